@@ -1,0 +1,25 @@
+import type { MessageId, Outgoing } from './message.ts'
+import type { Refusal } from './refusal.ts'
+
+/**
+ * Writes one frame, with the keys in the order in which every implementation writes them.
+ * `correlation_id` is absent where there is none, never null. `timestamp` is ISO 8601 with `Z`.
+ */
+export function encode(message: Outgoing, id: string, timestamp: string): string {
+  const { type, payload, correlation_id } = message
+  return JSON.stringify({ type, id, timestamp, payload, correlation_id })
+}
+
+/** The `error` message that tells a peer of a refusal. */
+export function errorMessage(refusal: Refusal, correlation_id: MessageId | undefined): Outgoing<'error'> {
+  return { type: 'error', payload: errorPayload(refusal) as Outgoing<'error'>['payload'], correlation_id }
+}
+
+/** The `payload` of an error as the reference shows it, for frames and for HTTP bodies alike. */
+export function errorPayload(refusal: Refusal): {
+  readonly error_code: string
+  readonly error_message: string
+  readonly details: Readonly<Record<string, unknown>>
+} {
+  return { error_code: refusal.refused, error_message: refusal.message, details: refusal.details }
+}

@@ -1,0 +1,89 @@
+import type { JsonText } from '../ids.ts'
+import { type Refusal, refuse } from './refusal.ts'
+
+/** Caps that keep a hostile text from costing more than it weighs. */
+export const JSON_DEPTH_MAX = 64
+export const JSON_KEYS_MAX = 100_000
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type JsonObject = { readonly [key: string]: Json }
+
+/**
+ * Parses text into JSON that every runtime stores and reads back alike, or refuses it.
+ *
+ * 1. Bare `NaN` and `Infinity`, which Python writes, are read as `null`.
+ * 2. U+0000 is refused: SQLite reads text back only up to it.
+ * 3. Lone surrogates become U+FFFD: runtimes disagree on how many they become when stored.
+ * 4. Nesting and the number of members are bounded: a value nested deeper than about 4,000 levels can be parsed
+ *    but never written again.
+ */
+export function parseJson(text: string): { readonly json: Json } | Refusal {
+  let json: Json
+  try {
+    json = JSON.parse(text) as Json
+  } catch (error) {
+    const repaired = withoutBareNumbers(text)
+    if (repaired === null) return refuse('INVALID_JSON', `Malformed JSON: ${reasonOf(error)}`)
+    try {
+      json = JSON.parse(repaired) as Json
+    } catch {
+      return refuse('INVALID_JSON', `Malformed JSON: ${reasonOf(error)}`)
+    }
+  }
+  const budget = { members: JSON_KEYS_MAX }
+  const problem = inspect(json, 0, budget)
+  if (problem !== null) return refuse('INVALID_PAYLOAD', problem)
+  return { json: SURROGATE.test(text) ? wellFormed(json) : json }
+}
+
+/** The text of a value that came out of `parseJson`, or that our own code built. */
+export function toText(json: unknown): JsonText {
+  return JSON.stringify(json) as JsonText
+}
+
+/** Whether it is a JSON object: no array, and not null. */
+export function isObject(json: unknown): json is JsonObject {
+  return typeof json === 'object' && json !== null && !Array.isArray(json)
+}
+
+/** A surrogate, written out or escaped: only then can a string be ill-formed. */
+const SURROGATE = /[\ud800-\udfff]|\\u[dD][89a-fA-F]/
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Strings are matched only to be stepped over, so that "NaN" inside one stays. Linear in the text. */
+function withoutBareNumbers(text: string): string | null {
+  if (!/NaN|Infinity/.test(text)) return null
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) => token.startsWith('"') ? token : 'null')
+}
+
+function inspect(json: Json, depth: number, budget: { members: number }): string | null {
+  if (typeof json === 'string') return json.includes('\u0000') ? 'Text must not contain U+0000' : null
+  if (typeof json !== 'object' || json === null) return null
+  if (depth >= JSON_DEPTH_MAX) return `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`
+  if (Array.isArray(json)) {
+    budget.members -= json.length
+    if (budget.members < 0) return `JSON has more than ${JSON_KEYS_MAX} members`
+    for (const item of json as readonly Json[]) {
+      const problem = inspect(item, depth + 1, budget)
+      if (problem !== null) return problem
+    }
+    return null
+  }
+  for (const [key, value] of Object.entries(json)) {
+    if (--budget.members < 0) return `JSON has more than ${JSON_KEYS_MAX} members`
+    if (key.includes('\u0000')) return 'Text must not contain U+0000'
+    const problem = inspect(value, depth + 1, budget)
+    if (problem !== null) return problem
+  }
+  return null
+}
+
+function wellFormed(json: Json): Json {
+  if (typeof json === 'string') return json.toWellFormed()
+  if (typeof json !== 'object' || json === null) return json
+  if (Array.isArray(json)) return json.map(wellFormed)
+  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key.toWellFormed(), wellFormed(value)]))
+}

@@ -1,0 +1,225 @@
+import * as v from 'valibot'
+import type { JobId, RobotId, WorkflowId } from '../ids.ts'
+
+/**
+ * The 21 messages of the wire, once: who sends each, and what its payload holds.
+ *
+ * Where the API reference and the two robot clients in the field differ, the schema takes what they really send:
+ * fields that either of them leaves out have the default that the original server gives them. Unknown fields are
+ * dropped. `attempt` is the one field of ours: sent with `job_assign`, and echoed by robots that can.
+ */
+
+const ID_CHARS_MAX = 256
+const id = v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(ID_CHARS_MAX))
+const jobId = v.pipe(id, v.transform((text) => text as JobId))
+const robotId = v.pipe(id, v.transform((text) => text as RobotId))
+const workflowId = v.pipe(v.string(), v.transform((text) => text as WorkflowId))
+const text = v.string()
+/** Values that passed `parseJson`, and are not looked into again. */
+const json = v.unknown()
+const jsonObject = v.record(v.string(), json)
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const percent = v.nullish(v.number(), null)
+const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
+const jobIds = v.array(jobId)
+
+/** The most jobs one robot may say it can run at a time. */
+export const ROBOT_SLOTS_MAX = 1000
+export const TAGS_MAX = 100
+const tags = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
+
+export const LOG_LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Levels as robots write them: any case, and the short names of other logging libraries. */
+const LEVEL_NAMES: Readonly<Record<string, LogLevel>> = { WARN: 'WARNING', FATAL: 'CRITICAL', SUCCESS: 'INFO' }
+const level = v.pipe(
+  v.string(),
+  v.transform((name): LogLevel => {
+    const upper = name.toUpperCase()
+    return LOG_LEVELS.find((known) => known === upper) ?? LEVEL_NAMES[upper] ?? 'INFO'
+  }),
+)
+
+const heartbeat = v.object({
+  robot_id: robotId,
+  status: v.optional(text, 'online'),
+  current_jobs: v.optional(count, 0),
+  cpu_percent: percent,
+  memory_percent: percent,
+  disk_percent: percent,
+  /** Absent means that the robot says nothing about its jobs, which is not the same as having none. */
+  active_job_ids: v.optional(jobIds),
+})
+
+const logEntry = v.object({
+  level,
+  message: text,
+  node_id: v.nullish(text, ''),
+  timestamp: v.optional(json),
+  extra: v.nullish(json),
+})
+
+type From = 'robot' | 'orchestrator' | 'both'
+interface Kind {
+  readonly from: From
+  readonly payload: v.GenericSchema
+}
+
+export const MESSAGES = {
+  register: {
+    from: 'robot',
+    payload: v.object({
+      robot_id: robotId,
+      robot_name: v.optional(text),
+      environment: v.optional(v.pipe(text, v.maxLength(100)), 'default'),
+      max_concurrent_jobs: v.optional(
+        v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)),
+        1,
+      ),
+      tags: v.optional(tags, []),
+      capabilities: v.optional(jsonObject, {}),
+      auth_token: v.nullish(text),
+      token: v.nullish(text),
+    }),
+  },
+  register_ack: {
+    from: 'orchestrator',
+    payload: v.object({
+      robot_id: robotId,
+      success: v.boolean(),
+      message: v.optional(text, ''),
+      config: v.optional(
+        v.object({
+          heartbeat_interval: v.optional(v.number()),
+          log_batch_size: v.optional(v.number()),
+          max_message_bytes: v.optional(v.number()),
+          lease_seconds: v.optional(v.number()),
+        }),
+        {},
+      ),
+    }),
+  },
+  heartbeat: { from: 'robot', payload: heartbeat },
+  heartbeat_ack: { from: 'orchestrator', payload: v.object({ robot_id: v.nullish(robotId) }) },
+  disconnect: { from: 'robot', payload: v.object({ robot_id: robotId, reason: v.nullish(text, '') }) },
+  job_assign: {
+    from: 'orchestrator',
+    payload: v.object({
+      job_id: jobId,
+      workflow_id: workflowId,
+      workflow_name: text,
+      workflow_json: text,
+      priority: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3)),
+      timeout_seconds: v.number(),
+      parameters: v.optional(jsonObject, {}),
+      attempt,
+    }),
+  },
+  job_accept: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: robotId, attempt }) },
+  job_reject: {
+    from: 'robot',
+    payload: v.object({ job_id: jobId, robot_id: robotId, reason: v.nullish(text, ''), attempt }),
+  },
+  job_progress: {
+    from: 'robot',
+    payload: v.object({
+      job_id: jobId,
+      robot_id: robotId,
+      progress: v.nullable(v.number()),
+      current_node: v.nullish(text, ''),
+      message: v.nullish(text, ''),
+      attempt,
+    }),
+  },
+  job_complete: {
+    from: 'robot',
+    payload: v.object({
+      job_id: jobId,
+      robot_id: robotId,
+      result: v.nullish(json, {}),
+      duration_ms: v.nullish(v.number()),
+      attempt,
+    }),
+  },
+  job_failed: {
+    from: 'robot',
+    payload: v.object({
+      job_id: jobId,
+      robot_id: robotId,
+      error_message: v.nullish(text, 'Unknown error'),
+      error_type: v.nullish(text, 'ExecutionError'),
+      stack_trace: v.nullish(text, ''),
+      failed_node: v.nullish(text, ''),
+      attempt,
+    }),
+  },
+  job_cancel: { from: 'orchestrator', payload: v.object({ job_id: jobId, reason: v.nullish(text, '') }) },
+  job_cancelled: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: robotId, attempt }) },
+  status_request: { from: 'orchestrator', payload: v.object({ robot_id: robotId }) },
+  status_response: {
+    from: 'robot',
+    payload: v.object({
+      ...heartbeat.entries,
+      uptime_seconds: v.nullish(v.number(), 0),
+      system_info: v.nullish(jsonObject, {}),
+    }),
+  },
+  log_entry: {
+    from: 'robot',
+    payload: v.object({ job_id: jobId, robot_id: robotId, ...logEntry.entries }),
+  },
+  log_batch: {
+    from: 'robot',
+    payload: v.object({ job_id: jobId, robot_id: robotId, entries: v.array(logEntry) }),
+  },
+  pause: { from: 'orchestrator', payload: v.object({ robot_id: robotId }) },
+  resume: { from: 'orchestrator', payload: v.object({ robot_id: robotId }) },
+  shutdown: {
+    from: 'orchestrator',
+    payload: v.object({ robot_id: robotId, graceful: v.optional(v.boolean(), true) }),
+  },
+  error: {
+    from: 'both',
+    payload: v.object({
+      error_code: text,
+      error_message: v.nullish(text, ''),
+      details: v.nullish(jsonObject, {}),
+    }),
+  },
+} as const satisfies Record<string, Kind>
+
+export type MessageType = keyof typeof MESSAGES
+export type Payload<T extends MessageType> = v.InferOutput<(typeof MESSAGES)[T]['payload']>
+export type LogEntry = v.InferOutput<typeof logEntry>
+
+/** What names one message. Strings by the reference; a peer's number is echoed back as a number. */
+export type MessageId = string | number
+
+/** One message as decoded: its payload is checked, complete and typed. */
+export type Message<T extends MessageType = MessageType> = {
+  readonly [K in T]: {
+    readonly type: K
+    readonly id: MessageId | undefined
+    readonly correlation_id: MessageId | undefined
+    readonly payload: Payload<K>
+  }
+}[T]
+
+type SentBy<F extends From> = {
+  [T in MessageType]: (typeof MESSAGES)[T]['from'] extends F | 'both' ? T : never
+}[MessageType]
+
+/** What a robot may say to us. */
+export type RobotMessage = Message<SentBy<'robot'>>
+/** What we may say to a robot. */
+export type OrchestratorMessage = Message<SentBy<'orchestrator'>>
+
+/** What a sender fills in; the id and the timestamp are added as it leaves. */
+export type Outgoing<T extends MessageType = MessageType> = {
+  readonly [K in T]: {
+    readonly type: K
+    readonly payload: v.InferInput<(typeof MESSAGES)[K]['payload']>
+    readonly correlation_id?: MessageId | undefined
+  }
+}[T]

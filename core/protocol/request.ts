@@ -1,0 +1,89 @@
+import * as v from 'valibot'
+import type { RobotId, WorkflowId } from '../ids.ts'
+import { TAGS_MAX } from './message.ts'
+
+/** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
+
+const name = v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(200))
+const text = v.pipe(v.string(), v.maxLength(10_000))
+/** Ids that a caller chooses: they stand in URLs and in `curl` lines. */
+const ownId = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, hyphens or underscores'),
+)
+const robotId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as RobotId))
+const workflowId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))
+const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
+const environment = v.pipe(v.string(), v.maxLength(100))
+const jsonObject = v.pipe(v.looseObject({}), v.check((value) => !Array.isArray(value), 'must be a JSON object'))
+/** 0 to 3, or the name. */
+const priority = v.union([
+  v.picklist([0, 1, 2, 3]),
+  v.pipe(
+    v.picklist(['low', 'normal', 'high', 'critical'], 'must be 0 to 3, or low, normal, high or critical'),
+    v.transform((word) => ({ low: 0, normal: 1, high: 2, critical: 3 } as const)[word]),
+  ),
+], 'must be 0 to 3, or low, normal, high or critical')
+/** At most a year: longer is a mistake in the unit. */
+const seconds = v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000))
+const instant = v.pipe(
+  v.string(),
+  v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, 'must be ISO 8601 with Z or an offset'),
+)
+
+export const Submission = v.strictObject({
+  workflow_id: v.optional(workflowId),
+  /** A definition of the job's own, as text or as JSON, instead of a published workflow. */
+  workflow_json: v.optional(v.union([v.string(), jsonObject])),
+  workflow_name: v.optional(name),
+  parameters: v.optional(jsonObject, {}),
+  priority: v.optional(priority, 1),
+  robot_id: v.nullish(robotId, null),
+  environment: v.optional(environment, ''),
+  required_tags: v.optional(names, []),
+  required_capabilities: v.optional(names, []),
+  scheduled_time: v.nullish(instant, null),
+  timeout_seconds: v.optional(seconds),
+  retry_safety: v.optional(v.picklist(['never', 'unless_started', 'always']), 'unless_started'),
+})
+
+export const NewWorkflow = v.strictObject({
+  id: v.optional(ownId),
+  name,
+  description: v.optional(text, ''),
+  tags: v.optional(names, []),
+  /** The definition, as text or as JSON. */
+  json_definition: v.union([v.string(), jsonObject]),
+})
+
+export const NewTrigger = v.strictObject({
+  id: v.optional(ownId),
+  name,
+  trigger_type: v.optional(v.picklist(['webhook']), 'webhook'),
+  workflow_id: workflowId,
+  priority: v.optional(priority, 1),
+  parameters: v.optional(jsonObject, {}),
+  cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
+  enabled: v.optional(v.boolean(), true),
+  /** What callers must send in `X-Webhook-Secret`; one is made where none is given, and null asks for none. */
+  secret: v.nullish(v.pipe(v.string(), v.minLength(16), v.maxLength(256))),
+})
+
+export const NewKey = v.strictObject({
+  name,
+  scopes: v.pipe(v.array(v.picklist(['admin', 'jobs:read', 'jobs:submit', 'robots:connect'])), v.minLength(1)),
+  robot_id: v.nullish(robotId, null),
+})
+
+/** The body of `POST /webhook/{trigger_id}`. Other fields are the sender's own affair. */
+export const WebhookEvent = v.looseObject({
+  event_type: v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
+  data: v.optional(jsonObject, {}),
+  timestamp: v.optional(v.unknown()),
+})
+
+export type Submission = v.InferOutput<typeof Submission>
+export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
+export type NewTrigger = v.InferOutput<typeof NewTrigger>
+export type NewKey = v.InferOutput<typeof NewKey>
+export type WebhookEvent = v.InferOutput<typeof WebhookEvent>
