@@ -1,0 +1,139 @@
+import { assert } from './assert.ts'
+import type { DefinitionHash, JobId, KeyId, Millis, ReplyId, RobotId, SocketId, TriggerId, WorkflowId } from './ids.ts'
+import type { HistoryRow, JobRow, LogRow } from './job.ts'
+import type { Outgoing } from './protocol/message.ts'
+import type { Refusal } from './protocol/refusal.ts'
+import type { DefinitionRow, KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from './state.ts'
+
+/** The rows that a turn changed. The last one per key wins. */
+export interface Rows {
+  readonly jobs: Map<JobId, JobRow>
+  readonly robots: Map<RobotId, RobotRow>
+  readonly workflows: Map<WorkflowId, WorkflowRow>
+  /** By workflow id and version. */
+  readonly versions: Map<string, VersionRow>
+  readonly definitions: Map<DefinitionHash, DefinitionRow>
+  readonly triggers: Map<TriggerId, TriggerRow>
+  readonly keys: Map<KeyId, KeyRow>
+}
+
+/** What a request is answered with: a row to show, or a refusal. The adapter gives it its form. */
+export type Answer =
+  | { readonly type: 'job'; readonly job: JobRow }
+  | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow }
+  | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
+  | { readonly type: 'trigger'; readonly trigger: TriggerRow }
+  | { readonly type: 'key'; readonly key: KeyRow }
+  | { readonly type: 'refusal'; readonly refusal: Refusal }
+
+/** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
+export type Send =
+  | { readonly to: 'socket'; readonly socket: SocketId; readonly message: Outgoing }
+  | { readonly to: 'socket'; readonly socket: SocketId; readonly close: Close }
+  | { readonly to: 'reply'; readonly reply: ReplyId; readonly answer: Answer }
+
+export interface Close {
+  readonly code: number
+  readonly reason: string
+}
+
+/** What one turn asks of the world, in the order in which it must happen. */
+export interface Effects {
+  readonly turn: number
+  /** 1. Persist in one transaction. */
+  readonly rows: Rows
+  /** 1. In the same transaction, append only. */
+  readonly history: HistoryRow[]
+  /** 1. Likewise. */
+  readonly logs: LogRow[]
+  /** 2. Deliver, only once (1) is durable. */
+  readonly sends: Sealed<Send>
+}
+
+/**
+ * Proof that one turn's writes are durable. Only a store makes one: the private field keeps any other object from
+ * passing for it, and a test keeps `new Receipt` inside `adapters/store/`.
+ */
+export class Receipt {
+  readonly #durable = true
+  readonly turn: number
+
+  constructor(turn: number) {
+    this.turn = turn
+  }
+
+  get durable(): boolean {
+    return this.#durable
+  }
+}
+
+/** Messages that would be lies if the turn that produced them were lost. */
+export class Sealed<T> {
+  readonly turn: number
+  readonly #items: T[] = []
+
+  constructor(turn: number) {
+    this.turn = turn
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  get size(): number {
+    return this.#items.length
+  }
+
+  /** Breaks the seal. Throws `Bug` with a receipt of another turn. */
+  open(receipt: Receipt): readonly T[] {
+    assert(receipt.durable && receipt.turn === this.turn, 'a receipt opens only its own turn')
+    return this.#items
+  }
+}
+
+/** What the world contributes to a turn besides its events, and what the turn asks of the world. */
+export interface Turn {
+  readonly now: Millis
+  /** Rows outside memory, fetched because `needs` asked; one that is absent does not exist. */
+  readonly found: ReadonlyMap<JobId, JobRow>
+  readonly out: Effects
+}
+
+/** The effects of a turn that has not done anything yet. */
+export function newEffects(turn: number): Effects {
+  return {
+    turn,
+    rows: {
+      jobs: new Map(),
+      robots: new Map(),
+      workflows: new Map(),
+      versions: new Map(),
+      definitions: new Map(),
+      triggers: new Map(),
+      keys: new Map(),
+    },
+    history: [],
+    logs: [],
+    sends: new Sealed(turn),
+  }
+}
+
+/** Says something to a robot, once the turn is durable. */
+export function say(turn: Turn, socket: SocketId, message: Outgoing): void {
+  turn.out.sends.push({ to: 'socket', socket, message })
+}
+
+/** Closes a socket, after everything said to it before. */
+export function hangUp(turn: Turn, socket: SocketId, code: number, reason: string): void {
+  turn.out.sends.push({ to: 'socket', socket, close: { code, reason } })
+}
+
+/** Answers a request, once the turn is durable. */
+export function answer(turn: Turn, reply: ReplyId, given: Answer): void {
+  turn.out.sends.push({ to: 'reply', reply, answer: given })
+}
+
+/** Whether a turn has anything to make durable. */
+export function isEmpty(out: Effects): boolean {
+  return out.history.length === 0 && out.logs.length === 0 && Object.values(out.rows).every((rows) => rows.size === 0)
+}

@@ -1,0 +1,111 @@
+import type {
+  JobId,
+  JsonText,
+  KeyId,
+  Millis,
+  ReplyId,
+  RobotId,
+  SecretHash,
+  SocketId,
+  TriggerId,
+  WorkflowId,
+} from './ids.ts'
+import type { Priority, RetrySafety } from './job.ts'
+import type { MessageId, RobotMessage } from './protocol/message.ts'
+import type { Refusal } from './protocol/refusal.ts'
+import type { DefinitionRow, Scope, TriggerType } from './state.ts'
+
+/** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
+export interface Submitted {
+  readonly type: 'job.submitted'
+  readonly reply: ReplyId
+  readonly job: JobId
+  readonly by: string
+  /** A published workflow, or a definition of the job's own. */
+  readonly workflow: WorkflowId | { readonly id: WorkflowId; readonly name: string; readonly definition: DefinitionRow }
+  readonly parameters: JsonText
+  readonly priority: Priority
+  readonly robot: RobotId | null
+  readonly environment: string
+  readonly requiredTags: readonly string[]
+  readonly requiredCapabilities: readonly string[]
+  readonly scheduledTime: Millis | null
+  readonly timeoutMs: Millis | null
+  readonly retrySafety: RetrySafety
+}
+
+/** A call of `POST /webhook/{trigger_id}`. The body is decoded already; what is wrong with it is told in its turn. */
+export interface WebhookReceived {
+  readonly type: 'webhook.received'
+  readonly reply: ReplyId
+  readonly job: JobId
+  readonly trigger: TriggerId
+  readonly secret: SecretHash | null
+  readonly data: JsonText | Refusal
+}
+
+export interface WorkflowSaved {
+  readonly type: 'workflow.saved'
+  readonly reply: ReplyId
+  readonly workflow: WorkflowId
+  /** `create`: the id must be new. `update`: it must exist. */
+  readonly mode: 'create' | 'update'
+  readonly by: string
+  readonly name: string
+  readonly description: string
+  readonly tags: readonly string[]
+  readonly definition: DefinitionRow
+}
+
+export interface TriggerCreated {
+  readonly type: 'trigger.created'
+  readonly reply: ReplyId
+  readonly trigger: TriggerId
+  readonly by: string
+  readonly name: string
+  readonly triggerType: TriggerType
+  readonly workflow: WorkflowId
+  readonly priority: Priority
+  readonly parameters: JsonText
+  readonly cooldownMs: Millis
+  readonly enabled: boolean
+  readonly secret: SecretHash | null
+}
+
+export interface KeyCreated {
+  readonly type: 'key.created'
+  readonly reply: ReplyId
+  readonly key: KeyId
+  readonly name: string
+  readonly secret: SecretHash
+  readonly scopes: readonly Scope[]
+  readonly robot: RobotId | null
+}
+
+/** Everything that can happen. What is done about it is the table in `step.ts`. */
+export type Event =
+  | Submitted
+  | WebhookReceived
+  | WorkflowSaved
+  | { readonly type: 'workflow.published'; readonly reply: ReplyId; readonly workflow: WorkflowId }
+  | TriggerCreated
+  | KeyCreated
+  | { readonly type: 'key.revoked'; readonly reply: ReplyId; readonly key: KeyId }
+  | { readonly type: 'socket.opened'; readonly socket: SocketId; readonly credential: SecretHash | null }
+  | { readonly type: 'socket.closed'; readonly socket: SocketId }
+  | {
+    readonly type: 'robot.said'
+    readonly socket: SocketId
+    readonly message: RobotMessage
+    /** The hash of the token in a `register`. */
+    readonly credential: SecretHash | null
+  }
+  | {
+    /** A frame that is no message. */
+    readonly type: 'robot.garbled'
+    readonly socket: SocketId
+    readonly refusal: Refusal
+    readonly id: MessageId | undefined
+  }
+  | { readonly type: 'drain' }
+  | { readonly type: 'tick' }

@@ -1,0 +1,200 @@
+import { assert } from './assert.ts'
+import type { DefinitionHash, JobId, JsonText, Millis, RobotId, TriggerId, WorkflowId } from './ids.ts'
+
+/**
+ * The life of a job: what may happen to it in each status, and what it is then. DESIGN.md 5.1.
+ *
+ * pending    not yet eligible: a later `scheduled_time`, or a back-off
+ * queued     eligible; waits for a robot, or for a robot's answer to an offer
+ * running    accepted by a robot
+ *
+ * A status in which nothing may happen is final; there is no second list of those.
+ */
+export const JOB_LIFE = {
+  pending: { ready: 'queued', cancel: 'cancelled', expire: 'timeout' },
+  queued: { accept: 'running', back_off: 'pending', fail: 'failed', cancel: 'cancelled', expire: 'timeout' },
+  running: {
+    complete: 'completed',
+    fail: 'failed',
+    cancel: 'cancelled',
+    expire: 'timeout',
+    requeue: 'queued',
+    back_off: 'pending',
+  },
+  completed: {},
+  failed: {},
+  cancelled: {},
+  timeout: {},
+} as const satisfies Record<string, Record<string, string>>
+
+export type JobStatus = keyof typeof JOB_LIFE
+export type JobVerb = { [S in JobStatus]: keyof (typeof JOB_LIFE)[S] }[JobStatus]
+export const JOB_STATUSES = Object.keys(JOB_LIFE) as readonly JobStatus[]
+
+/** Whether anything may still happen to a job in this status. */
+export function isLive(status: JobStatus): boolean {
+  return LIVE[status]
+}
+const LIVE = Object.fromEntries(
+  JOB_STATUSES.map((status) => [status, Object.keys(JOB_LIFE[status]).length > 0]),
+) as Record<JobStatus, boolean>
+
+/** The status that a verb leads to, or undefined where it may not happen. */
+export function after(status: JobStatus, verb: JobVerb): JobStatus | undefined {
+  return (JOB_LIFE[status] as Partial<Record<JobVerb, JobStatus>>)[verb]
+}
+
+/** 0 LOW, 1 NORMAL, 2 HIGH, 3 CRITICAL: larger is more urgent. */
+export type Priority = 0 | 1 | 2 | 3
+export const PRIORITIES = [0, 1, 2, 3] as const satisfies readonly Priority[]
+export const PRIORITY_NORMAL: Priority = 1
+
+/**
+ * What becomes of a job whose robot is lost while it may be working on it.
+ * `never`: it fails once it was offered. `unless_started`: it fails once it was accepted. `always`: it runs again.
+ */
+export const RETRY_SAFETIES = ['never', 'unless_started', 'always'] as const
+export type RetrySafety = (typeof RETRY_SAFETIES)[number]
+
+/** One job, as it stands in memory, in the table `jobs`, and (with times as ISO 8601) in the API. */
+export interface JobRow {
+  readonly id: JobId
+  readonly workflow_id: WorkflowId
+  readonly workflow_name: string
+  /** null for a definition that was submitted with the job itself. */
+  readonly workflow_version: number | null
+  readonly definition: DefinitionHash
+  /** What the submitter asked for: this robot and no other. */
+  readonly pinned_robot_id: RobotId | null
+  /** Empty where any environment will do. */
+  readonly environment: string
+  readonly required_tags: readonly string[]
+  readonly required_capabilities: readonly string[]
+  readonly priority: Priority
+  readonly parameters: JsonText
+  readonly timeout_ms: Millis
+  readonly retry_safety: RetrySafety
+  readonly scheduled_time: Millis | null
+  readonly created_at: Millis
+  /** The name of the key that submitted it, or `trigger:` and the trigger's id. */
+  readonly created_by: string
+  readonly trigger_id: TriggerId | null
+  /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */
+  readonly seq: number
+
+  readonly status: JobStatus
+  /** Grows with each offer, and fences everything that robots say about earlier ones. 0 before the first. */
+  readonly attempt: number
+  /** Offers in a row that no robot took up: they set the back-off. */
+  readonly refusals: number
+  /** Who holds the offer or the lease, or held the last one; null before the first offer. */
+  readonly robot_id: RobotId | null
+  readonly robot_name: string
+  /** When it first became eligible: ageing and the queue's time limit count from here. */
+  readonly queued_at: Millis | null
+  /** pending: when it becomes eligible. */
+  readonly ready_at: Millis | null
+  /** queued: until when `robot_id` may take up the offer. null: no offer is out. */
+  readonly offer_until: Millis | null
+  readonly started_at: Millis | null
+  readonly completed_at: Millis | null
+  /** 0 to 100. */
+  readonly progress: number
+  readonly current_node: string
+  readonly result: JsonText | null
+  readonly error_message: string
+  readonly error_type: string
+  readonly stack_trace: string
+  readonly failed_node: string
+}
+
+/** Whether a robot has been asked and has not answered. */
+export function isOffered(job: JobRow): boolean {
+  return job.status === 'queued' && job.offer_until !== null
+}
+
+/** Whether the job waits in the queue for a robot to be found. */
+export function isWaiting(job: JobRow): boolean {
+  return job.status === 'queued' && job.offer_until === null
+}
+
+/** Whether a robot's slot belongs to this job: from the offer on, until the job ends or goes back. */
+export function isHeld(job: JobRow): boolean {
+  return job.status === 'running' || isOffered(job)
+}
+
+/** Asserts what every job must look like in its status (I9); called when one is kept and when one is loaded. */
+export function check(job: JobRow): JobRow {
+  const { status } = job
+  assert((job.ready_at !== null) === (status === 'pending'), 'a pending job, and no other, has a time to become ready')
+  assert(job.offer_until === null || status === 'queued', 'only a queued job is on offer')
+  assert(!isHeld(job) || (job.robot_id !== null && job.attempt >= 1), 'a held job has a robot and an attempt')
+  assert((job.started_at !== null) || status !== 'running', 'a running job has started')
+  assert(job.started_at === null || isLive(status) === (status === 'running'), 'a job that goes back has not started')
+  assert((job.completed_at !== null) === !isLive(status), 'a job has an end when it has ended')
+  assert(job.progress >= 0 && job.progress <= 100 && Number.isInteger(job.progress), 'progress is a percentage')
+  assert(status !== 'completed' || (job.progress === 100 && job.result !== null), 'a completed job has its result')
+  assert(status !== 'failed' || job.error_message !== '', 'a failed job says why')
+  return job
+}
+
+/** What a verb may bring along besides the status that it leads to. */
+type Brought = Partial<
+  Pick<
+    JobRow,
+    | 'ready_at'
+    | 'refusals'
+    | 'result'
+    | 'error_message'
+    | 'error_type'
+    | 'stack_trace'
+    | 'failed_node'
+  >
+>
+
+/**
+ * The row after a verb, with every field that the new status demands or forbids set accordingly. A `Bug` where the
+ * life table has no such edge.
+ */
+export function advance(job: JobRow, verb: JobVerb, now: Millis, brought: Brought = {}): JobRow {
+  const status = after(job.status, verb)
+  assert(status !== undefined, `${verb} may not happen to a job that is ${job.status}`)
+  const moved: JobRow = { ...job, ...brought, status, offer_until: null, ready_at: brought.ready_at ?? null }
+  if (status === 'running') return { ...moved, started_at: now, refusals: 0 }
+  if (isLive(status)) {
+    const queued_at = job.queued_at ?? (status === 'queued' ? now : null)
+    return { ...moved, queued_at, started_at: null, progress: 0, current_node: '' }
+  }
+  // A clock that was set back must not end a job before it started.
+  const completed_at = Math.max(now, job.started_at ?? job.created_at)
+  return { ...moved, completed_at, progress: status === 'completed' ? 100 : job.progress }
+}
+
+/** What happened to a job, append only; never read back into memory. */
+export interface HistoryRow {
+  readonly seq: number
+  readonly job_id: JobId
+  readonly at: Millis
+  /** A verb of the life table, or `submit`, `offer`, `late_result`. */
+  readonly event: JobVerb | 'submit' | 'offer' | 'late_result'
+  readonly from_status: JobStatus | null
+  readonly to_status: JobStatus
+  readonly attempt: number
+  readonly robot_id: RobotId | null
+  /** Why, in words for people. */
+  readonly detail: string
+}
+
+/** One line of a job's log. */
+export interface LogRow {
+  readonly seq: number
+  readonly job_id: JobId
+  readonly robot_id: RobotId
+  /** When it reached us. The robot's own clock stands in `logged_at`. */
+  readonly at: Millis
+  readonly logged_at: string
+  readonly level: string
+  readonly node_id: string
+  readonly message: string
+  readonly extra: JsonText | null
+}

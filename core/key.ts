@@ -1,0 +1,39 @@
+import { answer, type Turn } from './effects.ts'
+import type { KeyCreated } from './event.ts'
+import type { KeyId, ReplyId } from './ids.ts'
+import { keepKey } from './keep.ts'
+import { refuse } from './protocol/refusal.ts'
+import { CLOSE, expel } from './robot.ts'
+import type { KeyRow, State } from './state.ts'
+
+/** A key is made. Whoever asked shows it once; what is kept is its hash. */
+export function keyCreated(state: State, event: KeyCreated, turn: Turn): void {
+  const key: KeyRow = {
+    id: event.key,
+    name: event.name,
+    secret: event.secret,
+    scopes: event.scopes,
+    robot_id: event.robot,
+    created_at: turn.now,
+    revoked_at: null,
+  }
+  keepKey(state, key, turn)
+  answer(turn, event.reply, { type: 'key', key })
+}
+
+/** A key ends at once, and with it every connection that was made with it. */
+export function keyRevoked(state: State, event: { readonly reply: ReplyId; readonly key: KeyId }, turn: Turn): void {
+  const before = state.keys.get(event.key)
+  if (before === undefined) {
+    const refusal = refuse('NOT_FOUND', `Key with ID ${event.key} not found`)
+    return answer(turn, event.reply, { type: 'refusal', refusal })
+  }
+  const key = { ...before, revoked_at: before.revoked_at ?? turn.now }
+  keepKey(state, key, turn)
+  for (const socket of state.sockets.values()) {
+    if (socket.key === key.id && !socket.closing) {
+      expel(state, socket, CLOSE.unauthenticated, 'This API key has been revoked', turn)
+    }
+  }
+  answer(turn, event.reply, { type: 'key', key })
+}

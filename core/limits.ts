@@ -1,0 +1,70 @@
+import type { Millis } from './ids.ts'
+
+/**
+ * Every bound and every duration, in one place. Each queue in the program names its limit here, and what happens
+ * when it is full is a refusal.
+ */
+export interface Settings {
+  /** `key`: robots show a key. `open`: anybody may connect as any robot; for a lab. */
+  readonly robotsAuth: 'key' | 'open'
+  /** What robots are asked to keep to; any frame counts as a sign of life. */
+  readonly heartbeatMs: Millis
+  /** No frame for this long, and the connection is taken for dead: three heartbeats and a little. */
+  readonly leaseMs: Millis
+  /** How long a robot that has gone may take to come back to its jobs. Robots back off for up to 60 s. */
+  readonly graceMs: Millis
+  /** How long a robot may take to answer an offer. */
+  readonly offerMs: Millis
+  /** How long a socket may stay open without having registered. */
+  readonly registerMs: Millis
+  /** After the first refused offer; doubles with each, up to `backoffMsMax`. */
+  readonly backoffMs: Millis
+  readonly backoffMsMax: Millis
+  /** A waiting job counts as one priority more urgent for each of these that it has waited. */
+  readonly agingMs: Millis
+  /** A job that no robot took for this long ends in `timeout`. */
+  readonly queueTtlMs: Millis
+  /** How long a job may run where neither it nor its workflow says. */
+  readonly jobTimeoutMs: Millis
+  /** How far behind `last_seen` on disk may be. */
+  readonly seenMs: Millis
+  /** Jobs that have not ended. Beyond, submissions are refused. */
+  readonly liveJobsMax: number
+  readonly robotsMax: number
+  readonly socketsMax: number
+}
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+
+export const DEFAULTS: Settings = {
+  robotsAuth: 'key',
+  heartbeatMs: 30 * SECOND,
+  leaseMs: 100 * SECOND,
+  graceMs: 2 * MINUTE,
+  offerMs: 15 * SECOND,
+  registerMs: 10 * SECOND,
+  backoffMs: 5 * SECOND,
+  backoffMsMax: 5 * MINUTE,
+  agingMs: 10 * MINUTE,
+  queueTtlMs: 7 * 24 * 60 * MINUTE,
+  jobTimeoutMs: 60 * MINUTE,
+  seenMs: MINUTE,
+  liveJobsMax: 200_000,
+  robotsMax: 10_000,
+  socketsMax: 20_000,
+}
+
+/** What a robot may send in one log batch; told to it in `register_ack`. */
+export const LOG_BATCH_MAX = 100
+/** Longer lines are cut, and say so. */
+export const LOG_CHARS_MAX = 16_384
+export const LOG_EXTRA_CHARS_MAX = 16_384
+/** Longer error texts of robots are cut. */
+export const ERROR_CHARS_MAX = 65_536
+/** Late log lines are taken for this long after a job has ended: the line that explains the end often is one. */
+export const LATE_LOG_MS: Millis = 10 * MINUTE
+/** What the envelope and the other fields of a `job_assign` may take, beside the definition and the parameters. */
+export const ASSIGN_OVERHEAD_BYTES = 8_192
+/** The most events that are stepped through in one turn; the rest waits for the next. */
+export const TURN_EVENTS_MAX = 4_096

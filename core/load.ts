@@ -1,0 +1,39 @@
+import type { Millis } from './ids.ts'
+import { check } from './job.ts'
+import { place, placeKey, placeWorkflow } from './keep.ts'
+import type { Settings } from './limits.ts'
+import { rng } from './random.ts'
+import { newRoster } from './roster.ts'
+import type { Hot, State } from './state.ts'
+import { Timers } from './timers.ts'
+
+/**
+ * The state that these rows make. The only way to begin: first start, restart, deploy, and recovery from a commit
+ * that failed are one path. Robots with jobs get the whole grace period from now, so that our own downtime does not
+ * cost them their work.
+ */
+export function load(hot: Hot, now: Millis, seed: number, settings: Settings): State {
+  const state: State = {
+    settings,
+    jobs: new Map(),
+    robots: new Map(hot.robots.map((robot) => [robot.id, robot])),
+    workflows: new Map(),
+    triggers: new Map(hot.triggers.map((trigger) => [trigger.id, trigger])),
+    keys: new Map(),
+    definitions: new Map(hot.definitions.map(({ hash, json }) => [hash, { json, users: 0 }])),
+    keysBySecret: new Map(),
+    held: new Map(),
+    roster: newRoster(),
+    timers: new Timers(),
+    random: rng(seed),
+    sockets: new Map(),
+    sessions: new Map(),
+    seq: hot.seq,
+    draining: false,
+  }
+  for (const key of hot.keys) placeKey(state, key)
+  for (const workflow of hot.workflows) placeWorkflow(state, workflow)
+  for (const job of hot.jobs) place(state, check(job))
+  for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
+  return state
+}

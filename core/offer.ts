@@ -1,0 +1,47 @@
+import { assert } from './assert.ts'
+import { say, type Turn } from './effects.ts'
+import type { JobId, RobotId } from './ids.ts'
+import type { JobRow } from './job.ts'
+import { keepJob, remember } from './keep.ts'
+import type { JsonObject } from './protocol/json.ts'
+import type { State } from './state.ts'
+
+/**
+ * Asks a robot to run a job. The attempt that fences everything said about it is on disk before the robot hears of
+ * it, so that no attempt is ever handed out twice.
+ */
+export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void {
+  const job = state.jobs.get(id)
+  const row = state.robots.get(robot)
+  const session = state.sessions.get(robot)
+  assert(job !== undefined && row !== undefined && session !== undefined, 'an offer joins what exists')
+  const offered: JobRow = {
+    ...job,
+    attempt: job.attempt + 1,
+    robot_id: robot,
+    robot_name: row.name,
+    offer_until: turn.now + state.settings.offerMs,
+  }
+  keepJob(state, offered, turn)
+  remember(state, offered, turn, { event: 'offer', from_status: 'queued', detail: `offered to ${row.name}` })
+  assign(state, offered, turn)
+}
+
+function assign(state: State, job: JobRow, turn: Turn): void {
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const definition = state.definitions.get(job.definition)
+  assert(session !== undefined && definition !== undefined, 'a job is offered with its definition, to a connection')
+  say(turn, session.socket, {
+    type: 'job_assign',
+    payload: {
+      job_id: job.id,
+      workflow_id: job.workflow_id,
+      workflow_name: job.workflow_name,
+      workflow_json: definition.json,
+      priority: job.priority,
+      timeout_seconds: job.timeout_ms / 1000,
+      parameters: JSON.parse(job.parameters) as JsonObject,
+      attempt: job.attempt,
+    },
+  })
+}

@@ -1,0 +1,105 @@
+import { Heap } from './heap.ts'
+import type { JobId, Millis, RobotId } from './ids.ts'
+import { type JobRow, PRIORITIES, type Priority } from './job.ts'
+
+/**
+ * The waiting jobs. Jobs that ask the same of a robot form one class, so that a job nobody can run costs the others
+ * nothing: its class is simply never looked at. Inside a class there is one heap per priority, in order of waiting.
+ */
+export interface Needs {
+  /** Empty: any. */
+  readonly environment: string
+  readonly tags: readonly string[]
+  readonly capabilities: readonly string[]
+  readonly robot: RobotId | null
+}
+
+export interface Waiting {
+  readonly id: JobId
+  readonly priority: Priority
+  readonly queuedAt: Millis
+  readonly seq: number
+}
+
+export interface JobClass {
+  readonly key: string
+  readonly needs: Needs
+  readonly byPriority: readonly Heap<JobId, Waiting>[]
+}
+
+/** What a job asks of the robot that is to run it. */
+export function needsOf(job: JobRow): Needs {
+  return {
+    environment: job.environment,
+    tags: job.required_tags,
+    capabilities: job.required_capabilities,
+    robot: job.pinned_robot_id,
+  }
+}
+
+/** Equal for jobs that exactly the same robots can run. */
+export function classKey(job: JobRow): string {
+  if (job.required_tags.length === 0 && job.required_capabilities.length === 0) {
+    return job.pinned_robot_id === null ? job.environment : JSON.stringify([job.environment, job.pinned_robot_id])
+  }
+  return JSON.stringify([
+    job.environment,
+    job.pinned_robot_id,
+    job.required_tags.toSorted(),
+    job.required_capabilities.toSorted(),
+  ])
+}
+
+/** A class with nobody waiting in it. */
+export function newClass(key: string, needs: Needs): JobClass {
+  return { key, needs, byPriority: PRIORITIES.map(() => new Heap<JobId, Waiting>(waitsLonger)) }
+}
+
+/** A job begins to wait, in the class that is its own. */
+export function put(jobs: JobClass, job: JobRow): void {
+  const waiting = { id: job.id, priority: job.priority, queuedAt: job.queued_at ?? job.created_at, seq: job.seq }
+  jobs.byPriority[job.priority]?.set(job.id, waiting)
+}
+
+/** A job waits no more. */
+export function remove(jobs: JobClass, job: JobRow): void {
+  jobs.byPriority[job.priority]?.delete(job.id)
+}
+
+/** How many wait. */
+export function size(jobs: JobClass): number {
+  return jobs.byPriority.reduce((sum, heap) => sum + heap.size, 0)
+}
+
+/**
+ * The job whose turn it is, among those that pass; undefined when there is none.
+ * Only the longest waiting of each priority has to be looked at: nobody behind it can have aged further.
+ */
+export function best(
+  jobs: JobClass,
+  now: Millis,
+  agingMs: Millis,
+  passes: (job: Waiting) => boolean,
+): Waiting | undefined {
+  let leader: Waiting | undefined
+  for (const heap of jobs.byPriority) {
+    const head = heap.first(passes)
+    if (head !== undefined && (leader === undefined || goesBefore(head, leader, now, agingMs))) leader = head
+  }
+  return leader
+}
+
+/** The priority with age: one more for each `agingMs` of waiting, and at most one above CRITICAL. */
+export function effectivePriority(job: Waiting, now: Millis, agingMs: Millis): number {
+  return Math.min(job.priority + Math.floor(Math.max(0, now - job.queuedAt) / agingMs), PRIORITIES.length)
+}
+
+/** Whose turn comes first: the more urgent, then the one that has waited longer, then the earlier submitted. */
+export function goesBefore(a: Waiting, b: Waiting, now: Millis, agingMs: Millis): boolean {
+  const urgency = effectivePriority(a, now, agingMs) - effectivePriority(b, now, agingMs)
+  return urgency !== 0 ? urgency > 0 : waitsLonger(a, b)
+}
+
+function waitsLonger(a: Waiting, b: Waiting): boolean {
+  return a.queuedAt < b.queuedAt || (a.queuedAt === b.queuedAt && a.seq < b.seq)
+}

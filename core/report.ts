@@ -1,0 +1,184 @@
+import { say, type Turn } from './effects.ts'
+import type { JobId, JsonText } from './ids.ts'
+import { isHeld, isLive, isOffered, type JobRow } from './job.ts'
+import { keepJob, recall, remember } from './keep.ts'
+import { ERROR_CHARS_MAX, LATE_LOG_MS, LOG_BATCH_MAX, LOG_CHARS_MAX, LOG_EXTRA_CHARS_MAX } from './limits.ts'
+import { move, unclaimed } from './move.ts'
+import { toText } from './protocol/json.ts'
+import type { LogEntry, Message } from './protocol/message.ts'
+import { refuse } from './protocol/refusal.ts'
+import { refuseMessage } from './robot.ts'
+import type { Session, State } from './state.ts'
+
+/**
+ * What robots say about jobs. Whoever speaks is known from the connection; a job changes only at the word of the
+ * robot that holds its present attempt (I12). Anything else is late or foreign: it changes nothing.
+ */
+
+type JobMessage = Message<
+  'job_accept' | 'job_reject' | 'job_progress' | 'job_complete' | 'job_failed' | 'job_cancelled'
+>
+
+/** A robot takes a job on: from here on it is running. A robot that is too late is told to stop. */
+export function accepted(state: State, session: Session, message: Message<'job_accept'>, turn: Turn): void {
+  const job = heldBy(state, session, message)
+  if (job === undefined) {
+    // It has started something that is no longer its to run: an offer that had lapsed, or a job that has ended.
+    say(turn, session.socket, {
+      type: 'job_cancel',
+      payload: { job_id: message.payload.job_id, reason: 'This job is no longer offered to this robot' },
+    })
+    return
+  }
+  session.refusals = 0
+  if (isOffered(job)) move(state, job, 'accept', turn, `accepted by ${job.robot_name}`)
+}
+
+/** A robot does not take the job it was offered. */
+export function rejected(state: State, session: Session, message: Message<'job_reject'>, turn: Turn): void {
+  const job = heldBy(state, session, message)
+  if (job === undefined || !isOffered(job)) return
+  const reason = message.payload.reason === '' ? 'no reason given' : clip(message.payload.reason, ERROR_CHARS_MAX)
+  unclaimed(state, job, turn, 'refused', `refused by ${job.robot_name}: ${reason}`)
+}
+
+/** Within one attempt progress never falls; a value out of range is taken for the nearest in it. */
+export function progressed(state: State, session: Session, message: Message<'job_progress'>, turn: Turn): void {
+  const held = heldBy(state, session, message)
+  if (held === undefined) return
+  const job = started(state, held, turn)
+  const { payload } = message
+  const progress = Math.max(job.progress, Math.round(Math.min(100, Math.max(0, payload.progress ?? 0))))
+  const current_node = payload.current_node === '' ? job.current_node : clip(payload.current_node, LOG_CHARS_MAX)
+  if (progress === job.progress && current_node === job.current_node) return
+  keepJob(state, { ...job, progress, current_node }, turn)
+}
+
+/** A robot has finished a job. */
+export function completed(state: State, session: Session, message: Message<'job_complete'>, turn: Turn): void {
+  const job = heldBy(state, session, message)
+  if (job === undefined) return late(state, session, message, turn)
+  const result = toText(message.payload.result)
+  move(state, started(state, job, turn), 'complete', turn, `completed by ${job.robot_name}`, { result })
+}
+
+/** A job has failed on its robot. */
+export function failed(state: State, session: Session, message: Message<'job_failed'>, turn: Turn): void {
+  const job = heldBy(state, session, message)
+  if (job === undefined) return late(state, session, message, turn)
+  const { payload } = message
+  const error_message = clip(payload.error_message || 'Unknown error', ERROR_CHARS_MAX)
+  move(state, started(state, job, turn), 'fail', turn, `failed on ${job.robot_name}: ${clip(error_message, 200)}`, {
+    error_message,
+    error_type: clip(payload.error_type || 'ExecutionError', 200),
+    stack_trace: clip(payload.stack_trace, ERROR_CHARS_MAX),
+    failed_node: clip(payload.failed_node, LOG_CHARS_MAX),
+  })
+}
+
+/** A robot confirms that it has stopped a job; if the job was still its own, it stopped it by itself. */
+export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
+  const job = heldBy(state, session, message)
+  if (job === undefined) return
+  move(state, started(state, job, turn), 'cancel', turn, `cancelled on ${job.robot_name}`, {
+    error_message: `Cancelled on the robot ${job.robot_name}`,
+  })
+}
+
+/** Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while. */
+export function logged(
+  state: State,
+  session: Session,
+  message: Message<'log_entry'> | Message<'log_batch'>,
+  turn: Turn,
+): void {
+  const entries = message.type === 'log_batch' ? message.payload.entries : [message.payload]
+  if (entries.length > LOG_BATCH_MAX * 10) {
+    const refusal = refuse('INVALID_PAYLOAD', `log_batch: at most ${LOG_BATCH_MAX * 10} entries`, {
+      log_batch_size: LOG_BATCH_MAX,
+    })
+    return refuseMessage(turn, session.socket, refusal, message.id)
+  }
+  const job = recall(state, message.payload.job_id, turn)
+  if (job === undefined || job.robot_id !== session.robot) {
+    return refuseMessage(turn, session.socket, notHeld(message.payload.job_id), message.id)
+  }
+  if (!isLive(job.status) && turn.now - (job.completed_at ?? 0) > LATE_LOG_MS) return
+  for (const entry of entries) record(state, session, job, entry, turn)
+}
+
+function record(state: State, session: Session, job: JobRow, entry: LogEntry, turn: Turn): void {
+  turn.out.logs.push({
+    seq: ++state.seq,
+    job_id: job.id,
+    robot_id: session.robot,
+    at: turn.now,
+    logged_at: typeof entry.timestamp === 'string' ? clip(entry.timestamp, 64) : '',
+    level: entry.level,
+    node_id: clip(entry.node_id, 256),
+    message: clip(entry.message, LOG_CHARS_MAX),
+    extra: extraOf(entry),
+  })
+}
+
+function extraOf(entry: LogEntry): JsonText | null {
+  if (entry.extra === undefined || entry.extra === null) return null
+  const text = toText(entry.extra)
+  return text.length <= LOG_EXTRA_CHARS_MAX ? text : toText({ dropped: `${text.length} characters are too many` })
+}
+
+/**
+ * The job, if this robot holds it and the message is about the attempt that it holds. A robot that does not echo
+ * `attempt` speaks of the present one: it is not offered a job again while it may run an earlier attempt (I12b).
+ */
+function heldBy(state: State, session: Session, message: JobMessage): JobRow | undefined {
+  const job = state.jobs.get(message.payload.job_id)
+  if (job === undefined || !isHeld(job) || job.robot_id !== session.robot) return undefined
+  const { attempt } = message.payload
+  if (attempt === undefined ? session.barred.has(job.id) : attempt !== job.attempt) return undefined
+  return job
+}
+
+/** Word of a job that is on offer says that it was accepted: the answer itself was lost, or left out. */
+function started(state: State, job: JobRow, turn: Turn): JobRow {
+  return isOffered(job) ? move(state, job, 'accept', turn, `${job.robot_name} has started`) : job
+}
+
+/**
+ * A result for a job that this robot does not hold. The end that was recorded stands; the history keeps that this
+ * one came. A robot that repeats a result we have, because the line broke before it knew, is not late.
+ */
+function late(
+  state: State,
+  session: Session,
+  message: Message<'job_complete'> | Message<'job_failed'>,
+  turn: Turn,
+): void {
+  const { job_id, attempt } = message.payload
+  const job = recall(state, job_id, turn)
+  if (job === undefined) return refuseMessage(turn, session.socket, notHeld(job_id), message.id)
+  const repeated = message.type === 'job_complete' ? job.status === 'completed' : job.status === 'failed'
+  const same = job.robot_id === session.robot && (attempt === undefined || attempt === job.attempt)
+  if ((repeated && same && job.error_type !== 'OUTCOME_UNKNOWN') || session.late.has(job_id)) return
+  if (session.late.size >= LATE_MAX) session.late.clear()
+  session.late.add(job_id)
+  const result = message.type === 'job_complete' ? toText(message.payload.result) : message.payload.error_message
+  remember(state, job, turn, {
+    event: 'late_result',
+    from_status: job.status,
+    attempt: attempt ?? job.attempt,
+    robot_id: session.robot,
+    detail: `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`,
+  })
+}
+
+/** How many late results of one session are told apart. */
+const LATE_MAX = 1_000
+
+function notHeld(id: JobId): ReturnType<typeof refuse> {
+  return refuse('NOT_FOUND', `This robot has no job ${id.slice(0, 256)}`)
+}
+
+function clip(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax).toWellFormed()}… (${text.length} characters)`
+}

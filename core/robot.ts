@@ -1,0 +1,254 @@
+import { authorize } from './access.ts'
+import { assert } from './assert.ts'
+import { hangUp, say, type Turn } from './effects.ts'
+import type { RobotId, SecretHash, SocketId } from './ids.ts'
+import { keepKey, keepRobot } from './keep.ts'
+import { LOG_BATCH_MAX } from './limits.ts'
+import { FRAME_BYTES_MAX } from './protocol/decode.ts'
+import { errorMessage } from './protocol/encode.ts'
+import type { Message, MessageId } from './protocol/message.ts'
+import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { reconcile } from './reconcile.ts'
+import { placeRobot } from './roster.ts'
+import type { KeyRow, RobotRow, Session, Socket, State } from './state.ts'
+
+/** Close codes of ours, beside the standard ones. They follow the HTTP statuses that mean the same. */
+export const CLOSE = {
+  unauthenticated: 4401,
+  forbidden: 4403,
+  silent: 4408,
+  replaced: 4409,
+  overloaded: 1013,
+  normal: 1000,
+} as const
+
+/** A connection has been made. It has a while to say who it is. */
+export function socketOpened(
+  state: State,
+  event: { readonly socket: SocketId; readonly credential: SecretHash | null },
+  turn: Turn,
+): void {
+  const full = state.sockets.size >= state.settings.socketsMax
+  state.sockets.set(event.socket, {
+    id: event.socket,
+    credential: event.credential,
+    robot: null,
+    key: null,
+    closing: full,
+  })
+  if (full) hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
+  else state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
+}
+
+/** A connection is gone, whoever closed it. Its robot, if it has no newer one, is away from here on. */
+export function socketClosed(state: State, event: { readonly socket: SocketId }, turn: Turn): void {
+  const socket = state.sockets.get(event.socket)
+  if (socket === undefined) return
+  state.sockets.delete(socket.id)
+  state.timers.cancel('socket.unregistered', socket.id)
+  leave(state, socket, turn)
+}
+
+/** Tells a socket to close, and stops listening to it at once. */
+export function expel(state: State, socket: Socket, code: number, reason: string, turn: Turn): void {
+  socket.closing = true
+  state.timers.cancel('socket.unregistered', socket.id)
+  hangUp(turn, socket.id, code, reason)
+  leave(state, socket, turn)
+}
+
+/** Answers a message that is refused, with its id. */
+export function refuseMessage(turn: Turn, socket: SocketId, refusal: Refusal, id: MessageId | undefined): void {
+  say(turn, socket, errorMessage(refusal, id))
+}
+
+/**
+ * A robot says who it is. The answer is the first thing it hears from us, and it comes once the robot is on record.
+ * A robot that was connected already is taken over: the older connection is closed and can do nothing more.
+ */
+export function registered(
+  state: State,
+  socket: Socket,
+  message: Message<'register'>,
+  credential: SecretHash | null,
+  turn: Turn,
+): void {
+  const { robot_id } = message.payload
+  if (socket.robot !== null && socket.robot !== robot_id) {
+    refuseMessage(turn, socket.id, refuse('FORBIDDEN', 'This connection belongs to another robot'), message.id)
+    return
+  }
+  const key = admit(state, robot_id, credential ?? socket.credential)
+  if (isRefusal(key)) {
+    const payload = { robot_id, success: false, message: key.message, config: {} }
+    say(turn, socket.id, { type: 'register_ack', payload, correlation_id: message.id })
+    const code = key.refused === 'AUTHENTICATION_FAILED' ? CLOSE.unauthenticated : CLOSE.forbidden
+    expel(state, socket, code, key.message, turn)
+    return
+  }
+  if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
+  socket.key = key?.id ?? null
+  replaceOlder(state, socket, robot_id, turn)
+  const session = begin(state, socket, robot_id, turn)
+  acknowledge(state, socket, message, turn)
+  keepRobot(state, rowOf(state, message, turn), turn)
+  if ((state.held.get(session.robot)?.size ?? 0) > 0) {
+    say(turn, socket.id, { type: 'status_request', payload: { robot_id } })
+  }
+}
+
+/** A sign of life, with what the robot says of itself. */
+export function heartbeat(
+  state: State,
+  session: Session,
+  message: Message<'heartbeat'> | Message<'status_response'>,
+  turn: Turn,
+): void {
+  const { payload } = message
+  session.reported = {
+    at: turn.now,
+    status: payload.status,
+    cpu_percent: payload.cpu_percent,
+    memory_percent: payload.memory_percent,
+    disk_percent: payload.disk_percent,
+  }
+  session.paused = payload.status === 'paused' || payload.status === 'maintenance' || payload.status === 'error'
+  if (payload.active_job_ids !== undefined) reconcile(state, session, new Set(payload.active_job_ids), turn)
+  const row = state.robots.get(session.robot)
+  assert(row !== undefined, 'a session has a robot')
+  if (turn.now - row.last_seen >= state.settings.seenMs) keepRobot(state, { ...row, last_seen: turn.now }, turn)
+  else placeRobot(state, session.robot)
+  if (message.type === 'heartbeat') {
+    say(turn, session.socket, {
+      type: 'heartbeat_ack',
+      payload: { robot_id: session.robot },
+      correlation_id: message.id,
+    })
+  }
+}
+
+/** A robot takes its leave. Its jobs wait for it for the grace period, as if the line had broken. */
+export function disconnected(state: State, session: Session, message: Message<'disconnect'>, turn: Turn): void {
+  const socket = state.sockets.get(session.socket)
+  assert(socket !== undefined, 'a session has a socket')
+  expel(state, socket, CLOSE.normal, message.payload.reason || 'Disconnect requested', turn)
+}
+
+/** The lease has run out, or frames have come since the timer was set. */
+export function silent(state: State, robot: RobotId, turn: Turn): void {
+  const session = state.sessions.get(robot)
+  if (session === undefined) return
+  const until = session.heardAt + state.settings.leaseMs
+  if (until > turn.now) {
+    state.timers.set('robot.silent', robot, until)
+    return
+  }
+  const socket = state.sockets.get(session.socket)
+  assert(socket !== undefined, 'a session has a socket')
+  expel(state, socket, CLOSE.silent, `No message for ${state.settings.leaseMs / 1000} s`, turn)
+}
+
+/** Nobody has said who they are on this socket, in the time that there was for it. */
+export function unregistered(state: State, id: SocketId, turn: Turn): void {
+  const socket = state.sockets.get(id)
+  if (socket === undefined || socket.robot !== null) return
+  expel(state, socket, CLOSE.silent, `No registration within ${state.settings.registerMs / 1000} s`, turn)
+}
+
+/** A robot that refused an offer may be asked again. */
+export function rested(state: State, robot: RobotId): void {
+  const session = state.sessions.get(robot)
+  if (session === undefined) return
+  session.resting = false
+  placeRobot(state, robot)
+}
+
+function admit(state: State, robot: RobotId, credential: SecretHash | null): KeyRow | Refusal | null {
+  if (state.settings.robotsAuth === 'open' && credential === null) return null
+  const key = authorize(state, credential, 'robots:connect')
+  if (isRefusal(key)) return key
+  if (key.robot_id !== null && key.robot_id !== robot) {
+    return refuse('FORBIDDEN', `This API key belongs to the robot ${key.robot_id}`)
+  }
+  if (!state.robots.has(robot) && state.robots.size >= state.settings.robotsMax) {
+    return refuse('FORBIDDEN', `This fleet already has ${state.settings.robotsMax} robots`)
+  }
+  return key
+}
+
+function replaceOlder(state: State, socket: Socket, robot: RobotId, turn: Turn): void {
+  const former = state.sessions.get(robot)
+  if (former === undefined || former.socket === socket.id) return
+  const older = state.sockets.get(former.socket)
+  if (older !== undefined) expel(state, older, CLOSE.replaced, 'Replaced by a newer connection', turn)
+}
+
+function begin(state: State, socket: Socket, robot: RobotId, turn: Turn): Session {
+  const session: Session = {
+    robot,
+    socket: socket.id,
+    since: turn.now,
+    heardAt: turn.now,
+    idleSince: turn.now,
+    paused: false,
+    resting: false,
+    refusals: 0,
+    reported: null,
+    missing: new Set(),
+    late: new Set(),
+    barred: new Map(),
+  }
+  socket.robot = robot
+  state.sessions.set(robot, session)
+  state.timers.cancel('socket.unregistered', socket.id)
+  state.timers.cancel('robot.lost', robot)
+  state.timers.cancel('robot.rest', robot)
+  state.timers.set('robot.silent', robot, turn.now + state.settings.leaseMs)
+  return session
+}
+
+function acknowledge(state: State, socket: Socket, message: Message<'register'>, turn: Turn): void {
+  say(turn, socket.id, {
+    type: 'register_ack',
+    payload: {
+      robot_id: message.payload.robot_id,
+      success: true,
+      message: 'Registration successful',
+      config: {
+        heartbeat_interval: state.settings.heartbeatMs / 1000,
+        log_batch_size: LOG_BATCH_MAX,
+        max_message_bytes: FRAME_BYTES_MAX,
+        lease_seconds: state.settings.leaseMs / 1000,
+      },
+    },
+    correlation_id: message.id,
+  })
+}
+
+function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow {
+  const { payload } = message
+  return {
+    id: payload.robot_id,
+    name: payload.robot_name || payload.robot_id,
+    environment: payload.environment,
+    max_concurrent_jobs: payload.max_concurrent_jobs,
+    tags: payload.tags,
+    capabilities: payload.capabilities,
+    created_at: state.robots.get(payload.robot_id)?.created_at ?? turn.now,
+    last_seen: turn.now,
+  }
+}
+
+/** The robot behind a socket is away, unless a newer connection of it has taken over. */
+function leave(state: State, socket: Socket, turn: Turn): void {
+  const { robot } = socket
+  socket.robot = null
+  if (robot === null || state.sessions.get(robot)?.socket !== socket.id) return
+  state.sessions.delete(robot)
+  state.timers.cancel('robot.silent', robot)
+  state.timers.cancel('robot.rest', robot)
+  const row = state.robots.get(robot)
+  assert(row !== undefined, 'a session has a robot')
+  keepRobot(state, { ...row, last_seen: turn.now }, turn)
+  if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
+}

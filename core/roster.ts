@@ -1,0 +1,176 @@
+import { Heap } from './heap.ts'
+import type { Millis, RobotId } from './ids.ts'
+import { isWaiting, type JobRow } from './job.ts'
+import { classKey, type JobClass, type Needs, needsOf, newClass, put, remove, size } from './queue.ts'
+import type { RobotRow, Session, State } from './state.ts'
+
+/**
+ * Who could run what: the waiting jobs by what they need, the robots by what they offer, and which suit which.
+ *
+ * Robots that offer the same form one kind. Jobs are matched with kinds, not with robots, and a match is worked out
+ * once: an event costs as much as there are classes and kinds, however many jobs and robots they hold.
+ */
+export interface Roster {
+  readonly classes: Map<string, JobClass>
+  readonly kinds: Map<string, Kind>
+  readonly kindOf: Map<RobotId, Kind>
+  /** Classes whose jobs may go to one robot only, by that robot. */
+  readonly pinned: Map<RobotId, Set<JobClass>>
+  /** What has changed since the last dispatch. */
+  readonly touchedClasses: Set<JobClass>
+  readonly touchedRobots: Set<RobotId>
+}
+
+/** Robots with the same environment, tags and capabilities. */
+export interface Kind {
+  readonly key: string
+  readonly environment: string
+  readonly tags: ReadonlySet<string>
+  readonly capabilities: ReadonlySet<string>
+  readonly robots: Set<RobotId>
+  /** Those that could take a job now: the least loaded first, among equals the one that has been idle longest. */
+  readonly free: Heap<RobotId, Free>
+  /** The classes with waiting jobs that these robots may run, those for one robot only left out. */
+  readonly classes: Set<JobClass>
+}
+
+export interface Free {
+  readonly robot: RobotId
+  /** Held jobs by slots, from 0 up to less than 1. */
+  readonly load: number
+  readonly idleSince: Millis
+}
+
+/** Nobody waits and nobody is there. */
+export function newRoster(): Roster {
+  return {
+    classes: new Map(),
+    kinds: new Map(),
+    kindOf: new Map(),
+    pinned: new Map(),
+    touchedClasses: new Set(),
+    touchedRobots: new Set(),
+  }
+}
+
+/** Keeps the queue in step with a job that has changed from `before` to `job`. */
+export function placeJob(roster: Roster, before: JobRow | undefined, job: JobRow): void {
+  if (before !== undefined && isWaiting(before)) unqueue(roster, before)
+  if (isWaiting(job)) enqueue(roster, job)
+}
+
+/** Keeps the kinds in step with a robot whose row, session or jobs have changed. */
+export function placeRobot(state: State, id: RobotId): void {
+  const { roster } = state
+  const robot = state.robots.get(id)
+  const session = state.sessions.get(id)
+  const kind = robot === undefined || session === undefined ? undefined : kindFor(roster, robot)
+  const former = roster.kindOf.get(id)
+  if (former !== undefined && former !== kind) leaveKind(roster, former, id)
+  if (robot === undefined || session === undefined || kind === undefined) return
+  kind.robots.add(id)
+  roster.kindOf.set(id, kind)
+  const held = state.held.get(id)?.size ?? 0
+  if (isAvailable(session) && held < robot.max_concurrent_jobs) {
+    kind.free.set(id, { robot: id, load: held / robot.max_concurrent_jobs, idleSince: session.idleSince })
+    roster.touchedRobots.add(id)
+  } else {
+    kind.free.delete(id)
+  }
+}
+
+/** Has a waiting job looked at again, because a robot that was closed to it has opened. */
+export function touch(roster: Roster, job: JobRow): void {
+  const jobs = roster.classes.get(classKey(job))
+  if (jobs !== undefined) roster.touchedClasses.add(jobs)
+}
+
+/** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused or rests. */
+export function isAvailable(session: Session): boolean {
+  return !session.paused && !session.resting
+}
+
+/** Whether robots of this kind may run jobs that need this: environment, tags, capabilities. DESIGN.md 5.2. */
+export function suits(kind: Kind, needs: Needs): boolean {
+  return (needs.environment === '' || kind.environment === 'default' || kind.environment === needs.environment) &&
+    needs.tags.every((tag) => kind.tags.has(tag)) &&
+    needs.capabilities.every((capability) => kind.capabilities.has(capability))
+}
+
+/** Which free robot is asked first: the less loaded, then the longer idle. */
+export function isFreer(a: Free, b: Free): boolean {
+  if (a.load !== b.load) return a.load < b.load
+  return a.idleSince < b.idleSince || (a.idleSince === b.idleSince && a.robot < b.robot)
+}
+
+function enqueue(roster: Roster, job: JobRow): void {
+  const key = classKey(job)
+  let jobs = roster.classes.get(key)
+  if (jobs === undefined) {
+    jobs = newClass(key, needsOf(job))
+    roster.classes.set(key, jobs)
+    link(roster, jobs)
+  }
+  put(jobs, job)
+  roster.touchedClasses.add(jobs)
+}
+
+function unqueue(roster: Roster, job: JobRow): void {
+  const jobs = roster.classes.get(classKey(job))
+  if (jobs === undefined) return
+  remove(jobs, job)
+  if (size(jobs) > 0) return
+  roster.classes.delete(jobs.key)
+  roster.touchedClasses.delete(jobs)
+  if (jobs.needs.robot === null) { for (const kind of roster.kinds.values()) kind.classes.delete(jobs) }
+  else {
+    const classes = roster.pinned.get(jobs.needs.robot)
+    classes?.delete(jobs)
+    if (classes?.size === 0) roster.pinned.delete(jobs.needs.robot)
+  }
+}
+
+function link(roster: Roster, jobs: JobClass): void {
+  const { robot } = jobs.needs
+  if (robot === null) {
+    for (const kind of roster.kinds.values()) if (suits(kind, jobs.needs)) kind.classes.add(jobs)
+    return
+  }
+  const classes = roster.pinned.get(robot)
+  if (classes === undefined) roster.pinned.set(robot, new Set([jobs]))
+  else classes.add(jobs)
+}
+
+function kindFor(roster: Roster, robot: RobotRow): Kind {
+  const capabilities = Object.keys(robot.capabilities).filter((name) => holds(robot.capabilities[name])).toSorted()
+  const key = JSON.stringify([robot.environment, robot.tags.toSorted(), capabilities])
+  const known = roster.kinds.get(key)
+  if (known !== undefined) return known
+  const kind: Kind = {
+    key,
+    environment: robot.environment,
+    tags: new Set(robot.tags),
+    capabilities: new Set(capabilities),
+    robots: new Set(),
+    free: new Heap(isFreer),
+    classes: new Set(),
+  }
+  roster.kinds.set(key, kind)
+  for (const jobs of roster.classes.values()) {
+    if (jobs.needs.robot === null && suits(kind, jobs.needs)) kind.classes.add(jobs)
+  }
+  return kind
+}
+
+function leaveKind(roster: Roster, kind: Kind, id: RobotId): void {
+  kind.free.delete(id)
+  kind.robots.delete(id)
+  roster.kindOf.delete(id)
+  roster.touchedRobots.delete(id)
+  if (kind.robots.size === 0) roster.kinds.delete(kind.key)
+}
+
+/** A capability that is reported as false, 0, null or empty is one that the robot says it lacks. */
+function holds(value: unknown): boolean {
+  return Boolean(value)
+}

@@ -1,0 +1,203 @@
+import type {
+  DefinitionHash,
+  JobId,
+  JsonText,
+  KeyId,
+  Millis,
+  RobotId,
+  SecretHash,
+  SocketId,
+  TriggerId,
+  WorkflowId,
+} from './ids.ts'
+import type { JobRow, Priority } from './job.ts'
+import type { Settings } from './limits.ts'
+import type { Rng } from './random.ts'
+import type { Roster } from './roster.ts'
+import type { Timers } from './timers.ts'
+
+/** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
+export interface RobotRow {
+  readonly id: RobotId
+  readonly name: string
+  readonly environment: string
+  readonly max_concurrent_jobs: number
+  readonly tags: readonly string[]
+  readonly capabilities: Readonly<Record<string, unknown>>
+  readonly created_at: Millis
+  /** Written on registration and when it leaves, and now and then between: at most `SEEN_MS` behind. */
+  readonly last_seen: Millis
+}
+
+export const WORKFLOW_STATUSES = ['draft', 'published', 'archived'] as const
+export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number]
+
+/** A workflow: its newest version, and the one that is published. Versions themselves never change. */
+export interface WorkflowRow {
+  readonly id: WorkflowId
+  readonly name: string
+  readonly description: string
+  readonly tags: readonly string[]
+  readonly status: WorkflowStatus
+  readonly version: number
+  readonly definition: DefinitionHash
+  /** What jobs run; null before the first publication. */
+  readonly published_version: number | null
+  readonly published_definition: DefinitionHash | null
+  readonly created_by: string
+  readonly created_at: Millis
+  readonly updated_at: Millis
+  readonly execution_count: number
+  readonly success_count: number
+  readonly total_duration_ms: number
+}
+
+/** One version of a workflow: immutable. */
+export interface VersionRow {
+  readonly workflow_id: WorkflowId
+  readonly version: number
+  readonly definition: DefinitionHash
+  readonly created_by: string
+  readonly created_at: Millis
+}
+
+/** The text of a workflow, kept once however many jobs run it. Opaque: never parsed and written again. */
+export interface DefinitionRow {
+  readonly hash: DefinitionHash
+  readonly json: string
+}
+
+export const TRIGGER_TYPES = ['webhook'] as const
+export type TriggerType = (typeof TRIGGER_TYPES)[number]
+
+/** What starts a workflow from outside. */
+export interface TriggerRow {
+  readonly id: TriggerId
+  readonly name: string
+  readonly trigger_type: TriggerType
+  readonly workflow_id: WorkflowId
+  readonly enabled: boolean
+  readonly priority: Priority
+  /** Parameters that every job of it gets; those in the event win. */
+  readonly parameters: JsonText
+  /** 0: none. */
+  readonly cooldown_ms: Millis
+  /** What `X-Webhook-Secret` must hash to; null: nothing is asked for. */
+  readonly secret: SecretHash | null
+  readonly created_by: string
+  readonly created_at: Millis
+  readonly last_fired_at: Millis | null
+  readonly fire_count: number
+}
+
+export const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'robots:connect'] as const
+export type Scope = (typeof SCOPES)[number]
+
+/** A key, without the key itself. */
+export interface KeyRow {
+  readonly id: KeyId
+  readonly name: string
+  readonly secret: SecretHash
+  readonly scopes: readonly Scope[]
+  /** The one robot that may use it. A robot's key that has none yet is bound to the first that registers with it. */
+  readonly robot_id: RobotId | null
+  readonly created_at: Millis
+  readonly revoked_at: Millis | null
+}
+
+/** Every row that lives in memory, as the store hands them over at the beginning. */
+export interface Hot {
+  readonly jobs: readonly JobRow[]
+  readonly robots: readonly RobotRow[]
+  readonly workflows: readonly WorkflowRow[]
+  readonly triggers: readonly TriggerRow[]
+  readonly keys: readonly KeyRow[]
+  /** Those that live jobs refer to, and of every workflow the newest and the published one. */
+  readonly definitions: readonly DefinitionRow[]
+  /** The largest number that a job's order, a history entry or a log line has. */
+  readonly seq: number
+}
+
+/**
+ * Everything the orchestrator knows about one fleet. Containers change in place; rows are replaced, never edited.
+ * `jobs` to `definitions` are a cache of the store; the rest is derived from them, or is gone after a restart.
+ */
+export interface State {
+  readonly settings: Settings
+  /** Live jobs only; a job leaves the moment it ends. */
+  readonly jobs: Map<JobId, JobRow>
+  readonly robots: Map<RobotId, RobotRow>
+  readonly workflows: Map<WorkflowId, WorkflowRow>
+  readonly triggers: Map<TriggerId, TriggerRow>
+  readonly keys: Map<KeyId, KeyRow>
+  readonly definitions: Map<DefinitionHash, Definition>
+
+  /** Keys by what they hash to: revoked ones too, so that a refusal can say so. */
+  readonly keysBySecret: Map<SecretHash, KeyId>
+  /** The jobs that hold a robot's slots. Derived, so that a slot cannot leak. */
+  readonly held: Map<RobotId, Set<JobId>>
+  readonly roster: Roster
+  readonly timers: Timers
+  readonly random: Rng
+
+  readonly sockets: Map<SocketId, Socket>
+  /** The connected robots. */
+  readonly sessions: Map<RobotId, Session>
+  /** Grows with every row that has an order. */
+  seq: number
+  /** Nothing is offered any more: the process is about to stop. */
+  draining: boolean
+}
+
+/** A robot's present connection. A robot that registers anew has a new one, and what the old one knew is gone. */
+export interface Session {
+  readonly robot: RobotId
+  readonly socket: SocketId
+  readonly since: Millis
+  /** The last frame of any kind. */
+  heardAt: Millis
+  /** Since when it has had nothing to do, or, if it has, since it last finished something. */
+  idleSince: Millis
+  /** It says that it is paused, and takes nothing. */
+  paused: boolean
+  /** It has just refused an offer, or let one pass: nothing is offered for a while. */
+  resting: boolean
+  /** Offers in a row that it did not take up. */
+  refusals: number
+  reported: Report | null
+  /** Running jobs that its last report did not name. Missing twice, a job is lost. */
+  missing: ReadonlySet<JobId>
+  /** Jobs of which it has reported a result too late: one entry in their history is enough. */
+  readonly late: Set<JobId>
+  /**
+   * Jobs that it is not asked to run. It refused one, until its back-off has grown; or it let an offer pass and may
+   * be running it all the same, until a report does not name it.
+   */
+  readonly barred: Map<JobId, 'refused' | 'may_run'>
+}
+
+/** What a robot last said of itself. */
+export interface Report {
+  readonly at: Millis
+  readonly status: string
+  readonly cpu_percent: number | null
+  readonly memory_percent: number | null
+  readonly disk_percent: number | null
+}
+
+/** A definition in memory, as long as a live job or a published workflow refers to it. */
+export interface Definition {
+  readonly json: string
+  users: number
+}
+
+export interface Socket {
+  readonly id: SocketId
+  /** The key that came with the upgrade request, if one did. */
+  readonly credential: SecretHash | null
+  /** Whose it is once it has registered, and with which key; null in an open lab. */
+  robot: RobotId | null
+  key: KeyId | null
+  /** Told to close. Whatever it still says is not listened to. */
+  closing: boolean
+}

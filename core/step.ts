@@ -1,0 +1,108 @@
+import { dispatch } from './dispatcher.ts'
+import type { Turn } from './effects.ts'
+import type { Event } from './event.ts'
+import type { JobId } from './ids.ts'
+import { keyCreated, keyRevoked } from './key.ts'
+import { lapse } from './lapse.ts'
+import { refuse } from './protocol/refusal.ts'
+import type { Message, RobotMessage } from './protocol/message.ts'
+import { accepted, cancelled, completed, failed, logged, progressed, rejected } from './report.ts'
+import { disconnected, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
+import type { Session, State } from './state.ts'
+import { submitted } from './submission.ts'
+import { triggerCreated, webhookReceived } from './trigger.ts'
+import { workflowPublished, workflowSaved } from './workflow.ts'
+
+type On<T extends Event['type']> = Extract<Event, { type: T }>
+type Handler<T extends Event['type']> = (state: State, event: On<T>, turn: Turn) => void
+
+/** Everything that can happen, and what happens then. Start reading here. */
+const on: { readonly [T in Event['type']]: Handler<T> } = {
+  'job.submitted': submitted,
+  'webhook.received': webhookReceived,
+  'workflow.saved': workflowSaved,
+  'workflow.published': workflowPublished,
+  'trigger.created': triggerCreated,
+  'key.created': keyCreated,
+  'key.revoked': keyRevoked,
+  'socket.opened': socketOpened,
+  'socket.closed': socketClosed,
+  'robot.said': said,
+  'robot.garbled': garbled,
+  'drain': drain,
+  'tick': lapse,
+}
+
+type Hear<T extends RobotMessage['type']> = (state: State, session: Session, message: Message<T>, turn: Turn) => void
+
+/** What a registered robot may say, and who listens. */
+const hear: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: Hear<T> } = {
+  heartbeat,
+  status_response: heartbeat,
+  disconnect: disconnected,
+  job_accept: accepted,
+  job_reject: rejected,
+  job_progress: progressed,
+  job_complete: completed,
+  job_failed: failed,
+  job_cancelled: cancelled,
+  log_entry: logged,
+  log_batch: logged,
+  // A robot's complaint about a message of ours. It changes nothing.
+  error: () => {},
+}
+
+/** One event in, the state moved on, everything owed to the world in `turn.out`. Never throws at a peer. */
+export function step(state: State, event: Event, turn: Turn): void {
+  const handle = on[event.type] as Handler<Event['type']>
+  handle(state, event as never, turn)
+  dispatch(state, turn)
+}
+
+/** Which ended job this event may touch. Almost always none, and then nothing is fetched. */
+export function needs(state: State, event: Event): JobId | null {
+  if (event.type !== 'robot.said') return null
+  const { message } = event
+  switch (message.type) {
+    case 'job_complete':
+    case 'job_failed':
+    case 'log_entry':
+    case 'log_batch':
+      return state.jobs.has(message.payload.job_id) ? null : message.payload.job_id
+    default:
+      return null
+  }
+}
+
+/** A message of a robot, from a socket that is listened to, by the robot that the socket belongs to. */
+function said(state: State, event: On<'robot.said'>, turn: Turn): void {
+  const socket = state.sockets.get(event.socket)
+  if (socket === undefined || socket.closing) return
+  const { message } = event
+  if (message.type === 'register') return registered(state, socket, message, event.credential, turn)
+  const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
+  if (session === undefined) {
+    return refuseMessage(turn, socket.id, refuse('AUTHENTICATION_FAILED', 'Register first'), message.id)
+  }
+  session.heardAt = turn.now
+  if ('robot_id' in message.payload && message.payload.robot_id !== session.robot) {
+    const refusal = refuse('FORBIDDEN', `This connection belongs to the robot ${session.robot}`, { field: 'robot_id' })
+    return refuseMessage(turn, socket.id, refusal, message.id)
+  }
+  const listen = hear[message.type] as Hear<typeof message.type>
+  listen(state, session, message as never, turn)
+}
+
+/** A frame that is no message is answered, and the connection goes on. It counts as a sign of life. */
+function garbled(state: State, event: On<'robot.garbled'>, turn: Turn): void {
+  const socket = state.sockets.get(event.socket)
+  if (socket === undefined || socket.closing) return
+  const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
+  if (session !== undefined) session.heardAt = turn.now
+  refuseMessage(turn, socket.id, event.refusal, event.id)
+}
+
+/** The process is about to stop: nothing new is taken in or offered, what runs may end. */
+function drain(state: State): void {
+  state.draining = true
+}

@@ -1,0 +1,58 @@
+import { Heap } from './heap.ts'
+import type { Millis } from './ids.ts'
+
+/**
+ * Every deadline, by name. The shell sees only the nearest, and asks after every turn: a lost or repeated alarm is
+ * harmless, because all it means is "look at the clock".
+ */
+export type TimerName =
+  | 'job.ready'
+  | 'job.unclaimed'
+  | 'job.offer'
+  | 'job.timeout'
+  | 'robot.silent'
+  | 'robot.lost'
+  | 'robot.barred'
+  | 'robot.rest'
+  | 'socket.unregistered'
+
+export interface Timer {
+  readonly at: Millis
+  readonly why: TimerName
+  readonly id: string
+  /** Breaks ties in the order in which the timers were set. */
+  readonly order: number
+}
+
+export class Timers {
+  readonly #heap = new Heap<string, Timer>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order))
+  #order = 0
+
+  get size(): number {
+    return this.#heap.size
+  }
+
+  /** Sets or moves the deadline of this name and id. */
+  set(why: TimerName, id: string, at: Millis): void {
+    const key = `${why} ${id}`
+    if (this.#heap.get(key)?.at === at) return
+    this.#heap.set(key, { at, why, id, order: ++this.#order })
+  }
+
+  cancel(why: TimerName, id: string): void {
+    this.#heap.delete(`${why} ${id}`)
+  }
+
+  /** The nearest deadline and its reason, or undefined when nothing is to come. */
+  next(): Timer | undefined {
+    return this.#heap.peek()
+  }
+
+  /** Takes out the nearest deadline that has come, or nothing. */
+  due(now: Millis): Timer | undefined {
+    const timer = this.#heap.peek()
+    if (timer === undefined || timer.at > now) return undefined
+    this.#heap.delete(`${timer.why} ${timer.id}`)
+    return timer
+  }
+}

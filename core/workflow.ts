@@ -1,0 +1,75 @@
+import { answer, type Turn } from './effects.ts'
+import type { WorkflowSaved } from './event.ts'
+import type { ReplyId, WorkflowId } from './ids.ts'
+import { keepDefinition, keepWorkflow } from './keep.ts'
+import { refuse } from './protocol/refusal.ts'
+import type { State, WorkflowRow } from './state.ts'
+
+/**
+ * A workflow is created, or gets a new version. Versions never change; saving the text that the newest version
+ * already has makes none. What is published stays published until another version is.
+ */
+export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): void {
+  const before = state.workflows.get(event.workflow)
+  if (event.mode === 'create' && before !== undefined) {
+    const refusal = refuse('CONFLICT', `Workflow ${event.workflow} exists already`, { field: 'id' })
+    return answer(turn, event.reply, { type: 'refusal', refusal })
+  }
+  if (event.mode === 'update' && before === undefined) return missing(event.reply, event.workflow, turn)
+  const { definition } = event
+  const renewed = before?.definition !== definition.hash
+  const version = (before?.version ?? 0) + (renewed ? 1 : 0)
+  keepDefinition(state, definition, turn)
+  const workflow: WorkflowRow = {
+    id: event.workflow,
+    name: event.name,
+    description: event.description,
+    tags: event.tags,
+    status: before?.status ?? 'draft',
+    version,
+    definition: definition.hash,
+    published_version: before?.published_version ?? null,
+    published_definition: before?.published_definition ?? null,
+    created_by: before?.created_by ?? event.by,
+    created_at: before?.created_at ?? turn.now,
+    updated_at: turn.now,
+    execution_count: before?.execution_count ?? 0,
+    success_count: before?.success_count ?? 0,
+    total_duration_ms: before?.total_duration_ms ?? 0,
+  }
+  keepWorkflow(state, workflow, turn)
+  if (renewed) {
+    turn.out.rows.versions.set(`${workflow.id} ${version}`, {
+      workflow_id: workflow.id,
+      version,
+      definition: definition.hash,
+      created_by: event.by,
+      created_at: turn.now,
+    })
+  }
+  answer(turn, event.reply, { type: 'workflow', workflow })
+}
+
+/** The newest version becomes what jobs run. Jobs that were submitted before keep theirs. */
+export function workflowPublished(
+  state: State,
+  event: { readonly reply: ReplyId; readonly workflow: WorkflowId },
+  turn: Turn,
+): void {
+  const before = state.workflows.get(event.workflow)
+  if (before === undefined) return missing(event.reply, event.workflow, turn)
+  const workflow: WorkflowRow = {
+    ...before,
+    status: 'published',
+    published_version: before.version,
+    published_definition: before.definition,
+    updated_at: turn.now,
+  }
+  keepWorkflow(state, workflow, turn)
+  answer(turn, event.reply, { type: 'workflow', workflow })
+}
+
+function missing(reply: ReplyId, id: WorkflowId, turn: Turn): void {
+  const refusal = refuse('NOT_FOUND', `Workflow with ID ${id} not found`)
+  answer(turn, reply, { type: 'refusal', refusal })
+}

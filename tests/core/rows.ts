@@ -1,0 +1,202 @@
+import { type Effects, newEffects, type Send, type Turn } from '../../core/effects.ts'
+import type { Event } from '../../core/event.ts'
+import { Receipt } from '../../core/effects.ts'
+import type {
+  DefinitionHash,
+  JobId,
+  JsonText,
+  KeyId,
+  Millis,
+  ReplyId,
+  RobotId,
+  SecretHash,
+  SocketId,
+} from '../../core/ids.ts'
+import type { TriggerId, WorkflowId } from '../../core/ids.ts'
+import { isLive, type JobRow, type Priority } from '../../core/job.ts'
+import { nextAlarm } from '../../core/lapse.ts'
+import { DEFAULTS, type Settings } from '../../core/limits.ts'
+import { load } from '../../core/load.ts'
+import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
+import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
+import type { Hot, State } from '../../core/state.ts'
+import { step } from '../../core/step.ts'
+
+/** A fleet for tests of the core: one state, stepped by hand, its rows kept as a store would keep them. */
+export interface Bench {
+  readonly state: State
+  now: Millis
+  /** The rows of every turn so far: what a store would have. */
+  readonly disk: Effects
+  /** Steps through the events in one turn and returns what was said. */
+  turn(...events: readonly Event[]): readonly Send[]
+  /** Lets time pass, acting on every deadline in between. Returns what was said. */
+  pass(ms: Millis): readonly Send[]
+  /** What the disk holds, as a store would load it. */
+  hot(): Hot
+}
+
+export const NO_ROWS: Hot = { jobs: [], robots: [], workflows: [], triggers: [], keys: [], definitions: [], seq: 0 }
+export const START: Millis = Date.UTC(2026, 0, 5, 9)
+
+/** The definition that every job here runs. */
+export const DEFINITION = { hash: 'd1' as DefinitionHash, json: '{"nodes":{}}' }
+
+export function bench(settings: Partial<Settings> = {}, hot: Hot = NO_ROWS): Bench {
+  const state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
+  const disk = newEffects(0)
+  let turns = 0
+  const self: Bench = {
+    state,
+    now: START,
+    disk,
+    turn(...events) {
+      const turn: Turn = { now: self.now, found: new Map(disk.rows.jobs), out: newEffects(++turns) }
+      for (const event of events) step(state, event, turn)
+      for (const [name, rows] of Object.entries(turn.out.rows)) {
+        const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
+        for (const [key, row] of rows as Map<unknown, unknown>) kept.set(key, row)
+      }
+      disk.history.push(...turn.out.history)
+      disk.logs.push(...turn.out.logs)
+      return turn.out.sends.open(new Receipt(turn.out.turn))
+    },
+    pass(ms) {
+      const until = self.now + ms
+      const said: Send[] = []
+      for (let alarm = nextAlarm(state); alarm !== null && alarm.at <= until; alarm = nextAlarm(state)) {
+        self.now = Math.max(self.now, alarm.at)
+        said.push(...self.turn({ type: 'tick' }))
+      }
+      self.now = until
+      return said
+    },
+    hot: () => ({
+      jobs: [...disk.rows.jobs.values()].filter((job) => isLive(job.status)).toSorted((a, b) => a.seq - b.seq),
+      robots: [...disk.rows.robots.values()],
+      workflows: [...disk.rows.workflows.values()],
+      triggers: [...disk.rows.triggers.values()],
+      keys: [...disk.rows.keys.values()],
+      definitions: [...disk.rows.definitions.values()],
+      seq: state.seq,
+    }),
+  }
+  return self
+}
+
+/** A submission with nothing special about it, but for what is given. */
+export function submit(id: string, given: Partial<Extract<Event, { type: 'job.submitted' }>> = {}): Event {
+  return {
+    type: 'job.submitted',
+    reply: `reply-${id}` as ReplyId,
+    job: id as JobId,
+    by: 'tester',
+    workflow: { id: 'w1' as WorkflowId, name: 'Workflow', definition: DEFINITION },
+    parameters: '{}' as JsonText,
+    priority: 1,
+    robot: null,
+    environment: '',
+    requiredTags: [],
+    requiredCapabilities: [],
+    scheduledTime: null,
+    timeoutMs: null,
+    retrySafety: 'unless_started',
+    ...given,
+  }
+}
+
+export interface RobotTraits {
+  readonly slots?: number
+  readonly environment?: string
+  readonly tags?: readonly string[]
+  readonly capabilities?: Readonly<Record<string, unknown>>
+  readonly socket?: string
+}
+
+/** A robot connects and registers. */
+export function join(id: string, traits: RobotTraits = {}): readonly Event[] {
+  const socket = (traits.socket ?? `socket-${id}`) as SocketId
+  return [
+    { type: 'socket.opened', socket, credential: null },
+    say(id, 'register', {
+      robot_name: id,
+      environment: traits.environment ?? 'default',
+      max_concurrent_jobs: traits.slots ?? 1,
+      tags: traits.tags ?? [],
+      capabilities: traits.capabilities ?? {},
+    }, socket),
+  ]
+}
+
+/** A robot says something on its socket; the message takes the way through the decoder. */
+export function say(robot: string, type: RobotMessage['type'], payload: object, socket = `socket-${robot}`): Event {
+  const id = `${type}-${robot}`
+  const message = fromRobot(JSON.stringify({ type, id, timestamp: '', payload: { robot_id: robot, ...payload } }))
+  if (isUndecodable(message)) throw new Error(message.refusal.message)
+  return { type: 'robot.said', socket: socket as SocketId, message, credential: null }
+}
+
+export function beat(robot: string, active?: readonly string[], socket?: string): Event {
+  const payload = {
+    status: 'online',
+    current_jobs: 0,
+    cpu_percent: 1,
+    memory_percent: 2,
+    disk_percent: 3,
+    ...(active === undefined ? {} : { active_job_ids: active }),
+  }
+  return say(robot, 'heartbeat', payload, socket)
+}
+
+export function complete(robot: string, job: string, result: unknown = {}, attempt?: number): Event {
+  return say(robot, 'job_complete', { job_id: job, result, ...(attempt === undefined ? {} : { attempt }) })
+}
+
+/** What was said to robots, as `type job-or-robot`, in order. */
+export function spoken(sends: readonly Send[]): readonly string[] {
+  return sends.flatMap((send) => {
+    if (send.to !== 'socket') return []
+    if ('close' in send) return [`${send.socket} close ${send.close.code}`]
+    const payload = send.message.payload as {
+      job_id?: string
+      error_code?: string
+      success?: boolean
+      attempt?: number
+    }
+    const about = payload.job_id ?? payload.error_code ?? (payload.success === undefined ? '' : String(payload.success))
+    return [`${send.socket} ${send.message.type} ${about}${payload.attempt ? `#${payload.attempt}` : ''}`.trim()]
+  })
+}
+
+export function messages<T extends Outgoing['type']>(
+  sends: readonly Send[],
+  type: T,
+): readonly Extract<Outgoing, { type: T }>[] {
+  return sends.flatMap((send) =>
+    send.to === 'socket' && 'message' in send && send.message.type === type
+      ? [send.message as Extract<Outgoing, { type: T }>]
+      : []
+  )
+}
+
+export function answers(sends: readonly Send[]) {
+  return sends.flatMap((send) => (send.to === 'reply' ? [send.answer] : []))
+}
+
+export function job(bench: Bench, id: string): JobRow {
+  const row = bench.disk.rows.jobs.get(id as JobId)
+  if (row === undefined) throw new Error(`there is no job ${id}`)
+  return row
+}
+
+export const ids = {
+  job: (id: string) => id as JobId,
+  robot: (id: string) => id as RobotId,
+  socket: (id: string) => id as SocketId,
+  trigger: (id: string) => id as TriggerId,
+  workflow: (id: string) => id as WorkflowId,
+  key: (id: string) => id as KeyId,
+  secret: (text: string) => text as SecretHash,
+  reply: (text: string) => text as ReplyId,
+  priority: (value: number) => value as Priority,
+}

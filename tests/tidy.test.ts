@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+/** Tests about the source itself: DESIGN's layout holds, and `core/` stays free of the platform. */
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const FOLDERS = ['core', 'adapters', 'workflows', 'robot', 'client', 'cli', 'dashboard', 'tests', 'bench', 'examples']
+
+/** Which folders a folder may import from, besides itself. Tests and benchmarks may use everything. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  workflows: ['core'],
+  adapters: ['core', 'workflows', 'package.json'],
+  robot: ['core', 'workflows', 'package.json'],
+  client: ['core', 'workflows'],
+  cli: ['core', 'client', 'workflows', 'robot'],
+  dashboard: ['core', 'client'],
+  examples: ['robot', 'client'],
+}
+/** Of the core, ordinary clients of the protocol see only the protocol. */
+const PROTOCOL_ONLY = ['robot', 'client', 'cli', 'dashboard']
+const PROTOCOL = [/^core\/protocol\//, /^core\/ids\.ts$/, /^core\/assert\.ts$/, /^core\/random\.ts$/]
+
+/** The packages that the core may use, and where. */
+const CORE_PACKAGES: Readonly<Record<string, RegExp>> = { valibot: /^core\/protocol\//, croner: /^core\/cron\.ts$/ }
+
+/** Files that are longer than the limit, each with its reason. */
+const LINES_MAX = 300
+const LONG: Readonly<Record<string, string>> = {}
+
+interface Source {
+  readonly path: string
+  readonly text: string
+  readonly code: string
+  readonly imports: readonly string[]
+}
+
+const sources = FOLDERS.flatMap((folder) => filesIn(join(ROOT, folder))).map(read)
+const inFolder = (folder: string): readonly Source[] => sources.filter(({ path }) => path.startsWith(`${folder}/`))
+
+test('there is something to look at', () => {
+  expect(sources.length).toBeGreaterThan(50)
+  expect(inFolder('core').length).toBeGreaterThan(20)
+})
+
+test('imports respect the layout', () => {
+  const wrong = sources.flatMap(({ path, imports }) =>
+    imports.filter((target) => target.startsWith('.')).flatMap((target) => {
+      const from = path.split('/')[0] ?? ''
+      const to = relative(ROOT, resolve(ROOT, dirname(path), target))
+      const folder = to.split('/')[0] ?? ''
+      const allowed = MAY_IMPORT[from]
+      if (allowed === undefined || folder === from) return []
+      if (!allowed.includes(folder)) return [`${path} imports ${to}`]
+      const hidden = folder === 'core' && PROTOCOL_ONLY.includes(from) && !PROTOCOL.some((rule) => rule.test(to))
+      return hidden ? [`${path} imports ${to}`] : []
+    })
+  )
+  expect(wrong).toEqual([])
+})
+
+test('the core imports valibot where it decodes, croner in one file, and no other package', () => {
+  const wrong = inFolder('core').flatMap(({ path, imports }) =>
+    imports.filter((target) => !target.startsWith('.') && CORE_PACKAGES[target]?.test(path) !== true)
+      .map((target) => `${path} imports ${target}`)
+  )
+  expect(wrong).toEqual([])
+})
+
+test('the core has no clock, no dice, no timers, no waiting and no platform', () => {
+  const banned =
+    /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|Deno|Bun|globalThis|console|crypto|fetch|Buffer|require)\b(?!['"`:])|Math\.random|\bawait\b|\basync\b|\bPromise\b/g
+  const wrong = inFolder('core').flatMap(({ path, code }) =>
+    (code.match(banned) ?? []).map((word) => `${path}: ${word}`)
+  )
+  expect(wrong).toEqual([])
+})
+
+test('only a store makes receipts', () => {
+  const wrong = sources.filter(({ path, code }) =>
+    /new Receipt\b/.test(code) && !path.startsWith('adapters/store/') && !path.startsWith('tests/')
+  )
+  expect(wrong.map(({ path }) => path)).toEqual([])
+})
+
+test('no file is longer than a screenful of screens without a stated reason', () => {
+  const long = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length }))
+    .filter(({ path, lines }) => lines > LINES_MAX && LONG[path] === undefined)
+  expect(long).toEqual([])
+})
+
+test('no folder or file is named for not having decided', () => {
+  const undecided = /(^|\/)(utils?|lib|helpers?|services?|managers?|shared|types|common|index)(\/|\.ts$)/
+  expect(sources.map(({ path }) => path).filter((path) => undecided.test(path))).toEqual([])
+})
+
+test('nothing is exported by default or passed on wholesale', () => {
+  const wrong = sources.filter(({ code }) => /^export default|^export \*/m.test(code)).map(({ path }) => path)
+  expect(wrong).toEqual([])
+})
+
+test('every exported function says what it promises', () => {
+  const silent = ['core', 'adapters', 'robot', 'workflows'].flatMap(inFolder).flatMap(({ path, text }) =>
+    [...text.matchAll(/(^|\n)([^\n]*)\nexport (?:async )?function (\w+)/g)]
+      .filter(([, , before]) => !/\*\/\s*$/.test(before ?? '') && !/^export (async )?function/.test(before ?? ''))
+      .map(([, , , name]) => `${path}: ${name}`)
+  )
+  expect(silent).toEqual([])
+})
+
+function filesIn(folder: string): string[] {
+  let entries
+  try {
+    entries = readdirSync(folder, { withFileTypes: true, recursive: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  return entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.includes('node_modules'))
+}
+
+function read(path: string): Source {
+  const text = readFileSync(path, 'utf8')
+  // Comments may speak of anything; strings are left in, for imports stand in them.
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`])\/\/.*$/gm, '$1')
+  const imports = [...code.matchAll(/(?:from|import) '([^']+)'/g)].map((match) => match[1] ?? '')
+  return { path: relative(ROOT, path), text, code, imports }
+}
