@@ -1,0 +1,85 @@
+import type { Effects, Receipt } from '../../core/effects.ts'
+import type { DefinitionHash, JobId, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'
+import type { Hot, KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+
+/**
+ * Where a fleet's rows live. A store is whatever passes `tests/contract/store.ts`.
+ *
+ * A commit is all or nothing, the last row per key wins, and it is durable when its receipt exists. `load` raises
+ * the epoch in the database; from then on a store that loaded earlier, in whatever process, cannot commit.
+ */
+export interface Store {
+  /** Every row that belongs in memory. The only way to begin. Throws when the database cannot be used. */
+  load(): Promise<Hot>
+  /** Jobs wherever they are, ended ones too; one that does not exist is absent from the answer. */
+  find(ids: readonly JobId[]): ReadonlyMap<JobId, JobRow> | Promise<ReadonlyMap<JobId, JobRow>>
+  /**
+   * Makes a turn durable, once `load` has been called. An empty turn costs no transaction, and is not fenced.
+   * Throws `StaleEpoch` when another process has loaded since, and the driver's error when the disk refuses.
+   */
+  commit(out: Effects): Receipt | Promise<Receipt>
+  readonly queries: Queries
+  close(): Promise<void>
+}
+
+/** Another process has taken over this database. Whoever gets this must stop. */
+export class StaleEpoch extends Error {
+  override readonly name = 'StaleEpoch'
+  constructor() {
+    super('another process has taken over this database')
+  }
+}
+
+/** The database cannot be used as it is: damaged, from a newer version, or unsafe. The message says what to do. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable'
+}
+
+/** A page of rows, newest first, and where the next one starts. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next: Cursor | null
+}
+
+/** Behind this row: its place in the order of the list. Stable while rows are added. */
+export interface Cursor {
+  readonly at: number
+  readonly id: string
+}
+
+export interface PageQuery {
+  /** At least 1. */
+  readonly limit: number
+  readonly after?: Cursor | undefined
+}
+
+export interface JobQuery extends PageQuery {
+  readonly status?: readonly JobStatus[] | undefined
+  readonly workflow_id?: WorkflowId | undefined
+  readonly robot_id?: RobotId | undefined
+  readonly trigger_id?: TriggerId | undefined
+}
+
+/** What people and programs read: committed rows, straight from the store, never through the core. */
+export interface Queries {
+  job(id: JobId): Promise<JobRow | undefined>
+  /** By creation, newest first. An empty list of statuses is no status, and finds nothing. */
+  jobs(query: JobQuery): Promise<Page<JobRow>>
+  /** A job's log in the order in which it arrived, after the line with this number. */
+  logs(id: JobId, query: { readonly after: number; readonly limit: number }): Promise<readonly LogRow[]>
+  /** The last lines of a job's log, in the order in which they arrived. */
+  logTail(id: JobId, lines: number): Promise<readonly LogRow[]>
+  /** A job's history in order. */
+  history(id: JobId): Promise<readonly HistoryRow[]>
+  workflow(id: WorkflowId): Promise<WorkflowRow | undefined>
+  workflows(query: PageQuery): Promise<Page<WorkflowRow>>
+  /** The newest first. */
+  versions(id: WorkflowId): Promise<readonly VersionRow[]>
+  definition(hash: DefinitionHash): Promise<string | undefined>
+  robot(id: RobotId): Promise<RobotRow | undefined>
+  robots(query: PageQuery): Promise<Page<RobotRow>>
+  trigger(id: TriggerId): Promise<TriggerRow | undefined>
+  triggers(query: PageQuery): Promise<Page<TriggerRow>>
+  keys(query: PageQuery): Promise<Page<KeyRow>>
+}

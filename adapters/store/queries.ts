@@ -1,0 +1,140 @@
+import { assert } from '../../core/assert.ts'
+import { check, isLive, type JobRow } from '../../core/job.ts'
+import type { JobId } from '../../core/ids.ts'
+import type { Hot } from '../../core/state.ts'
+import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
+import { COLUMNS, decode, type RowOf, type SqlRow, type SqlValue, type TableName } from './rows.ts'
+import type { Statement } from './writes.ts'
+
+/** Runs one reading statement, here or far away. */
+export type Read = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
+
+/** Tables that are shown in pages. */
+type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'keys'
+
+/** `Queries` over anything that speaks SQL. A test shows that each of them finds its rows by an index. */
+export function sqlQueries(read: Read): Queries {
+  const rows = async <T extends TableName>(table: T, rest: string, args: readonly SqlValue[]) =>
+    (await read(`${select(table)} ${rest}`, args)).map((record) => decode(table, record))
+  const page = async <T extends Listed>(table: T, query: PageQuery) =>
+    pageOf(await rows(table, PAGE, ends(query)), query)
+
+  return {
+    job: async (id) => (await rows('jobs', 'where id = ?', [id]))[0],
+    jobs: async (query) => {
+      const lists = await Promise.all(jobList(query).map(({ sql, args }) => read(sql, args)))
+      const jobs = lists.flat().map(toJob)
+      return pageOf(lists.length > 1 ? jobs.sort(newestFirst) : jobs, query)
+    },
+    logs: (id, { after, limit }) =>
+      rows('job_logs', 'where job_id = ? and seq > ? order by seq limit ?', [id, after, limit]),
+    logTail: async (id, lines) =>
+      (await rows('job_logs', 'where job_id = ? order by seq desc limit ?', [id, lines])).toReversed(),
+    history: (id) => rows('job_history', 'where job_id = ? order by seq', [id]),
+    workflow: async (id) => (await rows('workflows', 'where id = ?', [id]))[0],
+    workflows: (query) => page('workflows', query),
+    versions: (id) => rows('workflow_versions', 'where workflow_id = ? order by version desc', [id]),
+    definition: async (hash) => (await rows('definitions', 'where hash = ?', [hash]))[0]?.json,
+    robot: async (id) => (await rows('robots', 'where id = ?', [id]))[0],
+    robots: (query) => page('robots', query),
+    trigger: async (id) => (await rows('triggers', 'where id = ?', [id]))[0],
+    triggers: (query) => page('triggers', query),
+    keys: (query) => page('keys', query),
+  }
+}
+
+/** What `load` hands over, from a database that this process alone may write to. */
+export function readHot(read: (sql: string) => readonly SqlRow[]): Hot {
+  const all = <T extends TableName>(table: T, rest: string): RowOf[T][] =>
+    read(`${select(table)} ${rest}`).map((record) => decode(table, record))
+  return {
+    jobs: all('jobs', LIVE_JOBS).map(check),
+    robots: all('robots', 'order by id'),
+    workflows: all('workflows', 'order by id'),
+    triggers: all('triggers', 'order by id'),
+    keys: all('keys', 'order by id'),
+    definitions: all('definitions', HOT_DEFINITIONS),
+    seq: Number(read('select seq from meta')[0]?.['seq']),
+  }
+}
+
+// A live job is one without an end (`check` sees to that), so the database need not know the statuses.
+const LIVE_JOBS = 'indexed by jobs_live where completed_at is null order by seq'
+/** Those of live jobs, and of every workflow the published one and the newest, which may be published next. */
+const HOT_DEFINITIONS = `where hash in (
+  select definition from jobs indexed by jobs_live where completed_at is null
+  union select definition from workflows union select published_definition from workflows
+) order by hash`
+
+/** These jobs, as far as they exist. */
+export const FIND_JOBS = `${select('jobs')} where id in (select value from json_each(?))`
+
+export function toFound(records: readonly SqlRow[]): ReadonlyMap<JobId, JobRow> {
+  return new Map(records.map((record) => check(toJob(record))).map((job) => [job.id, job]))
+}
+
+function toJob(record: SqlRow): JobRow {
+  return decode('jobs', record)
+}
+
+function select(table: TableName): string {
+  return `select ${COLUMNS[table].map((column) => column.name).join()} from ${table}`
+}
+
+const BEHIND = '(created_at, id) < (?, ?)'
+const NEWEST_FIRST = 'order by created_at desc, id desc limit ?'
+const PAGE = `where ${BEHIND} ${NEWEST_FIRST}`
+
+/** Behind nothing: the first page begins in the index like any other. */
+const START: Cursor = { at: Number.MAX_VALUE, id: '' }
+
+/**
+ * One statement for each status, each in the order of its index, to be merged. With `status in (…)` SQLite would gather
+ * every job that ever had one of them, and sort, to show a page; and a Durable Object allows a union five terms.
+ */
+function jobList(query: JobQuery): readonly Statement[] {
+  const { status, workflow_id, robot_id, trigger_id } = query
+  const wanted = Object.entries({ workflow_id, robot_id, trigger_id }).filter((entry) => entry[1] !== undefined)
+  const columns = wanted.map(([column]) => column)
+  const args = [...wanted.map(([, value]) => value as string), ...ends(query)]
+  if (status === undefined) return [{ sql: list(columns), args }]
+  return [...new Set(status)].map((one) => ({
+    sql: list(['status', ...(isLive(one) ? columns.map(unindexed) : columns)]),
+    args: [one, ...args],
+  }))
+}
+
+function list(columns: readonly string[]): string {
+  return `${select('jobs')} where ${
+    [...columns.map((column) => `${column} = ?`), BEHIND].join(' and ')
+  } ${NEWEST_FIRST}`
+}
+
+/** The plus hides a column from its index: few jobs are live, while those of a workflow are as many as ever ran. */
+function unindexed(column: string): string {
+  return `+${column}`
+}
+
+/** Where a page starts, and one row more than it shows: whether there is one tells whether there is a next page. */
+function ends({ after = START, limit }: PageQuery): readonly [number, string, number] {
+  assert(Number.isSafeInteger(limit) && limit > 0, 'a page has room for a row')
+  return [after.at, after.id, limit + 1]
+}
+
+interface Placed {
+  readonly created_at: number
+  readonly id: string
+}
+
+/** The order of every list that is shown in pages. */
+export function newestFirst(a: Placed, b: Placed): number {
+  if (a.created_at !== b.created_at) return b.created_at - a.created_at
+  return a.id < b.id ? 1 : a.id > b.id ? -1 : 0
+}
+
+/** Rows that begin where the page does, in order, cut to its size. */
+export function pageOf<T extends Placed>(rows: readonly T[], { limit }: PageQuery): Page<T> {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  return { items, next: last !== undefined && rows.length > limit ? { at: last.created_at, id: last.id } : null }
+}

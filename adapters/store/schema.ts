@@ -1,0 +1,36 @@
+import { assert } from '../../core/assert.ts'
+import { StoreUnusable } from './contract.ts'
+
+/** One step of the schema. Steps are only ever added: what has been released is never edited. */
+export interface Migration {
+  readonly version: number
+  readonly sql: string
+}
+
+/**
+ * The steps in order, from the texts of the files in `schema/` by their names. How they are read is the runtime's
+ * affair: Node and Deno read the folder, a bundler imports each file as text.
+ * Throws `Bug` when a number is missing or there twice.
+ */
+export function migrationsOf(files: Readonly<Record<string, string>>): readonly Migration[] {
+  const migrations = Object.entries(files).map(([name, sql]) => ({ version: Number.parseInt(name, 10), sql }))
+  migrations.sort((a, b) => a.version - b.version)
+  assert(migrations.length > 0 && migrations.every(({ version }, i) => version === i + 1), 'steps are numbered from 1')
+  return migrations
+}
+
+/**
+ * The steps that a database of this version lacks. There is no way back: a database that a newer program has written
+ * to may mean things that this one does not know.
+ * Throws `StoreUnusable` for such a database.
+ */
+export function pending(version: number, migrations: readonly Migration[]): readonly Migration[] {
+  const known = migrations.length
+  if (version > known) {
+    throw new StoreUnusable(
+      `was written by a newer version of this program (schema ${version}, known here up to ${known}): ` +
+        'run that version, or restore a backup from before the upgrade',
+    )
+  }
+  return migrations.slice(version)
+}

@@ -1,0 +1,94 @@
+import { deepStrictEqual as same } from 'node:assert/strict'
+import type { Store } from '../../adapters/store/contract.ts'
+import type { JobId } from '../../core/ids.ts'
+import { isLive } from '../../core/job.ts'
+import type { Hot } from '../../core/state.ts'
+import { job, row, type Sample } from './rows.ts'
+
+/** Something that outlives stores: each `open` gives another store on the same rows. */
+export interface Disk {
+  open(): Promise<Store>
+}
+
+/** What is loaded from an empty disk. */
+export const EMPTY: Hot = { jobs: [], robots: [], workflows: [], triggers: [], keys: [], definitions: [], seq: 0 }
+
+/** A store that may commit. */
+export async function loaded(disk: Disk): Promise<Store> {
+  const store = await disk.open()
+  await store.load()
+  return store
+}
+
+/** One row for every table, with three numbers from `seq` on. */
+export function everything(id: string, seq: number): Sample {
+  return {
+    jobs: [job(id, { seq, definition: id })],
+    robots: [row('robots', { id })],
+    workflows: [row('workflows', { id })],
+    workflow_versions: [row('workflow_versions', { workflow_id: id, version: 1 })],
+    definitions: [row('definitions', { hash: id, json: '{}' })],
+    triggers: [row('triggers', { id })],
+    keys: [row('keys', { id })],
+    job_history: [row('job_history', { seq: seq + 1, job_id: id })],
+    job_logs: [row('job_logs', { seq: seq + 2, job_id: id })],
+  }
+}
+
+/** A job's id, made up. */
+export function id(text: string): JobId {
+  return text as JobId
+}
+
+export function ids(...texts: readonly string[]): JobId[] {
+  return texts.map(id)
+}
+
+/** Asserts that each row is what a store answers when asked for it. */
+export async function sameRows({ find, queries }: Store, sample: Sample): Promise<void> {
+  const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
+  const { keys = [], job_history = [], job_logs = [] } = sample
+  const found = await find(jobs.map((one) => one.id))
+  for (const one of jobs) same([found.get(one.id), await queries.job(one.id)], [one, one])
+  for (const one of robots) same(await queries.robot(one.id), one)
+  for (const one of workflows) same(await queries.workflow(one.id), one)
+  for (const one of workflow_versions) same(await queries.versions(one.workflow_id), [one])
+  for (const one of definitions) same(await queries.definition(one.hash), one.json)
+  for (const one of triggers) same(await queries.trigger(one.id), one)
+  const { items } = await queries.keys({ limit: 10_000 })
+  for (const one of keys) same(items.find((key) => key.id === one.id), one)
+  // Two rows may belong to one job, and to one of an earlier sample.
+  for (const one of job_history) same((await queries.history(one.job_id)).find((other) => other.seq === one.seq), one)
+  for (const one of job_logs) {
+    const [line] = await queries.logs(one.job_id, { after: one.seq - 1, limit: 1 })
+    same(line, one)
+  }
+}
+
+/** Asserts that the rows of a sample that belong in memory are loaded, as they are. Loads the store. */
+export async function sameHot(store: Store, sample: Sample): Promise<void> {
+  const hot = await store.load()
+  const expect = <T>(all: readonly T[], some: readonly T[] | undefined, key: (row: T) => string) => {
+    const byKey = new Map(all.map((one) => [key(one), one]))
+    for (const one of some ?? []) same(byKey.get(key(one)), one)
+  }
+  expect(hot.jobs, sample.jobs?.filter((one) => isLive(one.status)), (one) => one.id)
+  same(hot.jobs.filter((one) => !isLive(one.status)), [])
+  expect(hot.robots, sample.robots, (one) => one.id)
+  expect(hot.workflows, sample.workflows, (one) => one.id)
+  expect(hot.triggers, sample.triggers, (one) => one.id)
+  expect(hot.keys, sample.keys, (one) => one.id)
+}
+
+/** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
+export async function listed({ queries }: Store): Promise<Omit<Hot, 'definitions' | 'seq'>> {
+  const all = { limit: 1_000 }
+  const jobs = (await queries.jobs(all)).items.filter((one) => isLive(one.status))
+  return {
+    jobs: jobs.toSorted((a, b) => a.seq - b.seq),
+    robots: (await queries.robots(all)).items,
+    workflows: (await queries.workflows(all)).items,
+    triggers: (await queries.triggers(all)).items,
+    keys: (await queries.keys(all)).items,
+  }
+}

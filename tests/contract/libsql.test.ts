@@ -1,0 +1,234 @@
+import { deepStrictEqual as same, ok, rejects, throws } from 'node:assert/strict'
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, test } from 'vitest'
+import { StaleEpoch, StoreUnusable } from '../../adapters/store/contract.ts'
+import { connect, openLibsqlStore, prepare, readMigrations } from '../../adapters/store/libsql.ts'
+import { FIND_JOBS, readHot, sqlQueries } from '../../adapters/store/queries.ts'
+import { COLUMNS, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
+import { migrationsOf } from '../../adapters/store/schema.ts'
+import { migrate, type Sql } from '../../adapters/store/sql.ts'
+import { STATEMENT_CHARS_MAX, writes } from '../../adapters/store/writes.ts'
+import { Bug } from '../../core/assert.ts'
+import { filters } from './reading.ts'
+import { job, row, turn } from './rows.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'libsql-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let files = 0
+const fresh = () => join(folder, `${++files}.db`)
+
+const loaded = async (path: string) => {
+  const store = await openLibsqlStore({ path })
+  await store.load()
+  return store
+}
+
+/** Looks at a file as another program would. */
+function look<T>(path: string, use: (sql: Sql) => T): T {
+  const sql = connect(path)
+  try {
+    return use(sql)
+  } finally {
+    sql.close()
+  }
+}
+
+const read = (sql: Sql, text: string) => sql.all(text, []).map((record) => Object.values(record)[0])
+
+test('a file is in WAL mode, may shrink, and each connection is as durable as was asked for', async () => {
+  const path = fresh()
+  await (await loaded(path)).close()
+  look(path, (sql) => same([read(sql, 'pragma journal_mode'), read(sql, 'pragma auto_vacuum')], [['wal'], [2]]))
+  for (const [durability, synchronous] of [['full', 2], ['relaxed', 1]] as const) {
+    look(path, (sql) => {
+      prepare(sql, durability)
+      same(read(sql, 'pragma synchronous'), [synchronous])
+    })
+  }
+})
+
+test('a store refuses to start where the settings do not hold', () => {
+  const pretend = (answers: Record<string, unknown>): Sql => ({
+    all: (text) => (text in answers ? [{ answer: answers[text] as string }] : []),
+    script() {},
+    transaction: (work) => work(),
+    close() {},
+  })
+  const good = { 'pragma journal_mode = wal': 'wal', 'pragma synchronous': 2 }
+  prepare(pretend(good), 'full')
+  for (const bad of [{ 'pragma journal_mode = wal': 'delete' }, { 'pragma synchronous': 1 }]) {
+    throws(() => prepare(pretend({ ...good, ...bad }), 'full'), StoreUnusable)
+  }
+})
+
+test('a file that cannot be used is refused in a sentence that names it and says what to do', async () => {
+  const refused = async (path: string, words: RegExp) => {
+    await rejects(loaded(path), (error: Error) => {
+      ok(error instanceof StoreUnusable && error.message.startsWith(path), String(error))
+      ok(words.test(error.message), error.message)
+      return true
+    })
+  }
+
+  const text = fresh()
+  writeFileSync(text, 'Dear diary, '.repeat(1_000))
+  await refused(text, /is not a database .*move it away/)
+
+  await refused(join(text, 'below.db'), /cannot be opened .*folder/)
+  await refused(join(folder, 'nowhere', 'a.db'), /cannot be opened .*folder/)
+  await refused(folder, /cannot be opened/)
+
+  const damaged = fresh()
+  const store = await loaded(damaged)
+  await store.commit(turn(1, { jobs: Array.from({ length: 500 }, (_, i) => job(`job-${i}`, { seq: i + 1 })) }))
+  await store.close()
+  const size = statSync(damaged).size
+  const fd = openSync(damaged, 'r+')
+  writeSync(fd, Buffer.alloc(4096 * 4, 0x5a), 0, 4096 * 4, size >> 1)
+  closeSync(fd)
+  await refused(damaged, /is damaged .*backup/)
+
+  const foreign = fresh()
+  look(foreign, (sql) => sql.script('create table notes (text)'))
+  await refused(foreign, /another program/)
+
+  const newer = fresh()
+  await (await loaded(newer)).close()
+  look(newer, (sql) => sql.all('update meta set version = version + 1', []))
+  await refused(newer, /newer version/)
+})
+
+test('steps of the schema apply once, in order, whole or not at all', () => {
+  const one = 'create table meta (version integer) strict; insert into meta values (0)'
+  look(fresh(), (sql) => {
+    const tables = () => read(sql, "select name from sqlite_master where type = 'table' order by name")
+    migrate(sql, migrationsOf({ '0001_one.sql': one }))
+    const bad = migrationsOf({ '0002_two.sql': 'create table b (c); create table b (c)', '0001_one.sql': one })
+    throws(() => migrate(sql, bad))
+    same([tables(), read(sql, 'select version from meta')], [['meta'], [1]])
+    const good = migrationsOf({ '0002_two.sql': 'create table b (c)', '0001_one.sql': one })
+    migrate(sql, good)
+    migrate(sql, good)
+    same([tables(), read(sql, 'select version from meta')], [['b', 'meta'], [2]])
+  })
+  throws(() => migrationsOf({ '0001_one.sql': '', '0003_three.sql': '' }), Bug)
+})
+
+test('the schema has the columns, kinds and keys that rows.ts says', () => {
+  const types = { text: 'TEXT', int: 'INTEGER', real: 'REAL', flag: 'INTEGER', json: 'TEXT' }
+  look(fresh(), (sql) => {
+    migrate(sql, readMigrations())
+    same(
+      new Set(read(sql, "select name from sqlite_master where type = 'table' and name <> 'meta'")),
+      new Set(TABLE_NAMES),
+    )
+    for (const table of TABLE_NAMES) {
+      const columns = sql.all('select * from pragma_table_info(?) order by cid', [table])
+      const key = TABLES[table].key as readonly string[]
+      same(
+        columns.map(({ name, type, notnull, pk }) => ({ name, type, nullable: notnull === 0 && pk === 0, pk })),
+        COLUMNS[table].map(({ name, kind, nullable }) => ({
+          name,
+          type: types[kind],
+          nullable,
+          pk: key.indexOf(name) + 1,
+        })),
+      )
+    }
+  })
+})
+
+test('every query of jobs, log lines and history goes by an index', async () => {
+  const statements = new Map<string, number>()
+  const queries = sqlQueries((text, args) => {
+    statements.set(text, args.length)
+    return []
+  })
+  const any = 'any' as never
+  for (const filter of filters()) await queries.jobs({ ...filter, limit: 1 })
+  for (const list of ['robots', 'workflows', 'triggers', 'keys'] as const) await queries[list]({ limit: 1 })
+  for (const one of ['job', 'robot', 'workflow', 'trigger', 'definition'] as const) await queries[one](any)
+  await Promise.all([queries.history(any), queries.versions(any), queries.logTail(any, 1)])
+  await queries.logs(any, { after: 0, limit: 1 })
+  statements.set(FIND_JOBS, 1)
+  look(fresh(), (sql) => {
+    migrate(sql, readMigrations())
+    const plan = (text: string, args: number) =>
+      sql.all(`explain query plan ${text}`, Array.from({ length: args }, () => 1)).map(({ detail }) => String(detail))
+    for (const [text, args] of statements) {
+      const steps = plan(text, args)
+      ok(steps.some((step) => step.startsWith('SEARCH')), `${text}: ${steps.join()}`)
+      ok(!steps.some((step) => /^SCAN (?!json_each)|TEMP B-TREE/.test(step)), `${text}: ${steps.join()}`)
+    }
+    // Loading walks the live jobs from one end of their index to the other, and nothing of those that have ended.
+    readHot((text) => {
+      const scans = plan(text, 0).filter((step) => step.startsWith('SCAN jobs'))
+      ok(scans.every((step) => step === 'SCAN jobs USING INDEX jobs_live'), scans.join())
+      return []
+    })
+  })
+})
+
+test('of two stores on one file the later one goes on', async () => {
+  const path = fresh()
+  const first = await loaded(path)
+  await first.commit(turn(1, { jobs: [job('a')] }))
+  const second = await openLibsqlStore({ path })
+  await first.commit(turn(2, { jobs: [job('b', { seq: 1 })] }))
+  same((await second.load()).jobs.length, 2)
+  await rejects(async () => first.commit(turn(3, { jobs: [job('c', { seq: 2 })] })), StaleEpoch)
+  await second.commit(turn(1, { jobs: [job('d', { seq: 3 })] }))
+  await first.close()
+  same((await second.queries.jobs({ limit: 10 })).items.length, 3)
+  await second.close()
+})
+
+test('a commit while another program writes fails, leaves nothing, and the store goes on', async () => {
+  const path = fresh()
+  const store = await loaded(path)
+  look(path, (other) => {
+    other.all('begin immediate', [])
+    throws(() => store.commit(turn(1, { jobs: [job('a')] })), /locked|busy/i)
+    other.all('rollback', [])
+  })
+  same((await store.load()).jobs, [])
+  await store.commit(turn(2, { jobs: [job('a')] }))
+  same((await store.load()).jobs, [job('a')])
+  await store.close()
+})
+
+test('the WAL starts over while the store is read from, and is empty when it is closed', async () => {
+  const path = fresh()
+  const store = await loaded(path)
+  for (let number = 1; number <= 300; number++) {
+    const jobs = Array.from({ length: 20 }, (_, i) => job(`job-${i}`, { seq: i + 1, parameters: 'x'.repeat(3_000) }))
+    await store.commit(turn(number, { jobs }))
+    await store.queries.jobs({ limit: 3 })
+    await store.queries.job(jobs[0]!.id)
+    await store.find([jobs[1]!.id])
+  }
+  ok(statSync(`${path}-wal`).size < 8 * 1024 * 1024, 'the WAL has grown')
+  await store.close()
+  await store.close()
+  same(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0, 0)
+})
+
+test('a closed store says so', async () => {
+  const store = await loaded(fresh())
+  await store.close()
+  await rejects(async () => store.commit(turn(1, { jobs: [job('a')] })), Bug)
+  await rejects(store.queries.jobs({ limit: 1 }), Bug)
+})
+
+test('a large turn is split into statements that a Durable Object takes', () => {
+  const json = (length: number) => 'x'.repeat(length)
+  const lengths = [STATEMENT_CHARS_MAX * 2, 10, 10, STATEMENT_CHARS_MAX / 2, STATEMENT_CHARS_MAX / 2, 10]
+  const definitions = lengths.map((length, i) => row('definitions', { hash: `${i}`, json: json(length) }))
+  const hashes = writes(turn(1, { definitions })).map(({ args }) =>
+    (JSON.parse(String(args[0])) as [string, string][]).map(([hash]) => hash).join('')
+  )
+  same(hashes, ['0', '123', '45'])
+})

@@ -1,0 +1,130 @@
+import { deepStrictEqual as same } from 'node:assert/strict'
+import type { Cursor, JobQuery, Page } from '../../adapters/store/contract.ts'
+import { newestFirst } from '../../adapters/store/queries.ts'
+import { JOB_STATUSES, type JobRow } from '../../core/job.ts'
+import { type Disk, id, loaded } from './disk.ts'
+import { job, row, type Sample, turn } from './rows.ts'
+
+/** What `Queries` promise. */
+export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
+  async 'pages of every filter are complete and in order while rows are added'(disk) {
+    const store = await loaded(disk)
+    let seq = 0
+    const one = (at: number): JobRow =>
+      job(`job-${String(++seq * 7919 % 1000).padStart(3, '0')}`, {
+        seq,
+        status: JOB_STATUSES[seq % JOB_STATUSES.length],
+        created_at: at,
+        workflow_id: `workflow-${seq % 3}`,
+        robot_id: seq % 4 === 0 ? null : `robot-${seq % 2}`,
+        trigger_id: seq % 5 < 2 ? 'trigger' : null,
+      })
+    const jobs = Array.from({ length: 60 }, (_, i) => one(1_000 + (i >> 2)))
+    await store.commit(turn(1, { jobs }))
+    let number = 1
+    for (const query of filters()) {
+      const expected = jobs.filter((job) => matches(job, query)).sort(newestFirst)
+      const seen = await walk(async (after) => {
+        const page = await store.queries.jobs({ ...query, limit: 4, after })
+        const added = one(2_000 + seq)
+        jobs.push(added)
+        await store.commit(turn(++number, { jobs: [added] }))
+        return page
+      })
+      same(seen, expected)
+    }
+    await store.close()
+  },
+
+  async 'pages of the small lists are complete and in order'(disk) {
+    const store = await loaded(disk)
+    const made = Array.from({ length: 11 }, (_, i) => ({ id: `id-${i % 2}${i}`, created_at: 1_000 + (i >> 1) }))
+    const sample = {
+      robots: made.map((over) => row('robots', over)),
+      workflows: made.map((over) => row('workflows', over)),
+      triggers: made.map((over) => row('triggers', over)),
+      keys: made.map((over) => row('keys', over)),
+    }
+    await store.commit(turn(1, sample))
+    const { queries } = store
+    for (const limit of [1, 3, 10, 11, 12]) {
+      same(await walk((after) => queries.robots({ limit, after })), sample.robots.toSorted(newestFirst))
+      same(await walk((after) => queries.workflows({ limit, after })), sample.workflows.toSorted(newestFirst))
+      same(await walk((after) => queries.triggers({ limit, after })), sample.triggers.toSorted(newestFirst))
+      same(await walk((after) => queries.keys({ limit, after })), sample.keys.toSorted(newestFirst))
+    }
+    await store.close()
+  },
+
+  async 'history, log lines and versions come in order, and a log from where it was left'(disk) {
+    const store = await loaded(disk)
+    const sample = (from: number): Sample => ({
+      job_history: [2, 0, 1].map((i) => row('job_history', { seq: from + i, job_id: i === 1 ? 'b' : 'a' })),
+      job_logs: [5, 3, 4].map((i) => row('job_logs', { seq: from + i, job_id: 'a', message: `line ${from + i}` })),
+      workflow_versions: [from + 1, from].map((version) => row('workflow_versions', { workflow_id: 'w', version })),
+    })
+    await store.commit(turn(1, sample(1)))
+    await store.commit(turn(2, sample(101)))
+    const { queries } = store
+    same((await queries.history(id('a'))).map((entry) => entry.seq), [1, 3, 101, 103])
+    same((await queries.versions('w' as never)).map((version) => version.version), [102, 101, 2, 1])
+    const lines = async (after: number, limit: number) =>
+      (await queries.logs(id('a'), { after, limit })).map((line) => line.seq)
+    same(await lines(0, 4), [4, 5, 6, 104])
+    same(await lines(5, 10), [6, 104, 105, 106])
+    const tail = async (count: number) => (await queries.logTail(id('a'), count)).map((line) => line.seq)
+    same([await tail(4), await tail(100), await tail(1)], [[6, 104, 105, 106], [4, 5, 6, 104, 105, 106], [106]])
+    same([await lines(106, 10), await queries.logs(id('b'), { after: 0, limit: 10 })], [[], []])
+    await store.close()
+  },
+
+  async 'what does not exist is undefined, or an empty list'(disk) {
+    const { queries, close } = await loaded(disk)
+    const nobody = 'nobody' as never
+    same(
+      [
+        await queries.job(nobody),
+        await queries.workflow(nobody),
+        await queries.definition(nobody),
+        await queries.robot(nobody),
+        await queries.trigger(nobody),
+      ],
+      Array.from({ length: 5 }, () => undefined),
+    )
+    same([await queries.history(nobody), await queries.versions(nobody)], [[], []])
+    same(await queries.jobs({ limit: 1, status: [] }), { items: [], next: null })
+    await close()
+  },
+}
+
+/** Every combination of filters that a list of jobs knows. */
+export function filters(): Omit<JobQuery, 'limit'>[] {
+  const statuses = [undefined, ['completed'], ['running'], ['queued', 'running', 'failed', 'queued'], JOB_STATUSES]
+  return statuses.flatMap((status) =>
+    [undefined, 'workflow-1'].flatMap((workflow_id) =>
+      [undefined, 'robot-1'].flatMap((robot_id) =>
+        // Casts: ids made up here.
+        [undefined, 'trigger'].map((trigger_id) => ({ status, workflow_id, robot_id, trigger_id }) as JobQuery)
+      )
+    )
+  )
+}
+
+function matches(job: JobRow, { status, workflow_id, robot_id, trigger_id }: Omit<JobQuery, 'limit'>): boolean {
+  return (status === undefined || status.includes(job.status)) &&
+    (workflow_id === undefined || job.workflow_id === workflow_id) &&
+    (robot_id === undefined || job.robot_id === robot_id) &&
+    (trigger_id === undefined || job.trigger_id === trigger_id)
+}
+
+/** All items of a list, page by page. */
+async function walk<T>(read: (after: Cursor | undefined) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = []
+  let after: Cursor | undefined
+  do {
+    const page = await read(after)
+    items.push(...page.items)
+    after = page.next ?? undefined
+  } while (after !== undefined)
+  return items
+}

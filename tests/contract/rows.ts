@@ -1,0 +1,130 @@
+import * as fc from 'fast-check'
+import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/rows.ts'
+import { type Effects, newEffects } from '../../core/effects.ts'
+import { check, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/job.ts'
+
+/** Rows to write, by table. */
+export type Sample = { readonly [T in TableName]?: readonly RowOf[T][] }
+
+/** A turn that writes these rows. */
+export function turn(number: number, sample: Sample): Effects {
+  const out = newEffects(number)
+  for (const row of sample.jobs ?? []) out.rows.jobs.set(row.id, row)
+  for (const row of sample.robots ?? []) out.rows.robots.set(row.id, row)
+  for (const row of sample.workflows ?? []) out.rows.workflows.set(row.id, row)
+  for (const row of sample.workflow_versions ?? []) out.rows.versions.set(`${row.workflow_id}/${row.version}`, row)
+  for (const row of sample.definitions ?? []) out.rows.definitions.set(row.hash, row)
+  for (const row of sample.triggers ?? []) out.rows.triggers.set(row.id, row)
+  for (const row of sample.keys ?? []) out.rows.keys.set(row.id, row)
+  out.history.push(...(sample.job_history ?? []))
+  out.logs.push(...(sample.job_logs ?? []))
+  return out
+}
+
+const PLAIN: { readonly [K in Kind]: unknown } = { text: '', int: 0, real: 0, flag: false, json: [] }
+
+/** The plainest row of a table, with some columns set. Casts, because tests may make what they like. */
+export function row<T extends TableName>(table: T, over: Record<string, unknown>): RowOf[T] {
+  const plain = COLUMNS[table].map(({ name, kind, nullable }) => [name, nullable ? null : PLAIN[kind]])
+  return { ...Object.fromEntries(plain), ...over } as RowOf[T]
+}
+
+/** A job that `check` has nothing against, with some columns set. */
+export function job(id: string, over: Record<string, unknown> = {}): JobRow {
+  const plain = row('jobs', { id, retry_safety: 'never', status: 'queued', ...over })
+  return inStatus(plain, plain.status)
+}
+
+/** The nearest job that may be in this status. */
+function inStatus(job: JobRow, status: JobStatus): JobRow {
+  const held = status === 'running' || (status === 'queued' && job.offer_until !== null)
+  return check({
+    ...job,
+    status,
+    ready_at: status === 'pending' ? job.ready_at ?? 1 : null,
+    offer_until: status === 'queued' ? job.offer_until : null,
+    robot_id: held ? job.robot_id ?? 'robot' as NonNullable<JobRow['robot_id']> : job.robot_id,
+    attempt: held ? Math.max(1, job.attempt) : job.attempt,
+    started_at: status === 'running' ? job.started_at ?? 1 : isLive(status) ? null : job.started_at,
+    completed_at: isLive(status) ? null : job.completed_at ?? 1,
+    progress: status === 'completed' ? 100 : Math.abs(job.progress) % 101,
+    result: status === 'completed' ? job.result ?? '{}' as NonNullable<JobRow['result']> : job.result,
+    error_message: status === 'failed' ? job.error_message || 'why' : job.error_message,
+  })
+}
+
+/** Texts at which something between here and the disk may stumble. */
+const HARD = [
+  '',
+  ' ',
+  `'";--\\/`,
+  '\\u0041\\n',
+  '\u0001\b\f\n\r\t\u001f\u007f',
+  '\u2028\u2029\ufeff\ufffd\uffff',
+  '🤖👩‍👩‍👧 e\u0301 ﷽ ‮',
+  'null',
+  'true',
+  '1e3',
+  '9007199254740993',
+  '0123',
+  '[1]',
+  '{"a":"\\"\\\\","b":[1.0,1e400,-0]}',
+  'x'.repeat(70_000),
+]
+
+/** U+0000 and lone surrogates are refused or mended when they come in, so no row has them. */
+const text = fc.oneof(
+  fc.constantFrom(...HARD),
+  fc.string({ unit: 'binary' }).map((drawn) => drawn.replaceAll('\0', '0')),
+)
+const int = fc.oneof(
+  fc.constantFrom(0, 1, -1, 2 ** 31, 2 ** 32 + 1, 1.7e12, Number.MAX_SAFE_INTEGER),
+  fc.maxSafeInteger(),
+)
+
+const ARBITRARY: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
+  text,
+  int,
+  real: fc.double({ noNaN: true, noDefaultInfinity: true }).map((drawn) => drawn + 0),
+  flag: fc.boolean(),
+  // There and back once, because JSON has neither -0 nor undefined.
+  json: fc.oneof(fc.constantFrom([], {}), fc.array(text), fc.dictionary(text, fc.jsonValue()))
+    .map((drawn) => JSON.parse(JSON.stringify(drawn))),
+}
+
+/** Rows of one table with whatever its columns may hold. */
+function rowsOf<T extends TableName>(table: T): fc.Arbitrary<RowOf[T][]> {
+  const columns = COLUMNS[table].map(({ name, kind, nullable }) =>
+    [name, nullable ? fc.option(ARBITRARY[kind]) : ARBITRARY[kind]] as const
+  )
+  const drawn = fc.array(fc.record(Object.fromEntries(columns)), { minLength: 1, maxLength: 4 })
+  return drawn as unknown as fc.Arbitrary<RowOf[T][]> // Each column is of the kind that the type says.
+}
+
+/** A turn's worth of rows for every table, whose keys may be the same. */
+export function samples(): fc.Arbitrary<Required<Sample>> {
+  const jobs = fc.array(fc.tuple(rowsOf('jobs'), fc.constantFrom(...JOB_STATUSES)), { minLength: 1, maxLength: 4 })
+  return fc.record({
+    jobs: jobs.map((drawn) => drawn.flatMap(([rows, status]) => rows.map((row) => inStatus(row, status)))),
+    robots: rowsOf('robots'),
+    workflows: rowsOf('workflows'),
+    workflow_versions: rowsOf('workflow_versions'),
+    definitions: rowsOf('definitions'),
+    triggers: rowsOf('triggers'),
+    keys: rowsOf('keys'),
+    job_history: rowsOf('job_history'),
+    job_logs: rowsOf('job_logs'),
+  })
+}
+
+/** The same rows with keys and numbers of their own, counted from `next`. */
+export function distinct(sample: Required<Sample>, next: () => number): Required<Sample> {
+  const one = (table: TableName, row: object) => {
+    const keys: readonly string[] = [...TABLES[table].key, 'seq']
+    const own = Object.entries(row).filter(([name]) => keys.includes(name))
+      .map(([name, value]) => [name, typeof value === 'string' ? `${next()} ${value}` : next()])
+    return { ...row, ...Object.fromEntries(own) }
+  }
+  const tables = Object.entries(sample).map(([table, rows]) => [table, rows.map((row) => one(table as TableName, row))])
+  return Object.fromEntries(tables) as Required<Sample>
+}

@@ -1,0 +1,25 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, test } from 'vitest'
+import { openLibsqlStore } from '../../adapters/store/libsql.ts'
+import { MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
+import { storeContract } from './store.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'store-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let files = 0
+
+const checks = [
+  ...storeContract('memory', async () => {
+    const disk = new MemoryDisk()
+    return { open: async () => memoryStore(disk) }
+  }),
+  ...storeContract('libsql file', async () => {
+    const path = join(folder, `${++files}.db`)
+    return { open: () => openLibsqlStore({ path }) }
+  }),
+]
+
+test.each(checks)('$name', ({ run }) => run())

@@ -1,0 +1,214 @@
+import { deepStrictEqual as same, ok, rejects } from 'node:assert/strict'
+import * as fc from 'fast-check'
+import { StaleEpoch } from '../../adapters/store/contract.ts'
+import { Bug } from '../../core/assert.ts'
+import { newEffects } from '../../core/effects.ts'
+import { isLive, JOB_STATUSES } from '../../core/job.ts'
+import { type Disk, EMPTY, everything, id, ids, listed, loaded, sameHot, sameRows } from './disk.ts'
+import { READING } from './reading.ts'
+import { distinct, job, row, type Sample, samples, turn } from './rows.ts'
+
+/** One promise of a store. It throws when it is broken, and needs no test runner: it may run inside workerd. */
+export interface Check {
+  readonly name: string
+  run(): Promise<void>
+}
+
+/** What every store promises. `make` gives an empty disk. */
+export function storeContract(name: string, make: () => Promise<Disk>): readonly Check[] {
+  const checks = Object.entries({ ...KEEPING, ...READING })
+  return checks.map(([rule, run]) => ({ name: `${name}: ${rule}`, run: async () => run(await make()) }))
+}
+
+/** What is committed, and what becomes of it. */
+const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
+  async 'an empty disk is an empty fleet'(disk) {
+    const store = await disk.open()
+    same(await store.load(), EMPTY)
+    same((await store.queries.jobs({ limit: 10 })).items, [])
+    await store.close()
+  },
+
+  async 'every column of every table comes back as it was, and again after reopening'(disk) {
+    let store = await loaded(disk)
+    let last = 0
+    const next = () => ++last
+    await fc.assert(
+      fc.asyncProperty(samples(), async (drawn) => {
+        const sample = distinct(drawn, next)
+        await store.commit(turn(next(), sample))
+        await sameRows(store, sample)
+        await store.close()
+        store = await disk.open()
+        await sameHot(store, sample)
+        await sameRows(store, sample)
+      }),
+      { numRuns: 25 },
+    )
+    await store.close()
+  },
+
+  async 'a turn is there with all its rows or with none'(disk) {
+    const store = await loaded(disk)
+    const whole = everything('a', 1)
+    await store.commit(turn(1, whole))
+    const before = await store.load()
+    const shown = await listed(store)
+    const spoilt: Sample[] = [
+      { job_logs: [row('job_logs', { seq: 3 })] },
+      { job_history: [row('job_history', { seq: 2 })] },
+      { job_logs: [row('job_logs', { seq: 99 }), row('job_logs', { seq: 99 })] },
+      { jobs: [job('c', { seq: 9 }), row('jobs', { id: 'd', status: 'queued', priority: 0.5 })] },
+      { jobs: [row('jobs', { id: 'd', created_by: null })] },
+      { robots: [row('robots', { id: 'd', created_at: 'yesterday' })] },
+      { keys: [row('keys', { id: 'd', name: undefined })] },
+      { workflows: [row('workflows', { id: 'd', created_at: Number.NaN })] },
+    ]
+    for (const spoil of spoilt) {
+      await rejects(async () => store.commit(turn(2, { ...everything('b', 4), ...spoil })))
+      same(await store.load(), before)
+      same([await listed(store), await store.queries.history(id('b'))], [shown, []])
+    }
+    await sameRows(store, whole)
+    const later = everything('b', 4)
+    await store.commit(turn(3, later))
+    await sameRows(store, later)
+    await store.close()
+  },
+
+  async 'the last row wins, and what never changes stays'(disk) {
+    const store = await loaded(disk)
+    const first = everything('a', 1)
+    await store.commit(turn(1, first))
+    const changed = {
+      jobs: [job('a', { seq: 1, status: 'failed', created_at: 7, workflow_id: 'other', robot_id: 'a' })],
+      robots: [row('robots', { id: 'a', tags: ['x'] })],
+      workflows: [row('workflows', { id: 'a', name: 'renamed' })],
+      triggers: [row('triggers', { id: 'a', enabled: true })],
+      keys: [row('keys', { id: 'a', revoked_at: 5 })],
+    } as const
+    const fixed = {
+      definitions: [row('definitions', { hash: 'a', json: 'another' })],
+      workflow_versions: [row('workflow_versions', { workflow_id: 'a', version: 1, definition: 'another' })],
+    } as const
+    await store.commit(turn(2, { ...changed, ...fixed }))
+    await sameRows(store, { ...first, ...changed })
+    await sameHot(store, { ...first, ...changed })
+    await store.close()
+  },
+
+  async 'jobs are loaded while they are live, in their order, with the definitions in use'(disk) {
+    const store = await loaded(disk)
+    const jobs = [...JOB_STATUSES, ...JOB_STATUSES].map((status, i) =>
+      job(`job-${i}`, { status, seq: 100 - i, definition: `of-${status}-job` })
+    )
+    const unused = [...JOB_STATUSES.filter((status) => !isLive(status)).map((status) => `of-${status}-job`), 'old']
+    const used = [...JOB_STATUSES.filter(isLive).map((status) => `of-${status}-job`), 'newest', 'published', 'draft']
+    await store.commit(turn(1, {
+      jobs,
+      workflows: [
+        row('workflows', { id: 'a', definition: 'newest', published_definition: 'published' }),
+        row('workflows', { id: 'b', definition: 'draft', status: 'archived' }),
+      ],
+      definitions: [...used, ...unused].map((hash) => row('definitions', { hash, json: hash })),
+    }))
+    const hot = await store.load()
+    same(hot.jobs, jobs.filter((one) => isLive(one.status)).sort((a, b) => a.seq - b.seq))
+    same(hot.definitions.map((one) => one.json), used.sort())
+
+    const ended = hot.jobs.map((one) => job(one.id, { seq: one.seq, status: 'cancelled', definition: one.definition }))
+    await store.commit(turn(2, { jobs: ended }))
+    const after = await store.load()
+    same([after.jobs, after.definitions.map((one) => one.json)], [[], ['draft', 'newest', 'published']])
+    await store.close()
+  },
+
+  async 'the largest number is remembered, whoever had it'(disk) {
+    const store = await loaded(disk)
+    await store.commit(turn(1, { jobs: [job('a', { seq: 7, status: 'cancelled' })] }))
+    same((await store.load()).seq, 7)
+    await store.commit(turn(2, { job_history: [row('job_history', { seq: 8 })] }))
+    same((await store.load()).seq, 8)
+    await store.commit(turn(3, { job_logs: [row('job_logs', { seq: 2 ** 40 })] }))
+    await store.commit(turn(4, { jobs: [job('a', { seq: 7, status: 'cancelled' })] }))
+    same((await store.load()).seq, 2 ** 40)
+    await store.close()
+  },
+
+  async 'find tells absent from present, live and ended alike'(disk) {
+    const store = await loaded(disk)
+    const jobs = [job('live'), job('ended', { seq: 1, status: 'completed' })]
+    await store.commit(turn(1, { jobs }))
+    const found = await store.find(ids('ended', 'nobody', 'live', 'live', `'"\\`))
+    same(new Map([...found].sort()), new Map(jobs.map((one) => [one.id, one] as const).sort()))
+    same((await store.find([])).size, 0)
+    await store.close()
+  },
+
+  async 'a store that another has loaded after cannot commit'(disk) {
+    const old = await loaded(disk)
+    await old.commit(turn(1, { jobs: [job('a')] }))
+    const young = await loaded(disk)
+    await rejects(async () => old.commit(turn(2, everything('b', 2))), StaleEpoch)
+    same((await young.load()).jobs.map((one) => one.id), ['a'])
+    await young.commit(turn(1, { jobs: [job('a', { environment: 'young' })] }))
+    await rejects(async () => old.commit(turn(3, { jobs: [job('a', { environment: 'old' })] })), StaleEpoch)
+    same((await young.queries.job(id('a')))?.environment, 'young')
+
+    await old.load()
+    await old.commit(turn(4, { jobs: [job('c', { seq: 1 })] }))
+    await rejects(async () => young.commit(turn(2, { jobs: [job('d', { seq: 2 })] })), StaleEpoch)
+    await old.close()
+    await young.close()
+  },
+
+  async 'a store that has not loaded cannot commit'(disk) {
+    const store = await disk.open()
+    await rejects(async () => store.commit(turn(1, { jobs: [job('a')] })), Bug)
+    await store.close()
+  },
+
+  async 'a receipt is of its turn, and an empty turn gets one too'(disk) {
+    const store = await loaded(disk)
+    const turns = [newEffects(41), turn(42, { jobs: [job('a')] }), newEffects(43)]
+    for (const out of turns) {
+      out.sends.push({ to: 'reply', reply: 'r' as never, answer: { type: 'job', job: job('a') } })
+      const receipt = await store.commit(out)
+      same([receipt.turn, out.sends.open(receipt).length], [out.turn, 1])
+    }
+    await store.close()
+  },
+
+  async 'what is on the disk does not change with what was handed over'(disk) {
+    const store = await loaded(disk)
+    const handed = row('robots', { id: 'a', tags: ['x'], capabilities: { deep: { list: [1] } } })
+    const copy = structuredClone(handed)
+    await store.commit(turn(1, { robots: [handed] }))
+    const meddle = handed as unknown as { name: string; tags: string[]; capabilities: { deep: { list: number[] } } }
+    const attempts = [
+      () => (meddle.name = 'b'),
+      () => meddle.tags.push('y'),
+      () => meddle.capabilities.deep.list.push(2),
+    ]
+    for (const attempt of attempts) {
+      try {
+        attempt()
+      } catch {
+        // A store may freeze what it is handed.
+      }
+    }
+    same(await store.queries.robot(handed.id), copy)
+    await store.close()
+  },
+
+  async 'ten thousand jobs fit one turn, and rows of a megabyte'(disk) {
+    const store = await loaded(disk)
+    const jobs = Array.from({ length: 10_000 }, (_, i) => job(`job-${i}`, { seq: i + 1, parameters: '{"n":1}' }))
+    await store.commit(turn(1, { jobs }))
+    same((await store.load()).jobs, jobs)
+    const large = ['a', 'b', 'c'].map((hash) => row('definitions', { hash, json: hash.repeat(1_000_000) }))
+    await store.commit(turn(2, { definitions: large }))
+    for (const { hash, json } of large) ok(await store.queries.definition(hash) === json)
+    await store.close()
+  },
+}
