@@ -2,6 +2,7 @@ import type { Turn } from './effects.ts'
 import type { DefinitionHash, JobId, Millis } from './ids.ts'
 import { check, type HistoryRow, isHeld, isLive, isOffered, type JobRow } from './job.ts'
 import type { Settings } from './limits.ts'
+import { utf8Bytes } from './protocol/decode.ts'
 import { placeJob, placeRobot } from './roster.ts'
 import type { DefinitionRow, KeyRow, RobotRow, State, TriggerRow, WorkflowRow } from './state.ts'
 
@@ -74,8 +75,18 @@ export function placeKey(state: State, key: KeyRow): void {
 /** Brings a definition that is about to be used. The store keeps one copy, whoever else brings the same. */
 export function keepDefinition(state: State, definition: DefinitionRow, turn: Turn): void {
   if (state.definitions.has(definition.hash)) return
-  state.definitions.set(definition.hash, { json: definition.json, users: 0 })
+  placeDefinition(state, definition)
   turn.out.rows.definitions.set(definition.hash, definition)
+}
+
+/** A definition in memory. Whoever uses it says so afterwards. */
+export function placeDefinition(state: State, { hash, json }: DefinitionRow): void {
+  state.definitions.set(hash, { json, sentBytes: sentBytes(json), users: 0 })
+}
+
+/** What a definition takes up in a frame, in bytes. */
+export function sentBytes(json: string): number {
+  return utf8Bytes(JSON.stringify(json))
 }
 
 /** Adds an entry to a job's history. What is not said is as it stands in the row. */

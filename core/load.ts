@@ -1,6 +1,6 @@
 import type { Millis } from './ids.ts'
 import { check } from './job.ts'
-import { place, placeKey, placeWorkflow } from './keep.ts'
+import { place, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
 import { rng } from './random.ts'
 import { newRoster } from './roster.ts'
@@ -20,7 +20,7 @@ export function load(hot: Hot, now: Millis, seed: number, settings: Settings): S
     workflows: new Map(),
     triggers: new Map(hot.triggers.map((trigger) => [trigger.id, trigger])),
     keys: new Map(),
-    definitions: new Map(hot.definitions.map(({ hash, json }) => [hash, { json, users: 0 }])),
+    definitions: new Map(),
     keysBySecret: new Map(),
     held: new Map(),
     roster: newRoster(),
@@ -31,6 +31,7 @@ export function load(hot: Hot, now: Millis, seed: number, settings: Settings): S
     seq: hot.seq,
     draining: false,
   }
+  for (const definition of hot.definitions) placeDefinition(state, definition)
   for (const key of hot.keys) placeKey(state, key)
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
   for (const job of hot.jobs) place(state, check(job))

@@ -188,6 +188,8 @@ export interface Report {
 /** A definition in memory, as long as a live job or a published workflow refers to it. */
 export interface Definition {
   readonly json: string
+  /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
+  readonly sentBytes: number
   users: number
 }
 

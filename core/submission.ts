@@ -2,7 +2,7 @@ import { answer, type Turn } from './effects.ts'
 import type { Submitted } from './event.ts'
 import type { JobId, JsonText, Millis, RobotId, TriggerId } from './ids.ts'
 import type { JobRow, Priority, RetrySafety } from './job.ts'
-import { keepDefinition, keepJob, remember } from './keep.ts'
+import { keepDefinition, keepJob, remember, sentBytes } from './keep.ts'
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
@@ -55,13 +55,13 @@ export function enter(state: State, order: Order, turn: Turn): JobRow | Refusal 
     })
   }
   const { runs } = order
-  // The definition travels as a string inside JSON, so it counts with its escapes.
-  const sent = JSON.stringify(runs.definition.json) + order.parameters
-  if (exceedsBytes(sent, FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES)) {
+  const { definition } = runs
+  const definitionBytes = state.definitions.get(definition.hash)?.sentBytes ?? sentBytes(definition.json)
+  if (exceedsBytes(order.parameters, FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES - definitionBytes)) {
     const message = 'The workflow and its parameters together do not fit into one message to a robot'
     return refuse('PAYLOAD_TOO_LARGE', message, { max_bytes: FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES })
   }
-  keepDefinition(state, runs.definition, turn)
+  keepDefinition(state, definition, turn)
   const job = newJob(state, order, turn)
   keepJob(state, job, turn)
   remember(state, job, turn, { event: 'submit', from_status: null, detail: `submitted by ${order.by}` })

@@ -110,6 +110,16 @@ test('every exported function says what it promises', () => {
   expect(silent).toEqual([])
 })
 
+test('every rule of the protocol has a test that bears its number', () => {
+  const rules = [...readFileSync(join(ROOT, 'docs/PROTOCOL.md'), 'utf8').matchAll(/^\*\*(P\d+)\.\*\*/gm)].map((m) =>
+    m[1]
+  )
+  const tested = new Set(inFolder('tests').flatMap(({ text }) => [...text.matchAll(/'\[(P\d+)\]/g)].map((m) => m[1])))
+  expect(rules.length).toBeGreaterThan(20)
+  expect(rules.filter((rule) => !tested.has(rule))).toEqual([])
+  expect([...tested].filter((rule) => !rules.includes(rule))).toEqual([])
+})
+
 function filesIn(folder: string): string[] {
   let entries
   try {

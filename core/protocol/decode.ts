@@ -41,14 +41,18 @@ export function fromOrchestrator(text: string): OrchestratorMessage | Undecodabl
 /** Whether the text, as UTF-8, is longer than `bytesMax`; it is measured only where its length leaves a doubt. */
 export function exceedsBytes(text: string, bytesMax: number): boolean {
   if (text.length > bytesMax) return true
-  if (text.length * 3 <= bytesMax) return false
+  return text.length * 3 > bytesMax && utf8Bytes(text) > bytesMax
+}
+
+/** How long the text is as UTF-8. */
+export function utf8Bytes(text: string): number {
   let bytes = 0
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     // Each half of a surrogate pair counts two, and the pair is four bytes long.
     bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 2 : 3
   }
-  return bytes > bytesMax
+  return bytes
 }
 
 /** A sentence per problem, each naming the field by its path. At most three, since one is usually the cause. */

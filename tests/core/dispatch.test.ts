@@ -1,25 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import { isWaiting, type JobRow, type Priority } from '../../core/job.ts'
-import { load } from '../../core/load.ts'
-import { effectivePriority } from '../../core/queue.ts'
-import type { State } from '../../core/state.ts'
-import {
-  answers,
-  beat,
-  type Bench,
-  bench,
-  complete,
-  ids,
-  job,
-  join,
-  messages,
-  say,
-  spoken,
-  START,
-  submit,
-} from './rows.ts'
+import { answers, beat, type Bench, bench, complete, ids, job, join, messages, say, spoken, submit } from './rows.ts'
 
 describe('who gets which job', () => {
   test('a job is offered the moment it is submitted, and the next the moment a slot is free', () => {
@@ -91,7 +71,7 @@ describe('who gets which job', () => {
     expect(robots).toEqual(['r1', 'r2', 'r1', 'r1', 'r2', 'r1'])
   })
 
-  test('a robot that says it is paused gets nothing until it says otherwise', () => {
+  test('[P9] a robot that says it is paused gets nothing until it says otherwise', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), say('r1', 'heartbeat', { status: 'paused' }))
     fleet.turn(submit('j1'))
@@ -110,8 +90,41 @@ describe('who gets which job', () => {
   })
 })
 
+describe('an offer', () => {
+  test('[P25] is on record, with its attempt, in the turn that speaks of it', () => {
+    const fleet = bench()
+    fleet.turn(...join('r1', { slots: 2 }))
+    const [offer] = messages(fleet.turn(submit('j1', { timeoutMs: 90_000, priority: 2 })), 'job_assign')
+    expect(offer?.payload).toEqual({
+      job_id: 'j1',
+      workflow_id: 'w1',
+      workflow_name: 'Workflow',
+      workflow_json: '{"nodes":{}}',
+      priority: 2,
+      timeout_seconds: 90,
+      parameters: {},
+      attempt: 1,
+    })
+    expect(job(fleet, 'j1')).toMatchObject({
+      status: 'queued',
+      attempt: 1,
+      robot_id: 'r1',
+      offer_until: fleet.now + 15_000,
+    })
+  })
+
+  test('[P25] is taken up by any word of the job but a refusal', () => {
+    for (const word of ['job_progress', 'job_complete', 'job_failed', 'job_cancelled'] as const) {
+      const fleet = bench()
+      fleet.turn(...join('r1'), submit('j1'))
+      fleet.turn(say('r1', word, { job_id: 'j1', progress: 1 }))
+      expect(fleet.disk.history.map(({ event }) => event).slice(0, 3)).toEqual(['submit', 'offer', 'accept'])
+    }
+  })
+})
+
 describe('offers that nobody takes up', () => {
-  test('a job that is refused waits, and then goes to another robot before the one that refused it', () => {
+  test('[P26] a job that is refused waits, and then goes to another robot before the one that refused it', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
     fleet.turn(submit('j1'))
@@ -121,7 +134,7 @@ describe('offers that nobody takes up', () => {
     expect(spoken(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
-  test('with nobody else there, the robot that refused is asked again, each time after a longer wait', () => {
+  test('[P26] with nobody else there, the robot that refused is asked again, each time after a longer wait', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
     fleet.turn(submit('j1'))
@@ -141,7 +154,7 @@ describe('offers that nobody takes up', () => {
     }
   })
 
-  test('a robot that refuses everything is not asked for the whole queue', () => {
+  test('[P26] a robot that refuses everything is not asked for the whole queue', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
     let offers = messages(fleet.turn(...Array.from({ length: 100 }, (_, i) => submit(`j${i}`))), 'job_assign').length
@@ -153,7 +166,7 @@ describe('offers that nobody takes up', () => {
     expect(offers).toBeLessThan(10)
   })
 
-  test('an offer that is not answered lapses, and its robot is not asked again before it says it has not got it', () => {
+  test('[P26] an offer that is not answered lapses, and its robot is not asked again before it says it has not got it', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
     fleet.turn(submit('j1'))
@@ -165,7 +178,7 @@ describe('offers that nobody takes up', () => {
     expect(spoken(fleet.turn(beat('r1', [])))).toEqual(['socket-r1 heartbeat_ack', 'socket-r1 job_assign j1#2'])
   })
 
-  test('a robot that accepts too late is told to stop, and what it reports changes nothing', () => {
+  test('[P27] a robot that accepts too late is told to stop, and what it reports changes nothing', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
     fleet.turn(submit('j1'))
@@ -191,145 +204,6 @@ describe('offers that nobody takes up', () => {
     expect(job(fleet, 'j1')).toMatchObject({ status: 'timeout', error_type: 'QueueTimeout' })
     expect(fleet.state.jobs.size).toBe(0)
   })
-})
-
-describe('against the obvious', () => {
-  const events = fc.array(
-    fc.oneof(
-      fc.record({
-        do: fc.constant('submit' as const),
-        priority: fc.nat(3),
-        environment: fc.constantFrom('', 'a', 'b'),
-        tags: fc.constantFrom([], ['x'], ['x', 'y']),
-        pin: fc.constantFrom(null, null, null, 0, 1),
-      }),
-      fc.record({
-        do: fc.constant('join' as const),
-        robot: fc.nat(3),
-        environment: fc.constantFrom('default', 'a', 'b'),
-        tags: fc.constantFrom([], ['x'], ['x', 'y']),
-        slots: fc.integer({ min: 0, max: 3 }),
-      }),
-      fc.record({ do: fc.constantFrom('finish', 'reject', 'pause', 'beat') as fc.Arbitrary<Verb>, robot: fc.nat(3) }),
-      fc.record({ do: fc.constant('leave' as const), robot: fc.nat(3) }),
-      fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(100, 5_000, 20_000, 90_000, 200_000) }),
-    ),
-    { maxLength: 60 },
-  )
-  type Verb = 'finish' | 'reject' | 'pause' | 'beat'
-
-  test('after every event no waiting job has a free robot that may run it, and what was offered was the best', () => {
-    fc.assert(
-      fc.property(events, (list) => {
-        const fleet = bench()
-        let n = 0
-        for (const event of list) {
-          const before = new Map(fleet.state.jobs)
-          drive(fleet, event as never, () => `j${++n}`)
-          noneLeftBehind(fleet.state)
-          urgentFirst(fleet.state, before, fleet.now)
-          sameAfterRestart(fleet)
-        }
-      }),
-      { numRuns: 300 },
-    )
-  })
-
-  interface Step {
-    readonly do: 'submit' | 'join' | 'leave' | 'wait' | Verb
-    readonly robot: number
-    readonly priority: Priority
-    readonly environment: string
-    readonly tags: readonly string[]
-    readonly pin: number | null
-    readonly slots: number
-    readonly ms: number
-  }
-
-  function drive(fleet: Bench, step: Step, fresh: () => string): void {
-    const robot = `r${step.robot}`
-    const socket = fleet.state.sessions.get(ids.robot(robot))?.socket
-    const held = [...(fleet.state.held.get(ids.robot(robot)) ?? [])][0]
-    const on = (make: (socket: string) => Event) => socket !== undefined && fleet.turn(make(socket))
-    switch (step.do) {
-      case 'submit': {
-        const pin = step.pin === null ? null : ids.robot(`r${step.pin}`)
-        fleet.turn(submit(fresh(), { ...step, requiredTags: step.tags, robot: pin } as never))
-        return
-      }
-      case 'join':
-        fleet.turn(...join(robot, { ...step, socket: fresh() }))
-        return
-      case 'leave':
-        on((socket) => ({ type: 'socket.closed', socket: ids.socket(socket) }))
-        return
-      case 'wait':
-        fleet.pass(step.ms)
-        return
-      case 'finish':
-        if (held !== undefined) on((socket) => say(robot, 'job_complete', { job_id: held, result: {} }, socket))
-        return
-      case 'reject':
-        if (held !== undefined) on((socket) => say(robot, 'job_reject', { job_id: held, reason: '' }, socket))
-        return
-      case 'pause':
-        on((socket) => say(robot, 'heartbeat', { status: 'paused' }, socket))
-        return
-      case 'beat':
-        on((socket) => beat(robot, undefined, socket))
-    }
-  }
-
-  function mayRun(state: State, row: JobRow, id: string): boolean {
-    const robot = state.robots.get(ids.robot(id))
-    const session = state.sessions.get(ids.robot(id))
-    if (robot === undefined || session === undefined || session.paused || session.resting) return false
-    return (state.held.get(robot.id)?.size ?? 0) < robot.max_concurrent_jobs && !session.barred.has(row.id) &&
-      (row.pinned_robot_id === null || row.pinned_robot_id === robot.id) &&
-      (row.environment === '' || robot.environment === 'default' || robot.environment === row.environment) &&
-      row.required_tags.every((tag) => robot.tags.includes(tag))
-  }
-
-  function noneLeftBehind(state: State): void {
-    for (const row of state.jobs.values()) {
-      if (!isWaiting(row)) continue
-      for (const id of state.robots.keys()) expect(mayRun(state, row, id), `${row.id} could go to ${id}`).toBe(false)
-    }
-  }
-
-  /** I20: nobody who waited before, and could have had the robot, is more urgent than who got it. */
-  function urgentFirst(state: State, before: ReadonlyMap<string, JobRow>, now: number): void {
-    for (const row of state.jobs.values()) {
-      const was = before.get(row.id)
-      if (row.offer_until === null || row.attempt === (was?.attempt ?? 0) || row.robot_id === null) continue
-      const robot = state.robots.get(row.robot_id)
-      const session = state.sessions.get(row.robot_id)
-      for (const other of state.jobs.values()) {
-        if (!isWaiting(other) || robot === undefined || session?.barred.has(other.id) === true) continue
-        const fits = (other.pinned_robot_id === null || other.pinned_robot_id === robot.id) &&
-          (other.environment === '' || robot.environment === 'default' || robot.environment === other.environment) &&
-          other.required_tags.every((tag) => robot.tags.includes(tag))
-        const urgency = (of: JobRow) =>
-          effectivePriority({ ...of, queuedAt: of.queued_at ?? 0 }, now, state.settings.agingMs)
-        if (fits) expect(urgency(other), `${other.id} before ${row.id}`).toBeLessThanOrEqual(urgency(row))
-      }
-    }
-  }
-
-  /** Memory is a cache of the store: what a restart would make of the rows is what is in memory. */
-  function sameAfterRestart(fleet: Bench): void {
-    const again = load(fleet.hot(), START, 1, fleet.state.settings)
-    const derived = (state: State) => ({
-      jobs: [...state.jobs.values()].toSorted((a, b) => a.seq - b.seq),
-      held: [...state.held].map(([robot, jobs]) => [robot, [...jobs].toSorted()]).toSorted(),
-      definitions: [...state.definitions],
-      waiting: [...state.roster.classes.values()].flatMap((jobs) =>
-        jobs.byPriority.flatMap((heap) => heap.values().map(({ id }) => id))
-      ).toSorted(),
-      robots: [...state.robots.values()].toSorted((a, b) => a.id < b.id ? -1 : 1),
-    })
-    expect(derived(again)).toEqual(derived(fleet.state))
-  }
 })
 
 function offered(fleet: Bench): string | undefined {

@@ -1,22 +1,27 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import { presence } from '../../core/presence.ts'
-import { answers, beat, bench, complete, ids, job, join, messages, say, spoken, submit } from './rows.ts'
+import {
+  answers,
+  beat,
+  bench,
+  closed,
+  complete,
+  ids,
+  job,
+  join,
+  messages,
+  running,
+  say,
+  spoken,
+  submit,
+} from './rows.ts'
 
-const closed = (socket: string): Event => ({ type: 'socket.closed', socket: ids.socket(socket) })
 const opened = (socket: string, credential: string | null = null): Event => ({
   type: 'socket.opened',
   socket: ids.socket(socket),
   credential: credential === null ? null : ids.secret(credential),
 })
-const running = (retrySafety: 'never' | 'unless_started' | 'always' = 'unless_started') => {
-  const fleet = bench()
-  fleet.turn(...join('r1'))
-  fleet.turn(submit('j1', { retrySafety }))
-  fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }))
-  return fleet
-}
-
 describe('connecting', () => {
   test('[P11] the answer to register is the first thing a robot hears, and a job may follow at once', () => {
     const fleet = bench()
@@ -65,7 +70,7 @@ describe('connecting', () => {
     expect(job(fleet, 'j1').status).toBe('running')
   })
 
-  test('a connection belongs to one robot for good', () => {
+  test('[P15] a connection belongs to one robot for good', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
     expect(spoken(fleet.turn(say('r2', 'register', {}, 'socket-r1')))).toEqual(['socket-r1 error FORBIDDEN'])
@@ -122,7 +127,7 @@ describe('keys', () => {
     expect(spoken(fleet.turn(opened('s1', 'hash-reader'), event))).toEqual(['s1 register_ack true'])
   })
 
-  test('a key that is revoked ends its connections at once, and opens nothing any more', () => {
+  test('[P17] a key that is revoked ends its connections at once, and opens nothing any more', () => {
     const fleet = withKeys()
     fleet.turn(...register('r2', 'k2'))
     const said = fleet.turn({ type: 'key.revoked', reply: ids.reply('x'), key: ids.key('k2') })
@@ -140,7 +145,7 @@ describe('staying alive', () => {
       .toMatchObject([{ correlation_id: 'heartbeat-r1', payload: { robot_id: 'r1' } }])
   })
 
-  test('a robot that says nothing for the lease is taken for gone; any message renews it', () => {
+  test('[P22] a robot that says nothing for the lease is taken for gone; any message renews it', () => {
     const fleet = running()
     fleet.pass(99_000)
     fleet.turn(say('r1', 'job_progress', { job_id: 'j1', progress: 10, current_node: '', message: '' }))
@@ -149,7 +154,7 @@ describe('staying alive', () => {
     expect(presence(fleet.state, ids.robot('r1')).status).toBe('offline')
   })
 
-  test('a robot that comes back within the grace keeps its job', () => {
+  test('[P23] a robot that comes back within the grace keeps its job', () => {
     const fleet = running()
     fleet.turn(closed('socket-r1'))
     fleet.pass(119_000)
@@ -159,14 +164,14 @@ describe('staying alive', () => {
     expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', attempt: 1, result: '{"ok":1}' })
   })
 
-  test('a robot that does not come back leaves its job with an unknown outcome, not with a second run', () => {
+  test('[P23] a robot that does not come back leaves its job with an unknown outcome, not with a second run', () => {
     const fleet = running()
     fleet.turn(closed('socket-r1'))
     fleet.pass(120_000)
     expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
   })
 
-  test('a job that may always be run again goes back to the queue', () => {
+  test('[P23] a job that may always be run again goes back to the queue', () => {
     const fleet = running('always')
     fleet.turn(closed('socket-r1'), ...join('r2'))
     fleet.pass(60_000)
@@ -174,7 +179,7 @@ describe('staying alive', () => {
     expect(spoken(fleet.pass(60_000))).toContain('socket-r2 job_assign j1#2')
   })
 
-  test('a job that the robot has forgotten is lost after two of its lists, not after one', () => {
+  test('[P23] a job that the robot has forgotten is lost after two of its lists, not after one', () => {
     const fleet = running()
     fleet.turn(beat('r1', []))
     expect(job(fleet, 'j1').status).toBe('running')
@@ -182,120 +187,17 @@ describe('staying alive', () => {
     expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
   })
 
-  test('a job on offer whose answer was lost is adopted from the list of the robot', () => {
+  test('[P23] a job on offer whose answer was lost is adopted from the list of the robot', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), submit('j1'))
     fleet.turn(closed('socket-r1'), ...join('r1', { socket: 's2' }), beat('r1', ['j1'], 's2'))
     expect(job(fleet, 'j1')).toMatchObject({ status: 'running', attempt: 1 })
   })
 
-  test('a job that runs too long ends, and its robot is told to stop', () => {
+  test('[P27] a job that runs too long ends, and its robot is told to stop', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), submit('j1', { timeoutMs: 60_000 }), say('r1', 'job_accept', { job_id: 'j1' }))
     expect(spoken(fleet.pass(60_000))).toEqual(['socket-r1 job_cancel j1'])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'timeout', error_type: 'TimeoutError' })
-  })
-})
-
-describe('reporting', () => {
-  test('[P19] accept and complete in one breath', () => {
-    const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1'))
-    fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), complete('r1', 'j1', { n: 1 }))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', progress: 100, result: '{"n":1}' })
-  })
-
-  test('[P20] a result that is repeated after a reconnect is neither an error nor a second end', () => {
-    const fleet = running()
-    fleet.turn(complete('r1', 'j1', { n: 1 }, 1))
-    const entries = fleet.disk.history.length
-    fleet.turn(closed('socket-r1'), ...join('r1', { socket: 's2' }))
-    const again = say('r1', 'job_complete', { job_id: 'j1', result: { n: 1 }, attempt: 1 }, 's2')
-    expect(spoken(fleet.turn(again))).toEqual([])
-    expect(fleet.disk.history).toHaveLength(entries)
-  })
-
-  test('[P21] what is said of an earlier attempt changes nothing, and is on record once', () => {
-    const fleet = running('always')
-    fleet.turn(closed('socket-r1'), ...join('r2'))
-    fleet.pass(60_000)
-    fleet.turn(beat('r2'))
-    fleet.pass(60_000)
-    fleet.turn(...join('r1', { socket: 's2' }))
-    const late = say('r1', 'job_complete', { job_id: 'j1', result: { from: 'r1' }, attempt: 1 }, 's2')
-    fleet.turn(late, late)
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', robot_id: 'r2', result: null })
-    expect(fleet.disk.history.filter(({ event }) => event === 'late_result')).toHaveLength(1)
-  })
-
-  test('a result for a job that never was is refused', () => {
-    const fleet = bench()
-    fleet.turn(...join('r1'))
-    expect(spoken(fleet.turn(complete('r1', 'nope')))).toEqual(['socket-r1 error NOT_FOUND'])
-  })
-
-  test('progress is a percentage that never falls within an attempt', () => {
-    const fleet = running()
-    const progress = (value: number | null) => {
-      fleet.turn(say('r1', 'job_progress', { job_id: 'j1', progress: value, current_node: 'n', message: '' }))
-      return job(fleet, 'j1').progress
-    }
-    expect([30.4, 10, 1e9, null, -5].map(progress)).toEqual([30, 30, 100, 100, 100])
-  })
-
-  test('a failure keeps what the robot says about it', () => {
-    const fleet = running()
-    const failure = {
-      error_message: 'No such element',
-      error_type: 'ElementNotFound',
-      stack_trace: 's',
-      failed_node: 'n',
-    }
-    fleet.turn(say('r1', 'job_failed', { job_id: 'j1', ...failure }))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', ...failure })
-  })
-
-  test('a job that failed without a word says at least that', () => {
-    const fleet = running()
-    const nothing = { error_message: '', error_type: '', stack_trace: '', failed_node: '' }
-    fleet.turn(say('r1', 'job_failed', { job_id: 'j1', ...nothing }))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', error_message: 'Unknown error' })
-  })
-
-  test('log lines are kept in order, cut when too long, and taken for a while after the end', () => {
-    const fleet = running()
-    const line = (message: string) => ({ level: 'INFO', message, node_id: '' })
-    const batch = (...texts: string[]) => say('r1', 'log_batch', { job_id: 'j1', entries: texts.map(line) })
-    fleet.turn(batch('one', 'two'), say('r1', 'log_entry', { job_id: 'j1', ...line('three') }), complete('r1', 'j1'))
-    fleet.pass(60_000)
-    fleet.turn(batch('x'.repeat(20_000)))
-    fleet.turn(beat('r1'))
-    fleet.pass(60_000)
-    for (let i = 0; i < 10; i++) {
-      fleet.turn(beat('r1'))
-      fleet.pass(60_000)
-    }
-    fleet.turn(batch('too late'))
-    expect(fleet.disk.logs.map(({ message }) => message.slice(0, 5))).toEqual(['one', 'two', 'three', 'xxxxx'])
-    expect(fleet.disk.logs.at(-1)?.message).toHaveLength(16_384 + '… (20000 characters)'.length)
-    expect(fleet.disk.logs.map(({ seq }) => seq)).toEqual(
-      fleet.disk.logs.map(({ seq }) => seq).toSorted((a, b) => a - b),
-    )
-  })
-
-  test('log lines for a job of another robot are refused', () => {
-    const fleet = running()
-    fleet.turn(...join('r2'))
-    const foreign = say('r2', 'log_entry', { job_id: 'j1', level: 'INFO', message: 'x', node_id: '' })
-    expect(spoken(fleet.turn(foreign))).toEqual(['socket-r2 error NOT_FOUND'])
-    expect(fleet.disk.logs).toEqual([])
-  })
-
-  test('a robot that says goodbye is let go, and its job waits for it', () => {
-    const fleet = running()
-    expect(spoken(fleet.turn(say('r1', 'disconnect', { reason: 'Scheduled maintenance' })))).toEqual([
-      'socket-r1 close 1000',
-    ])
-    expect(job(fleet, 'j1').status).toBe('running')
   })
 })

@@ -13,7 +13,7 @@ import type {
   SocketId,
 } from '../../core/ids.ts'
 import type { TriggerId, WorkflowId } from '../../core/ids.ts'
-import { isLive, type JobRow, type Priority } from '../../core/job.ts'
+import { isLive, type JobRow, type Priority, type RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
 import { DEFAULTS, type Settings } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
@@ -71,15 +71,23 @@ export function bench(settings: Partial<Settings> = {}, hot: Hot = NO_ROWS): Ben
       self.now = until
       return said
     },
-    hot: () => ({
-      jobs: [...disk.rows.jobs.values()].filter((job) => isLive(job.status)).toSorted((a, b) => a.seq - b.seq),
-      robots: [...disk.rows.robots.values()],
-      workflows: [...disk.rows.workflows.values()],
-      triggers: [...disk.rows.triggers.values()],
-      keys: [...disk.rows.keys.values()],
-      definitions: [...disk.rows.definitions.values()],
-      seq: state.seq,
-    }),
+    hot() {
+      const jobs = [...disk.rows.jobs.values()].filter((job) => isLive(job.status)).toSorted((a, b) => a.seq - b.seq)
+      const workflows = [...disk.rows.workflows.values()]
+      const used = new Set([
+        ...jobs.map((job) => job.definition),
+        ...workflows.flatMap((workflow) => [workflow.definition, workflow.published_definition]),
+      ])
+      return {
+        jobs,
+        workflows,
+        robots: [...disk.rows.robots.values()],
+        triggers: [...disk.rows.triggers.values()],
+        keys: [...disk.rows.keys.values()],
+        definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
+        seq: state.seq,
+      }
+    },
   }
   return self
 }
@@ -187,6 +195,20 @@ export function job(bench: Bench, id: string): JobRow {
   const row = bench.disk.rows.jobs.get(id as JobId)
   if (row === undefined) throw new Error(`there is no job ${id}`)
   return row
+}
+
+/** A socket is gone. */
+export function closed(socket: string): Event {
+  return { type: 'socket.closed', socket: socket as SocketId }
+}
+
+/** A fleet whose robot r1 is running the job j1. */
+export function running(retrySafety: RetrySafety = 'unless_started'): Bench {
+  const fleet = bench()
+  fleet.turn(...join('r1'))
+  fleet.turn(submit('j1', { retrySafety }))
+  fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }))
+  return fleet
 }
 
 export const ids = {
