@@ -38,8 +38,9 @@ const SYNCHRONOUS = { full: 2, relaxed: 1 } as const
 export async function openLibsqlStore({ path, durability = 'full' }: LibsqlOptions): Promise<Store> {
   const sql = connect(path)
   try {
-    prepare(sql, durability)
+    // Before the first setting: the journal mode is written into the file, and another program's is not ours to change.
     refuseForeign(sql)
+    prepare(sql, durability)
     if (statSync(path).size <= CHECK_BYTES_MAX) refuseDamaged(sql)
     migrate(sql, readMigrations())
   } catch (error) {

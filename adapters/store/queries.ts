@@ -69,6 +69,7 @@ const HOT_DEFINITIONS = `where hash in (
 /** These jobs, as far as they exist. */
 export const FIND_JOBS = `${select('jobs')} where id in (select value from json_each(?))`
 
+/** Jobs as they were read, by id. Each is checked: it is about to be acted upon. */
 export function toFound(records: readonly SqlRow[]): ReadonlyMap<JobId, JobRow> {
   return new Map(records.map((record) => check(toJob(record))).map((job) => [job.id, job]))
 }
