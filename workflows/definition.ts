@@ -1,0 +1,168 @@
+import * as v from 'valibot'
+import { isObject, parseJson } from '../core/protocol/json.ts'
+import { isRefusal } from '../core/protocol/refusal.ts'
+
+/**
+ * The workflow language: the canonical JSON that CasareRPA writes, with the limits of its loader.
+ *
+ * Fields that no robot acts on (positions, ports, frames, categories) are let through unread, so that a workflow from
+ * the editor is as good as one that was written by hand.
+ */
+
+export const NODES_MAX = 1_000
+export const CONNECTIONS_MAX = 5_000
+export const NODE_ID_CHARS_MAX = 256
+export const CONFIG_DEPTH_MAX = 10
+export const CONFIG_CHARS_MAX = 10_000
+/** The node that stands in for a missing StartNode, as in the original loader. */
+export const AUTO_START_ID = '__auto_start__'
+
+const nodeId = v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(NODE_ID_CHARS_MAX))
+const port = v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(NODE_ID_CHARS_MAX))
+const record = v.custom<Readonly<Record<string, unknown>>>(isObject, 'must be an object')
+
+const node = v.object({
+  node_type: v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(NODE_ID_CHARS_MAX)),
+  name: v.optional(v.string(), ''),
+  config: v.nullish(record, {}),
+})
+
+const connection = v.object({ source_node: nodeId, source_port: port, target_node: nodeId, target_port: port })
+
+/** A variable in full, or just its first value. */
+const variable = v.pipe(
+  v.unknown(),
+  v.transform((told): Variable => {
+    if (!isObject(told) || !('default_value' in told || 'type' in told)) return { type: null, default_value: told }
+    const type = told['type']
+    return { type: typeof type === 'string' ? type : null, default_value: told['default_value'] ?? null }
+  }),
+)
+
+const definition = v.object({
+  metadata: v.optional(
+    v.object({ name: v.optional(v.string(), ''), description: v.optional(v.string(), '') }),
+    { name: '', description: '' },
+  ),
+  nodes: v.pipe(
+    v.custom<Readonly<Record<string, unknown>>>(isObject, 'must be an object whose keys are the node ids'),
+    v.check((nodes) => Object.keys(nodes).length <= NODES_MAX, `must not have more than ${NODES_MAX} nodes`),
+    v.record(nodeId, node),
+  ),
+  connections: v.optional(
+    v.pipe(v.array(connection), v.maxLength(CONNECTIONS_MAX, `must not be more than ${CONNECTIONS_MAX}`)),
+    [],
+  ),
+  variables: v.optional(v.record(v.string(), variable), {}),
+  settings: v.optional(v.object({ stop_on_error: v.optional(v.boolean(), true) }), { stop_on_error: true }),
+})
+
+export interface Variable {
+  /** `String`, `Integer`, `Float`, `Boolean`, `List`, `Dict` or `DataTable`, if it is declared. */
+  readonly type: string | null
+  readonly default_value: unknown
+}
+export type WorkflowNode = v.InferOutput<typeof node>
+export type Connection = v.InferOutput<typeof connection>
+export type Definition = v.InferOutput<typeof definition>
+
+export interface Problem {
+  /** Where, as in `nodes.read.config`; empty for the whole text. */
+  readonly path: string
+  readonly message: string
+}
+
+/** How many problems are told at a time. One is usually the cause of the others. */
+const PROBLEMS_MAX = 20
+
+/** Whether a connection says what runs next. The others carry data. */
+export function isControl(connection: Connection): boolean {
+  return connection.target_port.startsWith('exec')
+}
+
+/** A node type without its `Node` suffix and its case: `HTTPRequest` and `HttpRequestNode` are the same. */
+export function kindOf(nodeType: string): string {
+  return nodeType.replace(/Node$/, '').toLowerCase()
+}
+
+/**
+ * Reads a workflow definition, or tells what is wrong with it, at most `PROBLEMS_MAX` problems. Never throws.
+ * Where there is no StartNode, one is added that leads to every node which nothing leads to.
+ */
+export function parseDefinition(
+  text: string,
+): { readonly definition: Definition } | { readonly problems: readonly Problem[] } {
+  const parsed = parseJson(text)
+  if (isRefusal(parsed)) return { problems: [{ path: '', message: parsed.message }] }
+  if (!isObject(parsed.json)) return { problems: [{ path: '', message: 'A workflow must be a JSON object' }] }
+  const checked = v.safeParse(definition, parsed.json)
+  const problems = checked.success
+    ? [...danglingConnections(checked.output), ...duplicateConnections(checked.output), ...oversized(checked.output)]
+    : checked.issues.map(problemOf)
+  if (!checked.success || problems.length > 0) return { problems: problems.slice(0, PROBLEMS_MAX) }
+  return { definition: withStart(checked.output) }
+}
+
+/** One sentence of several problems, for logs and refusals. */
+export function problemText(problems: readonly Problem[]): string {
+  return problems.map(({ path, message }) => path === '' ? message : `${path}: ${message}`).join('; ')
+}
+
+function problemOf(issue: v.BaseIssue<unknown>): Problem {
+  const message = issue.received === 'undefined' ? 'is required' : issue.message
+  return { path: v.getDotPath(issue) ?? '', message }
+}
+
+function danglingConnections({ nodes, connections }: Definition): Problem[] {
+  return connections.flatMap((connection, index) =>
+    (['source_node', 'target_node'] as const)
+      .filter((end) => !Object.hasOwn(nodes, connection[end]))
+      .map((end) => ({ path: `connections.${index}.${end}`, message: `there is no node ${connection[end]}` }))
+  )
+}
+
+/** Twice the same arrow would run its target twice, which nobody who drew it can see. */
+function duplicateConnections({ connections }: Definition): Problem[] {
+  const first = new Map<string, number>()
+  return connections.flatMap(({ source_node, source_port, target_node, target_port }, index) => {
+    const key = JSON.stringify([source_node, source_port, target_node, target_port])
+    const earlier = first.get(key)
+    if (earlier === undefined) first.set(key, index)
+    return earlier === undefined
+      ? []
+      : [{ path: `connections.${index}`, message: `the same as connections.${earlier}` }]
+  })
+}
+
+function oversized({ nodes }: Definition): Problem[] {
+  return Object.entries(nodes).flatMap(([id, { config }]) => inspect(config, `nodes.${id}.config`, 0))
+}
+
+function inspect(value: unknown, path: string, depth: number): Problem[] {
+  if (typeof value === 'string' && value.length > CONFIG_CHARS_MAX) {
+    return [{ path, message: `must not have more than ${CONFIG_CHARS_MAX} characters` }]
+  }
+  if (typeof value !== 'object' || value === null) return []
+  if (depth >= CONFIG_DEPTH_MAX) return [{ path, message: `must not be nested deeper than ${CONFIG_DEPTH_MAX} levels` }]
+  return Object.entries(value).flatMap(([key, inner]) => inspect(inner, `${path}.${key}`, depth + 1))
+}
+
+function withStart(definition: Definition): Definition {
+  const { nodes, connections } = definition
+  if (Object.values(nodes).some(({ node_type }) => kindOf(node_type) === 'start')) return definition
+  const led = new Set(connections.filter(isControl).map((connection) => connection.target_node))
+  const free = Object.keys(nodes).filter((id) => !led.has(id))
+  return {
+    ...definition,
+    nodes: { ...nodes, [AUTO_START_ID]: { node_type: 'StartNode', name: 'Start', config: {} } },
+    connections: [
+      ...free.map((id) => ({
+        source_node: AUTO_START_ID,
+        source_port: 'exec_out',
+        target_node: id,
+        target_port: 'exec_in',
+      })),
+      ...connections,
+    ],
+  }
+}
