@@ -1,0 +1,47 @@
+import { type Definition, isControl, kindOf } from '../workflows/definition.ts'
+
+/** Where data comes from. */
+interface Source {
+  readonly node: string
+  readonly port: string
+}
+
+/** A workflow's arrows, by what asks for them. */
+export interface Flow {
+  /** The nodes at which it begins. */
+  readonly starts: readonly string[]
+  /** What a control port leads to, in the order of the connections. */
+  readonly after: (nodeId: string, port: string) => readonly string[]
+  /** What a data port is fed from. */
+  readonly source: (nodeId: string, port: string) => Source | undefined
+  /** The loop's end node, if it names the loop as its pair. */
+  readonly endOf: (loopId: string) => string | undefined
+}
+
+/** Reads the arrows of a definition that `parseDefinition` has let through. */
+export function flowOf({ nodes, connections }: Definition): Flow {
+  const control = new Map<string, string[]>()
+  const data = new Map<string, Source>()
+  for (const connection of connections) {
+    const { source_node, source_port, target_node, target_port } = connection
+    if (isControl(connection)) {
+      const key = keyOf(source_node, source_port)
+      control.set(key, [...control.get(key) ?? [], target_node])
+    } else data.set(keyOf(target_node, target_port), { node: source_node, port: source_port })
+  }
+  const ends = new Map(
+    Object.entries(nodes).filter(([, node]) => /^(for|while)loopend$/.test(kindOf(node.node_type)))
+      .map(([id, node]) => [String(node.config?.['paired_start_id'] ?? ''), id]),
+  )
+  return {
+    starts: Object.keys(nodes).filter((id) => kindOf(nodes[id]?.node_type ?? '') === 'start'),
+    after: (nodeId, port) => control.get(keyOf(nodeId, port)) ?? [],
+    source: (nodeId, port) => data.get(keyOf(nodeId, port)),
+    endOf: (loopId) => ends.get(loopId),
+  }
+}
+
+/** Ids and ports can hold any character but this one. */
+function keyOf(nodeId: string, port: string): string {
+  return `${nodeId}\u0000${port}`
+}

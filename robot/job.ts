@@ -1,0 +1,120 @@
+import type { LogLevel, MessageId, Payload } from '../core/protocol/message.ts'
+
+/** What a handler gets: one job, and the means to report on it. Nothing of it throws, connected or not. */
+export interface JobContext {
+  readonly id: string
+  readonly workflowId: string
+  readonly workflowName: string
+  /** The workflow's definition exactly as it was stored. `parseDefinition` reads the canonical form. */
+  readonly workflowJson: string
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** Which try this is, from 1. A server that does not count attempts leaves it at 1. */
+  readonly attempt: number
+  /** 0 where there is no limit. */
+  readonly timeoutSeconds: number
+  /** Aborted when the job is cancelled, has run out of time, or the robot stops. Then end soon, in any way. */
+  readonly signal: AbortSignal
+  /** Reports how far the job is, in percent from 0 to 100. Cheap: of many calls only the latest is sent. */
+  readonly progress: (percent: number, currentNode?: string, message?: string) => void
+  /** Adds a line to the job's log. `extra` must be JSON; it is copied at once. */
+  readonly log: (
+    level: LogLevel,
+    message: string,
+    more?: { readonly nodeId?: string; readonly extra?: Readonly<Record<string, unknown>> },
+  ) => void
+}
+
+/**
+ * Runs one job. What it returns is the job's result and must be JSON. What it throws fails the job: the error's
+ * `type`, or else its `name`, tells the kind, and its `node` the node at fault.
+ */
+export type JobHandler = (job: JobContext) => unknown
+
+/** Why the robot, and not the handler, ends a job. */
+export type Abort = 'cancel' | 'timeout' | 'shutdown'
+
+export type Outcome =
+  | { readonly type: 'completed'; readonly result: unknown }
+  | { readonly type: 'failed'; readonly error: unknown }
+  | { readonly type: 'cancelled' }
+
+/** An error of the robot's own making, with the `error_type` that the job fails with. */
+export class JobError extends Error {
+  override readonly name = 'JobError'
+  readonly type: string
+
+  constructor(type: string, message: string) {
+    super(message)
+    this.type = type
+  }
+}
+
+/** Longer waits do not fit into a timer, which would fire at once. It is 24 days. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** One accepted job while its handler runs. */
+export class RunningJob {
+  readonly assigned: Payload<'job_assign'>
+  readonly startedAt = performance.now()
+  readonly #abort = new AbortController()
+  readonly #graceMs: number
+  #why: Abort | undefined
+  #cancelId: MessageId | undefined
+  #abandon: () => void = () => {}
+
+  constructor(assigned: Payload<'job_assign'>, graceMs: number) {
+    this.assigned = assigned
+    this.#graceMs = graceMs
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** The request to cancel that the end of this job answers. */
+  get cancelId(): MessageId | undefined {
+    return this.#cancelId
+  }
+
+  /** Aborts the handler's signal. The first reason holds, except that a cancellation overrides a shutdown. */
+  abort(why: Abort, cancelId?: MessageId): void {
+    if (why === 'cancel') this.#cancelId = cancelId
+    if (this.#why === undefined || (this.#why === 'shutdown' && why === 'cancel')) this.#why = why
+    if (this.signal.aborted) return
+    this.#abort.abort(new JobError('Aborted', `The job was stopped (${why})`))
+    setTimeout(() => this.#abandon(), this.#graceMs).unref()
+  }
+
+  /**
+   * Runs the handler and resolves with how the job ended; never rejects. A handler that goes on for `graceMs` after
+   * its signal was aborted is no longer waited for, since a job that cannot be ended would hold its slot for ever.
+   */
+  async run(handler: JobHandler, context: JobContext): Promise<Outcome> {
+    const { timeout_seconds } = this.assigned
+    const timer = timeout_seconds > 0 && timeout_seconds * 1_000 <= TIMER_MS_MAX
+      ? setTimeout(() => this.abort('timeout'), timeout_seconds * 1_000)
+      : undefined
+    const abandoned = new Promise<'abandoned'>((resolve) => {
+      this.#abandon = () => resolve('abandoned')
+    })
+    const handled = Promise.resolve().then(() => handler(context)).then(
+      (result): Outcome => ({ type: 'completed', result }),
+      (error: unknown): Outcome => ({ type: 'failed', error }),
+    )
+    const ended = await Promise.race([handled, abandoned])
+    clearTimeout(timer)
+    return this.#outcomeOf(ended)
+  }
+
+  #outcomeOf(ended: Outcome | 'abandoned'): Outcome {
+    if (this.#why === undefined) return ended === 'abandoned' ? { type: 'cancelled' } : ended
+    if (this.#why === 'cancel') return { type: 'cancelled' }
+    if (this.#why === 'timeout') {
+      const { timeout_seconds } = this.assigned
+      return { type: 'failed', error: new JobError('TimeoutError', `The job ran longer than ${timeout_seconds} s`) }
+    }
+    // Work that was done is done, even if it was finished in the robot's last moments.
+    if (ended !== 'abandoned' && ended.type === 'completed') return ended
+    return { type: 'failed', error: new JobError('RobotShutdown', 'The robot was stopped before the job had ended') }
+  }
+}

@@ -1,0 +1,72 @@
+import WebSocket from 'crossws/websocket'
+
+/** What a link tells its owner. `closed` comes once, and nothing comes after it. */
+export interface LinkEvents {
+  readonly opened: () => void
+  readonly text: (text: string) => void
+  readonly closed: (code: number, reason: string) => void
+}
+
+/** One WebSocket from its beginning to its end. */
+export interface Link {
+  readonly send: (text: string) => void
+  /** Says goodbye and ends within `CLOSE_MS`, whether or not the other side answers. */
+  readonly close: (code: number, reason: string) => void
+  /** Ends at once: `closed` comes before this returns. */
+  readonly drop: (reason: string) => void
+  /** Bytes that were sent and have not left this machine. */
+  readonly buffered: () => number
+}
+
+/** How long a closing handshake may take. The library's own limit is 30 s, which would hold up the process's end. */
+const CLOSE_MS = 1_000
+/** What is reported where the connection broke without a closing handshake. */
+const ABNORMAL = 1006
+
+/** The platform's type knows two arguments; crossws takes headers as a third on every runtime that can send them. */
+type Constructor = new (url: string, protocols: string[], options: object) => WebSocket & { terminate?: () => void }
+const Socket = WebSocket as unknown as Constructor
+
+/** Opens a WebSocket. Never throws: what goes wrong arrives as `closed`. The key travels as a bearer token. */
+export function openLink(url: string, key: string | undefined, events: LinkEvents): Link {
+  let over = false
+  let failure = ''
+  let closeTimer: NodeJS.Timeout | undefined
+  const socket = new Socket(url, [], { headers: key === undefined ? {} : { authorization: `Bearer ${key}` } })
+  socket.binaryType = 'arraybuffer'
+  const end = (code: number, reason: string): void => {
+    if (over) return
+    over = true
+    clearTimeout(closeTimer)
+    events.closed(code, reason)
+  }
+  const drop = (reason: string): void => {
+    if (over) return
+    end(ABNORMAL, reason)
+    if (socket.terminate === undefined) socket.close()
+    else socket.terminate()
+  }
+  socket.addEventListener('open', () => {
+    if (!over) events.opened()
+  })
+  socket.addEventListener('message', ({ data }) => {
+    if (!over) events.text(typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer))
+  })
+  // An error is always followed by a close, which knows no reason of its own then.
+  socket.addEventListener('error', (event) => {
+    failure = 'message' in event ? String(event.message) : ''
+  })
+  socket.addEventListener('close', (event) => end(event.code, event.reason || failure))
+  return {
+    send: (text) => {
+      if (!over && socket.readyState === 1) socket.send(text)
+    },
+    close: (code, reason) => {
+      if (over) return
+      socket.close(code, reason)
+      closeTimer = setTimeout(() => drop('the closing handshake was not answered'), CLOSE_MS)
+    },
+    drop,
+    buffered: () => socket.bufferedAmount,
+  }
+}

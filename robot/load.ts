@@ -1,0 +1,52 @@
+import { statfs } from 'node:fs/promises'
+import { cpus, freemem, totalmem } from 'node:os'
+
+/** How busy the machine is, in percent. `null` where the platform does not tell. */
+export interface Load {
+  readonly cpu_percent: number | null
+  readonly memory_percent: number
+  readonly disk_percent: number | null
+}
+
+/** Measures the machine: the processor between two calls of `read`, memory at the call, the disk a moment before. */
+export class LoadMeter {
+  #spent = processorTimes()
+  #cpu: number | null = null
+  #disk: number | null = null
+
+  /** The load now. Never waits and never throws. */
+  read(): Load {
+    void this.#readDisk()
+    const spent = processorTimes()
+    const total = spent.total - this.#spent.total
+    // The system counts in steps of 10 ms: a shorter span says nothing.
+    if (total >= 100) {
+      this.#cpu = percent(1 - (spent.idle - this.#spent.idle) / total)
+      this.#spent = spent
+    }
+    return { cpu_percent: this.#cpu, memory_percent: percent(1 - freemem() / totalmem()), disk_percent: this.#disk }
+  }
+
+  async #readDisk(): Promise<void> {
+    try {
+      const { blocks, bavail } = await statfs('.')
+      this.#disk = blocks === 0 ? null : percent(1 - bavail / blocks)
+    } catch {
+      this.#disk = null
+    }
+  }
+}
+
+function processorTimes(): { readonly idle: number; readonly total: number } {
+  let idle = 0
+  let total = 0
+  for (const { times } of cpus()) {
+    idle += times.idle
+    total += times.user + times.nice + times.sys + times.idle + times.irq
+  }
+  return { idle, total }
+}
+
+function percent(share: number): number {
+  return Math.round(Math.min(1, Math.max(0, share)) * 1_000) / 10
+}

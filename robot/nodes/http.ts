@@ -1,0 +1,81 @@
+import { setTimeout } from 'node:timers/promises'
+import { messageOf } from '../text.ts'
+import { textOf } from '../variables.ts'
+import { callWeb, type WebRequest, type WebResponse } from '../web.ts'
+import { booleanInput, type NodeCall, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
+
+const TIMEOUT_SECONDS = 30
+
+/**
+ * Makes an HTTP request. An answer of any status is a success of the node; `success` tells 2xx from the others. No
+ * answer at all, after `retry_count` (0) more tries, fails the node.
+ */
+export const httpRequest: NodeRunner = async (call) => {
+  const tries = 1 + Math.max(0, numberInput(call, 'retry_count', 0))
+  for (let attempt = 1;; attempt++) {
+    try {
+      return outputsOf(call, await callWeb(call.surroundings.web, requestOf(call)))
+    } catch (error) {
+      if (call.job.signal.aborted || attempt >= tries) {
+        const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : ''
+        setResult(call, { status: 0, headers: {}, body: null, error: messageOf(error) + cause })
+        throw error instanceof TypeError ? new TypeError(`${error.message}${cause}`, { cause: error }) : error
+      }
+      await setTimeout(numberInput(call, 'retry_delay', 1) * 1_000, undefined, { signal: call.job.signal })
+    }
+  }
+}
+
+function requestOf(call: NodeCall): WebRequest {
+  const method = textInput(call, 'method', 'GET').toUpperCase()
+  const url = new URL(textInput(call, 'url', ''))
+  for (const [name, value] of Object.entries(record(call.input('params')))) url.searchParams.set(name, textOf(value))
+  const headers = Object.fromEntries(
+    Object.entries(record(call.input('headers'))).map(([name, value]) => [name.toLowerCase(), textOf(value)]),
+  )
+  const told = call.input('body')
+  const body = ['GET', 'HEAD'].includes(method) || told === undefined || told === null || told === ''
+    ? undefined
+    : textOf(told)
+  if (body !== undefined) headers['content-type'] ??= textInput(call, 'content_type', 'application/json')
+  const timeoutMs = numberInput(call, 'timeout', TIMEOUT_SECONDS) * 1_000
+  return {
+    method,
+    url,
+    headers,
+    body,
+    follow: booleanInput(call, 'follow_redirects', true),
+    signal: AbortSignal.any([call.job.signal, AbortSignal.timeout(timeoutMs)]),
+  }
+}
+
+function outputsOf(call: NodeCall, { status, headers, text }: WebResponse): { outputs: Record<string, unknown> } {
+  const success = status >= 200 && status < 300
+  const json = parsed(text)
+  const isJson = /[/+]json\b/.test(headers['content-type'] ?? '')
+  setResult(call, { status, headers, body: isJson && json !== undefined ? json : text })
+  return {
+    outputs: {
+      response_body: text,
+      response_json: json ?? null,
+      status_code: status,
+      response_headers: headers,
+      success,
+      error: success ? '' : `HTTP ${status}`,
+    },
+  }
+}
+
+/** An object, or the JSON text of one. */
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  const told = typeof value === 'string' ? parsed(value) : value
+  return typeof told === 'object' && told !== null ? told as Readonly<Record<string, unknown>> : {}
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}

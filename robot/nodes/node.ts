@@ -1,0 +1,78 @@
+import type { JobContext } from '../job.ts'
+import type { Files } from '../files.ts'
+import type { WebAccess } from '../web.ts'
+import type { Variables } from '../variables.ts'
+
+/** What a node may use outside the workflow. */
+export interface Surroundings {
+  readonly files: Files
+  readonly web: WebAccess
+}
+
+/** One node while it runs. */
+export interface NodeCall {
+  readonly id: string
+  readonly job: JobContext
+  readonly variables: Variables
+  readonly surroundings: Surroundings
+  /** What another node has put out to the input port; undefined where nothing is connected. */
+  readonly connected: (name: string) => unknown
+  /** What is connected to the input port, or else configured, with its templates filled in; undefined without both. */
+  readonly input: (name: string) => unknown
+  /** What is configured, with its templates as they were written. Expressions are read from here. */
+  readonly raw: (name: string) => unknown
+  /** What the node has kept since its loop began; undefined on the first call. */
+  readonly loop: LoopState | undefined
+}
+
+/** Where a loop is. It lasts from the loop's first iteration until it is left. */
+export interface LoopState {
+  readonly items: readonly unknown[]
+  readonly keys: readonly string[] | null
+  readonly index: number
+}
+
+/** What a node did. */
+export interface NodeReturn {
+  /** What its data ports put out. */
+  readonly outputs?: Readonly<Record<string, unknown>>
+  /** The control port on which the workflow goes on: `exec_out` if absent, nowhere if null. */
+  readonly next?: string | null
+  /** The node is a loop that goes on: it is called again, with this state, when its body has run. */
+  readonly loop?: LoopState
+  /** Goes back to a loop and leaves the rest of its body out; `leave` ends the loop. */
+  readonly back?: { readonly to: string; readonly leave: boolean }
+  /** Ends the workflow's branch; what is given is the job's result. */
+  readonly result?: unknown
+}
+
+export type NodeRunner = (call: NodeCall) => NodeReturn | Promise<NodeReturn>
+
+/** Reads an input as a text. */
+export function textInput(call: NodeCall, name: string, fallback: string): string {
+  const value = call.input(name)
+  return value === undefined || value === null ? fallback : String(value)
+}
+
+/** Reads an input as a finite number. Throws where it is something else. */
+export function numberInput(call: NodeCall, name: string, fallback: number): number {
+  const value = call.input(name)
+  if (value === undefined || value === null || value === '') return fallback
+  const number = Number(value)
+  if (!Number.isFinite(number)) throw new TypeError(`${name} must be a number, and is ${JSON.stringify(value)}`)
+  return number
+}
+
+/** Reads an input as a truth value; of texts, `false`, `0`, `no` and `off` are false. */
+export function booleanInput(call: NodeCall, name: string, fallback: boolean): boolean {
+  const value = call.input(name)
+  if (value === undefined || value === null || value === '') return fallback
+  return typeof value === 'string' ? !['false', '0', 'no', 'off'].includes(value.toLowerCase()) : Boolean(value)
+}
+
+/** Sets the variable that a node's configuration names for its result, if it names one. */
+export function setResult(call: NodeCall, value: unknown): void {
+  const name = ['result_variable', 'output_variable', 'variable_name'].map((key) => call.raw(key))
+    .find((told) => typeof told === 'string' && told !== '')
+  if (typeof name === 'string') call.variables.set(name, value)
+}

@@ -1,0 +1,46 @@
+import { kindOf } from '../../workflows/definition.ts'
+import { comment, end, pass } from './boundary.ts'
+import { evalExpression, ifNode, switchNode } from './condition.ts'
+import { readCsv } from './csv.ts'
+import { appendFile, readFile, writeFile } from './file.ts'
+import { httpRequest } from './http.ts'
+import { log } from './log.ts'
+import { breakLoop, forLoop, loopEnd, whileLoop } from './loop.ts'
+import type { NodeRunner } from './node.ts'
+import { getVariable, incrementVariable, setVariable } from './variable.ts'
+import { wait } from './wait.ts'
+
+/** Every node type that the reference robot runs. Found by `kindOf`, so that case and the suffix do not matter. */
+export const NODES = {
+  StartNode: pass,
+  EndNode: end,
+  CommentNode: comment,
+  MergeNode: pass,
+  SetVariableNode: setVariable,
+  GetVariableNode: getVariable,
+  IncrementVariableNode: incrementVariable,
+  EvalExpressionNode: evalExpression,
+  IfNode: ifNode,
+  SwitchNode: switchNode,
+  ForLoopNode: forLoop,
+  ForLoopStartNode: forLoop,
+  ForLoopEndNode: loopEnd,
+  WhileLoopStartNode: whileLoop,
+  WhileLoopEndNode: loopEnd,
+  BreakNode: breakLoop,
+  ContinueNode: loopEnd,
+  WaitNode: wait,
+  LogNode: log,
+  ReadFileNode: readFile,
+  WriteFileNode: writeFile,
+  AppendFileNode: appendFile,
+  ReadCSVNode: readCsv,
+  HttpRequestNode: httpRequest,
+} as const satisfies Record<string, NodeRunner>
+
+const byKind = new Map<string, NodeRunner>(Object.entries(NODES).map(([name, runner]) => [kindOf(name), runner]))
+
+/** What runs nodes of a type, or undefined for a type that this robot does not know. */
+export function runnerOf(nodeType: string): NodeRunner | undefined {
+  return byKind.get(kindOf(nodeType))
+}

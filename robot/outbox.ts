@@ -1,0 +1,92 @@
+import type { Outgoing } from '../core/protocol/message.ts'
+
+/** A message that ends a job. */
+export type Terminal = Outgoing<'job_complete' | 'job_failed' | 'job_cancelled'>
+
+export interface Entry {
+  /** The message id. It stays the same however often the message is sent. */
+  readonly id: string
+  readonly message: Terminal
+}
+
+interface Held {
+  readonly entry: Entry
+  /** When it left on the present connection, counted in sends. 0 where it has not. */
+  sentAs: number
+}
+
+/**
+ * The results that the orchestrator may not have yet.
+ *
+ * The protocol does not acknowledge results. But the orchestrator answers a heartbeat only after everything that
+ * came before it on the same connection is durable. So a result is known to be safe when the answer arrives to a
+ * heartbeat that left after it on the same connection; until then it is kept, and sent again on every new connection.
+ */
+export class Outbox {
+  readonly #held = new Map<string, Held>()
+  /** Heartbeats without an answer, each with the number of results that had left before it. */
+  readonly #heartbeats = new Map<string, number>()
+  #sends = 0
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  /** Keeps a result. It counts as not sent. */
+  put(entry: Entry): void {
+    this.#held.set(entry.id, { entry, sentAs: 0 })
+  }
+
+  /** Notes that a result left on the present connection. */
+  sent(id: string): void {
+    const held = this.#held.get(id)
+    if (held !== undefined) held.sentAs = ++this.#sends
+  }
+
+  /** Notes that a heartbeat left on the present connection. */
+  heartbeat(id: string): void {
+    if (this.#held.size > 0) this.#heartbeats.set(id, this.#sends)
+  }
+
+  /** Whether a result waits that no heartbeat has followed yet. */
+  get unasked(): boolean {
+    const asked = Math.max(0, ...this.#heartbeats.values())
+    return [...this.#held.values()].some((held) => held.sentAs > asked)
+  }
+
+  /** Takes out and returns the results that the answer to this heartbeat makes safe. */
+  answered(heartbeatId: string): readonly Entry[] {
+    const upTo = this.#heartbeats.get(heartbeatId)
+    if (upTo === undefined) return []
+    // Answers come in order, so the heartbeats before this one have had theirs or never will.
+    for (const [id, sends] of this.#heartbeats) if (sends <= upTo) this.#heartbeats.delete(id)
+    const safe = [...this.#held.values()].filter((held) => held.sentAs > 0 && held.sentAs <= upTo)
+    for (const { entry } of safe) this.#held.delete(entry.id)
+    return safe.map((held) => held.entry)
+  }
+
+  /** Forgets what the connection that has just ended was told: nothing of it is known to have arrived. */
+  disconnected(): void {
+    this.#heartbeats.clear()
+    this.#sends = 0
+    for (const held of this.#held.values()) held.sentAs = 0
+  }
+
+  get(id: string): Entry | undefined {
+    return this.#held.get(id)?.entry
+  }
+
+  /** The result of a job that waits here, the latest if there are several. */
+  of(jobId: string): Entry | undefined {
+    return this.all().findLast((entry) => entry.message.payload.job_id === jobId)
+  }
+
+  /** All that waits, in the order in which the jobs ended. */
+  all(): readonly Entry[] {
+    return [...this.#held.values()].map((held) => held.entry)
+  }
+
+  drop(id: string): void {
+    this.#held.delete(id)
+  }
+}

@@ -1,0 +1,35 @@
+import { optionsFrom } from './environment.ts'
+import { describe, Robot } from './robot.ts'
+import { messageOf } from './text.ts'
+
+/**
+ * The reference robot as a process: runs canonical workflows, and is configured by its environment. It ends with 0
+ * when it was told to stop, and with 1 when it was configured wrongly or the orchestrator does not want it.
+ */
+
+/** With the time to abort jobs and to confirm results, the end comes within 20 s, when service managers lose patience. */
+const STOP_GRACE_MS = 8_000
+
+function say(line: string): void {
+  process.stdout.write(`[robot] ${line}\n`)
+}
+
+async function main(): Promise<void> {
+  const options = optionsFrom(process.env)
+  const robot = new Robot({ ...options, onEvent: (event) => say(describe(event)) })
+  const stop = (): void => void robot.stop({ graceMs: STOP_GRACE_MS })
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  // The process that started this one is gone, and nobody would ever stop it.
+  process.on('disconnect', stop)
+  say(`${options.id} connects to ${options.url}`)
+  // A refusal arrives as an event, and `stopped` follows.
+  robot.start().catch(() => {})
+  const reason = await robot.stopped
+  process.exit(reason === 'refused' || reason === 'replaced' ? 1 : 0)
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`[robot] ${messageOf(error)}\n`)
+  process.exit(1)
+})

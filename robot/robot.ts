@@ -1,0 +1,257 @@
+import type { OrchestratorMessage, Payload } from '../core/protocol/message.ts'
+import { Desk } from './desk.ts'
+import { LoadMeter } from './load.ts'
+import { type RobotEvent, type RobotOptions, settle, type StopReason } from './options.ts'
+import { isReplaced, type RobotRefused, Session } from './session.ts'
+import { Telemetry } from './telemetry.ts'
+import { messageOf } from './text.ts'
+
+export { describe } from './options.ts'
+export type { RobotEvent, RobotOptions, StopReason, Timings } from './options.ts'
+export { JobError } from './job.ts'
+export type { JobContext, JobHandler } from './job.ts'
+export { RobotRefused } from './session.ts'
+
+const STOP_GRACE_MS = 30_000
+/** Timers cannot wait longer than this. A longer grace is endless. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/**
+ * A software robot: connects to an orchestrator, takes jobs, runs each with a handler, and sees to it that the
+ * orchestrator learns how each ended, over any number of lost connections.
+ */
+export class Robot {
+  /** Resolves when the robot has stopped for good, with the reason. Never rejects. */
+  readonly stopped: Promise<StopReason>
+  readonly #options: RobotOptions
+  readonly #robotId: string
+  readonly #timings: ReturnType<typeof settle>['timings']
+  readonly #session: Session
+  readonly #desk: Desk
+  readonly #telemetry: Telemetry
+  readonly #load = new LoadMeter()
+  readonly #startedAt = performance.now()
+  #started: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
+  #resolveStopped: (reason: StopReason) => void = () => {}
+  #stopping: Promise<void> | undefined
+  #over = false
+  #paused = false
+  #draining = false
+  #heartbeatTimer: NodeJS.Timeout | undefined
+  #confirmTimer: NodeJS.Timeout | undefined
+  /** What `stop` waits with for running jobs and unconfirmed results. */
+  #look: () => void = () => {}
+
+  /** Throws a `TypeError` for options that cannot be used. Nothing is connected before `start`. */
+  constructor(options: RobotOptions) {
+    const settings = settle(options)
+    this.#options = options
+    this.#robotId = settings.id
+    this.#timings = settings.timings
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve
+    })
+    this.#session = new Session(settings, {
+      registered: (config) => this.#guard(() => this.#registered(config)),
+      received: (message) => this.#guard(() => this.#received(message)),
+      lost: (code, reason, retryMs) => this.#lost(code, reason, retryMs),
+      over: (error) => this.#refused(error),
+      warn: (message) => this.#tell({ type: 'warning', message }),
+    })
+    this.#telemetry = new Telemetry({
+      robotId: settings.id,
+      perMinute: settings.telemetryPerMinute,
+      logsMs: settings.timings.logsMs,
+      progressMs: settings.timings.progressMs,
+      pauseMs: settings.timings.pauseMs,
+      send: (message) => this.#session.congested ? null : this.#session.send(message),
+    })
+    this.#desk = new Desk({
+      settings,
+      telemetry: this.#telemetry,
+      send: (message, id) => this.#session.send(message, id),
+      closedBecause: () => this.#draining ? 'Robot is shutting down' : this.#paused ? 'Robot is paused' : null,
+      delivered: () => this.#confirmSoon(),
+      settled: () => this.#look(),
+      tell: (event) => this.#tell(event),
+    })
+  }
+
+  /** How many jobs are running. */
+  get runningJobs(): number {
+    return this.#desk.running.length
+  }
+
+  /** How many results the orchestrator has not confirmed. */
+  get unconfirmedResults(): number {
+    return this.#desk.unconfirmed
+  }
+
+  /**
+   * Connects, and resolves when the robot is registered for the first time; until then it keeps trying. Rejects with
+   * `RobotRefused` when the orchestrator refuses the robot for good, and when `stop` comes first.
+   */
+  start(): Promise<void> {
+    if (this.#started !== undefined || this.#over) return Promise.reject(new Error('A robot is started once'))
+    return new Promise((resolve, reject) => {
+      this.#started = { resolve, reject }
+      this.#session.open()
+    })
+  }
+
+  /**
+   * Takes no more jobs, gives the running ones `graceMs` to end, aborts those that have not, delivers logs and
+   * results, and disconnects. Resolves when the connection is closed. Calling it again changes nothing.
+   */
+  stop({ graceMs = STOP_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
+    return this.#stop('stopped', graceMs)
+  }
+
+  #stop(reason: StopReason, graceMs: number): Promise<void> {
+    this.#stopping ??= this.#wind(reason, graceMs)
+    return this.#stopping
+  }
+
+  async #wind(reason: StopReason, graceMs: number): Promise<void> {
+    if (this.#over) return
+    this.#draining = true
+    this.#tell({ type: 'draining', jobs: this.runningJobs })
+    this.#heartbeat()
+    await this.#until(() => this.runningJobs === 0, graceMs)
+    this.#desk.abortAll()
+    await this.#until(() => this.runningJobs === 0, this.#timings.abortGraceMs * 2)
+    await this.#until(() => this.unconfirmedResults === 0, this.#timings.confirmWaitMs)
+    this.#session.send({ type: 'disconnect', payload: { robot_id: this.#robotId, reason: `Robot ${reason}` } })
+    await new Promise<void>((closed) => this.#session.close('Robot stopped', closed))
+    this.#end(reason, new Error('The robot was stopped before it was registered'))
+  }
+
+  /** Waits until a condition holds, at most for a time. It can come to hold only when the desk has settled something. */
+  async #until(holds: () => boolean, mostMs: number): Promise<void> {
+    if (holds()) return
+    await new Promise<void>((resolve) => {
+      const timer = mostMs <= TIMER_MS_MAX ? setTimeout(resolve, mostMs) : undefined
+      this.#look = () => {
+        if (!holds() && !this.#over) return
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #end(reason: StopReason, error: Error): void {
+    if (this.#over) return
+    this.#over = true
+    clearTimeout(this.#heartbeatTimer)
+    clearTimeout(this.#confirmTimer)
+    this.#telemetry.stop()
+    this.#started?.reject(error)
+    this.#tell({ type: 'stopped', reason })
+    this.#resolveStopped(reason)
+    this.#look()
+  }
+
+  #refused(error: RobotRefused): void {
+    this.#draining = true
+    this.#tell({ type: 'error', error })
+    this.#desk.abortAll()
+    this.#end(isReplaced(error) ? 'replaced' : 'refused', error)
+  }
+
+  #registered(config: Payload<'register_ack'>['config']): void {
+    this.#desk.bytesMax = config.max_message_bytes ?? this.#desk.bytesMax
+    this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#desk.bytesMax)
+    this.#desk.registered()
+    this.#tell({ type: 'registered' })
+    this.#started?.resolve()
+    this.#heartbeat()
+  }
+
+  #lost(code: number, reason: string, retryMs: number): void {
+    clearTimeout(this.#heartbeatTimer)
+    clearTimeout(this.#confirmTimer)
+    this.#confirmTimer = undefined
+    this.#desk.disconnected()
+    this.#tell({ type: 'disconnected', code, reason, retryMs })
+  }
+
+  #received(message: OrchestratorMessage): void {
+    switch (message.type) {
+      case 'job_assign':
+        return this.#desk.assigned(message)
+      case 'job_cancel':
+        return this.#desk.cancelled(message)
+      case 'heartbeat_ack':
+        return this.#desk.heartbeatAnswered(String(message.correlation_id))
+      case 'status_request':
+        return this.#answerStatus(message)
+      case 'pause':
+      case 'resume':
+        this.#paused = message.type === 'pause'
+        this.#tell({ type: this.#paused ? 'paused' : 'resumed' })
+        return this.#heartbeat()
+      case 'shutdown':
+        return void this.#stop('shutdown', message.payload.graceful ? Infinity : 0)
+      case 'error':
+        return this.#toldOff(message)
+      case 'register_ack':
+        return
+    }
+  }
+
+  /** Asks soon, once for all results of that time, whether they have arrived. */
+  #confirmSoon(): void {
+    this.#confirmTimer ??= setTimeout(() => {
+      this.#confirmTimer = undefined
+      if (this.#desk.unasked) this.#heartbeat()
+    }, this.#timings.confirmMs)
+  }
+
+  /** Sends a heartbeat, and the next one an interval later. Does nothing while the robot is not registered. */
+  #heartbeat(): void {
+    clearTimeout(this.#heartbeatTimer)
+    const id = this.#session.send({ type: 'heartbeat', payload: { ...this.#state(), ...this.#load.read() } })
+    if (id === null) return
+    this.#desk.heartbeatSent(id)
+    this.#heartbeatTimer = setTimeout(() => this.#heartbeat(), this.#session.heartbeatMs)
+  }
+
+  #answerStatus(message: OrchestratorMessage): void {
+    const load = this.#load.read()
+    const uptime_seconds = Math.round((performance.now() - this.#startedAt) / 1_000)
+    const payload = { ...this.#state(), ...load, uptime_seconds, system_info: { ...load } }
+    this.#session.send({ type: 'status_response', payload, correlation_id: message.id })
+  }
+
+  #state() {
+    const { running, full } = this.#desk
+    const status = this.#paused || this.#draining ? 'paused' : full ? 'busy' : 'online'
+    return { robot_id: this.#robotId, status, current_jobs: running.length, active_job_ids: [...running] }
+  }
+
+  #toldOff(message: Extract<OrchestratorMessage, { type: 'error' }>): void {
+    const { error_code, error_message } = message.payload
+    const said = `${error_code}: ${error_message ?? ''}`
+    this.#tell({ type: 'warning', message: `the orchestrator says ${said}` })
+    if (error_code === 'RATE_LIMITED') this.#telemetry.refused(String(message.correlation_id))
+    else if (error_code.startsWith('INVALID_')) this.#desk.resultRefused(message.correlation_id, said)
+  }
+
+  /** A mistake in handling a frame must not end the process that the robot lives in. */
+  #guard(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#tell({ type: 'warning', message: `a message could not be handled: ${messageOf(error)}` })
+    }
+  }
+
+  /** A listener's fault must not end the robot, and there is nobody else to tell of it. */
+  #tell(event: RobotEvent): void {
+    try {
+      this.#options.onEvent?.(event)
+    } catch {
+      // Dropped, as `onEvent` says.
+    }
+  }
+}

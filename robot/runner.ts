@@ -1,0 +1,192 @@
+import { type Definition, parseDefinition, problemText, type WorkflowNode } from '../workflows/definition.ts'
+import { filesIn } from './files.ts'
+import { type Flow, flowOf } from './flow.ts'
+import { JobError } from './job.ts'
+import type { JobContext, JobHandler } from './job.ts'
+import type { LoopState, NodeCall, NodeReturn, NodeRunner, Surroundings } from './nodes/node.ts'
+import { runnerOf } from './nodes/table.ts'
+import { messageOf } from './text.ts'
+import { Variables } from './variables.ts'
+
+export interface RunnerOptions {
+  /** The folder to which the file nodes are confined. */
+  readonly root: string
+  /** Which URLs the HTTP nodes may call. Without it: all. */
+  readonly allowUrl?: ((url: URL) => boolean) | undefined
+  /** The largest HTTP response, in bytes. */
+  readonly responseBytesMax?: number | undefined
+  /** How many nodes one job may run. Ends loops that would never end by themselves. */
+  readonly stepsMax?: number | undefined
+}
+
+const RESPONSE_BYTES_MAX = 8 << 20
+const STEPS_MAX = 1_000_000
+/** How long nodes may run without a pause for the robot's own work: heartbeats, cancellations, other jobs. */
+const PAUSE_MS = 10
+
+/** Makes a job handler that runs canonical CasareRPA workflows, with the node types in `nodes/table.ts`. */
+export function createRunner(options: RunnerOptions): JobHandler {
+  const { root, allowUrl = () => true, responseBytesMax = RESPONSE_BYTES_MAX, stepsMax = STEPS_MAX } = options
+  const surroundings: Surroundings = {
+    files: filesIn(root),
+    web: { allows: allowUrl, bytesMax: responseBytesMax },
+  }
+  return (job) => new Run(job, readWorkflow(job), surroundings, stepsMax).run()
+}
+
+/** The definition of a job's workflow. Throws before any node runs: for what cannot be read, and for unknown types. */
+function readWorkflow(job: JobContext): Definition {
+  const read = parseDefinition(job.workflowJson)
+  if ('problems' in read) throw new JobError('InvalidWorkflow', problemText(read.problems))
+  for (const [id, { node_type }] of Object.entries(read.definition.nodes)) {
+    if (runnerOf(node_type) !== undefined) continue
+    throw Object.assign(new JobError('UnknownNodeType', `This robot has no node type ${node_type}`), { node: id })
+  }
+  return read.definition
+}
+
+/** A node whose turn will come; with `loop`, a loop whose body is through. */
+interface Pending {
+  readonly id: string
+  readonly loop?: LoopState
+}
+
+/**
+ * One run of one workflow. What is to come lies on a stack, so that a branch is followed to its end before the next
+ * one begins; a loop lies below its body, and its turn comes when the body has nothing more to run.
+ */
+class Run {
+  readonly #job: JobContext
+  readonly #definition: Definition
+  readonly #flow: Flow
+  readonly #surroundings: Surroundings
+  readonly #stepsMax: number
+  readonly #variables: Variables
+  readonly #stack: Pending[] = []
+  readonly #visited = new Set<string>()
+  #visitedBeforeLoop = 0
+  #result: unknown
+
+  constructor(job: JobContext, definition: Definition, surroundings: Surroundings, stepsMax: number) {
+    this.#job = job
+    this.#definition = definition
+    this.#flow = flowOf(definition)
+    this.#surroundings = surroundings
+    this.#stepsMax = stepsMax
+    this.#variables = new Variables(definition.variables, job.parameters, (path) => {
+      job.log('WARNING', `Nothing is named ${path}: the template stays as it is`)
+    })
+  }
+
+  /** Runs to the end and returns the job's result: what an EndNode says, or else the variable `result`. */
+  async run(): Promise<unknown> {
+    this.#push(this.#flow.starts)
+    let pausedAt = performance.now()
+    for (let steps = 0;; steps++) {
+      const pending = this.#stack.pop()
+      if (pending === undefined) break
+      this.#job.signal.throwIfAborted()
+      if (steps >= this.#stepsMax) throw new JobError('StepLimit', `The workflow ran ${steps} nodes and goes on`)
+      if (performance.now() - pausedAt > PAUSE_MS) {
+        await new Promise((resume) => setImmediate(resume))
+        pausedAt = performance.now()
+      }
+      await this.#step(pending)
+    }
+    return this.#result ?? this.#variables.get('result') ?? { success: true }
+  }
+
+  async #step(pending: Pending): Promise<void> {
+    const { id } = pending
+    const node = this.#definition.nodes[id]
+    // An arrow drawn from the body back to its loop means the same as the body's end.
+    const resumed = pending.loop === undefined && this.#unwindTo(id) ? this.#stack.pop() ?? pending : pending
+    const runner = node === undefined ? undefined : runnerOf(node.node_type)
+    if (node === undefined || runner === undefined) throw new JobError('UnknownNodeType', `There is no node ${id}`)
+    this.#report(id, node, resumed.loop)
+    const returned = await this.#attempt(id, node, runner, resumed.loop)
+    if (returned.outputs !== undefined) this.#variables.put(id, returned.outputs)
+    if (returned.result !== undefined) this.#result = returned.result
+    if (returned.back !== undefined) return this.#goBack(id, returned.back)
+    if (returned.loop !== undefined) {
+      if (!this.#inLoop && resumed.loop === undefined) this.#visitedBeforeLoop = this.#visited.size
+      this.#stack.push({ id, loop: returned.loop })
+    }
+    this.#goOn(id, returned.next === undefined ? 'exec_out' : returned.next)
+  }
+
+  /** Runs a node. Its failure ends the job, or, if the workflow does not stop on errors, goes to its outputs. */
+  async #attempt(id: string, node: WorkflowNode, runner: NodeRunner, loop: LoopState | undefined): Promise<NodeReturn> {
+    try {
+      return await runner(this.#callOf(id, node, loop))
+    } catch (error) {
+      const stops = this.#definition.settings.stop_on_error || this.#job.signal.aborted
+      if (stops) throw Object.assign(error instanceof Error ? error : new Error(String(error)), { node: id })
+      this.#job.log('ERROR', messageOf(error), { nodeId: id })
+      return { outputs: { success: false, error: messageOf(error) } }
+    }
+  }
+
+  #callOf(id: string, { config }: WorkflowNode, loop: LoopState | undefined): NodeCall {
+    const raw = (name: string): unknown =>
+      config !== null && config !== undefined && Object.hasOwn(config, name) ? config[name] : undefined
+    const connected = (name: string): unknown => {
+      const source = this.#flow.source(id, name)
+      return source === undefined ? undefined : this.#variables.output(source.node, source.port)
+    }
+    return {
+      id,
+      job: this.#job,
+      variables: this.#variables,
+      surroundings: this.#surroundings,
+      connected,
+      input: (name) => connected(name) ?? this.#variables.fill(raw(name)),
+      raw,
+      loop,
+    }
+  }
+
+  get #inLoop(): boolean {
+    return this.#stack.some(({ loop }) => loop !== undefined)
+  }
+
+  #goOn(id: string, port: string | null): void {
+    if (port === null) return
+    const after = this.#flow.after(id, port)
+    const end = port === 'completed' && after.length === 0 ? this.#flow.endOf(id) : undefined
+    // A loop whose `completed` leads nowhere goes on behind its end node, as editors draw it.
+    this.#push(end === undefined ? after : this.#flow.after(end, 'exec_out'))
+  }
+
+  #goBack(from: string, { to, leave }: { readonly to: string; readonly leave: boolean }): void {
+    const loopId = to === '' ? this.#stack.findLast(({ loop }) => loop !== undefined)?.id : to
+    // Outside of its loop, the end of a loop is a node like any other.
+    if (loopId === undefined || !this.#unwindTo(loopId)) return this.#goOn(from, 'exec_out')
+    if (!leave) return
+    this.#stack.pop()
+    this.#goOn(loopId, 'completed')
+  }
+
+  /** Drops what lies above a loop that is under way. False, and nothing is dropped, where there is no such loop. */
+  #unwindTo(loopId: string): boolean {
+    const at = this.#stack.findLastIndex(({ id, loop }) => id === loopId && loop !== undefined)
+    if (at !== -1) this.#stack.length = at + 1
+    return at !== -1
+  }
+
+  #push(ids: readonly string[]): void {
+    for (const id of ids.toReversed()) this.#stack.push({ id })
+  }
+
+  /** Progress is the share of nodes that have run. Those in a loop count by the share of its iterations. */
+  #report(id: string, node: WorkflowNode, loop: LoopState | undefined): void {
+    this.#visited.add(id)
+    const outermost = this.#stack.find((pending) => pending.loop !== undefined)?.loop ?? loop
+    const inLoop = outermost === undefined ? 0 : this.#visited.size - this.#visitedBeforeLoop
+    const through = outermost === undefined || outermost.items.length === 0
+      ? 1
+      : (outermost.index - 1) / outermost.items.length
+    const done = this.#visited.size - inLoop + inLoop * through
+    this.#job.progress(Math.min(99, 100 * done / Object.keys(this.#definition.nodes).length), id, node.name)
+  }
+}

@@ -1,0 +1,179 @@
+import { fromOrchestrator, isUndecodable } from '../core/protocol/decode.ts'
+import { encode } from '../core/protocol/encode.ts'
+import type { OrchestratorMessage, Outgoing, Payload } from '../core/protocol/message.ts'
+import { backoffMs } from './backoff.ts'
+import { type Link, openLink } from './link.ts'
+import type { Settings } from './options.ts'
+
+/** The orchestrator does not want this robot, or not on this connection. Trying again would not help. */
+export class RobotRefused extends Error {
+  override readonly name = 'RobotRefused'
+  /** The WebSocket close code, the HTTP status of the refused upgrade, or null for a refused registration. */
+  readonly code: number | null
+
+  constructor(message: string, code: number | null) {
+    super(message)
+    this.code = code
+  }
+}
+
+export interface SessionEvents {
+  /** A new connection is registered. Whatever was said on an earlier one may be lost. */
+  readonly registered: (config: Payload<'register_ack'>['config']) => void
+  readonly received: (message: OrchestratorMessage) => void
+  readonly lost: (code: number, reason: string, retryMs: number) => void
+  /** The end of the session. It does not try again. */
+  readonly over: (error: RobotRefused) => void
+  readonly warn: (message: string) => void
+}
+
+/** Close codes after which another try would end in the same way. 4001 is what the original orchestrator sends. */
+const REPLACED = 4409
+const REFUSED_CODES = [4001, 4401, 4403, REPLACED]
+/** What the client library says of an upgrade that was answered with this status. */
+const REFUSED_UPGRADE = /\b(401|403)\b/
+const HEARTBEAT_MS = 30_000
+/** Above this many unsent bytes, telemetry waits: the network is slower than the robot talks. */
+const CONGESTED_BYTES = 1 << 20
+
+/** Whether an error means that another connection of the same robot has taken over. */
+export function isReplaced(error: RobotRefused): boolean {
+  return error.code === REPLACED
+}
+
+/** Keeps one registered connection: connects, registers, notices silence, and comes back after a loss. */
+export class Session {
+  readonly #settings: Settings
+  readonly #events: SessionEvents
+  #link: Link | undefined
+  #registered = false
+  #closed = false
+  #failures = 0
+  #heardAt = 0
+  #heartbeatMs: number
+  #registerTimer: NodeJS.Timeout | undefined
+  #retryTimer: NodeJS.Timeout | undefined
+  #silenceTimer: NodeJS.Timeout | undefined
+  #whenGone: () => void = () => {}
+
+  constructor(settings: Settings, events: SessionEvents) {
+    this.#settings = settings
+    this.#events = events
+    this.#heartbeatMs = settings.heartbeatMs ?? HEARTBEAT_MS
+  }
+
+  get registered(): boolean {
+    return this.#registered
+  }
+
+  /** How often the orchestrator, or the robot's operator, wants a heartbeat. */
+  get heartbeatMs(): number {
+    return this.#heartbeatMs
+  }
+
+  get congested(): boolean {
+    return (this.#link?.buffered() ?? 0) > CONGESTED_BYTES
+  }
+
+  /** Makes the first try; the others follow by themselves. */
+  open(): void {
+    const { url, key, timings } = this.#settings
+    const link = openLink(url, key, {
+      opened: () => this.#register(),
+      text: (text) => this.#read(text),
+      closed: (code, reason) => this.#ended(code, reason),
+    })
+    this.#link = link
+    this.#registerTimer = setTimeout(() => link.drop('the registration was not answered'), timings.registerMs)
+  }
+
+  /** Sends a message if the robot is registered. Returns its id, or null if it did not leave. */
+  send(message: Outgoing, id: string = crypto.randomUUID()): string | null {
+    if (!this.#registered || this.#link === undefined) return null
+    this.#link.send(encode(message, id, new Date().toISOString()))
+    return id
+  }
+
+  /** Says goodbye and never comes back. `closed` is called when the connection is gone. */
+  close(reason: string, closed: () => void): void {
+    this.#closed = true
+    clearTimeout(this.#retryTimer)
+    if (this.#link === undefined) return closed()
+    this.#whenGone = closed
+    this.#link.close(1000, reason)
+  }
+
+  #register(): void {
+    const { id, key, name, environment, slots, tags, capabilities } = this.#settings
+    const register: Outgoing<'register'> = {
+      type: 'register',
+      payload: {
+        robot_id: id,
+        robot_name: name,
+        environment,
+        max_concurrent_jobs: slots,
+        tags: [...tags],
+        capabilities: { ...capabilities },
+        auth_token: key,
+      },
+    }
+    this.#link?.send(encode(register, crypto.randomUUID(), new Date().toISOString()))
+  }
+
+  #read(text: string): void {
+    this.#heardAt = performance.now()
+    const message = fromOrchestrator(text)
+    if (isUndecodable(message)) return this.#events.warn(`ignored a message: ${message.refusal.message}`)
+    if (this.#registered) return this.#events.received(message)
+    if (message.type === 'register_ack') return this.#answered(message.payload)
+    if (message.type === 'error' && ['AUTHENTICATION_FAILED', 'FORBIDDEN'].includes(message.payload.error_code)) {
+      return this.#refused(new RobotRefused(message.payload.error_message ?? message.payload.error_code, null))
+    }
+    this.#events.warn(`ignored ${message.type}, which came before the registration was answered`)
+  }
+
+  #answered(ack: Payload<'register_ack'>): void {
+    if (this.#closed) return
+    if (!ack.success) return this.#refused(new RobotRefused(ack.message || 'The registration was refused', null))
+    clearTimeout(this.#registerTimer)
+    this.#registered = true
+    this.#failures = 0
+    const { heartbeat_interval } = ack.config
+    if (this.#settings.heartbeatMs === undefined && heartbeat_interval !== undefined && heartbeat_interval > 0) {
+      this.#heartbeatMs = heartbeat_interval * 1_000
+    }
+    this.#watch()
+    this.#events.registered(ack.config)
+  }
+
+  /** Drops the connection when nothing at all has come for two heartbeats, each of which should have an answer. */
+  #watch(): void {
+    const link = this.#link
+    const limitMs = 2 * this.#heartbeatMs + this.#settings.timings.silenceMs
+    const leftMs = this.#heardAt + limitMs - performance.now()
+    if (leftMs <= 0) return link?.drop(`nothing was heard for ${Math.round(limitMs / 1_000)} s`)
+    this.#silenceTimer = setTimeout(() => this.#watch(), leftMs)
+  }
+
+  #ended(code: number, reason: string): void {
+    clearTimeout(this.#registerTimer)
+    clearTimeout(this.#silenceTimer)
+    const wasRegistered = this.#registered
+    this.#link = undefined
+    this.#registered = false
+    if (this.#closed) return this.#whenGone()
+    if (REFUSED_CODES.includes(code)) return this.#refused(new RobotRefused(reason || `Closed with ${code}`, code))
+    const status = wasRegistered ? null : REFUSED_UPGRADE.exec(reason)
+    if (status !== null) return this.#refused(new RobotRefused(reason, Number(status[1])))
+    const { backoffBaseMs, backoffCapMs } = this.#settings.timings
+    const retryMs = backoffMs(this.#failures++, backoffBaseMs, backoffCapMs, Math.random)
+    this.#retryTimer = setTimeout(() => this.open(), retryMs)
+    this.#events.lost(code, reason, retryMs)
+  }
+
+  #refused(error: RobotRefused): void {
+    if (this.#closed) return
+    this.close('refused', () => {})
+    this.#events.over(error)
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Text as the orchestrator takes it: well-formed, without U+0000, and at most `charsMax` characters long, the last
+ * of which say how much was cut off.
+ */
+export function fit(text: string, charsMax: number): string {
+  const clean = text.replaceAll('\u0000', '\ufffd')
+  if (clean.length <= charsMax) return clean.toWellFormed()
+  return `${clean.slice(0, charsMax).toWellFormed()}… [${clean.length - charsMax} characters cut]`
+}
+
+/** What to say of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error)
+}
