@@ -1,0 +1,173 @@
+import type { Answer, Send } from '../core/effects.ts'
+import type { Event } from '../core/event.ts'
+import type { Millis, ReplyId, SecretHash, SocketId } from '../core/ids.ts'
+import type { Settings } from '../core/limits.ts'
+import { load } from '../core/load.ts'
+import { encode } from '../core/protocol/encode.ts'
+import { refuse } from '../core/protocol/refusal.ts'
+import type { State } from '../core/state.ts'
+import { type Pump, pump } from './pump.ts'
+import type { Shell } from './shell.ts'
+import { BUFFERED_BYTES_MAX, frameEvent, type RobotSocket, sendableCode } from './socket.ts'
+import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
+
+/** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
+export interface Platform {
+  now(): Millis
+  uuid(): string
+  seed(): number
+  soon(run: () => void): void
+  /** Calls `ring` at or soon after the instant; null cancels. */
+  alarm(at: Millis | null, ring: () => void): void
+  log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
+}
+
+/** One tenant's state, store, connections and open requests: what the mains and the HTTP routes work with. */
+export interface Fleet {
+  /** For reading only: what is true in memory may be one turn ahead of the disk. */
+  readonly state: State
+  readonly queries: Queries
+  readonly platform: Platform
+  /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
+  readonly phase: Phase
+  /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
+  request(make: (reply: ReplyId) => Event): Promise<Answer>
+  opened(socket: RobotSocket, credential: SecretHash | null): void
+  heard(socket: SocketId, text: string): void
+  closed(socket: SocketId): void
+  /** From here on nothing new is taken in or offered; jobs that run may end. */
+  drain(): void
+  /** Resolves when everything that has arrived is durable and answered. */
+  idle(): Promise<void>
+  /** Closes every connection and the store. */
+  stop(): Promise<void>
+}
+
+export type Phase = 'running' | 'recovering' | 'draining' | 'stopped'
+
+const UNAVAILABLE: Answer = {
+  type: 'refusal',
+  refusal: refuse('UNAVAILABLE', 'The store could not take this now; whether it took effect is not certain'),
+}
+
+/**
+ * Begins a fleet from its store. A commit that fails is treated as a crash: connections are closed, open requests
+ * are answered UNAVAILABLE, and the state is loaded anew, again and again with a growing pause until it can be.
+ * `gone` is called when it never can: another process has taken over the database.
+ */
+export async function openFleet(
+  store: Store,
+  platform: Platform,
+  settings: Settings,
+  gone: (error: Error) => void,
+): Promise<Fleet> {
+  const sockets = new Map<SocketId, RobotSocket>()
+  const replies = new Map<ReplyId, (answer: Answer) => void>()
+  let phase: Phase = 'running'
+  let latest = 0
+  let failures = 0
+  let timestamp = { at: 0, text: '' }
+
+  const now = (): Millis => (latest = Math.max(latest, platform.now()))
+
+  const shell: Shell = {
+    now,
+    find: (ids) => store.find(ids),
+    commit: (out) => store.commit(out),
+    deliver,
+    wake: (at) => platform.alarm(at, () => current.pump.ring()),
+    soon: platform.soon,
+    failed: (error) => void recover(error),
+  }
+
+  let current = await begin()
+
+  async function begin(): Promise<{ state: State; pump: Pump }> {
+    const state = load(await store.load(), now(), platform.seed(), settings)
+    return { state, pump: pump(state, shell) }
+  }
+
+  function deliver(send: Send): void {
+    if (send.to === 'reply') {
+      replies.get(send.reply)?.(send.answer)
+      replies.delete(send.reply)
+      return
+    }
+    const socket = sockets.get(send.socket)
+    if (socket === undefined) return
+    if ('close' in send) return socket.close(sendableCode(send.close.code), send.close.reason.slice(0, 100))
+    if (latest !== timestamp.at) timestamp = { at: latest, text: new Date(latest).toISOString() }
+    socket.send(encode(send.message, platform.uuid(), timestamp.text))
+    if (socket.buffered() > BUFFERED_BYTES_MAX) socket.close(1013, 'Too slow: messages pile up')
+  }
+
+  /** Whoever waits on the state that is thrown away is told so: nobody hangs, and nobody is told what may not hold. */
+  function abandon(code: number, reason: string): void {
+    for (const socket of sockets.values()) socket.close(code, reason)
+    sockets.clear()
+    for (const answer of replies.values()) answer(UNAVAILABLE)
+    replies.clear()
+    platform.alarm(null, () => {})
+  }
+
+  async function recover(error: unknown): Promise<void> {
+    if (phase === 'stopped') return
+    failures++
+    phase = 'recovering'
+    platform.log('error', 'a turn failed; starting over from the store', { error: String(error) })
+    abandon(1012, 'The orchestrator is recovering')
+    if (error instanceof StaleEpoch) return gone(error)
+    await new Promise<void>((resolve) =>
+      platform.alarm(platform.now() + Math.min(100 * 2 ** failures, 10_000), resolve)
+    )
+    try {
+      current = await begin()
+      phase = 'running'
+      failures = 0
+    } catch (again) {
+      await recover(again)
+    }
+  }
+
+  return {
+    get state() {
+      return current.state
+    },
+    get phase() {
+      return phase
+    },
+    queries: store.queries,
+    platform,
+    request(make) {
+      if (phase === 'recovering' || phase === 'stopped') return Promise.resolve(UNAVAILABLE)
+      const reply = platform.uuid() as ReplyId
+      return new Promise((resolve) => {
+        replies.set(reply, resolve)
+        current.pump.push(make(reply))
+      })
+    },
+    opened(socket, credential) {
+      if (phase !== 'running') return socket.close(1013, 'The orchestrator is not taking connections now')
+      sockets.set(socket.id, socket)
+      current.pump.push({ type: 'socket.opened', socket: socket.id, credential })
+    },
+    heard(socket, text) {
+      if (sockets.has(socket)) current.pump.push(frameEvent(socket, text))
+    },
+    closed(socket) {
+      if (sockets.delete(socket)) current.pump.push({ type: 'socket.closed', socket })
+    },
+    drain() {
+      if (phase === 'running') phase = 'draining'
+      current.pump.push({ type: 'drain' })
+    },
+    idle: () => current.pump.idle(),
+    async stop() {
+      await current.pump.idle()
+      phase = 'stopped'
+      current.pump.stop()
+      abandon(1001, 'The orchestrator is shutting down')
+      await store.close()
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { Hono } from 'hono'
+import { prettyJSON } from 'hono/pretty-json'
+import { refuse } from '../../core/protocol/refusal.ts'
+import type { Fleet } from '../fleet.ts'
+import { jobRoutes } from './jobs.ts'
+import { keyRoutes } from './keys.ts'
+import type { Env } from './request.ts'
+import { refused } from './respond.ts'
+import { robotRoutes } from './robots.ts'
+import { triggerRoutes } from './triggers.ts'
+import { webhookRoutes } from './webhook.ts'
+import { workflowRoutes } from './workflows.ts'
+
+/** What the health check and `/` tell of the process. */
+export interface About {
+  readonly version: string
+  readonly durability: 'full' | 'relaxed'
+}
+
+/** The HTTP surface of one fleet, the same on every runtime. */
+export function httpApp(fleet: Fleet, about: About): Hono<Env> {
+  const app = new Hono<Env>()
+  app.use('/api/*', prettyJSON())
+  app.use('/api/*', async (c, next) => {
+    await next()
+    c.header('Cache-Control', 'no-store')
+  })
+  app.route('/webhook', webhookRoutes(fleet))
+  app.route('/api/v1/jobs', jobRoutes(fleet))
+  app.route('/api/v1/workflows', workflowRoutes(fleet))
+  app.route('/api/v1/robots', robotRoutes(fleet))
+  app.route('/api/v1/triggers', triggerRoutes(fleet))
+  app.route('/api/v1/keys', keyRoutes(fleet))
+
+  app.get('/healthz', (c) => {
+    const { state, phase } = fleet
+    const body = {
+      status: phase === 'running' ? 'ok' : phase,
+      version: about.version,
+      durability: about.durability,
+      live_jobs: state.jobs.size,
+      robots_connected: state.sessions.size,
+    }
+    return phase === 'running' ? c.json(body) : c.json(body, 503, { 'Retry-After': '5' })
+  })
+
+  app.get('/', (c) =>
+    c.json({
+      name: 'CasareRPA Orchestrator',
+      version: about.version,
+      api: '/api/v1',
+      health: '/healthz',
+      robots: '/ws',
+    }))
+
+  app.notFound((c) => refused(c, refuse('NOT_FOUND', `There is nothing at ${c.req.method} ${c.req.path}`)))
+  app.onError((error, c) => {
+    fleet.platform.log('error', 'a request failed', { path: c.req.path, error: error.stack ?? String(error) })
+    return refused(c, refuse('HANDLER_ERROR', 'The request could not be handled; it has been logged'))
+  })
+  return app
+}

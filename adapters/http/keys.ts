@@ -1,0 +1,55 @@
+import { Hono } from 'hono'
+import type { KeyId } from '../../core/ids.ts'
+import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
+import { NewKey } from '../../core/protocol/request.ts'
+import type { Fleet } from '../fleet.ts'
+import { hashOf, newKey } from '../secret.ts'
+import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
+import { answered, refused } from './respond.ts'
+import { keyView } from './view.ts'
+
+/** `/api/v1/keys`: one for each robot and each program, revoked one by one. */
+export function keyRoutes(fleet: Fleet): Hono<Env> {
+  const app = new Hono<Env>()
+  const admin = guard(fleet, 'admin')
+
+  app.post('/', admin, async (c) => {
+    const body = await readBody(c, NewKey)
+    if (isRefusal(body)) return refused(c, body)
+    if (body.robot_id !== null && !body.scopes.includes('robots:connect')) {
+      const message = 'robot_id is for keys with the scope robots:connect'
+      return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'robot_id' }))
+    }
+    const secret = newKey()
+    const answer = await fleet.request((reply) => ({
+      type: 'key.created',
+      reply,
+      key: fleet.platform.uuid() as KeyId,
+      name: body.name,
+      secret: hashOf(secret),
+      scopes: body.scopes,
+      robot: body.robot_id,
+    }))
+    // The key is shown this once: what is kept is its hash.
+    return answered(c, answer, 'key', ({ key }) => c.json({ ...keyView(key), key: secret }, 201))
+  })
+
+  app.get('/', admin, async (c) => {
+    const query = pageQuery(c)
+    if (isRefusal(query)) return refused(c, query)
+    const page = await fleet.queries.keys(query)
+    return c.json({ items: page.items.map(keyView), next_cursor: encodeCursor(page.next) })
+  })
+
+  app.delete('/:id', admin, async (c) => {
+    const key = c.req.param('id') as KeyId
+    return answered(
+      c,
+      await fleet.request((reply) => ({ type: 'key.revoked', reply, key })),
+      'key',
+      ({ key }) => c.json(keyView(key)),
+    )
+  })
+
+  return app
+}

@@ -1,0 +1,127 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import * as v from 'valibot'
+import { authorize } from '../../core/access.ts'
+import type { DefinitionHash, SecretHash } from '../../core/ids.ts'
+import { problemsOf } from '../../core/protocol/decode.ts'
+import { isObject, type Json, parseJson } from '../../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { DefinitionRow, KeyRow, Scope } from '../../core/state.ts'
+import type { Fleet } from '../fleet.ts'
+import { hashOf, sha256 } from '../secret.ts'
+import type { Cursor, PageQuery } from '../store/contract.ts'
+import { refused } from './respond.ts'
+
+/** The largest body that is read. What a robot can be sent is smaller still. */
+export const BODY_BYTES_MAX = 1 << 20
+
+const PAGE_MAX = 200
+const PAGE_DEFAULT = 50
+
+export interface Env {
+  Variables: {
+    /** Whose key the request came with. */
+    key: KeyRow
+  }
+}
+
+/** Lets a request pass whose key has the scope. Every route but the webhook, the health check and `/` has one. */
+export function guard(fleet: Fleet, scope: Scope): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const key = authorize(fleet.state, bearer(c.req.header('authorization')), scope)
+    if (isRefusal(key)) return refused(c, key)
+    c.set('key', key)
+    return next()
+  }
+}
+
+/** The hash of the key in an `Authorization: Bearer` header, or null. */
+export function bearer(header: string | undefined): SecretHash | null {
+  const token = header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1]
+  return token === undefined ? null : hashOf(token)
+}
+
+/**
+ * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep or has too many members, and
+ * PAYLOAD_TOO_LARGE, where its length is announced before anything of it is read.
+ */
+export async function readJson(c: Context): Promise<{ readonly json: Json } | Refusal> {
+  // An announced length is the body's: the HTTP parser reads no further. Only a chunked body has to be counted.
+  const chunked = c.req.header('transfer-encoding') !== undefined
+  if (!chunked && Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX) return bodyTooLarge()
+  const text = chunked ? await readCounted(c.req.raw.body) : await c.req.text()
+  return text === null ? bodyTooLarge() : parseJson(text)
+}
+
+/** Null for more than may be read. hono's own `bodyLimit` cannot make its copy of the request on Node. */
+async function readCounted(body: ReadableStream<Uint8Array> | null): Promise<string | null> {
+  const decoder = new TextDecoder()
+  let text = ''
+  let bytes = 0
+  // By its reader and not by `for await`, which at an early end cancels the stream: that resets the connection before
+  // the refusal is on its way.
+  const reader = body?.getReader()
+  for (;;) {
+    const part = await reader?.read()
+    if (part?.value === undefined) return text + decoder.decode()
+    bytes += part.value.length
+    if (bytes > BODY_BYTES_MAX) return null
+    text += decoder.decode(part.value, { stream: true })
+  }
+}
+
+function bodyTooLarge(): Refusal {
+  return refuse('PAYLOAD_TOO_LARGE', `The body must not exceed ${BODY_BYTES_MAX} bytes`, { max_bytes: BODY_BYTES_MAX })
+}
+
+/** The body as the schema wants it; the refusal names each field that is not. 415 for anything but JSON. */
+export async function readBody<const S extends v.GenericSchema>(
+  c: Context,
+  schema: S,
+): Promise<v.InferOutput<S> | Refusal> {
+  const type = c.req.header('content-type')
+  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+    return refuse('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be application/json, not ${type}`)
+  }
+  const body = await readJson(c)
+  if (isRefusal(body)) return body
+  if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
+  const parsed = v.safeParse(schema, body.json)
+  if (parsed.success) return parsed.output
+  const fields = parsed.issues.map((issue) => v.getDotPath(issue)).filter((path) => path !== null)
+  return refuse('INVALID_PAYLOAD', problemsOf(parsed.issues), { fields })
+}
+
+/** A workflow definition as it is stored: by hash, and otherwise untouched. INVALID_PAYLOAD when it is no JSON object. */
+export function definitionOf(given: string | object): DefinitionRow | Refusal {
+  const json = typeof given === 'string' ? given : JSON.stringify(given)
+  const parsed = parseJson(json)
+  if (isRefusal(parsed)) {
+    return refuse('INVALID_PAYLOAD', `The workflow definition is no JSON: ${parsed.message}`)
+  }
+  if (!isObject(parsed.json)) return refuse('INVALID_PAYLOAD', 'The workflow definition must be a JSON object')
+  return { hash: sha256(json) as DefinitionHash, json }
+}
+
+/** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */
+export function pageQuery(c: Context): PageQuery | Refusal {
+  const { limit, cursor } = c.req.query()
+  const count = limit === undefined ? PAGE_DEFAULT : Number(limit)
+  if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
+    return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { field: 'limit' })
+  }
+  if (cursor === undefined) return { limit: count }
+  const after = decodeCursor(cursor)
+  return after === null
+    ? refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { field: 'cursor' })
+    : { limit: count, after }
+}
+
+/** Where the next page starts, as text that means nothing to anybody else. */
+export function encodeCursor(cursor: Cursor | null): string | null {
+  return cursor === null ? null : Buffer.from(`${cursor.at}:${cursor.id}`).toString('base64url')
+}
+
+function decodeCursor(text: string): Cursor | null {
+  const match = /^(\d{1,16}):(.{1,300})$/s.exec(Buffer.from(text, 'base64url').toString())
+  return match?.[1] === undefined || match[2] === undefined ? null : { at: Number(match[1]), id: match[2] }
+}

@@ -1,0 +1,41 @@
+import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Answer } from '../../core/effects.ts'
+import { errorPayload } from '../../core/protocol/encode.ts'
+import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
+
+/** A refusal as the API reference shows errors, with the status from the one table. */
+export function refused(c: Context, refusal: Refusal): Response {
+  const body = {
+    type: 'error',
+    payload: errorPayload(refusal),
+    correlation_id: requestId(c),
+  }
+  return c.json(body, REFUSALS[refusal.refused].status as ContentfulStatusCode, headersOf(refusal))
+}
+
+/** What the caller called this request, or a name for it, so that it can be found again. */
+export function requestId(c: Context): string {
+  const given = c.req.header('x-request-id')
+  return given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : crypto.randomUUID()
+}
+
+/** Headers that a refusal comes with: whom to ask for, and when to come back. */
+export function headersOf(refusal: Refusal): Record<string, string> {
+  const { cooldown_remaining } = refusal.details
+  if (refusal.refused === 'AUTHENTICATION_FAILED') return { 'WWW-Authenticate': 'Bearer' }
+  if (typeof cooldown_remaining === 'number') return { 'Retry-After': String(cooldown_remaining) }
+  return REFUSALS[refusal.refused].retry ? { 'Retry-After': '5' } : {}
+}
+
+/** The answer of the core as a response: the refusal, or what `show` makes of the row. */
+export function answered<T extends Answer['type']>(
+  c: Context,
+  answer: Answer,
+  type: T,
+  show: (answer: Extract<Answer, { type: T }>) => Response,
+): Response {
+  if (answer.type === 'refusal') return refused(c, answer.refusal)
+  if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)
+  return show(answer as Extract<Answer, { type: T }>)
+}

@@ -1,0 +1,164 @@
+import type { Millis } from '../../core/ids.ts'
+import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
+import type { Presence } from '../../core/presence.ts'
+import type { KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+
+/** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
+
+/** An instant as the API writes it: ISO 8601 in UTC, with milliseconds and `Z`. */
+export function iso(at: Millis): string
+export function iso(at: Millis | null): string | null
+export function iso(at: Millis | null): string | null {
+  return at === null ? null : new Date(at).toISOString()
+}
+
+/** A job in a list: everything but what may be large or secret. */
+export function jobSummary(job: JobRow): object {
+  return {
+    id: job.id,
+    workflow_id: job.workflow_id,
+    workflow_name: job.workflow_name,
+    workflow_version: job.workflow_version,
+    robot_id: job.robot_id ?? job.pinned_robot_id,
+    robot_name: job.robot_name,
+    pinned_robot_id: job.pinned_robot_id,
+    status: job.status,
+    priority: job.priority,
+    environment: job.environment,
+    required_tags: job.required_tags,
+    required_capabilities: job.required_capabilities,
+    scheduled_time: iso(job.scheduled_time),
+    started_at: iso(job.started_at),
+    completed_at: iso(job.completed_at),
+    duration_ms: job.completed_at === null || job.started_at === null ? 0 : job.completed_at - job.started_at,
+    progress: job.progress,
+    current_node: job.current_node,
+    error_message: job.error_message,
+    error_type: job.error_type,
+    failed_node: job.failed_node,
+    attempt: job.attempt,
+    retry_safety: job.retry_safety,
+    timeout_seconds: job.timeout_ms / 1000,
+    trigger_id: job.trigger_id,
+    created_at: iso(job.created_at),
+    created_by: job.created_by,
+  }
+}
+
+/** One job, whole. */
+export function jobDetail(job: JobRow, definition: string | undefined, logs: readonly LogRow[]): object {
+  return {
+    ...jobSummary(job),
+    workflow_json: definition ?? '{}',
+    parameters: JSON.parse(job.parameters) as unknown,
+    result: job.result === null ? {} : JSON.parse(job.result) as unknown,
+    stack_trace: job.stack_trace,
+    logs: logs.map((line) => `${iso(line.at)} ${line.level} ${line.message}`).join('\n'),
+  }
+}
+
+/** One line of a log. */
+export function logLine(line: LogRow): object {
+  return {
+    seq: line.seq,
+    timestamp: iso(line.at),
+    robot_timestamp: line.logged_at === '' ? null : line.logged_at,
+    robot_id: line.robot_id,
+    level: line.level,
+    node_id: line.node_id,
+    message: line.message,
+    extra: line.extra === null ? null : JSON.parse(line.extra) as unknown,
+  }
+}
+
+/** One entry of a history. */
+export function historyEntry(entry: HistoryRow): object {
+  return { ...entry, at: iso(entry.at) }
+}
+
+/** A robot as it is on record, and as it is just now. */
+export function robotView(robot: RobotRow, now: Presence): object {
+  return {
+    id: robot.id,
+    name: robot.name,
+    status: now.status,
+    environment: robot.environment,
+    max_concurrent_jobs: robot.max_concurrent_jobs,
+    current_jobs: now.current_jobs,
+    active_job_ids: now.active_job_ids,
+    last_seen: iso(now.heard_at ?? robot.last_seen),
+    last_heartbeat: iso(now.last_heartbeat),
+    connected_since: iso(now.connected_since),
+    tags: robot.tags,
+    capabilities: robot.capabilities,
+    metrics: now.metrics,
+    created_at: iso(robot.created_at),
+  }
+}
+
+/** A workflow in a list. */
+export function workflowSummary(workflow: WorkflowRow): object {
+  const { execution_count, total_duration_ms } = workflow
+  return {
+    id: workflow.id,
+    name: workflow.name,
+    description: workflow.description,
+    version: workflow.version,
+    published_version: workflow.published_version,
+    status: workflow.status,
+    created_by: workflow.created_by,
+    created_at: iso(workflow.created_at),
+    updated_at: iso(workflow.updated_at),
+    tags: workflow.tags,
+    execution_count,
+    success_count: workflow.success_count,
+    avg_duration_ms: execution_count === 0 ? 0 : Math.round(total_duration_ms / execution_count),
+  }
+}
+
+/** One workflow, whole, with its newest definition. */
+export function workflowDetail(workflow: WorkflowRow, definition: string | undefined): object {
+  return { ...workflowSummary(workflow), json_definition: definition ?? '{}' }
+}
+
+/** One version of a workflow. */
+export function versionView(version: VersionRow): object {
+  return {
+    version: version.version,
+    hash: version.definition,
+    created_by: version.created_by,
+    created_at: iso(version.created_at),
+  }
+}
+
+/** A trigger. Its secret is not kept, so it cannot be shown. */
+export function triggerView(trigger: TriggerRow): object {
+  return {
+    id: trigger.id,
+    name: trigger.name,
+    trigger_type: trigger.trigger_type,
+    workflow_id: trigger.workflow_id,
+    enabled: trigger.enabled,
+    priority: trigger.priority,
+    parameters: JSON.parse(trigger.parameters) as unknown,
+    cooldown_seconds: trigger.cooldown_ms / 1000,
+    has_secret: trigger.secret !== null,
+    webhook_path: `/webhook/${encodeURIComponent(trigger.id)}`,
+    last_triggered: iso(trigger.last_fired_at),
+    trigger_count: trigger.fire_count,
+    created_by: trigger.created_by,
+    created_at: iso(trigger.created_at),
+  }
+}
+
+/** A key, without the key itself. */
+export function keyView(key: KeyRow): object {
+  return {
+    id: key.id,
+    name: key.name,
+    scopes: key.scopes,
+    robot_id: key.robot_id,
+    created_at: iso(key.created_at),
+    revoked_at: iso(key.revoked_at),
+  }
+}

@@ -1,0 +1,97 @@
+import { type Context, Hono } from 'hono'
+import type { WorkflowId } from '../../core/ids.ts'
+import { isObject, type JsonObject } from '../../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { NewWorkflow } from '../../core/protocol/request.ts'
+import { parseDefinition, type Problem, problemText } from '../../workflows/definition.ts'
+import type { DefinitionRow } from '../../core/state.ts'
+import type { Fleet } from '../fleet.ts'
+import { definitionOf, encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
+import { answered, refused } from './respond.ts'
+import { versionView, workflowDetail, workflowSummary } from './view.ts'
+
+/** `/api/v1/workflows`. */
+export function workflowRoutes(fleet: Fleet): Hono<Env> {
+  const app = new Hono<Env>()
+  const admin = guard(fleet, 'admin')
+  const read = guard(fleet, 'jobs:read')
+
+  const save = async (c: Context<Env>, mode: 'create' | 'update', id: string | undefined): Promise<Response> => {
+    const body = await readBody(c, NewWorkflow)
+    if (isRefusal(body)) return refused(c, body)
+    const definition = definitionOf(body.json_definition)
+    if (isRefusal(definition)) return refused(c, definition)
+    const problems = problemsIn(definition)
+    if (problems.length > 0) {
+      const message = `The workflow definition is not valid: ${problemText(problems.slice(0, 3))}`
+      return refused(c, refuse('INVALID_PAYLOAD', message, { problems }))
+    }
+    const answer = await fleet.request((reply) => ({
+      type: 'workflow.saved',
+      reply,
+      workflow: (id ?? body.id ?? fleet.platform.uuid()) as WorkflowId,
+      mode,
+      by: c.var.key.name,
+      name: body.name,
+      description: body.description,
+      tags: body.tags,
+      definition,
+    }))
+    return answered(
+      c,
+      answer,
+      'workflow',
+      ({ workflow }) =>
+        c.json(workflowDetail(workflow, definition.json), mode === 'create' ? 201 : 200, {
+          Location: `/api/v1/workflows/${encodeURIComponent(workflow.id)}`,
+        }),
+    )
+  }
+
+  app.post('/', admin, (c) => save(c, 'create', undefined))
+  app.put('/:id', admin, (c) => save(c, 'update', c.req.param('id')))
+
+  app.get('/', read, async (c) => {
+    const query = pageQuery(c)
+    if (isRefusal(query)) return refused(c, query)
+    const page = await fleet.queries.workflows(query)
+    return c.json({ items: page.items.map(workflowSummary), next_cursor: encodeCursor(page.next) })
+  })
+
+  app.get('/:id', read, async (c) => {
+    const workflow = await fleet.queries.workflow(c.req.param('id') as WorkflowId)
+    if (workflow === undefined) return refused(c, noWorkflow(c.req.param('id')))
+    return c.json(workflowDetail(workflow, await fleet.queries.definition(workflow.definition)))
+  })
+
+  app.get('/:id/versions', read, async (c) => {
+    const workflow = await fleet.queries.workflow(c.req.param('id') as WorkflowId)
+    if (workflow === undefined) return refused(c, noWorkflow(c.req.param('id')))
+    return c.json({ items: (await fleet.queries.versions(workflow.id)).map(versionView), next_cursor: null })
+  })
+
+  app.post('/:id/publish', admin, async (c) => {
+    const answer = await fleet.request((reply) => ({
+      type: 'workflow.published',
+      reply,
+      workflow: c.req.param('id') as WorkflowId,
+    }))
+    return answered(c, answer, 'workflow', ({ workflow }) => c.json(workflowSummary(workflow)))
+  })
+
+  return app
+}
+
+/**
+ * What is wrong with a definition in the canonical shape. Definitions come in other shapes too, for robots that know
+ * them; those are taken as they are.
+ */
+function problemsIn({ json }: DefinitionRow): readonly Problem[] {
+  if (!isObject((JSON.parse(json) as JsonObject)['nodes'])) return []
+  const parsed = parseDefinition(json)
+  return 'problems' in parsed ? parsed.problems : []
+}
+
+function noWorkflow(id: string): Refusal {
+  return refuse('NOT_FOUND', `Workflow with ID ${id.slice(0, 256)} not found`)
+}

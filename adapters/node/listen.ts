@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import crossws from 'crossws/adapters/node'
+import type { Peer } from 'crossws'
+import type { SocketId } from '../../core/ids.ts'
+import type { Fleet } from '../fleet.ts'
+import { bearer } from '../http/request.ts'
+import { hashOf } from '../secret.ts'
+import { HARD_FRAME_BYTES_MAX } from '../socket.ts'
+import { Problem } from './problem.ts'
+
+/** A transport ping after this long without a frame; a peer that does not answer by the next one is gone. */
+const IDLE_SECONDS = 30
+
+/** How long headers and a body may take to arrive. */
+const HEADERS_MS = 10_000
+const REQUEST_MS = 30_000
+
+export interface Listener {
+  readonly port: number
+  /** Takes no more connections, and ends those that are idle. */
+  close(): Promise<void>
+}
+
+/** Serves the HTTP API, and robots at `/ws`. */
+export function listenHttp(
+  fetch: (request: Request) => Response | Promise<Response>,
+  fleet: Fleet,
+  host: string,
+  port: number,
+): Promise<Listener> {
+  const server = newServer(getRequestListener(fetch, { overrideGlobalObjects: false }))
+  acceptRobots(server, fleet, (path) => path === '/ws')
+  return listen(server, host, port, '--http-port')
+}
+
+/** Serves robots, at whatever path they ask for. */
+export function listenRobots(fleet: Fleet, host: string, port: number): Promise<Listener> {
+  const server = newServer((_request, response) => {
+    response.writeHead(426, { 'Content-Type': 'text/plain', 'Connection': 'close', 'Upgrade': 'websocket' })
+    response.end('Robots connect here by WebSocket.\n')
+  })
+  acceptRobots(server, fleet, () => true)
+  return listen(server, host, port, '--robot-port')
+}
+
+function newServer(listener: RequestListener): Server {
+  return createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: 15_000 }, listener)
+}
+
+function listen(server: Server, host: string, port: number, flag: string): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new Problem(reasonFor(error, host, port, flag))))
+    server.listen(port, host, () => {
+      server.removeAllListeners('error')
+      resolve({ port: (server.address() as AddressInfo).port, close: () => close(server) })
+    })
+  })
+}
+
+function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, flag: string): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} on ${host} is in use; stop what uses it, or choose another with ${flag}`
+    case 'EACCES':
+      return `port ${port} on ${host} may not be opened by this user; choose one above 1023 with ${flag}`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine has no address ${host}; set --host`
+    default:
+      return `cannot listen on ${host} port ${port}: ${error.message}`
+  }
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+/** Hands upgraded connections to the fleet. crossws stays inside this function. */
+function acceptRobots(server: Server, fleet: Fleet, isPath: (path: string) => boolean): void {
+  const ws = crossws({
+    idleTimeout: IDLE_SECONDS,
+    serverOptions: { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false },
+    hooks: {
+      open: (peer) => safely(fleet, () => opened(fleet, peer)),
+      message: (peer, message) => safely(fleet, () => fleet.heard(peer.id as SocketId, message.text())),
+      close: (peer) => safely(fleet, () => fleet.closed(peer.id as SocketId)),
+      error: () => {},
+    },
+  })
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // A peer that resets the connection before the upgrade is done would otherwise end the process: nobody else
+    // listens for errors on this socket yet.
+    socket.on('error', () => {})
+    if (isPath((request.url ?? '/').split('?')[0] ?? '/')) {
+      ws.handleUpgrade(request, socket, head).catch(() => socket.destroy())
+    } else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
+}
+
+function opened(fleet: Fleet, peer: Peer): void {
+  const { headers, url } = peer.request
+  const query = new URL(url).searchParams.get('api_key')
+  const credential = bearer(headers.get('authorization') ?? undefined) ?? (query === null ? null : hashOf(query))
+  fleet.opened({
+    id: peer.id as SocketId,
+    send: (text) => void peer.send(text),
+    close: (code, reason) => peer.close(code, reason),
+    buffered: () => peer.websocket.bufferedAmount ?? 0,
+  }, credential)
+}
+
+/** A throw in a crossws hook would end the process. */
+function safely(fleet: Fleet, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    fleet.platform.log('error', 'a socket could not be served', { error: String(error) })
+  }
+}

@@ -1,0 +1,97 @@
+import { parseArgs } from 'node:util'
+import { Problem } from './problem.ts'
+
+/** How the orchestrator is started on Node. A flag wins over its environment variable, and both over the default. */
+export interface Options {
+  readonly data: string
+  readonly host: string
+  readonly httpPort: number
+  readonly robotPort: number
+  /** Start the reference robot beside the server. */
+  readonly robot: boolean
+  readonly durability: 'full' | 'relaxed'
+  readonly robotsAuth: 'key' | 'open'
+  /** Make and print a new admin key and a new robot key, beside those that exist. */
+  readonly newKeys: boolean
+  readonly help: boolean
+}
+
+const FLAGS = {
+  'data': { env: 'CASARE_DATA', fallback: 'data', help: 'folder for the database and files' },
+  'host': { env: 'CASARE_HOST', fallback: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for every interface' },
+  'http-port': { env: 'CASARE_HTTP_PORT', fallback: '8766', help: 'port of the HTTP API' },
+  'robot-port': { env: 'CASARE_ROBOT_PORT', fallback: '8765', help: 'port that robots connect to' },
+  'durability': {
+    env: 'CASARE_DURABILITY',
+    fallback: 'full',
+    help: 'full, or relaxed: faster, and a power cut may lose the last second',
+  },
+  'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
+} as const
+
+type Flag = keyof typeof FLAGS
+
+/** Reads flags and environment. Throws `Problem` naming the flag or variable that is wrong. */
+export function readOptions(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Options {
+  const { values } = parse(args)
+  const text = (flag: Flag): { value: string; name: string } => {
+    const { env: variable, fallback } = FLAGS[flag]
+    const given = values[flag]
+    if (typeof given === 'string') return { value: given, name: `--${flag}` }
+    const set = env[variable]
+    return set === undefined || set === '' ? { value: fallback, name: `--${flag}` } : { value: set, name: variable }
+  }
+  const port = (flag: Flag): number => {
+    const { value, name } = text(flag)
+    if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
+      throw new Problem(`${name} must be a port from 0 to 65535, not "${value}"`)
+    }
+    return Number(value)
+  }
+  const choice = <const T extends readonly string[]>(flag: Flag, of: T): T[number] => {
+    const { value, name } = text(flag)
+    if (!of.includes(value)) throw new Problem(`${name} must be ${of.join(' or ')}, not "${value}"`)
+    return value
+  }
+  return {
+    data: text('data').value,
+    host: text('host').value,
+    httpPort: port('http-port'),
+    robotPort: port('robot-port'),
+    robot: values['no-robot'] !== true,
+    durability: choice('durability', ['full', 'relaxed']),
+    robotsAuth: choice('robots-auth', ['key', 'open']),
+    newKeys: values['new-keys'] === true,
+    help: values['help'] === true,
+  }
+}
+
+/** What `--help` prints. */
+export function usage(): string {
+  const lines = Object.entries(FLAGS).map(([flag, { env, fallback, help }]) =>
+    `  --${flag.padEnd(12)} ${help} (${fallback}; ${env})`
+  )
+  return [
+    'Usage: npm start -- [options]',
+    '',
+    ...lines,
+    `  --${'no-robot'.padEnd(12)} leave out the reference robot`,
+    `  --${'new-keys'.padEnd(12)} make and print a new admin key and a new robot key`,
+    `  --${'help'.padEnd(12)} print this`,
+  ].join('\n')
+}
+
+function parse(args: readonly string[]): { values: Record<string, string | boolean | undefined> } {
+  const strings = Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }]))
+  const flag = { type: 'boolean' as const }
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { ...strings, 'no-robot': flag, 'new-keys': flag, 'help': flag },
+      strict: true,
+      allowPositionals: false,
+    })
+  } catch (error) {
+    throw new Problem(error instanceof Error ? error.message.split('. ')[0] ?? error.message : String(error))
+  }
+}

@@ -1,0 +1,27 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import type { Platform } from '../fleet.ts'
+
+/** `setTimeout` takes at most this; longer waits are split. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
+/** Node's clock, chance and timers. Log lines are JSON on stderr, one object a line. */
+export function nodePlatform(): Platform {
+  let timer: NodeJS.Timeout | undefined
+  const alarm = (at: number | null, ring: () => void): void => {
+    clearTimeout(timer)
+    if (at === null) return
+    const wait = Math.max(0, at - Date.now())
+    timer = wait > TIMEOUT_MS_MAX ? setTimeout(() => alarm(at, ring), TIMEOUT_MS_MAX) : setTimeout(ring, wait)
+  }
+  return {
+    now: Date.now,
+    uuid: randomUUID,
+    seed: () => randomInt(2 ** 31),
+    // After the poll phase: by then every frame and request that had arrived has been read, and shares one turn.
+    soon: setImmediate,
+    alarm,
+    log(level, message, details = {}) {
+      process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })}\n`)
+    },
+  }
+}

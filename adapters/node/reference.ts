@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+/** How long the robot may take to finish its jobs when the orchestrator stops. */
+export const ROBOT_STOP_MS = 20_000
+const RESTART_MS = 2_000
+
+/** The reference robot in a process of its own: it knows the orchestrator by its address and its key, as any robot. */
+export interface ReferenceRobot {
+  /** Lets it finish its jobs and report them; kills it when that takes too long. */
+  stop(): Promise<void>
+}
+
+/** Starts the robot, and starts it again when it ends by itself. `env` is its whole configuration. */
+export function startReferenceRobot(env: Readonly<Record<string, string>>): ReferenceRobot {
+  let child: ChildProcess | null = null
+  let stopping = false
+  let restart: NodeJS.Timeout | undefined
+
+  function start(): void {
+    // A process group of its own, so that Ctrl-C reaches it through us, in its turn; and a channel to us, by which it
+    // notices when we are gone.
+    child = spawn(process.execPath, [
+      '--import',
+      'tsx',
+      fileURLToPath(new URL('../../robot/reference.ts', import.meta.url)),
+    ], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      detached: true,
+      cwd: fileURLToPath(new URL('../../', import.meta.url)),
+    })
+    child.on('exit', (code) => {
+      child = null
+      if (stopping) return
+      process.stderr.write(`the reference robot has ended with status ${code}; starting it again\n`)
+      restart = setTimeout(start, RESTART_MS)
+    })
+  }
+
+  start()
+  return {
+    async stop() {
+      stopping = true
+      clearTimeout(restart)
+      if (child === null) return
+      const running = child
+      const exit = once(running, 'exit')
+      running.kill('SIGTERM')
+      const timer = setTimeout(() => running.kill('SIGKILL'), ROBOT_STOP_MS)
+      await exit
+      clearTimeout(timer)
+    },
+  }
+}

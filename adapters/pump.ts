@@ -1,0 +1,89 @@
+import { newEffects, type Turn } from '../core/effects.ts'
+import type { Event } from '../core/event.ts'
+import { nextAlarm } from '../core/lapse.ts'
+import { TURN_EVENTS_MAX } from '../core/limits.ts'
+import type { State } from '../core/state.ts'
+import { needs, step } from '../core/step.ts'
+import type { Shell } from './shell.ts'
+
+/** The loop of one state: nobody else may step it. */
+export interface Pump {
+  /** Takes an event in. It is stepped through in its turn, after those that came before it. */
+  push(event: Event): void
+  /** The alarm has rung. */
+  ring(): void
+  /** Resolves when nothing is waiting and nothing is under way. */
+  idle(): Promise<void>
+  /** Takes nothing in any more. What is waiting is dropped, and its senders hear nothing. */
+  stop(): void
+}
+
+const NOTHING: Turn['found'] = new Map()
+
+/**
+ * Drives a state: takes what has arrived, steps through it at one instant, commits it in one transaction, and only
+ * then speaks. One commit is in flight at a time, so memory is never more than one turn ahead of the disk; while it
+ * runs, events gather, so a slow disk makes turns larger, not commits more numerous.
+ *
+ * An exception anywhere in a turn ends the pump: what was to be said is not said, and the shell is told.
+ */
+export function pump(state: State, shell: Shell): Pump {
+  const inbox: Event[] = []
+  const waiters: (() => void)[] = []
+  let turns = 0
+  let scheduled = false
+  let running = false
+  let stopped = false
+
+  async function turn(): Promise<void> {
+    const events = inbox.splice(0, TURN_EVENTS_MAX)
+    const cold = events.map((event) => needs(state, event)).filter((id) => id !== null)
+    const found = cold.length === 0 ? NOTHING : await shell.find(cold)
+    if (stopped) return
+    const turn: Turn = { now: shell.now(), found, out: newEffects(++turns) }
+    for (const event of events) step(state, event, turn)
+    const receipt = await shell.commit(turn.out)
+    if (stopped) return
+    for (const send of turn.out.sends.open(receipt)) shell.deliver(send)
+    shell.wake(nextAlarm(state)?.at ?? null)
+  }
+
+  async function run(): Promise<void> {
+    scheduled = false
+    if (running) return
+    running = true
+    try {
+      // `stop` empties the inbox, and nothing enters it from then on.
+      while (inbox.length > 0) await turn()
+    } catch (error) {
+      stop()
+      shell.failed(error)
+    }
+    running = false
+    for (const resolve of waiters.splice(0)) resolve()
+  }
+
+  function push(event: Event): void {
+    if (stopped) return
+    inbox.push(event)
+    if (scheduled || running) return
+    scheduled = true
+    shell.soon(() => void run())
+  }
+
+  function stop(): void {
+    stopped = true
+    inbox.length = 0
+  }
+
+  shell.wake(nextAlarm(state)?.at ?? null)
+  return {
+    push,
+    ring: () => push({ type: 'tick' }),
+    idle: () =>
+      inbox.length === 0 && !running && !scheduled
+        ? Promise.resolve()
+        : new Promise((resolve) => void waiters.push(resolve)),
+    stop,
+  }
+}

@@ -1,0 +1,25 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { SecretHash } from '../core/ids.ts'
+
+/**
+ * What is kept of a key or a secret. They have 256 random bits, so a fast hash is the right one: there is nothing to
+ * guess. A webhook secret that a person chose is held to at least 16 characters where it is set.
+ */
+export function hashOf(secret: string): SecretHash {
+  return createHash('sha256').update(secret).digest('hex') as SecretHash
+}
+
+/** A new API key: recognisable for secret scanners, 256 bits. */
+export function newKey(): string {
+  return `crpa_${randomBytes(32).toString('base64url')}`
+}
+
+/** A new webhook secret, 192 bits. */
+export function newSecret(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+/** SHA-256 of any text, lower-case hexadecimal. */
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,20 @@
+import type { Effects, Receipt, Send, Turn } from '../core/effects.ts'
+import type { JobId, Millis } from '../core/ids.ts'
+
+/** What the pump asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */
+export interface Shell {
+  /** The present instant. Never less than it was before. */
+  now(): Millis
+  /** Ended jobs that an event may touch; one that does not exist is absent. */
+  find(ids: readonly JobId[]): Turn['found'] | Promise<Turn['found']>
+  /** Makes a turn durable. Throws when that is not certain. */
+  commit(out: Effects): Receipt | Promise<Receipt>
+  /** Says something to a robot or answers a request. Never throws; whoever is gone hears nothing. */
+  deliver(send: Send): void
+  /** Sets the one alarm; null: none. A later call replaces an earlier one. */
+  wake(at: Millis | null): void
+  /** Runs the function once the frames and requests that have arrived already have been read. */
+  soon(run: () => void): void
+  /** A turn could not be completed. Memory and disk may differ: nothing more may be done with this state. */
+  failed(error: unknown): void
+}

@@ -1,0 +1,46 @@
+import type { Event } from '../core/event.ts'
+import type { SecretHash, SocketId } from '../core/ids.ts'
+import { exceedsBytes, FRAME_BYTES_MAX, fromRobot, isUndecodable, tooLarge } from '../core/protocol/decode.ts'
+import { hashOf } from './secret.ts'
+
+/**
+ * A robot's connection, whatever it is made of. Opening, text and closing arrive in order, and closing once.
+ * The platforms' own sockets stop at their adapter.
+ */
+export interface RobotSocket {
+  readonly id: SocketId
+  /** Never throws; a socket that is gone swallows it. */
+  send(text: string): void
+  close(code: number, reason: string): void
+  /** Bytes that the peer has not taken yet; 0 where the platform does not say. */
+  buffered(): number
+}
+
+/** Frames beyond this are not even answered: the connection is closed with 1009. */
+export const HARD_FRAME_BYTES_MAX = 8 * FRAME_BYTES_MAX
+
+/** A peer that lets more than this pile up does not read. It is closed with 1013, and its robot may reconnect. */
+export const BUFFERED_BYTES_MAX = 16 * FRAME_BYTES_MAX
+
+/** The event that a frame is. Text that is no message becomes an event too, and is answered in its turn. */
+export function frameEvent(socket: SocketId, text: string): Event {
+  if (exceedsBytes(text, FRAME_BYTES_MAX)) {
+    const { refusal, correlation_id } = tooLarge()
+    return { type: 'robot.garbled', socket, refusal, id: correlation_id }
+  }
+  const message = fromRobot(text)
+  if (isUndecodable(message)) {
+    return { type: 'robot.garbled', socket, refusal: message.refusal, id: message.correlation_id }
+  }
+  let credential: SecretHash | null = null
+  if (message.type === 'register') {
+    const token = message.payload.auth_token ?? message.payload.token
+    if (token !== undefined && token !== null) credential = hashOf(token)
+  }
+  return { type: 'robot.said', socket, message, credential }
+}
+
+/** A close code that a peer may be sent: the WebSocket API refuses the reserved ones. */
+export function sendableCode(code: number): number {
+  return code === 1005 || code === 1006 || code === 1015 || code < 1000 || code > 4999 ? 1000 : code
+}
