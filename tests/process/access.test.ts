@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cleanUp, type ErrorBody, Orchestrator } from './orchestrator.ts'
+
+/** Who may do what over HTTP. */
+
+let server: Orchestrator
+const keys = new Map<string, string | null>([['no key', null], ['a wrong key', 'crpa_nobody']])
+
+const KEYS = [
+  'no key',
+  'a wrong key',
+  'a revoked key',
+  'admin',
+  'jobs:read',
+  'jobs:submit',
+  'robots:connect',
+] as const
+const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'robots:connect'] as const
+
+beforeAll(async () => {
+  server = await Orchestrator.start()
+  for (const scope of SCOPES) {
+    const made = await server.api<{ readonly key: string }>('POST', '/keys', { name: scope, scopes: [scope] })
+    keys.set(scope, made.key)
+  }
+  const revoked = await server.api('POST', '/keys', { name: 'revoked', scopes: ['admin'] })
+  await server.api('DELETE', `/keys/${String(revoked['id'])}`)
+  keys.set('a revoked key', String(revoked['key']))
+})
+
+afterAll(cleanUp)
+
+/** Every route that asks for a key, and the scope that it asks for. */
+const routes: readonly [string, string, (typeof SCOPES)[number]][] = [
+  ['POST', '/jobs', 'jobs:submit'],
+  ['GET', '/jobs', 'jobs:read'],
+  ['GET', '/jobs/none', 'jobs:read'],
+  ['GET', '/jobs/none/logs', 'jobs:read'],
+  ['GET', '/jobs/none/history', 'jobs:read'],
+  ['POST', '/workflows', 'admin'],
+  ['GET', '/workflows', 'jobs:read'],
+  ['GET', '/workflows/greeting', 'jobs:read'],
+  ['PUT', '/workflows/none', 'admin'],
+  ['GET', '/workflows/greeting/versions', 'jobs:read'],
+  ['POST', '/workflows/greeting/publish', 'admin'],
+  ['GET', '/robots', 'jobs:read'],
+  ['GET', '/robots/none', 'jobs:read'],
+  ['POST', '/triggers', 'admin'],
+  ['GET', '/triggers', 'jobs:read'],
+  ['GET', '/triggers/orders-total', 'jobs:read'],
+  ['POST', '/keys', 'admin'],
+  ['GET', '/keys', 'admin'],
+  ['DELETE', '/keys/none', 'admin'],
+]
+
+describe('who may do what', () => {
+  const matrix = routes.flatMap(([method, path, scope]) => KEYS.map((key) => [key, method, path, scope] as const))
+
+  test.each(matrix)('%s: %s %s', async (key, method, path, scope) => {
+    const body = method === 'GET' ? undefined : '{}'
+    const reply = await server.call<ErrorBody>(method, `/api/v1${path}`, { key: keys.get(key) ?? null, body })
+    if (key.startsWith('no ') || key.startsWith('a ')) {
+      expect(reply.status).toBe(401)
+      expect(reply.headers.get('www-authenticate')).toBe('Bearer')
+      expect(reply.body.payload.error_code).toBe('AUTHENTICATION_FAILED')
+    } else if (key === 'admin' || key === scope) {
+      // The body is empty and most ids are made up: it is let in, and told what is wrong then.
+      expect([200, 400, 404]).toContain(reply.status)
+    } else {
+      expect(reply.status).toBe(403)
+      expect(reply.body.payload).toMatchObject({ error_code: 'FORBIDDEN', details: { required_scope: scope } })
+    }
+  })
+
+  const forms: readonly [string, Readonly<Record<string, string>>, string, number][] = [
+    ['the scheme in other letters', { Authorization: 'bearer KEY' }, '', 200],
+    ['another scheme', { Authorization: 'Basic KEY' }, '', 401],
+    ['no scheme', { Authorization: 'KEY' }, '', 401],
+    ['the key in a header of its own', { 'X-Api-Key': 'KEY' }, '', 401],
+    ['the key in the address, where logs would keep it', {}, '?api_key=KEY', 401],
+  ]
+  test.each(forms)('%s', async (_name, headers, query, status) => {
+    const filled = Object.entries(headers).map(([name, value]) => [name, value.replace('KEY', server.admin)])
+    const path = `/api/v1/jobs${query.replace('KEY', server.admin)}`
+    const reply = await server.call('GET', path, { key: null, headers: Object.fromEntries(filled) })
+    expect(reply.status).toBe(status)
+  })
+
+  test('the health check, the front page and the webhook ask for no key', async () => {
+    expect((await server.call('GET', '/healthz', { key: null })).body).toEqual({
+      status: 'ok',
+      version: expect.any(String),
+      durability: 'full',
+      live_jobs: 0,
+      robots_connected: 0,
+    })
+    expect((await server.call('GET', '/', { key: null })).body).toMatchObject({ api: '/api/v1' })
+    expect((await server.call('POST', '/webhook/none', { key: null, body: {} })).status).toBe(404)
+  })
+})

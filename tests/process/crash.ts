@@ -1,0 +1,186 @@
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Robot } from 'casare-orchestrator/robot'
+import { rng } from '../../core/random.ts'
+import { audit, damage, type Ledger, settled } from './audit.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
+
+/**
+ * The crash test: jobs are submitted and run while the orchestrator is killed with SIGKILL, again and again. What it
+ * has acknowledged must be there in the end, once, and with the result that its parameters make.
+ *
+ *     node --import tsx tests/process/crash.ts --kills 50 --seed 7
+ */
+
+/** Jobs that may wait for a result at a time: enough that the server dies with some in every status. */
+const WAITING_MAX = 24
+const SLOTS = 4
+const JOB_MS_MAX = 100
+const SUBMITTERS = 3
+/** About as long as a start takes. */
+const START_MS = 700
+/** How long after a start a kill, or its aiming, comes at the latest. */
+const WORK_MS_MAX = 600
+/** How long an aimed kill waits for its target. */
+const AIM_MS = 500
+
+export interface CrashReport {
+  readonly kills: number
+  readonly acknowledged: number
+  /** Submissions that were never answered, and how many of them were taken all the same. */
+  readonly unanswered: number
+  readonly unansweredTaken: number
+  readonly ms: number
+  /** Everything that is not as was promised. */
+  readonly problems: readonly string[]
+}
+
+type Parameters = Readonly<Record<string, unknown>>
+type Moment = 'sent' | 'acknowledged' | 'accepted' | 'ended'
+const AIMS = ['sent', 'acknowledged', 'accepted', 'ended', null] as const
+
+/** What a job must come to. The robot computes it from what it is sent, the audit from what was submitted. */
+function resultOf(parameters: Parameters): object {
+  return { product: Number(parameters['n']) * Number(parameters['factor']) }
+}
+
+/** Runs the test. The seed decides when the kills come and what the jobs are; the operating system does the rest. */
+export async function crash({ kills, seed }: { readonly kills: number; readonly seed: number }): Promise<CrashReport> {
+  const random = rng(seed)
+  const below = (limit: number): number => Math.floor(random() * limit)
+  const begun = performance.now()
+  const ledger: Ledger = { submitted: new Map(), acknowledged: new Map(), runs: new Map() }
+  const problems: string[] = []
+  const server = await Orchestrator.start({ fixedPorts: true })
+  const submit = await submission(server)
+  let happened: (moment: Moment) => void = () => {}
+  const robot = workingRobot(server, ledger, (moment) => happened(moment))
+  void robot.stopped.then((reason) => reason === 'stopped' || problems.push(`the robot ended: ${reason}`))
+  await robot.start()
+
+  const enough = new AbortController()
+  const submitting = async (byWebhook: boolean): Promise<void> => {
+    while (!enough.signal.aborted) {
+      if (ledger.acknowledged.size - ledger.runs.size >= WAITING_MAX) await setTimeout(5)
+      else {
+        const n = ledger.submitted.size + 1
+        const parameters = { n, factor: below(1_000), ms: below(JOB_MS_MAX) }
+        ledger.submitted.set(n, parameters)
+        const answer = submit(parameters, byWebhook)
+        happened('sent')
+        const id = await answer.catch(() => null)
+        if (id === null) await setTimeout(30)
+        else {
+          ledger.acknowledged.set(id, parameters)
+          happened('acknowledged')
+        }
+      }
+    }
+  }
+  const submitters = Array.from({ length: SUBMITTERS }, (_, i) => submitting(i === 0))
+
+  for (let kill = 0; kill < kills; kill++) {
+    // Some come while it is still starting, when it reads what the last one has left behind.
+    if (below(5) === 0) await setTimeout(below(START_MS))
+    else {
+      await server.program.said(/Ready/)
+      await setTimeout(below(WORK_MS_MAX))
+      await aimed(AIMS[below(AIMS.length)] ?? null, below(3))
+    }
+    await server.kill()
+    server.launch()
+  }
+  await server.program.said(/Ready/)
+  enough.abort()
+  await Promise.all(submitters)
+  await settled(server)
+  const found = await audit(server, ledger, resultOf)
+  problems.push(...found.problems)
+  await robot.stop()
+  const status = await server.stop()
+  if (status !== 0) problems.push(`the server ended with ${status}: ${server.program.err}`)
+  problems.push(...damage(server))
+  return {
+    kills,
+    acknowledged: ledger.acknowledged.size,
+    unanswered: ledger.submitted.size - ledger.acknowledged.size,
+    unansweredTaken: found.jobs - ledger.acknowledged.size,
+    ms: Math.round(performance.now() - begun),
+    problems,
+  }
+
+  /** Kills the server so many milliseconds after something has happened; 0: in that very moment. */
+  async function aimed(aim: Moment | null, ms: number): Promise<void> {
+    if (aim === null) return
+    const hit = new Promise<void>((resolve) => {
+      happened = (moment) => {
+        if (moment !== aim) return
+        if (ms === 0) server.program.signal('SIGKILL')
+        resolve()
+      }
+    })
+    await Promise.race([hit, setTimeout(AIM_MS)])
+    happened = () => {}
+    await setTimeout(ms)
+  }
+}
+
+function workingRobot(server: Orchestrator, { runs }: Ledger, happened: (moment: Moment) => void): Robot {
+  return new Robot({
+    url: server.robots,
+    key: server.robotKey,
+    id: 'crash-robot',
+    maxConcurrentJobs: SLOTS,
+    // An offer that died with the server is made again once the robot has reported without it: soon, then.
+    heartbeatMs: 1_000,
+    timings: { backoffBaseMs: 20, backoffCapMs: 150, confirmMs: 20 },
+    runner: async ({ id, parameters }) => {
+      runs.set(id, (runs.get(id) ?? 0) + 1)
+      await setTimeout(Number(parameters['ms']))
+      return resultOf(parameters)
+    },
+    onEvent: ({ type }) => {
+      if (type === 'job.accepted') happened('accepted')
+      if (type === 'job.ended') happened('ended')
+    },
+  })
+}
+
+/** Makes a workflow and a webhook for it. What is returned submits a job by either way, and resolves with its id. */
+async function submission(
+  server: Orchestrator,
+): Promise<(parameters: Parameters, byWebhook: boolean) => Promise<string>> {
+  await server.api('POST', '/workflows', { id: 'crash', name: 'Crash', json_definition: {} })
+  await server.api('POST', '/workflows/crash/publish')
+  const { secret } = await server.api('POST', '/triggers', { id: 'crash', name: 'Crash', workflow_id: 'crash' })
+  const headers = { 'X-Webhook-Secret': String(secret) }
+  return async (parameters, byWebhook) => {
+    if (!byWebhook) return server.submit({ workflow_id: 'crash', parameters })
+    const body = { event_type: 'crash', data: parameters }
+    const reply = await server.call('POST', '/webhook/crash', { key: null, headers, body })
+    if (reply.status !== 200) throw new Error(`the webhook answered ${reply.status}`)
+    return String(reply.body['job_id'])
+  }
+}
+
+/** One line about a run, and one for each problem. */
+export function summary(seed: number, report: CrashReport): string {
+  const { kills, acknowledged, unanswered, unansweredTaken, ms, problems } = report
+  return [
+    `crash: ${problems.length === 0 ? 'ok' : 'FAILED'}, seed ${seed}, ${kills} kills, ${acknowledged} jobs ` +
+    `acknowledged and completed once, ${unanswered} unanswered (${unansweredTaken} of them taken), ` +
+    `${(ms / 1_000).toFixed(1)} s`,
+    ...problems.map((problem) => `  ${problem}`),
+  ].join('\n')
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { kills: { type: 'string' }, seed: { type: 'string' } } })
+  const seed = Number(values.seed ?? Date.now() % 1_000_000)
+  const report = await crash({ kills: Number(values.kills ?? 50), seed }).finally(cleanUp)
+  process.stdout.write(`${summary(seed, report)}\n`)
+  process.exitCode = report.problems.length === 0 ? 0 : 1
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main()

@@ -1,0 +1,168 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Real processes, and what they leave behind. Whatever is started or made here is gone after `cleanUp`. */
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** What a process may take to say something before that counts as never. */
+const SAID_MS = 15_000
+
+/** What the server starts beside itself, in a process group of its own. */
+export const ROBOT = 'robot/reference.ts'
+
+const programs = new Set<Program>()
+const folders = new Set<string>()
+
+// A test that fails half-way, or a runner that stops early, must leave no process behind.
+process.on('exit', () => {
+  for (const program of programs) program.killAll()
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+// Without these a signal would end us before that, and the servers would live on: they are not in our group.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+/**
+ * Ends every process that is left and removes every folder. For the end of a script, and for `afterAll`: registered
+ * before any other, for hooks run last to first, and one that fails does not keep the next from running.
+ */
+export async function cleanUp(): Promise<void> {
+  for (const program of programs) program.killAll()
+  await Promise.all([...programs].map((program) => program.closed))
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  folders.clear()
+}
+
+/** An empty folder that goes with `cleanUp`. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'casare-process-'))
+  folders.add(folder)
+  return folder
+}
+
+/**
+ * A port that is free now, below those that the system hands out by itself: nobody gets it by chance while a server
+ * that was killed is on its way back, and no client connects to itself there.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (free) return port
+  }
+}
+
+/** Every process of this machine. */
+function processes(): ReadonlyMap<number, { readonly parent: number; readonly args: string }> {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n')
+  return new Map(lines.flatMap((line) => {
+    const [, pid, parent, args = ''] = /^ *(\d+) +(\d+) +(.*)$/.exec(line) ?? []
+    return pid === undefined ? [] : [[Number(pid), { parent: Number(parent), args }]]
+  }))
+}
+
+/** One process with what it has written so far. */
+export class Program {
+  out = ''
+  err = ''
+  /** The exit status, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals | null>
+  /** Resolves when nobody can write to its output any more: the children that share it are gone too. */
+  readonly closed: Promise<void>
+  readonly pid: number
+  readonly #child: ChildProcess
+  readonly #looks = new Set<() => void>()
+  #over = false
+  #orphans: readonly number[] = []
+
+  /** Runs a TypeScript file of this project with the environment of the tests, less everything that is ours. */
+  constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const clean = Object.entries(process.env).filter(([name]) => !/^(CASARE_|NODE_OPTIONS|VITEST)/.test(name))
+    // A process group of its own, so that a test can signal the whole group as a terminal does, without ending itself.
+    this.#child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+      cwd: ROOT,
+      env: { ...Object.fromEntries(clean), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
+    if (this.#child.pid === undefined) throw new Error(`${file} could not be started`)
+    this.pid = this.#child.pid
+    programs.add(this)
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#heard('out', text))
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard('err', text))
+    this.exited = new Promise((resolve) => this.#child.on('exit', (code, signal) => resolve(code ?? signal)))
+    this.closed = new Promise((resolve) => {
+      this.#child.on('close', () => {
+        this.#over = true
+        programs.delete(this)
+        for (const look of this.#looks) look()
+        resolve()
+      })
+    })
+  }
+
+  /** Whether the process itself still runs. */
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Resolves when the output matches, now or later. Rejects with all of it when it never will. */
+  said(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        clearTimeout(timer)
+        this.#looks.delete(look)
+        settle()
+      }
+      const story = (what: string): Error => new Error(`${what} ${pattern}\n${this.out}${this.err}`)
+      const look = (): void => {
+        const match = pattern.exec(this.out)
+        if (match !== null) end(() => resolve(match))
+        else if (this.#over) end(() => reject(story('it ended without saying')))
+      }
+      const timer = setTimeout(() => end(() => reject(story(`it did not say within ${SAID_MS} ms`))), SAID_MS)
+      this.#looks.add(look)
+      look()
+    })
+  }
+
+  /** Signals the process, or its whole group. */
+  signal(name: NodeJS.Signals, to: 'process' | 'group' = 'process'): void {
+    if (this.running) process.kill(to === 'group' ? -this.pid : this.pid, name)
+  }
+
+  /** The processes that this one has started and that run the given file. */
+  children(file: string): readonly number[] {
+    return [...processes()].filter(([, { parent, args }]) => parent === this.pid && args.includes(file)).map(([pid]) =>
+      pid
+    )
+  }
+
+  /** Notes which robot belongs to this process: once that is gone, nobody could tell. */
+  noteRobot(): void {
+    this.#orphans = this.children(ROBOT)
+  }
+
+  /** Ends the process and the robot that it may have started. */
+  killAll(): void {
+    const robots = this.running
+      ? this.children(ROBOT)
+      : this.#orphans.filter((pid) => processes().get(pid)?.args.includes(ROBOT))
+    for (const pid of robots) process.kill(pid, 'SIGKILL')
+    if (this.running) process.kill(this.pid, 'SIGKILL')
+  }
+
+  #heard(stream: 'out' | 'err', text: string): void {
+    this[stream] += text
+    for (const look of this.#looks) look()
+  }
+}

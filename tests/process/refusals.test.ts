@@ -1,0 +1,174 @@
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../../adapters/store/libsql.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
+import { newFolder, Program } from './program.ts'
+
+/** What an operator can put right is told in exactly one line, and the process ends with status 1. */
+
+const blocker = createServer()
+let taken = ''
+/** The database of an orchestrator that was stopped in the ordinary way. */
+let intact = ''
+
+beforeAll(async () => {
+  blocker.listen(0, '127.0.0.1')
+  await once(blocker, 'listening')
+  taken = String((blocker.address() as AddressInfo).port)
+  const server = await Orchestrator.start()
+  expect(await server.stop()).toBe(0)
+  intact = join(server.data, 'orchestrator.db')
+})
+
+afterAll(cleanUp)
+afterAll(async () => {
+  blocker.close()
+})
+
+interface Start {
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Where the data is to be; without one, in an empty folder. */
+  readonly data?: string
+}
+
+async function start({ args = [], env = {}, data = newFolder() }: Start): Promise<Program> {
+  const ports = ['http-port', 'robot-port'].filter((flag) => !args.some((arg) => arg.startsWith(`--${flag}`)))
+    .filter((flag) => env[`CASARE_${flag.toUpperCase().replace('-', '_')}`] === undefined)
+  const program = new Program('adapters/node.ts', [
+    '--no-robot',
+    '--data',
+    data,
+    ...ports.map((flag) => `--${flag}=0`),
+    ...args,
+  ], env)
+  await program.closed
+  return program
+}
+
+/** A data folder whose database is made by the function, which gets the path. */
+function withDatabase(make: (path: string) => void): string {
+  const data = newFolder()
+  make(join(data, 'orchestrator.db'))
+  return data
+}
+
+function belowFile(): string {
+  const file = join(newFolder(), 'file')
+  writeFileSync(file, '')
+  return join(file, 'data')
+}
+
+/** Breaks a page in the middle, where the schema and the header are untouched. */
+function broken(path: string): void {
+  const bytes = readFileSync(intact)
+  bytes.fill(0xff, 8 * 4096, 24 * 4096)
+  writeFileSync(path, bytes)
+}
+
+function foreign(path: string): void {
+  const sql = connect(path)
+  sql.script('create table invoices (id integer)')
+  sql.close()
+}
+
+/** What is wrong, how to start so, and what the line must say. */
+const cases: readonly [string, () => Start, RegExp][] = [
+  ['the HTTP port is in use', () => ({ args: ['--http-port', taken] }), /port \d+ .*in use.*--http-port/],
+  ['the robot port is in use', () => ({ args: ['--robot-port', taken] }), /port \d+ .*in use.*--robot-port/],
+  [
+    'the address is not of this machine',
+    () => ({ args: ['--host', '192.0.2.1'] }),
+    /no address 192\.0\.2\.1; .*--host/,
+  ],
+  ['the data folder is below a file', () => ({ data: belowFile() }), /data folder \S+ cannot be made: ENOTDIR/],
+  ['the data folder is a file', () => ({ data: intact }), /data folder \S+ cannot be made: EEXIST/],
+  ['a page of the database is broken', () => ({ data: withDatabase(broken) }), /orchestrator\.db is damaged .*backup/],
+  [
+    'the database is cut short',
+    () => ({
+      data: withDatabase((path) => {
+        copyFileSync(intact, path)
+        truncateSync(path, 5 * 4096)
+      }),
+    }),
+    /orchestrator\.db is damaged .*backup/,
+  ],
+  [
+    'the database is a text file',
+    () => ({ data: withDatabase((path) => writeFileSync(path, 'These are my notes.\n'.repeat(300))) }),
+    /orchestrator\.db is not a database .*another path/,
+  ],
+  [
+    'the database is a folder',
+    () => ({ data: withDatabase((path) => void mkdirSync(path)) }),
+    /orchestrator\.db cannot be opened/,
+  ],
+  [
+    'the database is of another program',
+    () => ({ data: withDatabase(foreign) }),
+    /orchestrator\.db is the database of another program/,
+  ],
+  ['a flag that does not exist', () => ({ args: ['--colour'] }), /Unknown option '--colour'/],
+  ['a word that belongs nowhere', () => ({ args: ['now'] }), /Unexpected argument 'now'/],
+  ['a flag without its value', () => ({ args: ['--http-port'] }), /--http-port.* argument missing/],
+  ['a port that is none', () => ({ args: ['--http-port', '65536'] }), /--http-port must be a port .*"65536"/],
+  [
+    'a choice that is none',
+    () => ({ args: ['--durability', 'some'] }),
+    /--durability must be full or relaxed, not "some"/,
+  ],
+  [
+    'a variable that is no port',
+    () => ({ env: { CASARE_ROBOT_PORT: 'usual' } }),
+    /CASARE_ROBOT_PORT must be a port .*"usual"/,
+  ],
+  [
+    'a variable that is no choice',
+    () => ({ env: { CASARE_ROBOTS_AUTH: 'none' } }),
+    /CASARE_ROBOTS_AUTH must be key or open/,
+  ],
+]
+
+describe('one line, and status 1', () => {
+  // Two at a time: each spends most of its life loading its own source.
+  test.concurrent.each(cases)('%s', async (_what, given, line) => {
+    const program = await start(given())
+    expect(program.err).toMatch(/^casare: [^\n]+\n$/)
+    expect(program.err).toMatch(line)
+    expect(program.out).toBe('')
+    expect(await program.exited).toBe(1)
+  })
+})
+
+test('the database of another program is left as it was', async () => {
+  const data = withDatabase(foreign)
+  const before = readFileSync(join(data, 'orchestrator.db'))
+  await start({ data })
+  expect(readFileSync(join(data, 'orchestrator.db')).equals(before)).toBe(true)
+})
+
+test('a flag wins over its variable', async () => {
+  const program = await start({ args: ['--http-port', taken], env: { CASARE_HTTP_PORT: 'usual' } })
+  expect(program.err).toContain('in use')
+})
+
+test('a second orchestrator on the same data takes over, and the first stops with one line', async () => {
+  const first = await Orchestrator.start()
+  const { admin: key } = first
+  const second = await Orchestrator.start({ data: first.data })
+  const late = await first.call('POST', '/api/v1/jobs', { body: { workflow_id: 'greeting' } }).catch(() => undefined)
+  // It may be gone before it has answered; what it must not do is to take the job.
+  expect([undefined, 503]).toContain(late?.status)
+  expect(await first.program.exited).toBe(1)
+  await first.program.closed
+  expect(first.program.err.split('\n').filter((line) => line.startsWith('casare: '))).toEqual([
+    'casare: another process has taken over this database',
+  ])
+  expect(first.program.err).not.toMatch(/^ +at /m)
+  expect((await second.call<{ readonly items: readonly [] }>('GET', '/api/v1/jobs', { key })).body.items).toEqual([])
+  expect((await second.call('POST', '/api/v1/jobs', { key, body: { workflow_id: 'greeting' } })).status).toBe(201)
+})
