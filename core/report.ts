@@ -76,10 +76,13 @@ export function failed(state: State, session: Session, message: Message<'job_fai
   })
 }
 
-/** A robot confirms that it has stopped a job; if the job was still its own, it stopped it by itself. */
+/**
+ * A robot confirms that it has stopped a job; if the job was still its own, it stopped it by itself. Said without an
+ * attempt while the job is on offer, it is about an earlier one: this one it would have accepted first.
+ */
 export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
   const job = heldBy(state, session, message)
-  if (job === undefined) return
+  if (job === undefined || (isOffered(job) && message.payload.attempt === undefined)) return
   move(state, started(state, job, turn), 'cancel', turn, `cancelled on ${job.robot_name}`, {
     error_message: `Cancelled on the robot ${job.robot_name}`,
   })

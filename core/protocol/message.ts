@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { JobId, RobotId, WorkflowId } from '../ids.ts'
+import { isObject } from './json.ts'
 
 /**
  * The 21 messages of the wire, once: who sends each, and what its payload holds.
@@ -17,7 +18,7 @@ const workflowId = v.pipe(v.string(), v.transform((text) => text as WorkflowId))
 const text = v.string()
 /** Values that passed `parseJson`, and are not looked into again. */
 const json = v.unknown()
-const jsonObject = v.record(v.string(), json)
+const jsonObject = v.custom<Readonly<Record<string, unknown>>>(isObject, 'must be a JSON object')
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const percent = v.nullish(v.number(), null)
 const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { RobotId, WorkflowId } from '../ids.ts'
+import { isObject, type JsonObject } from './json.ts'
 import { TAGS_MAX } from './message.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
@@ -15,7 +16,8 @@ const robotId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((
 const workflowId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))
 const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
 const environment = v.pipe(v.string(), v.maxLength(100))
-const jsonObject = v.pipe(v.looseObject({}), v.check((value) => !Array.isArray(value), 'must be a JSON object'))
+/** Taken as it is: valibot's own objects drop members named like those of a prototype. */
+const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
 /** 0 to 3, or the name. */
 const priority = v.union([
   v.picklist([0, 1, 2, 3]),

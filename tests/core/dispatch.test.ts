@@ -117,7 +117,7 @@ describe('an offer', () => {
     for (const word of ['job_progress', 'job_complete', 'job_failed', 'job_cancelled'] as const) {
       const fleet = bench()
       fleet.turn(...join('r1'), submit('j1'))
-      fleet.turn(say('r1', word, { job_id: 'j1', progress: 1 }))
+      fleet.turn(say('r1', word, { job_id: 'j1', progress: 1, attempt: 1 }))
       expect(fleet.disk.history.map(({ event }) => event).slice(0, 3)).toEqual(['submit', 'offer', 'accept'])
     }
   })
