@@ -14,7 +14,10 @@ import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 /** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
 export interface Platform {
   now(): Millis
+  /** For messages and requests. */
   uuid(): string
+  /** For rows: a UUID that sorts by when it was made, so that rows that are made together are stored together. */
+  rowId(): string
   seed(): number
   soon(run: () => void): void
   /** Calls `ring` at or soon after the instant; null cancels. */

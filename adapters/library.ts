@@ -77,7 +77,7 @@ export async function createKey(
     await fleet.request((reply) => ({
       type: 'key.created',
       reply,
-      key: (id ?? fleet.platform.uuid()) as KeyId,
+      key: (id ?? fleet.platform.rowId()) as KeyId,
       name,
       secret: hashOf(secret),
       scopes,

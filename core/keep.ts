@@ -118,9 +118,9 @@ export function recall(state: State, id: JobId, turn: Turn): JobRow | undefined 
 /** The one deadline that a job has in its status. */
 function placeTimer(state: State, job: JobRow): void {
   const { timers } = state
-  for (const why of ['job.ready', 'job.unclaimed', 'job.offer', 'job.timeout'] as const) timers.cancel(why, job.id)
   const deadline = deadlineOf(job, state.settings)
-  if (deadline !== null) timers.set(deadline.why, job.id, deadline.at)
+  if (deadline === null) timers.cancel('job.ready', job.id)
+  else timers.set(deadline.why, job.id, deadline.at)
 }
 
 /** When something happens to the job though nobody says anything; null only once it has ended. */

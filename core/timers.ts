@@ -24,6 +24,14 @@ export interface Timer {
   readonly order: number
 }
 
+/**
+ * What a deadline is set and found by. A job has one deadline at a time, whatever it is for, so setting another
+ * replaces it.
+ */
+function keyOf(why: TimerName, id: string): string {
+  return why.startsWith('job.') ? id : `${why} ${id}`
+}
+
 export class Timers {
   readonly #heap = new Heap<string, Timer>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order))
   #order = 0
@@ -34,13 +42,14 @@ export class Timers {
 
   /** Sets or moves the deadline of this name and id. */
   set(why: TimerName, id: string, at: Millis): void {
-    const key = `${why} ${id}`
-    if (this.#heap.get(key)?.at === at) return
+    const key = keyOf(why, id)
+    const before = this.#heap.get(key)
+    if (before?.at === at && before.why === why) return
     this.#heap.set(key, { at, why, id, order: ++this.#order })
   }
 
   cancel(why: TimerName, id: string): void {
-    this.#heap.delete(`${why} ${id}`)
+    this.#heap.delete(keyOf(why, id))
   }
 
   /** The nearest deadline and its reason, or undefined when nothing is to come. */
@@ -52,7 +61,7 @@ export class Timers {
   due(now: Millis): Timer | undefined {
     const timer = this.#heap.peek()
     if (timer === undefined || timer.at > now) return undefined
-    this.#heap.delete(`${timer.why} ${timer.id}`)
+    this.#heap.delete(keyOf(timer.why, timer.id))
     return timer
   }
 }

@@ -22,8 +22,9 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
   const app = new Hono<Env>()
   app.use('/api/*', prettyJSON())
   app.use('/api/*', async (c, next) => {
-    await next()
+    // Before and not after: a response that exists already would have to be built a second time.
     c.header('Cache-Control', 'no-store')
+    await next()
   })
   app.route('/webhook', webhookRoutes(fleet))
   app.route('/api/v1/jobs', jobRoutes(fleet))

@@ -92,7 +92,7 @@ function submission(
   return (reply) => ({
     type: 'job.submitted',
     reply,
-    job: fleet.platform.uuid() as JobId,
+    job: fleet.platform.rowId() as JobId,
     by: key.name,
     workflow,
     parameters: toText(body.parameters),
@@ -115,7 +115,7 @@ function workflowOf(fleet: Fleet, body: Submission): Extract<Event, { type: 'job
   }
   const definition = definitionOf(body.workflow_json)
   if (isRefusal(definition)) return definition
-  const id = body.workflow_id ?? (fleet.platform.uuid() as WorkflowId)
+  const id = body.workflow_id ?? (fleet.platform.rowId() as WorkflowId)
   return { id, name: body.workflow_name ?? id, definition }
 }
 

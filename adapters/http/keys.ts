@@ -24,7 +24,7 @@ export function keyRoutes(fleet: Fleet): Hono<Env> {
     const answer = await fleet.request((reply) => ({
       type: 'key.created',
       reply,
-      key: fleet.platform.uuid() as KeyId,
+      key: fleet.platform.rowId() as KeyId,
       name: body.name,
       secret: hashOf(secret),
       scopes: body.scopes,

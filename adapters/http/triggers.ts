@@ -22,7 +22,7 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
     const answer = await fleet.request((reply) => ({
       type: 'trigger.created',
       reply,
-      trigger: (body.id ?? fleet.platform.uuid()) as TriggerId,
+      trigger: (body.id ?? fleet.platform.rowId()) as TriggerId,
       by: c.var.key.name,
       name: body.name,
       triggerType: body.trigger_type,

@@ -21,7 +21,7 @@ export function webhookRoutes(fleet: Fleet): Hono<Env> {
     const answer = await fleet.request((reply) => ({
       type: 'webhook.received',
       reply,
-      job: fleet.platform.uuid() as JobId,
+      job: fleet.platform.rowId() as JobId,
       trigger,
       secret: secret === undefined ? null : hashOf(secret),
       data,

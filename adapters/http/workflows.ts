@@ -29,7 +29,7 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
     const answer = await fleet.request((reply) => ({
       type: 'workflow.saved',
       reply,
-      workflow: (id ?? body.id ?? fleet.platform.uuid()) as WorkflowId,
+      workflow: (id ?? body.id ?? fleet.platform.rowId()) as WorkflowId,
       mode,
       by: c.var.key.name,
       name: body.name,

@@ -31,7 +31,7 @@ export function listenHttp(
   host: string,
   port: number,
 ): Promise<Listener> {
-  const server = newServer(getRequestListener(fetch, { overrideGlobalObjects: false }))
+  const server = newServer(getRequestListener(fetch))
   acceptRobots(server, fleet, (path) => path === '/ws')
   return listen(server, host, port, '--http-port')
 }

@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
 
 /** `setTimeout` takes at most this; longer waits are split. */
@@ -16,6 +17,7 @@ export function nodePlatform(): Platform {
   return {
     now: Date.now,
     uuid: randomUUID,
+    rowId: uuidv7,
     seed: () => randomInt(2 ** 31),
     // After the poll phase: by then every frame and request that had arrived has been read, and shares one turn.
     soon: setImmediate,
