@@ -1,0 +1,129 @@
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from '@libsql/client'
+import Database from 'libsql'
+import { connect, openLibsqlStore, prepare, readMigrations } from '../adapters/store/libsql.ts'
+import { COLUMNS, encode, type RowOf, type SqlValue, type TableName, TABLES } from '../adapters/store/rows.ts'
+import { migrate } from '../adapters/store/sql.ts'
+import type { Effects } from '../core/effects.ts'
+
+/** Something that makes turns durable in a file of its own: our store, and the least that others could do. */
+export interface Writer {
+  write(out: Effects): Promise<void> | void
+  close(): Promise<void> | void
+}
+
+/** A folder that is gone once `use` is done. */
+export async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'casare-bench-'))
+  try {
+    return await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The store of the product. */
+export async function ourStore(folder: string): Promise<Writer> {
+  const store = await openLibsqlStore({ path: join(folder, 'store.db') })
+  await store.load()
+  return { write: async (out) => void await store.commit(out), close: () => store.close() }
+}
+
+/** `libsql`, one prepared statement, run once for each row, in one transaction. */
+export function preparedRows(folder: string): Writer {
+  const path = join(folder, 'prepared.db')
+  emptyDatabase(path)
+  const db = new Database(path)
+  db.exec('pragma synchronous = full')
+  const statements = Object.fromEntries(TOUCHED.map((table) => [table, db.prepare(rowSql(table))]))
+  const begin = db.prepare('begin immediate')
+  const commit = db.prepare('commit')
+  return {
+    write(out) {
+      begin.run()
+      for (const [table, args] of argumentsOf(out)) statements[table]?.run(args)
+      commit.run()
+    },
+    close: () => void db.close(),
+  }
+}
+
+/** `@libsql/client`, one batch with a statement for each row. */
+export async function clientBatch(folder: string): Promise<Writer> {
+  const path = join(folder, 'client.db')
+  emptyDatabase(path)
+  const client = createClient({ url: `file:${path}`, concurrency: 1 })
+  await client.execute('pragma synchronous = full')
+  const sql = Object.fromEntries(TOUCHED.map((table) => [table, rowSql(table)]))
+  return {
+    async write(out) {
+      await client.batch(argumentsOf(out).map(([table, args]) => ({ sql: sql[table] ?? '', args: [...args] })), 'write')
+    },
+    close: () => client.close(),
+  }
+}
+
+/** The bytes of the rows at the end of a plain file, and one `fdatasync`. */
+export function plainFile(folder: string): Writer {
+  const file = openSync(join(folder, 'plain.log'), 'a')
+  return {
+    write(out) {
+      writeSync(file, rowsOf(out).map(([table, row]) => encode(table, row)).join('\n'))
+      fdatasyncSync(file)
+    },
+    close: () => closeSync(file),
+  }
+}
+
+/** The tables that the turns here write to, in the order in which rows may refer to each other. */
+const TOUCHED = ['definitions', 'workflow_versions', 'workflows', 'robots', 'jobs', 'job_history'] as const
+
+/** The schema of the product, WAL: the same tables with the same indexes. */
+function emptyDatabase(path: string): void {
+  const sql = connect(path)
+  prepare(sql, 'full')
+  migrate(sql, readMigrations())
+  sql.close()
+}
+
+function rowSql(table: TableName): string {
+  const { key, conflict } = TABLES[table]
+  const names = COLUMNS[table].map((column) => column.name)
+  const others = names.filter((name) => !(key as readonly string[]).includes(name))
+  const resolve = conflict === 'replace'
+    ? `on conflict (${key.join()}) do update set ${others.map((name) => `${name} = excluded.${name}`).join()}`
+    : conflict === 'keep'
+    ? `on conflict (${key.join()}) do nothing`
+    : ''
+  return `insert into ${table} (${names.join()}) values (${names.map(() => '?').join()}) ${resolve}`
+}
+
+type Row = { [T in TableName]: readonly [T, RowOf[T]] }[TableName]
+
+function rowsOf({ rows, history }: Effects): readonly Row[] {
+  return [
+    ...of('definitions', rows.definitions.values()),
+    ...of('workflow_versions', rows.versions.values()),
+    ...of('workflows', rows.workflows.values()),
+    ...of('robots', rows.robots.values()),
+    ...of('jobs', rows.jobs.values()),
+    ...of('job_history', history),
+  ]
+}
+
+function of<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): readonly Row[] {
+  return [...rows].map((row) => [table, row] as unknown as Row)
+}
+
+function argumentsOf(out: Effects): readonly (readonly [TableName, readonly SqlValue[]])[] {
+  return rowsOf(out).map(([table, row]) => {
+    const fields = row as unknown as Readonly<Record<string, unknown>>
+    const args = COLUMNS[table].map(({ name, kind }) => {
+      const value = fields[name] ?? null
+      return (kind === 'json' && value !== null ? JSON.stringify(value) : value) as SqlValue
+    })
+    return [table, args]
+  })
+}

@@ -1,0 +1,40 @@
+import { setTimeout } from 'node:timers/promises'
+import { type Child, type Cpu, cpuOf } from '../child.ts'
+
+/** What one process spent during a window. */
+export interface Spent {
+  /** Milliseconds of CPU of all threads, and of the one with the event loop. */
+  readonly cpu: Cpu
+  /** The same as a share of the window: 1 is one core. */
+  readonly share: Cpu
+}
+
+export interface Window {
+  /** Epoch, ms. */
+  readonly from: number
+  readonly until: number
+  readonly server: Spent
+  readonly generator: Spent
+  readonly robots: Spent
+}
+
+/** Lets everything run for a while and tells what each process spent meanwhile. */
+export async function watch(seconds: number, server: number, generator: Child, robots: Child): Promise<Window> {
+  const pids = [server, generator.pid, robots.pid]
+  const before = pids.map(cpuOf)
+  const from = performance.timeOrigin + performance.now()
+  await setTimeout(seconds * 1000)
+  const after = pids.map(cpuOf)
+  const until = performance.timeOrigin + performance.now()
+  const spent = (i: number): Spent => {
+    const all = (after[i]?.all ?? 0) - (before[i]?.all ?? 0)
+    const loop = (after[i]?.loop ?? 0) - (before[i]?.loop ?? 0)
+    return { cpu: { all, loop }, share: { all: all / (until - from), loop: loop / (until - from) } }
+  }
+  return { from, until, server: spent(0), generator: spent(1), robots: spent(2) }
+}
+
+/** How many of these instants lie in the window. */
+export function countIn(window: Window, instants: readonly number[]): number {
+  return instants.filter((at) => at >= window.from && at < window.until).length
+}

@@ -1,0 +1,68 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { commitBench } from './commit.ts'
+import { endToEnd } from './e2e.ts'
+import { machine, render, type Table } from './table.ts'
+import { turnBench } from './turn.ts'
+
+/** The benchmarks: `npm run bench`, or `npm run bench -- turn`; `--save` keeps the numbers in `results/`. */
+
+export interface BenchOptions {
+  /** Where the server of `e2e` leaves a CPU profile; null: it is not profiled. */
+  readonly profile: string | null
+}
+
+const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Table[]>>> = {
+  turn: turnBench,
+  commit: commitBench,
+  e2e: endToEnd,
+}
+
+interface Result {
+  readonly bench: string
+  readonly seconds: number
+  /** The load of the machine in the minute before: what others were doing. */
+  readonly load: number
+  readonly tables: readonly Table[]
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { save: { type: 'boolean', default: false }, profile: { type: 'string' } },
+    allowPositionals: true,
+  })
+  const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name))
+  if (unknown !== undefined) {
+    throw new Error(`there is no benchmark "${unknown}"; there are ${Object.keys(BENCHES).join(', ')}`)
+  }
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
+  const results: Result[] = []
+  for (const name of names) results.push(await run(name, { profile: values.profile ?? null }))
+  if (values.save) save(results)
+}
+
+async function run(name: string, options: BenchOptions): Promise<Result> {
+  const load = loadavg()[0] ?? 0
+  const begin = performance.now()
+  const tables = await BENCHES[name]?.(options) ?? []
+  const seconds = (performance.now() - begin) / 1000
+  for (const table of tables) process.stdout.write(render(table, seconds, load))
+  return { bench: name, seconds, load, tables }
+}
+
+function save(results: readonly Result[]): void {
+  const date = new Date().toISOString()
+  const folder = new URL('./results/', import.meta.url)
+  mkdirSync(folder, { recursive: true })
+  const file = new URL(`${date.slice(0, 10)}.json`, folder)
+  writeFileSync(file, `${JSON.stringify({ date, machine: machine(), results }, null, 2)}\n`)
+  process.stdout.write(`Saved in ${fileURLToPath(file)}\n`)
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,46 @@
+import { cpus, release, totalmem, type } from 'node:os'
+
+/** What a benchmark has found, as it is printed and saved. */
+export interface Table {
+  readonly title: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  /** How to read it: what was measured, for how long, and what the control rows are. */
+  readonly notes: readonly string[]
+}
+
+/** Where and when numbers come from; without it they mean nothing. */
+export function machine(): string {
+  const [cpu] = cpus()
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return `${cpus().length} x ${cpu?.model ?? 'unknown CPU'}, ${memory} GiB, ${type()} ${release()} ${process.arch}, ` +
+    `Node ${process.version}`
+}
+
+/** The table as text; the first column to the left, the others to the right. */
+export function render({ title, columns, rows, notes }: Table, seconds: number, load: number): string {
+  const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i]?.length ?? 0)))
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join('  ').trimEnd()
+  return [
+    '',
+    title,
+    `${machine()}; this benchmark took ${seconds.toFixed(1)} s; load before it ${load.toFixed(1)}`,
+    '',
+    line(columns),
+    widths.map((width) => '-'.repeat(width)).join('  '),
+    ...rows.map(line),
+    '',
+    ...notes.map((note) => `  ${note}`),
+    '',
+  ].join('\n')
+}
+
+/** A number as people read it: grouped, and with as many digits as mean something. */
+export function number(value: number, digits = 0): string {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+export function percent(share: number): string {
+  return `${Math.round(100 * share)} %`
+}

@@ -1,0 +1,131 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { JobRow } from '../core/job.ts'
+import { DEFAULTS } from '../core/limits.ts'
+import { load } from '../core/load.ts'
+import type { Hot, State } from '../core/state.ts'
+import { NO_ROWS, START } from '../tests/core/rows.ts'
+import { startChild } from './child.ts'
+import { type Costs, JOB_KINDS, newFleet, ROBOT_KINDS, STUCK_EVERY, TURN, TURNS_PER_ROUND } from './fleet.ts'
+import { median, timed } from './measure.ts'
+import { number, type Table } from './table.ts'
+
+/** The core alone: no store, no sockets, no JSON. What one event costs, and that it does not grow with the fleet. */
+
+const SMALL = { queued: 100, robots: 10 }
+const LARGE = { queued: 100_000, robots: 1_000 }
+const ROUNDS = 7
+const RATIO_MAX = 3
+
+interface Round {
+  readonly small: Costs
+  readonly large: Costs
+}
+
+export async function turnBench(): Promise<readonly Table[]> {
+  const [small, large] = [SMALL, LARGE].map(() => startChild(new URL('./fleet-process.ts', import.meta.url)))
+  if (small === undefined || large === undefined) throw new Error('there is no process')
+  const rounds: Round[] = []
+  try {
+    await small.ask('build', SMALL)
+    await large.ask('build', LARGE)
+    // By turns, so that a disturbance of the machine meets both. The first two rounds only warm up.
+    for (let round = 0; round < ROUNDS + 2; round++) {
+      const costs = { small: await small.ask<Costs>('round'), large: await large.ask<Costs>('round') }
+      if (round >= 2) rounds.push(costs)
+    }
+  } finally {
+    small.end()
+    large.end()
+  }
+  return [events(rounds), beginning()]
+}
+
+function events(rounds: readonly Round[]): Table {
+  const row = (name: string, of: (costs: Costs) => number): string[] => {
+    const a = median(rounds.map(({ small }) => of(small)))
+    const b = median(rounds.map(({ large }) => of(large)))
+    return [name, number(a), number(b), number(b / a, 2), number(1e9 / a), number(1e9 / b)]
+  }
+  const cycle = (costs: Costs): number => costs.submit + costs.complete + costs.accept
+  const ratio = median(rounds.map((r) => cycle(r.large))) / median(rounds.map((r) => cycle(r.small)))
+  return {
+    title: 'turn: nanoseconds per event, the core alone',
+    columns: ['event', 'small ns', 'large ns', 'large/small', 'small /s', 'large /s'],
+    rows: [
+      row('cycle: submit + complete + assign + accept', cycle),
+      row('submit, nobody free', (costs) => costs.submit),
+      row('job_complete, and the next job is offered', (costs) => costs.complete),
+      row('job_accept', (costs) => costs.accept),
+      row('control: Map.set + array.push per event', (costs) => costs.bare),
+    ],
+    notes: [
+      `small: ${SMALL.queued} jobs waiting for ${SMALL.robots} robots. large: ${number(LARGE.queued)} for ` +
+      `${number(LARGE.robots)}. All robots are busy and every kind of job waits.`,
+      `Both have the same ${JOB_KINDS} kinds of job (environment, tags, capabilities, four priorities) and ` +
+      `${ROBOT_KINDS} kinds of robot;`,
+      `one job in ${STUCK_EVERY} is at the head of the queue (CRITICAL, submitted first) and no robot can run it.`,
+      `Median of ${ROUNDS} rounds of ${
+        number(TURNS_PER_ROUND * TURN)
+      } cycles, small and large by turns, each in a process ` +
+      `of its own; ${TURN} events to a turn.`,
+      'A cycle is 3 events. Garbage collection is in the figures. The control is a row in a Map of that size and in a list.',
+      `large/small of a cycle: ${ratio.toFixed(2)}, at most ${RATIO_MAX}: ${ratio <= RATIO_MAX ? 'kept' : 'EXCEEDED'}.`,
+    ],
+  }
+}
+
+/** What it takes to begin with many waiting jobs, and what one of them occupies. */
+function beginning(): Table {
+  const { state: large } = newFleet(LARGE.queued, LARGE.robots)
+  const bytesBefore = heapBytes()
+  // Texts of their own for every row, as a store hands them over.
+  const jobs = [...large.jobs.values()].slice(0, LARGE.queued).map((job): JobRow => structuredClone(waiting(job)))
+  const definitions = [...large.definitions].map(([hash, { json }]) => ({ hash, json }))
+  const hot: Hot = { ...NO_ROWS, jobs, definitions, seq: large.seq }
+  const rowBytes = (heapBytes() - bytesBefore) / jobs.length
+  const times: number[] = []
+  let state: State | null = null
+  for (let round = 0; round < 3; round++) {
+    state = null
+    heapBytes()
+    times.push(timed(() => state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open' })))
+  }
+  const jobBytes = (heapBytes() - bytesBefore) / jobs.length
+  const robotsBefore = heapBytes()
+  const fleet = newFleet(0, LARGE.robots)
+  const robotBytes = (heapBytes() - robotsBefore) / fleet.robots.length
+  return {
+    title: `turn: load of ${number(jobs.length)} waiting jobs, and memory`,
+    columns: ['what', 'value'],
+    rows: [
+      ['load, ms', number(median(times), 1)],
+      ['load, us per job', number(1000 * median(times) / jobs.length, 2)],
+      ['memory per waiting job, bytes', number(jobBytes)],
+      ['  of it the row itself', number(rowBytes)],
+      [`memory per connected robot, idle, bytes`, number(robotBytes)],
+    ],
+    notes: [
+      `Median of 3 loads. Heap after a full collection, before and after; ${state === null ? 0 : jobs.length} jobs, ` +
+      `${fleet.robots.length} robots.`,
+      "The socket of a robot is the platform's and comes on top, and so does reading the rows from the file.",
+    ],
+  }
+}
+
+/** The job as it would wait, were no robot at it. */
+function waiting(job: JobRow): JobRow {
+  return { ...job, status: 'queued', offer_until: null, started_at: null, progress: 0, queued_at: job.created_at }
+}
+
+const collect = ((): () => void => {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as () => void
+})()
+
+/** What is on the heap and reachable. */
+function heapBytes(): number {
+  collect()
+  collect()
+  return process.memoryUsage().heapUsed
+}
