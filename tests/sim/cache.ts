@@ -1,0 +1,158 @@
+import type { JobId, Millis, RobotId } from '../../core/ids.ts'
+import type { JobRow } from '../../core/job.ts'
+import { nextAlarm } from '../../core/lapse.ts'
+import { load } from '../../core/load.ts'
+import type { Hot, RobotRow, State } from '../../core/state.ts'
+import { demand, type Rule, same, Violation } from './rule.ts'
+import { clock } from './world.ts'
+import type { Ledger } from './ledger.ts'
+
+/** What must hold of memory after every commit: the rules I5, I18, I21, I35 and I39, and L1 and L3 of deadlines. */
+
+/** I5: what a restart would load now is what is in memory. */
+const memoryIsACache: Rule = ({ ledger, state, change }) => {
+  if (state === null) return
+  if (change.jobs.length === 0) return sameRows('robots', ledger.disk.tables.robots, state.robots)
+  const twin = load(hotOf(ledger), ledger.latest, 1, state.settings)
+  for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'keys'] as const) {
+    sameRows(kind, twin[kind], state[kind])
+  }
+  for (const hash of twin.definitions.keys()) {
+    demand(state.definitions.has(hash), 'I5', () => `definition ${hash} is on the disk, in use, and not in memory`)
+  }
+  demand(twin.seq === state.seq, 'I5', () => `the last number is ${twin.seq} on the disk and ${state.seq} in memory`)
+  const [onDisk, inMemory] = [waitingOf(twin), waitingOf(state)]
+  demand(onDisk === inMemory, 'I5', () => `the queue would be ${onDisk} after a restart and is ${inMemory}`)
+}
+
+function sameRows(kind: string, disk: ReadonlyMap<string, object>, memory: ReadonlyMap<string, object>): void {
+  demand(disk.size === memory.size, 'I5', () => `${kind}: ${disk.size} on the disk, ${memory.size} in memory`)
+  for (const [id, row] of disk) {
+    const live = memory.get(id)
+    if (live === row || same(live, row)) continue
+    throw new Violation('I5', `${kind} ${id}: ${JSON.stringify(row)} on the disk, ${JSON.stringify(live)} in memory`)
+  }
+}
+
+function waitingOf(state: State): string {
+  return [...state.roster.classes.values()].map((jobs) =>
+    `${jobs.key}: ${jobs.byPriority.flatMap((heap) => heap.values().map(({ id }) => id)).toSorted().join(' ')}`
+  ).toSorted().join('; ')
+}
+
+/** What a store would load, read from the disk by other code than the store's. */
+function hotOf({ disk, live }: Ledger): Hot {
+  const { tables } = disk
+  const used = new Set<string | null>([...live].flatMap((id) => tables.jobs.get(id)?.definition ?? []))
+  for (const workflow of tables.workflows.values()) used.add(workflow.definition).add(workflow.published_definition)
+  return {
+    jobs: [...live].flatMap((id) => tables.jobs.get(id) ?? []).sort((a, b) => a.seq - b.seq),
+    robots: [...tables.robots.values()],
+    workflows: [...tables.workflows.values()],
+    triggers: [...tables.triggers.values()],
+    keys: [...tables.keys.values()],
+    definitions: [...tables.definitions.values()].filter(({ hash }) => used.has(hash)),
+    seq: disk.seq,
+  }
+}
+
+/** I39: slots, and who has a free one, are what a recount of the rows says. */
+const slotsAreARecount: Rule = ({ ledger, state }) => {
+  if (state === null) return
+  const counted = new Map<RobotId, Set<JobId>>()
+  for (const job of ledger.liveJobs()) {
+    if (job.robot_id === null || (job.status !== 'running' && job.offer_until === null)) continue
+    counted.set(job.robot_id, (counted.get(job.robot_id) ?? new Set()).add(job.id))
+  }
+  const text = (held: ReadonlyMap<RobotId, ReadonlySet<JobId>>): string =>
+    [...held].map(([robot, jobs]) => `${robot}: ${[...jobs].toSorted().join(' ')}`).toSorted().join('; ')
+  demand(text(counted) === text(state.held), 'I39', () => `held is ${text(state.held)}, counted ${text(counted)}`)
+  for (const [id, session] of state.sessions) {
+    const slots = ledger.robots.get(id)?.max_concurrent_jobs ?? 0
+    const free = !session.paused && !session.resting && (counted.get(id)?.size ?? 0) < slots
+    const listed = state.roster.kindOf.get(id)?.free.has(id) === true
+    demand(free === listed, 'I39', () => `${id} ${free ? 'has' : 'has no'} free slot and is listed otherwise`)
+  }
+}
+
+/** I21: no job waits while a robot that may run it has a free slot and is not resting. */
+const nobodyWaitsInVain: Rule = ({ ledger, state }) => {
+  if (state === null || state.draining) return
+  const free = [...state.sessions].flatMap(([id, session]) => {
+    const robot = ledger.robots.get(id)
+    const slots = robot?.max_concurrent_jobs ?? 0
+    const open = !session.paused && !session.resting && (state.held.get(id)?.size ?? 0) < slots
+    return open && robot !== undefined ? [{ robot, session }] : []
+  })
+  if (free.length === 0) return
+  for (const job of state.jobs.values()) {
+    if (job.status !== 'queued' || job.offer_until !== null) continue
+    const idle = free.find(({ robot, session }) => !session.barred.has(job.id) && mayRun(robot, job))
+    demand(idle === undefined, 'I21', () => `job ${job.id} waits, and ${idle?.robot.id} has a free slot and may run it`)
+  }
+}
+
+function mayRun(robot: RobotRow, job: JobRow): boolean {
+  return (job.pinned_robot_id === null || job.pinned_robot_id === robot.id) &&
+    (job.environment === '' || robot.environment === 'default' || robot.environment === job.environment) &&
+    job.required_tags.every((tag) => robot.tags.includes(tag)) &&
+    job.required_capabilities.every((name) => Boolean(robot.capabilities[name]))
+}
+
+/** I18, I35: whoever is listened to as a robot is that robot. */
+const sessionsAreTheirOwn: Rule = ({ ledger, state }) => {
+  for (const session of state?.sessions.values() ?? []) {
+    const owner = ledger.owners.get(session.socket)
+    demand(owner === session.robot, 'I35', () => `${owner} is taken for ${session.robot}`)
+  }
+}
+
+/** How late a deadline may be acted upon, once the server runs steadily: a late alarm, a slow commit. */
+const LATE_MS: Millis = 45_000
+
+/** L1: every live job has a deadline that the alarm is set for, and none is long past. */
+const deadlinesAreKept: Rule = ({ ledger, state, change }) => {
+  if (state === null) return
+  const alarm = nextAlarm(state)?.at ?? Infinity
+  const { queueTtlMs, leaseMs, graceMs } = state.settings
+  for (const job of state.jobs.values()) {
+    const at = deadlineOf(job, queueTtlMs)
+    let late = change.at - Math.max(at, ledger.steadySince)
+    // A job that has gone back to the queue may have used up its time there long ago. It has until the next alarm.
+    if (late > LATE_MS) late = Math.min(late, change.at - (ledger.histories.get(job.id)?.at(-1)?.at ?? 0))
+    if (alarm > at || late > LATE_MS) {
+      const why = alarm > at ? `the alarm is set for ${alarm - at} ms later` : `that was ${late} ms ago`
+      throw new Violation('L1', `${job.id} is ${job.status} until ${clock(at)}, and ${why}`)
+    }
+    if (job.status !== 'running' || job.robot_id === null) continue
+    const heard = Math.max(ledger.heard.get(job.robot_id)?.at ?? 0, ledger.steadySince)
+    const silent = change.at - heard
+    if (silent <= leaseMs + graceMs + LATE_MS) continue
+    throw new Violation('L1', `${job.robot_id} runs job ${job.id} and was not heard for ${silent} ms`)
+  }
+}
+
+/** L3: a connection on which nothing is heard is not kept for longer than the lease. */
+const silenceIsNoticed: Rule = ({ ledger, state, change }) => {
+  for (const { robot } of state?.sessions.values() ?? []) {
+    const silent = change.at - Math.max(ledger.heard.get(robot)?.at ?? 0, ledger.steadySince)
+    const limit = (state?.settings.leaseMs ?? 0) + LATE_MS
+    demand(silent <= limit, 'L3', () => `${robot} was not heard for ${silent} ms and counts as connected`)
+  }
+}
+
+/** Until when something happens to the job, though nobody says anything. */
+function deadlineOf(job: JobRow, queueTtlMs: Millis): Millis {
+  if (job.status === 'running') return (job.started_at ?? 0) + job.timeout_ms
+  if (job.status === 'pending') return job.ready_at ?? 0
+  return job.offer_until ?? (job.queued_at ?? 0) + queueTtlMs
+}
+
+export const CACHE: readonly Rule[] = [
+  memoryIsACache,
+  slotsAreARecount,
+  sessionsAreTheirOwn,
+  nobodyWaitsInVain,
+  deadlinesAreKept,
+  silenceIsNoticed,
+]

@@ -1,0 +1,145 @@
+import type { Pump } from '../../adapters/pump.ts'
+import { StaleEpoch, type Store } from '../../adapters/store/contract.ts'
+import { type Effects, isEmpty, type Receipt } from '../../core/effects.ts'
+import type { State } from '../../core/state.ts'
+import type { Dice } from './dice.ts'
+import { checkCommit } from './invariants.ts'
+import type { Ledger } from './ledger.ts'
+import type { Rule } from './rule.ts'
+import type { Weather } from './weather.ts'
+import type { World } from './world.ts'
+
+/** The disk says no. Ours to make, so that it is told from every error that nobody meant. */
+export class DiskError extends Error {
+  override readonly name = 'DiskError'
+}
+
+/** One state with its pump, from loading to its end. What still comes back to it after that finds it over. */
+export interface Life {
+  over: boolean
+  readonly store: Store
+  state: State | null
+  pump: Pump | null
+  /** The commit that is under way, which a crash may find done or not. */
+  landing: (() => void) | null
+  /** How many more things it may say before it dies. */
+  breath: number
+}
+
+/** What becomes of one commit. */
+const CRASHES = ['dies before', 'dies after', 'dies between sends'] as const
+const FAILURES = ['fails', 'fails and is durable', 'fails and lands late'] as const
+type Fate = 'fine' | (typeof CRASHES)[number] | (typeof FAILURES)[number]
+
+/** What a commit needs of the run that it is part of. */
+export interface CommitOptions {
+  readonly world: World
+  readonly weather: Weather
+  readonly ledger: Ledger
+  /** What is checked after each commit. */
+  readonly rules: readonly Rule[]
+}
+
+/** The way from a turn's effects to the disk, with all that may happen on it: the faults S2, S3 and S4. */
+export class Commits {
+  readonly #options: CommitOptions
+  readonly #kill: (why: string) => void
+  readonly #dice: Dice
+
+  constructor(options: CommitOptions, kill: (why: string) => void) {
+    this.#options = options
+    this.#kill = kill
+    this.#dice = options.world.dice('commits')
+  }
+
+  /** Makes a turn durable, sooner or later or never. */
+  commit(life: Life, out: Effects): Receipt | Promise<Receipt> {
+    const { ledger, weather, world } = this.#options
+    ledger.commits++
+    // A turn that writes nothing asks nothing of the disk.
+    const fate = isEmpty(out) ? 'fine' : this.#fate()
+    const slow = weather.often('slowCommit')
+    const ms = isEmpty(out) || slow === 0 ? 0 : this.#dice.spread(0.5, 500 * slow)
+    if (fate === 'fine' && ms < 1) return this.#land(life, out)
+    return new Promise((resolve, reject) => {
+      life.landing = () => void this.#land(life, out)
+      world.after(ms, () => {
+        if (life.over) return
+        life.landing = null
+        world.stir()
+        this.#meet(fate, life, out, resolve, reject)
+      })
+    })
+  }
+
+  /** Decided before the commit is asked for, so that crashes are aimed at it from both sides. */
+  #fate(): Fate {
+    const { weather } = this.#options
+    if (this.#dice.chance(weather.often('aimedCrash'))) return this.#dice.pick(CRASHES)
+    if (this.#dice.chance(weather.often('failedCommit'))) return this.#dice.pick(FAILURES)
+    return 'fine'
+  }
+
+  #meet(fate: Fate, life: Life, out: Effects, resolve: (receipt: Receipt) => void, reject: (e: Error) => void): void {
+    const { world } = this.#options
+    if (fate === 'dies before') return this.#kill('before a commit')
+    if (fate === 'fails') return reject(new DiskError('database is locked'))
+    if (fate === 'fails and lands late') {
+      world.after(this.#dice.between(0, 2_000), () => this.#landLate(life, out))
+      return reject(new DiskError('the answer to a commit did not come'))
+    }
+    const receipt = this.#land(life, out)
+    if (fate === 'dies after') {
+      if (out.sends.size > 0) world.mark('crash between commit and send')
+      return this.#kill('after a commit, before a word')
+    }
+    if (fate === 'fails and is durable') {
+      world.mark('commit that failed was durable')
+      return reject(new DiskError('I/O error after a commit'))
+    }
+    if (fate === 'dies between sends') life.breath = this.#dice.whole(0, out.sends.size)
+    resolve(receipt)
+  }
+
+  /** The rows reach the disk, and everything that must hold of them is checked. */
+  #land(life: Life, out: Effects): Receipt {
+    const { ledger, rules, world } = this.#options
+    try {
+      const receipt = life.store.commit(out)
+      if (receipt instanceof Promise) throw new Error('the memory store answers at once')
+      if (isEmpty(out)) return receipt
+      const change = ledger.committed(out, ledger.latest)
+      for (const { before, after } of change.jobs) {
+        world.note(
+          `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`,
+          JSON.stringify(after),
+        )
+        if (before === undefined) continue
+        if (after.error_type === 'OUTCOME_UNKNOWN') world.mark('outcome unknown')
+        if (after.error_type === 'TimeoutError') world.mark('job timed out')
+      }
+      for (const { job_id, event, detail } of change.history) {
+        world.note(`  ${job_id} ${event}: ${detail}`)
+        if (event === 'requeue') world.mark('requeue of an always job')
+        if (event === 'late_result') world.mark('late result')
+        if (event === 'back_off') world.mark(detail.startsWith('refused by') ? 'offer refused' : 'offer lapsed')
+        if (detail.startsWith('adopted')) world.mark('adopted job')
+      }
+      checkCommit({ ledger, change, state: life.over ? null : life.state }, rules)
+      return receipt
+    } catch (error) {
+      if (!(error instanceof StaleEpoch)) world.fail(error)
+      throw error
+    }
+  }
+
+  /** A commit that was given up lands all the same, unless somebody has loaded since: that is what the epoch is for. */
+  #landLate(life: Life, out: Effects): void {
+    try {
+      this.#land(life, out)
+    } catch (error) {
+      if (!(error instanceof StaleEpoch)) throw error
+      this.#options.world.mark('late commit fenced')
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import type { JobId, Millis } from '../../core/ids.ts'
+import type { Payload } from '../../core/protocol/message.ts'
+import { Outbox, type Terminal } from '../../robot/outbox.ts'
+import type { Dice } from './dice.ts'
+import type { Truth } from './ledger.ts'
+import type { RobotOptions, SimRobot } from './robot.ts'
+import { attemptIsGivenOnce, resultIsSafe } from './said.ts'
+
+type Assign = Payload<'job_assign'>
+
+/** One attempt of a job at work. */
+interface Run {
+  readonly job: JobId
+  readonly attempt: number
+  readonly truth: Truth
+  /** It will not come to an end by itself. */
+  stuck: boolean
+}
+
+/** What a robot does with jobs. What really happens goes into the ledger; what it says of it may get lost. */
+export class Desk {
+  readonly #robot: SimRobot
+  readonly #options: RobotOptions
+  readonly #dice: Dice
+  readonly #runs = new Set<Run>()
+  #outbox = new Outbox()
+
+  constructor(robot: SimRobot, options: RobotOptions, dice: Dice) {
+    this.#robot = robot
+    this.#options = options
+    this.#dice = dice
+  }
+
+  /** The jobs that it would name if it were asked. */
+  active(): JobId[] {
+    return [...new Set([...this.#runs].map((run) => run.job))]
+  }
+
+  /** The process is gone. */
+  forget(): void {
+    for (const run of this.#runs) run.truth.running = false
+    this.#runs.clear()
+    this.#outbox = new Outbox()
+  }
+
+  /** What was stuck comes to an end. */
+  heal(): void {
+    for (const run of this.#runs) if (run.stuck) this.#robot.later(this.#dice.between(0, 30_000), () => this.#end(run))
+  }
+
+  registered(): void {
+    if (this.#outbox.size > 0) this.#options.world.mark('result resent from the outbox')
+    for (const { id, message } of this.#outbox.all()) this.#deliver(id, message)
+  }
+
+  disconnected(): void {
+    this.#outbox.disconnected()
+  }
+
+  heartbeatSent(id: string): void {
+    this.#outbox.heartbeat(id)
+  }
+
+  heartbeatAnswered(id: string): void {
+    for (const { message } of this.#outbox.answered(id)) resultIsSafe(this.#options.ledger, this.#robot.id, message)
+  }
+
+  assigned({ job_id: job, attempt = 0 }: Assign): void {
+    const { ledger, weather } = this.#options
+    attemptIsGivenOnce(ledger, this.#robot.id, job, attempt)
+    if (this.#dice.chance(weather.often('silence'))) return
+    if (this.#robot.kind === 'sdk' && this.#knows(job, attempt)) return
+    const full = this.active().length >= this.#robot.shape.slots
+    if (full || this.#robot.rests || this.#dice.chance(weather.often('refusal'))) {
+      return this.#refuse(job, attempt, full ? 'full' : 'not now')
+    }
+    const truth = ledger.truth(this.#robot.id, job, attempt)
+    this.#accept(job, attempt, truth)
+    truth.running = true
+    const run: Run = { job, attempt, truth, stuck: this.#dice.chance(weather.often('stuckJob')) }
+    this.#runs.add(run)
+    this.#plan(run)
+  }
+
+  cancelled(job: JobId): void {
+    const runs = [...this.#runs].filter((run) => run.job === job)
+    for (const run of runs) {
+      this.#runs.delete(run)
+      run.truth.running = false
+      run.truth.stopped = true
+    }
+    const [run] = runs
+    if (run !== undefined) return this.#post('job_cancelled', run.job, run.attempt, {})
+    if (this.#robot.kind === 'python') return
+    const held = this.#outbox.of(job)
+    if (held !== undefined) this.#deliver(held.id, held.message)
+    this.#robot.send({ type: 'job_cancelled', payload: { job_id: job, robot_id: this.#robot.id } })
+  }
+
+  /** What our SDK does about a job that it runs already, or has a result of. */
+  #knows(job: JobId, attempt: number): boolean {
+    const run = [...this.#runs].find((known) => known.job === job)
+    if (run?.attempt === attempt) {
+      this.#accept(job, attempt, run.truth)
+      return true
+    }
+    if (run !== undefined) {
+      this.#refuse(job, attempt, 'an earlier attempt runs')
+      return true
+    }
+    const held = this.#outbox.of(job)
+    const same = held?.message.payload.attempt === attempt
+    if (held === undefined || (!same && held.message.type !== 'job_complete')) return false
+    const truth = this.#options.ledger.truth(this.#robot.id, job, attempt)
+    this.#accept(job, attempt, truth)
+    if (same) {
+      this.#deliver(held.id, held.message)
+      return true
+    }
+    // The work is done already: its result is this attempt's, too.
+    const former = this.#options.ledger.truth(this.#robot.id, job, held.message.payload.attempt ?? 0)
+    truth.completed = former.completed
+    this.#outbox.drop(held.id)
+    this.#post('job_complete', job, attempt, { result: JSON.parse(former.completed ?? '{}') })
+    return true
+  }
+
+  #accept(job: JobId, attempt: number, truth: Truth): void {
+    truth.started = true
+    this.#robot.send({ type: 'job_accept', payload: this.#about(job, attempt) })
+  }
+
+  #refuse(job: JobId, attempt: number, reason: string): void {
+    this.#options.ledger.truth(this.#robot.id, job, attempt).refused = true
+    this.#robot.send({ type: 'job_reject', payload: { ...this.#about(job, attempt), reason } })
+  }
+
+  /** Most jobs are short; some take many minutes. */
+  #plan(run: Run): void {
+    const ms = this.#dice.chance(0.1) ? this.#dice.spread(60_000, LONGEST_MS) : this.#dice.spread(20, 60_000)
+    const steps = this.#dice.whole(0, 3)
+    for (let step = 1; step <= steps; step++) {
+      this.#robot.later(ms * step / (steps + 1), () => this.#progress(run, Math.floor(100 * step / (steps + 1))))
+    }
+    if (!run.stuck) this.#robot.later(ms, () => this.#end(run))
+  }
+
+  #progress(run: Run, progress: number): void {
+    if (!this.#runs.has(run) || run.stuck) return
+    run.truth.progress = Math.max(run.truth.progress, progress)
+    const payload = { ...this.#about(run.job, run.attempt), progress, current_node: `node-${progress}` }
+    this.#robot.send({ type: 'job_progress', payload })
+    const entries = [{ level: 'INFO', message: `at ${progress} %` }]
+    if (this.#dice.chance(0.3)) this.#robot.send({ type: 'log_batch', payload: { ...this.#about(run.job), entries } })
+  }
+
+  #end(run: Run): void {
+    if (!this.#runs.delete(run)) return
+    const { job, attempt, truth } = run
+    truth.running = false
+    if (this.#dice.chance(0.8)) {
+      const result = { by: this.#robot.id, attempt, at: this.#options.world.now }
+      truth.completed = JSON.stringify(result)
+      return this.#post('job_complete', job, attempt, { result })
+    }
+    if (this.#dice.chance(0.8)) {
+      truth.failed = `${this.#robot.id} failed in attempt ${attempt} at ${this.#options.world.now}`
+      return this.#post('job_failed', job, attempt, { error_message: truth.failed })
+    }
+    truth.stopped = true
+    return this.#post('job_cancelled', job, attempt, {})
+  }
+
+  #post(type: Terminal['type'], job: JobId, attempt: number, more: object): void {
+    // The type and what goes with it belong together; the compiler cannot see that for three at once.
+    const message = { type, payload: { ...this.#about(job, attempt), ...more } } as Terminal
+    const id = this.#robot.nextId()
+    if (this.#robot.kind === 'sdk') this.#outbox.put({ id, message })
+    this.#deliver(id, message)
+    if (!this.#dice.chance(this.#options.weather.often('resultTwice'))) return
+    // Without an attempt, a result that came again much later could be anybody's guess. No client does that.
+    const ms = this.#robot.kind === 'sdk' ? this.#dice.between(0, 30_000) : 0
+    this.#robot.later(ms, () => this.#robot.send(message, id))
+  }
+
+  #deliver(id: string, message: Terminal): void {
+    if (this.#robot.send(message, id) === null || this.#robot.kind === 'python') return
+    this.#outbox.sent(id)
+    this.#robot.beatSoon()
+  }
+
+  #about(job: JobId, attempt?: number): { job_id: JobId; robot_id: SimRobot['id']; attempt?: number } {
+    const about = { job_id: job, robot_id: this.#robot.id }
+    return this.#robot.kind === 'sdk' && attempt !== undefined ? { ...about, attempt } : about
+  }
+}
+
+/** The longest that a job may take here, so that those who wait for all of them know how long. */
+export const LONGEST_MS: Millis = 900_000

@@ -1,0 +1,89 @@
+import type { RobotId, SecretHash } from '../../core/ids.ts'
+import type { Dice } from './dice.ts'
+import type { Ledger } from './ledger.ts'
+import type { Connection, Network } from './network.ts'
+import type { World } from './world.ts'
+
+export interface HostileOptions {
+  readonly world: World
+  readonly ledger: Ledger
+  readonly network: Network
+  readonly id: RobotId
+  readonly credential: SecretHash
+  /** The robots whose jobs it meddles with. */
+  readonly others: readonly RobotId[]
+}
+
+const TYPES = ['job_accept', 'job_reject', 'job_progress', 'job_complete', 'job_failed', 'job_cancelled'] as const
+
+/** Frames that are no messages, or nearly none. */
+const GARBAGE = [
+  '',
+  'null',
+  '[]',
+  '{"type":"job_complete"}',
+  '{"type":"toString","payload":{}}',
+  '{"type":"register","payload":{"robot_id":7}}',
+  '{"type":"heartbeat","payload":{"robot_id":"mallory","active_job_ids":[{}]}}',
+  '{"type":"job_progress","payload":{"job_id":"job-1","robot_id":"mallory","progress":NaN}}',
+  '{"type":"job_accept","payload":{"job_id":"job-1","robot_id":"mallory","attempt":-1}}',
+  '{"type":"job_complete","payload":{"job_id":"\\u0000","robot_id":"mallory"}}',
+  `${'['.repeat(500)}${']'.repeat(500)}`,
+  `{"type":"log_entry","payload":{"job_id":"job-1","robot_id":"mallory","level":"x","message":"${'y'.repeat(5_000)}"}}`,
+] as const
+
+/**
+ * R8: a robot with a key of its own and no slots, which therefore never has a job. It says whatever it likes of the
+ * jobs of others. Nothing that it says may change anything, and since it never really does anything, every rule that
+ * compares a row with what a robot did would notice.
+ */
+export class Hostile {
+  readonly #options: HostileOptions
+  readonly #dice: Dice
+  #connection: Connection | null = null
+
+  constructor(options: HostileOptions) {
+    this.#options = options
+    this.#dice = options.world.dice('hostile')
+  }
+
+  /** Says something, if the line is open; opens it otherwise. */
+  strike(): void {
+    const { network, id, credential } = this.#options
+    if (this.#connection?.robotHolds === true) return this.#say(this.#frame())
+    this.#connection = network.connect(id, credential, {
+      opened: () => this.#register(id),
+      received: () => {},
+      closed: () => {
+        this.#connection = null
+      },
+    })
+  }
+
+  #register(robot: RobotId): void {
+    this.#say(JSON.stringify({ type: 'register', payload: { robot_id: robot, max_concurrent_jobs: 0 } }))
+  }
+
+  #say(text: string): void {
+    this.#options.world.note(`hostile: ${text.slice(0, 200)}`)
+    this.#connection?.say(text)
+  }
+
+  #frame(): string {
+    const { id, others, ledger } = this.#options
+    if (this.#dice.chance(0.2)) return this.#dice.pick(GARBAGE)
+    const robot_id = this.#dice.chance(0.5) ? id : this.#dice.pick(others) ?? id
+    const jobs = [...ledger.live]
+    if (this.#dice.chance(0.1)) {
+      return JSON.stringify({ type: 'register', payload: { robot_id, max_concurrent_jobs: 0 } })
+    }
+    if (this.#dice.chance(0.15)) {
+      const payload = { robot_id, status: 'paused', active_job_ids: this.#dice.some(jobs, 0.5) }
+      return JSON.stringify({ type: this.#dice.pick(['heartbeat', 'status_response']), payload })
+    }
+    const job_id = this.#dice.pick(jobs) ?? 'job-1'
+    const attempt = this.#dice.chance(0.5) ? ledger.disk.tables.jobs.get(job_id)?.attempt || 1 : undefined
+    const rest = { progress: this.#dice.pick([-5, 50, 1e9, 99.5]), result: { stolen: true }, error_message: 'broken' }
+    return JSON.stringify({ type: this.#dice.pick(TYPES), payload: { job_id, robot_id, attempt, ...rest } })
+  }
+}

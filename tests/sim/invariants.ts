@@ -1,0 +1,251 @@
+import type { HistoryRow, JobRow } from '../../core/job.ts'
+import { CACHE } from './cache.ts'
+import type { Asked, Ledger } from './ledger.ts'
+import { isConfused, OFFERS } from './offers.ts'
+import { demand, type Rule, same, type Seen } from './rule.ts'
+
+/**
+ * What must hold after every commit, each rule a function of its own that throws a sentence with the rule's number.
+ * The rules are written down a second time here on purpose: comparing the program's table with itself shows nothing.
+ * Those about memory stand in `cache.ts`, those about offers in `offers.ts`, those about what is said in `said.ts`.
+ */
+
+/** Every rule that is checked after every commit. */
+export function checkCommit(seen: Seen, rules: readonly Rule[] = COMMITTED): void {
+  for (const rule of rules) rule(seen)
+}
+
+const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'timeout'])
+
+/** DESIGN 5.1, written down a second time: what may happen to a job, from where and to where. */
+const EDGES: Readonly<Record<HistoryRow['event'], readonly string[]>> = {
+  submit: ['null>queued', 'null>pending'],
+  offer: ['queued>queued'],
+  ready: ['pending>queued'],
+  accept: ['queued>running'],
+  back_off: ['queued>pending', 'running>pending'],
+  requeue: ['running>queued'],
+  complete: ['running>completed'],
+  fail: ['queued>failed', 'running>failed'],
+  cancel: ['pending>cancelled', 'queued>cancelled', 'running>cancelled'],
+  expire: ['pending>timeout', 'queued>timeout', 'running>timeout'],
+  late_result: [],
+}
+
+const FIXED = [
+  'workflow_id',
+  'workflow_name',
+  'workflow_version',
+  'definition',
+  'pinned_robot_id',
+  'environment',
+  'required_tags',
+  'required_capabilities',
+  'priority',
+  'parameters',
+  'timeout_ms',
+  'retry_safety',
+  'scheduled_time',
+  'created_at',
+  'created_by',
+  'trigger_id',
+  'seq',
+] as const satisfies readonly (keyof JobRow)[]
+
+/** I1: what was submitted stands in the row, and stays as it was. */
+const submittedFieldsStay: Rule = ({ ledger, change }) => {
+  for (const { before, after } of change.jobs) {
+    if (before === undefined) asAsked(after, ledger.asked.get(after.id))
+    else {
+      for (const field of FIXED) {
+        demand(
+          same(before[field], after[field]),
+          'I1',
+          () => `${field} of job ${after.id} changed after it was submitted`,
+        )
+      }
+    }
+  }
+}
+
+function asAsked(job: JobRow, asked: Asked | undefined): void {
+  const order = asked?.order
+  if (order === undefined || order === null) return
+  const pairs: readonly (readonly [string, unknown, unknown])[] = [
+    ['parameters', job.parameters, order.parameters],
+    ['priority', job.priority, order.priority],
+    ['pinned_robot_id', job.pinned_robot_id, order.robot],
+    ['environment', job.environment, order.environment],
+    ['required_tags', job.required_tags, order.requiredTags],
+    ['required_capabilities', job.required_capabilities, order.requiredCapabilities],
+    ['scheduled_time', job.scheduled_time, order.scheduledTime],
+    ['retry_safety', job.retry_safety, order.retrySafety],
+  ]
+  for (const [field, kept, wanted] of pairs) {
+    demand(same(kept, wanted), 'I1', () => `${field} of job ${job.id} is not what was submitted`)
+  }
+}
+
+/** I1: a job that somebody was told of is there after every restart, and as it was last seen. */
+export function acknowledgedJobsExist(ledger: Ledger): void {
+  for (const id of ledger.acknowledged) {
+    const job = ledger.disk.tables.jobs.get(id)
+    demand(job !== undefined, 'I1', () => `job ${id} was acknowledged and is not on the disk`)
+    demand(same(job, ledger.jobs.get(id)), 'I1', () => `job ${id} changed on the disk though nobody committed it`)
+  }
+}
+
+/** I3: a job has exactly one cause, and a request that was refused leaves none. */
+const noGhosts: Rule = ({ ledger, change }) => {
+  for (const { before, after } of change.jobs) {
+    if (before !== undefined) continue
+    demand(ledger.asked.has(after.id), 'I3', () => `nobody asked for job ${after.id}`)
+    demand(!ledger.refused.has(after.id), 'I3', () => `job ${after.id} was refused and exists`)
+  }
+}
+
+/** I7: a job moves along known edges, its history has no gap, and the last entry is where it is. */
+const historyIsTheWay: Rule = ({ ledger, change }) => {
+  for (const entry of change.history) {
+    const entries = ledger.histories.get(entry.job_id) ?? []
+    const former = entries[entries.indexOf(entry) - 1]
+    const edge = `${entry.from_status}>${entry.to_status}`
+    const known = entry.event === 'late_result'
+      ? entry.from_status === entry.to_status
+      : EDGES[entry.event].includes(edge)
+    demand(known, 'I7', () => `${entry.event} took job ${entry.job_id} along ${edge}`)
+    demand(
+      (former?.to_status ?? null) === entry.from_status && (former === undefined || former.seq < entry.seq),
+      'I7',
+      () => `the history of job ${entry.job_id} has a gap before ${entry.event}: ${former?.to_status} and ${edge}`,
+    )
+  }
+  for (const { after } of change.jobs) {
+    const last = ledger.histories.get(after.id)?.at(-1)
+    demand(
+      last?.to_status === after.status,
+      'I7',
+      () => `job ${after.id} is ${after.status} and its history ends with ${last?.to_status}`,
+    )
+  }
+}
+
+/** I8: a job ends once, and what stands in it then stands. */
+const oneEnd: Rule = ({ ledger, change }) => {
+  for (const { before, after } of change.jobs) {
+    if (before === undefined || !ENDS.has(before.status)) continue
+    demand(same(before, after), 'I8', () => `job ${after.id} had ended as ${before.status} and was written again`)
+  }
+  for (const entry of change.history) {
+    const ends = (ledger.histories.get(entry.job_id) ?? []).filter(({ event, to_status }) =>
+      event !== 'late_result' && ENDS.has(to_status)
+    )
+    demand(ends.length <= 1, 'I8', () => `job ${entry.job_id} ended ${ends.length} times`)
+  }
+}
+
+/** I9: every status has the fields that it needs, and no others. */
+const fieldsFitStatus: Rule = ({ change }) => {
+  for (const { after: job } of change.jobs) {
+    const waits = job.status === 'pending' || job.status === 'queued'
+    const say = (what: string) => (): string => `job ${job.id} is ${job.status} and ${what}`
+    if (waits) demand(job.started_at === null && job.completed_at === null, 'I9', say('has a start or an end'))
+    if (job.status === 'running') {
+      demand(job.robot_id !== null && job.attempt >= 1 && job.started_at !== null, 'I9', say('lacks who runs it'))
+      demand(job.started_at >= job.created_at, 'I9', say(`started ${job.created_at - job.started_at} ms too early`))
+      demand(job.timeout_ms > 0 && job.completed_at === null, 'I9', say('has no limit, or an end'))
+    }
+    if (!ENDS.has(job.status)) continue
+    demand(
+      job.completed_at !== null && job.completed_at >= (job.started_at ?? job.created_at),
+      'I9',
+      say('ended before it started'),
+    )
+    if (job.status === 'completed') demand(job.progress === 100 && job.result !== null, 'I9', say('has no result'))
+    else demand(job.error_message !== '', 'I9', say('does not say why'))
+  }
+}
+
+/** I10: within an attempt progress only grows, and it is a percentage. */
+const progressGrows: Rule = ({ change }) => {
+  for (const { before, after } of change.jobs) {
+    const whole = Number.isInteger(after.progress) && after.progress >= 0 && after.progress <= 100
+    demand(whole, 'I10', () => `the progress of job ${after.id} is ${after.progress}`)
+    if (before?.attempt !== after.attempt || before.status !== 'running') continue
+    // A job that went back to the queue begins anew, even when its time in the queue is over in the same turn.
+    const back = change.history.some(({ job_id, event }) => job_id === after.id && event === 'requeue')
+    const falls = after.progress < before.progress && (after.status === 'running' || ENDS.has(after.status))
+    demand(
+      !falls || back,
+      'I10',
+      () => `the progress of job ${after.id} fell from ${before.progress} to ${after.progress}`,
+    )
+  }
+}
+
+/** I12: only the holder of the present attempt moves a job, and it really did what is recorded of it. */
+const onlyTheHolder: Rule = ({ ledger, change }) => {
+  for (const entry of change.history) {
+    if (!['accept', 'complete', 'fail', 'cancel', 'back_off', 'requeue'].includes(entry.event)) continue
+    const entries = ledger.histories.get(entry.job_id) ?? []
+    const offer = entries.slice(0, entries.indexOf(entry)).findLast(({ event }) => event === 'offer')
+    if (entry.robot_id !== null && isConfused(ledger, entry.robot_id, entry.job_id, entry.detail)) continue
+    const holds = offer !== undefined && offer.robot_id === entry.robot_id && offer.attempt === entry.attempt
+    const who = `${entry.robot_id} in attempt ${entry.attempt}`
+    demand(holds, 'I12', () => `${entry.event} of job ${entry.job_id} by ${who}, which was not the last offer`)
+    const truth = ledger.truth(offer.robot_id as NonNullable<HistoryRow['robot_id']>, entry.job_id, entry.attempt)
+    if (entry.event === 'accept') {
+      demand(truth.started, 'I12', () => `${who} never started job ${entry.job_id}, which it is said to run`)
+    }
+    if (entry.event === 'back_off' && entry.detail.startsWith('refused by')) {
+      demand(truth.refused, 'I12', () => `${who} never refused job ${entry.job_id}`)
+    }
+    if (entry.event === 'cancel') {
+      demand(truth.stopped, 'I12', () => `${who} never stopped job ${entry.job_id}, which is cancelled`)
+    }
+  }
+}
+
+/** I13: what is recorded as done was done: by that robot, in that attempt, with that result. */
+const resultsAreTrue: Rule = ({ ledger, change }) => {
+  for (const { before, after: job } of change.jobs) {
+    if (job.robot_id === null || isConfused(ledger, job.robot_id, job.id)) continue
+    const truth = ledger.truth(job.robot_id, job.id, job.attempt)
+    const who = `${job.robot_id} in attempt ${job.attempt}`
+    if (job.status === 'completed' && before?.status !== 'completed') {
+      demand(
+        truth.completed === job.result,
+        'I13',
+        () => `job ${job.id} is completed with ${job.result}; ${who} really had ${truth.completed}`,
+      )
+    }
+    if (job.status === 'failed' && before?.status !== 'failed' && job.error_type !== 'OUTCOME_UNKNOWN') {
+      demand(
+        truth.failed === job.error_message,
+        'I13',
+        () => `job ${job.id} failed with ${job.error_message}; ${who} really had ${truth.failed}`,
+      )
+    }
+    if (job.status === 'running') {
+      demand(
+        job.progress <= truth.progress,
+        'I13',
+        () => `job ${job.id} is at ${job.progress} %; ${who} never got beyond ${truth.progress}`,
+      )
+    }
+  }
+}
+
+/** All of them, in the order in which they are best read when several fail. */
+export const COMMITTED: readonly Rule[] = [
+  noGhosts,
+  submittedFieldsStay,
+  historyIsTheWay,
+  oneEnd,
+  fieldsFitStatus,
+  progressGrows,
+  onlyTheHolder,
+  resultsAreTrue,
+  ...OFFERS,
+  ...CACHE,
+]

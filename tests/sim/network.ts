@@ -1,0 +1,255 @@
+import type { Millis, RobotId, SecretHash, SocketId } from '../../core/ids.ts'
+import type { Dice } from './dice.ts'
+import type { Weather } from './weather.ts'
+import type { World } from './world.ts'
+
+/** What the robot at the end of a connection hears of it. `closed` comes once, and nothing comes after it. */
+export interface RobotEnd {
+  opened(): void
+  received(text: string): void
+  closed(code: number): void
+}
+
+/** What the server hears of its connections. */
+export interface ServerEnd {
+  /** False when nobody listens: the connection is refused. */
+  opened(connection: Connection): boolean
+  heard(socket: SocketId, text: string): void
+  closed(socket: SocketId): void
+}
+
+/** How long a closing handshake may take before the server's end is simply gone. */
+const CLOSE_MS = 30_000
+const ABNORMAL = 1006
+
+/** One direction of a connection: in order, nothing doubled, and what is lost is always the last part. */
+class Pipe {
+  readonly #world: World
+  readonly #latency: () => Millis
+  readonly #queue: { readonly at: Millis; readonly run: () => void }[] = []
+  #thing: number | null = null
+  #last = 0
+  #heldUntil = 0
+  #broken = false
+
+  constructor(world: World, latency: () => Millis) {
+    this.#world = world
+    this.#latency = latency
+  }
+
+  send(run: () => void): void {
+    if (this.#broken) return
+    this.#last = Math.max(this.#last, this.#world.now + this.#latency())
+    this.#queue.push({ at: this.#last, run })
+    if (this.#queue.length === 1) this.#arm()
+  }
+
+  /** Nothing comes out for a while. Then everything does, in order. */
+  hold(ms: Millis): void {
+    this.#heldUntil = Math.max(this.#heldUntil, this.#world.now + ms)
+    this.#arm()
+  }
+
+  /** What is under way is lost, and whatever is sent from here on. */
+  break(): void {
+    this.#broken = true
+    this.#queue.length = 0
+    this.#arm()
+  }
+
+  #arm(): void {
+    this.#world.cancel(this.#thing)
+    const head = this.#queue[0]
+    this.#thing = head === undefined
+      ? null
+      : this.#world.after(Math.max(head.at, this.#heldUntil) - this.#world.now, () => this.#out())
+  }
+
+  #out(): void {
+    const head = this.#queue.shift()
+    this.#thing = null
+    head?.run()
+    if (this.#thing === null) this.#arm()
+  }
+}
+
+/** One WebSocket, seen from outside: what each end believes of it, and what is under way between them. */
+export class Connection {
+  readonly id: SocketId
+  /** The robot that really is at the other end, whatever it says. */
+  readonly robot: RobotId
+  readonly credential: SecretHash | null
+  readonly up: Pipe
+  readonly down: Pipe
+  readonly #world: World
+  readonly #server: ServerEnd
+  readonly #end: RobotEnd
+  /** The robot still takes it for open; the server does. */
+  robotHolds = true
+  serverHolds = false
+
+  constructor(
+    world: World,
+    server: ServerEnd,
+    end: RobotEnd,
+    from: { readonly id: SocketId; readonly robot: RobotId; readonly credential: SecretHash | null },
+    latency: { readonly up: () => Millis; readonly down: () => Millis },
+  ) {
+    this.id = from.id
+    this.robot = from.robot
+    this.credential = from.credential
+    this.#world = world
+    this.#server = server
+    this.#end = end
+    this.up = new Pipe(world, latency.up)
+    this.down = new Pipe(world, latency.down)
+  }
+
+  open(): void {
+    this.up.send(() => {
+      this.serverHolds = this.#server.opened(this)
+      if (!this.serverHolds) return this.robotNotices(ABNORMAL)
+      this.down.send(() => {
+        if (this.robotHolds) this.#end.opened()
+      })
+    })
+  }
+
+  /** The robot says something. */
+  say(text: string): void {
+    this.up.send(() => {
+      if (this.serverHolds) this.#server.heard(this.id, text)
+    })
+  }
+
+  /** The server says something. */
+  tell(text: string): void {
+    this.down.send(() => {
+      if (this.robotHolds) this.#end.received(text)
+    })
+  }
+
+  /** The server closes: behind all that it said. Its own end is gone once the robot has answered, or in a while. */
+  hangUp(code: number): void {
+    this.down.send(() => {
+      this.up.send(() => this.serverNotices())
+      this.robotNotices(code)
+    })
+    this.#world.after(CLOSE_MS, () => this.serverNotices())
+  }
+
+  /** The robot closes, behind all that it said. */
+  leave(): void {
+    this.robotHolds = false
+    this.up.send(() => this.serverNotices())
+  }
+
+  robotNotices(code = ABNORMAL): void {
+    if (!this.robotHolds) return
+    this.robotHolds = false
+    this.#end.closed(code)
+  }
+
+  serverNotices(): void {
+    if (!this.serverHolds) return
+    this.serverHolds = false
+    this.#server.closed(this.id)
+  }
+}
+
+/** All connections, and the ways in which they fail. */
+export class Network {
+  readonly connections = new Set<Connection>()
+  readonly #world: World
+  readonly #weather: Weather
+  readonly #dice: Dice
+  server: ServerEnd | null = null
+  #made = 0
+
+  constructor(world: World, weather: Weather) {
+    this.#world = world
+    this.#weather = weather
+    this.#dice = world.dice('network')
+  }
+
+  connect(robot: RobotId, credential: SecretHash | null, end: RobotEnd): Connection | null {
+    if (this.server === null) return null
+    for (const old of this.connections) if (!old.robotHolds && !old.serverHolds) this.connections.delete(old)
+    const id = `socket-${++this.#made}` as SocketId
+    const latency = { up: this.#latency(), down: this.#latency() }
+    const connection = new Connection(this.#world, this.server, end, { id, robot, credential }, latency)
+    this.connections.add(connection)
+    connection.open()
+    return connection
+  }
+
+  /** N1: broken, and both ends notice soon. */
+  cut(connection: Connection): void {
+    this.#break(connection)
+    this.#robotNotices(connection, 2_000)
+    this.#world.after(this.#dice.between(0, 2_000), () => connection.serverNotices())
+  }
+
+  /** N2: broken, and the server does not notice. */
+  halfOpen(connection: Connection): void {
+    this.#break(connection)
+    this.#robotNotices(connection, 2_000)
+  }
+
+  /** N3: nothing gets through for a while. Then what was said does, or it turns out that the line is dead. */
+  blackHole(connection: Connection): void {
+    const ms = this.#dice.between(20_000, 200_000)
+    if (this.#dice.chance(0.5)) {
+      connection.up.hold(ms)
+      connection.down.hold(ms)
+      return
+    }
+    this.#break(connection)
+    this.#world.after(ms, () => this.cut(connection))
+  }
+
+  /** N6: the robot gives the line up and makes another, while what it said on this one still arrives. */
+  overlap(connection: Connection): void {
+    const ms = this.#dice.between(1_000, 20_000)
+    connection.up.hold(ms)
+    connection.down.break()
+    this.#robotNotices(connection, 2_000)
+    this.#world.after(ms + this.#dice.between(0, 20_000), () => {
+      this.#break(connection)
+      connection.serverNotices()
+    })
+  }
+
+  /** The server's process is gone. Most robots notice soon; some only because nothing comes any more. */
+  serverDied(): void {
+    for (const connection of this.connections) {
+      connection.serverHolds = false
+      this.#break(connection)
+      if (this.#dice.chance(0.8)) this.#robotNotices(connection, 3_000)
+    }
+  }
+
+  /** The robot's process is gone. The server may notice, or not. */
+  robotDied(connection: Connection): void {
+    connection.robotHolds = false
+    const silent = this.#dice.chance(0.3)
+    if (silent) this.#break(connection)
+    else connection.leave()
+  }
+
+  #break(connection: Connection): void {
+    connection.up.break()
+    connection.down.break()
+  }
+
+  #robotNotices(connection: Connection, within: Millis): void {
+    this.#world.after(this.#dice.between(0, within), () => connection.robotNotices())
+  }
+
+  /** N4: each direction of each connection has a pace of its own. */
+  #latency(): () => Millis {
+    const worst = this.#weather.often('latency')
+    const mean = worst === 0 ? this.#dice.spread(1, 20) : this.#dice.spread(1, 5_000 * worst)
+    return () => Math.round(mean * this.#dice.between(0.5, 1.5))
+  }
+}

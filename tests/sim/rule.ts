@@ -1,0 +1,31 @@
+import type { State } from '../../core/state.ts'
+import type { Change, Ledger } from './ledger.ts'
+
+/** A rule that did not hold. Its number is one of the invariants'; the message is a whole sentence. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+  readonly rule: string
+
+  constructor(rule: string, sentence: string) {
+    super(`${rule}: ${sentence}`)
+    this.rule = rule
+  }
+}
+
+/** What a rule looks at. `state` is null when the commit landed after its process had gone. */
+export interface Seen {
+  readonly ledger: Ledger
+  readonly change: Change
+  readonly state: State | null
+}
+export type Rule = (seen: Seen) => void
+
+/** Throws `Violation` when the sentence does not hold. The sentence is only made where it is needed. */
+export function demand(holds: boolean, rule: string, sentence: () => string): asserts holds {
+  if (!holds) throw new Violation(rule, sentence())
+}
+
+/** Equal as JSON. Rows are shared with the disk, so that most comparisons end at once. */
+export function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { OPEN } from './offers.ts'
+import { SOUND } from './plant.ts'
+import { CANARY, find, PLANTED } from './planted.ts'
+import { type Outcome, simulate } from './run.ts'
+import { MARKS } from './world.ts'
+
+/** The simulator in its short form: the same seeds every time. `main.ts` takes others, and more of them. */
+
+const SEEDS = Array.from({ length: 60 }, (_, index) => index + 1)
+const KEPT = readFileSync(new URL('seeds.txt', import.meta.url), 'utf8').split('\n')
+  .filter((line) => /^\d/.test(line))
+  .map((line) => Number.parseInt(line, 10))
+const TIMEOUT_MS = 120_000
+
+test('no seed breaks a rule, and together they reach every rare branch', async () => {
+  const reached = new Set<string>()
+  for (const seed of [...SEEDS, ...KEPT]) {
+    const outcome = await simulate(seed)
+    expect(outcome.failure, describeFailure(outcome)).toBeNull()
+    for (const mark of outcome.marks.keys()) reached.add(mark)
+  }
+  expect(MARKS.filter((mark) => !reached.has(mark))).toEqual([])
+}, TIMEOUT_MS)
+
+test('one seed decides everything', async () => {
+  for (const seed of [7, 8, 9]) {
+    const [once, again] = [await simulate(seed), await simulate(seed)]
+    expect(again.hash).toBe(once.hash)
+    expect(again.happened).toBe(once.happened)
+  }
+  expect((await simulate(7)).hash).not.toBe((await simulate(8)).hash)
+}, TIMEOUT_MS)
+
+test('tracing a run does not change it', async () => {
+  const [quiet, traced] = [await simulate(9), await simulate(9, SOUND, true)]
+  expect(traced.hash).toBe(quiet.hash)
+  expect(traced.trace.length).toBeGreaterThan(100)
+})
+
+test('a rule that cannot hold is reported', async () => {
+  const { failure } = await simulate(1, CANARY)
+  expect(failure?.message).toBe('canary: no job is ever written')
+})
+
+test.each(PLANTED)('planted: $bug', async (planted) => {
+  const outcome = await find(planted)
+  expect(outcome, 'no seed found it: a rule is missing').not.toBeNull()
+}, TIMEOUT_MS)
+
+test('known to be open: I12b, a robot is asked again for a job that it runs', async () => {
+  const { failure } = await simulate(231, { ...SOUND, rules: OPEN })
+  expect(failure?.message, 'it holds: move the rule from OPEN to OFFERS, and drop isConfused').toMatch(/^I12b/)
+})
+
+function describeFailure({ seed, failure, weather }: Outcome): string {
+  return `seed ${seed}: ${failure?.message}\n  weather: ${weather}\n  npm run sim -- --seed ${seed}`
+}

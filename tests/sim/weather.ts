@@ -1,0 +1,72 @@
+import type { Dice } from './dice.ts'
+
+/**
+ * What may go wrong, by the letters of the fault model: N network, S server, R robots, C clock, U use. The number is
+ * how often at its worst: per hour for what strikes, a probability for what may befall each message, commit or job.
+ */
+export const FAULTS = {
+  cut: { code: 'N1', worst: 60 },
+  halfOpen: { code: 'N2', worst: 30 },
+  blackHole: { code: 'N3', worst: 20 },
+  latency: { code: 'N4', worst: 1 },
+  overlap: { code: 'N6', worst: 30 },
+  lostAnswer: { code: 'N7', worst: 0.3 },
+  crash: { code: 'S1', worst: 12 },
+  aimedCrash: { code: 'S2', worst: 0.05 },
+  crashInRecovery: { code: 'S2', worst: 0.5 },
+  slowCommit: { code: 'S3', worst: 1 },
+  failedCommit: { code: 'S4', worst: 0.04 },
+  lateAlarm: { code: 'S7', worst: 0.5 },
+  stall: { code: 'S9', worst: 10 },
+  robotCrash: { code: 'R1', worst: 20 },
+  robotPause: { code: 'R2', worst: 20 },
+  robotChange: { code: 'R3', worst: 0.5 },
+  refusal: { code: 'R4', worst: 0.3 },
+  silence: { code: 'R4', worst: 0.2 },
+  stuckJob: { code: 'R5', worst: 0.1 },
+  resultTwice: { code: 'R6', worst: 0.5 },
+  wrongCount: { code: 'R7', worst: 1 },
+  hostile: { code: 'R8', worst: 600 },
+  clockJump: { code: 'C1', worst: 10 },
+  burst: { code: 'U1', worst: 10 },
+  robotRests: { code: 'U2', worst: 10 },
+} as const satisfies Record<string, { readonly code: string; readonly worst: number }>
+
+export type Fault = keyof typeof FAULTS
+
+/**
+ * How it storms in one run. Each seed draws a few kinds of fault and how bad each is, so that some runs are nearly
+ * calm, some are hurricanes, and some have one thing wrong and nothing else.
+ */
+export class Weather {
+  #often: Readonly<Partial<Record<Fault, number>>>
+
+  /** `certain` are kinds that are not left to chance. */
+  constructor(dice: Dice, certain: readonly Fault[] = []) {
+    const share = dice.between(0.1, 0.8)
+    const often: Partial<Record<Fault, number>> = {}
+    for (const fault of Object.keys(FAULTS) as Fault[]) {
+      const drawn = dice.chance(share)
+      const strength = dice.spread(0.05, 1)
+      if (drawn || certain.includes(fault)) {
+        often[fault] = FAULTS[fault].worst * (certain.includes(fault) ? Math.max(0.5, strength) : strength)
+      }
+    }
+    this.#often = often
+  }
+
+  /** How often, in the unit of the table; 0 for what this run is spared. */
+  often(fault: Fault): number {
+    return this.#often[fault] ?? 0
+  }
+
+  /** The storm is over: from here on nothing goes wrong. */
+  clear(): void {
+    this.#often = {}
+  }
+
+  toString(): string {
+    const kinds = Object.entries(this.#often).map(([fault, often]) => `${fault} ${often.toPrecision(2)}`)
+    return kinds.length === 0 ? 'calm' : kinds.join(', ')
+  }
+}

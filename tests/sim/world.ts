@@ -1,0 +1,155 @@
+import { Heap } from '../../core/heap.ts'
+import type { Millis } from '../../core/ids.ts'
+import { Dice } from './dice.ts'
+
+/** When every simulation begins, on the clock that is right: 2026-01-05T00:00Z. */
+export const BEGINNING: Millis = 1_767_571_200_000
+
+/** Rare branches that the seeds together must reach, or the weather is too mild to prove anything. */
+export const MARKS = [
+  'late result',
+  'adopted job',
+  'crash between commit and send',
+  'crash during recovery',
+  'offer lapsed',
+  'offer refused',
+  'two connections of one robot',
+  'commit failure recovered',
+  'commit that failed was durable',
+  'late commit fenced',
+  'outcome unknown',
+  'requeue of an always job',
+  'restart with running jobs',
+  'answer lost after the commit',
+  'job timed out',
+  'zombie spoke',
+  'robot paused itself',
+  'offer answered after it lapsed',
+  'clock set back',
+  'result resent from the outbox',
+] as const
+export type Mark = (typeof MARKS)[number]
+
+interface Thing {
+  readonly at: Millis
+  readonly order: number
+  readonly run: () => void
+}
+
+/**
+ * Virtual time, and everything that is still to happen in it: in order of time, then of insertion. One seed decides
+ * all of it. Nothing here or in any actor may look at a real clock or throw real dice; while the world runs, both
+ * throw.
+ */
+export class World {
+  readonly seed: number
+  /** True time, which no actor's clock has to agree with. */
+  now: Millis = BEGINNING
+  readonly marks = new Map<Mark, number>()
+  /** What happened, in words; null unless somebody wants to read it. */
+  readonly trace: string[] | null
+  /** How many things have happened. */
+  happened = 0
+  readonly #things = new Heap<number, Thing>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order))
+  #order = 0
+  #hash = 0x811c9dc5
+  #unsettled = false
+  #failure: unknown = undefined
+
+  constructor(seed: number, tracing = false) {
+    this.seed = seed
+    this.trace = tracing ? [] : null
+  }
+
+  /** Chance for one actor. Each has a source of its own, so that a change in one does not stir all others. */
+  dice(name: string): Dice {
+    return new Dice(this.seed, name)
+  }
+
+  /** Has something happen later. Returns a number with which it can be called off. */
+  after(ms: Millis, run: () => void): number {
+    const order = ++this.#order
+    this.#things.set(order, { at: this.now + Math.max(0, Math.round(ms)), order, run })
+    return order
+  }
+
+  cancel(thing: number | null): void {
+    if (thing !== null) this.#things.delete(thing)
+  }
+
+  /** Says that promises have been set in motion, which must come to rest before anything else happens. */
+  stir(): void {
+    this.#unsettled = true
+  }
+
+  mark(mark: Mark): void {
+    this.marks.set(mark, (this.marks.get(mark) ?? 0) + 1)
+  }
+
+  /** Notes what happened: for the hash that shows two runs to be the same, and for people. `full` is for the hash. */
+  note(short: string, full = ''): void {
+    this.#hash = fold(this.#hash, short)
+    if (full !== '') this.#hash = fold(this.#hash, full)
+    this.trace?.push(`${clock(this.now)}  ${short}`)
+  }
+
+  /** Equal for two runs in which the same things happened. */
+  get hash(): string {
+    return (this.#hash >>> 0).toString(16).padStart(8, '0')
+  }
+
+  /** Ends the run with this failure: for code whose exceptions somebody else would catch. The first one counts. */
+  fail(error: unknown): void {
+    this.#failure ??= error
+  }
+
+  /** Lets things happen until the instant has come or `done` says so. Throws what went wrong. */
+  async run(until: Millis, done: () => boolean = () => false): Promise<void> {
+    for (;;) {
+      const next = this.#things.peek()
+      if (next === undefined || next.at > until || done()) break
+      this.#things.delete(next.order)
+      this.now = next.at
+      this.happened++
+      next.run()
+      if (this.#unsettled) await this.#settle()
+      if (this.#failure !== undefined) throw this.#failure
+    }
+    if (!done()) this.now = Math.max(this.now, until)
+  }
+
+  async #settle(): Promise<void> {
+    this.#unsettled = false
+    await new Promise((resolve) => void setImmediate(resolve))
+  }
+}
+
+/** Runs `work` while real time and real chance cannot be had. What needs them shows itself by throwing. */
+export async function timeless<T>(work: () => Promise<T>): Promise<T> {
+  const { now } = Date
+  const { random } = Math
+  const forbidden = (what: string) => (): never => {
+    throw new Error(`${what} was called during a simulation`)
+  }
+  Date.now = forbidden('Date.now')
+  Math.random = forbidden('Math.random')
+  try {
+    return await work()
+  } finally {
+    Date.now = now
+    Math.random = random
+  }
+}
+
+/** A time since the beginning, as people read it. */
+export function clock(at: Millis): string {
+  const ms = at - BEGINNING
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
+  return `${two(ms / 3_600_000)}:${two(ms / 60_000 % 60)}:${two(ms / 1000 % 60)}.${String(ms % 1000).padStart(3, '0')}`
+}
+
+function fold(hash: number, text: string): number {
+  let folded = hash
+  for (let i = 0; i < text.length; i++) folded = Math.imul(folded ^ text.charCodeAt(i), 0x01000193)
+  return folded
+}
