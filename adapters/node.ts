@@ -20,6 +20,7 @@ import { openLibsqlStore } from './store/libsql.ts'
 const LIBRARY = fileURLToPath(new URL('../workflows/library/', import.meta.url))
 const SAMPLE = 'orders-total'
 const CLOSE_MS = 1_000
+const SAME_SIGNAL_MS = 500
 
 interface Running {
   readonly fleet: Fleet
@@ -143,11 +144,13 @@ async function main(): Promise<void> {
     return
   }
   const running = await start(options)
-  let stopping = false
+  let stopping: number | null = null
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (stopping) process.exit(130)
-      stopping = true
+      // One Ctrl-C comes twice under npm: from the terminal, and from npm, which passes it on.
+      if (stopping !== null && performance.now() - stopping < SAME_SIGNAL_MS) return
+      if (stopping !== null) process.exit(130)
+      stopping = performance.now()
       stop(running).then(() => process.exit(0), fail)
     })
   }

@@ -84,11 +84,17 @@ export class Program {
   #over = false
   #orphans: readonly number[] = []
 
-  /** Runs a TypeScript file of this project with the environment of the tests, less everything that is ours. */
+  /**
+   * Runs a TypeScript file of this project, or with `npm start` what that runs, with the environment of the tests, less
+   * everything that is ours.
+   */
   constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const clean = Object.entries(process.env).filter(([name]) => !/^(CASARE_|NODE_OPTIONS|VITEST)/.test(name))
+    const [command, own] = file === 'npm start'
+      ? ['npm', ['start', '--', ...args]] as const
+      : [process.execPath, ['--import', 'tsx', file, ...args]] as const
+    const clean = Object.entries(process.env).filter(([name]) => !/^(CASARE_|NODE_OPTIONS|VITEST|npm_)/.test(name))
     // A process group of its own, so that a test can signal the whole group as a terminal does, without ending itself.
-    this.#child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+    this.#child = spawn(command, own, {
       cwd: ROOT,
       env: { ...Object.fromEntries(clean), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

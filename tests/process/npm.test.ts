@@ -1,0 +1,13 @@
+import { afterAll, expect, test } from 'vitest'
+import { cleanUp, newFolder, Program } from './program.ts'
+
+afterAll(cleanUp)
+
+test('npm start, ended by Ctrl-C in its terminal, ends with 0', async () => {
+  const args = ['--data', newFolder(), '--http-port', '0', '--robot-port', '0']
+  const program = new Program('npm start', args)
+  await program.said(/waiting for jobs/)
+  program.signal('SIGINT', 'group')
+  expect(await program.exited).toBe(0)
+  expect(program.out).toContain('Stopping')
+}, 30_000)
