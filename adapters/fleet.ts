@@ -1,6 +1,8 @@
-import type { Answer, Send } from '../core/effects.ts'
+import { Bug } from '../core/assert.ts'
+import type { Answer, Effects, Receipt, Send } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import type { Millis, ReplyId, SecretHash, SocketId } from '../core/ids.ts'
+import type { JobRow } from '../core/job.ts'
 import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { encode } from '../core/protocol/encode.ts'
@@ -38,6 +40,11 @@ export interface Fleet {
   opened(socket: RobotSocket, credential: SecretHash | null): void
   heard(socket: SocketId, text: string): void
   closed(socket: SocketId): void
+  /**
+   * Tells the jobs that a turn has changed, once that is durable; null after a failed commit, when whatever one waits
+   * for has to be looked up anew. `tell` must not throw. Returns how to stop it.
+   */
+  watch(tell: (jobs: Iterable<JobRow> | null) => void): () => void
   /** From here on nothing new is taken in or offered; jobs that run may end. */
   drain(): void
   /** Resolves when everything that has arrived is durable and answered. */
@@ -48,6 +55,12 @@ export interface Fleet {
 
 export type Phase = 'running' | 'recovering' | 'draining' | 'stopped'
 
+/** How far the clock may have been set back while the process was down, and still be held where it was. */
+const CLOCK_BACK_MS_MAX = 3_600_000
+
+/** A bug of ours that comes again this soon would come for ever: the process ends and says so. */
+const BUG_AGAIN_MS = 10_000
+
 const UNAVAILABLE: Answer = {
   type: 'refusal',
   refusal: refuse('UNAVAILABLE', 'The store could not take this now; whether it took effect is not certain'),
@@ -56,7 +69,7 @@ const UNAVAILABLE: Answer = {
 /**
  * Begins a fleet from its store. A commit that fails is treated as a crash: connections are closed, open requests
  * are answered UNAVAILABLE, and the state is loaded anew, again and again with a growing pause until it can be.
- * `gone` is called when it never can: another process has taken over the database.
+ * `gone` is called when it never can: another process has taken over the database, or a bug of ours comes again at once.
  */
 export async function openFleet(
   store: Store,
@@ -66,17 +79,20 @@ export async function openFleet(
 ): Promise<Fleet> {
   const sockets = new Map<SocketId, RobotSocket>()
   const replies = new Map<ReplyId, (answer: Answer) => void>()
+  const watchers = new Set<(jobs: Iterable<JobRow> | null) => void>()
   let phase: Phase = 'running'
   let latest = 0
+  let draining = false
   let failures = 0
+  let lastBug = -Infinity
   let timestamp = { at: 0, text: '' }
 
   const now = (): Millis => (latest = Math.max(latest, platform.now()))
 
   const shell: Shell = {
     now,
-    find: (ids) => store.find(ids),
-    commit: (out) => store.commit(out),
+    find: (need) => store.find(need),
+    commit,
     deliver,
     wake: (at) => platform.alarm(at, () => current.pump.ring()),
     soon: platform.soon,
@@ -85,8 +101,20 @@ export async function openFleet(
 
   let current = await begin()
 
+  function commit(out: Effects): Receipt | Promise<Receipt> {
+    const receipt = store.commit(out)
+    if (watchers.size === 0 || out.rows.jobs.size === 0) return receipt
+    return Promise.resolve(receipt).then((durable) => {
+      for (const tell of watchers) tell(out.rows.jobs.values())
+      return durable
+    })
+  }
+
   async function begin(): Promise<{ state: State; pump: Pump }> {
-    const state = load(await store.load(), now(), platform.seed(), settings)
+    const hot = await store.load(now() + settings.horizonMs)
+    // A clock that was set back a little goes on from where it was; one that had been far ahead was wrong then.
+    if (hot.clock - now() < CLOCK_BACK_MS_MAX) latest = Math.max(latest, hot.clock)
+    const state = load(hot, now(), platform.seed(), settings)
     return { state, pump: pump(state, shell) }
   }
 
@@ -120,13 +148,19 @@ export async function openFleet(
     platform.log('error', 'a turn failed; starting over from the store', { error: String(error) })
     abandon(1012, 'The orchestrator is recovering')
     if (error instanceof StaleEpoch) return gone(error)
+    if (error instanceof Bug) {
+      if (platform.now() - lastBug < BUG_AGAIN_MS) return gone(error)
+      lastBug = platform.now()
+    }
     await new Promise<void>((resolve) =>
       platform.alarm(platform.now() + Math.min(100 * 2 ** failures, 10_000), resolve)
     )
     try {
       current = await begin()
-      phase = 'running'
+      phase = draining ? 'draining' : 'running'
+      if (draining) current.pump.push({ type: 'drain' })
       failures = 0
+      for (const tell of watchers) tell(null)
     } catch (again) {
       await recover(again)
     }
@@ -160,7 +194,12 @@ export async function openFleet(
     closed(socket) {
       if (sockets.delete(socket)) current.pump.push({ type: 'socket.closed', socket })
     },
+    watch(tell) {
+      watchers.add(tell)
+      return () => void watchers.delete(tell)
+    },
     drain() {
+      draining = true
       if (phase === 'running') phase = 'draining'
       current.pump.push({ type: 'drain' })
     },

@@ -2,7 +2,7 @@ import type { Answer } from '../core/effects.ts'
 import type { JsonText, KeyId, RobotId, TriggerId, WorkflowId } from '../core/ids.ts'
 import type { Scope } from '../core/state.ts'
 import type { Fleet } from './fleet.ts'
-import { definitionOf } from './http/request.ts'
+import { definitionOf } from './definition.ts'
 import { hashOf, newKey, newSecret } from './secret.ts'
 import { isRefusal } from '../core/protocol/refusal.ts'
 
@@ -35,6 +35,7 @@ export async function publishSamples(fleet: Fleet, samples: readonly Sample[]): 
         name: metadata.name,
         description: metadata.description ?? '',
         tags: metadata.tags ?? [],
+        maxConcurrent: null,
         definition,
       })),
     )

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pkg from '../package.json' with { type: 'json' }
-import { DEFAULTS } from '../core/limits.ts'
+import { DEFAULTS, type Settings } from '../core/limits.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { httpApp } from './http/app.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
@@ -12,6 +12,7 @@ import { type Options, readOptions, usage } from './node/options.ts'
 import { nodePlatform } from './node/platform.ts'
 import { Problem } from './node/problem.ts'
 import { type ReferenceRobot, startReferenceRobot } from './node/reference.ts'
+import { readSettings } from './settings.ts'
 import { StaleEpoch, StoreUnusable } from './store/contract.ts'
 import { openLibsqlStore } from './store/libsql.ts'
 
@@ -31,12 +32,12 @@ interface Running {
 }
 
 async function start(options: Options): Promise<Running> {
+  const settings = { ...await settingsOf(options.settings), robotsAuth: options.robotsAuth }
   const data = resolve(options.data)
   await mkdir(data, { recursive: true }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
   const store = await openLibsqlStore({ path: join(data, 'orchestrator.db'), durability: options.durability })
-  const settings = { ...DEFAULTS, robotsAuth: options.robotsAuth }
   const fleet = await openFleet(store, nodePlatform(), settings, (error) => fail(error))
   const app = httpApp(fleet, { version: pkg.version, durability: options.durability })
   const robots = await listenRobots(fleet, options.host, options.robotPort)
@@ -53,6 +54,16 @@ async function start(options: Options): Promise<Running> {
   const robot = options.robot ? await reference(fleet, data, robots.port) : null
   const banner = bannerOf(options, { http: http.port, robots: robots.port }, data, keys, secret)
   return { fleet, listeners: [http, robots], robot, banner }
+}
+
+async function settingsOf(path: string): Promise<Settings> {
+  if (path === '') return DEFAULTS
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new Problem(`the settings file ${path} cannot be read: ${error.message}`)
+  })
+  const settings = readSettings(text)
+  if (typeof settings === 'string') throw new Problem(`the settings file ${path} is not valid: ${settings}`)
+  return settings
 }
 
 async function samples(): Promise<readonly Sample[]> {

@@ -1,4 +1,4 @@
-import { newEffects, type Turn } from '../core/effects.ts'
+import { newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import { nextAlarm } from '../core/lapse.ts'
 import { TURN_EVENTS_MAX } from '../core/limits.ts'
@@ -18,8 +18,6 @@ export interface Pump {
   stop(): void
 }
 
-const NOTHING: Turn['found'] = new Map()
-
 /**
  * Drives a state: takes what has arrived, steps through it at one instant, commits it in one transaction, and only
  * then speaks. One commit is in flight at a time, so memory is never more than one turn ahead of the disk; while it
@@ -37,10 +35,12 @@ export function pump(state: State, shell: Shell): Pump {
 
   async function turn(): Promise<void> {
     const events = inbox.splice(0, TURN_EVENTS_MAX)
-    const cold = events.map((event) => needs(state, event)).filter((id) => id !== null)
-    const found = cold.length === 0 ? NOTHING : await shell.find(cold)
+    // One instant for the whole turn: what is due is what was asked for.
+    const now = shell.now()
+    const need = needs(state, events, now)
+    const found = need === null ? NOTHING_FOUND : await shell.find(need)
     if (stopped) return
-    const turn: Turn = { now: shell.now(), found, out: newEffects(++turns) }
+    const turn: Turn = { now, found, out: newEffects(++turns, now) }
     for (const event of events) step(state, event, turn)
     const receipt = await shell.commit(turn.out)
     if (stopped) return

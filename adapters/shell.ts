@@ -1,12 +1,12 @@
-import type { Effects, Receipt, Send, Turn } from '../core/effects.ts'
-import type { JobId, Millis } from '../core/ids.ts'
+import type { Effects, Found, Need, Receipt, Send } from '../core/effects.ts'
+import type { Millis } from '../core/ids.ts'
 
 /** What the pump asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */
 export interface Shell {
   /** The present instant. Never less than it was before. */
   now(): Millis
-  /** Ended jobs that an event may touch; one that does not exist is absent. */
-  find(ids: readonly JobId[]): Turn['found'] | Promise<Turn['found']>
+  /** What the events of a turn may touch outside memory. */
+  find(need: Need): Found | Promise<Found>
   /** Makes a turn durable. Throws when that is not certain. */
   commit(out: Effects): Receipt | Promise<Receipt>
   /** Says something to a robot or answers a request. Never throws; whoever is gone hears nothing. */

@@ -27,7 +27,7 @@ export async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>):
 /** The store of the product. */
 export async function ourStore(folder: string): Promise<Writer> {
   const store = await openLibsqlStore({ path: join(folder, 'store.db') })
-  await store.load()
+  await store.load(Number.MAX_SAFE_INTEGER)
   return { write: async (out) => void await store.commit(out), close: () => store.close() }
 }
 
@@ -122,6 +122,7 @@ function argumentsOf(out: Effects): readonly (readonly [TableName, readonly SqlV
     const fields = row as unknown as Readonly<Record<string, unknown>>
     const args = COLUMNS[table].map(({ name, kind }) => {
       const value = fields[name] ?? null
+      if (kind === 'flag') return Number(value)
       return (kind === 'json' && value !== null ? JSON.stringify(value) : value) as SqlValue
     })
     return [table, args]

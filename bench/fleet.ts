@@ -1,4 +1,4 @@
-import { type Effects, newEffects, type Turn } from '../core/effects.ts'
+import { type Effects, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import type { JobId } from '../core/ids.ts'
 import { isOffered, type JobRow, type Priority } from '../core/job.ts'
@@ -88,7 +88,7 @@ function clocked(fleet: Fleet, events: readonly Event[], times: number[]): Effec
 }
 
 function take(fleet: Fleet, events: readonly Event[]): Effects {
-  const turn: Turn = { now: ++fleet.now, found: new Map(), out: newEffects(++fleet.turns) }
+  const turn: Turn = { now: ++fleet.now, found: NOTHING_FOUND, out: newEffects(++fleet.turns, fleet.now) }
   for (const event of events) step(fleet.state, event, turn)
   return turn.out
 }

@@ -1,5 +1,5 @@
 import { nodePlatform } from '../adapters/node/platform.ts'
-import { type Effects, newEffects, type Turn } from '../core/effects.ts'
+import { type Effects, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import type { DefinitionHash, JsonText, ReplyId, WorkflowId } from '../core/ids.ts'
 import { isOffered, type JobRow } from '../core/job.ts'
@@ -33,7 +33,7 @@ export function lifelike(rows: number, count: number): Lifelike {
   // Ids as the product makes them: whether they come in order matters to every index.
   const { rowId } = nodePlatform()
   const take = (events: readonly Event[]): Effects => {
-    const turn: Turn = { now: ++now, found: new Map(), out: newEffects(++number) }
+    const turn: Turn = { now: ++now, found: NOTHING_FOUND, out: newEffects(++number, now) }
     for (const event of events) step(state, event, turn)
     open.push(...[...turn.out.rows.jobs.values()].filter(isOffered))
     return turn.out
@@ -72,6 +72,7 @@ function published(): readonly Event[] {
       name: 'Workflow',
       description: '',
       tags: [],
+      maxConcurrent: null,
       definition: DEFINITION,
     },
     { type: 'workflow.published', reply: 'published' as ReplyId, workflow: WORKFLOW },

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { commitBench } from './commit.ts'
 import { endToEnd } from './e2e.ts'
+import { historyBench } from './history.ts'
 import { machine, render, type Table } from './table.ts'
 import { turnBench } from './turn.ts'
 
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readon
   turn: turnBench,
   commit: commitBench,
   e2e: endToEnd,
+  history: historyBench,
 }
 
 interface Result {

@@ -3,7 +3,18 @@ import type { DefinitionHash, JobId, KeyId, Millis, ReplyId, RobotId, SocketId, 
 import type { HistoryRow, JobRow, LogRow } from './job.ts'
 import type { Outgoing } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
-import type { DefinitionRow, KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from './state.ts'
+import type {
+  AffinityRow,
+  DefinitionRow,
+  IdempotencyRow,
+  KeyRow,
+  PoolRow,
+  Report,
+  RobotRow,
+  TriggerRow,
+  VersionRow,
+  WorkflowRow,
+} from './state.ts'
 
 /** The rows that a turn changed. The last one per key wins. */
 export interface Rows {
@@ -15,15 +26,44 @@ export interface Rows {
   readonly definitions: Map<DefinitionHash, DefinitionRow>
   readonly triggers: Map<TriggerId, TriggerRow>
   readonly keys: Map<KeyId, KeyRow>
+  readonly pools: Map<string, PoolRow>
+  /** By workflow id and robot id. */
+  readonly affinities: Map<string, AffinityRow>
+  readonly idempotency: Map<string, IdempotencyRow>
+}
+
+/** What an event may touch outside memory, asked for before the step. */
+export interface Need {
+  readonly jobs: JobId[]
+  /** One job for each of these duplicate keys that has not ended, or was submitted after `duplicatesSince`. */
+  readonly duplicates: string[]
+  duplicatesSince: Millis
+  /** With each of them comes the job that it names. */
+  readonly idempotency: string[]
+  /** Pending jobs that become ready after the one and up to the other instant; null: none are asked for. */
+  due: { readonly after: Millis; readonly until: Millis } | null
+}
+
+/** The answer: what is absent does not exist. */
+export interface Found {
+  readonly jobs: ReadonlyMap<JobId, JobRow>
+  readonly duplicates: ReadonlyMap<string, JobRow>
+  readonly idempotency: ReadonlyMap<string, IdempotencyRow>
+  readonly due: readonly JobRow[]
+  /** Those of the jobs in `due`. */
+  readonly definitions: readonly DefinitionRow[]
 }
 
 /** What a request is answered with: a row to show, or a refusal. The adapter gives it its form. */
 export type Answer =
-  | { readonly type: 'job'; readonly job: JobRow }
+  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean }
   | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow }
   | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
   | { readonly type: 'trigger'; readonly trigger: TriggerRow }
   | { readonly type: 'key'; readonly key: KeyRow }
+  | { readonly type: 'pool'; readonly pool: PoolRow }
+  | { readonly type: 'robot'; readonly robot: RobotRow }
+  | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
   | { readonly type: 'refusal'; readonly refusal: Refusal }
 
 /** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
@@ -40,12 +80,16 @@ export interface Close {
 /** What one turn asks of the world, in the order in which it must happen. */
 export interface Effects {
   readonly turn: number
+  /** The instant of the turn. The store keeps the latest, so that a clock set back does not go back over a restart. */
+  readonly at: Millis
   /** 1. Persist in one transaction. */
   readonly rows: Rows
   /** 1. In the same transaction, append only. */
   readonly history: HistoryRow[]
   /** 1. Likewise. */
   readonly logs: LogRow[]
+  /** 1. Likewise: forget answers to requests that were made before this. */
+  forgetBefore: Millis | null
   /** 2. Deliver, only once (1) is durable. */
   readonly sends: Sealed<Send>
 }
@@ -95,14 +139,15 @@ export class Sealed<T> {
 export interface Turn {
   readonly now: Millis
   /** Rows outside memory, fetched because `needs` asked; one that is absent does not exist. */
-  readonly found: ReadonlyMap<JobId, JobRow>
+  readonly found: Found
   readonly out: Effects
 }
 
 /** The effects of a turn that has not done anything yet. */
-export function newEffects(turn: number): Effects {
+export function newEffects(turn: number, at: Millis): Effects {
   return {
     turn,
+    at,
     rows: {
       jobs: new Map(),
       robots: new Map(),
@@ -111,9 +156,13 @@ export function newEffects(turn: number): Effects {
       definitions: new Map(),
       triggers: new Map(),
       keys: new Map(),
+      pools: new Map(),
+      affinities: new Map(),
+      idempotency: new Map(),
     },
     history: [],
     logs: [],
+    forgetBefore: null,
     sends: new Sealed(turn),
   }
 }
@@ -133,7 +182,17 @@ export function answer(turn: Turn, reply: ReplyId, given: Answer): void {
   turn.out.sends.push({ to: 'reply', reply, answer: given })
 }
 
+/** What was found when nothing was asked for. */
+export const NOTHING_FOUND: Found = {
+  jobs: new Map(),
+  duplicates: new Map(),
+  idempotency: new Map(),
+  due: [],
+  definitions: [],
+}
+
 /** Whether a turn has anything to make durable. */
 export function isEmpty(out: Effects): boolean {
-  return out.history.length === 0 && out.logs.length === 0 && Object.values(out.rows).every((rows) => rows.size === 0)
+  return out.forgetBefore === null && out.history.length === 0 && out.logs.length === 0 &&
+    Object.values(out.rows).every((rows) => rows.size === 0)
 }

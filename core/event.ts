@@ -32,6 +32,67 @@ export interface Submitted {
   readonly scheduledTime: Millis | null
   readonly timeoutMs: Millis | null
   readonly retrySafety: RetrySafety
+  readonly pool: string | null
+  readonly maxAttempts: number
+  readonly retryOn: readonly string[]
+  readonly concurrencyKey: string | null
+  readonly concurrencyLimit: number
+  /** Equal for jobs that would do the same: a hash of the workflow, the robot and the parameters. */
+  readonly duplicateKey: string | null
+  /** Refuse this one while the same is under way, or was submitted a moment ago. */
+  readonly checkDuplicate: boolean
+  /** The same request again gets the same answer: a hash of who asks and of the key that they gave, and of the body. */
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
+}
+
+export interface CancelRequested {
+  readonly type: 'cancel.requested'
+  readonly reply: ReplyId
+  readonly job: JobId
+  readonly by: string
+  readonly reason: string
+}
+
+export interface RetryRequested {
+  readonly type: 'retry.requested'
+  readonly reply: ReplyId
+  readonly job: JobId
+  readonly mode: 'retry' | 'requeue'
+  readonly newJob: JobId
+  readonly by: string
+  /** What the job ran. It never changes, so it may have been read before. */
+  readonly definition: DefinitionRow
+}
+
+export interface ControlRequested {
+  readonly type: 'control.requested'
+  readonly reply: ReplyId
+  readonly robot: RobotId
+  readonly control: 'pause' | 'resume' | 'shutdown'
+  /** For a shutdown: whether running jobs may end. */
+  readonly graceful: boolean
+}
+
+export interface RobotSaved {
+  readonly type: 'robot.saved'
+  readonly reply: ReplyId
+  readonly robot: RobotId
+  /** `create`: the id must be new. `update`: it must exist. `upsert`: either. */
+  readonly mode: 'create' | 'update' | 'upsert'
+  readonly name: string
+  readonly environment: string
+  readonly maxConcurrentJobs: number
+  readonly tags: readonly string[]
+  readonly capabilities: Readonly<Record<string, unknown>>
+}
+
+export interface PoolSaved {
+  readonly type: 'pool.saved'
+  readonly reply: ReplyId
+  readonly name: string
+  readonly tags: readonly string[]
+  readonly maxConcurrent: number | null
+  readonly workflows: readonly WorkflowId[]
 }
 
 /** A call of `POST /webhook/{trigger_id}`. The body is decoded already; what is wrong with it is told in its turn. */
@@ -54,6 +115,7 @@ export interface WorkflowSaved {
   readonly name: string
   readonly description: string
   readonly tags: readonly string[]
+  readonly maxConcurrent: number | null
   readonly definition: DefinitionRow
 }
 
@@ -85,6 +147,12 @@ export interface KeyCreated {
 /** Everything that can happen. What is done about it is the table in `step.ts`. */
 export type Event =
   | Submitted
+  | CancelRequested
+  | RetryRequested
+  | ControlRequested
+  | RobotSaved
+  | PoolSaved
+  | { readonly type: 'status.requested'; readonly reply: ReplyId; readonly robot: RobotId }
   | WebhookReceived
   | WorkflowSaved
   | { readonly type: 'workflow.published'; readonly reply: ReplyId; readonly workflow: WorkflowId }

@@ -66,6 +66,8 @@ export interface JobRow {
   readonly definition: DefinitionHash
   /** What the submitter asked for: this robot and no other. */
   readonly pinned_robot_id: RobotId | null
+  /** The pool that was asked for: its tags are among `required_tags`. */
+  readonly pool: string | null
   /** Empty where any environment will do. */
   readonly environment: string
   readonly required_tags: readonly string[]
@@ -74,6 +76,17 @@ export interface JobRow {
   readonly parameters: JsonText
   readonly timeout_ms: Millis
   readonly retry_safety: RetrySafety
+  /** How often it may be started: more than once only after a failure that `retry_on` names, or a lost robot. */
+  readonly max_attempts: number
+  /** Error types after which it is tried again; empty: those that are taken for transient. */
+  readonly retry_on: readonly string[]
+  /** Jobs with the same key run at most `concurrency_limit` at a time. */
+  readonly concurrency_key: string | null
+  readonly concurrency_limit: number
+  /** Equal for jobs that would do the same; null for those that a trigger made. */
+  readonly duplicate_key: string | null
+  /** The job that this one repeats. */
+  readonly retry_of: JobId | null
   readonly scheduled_time: Millis | null
   readonly created_at: Millis
   /** The name of the key that submitted it, or `trigger:` and the trigger's id. */
@@ -87,15 +100,19 @@ export interface JobRow {
   readonly attempt: number
   /** Offers in a row that no robot took up: they set the back-off. */
   readonly refusals: number
+  /** How often a robot has started it. */
+  readonly tries: number
   /** Who holds the offer or the lease, or held the last one; null before the first offer. */
   readonly robot_id: RobotId | null
   readonly robot_name: string
   /** When it first became eligible: ageing and the queue's time limit count from here. */
   readonly queued_at: Millis | null
-  /** pending: when it becomes eligible. */
+  /** pending: when it becomes eligible; null: when a job with the same limit on concurrency makes room. */
   readonly ready_at: Millis | null
   /** queued: until when `robot_id` may take up the offer. null: no offer is out. */
   readonly offer_until: Millis | null
+  /** ended: `robot_id` has been told to stop, and its slot is not free until it says so, or until this. */
+  readonly stop_until: Millis | null
   readonly started_at: Millis | null
   readonly completed_at: Millis | null
   /** 0 to 100. */
@@ -106,6 +123,8 @@ export interface JobRow {
   readonly error_type: string
   readonly stack_trace: string
   readonly failed_node: string
+  /** It failed for good after all its attempts, and nobody has dealt with it yet. */
+  readonly dead_lettered: boolean
 }
 
 /** Whether a robot has been asked and has not answered. */
@@ -118,15 +137,32 @@ export function isWaiting(job: JobRow): boolean {
   return job.status === 'queued' && job.offer_until === null
 }
 
-/** Whether a robot's slot belongs to this job: from the offer on, until the job ends or goes back. */
-export function isHeld(job: JobRow): boolean {
+/** Whether a robot has this job to run: from the offer on, until the job ends or goes back. */
+export function isAssigned(job: JobRow): boolean {
   return job.status === 'running' || isOffered(job)
+}
+
+/** Whether the job has ended for everybody but its robot, which has yet to say that it has stopped. */
+export function isStopping(job: JobRow): boolean {
+  return job.stop_until !== null
+}
+
+/** Whether a robot's slot belongs to this job. */
+export function isHeld(job: JobRow): boolean {
+  return isAssigned(job) || isStopping(job)
+}
+
+/** Whether the job waits until another makes room under a limit on concurrency. */
+export function isBlocked(job: JobRow): boolean {
+  return job.status === 'pending' && job.ready_at === null
 }
 
 /** Asserts what every job must look like in its status (I9); called when one is kept and when one is loaded. */
 export function check(job: JobRow): JobRow {
   const { status } = job
-  assert((job.ready_at !== null) === (status === 'pending'), 'a pending job, and no other, has a time to become ready')
+  assert(job.ready_at === null || status === 'pending', 'only a pending job has a time to become ready')
+  assert(job.stop_until === null || !isLive(status), 'only a job that has ended is being stopped')
+  assert(job.tries <= job.attempt, 'no job is started without an offer')
   assert(job.offer_until === null || status === 'queued', 'only a queued job is on offer')
   assert(!isHeld(job) || (job.robot_id !== null && job.attempt >= 1), 'a held job has a robot and an attempt')
   assert((job.started_at !== null) || status !== 'running', 'a running job has started')
@@ -143,7 +179,9 @@ type Brought = Partial<
   Pick<
     JobRow,
     | 'ready_at'
+    | 'stop_until'
     | 'refusals'
+    | 'dead_lettered'
     | 'result'
     | 'error_message'
     | 'error_type'
@@ -160,9 +198,11 @@ export function advance(job: JobRow, verb: JobVerb, now: Millis, brought: Brough
   const status = after(job.status, verb)
   assert(status !== undefined, `${verb} may not happen to a job that is ${job.status}`)
   const moved: JobRow = { ...job, ...brought, status, offer_until: null, ready_at: brought.ready_at ?? null }
-  if (status === 'running') return { ...moved, started_at: now, refusals: 0 }
+  if (status === 'running') return { ...moved, started_at: now, refusals: 0, tries: job.tries + 1 }
   if (isLive(status)) {
-    const queued_at = job.queued_at ?? (status === 'queued' ? now : null)
+    // A job that has been running begins to wait anew; one that was only offered has been waiting all along.
+    const waited = job.status === 'running' ? null : job.queued_at
+    const queued_at = waited ?? (status === 'queued' ? now : null)
     return { ...moved, queued_at, started_at: null, progress: 0, current_node: '' }
   }
   // A clock that was set back must not end a job before it started.
@@ -175,12 +215,14 @@ export interface HistoryRow {
   readonly seq: number
   readonly job_id: JobId
   readonly at: Millis
-  /** A verb of the life table, or `submit`, `offer`, `late_result`. */
-  readonly event: JobVerb | 'submit' | 'offer' | 'late_result'
+  /** A verb of the life table, or what happens to a job without changing its status. */
+  readonly event: JobVerb | 'submit' | 'offer' | 'late_result' | 'stopped' | 'requeued'
   readonly from_status: JobStatus | null
   readonly to_status: JobStatus
   readonly attempt: number
   readonly robot_id: RobotId | null
+  /** Who made it happen: a key's name, `robot:` or `trigger:` and the id, or `orchestrator`. */
+  readonly actor: string
   /** Why, in words for people. */
   readonly detail: string
 }

@@ -1,10 +1,13 @@
 import type { Turn } from './effects.ts'
-import type { DefinitionHash, JobId, Millis } from './ids.ts'
-import { check, type HistoryRow, isHeld, isLive, isOffered, type JobRow } from './job.ts'
+import type { DefinitionHash, JobId, Millis, RobotId } from './ids.ts'
+import { placeGates, touchGate, workflowGate } from './gate.ts'
+import { check, type HistoryRow, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
+import type { Cause } from './move.ts'
 import type { Settings } from './limits.ts'
 import { utf8Bytes } from './protocol/decode.ts'
 import { placeJob, placeRobot } from './roster.ts'
-import type { DefinitionRow, KeyRow, RobotRow, State, TriggerRow, WorkflowRow } from './state.ts'
+import type { TimerName } from './timers.ts'
+import type { AffinityRow, DefinitionRow, KeyRow, PoolRow, RobotRow, State, TriggerRow, WorkflowRow } from './state.ts'
 
 /**
  * The only ways in which rows change: in memory and on the way to disk, together. The `place…` halves change memory
@@ -18,14 +21,21 @@ export function keepJob(state: State, job: JobRow, turn: Turn): void {
 /** A job in memory, with its definition, its place in the queue, its deadline and its slot. */
 export function place(state: State, job: JobRow): void {
   const before = state.jobs.get(job.id)
-  const live = isLive(job.status)
-  if (live) state.jobs.set(job.id, job)
+  const hot = isHot(state, job)
+  if (hot) state.jobs.set(job.id, job)
   else state.jobs.delete(job.id)
-  if (before === undefined && live) useDefinition(state, job.definition)
-  if (before !== undefined && !live) releaseDefinition(state, job.definition)
+  if (before === undefined && hot) useDefinition(state, job.definition)
+  if (before !== undefined && !hot) releaseDefinition(state, job.definition)
   placeJob(state.roster, before, job)
-  placeTimer(state, job)
+  placeGates(state, before, job)
+  placeTimer(state, job, hot)
   placeSlot(state, before, job)
+}
+
+/** Whether a job belongs in memory: a live one, unless its time is far off, and one whose robot has yet to stop. */
+function isHot(state: State, job: JobRow): boolean {
+  if (job.status === 'pending') return job.ready_at === null || job.ready_at <= state.horizonAt
+  return isLive(job.status) || isStopping(job)
 }
 
 /** The only way a robot changes. */
@@ -48,8 +58,28 @@ export function placeWorkflow(state: State, workflow: WorkflowRow): void {
   useDefinition(state, workflow.definition)
   if (workflow.published_definition !== null) useDefinition(state, workflow.published_definition)
   if (before === undefined) return
+  if (before.max_concurrent !== workflow.max_concurrent) touchGate(state, workflowGate({ workflow_id: workflow.id }))
   releaseDefinition(state, before.definition)
   if (before.published_definition !== null) releaseDefinition(state, before.published_definition)
+}
+
+/** The only way a pool changes. */
+export function keepPool(state: State, pool: PoolRow, turn: Turn): void {
+  state.pools.set(pool.name, pool)
+  turn.out.rows.pools.set(pool.name, pool)
+}
+
+/** The only way in which what robots are good at changes. */
+export function keepAffinity(state: State, affinity: AffinityRow, turn: Turn): void {
+  placeAffinity(state, affinity)
+  turn.out.rows.affinities.set(`${affinity.workflow_id} ${affinity.robot_id}`, affinity)
+}
+
+/** How often a robot has completed a workflow, in memory. */
+export function placeAffinity(state: State, { workflow_id, robot_id, successes }: AffinityRow): void {
+  const robots = state.affinities.get(workflow_id)
+  if (robots === undefined) state.affinities.set(workflow_id, new Map([[robot_id, successes]]))
+  else robots.set(robot_id, successes)
 }
 
 /** The only way a trigger changes. */
@@ -84,26 +114,36 @@ export function placeDefinition(state: State, { hash, json }: DefinitionRow): vo
   state.definitions.set(hash, { json, sentBytes: sentBytes(json), users: 0 })
 }
 
+/** A definition that was brought for a job which does not stay in memory does not stay either. */
+export function dropUnused(state: State, hash: DefinitionHash): void {
+  if (state.definitions.get(hash)?.users === 0) state.definitions.delete(hash)
+}
+
 /** What a definition takes up in a frame, in bytes. */
 export function sentBytes(json: string): number {
   return utf8Bytes(JSON.stringify(json))
 }
 
-/** Adds an entry to a job's history. What is not said is as it stands in the row. */
-export function remember(
-  state: State,
-  job: JobRow,
-  turn: Turn,
-  entry: Pick<HistoryRow, 'event' | 'from_status' | 'detail'> & Partial<HistoryRow>,
-): void {
+/** What is to be remembered of something that happened to a job. What is not said is as it stands in the row. */
+export interface Entry extends Pick<HistoryRow, 'event' | 'from_status'> {
+  readonly cause: Cause
+  readonly attempt?: number
+  readonly robot_id?: RobotId | null
+}
+
+/** Adds an entry to a job's history. */
+export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): void {
   turn.out.history.push({
     seq: ++state.seq,
     job_id: job.id,
     at: turn.now,
+    event: entry.event,
+    from_status: entry.from_status,
     to_status: job.status,
-    attempt: job.attempt,
-    robot_id: job.robot_id,
-    ...entry,
+    attempt: entry.attempt ?? job.attempt,
+    robot_id: entry.robot_id === undefined ? job.robot_id : entry.robot_id,
+    actor: entry.cause.by,
+    detail: entry.cause.detail,
   })
 }
 
@@ -112,13 +152,13 @@ export function remember(
  * One that ended in this turn is neither in memory nor yet on disk.
  */
 export function recall(state: State, id: JobId, turn: Turn): JobRow | undefined {
-  return state.jobs.get(id) ?? turn.out.rows.jobs.get(id) ?? turn.found.get(id)
+  return state.jobs.get(id) ?? turn.out.rows.jobs.get(id) ?? turn.found.jobs.get(id)
 }
 
 /** The one deadline that a job has in its status. */
-function placeTimer(state: State, job: JobRow): void {
+function placeTimer(state: State, job: JobRow, hot: boolean): void {
   const { timers } = state
-  const deadline = deadlineOf(job, state.settings)
+  const deadline = hot ? deadlineOf(job, state.settings) : null
   if (deadline === null) timers.cancel('job.ready', job.id)
   else timers.set(deadline.why, job.id, deadline.at)
 }
@@ -127,12 +167,13 @@ function placeTimer(state: State, job: JobRow): void {
 export function deadlineOf(
   job: JobRow,
   settings: Settings,
-): { readonly at: Millis; readonly why: 'job.ready' | 'job.unclaimed' | 'job.offer' | 'job.timeout' } | null {
+): { readonly at: Millis; readonly why: Extract<TimerName, `job.${string}`> } | null {
+  if (job.stop_until !== null) return { at: job.stop_until, why: 'job.stop' }
   if (!isLive(job.status)) return null
   if (job.status === 'running') return { at: (job.started_at ?? 0) + job.timeout_ms, why: 'job.timeout' }
-  if (job.status === 'pending') return { at: job.ready_at ?? 0, why: 'job.ready' }
+  if (job.status === 'pending' && job.ready_at !== null) return { at: job.ready_at, why: 'job.ready' }
   if (isOffered(job)) return { at: job.offer_until ?? 0, why: 'job.offer' }
-  return { at: (job.queued_at ?? 0) + settings.queueTtlMs, why: 'job.unclaimed' }
+  return { at: (job.queued_at ?? job.scheduled_time ?? job.created_at) + settings.queueTtlMs, why: 'job.unclaimed' }
 }
 
 function placeSlot(state: State, before: JobRow | undefined, job: JobRow): void {

@@ -1,12 +1,17 @@
 import type { Turn } from './effects.ts'
-import { say } from './effects.ts'
 import type { JobId, Millis, RobotId, SocketId } from './ids.ts'
-import { isWaiting } from './job.ts'
-import { move } from './move.ts'
+import { closedTo } from './gate.ts'
+import { check, isBlocked, isStopping, isWaiting } from './job.ts'
+import { keepJob, place, placeDefinition } from './keep.ts'
+import { halt, move, stopped } from './move.ts'
 import { barLapsed, offerLapsed, robotLost } from './reconcile.ts'
 import { rested, silent, unregistered } from './robot.ts'
+import { statusLapsed } from './control.ts'
 import type { State } from './state.ts'
 import type { TimerName } from './timers.ts'
+
+/** Whoever acts when nobody does. */
+const CLOCK = 'orchestrator'
 
 type Lapsed = (state: State, id: string, turn: Turn) => void
 
@@ -16,11 +21,15 @@ const lapsed: { readonly [T in TimerName]: Lapsed } = {
   'job.unclaimed': (state, id, turn) => unclaimedTooLong(state, id as JobId, turn),
   'job.offer': (state, id, turn) => offerLapsed(state, id as JobId, turn),
   'job.timeout': (state, id, turn) => timedOut(state, id as JobId, turn),
+  'job.stop': (state, id, turn) => stopLapsed(state, id as JobId, turn),
   'robot.silent': (state, id, turn) => silent(state, id as RobotId, turn),
   'robot.lost': (state, id, turn) => robotLost(state, id as RobotId, turn),
   'robot.rest': (state, id) => rested(state, id as RobotId),
   'robot.barred': (state, id) => barLapsed(state, id),
+  'robot.status': (state, id, turn) => statusLapsed(state, id as RobotId, turn),
   'socket.unregistered': (state, id, turn) => unregistered(state, id as SocketId, turn),
+  'store.horizon': (state, _id, turn) => horizon(state, turn),
+  'store.forget': (state, _id, turn) => forget(state, turn),
 }
 
 /** The clock is looked at: every deadline that has come is acted upon, the earliest first. */
@@ -37,26 +46,53 @@ export function nextAlarm(state: State): { readonly at: Millis; readonly why: Ti
 
 function ready(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
-  if (job?.status !== 'pending') return
-  move(state, job, 'ready', turn, job.attempt === 0 ? 'its time has come' : 'its back-off is over')
+  if (job?.status !== 'pending' || job.ready_at === null) return
+  const detail = job.attempt === 0 ? 'its time has come' : 'its back-off is over'
+  if (closedTo(state, job).length > 0) keepJob(state, { ...job, ready_at: null }, turn)
+  else move(state, job, 'ready', turn, { by: CLOCK, detail })
 }
 
 function unclaimedTooLong(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
-  if (job === undefined || !isWaiting(job)) return
-  move(state, job, 'expire', turn, 'no robot took it in time', {
+  if (job === undefined || !(isWaiting(job) || isBlocked(job))) return
+  move(state, job, 'expire', turn, { by: CLOCK, detail: 'it waited longer than it may' }, {
     error_type: 'QueueTimeout',
-    error_message: `No robot took this job within ${state.settings.queueTtlMs / 1000} s`,
+    error_message: `This job was not started within ${state.settings.queueTtlMs / 1000} s`,
   })
 }
 
 function timedOut(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job?.status !== 'running') return
-  const error_message = `Job execution timed out after ${job.timeout_ms / 1000} s`
-  move(state, job, 'expire', turn, 'it ran longer than it may', { error_type: 'TimeoutError', error_message })
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
-  if (session !== undefined) {
-    say(turn, session.socket, { type: 'job_cancel', payload: { job_id: id, reason: error_message } })
+  halt(state, job, 'expire', turn, { by: CLOCK, detail: 'it ran longer than it may' }, {
+    error_type: 'TimeoutError',
+    error_message: `Job execution timed out after ${job.timeout_ms / 1000} s`,
+  })
+}
+
+function stopLapsed(state: State, id: JobId, turn: Turn): void {
+  const job = state.jobs.get(id)
+  if (job === undefined || !isStopping(job)) return
+  stopped(state, job, turn, { by: CLOCK, detail: `${job.robot_name} did not say in time that it has stopped` })
+}
+
+/** Pending jobs whose time comes nearer enter memory before it is there. The tick that finds this due has them. */
+function horizon(state: State, turn: Turn): void {
+  state.horizonAt = Math.max(state.horizonAt, turn.now + state.settings.horizonMs)
+  state.timers.set('store.horizon', '', turn.now + state.settings.horizonMs / 2)
+  for (const definition of turn.found.definitions) {
+    if (!state.definitions.has(definition.hash)) placeDefinition(state, definition)
   }
+  // A job that was submitted earlier in this turn may lie between the old horizon and the new one, and was not on
+  // disk when the page was fetched.
+  for (const job of [...turn.found.due, ...turn.out.rows.jobs.values()]) {
+    const known = state.jobs.has(job.id) || (turn.out.rows.jobs.get(job.id) ?? job) !== job
+    if (!known && job.status === 'pending') place(state, check(job))
+  }
+}
+
+/** What was answered to requests long ago may be forgotten. */
+function forget(state: State, turn: Turn): void {
+  turn.out.forgetBefore = turn.now - state.settings.idempotencyMs
+  state.timers.set('store.forget', '', turn.now + state.settings.idempotencyMs / 24)
 }

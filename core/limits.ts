@@ -1,5 +1,9 @@
 import type { Millis } from './ids.ts'
 
+/** DESIGN.md 5.2. */
+export const STRATEGIES = ['least_loaded', 'round_robin', 'random', 'affinity', 'capability_match'] as const
+export type Strategy = (typeof STRATEGIES)[number]
+
 /**
  * Every bound and every duration, in one place. Each queue in the program names its limit here, and what happens
  * when it is full is a refusal.
@@ -30,6 +34,18 @@ export interface Settings {
   readonly seenMs: Millis
   /** Jobs that have not ended. Beyond, submissions are refused. */
   readonly liveJobsMax: number
+  /** How jobs are spread over the robots that could take them. */
+  readonly strategy: Strategy
+  /** How long after a job the same is taken for a duplicate, if the submitter asks, though the first has ended. */
+  readonly duplicateMs: Millis
+  /** How long an idempotency key is remembered. */
+  readonly idempotencyMs: Millis
+  /** Pending jobs that become ready later than this from now stay on disk. */
+  readonly horizonMs: Millis
+  /** How long a robot may take to answer a status request. */
+  readonly statusMs: Millis
+  /** A job whose robots are lost is started at most this often, though it may always be run again. */
+  readonly lostTriesMax: number
   readonly robotsMax: number
   readonly socketsMax: number
 }
@@ -51,6 +67,12 @@ export const DEFAULTS: Settings = {
   jobTimeoutMs: 60 * MINUTE,
   seenMs: MINUTE,
   liveJobsMax: 200_000,
+  strategy: 'least_loaded',
+  duplicateMs: 5 * MINUTE,
+  idempotencyMs: 24 * 60 * MINUTE,
+  horizonMs: 60 * MINUTE,
+  statusMs: 10 * SECOND,
+  lostTriesMax: 5,
   robotsMax: 10_000,
   socketsMax: 20_000,
 }

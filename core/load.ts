@@ -1,6 +1,7 @@
 import type { Millis } from './ids.ts'
+import { newGates } from './gate.ts'
 import { check } from './job.ts'
-import { place, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
+import { place, placeAffinity, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
 import { rng } from './random.ts'
 import { newRoster } from './roster.ts'
@@ -20,21 +21,29 @@ export function load(hot: Hot, now: Millis, seed: number, settings: Settings): S
     workflows: new Map(),
     triggers: new Map(hot.triggers.map((trigger) => [trigger.id, trigger])),
     keys: new Map(),
+    pools: new Map(hot.pools.map((pool) => [pool.name, pool])),
+    affinities: new Map(),
     definitions: new Map(),
     keysBySecret: new Map(),
     held: new Map(),
-    roster: newRoster(),
+    roster: newRoster(settings.strategy),
+    gates: newGates(),
     timers: new Timers(),
     random: rng(seed),
     sockets: new Map(),
     sessions: new Map(),
+    horizonAt: now + settings.horizonMs,
     seq: hot.seq,
+    offers: 0,
     draining: false,
   }
   for (const definition of hot.definitions) placeDefinition(state, definition)
+  for (const affinity of hot.affinities) placeAffinity(state, affinity)
   for (const key of hot.keys) placeKey(state, key)
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
   for (const job of hot.jobs) place(state, check(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
+  state.timers.set('store.horizon', '', now + settings.horizonMs / 2)
+  state.timers.set('store.forget', '', now + settings.idempotencyMs / 24)
   return state
 }

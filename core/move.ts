@@ -1,8 +1,14 @@
-import type { Turn } from './effects.ts'
-import { advance, isHeld, isLive, type JobRow, type JobVerb } from './job.ts'
+import { say, type Turn } from './effects.ts'
+import { advance, isAssigned, isHeld, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import { keepJob, keepWorkflow, remember } from './keep.ts'
 import { backoff } from './retry.ts'
 import type { Session, State } from './state.ts'
+
+/** Who made something happen to a job, and why, in words for people. */
+export interface Cause {
+  readonly by: string
+  readonly detail: string
+}
 
 /**
  * Something happens to a job: the row moves along the life table, the history says so, and a job that ends is
@@ -13,16 +19,101 @@ export function move(
   job: JobRow,
   verb: JobVerb,
   turn: Turn,
-  detail: string,
+  cause: Cause,
   brought: Parameters<typeof advance>[3] = {},
 ): JobRow {
   const moved = advance(job, verb, turn.now, brought)
   const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
-  if (session !== undefined && isHeld(job)) session.idleSince = turn.now
+  if (session !== undefined && isHeld(job) && !isHeld(moved)) session.idleSince = turn.now
   keepJob(state, moved, turn)
-  remember(state, moved, turn, { event: verb, from_status: job.status, detail })
+  remember(state, moved, turn, { event: verb, from_status: job.status, cause })
   if (!isLive(moved.status)) ended(state, moved, turn)
   return moved
+}
+
+/**
+ * Ends a job that a robot may be working on. The end is final at once. The robot is told to stop, again whenever it
+ * registers, and its slot stays held until it says that it has, or until a grace period is over: until then the desktop
+ * is still busy.
+ */
+export function halt(
+  state: State,
+  job: JobRow,
+  verb: 'cancel' | 'expire',
+  turn: Turn,
+  cause: Cause,
+  brought: Parameters<typeof advance>[3] = {},
+): JobRow {
+  if (!isAssigned(job)) return move(state, job, verb, turn, cause, brought)
+  const stop_until = turn.now + state.settings.graceMs
+  const moved = move(state, job, verb, turn, cause, { ...brought, stop_until })
+  tellToStop(state, moved, turn)
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  // It may not have read the offer yet: a list that lacks the job says nothing until it has.
+  if (session !== undefined && isOffered(job)) session.barred.set(job.id, askStatus(session, turn))
+  return moved
+}
+
+/** Tells the robot of a job that has ended to stop working on it, if the robot is there. */
+export function tellToStop(state: State, job: JobRow, turn: Turn): void {
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  if (session === undefined) return
+  say(turn, session.socket, { type: 'job_cancel', payload: { job_id: job.id, reason: job.error_message } })
+}
+
+/** The robot has stopped, or has had long enough to: its slot is free. */
+export function stopped(state: State, job: JobRow, turn: Turn, cause: Cause): void {
+  const freed = { ...job, stop_until: null }
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  if (session !== undefined) session.idleSince = turn.now
+  keepJob(state, freed, turn)
+  remember(state, freed, turn, { event: 'stopped', from_status: job.status, cause })
+}
+
+/**
+ * An offer that nobody took up. The job waits for its back-off; then other robots come first, for this one is barred
+ * until its own, longer one has passed, or, when it may be running the job, until a report of its shows otherwise.
+ */
+export function unclaimed(state: State, job: JobRow, turn: Turn, why: 'refused' | 'may_run', cause: Cause): void {
+  const { settings, timers, random } = state
+  const wait = backoff(job.refusals + 1, settings, random)
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  if (session !== undefined) {
+    session.barred.set(job.id, why === 'refused' ? why : askStatus(session, turn))
+    if (why === 'refused') timers.set('robot.barred', barredId(session, job), turn.now + 2 * wait)
+    rest(state, session, turn)
+  }
+  if (why === 'may_run' && job.retry_safety === 'never') {
+    move(state, job, 'fail', turn, cause, unknownOutcome(job))
+    return
+  }
+  move(state, job, 'back_off', turn, cause, { ready_at: turn.now + wait, refusals: job.refusals + 1 })
+}
+
+/**
+ * Asks a robot what it is running. Its answer, and every report after it, was written when it had read all that was
+ * sent before. Returns which request this is.
+ */
+export function askStatus(session: Session, turn: Turn): number {
+  say(turn, session.socket, { type: 'status_request', payload: { robot_id: session.robot } })
+  return ++session.asked
+}
+
+/**
+ * An offer that was lost with the connection it went over. The robot is there again and does not know of the job, so
+ * there is nothing to wait for.
+ */
+export function undelivered(state: State, job: JobRow, turn: Turn, cause: Cause): void {
+  if (job.retry_safety === 'never') move(state, job, 'fail', turn, cause, unknownOutcome(job))
+  else move(state, job, 'back_off', turn, cause, { ready_at: turn.now })
+}
+
+/** What a job fails with that may have been started, and must not be started a second time unasked. */
+export function unknownOutcome(job: JobRow): { readonly error_type: string; readonly error_message: string } {
+  return {
+    error_type: 'OUTCOME_UNKNOWN',
+    error_message: `${job.robot_name} was lost while it may have been running this job; how far it got is unknown`,
+  }
 }
 
 function ended(state: State, job: JobRow, turn: Turn): void {
@@ -34,34 +125,6 @@ function ended(state: State, job: JobRow, turn: Turn): void {
     success_count: workflow.success_count + (job.status === 'completed' ? 1 : 0),
     total_duration_ms: workflow.total_duration_ms + (job.completed_at - job.started_at),
   }, turn)
-}
-
-/**
- * An offer that nobody took up. The job waits for its back-off; then other robots come first, for this one is barred
- * until its own, longer one has passed, or, when it may be running the job, until a report of its shows otherwise.
- */
-export function unclaimed(state: State, job: JobRow, turn: Turn, why: 'refused' | 'may_run', detail: string): void {
-  const { settings, timers, random } = state
-  const wait = backoff(job.refusals + 1, settings, random)
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
-  if (session !== undefined) {
-    session.barred.set(job.id, why)
-    if (why === 'refused') timers.set('robot.barred', barredId(session, job), turn.now + 2 * wait)
-    rest(state, session, turn)
-  }
-  if (why === 'may_run' && job.retry_safety === 'never') {
-    move(state, job, 'fail', turn, detail, unknownOutcome(job))
-    return
-  }
-  move(state, job, 'back_off', turn, detail, { ready_at: turn.now + wait, refusals: job.refusals + 1 })
-}
-
-/** What a job fails with that may have been started, and must not be started a second time unasked. */
-export function unknownOutcome(job: JobRow): { readonly error_type: string; readonly error_message: string } {
-  return {
-    error_type: 'OUTCOME_UNKNOWN',
-    error_message: `${job.robot_name} was lost while it may have been running this job; how far it got is unknown`,
-  }
 }
 
 /** `robot.barred` timers name the session's socket too: a new session starts with no bars. */

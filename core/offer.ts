@@ -22,8 +22,13 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
     robot_name: row.name,
     offer_until: turn.now + state.settings.offerMs,
   }
+  session.lastOffer = ++state.offers
   keepJob(state, offered, turn)
-  remember(state, offered, turn, { event: 'offer', from_status: 'queued', detail: `offered to ${row.name}` })
+  remember(state, offered, turn, {
+    event: 'offer',
+    from_status: 'queued',
+    cause: { by: 'orchestrator', detail: `offered to ${row.name}` },
+  })
   assign(state, offered, turn)
 }
 

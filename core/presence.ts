@@ -28,7 +28,7 @@ export function presence(state: State, id: RobotId): Presence {
       ? 'offline'
       : reported?.status === 'error'
       ? 'error'
-      : session.paused
+      : session.paused || state.robots.get(id)?.mode !== 'active'
       ? 'maintenance'
       : held.length >= slots
       ? 'busy'

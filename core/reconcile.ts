@@ -1,7 +1,7 @@
 import type { Turn } from './effects.ts'
 import type { JobId, RobotId } from './ids.ts'
-import { isOffered, type JobRow } from './job.ts'
-import { move, unclaimed, unknownOutcome } from './move.ts'
+import { isHeld, isOffered, isStopping, type JobRow } from './job.ts'
+import { type Cause, move, stopped, unclaimed, undelivered, unknownOutcome } from './move.ts'
 import { touch } from './roster.ts'
 import type { Session, State } from './state.ts'
 
@@ -18,15 +18,32 @@ export function reconcile(state: State, session: Session, active: ReadonlySet<Jo
     const job = state.jobs.get(id)
     if (job === undefined) continue
     if (active.has(id)) {
-      if (isOffered(job)) move(state, job, 'accept', turn, 'adopted: the robot says that it is running it')
+      if (isOffered(job)) move(state, job, 'accept', turn, by(session, 'adopted: the robot says that it is running it'))
+    } else if (isOffered(job) && cameAfter(state, session, job)) {
+      undelivered(state, job, turn, by(session, 'its robot has come anew and has not got it'))
+    } else if (isStopping(job)) {
+      const request = session.barred.get(id)
+      if (typeof request === 'number' && session.answered < request) continue
+      stopped(state, job, turn, by(session, 'it is not among the jobs that its robot is running'))
     } else if (job.status === 'running') {
-      if (session.missing.has(id)) lose(state, job, turn, `${job.robot_name} says that it is not running it`)
+      if (session.missing.has(id)) lose(state, job, turn, by(session, 'its robot says that it is not running it'))
       else missing.add(id)
     }
   }
   session.missing = missing
   for (const [id, why] of session.barred) {
-    if (why === 'may_run' && !active.has(id)) unbar(state, session, id)
+    if (why !== 'refused' && session.answered >= why && !active.has(id)) unbar(state, session, id)
+  }
+}
+
+/**
+ * What a robot says on a new connection that it is running: jobs that an earlier connection left it with. Those that are
+ * ours to give again are not for this robot.
+ */
+export function leftOver(state: State, session: Session, active: ReadonlySet<JobId>): void {
+  for (const id of active) {
+    const job = state.jobs.get(id)
+    if (job !== undefined && !isHeld(job) && !session.barred.has(id)) session.barred.set(id, 0)
   }
 }
 
@@ -34,7 +51,8 @@ export function reconcile(state: State, session: Session, active: ReadonlySet<Jo
 export function robotLost(state: State, robot: RobotId, turn: Turn): void {
   for (const id of state.held.get(robot) ?? []) {
     const job = state.jobs.get(id)
-    if (job !== undefined && job.status === 'running') lose(state, job, turn, 'its robot did not come back in time')
+    const cause = { by: 'orchestrator', detail: 'its robot did not come back in time' }
+    if (job !== undefined && job.status === 'running') lose(state, job, turn, cause)
   }
 }
 
@@ -42,8 +60,16 @@ export function robotLost(state: State, robot: RobotId, turn: Turn): void {
 export function offerLapsed(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job !== undefined && isOffered(job)) {
-    unclaimed(state, job, turn, 'may_run', `${job.robot_name} did not answer the offer`)
+    const cause = { by: 'orchestrator', detail: `${job.robot_name} did not answer the offer` }
+    const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+    if (session !== undefined && cameAfter(state, session, job)) undelivered(state, job, turn, cause)
+    else unclaimed(state, job, turn, 'may_run', cause)
   }
+}
+
+/** Whether the robot has registered since the job was offered to it: the offer went to an earlier connection. */
+function cameAfter(state: State, session: Session, job: JobRow): boolean {
+  return session.since > (job.offer_until ?? 0) - state.settings.offerMs
 }
 
 /** A robot may be asked for a job again that it was barred from. */
@@ -64,7 +90,18 @@ export function barLapsed(state: State, timerId: string): void {
  * A running job whose robot is gone, or has forgotten it. Work of robots is not idempotent: unless the job says that
  * it may always be run again, it fails with its outcome unknown rather than being run a second time.
  */
-function lose(state: State, job: JobRow, turn: Turn, detail: string): void {
-  if (job.retry_safety === 'always') move(state, job, 'requeue', turn, detail)
-  else move(state, job, 'fail', turn, detail, unknownOutcome(job))
+function lose(state: State, job: JobRow, turn: Turn, cause: Cause): void {
+  if (job.retry_safety !== 'always') {
+    move(state, job, 'fail', turn, cause, unknownOutcome(job))
+  } else if (job.tries < Math.max(job.max_attempts, state.settings.lostTriesMax)) {
+    move(state, job, 'requeue', turn, cause)
+  } else {
+    const error_message = `Its robot was lost ${job.tries} times while running this job`
+    move(state, job, 'fail', turn, cause, { error_type: 'ROBOT_LOST', error_message, dead_lettered: true })
+  }
+}
+
+/** What a robot says is the cause. */
+export function by(session: Session, detail: string): Cause {
+  return { by: `robot:${session.robot}`, detail }
 }

@@ -1,9 +1,11 @@
 import { say, type Turn } from './effects.ts'
 import type { JobId, JsonText } from './ids.ts'
-import { isHeld, isLive, isOffered, type JobRow } from './job.ts'
-import { keepJob, recall, remember } from './keep.ts'
+import { isAssigned, isLive, isOffered, isStopping, type JobRow } from './job.ts'
+import { keepAffinity, keepJob, recall, remember } from './keep.ts'
 import { ERROR_CHARS_MAX, LATE_LOG_MS, LOG_BATCH_MAX, LOG_CHARS_MAX, LOG_EXTRA_CHARS_MAX } from './limits.ts'
-import { move, unclaimed } from './move.ts'
+import { move, stopped, unclaimed } from './move.ts'
+import { by } from './reconcile.ts'
+import { backoff, isTransient } from './retry.ts'
 import { toText } from './protocol/json.ts'
 import type { LogEntry, Message } from './protocol/message.ts'
 import { refuse } from './protocol/refusal.ts'
@@ -31,7 +33,7 @@ export function accepted(state: State, session: Session, message: Message<'job_a
     return
   }
   session.refusals = 0
-  if (isOffered(job)) move(state, job, 'accept', turn, `accepted by ${job.robot_name}`)
+  if (isOffered(job)) move(state, job, 'accept', turn, by(session, `accepted by ${job.robot_name}`))
 }
 
 /** A robot does not take the job it was offered. */
@@ -39,14 +41,14 @@ export function rejected(state: State, session: Session, message: Message<'job_r
   const job = heldBy(state, session, message)
   if (job === undefined || !isOffered(job)) return
   const reason = message.payload.reason === '' ? 'no reason given' : clip(message.payload.reason, ERROR_CHARS_MAX)
-  unclaimed(state, job, turn, 'refused', `refused by ${job.robot_name}: ${reason}`)
+  unclaimed(state, job, turn, 'refused', by(session, `refused by ${job.robot_name}: ${reason}`))
 }
 
 /** Within one attempt progress never falls; a value out of range is taken for the nearest in it. */
 export function progressed(state: State, session: Session, message: Message<'job_progress'>, turn: Turn): void {
   const held = heldBy(state, session, message)
   if (held === undefined) return
-  const job = started(state, held, turn)
+  const job = started(state, session, held, turn)
   const { payload } = message
   const progress = Math.max(job.progress, Math.round(Math.min(100, Math.max(0, payload.progress ?? 0))))
   const current_node = payload.current_node === '' ? job.current_node : clip(payload.current_node, LOG_CHARS_MAX)
@@ -59,20 +61,36 @@ export function completed(state: State, session: Session, message: Message<'job_
   const job = heldBy(state, session, message)
   if (job === undefined) return late(state, session, message, turn)
   const result = toText(message.payload.result)
-  move(state, started(state, job, turn), 'complete', turn, `completed by ${job.robot_name}`, { result })
+  const cause = by(session, `completed by ${job.robot_name}`)
+  move(state, started(state, session, job, turn), 'complete', turn, cause, { result })
+  if (state.settings.strategy === 'affinity') {
+    const successes = (state.affinities.get(job.workflow_id)?.get(session.robot) ?? 0) + 1
+    keepAffinity(state, { workflow_id: job.workflow_id, robot_id: session.robot, successes }, turn)
+  }
 }
 
 /** A job has failed on its robot. */
 export function failed(state: State, session: Session, message: Message<'job_failed'>, turn: Turn): void {
-  const job = heldBy(state, session, message)
-  if (job === undefined) return late(state, session, message, turn)
+  const held = heldBy(state, session, message)
+  if (held === undefined) return late(state, session, message, turn)
+  const job = started(state, session, held, turn)
   const { payload } = message
   const error_message = clip(payload.error_message || 'Unknown error', ERROR_CHARS_MAX)
-  move(state, started(state, job, turn), 'fail', turn, `failed on ${job.robot_name}: ${clip(error_message, 200)}`, {
+  const error_type = clip(payload.error_type || 'ExecutionError', 200)
+  const transient = isTransient(error_type, job)
+  const detail = `failed on ${job.robot_name}: ${error_type}: ${clip(error_message, 200)}`
+  if (transient && job.tries < job.max_attempts) {
+    const ready_at = turn.now + backoff(job.tries, state.settings, state.random)
+    const cause = by(session, `${detail}; try ${job.tries} of ${job.max_attempts}`)
+    move(state, job, 'back_off', turn, cause, { ready_at })
+    return
+  }
+  move(state, job, 'fail', turn, by(session, detail), {
     error_message,
-    error_type: clip(payload.error_type || 'ExecutionError', 200),
+    error_type,
     stack_trace: clip(payload.stack_trace, ERROR_CHARS_MAX),
     failed_node: clip(payload.failed_node, LOG_CHARS_MAX),
+    dead_lettered: transient && job.max_attempts > 1,
   })
 }
 
@@ -82,10 +100,20 @@ export function failed(state: State, session: Session, message: Message<'job_fai
  */
 export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
   const job = heldBy(state, session, message)
-  if (job === undefined || (isOffered(job) && message.payload.attempt === undefined)) return
-  move(state, started(state, job, turn), 'cancel', turn, `cancelled on ${job.robot_name}`, {
+  if (job === undefined || (isOffered(job) && message.payload.attempt === undefined)) {
+    return haveStopped(state, session, message.payload.job_id, turn)
+  }
+  const cause = by(session, `cancelled on ${job.robot_name}`)
+  move(state, started(state, session, job, turn), 'cancel', turn, cause, {
     error_message: `Cancelled on the robot ${job.robot_name}`,
   })
+}
+
+/** Word that a robot is done with a job that it had been told to stop, however it ended for the robot. */
+function haveStopped(state: State, session: Session, id: JobId, turn: Turn): void {
+  const job = state.jobs.get(id)
+  if (job === undefined || !isStopping(job) || job.robot_id !== session.robot) return
+  stopped(state, job, turn, by(session, `${job.robot_name} has stopped`))
 }
 
 /** Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while. */
@@ -136,15 +164,15 @@ function extraOf(entry: LogEntry): JsonText | null {
  */
 function heldBy(state: State, session: Session, message: JobMessage): JobRow | undefined {
   const job = state.jobs.get(message.payload.job_id)
-  if (job === undefined || !isHeld(job) || job.robot_id !== session.robot) return undefined
+  if (job === undefined || !isAssigned(job) || job.robot_id !== session.robot) return undefined
   const { attempt } = message.payload
   if (attempt === undefined ? session.barred.has(job.id) : attempt !== job.attempt) return undefined
   return job
 }
 
 /** Word of a job that is on offer says that it was accepted: the answer itself was lost, or left out. */
-function started(state: State, job: JobRow, turn: Turn): JobRow {
-  return isOffered(job) ? move(state, job, 'accept', turn, `${job.robot_name} has started`) : job
+function started(state: State, session: Session, job: JobRow, turn: Turn): JobRow {
+  return isOffered(job) ? move(state, job, 'accept', turn, by(session, `${job.robot_name} has started`)) : job
 }
 
 /**
@@ -158,6 +186,7 @@ function late(
   turn: Turn,
 ): void {
   const { job_id, attempt } = message.payload
+  haveStopped(state, session, job_id, turn)
   const job = recall(state, job_id, turn)
   if (job === undefined) return refuseMessage(turn, session.socket, notHeld(job_id), message.id)
   const repeated = message.type === 'job_complete' ? job.status === 'completed' : job.status === 'failed'
@@ -171,7 +200,7 @@ function late(
     from_status: job.status,
     attempt: attempt ?? job.attempt,
     robot_id: session.robot,
-    detail: `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`,
+    cause: by(session, `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`),
   })
 }
 

@@ -1,4 +1,5 @@
 import type { Millis } from './ids.ts'
+import type { JobRow } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { Rng } from './random.ts'
 
@@ -9,4 +10,21 @@ import type { Rng } from './random.ts'
 export function backoff(failures: number, settings: Pick<Settings, 'backoffMs' | 'backoffMsMax'>, random: Rng): Millis {
   const full = Math.min(settings.backoffMs * 2 ** Math.min(failures - 1, 30), settings.backoffMsMax)
   return Math.round(full * (1 - random() / 4))
+}
+
+/** What robots call errors that may be gone the next time. Anything else is the workflow's, and comes again. */
+const TRANSIENT = new Set([
+  'ConnectionError',
+  'ConnectionResetError',
+  'NetworkError',
+  'ResourceBusy',
+  'ResourceBusyError',
+  'TemporaryError',
+  'TimeoutError',
+  'TransientError',
+])
+
+/** Whether a failure of this type is worth another attempt, by the job's own list or else by ours. */
+export function isTransient(errorType: string, job: Pick<JobRow, 'retry_on'>): boolean {
+  return job.retry_on.length > 0 ? job.retry_on.includes(errorType) : TRANSIENT.has(errorType)
 }

@@ -1,14 +1,17 @@
 import { authorize } from './access.ts'
 import { assert } from './assert.ts'
+import { remindMode, statusLost } from './control.ts'
 import { hangUp, say, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
+import { isStopping } from './job.ts'
 import { keepKey, keepRobot } from './keep.ts'
 import { LOG_BATCH_MAX } from './limits.ts'
+import { askStatus, tellToStop } from './move.ts'
 import { FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { errorMessage } from './protocol/encode.ts'
 import type { Message, MessageId } from './protocol/message.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
-import { reconcile } from './reconcile.ts'
+import { leftOver, reconcile } from './reconcile.ts'
 import { placeRobot } from './roster.ts'
 import type { KeyRow, RobotRow, Session, Socket, State } from './state.ts'
 
@@ -91,10 +94,17 @@ export function registered(
   replaceOlder(state, socket, robot_id, turn)
   const session = begin(state, socket, robot_id, turn)
   acknowledge(state, socket, message, turn)
-  keepRobot(state, rowOf(state, message, turn), turn)
-  if ((state.held.get(session.robot)?.size ?? 0) > 0) {
-    say(turn, socket.id, { type: 'status_request', payload: { robot_id } })
-  }
+  const robot = rowOf(state, message, turn)
+  keepRobot(state, robot, turn)
+  remindMode(session, robot, turn)
+  catchUp(state, session, turn)
+}
+
+/** What a robot that returns may have missed: jobs that it is to stop. And what we may have missed: how its jobs are. */
+function catchUp(state: State, session: Session, turn: Turn): void {
+  const held = [...state.held.get(session.robot) ?? []].flatMap((id) => state.jobs.get(id) ?? [])
+  for (const job of held) if (isStopping(job)) tellToStop(state, job, turn)
+  askStatus(session, turn)
 }
 
 /** A sign of life, with what the robot says of itself. */
@@ -105,15 +115,23 @@ export function heartbeat(
   turn: Turn,
 ): void {
   const { payload } = message
+  const first = session.reported === null
+  if (message.type === 'status_response') session.answered++
   session.reported = {
     at: turn.now,
     status: payload.status,
+    uptime_seconds: message.type === 'status_response' ? message.payload.uptime_seconds ?? null : null,
+    system_info: message.type === 'status_response' ? message.payload.system_info ?? {} : {},
     cpu_percent: payload.cpu_percent,
     memory_percent: payload.memory_percent,
     disk_percent: payload.disk_percent,
   }
   session.paused = payload.status === 'paused' || payload.status === 'maintenance' || payload.status === 'error'
-  if (payload.active_job_ids !== undefined) reconcile(state, session, new Set(payload.active_job_ids), turn)
+  if (payload.active_job_ids !== undefined) {
+    const active = new Set(payload.active_job_ids)
+    reconcile(state, session, active, turn)
+    if (first) leftOver(state, session, active)
+  }
   const row = state.robots.get(session.robot)
   assert(row !== undefined, 'a session has a robot')
   if (turn.now - row.last_seen >= state.settings.seenMs) keepRobot(state, { ...row, last_seen: turn.now }, turn)
@@ -130,7 +148,10 @@ export function heartbeat(
 /** A robot takes its leave. Its jobs wait for it for the grace period, as if the line had broken. */
 export function disconnected(state: State, session: Session, message: Message<'disconnect'>, turn: Turn): void {
   const socket = state.sockets.get(session.socket)
-  assert(socket !== undefined, 'a session has a socket')
+  const robot = state.robots.get(session.robot)
+  assert(socket !== undefined && robot !== undefined, 'a session has a socket and a robot')
+  // It was told to shut down and does: when it comes again, it comes to work.
+  if (robot.mode === 'draining') keepRobot(state, { ...robot, mode: 'active' }, turn)
   expel(state, socket, CLOSE.normal, message.payload.reason || 'Disconnect requested', turn)
 }
 
@@ -192,8 +213,12 @@ function begin(state: State, socket: Socket, robot: RobotId, turn: Turn): Sessio
     idleSince: turn.now,
     paused: false,
     resting: false,
+    lastOffer: 0,
     refusals: 0,
     reported: null,
+    awaiting: [],
+    asked: 0,
+    answered: 0,
     missing: new Set(),
     late: new Set(),
     barred: new Map(),
@@ -234,6 +259,7 @@ function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow
     max_concurrent_jobs: payload.max_concurrent_jobs,
     tags: payload.tags,
     capabilities: payload.capabilities,
+    mode: state.robots.get(payload.robot_id)?.mode ?? 'active',
     created_at: state.robots.get(payload.robot_id)?.created_at ?? turn.now,
     last_seen: turn.now,
   }
@@ -244,7 +270,10 @@ function leave(state: State, socket: Socket, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
   if (robot === null || state.sessions.get(robot)?.socket !== socket.id) return
+  const session = state.sessions.get(robot)
+  if (session !== undefined) statusLost(session, turn)
   state.sessions.delete(robot)
+  state.timers.cancel('robot.status', robot)
   state.timers.cancel('robot.silent', robot)
   state.timers.cancel('robot.rest', robot)
   const row = state.robots.get(robot)

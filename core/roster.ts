@@ -1,6 +1,7 @@
 import { Heap } from './heap.ts'
 import type { Millis, RobotId } from './ids.ts'
 import { isWaiting, type JobRow } from './job.ts'
+import type { Strategy } from './limits.ts'
 import { classKey, type JobClass, type Needs, needsOf, newClass, put, remove, size } from './queue.ts'
 import type { RobotRow, Session, State } from './state.ts'
 
@@ -11,6 +12,8 @@ import type { RobotRow, Session, State } from './state.ts'
  * once: an event costs as much as there are classes and kinds, however many jobs and robots they hold.
  */
 export interface Roster {
+  /** Which of two free robots is asked first. */
+  readonly before: (a: Free, b: Free) => boolean
   readonly classes: Map<string, JobClass>
   readonly kinds: Map<string, Kind>
   readonly kindOf: Map<RobotId, Kind>
@@ -28,7 +31,7 @@ export interface Kind {
   readonly tags: ReadonlySet<string>
   readonly capabilities: ReadonlySet<string>
   readonly robots: Set<RobotId>
-  /** Those that could take a job now: the least loaded first, among equals the one that has been idle longest. */
+  /** Those that could take a job now, in the order in which the strategy asks them. */
   readonly free: Heap<RobotId, Free>
   /** The classes with waiting jobs that these robots may run, those for one robot only left out. */
   readonly classes: Set<JobClass>
@@ -36,14 +39,16 @@ export interface Kind {
 
 export interface Free {
   readonly robot: RobotId
+  readonly lastOffer: number
   /** Held jobs by slots, from 0 up to less than 1. */
   readonly load: number
   readonly idleSince: Millis
 }
 
 /** Nobody waits and nobody is there. */
-export function newRoster(): Roster {
+export function newRoster(strategy: Strategy): Roster {
   return {
+    before: strategy === 'round_robin' ? wasAskedEarlier : isFreer,
     classes: new Map(),
     kinds: new Map(),
     kindOf: new Map(),
@@ -71,8 +76,9 @@ export function placeRobot(state: State, id: RobotId): void {
   kind.robots.add(id)
   roster.kindOf.set(id, kind)
   const held = state.held.get(id)?.size ?? 0
-  if (isAvailable(session) && held < robot.max_concurrent_jobs) {
-    kind.free.set(id, { robot: id, load: held / robot.max_concurrent_jobs, idleSince: session.idleSince })
+  if (isAvailable(robot, session) && held < robot.max_concurrent_jobs) {
+    const load = held / robot.max_concurrent_jobs
+    kind.free.set(id, { robot: id, load, idleSince: session.idleSince, lastOffer: session.lastOffer })
     roster.touchedRobots.add(id)
   } else {
     kind.free.delete(id)
@@ -86,19 +92,24 @@ export function touch(roster: Roster, job: JobRow): void {
 }
 
 /** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused or rests. */
-export function isAvailable(session: Session): boolean {
-  return !session.paused && !session.resting
+export function isAvailable(robot: RobotRow, session: Session): boolean {
+  return robot.mode === 'active' && !session.paused && !session.resting
 }
 
 /** Whether robots of this kind may run jobs that need this: environment, tags, capabilities. DESIGN.md 5.2. */
-export function suits(kind: Kind, needs: Needs): boolean {
+export function suits(kind: Abilities, needs: Needs): boolean {
   return (needs.environment === '' || kind.environment === 'default' || kind.environment === needs.environment) &&
     needs.tags.every((tag) => kind.tags.has(tag)) &&
     needs.capabilities.every((capability) => kind.capabilities.has(capability))
 }
 
-/** Which free robot is asked first: the less loaded, then the longer idle. */
-export function isFreer(a: Free, b: Free): boolean {
+/** The robot whose turn it is to be asked, where all are asked in turn. */
+function wasAskedEarlier(a: Free, b: Free): boolean {
+  return a.lastOffer < b.lastOffer || (a.lastOffer === b.lastOffer && a.robot < b.robot)
+}
+
+/** The less loaded first, then the longer idle. */
+function isFreer(a: Free, b: Free): boolean {
   if (a.load !== b.load) return a.load < b.load
   return a.idleSince < b.idleSince || (a.idleSince === b.idleSince && a.robot < b.robot)
 }
@@ -141,21 +152,26 @@ function link(roster: Roster, jobs: JobClass): void {
   else classes.add(jobs)
 }
 
-function kindFor(roster: Roster, robot: RobotRow): Kind {
-  const capabilities = Object.keys(robot.capabilities).filter((name) => holds(robot.capabilities[name])).toSorted()
-  const key = JSON.stringify([robot.environment, robot.tags.toSorted(), capabilities])
-  const known = roster.kinds.get(key)
-  if (known !== undefined) return known
-  const kind: Kind = {
-    key,
+/** What decides whether a robot may run a job. */
+export type Abilities = Pick<Kind, 'key' | 'environment' | 'tags' | 'capabilities'>
+
+/** What a robot that is as the row says can do. A capability that it reports as false or empty is one that it lacks. */
+export function kindOfRow(robot: RobotRow): Abilities {
+  const capabilities = Object.keys(robot.capabilities).filter((name) => Boolean(robot.capabilities[name])).toSorted()
+  return {
+    key: JSON.stringify([robot.environment, robot.tags.toSorted(), capabilities]),
     environment: robot.environment,
     tags: new Set(robot.tags),
     capabilities: new Set(capabilities),
-    robots: new Set(),
-    free: new Heap(isFreer),
-    classes: new Set(),
   }
-  roster.kinds.set(key, kind)
+}
+
+function kindFor(roster: Roster, robot: RobotRow): Kind {
+  const abilities = kindOfRow(robot)
+  const known = roster.kinds.get(abilities.key)
+  if (known !== undefined) return known
+  const kind: Kind = { ...abilities, robots: new Set(), free: new Heap(roster.before), classes: new Set() }
+  roster.kinds.set(kind.key, kind)
   for (const jobs of roster.classes.values()) {
     if (jobs.needs.robot === null && suits(kind, jobs.needs)) kind.classes.add(jobs)
   }
@@ -168,9 +184,4 @@ function leaveKind(roster: Roster, kind: Kind, id: RobotId): void {
   roster.kindOf.delete(id)
   roster.touchedRobots.delete(id)
   if (kind.robots.size === 0) roster.kinds.delete(kind.key)
-}
-
-/** A capability that is reported as false, 0, null or empty is one that the robot says it lacks. */
-function holds(value: unknown): boolean {
-  return Boolean(value)
 }

@@ -4,17 +4,26 @@ import type {
   JsonText,
   KeyId,
   Millis,
+  ReplyId,
   RobotId,
   SecretHash,
   SocketId,
   TriggerId,
   WorkflowId,
 } from './ids.ts'
+import type { Gates } from './gate.ts'
 import type { JobRow, Priority } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
 import type { Timers } from './timers.ts'
+
+/**
+ * `paused` ends with a resume. `draining`: told to shut down once its jobs are done; ends with its goodbye, upon which
+ * it may register anew, or with a resume.
+ */
+export const ROBOT_MODES = ['active', 'paused', 'draining'] as const
+export type RobotMode = (typeof ROBOT_MODES)[number]
 
 /** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
 export interface RobotRow {
@@ -24,6 +33,8 @@ export interface RobotRow {
   readonly max_concurrent_jobs: number
   readonly tags: readonly string[]
   readonly capabilities: Readonly<Record<string, unknown>>
+  /** What it has been told to do. Remembered across connections: a robot that is paused gets nothing when it returns. */
+  readonly mode: RobotMode
   readonly created_at: Millis
   /** Written on registration and when it leaves, and now and then between: at most `SEEN_MS` behind. */
   readonly last_seen: Millis
@@ -44,6 +55,8 @@ export interface WorkflowRow {
   /** What jobs run; null before the first publication. */
   readonly published_version: number | null
   readonly published_definition: DefinitionHash | null
+  /** How many of its jobs may be queued or running at a time; null: any number. */
+  readonly max_concurrent: number | null
   readonly created_by: string
   readonly created_at: Millis
   readonly updated_at: Millis
@@ -90,7 +103,7 @@ export interface TriggerRow {
   readonly fire_count: number
 }
 
-export const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'robots:connect'] as const
+export const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'] as const
 export type Scope = (typeof SCOPES)[number]
 
 /** A key, without the key itself. */
@@ -105,6 +118,34 @@ export interface KeyRow {
   readonly revoked_at: Millis | null
 }
 
+/** Robots under a name: those that hold these tags. */
+export interface PoolRow {
+  readonly name: string
+  readonly tags: readonly string[]
+  /** How many jobs that ask for the pool may be queued or running at a time; null: any number. */
+  readonly max_concurrent: number | null
+  /** The workflows that may ask for it; empty: all. */
+  readonly workflows: readonly WorkflowId[]
+  readonly created_at: Millis
+}
+
+/** How often a robot has completed a workflow. Kept where the strategy is `affinity`. */
+export interface AffinityRow {
+  readonly workflow_id: WorkflowId
+  readonly robot_id: RobotId
+  readonly successes: number
+}
+
+/** What was answered to a request with an idempotency key: the same request gets the same answer. */
+export interface IdempotencyRow {
+  /** Whose request, to which route, with which key: hashed. */
+  readonly key: string
+  /** SHA-256 of the body. */
+  readonly fingerprint: string
+  readonly job_id: JobId
+  readonly created_at: Millis
+}
+
 /** Every row that lives in memory, as the store hands them over at the beginning. */
 export interface Hot {
   readonly jobs: readonly JobRow[]
@@ -112,8 +153,12 @@ export interface Hot {
   readonly workflows: readonly WorkflowRow[]
   readonly triggers: readonly TriggerRow[]
   readonly keys: readonly KeyRow[]
+  readonly pools: readonly PoolRow[]
+  readonly affinities: readonly AffinityRow[]
   /** Those that live jobs refer to, and of every workflow the newest and the published one. */
   readonly definitions: readonly DefinitionRow[]
+  /** The instant of the last turn that was committed. */
+  readonly clock: Millis
   /** The largest number that a job's order, a history entry or a log line has. */
   readonly seq: number
 }
@@ -130,6 +175,8 @@ export interface State {
   readonly workflows: Map<WorkflowId, WorkflowRow>
   readonly triggers: Map<TriggerId, TriggerRow>
   readonly keys: Map<KeyId, KeyRow>
+  readonly pools: Map<string, PoolRow>
+  readonly affinities: Map<WorkflowId, Map<RobotId, number>>
   readonly definitions: Map<DefinitionHash, Definition>
 
   /** Keys by what they hash to: revoked ones too, so that a refusal can say so. */
@@ -137,14 +184,19 @@ export interface State {
   /** The jobs that hold a robot's slots. Derived, so that a slot cannot leak. */
   readonly held: Map<RobotId, Set<JobId>>
   readonly roster: Roster
+  readonly gates: Gates
   readonly timers: Timers
   readonly random: Rng
 
   readonly sockets: Map<SocketId, Socket>
   /** The connected robots. */
   readonly sessions: Map<RobotId, Session>
+  /** Pending jobs that become ready later than this are on disk only. */
+  horizonAt: Millis
   /** Grows with every row that has an order. */
   seq: number
+  /** How many offers have been made since the beginning of this state. */
+  offers: number
   /** Nothing is offered any more: the process is about to stop. */
   draining: boolean
 }
@@ -162,24 +214,33 @@ export interface Session {
   paused: boolean
   /** It has just refused an offer, or let one pass: nothing is offered for a while. */
   resting: boolean
+  /** Which of all offers was its last; 0 before the first. */
+  lastOffer: number
   /** Offers in a row that it did not take up. */
   refusals: number
   reported: Report | null
+  /** Who waits for its next status response. */
+  readonly awaiting: ReplyId[]
+  /** Status requests sent on this connection, and answers to them: the nth answer was written after the nth request. */
+  asked: number
+  answered: number
   /** Running jobs that its last report did not name. Missing twice, a job is lost. */
   missing: ReadonlySet<JobId>
   /** Jobs of which it has reported a result too late: one entry in their history is enough. */
   readonly late: Set<JobId>
   /**
-   * Jobs that it is not asked to run. It refused one, until its back-off has grown; or it let an offer pass and may
-   * be running it all the same, until a report does not name it.
+   * Jobs that it is not asked to run. It refused one, until its back-off has grown; or it may be running one all the
+   * same, until a report does not name it that was written after this status request had been read.
    */
-  readonly barred: Map<JobId, 'refused' | 'may_run'>
+  readonly barred: Map<JobId, 'refused' | number>
 }
 
 /** What a robot last said of itself. */
 export interface Report {
   readonly at: Millis
   readonly status: string
+  readonly uptime_seconds: number | null
+  readonly system_info: Readonly<Record<string, unknown>>
   readonly cpu_percent: number | null
   readonly memory_percent: number | null
   readonly disk_percent: number | null

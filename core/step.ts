@@ -1,9 +1,13 @@
+import { cancelRequested, retryRequested } from './command.ts'
+import { controlRequested, robotSaved, statusGiven, statusRequested } from './control.ts'
 import { dispatch } from './dispatcher.ts'
-import type { Turn } from './effects.ts'
+import type { Need, Turn } from './effects.ts'
 import type { Event } from './event.ts'
-import type { JobId } from './ids.ts'
+import { admitWaiting } from './admission.ts'
+import type { JobId, Millis } from './ids.ts'
 import { keyCreated, keyRevoked } from './key.ts'
 import { lapse } from './lapse.ts'
+import { poolSaved } from './pool.ts'
 import { refuse } from './protocol/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
 import { accepted, cancelled, completed, failed, logged, progressed, rejected } from './report.ts'
@@ -19,10 +23,16 @@ type Handler<T extends Event['type']> = (state: State, event: On<T>, turn: Turn)
 /** Everything that can happen, and what happens then. Start reading here. */
 const on: { readonly [T in Event['type']]: Handler<T> } = {
   'job.submitted': submitted,
+  'cancel.requested': cancelRequested,
+  'retry.requested': retryRequested,
   'webhook.received': webhookReceived,
   'workflow.saved': workflowSaved,
   'workflow.published': workflowPublished,
   'trigger.created': triggerCreated,
+  'pool.saved': poolSaved,
+  'robot.saved': robotSaved,
+  'control.requested': controlRequested,
+  'status.requested': statusRequested,
   'key.created': keyCreated,
   'key.revoked': keyRevoked,
   'socket.opened': socketOpened,
@@ -38,7 +48,10 @@ type Hear<T extends RobotMessage['type']> = (state: State, session: Session, mes
 /** What a registered robot may say, and who listens. */
 const hear: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: Hear<T> } = {
   heartbeat,
-  status_response: heartbeat,
+  status_response: (state, session, message, turn) => {
+    heartbeat(state, session, message, turn)
+    statusGiven(state, session, message, turn)
+  },
   disconnect: disconnected,
   job_accept: accepted,
   job_reject: rejected,
@@ -56,23 +69,42 @@ const hear: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: Hear<T>
 export function step(state: State, event: Event, turn: Turn): void {
   const handle = on[event.type] as Handler<Event['type']>
   handle(state, event as never, turn)
+  admitWaiting(state, turn)
   dispatch(state, turn)
 }
 
-/** Which ended job this event may touch. Almost always none, and then nothing is fetched. */
-export function needs(state: State, event: Event): JobId | null {
-  if (event.type !== 'robot.said') return null
-  const { message } = event
-  switch (message.type) {
-    case 'job_complete':
-    case 'job_failed':
-    case 'log_entry':
-    case 'log_batch':
-      return state.jobs.has(message.payload.job_id) ? null : message.payload.job_id
-    default:
-      return null
+/** What the events of a turn may touch outside memory. Almost always nothing, and then nothing is fetched. */
+export function needs(state: State, events: readonly Event[], now: Millis): Need | null {
+  const duplicatesSince = now - state.settings.duplicateMs
+  const need: Need = { jobs: [], duplicates: [], duplicatesSince, idempotency: [], due: null }
+  for (const event of events) ask(state, event, need, now)
+  const none = need.jobs.length + need.duplicates.length + need.idempotency.length === 0 && need.due === null
+  return none ? null : need
+}
+
+function ask(state: State, event: Event, need: Need, now: Millis): void {
+  const job = (id: JobId): void => void (state.jobs.has(id) || need.jobs.push(id))
+  switch (event.type) {
+    case 'robot.said':
+      if (COLD_TALK.has(event.message.type) && 'job_id' in event.message.payload) job(event.message.payload.job_id)
+      return
+    case 'job.submitted':
+      if (event.checkDuplicate && event.duplicateKey !== null) need.duplicates.push(event.duplicateKey)
+      if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
+      return
+    case 'cancel.requested':
+    case 'retry.requested':
+      job(event.job)
+      return
+    case 'tick':
+      if (state.timers.at('store.horizon', '') <= now) {
+        need.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
+      }
   }
 }
+
+/** What robots say about jobs that may have ended. */
+const COLD_TALK: ReadonlySet<RobotMessage['type']> = new Set(['job_complete', 'job_failed', 'log_entry', 'log_batch'])
 
 /** A message of a robot, from a socket that is listened to, by the robot that the socket belongs to. */
 function said(state: State, event: On<'robot.said'>, turn: Turn): void {

@@ -1,28 +1,39 @@
-import { answer, type Turn } from './effects.ts'
+import { type Answer, answer, type Turn } from './effects.ts'
 import type { Submitted } from './event.ts'
-import type { JobId, JsonText, Millis, RobotId, TriggerId } from './ids.ts'
-import type { JobRow, Priority, RetrySafety } from './job.ts'
-import { keepDefinition, keepJob, remember, sentBytes } from './keep.ts'
+import { closedTo } from './gate.ts'
+import type { JobId, TriggerId } from './ids.ts'
+import { isLive, type JobRow } from './job.ts'
+import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from './keep.ts'
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
-import type { DefinitionRow, State, WorkflowRow } from './state.ts'
+import type { DefinitionRow, IdempotencyRow, State, WorkflowRow } from './state.ts'
 
 /** What a job is made of, whoever asks for it. */
-export interface Order {
-  readonly job: JobId
-  readonly by: string
+export type Order = Omit<Submitted, 'type' | 'reply' | 'workflow' | 'idempotency' | 'checkDuplicate'>
+
+/** What nothing was said about. */
+export const UNASKED = {
+  robot: null,
+  environment: '',
+  pool: null,
+  requiredTags: [],
+  requiredCapabilities: [],
+  scheduledTime: null,
+  timeoutMs: null,
+  retrySafety: 'unless_started',
+  maxAttempts: 1,
+  retryOn: [],
+  concurrencyKey: null,
+  concurrencyLimit: 1,
+  duplicateKey: null,
+} as const satisfies Partial<Order>
+
+/** What a job comes from, and what it runs. */
+export interface Origin {
   readonly trigger: TriggerId | null
+  readonly retryOf: JobId | null
   readonly runs: Runs
-  readonly parameters: JsonText
-  readonly priority: Priority
-  readonly robot: RobotId | null
-  readonly environment: string
-  readonly requiredTags: readonly string[]
-  readonly requiredCapabilities: readonly string[]
-  readonly scheduledTime: Millis | null
-  readonly timeoutMs: Millis | null
-  readonly retrySafety: RetrySafety
 }
 
 /** The definition that a job runs, and under what name. */
@@ -30,41 +41,107 @@ interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_
   readonly definition: DefinitionRow
 }
 
-/** Somebody submits a job over the API. The answer comes once the job is durable. */
+/**
+ * Somebody submits a job over the API. The answer comes once the job is durable. The same request again, by its
+ * idempotency key, gets the same answer and makes no second job.
+ */
 export function submitted(state: State, event: Submitted, turn: Turn): void {
-  const { workflow } = event
+  const { idempotency } = event
+  const earlier = idempotency === null
+    ? undefined
+    : turn.out.rows.idempotency.get(idempotency.key) ?? turn.found.idempotency.get(idempotency.key)
+  if (idempotency !== null && earlier !== undefined && turn.now - earlier.created_at < state.settings.idempotencyMs) {
+    return answer(turn, event.reply, replay(state, idempotency.fingerprint, earlier, turn))
+  }
+  const job = order(state, event, turn)
+  if (isRefusal(job)) return answer(turn, event.reply, { type: 'refusal', refusal: job })
+  if (idempotency !== null) {
+    const row = { ...idempotency, job_id: job.id, created_at: turn.now }
+    turn.out.rows.idempotency.set(row.key, row)
+  }
+  answer(turn, event.reply, { type: 'job', job })
+}
+
+/** What was answered the first time; IDEMPOTENCY_MISMATCH when this is another request under the same key. */
+function replay(state: State, fingerprint: string, earlier: IdempotencyRow, turn: Turn): Answer {
+  const job = recall(state, earlier.job_id, turn)
+  if (earlier.fingerprint !== fingerprint) {
+    const message = 'This Idempotency-Key was used for a request with another body'
+    return { type: 'refusal', refusal: refuse('IDEMPOTENCY_MISMATCH', message, { job_id: earlier.job_id }) }
+  }
+  if (job === undefined) {
+    const message = `The job ${earlier.job_id} that this Idempotency-Key made has been deleted since`
+    return { type: 'refusal', refusal: refuse('NOT_FOUND', message, { job_id: earlier.job_id }) }
+  }
+  return { type: 'job', job: asSubmitted(job), replayed: true }
+}
+
+/** A job as it was when it had just been submitted. */
+function asSubmitted(job: JobRow): JobRow {
+  const waits = job.scheduled_time !== null && job.scheduled_time > job.created_at
+  const then = waits
+    ? { status: 'pending', queued_at: null, ready_at: job.scheduled_time } as const
+    : { status: 'queued', queued_at: job.created_at, ready_at: null } as const
+  return { ...job, ...UNTOUCHED, ...then }
+}
+
+function order(state: State, event: Submitted, turn: Turn): JobRow | Refusal {
+  const { workflow, duplicateKey, checkDuplicate } = event
   const runs = typeof workflow === 'string' ? published(state.workflows.get(workflow), workflow, state) : {
     workflow_id: workflow.id,
     workflow_name: workflow.name,
     workflow_version: null,
     definition: workflow.definition,
   }
-  const job = isRefusal(runs) ? runs : enter(state, { ...event, trigger: null, runs }, turn)
-  answer(turn, event.reply, isRefusal(job) ? { type: 'refusal', refusal: job } : { type: 'job', job })
+  if (isRefusal(runs)) return runs
+  const first = duplicateKey === null || !checkDuplicate ? undefined : duplicateOf(state, duplicateKey, turn)
+  if (first !== undefined) {
+    const message = `The same job was submitted as ${first.id}, which is ${first.status}`
+    return refuse('DUPLICATE_JOB', message, { job_id: first.id, status: first.status })
+  }
+  return enter(state, event, { trigger: null, retryOf: null, runs }, turn)
+}
+
+/** An earlier job that would do the same, and has not ended or is younger than the window. */
+function duplicateOf(state: State, key: string, turn: Turn): JobRow | undefined {
+  // What this turn has changed goes before what was on disk when it began.
+  const rows = [...turn.out.rows.jobs.values()].filter((job) => job.duplicate_key === key)
+  const found = turn.found.duplicates.get(key)
+  if (found !== undefined && !turn.out.rows.jobs.has(found.id)) rows.push(state.jobs.get(found.id) ?? found)
+  return rows.find((job) => isLive(job.status) || turn.now - job.created_at < state.settings.duplicateMs)
 }
 
 /**
  * Takes a job in, or says why not. UNAVAILABLE while draining, QUEUE_FULL at the bound on live jobs,
  * PAYLOAD_TOO_LARGE when no robot could be sent it in one frame.
  */
-export function enter(state: State, order: Order, turn: Turn): JobRow | Refusal {
+export function enter(state: State, order: Order, origin: Origin, turn: Turn): JobRow | Refusal {
   if (state.draining) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
   if (state.jobs.size >= state.settings.liveJobsMax) {
     return refuse('QUEUE_FULL', `${state.jobs.size} jobs are waiting or running, which is as many as may be`, {
       limit: state.settings.liveJobsMax,
     })
   }
-  const { runs } = order
+  const { runs } = origin
   const { definition } = runs
   const definitionBytes = state.definitions.get(definition.hash)?.sentBytes ?? sentBytes(definition.json)
   if (exceedsBytes(order.parameters, FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES - definitionBytes)) {
     const message = 'The workflow and its parameters together do not fit into one message to a robot'
     return refuse('PAYLOAD_TOO_LARGE', message, { max_bytes: FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES })
   }
+  const pool = order.pool === null ? null : state.pools.get(order.pool)
+  if (pool === undefined) {
+    return refuse('NOT_FOUND', `There is no pool ${order.pool?.slice(0, 100)}`, { field: 'pool' })
+  }
+  if (pool !== null && pool.workflows.length > 0 && !pool.workflows.includes(runs.workflow_id)) {
+    return refuse('FORBIDDEN', `The pool ${pool.name} does not run the workflow ${runs.workflow_id}`, { field: 'pool' })
+  }
   keepDefinition(state, definition, turn)
-  const job = newJob(state, order, turn)
+  const job = newJob(state, order, origin, pool?.tags ?? [], turn)
   keepJob(state, job, turn)
-  remember(state, job, turn, { event: 'submit', from_status: null, detail: `submitted by ${order.by}` })
+  dropUnused(state, definition.hash)
+  const cause = { by: order.by, detail: `submitted by ${order.by}` }
+  remember(state, job, turn, { event: 'submit', from_status: null, cause })
   return job
 }
 
@@ -88,43 +165,80 @@ export function published(workflow: WorkflowRow | undefined, id: string, state: 
   }
 }
 
-function newJob(state: State, order: Order, turn: Turn): JobRow {
-  const waits = order.scheduledTime !== null && order.scheduledTime > turn.now
-  return {
+/** Everything about a job that is still to come. */
+const UNTOUCHED = {
+  attempt: 0,
+  tries: 0,
+  refusals: 0,
+  robot_id: null,
+  robot_name: '',
+  offer_until: null,
+  stop_until: null,
+  started_at: null,
+  completed_at: null,
+  progress: 0,
+  current_node: '',
+  result: null,
+  error_message: '',
+  error_type: '',
+  stack_trace: '',
+  failed_node: '',
+  dead_lettered: false,
+} as const satisfies Partial<JobRow>
+
+/** A job in the queue, or, if its time has not come or a gate is closed to it, before the queue. */
+function newJob(state: State, order: Order, origin: Origin, poolTags: readonly string[], turn: Turn): JobRow {
+  const { runs } = origin
+  // Written out: an object this wide that begins as a copy of a smaller one is a hash table to V8, and stays one.
+  const job: JobRow = {
+    attempt: UNTOUCHED.attempt,
+    tries: UNTOUCHED.tries,
+    refusals: UNTOUCHED.refusals,
+    robot_id: UNTOUCHED.robot_id,
+    robot_name: UNTOUCHED.robot_name,
+    offer_until: UNTOUCHED.offer_until,
+    stop_until: UNTOUCHED.stop_until,
+    started_at: UNTOUCHED.started_at,
+    completed_at: UNTOUCHED.completed_at,
+    progress: UNTOUCHED.progress,
+    current_node: UNTOUCHED.current_node,
+    result: UNTOUCHED.result,
+    error_message: UNTOUCHED.error_message,
+    error_type: UNTOUCHED.error_type,
+    stack_trace: UNTOUCHED.stack_trace,
+    failed_node: UNTOUCHED.failed_node,
+    dead_lettered: UNTOUCHED.dead_lettered,
     id: order.job,
-    workflow_id: order.runs.workflow_id,
-    workflow_name: order.runs.workflow_name,
-    workflow_version: order.runs.workflow_version,
-    definition: order.runs.definition.hash,
+    workflow_id: runs.workflow_id,
+    workflow_name: runs.workflow_name,
+    workflow_version: runs.workflow_version,
+    definition: runs.definition.hash,
     pinned_robot_id: order.robot,
+    pool: order.pool,
     environment: order.environment,
-    required_tags: order.requiredTags,
+    required_tags: poolTags.length === 0 ? order.requiredTags : [...new Set([...order.requiredTags, ...poolTags])],
     required_capabilities: order.requiredCapabilities,
     priority: order.priority,
     parameters: order.parameters,
     timeout_ms: order.timeoutMs ?? state.settings.jobTimeoutMs,
     retry_safety: order.retrySafety,
+    max_attempts: order.maxAttempts,
+    retry_on: order.retryOn,
+    concurrency_key: order.concurrencyKey,
+    concurrency_limit: order.concurrencyLimit,
+    duplicate_key: order.duplicateKey,
+    retry_of: origin.retryOf,
     scheduled_time: order.scheduledTime,
     created_at: turn.now,
     created_by: order.by,
-    trigger_id: order.trigger,
+    trigger_id: origin.trigger,
     seq: ++state.seq,
-    status: waits ? 'pending' : 'queued',
-    attempt: 0,
-    refusals: 0,
-    robot_id: null,
-    robot_name: '',
-    queued_at: waits ? null : turn.now,
-    ready_at: waits ? order.scheduledTime : null,
-    offer_until: null,
-    started_at: null,
-    completed_at: null,
-    progress: 0,
-    current_node: '',
-    result: null,
-    error_message: '',
-    error_type: '',
-    stack_trace: '',
-    failed_node: '',
+    status: 'queued',
+    queued_at: turn.now,
+    ready_at: null,
   }
+  if (order.scheduledTime !== null && order.scheduledTime > turn.now) {
+    return { ...job, status: 'pending', queued_at: null, ready_at: order.scheduledTime }
+  }
+  return closedTo(state, job).length === 0 ? job : { ...job, status: 'pending', queued_at: null }
 }

@@ -10,6 +10,10 @@ export type TimerName =
   | 'job.unclaimed'
   | 'job.offer'
   | 'job.timeout'
+  | 'job.stop'
+  | 'robot.status'
+  | 'store.horizon'
+  | 'store.forget'
   | 'robot.silent'
   | 'robot.lost'
   | 'robot.barred'
@@ -50,6 +54,12 @@ export class Timers {
 
   cancel(why: TimerName, id: string): void {
     this.#heap.delete(keyOf(why, id))
+  }
+
+  /** When this one comes; never, if it is not set. */
+  at(why: TimerName, id: string): Millis {
+    const timer = this.#heap.get(keyOf(why, id))
+    return timer?.why === why ? timer.at : Infinity
   }
 
   /** The nearest deadline and its reason, or undefined when nothing is to come. */

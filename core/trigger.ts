@@ -6,7 +6,7 @@ import { keepTrigger } from './keep.ts'
 import { type JsonObject, toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State, TriggerRow } from './state.ts'
-import { enter, published } from './submission.ts'
+import { enter, published, UNASKED } from './submission.ts'
 
 /** A trigger is set up. Its workflow must exist; it may be published later. */
 export function triggerCreated(state: State, event: TriggerCreated, turn: Turn): void {
@@ -65,21 +65,14 @@ function fire(
   if (isRefusal(event.data)) return event.data
   const runs = published(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
   if (isRefusal(runs)) return runs
-  const job = enter(state, {
+  const order = {
+    ...UNASKED,
     job: event.job,
     by: `trigger:${trigger.id}`,
-    trigger: trigger.id,
-    runs,
     parameters: merged(trigger.parameters, event.data),
     priority: trigger.priority,
-    robot: null,
-    environment: '',
-    requiredTags: [],
-    requiredCapabilities: [],
-    scheduledTime: null,
-    timeoutMs: null,
-    retrySafety: 'unless_started',
-  }, turn)
+  }
+  const job = enter(state, order, { trigger: trigger.id, retryOf: null, runs }, turn)
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   keepTrigger(state, after, turn)

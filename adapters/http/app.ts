@@ -1,10 +1,12 @@
 import { Hono } from 'hono'
 import { prettyJSON } from 'hono/pretty-json'
 import { refuse } from '../../core/protocol/refusal.ts'
+import { dispatcherStats, queueStats } from '../../core/stats.ts'
 import type { Fleet } from '../fleet.ts'
 import { jobRoutes } from './jobs.ts'
 import { keyRoutes } from './keys.ts'
-import type { Env } from './request.ts'
+import { poolRoutes } from './pools.ts'
+import { type Env, guard } from './request.ts'
 import { refused } from './respond.ts'
 import { robotRoutes } from './robots.ts'
 import { triggerRoutes } from './triggers.ts'
@@ -32,6 +34,9 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
   app.route('/api/v1/robots', robotRoutes(fleet))
   app.route('/api/v1/triggers', triggerRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
+  app.route('/api/v1/pools', poolRoutes(fleet))
+  app.get('/api/v1/stats/queue', guard(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
+  app.get('/api/v1/stats/dispatcher', guard(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
 
   app.get('/healthz', (c) => {
     const { state, phase } = fleet

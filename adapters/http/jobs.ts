@@ -1,16 +1,15 @@
 import { Hono } from 'hono'
-import type { Event } from '../../core/event.ts'
-import type { JobId, ReplyId, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import { explain } from '../../core/explain.ts'
+import type { JobId, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
-import { toText } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { Submission } from '../../core/protocol/request.ts'
-import type { KeyRow } from '../../core/state.ts'
+import { Cancellation, Submission } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import type { JobQuery } from '../store/contract.ts'
-import { definitionOf, encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
+import { idempotencyOf, submission } from '../submission.ts'
+import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { answered, refused } from './respond.ts'
-import { historyEntry, jobDetail, jobSummary, logLine } from './view.ts'
+import { explanationView, historyEntry, jobDetail, jobSummary, logLine } from './view.ts'
 
 /** How much of a job's log its own page shows; the rest is at `/logs`. */
 const LOG_TAIL = 100
@@ -24,14 +23,15 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
   app.post('/', guard(fleet, 'jobs:submit'), async (c) => {
     const body = await readBody(c, Submission)
     if (isRefusal(body)) return refused(c, body)
-    const event = submission(fleet, body, c.var.key)
+    const idempotency = idempotencyOf(c.req.header('idempotency-key'), c.var.key, body)
+    if (isRefusal(idempotency)) return refused(c, idempotency)
+    const event = submission(fleet.platform, body, c.var.key.name, idempotency)
     if (isRefusal(event)) return refused(c, event)
-    return answered(
-      c,
-      await fleet.request(event),
-      'job',
-      ({ job }) => c.json(jobSummary(job), 201, { Location: `/api/v1/jobs/${job.id}` }),
-    )
+    return answered(c, await fleet.request(event), 'job', ({ job, replayed }) =>
+      c.json(jobSummary(job), 201, {
+        Location: `/api/v1/jobs/${job.id}`,
+        ...(replayed === true ? { 'Idempotency-Replayed': 'true' } : {}),
+      }))
   })
 
   app.get('/', read, async (c) => {
@@ -74,49 +74,51 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items: (await fleet.queries.history(job.id)).map(historyEntry), next_cursor: null })
   })
 
-  return app
-}
-
-/** The event that a submission is, or why it is none. */
-function submission(
-  fleet: Fleet,
-  body: Submission,
-  key: KeyRow,
-): ((reply: ReplyId) => Event) | Refusal {
-  const workflow = workflowOf(fleet, body)
-  if (isRefusal(workflow)) return workflow
-  const scheduledTime = body.scheduled_time === null ? null : Date.parse(body.scheduled_time)
-  if (Number.isNaN(scheduledTime)) {
-    return refuse('INVALID_PAYLOAD', 'scheduled_time is no such date', { field: 'scheduled_time' })
-  }
-  return (reply) => ({
-    type: 'job.submitted',
-    reply,
-    job: fleet.platform.rowId() as JobId,
-    by: key.name,
-    workflow,
-    parameters: toText(body.parameters),
-    priority: body.priority,
-    robot: body.robot_id,
-    environment: body.environment,
-    requiredTags: body.required_tags,
-    requiredCapabilities: body.required_capabilities,
-    scheduledTime,
-    timeoutMs: body.timeout_seconds === undefined ? null : Math.round(body.timeout_seconds * 1000),
-    retrySafety: body.retry_safety,
+  app.get('/:id/explain', read, async (c) => {
+    const id = c.req.param('id') as JobId
+    const job = fleet.state.jobs.get(id) ?? await fleet.queries.job(id)
+    if (job === undefined) return refused(c, noJob(id))
+    const now = fleet.platform.now()
+    return c.json(explanationView(explain(fleet.state, job, now), now))
   })
-}
 
-function workflowOf(fleet: Fleet, body: Submission): Extract<Event, { type: 'job.submitted' }>['workflow'] | Refusal {
-  if (body.workflow_json === undefined) {
-    return body.workflow_id ?? refuse('INVALID_PAYLOAD', 'Missing required field: workflow_id', {
-      field: 'workflow_id',
+  app.post('/:id/cancel', guard(fleet, 'jobs:cancel'), async (c) => {
+    const body = await readOptionalBody(c, Cancellation)
+    if (isRefusal(body)) return refused(c, body)
+    const answer = await fleet.request((reply) => ({
+      type: 'cancel.requested',
+      reply,
+      job: c.req.param('id') as JobId,
+      by: c.var.key.name,
+      reason: body.reason,
+    }))
+    return answered(c, answer, 'job', ({ job }) => c.json(jobSummary(job)))
+  })
+
+  for (const mode of ['retry', 'requeue'] as const) {
+    app.post(`/:id/${mode}`, guard(fleet, 'jobs:submit'), async (c) => {
+      const job = await fleet.queries.job(c.req.param('id') as JobId)
+      const definition = job === undefined ? undefined : await fleet.queries.definition(job.definition)
+      if (job === undefined || definition === undefined) return refused(c, noJob(c.req.param('id')))
+      const answer = await fleet.request((reply) => ({
+        type: 'retry.requested',
+        reply,
+        job: job.id,
+        mode,
+        newJob: fleet.platform.rowId() as JobId,
+        by: c.var.key.name,
+        definition: { hash: job.definition, json: definition },
+      }))
+      return answered(
+        c,
+        answer,
+        'job',
+        ({ job }) => c.json(jobSummary(job), 201, { Location: `/api/v1/jobs/${job.id}` }),
+      )
     })
   }
-  const definition = definitionOf(body.workflow_json)
-  if (isRefusal(definition)) return definition
-  const id = body.workflow_id ?? (fleet.platform.rowId() as WorkflowId)
-  return { id, name: body.workflow_name ?? id, definition }
+
+  return app
 }
 
 function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQuery>): JobQuery | Refusal {
@@ -133,6 +135,7 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
     workflow_id: query['workflow_id'] as WorkflowId | undefined,
     robot_id: query['robot_id'] as RobotId | undefined,
     trigger_id: query['trigger_id'] as TriggerId | undefined,
+    dead_lettered: query['dead_lettered'] === 'true',
   }
 }
 

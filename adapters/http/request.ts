@@ -1,13 +1,13 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import * as v from 'valibot'
 import { authorize } from '../../core/access.ts'
-import type { DefinitionHash, SecretHash } from '../../core/ids.ts'
+import type { SecretHash } from '../../core/ids.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
 import { isObject, type Json, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import type { DefinitionRow, KeyRow, Scope } from '../../core/state.ts'
+import type { KeyRow, Scope } from '../../core/state.ts'
 import type { Fleet } from '../fleet.ts'
-import { hashOf, sha256 } from '../secret.ts'
+import { hashOf } from '../secret.ts'
 import type { Cursor, PageQuery } from '../store/contract.ts'
 import { refused } from './respond.ts'
 
@@ -82,24 +82,29 @@ export async function readBody<const S extends v.GenericSchema>(
   if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
     return refuse('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be application/json, not ${type}`)
   }
-  const body = await readJson(c)
+  return checked(await readJson(c), schema)
+}
+
+/** The same where the body may be left out. */
+export async function readOptionalBody<const S extends v.GenericSchema>(
+  c: Context,
+  schema: S,
+): Promise<v.InferOutput<S> | Refusal> {
+  const none = c.req.header('transfer-encoding') === undefined && Number(c.req.header('content-length') ?? 0) === 0
+  return none ? checked({ json: {} }, schema) : readBody(c, schema)
+}
+
+/** A body as the schema wants it, wherever it comes from. */
+export function checked<const S extends v.GenericSchema>(
+  body: { readonly json: Json } | Refusal,
+  schema: S,
+): v.InferOutput<S> | Refusal {
   if (isRefusal(body)) return body
   if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
   const parsed = v.safeParse(schema, body.json)
   if (parsed.success) return parsed.output
   const fields = parsed.issues.map((issue) => v.getDotPath(issue)).filter((path) => path !== null)
   return refuse('INVALID_PAYLOAD', problemsOf(parsed.issues), { fields })
-}
-
-/** A workflow definition as it is stored: by hash, and otherwise untouched. INVALID_PAYLOAD when it is no JSON object. */
-export function definitionOf(given: string | object): DefinitionRow | Refusal {
-  const json = typeof given === 'string' ? given : JSON.stringify(given)
-  const parsed = parseJson(json)
-  if (isRefusal(parsed)) {
-    return refuse('INVALID_PAYLOAD', `The workflow definition is no JSON: ${parsed.message}`)
-  }
-  if (!isObject(parsed.json)) return refuse('INVALID_PAYLOAD', 'The workflow definition must be a JSON object')
-  return { hash: sha256(json) as DefinitionHash, json }
 }
 
 /** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */

@@ -1,7 +1,8 @@
+import type { Explanation } from '../../core/explain.ts'
 import type { Millis } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
-import type { KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 
@@ -22,6 +23,7 @@ export function jobSummary(job: JobRow): object {
     robot_id: job.robot_id ?? job.pinned_robot_id,
     robot_name: job.robot_name,
     pinned_robot_id: job.pinned_robot_id,
+    pool: job.pool,
     status: job.status,
     priority: job.priority,
     environment: job.environment,
@@ -37,6 +39,14 @@ export function jobSummary(job: JobRow): object {
     error_type: job.error_type,
     failed_node: job.failed_node,
     attempt: job.attempt,
+    tries: job.tries,
+    max_attempts: job.max_attempts,
+    retry_on: job.retry_on,
+    retry_of: job.retry_of,
+    dead_lettered: job.dead_lettered,
+    concurrency_key: job.concurrency_key,
+    concurrency_limit: job.concurrency_limit,
+    stopping: job.stop_until !== null,
     retry_safety: job.retry_safety,
     timeout_seconds: job.timeout_ms / 1000,
     trigger_id: job.trigger_id,
@@ -82,6 +92,7 @@ export function robotView(robot: RobotRow, now: Presence): object {
     id: robot.id,
     name: robot.name,
     status: now.status,
+    mode: robot.mode,
     environment: robot.environment,
     max_concurrent_jobs: robot.max_concurrent_jobs,
     current_jobs: now.current_jobs,
@@ -106,6 +117,7 @@ export function workflowSummary(workflow: WorkflowRow): object {
     version: workflow.version,
     published_version: workflow.published_version,
     status: workflow.status,
+    max_concurrent: workflow.max_concurrent,
     created_by: workflow.created_by,
     created_at: iso(workflow.created_at),
     updated_at: iso(workflow.updated_at),
@@ -160,5 +172,35 @@ export function keyView(key: KeyRow): object {
     robot_id: key.robot_id,
     created_at: iso(key.created_at),
     revoked_at: iso(key.revoked_at),
+  }
+}
+
+/** A pool. */
+export function poolView(pool: PoolRow): object {
+  return { ...pool, created_at: iso(pool.created_at) }
+}
+
+/** What a robot has just said of itself. */
+export function reportView(robot: RobotRow, report: Report, now: Presence): object {
+  return {
+    robot_id: robot.id,
+    status: report.status,
+    current_jobs: now.current_jobs,
+    active_job_ids: now.active_job_ids,
+    uptime_seconds: report.uptime_seconds,
+    system_info: report.system_info,
+    metrics: now.metrics,
+    at: iso(report.at),
+  }
+}
+
+/** Why a job is not running. */
+export function explanationView(explanation: Explanation, asOf: Millis): object {
+  const { queue } = explanation
+  return {
+    ...explanation,
+    as_of: iso(asOf),
+    queue: queue === null ? null : { ...queue, aging_at: iso(queue.aging_at) },
+    next_check_at: iso(explanation.next_check_at),
   }
 }

@@ -6,7 +6,8 @@ import { NewWorkflow } from '../../core/protocol/request.ts'
 import { parseDefinition, type Problem, problemText } from '../../workflows/definition.ts'
 import type { DefinitionRow } from '../../core/state.ts'
 import type { Fleet } from '../fleet.ts'
-import { definitionOf, encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
+import { definitionOf } from '../definition.ts'
+import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
 import { answered, refused } from './respond.ts'
 import { versionView, workflowDetail, workflowSummary } from './view.ts'
 
@@ -35,6 +36,7 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
       name: body.name,
       description: body.description,
       tags: body.tags,
+      maxConcurrent: body.max_concurrent,
       definition,
     }))
     return answered(

@@ -18,6 +18,17 @@ const IDLE_SECONDS = 30
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
 
+/** What the settings are called, for messages about them. */
+export interface Names {
+  readonly host: string
+  readonly http: string
+  readonly robots: string
+}
+
+const FLAGS: Names = { host: '--host', http: '--http-port', robots: '--robot-port' }
+
+type Called = { readonly host: string; readonly port: string }
+
 export interface Listener {
   readonly port: number
   /** Takes no more connections, and ends those that are idle. */
@@ -30,29 +41,30 @@ export function listenHttp(
   fleet: Fleet,
   host: string,
   port: number,
+  names: Names = FLAGS,
 ): Promise<Listener> {
   const server = newServer(getRequestListener(fetch))
   acceptRobots(server, fleet, (path) => path === '/ws')
-  return listen(server, host, port, '--http-port')
+  return listen(server, host, port, { host: names.host, port: names.http })
 }
 
 /** Serves robots, at whatever path they ask for. */
-export function listenRobots(fleet: Fleet, host: string, port: number): Promise<Listener> {
+export function listenRobots(fleet: Fleet, host: string, port: number, names: Names = FLAGS): Promise<Listener> {
   const server = newServer((_request, response) => {
     response.writeHead(426, { 'Content-Type': 'text/plain', 'Connection': 'close', 'Upgrade': 'websocket' })
     response.end('Robots connect here by WebSocket.\n')
   })
   acceptRobots(server, fleet, () => true)
-  return listen(server, host, port, '--robot-port')
+  return listen(server, host, port, { host: names.host, port: names.robots })
 }
 
 function newServer(listener: RequestListener): Server {
   return createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: 15_000 }, listener)
 }
 
-function listen(server: Server, host: string, port: number, flag: string): Promise<Listener> {
+function listen(server: Server, host: string, port: number, called: Called): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new Problem(reasonFor(error, host, port, flag))))
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new Problem(reasonFor(error, host, port, called))))
     server.listen(port, host, () => {
       server.removeAllListeners('error')
       resolve({ port: (server.address() as AddressInfo).port, close: () => close(server) })
@@ -60,15 +72,15 @@ function listen(server: Server, host: string, port: number, flag: string): Promi
   })
 }
 
-function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, flag: string): string {
+function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, called: Called): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `port ${port} on ${host} is in use; stop what uses it, or choose another with ${flag}`
+      return `port ${port} on ${host} is in use; stop what uses it, or choose another with ${called.port}`
     case 'EACCES':
-      return `port ${port} on ${host} may not be opened by this user; choose one above 1023 with ${flag}`
+      return `port ${port} on ${host} may not be opened by this user; choose one above 1023 with ${called.port}`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `this machine has no address ${host}; set --host`
+      return `this machine has no address ${host}; set ${called.host}`
     default:
       return `cannot listen on ${host} port ${port}: ${error.message}`
   }

@@ -10,6 +10,8 @@ export interface Options {
   /** Start the reference robot beside the server. */
   readonly robot: boolean
   readonly durability: 'full' | 'relaxed'
+  /** A file with settings; empty: the defaults. */
+  readonly settings: string
   readonly robotsAuth: 'key' | 'open'
   /** Make and print a new admin key and a new robot key, beside those that exist. */
   readonly newKeys: boolean
@@ -26,6 +28,7 @@ const FLAGS = {
     fallback: 'full',
     help: 'full, or relaxed: faster, and a power cut may lose the last second',
   },
+  'settings': { env: 'CASARE_SETTINGS', fallback: '', help: 'JSON file with timeouts, limits and the strategy' },
   'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
 } as const
 
@@ -60,6 +63,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     robotPort: port('robot-port'),
     robot: values['no-robot'] !== true,
     durability: choice('durability', ['full', 'relaxed']),
+    settings: text('settings').value,
     robotsAuth: choice('robots-auth', ['key', 'open']),
     newKeys: values['new-keys'] === true,
     help: values['help'] === true,
@@ -69,7 +73,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
 /** What `--help` prints. */
 export function usage(): string {
   const lines = Object.entries(FLAGS).map(([flag, { env, fallback, help }]) =>
-    `  --${flag.padEnd(12)} ${help} (${fallback}; ${env})`
+    `  --${flag.padEnd(12)} ${help} (${fallback || 'none'}; ${env})`
   )
   return [
     'Usage: npm start -- [options]',

@@ -2,8 +2,8 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
 
-/** `setTimeout` takes at most this; longer waits are split. */
-const TIMEOUT_MS_MAX = 2 ** 31 - 1
+/** Longer waits are split: the clock may be set forward meanwhile, and what is due then must not wait for the timer. */
+const TIMEOUT_MS_MAX = 60_000
 
 /** Node's clock, chance and timers. Log lines are JSON on stderr, one object a line. */
 export function nodePlatform(): Platform {

@@ -1,7 +1,7 @@
-import type { Effects, Receipt } from '../../core/effects.ts'
-import type { DefinitionHash, JobId, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { Effects, Found, Need, Receipt } from '../../core/effects.ts'
+import type { DefinitionHash, JobId, Millis, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'
-import type { Hot, KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { Hot, KeyRow, PoolRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
 
 /**
  * Where a fleet's rows live. A store is whatever passes `tests/contract/store.ts`.
@@ -10,10 +10,13 @@ import type { Hot, KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from 
  * the epoch in the database; from then on a store that loaded earlier, in whatever process, cannot commit.
  */
 export interface Store {
-  /** Every row that belongs in memory. The only way to begin. Throws when the database cannot be used. */
-  load(): Promise<Hot>
-  /** Jobs wherever they are, ended ones too; one that does not exist is absent from the answer. */
-  find(ids: readonly JobId[]): ReadonlyMap<JobId, JobRow> | Promise<ReadonlyMap<JobId, JobRow>>
+  /**
+   * Every row that belongs in memory, of the pending jobs only those that become ready up to this instant. The only way
+   * to begin. Throws when the database cannot be used.
+   */
+  load(dueUntil: Millis): Promise<Hot>
+  /** What an event may touch outside memory, as it was when the last turn had been committed. */
+  find(need: Need): Found | Promise<Found>
   /**
    * Makes a turn durable, once `load` has been called. An empty turn costs no transaction, and is not fenced.
    * Throws `StaleEpoch` when another process has loaded since, and the driver's error when the disk refuses.
@@ -59,6 +62,8 @@ export interface JobQuery extends PageQuery {
   readonly workflow_id?: WorkflowId | undefined
   readonly robot_id?: RobotId | undefined
   readonly trigger_id?: TriggerId | undefined
+  /** Only dead letters; `status` is not looked at then. */
+  readonly dead_lettered?: boolean | undefined
 }
 
 /** What people and programs read: committed rows, straight from the store, never through the core. */
@@ -82,4 +87,6 @@ export interface Queries {
   trigger(id: TriggerId): Promise<TriggerRow | undefined>
   triggers(query: PageQuery): Promise<Page<TriggerRow>>
   keys(query: PageQuery): Promise<Page<KeyRow>>
+  /** By name. */
+  pools(): Promise<readonly PoolRow[]>
 }

@@ -19,8 +19,11 @@ export interface LibsqlOptions {
 /** How long a commit waits for another process to finish its own. The event loop stands still meanwhile. */
 const BUSY_MS = 50
 
-/** Up to this size a file is read through before it is used, which takes about a second. */
-const CHECK_BYTES_MAX = 512 * 1024 * 1024
+/**
+ * Up to this size a file is read through before it is used, which takes some 25 ms. Beyond, starting must not take
+ * longer the more has ever happened; damage then shows where it is met.
+ */
+const CHECK_BYTES_MAX = 16 * 1024 * 1024
 
 /** A WAL that one large turn has blown up is cut back to this once it has been checkpointed. */
 const WAL_BYTES_KEPT = 64 * 1024 * 1024
@@ -50,9 +53,9 @@ export async function openLibsqlStore({ path, durability = 'full' }: LibsqlOptio
   const store = sqlStore(sql)
   return {
     ...store,
-    async load() {
+    async load(dueUntil) {
       try {
-        return await store.load()
+        return await store.load(dueUntil)
       } catch (error) {
         throw unusable(path, error)
       }

@@ -1,6 +1,6 @@
 import { assert } from '../../core/assert.ts'
-import { type Effects, isEmpty, Receipt } from '../../core/effects.ts'
-import type { JobId } from '../../core/ids.ts'
+import { type Effects, type Found, isEmpty, type Need, Receipt } from '../../core/effects.ts'
+import type { JobId, Millis } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import { type PageQuery, type Queries, StaleEpoch, type Store } from './contract.ts'
@@ -15,6 +15,7 @@ import { seqMax } from './sql.ts'
 export class MemoryDisk {
   epoch = 0
   seq = 0
+  clock = 0
   readonly tables: { readonly [T in TableName]: Map<string, RowOf[T]> } = {
     jobs: new Map(),
     robots: new Map(),
@@ -23,10 +24,13 @@ export class MemoryDisk {
     definitions: new Map(),
     triggers: new Map(),
     keys: new Map(),
+    pools: new Map(),
+    affinities: new Map(),
+    idempotency: new Map(),
     job_history: new Map(),
     job_logs: new Map(),
   }
-  /** The jobs without an end, so that loading costs what is live. */
+  /** The jobs that belong in memory, and those whose time is far off, so that loading costs what is live. */
   readonly live = new Map<JobId, JobRow>()
 }
 
@@ -34,26 +38,21 @@ export class MemoryDisk {
 export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   let epoch: number | null = null
   return {
-    async load() {
+    async load(dueUntil) {
       epoch = ++disk.epoch
-      return readHot(disk)
+      return readHot(disk, dueUntil)
     },
-    find(ids) {
-      const found = new Map<JobId, JobRow>()
-      for (const id of ids) {
-        const job = disk.tables.jobs.get(id)
-        if (job !== undefined) found.set(id, check(job))
-      }
-      return found
-    },
+    find: (need) => readFound(disk, need),
     commit(out) {
       if (isEmpty(out)) return new Receipt(out.turn)
       assert(epoch !== null, 'a store is loaded before it commits')
       if (epoch !== disk.epoch) throw new StaleEpoch()
       const changes = changesOf(out)
       for (const change of changes) verify(disk, change)
+      forget(disk, out.forgetBefore)
       for (const change of changes) put(disk, change)
       disk.seq = Math.max(disk.seq, seqMax(out))
+      disk.clock = Math.max(disk.clock, out.at)
       return new Receipt(out.turn)
     },
     queries: memoryQueries(disk),
@@ -61,20 +60,51 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   }
 }
 
-function readHot({ tables, live, seq }: MemoryDisk): Hot {
-  const hashes = new Set<string | null>([...live.values()].map((job) => job.definition))
+function readHot({ tables, live, seq, clock }: MemoryDisk, dueUntil: Millis): Hot {
+  const jobs = [...live.values()].filter((job) => job.ready_at === null || job.ready_at <= dueUntil)
+  const hashes = new Set<string | null>(jobs.map((job) => job.definition))
   for (const workflow of tables.workflows.values()) {
     hashes.add(workflow.definition).add(workflow.published_definition)
   }
   return {
-    jobs: [...live.values()].sort((a, b) => a.seq - b.seq).map(check),
+    jobs: jobs.sort((a, b) => a.seq - b.seq).map(check),
     robots: byKey(tables.robots),
     workflows: byKey(tables.workflows),
     triggers: byKey(tables.triggers),
     keys: byKey(tables.keys),
+    pools: byKey(tables.pools),
+    affinities: byKey(tables.affinities),
     definitions: byKey(tables.definitions).filter((definition) => hashes.has(definition.hash)),
     seq,
+    clock,
   }
+}
+
+function readFound({ tables, live }: MemoryDisk, need: Need): Found {
+  const idempotency = new Map(need.idempotency.flatMap((key) => {
+    const row = tables.idempotency.get(key)
+    return row === undefined ? [] : [[key, row]]
+  }))
+  const jobs = new Map<JobId, JobRow>()
+  for (const id of [...need.jobs, ...[...idempotency.values()].map((row) => row.job_id)]) {
+    const job = tables.jobs.get(id)
+    if (job !== undefined) jobs.set(id, check(job))
+  }
+  const duplicates = new Map<string, JobRow>()
+  if (need.duplicates.length > 0) {
+    for (const job of tables.jobs.values()) {
+      const recent = job.completed_at === null || job.created_at > need.duplicatesSince
+      if (recent && job.duplicate_key !== null && need.duplicates.includes(job.duplicate_key)) {
+        duplicates.set(job.duplicate_key, check(job))
+      }
+    }
+  }
+  const { due } = need
+  const soon = due === null
+    ? []
+    : [...live.values()].filter(({ ready_at }) => ready_at !== null && ready_at > due.after && ready_at <= due.until)
+  const definitions = soon.flatMap((job) => tables.definitions.get(job.definition) ?? [])
+  return { jobs, duplicates, idempotency, due: soon.map(check), definitions }
 }
 
 function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
@@ -94,6 +124,9 @@ function changesOf({ rows, history, logs }: Effects): readonly Change[] {
     change('workflows', rows.workflows.values()),
     change('triggers', rows.triggers.values()),
     change('keys', rows.keys.values()),
+    change('pools', rows.pools.values()),
+    change('affinities', rows.affinities.values()),
+    change('idempotency', rows.idempotency.values()),
     change('robots', rows.robots.values()),
     change('jobs', rows.jobs.values()),
     change('job_history', history),
@@ -144,6 +177,11 @@ const FITS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   json: (value) => typeof value === 'object' && value !== null,
 }
 
+function forget({ tables }: MemoryDisk, before: Millis | null): void {
+  if (before === null) return
+  for (const [key, row] of tables.idempotency) if (row.created_at < before) tables.idempotency.delete(key)
+}
+
 function put(disk: MemoryDisk, { table, rows }: Change): void {
   // That the rows are those of the table is lost on the compiler here: it cannot relate the two for a union.
   const kept = disk.tables[table] as Map<string, RowOf[TableName]>
@@ -153,7 +191,7 @@ function put(disk: MemoryDisk, { table, rows }: Change): void {
   }
   if (table !== 'jobs') return
   for (const job of rows.values() as Iterable<JobRow>) {
-    if (job.completed_at === null) disk.live.set(job.id, job)
+    if (job.completed_at === null || job.stop_until !== null) disk.live.set(job.id, job)
     else disk.live.delete(job.id)
   }
 }
@@ -170,10 +208,10 @@ function memoryQueries({ tables }: MemoryDisk): Queries {
   return {
     job: async (id) => tables.jobs.get(id),
     jobs: async (query) => {
-      const { status, workflow_id, robot_id, trigger_id } = query
+      const { status, workflow_id, robot_id, trigger_id, dead_lettered } = query
       return page(
         [...tables.jobs.values()].filter((job) =>
-          (status === undefined || status.includes(job.status)) &&
+          (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
           (workflow_id === undefined || job.workflow_id === workflow_id) &&
           (robot_id === undefined || job.robot_id === robot_id) &&
           (trigger_id === undefined || job.trigger_id === trigger_id)
@@ -195,6 +233,7 @@ function memoryQueries({ tables }: MemoryDisk): Queries {
     trigger: async (id) => tables.triggers.get(id),
     triggers: async (query) => page([...tables.triggers.values()], query),
     keys: async (query) => page([...tables.keys.values()], query),
+    pools: async () => byKey(tables.pools),
   }
 }
 

@@ -1,6 +1,7 @@
 import { assert } from '../../core/assert.ts'
+import type { Found, Need } from '../../core/effects.ts'
+import type { Millis } from '../../core/ids.ts'
 import { check, isLive, type JobRow } from '../../core/job.ts'
-import type { JobId } from '../../core/ids.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
 import { COLUMNS, decode, type RowOf, type SqlRow, type SqlValue, type TableName } from './rows.ts'
@@ -40,39 +41,79 @@ export function sqlQueries(read: Read): Queries {
     trigger: async (id) => (await rows('triggers', 'where id = ?', [id]))[0],
     triggers: (query) => page('triggers', query),
     keys: (query) => page('keys', query),
+    pools: () => rows('pools', 'order by name', []),
   }
 }
 
 /** What `load` hands over, from a database that this process alone may write to. */
-export function readHot(read: (sql: string) => readonly SqlRow[]): Hot {
-  const all = <T extends TableName>(table: T, rest: string): RowOf[T][] =>
-    read(`${select(table)} ${rest}`).map((record) => decode(table, record))
+export function readHot(
+  read: (sql: string, args: readonly SqlValue[]) => readonly SqlRow[],
+  dueUntil: Millis,
+): Hot {
+  const all = <T extends TableName>(table: T, rest: string, args: readonly SqlValue[] = []): RowOf[T][] =>
+    read(`${select(table)} ${rest}`, args).map((record) => decode(table, record))
+  const jobs = [...all('jobs', `${HOT} and ready_at is null`), ...all('jobs', `${HOT} and ready_at <= ?`, [dueUntil])]
+  const [meta] = read('select seq, clock from meta', [])
   return {
-    jobs: all('jobs', LIVE_JOBS).map(check),
+    jobs: jobs.map(check).sort((a, b) => a.seq - b.seq),
     robots: all('robots', 'order by id'),
     workflows: all('workflows', 'order by id'),
     triggers: all('triggers', 'order by id'),
     keys: all('keys', 'order by id'),
-    definitions: all('definitions', HOT_DEFINITIONS),
-    seq: Number(read('select seq from meta')[0]?.['seq']),
+    pools: all('pools', 'order by name'),
+    affinities: all('affinities', 'order by workflow_id, robot_id'),
+    definitions: all('definitions', HOT_DEFINITIONS, [dueUntil]),
+    seq: Number(meta?.['seq']),
+    clock: Number(meta?.['clock']),
   }
 }
 
-// A live job is one without an end (`check` sees to that), so the database need not know the statuses.
-const LIVE_JOBS = 'indexed by jobs_live where completed_at is null order by seq'
-/** Those of live jobs, and of every workflow the published one and the newest, which may be published next. */
+// A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
+// ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
+const HOT = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
+/** Those of hot jobs, and of every workflow the published one and the newest, which may be published next. */
 const HOT_DEFINITIONS = `where hash in (
-  select definition from jobs indexed by jobs_live where completed_at is null
+  select definition from jobs ${HOT} and ready_at is null
+  union select definition from jobs ${HOT} and ready_at <= ?
   union select definition from workflows union select published_definition from workflows
 ) order by hash`
 
-/** These jobs, as far as they exist. */
-export const FIND_JOBS = `${select('jobs')} where id in (select value from json_each(?))`
-
-/** Jobs as they were read, by id. Each is checked: it is about to be acted upon. */
-export function toFound(records: readonly SqlRow[]): ReadonlyMap<JobId, JobRow> {
-  return new Map(records.map((record) => check(toJob(record))).map((job) => [job.id, job]))
+/** What a turn may touch outside memory. */
+export function readFound(
+  read: (sql: string, args: readonly SqlValue[]) => readonly SqlRow[],
+  need: Need,
+): Found {
+  const all = <T extends TableName>(table: T, rest: string, args: readonly SqlValue[]): RowOf[T][] =>
+    read(`${select(table)} ${rest}`, args).map((record) => decode(table, record))
+  const idempotency = need.idempotency.length === 0
+    ? []
+    : all('idempotency', 'where key in (select value from json_each(?))', [JSON.stringify(need.idempotency)])
+  const ids = [...need.jobs, ...idempotency.map((row) => row.job_id)]
+  const jobs = ids.length === 0 ? [] : all('jobs', BY_ID, [JSON.stringify(ids)])
+  const duplicates = need.duplicates.length === 0
+    ? []
+    : all('jobs', DUPLICATES, [need.duplicatesSince, JSON.stringify(need.duplicates)])
+  const { due } = need
+  const soon = due === null ? [] : all('jobs', `${HOT} and ready_at > ? and ready_at <= ?`, [due.after, due.until])
+  const hashes = JSON.stringify(soon.map((job) => job.definition))
+  return {
+    jobs: new Map(jobs.map(check).map((job) => [job.id, job])),
+    duplicates: new Map(duplicates.map((job) => [job.duplicate_key ?? '', check(job)])),
+    idempotency: new Map(idempotency.map((row) => [row.key, row])),
+    due: soon.map(check),
+    definitions: soon.length === 0
+      ? []
+      : all('definitions', 'where hash in (select value from json_each(?))', [hashes]),
+  }
 }
+
+const BY_ID = 'where id in (select value from json_each(?))'
+/** One job for each key: which of several does not matter to whoever asks. */
+const DUPLICATES = `where id in (
+  select (
+    select id from jobs where duplicate_key = json_each.value and (completed_at is null or created_at > ?) limit 1
+  ) from json_each(?)
+)`
 
 function toJob(record: SqlRow): JobRow {
   return decode('jobs', record)
@@ -94,10 +135,11 @@ const START: Cursor = { at: Number.MAX_VALUE, id: '' }
  * every job that ever had one of them, and sort, to show a page; and a Durable Object allows a union five terms.
  */
 function jobList(query: JobQuery): readonly Statement[] {
-  const { status, workflow_id, robot_id, trigger_id } = query
+  const { status, workflow_id, robot_id, trigger_id, dead_lettered } = query
   const wanted = Object.entries({ workflow_id, robot_id, trigger_id }).filter((entry) => entry[1] !== undefined)
   const columns = wanted.map(([column]) => column)
   const args = [...wanted.map(([, value]) => value as string), ...ends(query)]
+  if (dead_lettered === true) return [{ sql: list(columns.map(unindexed), 'dead_lettered = 1'), args }]
   if (status === undefined) return [{ sql: list(columns), args }]
   return [...new Set(status)].map((one) => ({
     sql: list(['status', ...(isLive(one) ? columns.map(unindexed) : columns)]),
@@ -105,10 +147,9 @@ function jobList(query: JobQuery): readonly Statement[] {
   }))
 }
 
-function list(columns: readonly string[]): string {
-  return `${select('jobs')} where ${
-    [...columns.map((column) => `${column} = ?`), BEHIND].join(' and ')
-  } ${NEWEST_FIRST}`
+function list(columns: readonly string[], ...conditions: readonly string[]): string {
+  const where = [...conditions, ...columns.map((column) => `${column} = ?`), BEHIND].join(' and ')
+  return `${select('jobs')} where ${where} ${NEWEST_FIRST}`
 }
 
 /** The plus hides a column from its index: few jobs are live, while those of a workflow are as many as ever ran. */

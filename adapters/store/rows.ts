@@ -1,5 +1,15 @@
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
-import type { DefinitionRow, KeyRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type {
+  AffinityRow,
+  DefinitionRow,
+  IdempotencyRow,
+  KeyRow,
+  PoolRow,
+  RobotRow,
+  TriggerRow,
+  VersionRow,
+  WorkflowRow,
+} from '../../core/state.ts'
 
 /** What each table holds. A field here is a column there, under the same name. */
 export interface RowOf {
@@ -10,6 +20,9 @@ export interface RowOf {
   readonly definitions: DefinitionRow
   readonly triggers: TriggerRow
   readonly keys: KeyRow
+  readonly pools: PoolRow
+  readonly affinities: AffinityRow
+  readonly idempotency: IdempotencyRow
   readonly job_history: HistoryRow
   readonly job_logs: LogRow
 }
@@ -45,6 +58,7 @@ export const TABLES = {
       workflow_version: 'int?',
       definition: 'text',
       pinned_robot_id: 'text?',
+      pool: 'text?',
       environment: 'text',
       required_tags: 'json',
       required_capabilities: 'json',
@@ -52,6 +66,12 @@ export const TABLES = {
       parameters: 'text',
       timeout_ms: 'int',
       retry_safety: 'text',
+      max_attempts: 'int',
+      retry_on: 'json',
+      concurrency_key: 'text?',
+      concurrency_limit: 'int',
+      duplicate_key: 'text?',
+      retry_of: 'text?',
       scheduled_time: 'int?',
       created_at: 'int',
       created_by: 'text',
@@ -60,11 +80,13 @@ export const TABLES = {
       status: 'text',
       attempt: 'int',
       refusals: 'int',
+      tries: 'int',
       robot_id: 'text?',
       robot_name: 'text',
       queued_at: 'int?',
       ready_at: 'int?',
       offer_until: 'int?',
+      stop_until: 'int?',
       started_at: 'int?',
       completed_at: 'int?',
       progress: 'int',
@@ -74,6 +96,7 @@ export const TABLES = {
       error_type: 'text',
       stack_trace: 'text',
       failed_node: 'text',
+      dead_lettered: 'flag',
     },
   },
   robots: {
@@ -86,6 +109,7 @@ export const TABLES = {
       max_concurrent_jobs: 'int',
       tags: 'json',
       capabilities: 'json',
+      mode: 'text',
       created_at: 'int',
       last_seen: 'int',
     },
@@ -103,6 +127,7 @@ export const TABLES = {
       definition: 'text',
       published_version: 'int?',
       published_definition: 'text?',
+      max_concurrent: 'int?',
       created_by: 'text',
       created_at: 'int',
       updated_at: 'int',
@@ -153,6 +178,21 @@ export const TABLES = {
       revoked_at: 'int?',
     },
   },
+  pools: {
+    key: ['name'],
+    conflict: 'replace',
+    columns: { name: 'text', tags: 'json', max_concurrent: 'int?', workflows: 'json', created_at: 'int' },
+  },
+  affinities: {
+    key: ['workflow_id', 'robot_id'],
+    conflict: 'replace',
+    columns: { workflow_id: 'text', robot_id: 'text', successes: 'int' },
+  },
+  idempotency: {
+    key: ['key'],
+    conflict: 'replace',
+    columns: { key: 'text', fingerprint: 'text', job_id: 'text', created_at: 'int' },
+  },
   job_history: {
     key: ['seq'],
     conflict: 'fail',
@@ -165,6 +205,7 @@ export const TABLES = {
       to_status: 'text',
       attempt: 'int',
       robot_id: 'text?',
+      actor: 'text',
       detail: 'text',
     },
   },

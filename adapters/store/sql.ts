@@ -1,7 +1,7 @@
 import { assert } from '../../core/assert.ts'
 import { type Effects, isEmpty, Receipt } from '../../core/effects.ts'
 import { StaleEpoch, type Store } from './contract.ts'
-import { FIND_JOBS, readHot, sqlQueries, toFound } from './queries.ts'
+import { readFound, readHot, sqlQueries } from './queries.ts'
 import type { SqlRow, SqlValue } from './rows.ts'
 import { type Migration, pending } from './schema.ts'
 import { writes } from './writes.ts'
@@ -35,19 +35,19 @@ export function sqlStore(sql: Sql): Store {
   let open = true
 
   return {
-    async load() {
+    async load(dueUntil) {
       return sql.transaction(() => {
         const raised = sql.all('update meta set epoch = epoch + 1 returning epoch', [])
-        const hot = readHot((text) => sql.all(text, []))
+        const hot = readHot((text, args) => sql.all(text, args), dueUntil)
         epoch = Number(raised[0]?.['epoch'])
         return hot
       })
     },
-    find: (ids) => toFound(sql.all(FIND_JOBS, [JSON.stringify(ids)])),
+    find: (need) => readFound((text, args) => sql.all(text, args), need),
     commit(out) {
       if (isEmpty(out)) return new Receipt(out.turn)
       assert(epoch !== null, 'a store is loaded before it commits')
-      const args = [seqMax(out), epoch]
+      const args = [seqMax(out), out.at, epoch]
       sql.transaction(() => {
         if (sql.all(FENCE, args).length === 0) throw new StaleEpoch()
         for (const statement of writes(out)) sql.all(statement.sql, statement.args)
@@ -63,7 +63,7 @@ export function sqlStore(sql: Sql): Store {
 }
 
 /** Gives a row only while nobody has loaded since. Keeping the largest number is done on the way. */
-const FENCE = 'update meta set seq = max(seq, ?) where epoch = ? returning epoch'
+const FENCE = 'update meta set seq = max(seq, ?), clock = max(clock, ?) where epoch = ? returning epoch'
 
 /** The largest number in a turn, 0 without any. */
 export function seqMax({ rows, history, logs }: Effects): number {

@@ -14,13 +14,17 @@ export interface Statement {
 export const STATEMENT_CHARS_MAX = 500_000
 
 /** A turn as SQL: one statement for each table it touches. To be run in one transaction, in this order. */
-export function writes({ rows, history, logs }: Effects): Statement[] {
+export function writes({ rows, history, logs, forgetBefore }: Effects): Statement[] {
   return [
+    ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
     ...write('definitions', rows.definitions.values()),
     ...write('workflow_versions', rows.versions.values()),
     ...write('workflows', rows.workflows.values()),
     ...write('triggers', rows.triggers.values()),
     ...write('keys', rows.keys.values()),
+    ...write('pools', rows.pools.values()),
+    ...write('affinities', rows.affinities.values()),
+    ...write('idempotency', rows.idempotency.values()),
     ...write('robots', rows.robots.values()),
     ...write('jobs', rows.jobs.values()),
     ...write('job_history', history),

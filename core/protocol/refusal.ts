@@ -17,6 +17,10 @@ export const REFUSALS = {
   TIMEOUT: { status: 504, retry: true },
   TRIGGER_NOT_FOUND: { status: 404, retry: false },
   CONFLICT: { status: 409, retry: false },
+  /** The same job is waiting or running, or was submitted a moment ago. `details.job_id` is that one. */
+  DUPLICATE_JOB: { status: 409, retry: false },
+  /** An idempotency key was used before, for another body. */
+  IDEMPOTENCY_MISMATCH: { status: 422, retry: false },
   PAYLOAD_TOO_LARGE: { status: 413, retry: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, retry: false },
   /** The queue holds as many live jobs as it may. Try again when some have ended. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { RobotId, WorkflowId } from '../ids.ts'
 import { isObject, type JsonObject } from './json.ts'
-import { TAGS_MAX } from './message.ts'
+import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
 
@@ -33,6 +33,9 @@ const instant = v.pipe(
   v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, 'must be ISO 8601 with Z or an offset'),
 )
 
+/** How many jobs of one kind may run at a time; null: any number. */
+const limit = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), null)
+
 export const Submission = v.strictObject({
   workflow_id: v.optional(workflowId),
   /** A definition of the job's own, as text or as JSON, instead of a published workflow. */
@@ -47,6 +50,34 @@ export const Submission = v.strictObject({
   scheduled_time: v.nullish(instant, null),
   timeout_seconds: v.optional(seconds),
   retry_safety: v.optional(v.picklist(['never', 'unless_started', 'always']), 'unless_started'),
+  max_attempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 1),
+  retry_on: v.optional(names, []),
+  concurrency_key: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), null),
+  concurrency_limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), 1),
+  pool: v.nullish(name, null),
+  check_duplicate: v.optional(v.boolean(), false),
+})
+
+export const Cancellation = v.strictObject({
+  reason: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(1_000)), 'Cancelled by user'),
+})
+
+export const NewRobot = v.strictObject({
+  id: v.optional(robotId),
+  name,
+  environment: v.optional(environment, 'default'),
+  max_concurrent_jobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)), 1),
+  tags: v.optional(names, []),
+  capabilities: v.optional(jsonObject, {}),
+})
+
+export const Shutdown = v.strictObject({ graceful: v.optional(v.boolean(), true) })
+
+export const NewPool = v.strictObject({
+  name,
+  tags: names,
+  max_concurrent: limit,
+  workflows: v.optional(v.pipe(v.array(workflowId), v.maxLength(1_000)), []),
 })
 
 export const NewWorkflow = v.strictObject({
@@ -54,6 +85,7 @@ export const NewWorkflow = v.strictObject({
   name,
   description: v.optional(text, ''),
   tags: v.optional(names, []),
+  max_concurrent: limit,
   /** The definition, as text or as JSON. */
   json_definition: v.union([v.string(), jsonObject]),
 })
@@ -73,7 +105,10 @@ export const NewTrigger = v.strictObject({
 
 export const NewKey = v.strictObject({
   name,
-  scopes: v.pipe(v.array(v.picklist(['admin', 'jobs:read', 'jobs:submit', 'robots:connect'])), v.minLength(1)),
+  scopes: v.pipe(
+    v.array(v.picklist(['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'])),
+    v.minLength(1),
+  ),
   robot_id: v.nullish(robotId, null),
 })
 
@@ -85,6 +120,9 @@ export const WebhookEvent = v.looseObject({
 })
 
 export type Submission = v.InferOutput<typeof Submission>
+export type Cancellation = v.InferOutput<typeof Cancellation>
+export type NewRobot = v.InferOutput<typeof NewRobot>
+export type NewPool = v.InferOutput<typeof NewPool>
 export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewKey = v.InferOutput<typeof NewKey>

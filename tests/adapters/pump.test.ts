@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { pump } from '../../adapters/pump.ts'
 import type { Shell } from '../../adapters/shell.ts'
-import { type Effects, Receipt, type Send } from '../../core/effects.ts'
-import type { JobId } from '../../core/ids.ts'
+import { type Effects, type Need, NOTHING_FOUND, Receipt, type Send } from '../../core/effects.ts'
 import { DEFAULTS } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
 import { complete, ids, job as rowOf, join, NO_ROWS, running, spoken, START, submit } from '../core/rows.ts'
@@ -13,12 +12,12 @@ function heldShell(settings = {}) {
   const commits: { readonly out: Effects; resolve(): void; reject(error: Error): void }[] = []
   const said: Send[] = []
   const failures: unknown[] = []
-  const asked: (readonly JobId[])[] = []
+  const asked: Need[] = []
   const shell: Shell = {
     now: () => START,
     find: (wanted) => {
       asked.push(wanted)
-      return Promise.resolve(new Map())
+      return Promise.resolve(NOTHING_FOUND)
     },
     commit: (out) =>
       new Promise((resolve, reject) => {
@@ -43,7 +42,11 @@ describe('one turn', () => {
     expect(held.said).toEqual([])
     held.commits[0]?.resolve()
     await settled()
-    expect(spoken(held.said)).toEqual(['socket-r1 register_ack true', 'socket-r1 job_assign j1#1'])
+    expect(spoken(held.said)).toEqual([
+      'socket-r1 register_ack true',
+      'socket-r1 status_request',
+      'socket-r1 job_assign j1#1',
+    ])
   })
 
   test('[P30] what a turn that failed would have said is never said, and nothing more is done', async () => {
@@ -83,7 +86,7 @@ describe('one turn', () => {
     held.pump.push(complete('r1', 'j1'))
     held.pump.push(complete('r1', 'long-ago'))
     await settled()
-    expect(held.asked).toEqual([[ids.job('long-ago')]])
+    expect(held.asked).toMatchObject([{ jobs: [ids.job('long-ago')] }])
   })
 
   test('a robot that repeats a result within the turn that took it is not told of an unknown job', () => {

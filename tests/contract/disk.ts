@@ -1,7 +1,8 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
 import type { Store } from '../../adapters/store/contract.ts'
+import type { Need } from '../../core/effects.ts'
 import type { JobId } from '../../core/ids.ts'
-import { isLive } from '../../core/job.ts'
+import { isLive, isStopping, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import { job, row, type Sample } from './rows.ts'
 
@@ -11,12 +12,31 @@ export interface Disk {
 }
 
 /** What is loaded from an empty disk. */
-export const EMPTY: Hot = { jobs: [], robots: [], workflows: [], triggers: [], keys: [], definitions: [], seq: 0 }
+export const EMPTY: Hot = {
+  jobs: [],
+  robots: [],
+  workflows: [],
+  triggers: [],
+  keys: [],
+  pools: [],
+  affinities: [],
+  definitions: [],
+  seq: 0,
+  clock: 0,
+}
+
+/** Later than the time of every pending job, unless a test makes one that is not. */
+export const SOON = Number.MAX_SAFE_INTEGER
+
+/** What a turn may ask for, with nothing asked for but what is given. */
+export function asking(need: Partial<Need>): Need {
+  return { jobs: [], duplicates: [], duplicatesSince: 0, idempotency: [], due: null, ...need }
+}
 
 /** A store that may commit. */
 export async function loaded(disk: Disk): Promise<Store> {
   const store = await disk.open()
-  await store.load()
+  await store.load(SOON)
   return store
 }
 
@@ -30,6 +50,9 @@ export function everything(id: string, seq: number): Sample {
     definitions: [row('definitions', { hash: id, json: '{}' })],
     triggers: [row('triggers', { id })],
     keys: [row('keys', { id })],
+    pools: [row('pools', { name: id })],
+    affinities: [row('affinities', { workflow_id: id, robot_id: id })],
+    idempotency: [row('idempotency', { key: id })],
     job_history: [row('job_history', { seq: seq + 1, job_id: id })],
     job_logs: [row('job_logs', { seq: seq + 2, job_id: id })],
   }
@@ -47,9 +70,10 @@ export function ids(...texts: readonly string[]): JobId[] {
 /** Asserts that each row is what a store answers when asked for it. */
 export async function sameRows({ find, queries }: Store, sample: Sample): Promise<void> {
   const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
-  const { keys = [], job_history = [], job_logs = [] } = sample
-  const found = await find(jobs.map((one) => one.id))
-  for (const one of jobs) same([found.get(one.id), await queries.job(one.id)], [one, one])
+  const { keys = [], pools = [], idempotency = [], job_history = [], job_logs = [] } = sample
+  const found = await find(asking({ jobs: jobs.map((one) => one.id), idempotency: idempotency.map((one) => one.key) }))
+  for (const one of idempotency) same(found.idempotency.get(one.key), one)
+  for (const one of jobs) same([found.jobs.get(one.id), await queries.job(one.id)], [one, one])
   for (const one of robots) same(await queries.robot(one.id), one)
   for (const one of workflows) same(await queries.workflow(one.id), one)
   for (const one of workflow_versions) same(await queries.versions(one.workflow_id), [one])
@@ -57,6 +81,7 @@ export async function sameRows({ find, queries }: Store, sample: Sample): Promis
   for (const one of triggers) same(await queries.trigger(one.id), one)
   const { items } = await queries.keys({ limit: 10_000 })
   for (const one of keys) same(items.find((key) => key.id === one.id), one)
+  for (const one of pools) same((await queries.pools()).find((pool) => pool.name === one.name), one)
   // Two rows may belong to one job, and to one of an earlier sample.
   for (const one of job_history) same((await queries.history(one.job_id)).find((other) => other.seq === one.seq), one)
   for (const one of job_logs) {
@@ -67,28 +92,35 @@ export async function sameRows({ find, queries }: Store, sample: Sample): Promis
 
 /** Asserts that the rows of a sample that belong in memory are loaded, as they are. Loads the store. */
 export async function sameHot(store: Store, sample: Sample): Promise<void> {
-  const hot = await store.load()
+  const hot = await store.load(SOON)
   const expect = <T>(all: readonly T[], some: readonly T[] | undefined, key: (row: T) => string) => {
     const byKey = new Map(all.map((one) => [key(one), one]))
     for (const one of some ?? []) same(byKey.get(key(one)), one)
   }
-  expect(hot.jobs, sample.jobs?.filter((one) => isLive(one.status)), (one) => one.id)
-  same(hot.jobs.filter((one) => !isLive(one.status)), [])
+  expect(hot.jobs, sample.jobs?.filter(isHot), (one) => one.id)
+  same(hot.jobs.filter((one) => !isHot(one)), [])
   expect(hot.robots, sample.robots, (one) => one.id)
   expect(hot.workflows, sample.workflows, (one) => one.id)
   expect(hot.triggers, sample.triggers, (one) => one.id)
   expect(hot.keys, sample.keys, (one) => one.id)
+  expect(hot.pools, sample.pools, (one) => one.name)
+  expect(hot.affinities, sample.affinities, (one) => `${one.workflow_id} ${one.robot_id}`)
 }
 
 /** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
-export async function listed({ queries }: Store): Promise<Omit<Hot, 'definitions' | 'seq'>> {
+export async function listed({ queries }: Store): Promise<Omit<Hot, 'definitions' | 'affinities' | 'seq' | 'clock'>> {
   const all = { limit: 1_000 }
-  const jobs = (await queries.jobs(all)).items.filter((one) => isLive(one.status))
+  const jobs = (await queries.jobs(all)).items.filter(isHot)
   return {
     jobs: jobs.toSorted((a, b) => a.seq - b.seq),
     robots: (await queries.robots(all)).items,
     workflows: (await queries.workflows(all)).items,
     triggers: (await queries.triggers(all)).items,
     keys: (await queries.keys(all)).items,
+    pools: await queries.pools(),
   }
+}
+
+function isHot(one: JobRow): boolean {
+  return isLive(one.status) || isStopping(one)
 }

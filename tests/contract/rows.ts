@@ -8,7 +8,7 @@ export type Sample = { readonly [T in TableName]?: readonly RowOf[T][] }
 
 /** A turn that writes these rows. */
 export function turn(number: number, sample: Sample): Effects {
-  const out = newEffects(number)
+  const out = newEffects(number, 0)
   for (const row of sample.jobs ?? []) out.rows.jobs.set(row.id, row)
   for (const row of sample.robots ?? []) out.rows.robots.set(row.id, row)
   for (const row of sample.workflows ?? []) out.rows.workflows.set(row.id, row)
@@ -16,6 +16,9 @@ export function turn(number: number, sample: Sample): Effects {
   for (const row of sample.definitions ?? []) out.rows.definitions.set(row.hash, row)
   for (const row of sample.triggers ?? []) out.rows.triggers.set(row.id, row)
   for (const row of sample.keys ?? []) out.rows.keys.set(row.id, row)
+  for (const row of sample.pools ?? []) out.rows.pools.set(row.name, row)
+  for (const row of sample.affinities ?? []) out.rows.affinities.set(`${row.workflow_id}/${row.robot_id}`, row)
+  for (const row of sample.idempotency ?? []) out.rows.idempotency.set(row.key, row)
   out.history.push(...(sample.job_history ?? []))
   out.logs.push(...(sample.job_logs ?? []))
   return out
@@ -37,11 +40,14 @@ export function job(id: string, over: Record<string, unknown> = {}): JobRow {
 
 /** The nearest job that may be in this status. */
 function inStatus(job: JobRow, status: JobStatus): JobRow {
-  const held = status === 'running' || (status === 'queued' && job.offer_until !== null)
+  const stopping = !isLive(status) && job.stop_until !== null
+  const held = status === 'running' || (status === 'queued' && job.offer_until !== null) || stopping
   return check({
     ...job,
     status,
-    ready_at: status === 'pending' ? job.ready_at ?? 1 : null,
+    ready_at: status === 'pending' ? job.ready_at : null,
+    stop_until: isLive(status) ? null : job.stop_until,
+    tries: Math.min(job.tries, held ? Math.max(1, job.attempt) : job.attempt),
     offer_until: status === 'queued' ? job.offer_until : null,
     robot_id: held ? job.robot_id ?? 'robot' as NonNullable<JobRow['robot_id']> : job.robot_id,
     attempt: held ? Math.max(1, job.attempt) : job.attempt,
@@ -112,6 +118,9 @@ export function samples(): fc.Arbitrary<Required<Sample>> {
     definitions: rowsOf('definitions'),
     triggers: rowsOf('triggers'),
     keys: rowsOf('keys'),
+    pools: rowsOf('pools'),
+    affinities: rowsOf('affinities'),
+    idempotency: rowsOf('idempotency'),
     job_history: rowsOf('job_history'),
     job_logs: rowsOf('job_logs'),
   })

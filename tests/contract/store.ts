@@ -4,7 +4,8 @@ import { StaleEpoch } from '../../adapters/store/contract.ts'
 import { Bug } from '../../core/assert.ts'
 import { newEffects } from '../../core/effects.ts'
 import { isLive, JOB_STATUSES } from '../../core/job.ts'
-import { type Disk, EMPTY, everything, id, ids, listed, loaded, sameHot, sameRows } from './disk.ts'
+import { asking, type Disk, EMPTY, everything, id, ids, listed, loaded, sameHot, sameRows, SOON } from './disk.ts'
+import { FINDING } from './finding.ts'
 import { READING } from './reading.ts'
 import { distinct, job, row, type Sample, samples, turn } from './rows.ts'
 
@@ -16,7 +17,7 @@ export interface Check {
 
 /** What every store promises. `make` gives an empty disk. */
 export function storeContract(name: string, make: () => Promise<Disk>): readonly Check[] {
-  const checks = Object.entries({ ...KEEPING, ...READING })
+  const checks = Object.entries({ ...KEEPING, ...FINDING, ...READING })
   return checks.map(([rule, run]) => ({ name: `${name}: ${rule}`, run: async () => run(await make()) }))
 }
 
@@ -24,7 +25,7 @@ export function storeContract(name: string, make: () => Promise<Disk>): readonly
 const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'an empty disk is an empty fleet'(disk) {
     const store = await disk.open()
-    same(await store.load(), EMPTY)
+    same(await store.load(SOON), EMPTY)
     same((await store.queries.jobs({ limit: 10 })).items, [])
     await store.close()
   },
@@ -52,7 +53,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const store = await loaded(disk)
     const whole = everything('a', 1)
     await store.commit(turn(1, whole))
-    const before = await store.load()
+    const before = await store.load(SOON)
     const shown = await listed(store)
     const spoilt: Sample[] = [
       { job_logs: [row('job_logs', { seq: 3 })] },
@@ -66,7 +67,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     ]
     for (const spoil of spoilt) {
       await rejects(async () => store.commit(turn(2, { ...everything('b', 4), ...spoil })))
-      same(await store.load(), before)
+      same(await store.load(SOON), before)
       same([await listed(store), await store.queries.history(id('b'))], [shown, []])
     }
     await sameRows(store, whole)
@@ -112,13 +113,13 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
       ],
       definitions: [...used, ...unused].map((hash) => row('definitions', { hash, json: hash })),
     }))
-    const hot = await store.load()
+    const hot = await store.load(SOON)
     same(hot.jobs, jobs.filter((one) => isLive(one.status)).sort((a, b) => a.seq - b.seq))
     same(hot.definitions.map((one) => one.json), used.sort())
 
     const ended = hot.jobs.map((one) => job(one.id, { seq: one.seq, status: 'cancelled', definition: one.definition }))
     await store.commit(turn(2, { jobs: ended }))
-    const after = await store.load()
+    const after = await store.load(SOON)
     same([after.jobs, after.definitions.map((one) => one.json)], [[], ['draft', 'newest', 'published']])
     await store.close()
   },
@@ -126,12 +127,12 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'the largest number is remembered, whoever had it'(disk) {
     const store = await loaded(disk)
     await store.commit(turn(1, { jobs: [job('a', { seq: 7, status: 'cancelled' })] }))
-    same((await store.load()).seq, 7)
+    same((await store.load(SOON)).seq, 7)
     await store.commit(turn(2, { job_history: [row('job_history', { seq: 8 })] }))
-    same((await store.load()).seq, 8)
+    same((await store.load(SOON)).seq, 8)
     await store.commit(turn(3, { job_logs: [row('job_logs', { seq: 2 ** 40 })] }))
     await store.commit(turn(4, { jobs: [job('a', { seq: 7, status: 'cancelled' })] }))
-    same((await store.load()).seq, 2 ** 40)
+    same((await store.load(SOON)).seq, 2 ** 40)
     await store.close()
   },
 
@@ -139,9 +140,9 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const store = await loaded(disk)
     const jobs = [job('live'), job('ended', { seq: 1, status: 'completed' })]
     await store.commit(turn(1, { jobs }))
-    const found = await store.find(ids('ended', 'nobody', 'live', 'live', `'"\\`))
-    same(new Map([...found].sort()), new Map(jobs.map((one) => [one.id, one] as const).sort()))
-    same((await store.find([])).size, 0)
+    const found = await store.find(asking({ jobs: ids('ended', 'nobody', 'live', 'live', `'"\\`) }))
+    same(new Map([...found.jobs].sort()), new Map(jobs.map((one) => [one.id, one] as const).sort()))
+    same((await store.find(asking({}))).jobs.size, 0)
     await store.close()
   },
 
@@ -150,12 +151,12 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     await old.commit(turn(1, { jobs: [job('a')] }))
     const young = await loaded(disk)
     await rejects(async () => old.commit(turn(2, everything('b', 2))), StaleEpoch)
-    same((await young.load()).jobs.map((one) => one.id), ['a'])
+    same((await young.load(SOON)).jobs.map((one) => one.id), ['a'])
     await young.commit(turn(1, { jobs: [job('a', { environment: 'young' })] }))
     await rejects(async () => old.commit(turn(3, { jobs: [job('a', { environment: 'old' })] })), StaleEpoch)
     same((await young.queries.job(id('a')))?.environment, 'young')
 
-    await old.load()
+    await old.load(SOON)
     await old.commit(turn(4, { jobs: [job('c', { seq: 1 })] }))
     await rejects(async () => young.commit(turn(2, { jobs: [job('d', { seq: 2 })] })), StaleEpoch)
     await old.close()
@@ -170,7 +171,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
 
   async 'a receipt is of its turn, and an empty turn gets one too'(disk) {
     const store = await loaded(disk)
-    const turns = [newEffects(41), turn(42, { jobs: [job('a')] }), newEffects(43)]
+    const turns = [newEffects(41, 0), turn(42, { jobs: [job('a')] }), newEffects(43, 0)]
     for (const out of turns) {
       out.sends.push({ to: 'reply', reply: 'r' as never, answer: { type: 'job', job: job('a') } })
       const receipt = await store.commit(out)
@@ -205,7 +206,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const store = await loaded(disk)
     const jobs = Array.from({ length: 10_000 }, (_, i) => job(`job-${i}`, { seq: i + 1, parameters: '{"n":1}' }))
     await store.commit(turn(1, { jobs }))
-    same((await store.load()).jobs, jobs)
+    same((await store.load(SOON)).jobs, jobs)
     const large = ['a', 'b', 'c'].map((hash) => row('definitions', { hash, json: hash.repeat(1_000_000) }))
     await store.commit(turn(2, { definitions: large }))
     for (const { hash, json } of large) ok(await store.queries.definition(hash) === json)

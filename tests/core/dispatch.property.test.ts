@@ -1,45 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import { isWaiting, type JobRow, type Priority } from '../../core/job.ts'
+import { isWaiting, type JobRow } from '../../core/job.ts'
 import { load } from '../../core/load.ts'
 import { effectivePriority } from '../../core/queue.ts'
 import type { State } from '../../core/state.ts'
-import { beat, type Bench, bench, ids, join, say, START, submit } from './rows.ts'
+import { type Bench, bench, ids, START } from './rows.ts'
+import { drive, stories } from './story.ts'
 
 describe('against the obvious', () => {
-  const events = fc.array(
-    fc.oneof(
-      fc.record({
-        do: fc.constant('submit' as const),
-        priority: fc.nat(3),
-        environment: fc.constantFrom('', 'a', 'b'),
-        tags: fc.constantFrom([], ['x'], ['x', 'y']),
-        pin: fc.constantFrom(null, null, null, 0, 1),
-      }),
-      fc.record({
-        do: fc.constant('join' as const),
-        robot: fc.nat(3),
-        environment: fc.constantFrom('default', 'a', 'b'),
-        tags: fc.constantFrom([], ['x'], ['x', 'y']),
-        slots: fc.integer({ min: 0, max: 3 }),
-      }),
-      fc.record({ do: fc.constantFrom('finish', 'reject', 'pause', 'beat') as fc.Arbitrary<Verb>, robot: fc.nat(3) }),
-      fc.record({ do: fc.constant('leave' as const), robot: fc.nat(3) }),
-      fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(100, 5_000, 20_000, 90_000, 200_000) }),
-    ),
-    { maxLength: 60 },
-  )
-  type Verb = 'finish' | 'reject' | 'pause' | 'beat'
-
   test('after every event no waiting job has a free robot that may run it, and what was offered was the best', () => {
     fc.assert(
-      fc.property(events, (list) => {
+      fc.property(stories, (list) => {
         const fleet = bench()
         let n = 0
         for (const event of list) {
           const before = new Map(fleet.state.jobs)
-          drive(fleet, event as never, () => `j${++n}`)
+          drive(fleet, event, () => `j${++n}`)
           noneLeftBehind(fleet.state)
           urgentFirst(fleet.state, before, fleet.now)
           sameAfterRestart(fleet)
@@ -49,56 +25,12 @@ describe('against the obvious', () => {
     )
   })
 
-  interface Step {
-    readonly do: 'submit' | 'join' | 'leave' | 'wait' | Verb
-    readonly robot: number
-    readonly priority: Priority
-    readonly environment: string
-    readonly tags: readonly string[]
-    readonly pin: number | null
-    readonly slots: number
-    readonly ms: number
-  }
-
-  function drive(fleet: Bench, step: Step, fresh: () => string): void {
-    const robot = `r${step.robot}`
-    const socket = fleet.state.sessions.get(ids.robot(robot))?.socket
-    const held = [...(fleet.state.held.get(ids.robot(robot)) ?? [])][0]
-    const on = (make: (socket: string) => Event) => socket !== undefined && fleet.turn(make(socket))
-    switch (step.do) {
-      case 'submit': {
-        const pin = step.pin === null ? null : ids.robot(`r${step.pin}`)
-        fleet.turn(submit(fresh(), { ...step, requiredTags: step.tags, robot: pin } as never))
-        return
-      }
-      case 'join':
-        fleet.turn(...join(robot, { ...step, socket: fresh() }))
-        return
-      case 'leave':
-        on((socket) => ({ type: 'socket.closed', socket: ids.socket(socket) }))
-        return
-      case 'wait':
-        fleet.pass(step.ms)
-        return
-      case 'finish':
-        if (held !== undefined) on((socket) => say(robot, 'job_complete', { job_id: held, result: {} }, socket))
-        return
-      case 'reject':
-        if (held !== undefined) on((socket) => say(robot, 'job_reject', { job_id: held, reason: '' }, socket))
-        return
-      case 'pause':
-        on((socket) => say(robot, 'heartbeat', { status: 'paused' }, socket))
-        return
-      case 'beat':
-        on((socket) => beat(robot, undefined, socket))
-    }
-  }
-
   function mayRun(state: State, row: JobRow, id: string): boolean {
     const robot = state.robots.get(ids.robot(id))
     const session = state.sessions.get(ids.robot(id))
     if (robot === undefined || session === undefined || session.paused || session.resting) return false
     return (state.held.get(robot.id)?.size ?? 0) < robot.max_concurrent_jobs && !session.barred.has(row.id) &&
+      (session.reported !== null || row.attempt === 0) &&
       (row.pinned_robot_id === null || row.pinned_robot_id === robot.id) &&
       (row.environment === '' || robot.environment === 'default' || robot.environment === row.environment) &&
       row.required_tags.every((tag) => robot.tags.includes(tag))
@@ -120,6 +52,7 @@ describe('against the obvious', () => {
       const session = state.sessions.get(row.robot_id)
       for (const other of state.jobs.values()) {
         if (!isWaiting(other) || robot === undefined || session?.barred.has(other.id) === true) continue
+        if (session?.reported === null && other.attempt > 0) continue
         const fits = (other.pinned_robot_id === null || other.pinned_robot_id === robot.id) &&
           (other.environment === '' || robot.environment === 'default' || robot.environment === other.environment) &&
           other.required_tags.every((tag) => robot.tags.includes(tag))

@@ -130,7 +130,7 @@ describe('offers that nobody takes up', () => {
     fleet.turn(submit('j1'))
     expect(spoken(fleet.turn(say('r1', 'job_reject', { job_id: 'j1', reason: 'Robot is paused' })))).toEqual([])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', refusals: 1 })
-    fleet.turn(...join('r2'))
+    fleet.turn(...join('r2'), beat('r2', []))
     expect(spoken(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
@@ -175,7 +175,11 @@ describe('offers that nobody takes up', () => {
     fleet.pass(60_000)
     expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', offer_until: null })
     expect(spoken(fleet.turn(beat('r1', ['j1'])))).toEqual(['socket-r1 heartbeat_ack'])
-    expect(spoken(fleet.turn(beat('r1', [])))).toEqual(['socket-r1 heartbeat_ack', 'socket-r1 job_assign j1#2'])
+    expect(spoken(fleet.turn(beat('r1', [])))).toEqual(['socket-r1 heartbeat_ack'])
+    expect(spoken(fleet.turn(say('r1', 'status_response', { active_job_ids: [] })))).toEqual([])
+    expect(spoken(fleet.turn(say('r1', 'status_response', { active_job_ids: [] })))).toEqual([
+      'socket-r1 job_assign j1#2',
+    ])
   })
 
   test('[P27] a robot that accepts too late is told to stop, and what it reports changes nothing', () => {

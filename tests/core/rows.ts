@@ -1,4 +1,4 @@
-import { type Effects, newEffects, type Send, type Turn } from '../../core/effects.ts'
+import { type Effects, type Found, newEffects, NOTHING_FOUND, type Send, type Turn } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import { Receipt } from '../../core/effects.ts'
 import type {
@@ -13,14 +13,15 @@ import type {
   SocketId,
 } from '../../core/ids.ts'
 import type { TriggerId, WorkflowId } from '../../core/ids.ts'
-import { isLive, type JobRow, type Priority, type RetrySafety } from '../../core/job.ts'
+import { isLive, isStopping, type JobRow, type Priority, type RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
 import { DEFAULTS, type Settings } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
 import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
 import type { Hot, State } from '../../core/state.ts'
-import { step } from '../../core/step.ts'
+import { needs, step } from '../../core/step.ts'
+import { UNASKED } from '../../core/submission.ts'
 
 /** A fleet for tests of the core: one state, stepped by hand, its rows kept as a store would keep them. */
 export interface Bench {
@@ -36,7 +37,18 @@ export interface Bench {
   hot(): Hot
 }
 
-export const NO_ROWS: Hot = { jobs: [], robots: [], workflows: [], triggers: [], keys: [], definitions: [], seq: 0 }
+export const NO_ROWS: Hot = {
+  jobs: [],
+  robots: [],
+  workflows: [],
+  triggers: [],
+  keys: [],
+  pools: [],
+  affinities: [],
+  definitions: [],
+  seq: 0,
+  clock: 0,
+}
 export const START: Millis = Date.UTC(2026, 0, 5, 9)
 
 /** The definition that every job here runs. */
@@ -44,14 +56,36 @@ export const DEFINITION = { hash: 'd1' as DefinitionHash, json: '{"nodes":{}}' }
 
 export function bench(settings: Partial<Settings> = {}, hot: Hot = NO_ROWS): Bench {
   const state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
-  const disk = newEffects(0)
+  const disk = newEffects(0, START)
   let turns = 0
+  /** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
+  const found = (events: readonly Event[]): Found => {
+    const need = needs(state, events, self.now)
+    if (need === null) return NOTHING_FOUND
+    const { due } = need
+    const jobs = [...disk.rows.jobs.values()]
+    const soon = due === null
+      ? []
+      : jobs.filter((job) =>
+        job.status === 'pending' && job.ready_at !== null && job.ready_at > due.after && job.ready_at <= due.until
+      )
+    return {
+      jobs: new Map(disk.rows.jobs),
+      idempotency: new Map(disk.rows.idempotency),
+      duplicates: new Map(
+        jobs.filter((job) => job.completed_at === null || job.created_at > need.duplicatesSince)
+          .map((job) => [job.duplicate_key ?? '', job]),
+      ),
+      due: soon,
+      definitions: soon.flatMap((job) => disk.rows.definitions.get(job.definition) ?? []),
+    }
+  }
   const self: Bench = {
     state,
     now: START,
     disk,
     turn(...events) {
-      const turn: Turn = { now: self.now, found: new Map(disk.rows.jobs), out: newEffects(++turns) }
+      const turn: Turn = { now: self.now, found: found(events), out: newEffects(++turns, self.now) }
       for (const event of events) step(state, event, turn)
       for (const [name, rows] of Object.entries(turn.out.rows)) {
         const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
@@ -72,7 +106,10 @@ export function bench(settings: Partial<Settings> = {}, hot: Hot = NO_ROWS): Ben
       return said
     },
     hot() {
-      const jobs = [...disk.rows.jobs.values()].filter((job) => isLive(job.status)).toSorted((a, b) => a.seq - b.seq)
+      const jobs = [...disk.rows.jobs.values()]
+        .filter((job) => isLive(job.status) || isStopping(job))
+        .filter((job) => job.ready_at === null || job.ready_at <= state.horizonAt)
+        .toSorted((a, b) => a.seq - b.seq)
       const workflows = [...disk.rows.workflows.values()]
       const used = new Set([
         ...jobs.map((job) => job.definition),
@@ -84,8 +121,11 @@ export function bench(settings: Partial<Settings> = {}, hot: Hot = NO_ROWS): Ben
         robots: [...disk.rows.robots.values()],
         triggers: [...disk.rows.triggers.values()],
         keys: [...disk.rows.keys.values()],
+        pools: [...disk.rows.pools.values()],
+        affinities: [...disk.rows.affinities.values()],
         definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
         seq: state.seq,
+        clock: self.now,
       }
     },
   }
@@ -100,15 +140,11 @@ export function submit(id: string, given: Partial<Extract<Event, { type: 'job.su
     job: id as JobId,
     by: 'tester',
     workflow: { id: 'w1' as WorkflowId, name: 'Workflow', definition: DEFINITION },
+    ...UNASKED,
     parameters: '{}' as JsonText,
     priority: 1,
-    robot: null,
-    environment: '',
-    requiredTags: [],
-    requiredCapabilities: [],
-    scheduledTime: null,
-    timeoutMs: null,
-    retrySafety: 'unless_started',
+    checkDuplicate: false,
+    idempotency: null,
     ...given,
   }
 }

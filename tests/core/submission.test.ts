@@ -12,6 +12,7 @@ const save = (id: string, text: string, mode: 'create' | 'update' = 'create'): E
   name: id,
   description: '',
   tags: [],
+  maxConcurrent: null,
   definition: { hash: `hash of ${text}` as never, json: text },
 })
 const publish = (id: string): Event => ({

@@ -13,9 +13,11 @@ const KEYS = [
   'admin',
   'jobs:read',
   'jobs:submit',
+  'jobs:cancel',
+  'robots:control',
   'robots:connect',
 ] as const
-const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'robots:connect'] as const
+const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'] as const
 
 beforeAll(async () => {
   server = await Orchestrator.start()
@@ -37,6 +39,14 @@ const routes: readonly [string, string, (typeof SCOPES)[number]][] = [
   ['GET', '/jobs/none', 'jobs:read'],
   ['GET', '/jobs/none/logs', 'jobs:read'],
   ['GET', '/jobs/none/history', 'jobs:read'],
+  ['GET', '/jobs/none/explain', 'jobs:read'],
+  ['POST', '/jobs/none/cancel', 'jobs:cancel'],
+  ['POST', '/jobs/none/retry', 'jobs:submit'],
+  ['POST', '/jobs/none/requeue', 'jobs:submit'],
+  ['GET', '/stats/queue', 'jobs:read'],
+  ['GET', '/stats/dispatcher', 'jobs:read'],
+  ['POST', '/pools', 'admin'],
+  ['GET', '/pools', 'jobs:read'],
   ['POST', '/workflows', 'admin'],
   ['GET', '/workflows', 'jobs:read'],
   ['GET', '/workflows/greeting', 'jobs:read'],
@@ -45,6 +55,12 @@ const routes: readonly [string, string, (typeof SCOPES)[number]][] = [
   ['POST', '/workflows/greeting/publish', 'admin'],
   ['GET', '/robots', 'jobs:read'],
   ['GET', '/robots/none', 'jobs:read'],
+  ['POST', '/robots', 'admin'],
+  ['PUT', '/robots/none', 'admin'],
+  ['POST', '/robots/none/pause', 'robots:control'],
+  ['POST', '/robots/none/resume', 'robots:control'],
+  ['POST', '/robots/none/shutdown', 'robots:control'],
+  ['POST', '/robots/none/status', 'jobs:read'],
   ['POST', '/triggers', 'admin'],
   ['GET', '/triggers', 'jobs:read'],
   ['GET', '/triggers/orders-total', 'jobs:read'],

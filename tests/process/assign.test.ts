@@ -153,7 +153,7 @@ test('an end that is sent again, here and after a reconnect, is recorded once', 
   again.send('job_complete', { ...about, result: 1, attempt: 1 })
   await again.beat(robot, { active_job_ids: [] })
   expect(await events(job)).toEqual(['submit', 'offer', 'accept', 'complete'])
-  expect(again.frames.map(({ type }) => type)).toEqual(['register_ack', 'heartbeat_ack'])
+  expect(again.frames.map(({ type }) => type)).toEqual(['register_ack', 'status_request', 'heartbeat_ack'])
 })
 
 test('another end than the recorded one changes nothing, and leaves a line in the history', async () => {
@@ -180,7 +180,7 @@ test('a job that is running when the line breaks is still running when it is bac
   await expect.poll(async () => (await server.api('GET', `/robots/${robot}`))['status']).toBe('offline')
   expect(await server.job(job)).toMatchObject({ status: 'running' })
   const again = await Wire.register(server.robots, server.admin, { robot_id: robot })
-  // It is asked what it runs, since it should be running something.
+  // It is asked what it runs, as every robot is.
   const question = await again.next('status_request')
   again.send('status_response', { robot_id: robot, active_job_ids: [job] })
   again.send('job_complete', { ...about, result: 1 })

@@ -5,15 +5,21 @@ import { load } from '../../core/load.ts'
 import type { Hot, RobotRow, State } from '../../core/state.ts'
 import { demand, type Rule, same, Violation } from './rule.ts'
 import { clock } from './world.ts'
-import type { Ledger } from './ledger.ts'
+import { isHeldRow, type Ledger } from './ledger.ts'
 
 /** What must hold of memory after every commit: the rules I5, I18, I21, I35 and I39, and L1 and L3 of deadlines. */
 
 /** I5: what a restart would load now is what is in memory. */
 const memoryIsACache: Rule = ({ ledger, state, change }) => {
   if (state === null) return
-  if (change.jobs.length === 0) return sameRows('robots', ledger.disk.tables.robots, state.robots)
-  const twin = load(hotOf(ledger), ledger.latest, 1, state.settings)
+  for (const { after } of change.jobs) sameRow(state, after)
+  for (const { after } of change.robots) {
+    demand(same(after, state.robots.get(after.id)), 'I5', () => `${after.id} is not in memory as it is on the disk`)
+  }
+  demand(ledger.disk.seq === state.seq || change.history.length === 0, 'I5', () => `the last number is not on the disk`)
+  if (++ledger.cacheTurn % FULLY_EVERY !== 0) return
+  // The same horizon as the state has, so that the same pending jobs count as near.
+  const twin = load(hotOf(ledger, state), state.horizonAt - ledger.settings.horizonMs, 1, ledger.settings)
   for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'keys'] as const) {
     sameRows(kind, twin[kind], state[kind])
   }
@@ -23,6 +29,18 @@ const memoryIsACache: Rule = ({ ledger, state, change }) => {
   demand(twin.seq === state.seq, 'I5', () => `the last number is ${twin.seq} on the disk and ${state.seq} in memory`)
   const [onDisk, inMemory] = [waitingOf(twin), waitingOf(state)]
   demand(onDisk === inMemory, 'I5', () => `the queue would be ${onDisk} after a restart and is ${inMemory}`)
+}
+
+/** How often all rows are compared, and not only those that were written. */
+const FULLY_EVERY = 32
+
+/** A row that was just written is in memory, if it belongs there. */
+function sameRow(state: State, job: JobRow): void {
+  const live = state.jobs.get(job.id)
+  const hot = (job.completed_at === null || job.stop_until !== null) &&
+    (job.ready_at === null || job.ready_at <= state.horizonAt)
+  if (hot ? live === job || same(live, job) : live === undefined) return
+  throw new Violation('I5', `job ${job.id}: ${JSON.stringify(job)} on the disk, ${JSON.stringify(live)} in memory`)
 }
 
 function sameRows(kind: string, disk: ReadonlyMap<string, object>, memory: ReadonlyMap<string, object>): void {
@@ -41,18 +59,40 @@ function waitingOf(state: State): string {
 }
 
 /** What a store would load, read from the disk by other code than the store's. */
-function hotOf({ disk, live }: Ledger): Hot {
+function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
   const { tables } = disk
-  const used = new Set<string | null>([...live].flatMap((id) => tables.jobs.get(id)?.definition ?? []))
+  const jobs = [...hot].flatMap((id) => tables.jobs.get(id) ?? [])
+    .filter(({ ready_at }) => ready_at === null || ready_at <= horizonAt)
+  const used = new Set<string | null>(jobs.map(({ definition }) => definition))
   for (const workflow of tables.workflows.values()) used.add(workflow.definition).add(workflow.published_definition)
   return {
-    jobs: [...live].flatMap((id) => tables.jobs.get(id) ?? []).sort((a, b) => a.seq - b.seq),
+    jobs: jobs.sort((a, b) => a.seq - b.seq),
     robots: [...tables.robots.values()],
     workflows: [...tables.workflows.values()],
     triggers: [...tables.triggers.values()],
     keys: [...tables.keys.values()],
     definitions: [...tables.definitions.values()].filter(({ hash }) => used.has(hash)),
+    pools: [...tables.pools.values()],
+    affinities: [...tables.affinities.values()],
     seq: disk.seq,
+    clock: disk.clock,
+  }
+}
+
+/** I19, I31: whoever was to be told to stop a job has been told before the next turn. */
+const stopsAreSaid: Rule = ({ ledger, state, change }) => {
+  for (const key of ledger.owed) {
+    const [socket, job] = key.split(' ')
+    const there = [...state?.sessions.values() ?? []].some((session) => session.socket === socket)
+    const stopping = ledger.jobs.get(job as JobId)?.stop_until !== null
+    const robot = ledger.jobs.get(job as JobId)?.robot_id
+    demand(!there || !stopping, 'I19', () => `${robot} has not been told to stop job ${job}`)
+  }
+  ledger.owed.clear()
+  for (const { before, after } of change.jobs) {
+    if (after.stop_until === null || before?.stop_until !== null || after.robot_id === null) continue
+    const session = state?.sessions.get(after.robot_id)
+    if (session !== undefined) ledger.owed.add(`${session.socket} ${after.id}`)
   }
 }
 
@@ -60,8 +100,8 @@ function hotOf({ disk, live }: Ledger): Hot {
 const slotsAreARecount: Rule = ({ ledger, state }) => {
   if (state === null) return
   const counted = new Map<RobotId, Set<JobId>>()
-  for (const job of ledger.liveJobs()) {
-    if (job.robot_id === null || (job.status !== 'running' && job.offer_until === null)) continue
+  for (const job of ledger.hotJobs()) {
+    if (job.robot_id === null || !isHeldRow(job)) continue
     counted.set(job.robot_id, (counted.get(job.robot_id) ?? new Set()).add(job.id))
   }
   const text = (held: ReadonlyMap<RobotId, ReadonlySet<JobId>>): string =>
@@ -69,30 +109,38 @@ const slotsAreARecount: Rule = ({ ledger, state }) => {
   demand(text(counted) === text(state.held), 'I39', () => `held is ${text(state.held)}, counted ${text(counted)}`)
   for (const [id, session] of state.sessions) {
     const slots = ledger.robots.get(id)?.max_concurrent_jobs ?? 0
-    const free = !session.paused && !session.resting && (counted.get(id)?.size ?? 0) < slots
+    const working = ledger.robots.get(id)?.mode === 'active' && !session.paused && !session.resting
+    const free = working && (counted.get(id)?.size ?? 0) < slots
     const listed = state.roster.kindOf.get(id)?.free.has(id) === true
     demand(free === listed, 'I39', () => `${id} ${free ? 'has' : 'has no'} free slot and is listed otherwise`)
   }
 }
 
-/** I21: no job waits while a robot that may run it has a free slot and is not resting. */
+/**
+ * I21: no job waits while a robot that may run it has a free slot and is not resting. A job that was offered before
+ * waits for a robot that has yet to say what it is running.
+ */
 const nobodyWaitsInVain: Rule = ({ ledger, state }) => {
   if (state === null || state.draining) return
   const free = [...state.sessions].flatMap(([id, session]) => {
     const robot = ledger.robots.get(id)
     const slots = robot?.max_concurrent_jobs ?? 0
-    const open = !session.paused && !session.resting && (state.held.get(id)?.size ?? 0) < slots
+    const open = robot?.mode === 'active' && !session.paused && !session.resting &&
+      (state.held.get(id)?.size ?? 0) < slots
     return open && robot !== undefined ? [{ robot, session }] : []
   })
   if (free.length === 0) return
   for (const job of state.jobs.values()) {
     if (job.status !== 'queued' || job.offer_until !== null) continue
-    const idle = free.find(({ robot, session }) => !session.barred.has(job.id) && mayRun(robot, job))
+    const idle = free.find(({ robot, session }) =>
+      !session.barred.has(job.id) && (job.attempt === 0 || session.reported !== null) && mayRun(robot, job)
+    )
     demand(idle === undefined, 'I21', () => `job ${job.id} waits, and ${idle?.robot.id} has a free slot and may run it`)
   }
 }
 
-function mayRun(robot: RobotRow, job: JobRow): boolean {
+/** DESIGN 5.2: what a job asks of a robot. */
+export function mayRun(robot: RobotRow, job: JobRow): boolean {
   return (job.pinned_robot_id === null || job.pinned_robot_id === robot.id) &&
     (job.environment === '' || robot.environment === 'default' || robot.environment === job.environment) &&
     job.required_tags.every((tag) => robot.tags.includes(tag)) &&
@@ -114,7 +162,9 @@ const LATE_MS: Millis = 45_000
 const deadlinesAreKept: Rule = ({ ledger, state, change }) => {
   if (state === null) return
   const alarm = nextAlarm(state)?.at ?? Infinity
-  const { queueTtlMs, leaseMs, graceMs } = state.settings
+  const { queueTtlMs, leaseMs, graceMs } = ledger.settings
+  const behind = change.at - Math.max(state.horizonAt, ledger.steadySince)
+  demand(behind <= LATE_MS, 'L1', () => `jobs whose time came ${behind} ms ago may be on the disk only`)
   for (const job of state.jobs.values()) {
     const at = deadlineOf(job, queueTtlMs)
     let late = change.at - Math.max(at, ledger.steadySince)
@@ -136,7 +186,7 @@ const deadlinesAreKept: Rule = ({ ledger, state, change }) => {
 const silenceIsNoticed: Rule = ({ ledger, state, change }) => {
   for (const { robot } of state?.sessions.values() ?? []) {
     const silent = change.at - Math.max(ledger.heard.get(robot)?.at ?? 0, ledger.steadySince)
-    const limit = (state?.settings.leaseMs ?? 0) + LATE_MS
+    const limit = ledger.settings.leaseMs + LATE_MS
     demand(silent <= limit, 'L3', () => `${robot} was not heard for ${silent} ms and counts as connected`)
   }
 }
@@ -144,12 +194,14 @@ const silenceIsNoticed: Rule = ({ ledger, state, change }) => {
 /** Until when something happens to the job, though nobody says anything. */
 function deadlineOf(job: JobRow, queueTtlMs: Millis): Millis {
   if (job.status === 'running') return (job.started_at ?? 0) + job.timeout_ms
-  if (job.status === 'pending') return job.ready_at ?? 0
-  return job.offer_until ?? (job.queued_at ?? 0) + queueTtlMs
+  if (job.stop_until !== null) return job.stop_until
+  if (job.ready_at !== null) return job.ready_at
+  return job.offer_until ?? (job.queued_at ?? job.scheduled_time ?? job.created_at) + queueTtlMs
 }
 
 export const CACHE: readonly Rule[] = [
   memoryIsACache,
+  stopsAreSaid,
   slotsAreARecount,
   sessionsAreTheirOwn,
   nobodyWaitsInVain,

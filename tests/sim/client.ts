@@ -16,6 +16,7 @@ import type { DefinitionRow } from '../../core/state.ts'
 import type { Dice } from './dice.ts'
 import type { Asked, Ledger } from './ledger.ts'
 import { demand } from './rule.ts'
+import { answerIsConsistent } from './said.ts'
 import type { Server } from './server.ts'
 import type { Weather } from './weather.ts'
 import type { World } from './world.ts'
@@ -41,6 +42,13 @@ export function definition(text: string): DefinitionRow {
   const json = JSON.stringify({ nodes: [text] })
   return { hash: sha256(json) as DefinitionHash, json }
 }
+
+/** The pool that every run begins with, and the tags that its robots hold. */
+export const POOL = 'sheets'
+export const POOL_TAGS = ['excel'] as const
+
+/** How many jobs with a concurrency key may run at a time. */
+export const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-time': 2 }
 
 /** Everybody who wants something done: programs that submit jobs, other systems that call webhooks, and authors. */
 export class Client {
@@ -85,25 +93,42 @@ export class Client {
 
   #submit(): void {
     const dice = this.#dice
-    const { robots, server, world } = this.#options
-    const order: Submitted = {
+    const { robots, server } = this.#options
+    const reply = this.#reply()
+    const workflow = this.#workflow()
+    const robot = dice.chance(0.15) ? dice.pick(robots) ?? null : null
+    const order = dice.chance(0.8) ? this.#requests : dice.whole(-3, -1)
+    const parameters = JSON.stringify({ order }) as JsonText
+    const key = dice.chance(0.15) ? dice.pick(Object.keys(KEYS)) ?? null : null
+    this.#order({
       type: 'job.submitted',
-      reply: this.#reply(),
+      reply,
       job: `job-${this.#requests}` as JobId,
       by: 'tester',
-      workflow: this.#workflow(),
-      parameters: JSON.stringify({ order: this.#requests }) as JsonText,
+      workflow,
+      parameters,
       priority: dice.pick([0, 1, 1, 1, 2, 3]),
-      robot: dice.chance(0.15) ? dice.pick(robots) ?? null : null,
+      robot,
       environment: dice.pick(['', '', '', ...ENVIRONMENTS]),
       requiredTags: dice.some(TAGS, 0.15),
       requiredCapabilities: dice.some(CAPABILITIES, 0.1),
       scheduledTime: dice.chance(0.1) ? server.clock() + dice.whole(-60_000, 1_200_000) : null,
       timeoutMs: dice.chance(0.4) ? dice.whole(5_000, 900_000) : null,
       retrySafety: dice.pick(['unless_started', ...RETRY_SAFETIES]),
-    }
-    world.note(`client: submits ${order.job}`, JSON.stringify(order))
-    this.#send({ job: order.job, trigger: null, order }, order)
+      pool: dice.chance(0.1) ? POOL : null,
+      maxAttempts: dice.pick([1, 1, 2, 3]),
+      retryOn: dice.chance(0.1) ? ['BusinessError'] : [],
+      concurrencyKey: key,
+      concurrencyLimit: key === null ? 1 : KEYS[key] ?? 1,
+      duplicateKey: `${typeof workflow === 'string' ? workflow : workflow.id} ${robot} ${parameters}`,
+      checkDuplicate: dice.chance(0.3),
+      idempotency: dice.chance(0.4) ? { key: `key-${this.#requests}`, fingerprint: parameters } : null,
+    })
+  }
+
+  #order(order: Submitted): void {
+    this.#options.world.note(`client: submits ${order.job}`, JSON.stringify(order))
+    this.#send({ job: order.job, trigger: null, order, retryOf: null }, order)
   }
 
   #workflow(): Submitted['workflow'] {
@@ -120,14 +145,16 @@ export class Client {
     const reply = this.#reply()
     const job = `job-${this.#requests}` as JobId
     const secret = hashOf(this.#dice.chance(0.9) ? SECRET : 'not the secret at all')
-    this.#options.world.note(`client: calls ${trigger} for ${job}`)
-    this.#send({ job, trigger, order: null }, {
-      type: 'webhook.received',
-      reply,
-      job,
-      trigger,
-      secret,
-      data: '{"from":"hook"}' as JsonText,
+    const { weather, world } = this.#options
+    world.note(`client: calls ${trigger} for ${job}`)
+    const data = '{"from":"hook"}' as JsonText
+    const call = { type: 'webhook.received', reply, job, trigger, secret, data } as const
+    this.#send({ job, trigger, order: null, retryOf: null }, call)
+    if (!this.#dice.chance(weather.often('hookTwice'))) return
+    // N8: it arrives twice, as webhooks do. The second one is a call like any other, and the cooldown is for it.
+    world.after(this.#dice.spread(1, 60_000), () => {
+      const again = { ...call, reply: this.#reply(), job: `job-${this.#requests}` as JobId }
+      this.#send({ job: again.job, trigger, order: null, retryOf: null }, again)
     })
   }
 
@@ -146,6 +173,7 @@ export class Client {
       name: workflow,
       description: '',
       tags: [],
+      maxConcurrent: null,
       definition: definition(text),
     }, () => {})
     world.after(this.#dice.wait(60_000), () => {
@@ -157,29 +185,46 @@ export class Client {
     const { ledger, server, weather, world } = this.#options
     ledger.asked.set(asked.job, asked)
     server.request(event, (answer) => {
-      if (answer === 'lost') return
-      this.#released(asked, answer)
-      if (!this.#dice.chance(weather.often('lostAnswer'))) return
-      // It took effect, and whoever asked asks again under another id, not knowing.
-      if (answer.type === 'job') world.mark('answer lost after the commit')
-      if (!this.#done) world.after(this.#latency(), () => this.#submit())
+      if (answer !== 'lost') this.#released(asked, answer)
+      const lost = answer === 'lost' || this.#dice.chance(weather.often('lostAnswer'))
+      if (!lost || event.type !== 'job.submitted') return
+      // It may have taken effect, and whoever asked asks again, not knowing.
+      if (answer !== 'lost' && answer.type === 'job') world.mark('answer lost after the commit')
+      if (!this.#done) world.after(this.#latency(), () => this.#again(event))
     })
   }
 
+  /** N7: with its idempotency key, if it has one, and now and then with that key for something else by mistake. */
+  #again(order: Submitted): void {
+    const reply = this.#reply()
+    const job = `job-${this.#requests}` as JobId
+    const { idempotency } = order
+    if (idempotency === null || this.#dice.chance(0.8)) return this.#order({ ...order, reply, job })
+    const parameters = JSON.stringify({ order: this.#requests }) as JsonText
+    this.#order({ ...order, reply, job, parameters, idempotency: { ...idempotency, fingerprint: parameters } })
+  }
+
   /** The answer left the server. From here on it must hold, whether or not it arrives. */
-  #released({ job }: Asked, answer: Answer): void {
-    const { ledger, world } = this.#options
+  #released(asked: Asked, answer: Answer): void {
+    const { ledger, server, world } = this.#options
+    const { job, order } = asked
     world.note(`client: hears of ${job}: ${answer.type === 'refusal' ? answer.refusal.message : answer.type}`)
+    answerIsConsistent(ledger, asked, answer, server.clock(), server.settings.idempotencyMs)
     if (answer.type === 'job' || answer.type === 'fired') {
-      ledger.acknowledged.add(job)
+      ledger.acknowledged.add(answer.job.id)
+      if (answer.type === 'job' && answer.replayed === true) world.mark('idempotency key replayed')
       return
     }
     if (answer.type !== 'refusal' || answer.refusal.refused === 'UNAVAILABLE') return
     ledger.refused.add(job)
     demand(!ledger.disk.tables.jobs.has(job), 'I3', () => `job ${job} was refused and is on the disk`)
-    const { order } = ledger.asked.get(job) ?? {}
+    const { refused } = answer.refusal
+    if (refused === 'DUPLICATE_JOB') world.mark('duplicate refused')
+    if (refused === 'IDEMPOTENCY_MISMATCH') world.mark('idempotency key used for something else')
+    if (refused === 'RATE_LIMITED') world.mark('webhook in its cooldown')
     const runnable = typeof order?.workflow !== 'string' || this.#published.has(order.workflow)
-    const fault = order !== null && runnable
+    const excused = refused === 'DUPLICATE_JOB' || refused === 'IDEMPOTENCY_MISMATCH'
+    const fault = order !== null && runnable && !excused
     demand(!fault, 'I1', () => `job ${job} was refused without a reason: ${answer.refusal.message}`)
   }
 

@@ -1,10 +1,14 @@
 import type { Pump } from '../../adapters/pump.ts'
 import { StaleEpoch, type Store } from '../../adapters/store/contract.ts'
 import { type Effects, isEmpty, type Receipt } from '../../core/effects.ts'
+import type { JobId } from '../../core/ids.ts'
+import { type HistoryRow, isWaiting, type JobRow } from '../../core/job.ts'
+import type { Settings } from '../../core/limits.ts'
 import type { State } from '../../core/state.ts'
 import type { Dice } from './dice.ts'
 import { checkCommit } from './invariants.ts'
 import type { Ledger } from './ledger.ts'
+import { rememberRobots } from './order.ts'
 import type { Rule } from './rule.ts'
 import type { Weather } from './weather.ts'
 import type { World } from './world.ts'
@@ -31,11 +35,17 @@ const CRASHES = ['dies before', 'dies after', 'dies between sends'] as const
 const FAILURES = ['fails', 'fails and is durable', 'fails and lands late'] as const
 type Fate = 'fine' | (typeof CRASHES)[number] | (typeof FAILURES)[number]
 
+const BACK_OFFS = [
+  ['refused by', 'offer refused'],
+  ['failed on', 'retried after a transient error'],
+] as const
+
 /** What a commit needs of the run that it is part of. */
 export interface CommitOptions {
   readonly world: World
   readonly weather: Weather
   readonly ledger: Ledger
+  readonly settings: Settings
   /** What is checked after each commit. */
   readonly rules: readonly Rule[]
 }
@@ -45,6 +55,8 @@ export class Commits {
   readonly #options: CommitOptions
   readonly #kill: (why: string) => void
   readonly #dice: Dice
+  /** Jobs whose time is so far off that they are not in memory. */
+  readonly #far = new Set<JobId>()
 
   constructor(options: CommitOptions, kill: (why: string) => void) {
     this.#options = options
@@ -107,6 +119,7 @@ export class Commits {
     try {
       const receipt = life.store.commit(out)
       if (receipt instanceof Promise) throw new Error('the memory store answers at once')
+      if (life.state !== null && isEmpty(out)) rememberRobots(life.state)
       if (isEmpty(out)) return receipt
       const change = ledger.committed(out, ledger.latest)
       for (const { before, after } of change.jobs) {
@@ -114,23 +127,50 @@ export class Commits {
           `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`,
           JSON.stringify(after),
         )
-        if (before === undefined) continue
-        if (after.error_type === 'OUTCOME_UNKNOWN') world.mark('outcome unknown')
-        if (after.error_type === 'TimeoutError') world.mark('job timed out')
+        this.#markJob(before, after)
       }
-      for (const { job_id, event, detail } of change.history) {
-        world.note(`  ${job_id} ${event}: ${detail}`)
-        if (event === 'requeue') world.mark('requeue of an always job')
-        if (event === 'late_result') world.mark('late result')
-        if (event === 'back_off') world.mark(detail.startsWith('refused by') ? 'offer refused' : 'offer lapsed')
-        if (detail.startsWith('adopted')) world.mark('adopted job')
-      }
+      for (const entry of change.history) this.#markEntry(entry)
+      if (life.state !== null) this.#markState(life.state)
       checkCommit({ ledger, change, state: life.over ? null : life.state }, rules)
+      if (life.state !== null) rememberRobots(life.state)
       return receipt
     } catch (error) {
       if (!(error instanceof StaleEpoch)) world.fail(error)
       throw error
     }
+  }
+
+  #markJob(before: JobRow | undefined, after: JobRow): void {
+    const { world } = this.#options
+    if (after.error_type === 'OUTCOME_UNKNOWN') world.mark('outcome unknown')
+    if (after.error_type === 'TimeoutError') world.mark('job timed out')
+    if (after.dead_lettered) world.mark('dead letter')
+    if (before?.status === 'pending' && before.ready_at === null) world.mark('waited for room under a limit')
+  }
+
+  #markEntry({ job_id, event, detail, from_status, at }: HistoryRow): void {
+    const { ledger, world } = this.#options
+    world.note(`  ${job_id} ${event}: ${detail}`)
+    const job = ledger.jobs.get(job_id)
+    if (event === 'requeue') world.mark('requeue of an always job')
+    if (event === 'late_result') world.mark(from_status === 'cancelled' ? 'late result after a cancel' : 'late result')
+    if (event === 'back_off') world.mark(BACK_OFFS.find(([word]) => detail.startsWith(word))?.[1] ?? 'offer lapsed')
+    if (detail.startsWith('adopted')) world.mark('adopted job')
+    if (event !== 'offer' || job === undefined || at - (job.queued_at ?? at) < this.#options.settings.agingMs) return
+    const passed = ledger.liveJobs().some((other) => isWaiting(other) && other.priority > job.priority)
+    if (passed) world.mark('offered before its elders by age')
+  }
+
+  #markState({ jobs, robots, horizonAt }: State): void {
+    const { ledger, world } = this.#options
+    let slots = 0
+    for (const robot of robots.values()) slots += robot.max_concurrent_jobs
+    if (slots > 0 && jobs.size > 10 * slots) world.mark('queue ten times as long as there are slots')
+    for (const id of this.#far) {
+      if (jobs.has(id)) world.mark('job fetched from beyond the horizon')
+      if (jobs.has(id) || !ledger.live.has(id)) this.#far.delete(id)
+    }
+    for (const id of ledger.live) if ((ledger.jobs.get(id)?.ready_at ?? 0) > horizonAt) this.#far.add(id)
   }
 
   /** A commit that was given up lands all the same, unless somebody has loaded since: that is what the epoch is for. */

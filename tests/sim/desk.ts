@@ -24,6 +24,7 @@ export class Desk {
   readonly #dice: Dice
   readonly #runs = new Set<Run>()
   #outbox = new Outbox()
+  #lines = 0
 
   constructor(robot: SimRobot, options: RobotOptions, dice: Dice) {
     this.#robot = robot
@@ -70,10 +71,9 @@ export class Desk {
     attemptIsGivenOnce(ledger, this.#robot.id, job, attempt)
     if (this.#dice.chance(weather.often('silence'))) return
     if (this.#robot.kind === 'sdk' && this.#knows(job, attempt)) return
-    const full = this.active().length >= this.#robot.shape.slots
-    if (full || this.#robot.rests || this.#dice.chance(weather.often('refusal'))) {
-      return this.#refuse(job, attempt, full ? 'full' : 'not now')
-    }
+    const full = this.active().length >= this.#robot.shape.slots ? 'Maximum concurrent jobs reached' : null
+    const why = this.#robot.closedBecause ?? full ?? (this.#dice.chance(weather.often('refusal')) ? 'not now' : null)
+    if (why !== null) return this.#refuse(job, attempt, why)
     const truth = ledger.truth(this.#robot.id, job, attempt)
     this.#accept(job, attempt, truth)
     truth.running = true
@@ -82,19 +82,42 @@ export class Desk {
     this.#plan(run)
   }
 
+  /** It is to stop a job. That takes a moment, in which the job may end by itself. */
   cancelled(job: JobId): void {
     const runs = [...this.#runs].filter((run) => run.job === job)
-    for (const run of runs) {
-      this.#runs.delete(run)
-      run.truth.running = false
-      run.truth.stopped = true
-    }
-    const [run] = runs
-    if (run !== undefined) return this.#post('job_cancelled', run.job, run.attempt, {})
-    if (this.#robot.kind === 'python') return
+    if (runs.length === 0) return this.#cancelledUnknown(job)
+    this.#robot.later(this.#dice.spread(5, 5_000), () => {
+      const stopped = runs.filter((run) => this.#runs.delete(run))
+      for (const { truth } of stopped) {
+        truth.running = false
+        truth.stopped = true
+      }
+      const [run] = stopped
+      if (run === undefined) return
+      this.#post('job_cancelled', run.job, run.attempt, {})
+      // What ran the job may have taken the cancelling for a failure, and the original clients say so, too.
+      const also = this.#robot.kind !== 'sdk' && this.#dice.chance(0.2)
+      if (also) this.#post('job_failed', run.job, run.attempt, { error_message: 'the task was cancelled' })
+      if (this.#runs.size === 0) this.#robot.idle()
+    })
+  }
+
+  /** It is to stop what it does not run. The `ws` client says nothing to that. */
+  #cancelledUnknown(job: JobId): void {
+    if (this.#robot.kind === 'ws') return
     const held = this.#outbox.of(job)
     if (held !== undefined) this.#deliver(held.id, held.message)
     this.#robot.send({ type: 'job_cancelled', payload: { job_id: job, robot_id: this.#robot.id } })
+  }
+
+  /** It is shut down: what runs is broken off, and has failed. */
+  abort(): void {
+    for (const run of this.#runs) {
+      this.#runs.delete(run)
+      run.truth.running = false
+      run.truth.failed = `${this.#robot.id} was shut down in attempt ${run.attempt}`
+      this.#post('job_failed', run.job, run.attempt, { error_message: run.truth.failed })
+    }
   }
 
   /** What our SDK does about a job that it runs already, or has a result of. */
@@ -150,22 +173,36 @@ export class Desk {
     run.truth.progress = Math.max(run.truth.progress, progress)
     const payload = { ...this.#about(run.job, run.attempt), progress, current_node: `node-${progress}` }
     this.#robot.send({ type: 'job_progress', payload })
-    const entries = [{ level: 'INFO', message: `at ${progress} %` }]
-    if (this.#dice.chance(0.3)) this.#robot.send({ type: 'log_batch', payload: { ...this.#about(run.job), entries } })
+    if (this.#dice.chance(0.3)) this.#log(run.job)
+  }
+
+  /** Lines with numbers that only grow, so that one that is lost, doubled or out of order shows. */
+  #log(job: JobId): void {
+    const entries = Array.from({ length: this.#dice.whole(1, 3) }, () => {
+      const long = this.#dice.chance(0.02) ? 'x'.repeat(20_000) : ''
+      return { level: 'INFO' as const, message: `line ${++this.#lines} ${long}`, timestamp: '1999-01-01T00:00:00' }
+    })
+    this.#robot.send({ type: 'log_batch', payload: { ...this.#about(job), entries } })
   }
 
   #end(run: Run): void {
     if (!this.#runs.delete(run)) return
+    this.#tell(run)
+    if (this.#runs.size === 0) this.#robot.idle()
+  }
+
+  #tell(run: Run): void {
     const { job, attempt, truth } = run
     truth.running = false
-    if (this.#dice.chance(0.8)) {
+    if (this.#dice.chance(0.7)) {
       const result = { by: this.#robot.id, attempt, at: this.#options.world.now }
       truth.completed = JSON.stringify(result)
       return this.#post('job_complete', job, attempt, { result })
     }
     if (this.#dice.chance(0.8)) {
       truth.failed = `${this.#robot.id} failed in attempt ${attempt} at ${this.#options.world.now}`
-      return this.#post('job_failed', job, attempt, { error_message: truth.failed })
+      const error_type = truth.errorType = this.#dice.pick(ERRORS)
+      return this.#post('job_failed', job, attempt, { error_message: truth.failed, error_type })
     }
     truth.stopped = true
     return this.#post('job_cancelled', job, attempt, {})
@@ -184,7 +221,7 @@ export class Desk {
   }
 
   #deliver(id: string, message: Terminal): void {
-    if (this.#robot.send(message, id) === null || this.#robot.kind === 'python') return
+    if (this.#robot.send(message, id) === null || this.#robot.kind !== 'sdk') return
     this.#outbox.sent(id)
     this.#robot.beatSoon()
   }
@@ -197,3 +234,6 @@ export class Desk {
 
 /** The longest that a job may take here, so that those who wait for all of them know how long. */
 export const LONGEST_MS: Millis = 900_000
+
+/** The first is taken for transient. */
+const ERRORS = ['ConnectionError', 'ConnectionError', 'BusinessError', ''] as const

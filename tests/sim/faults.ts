@@ -2,7 +2,9 @@ import type { Client } from './client.ts'
 import type { Dice } from './dice.ts'
 import type { Hostile } from './hostile.ts'
 import type { Connection, Network } from './network.ts'
-import type { Shape, SimRobot } from './robot.ts'
+import type { People } from './people.ts'
+import type { Shape } from './kind.ts'
+import type { SimRobot } from './robot.ts'
 import type { Server } from './server.ts'
 import type { Fault, Weather } from './weather.ts'
 import type { World } from './world.ts'
@@ -14,6 +16,7 @@ export interface Cast {
   readonly network: Network
   readonly server: Server
   readonly client: Client
+  readonly people: People
   readonly hostile: Hostile
   readonly robots: readonly SimRobot[]
   /** What a robot may come back as. */
@@ -37,6 +40,7 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   cut: anyConnection((network, connection) => network.cut(connection)),
   halfOpen: anyConnection((network, connection) => network.halfOpen(connection)),
   blackHole: anyConnection((network, connection) => network.blackHole(connection)),
+  clog: ({ network }) => network.clog(),
   overlap: anyConnection((network, connection) => network.overlap(connection)),
   crash: ({ server }) => server.kill('at random'),
   stall: ({ server }, dice) => server.stall(dice.spread(1_000, 60_000)),
@@ -50,6 +54,13 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   }),
   hostile: ({ hostile }) => hostile.strike(),
   burst: ({ client }) => client.burst(),
+  cancel: ({ people }) => people.cancel(),
+  cancelStorm: ({ people }) => people.cancelStorm(),
+  retry: ({ people }) => people.retry(),
+  control: ({ people }) => people.control(),
+  statusRequest: ({ people }) => people.askStatus(),
+  limitChange: ({ people }) => people.changeLimit(),
+  keyRevoked: ({ people }) => people.revokeKey(),
 }
 
 /** Lets the weather do its work, until it has cleared. */

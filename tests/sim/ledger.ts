@@ -2,9 +2,10 @@ import type { MemoryDisk } from '../../adapters/store/memory.ts'
 import type { Effects } from '../../core/effects.ts'
 import type { Event, Submitted } from '../../core/event.ts'
 import type { JobId, Millis, RobotId, SocketId, TriggerId } from '../../core/ids.ts'
-import type { HistoryRow, JobRow } from '../../core/job.ts'
+import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
+import type { Settings } from '../../core/limits.ts'
 import type { Message, MessageId } from '../../core/protocol/message.ts'
-import type { RobotRow } from '../../core/state.ts'
+import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
 
 /** What a robot really did with one attempt of a job, whatever it managed to say about it. */
 export interface Truth {
@@ -16,6 +17,7 @@ export interface Truth {
   /** How it really ended: the result, or the error. */
   completed: string | null
   failed: string | null
+  errorType: string
 }
 
 /** What a client asked for: all fields of a submission, or those that a webhook settles. */
@@ -23,6 +25,8 @@ export interface Asked {
   readonly job: JobId
   readonly trigger: TriggerId | null
   readonly order: Omit<Submitted, 'type' | 'reply'> | null
+  /** The job that it is to repeat, and whether that is to be dealt with by it. */
+  readonly retryOf: { readonly job: JobId; readonly mode: 'retry' | 'requeue' } | null
 }
 
 /** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
@@ -48,6 +52,9 @@ export interface Change {
   readonly at: Millis
   readonly jobs: readonly { readonly before: JobRow | undefined; readonly after: JobRow }[]
   readonly history: readonly HistoryRow[]
+  readonly logs: readonly LogRow[]
+  readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
+  readonly limits: readonly { readonly workflow?: WorkflowRow; readonly pool?: PoolRow }[]
 }
 
 /**
@@ -58,21 +65,51 @@ export class Ledger {
   readonly disk: MemoryDisk
   /** The disk as it was found after each commit. */
   readonly jobs = new Map<JobId, JobRow>()
+  /** Those that have not ended, and with them those whose robot has yet to stop. */
   readonly live = new Set<JobId>()
+  readonly hot = new Set<JobId>()
   readonly robots = new Map<RobotId, RobotRow>()
   readonly histories = new Map<JobId, HistoryRow[]>()
 
   readonly asked = new Map<JobId, Asked>()
   readonly acknowledged = new Set<JobId>()
   readonly refused = new Set<JobId>()
+  /** What was answered first to each idempotency key. */
+  readonly answered = new Map<string, { readonly fingerprint: string; readonly job: JobRow }>()
+  /** Jobs that somebody asked to call off. */
+  readonly calledOff = new Set<JobId>()
+  /** Robots that had a key revoked. */
+  readonly revoked = new Set<RobotId>()
+  /** What people told each robot last, once that was answered; null while it is not certain. */
+  readonly told = new Map<RobotId, 'pause' | 'resume' | 'shutdown' | null>()
+  /** Who is to be told to stop a job before the next turn: `socket job`. */
+  readonly owed = new Set<string>()
+  /** Connections over which a robot was told that it is registered, and that have not been closed since. */
+  readonly current = new Map<RobotId, SocketId>()
+  /** How many frames came on each connection. */
+  readonly frames = new Map<SocketId, number>()
+  /** How many events came, and how many of them when the last commit was judged. */
+  events = 0
+  eventsSeen = 0
+  statsTurn = 0
+  cacheTurn = 0
+  quietTurns = 0
+  /** By connection: when it was last heard, and how often that has changed. */
+  readonly leases = new Map<SocketId, { readonly heardAt: Millis; readonly renewals: number }>()
+  /** The last line that was kept: by `robot job`. */
+  readonly lines = new Map<string, number>()
+  /** When offers were refused, in the last hour. */
+  readonly refusals: Millis[] = []
+  readonly byIdempotency = new Map<string, Set<JobId>>()
+  /** Limits as they were before the last turn, by name. */
+  readonly limits = new Map<string, number>()
+  readonly fired = new Map<TriggerId, Millis>()
 
   /** Which robot really is at the other end of a socket. */
   readonly owners = new Map<SocketId, RobotId>()
   readonly heard = new Map<RobotId, Heard>()
   /** On which connection a message came that has not been answered. */
   readonly unanswered = new Map<MessageId, SocketId>()
-  /** The robots that do not echo attempts. */
-  readonly anonymous = new Set<RobotId>()
   /** Who was really given an attempt of a job: by `job attempt`. */
   readonly given = new Map<string, RobotId>()
   readonly #truths = new Map<string, Truth>()
@@ -83,8 +120,12 @@ export class Ledger {
   latest: Millis = 0
   steadySince: Millis = 0
 
-  constructor(disk: MemoryDisk) {
+  /** As they were meant, whatever the program makes of them. */
+  readonly settings: Settings
+
+  constructor(disk: MemoryDisk, settings: Settings) {
     this.disk = disk
+    this.settings = settings
   }
 
   truth(robot: RobotId, job: JobId, attempt: number): Truth {
@@ -99,6 +140,7 @@ export class Ledger {
         progress: 0,
         completed: null,
         failed: null,
+        errorType: '',
       }
       this.#truths.set(key, truth)
     }
@@ -112,7 +154,9 @@ export class Ledger {
 
   /** An event reaches the server, at this instant on its clock. */
   pushed(event: Event, at: Millis): void {
+    this.events++
     if (event.type !== 'robot.said' && event.type !== 'robot.garbled') return
+    this.frames.set(event.socket, (this.frames.get(event.socket) ?? 0) + 1)
     const robot = this.owners.get(event.socket)
     if (robot === undefined) return
     const heard = this.#heardOf(robot)
@@ -135,10 +179,12 @@ export class Ledger {
   /** A transaction is on the disk. Reads back what it wrote, and says how that differs from what was there. */
   committed(out: Effects, at: Millis): Change {
     const { tables } = this.disk
-    for (const id of out.rows.robots.keys()) {
-      const robot = tables.robots.get(id)
-      if (robot !== undefined) this.robots.set(id, robot)
-    }
+    const robots = [...out.rows.robots.keys()].flatMap((id) => {
+      const [before, after] = [this.robots.get(id), tables.robots.get(id)]
+      if (after === undefined) return []
+      this.robots.set(id, after)
+      return [{ before, after }]
+    })
     const jobs = [...out.rows.jobs.keys()].flatMap((id) => {
       const after = tables.jobs.get(id)
       if (after === undefined) return []
@@ -146,6 +192,8 @@ export class Ledger {
       this.jobs.set(id, after)
       if (after.completed_at === null) this.live.add(id)
       else this.live.delete(id)
+      if (after.completed_at === null || after.stop_until !== null) this.hot.add(id)
+      else this.hot.delete(id)
       return [{ before, after }]
     })
     const history = out.history.flatMap((entry) => tables.job_history.get(String(entry.seq)) ?? [])
@@ -154,7 +202,12 @@ export class Ledger {
       if (entries === undefined) this.histories.set(entry.job_id, [entry])
       else entries.push(entry)
     }
-    return { at, jobs, history }
+    const logs = out.logs.flatMap((line) => tables.job_logs.get(String(line.seq)) ?? [])
+    const limits = [
+      ...[...out.rows.workflows.values()].map((workflow) => ({ workflow })),
+      ...[...out.rows.pools.values()].map((pool) => ({ pool })),
+    ]
+    return { at, jobs, history, logs, robots, limits }
   }
 
   /** What the robot may have been registered with in the last turn: one registration, or several in quick order. */
@@ -165,11 +218,13 @@ export class Ledger {
     return [...(former === undefined ? [] : [former]), ...recent].map(({ payload }) => payload)
   }
 
-  /** The jobs that hold a slot of the robot, counted from the rows: offers and leases. */
+  /** The jobs that hold a slot of the robot, counted from the rows. */
   heldBy(robot: RobotId): JobRow[] {
-    return this.liveJobs().filter((job) =>
-      job.robot_id === robot && (job.status === 'running' || (job.status === 'queued' && job.offer_until !== null))
-    )
+    return this.hotJobs().filter((job) => job.robot_id === robot && isHeldRow(job))
+  }
+
+  hotJobs(): JobRow[] {
+    return [...this.hot].flatMap((id) => this.jobs.get(id) ?? [])
   }
 
   liveJobs(): JobRow[] {
@@ -184,4 +239,9 @@ export class Ledger {
     }
     return heard
   }
+}
+
+/** DESIGN 5.1: offers, leases, and what has ended and not been seen to stop. */
+export function isHeldRow(job: JobRow): boolean {
+  return job.status === 'running' || job.offer_until !== null || job.stop_until !== null
 }

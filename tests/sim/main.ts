@@ -1,16 +1,14 @@
-import { OPEN } from './offers.ts'
 import { SOUND } from './plant.ts'
-import { type Outcome, simulate } from './run.ts'
+import { type Outcome, simulate, WHOLE } from './run.ts'
+import { shrink } from './shrink.ts'
 
 /**
  * The simulator by hand. Stops at the first seed that fails and shows the last of what happened; a range of seeds is
- * run to its end. `--open` checks the rules, too, that are known not to hold yet.
+ * run to its end. What failed is made as small as it gets.
  */
 
-const USAGE =
-  'usage: node --import tsx tests/sim/main.ts --seed N | --seeds A..B | --minutes M [--trace LINES] [--open]'
+const USAGE = 'usage: node --import tsx tests/sim/main.ts --seed N | --seeds A..B | --minutes M [--trace LINES]'
 const TRACE_LINES = 80
-const program = process.argv.includes('--open') ? { ...SOUND, rules: OPEN } : SOUND
 
 function option(name: string): string | undefined {
   const at = process.argv.indexOf(`--${name}`)
@@ -35,20 +33,28 @@ function show(outcome: Outcome): void {
   console.log(`  weather: ${weather}`)
 }
 
-async function explain(seed: number): Promise<void> {
-  const { trace, failure } = await simulate(seed, program, true)
+/** Shows the end of what happened, in the smallest run that still fails. */
+async function explain(failed: Outcome): Promise<void> {
+  const { seed } = failed
+  const { scale, outcome } = failed.failure === null ? { scale: WHOLE, outcome: failed } : await shrink(failed, SOUND)
+  const { trace, failure } = await simulate(seed, SOUND, true, scale)
   for (const line of trace.slice(-Number(option('trace') ?? TRACE_LINES))) console.log(`  ${line.slice(0, 200)}`)
-  if (failure !== null) console.log(`\n${failure.stack}`)
+  if (failure === null) return
+  console.log(`\n${failure.stack}`)
+  const { storm, robots } = scale
+  console.log(`\nThe smallest run that still fails: at most ${robots} robots, ${storm * 100} % of the storm, and only`)
+  console.log(`  ${outcome.weather}`)
 }
 
 const began = performance.now()
+const started = process.cpuUsage()
 const marks = new Map<string, number>()
 let count = 0
 let hours = 0
 let failed = 0
 for (const seed of seeds()) {
   if (count === 0) console.log(`first seed: ${seed}`)
-  const outcome = await simulate(seed, program)
+  const outcome = await simulate(seed)
   count++
   hours += outcome.robotHours
   for (const [mark, times] of outcome.marks) marks.set(mark, (marks.get(mark) ?? 0) + times)
@@ -56,12 +62,12 @@ for (const seed of seeds()) {
   if (outcome.failure === null) continue
   failed++
   if (option('seeds') !== undefined && option('trace') === undefined) continue
-  await explain(seed)
+  await explain(outcome)
   break
 }
 const seconds = (performance.now() - began) / 1000
 // What others do on this machine should not make us look slow.
-const cpu = process.cpuUsage()
+const cpu = process.cpuUsage(started)
 const busy = (cpu.user + cpu.system) / 1_000_000
 const rate = (amount: number): string => (amount / busy).toFixed(0)
 console.log(`${count} seeds, ${failed} failed, ${hours.toFixed(0)} robot-hours in ${seconds.toFixed(1)} s`)

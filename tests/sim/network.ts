@@ -208,6 +208,16 @@ export class Network {
     this.#world.after(ms, () => this.cut(connection))
   }
 
+  /** N5: some of the connections stand still, and then all that was said on them comes out at once. */
+  clog(): void {
+    for (const connection of this.connections) {
+      if (!this.#dice.chance(0.5)) continue
+      const ms = this.#dice.between(5_000, 90_000)
+      connection.up.hold(ms)
+      connection.down.hold(ms)
+    }
+  }
+
   /** N6: the robot gives the line up and makes another, while what it said on this one still arrives. */
   overlap(connection: Connection): void {
     const ms = this.#dice.between(1_000, 20_000)

@@ -1,7 +1,6 @@
-import type { JobId, RobotId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow } from '../../core/job.ts'
 import type { Message } from '../../core/protocol/message.ts'
-import { COMMITS_BEHIND, type Ledger } from './ledger.ts'
+import { COMMITS_BEHIND, isHeldRow } from './ledger.ts'
 import { demand, type Rule, type Seen } from './rule.ts'
 
 /** What must hold of every offer that a commit made: the rules I11, I14, I15 and I17. */
@@ -83,13 +82,17 @@ function needs(job: JobRow): string {
   return JSON.stringify([job.environment, job.required_tags, job.required_capabilities])
 }
 
-/** I17: what may have been done is not done again, unless the job says that it may be. */
+/** I17: what may have been done is not done again, unless the job or its robot says that it may be. */
 const noBlindRerun: Rule = (seen) => {
+  const lostTries = seen.ledger.settings.lostTriesMax
   for (const { job, earlier } of offersOf(seen)) {
+    const accepted = earlier.filter(({ event }) => event === 'accept').length
+    const failed = earlier.filter(({ event, detail }) => event === 'back_off' && detail.startsWith('failed on')).length
+    const tries = job.retry_safety === 'always' ? Math.max(job.max_attempts, lostTries) : job.max_attempts
+    demand(accepted < tries, 'I17', () => `job ${job.id} was started ${accepted} times and is offered again`)
     if (job.retry_safety === 'always') continue
-    const accepted = earlier.some(({ event }) => event === 'accept')
     demand(
-      !accepted,
+      accepted === failed,
       'I17',
       () => `job ${job.id} was accepted once and is offered again, though it is ${job.retry_safety}`,
     )
@@ -98,7 +101,48 @@ const noBlindRerun: Rule = (seen) => {
     const refusals = earlier.filter(({ event, detail }) =>
       event === 'back_off' && detail.startsWith('refused by')
     ).length
-    demand(offers === refusals, 'I17', () => `job ${job.id} may have been started, is offered again, and says never`)
+    const known = refusals + failed
+    demand(offers === known, 'I17', () => `job ${job.id} may have been started, is offered again, and says never`)
+  }
+}
+
+/** I17: a job that failed for a while is a dead letter when it has no attempts left, and no other job is. */
+const deadLettersAreListed: Rule = ({ ledger, change }) => {
+  for (const { event, detail, robot_id, job_id, attempt } of change.history) {
+    if (event !== 'back_off' || robot_id === null || !detail.startsWith('failed on')) continue
+    const { errorType } = ledger.truth(robot_id, job_id, attempt)
+    const transient = ledger.jobs.get(job_id)?.retry_on.includes(errorType) === true || errorType === 'ConnectionError'
+    demand(transient, 'I17', () => `job ${job_id} is tried again after ${errorType}, which is not transient`)
+  }
+  for (const { before, after: job } of change.jobs) {
+    if (job.status !== 'failed' || before?.status === 'failed') continue
+    const listed = job.retry_on.length > 0
+      ? job.retry_on.includes(job.error_type)
+      : job.error_type === 'ConnectionError'
+    const dead = job.error_type === 'ROBOT_LOST' || (listed && job.max_attempts > 1)
+    demand(job.dead_lettered === dead, 'I17', () => `${job.id} failed and ${dead ? 'should be' : 'is'} a dead letter`)
+    const spent = !listed || job.tries >= job.max_attempts
+    demand(spent, 'I17', () => `${job.id} failed after ${job.tries} of ${job.max_attempts} attempts`)
+  }
+}
+
+/** I14: the slot of a job that was ended for its robot is held until the robot has stopped, and not freed before. */
+const stoppedIsReal: Rule = ({ ledger, change }) => {
+  for (const { before, after } of change.jobs) {
+    const ended = before !== undefined && isHeldRow(before) && before.stop_until === null && after.completed_at !== null
+    if (!ended || after.attempt !== before.attempt) continue
+    const entries = change.history.filter(({ job_id }) => job_id === after.id)
+    const called = entries.some(({ event, actor }) => event === 'cancel' && !actor.startsWith('robot:'))
+    const freed = entries.some(({ event }) => event === 'stopped' || event === 'back_off' || event === 'requeue')
+    const kept = !called || freed || after.stop_until !== null
+    demand(kept, 'I14', () => `job ${after.id} was called off while ${after.robot_id} works on it; its slot is free`)
+  }
+  for (const { event, job_id, robot_id, attempt, at, detail } of change.history) {
+    if (event !== 'stopped' || robot_id === null) continue
+    const ended = ledger.jobs.get(job_id)?.completed_at ?? 0
+    const patient = detail.includes('did not say in time') && at >= ended + ledger.settings.graceMs
+    const works = ledger.runs(robot_id, job_id, attempt)
+    demand(patient || !works, 'I14', () => `${robot_id} still works on job ${job_id}, and its slot is free: ${detail}`)
   }
 }
 
@@ -127,20 +171,13 @@ const notTwiceToOneRobot: Rule = (seen) => {
   }
 }
 
-export const OFFERS: readonly Rule[] = [attemptsGrow, capacityHolds, eligible, noBlindRerun, lossIsReal]
-
-/**
- * What the program does not keep yet. A robot that let an offer pass is barred from the job, because it may be running
- * it; but the bar is lifted by a report that it wrote before it read the offer, and forgotten when it registers anew.
- */
-export const OPEN: readonly Rule[] = [notTwiceToOneRobot]
-
-/**
- * What follows from that, and goes with `OPEN`: a robot that echoes no attempt, and is asked twice for one job, is
- * taken to speak of the second when it speaks of the first. For one that does echo, this holds of its list of jobs.
- */
-export function isConfused(ledger: Ledger, robot: RobotId, job: JobId, detail = ''): boolean {
-  if (!ledger.anonymous.has(robot) && !detail.startsWith('adopted')) return false
-  const offers = ledger.histories.get(job)?.filter(({ event, robot_id }) => event === 'offer' && robot_id === robot)
-  return offers !== undefined && offers.length > 1
-}
+export const OFFERS: readonly Rule[] = [
+  attemptsGrow,
+  capacityHolds,
+  eligible,
+  noBlindRerun,
+  deadLettersAreListed,
+  stoppedIsReal,
+  lossIsReal,
+  notTwiceToOneRobot,
+]

@@ -1,28 +1,17 @@
-import type { Millis, RobotId, SecretHash } from '../../core/ids.ts'
+import { hashOf } from '../../adapters/secret.ts'
+import type { Millis, RobotId } from '../../core/ids.ts'
 import { fromOrchestrator, isUndecodable } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
-import { backoffMs } from '../../robot/backoff.ts'
 import type { Dice } from './dice.ts'
+import { inShort, type Kind, Orders, reconnectMs, registration, type Shape } from './kind.ts'
 import type { Ledger } from './ledger.ts'
 import type { Connection, Network } from './network.ts'
+import { Process } from './process.ts'
 import { Violation } from './rule.ts'
 import { Desk } from './desk.ts'
 import type { Weather } from './weather.ts'
 import type { World } from './world.ts'
-
-/**
- * The two kinds in the field. `sdk`: ours; echoes attempts, keeps results until they are known to be safe. `python`:
- * the original clients; no attempts, results while offline are dropped, unknown cancellations are met with silence.
- */
-export type Kind = 'sdk' | 'python'
-
-export interface Shape {
-  readonly environment: string
-  readonly slots: number
-  readonly tags: readonly string[]
-  readonly capabilities: Readonly<Record<string, unknown>>
-}
 
 export interface RobotOptions {
   readonly world: World
@@ -33,7 +22,6 @@ export interface RobotOptions {
   readonly kind: Kind
   readonly shape: Shape
   readonly key: string
-  readonly credential: SecretHash
 }
 
 const HEARTBEAT_MS = 30_000
@@ -55,12 +43,15 @@ export class SimRobot {
   readonly #dice: Dice
   #connection: Connection | null = null
   #registered = false
-  /** Counts processes: what an earlier one had in mind is forgotten. */
-  #process = 0
-  #up = false
-  #paused = false
-  /** What came to pass while it was paused. */
-  #missed: (() => void)[] = []
+  /** What it shows when it registers. It gets another when this one has been revoked. */
+  #key: string
+  #shown = ''
+  readonly #orders: Orders
+  readonly #process: Process
+  /** It has given up connecting, for its key is no good. */
+  #gone = false
+  /** How wrong its clock is. Nothing may depend on it. */
+  readonly #skew: Millis
   #heardAt: Millis = 0
   #failures = 0
   #messages = 0
@@ -72,69 +63,72 @@ export class SimRobot {
     this.kind = options.kind
     this.shape = options.shape
     this.#dice = options.world.dice(options.id)
+    this.#key = options.key
+    this.#orders = new Orders(options.kind)
+    this.#process = new Process(options.world, options.id)
+    const wrong = this.#dice.chance(options.weather.often('robotClock'))
+    this.#skew = wrong ? this.#dice.between(-12, 12) * 3_600_000 : 0
     this.desk = new Desk(this, options, this.#dice)
   }
 
-  get registered(): boolean {
-    return this.#registered
-  }
-
-  get rests(): boolean {
-    return this.#options.world.now < this.restsUntil
+  /** Why it takes no jobs, in its own words; null while it does. */
+  get closedBecause(): string | null {
+    return this.#orders.closedBecause(this.#options.world.now < this.restsUntil)
   }
 
   start(): void {
-    this.#up = true
+    if (this.#process.up) return
+    this.#process.start()
+    this.#gone = false
+    this.#orders.forget()
     this.#connect()
   }
 
   /** R1: the process is gone, and what it had in memory with it. It comes back in a while. */
   crash(change: Shape | null): void {
-    if (!this.#up) return
-    const { network, world } = this.#options
-    world.note(`${this.id}: its process dies`)
-    this.#process++
-    this.#up = false
-    this.#paused = false
-    this.#missed = []
+    if (!this.#process.up) return
+    this.#end('dies')
+    if (change !== null) this.shape = change
+    this.#options.world.after(this.#dice.spread(1_000, 900_000), () => this.start())
+  }
+
+  #end(how: string): void {
+    const { network } = this.#options
+    this.#process.end(how)
     this.#registered = false
     if (this.#connection !== null) network.robotDied(this.#connection)
     this.#connection = null
     this.desk.forget()
-    if (change !== null) this.shape = change
-    world.after(this.#dice.spread(1_000, 900_000), () => this.start())
   }
 
-  /** R2: it stops where it is, and goes on later. Its connection stays open, and what arrives is kept for it. */
+  /** It gets another key, for the one that it had is no good any more. */
+  rekey(key: string): void {
+    this.#key = key
+    if (!this.#process.up) this.start()
+    else if (this.#gone) this.#connect()
+  }
+
   pause(ms: Millis): void {
-    if (!this.#up || this.#paused) return
-    const { world } = this.#options
-    const process = this.#process
-    this.#paused = true
-    world.note(`${this.id}: stops for ${Math.round(ms / 1000)} s`)
-    world.after(ms, () => {
-      if (process === this.#process) this.resume()
-    })
-  }
-
-  resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.#options.world.mark('zombie spoke')
-    for (const run of this.#missed.splice(0)) this.#live(run)
+    this.#process.pause(ms)
   }
 
   /** The weather has cleared: it is well, can run everything, and makes a new connection. */
   heal(shape: Shape): void {
-    this.resume()
+    this.#process.resume()
     this.restsUntil = 0
     this.shape = shape
     this.desk.heal()
-    if (this.#up) this.#drop()
+    if (this.#process.up) this.#drop()
+    else this.start()
+  }
+
+  /** Its last job has ended: if it was told to leave once that is so, it does. */
+  idle(): void {
+    if (this.#orders.leaving && this.kind === 'sdk') this.later(1_000, () => this.#leave())
   }
 
   /** Says something, if it is registered. Returns the message's id, or null when it did not leave. */
-  send(message: Outgoing, id = `${this.id}-${++this.#messages}`): string | null {
+  send(message: Outgoing, id = this.nextId()): string | null {
     if (!this.#registered) return null
     this.#say(message, id)
     return id
@@ -144,35 +138,26 @@ export class SimRobot {
     return `${this.id}-${++this.#messages}`
   }
 
-  /** Does something later, if the process is still the same then. */
   later(ms: Millis, run: () => void): number {
-    const process = this.#process
-    return this.#options.world.after(ms, () => {
-      if (process === this.#process) this.#live(run)
-    })
+    return this.#process.later(ms, run)
   }
 
   beatSoon(): void {
     this.later(250, () => this.#beat())
   }
 
-  #live(run: () => void): void {
-    if (this.#paused) this.#missed.push(run)
-    else run()
-  }
-
   #connect(): void {
-    const { network, world, credential } = this.#options
-    const process = this.#process
+    const { network, world } = this.#options
+    this.#gone = false
     let current: Connection | null = null
-    const mine = (run: () => void): void => {
-      if (process !== this.#process) return
-      this.#live(() => {
+    const life = this.#process.life
+    const mine = (run: () => void): void =>
+      this.#process.inLife(life, () => {
         if (this.#connection === current) run()
       })
-    }
     this.#heardAt = world.now
-    current = network.connect(this.id, this.kind === 'sdk' ? credential : null, {
+    this.#shown = this.#key
+    current = network.connect(this.id, this.kind === 'rc' ? null : hashOf(this.#key), {
       opened: () => mine(() => this.#register()),
       received: (text) => mine(() => this.#received(text)),
       closed: () => mine(() => this.#lost()),
@@ -184,16 +169,7 @@ export class SimRobot {
   }
 
   #register(): void {
-    const { shape, id } = this
-    const payload = {
-      robot_id: id,
-      robot_name: `Robot ${id}`,
-      environment: shape.environment,
-      max_concurrent_jobs: shape.slots,
-      tags: [...shape.tags],
-      capabilities: { ...shape.capabilities },
-      auth_token: this.kind === 'sdk' ? undefined : this.#options.key,
-    }
+    const payload = registration(this.id, this.shape, this.kind === 'rc' ? this.#key : undefined)
     this.#say({ type: 'register', payload }, this.nextId())
   }
 
@@ -208,20 +184,19 @@ export class SimRobot {
     this.#registered = false
     this.desk.disconnected()
     this.#options.world.cancel(this.#beating)
-    const wait = this.kind === 'sdk'
-      ? backoffMs(this.#failures++, 500, 60_000, () => this.#dice.between(0, 1))
-      : Math.min(5_000 * 2 ** this.#failures++, 60_000)
+    if (this.#gone) return
+    // Told to shut down, but not at once, the `ws` client goes on until its line breaks.
+    if (this.kind === 'ws' && this.#orders.leaving) return this.#restart()
     const awaited = this.#connection
-    this.later(wait, () => {
-      if (this.#connection === awaited) this.#connect()
+    this.later(reconnectMs(this.kind, this.#failures++, this.#dice), () => {
+      if (this.#connection === awaited && !this.#gone) this.#connect()
     })
   }
 
   #received(text: string): void {
-    const { world } = this.#options
     const message = fromOrchestrator(text)
     if (isUndecodable(message)) throw new Violation('I33', `the server said what nobody can read: ${text}`)
-    this.#heardAt = world.now
+    this.#heardAt = this.#options.world.now
     this.#hear(message)
   }
 
@@ -238,13 +213,47 @@ export class SimRobot {
         return this.desk.assigned(message.payload)
       case 'job_cancel':
         return this.desk.cancelled(message.payload.job_id)
+      case 'pause':
+      case 'resume':
+        return this.#orders.hear(message.type)
+      case 'shutdown':
+        return this.#shutdown(message.payload.graceful)
       default:
         return
     }
   }
 
+  #shutdown(graceful: boolean): void {
+    this.#options.world.mark('robot told to shut down')
+    if (this.#orders.shutDown(graceful)) return this.#leave()
+    if (this.kind !== 'sdk') return
+    if (!graceful) this.desk.abort()
+    if (this.desk.active().length === 0) this.idle()
+  }
+
+  /** It says goodbye, and its process ends. */
+  #leave(): void {
+    if (this.#orders.leaving && this.desk.active().length > 0) return
+    this.send({ type: 'disconnect', payload: { robot_id: this.id, reason: 'Shutdown requested' } })
+    // What it has said is still under way.
+    this.#connection?.leave()
+    this.#connection = null
+    this.#restart()
+  }
+
+  #restart(): void {
+    this.#end('leaves')
+    this.#options.world.after(this.#dice.spread(60_000, 900_000), () => this.start())
+  }
+
   #answered(success: boolean, why: string): void {
-    if (!success) throw new Violation('I33', `${this.id} has a key and was refused: ${why}`)
+    if (!success) {
+      const excused = this.#options.ledger.revoked.has(this.id)
+      if (!excused) throw new Violation('I33', `${this.id} has a key and was refused: ${why}`)
+      // Only the `ws` client tries again with a key that is no good. It may have been given another since.
+      this.#gone = this.kind !== 'ws' && this.#shown === this.#key
+      return this.#drop()
+    }
     this.#registered = true
     this.#failures = 0
     this.desk.registered()
@@ -266,10 +275,14 @@ export class SimRobot {
   #status(): Outgoing<'heartbeat'>['payload'] {
     const active = this.desk.active()
     const wrong = this.#dice.chance(this.#options.weather.often('wrongCount'))
-    if (this.rests) this.#options.world.mark('robot paused itself')
+    if (this.closedBecause === 'Robot is paused') this.#options.world.mark('robot paused itself')
     return {
       robot_id: this.id,
-      status: this.rests ? 'paused' : this.kind === 'sdk' && active.length >= this.shape.slots ? 'busy' : 'online',
+      status: this.closedBecause !== null
+        ? 'paused'
+        : this.kind === 'sdk' && active.length >= this.shape.slots
+        ? 'busy'
+        : 'online',
       current_jobs: wrong ? this.#dice.whole(0, 50) : active.length,
       active_job_ids: active,
     }
@@ -277,12 +290,8 @@ export class SimRobot {
 
   #say(message: Outgoing, id: string): void {
     const { world } = this.#options
-    const { payload } = message
-    const job = 'job_id' in payload ? ` ${payload.job_id}` : ''
-    const attempt = 'attempt' in payload && payload.attempt !== undefined ? ` attempt ${payload.attempt}` : ''
-    const jobs = 'active_job_ids' in payload ? ` [${payload.active_job_ids?.join(' ')}]` : ''
-    const text = encode(message, id, '2026-01-01T00:00:00')
-    world.note(`${this.id} on ${this.#connection?.id}: ${message.type}${job}${attempt}${jobs}`, text)
+    const text = encode(message, id, new Date(world.now + this.#skew).toISOString())
+    world.note(`${this.id} on ${this.#connection?.id}: ${inShort(message)}`, text)
     this.#connection?.say(text)
   }
 }

@@ -1,9 +1,10 @@
-import { MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
 import { hashOf } from '../../adapters/secret.ts'
-import { newEffects } from '../../core/effects.ts'
-import type { JsonText, KeyId, Millis, RobotId, SecretHash, TriggerId, WorkflowId } from '../../core/ids.ts'
-import { DEFAULTS, type Settings } from '../../core/limits.ts'
-import { CAPABILITIES, Client, definition, ENVIRONMENTS, FLOWS, SECRET, TAGS } from './client.ts'
+import { MemoryDisk } from '../../adapters/store/memory.ts'
+import type { Millis, RobotId } from '../../core/ids.ts'
+import { DEFAULTS, type Settings, STRATEGIES } from '../../core/limits.ts'
+import { found } from './beginning.ts'
+import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './client.ts'
+import type { State } from '../../core/state.ts'
 import type { Dice } from './dice.ts'
 import { letStorm } from './faults.ts'
 import { Hostile } from './hostile.ts'
@@ -11,10 +12,12 @@ import { COMMITTED } from './invariants.ts'
 import { Ledger } from './ledger.ts'
 import { Network } from './network.ts'
 import { type Plant, SOUND } from './plant.ts'
-import { type Shape, SimRobot } from './robot.ts'
+import { KINDS, type Shape } from './kind.ts'
+import { People } from './people.ts'
+import { SimRobot } from './robot.ts'
 import { Violation } from './rule.ts'
 import { Server } from './server.ts'
-import { Weather } from './weather.ts'
+import { type Fault, Weather } from './weather.ts'
 import { BEGINNING, clock, type Mark, timeless, World } from './world.ts'
 
 const MINUTE: Millis = 60_000
@@ -23,9 +26,10 @@ const JOINER = 'joiner' as RobotId
 
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
- * `faults` (how), `network`, `server` and `commits` (the program under test, and how it dies), `robot` and `desk`,
- * `client` and `hostile` (the actors), `ledger` (what we know ourselves), `invariants`, `offers`, `cache` and `said`
- * (what must hold), `planted` (whether we would notice).
+ * `faults` (how), `beginning` (what is on the disk), `network`, `server` and `commits` (the program under test, and how
+ * it dies), `kind`, `process`, `robot` and `desk`, `client`, `people` and `hostile` (the actors), `ledger` (what we know
+ * ourselves), `invariants`, `offers`, `gates`, `order`, `bounds`, `cache` and `said` (what must hold), `planted` with its
+ * mutations (whether we would notice), `shrink` and `main` (what people use).
  */
 
 /** What became of one seed. */
@@ -34,6 +38,7 @@ export interface Outcome {
   /** Equal when the same things happened. */
   readonly hash: string
   readonly weather: string
+  readonly faults: readonly Fault[]
   readonly marks: ReadonlyMap<Mark, number>
   readonly robotHours: number
   readonly happened: number
@@ -43,10 +48,20 @@ export interface Outcome {
   readonly trace: readonly string[]
 }
 
+/** A run made smaller, to show what matters of a failure: less of everything that a seed draws. */
+export interface Scale {
+  readonly without: readonly Fault[]
+  /** At most so many robots. */
+  readonly robots: number
+  /** How much of the storm, from its beginning. */
+  readonly storm: number
+}
+export const WHOLE: Scale = { without: [], robots: Infinity, storm: 1 }
+
 /** Runs one seed to its end: first safety while it storms, then liveness in the sun. */
-export function simulate(seed: number, plant: Plant = SOUND, tracing = false): Promise<Outcome> {
+export function simulate(seed: number, plant: Plant = SOUND, tracing = false, scale = WHOLE): Promise<Outcome> {
   return timeless(async () => {
-    const run = new Run(seed, plant, tracing)
+    const run = new Run(seed, plant, tracing, scale)
     let failure: Error | null = null
     try {
       await run.storm()
@@ -58,28 +73,55 @@ export function simulate(seed: number, plant: Plant = SOUND, tracing = false): P
   })
 }
 
+/**
+ * L2, L6, I37: everything has ended, everybody knows, every robot is at work again, and memory is as empty as it was at
+ * the beginning. L4 and L5 have nothing to be about yet: there are no schedules and no outgoing webhooks.
+ */
+function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]): void {
+  if (state === null) throw new Violation('L6', 'the server does not run')
+  if (state.held.size > 0) throw new Violation('L2', `everything has ended and ${state.held.size} robots hold slots`)
+  for (const { id, desk } of robots) {
+    if (desk.active().length > 0) throw new Violation('L2', `everything has ended and ${id} works on ${desk.active()}`)
+    if (!state.sessions.has(id)) throw new Violation('L6', `${id} is well and is not connected`)
+    if (ledger.robots.get(id)?.mode !== 'active') throw new Violation('L6', `${id} is well and gets no jobs`)
+  }
+  const { jobs, roster, gates } = state
+  const left = jobs.size + roster.classes.size + gates.byKey.size
+  if (left > 0) throw new Violation('I37', `everything has ended and ${left} things are in memory still`)
+}
+
 class Run {
   readonly world: World
   readonly dice: Dice
   readonly weather: Weather
   readonly description: string
+  readonly faults: readonly Fault[]
   readonly ledger: Ledger
   readonly network: Network
   readonly server: Server
   readonly client: Client
+  readonly people: People
   readonly robots: readonly SimRobot[]
   readonly joiner: SimRobot
   readonly hostile: Hostile
+  readonly scale: Scale
+  /** From here on there is one robot more. */
+  clearedAt: Millis = Infinity
 
-  constructor(seed: number, plant: Plant, tracing: boolean) {
+  constructor(seed: number, plant: Plant, tracing: boolean, scale: Scale) {
+    this.scale = scale
     const world = this.world = new World(seed, tracing)
     const dice = this.dice = world.dice('run')
-    const weather = this.weather = new Weather(dice, plant.certain)
+    const weather = this.weather = new Weather(dice, plant.certain, scale.without)
     this.description = weather.toString()
+    this.faults = weather.kinds
     const disk = new MemoryDisk()
-    const ledger = this.ledger = new Ledger(disk)
+    const ledger = this.ledger = new Ledger(disk, settingsOf(world.dice('settings')))
     const network = this.network = new Network(world, weather)
-    const ids = Array.from({ length: dice.whole(1, 5) }, (_, index) => `robot-${index + 1}` as RobotId)
+    const ids = Array.from(
+      { length: Math.min(dice.whole(1, 5), scale.robots) },
+      (_, index) => `robot-${index + 1}` as RobotId,
+    )
     const keys = new Map([...ids, JOINER, HOSTILE].map((id) => [id, `crpa_${id}`]))
     found(disk, keys)
     const rules = [...COMMITTED, ...plant.rules]
@@ -92,17 +134,18 @@ class Run {
       rules,
       plant,
       died,
-      settings: settingsOf(dice),
+      settings: ledger.settings,
     })
     network.server = server
     const robot = (id: RobotId, shape: Shape): SimRobot => {
       const key = keys.get(id) ?? ''
-      const kind = dice.chance(0.6) ? 'sdk' : 'python'
-      if (kind === 'python') ledger.anonymous.add(id)
-      return new SimRobot({ world, weather, ledger, network, id, kind, shape, key, credential: hashOf(key) })
+      const kind = id === JOINER ? 'sdk' : dice.pick(KINDS)
+      const fits = kind === 'ws' ? { ...shape, tags: [] } : shape
+      return new SimRobot({ world, weather, ledger, network, id, kind, shape: fits, key })
     }
     this.robots = ids.map((id) => robot(id, shapeOf(dice)))
     this.joiner = robot(JOINER, EVERYTHING)
+    this.people = new People({ world, ledger, server, robots: this.robots })
     this.client = new Client({ world, weather, ledger, server, robots: ids })
     const credential = hashOf(keys.get(HOSTILE) ?? '')
     this.hostile = new Hostile({ world, ledger, network, id: HOSTILE, credential, others: ids })
@@ -110,34 +153,42 @@ class Run {
 
   /** Everything may go wrong. What must never be is checked all the time. */
   async storm(): Promise<void> {
-    const { world, client, hostile, network, robots, server, weather, dice } = this
+    const { world, client, people, hostile, network, robots, server, weather, dice, scale } = this
     world.note(`weather: ${this.description}`)
     server.start()
     for (const robot of robots) world.after(dice.between(0, 10_000), () => robot.start())
     client.start()
-    letStorm({ world, weather, network, server, client, hostile, robots, reshape: () => shapeOf(dice) })
-    await world.run(BEGINNING + Math.round(dice.spread(10, 60) * MINUTE))
+    letStorm({ world, weather, network, server, client, people, hostile, robots, reshape: () => shapeOf(dice) })
+    await world.run(BEGINNING + Math.round(dice.spread(10, 60) * scale.storm * MINUTE))
   }
 
   /** Nothing goes wrong any more. Whatever is still to be done must get done. */
   async calm(): Promise<void> {
-    const { world, client, robots, server, weather, joiner, ledger } = this
+    const { world, client, people, robots, server, weather, joiner, ledger, network } = this
     world.note('the weather clears')
+    this.clearedAt = world.now
     weather.clear()
     client.stop()
     for (const robot of robots) robot.heal(EVERYTHING)
+    people.relent()
     joiner.start()
     // A clock that was set back stands still until it has caught up with itself.
     const behind = Math.max(0, ledger.latest - (world.now + server.skew))
-    const limit = world.now + behind + 90 * MINUTE + ledger.live.size * MINUTE
+    const limit = world.now + behind + 90 * MINUTE + ledger.live.size * 2 * MINUTE
     await world.run(limit, () => ledger.live.size === 0)
     if (ledger.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)
-    // What ended last may still have something to say.
-    await world.run(world.now + 5 * MINUTE)
+    // What ended last may still have something to say, a robot that was sent away comes back, and there are nights in
+    // which nothing happens but heartbeats.
+    await world.run(world.now + this.dice.pick([20, 20, 240]) * MINUTE)
     const lost = [...ledger.acknowledged].filter((id) => ledger.disk.tables.jobs.get(id)?.completed_at == null)
     if (lost.length > 0) throw new Violation('I1', `${lost.join(', ')} were acknowledged and have not ended`)
-    const held = server.state?.held.size ?? 0
-    if (held > 0) throw new Violation('L2', `everything has ended and ${held} robots still hold slots`)
+    if (server.waiting > 0) throw new Violation('L1', `${server.waiting} requests were never answered`)
+    atRest(ledger, server.state, [...robots, joiner])
+    for (const { id } of server.state?.sockets.values() ?? []) {
+      const line = [...network.connections].find((connection) => connection.id === id)
+      const whole = line?.robotHolds === true && line.serverHolds
+      if (!whole && ledger.owners.get(id) !== HOSTILE) throw new Violation('L3', `${id} is open at one end only`)
+    }
   }
 
   outcome(failure: Error | null): Outcome {
@@ -146,8 +197,9 @@ class Run {
       seed: world.seed,
       hash: world.hash,
       weather: this.description,
+      faults: this.faults,
       marks: world.marks,
-      robotHours: robots.length * (world.now - BEGINNING) / (60 * MINUTE),
+      robotHours: (robots.length * (world.now - BEGINNING) + Math.max(0, world.now - this.clearedAt)) / (60 * MINUTE),
       happened: world.happened,
       jobs: ledger.jobs.size,
       failure,
@@ -184,60 +236,13 @@ function shapeOf(dice: Dice): Shape {
 }
 
 function settingsOf(dice: Dice): Settings {
-  const queueTtlMs = dice.chance(0.3) ? dice.whole(2, 30) * MINUTE : DEFAULTS.queueTtlMs
-  const agingMs = dice.pick([DEFAULTS.agingMs, MINUTE])
-  return { ...DEFAULTS, queueTtlMs, agingMs, liveJobsMax: 1_000 }
-}
-
-/** What is on the disk before anything happens: keys, workflows and webhooks. */
-function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>): void {
-  const out = newEffects(1)
-  const store = memoryStore(disk)
-  void store.load()
-  for (const [robot, key] of keys) {
-    const id = `key-${robot}` as KeyId
-    const secret: SecretHash = hashOf(key)
-    const row = { id, name: robot, secret, scopes: ['robots:connect'], robot_id: robot } as const
-    out.rows.keys.set(id, { ...row, created_at: BEGINNING, revoked_at: null })
+  return {
+    ...DEFAULTS,
+    queueTtlMs: dice.chance(0.3) ? dice.whole(2, 30) * MINUTE : DEFAULTS.queueTtlMs,
+    agingMs: dice.pick([DEFAULTS.agingMs, MINUTE]),
+    strategy: dice.pick(['least_loaded', ...STRATEGIES]),
+    lostTriesMax: dice.pick([DEFAULTS.lostTriesMax, 2]),
+    horizonMs: dice.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE]),
+    idempotencyMs: dice.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
   }
-  for (const flow of FLOWS) {
-    const id = flow as string as WorkflowId
-    const { hash, json } = definition(flow)
-    out.rows.definitions.set(hash, { hash, json })
-    out.rows.versions.set(`${id} 1`, { workflow_id: id, version: 1, definition: hash, created_by: 'a', created_at: 0 })
-    out.rows.workflows.set(id, {
-      id,
-      name: flow,
-      description: '',
-      tags: [],
-      status: 'published',
-      version: 1,
-      definition: hash,
-      published_version: 1,
-      published_definition: hash,
-      created_by: 'author',
-      created_at: BEGINNING,
-      updated_at: BEGINNING,
-      execution_count: 0,
-      success_count: 0,
-      total_duration_ms: 0,
-    })
-    const hook = `hook-${flow}` as TriggerId
-    out.rows.triggers.set(hook, {
-      id: hook,
-      name: hook,
-      trigger_type: 'webhook',
-      workflow_id: id,
-      enabled: true,
-      priority: 2,
-      parameters: '{"own":1}' as JsonText,
-      cooldown_ms: flow === 'flow-a' ? 0 : 20_000,
-      secret: hashOf(SECRET),
-      created_by: 'author',
-      created_at: BEGINNING,
-      last_fired_at: null,
-      fire_count: 0,
-    })
-  }
-  store.commit(out)
 }

@@ -1,9 +1,8 @@
 import type { Answer, Send } from '../../core/effects.ts'
-import type { JobId, RobotId } from '../../core/ids.ts'
+import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { Terminal } from '../../robot/outbox.ts'
-import type { Ledger } from './ledger.ts'
-import { isConfused } from './offers.ts'
-import { demand } from './rule.ts'
+import { type Asked, isHeldRow, type Ledger } from './ledger.ts'
+import { demand, same } from './rule.ts'
 
 /** What must hold of everything that is said, at the moment at which it is said: the rules I2, I11 and I33. */
 
@@ -11,6 +10,74 @@ import { demand } from './rule.ts'
 export function checkSend(ledger: Ledger, send: Send): void {
   saidIsDurable(ledger, send)
   answersGoBack(ledger, send)
+  olderIsClosed(ledger, send)
+  toldToStop(ledger, send)
+}
+
+/** I18: when a robot hears that it is registered, its older connection has been told to close. */
+function olderIsClosed({ owners, current }: Ledger, send: Send): void {
+  if (send.to !== 'socket') return
+  const robot = owners.get(send.socket)
+  if (robot === undefined) return
+  if ('close' in send) {
+    if (current.get(robot) === send.socket) current.delete(robot)
+  } else if (send.message.type === 'register_ack' && send.message.payload.success) {
+    const older = current.get(robot)
+    const closed = older === undefined || older === send.socket
+    demand(closed, 'I18', () => `${robot} is registered on ${send.socket}, and ${older} has not been closed`)
+    current.set(robot, send.socket)
+  }
+}
+
+/** I31: a robot that registers is told at once of every job that it is to stop. */
+function toldToStop(ledger: Ledger, send: Send): void {
+  if (send.to !== 'socket' || 'close' in send) return
+  const { message, socket } = send
+  const robot = ledger.owners.get(socket)
+  if (message.type === 'job_cancel') ledger.owed.delete(`${socket} ${message.payload.job_id}`)
+  if (message.type !== 'register_ack' || !message.payload.success) return
+  for (const job of ledger.hotJobs()) {
+    if (job.robot_id === robot && job.stop_until !== null) ledger.owed.add(`${socket} ${job.id}`)
+  }
+}
+
+const ROOM = { status: 'queued', queued_at: null } as const
+
+/**
+ * I4: the same request again gets the same answer and makes no job; another with its key is refused. What made a
+ * duplicate is there to be seen.
+ */
+export function answerIsConsistent(
+  ledger: Ledger,
+  { job, order }: Asked,
+  answer: Answer,
+  now: Millis,
+  keptMs: Millis,
+): void {
+  const refused = answer.type === 'refusal' ? answer.refusal : null
+  if (order === null || refused?.refused === 'UNAVAILABLE') return
+  if (refused?.refused === 'DUPLICATE_JOB') {
+    const { job_id } = (refused.details ?? {}) as { readonly job_id?: JobId }
+    const first = job_id === undefined ? undefined : ledger.jobs.get(job_id)
+    const real = order.checkDuplicate && first?.duplicate_key === order.duplicateKey
+    demand(real, 'I4', () => `job ${job} was taken for a duplicate of ${job_id}`)
+  }
+  if (order.idempotency === null) return
+  const { key, fingerprint } = order.idempotency
+  const first = ledger.answered.get(key)
+  if (first === undefined) {
+    if (answer.type === 'job') ledger.answered.set(key, { fingerprint, job: answer.job })
+    return
+  }
+  if (now - first.job.created_at > keptMs - 60_000) return
+  if (first.fingerprint !== fingerprint) {
+    demand(refused?.refused === 'IDEMPOTENCY_MISMATCH', 'I4', () => `${key} was taken for two different requests`)
+    return
+  }
+  demand(answer.type === 'job', 'I4', () => `${key} made ${first.job.id}, and again it is refused`)
+  // A job that had to wait for room under a limit is shown as if it had not: that is not kept with the job.
+  const equal = same({ ...answer.job, ...ROOM }, { ...first.job, ...ROOM })
+  demand(equal, 'I4', () => `${key} is answered with ${JSON.stringify(answer.job)}, not ${JSON.stringify(first.job)}`)
 }
 
 /** I33: the answer to a message goes to the connection on which it came. */
@@ -30,9 +97,9 @@ function saidIsDurable(ledger: Ledger, send: Send): void {
   const robot = ledger.owners.get(send.socket)
   if (message.type === 'job_assign') {
     const { job_id, attempt } = message.payload
-    if (robot !== undefined && isConfused(ledger, robot, job_id as JobId)) return
     const job = ledger.disk.tables.jobs.get(job_id)
-    const held = job?.status === 'running' || (job?.status === 'queued' && job.offer_until !== null)
+    // It may have been called off in the very turn in which it was offered.
+    const held = job !== undefined && isHeldRow(job)
     demand(
       held && job?.attempt === attempt && job?.robot_id === robot,
       'I2',
@@ -74,8 +141,8 @@ export function resultIsSafe(ledger: Ledger, robot: RobotId, { type, payload }: 
   if (job === undefined || type === 'job_cancelled') return
   const truth = ledger.truth(robot, job.id, payload.attempt ?? 0)
   const recorded = type === 'job_complete' ? job.result === truth.completed : job.error_message === truth.failed
-  const late = ledger.histories.get(job.id)?.some(({ event, robot_id }) =>
-    event === 'late_result' && robot_id === robot
+  const late = ledger.histories.get(job.id)?.some(({ event, robot_id, detail }) =>
+    robot_id === robot && (event === 'late_result' || detail.startsWith('failed on'))
   )
   demand(
     recorded || late === true,

@@ -22,7 +22,6 @@ const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'n
 
 export interface ServerOptions extends CommitOptions {
   readonly disk: MemoryDisk
-  readonly settings: Settings
   readonly plant: Plant
   /** Its connections are gone with it. */
   readonly died: () => void
@@ -54,6 +53,15 @@ export class Server implements ServerEnd {
     this.#options = options
     this.#dice = options.world.dice('server')
     this.#commits = new Commits(options, (why) => this.kill(why))
+  }
+
+  get settings(): Settings {
+    return this.#options.settings
+  }
+
+  /** How many requests have not been answered. */
+  get waiting(): number {
+    return this.#replies.size
   }
 
   get state(): State | null {
@@ -96,6 +104,7 @@ export class Server implements ServerEnd {
   }
 
   closed(socket: SocketId): void {
+    this.#forget(socket)
     if (this.#connections.delete(socket)) this.#push({ type: 'socket.closed', socket })
   }
 
@@ -121,6 +130,7 @@ export class Server implements ServerEnd {
     world.note(`server: dies ${why}`)
     if (this.#life !== null && this.#life.landing !== null && this.#dice.chance(0.5)) this.#life.landing()
     this.#end('down')
+    for (const socket of this.#connections.keys()) this.#forget(socket)
     for (const answered of this.#replies.values()) answered('lost')
     this.#replies.clear()
     this.#connections.clear()
@@ -133,7 +143,7 @@ export class Server implements ServerEnd {
     const store = plant.store(memoryStore(disk), disk)
     const life: Life = { over: false, store, state: null, pump: null, landing: null, breath: Infinity }
     this.#life = life
-    const hot = await store.load()
+    const hot = await store.load(this.clock() + settings.horizonMs)
     if (this.#dice.chance(weather.often('crashInRecovery'))) {
       world.mark('crash during recovery')
       this.#phase = 'recovering'
@@ -199,7 +209,7 @@ export class Server implements ServerEnd {
       return answered?.(send.answer)
     }
     const connection = this.#connections.get(send.socket)
-    if (connection === undefined) return
+    if (connection === undefined) return this.#forget(send.socket)
     if ('close' in send) {
       world.note(`server to ${connection.robot} on ${send.socket}: close ${send.close.code} ${send.close.reason}`)
       return connection.hangUp(send.close.code)
@@ -238,7 +248,10 @@ export class Server implements ServerEnd {
     world.note(`server: recovers from ${error.message}`)
     world.mark('commit failure recovered')
     this.#end('recovering')
-    for (const connection of this.#connections.values()) connection.hangUp(1012)
+    for (const connection of this.#connections.values()) {
+      this.#forget(connection.id)
+      connection.hangUp(1012)
+    }
     this.#connections.clear()
     for (const answered of this.#replies.values()) answered(UNAVAILABLE)
     this.#replies.clear()
@@ -254,6 +267,13 @@ export class Server implements ServerEnd {
     this.#life.over = true
     this.#life.landing = null
     this.#life.pump?.stop()
+  }
+
+  /** The connection is no robot's any more, as far as the server can know. */
+  #forget(socket: SocketId): void {
+    const { current, owners } = this.#options.ledger
+    const robot = owners.get(socket)
+    if (robot !== undefined && current.get(robot) === socket) current.delete(robot)
   }
 
   #steady(): void {

@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { OPEN } from './offers.ts'
 import { SOUND } from './plant.ts'
 import { CANARY, find, PLANTED } from './planted.ts'
 import { type Outcome, simulate } from './run.ts'
+import { shrink } from './shrink.ts'
 import { MARKS } from './world.ts'
 
 /** The simulator in its short form: the same seeds every time. `main.ts` takes others, and more of them. */
@@ -33,6 +36,24 @@ test('one seed decides everything', async () => {
   expect((await simulate(7)).hash).not.toBe((await simulate(8)).hash)
 }, TIMEOUT_MS)
 
+test('a seed is the same run on Deno', async () => {
+  const deno = fileURLToPath(new URL('../../node_modules/.bin/deno', import.meta.url))
+  const script = fileURLToPath(new URL('hashes.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(deno, ['run', '--no-check', '-A', script, '7', '8', '9'])
+  const here: string[] = []
+  for (const seed of [7, 8, 9]) here.push(`${seed} ${(await simulate(seed)).hash}`)
+  expect(stdout.trim().split('\n')).toEqual(here)
+}, TIMEOUT_MS)
+
+test('a failing run is made smaller, and still fails', async () => {
+  const plant = { ...SOUND, ...CANARY }
+  const failed = await simulate(1, plant)
+  const { scale, outcome } = await shrink(failed, plant)
+  expect(outcome.failure?.message).toBe(failed.failure?.message)
+  expect(scale.robots).toBe(1)
+  expect(scale.without).toEqual(failed.faults)
+}, TIMEOUT_MS)
+
 test('tracing a run does not change it', async () => {
   const [quiet, traced] = [await simulate(9), await simulate(9, SOUND, true)]
   expect(traced.hash).toBe(quiet.hash)
@@ -48,11 +69,6 @@ test.each(PLANTED)('planted: $bug', async (planted) => {
   const outcome = await find(planted)
   expect(outcome, 'no seed found it: a rule is missing').not.toBeNull()
 }, TIMEOUT_MS)
-
-test('known to be open: I12b, a robot is asked again for a job that it runs', async () => {
-  const { failure } = await simulate(231, { ...SOUND, rules: OPEN })
-  expect(failure?.message, 'it holds: move the rule from OPEN to OFFERS, and drop isConfused').toMatch(/^I12b/)
-})
 
 function describeFailure({ seed, failure, weather }: Outcome): string {
   return `seed ${seed}: ${failure?.message}\n  weather: ${weather}\n  npm run sim -- --seed ${seed}`

@@ -3,14 +3,17 @@ import type { Dice } from './dice.ts'
 /**
  * What may go wrong, by the letters of the fault model: N network, S server, R robots, C clock, U use. The number is
  * how often at its worst: per hour for what strikes, a probability for what may befall each message, commit or job.
+ * Not here: S6 (hibernation) and S8 (old rows under new code), which are about adapters that are not simulated.
  */
 export const FAULTS = {
   cut: { code: 'N1', worst: 60 },
   halfOpen: { code: 'N2', worst: 30 },
   blackHole: { code: 'N3', worst: 20 },
   latency: { code: 'N4', worst: 1 },
+  clog: { code: 'N5', worst: 20 },
   overlap: { code: 'N6', worst: 30 },
   lostAnswer: { code: 'N7', worst: 0.3 },
+  hookTwice: { code: 'N8', worst: 0.5 },
   crash: { code: 'S1', worst: 12 },
   aimedCrash: { code: 'S2', worst: 0.05 },
   crashInRecovery: { code: 'S2', worst: 0.5 },
@@ -23,13 +26,21 @@ export const FAULTS = {
   robotChange: { code: 'R3', worst: 0.5 },
   refusal: { code: 'R4', worst: 0.3 },
   silence: { code: 'R4', worst: 0.2 },
-  stuckJob: { code: 'R5', worst: 0.1 },
+  stuckJob: { code: 'R5', worst: 0.3 },
   resultTwice: { code: 'R6', worst: 0.5 },
   wrongCount: { code: 'R7', worst: 1 },
   hostile: { code: 'R8', worst: 600 },
   clockJump: { code: 'C1', worst: 10 },
+  robotClock: { code: 'C3', worst: 1 },
   burst: { code: 'U1', worst: 10 },
+  cancel: { code: 'U1', worst: 120 },
+  cancelStorm: { code: 'U1', worst: 6 },
+  retry: { code: 'U1', worst: 60 },
   robotRests: { code: 'U2', worst: 10 },
+  control: { code: 'U2', worst: 30 },
+  statusRequest: { code: 'U2', worst: 60 },
+  limitChange: { code: 'U2', worst: 20 },
+  keyRevoked: { code: 'U2', worst: 4 },
 } as const satisfies Record<string, { readonly code: string; readonly worst: number }>
 
 export type Fault = keyof typeof FAULTS
@@ -41,18 +52,23 @@ export type Fault = keyof typeof FAULTS
 export class Weather {
   #often: Readonly<Partial<Record<Fault, number>>>
 
-  /** `certain` are kinds that are not left to chance. */
-  constructor(dice: Dice, certain: readonly Fault[] = []) {
+  /** `certain` are kinds that are not left to chance, `without` those that are left out, to make a run smaller. */
+  constructor(dice: Dice, certain: readonly Fault[] = [], without: readonly Fault[] = []) {
     const share = dice.between(0.1, 0.8)
     const often: Partial<Record<Fault, number>> = {}
     for (const fault of Object.keys(FAULTS) as Fault[]) {
       const drawn = dice.chance(share)
       const strength = dice.spread(0.05, 1)
-      if (drawn || certain.includes(fault)) {
+      if ((drawn || certain.includes(fault)) && !without.includes(fault)) {
         often[fault] = FAULTS[fault].worst * (certain.includes(fault) ? Math.max(0.5, strength) : strength)
       }
     }
     this.#often = often
+  }
+
+  /** The kinds of fault in it. */
+  get kinds(): readonly Fault[] {
+    return Object.keys(this.#often) as Fault[]
   }
 
   /** How often, in the unit of the table; 0 for what this run is spared. */

@@ -1,0 +1,74 @@
+import * as v from 'valibot'
+import { DEFAULTS, type Settings, STRATEGIES } from '../core/limits.ts'
+import { problemsOf } from '../core/protocol/decode.ts'
+
+const YEAR_SECONDS = 31_536_000
+const seconds = v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(YEAR_SECONDS)))
+const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000_000)))
+
+/** What an operator may set, in seconds and numbers; whatever is left out keeps its default. */
+const SettingsFile = v.strictObject({
+  strategy: v.optional(v.picklist(STRATEGIES)),
+  heartbeat_seconds: seconds,
+  lease_seconds: seconds,
+  grace_seconds: seconds,
+  offer_seconds: seconds,
+  register_seconds: seconds,
+  backoff_seconds: seconds,
+  backoff_seconds_max: seconds,
+  aging_seconds: seconds,
+  queue_ttl_seconds: seconds,
+  job_timeout_seconds: seconds,
+  duplicate_seconds: seconds,
+  idempotency_seconds: seconds,
+  status_seconds: seconds,
+  lost_tries_max: count,
+  live_jobs_max: count,
+  robots_max: count,
+  sockets_max: count,
+})
+
+/** The setting that each name stands for. */
+const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof Settings } = {
+  strategy: 'strategy',
+  heartbeat_seconds: 'heartbeatMs',
+  lease_seconds: 'leaseMs',
+  grace_seconds: 'graceMs',
+  offer_seconds: 'offerMs',
+  register_seconds: 'registerMs',
+  backoff_seconds: 'backoffMs',
+  backoff_seconds_max: 'backoffMsMax',
+  aging_seconds: 'agingMs',
+  queue_ttl_seconds: 'queueTtlMs',
+  job_timeout_seconds: 'jobTimeoutMs',
+  duplicate_seconds: 'duplicateMs',
+  idempotency_seconds: 'idempotencyMs',
+  status_seconds: 'statusMs',
+  lost_tries_max: 'lostTriesMax',
+  live_jobs_max: 'liveJobsMax',
+  robots_max: 'robotsMax',
+  sockets_max: 'socketsMax',
+}
+
+/**
+ * The settings that a file's text asks for, over the defaults; or what is wrong with it, in one line that names the
+ * field. A name that is not known is refused: a misspelt limit must not be no limit.
+ */
+export function readSettings(text: string): Settings | string {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    return `it is no JSON: ${error instanceof Error ? error.message : String(error)}`
+  }
+  const parsed = v.safeParse(SettingsFile, json)
+  if (!parsed.success) return problemsOf(parsed.issues)
+  const given = Object.entries(parsed.output).map(([name, value]) => [
+    NAMES[name as keyof typeof NAMES],
+    name.includes('_seconds') ? Math.round(Number(value) * 1000) : value,
+  ])
+  const settings: Settings = { ...DEFAULTS, ...Object.fromEntries(given) }
+  if (settings.leaseMs <= settings.heartbeatMs) return 'lease_seconds must be longer than heartbeat_seconds'
+  if (settings.backoffMsMax < settings.backoffMs) return 'backoff_seconds_max must not be less than backoff_seconds'
+  return settings
+}

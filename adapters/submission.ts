@@ -1,0 +1,93 @@
+import type { Event } from '../core/event.ts'
+import type { JobId, ReplyId, WorkflowId } from '../core/ids.ts'
+import { isObject, type JsonObject, toText } from '../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { Submission } from '../core/protocol/request.ts'
+import type { KeyRow } from '../core/state.ts'
+import { definitionOf } from './definition.ts'
+import type { Platform } from './fleet.ts'
+import { sha256 } from './secret.ts'
+
+type Submitted = Extract<Event, { type: 'job.submitted' }>
+
+/** The event that a submission is, whether it came over HTTP or from the same process; or why it is none. */
+export function submission(
+  platform: Platform,
+  body: Submission,
+  by: string,
+  idempotency: Submitted['idempotency'],
+): ((reply: ReplyId) => Event) | Refusal {
+  const workflow = workflowOf(platform, body)
+  if (isRefusal(workflow)) return workflow
+  const scheduledTime = body.scheduled_time === null ? null : Date.parse(body.scheduled_time)
+  if (Number.isNaN(scheduledTime)) {
+    return refuse('INVALID_PAYLOAD', 'scheduled_time is no such date', { field: 'scheduled_time' })
+  }
+  const job = platform.rowId() as JobId
+  const id = typeof workflow === 'string' ? workflow : body.workflow_id ?? workflow.definition.hash
+  return (reply) => ({
+    type: 'job.submitted',
+    reply,
+    job,
+    by,
+    workflow,
+    parameters: toText(body.parameters),
+    priority: body.priority,
+    robot: body.robot_id,
+    environment: body.environment,
+    requiredTags: body.required_tags,
+    requiredCapabilities: body.required_capabilities,
+    scheduledTime,
+    timeoutMs: body.timeout_seconds === undefined ? null : Math.round(body.timeout_seconds * 1000),
+    retrySafety: body.retry_safety,
+    pool: body.pool,
+    maxAttempts: body.max_attempts,
+    retryOn: body.retry_on,
+    concurrencyKey: body.concurrency_key,
+    concurrencyLimit: body.concurrency_limit,
+    duplicateKey: sha256(canonical([id, body.robot_id, body.parameters])),
+    checkDuplicate: body.check_duplicate,
+    idempotency,
+  })
+}
+
+/**
+ * What an `Idempotency-Key` is remembered by: the key, and whose it is. INVALID_PAYLOAD when it is no such key. The
+ * draft writes it as a quoted string; a bare one is taken too.
+ */
+export function idempotencyOf(
+  header: string | undefined,
+  key: Pick<KeyRow, 'id'>,
+  body: Submission,
+): Submitted['idempotency'] | Refusal {
+  if (header === undefined) return null
+  const given = /^"(.*)"$/.exec(header)?.[1] ?? header
+  if (!/^[\x21-\x7e]{1,255}$/.test(given)) {
+    return refuse('INVALID_PAYLOAD', 'Idempotency-Key must be 1 to 255 visible ASCII characters', {
+      field: 'Idempotency-Key',
+    })
+  }
+  return { key: sha256(JSON.stringify([key.id, 'jobs', given])), fingerprint: sha256(canonical(body)) }
+}
+
+function workflowOf(platform: Platform, body: Submission): Submitted['workflow'] | Refusal {
+  if (body.workflow_json === undefined) {
+    return body.workflow_id ?? refuse('INVALID_PAYLOAD', 'Missing required field: workflow_id', {
+      field: 'workflow_id',
+    })
+  }
+  const definition = definitionOf(body.workflow_json)
+  if (isRefusal(definition)) return definition
+  const id = body.workflow_id ?? (platform.rowId() as WorkflowId)
+  return { id, name: body.workflow_name ?? id, definition }
+}
+
+/** JSON with the members of each object in order, so that equal values are equal texts. */
+function canonical(json: unknown): string {
+  if (Array.isArray(json)) return `[${json.map(canonical).join()}]`
+  if (!isObject(json)) return JSON.stringify(json)
+  const members = Object.keys(json).toSorted().map((key) =>
+    `${JSON.stringify(key)}:${canonical((json as JsonObject)[key])}`
+  )
+  return `{${members.join()}}`
+}

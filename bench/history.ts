@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { connect, openLibsqlStore } from '../adapters/store/libsql.ts'
+import { COLUMNS } from '../adapters/store/rows.ts'
+import { newEffects } from '../core/effects.ts'
+import { bench, submit } from '../tests/core/rows.ts'
+import { median } from './measure.ts'
+import { number, percent, type Table } from './table.ts'
+
+/** What a long past costs a start: nothing, if memory and start-up depend on what is live alone. */
+
+const ENDED = 1_000_000
+const LIVE = 1_000
+const STARTS = 7
+
+interface Start {
+  readonly ms: number
+  readonly heap: number
+}
+
+/** The same live jobs in a file without a past, and in one with a million jobs that have ended. */
+export async function historyBench(): Promise<readonly Table[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'casare-history-'))
+  try {
+    const files = { empty: join(folder, 'empty.db'), full: join(folder, 'full.db') }
+    await fill(files.empty, 0)
+    await fill(files.full, ENDED)
+    const starts: { readonly [F in keyof typeof files]: Start[] } = { empty: [], full: [] }
+    for (let i = 0; i < STARTS; i++) {
+      for (const file of ['empty', 'full'] as const) starts[file].push(start(files[file]))
+    }
+    const of = (file: keyof typeof files, what: keyof Start) => median(starts[file].map((one) => one[what]))
+    const row = (name: string, what: keyof Start, unit: (value: number) => string): string[] => {
+      const [without, past] = [of('empty', what), of('full', what)]
+      return [name, unit(without), unit(past), percent(past / without - 1)]
+    }
+    const size = (file: string): string => `${number(statSync(file).size / 2 ** 20)} MiB`
+    return [{
+      title: `history: a start with ${number(LIVE)} live jobs, without and with ${number(ENDED)} that have ended`,
+      columns: ['', 'without', 'with', 'more'],
+      rows: [
+        row('open, load and build the state, ms', 'ms', (value) => number(value, 1)),
+        row('heap afterwards, KiB', 'heap', (value) => number(value / 1024)),
+        ['size of the file', size(files.empty), size(files.full), ''],
+      ],
+      notes: [
+        `Median of ${STARTS} starts by turns, each in a process of its own, timed inside it. At most 10 % is the target.`,
+      ],
+    }]
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Live jobs by the product's own way, ended ones copied from one of them by SQL. */
+async function fill(path: string, ended: number): Promise<void> {
+  const fleet = bench()
+  fleet.turn(...Array.from({ length: LIVE }, (_, i) => submit(`live-${i}`)))
+  const store = await openLibsqlStore({ path })
+  await store.load(Number.MAX_SAFE_INTEGER)
+  await store.commit({ ...newEffects(1, fleet.now), rows: fleet.disk.rows, history: fleet.disk.history })
+  await store.close()
+  const sql = connect(path)
+  const own: Readonly<Record<string, string>> = {
+    id: `'ended-' || n`,
+    seq: `n + ${LIVE * 10}`,
+    status: `'completed'`,
+    completed_at: 'created_at + n',
+    started_at: 'created_at',
+    result: `'{}'`,
+    progress: '100',
+  }
+  const columns = COLUMNS.jobs.map(({ name }) => name)
+  sql.script(`
+    with recursive numbers(n) as (select 1 where ${ended} > 0 union all select n + 1 from numbers where n < ${ended})
+    insert into jobs(${columns.join()})
+    select ${columns.map((name) => own[name] ?? name).join()} from numbers, (select * from jobs limit 1)
+  `)
+  sql.close()
+}
+
+function start(path: string): Start {
+  const file = fileURLToPath(new URL('history-start.ts', import.meta.url))
+  const out = execFileSync(process.execPath, ['--expose-gc', '--import', 'tsx', file, path], { encoding: 'utf8' })
+  return JSON.parse(out) as Start
+}

@@ -1,0 +1,92 @@
+import { answer, type Turn } from './effects.ts'
+import type { CancelRequested, RetryRequested } from './event.ts'
+import type { JobId, ReplyId } from './ids.ts'
+import { isLive, type JobRow } from './job.ts'
+import { keepJob, recall, remember } from './keep.ts'
+import { halt } from './move.ts'
+import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import type { State } from './state.ts'
+import { enter, type Order } from './submission.ts'
+
+/** What people ask to be done about a job that exists. */
+
+/** A job is called off. It ends at once; one that has ended already stays as it is. */
+export function cancelRequested(state: State, event: CancelRequested, turn: Turn): void {
+  const job = find(state, event.job, turn)
+  if (isRefusal(job)) return refused(event.reply, job, turn)
+  if (!isLive(job.status)) {
+    const refusal = refuse('CONFLICT', `Job ${job.id} has ended already: it is ${job.status}`, { status: job.status })
+    return refused(event.reply, refusal, turn)
+  }
+  const cancelled = halt(state, job, 'cancel', turn, { by: event.by, detail: event.reason }, {
+    error_type: 'Cancelled',
+    error_message: event.reason,
+  })
+  answer(turn, event.reply, { type: 'job', job: cancelled })
+}
+
+/**
+ * A job that has ended is run again, as a new job that names it. With `requeue` it must be a dead letter, and is dealt
+ * with by that. It runs the very definition that it ran before, whatever has been published since.
+ */
+export function retryRequested(state: State, event: RetryRequested, turn: Turn): void {
+  const job = find(state, event.job, turn)
+  if (isRefusal(job)) return refused(event.reply, job, turn)
+  if (isLive(job.status)) {
+    const refusal = refuse('CONFLICT', `Job ${job.id} has not ended yet: it is ${job.status}`, { status: job.status })
+    return refused(event.reply, refusal, turn)
+  }
+  if (event.mode === 'requeue' && !job.dead_lettered) {
+    return refused(event.reply, refuse('CONFLICT', `Job ${job.id} is not in the dead letter list`), turn)
+  }
+  const runs = {
+    workflow_id: job.workflow_id,
+    workflow_name: job.workflow_name,
+    workflow_version: job.workflow_version,
+    definition: event.definition,
+  }
+  const origin = { trigger: job.trigger_id, retryOf: job.id, runs }
+  const again = enter(state, asOrdered(job, event.newJob, event.by), origin, turn)
+  if (isRefusal(again)) return refused(event.reply, again, turn)
+  if (job.dead_lettered) {
+    const dealtWith = { ...job, dead_lettered: false }
+    keepJob(state, dealtWith, turn)
+    remember(state, dealtWith, turn, {
+      event: 'requeued',
+      from_status: job.status,
+      cause: { by: event.by, detail: `run again as ${again.id}` },
+    })
+  }
+  answer(turn, event.reply, { type: 'job', job: again })
+}
+
+/** What was asked for when the job was submitted, to be asked for again. */
+function asOrdered(job: JobRow, id: JobId, by: string): Order {
+  return {
+    job: id,
+    by,
+    parameters: job.parameters,
+    priority: job.priority,
+    robot: job.pinned_robot_id,
+    environment: job.environment,
+    pool: job.pool,
+    requiredTags: job.required_tags,
+    requiredCapabilities: job.required_capabilities,
+    scheduledTime: null,
+    timeoutMs: job.timeout_ms,
+    retrySafety: job.retry_safety,
+    maxAttempts: job.max_attempts,
+    retryOn: job.retry_on,
+    concurrencyKey: job.concurrency_key,
+    concurrencyLimit: job.concurrency_limit,
+    duplicateKey: job.duplicate_key,
+  }
+}
+
+function find(state: State, id: JobId, turn: Turn): JobRow | Refusal {
+  return recall(state, id, turn) ?? refuse('NOT_FOUND', `Job with ID ${id.slice(0, 256)} not found`)
+}
+
+function refused(reply: ReplyId, refusal: Refusal, turn: Turn): void {
+  answer(turn, reply, { type: 'refusal', refusal })
+}

@@ -1,0 +1,114 @@
+import { answer, say, type Turn } from './effects.ts'
+import type { ControlRequested, RobotSaved } from './event.ts'
+import type { ReplyId, RobotId } from './ids.ts'
+import { keepRobot } from './keep.ts'
+import { askStatus } from './move.ts'
+import type { Message } from './protocol/message.ts'
+import { refuse } from './protocol/refusal.ts'
+import type { RobotMode, RobotRow, Session, State } from './state.ts'
+
+/**
+ * What people tell robots to do. It is remembered with the robot, so that it holds although the robot is away just now,
+ * or has never heard of it: nothing is offered to a robot that is paused or is to shut down.
+ */
+export const MODE_AFTER = { pause: 'paused', resume: 'active', shutdown: 'draining' } as const satisfies Record<
+  string,
+  RobotMode
+>
+
+/** Pause, resume or shut down. A robot that is there is told at once. */
+export function controlRequested(state: State, event: ControlRequested, turn: Turn): void {
+  const before = state.robots.get(event.robot)
+  if (before === undefined) return unknown(event.reply, event.robot, turn)
+  const robot: RobotRow = { ...before, mode: MODE_AFTER[event.control] }
+  keepRobot(state, robot, turn)
+  const session = state.sessions.get(robot.id)
+  if (session !== undefined) {
+    const payload = { robot_id: robot.id }
+    if (event.control === 'shutdown') {
+      say(turn, session.socket, { type: 'shutdown', payload: { ...payload, graceful: event.graceful } })
+    } else say(turn, session.socket, { type: event.control, payload })
+  }
+  answer(turn, event.reply, { type: 'robot', robot })
+}
+
+/** A robot that returns is told again what it may have missed. */
+export function remindMode(session: Session, robot: RobotRow, turn: Turn): void {
+  const payload = { robot_id: robot.id }
+  if (robot.mode === 'paused') say(turn, session.socket, { type: 'pause', payload })
+  if (robot.mode === 'draining') {
+    say(turn, session.socket, { type: 'shutdown', payload: { ...payload, graceful: true } })
+  }
+}
+
+/** Somebody wants to know how a robot is, from the robot itself. Answered when it answers, or TIMEOUT. */
+export function statusRequested(
+  state: State,
+  event: { readonly reply: ReplyId; readonly robot: RobotId },
+  turn: Turn,
+): void {
+  const session = state.sessions.get(event.robot)
+  if (!state.robots.has(event.robot)) return unknown(event.reply, event.robot, turn)
+  if (session === undefined) {
+    const refusal = refuse('CONNECTION_ERROR', `Robot ${event.robot} is not connected`)
+    return answer(turn, event.reply, { type: 'refusal', refusal })
+  }
+  session.awaiting.push(event.reply)
+  state.timers.set('robot.status', session.robot, turn.now + state.settings.statusMs)
+  askStatus(session, turn)
+}
+
+/** The robot has answered: so has everybody who asked. */
+export function statusGiven(state: State, session: Session, _message: Message<'status_response'>, turn: Turn): void {
+  const robot = state.robots.get(session.robot)
+  const report = session.reported
+  state.timers.cancel('robot.status', session.robot)
+  for (const reply of session.awaiting.splice(0)) {
+    if (robot !== undefined && report !== null) answer(turn, reply, { type: 'status', robot, report })
+  }
+}
+
+/** The robot has not answered in time. */
+export function statusLapsed(state: State, robot: RobotId, turn: Turn): void {
+  const session = state.sessions.get(robot)
+  if (session === undefined) return
+  const refusal = refuse('TIMEOUT', `Robot ${robot} did not answer within ${state.settings.statusMs / 1000} s`)
+  for (const reply of session.awaiting.splice(0)) answer(turn, reply, { type: 'refusal', refusal })
+}
+
+/** The connection that was asked over is gone. */
+export function statusLost(session: Session, turn: Turn): void {
+  const refusal = refuse('CONNECTION_ERROR', `Robot ${session.robot} has disconnected`)
+  for (const reply of session.awaiting.splice(0)) answer(turn, reply, { type: 'refusal', refusal })
+}
+
+/** A robot is put on record before it has ever connected, or changed there. What it says when it registers wins. */
+export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
+  const before = state.robots.get(event.robot)
+  if (before === undefined && event.mode === 'update') return unknown(event.reply, event.robot, turn)
+  if (before !== undefined && event.mode === 'create') {
+    const refusal = refuse('CONFLICT', `Robot ${event.robot} exists already`, { field: 'id' })
+    return answer(turn, event.reply, { type: 'refusal', refusal })
+  }
+  if (before === undefined && state.robots.size >= state.settings.robotsMax) {
+    const refusal = refuse('CONFLICT', `This fleet already has ${state.settings.robotsMax} robots`)
+    return answer(turn, event.reply, { type: 'refusal', refusal })
+  }
+  const robot: RobotRow = {
+    id: event.robot,
+    name: event.name,
+    environment: event.environment,
+    max_concurrent_jobs: event.maxConcurrentJobs,
+    tags: event.tags,
+    capabilities: event.capabilities,
+    mode: before?.mode ?? 'active',
+    created_at: before?.created_at ?? turn.now,
+    last_seen: before?.last_seen ?? turn.now,
+  }
+  keepRobot(state, robot, turn)
+  answer(turn, event.reply, { type: 'robot', robot })
+}
+
+function unknown(reply: ReplyId, robot: RobotId, turn: Turn): void {
+  answer(turn, reply, { type: 'refusal', refusal: refuse('NOT_FOUND', `Robot with ID ${robot} not found`) })
+}

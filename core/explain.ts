@@ -1,0 +1,232 @@
+import { closedTo, limitAt } from './gate.ts'
+import type { JobId, Millis, RobotId } from './ids.ts'
+import { isBlocked, isLive, isOffered, isWaiting, type JobRow } from './job.ts'
+import { deadlineOf } from './keep.ts'
+import { effectivePriority, goesBefore, needsOf, type Waiting } from './queue.ts'
+import { kindOfRow } from './roster.ts'
+import type { RobotRow, State } from './state.ts'
+import { type Change, changesFor } from './unblock.ts'
+
+/** Why a job is not running: stable codes, for programs. */
+export type ReasonCode =
+  | 'NOT_DUE'
+  | 'RETRY_BACKOFF'
+  | 'WORKFLOW_CONCURRENCY'
+  | 'KEY_CONCURRENCY'
+  | 'POOL_CONCURRENCY'
+  | 'QUEUE_TTL_NEAR'
+  | 'NO_ROBOTS'
+  | 'ROBOT_OFFLINE'
+  | 'ROBOT_SUSPECT'
+  | 'ROBOT_PAUSED'
+  | 'ROBOT_MAINTENANCE'
+  | 'ROBOT_AT_CAPACITY'
+  | 'ROBOT_ENV_MISMATCH'
+  | 'ROBOT_TAG_MISSING'
+  | 'ROBOT_CAPABILITY_MISSING'
+  | 'ROBOT_NOT_IN_POOL'
+  | 'ROBOT_PINNED_OTHER'
+  | 'ROBOT_REJECTED_RECENTLY'
+  | 'ROBOT_AWAITING_REPORT'
+  | 'LOWER_PRIORITY'
+  | 'AWAITING_ACCEPT'
+  | 'DRAINING'
+
+export interface Verdict {
+  readonly robot_id: RobotId
+  readonly robot_name: string
+  /** Empty: nothing about the robot keeps it from the job. */
+  readonly codes: readonly ReasonCode[]
+  /** What the codes are about: the tags that are missing, for one. */
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+export interface Blocker {
+  readonly code: ReasonCode
+  /** For codes of robots: how many. */
+  readonly count?: number
+  readonly message: string
+}
+
+export interface Explanation {
+  readonly job_id: JobId
+  readonly status: JobRow['status']
+  /** Whether anything but its turn keeps it waiting: false when no robot could take it as things are. */
+  readonly eligible: boolean
+  readonly summary: string
+  readonly blockers: readonly Blocker[]
+  readonly robots: readonly Verdict[]
+  /** How many robots are not in `robots`. */
+  readonly robots_omitted: number
+  readonly queue: {
+    readonly position: number
+    readonly ahead_by_priority: readonly number[]
+    readonly effective_priority: number
+    readonly aging_at: Millis | null
+  } | null
+  readonly would_run_if: readonly Change[]
+  /** When something happens to the job though nobody does anything. */
+  readonly next_check_at: Millis | null
+}
+
+/** The most robots that are told apart in one explanation. */
+const ROBOTS_MAX = 50
+
+/** Why a job is not running, and what single change would let it run now. Changes nothing. */
+export function explain(state: State, job: JobRow, now: Millis): Explanation {
+  if (!isLive(job.status)) return ended(job)
+  const verdicts = [...state.robots.values()].map((robot) => verdictOn(state, robot, job, now))
+  const blockers = blockersOf(state, job, verdicts, now)
+  const fit = verdicts.filter(({ codes }) => codes.every((code) => PASSING.has(code)))
+  return {
+    job_id: job.id,
+    status: job.status,
+    eligible: job.status === 'running' || (job.status === 'queued' && fit.length > 0),
+    summary: summaryOf(state, job, blockers, fit.length),
+    blockers,
+    robots: verdicts.toSorted((a, b) => a.codes.length - b.codes.length).slice(0, ROBOTS_MAX),
+    robots_omitted: Math.max(0, verdicts.length - ROBOTS_MAX),
+    queue: isWaiting(job) ? placeOf(state, job, now) : null,
+    would_run_if: job.status === 'running' || isOffered(job) ? [] : changesFor(state, job, verdicts, now),
+    next_check_at: deadlineOf(job, state.settings)?.at ?? null,
+  }
+}
+
+/** Nothing lets a job run that has ended: the history says how it came to that. */
+function ended(job: JobRow): Explanation {
+  const why = job.error_message === '' ? '' : `: ${job.error_message}`
+  return {
+    job_id: job.id,
+    status: job.status,
+    eligible: false,
+    summary: `It has ended, and is ${job.status}${why}.`,
+    blockers: [],
+    robots: [],
+    robots_omitted: 0,
+    queue: null,
+    would_run_if: [],
+    next_check_at: null,
+  }
+}
+
+/** What passes by itself: a robot that only has these is one that will take the job in time. */
+const PASSING: ReadonlySet<ReasonCode> = new Set([
+  'ROBOT_AT_CAPACITY',
+  'ROBOT_AWAITING_REPORT',
+  'ROBOT_REJECTED_RECENTLY',
+  'ROBOT_SUSPECT',
+])
+
+function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Verdict {
+  const codes: ReasonCode[] = []
+  const details: Record<string, unknown> = {}
+  const session = state.sessions.get(robot.id)
+  const kind = kindOfRow(robot)
+  const needs = needsOf(job)
+  const tags = needs.tags.filter((tag) => !kind.tags.has(tag))
+  const capabilities = needs.capabilities.filter((name) => !kind.capabilities.has(name))
+  const poolTags = job.pool === null ? [] : state.pools.get(job.pool)?.tags ?? []
+  const held = state.held.get(robot.id)?.size ?? 0
+  if (needs.robot !== null && needs.robot !== robot.id) codes.push('ROBOT_PINNED_OTHER')
+  if (needs.environment !== '' && kind.environment !== 'default' && kind.environment !== needs.environment) {
+    codes.push('ROBOT_ENV_MISMATCH')
+    details['environment'] = robot.environment
+  }
+  if (tags.length > 0) {
+    codes.push(tags.some((tag) => poolTags.includes(tag)) ? 'ROBOT_NOT_IN_POOL' : 'ROBOT_TAG_MISSING')
+    details['missing_tags'] = tags
+  }
+  if (capabilities.length > 0) {
+    codes.push('ROBOT_CAPABILITY_MISSING')
+    details['missing_capabilities'] = capabilities
+  }
+  if (robot.mode !== 'active') codes.push('ROBOT_PAUSED')
+  if (session === undefined) codes.push('ROBOT_OFFLINE')
+  else {
+    if (session.paused) codes.push('ROBOT_MAINTENANCE')
+    if (now - session.heardAt > 2 * state.settings.heartbeatMs) codes.push('ROBOT_SUSPECT')
+    if (session.resting || session.barred.has(job.id)) codes.push('ROBOT_REJECTED_RECENTLY')
+    if (session.reported === null && job.attempt > 0) codes.push('ROBOT_AWAITING_REPORT')
+  }
+  if (held >= robot.max_concurrent_jobs) {
+    codes.push('ROBOT_AT_CAPACITY')
+    details['slots'] = { held, of: robot.max_concurrent_jobs }
+  }
+  return { robot_id: robot.id, robot_name: robot.name, codes, details }
+}
+
+function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): Blocker[] {
+  if (job.status === 'running') return []
+  if (isOffered(job)) {
+    return [{ code: 'AWAITING_ACCEPT', message: `Offered to ${job.robot_name}, which has not answered` }]
+  }
+  const blockers: Blocker[] = []
+  if (job.status === 'pending' && !isBlocked(job)) {
+    blockers.push(
+      job.attempt === 0
+        ? { code: 'NOT_DUE', message: 'Its time has not come' }
+        : { code: 'RETRY_BACKOFF', message: `It waits after attempt ${job.attempt}` },
+    )
+  }
+  for (const gate of closedTo(state, job)) blockers.push(gateBlocker(state, gate, job))
+  if (state.draining) blockers.push({ code: 'DRAINING', message: 'The orchestrator is shutting down' })
+  if (verdicts.length === 0) blockers.push({ code: 'NO_ROBOTS', message: 'No robot has ever registered' })
+  if (job.status !== 'queued') return blockers
+  const place = placeOf(state, job, now)
+  if (place.position > 1) {
+    blockers.push({ code: 'LOWER_PRIORITY', count: place.position - 1, message: `${place.position - 1} jobs go first` })
+  }
+  const counts = new Map<ReasonCode, number>()
+  for (const code of verdicts.flatMap(({ codes }) => codes)) counts.set(code, (counts.get(code) ?? 0) + 1)
+  for (const [code, count] of counts) blockers.push({ code, count, message: `${count} of ${verdicts.length} robots` })
+  const ttl = (job.queued_at ?? now) + state.settings.queueTtlMs
+  if (ttl - now < state.settings.queueTtlMs / 10) {
+    blockers.push({ code: 'QUEUE_TTL_NEAR', message: 'It will soon have waited longer than it may' })
+  }
+  return blockers
+}
+
+function gateBlocker(state: State, gate: string, job: JobRow): Blocker {
+  const limit = limitAt(state, gate, job)
+  const inside = state.gates.byKey.get(gate)?.inside.size ?? 0
+  const count = `${inside} of at most ${limit} jobs are queued or running`
+  if (gate.startsWith('key:')) {
+    return { code: 'KEY_CONCURRENCY', message: `With the key ${job.concurrency_key}: ${count}` }
+  }
+  if (gate.startsWith('pool:')) return { code: 'POOL_CONCURRENCY', message: `In the pool ${job.pool}: ${count}` }
+  return { code: 'WORKFLOW_CONCURRENCY', message: `Of the workflow ${job.workflow_id}: ${count}` }
+}
+
+function summaryOf(state: State, job: JobRow, blockers: readonly Blocker[], fit: number): string {
+  if (job.status === 'running') return `It is running on ${job.robot_name}.`
+  const [first] = blockers
+  if (job.status !== 'queued' || isOffered(job)) {
+    return first === undefined ? 'It is about to run.' : `${first.message}.`
+  }
+  if (state.robots.size === 0) return 'No robot has ever registered.'
+  if (fit > 0) return `${fit} of ${state.robots.size} robots can run it, and none has a free slot for it now.`
+  const robots = blockers.filter(({ code }) => code.startsWith('ROBOT_'))
+  return `No robot can run it: ${robots.map(({ code, count }) => `${count} ${code}`).join(', ')}.`
+}
+
+/** Where it stands among all that wait. Counts them: for people, not for every event. */
+function placeOf(state: State, job: JobRow, now: Millis): NonNullable<Explanation['queue']> {
+  const { agingMs } = state.settings
+  const self = waitingOf(job)
+  const ahead = [0, 0, 0, 0]
+  for (const other of state.jobs.values()) {
+    if (other.id === job.id || !isWaiting(other) || !goesBefore(waitingOf(other), self, now, agingMs)) continue
+    ahead[other.priority] = (ahead[other.priority] ?? 0) + 1
+  }
+  const effective = effectivePriority(self, now, agingMs)
+  return {
+    position: ahead.reduce((sum, count) => sum + count, 1),
+    ahead_by_priority: ahead,
+    effective_priority: effective,
+    aging_at: effective > 3 ? null : self.queuedAt + (effective - job.priority + 1) * agingMs,
+  }
+}
+
+function waitingOf(job: JobRow): Waiting {
+  return { id: job.id, priority: job.priority, queuedAt: job.queued_at ?? job.created_at, seq: job.seq }
+}

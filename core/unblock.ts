@@ -1,0 +1,124 @@
+import { wouldBeTaken, wouldTake } from './dispatcher.ts'
+import type { Verdict } from './explain.ts'
+import { closedTo, limitAt } from './gate.ts'
+import type { Millis } from './ids.ts'
+import { isBlocked, type JobRow } from './job.ts'
+import { best, needsOf } from './queue.ts'
+import type { RobotRow, State } from './state.ts'
+
+/** One thing that, done now and alone, has the job offered to a robot at once. */
+export interface Change {
+  /** What to do, as a program would: the fields to change, by what they belong to. */
+  readonly change: Readonly<Record<string, unknown>>
+  /** The same in words. */
+  readonly message: string
+}
+
+/** The most changes that are told. The first are the smallest. */
+const CHANGES_MAX = 10
+
+/**
+ * The single changes that would let a job run now. Nothing is guessed: each is put to the dispatcher's own questions,
+ * about a robot, a job or a limit that is changed for the purpose and thrown away.
+ */
+export function changesFor(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): readonly Change[] {
+  if (state.draining || (job.status === 'pending' && !isBlocked(job))) return []
+  if (isBlocked(job)) return gateChanges(state, job, now)
+  const changes = jobChanges(state, job)
+  for (const verdict of verdicts.toSorted((a, b) => a.codes.length - b.codes.length)) {
+    if (changes.length >= CHANGES_MAX) break
+    const change = robotChange(state, job, verdict, now)
+    if (change !== null) changes.push(change)
+  }
+  return changes.slice(0, CHANGES_MAX)
+}
+
+/** The one thing to change about a robot, if one is enough. */
+function robotChange(state: State, job: JobRow, verdict: Verdict, now: Millis): Change | null {
+  const robot = state.robots.get(verdict.robot_id)
+  const [code, ...others] = verdict.codes
+  if (robot === undefined || code === undefined || others.length > 0) return null
+  const changed = changedRobot(state, job, robot, code)
+  const anew = code !== 'ROBOT_PAUSED' && code !== 'ROBOT_MAINTENANCE'
+  if (changed === null || !wouldTake(state, changed.robot, job.id, now, anew)) return null
+  return { change: { robot_id: robot.id, ...changed.change }, message: `${robot.name} ${changed.message}` }
+}
+
+function changedRobot(
+  state: State,
+  job: JobRow,
+  robot: RobotRow,
+  code: Verdict['codes'][number],
+): { readonly robot: RobotRow; readonly change: object; readonly message: string } | null {
+  switch (code) {
+    case 'ROBOT_TAG_MISSING':
+    case 'ROBOT_NOT_IN_POOL': {
+      const tags = [...new Set([...robot.tags, ...job.required_tags])]
+      const added = job.required_tags.filter((tag) => !robot.tags.includes(tag))
+      return { robot: { ...robot, tags }, change: { tags }, message: `had the tags ${added.join(', ')}` }
+    }
+    case 'ROBOT_CAPABILITY_MISSING': {
+      const added = job.required_capabilities.filter((name) => !robot.capabilities[name])
+      const capabilities = { ...robot.capabilities, ...Object.fromEntries(added.map((name) => [name, true])) }
+      return { robot: { ...robot, capabilities }, change: { capabilities }, message: `had ${added.join(', ')}` }
+    }
+    case 'ROBOT_ENV_MISMATCH': {
+      const environment = job.environment
+      return { robot: { ...robot, environment }, change: { environment }, message: `were in ${environment}` }
+    }
+    case 'ROBOT_AT_CAPACITY': {
+      const slots = (state.held.get(robot.id)?.size ?? 0) + 1
+      const change = { max_concurrent_jobs: slots }
+      return { robot: { ...robot, max_concurrent_jobs: slots }, change, message: `had ${slots} slots` }
+    }
+    case 'ROBOT_PAUSED':
+      return { robot, change: { action: 'resume' }, message: 'were resumed' }
+    case 'ROBOT_MAINTENANCE':
+      return { robot, change: { status: 'online' }, message: 'said that it is online' }
+    case 'ROBOT_OFFLINE':
+      return { robot, change: { action: 'connect' }, message: 'were connected' }
+    default:
+      return null
+  }
+}
+
+/** What to ask for differently. A robot that is free now has nothing else to run, or it would be running it. */
+function jobChanges(state: State, job: JobRow): Change[] {
+  const changes: Change[] = []
+  const needs = needsOf(job)
+  if (needs.robot !== null && wouldBeTaken(state, { ...needs, robot: null }, job.id)) {
+    changes.push({ change: { job: { robot_id: null } }, message: 'the job were not pinned to one robot' })
+  }
+  if (needs.environment !== '' && wouldBeTaken(state, { ...needs, environment: '' }, job.id)) {
+    changes.push({ change: { job: { environment: '' } }, message: 'the job asked for no environment' })
+  }
+  return changes
+}
+
+/** One more place behind the one gate that is closed, if it is this job that would get it. */
+function gateChanges(state: State, job: JobRow, now: Millis): Change[] {
+  const [key, ...others] = closedTo(state, job)
+  const gate = key === undefined ? undefined : state.gates.byKey.get(key)
+  if (key === undefined || gate === undefined || others.length > 0) return []
+  const limit = gate.inside.size + 1
+  const next = best(gate.waiting, now, state.settings.agingMs, ({ id }) => {
+    const other = state.jobs.get(id)
+    return other !== undefined && closedTo(state, other).every((closed) => closed === key)
+  })
+  if (next?.id !== job.id || limitAt(state, key, job) === Infinity || !wouldBeTaken(state, needsOf(job), job.id)) {
+    return []
+  }
+  if (key.startsWith('workflow:')) {
+    return [{
+      change: { workflow_id: job.workflow_id, max_concurrent: limit },
+      message: `the workflow ${job.workflow_id} might run ${limit} jobs at a time`,
+    }]
+  }
+  if (key.startsWith('pool:')) {
+    return [{
+      change: { pool: job.pool, max_concurrent: limit },
+      message: `the pool ${job.pool} might run ${limit} jobs`,
+    }]
+  }
+  return []
+}

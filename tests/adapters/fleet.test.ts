@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest'
+import { type Fleet, openFleet, type Platform } from '../../adapters/fleet.ts'
+import type { RobotSocket } from '../../adapters/socket.ts'
+import { StaleEpoch, type Store } from '../../adapters/store/contract.ts'
+import { MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
+import { Bug } from '../../core/assert.ts'
+import type { ReplyId, SocketId } from '../../core/ids.ts'
+import { DEFAULTS } from '../../core/limits.ts'
+import { DEFINITION, ids, START, submit } from '../core/rows.ts'
+
+/** A fleet on a disk whose commits fail when they are told to, with a clock and an alarm in the hands of the test. */
+async function open(disk = new MemoryDisk(), start = START) {
+  const failures: Error[] = []
+  const gone: Error[] = []
+  let alarm: { at: number; ring: () => void } | null = null
+  let id = 0
+  const world = { now: start }
+  const platform: Platform = {
+    now: () => world.now,
+    uuid: () => `uuid-${++id}`,
+    rowId: () => `row-${++id}`,
+    seed: () => 1,
+    soon: (run) => void setImmediate(run),
+    alarm: (at, ring) => void (alarm = at === null ? null : { at, ring }),
+    log: () => {},
+  }
+  const inner = memoryStore(disk)
+  const store: Store = {
+    ...inner,
+    commit: (out) => {
+      const failure = failures.shift()
+      if (failure !== undefined) throw failure
+      return inner.commit(out)
+    },
+  }
+  const settings = { ...DEFAULTS, robotsAuth: 'open' as const }
+  const fleet: Fleet = await openFleet(store, platform, settings, (error) => void gone.push(error))
+  return {
+    fleet,
+    disk,
+    world,
+    failures,
+    gone,
+    /** Rings the alarm, as if its time had come. */
+    async ring() {
+      const due = alarm
+      alarm = null
+      if (due !== null) world.now = Math.max(world.now, due.at)
+      due?.ring()
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}
+
+const send = (fleet: Fleet, id: string) =>
+  fleet.request((reply: ReplyId) => ({ ...submit(id), reply }) as ReturnType<typeof submit>)
+
+function socket(id: string, pile = 0): RobotSocket & { readonly said: string[]; readonly closes: number[] } {
+  const said: string[] = []
+  const closes: number[] = []
+  return {
+    id: id as SocketId,
+    said,
+    closes,
+    send: (text) => void said.push(text),
+    close: (code) => void closes.push(code),
+    buffered: () => pile,
+  }
+}
+
+describe('a commit that fails', () => {
+  test('is told to whoever waits, closes every connection, and the rows are loaded anew', async () => {
+    const { fleet, failures, ring, disk } = await open()
+    const robot = socket('s1')
+    fleet.opened(robot, null)
+    expect(await send(fleet, 'kept')).toMatchObject({ type: 'job' })
+    failures.push(new Error('disk full'))
+    expect(await send(fleet, 'lost')).toMatchObject({ refusal: { refused: 'UNAVAILABLE' } })
+    expect(robot.closes).toEqual([1012])
+    expect(fleet.phase).toBe('recovering')
+    expect(await send(fleet, 'too early')).toMatchObject({ refusal: { refused: 'UNAVAILABLE' } })
+    await ring()
+    expect(fleet.phase).toBe('running')
+    expect([...fleet.state.jobs.keys()]).toEqual(['kept'])
+    expect(await send(fleet, 'after')).toMatchObject({ type: 'job' })
+    expect([...disk.tables.jobs.keys()]).toEqual(['kept', 'after'])
+  })
+
+  test('because another process has taken over ends this one', async () => {
+    const { fleet, disk, gone } = await open()
+    await open(disk)
+    expect(await send(fleet, 'j')).toMatchObject({ refusal: { refused: 'UNAVAILABLE' } })
+    expect(gone[0]).toBeInstanceOf(StaleEpoch)
+  })
+})
+
+describe('a bug of ours', () => {
+  test('is survived once, and ends the process when it comes again at once', async () => {
+    const { fleet, failures, gone, ring } = await open()
+    failures.push(new Bug('a rule'))
+    await send(fleet, 'a')
+    await ring()
+    expect([fleet.phase, gone]).toEqual(['running', []])
+    failures.push(new Bug('a rule'))
+    await send(fleet, 'b')
+    expect(gone).toEqual([new Bug('a rule')])
+  })
+
+  test('that comes again much later is survived again', async () => {
+    const { fleet, failures, gone, ring, world } = await open()
+    for (const id of ['a', 'b']) {
+      failures.push(new Bug('a rule'))
+      await send(fleet, id)
+      await ring()
+      world.now += 60_000
+    }
+    expect([fleet.phase, gone]).toEqual(['running', []])
+  })
+})
+
+test('a fleet that was draining when a commit failed goes on draining', async () => {
+  const { fleet, failures, ring } = await open()
+  failures.push(new Error('disk full'))
+  const answer = send(fleet, 'a')
+  fleet.drain()
+  await answer
+  await ring()
+  expect(fleet.phase).toBe('draining')
+  expect(await send(fleet, 'b')).toMatchObject({ refusal: { refused: 'UNAVAILABLE' } })
+  expect(fleet.state.draining).toBe(true)
+})
+
+describe('a peer', () => {
+  test('that does not read is closed with 1013', async () => {
+    const { fleet } = await open()
+    const robot = socket('s1', 64 * 2 ** 20)
+    fleet.opened(robot, null)
+    fleet.heard(robot.id, '{"type":"register","payload":{"robot_id":"r1"}}')
+    await fleet.idle()
+    expect(robot.said[0]).toContain('register_ack')
+    expect(robot.closes).toContain(1013)
+  })
+
+  test('that comes while the fleet drains or recovers is sent away, to come again', async () => {
+    const { fleet } = await open()
+    fleet.drain()
+    const robot = socket('s1')
+    fleet.opened(robot, null)
+    expect(robot.closes).toEqual([1013])
+  })
+})
+
+describe('the clock', () => {
+  test('does not go back over a restart, unless it had been far ahead', async () => {
+    const { fleet, disk } = await open()
+    await send(fleet, 'j')
+    await fleet.stop()
+    const back = await open(disk, START - 60_000)
+    await send(back.fleet, 'k')
+    expect(disk.tables.jobs.get('k')?.created_at).toBe(START)
+    const far = await open(disk, START - 7_200_000)
+    await send(far.fleet, 'l')
+    expect(disk.tables.jobs.get('l')?.created_at).toBe(START - 7_200_000)
+  })
+})
+
+test('stopping closes connections and answers what has arrived', async () => {
+  const { fleet } = await open()
+  const robot = socket('s1')
+  fleet.opened(robot, null)
+  const answer = send(fleet, 'j')
+  await fleet.stop()
+  expect(await answer).toMatchObject({ type: 'job', job: { id: ids.job('j'), definition: DEFINITION.hash } })
+  expect(robot.closes).toEqual([1001])
+})

@@ -1,0 +1,61 @@
+import { deepStrictEqual as same } from 'node:assert/strict'
+import { asking, type Disk, loaded, SOON } from './disk.ts'
+import { job, row, turn } from './rows.ts'
+
+/** What a store promises about rows outside memory that a turn asks for. */
+export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
+  async 'jobs whose time is far off stay on disk, and are found when it draws near'(disk) {
+    const store = await loaded(disk)
+    const jobs = [5, 10, 11, 20, 21].map((ready_at, i) =>
+      job(`at-${ready_at}`, { status: 'pending', ready_at, seq: i })
+    )
+    const blocked = job('blocked', { status: 'pending', seq: 9 })
+    const definitions = [row('definitions', { hash: '', json: '{}' })]
+    await store.commit(turn(1, { jobs: [...jobs, blocked], definitions }))
+    same((await store.load(10)).jobs.map((one) => one.id), ['at-5', 'at-10', 'blocked'])
+    const found = await store.find(asking({ due: { after: 10, until: 20 } }))
+    same(found.due.map((one) => one.id).toSorted(), ['at-11', 'at-20'])
+    same(found.definitions.map((one) => one.json)[0], '{}')
+    await store.close()
+  },
+
+  async 'a job that has ended is loaded until its robot has stopped'(disk) {
+    const store = await loaded(disk)
+    const stopping = job('a', { status: 'cancelled', stop_until: 5, robot_id: 'r', attempt: 1 })
+    await store.commit(turn(1, { jobs: [stopping] }))
+    same((await store.load(SOON)).jobs, [stopping])
+    await store.commit(turn(2, { jobs: [{ ...stopping, stop_until: null }] }))
+    same((await store.load(SOON)).jobs, [])
+    await store.close()
+  },
+
+  async 'a duplicate is found while it has not ended, or was submitted lately'(disk) {
+    const store = await loaded(disk)
+    const jobs = [
+      job('live', { duplicate_key: 'a', created_at: 1 }),
+      job('lately', { duplicate_key: 'b', created_at: 11, status: 'completed', seq: 1 }),
+      job('long-ago', { duplicate_key: 'c', created_at: 10, status: 'completed', seq: 2 }),
+      job('nothing', { created_at: 20, seq: 3 }),
+    ]
+    await store.commit(turn(1, { jobs }))
+    const found = await store.find(asking({ duplicates: ['a', 'b', 'c', 'd'], duplicatesSince: 10 }))
+    same([...found.duplicates].map(([key, one]) => [key, one.id]).toSorted(), [['a', 'live'], ['b', 'lately']])
+    await store.close()
+  },
+
+  async 'an earlier answer is found with its job, until it is forgotten'(disk) {
+    const store = await loaded(disk)
+    const answers = [1, 2].map((created_at) =>
+      row('idempotency', { key: `k${created_at}`, fingerprint: 'f', job_id: 'a', created_at })
+    )
+    const a = job('a', { status: 'completed' })
+    await store.commit(turn(1, { jobs: [a], idempotency: answers }))
+    const need = asking({ idempotency: ['k1', 'k2', 'k3'] })
+    const found = await store.find(need)
+    same([...found.idempotency.values()].toSorted((x, y) => x.created_at - y.created_at), answers)
+    same([...found.jobs.values()], [a])
+    await store.commit({ ...turn(2, {}), forgetBefore: 2 })
+    same([...(await store.find(need)).idempotency.keys()], ['k2'])
+    await store.close()
+  },
+}

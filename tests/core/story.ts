@@ -1,0 +1,80 @@
+import fc from 'fast-check'
+import type { Event } from '../../core/event.ts'
+import type { Priority } from '../../core/job.ts'
+import { beat, type Bench, ids, join, say, submit } from './rows.ts'
+
+type Verb = 'finish' | 'reject' | 'pause' | 'beat'
+
+export interface Step {
+  readonly do: 'submit' | 'join' | 'leave' | 'wait' | Verb
+  readonly robot: number
+  readonly priority: Priority
+  readonly environment: string
+  readonly tags: readonly string[]
+  readonly pin: number | null
+  readonly workflow: string | null
+  readonly slots: number
+  readonly ms: number
+}
+
+/** Lets one step of a story happen. `fresh` makes names for jobs and sockets. */
+export function drive(fleet: Bench, step: Step, fresh: () => string): void {
+  const robot = `r${step.robot}`
+  const socket = fleet.state.sessions.get(ids.robot(robot))?.socket
+  const held = [...(fleet.state.held.get(ids.robot(robot)) ?? [])][0]
+  const on = (make: (socket: string) => Event) => socket !== undefined && fleet.turn(make(socket))
+  switch (step.do) {
+    case 'submit': {
+      const pin = step.pin === null ? null : ids.robot(`r${step.pin}`)
+      const { priority, environment, tags } = step
+      const run = step.workflow === null ? {} : { workflow: ids.workflow(step.workflow) }
+      fleet.turn(submit(fresh(), { priority, environment, requiredTags: tags, robot: pin, ...run }))
+      return
+    }
+    case 'join':
+      fleet.turn(...join(robot, { ...step, socket: fresh() }))
+      return
+    case 'leave':
+      on((socket) => ({ type: 'socket.closed', socket: ids.socket(socket) }))
+      return
+    case 'wait':
+      fleet.pass(step.ms)
+      return
+    case 'finish':
+      if (held !== undefined) on((socket) => say(robot, 'job_complete', { job_id: held, result: {} }, socket))
+      return
+    case 'reject':
+      if (held !== undefined) on((socket) => say(robot, 'job_reject', { job_id: held, reason: '' }, socket))
+      return
+    case 'pause':
+      on((socket) => say(robot, 'heartbeat', { status: 'paused' }, socket))
+      return
+    case 'beat':
+      on((socket) => beat(robot, undefined, socket))
+  }
+}
+
+/** What happens to a fleet: jobs come, robots come, work, refuse, pause and leave, and time passes. */
+export const stories: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    fc.record({
+      do: fc.constant('submit' as const),
+      priority: fc.nat(3),
+      environment: fc.constantFrom('', 'a', 'b'),
+      tags: fc.constantFrom([], ['x'], ['x', 'y']),
+      pin: fc.constantFrom(null, null, null, 0, 1),
+      workflow: fc.constantFrom(null, null, 'w'),
+    }),
+    fc.record({
+      do: fc.constant('join' as const),
+      robot: fc.nat(3),
+      environment: fc.constantFrom('default', 'a', 'b'),
+      tags: fc.constantFrom([], ['x'], ['x', 'y']),
+      slots: fc.integer({ min: 0, max: 3 }),
+    }),
+    fc.record({ do: fc.constantFrom('finish', 'reject', 'pause', 'beat') as fc.Arbitrary<Verb>, robot: fc.nat(3) }),
+    fc.record({ do: fc.constant('leave' as const), robot: fc.nat(3) }),
+    fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(100, 5_000, 20_000, 90_000, 200_000) }),
+  ),
+  { maxLength: 60 },
+) as unknown as fc.Arbitrary<readonly Step[]> // Each kind of step has the fields that it needs.

@@ -1,0 +1,71 @@
+import type { Orchestrator } from './orchestrator.ts'
+import { type Frame, Wire } from './wire.ts'
+
+/** One entry of a job's history, as the API shows it. */
+export interface Entry {
+  readonly event: string
+  readonly from_status: string | null
+  readonly to_status: string
+  readonly attempt: number
+  readonly robot_id: string | null
+  readonly actor: string
+  readonly detail: string
+}
+
+/** A robot of the test's own, as the Python ones are: it echoes no attempt, and answers no question by itself. */
+export class Raw {
+  readonly id: string
+  readonly wire: Wire
+  readonly #seen = new Set<Frame>()
+
+  private constructor(id: string, wire: Wire) {
+    this.id = id
+    this.wire = wire
+  }
+
+  /** Registers a robot; without an id it is a new one. */
+  static async register(server: Orchestrator, more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
+    const id = String(more['robot_id'] ?? `raw-${crypto.randomUUID()}`)
+    return new Raw(id, await Wire.register(server.robots, server.admin, { robot_id: id, ...more }))
+  }
+
+  /** Says something about a job. */
+  say(type: string, job: string, more: Readonly<Record<string, unknown>> = {}): void {
+    this.wire.send(type, { job_id: job, robot_id: this.id, ...more })
+  }
+
+  /** Everything that was said before is durable then. */
+  beat(more: Readonly<Record<string, unknown>> = {}): Promise<Frame> {
+    return this.wire.beat(this.id, more)
+  }
+
+  /** Waits for the offer of a job, and the next time for the next offer of it. */
+  async offered(job: string): Promise<Frame> {
+    for (;;) {
+      const offer = this.wire.frames.find((frame) =>
+        frame.type === 'job_assign' && frame.payload['job_id'] === job && !this.#seen.has(frame)
+      )
+      if (offer === undefined) await this.wire.next('job_assign')
+      else {
+        this.#seen.add(offer)
+        return offer
+      }
+    }
+  }
+
+  /** Waits for the offer of a job and takes it. */
+  async take(job: string): Promise<void> {
+    await this.offered(job)
+    this.say('job_accept', job)
+    await this.beat()
+  }
+
+  /** The jobs that were offered so far, in this order. */
+  get offers(): readonly string[] {
+    return this.wire.frames.flatMap(({ type, payload }) => type === 'job_assign' ? [String(payload['job_id'])] : [])
+  }
+}
+
+export async function historyOf(server: Orchestrator, job: string): Promise<readonly Entry[]> {
+  return (await server.api<{ readonly items: readonly Entry[] }>('GET', `/jobs/${job}/history`)).items
+}

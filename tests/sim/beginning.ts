@@ -1,0 +1,62 @@
+import { type MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
+import { hashOf } from '../../adapters/secret.ts'
+import { newEffects } from '../../core/effects.ts'
+import type { JsonText, KeyId, RobotId, SecretHash, TriggerId, WorkflowId } from '../../core/ids.ts'
+import { definition, FLOWS, POOL, POOL_TAGS, SECRET } from './client.ts'
+import { BEGINNING } from './world.ts'
+
+/** What is on the disk before anything happens: keys, workflows and webhooks. */
+export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>): void {
+  const out = newEffects(1, BEGINNING)
+  const store = memoryStore(disk)
+  void store.load(BEGINNING)
+  for (const [robot, key] of keys) {
+    const id = `key-${robot}` as KeyId
+    const secret: SecretHash = hashOf(key)
+    const row = { id, name: robot, secret, scopes: ['robots:connect'], robot_id: robot } as const
+    out.rows.keys.set(id, { ...row, created_at: BEGINNING, revoked_at: null })
+  }
+  for (const flow of FLOWS) {
+    const id = flow as string as WorkflowId
+    const { hash, json } = definition(flow)
+    out.rows.definitions.set(hash, { hash, json })
+    out.rows.versions.set(`${id} 1`, { workflow_id: id, version: 1, definition: hash, created_by: 'a', created_at: 0 })
+    out.rows.workflows.set(id, {
+      id,
+      name: flow,
+      description: '',
+      tags: [],
+      status: 'published',
+      version: 1,
+      definition: hash,
+      published_version: 1,
+      published_definition: hash,
+      max_concurrent: null,
+      created_by: 'author',
+      created_at: BEGINNING,
+      updated_at: BEGINNING,
+      execution_count: 0,
+      success_count: 0,
+      total_duration_ms: 0,
+    })
+    const hook = `hook-${flow}` as TriggerId
+    out.rows.triggers.set(hook, {
+      id: hook,
+      name: hook,
+      trigger_type: 'webhook',
+      workflow_id: id,
+      enabled: true,
+      priority: 2,
+      parameters: '{"own":1}' as JsonText,
+      cooldown_ms: flow === 'flow-a' ? 0 : 20_000,
+      secret: hashOf(SECRET),
+      created_by: 'author',
+      created_at: BEGINNING,
+      last_fired_at: null,
+      fire_count: 0,
+    })
+  }
+  const pool = { name: POOL, tags: POOL_TAGS, max_concurrent: null, workflows: [], created_at: BEGINNING }
+  out.rows.pools.set(POOL, pool)
+  store.commit(out)
+}

@@ -1,0 +1,142 @@
+import { dispatcherStats, queueStats } from '../../core/stats.ts'
+import type { HistoryRow, JobRow } from '../../core/job.ts'
+import { LOG_CHARS_MAX } from '../../core/limits.ts'
+import type { JobId } from '../../core/ids.ts'
+import type { Ledger } from './ledger.ts'
+import { demand, type Rule } from './rule.ts'
+
+/** What must stay small, and what must stay in order: the rules I16, I18, I36 to I40. */
+
+/** I16: a lease is renewed by a frame on the present connection and by nothing else, and by the server's clock. */
+const leasesAreOurs: Rule = ({ ledger, state, change }) => {
+  for (const { robot, socket, heardAt } of state?.sessions.values() ?? []) {
+    const former = ledger.leases.get(socket)
+    const frames = ledger.frames.get(socket) ?? 0
+    demand(heardAt <= change.at, 'I16', () => `${robot} was heard ${heardAt - change.at} ms from now`)
+    if (former !== undefined && former.heardAt !== heardAt) {
+      demand(heardAt > former.heardAt, 'I16', () => `the lease of ${robot} went back in time`)
+      demand(frames > former.renewals, 'I16', () => `the lease of ${robot} was renewed though it said nothing`)
+      ledger.leases.set(socket, { heardAt, renewals: former.renewals + 1 })
+    } else if (former === undefined) ledger.leases.set(socket, { heardAt, renewals: 0 })
+  }
+}
+
+/** I18: a robot is listened to on one connection at most. */
+const oneConnectionEach: Rule = ({ state }) => {
+  for (const { id, robot, closing } of state?.sockets.values() ?? []) {
+    if (robot === null || closing) continue
+    const current = state?.sessions.get(robot)?.socket
+    demand(current === id, 'I18', () => `${robot} is heard on ${id}, and its connection is ${current}`)
+  }
+}
+
+/** I36: each line of a log is kept once, in the order in which its robot wrote it, and not longer than it may be. */
+const logsAreInOrder: Rule = ({ ledger, change }) => {
+  for (const { job_id, robot_id, message } of change.logs) {
+    const number = Number(/^line (\d+)/.exec(message)?.[1])
+    demand(
+      message.length <= LOG_CHARS_MAX + 100,
+      'I36',
+      () => `a line of job ${job_id} has ${message.length} characters`,
+    )
+    const key = `${robot_id} ${job_id}`
+    const former = ledger.lines.get(key) ?? 0
+    demand(number > former, 'I36', () => `line ${number} of ${robot_id} about ${job_id} came after line ${former}`)
+    ledger.lines.set(key, number)
+  }
+}
+
+/** I37: what is in memory is what lives, and never grows with what has been. */
+const memoryIsBounded: Rule = ({ ledger, state, change }) => {
+  if (state === null) return
+  const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers } = state
+  const horizon = change.at - 2 * ledger.settings.backoffMsMax
+  let bars = 0
+  for (const at of ledger.refusals) if (at >= horizon) bars++
+  const bounds: readonly (readonly [string, number, number])[] = [
+    ['definitions', definitions.size, jobs.size + 2 * workflows.size],
+    ['sessions', sessions.size, sockets.size],
+    ['kinds', roster.kinds.size, sessions.size],
+    ['classes', roster.classes.size, jobs.size],
+    ['gates', gates.byKey.size, 3 * jobs.size],
+    ['timers', timers.size, 2 + jobs.size + 4 * robots.size + sockets.size + bars],
+    ['robots with slots held', state.held.size, jobs.size],
+  ]
+  for (const [what, count, most] of bounds) {
+    demand(count <= most, 'I37', () => `${count} ${what} are in memory, and there is reason for ${most}`)
+  }
+}
+
+/** I38: a job that nobody takes is offered again only after its back-off, and each time after a longer one. */
+const offersBackOff: Rule = ({ ledger, state, change }) => {
+  for (const { event, detail, at } of change.history) {
+    if (event === 'back_off' && detail.startsWith('refused by')) ledger.refusals.push(at)
+  }
+  while ((ledger.refusals[0] ?? Infinity) < change.at - 3_600_000) ledger.refusals.shift()
+  if (state === null) return
+  const { backoffMs, backoffMsMax } = ledger.settings
+  for (const entry of change.history) {
+    const job = entry.event === 'offer' ? ledger.jobs.get(entry.job_id) : undefined
+    if (job === undefined || job.refusals === 0 || job.attempt !== entry.attempt) continue
+    const unclaimed = unclaimedBefore(ledger, job, entry)
+    const last = unclaimed.at(-1)
+    // An offer that was lost with its connection counts for nothing, and looks the same in the history.
+    if (unclaimed.length !== job.refusals) continue
+    const wait = Math.min(backoffMs * 2 ** (job.refusals - 1), backoffMsMax) * 0.75
+    const waited = entry.at - (last?.at ?? 0)
+    demand(waited >= wait - 1, 'I38', () => `job ${job.id} was offered ${waited} ms after refusal ${job.refusals}`)
+  }
+}
+
+function unclaimedBefore({ histories }: Ledger, job: JobRow, offer: HistoryRow): readonly HistoryRow[] {
+  const entries = histories.get(job.id) ?? []
+  const earlier = entries.slice(0, entries.indexOf(offer))
+  return earlier.slice(earlier.findLastIndex(({ event }) => event === 'accept') + 1).filter(({ event, detail }) =>
+    event === 'back_off' && (detail.startsWith('refused by') || detail.endsWith('did not answer the offer'))
+  )
+}
+
+/** I40: a turn writes what its events and deadlines are about, and what lives; never what has been. */
+const turnsAreBounded: Rule = ({ ledger, change }) => {
+  const events = ledger.events - ledger.eventsSeen
+  ledger.eventsSeen = ledger.events
+  const past = change.jobs.filter(({ before }) => before !== undefined && before.completed_at !== null)
+    .filter(({ before }) => before?.stop_until === null)
+  const most = events + COMMIT_BEHIND_EVENTS
+  demand(past.length <= most, 'I40', () => `${past.length} ended jobs were written in a turn of ${events} events`)
+  const lines = change.history.length
+  const reason = 8 * (change.jobs.length + events) + COMMIT_BEHIND_EVENTS
+  demand(lines <= reason, 'I40', () => `${lines} entries of history for ${change.jobs.length} jobs, ${events} events`)
+}
+
+/** Events that came in before the turn that is judged had begun. */
+const COMMIT_BEHIND_EVENTS = 200
+
+/** How often the statistics are recounted. */
+const STATS_EVERY = 16
+
+/** I39: the counts that people are shown are what a recount of the rows says. */
+const statsAreARecount: Rule = ({ ledger, state }) => {
+  if (state === null || ++ledger.statsTurn % STATS_EVERY !== 0) return
+  const shown = queueStats(state)
+  const near = ledger.liveJobs().filter(({ ready_at }) => ready_at === null || ready_at <= state.horizonAt)
+  for (const status of ['pending', 'queued', 'running'] as const) {
+    const count = near.filter((job) => job.status === status).length
+    demand(count === shown[status], 'I39', () => `${shown[status]} jobs are shown as ${status}; ${count} are`)
+  }
+  const held = new Set<JobId>()
+  for (const id of ledger.robots.keys()) for (const job of ledger.heldBy(id)) held.add(job.id)
+  const { current_load, total_robots } = dispatcherStats(state)
+  demand(current_load === held.size, 'I39', () => `the load is shown as ${current_load} and is ${held.size}`)
+  demand(total_robots === ledger.robots.size, 'I39', () => `${total_robots} robots are shown`)
+}
+
+export const BOUNDS: readonly Rule[] = [
+  leasesAreOurs,
+  oneConnectionEach,
+  logsAreInOrder,
+  offersBackOff,
+  memoryIsBounded,
+  turnsAreBounded,
+  statsAreARecount,
+]

@@ -1,0 +1,153 @@
+import type { JobRow } from '../../core/job.ts'
+import type { Ledger } from './ledger.ts'
+import { demand, type Rule, same } from './rule.ts'
+
+/** What must hold of requests that repeat others, and of limits on what runs at a time: the rules I4, I14, I21, I27. */
+
+/** The limits that a job is under, by name, as the rows have them. */
+function limitsOf(job: JobRow, { disk }: Ledger): readonly (readonly [string, number])[] {
+  const { workflows, pools } = disk.tables
+  const limits: (readonly [string, number])[] = []
+  const own = workflows.get(job.workflow_id)?.max_concurrent
+  const pool = job.pool === null ? null : pools.get(job.pool)?.max_concurrent
+  limits.push([`workflow ${job.workflow_id}`, own ?? Infinity])
+  if (job.pool !== null) limits.push([`pool ${job.pool}`, pool ?? Infinity])
+  if (job.concurrency_key !== null) limits.push([`key ${job.concurrency_key}`, job.concurrency_limit])
+  return limits
+}
+
+function isInside(job: JobRow): boolean {
+  return job.status === 'queued' || job.status === 'running' || job.stop_until !== null
+}
+
+/** I14: no more jobs are let in under a limit than it allows. One that was lowered leaves alone whoever is inside. */
+const limitsHold: Rule = ({ ledger, change }) => {
+  const entered = change.jobs.filter(({ before, after }) =>
+    isInside(after) && (before === undefined || !isInside(before))
+  )
+  const former = ledger.limits
+  if (change.jobs.length > 0 || change.limits.length > 0) {
+    const hot = ledger.hotJobs()
+    const inside = new Map<string, number>()
+    for (const job of hot) {
+      if (isInside(job)) { for (const [name] of limitsOf(job, ledger)) inside.set(name, (inside.get(name) ?? 0) + 1) }
+    }
+    for (const { after } of entered) {
+      for (const [name, limit] of limitsOf(after, ledger)) {
+        const most = Math.max(limit, former.get(name) ?? 0)
+        const count = inside.get(name) ?? 0
+        demand(
+          count <= most,
+          'I14',
+          () => `${count} jobs are inside ${name}, and ${after.id} was let in beyond ${most}`,
+        )
+      }
+    }
+    for (const job of hot) {
+      if (job.status !== 'pending' || job.ready_at !== null) continue
+      const full = limitsOf(job, ledger).some(([name, limit]) => (inside.get(name) ?? 0) >= limit)
+      demand(full, 'I21', () => `job ${job.id} waits for room under a limit, and there is room`)
+    }
+  }
+  for (const { workflow, pool } of change.limits) {
+    if (workflow !== undefined) former.set(`workflow ${workflow.id}`, workflow.max_concurrent ?? Infinity)
+    if (pool !== undefined) former.set(`pool ${pool.name}`, pool.max_concurrent ?? Infinity)
+  }
+}
+
+/** I4: one job for one idempotency key, and no second one like a job that is under way, where nobody wanted two. */
+const nothingTwice: Rule = ({ ledger, state, change }) => {
+  if (state === null) return
+  for (const { before, after: job } of change.jobs) {
+    const order = ledger.asked.get(job.id)?.order
+    if (before !== undefined || order === undefined || order === null) continue
+    const since = (ms: number): number => job.created_at - ms
+    if (order.idempotency !== null) {
+      const { key } = order.idempotency
+      const other = [...ledger.byIdempotency.get(key) ?? []].flatMap((id) => ledger.jobs.get(id) ?? [])
+        .find(({ id, created_at }) => id !== job.id && created_at > since(ledger.settings.idempotencyMs))
+      demand(other === undefined, 'I4', () => `the key ${key} made ${other?.id} and ${job.id}`)
+      ledger.byIdempotency.set(key, (ledger.byIdempotency.get(key) ?? new Set()).add(job.id))
+    }
+    if (!order.checkDuplicate) continue
+    const other = [...ledger.jobs.values()].find(({ id, duplicate_key, created_at, completed_at, seq }) =>
+      id !== job.id && duplicate_key === job.duplicate_key && seq < job.seq &&
+      (completed_at === null || created_at > since(ledger.settings.duplicateMs))
+    )
+    demand(other === undefined, 'I4', () => `${job.id} does the same as ${other?.id}, and duplicates were not wanted`)
+  }
+}
+
+const REPEATED = [
+  'workflow_id',
+  'definition',
+  'parameters',
+  'priority',
+  'pinned_robot_id',
+  'environment',
+  'required_tags',
+  'pool',
+  'timeout_ms',
+  'retry_safety',
+  'max_attempts',
+  'concurrency_key',
+] as const satisfies readonly (keyof JobRow)[]
+
+/** I1: a job that repeats another asks for the same. A dead letter is dealt with once. */
+const repeatsAreFaithful: Rule = ({ ledger, change }) => {
+  for (const { before, after: job } of change.jobs) {
+    if (before !== undefined || job.retry_of === null) continue
+    const first = ledger.jobs.get(job.retry_of)
+    const asked = ledger.asked.get(job.id)?.retryOf
+    demand(asked?.job === job.retry_of && first !== undefined, 'I3', () => `nobody asked for ${job.id} to repeat a job`)
+    demand(first.completed_at !== null, 'I7', () => `${job.id} repeats ${first.id}, which is ${first.status}`)
+    for (const field of REPEATED) {
+      demand(same(first[field], job[field]), 'I1', () => `${field} of ${job.id} is not that of ${first.id}`)
+    }
+    demand(!first.dead_lettered, 'I4', () => `${first.id} was run again and is a dead letter still`)
+    if (asked.mode !== 'requeue') continue
+    const times = [...ledger.jobs.values()].filter(({ id, retry_of }) =>
+      retry_of === first.id && ledger.asked.get(id)?.retryOf?.mode === 'requeue'
+    ).length
+    demand(times <= 1, 'I4', () =>
+      `the dead letter ${first.id} was requeued ${times} times`)
+  }
+}
+
+/** I27: between two jobs of one webhook there is its cooldown, over restarts and clocks that are set. */
+const cooldownHolds: Rule = ({ ledger, change }) => {
+  for (const { before, after: job } of change.jobs) {
+    if (before !== undefined || job.trigger_id === null || job.retry_of !== null) continue
+    const trigger = ledger.disk.tables.triggers.get(job.trigger_id)
+    const former = ledger.fired.get(job.trigger_id)
+    ledger.fired.set(job.trigger_id, job.created_at)
+    const waited = former === undefined ? Infinity : job.created_at - former
+    const { cooldown_ms = 0 } = trigger ?? {}
+    demand(waited >= cooldown_ms, 'I27', () => `${job.trigger_id} fired again after ${waited} ms`)
+  }
+}
+
+/** I34: what a robot was told last is on record, over restarts, until somebody says otherwise. */
+const controlsAreKept: Rule = ({ ledger, change }) => {
+  for (const { after } of change.robots) {
+    if (ledger.told.get(after.id) !== 'pause') continue
+    demand(after.mode === 'paused', 'I34', () => `${after.id} was told to pause and counts as ${after.mode}`)
+  }
+  for (const { event, robot_id, job_id } of change.history) {
+    const robot = robot_id === null ? undefined : ledger.robots.get(robot_id)
+    if (event !== 'offer' || robot === undefined || robot.mode === 'active') continue
+    const before = change.robots.find(({ after }) => after.id === robot.id)?.before
+    const was = before?.mode ?? robot.mode
+    // It may have been told so later in the same turn.
+    const closed = was !== 'active' && change.robots.filter(({ after }) => after.id === robot.id).length <= 1
+    demand(!closed, 'I34', () => `${robot.id} was told to stop taking jobs and was offered ${job_id}`)
+  }
+}
+
+export const GATES: readonly Rule[] = [
+  nothingTwice,
+  repeatsAreFaithful,
+  limitsHold,
+  cooldownHolds,
+  controlsAreKept,
+]

@@ -1,0 +1,199 @@
+import { memoryStore } from '../../adapters/store/memory.ts'
+import { NOTHING_FOUND, Receipt } from '../../core/effects.ts'
+import type { Event } from '../../core/event.ts'
+import type { JobId } from '../../core/ids.ts'
+import type { JobRow, RetrySafety } from '../../core/job.ts'
+import type { RobotMessage } from '../../core/protocol/message.ts'
+import type { State } from '../../core/state.ts'
+import type { TimerName } from '../../core/timers.ts'
+import { TAGS } from './client.ts'
+import { type Plant, SOUND } from './plant.ts'
+
+/** Mutations that a plant is made of: bugs that people really write, put around the sound program one at a time. */
+
+/** A plant that tampers with what robots say. */
+export function hearing(change: (message: RobotMessage, state: State) => RobotMessage): Plant {
+  const event = (event: Event, state: State): Event =>
+    event.type === 'robot.said' ? { ...event, message: change(event.message, state) } : event
+  return { ...SOUND, event }
+}
+
+/** A plant in which a kind of deadline is never set. */
+export function forgetting(...names: readonly TimerName[]): Plant {
+  const state = ({ timers }: State): void => {
+    const set = timers.set.bind(timers)
+    timers.set = (why, id, at) => {
+      if (!names.includes(why)) set(why, id, at)
+    }
+    // What was set while it was loaded is forgotten, too.
+    for (const why of names) for (const id of timerIds) timers.cancel(why, id)
+  }
+  const timerIds = ['', ...Array.from({ length: 300 }, (_, number) => [`job-${number}`, `robot-${number}`]).flat()]
+  return { ...SOUND, state }
+}
+
+export const speakFirst = (): Plant => ({
+  ...SOUND,
+  shell: (shell) => ({
+    ...shell,
+    commit: (out) => {
+      void Promise.resolve(shell.commit(out)).catch(() => {})
+      return new Receipt(out.turn)
+    },
+  }),
+})
+
+export const ignoreFailure = (): Plant => ({
+  ...SOUND,
+  shell: (shell) => ({
+    ...shell,
+    commit: async (out) => {
+      try {
+        return await shell.commit(out)
+      } catch {
+        return new Receipt(out.turn)
+      }
+    },
+  }),
+})
+
+/** Every fifth commit with jobs loses one of them. */
+export function loseARow(): Plant {
+  let commits = 0
+  return {
+    ...SOUND,
+    store: (store) => ({
+      ...store,
+      commit: (out) => {
+        const [first] = out.rows.jobs.keys()
+        if (first === undefined || ++commits % 5 !== 0) return store.commit(out)
+        const jobs = new Map([...out.rows.jobs].filter(([id]) => id !== first))
+        return store.commit({ ...out, rows: { ...out.rows, jobs } })
+      },
+    }),
+  }
+}
+
+/** All lives share one store, so that a commit of an earlier one is taken for one of the present. */
+export function noEpoch(): Plant {
+  let shared: ReturnType<typeof memoryStore> | null = null
+  return { ...SOUND, store: (store) => shared ??= store }
+}
+
+export const neverFetch = (): Plant => ({ ...SOUND, shell: (shell) => ({ ...shell, find: () => NOTHING_FOUND }) })
+
+/** The alarm is set when the process starts, and never again. */
+export const oneAlarm = (): Plant => ({
+  ...SOUND,
+  shell: (shell) => {
+    let armed = false
+    const wake = (at: number | null): void => {
+      if (!armed) shell.wake(at)
+      armed ||= at !== null
+    }
+    return { ...shell, wake }
+  },
+})
+
+export const sayTwice = (): Plant => ({
+  ...SOUND,
+  shell: (shell) => ({
+    ...shell,
+    deliver: (send) => {
+      shell.deliver(send)
+      if (send.to === 'socket' && 'message' in send && send.message.type === 'job_assign') shell.deliver(send)
+    },
+  }),
+})
+
+/** What an old socket says counts for the robot's present one. */
+export const noSession = (): Plant => ({
+  ...SOUND,
+  event: (event, state) => {
+    if (event.type !== 'robot.said' || event.message.type === 'register') return event
+    if (!('robot_id' in event.message.payload)) return event
+    const session = state.sessions.get(event.message.payload.robot_id)
+    const socket = state.sockets.get(event.socket)
+    const old = socket === undefined || socket.closing || socket.robot === null
+    return old && session !== undefined ? { ...event, socket: session.socket } : event
+  },
+})
+
+/** Who speaks is taken from the message. */
+export const anybody = (): Plant => ({
+  ...SOUND,
+  event: (event, state) => {
+    if (event.type !== 'robot.said' || event.message.type === 'register') return event
+    if (!('robot_id' in event.message.payload)) return event
+    const session = state.sessions.get(event.message.payload.robot_id)
+    return session === undefined ? event : { ...event, socket: session.socket }
+  },
+})
+
+export const noAttempt = (): Plant =>
+  hearing((message, state) => {
+    const { payload } = message
+    if (!('job_id' in payload) || !('attempt' in payload) || payload.attempt === undefined) return message
+    const attempt = state.jobs.get(payload.job_id)?.attempt ?? payload.attempt
+    // The same message with another number in it.
+    return { ...message, payload: { ...payload, attempt: Math.max(1, attempt) } } as RobotMessage
+  })
+
+export const oneSlotMore = (): Plant =>
+  hearing((message) =>
+    message.type === 'register'
+      ? { ...message, payload: { ...message.payload, max_concurrent_jobs: message.payload.max_concurrent_jobs + 1 } }
+      : message
+  )
+
+export const everyTag = (): Plant =>
+  hearing((message) =>
+    message.type === 'register' ? { ...message, payload: { ...message.payload, tags: [...TAGS] } } : message
+  )
+
+export const pausedIsOnline = (): Plant =>
+  hearing((message) =>
+    message.type === 'heartbeat' || message.type === 'status_response'
+      ? { ...message, payload: { ...message.payload, status: 'online' } } as RobotMessage
+      : message
+  )
+
+/** A running job that is looked at to be given up says that it may always be run again. */
+export function blindRerun(): Plant {
+  let stepping = false
+  const really = new Map<JobId, RetrySafety>()
+  const restored = (job: JobRow): JobRow => ({ ...job, retry_safety: really.get(job.id) ?? job.retry_safety })
+  return {
+    ...SOUND,
+    state: ({ jobs }) => {
+      const get = jobs.get.bind(jobs)
+      jobs.get = (id) => {
+        const job = get(id)
+        if (!stepping || job === undefined || job.status !== 'running') return job
+        if (!really.has(id)) really.set(id, job.retry_safety)
+        return { ...job, retry_safety: 'always' }
+      }
+    },
+    shell: (shell, { jobs }) => ({
+      ...shell,
+      now: () => {
+        stepping = true
+        return shell.now()
+      },
+      commit: (out) => {
+        stepping = false
+        for (const [id, job] of out.rows.jobs) {
+          const row = restored(job)
+          out.rows.jobs.set(id, row)
+          if (jobs.has(id)) jobs.set(id, row)
+        }
+        return shell.commit(out)
+      },
+    }),
+  }
+}
+
+/** The program runs with other settings than it was given. */
+export function settingOtherwise(change: Partial<State['settings']>): Plant {
+  return { ...SOUND, state: (state) => void Object.assign(state, { settings: { ...state.settings, ...change } }) }
+}

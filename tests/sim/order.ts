@@ -1,0 +1,121 @@
+import type { JobId, RobotId } from '../../core/ids.ts'
+import type { HistoryRow, JobRow } from '../../core/job.ts'
+import type { Session, State } from '../../core/state.ts'
+import type { Ledger } from './ledger.ts'
+import { demand, type Rule } from './rule.ts'
+import { mayRun } from './cache.ts'
+
+/** Who goes first, and where to: the rules I20, I22 and I23. They judge only what did not change in the same turn. */
+
+/** What a robot was like after the turn before. */
+interface Before {
+  readonly session: Session
+  readonly load: number
+  readonly idleSince: number
+  readonly lastOffer: number
+  /** It could have been offered any job that it may run. */
+  readonly open: boolean
+  readonly free: boolean
+}
+const remembered = new WeakMap<State, Map<RobotId, Before>>()
+
+/** DESIGN 5.2: one priority more for each step of age, and at most one above the most urgent. */
+function urgency(job: JobRow, at: number, agingMs: number): number {
+  return Math.min(job.priority + Math.floor(Math.max(0, at - (job.queued_at ?? at)) / agingMs), 4)
+}
+
+/** I20, I22: nobody who waits and could have gone there is passed over for one less urgent, or later. */
+const theMoreUrgentFirst: Rule = ({ ledger, state, change }) => {
+  if (state === null) return
+  const before = remembered.get(state)
+  const changed = new Set<JobId>(change.jobs.map(({ after }) => after.id))
+  const offers = change.history.filter(({ event }) => event === 'offer')
+  if (before === undefined || offers.length === 0) return
+  const waiting = [...state.jobs.values()].filter((job) =>
+    job.status === 'queued' && job.offer_until === null && !changed.has(job.id)
+  )
+  for (const entry of offers) {
+    const robot = ledger.robots.get(entry.robot_id as RobotId)
+    const was = before.get(entry.robot_id as RobotId)
+    const session = state.sessions.get(entry.robot_id as RobotId)
+    const offered = ledger.jobs.get(entry.job_id)
+    if (robot === undefined || offered === undefined || was?.open !== true || was.session !== session) continue
+    // A robot that was changed in this turn may have become fit for a job only after the offer.
+    if (ledger.shapesOf(robot.id).length > 1) continue
+    const { agingMs } = ledger.settings
+    const mine = urgency(offered, entry.at, agingMs)
+    for (const job of waiting) {
+      if (!mayRun(robot, job)) continue
+      const its = urgency(job, entry.at, agingMs)
+      const who = (): string => `${job.id} waits for ${robot.id}, which was offered ${offered.id}`
+      demand(its <= mine, 'I20', () => `${who()}: ${its} is more urgent than ${mine}`)
+      if (its < mine) continue
+      const [a, b] = [offered.queued_at ?? 0, job.queued_at ?? 0]
+      demand(a < b || (a === b && offered.seq < job.seq), 'I22', () => `${who()}, though it has waited longer`)
+    }
+  }
+}
+
+/** I23: a job that comes while several robots are free goes to the one that the strategy names. */
+const theStrategyHolds: Rule = ({ ledger, state, change }) => {
+  if (state === null) return
+  const before = remembered.get(state)
+  const offers = change.history.filter(({ event }) => event === 'offer')
+  const [offer] = offers
+  if (before === undefined || offer === undefined || offers.length > 1) return
+  const job = change.jobs.find(({ after }) => after.id === offer.job_id)
+  const chosen = before.get(offer.robot_id as RobotId)
+  if (job === undefined || !cameJustNow(job.before) || chosen?.free !== true) return
+  if (change.history.filter(({ robot_id }) => robot_id === offer.robot_id).length > 1) return
+  for (const [id, other] of before) {
+    const robot = ledger.robots.get(id)
+    if (id === offer.robot_id || robot === undefined || !other.free || !other.open || !mayRun(robot, job.after)) {
+      continue
+    }
+    if (isTouched(state, ledger, id, other, change.history)) continue
+    const who = (): string => `${job.after.id} went to ${offer.robot_id}, and ${id}`
+    if (ledger.settings.strategy === 'least_loaded') {
+      demand(chosen.load <= other.load, 'I23', () => `${who()} had less to do`)
+      const longer = chosen.load < other.load || chosen.idleSince <= other.idleSince
+      demand(longer, 'I23', () => `${who()} had been idle for longer`)
+    } else if (ledger.settings.strategy === 'round_robin') {
+      demand(chosen.lastOffer <= other.lastOffer, 'I23', () => `${who()} had waited longer for its turn`)
+    }
+  }
+}
+
+/** It was not waiting before this turn, so that it was offered when it came. */
+function cameJustNow(before: JobRow | undefined): boolean {
+  return before === undefined || before.status === 'pending'
+}
+
+function isTouched(
+  state: State,
+  ledger: Ledger,
+  id: RobotId,
+  was: Before,
+  history: readonly HistoryRow[],
+): boolean {
+  return state.sessions.get(id) !== was.session || state.sessions.get(id)?.idleSince !== was.idleSince ||
+    ledger.shapesOf(id).length > 1 || history.some(({ robot_id }) => robot_id === id) ||
+    state.roster.kindOf.get(id)?.free.has(id) !== true
+}
+
+/** Keeps what the next turn is judged by. To be called after every turn, whether it wrote anything or not. */
+export function rememberRobots(state: State): void {
+  const robots = new Map<RobotId, Before>()
+  for (const [id, session] of state.sessions) {
+    const slots = state.robots.get(id)?.max_concurrent_jobs ?? 0
+    robots.set(id, {
+      session,
+      load: (state.held.get(id)?.size ?? 0) / slots,
+      idleSince: session.idleSince,
+      lastOffer: session.lastOffer,
+      open: session.barred.size === 0 && session.reported !== null,
+      free: state.roster.kindOf.get(id)?.free.has(id) === true,
+    })
+  }
+  remembered.set(state, robots)
+}
+
+export const ORDER: readonly Rule[] = [theMoreUrgentFirst, theStrategyHolds]
