@@ -1,0 +1,65 @@
+import { REFUSALS } from '../core/protocol/refusal.ts'
+import { JOB_LIFE, JOB_STATUSES, type JobVerb } from '../core/job.ts'
+import { MODE_AFTER } from '../core/control.ts'
+
+/** What each verb means, and who brings it about. A verb without a sentence does not compile. */
+const MEANING: { readonly [V in JobVerb]: string } = {
+  ready: 'its time has come, its back-off is over, or another job under the same limit has made room',
+  accept: 'a robot has accepted the offer, or said anything of the job but a refusal',
+  back_off: 'an offer was refused or lapsed, or a transient failure is to be tried again; it waits a while',
+  complete: 'the robot that holds it has sent its result',
+  fail: 'its robot has reported an error that is not tried again, or was lost while it may have been running it',
+  cancel: 'somebody has cancelled it, or its robot has stopped it by itself',
+  expire: 'it has waited in the queue, or run, longer than it may',
+  requeue: 'its robot was lost, and it may always be run again',
+}
+
+/** `docs/STATES.md`, drawn from the tables that the core works by. */
+export function drawStates(): string {
+  const edges = JOB_STATUSES.flatMap((status) =>
+    Object.entries(JOB_LIFE[status]).map(([verb, to]) => ({ status, verb: verb as JobVerb, to: to as string }))
+  )
+  const final = JOB_STATUSES.filter((status) => Object.keys(JOB_LIFE[status]).length === 0)
+  return [
+    '# States',
+    '',
+    'Drawn from the tables in `core/` by `npm run bless`; a test fails when this page is stale.',
+    '',
+    '## The life of a job',
+    '',
+    '```mermaid',
+    'stateDiagram-v2',
+    '  [*] --> queued: submit',
+    '  [*] --> pending: submit, for later or at a closed gate',
+    ...edges.map(({ status, verb, to }) => `  ${status} --> ${to}: ${verb}`),
+    ...final.map((status) => `  ${status} --> [*]`),
+    '```',
+    '',
+    '`pending`: not yet eligible. `queued`: eligible; waits for a robot, or for the answer of one that it has been offered',
+    'to. `running`: accepted by a robot. A retry is a new job, so nothing leaves a final status.',
+    '',
+    '| in | verb | then | when |',
+    '|---|---|---|---|',
+    ...edges.map(({ status, verb, to }) => `| ${status} | \`${verb}\` | ${to} | ${MEANING[verb]} |`),
+    '',
+    '## What a robot has been told',
+    '',
+    '```mermaid',
+    'stateDiagram-v2',
+    '  [*] --> active',
+    ...Object.entries(MODE_AFTER).map(([verb, mode]) => `  any --> ${mode}: ${verb}`),
+    '  draining --> active: disconnect',
+    '```',
+    '',
+    'Only an `active` robot is offered jobs. The mode is on disk, and holds across connections and restarts.',
+    '',
+    '## Refusals',
+    '',
+    '| code | HTTP status | try again |',
+    '|---|---:|---|',
+    ...Object.entries(REFUSALS).map(([code, { status, retry }]) =>
+      `| \`${code}\` | ${status} | ${retry ? 'yes' : 'no'} |`
+    ),
+    '',
+  ].join('\n')
+}
