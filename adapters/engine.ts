@@ -1,0 +1,283 @@
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import pkg from '../package.json' with { type: 'json' }
+import { explain } from '../core/explain.ts'
+import type { JobId, KeyId, RobotId } from '../core/ids.ts'
+import { isAssigned } from '../core/job.ts'
+import { DEFAULTS } from '../core/limits.ts'
+import { presence } from '../core/presence.ts'
+import { refuse } from '../core/protocol/refusal.ts'
+import { Cancellation, NewKey, NewRobot, Submission } from '../core/protocol/request.ts'
+import { dispatcherStats, queueStats } from '../core/stats.ts'
+import {
+  type EngineOptions,
+  fieldsOf,
+  type NewApiKey,
+  type NewJob,
+  type NewRobotRecord,
+  read,
+  settle,
+  type SettledOptions,
+} from './engine/input.ts'
+import { type Camel, camel } from './engine/names.ts'
+import { answerOf, errorOf, NotSupportedError, taken } from './engine/refused.ts'
+import { type Job, jobOf, type Robot, robotOf } from './engine/view.ts'
+import { Waiting } from './engine/waiting.ts'
+import { type Fleet, openFleet } from './fleet.ts'
+import { httpApp } from './http/app.ts'
+import { createKey } from './library.ts'
+import { type Listener, listenHttp, listenRobots } from './node/listen.ts'
+import { nodePlatform } from './node/platform.ts'
+import type { Store } from './store/contract.ts'
+import { openLibsqlStore } from './store/libsql.ts'
+import { memoryStore } from './store/memory.ts'
+import { idempotencyOf, submission } from './submission.ts'
+
+export type { EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './engine/input.ts'
+export { NotSupportedError, RefusedError } from './engine/refused.ts'
+export type { Job, Robot } from './engine/view.ts'
+
+/** How urgent a job is; larger is more urgent. */
+export const JobPriority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const
+export type JobPriority = (typeof JobPriority)[keyof typeof JobPriority]
+
+/** Where to listen. */
+export interface Address {
+  /** `127.0.0.1` unless said otherwise; `0.0.0.0` for every interface. */
+  readonly host?: string | undefined
+  /** 0 for any that is free. */
+  readonly port?: number | undefined
+}
+
+const NAMES = { host: 'host', http: 'port', robots: 'port' }
+const STOP_GRACE_SECONDS = 30
+const CLOSE_MS = 1_000
+
+interface Running {
+  readonly fleet: Fleet
+  readonly waiting: Waiting
+  readonly listeners: Listener[]
+}
+
+/**
+ * The orchestrator inside a program: the same events, rules and storage as behind the HTTP API, without HTTP. A refusal
+ * is a `RefusedError`. Only one engine at a time may work on one data folder.
+ */
+export class OrchestratorEngine {
+  readonly #options: SettledOptions
+  #running: Running | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+
+  /** Throws a `TypeError` for options that cannot be used. Nothing is opened before `start`. */
+  constructor(options: EngineOptions = {}) {
+    this.#options = settle(options)
+  }
+
+  /** Opens the store. Jobs may be submitted from then on. An engine is started once. */
+  start(): Promise<void> {
+    if (this.#starting !== undefined) return Promise.reject(new Error('An engine is started once'))
+    this.#starting = this.#open()
+    return this.#starting
+  }
+
+  /** Listens for robots. Resolves with the port, once they may connect. */
+  async startServer({ host = '127.0.0.1', port = 8765 }: Address = {}): Promise<{ readonly port: number }> {
+    const { fleet, listeners } = this.#on
+    const listener = await listenRobots(fleet, host, port, NAMES)
+    listeners.push(listener)
+    return { port: listener.port }
+  }
+
+  /** Serves the HTTP API and webhooks, and robots at `/ws`. Keys for it are made by `createKey`. */
+  async startHttp({ host = '127.0.0.1', port = 8766 }: Address = {}): Promise<{ readonly port: number }> {
+    const { fleet, listeners } = this.#on
+    const app = httpApp(fleet, { version: pkg.version, durability: this.#options.durability })
+    const listener = await listenHttp((request) => app.fetch(request), fleet, host, port, NAMES)
+    listeners.push(listener)
+    return { port: listener.port }
+  }
+
+  /** Resolves with the job once it is durable. */
+  async submitJob(job: NewJob): Promise<Job> {
+    const { fleet } = this.#on
+    const { idempotencyKey, ...fields } = fieldsOf(job) as NewJob
+    const body = read(fields, Submission, { params: 'parameters' })
+    const by = this.#options.actor
+    const once = taken(idempotencyOf(idempotencyKey, { id: `engine:${by}` as KeyId }, body))
+    return jobOf(answerOf(await fleet.request(taken(submission(fleet.platform, body, by, once))), 'job').job)
+  }
+
+  /** Calls a job off. False when there is no such job, or it has ended already. */
+  async cancelJob(jobId: string, reason?: string): Promise<boolean> {
+    const body = read({ reason }, Cancellation)
+    const answer = await this.#on.fleet.request((reply) => ({
+      type: 'cancel.requested',
+      reply,
+      job: jobId as JobId,
+      by: this.#options.actor,
+      reason: body.reason,
+    }))
+    if (answer.type === 'refusal' && ['NOT_FOUND', 'CONFLICT'].includes(answer.refusal.refused)) return false
+    return answerOf(answer, 'job').job.status === 'cancelled'
+  }
+
+  /** Runs a job that has ended again: a new job with everything that was asked for, whose `retryOf` is the old one. */
+  async retryJob(jobId: string): Promise<Job> {
+    const { fleet } = this.#on
+    const job = await fleet.queries.job(jobId as JobId)
+    const json = job === undefined ? undefined : await fleet.queries.definition(job.definition)
+    if (job === undefined || json === undefined) throw noJob(jobId)
+    const answer = await fleet.request((reply) => ({
+      type: 'retry.requested',
+      reply,
+      job: job.id,
+      mode: 'retry',
+      newJob: fleet.platform.rowId() as JobId,
+      by: this.#options.actor,
+      definition: { hash: job.definition, json },
+    }))
+    return jobOf(answerOf(answer, 'job').job)
+  }
+
+  /** The job as it is on disk, or undefined. */
+  async getJob(jobId: string): Promise<Job | undefined> {
+    const job = await this.#on.fleet.queries.job(jobId as JobId)
+    return job === undefined ? undefined : jobOf(job)
+  }
+
+  /** Resolves with the job once it has ended, however it ended. Rejects when the engine stops first. */
+  async waitForJob(jobId: string, options: { readonly signal?: AbortSignal } = {}): Promise<Job> {
+    return jobOf(await this.#on.waiting.ended(jobId as JobId, options.signal))
+  }
+
+  /** Why a job is not running, and what single change would let it run now. */
+  async explain(jobId: string): Promise<Camel<ReturnType<typeof explain>>> {
+    const { fleet } = this.#on
+    const job = fleet.state.jobs.get(jobId as JobId) ?? await fleet.queries.job(jobId as JobId)
+    if (job === undefined) throw noJob(jobId)
+    return camel(explain(fleet.state, job, fleet.platform.now()))
+  }
+
+  /** Puts a robot on record before it has connected, or changes it there. What it says when it registers wins. */
+  async registerRobot(robot: NewRobotRecord): Promise<Robot> {
+    const { fleet } = this.#on
+    const body = read(fieldsOf(robot), NewRobot, { robotId: 'id' })
+    const answer = await fleet.request((reply) => ({
+      type: 'robot.saved',
+      reply,
+      robot: (body.id ?? fleet.platform.rowId()) as RobotId,
+      mode: 'upsert',
+      name: body.name,
+      environment: body.environment,
+      maxConcurrentJobs: body.max_concurrent_jobs,
+      tags: body.tags,
+      capabilities: body.capabilities,
+    }))
+    const saved = answerOf(answer, 'robot').robot
+    return robotOf(saved, presence(fleet.state, saved.id))
+  }
+
+  /** Makes a key for a robot (`robots:connect`) or for the HTTP API. It is told this once; what is kept is its hash. */
+  async createKey(key: NewApiKey): Promise<string> {
+    const { name, scopes, robot_id } = read(fieldsOf(key), NewKey)
+    return createKey(this.#on.fleet, name, scopes, { robot: robot_id })
+  }
+
+  /** Schedules come with a later release: rejects with `NotSupportedError`. */
+  createSchedule(_schedule: object): Promise<never> {
+    return Promise.reject(new NotSupportedError(NO_SCHEDULES))
+  }
+
+  /** Schedules come with a later release: throws `NotSupportedError`. */
+  getUpcomingSchedules(_options: { readonly limit?: number } = {}): never {
+    throw new NotSupportedError(NO_SCHEDULES)
+  }
+
+  /** How many jobs wait and run just now. */
+  getQueueStats(): Camel<ReturnType<typeof queueStats>> {
+    return camel(queueStats(this.#on.fleet.state))
+  }
+
+  /** How many robots there are just now, and how busy they are. */
+  getDispatcherStats(): Camel<ReturnType<typeof dispatcherStats>> {
+    const { pools, ...stats } = dispatcherStats(this.#on.fleet.state)
+    // Pools are called as their makers called them.
+    return { ...camel(stats), pools }
+  }
+
+  /**
+   * Takes nothing new in and offers nothing more, gives running jobs the time to end, and closes every connection and
+   * the store. With a data folder, jobs that go on running on their robots are adopted at the next start. Calling it
+   * again changes nothing.
+   */
+  stop({ graceSeconds = STOP_GRACE_SECONDS }: { readonly graceSeconds?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#close(graceSeconds * 1000)
+    return this.#stopping
+  }
+
+  get #on(): Running {
+    if (this.#running === undefined) throw new Error('The engine is not running: call start() first')
+    return this.#running
+  }
+
+  async #open(): Promise<void> {
+    const { log, loadBalancing, defaultJobTimeout, robotsAuth } = this.#options
+    const platform = nodePlatform()
+    const settings = { ...DEFAULTS, strategy: loadBalancing, jobTimeoutMs: defaultJobTimeout * 1000, robotsAuth }
+    const fleet = await openFleet(await this.#store(), log === undefined ? platform : { ...platform, log }, settings, (
+      error,
+    ) => this.#running?.waiting.stop(error))
+    this.#running = { fleet, waiting: new Waiting(fleet), listeners: [] }
+  }
+
+  async #store(): Promise<Store> {
+    const { data, durability } = this.#options
+    if (data === undefined) return memoryStore()
+    await mkdir(resolve(data), { recursive: true })
+    return openLibsqlStore({ path: join(resolve(data), 'orchestrator.db'), durability })
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    // At once: what is submitted after `stop` was called is refused.
+    this.#running?.fleet.drain()
+    await this.#starting?.catch(() => {})
+    if (this.#running === undefined) return
+    const { fleet, waiting, listeners } = this.#running
+    fleet.drain()
+    await fleet.idle()
+    await quiet(fleet, graceMs)
+    this.#running = undefined
+    waiting.stop(new Error('The engine was stopped before the job had ended'))
+    await fleet.stop()
+    // A robot that does not answer the close would hold its connection open for ever.
+    const timer = new AbortController()
+    await Promise.race([
+      Promise.all(listeners.map((listener) => listener.close())),
+      setTimeout(CLOSE_MS, undefined, { signal: timer.signal }).catch(() => {}),
+    ])
+    timer.abort()
+  }
+}
+
+const NO_SCHEDULES = 'Schedules come with a later release; until then submit each job with its scheduledTime'
+
+/** Resolves when no robot has a job, or when the time is up. */
+async function quiet(fleet: Fleet, mostMs: number): Promise<void> {
+  const busy = (): boolean => [...fleet.state.jobs.values()].some(isAssigned)
+  if (!busy() || mostMs <= 0) return
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      unwatch()
+      resolve()
+    }
+    const timer = globalThis.setTimeout(end, Math.min(mostMs, 2 ** 31 - 1))
+    const unwatch = fleet.watch(() => void (busy() || end()))
+  })
+}
+
+function noJob(id: string): Error {
+  return errorOf(refuse('NOT_FOUND', `Job with ID ${String(id).slice(0, 256)} not found`))
+}

@@ -1,0 +1,46 @@
+import { type Answer } from '../../core/effects.ts'
+import { isRefusal, type Refusal, type RefusalCode } from '../../core/protocol/refusal.ts'
+import { camel, camelName } from './names.ts'
+
+/** The engine does not do what was asked for. `code` is the HTTP API's, `details` what a program may need. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  readonly code: RefusalCode
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: RefusalCode, message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message)
+    this.code = code
+    this.details = details
+  }
+}
+
+/** What a later release will do. */
+export class NotSupportedError extends Error {
+  override readonly name = 'NotSupportedError'
+}
+
+/** The refusal as an error, with the fields that it names called as the engine calls them. */
+export function errorOf({ refused, message, details }: Refusal): RefusedError {
+  const { field, fields } = details
+  const named = [field, ...(Array.isArray(fields) ? fields : [])].filter((name) => typeof name === 'string')
+  const words = named.reduce((text, name) => text.replaceAll(name, camelName(name)), message)
+  const renamed = field === undefined && fields === undefined ? {} : {
+    ...(typeof field === 'string' ? { field: camelName(field) } : {}),
+    ...(Array.isArray(fields) ? { fields: named.map(camelName) } : {}),
+  }
+  return new RefusedError(refused, words, { ...camel(details), ...renamed })
+}
+
+/** Whatever is no refusal; a refusal is thrown. */
+export function taken<T>(given: T | Refusal): T {
+  if (isRefusal(given)) throw errorOf(given)
+  return given
+}
+
+/** The answer of the type that was asked for; a refusal is thrown. */
+export function answerOf<T extends Answer['type']>(answer: Answer, type: T): Extract<Answer, { type: T }> {
+  if (answer.type === 'refusal') throw errorOf(answer.refusal)
+  if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)
+  return answer as Extract<Answer, { type: T }>
+}

@@ -1,0 +1,106 @@
+import { JobPriority, OrchestratorEngine, RefusedError } from 'casare-orchestrator'
+
+const engine = new OrchestratorEngine({
+  loadBalancing: 'least_loaded',
+  defaultJobTimeout: 3600,
+})
+
+await engine.start()
+const { port } = await engine.startServer({ host: '127.0.0.1', port: Number(process.env['ROBOT_PORT'] ?? 8765) })
+
+import { Robot } from 'casare-orchestrator/robot'
+
+const key = await engine.createKey({ name: 'Robot 1', scopes: ['robots:connect'], robotId: 'robot-1' })
+const worker = new Robot({
+  url: `ws://127.0.0.1:${port}`,
+  key,
+  id: 'robot-1',
+  handlers: {
+    'extract': (job) => ({ customer: job.parameters['customer_id'] }),
+    'break': () => Promise.reject(new Error('Element not found: #submit')),
+  },
+})
+await worker.start()
+
+const job = await engine.submitJob({
+  workflowId: 'extract',
+  workflowName: 'Data Extraction',
+  workflowJson: '{"nodes": [], "connections": []}',
+  robotId: null, // Any available robot
+  priority: JobPriority.HIGH,
+  scheduledTime: null, // Immediate
+  params: { customer_id: 'CUST-001' },
+  checkDuplicate: true,
+})
+console.log(`Job ID: ${job.id}`)
+
+const ended = await engine.waitForJob(job.id)
+console.log(ended.status, ended.result)
+
+try {
+  await engine.submitJob({
+    workflowId: 'extract',
+    workflowJson: '{"nodes": [], "connections": []}',
+    params: { customer_id: 'CUST-001' },
+    checkDuplicate: true,
+  })
+} catch (error) {
+  if (!(error instanceof RefusedError)) throw error
+  console.log(error.code, error.details['jobId'] === job.id)
+}
+
+const later = await engine.submitJob({
+  workflowId: 'extract',
+  workflowJson: '{"nodes": [], "connections": []}',
+  scheduledTime: new Date(Date.now() + 3_600_000),
+})
+const success = await engine.cancelJob(later.id, 'Cancelled by administrator')
+console.log('Cancelled:', success)
+
+const broken = await engine.submitJob({ workflowId: 'break', workflowJson: '{"nodes": [], "connections": []}' })
+const failed = await engine.waitForJob(broken.id)
+console.log(failed.status, failed.errorMessage)
+
+const newJob = await engine.retryJob(failed.id)
+const again = await engine.waitForJob(newJob.id)
+console.log('Retried:', newJob.retryOf === failed.id, again.status)
+
+const robot = await engine.registerRobot({
+  robotId: 'robot-uuid',
+  name: 'Production Robot 1',
+  environment: 'production',
+  maxConcurrentJobs: 3,
+  tags: ['browser', 'desktop'],
+})
+console.log(robot.name, robot.status)
+
+const stuck = await engine.submitJob({
+  workflowId: 'extract',
+  workflowJson: '{"nodes": [], "connections": []}',
+  requiredTags: ['browser'],
+})
+const explanation = await engine.explain(stuck.id)
+console.log(explanation.blockers.map(({ code }) => code).join(', '))
+
+await engine.createSchedule({
+  name: 'Daily Report',
+  workflowId: 'extract',
+  frequency: 'cron',
+  cronExpression: '0 9 * * MON-FRI',
+  timezone: 'America/New_York',
+}).catch((error: Error) => console.log(error.name))
+
+const queueStats = engine.getQueueStats()
+console.log(queueStats.queued, queueStats.byPriority)
+
+const dispatchStats = engine.getDispatcherStats()
+console.log(dispatchStats.totalRobots, dispatchStats.online, dispatchStats.offline, dispatchStats.strategy)
+
+try {
+  engine.getUpcomingSchedules({ limit: 10 })
+} catch (error) {
+  console.log(String(error))
+}
+
+await worker.stop()
+await engine.stop()
