@@ -11,7 +11,7 @@ import type { RobotMode, RobotRow, Session, State } from './state.ts'
  * What people tell robots to do. It is remembered with the robot, so that it holds although the robot is away just now,
  * or has never heard of it: nothing is offered to a robot that is paused or is to shut down.
  */
-export const MODE_AFTER = { pause: 'paused', resume: 'active', shutdown: 'draining' } as const satisfies Record<
+export const MODE_AFTER = { pause: 'paused', resume: 'resuming', shutdown: 'draining' } as const satisfies Record<
   string,
   RobotMode
 >
@@ -36,6 +36,7 @@ export function controlRequested(state: State, event: ControlRequested, turn: Tu
 export function remindMode(session: Session, robot: RobotRow, turn: Turn): void {
   const payload = { robot_id: robot.id }
   if (robot.mode === 'paused') say(turn, session.socket, { type: 'pause', payload })
+  if (robot.mode === 'resuming') say(turn, session.socket, { type: 'resume', payload })
   if (robot.mode === 'draining') {
     say(turn, session.socket, { type: 'shutdown', payload: { ...payload, graceful: true } })
   }

@@ -3,7 +3,7 @@ import type { JobId, Millis, RobotId } from './ids.ts'
 import { isBlocked, isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
 import { effectivePriority, goesBefore, needsOf, type Waiting } from './queue.ts'
-import { kindOfRow } from './roster.ts'
+import { kindOfRow, takesJobs } from './roster.ts'
 import type { RobotRow, State } from './state.ts'
 import { type Change, changesFor } from './unblock.ts'
 
@@ -140,7 +140,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
     codes.push('ROBOT_CAPABILITY_MISSING')
     details['missing_capabilities'] = capabilities
   }
-  if (robot.mode !== 'active') codes.push('ROBOT_PAUSED')
+  if (!takesJobs(robot)) codes.push('ROBOT_PAUSED')
   if (session === undefined) codes.push('ROBOT_OFFLINE')
   else {
     if (session.paused) codes.push('ROBOT_MAINTENANCE')

@@ -32,6 +32,8 @@ export function load(hot: Hot, now: Millis, seed: number, settings: Settings): S
     random: rng(seed),
     sockets: new Map(),
     sessions: new Map(),
+    logs: new Map(),
+    logMessages: new Map(),
     horizonAt: now + settings.horizonMs,
     seq: hot.seq,
     offers: 0,

@@ -1,6 +1,7 @@
 import { say, type Turn } from './effects.ts'
 import { advance, isAssigned, isHeld, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import { keepJob, keepWorkflow, remember } from './keep.ts'
+import { closeLog } from './log.ts'
 import { backoff } from './retry.ts'
 import type { Session, State } from './state.ts'
 
@@ -27,7 +28,10 @@ export function move(
   if (session !== undefined && isHeld(job) && !isHeld(moved)) session.idleSince = turn.now
   keepJob(state, moved, turn)
   remember(state, moved, turn, { event: verb, from_status: job.status, cause })
-  if (!isLive(moved.status)) ended(state, moved, turn)
+  if (!isLive(moved.status)) {
+    closeLog(state, moved, turn)
+    ended(state, moved, turn)
+  }
   return moved
 }
 

@@ -1,4 +1,5 @@
 import type { JobId, Millis, RobotId } from './ids.ts'
+import { takesJobs } from './roster.ts'
 import type { State } from './state.ts'
 
 /** How a robot is doing just now: what is not worth a row, because it is gone with the connection. */
@@ -21,14 +22,15 @@ export interface Presence {
 export function presence(state: State, id: RobotId): Presence {
   const session = state.sessions.get(id)
   const held = [...(state.held.get(id) ?? [])]
-  const slots = state.robots.get(id)?.max_concurrent_jobs ?? 0
+  const robot = state.robots.get(id)
+  const slots = robot?.max_concurrent_jobs ?? 0
   const { reported } = session ?? {}
   return {
     status: session === undefined
       ? 'offline'
       : reported?.status === 'error'
       ? 'error'
-      : session.paused || state.robots.get(id)?.mode !== 'active'
+      : session.paused || (robot !== undefined && !takesJobs(robot))
       ? 'maintenance'
       : held.length >= slots
       ? 'busy'

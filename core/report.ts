@@ -1,14 +1,14 @@
 import { say, type Turn } from './effects.ts'
-import type { JobId, JsonText } from './ids.ts'
-import { isAssigned, isLive, isOffered, isStopping, type JobRow } from './job.ts'
+import type { JobId } from './ids.ts'
+import { isAssigned, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
-import { ERROR_CHARS_MAX, LATE_LOG_MS, LOG_BATCH_MAX, LOG_CHARS_MAX, LOG_EXTRA_CHARS_MAX } from './limits.ts'
+import { ERROR_CHARS_MAX, LOG_CHARS_MAX } from './limits.ts'
+import { clip, notHeld } from './log.ts'
 import { move, stopped, unclaimed } from './move.ts'
 import { by } from './reconcile.ts'
 import { backoff, isTransient } from './retry.ts'
 import { toText } from './protocol/json.ts'
-import type { LogEntry, Message } from './protocol/message.ts'
-import { refuse } from './protocol/refusal.ts'
+import type { Message } from './protocol/message.ts'
 import { refuseMessage } from './robot.ts'
 import type { Session, State } from './state.ts'
 
@@ -116,48 +116,6 @@ function haveStopped(state: State, session: Session, id: JobId, turn: Turn): voi
   stopped(state, job, turn, by(session, `${job.robot_name} has stopped`))
 }
 
-/** Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while. */
-export function logged(
-  state: State,
-  session: Session,
-  message: Message<'log_entry'> | Message<'log_batch'>,
-  turn: Turn,
-): void {
-  const entries = message.type === 'log_batch' ? message.payload.entries : [message.payload]
-  if (entries.length > LOG_BATCH_MAX * 10) {
-    const refusal = refuse('INVALID_PAYLOAD', `log_batch: at most ${LOG_BATCH_MAX * 10} entries`, {
-      log_batch_size: LOG_BATCH_MAX,
-    })
-    return refuseMessage(turn, session.socket, refusal, message.id)
-  }
-  const job = recall(state, message.payload.job_id, turn)
-  if (job === undefined || job.robot_id !== session.robot) {
-    return refuseMessage(turn, session.socket, notHeld(message.payload.job_id), message.id)
-  }
-  if (!isLive(job.status) && turn.now - (job.completed_at ?? 0) > LATE_LOG_MS) return
-  for (const entry of entries) record(state, session, job, entry, turn)
-}
-
-function record(state: State, session: Session, job: JobRow, entry: LogEntry, turn: Turn): void {
-  turn.out.logs.push({
-    seq: ++state.seq,
-    job_id: job.id,
-    robot_id: session.robot,
-    at: turn.now,
-    logged_at: typeof entry.timestamp === 'string' ? clip(entry.timestamp, 64) : '',
-    level: entry.level,
-    node_id: clip(entry.node_id, 256),
-    message: clip(entry.message, LOG_CHARS_MAX),
-    extra: extraOf(entry),
-  })
-}
-
-function extraOf(entry: LogEntry): JsonText | null {
-  if (entry.extra === undefined || entry.extra === null) return null
-  const text = toText(entry.extra)
-  return text.length <= LOG_EXTRA_CHARS_MAX ? text : toText({ dropped: `${text.length} characters are too many` })
-}
-
 /**
  * The job, if this robot holds it and the message is about the attempt that it holds. A robot that does not echo
  * `attempt` speaks of the present one: it is not offered a job again while it may run an earlier attempt (I12b).
@@ -206,11 +164,3 @@ function late(
 
 /** How many late results of one session are told apart. */
 const LATE_MAX = 1_000
-
-function notHeld(id: JobId): ReturnType<typeof refuse> {
-  return refuse('NOT_FOUND', `This robot has no job ${id.slice(0, 256)}`)
-}
-
-function clip(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${text.slice(0, charsMax).toWellFormed()}… (${text.length} characters)`
-}

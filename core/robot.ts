@@ -134,7 +134,9 @@ export function heartbeat(
   }
   const row = state.robots.get(session.robot)
   assert(row !== undefined, 'a session has a robot')
-  if (turn.now - row.last_seen >= state.settings.seenMs) keepRobot(state, { ...row, last_seen: turn.now }, turn)
+  const mode = row.mode === 'resuming' && payload.status !== 'paused' ? 'active' : row.mode
+  const stale = turn.now - row.last_seen >= state.settings.seenMs
+  if (stale || mode !== row.mode) keepRobot(state, { ...row, mode, last_seen: turn.now }, turn)
   else placeRobot(state, session.robot)
   if (message.type === 'heartbeat') {
     say(turn, session.socket, {

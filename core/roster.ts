@@ -91,9 +91,14 @@ export function touch(roster: Roster, job: JobRow): void {
   if (jobs !== undefined) roster.touchedClasses.add(jobs)
 }
 
+/** Whether nobody has told the robot to take no more jobs. */
+export function takesJobs({ mode }: RobotRow): boolean {
+  return mode === 'active' || mode === 'resuming'
+}
+
 /** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused or rests. */
 export function isAvailable(robot: RobotRow, session: Session): boolean {
-  return robot.mode === 'active' && !session.paused && !session.resting
+  return takesJobs(robot) && !session.paused && !session.resting
 }
 
 /** Whether robots of this kind may run jobs that need this: environment, tags, capabilities. DESIGN.md 5.2. */

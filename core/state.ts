@@ -12,17 +12,19 @@ import type {
   WorkflowId,
 } from './ids.ts'
 import type { Gates } from './gate.ts'
-import type { JobRow, Priority } from './job.ts'
+import type { JobRow, JobStatus, Priority } from './job.ts'
 import type { Settings } from './limits.ts'
+import type { MessageId } from './protocol/message.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
 import type { Timers } from './timers.ts'
 
 /**
- * `paused` ends with a resume. `draining`: told to shut down once its jobs are done; ends with its goodbye, upon which
+ * `paused` ends with a resume. `resuming`: gets jobs again, and is told so until it no longer says that it is paused: a
+ * word that is lost with its connection would leave it paused for ever. `draining`: told to shut down once its jobs are done; ends with its goodbye, upon which
  * it may register anew, or with a resume.
  */
-export const ROBOT_MODES = ['active', 'paused', 'draining'] as const
+export const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
 export type RobotMode = (typeof ROBOT_MODES)[number]
 
 /** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
@@ -143,6 +145,8 @@ export interface IdempotencyRow {
   /** SHA-256 of the body. */
   readonly fingerprint: string
   readonly job_id: JobId
+  /** Of the job when it had just been submitted: whether a gate was closed to it is not in its row. */
+  readonly status: JobStatus
   readonly created_at: Millis
 }
 
@@ -191,6 +195,13 @@ export interface State {
   readonly sockets: Map<SocketId, Socket>
   /** The connected robots. */
   readonly sessions: Map<RobotId, Session>
+  /**
+   * Of the log of each job in memory: the lines that were kept, and left out, since this state began. A restart counts
+   * anew, since a row for every line would cost more than the lines that it might save.
+   */
+  readonly logs: Map<JobId, LogCount>
+  /** The ids of the last messages with log lines of each robot: one that is repeated is not stored a second time. */
+  readonly logMessages: Map<RobotId, Set<MessageId>>
   /** Pending jobs that become ready later than this are on disk only. */
   horizonAt: Millis
   /** Grows with every row that has an order. */
@@ -252,6 +263,11 @@ export interface Definition {
   /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
   readonly sentBytes: number
   users: number
+}
+
+export interface LogCount {
+  kept: number
+  dropped: number
 }
 
 export interface Socket {

@@ -2,7 +2,7 @@ import { type Answer, answer, type Turn } from './effects.ts'
 import type { Submitted } from './event.ts'
 import { closedTo } from './gate.ts'
 import type { JobId, TriggerId } from './ids.ts'
-import { isLive, type JobRow } from './job.ts'
+import { isLive, type JobRow, type JobStatus } from './job.ts'
 import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from './keep.ts'
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
@@ -56,7 +56,7 @@ export function submitted(state: State, event: Submitted, turn: Turn): void {
   const job = order(state, event, turn)
   if (isRefusal(job)) return answer(turn, event.reply, { type: 'refusal', refusal: job })
   if (idempotency !== null) {
-    const row = { ...idempotency, job_id: job.id, created_at: turn.now }
+    const row = { ...idempotency, job_id: job.id, status: job.status, created_at: turn.now }
     turn.out.rows.idempotency.set(row.key, row)
   }
   answer(turn, event.reply, { type: 'job', job })
@@ -73,16 +73,14 @@ function replay(state: State, fingerprint: string, earlier: IdempotencyRow, turn
     const message = `The job ${earlier.job_id} that this Idempotency-Key made has been deleted since`
     return { type: 'refusal', refusal: refuse('NOT_FOUND', message, { job_id: earlier.job_id }) }
   }
-  return { type: 'job', job: asSubmitted(job), replayed: true }
+  return { type: 'job', job: asSubmitted(job, earlier.status), replayed: true }
 }
 
 /** A job as it was when it had just been submitted. */
-function asSubmitted(job: JobRow): JobRow {
+function asSubmitted(job: JobRow, status: JobStatus): JobRow {
   const waits = job.scheduled_time !== null && job.scheduled_time > job.created_at
-  const then = waits
-    ? { status: 'pending', queued_at: null, ready_at: job.scheduled_time } as const
-    : { status: 'queued', queued_at: job.created_at, ready_at: null } as const
-  return { ...job, ...UNTOUCHED, ...then }
+  const queued_at = status === 'queued' ? job.created_at : null
+  return { ...job, ...UNTOUCHED, status, queued_at, ready_at: waits ? job.scheduled_time : null }
 }
 
 function order(state: State, event: Submitted, turn: Turn): JobRow | Refusal {

@@ -191,7 +191,7 @@ export const TABLES = {
   idempotency: {
     key: ['key'],
     conflict: 'replace',
-    columns: { key: 'text', fingerprint: 'text', job_id: 'text', created_at: 'int' },
+    columns: { key: 'text', fingerprint: 'text', job_id: 'text', status: 'text', created_at: 'int' },
   },
   job_history: {
     key: ['seq'],

@@ -205,6 +205,16 @@ describe('the same request', () => {
     expect([...fleet.disk.rows.jobs.keys()]).toEqual(['j1'])
   })
 
+  test('gets the same answer though the job waited at a gate then', () => {
+    const fleet = bench()
+    const behind = submit('j2', { concurrencyKey: 'k', idempotency: { key: 'i', fingerprint: 'f' } })
+    fleet.turn(...join('r1'), submit('j1', { concurrencyKey: 'k' }))
+    const [first] = answers(fleet.turn(behind))
+    expect(first).toMatchObject({ job: { status: 'pending', queued_at: null } })
+    fleet.turn(complete('r1', 'j1'))
+    expect(answers(fleet.turn(behind))).toMatchObject([{ ...first, replayed: true }])
+  })
+
   test('with the same key and another body is refused', () => {
     const fleet = bench()
     fleet.turn(keyed('j1'))

@@ -60,6 +60,18 @@ describe('pause, resume, shutdown', () => {
   })
 })
 
+test('[P32] a resume that is lost with its connection is said again, until the robot says that it goes on', () => {
+  const fleet = bench()
+  const paused = (socket: string) => say('r1', 'heartbeat', { status: 'paused' }, socket)
+  fleet.turn(...join('r1'), control('pause'), paused('socket-r1'), submit('j1'), control('resume'), closed('socket-r1'))
+  const restarted = bench({}, fleet.hot())
+  expect(spoken(restarted.turn(...join('r1', { socket: 's2' })))).toContain('s2 resume')
+  restarted.turn(paused('s2'), closed('s2'))
+  expect(spoken(restarted.turn(...join('r1', { socket: 's3' })))).toContain('s3 resume')
+  restarted.turn(beat('r1', [], 's3'), closed('s3'))
+  expect(spoken(restarted.turn(...join('r1', { socket: 's4' })))).not.toContain('s4 resume')
+})
+
 describe('asking a robot how it is', () => {
   const reply = (socket?: string) =>
     say('r1', 'status_response', { status: 'busy', uptime_seconds: 7, system_info: { os: 'Windows 11' } }, socket)

@@ -87,6 +87,33 @@ describe('reporting', () => {
     )
   })
 
+  test('[P29] a message with log lines that is repeated is stored once, on another connection too', () => {
+    const fleet = running()
+    const line = (id: string, socket?: string) => {
+      const event = say('r1', 'log_entry', { job_id: 'j1', level: 'INFO', message: id }, socket)
+      return { ...event, message: { ...(event as { message: object }).message, id } } as typeof event
+    }
+    fleet.turn(line('m1'), line('m2'), line('m1'))
+    fleet.turn(closed('socket-r1'), ...join('r1', { socket: 's2' }), line('m2', 's2'), line('m3', 's2'))
+    expect(fleet.disk.logs.map(({ message }) => message)).toEqual(['m1', 'm2', 'm3'])
+  })
+
+  test('[P29] a log that is full says at the end how much was left out', () => {
+    const fleet = running()
+    const entries = Array.from({ length: 1_000 }, (_, i) => ({ level: 'INFO', message: `${i}` }))
+    for (let i = 0; i < 101; i++) {
+      const batch = say('r1', 'log_batch', { job_id: 'j1', entries })
+      fleet.turn({ ...batch, message: { ...(batch as { message: object }).message, id: i } } as typeof batch)
+    }
+    expect(fleet.disk.logs).toHaveLength(100_000)
+    fleet.turn(complete('r1', 'j1'))
+    expect(fleet.disk.logs.at(-1)).toMatchObject({
+      level: 'WARNING',
+      message: '1000 lines were left out: this log is full',
+    })
+    expect(fleet.state.logs.size).toBe(0)
+  })
+
   test('[P29] log lines for a job of another robot are refused', () => {
     const fleet = running()
     fleet.turn(...join('r2'))

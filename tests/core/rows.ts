@@ -172,9 +172,12 @@ export function join(id: string, traits: RobotTraits = {}): readonly Event[] {
   ]
 }
 
+let logMessages = 0
+
 /** A robot says something on its socket; the message takes the way through the decoder. */
 export function say(robot: string, type: RobotMessage['type'], payload: object, socket = `socket-${robot}`): Event {
-  const id = `${type}-${robot}`
+  // Messages with log lines are told apart by their ids, as those of real robots are.
+  const id = type.startsWith('log_') ? `${type}-${++logMessages}` : `${type}-${robot}`
   const message = fromRobot(JSON.stringify({ type, id, timestamp: '', payload: { robot_id: robot, ...payload } }))
   if (isUndecodable(message)) throw new Error(message.refusal.message)
   return { type: 'robot.said', socket: socket as SocketId, message, credential: null }

@@ -92,8 +92,10 @@ describe('pause and resume', () => {
     expect((await again.wire.next('pause')).payload).toEqual({ robot_id: robot.id })
     await again.beat()
     expect([...robot.offers, ...again.offers]).toEqual([])
-    expect((await post(`/robots/${robot.id}/resume`)).body).toMatchObject({ mode: 'active' })
+    expect((await post(`/robots/${robot.id}/resume`)).body).toMatchObject({ mode: 'resuming' })
     await again.offered(job)
+    await again.beat()
+    expect(await view(robot.id)).toMatchObject({ mode: 'active' })
     expect(again.wire.frames.some(({ type }) => type === 'resume')).toBe(true)
   })
 

@@ -7,6 +7,9 @@ import { demand, type Rule, same, Violation } from './rule.ts'
 import { clock } from './world.ts'
 import { isHeldRow, type Ledger } from './ledger.ts'
 
+/** The modes in which a robot is offered jobs. */
+const WORKING: ReadonlySet<string> = new Set(['active', 'resuming'])
+
 /** What must hold of memory after every commit: the rules I5, I18, I21, I35 and I39, and L1 and L3 of deadlines. */
 
 /** I5: what a restart would load now is what is in memory. */
@@ -109,7 +112,7 @@ const slotsAreARecount: Rule = ({ ledger, state }) => {
   demand(text(counted) === text(state.held), 'I39', () => `held is ${text(state.held)}, counted ${text(counted)}`)
   for (const [id, session] of state.sessions) {
     const slots = ledger.robots.get(id)?.max_concurrent_jobs ?? 0
-    const working = ledger.robots.get(id)?.mode === 'active' && !session.paused && !session.resting
+    const working = WORKING.has(ledger.robots.get(id)?.mode ?? '') && !session.paused && !session.resting
     const free = working && (counted.get(id)?.size ?? 0) < slots
     const listed = state.roster.kindOf.get(id)?.free.has(id) === true
     demand(free === listed, 'I39', () => `${id} ${free ? 'has' : 'has no'} free slot and is listed otherwise`)
@@ -125,7 +128,7 @@ const nobodyWaitsInVain: Rule = ({ ledger, state }) => {
   const free = [...state.sessions].flatMap(([id, session]) => {
     const robot = ledger.robots.get(id)
     const slots = robot?.max_concurrent_jobs ?? 0
-    const open = robot?.mode === 'active' && !session.paused && !session.resting &&
+    const open = WORKING.has(robot?.mode ?? '') && !session.paused && !session.resting &&
       (state.held.get(id)?.size ?? 0) < slots
     return open && robot !== undefined ? [{ robot, session }] : []
   })

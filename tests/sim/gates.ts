@@ -135,7 +135,7 @@ const controlsAreKept: Rule = ({ ledger, change }) => {
   }
   for (const { event, robot_id, job_id } of change.history) {
     const robot = robot_id === null ? undefined : ledger.robots.get(robot_id)
-    if (event !== 'offer' || robot === undefined || robot.mode === 'active') continue
+    if (event !== 'offer' || robot === undefined || robot.mode === 'active' || robot.mode === 'resuming') continue
     const before = change.robots.find(({ after }) => after.id === robot.id)?.before
     const was = before?.mode ?? robot.mode
     // It may have been told so later in the same turn.

@@ -195,18 +195,15 @@ export class People {
     this.#savePool(null)
   }
 
-  /**
-   * A `resume` that was lost with its connection is not said again, so that the robot stays paused while it counts as
-   * active: whoever sees that has to say it again. L6 is open there.
-   */
+  /** Once, when it is calm: a word that is lost with its connection is the orchestrator's to say again (L6). */
   #resumeAll(): void {
     for (const robot of this.#options.robots) {
       const { id } = robot
-      if (robot.closedBecause === null && this.#options.ledger.robots.get(id)?.mode === 'active') continue
+      const mode = this.#options.ledger.robots.get(id)?.mode
+      if (robot.closedBecause === null && (mode === 'active' || mode === 'resuming')) continue
       this.#options.ledger.told.set(id, null)
       this.#insist((reply) => ({ type: 'control.requested', reply, robot: id, control: 'resume', graceful: true }))
     }
-    this.#options.world.after(300_000, () => this.#resumeAll())
   }
 
   #ask(make: (reply: ReplyId) => Request, answered: (answer: Answer) => void = () => {}): void {

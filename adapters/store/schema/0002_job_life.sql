@@ -47,6 +47,7 @@ CREATE TABLE idempotency (
   key TEXT NOT NULL PRIMARY KEY,
   fingerprint TEXT NOT NULL,
   job_id TEXT NOT NULL,
+  status TEXT NOT NULL,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

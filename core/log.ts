@@ -1,0 +1,110 @@
+import type { Turn } from './effects.ts'
+import type { JobId, JsonText } from './ids.ts'
+import { isLive, type JobRow } from './job.ts'
+import { recall } from './keep.ts'
+import {
+  LATE_LOG_MS,
+  LOG_BATCH_MAX,
+  LOG_CHARS_MAX,
+  LOG_EXTRA_CHARS_MAX,
+  LOG_LINES_MAX,
+  LOG_MESSAGES_MAX,
+} from './limits.ts'
+import { toText } from './protocol/json.ts'
+import type { LogEntry, Message } from './protocol/message.ts'
+import { type Refusal, refuse } from './protocol/refusal.ts'
+import { refuseMessage } from './robot.ts'
+import type { LogCount, Session, State } from './state.ts'
+
+/**
+ * Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while; a message that is
+ * repeated, after a reconnect, say, is not stored twice.
+ */
+export function logged(
+  state: State,
+  session: Session,
+  message: Message<'log_entry'> | Message<'log_batch'>,
+  turn: Turn,
+): void {
+  const entries = message.type === 'log_batch' ? message.payload.entries : [message.payload]
+  if (entries.length > LOG_BATCH_MAX * 10) {
+    const refusal = refuse('INVALID_PAYLOAD', `log_batch: at most ${LOG_BATCH_MAX * 10} entries`, {
+      log_batch_size: LOG_BATCH_MAX,
+    })
+    return refuseMessage(turn, session.socket, refusal, message.id)
+  }
+  const job = recall(state, message.payload.job_id, turn)
+  if (job === undefined || job.robot_id !== session.robot) {
+    return refuseMessage(turn, session.socket, notHeld(message.payload.job_id), message.id)
+  }
+  if (!isLive(job.status) && turn.now - (job.completed_at ?? 0) > LATE_LOG_MS) return
+  if (isRepeated(state, session, message)) return
+  for (const entry of entries) record(state, session, job, entry, turn)
+}
+
+/** How many lines did not fit into the log of a job that ends: told in the log itself, where they would be missed. */
+export function closeLog(state: State, job: JobRow, turn: Turn): void {
+  const count = state.logs.get(job.id)
+  state.logs.delete(job.id)
+  if (count === undefined || count.dropped === 0 || job.robot_id === null) return
+  turn.out.logs.push({
+    seq: ++state.seq,
+    job_id: job.id,
+    robot_id: job.robot_id,
+    at: turn.now,
+    logged_at: '',
+    level: 'WARNING',
+    node_id: '',
+    message: `${count.dropped} lines were left out: this log is full`,
+    extra: null,
+  })
+}
+
+/** Text that is not longer than it may be; what was cut says how long it was. */
+export function clip(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax).toWellFormed()}… (${text.length} characters)`
+}
+
+/** What is answered to word of a job that the robot has nothing to do with. */
+export function notHeld(id: JobId): Refusal {
+  return refuse('NOT_FOUND', `This robot has no job ${id.slice(0, 256)}`)
+}
+
+function isRepeated(state: State, session: Session, { id }: Message<'log_entry'> | Message<'log_batch'>): boolean {
+  if (id === undefined) return false
+  const known = state.logMessages.get(session.robot) ?? new Set()
+  if (known.has(id)) return true
+  state.logMessages.set(session.robot, known.add(id))
+  const [oldest] = known
+  if (known.size > LOG_MESSAGES_MAX && oldest !== undefined) known.delete(oldest)
+  return false
+}
+
+function record(state: State, session: Session, job: JobRow, entry: LogEntry, turn: Turn): void {
+  if (isLive(job.status) && !fits(state, job)) return
+  turn.out.logs.push({
+    seq: ++state.seq,
+    job_id: job.id,
+    robot_id: session.robot,
+    at: turn.now,
+    logged_at: typeof entry.timestamp === 'string' ? clip(entry.timestamp, 64) : '',
+    level: entry.level,
+    node_id: clip(entry.node_id, 256),
+    message: clip(entry.message, LOG_CHARS_MAX),
+    extra: extraOf(entry),
+  })
+}
+
+function fits(state: State, job: JobRow): boolean {
+  const count: LogCount = state.logs.get(job.id) ?? { kept: 0, dropped: 0 }
+  state.logs.set(job.id, count)
+  if (count.kept >= LOG_LINES_MAX) count.dropped++
+  else count.kept++
+  return count.dropped === 0
+}
+
+function extraOf(entry: LogEntry): JsonText | null {
+  if (entry.extra === undefined || entry.extra === null) return null
+  const text = toText(entry.extra)
+  return text.length <= LOG_EXTRA_CHARS_MAX ? text : toText({ dropped: `${text.length} characters are too many` })
+}
