@@ -1,0 +1,73 @@
+import { deepStrictEqual as same } from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, test } from 'vitest'
+import { connect, openLibsqlStore, prepare, readMigrations } from '../../adapters/store/libsql.ts'
+import { COLUMNS, TABLE_NAMES } from '../../adapters/store/rows.ts'
+import { migrate, type Sql } from '../../adapters/store/sql.ts'
+import { JOB_STATUSES } from '../../core/job.ts'
+import { everything, SOON } from './disk.ts'
+import { job, type Sample, turn } from './rows.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'upgrade-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Writes rows of today into the tables of yesterday: the columns that there were. */
+function insert(sql: Sql, sample: Sample): void {
+  for (const table of TABLE_NAMES) {
+    const known = new Set(sql.all('select name from pragma_table_info(?)', [table]).map(({ name }) => name))
+    const columns = COLUMNS[table].filter(({ name }) => known.has(name))
+    if (columns.length === 0) continue
+    const text = `insert into ${table} (${columns.map(({ name }) => name).join()}) values (${
+      columns.map(() => '?').join()
+    })`
+    for (const row of (sample[table] ?? []) as readonly object[]) {
+      const fields = row as Readonly<Record<string, string | number | boolean | null>>
+      sql.all(
+        text,
+        columns.map(({ name, kind }) => {
+          const value = fields[name] ?? null
+          if (kind === 'json' && value !== null) return JSON.stringify(value)
+          return typeof value === 'boolean' ? Number(value) : value
+        }),
+      )
+    }
+  }
+}
+
+for (let version = 1; version < readMigrations().length; version++) {
+  test(`S8: a database of schema ${version} is opened with everything in it, and goes on`, async () => {
+    const path = join(folder, `from-${version}.db`)
+    const jobs = JOB_STATUSES.map((status, i) =>
+      job(`job-${status}`, {
+        status,
+        seq: 10 + i,
+        definition: 'a',
+        ready_at: status === 'pending' ? 7 : null,
+        max_attempts: 1,
+      })
+    )
+    const sql = connect(path)
+    prepare(sql, 'full')
+    migrate(sql, readMigrations().slice(0, version))
+    insert(sql, { ...everything('a', 1), jobs })
+    sql.close()
+
+    const store = await openLibsqlStore({ path })
+    const hot = await store.load(SOON)
+    const live = jobs.filter(({ status }) => ['pending', 'queued', 'running'].includes(status))
+    const expected = live.map((one) => ({
+      ...one,
+      retry_on: [],
+      concurrency_limit: 1,
+      tries: one.status === 'running' ? 1 : 0,
+    }))
+    same(hot.jobs, expected)
+    same([hot.workflows.length, hot.robots[0]?.mode, hot.triggers.length, hot.keys.length], [1, 'active', 1, 1])
+    same((await store.queries.history('a' as never)).map((entry) => entry.actor), [''])
+    await store.commit(turn(1, { jobs: [job('new', { seq: 100 })] }))
+    same((await store.load(SOON)).jobs.length, live.length + 1)
+    await store.close()
+  })
+}
