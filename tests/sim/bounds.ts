@@ -30,7 +30,7 @@ const oneConnectionEach: Rule = ({ state }) => {
   }
 }
 
-/** I36: each line of a log is kept once, in the order in which its robot wrote it, and not longer than it may be. */
+/** I32, I36: each line of a log is kept once, however often its message comes, in the order in which its robot wrote it, and not longer than it may be. */
 const logsAreInOrder: Rule = ({ ledger, change }) => {
   for (const { job_id, robot_id, message } of change.logs) {
     const number = Number(/^line (\d+)/.exec(message)?.[1])

@@ -182,7 +182,10 @@ export class Desk {
       const long = this.#dice.chance(0.02) ? 'x'.repeat(20_000) : ''
       return { level: 'INFO' as const, message: `line ${++this.#lines} ${long}`, timestamp: '1999-01-01T00:00:00' }
     })
-    this.#robot.send({ type: 'log_batch', payload: { ...this.#about(job), entries } })
+    const batch = { type: 'log_batch', payload: { ...this.#about(job), entries } } as const
+    const id = this.#robot.send(batch)
+    // Not sure that it has been heard, it says the same again, under the same id.
+    if (id !== null && this.#dice.chance(0.2)) this.#robot.send(batch, id)
   }
 
   #end(run: Run): void {

@@ -1,6 +1,6 @@
 import { type Plant, SOUND } from './plant.ts'
 import * as bug from './mutations.ts'
-import * as later from './mutations-later.ts'
+import * as later from './mutations-of-life.ts'
 import { Violation } from './rule.ts'
 import { type Outcome, simulate } from './run.ts'
 import type { Fault } from './weather.ts'
@@ -79,6 +79,7 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'every error is transient', within: 20, plant: later.allTransient },
   { bug: 'pause forgotten on registration', within: 50, plant: later.pauseForgotten, certain: ['control', 'cut'] },
   { bug: 'log lines kept twice', within: 20, plant: later.logsTwice },
+  { bug: 'repeated messages taken for others', within: 20, plant: later.repeatsTaken },
   { bug: 'definitions never dropped', within: 20, plant: later.definitionsStay },
   { bug: 'gates never dropped', within: 20, plant: later.gatesStay },
   { bug: 'cooldown forgotten', within: 20, plant: later.noCooldown, certain: ['hookTwice'] },

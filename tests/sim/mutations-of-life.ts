@@ -160,6 +160,15 @@ export const pauseForgotten = (): Plant => ({
   },
 })
 
+/** A message that is repeated is taken for another. */
+export const repeatsTaken = (): Plant => ({
+  ...SOUND,
+  event: (event, state) => {
+    state.logMessages.clear()
+    return event
+  },
+})
+
 export const logsTwice = (): Plant => ({
   ...SOUND,
   shell: (shell, state) => ({
