@@ -2,7 +2,7 @@ import { closedTo, limitAt } from './gate.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isBlocked, isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
-import { effectivePriority, goesBefore, needsOf, type Waiting } from './queue.ts'
+import { effectivePriority, goesBefore, needsOf, waitingOf } from './queue.ts'
 import { kindOfRow, takesJobs } from './roster.ts'
 import type { RobotRow, State } from './state.ts'
 import { type Change, changesFor } from './unblock.ts'
@@ -225,8 +225,4 @@ function placeOf(state: State, job: JobRow, now: Millis): NonNullable<Explanatio
     effective_priority: effective,
     aging_at: effective > 3 ? null : self.queuedAt + (effective - job.priority + 1) * agingMs,
   }
-}
-
-function waitingOf(job: JobRow): Waiting {
-  return { id: job.id, priority: job.priority, queuedAt: job.queued_at ?? job.created_at, seq: job.seq }
 }

@@ -11,6 +11,11 @@ export interface Cause {
   readonly detail: string
 }
 
+/** The connection of the robot that has the job; undefined when no robot has it, or the robot is away. */
+export function sessionOf(state: State, job: JobRow): Session | undefined {
+  return job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+}
+
 /**
  * Something happens to a job: the row moves along the life table, the history says so, and a job that ends is
  * counted with its workflow. Whatever changes a job's status comes through here.
@@ -24,7 +29,7 @@ export function move(
   brought: Parameters<typeof advance>[3] = {},
 ): JobRow {
   const moved = advance(job, verb, turn.now, brought)
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const session = sessionOf(state, job)
   if (session !== undefined && isHeld(job) && !isHeld(moved)) session.idleSince = turn.now
   keepJob(state, moved, turn)
   remember(state, moved, turn, { event: verb, from_status: job.status, cause })
@@ -52,7 +57,7 @@ export function halt(
   const stop_until = turn.now + state.settings.graceMs
   const moved = move(state, job, verb, turn, cause, { ...brought, stop_until })
   tellToStop(state, moved, turn)
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const session = sessionOf(state, job)
   // It may not have read the offer yet: a list that lacks the job says nothing until it has.
   if (session !== undefined && isOffered(job)) session.barred.set(job.id, askStatus(session, turn))
   return moved
@@ -60,7 +65,7 @@ export function halt(
 
 /** Tells the robot of a job that has ended to stop working on it, if the robot is there. */
 export function tellToStop(state: State, job: JobRow, turn: Turn): void {
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const session = sessionOf(state, job)
   if (session === undefined) return
   say(turn, session.socket, { type: 'job_cancel', payload: { job_id: job.id, reason: job.error_message } })
 }
@@ -68,7 +73,7 @@ export function tellToStop(state: State, job: JobRow, turn: Turn): void {
 /** The robot has stopped, or has had long enough to: its slot is free. */
 export function stopped(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   const freed = { ...job, stop_until: null }
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const session = sessionOf(state, job)
   if (session !== undefined) session.idleSince = turn.now
   keepJob(state, freed, turn)
   remember(state, freed, turn, { event: 'stopped', from_status: job.status, cause })
@@ -81,7 +86,7 @@ export function stopped(state: State, job: JobRow, turn: Turn, cause: Cause): vo
 export function unclaimed(state: State, job: JobRow, turn: Turn, why: 'refused' | 'may_run', cause: Cause): void {
   const { settings, timers, random } = state
   const wait = backoff(job.refusals + 1, settings, random)
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const session = sessionOf(state, job)
   if (session !== undefined) {
     session.barred.set(job.id, why === 'refused' ? why : askStatus(session, turn))
     if (why === 'refused') timers.set('robot.barred', barredId(session, job), turn.now + 2 * wait)

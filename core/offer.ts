@@ -4,7 +4,7 @@ import type { JobId, RobotId } from './ids.ts'
 import type { JobRow } from './job.ts'
 import { keepJob, remember } from './keep.ts'
 import type { JsonObject } from './protocol/json.ts'
-import type { State } from './state.ts'
+import type { Session, State } from './state.ts'
 
 /**
  * Asks a robot to run a job. The attempt that fences everything said about it is on disk before the robot hears of
@@ -29,13 +29,12 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
     from_status: 'queued',
     cause: { by: 'orchestrator', detail: `offered to ${row.name}` },
   })
-  assign(state, offered, turn)
+  assign(state, session, offered, turn)
 }
 
-function assign(state: State, job: JobRow, turn: Turn): void {
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+function assign(state: State, session: Session, job: JobRow, turn: Turn): void {
   const definition = state.definitions.get(job.definition)
-  assert(session !== undefined && definition !== undefined, 'a job is offered with its definition, to a connection')
+  assert(definition !== undefined, 'a job is offered with its definition')
   say(turn, session.socket, {
     type: 'job_assign',
     payload: {

@@ -55,10 +55,14 @@ export function newClass(key: string, needs: Needs): JobClass {
   return { key, needs, byPriority: PRIORITIES.map(() => new Heap<JobId, Waiting>(waitsLonger)) }
 }
 
+/** What decides when a job's turn comes. */
+export function waitingOf(job: JobRow): Waiting {
+  return { id: job.id, priority: job.priority, queuedAt: job.queued_at ?? job.created_at, seq: job.seq }
+}
+
 /** A job begins to wait, in the class that is its own. */
 export function put(jobs: JobClass, job: JobRow): void {
-  const waiting = { id: job.id, priority: job.priority, queuedAt: job.queued_at ?? job.created_at, seq: job.seq }
-  jobs.byPriority[job.priority]?.set(job.id, waiting)
+  jobs.byPriority[job.priority]?.set(job.id, waitingOf(job))
 }
 
 /** A job waits no more. */

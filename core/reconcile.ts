@@ -1,7 +1,7 @@
 import type { Turn } from './effects.ts'
 import type { JobId, RobotId } from './ids.ts'
 import { isHeld, isOffered, isStopping, type JobRow } from './job.ts'
-import { type Cause, move, stopped, unclaimed, undelivered, unknownOutcome } from './move.ts'
+import { type Cause, move, sessionOf, stopped, unclaimed, undelivered, unknownOutcome } from './move.ts'
 import { touch } from './roster.ts'
 import type { Session, State } from './state.ts'
 
@@ -61,7 +61,7 @@ export function offerLapsed(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job !== undefined && isOffered(job)) {
     const cause = { by: 'orchestrator', detail: `${job.robot_name} did not answer the offer` }
-    const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+    const session = sessionOf(state, job)
     if (session !== undefined && cameAfter(state, session, job)) undelivered(state, job, turn, cause)
     else unclaimed(state, job, turn, 'may_run', cause)
   }

@@ -271,9 +271,10 @@ function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow
 function leave(state: State, socket: Socket, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
-  if (robot === null || state.sessions.get(robot)?.socket !== socket.id) return
+  if (robot === null) return
   const session = state.sessions.get(robot)
-  if (session !== undefined) statusLost(session, turn)
+  if (session?.socket !== socket.id) return
+  statusLost(session, turn)
   state.sessions.delete(robot)
   state.timers.cancel('robot.status', robot)
   state.timers.cancel('robot.silent', robot)
