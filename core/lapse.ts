@@ -1,8 +1,8 @@
 import type { Turn } from './effects.ts'
 import type { JobId, Millis, RobotId, SocketId } from './ids.ts'
 import { closedTo } from './gate.ts'
-import { check, isBlocked, isStopping, isWaiting } from './job.ts'
-import { keepJob, place, placeDefinition } from './keep.ts'
+import { isBlocked, isStopping, isWaiting } from './job.ts'
+import { keepJob } from './keep.ts'
 import { halt, move, stopped } from './move.ts'
 import { barLapsed, offerLapsed, robotLost } from './reconcile.ts'
 import { rested, silent, unregistered } from './robot.ts'
@@ -28,7 +28,8 @@ const lapsed: { readonly [T in TimerName]: Lapsed } = {
   'robot.barred': (state, id) => barLapsed(state, id),
   'robot.status': (state, id, turn) => statusLapsed(state, id as RobotId, turn),
   'socket.unregistered': (state, id, turn) => unregistered(state, id as SocketId, turn),
-  'store.horizon': (state, _id, turn) => horizon(state, turn),
+  // The event that found it due has moved it already.
+  'store.horizon': () => {},
   'store.forget': (state, _id, turn) => forget(state, turn),
 }
 
@@ -74,21 +75,6 @@ function stopLapsed(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job === undefined || !isStopping(job)) return
   stopped(state, job, turn, { by: CLOCK, detail: `${job.robot_name} did not say in time that it has stopped` })
-}
-
-/** Pending jobs whose time comes nearer enter memory before it is there. The tick that finds this due has them. */
-function horizon(state: State, turn: Turn): void {
-  state.horizonAt = Math.max(state.horizonAt, turn.now + state.settings.horizonMs)
-  state.timers.set('store.horizon', '', turn.now + state.settings.horizonMs / 2)
-  for (const definition of turn.found.definitions) {
-    if (!state.definitions.has(definition.hash)) placeDefinition(state, definition)
-  }
-  // A job that was submitted earlier in this turn may lie between the old horizon and the new one, and was not on
-  // disk when the page was fetched.
-  for (const job of [...turn.found.due, ...turn.out.rows.jobs.values()]) {
-    const known = state.jobs.has(job.id) || (turn.out.rows.jobs.get(job.id) ?? job) !== job
-    if (!known && job.status === 'pending') place(state, check(job))
-  }
 }
 
 /** What was answered to requests long ago may be forgotten. */

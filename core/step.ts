@@ -6,6 +6,7 @@ import type { Event } from './event.ts'
 import { admitWaiting } from './admission.ts'
 import type { JobId, Millis } from './ids.ts'
 import { keyCreated, keyRevoked } from './key.ts'
+import { isHorizonDue, moveHorizon } from './horizon.ts'
 import { lapse } from './lapse.ts'
 import { poolSaved } from './pool.ts'
 import { refuse } from './protocol/refusal.ts'
@@ -68,6 +69,7 @@ const hear: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: Hear<T>
 
 /** One event in, the state moved on, everything owed to the world in `turn.out`. Never throws at a peer. */
 export function step(state: State, event: Event, turn: Turn): void {
+  if (isHorizonDue(state, turn.now)) moveHorizon(state, turn)
   const handle = on[event.type] as Handler<Event['type']>
   handle(state, event as never, turn)
   admitWaiting(state, turn)
@@ -78,12 +80,13 @@ export function step(state: State, event: Event, turn: Turn): void {
 export function needs(state: State, events: readonly Event[], now: Millis): Need | null {
   const duplicatesSince = now - state.settings.duplicateMs
   const need: Need = { jobs: [], duplicates: [], duplicatesSince, idempotency: [], due: null }
-  for (const event of events) ask(state, event, need, now)
+  for (const event of events) ask(state, event, need)
+  if (isHorizonDue(state, now)) need.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
   const none = need.jobs.length + need.duplicates.length + need.idempotency.length === 0 && need.due === null
   return none ? null : need
 }
 
-function ask(state: State, event: Event, need: Need, now: Millis): void {
+function ask(state: State, event: Event, need: Need): void {
   const job = (id: JobId): void => void (state.jobs.has(id) || need.jobs.push(id))
   switch (event.type) {
     case 'robot.said':
@@ -96,11 +99,6 @@ function ask(state: State, event: Event, need: Need, now: Millis): void {
     case 'cancel.requested':
     case 'retry.requested':
       job(event.job)
-      return
-    case 'tick':
-      if (state.timers.at('store.horizon', '') <= now) {
-        need.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
-      }
   }
 }
 
@@ -111,6 +109,7 @@ const COLD_TALK: ReadonlySet<RobotMessage['type']> = new Set(['job_complete', 'j
 function said(state: State, event: On<'robot.said'>, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing) return
+  turn.out.attachments.add(socket.id)
   const { message } = event
   if (message.type === 'register') return registered(state, socket, message, event.credential, turn)
   const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)

@@ -1,6 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
-import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, messages, say, submit } from './rows.ts'
+import {
+  answers,
+  beat,
+  type Bench,
+  bench,
+  complete,
+  DEFINITION,
+  ids,
+  job,
+  join,
+  messages,
+  say,
+  submit,
+} from './rows.ts'
 
 const workflow = (id: string, maxConcurrent: number | null, mode: 'create' | 'update' = 'create'): readonly Event[] => [
   {
@@ -137,6 +150,16 @@ describe('jobs whose time is far off', () => {
       offers += messages(fleet.pass(60_000), 'job_assign').length
     }
     expect(offers).toBe(1)
+  })
+
+  test('one that backs off in the turn in which the horizon moves keeps what it runs', () => {
+    const fleet = bench({ horizonMs: 60_000, backoffMs: 50_000 })
+    fleet.turn(...join('r1'), submit('a'))
+    fleet.now += 59_000
+    fleet.turn(say('r1', 'job_reject', { job_id: 'a', reason: 'busy' }), { type: 'tick' })
+    expect(job(fleet, 'a').status).toBe('pending')
+    fleet.turn(...join('r2'), beat('r2', []))
+    expect(messages(fleet.pass(60_000), 'job_assign')).toHaveLength(1)
   })
 
   test('one submitted in the turn in which the horizon moves is not forgotten', () => {
