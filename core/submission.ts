@@ -106,7 +106,10 @@ function duplicateOf(state: State, key: string, turn: Turn): JobRow | undefined 
   const rows = [...turn.out.rows.jobs.values()].filter((job) => job.duplicate_key === key)
   const found = turn.found.duplicates.get(key)
   if (found !== undefined && !turn.out.rows.jobs.has(found.id)) rows.push(state.jobs.get(found.id) ?? found)
-  return rows.find((job) => isLive(job.status) || turn.now - job.created_at < state.settings.duplicateMs)
+  const first = rows.find((job) => isLive(job.status) || turn.now - job.created_at < state.settings.duplicateMs)
+  if (first !== undefined || found === undefined) return first
+  // The one that was found has ended in this very turn. There may be others of which nobody asked whether they are.
+  return [...state.jobs.values()].find((job) => job.duplicate_key === key && isLive(job.status))
 }
 
 /**

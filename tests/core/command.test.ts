@@ -248,4 +248,18 @@ describe('the same request', () => {
     expect(answers(fleet.turn(same('j5'), same('j6'))).map((answer) => answer.type)).toEqual(['refusal', 'refusal'])
     expect(outcome(fleet, submit('j7', { duplicateKey: 'd' }))).toBe('queued')
   })
+
+  test('is a duplicate of another that is under way, though the one that was found has ended in this very turn', () => {
+    const fleet = bench({ duplicateMs: 1_000 })
+    fleet.turn(...join('r1', { slots: 2 }), submit('a', { duplicateKey: 'd' }), submit('b', { duplicateKey: 'd' }))
+    fleet.pass(5_000)
+    for (const ended of ['a', 'b']) {
+      const again = submit('c', { duplicateKey: 'd', checkDuplicate: true })
+      const twin = bench({ duplicateMs: 1_000 }, fleet.hot())
+      twin.now = fleet.now
+      for (const [id, row] of fleet.disk.rows.jobs) twin.disk.rows.jobs.set(id, row)
+      const [, refused] = answers(twin.turn(cancel(ended), again))
+      expect(refused).toMatchObject({ refusal: { refused: 'DUPLICATE_JOB' } })
+    }
+  })
 })
