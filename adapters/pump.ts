@@ -1,3 +1,4 @@
+import { attachmentOf } from '../core/attachment.ts'
 import { newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import { nextAlarm } from '../core/lapse.ts'
@@ -12,7 +13,9 @@ export interface Pump {
   push(event: Event): void
   /** The alarm has rung. */
   ring(): void
-  /** Resolves when nothing is waiting and nothing is under way. */
+  /** Nothing is waiting and nothing is under way. */
+  readonly quiet: boolean
+  /** Resolves when it is quiet. */
   idle(): Promise<void>
   /** Takes nothing in any more. What is waiting is dropped, and its senders hear nothing. */
   stop(): void
@@ -44,7 +47,11 @@ export function pump(state: State, shell: Shell): Pump {
     for (const event of events) step(state, event, turn)
     const receipt = await shell.commit(turn.out)
     if (stopped) return
-    for (const send of turn.out.sends.open(receipt)) shell.deliver(send)
+    const sends = turn.out.sends.open(receipt)
+    if (shell.attach !== undefined) {
+      for (const socket of turn.out.attachments) shell.attach(socket, attachmentOf(state, socket))
+    }
+    for (const send of sends) shell.deliver(send)
     shell.wake(nextAlarm(state)?.at ?? null)
   }
 
@@ -71,6 +78,10 @@ export function pump(state: State, shell: Shell): Pump {
     shell.soon(() => void run())
   }
 
+  function quiet(): boolean {
+    return inbox.length === 0 && !running && !scheduled
+  }
+
   function stop(): void {
     stopped = true
     inbox.length = 0
@@ -80,10 +91,10 @@ export function pump(state: State, shell: Shell): Pump {
   return {
     push,
     ring: () => push({ type: 'tick' }),
-    idle: () =>
-      inbox.length === 0 && !running && !scheduled
-        ? Promise.resolve()
-        : new Promise((resolve) => void waiters.push(resolve)),
+    get quiet() {
+      return quiet()
+    },
+    idle: () => quiet() ? Promise.resolve() : new Promise((resolve) => void waiters.push(resolve)),
     stop,
   }
 }

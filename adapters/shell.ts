@@ -1,5 +1,5 @@
 import type { Effects, Found, Need, Receipt, Send } from '../core/effects.ts'
-import type { Millis } from '../core/ids.ts'
+import type { Millis, SocketId } from '../core/ids.ts'
 
 /** What the pump asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */
 export interface Shell {
@@ -11,6 +11,8 @@ export interface Shell {
   commit(out: Effects): Receipt | Promise<Receipt>
   /** Says something to a robot or answers a request. Never throws; whoever is gone hears nothing. */
   deliver(send: Send): void
+  /** Has a socket carry what it is restored from. Left out where memory and sockets go together. */
+  attach?(socket: SocketId, text: string | null): void
   /** Sets the one alarm; null: none. A later call replaces an earlier one. */
   wake(at: Millis | null): void
   /** Runs the function once the frames and requests that have arrived already have been read. */

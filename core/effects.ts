@@ -90,7 +90,9 @@ export interface Effects {
   readonly logs: LogRow[]
   /** 1. Likewise: forget answers to requests that were made before this. */
   forgetBefore: Millis | null
-  /** 2. Deliver, only once (1) is durable. */
+  /** 2. What these sockets carry has changed, for a platform whose sockets outlive its memory. */
+  readonly attachments: Set<SocketId>
+  /** 3. Deliver, only once (1) is durable. */
   readonly sends: Sealed<Send>
 }
 
@@ -163,17 +165,20 @@ export function newEffects(turn: number, at: Millis): Effects {
     history: [],
     logs: [],
     forgetBefore: null,
+    attachments: new Set(),
     sends: new Sealed(turn),
   }
 }
 
 /** Says something to a robot, once the turn is durable. */
 export function say(turn: Turn, socket: SocketId, message: Outgoing): void {
+  turn.out.attachments.add(socket)
   turn.out.sends.push({ to: 'socket', socket, message })
 }
 
 /** Closes a socket, after everything said to it before. */
 export function hangUp(turn: Turn, socket: SocketId, code: number, reason: string): void {
+  turn.out.attachments.add(socket)
   turn.out.sends.push({ to: 'socket', socket, close: { code, reason } })
 }
 

@@ -1,4 +1,5 @@
 import type { Millis } from './ids.ts'
+import { restore } from './attachment.ts'
 import { newGates } from './gate.ts'
 import { check } from './job.ts'
 import { place, placeAffinity, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
@@ -11,9 +12,16 @@ import { Timers } from './timers.ts'
 /**
  * The state that these rows make. The only way to begin: first start, restart, deploy, and recovery from a commit
  * that failed are one path. Robots with jobs get the whole grace period from now, so that our own downtime does not
- * cost them their work.
+ * cost them their work. `attached` is what the sockets carry that are open still, where memory alone has gone; those
+ * that are not in the state then must be closed.
  */
-export function load(hot: Hot, now: Millis, seed: number, settings: Settings): State {
+export function load(
+  hot: Hot,
+  now: Millis,
+  seed: number,
+  settings: Settings,
+  attached: readonly string[] = [],
+): State {
   const state: State = {
     settings,
     jobs: new Map(),
@@ -45,6 +53,7 @@ export function load(hot: Hot, now: Millis, seed: number, settings: Settings): S
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
   for (const job of hot.jobs) place(state, check(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
+  for (const text of attached) restore(state, text)
   state.timers.set('store.horizon', '', now + settings.horizonMs / 2)
   state.timers.set('store.forget', '', now + settings.idempotencyMs / 24)
   return state

@@ -1,5 +1,6 @@
 import { say, type Turn } from './effects.ts'
 import { advance, isAssigned, isHeld, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
+import type { JobId } from './ids.ts'
 import { keepJob, keepWorkflow, remember } from './keep.ts'
 import { closeLog } from './log.ts'
 import { backoff } from './retry.ts'
@@ -89,7 +90,7 @@ export function unclaimed(state: State, job: JobRow, turn: Turn, why: 'refused' 
   const session = sessionOf(state, job)
   if (session !== undefined) {
     session.barred.set(job.id, why === 'refused' ? why : askStatus(session, turn))
-    if (why === 'refused') timers.set('robot.barred', barredId(session, job), turn.now + 2 * wait)
+    if (why === 'refused') timers.set('robot.barred', barredId(session, job.id), turn.now + 2 * wait)
     rest(state, session, turn)
   }
   if (why === 'may_run' && job.retry_safety === 'never') {
@@ -137,8 +138,8 @@ function ended(state: State, job: JobRow, turn: Turn): void {
 }
 
 /** `robot.barred` timers name the session's socket too: a new session starts with no bars. */
-function barredId(session: Session, job: JobRow): string {
-  return JSON.stringify([session.robot, session.socket, job.id])
+export function barredId(session: Session, job: JobId): string {
+  return JSON.stringify([session.robot, session.socket, job])
 }
 
 /** A robot that does not take what it is offered is left alone for a while, lest it be asked for the whole queue. */

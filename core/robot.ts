@@ -39,6 +39,7 @@ export function socketOpened(
     key: null,
     closing: full,
   })
+  turn.out.attachments.add(event.socket)
   if (full) hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
   else state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
 }

@@ -54,8 +54,12 @@ export const START: Millis = Date.UTC(2026, 0, 5, 9)
 /** The definition that every job here runs. */
 export const DEFINITION = { hash: 'd1' as DefinitionHash, json: '{"nodes":{}}' }
 
-export function bench(settings: Partial<Settings> = {}, hot: Hot = NO_ROWS): Bench {
-  const state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
+export function bench(
+  settings: Partial<Settings> = {},
+  hot: Hot = NO_ROWS,
+  attached: readonly string[] = [],
+): Bench {
+  const state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings }, attached)
   const disk = newEffects(0, START)
   let turns = 0
   /** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */

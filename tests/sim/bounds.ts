@@ -1,6 +1,7 @@
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
+import type { Need } from '../../core/effects.ts'
 import type { HistoryRow, JobRow } from '../../core/job.ts'
-import { LOG_CHARS_MAX } from '../../core/limits.ts'
+import { LOG_CHARS_MAX, TURN_EVENTS_MAX } from '../../core/limits.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { Ledger } from './ledger.ts'
 import { demand, type Rule } from './rule.ts'
@@ -107,6 +108,12 @@ const turnsAreBounded: Rule = ({ ledger, change }) => {
   const lines = change.history.length
   const reason = 8 * (change.jobs.length + events) + COMMIT_BEHIND_EVENTS
   demand(lines <= reason, 'I40', () => `${lines} entries of history for ${change.jobs.length} jobs, ${events} events`)
+}
+
+/** I40: a turn reads a row or two for each of its events, and the jobs whose time draws near; never what has been. */
+export function readsAreBounded({ jobs, duplicates, idempotency }: Need): void {
+  const asked = jobs.length + duplicates.length + idempotency.length
+  demand(asked <= 2 * TURN_EVENTS_MAX, 'I40', () => `${asked} rows were asked for in one turn`)
 }
 
 /** Events that came in before the turn that is judged had begun. */

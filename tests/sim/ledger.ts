@@ -86,6 +86,8 @@ export class Ledger {
   readonly owed = new Set<string>()
   /** Connections over which a robot was told that it is registered, and that have not been closed since. */
   readonly current = new Map<RobotId, SocketId>()
+  /** How many messages each job was the subject of, and how much reason for them there was. */
+  readonly talk = new Map<JobId, { sent: number; reasons: number }>()
   /** How many frames came on each connection. */
   readonly frames = new Map<SocketId, number>()
   /** How many events came, and how many of them when the last commit was judged. */
@@ -155,6 +157,7 @@ export class Ledger {
   /** An event reaches the server, at this instant on its clock. */
   pushed(event: Event, at: Millis): void {
     this.events++
+    if (event.type === 'cancel.requested') this.talkOf(event.job).reasons++
     if (event.type !== 'robot.said' && event.type !== 'robot.garbled') return
     this.frames.set(event.socket, (this.frames.get(event.socket) ?? 0) + 1)
     const robot = this.owners.get(event.socket)
@@ -163,6 +166,9 @@ export class Ledger {
     heard.at = at
     if (event.type !== 'robot.said') return
     const { message } = event
+    if ('job_id' in message.payload) this.talkOf(message.payload.job_id).reasons++
+    // A robot that comes anew is told again of everything that it is to stop.
+    if (message.type === 'register') { for (const job of this.heldBy(robot)) this.talkOf(job.id).reasons++ }
     if (message.id !== undefined) this.unanswered.set(message.id, event.socket)
     if (!('robot_id' in message.payload) || message.payload.robot_id !== robot) return
     if (message.type === 'register') {
@@ -216,6 +222,12 @@ export class Ledger {
     const recent = registers.filter(({ commit }) => commit >= this.commits - COMMITS_BEHIND)
     const former = registers.at(-1 - recent.length)
     return [...(former === undefined ? [] : [former]), ...recent].map(({ payload }) => payload)
+  }
+
+  talkOf(job: JobId): { sent: number; reasons: number } {
+    let talk = this.talk.get(job)
+    if (talk === undefined) this.talk.set(job, talk = { sent: 0, reasons: 0 })
+    return talk
   }
 
   /** The jobs that hold a slot of the robot, counted from the rows. */

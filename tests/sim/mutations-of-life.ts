@@ -222,3 +222,45 @@ export const retryForgets = (): Plant => ({
     },
   }),
 })
+
+/** What a socket carries is changed on the way to it. */
+function carrying(change: object): Plant {
+  return {
+    ...SOUND,
+    shell: (shell) => ({
+      ...shell,
+      attach: (socket, text) => {
+        const attachment = text === null ? null : JSON.parse(text) as { session: Record<string, unknown> | null }
+        if (attachment !== null && attachment.session !== null) {
+          attachment.session = { ...attachment.session, ...change }
+        }
+        shell.attach?.(socket, attachment === null ? null : JSON.stringify(attachment))
+      },
+    }),
+  }
+}
+
+export const leaseAnew = (): Plant => ({
+  ...SOUND,
+  state: ({ sessions, settings, timers, horizonAt }) => {
+    const now = horizonAt - settings.horizonMs
+    for (const session of sessions.values()) {
+      session.heardAt = now
+      timers.set('robot.silent', session.robot, now + settings.leaseMs)
+    }
+  },
+})
+
+export const askedForgotten = (): Plant => carrying({ asked: 0, answered: 0 })
+export const barsForgotten = (): Plant => carrying({ barred: [] })
+
+export const chatter = (): Plant => ({
+  ...SOUND,
+  shell: (shell) => ({
+    ...shell,
+    deliver: (send) => {
+      const cancel = send.to === 'socket' && 'message' in send && send.message.type === 'job_cancel'
+      for (let times = cancel ? 10 : 1; times > 0; times--) shell.deliver(send)
+    },
+  }),
+})

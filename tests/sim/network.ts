@@ -87,6 +87,8 @@ export class Connection {
   /** The robot still takes it for open; the server does. */
   robotHolds = true
   serverHolds = false
+  /** What the server's end carries, where its memory may go and the connection stay. */
+  attachment: string | null = null
 
   constructor(
     world: World,

@@ -55,7 +55,7 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'horizon never moved', within: 20, plant: () => bug.forgetting('store.horizon') },
   {
     bug: 'status requests never time out',
-    within: 20,
+    within: 60,
     plant: () => bug.forgetting('robot.status'),
     certain: ['statusRequest', 'robotPause'],
   },
@@ -83,6 +83,20 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'definitions never dropped', within: 20, plant: later.definitionsStay },
   { bug: 'gates never dropped', within: 20, plant: later.gatesStay },
   { bug: 'cooldown forgotten', within: 20, plant: later.noCooldown, certain: ['hookTwice'] },
+  { bug: 'cancelling is told ten times', within: 20, plant: later.chatter, certain: ['cancel'] },
+  { bug: 'waking begins the lease anew', within: 60, plant: later.leaseAnew, certain: ['hibernate', 'halfOpen'] },
+  {
+    bug: 'waking forgets what was asked',
+    within: 200,
+    plant: later.askedForgotten,
+    certain: ['hibernate', 'silence', 'clog'],
+  },
+  {
+    bug: 'waking forgets who is barred',
+    within: 200,
+    plant: later.barsForgotten,
+    certain: ['hibernate', 'silence', 'refusal'],
+  },
   { bug: 'a retry forgets the priority', within: 20, plant: later.retryForgets, certain: ['retry'] },
 ]
 

@@ -12,6 +12,7 @@ export function checkSend(ledger: Ledger, send: Send): void {
   answersGoBack(ledger, send)
   olderIsClosed(ledger, send)
   toldToStop(ledger, send)
+  talkIsBounded(ledger, send)
 }
 
 /** I18: when a robot hears that it is registered, its older connection has been told to close. */
@@ -80,13 +81,25 @@ export function answerIsConsistent(
   demand(equal, 'I4', () => `${key} is answered with ${JSON.stringify(answer.job)}, not ${JSON.stringify(first.job)}`)
 }
 
+/** How much may be said of a job without anybody having asked: an attempt, and its end. */
+const UNASKED_MAX = 6
+
+/** I38: what is said about a job is an offer for each attempt, and answers: to robots, to registrations, to people. */
+function talkIsBounded(ledger: Ledger, send: Send): void {
+  if (send.to !== 'socket' || 'close' in send || !('job_id' in send.message.payload)) return
+  const job_id = send.message.payload.job_id as JobId
+  const talk = ledger.talkOf(job_id)
+  talk.sent++
+  const most = UNASKED_MAX + talk.reasons + 2 * (ledger.jobs.get(job_id)?.attempt ?? 0)
+  demand(talk.sent <= most, 'I38', () => `${talk.sent} messages about job ${job_id}, and there is reason for ${most}`)
+}
+
 /** I33: the answer to a message goes to the connection on which it came. */
 function answersGoBack(ledger: Ledger, send: Send): void {
   if (send.to !== 'socket' || 'close' in send || send.message.correlation_id === undefined) return
   const id = send.message.correlation_id
   const asked = ledger.unanswered.get(id)
   demand(asked === send.socket, 'I33', () => `${id} came on ${asked} and is answered on ${send.socket}`)
-  ledger.unanswered.delete(id)
 }
 
 /** I2: whatever leaves the server is on the disk at that moment. */

@@ -7,16 +7,17 @@ import type { Event } from '../../core/event.ts'
 import type { Millis, ReplyId, SocketId } from '../../core/ids.ts'
 import type { Settings } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
-import { encode } from '../../core/protocol/encode.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { State } from '../../core/state.ts'
+import { Alarm } from './alarm.ts'
 import { type CommitOptions, Commits, DiskError, type Life } from './commits.ts'
 import type { Dice } from './dice.ts'
+import { readsAreBounded } from './bounds.ts'
 import { acknowledgedJobsExist } from './invariants.ts'
+import { Lines } from './lines.ts'
 import type { Connection, ServerEnd } from './network.ts'
 import type { Plant } from './plant.ts'
 import { checkSend } from './said.ts'
-import { clock } from './world.ts'
 
 const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
 
@@ -38,12 +39,14 @@ export class Server implements ServerEnd {
   readonly #options: ServerOptions
   readonly #dice: Dice
   readonly #commits: Commits
-  readonly #connections = new Map<SocketId, Connection>()
+  readonly #alarm: Alarm
+  readonly #lines: Lines
   readonly #replies = new Map<ReplyId, (answer: Answer | 'lost') => void>()
   #life: Life | null = null
-  #phase: 'down' | 'running' | 'recovering' = 'down'
-  #alarms: number[] = []
-  #messages = 0
+  #phase: 'down' | 'running' | 'recovering' | 'asleep' | 'waking' = 'down'
+  /** Connections that it had when it fell asleep, and what came since. */
+  #left: readonly Connection[] = []
+  readonly #arrived: Event[] = []
   #failures = 0
   #stalledUntil: Millis = 0
   /** The clock was set, and the alarm is still set for what it showed before. */
@@ -52,6 +55,8 @@ export class Server implements ServerEnd {
   constructor(options: ServerOptions) {
     this.#options = options
     this.#dice = options.world.dice('server')
+    this.#lines = new Lines(options.world, options.ledger)
+    this.#alarm = new Alarm(options.world, options.weather, this.#dice)
     this.#commits = new Commits(options, (why) => this.kill(why))
   }
 
@@ -59,13 +64,13 @@ export class Server implements ServerEnd {
     return this.#options.settings
   }
 
+  get state(): State | null {
+    return this.#life?.state ?? null
+  }
+
   /** How many requests have not been answered. */
   get waiting(): number {
     return this.#replies.size
-  }
-
-  get state(): State | null {
-    return this.#life?.state ?? null
   }
 
   /** The clock that the core is shown: the machine's, which may jump, but never back before what was shown already. */
@@ -90,22 +95,34 @@ export class Server implements ServerEnd {
   }
 
   opened(connection: Connection): boolean {
-    if (this.#phase !== 'running') return false
-    const another = [...this.#connections.values()].some(({ robot }) => robot === connection.robot)
-    if (another) this.#options.world.mark('two connections of one robot')
-    this.#connections.set(connection.id, connection)
-    this.#options.ledger.owners.set(connection.id, connection.robot)
+    if (this.#phase === 'down' || this.#phase === 'recovering') return false
+    this.#lines.open(connection)
     this.#push({ type: 'socket.opened', socket: connection.id, credential: connection.credential })
     return true
   }
 
   heard(socket: SocketId, text: string): void {
-    if (this.#connections.has(socket)) this.#push(frameEvent(socket, text))
+    if (this.#lines.get(socket) !== undefined) this.#push(frameEvent(socket, text))
   }
 
   closed(socket: SocketId): void {
-    this.#forget(socket)
-    if (this.#connections.delete(socket)) this.#push({ type: 'socket.closed', socket })
+    if (this.#lines.drop(socket)) this.#push({ type: 'socket.closed', socket })
+  }
+
+  /**
+   * S6: memory goes, as that of an object that hibernates does when nothing is under way. Connections stay, with what
+   * they carry, and so does the alarm. Whatever comes next wakes it.
+   */
+  hibernate(): void {
+    const { world } = this.#options
+    const life = this.#life
+    if (this.#phase !== 'running' || life?.pump?.quiet !== true || this.#replies.size > 0) return
+    world.note('server: hibernates')
+    for (const { barred } of life.state?.sessions.values() ?? []) if (barred.size > 0) world.mark('woken with bars')
+    life.over = true
+    life.pump.stop()
+    this.#left = this.#lines.all
+    this.#phase = 'asleep'
   }
 
   /** S9: the process does nothing for a while, and then everything at once. */
@@ -130,10 +147,11 @@ export class Server implements ServerEnd {
     world.note(`server: dies ${why}`)
     if (this.#life !== null && this.#life.landing !== null && this.#dice.chance(0.5)) this.#life.landing()
     this.#end('down')
-    for (const socket of this.#connections.keys()) this.#forget(socket)
+    this.#arrived.length = 0
+    this.#left = []
+    for (const { id } of this.#lines.all) this.#lines.drop(id)
     for (const answered of this.#replies.values()) answered('lost')
     this.#replies.clear()
-    this.#connections.clear()
     died()
     world.after(this.#dice.spread(100, 60_000), () => this.start())
   }
@@ -151,14 +169,29 @@ export class Server implements ServerEnd {
     }
     acknowledgedJobsExist(ledger)
     if (hot.jobs.some(({ status }) => status === 'running')) world.mark('restart with running jobs')
-    const state = load(hot, this.clock(), this.#dice.whole(0, 2 ** 31), settings)
+    const left = this.#left.filter(({ id }) => this.#lines.get(id) !== undefined)
+    this.#left = []
+    const attached = left.flatMap(({ attachment }) => attachment ?? [])
+    const state = load(hot, this.clock(), this.#dice.whole(0, 2 ** 31), settings, attached)
     plant.state(state)
     life.state = state
     life.pump = pump(state, plant.shell(this.#shell(life), state))
     this.#phase = 'running'
     this.#failures = 0
     this.#steady()
-    world.note(`server: runs with ${hot.jobs.length} live jobs`)
+    world.note(`server: runs with ${hot.jobs.length} live jobs and ${state.sessions.size} robots`)
+    if (state.sessions.size > 0) world.mark('woken with its connections')
+    if ([...state.sessions.keys()].some((robot) => state.held.has(robot))) world.mark('woken with running jobs')
+    // What could not be restored comes anew.
+    for (const connection of left) if (!state.sockets.has(connection.id)) this.#lines.hangUp(connection)
+    for (const event of this.#arrived.splice(0)) life.pump.push(plant.event(event, state))
+  }
+
+  /** Something has come while it slept. */
+  #wakeUp(): void {
+    if (this.#phase !== 'asleep') return
+    this.#phase = 'waking'
+    this.start()
   }
 
   #shell(life: Life): Shell {
@@ -168,8 +201,15 @@ export class Server implements ServerEnd {
         if (this.#jumped) this.#steady()
         return this.clock()
       },
-      find: (ids) => life.store.find(ids),
+      find: (need) => {
+        readsAreBounded(need)
+        return life.store.find(need)
+      },
       commit: (out) => this.#commits.commit(life, out),
+      attach: (socket, text) => {
+        const connection = this.#lines.get(socket)
+        if (connection !== undefined) connection.attachment = text
+      },
       deliver: (send) => this.#deliver(life, send),
       wake: (at) => this.#wake(life, at),
       soon: (run) => {
@@ -185,10 +225,13 @@ export class Server implements ServerEnd {
 
   #push(event: Event): void {
     const { ledger, plant } = this.#options
-    const life = this.#life
-    if (this.#phase !== 'running' || life === null || life.state === null) return
+    if (this.#phase === 'down' || this.#phase === 'recovering') return
     ledger.pushed(event, this.clock())
-    life.pump?.push(plant.event(event, life.state))
+    if (this.#phase !== 'running') {
+      this.#arrived.push(event)
+      return this.#wakeUp()
+    }
+    if (this.#life?.state != null) this.#life.pump?.push(plant.event(event, this.#life.state))
   }
 
   #deliver(life: Life, send: Send): void {
@@ -208,36 +251,16 @@ export class Server implements ServerEnd {
       this.#replies.delete(send.reply)
       return answered?.(send.answer)
     }
-    const connection = this.#connections.get(send.socket)
-    if (connection === undefined) return this.#forget(send.socket)
-    if ('close' in send) {
-      world.note(`server to ${connection.robot} on ${send.socket}: close ${send.close.code} ${send.close.reason}`)
-      return connection.hangUp(send.close.code)
-    }
-    if (send.message.type === 'job_cancel' && send.message.payload.reason?.endsWith('offered to this robot')) {
-      world.mark('offer answered after it lapsed')
-    }
-    const text = encode(send.message, `server-${++this.#messages}`, clock(ledger.latest))
-    world.note(`server to ${connection.robot} on ${send.socket}: ${brief(send.message)}`, text)
-    connection.tell(text)
+    this.#lines.deliver(send)
   }
 
-  /** S7: an alarm may come late, and twice. It is set by the machine's clock, as `setTimeout` is. */
+  /** The alarm is set by the machine's clock, as `setTimeout` is. It stays set while the server sleeps. */
   #wake(life: Life, at: Millis | null): void {
-    const { weather, world } = this.#options
     if (life.over) return
-    this.#silenceAlarms()
     this.#jumped = false
-    if (at === null) return
-    const bad = this.#dice.chance(weather.often('lateAlarm'))
-    const wait = Math.max(0, at - (world.now + this.skew)) + (bad ? this.#dice.spread(10, 30_000) : 0)
-    const ring = (): void => life.pump?.ring()
-    this.#alarms = (bad ? [wait, wait + 1] : [wait]).map((ms) => world.after(ms, ring))
-  }
-
-  #silenceAlarms(): void {
-    for (const alarm of this.#alarms) this.#options.world.cancel(alarm)
-    this.#alarms = []
+    if (at === null) return this.#alarm.silence()
+    const ring = (): void => this.#phase === 'asleep' ? this.#wakeUp() : life.pump?.ring()
+    this.#alarm.set(at - (this.#options.world.now + this.skew), ring)
   }
 
   /** A turn failed. A disk may; anything else is what the simulation is there to find. */
@@ -248,11 +271,7 @@ export class Server implements ServerEnd {
     world.note(`server: recovers from ${error.message}`)
     world.mark('commit failure recovered')
     this.#end('recovering')
-    for (const connection of this.#connections.values()) {
-      this.#forget(connection.id)
-      connection.hangUp(1012)
-    }
-    this.#connections.clear()
+    for (const connection of this.#lines.all) this.#lines.hangUp(connection)
     for (const answered of this.#replies.values()) answered(UNAVAILABLE)
     this.#replies.clear()
     world.after(Math.min(100 * 2 ** ++this.#failures, 10_000), () => {
@@ -262,28 +281,15 @@ export class Server implements ServerEnd {
 
   #end(phase: 'down' | 'recovering'): void {
     this.#phase = phase
-    this.#silenceAlarms()
+    this.#alarm.silence()
     if (this.#life === null) return
     this.#life.over = true
     this.#life.landing = null
     this.#life.pump?.stop()
   }
 
-  /** The connection is no robot's any more, as far as the server can know. */
-  #forget(socket: SocketId): void {
-    const { current, owners } = this.#options.ledger
-    const robot = owners.get(socket)
-    if (robot !== undefined && current.get(robot) === socket) current.delete(robot)
-  }
-
   #steady(): void {
     const { ledger } = this.#options
     ledger.steadySince = Math.max(ledger.steadySince, this.clock())
   }
-}
-
-function brief({ type, payload }: { readonly type: string; readonly payload: object }): string {
-  const job = 'job_id' in payload ? ` ${String(payload.job_id)}` : ''
-  const attempt = 'attempt' in payload ? ` attempt ${String(payload.attempt)}` : ''
-  return `${type}${job}${attempt}`
 }

@@ -3,7 +3,7 @@ import type { Dice } from './dice.ts'
 /**
  * What may go wrong, by the letters of the fault model: N network, S server, R robots, C clock, U use. The number is
  * how often at its worst: per hour for what strikes, a probability for what may befall each message, commit or job.
- * Not here: S6 (hibernation) and S8 (old rows under new code), which are about adapters that are not simulated.
+ * Not here: S8 (old rows under new code), which is about the schema, and has a test of its own.
  */
 export const FAULTS = {
   cut: { code: 'N1', worst: 60 },
@@ -19,6 +19,7 @@ export const FAULTS = {
   crashInRecovery: { code: 'S2', worst: 0.5 },
   slowCommit: { code: 'S3', worst: 1 },
   failedCommit: { code: 'S4', worst: 0.04 },
+  hibernate: { code: 'S6', worst: 240 },
   lateAlarm: { code: 'S7', worst: 0.5 },
   stall: { code: 'S9', worst: 10 },
   robotCrash: { code: 'R1', worst: 20 },

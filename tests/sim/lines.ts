@@ -1,0 +1,77 @@
+import type { Send } from '../../core/effects.ts'
+import type { SocketId } from '../../core/ids.ts'
+import { encode } from '../../core/protocol/encode.ts'
+import type { Ledger } from './ledger.ts'
+import type { Connection } from './network.ts'
+import { clock, type World } from './world.ts'
+
+/** The server's ends of its connections. */
+export class Lines {
+  readonly #world: World
+  readonly #ledger: Ledger
+  #messages = 0
+  readonly #lines = new Map<SocketId, Connection>()
+
+  constructor(world: World, ledger: Ledger) {
+    this.#world = world
+    this.#ledger = ledger
+  }
+
+  get all(): readonly Connection[] {
+    return [...this.#lines.values()]
+  }
+
+  open(connection: Connection): void {
+    const another = this.all.some(({ robot }) => robot === connection.robot)
+    if (another) this.#world.mark('two connections of one robot')
+    this.#lines.set(connection.id, connection)
+    this.#ledger.owners.set(connection.id, connection.robot)
+  }
+
+  get(socket: SocketId): Connection | undefined {
+    return this.#lines.get(socket)
+  }
+
+  /** It is gone. False when it was before. */
+  drop(socket: SocketId): boolean {
+    this.forget(socket)
+    return this.#lines.delete(socket)
+  }
+
+  /** Says something, or closes. */
+  deliver(send: Extract<Send, { readonly to: 'socket' }>): void {
+    const connection = this.#lines.get(send.socket)
+    if (connection === undefined) return this.forget(send.socket)
+    const to = `server to ${connection.robot} on ${send.socket}`
+    if ('close' in send) {
+      this.#world.note(`${to}: close ${send.close.code} ${send.close.reason}`)
+      return connection.hangUp(send.close.code)
+    }
+    if (send.message.type === 'job_cancel' && send.message.payload.reason?.endsWith('offered to this robot')) {
+      this.#world.mark('offer answered after it lapsed')
+    }
+    const text = encode(send.message, `server-${++this.#messages}`, clock(this.#ledger.latest))
+    this.#world.note(`${to}: ${brief(send.message)}`, text)
+    connection.tell(text)
+  }
+
+  /** Gives one up by itself: its robot hears of it. */
+  hangUp(connection: Connection): void {
+    this.drop(connection.id)
+    connection.hangUp(1012)
+  }
+
+  /** The connection is no robot's any more, as far as the server can know. */
+  forget(socket: SocketId): void {
+    const { current, owners } = this.#ledger
+    const robot = owners.get(socket)
+    if (robot !== undefined && current.get(robot) === socket) current.delete(robot)
+  }
+}
+
+/** A message in a few words, for the trace. */
+function brief({ type, payload }: { readonly type: string; readonly payload: object }): string {
+  const job = 'job_id' in payload ? ` ${String(payload.job_id)}` : ''
+  const attempt = 'attempt' in payload ? ` attempt ${String(payload.attempt)}` : ''
+  return `${type}${job}${attempt}`
+}
