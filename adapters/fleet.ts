@@ -15,6 +15,8 @@ import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 
 /** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
 export interface Platform {
+  /** Memory may go while sockets stay: each is kept ready to be restored. */
+  readonly hibernates: boolean
   now(): Millis
   /** For messages and requests. */
   uuid(): string
@@ -33,6 +35,8 @@ export interface Fleet {
   readonly state: State
   readonly queries: Queries
   readonly platform: Platform
+  /** How often a state has been loaded from this store, in whatever process. */
+  readonly loads: number
   /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
   readonly phase: Phase
   /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
@@ -61,6 +65,18 @@ const CLOCK_BACK_MS_MAX = 3_600_000
 /** A bug of ours that comes again this soon would come for ever: the process ends and says so. */
 const BUG_AGAIN_MS = 10_000
 
+/** A connection that is open still though memory has gone, and what it carries. */
+export interface Carried {
+  readonly socket: RobotSocket
+  readonly text: string | null
+}
+
+interface Current {
+  readonly state: State
+  readonly pump: Pump
+  readonly loads: number
+}
+
 const UNAVAILABLE: Answer = {
   type: 'refusal',
   refusal: refuse('UNAVAILABLE', 'The store could not take this now; whether it took effect is not certain'),
@@ -70,12 +86,14 @@ const UNAVAILABLE: Answer = {
  * Begins a fleet from its store. A commit that fails is treated as a crash: connections are closed, open requests
  * are answered UNAVAILABLE, and the state is loaded anew, again and again with a growing pause until it can be.
  * `gone` is called when it never can: another process has taken over the database, or a bug of ours comes again at once.
+ * Connections that are `carried` over from before memory had gone go on where they were; one that cannot is closed.
  */
 export async function openFleet(
   store: Store,
   platform: Platform,
   settings: Settings,
   gone: (error: Error) => void,
+  carried: readonly Carried[] = [],
 ): Promise<Fleet> {
   const sockets = new Map<SocketId, RobotSocket>()
   const replies = new Map<ReplyId, (answer: Answer) => void>()
@@ -89,7 +107,9 @@ export async function openFleet(
 
   const now = (): Millis => (latest = Math.max(latest, platform.now()))
 
+  const attach = (socket: SocketId, text: string | null): void => sockets.get(socket)?.attach?.(text)
   const shell: Shell = {
+    ...(platform.hibernates ? { attach } : {}),
     now,
     find: (need) => store.find(need),
     commit,
@@ -99,7 +119,7 @@ export async function openFleet(
     failed: (error) => void recover(error),
   }
 
-  let current = await begin()
+  let current = await begin(carried)
 
   function commit(out: Effects): Receipt | Promise<Receipt> {
     const receipt = store.commit(out)
@@ -110,12 +130,16 @@ export async function openFleet(
     })
   }
 
-  async function begin(): Promise<{ state: State; pump: Pump }> {
+  async function begin(left: readonly Carried[] = []): Promise<Current> {
     const hot = await store.load(now() + settings.horizonMs)
     // A clock that was set back a little goes on from where it was; one that had been far ahead was wrong then.
     if (hot.clock - now() < CLOCK_BACK_MS_MAX) latest = Math.max(latest, hot.clock)
-    const state = load(hot, now(), platform.seed(), settings)
-    return { state, pump: pump(state, shell) }
+    const state = load(hot, now(), platform.seed(), settings, left.flatMap(({ text }) => text ?? []))
+    for (const { socket } of left) {
+      if (state.sockets.has(socket.id)) sockets.set(socket.id, socket)
+      else socket.close(1012, 'The orchestrator has started anew')
+    }
+    return { state, pump: pump(state, shell), loads: hot.epoch }
   }
 
   function deliver(send: Send): void {
@@ -169,6 +193,9 @@ export async function openFleet(
   return {
     get state() {
       return current.state
+    },
+    get loads() {
+      return current.loads
     },
     get phase() {
       return phase

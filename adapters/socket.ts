@@ -14,6 +14,8 @@ export interface RobotSocket {
   close(code: number, reason: string): void
   /** Bytes that the peer has not taken yet; 0 where the platform does not say. */
   buffered(): number
+  /** Has it carry this text, on a platform where sockets outlive memory; null: it cannot be restored. */
+  attach?(text: string | null): void
 }
 
 /** Frames beyond this are not even answered: the connection is closed with 1009. */

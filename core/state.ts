@@ -163,6 +163,8 @@ export interface Hot {
   readonly definitions: readonly DefinitionRow[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
+  /** How often rows have been loaded from this store, this time among them. */
+  readonly epoch: number
   /** The largest number that a job's order, a history entry or a log line has. */
   readonly seq: number
 }

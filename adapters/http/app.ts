@@ -46,6 +46,7 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
       durability: about.durability,
       live_jobs: state.jobs.size,
       robots_connected: state.sessions.size,
+      loads: fleet.loads,
     }
     return phase === 'running' ? c.json(body) : c.json(body, 503, { 'Retry-After': '5' })
   })

@@ -15,6 +15,7 @@ export function nodePlatform(): Platform {
     timer = wait > TIMEOUT_MS_MAX ? setTimeout(() => alarm(at, ring), TIMEOUT_MS_MAX) : setTimeout(ring, wait)
   }
   return {
+    hibernates: false,
     now: Date.now,
     uuid: randomUUID,
     rowId: uuidv7,

@@ -60,7 +60,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   }
 }
 
-function readHot({ tables, live, seq, clock }: MemoryDisk, dueUntil: Millis): Hot {
+function readHot({ tables, live, seq, clock, epoch }: MemoryDisk, dueUntil: Millis): Hot {
   const jobs = [...live.values()].filter((job) => job.ready_at === null || job.ready_at <= dueUntil)
   const hashes = new Set<string | null>(jobs.map((job) => job.definition))
   for (const workflow of tables.workflows.values()) {
@@ -77,6 +77,7 @@ function readHot({ tables, live, seq, clock }: MemoryDisk, dueUntil: Millis): Ho
     definitions: byKey(tables.definitions).filter((definition) => hashes.has(definition.hash)),
     seq,
     clock,
+    epoch,
   }
 }
 

@@ -53,7 +53,7 @@ export function readHot(
   const all = <T extends TableName>(table: T, rest: string, args: readonly SqlValue[] = []): RowOf[T][] =>
     read(`${select(table)} ${rest}`, args).map((record) => decode(table, record))
   const jobs = [...all('jobs', `${HOT} and ready_at is null`), ...all('jobs', `${HOT} and ready_at <= ?`, [dueUntil])]
-  const [meta] = read('select seq, clock from meta', [])
+  const [meta] = read('select seq, clock, epoch from meta', [])
   return {
     jobs: jobs.map(check).sort((a, b) => a.seq - b.seq),
     robots: all('robots', 'order by id'),
@@ -65,6 +65,7 @@ export function readHot(
     definitions: all('definitions', HOT_DEFINITIONS, [dueUntil]),
     seq: Number(meta?.['seq']),
     clock: Number(meta?.['clock']),
+    epoch: Number(meta?.['epoch']),
   }
 }
 

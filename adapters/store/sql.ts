@@ -37,9 +37,9 @@ export function sqlStore(sql: Sql): Store {
   return {
     async load(dueUntil) {
       return sql.transaction(() => {
-        const raised = sql.all('update meta set epoch = epoch + 1 returning epoch', [])
+        sql.all('update meta set epoch = epoch + 1', [])
         const hot = readHot((text, args) => sql.all(text, args), dueUntil)
-        epoch = Number(raised[0]?.['epoch'])
+        epoch = hot.epoch
         return hot
       })
     },

@@ -16,6 +16,7 @@ async function open(disk = new MemoryDisk(), start = START) {
   let id = 0
   const world = { now: start }
   const platform: Platform = {
+    hibernates: false,
     now: () => world.now,
     uuid: () => `uuid-${++id}`,
     rowId: () => `row-${++id}`,

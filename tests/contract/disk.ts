@@ -23,6 +23,7 @@ export const EMPTY: Hot = {
   definitions: [],
   seq: 0,
   clock: 0,
+  epoch: 1,
 }
 
 /** Later than the time of every pending job, unless a test makes one that is not. */
@@ -108,7 +109,7 @@ export async function sameHot(store: Store, sample: Sample): Promise<void> {
 }
 
 /** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
-export async function listed({ queries }: Store): Promise<Omit<Hot, 'definitions' | 'affinities' | 'seq' | 'clock'>> {
+export async function listed({ queries }: Store): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'keys' | 'pools'>> {
   const all = { limit: 1_000 }
   const jobs = (await queries.jobs(all)).items.filter(isHot)
   return {

@@ -48,6 +48,7 @@ export const NO_ROWS: Hot = {
   definitions: [],
   seq: 0,
   clock: 0,
+  epoch: 1,
 }
 export const START: Millis = Date.UTC(2026, 0, 5, 9)
 
@@ -130,6 +131,7 @@ export function bench(
         definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
         seq: state.seq,
         clock: self.now,
+        epoch: 1,
       }
     },
   }

@@ -79,6 +79,7 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     affinities: [...tables.affinities.values()],
     seq: disk.seq,
     clock: disk.clock,
+    epoch: disk.epoch,
   }
 }
 
