@@ -90,6 +90,11 @@ export const LOG_MESSAGES_MAX = 1_000
 export const ERROR_CHARS_MAX = 65_536
 /** Late log lines are taken for this long after a job has ended: the line that explains the end often is one. */
 export const LATE_LOG_MS: Millis = 10 * MINUTE
+/**
+ * What the parameters and the result of a job may have together: a Durable Object keeps two megabytes in a row, and the
+ * rule is the same everywhere.
+ */
+export const JOB_TEXT_BYTES_MAX = 1_800_000
 /** What the envelope and the other fields of a `job_assign` may take, beside the definition and the parameters. */
 export const ASSIGN_OVERHEAD_BYTES = 8_192
 /** The most events that are stepped through in one turn; the rest waits for the next. */

@@ -2,11 +2,12 @@ import { say, type Turn } from './effects.ts'
 import type { JobId } from './ids.ts'
 import { isAssigned, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
-import { ERROR_CHARS_MAX, LOG_CHARS_MAX } from './limits.ts'
+import { ERROR_CHARS_MAX, JOB_TEXT_BYTES_MAX, LOG_CHARS_MAX } from './limits.ts'
 import { clip, notHeld } from './log.ts'
 import { move, stopped, unclaimed } from './move.ts'
 import { by } from './reconcile.ts'
 import { backoff, isTransient } from './retry.ts'
+import { exceedsBytes } from './protocol/decode.ts'
 import { toText } from './protocol/json.ts'
 import type { Message } from './protocol/message.ts'
 import { refuseMessage } from './robot.ts'
@@ -61,12 +62,22 @@ export function completed(state: State, session: Session, message: Message<'job_
   const job = heldBy(state, session, message)
   if (job === undefined) return late(state, session, message, turn)
   const result = toText(message.payload.result)
+  if (exceedsBytes(job.parameters + result, JOB_TEXT_BYTES_MAX)) return tooLarge(state, session, job, turn)
   const cause = by(session, `completed by ${job.robot_name}`)
   move(state, started(state, session, job, turn), 'complete', turn, cause, { result })
   if (state.settings.strategy === 'affinity') {
     const successes = (state.affinities.get(job.workflow_id)?.get(session.robot) ?? 0) + 1
     keepAffinity(state, { workflow_id: job.workflow_id, robot_id: session.robot, successes }, turn)
   }
+}
+
+/** A result that cannot be kept is not cut: what is left of it would be taken for the whole. */
+function tooLarge(state: State, session: Session, job: JobRow, turn: Turn): void {
+  move(state, started(state, session, job, turn), 'fail', turn, by(session, 'completed, with too large a result'), {
+    error_type: 'RESULT_TOO_LARGE',
+    error_message:
+      `${job.robot_name} completed this job; its result and the parameters together exceed ${JOB_TEXT_BYTES_MAX} bytes`,
+  })
 }
 
 /** A job has failed on its robot. */

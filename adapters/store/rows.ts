@@ -262,6 +262,16 @@ export function encode<T extends TableName>(table: T, row: RowOf[T]): string {
   }))
 }
 
+/** A row as what is bound to its columns one by one, in the order of `COLUMNS`. */
+export function values<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
+  const fields = row as unknown as Readonly<Record<string, unknown>>
+  return COLUMNS[table].map(({ name, kind }) => {
+    const value = fields[name] ?? null
+    if (kind === 'json' && value !== null) return JSON.stringify(value)
+    return typeof value === 'boolean' ? Number(value) : value as SqlValue
+  })
+}
+
 /** The row that `encode` made this record from. What the database holds is trusted: it is ours, and STRICT. */
 export function decode<T extends TableName>(table: T, record: SqlRow): RowOf[T] {
   const row: Record<string, unknown> = { ...BLANK[table] }

@@ -1,5 +1,5 @@
 import type { Effects } from '../../core/effects.ts'
-import { COLUMNS, encode, type RowOf, type SqlValue, type TableName, TABLES } from './rows.ts'
+import { COLUMNS, encode, type RowOf, type SqlValue, type TableName, TABLES, values } from './rows.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {
@@ -8,8 +8,8 @@ export interface Statement {
 }
 
 /**
- * How many characters of rows one statement carries, unless a single row is longer. At most three bytes each, this
- * stays below the two megabytes that a Durable Object allows a value.
+ * How many characters of rows one statement carries. At most three bytes each, this stays below the two megabytes that a
+ * Durable Object allows a value. A row that is longer goes alone, each of its columns a value of its own.
  */
 export const STATEMENT_CHARS_MAX = 500_000
 
@@ -37,6 +37,10 @@ function* write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Genera
   let chars = 0
   for (const row of rows) {
     const text = encode(table, row)
+    if (text.length > STATEMENT_CHARS_MAX) {
+      yield { sql: ALONE[table], args: values(table, row) }
+      continue
+    }
     if (batch.length > 0 && chars + text.length > STATEMENT_CHARS_MAX) {
       yield { sql: SQL[table], args: [`[${batch.join()}]`] }
       batch = []
@@ -53,20 +57,32 @@ function* write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Genera
  * Turned into JSONB once per row, and picked apart by position, it costs a seventh more than a prepared statement per
  * row does; as text, or by name, two to three times as much. `materialized` is what makes it once per row.
  */
-const SQL = Object.fromEntries(
-  Object.entries(TABLES).map(([table, { key, conflict }]) => {
-    const names = COLUMNS[table as TableName].map((column) => column.name)
-    const others = names.filter((name) => !(key as readonly string[]).includes(name))
-    const resolve = {
-      replace: `on conflict (${key.join()}) do update set ${others.map((name) => `${name} = excluded.${name}`).join()}`,
-      keep: `on conflict (${key.join()}) do nothing`,
-      fail: '',
-    }[conflict]
-    const insert = `insert into ${table} (${names.join()}) select ${names.map((_, i) => `v ->> ${i}`).join()} from r`
-    // Without `where true` the parser takes `on` for the beginning of a join.
-    return [
-      table,
-      `with r as materialized (select jsonb(value) as v from json_each(?)) ${insert} where true ${resolve}`,
-    ]
-  }),
-) as Readonly<Record<TableName, string>>
+const SQL = forEachTable((table, names) => {
+  const insert = `insert into ${table} (${names.join()}) select ${names.map((_, i) => `v ->> ${i}`).join()} from r`
+  // Without `where true` the parser takes `on` for the beginning of a join.
+  return `with r as materialized (select jsonb(value) as v from json_each(?)) ${insert} where true`
+})
+
+/** One row, a parameter for each column: no value is larger than the largest of its columns. */
+const ALONE = forEachTable((table, names) =>
+  `insert into ${table} (${names.join()}) values (${names.map(() => '?').join()})`
+)
+
+function forEachTable(
+  insert: (table: TableName, names: readonly string[]) => string,
+): Readonly<Record<TableName, string>> {
+  return Object.fromEntries(
+    Object.entries(TABLES).map(([table, { key, conflict }]) => {
+      const names = COLUMNS[table as TableName].map((column) => column.name)
+      const others = names.filter((name) => !(key as readonly string[]).includes(name))
+      const resolve = {
+        replace: `on conflict (${key.join()}) do update set ${
+          others.map((name) => `${name} = excluded.${name}`).join()
+        }`,
+        keep: `on conflict (${key.join()}) do nothing`,
+        fail: '',
+      }[conflict]
+      return [table, `${insert(table as TableName, names)} ${resolve}`]
+    }),
+  ) as Readonly<Record<TableName, string>>
+}

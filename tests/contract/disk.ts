@@ -109,7 +109,9 @@ export async function sameHot(store: Store, sample: Sample): Promise<void> {
 }
 
 /** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
-export async function listed({ queries }: Store): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'keys' | 'pools'>> {
+export async function listed(
+  { queries }: Store,
+): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'keys' | 'pools'>> {
   const all = { limit: 1_000 }
   const jobs = (await queries.jobs(all)).items.filter(isHot)
   return {

@@ -210,6 +210,11 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const large = ['a', 'b', 'c'].map((hash) => row('definitions', { hash, json: hash.repeat(1_000_000) }))
     await store.commit(turn(2, { definitions: large }))
     for (const { hash, json } of large) ok(await store.queries.definition(hash) === json)
+    // As much as a row may hold, in characters that are longest as JSON within JSON: a value for each column.
+    const whole = job('whole', { seq: 10_001, parameters: '"'.repeat(1_000_000), result: '€'.repeat(250_000) })
+    await store.commit(turn(3, { jobs: [job('beside', { seq: 10_002 }), { ...whole, progress: 1 }] }))
+    await store.commit(turn(4, { jobs: [whole] }))
+    same(await store.queries.job(whole.id), whole)
     await store.close()
   },
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { beat, bench, closed, complete, job, join, running, say, spoken, submit } from './rows.ts'
+import type { JsonText } from '../../core/ids.ts'
+import { beat, bench, closed, complete, ids, job, join, running, say, spoken, submit } from './rows.ts'
 
 describe('reporting', () => {
   test('[P19] accept and complete in one breath', () => {
@@ -112,6 +113,15 @@ describe('reporting', () => {
       message: '1000 lines were left out: this log is full',
     })
     expect(fleet.state.logs.size).toBe(0)
+  })
+
+  test('[P8] a result that cannot be kept is not cut: the job fails, and says so', () => {
+    const fleet = bench()
+    const parameters = JSON.stringify({ text: 'p'.repeat(900_000) }) as JsonText
+    fleet.turn(...join('r1', { slots: 2 }), submit('a', { parameters, maxAttempts: 3 }), submit('b', { parameters }))
+    fleet.turn(complete('r1', 'a', 'x'.repeat(900_000)), complete('r1', 'b', 'x'.repeat(800_000)))
+    expect(fleet.disk.rows.jobs.get(ids.job('a'))).toMatchObject({ status: 'failed', error_type: 'RESULT_TOO_LARGE' })
+    expect(fleet.disk.rows.jobs.get(ids.job('b'))?.status).toBe('completed')
   })
 
   test('[P29] log lines for a job of another robot are refused', () => {
