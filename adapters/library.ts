@@ -66,14 +66,20 @@ export async function createWebhook(fleet: Fleet, id: string, name: string): Pro
   return secret
 }
 
-/** Makes a key and returns it. One with an id that exists takes its place: the former key is worth nothing then. */
+/**
+ * Makes a key and returns it; with a `secret`, that is the key. One with an id that exists takes its place: the former
+ * key is worth nothing then.
+ */
 export async function createKey(
   fleet: Fleet,
   name: string,
   scopes: readonly Scope[],
-  { id, robot = null }: { readonly id?: string; readonly robot?: string | null } = {},
+  { id, robot = null, secret = newKey() }: {
+    readonly id?: string
+    readonly robot?: string | null
+    readonly secret?: string
+  } = {},
 ): Promise<string> {
-  const secret = newKey()
   done(
     await fleet.request((reply) => ({
       type: 'key.created',

@@ -1,0 +1,22 @@
+import greeting from '../../workflows/library/greeting.json' with { type: 'json' }
+import ordersTotal from '../../workflows/library/orders-total.json' with { type: 'json' }
+import urlCheck from '../../workflows/library/url-check.json' with { type: 'json' }
+import type { Sample } from '../library.ts'
+import start from '../store/schema/0001_start.sql'
+import jobLife from '../store/schema/0002_job_life.sql'
+import { type Migration, migrationsOf } from '../store/schema.ts'
+
+/**
+ * What Node and Deno read from folders, and a Worker carries in its bundle. A test compares the two: a step of the schema
+ * that is left out here would be left out of every object.
+ */
+export const MIGRATIONS: readonly Migration[] = migrationsOf({
+  '0001_start.sql': start,
+  '0002_job_life.sql': jobLife,
+})
+
+export const SAMPLES: readonly Sample[] = Object.entries({
+  'greeting': greeting,
+  'orders-total': ordersTotal,
+  'url-check': urlCheck,
+}).map(([id, definition]) => ({ id, json: JSON.stringify(definition) }))

@@ -1,0 +1,42 @@
+import { DEFAULTS, type Settings } from '../../core/limits.ts'
+import { readSettings } from '../settings.ts'
+import type { FleetObject } from './object.ts'
+
+/** What is bound to the Worker: by wrangler.toml, and variables and secrets that the operator sets. */
+export interface Env {
+  readonly FLEETS: DurableObjectNamespace<FleetObject>
+  /** The admin key of the default fleet, a secret. Setting another adds that one. */
+  readonly CASARE_ADMIN_KEY?: string
+  /** JSON, as in the settings file on Node. */
+  readonly CASARE_SETTINGS?: string
+  /** `key`, or `open` for a lab. */
+  readonly CASARE_ROBOTS_AUTH?: string
+}
+
+/** As long as the keys that we make ourselves: what is kept of a key is a fast hash, so it must not be guessable. */
+const ADMIN_KEY_CHARS_MIN = 32
+
+/** What is wrong with the variables, in one line for the operator; null when nothing is. */
+export function problemWith(env: Env): string | null {
+  if ((env.CASARE_ADMIN_KEY ?? '').length < ADMIN_KEY_CHARS_MIN) {
+    return `the secret CASARE_ADMIN_KEY must be set, to ${ADMIN_KEY_CHARS_MIN} characters or more: ` +
+      'npx wrangler secret put CASARE_ADMIN_KEY'
+  }
+  try {
+    settingsOf(env)
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Throws an `Error` with the variable's name when one is not valid. */
+export function settingsOf(env: Env): Settings {
+  const settings = env.CASARE_SETTINGS === undefined ? DEFAULTS : readSettings(env.CASARE_SETTINGS)
+  if (typeof settings === 'string') throw new Error(`the variable CASARE_SETTINGS is not valid: ${settings}`)
+  const robotsAuth = env.CASARE_ROBOTS_AUTH ?? 'key'
+  if (robotsAuth !== 'key' && robotsAuth !== 'open') {
+    throw new Error(`the variable CASARE_ROBOTS_AUTH must be key or open, not "${robotsAuth.slice(0, 50)}"`)
+  }
+  return { ...settings, robotsAuth }
+}

@@ -1,0 +1,117 @@
+import { DurableObject } from 'cloudflare:workers'
+import pkg from '../../package.json' with { type: 'json' }
+import { refuse } from '../../core/protocol/refusal.ts'
+import { type Fleet, openFleet } from '../fleet.ts'
+import { httpApp } from '../http/app.ts'
+import { bearer } from '../http/request.ts'
+import { DEFAULT_FLEET } from '../fleet-path.ts'
+import { createKey, publishSamples } from '../library.ts'
+import { hashOf } from '../secret.ts'
+import { openDurableStore } from '../store/durable.ts'
+import { MIGRATIONS, SAMPLES } from './bundled.ts'
+import { type Env, settingsOf } from './env.ts'
+import { refusedResponse } from './refused.ts'
+import { type ObjectPlatform, objectPlatform } from './platform.ts'
+import { accept, carried, close, idOf, textOf } from './socket.ts'
+
+/** Stands in the storage of a fleet that somebody has made. */
+const MADE = 'made'
+
+interface Running {
+  readonly fleet: Fleet
+  readonly fetch: (request: Request) => Response | Promise<Response>
+}
+
+/**
+ * One fleet: its rows in the object's SQLite, its robots' sockets, its one alarm. Memory may go at any moment at which
+ * nothing is under way; whatever comes next runs the constructor, which begins from the store and from what the sockets
+ * carry.
+ */
+export class FleetObject extends DurableObject<Env> {
+  readonly #platform: ObjectPlatform
+  #running: Running | null = null
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env)
+    this.#platform = objectPlatform(ctx.storage)
+    // Nothing is delivered before this has ended. A fleet that nobody has made stays without a table.
+    void ctx.blockConcurrencyWhile(async () => {
+      const isDefault = ctx.id.equals(env.FLEETS.idFromName(DEFAULT_FLEET))
+      if (isDefault || await ctx.storage.get(MADE) === true) this.#running = await this.#begin()
+      if (isDefault && this.#running !== null) await this.#admit(this.#running.fleet)
+    })
+  }
+
+  /** A request of somebody, or a robot that wants to connect, with the path that is left behind the fleet's. */
+  override async fetch(request: Request): Promise<Response> {
+    const running = this.#running
+    if (running === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
+    const { pathname, searchParams } = new URL(request.url)
+    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return running.fetch(request)
+    // Robots in the field know a host and a port: where there is one origin, they come to its root.
+    if (pathname !== '/ws' && pathname !== '/') return new Response(null, { status: 404 })
+    const { 0: client, 1: server } = new WebSocketPair()
+    const query = searchParams.get('api_key')
+    const header = bearer(request.headers.get('authorization') ?? undefined)
+    running.fleet.opened(accept(this.ctx, server), header ?? (query === null ? null : hashOf(query)))
+    return new Response(null, { status: 101, webSocket: client })
+  }
+
+  override async webSocketMessage(ws: WebSocket, frame: string | ArrayBuffer): Promise<void> {
+    const id = idOf(this.ctx, ws)
+    const text = textOf(ws, frame)
+    if (id === undefined || this.#running === null) return
+    if (text === null) this.#running.fleet.closed(id)
+    else this.#running.fleet.heard(id, text)
+    await this.#running.fleet.idle()
+  }
+
+  override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {
+    // The platform leaves the answer to a peer's close to us; without it the peer waits for it in vain.
+    close(ws, code, reason)
+    await this.#gone(ws)
+  }
+
+  override async webSocketError(ws: WebSocket): Promise<void> {
+    await this.#gone(ws)
+  }
+
+  override async alarm(): Promise<void> {
+    this.#platform.rang()
+    await this.#running?.fleet.idle()
+  }
+
+  /** Makes this fleet, and returns its first admin key, which is shown once; null when it is there already. */
+  async make(): Promise<string | null> {
+    if (this.#running !== null) return null
+    await this.ctx.storage.put(MADE, true)
+    const { fleet } = this.#running = await this.#begin()
+    await publishSamples(fleet, SAMPLES)
+    return createKey(fleet, 'admin', ['admin'])
+  }
+
+  /** The operator's own key opens the default fleet. One that was revoked stays so. */
+  async #admit(fleet: Fleet): Promise<void> {
+    const secret = this.env.CASARE_ADMIN_KEY ?? ''
+    if (secret === '' || fleet.state.keysBySecret.has(hashOf(secret))) return
+    if (fleet.state.keys.size === 0) await publishSamples(fleet, SAMPLES)
+    await createKey(fleet, 'admin', ['admin'], { secret })
+  }
+
+  async #gone(ws: WebSocket): Promise<void> {
+    const id = idOf(this.ctx, ws)
+    if (id !== undefined) this.#running?.fleet.closed(id)
+    await this.#running?.fleet.idle()
+  }
+
+  async #begin(): Promise<Running> {
+    const store = openDurableStore(this.ctx.storage, MIGRATIONS)
+    const gone = (error: Error): void => {
+      this.#platform.log('error', 'this object starts anew', { error: String(error) })
+      this.ctx.abort(error.message)
+    }
+    const fleet = await openFleet(store, this.#platform, settingsOf(this.env), gone, carried(this.ctx))
+    const app = httpApp(fleet, { version: pkg.version, durability: 'full' })
+    return { fleet, fetch: (request) => app.fetch(request) }
+  }
+}

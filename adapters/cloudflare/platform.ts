@@ -1,0 +1,44 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Millis } from '../../core/ids.ts'
+import type { Platform } from '../fleet.ts'
+
+/** A platform with the other end of its alarm. */
+export interface ObjectPlatform extends Platform {
+  /** The object's alarm has come: early, late or twice, it only means that the clock is to be looked at. */
+  rang(): void
+}
+
+/**
+ * The clock, chance and the one alarm of a Durable Object. The alarm survives hibernation, and each setting of it is a
+ * row that is written: one that is set for earlier is left to ring, and set anew then.
+ */
+export function objectPlatform(storage: DurableObjectStorage): ObjectPlatform {
+  // What an earlier life has set may have been lost or may have rung: unknown is the same as none.
+  let set: Millis | null = null
+  let ringing: (() => void) | null = null
+  const log: Platform['log'] = (level, message, details = {}) =>
+    console.log(JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details }))
+  return {
+    hibernates: true,
+    now: Date.now,
+    uuid: () => crypto.randomUUID(),
+    rowId: uuidv7,
+    seed: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 1) >>> 1,
+    // Frames and requests that have arrived together are read before this, and share one turn.
+    soon: (run) => void setTimeout(run, 0),
+    alarm(at, ring) {
+      ringing = at === null ? null : ring
+      if (at === null || (set !== null && set <= at)) return
+      set = at
+      storage.setAlarm(at).catch((error: unknown) => {
+        set = null
+        log('error', 'the alarm could not be set', { error: String(error) })
+      })
+    },
+    rang() {
+      set = null
+      ringing?.()
+    },
+    log,
+  }
+}

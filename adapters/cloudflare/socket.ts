@@ -1,0 +1,65 @@
+import type { SocketId } from '../../core/ids.ts'
+import type { Carried } from '../fleet.ts'
+import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
+
+/**
+ * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its tag, and what it carries
+ * is its attachment: both survive hibernation, and nothing else does.
+ */
+export function accept(ctx: DurableObjectState, server: WebSocket): RobotSocket {
+  const id = crypto.randomUUID() as SocketId
+  ctx.acceptWebSocket(server, [id])
+  return robotSocket(id, server)
+}
+
+/** The connections that are open still, when memory has gone. */
+export function carried(ctx: DurableObjectState): readonly Carried[] {
+  return ctx.getWebSockets().flatMap((ws) => {
+    const id = idOf(ctx, ws)
+    const open = ws.readyState === WebSocket.OPEN && id !== undefined
+    return open ? [{ socket: robotSocket(id, ws), text: ws.deserializeAttachment() as string | null }] : []
+  })
+}
+
+/** Which of our sockets this is. */
+export function idOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefined {
+  return ctx.getTags(ws)[0] as SocketId | undefined
+}
+
+/** A frame as text, as on the other runtimes; null for one that is too large to be answered: the socket is closed. */
+export function textOf(ws: WebSocket, frame: string | ArrayBuffer): string | null {
+  const size = typeof frame === 'string' ? frame.length : frame.byteLength
+  if (size > HARD_FRAME_BYTES_MAX) {
+    close(ws, 1009, 'The message is too large')
+    return null
+  }
+  return typeof frame === 'string' ? frame : new TextDecoder().decode(frame)
+}
+
+/** Closes, or answers the peer's close. A socket that is gone already is left alone. */
+export function close(ws: WebSocket, code: number, reason: string): void {
+  try {
+    // What a peer that has vanished, or gave no code, is reported with cannot be sent.
+    if (code === 1005 || code === 1006 || code === 1015) ws.close()
+    else ws.close(code, reason)
+  } catch {
+    // It is closed.
+  }
+}
+
+function robotSocket(id: SocketId, ws: WebSocket): RobotSocket {
+  return {
+    id,
+    send(text) {
+      try {
+        ws.send(text)
+      } catch {
+        // It is gone; that is told by its own event.
+      }
+    },
+    close: (code, reason) => close(ws, code, reason),
+    // The platform does not say. What it cannot deliver it drops with the connection.
+    buffered: () => 0,
+    attach: (text) => ws.serializeAttachment(text),
+  }
+}

@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { afterAll, expect, test } from 'vitest'
+import { cleanUp, newFolder, ROOT } from '../process/program.ts'
+import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from './wrangler.ts'
+
+/** What a Worker is made of, without one being started. */
+
+const TIMEOUT_MS = 60_000
+const MIB = 1 << 20
+
+afterAll(cleanUp)
+
+test('the bundle that is deployed is under a megabyte, and has no library of another runtime in it', async () => {
+  const out = newFolder()
+  const args = [WRANGLER, 'deploy', '--dry-run', '--outdir', out]
+  await promisify(execFile)(nodeForWrangler(), args, { cwd: ROOT, env: { ...process.env, ...WRANGLER_ENV } })
+  const files = readdirSync(out).filter((name) => /\.(js|sql)$/.test(name))
+  const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(out, name))).length, 0)
+  expect(files.filter((name) => name.endsWith('.sql')).length).toBe(schema().length)
+  expect(bytes).toBeGreaterThan(MIB / 100)
+  expect(bytes).toBeLessThan(MIB)
+  const code = readFileSync(join(out, 'cloudflare.js'), 'utf8')
+  expect(code).not.toMatch(/node:(fs|net|http|child_process|worker_threads)['"]/)
+}, TIMEOUT_MS)
+
+test('every step of the schema and every sample is in the bundle', () => {
+  const source = readFileSync(join(ROOT, 'adapters/cloudflare/bundled.ts'), 'utf8')
+  const samples = readdirSync(join(ROOT, 'workflows/library')).filter((name) => name.endsWith('.json'))
+  expect(schema().length).toBeGreaterThan(1)
+  for (const name of schema()) expect(source.split(name).length, name).toBe(3)
+  for (const name of samples) expect(source, name).toContain(`/${name}'`)
+})
+
+function schema(): readonly string[] {
+  return readdirSync(join(ROOT, 'adapters/store/schema')).filter((name) => name.endsWith('.sql'))
+}
