@@ -7,8 +7,8 @@ export { FleetObject } from './cloudflare/object.ts'
 
 /** The orchestrator on Cloudflare: the Worker finds the Durable Object that is the fleet, and nothing else. */
 const worker: ExportedHandler<Env> = {
-  fetch(request, env) {
-    const problem = problemWith(env)
+  async fetch(request, env) {
+    const problem = problemOnce(env)
     if (problem !== null) {
       console.error(`casare: ${problem}`)
       return refusedResponse(request, refuse('UNAVAILABLE', `This installation is not set up: ${problem}`))
@@ -17,8 +17,24 @@ const worker: ExportedHandler<Env> = {
     const to = splitFleetPath(url.pathname)
     if (to === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
     url.pathname = to.path
-    return env.FLEETS.get(env.FLEETS.idFromName(to.fleet)).fetch(new Request(url, request))
+    try {
+      return await env.FLEETS.get(env.FLEETS.idFromName(to.fleet)).fetch(new Request(url, request))
+    } catch (error) {
+      console.error(
+        JSON.stringify({ level: 'error', msg: 'a fleet could not be reached', fleet: to.fleet, error: String(error) }),
+      )
+      return refusedResponse(request, refuse('UNAVAILABLE', 'This fleet cannot be reached now'))
+    }
   },
+}
+
+const problems = new WeakMap<Env, string | null>()
+
+/** Variables do not change while a Worker runs: they are looked at once. */
+function problemOnce(env: Env): string | null {
+  let problem = problems.get(env)
+  if (problem === undefined) problems.set(env, problem = problemWith(env))
+  return problem
 }
 
 // The platform asks for a default export.

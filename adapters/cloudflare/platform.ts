@@ -28,8 +28,10 @@ export function objectPlatform(storage: DurableObjectStorage): ObjectPlatform {
     soon: (run) => void setTimeout(run, 0),
     alarm(at, ring) {
       ringing = at === null ? null : ring
-      if (at === null || (set !== null && set <= at)) return
+      if (at !== null && set !== null && set <= at) return
+      // Asked for no alarm, one that is set may ring in vain: it is only not relied upon any more.
       set = at
+      if (at === null) return
       storage.setAlarm(at).catch((error: unknown) => {
         set = null
         log('error', 'the alarm could not be set', { error: String(error) })
