@@ -9,6 +9,7 @@ import { createKey, publishSamples } from '../library.ts'
 import { hashOf } from '../secret.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
+import { withBody } from './body.ts'
 import { type Env, settingsOf } from './env.ts'
 import { refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
@@ -45,9 +46,9 @@ export class FleetObject extends DurableObject<Env> {
   /** A request of somebody, or a robot that wants to connect, with the path that is left behind the fleet's. */
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
-    if (running === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
+    if (running === null) return refusedResponse(await withBody(request), refuse('NOT_FOUND', 'There is no such fleet'))
     const { pathname, searchParams } = new URL(request.url)
-    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return running.fetch(request)
+    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return running.fetch(await withBody(request))
     // Robots in the field know a host and a port: where there is one origin, they come to its root.
     if (pathname !== '/ws' && pathname !== '/') return new Response(null, { status: 404 })
     const { 0: client, 1: server } = new WebSocketPair()

@@ -30,7 +30,7 @@ export function idOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefin
 export function textOf(ws: WebSocket, frame: string | ArrayBuffer): string | null {
   const size = typeof frame === 'string' ? frame.length : frame.byteLength
   if (size > HARD_FRAME_BYTES_MAX) {
-    close(ws, 1009, 'The message is too large')
+    close(ws, 1009, '')
     return null
   }
   return typeof frame === 'string' ? frame : new TextDecoder().decode(frame)
