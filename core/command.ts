@@ -1,4 +1,4 @@
-import { answer, type Turn } from './effects.ts'
+import { answer, type Turn, turnDown } from './effects.ts'
 import type { CancelRequested, RetryRequested } from './event.ts'
 import type { JobId, ReplyId } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
@@ -88,5 +88,5 @@ function find(state: State, id: JobId, turn: Turn): JobRow | Refusal {
 }
 
 function refused(reply: ReplyId, refusal: Refusal, turn: Turn): void {
-  answer(turn, reply, { type: 'refusal', refusal })
+  turnDown(turn, reply, refusal)
 }

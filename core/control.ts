@@ -1,4 +1,4 @@
-import { answer, say, type Turn } from './effects.ts'
+import { answer, say, type Turn, turnDown } from './effects.ts'
 import type { ControlRequested, RobotSaved } from './event.ts'
 import type { ReplyId, RobotId } from './ids.ts'
 import { keepRobot } from './keep.ts'
@@ -52,7 +52,7 @@ export function statusRequested(
   if (!state.robots.has(event.robot)) return unknown(event.reply, event.robot, turn)
   if (session === undefined) {
     const refusal = refuse('CONNECTION_ERROR', `Robot ${event.robot} is not connected`)
-    return answer(turn, event.reply, { type: 'refusal', refusal })
+    return turnDown(turn, event.reply, refusal)
   }
   session.awaiting.push(event.reply)
   state.timers.set('robot.status', session.robot, turn.now + state.settings.statusMs)
@@ -74,13 +74,13 @@ export function statusLapsed(state: State, robot: RobotId, turn: Turn): void {
   const session = state.sessions.get(robot)
   if (session === undefined) return
   const refusal = refuse('TIMEOUT', `Robot ${robot} did not answer within ${state.settings.statusMs / 1000} s`)
-  for (const reply of session.awaiting.splice(0)) answer(turn, reply, { type: 'refusal', refusal })
+  for (const reply of session.awaiting.splice(0)) turnDown(turn, reply, refusal)
 }
 
 /** The connection that was asked over is gone. */
 export function statusLost(session: Session, turn: Turn): void {
   const refusal = refuse('CONNECTION_ERROR', `Robot ${session.robot} has disconnected`)
-  for (const reply of session.awaiting.splice(0)) answer(turn, reply, { type: 'refusal', refusal })
+  for (const reply of session.awaiting.splice(0)) turnDown(turn, reply, refusal)
 }
 
 /** A robot is put on record before it has ever connected, or changed there. What it says when it registers wins. */
@@ -89,11 +89,11 @@ export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
   if (before === undefined && event.mode === 'update') return unknown(event.reply, event.robot, turn)
   if (before !== undefined && event.mode === 'create') {
     const refusal = refuse('CONFLICT', `Robot ${event.robot} exists already`, { field: 'id' })
-    return answer(turn, event.reply, { type: 'refusal', refusal })
+    return turnDown(turn, event.reply, refusal)
   }
   if (before === undefined && state.robots.size >= state.settings.robotsMax) {
     const refusal = refuse('CONFLICT', `This fleet already has ${state.settings.robotsMax} robots`)
-    return answer(turn, event.reply, { type: 'refusal', refusal })
+    return turnDown(turn, event.reply, refusal)
   }
   const robot: RobotRow = {
     id: event.robot,
@@ -111,5 +111,5 @@ export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
 }
 
 function unknown(reply: ReplyId, robot: RobotId, turn: Turn): void {
-  answer(turn, reply, { type: 'refusal', refusal: refuse('NOT_FOUND', `Robot with ID ${robot} not found`) })
+  turnDown(turn, reply, refuse('NOT_FOUND', `Robot with ID ${robot} not found`))
 }

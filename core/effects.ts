@@ -187,6 +187,11 @@ export function answer(turn: Turn, reply: ReplyId, given: Answer): void {
   turn.out.sends.push({ to: 'reply', reply, answer: given })
 }
 
+/** Answers a request with a refusal. */
+export function turnDown(turn: Turn, reply: ReplyId, refusal: Refusal): void {
+  answer(turn, reply, { type: 'refusal', refusal })
+}
+
 /** What was found when nothing was asked for. */
 export const NOTHING_FOUND: Found = {
   jobs: new Map(),

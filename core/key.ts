@@ -1,4 +1,4 @@
-import { answer, type Turn } from './effects.ts'
+import { answer, type Turn, turnDown } from './effects.ts'
 import type { KeyCreated } from './event.ts'
 import type { KeyId, ReplyId } from './ids.ts'
 import { keepKey } from './keep.ts'
@@ -26,7 +26,7 @@ export function keyRevoked(state: State, event: { readonly reply: ReplyId; reado
   const before = state.keys.get(event.key)
   if (before === undefined) {
     const refusal = refuse('NOT_FOUND', `Key with ID ${event.key} not found`)
-    return answer(turn, event.reply, { type: 'refusal', refusal })
+    return turnDown(turn, event.reply, refusal)
   }
   const key = { ...before, revoked_at: before.revoked_at ?? turn.now }
   keepKey(state, key, turn)

@@ -1,4 +1,4 @@
-import { type Answer, answer, type Turn } from './effects.ts'
+import { type Answer, answer, type Turn, turnDown } from './effects.ts'
 import type { Submitted } from './event.ts'
 import { closedTo } from './gate.ts'
 import type { JobId, TriggerId } from './ids.ts'
@@ -54,7 +54,7 @@ export function submitted(state: State, event: Submitted, turn: Turn): void {
     return answer(turn, event.reply, replay(state, idempotency.fingerprint, earlier, turn))
   }
   const job = order(state, event, turn)
-  if (isRefusal(job)) return answer(turn, event.reply, { type: 'refusal', refusal: job })
+  if (isRefusal(job)) return turnDown(turn, event.reply, job)
   if (idempotency !== null) {
     const row = { ...idempotency, job_id: job.id, status: job.status, created_at: turn.now }
     turn.out.rows.idempotency.set(row.key, row)

@@ -1,4 +1,4 @@
-import { answer, type Turn } from './effects.ts'
+import { answer, type Turn, turnDown } from './effects.ts'
 import type { TriggerCreated, WebhookReceived } from './event.ts'
 import type { JsonText } from './ids.ts'
 import type { JobRow } from './job.ts'
@@ -15,7 +15,7 @@ export function triggerCreated(state: State, event: TriggerCreated, turn: Turn):
     : !state.workflows.has(event.workflow)
     ? refuse('NOT_FOUND', `Workflow with ID ${event.workflow} not found`, { field: 'workflow_id' })
     : null
-  if (refusal !== null) return answer(turn, event.reply, { type: 'refusal', refusal })
+  if (refusal !== null) return turnDown(turn, event.reply, refusal)
   const trigger: TriggerRow = {
     id: event.trigger,
     name: event.name,

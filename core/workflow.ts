@@ -1,4 +1,4 @@
-import { answer, type Turn } from './effects.ts'
+import { answer, type Turn, turnDown } from './effects.ts'
 import type { WorkflowSaved } from './event.ts'
 import type { ReplyId, WorkflowId } from './ids.ts'
 import { keepDefinition, keepWorkflow } from './keep.ts'
@@ -13,7 +13,7 @@ export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): v
   const before = state.workflows.get(event.workflow)
   if (event.mode === 'create' && before !== undefined) {
     const refusal = refuse('CONFLICT', `Workflow ${event.workflow} exists already`, { field: 'id' })
-    return answer(turn, event.reply, { type: 'refusal', refusal })
+    return turnDown(turn, event.reply, refusal)
   }
   if (event.mode === 'update' && before === undefined) return missing(event.reply, event.workflow, turn)
   const { definition } = event
@@ -72,5 +72,5 @@ export function workflowPublished(
 
 function missing(reply: ReplyId, id: WorkflowId, turn: Turn): void {
   const refusal = refuse('NOT_FOUND', `Workflow with ID ${id} not found`)
-  answer(turn, reply, { type: 'refusal', refusal })
+  turnDown(turn, reply, refusal)
 }

@@ -20,5 +20,5 @@ export async function withBody(request: Request): Promise<Request> {
       break
     }
   }
-  return new Request(request, { body: new Blob(parts) })
+  return new Request(request, { method: request.method, body: new Blob(parts) })
 }
