@@ -1,0 +1,21 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** Makes `dist/`, which is what is published: the sources as JavaScript with declarations, in the folders they are in. */
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** What the compiler does not know of, and the compiled code looks for beside itself. */
+const FILES = ['adapters/store/schema', 'workflows/library']
+
+rmSync(here('dist'), { recursive: true, force: true })
+const { status } = spawnSync(process.execPath, [
+  here('node_modules/typescript/bin/tsc'),
+  '-p',
+  here('tsconfig.build.json'),
+], {
+  stdio: 'inherit',
+})
+if (status !== 0) process.exit(1)
+for (const folder of FILES) cpSync(here(folder), here(`dist/${folder}`), { recursive: true })

