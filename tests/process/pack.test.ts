@@ -14,17 +14,19 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   '.': ['JobPriority', 'NotSupportedError', 'OrchestratorEngine', 'RefusedError'],
   './core': ['DEFAULTS', 'JOB_LIFE', 'Receipt', 'encode', 'explain', 'fromRobot', 'load', 'needs', 'nextAlarm', 'step'],
   './robot': ['JobError', 'Robot', 'RobotRefused', 'describe'],
+  './client': ['CasareClient', 'CasareError'],
   './node': ['Problem', 'start'],
 }
 
 /** Those that need no Node: a bundler must find everything in the package, and nothing else. */
-const ANYWHERE = ['./core']
+const ANYWHERE = ['./core', './client']
 
 /** A program of somebody who uses the types. Each line that must not compile says so. */
 const CONSUMER = `
 import { type Job, JobPriority, OrchestratorEngine } from 'casare-orchestrator'
 import { DEFAULTS, load, type Settings, step } from 'casare-orchestrator/core'
 import { type JobHandler, Robot } from 'casare-orchestrator/robot'
+import { CasareClient, type JobDetail } from 'casare-orchestrator/client'
 import { type Running, start } from 'casare-orchestrator/node'
 
 const engine = new OrchestratorEngine({ loadBalancing: 'random' })
@@ -41,6 +43,13 @@ step(load({}, 0, 0, settings))
 
 const handler: JobHandler = (job) => ({ region: job.parameters['region'] })
 export const robot = new Robot({ url: 'ws://127.0.0.1:8765', id: 'r', handlers: { a: handler } })
+
+const client = new CasareClient({ url: 'http://127.0.0.1:8766' })
+const ended: JobDetail = await client.jobs.wait((await client.jobs.submit({ workflow_id: 'a', parameters: {} })).id)
+ended.completed_at satisfies string | null
+// @ts-expect-error
+await client.jobs.submit({ workflow_id: 'a', priority: 'urgent' })
+for await (const { tags } of client.robots.list()) tags satisfies readonly string[]
 export const running: Promise<Running> = start({ httpPort: 0, robotPort: 0 })
 `
 
