@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   adapters: ['core', 'workflows', 'package.json'],
   robot: ['core', 'workflows', 'package.json'],
   client: ['core', 'workflows'],
-  cli: ['core', 'client', 'workflows', 'robot'],
+  cli: ['core', 'client', 'workflows', 'robot', 'package.json'],
   dashboard: ['core', 'client'],
   examples: ['robot', 'client'],
 }

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import pkg from '../../package.json' with { type: 'json' }
-import { cleanUp, newFolder, ROOT } from './program.ts'
+import { cleanUp, newFolder, Program, ROOT } from './program.ts'
 
 /** The package as its user has it: packed, installed into an empty folder, and run by plain Node. */
 
@@ -113,4 +113,43 @@ describe.sequential('the package', () => {
       .catch((error: { stdout: string }) => error)
     expect(compiled.stdout).toBe('')
   })
+
+  test('its command is there', async () => {
+    const { stdout } = await inProject('npx', 'casare', '--help')
+    expect(stdout).toMatch(/^Usage: casare /)
+    expect((await inProject('npx', 'casare', '--version')).stdout).toBe(`${pkg.version}\n`)
+  })
+
+  test('casare start, the printed line, the commands of docs/CLIENT.md, and Ctrl-C', async () => {
+    const bin = join(project, 'node_modules/.bin')
+    const args = ['start', '--data', join(project, 'data'), '--http-port', '0', '--robot-port', '0']
+    const server = new Program(join(bin, 'casare'), args, {}, project)
+    await server.said(/Ready\. Ctrl-C stops it\./)
+    const [, http = ''] = await server.said(/^ {2}API +(\S+)\/api\/v1$/m)
+    const [, key = ''] = await server.said(/^ {2}Admin key +(\S+)$/m)
+    const [, curl = ''] = await server.said(/^ {2}(curl -X POST .*)$/m)
+    const sh = (script: string): Promise<{ stdout: string; stderr: string }> =>
+      run('sh', ['-e', '-c', script], {
+        cwd: project,
+        env: { ...env, PATH: `${bin}:${env['PATH']}`, CASARE_URL: http, CASARE_KEY: key },
+      })
+
+    const { job_id } = JSON.parse((await sh(curl)).stdout) as { job_id: string }
+    expect((await sh(`casare jobs wait ${job_id}`)).stdout).toMatch(/^status +completed$/m)
+
+    const [, script = ''] = /^```sh\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, 'docs/CLIENT.md'), 'utf8')) ?? []
+    const { stdout, stderr } = await sh(script)
+    expect(stderr).toBe('')
+    const said = [/^status +ok$/m, /^result +\{"count":11,/m, /^reference-robot +reference-robot +online +0 of 2/m]
+    for (const line of [...said, /^No robot can run it/m, /cancelled +0 +admin +Not needed any more$/m]) {
+      expect(stdout).toMatch(line)
+    }
+    const json = stdout.slice(stdout.indexOf('\n{') + 1)
+    expect(JSON.parse(json)).toMatchObject({ status: 'cancelled', required_tags: ['sap'] })
+
+    server.signal('SIGINT', 'group')
+    expect(await server.exited).toBe(0)
+    await server.closed
+    expect(server.err).toBe('')
+  }, 30_000)
 })
