@@ -9,7 +9,7 @@ import { httpApp } from '../http/app.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from '../library.ts'
 import { readSettings } from '../settings.ts'
 import { openLibsqlStore } from '../store/libsql.ts'
-import { listenHttp, listenRobots } from './listen.ts'
+import { type Listener, listenHttp, listenRobots } from './listen.ts'
 import { type Options, readOptions } from './options.ts'
 import { nodePlatform } from './platform.ts'
 import { Problem } from './problem.ts'
@@ -55,9 +55,21 @@ export async function start(
   })
   const store = await openLibsqlStore({ path: join(data, 'orchestrator.db'), durability: options.durability })
   const fleet = await openFleet(store, nodePlatform(), settings, failed)
+  const listeners: Listener[] = []
+  try {
+    return await serve(fleet, listeners, options, data)
+  } catch (error) {
+    await close(fleet, listeners)
+    throw error
+  }
+}
+
+async function serve(fleet: Fleet, listeners: Listener[], options: Options, data: string): Promise<Running> {
   const app = httpApp(fleet, { version: pkg.version, durability: options.durability })
   const robots = await listenRobots(fleet, options.host, options.robotPort)
+  listeners.push(robots)
   const http = await listenHttp((request) => app.fetch(request), fleet, options.host, options.httpPort)
+  listeners.push(http)
   const firstStart = fleet.state.keys.size === 0
   await publishSamples(fleet, await samples())
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
@@ -69,18 +81,20 @@ export async function start(
     : null
   const robot = options.robot ? await reference(fleet, data, robots.port) : null
   const at = addresses(options.host, http.port, robots.port)
-  let stopped: Promise<void> | undefined
-
-  async function stop(): Promise<void> {
+  const stop = async (): Promise<void> => {
     fleet.drain()
     await robot?.stop()
     await fleet.idle()
-    await fleet.stop()
-    // A robot that does not answer the close would hold its connection open for ever.
-    await Promise.race([Promise.all([http.close(), robots.close()]), setTimeout(CLOSE_MS)])
+    await close(fleet, listeners)
   }
-
+  let stopped: Promise<void> | undefined
   return { ...at, keys, banner: bannerOf(options, at, data, keys, secret), stop: () => stopped ??= stop() }
+}
+
+async function close(fleet: Fleet, listeners: readonly Listener[]): Promise<void> {
+  await fleet.stop()
+  // A robot that does not answer the close would hold its connection open for ever.
+  await Promise.race([Promise.all(listeners.map((listener) => listener.close())), setTimeout(CLOSE_MS)])
 }
 
 async function settingsOf(path: string): Promise<Settings> {
