@@ -28,6 +28,8 @@ export interface Ask extends CallOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Doing it twice is doing it once. Always so for GET, PUT and DELETE. */
   readonly repeatable?: boolean
+  /** It was answered a moment ago, and will be again: worth more tries than others. */
+  readonly patient?: boolean
   /** A status that is an answer too, and no error. */
   readonly also?: number
 }
@@ -37,6 +39,8 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 const TIMEOUT_MS = 30_000
 const RETRIES = 4
+/** How many times as often what is `patient` is tried again: through a restart, with a minute for it. */
+const PATIENCE = 3
 const BACKOFF_MS = 250
 const BACKOFF_MS_MAX = 8_000
 /** Nobody waits longer than this for `Retry-After`: the caller is told. */
@@ -65,10 +69,11 @@ export class Transport {
   /** Resolves with the body of the answer. Throws `CasareError` for every other answer, and for none. */
   async send<T>(method: Method, path: string, ask: Ask = {}): Promise<T> {
     const repeatable = method !== 'POST' || ask.repeatable === true
+    const retries = repeatable ? this.#retries * (ask.patient === true ? PATIENCE : 1) : 0
     for (let tries = 1;; tries++) {
       const answer = await this.#try(method, path, ask)
       if (!(answer instanceof CasareError)) return answer.body as T
-      const waitMs = repeatable && tries <= this.#retries ? patience(answer, tries) : null
+      const waitMs = tries <= retries ? delayBefore(answer, tries) : null
       if (waitMs === null) throw answer
       await pause(waitMs, ask.signal)
     }
@@ -129,7 +134,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** How long to wait before the next try; null where there should be none. */
-function patience(error: CasareError, tries: number): number | null {
+function delayBefore(error: CasareError, tries: number): number | null {
   if (!PASSING.has(error.status)) return null
   if (error.retryAfter !== null) return error.retryAfter > RETRY_AFTER_SECONDS_MAX ? null : error.retryAfter * 1_000
   // Not all at once, for whoever comes back after an outage is not alone.

@@ -198,6 +198,15 @@ describe('what is sent again', () => {
     })
   }
 
+  test('a wait that has begun is patient', async () => {
+    const waits = (): Response => new Response('{"completed_at":null}')
+    const ended = (): Response => new Response('{"completed_at":"2026-01-01T00:00:00.000Z"}')
+    const { client, asked } = scripted(waits, ...Array.from({ length: 12 }, () => late), ended)
+    expect(await client.jobs.wait('a')).toMatchObject({ completed_at: '2026-01-01T00:00:00.000Z' })
+    expect(asked()).toBe(14)
+    await expect(scripted(late, late, late, late, late).client.jobs.wait('a')).rejects.toThrow('No')
+  })
+
   test('Retry-After is told, in seconds or as a date', async () => {
     const date = new Date(Date.now() + 90_000).toUTCString()
     const error = await scripted(() => refused(429, 'RATE_LIMITED', date)).client.jobs.get('a').catch((error) => error)
