@@ -98,6 +98,13 @@ describe.sequential('the package', () => {
   for (const entry of ANYWHERE) {
     const specifier = entry.replace('.', pkg.name)
 
+    test(`${specifier} is imported by Deno, without any permission`, async () => {
+      writeFileSync(join(project, 'deno.mjs'), `console.log(Object.keys(await import('${specifier}')).join(' '))`)
+      const deno = join(ROOT, 'node_modules/.bin/deno')
+      const { stdout } = await inProject(deno, 'run', '--no-prompt', '--node-modules-dir=manual', 'deno.mjs')
+      expect(stdout.trim().split(' ')).toEqual(expect.arrayContaining([...ENTRIES[entry] ?? []]))
+    })
+
     test(`${specifier} is bundled for a platform without Node`, async () => {
       const stdin = { contents: `export * from '${specifier}'`, resolveDir: project }
       const { errors } = await build({ stdin, bundle: true, write: false, format: 'esm', platform: 'neutral' })
