@@ -1,4 +1,3 @@
-import { PRIORITIES } from './job.ts'
 import { presence } from './presence.ts'
 import type { State } from './state.ts'
 
@@ -7,10 +6,10 @@ import type { State } from './state.ts'
 /** Jobs that have not ended. `by_priority` counts those in the queue. */
 export function queueStats(state: State) {
   const counts = { queued: 0, running: 0, pending: 0 }
-  const waiting = PRIORITIES.map(() => 0)
+  const waiting: [number, number, number, number] = [0, 0, 0, 0]
   for (const job of state.jobs.values()) {
     if (job.status === 'queued' || job.status === 'running' || job.status === 'pending') counts[job.status]++
-    if (job.status === 'queued') waiting[job.priority] = (waiting[job.priority] ?? 0) + 1
+    if (job.status === 'queued') waiting[job.priority]++
   }
   const [low, normal, high, critical] = waiting
   return { ...counts, by_priority: { critical, high, normal, low }, total_tracked: state.jobs.size }

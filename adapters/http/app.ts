@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { prettyJSON } from 'hono/pretty-json'
 import { refuse } from '../../core/protocol/refusal.ts'
+import type { Health } from '../../core/protocol/view.ts'
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
 import type { Fleet } from '../fleet.ts'
 import { jobRoutes } from './jobs.ts'
@@ -40,7 +41,7 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
 
   app.get('/healthz', (c) => {
     const { state, phase } = fleet
-    const body = {
+    const body: Health = {
       status: phase === 'running' ? 'ok' : phase,
       version: about.version,
       durability: about.durability,

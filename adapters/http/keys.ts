@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { KeyId } from '../../core/ids.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import { NewKey } from '../../core/protocol/request.ts'
+import type { NewKeyView } from '../../core/protocol/view.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf, newKey } from '../secret.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
@@ -31,7 +32,7 @@ export function keyRoutes(fleet: Fleet): Hono<Env> {
       robot: body.robot_id,
     }))
     // The key is shown this once: what is kept is its hash.
-    return answered(c, answer, 'key', ({ key }) => c.json({ ...keyView(key), key: secret }, 201))
+    return answered(c, answer, 'key', ({ key }) => c.json({ ...keyView(key), key: secret } satisfies NewKeyView, 201))
   })
 
   app.get('/', admin, async (c) => {

@@ -3,10 +3,11 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Answer } from '../../core/effects.ts'
 import { errorPayload } from '../../core/protocol/encode.ts'
 import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
+import type { ErrorBody } from '../../core/protocol/view.ts'
 
 /** A refusal as the API reference shows errors, with the status from the one table. */
 export function refused(c: Context, refusal: Refusal): Response {
-  const body = {
+  const body: ErrorBody = {
     type: 'error',
     payload: errorPayload(refusal),
     correlation_id: requestId(c),

@@ -3,6 +3,7 @@ import type { TriggerId } from '../../core/ids.ts'
 import { toText } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import { NewTrigger } from '../../core/protocol/request.ts'
+import type { NewTriggerView } from '../../core/protocol/view.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf, newSecret } from '../secret.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
@@ -34,10 +35,15 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
       secret: secret === null ? null : hashOf(secret),
     }))
     // The secret is shown this once: what is kept is its hash.
-    return answered(c, answer, 'trigger', ({ trigger }) =>
-      c.json({ ...triggerView(trigger), secret }, 201, {
-        Location: `/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
-      }))
+    return answered(
+      c,
+      answer,
+      'trigger',
+      ({ trigger }) =>
+        c.json({ ...triggerView(trigger), secret } satisfies NewTriggerView, 201, {
+          Location: `/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
+        }),
+    )
   })
 
   app.get('/', read, async (c) => {

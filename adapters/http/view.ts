@@ -2,19 +2,36 @@ import type { Explanation } from '../../core/explain.ts'
 import type { Millis } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
+import type { JsonObject } from '../../core/protocol/json.ts'
+import type {
+  ExplanationView,
+  HistoryEntry,
+  JobDetail,
+  JobSummary,
+  KeyView,
+  LogLine,
+  PoolView,
+  ReportView,
+  RobotView,
+  Time,
+  TriggerView,
+  VersionView,
+  WorkflowDetail,
+  WorkflowSummary,
+} from '../../core/protocol/view.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 
 /** An instant as the API writes it: ISO 8601 in UTC, with milliseconds and `Z`. */
-export function iso(at: Millis): string
-export function iso(at: Millis | null): string | null
-export function iso(at: Millis | null): string | null {
+export function iso(at: Millis): Time
+export function iso(at: Millis | null): Time | null
+export function iso(at: Millis | null): Time | null {
   return at === null ? null : new Date(at).toISOString()
 }
 
 /** A job in a list: everything but what may be large or secret. */
-export function jobSummary(job: JobRow): object {
+export function jobSummary(job: JobRow): JobSummary {
   return {
     id: job.id,
     workflow_id: job.workflow_id,
@@ -56,11 +73,11 @@ export function jobSummary(job: JobRow): object {
 }
 
 /** One job, whole. */
-export function jobDetail(job: JobRow, definition: string | undefined, logs: readonly LogRow[]): object {
+export function jobDetail(job: JobRow, definition: string | undefined, logs: readonly LogRow[]): JobDetail {
   return {
     ...jobSummary(job),
     workflow_json: definition ?? '{}',
-    parameters: JSON.parse(job.parameters) as unknown,
+    parameters: JSON.parse(job.parameters) as JsonObject,
     result: job.result === null ? {} : JSON.parse(job.result) as unknown,
     stack_trace: job.stack_trace,
     logs: logs.map((line) => `${iso(line.at)} ${line.level} ${line.message}`).join('\n'),
@@ -68,7 +85,7 @@ export function jobDetail(job: JobRow, definition: string | undefined, logs: rea
 }
 
 /** One line of a log. */
-export function logLine(line: LogRow): object {
+export function logLine(line: LogRow): LogLine {
   return {
     seq: line.seq,
     timestamp: iso(line.at),
@@ -82,12 +99,12 @@ export function logLine(line: LogRow): object {
 }
 
 /** One entry of a history. */
-export function historyEntry(entry: HistoryRow): object {
+export function historyEntry(entry: HistoryRow): HistoryEntry {
   return { ...entry, at: iso(entry.at) }
 }
 
 /** A robot as it is on record, and as it is just now. */
-export function robotView(robot: RobotRow, now: Presence): object {
+export function robotView(robot: RobotRow, now: Presence): RobotView {
   return {
     id: robot.id,
     name: robot.name,
@@ -108,7 +125,7 @@ export function robotView(robot: RobotRow, now: Presence): object {
 }
 
 /** A workflow in a list. */
-export function workflowSummary(workflow: WorkflowRow): object {
+export function workflowSummary(workflow: WorkflowRow): WorkflowSummary {
   const { execution_count, total_duration_ms } = workflow
   return {
     id: workflow.id,
@@ -129,12 +146,12 @@ export function workflowSummary(workflow: WorkflowRow): object {
 }
 
 /** One workflow, whole, with its newest definition. */
-export function workflowDetail(workflow: WorkflowRow, definition: string | undefined): object {
+export function workflowDetail(workflow: WorkflowRow, definition: string | undefined): WorkflowDetail {
   return { ...workflowSummary(workflow), json_definition: definition ?? '{}' }
 }
 
 /** One version of a workflow. */
-export function versionView(version: VersionRow): object {
+export function versionView(version: VersionRow): VersionView {
   return {
     version: version.version,
     hash: version.definition,
@@ -144,7 +161,7 @@ export function versionView(version: VersionRow): object {
 }
 
 /** A trigger. Its secret is not kept, so it cannot be shown. */
-export function triggerView(trigger: TriggerRow): object {
+export function triggerView(trigger: TriggerRow): TriggerView {
   return {
     id: trigger.id,
     name: trigger.name,
@@ -152,7 +169,7 @@ export function triggerView(trigger: TriggerRow): object {
     workflow_id: trigger.workflow_id,
     enabled: trigger.enabled,
     priority: trigger.priority,
-    parameters: JSON.parse(trigger.parameters) as unknown,
+    parameters: JSON.parse(trigger.parameters) as JsonObject,
     cooldown_seconds: trigger.cooldown_ms / 1000,
     has_secret: trigger.secret !== null,
     webhook_path: `/webhook/${encodeURIComponent(trigger.id)}`,
@@ -164,7 +181,7 @@ export function triggerView(trigger: TriggerRow): object {
 }
 
 /** A key, without the key itself. */
-export function keyView(key: KeyRow): object {
+export function keyView(key: KeyRow): KeyView {
   return {
     id: key.id,
     name: key.name,
@@ -176,12 +193,12 @@ export function keyView(key: KeyRow): object {
 }
 
 /** A pool. */
-export function poolView(pool: PoolRow): object {
+export function poolView(pool: PoolRow): PoolView {
   return { ...pool, created_at: iso(pool.created_at) }
 }
 
 /** What a robot has just said of itself. */
-export function reportView(robot: RobotRow, report: Report, now: Presence): object {
+export function reportView(robot: RobotRow, report: Report, now: Presence): ReportView {
   return {
     robot_id: robot.id,
     status: report.status,
@@ -195,7 +212,7 @@ export function reportView(robot: RobotRow, report: Report, now: Presence): obje
 }
 
 /** Why a job is not running. */
-export function explanationView(explanation: Explanation, asOf: Millis): object {
+export function explanationView(explanation: Explanation, asOf: Millis): ExplanationView {
   const { queue } = explanation
   return {
     ...explanation,

@@ -76,7 +76,7 @@ export function usage(): string {
     `  --${flag.padEnd(12)} ${help} (${fallback || 'none'}; ${env})`
   )
   return [
-    'Usage: npm start -- [options]',
+    'Usage: casare start [options]; in the repository: npm start -- [options]',
     '',
     ...lines,
     `  --${'no-robot'.padEnd(12)} leave out the reference robot`,

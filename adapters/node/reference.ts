@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** How long the robot may take to finish its jobs when the orchestrator stops. */
 export const ROBOT_STOP_MS = 20_000
 const RESTART_MS = 2_000
+
+/** TypeScript beside TypeScript, JavaScript beside JavaScript; and run as this process is run. */
+const PROGRAM = fileURLToPath(new URL(`../../robot/reference${extname(import.meta.url)}`, import.meta.url))
 
 /** The reference robot in a process of its own: it knows the orchestrator by its address and its key, as any robot. */
 export interface ReferenceRobot {
@@ -21,11 +25,7 @@ export function startReferenceRobot(env: Readonly<Record<string, string>>): Refe
   function start(): void {
     // A process group of its own, so that Ctrl-C reaches it through us, in its turn; and a channel to us, by which it
     // notices when we are gone.
-    child = spawn(process.execPath, [
-      '--import',
-      'tsx',
-      fileURLToPath(new URL('../../robot/reference.ts', import.meta.url)),
-    ], {
+    child = spawn(process.execPath, [...process.execArgv, PROGRAM], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: true,

@@ -1,5 +1,5 @@
 import type { MessageId, Outgoing } from './message.ts'
-import type { Refusal } from './refusal.ts'
+import type { Refusal, RefusalCode } from './refusal.ts'
 
 /**
  * Writes one frame, with the keys in the order in which every implementation writes them.
@@ -17,7 +17,7 @@ export function errorMessage(refusal: Refusal, correlation_id: MessageId | undef
 
 /** The `payload` of an error as the reference shows it, for frames and for HTTP bodies alike. */
 export function errorPayload(refusal: Refusal): {
-  readonly error_code: string
+  readonly error_code: RefusalCode
   readonly error_message: string
   readonly details: Readonly<Record<string, unknown>>
 } {

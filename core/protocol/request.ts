@@ -127,3 +127,7 @@ export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewKey = v.InferOutput<typeof NewKey>
 export type WebhookEvent = v.InferOutput<typeof WebhookEvent>
+
+/** The same as their senders write them: what has a default may be left out, and no object is too special to be sent. */
+export type Given<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
+type Loose<V> = V extends JsonObject ? object : V extends (infer Item)[] ? readonly Item[] : V

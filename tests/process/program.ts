@@ -12,8 +12,8 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** What a process may take to say something before that counts as never. */
 const SAID_MS = 15_000
 
-/** What the server starts beside itself, in a process group of its own. */
-export const ROBOT = 'robot/reference.ts'
+/** What the server starts beside itself, in a process group of its own: `.ts` here, `.js` where it is installed. */
+export const ROBOT = 'robot/reference.'
 
 const programs = new Set<Program>()
 const folders = new Set<string>()
@@ -85,17 +85,17 @@ export class Program {
   #orphans: readonly number[] = []
 
   /**
-   * Runs a TypeScript file of this project, or with `npm start` what that runs, with the environment of the tests, less
-   * everything that is ours.
+   * Runs a TypeScript file of this project, with `npm start` what that runs, or any other file with plain Node. The
+   * environment is that of the tests, less everything that is ours.
    */
-  constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd: string = ROOT) {
     const [command, own] = file === 'npm start'
       ? ['npm', ['start', '--', ...args]] as const
-      : [process.execPath, ['--import', 'tsx', file, ...args]] as const
+      : [process.execPath, [...(file.endsWith('.ts') ? ['--import', 'tsx'] : []), file, ...args]] as const
     const clean = Object.entries(process.env).filter(([name]) => !/^(CASARE_|NODE_OPTIONS|VITEST|npm_)/.test(name))
     // A process group of its own, so that a test can signal the whole group as a terminal does, without ending itself.
     this.#child = spawn(command, own, {
-      cwd: ROOT,
+      cwd,
       env: { ...Object.fromEntries(clean), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,

@@ -1,0 +1,49 @@
+import { Command, CommanderError } from 'commander'
+import pkg from '../package.json' with { type: 'json' }
+import { CasareError } from '../client/client.ts'
+import { jobCommands } from './jobs.ts'
+import { line } from './print.ts'
+import { recordCommands } from './records.ts'
+import { robotCommand } from './robot.ts'
+
+/** What the command ends with. 130 is what a shell makes of Ctrl-C. */
+const FAILED = 1
+const MISUSED = 2
+
+/** Runs one command line. Resolves with the exit status: 0, 1 when it was refused or failed, 2 when it is no command. */
+export async function main(args: readonly string[]): Promise<number> {
+  // Whoever reads no further, as `head` does, has what was wanted.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : FAILED))
+  let status = 0
+  const program = new Command('casare')
+    .description('The CasareRPA Orchestrator, and a client of one that runs.')
+    .version(pkg.version)
+    .option('--url <url>', 'where the orchestrator is (http://127.0.0.1:8766; CASARE_URL)')
+    .option('--key <key>', 'an API key (CASARE_KEY)')
+    .option('--fleet <fleet>', 'which fleet, where there is more than one (CASARE_FLEET)')
+    .option('--json', 'print what the API answers, as JSON')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(complaint(text.replace(/^error: /, ''))) })
+  program.command('start').description('start the orchestrator; its options: casare start --help')
+  robotCommand(program)
+  jobCommands(program, (failed) => status = failed ? FAILED : 0)
+  recordCommands(program)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return status
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : MISUSED
+    process.stderr.write(complaint(reasonOf(error)))
+    return FAILED
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof CasareError)) return error instanceof Error ? error.message : String(error)
+  const hint = error.code === 'AUTHENTICATION_FAILED' ? '; give a key with --key or CASARE_KEY' : ''
+  return `${error.message} (${error.code})${hint}`
+}
+
+function complaint(text: string): string {
+  return `casare: ${line(text.trim())}\n`
+}

@@ -1,0 +1,43 @@
+/** What people see. Everything that came over the wire is one line of plain text, whatever it holds. */
+
+/** Columns of a table, each with what it shows of a row. */
+export type Columns<T> = Readonly<Record<string, (row: T) => unknown>>
+
+/** Prints rows under headings, or that there are none. The last column is as wide as it likes. */
+export function printTable<T>(rows: readonly T[], columns: Columns<T>): void {
+  if (rows.length === 0) return print('(none)')
+  const cells = [Object.keys(columns), ...rows.map((row) => Object.values(columns).map((show) => textOf(show(row))))]
+  const widths = Object.keys(columns).map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  for (const row of cells) print(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+}
+
+/** Prints the fields of one thing under each other. Those without a value are left out. */
+export function printFields(fields: Readonly<Record<string, unknown>>): void {
+  const shown = Object.entries(fields).map(([name, value]) => [name, textOf(value)] as const).filter(([, text]) =>
+    text !== ''
+  )
+  const width = Math.max(...shown.map(([name]) => name.length))
+  for (const [name, text] of shown) print(`${name.padEnd(width)}  ${text}`)
+}
+
+/** Prints an answer for a program. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+/** Prints one line. */
+export function print(text: string): void {
+  process.stdout.write(`${line(text)}\n`)
+}
+
+/** Text that came from elsewhere as one line, without anything that a terminal would obey. */
+export function line(text: string): string {
+  return text.replace(/\s+/g, (space) => /[\n\r\t]/.test(space) ? ' ' : space).replace(/\p{Cc}/gu, '�')
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (Array.isArray(value)) return value.map(textOf).join(', ')
+  if (typeof value === 'object') return Object.keys(value).length === 0 ? '' : line(JSON.stringify(value))
+  return line(String(value))
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs'
+import { InvalidArgumentError } from 'commander'
+
+/** Readers of arguments. What cannot be read is bad usage, and the message says what would do. */
+
+/** A whole number from 1. */
+export function count(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.')
+  return Number(text)
+}
+
+/** `name=value`, beside those given before. A value that is JSON is taken as that, any other as text. */
+export function parameter(text: string, before: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const [, name, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+  if (name === undefined) throw new InvalidArgumentError('It must be name=value.')
+  return { ...before, [name]: jsonOr(value, value) }
+}
+
+/** A JSON object. */
+export function jsonObject(text: string): object {
+  const value = jsonOr(text, null)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError('It must be a JSON object.')
+  }
+  return value
+}
+
+/** What a file holds. */
+export function fileText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new InvalidArgumentError(`It cannot be read: ${(error as Error).message}.`)
+  }
+}
+
+/** One more of what may be given several times. */
+export function another(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
+function jsonOr(text: string, otherwise: unknown): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return otherwise
+  }
+}

@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import { connect, wantsJson } from './connect.ts'
+import { type Columns, printFields, printJson, printTable } from './print.ts'
+
+/** `casare robots`, `workflows`, `stats` and `health`. */
+export function recordCommands(program: Command): void {
+  program.command('robots').description('robots, as they are just now').command('list')
+    .action((_flags: object, command: Command) =>
+      list(connect(command).robots.list(), command, {
+        id: ({ id }) => id,
+        name: ({ name }) => name,
+        status: ({ status }) => status,
+        jobs: ({ current_jobs, max_concurrent_jobs }) => `${current_jobs} of ${max_concurrent_jobs}`,
+        environment: ({ environment }) => environment,
+        tags: ({ tags }) => tags,
+        'last seen': ({ last_seen }) => last_seen,
+      })
+    )
+
+  program.command('workflows').description('workflows on record').command('list')
+    .action((_flags: object, command: Command) =>
+      list(connect(command).workflows.list(), command, {
+        id: ({ id }) => id,
+        name: ({ name }) => name,
+        status: ({ status }) => status,
+        version: ({ version }) => version,
+        published: ({ published_version }) => published_version,
+        runs: ({ execution_count }) => execution_count,
+        completed: ({ success_count }) => success_count,
+        'mean time': ({ avg_duration_ms }) => `${avg_duration_ms} ms`,
+      })
+    )
+
+  program.command('stats').description('how many jobs and robots there are')
+    .action(async (_flags: object, command: Command) => {
+      const client = connect(command)
+      const [queue, dispatcher] = await Promise.all([client.stats.queue(), client.stats.dispatcher()])
+      if (wantsJson(command)) return printJson({ queue, dispatcher })
+      const { by_priority: { critical, high, normal, low } } = queue
+      printFields({
+        'running': queue.running,
+        'queued': `${queue.queued} (critical ${critical}, high ${high}, normal ${normal}, low ${low})`,
+        'pending': queue.pending,
+        'robots': `${dispatcher.total_robots} (${dispatcher.online} online, ${dispatcher.busy} busy, ` +
+          `${dispatcher.maintenance} in maintenance, ${dispatcher.error} in error, ${dispatcher.offline} offline)`,
+        'slots': `${dispatcher.current_load} of ${dispatcher.total_capacity} in use (${dispatcher.utilization}%)`,
+        'strategy': dispatcher.strategy,
+      })
+    })
+
+  program.command('health').description('whether the orchestrator takes jobs')
+    .action(async (_flags: object, command: Command) => {
+      const health = await connect(command).health()
+      if (wantsJson(command)) printJson(health)
+      else printFields({ ...health })
+      if (health.status !== 'ok') throw new Error(`the orchestrator is ${health.status}`)
+    })
+}
+
+async function list<T>(items: AsyncIterable<T>, command: Command, columns: Columns<T>): Promise<void> {
+  const rows: T[] = []
+  for await (const item of items) rows.push(item)
+  if (wantsJson(command)) printJson(rows)
+  else printTable(rows, columns)
+}

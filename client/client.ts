@@ -1,0 +1,63 @@
+import type { Health } from '../core/protocol/view.ts'
+import { Jobs } from './jobs.ts'
+import { Keys, Pools, Robots, Stats, Triggers, Workflows } from './records.ts'
+import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
+
+export { CasareError } from './error.ts'
+export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
+export type { NewKey, NewPool, NewRobot, NewTrigger, NewWorkflow } from './records.ts'
+export type { CallOptions, ClientOptions } from './transport.ts'
+export type {
+  DispatcherStats,
+  ExplanationView,
+  Health,
+  HistoryEntry,
+  JobDetail,
+  JobSummary,
+  KeyView,
+  LogLine,
+  NewKeyView,
+  NewTriggerView,
+  PoolView,
+  QueueStats,
+  ReportView,
+  RobotView,
+  TriggerView,
+  VersionView,
+  WorkflowDetail,
+  WorkflowSummary,
+} from '../core/protocol/view.ts'
+
+/**
+ * The HTTP API for programs, wherever there is `fetch`. Names are those of the API. What is refused is thrown as a
+ * `CasareError`; what may be repeated is, when the orchestrator is away for a moment or asks for patience.
+ */
+export class CasareClient {
+  readonly jobs: Jobs
+  readonly robots: Robots
+  readonly workflows: Workflows
+  readonly triggers: Triggers
+  readonly keys: Keys
+  readonly pools: Pools
+  readonly stats: Stats
+  readonly #transport: Transport
+
+  /** Throws a `TypeError` for a `url` that is none. Nothing is sent yet. */
+  constructor(options: ClientOptions) {
+    const { fleet } = options
+    const api = `${fleet === undefined ? '' : `/fleets/${encodeURIComponent(fleet)}`}/api/v1`
+    const transport = this.#transport = new Transport(options)
+    this.jobs = new Jobs(transport, api)
+    this.robots = new Robots(transport, `${api}/robots`)
+    this.workflows = new Workflows(transport, `${api}/workflows`)
+    this.triggers = new Triggers(transport, `${api}/triggers`)
+    this.keys = new Keys(transport, `${api}/keys`)
+    this.pools = new Pools(transport, `${api}/pools`)
+    this.stats = new Stats(transport, `${api}/stats`)
+  }
+
+  /** How the process is doing. Needs no key, and tells too of one that takes no jobs just now. */
+  health(options: CallOptions = {}): Promise<Health> {
+    return this.#transport.send('GET', '/healthz', { ...options, also: 503 })
+  }
+}

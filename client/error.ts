@@ -1,0 +1,69 @@
+import type { RefusalCode } from '../core/protocol/refusal.ts'
+import type { Anything, ErrorBody } from '../core/protocol/view.ts'
+
+/** What an error is made of. */
+interface Story {
+  readonly code: CasareError['code']
+  readonly status?: number
+  readonly details?: Anything
+  readonly retryAfter?: number | null
+  readonly requestId?: string | null
+  readonly cause?: unknown
+}
+
+/**
+ * The orchestrator said no, or could not be reached. `CONNECTION_ERROR` and `TIMEOUT` with the status 0 are ours: no
+ * answer came, and whether the request took effect is not known.
+ */
+export class CasareError extends Error {
+  override readonly name = 'CasareError'
+  /** Stable, for programs. A newer orchestrator may have more of them. */
+  readonly code: RefusalCode | (string & {})
+  /** The HTTP status; 0 where there was no answer. */
+  readonly status: number
+  /** What a program needs to act on it. */
+  readonly details: Anything
+  /** In how many seconds trying again makes sense; null where nothing was said of that. */
+  readonly retryAfter: number | null
+  /** By which the request is found in the orchestrator's own log. */
+  readonly requestId: string | null
+
+  constructor(message: string, { code, status = 0, details = {}, retryAfter = null, requestId = null, cause }: Story) {
+    super(message, cause === undefined ? {} : { cause })
+    this.code = code
+    this.status = status
+    this.details = details
+    this.retryAfter = retryAfter
+    this.requestId = requestId
+  }
+}
+
+/** The error that an answer tells of. What is not in our form comes from something that stands between. */
+export function errorOf(response: Response, text: string): CasareError {
+  const { status } = response
+  const retryAfter = secondsOf(response.headers.get('retry-after'))
+  const body = parsed(text) as Partial<ErrorBody> | undefined
+  if (typeof body?.payload?.error_code !== 'string') {
+    const said = text.replace(/\s+/g, ' ').slice(0, 100)
+    const message = `${response.url} answered ${status}, and not as an orchestrator does: ${said}`
+    return new CasareError(message, { code: 'CONNECTION_ERROR', status, retryAfter })
+  }
+  const { error_code: code, error_message, details } = body.payload
+  return new CasareError(error_message, { code, status, details, retryAfter, requestId: body.correlation_id ?? null })
+}
+
+/** The value of JSON, or undefined for what is none. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** `Retry-After` is a number of seconds, or a date. */
+function secondsOf(header: string | null): number | null {
+  if (header === null || header === '') return null
+  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000
+  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : null
+}

@@ -1,0 +1,166 @@
+import type { Given, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/protocol/request.ts'
+import type { NewTrigger as Trigger, NewWorkflow as Workflow } from '../core/protocol/request.ts'
+import type {
+  DispatcherStats,
+  KeyView,
+  NewKeyView,
+  NewTriggerView,
+  Page,
+  PoolView,
+  QueueStats,
+  ReportView,
+  RobotView,
+  TriggerView,
+  VersionView,
+  WorkflowDetail,
+  WorkflowSummary,
+} from '../core/protocol/view.ts'
+import type { CallOptions, Transport } from './transport.ts'
+
+/** Everything but jobs: what is on record. Each is what `docs/API.md` says of its route. */
+
+export type NewRobot = Given<typeof Robot>
+export type NewWorkflow = Given<typeof Workflow>
+export type NewTrigger = Given<typeof Trigger>
+export type NewKey = Given<typeof Key>
+export type NewPool = Given<typeof Pool>
+
+/** What all of them have: a route, and a way to it. */
+class Records {
+  protected readonly transport: Transport
+  protected readonly root: string
+
+  constructor(transport: Transport, root: string) {
+    this.transport = transport
+    this.root = root
+  }
+
+  protected at(id: string): string {
+    return `${this.root}/${encodeURIComponent(id)}`
+  }
+}
+
+/** Robots, and what they are told to do. */
+export class Robots extends Records {
+  list(options: CallOptions = {}): AsyncGenerator<RobotView, void, undefined> {
+    return this.transport.list(this.root, {}, options)
+  }
+
+  get(id: string, options: CallOptions = {}): Promise<RobotView> {
+    return this.transport.send('GET', this.at(id), options)
+  }
+
+  /** Puts a robot on record before it has connected. What it says when it registers wins. */
+  create(robot: NewRobot, options: CallOptions = {}): Promise<RobotView> {
+    return this.transport.send('POST', this.root, { ...options, body: robot })
+  }
+
+  update(id: string, robot: NewRobot, options: CallOptions = {}): Promise<RobotView> {
+    return this.transport.send('PUT', this.at(id), { ...options, body: robot })
+  }
+
+  /** It gets no more jobs, now and after it has reconnected, until `resume`. */
+  pause(id: string, options: CallOptions = {}): Promise<RobotView> {
+    return this.transport.send('POST', `${this.at(id)}/pause`, { ...options, repeatable: true })
+  }
+
+  resume(id: string, options: CallOptions = {}): Promise<RobotView> {
+    return this.transport.send('POST', `${this.at(id)}/resume`, { ...options, repeatable: true })
+  }
+
+  /** Told to end; `graceful`, as it is unless said otherwise, once its jobs have. */
+  shutdown(id: string, options: CallOptions & { readonly graceful?: boolean | undefined } = {}): Promise<RobotView> {
+    const { graceful, ...rest } = options
+    return this.transport.send('POST', `${this.at(id)}/shutdown`, { ...rest, body: { graceful } })
+  }
+
+  /** Asks the robot itself. `TIMEOUT` when it does not answer, `CONNECTION_ERROR` when it is away. */
+  status(id: string, options: CallOptions = {}): Promise<ReportView> {
+    return this.transport.send('POST', `${this.at(id)}/status`, options)
+  }
+}
+
+/** Workflows and their versions. */
+export class Workflows extends Records {
+  list(options: CallOptions = {}): AsyncGenerator<WorkflowSummary, void, undefined> {
+    return this.transport.list(this.root, {}, options)
+  }
+
+  get(id: string, options: CallOptions = {}): Promise<WorkflowDetail> {
+    return this.transport.send('GET', this.at(id), options)
+  }
+
+  async versions(id: string, options: CallOptions = {}): Promise<readonly VersionView[]> {
+    return (await this.transport.send<Page<VersionView>>('GET', `${this.at(id)}/versions`, options)).items
+  }
+
+  /** A draft: nothing runs it before `publish`. */
+  create(workflow: NewWorkflow, options: CallOptions = {}): Promise<WorkflowDetail> {
+    return this.transport.send('POST', this.root, { ...options, body: workflow })
+  }
+
+  /** A new version, if the definition differs. */
+  update(id: string, workflow: NewWorkflow, options: CallOptions = {}): Promise<WorkflowDetail> {
+    return this.transport.send('PUT', this.at(id), { ...options, body: workflow })
+  }
+
+  /** The newest version becomes what jobs run. */
+  publish(id: string, options: CallOptions = {}): Promise<WorkflowSummary> {
+    return this.transport.send('POST', `${this.at(id)}/publish`, { ...options, repeatable: true })
+  }
+}
+
+/** What starts workflows from outside. */
+export class Triggers extends Records {
+  list(options: CallOptions = {}): AsyncGenerator<TriggerView, void, undefined> {
+    return this.transport.list(this.root, {}, options)
+  }
+
+  get(id: string, options: CallOptions = {}): Promise<TriggerView> {
+    return this.transport.send('GET', this.at(id), options)
+  }
+
+  /** The secret that callers must send is in the answer, this once. */
+  create(trigger: NewTrigger, options: CallOptions = {}): Promise<NewTriggerView> {
+    return this.transport.send('POST', this.root, { ...options, body: trigger })
+  }
+}
+
+/** API keys. */
+export class Keys extends Records {
+  list(options: CallOptions = {}): AsyncGenerator<KeyView, void, undefined> {
+    return this.transport.list(this.root, {}, options)
+  }
+
+  /** The key is in the answer, this once. */
+  create(key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
+    return this.transport.send('POST', this.root, { ...options, body: key })
+  }
+
+  /** Ends its connections at once. */
+  revoke(id: string, options: CallOptions = {}): Promise<KeyView> {
+    return this.transport.send('DELETE', this.at(id), options)
+  }
+}
+
+/** Robots under a name. */
+export class Pools extends Records {
+  list(options: CallOptions = {}): AsyncGenerator<PoolView, void, undefined> {
+    return this.transport.list(this.root, {}, options)
+  }
+
+  create(pool: NewPool, options: CallOptions = {}): Promise<PoolView> {
+    return this.transport.send('POST', this.root, { ...options, body: pool })
+  }
+}
+
+/** Counts, as they are just now. */
+export class Stats extends Records {
+  queue(options: CallOptions = {}): Promise<QueueStats> {
+    return this.transport.send('GET', `${this.root}/queue`, options)
+  }
+
+  dispatcher(options: CallOptions = {}): Promise<DispatcherStats> {
+    return this.transport.send('GET', `${this.root}/dispatcher`, options)
+  }
+}

@@ -1,0 +1,155 @@
+import type { Page } from '../core/protocol/view.ts'
+import { CasareError, errorOf, parsed } from './error.ts'
+
+export interface ClientOptions {
+  /** Where the orchestrator is, for instance `http://127.0.0.1:8766`. */
+  readonly url: string
+  /** An API key. */
+  readonly key?: string | undefined
+  /** Which fleet, where the orchestrator has more than one. */
+  readonly fleet?: string | undefined
+  /** Instead of the platform's own. */
+  readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
+  /** How long one try may take: 30,000 ms. */
+  readonly timeoutMs?: number | undefined
+  /** How often a request that may be repeated is tried again: 4 times. */
+  readonly retries?: number | undefined
+}
+
+/** What every call takes besides. */
+export interface CallOptions {
+  /** Gives the call up. It throws the signal's reason then. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Ask extends CallOptions {
+  readonly query?: Query
+  readonly body?: object | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  /** Doing it twice is doing it once. Always so for GET, PUT and DELETE. */
+  readonly repeatable?: boolean
+  /** It was answered a moment ago, and will be again: worth more tries than others. */
+  readonly patient?: boolean
+  /** A status that is an answer too, and no error. */
+  readonly also?: number
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+const TIMEOUT_MS = 30_000
+const RETRIES = 4
+/** How many times as often what is `patient` is tried again: through a restart, with a minute for it. */
+const PATIENCE = 3
+const BACKOFF_MS = 250
+const BACKOFF_MS_MAX = 8_000
+/** Nobody waits longer than this for `Retry-After`: the caller is told. */
+const RETRY_AFTER_SECONDS_MAX = 60
+/** No answer, too many requests, and whoever stands before the orchestrator while it restarts. */
+const PASSING: ReadonlySet<number> = new Set([0, 429, 502, 503, 504])
+
+/** Sends requests, again where that is safe, and reads the answers. */
+export class Transport {
+  readonly #base: string
+  readonly #headers: Readonly<Record<string, string>>
+  readonly #fetch: NonNullable<ClientOptions['fetch']>
+  readonly #timeoutMs: number
+  readonly #retries: number
+
+  /** Throws a `TypeError` for a `url` that is none. */
+  constructor({ url, key, fetch = (url, init) => globalThis.fetch(url, init), ...options }: ClientOptions) {
+    if (!/^https?:\/\/[^/]/.test(url)) throw new TypeError(`url must start with http:// or https://: ${url}`)
+    this.#base = url.replace(/\/+$/, '')
+    this.#headers = key === undefined ? {} : { Authorization: `Bearer ${key}` }
+    this.#fetch = fetch
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS
+    this.#retries = options.retries ?? RETRIES
+  }
+
+  /** Resolves with the body of the answer. Throws `CasareError` for every other answer, and for none. */
+  async send<T>(method: Method, path: string, ask: Ask = {}): Promise<T> {
+    const repeatable = method !== 'POST' || ask.repeatable === true
+    const retries = repeatable ? this.#retries * (ask.patient === true ? PATIENCE : 1) : 0
+    for (let tries = 1;; tries++) {
+      const answer = await this.#try(method, path, ask)
+      if (!(answer instanceof CasareError)) return answer.body as T
+      const waitMs = tries <= retries ? delayBefore(answer, tries) : null
+      if (waitMs === null) throw answer
+      await pause(waitMs, ask.signal)
+    }
+  }
+
+  /** Every item of a list, page by page as they are asked for. */
+  async *list<T>(path: string, query: Query, { signal }: CallOptions): AsyncGenerator<T, void, undefined> {
+    let cursor: string | undefined
+    do {
+      const page: Page<T> = await this.send('GET', path, { query: { ...query, cursor }, signal })
+      yield* page.items
+      cursor = page.next_cursor ?? undefined
+    } while (cursor !== undefined)
+  }
+
+  async #try(method: Method, path: string, ask: Ask): Promise<{ readonly body: unknown } | CasareError> {
+    const late = AbortSignal.timeout(this.#timeoutMs)
+    const signal = ask.signal === undefined ? late : AbortSignal.any([ask.signal, late])
+    const headers: Record<string, string> = { Accept: 'application/json', ...this.#headers, ...ask.headers }
+    if (ask.body !== undefined) headers['Content-Type'] = 'application/json'
+    const body = ask.body === undefined ? null : JSON.stringify(ask.body)
+    ask.signal?.throwIfAborted()
+    try {
+      const response = await this.#fetch(this.#base + path + textOf(ask.query), { method, headers, body, signal })
+      const text = await response.text()
+      const json = response.ok || response.status === ask.also ? parsed(text) : undefined
+      return json === undefined ? errorOf(response, text) : { body: json }
+    } catch (cause) {
+      ask.signal?.throwIfAborted()
+      if (late.aborted) {
+        const message = `${this.#base} did not answer within ${this.#timeoutMs} ms`
+        return new CasareError(message, { code: 'TIMEOUT', cause })
+      }
+      const message = `${this.#base} cannot be reached: ${reasonOf(cause)}`
+      return new CasareError(message, { code: 'CONNECTION_ERROR', cause })
+    }
+  }
+}
+
+/** Waits. Throws the signal's reason when that comes first. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    const end = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', aborted)
+    }
+    const aborted = (): void => {
+      end()
+      reject(signal?.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      end()
+      resolve()
+    }, ms)
+    signal?.addEventListener('abort', aborted)
+  })
+}
+
+/** How long to wait before the next try; null where there should be none. */
+function delayBefore(error: CasareError, tries: number): number | null {
+  if (!PASSING.has(error.status)) return null
+  if (error.retryAfter !== null) return error.retryAfter > RETRY_AFTER_SECONDS_MAX ? null : error.retryAfter * 1_000
+  // Not all at once, for whoever comes back after an outage is not alone.
+  return Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2)
+}
+
+function textOf(query: Query = {}): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) params.set(name, String(value))
+  return params.size === 0 ? '' : `?${params}`
+}
+
+/** What fetch says is often only that it failed; why stands beneath. */
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error
+  if (!(cause instanceof Error)) return message ?? String(error)
+  return cause.message || String((cause as { code?: unknown }).code ?? message)
+}

@@ -1,0 +1,228 @@
+import type { Explanation } from '../explain.ts'
+import type { JobId, KeyId, RobotId, TriggerId, WorkflowId } from '../ids.ts'
+import type { HistoryRow, JobRow, LogRow } from '../job.ts'
+import type { Presence } from '../presence.ts'
+import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../state.ts'
+import type { dispatcherStats, queueStats } from '../stats.ts'
+import type { RefusalCode } from './refusal.ts'
+
+/**
+ * What the HTTP API answers with. Derived from the rows, so that a field has one type from the column to the client:
+ * the server makes these from rows, the client promises them.
+ */
+
+/** ISO 8601 in UTC, with milliseconds and `Z`. */
+export type Time = string
+
+/** Any JSON object: parameters, results, capabilities. */
+export type Anything = Readonly<Record<string, unknown>>
+
+type AnyId = JobId | KeyId | RobotId | TriggerId | WorkflowId
+/** Ids that are told apart inside are text to everybody else. */
+type Plain<V> = V extends AnyId ? string : V extends readonly AnyId[] ? readonly string[] : V
+/** Fields of a row that are shown as they are. */
+type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof Pick<Row, K>]: Plain<Row[F]> }
+
+/** One page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Where the next page starts; null on the last. */
+  readonly next_cursor: string | null
+}
+
+/** A job in a list: everything but what may be large or secret. */
+export interface JobSummary extends
+  Shown<
+    JobRow,
+    | 'id'
+    | 'workflow_id'
+    | 'workflow_name'
+    | 'workflow_version'
+    | 'robot_name'
+    | 'pinned_robot_id'
+    | 'pool'
+    | 'status'
+    | 'priority'
+    | 'environment'
+    | 'required_tags'
+    | 'required_capabilities'
+    | 'progress'
+    | 'current_node'
+    | 'error_message'
+    | 'error_type'
+    | 'failed_node'
+    | 'attempt'
+    | 'tries'
+    | 'max_attempts'
+    | 'retry_on'
+    | 'retry_of'
+    | 'dead_lettered'
+    | 'concurrency_key'
+    | 'concurrency_limit'
+    | 'retry_safety'
+    | 'trigger_id'
+    | 'created_by'
+  > {
+  /** The robot that has it or had it last; before the first offer the one that was asked for. */
+  readonly robot_id: string | null
+  readonly scheduled_time: Time | null
+  readonly started_at: Time | null
+  /** When it ended, however it ended; null until then. */
+  readonly completed_at: Time | null
+  /** 0 where it has not ended, or never started. */
+  readonly duration_ms: number
+  /** It has ended, and its robot has not said yet that it has stopped. */
+  readonly stopping: boolean
+  readonly timeout_seconds: number
+  readonly created_at: Time
+}
+
+/** One job, whole. */
+export interface JobDetail extends JobSummary, Shown<JobRow, 'stack_trace'> {
+  /** The definition that it runs, as text. */
+  readonly workflow_json: string
+  readonly parameters: Anything
+  /** What the robot returned; `{}` where there is nothing. */
+  readonly result: unknown
+  /** The last lines of its log, as text. */
+  readonly logs: string
+}
+
+/** One line of a job's log. */
+export interface LogLine extends Shown<LogRow, 'seq' | 'robot_id' | 'level' | 'node_id' | 'message'> {
+  /** When it reached the orchestrator. */
+  readonly timestamp: Time
+  /** As the robot's own clock has it, in its own words. */
+  readonly robot_timestamp: string | null
+  readonly extra: unknown
+}
+
+/** One entry of a job's history. */
+export interface HistoryEntry extends Shown<Omit<HistoryRow, 'at'>> {
+  readonly at: Time
+}
+
+/** Why a job is not running, and what single change would let it run now. */
+export interface ExplanationView extends Shown<Omit<Explanation, 'queue' | 'next_check_at'>> {
+  readonly as_of: Time
+  /** Null for a job that does not wait for a robot. */
+  readonly queue: Omit<NonNullable<Explanation['queue']>, 'aging_at'> & { readonly aging_at: Time | null } | null
+  /** When something happens to the job though nobody does anything. */
+  readonly next_check_at: Time | null
+}
+
+/** A robot as it is on record, and as it is just now. */
+export interface RobotView
+  extends
+    Shown<RobotRow, 'id' | 'name' | 'mode' | 'environment' | 'max_concurrent_jobs' | 'tags' | 'capabilities'>,
+    Shown<Presence, 'status' | 'current_jobs' | 'active_job_ids' | 'metrics'> {
+  readonly last_seen: Time
+  readonly last_heartbeat: Time | null
+  readonly connected_since: Time | null
+  readonly created_at: Time
+}
+
+/** What a robot has just said of itself. */
+export interface ReportView
+  extends
+    Shown<Report, 'status' | 'uptime_seconds' | 'system_info'>,
+    Shown<Presence, 'current_jobs' | 'active_job_ids' | 'metrics'> {
+  readonly robot_id: string
+  readonly at: Time
+}
+
+/** A workflow in a list. */
+export interface WorkflowSummary extends
+  Shown<
+    WorkflowRow,
+    | 'id'
+    | 'name'
+    | 'description'
+    | 'version'
+    | 'published_version'
+    | 'status'
+    | 'max_concurrent'
+    | 'created_by'
+    | 'tags'
+    | 'execution_count'
+    | 'success_count'
+  > {
+  readonly created_at: Time
+  readonly updated_at: Time
+  readonly avg_duration_ms: number
+}
+
+/** One workflow, whole. */
+export interface WorkflowDetail extends WorkflowSummary {
+  /** Its newest definition, as text. */
+  readonly json_definition: string
+}
+
+/** One version of a workflow. */
+export interface VersionView extends Shown<VersionRow, 'version' | 'created_by'> {
+  /** Of the definition. */
+  readonly hash: string
+  readonly created_at: Time
+}
+
+/** A trigger, without its secret. */
+export interface TriggerView extends
+  Shown<
+    TriggerRow,
+    'id' | 'name' | 'trigger_type' | 'workflow_id' | 'enabled' | 'priority' | 'created_by'
+  > {
+  readonly parameters: Anything
+  readonly cooldown_seconds: number
+  readonly has_secret: boolean
+  readonly webhook_path: string
+  readonly last_triggered: Time | null
+  readonly trigger_count: number
+  readonly created_at: Time
+}
+
+/** A trigger that was made just now: its secret is shown this once. */
+export interface NewTriggerView extends TriggerView {
+  readonly secret: string | null
+}
+
+/** A key, without the key itself. */
+export interface KeyView extends Shown<KeyRow, 'id' | 'name' | 'scopes' | 'robot_id'> {
+  readonly created_at: Time
+  readonly revoked_at: Time | null
+}
+
+/** A key that was made just now: it is shown this once. */
+export interface NewKeyView extends KeyView {
+  readonly key: string
+}
+
+/** A pool. */
+export interface PoolView extends Shown<Omit<PoolRow, 'created_at'>> {
+  readonly created_at: Time
+}
+
+export type QueueStats = ReturnType<typeof queueStats>
+export type DispatcherStats = ReturnType<typeof dispatcherStats>
+
+/** How the process is doing. */
+export interface Health {
+  readonly status: 'ok' | 'recovering' | 'draining' | 'stopped'
+  readonly version: string
+  readonly durability: 'full' | 'relaxed'
+  readonly live_jobs: number
+  readonly robots_connected: number
+  /** How often a state has been loaded from the store, in whatever process. */
+  readonly loads: number
+}
+
+/** How the API says no. */
+export interface ErrorBody {
+  readonly type: 'error'
+  readonly payload: {
+    readonly error_code: RefusalCode
+    readonly error_message: string
+    readonly details: Anything
+  }
+  /** The `X-Request-Id` of the request, or one that was made for it. */
+  readonly correlation_id: string
+}

@@ -1,0 +1,152 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { line } from '../../cli/print.ts'
+import { cleanUp, Orchestrator } from '../process/orchestrator.ts'
+import { freePort, newFolder, Program } from '../process/program.ts'
+
+/** The command as somebody types it: what it prints, where, and what it ends with. */
+
+interface Ended {
+  readonly status: number | string | null
+  readonly out: string
+  readonly err: string
+}
+
+async function casare(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const program = new Program('casare.ts', args, env)
+  const status = await program.exited
+  await program.closed
+  return { status, out: program.out, err: program.err }
+}
+
+afterAll(cleanUp)
+
+describe('against a real orchestrator', () => {
+  let server: Orchestrator
+  const run = (...args: readonly string[]): Promise<Ended> =>
+    casare(args, { CASARE_URL: server.http, CASARE_KEY: server.admin })
+  const submitted = (job: object): Promise<string> => server.submit({ workflow_id: 'orders-total', ...job })
+
+  beforeAll(async () => {
+    server = await Orchestrator.start()
+  })
+
+  test('the reference robot is started by it, and ended by Ctrl-C', async () => {
+    const files = newFolder()
+    writeFileSync(join(files, 'orders.csv'), 'id,day,region,status,amount\n1,2026-01-01,north,paid,12.50\n')
+    const flags = [
+      '--url',
+      server.robots,
+      '--key',
+      server.robotKey,
+      '--id',
+      'r1',
+      '--files',
+      files,
+      '--tags',
+      'sap,excel',
+    ]
+    const robot = new Program('casare.ts', ['robot', ...flags], { CASARE_ROBOT_SLOTS: '3' })
+    await robot.said(/registered, waiting for jobs/)
+    const { out } = await run('robots', 'list')
+    expect(out).toMatch(
+      /^id +name +status +jobs +environment +tags +last seen\nr1 +r1 +online +0 of 3 +default +sap, excel +/,
+    )
+
+    const { status, out: ended } = await run('jobs', 'submit', 'greeting', '--tag', 'excel', '-p', 'name=Ada', '--wait')
+    expect([status, ended]).toEqual([0, expect.stringMatching(/^status +completed$/m)])
+    expect(ended).toMatch(/^parameters +\{"name":"Ada"\}$/m)
+    const [, id = ''] = /^id +(\S+)$/m.exec(ended) ?? []
+    expect((await run('jobs', 'logs', id)).out).toMatch(/^\S+Z {2}INFO {5}\S/)
+
+    robot.signal('SIGINT')
+    expect(await robot.exited).toBe(0)
+  })
+
+  test('a job that does not complete ends a wait for it with 1', async () => {
+    const definition = join(newFolder(), 'own.json')
+    writeFileSync(definition, '{"nodes": [], "connections": []}')
+    const { status, out: id } = await run('jobs', 'submit', '--definition', definition, '--tag', 'nobody', '--quiet')
+    expect([status, id]).toEqual([0, expect.stringMatching(/^[0-9a-f-]{36}\n$/)])
+    const waiting = run('jobs', 'wait', id.trim(), '--json')
+    await server.api('POST', `/jobs/${id.trim()}/cancel`, {})
+    const waited = await waiting
+    expect([waited.status, JSON.parse(waited.out)]).toEqual([1, expect.objectContaining({ status: 'cancelled' })])
+  })
+
+  test('jobs are listed, explained, cancelled, run again and told of', async () => {
+    const id = await submitted({ required_tags: ['nobody'], priority: 'low' })
+    expect((await run('jobs', 'list', '--status', 'queued')).out).toMatch(
+      new RegExp(`^id +status +workflow .*\n${id} +queued +Orders total +0% +\\S+Z$`, 'm'),
+    )
+    expect((await run('jobs', 'explain', id)).out).toMatch(/^No robot .*\nIt is number \d in the queue\.\n {2}ROBOT_/)
+    expect((await run('jobs', 'cancel', id, '--reason', 'no')).out).toMatch(/Cancelled: no$/m)
+    const again = await run('jobs', 'retry', id, '--json')
+    expect(JSON.parse(again.out)).toMatchObject({ retry_of: id, status: 'queued' })
+    expect((await run('jobs', 'history', id)).out.trim().split('\n').length).toBe(3)
+    expect(JSON.parse((await run('jobs', 'list', '-n', '1', '--json')).out)).toHaveLength(1)
+    expect((await run('jobs', 'list', '--robot', 'nobody')).out).toBe('(none)\n')
+    expect(await run('jobs', 'cancel', id)).toMatchObject({
+      status: 1,
+      out: '',
+      err: `casare: Job ${id} has ended already: it is cancelled (CONFLICT)\n`,
+    })
+    expect((await run('workflows', 'list')).out).toMatch(/^orders-total +Orders total +published +1 +1 /m)
+    expect((await run('stats')).out).toMatch(/^queued +1 \(critical 0, high 0, normal 0, low 1\)$/m)
+    expect(await run('health', '--json')).toMatchObject({ status: 0, out: expect.stringContaining('"status": "ok"') })
+  }, 60_000)
+
+  test('a wrong key, an unknown job and an orchestrator that is not there are failures', async () => {
+    const [key, job, away] = await Promise.all([
+      run('stats', '--key', 'crpa_no'),
+      run('jobs', 'get', 'none'),
+      run('stats', '--url', `http://127.0.0.1:${await freePort()}`),
+    ])
+    const hint = '; give a key with --key or CASARE_KEY'
+    expect(key).toEqual({ status: 1, out: '', err: `casare: Unknown API key (AUTHENTICATION_FAILED)${hint}\n` })
+    expect(job).toEqual({ status: 1, out: '', err: 'casare: Job with ID none not found (NOT_FOUND)\n' })
+    expect(away).toMatchObject({
+      status: 1,
+      out: '',
+      err: expect.stringMatching(/^casare: .*ECONNREFUSED.* \(CONNECTION_ERROR\)\n$/),
+    })
+  })
+})
+
+describe('bad usage is said in one line, and ends with 2', () => {
+  const TABLE: readonly (readonly [string, string])[] = [
+    ['jobs lst', "casare: unknown command 'lst' (Did you mean list?)"],
+    ['jobs get', "casare: missing required argument 'id'"],
+    ['jobs list --limit 0', "casare: option '-n, --limit <count>' argument '0' is invalid. It must be a whole number"],
+    ['jobs submit x -p y', "casare: option '-p, --param <name=value>' argument 'y' is invalid. It must be name=value."],
+    [
+      'jobs submit x --parameters []',
+      "casare: option '--parameters <json>' argument '[]' is invalid. It must be a JSON",
+    ],
+    ['jobs submit --definition none.json', "casare: option '--definition <file>' argument 'none.json' is invalid. It"],
+    ['stats --url localhost', 'casare: --url or CASARE_URL must start with http:// or https://: localhost'],
+    ['--frequency', "casare: unknown option '--frequency'"],
+  ]
+  for (const [args, message] of TABLE) {
+    test.concurrent(args, async () => {
+      const { status, out, err } = await casare(args.split(' '))
+      expect([status, out, err.trimEnd().split('\n').length]).toEqual([2, '', 1])
+      expect(err.slice(0, message.length)).toBe(message)
+    })
+  }
+})
+
+test('help is no mistake; no command at all is one', async () => {
+  const [help, jobs, none, start] = await Promise.all(
+    [['--help'], ['help', 'jobs'], [], ['start', '--help']].map((args) => casare(args)),
+  )
+  expect(help).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^Usage: casare /) })
+  expect(jobs).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^Usage: casare jobs /) })
+  expect(none).toMatchObject({ status: 2, out: '', err: expect.stringMatching(/^Usage: casare /) })
+  expect(start).toMatchObject({ status: 0, err: '', out: expect.stringContaining('--http-port') })
+})
+
+test('what a robot wrote cannot speak to the terminal', () => {
+  expect(line('a\u001b[2Jb\nc\r\td \u0007')).toBe('a\ufffd[2Jb c d \ufffd')
+})

@@ -1,0 +1,36 @@
+import { CasareClient, CasareError } from 'casare-orchestrator/client'
+
+const client = new CasareClient({
+  url: process.env['CASARE_URL'] ?? 'http://127.0.0.1:8766',
+  key: process.env['CASARE_KEY'],
+})
+
+const job = await client.jobs.submit({
+  workflow_id: 'orders-total',
+  parameters: { region: 'north' },
+  priority: 'high',
+})
+const ended = await client.jobs.wait(job.id, { signal: AbortSignal.timeout(60_000) })
+console.log(ended.status, ended.result)
+
+for await (const { id, status } of client.jobs.list({ status: ['completed', 'failed'], workflow_id: 'orders-total' })) {
+  console.log(id === job.id, status)
+}
+for await (const { level, message } of client.jobs.logs(job.id)) {
+  console.log(level, message)
+  break
+}
+const history = await client.jobs.history(job.id)
+console.log(history.map(({ event }) => event).join(', '))
+
+const stuck = await client.jobs.submit({ workflow_id: 'orders-total', required_tags: ['sap'] })
+const { summary, would_run_if } = await client.jobs.explain(stuck.id)
+console.log(summary, would_run_if.map(({ message }) => message))
+
+await client.jobs.cancel(stuck.id, 'Not needed any more')
+try {
+  await client.jobs.cancel(stuck.id)
+} catch (error) {
+  if (!(error instanceof CasareError)) throw error
+  console.log(error.code, error.status, error.retryAfter)
+}

