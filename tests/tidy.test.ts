@@ -72,8 +72,11 @@ test('the core imports valibot where it decodes, croner in one file, and no othe
 test('the core has no clock, no dice, no timers, no waiting and no platform', () => {
   const banned =
     /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|Deno|Bun|globalThis|console|crypto|fetch|Buffer|require)\b(?!['"`:])|Math\.random|\bawait\b|\basync\b|\bPromise\b/g
+  // An instant as the calendar's object is no clock; croner wants it so.
+  const allowed = (path: string, code: string): string =>
+    path === 'core/cron.ts' ? code.replace(/new Date\(\w+\)/g, '') : code
   const wrong = inFolder('core').flatMap(({ path, code }) =>
-    (code.match(banned) ?? []).map((word) => `${path}: ${word}`)
+    (allowed(path, code).match(banned) ?? []).map((word) => `${path}: ${word}`)
   )
   expect(wrong).toEqual([])
 })
