@@ -45,14 +45,22 @@ function resultOf(parameters: Parameters): object {
   return { product: Number(parameters['n']) * Number(parameters['factor']) }
 }
 
+export interface CrashOptions {
+  readonly kills: number
+  readonly seed: number
+  /** The URL of a database server; without one, the database is a file. */
+  readonly database?: string
+}
+
 /** Runs the test. The seed decides when the kills come and what the jobs are; the operating system does the rest. */
-export async function crash({ kills, seed }: { readonly kills: number; readonly seed: number }): Promise<CrashReport> {
+export async function crash({ kills, seed, database }: CrashOptions): Promise<CrashReport> {
   const random = rng(seed)
   const below = (limit: number): number => Math.floor(random() * limit)
   const begun = performance.now()
   const ledger: Ledger = { submitted: new Map(), acknowledged: new Map(), runs: new Map() }
   const problems: string[] = []
-  const server = await Orchestrator.start({ fixedPorts: true })
+  const args = database === undefined ? [] : ['--database', database]
+  const server = await Orchestrator.start({ fixedPorts: true, args })
   const submit = await submission(server)
   let happened: (moment: Moment) => void = () => {}
   const robot = workingRobot(server, ledger, (moment) => happened(moment))
@@ -100,7 +108,7 @@ export async function crash({ kills, seed }: { readonly kills: number; readonly 
   await robot.stop()
   const status = await server.stop()
   if (status !== 0) problems.push(`the server ended with ${status}: ${server.program.err}`)
-  problems.push(...damage(server))
+  if (database === undefined) problems.push(...damage(server))
   return {
     kills,
     acknowledged: ledger.acknowledged.size,
