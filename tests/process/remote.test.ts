@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HAS_SQLD, Sqld } from '../contract/sqld.ts'
-import { crash, summary } from './crash.ts'
 import { cleanUp, type ErrorBody, Orchestrator, until } from './orchestrator.ts'
 import { ROBOT } from './program.ts'
 
@@ -74,13 +73,4 @@ describe.skipIf(!HAS_SQLD).sequential('from the first start on', () => {
     expect(server.program.err).toContain('cannot be reached')
     expect(server.program.out + server.program.err).not.toContain(database.token())
   })
-})
-
-test.skipIf(!HAS_SQLD)('kill -9 again and again, with the database on a server', { timeout: 120_000 }, async () => {
-  const other = await Sqld.start()
-  const seed = Date.now() % 1_000_000
-  const report = await crash({ kills: 3, seed, database: other.url })
-  other.remove()
-  expect(report.problems, summary(seed, report)).toEqual([])
-  expect(report.acknowledged).toBeGreaterThan(20)
 })
