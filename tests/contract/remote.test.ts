@@ -35,6 +35,13 @@ const checks = storeContract('libsql server', async () => {
 describe.skipIf(!HAS_SQLD)('a libSQL server', () => {
   test.each(checks)('$name', ({ run }) => run())
 
+  test('a libsql: URL names it as well', async () => {
+    const { url } = await started()
+    const store = await openRemoteStore({ url: `${url.replace('http:', 'libsql:')}?tls=0` })
+    await store.load(SOON)
+    await store.close()
+  })
+
   test('what is too large for one answer is read in pages, in its order', async () => {
     const { url } = await started({ answer: '1MB' })
     const store = await openRemoteStore({ url })
