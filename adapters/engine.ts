@@ -30,8 +30,8 @@ import { createKey } from './library.ts'
 import { type Listener, listenHttp, listenRobots } from './node/listen.ts'
 import { nodePlatform } from './node/platform.ts'
 import type { Store } from './store/contract.ts'
-import { openLibsqlStore } from './store/libsql.ts'
 import { memoryStore } from './store/memory.ts'
+import { durabilityOf, openStore, type Place } from './store/open.ts'
 import { idempotencyOf, submission } from './submission.ts'
 
 export type { EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './engine/input.ts'
@@ -93,7 +93,7 @@ export class OrchestratorEngine {
   /** Serves the HTTP API and webhooks, and robots at `/ws`. Keys for it are made by `createKey`. */
   async startHttp({ host = '127.0.0.1', port = 8766 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
-    const app = httpApp(fleet, { version: pkg.version, durability: this.#options.durability })
+    const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(this.#place) })
     const listener = await listenHttp((request) => app.fetch(request), fleet, host, port, NAMES)
     listeners.push(listener)
     return { port: listener.port }
@@ -232,11 +232,16 @@ export class OrchestratorEngine {
     this.#running = { fleet, waiting: new Waiting(fleet), listeners: [] }
   }
 
+  get #place(): Place {
+    const { data = '', database = '', ...rest } = this.#options
+    return { ...rest, database, path: join(resolve(data), 'orchestrator.db') }
+  }
+
   async #store(): Promise<Store> {
-    const { data, durability } = this.#options
-    if (data === undefined) return memoryStore()
-    await mkdir(resolve(data), { recursive: true })
-    return openLibsqlStore({ path: join(resolve(data), 'orchestrator.db'), durability })
+    const { data, database } = this.#options
+    if (data === undefined && database === undefined) return memoryStore()
+    if (data !== undefined) await mkdir(resolve(data), { recursive: true })
+    return openStore(this.#place)
   }
 
   async #close(graceMs: number): Promise<void> {

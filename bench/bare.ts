@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@libsql/client'
 import Database from 'libsql'
-import { connect, openLibsqlStore, prepare, readMigrations } from '../adapters/store/libsql.ts'
+import { connect, openLibsqlStore, prepare } from '../adapters/store/libsql.ts'
+import { readMigrations } from '../adapters/store/migrations.ts'
+import { openRemoteStore } from '../adapters/store/remote.ts'
 import { COLUMNS, encode, type RowOf, type SqlValue, type TableName, TABLES } from '../adapters/store/rows.ts'
 import { migrate } from '../adapters/store/sql.ts'
 import type { Effects } from '../core/effects.ts'
+import { Sqld } from '../tests/contract/sqld.ts'
 
 /** Something that makes turns durable in a file of its own: our store, and the least that others could do. */
 export interface Writer {
@@ -29,6 +32,20 @@ export async function ourStore(folder: string): Promise<Writer> {
   const store = await openLibsqlStore({ path: join(folder, 'store.db') })
   await store.load(Number.MAX_SAFE_INTEGER)
   return { write: async (out) => void await store.commit(out), close: () => store.close() }
+}
+
+/** The store of the product on a libSQL server, which is a process of its own. */
+export async function remoteStore(): Promise<Writer> {
+  const server = await Sqld.start()
+  const store = await openRemoteStore({ url: server.url })
+  await store.load(Number.MAX_SAFE_INTEGER)
+  return {
+    write: async (out) => void await store.commit(out),
+    async close() {
+      await store.close()
+      server.remove()
+    },
+  }
 }
 
 /** `libsql`, one prepared statement, run once for each row, in one transaction. */

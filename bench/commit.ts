@@ -1,4 +1,5 @@
-import { clientBatch, inTemporaryFolder, ourStore, plainFile, preparedRows, type Writer } from './bare.ts'
+import { HAS_SQLD } from '../tests/contract/sqld.ts'
+import { clientBatch, inTemporaryFolder, ourStore, plainFile, preparedRows, remoteStore, type Writer } from './bare.ts'
 import { type Lifelike, lifelike } from './lifelike.ts'
 import { quantile } from './measure.ts'
 import { number, type Table } from './table.ts'
@@ -11,6 +12,7 @@ const ROUNDS = 3
 
 const WRITERS: readonly (readonly [name: string, open: (folder: string) => Writer | Promise<Writer>])[] = [
   ['our store', ourStore],
+  ...(HAS_SQLD ? [['our store, on a libSQL server', remoteStore] as const] : []),
   ['control: libsql, prepared, per row', preparedRows],
   ['control: @libsql/client batch, per row', clientBatch],
   ['control: append and fdatasync', plainFile],
@@ -48,6 +50,7 @@ export async function commitBench(): Promise<readonly Table[]> {
       'The controls write the same rows into the same schema (six indexes on jobs): one prepared statement of the',
       '`libsql` addon run for each row; one batch of `@libsql/client` with a statement for each row; and the same bytes',
       'at the end of a plain file with one fdatasync, which is the floor that the disk sets.',
+      'The libSQL server is a process beside this one, over loopback; it does not wait for the disk.',
     ],
   }]
 }

@@ -17,6 +17,10 @@ export interface EngineOptions {
   readonly defaultJobTimeout?: number
   /** The folder of the database. Without one everything is in memory, and gone when the engine stops. */
   readonly data?: string
+  /** Instead of a folder: the URL of a libSQL server, without a token in it. */
+  readonly database?: string
+  /** The token that the server wants, if it wants one. */
+  readonly databaseToken?: string
   /** `full`: what was answered survives a power cut. `relaxed`: faster; a power cut may lose the last second. */
   readonly durability?: 'full' | 'relaxed'
   /** `key`: robots show a key that `createKey` made. `open`: any robot may connect; for a lab. */
@@ -59,6 +63,8 @@ const Options = v.strictObject({
     DEFAULTS.jobTimeoutMs / 1000,
   ),
   data: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
+  database: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
+  databaseToken: v.optional(v.string(), ''),
   durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
   robotsAuth: v.optional(v.picklist(['key', 'open']), 'key'),
   actor: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), 'engine'),
@@ -71,6 +77,9 @@ export type SettledOptions = v.InferOutput<typeof Options>
 export function settle(options: EngineOptions): SettledOptions {
   const parsed = v.safeParse(Options, options)
   if (!parsed.success) throw new TypeError(problemsOf(parsed.issues))
+  if (parsed.output.data !== undefined && parsed.output.database !== undefined) {
+    throw new TypeError('data and database cannot be given both: the database is in a folder, or on a server')
+  }
   return parsed.output
 }
 

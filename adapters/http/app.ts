@@ -4,6 +4,7 @@ import { refuse } from '../../core/protocol/refusal.ts'
 import type { Health } from '../../core/protocol/view.ts'
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
 import type { Fleet } from '../fleet.ts'
+import { StoreUnusable } from '../store/contract.ts'
 import { jobRoutes } from './jobs.ts'
 import { keyRoutes } from './keys.ts'
 import { poolRoutes } from './pools.ts'
@@ -17,7 +18,7 @@ import { workflowRoutes } from './workflows.ts'
 /** What the health check and `/` tell of the process. */
 export interface About {
   readonly version: string
-  readonly durability: 'full' | 'relaxed'
+  readonly durability: 'full' | 'relaxed' | 'server'
 }
 
 /** The HTTP surface of one fleet, the same on every runtime. */
@@ -63,6 +64,7 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
 
   app.notFound((c) => refused(c, refuse('NOT_FOUND', `There is nothing at ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
+    if (error instanceof StoreUnusable) return refused(c, refuse('UNAVAILABLE', 'The database cannot be read just now'))
     fleet.platform.log('error', 'a request failed', { path: c.req.path, error: error.stack ?? String(error) })
     return refused(c, refuse('HANDLER_ERROR', 'The request could not be handled; it has been logged'))
   })

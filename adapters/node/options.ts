@@ -4,6 +4,10 @@ import { Problem } from './problem.ts'
 /** How the orchestrator is started on Node. A flag wins over its environment variable, and both over the default. */
 export interface Options {
   readonly data: string
+  /** The URL of a libSQL server; empty: the database is a file in the data folder. */
+  readonly database: string
+  /** From the environment only: flags can be read by everybody on the machine. */
+  readonly databaseToken: string
   readonly host: string
   readonly httpPort: number
   readonly robotPort: number
@@ -18,8 +22,15 @@ export interface Options {
   readonly help: boolean
 }
 
+const TOKEN = 'CASARE_DATABASE_TOKEN'
+
 const FLAGS = {
   'data': { env: 'CASARE_DATA', fallback: 'data', help: 'folder for the database and files' },
+  'database': {
+    env: 'CASARE_DATABASE',
+    fallback: '',
+    help: `URL of a libSQL server instead of a file, its token in ${TOKEN}`,
+  },
   'host': { env: 'CASARE_HOST', fallback: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for every interface' },
   'http-port': { env: 'CASARE_HTTP_PORT', fallback: '8766', help: 'port of the HTTP API' },
   'robot-port': { env: 'CASARE_ROBOT_PORT', fallback: '8765', help: 'port that robots connect to' },
@@ -58,6 +69,8 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
   }
   return {
     data: text('data').value,
+    database: text('database').value,
+    databaseToken: env[TOKEN] ?? '',
     host: text('host').value,
     httpPort: port('http-port'),
     robotPort: port('robot-port'),

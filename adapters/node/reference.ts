@@ -26,7 +26,8 @@ export function startReferenceRobot(env: Readonly<Record<string, string>>): Refe
     // A process group of its own, so that Ctrl-C reaches it through us, in its turn; and a channel to us, by which it
     // notices when we are gone.
     child = spawn(process.execPath, [...process.execArgv, PROGRAM], {
-      env: { ...process.env, ...env },
+      // The database is none of its business.
+      env: { ...process.env, ...env, CASARE_DATABASE_TOKEN: undefined },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: true,
       cwd: fileURLToPath(new URL('../../', import.meta.url)),

@@ -8,7 +8,8 @@ import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from '../library.ts'
 import { readSettings } from '../settings.ts'
-import { openLibsqlStore } from '../store/libsql.ts'
+import { durabilityOf, openStore } from '../store/open.ts'
+import { nameOf } from '../store/server.ts'
 import { type Listener, listenHttp, listenRobots } from './listen.ts'
 import { type Options, readOptions } from './options.ts'
 import { nodePlatform } from './platform.ts'
@@ -53,7 +54,7 @@ export async function start(
   await mkdir(data, { recursive: true }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
-  const store = await openLibsqlStore({ path: join(data, 'orchestrator.db'), durability: options.durability })
+  const store = await openStore({ ...options, path: join(data, 'orchestrator.db') })
   const fleet = await openFleet(store, nodePlatform(), settings, failed)
   const listeners: Listener[] = []
   try {
@@ -65,7 +66,7 @@ export async function start(
 }
 
 async function serve(fleet: Fleet, listeners: Listener[], options: Options, data: string): Promise<Running> {
-  const app = httpApp(fleet, { version: pkg.version, durability: options.durability })
+  const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(options) })
   const robots = await listenRobots(fleet, options.host, options.robotPort)
   listeners.push(robots)
   const http = await listenHttp((request) => app.fetch(request), fleet, options.host, options.httpPort)
@@ -148,7 +149,9 @@ function bannerOf(
     '',
     `  API        ${at.http}/api/v1`,
     `  Robots     ${at.robots}`,
-    `  Data       ${data} (durability: ${options.durability})`,
+    ...(options.database === ''
+      ? [`  Data       ${data} (durability: ${options.durability})`]
+      : [`  Data       ${data}`, `  Database   ${nameOf(options.database)} (durability: that of the server)`]),
   ]
   if (keys !== null) {
     lines.push(

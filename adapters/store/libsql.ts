@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import Database from 'libsql'
 import { assert } from '../../core/assert.ts'
 import { type Store, StoreUnusable } from './contract.ts'
+import { readMigrations } from './migrations.ts'
 import type { SqlRow } from './rows.ts'
-import { type Migration, migrationsOf } from './schema.ts'
 import { migrate, type Sql, sqlStore } from './sql.ts'
 
 export interface LibsqlOptions {
@@ -61,14 +61,6 @@ export async function openLibsqlStore({ path, durability = 'full' }: LibsqlOptio
       }
     },
   }
-}
-
-/** The steps of the schema, from the folder beside this file. */
-export function readMigrations(): readonly Migration[] {
-  const folder = new URL('./schema/', import.meta.url)
-  return migrationsOf(Object.fromEntries(
-    readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]),
-  ))
 }
 
 /** Opens a file with the addon, and no more. Throws `StoreUnusable` when there is no opening it. */

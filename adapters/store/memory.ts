@@ -6,7 +6,7 @@ import type { Hot } from '../../core/state.ts'
 import { type PageQuery, type Queries, StaleEpoch, type Store } from './contract.ts'
 import { newestFirst, pageOf } from './queries.ts'
 import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
-import { seqMax } from './sql.ts'
+import { seqMax } from './writes.ts'
 
 /**
  * What a file is to other stores: it outlives them, and a store made on it reads what earlier ones committed.

@@ -45,28 +45,43 @@ export function sqlQueries(read: Read): Queries {
   }
 }
 
-/** What `load` hands over, from a database that this process alone may write to. */
-export function readHot(
-  read: (sql: string, args: readonly SqlValue[]) => readonly SqlRow[],
-  dueUntil: Millis,
-): Hot {
-  const all = <T extends TableName>(table: T, rest: string, args: readonly SqlValue[] = []): RowOf[T][] =>
-    read(`${select(table)} ${rest}`, args).map((record) => decode(table, record))
-  const jobs = [...all('jobs', `${HOT} and ready_at is null`), ...all('jobs', `${HOT} and ready_at <= ?`, [dueUntil])]
-  const [meta] = read('select seq, clock, epoch from meta', [])
-  return {
-    jobs: jobs.map(check).sort((a, b) => a.seq - b.seq),
-    robots: all('robots', 'order by id'),
-    workflows: all('workflows', 'order by id'),
-    triggers: all('triggers', 'order by id'),
-    keys: all('keys', 'order by id'),
-    pools: all('pools', 'order by name'),
-    affinities: all('affinities', 'order by workflow_id, robot_id'),
-    definitions: all('definitions', HOT_DEFINITIONS, [dueUntil]),
-    seq: Number(meta?.['seq']),
-    clock: Number(meta?.['clock']),
-    epoch: Number(meta?.['epoch']),
-  }
+/**
+ * Statements that can do without each other's rows, and what their rows come to. How they are run is the store's
+ * affair: one after another where the answer is at hand, together where it is far away.
+ */
+export interface Plan<T> {
+  readonly statements: readonly Statement[]
+  /** Takes the rows of each statement, in the order of the statements. */
+  make(results: readonly (readonly SqlRow[])[]): T
+}
+
+/** What `load` hands over of the row `meta`, which comes with raising the epoch. */
+export type Meta = Pick<Hot, 'seq' | 'clock' | 'epoch'>
+
+/** What `load` hands over beside that, once this process alone may write to the database. */
+export function hotPlan(dueUntil: Millis): Plan<Omit<Hot, keyof Meta>> {
+  return plan({
+    blocked: want('jobs', `${HOT} and ready_at is null order by seq`),
+    ready: want('jobs', `${HOT} and ready_at <= ? order by ready_at, seq`, [dueUntil]),
+    robots: want('robots', 'order by id'),
+    workflows: want('workflows', 'order by id'),
+    triggers: want('triggers', 'order by id'),
+    keys: want('keys', 'order by id'),
+    pools: want('pools', 'order by name'),
+    affinities: want('affinities', 'order by workflow_id, robot_id'),
+    definitions: want('definitions', HOT_DEFINITIONS, [dueUntil]),
+  }, ({ blocked, ready, ...rest }) => ({
+    jobs: [...blocked, ...ready].map(check).sort((a, b) => a.seq - b.seq),
+    ...rest,
+  }))
+}
+
+/** The columns that raising the epoch is to return. */
+export const META = 'epoch, seq, clock'
+
+/** What they say. */
+export function metaOf(record: SqlRow | undefined): Meta {
+  return { epoch: Number(record?.['epoch']), seq: Number(record?.['seq']), clock: Number(record?.['clock']) }
 }
 
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
@@ -80,41 +95,63 @@ const HOT_DEFINITIONS = `where hash in (
 ) order by hash`
 
 /** What a turn may touch outside memory. */
-export function readFound(
-  read: (sql: string, args: readonly SqlValue[]) => readonly SqlRow[],
-  need: Need,
-): Found {
-  const all = <T extends TableName>(table: T, rest: string, args: readonly SqlValue[]): RowOf[T][] =>
-    read(`${select(table)} ${rest}`, args).map((record) => decode(table, record))
-  const idempotency = need.idempotency.length === 0
-    ? []
-    : all('idempotency', 'where key in (select value from json_each(?))', [JSON.stringify(need.idempotency)])
-  const ids = [...need.jobs, ...idempotency.map((row) => row.job_id)]
-  const jobs = ids.length === 0 ? [] : all('jobs', BY_ID, [JSON.stringify(ids)])
-  const duplicates = need.duplicates.length === 0
-    ? []
-    : all('jobs', DUPLICATES, [need.duplicatesSince, JSON.stringify(need.duplicates)])
-  const { due } = need
-  const soon = due === null ? [] : all('jobs', `${HOT} and ready_at > ? and ready_at <= ?`, [due.after, due.until])
-  const hashes = JSON.stringify(soon.map((job) => job.definition))
-  return {
-    jobs: new Map(jobs.map(check).map((job) => [job.id, job])),
-    duplicates: new Map(duplicates.map((job) => [job.duplicate_key ?? '', check(job)])),
-    idempotency: new Map(idempotency.map((row) => [row.key, row])),
-    due: soon.map(check),
-    definitions: soon.length === 0
-      ? []
-      : all('definitions', 'where hash in (select value from json_each(?))', [hashes]),
-  }
+export function foundPlan({ jobs, idempotency, duplicates, duplicatesSince, due }: Need): Plan<Found> {
+  const keys = idempotency.length === 0 ? null : [JSON.stringify(idempotency)]
+  const window = due === null ? null : [due.after, due.until]
+  return plan({
+    jobs: jobs.length === 0 ? null : want('jobs', `where id in ${LIST}`, [JSON.stringify(jobs)]),
+    idempotency: keys && want('idempotency', `where key in ${LIST}`, keys),
+    answered: keys && want('jobs', `where id in (select job_id from idempotency where key in ${LIST})`, keys),
+    duplicates: duplicates.length === 0
+      ? null
+      : want('jobs', DUPLICATES, [duplicatesSince, JSON.stringify(duplicates)]),
+    due: window && want('jobs', `${DUE} order by ready_at, seq`, window),
+    definitions: window && want('definitions', `where hash in (select definition from jobs ${DUE})`, window),
+  }, (found) => ({
+    jobs: new Map([...found.jobs, ...found.answered].map(check).map((job) => [job.id, job])),
+    duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', check(job)])),
+    idempotency: new Map(found.idempotency.map((row) => [row.key, row])),
+    due: found.due.map(check),
+    definitions: found.definitions,
+  }))
 }
 
-const BY_ID = 'where id in (select value from json_each(?))'
+const LIST = '(select value from json_each(?))'
 /** One job for each key: which of several does not matter to whoever asks. */
 const DUPLICATES = `where id in (
   select (
     select id from jobs where duplicate_key = json_each.value and (completed_at is null or created_at > ?) limit 1
   ) from json_each(?)
 )`
+const DUE = `${HOT} and ready_at > ? and ready_at <= ?`
+
+/** Rows of one table that a plan is made of. */
+interface Want<T extends TableName> extends Statement {
+  readonly table: T
+}
+type Wants = Readonly<Record<string, Want<TableName> | null>>
+type RowsFor<W extends Wants> = { readonly [K in keyof W]: RowOf[NonNullable<W[K]>['table']][] }
+
+function want<T extends TableName>(table: T, rest: string, args: readonly SqlValue[] = []): Want<T> {
+  return { table, sql: `${select(table)} ${rest}`, args }
+}
+
+/** Of what is null nothing is wanted: it costs no statement, and gives no rows. */
+function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Plan<T> {
+  const names = Object.keys(wants)
+  const asked = Object.entries(wants).flatMap(([name, one]) => (one === null ? [] : [{ name, ...one }]))
+  return {
+    statements: asked,
+    make(results) {
+      const rows: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, []]))
+      for (const [i, { name, table }] of asked.entries()) {
+        rows[name] = results[i]?.map((record) => decode(table, record))
+      }
+      // That the rows are those of the table is lost on the compiler here: it cannot relate the two for a union.
+      return make(rows as RowsFor<W>)
+    },
+  }
+}
 
 function toJob(record: SqlRow): JobRow {
   return decode('jobs', record)

@@ -1,10 +1,10 @@
 import { assert } from '../../core/assert.ts'
-import { type Effects, isEmpty, Receipt } from '../../core/effects.ts'
+import { isEmpty, Receipt } from '../../core/effects.ts'
 import { StaleEpoch, type Store } from './contract.ts'
-import { readFound, readHot, sqlQueries } from './queries.ts'
+import { foundPlan, hotPlan, META, metaOf, type Plan, sqlQueries } from './queries.ts'
 import type { SqlRow, SqlValue } from './rows.ts'
 import { type Migration, pending } from './schema.ts'
-import { writes } from './writes.ts'
+import { isStale, turnWrites } from './writes.ts'
 
 /** An SQLite that answers at once: a file, or a Durable Object's own. */
 export interface Sql {
@@ -34,24 +34,30 @@ export function sqlStore(sql: Sql): Store {
   let epoch: number | null = null
   let open = true
 
+  const run = <T>({ statements, make }: Plan<T>): T =>
+    make(statements.map(({ sql: text, args }) => sql.all(text, args)))
+
   return {
     async load(dueUntil) {
       return sql.transaction(() => {
-        sql.all('update meta set epoch = epoch + 1', [])
-        const hot = readHot((text, args) => sql.all(text, args), dueUntil)
-        epoch = hot.epoch
+        const meta = metaOf(sql.all(`update meta set epoch = epoch + 1 returning ${META}`, [])[0])
+        const hot = { ...run(hotPlan(dueUntil)), ...meta }
+        epoch = meta.epoch
         return hot
       })
     },
-    find: (need) => readFound((text, args) => sql.all(text, args), need),
+    find: (need) => run(foundPlan(need)),
     commit(out) {
       if (isEmpty(out)) return new Receipt(out.turn)
       assert(epoch !== null, 'a store is loaded before it commits')
-      const args = [seqMax(out), out.at, epoch]
-      sql.transaction(() => {
-        if (sql.all(FENCE, args).length === 0) throw new StaleEpoch()
-        for (const statement of writes(out)) sql.all(statement.sql, statement.args)
-      })
+      const statements = turnWrites(out, epoch)
+      try {
+        sql.transaction(() => {
+          for (const statement of statements) sql.all(statement.sql, statement.args)
+        })
+      } catch (error) {
+        throw isStale(error) ? new StaleEpoch() : error
+      }
       return new Receipt(out.turn)
     },
     queries: sqlQueries((text, args) => sql.all(text, args)),
@@ -60,16 +66,4 @@ export function sqlStore(sql: Sql): Store {
       open = false
     },
   }
-}
-
-/** Gives a row only while nobody has loaded since. Keeping the largest number is done on the way. */
-const FENCE = 'update meta set seq = max(seq, ?), clock = max(clock, ?) where epoch = ? returning epoch'
-
-/** The largest number in a turn, 0 without any. */
-export function seqMax({ rows, history, logs }: Effects): number {
-  let seq = 0
-  for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
-  for (const row of history) seq = Math.max(seq, row.seq)
-  for (const row of logs) seq = Math.max(seq, row.seq)
-  return seq
 }

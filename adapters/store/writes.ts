@@ -13,7 +13,35 @@ export interface Statement {
  */
 export const STATEMENT_CHARS_MAX = 500_000
 
-/** A turn as SQL: one statement for each table it touches. To be run in one transaction, in this order. */
+/**
+ * A turn as SQL: its fence, and one statement for each table it touches. To be run in one transaction, in this order.
+ * The fence fails, as `isStale` tells, when somebody has loaded after the process that was given this epoch.
+ */
+export function turnWrites(out: Effects, epoch: number): Statement[] {
+  return [{ sql: FENCE, args: [seqMax(out), out.at, epoch] }, ...writes(out)]
+}
+
+/**
+ * An epoch that is not the given one becomes null, which its column refuses: so the fence is a statement that fails,
+ * and no answer of it has to be looked at before the rest is sent. Keeping the largest number is done on the way.
+ */
+const FENCE = 'update meta set seq = max(seq, ?), clock = max(clock, ?), epoch = case epoch when ? then epoch end'
+
+/** Whether a statement has failed because the epoch was not the one that it was given. */
+export function isStale(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('NOT NULL constraint failed: meta.epoch')
+}
+
+/** The largest number in a turn, 0 without any. */
+export function seqMax({ rows, history, logs }: Effects): number {
+  let seq = 0
+  for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
+  for (const row of history) seq = Math.max(seq, row.seq)
+  for (const row of logs) seq = Math.max(seq, row.seq)
+  return seq
+}
+
+/** The rows of a turn: one statement for each table it touches. */
 export function writes({ rows, history, logs, forgetBefore }: Effects): Statement[] {
   return [
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),

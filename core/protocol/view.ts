@@ -208,7 +208,7 @@ export type DispatcherStats = ReturnType<typeof dispatcherStats>
 export interface Health {
   readonly status: 'ok' | 'recovering' | 'draining' | 'stopped'
   readonly version: string
-  readonly durability: 'full' | 'relaxed'
+  readonly durability: 'full' | 'relaxed' | 'server'
   readonly live_jobs: number
   readonly robots_connected: number
   /** How often a state has been loaded from the store, in whatever process. */

@@ -9,6 +9,8 @@ import { job, row, type Sample } from './rows.ts'
 /** Something that outlives stores: each `open` gives another store on the same rows. */
 export interface Disk {
   open(): Promise<Store>
+  /** How many samples are drawn for it; 25 unless it is slow. */
+  readonly samples?: number
 }
 
 /** What is loaded from an empty disk. */

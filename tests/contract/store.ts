@@ -44,7 +44,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
         await sameHot(store, sample)
         await sameRows(store, sample)
       }),
-      { numRuns: 25 },
+      { numRuns: disk.samples ?? 25 },
     )
     await store.close()
   },

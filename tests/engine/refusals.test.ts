@@ -13,6 +13,7 @@ describe('options', () => {
     ['a strategy that is none', { loadBalancing: 'fastest' }, /loadBalancing/],
     ['no time to run in', { defaultJobTimeout: 0 }, /defaultJobTimeout/],
     ['an option that is none', { dispatchInterval: 5 }, /dispatchInterval/],
+    ['a folder and a server', { data: 'a', database: 'http://b' }, /data and database/],
     ['a log that cannot be called', { log: 'stderr' }, /log/],
   ])('%s', (_what, options, words) => {
     expect(() => new OrchestratorEngine(options as EngineOptions)).toThrow(TypeError)

@@ -1,4 +1,5 @@
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
+import { HAS_SQLD, Sqld } from '../contract/sqld.ts'
 import { crash, summary } from './crash.ts'
 import { cleanUp } from './orchestrator.ts'
 
@@ -10,4 +11,14 @@ test('what was acknowledged survives kill -9, and is done once', { timeout: 120_
   expect(report.problems, summary(seed, report)).toEqual([])
   // It was at work when it was killed.
   expect(report.acknowledged).toBeGreaterThan(50)
+})
+
+describe.skipIf(!HAS_SQLD)('with the database on a server, the same holds when kill -9', () => {
+  test.each(['orchestrator', 'database'] as const)('hits the %s', { timeout: 120_000 }, async (killed) => {
+    const database = await Sqld.start()
+    const seed = Date.now() % 1_000_000
+    const report = await crash({ kills: 3, seed, remote: { database, killed } }).finally(() => database.remove())
+    expect(report.problems, summary(seed, report)).toEqual([])
+    expect(report.acknowledged).toBeGreaterThan(10)
+  })
 })

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Robot } from 'casare-orchestrator/robot'
 import { rng } from '../../core/random.ts'
+import type { Sqld } from '../contract/sqld.ts'
 import { audit, damage, type Ledger, settled } from './audit.ts'
-import { cleanUp, Orchestrator } from './orchestrator.ts'
+import { cleanUp, Orchestrator, until } from './orchestrator.ts'
 
 /**
  * The crash test: jobs are submitted and run while the orchestrator is killed with SIGKILL, again and again. What it
@@ -45,14 +46,29 @@ function resultOf(parameters: Parameters): object {
   return { product: Number(parameters['n']) * Number(parameters['factor']) }
 }
 
+export interface CrashOptions {
+  readonly kills: number
+  readonly seed: number
+  /** A server for the database, and which of the two is killed; without one, the database is a file. */
+  readonly remote?: { readonly database: Sqld; readonly killed: 'orchestrator' | 'database' }
+}
+
+/** What is killed: in the very moment, and, if it is not dead yet, for good, and brought back. */
+interface Victim {
+  strike(): void
+  revive(): Promise<void>
+}
+
 /** Runs the test. The seed decides when the kills come and what the jobs are; the operating system does the rest. */
-export async function crash({ kills, seed }: { readonly kills: number; readonly seed: number }): Promise<CrashReport> {
+export async function crash({ kills, seed, remote }: CrashOptions): Promise<CrashReport> {
   const random = rng(seed)
   const below = (limit: number): number => Math.floor(random() * limit)
   const begun = performance.now()
   const ledger: Ledger = { submitted: new Map(), acknowledged: new Map(), runs: new Map() }
   const problems: string[] = []
-  const server = await Orchestrator.start({ fixedPorts: true })
+  const args = remote === undefined ? [] : ['--database', remote.database.url]
+  const server = await Orchestrator.start({ fixedPorts: true, args })
+  const victim = remote?.killed === 'database' ? databaseOf(server, remote.database) : orchestrator(server)
   const submit = await submission(server)
   let happened: (moment: Moment) => void = () => {}
   const robot = workingRobot(server, ledger, (moment) => happened(moment))
@@ -88,8 +104,7 @@ export async function crash({ kills, seed }: { readonly kills: number; readonly 
       await setTimeout(below(WORK_MS_MAX))
       await aimed(AIMS[below(AIMS.length)] ?? null, below(3))
     }
-    await server.kill()
-    server.launch()
+    await victim.revive()
   }
   await server.program.said(/Ready/)
   enough.abort()
@@ -100,7 +115,7 @@ export async function crash({ kills, seed }: { readonly kills: number; readonly 
   await robot.stop()
   const status = await server.stop()
   if (status !== 0) problems.push(`the server ended with ${status}: ${server.program.err}`)
-  problems.push(...damage(server))
+  if (remote === undefined) problems.push(...damage(server))
   return {
     kills,
     acknowledged: ledger.acknowledged.size,
@@ -110,19 +125,43 @@ export async function crash({ kills, seed }: { readonly kills: number; readonly 
     problems,
   }
 
-  /** Kills the server so many milliseconds after something has happened; 0: in that very moment. */
+  /** Kills the victim so many milliseconds after something has happened; 0: in that very moment. */
   async function aimed(aim: Moment | null, ms: number): Promise<void> {
     if (aim === null) return
     const hit = new Promise<void>((resolve) => {
       happened = (moment) => {
         if (moment !== aim) return
-        if (ms === 0) server.program.signal('SIGKILL')
+        if (ms === 0) victim.strike()
         resolve()
       }
     })
     await Promise.race([hit, setTimeout(AIM_MS)])
     happened = () => {}
     await setTimeout(ms)
+  }
+}
+
+function orchestrator(server: Orchestrator): Victim {
+  return {
+    strike: () => server.program.signal('SIGKILL'),
+    async revive() {
+      await server.kill()
+      server.launch()
+    },
+  }
+}
+
+/** The database of a server, which finds it again by itself. */
+function databaseOf(server: Orchestrator, database: Sqld): Victim {
+  const healthy = async (): Promise<true | undefined> =>
+    (await server.call('GET', '/healthz')).status === 200 || undefined
+  return {
+    strike: () => void database.kill(),
+    async revive() {
+      await database.kill()
+      await database.start()
+      await until('the orchestrator has recovered', healthy)
+    },
   }
 }
 

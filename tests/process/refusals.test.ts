@@ -112,6 +112,16 @@ const cases: readonly [string, () => Start, RegExp][] = [
     () => ({ data: withDatabase(foreign) }),
     /orchestrator\.db is the database of another program/,
   ],
+  [
+    'the database server is away',
+    () => ({ env: { CASARE_DATABASE: 'http://127.0.0.1:1' } }),
+    /casare: http:\/\/127\.0\.0\.1:1 cannot be reached/,
+  ],
+  [
+    'the token is in the URL of the database',
+    () => ({ args: ['--database', 'libsql://db.example?authToken=secret'] }),
+    /casare: libsql:\/\/db\.example was given with a secret in its URL.*CASARE_DATABASE_TOKEN/,
+  ],
   ['a flag that does not exist', () => ({ args: ['--colour'] }), /Unknown option '--colour'/],
   ['a word that belongs nowhere', () => ({ args: ['now'] }), /Unexpected argument 'now'/],
   ['a flag without its value', () => ({ args: ['--http-port'] }), /--http-port.* argument missing/],
