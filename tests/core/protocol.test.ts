@@ -229,6 +229,12 @@ describe('JSON that every runtime stores alike', () => {
     expect((parsed.json as { admin?: unknown }).admin).toBeUndefined()
   })
 
+  test('what is wrong with it is said in the same words, whichever engine reads it', () => {
+    expect(parseJson('{a}')).toMatchObject({
+      message: "Malformed JSON: Expected property name or '}' in JSON at position 1",
+    })
+  })
+
   test('depth has a bound that is exact', () => {
     const nested = (depth: number) => parseJson('['.repeat(depth) + ']'.repeat(depth))
     expect(isRefusal(nested(JSON_DEPTH_MAX))).toBe(false)
