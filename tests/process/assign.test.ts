@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { type Frame, hangUpAll, Wire } from './wire.ts'
+import { type Frame, hangUpAll, Wire } from '../wire/wire.ts'
 
 /** Jobs on the wire: from the offer to the end, seen from both sides at once. */
 

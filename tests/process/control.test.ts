@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Robot, type RobotOptions } from '../../robot/robot.ts'
-import { Raw } from './bench.ts'
-import { cleanUp, type ErrorBody, Orchestrator, type Reply } from './orchestrator.ts'
-import { hangUpAll } from './wire.ts'
+import { Raw } from '../wire/raw.ts'
+import type { ErrorBody, Reply } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
+import { hangUpAll } from '../wire/wire.ts'
 
 /** What people do about robots over HTTP, and what robots hear of it. */
 

@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cleanUp, type ErrorBody, Orchestrator } from './orchestrator.ts'
+import type { ErrorBody } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
 
 /** What the HTTP surface says to addresses and bodies that are wrong. */
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cleanUp, Orchestrator, type Reply } from './orchestrator.ts'
+import type { Reply } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
 
 /** The webhook, with the flat answers that the reference gives this route, and the triggers behind it. */
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { type Closed, hangUpAll, Wire } from './wire.ts'
+import { type Closed, hangUpAll, Wire } from '../wire/wire.ts'
 
 /** The WebSocket side from outside: who gets in, and what is said to frames that are wrong. */
 

@@ -1,16 +1,5 @@
-import type { Orchestrator } from './orchestrator.ts'
+import type { Api } from './api.ts'
 import { type Frame, Wire } from './wire.ts'
-
-/** One entry of a job's history, as the API shows it. */
-export interface Entry {
-  readonly event: string
-  readonly from_status: string | null
-  readonly to_status: string
-  readonly attempt: number
-  readonly robot_id: string | null
-  readonly actor: string
-  readonly detail: string
-}
 
 /** A robot of the test's own, as the Python ones are: it echoes no attempt, and answers no question by itself. */
 export class Raw {
@@ -24,7 +13,7 @@ export class Raw {
   }
 
   /** Registers a robot; without an id it is a new one. */
-  static async register(server: Orchestrator, more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
+  static async register(server: Api, more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
     const id = String(more['robot_id'] ?? `raw-${crypto.randomUUID()}`)
     return new Raw(id, await Wire.register(server.robots, server.admin, { robot_id: id, ...more }))
   }
@@ -64,8 +53,4 @@ export class Raw {
   get offers(): readonly string[] {
     return this.wire.frames.flatMap(({ type, payload }) => type === 'job_assign' ? [String(payload['job_id'])] : [])
   }
-}
-
-export async function historyOf(server: Orchestrator, job: string): Promise<readonly Entry[]> {
-  return (await server.api<{ readonly items: readonly Entry[] }>('GET', `/jobs/${job}/history`)).items
 }
