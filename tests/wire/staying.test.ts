@@ -203,5 +203,17 @@ chapter('staying connected', (server) => {
       await again.beat()
       expect((await server.job(job)).status).toBe('completed')
     })
+
+    test.each([
+      ['in two bytes each', 'ü'.repeat(200), 'ü'.repeat(61)],
+      ['in four bytes each', '😀'.repeat(200), '😀'.repeat(30)],
+      ['that belong to no other', '\ud800'.repeat(200), '\ufffd'.repeat(41)],
+    ])('[P24] a reason of many characters %s is cut to what a close can hold', async (_what, reason, heard) => {
+      const [robot, other] = [await Raw.register(server), await Raw.register(server)]
+      robot.wire.send('disconnect', { robot_id: robot.id, reason })
+      expect(await robot.wire.closed).toEqual({ code: 1000, reason: heard })
+      // Nobody else notices.
+      await other.beat()
+    })
   })
 })
