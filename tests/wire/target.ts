@@ -28,6 +28,16 @@ export interface Running {
   faults(): string
 }
 
+/** A place where the transcript of a target is not the blessed one, because its platform speaks there. */
+export interface Difference {
+  /** Lines as they are blessed, enough of them to be found once or more. */
+  readonly blessed: string
+  /** The same lines as they are here. */
+  readonly here: string
+  /** The page that says why. */
+  readonly link: string
+}
+
 export interface Target {
   readonly name: string
   /**
@@ -40,5 +50,7 @@ export interface Target {
    * leave one out.
    */
   readonly limits: Readonly<Record<string, string>>
+  /** Answers in which the orchestrator has no part, where this platform gives others than the first target does. */
+  readonly answers: readonly Difference[]
   start(place: Place): Promise<Running>
 }

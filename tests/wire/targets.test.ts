@@ -10,8 +10,12 @@ test('no name chooses all, a name that one, and any other throws', () => {
   expect(() => chosen('nodejs')).toThrow(/^TARGET must be .*node.*, not "nodejs"$/)
 })
 
-test('a test is left out of a target with a link to the platform, and not otherwise', () => {
-  for (const { limits } of TARGETS) {
-    for (const link of Object.values(limits)) expect(link).toMatch(/^https:\/\/\S+$/)
+test('a test is left out of a target with a link to the platform, and no answer differs without one', () => {
+  for (const { limits, answers } of TARGETS) {
+    for (const link of [...Object.values(limits), ...answers.map(({ link }) => link)]) {
+      expect(link).toMatch(/^https:\/\/\S+$/)
+    }
   }
+  // The first is what the others are compared with.
+  expect(TARGETS[0]?.answers).toEqual([])
 })

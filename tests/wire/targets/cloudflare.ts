@@ -16,6 +16,7 @@ export const cloudflare: Target = {
   // Ten seconds by the platform's rule, and a little until it acts on it.
   sleepsAfterMs: 16_000,
   limits: {},
+  answers: [],
   async start(place) {
     const program = new Program(newerNode(), argsOf(place), { WRANGLER_SEND_METRICS: 'false', CI: '1' })
     const [port] = place.ports

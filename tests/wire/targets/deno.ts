@@ -10,6 +10,7 @@ export const deno: Target = {
   name: 'deno',
   sleepsAfterMs: null,
   limits: {},
+  answers: [],
   async start(place): Promise<Running> {
     const program = new Program('node_modules/.bin/deno', ['task', 'start', '--', ...flagsOf(place)], { NO_COLOR: '1' })
     const server = await serverIn(program)

@@ -7,5 +7,6 @@ export const node: Target = {
   name: 'node',
   sleepsAfterMs: null,
   limits: {},
+  answers: [],
   start: (place) => serverIn(new Program('adapters/node.ts', flagsOf(place))),
 }
