@@ -49,9 +49,13 @@ export function isObject(json: unknown): json is JsonObject {
 /** A surrogate, written out or escaped: only then can a string be ill-formed. */
 const SURROGATE = /[\ud800-\udfff]|\\u[dD][89a-fA-F]/
 
-/** The engine's words, less the line and column that only newer engines add: every runtime says the same. */
+/**
+ * The engine's words, less the line and column that only newer engines add: every runtime says the same. They quote the
+ * text, and may cut a character in two.
+ */
 function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/ \(line \d+ column \d+\)$/, '')
+  const words = error instanceof Error ? error.message : String(error)
+  return words.replace(/ \(line \d+ column \d+\)$/, '').toWellFormed()
 }
 
 /** Strings are matched only to be stepped over, so that "NaN" inside one stays. Linear in the text. */

@@ -235,6 +235,10 @@ describe('JSON that every runtime stores alike', () => {
     })
   })
 
+  test('nor does it quote half a character', () => {
+    expect(parseJson('[😀')).toMatchObject({ message: expect.stringContaining("Unexpected token '\ufffd'") })
+  })
+
   test('depth has a bound that is exact', () => {
     const nested = (depth: number) => parseJson('['.repeat(depth) + ']'.repeat(depth))
     expect(isRefusal(nested(JSON_DEPTH_MAX))).toBe(false)

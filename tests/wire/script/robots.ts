@@ -100,6 +100,7 @@ async function frames(robot: Line): Promise<void> {
   await robot.raw(message('disconnect', { robot_id: 'r', reason: 'ü'.repeat(MIB / 2) }), '<over 1 MiB, as UTF-8>')
   await robot.raw('x'.repeat(8 * MIB), '<8 MiB>')
   await robot.raw(new TextEncoder().encode(message('heartbeat', { robot_id: 'r' })), '<binary> a heartbeat')
+  await robot.raw(new TextEncoder().encode('\ufeff{}'), '<binary> <byte order mark>{}')
   await robot.raw(new Uint8Array([0xff, 0xfe, 0x00, 0x80]))
   await robot.raw(new Uint8Array())
   await robot.raw(new Uint8Array([0x22, 0xff, 0x22]), '<binary> "<byte ff>"')
