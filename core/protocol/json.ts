@@ -17,7 +17,9 @@ export type JsonObject = { readonly [key: string]: Json }
  * 4. Nesting and the number of members are bounded: a value nested deeper than about 4,000 levels can be parsed
  *    but never written again.
  */
-export function parseJson(text: string): { readonly json: Json } | Refusal {
+export function parseJson(given: string): { readonly json: Json } | Refusal {
+  // A byte order mark is gone where bytes were decoded, and still there in a text frame.
+  const text = given.startsWith('\ufeff') ? given.slice(1) : given
   let json: Json
   try {
     json = JSON.parse(text) as Json

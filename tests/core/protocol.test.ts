@@ -239,6 +239,11 @@ describe('JSON that every runtime stores alike', () => {
     expect(parseJson('[😀')).toMatchObject({ message: expect.stringContaining("Unexpected token '\ufffd'") })
   })
 
+  test('a byte order mark before it is no part of it', () => {
+    expect(parseJson('\ufeff{"a":1}')).toEqual({ json: { a: 1 } })
+    expect(isRefusal(parseJson('{\ufeff"a":1}'))).toBe(true)
+  })
+
   test('depth has a bound that is exact', () => {
     const nested = (depth: number) => parseJson('['.repeat(depth) + ']'.repeat(depth))
     expect(isRefusal(nested(JSON_DEPTH_MAX))).toBe(false)
