@@ -57,12 +57,14 @@ export class Server extends Api {
     return this.#now.kill()
   }
 
-  stop(): Promise<void> {
-    return this.#now.stop()
+  /** Ends it in the ordinary way, if it has been started at all. */
+  async stop(): Promise<void> {
+    await this.#running?.stop()
   }
 
+  /** What it has complained of since it was started. */
   faults(): string {
-    return this.#now.faults()
+    return this.#running?.faults() ?? ''
   }
 
   get #now(): Running {
@@ -76,20 +78,23 @@ export class Server extends Api {
  * complained of nothing in the end. Tests that the platform's limits rule out are skipped, with the page that says so.
  */
 export function chapter(name: string, tests: (server: Server) => void, settings: Place['settings'] = {}): void {
-  describe.each(chosen(process.env['TARGET']))(`$name: ${name}`, (target) => {
-    const server = new Server(target, settings)
-    beforeAll(() => server.start(), START_MS)
-    beforeEach(({ task, skip }) => {
-      const limit = Object.entries(target.limits).find(([test]) => task.name.startsWith(test))
-      if (limit !== undefined) skip(limit[1])
-    })
-    // Registered first, and so run last: whatever else fails, no process is left.
-    afterAll(cleanUp)
-    afterAll(async () => {
-      hangUpAll()
-      await server.stop()
-      expect(server.faults()).toBe('')
-    }, START_MS)
-    tests(server)
-  })
+  describe.each(chosen(process.env['TARGET']).map((target) => [target.name, target] as const))(
+    `%s: ${name}`,
+    (_, target) => {
+      const server = new Server(target, settings)
+      beforeAll(() => server.start(), START_MS)
+      beforeEach(({ task, skip }) => {
+        const limit = Object.entries(target.limits).find(([test]) => task.name.startsWith(test))
+        if (limit !== undefined) skip(limit[1])
+      })
+      // Registered first, and so run last: whatever else fails, no process is left.
+      afterAll(cleanUp)
+      afterAll(async () => {
+        hangUpAll()
+        await server.stop()
+        expect(server.faults()).toBe('')
+      }, START_MS)
+      tests(server)
+    },
+  )
 }
