@@ -7,7 +7,7 @@ import { chosen } from './targets.ts'
 import { hangUpAll } from './wire.ts'
 
 /** How long a runtime may take to start: one of them bundles its source first. */
-const START_MS = 90_000
+const START_MS = 120_000
 
 /** One orchestrator on one target, with data of its own. */
 export class Server extends Api {

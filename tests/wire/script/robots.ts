@@ -117,9 +117,11 @@ async function frames(robot: Line): Promise<void> {
 async function ending(to: Transcript): Promise<void> {
   const ends: readonly (readonly [string, (line: Line) => Promise<void>])[] = [
     ['too-large', (line) => line.raw('x'.repeat(8 * MIB + 1), '<8 MiB and a byte>')],
+    [
+      'too-large-as-utf8',
+      (line) => line.raw('ü'.repeat(4 * MIB + 1), '<8 MiB and two bytes, half as many characters>'),
+    ],
     ['no-utf8', (line) => line.bytes(masked(END | TEXT, Buffer.from([0x22, 0xff, 0x22])), '<text> "<byte ff>"')],
-    ['reserved', (line) => line.bytes(masked(END | 0x3, Buffer.from('x')), '<a frame of a kind that there is not>')],
-    ['unmasked', (line) => line.bytes(Buffer.from([END | TEXT, 1, 0x78]), '<a frame that is not masked>')],
     ['says-goodbye', (line) => line.close(1000, 'done')],
     ['says-more', (line) => line.close(4321, 'for reasons of its own')],
     ['forgets-its-key', (line) => line.say('register', { robot_id: 'forgets-its-key' })],
