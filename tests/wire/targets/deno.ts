@@ -4,21 +4,25 @@ import { Program, ROOT } from '../../process/program.ts'
 import type { Target } from '../target.ts'
 import { flagsOf, serverIn } from './process.ts'
 
-/** The orchestrator on Deno, as `deno task start` runs it. */
+/** As npm has installed it. */
+const DENO = join(ROOT, 'node_modules/deno/deno')
+
+/** The orchestrator on Deno, with the permissions that `deno task start` gives it. */
 export const deno: Target = {
   name: 'deno',
   sleepsAfterMs: null,
   limits: {},
   answers: [],
-  start: (place) => serverIn(new Program('node_modules/.bin/deno', [...task(), ...flagsOf(place)], { NO_COLOR: '1' })),
+  start: (place) => serverIn(new Program(DENO, [...task(place.data), ...flagsOf(place)], { NO_COLOR: '1' })),
 }
 
 /**
- * The task's own words, less the name of the program: permissions and all stand in one place. It is not run as a task,
- * for that looks for a `deno` among the npm packages first, and finds the one that is installed as such.
+ * The words of the task, from `run` to the main, so that permissions stand in one place: with leave for the given
+ * folder instead of the one that is there by default. It is not run as a task, which would want that folder here.
  */
-function task(): readonly string[] {
+function task(data: string): readonly string[] {
   const { tasks } = JSON.parse(readFileSync(join(ROOT, 'deno.json'), 'utf8')) as { tasks?: { start?: string } }
-  if (tasks?.start === undefined) throw new Error('deno.json has no task that is called start')
-  return tasks.start.split(' ').slice(1)
+  const words = tasks?.start?.replace(/\$\(.*?\)/g, DENO).split(' ') ?? []
+  if (!words.includes('run')) throw new Error('deno.json has no task start that runs a main')
+  return words.slice(words.indexOf('run')).map((word) => word.replace(/^(--allow-(?:read|write)=)data\b/, `$1${data}`))
 }
