@@ -10,7 +10,7 @@ import { refuse } from '../core/protocol/refusal.ts'
 import type { State } from '../core/state.ts'
 import { type Pump, pump } from './pump.ts'
 import type { Shell } from './shell.ts'
-import { BUFFERED_BYTES_MAX, frameEvent, type RobotSocket, sendableCode } from './socket.ts'
+import { BUFFERED_BYTES_MAX, frameEvent, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
 import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 
 /** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
@@ -150,7 +150,7 @@ export async function openFleet(
     }
     const socket = sockets.get(send.socket)
     if (socket === undefined) return
-    if ('close' in send) return socket.close(sendableCode(send.close.code), send.close.reason.slice(0, 100))
+    if ('close' in send) return socket.close(sendableCode(send.close.code), sendableReason(send.close.reason))
     if (latest !== timestamp.at) timestamp = { at: latest, text: new Date(latest).toISOString() }
     socket.send(encode(send.message, platform.uuid(), timestamp.text))
     if (socket.buffered() > BUFFERED_BYTES_MAX) socket.close(1013, 'Too slow: messages pile up')

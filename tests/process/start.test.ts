@@ -5,7 +5,8 @@ import { promisify } from 'node:util'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import pkg from '../../package.json' with { type: 'json' }
-import { cleanUp, type JobView, Orchestrator, until } from './orchestrator.ts'
+import { type JobView, until } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { Program, ROBOT, ROOT } from './program.ts'
 
 /** What the README promises, in the order in which a user meets it. The tests share one data folder. */
