@@ -106,7 +106,7 @@ export class OrchestratorEngine {
     const body = read(fields, Submission, { params: 'parameters' })
     const by = this.#options.actor
     const once = taken(idempotencyOf(idempotencyKey, { id: `engine:${by}` as KeyId }, body))
-    return jobOf(answerOf(await fleet.request(taken(submission(fleet.platform, body, by, once))), 'job').job)
+    return jobOf(answerOf(await fleet.request(taken(submission(fleet.platform, body, by, null, once))), 'job').job)
   }
 
   /** Calls a job off. False when there is no such job, or it has ended already. */
@@ -225,6 +225,7 @@ export class OrchestratorEngine {
   async #open(): Promise<void> {
     const { log, loadBalancing, defaultJobTimeout, robotsAuth } = this.#options
     const platform = nodePlatform()
+    // Who calls from the same process is held to no rate; over HTTP, keys and webhooks are.
     const settings = { ...DEFAULTS, strategy: loadBalancing, jobTimeoutMs: defaultJobTimeout * 1000, robotsAuth }
     const fleet = await openFleet(await this.#store(), log === undefined ? platform : { ...platform, log }, settings, (
       error,

@@ -5,6 +5,8 @@ import { problemsOf } from '../core/protocol/decode.ts'
 const YEAR_SECONDS = 31_536_000
 const seconds = v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(YEAR_SECONDS)))
 const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000_000)))
+/** 0: no limit. Each of those that are let through is remembered for as long as it counts, so there cannot be very many. */
+const rate = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000)))
 
 /** What an operator may set, in seconds and numbers; whatever is left out keeps its default. */
 const SettingsFile = v.strictObject({
@@ -26,6 +28,12 @@ const SettingsFile = v.strictObject({
   live_jobs_max: count,
   robots_max: count,
   sockets_max: count,
+  robot_messages_max: rate,
+  robot_messages_seconds: seconds,
+  webhook_calls_max: rate,
+  webhook_calls_seconds: seconds,
+  submissions_max: rate,
+  submissions_seconds: seconds,
 })
 
 /** The setting that each name stands for. */
@@ -48,6 +56,12 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   live_jobs_max: 'liveJobsMax',
   robots_max: 'robotsMax',
   sockets_max: 'socketsMax',
+  robot_messages_max: 'robotMessagesMax',
+  robot_messages_seconds: 'robotMessagesMs',
+  webhook_calls_max: 'webhookCallsMax',
+  webhook_calls_seconds: 'webhookCallsMs',
+  submissions_max: 'submissionsMax',
+  submissions_seconds: 'submissionsMs',
 }
 
 /**

@@ -1,6 +1,7 @@
 import { assert } from './assert.ts'
 import type { DefinitionHash, JobId, KeyId, Millis, ReplyId, RobotId, SocketId, TriggerId, WorkflowId } from './ids.ts'
 import type { HistoryRow, JobRow, LogRow } from './job.ts'
+import type { Quota } from './limiter.ts'
 import type { Outgoing } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
 import type {
@@ -54,17 +55,23 @@ export interface Found {
   readonly definitions: readonly DefinitionRow[]
 }
 
-/** What a request is answered with: a row to show, or a refusal. The adapter gives it its form. */
+/** What a limit has to know of a job that was made a moment ago. */
+export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id' | 'retry_of'>
+
+/**
+ * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit
+ * that the request was held to, null where there is none.
+ */
 export type Answer =
-  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean }
-  | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow }
+  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
+  | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow; readonly quota: Quota | null }
   | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
   | { readonly type: 'trigger'; readonly trigger: TriggerRow }
   | { readonly type: 'key'; readonly key: KeyRow }
   | { readonly type: 'pool'; readonly pool: PoolRow }
   | { readonly type: 'robot'; readonly robot: RobotRow }
   | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
-  | { readonly type: 'refusal'; readonly refusal: Refusal }
+  | { readonly type: 'refusal'; readonly refusal: Refusal; readonly quota?: Quota | null }
 
 /** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
 export type Send =
@@ -188,8 +195,8 @@ export function answer(turn: Turn, reply: ReplyId, given: Answer): void {
 }
 
 /** Answers a request with a refusal. */
-export function turnDown(turn: Turn, reply: ReplyId, refusal: Refusal): void {
-  answer(turn, reply, { type: 'refusal', refusal })
+export function turnDown(turn: Turn, reply: ReplyId, refusal: Refusal, quota: Quota | null = null): void {
+  answer(turn, reply, { type: 'refusal', refusal, quota })
 }
 
 /** What was found when nothing was asked for. */

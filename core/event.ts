@@ -21,6 +21,8 @@ export interface Submitted {
   readonly reply: ReplyId
   readonly job: JobId
   readonly by: string
+  /** What it came with, if there is a limit on how many may come with it; null in the same process. */
+  readonly key: KeyId | null
   /** A published workflow, or a definition of the job's own. */
   readonly workflow: WorkflowId | { readonly id: WorkflowId; readonly name: string; readonly definition: DefinitionRow }
   readonly parameters: JsonText

@@ -33,8 +33,6 @@ export class Ring {
   readonly #times: Millis[] = []
   /** Where the oldest is, once it is full. */
   #next = 0
-  /** How many of the newest are in the window, at most; what has left it meanwhile is noticed when somebody asks. */
-  #used = 0
 
   constructor(limit: Limit) {
     this.#limit = limit
@@ -51,7 +49,6 @@ export class Ring {
   count(now: Millis): void {
     const { most } = this.#limit
     if (most === 0) return
-    this.#used = Math.min(this.#used + 1, most)
     if (this.#times.length < most) {
       this.#times.push(now)
       return
@@ -67,22 +64,33 @@ export class Ring {
     return open
   }
 
-  /** What is left. Null where there is no limit. Each instant is passed over once, however often this is asked. */
+  /** What is left. Null where there is no limit. Asking changes nothing. */
   quota(now: Millis): Quota | null {
     const { most, windowMs } = this.#limit
     if (most === 0) return null
-    while (this.#used > 0 && now - this.#newest(this.#used - 1) >= windowMs) this.#used--
-    const resetAt = this.#used === 0 ? now : this.#newest(this.#used - 1) + windowMs
-    const remaining = most - this.#used
+    const used = this.#used(now)
+    const resetAt = used === 0 ? now : this.#newest(used - 1) + windowMs
+    const remaining = most - used
     return { limit: most, remaining, resetAt, retryAfterMs: remaining > 0 ? 0 : resetAt - now }
   }
 
   /** What there is to carry to where memory has gone; null when nothing is in the window. */
   carried(now: Millis): CarriedRing | null {
-    this.quota(now)
-    if (this.#used === 0) return null
+    const used = this.#used(now)
+    if (used === 0) return null
     const newest = this.#newest(0)
-    return { newest, before: Array.from({ length: this.#used - 1 }, (_, index) => newest - this.#newest(index + 1)) }
+    return { newest, before: Array.from({ length: used - 1 }, (_, index) => newest - this.#newest(index + 1)) }
+  }
+
+  /** How many are in the window: those are the newest, so the first that is not is found by halving. */
+  #used(now: Millis): number {
+    let [from, to] = [0, this.#times.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (now - this.#newest(middle) < this.#limit.windowMs) from = middle + 1
+      else to = middle
+    }
+    return from
   }
 
   /** The newest for 0, the one before it for 1. */

@@ -48,6 +48,15 @@ export interface Settings {
   readonly lostTriesMax: number
   readonly robotsMax: number
   readonly socketsMax: number
+  /** How many messages a robot may send in how long. 0: any number, as with the limits below. */
+  readonly robotMessagesMax: number
+  readonly robotMessagesMs: Millis
+  /** How many jobs calls of one webhook may make in how long. */
+  readonly webhookCallsMax: number
+  readonly webhookCallsMs: Millis
+  /** How many jobs may be submitted with one key in how long. */
+  readonly submissionsMax: number
+  readonly submissionsMs: Millis
 }
 
 const SECOND = 1000
@@ -75,7 +84,21 @@ export const DEFAULTS: Settings = {
   lostTriesMax: 5,
   robotsMax: 10_000,
   socketsMax: 20_000,
+  robotMessagesMax: 100,
+  robotMessagesMs: MINUTE,
+  webhookCallsMax: 10,
+  webhookCallsMs: MINUTE,
+  submissionsMax: 50,
+  submissionsMs: MINUTE,
 }
+
+/** No limit on how often anything is said or asked for: for tests, benchmarks, and whoever trusts everybody. */
+export const UNLIMITED = { robotMessagesMax: 0, webhookCallsMax: 0, submissionsMax: 0 } as const satisfies Partial<
+  Settings
+>
+
+/** So many times the limit on its messages in one window, and a robot is no longer listened to. */
+export const ABUSE_FACTOR = 10
 
 /** What a robot may send in one log batch; told to it in `register_ack`. */
 export const LOG_BATCH_MAX = 100

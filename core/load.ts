@@ -4,6 +4,7 @@ import { newGates } from './gate.ts'
 import { check } from './job.ts'
 import { place, placeAffinity, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
+import { newLimiters, placeRecent } from './rate.ts'
 import { rng } from './random.ts'
 import { newRoster } from './roster.ts'
 import type { Hot, State } from './state.ts'
@@ -37,6 +38,7 @@ export function load(
     roster: newRoster(settings.strategy),
     gates: newGates(),
     timers: new Timers(),
+    limiters: newLimiters(),
     random: rng(seed),
     sockets: new Map(),
     sessions: new Map(),
@@ -50,6 +52,7 @@ export function load(
   for (const definition of hot.definitions) placeDefinition(state, definition)
   for (const affinity of hot.affinities) placeAffinity(state, affinity)
   for (const key of hot.keys) placeKey(state, key)
+  placeRecent(state, hot.recent, now)
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
   for (const job of hot.jobs) place(state, check(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)

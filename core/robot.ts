@@ -5,7 +5,8 @@ import { hangUp, say, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { isStopping } from './job.ts'
 import { keepKey, keepRobot } from './keep.ts'
-import { LOG_BATCH_MAX } from './limits.ts'
+import { ABUSE_FACTOR, LOG_BATCH_MAX } from './limits.ts'
+import { configOf, weighRegistration } from './meter.ts'
 import { askStatus, tellToStop } from './move.ts'
 import { FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { errorMessage } from './protocol/encode.ts'
@@ -21,6 +22,7 @@ export const CLOSE = {
   forbidden: 4403,
   silent: 4408,
   replaced: 4409,
+  flood: 4429,
   overloaded: 1013,
   normal: 1000,
 } as const
@@ -61,6 +63,13 @@ export function expel(state: State, socket: Socket, code: number, reason: string
   leave(state, socket, turn)
 }
 
+/** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
+export function expelFlood(state: State, socket: Socket, turn: Turn): void {
+  const { robotMessagesMax, robotMessagesMs } = state.settings
+  const reason = `More than ${ABUSE_FACTOR * robotMessagesMax} messages in ${robotMessagesMs / 1000} s`
+  expel(state, socket, CLOSE.flood, reason, turn)
+}
+
 /** Answers a message that is refused, with its id. */
 export function refuseMessage(turn: Turn, socket: SocketId, refusal: Refusal, id: MessageId | undefined): void {
   say(turn, socket, errorMessage(refusal, id))
@@ -90,6 +99,7 @@ export function registered(
     expel(state, socket, code, key.message, turn)
     return
   }
+  if (weighRegistration(state, robot_id, turn) === 'abuse') return expelFlood(state, socket, turn)
   if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
   replaceOlder(state, socket, robot_id, turn)
@@ -247,6 +257,7 @@ function acknowledge(state: State, socket: Socket, message: Message<'register'>,
         log_batch_size: LOG_BATCH_MAX,
         max_message_bytes: FRAME_BYTES_MAX,
         lease_seconds: state.settings.leaseMs / 1000,
+        ...configOf(state.settings, message.payload.max_concurrent_jobs),
       },
     },
     correlation_id: message.id,

@@ -15,6 +15,8 @@ import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus, Priority } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
+import type { RecentJob } from './effects.ts'
+import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
 import type { Timers } from './timers.ts'
@@ -161,6 +163,8 @@ export interface Hot {
   readonly affinities: readonly AffinityRow[]
   /** Those that live jobs refer to, and of every workflow the newest and the published one. */
   readonly definitions: readonly DefinitionRow[]
+  /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
+  readonly recent: readonly RecentJob[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
   /** How often rows have been loaded from this store, this time among them. */
@@ -192,6 +196,7 @@ export interface State {
   readonly roster: Roster
   readonly gates: Gates
   readonly timers: Timers
+  readonly limiters: Limiters
   readonly random: Rng
 
   readonly sockets: Map<SocketId, Socket>
@@ -270,6 +275,8 @@ export interface Definition {
 export interface LogCount {
   kept: number
   dropped: number
+  /** Refused for the rate of the robot's messages. It may have sent some of them again. */
+  refused: number
 }
 
 export interface Socket {

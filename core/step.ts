@@ -12,8 +12,9 @@ import { poolSaved } from './pool.ts'
 import { refuse } from './protocol/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
 import { logged } from './log.ts'
+import { weigh } from './meter.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
-import { disconnected, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
+import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
 import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
 import { triggerCreated, webhookReceived } from './trigger.ts'
@@ -117,6 +118,9 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
     return refuseMessage(turn, socket.id, refuse('AUTHENTICATION_FAILED', 'Register first'), message.id)
   }
   session.heardAt = turn.now
+  const weighed = weigh(state, session, message, message.id, turn)
+  if (weighed === 'abuse') return expelFlood(state, socket, turn)
+  if (weighed === 'refused') return
   if ('robot_id' in message.payload && message.payload.robot_id !== session.robot) {
     const refusal = refuse('FORBIDDEN', `This connection belongs to the robot ${session.robot}`, { field: 'robot_id' })
     return refuseMessage(turn, socket.id, refusal, message.id)
@@ -125,12 +129,17 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
   listen(state, session, message as never, turn)
 }
 
-/** A frame that is no message is answered, and the connection goes on. It counts as a sign of life. */
+/** A frame that is no message is answered, and the connection goes on. It counts as a sign of life, and as a message. */
 function garbled(state: State, event: On<'robot.garbled'>, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing) return
   const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
-  if (session !== undefined) session.heardAt = turn.now
+  if (session !== undefined) {
+    session.heardAt = turn.now
+    const weighed = weigh(state, session, null, event.id, turn)
+    if (weighed === 'abuse') return expelFlood(state, socket, turn)
+    if (weighed === 'refused') return
+  }
   refuseMessage(turn, socket.id, event.refusal, event.id)
 }
 

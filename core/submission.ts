@@ -7,10 +7,11 @@ import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { overRate, submissionLimit, submissionsWith } from './rate.ts'
 import type { DefinitionRow, IdempotencyRow, State, WorkflowRow } from './state.ts'
 
 /** What a job is made of, whoever asks for it. */
-export type Order = Omit<Submitted, 'type' | 'reply' | 'workflow' | 'idempotency' | 'checkDuplicate'>
+export type Order = Omit<Submitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'checkDuplicate'>
 
 /** What nothing was said about. */
 export const UNASKED = {
@@ -43,7 +44,8 @@ interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_
 
 /**
  * Somebody submits a job over the API. The answer comes once the job is durable. The same request again, by its
- * idempotency key, gets the same answer and makes no second job.
+ * idempotency key, gets the same answer, makes no second job, and uses nothing up. Only what makes a job counts for the
+ * limit on submissions: so the rows of the jobs are what a restart knows it by.
  */
 export function submitted(state: State, event: Submitted, turn: Turn): void {
   const { idempotency } = event
@@ -51,19 +53,30 @@ export function submitted(state: State, event: Submitted, turn: Turn): void {
     ? undefined
     : turn.out.rows.idempotency.get(idempotency.key) ?? turn.found.idempotency.get(idempotency.key)
   if (idempotency !== null && earlier !== undefined && turn.now - earlier.created_at < state.settings.idempotencyMs) {
-    return answer(turn, event.reply, replay(state, idempotency.fingerprint, earlier, turn))
+    const quota = event.key === null ? null : submissionsWith(state, event.key).quota(turn.now)
+    return answer(turn, event.reply, { ...replay(state, idempotency.fingerprint, earlier, turn), quota })
   }
-  const job = order(state, event, turn)
-  if (isRefusal(job)) return turnDown(turn, event.reply, job)
+  const ring = event.key === null ? null : submissionsWith(state, event.key)
+  const before = ring?.quota(turn.now) ?? null
+  const job = before?.remaining === 0
+    ? overRate('submissions', submissionLimit(state.settings), before)
+    : order(state, event, turn)
+  if (isRefusal(job)) return turnDown(turn, event.reply, job, before)
+  ring?.count(turn.now)
   if (idempotency !== null) {
     const row = { ...idempotency, job_id: job.id, status: job.status, created_at: turn.now }
     turn.out.rows.idempotency.set(row.key, row)
   }
-  answer(turn, event.reply, { type: 'job', job })
+  answer(turn, event.reply, { type: 'job', job, quota: ring?.quota(turn.now) ?? null })
 }
 
 /** What was answered the first time; IDEMPOTENCY_MISMATCH when this is another request under the same key. */
-function replay(state: State, fingerprint: string, earlier: IdempotencyRow, turn: Turn): Answer {
+function replay(
+  state: State,
+  fingerprint: string,
+  earlier: IdempotencyRow,
+  turn: Turn,
+): Extract<Answer, { type: 'job' | 'refusal' }> {
   const job = recall(state, earlier.job_id, turn)
   if (earlier.fingerprint !== fingerprint) {
     const message = 'This Idempotency-Key was used for a request with another body'

@@ -4,7 +4,8 @@ import type { JsonText } from './ids.ts'
 import type { JobRow } from './job.ts'
 import { keepTrigger } from './keep.ts'
 import { type JsonObject, toText } from './protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { isRefusal, type Refusal, type RefusalCode, refuse } from './protocol/refusal.ts'
+import { callLimit, callsOf, overRate } from './rate.ts'
 import type { State, TriggerRow } from './state.ts'
 import { enter, published, UNASKED } from './submission.ts'
 
@@ -36,13 +37,23 @@ export function triggerCreated(state: State, event: TriggerCreated, turn: Turn):
 }
 
 /**
- * Somebody calls a webhook. Checked in this order: the trigger, its secret, whether it is enabled, its cooldown, the
- * body, and then whether a job can be made. Only a call that makes a job starts the cooldown.
+ * Somebody calls a webhook. Checked in this order: the trigger, its secret, whether it is enabled, its rate, its cooldown,
+ * the body, and then whether a job can be made. Only a call that makes a job counts for the rate and starts the cooldown.
  */
 export function webhookReceived(state: State, event: WebhookReceived, turn: Turn): void {
   const fired = fire(state, event, turn)
-  answer(turn, event.reply, isRefusal(fired) ? { type: 'refusal', refusal: fired } : { type: 'fired', ...fired })
+  // Whoever does not have the secret is not told what others have used up.
+  const known = !isRefusal(fired) || !UNKNOWN.has(fired.refused)
+  const quota = known ? callsOf(state, event.trigger).quota(turn.now) : null
+  answer(
+    turn,
+    event.reply,
+    isRefusal(fired) ? { type: 'refusal', refusal: fired, quota } : { type: 'fired', ...fired, quota },
+  )
 }
+
+/** What is told to callers of whom it is not known whether they may call. */
+const UNKNOWN: ReadonlySet<RefusalCode> = new Set(['TRIGGER_NOT_FOUND', 'AUTHENTICATION_FAILED'])
 
 function fire(
   state: State,
@@ -58,6 +69,9 @@ function fire(
     return refuse('AUTHENTICATION_FAILED', message)
   }
   if (!trigger.enabled) return refuse('FORBIDDEN', 'Trigger is disabled')
+  const ring = callsOf(state, trigger.id)
+  const quota = ring.quota(turn.now)
+  if (quota !== null && quota.remaining === 0) return overRate('calls', callLimit(state.settings), quota)
   const cooldown = coolingFor(trigger, turn)
   if (cooldown > 0) {
     return refuse('RATE_LIMITED', 'Trigger is in cooldown period', { cooldown_remaining: cooldown })
@@ -76,12 +90,14 @@ function fire(
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   keepTrigger(state, after, turn)
+  ring.count(turn.now)
   return { trigger: after, job }
 }
 
 /** Whole seconds until the trigger may fire again: waiting that long is enough. 0 when it may now. */
 function coolingFor(trigger: TriggerRow, turn: Turn): number {
-  if (trigger.last_fired_at === null) return 0
+  // One that fired in the future did so by a clock that was wrong.
+  if (trigger.last_fired_at === null || trigger.last_fired_at > turn.now) return 0
   return Math.max(0, Math.ceil((trigger.last_fired_at + trigger.cooldown_ms - turn.now) / 1000))
 }
 

@@ -9,7 +9,7 @@ import { WebhookEvent } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf } from '../secret.ts'
 import { type Env, readJson } from './request.ts'
-import { headersOf } from './respond.ts'
+import { headersOf, tellQuota } from './respond.ts'
 
 /** `POST /webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
 export function webhookRoutes(fleet: Fleet): Hono<Env> {
@@ -26,6 +26,7 @@ export function webhookRoutes(fleet: Fleet): Hono<Env> {
       secret: secret === undefined ? null : hashOf(secret),
       data,
     }))
+    if ('quota' in answer) tellQuota(c, answer.quota)
     if (answer.type === 'refusal') return told(c, answer.refusal, trigger)
     if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
     return c.json({
@@ -48,10 +49,14 @@ async function dataOf(c: Context): Promise<JsonText | Refusal> {
 }
 
 function told(c: Context, refusal: Refusal, trigger: TriggerId): Response {
-  const { cooldown_remaining } = refusal.details
+  const { cooldown_remaining = secondsOf(refusal.details['retry_after_ms']) } = refusal.details
   const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
   const body = cooldown_remaining === undefined
     ? { status: 'error', error_code: refusal.refused, message: refusal.message }
     : { status: 'rate_limited', trigger_id: trigger, cooldown_remaining, message: refusal.message }
   return c.json(body, status, headersOf(refusal))
+}
+
+function secondsOf(ms: unknown): number | undefined {
+  return typeof ms === 'number' ? Math.max(1, Math.ceil(ms / 1000)) : undefined
 }

@@ -11,10 +11,11 @@ import type { Hot, KeyRow, PoolRow, RobotRow, TriggerRow, VersionRow, WorkflowRo
  */
 export interface Store {
   /**
-   * Every row that belongs in memory, of the pending jobs only those that become ready up to this instant. The only way
-   * to begin. Throws when the database cannot be used.
+   * Every row that belongs in memory, of the pending jobs only those that become ready up to this instant, and of those
+   * that were made after `recentSince` what limits go by; null: nothing of them. The only way to begin. Throws when the
+   * database cannot be used.
    */
-  load(dueUntil: Millis): Promise<Hot>
+  load(dueUntil: Millis, recentSince?: Millis | null): Promise<Hot>
   /** What an event may touch outside memory, as it was when the last turn had been committed. */
   find(need: Need): Found | Promise<Found>
   /**

@@ -1,10 +1,10 @@
 import { assert } from '../../core/assert.ts'
-import { type Effects, type Found, isEmpty, type Need, Receipt } from '../../core/effects.ts'
+import { type Effects, type Found, isEmpty, type Need, Receipt, type RecentJob } from '../../core/effects.ts'
 import type { JobId, Millis } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import { type PageQuery, type Queries, StaleEpoch, type Store } from './contract.ts'
-import { newestFirst, pageOf } from './queries.ts'
+import { asRecent, newestFirst, pageOf } from './queries.ts'
 import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
 import { seqMax } from './writes.ts'
 
@@ -38,9 +38,9 @@ export class MemoryDisk {
 export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   let epoch: number | null = null
   return {
-    async load(dueUntil) {
+    async load(dueUntil, recentSince = null) {
       epoch = ++disk.epoch
-      return readHot(disk, dueUntil)
+      return readHot(disk, dueUntil, recentSince)
     },
     find: (need) => readFound(disk, need),
     commit(out) {
@@ -60,7 +60,11 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   }
 }
 
-function readHot({ tables, live, seq, clock, epoch }: MemoryDisk, dueUntil: Millis): Hot {
+function readHot(
+  { tables, live, seq, clock, epoch }: MemoryDisk,
+  dueUntil: Millis,
+  recentSince: Millis | null,
+): Hot {
   const jobs = [...live.values()].filter((job) => job.ready_at === null || job.ready_at <= dueUntil)
   const hashes = new Set<string | null>(jobs.map((job) => job.definition))
   for (const workflow of tables.workflows.values()) {
@@ -75,10 +79,15 @@ function readHot({ tables, live, seq, clock, epoch }: MemoryDisk, dueUntil: Mill
     pools: byKey(tables.pools),
     affinities: byKey(tables.affinities),
     definitions: byKey(tables.definitions).filter((definition) => hashes.has(definition.hash)),
+    recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
     seq,
     clock,
     epoch,
   }
+}
+
+function recentOf(jobs: Iterable<JobRow>, since: Millis): readonly RecentJob[] {
+  return [...jobs].filter((job) => job.created_at > since).sort((a, b) => newestFirst(b, a)).map(asRecent)
 }
 
 function readFound({ tables, live }: MemoryDisk, need: Need): Found {

@@ -1,5 +1,5 @@
 import { assert } from '../../core/assert.ts'
-import type { Found, Need } from '../../core/effects.ts'
+import type { Found, Need, RecentJob } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { check, isLive, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
@@ -59,7 +59,7 @@ export interface Plan<T> {
 export type Meta = Pick<Hot, 'seq' | 'clock' | 'epoch'>
 
 /** What `load` hands over beside that, once this process alone may write to the database. */
-export function hotPlan(dueUntil: Millis): Plan<Omit<Hot, keyof Meta>> {
+export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit<Hot, keyof Meta>> {
   return plan({
     blocked: want('jobs', `${HOT} and ready_at is null order by seq`),
     ready: want('jobs', `${HOT} and ready_at <= ? order by ready_at, seq`, [dueUntil]),
@@ -70,7 +70,9 @@ export function hotPlan(dueUntil: Millis): Plan<Omit<Hot, keyof Meta>> {
     pools: want('pools', 'order by name'),
     affinities: want('affinities', 'order by workflow_id, robot_id'),
     definitions: want('definitions', HOT_DEFINITIONS, [dueUntil]),
-  }, ({ blocked, ready, ...rest }) => ({
+    recent: recentSince === null ? null : { table: 'jobs', sql: RECENT, args: [recentSince] },
+  }, ({ blocked, ready, recent, ...rest }) => ({
+    recent: recent.map(asRecent),
     jobs: [...blocked, ...ready].map(check).sort((a, b) => a.seq - b.seq),
     ...rest,
   }))
@@ -82,6 +84,15 @@ export const META = 'epoch, seq, clock'
 /** What they say. */
 export function metaOf(record: SqlRow | undefined): Meta {
   return { epoch: Number(record?.['epoch']), seq: Number(record?.['seq']), clock: Number(record?.['clock']) }
+}
+
+/** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
+const RECENT =
+  'select created_at, created_by, trigger_id, retry_of from jobs where created_at > ? order by created_at, id'
+
+/** What a limit has to know of a job. */
+export function asRecent({ created_at, created_by, trigger_id, retry_of }: RecentJob): RecentJob {
+  return { created_at, created_by, trigger_id, retry_of }
 }
 
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are

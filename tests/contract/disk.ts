@@ -22,6 +22,7 @@ export const EMPTY: Hot = {
   keys: [],
   pools: [],
   affinities: [],
+  recent: [],
   definitions: [],
   seq: 0,
   clock: 0,

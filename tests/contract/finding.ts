@@ -19,6 +19,31 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.close()
   },
 
+  async 'of jobs that were made a moment ago, what limits go by is loaded, the oldest first'(disk) {
+    const store = await loaded(disk)
+    const made = [[30, 'c'], [10, 'a'], [20, 'b'], [20, 'a2']] as const
+    const jobs = made.map(([created_at, name], seq) =>
+      job(name, {
+        created_at,
+        created_by: `by ${name}`,
+        trigger_id: name === 'c' ? 't' : null,
+        retry_of: name === 'b' ? 'a' : null,
+        parameters: '{"large":true}',
+        status: 'completed',
+        seq,
+      })
+    )
+    await store.commit(turn(1, { jobs }))
+    same((await store.load(SOON)).recent, [])
+    same((await store.load(SOON, 30)).recent, [])
+    same((await store.load(SOON, 10)).recent, [
+      { created_at: 20, created_by: 'by a2', trigger_id: null, retry_of: null },
+      { created_at: 20, created_by: 'by b', trigger_id: null, retry_of: 'a' },
+      { created_at: 30, created_by: 'by c', trigger_id: 't', retry_of: null },
+    ])
+    await store.close()
+  },
+
   async 'a job that has ended is loaded until its robot has stopped'(disk) {
     const store = await loaded(disk)
     const stopping = job('a', { status: 'cancelled', stop_until: 5, robot_id: 'r', attempt: 1 })

@@ -15,7 +15,7 @@ import type {
 import type { TriggerId, WorkflowId } from '../../core/ids.ts'
 import { isLive, isStopping, type JobRow, type Priority, type RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
-import { DEFAULTS, type Settings } from '../../core/limits.ts'
+import { DEFAULTS, type Settings, UNLIMITED } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
 import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
@@ -46,6 +46,7 @@ export const NO_ROWS: Hot = {
   pools: [],
   affinities: [],
   definitions: [],
+  recent: [],
   seq: 0,
   clock: 0,
   epoch: 1,
@@ -60,7 +61,7 @@ export function bench(
   hot: Hot = NO_ROWS,
   attached: readonly string[] = [],
 ): Bench {
-  const state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings }, attached)
+  const state = load(hot, START, 1, { ...DEFAULTS, ...UNLIMITED, robotsAuth: 'open', ...settings }, attached)
   const disk = newEffects(0, START)
   let turns = 0
   /** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
@@ -129,6 +130,7 @@ export function bench(
         pools: [...disk.rows.pools.values()],
         affinities: [...disk.rows.affinities.values()],
         definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
+        recent: [...disk.rows.jobs.values()],
         seq: state.seq,
         clock: self.now,
         epoch: 1,
@@ -145,6 +147,7 @@ export function submit(id: string, given: Partial<Extract<Event, { type: 'job.su
     reply: `reply-${id}` as ReplyId,
     job: id as JobId,
     by: 'tester',
+    key: null,
     workflow: { id: 'w1' as WorkflowId, name: 'Workflow', definition: DEFINITION },
     ...UNASKED,
     parameters: '{}' as JsonText,

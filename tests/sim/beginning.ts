@@ -2,7 +2,7 @@ import { type MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
 import { hashOf } from '../../adapters/secret.ts'
 import { newEffects } from '../../core/effects.ts'
 import type { JsonText, KeyId, RobotId, SecretHash, TriggerId, WorkflowId } from '../../core/ids.ts'
-import { definition, FLOWS, POOL, POOL_TAGS, SECRET } from './client.ts'
+import { BY, definition, FLOWS, KEY, POOL, POOL_TAGS, SECRET } from './client.ts'
 import { BEGINNING } from './world.ts'
 
 /** What is on the disk before anything happens: keys, workflows and webhooks. */
@@ -16,6 +16,8 @@ export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>): voi
     const row = { id, name: robot, secret, scopes: ['robots:connect'], robot_id: robot } as const
     out.rows.keys.set(id, { ...row, created_at: BEGINNING, revoked_at: null })
   }
+  const submits = { id: KEY, name: BY, secret: hashOf(BY), scopes: ['jobs:submit'], robot_id: null } as const
+  out.rows.keys.set(KEY, { ...submits, created_at: BEGINNING, revoked_at: null })
   for (const flow of FLOWS) {
     const id = flow as string as WorkflowId
     const { hash, json } = definition(flow)

@@ -61,6 +61,9 @@ function waitingOf(state: State): string {
   ).toSorted().join('; ')
 }
 
+/** No limit looks further back than that. */
+const RECENT_MS: Millis = 600_000
+
 /** What a store would load, read from the disk by other code than the store's. */
 function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
   const { tables } = disk
@@ -77,6 +80,7 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     definitions: [...tables.definitions.values()].filter(({ hash }) => used.has(hash)),
     pools: [...tables.pools.values()],
     affinities: [...tables.affinities.values()],
+    recent: [...tables.jobs.values()].filter(({ created_at }) => created_at > disk.clock - RECENT_MS),
     seq: disk.seq,
     clock: disk.clock,
     epoch: disk.epoch,

@@ -5,6 +5,7 @@ import type {
   DefinitionHash,
   JobId,
   JsonText,
+  KeyId,
   Millis,
   ReplyId,
   RobotId,
@@ -42,6 +43,10 @@ export function definition(text: string): DefinitionRow {
   const json = JSON.stringify({ nodes: [text] })
   return { hash: sha256(json) as DefinitionHash, json }
 }
+
+/** The key that jobs are submitted with, and its name. */
+export const KEY = 'key-tester' as KeyId
+export const BY = 'tester'
 
 /** The pool that every run begins with, and the tags that its robots hold. */
 export const POOL = 'sheets'
@@ -104,7 +109,8 @@ export class Client {
       type: 'job.submitted',
       reply,
       job: `job-${this.#requests}` as JobId,
-      by: 'tester',
+      by: BY,
+      key: KEY,
       workflow,
       parameters,
       priority: dice.pick([0, 1, 1, 1, 2, 3]),

@@ -8,6 +8,7 @@ import type { Millis, ReplyId, SocketId } from '../../core/ids.ts'
 import type { Settings } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
+import { recentSince } from '../../core/rate.ts'
 import type { State } from '../../core/state.ts'
 import { Alarm } from './alarm.ts'
 import { type CommitOptions, Commits, DiskError, type Life } from './commits.ts'
@@ -161,7 +162,7 @@ export class Server implements ServerEnd {
     const store = plant.store(memoryStore(disk), disk)
     const life: Life = { over: false, store, state: null, pump: null, landing: null, breath: Infinity }
     this.#life = life
-    const hot = await store.load(this.clock() + settings.horizonMs)
+    const hot = await store.load(this.clock() + settings.horizonMs, recentSince(settings, this.clock()))
     if (this.#dice.chance(weather.often('crashInRecovery'))) {
       world.mark('crash during recovery')
       this.#phase = 'recovering'
