@@ -31,6 +31,7 @@ import { type Listener, listenHttp, listenRobots } from './node/listen.ts'
 import { nodePlatform } from './node/platform.ts'
 import type { Store } from './store/contract.ts'
 import { openLibsqlStore } from './store/libsql.ts'
+import { holdFolder } from './store/lock.ts'
 import { memoryStore } from './store/memory.ts'
 import { idempotencyOf, submission } from './submission.ts'
 
@@ -235,8 +236,16 @@ export class OrchestratorEngine {
   async #store(): Promise<Store> {
     const { data, durability } = this.#options
     if (data === undefined) return memoryStore()
-    await mkdir(resolve(data), { recursive: true })
-    return openLibsqlStore({ path: join(resolve(data), 'orchestrator.db'), durability })
+    const folder = resolve(data)
+    await mkdir(folder, { recursive: true })
+    const hold = holdFolder(folder)
+    try {
+      const store = await openLibsqlStore({ path: join(folder, 'orchestrator.db'), durability })
+      return { ...store, close: () => store.close().finally(hold.release) }
+    } catch (error) {
+      hold.release()
+      throw error
+    }
   }
 
   async #close(graceMs: number): Promise<void> {

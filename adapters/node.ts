@@ -15,6 +15,7 @@ import { type ReferenceRobot, startReferenceRobot } from './node/reference.ts'
 import { readSettings } from './settings.ts'
 import { StaleEpoch, StoreUnusable } from './store/contract.ts'
 import { openLibsqlStore } from './store/libsql.ts'
+import { holdFolder } from './store/lock.ts'
 
 /** The orchestrator on Node: `npm start`. */
 
@@ -37,6 +38,7 @@ async function start(options: Options): Promise<Running> {
   await mkdir(data, { recursive: true }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
+  holdFolder(data)
   const store = await openLibsqlStore({ path: join(data, 'orchestrator.db'), durability: options.durability })
   const fleet = await openFleet(store, nodePlatform(), settings, (error) => fail(error))
   const app = httpApp(fleet, { version: pkg.version, durability: options.durability })

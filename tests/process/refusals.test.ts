@@ -155,20 +155,3 @@ test('a flag wins over its variable', async () => {
   const program = await start({ args: ['--http-port', taken], env: { CASARE_HTTP_PORT: 'usual' } })
   expect(program.err).toContain('in use')
 })
-
-test('a second orchestrator on the same data takes over, and the first stops with one line', async () => {
-  const first = await Orchestrator.start()
-  const { admin: key } = first
-  const second = await Orchestrator.start({ data: first.data })
-  const late = await first.call('POST', '/api/v1/jobs', { body: { workflow_id: 'greeting' } }).catch(() => undefined)
-  // It may be gone before it has answered; what it must not do is to take the job.
-  expect([undefined, 503]).toContain(late?.status)
-  expect(await first.program.exited).toBe(1)
-  await first.program.closed
-  expect(first.program.err.split('\n').filter((line) => line.startsWith('casare: '))).toEqual([
-    'casare: another process has taken over this database',
-  ])
-  expect(first.program.err).not.toMatch(/^ +at /m)
-  expect((await second.call<{ readonly items: readonly [] }>('GET', '/api/v1/jobs', { key })).body.items).toEqual([])
-  expect((await second.call('POST', '/api/v1/jobs', { key, body: { workflow_id: 'greeting' } })).status).toBe(201)
-})
