@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { Problem } from './problem.ts'
 
-/** How the orchestrator is started on Node. A flag wins over its environment variable, and both over the default. */
+/** How the orchestrator is started on Node and Deno. A flag wins over its environment variable, and both over the default. */
 export interface Options {
   readonly data: string
   readonly host: string
@@ -70,13 +70,13 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
   }
 }
 
-/** What `--help` prints. */
-export function usage(): string {
+/** What `--help` prints. `command` is how the user starts it. */
+export function usage(command: string): string {
   const lines = Object.entries(FLAGS).map(([flag, { env, fallback, help }]) =>
     `  --${flag.padEnd(12)} ${help} (${fallback || 'none'}; ${env})`
   )
   return [
-    'Usage: npm start -- [options]',
+    `Usage: ${command} [options]`,
     '',
     ...lines,
     `  --${'no-robot'.padEnd(12)} leave out the reference robot`,

@@ -12,8 +12,21 @@ export interface ReferenceRobot {
   stop(): Promise<void>
 }
 
-/** Starts the robot, and starts it again when it ends by itself. `env` is its whole configuration. */
-export function startReferenceRobot(env: Readonly<Record<string, string>>): ReferenceRobot {
+/** How this runtime runs a TypeScript file in a process of its own. */
+export interface RobotProcess {
+  /** What stands before the file. `files` is the folder that the robot works in. */
+  args(files: string): readonly string[]
+  /** What it gets of our environment. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The robot's whole configuration. */
+export interface RobotEnvironment extends Readonly<Record<string, string>> {
+  readonly CASARE_ROBOT_FILES: string
+}
+
+/** Starts the robot, and starts it again when it ends by itself. */
+export function startReferenceRobot(how: RobotProcess, env: RobotEnvironment): ReferenceRobot {
   let child: ChildProcess | null = null
   let stopping = false
   let restart: NodeJS.Timeout | undefined
@@ -22,11 +35,10 @@ export function startReferenceRobot(env: Readonly<Record<string, string>>): Refe
     // A process group of its own, so that Ctrl-C reaches it through us, in its turn; and a channel to us, by which it
     // notices when we are gone.
     child = spawn(process.execPath, [
-      '--import',
-      'tsx',
+      ...how.args(env.CASARE_ROBOT_FILES),
       fileURLToPath(new URL('../../robot/reference.ts', import.meta.url)),
     ], {
-      env: { ...process.env, ...env },
+      env: { ...how.env, ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: true,
       cwd: fileURLToPath(new URL('../../', import.meta.url)),
