@@ -163,9 +163,16 @@ async function stop({ fleet, listeners, robot }: Running): Promise<void> {
 
 /** One clear line for what an operator can put right, the whole story for what is our fault. */
 function fail(error: unknown): never {
-  const known = error instanceof Problem || error instanceof StoreUnusable || error instanceof StaleEpoch
-  process.stderr.write(`casare: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
+  process.stderr.write(
+    `casare: ${isKnown(error) ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+  )
   process.exit(1)
+}
+
+function isKnown(error: unknown): error is Error {
+  if (error instanceof Problem || error instanceof StoreUnusable || error instanceof StaleEpoch) return true
+  // Deno lacks a permission, and the message names the flag that grants it.
+  return error instanceof Error && error.name === 'NotCapable'
 }
 
 /** Runs the orchestrator as this process's whole work: reads its arguments, prints, and ends it with a status. */

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
-import crossws from 'crossws/adapters/node'
+// The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
+import { _nodeAdapter as crossws } from 'crossws/adapters/node'
 import type { Peer } from 'crossws'
 import type { SocketId } from '../../core/ids.ts'
 import type { Fleet } from '../fleet.ts'
@@ -14,9 +15,10 @@ import { Problem } from './problem.ts'
 /** A transport ping after this long without a frame; a peer that does not answer by the next one is gone. */
 const IDLE_SECONDS = 30
 
-/** How long headers and a body may take to arrive. */
+/** How long headers and a body may take to arrive, and how often it is looked who has taken longer. */
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
+const LOOK_MS = 2_000
 
 /** What the settings are called, for messages about them. */
 export interface Names {
@@ -59,7 +61,12 @@ export function listenRobots(fleet: Fleet, host: string, port: number, names: Na
 }
 
 function newServer(listener: RequestListener): Server {
-  return createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: 15_000 }, listener)
+  return createServer({
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: 15_000,
+    connectionsCheckingInterval: LOOK_MS,
+  }, listener)
 }
 
 function listen(server: Server, host: string, port: number, called: Called): Promise<Listener> {
@@ -80,6 +87,8 @@ function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, cal
       return `port ${port} on ${host} may not be opened by this user; choose one above 1023 with ${called.port}`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
+    // What Deno says of an address that no interface has.
+    case 'EINVAL':
       return `this machine has no address ${host}; set ${called.host}`
     default:
       return `cannot listen on ${host} port ${port}: ${error.message}`

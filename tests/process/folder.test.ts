@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { connect } from '../../adapters/store/libsql.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { newFolder, Program } from './program.ts'
+import { MAIN, newFolder, Program } from './program.ts'
 
 /** One data folder, one process: whoever comes second is sent away, and whoever was there does not notice. */
 
@@ -12,7 +12,7 @@ const IN_USE = /^casare: the data folder \S+ is in use by another orchestrator: 
 
 /** Starts another on the folder without waiting for what becomes of it. */
 function rival(data: string): Program {
-  return new Program('adapters/node.ts', ['--data', data, '--http-port', '0', '--robot-port', '0', '--no-robot'])
+  return new Program(MAIN, ['--data', data, '--http-port', '0', '--robot-port', '0', '--no-robot'])
 }
 
 test('a second one on the same folder ends with one line, and the first goes on', async () => {

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { freePort, newFolder, Program } from './program.ts'
+import { freePort, MAIN, newFolder, Program } from './program.ts'
 
 export { cleanUp } from './program.ts'
 
@@ -170,7 +170,7 @@ export class Orchestrator {
   #spawn(args: readonly string[]): Program {
     const { robot = false, env } = this.#options
     const [http, robots] = this.#ports
-    return new Program('adapters/node.ts', [
+    return new Program(MAIN, [
       '--data',
       this.data,
       '--http-port',

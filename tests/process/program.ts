@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { ROOT, RUNTIME } from './runtime.ts'
 
 /** Real processes, and what they leave behind. Whatever is started or made here is gone after `cleanUp`. */
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** The orchestrator's main on the runtime that is tested. */
+export const MAIN = RUNTIME.main
 /** What a process may take to say something before that counts as never. */
 const SAID_MS = 15_000
 
@@ -85,16 +86,22 @@ export class Program {
   #orphans: readonly number[] = []
 
   /**
-   * Runs a TypeScript file of this project, or with `npm start` what that runs, with the environment of the tests, less
-   * everything that is ours.
+   * Runs a TypeScript file of this project, or with `npm start` or `npx deno task start` what that runs, with the
+   * environment of the tests, less everything that is ours. The orchestrator's main runs on the runtime that is tested, everything else on Node.
    */
   constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const [command, own] = file === 'npm start'
-      ? ['npm', ['start', '--', ...args]] as const
-      : [process.execPath, ['--import', 'tsx', file, ...args]] as const
-    const clean = Object.entries(process.env).filter(([name]) => !/^(CASARE_|NODE_OPTIONS|VITEST|npm_)/.test(name))
+    const [command, ...before] = file === 'npm start'
+      ? ['npm', 'start', '--'] as const
+      : file === 'npx deno task start'
+      ? ['npx', 'deno', 'task', 'start'] as const
+      : file === MAIN
+      ? [...RUNTIME.command(args), file] as const
+      : [process.execPath, '--import', 'tsx', file] as const
+    const clean = Object.entries(process.env).filter(([name]) =>
+      !/^(CASARE_|NODE_OPTIONS|VITEST|npm_|TARGET$)/.test(name)
+    )
     // A process group of its own, so that a test can signal the whole group as a terminal does, without ending itself.
-    this.#child = spawn(command, own, {
+    this.#child = spawn(command, [...before, ...args], {
       cwd: ROOT,
       env: { ...Object.fromEntries(clean), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../adapters/store/libsql.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { newFolder, Program } from './program.ts'
+import { MAIN, newFolder, Program } from './program.ts'
 
 /** What an operator can put right is told in exactly one line, and the process ends with status 1. */
 
@@ -38,7 +38,7 @@ interface Start {
 async function start({ args = [], env = {}, data = newFolder() }: Start): Promise<Program> {
   const ports = ['http-port', 'robot-port'].filter((flag) => !args.some((arg) => arg.startsWith(`--${flag}`)))
     .filter((flag) => env[`CASARE_${flag.toUpperCase().replace('-', '_')}`] === undefined)
-  const program = new Program('adapters/node.ts', [
+  const program = new Program(MAIN, [
     '--no-robot',
     '--data',
     data,

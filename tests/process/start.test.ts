@@ -6,7 +6,8 @@ import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import pkg from '../../package.json' with { type: 'json' }
 import { cleanUp, type JobView, Orchestrator, until } from './orchestrator.ts'
-import { Program, ROBOT, ROOT } from './program.ts'
+import { MAIN, Program, ROBOT } from './program.ts'
+import { ROOT } from './runtime.ts'
 
 /** What the README promises, in the order in which a user meets it. The tests share one data folder. */
 
@@ -189,7 +190,7 @@ test('Ctrl-C as soon as it is ready ends it with 0, and its robot too', async ()
 })
 
 test('--help prints every option, and starts nothing', async () => {
-  const help = new Program('adapters/node.ts', ['--help'])
+  const help = new Program(MAIN, ['--help'])
   expect(await help.exited).toBe(0)
   await help.closed
   const flags = ['data', 'host', 'http-port', 'robot-port', 'durability', 'robots-auth', 'no-robot', 'new-keys', 'help']

@@ -13,6 +13,30 @@ let server: Orchestrator
 let newKey: (robot?: string) => Promise<string>
 /** Connected at the very beginning, and never says anything. */
 let silent: Promise<Closed>
+/** What becomes of connections on either port that send a byte of a header now and then. */
+let slow: Promise<readonly Slow[]>
+
+interface Slow {
+  readonly answer: string
+  readonly ms: number
+}
+
+/** Sends the beginning of a request, and then byte after byte until the connection is closed. */
+function dribble(url: string, start: string): Promise<Slow> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const begun = Date.now()
+  let answer = ''
+  socket.write(start)
+  const more = setInterval(() => socket.write('x'), 500)
+  socket.on('data', (bytes) => (answer += String(bytes)))
+  socket.on('error', () => {})
+  return new Promise((resolve) =>
+    socket.on('close', () => {
+      clearInterval(more)
+      resolve({ answer, ms: Date.now() - begun })
+    })
+  )
+}
 
 beforeAll(async () => {
   server = await Orchestrator.start()
@@ -25,6 +49,8 @@ beforeAll(async () => {
     return String((await server.api('POST', '/keys', key))['key'])
   }
   silent = (await Wire.connect(server.robots)).closed
+  const starts = ['GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ', 'GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nX-Slow: ']
+  slow = Promise.all([server.http, server.robots].flatMap((url) => starts.map((start) => dribble(url, start))))
 })
 
 afterAll(cleanUp)
@@ -245,6 +271,15 @@ describe('a connection that breaks off', () => {
     await wire.closed
     await expect.poll(async () => (await server.api('GET', '/robots/gone'))['status']).toBe('offline')
   })
+})
+
+test('who does not get a header together is sent away', { timeout: 30_000 }, async () => {
+  for (const { answer, ms } of await slow) {
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+    expect(ms).toBeGreaterThan(9_000)
+    // Ten seconds, two until it is noticed, and what a busy machine takes.
+    expect(ms).toBeLessThan(18_000)
+  }
 })
 
 test('who never registers is closed with 4408', { timeout: 30_000 }, async () => {
