@@ -27,7 +27,7 @@ import { Waiting } from './engine/waiting.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { httpApp } from './http/app.ts'
 import { createKey } from './library.ts'
-import { type Listener, listenHttp, listenRobots } from './node/listen.ts'
+import { type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
 import { nodePlatform } from './node/platform.ts'
 import type { Store } from './store/contract.ts'
 import { openLibsqlStore } from './store/libsql.ts'
@@ -86,7 +86,7 @@ export class OrchestratorEngine {
   /** Listens for robots. Resolves with the port, once they may connect. */
   async startServer({ host = '127.0.0.1', port = 8765 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
-    const listener = await listenRobots(fleet, host, port, NAMES)
+    const listener = await listenRobots(onlyFleet(fleet), host, port, NAMES)
     listeners.push(listener)
     return { port: listener.port }
   }
@@ -95,7 +95,7 @@ export class OrchestratorEngine {
   async startHttp({ host = '127.0.0.1', port = 8766 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
     const app = httpApp(fleet, { version: pkg.version, durability: this.#options.durability })
-    const listener = await listenHttp((request) => app.fetch(request), fleet, host, port, NAMES)
+    const listener = await listenHttp((request) => app.fetch(request), onlyFleet(fleet), host, port, NAMES)
     listeners.push(listener)
     return { port: listener.port }
   }

@@ -4,10 +4,13 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pkg from '../package.json' with { type: 'json' }
 import { DEFAULTS, type Settings } from '../core/limits.ts'
+import { DEFAULT_FLEET } from './fleet-path.ts'
 import { type Fleet, openFleet } from './fleet.ts'
-import { httpApp } from './http/app.ts'
+import { type FleetHost, hostFleets } from './fleets.ts'
+import { hostApp } from './http/forward.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
-import { type Listener, listenHttp, listenRobots } from './node/listen.ts'
+import { fleetFiles } from './node/fleet-files.ts'
+import { type FindFleet, type Listener, listenHttp, listenRobots } from './node/listen.ts'
 import { type Options, readOptions, usage } from './node/options.ts'
 import { nodePlatform } from './node/platform.ts'
 import { Problem } from './node/problem.ts'
@@ -34,6 +37,8 @@ const SAME_SIGNAL_MS = 500
 
 interface Running {
   readonly fleet: Fleet
+  /** The fleets besides the default one. */
+  readonly host: FleetHost
   readonly listeners: readonly Listener[]
   readonly robot: ReferenceRobot | null
   /** What to print once it runs: where it is, and the keys that are shown once. */
@@ -48,10 +53,13 @@ async function start(options: Options, runtime: Runtime): Promise<Running> {
   })
   holdFolder(data)
   const store = await openLibsqlStore({ path: join(data, 'orchestrator.db'), durability: options.durability })
-  const fleet = await openFleet(store, nodePlatform(), settings, (error) => fail(error))
-  const app = httpApp(fleet, { version: pkg.version, durability: options.durability })
-  const robots = await listenRobots(fleet, options.host, options.robotPort)
-  const http = await listenHttp((request) => app.fetch(request), fleet, options.host, options.httpPort)
+  const fleet = await openFleet(store, nodePlatform(), settings, fail)
+  const stores = fleetFiles(join(data, 'fleets'), options.durability)
+  const host = hostFleets(stores, nodePlatform, settings, fail)
+  const app = hostApp(fleet, host, { version: pkg.version, durability: options.durability })
+  const find: FindFleet = (name) => name === DEFAULT_FLEET ? { fleet, done: () => {} } : host.use(name)
+  const robots = await listenRobots(find, options.host, options.robotPort)
+  const http = await listenHttp((request) => app.fetch(request), find, options.host, options.httpPort)
   const firstStart = fleet.state.keys.size === 0
   await publishSamples(fleet, await samples())
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
@@ -62,8 +70,10 @@ async function start(options: Options, runtime: Runtime): Promise<Running> {
     }
     : null
   const robot = options.robot ? await reference(fleet, runtime.robot, data, robots.port) : null
+  // Whoever asks for one of them meanwhile opens it.
+  host.start().catch(fail)
   const banner = bannerOf(options, { http: http.port, robots: robots.port }, data, keys, secret)
-  return { fleet, listeners: [http, robots], robot, banner }
+  return { fleet, host, listeners: [http, robots], robot, banner }
 }
 
 async function settingsOf(path: string): Promise<Settings> {
@@ -151,12 +161,13 @@ function bannerOf(
 }
 
 /** What runs on the reference robot is finished and reported; other robots keep their jobs, and come back with them. */
-async function stop({ fleet, listeners, robot }: Running): Promise<void> {
+async function stop({ fleet, host, listeners, robot }: Running): Promise<void> {
   process.stdout.write('Stopping: jobs on the reference robot are finished first.\n')
   fleet.drain()
+  host.drain()
   await robot?.stop()
   await fleet.idle()
-  await fleet.stop()
+  await Promise.all([host.stop(), fleet.stop()])
   // A robot that does not answer the close would hold its connection open for ever.
   await Promise.race([Promise.all(listeners.map((listener) => listener.close())), setTimeout(CLOSE_MS)])
 }

@@ -36,7 +36,7 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
     // The secret is shown this once: what is kept is its hash.
     return answered(c, answer, 'trigger', ({ trigger }) =>
       c.json({ ...triggerView(trigger), secret }, 201, {
-        Location: `/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
+        Location: `${c.var.base}/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
       }))
   })
 

@@ -106,6 +106,8 @@ export function connect(path: string): Sql {
       } catch {
         // What is not in the file yet is in the WAL, and safe there. Nothing but neatness is lost.
       }
+      // The addon has no way to end a statement: the files stay open, without locks on others, until the statements are
+      // garbage collected.
       db.close()
     },
   }
