@@ -133,9 +133,12 @@ export function hostFleets(
     const rests = (): boolean =>
       !entry.closed && entry.uses === 0 && fleet.phase === 'running' && !fleet.isWatched && isAtRest(fleet.state)
     if (!rests()) return false
-    const { items } = await fleet.queries.jobs({ status: ['pending'], limit: 1 })
+    const far = await fleet.queries.jobs({ status: ['pending'], limit: 1 }).catch((error: unknown) => {
+      platform.log('error', 'a fleet cannot be read', { fleet: entry.name, error: String(error) })
+      return null
+    })
     // Somebody may have come meanwhile; from here to the closing nobody can.
-    if (items.length > 0 || !rests()) return false
+    if (far === null || far.items.length > 0 || !rests()) return false
     await close(entry)
     return true
   }

@@ -68,6 +68,14 @@ function lab(names: readonly string[], settings: Partial<Settings> = {}): Lab {
         if (failure !== undefined) throw failure
         return inner.commit(out)
       },
+      queries: {
+        ...inner.queries,
+        async jobs(query) {
+          const failure = failures.get(`read ${name}`)?.shift()
+          if (failure !== undefined) throw failure
+          return inner.queries.jobs(query)
+        },
+      },
       async close() {
         // As a file does, it takes a while.
         await new Promise((resolve) => setImmediate(resolve))
@@ -230,6 +238,15 @@ describe('what goes wrong in one', () => {
     // Its next use opens it again.
     expect((await send(await used(host, 'a'), 'j1')).type).toBe('job')
     expect(gone).toEqual([])
+  })
+
+  test('one that cannot be read stays open, and keeps no other from being closed', async () => {
+    const { host, clock, failures, open } = lab(['a', 'b', 'c'], { fleetsOpenMax: 2 })
+    for (const name of ['a', 'b']) (await used(host, name)).done()
+    failures.set('read a', [new Error('the disk does not answer')])
+    clock.now += 10_000
+    expect(await refusalOf(host, 'c')).toBe('open')
+    expect([...open]).toEqual(['a', 'c'])
   })
 
   test('another process that has taken its database over ends this one', async () => {
