@@ -4,9 +4,10 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pkg from '../package.json' with { type: 'json' }
 import { DEFAULTS, type Settings } from '../core/limits.ts'
+import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
 import { DEFAULT_FLEET } from './fleet-path.ts'
 import { type Fleet, openFleet } from './fleet.ts'
-import { type FleetHost, hostFleets } from './fleets.ts'
+import { type FleetHost, hostFleets, type UsedFleet } from './fleets.ts'
 import { hostApp } from './http/forward.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
 import { fleetFiles } from './node/fleet-files.ts'
@@ -63,12 +64,8 @@ async function start(options: Options, runtime: Runtime): Promise<Running> {
   const firstStart = fleet.state.keys.size === 0
   await publishSamples(fleet, await samples())
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
-  const keys = firstStart || options.newKeys
-    ? {
-      admin: await createKey(fleet, 'admin', ['admin']),
-      robot: await createKey(fleet, 'robot', ['robots:connect']),
-    }
-    : null
+  const owner = firstStart ? DEFAULT_FLEET : options.fleet
+  const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
   const robot = options.robot ? await reference(fleet, runtime.robot, data, robots.port) : null
   // Whoever asks for one of them meanwhile opens it.
   host.start().catch(fail)
@@ -92,6 +89,16 @@ async function samples(): Promise<readonly Sample[]> {
     id: name.replace(/\.json$/, ''),
     json: await readFile(join(LIBRARY, name), 'utf8'),
   })))
+}
+
+async function newKeys(owner: UsedFleet | Refusal): Promise<{ readonly admin: string; readonly robot: string }> {
+  if (isRefusal(owner)) throw new Problem(`no keys can be made: ${owner.message}`)
+  const keys = {
+    admin: await createKey(owner.fleet, 'admin', ['admin']),
+    robot: await createKey(owner.fleet, 'robot', ['robots:connect']),
+  }
+  owner.done()
+  return keys
 }
 
 /** The reference robot gets a new key at each start, and the sample files in a folder of its own. */

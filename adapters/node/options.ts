@@ -13,6 +13,8 @@ export interface Options {
   /** A file with settings; empty: the defaults. */
   readonly settings: string
   readonly robotsAuth: 'key' | 'open'
+  /** Whose keys `newKeys` makes. */
+  readonly fleet: string
   /** Make and print a new admin key and a new robot key, beside those that exist. */
   readonly newKeys: boolean
   readonly help: boolean
@@ -30,6 +32,7 @@ const FLAGS = {
   },
   'settings': { env: 'CASARE_SETTINGS', fallback: '', help: 'JSON file with timeouts, limits and the strategy' },
   'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
+  'fleet': { env: 'CASARE_FLEET', fallback: 'default', help: 'whose keys --new-keys makes' },
 } as const
 
 type Flag = keyof typeof FLAGS
@@ -65,6 +68,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     durability: choice('durability', ['full', 'relaxed']),
     settings: text('settings').value,
     robotsAuth: choice('robots-auth', ['key', 'open']),
+    fleet: text('fleet').value,
     newKeys: values['new-keys'] === true,
     help: values['help'] === true,
   }

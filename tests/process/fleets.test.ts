@@ -263,3 +263,19 @@ test('kill -9 loses nothing in any fleet, and what is due in one happens though 
   expect(await on.stop()).toBe(0)
   expect(on.program.err.split('\n').filter((line) => line !== '').every((line) => line.includes('"broken"'))).toBe(true)
 })
+
+test('--new-keys makes keys of the fleet that --fleet names, and of none that does not exist', async () => {
+  const on = await Orchestrator.start()
+  const { admin: root } = on
+  await make('acme', on)
+  await on.stop()
+  await on.restart(['--new-keys', '--fleet', 'acme'])
+  expect((await on.call('GET', '/fleets/acme/api/v1/keys')).status).toBe(200)
+  expect((await on.call('GET', '/api/v1/keys')).status).toBe(401)
+  expect((await on.call('GET', '/api/v1/keys', { key: root })).status).toBe(200)
+  expect(await on.stop()).toBe(0)
+  on.launch(['--new-keys', '--fleet', 'acne'])
+  expect(await on.program.exited).toBe(1)
+  await on.program.closed
+  expect(on.program.err).toBe('casare: no keys can be made: There is no fleet acne\n')
+})

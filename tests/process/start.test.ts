@@ -193,7 +193,18 @@ test('--help prints every option, and starts nothing', async () => {
   const help = new Program(MAIN, ['--help'])
   expect(await help.exited).toBe(0)
   await help.closed
-  const flags = ['data', 'host', 'http-port', 'robot-port', 'durability', 'robots-auth', 'no-robot', 'new-keys', 'help']
+  const flags = [
+    'data',
+    'host',
+    'http-port',
+    'robot-port',
+    'durability',
+    'robots-auth',
+    'fleet',
+    'no-robot',
+    'new-keys',
+    'help',
+  ]
   for (const flag of flags) expect(help.out).toMatch(new RegExp(`^  --${flag} `, 'm'))
   expect(help.err).toBe('')
 })
