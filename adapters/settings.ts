@@ -26,6 +26,8 @@ const SettingsFile = v.strictObject({
   live_jobs_max: count,
   robots_max: count,
   sockets_max: count,
+  fleets_open_max: count,
+  fleet_idle_seconds: seconds,
 })
 
 /** The setting that each name stands for. */
@@ -48,6 +50,8 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   live_jobs_max: 'liveJobsMax',
   robots_max: 'robotsMax',
   sockets_max: 'socketsMax',
+  fleets_open_max: 'fleetsOpenMax',
+  fleet_idle_seconds: 'fleetIdleMs',
 }
 
 /**
