@@ -50,6 +50,8 @@ export interface Fleet {
    * for has to be looked up anew. `tell` must not throw. Returns how to stop it.
    */
   watch(tell: (jobs: Iterable<JobRow> | null) => void): () => void
+  /** Whether anybody is told by `watch`. */
+  readonly isWatched: boolean
   /** From here on nothing new is taken in or offered; jobs that run may end. */
   drain(): void
   /** Resolves when everything that has arrived is durable and answered. */
@@ -225,6 +227,9 @@ export async function openFleet(
     watch(tell) {
       watchers.add(tell)
       return () => void watchers.delete(tell)
+    },
+    get isWatched() {
+      return watchers.size > 0
     },
     drain() {
       draining = true

@@ -34,6 +34,8 @@ const SettingsFile = v.strictObject({
   webhook_calls_seconds: seconds,
   submissions_max: rate,
   submissions_seconds: seconds,
+  fleets_open_max: count,
+  fleet_idle_seconds: seconds,
 })
 
 /** The setting that each name stands for. */
@@ -62,6 +64,8 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   webhook_calls_seconds: 'webhookCallsMs',
   submissions_max: 'submissionsMax',
   submissions_seconds: 'submissionsMs',
+  fleets_open_max: 'fleetsOpenMax',
+  fleet_idle_seconds: 'fleetIdleMs',
 }
 
 /**

@@ -57,6 +57,10 @@ export interface Settings {
   /** How many jobs may be submitted with one key in how long. */
   readonly submissionsMax: number
   readonly submissionsMs: Millis
+  /** Fleets that one process has open at a time, besides the default one. */
+  readonly fleetsOpenMax: number
+  /** A fleet in which nothing is going on is closed after this long. */
+  readonly fleetIdleMs: Millis
 }
 
 const SECOND = 1000
@@ -90,6 +94,8 @@ export const DEFAULTS: Settings = {
   webhookCallsMs: MINUTE,
   submissionsMax: 50,
   submissionsMs: MINUTE,
+  fleetsOpenMax: 100,
+  fleetIdleMs: 5 * MINUTE,
 }
 
 /** No limit on how often anything is said or asked for: for tests, benchmarks, and whoever trusts everybody. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../process/program.ts'
+import { ROOT } from '../process/runtime.ts'
 
 /** `wrangler` wants a newer Node than the orchestrator does. */
 const NODE_MAJOR = 22

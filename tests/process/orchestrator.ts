@@ -1,6 +1,6 @@
 import { Api } from '../wire/api.ts'
 import { readBanner } from '../wire/banner.ts'
-import { freePort, newFolder, Program } from './program.ts'
+import { freePort, MAIN, newFolder, Program } from './program.ts'
 
 export { cleanUp } from './program.ts'
 
@@ -97,7 +97,7 @@ export class Orchestrator extends Api {
   #spawn(args: readonly string[]): Program {
     const { robot = false, env } = this.#options
     const [http, robots] = this.#ports
-    return new Program('adapters/node.ts', [
+    return new Program(MAIN, [
       '--data',
       this.data,
       '--http-port',

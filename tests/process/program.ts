@@ -5,11 +5,12 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { ROOT, RUNTIME } from './runtime.ts'
 
 /** Real processes, and what they leave behind. Whatever is started or made here is gone after `cleanUp`. */
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** The orchestrator's main on the runtime that is tested. */
+export const MAIN = RUNTIME.main
 /** What a process may take to say something before that counts as never. */
 const SAID_MS = 15_000
 
@@ -103,12 +104,15 @@ export class Program {
   #orphans: readonly number[] = []
 
   /**
-   * Runs a TypeScript file of this project, or with `npm start` what that runs, or any other program, with the
-   * environment of the tests, less everything that is ours.
+   * Runs a TypeScript file of this project, or with `npm start` or `npx deno task start` what that runs, or any other
+   * program, with the environment of the tests, less everything that is ours. The orchestrator's main runs on the runtime
+   * that is tested, everything else on Node.
    */
   constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd: string = ROOT) {
-    const [command, own] = commandOf(file, args)
-    const clean = Object.entries(process.env).filter(([name]) => !/^(CASARE_|NODE_OPTIONS|VITEST|npm_)/.test(name))
+    const [command = file, ...own] = commandOf(file, args)
+    const clean = Object.entries(process.env).filter(([name]) =>
+      !/^(CASARE_|NODE_OPTIONS|VITEST|npm_|TARGET$|RUNTIME$)/.test(name)
+    )
     // A process group of its own, so that a test can signal the whole group as a terminal does, without ending itself.
     this.#child = spawn(command, own, {
       cwd,
@@ -196,7 +200,9 @@ export class Program {
   }
 }
 
-function commandOf(file: string, args: readonly string[]): readonly [string, readonly string[]] {
-  if (file === 'npm start') return ['npm', ['start', '--', ...args]]
-  return file.endsWith('.ts') ? [process.execPath, ['--import', 'tsx', file, ...args]] : [file, args]
+function commandOf(file: string, args: readonly string[]): readonly string[] {
+  if (file === 'npm start') return ['npm', 'start', '--', ...args]
+  if (file === 'npx deno task start') return ['npx', 'deno', 'task', 'start', ...args]
+  if (file === MAIN) return [...RUNTIME.command(args), file, ...args]
+  return file.endsWith('.ts') ? [process.execPath, '--import', 'tsx', file, ...args] : [file, ...args]
 }

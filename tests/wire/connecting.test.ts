@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 import { hangUpAll, Wire } from './wire.ts'
 
 /** Who gets in, by what, and what becomes of those who do not. */

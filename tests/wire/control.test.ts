@@ -2,7 +2,8 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Robot, type RobotOptions } from '../../robot/robot.ts'
 import { Raw } from './raw.ts'
 import type { ErrorBody, Reply } from './api.ts'
-import { chapter, Server } from './server.ts'
+import { chapter } from './chapter.ts'
+import { Server } from './server.ts'
 
 /** What people do about robots over HTTP, and what robots hear of it. */
 

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { JobView } from './api.ts'
 import { Raw } from './raw.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 
 /**
  * `kill -9` between what was acknowledged and what comes of it, and a start on the same data. The longer test of this

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Raw } from './raw.ts'
-import { chapter, type Server } from './server.ts'
+import { chapter } from './chapter.ts'
+import type { Server } from './server.ts'
 
 /**
  * A platform may throw the memory away while nothing happens, and keep the connections: who is connected must not be able

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ErrorBody } from './api.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 
 /** What the HTTP surface says to addresses and bodies that are wrong. */
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 import { hangUpAll } from './wire.ts'
 
 /** Jobs on the wire: from the offer to the end, seen from both sides at once. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
 import { MESSAGES, type MessageType } from '../../core/protocol/message.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 import { type Frame, Wire } from './wire.ts'
 
 /** What a message is, and what is said to frames that are none. */

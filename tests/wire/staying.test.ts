@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 import { hangUpAll } from './wire.ts'
 
 /** A robot and its connection: what is sure by when, what may be repeated, and what it finds when it comes back. */

@@ -1,8 +1,10 @@
 import type { Target } from './target.ts'
+import { cloudflare } from './targets/cloudflare.ts'
+import { deno } from './targets/deno.ts'
 import { node } from './targets/node.ts'
 
 /** Every runtime that the orchestrator runs on. The first is the one whose answers the others are compared with. */
-export const TARGETS: readonly Target[] = [node]
+export const TARGETS: readonly Target[] = [node, deno, cloudflare]
 
 /** The targets that a `TARGET` variable asks for: the one that it names, or all. Throws where it names none. */
 export function chosen(name: string | undefined): readonly Target[] {

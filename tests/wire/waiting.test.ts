@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { ErrorBody } from './api.ts'
 import { Raw } from './raw.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 import { Wire } from './wire.ts'
 
 /**

