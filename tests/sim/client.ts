@@ -16,6 +16,7 @@ import { RETRY_SAFETIES } from '../../core/job.ts'
 import type { DefinitionRow } from '../../core/state.ts'
 import type { Dice } from './dice.ts'
 import type { Asked, Ledger } from './ledger.ts'
+import { refusalIsEarned } from './rates.ts'
 import { demand } from './rule.ts'
 import { answerIsConsistent } from './said.ts'
 import type { Server } from './server.ts'
@@ -215,6 +216,7 @@ export class Client {
     const { ledger, server, world } = this.#options
     const { job, order } = asked
     world.note(`client: hears of ${job}: ${answer.type === 'refusal' ? answer.refusal.message : answer.type}`)
+    refusalIsEarned(ledger, asked.trigger, answer)
     answerIsConsistent(ledger, asked, answer, server.clock(), server.settings.idempotencyMs)
     if (answer.type === 'job' || answer.type === 'fired') {
       ledger.acknowledged.add(answer.job.id)
@@ -227,9 +229,11 @@ export class Client {
     const { refused } = answer.refusal
     if (refused === 'DUPLICATE_JOB') world.mark('duplicate refused')
     if (refused === 'IDEMPOTENCY_MISMATCH') world.mark('idempotency key used for something else')
-    if (refused === 'RATE_LIMITED') world.mark('webhook in its cooldown')
+    const rate = refused === 'RATE_LIMITED' && answer.refusal.details['cooldown_remaining'] === undefined
+    if (rate) world.mark(order === null ? 'webhook called too often' : 'too many submissions')
+    else if (refused === 'RATE_LIMITED') world.mark('webhook in its cooldown')
     const runnable = typeof order?.workflow !== 'string' || this.#published.has(order.workflow)
-    const excused = refused === 'DUPLICATE_JOB' || refused === 'IDEMPOTENCY_MISMATCH'
+    const excused = rate || refused === 'DUPLICATE_JOB' || refused === 'IDEMPOTENCY_MISMATCH'
     const fault = order !== null && runnable && !excused
     demand(!fault, 'I1', () => `job ${job} was refused without a reason: ${answer.refusal.message}`)
   }

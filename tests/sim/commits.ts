@@ -130,6 +130,7 @@ export class Commits {
         this.#markJob(before, after)
       }
       for (const entry of change.history) this.#markEntry(entry)
+      if (change.logs.some(({ message }) => message.endsWith('by the rate limit'))) world.mark('log lines refused')
       if (life.state !== null) this.#markState(life.state)
       checkCommit({ ledger, change, state: life.over ? null : life.state }, rules)
       if (life.state !== null) rememberRobots(life.state)

@@ -6,6 +6,7 @@ import { BOUNDS } from './bounds.ts'
 import { GATES } from './gates.ts'
 import { OFFERS } from './offers.ts'
 import { ORDER } from './order.ts'
+import { RATES } from './rates.ts'
 import { demand, type Rule, same, type Seen } from './rule.ts'
 
 /**
@@ -275,5 +276,6 @@ export const COMMITTED: readonly Rule[] = [
   ...GATES,
   ...ORDER,
   ...BOUNDS,
+  ...RATES,
   ...CACHE,
 ]

@@ -106,6 +106,12 @@ export class Ledger {
   /** Limits as they were before the last turn, by name. */
   readonly limits = new Map<string, number>()
   readonly fired = new Map<TriggerId, Millis>()
+  /** When jobs were made, by what limits how many: a key or a trigger. */
+  readonly made = new Map<string, Millis[]>()
+  /** When heartbeats of each robot were answered, while the process remembers what it has said. */
+  readonly spoken = new Map<RobotId, Millis[]>()
+  /** What kind of message each id was. */
+  readonly kinds = new Map<MessageId, string>()
 
   /** Which robot really is at the other end of a socket. */
   readonly owners = new Map<SocketId, RobotId>()
@@ -169,7 +175,10 @@ export class Ledger {
     if ('job_id' in message.payload) this.talkOf(message.payload.job_id).reasons++
     // A robot that comes anew is told again of everything that it is to stop.
     if (message.type === 'register') { for (const job of this.heldBy(robot)) this.talkOf(job.id).reasons++ }
-    if (message.id !== undefined) this.unanswered.set(message.id, event.socket)
+    if (message.id !== undefined) {
+      this.unanswered.set(message.id, event.socket)
+      this.kinds.set(message.id, message.type)
+    }
     if (!('robot_id' in message.payload) || message.payload.robot_id !== robot) return
     if (message.type === 'register') {
       heard.registers = [...heard.registers.slice(-5), { payload: message.payload, commit: this.commits }]
@@ -222,6 +231,11 @@ export class Ledger {
     const recent = registers.filter(({ commit }) => commit >= this.commits - COMMITS_BEHIND)
     const former = registers.at(-1 - recent.length)
     return [...(former === undefined ? [] : [former]), ...recent].map(({ payload }) => payload)
+  }
+
+  /** The robot has said something that counts, and was answered. */
+  spoke(robot: RobotId): void {
+    this.spoken.set(robot, [...this.spoken.get(robot)?.slice(-200) ?? [], this.latest])
   }
 
   talkOf(job: JobId): { sent: number; reasons: number } {

@@ -1,6 +1,7 @@
 import { type Plant, SOUND } from './plant.ts'
 import * as bug from './mutations.ts'
 import * as later from './mutations-of-life.ts'
+import * as rates from './mutations-of-rates.ts'
 import { Violation } from './rule.ts'
 import { type Outcome, simulate } from './run.ts'
 import type { Fault } from './weather.ts'
@@ -96,6 +97,15 @@ export const PLANTED: readonly Planted[] = [
     within: 200,
     plant: later.barsForgotten,
     certain: ['hibernate', 'silence', 'refusal'],
+  },
+  { bug: 'limits begin anew with each minute', within: 40, plant: rates.fixedWindow, certain: ['burst', 'hookTwice'] },
+  { bug: 'a restart forgets what was used up', within: 40, plant: rates.ringsForgotten, certain: ['burst', 'crash'] },
+  { bug: 'results are refused for their rate', within: 40, plant: rates.controlRefused },
+  {
+    bug: 'waking forgets what a robot has said',
+    within: 100,
+    plant: rates.meterForgotten,
+    certain: ['hibernate'],
   },
   { bug: 'a retry forgets the priority', within: 20, plant: later.retryForgets, certain: ['retry'] },
 ]

@@ -1,7 +1,7 @@
 import { hashOf } from '../../adapters/secret.ts'
 import { MemoryDisk } from '../../adapters/store/memory.ts'
 import type { Millis, RobotId } from '../../core/ids.ts'
-import { DEFAULTS, type Settings, STRATEGIES } from '../../core/limits.ts'
+import { DEFAULTS, type Settings, STRATEGIES, UNLIMITED } from '../../core/limits.ts'
 import { found } from './beginning.ts'
 import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './client.ts'
 import type { State } from '../../core/state.ts'
@@ -238,11 +238,16 @@ function shapeOf(dice: Dice): Shape {
 function settingsOf(dice: Dice): Settings {
   return {
     ...DEFAULTS,
+    ...UNLIMITED,
     queueTtlMs: dice.chance(0.3) ? dice.whole(2, 30) * MINUTE : DEFAULTS.queueTtlMs,
     agingMs: dice.pick([DEFAULTS.agingMs, MINUTE]),
     strategy: dice.pick(['least_loaded', ...STRATEGIES]),
     lostTriesMax: dice.pick([DEFAULTS.lostTriesMax, 2]),
     horizonMs: dice.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE]),
     idempotencyMs: dice.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
+    submissionsMax: dice.pick([0, 0, 5, 50]),
+    webhookCallsMax: dice.pick([0, 2, 10]),
+    webhookCallsMs: dice.pick([1, 10]) * MINUTE,
+    robotMessagesMax: dice.pick([0, 8, 100]),
   }
 }

@@ -18,6 +18,7 @@ import { acknowledgedJobsExist } from './invariants.ts'
 import { Lines } from './lines.ts'
 import type { Connection, ServerEnd } from './network.ts'
 import type { Plant } from './plant.ts'
+import { forgetSpoken, markRates } from './rates.ts'
 import { checkSend } from './said.ts'
 
 const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
@@ -175,6 +176,7 @@ export class Server implements ServerEnd {
     const attached = left.flatMap(({ attachment }) => attachment ?? [])
     const state = load(hot, this.clock(), this.#dice.whole(0, 2 ** 31), settings, attached)
     plant.state(state)
+    forgetSpoken(ledger, state.sessions)
     life.state = state
     life.pump = pump(state, plant.shell(this.#shell(life), state))
     this.#phase = 'running'
@@ -247,6 +249,7 @@ export class Server implements ServerEnd {
     } catch (error) {
       return world.fail(error)
     }
+    markRates(world, send)
     if (send.to === 'reply') {
       const answered = this.#replies.get(send.reply)
       this.#replies.delete(send.reply)

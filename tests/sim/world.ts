@@ -47,6 +47,11 @@ export const MARKS = [
   'robot told to shut down',
   'status request timed out',
   'key revoked',
+  'too many submissions',
+  'webhook called too often',
+  'robot told that it says too much',
+  'log lines refused',
+  'flood closed',
 ] as const
 export type Mark = (typeof MARKS)[number]
 
