@@ -19,6 +19,11 @@ export function newSecret(): string {
   return randomBytes(24).toString('base64url')
 }
 
+/** A new secret as the Standard Webhooks write it, 256 bits. */
+export function newStandardSecret(): string {
+  return `whsec_${randomBytes(32).toString('base64')}`
+}
+
 /** SHA-256 of any text, lower-case hexadecimal. */
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')

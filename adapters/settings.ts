@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { DEFAULTS, type Settings, STRATEGIES } from '../core/limits.ts'
+import { isRange } from './http/address.ts'
 import { problemsOf } from '../core/protocol/decode.ts'
 
 const YEAR_SECONDS = 31_536_000
@@ -34,6 +35,7 @@ const SettingsFile = v.strictObject({
   webhook_calls_seconds: seconds,
   submissions_max: rate,
   submissions_seconds: seconds,
+  trusted_proxies: v.optional(v.array(v.pipe(v.string(), v.check(isRange, 'must be an address or a range')))),
   fleets_open_max: count,
   fleet_idle_seconds: seconds,
 })
@@ -64,6 +66,7 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   webhook_calls_seconds: 'webhookCallsMs',
   submissions_max: 'submissionsMax',
   submissions_seconds: 'submissionsMs',
+  trusted_proxies: 'trustedProxies',
   fleets_open_max: 'fleetsOpenMax',
   fleet_idle_seconds: 'fleetIdleMs',
 }

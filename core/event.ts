@@ -13,7 +13,7 @@ import type {
 import type { Priority, RetrySafety } from './job.ts'
 import type { MessageId, RobotMessage } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
-import type { DefinitionRow, Scope, TriggerType } from './state.ts'
+import type { DefinitionRow, Scope, Signing, TriggerAuth, TriggerType } from './state.ts'
 
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
 export interface Submitted {
@@ -97,6 +97,14 @@ export interface PoolSaved {
   readonly workflows: readonly WorkflowId[]
 }
 
+/** What the shell has found out about who calls: the core cannot compute a signature, and knows no addresses. */
+export interface Checked {
+  /** The key that the signature was checked with; null where none was. The trigger may have another by now. */
+  readonly key: string | null
+  /** Why the caller is not let in; null when nothing speaks against it. */
+  readonly refused: Refusal | null
+}
+
 /** A call of `POST /webhook/{trigger_id}`. The body is decoded already; what is wrong with it is told in its turn. */
 export interface WebhookReceived {
   readonly type: 'webhook.received'
@@ -104,7 +112,10 @@ export interface WebhookReceived {
   readonly job: JobId
   readonly trigger: TriggerId
   readonly secret: SecretHash | null
+  readonly checked: Checked
   readonly data: JsonText | Refusal
+  /** A delivery that comes again gets the same answer: a hash of its trigger and of the sender's id for it. */
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
 }
 
 export interface WorkflowSaved {
@@ -133,7 +144,10 @@ export interface TriggerCreated {
   readonly parameters: JsonText
   readonly cooldownMs: Millis
   readonly enabled: boolean
+  readonly auth: TriggerAuth
   readonly secret: SecretHash | null
+  readonly signing: Signing | null
+  readonly allowFrom: readonly string[]
 }
 
 export interface KeyCreated {

@@ -57,6 +57,8 @@ export interface Settings {
   /** How many jobs may be submitted with one key in how long. */
   readonly submissionsMax: number
   readonly submissionsMs: Millis
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
   /** Fleets that one process has open at a time, besides the default one. */
   readonly fleetsOpenMax: number
   /** A fleet in which nothing is going on is closed after this long. */
@@ -94,6 +96,7 @@ export const DEFAULTS: Settings = {
   webhookCallsMs: MINUTE,
   submissionsMax: 50,
   submissionsMs: MINUTE,
+  trustedProxies: [],
   fleetsOpenMax: 100,
   fleetIdleMs: 5 * MINUTE,
 }

@@ -15,6 +15,7 @@ import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus, Priority } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
+import type { TriggerAuth } from './protocol/request.ts'
 import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
@@ -84,8 +85,19 @@ export interface DefinitionRow {
   readonly json: string
 }
 
+export type { TriggerAuth } from './protocol/request.ts'
+
 export const TRIGGER_TYPES = ['webhook'] as const
 export type TriggerType = (typeof TRIGGER_TYPES)[number]
+
+/** A key that has to be known itself, because what is signed with it is to be checked; and how, where that is up to us. */
+export interface Signing {
+  readonly key: string
+  readonly header: string
+  readonly algorithm: 'sha1' | 'sha256' | 'sha512'
+  readonly encoding: 'hex' | 'base64'
+  readonly prefix: string
+}
 
 /** What starts a workflow from outside. */
 export interface TriggerRow {
@@ -99,8 +111,13 @@ export interface TriggerRow {
   readonly parameters: JsonText
   /** 0: none. */
   readonly cooldown_ms: Millis
-  /** What `X-Webhook-Secret` must hash to; null: nothing is asked for. */
+  readonly auth: TriggerAuth
+  /** With `auth: secret`: what `X-Webhook-Secret` must hash to. */
   readonly secret: SecretHash | null
+  /** With what callers sign, where they do. Never shown. */
+  readonly signing: Signing | null
+  /** Addresses and ranges that may call; empty: all. */
+  readonly allow_from: readonly string[]
   readonly created_by: string
   readonly created_at: Millis
   readonly last_fired_at: Millis | null

@@ -97,6 +97,9 @@ function ask(state: State, event: Event, need: Need): void {
       if (event.checkDuplicate && event.duplicateKey !== null) need.duplicates.push(event.duplicateKey)
       if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
       return
+    case 'webhook.received':
+      if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
+      return
     case 'cancel.requested':
     case 'retry.requested':
       job(event.job)

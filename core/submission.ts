@@ -49,10 +49,8 @@ interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_
  */
 export function submitted(state: State, event: Submitted, turn: Turn): void {
   const { idempotency } = event
-  const earlier = idempotency === null
-    ? undefined
-    : turn.out.rows.idempotency.get(idempotency.key) ?? turn.found.idempotency.get(idempotency.key)
-  if (idempotency !== null && earlier !== undefined && turn.now - earlier.created_at < state.settings.idempotencyMs) {
+  const earlier = earlierOf(state, idempotency, turn)
+  if (idempotency !== null && earlier !== undefined) {
     const quota = event.key === null ? null : submissionsWith(state, event.key).quota(turn.now)
     return answer(turn, event.reply, { ...replay(state, idempotency.fingerprint, earlier, turn), quota })
   }
@@ -63,11 +61,25 @@ export function submitted(state: State, event: Submitted, turn: Turn): void {
     : order(state, event, turn)
   if (isRefusal(job)) return turnDown(turn, event.reply, job, before)
   ring?.count(turn.now)
-  if (idempotency !== null) {
-    const row = { ...idempotency, job_id: job.id, status: job.status, created_at: turn.now }
-    turn.out.rows.idempotency.set(row.key, row)
-  }
+  keepAnswer(idempotency, job, turn)
   answer(turn, event.reply, { type: 'job', job, quota: ring?.quota(turn.now) ?? null })
+}
+
+type Idempotency = Submitted['idempotency']
+
+/** What was answered to the same request, if that is not too long ago. */
+export function earlierOf(state: State, idempotency: Idempotency, turn: Turn): IdempotencyRow | undefined {
+  if (idempotency === null) return undefined
+  const earlier = turn.out.rows.idempotency.get(idempotency.key) ?? turn.found.idempotency.get(idempotency.key)
+  const recent = earlier !== undefined && turn.now - earlier.created_at < state.settings.idempotencyMs
+  return recent ? earlier : undefined
+}
+
+/** Remembers what a request is answered with. */
+export function keepAnswer(idempotency: Idempotency, job: JobRow, turn: Turn): void {
+  if (idempotency === null) return
+  const row = { ...idempotency, job_id: job.id, status: job.status, created_at: turn.now }
+  turn.out.rows.idempotency.set(row.key, row)
 }
 
 /** What was answered the first time; IDEMPOTENCY_MISMATCH when this is another request under the same key. */

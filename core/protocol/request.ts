@@ -90,6 +90,27 @@ export const NewWorkflow = v.strictObject({
   json_definition: v.union([v.string(), jsonObject]),
 })
 
+/** How callers of a webhook show who they are. */
+export const TRIGGER_AUTHS = [
+  'secret',
+  'none',
+  'standard_webhooks',
+  'github',
+  'stripe',
+  'slack',
+  'shopify',
+  'hmac',
+] as const
+export type TriggerAuth = (typeof TRIGGER_AUTHS)[number]
+
+/** Where a signature of the sender's own making is, and how it is made. */
+const Signature = v.strictObject({
+  header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')),
+  algorithm: v.optional(v.picklist(['sha1', 'sha256', 'sha512']), 'sha256'),
+  encoding: v.optional(v.picklist(['hex', 'base64']), 'hex'),
+  prefix: v.optional(v.pipe(v.string(), v.maxLength(50)), ''),
+})
+
 export const NewTrigger = v.strictObject({
   id: v.optional(ownId),
   name,
@@ -99,7 +120,13 @@ export const NewTrigger = v.strictObject({
   parameters: v.optional(jsonObject, {}),
   cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
   enabled: v.optional(v.boolean(), true),
-  /** What callers must send in `X-Webhook-Secret`; one is made where none is given, and null asks for none. */
+  /** `secret` where nothing is said, and `none` with a secret that is null. */
+  auth: v.optional(v.picklist(TRIGGER_AUTHS)),
+  /** For `auth: "hmac"`, and needed there. */
+  signature: v.optional(Signature),
+  /** Addresses and ranges, IPv4 and IPv6, that may call; empty: all. */
+  allow_from: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(50))), v.maxLength(100)), []),
+  /** What callers send in `X-Webhook-Secret` or sign with; one is made where none is given, and null asks for none. */
   secret: v.nullish(v.pipe(v.string(), v.minLength(16), v.maxLength(256))),
 })
 

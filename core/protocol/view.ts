@@ -169,7 +169,7 @@ export interface VersionView extends Shown<VersionRow, 'version' | 'created_by'>
 export interface TriggerView extends
   Shown<
     TriggerRow,
-    'id' | 'name' | 'trigger_type' | 'workflow_id' | 'enabled' | 'priority' | 'created_by'
+    'id' | 'name' | 'trigger_type' | 'workflow_id' | 'enabled' | 'priority' | 'auth' | 'allow_from' | 'created_by'
   > {
   readonly parameters: Anything
   readonly cooldown_seconds: number

@@ -46,7 +46,10 @@ function fleetWith(settings: object = {}): Bench {
       parameters: '{}' as never,
       cooldownMs,
       enabled: true,
+      auth: 'secret',
       secret: ids.secret('right'),
+      signing: null,
+      allowFrom: [],
     })
   }
   return fleet
@@ -61,7 +64,9 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   job: ids.job(`c${++made}`),
   trigger: ids.trigger('t1'),
   secret: ids.secret('right'),
+  checked: { key: null, refused: null },
   data: '{}' as never,
+  idempotency: null,
   ...given,
 })
 const outcome = (fleet: Bench, event: Event): string => {

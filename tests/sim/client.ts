@@ -16,7 +16,7 @@ import { RETRY_SAFETIES } from '../../core/job.ts'
 import type { DefinitionRow } from '../../core/state.ts'
 import type { Dice } from './dice.ts'
 import type { Asked, Ledger } from './ledger.ts'
-import { refusalIsEarned } from './rates.ts'
+import { deliveryIsOnce, refusalIsEarned } from './rates.ts'
 import { demand } from './rule.ts'
 import { answerIsConsistent } from './said.ts'
 import type { Server } from './server.ts'
@@ -155,13 +155,24 @@ export class Client {
     const { weather, world } = this.#options
     world.note(`client: calls ${trigger} for ${job}`)
     const data = '{"from":"hook"}' as JsonText
-    const call = { type: 'webhook.received', reply, job, trigger, secret, data } as const
-    this.#send({ job, trigger, order: null, retryOf: null }, call)
+    const delivery = this.#dice.chance(0.5) ? { key: `delivery-${job}`, fingerprint: data } : null
+    const checked = { key: null, refused: null }
+    const call = {
+      type: 'webhook.received',
+      reply,
+      job,
+      trigger,
+      secret,
+      data,
+      checked,
+      idempotency: delivery,
+    } as const
+    this.#send({ job, trigger, order: null, retryOf: null, delivery: delivery?.key }, call)
     if (!this.#dice.chance(weather.often('hookTwice'))) return
     // N8: it arrives twice, as webhooks do. The second one is a call like any other, and the cooldown is for it.
     world.after(this.#dice.spread(1, 60_000), () => {
       const again = { ...call, reply: this.#reply(), job: `job-${this.#requests}` as JobId }
-      this.#send({ job: again.job, trigger, order: null, retryOf: null }, again)
+      this.#send({ job: again.job, trigger, order: null, retryOf: null, delivery: delivery?.key }, again)
     })
   }
 
@@ -218,6 +229,7 @@ export class Client {
     world.note(`client: hears of ${job}: ${answer.type === 'refusal' ? answer.refusal.message : answer.type}`)
     refusalIsEarned(ledger, asked.trigger, answer)
     answerIsConsistent(ledger, asked, answer, server.clock(), server.settings.idempotencyMs)
+    if (answer.type === 'fired' && deliveryIsOnce(ledger, asked, answer.job)) world.mark('delivery repeated')
     if (answer.type === 'job' || answer.type === 'fired') {
       ledger.acknowledged.add(answer.job.id)
       if (answer.type === 'job' && answer.replayed === true) world.mark('idempotency key replayed')

@@ -27,6 +27,8 @@ export interface Asked {
   readonly order: Omit<Submitted, 'type' | 'reply'> | null
   /** The job that it is to repeat, and whether that is to be dealt with by it. */
   readonly retryOf: { readonly job: JobId; readonly mode: 'retry' | 'requeue' } | null
+  /** What the sender of a webhook calls this delivery. */
+  readonly delivery?: string | undefined
 }
 
 /** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
@@ -106,6 +108,8 @@ export class Ledger {
   /** Limits as they were before the last turn, by name. */
   readonly limits = new Map<string, number>()
   readonly fired = new Map<TriggerId, Millis>()
+  /** The job that each delivery of a webhook made. */
+  readonly delivered = new Map<string, JobId>()
   /** When jobs were made, by what limits how many: a key or a trigger. */
   readonly made = new Map<string, Millis[]>()
   /** When heartbeats of each robot were answered, while the process remembers what it has said. */

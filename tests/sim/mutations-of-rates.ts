@@ -42,3 +42,9 @@ export const controlRefused = (): Plant => ({
 
 /** What a robot has used up is not carried by its socket. */
 export const meterForgotten = (): Plant => carrying({ meter: null })
+
+/** A webhook that comes again is a call like any other. */
+export const deliveredTwice = (): Plant => ({
+  ...SOUND,
+  event: (event) => event.type === 'webhook.received' ? { ...event, idempotency: null } : event,
+})

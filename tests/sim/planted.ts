@@ -100,6 +100,7 @@ export const PLANTED: readonly Planted[] = [
   },
   { bug: 'limits begin anew with each minute', within: 40, plant: rates.fixedWindow, certain: ['burst', 'hookTwice'] },
   { bug: 'a restart forgets what was used up', within: 40, plant: rates.ringsForgotten, certain: ['burst', 'crash'] },
+  { bug: 'a delivery makes a job each time', within: 40, plant: rates.deliveredTwice, certain: ['hookTwice'] },
   { bug: 'results are refused for their rate', within: 40, plant: rates.controlRefused },
   {
     bug: 'waking forgets what a robot has said',

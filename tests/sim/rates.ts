@@ -1,9 +1,10 @@
 import type { Answer, Send } from '../../core/effects.ts'
 import type { KeyId, Millis, RobotId, TriggerId } from '../../core/ids.ts'
+import type { JobRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
 import { callsLeft, submissionsLeft } from '../../core/rate.ts'
 import { BY, KEY } from './client.ts'
-import type { Ledger } from './ledger.ts'
+import type { Asked, Ledger } from './ledger.ts'
 import { demand, type Rule } from './rule.ts'
 import type { World } from './world.ts'
 
@@ -57,6 +58,15 @@ export function refusalIsEarned(ledger: Ledger, trigger: TriggerId | null, answe
   const refusedAt = reset * 1_000 - retry_after_ms
   const used = (ledger.made.get(name) ?? []).filter((at) => at > refusedAt - 1_000 - windowMs).length
   demand(used >= most, 'I28', () => `${name} is refused at ${used} of ${most}`)
+}
+
+/** I29: a delivery that comes again gets the answer that it got before, and makes no job. Whether it had come before. */
+export function deliveryIsOnce(ledger: Ledger, { delivery }: Asked, { id }: JobRow): boolean {
+  if (delivery === undefined) return false
+  const first = ledger.delivered.get(delivery)
+  ledger.delivered.set(delivery, id)
+  demand(first === undefined || first === id, 'I29', () => `${delivery} made ${first}, and again ${id}`)
+  return first !== undefined
 }
 
 /** Messages that may be answered with RATE_LIMITED. */

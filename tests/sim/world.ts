@@ -52,6 +52,7 @@ export const MARKS = [
   'robot told that it says too much',
   'log lines refused',
   'flood closed',
+  'delivery repeated',
 ] as const
 export type Mark = (typeof MARKS)[number]
 
