@@ -44,7 +44,9 @@ export async function wranglerDev(args: readonly string[], url: string): Promise
     } catch (error) {
       await program.killTree()
       const story = `${program.out}${program.err}`
-      if (tries === TRIES || !story.includes('Address already in use')) throw new Error(`${String(error)}\n${story}`)
+      if (tries === TRIES || !story.includes('Address already in use')) {
+        throw new Error(`${String(error)}\n${story}`, { cause: error })
+      }
     }
   }
 }
