@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { Server } from '../tests/wire/server.ts'
 import type { Target } from '../tests/wire/target.ts'
-import { TARGETS } from '../tests/wire/targets.ts'
+import { chosen } from '../tests/wire/targets.ts'
 import { Wire } from '../tests/wire/wire.ts'
 import { number, type Table } from './table.ts'
 
@@ -28,7 +28,7 @@ const HOLDS: Readonly<Record<string, RegExp>> = {
 /** Measures every runtime. Takes some minutes. */
 export async function scaleBench(): Promise<readonly Table[]> {
   const rows: string[][] = []
-  for (const target of TARGETS) rows.push(await measure(target))
+  for (const target of chosen(process.env['TARGET'])) rows.push(await measure(target))
   return [{
     title: 'scale: one fleet on each runtime',
     columns: [

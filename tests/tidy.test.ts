@@ -137,7 +137,7 @@ function filesIn(folder: string): string[] {
   }
   return entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.includes('node_modules'))
+    .filter((path) => !/node_modules|\.wrangler/.test(path))
 }
 
 function read(path: string): Source {

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from '../cloudflare/wrangler.ts'
-import { cleanUp, freePort, newFolder, Program } from '../process/program.ts'
-import { until } from '../wire/api.ts'
+import { wranglerDev } from '../cloudflare/wrangler.ts'
+import { cleanUp, freePort, newFolder, type Program } from '../process/program.ts'
 import { shellContract } from './shell.ts'
 import { storeContract } from './store.ts'
 
 /** The store's and the shell's contract in a Durable Object, inside the real workerd: `durable/worker.ts` runs them. */
 
-const START_MS = 90_000
+const START_MS = 200_000
 
 const elsewhere = (): never => {
   throw new Error('they are run in the Worker')
@@ -20,12 +19,7 @@ beforeAll(async () => {
   const port = await freePort()
   url = `http://127.0.0.1:${port}/`
   const where = ['--config', 'tests/contract/durable/wrangler.toml', '--persist-to', newFolder()]
-  const args = [WRANGLER, 'dev', ...where, '--ip', '127.0.0.1', '--port', String(port)]
-  program = new Program(nodeForWrangler(), args, WRANGLER_ENV)
-  await until('the Worker answers', async () => {
-    if (!program.running) throw new Error(`wrangler has ended:\n${program.out}${program.err}`)
-    return (await fetch(url).catch(() => null))?.ok === true ? true : undefined
-  }, START_MS)
+  program = await wranglerDev([...where, '--port', String(port)], url)
 }, START_MS)
 
 afterAll(cleanUp)

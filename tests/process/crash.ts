@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Robot } from 'casare-orchestrator/robot'
+import { Robot } from '../../robot/robot.ts'
 import { rng } from '../../core/random.ts'
 import type { Sqld } from '../contract/sqld.ts'
 import { audit, damage, type Ledger, settled } from './audit.ts'

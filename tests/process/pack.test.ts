@@ -17,6 +17,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   './robot': ['JobError', 'Robot', 'RobotRefused', 'describe'],
   './client': ['CasareClient', 'CasareError'],
   './node': ['Problem', 'start'],
+  './deno': ['Problem', 'start'],
   './cloudflare': ['FleetObject'],
 }
 

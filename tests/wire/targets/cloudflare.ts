@@ -1,10 +1,5 @@
-import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from '../../cloudflare/wrangler.ts'
-import { Program } from '../../process/program.ts'
-import { until } from '../api.ts'
+import { wranglerDev } from '../../cloudflare/wrangler.ts'
 import type { Place, Target } from '../target.ts'
-
-/** It bundles the source at each start. */
-const READY_MS = 60_000
 
 /** The orchestrator as a Durable Object, in the workerd that `wrangler dev` runs. One origin: robots come to `/ws`. */
 export const cloudflare: Target = {
@@ -21,22 +16,11 @@ export const cloudflare: Target = {
     },
   ],
   async start(place) {
-    const program = new Program(nodeForWrangler(), argsOf(place), WRANGLER_ENV)
-    const [port] = place.ports
-    const http = `http://127.0.0.1:${port}`
-    await until(`wrangler dev is ready on port ${port}\n`, async () => {
-      // After a build that failed it waits for a better one, for ever.
-      if (!program.running || program.err.includes('Build failed')) throw new Error('wrangler dev has not started')
-      const health = await fetch(`${http}/healthz`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
-      await health?.body?.cancel()
-      return health?.status === 200 ? true : undefined
-    }, READY_MS).catch(async (error: unknown) => {
-      await program.killTree()
-      throw new Error(`${String(error)}\n${program.out}${program.err}`)
-    })
+    const http = `http://127.0.0.1:${place.ports[0]}`
+    const program = await wranglerDev(argsOf(place), `${http}/healthz`)
     return {
       http,
-      robots: `ws://127.0.0.1:${port}/ws`,
+      robots: `${http.replace('http', 'ws')}/ws`,
       admin: place.key,
       kill: () => program.killTree(),
       // Whatever is not durable by now would be lost in the cloud too: there nobody is asked before an object goes.
@@ -49,10 +33,6 @@ export const cloudflare: Target = {
 
 function argsOf({ data, ports, settings, key }: Place): readonly string[] {
   return [
-    WRANGLER,
-    'dev',
-    '--ip',
-    '127.0.0.1',
     '--port',
     String(ports[0]),
     '--persist-to',
