@@ -13,7 +13,9 @@ import type {
 import type { Priority, RetrySafety } from './job.ts'
 import type { MessageId, RobotMessage } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
-import type { DefinitionRow, Scope, Signing, TriggerAuth, TriggerType } from './state.ts'
+import type { TriggerAuth } from './protocol/request.ts'
+import type { Signing } from './signing.ts'
+import type { DefinitionRow, Scope, TriggerType } from './state.ts'
 
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
 export interface Submitted {

@@ -20,6 +20,7 @@ import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
+import type { Signing } from './signing.ts'
 import type { Timers } from './timers.ts'
 
 /**
@@ -85,19 +86,8 @@ export interface DefinitionRow {
   readonly json: string
 }
 
-export type { TriggerAuth } from './protocol/request.ts'
-
 export const TRIGGER_TYPES = ['webhook'] as const
 export type TriggerType = (typeof TRIGGER_TYPES)[number]
-
-/** A key that has to be known itself, because what is signed with it is to be checked; and how, where that is up to us. */
-export interface Signing {
-  readonly key: string
-  readonly header: string
-  readonly algorithm: 'sha1' | 'sha256' | 'sha512'
-  readonly encoding: 'hex' | 'base64'
-  readonly prefix: string
-}
 
 /** What starts a workflow from outside. */
 export interface TriggerRow {

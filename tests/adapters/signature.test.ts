@@ -3,7 +3,7 @@ import { sign } from '@octokit/webhooks-methods'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
 import { isRefusal } from '../../core/protocol/refusal.ts'
-import type { Signing } from '../../core/state.ts'
+import type { Signing } from '../../core/signing.ts'
 import { type Call, isStandardSecret, verify } from '../../adapters/signature.ts'
 
 /** Signatures as the senders document and make them. */
