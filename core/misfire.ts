@@ -92,7 +92,7 @@ function comeUpTo(schedule: ScheduleRow, now: Millis, whole: boolean): Come {
     last.push(due)
   }
   const until = latestBefore(schedule, last.at(-1) ?? latest, first)
-  return { stretch: { from: first, until }, each: last.reverse(), following }
+  return { stretch: { from: first, until }, each: last.toReversed(), following }
 }
 
 /**

@@ -6,6 +6,7 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SecretHash,
   SocketId,
   TriggerId,
@@ -17,6 +18,7 @@ import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
+import type { ScheduleRow } from './schedule.ts'
 import type { Timers } from './timers.ts'
 
 /**
@@ -156,6 +158,7 @@ export interface Hot {
   readonly robots: readonly RobotRow[]
   readonly workflows: readonly WorkflowRow[]
   readonly triggers: readonly TriggerRow[]
+  readonly schedules: readonly ScheduleRow[]
   readonly keys: readonly KeyRow[]
   readonly pools: readonly PoolRow[]
   readonly affinities: readonly AffinityRow[]
@@ -180,6 +183,7 @@ export interface State {
   readonly robots: Map<RobotId, RobotRow>
   readonly workflows: Map<WorkflowId, WorkflowRow>
   readonly triggers: Map<TriggerId, TriggerRow>
+  readonly schedules: Map<ScheduleId, ScheduleRow>
   readonly keys: Map<KeyId, KeyRow>
   readonly pools: Map<string, PoolRow>
   readonly affinities: Map<WorkflowId, Map<RobotId, number>>
@@ -189,6 +193,8 @@ export interface State {
   readonly keysBySecret: Map<SecretHash, KeyId>
   /** The jobs that hold a robot's slots. Derived, so that a slot cannot leak. */
   readonly held: Map<RobotId, Set<JobId>>
+  /** The live jobs of each schedule. Derived. */
+  readonly runs: Map<ScheduleId, Set<JobId>>
   readonly roster: Roster
   readonly gates: Gates
   readonly timers: Timers

@@ -12,6 +12,7 @@ import { poolSaved } from './pool.ts'
 import { refuse } from './protocol/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
 import { logged } from './log.ts'
+import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
 import { disconnected, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
 import type { Session, State } from './state.ts'
@@ -31,6 +32,10 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'workflow.saved': workflowSaved,
   'workflow.published': workflowPublished,
   'trigger.created': triggerCreated,
+  'schedule.saved': scheduleSaved,
+  'schedule.switched': scheduleSwitched,
+  'schedule.triggered': scheduleTriggered,
+  'schedule.deleted': scheduleDeleted,
   'pool.saved': poolSaved,
   'robot.saved': robotSaved,
   'control.requested': controlRequested,

@@ -73,6 +73,7 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     robots: [...tables.robots.values()],
     workflows: [...tables.workflows.values()],
     triggers: [...tables.triggers.values()],
+    schedules: [...tables.schedules.values()],
     keys: [...tables.keys.values()],
     definitions: [...tables.definitions.values()].filter(({ hash }) => used.has(hash)),
     pools: [...tables.pools.values()],
