@@ -145,6 +145,8 @@ export interface ScheduleSaved {
   readonly by: string
   /** Checked: the pattern can be read, the zone is known, and an end comes after the start. */
   readonly plan: Plan
+  /** What the workflow is called in the schedule; null: as it is called. */
+  readonly workflowName: string | null
   /** null: as it was; a new one is enabled. */
   readonly enabled: boolean | null
 }

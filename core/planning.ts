@@ -28,7 +28,7 @@ function created(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | 
     return refuse('CONFLICT', `This fleet already has ${state.settings.schedulesMax} schedules`)
   }
   const never = dueAfter(event.plan, turn.now) === null ? neverDue(event.plan, turn.now) : null
-  const workflow_name = never ?? workflowName(state, event.plan)
+  const workflow_name = never ?? workflowName(state, event)
   if (isRefusal(workflow_name)) return workflow_name
   const enabled = event.enabled ?? true
   const schedule: ScheduleRow = {
@@ -56,7 +56,7 @@ function edited(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | R
   const { plan } = event
   const again = plan.run_at === known.run_at && plan.frequency === known.frequency
   if (plan.frequency === 'once' && !again && dueAfter(plan, turn.now) === null) return neverDue(plan, turn.now)
-  const workflow_name = workflowName(state, plan)
+  const workflow_name = workflowName(state, event)
   if (isRefusal(workflow_name)) return workflow_name
   const before = decide(state, known, turn, true)
   const enabled = event.enabled ?? before.enabled
@@ -117,7 +117,7 @@ function nextOf(schedule: ScheduleRow, now: Millis): Millis | null {
 }
 
 /** A workflow may be published later; there must be one. And so for the pool. */
-function workflowName(state: State, plan: Plan): string | Refusal {
+function workflowName(state: State, { plan, workflowName: given }: ScheduleSaved): string | Refusal {
   const workflow = state.workflows.get(plan.workflow_id)
   if (workflow === undefined) {
     return refuse('NOT_FOUND', `Workflow with ID ${plan.workflow_id.slice(0, 256)} not found`, { field: 'workflow_id' })
@@ -125,7 +125,7 @@ function workflowName(state: State, plan: Plan): string | Refusal {
   if (plan.pool !== null && !state.pools.has(plan.pool)) {
     return refuse('NOT_FOUND', `There is no pool ${plan.pool.slice(0, 100)}`, { field: 'pool' })
   }
-  return workflow.name
+  return given ?? workflow.name
 }
 
 /** Why a schedule that is new would never be due. */

@@ -11,6 +11,7 @@ import { poolRoutes } from './pools.ts'
 import { type Env, guard } from './request.ts'
 import { refused } from './respond.ts'
 import { robotRoutes } from './robots.ts'
+import { scheduleRoutes } from './schedules.ts'
 import { triggerRoutes } from './triggers.ts'
 import { webhookRoutes } from './webhook.ts'
 import { workflowRoutes } from './workflows.ts'
@@ -35,6 +36,7 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))
   app.route('/api/v1/triggers', triggerRoutes(fleet))
+  app.route('/api/v1/schedules', scheduleRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))
   app.get('/api/v1/stats/queue', guard(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))

@@ -48,6 +48,7 @@ export function save(plan: Partial<Plan> = {}, mode: 'create' | 'update' = 'crea
     mode,
     by: 'tester',
     plan: { ...HOURLY, ...plan },
+    workflowName: null,
     enabled: null,
   }
 }
