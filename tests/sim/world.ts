@@ -47,6 +47,15 @@ export const MARKS = [
   'robot told to shut down',
   'status request timed out',
   'key revoked',
+  'due instant run late',
+  'due instants merged',
+  'due instant skipped for its age',
+  'due instant skipped for an overlap',
+  'stretch of due instants',
+  'job replaced by its schedule',
+  'schedule changed while due',
+  'schedule deleted',
+  'schedule run by hand',
 ] as const
 export type Mark = (typeof MARKS)[number]
 
