@@ -1,13 +1,14 @@
 import type { Health } from '../core/protocol/view.ts'
 import { Jobs } from './jobs.ts'
-import { Keys, Pools, Robots, Stats, Triggers, Workflows } from './records.ts'
+import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { NewKey, NewPool, NewRobot, NewTrigger, NewWorkflow } from './records.ts'
+export type { NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
+  ComingView,
   DispatcherStats,
   ExplanationView,
   Health,
@@ -18,10 +19,12 @@ export type {
   LogLine,
   NewKeyView,
   NewTriggerView,
+  OccurrenceView,
   PoolView,
   QueueStats,
   ReportView,
   RobotView,
+  ScheduleView,
   TriggerView,
   VersionView,
   WorkflowDetail,
@@ -37,6 +40,7 @@ export class CasareClient {
   readonly robots: Robots
   readonly workflows: Workflows
   readonly triggers: Triggers
+  readonly schedules: Schedules
   readonly keys: Keys
   readonly pools: Pools
   readonly stats: Stats
@@ -51,6 +55,7 @@ export class CasareClient {
     this.robots = new Robots(transport, `${api}/robots`)
     this.workflows = new Workflows(transport, `${api}/workflows`)
     this.triggers = new Triggers(transport, `${api}/triggers`)
+    this.schedules = new Schedules(transport, `${api}/schedules`)
     this.keys = new Keys(transport, `${api}/keys`)
     this.pools = new Pools(transport, `${api}/pools`)
     this.stats = new Stats(transport, `${api}/stats`)

@@ -1,9 +1,11 @@
 import { assert } from './assert.ts'
-import type { DefinitionHash, JobId, KeyId, Millis, ReplyId, RobotId, SocketId, TriggerId, WorkflowId } from './ids.ts'
+import type { DefinitionHash, JobId, KeyId, Millis, ReplyId, RobotId, ScheduleId, SocketId } from './ids.ts'
+import type { TriggerId, WorkflowId } from './ids.ts'
 import type { HistoryRow, JobRow, LogRow } from './job.ts'
 import type { Quota } from './limiter.ts'
 import type { Outgoing } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
+import type { OccurrenceRow, ScheduleRow } from './schedule.ts'
 import type {
   AffinityRow,
   DefinitionRow,
@@ -26,6 +28,7 @@ export interface Rows {
   readonly versions: Map<string, VersionRow>
   readonly definitions: Map<DefinitionHash, DefinitionRow>
   readonly triggers: Map<TriggerId, TriggerRow>
+  readonly schedules: Map<ScheduleId, ScheduleRow>
   readonly keys: Map<KeyId, KeyRow>
   readonly pools: Map<string, PoolRow>
   /** By workflow id and robot id. */
@@ -67,6 +70,7 @@ export type Answer =
   | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow; readonly quota: Quota | null }
   | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
   | { readonly type: 'trigger'; readonly trigger: TriggerRow }
+  | { readonly type: 'schedule'; readonly schedule: ScheduleRow }
   | { readonly type: 'key'; readonly key: KeyRow }
   | { readonly type: 'pool'; readonly pool: PoolRow }
   | { readonly type: 'robot'; readonly robot: RobotRow }
@@ -95,6 +99,10 @@ export interface Effects {
   readonly history: HistoryRow[]
   /** 1. Likewise. */
   readonly logs: LogRow[]
+  /** 1. Likewise. */
+  readonly occurrences: OccurrenceRow[]
+  /** 1. Likewise: schedules that are no more. Their ids do not come again. */
+  readonly dropped: Set<ScheduleId>
   /** 1. Likewise: forget answers to requests that were made before this. */
   forgetBefore: Millis | null
   /** 2. What these sockets carry has changed, for a platform whose sockets outlive its memory. */
@@ -164,6 +172,7 @@ export function newEffects(turn: number, at: Millis): Effects {
       versions: new Map(),
       definitions: new Map(),
       triggers: new Map(),
+      schedules: new Map(),
       keys: new Map(),
       pools: new Map(),
       affinities: new Map(),
@@ -171,6 +180,8 @@ export function newEffects(turn: number, at: Millis): Effects {
     },
     history: [],
     logs: [],
+    occurrences: [],
+    dropped: new Set(),
     forgetBefore: null,
     attachments: new Set(),
     sends: new Sealed(turn),
@@ -211,5 +222,6 @@ export const NOTHING_FOUND: Found = {
 /** Whether a turn has anything to make durable. */
 export function isEmpty(out: Effects): boolean {
   return out.forgetBefore === null && out.history.length === 0 && out.logs.length === 0 &&
+    out.occurrences.length === 0 && out.dropped.size === 0 &&
     Object.values(out.rows).every((rows) => rows.size === 0)
 }

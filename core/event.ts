@@ -5,6 +5,7 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SecretHash,
   SocketId,
   TriggerId,
@@ -15,6 +16,7 @@ import type { MessageId, RobotMessage } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
 import type { TriggerAuth } from './protocol/request.ts'
 import type { Signing } from './signing.ts'
+import type { Plan } from './schedule.ts'
 import type { DefinitionRow, Scope, TriggerType } from './state.ts'
 
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
@@ -152,6 +154,38 @@ export interface TriggerCreated {
   readonly allowFrom: readonly string[]
 }
 
+export interface ScheduleSaved {
+  readonly type: 'schedule.saved'
+  readonly reply: ReplyId
+  readonly schedule: ScheduleId
+  /** `create`: the id is new. `update`: it must exist. */
+  readonly mode: 'create' | 'update'
+  readonly by: string
+  /** Checked: the pattern can be read, the zone is known, and an end comes after the start. */
+  readonly plan: Plan
+  /** What the workflow is called in the schedule; null: as it is called. */
+  readonly workflowName: string | null
+  /** null: as it was; a new one is enabled. */
+  readonly enabled: boolean | null
+}
+
+export interface ScheduleSwitched {
+  readonly type: 'schedule.switched'
+  readonly reply: ReplyId
+  readonly schedule: ScheduleId
+  readonly enabled: boolean
+  /** Why it is disabled. */
+  readonly note: string
+}
+
+export interface ScheduleTriggered {
+  readonly type: 'schedule.triggered'
+  readonly reply: ReplyId
+  readonly schedule: ScheduleId
+  readonly job: JobId
+  readonly by: string
+}
+
 export interface KeyCreated {
   readonly type: 'key.created'
   readonly reply: ReplyId
@@ -175,6 +209,10 @@ export type Event =
   | WorkflowSaved
   | { readonly type: 'workflow.published'; readonly reply: ReplyId; readonly workflow: WorkflowId }
   | TriggerCreated
+  | ScheduleSaved
+  | ScheduleSwitched
+  | ScheduleTriggered
+  | { readonly type: 'schedule.deleted'; readonly reply: ReplyId; readonly schedule: ScheduleId }
   | KeyCreated
   | { readonly type: 'key.revoked'; readonly reply: ReplyId; readonly key: KeyId }
   | { readonly type: 'socket.opened'; readonly socket: SocketId; readonly credential: SecretHash | null }

@@ -10,6 +10,7 @@ export type JobId = Id<'job'>
 export type RobotId = Id<'robot'>
 export type WorkflowId = Id<'workflow'>
 export type TriggerId = Id<'trigger'>
+export type ScheduleId = Id<'schedule'>
 export type KeyId = Id<'key'>
 /** One open WebSocket. A new connection of the same robot is a new socket. */
 export type SocketId = Id<'socket'>

@@ -40,13 +40,17 @@ export interface Settings {
   readonly duplicateMs: Millis
   /** How long an idempotency key is remembered. */
   readonly idempotencyMs: Millis
-  /** Pending jobs that become ready later than this from now stay on disk. */
+  /**
+   * Pending jobs that become ready later than this from now stay on disk. At least twice `backoffMsMax`: a job that backs
+   * off stays in memory, where its schedule looks for it.
+   */
   readonly horizonMs: Millis
   /** How long a robot may take to answer a status request. */
   readonly statusMs: Millis
   /** A job whose robots are lost is started at most this often, though it may always be run again. */
   readonly lostTriesMax: number
   readonly robotsMax: number
+  readonly schedulesMax: number
   readonly socketsMax: number
   /** How many messages a robot may send in how long. 0: any number, as with the limits below. */
   readonly robotMessagesMax: number
@@ -89,6 +93,7 @@ export const DEFAULTS: Settings = {
   statusMs: 10 * SECOND,
   lostTriesMax: 5,
   robotsMax: 10_000,
+  schedulesMax: 100_000,
   socketsMax: 20_000,
   robotMessagesMax: 100,
   robotMessagesMs: MINUTE,

@@ -2,7 +2,7 @@ import type { Millis } from './ids.ts'
 import { restore } from './attachment.ts'
 import { newGates } from './gate.ts'
 import { check } from './job.ts'
-import { place, placeAffinity, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
+import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
 import { newLimiters, placeRecent } from './rate.ts'
 import { rng } from './random.ts'
@@ -29,12 +29,14 @@ export function load(
     robots: new Map(hot.robots.map((robot) => [robot.id, robot])),
     workflows: new Map(),
     triggers: new Map(hot.triggers.map((trigger) => [trigger.id, trigger])),
+    schedules: new Map(),
     keys: new Map(),
     pools: new Map(hot.pools.map((pool) => [pool.name, pool])),
     affinities: new Map(),
     definitions: new Map(),
     keysBySecret: new Map(),
     held: new Map(),
+    runs: new Map(),
     roster: newRoster(settings.strategy),
     gates: newGates(),
     timers: new Timers(),
@@ -54,6 +56,7 @@ export function load(
   for (const key of hot.keys) placeKey(state, key)
   placeRecent(state, hot.recent, now)
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
+  for (const schedule of hot.schedules) placeSchedule(state, schedule)
   for (const job of hot.jobs) place(state, check(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
   for (const text of attached) restore(state, text)

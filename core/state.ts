@@ -6,6 +6,7 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SecretHash,
   SocketId,
   TriggerId,
@@ -21,6 +22,7 @@ import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
 import type { Signing } from './signing.ts'
+import type { ScheduleRow } from './schedule.ts'
 import type { Timers } from './timers.ts'
 
 /**
@@ -165,6 +167,7 @@ export interface Hot {
   readonly robots: readonly RobotRow[]
   readonly workflows: readonly WorkflowRow[]
   readonly triggers: readonly TriggerRow[]
+  readonly schedules: readonly ScheduleRow[]
   readonly keys: readonly KeyRow[]
   readonly pools: readonly PoolRow[]
   readonly affinities: readonly AffinityRow[]
@@ -191,6 +194,7 @@ export interface State {
   readonly robots: Map<RobotId, RobotRow>
   readonly workflows: Map<WorkflowId, WorkflowRow>
   readonly triggers: Map<TriggerId, TriggerRow>
+  readonly schedules: Map<ScheduleId, ScheduleRow>
   readonly keys: Map<KeyId, KeyRow>
   readonly pools: Map<string, PoolRow>
   readonly affinities: Map<WorkflowId, Map<RobotId, number>>
@@ -200,6 +204,8 @@ export interface State {
   readonly keysBySecret: Map<SecretHash, KeyId>
   /** The jobs that hold a robot's slots. Derived, so that a slot cannot leak. */
   readonly held: Map<RobotId, Set<JobId>>
+  /** The live jobs of each schedule. Derived. */
+  readonly runs: Map<ScheduleId, Set<JobId>>
   readonly roster: Roster
   readonly gates: Gates
   readonly timers: Timers

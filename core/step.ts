@@ -13,6 +13,7 @@ import { refuse } from './protocol/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
 import { logged } from './log.ts'
 import { weigh } from './meter.ts'
+import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
 import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
 import type { Session, State } from './state.ts'
@@ -32,6 +33,10 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'workflow.saved': workflowSaved,
   'workflow.published': workflowPublished,
   'trigger.created': triggerCreated,
+  'schedule.saved': scheduleSaved,
+  'schedule.switched': scheduleSwitched,
+  'schedule.triggered': scheduleTriggered,
+  'schedule.deleted': scheduleDeleted,
   'pool.saved': poolSaved,
   'robot.saved': robotSaved,
   'control.requested': controlRequested,

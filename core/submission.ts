@@ -1,7 +1,7 @@
 import { type Answer, answer, type Turn, turnDown } from './effects.ts'
 import type { Submitted } from './event.ts'
 import { closedTo } from './gate.ts'
-import type { JobId, TriggerId } from './ids.ts'
+import type { JobId, Millis, ScheduleId, TriggerId } from './ids.ts'
 import { isLive, type JobRow, type JobStatus } from './job.ts'
 import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from './keep.ts'
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
@@ -34,8 +34,14 @@ export const UNASKED = {
 export interface Origin {
   readonly trigger: TriggerId | null
   readonly retryOf: JobId | null
+  readonly schedule: ScheduleId | null
+  /** The instant for which the schedule makes it; null for a job by hand. */
+  readonly dueAt: Millis | null
   readonly runs: Runs
 }
+
+/** A job that somebody asks for himself. */
+export const UNCAUSED = { trigger: null, retryOf: null, schedule: null, dueAt: null } as const
 
 /** The definition that a job runs, and under what name. */
 interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
@@ -122,7 +128,7 @@ function order(state: State, event: Submitted, turn: Turn): JobRow | Refusal {
     const message = `The same job was submitted as ${first.id}, which is ${first.status}`
     return refuse('DUPLICATE_JOB', message, { job_id: first.id, status: first.status })
   }
-  return enter(state, event, { trigger: null, retryOf: null, runs }, turn)
+  return enter(state, event, { ...UNCAUSED, runs }, turn)
 }
 
 /** An earlier job that would do the same, and has not ended or is younger than the window. */
@@ -258,6 +264,8 @@ function newJob(state: State, order: Order, origin: Origin, poolTags: readonly s
     created_at: turn.now,
     created_by: order.by,
     trigger_id: origin.trigger,
+    schedule_id: origin.schedule,
+    due_at: origin.dueAt,
     seq: ++state.seq,
     status: 'queued',
     queued_at: turn.now,

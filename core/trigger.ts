@@ -7,7 +7,7 @@ import { type JsonObject, toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, type RefusalCode, refuse } from './protocol/refusal.ts'
 import { callLimit, callsOf, overRate } from './rate.ts'
 import type { IdempotencyRow, State, TriggerRow } from './state.ts'
-import { earlierOf, enter, keepAnswer, published, UNASKED } from './submission.ts'
+import { earlierOf, enter, keepAnswer, published, UNASKED, UNCAUSED } from './submission.ts'
 
 /** A trigger is set up. Its workflow must exist; it may be published later. */
 export function triggerCreated(state: State, event: TriggerCreated, turn: Turn): void {
@@ -89,7 +89,7 @@ function fire(
     parameters: merged(trigger.parameters, event.data),
     priority: trigger.priority,
   }
-  const job = enter(state, order, { trigger: trigger.id, retryOf: null, runs }, turn)
+  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, runs }, turn)
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   keepTrigger(state, after, turn)

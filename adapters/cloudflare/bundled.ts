@@ -5,6 +5,7 @@ import type { Sample } from '../library.ts'
 import start from '../store/schema/0001_start.sql'
 import jobLife from '../store/schema/0002_job_life.sql'
 import triggerAuth from '../store/schema/0003_trigger_auth.sql'
+import schedules from '../store/schema/0004_schedules.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -15,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0001_start.sql': start,
   '0002_job_life.sql': jobLife,
   '0003_trigger_auth.sql': triggerAuth,
+  '0004_schedules.sql': schedules,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

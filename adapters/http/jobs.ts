@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { explain } from '../../core/explain.ts'
-import type { JobId, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { Cancellation, Submission } from '../../core/protocol/request.ts'
@@ -137,6 +137,7 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
     workflow_id: query['workflow_id'] as WorkflowId | undefined,
     robot_id: query['robot_id'] as RobotId | undefined,
     trigger_id: query['trigger_id'] as TriggerId | undefined,
+    schedule_id: query['schedule_id'] as ScheduleId | undefined,
     dead_lettered: query['dead_lettered'] === 'true',
   }
 }

@@ -4,21 +4,25 @@ import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import type {
+  ComingView,
   ExplanationView,
   HistoryEntry,
   JobDetail,
   JobSummary,
   KeyView,
   LogLine,
+  OccurrenceView,
   PoolView,
   ReportView,
   RobotView,
+  ScheduleView,
   Time,
   TriggerView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../../core/protocol/view.ts'
+import type { Coming, OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
@@ -67,6 +71,8 @@ export function jobSummary(job: JobRow): JobSummary {
     retry_safety: job.retry_safety,
     timeout_seconds: job.timeout_ms / 1000,
     trigger_id: job.trigger_id,
+    schedule_id: job.schedule_id,
+    due_at: iso(job.due_at),
     created_at: iso(job.created_at),
     created_by: job.created_by,
   }
@@ -180,6 +186,52 @@ export function triggerView(trigger: TriggerRow): TriggerView {
     created_by: trigger.created_by,
     created_at: iso(trigger.created_at),
   }
+}
+
+/** A schedule. */
+export function scheduleView(schedule: ScheduleRow): ScheduleView {
+  const { misfire_grace_ms } = schedule
+  return {
+    id: schedule.id,
+    name: schedule.name,
+    workflow_id: schedule.workflow_id,
+    workflow_name: schedule.workflow_name,
+    robot_id: schedule.robot_id,
+    frequency: schedule.frequency,
+    cron_expression: schedule.cron_expression,
+    run_at: iso(schedule.run_at),
+    timezone: schedule.timezone,
+    start_at: iso(schedule.start_at),
+    end_at: iso(schedule.end_at),
+    enabled: schedule.enabled,
+    note: schedule.note,
+    priority: schedule.priority,
+    parameters: JSON.parse(schedule.parameters) as JsonObject,
+    environment: schedule.environment,
+    pool: schedule.pool,
+    jitter_seconds: schedule.jitter_ms / 1000,
+    misfire: schedule.misfire,
+    misfire_grace_seconds: misfire_grace_ms === null ? null : misfire_grace_ms / 1000,
+    overlap: schedule.overlap,
+    last_run: iso(schedule.last_run),
+    next_run: iso(schedule.next_run),
+    fires_at: iso(schedule.fires_at),
+    run_count: schedule.run_count,
+    success_count: schedule.success_count,
+    created_by: schedule.created_by,
+    created_at: iso(schedule.created_at),
+    updated_at: iso(schedule.updated_at),
+  }
+}
+
+/** An instant to come. */
+export function comingView({ due_at, fires_at }: Coming): ComingView {
+  return { due_at: iso(due_at), fires_at: iso(fires_at) }
+}
+
+/** One row of a schedule's ledger. */
+export function occurrenceView({ due_at, until, at, outcome, reason, job_id }: OccurrenceRow): OccurrenceView {
+  return { due_at: iso(due_at), until: iso(until), at: iso(at), outcome, reason, job_id }
 }
 
 /** A key, without the key itself. */

@@ -1,6 +1,7 @@
 import type { Effects, Found, Need, Receipt } from '../../core/effects.ts'
-import type { DefinitionHash, JobId, Millis, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { DefinitionHash, JobId, Millis, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'
+import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
 import type { Hot, KeyRow, PoolRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
 
 /**
@@ -63,6 +64,7 @@ export interface JobQuery extends PageQuery {
   readonly workflow_id?: WorkflowId | undefined
   readonly robot_id?: RobotId | undefined
   readonly trigger_id?: TriggerId | undefined
+  readonly schedule_id?: ScheduleId | undefined
   /** Only dead letters; `status` is not looked at then. */
   readonly dead_lettered?: boolean | undefined
 }
@@ -87,6 +89,13 @@ export interface Queries {
   robots(query: PageQuery): Promise<Page<RobotRow>>
   trigger(id: TriggerId): Promise<TriggerRow | undefined>
   triggers(query: PageQuery): Promise<Page<TriggerRow>>
+  schedule(id: ScheduleId): Promise<ScheduleRow | undefined>
+  schedules(query: PageQuery): Promise<Page<ScheduleRow>>
+  /** What became of a schedule's due instants, the last decided first, before the row with this number. */
+  occurrences(
+    id: ScheduleId,
+    query: { readonly before?: number | undefined; readonly limit: number },
+  ): Promise<readonly OccurrenceRow[]>
   keys(query: PageQuery): Promise<Page<KeyRow>>
   /** By name. */
   pools(): Promise<readonly PoolRow[]>

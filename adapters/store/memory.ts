@@ -23,13 +23,17 @@ export class MemoryDisk {
     workflow_versions: new Map(),
     definitions: new Map(),
     triggers: new Map(),
+    schedules: new Map(),
     keys: new Map(),
     pools: new Map(),
     affinities: new Map(),
     idempotency: new Map(),
     job_history: new Map(),
     job_logs: new Map(),
+    occurrences: new Map(),
   }
+  /** By table and what must be unique: the key of the row that has it. */
+  readonly unique = new Map<string, string>()
   /** The jobs that belong in memory, and those whose time is far off, so that loading costs what is live. */
   readonly live = new Map<JobId, JobRow>()
 }
@@ -50,6 +54,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       const changes = changesOf(out)
       for (const change of changes) verify(disk, change)
       forget(disk, out.forgetBefore)
+      for (const id of out.dropped) disk.tables.schedules.delete(id)
       for (const change of changes) put(disk, change)
       disk.seq = Math.max(disk.seq, seqMax(out))
       disk.clock = Math.max(disk.clock, out.at)
@@ -75,6 +80,7 @@ function readHot(
     robots: byKey(tables.robots),
     workflows: byKey(tables.workflows),
     triggers: byKey(tables.triggers),
+    schedules: byKey(tables.schedules),
     keys: byKey(tables.keys),
     pools: byKey(tables.pools),
     affinities: byKey(tables.affinities),
@@ -127,12 +133,13 @@ interface Change<T extends TableName = TableName> {
   readonly rows: ReadonlyMap<string, RowOf[T]>
 }
 
-function changesOf({ rows, history, logs }: Effects): readonly Change[] {
+function changesOf({ rows, history, logs, occurrences }: Effects): readonly Change[] {
   return [
     change('definitions', rows.definitions.values()),
     change('workflow_versions', rows.versions.values()),
     change('workflows', rows.workflows.values()),
     change('triggers', rows.triggers.values()),
+    change('schedules', rows.schedules.values()),
     change('keys', rows.keys.values()),
     change('pools', rows.pools.values()),
     change('affinities', rows.affinities.values()),
@@ -141,6 +148,7 @@ function changesOf({ rows, history, logs }: Effects): readonly Change[] {
     change('jobs', rows.jobs.values()),
     change('job_history', history),
     change('job_logs', logs),
+    change('occurrences', occurrences),
   ]
 }
 
@@ -168,6 +176,7 @@ function fieldsOf(row: RowOf[TableName]): Readonly<Record<string, unknown>> {
 
 /** Refuses, before anything is written, what a STRICT table would refuse. Throws an `Error` as a driver does. */
 function verify(disk: MemoryDisk, { table, rows }: Change): void {
+  const taken = new Map<string, string>()
   for (const [key, row] of rows) {
     if (TABLES[table].conflict === 'fail' && disk.tables[table].has(key)) throw new Error(`${table} has ${key} already`)
     const fields = fieldsOf(row)
@@ -176,7 +185,20 @@ function verify(disk: MemoryDisk, { table, rows }: Change): void {
       const fits = value === null ? nullable : FITS[kind](value)
       if (!fits) throw new Error(`${table}.${name} cannot hold ${String(value)}`)
     }
+    const unique = uniqueOf(table, row)
+    if (unique === null) continue
+    const owner = taken.get(unique) ?? disk.unique.get(unique) ?? key
+    if (owner !== key) throw new Error(`${table} has ${unique} already, in ${owner}`)
+    taken.set(unique, key)
   }
+}
+
+/** What no other row of the table may have; null where there is nothing of the kind. */
+function uniqueOf<T extends TableName>(table: T, row: RowOf[T]): string | null {
+  const { unique = [] } = TABLES[table] as { readonly unique?: readonly string[] }
+  const fields = fieldsOf(row)
+  if (unique.length === 0 || unique.some((name) => fields[name] === null)) return null
+  return JSON.stringify([table, ...unique.map((name) => fields[name])])
 }
 
 const FITS: { readonly [K in Kind]: (value: unknown) => boolean } = {
@@ -198,6 +220,8 @@ function put(disk: MemoryDisk, { table, rows }: Change): void {
   for (const [key, row] of rows) {
     if (TABLES[table].conflict === 'keep' && kept.has(key)) continue
     kept.set(key, frozen(row))
+    const unique = uniqueOf(table, row)
+    if (unique !== null) disk.unique.set(unique, key)
   }
   if (table !== 'jobs') return
   for (const job of rows.values() as Iterable<JobRow>) {
@@ -218,13 +242,14 @@ function memoryQueries({ tables }: MemoryDisk): Queries {
   return {
     job: async (id) => tables.jobs.get(id),
     jobs: async (query) => {
-      const { status, workflow_id, robot_id, trigger_id, dead_lettered } = query
+      const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
       return page(
         [...tables.jobs.values()].filter((job) =>
           (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
           (workflow_id === undefined || job.workflow_id === workflow_id) &&
           (robot_id === undefined || job.robot_id === robot_id) &&
-          (trigger_id === undefined || job.trigger_id === trigger_id)
+          (trigger_id === undefined || job.trigger_id === trigger_id) &&
+          (schedule_id === undefined || job.schedule_id === schedule_id)
         ),
         query,
       )
@@ -242,6 +267,11 @@ function memoryQueries({ tables }: MemoryDisk): Queries {
     robots: async (query) => page([...tables.robots.values()], query),
     trigger: async (id) => tables.triggers.get(id),
     triggers: async (query) => page([...tables.triggers.values()], query),
+    schedule: async (id) => tables.schedules.get(id),
+    schedules: async (query) => page([...tables.schedules.values()], query),
+    occurrences: async (id, { before = Infinity, limit }) =>
+      [...tables.occurrences.values()].filter((row) => row.schedule_id === id && row.seq < before)
+        .sort((a, b) => b.seq - a.seq).slice(0, limit),
     keys: async (query) => page([...tables.keys.values()], query),
     pools: async () => byKey(tables.pools),
   }

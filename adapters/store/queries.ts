@@ -11,7 +11,7 @@ import type { Statement } from './writes.ts'
 export type Read = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
 
 /** Tables that are shown in pages. */
-type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'keys'
+type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'schedules' | 'keys'
 
 /** `Queries` over anything that speaks SQL. A test shows that each of them finds its rows by an index. */
 export function sqlQueries(read: Read): Queries {
@@ -40,6 +40,10 @@ export function sqlQueries(read: Read): Queries {
     robots: (query) => page('robots', query),
     trigger: async (id) => (await rows('triggers', 'where id = ?', [id]))[0],
     triggers: (query) => page('triggers', query),
+    schedule: async (id) => (await rows('schedules', 'where id = ?', [id]))[0],
+    schedules: (query) => page('schedules', query),
+    occurrences: (id, { before = Number.MAX_SAFE_INTEGER, limit }) =>
+      rows('occurrences', 'where schedule_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
     keys: (query) => page('keys', query),
     pools: () => rows('pools', 'order by name', []),
   }
@@ -66,6 +70,7 @@ export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit
     robots: want('robots', 'order by id'),
     workflows: want('workflows', 'order by id'),
     triggers: want('triggers', 'order by id'),
+    schedules: want('schedules', 'order by id'),
     keys: want('keys', 'order by id'),
     pools: want('pools', 'order by name'),
     affinities: want('affinities', 'order by workflow_id, robot_id'),
@@ -184,8 +189,10 @@ const START: Cursor = { at: Number.MAX_VALUE, id: '' }
  * every job that ever had one of them, and sort, to show a page; and a Durable Object allows a union five terms.
  */
 function jobList(query: JobQuery): readonly Statement[] {
-  const { status, workflow_id, robot_id, trigger_id, dead_lettered } = query
-  const wanted = Object.entries({ workflow_id, robot_id, trigger_id }).filter((entry) => entry[1] !== undefined)
+  const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
+  const wanted = Object.entries({ workflow_id, robot_id, trigger_id, schedule_id }).filter((entry) =>
+    entry[1] !== undefined
+  )
   const columns = wanted.map(([column]) => column)
   const args = [...wanted.map(([, value]) => value as string), ...ends(query)]
   if (dead_lettered === true) return [{ sql: list(columns.map(unindexed), 'dead_lettered = 1'), args }]

@@ -33,22 +33,25 @@ export function isStale(error: unknown): boolean {
 }
 
 /** The largest number in a turn, 0 without any. */
-export function seqMax({ rows, history, logs }: Effects): number {
+export function seqMax({ rows, history, logs, occurrences }: Effects): number {
   let seq = 0
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
   for (const row of history) seq = Math.max(seq, row.seq)
   for (const row of logs) seq = Math.max(seq, row.seq)
+  for (const row of occurrences) seq = Math.max(seq, row.seq)
   return seq
 }
 
 /** The rows of a turn: one statement for each table it touches. */
-export function writes({ rows, history, logs, forgetBefore }: Effects): Statement[] {
+export function writes({ rows, history, logs, occurrences, dropped, forgetBefore }: Effects): Statement[] {
   return [
+    ...(dropped.size === 0 ? [] : [{ sql: DROP_SCHEDULES, args: [JSON.stringify([...dropped])] }]),
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
     ...write('definitions', rows.definitions.values()),
     ...write('workflow_versions', rows.versions.values()),
     ...write('workflows', rows.workflows.values()),
     ...write('triggers', rows.triggers.values()),
+    ...write('schedules', rows.schedules.values()),
     ...write('keys', rows.keys.values()),
     ...write('pools', rows.pools.values()),
     ...write('affinities', rows.affinities.values()),
@@ -57,8 +60,11 @@ export function writes({ rows, history, logs, forgetBefore }: Effects): Statemen
     ...write('jobs', rows.jobs.values()),
     ...write('job_history', history),
     ...write('job_logs', logs),
+    ...write('occurrences', occurrences),
   ]
 }
+
+const DROP_SCHEDULES = 'delete from schedules where id in (select value from json_each(?))'
 
 function* write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Generator<Statement> {
   let batch: string[] = []

@@ -1,7 +1,8 @@
 import type { Explanation } from '../explain.ts'
-import type { JobId, KeyId, RobotId, TriggerId, WorkflowId } from '../ids.ts'
+import type { JobId, KeyId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../job.ts'
 import type { Presence } from '../presence.ts'
+import type { OccurrenceRow, ScheduleRow } from '../schedule.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../state.ts'
 import type { dispatcherStats, queueStats } from '../stats.ts'
 import type { RefusalCode } from './refusal.ts'
@@ -17,7 +18,7 @@ export type Time = string
 /** Any JSON object: parameters, results, capabilities. */
 export type Anything = Readonly<Record<string, unknown>>
 
-type AnyId = JobId | KeyId | RobotId | TriggerId | WorkflowId
+type AnyId = JobId | KeyId | RobotId | ScheduleId | TriggerId | WorkflowId
 /** Ids that are told apart inside are text to everybody else. */
 type Plain<V> = V extends AnyId ? string : V extends readonly AnyId[] ? readonly string[] : V
 /** Fields of a row that are shown as they are. */
@@ -61,8 +62,11 @@ export interface JobSummary extends
     | 'concurrency_limit'
     | 'retry_safety'
     | 'trigger_id'
+    | 'schedule_id'
     | 'created_by'
   > {
+  /** The instant for which its schedule made it. */
+  readonly due_at: Time | null
   /** The robot that has it or had it last; before the first offer the one that was asked for. */
   readonly robot_id: string | null
   readonly scheduled_time: Time | null
@@ -183,6 +187,58 @@ export interface TriggerView extends
 /** A trigger that was made just now: its secret is shown this once. */
 export interface NewTriggerView extends TriggerView {
   readonly secret: string | null
+}
+
+/** A schedule. */
+export interface ScheduleView extends
+  Shown<
+    ScheduleRow,
+    | 'id'
+    | 'name'
+    | 'workflow_id'
+    | 'workflow_name'
+    | 'robot_id'
+    | 'frequency'
+    | 'cron_expression'
+    | 'timezone'
+    | 'enabled'
+    | 'note'
+    | 'priority'
+    | 'environment'
+    | 'pool'
+    | 'misfire'
+    | 'overlap'
+    | 'run_count'
+    | 'success_count'
+    | 'created_by'
+  > {
+  readonly parameters: Anything
+  readonly run_at: Time | null
+  readonly start_at: Time | null
+  readonly end_at: Time | null
+  readonly jitter_seconds: number
+  readonly misfire_grace_seconds: number | null
+  readonly last_run: Time | null
+  /** When it is due next; null when it never is again, or is disabled. */
+  readonly next_run: Time | null
+  /** When that is acted upon: the same, and jitter. */
+  readonly fires_at: Time | null
+  readonly created_at: Time
+  readonly updated_at: Time
+}
+
+/** An instant to come. */
+export interface ComingView {
+  readonly due_at: Time
+  readonly fires_at: Time
+}
+
+/** What became of an instant, or of a stretch of them. */
+export interface OccurrenceView extends Shown<OccurrenceRow, 'outcome' | 'reason' | 'job_id'> {
+  /** Null for a job that somebody had made by hand. */
+  readonly due_at: Time | null
+  readonly until: Time | null
+  readonly at: Time
 }
 
 /** A key, without the key itself. */

@@ -70,6 +70,7 @@ for (let version = 1; version < readMigrations().length; version++) {
     ])
     // One without a secret had asked for none.
     same(hot.triggers[0]?.auth, 'none')
+    same([hot.schedules.length, hot.jobs[0]?.schedule_id], [version < 4 ? 0 : 1, null])
     same((await store.queries.history('a' as never)).map((entry) => entry.actor), [''])
     await store.commit(turn(1, { jobs: [job('new', { seq: 100 })] }))
     same((await store.load(SOON)).jobs.length, live.length + 1)

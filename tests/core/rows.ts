@@ -9,6 +9,7 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SecretHash,
   SocketId,
 } from '../../core/ids.ts'
@@ -42,6 +43,7 @@ export const NO_ROWS: Hot = {
   robots: [],
   workflows: [],
   triggers: [],
+  schedules: [],
   keys: [],
   pools: [],
   affinities: [],
@@ -99,6 +101,8 @@ export function bench(
       }
       disk.history.push(...turn.out.history)
       disk.logs.push(...turn.out.logs)
+      disk.occurrences.push(...turn.out.occurrences)
+      for (const id of turn.out.dropped) disk.rows.schedules.delete(id)
       return turn.out.sends.open(new Receipt(turn.out.turn))
     },
     pass(ms) {
@@ -126,6 +130,7 @@ export function bench(
         workflows,
         robots: [...disk.rows.robots.values()],
         triggers: [...disk.rows.triggers.values()],
+        schedules: [...disk.rows.schedules.values()],
         keys: [...disk.rows.keys.values()],
         pools: [...disk.rows.pools.values()],
         affinities: [...disk.rows.affinities.values()],
@@ -264,6 +269,7 @@ export const ids = {
   robot: (id: string) => id as RobotId,
   socket: (id: string) => id as SocketId,
   trigger: (id: string) => id as TriggerId,
+  schedule: (id: string) => id as ScheduleId,
   workflow: (id: string) => id as WorkflowId,
   key: (id: string) => id as KeyId,
   secret: (text: string) => text as SecretHash,

@@ -52,7 +52,7 @@ const logsAreInOrder: Rule = ({ ledger, change }) => {
 /** I37: what is in memory is what lives, and never grows with what has been. */
 const memoryIsBounded: Rule = ({ ledger, state, change }) => {
   if (state === null) return
-  const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers } = state
+  const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers, schedules, runs } = state
   const horizon = change.at - 2 * ledger.settings.backoffMsMax
   let bars = 0
   for (const at of ledger.refusals) if (at >= horizon) bars++
@@ -61,8 +61,9 @@ const memoryIsBounded: Rule = ({ ledger, state, change }) => {
     ['sessions', sessions.size, sockets.size],
     ['kinds', roster.kinds.size, sessions.size],
     ['classes', roster.classes.size, jobs.size],
-    ['gates', gates.byKey.size, 3 * jobs.size],
-    ['timers', timers.size, 2 + jobs.size + 4 * robots.size + sockets.size + bars],
+    ['gates', gates.byKey.size, 4 * jobs.size],
+    ['runs', runs.size, jobs.size],
+    ['timers', timers.size, 2 + jobs.size + schedules.size + 4 * robots.size + sockets.size + bars],
     ['robots with slots held', state.held.size, jobs.size],
     ['meters', state.limiters.robots.size, robots.size],
   ]

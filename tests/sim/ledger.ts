@@ -1,11 +1,13 @@
 import type { MemoryDisk } from '../../adapters/store/memory.ts'
 import type { Effects } from '../../core/effects.ts'
 import type { Event, Submitted } from '../../core/event.ts'
-import type { JobId, Millis, RobotId, SocketId, TriggerId } from '../../core/ids.ts'
+import type { JobId, Millis, RobotId, ScheduleId, SocketId, TriggerId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
 import type { Message, MessageId } from '../../core/protocol/message.ts'
+import type { OccurrenceRow, Plan, ScheduleRow } from '../../core/schedule.ts'
 import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
+import type { Known } from './timetable.ts'
 
 /** What a robot really did with one attempt of a job, whatever it managed to say about it. */
 export interface Truth {
@@ -52,11 +54,20 @@ export const COMMITS_BEHIND = 3
 /** One transaction as it was found on the disk. */
 export interface Change {
   readonly at: Millis
+  /** The instant at which the turn was decided. */
+  readonly turnAt: Millis
   readonly jobs: readonly { readonly before: JobRow | undefined; readonly after: JobRow }[]
   readonly history: readonly HistoryRow[]
   readonly logs: readonly LogRow[]
   readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
-  readonly limits: readonly { readonly workflow?: WorkflowRow; readonly pool?: PoolRow }[]
+  readonly limits: readonly {
+    readonly workflow?: WorkflowRow
+    readonly pool?: PoolRow
+    readonly schedule?: ScheduleRow
+  }[]
+  /** As they are then; undefined for those that were deleted. */
+  readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
+  readonly occurrences: readonly OccurrenceRow[]
 }
 
 /**
@@ -72,6 +83,10 @@ export class Ledger {
   readonly hot = new Set<JobId>()
   readonly robots = new Map<RobotId, RobotRow>()
   readonly histories = new Map<JobId, HistoryRow[]>()
+
+  /** What people said of each schedule, and what we know of it. */
+  readonly planned = new Map<ScheduleId, readonly Plan[]>()
+  readonly timetable = new Map<ScheduleId, Known>()
 
   readonly asked = new Map<JobId, Asked>()
   readonly acknowledged = new Set<JobId>()
@@ -222,11 +237,16 @@ export class Ledger {
       else entries.push(entry)
     }
     const logs = out.logs.flatMap((line) => tables.job_logs.get(String(line.seq)) ?? [])
-    const limits = [
+    const limits: Change['limits'][number][] = [
       ...[...out.rows.workflows.values()].map((workflow) => ({ workflow })),
       ...[...out.rows.pools.values()].map((pool) => ({ pool })),
     ]
-    return { at, jobs, history, logs, robots, limits }
+    const schedules = new Map(
+      [...out.rows.schedules.keys(), ...out.dropped].map((id) => [id, tables.schedules.get(id)] as const),
+    )
+    for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
+    const occurrences = out.occurrences.flatMap((row) => tables.occurrences.get(String(row.seq)) ?? [])
+    return { at, turnAt: out.at, jobs, history, logs, robots, limits, schedules, occurrences }
   }
 
   /** What the robot may have been registered with in the last turn: one registration, or several in quick order. */

@@ -2,6 +2,7 @@ import { type Plant, SOUND } from './plant.ts'
 import * as bug from './mutations.ts'
 import * as later from './mutations-of-life.ts'
 import * as rates from './mutations-of-rates.ts'
+import * as time from './mutations-of-schedules.ts'
 import { Violation } from './rule.ts'
 import { type Outcome, simulate } from './run.ts'
 import type { Fault } from './weather.ts'
@@ -108,6 +109,21 @@ export const PLANTED: readonly Planted[] = [
     plant: rates.meterForgotten,
     certain: ['hibernate'],
   },
+  {
+    bug: 'schedules are never due',
+    within: 10,
+    plant: () => bug.forgetting('schedule.due'),
+    certain: ['scheduling'],
+  },
+  { bug: 'a schedule does not move on', within: 5, plant: time.notMovedOn, certain: ['scheduling'] },
+  { bug: 'a restart begins schedules anew', within: 20, plant: time.beginsAnew, certain: ['scheduling', 'crash'] },
+  { bug: 'misfire policy ignored', within: 50, plant: time.misfireIgnored, certain: ['scheduling', 'clockJump'] },
+  { bug: 'overlap policy ignored', within: 10, plant: time.overlapIgnored, certain: ['scheduling'] },
+  { bug: 'an edit forgets what was due', within: 60, plant: time.dueForgotten, certain: ['scheduling', 'clockJump'] },
+  { bug: 'jitter moves the due instant', within: 10, plant: time.jitterMoves, certain: ['scheduling'] },
+  { bug: 'what is skipped is not told', within: 10, plant: time.skippedUntold, certain: ['scheduling'] },
+  { bug: 'runs counted twice', within: 5, plant: time.countedTwice, certain: ['scheduling'] },
+  { bug: 'completed runs not counted', within: 10, plant: time.completionsUncounted, certain: ['scheduling'] },
   { bug: 'a retry forgets the priority', within: 20, plant: later.retryForgets, certain: ['retry'] },
 ]
 
