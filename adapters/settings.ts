@@ -25,6 +25,7 @@ const SettingsFile = v.strictObject({
   lost_tries_max: count,
   live_jobs_max: count,
   robots_max: count,
+  schedules_max: count,
   sockets_max: count,
 })
 
@@ -47,6 +48,7 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   lost_tries_max: 'lostTriesMax',
   live_jobs_max: 'liveJobsMax',
   robots_max: 'robotsMax',
+  schedules_max: 'schedulesMax',
   sockets_max: 'socketsMax',
 }
 
