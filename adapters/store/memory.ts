@@ -5,7 +5,7 @@ import { check, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import { type PageQuery, type Queries, StaleEpoch, type Store } from './contract.ts'
 import { newestFirst, pageOf } from './queries.ts'
-import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
+import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './tables.ts'
 import { seqMax } from './writes.ts'
 
 /**

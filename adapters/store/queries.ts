@@ -4,7 +4,8 @@ import type { Millis } from '../../core/ids.ts'
 import { check, isLive, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
-import { COLUMNS, decode, type RowOf, type SqlRow, type SqlValue, type TableName } from './rows.ts'
+import { decode, type SqlRow, type SqlValue } from './rows.ts'
+import { COLUMNS, type RowOf, type TableName } from './tables.ts'
 import type { Statement } from './writes.ts'
 
 /** Runs one reading statement, here or far away. */

@@ -1,5 +1,6 @@
 import type { Effects } from '../../core/effects.ts'
-import { COLUMNS, encode, type RowOf, type SqlValue, type TableName, TABLES, values } from './rows.ts'
+import { encode, type SqlValue, values } from './rows.ts'
+import { COLUMNS, type RowOf, type TableName, TABLES } from './tables.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {

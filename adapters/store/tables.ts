@@ -1,0 +1,244 @@
+import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
+import type {
+  AffinityRow,
+  DefinitionRow,
+  IdempotencyRow,
+  KeyRow,
+  PoolRow,
+  RobotRow,
+  TriggerRow,
+  VersionRow,
+  WorkflowRow,
+} from '../../core/state.ts'
+
+/** What each table holds. A field here is a column there, under the same name. */
+export interface RowOf {
+  readonly jobs: JobRow
+  readonly robots: RobotRow
+  readonly workflows: WorkflowRow
+  readonly workflow_versions: VersionRow
+  readonly definitions: DefinitionRow
+  readonly triggers: TriggerRow
+  readonly keys: KeyRow
+  readonly pools: PoolRow
+  readonly affinities: AffinityRow
+  readonly idempotency: IdempotencyRow
+  readonly job_history: HistoryRow
+  readonly job_logs: LogRow
+}
+
+export type TableName = keyof RowOf
+
+/** How a column is kept: `json` is an array or an object in the row and text in the database; `?` may be null. */
+export type Kind = 'text' | 'int' | 'real' | 'flag' | 'json'
+type KindOf<V> = [V] extends [boolean] ? 'flag'
+  : [V] extends [number] ? 'int' | 'real'
+  : [V] extends [string] ? 'text'
+  : 'json'
+type ColumnOf<V> = null extends V ? `${KindOf<NonNullable<V>>}?` : KindOf<V>
+
+/** What a row does whose key is there already: take its place, yield to it, or fail the turn. */
+type Conflict = 'replace' | 'keep' | 'fail'
+
+interface TableOf<Row> {
+  readonly key: readonly (keyof Row)[]
+  readonly conflict: Conflict
+  readonly columns: { readonly [C in keyof Row]-?: ColumnOf<Row[C]> }
+}
+
+/** Every table, column by column. A field that a row has and this lacks does not compile, nor the reverse. */
+export const TABLES = {
+  jobs: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      workflow_id: 'text',
+      workflow_name: 'text',
+      workflow_version: 'int?',
+      definition: 'text',
+      pinned_robot_id: 'text?',
+      pool: 'text?',
+      environment: 'text',
+      required_tags: 'json',
+      required_capabilities: 'json',
+      priority: 'int',
+      parameters: 'text',
+      timeout_ms: 'int',
+      retry_safety: 'text',
+      max_attempts: 'int',
+      retry_on: 'json',
+      concurrency_key: 'text?',
+      concurrency_limit: 'int',
+      duplicate_key: 'text?',
+      retry_of: 'text?',
+      scheduled_time: 'int?',
+      created_at: 'int',
+      created_by: 'text',
+      trigger_id: 'text?',
+      seq: 'int',
+      status: 'text',
+      attempt: 'int',
+      refusals: 'int',
+      tries: 'int',
+      robot_id: 'text?',
+      robot_name: 'text',
+      queued_at: 'int?',
+      ready_at: 'int?',
+      offer_until: 'int?',
+      stop_until: 'int?',
+      started_at: 'int?',
+      completed_at: 'int?',
+      progress: 'int',
+      current_node: 'text',
+      result: 'text?',
+      error_message: 'text',
+      error_type: 'text',
+      stack_trace: 'text',
+      failed_node: 'text',
+      dead_lettered: 'flag',
+    },
+  },
+  robots: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      name: 'text',
+      environment: 'text',
+      max_concurrent_jobs: 'int',
+      tags: 'json',
+      capabilities: 'json',
+      mode: 'text',
+      created_at: 'int',
+      last_seen: 'int',
+    },
+  },
+  workflows: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      name: 'text',
+      description: 'text',
+      tags: 'json',
+      status: 'text',
+      version: 'int',
+      definition: 'text',
+      published_version: 'int?',
+      published_definition: 'text?',
+      max_concurrent: 'int?',
+      created_by: 'text',
+      created_at: 'int',
+      updated_at: 'int',
+      execution_count: 'int',
+      success_count: 'int',
+      total_duration_ms: 'int',
+    },
+  },
+  workflow_versions: {
+    key: ['workflow_id', 'version'],
+    conflict: 'keep',
+    columns: { workflow_id: 'text', version: 'int', definition: 'text', created_by: 'text', created_at: 'int' },
+  },
+  definitions: {
+    key: ['hash'],
+    conflict: 'keep',
+    columns: { hash: 'text', json: 'text' },
+  },
+  triggers: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      name: 'text',
+      trigger_type: 'text',
+      workflow_id: 'text',
+      enabled: 'flag',
+      priority: 'int',
+      parameters: 'text',
+      cooldown_ms: 'int',
+      secret: 'text?',
+      created_by: 'text',
+      created_at: 'int',
+      last_fired_at: 'int?',
+      fire_count: 'int',
+    },
+  },
+  keys: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      name: 'text',
+      secret: 'text',
+      scopes: 'json',
+      robot_id: 'text?',
+      created_at: 'int',
+      revoked_at: 'int?',
+    },
+  },
+  pools: {
+    key: ['name'],
+    conflict: 'replace',
+    columns: { name: 'text', tags: 'json', max_concurrent: 'int?', workflows: 'json', created_at: 'int' },
+  },
+  affinities: {
+    key: ['workflow_id', 'robot_id'],
+    conflict: 'replace',
+    columns: { workflow_id: 'text', robot_id: 'text', successes: 'int' },
+  },
+  idempotency: {
+    key: ['key'],
+    conflict: 'replace',
+    columns: { key: 'text', fingerprint: 'text', job_id: 'text', status: 'text', created_at: 'int' },
+  },
+  job_history: {
+    key: ['seq'],
+    conflict: 'fail',
+    columns: {
+      seq: 'int',
+      job_id: 'text',
+      at: 'int',
+      event: 'text',
+      from_status: 'text?',
+      to_status: 'text',
+      attempt: 'int',
+      robot_id: 'text?',
+      actor: 'text',
+      detail: 'text',
+    },
+  },
+  job_logs: {
+    key: ['seq'],
+    conflict: 'fail',
+    columns: {
+      seq: 'int',
+      job_id: 'text',
+      robot_id: 'text',
+      at: 'int',
+      logged_at: 'text',
+      level: 'text',
+      node_id: 'text',
+      message: 'text',
+      extra: 'text?',
+    },
+  },
+} as const satisfies { readonly [T in TableName]: TableOf<RowOf[T]> }
+
+export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
+
+export interface Column {
+  readonly name: string
+  readonly kind: Kind
+  readonly nullable: boolean
+}
+
+/** The columns of each table in the order in which they are written and read. */
+export const COLUMNS = Object.fromEntries<readonly Column[]>(
+  Object.entries(TABLES).map(([table, { columns }]) => [table, Object.entries(columns).map(columnOf)]),
+) as Readonly<Record<TableName, readonly Column[]>>
+
+function columnOf([name, kept]: readonly [string, string]): Column {
+  return { name, kind: kept.replace('?', '') as Kind, nullable: kept.endsWith('?') }
+}
