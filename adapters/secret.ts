@@ -19,6 +19,11 @@ export function newSecret(): string {
   return randomBytes(24).toString('base64url')
 }
 
+/** A new secret to sign what webhooks are told with, 256 bits, in the form of Standard Webhooks. */
+export function newSigningSecret(): string {
+  return `whsec_${randomBytes(32).toString('base64')}`
+}
+
 /** SHA-256 of any text, lower-case hexadecimal. */
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')

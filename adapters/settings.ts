@@ -26,6 +26,10 @@ const SettingsFile = v.strictObject({
   live_jobs_max: count,
   robots_max: count,
   sockets_max: count,
+  webhooks_max: count,
+  webhook_failing_seconds: seconds,
+  delivery_kept_seconds: seconds,
+  webhooks_allow_private: v.optional(v.boolean()),
 })
 
 /** The setting that each name stands for. */
@@ -48,6 +52,10 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   live_jobs_max: 'liveJobsMax',
   robots_max: 'robotsMax',
   sockets_max: 'socketsMax',
+  webhooks_max: 'webhooksMax',
+  webhook_failing_seconds: 'webhookFailingMs',
+  delivery_kept_seconds: 'deliveryKeptMs',
+  webhooks_allow_private: 'webhooksAllowPrivate',
 }
 
 /**

@@ -1,3 +1,4 @@
+import { announceJob } from './announce.ts'
 import type { Turn } from './effects.ts'
 import type { DefinitionHash, JobId, Millis, RobotId } from './ids.ts'
 import { placeGates, touchGate, workflowGate } from './gate.ts'
@@ -131,7 +132,7 @@ export interface Entry extends Pick<HistoryRow, 'event' | 'from_status'> {
   readonly robot_id?: RobotId | null
 }
 
-/** Adds an entry to a job's history. */
+/** Adds an entry to a job's history, and tells webhooks of it. */
 export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): void {
   turn.out.history.push({
     seq: ++state.seq,
@@ -145,6 +146,7 @@ export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): v
     actor: entry.cause.by,
     detail: entry.cause.detail,
   })
+  announceJob(state, job, entry.event, turn)
 }
 
 /**

@@ -4,6 +4,7 @@ import { newGates } from './gate.ts'
 import { check } from './job.ts'
 import { place, placeAffinity, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
+import { loadOutbox, newOutbox } from './outbox.ts'
 import { rng } from './random.ts'
 import { newRoster } from './roster.ts'
 import type { Hot, State } from './state.ts'
@@ -32,6 +33,8 @@ export function load(
     pools: new Map(hot.pools.map((pool) => [pool.name, pool])),
     affinities: new Map(),
     definitions: new Map(),
+    webhooks: new Map(),
+    outbox: newOutbox(),
     keysBySecret: new Map(),
     held: new Map(),
     roster: newRoster(settings.strategy),
@@ -53,6 +56,7 @@ export function load(
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
   for (const job of hot.jobs) place(state, check(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
+  loadOutbox(state, hot.webhooks, hot.deliveries)
   for (const text of attached) restore(state, text)
   state.timers.set('store.horizon', '', now + settings.horizonMs / 2)
   state.timers.set('store.forget', '', now + settings.idempotencyMs / 24)

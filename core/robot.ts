@@ -1,4 +1,5 @@
 import { authorize } from './access.ts'
+import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { remindMode, statusLost } from './control.ts'
 import { hangUp, say, type Turn } from './effects.ts'
@@ -50,7 +51,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   if (socket === undefined) return
   state.sockets.delete(socket.id)
   state.timers.cancel('socket.unregistered', socket.id)
-  leave(state, socket, turn)
+  leave(state, socket, null, turn)
 }
 
 /** Tells a socket to close, and stops listening to it at once. */
@@ -58,7 +59,7 @@ export function expel(state: State, socket: Socket, code: number, reason: string
   socket.closing = true
   state.timers.cancel('socket.unregistered', socket.id)
   hangUp(turn, socket.id, code, reason)
-  leave(state, socket, turn)
+  leave(state, socket, code, turn)
 }
 
 /** Answers a message that is refused, with its id. */
@@ -92,11 +93,13 @@ export function registered(
   }
   if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
+  const returns = state.sessions.has(robot_id)
   replaceOlder(state, socket, robot_id, turn)
   const session = begin(state, socket, robot_id, turn)
   acknowledge(state, socket, message, turn)
   const robot = rowOf(state, message, turn)
   keepRobot(state, robot, turn)
+  if (!returns) announceRobot(state, robot, 'robot.online', turn)
   remindMode(session, robot, turn)
   catchUp(state, session, turn)
 }
@@ -268,8 +271,8 @@ function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow
   }
 }
 
-/** The robot behind a socket is away, unless a newer connection of it has taken over. */
-function leave(state: State, socket: Socket, turn: Turn): void {
+/** The robot behind a socket is away, unless a newer connection of it has taken over. `code`: we have closed it. */
+function leave(state: State, socket: Socket, code: number | null, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
   if (robot === null) return
@@ -283,5 +286,6 @@ function leave(state: State, socket: Socket, turn: Turn): void {
   const row = state.robots.get(robot)
   assert(row !== undefined, 'a session has a robot')
   keepRobot(state, { ...row, last_seen: turn.now }, turn)
+  if (code !== CLOSE.replaced) announceRobot(state, row, 'robot.offline', turn)
   if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
 }

@@ -9,15 +9,18 @@ import type {
   SecretHash,
   SocketId,
   TriggerId,
+  WebhookId,
   WorkflowId,
 } from './ids.ts'
 import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus, Priority } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
+import type { Outbox } from './outbox.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
 import type { Timers } from './timers.ts'
+import type { DeliveryRow, WebhookRow } from './webhook.ts'
 
 /**
  * `paused` ends with a resume. `resuming`: gets jobs again, and is told so until it no longer says that it is paused: a
@@ -161,17 +164,20 @@ export interface Hot {
   readonly affinities: readonly AffinityRow[]
   /** Those that live jobs refer to, and of every workflow the newest and the published one. */
   readonly definitions: readonly DefinitionRow[]
+  readonly webhooks: readonly WebhookRow[]
+  /** Of each webhook that is enabled the pending ones that are due first, in that order: a page, and one more. */
+  readonly deliveries: readonly DeliveryRow[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
   /** How often rows have been loaded from this store, this time among them. */
   readonly epoch: number
-  /** The largest number that a job's order, a history entry or a log line has. */
+  /** The largest number that a job's order, a history entry, a log line or a delivery has. */
   readonly seq: number
 }
 
 /**
  * Everything the orchestrator knows about one fleet. Containers change in place; rows are replaced, never edited.
- * `jobs` to `definitions` are a cache of the store; the rest is derived from them, or is gone after a restart.
+ * `jobs` to `outbox` are a cache of the store; the rest is derived from them, or is gone after a restart.
  */
 export interface State {
   readonly settings: Settings
@@ -184,6 +190,8 @@ export interface State {
   readonly pools: Map<string, PoolRow>
   readonly affinities: Map<WorkflowId, Map<RobotId, number>>
   readonly definitions: Map<DefinitionHash, Definition>
+  readonly webhooks: Map<WebhookId, WebhookRow>
+  readonly outbox: Outbox
 
   /** Keys by what they hash to: revoked ones too, so that a refusal can say so. */
   readonly keysBySecret: Map<SecretHash, KeyId>

@@ -1,3 +1,4 @@
+import { announceTrigger } from './announce.ts'
 import { answer, type Turn, turnDown } from './effects.ts'
 import type { TriggerCreated, WebhookReceived } from './event.ts'
 import type { JsonText } from './ids.ts'
@@ -76,6 +77,7 @@ function fire(
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   keepTrigger(state, after, turn)
+  announceTrigger(state, after, job, turn)
   return { trigger: after, job }
 }
 

@@ -4,6 +4,7 @@ import urlCheck from '../../workflows/library/url-check.json' with { type: 'json
 import type { Sample } from '../library.ts'
 import start from '../store/schema/0001_start.sql'
 import jobLife from '../store/schema/0002_job_life.sql'
+import webhooks from '../store/schema/0003_webhooks.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -13,6 +14,7 @@ import { type Migration, migrationsOf } from '../store/schema.ts'
 export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0001_start.sql': start,
   '0002_job_life.sql': jobLife,
+  '0003_webhooks.sql': webhooks,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

@@ -34,7 +34,7 @@ export class FleetObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    this.#platform = objectPlatform(ctx.storage)
+    this.#platform = objectPlatform(ctx)
     // Nothing is delivered before this has ended. A fleet that nobody has made stays without a table.
     void ctx.blockConcurrencyWhile(async () => {
       const isDefault = ctx.id.equals(env.FLEETS.idFromName(DEFAULT_FLEET))

@@ -1,3 +1,4 @@
+import type { Deletions } from '../../core/effects.ts'
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type {
   AffinityRow,
@@ -10,6 +11,7 @@ import type {
   VersionRow,
   WorkflowRow,
 } from '../../core/state.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
 
 /** What each table holds. A field here is a column there, under the same name. */
 export interface RowOf {
@@ -23,6 +25,8 @@ export interface RowOf {
   readonly pools: PoolRow
   readonly affinities: AffinityRow
   readonly idempotency: IdempotencyRow
+  readonly webhooks: WebhookRow
+  readonly deliveries: DeliveryRow
   readonly job_history: HistoryRow
   readonly job_logs: LogRow
 }
@@ -193,6 +197,43 @@ export const TABLES = {
     conflict: 'replace',
     columns: { key: 'text', fingerprint: 'text', job_id: 'text', status: 'text', created_at: 'int' },
   },
+  webhooks: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      url: 'text',
+      description: 'text',
+      events: 'json',
+      workflow_id: 'text?',
+      secret: 'text',
+      former_secret: 'text?',
+      former_until: 'int?',
+      enabled: 'flag',
+      disabled_reason: 'text',
+      failing_since: 'int?',
+      created_by: 'text',
+      created_at: 'int',
+    },
+  },
+  deliveries: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      webhook_id: 'text',
+      seq: 'int',
+      event: 'text',
+      payload: 'text',
+      created_at: 'int',
+      status: 'text',
+      attempt: 'int',
+      next_at: 'int?',
+      status_code: 'int?',
+      error: 'text',
+      delivered_at: 'int?',
+    },
+  },
   job_history: {
     key: ['seq'],
     conflict: 'fail',
@@ -225,6 +266,11 @@ export const TABLES = {
     },
   },
 } as const satisfies { readonly [T in TableName]: TableOf<RowOf[T]> }
+
+/** What goes when a row of a table is deleted by its key: the rows that name it in this column, wherever they are. */
+export const GOES: { readonly [T in keyof Deletions]: readonly (readonly [TableName, string])[] } = {
+  webhooks: [['webhooks', 'id'], ['deliveries', 'webhook_id']],
+}
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
 

@@ -1,6 +1,6 @@
-import type { Effects } from '../../core/effects.ts'
+import type { Deletions, Effects } from '../../core/effects.ts'
 import { encode, type SqlValue, values } from './rows.ts'
-import { COLUMNS, type RowOf, type TableName, TABLES } from './tables.ts'
+import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './tables.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {
@@ -39,13 +39,16 @@ export function seqMax({ rows, history, logs }: Effects): number {
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
   for (const row of history) seq = Math.max(seq, row.seq)
   for (const row of logs) seq = Math.max(seq, row.seq)
+  for (const row of rows.deliveries.values()) seq = Math.max(seq, row.seq)
   return seq
 }
 
-/** The rows of a turn: one statement for each table it touches. */
-export function writes({ rows, history, logs, forgetBefore }: Effects): Statement[] {
+/** The rows of a turn: what goes, and then one statement for each table it touches. */
+export function writes({ rows, history, logs, forgetBefore, forgetDeliveriesBefore, deletions }: Effects): Statement[] {
   return [
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
+    ...(forgetDeliveriesBefore === null ? [] : [{ sql: FORGET_DELIVERIES, args: [forgetDeliveriesBefore] }]),
+    ...deletes(deletions),
     ...write('definitions', rows.definitions.values()),
     ...write('workflow_versions', rows.versions.values()),
     ...write('workflows', rows.workflows.values()),
@@ -54,11 +57,29 @@ export function writes({ rows, history, logs, forgetBefore }: Effects): Statemen
     ...write('pools', rows.pools.values()),
     ...write('affinities', rows.affinities.values()),
     ...write('idempotency', rows.idempotency.values()),
+    ...write('webhooks', rows.webhooks.values()),
+    ...write('deliveries', rows.deliveries.values()),
     ...write('robots', rows.robots.values()),
     ...write('jobs', rows.jobs.values()),
     ...write('job_history', history),
     ...write('job_logs', logs),
   ]
+}
+
+/** A webhook that is enabled is owed what is pending, however old. */
+const FORGET_DELIVERIES = `delete from deliveries where created_at < ?
+  and (next_at is null or webhook_id not in (select id from webhooks where enabled = 1))`
+
+function* deletes(deletions: Deletions): Generator<Statement> {
+  for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
+    if (ids.size === 0) continue
+    for (const [table, column] of GOES[deleted]) {
+      yield {
+        sql: `delete from ${table} where ${column} in (select value from json_each(?))`,
+        args: [JSON.stringify([...ids])],
+      }
+    }
+  }
 }
 
 function* write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Generator<Statement> {

@@ -151,15 +151,19 @@ test('every query of jobs, log lines and history goes by an index', async () => 
   })
   const any = 'any' as never
   for (const filter of filters()) await queries.jobs({ ...filter, limit: 1 })
-  for (const list of ['robots', 'workflows', 'triggers', 'keys'] as const) await queries[list]({ limit: 1 })
-  for (const one of ['job', 'robot', 'workflow', 'trigger', 'definition'] as const) await queries[one](any)
+  for (const list of ['robots', 'workflows', 'triggers', 'keys', 'webhooks'] as const) await queries[list]({ limit: 1 })
+  for (const one of ['job', 'robot', 'workflow', 'trigger', 'definition', 'webhook', 'delivery'] as const) {
+    await queries[one](any)
+  }
   await Promise.all([queries.history(any), queries.versions(any), queries.logTail(any, 1)])
   await queries.logs(any, { after: 0, limit: 1 })
+  for (const status of [undefined, 'failed'] as const) await queries.deliveries({ webhook_id: any, status, limit: 1 })
   const need = asking({
     jobs: [any],
     duplicates: ['a'],
     idempotency: ['a'],
     due: { after: 1, until: 2 },
+    deliveries: [any],
   })
   for (const { sql, args } of foundPlan(need).statements) statements.set(sql, args.length)
   look(fresh(), (sql) => {

@@ -211,6 +211,7 @@ export class Server implements ServerEnd {
         if (connection !== undefined) connection.attachment = text
       },
       deliver: (send) => this.#deliver(life, send),
+      call: () => {},
       wake: (at) => this.#wake(life, at),
       soon: (run) => {
         world.after(this.#stalledUntil - world.now, () => {
