@@ -2,12 +2,15 @@ import type { Health } from '../core/protocol/view.ts'
 import { Jobs } from './jobs.ts'
 import { Keys, Pools, Robots, Stats, Triggers, Workflows } from './records.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
+import { Webhooks } from './webhooks.ts'
 
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
 export type { NewKey, NewPool, NewRobot, NewTrigger, NewWorkflow } from './records.ts'
+export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
+  DeliveryView,
   DispatcherStats,
   ExplanationView,
   Health,
@@ -18,12 +21,14 @@ export type {
   LogLine,
   NewKeyView,
   NewTriggerView,
+  NewWebhookView,
   PoolView,
   QueueStats,
   ReportView,
   RobotView,
   TriggerView,
   VersionView,
+  WebhookView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../core/protocol/view.ts'
@@ -39,6 +44,7 @@ export class CasareClient {
   readonly triggers: Triggers
   readonly keys: Keys
   readonly pools: Pools
+  readonly webhooks: Webhooks
   readonly stats: Stats
   readonly #transport: Transport
 
@@ -53,6 +59,7 @@ export class CasareClient {
     this.triggers = new Triggers(transport, `${api}/triggers`)
     this.keys = new Keys(transport, `${api}/keys`)
     this.pools = new Pools(transport, `${api}/pools`)
+    this.webhooks = new Webhooks(transport, `${api}/webhooks`)
     this.stats = new Stats(transport, `${api}/stats`)
   }
 

@@ -13,6 +13,7 @@ import { refused } from './respond.ts'
 import { robotRoutes } from './robots.ts'
 import { triggerRoutes } from './triggers.ts'
 import { webhookRoutes } from './webhook.ts'
+import { outgoingRoutes } from './webhooks.ts'
 import { workflowRoutes } from './workflows.ts'
 
 /** What the health check and `/` tell of the process. */
@@ -37,6 +38,7 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
   app.route('/api/v1/triggers', triggerRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))
+  app.route('/api/v1/webhooks', outgoingRoutes(fleet))
   app.get('/api/v1/stats/queue', guard(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
   app.get('/api/v1/stats/dispatcher', guard(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
 

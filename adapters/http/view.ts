@@ -4,6 +4,7 @@ import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import type {
+  DeliveryView,
   ExplanationView,
   HistoryEntry,
   JobDetail,
@@ -16,10 +17,12 @@ import type {
   Time,
   TriggerView,
   VersionView,
+  WebhookView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../../core/protocol/view.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 
@@ -219,5 +222,39 @@ export function explanationView(explanation: Explanation, asOf: Millis): Explana
     as_of: iso(asOf),
     queue: queue === null ? null : { ...queue, aging_at: iso(queue.aging_at) },
     next_check_at: iso(explanation.next_check_at),
+  }
+}
+
+/** A webhook, without its secret. */
+export function webhookView(webhook: WebhookRow): WebhookView {
+  return {
+    id: webhook.id,
+    url: webhook.url,
+    description: webhook.description,
+    events: webhook.events,
+    workflow_id: webhook.workflow_id,
+    enabled: webhook.enabled,
+    disabled_reason: webhook.disabled_reason,
+    failing_since: iso(webhook.failing_since),
+    former_secret_until: iso(webhook.former_until),
+    created_by: webhook.created_by,
+    created_at: iso(webhook.created_at),
+  }
+}
+
+/** What a webhook is told, and what became of it. */
+export function deliveryView(delivery: DeliveryRow): DeliveryView {
+  return {
+    id: delivery.id,
+    webhook_id: delivery.webhook_id,
+    event: delivery.event,
+    status: delivery.status,
+    attempt: delivery.attempt,
+    status_code: delivery.status_code,
+    error: delivery.error,
+    payload: JSON.parse(delivery.payload),
+    created_at: iso(delivery.created_at),
+    next_at: iso(delivery.next_at),
+    delivered_at: iso(delivery.delivered_at),
   }
 }
