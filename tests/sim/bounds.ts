@@ -50,7 +50,8 @@ const logsAreInOrder: Rule = ({ ledger, change }) => {
 /** I37: what is in memory is what lives, and never grows with what has been. */
 const memoryIsBounded: Rule = ({ ledger, state, change }) => {
   if (state === null) return
-  const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers } = state
+  const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers, outbox } = state
+  const told = outbox.lanes.size + outbox.calls + 1
   const horizon = change.at - 2 * ledger.settings.backoffMsMax
   let bars = 0
   for (const at of ledger.refusals) if (at >= horizon) bars++
@@ -60,7 +61,7 @@ const memoryIsBounded: Rule = ({ ledger, state, change }) => {
     ['kinds', roster.kinds.size, sessions.size],
     ['classes', roster.classes.size, jobs.size],
     ['gates', gates.byKey.size, 3 * jobs.size],
-    ['timers', timers.size, 2 + jobs.size + 4 * robots.size + sockets.size + bars],
+    ['timers', timers.size, 2 + jobs.size + 4 * robots.size + sockets.size + bars + told],
     ['robots with slots held', state.held.size, jobs.size],
   ]
   for (const [what, count, most] of bounds) {
@@ -111,8 +112,8 @@ const turnsAreBounded: Rule = ({ ledger, change }) => {
 }
 
 /** I40: a turn reads a row or two for each of its events, and the jobs whose time draws near; never what has been. */
-export function readsAreBounded({ jobs, duplicates, idempotency }: Need): void {
-  const asked = jobs.length + duplicates.length + idempotency.length
+export function readsAreBounded({ jobs, duplicates, idempotency, pages, deliveries }: Need): void {
+  const asked = jobs.length + duplicates.length + idempotency.length + pages.length + deliveries.length
   demand(asked <= 2 * TURN_EVENTS_MAX, 'I40', () => `${asked} rows were asked for in one turn`)
 }
 

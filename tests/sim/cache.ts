@@ -23,7 +23,7 @@ const memoryIsACache: Rule = ({ ledger, state, change }) => {
   if (++ledger.cacheTurn % FULLY_EVERY !== 0) return
   // The same horizon as the state has, so that the same pending jobs count as near.
   const twin = load(hotOf(ledger, state), state.horizonAt - ledger.settings.horizonMs, 1, ledger.settings)
-  for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'keys'] as const) {
+  for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'keys', 'webhooks'] as const) {
     sameRows(kind, twin[kind], state[kind])
   }
   for (const hash of twin.definitions.keys()) {

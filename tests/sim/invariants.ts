@@ -6,6 +6,7 @@ import { BOUNDS } from './bounds.ts'
 import { GATES } from './gates.ts'
 import { OFFERS } from './offers.ts'
 import { ORDER } from './order.ts'
+import { OUTBOX } from './outbox.ts'
 import { demand, type Rule, same, type Seen } from './rule.ts'
 
 /**
@@ -20,7 +21,8 @@ const QUIET_EVERY = 8
 /** Every rule that is checked after every commit. */
 export function checkCommit(seen: Seen, rules: readonly Rule[] = COMMITTED): void {
   const { change, ledger } = seen
-  const quiet = change.jobs.length + change.history.length + change.logs.length + change.limits.length === 0
+  const { jobs, history, logs, limits, told } = change
+  const quiet = jobs.length + history.length + logs.length + limits.length + told.deliveries.length === 0
   if (!quiet || ++ledger.quietTurns % QUIET_EVERY === 0) { for (const rule of rules) rule(seen) }
 }
 
@@ -275,5 +277,6 @@ export const COMMITTED: readonly Rule[] = [
   ...GATES,
   ...ORDER,
   ...BOUNDS,
+  ...OUTBOX,
   ...CACHE,
 ]

@@ -6,6 +6,7 @@ import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
 import type { Message, MessageId } from '../../core/protocol/message.ts'
 import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
+import { type TellingChange, Told } from './told.ts'
 
 /** What a robot really did with one attempt of a job, whatever it managed to say about it. */
 export interface Truth {
@@ -55,6 +56,7 @@ export interface Change {
   readonly logs: readonly LogRow[]
   readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
   readonly limits: readonly { readonly workflow?: WorkflowRow; readonly pool?: PoolRow }[]
+  readonly told: TellingChange
 }
 
 /**
@@ -70,6 +72,7 @@ export class Ledger {
   readonly hot = new Set<JobId>()
   readonly robots = new Map<RobotId, RobotRow>()
   readonly histories = new Map<JobId, HistoryRow[]>()
+  readonly hooks = new Told()
 
   readonly asked = new Map<JobId, Asked>()
   readonly acknowledged = new Set<JobId>()
@@ -213,7 +216,8 @@ export class Ledger {
       ...[...out.rows.workflows.values()].map((workflow) => ({ workflow })),
       ...[...out.rows.pools.values()].map((pool) => ({ pool })),
     ]
-    return { at, jobs, history, logs, robots, limits }
+    const told = this.hooks.committed(out.rows.deliveries.keys(), tables)
+    return { at, jobs, history, logs, robots, limits, told }
   }
 
   /** What the robot may have been registered with in the last turn: one registration, or several in quick order. */

@@ -14,6 +14,7 @@ import { Network } from './network.ts'
 import { type Plant, SOUND } from './plant.ts'
 import { KINDS, type Shape } from './kind.ts'
 import { People } from './people.ts'
+import { Receivers } from './receivers.ts'
 import { SimRobot } from './robot.ts'
 import { Violation } from './rule.ts'
 import { Server } from './server.ts'
@@ -27,8 +28,8 @@ const JOINER = 'joiner' as RobotId
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
  * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines` and `alarm`, and `commits` (the
- * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people` and `hostile` (the actors), `ledger` (what we know
- * ourselves), `invariants`, `offers`, `gates`, `order`, `bounds`, `cache` and `said` (what must hold), `planted` with its
+ * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `receivers` and `hostile` (the actors), `ledger` and `told`
+ * (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`, `order`, `bounds`, `cache` and `said` (what must hold), `planted` with its
  * mutations (whether we would notice), `shrink` and `main` (what people use).
  */
 
@@ -75,7 +76,7 @@ export function simulate(seed: number, plant: Plant = SOUND, tracing = false, sc
 
 /**
  * L2, L6, I37: everything has ended, everybody knows, every robot is at work again, and memory is as empty as it was at
- * the beginning. L4 and L5 have nothing to be about yet: there are no schedules and no outgoing webhooks.
+ * the beginning. L5: nothing is left to be told. L4 has nothing to be about yet: there are no schedules.
  */
 function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]): void {
   if (state === null) throw new Violation('L6', 'the server does not run')
@@ -85,8 +86,12 @@ function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]
     if (!state.sessions.has(id)) throw new Violation('L6', `${id} is well and is not connected`)
     if (ledger.robots.get(id)?.mode !== 'active') throw new Violation('L6', `${id} is well and gets no jobs`)
   }
-  const { jobs, roster, gates } = state
-  const left = jobs.size + roster.classes.size + gates.byKey.size
+  const owed = [...ledger.hooks.pending]
+  if (owed.length > 0) {
+    throw new Violation('L5', `everything has ended, and nobody was told: ${owed.slice(0, 3).join()}`)
+  }
+  const { jobs, roster, gates, outbox } = state
+  const left = jobs.size + roster.classes.size + gates.byKey.size + outbox.calls
   if (left > 0) throw new Violation('I37', `everything has ended and ${left} things are in memory still`)
 }
 
@@ -100,6 +105,7 @@ class Run {
   readonly network: Network
   readonly server: Server
   readonly client: Client
+  readonly receivers: Receivers
   readonly people: People
   readonly robots: readonly SimRobot[]
   readonly joiner: SimRobot
@@ -123,7 +129,9 @@ class Run {
       (_, index) => `robot-${index + 1}` as RobotId,
     )
     const keys = new Map([...ids, JOINER, HOSTILE].map((id) => [id, `crpa_${id}`]))
-    found(disk, keys)
+    const receivers = this.receivers = new Receivers({ world, ledger, plant })
+    found(disk, keys, receivers.found())
+    ledger.hooks.committed([], disk.tables)
     const rules = [...COMMITTED, ...plant.rules]
     const died = (): void => network.serverDied()
     const server = this.server = new Server({
@@ -133,10 +141,12 @@ class Run {
       disk,
       rules,
       plant,
+      receivers,
       died,
       settings: ledger.settings,
     })
     network.server = server
+    receivers.server = server
     const robot = (id: RobotId, shape: Shape): SimRobot => {
       const key = keys.get(id) ?? ''
       const kind = id === JOINER ? 'sdk' : dice.pick(KINDS)
@@ -158,6 +168,7 @@ class Run {
     server.start()
     for (const robot of robots) world.after(dice.between(0, 10_000), () => robot.start())
     client.start()
+    this.receivers.start()
     letStorm({ world, weather, network, server, client, people, hostile, robots, reshape: () => shapeOf(dice) })
     await world.run(BEGINNING + Math.round(dice.spread(10, 60) * scale.storm * MINUTE))
   }
@@ -171,11 +182,12 @@ class Run {
     client.stop()
     for (const robot of robots) robot.heal(EVERYTHING)
     people.relent()
+    this.receivers.heal()
     joiner.start()
     // A clock that was set back stands still until it has caught up with itself.
     const behind = Math.max(0, ledger.latest - (world.now + server.skew))
     const limit = world.now + behind + 90 * MINUTE + ledger.live.size * 2 * MINUTE
-    await world.run(limit, () => ledger.live.size === 0)
+    await world.run(limit, () => ledger.live.size + ledger.hooks.pending.size === 0)
     if (ledger.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)
     // What ended last may still have something to say, a robot that was sent away comes back, and there are nights in
     // which nothing happens but heartbeats.
@@ -244,5 +256,7 @@ function settingsOf(dice: Dice): Settings {
     lostTriesMax: dice.pick([DEFAULTS.lostTriesMax, 2]),
     horizonMs: dice.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE]),
     idempotencyMs: dice.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
+    deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
+    webhookFailingMs: dice.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
   }
 }

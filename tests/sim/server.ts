@@ -17,6 +17,7 @@ import { acknowledgedJobsExist } from './invariants.ts'
 import { Lines } from './lines.ts'
 import type { Connection, ServerEnd } from './network.ts'
 import type { Plant } from './plant.ts'
+import type { Receivers } from './receivers.ts'
 import { checkSend } from './said.ts'
 
 const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
@@ -24,6 +25,7 @@ const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'n
 export interface ServerOptions extends CommitOptions {
   readonly disk: MemoryDisk
   readonly plant: Plant
+  readonly receivers: Receivers
   /** Its connections are gone with it. */
   readonly died: () => void
 }
@@ -168,6 +170,7 @@ export class Server implements ServerEnd {
       return this.kill('while it recovers')
     }
     acknowledgedJobsExist(ledger)
+    ledger.hooks.beginnings++
     if (hot.jobs.some(({ status }) => status === 'running')) world.mark('restart with running jobs')
     const left = this.#left.filter(({ id }) => this.#lines.get(id) !== undefined)
     this.#left = []
@@ -195,7 +198,7 @@ export class Server implements ServerEnd {
   }
 
   #shell(life: Life): Shell {
-    const { world } = this.#options
+    const { world, receivers } = this.#options
     return {
       now: () => {
         if (this.#jumped) this.#steady()
@@ -211,7 +214,7 @@ export class Server implements ServerEnd {
         if (connection !== undefined) connection.attachment = text
       },
       deliver: (send) => this.#deliver(life, send),
-      call: () => {},
+      call: (call) => receivers.call(call, life),
       wake: (at) => this.#wake(life, at),
       soon: (run) => {
         world.after(this.#stalledUntil - world.now, () => {
