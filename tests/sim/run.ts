@@ -28,9 +28,10 @@ const JOINER = 'joiner' as RobotId
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
  * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines` and `alarm`, and `commits` (the
- * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `receivers` and `hostile` (the actors), `ledger` and `told`
- * (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`, `order`, `bounds`, `cache` and `said` (what must hold), `planted` with its
- * mutations (whether we would notice), `shrink` and `main` (what people use).
+ * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `receivers` and
+ * `hostile` (the actors), `ledger` and `told` (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`, `order`,
+ * `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we would notice), `shrink` and `main`
+ * (what people use).
  */
 
 /** What became of one seed. */
