@@ -1,7 +1,7 @@
 import { refuse } from '../core/protocol/refusal.ts'
 import { type Env, problemWith } from './cloudflare/env.ts'
 import { refusedResponse } from './cloudflare/refused.ts'
-import { splitFleetPath } from './fleet-path.ts'
+import { fleetPath } from './fleet-path.ts'
 
 export { FleetObject } from './cloudflare/object.ts'
 
@@ -14,14 +14,13 @@ const worker: ExportedHandler<Env> = {
       return refusedResponse(request, refuse('UNAVAILABLE', `This installation is not set up: ${problem}`))
     }
     const url = new URL(request.url)
-    const to = splitFleetPath(url.pathname)
+    const to = fleetPath(url.pathname)
     if (to === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
-    url.pathname = to.path
     try {
-      return await env.FLEETS.get(env.FLEETS.idFromName(to.fleet)).fetch(new Request(url, request))
+      return await env.FLEETS.get(env.FLEETS.idFromName(to.name)).fetch(request)
     } catch (error) {
       console.error(
-        JSON.stringify({ level: 'error', msg: 'a fleet could not be reached', fleet: to.fleet, error: String(error) }),
+        JSON.stringify({ level: 'error', msg: 'a fleet could not be reached', fleet: to.name, error: String(error) }),
       )
       return refusedResponse(request, refuse('UNAVAILABLE', 'This fleet cannot be reached now'))
     }

@@ -27,9 +27,10 @@ import { Waiting } from './engine/waiting.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { httpApp } from './http/app.ts'
 import { createKey } from './library.ts'
-import { type Listener, listenHttp, listenRobots } from './node/listen.ts'
+import { type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
 import { nodePlatform } from './node/platform.ts'
 import type { Store } from './store/contract.ts'
+import { holdFolder } from './store/lock.ts'
 import { memoryStore } from './store/memory.ts'
 import { durabilityOf, openStore, type Place } from './store/open.ts'
 import { idempotencyOf, submission } from './submission.ts'
@@ -85,7 +86,7 @@ export class OrchestratorEngine {
   /** Listens for robots. Resolves with the port, once they may connect. */
   async startServer({ host = '127.0.0.1', port = 8765 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
-    const listener = await listenRobots(fleet, host, port, NAMES)
+    const listener = await listenRobots(onlyFleet(fleet), host, port, NAMES)
     listeners.push(listener)
     return { port: listener.port }
   }
@@ -94,7 +95,7 @@ export class OrchestratorEngine {
   async startHttp({ host = '127.0.0.1', port = 8766 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
     const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(this.#place) })
-    const listener = await listenHttp((request) => app.fetch(request), fleet, host, port, NAMES)
+    const listener = await listenHttp((request) => app.fetch(request), onlyFleet(fleet), host, port, NAMES)
     listeners.push(listener)
     return { port: listener.port }
   }
@@ -239,9 +240,16 @@ export class OrchestratorEngine {
 
   async #store(): Promise<Store> {
     const { data, database } = this.#options
-    if (data === undefined && database === undefined) return memoryStore()
-    if (data !== undefined) await mkdir(resolve(data), { recursive: true })
-    return openStore(this.#place)
+    if (data === undefined) return database === undefined ? memoryStore() : openStore(this.#place)
+    await mkdir(resolve(data), { recursive: true })
+    const hold = holdFolder(resolve(data))
+    try {
+      const store = await openStore(this.#place)
+      return { ...store, close: () => store.close().finally(hold.release) }
+    } catch (error) {
+      hold.release()
+      throw error
+    }
   }
 
   async #close(graceMs: number): Promise<void> {

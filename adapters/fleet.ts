@@ -12,7 +12,7 @@ import { type Pump, pump } from './pump.ts'
 import type { Shell } from './shell.ts'
 import type { Poster } from './sinks/post.ts'
 import { startCalls } from './sinks/webhooks.ts'
-import { BUFFERED_BYTES_MAX, frameEvent, type RobotSocket, sendableCode } from './socket.ts'
+import { BUFFERED_BYTES_MAX, frameEvent, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
 import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 
 /** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
@@ -53,6 +53,8 @@ export interface Fleet {
    * for has to be looked up anew. `tell` must not throw. Returns how to stop it.
    */
   watch(tell: (jobs: Iterable<JobRow> | null) => void): () => void
+  /** Whether anybody is told by `watch`. */
+  readonly isWatched: boolean
   /** From here on nothing new is taken in or offered; jobs that run may end. */
   drain(): void
   /** Resolves when everything that has arrived is durable and answered. */
@@ -166,7 +168,7 @@ export async function openFleet(
     }
     const socket = sockets.get(send.socket)
     if (socket === undefined) return
-    if ('close' in send) return socket.close(sendableCode(send.close.code), send.close.reason.slice(0, 100))
+    if ('close' in send) return socket.close(sendableCode(send.close.code), sendableReason(send.close.reason))
     if (latest !== timestamp.at) timestamp = { at: latest, text: new Date(latest).toISOString() }
     socket.send(encode(send.message, platform.uuid(), timestamp.text))
     if (socket.buffered() > BUFFERED_BYTES_MAX) socket.close(1013, 'Too slow: messages pile up')
@@ -240,6 +242,9 @@ export async function openFleet(
     watch(tell) {
       watchers.add(tell)
       return () => void watchers.delete(tell)
+    },
+    get isWatched() {
+      return watchers.size > 0
     },
     drain() {
       draining = true

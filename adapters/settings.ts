@@ -30,6 +30,8 @@ const SettingsFile = v.strictObject({
   webhook_failing_seconds: seconds,
   delivery_kept_seconds: seconds,
   webhooks_allow_private: v.optional(v.boolean()),
+  fleets_open_max: count,
+  fleet_idle_seconds: seconds,
 })
 
 /** The setting that each name stands for. */
@@ -56,6 +58,8 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   webhook_failing_seconds: 'webhookFailingMs',
   delivery_kept_seconds: 'deliveryKeptMs',
   webhooks_allow_private: 'webhooksAllowPrivate',
+  fleets_open_max: 'fleetsOpenMax',
+  fleet_idle_seconds: 'fleetIdleMs',
 }
 
 /**

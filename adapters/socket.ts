@@ -1,6 +1,13 @@
 import type { Event } from '../core/event.ts'
 import type { SecretHash, SocketId } from '../core/ids.ts'
-import { exceedsBytes, FRAME_BYTES_MAX, fromRobot, isUndecodable, tooLarge } from '../core/protocol/decode.ts'
+import {
+  exceedsBytes,
+  FRAME_BYTES_MAX,
+  fromRobot,
+  isUndecodable,
+  tooLarge,
+  utf8Bytes,
+} from '../core/protocol/decode.ts'
 import { hashOf } from './secret.ts'
 
 /**
@@ -45,4 +52,18 @@ export function frameEvent(socket: SocketId, text: string): Event {
 /** A close code that a peer may be sent: the WebSocket API refuses the reserved ones. */
 export function sendableCode(code: number): number {
   return code === 1005 || code === 1006 || code === 1015 || code < 1000 || code > 4999 ? 1000 : code
+}
+
+const REASON_BYTES_MAX = 123
+
+/** A close reason that a peer may be sent: the WebSocket API throws at more than 123 bytes of UTF-8. */
+export function sendableReason(reason: string): string {
+  let sendable = ''
+  let bytes = 0
+  for (const character of reason.slice(0, REASON_BYTES_MAX).toWellFormed()) {
+    bytes += utf8Bytes(character)
+    if (bytes > REASON_BYTES_MAX) break
+    sendable += character
+  }
+  return sendable
 }

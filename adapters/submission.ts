@@ -19,7 +19,7 @@ export function submission(
 ): ((reply: ReplyId) => Event) | Refusal {
   const workflow = workflowOf(platform, body)
   if (isRefusal(workflow)) return workflow
-  const scheduledTime = body.scheduled_time === null ? null : Date.parse(body.scheduled_time)
+  const scheduledTime = body.scheduled_time === null ? null : instantOf(body.scheduled_time)
   if (Number.isNaN(scheduledTime)) {
     return refuse('INVALID_PAYLOAD', 'scheduled_time is no such date', { field: 'scheduled_time' })
   }
@@ -68,6 +68,13 @@ export function idempotencyOf(
     })
   }
   return { key: sha256(JSON.stringify([key.id, 'jobs', given])), fingerprint: sha256(canonical(body)) }
+}
+
+/** The instant that ISO 8601 text names, or NaN: `Date.parse` takes the 30th of February for the 2nd of March. */
+function instantOf(text: string): number {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? []
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  return date.getUTCDate() === Number(day) ? Date.parse(text) : NaN
 }
 
 function workflowOf(platform: Platform, body: Submission): Submitted['workflow'] | Refusal {

@@ -7,6 +7,7 @@ import { endToEnd } from './e2e.ts'
 import { historyBench } from './history.ts'
 import { machine, render, type Table } from './table.ts'
 import { turnBench } from './turn.ts'
+import { scaleBench } from './scale.ts'
 
 /** The benchmarks: `npm run bench`, or `npm run bench -- turn`; `--save` keeps the numbers in `results/`. */
 
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readon
   commit: commitBench,
   e2e: endToEnd,
   history: historyBench,
+  scale: scaleBench,
 }
 
 interface Result {
@@ -40,7 +42,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (unknown !== undefined) {
     throw new Error(`there is no benchmark "${unknown}"; there are ${Object.keys(BENCHES).join(', ')}`)
   }
-  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
+  // It takes minutes, and starts every runtime: only for whoever names it.
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES).filter((name) => name !== 'scale')
   const results: Result[] = []
   for (const name of names) results.push(await run(name, { profile: values.profile ?? null }))
   if (values.save) save(results)

@@ -57,6 +57,10 @@ export interface Settings {
   readonly webhooksAllowPrivate: boolean
   readonly robotsMax: number
   readonly socketsMax: number
+  /** Fleets that one process has open at a time, besides the default one. */
+  readonly fleetsOpenMax: number
+  /** A fleet in which nothing is going on is closed after this long. */
+  readonly fleetIdleMs: Millis
 }
 
 const SECOND = 1000
@@ -98,6 +102,8 @@ export const DEFAULTS: Settings = {
   webhooksAllowPrivate: false,
   robotsMax: 10_000,
   socketsMax: 20_000,
+  fleetsOpenMax: 100,
+  fleetIdleMs: 5 * MINUTE,
 }
 
 /** What a robot may send in one log batch; told to it in `register_ack`. */

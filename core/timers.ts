@@ -65,6 +65,11 @@ export class Timers {
     return timer?.why === why ? timer.at : Infinity
   }
 
+  /** Whether the reasons of all deadlines pass the test. Looks at each of them. */
+  every(test: (why: TimerName) => boolean): boolean {
+    return this.#heap.values().every(({ why }) => test(why))
+  }
+
   /** The nearest deadline and its reason, or undefined when nothing is to come. */
   next(): Timer | undefined {
     return this.#heap.peek()

@@ -115,14 +115,16 @@ test('every exported function says what it promises', () => {
   expect(silent).toEqual([])
 })
 
-test('every rule of the protocol has a test that bears its number', () => {
+test('every rule of the protocol has a test on the wire that bears its number', () => {
   const rules = [...readFileSync(join(ROOT, 'docs/PROTOCOL.md'), 'utf8').matchAll(/^\*\*(P\d+)\.\*\*/gm)].map((m) =>
     m[1]
   )
-  const tested = new Set(inFolder('tests').flatMap(({ text }) => [...text.matchAll(/'\[(P\d+)\]/g)].map((m) => m[1])))
+  const testedIn = (folder: string): ReadonlySet<string | undefined> =>
+    new Set(inFolder(folder).flatMap(({ text }) => [...text.matchAll(/'\[(P\d+)\]/g)].map((m) => m[1])))
   expect(rules.length).toBeGreaterThan(20)
-  expect(rules.filter((rule) => !tested.has(rule))).toEqual([])
-  expect([...tested].filter((rule) => !rules.includes(rule))).toEqual([])
+  // From outside, against each runtime: a test of the core shows what is decided, and not what is said.
+  expect(rules.filter((rule) => !testedIn('tests/wire').has(rule))).toEqual([])
+  expect([...testedIn('tests')].filter((rule) => rule === undefined || !rules.includes(rule))).toEqual([])
 })
 
 function filesIn(folder: string): string[] {
@@ -135,7 +137,7 @@ function filesIn(folder: string): string[] {
   }
   return entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.includes('node_modules'))
+    .filter((path) => !/node_modules|\.wrangler/.test(path))
 }
 
 function read(path: string): Source {

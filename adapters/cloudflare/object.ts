@@ -3,8 +3,9 @@ import pkg from '../../package.json' with { type: 'json' }
 import { refuse } from '../../core/protocol/refusal.ts'
 import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
+import type { Fleets } from '../http/fleets.ts'
 import { bearer } from '../http/request.ts'
-import { DEFAULT_FLEET } from '../fleet-path.ts'
+import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
 import { hashOf } from '../secret.ts'
 import { openDurableStore } from '../store/durable.ts'
@@ -18,6 +19,9 @@ import { accept, carried, close, idOf, textOf } from './socket.ts'
 /** Stands in the storage of a fleet that somebody has made. */
 const MADE = 'made'
 
+/** In the storage of the default fleet, before the name of each other one. */
+const FLEET = 'fleet:'
+
 interface Running {
   readonly fleet: Fleet
   readonly fetch: (request: Request) => Response | Promise<Response>
@@ -30,27 +34,29 @@ interface Running {
  */
 export class FleetObject extends DurableObject<Env> {
   readonly #platform: ObjectPlatform
+  readonly #isDefault: boolean
   #running: Running | null = null
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     this.#platform = objectPlatform(ctx)
+    this.#isDefault = ctx.id.equals(env.FLEETS.idFromName(DEFAULT_FLEET))
     // Nothing is delivered before this has ended. A fleet that nobody has made stays without a table.
     void ctx.blockConcurrencyWhile(async () => {
-      const isDefault = ctx.id.equals(env.FLEETS.idFromName(DEFAULT_FLEET))
-      if (isDefault || await ctx.storage.get(MADE) === true) this.#running = await this.#begin()
-      if (isDefault && this.#running !== null) await this.#admit(this.#running.fleet)
+      if (this.#isDefault || await ctx.storage.get(MADE) === true) this.#running = await this.#begin()
+      if (this.#isDefault && this.#running !== null) await this.#admit(this.#running.fleet)
     })
   }
 
-  /** A request of somebody, or a robot that wants to connect, with the path that is left behind the fleet's. */
+  /** A request of somebody, or a robot that wants to connect. */
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
     if (running === null) return refusedResponse(await withBody(request), refuse('NOT_FOUND', 'There is no such fleet'))
     const { pathname, searchParams } = new URL(request.url)
     if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return running.fetch(await withBody(request))
     // Robots in the field know a host and a port: where there is one origin, they come to its root.
-    if (pathname !== '/ws' && pathname !== '/') return new Response(null, { status: 404 })
+    const rest = pathname.slice(fleetPath(pathname)?.base.length ?? 0)
+    if (rest !== '/ws' && rest !== '/' && rest !== '') return new Response(null, { status: 404 })
     const { 0: client, 1: server } = new WebSocketPair()
     const query = searchParams.get('api_key')
     const header = bearer(request.headers.get('authorization') ?? undefined)
@@ -84,10 +90,9 @@ export class FleetObject extends DurableObject<Env> {
 
   /** Makes this fleet, and returns its first admin key, which is shown once; null when it is there already. */
   async make(): Promise<string | null> {
-    if (this.#running !== null) return null
+    if (this.#running !== null && this.#running.fleet.state.keys.size > 0) return null
     await this.ctx.storage.put(MADE, true)
-    const { fleet } = this.#running = await this.#begin()
-    await publishSamples(fleet, SAMPLES)
+    const { fleet } = this.#running ??= await this.#begin()
     return createKey(fleet, 'admin', ['admin'])
   }
 
@@ -97,6 +102,26 @@ export class FleetObject extends DurableObject<Env> {
     if (secret === '' || fleet.state.keysBySecret.has(hashOf(secret))) return
     if (fleet.state.keys.size === 0) await publishSamples(fleet, SAMPLES)
     await createKey(fleet, 'admin', ['admin'], { secret })
+  }
+
+  /**
+   * The other fleets, each an object of its own. What is made is written down first: a fleet that is on the list and has
+   * no key is made whole when it is made again.
+   */
+  #fleets(): Fleets {
+    const { storage } = this.ctx
+    return {
+      create: async (name) => {
+        if (name !== DEFAULT_FLEET) await storage.put(FLEET + name, true)
+        const adminKey = name === DEFAULT_FLEET
+          ? null
+          : await this.env.FLEETS.get(this.env.FLEETS.idFromName(name)).make()
+        return adminKey === null
+          ? refuse('CONFLICT', `There is a fleet ${name} already`, { field: 'name' })
+          : { adminKey }
+      },
+      names: async () => [...(await storage.list({ prefix: FLEET })).keys()].map((key) => key.slice(FLEET.length)),
+    }
   }
 
   async #gone(ws: WebSocket): Promise<void> {
@@ -112,7 +137,15 @@ export class FleetObject extends DurableObject<Env> {
       this.ctx.abort(error.message)
     }
     const fleet = await openFleet(store, this.#platform, settingsOf(this.env), gone, carried(this.ctx))
-    const app = httpApp(fleet, { version: pkg.version, durability: 'full' })
-    return { fleet, fetch: (request) => app.fetch(request) }
+    const about = { version: pkg.version, durability: 'full' } as const
+    const fleets = this.#isDefault ? { fleets: this.#fleets() } : {}
+    const apps = new Map<string, ReturnType<typeof httpApp>>()
+    // The default fleet has two: at the root, and under its name.
+    const appAt = (base: string): ReturnType<typeof httpApp> => {
+      const app = apps.get(base) ?? httpApp(fleet, about, { base, ...fleets })
+      apps.set(base, app)
+      return app
+    }
+    return { fleet, fetch: (request) => appAt(fleetPath(new URL(request.url).pathname)?.base ?? '').fetch(request) }
   }
 }

@@ -1,4 +1,5 @@
 import type { SocketId } from '../../core/ids.ts'
+import { exceedsBytes } from '../../core/protocol/decode.ts'
 import type { Carried } from '../fleet.ts'
 import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
 
@@ -28,8 +29,10 @@ export function idOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefin
 
 /** A frame as text, as on the other runtimes; null for one that is too large to be answered: the socket is closed. */
 export function textOf(ws: WebSocket, frame: string | ArrayBuffer): string | null {
-  const size = typeof frame === 'string' ? frame.length : frame.byteLength
-  if (size > HARD_FRAME_BYTES_MAX) {
+  const tooLarge = typeof frame === 'string'
+    ? exceedsBytes(frame, HARD_FRAME_BYTES_MAX)
+    : frame.byteLength > HARD_FRAME_BYTES_MAX
+  if (tooLarge) {
     close(ws, 1009, '')
     return null
   }

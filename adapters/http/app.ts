@@ -1,10 +1,12 @@
 import { Hono } from 'hono'
 import { prettyJSON } from 'hono/pretty-json'
+import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { Health } from '../../core/protocol/view.ts'
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
 import type { Fleet } from '../fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
+import { fleetRoutes, type Fleets } from './fleets.ts'
 import { jobRoutes } from './jobs.ts'
 import { keyRoutes } from './keys.ts'
 import { poolRoutes } from './pools.ts'
@@ -22,13 +24,21 @@ export interface About {
   readonly durability: 'full' | 'relaxed' | 'server'
 }
 
+export interface AppOptions {
+  /** The beginning of every path, as `/fleets/acme`. */
+  readonly base?: string
+  /** For the default fleet: the others are made and listed by it. */
+  readonly fleets?: Fleets
+}
+
 /** The HTTP surface of one fleet, the same on every runtime. */
-export function httpApp(fleet: Fleet, about: About): Hono<Env> {
-  const app = new Hono<Env>()
+export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOptions = {}): Hono<Env> {
+  const app = new Hono<Env>(base === '' ? {} : { getPath: (request) => getPath(request).slice(base.length) || '/' })
   app.use('/api/*', prettyJSON())
   app.use('/api/*', async (c, next) => {
     // Before and not after: a response that exists already would have to be built a second time.
     c.header('Cache-Control', 'no-store')
+    c.set('base', base)
     await next()
   })
   app.route('/webhook', webhookRoutes(fleet))
@@ -39,6 +49,7 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))
   app.route('/api/v1/webhooks', outgoingRoutes(fleet))
+  if (fleets !== undefined) app.route('/api/v1/fleets', fleetRoutes(fleet, fleets))
   app.get('/api/v1/stats/queue', guard(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
   app.get('/api/v1/stats/dispatcher', guard(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
 
@@ -59,9 +70,9 @@ export function httpApp(fleet: Fleet, about: About): Hono<Env> {
     c.json({
       name: 'CasareRPA Orchestrator',
       version: about.version,
-      api: '/api/v1',
-      health: '/healthz',
-      robots: '/ws',
+      api: `${base}/api/v1`,
+      health: `${base}/healthz`,
+      robots: `${base}/ws`,
     }))
 
   app.notFound((c) => refused(c, refuse('NOT_FOUND', `There is nothing at ${c.req.method} ${c.req.path}`)))

@@ -29,7 +29,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
     if (isRefusal(event)) return refused(c, event)
     return answered(c, await fleet.request(event), 'job', ({ job, replayed }) =>
       c.json(jobSummary(job), 201, {
-        Location: `/api/v1/jobs/${job.id}`,
+        Location: `${c.var.base}/api/v1/jobs/${job.id}`,
         ...(replayed === true ? { 'Idempotency-Replayed': 'true' } : {}),
       }))
   })
@@ -113,7 +113,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
         c,
         answer,
         'job',
-        ({ job }) => c.json(jobSummary(job), 201, { Location: `/api/v1/jobs/${job.id}` }),
+        ({ job }) => c.json(jobSummary(job), 201, { Location: `${c.var.base}/api/v1/jobs/${job.id}` }),
       )
     })
   }

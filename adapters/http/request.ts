@@ -21,6 +21,8 @@ export interface Env {
   Variables: {
     /** Whose key the request came with. */
     key: KeyRow
+    /** What stands before `/api` in the paths of this fleet. */
+    base: string
   }
 }
 

@@ -80,7 +80,7 @@ export function robotRoutes(fleet: Fleet): Hono<Env> {
 function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Response {
   return answered(c, answer, 'robot', ({ robot }) =>
     c.json(robotView(robot, presence(fleet.state, robot.id)), status, {
-      Location: `/api/v1/robots/${encodeURIComponent(robot.id)}`,
+      Location: `${c.var.base}/api/v1/robots/${encodeURIComponent(robot.id)}`,
     }))
 }
 

@@ -41,7 +41,7 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
       'trigger',
       ({ trigger }) =>
         c.json({ ...triggerView(trigger), secret } satisfies NewTriggerView, 201, {
-          Location: `/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
+          Location: `${c.var.base}/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
         }),
     )
   })

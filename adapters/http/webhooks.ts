@@ -26,7 +26,7 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
       c,
       await fleet.request((reply) => ({ ...event, reply })),
       'webhook',
-      ({ webhook }) => c.json(shown(webhook), 201, { Location: `/api/v1/webhooks/${webhook.id}` }),
+      ({ webhook }) => c.json(shown(webhook), 201, { Location: `${c.var.base}/api/v1/webhooks/${webhook.id}` }),
     )
   })
 

@@ -45,7 +45,7 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
       'workflow',
       ({ workflow }) =>
         c.json(workflowDetail(workflow, definition.json), mode === 'create' ? 201 : 200, {
-          Location: `/api/v1/workflows/${encodeURIComponent(workflow.id)}`,
+          Location: `${c.var.base}/api/v1/workflows/${encodeURIComponent(workflow.id)}`,
         }),
     )
   }

@@ -1,12 +1,17 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
-import crossws from 'crossws/adapters/node'
+// The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
+import { _nodeAdapter as crossws } from 'crossws/adapters/node'
 import type { Peer } from 'crossws'
 import type { SocketId } from '../../core/ids.ts'
+import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
+import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
+import type { UsedFleet } from '../fleets.ts'
 import { bearer } from '../http/request.ts'
+import { headersOf } from '../http/respond.ts'
 import { hashOf } from '../secret.ts'
 import { HARD_FRAME_BYTES_MAX } from '../socket.ts'
 import { Problem } from './problem.ts'
@@ -14,9 +19,10 @@ import { Problem } from './problem.ts'
 /** A transport ping after this long without a frame; a peer that does not answer by the next one is gone. */
 const IDLE_SECONDS = 30
 
-/** How long headers and a body may take to arrive. */
+/** How long headers and a body may take to arrive, and how often it is looked who has taken longer. */
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
+const LOOK_MS = 2_000
 
 /** What the settings are called, for messages about them. */
 export interface Names {
@@ -35,31 +41,44 @@ export interface Listener {
   close(): Promise<void>
 }
 
-/** Serves the HTTP API, and robots at `/ws`. */
+/** The fleet of this name, held open until the connection that asks for it has ended. */
+export type FindFleet = (name: string) => UsedFleet | Refusal | Promise<UsedFleet | Refusal>
+
+/** For a process with one fleet. */
+export function onlyFleet(fleet: Fleet): FindFleet {
+  return (name) => name === DEFAULT_FLEET ? { fleet, done: () => {} } : refuse('NOT_FOUND', `There is no fleet ${name}`)
+}
+
+/** Serves the HTTP API, and robots at `/ws` and `/fleets/{name}/ws`. */
 export function listenHttp(
   fetch: (request: Request) => Response | Promise<Response>,
-  fleet: Fleet,
+  find: FindFleet,
   host: string,
   port: number,
   names: Names = FLAGS,
 ): Promise<Listener> {
   const server = newServer(getRequestListener(fetch))
-  acceptRobots(server, fleet, (path) => path === '/ws')
+  acceptRobots(server, find, (rest) => rest === '/ws')
   return listen(server, host, port, { host: names.host, port: names.http })
 }
 
-/** Serves robots, at whatever path they ask for. */
-export function listenRobots(fleet: Fleet, host: string, port: number, names: Names = FLAGS): Promise<Listener> {
+/** Serves robots, at whatever path they ask for; below `/fleets/{name}` those of that fleet. */
+export function listenRobots(find: FindFleet, host: string, port: number, names: Names = FLAGS): Promise<Listener> {
   const server = newServer((_request, response) => {
     response.writeHead(426, { 'Content-Type': 'text/plain', 'Connection': 'close', 'Upgrade': 'websocket' })
     response.end('Robots connect here by WebSocket.\n')
   })
-  acceptRobots(server, fleet, () => true)
+  acceptRobots(server, find, () => true)
   return listen(server, host, port, { host: names.host, port: names.robots })
 }
 
 function newServer(listener: RequestListener): Server {
-  return createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: 15_000 }, listener)
+  return createServer({
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: 15_000,
+    connectionsCheckingInterval: LOOK_MS,
+  }, listener)
 }
 
 function listen(server: Server, host: string, port: number, called: Called): Promise<Listener> {
@@ -80,6 +99,8 @@ function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, cal
       return `port ${port} on ${host} may not be opened by this user; choose one above 1023 with ${called.port}`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
+    // What Deno says of an address that no interface has.
+    case 'EINVAL':
       return `this machine has no address ${host}; set ${called.host}`
     default:
       return `cannot listen on ${host} port ${port}: ${error.message}`
@@ -93,26 +114,45 @@ function close(server: Server): Promise<void> {
   })
 }
 
-/** Hands upgraded connections to the fleet. crossws stays inside this function. */
-function acceptRobots(server: Server, fleet: Fleet, isPath: (path: string) => boolean): void {
+/** Hands upgraded connections to their fleets. crossws stays inside this function. */
+function acceptRobots(server: Server, find: FindFleet, isPath: (rest: string) => boolean): void {
   const ws = crossws({
     idleTimeout: IDLE_SECONDS,
     serverOptions: { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false },
     hooks: {
-      open: (peer) => safely(fleet, () => opened(fleet, peer)),
-      message: (peer, message) => safely(fleet, () => fleet.heard(peer.id as SocketId, message.text())),
-      close: (peer) => safely(fleet, () => fleet.closed(peer.id as SocketId)),
+      open: (peer) => safely(peer, (fleet) => opened(fleet, peer)),
+      message: (peer, message) => safely(peer, (fleet) => fleet.heard(peer.id as SocketId, message.text())),
+      close: (peer) => safely(peer, (fleet) => fleet.closed(peer.id as SocketId)),
       error: () => {},
     },
   })
+
+  async function seat(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const path = (request.url ?? '/').split('?')[0] ?? '/'
+    const at = fleetPath(path)
+    const isOurs = at !== null && isPath(path.slice(at.base.length))
+    const used = isOurs ? await find(at.name) : refuse('NOT_FOUND', `Robots do not connect at ${path}`)
+    if (isRefusal(used)) return turnAway(socket, used)
+    socket.once('close', used.done)
+    if (socket.destroyed) return used.done()
+    // The request is where crossws takes a peer's context from.
+    const seated = Object.assign(new Request('http://localhost/'), { context: { fleet: used.fleet } })
+    await ws.handleUpgrade(request, socket, head, seated)
+  }
+
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // A peer that resets the connection before the upgrade is done would otherwise end the process: nobody else
     // listens for errors on this socket yet.
     socket.on('error', () => {})
-    if (isPath((request.url ?? '/').split('?')[0] ?? '/')) {
-      ws.handleUpgrade(request, socket, head).catch(() => socket.destroy())
-    } else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    seat(request, socket, head).catch(() => socket.destroy())
   })
+}
+
+function turnAway(socket: Duplex, refusal: Refusal): void {
+  const { status } = REFUSALS[refusal.refused]
+  const headers = Object.entries({ ...headersOf(refusal), 'Connection': 'close', 'Content-Length': '0' })
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n`)
 }
 
 function opened(fleet: Fleet, peer: Peer): void {
@@ -128,9 +168,10 @@ function opened(fleet: Fleet, peer: Peer): void {
 }
 
 /** A throw in a crossws hook would end the process. */
-function safely(fleet: Fleet, run: () => void): void {
+function safely(peer: Peer, run: (fleet: Fleet) => void): void {
+  const fleet = peer.context['fleet'] as Fleet // As `seat` has put it there.
   try {
-    run()
+    run(fleet)
   } catch (error) {
     fleet.platform.log('error', 'a socket could not be served', { error: String(error) })
   }

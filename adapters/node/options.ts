@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { Problem } from './problem.ts'
 
-/** How the orchestrator is started on Node. A flag wins over its environment variable, and both over the default. */
+/** How the orchestrator is started on Node and Deno. A flag wins over its environment variable, and both over the default. */
 export interface Options {
   readonly data: string
   /** The URL of a libSQL server; empty: the database is a file in the data folder. */
@@ -17,6 +17,8 @@ export interface Options {
   /** A file with settings; empty: the defaults. */
   readonly settings: string
   readonly robotsAuth: 'key' | 'open'
+  /** Whose keys `newKeys` makes. */
+  readonly fleet: string
   /** Make and print a new admin key and a new robot key, beside those that exist. */
   readonly newKeys: boolean
   readonly help: boolean
@@ -41,6 +43,7 @@ const FLAGS = {
   },
   'settings': { env: 'CASARE_SETTINGS', fallback: '', help: 'JSON file with timeouts, limits and the strategy' },
   'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
+  'fleet': { env: 'CASARE_FLEET', fallback: 'default', help: 'whose keys --new-keys makes' },
 } as const
 
 type Flag = keyof typeof FLAGS
@@ -78,18 +81,19 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     durability: choice('durability', ['full', 'relaxed']),
     settings: text('settings').value,
     robotsAuth: choice('robots-auth', ['key', 'open']),
+    fleet: text('fleet').value,
     newKeys: values['new-keys'] === true,
     help: values['help'] === true,
   }
 }
 
-/** What `--help` prints. */
-export function usage(): string {
+/** What `--help` prints. `command` is how the user starts it. */
+export function usage(command: string): string {
   const lines = Object.entries(FLAGS).map(([flag, { env, fallback, help }]) =>
     `  --${flag.padEnd(12)} ${help} (${fallback || 'none'}; ${env})`
   )
   return [
-    'Usage: casare start [options]; in the repository: npm start -- [options]',
+    `Usage: ${command} [options]`,
     '',
     ...lines,
     `  --${'no-robot'.padEnd(12)} leave out the reference robot`,

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 export const ROBOT_STOP_MS = 20_000
 const RESTART_MS = 2_000
 
-/** TypeScript beside TypeScript, JavaScript beside JavaScript; and run as this process is run. */
+/** TypeScript beside TypeScript, JavaScript beside JavaScript. */
 const PROGRAM = fileURLToPath(new URL(`../../robot/reference${extname(import.meta.url)}`, import.meta.url))
 
 /** The reference robot in a process of its own: it knows the orchestrator by its address and its key, as any robot. */
@@ -16,8 +16,21 @@ export interface ReferenceRobot {
   stop(): Promise<void>
 }
 
-/** Starts the robot, and starts it again when it ends by itself. `env` is its whole configuration. */
-export function startReferenceRobot(env: Readonly<Record<string, string>>): ReferenceRobot {
+/** How this runtime runs a TypeScript file in a process of its own. */
+export interface RobotProcess {
+  /** What stands before the file. `files` is the folder that the robot works in. */
+  args(files: string): readonly string[]
+  /** What it gets of our environment. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The robot's whole configuration. */
+export interface RobotEnvironment extends Readonly<Record<string, string>> {
+  readonly CASARE_ROBOT_FILES: string
+}
+
+/** Starts the robot, and starts it again when it ends by itself. */
+export function startReferenceRobot(how: RobotProcess, env: RobotEnvironment): ReferenceRobot {
   let child: ChildProcess | null = null
   let stopping = false
   let restart: NodeJS.Timeout | undefined
@@ -25,9 +38,9 @@ export function startReferenceRobot(env: Readonly<Record<string, string>>): Refe
   function start(): void {
     // A process group of its own, so that Ctrl-C reaches it through us, in its turn; and a channel to us, by which it
     // notices when we are gone.
-    child = spawn(process.execPath, [...process.execArgv, PROGRAM], {
+    child = spawn(process.execPath, [...how.args(env.CASARE_ROBOT_FILES), PROGRAM], {
       // The database is none of its business.
-      env: { ...process.env, ...env, CASARE_DATABASE_TOKEN: undefined },
+      env: { ...how.env, ...env, CASARE_DATABASE_TOKEN: undefined },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: true,
       cwd: fileURLToPath(new URL('../../', import.meta.url)),

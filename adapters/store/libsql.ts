@@ -98,14 +98,17 @@ export function connect(path: string): Sql {
       } catch {
         // What is not in the file yet is in the WAL, and safe there. Nothing but neatness is lost.
       }
+      // The addon has no way to end a statement: the files stay open, without locks on others, until the statements are
+      // garbage collected.
       db.close()
     },
   }
 }
 
-function open(path: string): InstanceType<typeof Database> {
+/** Opens a file with the addon. `busyMs` is how long a statement waits for a lock. Throws `StoreUnusable`. */
+export function open(path: string, busyMs: number = BUSY_MS): InstanceType<typeof Database> {
   try {
-    return new Database(path, { timeout: BUSY_MS })
+    return new Database(path, { timeout: busyMs })
   } catch (cause) {
     // The addon's error has a text and no code, and there is but one reason why SQLite does not open a file.
     throw new StoreUnusable(`${path} ${ADVICE[SQLITE_CANTOPEN]}`, { cause })
@@ -152,11 +155,12 @@ function values(sql: Sql, text: string): readonly unknown[] {
   return sql.all(text, []).map((row) => Object.values(row)[0])
 }
 
+const SQLITE_BUSY = 5
 const SQLITE_CANTOPEN = 14
 
 /** What to do about SQLite's primary result codes. */
 const ADVICE: Readonly<Record<number, string>> = {
-  5: 'is in use by another process (SQLITE_BUSY): stop that one, or try again',
+  [SQLITE_BUSY]: 'is in use by another process (SQLITE_BUSY): stop that one, or try again',
   8: 'may not be written to (SQLITE_READONLY): see to the permissions of the file and of its folder',
   11: 'is damaged (SQLITE_CORRUPT): restore it from a backup',
   13: 'has no room to grow (SQLITE_FULL): free some disk space',
@@ -165,10 +169,19 @@ const ADVICE: Readonly<Record<number, string>> = {
 }
 
 /** Whatever went wrong while a store began, as one sentence with the path in it. A bug of ours stays a bug. */
-function unusable(path: string, error: unknown): unknown {
+export function unusable(path: string, error: unknown): unknown {
   if (error instanceof StoreUnusable) return new StoreUnusable(`${path} ${error.message}`, { cause: error })
   if (!(error instanceof Database.SqliteError)) return error
-  // The addon gives extended codes; the lowest byte is the primary one.
-  const advice = ADVICE[((error as { rawCode?: number }).rawCode ?? 0) & 0xff]
+  const advice = ADVICE[codeOf(error)]
   return new StoreUnusable(`${path} ${advice ?? `cannot be used (${error.message})`}`, { cause: error })
+}
+
+/** Whether somebody else holds the lock that a statement needs. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && codeOf(error) === SQLITE_BUSY
+}
+
+/** The primary result code. The addon gives extended ones, whose lowest byte it is. */
+function codeOf(error: Error): number {
+  return ((error as { rawCode?: number }).rawCode ?? 0) & 0xff
 }

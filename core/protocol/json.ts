@@ -17,7 +17,9 @@ export type JsonObject = { readonly [key: string]: Json }
  * 4. Nesting and the number of members are bounded: a value nested deeper than about 4,000 levels can be parsed
  *    but never written again.
  */
-export function parseJson(text: string): { readonly json: Json } | Refusal {
+export function parseJson(given: string): { readonly json: Json } | Refusal {
+  // A byte order mark is gone where bytes were decoded, and still there in a text frame.
+  const text = given.startsWith('\ufeff') ? given.slice(1) : given
   let json: Json
   try {
     json = JSON.parse(text) as Json
@@ -49,8 +51,13 @@ export function isObject(json: unknown): json is JsonObject {
 /** A surrogate, written out or escaped: only then can a string be ill-formed. */
 const SURROGATE = /[\ud800-\udfff]|\\u[dD][89a-fA-F]/
 
+/**
+ * The engine's words, less the line and column that only newer engines add: every runtime says the same. They quote the
+ * text, and may cut a character in two.
+ */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const words = error instanceof Error ? error.message : String(error)
+  return words.replace(/ \(line \d+ column \d+\)$/, '').toWellFormed()
 }
 
 /** Strings are matched only to be stepped over, so that "NaN" inside one stays. Linear in the text. */

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, expect, test } from 'vitest'
-import { cleanUp, newFolder, ROOT } from '../process/program.ts'
+import { cleanUp, newFolder } from '../process/program.ts'
+import { ROOT } from '../process/runtime.ts'
 import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from './wrangler.ts'
 
 /** What a Worker is made of, without one being started. */

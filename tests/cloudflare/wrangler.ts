@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../process/program.ts'
+import { Program } from '../process/program.ts'
+import { ROOT } from '../process/runtime.ts'
+import { until } from '../wire/api.ts'
 
 /** `wrangler` wants a newer Node than the orchestrator does. */
 const NODE_MAJOR = 22
@@ -17,4 +19,34 @@ export function nodeForWrangler(): string {
   if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) return process.execPath
   if (!existsSync(NEWER)) throw new Error(`wrangler needs Node ${NODE_MAJOR} or newer, and ${NEWER} is not installed`)
   return NEWER
+}
+
+/** It bundles the source at each start. */
+const READY_MS = 60_000
+const TRIES = 3
+
+/**
+ * Runs `wrangler dev` with these arguments, and resolves once the address answers 200. It chooses some ports by itself, a
+ * while before it takes them; where another program has been quicker it is started again.
+ */
+export async function wranglerDev(args: readonly string[], url: string): Promise<Program> {
+  for (let tries = 1;; tries++) {
+    const program = new Program(nodeForWrangler(), [WRANGLER, 'dev', '--ip', '127.0.0.1', ...args], WRANGLER_ENV)
+    const ready = until(`wrangler dev answers at ${url}\n`, async () => {
+      // After a build that failed it waits for a better one, for ever.
+      if (!program.running || program.err.includes('Build failed')) throw new Error('wrangler dev has not started')
+      const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+      await answer?.body?.cancel()
+      return answer?.status === 200 ? program : undefined
+    }, READY_MS)
+    try {
+      return await ready
+    } catch (error) {
+      await program.killTree()
+      const story = `${program.out}${program.err}`
+      if (tries === TRIES || !story.includes('Address already in use')) {
+        throw new Error(`${String(error)}\n${story}`, { cause: error })
+      }
+    }
+  }
 }

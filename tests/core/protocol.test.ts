@@ -229,6 +229,21 @@ describe('JSON that every runtime stores alike', () => {
     expect((parsed.json as { admin?: unknown }).admin).toBeUndefined()
   })
 
+  test('what is wrong with it is said in the same words, whichever engine reads it', () => {
+    expect(parseJson('{a}')).toMatchObject({
+      message: "Malformed JSON: Expected property name or '}' in JSON at position 1",
+    })
+  })
+
+  test('nor does it quote half a character', () => {
+    expect(parseJson('[😀')).toMatchObject({ message: expect.stringContaining("Unexpected token '\ufffd'") })
+  })
+
+  test('a byte order mark before it is no part of it', () => {
+    expect(parseJson('\ufeff{"a":1}')).toEqual({ json: { a: 1 } })
+    expect(isRefusal(parseJson('{\ufeff"a":1}'))).toBe(true)
+  })
+
   test('depth has a bound that is exact', () => {
     const nested = (depth: number) => parseJson('['.repeat(depth) + ']'.repeat(depth))
     expect(isRefusal(nested(JSON_DEPTH_MAX))).toBe(false)

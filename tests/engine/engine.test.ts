@@ -184,6 +184,17 @@ describe('stop', () => {
     expect(await waited).toMatchObject({ status: 'completed', result: 'kept', attempt: 1 })
   })
 
+  test('a second engine on a folder in use does not start, and the first goes on', async () => {
+    const data = lab.newFolder()
+    lab.engine = await lab.start({ data })
+    await expect(new OrchestratorEngine({ data }).start()).rejects.toThrow(/is in use by another orchestrator/)
+    expect((await lab.submit()).status).toBe('queued')
+    await lab.engine.stop()
+    const next = new OrchestratorEngine({ data })
+    await next.start()
+    await next.stop()
+  })
+
   test('without one, the next engine knows nothing', async () => {
     const { id } = await lab.submit()
     expect(await (await lab.start({})).getJob(id)).toBeUndefined()

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cleanUp, type ErrorBody, Orchestrator } from './orchestrator.ts'
+import type { ErrorBody } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
 
 /** Who may do what over HTTP. */
 

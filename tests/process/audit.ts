@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { connect } from '../../adapters/store/libsql.ts'
-import { type JobView, type Orchestrator, until } from './orchestrator.ts'
+import { type JobView, until } from '../wire/api.ts'
+import type { Orchestrator } from './orchestrator.ts'
 
 /** What a crash test knows, and what it finds in the end. */
 

@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Robot } from 'casare-orchestrator/robot'
+import { Robot } from '../../robot/robot.ts'
 import { rng } from '../../core/random.ts'
 import type { Sqld } from '../contract/sqld.ts'
 import { audit, damage, type Ledger, settled } from './audit.ts'
-import { cleanUp, Orchestrator, until } from './orchestrator.ts'
+import { until } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
 
 /**
  * The crash test: jobs are submitted and run while the orchestrator is killed with SIGKILL, again and again. What it

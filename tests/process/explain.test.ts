@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { Raw } from './bench.ts'
+import { Raw } from '../wire/raw.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { hangUpAll } from './wire.ts'
+import { hangUpAll } from '../wire/wire.ts'
 
 /** Jobs that have to wait: limits on concurrency, and what is said about why. */
 

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { historyOf, Raw } from './bench.ts'
-import { cleanUp, type ErrorBody, type JobView, Orchestrator } from './orchestrator.ts'
-import { hangUpAll } from './wire.ts'
+import { Raw } from '../wire/raw.ts'
+import type { ErrorBody, JobView } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
+import { hangUpAll } from '../wire/wire.ts'
 
 /** What people do about jobs over HTTP: calling off, running again, not twice, and asking why. */
 
@@ -42,7 +43,7 @@ describe('cancel', () => {
     expect(code).toBe(200)
     expect(body).toMatchObject({ id: job, status: 'cancelled', error_message: 'Not needed', error_type: 'Cancelled' })
     expect(await server.job(job)).toMatchObject({ status: 'cancelled', stopping: false })
-    expect((await historyOf(server, job)).at(-1)).toMatchObject({
+    expect((await server.history(job)).at(-1)).toMatchObject({
       event: 'cancel',
       from_status: status,
       to_status: 'cancelled',
@@ -65,7 +66,7 @@ describe('cancel', () => {
     robot.say('job_cancelled', job)
     await robot.take(next)
     expect(await server.job(job)).toMatchObject({ status: 'cancelled', stopping: false })
-    expect((await historyOf(server, job)).map(({ event, actor }) => [event, actor])).toEqual([
+    expect((await server.history(job)).map(({ event, actor }) => [event, actor])).toEqual([
       ['submit', 'admin'],
       ['offer', 'orchestrator'],
       ['accept', `robot:${robot.id}`],
@@ -136,7 +137,7 @@ describe('requeue', () => {
     robot.say('job_failed', job, fail)
     await robot.beat()
     expect(await server.job(job)).toMatchObject({ status: 'pending', tries: 1, dead_lettered: false })
-    expect((await historyOf(server, job)).at(-1)?.detail).toMatch(/ConnectionError: reset; try 1 of 2$/)
+    expect((await server.history(job)).at(-1)?.detail).toMatch(/ConnectionError: reset; try 1 of 2$/)
     await robot.take(job)
     robot.say('job_failed', job, fail)
     await robot.beat()
@@ -150,7 +151,7 @@ describe('requeue', () => {
     expect(status).toBe(201)
     expect(await server.job(body.id)).toMatchObject({ retry_of: job, parameters: { a: 1 }, max_attempts: 2 })
     expect(await dead()).toEqual([])
-    expect((await historyOf(server, job)).at(-1)).toMatchObject({
+    expect((await server.history(job)).at(-1)).toMatchObject({
       event: 'requeued',
       actor: 'admin',
       detail: `run again as ${body.id}`,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cleanUp, type ErrorBody, Orchestrator } from './orchestrator.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import type { ErrorBody } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
+import { hangUpAll, Wire } from '../wire/wire.ts'
 
 /** What the API makes and shows: lists and their pages, workflows and their versions, robots, keys. */
 

@@ -11,3 +11,10 @@ test('npm start, ended by Ctrl-C in its terminal, ends with 0', async () => {
   expect(await program.exited).toBe(0)
   expect(program.out).toContain('Stopping')
 }, 30_000)
+
+test('npx deno task start passes its arguments on', async () => {
+  const program = new Program('npx deno task start', ['--help'])
+  expect(await program.exited).toBe(0)
+  await program.closed
+  expect(program.out).toMatch(/^Usage: deno task start \[options\]\n/)
+})

@@ -1,5 +1,6 @@
-import { setTimeout } from 'node:timers/promises'
-import { freePort, newFolder, Program } from './program.ts'
+import { Api } from '../wire/api.ts'
+import { readBanner } from '../wire/banner.ts'
+import { freePort, MAIN, newFolder, Program } from './program.ts'
 
 export { cleanUp } from './program.ts'
 
@@ -14,47 +15,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** What an answer of the API is, read whole. */
-export interface Reply<T> {
-  readonly status: number
-  readonly headers: Headers
-  readonly body: T
-}
-
-export interface Call {
-  /** Without one the request comes with the admin key; null: with none. */
-  readonly key?: string | null
-  /** Sent as JSON; a string is sent as it is. */
-  readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-/** How the API says no, on every route but the webhook's. */
-export interface ErrorBody {
-  readonly type: 'error'
-  readonly payload: {
-    readonly error_code: string
-    readonly error_message: string
-    readonly details: Readonly<Record<string, unknown>>
-  }
-  readonly correlation_id: string
-}
-
-/** The fields of a job that the tests look at. */
-export interface JobView {
-  readonly id: string
-  readonly workflow_id: string
-  readonly status: string
-  readonly progress: number
-  readonly attempt: number
-  readonly parameters: Readonly<Record<string, unknown>>
-  readonly result: unknown
-  readonly logs: string
-  readonly error_type: string
-}
-
 /** The orchestrator as its user runs it: a process with a data folder, two ports, and what it prints. */
-export class Orchestrator {
+export class Orchestrator extends Api {
   readonly data: string
   readonly #options: StartOptions
   readonly #ports: readonly [number, number]
@@ -66,6 +28,7 @@ export class Orchestrator {
   #robots = ''
 
   private constructor(options: StartOptions, ports: readonly [number, number]) {
+    super()
     this.data = options.data ?? newFolder()
     this.#options = options
     this.#ports = ports
@@ -85,15 +48,15 @@ export class Orchestrator {
     return this.#program
   }
   /** Where the HTTP API listens, without a path. */
-  get http(): string {
+  override get http(): string {
     return this.#http
   }
   /** Where robots connect. */
-  get robots(): string {
+  override get robots(): string {
     return this.#robots
   }
   /** The admin key that was printed last. */
-  get admin(): string {
+  override get admin(): string {
     return this.#admin
   }
   get robotKey(): string {
@@ -131,46 +94,10 @@ export class Orchestrator {
     this.#program = this.#spawn(args)
   }
 
-  /** One request to the HTTP API. The path starts behind the port. */
-  async call<T = Record<string, unknown>>(method: string, path: string, call: Call = {}): Promise<Reply<T>> {
-    const { key = this.#admin, body } = call
-    const headers: Record<string, string> = { ...call.headers }
-    if (key !== null) headers['Authorization'] = `Bearer ${key}`
-    if (body !== undefined) headers['Content-Type'] ??= 'application/json'
-    const text = body === undefined || typeof body === 'string' ? body ?? null : JSON.stringify(body)
-    const response = await fetch(this.#http + path, { method, headers, body: text })
-    return { status: response.status, headers: response.headers, body: await response.json() as T }
-  }
-
-  /** As `call`, under `/api/v1`, for what must succeed: resolves with the body. */
-  async api<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
-    const reply = await this.call<T>(method, `/api/v1${path}`, body === undefined ? {} : { body })
-    if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`)
-    return reply.body
-  }
-
-  /** Submits a job and resolves with its id. */
-  async submit(job: Readonly<Record<string, unknown>>): Promise<string> {
-    return (await this.api<{ readonly id: string }>('POST', '/jobs', job)).id
-  }
-
-  /** A job as its own page shows it. */
-  job(id: string): Promise<JobView> {
-    return this.api<JobView>('GET', `/jobs/${id}`)
-  }
-
-  /** Asks for a job until it has one of the statuses. Over HTTP there is nothing to wait on but to ask again. */
-  jobIn(id: string, ...statuses: readonly string[]): Promise<JobView> {
-    return until(`job ${id} is ${statuses.join(' or ')}`, async () => {
-      const job = await this.job(id)
-      return statuses.includes(job.status) ? job : undefined
-    })
-  }
-
   #spawn(args: readonly string[]): Program {
     const { robot = false, env } = this.#options
     const [http, robots] = this.#ports
-    return new Program('adapters/node.ts', [
+    return new Program(MAIN, [
       '--data',
       this.data,
       '--http-port',
@@ -184,29 +111,12 @@ export class Orchestrator {
   }
 
   async #ready(): Promise<void> {
-    await this.#program.said(/Ready\. Ctrl-C stops it\./)
-    const { out } = this.#program
-    const read = (pattern: RegExp): string | undefined => pattern.exec(out)?.[1]
-    this.#http = read(/^ {2}API +(\S+)\/api\/v1$/m) ?? ''
-    this.#robots = read(/^ {2}Robots +(\S+)$/m) ?? ''
+    const banner = await readBanner(this.#program)
+    this.#http = banner.http
+    this.#robots = banner.robots
     // Shown at the first start only, and kept for the later ones.
-    this.#admin = read(/^ {2}Admin key +(\S+)$/m) ?? this.#admin
-    this.#robotKey = read(/^ {2}Robot key +(\S+) /m) ?? this.#robotKey
-    this.#curl = read(/^ {2}(curl -X POST .*)$/m) ?? this.#curl
-  }
-}
-
-/** Asks until there is an answer. */
-export async function until<T>(
-  what: string,
-  ask: () => Promise<T | undefined> | T | undefined,
-  mostMs = 15_000,
-): Promise<T> {
-  const end = Date.now() + mostMs
-  for (;;) {
-    const answer = await ask()
-    if (answer !== undefined) return answer
-    if (Date.now() > end) throw new Error(`never: ${what}`)
-    await setTimeout(15)
+    this.#admin = banner.admin ?? this.#admin
+    this.#robotKey = banner.robotKey ?? this.#robotKey
+    this.#curl = banner.curl ?? this.#curl
   }
 }

@@ -6,7 +6,8 @@ import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CasareClient, type NewWebhookView } from '../../client/client.ts'
-import { type ErrorBody, Orchestrator, until } from './orchestrator.ts'
+import { type ErrorBody, until } from '../wire/api.ts'
+import { Orchestrator } from './orchestrator.ts'
 import { cleanUp, freePort, newFolder, Program } from './program.ts'
 
 /** Webhooks that go out, to real receivers on loopback. */

@@ -17,6 +17,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   './robot': ['JobError', 'Robot', 'RobotRefused', 'describe'],
   './client': ['CasareClient', 'CasareError'],
   './node': ['Problem', 'start'],
+  './deno': ['Problem', 'start'],
   './cloudflare': ['FleetObject'],
 }
 
@@ -152,7 +153,7 @@ describe.sequential('the package', () => {
   test('casare start, the printed line, the commands of docs/CLIENT.md, and Ctrl-C', async () => {
     const bin = join(project, 'node_modules/.bin')
     const args = ['start', '--data', join(project, 'data'), '--http-port', '0', '--robot-port', '0']
-    const server = new Program(join(bin, 'casare'), args, {}, project)
+    const server = new Program(process.execPath, [join(bin, 'casare'), ...args], {}, project)
     await server.said(/Ready\. Ctrl-C stops it\./)
     const [, http = ''] = await server.said(/^ {2}API +(\S+)\/api\/v1$/m)
     const [, key = ''] = await server.said(/^ {2}Admin key +(\S+)$/m)

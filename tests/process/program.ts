@@ -4,11 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as pause } from 'node:timers/promises'
+import { ROOT, RUNTIME } from './runtime.ts'
 
 /** Real processes, and what they leave behind. Whatever is started or made here is gone after `cleanUp`. */
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** The orchestrator's main on the runtime that is tested. */
+export const MAIN = RUNTIME.main
 /** What a process may take to say something before that counts as never. */
 const SAID_MS = 15_000
 
@@ -61,13 +63,30 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Every process of this machine. */
+/** Every process of this machine that still runs. */
 function processes(): ReadonlyMap<number, { readonly parent: number; readonly args: string }> {
-  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n')
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' }).split('\n')
   return new Map(lines.flatMap((line) => {
-    const [, pid, parent, args = ''] = /^ *(\d+) +(\d+) +(.*)$/.exec(line) ?? []
-    return pid === undefined ? [] : [[Number(pid), { parent: Number(parent), args }]]
+    const [, pid, parent, state, args = ''] = /^ *(\d+) +(\d+) +(\S+) +(.*)$/.exec(line) ?? []
+    // One that has ended, and that nobody has asked about yet, is still in the list.
+    return pid === undefined || state?.startsWith('Z') === true ? [] : [[Number(pid), { parent: Number(parent), args }]]
   }))
+}
+
+/** A process and everything that it and its children have started: a parent before its children. */
+function treeOf(root: number): readonly number[] {
+  const all = [...processes()]
+  const tree = [root]
+  for (const pid of tree) tree.push(...all.filter(([, { parent }]) => parent === pid).map(([child]) => child))
+  return tree
+}
+
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** One process with what it has written so far. */
@@ -85,14 +104,15 @@ export class Program {
   #orphans: readonly number[] = []
 
   /**
-   * Runs a TypeScript file of this project, with `npm start` what that runs, or any other file with plain Node. The
-   * environment is that of the tests, less everything that is ours.
+   * Runs a TypeScript file of this project, or with `npm start` or `npx deno task start` what that runs, or any other
+   * program, with the environment of the tests, less everything that is ours. The orchestrator's main runs on the runtime
+   * that is tested, everything else on Node.
    */
   constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd: string = ROOT) {
-    const [command, own] = file === 'npm start'
-      ? ['npm', ['start', '--', ...args]] as const
-      : [process.execPath, [...(file.endsWith('.ts') ? ['--import', 'tsx'] : []), file, ...args]] as const
-    const clean = Object.entries(process.env).filter(([name]) => !/^(CASARE_|NODE_OPTIONS|VITEST|npm_)/.test(name))
+    const [command = file, ...own] = commandOf(file, args)
+    const clean = Object.entries(process.env).filter(([name]) =>
+      !/^(CASARE_|NODE_OPTIONS|VITEST|npm_|TARGET$|RUNTIME$)/.test(name)
+    )
     // A process group of its own, so that a test can signal the whole group as a terminal does, without ending itself.
     this.#child = spawn(command, own, {
       cwd,
@@ -158,17 +178,31 @@ export class Program {
     this.#orphans = this.children(ROBOT)
   }
 
-  /** Ends the process and the robot that it may have started. */
+  /** `kill -9` of the process and of everything that it has started. Resolves when all of that is gone. */
+  async killTree(): Promise<void> {
+    const tree = this.running ? treeOf(this.pid) : []
+    for (const pid of tree) killNow(pid)
+    while (tree.some((pid) => processes().has(pid))) await pause(10)
+    await this.closed
+  }
+
+  /** Ends the process and everything that it has started. */
   killAll(): void {
-    const robots = this.running
-      ? this.children(ROBOT)
+    const tree = this.running
+      ? treeOf(this.pid)
       : this.#orphans.filter((pid) => processes().get(pid)?.args.includes(ROBOT))
-    for (const pid of robots) process.kill(pid, 'SIGKILL')
-    if (this.running) process.kill(this.pid, 'SIGKILL')
+    for (const pid of tree) killNow(pid)
   }
 
   #heard(stream: 'out' | 'err', text: string): void {
     this[stream] += text
     for (const look of this.#looks) look()
   }
+}
+
+function commandOf(file: string, args: readonly string[]): readonly string[] {
+  if (file === 'npm start') return ['npm', 'start', '--', ...args]
+  if (file === 'npx deno task start') return ['npx', 'deno', 'task', 'start', ...args]
+  if (file === MAIN) return [...RUNTIME.command(args), file, ...args]
+  return file.endsWith('.ts') ? [process.execPath, '--import', 'tsx', file, ...args] : [file, ...args]
 }

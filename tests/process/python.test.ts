@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { historyOf, Raw } from './bench.ts'
+import { Raw } from '../wire/raw.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { hangUpAll } from './wire.ts'
+import { hangUpAll } from '../wire/wire.ts'
 
 /** A robot as the Python ones are, which know nothing of `attempt`, and jobs that are called off while it works. */
 
@@ -17,7 +17,7 @@ afterAll(() => expect(server.program.err).toBe(''))
 const submit = (robot: Raw, more: object = {}): Promise<string> =>
   server.submit({ workflow_id: 'greeting', robot_id: robot.id, ...more })
 const cancel = (job: string) => server.api('POST', `/jobs/${job}/cancel`, { reason: 'Enough' })
-const events = async (job: string) => (await historyOf(server, job)).map(({ event }) => event)
+const events = async (job: string) => (await server.history(job)).map(({ event }) => event)
 
 /** A robot that is running a job which has been called off. */
 async function cancelled(): Promise<[Raw, string]> {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../adapters/store/libsql.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { newFolder, Program } from './program.ts'
+import { MAIN, newFolder, Program } from './program.ts'
 
 /** What an operator can put right is told in exactly one line, and the process ends with status 1. */
 
@@ -38,7 +38,7 @@ interface Start {
 async function start({ args = [], env = {}, data = newFolder() }: Start): Promise<Program> {
   const ports = ['http-port', 'robot-port'].filter((flag) => !args.some((arg) => arg.startsWith(`--${flag}`)))
     .filter((flag) => env[`CASARE_${flag.toUpperCase().replace('-', '_')}`] === undefined)
-  const program = new Program('adapters/node.ts', [
+  const program = new Program(MAIN, [
     '--no-robot',
     '--data',
     data,
@@ -164,21 +164,4 @@ test('the database of another program is left as it was', async () => {
 test('a flag wins over its variable', async () => {
   const program = await start({ args: ['--http-port', taken], env: { CASARE_HTTP_PORT: 'usual' } })
   expect(program.err).toContain('in use')
-})
-
-test('a second orchestrator on the same data takes over, and the first stops with one line', async () => {
-  const first = await Orchestrator.start()
-  const { admin: key } = first
-  const second = await Orchestrator.start({ data: first.data })
-  const late = await first.call('POST', '/api/v1/jobs', { body: { workflow_id: 'greeting' } }).catch(() => undefined)
-  // It may be gone before it has answered; what it must not do is to take the job.
-  expect([undefined, 503]).toContain(late?.status)
-  expect(await first.program.exited).toBe(1)
-  await first.program.closed
-  expect(first.program.err.split('\n').filter((line) => line.startsWith('casare: '))).toEqual([
-    'casare: another process has taken over this database',
-  ])
-  expect(first.program.err).not.toMatch(/^ +at /m)
-  expect((await second.call<{ readonly items: readonly [] }>('GET', '/api/v1/jobs', { key })).body.items).toEqual([])
-  expect((await second.call('POST', '/api/v1/jobs', { key, body: { workflow_id: 'greeting' } })).status).toBe(201)
 })

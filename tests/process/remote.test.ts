@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HAS_SQLD, Sqld } from '../contract/sqld.ts'
-import { cleanUp, type ErrorBody, Orchestrator, until } from './orchestrator.ts'
+import { type ErrorBody, until } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { ROBOT } from './program.ts'
 
 /** The orchestrator with its database on a libSQL server: both are real processes, and both are killed. */

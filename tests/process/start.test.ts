@@ -5,8 +5,10 @@ import { promisify } from 'node:util'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import pkg from '../../package.json' with { type: 'json' }
-import { cleanUp, type JobView, Orchestrator, until } from './orchestrator.ts'
-import { Program, ROBOT, ROOT } from './program.ts'
+import { type JobView, until } from '../wire/api.ts'
+import { cleanUp, Orchestrator } from './orchestrator.ts'
+import { MAIN, Program, ROBOT } from './program.ts'
+import { ROOT } from './runtime.ts'
 
 /** What the README promises, in the order in which a user meets it. The tests share one data folder. */
 
@@ -189,7 +191,7 @@ test('Ctrl-C as soon as it is ready ends it with 0, and its robot too', async ()
 })
 
 test('--help prints every option, and starts nothing', async () => {
-  const help = new Program('adapters/node.ts', ['--help'])
+  const help = new Program(MAIN, ['--help'])
   expect(await help.exited).toBe(0)
   await help.closed
   const flags = [
@@ -200,6 +202,7 @@ test('--help prints every option, and starts nothing', async () => {
     'robot-port',
     'durability',
     'robots-auth',
+    'fleet',
     'no-robot',
     'new-keys',
     'help',

@@ -1,21 +1,35 @@
 import { DurableObject } from 'cloudflare:workers'
 import { MIGRATIONS } from '../../../adapters/cloudflare/bundled.ts'
+import { type ObjectPlatform, objectPlatform } from '../../../adapters/cloudflare/platform.ts'
 import { openDurableStore } from '../../../adapters/store/durable.ts'
+import { shellContract } from '../shell.ts'
 import { storeContract } from '../store.ts'
 
-/** The store's contract where it cannot be run from outside: in a Durable Object, on its own SQLite. */
+/** The store's and the shell's contract where they cannot be run from outside: in a Durable Object. */
 
 interface Env {
   readonly DISKS: DurableObjectNamespace<Disk>
 }
 
-/** One check on one empty disk. */
+/** One check on one empty disk, with one alarm. */
 export class Disk extends DurableObject<Env> {
+  readonly #platform: ObjectPlatform
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env)
+    this.#platform = objectPlatform(ctx)
+  }
+
+  override async alarm(): Promise<void> {
+    this.#platform.rang()
+  }
+
   override async fetch(request: Request): Promise<Response> {
     const { storage } = this.ctx
-    const checks = storeContract('durable object', async () => ({
-      open: async () => openDurableStore(storage, MIGRATIONS),
-    }))
+    const checks = [
+      ...storeContract('durable object', async () => ({ open: async () => openDurableStore(storage, MIGRATIONS) })),
+      ...shellContract('durable object', () => this.#platform),
+    ]
     const name = new URL(request.url).searchParams.get('check')
     if (name === null) return Response.json(checks.map((check) => check.name))
     const check = checks.find((one) => one.name === name)

@@ -92,6 +92,13 @@ export class Wire {
     this.#socket.send(frame)
   }
 
+  /** Sends bytes below the WebSocket: frames as no WebSocket would make them. */
+  bytes(frame: Uint8Array): void {
+    const socket = this.#socket[TCP]
+    if (socket === undefined) throw new Error('this platform does not show its TCP sockets')
+    socket.write(frame)
+  }
+
   /** What the function sends leaves in one write, so that it arrives together. */
   together(send: () => void): void {
     const socket = this.#socket[TCP]
@@ -113,6 +120,11 @@ export class Wire {
     }
   }
 
+  /** Resolves when something has come, or when nothing more can. */
+  more(): Promise<void> {
+    return this.#over ? new Promise(() => {}) : new Promise((resolve) => (this.#wake = resolve))
+  }
+
   /** A heartbeat and its answer: everything that was sent before it has been dealt with, and is durable. */
   async beat(robot: string, more: Readonly<Record<string, unknown>> = {}): Promise<Frame> {
     const id = this.send('heartbeat', { robot_id: robot, ...more })
@@ -122,8 +134,8 @@ export class Wire {
     }
   }
 
-  close(): Promise<Closed> {
-    this.#socket.close(1000, '')
+  close(code = 1000, reason = ''): Promise<Closed> {
+    this.#socket.close(code, reason)
     return this.closed
   }
 

@@ -1,32 +1,40 @@
-import type { Orchestrator } from './orchestrator.ts'
+import type { Api } from './api.ts'
 import { type Frame, Wire } from './wire.ts'
-
-/** One entry of a job's history, as the API shows it. */
-export interface Entry {
-  readonly event: string
-  readonly from_status: string | null
-  readonly to_status: string
-  readonly attempt: number
-  readonly robot_id: string | null
-  readonly actor: string
-  readonly detail: string
-}
 
 /** A robot of the test's own, as the Python ones are: it echoes no attempt, and answers no question by itself. */
 export class Raw {
   readonly id: string
   readonly wire: Wire
+  readonly #server: Api
   readonly #seen = new Set<Frame>()
 
-  private constructor(id: string, wire: Wire) {
+  private constructor(server: Api, id: string, wire: Wire) {
+    this.#server = server
     this.id = id
     this.wire = wire
   }
 
   /** Registers a robot; without an id it is a new one. */
-  static async register(server: Orchestrator, more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
+  static async register(server: Api, more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
     const id = String(more['robot_id'] ?? `raw-${crypto.randomUUID()}`)
-    return new Raw(id, await Wire.register(server.robots, server.admin, { robot_id: id, ...more }))
+    return new Raw(server, id, await Wire.register(server.robots, server.admin, { robot_id: id, ...more }))
+  }
+
+  /** The same robot on a new connection, with what it says of itself there. The older one may have broken off. */
+  again(more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
+    return Raw.register(this.#server, { robot_id: this.id, ...more })
+  }
+
+  /** Submits a job that no other robot may take, and resolves with its id. */
+  submit(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+    return this.#server.submit({ workflow_id: 'greeting', robot_id: this.id, ...more })
+  }
+
+  /** The same, and takes it. */
+  async running(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+    const job = await this.submit(more)
+    await this.take(job)
+    return job
   }
 
   /** Says something about a job. */
@@ -60,12 +68,13 @@ export class Raw {
     await this.beat()
   }
 
+  /** The jobs that it was told to stop so far, in this order. */
+  get cancels(): readonly string[] {
+    return this.wire.frames.flatMap(({ type, payload }) => type === 'job_cancel' ? [String(payload['job_id'])] : [])
+  }
+
   /** The jobs that were offered so far, in this order. */
   get offers(): readonly string[] {
     return this.wire.frames.flatMap(({ type, payload }) => type === 'job_assign' ? [String(payload['job_id'])] : [])
   }
-}
-
-export async function historyOf(server: Orchestrator, job: string): Promise<readonly Entry[]> {
-  return (await server.api<{ readonly items: readonly Entry[] }>('GET', `/jobs/${job}/history`)).items
 }

@@ -1,0 +1,59 @@
+import { readOptions, usage } from './node/options.ts'
+import { Problem } from './node/problem.ts'
+import type { RobotProcess } from './node/reference.ts'
+import { startOn } from './start.ts'
+import { StaleEpoch, StoreUnusable } from './store/contract.ts'
+
+/** The orchestrator as a process, on every runtime that has Node's modules. */
+
+/** What differs between the runtimes. */
+export interface Runtime {
+  /** How a user starts it, for `--help`. */
+  readonly command: string
+  readonly robot: RobotProcess
+}
+
+const SAME_SIGNAL_MS = 500
+
+/** One clear line for what an operator can put right, the whole story for what is our fault. */
+function fail(error: unknown): never {
+  process.stderr.write(
+    `casare: ${isKnown(error) ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+  )
+  process.exit(1)
+}
+
+function isKnown(error: unknown): error is Error {
+  if (error instanceof Problem || error instanceof StoreUnusable || error instanceof StaleEpoch) return true
+  // Deno lacks a permission, and the message names the flag that grants it.
+  return error instanceof Error && error.name === 'NotCapable'
+}
+
+/** Runs the orchestrator as this process's whole work: reads its arguments, prints, and ends it with a status. */
+export function main(runtime: Runtime): void {
+  process.on('uncaughtException', fail)
+  process.on('unhandledRejection', fail)
+  run(runtime).catch(fail)
+}
+
+async function run(runtime: Runtime): Promise<void> {
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (options.help) {
+    process.stdout.write(`${usage(runtime.command)}\n`)
+    return
+  }
+  const running = await startOn(runtime.robot, options, fail)
+  let stopping: number | null = null
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // One Ctrl-C comes twice under npm: from the terminal, and from npm, which passes it on.
+      if (stopping !== null && performance.now() - stopping < SAME_SIGNAL_MS) return
+      if (stopping !== null) process.exit(130)
+      stopping = performance.now()
+      process.stdout.write('Stopping: jobs on the reference robot are finished first.\n')
+      running.stop().then(() => process.exit(0), fail)
+    })
+  }
+  // Whoever reads "Ready" may press Ctrl-C at once, so that is listened to first.
+  process.stdout.write(running.banner)
+}

@@ -1,0 +1,229 @@
+import { constants, copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import pkg from '../package.json' with { type: 'json' }
+import { DEFAULTS, type Settings } from '../core/limits.ts'
+import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
+import { DEFAULT_FLEET } from './fleet-path.ts'
+import { type Fleet, openFleet } from './fleet.ts'
+import { type FleetHost, hostFleets, type UsedFleet } from './fleets.ts'
+import { httpApp } from './http/app.ts'
+import { hostApp } from './http/forward.ts'
+import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
+import { fleetFiles } from './node/fleet-files.ts'
+import { type FindFleet, type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
+import type { Options } from './node/options.ts'
+import { nodePlatform } from './node/platform.ts'
+import { Problem } from './node/problem.ts'
+import { type ReferenceRobot, type RobotProcess, startReferenceRobot } from './node/reference.ts'
+import { readSettings } from './settings.ts'
+import type { Store } from './store/contract.ts'
+import { holdFolder } from './store/lock.ts'
+import { durabilityOf, openStore } from './store/open.ts'
+import { nameOf } from './store/server.ts'
+
+/** The orchestrator on every runtime that has Node's modules. Importing this starts nothing. */
+
+const LIBRARY = fileURLToPath(new URL('../workflows/library/', import.meta.url))
+const SAMPLE_FILES = join(LIBRARY, 'files')
+const SAMPLE = 'orders-total'
+const CLOSE_MS = 1_000
+
+/** The orchestrator while it runs. */
+export interface Running {
+  /** Where the HTTP API is, and where robots connect, with the ports that were really taken. */
+  readonly http: string
+  readonly robots: string
+  /** The keys that were made at this start; null when there had been some, for they are shown once. */
+  readonly keys: { readonly admin: string; readonly robot: string } | null
+  /** All of this for a person to read, with a line that starts a job. */
+  readonly banner: string
+  /** Lets jobs on the reference robot end; other robots keep theirs, and come back with them. Closes everything. */
+  stop(): Promise<void>
+}
+
+/** What is closed at the end. */
+interface Parts {
+  readonly fleet: Fleet
+  /** The fleets besides the default one; null where they have nowhere to be. */
+  readonly host: FleetHost | null
+  readonly listeners: Listener[]
+}
+
+/** Starts the orchestrator. `failed` is told when it cannot go on: nothing it does is kept then. */
+export async function startOn(
+  robot: RobotProcess,
+  options: Options,
+  failed: (error: unknown) => void = (error) => {
+    throw error
+  },
+): Promise<Running> {
+  const settings = { ...await settingsOf(options.settings), robotsAuth: options.robotsAuth }
+  const data = resolve(options.data)
+  await mkdir(data, { recursive: true }).catch((error: Error) => {
+    throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
+  })
+  const fleet = await openFleet(await storeIn(data, options), nodePlatform(), settings, failed)
+  // Each of the others is a file, beside that of the default one.
+  const host = options.database === ''
+    ? hostFleets(fleetFiles(join(data, 'fleets'), options.durability), nodePlatform, settings, failed)
+    : null
+  const parts: Parts = { fleet, host, listeners: [] }
+  try {
+    const running = await serve(parts, robot, options, data)
+    // Whoever asks for one of them meanwhile opens it.
+    host?.start().catch(failed)
+    return running
+  } catch (error) {
+    await close(parts)
+    throw error
+  }
+}
+
+/** The folder is this process's until the store is closed. */
+async function storeIn(data: string, options: Options): Promise<Store> {
+  const hold = holdFolder(data)
+  try {
+    const store = await openStore({ ...options, path: join(data, 'orchestrator.db') })
+    return { ...store, close: () => store.close().finally(hold.release) }
+  } catch (error) {
+    hold.release()
+    throw error
+  }
+}
+
+async function serve(parts: Parts, how: RobotProcess, options: Options, data: string): Promise<Running> {
+  const { fleet, host, listeners } = parts
+  const about = { version: pkg.version, durability: durabilityOf(options) }
+  const app = host === null ? httpApp(fleet, about) : hostApp(fleet, host, about)
+  const only = onlyFleet(fleet)
+  const find: FindFleet = host === null ? only : (name) => (name === DEFAULT_FLEET ? only(name) : host.use(name))
+  const robots = await listenRobots(find, options.host, options.robotPort)
+  listeners.push(robots)
+  const http = await listenHttp((request) => app.fetch(request), find, options.host, options.httpPort)
+  listeners.push(http)
+  const firstStart = fleet.state.keys.size === 0
+  await publishSamples(fleet, await samples())
+  const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
+  const owner = firstStart ? DEFAULT_FLEET : options.fleet
+  const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
+  const robot = options.robot ? await reference(fleet, how, data, robots.port) : null
+  const at = addresses(options.host, http.port, robots.port)
+  const stop = async (): Promise<void> => {
+    fleet.drain()
+    host?.drain()
+    await robot?.stop()
+    await fleet.idle()
+    await close(parts)
+  }
+  let stopped: Promise<void> | undefined
+  return { ...at, keys, banner: bannerOf(options, at, data, keys, secret), stop: () => stopped ??= stop() }
+}
+
+async function close({ fleet, host, listeners }: Parts): Promise<void> {
+  await Promise.all([host?.stop(), fleet.stop()])
+  // A robot that does not answer the close would hold its connection open for ever.
+  await Promise.race([Promise.all(listeners.map((listener) => listener.close())), setTimeout(CLOSE_MS)])
+}
+
+async function newKeys(owner: UsedFleet | Refusal): Promise<NonNullable<Running['keys']>> {
+  if (isRefusal(owner)) throw new Problem(`no keys can be made: ${owner.message}`)
+  const keys = {
+    admin: await createKey(owner.fleet, 'admin', ['admin']),
+    robot: await createKey(owner.fleet, 'robot', ['robots:connect']),
+  }
+  owner.done()
+  return keys
+}
+
+async function settingsOf(path: string): Promise<Settings> {
+  if (path === '') return DEFAULTS
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new Problem(`the settings file ${path} cannot be read: ${error.message}`)
+  })
+  const settings = readSettings(text)
+  if (typeof settings === 'string') throw new Problem(`the settings file ${path} is not valid: ${settings}`)
+  return settings
+}
+
+async function samples(): Promise<readonly Sample[]> {
+  const files = (await readdir(LIBRARY)).filter((name) => name.endsWith('.json')).toSorted()
+  return Promise.all(files.map(async (name) => ({
+    id: name.replace(/\.json$/, ''),
+    json: await readFile(join(LIBRARY, name), 'utf8'),
+  })))
+}
+
+/** The reference robot gets a new key at each start, and the sample files in a folder of its own. */
+async function reference(fleet: Fleet, how: RobotProcess, data: string, port: number): Promise<ReferenceRobot> {
+  const id = 'reference-robot'
+  const key = await createKey(fleet, id, ['robots:connect'], { id, robot: id })
+  const files = join(data, 'robot-files')
+  await copySamples(files)
+  return startReferenceRobot(how, {
+    CASARE_ROBOT_URL: `ws://127.0.0.1:${port}`,
+    CASARE_ROBOT_KEY: key,
+    CASARE_ROBOT_ID: id,
+    CASARE_ROBOT_FILES: files,
+  })
+}
+
+/** Copies the sample files that are not there. `cp` would look into every folder above, which Deno may forbid. */
+async function copySamples(to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  for (const name of await readdir(SAMPLE_FILES)) {
+    await copyFile(join(SAMPLE_FILES, name), join(to, name), constants.COPYFILE_EXCL).catch((error) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    })
+  }
+}
+
+/** As somebody on this machine reaches them. */
+function addresses(listening: string, http: number, robots: number): Pick<Running, 'http' | 'robots'> {
+  const any = listening === '0.0.0.0' || listening === '::'
+  const host = any ? '127.0.0.1' : listening.includes(':') ? `[${listening}]` : listening
+  return { http: `http://${host}:${http}`, robots: `ws://${host}:${robots}` }
+}
+
+function bannerOf(
+  options: Options,
+  at: Pick<Running, 'http' | 'robots'>,
+  data: string,
+  keys: Running['keys'],
+  secret: string | null,
+): string {
+  const lines = [
+    `CasareRPA Orchestrator ${pkg.version}`,
+    '',
+    `  API        ${at.http}/api/v1`,
+    `  Robots     ${at.robots}`,
+    ...(options.database === ''
+      ? [`  Data       ${data} (durability: ${options.durability})`]
+      : [`  Data       ${data}`, `  Database   ${nameOf(options.database)} (durability: that of the server)`]),
+  ]
+  if (keys !== null) {
+    lines.push(
+      '',
+      '  These keys are shown this once; what is kept is their hashes.',
+      `  Admin key  ${keys.admin}`,
+      `  Robot key  ${keys.robot}   (for your own robot: bound to the first that registers with it)`,
+    )
+  }
+  if (secret !== null) {
+    lines.push(
+      '',
+      '  Start a job:',
+      `  curl -X POST ${at.http}/webhook/${SAMPLE} -H 'Content-Type: application/json' -H 'X-Webhook-Secret: ${secret}' ` +
+        `-d '{"event_type":"new_orders","data":{"region":"north"}}'`,
+    )
+  }
+  if (keys !== null) {
+    lines.push(
+      '',
+      '  See what became of it, with the job_id from the answer:',
+      `  curl -H 'Authorization: Bearer ${keys.admin}' '${at.http}/api/v1/jobs/JOB_ID?pretty'`,
+    )
+  }
+  return `${lines.join('\n')}\n\n  Ready. Ctrl-C stops it.\n\n`
+}

@@ -1,0 +1,269 @@
+import { describe, expect, test } from 'vitest'
+import type { Platform } from '../../adapters/fleet.ts'
+import { fleetPath } from '../../adapters/fleet-path.ts'
+import { type FleetHost, type FleetStores, hostFleets, type UsedFleet } from '../../adapters/fleets.ts'
+import { StaleEpoch, type Store } from '../../adapters/store/contract.ts'
+import { MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
+import { Bug } from '../../core/assert.ts'
+import type { ReplyId, SocketId } from '../../core/ids.ts'
+import { DEFAULTS, type Settings } from '../../core/limits.ts'
+import { isRefusal } from '../../core/protocol/refusal.ts'
+import { START, submit } from '../core/rows.ts'
+
+/** Which fleets of a process are open when: on disks in memory, with a clock in the hands of the test. */
+
+test.each([
+  ['/', 'default', ''],
+  ['/api/v1/jobs', 'default', ''],
+  ['/fleets', 'default', ''],
+  ['/fleetsaacme', 'default', ''],
+  ['/fleets/acme', 'acme', '/fleets/acme'],
+  ['/fleets/acme/', 'acme', '/fleets/acme'],
+  ['/fleets/acme/fleets/other', 'acme', '/fleets/acme'],
+  ['/fleets/default/ws', 'default', '/fleets/default'],
+  [`/fleets/${'a'.repeat(63)}/ws`, 'a'.repeat(63), `/fleets/${'a'.repeat(63)}`],
+  ['/fleets/0-9/', '0-9', '/fleets/0-9'],
+])('%s is of the fleet %s', (path, name, base) => expect(fleetPath(path)).toEqual({ name, base }))
+
+test.each(['', '/', 'Acme', '-a', 'a.b', 'a%2Fb', '..', 'a'.repeat(64), 'a\n'])('/fleets/%j is nobody’s', (name) => {
+  expect(fleetPath(`/fleets/${name}`)).toBeNull()
+})
+
+interface Lab {
+  readonly host: FleetHost
+  readonly disks: ReadonlyMap<string, MemoryDisk>
+  readonly clock: { now: number }
+  readonly gone: readonly Error[]
+  /** What the next commit of a fleet, or its opening, fails with. */
+  readonly failures: Map<string, Error[]>
+  /** The names of the fleets that are open, in the order in which they were opened. */
+  readonly open: Set<string>
+  readonly logs: readonly string[]
+}
+
+function lab(names: readonly string[], settings: Partial<Settings> = {}): Lab {
+  const disks = new Map(names.map((name) => [name, new MemoryDisk()]))
+  const clock = { now: START }
+  const gone: Error[] = []
+  const failures = new Map<string, Error[]>()
+  const open = new Set<string>()
+  const logs: string[] = []
+  let id = 0
+  const platform = (): Platform => ({
+    hibernates: false,
+    now: () => clock.now,
+    uuid: () => `uuid-${++id}`,
+    rowId: () => `row-${++id}`,
+    seed: () => 1,
+    soon: (run) => void setImmediate(run),
+    post: () => Promise.reject(new Error('there is no network')),
+    alarm: (_at, ring) => void setImmediate(ring),
+    log: (_level, message) => void logs.push(message),
+  })
+  const storeOf = (name: string, disk: MemoryDisk): Store => {
+    const inner = memoryStore(disk)
+    open.add(name)
+    return {
+      ...inner,
+      commit(out) {
+        const failure = failures.get(name)?.shift()
+        if (failure !== undefined) throw failure
+        return inner.commit(out)
+      },
+      queries: {
+        ...inner.queries,
+        async jobs(query) {
+          const failure = failures.get(`read ${name}`)?.shift()
+          if (failure !== undefined) throw failure
+          return inner.queries.jobs(query)
+        },
+      },
+      async close() {
+        // As a file does, it takes a while.
+        await new Promise((resolve) => setImmediate(resolve))
+        open.delete(name)
+      },
+    }
+  }
+  const stores: FleetStores = {
+    names: async () => [...disks.keys()],
+    has: (name) => disks.has(name),
+    async open(name) {
+      const disk = disks.get(name)
+      const failure = disk === undefined ? new Error('no such disk') : failures.get(`open ${name}`)?.shift()
+      if (disk === undefined || failure !== undefined) throw failure
+      expect(open.has(name)).toBe(false)
+      return storeOf(name, disk)
+    },
+    async create(name, fill) {
+      const disk = new MemoryDisk()
+      await fill(storeOf(`draft of ${name}`, disk))
+      disks.set(name, disk)
+    },
+  }
+  const host = hostFleets(stores, platform, { ...DEFAULTS, robotsAuth: 'open', ...settings }, (e) => void gone.push(e))
+  return { host, disks, clock, gone, failures, open, logs }
+}
+
+async function used(host: FleetHost, name: string): Promise<UsedFleet> {
+  const got = await host.use(name)
+  if (isRefusal(got)) throw new Error(got.message)
+  return got
+}
+
+const send = ({ fleet }: UsedFleet, id: string) =>
+  fleet.request((reply: ReplyId) => ({ ...submit(id), reply }) as ReturnType<typeof submit>)
+
+const refusalOf = async (host: FleetHost, name: string) => {
+  const got = await host.use(name)
+  return isRefusal(got) ? got.refused : 'open'
+}
+
+const turns = async (): Promise<void> => {
+  for (let i = 0; i < 8; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('at most as many as the settings say', () => {
+  test('whoever is in use stays, whoever has been idle for ten seconds makes room, the longest idle first', async () => {
+    const { host, clock, open } = lab(['a', 'b', 'c', 'd'], { fleetsOpenMax: 2 })
+    const a = await used(host, 'a')
+    const b = await used(host, 'b')
+    expect(await refusalOf(host, 'c')).toBe('UNAVAILABLE')
+    b.done()
+    a.done()
+    expect(await refusalOf(host, 'c')).toBe('UNAVAILABLE')
+    clock.now += 10_000
+    ;(await used(host, 'b')).done()
+    ;(await used(host, 'c')).done()
+    expect([...open]).toEqual(['b', 'c'])
+    expect(await refusalOf(host, 'd')).toBe('UNAVAILABLE')
+    await host.stop()
+    expect([...open]).toEqual([])
+  })
+
+  test('a job that has not ended, a robot and a follower each keep theirs open', async () => {
+    const { host, clock, open } = lab(['job', 'robot', 'follower', 'x'], { fleetsOpenMax: 3 })
+    const [job, robot, follower] = [await used(host, 'job'), await used(host, 'robot'), await used(host, 'follower')]
+    await send(job, 'j1')
+    const socket = { id: 's1' as SocketId, send: () => {}, close: () => {}, buffered: () => 0 }
+    robot.fleet.opened(socket, null)
+    await robot.fleet.idle()
+    const unwatch = follower.fleet.watch(() => {})
+    for (const { done } of [job, robot, follower]) done()
+    clock.now += 60_000
+    expect(await refusalOf(host, 'x')).toBe('UNAVAILABLE')
+    unwatch()
+    expect(await refusalOf(host, 'x')).toBe('open')
+    expect([...open]).toEqual(['job', 'robot', 'x'])
+  })
+
+  test('many who ask for one at the same time get the same, and what one of them holds is not closed', async () => {
+    const { host, clock } = lab(['a', 'b'], { fleetsOpenMax: 1 })
+    const first = await Promise.all([1, 2, 3].map(() => used(host, 'a')))
+    expect(new Set(first.map(({ fleet }) => fleet)).size).toBe(1)
+    for (const { done } of first) done()
+    clock.now += 10_000
+    // It cannot be both given to one and closed for another.
+    const got = await Promise.all([host.use('b'), host.use('a'), host.use('b'), host.use('a')])
+    const fleets = new Set(got.flatMap((one) => isRefusal(one) ? [] : [one.fleet]))
+    expect([...fleets].map(({ phase }) => phase)).toEqual(['running'])
+  })
+})
+
+test('a use that is given back twice counts once', async () => {
+  const { host, clock } = lab(['a', 'b'], { fleetsOpenMax: 1 })
+  const [one, two] = [await used(host, 'a'), await used(host, 'a')]
+  one.done()
+  one.done()
+  clock.now += 10_000
+  expect(await refusalOf(host, 'b')).toBe('UNAVAILABLE')
+  two.done()
+  clock.now += 10_000
+  expect(await refusalOf(host, 'b')).toBe('open')
+})
+
+describe('at the start', () => {
+  test('each is looked into, and those with something to come stay open', async () => {
+    const { host, disks, open } = lab(['idle', 'busy', 'far'])
+    // What another process has left.
+    const before = lab([])
+    for (const [name, disk] of disks) (before.disks as Map<string, MemoryDisk>).set(name, disk)
+    await send(await used(before.host, 'busy'), 'j1')
+    const far = await used(before.host, 'far')
+    await far.fleet.request((reply: ReplyId) => {
+      return { ...submit('j2', { scheduledTime: START + 7_200_000 }), reply } as ReturnType<typeof submit>
+    })
+    await before.host.stop()
+    await host.start()
+    expect([...open]).toEqual(['busy', 'far'])
+    await host.stop()
+  })
+
+  test('where there is no room for all, the rest waits, and one that is damaged keeps nobody', async () => {
+    const { host, clock, disks, failures, open, logs } = lab(['a', 'b', 'broken'], { fleetsOpenMax: 1, fleetIdleMs: 1 })
+    const before = lab([])
+    for (const [name, disk] of disks) (before.disks as Map<string, MemoryDisk>).set(name, disk)
+    for (const name of ['a', 'b']) await send(await used(before.host, name), 'j1')
+    await before.host.stop()
+    failures.set('open broken', [new Error('damaged')])
+    await host.start()
+    expect([...open]).toEqual(['a'])
+    expect(logs).toContain('fleets wait for others to end: see fleets_open_max')
+    const a = await used(host, 'a')
+    await a.fleet.request((reply: ReplyId) => ({
+      type: 'cancel.requested',
+      reply,
+      job: 'j1' as never,
+      by: 'test',
+      reason: '',
+    }))
+    a.done()
+    await expect.poll(() => {
+      clock.now += 10
+      return [...open]
+    }).toEqual(['b'])
+    await host.stop()
+  })
+})
+
+describe('what goes wrong in one', () => {
+  test('a bug that comes again closes it, and the others go on', async () => {
+    const { host, failures, open, gone } = lab(['a', 'b'])
+    const [a, b] = [await used(host, 'a'), await used(host, 'b')]
+    failures.set('a', [new Bug('once'), new Bug('twice')])
+    await send(a, 'j1')
+    await turns()
+    await send(a, 'j1')
+    await turns()
+    expect([...open]).toEqual(['b'])
+    expect((await send(b, 'j1')).type).toBe('job')
+    // Its next use opens it again.
+    expect((await send(await used(host, 'a'), 'j1')).type).toBe('job')
+    expect(gone).toEqual([])
+  })
+
+  test('one that cannot be read stays open, and keeps no other from being closed', async () => {
+    const { host, clock, failures, open } = lab(['a', 'b', 'c'], { fleetsOpenMax: 2 })
+    for (const name of ['a', 'b']) (await used(host, name)).done()
+    failures.set('read a', [new Error('the disk does not answer')])
+    clock.now += 10_000
+    expect(await refusalOf(host, 'c')).toBe('open')
+    expect([...open]).toEqual(['a', 'c'])
+  })
+
+  test('another process that has taken its database over ends this one', async () => {
+    const { host, failures, gone } = lab(['a'])
+    failures.set('a', [new StaleEpoch()])
+    await send(await used(host, 'a'), 'j1')
+    expect(gone).toEqual([expect.any(StaleEpoch)])
+  })
+})
+
+test('nothing is opened or made once it stops', async () => {
+  const { host, open } = lab(['a'])
+  const stopping = host.stop()
+  expect(await refusalOf(host, 'a')).toBe('UNAVAILABLE')
+  expect(await host.create('b')).toMatchObject({ refused: 'UNAVAILABLE' })
+  await stopping
+  expect([...open]).toEqual([])
+})

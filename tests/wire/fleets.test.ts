@@ -1,0 +1,102 @@
+import { expect, test } from 'vitest'
+import type { ErrorBody, JobView } from './api.ts'
+import { chapter } from './chapter.ts'
+import type { Server } from './server.ts'
+import { Wire } from './wire.ts'
+
+/** Fleets are tenants: a key of one is nothing in another, and neither are its robots and jobs, on every runtime. */
+
+const WORKFLOW = {
+  id: 'own',
+  name: 'Own',
+  json_definition: {
+    metadata: { name: 'Own' },
+    nodes: { start: { node_type: 'StartNode' }, end: { node_type: 'EndNode' } },
+    connections: [],
+  },
+}
+
+/** Makes a fleet with a workflow of its own, and returns its admin key. */
+async function make(server: Server, name: string): Promise<string> {
+  const { admin_key: key, path } = await server.api<{ admin_key: string; path: string }>('POST', '/fleets', { name })
+  expect([path, key]).toEqual([`/fleets/${name}`, expect.stringMatching(/^crpa_/)])
+  for (const [at, body] of [['', WORKFLOW], ['/own/publish', {}]] as const) {
+    const made = await server.call('POST', `${path}/api/v1/workflows${at}`, { key, body })
+    expect(made.status).toBeLessThan(300)
+  }
+  return key
+}
+
+function robotsOf(server: Server, fleet: string): string {
+  return new URL(`/fleets/${fleet}/ws`, server.robots).href
+}
+
+chapter('fleets', (server) => {
+  test('there are none before one is made, and asking makes none', async () => {
+    for (const path of ['/fleets/nobody/healthz', '/fleets/nobody/api/v1/jobs', '/fleets/N0t-A-Name/healthz']) {
+      const { status, body } = await server.call<ErrorBody>('GET', path)
+      expect([path, status, body.payload.error_code]).toEqual([path, 404, 'NOT_FOUND'])
+    }
+    await expect(Wire.register(robotsOf(server, 'nobody'), server.admin, { robot_id: 'lost' })).rejects.toThrow()
+    expect(await server.api('GET', '/fleets')).toEqual({ items: [], next_cursor: null })
+  })
+
+  test('one that is made has keys, jobs and robots of its own', { timeout: 60_000 }, async () => {
+    const [acme, other] = [await make(server, 'acme'), await make(server, 'other')]
+    expect(await server.api('GET', '/fleets')).toEqual({
+      items: [{ name: 'acme', path: '/fleets/acme' }, { name: 'other', path: '/fleets/other' }],
+      next_cursor: null,
+    })
+    const submit = (fleet: string, key: string) =>
+      server.call<JobView>('POST', `/fleets/${fleet}/api/v1/jobs`, { key, body: { workflow_id: 'own' } })
+    const made = await submit('acme', acme)
+    expect(made.status).toBe(201)
+    expect(made.headers.get('location')).toBe(`/fleets/acme/api/v1/jobs/${made.body.id}`)
+    // Keys of one are nothing in another, the default one's included.
+    for (const key of [other, server.admin]) expect((await submit('acme', key)).status).toBe(401)
+    expect((await server.call('GET', '/api/v1/jobs', { key: acme })).status).toBe(401)
+    expect((await server.call('GET', `/fleets/other/api/v1/jobs/${made.body.id}`, { key: other })).status).toBe(404)
+    await expect(Wire.register(robotsOf(server, 'acme'), other, { robot_id: 'r' })).rejects.toThrow('Unknown API key')
+
+    // Robots of the same name in each, and each gets its own fleet's job.
+    const elsewhere = await Wire.register(robotsOf(server, 'other'), other, { robot_id: 'r' })
+    const wire = await Wire.register(robotsOf(server, 'acme'), acme, { robot_id: 'r' })
+    expect((await wire.next('job_assign')).payload['job_id']).toBe(made.body.id)
+    wire.send('job_complete', { job_id: made.body.id, robot_id: 'r', result: { of: 'acme' } })
+    await wire.beat('r')
+    const job = await server.call<JobView>('GET', `/fleets/acme/api/v1/jobs/${made.body.id}`, { key: acme })
+    expect(job.body).toMatchObject({ status: 'completed', result: { of: 'acme' } })
+    await elsewhere.beat('r')
+    expect(elsewhere.frames.filter(({ type }) => type === 'job_assign')).toEqual([])
+  })
+
+  test('a name is taken once, and only an admin of the default fleet makes one', async () => {
+    const refusal = async (body: object, key?: string): Promise<readonly unknown[]> => {
+      const reply = await server.call<ErrorBody>('POST', '/api/v1/fleets', {
+        body,
+        ...key === undefined ? {} : { key },
+      })
+      return [reply.status, reply.body.payload.error_code]
+    }
+    expect(await refusal({ name: 'acme' })).toEqual([409, 'CONFLICT'])
+    expect(await refusal({ name: 'default' })).toEqual([409, 'CONFLICT'])
+    for (const name of ['Acme', '-a', 'a/b', '', 'x'.repeat(64)]) {
+      expect(await refusal({ name }), name).toEqual([400, 'INVALID_PAYLOAD'])
+    }
+    expect(await refusal({ name: 'mine' }, 'crpa_wrong')).toEqual([401, 'AUTHENTICATION_FAILED'])
+    const { key } = await server.api<{ key: string }>('POST', '/keys', { name: 'reader', scopes: ['jobs:read'] })
+    expect(await refusal({ name: 'mine' }, key)).toEqual([403, 'FORBIDDEN'])
+  })
+
+  test('its data is there after the process was killed', { timeout: 120_000 }, async () => {
+    const key = await make(server, 'durable')
+    const { body: job } = await server.call<JobView>('POST', '/fleets/durable/api/v1/jobs', {
+      key,
+      body: { workflow_id: 'own' },
+    })
+    await server.kill()
+    await server.start()
+    const again = await server.call<JobView>('GET', `/fleets/durable/api/v1/jobs/${job.id}`, { key })
+    expect([again.status, again.body.id]).toEqual([200, job.id])
+  })
+})

@@ -1,0 +1,77 @@
+import { setTimeout } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { Raw } from './raw.ts'
+import { chapter } from './chapter.ts'
+import type { Server } from './server.ts'
+
+/**
+ * A platform may throw the memory away while nothing happens, and keep the connections: who is connected must not be able
+ * to tell. Where the platform does no such thing the same is said after a short silence, and must be true all the more.
+ */
+
+/** How long the silence is where nobody sleeps. */
+const SILENCE_MS = 1_000
+/** How often the platform is given the time to fall asleep; on a busy machine it may miss its own. */
+const TRIES = 3
+
+/** How often the state has been loaded from the store; undefined where the orchestrator does not say. */
+async function loadsOf(server: Server): Promise<unknown> {
+  return (await server.call('GET', '/healthz', { key: null })).body['loads']
+}
+
+/**
+ * Says nothing until the platform has fallen asleep, and then does what wakes it: that is the first thing that happens.
+ * It is done again after another silence where the platform was still awake.
+ */
+async function afterSleep(server: Server, wake: () => Promise<void>): Promise<void> {
+  const { sleepsAfterMs } = server.target
+  const before = await loadsOf(server)
+  for (let sleep = 0; sleep < TRIES; sleep++) {
+    await setTimeout(sleepsAfterMs ?? SILENCE_MS)
+    await wake()
+    if (sleepsAfterMs === null) return
+    if (Number(await loadsOf(server)) > Number(before)) return
+  }
+  throw new Error(`it has not slept: the state was loaded ${String(await loadsOf(server))} times, as before`)
+}
+
+chapter('hibernation', (server) => {
+  test('a job goes on and ends over the very same connections', { timeout: 240_000 }, async () => {
+    const robot = await Raw.register(server)
+    const other = await Raw.register(server)
+    const [job, called] = [await robot.running(), await other.running()]
+    // Each waits for its slot, and must not be offered while that is taken.
+    const [next, last] = [await robot.submit(), await other.submit()]
+    await robot.beat({ active_job_ids: [job] })
+
+    await afterSleep(server, async () => {
+      // The robot speaks first: it is known by its connection alone.
+      robot.say('job_progress', job, { progress: 50, attempt: 1 })
+      robot.say('log_entry', job, { level: 'INFO', message: 'after the silence' })
+      await robot.beat({ active_job_ids: [job] })
+    })
+    expect(await server.job(job)).toMatchObject({ status: 'running', progress: 50, attempt: 1 })
+    expect((await server.job(job)).logs).toContain('INFO after the silence')
+    expect([...robot.offers, ...other.offers]).toEqual([job, called])
+    expect(await server.api('GET', `/robots/${robot.id}`)).toMatchObject({ status: 'busy', current_jobs: 1 })
+
+    await afterSleep(server, async () => {
+      // Somebody else does, and the robot must hear of it.
+      await server.call('POST', `/api/v1/jobs/${called}/cancel`, { body: { reason: 'Enough' } })
+    })
+    expect((await other.wire.next('job_cancel')).payload).toEqual({ job_id: called, reason: 'Enough' })
+    await other.beat({ active_job_ids: [called] })
+    expect(other.offers).toEqual([called])
+    other.say('job_cancelled', called)
+    await other.take(last)
+
+    robot.say('job_complete', job, { result: 'whole', attempt: 1 })
+    await robot.beat()
+    expect(await server.job(job)).toMatchObject({ status: 'completed', result: 'whole' })
+    expect((await server.events(job)).slice(0, 4)).toEqual(['submit', 'offer', 'accept', 'complete'])
+    await robot.take(next)
+    expect([robot.offers, other.offers]).toEqual([[job, next], [called, last]])
+    expect(robot.wire.frames.filter(({ type }) => type === 'register_ack')).toHaveLength(1)
+    expect(robot.wire.frames.filter(({ type }) => type === 'error')).toEqual([])
+  })
+})

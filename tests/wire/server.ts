@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto'
+import { freePort, newFolder } from '../process/program.ts'
+import { Api } from './api.ts'
+import type { Place, Running, Target } from './target.ts'
+
+/** One orchestrator on one target, with data of its own. */
+export class Server extends Api {
+  readonly target: Target
+  readonly #settings: Place['settings']
+  #place: Place | null = null
+  #running: Running | null = null
+  #admin = ''
+
+  constructor(target: Target, settings: Place['settings'] = {}) {
+    super()
+    this.target = target
+    this.#settings = settings
+  }
+
+  override get http(): string {
+    return this.#now.http
+  }
+  override get robots(): string {
+    return this.#now.robots
+  }
+  override get admin(): string {
+    return this.#admin
+  }
+
+  /** Where a robot connects that shows its key in the address. */
+  robotsWith(key: string): string {
+    const url = new URL(this.robots)
+    url.searchParams.set('api_key', key)
+    return url.href
+  }
+
+  /** Starts it, and after a `kill` or a `stop` starts it again on the same data, at the same addresses. */
+  async start(): Promise<void> {
+    this.#place ??= {
+      data: newFolder(),
+      ports: [await freePort(), await freePort()],
+      settings: this.#settings,
+      key: `crpa_${randomBytes(32).toString('base64url')}`,
+    }
+    this.#running = await this.target.start(this.#place)
+    this.#admin = this.#running.admin ?? this.#admin
+  }
+
+  /** `kill -9` of everything that belongs to it. */
+  kill(): Promise<void> {
+    return this.#now.kill()
+  }
+
+  /** Ends it in the ordinary way, if it has been started at all. */
+  async stop(): Promise<void> {
+    await this.#running?.stop()
+  }
+
+  /** What it has complained of since it was started. */
+  faults(): string {
+    return this.#running?.faults() ?? ''
+  }
+
+  get #now(): Running {
+    if (this.#running === null) throw new Error('the server has not been started')
+    return this.#running
+  }
+}

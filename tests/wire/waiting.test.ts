@@ -1,0 +1,232 @@
+import { setTimeout } from 'node:timers/promises'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { ErrorBody } from './api.ts'
+import { Raw } from './raw.ts'
+import { chapter } from './chapter.ts'
+import { Wire } from './wire.ts'
+
+/**
+ * What happens when nothing does: every deadline is really waited for, with settings that make it short. The tests wait
+ * beside each other. Nothing here is wrong because it comes late; what must not come early is asked about in between.
+ */
+
+const LEASE = 6
+const GRACE = 4
+const OFFER = 2
+const REGISTER = 2
+const STATUS = 2
+const BACKOFF = 2
+
+const SETTINGS = {
+  heartbeat_seconds: 1,
+  lease_seconds: LEASE,
+  grace_seconds: GRACE,
+  offer_seconds: OFFER,
+  register_seconds: REGISTER,
+  status_seconds: STATUS,
+  backoff_seconds: BACKOFF,
+  backoff_seconds_max: 60,
+}
+/** Timers of two processes do not agree to the millisecond. */
+const SLACK_MS = 50
+const MINUTE = { timeout: 60_000 }
+
+chapter('waiting', (server) => {
+  const beats = new Set<NodeJS.Timeout>()
+  afterAll(() => {
+    for (const beat of beats) clearInterval(beat)
+  })
+
+  /** A robot that goes on breathing. Of its jobs it says nothing by itself. */
+  async function alive(more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
+    const robot = await Raw.register(server, more)
+    const beat = setInterval(() => robot.wire.send('heartbeat', { robot_id: robot.id }), 1_000)
+    beats.add(beat)
+    void robot.wire.closed.then(() => clearInterval(beat))
+    return robot
+  }
+
+  /** How long something takes. */
+  async function msOf(waiting: Promise<unknown>): Promise<number> {
+    const begun = performance.now()
+    await waiting
+    return performance.now() - begun + SLACK_MS
+  }
+
+  describe.concurrent('beside each other', () => {
+    describe('a connection', () => {
+      test('[P13] that does not register is closed with 4408', MINUTE, async () => {
+        const begun = performance.now()
+        const wire = await Wire.connect(server.robots)
+        wire.raw('anything else')
+        expect(await wire.closed).toEqual({ code: 4408, reason: `No registration within ${REGISTER} s` })
+        expect(performance.now() - begun + SLACK_MS).toBeGreaterThan(REGISTER * 1_000)
+      })
+
+      test('[P22] on which nothing is said is closed with 4408, and its robot is gone', MINUTE, async () => {
+        const robot = await Raw.register(server)
+        const ms = await msOf(robot.wire.closed)
+        expect(await robot.wire.closed).toEqual({ code: 4408, reason: `No message for ${LEASE} s` })
+        expect(ms).toBeGreaterThan(LEASE * 1_000 - 500)
+        expect(await server.api('GET', `/robots/${robot.id}`)).toMatchObject({ status: 'offline' })
+      })
+
+      test(
+        '[P22] is kept by any frame: of a heartbeat, a word about a job, and no message at all',
+        MINUTE,
+        async () => {
+          const says: readonly ((robot: Raw) => void)[] = [
+            (robot) => void robot.wire.send('heartbeat', { robot_id: robot.id }),
+            (robot) => robot.say('job_progress', 'none', { progress: 1 }),
+            (robot) => robot.wire.raw('?'),
+          ]
+          await Promise.all(says.map(async (say) => {
+            const robot = await Raw.register(server)
+            for (let waited = 0; waited < LEASE * 1.5; waited += 1.5) {
+              await setTimeout(1_500)
+              say(robot)
+            }
+            await robot.beat()
+          }))
+        },
+      )
+    })
+
+    describe('a robot that is gone', () => {
+      test('[P23] and comes back in time finds its job', MINUTE, async () => {
+        const robot = await alive()
+        const job = await robot.running()
+        robot.wire.terminate()
+        await setTimeout(GRACE * 500)
+        const again = await alive({ robot_id: robot.id })
+        await again.beat({ active_job_ids: [job] })
+        // Longer than it would have had if it had stayed away.
+        await setTimeout(GRACE * 1_000)
+        expect((await server.job(job)).status).toBe('running')
+        again.say('job_complete', job)
+        await again.beat()
+        expect(await server.events(job)).toEqual(['submit', 'offer', 'accept', 'complete'])
+      })
+
+      test.each(['never', 'unless_started'])(
+        '[P23] leaves a job failed that it had started: %s',
+        MINUTE,
+        async (safety) => {
+          const robot = await alive()
+          const job = await robot.running({ retry_safety: safety })
+          robot.wire.terminate()
+          await setTimeout(GRACE * 500)
+          expect((await server.job(job)).status).toBe('running')
+          expect(await server.jobIn(job, 'failed')).toMatchObject({ error_type: 'OUTCOME_UNKNOWN' })
+        },
+      )
+
+      test('[P23] leaves another robot a job that may always be run again', MINUTE, async () => {
+        const tag = crypto.randomUUID()
+        const robot = await alive({ tags: [tag] })
+        const job = await server.submit({ workflow_id: 'greeting', required_tags: [tag], retry_safety: 'always' })
+        await robot.take(job)
+        const other = await alive({ tags: [tag] })
+        const ms = await msOf(Promise.all([robot.wire.terminate(), other.take(job)]))
+        expect(ms).toBeGreaterThan(GRACE * 1_000)
+        expect(await server.job(job)).toMatchObject({ status: 'running', attempt: 2, robot_id: other.id })
+      })
+    })
+
+    describe('an offer', () => {
+      test('[P26] that is refused comes again after its back-off, and twice that for who refused', MINUTE, async () => {
+        const robot = await alive()
+        const job = await robot.submit()
+        await robot.offered(job)
+        for (const wait of [BACKOFF, BACKOFF * 2]) {
+          robot.say('job_reject', job)
+          // Less up to a quarter by chance.
+          expect(await msOf(robot.offered(job))).toBeGreaterThan(2 * wait * 750)
+        }
+        expect((await server.job(job)).attempt).toBe(3)
+      })
+
+      test('[P26] that is refused goes to another robot before', MINUTE, async () => {
+        const tag = crypto.randomUUID()
+        const robot = await alive({ tags: [tag] })
+        const job = await server.submit({ workflow_id: 'greeting', required_tags: [tag] })
+        await robot.offered(job)
+        const other = await alive({ tags: [tag] })
+        robot.say('job_reject', job)
+        expect(await msOf(other.take(job))).toBeGreaterThan(BACKOFF * 750)
+        expect(robot.offers).toEqual([job])
+      })
+
+      test('[P26] that is not answered lapses, and its robot is asked how it is', MINUTE, async () => {
+        const robot = await alive()
+        const job = await robot.submit()
+        await robot.wire.next('status_request')
+        robot.wire.send('status_response', { robot_id: robot.id })
+        await robot.offered(job)
+        await robot.wire.next('status_request')
+        expect((await server.events(job)).slice(0, 3)).toEqual(['submit', 'offer', 'back_off'])
+        // It has not said that it has not got the job, though that has become ready again: it may be running it.
+        await server.jobIn(job, 'queued')
+        await setTimeout(1_000)
+        await robot.beat()
+        expect(robot.offers).toEqual([job])
+        robot.wire.send('status_response', { robot_id: robot.id, active_job_ids: [] })
+        expect((await robot.offered(job)).payload['attempt']).toBe(2)
+      })
+
+      test(
+        '[P21] is not made to a robot that may be running the job, whatever lists it had sent before',
+        MINUTE,
+        async () => {
+          const robot = await alive()
+          const job = await robot.submit()
+          await robot.wire.next('status_request')
+          await robot.offered(job)
+          await robot.wire.next('status_request')
+          // Its own list: written, for all we know, before it had read of the offer.
+          await robot.beat({ active_job_ids: [] })
+          await server.jobIn(job, 'queued')
+          await robot.beat({ active_job_ids: [] })
+          expect(robot.offers).toEqual([job])
+          // The first question was asked when it came, the second when it had let the offer pass.
+          for (let answer = 0; answer < 2; answer++) {
+            robot.wire.send('status_response', { robot_id: robot.id, active_job_ids: [] })
+          }
+          expect((await robot.offered(job)).payload['attempt']).toBe(2)
+        },
+      )
+    })
+
+    describe('a job that has ended', () => {
+      test('[P31] because it ran too long has ended whatever its robot says', MINUTE, async () => {
+        const robot = await alive()
+        const job = await robot.running({ timeout_seconds: 1 })
+        expect((await robot.wire.next('job_cancel')).payload).toMatchObject({ job_id: job })
+        expect(await server.job(job)).toMatchObject({ status: 'timeout', error_type: 'TimeoutError' })
+        robot.say('job_complete', job, { result: 'too late' })
+        await robot.beat()
+        expect(await server.job(job)).toMatchObject({ status: 'timeout', result: {} })
+      })
+
+      test('[P31] holds its slot until the grace is over, where its robot does not confirm', MINUTE, async () => {
+        const robot = await alive()
+        const job = await robot.running()
+        const next = await robot.submit()
+        await server.api('POST', `/jobs/${job}/cancel`)
+        expect(await msOf(robot.take(next))).toBeGreaterThan(GRACE * 1_000 - 500)
+      })
+    })
+
+    describe('a question', () => {
+      test('[P33] that the robot does not answer is answered with TIMEOUT', MINUTE, async () => {
+        const robot = await alive()
+        const asked = server.call<ErrorBody>('POST', `/api/v1/robots/${robot.id}/status`)
+        expect(await msOf(asked)).toBeGreaterThan(STATUS * 1_000)
+        const { status, body, headers } = await asked
+        expect([status, body.payload.error_code, headers.get('retry-after')]).toEqual([504, 'TIMEOUT', '5'])
+        // It is connected all the same.
+        await robot.beat()
+      })
+    })
+  })
+}, SETTINGS)
