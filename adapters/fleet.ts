@@ -1,5 +1,5 @@
 import { Bug } from '../core/assert.ts'
-import type { Answer, Effects, Receipt, Send } from '../core/effects.ts'
+import type { Answer, Call, Effects, Receipt, Send } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import type { Millis, ReplyId, SecretHash, SocketId } from '../core/ids.ts'
 import type { JobRow } from '../core/job.ts'
@@ -11,6 +11,8 @@ import { recentSince } from '../core/rate.ts'
 import type { State } from '../core/state.ts'
 import { type Pump, pump } from './pump.ts'
 import type { Shell } from './shell.ts'
+import type { Poster } from './sinks/post.ts'
+import { startCalls } from './sinks/webhooks.ts'
 import { BUFFERED_BYTES_MAX, frameEvent, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
 import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 
@@ -27,6 +29,8 @@ export interface Platform {
   soon(run: () => void): void
   /** Calls `ring` at or soon after the instant; null cancels. */
   alarm(at: Millis | null, ring: () => void): void
+  /** Sends a request to another system. */
+  readonly post: Poster
   log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
 }
 
@@ -67,6 +71,9 @@ const CLOCK_BACK_MS_MAX = 3_600_000
 
 /** A bug of ours that comes again this soon would come for ever: the process ends and says so. */
 const BUG_AGAIN_MS = 10_000
+
+/** How long a stop waits for calls that are under way: whatever they come to then is not noted, and they are made again. */
+const CALLS_END_MS = 5_000
 
 /** A connection that is open still though memory has gone, and what it carries. */
 export interface Carried {
@@ -111,12 +118,14 @@ export async function openFleet(
   const now = (): Millis => (latest = Math.max(latest, platform.now()))
 
   const attach = (socket: SocketId, text: string | null): void => sockets.get(socket)?.attach?.(text)
+  const calls = startCalls({ post: platform.post, now: platform.now, allowPrivate: settings.webhooksAllowPrivate })
   const shell: Shell = {
     ...(platform.hibernates ? { attach } : {}),
     now,
     find: (need) => store.find(need),
     commit,
     deliver,
+    call,
     wake: (at) => platform.alarm(at, () => current.pump.ring()),
     soon: platform.soon,
     failed: (error) => void recover(error),
@@ -143,6 +152,13 @@ export async function openFleet(
       else socket.close(1012, 'The orchestrator has started anew')
     }
     return { state, pump: pump(state, shell), loads: hot.epoch }
+  }
+
+  /** What a call comes to is told to the state that it was made for, which may be gone by then. */
+  function call(made: Call): void {
+    const { webhook, delivery, call: number } = made
+    const { pump } = current
+    calls.make(made, (outcome) => pump.push({ type: 'delivery.tried', webhook, delivery, call: number, outcome }))
   }
 
   function deliver(send: Send): void {
@@ -238,6 +254,10 @@ export async function openFleet(
     },
     idle: () => current.pump.idle(),
     async stop() {
+      await current.pump.idle()
+      // Nothing new is sent, and what is under way can still be noted.
+      if (!draining) current.pump.push({ type: 'drain' })
+      await calls.ended(CALLS_END_MS)
       await current.pump.idle()
       phase = 'stopped'
       current.pump.stop()

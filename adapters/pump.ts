@@ -52,6 +52,7 @@ export function pump(state: State, shell: Shell): Pump {
       for (const socket of turn.out.attachments) shell.attach(socket, attachmentOf(state, socket))
     }
     for (const send of sends) shell.deliver(send)
+    for (const call of turn.out.calls.open(receipt)) shell.call(call)
     shell.wake(nextAlarm(state)?.at ?? null)
   }
 

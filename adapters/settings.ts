@@ -37,6 +37,10 @@ const SettingsFile = v.strictObject({
   submissions_max: rate,
   submissions_seconds: seconds,
   trusted_proxies: v.optional(v.array(v.pipe(v.string(), v.check(isRange, 'must be an address or a range')))),
+  webhooks_max: count,
+  webhook_failing_seconds: seconds,
+  delivery_kept_seconds: seconds,
+  webhooks_allow_private: v.optional(v.boolean()),
   fleets_open_max: count,
   fleet_idle_seconds: seconds,
 })
@@ -69,6 +73,10 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   submissions_max: 'submissionsMax',
   submissions_seconds: 'submissionsMs',
   trusted_proxies: 'trustedProxies',
+  webhooks_max: 'webhooksMax',
+  webhook_failing_seconds: 'webhookFailingMs',
+  delivery_kept_seconds: 'deliveryKeptMs',
+  webhooks_allow_private: 'webhooksAllowPrivate',
   fleets_open_max: 'fleetsOpenMax',
   fleet_idle_seconds: 'fleetIdleMs',
 }

@@ -1,4 +1,4 @@
-import type { Effects, Found, Need, Receipt, Send } from '../core/effects.ts'
+import type { Call, Effects, Found, Need, Receipt, Send } from '../core/effects.ts'
 import type { Millis, SocketId } from '../core/ids.ts'
 
 /** What the pump asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */
@@ -11,6 +11,11 @@ export interface Shell {
   commit(out: Effects): Receipt | Promise<Receipt>
   /** Says something to a robot or answers a request. Never throws; whoever is gone hears nothing. */
   deliver(send: Send): void
+  /**
+   * Makes a request to another system, and pushes `delivery.tried` with what became of it. Never throws. What is under way
+   * when the process ends is made again by the next one.
+   */
+  call(call: Call): void
   /** Has a socket carry what it is restored from. Left out where memory and sockets go together. */
   attach?(socket: SocketId, text: string | null): void
   /** Sets the one alarm; null: none. A later call replaces an earlier one. */

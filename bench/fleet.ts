@@ -1,4 +1,4 @@
-import { type Effects, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
+import { type Effects, newEffects, NOTHING_FOUND, Receipt, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import type { JobId } from '../core/ids.ts'
 import { isOffered, type JobRow, type Priority } from '../core/job.ts'
@@ -87,11 +87,21 @@ function clocked(fleet: Fleet, events: readonly Event[], times: number[]): Effec
   return out as Effects
 }
 
-function take(fleet: Fleet, events: readonly Event[]): Effects {
+/** Steps through the events in one turn. Whoever is called takes it at once, which is heard of in a turn of its own. */
+export function take(fleet: Fleet, events: readonly Event[]): Effects {
   const turn: Turn = { now: ++fleet.now, found: NOTHING_FOUND, out: newEffects(++fleet.turns, fleet.now) }
   for (const event of events) step(fleet.state, event, turn)
+  const calls = turn.out.calls.open(new Receipt(turn.out.turn))
+  if (calls.length > 0) {
+    take(
+      fleet,
+      calls.map(({ webhook, delivery, call }) => ({ type: 'delivery.tried', webhook, delivery, call, outcome: TAKEN })),
+    )
+  }
   return turn.out
 }
+
+const TAKEN = { status: 200, error: '', retryAfterMs: null }
 
 function heldBy(fleet: Fleet, robot: string): JobId {
   for (const id of (fleet.state.held as ReadonlyMap<string, ReadonlySet<JobId>>).get(robot) ?? []) return id

@@ -9,6 +9,7 @@ import { startChild } from './child.ts'
 import { type Costs, JOB_KINDS, newFleet, ROBOT_KINDS, STUCK_EVERY, TURN, TURNS_PER_ROUND } from './fleet.ts'
 import { median, timed } from './measure.ts'
 import { number, type Table } from './table.ts'
+import { toldBench } from './told.ts'
 
 /** The core alone: no store, no sockets, no JSON. What one event costs, and that it does not grow with the fleet. */
 
@@ -38,7 +39,7 @@ export async function turnBench(): Promise<readonly Table[]> {
     small.end()
     large.end()
   }
-  return [events(rounds), beginning()]
+  return [events(rounds), toldBench(), beginning()]
 }
 
 function events(rounds: readonly Round[]): Table {

@@ -2,13 +2,16 @@ import type { Health } from '../core/protocol/view.ts'
 import { Jobs } from './jobs.ts'
 import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
+import { Webhooks } from './webhooks.ts'
 
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
 export type { NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
+export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
   ComingView,
+  DeliveryView,
   DispatcherStats,
   ExplanationView,
   Health,
@@ -19,6 +22,7 @@ export type {
   LogLine,
   NewKeyView,
   NewTriggerView,
+  NewWebhookView,
   OccurrenceView,
   PoolView,
   QueueStats,
@@ -27,6 +31,7 @@ export type {
   ScheduleView,
   TriggerView,
   VersionView,
+  WebhookView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../core/protocol/view.ts'
@@ -43,6 +48,7 @@ export class CasareClient {
   readonly schedules: Schedules
   readonly keys: Keys
   readonly pools: Pools
+  readonly webhooks: Webhooks
   readonly stats: Stats
   readonly #transport: Transport
 
@@ -58,6 +64,7 @@ export class CasareClient {
     this.schedules = new Schedules(transport, `${api}/schedules`)
     this.keys = new Keys(transport, `${api}/keys`)
     this.pools = new Pools(transport, `${api}/pools`)
+    this.webhooks = new Webhooks(transport, `${api}/webhooks`)
     this.stats = new Stats(transport, `${api}/stats`)
   }
 

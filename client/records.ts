@@ -35,7 +35,7 @@ export type NewKey = Given<typeof Key>
 export type NewPool = Given<typeof Pool>
 
 /** What all of them have: a route, and a way to it. */
-class Records {
+export class Records {
   protected readonly transport: Transport
   protected readonly root: string
 

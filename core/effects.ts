@@ -1,6 +1,19 @@
 import { assert } from './assert.ts'
-import type { DefinitionHash, JobId, KeyId, Millis, ReplyId, RobotId, ScheduleId, SocketId } from './ids.ts'
-import type { TriggerId, WorkflowId } from './ids.ts'
+import type {
+  DefinitionHash,
+  DeliveryId,
+  JobId,
+  JsonText,
+  KeyId,
+  Millis,
+  ReplyId,
+  RobotId,
+  ScheduleId,
+  SocketId,
+  TriggerId,
+  WebhookId,
+  WorkflowId,
+} from './ids.ts'
 import type { HistoryRow, JobRow, LogRow } from './job.ts'
 import type { Quota } from './limiter.ts'
 import type { Outgoing } from './protocol/message.ts'
@@ -18,6 +31,7 @@ import type {
   VersionRow,
   WorkflowRow,
 } from './state.ts'
+import type { DeliveryRow, WebhookRow } from './webhook.ts'
 
 /** The rows that a turn changed. The last one per key wins. */
 export interface Rows {
@@ -34,6 +48,21 @@ export interface Rows {
   /** By workflow id and robot id. */
   readonly affinities: Map<string, AffinityRow>
   readonly idempotency: Map<string, IdempotencyRow>
+  readonly webhooks: Map<WebhookId, WebhookRow>
+  readonly deliveries: Map<DeliveryId, DeliveryRow>
+}
+
+/** The rows that a turn deletes, by table, each with all that belongs to it. What is written anew in the turn stays. */
+export interface Deletions {
+  readonly schedules: Set<ScheduleId>
+  readonly webhooks: Set<WebhookId>
+}
+
+/** Of one webhook the pending deliveries behind this place, in the order in which they are due. */
+export interface Page {
+  readonly webhook: WebhookId
+  readonly at: Millis
+  readonly seq: number
 }
 
 /** What an event may touch outside memory, asked for before the step. */
@@ -46,6 +75,9 @@ export interface Need {
   readonly idempotency: string[]
   /** Pending jobs that become ready after the one and up to the other instant; null: none are asked for. */
   due: { readonly after: Millis; readonly until: Millis } | null
+  /** One page of pending deliveries for each of these webhooks, and one row more, if there are more. */
+  pages: readonly Page[]
+  readonly deliveries: DeliveryId[]
 }
 
 /** The answer: what is absent does not exist. */
@@ -56,6 +88,9 @@ export interface Found {
   readonly due: readonly JobRow[]
   /** Those of the jobs in `due`. */
   readonly definitions: readonly DefinitionRow[]
+  /** For each webhook that was asked about, though there may be nothing. */
+  readonly pages: ReadonlyMap<WebhookId, readonly DeliveryRow[]>
+  readonly deliveries: ReadonlyMap<DeliveryId, DeliveryRow>
 }
 
 /** What a limit has to know of a job that was made a moment ago. */
@@ -75,6 +110,8 @@ export type Answer =
   | { readonly type: 'pool'; readonly pool: PoolRow }
   | { readonly type: 'robot'; readonly robot: RobotRow }
   | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
+  | { readonly type: 'webhook'; readonly webhook: WebhookRow }
+  | { readonly type: 'delivery'; readonly delivery: DeliveryRow }
   | { readonly type: 'refusal'; readonly refusal: Refusal; readonly quota?: Quota | null }
 
 /** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
@@ -82,6 +119,17 @@ export type Send =
   | { readonly to: 'socket'; readonly socket: SocketId; readonly message: Outgoing }
   | { readonly to: 'socket'; readonly socket: SocketId; readonly close: Close }
   | { readonly to: 'reply'; readonly reply: ReplyId; readonly answer: Answer }
+
+/** A request to another system. Whoever makes it reports with `delivery.tried` what became of it, and gives the number. */
+export interface Call {
+  readonly call: number
+  readonly webhook: WebhookId
+  readonly delivery: DeliveryId
+  readonly url: string
+  /** What it is signed with: with each of them. */
+  readonly secrets: readonly string[]
+  readonly body: JsonText
+}
 
 export interface Close {
   readonly code: number
@@ -101,14 +149,18 @@ export interface Effects {
   readonly logs: LogRow[]
   /** 1. Likewise. */
   readonly occurrences: OccurrenceRow[]
-  /** 1. Likewise: schedules that are no more. Their ids do not come again. */
-  readonly dropped: Set<ScheduleId>
   /** 1. Likewise: forget answers to requests that were made before this. */
   forgetBefore: Millis | null
+  /** 1. Likewise: forget deliveries that were made before this, unless they are pending still and their webhook enabled. */
+  forgetDeliveriesBefore: Millis | null
+  /** 1. Likewise, before anything is written. */
+  readonly deletions: Deletions
   /** 2. What these sockets carry has changed, for a platform whose sockets outlive its memory. */
   readonly attachments: Set<SocketId>
   /** 3. Deliver, only once (1) is durable. */
   readonly sends: Sealed<Send>
+  /** 3. Likewise. */
+  readonly calls: Sealed<Call>
 }
 
 /**
@@ -177,14 +229,18 @@ export function newEffects(turn: number, at: Millis): Effects {
       pools: new Map(),
       affinities: new Map(),
       idempotency: new Map(),
+      webhooks: new Map(),
+      deliveries: new Map(),
     },
     history: [],
     logs: [],
     occurrences: [],
-    dropped: new Set(),
     forgetBefore: null,
+    forgetDeliveriesBefore: null,
+    deletions: { schedules: new Set(), webhooks: new Set() },
     attachments: new Set(),
     sends: new Sealed(turn),
+    calls: new Sealed(turn),
   }
 }
 
@@ -217,11 +273,14 @@ export const NOTHING_FOUND: Found = {
   idempotency: new Map(),
   due: [],
   definitions: [],
+  pages: new Map(),
+  deliveries: new Map(),
 }
 
 /** Whether a turn has anything to make durable. */
 export function isEmpty(out: Effects): boolean {
-  return out.forgetBefore === null && out.history.length === 0 && out.logs.length === 0 &&
-    out.occurrences.length === 0 && out.dropped.size === 0 &&
-    Object.values(out.rows).every((rows) => rows.size === 0)
+  return out.forgetBefore === null && out.forgetDeliveriesBefore === null && out.history.length === 0 &&
+    out.logs.length === 0 && out.occurrences.length === 0 &&
+    Object.values(out.rows).every((rows) => rows.size === 0) &&
+    Object.values(out.deletions).every((ids) => ids.size === 0)
 }

@@ -1,4 +1,5 @@
 import type {
+  DeliveryId,
   JobId,
   JsonText,
   KeyId,
@@ -9,6 +10,7 @@ import type {
   SecretHash,
   SocketId,
   TriggerId,
+  WebhookId,
   WorkflowId,
 } from './ids.ts'
 import type { Priority, RetrySafety } from './job.ts'
@@ -18,6 +20,7 @@ import type { TriggerAuth } from './protocol/request.ts'
 import type { Signing } from './signing.ts'
 import type { Plan } from './schedule.ts'
 import type { DefinitionRow, Scope, TriggerType } from './state.ts'
+import type { Outcome } from './webhook.ts'
 
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
 export interface Submitted {
@@ -196,6 +199,39 @@ export interface KeyCreated {
   readonly robot: RobotId | null
 }
 
+/** Somebody wants to be told of what happens, or to be told otherwise. */
+export interface WebhookSaved {
+  readonly type: 'webhook.saved'
+  readonly reply: ReplyId
+  readonly webhook: WebhookId
+  readonly mode: 'create' | 'update'
+  readonly by: string
+  /** It has been seen that it may be called. */
+  readonly url: string
+  readonly description: string
+  readonly events: readonly string[]
+  readonly workflow: WorkflowId | null
+  /** For one that is new. */
+  readonly secret: string
+}
+
+/** What may be asked of a webhook that is there. */
+export interface WebhookAsked {
+  readonly type: 'webhook.enabled' | 'webhook.disabled' | 'webhook.deleted' | 'webhook.pinged'
+  readonly reply: ReplyId
+  readonly webhook: WebhookId
+  readonly by: string
+}
+
+/** What became of a call. */
+export interface DeliveryTried {
+  readonly type: 'delivery.tried'
+  readonly webhook: WebhookId
+  readonly delivery: DeliveryId
+  readonly call: number
+  readonly outcome: Outcome
+}
+
 /** Everything that can happen. What is done about it is the table in `step.ts`. */
 export type Event =
   | Submitted
@@ -231,5 +267,20 @@ export type Event =
     readonly refusal: Refusal
     readonly id: MessageId | undefined
   }
+  | WebhookSaved
+  | WebhookAsked
+  | {
+    readonly type: 'webhook.rotated'
+    readonly reply: ReplyId
+    readonly webhook: WebhookId
+    readonly secret: string
+  }
+  | {
+    readonly type: 'delivery.replayed'
+    readonly reply: ReplyId
+    readonly webhook: WebhookId
+    readonly delivery: DeliveryId
+  }
+  | DeliveryTried
   | { readonly type: 'drain' }
   | { readonly type: 'tick' }

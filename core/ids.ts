@@ -12,6 +12,10 @@ export type WorkflowId = Id<'workflow'>
 export type TriggerId = Id<'trigger'>
 export type ScheduleId = Id<'schedule'>
 export type KeyId = Id<'key'>
+/** Where we tell others what happens: an outgoing webhook. What comes in from outside is a trigger. */
+export type WebhookId = Id<'webhook'>
+/** One thing told to one webhook. It is the `webhook-id` of the request, the same each time it is tried. */
+export type DeliveryId = Id<'delivery'>
 /** One open WebSocket. A new connection of the same robot is a new socket. */
 export type SocketId = Id<'socket'>
 /** Where the answer to one request goes. The shell makes it and waits on it. */

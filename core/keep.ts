@@ -1,3 +1,4 @@
+import { announceJob } from './announce.ts'
 import type { Turn } from './effects.ts'
 import type { DefinitionHash, JobId, Millis, RobotId, ScheduleId } from './ids.ts'
 import { placeGates, scheduleGate, touchGate, workflowGate } from './gate.ts'
@@ -111,7 +112,7 @@ export function dropSchedule(state: State, id: ScheduleId, turn: Turn): void {
   state.timers.cancel('schedule.due', id)
   touchGate(state, scheduleGate(id))
   turn.out.rows.schedules.delete(id)
-  turn.out.dropped.add(id)
+  turn.out.deletions.schedules.add(id)
 }
 
 /** The only way a key changes. */
@@ -157,7 +158,7 @@ export interface Entry extends Pick<HistoryRow, 'event' | 'from_status'> {
   readonly robot_id?: RobotId | null
 }
 
-/** Adds an entry to a job's history. */
+/** Adds an entry to a job's history, and tells webhooks of it. */
 export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): void {
   turn.out.history.push({
     seq: ++state.seq,
@@ -171,6 +172,7 @@ export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): v
     actor: entry.cause.by,
     detail: entry.cause.detail,
   })
+  announceJob(state, job, entry.event, turn)
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Turn } from './effects.ts'
-import type { JobId, Millis, RobotId, ScheduleId, SocketId } from './ids.ts'
+import { callLapsed } from './delivery.ts'
+import type { JobId, Millis, RobotId, ScheduleId, SocketId, WebhookId } from './ids.ts'
 import { closedTo } from './gate.ts'
 import { isBlocked, isStopping, isWaiting } from './job.ts'
 import { keepJob } from './keep.ts'
@@ -33,6 +34,10 @@ const lapsed: { readonly [T in TimerName]: Lapsed } = {
   // The event that found it due has moved it already.
   'store.horizon': () => {},
   'store.forget': (state, _id, turn) => forget(state, turn),
+  'webhook.due': (state, id) => void state.outbox.touched.add(id as WebhookId),
+  'webhook.call': (state, id, turn) => callLapsed(state, id, turn),
+  // The event that found it due has them already.
+  'webhook.page': () => {},
 }
 
 /** The clock is looked at: every deadline that has come is acted upon, the earliest first. */
@@ -79,8 +84,9 @@ function stopLapsed(state: State, id: JobId, turn: Turn): void {
   stopped(state, job, turn, { by: CLOCK, detail: `${job.robot_name} did not say in time that it has stopped` })
 }
 
-/** What was answered to requests long ago may be forgotten. */
+/** What was answered to requests long ago may be forgotten, and what webhooks were told. */
 function forget(state: State, turn: Turn): void {
   turn.out.forgetBefore = turn.now - state.settings.idempotencyMs
+  if (state.webhooks.size > 0) turn.out.forgetDeliveriesBefore = turn.now - state.settings.deliveryKeptMs
   state.timers.set('store.forget', '', turn.now + state.settings.idempotencyMs / 24)
 }

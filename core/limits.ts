@@ -49,6 +49,15 @@ export interface Settings {
   readonly statusMs: Millis
   /** A job whose robots are lost is started at most this often, though it may always be run again. */
   readonly lostTriesMax: number
+  /** How long to wait before each further try to deliver; after the last of them a delivery has failed. */
+  readonly deliveryBackoffMs: readonly Millis[]
+  /** A webhook at which nothing succeeds for this long is disabled. */
+  readonly webhookFailingMs: Millis
+  /** Deliveries can be looked up, and replayed, for this long. */
+  readonly deliveryKeptMs: Millis
+  readonly webhooksMax: number
+  /** Webhooks may be at private addresses, and need no TLS; for a lab, or a network that is trusted. */
+  readonly webhooksAllowPrivate: boolean
   readonly robotsMax: number
   readonly schedulesMax: number
   readonly socketsMax: number
@@ -92,6 +101,20 @@ export const DEFAULTS: Settings = {
   horizonMs: 60 * MINUTE,
   statusMs: 10 * SECOND,
   lostTriesMax: 5,
+  // As in the Standard Webhooks specification, up to the one that makes it more than a day.
+  deliveryBackoffMs: [
+    5 * SECOND,
+    5 * MINUTE,
+    30 * MINUTE,
+    120 * MINUTE,
+    300 * MINUTE,
+    600 * MINUTE,
+    840 * MINUTE,
+  ],
+  webhookFailingMs: 24 * 60 * MINUTE,
+  deliveryKeptMs: 7 * 24 * 60 * MINUTE,
+  webhooksMax: 100,
+  webhooksAllowPrivate: false,
   robotsMax: 10_000,
   schedulesMax: 100_000,
   socketsMax: 20_000,
@@ -136,3 +159,16 @@ export const JOB_TEXT_BYTES_MAX = 1_800_000
 export const ASSIGN_OVERHEAD_BYTES = 8_192
 /** The most events that are stepped through in one turn; the rest waits for the next. */
 export const TURN_EVENTS_MAX = 4_096
+/** Calls to webhooks that are under way at a time, in all and to each. */
+export const CALLS_MAX = 32
+export const CALLS_MAX_EACH = 4
+/** How long a receiver may take to answer. */
+export const CALL_MS: Millis = 15 * SECOND
+/** Of a webhook's pending deliveries, how many are fetched at a time; twice as many are in memory at the most. */
+export const LANE_PAGE = 64
+/** Requests are signed with the secret before a change too, for this long. */
+export const FORMER_SECRET_MS: Millis = 24 * 60 * MINUTE
+/** A receiver that asks to be left alone is, but not for longer than this. */
+export const RETRY_AFTER_MS_MAX: Millis = 24 * 60 * MINUTE
+/** Longer texts in what webhooks are told are cut: the specification asks for less than 20 KB. */
+export const ANNOUNCED_CHARS_MAX = 2_000

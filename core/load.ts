@@ -5,6 +5,7 @@ import { check } from './job.ts'
 import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
 import { newLimiters, placeRecent } from './rate.ts'
+import { loadOutbox, newOutbox } from './outbox.ts'
 import { rng } from './random.ts'
 import { newRoster } from './roster.ts'
 import type { Hot, State } from './state.ts'
@@ -34,6 +35,8 @@ export function load(
     pools: new Map(hot.pools.map((pool) => [pool.name, pool])),
     affinities: new Map(),
     definitions: new Map(),
+    webhooks: new Map(),
+    outbox: newOutbox(),
     keysBySecret: new Map(),
     held: new Map(),
     runs: new Map(),
@@ -59,6 +62,7 @@ export function load(
   for (const schedule of hot.schedules) placeSchedule(state, schedule)
   for (const job of hot.jobs) place(state, check(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
+  loadOutbox(state, hot.webhooks, hot.deliveries)
   for (const text of attached) restore(state, text)
   state.timers.set('store.horizon', '', now + settings.horizonMs / 2)
   state.timers.set('store.forget', '', now + settings.idempotencyMs / 24)

@@ -1,4 +1,5 @@
 import { authorize } from './access.ts'
+import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { remindMode, statusLost } from './control.ts'
 import { hangUp, say, type Turn } from './effects.ts'
@@ -52,7 +53,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   if (socket === undefined) return
   state.sockets.delete(socket.id)
   state.timers.cancel('socket.unregistered', socket.id)
-  leave(state, socket, turn)
+  leave(state, socket, null, turn)
 }
 
 /** Tells a socket to close, and stops listening to it at once. */
@@ -60,7 +61,7 @@ export function expel(state: State, socket: Socket, code: number, reason: string
   socket.closing = true
   state.timers.cancel('socket.unregistered', socket.id)
   hangUp(turn, socket.id, code, reason)
-  leave(state, socket, turn)
+  leave(state, socket, code, turn)
 }
 
 /** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
@@ -102,11 +103,13 @@ export function registered(
   if (weighRegistration(state, robot_id, turn) === 'abuse') return expelFlood(state, socket, turn)
   if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
+  const returns = state.sessions.has(robot_id)
   replaceOlder(state, socket, robot_id, turn)
   const session = begin(state, socket, robot_id, turn)
   acknowledge(state, socket, message, turn)
   const robot = rowOf(state, message, turn)
   keepRobot(state, robot, turn)
+  if (!returns) announceRobot(state, robot, 'robot.online', turn)
   remindMode(session, robot, turn)
   catchUp(state, session, turn)
 }
@@ -150,11 +153,8 @@ export function heartbeat(
   if (stale || mode !== row.mode) keepRobot(state, { ...row, mode, last_seen: turn.now }, turn)
   else placeRobot(state, session.robot)
   if (message.type === 'heartbeat') {
-    say(turn, session.socket, {
-      type: 'heartbeat_ack',
-      payload: { robot_id: session.robot },
-      correlation_id: message.id,
-    })
+    const payload = { robot_id: session.robot }
+    say(turn, session.socket, { type: 'heartbeat_ack', payload, correlation_id: message.id })
   }
 }
 
@@ -279,8 +279,8 @@ function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow
   }
 }
 
-/** The robot behind a socket is away, unless a newer connection of it has taken over. */
-function leave(state: State, socket: Socket, turn: Turn): void {
+/** The robot behind a socket is away, unless a newer connection of it has taken over. `code`: we have closed it. */
+function leave(state: State, socket: Socket, code: number | null, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
   if (robot === null) return
@@ -294,5 +294,6 @@ function leave(state: State, socket: Socket, turn: Turn): void {
   const row = state.robots.get(robot)
   assert(row !== undefined, 'a session has a robot')
   keepRobot(state, { ...row, last_seen: turn.now }, turn)
+  if (code !== CLOSE.replaced) announceRobot(state, row, 'robot.offline', turn)
   if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
 }

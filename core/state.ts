@@ -10,6 +10,7 @@ import type {
   SecretHash,
   SocketId,
   TriggerId,
+  WebhookId,
   WorkflowId,
 } from './ids.ts'
 import type { Gates } from './gate.ts'
@@ -19,11 +20,13 @@ import type { MessageId } from './protocol/message.ts'
 import type { TriggerAuth } from './protocol/request.ts'
 import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
+import type { Outbox } from './outbox.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
 import type { Signing } from './signing.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { Timers } from './timers.ts'
+import type { DeliveryRow, WebhookRow } from './webhook.ts'
 
 /**
  * `paused` ends with a resume. `resuming`: gets jobs again, and is told so until it no longer says that it is paused: a
@@ -175,17 +178,20 @@ export interface Hot {
   readonly definitions: readonly DefinitionRow[]
   /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
   readonly recent: readonly RecentJob[]
+  readonly webhooks: readonly WebhookRow[]
+  /** Of each webhook that is enabled the pending ones that are due first, in that order: a page, and one more. */
+  readonly deliveries: readonly DeliveryRow[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
   /** How often rows have been loaded from this store, this time among them. */
   readonly epoch: number
-  /** The largest number that a job's order, a history entry or a log line has. */
+  /** The largest number that a job's order, a history entry, a log line or a delivery has. */
   readonly seq: number
 }
 
 /**
  * Everything the orchestrator knows about one fleet. Containers change in place; rows are replaced, never edited.
- * `jobs` to `definitions` are a cache of the store; the rest is derived from them, or is gone after a restart.
+ * `jobs` to `outbox` are a cache of the store; the rest is derived from them, or is gone after a restart.
  */
 export interface State {
   readonly settings: Settings
@@ -199,6 +205,8 @@ export interface State {
   readonly pools: Map<string, PoolRow>
   readonly affinities: Map<WorkflowId, Map<RobotId, number>>
   readonly definitions: Map<DefinitionHash, Definition>
+  readonly webhooks: Map<WebhookId, WebhookRow>
+  readonly outbox: Outbox
 
   /** Keys by what they hash to: revoked ones too, so that a refusal can say so. */
   readonly keysBySecret: Map<SecretHash, KeyId>

@@ -4,6 +4,7 @@ import { dispatch } from './dispatcher.ts'
 import type { Need, Turn } from './effects.ts'
 import type { Event } from './event.ts'
 import { admitWaiting } from './admission.ts'
+import { deliveryReplayed, deliveryTried } from './delivery.ts'
 import type { JobId, Millis } from './ids.ts'
 import { keyCreated, keyRevoked } from './key.ts'
 import { isHorizonDue, moveHorizon } from './horizon.ts'
@@ -16,8 +17,10 @@ import { weigh } from './meter.ts'
 import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
 import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
+import { sendDue, takePages, wantedPages } from './outbox.ts'
 import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
+import { webhookAsked, webhookRotated, webhookSaved } from './subscription.ts'
 import { triggerCreated, webhookReceived } from './trigger.ts'
 import { workflowPublished, workflowSaved } from './workflow.ts'
 
@@ -47,6 +50,14 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'socket.closed': socketClosed,
   'robot.said': said,
   'robot.garbled': garbled,
+  'webhook.saved': webhookSaved,
+  'webhook.enabled': webhookAsked,
+  'webhook.disabled': webhookAsked,
+  'webhook.deleted': webhookAsked,
+  'webhook.pinged': webhookAsked,
+  'webhook.rotated': webhookRotated,
+  'delivery.replayed': deliveryReplayed,
+  'delivery.tried': deliveryTried,
   'drain': drain,
   'tick': lapse,
 }
@@ -76,20 +87,30 @@ const hear: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: Hear<T>
 /** One event in, the state moved on, everything owed to the world in `turn.out`. Never throws at a peer. */
 export function step(state: State, event: Event, turn: Turn): void {
   if (isHorizonDue(state, turn.now)) moveHorizon(state, turn)
+  takePages(state, turn)
   const handle = on[event.type] as Handler<Event['type']>
   handle(state, event as never, turn)
   admitWaiting(state, turn)
   dispatch(state, turn)
+  sendDue(state, turn)
 }
 
 /** What the events of a turn may touch outside memory. Almost always nothing, and then nothing is fetched. */
 export function needs(state: State, events: readonly Event[], now: Millis): Need | null {
   const duplicatesSince = now - state.settings.duplicateMs
-  const need: Need = { jobs: [], duplicates: [], duplicatesSince, idempotency: [], due: null }
+  const need: Need = {
+    jobs: [],
+    duplicates: [],
+    duplicatesSince,
+    idempotency: [],
+    due: null,
+    pages: wantedPages(state),
+    deliveries: [],
+  }
   for (const event of events) ask(state, event, need)
   if (isHorizonDue(state, now)) need.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
-  const none = need.jobs.length + need.duplicates.length + need.idempotency.length === 0 && need.due === null
-  return none ? null : need
+  const rows = need.jobs.length + need.duplicates.length + need.idempotency.length + need.deliveries.length
+  return rows + need.pages.length === 0 && need.due === null ? null : need
 }
 
 function ask(state: State, event: Event, need: Need): void {
@@ -104,6 +125,9 @@ function ask(state: State, event: Event, need: Need): void {
       return
     case 'webhook.received':
       if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
+      return
+    case 'delivery.replayed':
+      need.deliveries.push(event.delivery)
       return
     case 'cancel.requested':
     case 'retry.requested':

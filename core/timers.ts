@@ -20,6 +20,9 @@ export type TimerName =
   | 'robot.barred'
   | 'robot.rest'
   | 'socket.unregistered'
+  | 'webhook.due'
+  | 'webhook.call'
+  | 'webhook.page'
 
 export interface Timer {
   readonly at: Millis

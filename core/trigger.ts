@@ -1,3 +1,4 @@
+import { announceTrigger } from './announce.ts'
 import { answer, type Turn, turnDown } from './effects.ts'
 import type { TriggerCreated, WebhookReceived } from './event.ts'
 import type { JsonText } from './ids.ts'
@@ -95,6 +96,7 @@ function fire(
   keepTrigger(state, after, turn)
   ring.count(turn.now)
   keepAnswer(event.idempotency, job, turn)
+  announceTrigger(state, after, job, turn)
   return { trigger: after, job }
 }
 

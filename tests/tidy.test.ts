@@ -28,7 +28,11 @@ const CORE_PACKAGES: Readonly<Record<string, RegExp>> = { valibot: /^core\/proto
 
 /** Files that are longer than the limit, each with its reason. */
 const LINES_MAX = 300
-const LONG: Readonly<Record<string, string>> = {}
+const LONG: Readonly<Record<string, string>> = {
+  'adapters/store/tables.ts': 'a list: one line for each column of each table',
+  'core/protocol/view.ts': 'a list: one type for each thing that the API shows',
+  'core/state.ts': 'a list: one type for each thing that is known',
+}
 
 interface Source {
   readonly path: string
@@ -83,7 +87,7 @@ test('the core has no clock, no dice, no timers, no waiting and no platform', ()
 
 test('only a store makes receipts', () => {
   const wrong = sources.filter(({ path, code }) =>
-    /new Receipt\b/.test(code) && !path.startsWith('adapters/store/') && !path.startsWith('tests/')
+    /new Receipt\b/.test(code) && !['adapters/store/', 'tests/', 'bench/'].some((folder) => path.startsWith(folder))
   )
   expect(wrong.map(({ path }) => path)).toEqual([])
 })

@@ -6,6 +6,7 @@ import start from '../store/schema/0001_start.sql'
 import jobLife from '../store/schema/0002_job_life.sql'
 import triggerAuth from '../store/schema/0003_trigger_auth.sql'
 import schedules from '../store/schema/0004_schedules.sql'
+import webhooks from '../store/schema/0005_webhooks.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -17,6 +18,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0002_job_life.sql': jobLife,
   '0003_trigger_auth.sql': triggerAuth,
   '0004_schedules.sql': schedules,
+  '0005_webhooks.sql': webhooks,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

@@ -40,7 +40,7 @@ export class FleetObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    this.#platform = objectPlatform(ctx.storage)
+    this.#platform = objectPlatform(ctx)
     this.#isDefault = ctx.id.equals(env.FLEETS.idFromName(DEFAULT_FLEET))
     // Nothing is delivered before this has ended. A fleet that nobody has made stays without a table.
     void ctx.blockConcurrencyWhile(async () => {

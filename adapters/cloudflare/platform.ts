@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Millis } from '../../core/ids.ts'
 import type { Platform } from '../fleet.ts'
+import { fetchPost } from '../sinks/post.ts'
 
 /** A platform with the other end of its alarm. */
 export interface ObjectPlatform extends Platform {
@@ -12,7 +13,8 @@ export interface ObjectPlatform extends Platform {
  * The clock, chance and the one alarm of a Durable Object. The alarm survives hibernation, and each setting of it is a
  * row that is written: one that is set for earlier is left to ring, and set anew then.
  */
-export function objectPlatform(storage: DurableObjectStorage): ObjectPlatform {
+export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
+  const { storage } = ctx
   // What an earlier life has set may have been lost or may have rung: unknown is the same as none.
   let set: Millis | null = null
   let ringing: (() => void) | null = null
@@ -36,6 +38,12 @@ export function objectPlatform(storage: DurableObjectStorage): ObjectPlatform {
         set = null
         log('error', 'the alarm could not be set', { error: String(error) })
       })
+    },
+    post(request) {
+      const done = fetchPost(request)
+      // Memory stays while an answer is waited for.
+      ctx.waitUntil(done.catch(() => {}))
+      return done
     },
     rang() {
       set = null

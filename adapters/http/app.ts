@@ -16,6 +16,7 @@ import { robotRoutes } from './robots.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { triggerRoutes } from './triggers.ts'
 import { webhookRoutes } from './webhook.ts'
+import { outgoingRoutes } from './webhooks.ts'
 import { workflowRoutes } from './workflows.ts'
 
 /** What the health check and `/` tell of the process. */
@@ -49,6 +50,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
   app.route('/api/v1/schedules', scheduleRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))
+  app.route('/api/v1/webhooks', outgoingRoutes(fleet))
   if (fleets !== undefined) app.route('/api/v1/fleets', fleetRoutes(fleet, fleets))
   app.get('/api/v1/stats/queue', guard(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
   app.get('/api/v1/stats/dispatcher', guard(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))

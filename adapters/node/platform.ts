@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
+import { pinnedPost } from './post.ts'
 
 /** Longer waits are split: the clock may be set forward meanwhile, and what is due then must not wait for the timer. */
 const TIMEOUT_MS_MAX = 60_000
@@ -23,6 +24,7 @@ export function nodePlatform(): Platform {
     // After the poll phase: by then every frame and request that had arrived has been read, and shares one turn.
     soon: setImmediate,
     alarm,
+    post: pinnedPost(),
     log(level, message, details = {}) {
       process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })}\n`)
     },

@@ -1,8 +1,10 @@
 import type { Effects, Found, Need, Receipt } from '../../core/effects.ts'
-import type { DefinitionHash, JobId, Millis, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { DefinitionHash, DeliveryId, JobId, Millis, RobotId, ScheduleId } from '../../core/ids.ts'
+import type { TriggerId, WebhookId, WorkflowId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'
 import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
 import type { Hot, KeyRow, PoolRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { DeliveryRow, DeliveryStatus, WebhookRow } from '../../core/webhook.ts'
 
 /**
  * Where a fleet's rows live. A store is whatever passes `tests/contract/store.ts`.
@@ -69,6 +71,11 @@ export interface JobQuery extends PageQuery {
   readonly dead_lettered?: boolean | undefined
 }
 
+export interface DeliveryQuery extends PageQuery {
+  readonly webhook_id: WebhookId
+  readonly status?: DeliveryStatus | undefined
+}
+
 /** What people and programs read: committed rows, straight from the store, never through the core. */
 export interface Queries {
   job(id: JobId): Promise<JobRow | undefined>
@@ -99,4 +106,9 @@ export interface Queries {
   keys(query: PageQuery): Promise<Page<KeyRow>>
   /** By name. */
   pools(): Promise<readonly PoolRow[]>
+  webhook(id: WebhookId): Promise<WebhookRow | undefined>
+  webhooks(query: PageQuery): Promise<Page<WebhookRow>>
+  delivery(id: DeliveryId): Promise<DeliveryRow | undefined>
+  /** Of one webhook, by creation, newest first. */
+  deliveries(query: DeliveryQuery): Promise<Page<DeliveryRow>>
 }

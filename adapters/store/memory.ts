@@ -1,11 +1,15 @@
 import { assert } from '../../core/assert.ts'
-import { type Effects, type Found, isEmpty, type Need, Receipt, type RecentJob } from '../../core/effects.ts'
-import type { JobId, Millis } from '../../core/ids.ts'
+import { type Deletions, type Effects, type Found, isEmpty, type Need, Receipt } from '../../core/effects.ts'
+import type { RecentJob } from '../../core/effects.ts'
+import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
+import { LANE_PAGE } from '../../core/limits.ts'
 import type { Hot } from '../../core/state.ts'
-import { type PageQuery, type Queries, StaleEpoch, type Store } from './contract.ts'
-import { asRecent, newestFirst, pageOf } from './queries.ts'
-import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
+import type { DeliveryRow } from '../../core/webhook.ts'
+import { StaleEpoch, type Store } from './contract.ts'
+import { byKey, memoryQueries } from './memory-queries.ts'
+import { COLUMNS, GOES, type Kind, type RowOf, type TableName, TABLES } from './tables.ts'
+import { asRecent, newestFirst } from './queries.ts'
 import { seqMax } from './writes.ts'
 
 /**
@@ -28,6 +32,8 @@ export class MemoryDisk {
     pools: new Map(),
     affinities: new Map(),
     idempotency: new Map(),
+    webhooks: new Map(),
+    deliveries: new Map(),
     job_history: new Map(),
     job_logs: new Map(),
     occurrences: new Map(),
@@ -53,8 +59,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       if (epoch !== disk.epoch) throw new StaleEpoch()
       const changes = changesOf(out)
       for (const change of changes) verify(disk, change)
-      forget(disk, out.forgetBefore)
-      for (const id of out.dropped) disk.tables.schedules.delete(id)
+      forget(disk, out)
       for (const change of changes) put(disk, change)
       disk.seq = Math.max(disk.seq, seqMax(out))
       disk.clock = Math.max(disk.clock, out.at)
@@ -86,6 +91,9 @@ function readHot(
     affinities: byKey(tables.affinities),
     definitions: byKey(tables.definitions).filter((definition) => hashes.has(definition.hash)),
     recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
+    webhooks: byKey(tables.webhooks),
+    deliveries: byKey(tables.webhooks).filter(({ enabled }) => enabled)
+      .flatMap(({ id }) => pendingOf(tables.deliveries, id).slice(0, LANE_PAGE + 1)).sort(byDue),
     seq,
     clock,
     epoch,
@@ -120,11 +128,24 @@ function readFound({ tables, live }: MemoryDisk, need: Need): Found {
     ? []
     : [...live.values()].filter(({ ready_at }) => ready_at !== null && ready_at > due.after && ready_at <= due.until)
   const definitions = soon.flatMap((job) => tables.definitions.get(job.definition) ?? [])
-  return { jobs, duplicates, idempotency, due: soon.map(check), definitions }
+  const pages = new Map(need.pages.map(({ webhook, at, seq }) => {
+    const behind = (row: DeliveryRow): boolean => (row.next_at ?? 0) > at || (row.next_at === at && row.seq > seq)
+    return [webhook, pendingOf(tables.deliveries, webhook).filter(behind).slice(0, LANE_PAGE + 1)]
+  }))
+  const deliveries = new Map(need.deliveries.flatMap((id) => {
+    const row = tables.deliveries.get(id)
+    return row === undefined ? [] : [[id, row]]
+  }))
+  return { jobs, duplicates, idempotency, due: soon.map(check), definitions, pages, deliveries }
 }
 
-function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
-  return [...table].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+/** What one webhook is still to be told, in the order in which it is due. */
+function pendingOf(table: ReadonlyMap<string, DeliveryRow>, webhook: WebhookId): DeliveryRow[] {
+  return [...table.values()].filter((row) => row.webhook_id === webhook && row.next_at !== null).sort(byDue)
+}
+
+function byDue(a: DeliveryRow, b: DeliveryRow): number {
+  return (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq
 }
 
 /** The rows of a turn for one table, by key. */
@@ -144,6 +165,8 @@ function changesOf({ rows, history, logs, occurrences }: Effects): readonly Chan
     change('pools', rows.pools.values()),
     change('affinities', rows.affinities.values()),
     change('idempotency', rows.idempotency.values()),
+    change('webhooks', rows.webhooks.values()),
+    change('deliveries', rows.deliveries.values()),
     change('robots', rows.robots.values()),
     change('jobs', rows.jobs.values()),
     change('job_history', history),
@@ -209,9 +232,22 @@ const FITS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   json: (value) => typeof value === 'object' && value !== null,
 }
 
-function forget({ tables }: MemoryDisk, before: Millis | null): void {
-  if (before === null) return
-  for (const [key, row] of tables.idempotency) if (row.created_at < before) tables.idempotency.delete(key)
+function forget({ tables }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore, deletions }: Effects): void {
+  if (forgetBefore !== null) {
+    for (const [key, row] of tables.idempotency) if (row.created_at < forgetBefore) tables.idempotency.delete(key)
+  }
+  if (forgetDeliveriesBefore !== null) {
+    for (const [id, row] of tables.deliveries) {
+      const owed = row.next_at !== null && tables.webhooks.get(row.webhook_id)?.enabled === true
+      if (row.created_at < forgetDeliveriesBefore && !owed) tables.deliveries.delete(id)
+    }
+  }
+  for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
+    if (ids.size === 0) continue
+    for (const [table, column] of GOES[deleted]) {
+      for (const [key, row] of tables[table]) if (ids.has(String(fieldsOf(row)[column]))) tables[table].delete(key)
+    }
+  }
 }
 
 function put(disk: MemoryDisk, { table, rows }: Change): void {
@@ -235,59 +271,4 @@ function frozen<V>(value: V): V {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   for (const inner of Object.values(value)) frozen(inner)
   return Object.freeze(value)
-}
-
-function memoryQueries({ tables }: MemoryDisk): Queries {
-  const logOf = (id: JobId) => ofJob(tables.job_logs, id)
-  return {
-    job: async (id) => tables.jobs.get(id),
-    jobs: async (query) => {
-      const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
-      return page(
-        [...tables.jobs.values()].filter((job) =>
-          (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
-          (workflow_id === undefined || job.workflow_id === workflow_id) &&
-          (robot_id === undefined || job.robot_id === robot_id) &&
-          (trigger_id === undefined || job.trigger_id === trigger_id) &&
-          (schedule_id === undefined || job.schedule_id === schedule_id)
-        ),
-        query,
-      )
-    },
-    logs: async (id, { after, limit }) => logOf(id).filter((line) => line.seq > after).slice(0, limit),
-    logTail: async (id, lines) => logOf(id).slice(-lines),
-    history: async (id) => ofJob(tables.job_history, id),
-    workflow: async (id) => tables.workflows.get(id),
-    workflows: async (query) => page([...tables.workflows.values()], query),
-    versions: async (id) =>
-      [...tables.workflow_versions.values()].filter((version) => version.workflow_id === id)
-        .sort((a, b) => b.version - a.version),
-    definition: async (hash) => tables.definitions.get(hash)?.json,
-    robot: async (id) => tables.robots.get(id),
-    robots: async (query) => page([...tables.robots.values()], query),
-    trigger: async (id) => tables.triggers.get(id),
-    triggers: async (query) => page([...tables.triggers.values()], query),
-    schedule: async (id) => tables.schedules.get(id),
-    schedules: async (query) => page([...tables.schedules.values()], query),
-    occurrences: async (id, { before = Infinity, limit }) =>
-      [...tables.occurrences.values()].filter((row) => row.schedule_id === id && row.seq < before)
-        .sort((a, b) => b.seq - a.seq).slice(0, limit),
-    keys: async (query) => page([...tables.keys.values()], query),
-    pools: async () => byKey(tables.pools),
-  }
-}
-
-function page<T extends { readonly created_at: number; readonly id: string }>(rows: readonly T[], query: PageQuery) {
-  assert(Number.isSafeInteger(query.limit) && query.limit > 0, 'a page has room for a row')
-  const { after } = query
-  const start = after && { created_at: after.at, id: after.id }
-  return pageOf((start ? rows.filter((row) => newestFirst(row, start) > 0) : rows).toSorted(newestFirst), query)
-}
-
-/** The rows of one job, in their order. */
-function ofJob<Row extends { readonly job_id: JobId; readonly seq: number }>(
-  table: ReadonlyMap<string, Row>,
-  id: JobId,
-) {
-  return [...table.values()].filter((row) => row.job_id === id).sort((a, b) => a.seq - b.seq)
 }

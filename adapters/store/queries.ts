@@ -1,17 +1,19 @@
 import { assert } from '../../core/assert.ts'
 import type { Found, Need, RecentJob } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
+import { LANE_PAGE } from '../../core/limits.ts'
 import { check, isLive, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
-import { COLUMNS, decode, type RowOf, type SqlRow, type SqlValue, type TableName } from './rows.ts'
+import { decode, type SqlRow, type SqlValue } from './rows.ts'
+import { COLUMNS, type RowOf, type TableName } from './tables.ts'
 import type { Statement } from './writes.ts'
 
 /** Runs one reading statement, here or far away. */
 export type Read = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
 
 /** Tables that are shown in pages. */
-type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'schedules' | 'keys'
+type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'schedules' | 'keys' | 'webhooks'
 
 /** `Queries` over anything that speaks SQL. A test shows that each of them finds its rows by an index. */
 export function sqlQueries(read: Read): Queries {
@@ -46,6 +48,15 @@ export function sqlQueries(read: Read): Queries {
       rows('occurrences', 'where schedule_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
     keys: (query) => page('keys', query),
     pools: () => rows('pools', 'order by name', []),
+    webhook: async (id) => (await rows('webhooks', 'where id = ?', [id]))[0],
+    webhooks: (query) => page('webhooks', query),
+    delivery: async (id) => (await rows('deliveries', 'where id = ?', [id]))[0],
+    deliveries: async (query) => {
+      const { webhook_id, status } = query
+      const kind = status === undefined ? [] : [status]
+      const where = `where webhook_id = ?${status === undefined ? '' : ' and status = ?'} and ${BEHIND} ${NEWEST_FIRST}`
+      return pageOf(await rows('deliveries', where, [webhook_id, ...kind, ...ends(query)]), query)
+    },
   }
 }
 
@@ -76,6 +87,8 @@ export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit
     affinities: want('affinities', 'order by workflow_id, robot_id'),
     definitions: want('definitions', HOT_DEFINITIONS, [dueUntil]),
     recent: recentSince === null ? null : { table: 'jobs', sql: RECENT, args: [recentSince] },
+    webhooks: want('webhooks', 'order by id'),
+    deliveries: want('deliveries', HOT_DELIVERIES, [LANE_PAGE + 1]),
   }, ({ blocked, ready, recent, ...rest }) => ({
     recent: recent.map(asRecent),
     jobs: [...blocked, ...ready].map(check).sort((a, b) => a.seq - b.seq),
@@ -111,7 +124,9 @@ const HOT_DEFINITIONS = `where hash in (
 ) order by hash`
 
 /** What a turn may touch outside memory. */
-export function foundPlan({ jobs, idempotency, duplicates, duplicatesSince, due }: Need): Plan<Found> {
+export function foundPlan(
+  { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries }: Need,
+): Plan<Found> {
   const keys = idempotency.length === 0 ? null : [JSON.stringify(idempotency)]
   const window = due === null ? null : [due.after, due.until]
   return plan({
@@ -123,12 +138,21 @@ export function foundPlan({ jobs, idempotency, duplicates, duplicatesSince, due 
       : want('jobs', DUPLICATES, [duplicatesSince, JSON.stringify(duplicates)]),
     due: window && want('jobs', `${DUE} order by ready_at, seq`, window),
     definitions: window && want('definitions', `where hash in (select definition from jobs ${DUE})`, window),
+    pages: pages.length === 0 ? null : want('deliveries', PAGES, [
+      JSON.stringify(pages.map(({ webhook, at, seq }) => [webhook, at, seq])),
+      LANE_PAGE + 1,
+    ]),
+    deliveries: deliveries.length === 0
+      ? null
+      : want('deliveries', `where id in ${LIST}`, [JSON.stringify(deliveries)]),
   }, (found) => ({
     jobs: new Map([...found.jobs, ...found.answered].map(check).map((job) => [job.id, job])),
     duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', check(job)])),
     idempotency: new Map(found.idempotency.map((row) => [row.key, row])),
     due: found.due.map(check),
     definitions: found.definitions,
+    pages: new Map(pages.map(({ webhook }) => [webhook, found.pages.filter((row) => row.webhook_id === webhook)])),
+    deliveries: new Map(found.deliveries.map((row) => [row.id, row])),
   }))
 }
 
@@ -139,6 +163,19 @@ const DUPLICATES = `where id in (
     select id from jobs where duplicate_key = json_each.value and (completed_at is null or created_at > ?) limit 1
   ) from json_each(?)
 )`
+/** Of each webhook so many of those that are due first: whatever else is pending is not walked over. */
+const HOT_DELIVERIES = `where id in (
+  select one.id from webhooks, deliveries as one where webhooks.enabled = 1 and one.id in (
+    select id from deliveries where webhook_id = webhooks.id and next_at is not null order by next_at, seq limit ?
+  )
+) order by next_at, seq`
+/** The same behind a place, for each of a list of webhooks. */
+const PAGES = `where id in (
+  select one.id from json_each(?) as wanted, deliveries as one where one.id in (
+    select id from deliveries where webhook_id = wanted.value ->> 0 and next_at is not null
+    and (next_at, seq) > (wanted.value ->> 1, wanted.value ->> 2) order by next_at, seq limit ?
+  )
+) order by next_at, seq`
 const DUE = `${HOT} and ready_at > ? and ready_at <= ?`
 
 /** Rows of one table that a plan is made of. */

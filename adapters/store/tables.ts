@@ -1,3 +1,4 @@
+import type { Deletions } from '../../core/effects.ts'
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
 import type {
@@ -11,6 +12,7 @@ import type {
   VersionRow,
   WorkflowRow,
 } from '../../core/state.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
 
 /** What each table holds. A field here is a column there, under the same name. */
 export interface RowOf {
@@ -25,6 +27,8 @@ export interface RowOf {
   readonly pools: PoolRow
   readonly affinities: AffinityRow
   readonly idempotency: IdempotencyRow
+  readonly webhooks: WebhookRow
+  readonly deliveries: DeliveryRow
   readonly job_history: HistoryRow
   readonly job_logs: LogRow
   readonly occurrences: OccurrenceRow
@@ -240,6 +244,43 @@ export const TABLES = {
     conflict: 'replace',
     columns: { key: 'text', fingerprint: 'text', job_id: 'text', status: 'text', created_at: 'int' },
   },
+  webhooks: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      url: 'text',
+      description: 'text',
+      events: 'json',
+      workflow_id: 'text?',
+      secret: 'text',
+      former_secret: 'text?',
+      former_until: 'int?',
+      enabled: 'flag',
+      disabled_reason: 'text',
+      failing_since: 'int?',
+      created_by: 'text',
+      created_at: 'int',
+    },
+  },
+  deliveries: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      webhook_id: 'text',
+      seq: 'int',
+      event: 'text',
+      payload: 'text',
+      created_at: 'int',
+      status: 'text',
+      attempt: 'int',
+      next_at: 'int?',
+      status_code: 'int?',
+      error: 'text',
+      delivered_at: 'int?',
+    },
+  },
   job_history: {
     key: ['seq'],
     conflict: 'fail',
@@ -287,3 +328,27 @@ export const TABLES = {
     },
   },
 } as const satisfies { readonly [T in TableName]: TableOf<RowOf[T]> }
+
+/** What goes when a row of a table is deleted by its key: the rows that name it in this column, wherever they are. */
+export const GOES: { readonly [T in keyof Deletions]: readonly (readonly [TableName, string])[] } = {
+  // What became of its instants is told still.
+  schedules: [['schedules', 'id']],
+  webhooks: [['webhooks', 'id'], ['deliveries', 'webhook_id']],
+}
+
+export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
+
+export interface Column {
+  readonly name: string
+  readonly kind: Kind
+  readonly nullable: boolean
+}
+
+/** The columns of each table in the order in which they are written and read. */
+export const COLUMNS = Object.fromEntries<readonly Column[]>(
+  Object.entries(TABLES).map(([table, { columns }]) => [table, Object.entries(columns).map(columnOf)]),
+) as Readonly<Record<TableName, readonly Column[]>>
+
+function columnOf([name, kept]: readonly [string, string]): Column {
+  return { name, kind: kept.replace('?', '') as Kind, nullable: kept.endsWith('?') }
+}

@@ -1,5 +1,6 @@
-import type { Effects } from '../../core/effects.ts'
-import { COLUMNS, encode, type RowOf, type SqlValue, type TableName, TABLES, values } from './rows.ts'
+import type { Deletions, Effects } from '../../core/effects.ts'
+import { encode, type SqlValue, values } from './rows.ts'
+import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './tables.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {
@@ -39,14 +40,17 @@ export function seqMax({ rows, history, logs, occurrences }: Effects): number {
   for (const row of history) seq = Math.max(seq, row.seq)
   for (const row of logs) seq = Math.max(seq, row.seq)
   for (const row of occurrences) seq = Math.max(seq, row.seq)
+  for (const row of rows.deliveries.values()) seq = Math.max(seq, row.seq)
   return seq
 }
 
-/** The rows of a turn: one statement for each table it touches. */
-export function writes({ rows, history, logs, occurrences, dropped, forgetBefore }: Effects): Statement[] {
+/** The rows of a turn: what goes, and then one statement for each table it touches. */
+export function writes(out: Effects): Statement[] {
+  const { rows, history, logs, occurrences, forgetBefore, forgetDeliveriesBefore, deletions } = out
   return [
-    ...(dropped.size === 0 ? [] : [{ sql: DROP_SCHEDULES, args: [JSON.stringify([...dropped])] }]),
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
+    ...(forgetDeliveriesBefore === null ? [] : [{ sql: FORGET_DELIVERIES, args: [forgetDeliveriesBefore] }]),
+    ...deletes(deletions),
     ...write('definitions', rows.definitions.values()),
     ...write('workflow_versions', rows.versions.values()),
     ...write('workflows', rows.workflows.values()),
@@ -56,6 +60,8 @@ export function writes({ rows, history, logs, occurrences, dropped, forgetBefore
     ...write('pools', rows.pools.values()),
     ...write('affinities', rows.affinities.values()),
     ...write('idempotency', rows.idempotency.values()),
+    ...write('webhooks', rows.webhooks.values()),
+    ...write('deliveries', rows.deliveries.values()),
     ...write('robots', rows.robots.values()),
     ...write('jobs', rows.jobs.values()),
     ...write('job_history', history),
@@ -64,7 +70,21 @@ export function writes({ rows, history, logs, occurrences, dropped, forgetBefore
   ]
 }
 
-const DROP_SCHEDULES = 'delete from schedules where id in (select value from json_each(?))'
+/** A webhook that is enabled is owed what is pending, however old. */
+const FORGET_DELIVERIES = `delete from deliveries where created_at < ?
+  and (next_at is null or webhook_id not in (select id from webhooks where enabled = 1))`
+
+function* deletes(deletions: Deletions): Generator<Statement> {
+  for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
+    if (ids.size === 0) continue
+    for (const [table, column] of GOES[deleted]) {
+      yield {
+        sql: `delete from ${table} where ${column} in (select value from json_each(?))`,
+        args: [JSON.stringify([...ids])],
+      }
+    }
+  }
+}
 
 function* write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Generator<Statement> {
   let batch: string[] = []

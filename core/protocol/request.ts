@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { RobotId, WorkflowId } from '../ids.ts'
+import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
 
@@ -181,6 +182,19 @@ export const NewKey = v.strictObject({
   robot_id: v.nullish(robotId, null),
 })
 
+export const NewWebhook = v.strictObject({
+  url: v.pipe(v.string(), v.maxLength(2_000)),
+  /** Names of events, families as `job.*`, or `*`. */
+  events: v.pipe(
+    v.array(v.picklist(PATTERNS, `must be one of ${PATTERNS.join(', ')}`)),
+    v.minLength(1),
+    v.maxLength(PATTERNS.length),
+  ),
+  /** Only what is about this workflow. */
+  workflow_id: v.nullish(workflowId, null),
+  description: v.optional(text, ''),
+})
+
 /** The body of `POST /webhook/{trigger_id}`. Other fields are the sender's own affair. */
 export const WebhookEvent = v.looseObject({
   event_type: v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
@@ -195,6 +209,7 @@ export type NewPool = v.InferOutput<typeof NewPool>
 export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewSchedule = v.InferOutput<typeof NewSchedule>
+export type NewWebhook = v.InferOutput<typeof NewWebhook>
 export type NewKey = v.InferOutput<typeof NewKey>
 export type WebhookEvent = v.InferOutput<typeof WebhookEvent>
 

@@ -22,6 +22,7 @@ async function open(disk = new MemoryDisk(), start = START) {
     rowId: () => `row-${++id}`,
     seed: () => 1,
     soon: (run) => void setImmediate(run),
+    post: () => Promise.reject(new Error('there is no network')),
     alarm: (at, ring) => void (alarm = at === null ? null : { at, ring }),
     log: () => {},
   }

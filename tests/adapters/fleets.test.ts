@@ -56,6 +56,7 @@ function lab(names: readonly string[], settings: Partial<Settings> = {}): Lab {
     rowId: () => `row-${++id}`,
     seed: () => 1,
     soon: (run) => void setImmediate(run),
+    post: () => Promise.reject(new Error('there is no network')),
     alarm: (_at, ring) => void setImmediate(ring),
     log: (_level, message) => void logs.push(message),
   })

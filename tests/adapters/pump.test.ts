@@ -23,6 +23,7 @@ function heldShell(settings = {}) {
       new Promise((resolve, reject) => {
         commits.push({ out, reject, resolve: () => resolve(new Receipt(out.turn)) })
       }),
+    call: () => {},
     deliver: (send) => void said.push(send),
     wake: () => {},
     soon: (run) => void Promise.resolve().then(run),

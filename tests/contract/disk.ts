@@ -25,6 +25,8 @@ export const EMPTY: Hot = {
   affinities: [],
   recent: [],
   definitions: [],
+  webhooks: [],
+  deliveries: [],
   seq: 0,
   clock: 0,
   epoch: 1,
@@ -35,7 +37,16 @@ export const SOON = Number.MAX_SAFE_INTEGER
 
 /** What a turn may ask for, with nothing asked for but what is given. */
 export function asking(need: Partial<Need>): Need {
-  return { jobs: [], duplicates: [], duplicatesSince: 0, idempotency: [], due: null, ...need }
+  return {
+    jobs: [],
+    duplicates: [],
+    duplicatesSince: 0,
+    idempotency: [],
+    due: null,
+    pages: [],
+    deliveries: [],
+    ...need,
+  }
 }
 
 /** A store that may commit. */
@@ -59,6 +70,8 @@ export function everything(id: string, seq: number): Sample {
     pools: [row('pools', { name: id })],
     affinities: [row('affinities', { workflow_id: id, robot_id: id })],
     idempotency: [row('idempotency', { key: id })],
+    webhooks: [row('webhooks', { id, enabled: true })],
+    deliveries: [row('deliveries', { id, webhook_id: id, next_at: 1 })],
     job_history: [row('job_history', { seq: seq + 1, job_id: id })],
     job_logs: [row('job_logs', { seq: seq + 2, job_id: id })],
     occurrences: [row('occurrences', { seq: seq + 3, schedule_id: id, due_at: 1 })],
@@ -78,8 +91,14 @@ export function ids(...texts: readonly string[]): JobId[] {
 export async function sameRows({ find, queries }: Store, sample: Sample): Promise<void> {
   const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
   const { keys = [], pools = [], idempotency = [], job_history = [], job_logs = [] } = sample
-  const { schedules = [], occurrences = [] } = sample
-  const found = await find(asking({ jobs: jobs.map((one) => one.id), idempotency: idempotency.map((one) => one.key) }))
+  const { schedules = [], occurrences = [], webhooks = [], deliveries = [] } = sample
+  const found = await find(
+    asking({
+      jobs: jobs.map((one) => one.id),
+      idempotency: idempotency.map((one) => one.key),
+      deliveries: deliveries.map((one) => one.id),
+    }),
+  )
   for (const one of idempotency) same(found.idempotency.get(one.key), one)
   for (const one of jobs) same([found.jobs.get(one.id), await queries.job(one.id)], [one, one])
   for (const one of robots) same(await queries.robot(one.id), one)
@@ -94,6 +113,8 @@ export async function sameRows({ find, queries }: Store, sample: Sample): Promis
   }
   const { items } = await queries.keys({ limit: 10_000 })
   for (const one of keys) same(items.find((key) => key.id === one.id), one)
+  for (const one of webhooks) same(await queries.webhook(one.id), one)
+  for (const one of deliveries) same([found.deliveries.get(one.id), await queries.delivery(one.id)], [one, one])
   for (const one of pools) same((await queries.pools()).find((pool) => pool.name === one.name), one)
   // Two rows may belong to one job, and to one of an earlier sample.
   for (const one of job_history) same((await queries.history(one.job_id)).find((other) => other.seq === one.seq), one)
@@ -118,13 +139,14 @@ export async function sameHot(store: Store, sample: Sample): Promise<void> {
   expect(hot.schedules, sample.schedules, (one) => one.id)
   expect(hot.keys, sample.keys, (one) => one.id)
   expect(hot.pools, sample.pools, (one) => one.name)
+  expect(hot.webhooks, sample.webhooks, (one) => one.id)
   expect(hot.affinities, sample.affinities, (one) => `${one.workflow_id} ${one.robot_id}`)
 }
 
 /** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
 export async function listed(
   { queries }: Store,
-): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'schedules' | 'keys' | 'pools'>> {
+): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'schedules' | 'keys' | 'pools' | 'webhooks'>> {
   const all = { limit: 1_000 }
   const jobs = (await queries.jobs(all)).items.filter(isHot)
   return {
@@ -135,6 +157,7 @@ export async function listed(
     schedules: (await queries.schedules(all)).items,
     keys: (await queries.keys(all)).items,
     pools: await queries.pools(),
+    webhooks: (await queries.webhooks(all)).items,
   }
 }
 

@@ -104,7 +104,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const occurrences = [row('occurrences', { seq: 1, schedule_id: 'a', due_at: 1 })]
     await store.commit(turn(1, { schedules, occurrences }))
     const out = turn(2, {})
-    out.dropped.add('a' as never)
+    out.deletions.schedules.add('a' as never)
     await store.commit(out)
     same((await store.load(SOON)).schedules, schedules.slice(1))
     same(await store.queries.schedule('a' as never), undefined)

@@ -7,7 +7,7 @@ import { afterAll, describe, test } from 'vitest'
 import { StoreUnusable } from '../../adapters/store/contract.ts'
 import { openRemoteStore, type RemoteOptions } from '../../adapters/store/remote.ts'
 import { freePort } from '../process/program.ts'
-import { SOON } from './disk.ts'
+import { asking, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 import { HAS_SQLD, Sqld } from './sqld.ts'
 import { storeContract } from './store.ts'
@@ -61,8 +61,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server', () => {
     same([hot.jobs, hot.definitions], [jobs, definitions])
     same(await store.queries.history(jobs[0]!.id), history)
     same((await store.queries.jobs({ limit: 1_000 })).items, jobs.toReversed().slice(0, 1_000))
-    const need = { jobs: jobs.map(({ id }) => id), duplicates: [], duplicatesSince: 0, idempotency: [], due: null }
-    same((await store.find(need)).jobs.size, jobs.length)
+    same((await store.find(asking({ jobs: jobs.map(({ id }) => id) }))).jobs.size, jobs.length)
     await store.commit(turn(2, { jobs: [job('last', { seq: 9_999 })] }))
   })
 })

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/rows.ts'
+import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/tables.ts'
 import { type Effects, newEffects } from '../../core/effects.ts'
 import { check, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/job.ts'
 
@@ -20,6 +20,8 @@ export function turn(number: number, sample: Sample): Effects {
   for (const row of sample.pools ?? []) out.rows.pools.set(row.name, row)
   for (const row of sample.affinities ?? []) out.rows.affinities.set(`${row.workflow_id}/${row.robot_id}`, row)
   for (const row of sample.idempotency ?? []) out.rows.idempotency.set(row.key, row)
+  for (const row of sample.webhooks ?? []) out.rows.webhooks.set(row.id, row)
+  for (const row of sample.deliveries ?? []) out.rows.deliveries.set(row.id, row)
   out.history.push(...(sample.job_history ?? []))
   out.logs.push(...(sample.job_logs ?? []))
   out.occurrences.push(...(sample.occurrences ?? []))
@@ -124,6 +126,8 @@ export function samples(): fc.Arbitrary<Required<Sample>> {
     pools: rowsOf('pools'),
     affinities: rowsOf('affinities'),
     idempotency: rowsOf('idempotency'),
+    webhooks: rowsOf('webhooks'),
+    deliveries: rowsOf('deliveries'),
     job_history: rowsOf('job_history'),
     job_logs: rowsOf('job_logs'),
     occurrences: rowsOf('occurrences'),

@@ -6,6 +6,7 @@ import { newEffects } from '../../core/effects.ts'
 import { isLive, JOB_STATUSES } from '../../core/job.ts'
 import { asking, type Disk, EMPTY, everything, id, ids, listed, loaded, sameHot, sameRows, SOON } from './disk.ts'
 import { FINDING } from './finding.ts'
+import { OUTBOX } from './outbox.ts'
 import { READING } from './reading.ts'
 import { distinct, job, row, type Sample, samples, turn } from './rows.ts'
 
@@ -17,7 +18,7 @@ export interface Check {
 
 /** What every store promises. `make` gives an empty disk. */
 export function storeContract(name: string, make: () => Promise<Disk>): readonly Check[] {
-  const checks = Object.entries({ ...KEEPING, ...FINDING, ...READING })
+  const checks = Object.entries({ ...KEEPING, ...FINDING, ...READING, ...OUTBOX })
   return checks.map(([rule, run]) => ({ name: `${name}: ${rule}`, run: async () => run(await make()) }))
 }
 

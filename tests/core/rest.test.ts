@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { isAtRest } from '../../core/rest.ts'
+import { ask, DOWN, hook, OK, report } from './hooks.ts'
 import { bench, closed, complete, job, join, submit } from './rows.ts'
 
 test('a state is at rest before anything has come and after everything has ended, and not in between', () => {
@@ -13,6 +14,19 @@ test('a state is at rest before anything has come and after everything has ended
   // The robot is still there.
   expect(isAtRest(fleet.state)).toBe(false)
   fleet.turn(closed('socket-r1'))
+  expect(isAtRest(fleet.state)).toBe(true)
+})
+
+test('a state is not at rest while a webhook has something to be told', () => {
+  const fleet = bench()
+  fleet.turn(hook({ events: ['webhook.disabled'] }))
+  expect(isAtRest(fleet.state)).toBe(true)
+  fleet.turn(ask('pinged'))
+  expect(isAtRest(fleet.state)).toBe(false)
+  fleet.turn(report(fleet, DOWN))
+  expect(isAtRest(fleet.state)).toBe(false)
+  fleet.pass(10_000)
+  fleet.turn(report(fleet, OK))
   expect(isAtRest(fleet.state)).toBe(true)
 })
 

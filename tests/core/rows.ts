@@ -1,4 +1,12 @@
-import { type Effects, type Found, newEffects, NOTHING_FOUND, type Send, type Turn } from '../../core/effects.ts'
+import {
+  type Call,
+  type Effects,
+  type Found,
+  newEffects,
+  NOTHING_FOUND,
+  type Send,
+  type Turn,
+} from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import { Receipt } from '../../core/effects.ts'
 import type {
@@ -23,6 +31,7 @@ import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
 import type { Hot, State } from '../../core/state.ts'
 import { needs, step } from '../../core/step.ts'
 import { UNASKED } from '../../core/submission.ts'
+import { deleteWebhooks, firstPending, pagesOf } from './hooks.ts'
 
 /** A fleet for tests of the core: one state, stepped by hand, its rows kept as a store would keep them. */
 export interface Bench {
@@ -30,6 +39,8 @@ export interface Bench {
   now: Millis
   /** The rows of every turn so far: what a store would have. */
   readonly disk: Effects
+  /** Every call to a webhook so far. */
+  readonly calls: Call[]
   /** Steps through the events in one turn and returns what was said. */
   turn(...events: readonly Event[]): readonly Send[]
   /** Lets time pass, acting on every deadline in between. Returns what was said. */
@@ -49,6 +60,8 @@ export const NO_ROWS: Hot = {
   affinities: [],
   definitions: [],
   recent: [],
+  webhooks: [],
+  deliveries: [],
   seq: 0,
   clock: 0,
   epoch: 1,
@@ -86,15 +99,19 @@ export function bench(
       ),
       due: soon,
       definitions: soon.flatMap((job) => disk.rows.definitions.get(job.definition) ?? []),
+      pages: pagesOf(disk, need.pages),
+      deliveries: new Map(disk.rows.deliveries),
     }
   }
   const self: Bench = {
     state,
     now: START,
     disk,
+    calls: [],
     turn(...events) {
       const turn: Turn = { now: self.now, found: found(events), out: newEffects(++turns, self.now) }
       for (const event of events) step(state, event, turn)
+      deleteWebhooks(disk, turn.out.deletions.webhooks)
       for (const [name, rows] of Object.entries(turn.out.rows)) {
         const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
         for (const [key, row] of rows as Map<unknown, unknown>) kept.set(key, row)
@@ -102,8 +119,10 @@ export function bench(
       disk.history.push(...turn.out.history)
       disk.logs.push(...turn.out.logs)
       disk.occurrences.push(...turn.out.occurrences)
-      for (const id of turn.out.dropped) disk.rows.schedules.delete(id)
-      return turn.out.sends.open(new Receipt(turn.out.turn))
+      for (const id of turn.out.deletions.schedules) disk.rows.schedules.delete(id)
+      const receipt = new Receipt(turn.out.turn)
+      self.calls.push(...turn.out.calls.open(receipt))
+      return turn.out.sends.open(receipt)
     },
     pass(ms) {
       const until = self.now + ms
@@ -136,6 +155,8 @@ export function bench(
         affinities: [...disk.rows.affinities.values()],
         definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
         recent: [...disk.rows.jobs.values()],
+        webhooks: [...disk.rows.webhooks.values()],
+        deliveries: firstPending(disk),
         seq: state.seq,
         clock: self.now,
         epoch: 1,

@@ -2,11 +2,12 @@ import { type MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
 import { hashOf } from '../../adapters/secret.ts'
 import { newEffects } from '../../core/effects.ts'
 import type { JsonText, KeyId, RobotId, SecretHash, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { WebhookRow } from '../../core/webhook.ts'
 import { BY, definition, FLOWS, KEY, POOL, POOL_TAGS, SECRET } from './client.ts'
 import { BEGINNING } from './world.ts'
 
-/** What is on the disk before anything happens: keys, workflows and webhooks. */
-export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>): void {
+/** What is on the disk before anything happens: keys, workflows, triggers and webhooks. */
+export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>, webhooks: readonly WebhookRow[]): void {
   const out = newEffects(1, BEGINNING)
   const store = memoryStore(disk)
   void store.load(BEGINNING)
@@ -63,5 +64,6 @@ export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>): voi
   }
   const pool = { name: POOL, tags: POOL_TAGS, max_concurrent: null, workflows: [], created_at: BEGINNING }
   out.rows.pools.set(POOL, pool)
+  for (const webhook of webhooks) out.rows.webhooks.set(webhook.id, webhook)
   store.commit(out)
 }

@@ -53,6 +53,7 @@ const logsAreInOrder: Rule = ({ ledger, change }) => {
 const memoryIsBounded: Rule = ({ ledger, state, change }) => {
   if (state === null) return
   const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers, schedules, runs } = state
+  const told = state.outbox.lanes.size + state.outbox.calls + 1
   const horizon = change.at - 2 * ledger.settings.backoffMsMax
   let bars = 0
   for (const at of ledger.refusals) if (at >= horizon) bars++
@@ -63,7 +64,7 @@ const memoryIsBounded: Rule = ({ ledger, state, change }) => {
     ['classes', roster.classes.size, jobs.size],
     ['gates', gates.byKey.size, 4 * jobs.size],
     ['runs', runs.size, jobs.size],
-    ['timers', timers.size, 2 + jobs.size + schedules.size + 4 * robots.size + sockets.size + bars],
+    ['timers', timers.size, 2 + jobs.size + schedules.size + 4 * robots.size + sockets.size + bars + told],
     ['robots with slots held', state.held.size, jobs.size],
     ['meters', state.limiters.robots.size, robots.size],
   ]
@@ -115,9 +116,11 @@ const turnsAreBounded: Rule = ({ ledger, change }) => {
 }
 
 /** I40: a turn reads a row or two for each of its events, and the jobs whose time draws near; never what has been. */
-export function readsAreBounded({ jobs, duplicates, idempotency }: Need): void {
-  const asked = jobs.length + duplicates.length + idempotency.length
+export function readsAreBounded(need: Need): Need {
+  const { jobs, duplicates, idempotency, pages, deliveries } = need
+  const asked = jobs.length + duplicates.length + idempotency.length + pages.length + deliveries.length
   demand(asked <= 2 * TURN_EVENTS_MAX, 'I40', () => `${asked} rows were asked for in one turn`)
+  return need
 }
 
 /** Events that came in before the turn that is judged had begun. */

@@ -26,7 +26,7 @@ const memoryIsACache: Rule = ({ ledger, state, change }) => {
   if (++ledger.cacheTurn % FULLY_EVERY !== 0) return
   // The same horizon as the state has, so that the same pending jobs count as near.
   const twin = load(hotOf(ledger, state), state.horizonAt - ledger.settings.horizonMs, 1, ledger.settings)
-  for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'schedules', 'keys'] as const) {
+  for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'schedules', 'keys', 'webhooks'] as const) {
     sameRows(kind, twin[kind], state[kind])
   }
   for (const hash of twin.definitions.keys()) {
@@ -85,6 +85,9 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     pools: [...tables.pools.values()],
     affinities: [...tables.affinities.values()],
     recent: [...tables.jobs.values()].filter(({ created_at }) => created_at > disk.clock - RECENT_MS),
+    webhooks: [...tables.webhooks.values()],
+    deliveries: [...tables.deliveries.values()].filter(({ next_at }) => next_at !== null)
+      .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq),
     seq: disk.seq,
     clock: disk.clock,
     epoch: disk.epoch,

@@ -5,6 +5,7 @@ import type { JobId } from '../../core/ids.ts'
 import { type HistoryRow, isWaiting, type JobRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
 import type { State } from '../../core/state.ts'
+import type { DeliveryRow } from '../../core/webhook.ts'
 import type { Dice } from './dice.ts'
 import { checkCommit } from './invariants.ts'
 import type { Change, Ledger } from './ledger.ts'
@@ -135,6 +136,7 @@ export class Commits {
       for (const entry of change.history) this.#markEntry(entry)
       if (change.logs.some(({ message }) => message.endsWith('by the rate limit'))) world.mark('log lines refused')
       this.#markSchedules(change)
+      for (const { after } of change.told.deliveries) this.#markDelivery(after)
       if (life.state !== null) this.#markState(life.state)
       checkCommit({ ledger, change, state: life.over ? null : life.state }, rules)
       if (life.state !== null) rememberRobots(life.state)
@@ -184,8 +186,18 @@ export class Commits {
     for (const row of schedules.values()) if (row === undefined) world.mark('schedule deleted')
   }
 
-  #markState({ jobs, robots, horizonAt }: State): void {
+  #markDelivery({ id, event, status, attempt, status_code, webhook_id }: DeliveryRow): void {
     const { ledger, world } = this.#options
+    world.note(`  ${id} ${event} is ${status} after ${attempt} tries`)
+    if (attempt > 1) world.mark('delivery tried again')
+    if (status === 'failed') world.mark(status_code === 410 ? 'webhook gone' : 'delivery given up')
+    const { enabled, disabled_reason } = ledger.hooks.webhooks.get(webhook_id) ?? { enabled: true, disabled_reason: '' }
+    if (!enabled && disabled_reason.startsWith('Every')) world.mark('webhook disabled for failing')
+  }
+
+  #markState({ jobs, robots, horizonAt, outbox }: State): void {
+    const { ledger, world } = this.#options
+    for (const { edge } of outbox.lanes.values()) if (edge !== null) world.mark('deliveries on the disk only')
     let slots = 0
     for (const robot of robots.values()) slots += robot.max_concurrent_jobs
     if (slots > 0 && jobs.size > 10 * slots) world.mark('queue ten times as long as there are slots')

@@ -8,6 +8,7 @@ import type { Message, MessageId } from '../../core/protocol/message.ts'
 import type { OccurrenceRow, Plan, ScheduleRow } from '../../core/schedule.ts'
 import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
 import type { Known } from './timetable.ts'
+import { type TellingChange, Told } from './told.ts'
 
 /** What a robot really did with one attempt of a job, whatever it managed to say about it. */
 export interface Truth {
@@ -60,14 +61,11 @@ export interface Change {
   readonly history: readonly HistoryRow[]
   readonly logs: readonly LogRow[]
   readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
-  readonly limits: readonly {
-    readonly workflow?: WorkflowRow
-    readonly pool?: PoolRow
-    readonly schedule?: ScheduleRow
-  }[]
+  readonly limits: readonly { workflow?: WorkflowRow; pool?: PoolRow; schedule?: ScheduleRow }[]
   /** As they are then; undefined for those that were deleted. */
   readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
   readonly occurrences: readonly OccurrenceRow[]
+  readonly told: TellingChange
 }
 
 /**
@@ -83,6 +81,7 @@ export class Ledger {
   readonly hot = new Set<JobId>()
   readonly robots = new Map<RobotId, RobotRow>()
   readonly histories = new Map<JobId, HistoryRow[]>()
+  readonly hooks = new Told()
 
   /** What people said of each schedule, and what we know of it. */
   readonly planned = new Map<ScheduleId, readonly Plan[]>()
@@ -242,11 +241,12 @@ export class Ledger {
       ...[...out.rows.pools.values()].map((pool) => ({ pool })),
     ]
     const schedules = new Map(
-      [...out.rows.schedules.keys(), ...out.dropped].map((id) => [id, tables.schedules.get(id)] as const),
+      [...out.rows.schedules.keys(), ...out.deletions.schedules].map((id) => [id, tables.schedules.get(id)] as const),
     )
     for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
     const occurrences = out.occurrences.flatMap((row) => tables.occurrences.get(String(row.seq)) ?? [])
-    return { at, turnAt: out.at, jobs, history, logs, robots, limits, schedules, occurrences }
+    const told = this.hooks.committed(out.rows.deliveries.keys(), tables)
+    return { at, turnAt: out.at, jobs, history, logs, robots, limits, schedules, occurrences, told }
   }
 
   /** What the robot may have been registered with in the last turn: one registration, or several in quick order. */

@@ -1,5 +1,6 @@
 import { type Plant, SOUND } from './plant.ts'
 import * as bug from './mutations.ts'
+import * as hooks from './mutations-of-hooks.ts'
 import * as later from './mutations-of-life.ts'
 import * as rates from './mutations-of-rates.ts'
 import * as time from './mutations-of-schedules.ts'
@@ -125,6 +126,15 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'runs counted twice', within: 5, plant: time.countedTwice, certain: ['scheduling'] },
   { bug: 'completed runs not counted', within: 10, plant: time.completionsUncounted, certain: ['scheduling'] },
   { bug: 'a retry forgets the priority', within: 20, plant: later.retryForgets, certain: ['retry'] },
+  { bug: 'what was to be told is forgotten', within: 50, plant: hooks.outboxForgotten, certain: ['crash'] },
+  { bug: 'told before the commit', within: 20, plant: hooks.calledFirst, certain: ['slowCommit'] },
+  { bug: '410 is an error like any other', within: 200, plant: hooks.goneIgnored },
+  { bug: 'any answer is a success', within: 20, plant: hooks.anyAnswer },
+  { bug: 'deliveries never given up', within: 100, plant: hooks.neverGivenUp },
+  { bug: 'deliveries tried again at once', within: 20, plant: hooks.atOnce },
+  { bug: 'timeouts are not told', within: 50, plant: hooks.timeoutsUntold, certain: ['stuckJob'] },
+  { bug: 'deliveries on the disk are not fetched', within: 100, plant: hooks.pagesNeverFetched, certain: ['burst'] },
+  { bug: 'deliveries wait for a word that was lost', within: 20, plant: hooks.neverReported },
 ]
 
 /** The first seed that finds the bug, and what it says; null when none does in time. */

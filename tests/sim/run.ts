@@ -15,6 +15,7 @@ import { type Plant, SOUND } from './plant.ts'
 import { KINDS, type Shape } from './kind.ts'
 import { People } from './people.ts'
 import { Planner } from './planner.ts'
+import { Receivers } from './receivers.ts'
 import { SimRobot } from './robot.ts'
 import { Violation } from './rule.ts'
 import { Server } from './server.ts'
@@ -28,9 +29,10 @@ const JOINER = 'joiner' as RobotId
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
  * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines` and `alarm`, and `commits` (the
- * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner` and `hostile` (the actors), `ledger` (what we know
- * ourselves), `invariants`, `offers`, `gates`, `order`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its
- * mutations (whether we would notice), `shrink` and `main` (what people use).
+ * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
+ * and `hostile` (the actors), `ledger` and `told` (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`,
+ * `order`, `rates`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations
+ * (whether we would notice), `shrink` and `main` (what people use).
  */
 
 /** What became of one seed. */
@@ -76,7 +78,7 @@ export function simulate(seed: number, plant: Plant = SOUND, tracing = false, sc
 
 /**
  * L2, L6, I37: everything has ended, everybody knows, every robot is at work again, and memory is as empty as it was at
- * the beginning. L5 has nothing to be about yet: there are no outgoing webhooks.
+ * the beginning. L5: nothing is left to be told.
  */
 function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]): void {
   if (state === null) throw new Violation('L6', 'the server does not run')
@@ -86,8 +88,10 @@ function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]
     if (!state.sessions.has(id)) throw new Violation('L6', `${id} is well and is not connected`)
     if (ledger.robots.get(id)?.mode !== 'active') throw new Violation('L6', `${id} is well and gets no jobs`)
   }
-  const { jobs, roster, gates, runs } = state
-  const left = jobs.size + roster.classes.size + gates.byKey.size + runs.size
+  const owed = [...ledger.hooks.pending]
+  if (owed.length > 0) throw new Violation('L5', `everything has ended, and nobody was told: ${owed.slice(0, 3)}`)
+  const { jobs, roster, gates, runs, outbox } = state
+  const left = jobs.size + roster.classes.size + gates.byKey.size + runs.size + outbox.calls
   if (left > 0) throw new Violation('I37', `everything has ended and ${left} things are in memory still`)
 }
 
@@ -112,6 +116,7 @@ class Run {
   readonly network: Network
   readonly server: Server
   readonly client: Client
+  readonly receivers: Receivers
   readonly people: People
   readonly planner: Planner
   readonly robots: readonly SimRobot[]
@@ -136,7 +141,9 @@ class Run {
       (_, index) => `robot-${index + 1}` as RobotId,
     )
     const keys = new Map([...ids, JOINER, HOSTILE].map((id) => [id, `crpa_${id}`]))
-    found(disk, keys)
+    const receivers = this.receivers = new Receivers({ world, ledger, plant })
+    found(disk, keys, receivers.found())
+    ledger.hooks.committed([], disk.tables)
     const rules = [...COMMITTED, ...plant.rules]
     const died = (): void => network.serverDied()
     const server = this.server = new Server({
@@ -146,10 +153,12 @@ class Run {
       disk,
       rules,
       plant,
+      receivers,
       died,
       settings: ledger.settings,
     })
     network.server = server
+    receivers.server = server
     const robot = (id: RobotId, shape: Shape): SimRobot => {
       const key = keys.get(id) ?? ''
       const kind = id === JOINER ? 'sdk' : dice.pick(KINDS)
@@ -172,6 +181,7 @@ class Run {
     server.start()
     for (const robot of robots) world.after(dice.between(0, 10_000), () => robot.start())
     client.start()
+    this.receivers.start()
     if (weather.often('scheduling') > 0) world.after(dice.between(0, 60_000), () => planner.start())
     letStorm({
       world,
@@ -197,6 +207,7 @@ class Run {
     client.stop()
     for (const robot of robots) robot.heal(EVERYTHING)
     people.relent()
+    this.receivers.heal()
     joiner.start()
     // A clock that was set back stands still until it has caught up with itself.
     const behind = Math.max(0, ledger.latest - (world.now + server.skew))
@@ -204,7 +215,7 @@ class Run {
     caughtUp(ledger)
     planner.pauseAll()
     const limit = world.now + 90 * MINUTE + ledger.live.size * 2 * MINUTE
-    await world.run(limit, () => ledger.live.size === 0)
+    await world.run(limit, () => ledger.live.size + ledger.hooks.pending.size === 0)
     if (ledger.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)
     // What ended last may still have something to say, a robot that was sent away comes back, and there are nights in
     // which nothing happens but heartbeats.
@@ -237,8 +248,8 @@ class Run {
   }
 
   #pending(): string {
-    const { ledger, server } = this
-    const sessions = [...server.state?.sessions.keys() ?? []].join(' ')
+    const { ledger } = this
+    const sessions = [...this.server.state?.sessions.keys() ?? []].join(' ')
     const jobs = ledger.liveJobs().slice(0, 5).map((job) => {
       const until = job.ready_at ?? job.offer_until
       const since = until === null ? '' : ` until ${clock(until)}`
@@ -281,5 +292,7 @@ function settingsOf(dice: Dice): Settings {
     webhookCallsMax: dice.pick([0, 2, 10]),
     webhookCallsMs: dice.pick([1, 10]) * MINUTE,
     robotMessagesMax: dice.pick([0, 8, 100]),
+    deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
+    webhookFailingMs: dice.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
   }
 }

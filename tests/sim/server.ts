@@ -19,6 +19,7 @@ import { Lines } from './lines.ts'
 import type { Connection, ServerEnd } from './network.ts'
 import type { Plant } from './plant.ts'
 import { forgetSpoken, markRates } from './rates.ts'
+import type { Receivers } from './receivers.ts'
 import { checkSend } from './said.ts'
 
 const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
@@ -26,6 +27,7 @@ const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'n
 export interface ServerOptions extends CommitOptions {
   readonly disk: MemoryDisk
   readonly plant: Plant
+  readonly receivers: Receivers
   /** Its connections are gone with it. */
   readonly died: () => void
 }
@@ -170,6 +172,7 @@ export class Server implements ServerEnd {
       return this.kill('while it recovers')
     }
     acknowledgedJobsExist(ledger)
+    ledger.hooks.beginnings++
     if (hot.jobs.some(({ status }) => status === 'running')) world.mark('restart with running jobs')
     const left = this.#left.filter(({ id }) => this.#lines.get(id) !== undefined)
     this.#left = []
@@ -198,22 +201,17 @@ export class Server implements ServerEnd {
   }
 
   #shell(life: Life): Shell {
-    const { world } = this.#options
+    const { world, receivers } = this.#options
     return {
       now: () => {
         if (this.#jumped) this.#steady()
         return this.clock()
       },
-      find: (need) => {
-        readsAreBounded(need)
-        return life.store.find(need)
-      },
+      find: (need) => life.store.find(readsAreBounded(need)),
       commit: (out) => this.#commits.commit(life, out),
-      attach: (socket, text) => {
-        const connection = this.#lines.get(socket)
-        if (connection !== undefined) connection.attachment = text
-      },
+      attach: (socket, text) => this.#lines.attach(socket, text),
       deliver: (send) => this.#deliver(life, send),
+      call: (call) => receivers.call(call, life),
       wake: (at) => this.#wake(life, at),
       soon: (run) => {
         world.after(this.#stalledUntil - world.now, () => {

@@ -62,6 +62,13 @@ export const MARKS = [
   'schedule changed while due',
   'schedule deleted',
   'schedule run by hand',
+  'delivery tried again',
+  'delivery given up',
+  'delivery replayed',
+  'deliveries on the disk only',
+  'told twice',
+  'webhook gone',
+  'webhook disabled for failing',
 ] as const
 export type Mark = (typeof MARKS)[number]
 

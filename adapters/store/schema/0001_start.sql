@@ -1,4 +1,4 @@
--- Instants and durations are milliseconds, flags are 0 or 1. `rows.ts` says the same in TypeScript; a test compares
+-- Instants and durations are milliseconds, flags are 0 or 1. `tables.ts` says the same in TypeScript; a test compares
 -- the two. Lists are paged by (created_at, id), so every list has an index that ends in these two.
 
 -- One row. `epoch` grows with every load, and a commit under an older one fails. `seq` is the largest number that any

@@ -17,7 +17,7 @@ export class Disk extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    this.#platform = objectPlatform(ctx.storage)
+    this.#platform = objectPlatform(ctx)
   }
 
   override async alarm(): Promise<void> {

@@ -1,0 +1,184 @@
+import { type Context, Hono } from 'hono'
+import type { WebhookSaved } from '../../core/event.ts'
+import type { DeliveryId, ReplyId, WebhookId } from '../../core/ids.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { NewWebhook } from '../../core/protocol/request.ts'
+import type { DeliveryView, NewWebhookView, WebhookView } from '../../core/protocol/view.ts'
+import { DELIVERY_STATUSES, type DeliveryRow, type DeliveryStatus, type WebhookRow } from '../../core/webhook.ts'
+import type { Fleet } from '../fleet.ts'
+import { newStandardSecret } from '../secret.ts'
+import { problemWithUrl } from '../sinks/address.ts'
+import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
+import { answered, refused } from './respond.ts'
+import { iso } from './view.ts'
+
+/** `/api/v1/webhooks`: who is told of what happens, and what they were told. What comes in is at `/webhook`. */
+export function outgoingRoutes(fleet: Fleet): Hono<Env> {
+  const app = new Hono<Env>()
+  const admin = guard(fleet, 'admin')
+
+  app.post('/', admin, async (c) => {
+    const secret = newStandardSecret()
+    const event = await saving(c, fleet, { mode: 'create', webhook: fleet.platform.rowId() as WebhookId, secret })
+    if (isRefusal(event)) return refused(c, event)
+    // Shown this once. It is kept, because a hash signs nothing.
+    return answered(
+      c,
+      await fleet.request((reply) => ({ ...event, reply })),
+      'webhook',
+      ({ webhook }) => c.json(shown(webhook), 201, { Location: `${c.var.base}/api/v1/webhooks/${webhook.id}` }),
+    )
+  })
+
+  app.get('/', admin, async (c) => {
+    const query = pageQuery(c)
+    if (isRefusal(query)) return refused(c, query)
+    const page = await fleet.queries.webhooks(query)
+    return c.json({ items: page.items.map(webhookView), next_cursor: encodeCursor(page.next) })
+  })
+
+  app.get('/:id', admin, async (c) => {
+    const webhook = await fleet.queries.webhook(idOf(c))
+    return webhook === undefined ? refused(c, noWebhook(c)) : c.json(webhookView(webhook))
+  })
+
+  app.put('/:id', admin, async (c) => {
+    const event = await saving(c, fleet, { mode: 'update', webhook: idOf(c), secret: '' })
+    if (isRefusal(event)) return refused(c, event)
+    const answer = await fleet.request((reply) => ({ ...event, reply }))
+    return answered(c, answer, 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
+  })
+
+  app.delete(
+    '/:id',
+    admin,
+    async (c) =>
+      answered(c, await asked(c, fleet, 'deleted'), 'webhook', ({ webhook }) => c.json(webhookView(webhook))),
+  )
+
+  for (const [verb, type] of [['enable', 'enabled'], ['disable', 'disabled']] as const) {
+    app.post(
+      `/:id/${verb}`,
+      admin,
+      async (c) => answered(c, await asked(c, fleet, type), 'webhook', ({ webhook }) => c.json(webhookView(webhook))),
+    )
+  }
+
+  app.post(
+    '/:id/test',
+    admin,
+    async (c) =>
+      answered(c, await asked(c, fleet, 'pinged'), 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202)),
+  )
+
+  app.post('/:id/rotate', admin, async (c) => {
+    const secret = newStandardSecret()
+    const answer = await fleet.request((reply) => ({ type: 'webhook.rotated', reply, webhook: idOf(c), secret }))
+    return answered(c, answer, 'webhook', ({ webhook }) => c.json(shown(webhook)))
+  })
+
+  app.get('/:id/deliveries', admin, async (c) => {
+    const query = pageQuery(c)
+    const status = c.req.query('status')
+    if (isRefusal(query)) return refused(c, query)
+    if (status !== undefined && !isDeliveryStatus(status)) {
+      const message = `status must be one of ${DELIVERY_STATUSES.join(', ')}`
+      return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'status' }))
+    }
+    if (await fleet.queries.webhook(idOf(c)) === undefined) return refused(c, noWebhook(c))
+    const page = await fleet.queries.deliveries({ ...query, webhook_id: idOf(c), status })
+    return c.json({ items: page.items.map(deliveryView), next_cursor: encodeCursor(page.next) })
+  })
+
+  app.get('/:id/deliveries/:delivery', admin, async (c) => {
+    const delivery = await fleet.queries.delivery(c.req.param('delivery') as DeliveryId)
+    if (delivery?.webhook_id === idOf(c)) return c.json(deliveryView(delivery))
+    return refused(c, refuse('NOT_FOUND', `Delivery with ID ${c.req.param('delivery').slice(0, 256)} not found`))
+  })
+
+  app.post('/:id/deliveries/:delivery/replay', admin, async (c) => {
+    const delivery = c.req.param('delivery') as DeliveryId
+    const answer = await fleet.request((reply) => ({ type: 'delivery.replayed', reply, webhook: idOf(c), delivery }))
+    return answered(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
+  })
+
+  return app
+}
+
+type Saving = Omit<WebhookSaved, 'reply'>
+
+/** What the body asks for. INVALID_PAYLOAD for a URL that may not be called: it is looked at again at each call. */
+async function saving(
+  c: Context<Env>,
+  fleet: Fleet,
+  to: Pick<Saving, 'mode' | 'webhook' | 'secret'>,
+): Promise<Saving | Refusal> {
+  const body = await readBody(c, NewWebhook)
+  if (isRefusal(body)) return body
+  const problem = problemWithUrl(body.url, fleet.state.settings.webhooksAllowPrivate)
+  if (problem !== null) return refuse('INVALID_PAYLOAD', `Field url: ${problem}`, { fields: ['url'] })
+  return {
+    type: 'webhook.saved',
+    ...to,
+    by: c.var.key.name,
+    url: body.url,
+    description: body.description,
+    events: body.events,
+    workflow: body.workflow_id,
+  }
+}
+
+function asked(c: Context<Env>, fleet: Fleet, what: 'enabled' | 'disabled' | 'deleted' | 'pinged') {
+  const event = { type: `webhook.${what}`, webhook: idOf(c), by: c.var.key.name } as const
+  return fleet.request((reply: ReplyId) => ({ ...event, reply }))
+}
+
+function shown(webhook: WebhookRow): NewWebhookView {
+  return { ...webhookView(webhook), secret: webhook.secret }
+}
+
+function isDeliveryStatus(text: string): text is DeliveryStatus {
+  return (DELIVERY_STATUSES as readonly string[]).includes(text)
+}
+
+function idOf(c: Context): WebhookId {
+  return c.req.param('id') as WebhookId
+}
+
+function noWebhook(c: Context): Refusal {
+  return refuse('NOT_FOUND', `Webhook with ID ${idOf(c).slice(0, 256)} not found`)
+}
+
+/** A webhook, without its secret. */
+function webhookView(webhook: WebhookRow): WebhookView {
+  return {
+    id: webhook.id,
+    url: webhook.url,
+    description: webhook.description,
+    events: webhook.events,
+    workflow_id: webhook.workflow_id,
+    enabled: webhook.enabled,
+    disabled_reason: webhook.disabled_reason,
+    failing_since: iso(webhook.failing_since),
+    former_secret_until: iso(webhook.former_until),
+    created_by: webhook.created_by,
+    created_at: iso(webhook.created_at),
+  }
+}
+
+/** What a webhook is told, and what became of it. */
+function deliveryView(delivery: DeliveryRow): DeliveryView {
+  return {
+    id: delivery.id,
+    webhook_id: delivery.webhook_id,
+    event: delivery.event,
+    status: delivery.status,
+    attempt: delivery.attempt,
+    status_code: delivery.status_code,
+    error: delivery.error,
+    payload: JSON.parse(delivery.payload),
+    created_at: iso(delivery.created_at),
+    next_at: iso(delivery.next_at),
+    delivered_at: iso(delivery.delivered_at),
+  }
+}

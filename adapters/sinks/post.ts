@@ -1,0 +1,60 @@
+import type { Millis } from '../../core/ids.ts'
+
+/** A request to another system, and all that a platform has to be able to send. */
+export interface Post {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** It is given up when this says so. */
+  readonly signal: AbortSignal
+  /** Addresses are not looked at. */
+  readonly allowPrivate: boolean
+}
+
+export interface Posted {
+  readonly status: number
+  readonly retryAfter: string | null
+  /** The beginning of the body. */
+  readonly text: string
+}
+
+/** Sends a request, follows no redirect, and reads only the beginning of the answer. Throws when none comes. */
+export type Poster = (post: Post) => Promise<Posted>
+
+/** How much of an answer is read. */
+export const ANSWER_BYTES_MAX = 64 * 1024
+
+/**
+ * By `fetch`, where there is nothing nearer to the wire. The platform itself looks up names here, so it is the platform's
+ * affair where they lead; the URL has been looked at before.
+ */
+export const fetchPost: Poster = async ({ url, headers, body, signal }) => {
+  const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' })
+  return {
+    status: response.status,
+    retryAfter: response.headers.get('retry-after'),
+    text: await beginning(response.body),
+  }
+}
+
+/** How long an answer asks to be left alone, by the number of seconds or by a date; null: it does not say. */
+export function retryAfterMs(header: string | null, now: Millis): Millis | null {
+  if (header === null) return null
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000
+  const at = Date.parse(header)
+  return Number.isNaN(at) ? null : Math.max(0, at - now)
+}
+
+async function beginning(body: ReadableStream<Uint8Array> | null): Promise<string> {
+  const reader = body?.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  for (let bytes = 0; bytes < ANSWER_BYTES_MAX;) {
+    const part = await reader?.read()
+    if (part?.value === undefined) return text + decoder.decode()
+    bytes += part.value.length
+    text += decoder.decode(part.value, { stream: true })
+  }
+  await reader?.cancel()
+  return text.slice(0, ANSWER_BYTES_MAX)
+}

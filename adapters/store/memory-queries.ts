@@ -1,0 +1,76 @@
+import { assert } from '../../core/assert.ts'
+import type { JobId } from '../../core/ids.ts'
+import type { PageQuery, Queries } from './contract.ts'
+import type { MemoryDisk } from './memory.ts'
+import { newestFirst, pageOf } from './queries.ts'
+
+/** `Queries` over rows in memory: every row of a table is looked at, which serves where there are few. */
+export function memoryQueries({ tables }: MemoryDisk): Queries {
+  const logOf = (id: JobId) => ofJob(tables.job_logs, id)
+  return {
+    job: async (id) => tables.jobs.get(id),
+    jobs: async (query) => {
+      const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
+      return page(
+        [...tables.jobs.values()].filter((job) =>
+          (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
+          (workflow_id === undefined || job.workflow_id === workflow_id) &&
+          (robot_id === undefined || job.robot_id === robot_id) &&
+          (trigger_id === undefined || job.trigger_id === trigger_id) &&
+          (schedule_id === undefined || job.schedule_id === schedule_id)
+        ),
+        query,
+      )
+    },
+    logs: async (id, { after, limit }) => logOf(id).filter((line) => line.seq > after).slice(0, limit),
+    logTail: async (id, lines) => logOf(id).slice(-lines),
+    history: async (id) => ofJob(tables.job_history, id),
+    workflow: async (id) => tables.workflows.get(id),
+    workflows: async (query) => page([...tables.workflows.values()], query),
+    versions: async (id) =>
+      [...tables.workflow_versions.values()].filter((version) => version.workflow_id === id)
+        .sort((a, b) => b.version - a.version),
+    definition: async (hash) => tables.definitions.get(hash)?.json,
+    robot: async (id) => tables.robots.get(id),
+    robots: async (query) => page([...tables.robots.values()], query),
+    trigger: async (id) => tables.triggers.get(id),
+    triggers: async (query) => page([...tables.triggers.values()], query),
+    schedule: async (id) => tables.schedules.get(id),
+    schedules: async (query) => page([...tables.schedules.values()], query),
+    occurrences: async (id, { before = Infinity, limit }) =>
+      [...tables.occurrences.values()].filter((row) => row.schedule_id === id && row.seq < before)
+        .sort((a, b) => b.seq - a.seq).slice(0, limit),
+    keys: async (query) => page([...tables.keys.values()], query),
+    pools: async () => byKey(tables.pools),
+    webhook: async (id) => tables.webhooks.get(id),
+    webhooks: async (query) => page([...tables.webhooks.values()], query),
+    delivery: async (id) => tables.deliveries.get(id),
+    deliveries: async (query) =>
+      page(
+        [...tables.deliveries.values()].filter((row) =>
+          row.webhook_id === query.webhook_id && (query.status === undefined || row.status === query.status)
+        ),
+        query,
+      ),
+  }
+}
+
+function page<T extends { readonly created_at: number; readonly id: string }>(rows: readonly T[], query: PageQuery) {
+  assert(Number.isSafeInteger(query.limit) && query.limit > 0, 'a page has room for a row')
+  const { after } = query
+  const start = after && { created_at: after.at, id: after.id }
+  return pageOf((start ? rows.filter((row) => newestFirst(row, start) > 0) : rows).toSorted(newestFirst), query)
+}
+
+/** The rows of one job, in their order. */
+function ofJob<Row extends { readonly job_id: JobId; readonly seq: number }>(
+  table: ReadonlyMap<string, Row>,
+  id: JobId,
+) {
+  return [...table.values()].filter((row) => row.job_id === id).sort((a, b) => a.seq - b.seq)
+}
+
+/** The rows of a table in the order of their keys. */
+export function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
+  return [...table].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+}

@@ -1,0 +1,146 @@
+import type { Turn } from './effects.ts'
+import type { DeliveryId, Millis, WorkflowId } from './ids.ts'
+import { instantText } from './instant.ts'
+import type { JobRow } from './job.ts'
+import { ANNOUNCED_CHARS_MAX } from './limits.ts'
+import { keepDelivery } from './outbox.ts'
+import { type Announcement, PING } from './protocol/announcement.ts'
+import { toText } from './protocol/json.ts'
+import type { RobotRow, State, TriggerRow } from './state.ts'
+import type { DeliveryRow, WebhookRow } from './webhook.ts'
+
+/**
+ * Something has happened that webhooks may be told of. What each of those that listen is told is written in this very
+ * turn, in the transaction that makes it true: a turn that is lost tells nothing, and one that is not cannot be silent.
+ * What is told is only made when somebody listens.
+ */
+export function announce(
+  state: State,
+  turn: Turn,
+  event: Announcement,
+  workflow: WorkflowId | null,
+  tell: () => object,
+): void {
+  const listeners = state.outbox.listeners.get(event)
+  if (listeners === undefined) return
+  let data: object | null = null
+  for (const webhook of listeners) {
+    if (webhook.workflow_id !== null && webhook.workflow_id !== workflow) continue
+    data ??= tell()
+    deliver(state, webhook, event, data, turn)
+  }
+}
+
+/** One thing for one webhook, to be sent as soon as the turn is durable. */
+export function deliver(
+  state: State,
+  webhook: WebhookRow,
+  event: DeliveryRow['event'],
+  data: object,
+  turn: Turn,
+): DeliveryRow {
+  const seq = ++state.seq
+  const row: DeliveryRow = {
+    // The number is used up when this is on disk: no id ever stands for two things.
+    id: `msg_${webhook.id}_${seq}` as DeliveryId,
+    webhook_id: webhook.id,
+    seq,
+    event,
+    payload: toText({ type: event, timestamp: instantText(turn.now), data }),
+    created_at: turn.now,
+    status: 'pending',
+    attempt: 0,
+    next_at: turn.now,
+    status_code: null,
+    error: '',
+    delivered_at: null,
+  }
+  keepDelivery(state, row, turn)
+  return row
+}
+
+/** A job has just been written, with this entry in its history. */
+export function announceJob(state: State, job: JobRow, event: string, turn: Turn): void {
+  if (state.outbox.listeners.size === 0) return
+  const tell = (): object => jobTold(job)
+  const about = job.workflow_id
+  if (event === 'submit') announce(state, turn, 'job.created', about, tell)
+  else if (event === 'accept') announce(state, turn, 'job.started', about, tell)
+  else if (event in ENDS) announce(state, turn, ENDS[event as keyof typeof ENDS], about, tell)
+  if (job.status === 'queued' && QUEUES.has(event)) announce(state, turn, 'job.queued', about, tell)
+  if (event === 'fail' && job.dead_lettered) announce(state, turn, 'job.dead_lettered', about, tell)
+}
+
+const ENDS = {
+  complete: 'job.completed',
+  fail: 'job.failed',
+  cancel: 'job.cancelled',
+  expire: 'job.timeout',
+} as const satisfies Record<string, Announcement>
+const QUEUES: ReadonlySet<string> = new Set(['submit', 'ready', 'requeue'])
+
+/** A robot has come or gone. */
+export function announceRobot(
+  state: State,
+  robot: RobotRow,
+  event: 'robot.online' | 'robot.offline',
+  turn: Turn,
+): void {
+  announce(state, turn, event, null, () => ({
+    robot_id: robot.id,
+    name: cut(robot.name),
+    environment: robot.environment,
+    mode: robot.mode,
+  }))
+}
+
+/** A trigger has made a job. */
+export function announceTrigger(state: State, trigger: TriggerRow, job: JobRow, turn: Turn): void {
+  announce(state, turn, 'trigger.fired', trigger.workflow_id, () => ({
+    trigger_id: trigger.id,
+    name: trigger.name,
+    trigger_type: trigger.trigger_type,
+    workflow_id: trigger.workflow_id,
+    job_id: job.id,
+  }))
+}
+
+/** A test, whatever the webhook listens to. */
+export function ping(state: State, webhook: WebhookRow, by: string, turn: Turn): DeliveryRow {
+  return deliver(state, webhook, PING, { webhook_id: webhook.id, requested_by: by }, turn)
+}
+
+/** What is told of a job: not its parameters and its result, which may be large or secret. Whoever may can ask for them. */
+function jobTold(job: JobRow): object {
+  return {
+    job_id: job.id,
+    workflow_id: job.workflow_id,
+    workflow_name: job.workflow_name,
+    workflow_version: job.workflow_version,
+    status: job.status,
+    priority: job.priority,
+    environment: job.environment,
+    robot_id: job.robot_id ?? job.pinned_robot_id,
+    robot_name: cut(job.robot_name),
+    attempt: job.attempt,
+    trigger_id: job.trigger_id,
+    retry_of: job.retry_of,
+    created_by: job.created_by,
+    created_at: instantText(job.created_at),
+    scheduled_time: text(job.scheduled_time),
+    started_at: text(job.started_at),
+    completed_at: text(job.completed_at),
+    error_type: job.error_type,
+    error_message: cut(job.error_message),
+    dead_lettered: job.dead_lettered,
+  }
+}
+
+function text(at: Millis | null): string | null {
+  return at === null ? null : instantText(at)
+}
+
+/** Cut behind a whole character. */
+function cut(long: string): string {
+  return long.length <= ANNOUNCED_CHARS_MAX ? long : long.slice(0, ANNOUNCED_CHARS_MAX).toWellFormed()
+}

@@ -1,0 +1,129 @@
+import type { Call } from '../../core/effects.ts'
+import type { HistoryRow } from '../../core/job.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
+import type { Ledger } from './ledger.ts'
+import { demand, type Rule, same } from './rule.ts'
+
+/** What must hold of webhooks: nothing is lost, nothing is told before it is true, and nothing goes on for ever. */
+
+/** What the end of a job is called, written down a second time. */
+const ENDINGS: Readonly<Partial<Record<HistoryRow['event'], string>>> = {
+  complete: 'job.completed',
+  fail: 'job.failed',
+  cancel: 'job.cancelled',
+  expire: 'job.timeout',
+}
+
+/** I41: the end of a job is on the disk together with what each webhook that asked for it is told of it. */
+const endsAreTold: Rule = ({ ledger, change }) => {
+  for (const entry of change.history) {
+    const name = ENDINGS[entry.event]
+    if (name === undefined || entry.from_status === entry.to_status) continue
+    for (const [id, former] of change.told.former) {
+      const present = ledger.hooks.webhooks.get(id)
+      // One that was changed in this very turn may or may not have been asking for it at that moment.
+      if (present === undefined || !sameAsking(former, present) || !former.enabled || !present.enabled) continue
+      const job = ledger.jobs.get(entry.job_id)
+      if (present.workflow_id !== null && present.workflow_id !== job?.workflow_id) continue
+      if (!present.events.some((one) => one === '*' || one === 'job.*' || one === name)) continue
+      const told = change.told.deliveries.some(({ before, after }) =>
+        before === undefined && after.webhook_id === id && after.event === name &&
+        after.payload.includes(`"job_id":"${entry.job_id}"`)
+      )
+      demand(told, 'I41', () => `${entry.job_id} has ended as ${name}, and ${id} will never be told`)
+    }
+  }
+}
+
+function sameAsking(a: WebhookRow, b: WebhookRow): boolean {
+  return same([a.events, a.workflow_id], [b.events, b.workflow_id])
+}
+
+/** I42: one id stands for one thing. I43: what is pending has a time, what is not has been taken or given up. */
+const deliveriesAreTrue: Rule = ({ ledger, change }) => {
+  const { deliveryBackoffMs } = ledger.settings
+  for (const { before, after } of change.told.deliveries) {
+    const same = before === undefined || before.payload === after.payload
+    demand(same, 'I42', () => `${after.id} stands for two things`)
+    demand((after.status === 'pending') === (after.next_at !== null), 'I43', () => `${after.id} has the wrong time`)
+    const taken = after.status !== 'delivered' || ledger.hooks.taken.has(after.id)
+    demand(taken, 'I43', () => `${after.id} is said to be delivered, and nobody has it`)
+    const most = deliveryBackoffMs.length + 1
+    demand(after.attempt <= most, 'I43', () => `${after.id} was tried ${after.attempt} times`)
+    const given = after.status !== 'failed' || after.attempt === most || after.status_code === 410
+    demand(given, 'I43', () => `${after.id} was given up after ${after.attempt} tries`)
+    if (before === undefined || after.status !== 'pending' || after.attempt === 0) continue
+    const wait = (after.next_at ?? 0) - change.at
+    const least = (deliveryBackoffMs[after.attempt - 1] ?? 0) * 0.75 - LATE_MS
+    demand(wait >= least, 'I43', () => `try ${after.attempt + 1} of ${after.id} comes after ${wait} ms`)
+  }
+}
+
+/** The clock may have gone on between the turn and the end of its commit. */
+const LATE_MS = 10_000
+
+/** I5: of each webhook that is enabled, what is due first is in memory, as it is on the disk; I37: and not too much. */
+const lanesAreACache: Rule = ({ ledger, state, change }) => {
+  if (state === null || change.told.deliveries.length === 0) return
+  const { outbox, webhooks } = state
+  demand(
+    same([...webhooks.values()].toSorted(byId), [...ledger.hooks.webhooks.values()].toSorted(byId)),
+    'I5',
+    () => 'webhooks are not in memory as they are on the disk',
+  )
+  let calls = 0
+  for (const webhook of ledger.hooks.webhooks.values()) {
+    const lane = outbox.lanes.get(webhook.id)
+    demand((lane !== undefined) === webhook.enabled, 'I5', () => `${webhook.id} has a lane that it should not have`)
+    if (lane === undefined) continue
+    const memory = [...lane.waiting.values(), ...[...lane.flying.values()].map(({ row }) => row)]
+    const flying = [...lane.flying.keys()]
+    const { edge } = lane
+    const disk = [...ledger.hooks.pending].flatMap((id) => ledger.hooks.deliveries.get(id) ?? [])
+      .filter((row) => row.webhook_id === webhook.id)
+      .filter((row) => flying.includes(row.id) || edge === null || isWithin(row, edge))
+    const text = (rows: readonly DeliveryRow[]): string =>
+      rows.map(({ id, next_at }) => `${id} ${next_at}`).toSorted().join()
+    demand(
+      text(memory) === text(disk),
+      'I5',
+      () => `${webhook.id}: ${text(disk)} on the disk, ${text(memory)} in memory`,
+    )
+    demand(lane.waiting.size <= 128 && lane.flying.size <= 4, 'I37', () => `${memory.length} deliveries are in memory`)
+    calls += lane.flying.size
+  }
+  demand(
+    calls === outbox.calls && calls <= 32,
+    'I39',
+    () => `${outbox.calls} calls are counted, ${calls} are under way`,
+  )
+}
+
+function isWithin(row: DeliveryRow, edge: { readonly at: number; readonly seq: number }): boolean {
+  return (row.next_at ?? 0) < edge.at || (row.next_at === edge.at && row.seq <= edge.seq)
+}
+
+function byId(a: WebhookRow, b: WebhookRow): number {
+  return a.id < b.id ? -1 : 1
+}
+
+/** I2, I42, I43: what is sent is on the disk at that moment, always the same, not for ever, and not to whom it is not for. */
+export function checkCall(ledger: Ledger, call: Call): void {
+  const { hooks, disk, settings } = ledger
+  const row = disk.tables.deliveries.get(call.delivery)
+  demand(row?.payload === call.body, 'I2', () => `${call.delivery} is sent, of which the disk knows nothing`)
+  // It may have been disabled by a turn that was under way; then the call belongs to an earlier one.
+  const known = disk.tables.webhooks.get(call.webhook)
+  demand(
+    row.webhook_id === call.webhook && known !== undefined,
+    'I2',
+    () => `${call.delivery} goes to the wrong webhook`,
+  )
+  const first = hooks.bodies.get(call.delivery)
+  demand(first === undefined || first === call.body, 'I42', () => `${call.delivery} is sent with two bodies`)
+  const tries = (settings.deliveryBackoffMs.length + 1) * (1 + (hooks.replays.get(call.delivery) ?? 0))
+  const times = (hooks.calls.get(call.delivery) ?? 0) + 1
+  demand(times <= tries + hooks.beginnings, 'I43', () => `${call.delivery} is sent for the ${times}th time`)
+}
+
+export const OUTBOX: readonly Rule[] = [endsAreTold, deliveriesAreTrue, lanesAreACache]

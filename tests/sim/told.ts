@@ -1,0 +1,53 @@
+import type { Call } from '../../core/effects.ts'
+import type { DeliveryId, WebhookId } from '../../core/ids.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
+
+/** What the simulation knows by itself of webhooks: what was asked of receivers, and what they really took. */
+export class Told {
+  /** The disk as it was found after each commit. */
+  readonly webhooks = new Map<WebhookId, WebhookRow>()
+  readonly deliveries = new Map<DeliveryId, DeliveryRow>()
+  readonly pending = new Set<DeliveryId>()
+  /** What was sent under each id, whether it arrived or not. */
+  readonly bodies = new Map<DeliveryId, string>()
+  /** How often. */
+  readonly calls = new Map<DeliveryId, number>()
+  /** What receivers took and answered so. */
+  readonly taken = new Set<DeliveryId>()
+  readonly replays = new Map<DeliveryId, number>()
+  /** How often the program has begun: after each beginning what was under way is sent again. */
+  beginnings = 0
+
+  /** A transaction is on the disk: what it wrote, and what was there before. */
+  committed(
+    written: Iterable<DeliveryId>,
+    onDisk: { webhooks: ReadonlyMap<string, WebhookRow>; deliveries: ReadonlyMap<string, DeliveryRow> },
+  ): TellingChange {
+    const former = new Map(this.webhooks)
+    this.webhooks.clear()
+    for (const webhook of onDisk.webhooks.values()) this.webhooks.set(webhook.id, webhook)
+    for (const id of this.pending) if (!onDisk.deliveries.has(id)) this.pending.delete(id)
+    const deliveries = [...written].flatMap((id) => {
+      const after = onDisk.deliveries.get(id)
+      if (after === undefined) return []
+      const before = this.deliveries.get(id)
+      this.deliveries.set(id, after)
+      if (after.next_at === null) this.pending.delete(id)
+      else this.pending.add(id)
+      return [{ before, after }]
+    })
+    return { former, deliveries }
+  }
+
+  sent({ delivery, body }: Call): void {
+    this.bodies.set(delivery, this.bodies.get(delivery) ?? body)
+    this.calls.set(delivery, (this.calls.get(delivery) ?? 0) + 1)
+  }
+}
+
+/** What a transaction has changed of it. */
+export interface TellingChange {
+  /** The webhooks as they were before. */
+  readonly former: ReadonlyMap<WebhookId, WebhookRow>
+  readonly deliveries: readonly { readonly before: DeliveryRow | undefined; readonly after: DeliveryRow }[]
+}
