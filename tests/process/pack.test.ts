@@ -128,6 +128,8 @@ describe.sequential('the package', () => {
           metafile: true,
           format: 'esm',
           platform: 'neutral',
+          // As bundlers for Workers do, which take CommonJS too: ipaddr.js is.
+          mainFields: ['module', 'main'],
         })
         const [bundle] = Object.values(metafile.outputs)
         expect(bundle?.exports).toEqual(expect.arrayContaining([...names]))
