@@ -12,21 +12,22 @@ import type { DeliveryRow, WebhookRow } from './webhook.ts'
 /**
  * Something has happened that webhooks may be told of. What each of those that listen is told is written in this very
  * turn, in the transaction that makes it true: a turn that is lost tells nothing, and one that is not cannot be silent.
- * What is told is only made when somebody listens.
+ * What is told is only made, of the row that it is about, when somebody listens.
  */
-export function announce(
+export function announce<Row>(
   state: State,
   turn: Turn,
   event: Announcement,
   workflow: WorkflowId | null,
-  tell: () => object,
+  row: Row,
+  tell: (row: Row) => object,
 ): void {
   const listeners = state.outbox.listeners.get(event)
   if (listeners === undefined) return
   let data: object | null = null
   for (const webhook of listeners) {
     if (webhook.workflow_id !== null && webhook.workflow_id !== workflow) continue
-    data ??= tell()
+    data ??= tell(row)
     deliver(state, webhook, event, data, turn)
   }
 }
@@ -62,13 +63,12 @@ export function deliver(
 /** A job has just been written, with this entry in its history. */
 export function announceJob(state: State, job: JobRow, event: string, turn: Turn): void {
   if (state.outbox.listeners.size === 0) return
-  const tell = (): object => jobTold(job)
   const about = job.workflow_id
-  if (event === 'submit') announce(state, turn, 'job.created', about, tell)
-  else if (event === 'accept') announce(state, turn, 'job.started', about, tell)
-  else if (event in ENDS) announce(state, turn, ENDS[event as keyof typeof ENDS], about, tell)
-  if (job.status === 'queued' && QUEUES.has(event)) announce(state, turn, 'job.queued', about, tell)
-  if (event === 'fail' && job.dead_lettered) announce(state, turn, 'job.dead_lettered', about, tell)
+  if (event === 'submit') announce(state, turn, 'job.created', about, job, jobTold)
+  else if (event === 'accept') announce(state, turn, 'job.started', about, job, jobTold)
+  else if (event in ENDS) announce(state, turn, ENDS[event as keyof typeof ENDS], about, job, jobTold)
+  if (job.status === 'queued' && QUEUES.has(event)) announce(state, turn, 'job.queued', about, job, jobTold)
+  if (event === 'fail' && job.dead_lettered) announce(state, turn, 'job.dead_lettered', about, job, jobTold)
 }
 
 const ENDS = {
@@ -86,23 +86,12 @@ export function announceRobot(
   event: 'robot.online' | 'robot.offline',
   turn: Turn,
 ): void {
-  announce(state, turn, event, null, () => ({
-    robot_id: robot.id,
-    name: cut(robot.name),
-    environment: robot.environment,
-    mode: robot.mode,
-  }))
+  announce(state, turn, event, null, robot, robotTold)
 }
 
 /** A trigger has made a job. */
 export function announceTrigger(state: State, trigger: TriggerRow, job: JobRow, turn: Turn): void {
-  announce(state, turn, 'trigger.fired', trigger.workflow_id, () => ({
-    trigger_id: trigger.id,
-    name: trigger.name,
-    trigger_type: trigger.trigger_type,
-    workflow_id: trigger.workflow_id,
-    job_id: job.id,
-  }))
+  announce(state, turn, 'trigger.fired', trigger.workflow_id, { trigger, job }, firingTold)
 }
 
 /** A test, whatever the webhook listens to. */
@@ -133,6 +122,20 @@ function jobTold(job: JobRow): object {
     error_type: job.error_type,
     error_message: cut(job.error_message),
     dead_lettered: job.dead_lettered,
+  }
+}
+
+function robotTold(robot: RobotRow): object {
+  return { robot_id: robot.id, name: cut(robot.name), environment: robot.environment, mode: robot.mode }
+}
+
+function firingTold({ trigger, job }: { readonly trigger: TriggerRow; readonly job: JobRow }): object {
+  return {
+    trigger_id: trigger.id,
+    name: trigger.name,
+    trigger_type: trigger.trigger_type,
+    workflow_id: trigger.workflow_id,
+    job_id: job.id,
   }
 }
 

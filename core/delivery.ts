@@ -97,5 +97,5 @@ function failed(state: State, webhook: WebhookRow, status: number | null, turn: 
     ? 'The receiver answered 410 Gone: it wants no more'
     : `Every delivery has failed for ${hours} hours`
   keepWebhook(state, { ...webhook, enabled: false, disabled_reason, failing_since }, turn)
-  announce(state, turn, 'webhook.disabled', null, () => ({ webhook_id: webhook.id, reason: disabled_reason }))
+  announce(state, turn, 'webhook.disabled', null, { webhook_id: webhook.id, reason: disabled_reason }, (told) => told)
 }
