@@ -128,6 +128,8 @@ describe.sequential('the package', () => {
           metafile: true,
           format: 'esm',
           platform: 'neutral',
+          // As wrangler has them: without these a package that has no "exports" is not found.
+          mainFields: ['module', 'main'],
         })
         const [bundle] = Object.values(metafile.outputs)
         expect(bundle?.exports).toEqual(expect.arrayContaining([...names]))
