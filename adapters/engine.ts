@@ -4,11 +4,11 @@ import { setTimeout } from 'node:timers/promises'
 import pkg from '../package.json' with { type: 'json' }
 import { explain } from '../core/explain.ts'
 import type { JobId, KeyId, RobotId } from '../core/ids.ts'
-import { isAssigned } from '../core/job.ts'
 import { DEFAULTS } from '../core/limits.ts'
 import { presence } from '../core/presence.ts'
 import { refuse } from '../core/protocol/refusal.ts'
 import { Cancellation, NewKey, NewRobot, Submission } from '../core/protocol/request.ts'
+import { upcoming } from '../core/schedule.ts'
 import { dispatcherStats, queueStats } from '../core/stats.ts'
 import {
   type EngineOptions,
@@ -21,9 +21,17 @@ import {
   type SettledOptions,
 } from './engine/input.ts'
 import { type Camel, camel } from './engine/names.ts'
-import { answerOf, errorOf, NotSupportedError, taken } from './engine/refused.ts'
+import { answerOf, errorOf, taken } from './engine/refused.ts'
+import {
+  createSchedule,
+  type NewSchedule,
+  type NewWorkflow,
+  publishWorkflow,
+  type Schedule,
+  scheduleOf,
+} from './engine/schedules.ts'
 import { type Job, jobOf, type Robot, robotOf } from './engine/view.ts'
-import { Waiting } from './engine/waiting.ts'
+import { quiet, Waiting } from './engine/waiting.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { httpApp } from './http/app.ts'
 import { createKey } from './library.ts'
@@ -36,7 +44,8 @@ import { durabilityOf, openStore, type Place } from './store/open.ts'
 import { idempotencyOf, submission } from './submission.ts'
 
 export type { EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './engine/input.ts'
-export { NotSupportedError, RefusedError } from './engine/refused.ts'
+export { RefusedError } from './engine/refused.ts'
+export type { NewSchedule, NewWorkflow, Schedule } from './engine/schedules.ts'
 export type { Job, Robot } from './engine/view.ts'
 
 /** How urgent a job is; larger is more urgent. */
@@ -107,7 +116,7 @@ export class OrchestratorEngine {
     const body = read(fields, Submission, { params: 'parameters' })
     const by = this.#options.actor
     const once = taken(idempotencyOf(idempotencyKey, { id: `engine:${by}` as KeyId }, body))
-    return jobOf(answerOf(await fleet.request(taken(submission(fleet.platform, body, by, once))), 'job').job)
+    return jobOf(answerOf(await fleet.request(taken(submission(fleet.platform, body, by, null, once))), 'job').job)
   }
 
   /** Calls a job off. False when there is no such job, or it has ended already. */
@@ -186,14 +195,19 @@ export class OrchestratorEngine {
     return createKey(this.#on.fleet, name, scopes, { robot: robot_id })
   }
 
-  /** Schedules come with a later release: rejects with `NotSupportedError`. */
-  createSchedule(_schedule: object): Promise<never> {
-    return Promise.reject(new NotSupportedError(NO_SCHEDULES))
+  /** Saves a workflow, new or known, and makes it what jobs run. Resolves with its id. */
+  async publishWorkflow(workflow: NewWorkflow): Promise<string> {
+    return publishWorkflow(this.#on.fleet, workflow, this.#options.actor)
   }
 
-  /** Schedules come with a later release: throws `NotSupportedError`. */
-  getUpcomingSchedules(_options: { readonly limit?: number } = {}): never {
-    throw new NotSupportedError(NO_SCHEDULES)
+  /** Has a published workflow run at times. Resolves with the schedule once it is durable. */
+  async createSchedule(schedule: NewSchedule): Promise<Schedule> {
+    return createSchedule(this.#on.fleet, schedule, this.#options.actor)
+  }
+
+  /** Those that are due next, the nearest first. */
+  getUpcomingSchedules({ limit = 10 }: { readonly limit?: number } = {}): readonly Schedule[] {
+    return upcoming(this.#on.fleet.state.schedules.values(), limit).map(scheduleOf)
   }
 
   /** How many jobs wait and run just now. */
@@ -226,6 +240,7 @@ export class OrchestratorEngine {
   async #open(): Promise<void> {
     const { log, loadBalancing, defaultJobTimeout, robotsAuth } = this.#options
     const platform = nodePlatform()
+    // Who calls from the same process is held to no rate; over HTTP, keys and webhooks are.
     const settings = { ...DEFAULTS, strategy: loadBalancing, jobTimeoutMs: defaultJobTimeout * 1000, robotsAuth }
     const fleet = await openFleet(await this.#store(), log === undefined ? platform : { ...platform, log }, settings, (
       error,
@@ -272,23 +287,6 @@ export class OrchestratorEngine {
     ])
     timer.abort()
   }
-}
-
-const NO_SCHEDULES = 'Schedules come with a later release; until then submit each job with its scheduledTime'
-
-/** Resolves when no robot has a job, or when the time is up. */
-async function quiet(fleet: Fleet, mostMs: number): Promise<void> {
-  const busy = (): boolean => [...fleet.state.jobs.values()].some(isAssigned)
-  if (!busy() || mostMs <= 0) return
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      unwatch()
-      resolve()
-    }
-    const timer = globalThis.setTimeout(end, Math.min(mostMs, 2 ** 31 - 1))
-    const unwatch = fleet.watch(() => void (busy() || end()))
-  })
 }
 
 function noJob(id: string): Error {

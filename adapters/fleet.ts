@@ -7,6 +7,7 @@ import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { encode } from '../core/protocol/encode.ts'
 import { refuse } from '../core/protocol/refusal.ts'
+import { recentSince } from '../core/rate.ts'
 import type { State } from '../core/state.ts'
 import { type Pump, pump } from './pump.ts'
 import type { Shell } from './shell.ts'
@@ -142,7 +143,7 @@ export async function openFleet(
   }
 
   async function begin(left: readonly Carried[] = []): Promise<Current> {
-    const hot = await store.load(now() + settings.horizonMs)
+    const hot = await store.load(now() + settings.horizonMs, recentSince(settings, now()))
     // A clock that was set back a little goes on from where it was; one that had been far ahead was wrong then.
     if (hot.clock - now() < CLOCK_BACK_MS_MAX) latest = Math.max(latest, hot.clock)
     const state = load(hot, now(), platform.seed(), settings, left.flatMap(({ text }) => text ?? []))

@@ -60,7 +60,10 @@ export async function createWebhook(fleet: Fleet, id: string, name: string): Pro
       parameters: '{}' as JsonText,
       cooldownMs: 0,
       enabled: true,
+      auth: 'secret',
       secret: hashOf(secret),
+      signing: null,
+      allowFrom: [],
     })),
   )
   return secret

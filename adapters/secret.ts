@@ -19,8 +19,8 @@ export function newSecret(): string {
   return randomBytes(24).toString('base64url')
 }
 
-/** A new secret to sign what webhooks are told with, 256 bits, in the form of Standard Webhooks. */
-export function newSigningSecret(): string {
+/** A new secret as the Standard Webhooks write it, 256 bits. */
+export function newStandardSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`
 }
 

@@ -1,10 +1,13 @@
 import * as v from 'valibot'
 import { DEFAULTS, type Settings, STRATEGIES } from '../core/limits.ts'
+import { isRange } from './http/address.ts'
 import { problemsOf } from '../core/protocol/decode.ts'
 
 const YEAR_SECONDS = 31_536_000
 const seconds = v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(YEAR_SECONDS)))
 const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000_000)))
+/** 0: no limit. Each of those that are let through is remembered for as long as it counts, so there cannot be very many. */
+const rate = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000)))
 
 /** What an operator may set, in seconds and numbers; whatever is left out keeps its default. */
 const SettingsFile = v.strictObject({
@@ -25,11 +28,19 @@ const SettingsFile = v.strictObject({
   lost_tries_max: count,
   live_jobs_max: count,
   robots_max: count,
+  schedules_max: count,
   sockets_max: count,
   webhooks_max: count,
   webhook_failing_seconds: seconds,
   delivery_kept_seconds: seconds,
   webhooks_allow_private: v.optional(v.boolean()),
+  robot_messages_max: rate,
+  robot_messages_seconds: seconds,
+  webhook_calls_max: rate,
+  webhook_calls_seconds: seconds,
+  submissions_max: rate,
+  submissions_seconds: seconds,
+  trusted_proxies: v.optional(v.array(v.pipe(v.string(), v.check(isRange, 'must be an address or a range')))),
   fleets_open_max: count,
   fleet_idle_seconds: seconds,
 })
@@ -53,11 +64,19 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   lost_tries_max: 'lostTriesMax',
   live_jobs_max: 'liveJobsMax',
   robots_max: 'robotsMax',
+  schedules_max: 'schedulesMax',
   sockets_max: 'socketsMax',
   webhooks_max: 'webhooksMax',
   webhook_failing_seconds: 'webhookFailingMs',
   delivery_kept_seconds: 'deliveryKeptMs',
   webhooks_allow_private: 'webhooksAllowPrivate',
+  robot_messages_max: 'robotMessagesMax',
+  robot_messages_seconds: 'robotMessagesMs',
+  webhook_calls_max: 'webhookCallsMax',
+  webhook_calls_seconds: 'webhookCallsMs',
+  submissions_max: 'submissionsMax',
+  submissions_seconds: 'submissionsMs',
+  trusted_proxies: 'trustedProxies',
   fleets_open_max: 'fleetsOpenMax',
   fleet_idle_seconds: 'fleetIdleMs',
 }

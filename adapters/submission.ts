@@ -1,5 +1,5 @@
 import type { Event } from '../core/event.ts'
-import type { JobId, ReplyId, WorkflowId } from '../core/ids.ts'
+import type { JobId, KeyId, ReplyId, WorkflowId } from '../core/ids.ts'
 import { isObject, type JsonObject, toText } from '../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { Submission } from '../core/protocol/request.ts'
@@ -15,6 +15,7 @@ export function submission(
   platform: Platform,
   body: Submission,
   by: string,
+  key: KeyId | null,
   idempotency: Submitted['idempotency'],
 ): ((reply: ReplyId) => Event) | Refusal {
   const workflow = workflowOf(platform, body)
@@ -30,6 +31,7 @@ export function submission(
     reply,
     job,
     by,
+    key,
     workflow,
     parameters: toText(body.parameters),
     priority: body.priority,

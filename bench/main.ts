@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { commitBench } from './commit.ts'
 import { endToEnd } from './e2e.ts'
 import { historyBench } from './history.ts'
+import { scheduleBench } from './schedules.ts'
 import { machine, render, type Table } from './table.ts'
 import { turnBench } from './turn.ts'
 import { scaleBench } from './scale.ts'
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readon
   e2e: endToEnd,
   history: historyBench,
   scale: scaleBench,
+  schedules: scheduleBench,
 }
 
 interface Result {

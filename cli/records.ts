@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { connect, wantsJson } from './connect.ts'
 import { type Columns, printFields, printJson, printTable } from './print.ts'
 
-/** `casare robots`, `workflows`, `stats` and `health`. */
+/** `casare robots`, `workflows`, `schedules`, `stats` and `health`. */
 export function recordCommands(program: Command): void {
   program.command('robots').description('robots, as they are just now').command('list')
     .action((_flags: object, command: Command) =>
@@ -30,6 +30,28 @@ export function recordCommands(program: Command): void {
         'mean time': ({ avg_duration_ms }) => `${avg_duration_ms} ms`,
       })
     )
+
+  const schedules = program.command('schedules').description('what makes jobs at times')
+  schedules.command('list')
+    .action((_flags: object, command: Command) =>
+      list(connect(command).schedules.list(), command, {
+        id: ({ id }) => id,
+        name: ({ name }) => name,
+        enabled: ({ enabled, note }) => (enabled ? 'yes' : `no${note === '' ? '' : `: ${note}`}`),
+        pattern: ({ frequency, cron_expression }) => cron_expression || frequency,
+        zone: ({ timezone }) => timezone,
+        next: ({ next_run }) => next_run,
+        runs: ({ run_count }) => run_count,
+        completed: ({ success_count }) => success_count,
+      })
+    )
+  schedules.command('preview <id>').description('when it is due next')
+    .option('--count <n>', 'how many times', '10')
+    .action(async (id: string, { count }: { readonly count: string }, command: Command) => {
+      const coming = await connect(command).schedules.preview(id, Number(count))
+      if (wantsJson(command)) return printJson(coming)
+      printTable(coming, { due: ({ due_at }) => due_at, 'acted upon': ({ fires_at }) => fires_at })
+    })
 
   program.command('stats').description('how many jobs and robots there are')
     .action(async (_flags: object, command: Command) => {

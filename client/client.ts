@@ -1,16 +1,17 @@
 import type { Health } from '../core/protocol/view.ts'
+export type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
 import { Jobs } from './jobs.ts'
-import { Keys, Pools, Robots, Stats, Triggers, Workflows } from './records.ts'
+import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
 
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { NewKey, NewPool, NewRobot, NewTrigger, NewWorkflow } from './records.ts'
+export type { NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
-  DeliveryView,
+  ComingView,
   DispatcherStats,
   ExplanationView,
   Health,
@@ -21,14 +22,14 @@ export type {
   LogLine,
   NewKeyView,
   NewTriggerView,
-  NewWebhookView,
+  OccurrenceView,
   PoolView,
   QueueStats,
   ReportView,
   RobotView,
+  ScheduleView,
   TriggerView,
   VersionView,
-  WebhookView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../core/protocol/view.ts'
@@ -42,6 +43,7 @@ export class CasareClient {
   readonly robots: Robots
   readonly workflows: Workflows
   readonly triggers: Triggers
+  readonly schedules: Schedules
   readonly keys: Keys
   readonly pools: Pools
   readonly webhooks: Webhooks
@@ -57,6 +59,7 @@ export class CasareClient {
     this.robots = new Robots(transport, `${api}/robots`)
     this.workflows = new Workflows(transport, `${api}/workflows`)
     this.triggers = new Triggers(transport, `${api}/triggers`)
+    this.schedules = new Schedules(transport, `${api}/schedules`)
     this.keys = new Keys(transport, `${api}/keys`)
     this.pools = new Pools(transport, `${api}/pools`)
     this.webhooks = new Webhooks(transport, `${api}/webhooks`)

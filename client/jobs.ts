@@ -13,6 +13,7 @@ export interface JobQuery {
   readonly workflow_id?: string | undefined
   readonly robot_id?: string | undefined
   readonly trigger_id?: string | undefined
+  readonly schedule_id?: string | undefined
   /** Only those that have failed for good, and that nobody has dealt with. */
   readonly dead_lettered?: boolean | undefined
   /** How many are fetched at a time, 1 to 200: 50. */

@@ -1,15 +1,23 @@
 import type { Given, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/protocol/request.ts'
-import type { NewTrigger as Trigger, NewWorkflow as Workflow } from '../core/protocol/request.ts'
 import type {
+  NewSchedule as Schedule,
+  NewTrigger as Trigger,
+  NewWorkflow as Workflow,
+} from '../core/protocol/request.ts'
+import type {
+  ComingView,
   DispatcherStats,
+  JobSummary,
   KeyView,
   NewKeyView,
   NewTriggerView,
+  OccurrenceView,
   Page,
   PoolView,
   QueueStats,
   ReportView,
   RobotView,
+  ScheduleView,
   TriggerView,
   VersionView,
   WorkflowDetail,
@@ -22,6 +30,7 @@ import type { CallOptions, Transport } from './transport.ts'
 export type NewRobot = Given<typeof Robot>
 export type NewWorkflow = Given<typeof Workflow>
 export type NewTrigger = Given<typeof Trigger>
+export type NewSchedule = Given<typeof Schedule>
 export type NewKey = Given<typeof Key>
 export type NewPool = Given<typeof Pool>
 
@@ -123,6 +132,63 @@ export class Triggers extends Records {
   /** The secret that callers must send is in the answer, this once. */
   create(trigger: NewTrigger, options: CallOptions = {}): Promise<NewTriggerView> {
     return this.transport.send('POST', this.root, { ...options, body: trigger })
+  }
+}
+
+/** What makes jobs at times. */
+export class Schedules extends Records {
+  list(options: CallOptions = {}): AsyncGenerator<ScheduleView, void, undefined> {
+    return this.transport.list(this.root, {}, options)
+  }
+
+  get(id: string, options: CallOptions = {}): Promise<ScheduleView> {
+    return this.transport.send('GET', this.at(id), options)
+  }
+
+  /** Those that are due next, the nearest first. */
+  async upcoming(limit = 10, options: CallOptions = {}): Promise<readonly ScheduleView[]> {
+    const ask = { ...options, query: { limit } }
+    return (await this.transport.send<Page<ScheduleView>>('GET', `${this.root}/upcoming`, ask)).items
+  }
+
+  /** When it is due next, and when that is acted upon. */
+  async preview(id: string, count = 10, options: CallOptions = {}): Promise<readonly ComingView[]> {
+    const ask = { ...options, query: { count } }
+    return (await this.transport.send<Page<ComingView>>('GET', `${this.at(id)}/preview`, ask)).items
+  }
+
+  /** What became of every instant at which it was due, the last decided first. */
+  runs(id: string, options: CallOptions = {}): AsyncGenerator<OccurrenceView, void, undefined> {
+    return this.transport.list(`${this.at(id)}/runs`, {}, options)
+  }
+
+  create(schedule: NewSchedule, options: CallOptions = {}): Promise<ScheduleView> {
+    return this.transport.send('POST', this.root, { ...options, body: schedule })
+  }
+
+  /** Everything but `enabled` is as it is given here, or as it is for a new one. */
+  update(id: string, schedule: NewSchedule, options: CallOptions = {}): Promise<ScheduleView> {
+    return this.transport.send('PUT', this.at(id), { ...options, body: schedule })
+  }
+
+  /** Its jobs go on. */
+  delete(id: string, options: CallOptions = {}): Promise<ScheduleView> {
+    return this.transport.send('DELETE', this.at(id), options)
+  }
+
+  enable(id: string, options: CallOptions = {}): Promise<ScheduleView> {
+    return this.transport.send('POST', `${this.at(id)}/enable`, { ...options, repeatable: true })
+  }
+
+  /** With a note for whoever wonders why. */
+  disable(id: string, options: CallOptions & { readonly note?: string | undefined } = {}): Promise<ScheduleView> {
+    const { note, ...rest } = options
+    return this.transport.send('POST', `${this.at(id)}/disable`, { ...rest, body: { note }, repeatable: true })
+  }
+
+  /** A job now, whether or not it is enabled. */
+  trigger(id: string, options: CallOptions = {}): Promise<JobSummary> {
+    return this.transport.send('POST', `${this.at(id)}/trigger`, options)
   }
 }
 

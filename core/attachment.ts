@@ -1,8 +1,10 @@
 import type { JobId, KeyId, Millis, RobotId, SecretHash, SocketId } from './ids.ts'
+import { type CarriedMeter, carriedMeter, restoreMeter } from './meter.ts'
 import { barredId } from './move.ts'
 import type { MessageId } from './protocol/message.ts'
 import { placeRobot } from './roster.ts'
-import type { Report, Session, Socket, State } from './state.ts'
+import type { Socket } from './socket.ts'
+import type { Report, Session, State } from './state.ts'
 
 /**
  * Where memory may go while the sockets stay, as in an object that hibernates, each socket carries what is known of its
@@ -28,6 +30,8 @@ interface Remembered
   /** Without `system_info`, which may be of any size: whoever asks for it gets a new one. */
   readonly reported: Report | null
   readonly missing: readonly JobId[]
+  /** What it has used up of its limit on messages. */
+  readonly meter: CarriedMeter | null
   readonly late: readonly JobId[]
   /** The last messages with log lines, so that one that is repeated is not stored a second time. */
   readonly logMessages: readonly MessageId[]
@@ -36,7 +40,7 @@ interface Remembered
 }
 
 /** Raised whenever an older text would be misread. */
-const VERSION = 1
+const VERSION = 2
 
 /** A platform keeps 16 KiB with a socket, and may use two bytes for a character. */
 const CHARS_MAX = 8_000
@@ -85,6 +89,7 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
     asked,
     answered,
     missing: [...missing],
+    meter: shortMeter(state, robot, heardAt),
     late: [...late].slice(-LATE_KEPT),
     logMessages: [...state.logMessages.get(robot) ?? []].slice(-LOG_MESSAGES_KEPT)
       .filter((message) => String(message).length <= ID_CHARS_MAX),
@@ -92,6 +97,13 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
       [job, why, why === 'refused' ? state.timers.at('robot.barred', barredId(session, job)) : null] as const
     ),
   }
+}
+
+/** A limit may be set so high that what has been used up of it does not fit. Waking then begins it anew. */
+const RING_KEPT = 250
+
+function shortMeter(state: State, robot: RobotId, now: Millis): CarriedMeter | null {
+  return state.settings.robotMessagesMax > RING_KEPT ? null : carriedMeter(state, robot, now)
 }
 
 /** Puts a socket and its session back. False when the text is not of a socket that can be restored: it must be closed. */
@@ -132,6 +144,7 @@ function resume(state: State, socket: SocketId, from: Remembered): void {
   }
   state.sessions.set(session.robot, session)
   if (from.logMessages.length > 0) state.logMessages.set(session.robot, new Set(from.logMessages))
+  if (from.meter !== null) restoreMeter(state, session.robot, from.meter)
   state.offers = Math.max(state.offers, session.lastOffer)
   state.timers.cancel('robot.lost', session.robot)
   // It was listened to until now, so a lease that has run out meanwhile has run out.

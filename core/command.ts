@@ -6,7 +6,7 @@ import { keepJob, recall, remember } from './keep.ts'
 import { halt } from './move.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
-import { enter, type Order } from './submission.ts'
+import { enter, type Order, UNCAUSED } from './submission.ts'
 
 /** What people ask to be done about a job that exists. */
 
@@ -45,7 +45,8 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
     workflow_version: job.workflow_version,
     definition: event.definition,
   }
-  const origin = { trigger: job.trigger_id, retryOf: job.id, runs }
+  // Not the schedule's: what somebody has run again is his own, and must not be counted twice, nor held up by the next.
+  const origin = { ...UNCAUSED, trigger: job.trigger_id, retryOf: job.id, runs }
   const again = enter(state, asOrdered(job, event.newJob, event.by), origin, turn)
   if (isRefusal(again)) return refused(event.reply, again, turn)
   if (job.dead_lettered) {

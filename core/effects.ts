@@ -8,14 +8,17 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SocketId,
   TriggerId,
   WebhookId,
   WorkflowId,
 } from './ids.ts'
 import type { HistoryRow, JobRow, LogRow } from './job.ts'
+import type { Quota } from './limiter.ts'
 import type { Outgoing } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
+import type { OccurrenceRow, ScheduleRow } from './schedule.ts'
 import type {
   AffinityRow,
   DefinitionRow,
@@ -39,6 +42,7 @@ export interface Rows {
   readonly versions: Map<string, VersionRow>
   readonly definitions: Map<DefinitionHash, DefinitionRow>
   readonly triggers: Map<TriggerId, TriggerRow>
+  readonly schedules: Map<ScheduleId, ScheduleRow>
   readonly keys: Map<KeyId, KeyRow>
   readonly pools: Map<string, PoolRow>
   /** By workflow id and robot id. */
@@ -50,6 +54,7 @@ export interface Rows {
 
 /** The rows that a turn deletes, by table, each with all that belongs to it. What is written anew in the turn stays. */
 export interface Deletions {
+  readonly schedules: Set<ScheduleId>
   readonly webhooks: Set<WebhookId>
 }
 
@@ -88,19 +93,26 @@ export interface Found {
   readonly deliveries: ReadonlyMap<DeliveryId, DeliveryRow>
 }
 
-/** What a request is answered with: a row to show, or a refusal. The adapter gives it its form. */
+/** What a limit has to know of a job that was made a moment ago. */
+export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id' | 'retry_of'>
+
+/**
+ * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit
+ * that the request was held to, null where there is none.
+ */
 export type Answer =
-  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean }
-  | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow }
+  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
+  | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow; readonly quota: Quota | null }
   | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
   | { readonly type: 'trigger'; readonly trigger: TriggerRow }
+  | { readonly type: 'schedule'; readonly schedule: ScheduleRow }
   | { readonly type: 'key'; readonly key: KeyRow }
   | { readonly type: 'pool'; readonly pool: PoolRow }
   | { readonly type: 'robot'; readonly robot: RobotRow }
   | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
   | { readonly type: 'webhook'; readonly webhook: WebhookRow }
   | { readonly type: 'delivery'; readonly delivery: DeliveryRow }
-  | { readonly type: 'refusal'; readonly refusal: Refusal }
+  | { readonly type: 'refusal'; readonly refusal: Refusal; readonly quota?: Quota | null }
 
 /** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
 export type Send =
@@ -135,6 +147,8 @@ export interface Effects {
   readonly history: HistoryRow[]
   /** 1. Likewise. */
   readonly logs: LogRow[]
+  /** 1. Likewise. */
+  readonly occurrences: OccurrenceRow[]
   /** 1. Likewise: forget answers to requests that were made before this. */
   forgetBefore: Millis | null
   /** 1. Likewise: forget deliveries that were made before this, unless they are pending still and their webhook enabled. */
@@ -210,6 +224,7 @@ export function newEffects(turn: number, at: Millis): Effects {
       versions: new Map(),
       definitions: new Map(),
       triggers: new Map(),
+      schedules: new Map(),
       keys: new Map(),
       pools: new Map(),
       affinities: new Map(),
@@ -219,9 +234,10 @@ export function newEffects(turn: number, at: Millis): Effects {
     },
     history: [],
     logs: [],
+    occurrences: [],
     forgetBefore: null,
     forgetDeliveriesBefore: null,
-    deletions: { webhooks: new Set() },
+    deletions: { schedules: new Set(), webhooks: new Set() },
     attachments: new Set(),
     sends: new Sealed(turn),
     calls: new Sealed(turn),
@@ -246,8 +262,8 @@ export function answer(turn: Turn, reply: ReplyId, given: Answer): void {
 }
 
 /** Answers a request with a refusal. */
-export function turnDown(turn: Turn, reply: ReplyId, refusal: Refusal): void {
-  answer(turn, reply, { type: 'refusal', refusal })
+export function turnDown(turn: Turn, reply: ReplyId, refusal: Refusal, quota: Quota | null = null): void {
+  answer(turn, reply, { type: 'refusal', refusal, quota })
 }
 
 /** What was found when nothing was asked for. */
@@ -264,6 +280,7 @@ export const NOTHING_FOUND: Found = {
 /** Whether a turn has anything to make durable. */
 export function isEmpty(out: Effects): boolean {
   return out.forgetBefore === null && out.forgetDeliveriesBefore === null && out.history.length === 0 &&
-    out.logs.length === 0 && Object.values(out.rows).every((rows) => rows.size === 0) &&
+    out.logs.length === 0 && out.occurrences.length === 0 &&
+    Object.values(out.rows).every((rows) => rows.size === 0) &&
     Object.values(out.deletions).every((ids) => ids.size === 0)
 }

@@ -6,6 +6,7 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SecretHash,
   SocketId,
   TriggerId,
@@ -15,6 +16,9 @@ import type {
 import type { Priority, RetrySafety } from './job.ts'
 import type { MessageId, RobotMessage } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
+import type { TriggerAuth } from './protocol/request.ts'
+import type { Signing } from './signing.ts'
+import type { Plan } from './schedule.ts'
 import type { DefinitionRow, Scope, TriggerType } from './state.ts'
 import type { Outcome } from './webhook.ts'
 
@@ -24,6 +28,8 @@ export interface Submitted {
   readonly reply: ReplyId
   readonly job: JobId
   readonly by: string
+  /** What it came with, if there is a limit on how many may come with it; null in the same process. */
+  readonly key: KeyId | null
   /** A published workflow, or a definition of the job's own. */
   readonly workflow: WorkflowId | { readonly id: WorkflowId; readonly name: string; readonly definition: DefinitionRow }
   readonly parameters: JsonText
@@ -98,6 +104,14 @@ export interface PoolSaved {
   readonly workflows: readonly WorkflowId[]
 }
 
+/** What the shell has found out about who calls: the core cannot compute a signature, and knows no addresses. */
+export interface Checked {
+  /** The key that the signature was checked with; null where none was. The trigger may have another by now. */
+  readonly key: string | null
+  /** Why the caller is not let in; null when nothing speaks against it. */
+  readonly refused: Refusal | null
+}
+
 /** A call of `POST /webhook/{trigger_id}`. The body is decoded already; what is wrong with it is told in its turn. */
 export interface WebhookReceived {
   readonly type: 'webhook.received'
@@ -105,7 +119,10 @@ export interface WebhookReceived {
   readonly job: JobId
   readonly trigger: TriggerId
   readonly secret: SecretHash | null
+  readonly checked: Checked
   readonly data: JsonText | Refusal
+  /** A delivery that comes again gets the same answer: a hash of its trigger and of the sender's id for it. */
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
 }
 
 export interface WorkflowSaved {
@@ -134,7 +151,42 @@ export interface TriggerCreated {
   readonly parameters: JsonText
   readonly cooldownMs: Millis
   readonly enabled: boolean
+  readonly auth: TriggerAuth
   readonly secret: SecretHash | null
+  readonly signing: Signing | null
+  readonly allowFrom: readonly string[]
+}
+
+export interface ScheduleSaved {
+  readonly type: 'schedule.saved'
+  readonly reply: ReplyId
+  readonly schedule: ScheduleId
+  /** `create`: the id is new. `update`: it must exist. */
+  readonly mode: 'create' | 'update'
+  readonly by: string
+  /** Checked: the pattern can be read, the zone is known, and an end comes after the start. */
+  readonly plan: Plan
+  /** What the workflow is called in the schedule; null: as it is called. */
+  readonly workflowName: string | null
+  /** null: as it was; a new one is enabled. */
+  readonly enabled: boolean | null
+}
+
+export interface ScheduleSwitched {
+  readonly type: 'schedule.switched'
+  readonly reply: ReplyId
+  readonly schedule: ScheduleId
+  readonly enabled: boolean
+  /** Why it is disabled. */
+  readonly note: string
+}
+
+export interface ScheduleTriggered {
+  readonly type: 'schedule.triggered'
+  readonly reply: ReplyId
+  readonly schedule: ScheduleId
+  readonly job: JobId
+  readonly by: string
 }
 
 export interface KeyCreated {
@@ -193,6 +245,10 @@ export type Event =
   | WorkflowSaved
   | { readonly type: 'workflow.published'; readonly reply: ReplyId; readonly workflow: WorkflowId }
   | TriggerCreated
+  | ScheduleSaved
+  | ScheduleSwitched
+  | ScheduleTriggered
+  | { readonly type: 'schedule.deleted'; readonly reply: ReplyId; readonly schedule: ScheduleId }
   | KeyCreated
   | { readonly type: 'key.revoked'; readonly reply: ReplyId; readonly key: KeyId }
   | { readonly type: 'socket.opened'; readonly socket: SocketId; readonly credential: SecretHash | null }

@@ -14,6 +14,7 @@ export type ReasonCode =
   | 'WORKFLOW_CONCURRENCY'
   | 'KEY_CONCURRENCY'
   | 'POOL_CONCURRENCY'
+  | 'SCHEDULE_OVERLAP'
   | 'QUEUE_TTL_NEAR'
   | 'NO_ROBOTS'
   | 'ROBOT_OFFLINE'
@@ -192,6 +193,9 @@ function gateBlocker(state: State, gate: string, job: JobRow): Blocker {
   const count = `${inside} of at most ${limit} jobs are queued or running`
   if (gate.startsWith('key:')) {
     return { code: 'KEY_CONCURRENCY', message: `With the key ${job.concurrency_key}: ${count}` }
+  }
+  if (gate.startsWith('schedule:')) {
+    return { code: 'SCHEDULE_OVERLAP', message: 'An earlier job of its schedule has not ended' }
   }
   if (gate.startsWith('pool:')) return { code: 'POOL_CONCURRENCY', message: `In the pool ${job.pool}: ${count}` }
   return { code: 'WORKFLOW_CONCURRENCY', message: `Of the workflow ${job.workflow_id}: ${count}` }

@@ -1,10 +1,11 @@
-import type { JobId } from './ids.ts'
+import type { JobId, ScheduleId } from './ids.ts'
 import { isBlocked, isStopping, type JobRow } from './job.ts'
 import { type JobClass, newClass, put, remove, size } from './queue.ts'
 import type { State } from './state.ts'
 
 /**
- * Limits on how many jobs run at a time: those of one workflow, and those with one concurrency key. A job passes its
+ * Limits on how many jobs run at a time: those of one workflow, of one pool, with one concurrency key, and those of a
+ * schedule whose jobs wait for each other. A job passes its
  * gates when it becomes queued and is inside until it has ended, gone back, or been seen to stop; who may not pass is
  * pending until somebody leaves.
  */
@@ -35,21 +36,34 @@ export function poolGate(name: string): string {
   return `pool:${name}`
 }
 
+/** The name of the gate that all jobs of a schedule pass. */
+export function scheduleGate(id: ScheduleId): string {
+  return `schedule:${id}`
+}
+
 /** The gates that a job has to pass. */
 export function gatesOf(job: JobRow): readonly string[] {
   const gates = [workflowGate(job)]
   if (job.pool !== null) gates.push(poolGate(job.pool))
   if (job.concurrency_key !== null) gates.push(`key:${job.concurrency_key}`)
+  if (job.schedule_id !== null) gates.push(scheduleGate(job.schedule_id))
   return gates
 }
 
 /** How many may be inside at a time, as far as this job is concerned. */
 export function limitAt(state: State, gate: string, job: JobRow): number {
   if (gate.startsWith('key:')) return job.concurrency_limit
+  if (gate.startsWith('schedule:') && job.schedule_id !== null) return isQueued(state, job.schedule_id) ? 1 : Infinity
   const limit = gate.startsWith('pool:') && job.pool !== null
     ? state.pools.get(job.pool)?.max_concurrent
     : state.workflows.get(job.workflow_id)?.max_concurrent
   return limit ?? Infinity
+}
+
+/** Whether jobs of the schedule wait for each other. One that is deleted holds none of its jobs back. */
+function isQueued(state: State, id: ScheduleId): boolean {
+  const overlap = state.schedules.get(id)?.overlap
+  return overlap === 'queue_one' || overlap === 'queue_all'
 }
 
 /** The gates that do not let this job pass now; none when it may. */

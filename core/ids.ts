@@ -10,6 +10,7 @@ export type JobId = Id<'job'>
 export type RobotId = Id<'robot'>
 export type WorkflowId = Id<'workflow'>
 export type TriggerId = Id<'trigger'>
+export type ScheduleId = Id<'schedule'>
 export type KeyId = Id<'key'>
 /** Where we tell others what happens: an outgoing webhook. What comes in from outside is a trigger. */
 export type WebhookId = Id<'webhook'>

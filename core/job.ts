@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import type { DefinitionHash, JobId, JsonText, Millis, RobotId, TriggerId, WorkflowId } from './ids.ts'
+import type { DefinitionHash, JobId, JsonText, Millis, RobotId, ScheduleId, TriggerId, WorkflowId } from './ids.ts'
 
 /**
  * The life of a job: what may happen to it in each status, and what it is then. DESIGN.md 5.1.
@@ -89,9 +89,12 @@ export interface JobRow {
   readonly retry_of: JobId | null
   readonly scheduled_time: Millis | null
   readonly created_at: Millis
-  /** The name of the key that submitted it, or `trigger:` and the trigger's id. */
+  /** The name of the key that submitted it, or `trigger:` or `schedule:` and the id. */
   readonly created_by: string
   readonly trigger_id: TriggerId | null
+  /** The schedule that made it, and the instant for which it did: null for one that was made by hand. */
+  readonly schedule_id: ScheduleId | null
+  readonly due_at: Millis | null
   /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */
   readonly seq: number
 
@@ -221,7 +224,7 @@ export interface HistoryRow {
   readonly to_status: JobStatus
   readonly attempt: number
   readonly robot_id: RobotId | null
-  /** Who made it happen: a key's name, `robot:` or `trigger:` and the id, or `orchestrator`. */
+  /** Who made it happen: a key's name, `robot:`, `trigger:` or `schedule:` and the id, or `orchestrator`. */
   readonly actor: string
   /** Why, in words for people. */
   readonly detail: string

@@ -1,12 +1,13 @@
 import { announceJob } from './announce.ts'
 import type { Turn } from './effects.ts'
-import type { DefinitionHash, JobId, Millis, RobotId } from './ids.ts'
-import { placeGates, touchGate, workflowGate } from './gate.ts'
+import type { DefinitionHash, JobId, Millis, RobotId, ScheduleId } from './ids.ts'
+import { placeGates, scheduleGate, touchGate, workflowGate } from './gate.ts'
 import { check, type HistoryRow, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
 import type { Cause } from './move.ts'
 import type { Settings } from './limits.ts'
 import { utf8Bytes } from './protocol/decode.ts'
 import { placeJob, placeRobot } from './roster.ts'
+import type { ScheduleRow } from './schedule.ts'
 import type { TimerName } from './timers.ts'
 import type { AffinityRow, DefinitionRow, KeyRow, PoolRow, RobotRow, State, TriggerRow, WorkflowRow } from './state.ts'
 
@@ -31,6 +32,7 @@ export function place(state: State, job: JobRow): void {
   placeGates(state, before, job)
   placeTimer(state, job, hot)
   placeSlot(state, before, job)
+  if (job.schedule_id !== null) placeRun(state, job.schedule_id, job, hot)
 }
 
 /** Whether a job belongs in memory: a live one, unless its time is far off, and one whose robot has yet to stop. */
@@ -87,6 +89,30 @@ export function placeAffinity(state: State, { workflow_id, robot_id, successes }
 export function keepTrigger(state: State, trigger: TriggerRow, turn: Turn): void {
   state.triggers.set(trigger.id, trigger)
   turn.out.rows.triggers.set(trigger.id, trigger)
+}
+
+/** The only way a schedule changes. */
+export function keepSchedule(state: State, schedule: ScheduleRow, turn: Turn): void {
+  placeSchedule(state, schedule)
+  turn.out.rows.schedules.set(schedule.id, schedule)
+}
+
+/** A schedule in memory, with its deadline. */
+export function placeSchedule(state: State, schedule: ScheduleRow): void {
+  const before = state.schedules.get(schedule.id)
+  state.schedules.set(schedule.id, schedule)
+  if (schedule.fires_at === null) state.timers.cancel('schedule.due', schedule.id)
+  else state.timers.set('schedule.due', schedule.id, schedule.fires_at)
+  if (before !== undefined && before.overlap !== schedule.overlap) touchGate(state, scheduleGate(schedule.id))
+}
+
+/** The only way a schedule goes. Its jobs stay, and wait for each other no longer. */
+export function dropSchedule(state: State, id: ScheduleId, turn: Turn): void {
+  state.schedules.delete(id)
+  state.timers.cancel('schedule.due', id)
+  touchGate(state, scheduleGate(id))
+  turn.out.rows.schedules.delete(id)
+  turn.out.deletions.schedules.add(id)
 }
 
 /** The only way a key changes. */
@@ -194,6 +220,14 @@ function placeSlot(state: State, before: JobRow | undefined, job: JobRow): void 
     else held.add(job.id)
     placeRobot(state, holder)
   }
+}
+
+function placeRun(state: State, schedule: ScheduleId, job: JobRow, hot: boolean): void {
+  const runs = state.runs.get(schedule)
+  if (hot && isLive(job.status)) {
+    if (runs === undefined) state.runs.set(schedule, new Set([job.id]))
+    else runs.add(job.id)
+  } else if (runs?.delete(job.id) === true && runs.size === 0) state.runs.delete(schedule)
 }
 
 function useDefinition(state: State, hash: DefinitionHash): void {

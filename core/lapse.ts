@@ -1,10 +1,11 @@
 import type { Turn } from './effects.ts'
 import { callLapsed } from './delivery.ts'
-import type { JobId, Millis, RobotId, SocketId, WebhookId } from './ids.ts'
+import type { JobId, Millis, RobotId, ScheduleId, SocketId, WebhookId } from './ids.ts'
 import { closedTo } from './gate.ts'
 import { isBlocked, isStopping, isWaiting } from './job.ts'
 import { keepJob } from './keep.ts'
 import { halt, move, stopped } from './move.ts'
+import { scheduleDue } from './occurrence.ts'
 import { barLapsed, offerLapsed, robotLost } from './reconcile.ts'
 import { rested, silent, unregistered } from './robot.ts'
 import { statusLapsed } from './control.ts'
@@ -23,6 +24,7 @@ const lapsed: { readonly [T in TimerName]: Lapsed } = {
   'job.offer': (state, id, turn) => offerLapsed(state, id as JobId, turn),
   'job.timeout': (state, id, turn) => timedOut(state, id as JobId, turn),
   'job.stop': (state, id, turn) => stopLapsed(state, id as JobId, turn),
+  'schedule.due': (state, id, turn) => scheduleDue(state, id as ScheduleId, turn),
   'robot.silent': (state, id, turn) => silent(state, id as RobotId, turn),
   'robot.lost': (state, id, turn) => robotLost(state, id as RobotId, turn),
   'robot.rest': (state, id) => rested(state, id as RobotId),

@@ -40,7 +40,10 @@ export interface Settings {
   readonly duplicateMs: Millis
   /** How long an idempotency key is remembered. */
   readonly idempotencyMs: Millis
-  /** Pending jobs that become ready later than this from now stay on disk. */
+  /**
+   * Pending jobs that become ready later than this from now stay on disk. At least twice `backoffMsMax`: a job that backs
+   * off stays in memory, where its schedule looks for it.
+   */
   readonly horizonMs: Millis
   /** How long a robot may take to answer a status request. */
   readonly statusMs: Millis
@@ -56,7 +59,19 @@ export interface Settings {
   /** Webhooks may be at private addresses, and need no TLS; for a lab, or a network that is trusted. */
   readonly webhooksAllowPrivate: boolean
   readonly robotsMax: number
+  readonly schedulesMax: number
   readonly socketsMax: number
+  /** How many messages a robot may send in how long. 0: any number, as with the limits below. */
+  readonly robotMessagesMax: number
+  readonly robotMessagesMs: Millis
+  /** How many jobs calls of one webhook may make in how long. */
+  readonly webhookCallsMax: number
+  readonly webhookCallsMs: Millis
+  /** How many jobs may be submitted with one key in how long. */
+  readonly submissionsMax: number
+  readonly submissionsMs: Millis
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
   /** Fleets that one process has open at a time, besides the default one. */
   readonly fleetsOpenMax: number
   /** A fleet in which nothing is going on is closed after this long. */
@@ -101,10 +116,26 @@ export const DEFAULTS: Settings = {
   webhooksMax: 100,
   webhooksAllowPrivate: false,
   robotsMax: 10_000,
+  schedulesMax: 100_000,
   socketsMax: 20_000,
+  robotMessagesMax: 100,
+  robotMessagesMs: MINUTE,
+  webhookCallsMax: 10,
+  webhookCallsMs: MINUTE,
+  submissionsMax: 50,
+  submissionsMs: MINUTE,
+  trustedProxies: [],
   fleetsOpenMax: 100,
   fleetIdleMs: 5 * MINUTE,
 }
+
+/** No limit on how often anything is said or asked for: for tests, benchmarks, and whoever trusts everybody. */
+export const UNLIMITED = { robotMessagesMax: 0, webhookCallsMax: 0, submissionsMax: 0 } as const satisfies Partial<
+  Settings
+>
+
+/** So many times the limit on its messages in one window, and a robot is no longer listened to. */
+export const ABUSE_FACTOR = 10
 
 /** What a robot may send in one log batch; told to it in `register_ack`. */
 export const LOG_BATCH_MAX = 100

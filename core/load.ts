@@ -2,9 +2,10 @@ import type { Millis } from './ids.ts'
 import { restore } from './attachment.ts'
 import { newGates } from './gate.ts'
 import { check } from './job.ts'
-import { place, placeAffinity, placeDefinition, placeKey, placeWorkflow } from './keep.ts'
+import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
 import { loadOutbox, newOutbox } from './outbox.ts'
+import { newLimiters, placeRecent } from './rate.ts'
 import { rng } from './random.ts'
 import { newRoster } from './roster.ts'
 import type { Hot, State } from './state.ts'
@@ -29,6 +30,7 @@ export function load(
     robots: new Map(hot.robots.map((robot) => [robot.id, robot])),
     workflows: new Map(),
     triggers: new Map(hot.triggers.map((trigger) => [trigger.id, trigger])),
+    schedules: new Map(),
     keys: new Map(),
     pools: new Map(hot.pools.map((pool) => [pool.name, pool])),
     affinities: new Map(),
@@ -37,9 +39,11 @@ export function load(
     outbox: newOutbox(),
     keysBySecret: new Map(),
     held: new Map(),
+    runs: new Map(),
     roster: newRoster(settings.strategy),
     gates: newGates(),
     timers: new Timers(),
+    limiters: newLimiters(),
     random: rng(seed),
     sockets: new Map(),
     sessions: new Map(),
@@ -53,7 +57,9 @@ export function load(
   for (const definition of hot.definitions) placeDefinition(state, definition)
   for (const affinity of hot.affinities) placeAffinity(state, affinity)
   for (const key of hot.keys) placeKey(state, key)
+  placeRecent(state, hot.recent, now)
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
+  for (const schedule of hot.schedules) placeSchedule(state, schedule)
   for (const job of hot.jobs) place(state, check(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
   loadOutbox(state, hot.webhooks, hot.deliveries)

@@ -1,5 +1,5 @@
 import type { Turn } from './effects.ts'
-import type { JobId, JsonText } from './ids.ts'
+import type { JobId, JsonText, RobotId } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
 import { recall } from './keep.ts'
 import {
@@ -14,7 +14,15 @@ import { toText } from './protocol/json.ts'
 import type { LogEntry, Message } from './protocol/message.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
 import { refuseMessage } from './robot.ts'
-import type { LogCount, Session, State } from './state.ts'
+import type { Session, State } from './state.ts'
+
+/** Of one job's log: what was kept of it, and what was not. */
+export interface LogCount {
+  kept: number
+  dropped: number
+  /** Refused for the rate of the robot's messages. It may have sent some of them again. */
+  refused: number
+}
 
 /**
  * Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while; a message that is
@@ -42,20 +50,26 @@ export function logged(
   for (const entry of entries) record(state, session, job, entry, turn)
 }
 
-/** How many lines did not fit into the log of a job that ends: told in the log itself, where they would be missed. */
+/** How many lines are not in the log of a job that ends, and why: told in the log itself, where they would be missed. */
 export function closeLog(state: State, job: JobRow, turn: Turn): void {
   const count = state.logs.get(job.id)
   state.logs.delete(job.id)
-  if (count === undefined || count.dropped === 0 || job.robot_id === null) return
+  if (count === undefined || job.robot_id === null) return
+  if (count.refused > 0) note(state, job, job.robot_id, `${count.refused} lines dropped by the rate limit`, turn)
+  if (count.dropped > 0) note(state, job, job.robot_id, `${count.dropped} lines were left out: this log is full`, turn)
+}
+
+/** A line of ours in a job's log. */
+function note(state: State, job: JobRow, robot_id: RobotId, message: string, turn: Turn): void {
   turn.out.logs.push({
     seq: ++state.seq,
     job_id: job.id,
-    robot_id: job.robot_id,
+    robot_id,
     at: turn.now,
     logged_at: '',
     level: 'WARNING',
     node_id: '',
-    message: `${count.dropped} lines were left out: this log is full`,
+    message,
     extra: null,
   })
 }
@@ -96,7 +110,7 @@ function record(state: State, session: Session, job: JobRow, entry: LogEntry, tu
 }
 
 function fits(state: State, job: JobRow): boolean {
-  const count: LogCount = state.logs.get(job.id) ?? { kept: 0, dropped: 0 }
+  const count: LogCount = state.logs.get(job.id) ?? { kept: 0, dropped: 0, refused: 0 }
   state.logs.set(job.id, count)
   if (count.kept >= LOG_LINES_MAX) count.dropped++
   else count.kept++

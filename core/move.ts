@@ -1,7 +1,7 @@
 import { say, type Turn } from './effects.ts'
 import { advance, isAssigned, isHeld, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import type { JobId } from './ids.ts'
-import { keepJob, keepWorkflow, remember } from './keep.ts'
+import { keepJob, keepSchedule, keepWorkflow, remember } from './keep.ts'
 import { closeLog } from './log.ts'
 import { backoff } from './retry.ts'
 import type { Session, State } from './state.ts'
@@ -19,7 +19,7 @@ export function sessionOf(state: State, job: JobRow): Session | undefined {
 
 /**
  * Something happens to a job: the row moves along the life table, the history says so, and a job that ends is
- * counted with its workflow. Whatever changes a job's status comes through here.
+ * counted with its workflow and its schedule. Whatever changes a job's status comes through here.
  */
 export function move(
   state: State,
@@ -127,6 +127,10 @@ export function unknownOutcome(job: JobRow): { readonly error_type: string; read
 }
 
 function ended(state: State, job: JobRow, turn: Turn): void {
+  const schedule = job.schedule_id === null ? undefined : state.schedules.get(job.schedule_id)
+  if (schedule !== undefined && job.status === 'completed') {
+    keepSchedule(state, { ...schedule, success_count: schedule.success_count + 1 }, turn)
+  }
   const workflow = state.workflows.get(job.workflow_id)
   if (workflow === undefined || job.started_at === null || job.completed_at === null) return
   keepWorkflow(state, {

@@ -6,7 +6,8 @@ import { hangUp, say, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { isStopping } from './job.ts'
 import { keepKey, keepRobot } from './keep.ts'
-import { LOG_BATCH_MAX } from './limits.ts'
+import { ABUSE_FACTOR, LOG_BATCH_MAX } from './limits.ts'
+import { configOf, weighRegistration } from './meter.ts'
 import { askStatus, tellToStop } from './move.ts'
 import { FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { errorMessage } from './protocol/encode.ts'
@@ -14,7 +15,8 @@ import type { Message, MessageId } from './protocol/message.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import { leftOver, reconcile } from './reconcile.ts'
 import { placeRobot } from './roster.ts'
-import type { KeyRow, RobotRow, Session, Socket, State } from './state.ts'
+import type { Socket } from './socket.ts'
+import type { KeyRow, RobotRow, Session, State } from './state.ts'
 
 /** Close codes of ours, beside the standard ones. They follow the HTTP statuses that mean the same. */
 export const CLOSE = {
@@ -22,6 +24,7 @@ export const CLOSE = {
   forbidden: 4403,
   silent: 4408,
   replaced: 4409,
+  flood: 4429,
   overloaded: 1013,
   normal: 1000,
 } as const
@@ -33,13 +36,8 @@ export function socketOpened(
   turn: Turn,
 ): void {
   const full = state.sockets.size >= state.settings.socketsMax
-  state.sockets.set(event.socket, {
-    id: event.socket,
-    credential: event.credential,
-    robot: null,
-    key: null,
-    closing: full,
-  })
+  const { socket: id, credential } = event
+  state.sockets.set(id, { id, credential, robot: null, key: null, closing: full })
   turn.out.attachments.add(event.socket)
   if (full) hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
   else state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
@@ -60,6 +58,13 @@ export function expel(state: State, socket: Socket, code: number, reason: string
   state.timers.cancel('socket.unregistered', socket.id)
   hangUp(turn, socket.id, code, reason)
   leave(state, socket, code, turn)
+}
+
+/** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
+export function expelFlood(state: State, socket: Socket, turn: Turn): void {
+  const { robotMessagesMax, robotMessagesMs } = state.settings
+  const reason = `More than ${ABUSE_FACTOR * robotMessagesMax} messages in ${robotMessagesMs / 1000} s`
+  expel(state, socket, CLOSE.flood, reason, turn)
 }
 
 /** Answers a message that is refused, with its id. */
@@ -91,6 +96,7 @@ export function registered(
     expel(state, socket, code, key.message, turn)
     return
   }
+  if (weighRegistration(state, robot_id, turn) === 'abuse') return expelFlood(state, socket, turn)
   if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
   const returns = state.sessions.has(robot_id)
@@ -250,6 +256,7 @@ function acknowledge(state: State, socket: Socket, message: Message<'register'>,
         log_batch_size: LOG_BATCH_MAX,
         max_message_bytes: FRAME_BYTES_MAX,
         lease_seconds: state.settings.leaseMs / 1000,
+        ...configOf(state.settings, message.payload.max_concurrent_jobs),
       },
     },
     correlation_id: message.id,

@@ -6,19 +6,27 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SecretHash,
   SocketId,
   TriggerId,
   WebhookId,
   WorkflowId,
 } from './ids.ts'
+import type { LogCount } from './log.ts'
+import type { Socket } from './socket.ts'
 import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus, Priority } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
 import type { Outbox } from './outbox.ts'
+import type { TriggerAuth } from './protocol/request.ts'
+import type { RecentJob } from './effects.ts'
+import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
+import type { Signing } from './signing.ts'
+import type { ScheduleRow } from './schedule.ts'
 import type { Timers } from './timers.ts'
 import type { DeliveryRow, WebhookRow } from './webhook.ts'
 
@@ -100,8 +108,13 @@ export interface TriggerRow {
   readonly parameters: JsonText
   /** 0: none. */
   readonly cooldown_ms: Millis
-  /** What `X-Webhook-Secret` must hash to; null: nothing is asked for. */
+  readonly auth: TriggerAuth
+  /** With `auth: secret`: what `X-Webhook-Secret` must hash to. */
   readonly secret: SecretHash | null
+  /** With what callers sign, where they do. Never shown. */
+  readonly signing: Signing | null
+  /** Addresses and ranges that may call; empty: all. */
+  readonly allow_from: readonly string[]
   readonly created_by: string
   readonly created_at: Millis
   readonly last_fired_at: Millis | null
@@ -159,6 +172,7 @@ export interface Hot {
   readonly robots: readonly RobotRow[]
   readonly workflows: readonly WorkflowRow[]
   readonly triggers: readonly TriggerRow[]
+  readonly schedules: readonly ScheduleRow[]
   readonly keys: readonly KeyRow[]
   readonly pools: readonly PoolRow[]
   readonly affinities: readonly AffinityRow[]
@@ -167,6 +181,8 @@ export interface Hot {
   readonly webhooks: readonly WebhookRow[]
   /** Of each webhook that is enabled the pending ones that are due first, in that order: a page, and one more. */
   readonly deliveries: readonly DeliveryRow[]
+  /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
+  readonly recent: readonly RecentJob[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
   /** How often rows have been loaded from this store, this time among them. */
@@ -186,6 +202,7 @@ export interface State {
   readonly robots: Map<RobotId, RobotRow>
   readonly workflows: Map<WorkflowId, WorkflowRow>
   readonly triggers: Map<TriggerId, TriggerRow>
+  readonly schedules: Map<ScheduleId, ScheduleRow>
   readonly keys: Map<KeyId, KeyRow>
   readonly pools: Map<string, PoolRow>
   readonly affinities: Map<WorkflowId, Map<RobotId, number>>
@@ -197,9 +214,12 @@ export interface State {
   readonly keysBySecret: Map<SecretHash, KeyId>
   /** The jobs that hold a robot's slots. Derived, so that a slot cannot leak. */
   readonly held: Map<RobotId, Set<JobId>>
+  /** The live jobs of each schedule. Derived. */
+  readonly runs: Map<ScheduleId, Set<JobId>>
   readonly roster: Roster
   readonly gates: Gates
   readonly timers: Timers
+  readonly limiters: Limiters
   readonly random: Rng
 
   readonly sockets: Map<SocketId, Socket>
@@ -273,20 +293,4 @@ export interface Definition {
   /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
   readonly sentBytes: number
   users: number
-}
-
-export interface LogCount {
-  kept: number
-  dropped: number
-}
-
-export interface Socket {
-  readonly id: SocketId
-  /** The key that came with the upgrade request, if one did. */
-  readonly credential: SecretHash | null
-  /** Whose it is once it has registered, and with which key; null in an open lab. */
-  robot: RobotId | null
-  key: KeyId | null
-  /** Told to close. Whatever it still says is not listened to. */
-  closing: boolean
 }

@@ -13,9 +13,11 @@ import { poolSaved } from './pool.ts'
 import { refuse } from './protocol/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
 import { logged } from './log.ts'
+import { weigh } from './meter.ts'
+import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
 import { sendDue, takePages, wantedPages } from './outbox.ts'
-import { disconnected, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
+import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
 import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
 import { webhookAsked, webhookRotated, webhookSaved } from './subscription.ts'
@@ -34,6 +36,10 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'workflow.saved': workflowSaved,
   'workflow.published': workflowPublished,
   'trigger.created': triggerCreated,
+  'schedule.saved': scheduleSaved,
+  'schedule.switched': scheduleSwitched,
+  'schedule.triggered': scheduleTriggered,
+  'schedule.deleted': scheduleDeleted,
   'pool.saved': poolSaved,
   'robot.saved': robotSaved,
   'control.requested': controlRequested,
@@ -120,6 +126,9 @@ function ask(state: State, event: Event, need: Need): void {
     case 'delivery.replayed':
       need.deliveries.push(event.delivery)
       return
+    case 'webhook.received':
+      if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
+      return
     case 'cancel.requested':
     case 'retry.requested':
       job(event.job)
@@ -141,6 +150,9 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
     return refuseMessage(turn, socket.id, refuse('AUTHENTICATION_FAILED', 'Register first'), message.id)
   }
   session.heardAt = turn.now
+  const weighed = weigh(state, session, message, message.id, turn)
+  if (weighed === 'abuse') return expelFlood(state, socket, turn)
+  if (weighed === 'refused') return
   if ('robot_id' in message.payload && message.payload.robot_id !== session.robot) {
     const refusal = refuse('FORBIDDEN', `This connection belongs to the robot ${session.robot}`, { field: 'robot_id' })
     return refuseMessage(turn, socket.id, refusal, message.id)
@@ -149,12 +161,17 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
   listen(state, session, message as never, turn)
 }
 
-/** A frame that is no message is answered, and the connection goes on. It counts as a sign of life. */
+/** A frame that is no message is answered, and the connection goes on. It counts as a sign of life, and as a message. */
 function garbled(state: State, event: On<'robot.garbled'>, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing) return
   const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
-  if (session !== undefined) session.heardAt = turn.now
+  if (session !== undefined) {
+    session.heardAt = turn.now
+    const weighed = weigh(state, session, null, event.id, turn)
+    if (weighed === 'abuse') return expelFlood(state, socket, turn)
+    if (weighed === 'refused') return
+  }
   refuseMessage(turn, socket.id, event.refusal, event.id)
 }
 

@@ -1,16 +1,17 @@
 import { type Answer, answer, type Turn, turnDown } from './effects.ts'
 import type { Submitted } from './event.ts'
 import { closedTo } from './gate.ts'
-import type { JobId, TriggerId } from './ids.ts'
+import type { JobId, Millis, ScheduleId, TriggerId } from './ids.ts'
 import { isLive, type JobRow, type JobStatus } from './job.ts'
 import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from './keep.ts'
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { overRate, submissionLimit, submissionsWith } from './rate.ts'
 import type { DefinitionRow, IdempotencyRow, State, WorkflowRow } from './state.ts'
 
 /** What a job is made of, whoever asks for it. */
-export type Order = Omit<Submitted, 'type' | 'reply' | 'workflow' | 'idempotency' | 'checkDuplicate'>
+export type Order = Omit<Submitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'checkDuplicate'>
 
 /** What nothing was said about. */
 export const UNASKED = {
@@ -33,8 +34,14 @@ export const UNASKED = {
 export interface Origin {
   readonly trigger: TriggerId | null
   readonly retryOf: JobId | null
+  readonly schedule: ScheduleId | null
+  /** The instant for which the schedule makes it; null for a job by hand. */
+  readonly dueAt: Millis | null
   readonly runs: Runs
 }
+
+/** A job that somebody asks for himself. */
+export const UNCAUSED = { trigger: null, retryOf: null, schedule: null, dueAt: null } as const
 
 /** The definition that a job runs, and under what name. */
 interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
@@ -43,27 +50,51 @@ interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_
 
 /**
  * Somebody submits a job over the API. The answer comes once the job is durable. The same request again, by its
- * idempotency key, gets the same answer and makes no second job.
+ * idempotency key, gets the same answer, makes no second job, and uses nothing up. Only what makes a job counts for the
+ * limit on submissions: so the rows of the jobs are what a restart knows it by.
  */
 export function submitted(state: State, event: Submitted, turn: Turn): void {
   const { idempotency } = event
-  const earlier = idempotency === null
-    ? undefined
-    : turn.out.rows.idempotency.get(idempotency.key) ?? turn.found.idempotency.get(idempotency.key)
-  if (idempotency !== null && earlier !== undefined && turn.now - earlier.created_at < state.settings.idempotencyMs) {
-    return answer(turn, event.reply, replay(state, idempotency.fingerprint, earlier, turn))
+  const earlier = earlierOf(state, idempotency, turn)
+  if (idempotency !== null && earlier !== undefined) {
+    const quota = event.key === null ? null : submissionsWith(state, event.key).quota(turn.now)
+    return answer(turn, event.reply, { ...replay(state, idempotency.fingerprint, earlier, turn), quota })
   }
-  const job = order(state, event, turn)
-  if (isRefusal(job)) return turnDown(turn, event.reply, job)
-  if (idempotency !== null) {
-    const row = { ...idempotency, job_id: job.id, status: job.status, created_at: turn.now }
-    turn.out.rows.idempotency.set(row.key, row)
-  }
-  answer(turn, event.reply, { type: 'job', job })
+  const ring = event.key === null ? null : submissionsWith(state, event.key)
+  const before = ring?.quota(turn.now) ?? null
+  const job = before?.remaining === 0
+    ? overRate('submissions', submissionLimit(state.settings), before)
+    : order(state, event, turn)
+  if (isRefusal(job)) return turnDown(turn, event.reply, job, before)
+  ring?.count(turn.now)
+  keepAnswer(idempotency, job, turn)
+  answer(turn, event.reply, { type: 'job', job, quota: ring?.quota(turn.now) ?? null })
+}
+
+type Idempotency = Submitted['idempotency']
+
+/** What was answered to the same request, if that is not too long ago. */
+export function earlierOf(state: State, idempotency: Idempotency, turn: Turn): IdempotencyRow | undefined {
+  if (idempotency === null) return undefined
+  const earlier = turn.out.rows.idempotency.get(idempotency.key) ?? turn.found.idempotency.get(idempotency.key)
+  const recent = earlier !== undefined && turn.now - earlier.created_at < state.settings.idempotencyMs
+  return recent ? earlier : undefined
+}
+
+/** Remembers what a request is answered with. */
+export function keepAnswer(idempotency: Idempotency, job: JobRow, turn: Turn): void {
+  if (idempotency === null) return
+  const row = { ...idempotency, job_id: job.id, status: job.status, created_at: turn.now }
+  turn.out.rows.idempotency.set(row.key, row)
 }
 
 /** What was answered the first time; IDEMPOTENCY_MISMATCH when this is another request under the same key. */
-function replay(state: State, fingerprint: string, earlier: IdempotencyRow, turn: Turn): Answer {
+function replay(
+  state: State,
+  fingerprint: string,
+  earlier: IdempotencyRow,
+  turn: Turn,
+): Extract<Answer, { type: 'job' | 'refusal' }> {
   const job = recall(state, earlier.job_id, turn)
   if (earlier.fingerprint !== fingerprint) {
     const message = 'This Idempotency-Key was used for a request with another body'
@@ -97,7 +128,7 @@ function order(state: State, event: Submitted, turn: Turn): JobRow | Refusal {
     const message = `The same job was submitted as ${first.id}, which is ${first.status}`
     return refuse('DUPLICATE_JOB', message, { job_id: first.id, status: first.status })
   }
-  return enter(state, event, { trigger: null, retryOf: null, runs }, turn)
+  return enter(state, event, { ...UNCAUSED, runs }, turn)
 }
 
 /** An earlier job that would do the same, and has not ended or is younger than the window. */
@@ -233,6 +264,8 @@ function newJob(state: State, order: Order, origin: Origin, poolTags: readonly s
     created_at: turn.now,
     created_by: order.by,
     trigger_id: origin.trigger,
+    schedule_id: origin.schedule,
+    due_at: origin.dueAt,
     seq: ++state.seq,
     status: 'queued',
     queued_at: turn.now,

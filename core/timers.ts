@@ -11,6 +11,7 @@ export type TimerName =
   | 'job.offer'
   | 'job.timeout'
   | 'job.stop'
+  | 'schedule.due'
   | 'robot.status'
   | 'store.horizon'
   | 'store.forget'

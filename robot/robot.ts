@@ -160,7 +160,7 @@ export class Robot {
 
   #registered(config: Payload<'register_ack'>['config']): void {
     this.#desk.bytesMax = config.max_message_bytes ?? this.#desk.bytesMax
-    this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#desk.bytesMax)
+    this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#desk.bytesMax, config)
     this.#desk.registered()
     this.#tell({ type: 'registered' })
     this.#started?.resolve()

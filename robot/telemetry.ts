@@ -1,4 +1,4 @@
-import type { LogLevel, Outgoing } from '../core/protocol/message.ts'
+import type { LogLevel, Outgoing, Payload } from '../core/protocol/message.ts'
 import { exceedsBytes } from '../core/protocol/decode.ts'
 import { fit } from './text.ts'
 
@@ -10,6 +10,13 @@ export const LOG_LINES_MAX = 10_000
 const BURST = 30
 /** Batches that are remembered, in case the orchestrator refuses one for its rate. */
 const BATCHES_MAX = 32
+
+/** How much of the orchestrator's limit reports may take, over time and at once. The rest is for results and heartbeats. */
+const STEADY = 0.6
+const AT_ONCE = 0.2
+
+/** What the orchestrator says about how much may be said. */
+export type Pace = Pick<Payload<'register_ack'>['config'], 'rate_limit' | 'progress_min_interval_ms'>
 
 export interface Topic {
   readonly jobId: string
@@ -62,6 +69,10 @@ export class Telemetry {
   readonly #batches = new Map<string, { readonly topic: Topic; readonly lines: readonly LogLine[] }>()
   #batchSize = 100
   #bytesMax = 1 << 20
+  #perMinute: number
+  #progressMs: number
+  #logsMs: number
+  #burst = BURST
   #tokens = BURST
   #filledAt = performance.now()
   #pausedUntil = 0
@@ -69,6 +80,9 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     this.#options = options
+    this.#perMinute = options.perMinute
+    this.#progressMs = options.progressMs
+    this.#logsMs = options.logsMs
   }
 
   log(topic: Topic, line: LogLine): void {
@@ -98,8 +112,14 @@ export class Telemetry {
     this.#flush(lane)
   }
 
-  /** Sends what has gathered while there was no connection, in batches as the orchestrator likes them. */
-  reconnected(batchSize: number, bytesMax: number): void {
+  /** Sends what has gathered while there was no connection, in batches and at the pace that the orchestrator likes. */
+  reconnected(batchSize: number, bytesMax: number, pace: Pace = {}): void {
+    const { perMinute, progressMs, logsMs } = this.#options
+    const { limit = Infinity, window_seconds = 60 } = pace.rate_limit ?? {}
+    this.#perMinute = Math.min(perMinute, (STEADY * limit * 60) / window_seconds)
+    this.#burst = Math.max(1, Math.min(BURST, AT_ONCE * limit))
+    this.#progressMs = Math.max(progressMs, pace.progress_min_interval_ms ?? 0)
+    this.#logsMs = Math.max(logsMs, pace.progress_min_interval_ms ?? 0)
     this.#batchSize = Math.max(1, Math.floor(batchSize))
     this.#bytesMax = bytesMax
     for (const lane of this.#lanes.values()) this.#flush(lane)
@@ -164,7 +184,7 @@ export class Telemetry {
   }
 
   #waitWithLogs(lane: Lane): void {
-    if (!this.#stopped) lane.logTimer ??= setTimeout(() => this.#flushLogs(lane, false), this.#options.logsMs)
+    if (!this.#stopped) lane.logTimer ??= setTimeout(() => this.#flushLogs(lane, false), this.#logsMs)
   }
 
   /** Sends one batch, cut in half for as long as its frame is too large. Whether it left. */
@@ -186,7 +206,8 @@ export class Telemetry {
     clearTimeout(lane.reportTimer)
     lane.reportTimer = undefined
     if (lane.report === undefined) return
-    const { progressMs, robotId } = this.#options
+    const { robotId } = this.#options
+    const progressMs = this.#progressMs
     const waitMs = urgent ? 0 : lane.reportedAt + progressMs - performance.now()
     if (waitMs > 0 || !(urgent || this.#mayTalk())) {
       if (this.#stopped) return
@@ -207,10 +228,10 @@ export class Telemetry {
     return id
   }
 
-  /** The budget: a bucket of `BURST` messages, refilled evenly. */
+  /** The budget: a bucket of messages, refilled evenly. */
   #mayTalk(): boolean {
     const now = performance.now()
-    this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) * this.#options.perMinute) / 60_000)
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) * this.#perMinute) / 60_000)
     this.#filledAt = now
     return this.#tokens >= 1 && now >= this.#pausedUntil
   }

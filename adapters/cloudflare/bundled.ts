@@ -4,7 +4,9 @@ import urlCheck from '../../workflows/library/url-check.json' with { type: 'json
 import type { Sample } from '../library.ts'
 import start from '../store/schema/0001_start.sql'
 import jobLife from '../store/schema/0002_job_life.sql'
-import webhooks from '../store/schema/0003_webhooks.sql'
+import triggerAuth from '../store/schema/0003_trigger_auth.sql'
+import schedules from '../store/schema/0004_schedules.sql'
+import webhooks from '../store/schema/0005_webhooks.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -14,7 +16,9 @@ import { type Migration, migrationsOf } from '../store/schema.ts'
 export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0001_start.sql': start,
   '0002_job_life.sql': jobLife,
-  '0003_webhooks.sql': webhooks,
+  '0003_trigger_auth.sql': triggerAuth,
+  '0004_schedules.sql': schedules,
+  '0005_webhooks.sql': webhooks,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

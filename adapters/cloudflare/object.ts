@@ -4,6 +4,7 @@ import { refuse } from '../../core/protocol/refusal.ts'
 import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import type { Fleets } from '../http/fleets.ts'
+import { noteAddress } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
@@ -53,7 +54,11 @@ export class FleetObject extends DurableObject<Env> {
     const running = this.#running
     if (running === null) return refusedResponse(await withBody(request), refuse('NOT_FOUND', 'There is no such fleet'))
     const { pathname, searchParams } = new URL(request.url)
-    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return running.fetch(await withBody(request))
+    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') {
+      const whole = await withBody(request)
+      noteAddress(whole, request.headers.get('cf-connecting-ip'))
+      return running.fetch(whole)
+    }
     // Robots in the field know a host and a port: where there is one origin, they come to its root.
     const rest = pathname.slice(fleetPath(pathname)?.base.length ?? 0)
     if (rest !== '/ws' && rest !== '/' && rest !== '') return new Response(null, { status: 404 })

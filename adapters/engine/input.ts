@@ -54,7 +54,7 @@ export type NewRobotRecord = Optional<Camel<Omit<v.InferInput<typeof NewRobot>, 
 export type NewApiKey = Optional<Camel<v.InferInput<typeof NewKey>>>
 
 /** What may be left out may also be given as undefined. */
-type Optional<T> = { readonly [K in keyof T]: T[K] | (undefined extends T[K] ? undefined : never) }
+export type Optional<T> = { readonly [K in keyof T]: T[K] | (undefined extends T[K] ? undefined : never) }
 
 const Options = v.strictObject({
   loadBalancing: v.optional(v.picklist(STRATEGIES), DEFAULTS.strategy),

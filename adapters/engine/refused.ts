@@ -15,11 +15,6 @@ export class RefusedError extends Error {
   }
 }
 
-/** What a later release will do. */
-export class NotSupportedError extends Error {
-  override readonly name = 'NotSupportedError'
-}
-
 /** The refusal as an error, with the fields that it names called as the engine calls them. */
 export function errorOf({ refused, message, details }: Refusal): RefusedError {
   const { field, fields } = details

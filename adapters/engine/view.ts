@@ -53,6 +53,9 @@ export function jobOf(job: JobRow) {
     stopping: job.stop_until !== null,
     timeoutSeconds: job.timeout_ms / 1000,
     triggerId: job.trigger_id as string | null,
+    scheduleId: job.schedule_id as string | null,
+    /** The instant for which its schedule made it. */
+    dueAt: date(job.due_at),
   }
 }
 

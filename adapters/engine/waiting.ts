@@ -1,5 +1,5 @@
 import type { JobId } from '../../core/ids.ts'
-import { isLive, type JobRow } from '../../core/job.ts'
+import { isAssigned, isLive, type JobRow } from '../../core/job.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { Fleet } from '../fleet.ts'
 import { errorOf } from './refused.ts'
@@ -73,4 +73,19 @@ export class Waiting {
       for (const waiter of this.#waiters.get(id) ?? []) waiter.reject(error as Error)
     }
   }
+}
+
+/** Resolves when no robot has a job, or when the time is up. */
+export async function quiet(fleet: Fleet, mostMs: number): Promise<void> {
+  const busy = (): boolean => [...fleet.state.jobs.values()].some(isAssigned)
+  if (!busy() || mostMs <= 0) return
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      unwatch()
+      resolve()
+    }
+    const timer = globalThis.setTimeout(end, Math.min(mostMs, 2 ** 31 - 1))
+    const unwatch = fleet.watch(() => void (busy() || end()))
+  })
 }

@@ -13,6 +13,7 @@ import { poolRoutes } from './pools.ts'
 import { type Env, guard } from './request.ts'
 import { refused } from './respond.ts'
 import { robotRoutes } from './robots.ts'
+import { scheduleRoutes } from './schedules.ts'
 import { triggerRoutes } from './triggers.ts'
 import { webhookRoutes } from './webhook.ts'
 import { outgoingRoutes } from './webhooks.ts'
@@ -46,6 +47,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))
   app.route('/api/v1/triggers', triggerRoutes(fleet))
+  app.route('/api/v1/schedules', scheduleRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))
   app.route('/api/v1/webhooks', outgoingRoutes(fleet))

@@ -1,14 +1,15 @@
 import { Hono } from 'hono'
 import { explain } from '../../core/explain.ts'
-import type { JobId, RobotId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { Cancellation, Submission } from '../../core/protocol/request.ts'
+import { submissionsLeft } from '../../core/rate.ts'
 import type { Fleet } from '../fleet.ts'
 import type { JobQuery } from '../store/contract.ts'
 import { idempotencyOf, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
-import { answered, refused } from './respond.ts'
+import { answered, refused, tellQuota } from './respond.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine } from './view.ts'
 
 /** How much of a job's log its own page shows; the rest is at `/logs`. */
@@ -21,11 +22,12 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
   const read = guard(fleet, 'jobs:read')
 
   app.post('/', guard(fleet, 'jobs:submit'), async (c) => {
+    tellQuota(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
     const body = await readBody(c, Submission)
     if (isRefusal(body)) return refused(c, body)
     const idempotency = idempotencyOf(c.req.header('idempotency-key'), c.var.key, body)
     if (isRefusal(idempotency)) return refused(c, idempotency)
-    const event = submission(fleet.platform, body, c.var.key.name, idempotency)
+    const event = submission(fleet.platform, body, c.var.key.name, c.var.key.id, idempotency)
     if (isRefusal(event)) return refused(c, event)
     return answered(c, await fleet.request(event), 'job', ({ job, replayed }) =>
       c.json(jobSummary(job), 201, {
@@ -135,6 +137,7 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
     workflow_id: query['workflow_id'] as WorkflowId | undefined,
     robot_id: query['robot_id'] as RobotId | undefined,
     trigger_id: query['trigger_id'] as TriggerId | undefined,
+    schedule_id: query['schedule_id'] as ScheduleId | undefined,
     dead_lettered: query['dead_lettered'] === 'true',
   }
 }

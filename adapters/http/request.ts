@@ -47,28 +47,49 @@ export function bearer(header: string | undefined): SecretHash | null {
  * PAYLOAD_TOO_LARGE, where its length is announced before anything of it is read.
  */
 export async function readJson(c: Context): Promise<{ readonly json: Json } | Refusal> {
-  // An announced length is the body's: the HTTP parser reads no further. Only a chunked body has to be counted.
-  const chunked = c.req.header('transfer-encoding') !== undefined
-  if (!chunked && Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX) return bodyTooLarge()
-  const text = chunked ? await readCounted(c.req.raw.body) : await c.req.text()
-  return text === null ? bodyTooLarge() : parseJson(text)
+  if (isChunked(c)) {
+    const bytes = await readBytes(c)
+    return isRefusal(bytes) ? bytes : parseJson(new TextDecoder().decode(bytes))
+  }
+  return isTooLong(c) ? bodyTooLarge() : parseJson(await c.req.text())
+}
+
+/** The body as it came, byte for byte. PAYLOAD_TOO_LARGE as above. */
+export async function readBytes(c: Context): Promise<Uint8Array<ArrayBuffer> | Refusal> {
+  if (isChunked(c)) return await readCounted(c.req.raw.body) ?? bodyTooLarge()
+  return isTooLong(c) ? bodyTooLarge() : new Uint8Array(await c.req.arrayBuffer())
+}
+
+/** An announced length is the body's: the HTTP parser reads no further. Only a chunked body has to be counted. */
+function isChunked(c: Context): boolean {
+  return c.req.header('transfer-encoding') !== undefined
+}
+
+function isTooLong(c: Context): boolean {
+  return Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX
 }
 
 /** Null for more than may be read. hono's own `bodyLimit` cannot make its copy of the request on Node. */
-async function readCounted(body: ReadableStream<Uint8Array> | null): Promise<string | null> {
-  const decoder = new TextDecoder()
-  let text = ''
+async function readCounted(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array<ArrayBuffer> | null> {
+  const parts: Uint8Array[] = []
   let bytes = 0
   // By its reader and not by `for await`, which at an early end cancels the stream: that resets the connection before
   // the refusal is on its way.
   const reader = body?.getReader()
   for (;;) {
     const part = await reader?.read()
-    if (part?.value === undefined) return text + decoder.decode()
+    if (part?.value === undefined) break
     bytes += part.value.length
     if (bytes > BODY_BYTES_MAX) return null
-    text += decoder.decode(part.value, { stream: true })
+    parts.push(part.value)
   }
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 function bodyTooLarge(): Refusal {

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Answer } from '../../core/effects.ts'
+import { epochSeconds, type Quota } from '../../core/limiter.ts'
 import { errorPayload } from '../../core/protocol/encode.ts'
 import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
 import type { ErrorBody } from '../../core/protocol/view.ts'
@@ -23,10 +24,21 @@ export function requestId(c: Context): string {
 
 /** Headers that a refusal comes with: whom to ask for, and when to come back. */
 export function headersOf(refusal: Refusal): Record<string, string> {
-  const { cooldown_remaining } = refusal.details
+  const { cooldown_remaining, retry_after_ms } = refusal.details
   if (refusal.refused === 'AUTHENTICATION_FAILED') return { 'WWW-Authenticate': 'Bearer' }
   if (typeof cooldown_remaining === 'number') return { 'Retry-After': String(cooldown_remaining) }
+  if (typeof retry_after_ms === 'number') {
+    return { 'Retry-After': String(Math.max(1, Math.ceil(retry_after_ms / 1000))) }
+  }
   return REFUSALS[refusal.refused].retry ? { 'Retry-After': '5' } : {}
+}
+
+/** Tells what is left of the limit that a route is held to, on whatever is answered after this. */
+export function tellQuota(c: Context, quota: Quota | null | undefined): void {
+  if (quota === null || quota === undefined) return
+  c.header('X-RateLimit-Limit', String(quota.limit))
+  c.header('X-RateLimit-Remaining', String(quota.remaining))
+  c.header('X-RateLimit-Reset', String(epochSeconds(quota.resetAt)))
 }
 
 /** The answer of the core as a response: the refusal, or what `show` makes of the row. */
@@ -36,6 +48,7 @@ export function answered<T extends Answer['type']>(
   type: T,
   show: (answer: Extract<Answer, { type: T }>) => Response,
 ): Response {
+  if ('quota' in answer) tellQuota(c, answer.quota)
   if (answer.type === 'refusal') return refused(c, answer.refusal)
   if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)
   return show(answer as Extract<Answer, { type: T }>)

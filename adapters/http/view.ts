@@ -4,25 +4,26 @@ import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import type {
-  DeliveryView,
+  ComingView,
   ExplanationView,
   HistoryEntry,
   JobDetail,
   JobSummary,
   KeyView,
   LogLine,
+  OccurrenceView,
   PoolView,
   ReportView,
   RobotView,
+  ScheduleView,
   Time,
   TriggerView,
   VersionView,
-  WebhookView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../../core/protocol/view.ts'
+import type { Coming, OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
-import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 
@@ -70,6 +71,8 @@ export function jobSummary(job: JobRow): JobSummary {
     retry_safety: job.retry_safety,
     timeout_seconds: job.timeout_ms / 1000,
     trigger_id: job.trigger_id,
+    schedule_id: job.schedule_id,
+    due_at: iso(job.due_at),
     created_at: iso(job.created_at),
     created_by: job.created_by,
   }
@@ -174,13 +177,61 @@ export function triggerView(trigger: TriggerRow): TriggerView {
     priority: trigger.priority,
     parameters: JSON.parse(trigger.parameters) as JsonObject,
     cooldown_seconds: trigger.cooldown_ms / 1000,
-    has_secret: trigger.secret !== null,
+    auth: trigger.auth,
+    has_secret: trigger.auth !== 'none',
+    allow_from: trigger.allow_from,
     webhook_path: `/webhook/${encodeURIComponent(trigger.id)}`,
     last_triggered: iso(trigger.last_fired_at),
     trigger_count: trigger.fire_count,
     created_by: trigger.created_by,
     created_at: iso(trigger.created_at),
   }
+}
+
+/** A schedule. */
+export function scheduleView(schedule: ScheduleRow): ScheduleView {
+  const { misfire_grace_ms } = schedule
+  return {
+    id: schedule.id,
+    name: schedule.name,
+    workflow_id: schedule.workflow_id,
+    workflow_name: schedule.workflow_name,
+    robot_id: schedule.robot_id,
+    frequency: schedule.frequency,
+    cron_expression: schedule.cron_expression,
+    run_at: iso(schedule.run_at),
+    timezone: schedule.timezone,
+    start_at: iso(schedule.start_at),
+    end_at: iso(schedule.end_at),
+    enabled: schedule.enabled,
+    note: schedule.note,
+    priority: schedule.priority,
+    parameters: JSON.parse(schedule.parameters) as JsonObject,
+    environment: schedule.environment,
+    pool: schedule.pool,
+    jitter_seconds: schedule.jitter_ms / 1000,
+    misfire: schedule.misfire,
+    misfire_grace_seconds: misfire_grace_ms === null ? null : misfire_grace_ms / 1000,
+    overlap: schedule.overlap,
+    last_run: iso(schedule.last_run),
+    next_run: iso(schedule.next_run),
+    fires_at: iso(schedule.fires_at),
+    run_count: schedule.run_count,
+    success_count: schedule.success_count,
+    created_by: schedule.created_by,
+    created_at: iso(schedule.created_at),
+    updated_at: iso(schedule.updated_at),
+  }
+}
+
+/** An instant to come. */
+export function comingView({ due_at, fires_at }: Coming): ComingView {
+  return { due_at: iso(due_at), fires_at: iso(fires_at) }
+}
+
+/** One row of a schedule's ledger. */
+export function occurrenceView({ due_at, until, at, outcome, reason, job_id }: OccurrenceRow): OccurrenceView {
+  return { due_at: iso(due_at), until: iso(until), at: iso(at), outcome, reason, job_id }
 }
 
 /** A key, without the key itself. */
@@ -222,39 +273,5 @@ export function explanationView(explanation: Explanation, asOf: Millis): Explana
     as_of: iso(asOf),
     queue: queue === null ? null : { ...queue, aging_at: iso(queue.aging_at) },
     next_check_at: iso(explanation.next_check_at),
-  }
-}
-
-/** A webhook, without its secret. */
-export function webhookView(webhook: WebhookRow): WebhookView {
-  return {
-    id: webhook.id,
-    url: webhook.url,
-    description: webhook.description,
-    events: webhook.events,
-    workflow_id: webhook.workflow_id,
-    enabled: webhook.enabled,
-    disabled_reason: webhook.disabled_reason,
-    failing_since: iso(webhook.failing_since),
-    former_secret_until: iso(webhook.former_until),
-    created_by: webhook.created_by,
-    created_at: iso(webhook.created_at),
-  }
-}
-
-/** What a webhook is told, and what became of it. */
-export function deliveryView(delivery: DeliveryRow): DeliveryView {
-  return {
-    id: delivery.id,
-    webhook_id: delivery.webhook_id,
-    event: delivery.event,
-    status: delivery.status,
-    attempt: delivery.attempt,
-    status_code: delivery.status_code,
-    error: delivery.error,
-    payload: JSON.parse(delivery.payload),
-    created_at: iso(delivery.created_at),
-    next_at: iso(delivery.next_at),
-    delivered_at: iso(delivery.delivered_at),
   }
 }

@@ -3,14 +3,14 @@ import type { WebhookSaved } from '../../core/event.ts'
 import type { DeliveryId, ReplyId, WebhookId } from '../../core/ids.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { NewWebhook } from '../../core/protocol/request.ts'
-import type { NewWebhookView } from '../../core/protocol/view.ts'
+import type { NewWebhookView } from '../../core/protocol/webhook-view.ts'
 import { DELIVERY_STATUSES, type DeliveryStatus, type WebhookRow } from '../../core/webhook.ts'
 import type { Fleet } from '../fleet.ts'
-import { newSigningSecret } from '../secret.ts'
+import { newStandardSecret } from '../secret.ts'
 import { problemWithUrl } from '../sinks/address.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
 import { answered, refused } from './respond.ts'
-import { deliveryView, webhookView } from './view.ts'
+import { deliveryView, webhookView } from './webhook-view.ts'
 
 /** `/api/v1/webhooks`: who is told of what happens, and what they were told. What comes in is at `/webhook`. */
 export function outgoingRoutes(fleet: Fleet): Hono<Env> {
@@ -18,7 +18,7 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
   const admin = guard(fleet, 'admin')
 
   app.post('/', admin, async (c) => {
-    const secret = newSigningSecret()
+    const secret = newStandardSecret()
     const event = await saving(c, fleet, { mode: 'create', webhook: fleet.platform.rowId() as WebhookId, secret })
     if (isRefusal(event)) return refused(c, event)
     // Shown this once. It is kept, because a hash signs nothing.
@@ -72,7 +72,7 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
   )
 
   app.post('/:id/rotate', admin, async (c) => {
-    const secret = newSigningSecret()
+    const secret = newStandardSecret()
     const answer = await fleet.request((reply) => ({ type: 'webhook.rotated', reply, webhook: idOf(c), secret }))
     return answered(c, answer, 'webhook', ({ webhook }) => c.json(shown(webhook)))
   })

@@ -1,12 +1,9 @@
 import { type Context, Hono } from 'hono'
 import type { WorkflowId } from '../../core/ids.ts'
-import { isObject, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { NewWorkflow } from '../../core/protocol/request.ts'
-import { parseDefinition, type Problem, problemText } from '../../workflows/definition.ts'
-import type { DefinitionRow } from '../../core/state.ts'
 import type { Fleet } from '../fleet.ts'
-import { definitionOf } from '../definition.ts'
+import { validDefinition } from '../definition.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
 import { answered, refused } from './respond.ts'
 import { versionView, workflowDetail, workflowSummary } from './view.ts'
@@ -20,13 +17,8 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
   const save = async (c: Context<Env>, mode: 'create' | 'update', id: string | undefined): Promise<Response> => {
     const body = await readBody(c, NewWorkflow)
     if (isRefusal(body)) return refused(c, body)
-    const definition = definitionOf(body.json_definition)
+    const definition = validDefinition(body.json_definition)
     if (isRefusal(definition)) return refused(c, definition)
-    const problems = problemsIn(definition)
-    if (problems.length > 0) {
-      const message = `The workflow definition is not valid: ${problemText(problems.slice(0, 3))}`
-      return refused(c, refuse('INVALID_PAYLOAD', message, { problems }))
-    }
     const answer = await fleet.request((reply) => ({
       type: 'workflow.saved',
       reply,
@@ -82,16 +74,6 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
   })
 
   return app
-}
-
-/**
- * What is wrong with a definition in the canonical shape. Definitions come in other shapes too, for robots that know
- * them; those are taken as they are.
- */
-function problemsIn({ json }: DefinitionRow): readonly Problem[] {
-  if (!isObject((JSON.parse(json) as JsonObject)['nodes'])) return []
-  const parsed = parseDefinition(json)
-  return 'problems' in parsed ? parsed.problems : []
 }
 
 function noWorkflow(id: string): Refusal {

@@ -10,6 +10,7 @@ import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/r
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
 import type { UsedFleet } from '../fleets.ts'
+import { noteAddress } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
 import { headersOf } from '../http/respond.ts'
 import { hashOf } from '../secret.ts'
@@ -57,7 +58,10 @@ export function listenHttp(
   port: number,
   names: Names = FLAGS,
 ): Promise<Listener> {
-  const server = newServer(getRequestListener(fetch))
+  const server = newServer(getRequestListener((request, { incoming }) => {
+    noteAddress(request, incoming.socket.remoteAddress)
+    return fetch(request)
+  }))
   acceptRobots(server, find, (rest) => rest === '/ws')
   return listen(server, host, port, { host: names.host, port: names.http })
 }

@@ -1,7 +1,8 @@
 import type { Effects, Found, Need, Receipt } from '../../core/effects.ts'
-import type { DefinitionHash, DeliveryId, JobId, Millis, RobotId } from '../../core/ids.ts'
+import type { DefinitionHash, DeliveryId, JobId, Millis, RobotId, ScheduleId } from '../../core/ids.ts'
 import type { TriggerId, WebhookId, WorkflowId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'
+import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
 import type { Hot, KeyRow, PoolRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
 import type { DeliveryRow, DeliveryStatus, WebhookRow } from '../../core/webhook.ts'
 
@@ -13,10 +14,11 @@ import type { DeliveryRow, DeliveryStatus, WebhookRow } from '../../core/webhook
  */
 export interface Store {
   /**
-   * Every row that belongs in memory, of the pending jobs only those that become ready up to this instant. The only way
-   * to begin. Throws when the database cannot be used.
+   * Every row that belongs in memory, of the pending jobs only those that become ready up to this instant, and of those
+   * that were made after `recentSince` what limits go by; null: nothing of them. The only way to begin. Throws when the
+   * database cannot be used.
    */
-  load(dueUntil: Millis): Promise<Hot>
+  load(dueUntil: Millis, recentSince?: Millis | null): Promise<Hot>
   /** What an event may touch outside memory, as it was when the last turn had been committed. */
   find(need: Need): Found | Promise<Found>
   /**
@@ -64,6 +66,7 @@ export interface JobQuery extends PageQuery {
   readonly workflow_id?: WorkflowId | undefined
   readonly robot_id?: RobotId | undefined
   readonly trigger_id?: TriggerId | undefined
+  readonly schedule_id?: ScheduleId | undefined
   /** Only dead letters; `status` is not looked at then. */
   readonly dead_lettered?: boolean | undefined
 }
@@ -93,6 +96,13 @@ export interface Queries {
   robots(query: PageQuery): Promise<Page<RobotRow>>
   trigger(id: TriggerId): Promise<TriggerRow | undefined>
   triggers(query: PageQuery): Promise<Page<TriggerRow>>
+  schedule(id: ScheduleId): Promise<ScheduleRow | undefined>
+  schedules(query: PageQuery): Promise<Page<ScheduleRow>>
+  /** What became of a schedule's due instants, the last decided first, before the row with this number. */
+  occurrences(
+    id: ScheduleId,
+    query: { readonly before?: number | undefined; readonly limit: number },
+  ): Promise<readonly OccurrenceRow[]>
   keys(query: PageQuery): Promise<Page<KeyRow>>
   /** By name. */
   pools(): Promise<readonly PoolRow[]>

@@ -53,9 +53,9 @@ export async function openLibsqlStore({ path, durability = 'full' }: LibsqlOptio
   const store = sqlStore(sql)
   return {
     ...store,
-    async load(dueUntil) {
+    async load(dueUntil, recentSince) {
       try {
-        return await store.load(dueUntil)
+        return await store.load(dueUntil, recentSince)
       } catch (error) {
         throw unusable(path, error)
       }

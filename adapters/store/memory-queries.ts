@@ -10,13 +10,14 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
   return {
     job: async (id) => tables.jobs.get(id),
     jobs: async (query) => {
-      const { status, workflow_id, robot_id, trigger_id, dead_lettered } = query
+      const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
       return page(
         [...tables.jobs.values()].filter((job) =>
           (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
           (workflow_id === undefined || job.workflow_id === workflow_id) &&
           (robot_id === undefined || job.robot_id === robot_id) &&
-          (trigger_id === undefined || job.trigger_id === trigger_id)
+          (trigger_id === undefined || job.trigger_id === trigger_id) &&
+          (schedule_id === undefined || job.schedule_id === schedule_id)
         ),
         query,
       )
@@ -34,6 +35,11 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
     robots: async (query) => page([...tables.robots.values()], query),
     trigger: async (id) => tables.triggers.get(id),
     triggers: async (query) => page([...tables.triggers.values()], query),
+    schedule: async (id) => tables.schedules.get(id),
+    schedules: async (query) => page([...tables.schedules.values()], query),
+    occurrences: async (id, { before = Infinity, limit }) =>
+      [...tables.occurrences.values()].filter((row) => row.schedule_id === id && row.seq < before)
+        .sort((a, b) => b.seq - a.seq).slice(0, limit),
     keys: async (query) => page([...tables.keys.values()], query),
     pools: async () => byKey(tables.pools),
     webhook: async (id) => tables.webhooks.get(id),

@@ -1,5 +1,13 @@
 import { assert } from '../../core/assert.ts'
-import { type Deletions, type Effects, type Found, isEmpty, type Need, Receipt } from '../../core/effects.ts'
+import {
+  type Deletions,
+  type Effects,
+  type Found,
+  isEmpty,
+  type Need,
+  Receipt,
+  type RecentJob,
+} from '../../core/effects.ts'
 import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
@@ -7,7 +15,8 @@ import type { Hot } from '../../core/state.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
 import { StaleEpoch, type Store } from './contract.ts'
 import { byKey, memoryQueries } from './memory-queries.ts'
-import { COLUMNS, GOES, type Kind, type RowOf, type TableName, TABLES } from './tables.ts'
+import { asRecent, newestFirst } from './queries.ts'
+import { COLUMNS, GOES, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
 import { seqMax } from './writes.ts'
 
 /**
@@ -25,6 +34,7 @@ export class MemoryDisk {
     workflow_versions: new Map(),
     definitions: new Map(),
     triggers: new Map(),
+    schedules: new Map(),
     keys: new Map(),
     pools: new Map(),
     affinities: new Map(),
@@ -33,7 +43,10 @@ export class MemoryDisk {
     deliveries: new Map(),
     job_history: new Map(),
     job_logs: new Map(),
+    occurrences: new Map(),
   }
+  /** By table and what must be unique: the key of the row that has it. */
+  readonly unique = new Map<string, string>()
   /** The jobs that belong in memory, and those whose time is far off, so that loading costs what is live. */
   readonly live = new Map<JobId, JobRow>()
 }
@@ -42,9 +55,9 @@ export class MemoryDisk {
 export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   let epoch: number | null = null
   return {
-    async load(dueUntil) {
+    async load(dueUntil, recentSince = null) {
       epoch = ++disk.epoch
-      return readHot(disk, dueUntil)
+      return readHot(disk, dueUntil, recentSince)
     },
     find: (need) => readFound(disk, need),
     commit(out) {
@@ -54,6 +67,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       const changes = changesOf(out)
       for (const change of changes) verify(disk, change)
       forget(disk, out)
+      remove(disk, out.deletions)
       for (const change of changes) put(disk, change)
       disk.seq = Math.max(disk.seq, seqMax(out))
       disk.clock = Math.max(disk.clock, out.at)
@@ -64,7 +78,11 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   }
 }
 
-function readHot({ tables, live, seq, clock, epoch }: MemoryDisk, dueUntil: Millis): Hot {
+function readHot(
+  { tables, live, seq, clock, epoch }: MemoryDisk,
+  dueUntil: Millis,
+  recentSince: Millis | null,
+): Hot {
   const jobs = [...live.values()].filter((job) => job.ready_at === null || job.ready_at <= dueUntil)
   const hashes = new Set<string | null>(jobs.map((job) => job.definition))
   for (const workflow of tables.workflows.values()) {
@@ -75,6 +93,7 @@ function readHot({ tables, live, seq, clock, epoch }: MemoryDisk, dueUntil: Mill
     robots: byKey(tables.robots),
     workflows: byKey(tables.workflows),
     triggers: byKey(tables.triggers),
+    schedules: byKey(tables.schedules),
     keys: byKey(tables.keys),
     pools: byKey(tables.pools),
     affinities: byKey(tables.affinities),
@@ -82,10 +101,15 @@ function readHot({ tables, live, seq, clock, epoch }: MemoryDisk, dueUntil: Mill
     webhooks: byKey(tables.webhooks),
     deliveries: byKey(tables.webhooks).filter(({ enabled }) => enabled)
       .flatMap(({ id }) => pendingOf(tables.deliveries, id).slice(0, LANE_PAGE + 1)).sort(byDue),
+    recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
     seq,
     clock,
     epoch,
   }
+}
+
+function recentOf(jobs: Iterable<JobRow>, since: Millis): readonly RecentJob[] {
+  return [...jobs].filter((job) => job.created_at > since).sort((a, b) => newestFirst(b, a)).map(asRecent)
 }
 
 function readFound({ tables, live }: MemoryDisk, need: Need): Found {
@@ -138,12 +162,13 @@ interface Change<T extends TableName = TableName> {
   readonly rows: ReadonlyMap<string, RowOf[T]>
 }
 
-function changesOf({ rows, history, logs }: Effects): readonly Change[] {
+function changesOf({ rows, history, logs, occurrences }: Effects): readonly Change[] {
   return [
     change('definitions', rows.definitions.values()),
     change('workflow_versions', rows.versions.values()),
     change('workflows', rows.workflows.values()),
     change('triggers', rows.triggers.values()),
+    change('schedules', rows.schedules.values()),
     change('keys', rows.keys.values()),
     change('pools', rows.pools.values()),
     change('affinities', rows.affinities.values()),
@@ -154,6 +179,7 @@ function changesOf({ rows, history, logs }: Effects): readonly Change[] {
     change('jobs', rows.jobs.values()),
     change('job_history', history),
     change('job_logs', logs),
+    change('occurrences', occurrences),
   ]
 }
 
@@ -181,6 +207,7 @@ function fieldsOf(row: RowOf[TableName]): Readonly<Record<string, unknown>> {
 
 /** Refuses, before anything is written, what a STRICT table would refuse. Throws an `Error` as a driver does. */
 function verify(disk: MemoryDisk, { table, rows }: Change): void {
+  const taken = new Map<string, string>()
   for (const [key, row] of rows) {
     if (TABLES[table].conflict === 'fail' && disk.tables[table].has(key)) throw new Error(`${table} has ${key} already`)
     const fields = fieldsOf(row)
@@ -189,7 +216,20 @@ function verify(disk: MemoryDisk, { table, rows }: Change): void {
       const fits = value === null ? nullable : FITS[kind](value)
       if (!fits) throw new Error(`${table}.${name} cannot hold ${String(value)}`)
     }
+    const unique = uniqueOf(table, row)
+    if (unique === null) continue
+    const owner = taken.get(unique) ?? disk.unique.get(unique) ?? key
+    if (owner !== key) throw new Error(`${table} has ${unique} already, in ${owner}`)
+    taken.set(unique, key)
   }
+}
+
+/** What no other row of the table may have; null where there is nothing of the kind. */
+function uniqueOf<T extends TableName>(table: T, row: RowOf[T]): string | null {
+  const { unique = [] } = TABLES[table] as { readonly unique?: readonly string[] }
+  const fields = fieldsOf(row)
+  if (unique.length === 0 || unique.some((name) => fields[name] === null)) return null
+  return JSON.stringify([table, ...unique.map((name) => fields[name])])
 }
 
 const FITS: { readonly [K in Kind]: (value: unknown) => boolean } = {
@@ -200,16 +240,18 @@ const FITS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   json: (value) => typeof value === 'object' && value !== null,
 }
 
-function forget({ tables }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore, deletions }: Effects): void {
+function forget({ tables }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore }: Effects): void {
   if (forgetBefore !== null) {
     for (const [key, row] of tables.idempotency) if (row.created_at < forgetBefore) tables.idempotency.delete(key)
   }
-  if (forgetDeliveriesBefore !== null) {
-    for (const [id, row] of tables.deliveries) {
-      const owed = row.next_at !== null && tables.webhooks.get(row.webhook_id)?.enabled === true
-      if (row.created_at < forgetDeliveriesBefore && !owed) tables.deliveries.delete(id)
-    }
+  if (forgetDeliveriesBefore === null) return
+  for (const [id, row] of tables.deliveries) {
+    const owed = row.next_at !== null && tables.webhooks.get(row.webhook_id)?.enabled === true
+    if (row.created_at < forgetDeliveriesBefore && !owed) tables.deliveries.delete(id)
   }
+}
+
+function remove({ tables }: MemoryDisk, deletions: Deletions): void {
   for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
     if (ids.size === 0) continue
     for (const [table, column] of GOES[deleted]) {
@@ -224,6 +266,8 @@ function put(disk: MemoryDisk, { table, rows }: Change): void {
   for (const [key, row] of rows) {
     if (TABLES[table].conflict === 'keep' && kept.has(key)) continue
     kept.set(key, frozen(row))
+    const unique = uniqueOf(table, row)
+    if (unique !== null) disk.unique.set(unique, key)
   }
   if (table !== 'jobs') return
   for (const job of rows.values() as Iterable<JobRow>) {

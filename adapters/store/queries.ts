@@ -1,19 +1,19 @@
 import { assert } from '../../core/assert.ts'
-import type { Found, Need } from '../../core/effects.ts'
+import type { Found, Need, RecentJob } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
 import { check, isLive, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
 import { decode, type SqlRow, type SqlValue } from './rows.ts'
-import { COLUMNS, type RowOf, type TableName } from './tables.ts'
+import { COLUMNS, type RowOf, type TableName } from './rows.ts'
 import type { Statement } from './writes.ts'
 
 /** Runs one reading statement, here or far away. */
 export type Read = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
 
 /** Tables that are shown in pages. */
-type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'keys' | 'webhooks'
+type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'schedules' | 'keys' | 'webhooks'
 
 /** `Queries` over anything that speaks SQL. A test shows that each of them finds its rows by an index. */
 export function sqlQueries(read: Read): Queries {
@@ -42,6 +42,10 @@ export function sqlQueries(read: Read): Queries {
     robots: (query) => page('robots', query),
     trigger: async (id) => (await rows('triggers', 'where id = ?', [id]))[0],
     triggers: (query) => page('triggers', query),
+    schedule: async (id) => (await rows('schedules', 'where id = ?', [id]))[0],
+    schedules: (query) => page('schedules', query),
+    occurrences: (id, { before = Number.MAX_SAFE_INTEGER, limit }) =>
+      rows('occurrences', 'where schedule_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
     keys: (query) => page('keys', query),
     pools: () => rows('pools', 'order by name', []),
     webhook: async (id) => (await rows('webhooks', 'where id = ?', [id]))[0],
@@ -70,20 +74,23 @@ export interface Plan<T> {
 export type Meta = Pick<Hot, 'seq' | 'clock' | 'epoch'>
 
 /** What `load` hands over beside that, once this process alone may write to the database. */
-export function hotPlan(dueUntil: Millis): Plan<Omit<Hot, keyof Meta>> {
+export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit<Hot, keyof Meta>> {
   return plan({
     blocked: want('jobs', `${HOT} and ready_at is null order by seq`),
     ready: want('jobs', `${HOT} and ready_at <= ? order by ready_at, seq`, [dueUntil]),
     robots: want('robots', 'order by id'),
     workflows: want('workflows', 'order by id'),
     triggers: want('triggers', 'order by id'),
+    schedules: want('schedules', 'order by id'),
     keys: want('keys', 'order by id'),
     pools: want('pools', 'order by name'),
     affinities: want('affinities', 'order by workflow_id, robot_id'),
     definitions: want('definitions', HOT_DEFINITIONS, [dueUntil]),
     webhooks: want('webhooks', 'order by id'),
     deliveries: want('deliveries', HOT_DELIVERIES, [LANE_PAGE + 1]),
-  }, ({ blocked, ready, ...rest }) => ({
+    recent: recentSince === null ? null : { table: 'jobs', sql: RECENT, args: [recentSince] },
+  }, ({ blocked, ready, recent, ...rest }) => ({
+    recent: recent.map(asRecent),
     jobs: [...blocked, ...ready].map(check).sort((a, b) => a.seq - b.seq),
     ...rest,
   }))
@@ -95,6 +102,15 @@ export const META = 'epoch, seq, clock'
 /** What they say. */
 export function metaOf(record: SqlRow | undefined): Meta {
   return { epoch: Number(record?.['epoch']), seq: Number(record?.['seq']), clock: Number(record?.['clock']) }
+}
+
+/** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
+const RECENT =
+  'select created_at, created_by, trigger_id, retry_of from jobs where created_at > ? order by created_at, id'
+
+/** What a limit has to know of a job. */
+export function asRecent({ created_at, created_by, trigger_id, retry_of }: RecentJob): RecentJob {
+  return { created_at, created_by, trigger_id, retry_of }
 }
 
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
@@ -210,8 +226,10 @@ const START: Cursor = { at: Number.MAX_VALUE, id: '' }
  * every job that ever had one of them, and sort, to show a page; and a Durable Object allows a union five terms.
  */
 function jobList(query: JobQuery): readonly Statement[] {
-  const { status, workflow_id, robot_id, trigger_id, dead_lettered } = query
-  const wanted = Object.entries({ workflow_id, robot_id, trigger_id }).filter((entry) => entry[1] !== undefined)
+  const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
+  const wanted = Object.entries({ workflow_id, robot_id, trigger_id, schedule_id }).filter((entry) =>
+    entry[1] !== undefined
+  )
   const columns = wanted.map(([column]) => column)
   const args = [...wanted.map(([, value]) => value as string), ...ends(query)]
   if (dead_lettered === true) return [{ sql: list(columns.map(unindexed), 'dead_lettered = 1'), args }]

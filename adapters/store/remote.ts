@@ -53,11 +53,11 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
   await named(() => usable(() => migrateServer(server)))
 
   return {
-    load: (dueUntil) =>
+    load: (dueUntil, recentSince = null) =>
       named(() =>
         usable(async () => {
           const meta = await raise(server)
-          const { statements, make } = hotPlan(dueUntil)
+          const { statements, make } = hotPlan(dueUntil, recentSince)
           const results = await server.read(statements)
           // Nobody but us could commit in between, unless somebody has loaded: then these rows are of several moments.
           if ((await readEpoch(server)) !== meta.epoch) throw new StaleEpoch()

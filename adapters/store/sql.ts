@@ -38,10 +38,10 @@ export function sqlStore(sql: Sql): Store {
     make(statements.map(({ sql: text, args }) => sql.all(text, args)))
 
   return {
-    async load(dueUntil) {
+    async load(dueUntil, recentSince = null) {
       return sql.transaction(() => {
         const meta = metaOf(sql.all(`update meta set epoch = epoch + 1 returning ${META}`, [])[0])
-        const hot = { ...run(hotPlan(dueUntil)), ...meta }
+        const hot = { ...run(hotPlan(dueUntil, recentSince)), ...meta }
         epoch = meta.epoch
         return hot
       })

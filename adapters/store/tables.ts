@@ -1,59 +1,11 @@
 import type { Deletions } from '../../core/effects.ts'
-import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
-import type {
-  AffinityRow,
-  DefinitionRow,
-  IdempotencyRow,
-  KeyRow,
-  PoolRow,
-  RobotRow,
-  TriggerRow,
-  VersionRow,
-  WorkflowRow,
-} from '../../core/state.ts'
-import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
-
-/** What each table holds. A field here is a column there, under the same name. */
-export interface RowOf {
-  readonly jobs: JobRow
-  readonly robots: RobotRow
-  readonly workflows: WorkflowRow
-  readonly workflow_versions: VersionRow
-  readonly definitions: DefinitionRow
-  readonly triggers: TriggerRow
-  readonly keys: KeyRow
-  readonly pools: PoolRow
-  readonly affinities: AffinityRow
-  readonly idempotency: IdempotencyRow
-  readonly webhooks: WebhookRow
-  readonly deliveries: DeliveryRow
-  readonly job_history: HistoryRow
-  readonly job_logs: LogRow
-}
-
-export type TableName = keyof RowOf
-
-/** How a column is kept: `json` is an array or an object in the row and text in the database; `?` may be null. */
-export type Kind = 'text' | 'int' | 'real' | 'flag' | 'json'
-type KindOf<V> = [V] extends [boolean] ? 'flag'
-  : [V] extends [number] ? 'int' | 'real'
-  : [V] extends [string] ? 'text'
-  : 'json'
-type ColumnOf<V> = null extends V ? `${KindOf<NonNullable<V>>}?` : KindOf<V>
-
-/** What a row does whose key is there already: take its place, yield to it, or fail the turn. */
-type Conflict = 'replace' | 'keep' | 'fail'
-
-interface TableOf<Row> {
-  readonly key: readonly (keyof Row)[]
-  readonly conflict: Conflict
-  readonly columns: { readonly [C in keyof Row]-?: ColumnOf<Row[C]> }
-}
+import type { RowOf, TableName, TableOf } from './row-of.ts'
 
 /** Every table, column by column. A field that a row has and this lacks does not compile, nor the reverse. */
 export const TABLES = {
   jobs: {
     key: ['id'],
+    unique: ['schedule_id', 'due_at'],
     conflict: 'replace',
     columns: {
       id: 'text',
@@ -80,6 +32,8 @@ export const TABLES = {
       created_at: 'int',
       created_by: 'text',
       trigger_id: 'text?',
+      schedule_id: 'text?',
+      due_at: 'int?',
       seq: 'int',
       status: 'text',
       attempt: 'int',
@@ -162,11 +116,50 @@ export const TABLES = {
       priority: 'int',
       parameters: 'text',
       cooldown_ms: 'int',
+      auth: 'text',
       secret: 'text?',
+      signing: 'json?',
+      allow_from: 'json',
       created_by: 'text',
       created_at: 'int',
       last_fired_at: 'int?',
       fire_count: 'int',
+    },
+  },
+  schedules: {
+    key: ['id'],
+    conflict: 'replace',
+    columns: {
+      id: 'text',
+      name: 'text',
+      workflow_id: 'text',
+      workflow_name: 'text',
+      frequency: 'text',
+      cron_expression: 'text',
+      run_at: 'int?',
+      timezone: 'text',
+      start_at: 'int?',
+      end_at: 'int?',
+      parameters: 'text',
+      priority: 'int',
+      robot_id: 'text?',
+      environment: 'text',
+      pool: 'text?',
+      jitter_ms: 'int',
+      misfire: 'text',
+      misfire_grace_ms: 'int?',
+      overlap: 'text',
+      enabled: 'flag',
+      note: 'text',
+      next_run: 'int?',
+      fires_at: 'int?',
+      decided_until: 'int',
+      last_run: 'int?',
+      run_count: 'int',
+      success_count: 'int',
+      created_by: 'text',
+      created_at: 'int',
+      updated_at: 'int',
     },
   },
   keys: {
@@ -265,26 +258,25 @@ export const TABLES = {
       extra: 'text?',
     },
   },
+  occurrences: {
+    key: ['seq'],
+    unique: ['schedule_id', 'due_at'],
+    conflict: 'fail',
+    columns: {
+      seq: 'int',
+      schedule_id: 'text',
+      due_at: 'int?',
+      until: 'int?',
+      at: 'int',
+      outcome: 'text',
+      reason: 'text',
+      job_id: 'text?',
+    },
+  },
 } as const satisfies { readonly [T in TableName]: TableOf<RowOf[T]> }
 
 /** What goes when a row of a table is deleted by its key: the rows that name it in this column, wherever they are. */
 export const GOES: { readonly [T in keyof Deletions]: readonly (readonly [TableName, string])[] } = {
+  schedules: [['schedules', 'id']],
   webhooks: [['webhooks', 'id'], ['deliveries', 'webhook_id']],
-}
-
-export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
-
-export interface Column {
-  readonly name: string
-  readonly kind: Kind
-  readonly nullable: boolean
-}
-
-/** The columns of each table in the order in which they are written and read. */
-export const COLUMNS = Object.fromEntries<readonly Column[]>(
-  Object.entries(TABLES).map(([table, { columns }]) => [table, Object.entries(columns).map(columnOf)]),
-) as Readonly<Record<TableName, readonly Column[]>>
-
-function columnOf([name, kept]: readonly [string, string]): Column {
-  return { name, kind: kept.replace('?', '') as Kind, nullable: kept.endsWith('?') }
 }

@@ -1,6 +1,6 @@
 import type { Deletions, Effects } from '../../core/effects.ts'
 import { encode, type SqlValue, values } from './rows.ts'
-import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './tables.ts'
+import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {
@@ -34,17 +34,19 @@ export function isStale(error: unknown): boolean {
 }
 
 /** The largest number in a turn, 0 without any. */
-export function seqMax({ rows, history, logs }: Effects): number {
+export function seqMax({ rows, history, logs, occurrences }: Effects): number {
   let seq = 0
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
   for (const row of history) seq = Math.max(seq, row.seq)
   for (const row of logs) seq = Math.max(seq, row.seq)
   for (const row of rows.deliveries.values()) seq = Math.max(seq, row.seq)
+  for (const row of occurrences) seq = Math.max(seq, row.seq)
   return seq
 }
 
 /** The rows of a turn: what goes, and then one statement for each table it touches. */
-export function writes({ rows, history, logs, forgetBefore, forgetDeliveriesBefore, deletions }: Effects): Statement[] {
+export function writes(out: Effects): Statement[] {
+  const { rows, history, logs, occurrences, forgetBefore, forgetDeliveriesBefore, deletions } = out
   return [
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
     ...(forgetDeliveriesBefore === null ? [] : [{ sql: FORGET_DELIVERIES, args: [forgetDeliveriesBefore] }]),
@@ -53,6 +55,7 @@ export function writes({ rows, history, logs, forgetBefore, forgetDeliveriesBefo
     ...write('workflow_versions', rows.versions.values()),
     ...write('workflows', rows.workflows.values()),
     ...write('triggers', rows.triggers.values()),
+    ...write('schedules', rows.schedules.values()),
     ...write('keys', rows.keys.values()),
     ...write('pools', rows.pools.values()),
     ...write('affinities', rows.affinities.values()),
@@ -63,6 +66,7 @@ export function writes({ rows, history, logs, forgetBefore, forgetDeliveriesBefo
     ...write('jobs', rows.jobs.values()),
     ...write('job_history', history),
     ...write('job_logs', logs),
+    ...write('occurrences', occurrences),
   ]
 }
 

@@ -27,6 +27,9 @@ export async function startServer(data: string, profile: string | null): Promise
     'tsx',
     'adapters/node.ts',
     '--no-robot',
+    // What is measured is how much it can do, not how much it lets one key do.
+    '--settings',
+    'tests/unlimited.json',
     '--data',
     data,
     '--http-port',

@@ -96,6 +96,8 @@ export const MESSAGES = {
           log_batch_size: v.optional(v.number()),
           max_message_bytes: v.optional(v.number()),
           lease_seconds: v.optional(v.number()),
+          rate_limit: v.optional(v.object({ limit: v.number(), window_seconds: v.number() })),
+          progress_min_interval_ms: v.optional(v.number()),
         }),
         {},
       ),

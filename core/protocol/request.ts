@@ -91,6 +91,27 @@ export const NewWorkflow = v.strictObject({
   json_definition: v.union([v.string(), jsonObject]),
 })
 
+/** How callers of a webhook show who they are. */
+export const TRIGGER_AUTHS = [
+  'secret',
+  'none',
+  'standard_webhooks',
+  'github',
+  'stripe',
+  'slack',
+  'shopify',
+  'hmac',
+] as const
+export type TriggerAuth = (typeof TRIGGER_AUTHS)[number]
+
+/** Where a signature of the sender's own making is, and how it is made. */
+const Signature = v.strictObject({
+  header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')),
+  algorithm: v.optional(v.picklist(['sha1', 'sha256', 'sha512']), 'sha256'),
+  encoding: v.optional(v.picklist(['hex', 'base64']), 'hex'),
+  prefix: v.optional(v.pipe(v.string(), v.maxLength(50)), ''),
+})
+
 export const NewTrigger = v.strictObject({
   id: v.optional(ownId),
   name,
@@ -100,9 +121,57 @@ export const NewTrigger = v.strictObject({
   parameters: v.optional(jsonObject, {}),
   cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
   enabled: v.optional(v.boolean(), true),
-  /** What callers must send in `X-Webhook-Secret`; one is made where none is given, and null asks for none. */
+  /** `secret` where nothing is said, and `none` with a secret that is null. */
+  auth: v.optional(v.picklist(TRIGGER_AUTHS)),
+  /** For `auth: "hmac"`, and needed there. */
+  signature: v.optional(Signature),
+  /** Addresses and ranges, IPv4 and IPv6, that may call; empty: all. */
+  allow_from: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(50))), v.maxLength(100)), []),
+  /** What callers send in `X-Webhook-Secret` or sign with; one is made where none is given, and null asks for none. */
   secret: v.nullish(v.pipe(v.string(), v.minLength(16), v.maxLength(256))),
 })
+
+/** A whole number between these, or nothing. */
+const between = (low: number, high: number) =>
+  v.nullish(v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high)), null)
+const weekday = v.union([
+  v.pipe(v.string(), v.regex(/^(sun|mon|tue|wed|thu|fri|sat)$/i)),
+  v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7)),
+], 'must be MON to SUN, or 0 to 7')
+const monthday = v.union([
+  v.literal('L'),
+  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(31)),
+], 'must be 1 to 31, or L for the last day')
+
+/** Which of the fields go with which frequency, `recurrenceOf` says. */
+export const NewSchedule = v.strictObject({
+  name,
+  workflow_id: workflowId,
+  workflow_name: v.nullish(name, null),
+  frequency: v.picklist(['once', 'hourly', 'daily', 'weekly', 'monthly', 'cron']),
+  cron_expression: v.nullish(v.pipe(v.string(), v.maxLength(200)), null),
+  run_at: v.nullish(instant, null),
+  time_hour: between(0, 23),
+  time_minute: between(0, 59),
+  day_of_week: v.nullish(weekday, null),
+  day_of_month: v.nullish(monthday, null),
+  timezone: v.optional(v.pipe(v.string(), v.maxLength(100)), 'UTC'),
+  start_at: v.nullish(instant, null),
+  end_at: v.nullish(instant, null),
+  /** Left out, it stays as it was; a new schedule is enabled. */
+  enabled: v.nullish(v.boolean(), null),
+  parameters: v.optional(jsonObject, {}),
+  priority: v.optional(priority, 1),
+  robot_id: v.nullish(robotId, null),
+  environment: v.optional(environment, ''),
+  pool: v.nullish(name, null),
+  jitter_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(86_400)), 0),
+  misfire: v.optional(v.picklist(['run_once', 'skip', 'run_all']), 'run_once'),
+  misfire_grace_seconds: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), null),
+  overlap: v.optional(v.picklist(['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow']), 'queue_one'),
+})
+
+export const Disabling = v.strictObject({ note: v.optional(v.pipe(v.string(), v.maxLength(1_000)), '') })
 
 export const NewKey = v.strictObject({
   name,
@@ -140,6 +209,7 @@ export type NewPool = v.InferOutput<typeof NewPool>
 export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewWebhook = v.InferOutput<typeof NewWebhook>
+export type NewSchedule = v.InferOutput<typeof NewSchedule>
 export type NewKey = v.InferOutput<typeof NewKey>
 export type WebhookEvent = v.InferOutput<typeof WebhookEvent>
 

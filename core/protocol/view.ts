@@ -1,10 +1,10 @@
 import type { Explanation } from '../explain.ts'
-import type { DeliveryId, JobId, KeyId, RobotId, TriggerId, WebhookId, WorkflowId } from '../ids.ts'
+import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../job.ts'
 import type { Presence } from '../presence.ts'
+import type { OccurrenceRow, ScheduleRow } from '../schedule.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../state.ts'
 import type { dispatcherStats, queueStats } from '../stats.ts'
-import type { DeliveryRow, WebhookRow } from '../webhook.ts'
 import type { RefusalCode } from './refusal.ts'
 
 /**
@@ -18,11 +18,11 @@ export type Time = string
 /** Any JSON object: parameters, results, capabilities. */
 export type Anything = Readonly<Record<string, unknown>>
 
-type AnyId = DeliveryId | JobId | KeyId | RobotId | TriggerId | WebhookId | WorkflowId
+type AnyId = DeliveryId | JobId | KeyId | RobotId | ScheduleId | TriggerId | WebhookId | WorkflowId
 /** Ids that are told apart inside are text to everybody else. */
 type Plain<V> = V extends AnyId ? string : V extends readonly AnyId[] ? readonly string[] : V
 /** Fields of a row that are shown as they are. */
-type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof Pick<Row, K>]: Plain<Row[F]> }
+export type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof Pick<Row, K>]: Plain<Row[F]> }
 
 /** One page of a list. */
 export interface Page<T> {
@@ -62,8 +62,11 @@ export interface JobSummary extends
     | 'concurrency_limit'
     | 'retry_safety'
     | 'trigger_id'
+    | 'schedule_id'
     | 'created_by'
   > {
+  /** The instant for which its schedule made it. */
+  readonly due_at: Time | null
   /** The robot that has it or had it last; before the first offer the one that was asked for. */
   readonly robot_id: string | null
   readonly scheduled_time: Time | null
@@ -170,7 +173,7 @@ export interface VersionView extends Shown<VersionRow, 'version' | 'created_by'>
 export interface TriggerView extends
   Shown<
     TriggerRow,
-    'id' | 'name' | 'trigger_type' | 'workflow_id' | 'enabled' | 'priority' | 'created_by'
+    'id' | 'name' | 'trigger_type' | 'workflow_id' | 'enabled' | 'priority' | 'auth' | 'allow_from' | 'created_by'
   > {
   readonly parameters: Anything
   readonly cooldown_seconds: number
@@ -184,6 +187,58 @@ export interface TriggerView extends
 /** A trigger that was made just now: its secret is shown this once. */
 export interface NewTriggerView extends TriggerView {
   readonly secret: string | null
+}
+
+/** A schedule. */
+export interface ScheduleView extends
+  Shown<
+    ScheduleRow,
+    | 'id'
+    | 'name'
+    | 'workflow_id'
+    | 'workflow_name'
+    | 'robot_id'
+    | 'frequency'
+    | 'cron_expression'
+    | 'timezone'
+    | 'enabled'
+    | 'note'
+    | 'priority'
+    | 'environment'
+    | 'pool'
+    | 'misfire'
+    | 'overlap'
+    | 'run_count'
+    | 'success_count'
+    | 'created_by'
+  > {
+  readonly parameters: Anything
+  readonly run_at: Time | null
+  readonly start_at: Time | null
+  readonly end_at: Time | null
+  readonly jitter_seconds: number
+  readonly misfire_grace_seconds: number | null
+  readonly last_run: Time | null
+  /** When it is due next; null when it never is again, or is disabled. */
+  readonly next_run: Time | null
+  /** When that is acted upon: the same, and jitter. */
+  readonly fires_at: Time | null
+  readonly created_at: Time
+  readonly updated_at: Time
+}
+
+/** An instant to come. */
+export interface ComingView {
+  readonly due_at: Time
+  readonly fires_at: Time
+}
+
+/** What became of an instant, or of a stretch of them. */
+export interface OccurrenceView extends Shown<OccurrenceRow, 'outcome' | 'reason' | 'job_id'> {
+  /** Null for a job that somebody had made by hand. */
+  readonly due_at: Time | null
+  readonly until: Time | null
+  readonly at: Time
 }
 
 /** A key, without the key itself. */
@@ -200,35 +255,6 @@ export interface NewKeyView extends KeyView {
 /** A pool. */
 export interface PoolView extends Shown<Omit<PoolRow, 'created_at'>> {
   readonly created_at: Time
-}
-
-/** A webhook, without its secret. */
-export interface WebhookView extends
-  Shown<
-    WebhookRow,
-    'id' | 'url' | 'description' | 'events' | 'workflow_id' | 'enabled' | 'disabled_reason' | 'created_by'
-  > {
-  /** Since when every try has failed; null: the last one did not. */
-  readonly failing_since: Time | null
-  /** Until when requests are signed with the secret before the last change too. */
-  readonly former_secret_until: Time | null
-  readonly created_at: Time
-}
-
-/** A webhook that was made, or given another secret, just now: it is shown this once. */
-export interface NewWebhookView extends WebhookView {
-  readonly secret: string
-}
-
-/** What one webhook is told of one thing. */
-export interface DeliveryView
-  extends Shown<DeliveryRow, 'id' | 'webhook_id' | 'event' | 'status' | 'attempt' | 'status_code' | 'error'> {
-  /** The body, as it is sent. */
-  readonly payload: unknown
-  readonly created_at: Time
-  /** When it is tried next; null once it has been delivered, or given up. */
-  readonly next_at: Time | null
-  readonly delivered_at: Time | null
 }
 
 export type QueueStats = ReturnType<typeof queueStats>

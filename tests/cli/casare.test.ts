@@ -93,6 +93,18 @@ describe('against a real orchestrator', () => {
       err: `casare: Job ${id} has ended already: it is cancelled (CONFLICT)\n`,
     })
     expect((await run('workflows', 'list')).out).toMatch(/^orders-total +Orders total +published +1 +1 /m)
+    const { id: schedule } = await server.api<{ readonly id: string }>('POST', '/schedules', {
+      name: 'Nightly',
+      workflow_id: 'greeting',
+      frequency: 'daily',
+      timezone: 'Asia/Tokyo',
+    })
+    expect((await run('schedules', 'list')).out).toMatch(
+      / Nightly +yes +0 9 \* \* \* +Asia\/Tokyo +\S+T00:00:00.000Z +0 +0$/m,
+    )
+    expect((await run('schedules', 'preview', schedule, '--count', '2')).out).toMatch(
+      /^due .*\n(\S+T00:00:00.000Z +\S+\n){2}$/,
+    )
     expect((await run('stats')).out).toMatch(/^queued +1 \(critical 0, high 0, normal 0, low 1\)$/m)
     expect(await run('health', '--json')).toMatchObject({ status: 0, out: expect.stringContaining('"status": "ok"') })
   }, 60_000)

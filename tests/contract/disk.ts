@@ -19,9 +19,11 @@ export const EMPTY: Hot = {
   robots: [],
   workflows: [],
   triggers: [],
+  schedules: [],
   keys: [],
   pools: [],
   affinities: [],
+  recent: [],
   definitions: [],
   webhooks: [],
   deliveries: [],
@@ -54,7 +56,7 @@ export async function loaded(disk: Disk): Promise<Store> {
   return store
 }
 
-/** One row for every table, with three numbers from `seq` on. */
+/** One row for every table, with four numbers from `seq` on. */
 export function everything(id: string, seq: number): Sample {
   return {
     jobs: [job(id, { seq, definition: id })],
@@ -63,6 +65,7 @@ export function everything(id: string, seq: number): Sample {
     workflow_versions: [row('workflow_versions', { workflow_id: id, version: 1 })],
     definitions: [row('definitions', { hash: id, json: '{}' })],
     triggers: [row('triggers', { id })],
+    schedules: [row('schedules', { id })],
     keys: [row('keys', { id })],
     pools: [row('pools', { name: id })],
     affinities: [row('affinities', { workflow_id: id, robot_id: id })],
@@ -71,6 +74,7 @@ export function everything(id: string, seq: number): Sample {
     deliveries: [row('deliveries', { id, webhook_id: id, next_at: 1 })],
     job_history: [row('job_history', { seq: seq + 1, job_id: id })],
     job_logs: [row('job_logs', { seq: seq + 2, job_id: id })],
+    occurrences: [row('occurrences', { seq: seq + 3, schedule_id: id, due_at: 1 })],
   }
 }
 
@@ -87,6 +91,7 @@ export function ids(...texts: readonly string[]): JobId[] {
 export async function sameRows({ find, queries }: Store, sample: Sample): Promise<void> {
   const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
   const { keys = [], pools = [], idempotency = [], job_history = [], job_logs = [] } = sample
+  const { schedules = [], occurrences = [] } = sample
   const { webhooks = [], deliveries = [] } = sample
   const found = await find(
     asking({
@@ -102,6 +107,11 @@ export async function sameRows({ find, queries }: Store, sample: Sample): Promis
   for (const one of workflow_versions) same(await queries.versions(one.workflow_id), [one])
   for (const one of definitions) same(await queries.definition(one.hash), one.json)
   for (const one of triggers) same(await queries.trigger(one.id), one)
+  for (const one of schedules) same(await queries.schedule(one.id), one)
+  for (const one of occurrences) {
+    const [entry] = await queries.occurrences(one.schedule_id, { before: one.seq + 1, limit: 1 })
+    same(entry, one)
+  }
   const { items } = await queries.keys({ limit: 10_000 })
   for (const one of keys) same(items.find((key) => key.id === one.id), one)
   for (const one of webhooks) same(await queries.webhook(one.id), one)
@@ -127,6 +137,7 @@ export async function sameHot(store: Store, sample: Sample): Promise<void> {
   expect(hot.robots, sample.robots, (one) => one.id)
   expect(hot.workflows, sample.workflows, (one) => one.id)
   expect(hot.triggers, sample.triggers, (one) => one.id)
+  expect(hot.schedules, sample.schedules, (one) => one.id)
   expect(hot.keys, sample.keys, (one) => one.id)
   expect(hot.pools, sample.pools, (one) => one.name)
   expect(hot.webhooks, sample.webhooks, (one) => one.id)
@@ -136,7 +147,7 @@ export async function sameHot(store: Store, sample: Sample): Promise<void> {
 /** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
 export async function listed(
   { queries }: Store,
-): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'keys' | 'pools' | 'webhooks'>> {
+): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'schedules' | 'keys' | 'pools' | 'webhooks'>> {
   const all = { limit: 1_000 }
   const jobs = (await queries.jobs(all)).items.filter(isHot)
   return {
@@ -144,6 +155,7 @@ export async function listed(
     robots: (await queries.robots(all)).items,
     workflows: (await queries.workflows(all)).items,
     triggers: (await queries.triggers(all)).items,
+    schedules: (await queries.schedules(all)).items,
     keys: (await queries.keys(all)).items,
     pools: await queries.pools(),
     webhooks: (await queries.webhooks(all)).items,

@@ -1,4 +1,4 @@
-import { deepStrictEqual as same } from 'node:assert/strict'
+import { deepStrictEqual as same, rejects } from 'node:assert/strict'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 
@@ -16,6 +16,31 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const found = await store.find(asking({ due: { after: 10, until: 20 } }))
     same(found.due.map((one) => one.id).toSorted(), ['at-11', 'at-20'])
     same(found.definitions.map((one) => one.json)[0], '{}')
+    await store.close()
+  },
+
+  async 'of jobs that were made a moment ago, what limits go by is loaded, the oldest first'(disk) {
+    const store = await loaded(disk)
+    const made = [[30, 'c'], [10, 'a'], [20, 'b'], [20, 'a2']] as const
+    const jobs = made.map(([created_at, name], seq) =>
+      job(name, {
+        created_at,
+        created_by: `by ${name}`,
+        trigger_id: name === 'c' ? 't' : null,
+        retry_of: name === 'b' ? 'a' : null,
+        parameters: '{"large":true}',
+        status: 'completed',
+        seq,
+      })
+    )
+    await store.commit(turn(1, { jobs }))
+    same((await store.load(SOON)).recent, [])
+    same((await store.load(SOON, 30)).recent, [])
+    same((await store.load(SOON, 10)).recent, [
+      { created_at: 20, created_by: 'by a2', trigger_id: null, retry_of: null },
+      { created_at: 20, created_by: 'by b', trigger_id: null, retry_of: 'a' },
+      { created_at: 30, created_by: 'by c', trigger_id: 't', retry_of: null },
+    ])
     await store.close()
   },
 
@@ -56,6 +81,34 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     same([...found.jobs.values()], [a])
     await store.commit({ ...turn(2, {}), forgetBefore: 2 })
     same([...(await store.find(need)).idempotency.keys()], ['k2'])
+    await store.close()
+  },
+
+  async 'no instant of a schedule is decided twice, and none makes two jobs'(disk) {
+    const store = await loaded(disk)
+    const due = { schedule_id: 's', due_at: 5 }
+    const made = job('a', { ...due })
+    await store.commit(turn(1, { jobs: [made], occurrences: [row('occurrences', { seq: 1, ...due })] }))
+    await rejects(async () => store.commit(turn(2, { jobs: [job('b', due)] })))
+    await rejects(async () => store.commit(turn(3, { occurrences: [row('occurrences', { seq: 2, ...due })] })))
+    const [c, d] = [job('c', { ...due, due_at: 6 }), job('d', { ...due, due_at: 6 })]
+    await rejects(async () => store.commit(turn(4, { jobs: [c, d] })))
+    await store.commit(turn(5, { jobs: [{ ...made, progress: 7 }] }))
+    same((await store.load(SOON)).jobs.map(({ id, progress }) => [id, progress]), [['a', 7]])
+    await store.close()
+  },
+
+  async 'a schedule that is dropped is gone, and what became of it stays'(disk) {
+    const store = await loaded(disk)
+    const schedules = ['a', 'b'].map((id) => row('schedules', { id }))
+    const occurrences = [row('occurrences', { seq: 1, schedule_id: 'a', due_at: 1 })]
+    await store.commit(turn(1, { schedules, occurrences }))
+    const out = turn(2, {})
+    out.deletions.schedules.add('a' as never)
+    await store.commit(out)
+    same((await store.load(SOON)).schedules, schedules.slice(1))
+    same(await store.queries.schedule('a' as never), undefined)
+    same(await store.queries.occurrences('a' as never, { limit: 9 }), occurrences)
     await store.close()
   },
 }

@@ -7,7 +7,7 @@ import { StaleEpoch, StoreUnusable } from '../../adapters/store/contract.ts'
 import { connect, openLibsqlStore, prepare } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
 import { foundPlan, hotPlan, sqlQueries } from '../../adapters/store/queries.ts'
-import { COLUMNS, TABLE_NAMES, TABLES } from '../../adapters/store/tables.ts'
+import { COLUMNS, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
 import { migrationsOf } from '../../adapters/store/schema.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
 import { STATEMENT_CHARS_MAX, writes } from '../../adapters/store/writes.ts'
@@ -151,13 +151,15 @@ test('every query of jobs, log lines and history goes by an index', async () => 
   })
   const any = 'any' as never
   for (const filter of filters()) await queries.jobs({ ...filter, limit: 1 })
-  for (const list of ['robots', 'workflows', 'triggers', 'keys', 'webhooks'] as const) await queries[list]({ limit: 1 })
-  for (const one of ['job', 'robot', 'workflow', 'trigger', 'definition', 'webhook', 'delivery'] as const) {
-    await queries[one](any)
+  for (const list of ['robots', 'workflows', 'triggers', 'schedules', 'keys', 'webhooks'] as const) {
+    await queries[list]({ limit: 1 })
   }
+  const ones = ['job', 'robot', 'workflow', 'trigger', 'schedule', 'definition', 'webhook', 'delivery'] as const
+  for (const one of ones) await queries[one](any)
   await Promise.all([queries.history(any), queries.versions(any), queries.logTail(any, 1)])
   await queries.logs(any, { after: 0, limit: 1 })
   for (const status of [undefined, 'failed'] as const) await queries.deliveries({ webhook_id: any, status, limit: 1 })
+  await queries.occurrences(any, { limit: 1 })
   const need = asking({
     jobs: [any],
     duplicates: ['a'],
@@ -176,10 +178,11 @@ test('every query of jobs, log lines and history goes by an index', async () => 
       ok(!steps.some((step) => /^SCAN (?!json_each)|TEMP B-TREE/.test(step)), `${text}: ${steps.join()}`)
     }
     // Loading walks the live jobs from one end of their index to the other, and nothing of those that have ended.
-    for (const { sql: text, args } of hotPlan(SOON).statements) {
+    for (const { sql: text, args } of hotPlan(SOON, SOON).statements) {
       const steps = plan(text, args.length)
       const ofJobs = steps.filter((step) => step.includes(' jobs '))
-      ok(ofJobs.every((step) => step.startsWith('SEARCH jobs USING INDEX jobs_hot')), steps.join())
+      const index = text.includes('where created_at > ?') ? 'jobs_created' : 'jobs_hot'
+      ok(ofJobs.every((step) => step.startsWith(`SEARCH jobs USING INDEX ${index}`)), steps.join())
       ok(
         !text.includes('from jobs indexed by') || !steps.some((step) => step.includes('TEMP B-TREE FOR ORDER BY')),
         text,

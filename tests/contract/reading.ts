@@ -11,13 +11,14 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const store = await loaded(disk)
     let seq = 0
     const one = (at: number): JobRow =>
-      job(`job-${String(++seq * 7919 % 1000).padStart(3, '0')}`, {
+      job(`job-${String(++seq * 7919 % 10_000).padStart(4, '0')}`, {
         seq,
         status: JOB_STATUSES[seq % JOB_STATUSES.length],
         created_at: at,
         workflow_id: `workflow-${seq % 3}`,
         robot_id: seq % 4 === 0 ? null : `robot-${seq % 2}`,
         trigger_id: seq % 5 < 2 ? 'trigger' : null,
+        schedule_id: seq % 3 < 2 ? 'schedule' : null,
       })
     const jobs = Array.from({ length: 60 }, (_, i) => one(1_000 + (i >> 2)))
     await store.commit(turn(1, { jobs }))
@@ -43,6 +44,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       robots: made.map((over) => row('robots', over)),
       workflows: made.map((over) => row('workflows', over)),
       triggers: made.map((over) => row('triggers', over)),
+      schedules: made.map((over) => row('schedules', over)),
       keys: made.map((over) => row('keys', over)),
     }
     await store.commit(turn(1, sample))
@@ -51,6 +53,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       same(await walk((after) => queries.robots({ limit, after })), sample.robots.toSorted(newestFirst))
       same(await walk((after) => queries.workflows({ limit, after })), sample.workflows.toSorted(newestFirst))
       same(await walk((after) => queries.triggers({ limit, after })), sample.triggers.toSorted(newestFirst))
+      same(await walk((after) => queries.schedules({ limit, after })), sample.schedules.toSorted(newestFirst))
       same(await walk((after) => queries.keys({ limit, after })), sample.keys.toSorted(newestFirst))
     }
     await store.close()
@@ -78,6 +81,19 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.close()
   },
 
+  async 'what became of a schedule is told from the last decided on, in pages'(disk) {
+    const store = await loaded(disk)
+    const occurrences = [4, 2, 3, 1].map((seq) =>
+      row('occurrences', { seq, schedule_id: seq === 3 ? 'b' : 'a', due_at: seq, until: seq })
+    )
+    const byHand = [5, 6].map((seq) => row('occurrences', { seq, schedule_id: 'a' }))
+    await store.commit(turn(1, { occurrences: [...occurrences, ...byHand] }))
+    const rows = async (query: { before?: number; limit: number }) =>
+      (await store.queries.occurrences('a' as never, query)).map(({ seq }) => seq)
+    same([await rows({ limit: 3 }), await rows({ before: 4, limit: 3 })], [[6, 5, 4], [2, 1]])
+    await store.close()
+  },
+
   async 'what does not exist is undefined, or an empty list'(disk) {
     const { queries, close } = await loaded(disk)
     const nobody = 'nobody' as never
@@ -88,10 +104,12 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
         await queries.definition(nobody),
         await queries.robot(nobody),
         await queries.trigger(nobody),
+        await queries.schedule(nobody),
       ],
-      Array.from({ length: 5 }, () => undefined),
+      Array.from({ length: 6 }, () => undefined),
     )
     same([await queries.history(nobody), await queries.versions(nobody)], [[], []])
+    same(await queries.occurrences(nobody, { limit: 1 }), [])
     same(await queries.jobs({ limit: 1, status: [] }), { items: [], next: null })
     await close()
   },
@@ -104,17 +122,21 @@ export function filters(): Omit<JobQuery, 'limit'>[] {
     [undefined, 'workflow-1'].flatMap((workflow_id) =>
       [undefined, 'robot-1'].flatMap((robot_id) =>
         // Casts: ids made up here.
-        [undefined, 'trigger'].map((trigger_id) => ({ status, workflow_id, robot_id, trigger_id }) as JobQuery)
+        [{}, { trigger_id: 'trigger' }, { schedule_id: 'schedule' }].map((more) =>
+          ({ status, workflow_id, robot_id, ...more }) as unknown as JobQuery
+        )
       )
     )
   )
 }
 
-function matches(job: JobRow, { status, workflow_id, robot_id, trigger_id }: Omit<JobQuery, 'limit'>): boolean {
+function matches(job: JobRow, query: Omit<JobQuery, 'limit'>): boolean {
+  const { status, workflow_id, robot_id, trigger_id, schedule_id } = query
   return (status === undefined || status.includes(job.status)) &&
     (workflow_id === undefined || job.workflow_id === workflow_id) &&
     (robot_id === undefined || job.robot_id === robot_id) &&
-    (trigger_id === undefined || job.trigger_id === trigger_id)
+    (trigger_id === undefined || job.trigger_id === trigger_id) &&
+    (schedule_id === undefined || job.schedule_id === schedule_id)
 }
 
 /** All items of a list, page by page. */

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/tables.ts'
+import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/rows.ts'
 import { type Effects, newEffects } from '../../core/effects.ts'
 import { check, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/job.ts'
 
@@ -15,6 +15,7 @@ export function turn(number: number, sample: Sample): Effects {
   for (const row of sample.workflow_versions ?? []) out.rows.versions.set(`${row.workflow_id}/${row.version}`, row)
   for (const row of sample.definitions ?? []) out.rows.definitions.set(row.hash, row)
   for (const row of sample.triggers ?? []) out.rows.triggers.set(row.id, row)
+  for (const row of sample.schedules ?? []) out.rows.schedules.set(row.id, row)
   for (const row of sample.keys ?? []) out.rows.keys.set(row.id, row)
   for (const row of sample.pools ?? []) out.rows.pools.set(row.name, row)
   for (const row of sample.affinities ?? []) out.rows.affinities.set(`${row.workflow_id}/${row.robot_id}`, row)
@@ -23,6 +24,7 @@ export function turn(number: number, sample: Sample): Effects {
   for (const row of sample.deliveries ?? []) out.rows.deliveries.set(row.id, row)
   out.history.push(...(sample.job_history ?? []))
   out.logs.push(...(sample.job_logs ?? []))
+  out.occurrences.push(...(sample.occurrences ?? []))
   return out
 }
 
@@ -119,6 +121,7 @@ export function samples(): fc.Arbitrary<Required<Sample>> {
     workflow_versions: rowsOf('workflow_versions'),
     definitions: rowsOf('definitions'),
     triggers: rowsOf('triggers'),
+    schedules: rowsOf('schedules'),
     keys: rowsOf('keys'),
     pools: rowsOf('pools'),
     affinities: rowsOf('affinities'),
@@ -127,15 +130,17 @@ export function samples(): fc.Arbitrary<Required<Sample>> {
     deliveries: rowsOf('deliveries'),
     job_history: rowsOf('job_history'),
     job_logs: rowsOf('job_logs'),
+    occurrences: rowsOf('occurrences'),
   })
 }
 
 /** The same rows with keys and numbers of their own, counted from `next`. */
 export function distinct(sample: Required<Sample>, next: () => number): Required<Sample> {
   const one = (table: TableName, row: object) => {
-    const keys: readonly string[] = [...TABLES[table].key, 'seq']
+    const { key, unique = [] } = TABLES[table] as { key: readonly string[]; unique?: readonly string[] }
+    const keys = [...key, ...unique.filter((name) => name !== 'due_at'), 'seq']
     const own = Object.entries(row).filter(([name]) => keys.includes(name))
-      .map(([name, value]) => [name, typeof value === 'string' ? `${next()} ${value}` : next()])
+      .map(([name, value]) => [name, value === null ? null : typeof value === 'string' ? `${next()} ${value}` : next()])
     return { ...row, ...Object.fromEntries(own) }
   }
   const tables = Object.entries(sample).map(([table, rows]) => [table, rows.map((row) => one(table as TableName, row))])

@@ -88,6 +88,7 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
       reply,
       job,
       by: 'tester',
+      key: null,
       workflow: { id: 'w' as WorkflowId, name: 'W', definition: DEFINITION },
       parameters: '{}' as JsonText,
       priority: 1,

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
 import { connect, openLibsqlStore, prepare } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
-import { COLUMNS, TABLE_NAMES } from '../../adapters/store/tables.ts'
+import { COLUMNS, TABLE_NAMES } from '../../adapters/store/rows.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
-import { JOB_STATUSES } from '../../core/job.ts'
+import { JOB_STATUSES, type JobRow } from '../../core/job.ts'
 import { everything, SOON } from './disk.ts'
 import { job, type Sample, turn } from './rows.ts'
 
@@ -62,9 +62,19 @@ for (let version = 1; version < readMigrations().length; version++) {
     const store = await openLibsqlStore({ path })
     const hot = await store.load(SOON)
     const live = jobs.filter(({ status }) => ['pending', 'queued', 'running'].includes(status))
-    same(hot.jobs, live)
-    const mode = version === 1 ? 'active' : ''
-    same([hot.workflows.length, hot.robots[0]?.mode, hot.triggers.length, hot.keys.length], [1, mode, 1, 1])
+    // What the second step has added, for rows that were there before it.
+    const added = (one: JobRow) => ({ retry_on: [], concurrency_limit: 1, tries: one.status === 'running' ? 1 : 0 })
+    const expected = live.map((one) => (version < 2 ? { ...one, ...added(one) } : one))
+    same(hot.jobs, expected)
+    same([hot.workflows.length, hot.robots[0]?.mode, hot.triggers.length, hot.keys.length], [
+      1,
+      version < 2 ? 'active' : '',
+      1,
+      1,
+    ])
+    // One without a secret had asked for none.
+    same(hot.triggers[0]?.auth, version < 3 ? 'none' : '')
+    same([hot.schedules.length, hot.jobs[0]?.schedule_id], [version < 4 ? 0 : 1, null])
     same((await store.queries.history('a' as never)).map((entry) => entry.actor), [''])
     await store.commit(turn(1, { jobs: [job('new', { seq: 100 })] }))
     same((await store.load(SOON)).jobs.length, live.length + 1)

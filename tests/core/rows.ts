@@ -17,13 +17,14 @@ import type {
   Millis,
   ReplyId,
   RobotId,
+  ScheduleId,
   SecretHash,
   SocketId,
 } from '../../core/ids.ts'
 import type { TriggerId, WorkflowId } from '../../core/ids.ts'
 import { isLive, isStopping, type JobRow, type Priority, type RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
-import { DEFAULTS, type Settings } from '../../core/limits.ts'
+import { DEFAULTS, type Settings, UNLIMITED } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
 import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
@@ -53,12 +54,14 @@ export const NO_ROWS: Hot = {
   robots: [],
   workflows: [],
   triggers: [],
+  schedules: [],
   keys: [],
   pools: [],
   affinities: [],
   definitions: [],
   webhooks: [],
   deliveries: [],
+  recent: [],
   seq: 0,
   clock: 0,
   epoch: 1,
@@ -73,7 +76,7 @@ export function bench(
   hot: Hot = NO_ROWS,
   attached: readonly string[] = [],
 ): Bench {
-  const state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings }, attached)
+  const state = load(hot, START, 1, { ...DEFAULTS, ...UNLIMITED, robotsAuth: 'open', ...settings }, attached)
   const disk = newEffects(0, START)
   let turns = 0
   /** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
@@ -115,6 +118,8 @@ export function bench(
       }
       disk.history.push(...turn.out.history)
       disk.logs.push(...turn.out.logs)
+      disk.occurrences.push(...turn.out.occurrences)
+      for (const id of turn.out.deletions.schedules) disk.rows.schedules.delete(id)
       const receipt = new Receipt(turn.out.turn)
       self.calls.push(...turn.out.calls.open(receipt))
       return turn.out.sends.open(receipt)
@@ -144,12 +149,14 @@ export function bench(
         workflows,
         robots: [...disk.rows.robots.values()],
         triggers: [...disk.rows.triggers.values()],
+        schedules: [...disk.rows.schedules.values()],
         keys: [...disk.rows.keys.values()],
         pools: [...disk.rows.pools.values()],
         affinities: [...disk.rows.affinities.values()],
         definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
         webhooks: [...disk.rows.webhooks.values()],
         deliveries: firstPending(disk),
+        recent: [...disk.rows.jobs.values()],
         seq: state.seq,
         clock: self.now,
         epoch: 1,
@@ -166,6 +173,7 @@ export function submit(id: string, given: Partial<Extract<Event, { type: 'job.su
     reply: `reply-${id}` as ReplyId,
     job: id as JobId,
     by: 'tester',
+    key: null,
     workflow: { id: 'w1' as WorkflowId, name: 'Workflow', definition: DEFINITION },
     ...UNASKED,
     parameters: '{}' as JsonText,
@@ -282,6 +290,7 @@ export const ids = {
   robot: (id: string) => id as RobotId,
   socket: (id: string) => id as SocketId,
   trigger: (id: string) => id as TriggerId,
+  schedule: (id: string) => id as ScheduleId,
   workflow: (id: string) => id as WorkflowId,
   key: (id: string) => id as KeyId,
   secret: (text: string) => text as SecretHash,

@@ -32,7 +32,10 @@ const trigger = (given: object = {}): Event => ({
   parameters: '{"region":"north","limit":1}' as never,
   cooldownMs: 60_000,
   enabled: true,
+  auth: 'secret',
   secret: ids.secret('right'),
+  signing: null,
+  allowFrom: [],
   ...given,
 })
 let calls = 0
@@ -42,7 +45,9 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   job: ids.job(`job-${++calls}`),
   trigger: ids.trigger('t1'),
   secret: ids.secret('right'),
+  checked: { key: null, refused: null },
   data: '{"limit":5}' as never,
+  idempotency: null,
   ...given,
 })
 const code = (fleet: Bench, event: Event) => {
@@ -175,7 +180,7 @@ describe('webhooks', () => {
   test.each([
     ['an unknown trigger', {}, { trigger: ids.trigger('t9') }, 'TRIGGER_NOT_FOUND'],
     ['a trigger that is disabled', { enabled: false }, {}, 'FORBIDDEN'],
-    ['a trigger without a secret asks for none', { secret: null }, { secret: null }, 'fired'],
+    ['a trigger without a secret asks for none', { auth: 'none', secret: null }, { secret: null }, 'fired'],
   ])('%s', (_name, given, called, outcome) => {
     expect(code(ready(given), call(called))).toBe(outcome)
   })

@@ -201,7 +201,32 @@ describe('stop', () => {
   })
 })
 
-test('schedules are said to come later, and not made believe', async () => {
-  await expect(lab.engine.createSchedule({ name: 'Daily' })).rejects.toMatchObject({ name: 'NotSupportedError' })
-  expect(() => lab.engine.getUpcomingSchedules({ limit: 10 })).toThrow(/later release/)
+test('a schedule runs a workflow that was published here, and says when', async () => {
+  const { engine } = lab
+  const workflowId = await engine.publishWorkflow({ name: 'Report', workflowJson: { nodes: [] } })
+  const runAt = new Date(Date.now() + 150)
+  const schedule = await engine.createSchedule({ name: 'Soon', workflowId, frequency: 'once', runAt, params: { a: 1 } })
+  expect(schedule).toMatchObject({ workflowName: 'Report', nextRun: runAt, lastRun: null, enabled: true })
+  expect(engine.getUpcomingSchedules().map(({ id }) => id)).toEqual([schedule.id])
+  const seen = Promise.withResolvers<string>()
+  await lab.robot((job) => {
+    seen.resolve(job.id)
+    return { got: job.parameters }
+  })
+  const job = await engine.waitForJob(await seen.promise)
+  expect(job).toMatchObject({ scheduleId: schedule.id, dueAt: runAt, result: { got: { a: 1 } } })
+  expect(engine.getUpcomingSchedules()).toEqual([])
+})
+
+test.each([
+  [{ timezone: 'Mars/Olympus' }, /timezone must be an IANA/, 'timezone'],
+  [{ cronExpression: '0 0 30 2 *' }, /cronExpression .* matches no day/, 'cronExpression'],
+  [{ workflowId: 'nobody' }, /nobody not found/, 'workflowId'],
+])('a schedule with %j is refused by the name of the field', async (more, message, field) => {
+  const wrong = { name: 'Never', workflowId: 'w', frequency: 'cron', cronExpression: '0 9 * * *', ...more } as const
+  await expect(lab.engine.createSchedule(wrong)).rejects.toMatchObject({
+    name: 'RefusedError',
+    message: expect.stringMatching(message) as string,
+    details: { field },
+  })
 })

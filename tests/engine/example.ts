@@ -82,13 +82,19 @@ const stuck = await engine.submitJob({
 const explanation = await engine.explain(stuck.id)
 console.log(explanation.blockers.map(({ code }) => code).join(', '))
 
-await engine.createSchedule({
+await engine.publishWorkflow({ workflowId: 'report', name: 'Report', workflowJson: '{"nodes": [], "connections": []}' })
+const schedule = await engine.createSchedule({
   name: 'Daily Report',
-  workflowId: 'extract',
+  workflowId: 'report',
+  workflowName: 'Generate Daily Report',
   frequency: 'cron',
   cronExpression: '0 9 * * MON-FRI',
+  robotId: null,
+  priority: JobPriority.NORMAL,
   timezone: 'America/New_York',
-}).catch((error: Error) => console.log(error.name))
+  enabled: true,
+})
+console.log(schedule.workflowName, schedule.nextRun)
 
 const queueStats = engine.getQueueStats()
 console.log(queueStats.queued, queueStats.byPriority)
@@ -96,11 +102,8 @@ console.log(queueStats.queued, queueStats.byPriority)
 const dispatchStats = engine.getDispatcherStats()
 console.log(dispatchStats.totalRobots, dispatchStats.online, dispatchStats.offline, dispatchStats.strategy)
 
-try {
-  engine.getUpcomingSchedules({ limit: 10 })
-} catch (error) {
-  console.log(String(error))
-}
+const schedules = engine.getUpcomingSchedules({ limit: 10 })
+console.log(schedules.map(({ name }) => name).join(', '))
 
 await worker.stop()
 await engine.stop()

@@ -36,7 +36,7 @@ async function fleetWith(fails: (out: Effects) => 'before' | 'after' | null): Pr
 
 async function submit(): Promise<JobId> {
   const body = checked({ json: { workflow_id: 'w', workflow_json: {} } }, Submission)
-  const event = isRefusal(body) ? body : submission(fleet.platform, body, 'test', null)
+  const event = isRefusal(body) ? body : submission(fleet.platform, body, 'test', null, null)
   if (isRefusal(event)) throw new Error(event.message)
   const answer = await fleet.request(event)
   if (answer.type !== 'job') throw new Error(`not taken: ${JSON.stringify(answer)}`)

@@ -4,6 +4,8 @@ import { freePort, MAIN, newFolder, Program } from './program.ts'
 
 export { cleanUp } from './program.ts'
 
+const UNLIMITED = 'tests/unlimited.json'
+
 export interface StartOptions {
   /** The data folder; without one, a new one. */
   readonly data?: string
@@ -97,6 +99,7 @@ export class Orchestrator extends Api {
   #spawn(args: readonly string[]): Program {
     const { robot = false, env } = this.#options
     const [http, robots] = this.#ports
+    const own = [...(this.#options.args ?? []), ...args]
     return new Program(MAIN, [
       '--data',
       this.data,
@@ -105,8 +108,9 @@ export class Orchestrator extends Api {
       '--robot-port',
       String(robots),
       ...(robot ? [] : ['--no-robot']),
-      ...(this.#options.args ?? []),
-      ...args,
+      // Tests ask for more in a minute than anybody else.
+      ...(own.includes('--settings') ? [] : ['--settings', UNLIMITED]),
+      ...own,
     ], env)
   }
 

@@ -59,6 +59,26 @@ describe('reports', () => {
     expect(again.payload.entries).toMatchObject([{ message: 'once' }])
   })
 
+  test('the orchestrator says how often progress is reported, and how much may be said', async () => {
+    const { handler, entered } = gate()
+    const robot = lab.robotWith(handler, { telemetryPerMinute: 10_000, timings: { progressMs: 1, logsMs: 1 } })
+    const config = { progress_min_interval_ms: 150, rate_limit: { limit: 20, window_seconds: 1 } }
+    const [connection] = await Promise.all([lab.orchestrator.registered(config), robot.start()])
+    connection.assign('j1')
+    const job = await entered
+    const begun = performance.now()
+    for (let i = 0; performance.now() - begun < 1_000; i++) {
+      job.progress(i, `node ${i}`)
+      job.log('INFO', `line ${i}`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    const said = (type: string) => connection.all.filter((message) => message.type === type).length
+    // Four at once, and twelve in the second after that.
+    expect(said('job_progress') + said('log_batch')).toBeLessThanOrEqual(17)
+    expect(said('job_progress')).toBeGreaterThan(1)
+    expect(said('log_batch')).toBeGreaterThan(1)
+  })
+
   test('of many progress reports only the first and the last are sent', async () => {
     const [, connection] = await lab.connected((job) => {
       for (let i = 0; i <= 100; i++) job.progress(i, `node ${i}`)

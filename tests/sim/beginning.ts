@@ -3,7 +3,7 @@ import { hashOf } from '../../adapters/secret.ts'
 import { newEffects } from '../../core/effects.ts'
 import type { JsonText, KeyId, RobotId, SecretHash, TriggerId, WorkflowId } from '../../core/ids.ts'
 import type { WebhookRow } from '../../core/webhook.ts'
-import { definition, FLOWS, POOL, POOL_TAGS, SECRET } from './client.ts'
+import { BY, definition, FLOWS, KEY, POOL, POOL_TAGS, SECRET } from './client.ts'
 import { BEGINNING } from './world.ts'
 
 /** What is on the disk before anything happens: keys, workflows, triggers and webhooks. */
@@ -17,6 +17,8 @@ export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>, webh
     const row = { id, name: robot, secret, scopes: ['robots:connect'], robot_id: robot } as const
     out.rows.keys.set(id, { ...row, created_at: BEGINNING, revoked_at: null })
   }
+  const submits = { id: KEY, name: BY, secret: hashOf(BY), scopes: ['jobs:submit'], robot_id: null } as const
+  out.rows.keys.set(KEY, { ...submits, created_at: BEGINNING, revoked_at: null })
   for (const flow of FLOWS) {
     const id = flow as string as WorkflowId
     const { hash, json } = definition(flow)
@@ -50,7 +52,10 @@ export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>, webh
       priority: 2,
       parameters: '{"own":1}' as JsonText,
       cooldown_ms: flow === 'flow-a' ? 0 : 20_000,
+      auth: 'secret',
       secret: hashOf(SECRET),
+      signing: null,
+      allow_from: [],
       created_by: 'author',
       created_at: BEGINNING,
       last_fired_at: null,

@@ -19,11 +19,14 @@ const memoryIsACache: Rule = ({ ledger, state, change }) => {
   for (const { after } of change.robots) {
     demand(same(after, state.robots.get(after.id)), 'I5', () => `${after.id} is not in memory as it is on the disk`)
   }
+  for (const [id, after] of change.schedules) {
+    demand(same(after, state.schedules.get(id)), 'I5', () => `${id} is not in memory as it is on the disk`)
+  }
   demand(ledger.disk.seq === state.seq || change.history.length === 0, 'I5', () => `the last number is not on the disk`)
   if (++ledger.cacheTurn % FULLY_EVERY !== 0) return
   // The same horizon as the state has, so that the same pending jobs count as near.
   const twin = load(hotOf(ledger, state), state.horizonAt - ledger.settings.horizonMs, 1, ledger.settings)
-  for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'keys', 'webhooks'] as const) {
+  for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'schedules', 'keys', 'webhooks'] as const) {
     sameRows(kind, twin[kind], state[kind])
   }
   for (const hash of twin.definitions.keys()) {
@@ -61,6 +64,9 @@ function waitingOf(state: State): string {
   ).toSorted().join('; ')
 }
 
+/** No limit looks further back than that. */
+const RECENT_MS: Millis = 600_000
+
 /** What a store would load, read from the disk by other code than the store's. */
 function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
   const { tables } = disk
@@ -73,6 +79,7 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     robots: [...tables.robots.values()],
     workflows: [...tables.workflows.values()],
     triggers: [...tables.triggers.values()],
+    schedules: [...tables.schedules.values()],
     keys: [...tables.keys.values()],
     definitions: [...tables.definitions.values()].filter(({ hash }) => used.has(hash)),
     pools: [...tables.pools.values()],
@@ -80,6 +87,7 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     webhooks: [...tables.webhooks.values()],
     deliveries: [...tables.deliveries.values()].filter(({ next_at }) => next_at !== null)
       .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq),
+    recent: [...tables.jobs.values()].filter(({ created_at }) => created_at > disk.clock - RECENT_MS),
     seq: disk.seq,
     clock: disk.clock,
     epoch: disk.epoch,

@@ -5,6 +5,7 @@ import type {
   DefinitionHash,
   JobId,
   JsonText,
+  KeyId,
   Millis,
   ReplyId,
   RobotId,
@@ -15,6 +16,7 @@ import { RETRY_SAFETIES } from '../../core/job.ts'
 import type { DefinitionRow } from '../../core/state.ts'
 import type { Dice } from './dice.ts'
 import type { Asked, Ledger } from './ledger.ts'
+import { deliveryIsOnce, refusalIsEarned } from './rates.ts'
 import { demand } from './rule.ts'
 import { answerIsConsistent } from './said.ts'
 import type { Server } from './server.ts'
@@ -42,6 +44,10 @@ export function definition(text: string): DefinitionRow {
   const json = JSON.stringify({ nodes: [text] })
   return { hash: sha256(json) as DefinitionHash, json }
 }
+
+/** The key that jobs are submitted with, and its name. */
+export const KEY = 'key-tester' as KeyId
+export const BY = 'tester'
 
 /** The pool that every run begins with, and the tags that its robots hold. */
 export const POOL = 'sheets'
@@ -104,7 +110,8 @@ export class Client {
       type: 'job.submitted',
       reply,
       job: `job-${this.#requests}` as JobId,
-      by: 'tester',
+      by: BY,
+      key: KEY,
       workflow,
       parameters,
       priority: dice.pick([0, 1, 1, 1, 2, 3]),
@@ -148,13 +155,24 @@ export class Client {
     const { weather, world } = this.#options
     world.note(`client: calls ${trigger} for ${job}`)
     const data = '{"from":"hook"}' as JsonText
-    const call = { type: 'webhook.received', reply, job, trigger, secret, data } as const
-    this.#send({ job, trigger, order: null, retryOf: null }, call)
+    const delivery = this.#dice.chance(0.5) ? { key: `delivery-${job}`, fingerprint: data } : null
+    const checked = { key: null, refused: null }
+    const call = {
+      type: 'webhook.received',
+      reply,
+      job,
+      trigger,
+      secret,
+      data,
+      checked,
+      idempotency: delivery,
+    } as const
+    this.#send({ job, trigger, order: null, retryOf: null, delivery: delivery?.key }, call)
     if (!this.#dice.chance(weather.often('hookTwice'))) return
     // N8: it arrives twice, as webhooks do. The second one is a call like any other, and the cooldown is for it.
     world.after(this.#dice.spread(1, 60_000), () => {
       const again = { ...call, reply: this.#reply(), job: `job-${this.#requests}` as JobId }
-      this.#send({ job: again.job, trigger, order: null, retryOf: null }, again)
+      this.#send({ job: again.job, trigger, order: null, retryOf: null, delivery: delivery?.key }, again)
     })
   }
 
@@ -209,7 +227,9 @@ export class Client {
     const { ledger, server, world } = this.#options
     const { job, order } = asked
     world.note(`client: hears of ${job}: ${answer.type === 'refusal' ? answer.refusal.message : answer.type}`)
+    refusalIsEarned(ledger, asked.trigger, answer)
     answerIsConsistent(ledger, asked, answer, server.clock(), server.settings.idempotencyMs)
+    if (answer.type === 'fired' && deliveryIsOnce(ledger, asked, answer.job)) world.mark('delivery repeated')
     if (answer.type === 'job' || answer.type === 'fired') {
       ledger.acknowledged.add(answer.job.id)
       if (answer.type === 'job' && answer.replayed === true) world.mark('idempotency key replayed')
@@ -221,9 +241,11 @@ export class Client {
     const { refused } = answer.refusal
     if (refused === 'DUPLICATE_JOB') world.mark('duplicate refused')
     if (refused === 'IDEMPOTENCY_MISMATCH') world.mark('idempotency key used for something else')
-    if (refused === 'RATE_LIMITED') world.mark('webhook in its cooldown')
+    const rate = refused === 'RATE_LIMITED' && answer.refusal.details['cooldown_remaining'] === undefined
+    if (rate) world.mark(order === null ? 'webhook called too often' : 'too many submissions')
+    else if (refused === 'RATE_LIMITED') world.mark('webhook in its cooldown')
     const runnable = typeof order?.workflow !== 'string' || this.#published.has(order.workflow)
-    const excused = refused === 'DUPLICATE_JOB' || refused === 'IDEMPOTENCY_MISMATCH'
+    const excused = rate || refused === 'DUPLICATE_JOB' || refused === 'IDEMPOTENCY_MISMATCH'
     const fault = order !== null && runnable && !excused
     demand(!fault, 'I1', () => `job ${job} was refused without a reason: ${answer.refusal.message}`)
   }

@@ -8,11 +8,11 @@ import type { State } from '../../core/state.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
 import type { Dice } from './dice.ts'
 import { checkCommit } from './invariants.ts'
-import type { Ledger } from './ledger.ts'
+import type { Change, Ledger } from './ledger.ts'
 import { rememberRobots } from './order.ts'
 import type { Rule } from './rule.ts'
 import type { Weather } from './weather.ts'
-import type { World } from './world.ts'
+import { clock, type World } from './world.ts'
 
 /** The disk says no. Ours to make, so that it is told from every error that nobody meant. */
 export class DiskError extends Error {
@@ -40,6 +40,9 @@ const BACK_OFFS = [
   ['refused by', 'offer refused'],
   ['failed on', 'retried after a transient error'],
 ] as const
+
+/** Why a schedule calls off a job. */
+const REPLACED = 'Cancelled by the next run of its schedule'
 
 /** What a commit needs of the run that it is part of. */
 export interface CommitOptions {
@@ -132,6 +135,8 @@ export class Commits {
       }
       for (const entry of change.history) this.#markEntry(entry)
       for (const { after } of change.told.deliveries) this.#markDelivery(after)
+      if (change.logs.some(({ message }) => message.endsWith('by the rate limit'))) world.mark('log lines refused')
+      this.#markSchedules(change)
       if (life.state !== null) this.#markState(life.state)
       checkCommit({ ledger, change, state: life.over ? null : life.state }, rules)
       if (life.state !== null) rememberRobots(life.state)
@@ -147,6 +152,7 @@ export class Commits {
     if (after.error_type === 'OUTCOME_UNKNOWN') world.mark('outcome unknown')
     if (after.error_type === 'TimeoutError') world.mark('job timed out')
     if (after.dead_lettered) world.mark('dead letter')
+    if (after.error_message === REPLACED && after.status === 'cancelled') world.mark('job replaced by its schedule')
     if (before?.status === 'pending' && before.ready_at === null) world.mark('waited for room under a limit')
   }
 
@@ -161,6 +167,23 @@ export class Commits {
     if (event !== 'offer' || job === undefined || at - (job.queued_at ?? at) < this.#options.settings.agingMs) return
     const passed = ledger.liveJobs().some((other) => isWaiting(other) && other.priority > job.priority)
     if (passed) world.mark('offered before its elders by age')
+  }
+
+  #markSchedules({ schedules, occurrences }: Change): void {
+    const { ledger, world } = this.#options
+    for (const { schedule_id, due_at, until, outcome, reason, job_id } of occurrences) {
+      world.note(`  ${schedule_id} due at ${clock(due_at ?? 0)}: ${outcome} ${reason} ${job_id}`)
+      if (outcome === 'late') world.mark('due instant run late')
+      if (outcome === 'merged') world.mark('due instants merged')
+      if (reason === 'misfire') world.mark('due instant skipped for its age')
+      if (reason === 'overlap') world.mark('due instant skipped for an overlap')
+      if (reason === 'by hand') world.mark('schedule run by hand')
+      if (due_at !== until) world.mark('stretch of due instants')
+      const known = ledger.timetable.get(schedule_id)?.row
+      const row = schedules.get(schedule_id)
+      if (row?.updated_at !== known?.updated_at && due_at !== null) world.mark('schedule changed while due')
+    }
+    for (const row of schedules.values()) if (row === undefined) world.mark('schedule deleted')
   }
 
   #markDelivery({ id, event, status, attempt, status_code, webhook_id }: DeliveryRow): void {

@@ -3,6 +3,7 @@ import type { Dice } from './dice.ts'
 import type { Hostile } from './hostile.ts'
 import type { Connection, Network } from './network.ts'
 import type { People } from './people.ts'
+import type { Planner } from './planner.ts'
 import type { Shape } from './kind.ts'
 import type { SimRobot } from './robot.ts'
 import type { Server } from './server.ts'
@@ -17,6 +18,7 @@ export interface Cast {
   readonly server: Server
   readonly client: Client
   readonly people: People
+  readonly planner: Planner
   readonly hostile: Hostile
   readonly robots: readonly SimRobot[]
   /** What a robot may come back as. */
@@ -62,6 +64,7 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   statusRequest: ({ people }) => people.askStatus(),
   limitChange: ({ people }) => people.changeLimit(),
   keyRevoked: ({ people }) => people.revokeKey(),
+  scheduling: ({ planner }) => planner.act(),
 }
 
 /** Lets the weather do its work, until it has cleared. */

@@ -1,4 +1,5 @@
 import type { JobRow } from '../../core/job.ts'
+import type { ScheduleRow } from '../../core/schedule.ts'
 import type { Ledger } from './ledger.ts'
 import { demand, type Rule, same } from './rule.ts'
 
@@ -13,7 +14,13 @@ function limitsOf(job: JobRow, { disk }: Ledger): readonly (readonly [string, nu
   limits.push([`workflow ${job.workflow_id}`, own ?? Infinity])
   if (job.pool !== null) limits.push([`pool ${job.pool}`, pool ?? Infinity])
   if (job.concurrency_key !== null) limits.push([`key ${job.concurrency_key}`, job.concurrency_limit])
+  const schedule = job.schedule_id === null ? undefined : disk.tables.schedules.get(job.schedule_id)
+  if (schedule !== undefined) limits.push([`schedule ${schedule.id}`, limitOf(schedule)])
   return limits
+}
+
+function limitOf({ overlap }: ScheduleRow): number {
+  return overlap === 'queue_one' || overlap === 'queue_all' ? 1 : Infinity
 }
 
 function isInside(job: JobRow): boolean {
@@ -49,7 +56,8 @@ const limitsHold: Rule = ({ ledger, change }) => {
       demand(full, 'I21', () => `job ${job.id} waits for room under a limit, and there is room`)
     }
   }
-  for (const { workflow, pool } of change.limits) {
+  for (const { workflow, pool, schedule } of change.limits) {
+    if (schedule !== undefined) former.set(`schedule ${schedule.id}`, limitOf(schedule))
     if (workflow !== undefined) former.set(`workflow ${workflow.id}`, workflow.max_concurrent ?? Infinity)
     if (pool !== undefined) former.set(`pool ${pool.name}`, pool.max_concurrent ?? Infinity)
   }

@@ -16,6 +16,9 @@ export interface HostileOptions {
 
 const TYPES = ['job_accept', 'job_reject', 'job_progress', 'job_complete', 'job_failed', 'job_cancelled'] as const
 
+/** More than ten times what a robot may say where that is little. */
+const FLOOD = 150
+
 /** Frames that are no messages, or nearly none. */
 const GARBAGE = [
   '',
@@ -50,7 +53,10 @@ export class Hostile {
   /** Says something, if the line is open; opens it otherwise. */
   strike(): void {
     const { network, id, credential } = this.#options
-    if (this.#connection?.robotHolds === true) return this.#say(this.#frame())
+    if (this.#connection?.robotHolds === true) {
+      for (let left = this.#dice.chance(0.03) ? FLOOD : 1; left > 0; left--) this.#say(this.#frame())
+      return
+    }
     this.#connection = network.connect(id, credential, {
       opened: () => this.#register(id),
       received: () => {},

@@ -7,7 +7,9 @@ import { GATES } from './gates.ts'
 import { OFFERS } from './offers.ts'
 import { ORDER } from './order.ts'
 import { OUTBOX } from './outbox.ts'
+import { RATES } from './rates.ts'
 import { demand, type Rule, same, type Seen } from './rule.ts'
+import { TIMETABLE } from './timetable.ts'
 
 /**
  * What must hold after every commit, each rule a function of its own that throws a sentence with the rule's number.
@@ -21,8 +23,9 @@ const QUIET_EVERY = 8
 /** Every rule that is checked after every commit. */
 export function checkCommit(seen: Seen, rules: readonly Rule[] = COMMITTED): void {
   const { change, ledger } = seen
-  const { jobs, history, logs, limits, told } = change
-  const quiet = jobs.length + history.length + logs.length + limits.length + told.deliveries.length === 0
+  const { jobs, history, logs, limits, schedules, occurrences, told } = change
+  const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + occurrences.length +
+      told.deliveries.length === 0
   if (!quiet || ++ledger.quietTurns % QUIET_EVERY === 0) { for (const rule of rules) rule(seen) }
 }
 
@@ -62,6 +65,8 @@ const FIXED = [
   'created_at',
   'created_by',
   'trigger_id',
+  'schedule_id',
+  'due_at',
   'seq',
 ] as const satisfies readonly (keyof JobRow)[]
 
@@ -118,7 +123,8 @@ export function acknowledgedJobsExist(ledger: Ledger): void {
 const noGhosts: Rule = ({ ledger, change }) => {
   for (const { before, after } of change.jobs) {
     if (before !== undefined) continue
-    demand(ledger.asked.has(after.id), 'I3', () => `nobody asked for job ${after.id}`)
+    // What is due makes jobs unasked: that they are due, `timetable.ts` sees to.
+    demand(ledger.asked.has(after.id) || after.due_at !== null, 'I3', () => `nobody asked for job ${after.id}`)
     demand(!ledger.refused.has(after.id), 'I3', () => `job ${after.id} was refused and exists`)
   }
 }
@@ -203,12 +209,19 @@ const progressGrows: Rule = ({ change }) => {
   }
 }
 
+/** A schedule has made a job in this turn, and called off the one before. */
+function isReplaced({ job_id, actor }: HistoryRow, change: Seen['change']): boolean {
+  const id = change.jobs.find(({ after }) => after.id === job_id)?.after.schedule_id ?? null
+  return id !== null && actor === `schedule:${id}` &&
+    change.occurrences.some((row) => row.schedule_id === id && row.job_id !== null && row.job_id !== job_id)
+}
+
 /** I12: only the holder of the present attempt moves a job, and it really did what is recorded of it. */
 const onlyTheHolder: Rule = ({ ledger, change }) => {
   for (const entry of change.history) {
     if (!['accept', 'complete', 'fail', 'cancel', 'back_off', 'requeue'].includes(entry.event)) continue
     if (!entry.actor.startsWith('robot:')) {
-      const meant = entry.event !== 'cancel' || ledger.calledOff.has(entry.job_id)
+      const meant = entry.event !== 'cancel' || ledger.calledOff.has(entry.job_id) || isReplaced(entry, change)
       demand(meant, 'I30', () => `nobody called off job ${entry.job_id}, which is cancelled`)
       if (entry.event === 'cancel') continue
     }
@@ -275,8 +288,10 @@ export const COMMITTED: readonly Rule[] = [
   resultsAreTrue,
   ...OFFERS,
   ...GATES,
+  ...TIMETABLE,
   ...ORDER,
   ...BOUNDS,
   ...OUTBOX,
+  ...RATES,
   ...CACHE,
 ]

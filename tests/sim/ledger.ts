@@ -1,12 +1,15 @@
 import type { MemoryDisk } from '../../adapters/store/memory.ts'
 import type { Effects } from '../../core/effects.ts'
 import type { Event, Submitted } from '../../core/event.ts'
-import type { JobId, Millis, RobotId, SocketId, TriggerId } from '../../core/ids.ts'
+import type { JobId, Millis, RobotId, ScheduleId, SocketId, TriggerId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
 import type { Message, MessageId } from '../../core/protocol/message.ts'
+import type { OccurrenceRow, Plan, ScheduleRow } from '../../core/schedule.ts'
 import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
+import { COMMITS_BEHIND } from './rule.ts'
 import { type TellingChange, Told } from './told.ts'
+import type { Known } from './timetable.ts'
 
 /** What a robot really did with one attempt of a job, whatever it managed to say about it. */
 export interface Truth {
@@ -28,6 +31,8 @@ export interface Asked {
   readonly order: Omit<Submitted, 'type' | 'reply'> | null
   /** The job that it is to repeat, and whether that is to be dealt with by it. */
   readonly retryOf: { readonly job: JobId; readonly mode: 'retry' | 'requeue' } | null
+  /** What the sender of a webhook calls this delivery. */
+  readonly delivery?: string | undefined
 }
 
 /** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
@@ -42,20 +47,23 @@ export interface Heard {
   registers: { readonly payload: Message<'register'>['payload']; readonly commit: number }[]
 }
 
-/**
- * How many commits may have been asked for between the arrival of a frame and the end of the last turn that was begun
- * without it: one was under way, and one had taken its events and was fetching rows.
- */
-export const COMMITS_BEHIND = 3
-
 /** One transaction as it was found on the disk. */
 export interface Change {
   readonly at: Millis
+  /** The instant at which the turn was decided. */
+  readonly turnAt: Millis
   readonly jobs: readonly { readonly before: JobRow | undefined; readonly after: JobRow }[]
   readonly history: readonly HistoryRow[]
   readonly logs: readonly LogRow[]
   readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
-  readonly limits: readonly { readonly workflow?: WorkflowRow; readonly pool?: PoolRow }[]
+  readonly limits: readonly {
+    readonly workflow?: WorkflowRow
+    readonly pool?: PoolRow
+    readonly schedule?: ScheduleRow
+  }[]
+  /** As they are then; undefined for those that were deleted. */
+  readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
+  readonly occurrences: readonly OccurrenceRow[]
   readonly told: TellingChange
 }
 
@@ -73,6 +81,10 @@ export class Ledger {
   readonly robots = new Map<RobotId, RobotRow>()
   readonly histories = new Map<JobId, HistoryRow[]>()
   readonly hooks = new Told()
+
+  /** What people said of each schedule, and what we know of it. */
+  readonly planned = new Map<ScheduleId, readonly Plan[]>()
+  readonly timetable = new Map<ScheduleId, Known>()
 
   readonly asked = new Map<JobId, Asked>()
   readonly acknowledged = new Set<JobId>()
@@ -109,6 +121,14 @@ export class Ledger {
   /** Limits as they were before the last turn, by name. */
   readonly limits = new Map<string, number>()
   readonly fired = new Map<TriggerId, Millis>()
+  /** The job that each delivery of a webhook made. */
+  readonly delivered = new Map<string, JobId>()
+  /** When jobs were made, by what limits how many: a key or a trigger. */
+  readonly made = new Map<string, Millis[]>()
+  /** When heartbeats of each robot were answered, while the process remembers what it has said. */
+  readonly spoken = new Map<RobotId, Millis[]>()
+  /** What kind of message each id was. */
+  readonly kinds = new Map<MessageId, string>()
 
   /** Which robot really is at the other end of a socket. */
   readonly owners = new Map<SocketId, RobotId>()
@@ -172,7 +192,10 @@ export class Ledger {
     if ('job_id' in message.payload) this.talkOf(message.payload.job_id).reasons++
     // A robot that comes anew is told again of everything that it is to stop.
     if (message.type === 'register') { for (const job of this.heldBy(robot)) this.talkOf(job.id).reasons++ }
-    if (message.id !== undefined) this.unanswered.set(message.id, event.socket)
+    if (message.id !== undefined) {
+      this.unanswered.set(message.id, event.socket)
+      this.kinds.set(message.id, message.type)
+    }
     if (!('robot_id' in message.payload) || message.payload.robot_id !== robot) return
     if (message.type === 'register') {
       heard.registers = [...heard.registers.slice(-5), { payload: message.payload, commit: this.commits }]
@@ -212,12 +235,17 @@ export class Ledger {
       else entries.push(entry)
     }
     const logs = out.logs.flatMap((line) => tables.job_logs.get(String(line.seq)) ?? [])
-    const limits = [
+    const limits: Change['limits'][number][] = [
       ...[...out.rows.workflows.values()].map((workflow) => ({ workflow })),
       ...[...out.rows.pools.values()].map((pool) => ({ pool })),
     ]
+    const schedules = new Map(
+      [...out.rows.schedules.keys(), ...out.deletions.schedules].map((id) => [id, tables.schedules.get(id)] as const),
+    )
+    for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
+    const occurrences = out.occurrences.flatMap((row) => tables.occurrences.get(String(row.seq)) ?? [])
     const told = this.hooks.committed(out.rows.deliveries.keys(), tables)
-    return { at, jobs, history, logs, robots, limits, told }
+    return { at, turnAt: out.at, jobs, history, logs, robots, limits, schedules, occurrences, told }
   }
 
   /** What the robot may have been registered with in the last turn: one registration, or several in quick order. */
@@ -226,6 +254,11 @@ export class Ledger {
     const recent = registers.filter(({ commit }) => commit >= this.commits - COMMITS_BEHIND)
     const former = registers.at(-1 - recent.length)
     return [...(former === undefined ? [] : [former]), ...recent].map(({ payload }) => payload)
+  }
+
+  /** The robot has said something that counts, and was answered. */
+  spoke(robot: RobotId): void {
+    this.spoken.set(robot, [...this.spoken.get(robot)?.slice(-200) ?? [], this.latest])
   }
 
   talkOf(job: JobId): { sent: number; reasons: number } {

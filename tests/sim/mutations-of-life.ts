@@ -224,7 +224,7 @@ export const retryForgets = (): Plant => ({
 })
 
 /** What a socket carries is changed on the way to it. */
-function carrying(change: object): Plant {
+export function carrying(change: object): Plant {
   return {
     ...SOUND,
     shell: (shell) => ({

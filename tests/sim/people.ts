@@ -199,9 +199,14 @@ export class People {
   #resumeAll(): void {
     for (const robot of this.#options.robots) {
       const { id } = robot
-      const mode = this.#options.ledger.robots.get(id)?.mode
-      if (robot.closedBecause === null && (mode === 'active' || mode === 'resuming')) continue
-      this.#options.ledger.told.set(id, null)
+      const { robots, told } = this.#options.ledger
+      const mode = robots.get(id)?.mode
+      // What was asked for a moment ago may be under way still.
+      const settled = told.get(id) !== null
+      if (settled && robot.closedBecause === null && (mode === 'active' || mode === 'resuming')) continue
+      told.set(id, null)
+      // Its answer, if it is yet to come, is no longer the last word.
+      this.#last.set(id, ++this.#requests)
       this.#insist((reply) => ({ type: 'control.requested', reply, robot: id, control: 'resume', graceful: true }))
     }
   }

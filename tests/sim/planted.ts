@@ -2,6 +2,8 @@ import { type Plant, SOUND } from './plant.ts'
 import * as bug from './mutations.ts'
 import * as hooks from './mutations-of-hooks.ts'
 import * as later from './mutations-of-life.ts'
+import * as rates from './mutations-of-rates.ts'
+import * as time from './mutations-of-schedules.ts'
 import { Violation } from './rule.ts'
 import { type Outcome, simulate } from './run.ts'
 import type { Fault } from './weather.ts'
@@ -98,6 +100,31 @@ export const PLANTED: readonly Planted[] = [
     plant: later.barsForgotten,
     certain: ['hibernate', 'silence', 'refusal'],
   },
+  { bug: 'limits begin anew with each minute', within: 40, plant: rates.fixedWindow, certain: ['burst', 'hookTwice'] },
+  { bug: 'a restart forgets what was used up', within: 40, plant: rates.ringsForgotten, certain: ['burst', 'crash'] },
+  { bug: 'a delivery makes a job each time', within: 40, plant: rates.deliveredTwice, certain: ['hookTwice'] },
+  { bug: 'results are refused for their rate', within: 40, plant: rates.controlRefused },
+  {
+    bug: 'waking forgets what a robot has said',
+    within: 100,
+    plant: rates.meterForgotten,
+    certain: ['hibernate'],
+  },
+  {
+    bug: 'schedules are never due',
+    within: 10,
+    plant: () => bug.forgetting('schedule.due'),
+    certain: ['scheduling'],
+  },
+  { bug: 'a schedule does not move on', within: 5, plant: time.notMovedOn, certain: ['scheduling'] },
+  { bug: 'a restart begins schedules anew', within: 20, plant: time.beginsAnew, certain: ['scheduling', 'crash'] },
+  { bug: 'misfire policy ignored', within: 50, plant: time.misfireIgnored, certain: ['scheduling', 'clockJump'] },
+  { bug: 'overlap policy ignored', within: 10, plant: time.overlapIgnored, certain: ['scheduling'] },
+  { bug: 'an edit forgets what was due', within: 60, plant: time.dueForgotten, certain: ['scheduling', 'clockJump'] },
+  { bug: 'jitter moves the due instant', within: 10, plant: time.jitterMoves, certain: ['scheduling'] },
+  { bug: 'what is skipped is not told', within: 10, plant: time.skippedUntold, certain: ['scheduling'] },
+  { bug: 'runs counted twice', within: 5, plant: time.countedTwice, certain: ['scheduling'] },
+  { bug: 'completed runs not counted', within: 10, plant: time.completionsUncounted, certain: ['scheduling'] },
   { bug: 'a retry forgets the priority', within: 20, plant: later.retryForgets, certain: ['retry'] },
   { bug: 'what was to be told is forgotten', within: 50, plant: hooks.outboxForgotten, certain: ['crash'] },
   { bug: 'told before the commit', within: 20, plant: hooks.calledFirst, certain: ['slowCommit'] },

@@ -1,7 +1,7 @@
 import { hashOf } from '../../adapters/secret.ts'
 import { MemoryDisk } from '../../adapters/store/memory.ts'
 import type { Millis, RobotId } from '../../core/ids.ts'
-import { DEFAULTS, type Settings, STRATEGIES } from '../../core/limits.ts'
+import { DEFAULTS, type Settings, STRATEGIES, UNLIMITED } from '../../core/limits.ts'
 import { found } from './beginning.ts'
 import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './client.ts'
 import type { State } from '../../core/state.ts'
@@ -15,6 +15,7 @@ import { type Plant, SOUND } from './plant.ts'
 import { KINDS, type Shape } from './kind.ts'
 import { People } from './people.ts'
 import { Receivers } from './receivers.ts'
+import { Planner } from './planner.ts'
 import { SimRobot } from './robot.ts'
 import { Violation } from './rule.ts'
 import { Server } from './server.ts'
@@ -28,10 +29,10 @@ const JOINER = 'joiner' as RobotId
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
  * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines` and `alarm`, and `commits` (the
- * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `receivers` and
- * `hostile` (the actors), `ledger` and `told` (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`, `order`,
- * `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we would notice), `shrink` and `main`
- * (what people use).
+ * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
+ * and `hostile` (the actors), `ledger` and `told` (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`,
+ * `order`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we
+ * would notice), `shrink` and `main` (what people use).
  */
 
 /** What became of one seed. */
@@ -77,7 +78,7 @@ export function simulate(seed: number, plant: Plant = SOUND, tracing = false, sc
 
 /**
  * L2, L6, I37: everything has ended, everybody knows, every robot is at work again, and memory is as empty as it was at
- * the beginning. L5: nothing is left to be told. L4 has nothing to be about yet: there are no schedules.
+ * the beginning. L5: nothing is left to be told.
  */
 function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]): void {
   if (state === null) throw new Violation('L6', 'the server does not run')
@@ -88,12 +89,21 @@ function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]
     if (ledger.robots.get(id)?.mode !== 'active') throw new Violation('L6', `${id} is well and gets no jobs`)
   }
   const owed = [...ledger.hooks.pending]
-  if (owed.length > 0) {
-    throw new Violation('L5', `everything has ended, and nobody was told: ${owed.slice(0, 3).join()}`)
-  }
-  const { jobs, roster, gates, outbox } = state
-  const left = jobs.size + roster.classes.size + gates.byKey.size + outbox.calls
+  if (owed.length > 0) throw new Violation('L5', `nobody was told, in the end: ${owed.slice(0, 3).join()}`)
+  const { jobs, roster, gates, runs, outbox } = state
+  const left = jobs.size + roster.classes.size + gates.byKey.size + runs.size + outbox.calls
   if (left > 0) throw new Violation('I37', `everything has ended and ${left} things are in memory still`)
+}
+
+/** Long enough for the server to be up again, and to decide what was missed. */
+const CATCH_UP_MS: Millis = 3 * MINUTE
+
+/** L4: no schedule waits for an instant that is past. */
+function caughtUp({ timetable, latest }: Ledger): void {
+  for (const { row } of timetable.values()) {
+    const late = latest - (row.fires_at ?? Infinity)
+    if (late > MINUTE) throw new Violation('L4', `${row.id} has not caught up: it is ${late} ms behind`)
+  }
 }
 
 class Run {
@@ -108,6 +118,7 @@ class Run {
   readonly client: Client
   readonly receivers: Receivers
   readonly people: People
+  readonly planner: Planner
   readonly robots: readonly SimRobot[]
   readonly joiner: SimRobot
   readonly hostile: Hostile
@@ -157,6 +168,7 @@ class Run {
     this.robots = ids.map((id) => robot(id, shapeOf(dice)))
     this.joiner = robot(JOINER, EVERYTHING)
     this.people = new People({ world, ledger, server, robots: this.robots })
+    this.planner = new Planner({ world, ledger, server, robots: ids })
     this.client = new Client({ world, weather, ledger, server, robots: ids })
     const credential = hashOf(keys.get(HOSTILE) ?? '')
     this.hostile = new Hostile({ world, ledger, network, id: HOSTILE, credential, others: ids })
@@ -164,19 +176,31 @@ class Run {
 
   /** Everything may go wrong. What must never be is checked all the time. */
   async storm(): Promise<void> {
-    const { world, client, people, hostile, network, robots, server, weather, dice, scale } = this
+    const { world, client, people, planner, hostile, network, robots, server, weather, dice, scale } = this
     world.note(`weather: ${this.description}`)
     server.start()
     for (const robot of robots) world.after(dice.between(0, 10_000), () => robot.start())
     client.start()
     this.receivers.start()
-    letStorm({ world, weather, network, server, client, people, hostile, robots, reshape: () => shapeOf(dice) })
+    if (weather.often('scheduling') > 0) world.after(dice.between(0, 60_000), () => planner.start())
+    letStorm({
+      world,
+      weather,
+      network,
+      server,
+      client,
+      people,
+      planner,
+      hostile,
+      robots,
+      reshape: () => shapeOf(dice),
+    })
     await world.run(BEGINNING + Math.round(dice.spread(10, 60) * scale.storm * MINUTE))
   }
 
   /** Nothing goes wrong any more. Whatever is still to be done must get done. */
   async calm(): Promise<void> {
-    const { world, client, people, robots, server, weather, joiner, ledger, network } = this
+    const { world, client, people, planner, robots, server, weather, joiner, ledger, network } = this
     world.note('the weather clears')
     this.clearedAt = world.now
     weather.clear()
@@ -187,7 +211,10 @@ class Run {
     joiner.start()
     // A clock that was set back stands still until it has caught up with itself.
     const behind = Math.max(0, ledger.latest - (world.now + server.skew))
-    const limit = world.now + behind + 90 * MINUTE + ledger.live.size * 2 * MINUTE
+    await world.run(world.now + behind + CATCH_UP_MS)
+    caughtUp(ledger)
+    planner.pauseAll()
+    const limit = world.now + 90 * MINUTE + ledger.live.size * 2 * MINUTE
     await world.run(limit, () => ledger.live.size + ledger.hooks.pending.size === 0)
     if (ledger.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)
     // What ended last may still have something to say, a robot that was sent away comes back, and there are nights in
@@ -249,15 +276,23 @@ function shapeOf(dice: Dice): Shape {
 }
 
 function settingsOf(dice: Dice): Settings {
+  const horizonMs = dice.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE])
   return {
     ...DEFAULTS,
+    ...UNLIMITED,
     queueTtlMs: dice.chance(0.3) ? dice.whole(2, 30) * MINUTE : DEFAULTS.queueTtlMs,
     agingMs: dice.pick([DEFAULTS.agingMs, MINUTE]),
     strategy: dice.pick(['least_loaded', ...STRATEGIES]),
     lostTriesMax: dice.pick([DEFAULTS.lostTriesMax, 2]),
-    horizonMs: dice.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE]),
+    horizonMs,
+    // What backs off stays in memory: so do these settings have to be.
+    backoffMsMax: Math.min(DEFAULTS.backoffMsMax, horizonMs / 2),
     idempotencyMs: dice.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
     deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
     webhookFailingMs: dice.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
+    submissionsMax: dice.pick([0, 0, 5, 50]),
+    webhookCallsMax: dice.pick([0, 2, 10]),
+    webhookCallsMs: dice.pick([1, 10]) * MINUTE,
+    robotMessagesMax: dice.pick([0, 8, 100]),
   }
 }

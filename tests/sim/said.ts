@@ -2,6 +2,7 @@ import type { Answer, Send } from '../../core/effects.ts'
 import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { Terminal } from '../../robot/outbox.ts'
 import { type Asked, isHeldRow, type Ledger } from './ledger.ts'
+import { rateIsFair } from './rates.ts'
 import { demand, same } from './rule.ts'
 
 /** What must hold of everything that is said, at the moment at which it is said: the rules I2, I11 and I33. */
@@ -13,6 +14,7 @@ export function checkSend(ledger: Ledger, send: Send): void {
   olderIsClosed(ledger, send)
   toldToStop(ledger, send)
   talkIsBounded(ledger, send)
+  rateIsFair(ledger, send)
 }
 
 /** I18: when a robot hears that it is registered, its older connection has been told to close. */

@@ -8,6 +8,7 @@ import type { Millis, ReplyId, SocketId } from '../../core/ids.ts'
 import type { Settings } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
+import { recentSince } from '../../core/rate.ts'
 import type { State } from '../../core/state.ts'
 import { Alarm } from './alarm.ts'
 import { type CommitOptions, Commits, DiskError, type Life } from './commits.ts'
@@ -18,6 +19,7 @@ import { Lines } from './lines.ts'
 import type { Connection, ServerEnd } from './network.ts'
 import type { Plant } from './plant.ts'
 import type { Receivers } from './receivers.ts'
+import { forgetSpoken, markRates } from './rates.ts'
 import { checkSend } from './said.ts'
 
 const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
@@ -163,20 +165,20 @@ export class Server implements ServerEnd {
     const store = plant.store(memoryStore(disk), disk)
     const life: Life = { over: false, store, state: null, pump: null, landing: null, breath: Infinity }
     this.#life = life
-    const hot = await store.load(this.clock() + settings.horizonMs)
+    const hot = await store.load(this.clock() + settings.horizonMs, recentSince(settings, this.clock()))
     if (this.#dice.chance(weather.often('crashInRecovery'))) {
       world.mark('crash during recovery')
       this.#phase = 'recovering'
       return this.kill('while it recovers')
     }
     acknowledgedJobsExist(ledger)
-    ledger.hooks.beginnings++
     if (hot.jobs.some(({ status }) => status === 'running')) world.mark('restart with running jobs')
     const left = this.#left.filter(({ id }) => this.#lines.get(id) !== undefined)
     this.#left = []
     const attached = left.flatMap(({ attachment }) => attachment ?? [])
     const state = load(hot, this.clock(), this.#dice.whole(0, 2 ** 31), settings, attached)
     plant.state(state)
+    forgetSpoken(ledger, state.sessions)
     life.state = state
     life.pump = pump(state, plant.shell(this.#shell(life), state))
     this.#phase = 'running'
@@ -204,10 +206,7 @@ export class Server implements ServerEnd {
         if (this.#jumped) this.#steady()
         return this.clock()
       },
-      find: (need) => {
-        readsAreBounded(need)
-        return life.store.find(need)
-      },
+      find: (need) => life.store.find(readsAreBounded(need)),
       commit: (out) => this.#commits.commit(life, out),
       attach: (socket, text) => {
         const connection = this.#lines.get(socket)
@@ -250,6 +249,7 @@ export class Server implements ServerEnd {
     } catch (error) {
       return world.fail(error)
     }
+    markRates(world, send)
     if (send.to === 'reply') {
       const answered = this.#replies.get(send.reply)
       this.#replies.delete(send.reply)

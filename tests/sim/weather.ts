@@ -36,12 +36,13 @@ export const FAULTS = {
   burst: { code: 'U1', worst: 10 },
   cancel: { code: 'U1', worst: 120 },
   cancelStorm: { code: 'U1', worst: 6 },
-  retry: { code: 'U1', worst: 60 },
+  retry: { code: 'U1', worst: 90 },
   robotRests: { code: 'U2', worst: 10 },
   control: { code: 'U2', worst: 30 },
   statusRequest: { code: 'U2', worst: 60 },
   limitChange: { code: 'U2', worst: 20 },
   keyRevoked: { code: 'U2', worst: 4 },
+  scheduling: { code: 'U3', worst: 60 },
 } as const satisfies Record<string, { readonly code: string; readonly worst: number }>
 
 export type Fault = keyof typeof FAULTS

@@ -54,6 +54,21 @@ export const MARKS = [
   'told twice',
   'webhook gone',
   'webhook disabled for failing',
+  'too many submissions',
+  'webhook called too often',
+  'robot told that it says too much',
+  'log lines refused',
+  'flood closed',
+  'delivery repeated',
+  'due instant run late',
+  'due instants merged',
+  'due instant skipped for its age',
+  'due instant skipped for an overlap',
+  'stretch of due instants',
+  'job replaced by its schedule',
+  'schedule changed while due',
+  'schedule deleted',
+  'schedule run by hand',
 ] as const
 export type Mark = (typeof MARKS)[number]
 

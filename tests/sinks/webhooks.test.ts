@@ -1,13 +1,13 @@
 import { Webhook } from 'standardwebhooks'
 import { expect, test } from 'vitest'
-import { newSigningSecret } from '../../adapters/secret.ts'
+import { newStandardSecret } from '../../adapters/secret.ts'
 import type { Post, Posted } from '../../adapters/sinks/post.ts'
 import { deliver, signed, startCalls } from '../../adapters/sinks/webhooks.ts'
 import type { Call } from '../../core/effects.ts'
 import type { DeliveryId, JsonText, WebhookId } from '../../core/ids.ts'
 import type { Outcome } from '../../core/webhook.ts'
 
-const SECRET = newSigningSecret()
+const SECRET = newStandardSecret()
 const NOW = Date.now()
 
 function calling(over: Partial<Call> = {}): Call {
@@ -46,7 +46,7 @@ test('the vector of the specification', () => {
 })
 
 test('a receiver with either secret takes it, one with another does not', () => {
-  const [former, present, other] = [newSigningSecret(), newSigningSecret(), newSigningSecret()]
+  const [former, present, other] = [newStandardSecret(), newStandardSecret(), newStandardSecret()]
   const call = calling({ secrets: [present, former] })
   const headers = signed(call, NOW)
   for (const secret of [former, present]) {
@@ -57,7 +57,7 @@ test('a receiver with either secret takes it, one with another does not', () => 
 })
 
 test('a secret is 32 random bytes in the form of the specification', () => {
-  expect(newSigningSecret()).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
+  expect(newStandardSecret()).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
 })
 
 test('what a receiver answers is put into words', async () => {

@@ -1,0 +1,94 @@
+import type * as v from 'valibot'
+import type { JsonText, WorkflowId } from '../../core/ids.ts'
+import { isRefusal } from '../../core/protocol/refusal.ts'
+import { NewSchedule as ScheduleBody, NewWorkflow as WorkflowBody } from '../../core/protocol/request.ts'
+import type { ScheduleRow } from '../../core/schedule.ts'
+import { validDefinition } from '../definition.ts'
+import type { Fleet } from '../fleet.ts'
+import { newScheduleId, saving } from '../schedule.ts'
+import { fieldsOf, type Optional, read } from './input.ts'
+import type { Camel } from './names.ts'
+import { answerOf, errorOf, taken } from './refused.ts'
+
+type Times = 'run_at' | 'start_at' | 'end_at'
+
+/** A schedule to set up: the fields of `POST /api/v1/schedules`, `params` for its `parameters`. */
+export type NewSchedule =
+  & Optional<Camel<Omit<v.InferInput<typeof ScheduleBody>, 'parameters' | Times>>>
+  & { readonly [T in keyof Camel<Record<Times, unknown>>]?: Date | string | null | undefined }
+  & { readonly params?: Readonly<Record<string, unknown>> | undefined }
+
+/** A workflow to publish: the fields of `POST /api/v1/workflows`, `workflowId` and `workflowJson` for two of them. */
+export type NewWorkflow = Optional<Camel<Omit<v.InferInput<typeof WorkflowBody>, 'id' | 'json_definition'>>> & {
+  readonly workflowId?: string | undefined
+  readonly workflowJson: string | object
+}
+
+/** A schedule as the engine shows it: as it was when it was asked for. */
+export type Schedule = ReturnType<typeof scheduleOf>
+
+/** The row with the names and the types that programs expect. */
+export function scheduleOf(schedule: ScheduleRow) {
+  const date = (at: number | null): Date | null => (at === null ? null : new Date(at))
+  return {
+    id: schedule.id as string,
+    name: schedule.name,
+    workflowId: schedule.workflow_id as string,
+    workflowName: schedule.workflow_name,
+    robotId: schedule.robot_id as string | null,
+    frequency: schedule.frequency,
+    /** The pattern that it is due by, whatever the frequency; empty for `once`. */
+    cronExpression: schedule.cron_expression,
+    runAt: date(schedule.run_at),
+    timezone: schedule.timezone,
+    startAt: date(schedule.start_at),
+    endAt: date(schedule.end_at),
+    enabled: schedule.enabled,
+    note: schedule.note,
+    priority: schedule.priority,
+    params: JSON.parse(schedule.parameters as JsonText) as Readonly<Record<string, unknown>>,
+    environment: schedule.environment,
+    pool: schedule.pool,
+    jitterSeconds: schedule.jitter_ms / 1000,
+    misfire: schedule.misfire,
+    misfireGraceSeconds: schedule.misfire_grace_ms === null ? null : schedule.misfire_grace_ms / 1000,
+    overlap: schedule.overlap,
+    lastRun: date(schedule.last_run),
+    /** When it is due next; null when it never is again, or is disabled. */
+    nextRun: date(schedule.next_run),
+    runCount: schedule.run_count,
+    successCount: schedule.success_count,
+    createdBy: schedule.created_by,
+    createdAt: new Date(schedule.created_at),
+  }
+}
+
+/** Sets a schedule up. Throws a `RefusedError` that names the field when it can never be due, or not be understood. */
+export async function createSchedule(fleet: Fleet, given: NewSchedule, by: string): Promise<Schedule> {
+  const body = read(fieldsOf(given), ScheduleBody, { params: 'parameters' })
+  const event = taken(saving(body, { schedule: newScheduleId(fleet.platform.rowId), mode: 'create', by }))
+  return scheduleOf(answerOf(await fleet.request(event), 'schedule').schedule)
+}
+
+/** Saves a workflow, new or known, and makes it what jobs run. Resolves with its id. */
+export async function publishWorkflow(fleet: Fleet, given: NewWorkflow, by: string): Promise<string> {
+  const body = read(fieldsOf(given), WorkflowBody, { workflowId: 'id', workflowJson: 'json_definition' })
+  const definition = validDefinition(body.json_definition)
+  if (isRefusal(definition)) throw errorOf(definition)
+  const workflow = (body.id ?? fleet.platform.rowId()) as WorkflowId
+  const saved = await fleet.request((reply) => ({
+    type: 'workflow.saved',
+    reply,
+    workflow,
+    mode: fleet.state.workflows.has(workflow) ? 'update' : 'create',
+    by,
+    name: body.name,
+    description: body.description,
+    tags: body.tags,
+    maxConcurrent: body.max_concurrent,
+    definition,
+  }))
+  answerOf(saved, 'workflow')
+  return answerOf(await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow })), 'workflow')
+    .workflow.id
+}

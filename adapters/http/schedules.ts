@@ -1,0 +1,120 @@
+import { type Context, Hono } from 'hono'
+import type { JobId, ScheduleId } from '../../core/ids.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { Disabling, NewSchedule } from '../../core/protocol/request.ts'
+import { preview, upcoming } from '../../core/schedule.ts'
+import type { Fleet } from '../fleet.ts'
+import { newScheduleId, saving } from '../schedule.ts'
+import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
+import { answered, refused } from './respond.ts'
+import { comingView, jobSummary, occurrenceView, scheduleView } from './view.ts'
+
+const PREVIEW_MAX = 100
+const PREVIEW_DEFAULT = 10
+
+/** `/api/v1/schedules`. */
+export function scheduleRoutes(fleet: Fleet): Hono<Env> {
+  const app = new Hono<Env>()
+  const admin = guard(fleet, 'admin')
+  const read = guard(fleet, 'jobs:read')
+  const idOf = (c: Context<Env>): ScheduleId => c.req.param('id') as ScheduleId
+
+  const save = async (c: Context<Env>, mode: 'create' | 'update', schedule: ScheduleId): Promise<Response> => {
+    const body = await readBody(c, NewSchedule)
+    if (isRefusal(body)) return refused(c, body)
+    const event = saving(body, { schedule, mode, by: c.var.key.name })
+    if (isRefusal(event)) return refused(c, event)
+    return answered(
+      c,
+      await fleet.request(event),
+      'schedule',
+      ({ schedule: saved }) =>
+        c.json(scheduleView(saved), mode === 'create' ? 201 : 200, { Location: `/api/v1/schedules/${saved.id}` }),
+    )
+  }
+
+  app.post('/', admin, (c) => save(c, 'create', newScheduleId(fleet.platform.rowId)))
+  app.put('/:id', admin, (c) => save(c, 'update', idOf(c)))
+
+  app.get('/', read, async (c) => {
+    const query = pageQuery(c)
+    if (isRefusal(query)) return refused(c, query)
+    const page = await fleet.queries.schedules(query)
+    return c.json({ items: page.items.map(scheduleView), next_cursor: encodeCursor(page.next) })
+  })
+
+  app.get('/upcoming', read, (c) => {
+    const query = pageQuery(c)
+    if (isRefusal(query)) return refused(c, query)
+    const next = upcoming(fleet.state.schedules.values(), query.limit)
+    return c.json({ items: next.map(scheduleView), next_cursor: null })
+  })
+
+  app.get('/:id', read, async (c) => {
+    const schedule = await fleet.queries.schedule(idOf(c))
+    return schedule === undefined ? refused(c, noSchedule(c)) : c.json(scheduleView(schedule))
+  })
+
+  app.get('/:id/preview', read, async (c) => {
+    const schedule = await fleet.queries.schedule(idOf(c))
+    if (schedule === undefined) return refused(c, noSchedule(c))
+    const count = Number(c.req.query('count') ?? PREVIEW_DEFAULT)
+    if (!Number.isInteger(count) || count < 1 || count > PREVIEW_MAX) {
+      const message = `count must be a whole number from 1 to ${PREVIEW_MAX}`
+      return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'count' }))
+    }
+    const coming = preview(schedule, fleet.platform.now(), count)
+    return c.json({ items: coming.map(comingView), next_cursor: null })
+  })
+
+  app.get('/:id/runs', read, async (c) => {
+    const query = pageQuery(c)
+    if (isRefusal(query)) return refused(c, query)
+    const schedule = await fleet.queries.schedule(idOf(c))
+    if (schedule === undefined) return refused(c, noSchedule(c))
+    const { id } = schedule
+    const { limit, after } = query
+    const rows = await fleet.queries.occurrences(id, { before: after?.at, limit: limit + 1 })
+    const items = rows.slice(0, limit)
+    const last = items.at(-1)
+    const next = last !== undefined && rows.length > limit ? { at: last.seq, id } : null
+    return c.json({ items: items.map(occurrenceView), next_cursor: encodeCursor(next) })
+  })
+
+  const turn = async (c: Context<Env>, enabled: boolean, note: string): Promise<Response> => {
+    const schedule = idOf(c)
+    const answer = await fleet.request((reply) => ({ type: 'schedule.switched', reply, schedule, enabled, note }))
+    return answered(c, answer, 'schedule', (saved) => c.json(scheduleView(saved.schedule)))
+  }
+
+  app.post('/:id/enable', admin, (c) => turn(c, true, ''))
+  app.post('/:id/disable', admin, async (c) => {
+    const body = await readOptionalBody(c, Disabling)
+    return isRefusal(body) ? refused(c, body) : turn(c, false, body.note)
+  })
+
+  app.post('/:id/trigger', guard(fleet, 'jobs:submit'), async (c) => {
+    const schedule = idOf(c)
+    const job = fleet.platform.rowId() as JobId
+    const by = c.var.key.name
+    const answer = await fleet.request((reply) => ({ type: 'schedule.triggered', reply, schedule, job, by }))
+    return answered(
+      c,
+      answer,
+      'job',
+      (made) => c.json(jobSummary(made.job), 201, { Location: `/api/v1/jobs/${made.job.id}` }),
+    )
+  })
+
+  app.delete('/:id', admin, async (c) => {
+    const schedule = idOf(c)
+    const answer = await fleet.request((reply) => ({ type: 'schedule.deleted', reply, schedule }))
+    return answered(c, answer, 'schedule', (gone) => c.json(scheduleView(gone.schedule)))
+  })
+
+  return app
+}
+
+function noSchedule(c: Context<Env>): Refusal {
+  return refuse('NOT_FOUND', `Schedule with ID ${(c.req.param('id') ?? '').slice(0, 256)} not found`)
+}

@@ -1,0 +1,56 @@
+import type { ScheduleSaved } from '../core/event.ts'
+import type { Millis, ReplyId, ScheduleId } from '../core/ids.ts'
+import { toText } from '../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { NewSchedule } from '../core/protocol/request.ts'
+import { recurrenceOf } from '../core/recurrence.ts'
+
+/** The event that saving a schedule is, over HTTP or from the same process; or INVALID_PAYLOAD, naming the field. */
+export function saving(
+  body: NewSchedule,
+  given: Pick<ScheduleSaved, 'schedule' | 'mode' | 'by'>,
+): ((reply: ReplyId) => ScheduleSaved) | Refusal {
+  const [run_at, start_at, end_at] = [body.run_at, body.start_at, body.end_at].map(instantOf)
+  const times = { run_at, start_at, end_at } as { readonly [name: string]: Millis | null }
+  const wrong = Object.keys(times).find((name) => Number.isNaN(times[name]))
+  if (wrong !== undefined) return refuse('INVALID_PAYLOAD', `${wrong} is no such date`, { field: wrong })
+  const recurrence = recurrenceOf({
+    frequency: body.frequency,
+    cron_expression: body.cron_expression,
+    run_at: run_at ?? null,
+    timezone: body.timezone,
+    start_at: start_at ?? null,
+    end_at: end_at ?? null,
+    time_hour: body.time_hour,
+    time_minute: body.time_minute,
+    day_of_week: body.day_of_week,
+    day_of_month: body.day_of_month,
+  })
+  if (isRefusal(recurrence)) return recurrence
+  const { misfire_grace_seconds: grace } = body
+  const plan = {
+    ...recurrence,
+    name: body.name,
+    workflow_id: body.workflow_id,
+    parameters: toText(body.parameters),
+    priority: body.priority,
+    robot_id: body.robot_id,
+    environment: body.environment,
+    pool: body.pool,
+    jitter_ms: Math.round(body.jitter_seconds * 1000),
+    misfire: body.misfire,
+    misfire_grace_ms: grace === null ? null : Math.round(grace * 1000),
+    overlap: body.overlap,
+  }
+  const { workflow_name: workflowName, enabled } = body
+  return (reply) => ({ type: 'schedule.saved', reply, ...given, plan, workflowName, enabled })
+}
+
+/** An id for a schedule. It is always made here: one that came again would find the ledger of the first. */
+export function newScheduleId(rowId: () => string): ScheduleId {
+  return rowId() as ScheduleId
+}
+
+function instantOf(text: string | null): Millis | null {
+  return text === null ? null : Date.parse(text)
+}

@@ -1,0 +1,157 @@
+import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { TriggerAuth } from '../core/protocol/request.ts'
+import type { Signing } from '../core/signing.ts'
+
+/** A call of a webhook, as it came: what is signed are its bytes, before anybody has read anything into them. */
+export interface Call {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  header(name: string): string | undefined
+  /** In milliseconds, on our clock. */
+  readonly now: number
+}
+
+/** What a valid signature comes with: what the sender calls this delivery, to tell one that is repeated. */
+export interface Delivery {
+  readonly id: string | null
+}
+
+/** What is to be checked: what was signed, with which key, and which signatures are there. One that is right will do. */
+interface Claim extends Delivery {
+  readonly key: Uint8Array<ArrayBuffer>
+  readonly hash: 'SHA-1' | 'SHA-256' | 'SHA-512'
+  /** What stands before the body in what is signed. */
+  readonly before: string
+  readonly signatures: readonly (Uint8Array<ArrayBuffer> | null)[]
+}
+
+type Scheme = Exclude<TriggerAuth, 'secret' | 'none'>
+
+/** How far the clock of a sender may be from ours, and so for how long a call can be sent again by whoever saw it. */
+const TOLERANCE_SECONDS = 300
+
+const WRONG = refuse('AUTHENTICATION_FAILED', 'Wrong signature')
+
+const SCHEMES: { readonly [S in Scheme]: (call: Call, signing: Signing) => Claim | Refusal } = {
+  standard_webhooks(call, { key }) {
+    const id = needed(call, 'webhook-id')
+    const at = timely(call, needed(call, 'webhook-timestamp'))
+    const given = needed(call, 'webhook-signature')
+    if (isRefusal(id)) return id
+    if (isRefusal(at)) return at
+    if (isRefusal(given)) return given
+    const signatures = given.split(' ').filter((one) => one.startsWith('v1,')).map((one) => fromBase64(one.slice(3)))
+    const secret = fromBase64(key.replace(/^whsec_/, ''))
+    if (secret === null) return WRONG
+    return { id, key: secret, hash: 'SHA-256', before: `${id}.${at}.`, signatures }
+  },
+
+  github: (call, { key }) =>
+    ofBody(call, key, 'x-hub-signature-256', 'SHA-256', fromHex, 'sha256=', call.header('x-github-delivery')),
+
+  shopify: (call, { key }) =>
+    ofBody(call, key, 'x-shopify-hmac-sha256', 'SHA-256', fromBase64, '', call.header('x-shopify-webhook-id')),
+
+  stripe(call, { key }) {
+    const given = needed(call, 'stripe-signature')
+    if (isRefusal(given)) return given
+    const parts = given.split(',').map((part) => part.trim().split('=', 2) as [string, string | undefined])
+    const at = timely(call, parts.find(([name]) => name === 't')?.[1] ?? '')
+    if (isRefusal(at)) return at
+    const signatures = parts.filter(([name]) => name === 'v1').map(([, hex = '']) => fromHex(hex))
+    return { id: null, key: utf8(key), hash: 'SHA-256', before: `${at}.`, signatures }
+  },
+
+  slack(call, { key }) {
+    const at = timely(call, needed(call, 'x-slack-request-timestamp'))
+    const given = needed(call, 'x-slack-signature')
+    if (isRefusal(at)) return at
+    if (isRefusal(given)) return given
+    const signatures = given.startsWith('v0=') ? [fromHex(given.slice(3))] : []
+    return { id: null, key: utf8(key), hash: 'SHA-256', before: `v0:${at}:`, signatures }
+  },
+
+  hmac(call, { key, header, algorithm, encoding, prefix }) {
+    const hash = ({ sha1: 'SHA-1', sha256: 'SHA-256', sha512: 'SHA-512' } as const)[algorithm]
+    return ofBody(call, key, header, hash, encoding === 'hex' ? fromHex : fromBase64, prefix, undefined)
+  },
+}
+
+/**
+ * Checks that whoever sent the call has the key. AUTHENTICATION_FAILED names the header that is missing, or says that the
+ * signature is wrong or too old. The comparison takes as long for a near miss as for any other.
+ */
+export async function verify(auth: Scheme, signing: Signing, call: Call): Promise<Delivery | Refusal> {
+  const claim = SCHEMES[auth](call, signing)
+  if (isRefusal(claim)) return claim
+  const { id, hash, before } = claim
+  const key = await crypto.subtle.importKey('raw', claim.key, { name: 'HMAC', hash }, false, ['verify'])
+  const signed = joined(utf8(before), call.bytes)
+  let right = false
+  for (const signature of claim.signatures.slice(0, SIGNATURES_MAX)) {
+    if (signature !== null && await crypto.subtle.verify('HMAC', key, signature, signed)) right = true
+  }
+  return right ? { id } : WRONG
+}
+
+/** Senders that change their key sign with both for a while. */
+const SIGNATURES_MAX = 5
+
+/** The secret of the Standard Webhooks, as it is written: 24 to 64 bytes. */
+export function isStandardSecret(text: string): boolean {
+  const length = text.startsWith('whsec_') ? fromBase64(text.slice('whsec_'.length))?.length ?? 0 : 0
+  return length >= 24 && length <= 64
+}
+
+/** Where the body alone is signed, and one header has the signature. */
+function ofBody(
+  call: Call,
+  key: string,
+  header: string,
+  hash: Claim['hash'],
+  decode: (text: string) => Uint8Array<ArrayBuffer> | null,
+  prefix: string,
+  id: string | undefined,
+): Claim | Refusal {
+  const given = needed(call, header)
+  if (isRefusal(given)) return given
+  const signatures = given.startsWith(prefix) ? [decode(given.slice(prefix.length))] : []
+  return { id: id === undefined || id === '' ? null : id, key: utf8(key), hash, before: '', signatures }
+}
+
+function needed(call: Call, header: string): string | Refusal {
+  const value = call.header(header)
+  return value === undefined || value === '' ? refuse('AUTHENTICATION_FAILED', `Missing header: ${header}`) : value
+}
+
+/** A time as it was signed, if it is near enough to ours. */
+function timely(call: Call, seconds: string | Refusal): string | Refusal {
+  if (isRefusal(seconds)) return seconds
+  const apart = Math.abs(Math.floor(call.now / 1000) - Number(seconds))
+  if (/^\d{1,12}$/.test(seconds) && apart <= TOLERANCE_SECONDS) return seconds
+  return refuse('AUTHENTICATION_FAILED', `The signature is more than ${TOLERANCE_SECONDS} s old, or has no valid time`)
+}
+
+function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(new TextEncoder().encode(text))
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(a.length + b.length)
+  whole.set(a)
+  whole.set(b, a.length)
+  return whole
+}
+
+function fromHex(text: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^(?:[0-9a-f]{2}){1,64}$/i.test(text)) return null
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^[A-Za-z0-9+/]{1,200}={0,2}$/.test(text)) return null
+  try {
+    return Uint8Array.from(atob(text), (unit) => unit.charCodeAt(0))
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,161 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { connect, openLibsqlStore } from '../adapters/store/libsql.ts'
+import { newEffects, NOTHING_FOUND } from '../core/effects.ts'
+import { nextAlarm } from '../core/lapse.ts'
+import { step } from '../core/step.ts'
+import { type Bench, bench, ids, START, submit } from '../tests/core/rows.ts'
+import { save, workflow } from '../tests/core/schedules.ts'
+import { median, timed } from './measure.ts'
+import { number, percent, type Table } from './table.ts'
+
+/** Many schedules: nothing while none is due, and nothing for what has been. */
+
+const SCHEDULES = 10_000
+const OCCURRENCES = 1_000_000
+const EVENTS = 5_000
+const ROUNDS = 9
+const STARTS = 7
+
+export async function scheduleBench(): Promise<readonly Table[]> {
+  return [idle(), due(), await starts()]
+}
+
+function fleetOf(schedules: number): Bench {
+  const fleet = bench({ liveJobsMax: 1e9 })
+  const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo']
+  fleet.turn(...workflow())
+  fleet.turn(
+    ...Array.from(
+      { length: schedules },
+      (_, i) => save({ cron_expression: `0 ${i % 24} * * *`, timezone: zones[i % 4] ?? 'UTC' }, 'create', `s-${i}`),
+    ),
+  )
+  return fleet
+}
+
+function idle(): Table {
+  const [none, many] = [fleetOf(0), fleetOf(SCHEDULES)]
+  const times = { none: [] as number[], many: [] as number[] }
+  let id = 0
+  const round = ({ state }: Bench): number =>
+    timed(() => {
+      for (let i = 0; i < EVENTS; i++) {
+        // Not through the bench, which keeps a disk and reads from it.
+        const turn = { now: START, found: NOTHING_FOUND, out: newEffects(++id, START) }
+        const job = ids.job(`j-${id}`)
+        step(state, submit(job), turn)
+        step(state, { type: 'cancel.requested', reply: ids.reply('c'), job, by: 'bench', reason: 'bench' }, turn)
+        nextAlarm(state)
+      }
+    }) * 1e6 / EVENTS
+  for (let i = 0; i < ROUNDS + 2; i++) {
+    const [a, b] = [round(none), round(many)]
+    if (i < 2) continue
+    times.none.push(a)
+    times.many.push(b)
+  }
+  const [a, b] = [median(times.none), median(times.many)]
+  return {
+    title: `schedules: nanoseconds for a turn of two events, without and with ${number(SCHEDULES)} schedules`,
+    columns: ['', 'without', 'with', 'more'],
+    rows: [['submit and cancel a job, and set the alarm', number(a), number(b), percent(b / a - 1)]],
+    notes: [
+      `Median of ${ROUNDS} rounds of ${number(EVENTS)} turns by turns. No schedule is due, and one alarm is set.`,
+    ],
+  }
+}
+
+/** All of them at one instant: the worst that there is. */
+function due(): Table {
+  const fleet = bench({ liveJobsMax: 1e9 })
+  fleet.turn(...workflow())
+  const saved = timed(() =>
+    fleet.turn(
+      ...Array.from({ length: SCHEDULES }, (_, i) => save({ cron_expression: '0 10 * * *' }, 'create', `s-${i}`)),
+    )
+  )
+  let turns = 0
+  let longest = 0
+  let all = 0
+  for (let alarm = nextAlarm(fleet.state); fleet.state.jobs.size < SCHEDULES && alarm !== null;) {
+    fleet.now = Math.max(fleet.now, alarm.at)
+    const ms = timed(() => fleet.turn({ type: 'tick' }))
+    turns++
+    all += ms
+    longest = Math.max(longest, ms)
+    alarm = nextAlarm(fleet.state)
+  }
+  return {
+    title: `schedules: ${number(SCHEDULES)} that are due at one instant`,
+    columns: ['what', 'value'],
+    rows: [
+      ['to save one, us', number(1000 * saved / SCHEDULES, 1)],
+      ['to decide all, ms', number(all, 1)],
+      ['turns', number(turns)],
+      ['the longest of them, ms', number(longest, 1)],
+    ],
+    notes: [
+      'The core alone: each makes a job, a row of its ledger, and the next instant. What the commit takes comes on top.',
+    ],
+  }
+}
+
+async function starts(): Promise<Table> {
+  const folder = mkdtempSync(join(tmpdir(), 'casare-schedules-'))
+  try {
+    const files = { none: join(folder, 'none.db'), empty: join(folder, 'empty.db'), full: join(folder, 'full.db') }
+    await fill(files.none, 0, 0)
+    await fill(files.empty, SCHEDULES, 0)
+    await fill(files.full, SCHEDULES, OCCURRENCES)
+    const times = { none: [] as number[], empty: [] as number[], full: [] as number[] }
+    for (let i = 0; i < STARTS; i++) {
+      for (const file of ['none', 'empty', 'full'] as const) times[file].push(start(files[file]))
+    }
+    const [none, empty, full] = [median(times.none), median(times.empty), median(times.full)]
+    return {
+      title: `schedules: a start, ms`,
+      columns: ['on disk', 'ms', 'size of the file'],
+      rows: [
+        ['no schedules', number(none, 1), size(files.none)],
+        [`${number(SCHEDULES)} schedules`, number(empty, 1), size(files.empty)],
+        [`  and ${number(OCCURRENCES)} rows of ledger`, number(full, 1), size(files.full)],
+      ],
+      notes: [
+        `Median of ${STARTS} starts by turns, each in a process of its own. A ledger costs ${
+          percent(full / empty - 1)
+        } more.`,
+      ],
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function size(file: string): string {
+  return `${number(statSync(file).size / 2 ** 20)} MiB`
+}
+
+async function fill(path: string, schedules: number, occurrences: number): Promise<void> {
+  const fleet = fleetOf(schedules)
+  const store = await openLibsqlStore({ path })
+  await store.load(Number.MAX_SAFE_INTEGER)
+  await store.commit({ ...newEffects(1, fleet.now), rows: fleet.disk.rows })
+  await store.close()
+  const sql = connect(path)
+  sql.script(`
+    with recursive numbers(n) as (select 1 where ${occurrences} > 0 union all select n + 1 from numbers where n < ${occurrences})
+    insert into occurrences(seq, schedule_id, due_at, until, at, outcome, reason, job_id)
+    select n, 's-' || (n % ${SCHEDULES}), n * 60000, n * 60000, n * 60000, 'fired', '', 'job-' || n from numbers
+  `)
+  sql.close()
+}
+
+function start(path: string): number {
+  const file = fileURLToPath(new URL('history-start.ts', import.meta.url))
+  const out = execFileSync(process.execPath, ['--expose-gc', '--import', 'tsx', file, path], { encoding: 'utf8' })
+  return (JSON.parse(out) as { readonly ms: number }).ms
+}

@@ -1,0 +1,20 @@
+/**
+ * Four numbers of 32 bits that say the same of the same text, on every machine and after every restart, and almost surely
+ * not of two. Not for secrets: whoever wants two texts with one hash can find them.
+ */
+export function hashWords(text: string): readonly [number, number, number, number] {
+  let [a, b, c, d] = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a]
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    a = b ^ Math.imul(a ^ code, 0x239b961b)
+    b = c ^ Math.imul(b ^ code, 0xab0e9789)
+    c = d ^ Math.imul(c ^ code, 0x38b34ae5)
+    d = a ^ Math.imul(d ^ code, 0xa1e38b93)
+  }
+  a = Math.imul(c ^ (a >>> 18), 0x239b961b)
+  b = Math.imul(d ^ (b >>> 22), 0xab0e9789)
+  c = Math.imul(a ^ (c >>> 17), 0x38b34ae5)
+  d = Math.imul(b ^ (d >>> 19), 0xa1e38b93)
+  a ^= b ^ c ^ d
+  return [a >>> 0, (b ^ a) >>> 0, (c ^ a) >>> 0, (d ^ a) >>> 0]
+}

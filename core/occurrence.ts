@@ -1,0 +1,130 @@
+import { announceOccurrence } from './announce.ts'
+import type { Turn } from './effects.ts'
+import type { JobId, Millis, ScheduleId } from './ids.ts'
+import type { JobRow } from './job.ts'
+import { keepSchedule } from './keep.ts'
+import { type Fate, fatesOf } from './misfire.ts'
+import { halt } from './move.ts'
+import { isRefusal, type Refusal } from './protocol/refusal.ts'
+import { firesAt, jobIdOf, type OccurrenceRow, type ScheduleRow } from './schedule.ts'
+import type { State } from './state.ts'
+import { enter, published, UNASKED, UNCAUSED } from './submission.ts'
+
+/**
+ * What becomes of due instants. Each is decided once: with it the schedule moves on to the next, and the ledger says what
+ * was done and why, all in one turn. Where nothing is decided, as while the process is about to stop, nothing moves on.
+ */
+
+/** The deadline of a schedule has come. */
+export function scheduleDue(state: State, id: ScheduleId, turn: Turn): void {
+  const schedule = state.schedules.get(id)
+  if (schedule !== undefined) decide(state, schedule, turn, false)
+}
+
+/**
+ * Decides what has come. `whole`: jitter is cut short, because the schedule is about to change. Returns the schedule as it
+ * is then.
+ */
+export function decide(state: State, schedule: ScheduleRow, turn: Turn, whole: boolean): ScheduleRow {
+  if (state.draining || schedule.next_run === null) return schedule
+  const { fates, following } = fatesOf(schedule, turn.now, whole)
+  if (fates.length === 0) return schedule
+  for (const fate of fates) settle(state, schedule.id, fate, turn)
+  // Jobs that were called off have changed other rows, and may have changed this one.
+  const settled = state.schedules.get(schedule.id) ?? schedule
+  return moveOn(state, settled, following, turn)
+}
+
+/** The schedule waits for this instant, and everything before it is decided. */
+export function moveOn(state: State, schedule: ScheduleRow, next: Millis | null, turn: Turn): ScheduleRow {
+  const until = next === null ? turn.now : Math.min(turn.now, next - 1)
+  const moved: ScheduleRow = {
+    ...schedule,
+    next_run: next,
+    fires_at: next === null ? null : firesAt(schedule, next),
+    decided_until: Math.max(schedule.decided_until, until),
+  }
+  keepSchedule(state, moved, turn)
+  return moved
+}
+
+function settle(state: State, id: ScheduleId, fate: Fate, turn: Turn): void {
+  const { due_at, until, outcome, reason } = fate
+  if (outcome === 'merged' || outcome === 'skipped') return write(state, id, { due_at, until, outcome, reason }, turn)
+  const job = run(state, id, due_at, turn)
+  if (typeof job === 'string') return write(state, id, { due_at, until, outcome: 'skipped', reason: job }, turn)
+  write(state, id, { due_at, until, outcome, reason, job_id: job.id }, turn)
+}
+
+/** A job for a due instant, or the reason why there is none. */
+function run(state: State, id: ScheduleId, due: Millis, turn: Turn): JobRow | string {
+  const schedule = state.schedules.get(id)
+  if (schedule === undefined) return 'NOT_FOUND'
+  const others = [...state.runs.get(id) ?? []]
+  const most =
+    { queue_one: 2, skip: 1, queue_all: Infinity, cancel_running: Infinity, allow: Infinity }[schedule.overlap]
+  if (others.length >= most) return 'overlap'
+  const by = `schedule:${id}`
+  const job = make(state, schedule, { job: jobIdOf(id, due), by, dueAt: due }, turn)
+  if (isRefusal(job)) return job.refused
+  if (schedule.overlap === 'cancel_running') { for (const other of others) replace(state, other, by, turn) }
+  return job
+}
+
+/** Only once there is a job to take its place. */
+function replace(state: State, id: JobId, by: string, turn: Turn): void {
+  const job = state.jobs.get(id)
+  if (job === undefined) return
+  halt(state, job, 'cancel', turn, { by, detail: 'the schedule is due again' }, {
+    error_type: 'Cancelled',
+    error_message: 'Cancelled by the next run of its schedule',
+  })
+}
+
+/** Makes a job of the schedule, and counts it. Says why not as a submission would be told. */
+export function make(
+  state: State,
+  schedule: ScheduleRow,
+  given: { readonly job: JobId; readonly by: string; readonly dueAt: Millis | null },
+  turn: Turn,
+): JobRow | Refusal {
+  const runs = published(state.workflows.get(schedule.workflow_id), schedule.workflow_id, state)
+  if (isRefusal(runs)) return runs
+  const order = {
+    ...UNASKED,
+    job: given.job,
+    by: given.by,
+    parameters: schedule.parameters,
+    priority: schedule.priority,
+    robot: schedule.robot_id,
+    environment: schedule.environment,
+    pool: schedule.pool,
+  }
+  const job = enter(state, order, { ...UNCAUSED, schedule: schedule.id, dueAt: given.dueAt, runs }, turn)
+  if (!isRefusal(job)) {
+    keepSchedule(state, { ...schedule, last_run: turn.now, run_count: schedule.run_count + 1 }, turn)
+  }
+  return job
+}
+
+/** One more row of the ledger, and webhooks are told of it. */
+export function write(
+  state: State,
+  schedule: ScheduleId,
+  entry: Omit<OccurrenceRow, 'seq' | 'schedule_id' | 'at' | 'job_id'> & Partial<Pick<OccurrenceRow, 'job_id'>>,
+  turn: Turn,
+): void {
+  const { due_at, until, outcome, reason, job_id = null } = entry
+  const row: OccurrenceRow = {
+    seq: ++state.seq,
+    schedule_id: schedule,
+    due_at,
+    until,
+    at: turn.now,
+    outcome,
+    reason,
+    job_id,
+  }
+  turn.out.occurrences.push(row)
+  announceOccurrence(state, row, turn)
+}

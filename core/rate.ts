@@ -1,0 +1,100 @@
+import type { RecentJob } from './effects.ts'
+import type { KeyId, Millis, RobotId, TriggerId } from './ids.ts'
+import { epochSeconds, type Limit, type Quota, Ring } from './limiter.ts'
+import type { Settings } from './limits.ts'
+import type { Meter } from './meter.ts'
+import { type Refusal, refuse } from './protocol/refusal.ts'
+import type { State } from './state.ts'
+
+/** What has been used up of the limits of a fleet, by whom. */
+export interface Limiters {
+  /** Messages of each robot, whatever its connection. In memory, and carried by its socket where memory may go. */
+  readonly robots: Map<RobotId, Meter>
+  /** Jobs that calls of each webhook have made: the rows of the jobs say the same. */
+  readonly triggers: Map<TriggerId, Ring>
+  /** Jobs that were submitted with each key, likewise. */
+  readonly keys: Map<KeyId, Ring>
+}
+
+/** Nothing is used up. */
+export function newLimiters(): Limiters {
+  return { robots: new Map(), triggers: new Map(), keys: new Map() }
+}
+
+/** What a robot may say. */
+export function messageLimit({ robotMessagesMax, robotMessagesMs }: Settings): Limit {
+  return { most: robotMessagesMax, windowMs: robotMessagesMs }
+}
+
+/** How often a trigger may be called. */
+export function callLimit({ webhookCallsMax, webhookCallsMs }: Settings): Limit {
+  return { most: webhookCallsMax, windowMs: webhookCallsMs }
+}
+
+/** How many jobs may be submitted with one key. */
+export function submissionLimit({ submissionsMax, submissionsMs }: Settings): Limit {
+  return { most: submissionsMax, windowMs: submissionsMs }
+}
+
+/** Since when the jobs that were made count for a limit; null when there is none that they count for. */
+export function recentSince(settings: Settings, now: Millis): Millis | null {
+  const windows = [callLimit(settings), submissionLimit(settings)].filter(({ most }) => most > 0)
+  return windows.length === 0 ? null : now - Math.max(...windows.map(({ windowMs }) => windowMs))
+}
+
+/** What calls of a trigger have used up. */
+export function callsOf(state: State, trigger: TriggerId): Ring {
+  return ringIn(state.limiters.triggers, trigger, callLimit(state.settings))
+}
+
+/** What submissions with a key have used up. */
+export function submissionsWith(state: State, key: KeyId): Ring {
+  return ringIn(state.limiters.keys, key, submissionLimit(state.settings))
+}
+
+/** What is left of a key's submissions, for answers that need not go through the core. */
+export function submissionsLeft(state: State, key: KeyId, now: Millis): Quota | null {
+  return (state.limiters.keys.get(key) ?? new Ring(submissionLimit(state.settings))).quota(now)
+}
+
+/** What is left of a trigger's calls, likewise. */
+export function callsLeft(state: State, trigger: TriggerId, now: Millis): Quota | null {
+  return (state.limiters.triggers.get(trigger) ?? new Ring(callLimit(state.settings))).quota(now)
+}
+
+function ringIn<Id>(rings: Map<Id, Ring>, id: Id, limit: Limit): Ring {
+  let ring = rings.get(id)
+  if (ring === undefined) rings.set(id, ring = new Ring(limit))
+  return ring
+}
+
+/** What is told to whoever has used a limit up. */
+export function overRate(what: string, { most, windowMs }: Limit, quota: Quota): Refusal {
+  const seconds = secondsLeft(quota)
+  return refuse('RATE_LIMITED', `At most ${most} ${what} in ${windowMs / 1000} s: try again in ${seconds} s`, {
+    limit: quota.limit,
+    remaining: quota.remaining,
+    reset: epochSeconds(quota.resetAt),
+    retry_after_ms: quota.retryAfterMs,
+  })
+}
+
+/** Whole seconds, at least one, after which one more is accepted. */
+export function secondsLeft(quota: Quota): number {
+  return Math.max(1, Math.ceil(quota.retryAfterMs / 1000))
+}
+
+/**
+ * Counts the jobs that were made before this state began. Rows have the name of the key that a job was submitted with: a
+ * job counts for every key of that name, so that none gets more than its limit.
+ */
+export function placeRecent(state: State, jobs: readonly RecentJob[], now: Millis): void {
+  const named = new Map<string, KeyId[]>()
+  for (const { id, name } of state.keys.values()) named.set(name, [...named.get(name) ?? [], id])
+  for (const { created_at, created_by, trigger_id, retry_of } of jobs.toSorted((a, b) => a.created_at - b.created_at)) {
+    // Of a clock that was wrong when the job was made.
+    if (created_at > now || retry_of !== null) continue
+    if (trigger_id !== null) callsOf(state, trigger_id).count(created_at)
+    else for (const key of named.get(created_by) ?? []) submissionsWith(state, key).count(created_at)
+  }
+}

@@ -1,0 +1,71 @@
+import { readPattern } from './cron.ts'
+import type { Millis } from './ids.ts'
+import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import type { Frequency, Recurrence } from './schedule.ts'
+import { isZone } from './zone.ts'
+
+/** What people say of when a schedule is due; what they leave out is null. */
+export interface Wanted {
+  readonly frequency: Frequency
+  readonly cron_expression: string | null
+  readonly run_at: Millis | null
+  readonly timezone: string
+  readonly start_at: Millis | null
+  readonly end_at: Millis | null
+  readonly time_hour: number | null
+  readonly time_minute: number | null
+  /** A name of three letters, or 0 to 7: Sunday is 0 and 7. */
+  readonly day_of_week: string | number | null
+  /** `L` is the last. A month that lacks the day is skipped. */
+  readonly day_of_month: number | 'L' | null
+}
+
+type Field = Exclude<keyof Wanted, 'frequency' | 'timezone'>
+
+/** Which of the fields a frequency is told by. A field of another one is refused: it would be ignored. */
+const FIELDS: { readonly [F in Frequency]: readonly Field[] } = {
+  once: ['run_at'],
+  hourly: ['time_minute', 'start_at', 'end_at'],
+  daily: ['time_hour', 'time_minute', 'start_at', 'end_at'],
+  weekly: ['day_of_week', 'time_hour', 'time_minute', 'start_at', 'end_at'],
+  monthly: ['day_of_month', 'time_hour', 'time_minute', 'start_at', 'end_at'],
+  cron: ['cron_expression', 'start_at', 'end_at'],
+}
+
+/** When the schedule is due, or INVALID_PAYLOAD with the field that is wrong. */
+export function recurrenceOf(wanted: Wanted): Recurrence | Refusal {
+  const { frequency, timezone, run_at, start_at, end_at } = wanted
+  const wrong = (field: string, message: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${message}`, { field })
+  const fields = FIELDS[frequency]
+  const { frequency: _, timezone: __, ...given } = wanted
+  const astray = (Object.keys(given) as Field[]).find((name) => given[name] !== null && !fields.includes(name))
+  if (astray !== undefined) return wrong(astray, `does not go with the frequency ${frequency}`)
+  if (!isZone(timezone)) return wrong('timezone', `must be an IANA time zone, such as Europe/Berlin or UTC`)
+  if (frequency === 'once') {
+    if (run_at === null) return wrong('run_at', 'is required for the frequency once')
+    return { frequency, cron_expression: '', run_at, timezone, start_at, end_at }
+  }
+  if (start_at !== null && end_at !== null && end_at <= start_at) return wrong('end_at', 'must come after start_at')
+  const text = patternText(wanted)
+  if (text === null) return wrong('cron_expression', 'is required for the frequency cron')
+  const pattern = readPattern(text, timezone)
+  if (isRefusal(pattern)) return pattern
+  return { frequency, cron_expression: pattern.text, run_at, timezone, start_at, end_at }
+}
+
+/** The pattern of a frequency: nine in the morning, on Mondays, on the first, where nothing else is said. */
+function patternText(wanted: Wanted): string | null {
+  const [minute, hour] = [wanted.time_minute ?? 0, wanted.time_hour ?? 9]
+  switch (wanted.frequency) {
+    case 'hourly':
+      return `${minute} * * * *`
+    case 'daily':
+      return `${minute} ${hour} * * *`
+    case 'weekly':
+      return `${minute} ${hour} * * ${String(wanted.day_of_week ?? 'MON').toUpperCase()}`
+    case 'monthly':
+      return `${minute} ${hour} ${wanted.day_of_month ?? 1} * *`
+    default:
+      return wanted.cron_expression
+  }
+}

@@ -1,0 +1,171 @@
+import { nextDue, type Pattern, readPattern } from './cron.ts'
+import { hashWords } from './hash.ts'
+import type { JobId, JsonText, Millis, RobotId, ScheduleId, WorkflowId } from './ids.ts'
+import type { Priority } from './job.ts'
+import { isRefusal } from './protocol/refusal.ts'
+import { isZone } from './zone.ts'
+
+/**
+ * Schedules, and when they are due. Everything that needs to know asks `dueAfter` and `firesAt`: what is fired, what is
+ * shown beforehand, and what was missed come from the same two functions.
+ */
+export const FREQUENCIES = ['once', 'hourly', 'daily', 'weekly', 'monthly', 'cron'] as const
+export type Frequency = (typeof FREQUENCIES)[number]
+
+/**
+ * What becomes of instants that nobody acted on in time. `run_once`: the latest runs late, if its grace is not over, for
+ * all of them. `skip`: none runs. `run_all`: each runs late, up to a number.
+ */
+export const MISFIRES = ['run_once', 'skip', 'run_all'] as const
+export type Misfire = (typeof MISFIRES)[number]
+
+/**
+ * What becomes of an instant while earlier jobs of the schedule have not ended. `queue_one`: one runs and one may wait.
+ * `queue_all`: all wait, and run one after another. `cancel_running`: they are called off.
+ */
+export const OVERLAPS = ['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow'] as const
+export type Overlap = (typeof OVERLAPS)[number]
+
+/** What a schedule is due by. */
+export interface Recurrence {
+  readonly frequency: Frequency
+  /** The pattern, whatever the frequency; empty for `once`. */
+  readonly cron_expression: string
+  /** When `once` is due; null for all others. */
+  readonly run_at: Millis | null
+  readonly timezone: string
+  /** Nothing before the one, and nothing after the other, is due. */
+  readonly start_at: Millis | null
+  readonly end_at: Millis | null
+}
+
+/** What people say of a schedule. */
+export interface Plan extends Recurrence {
+  readonly name: string
+  readonly workflow_id: WorkflowId
+  readonly parameters: JsonText
+  readonly priority: Priority
+  readonly robot_id: RobotId | null
+  readonly environment: string
+  readonly pool: string | null
+  /** Each instant is acted upon up to so much later, and before the next one. 0: at once. */
+  readonly jitter_ms: Millis
+  readonly misfire: Misfire
+  /** How late an instant may run; null: as `graceOf` says. */
+  readonly misfire_grace_ms: Millis | null
+  readonly overlap: Overlap
+}
+
+/** A schedule, as it stands in memory and in the table `schedules`. */
+export interface ScheduleRow extends Plan {
+  readonly id: ScheduleId
+  /** As it was called when the schedule was saved. */
+  readonly workflow_name: string
+  readonly enabled: boolean
+  /** Why it is not enabled, in somebody's words. */
+  readonly note: string
+  /** The first instant that has not been decided; null when none is to come, or it is not enabled. */
+  readonly next_run: Millis | null
+  /** When that is acted upon: the same, and jitter. */
+  readonly fires_at: Millis | null
+  /** What is due up to this instant has been decided, and is in the ledger if it was due while enabled. */
+  readonly decided_until: Millis
+  /** When it made its last job. */
+  readonly last_run: Millis | null
+  /** How many jobs it has made, and how many of them have completed. */
+  readonly run_count: number
+  readonly success_count: number
+  readonly created_by: string
+  readonly created_at: Millis
+  readonly updated_at: Millis
+}
+
+export const OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** What became of an instant, or of a stretch of them. Append only; never read back into memory. */
+export interface OccurrenceRow {
+  readonly seq: number
+  readonly schedule_id: ScheduleId
+  /** When it was due; null for a job that somebody had made by hand. */
+  readonly due_at: Millis | null
+  /** The last instant of a stretch, or the same. */
+  readonly until: Millis | null
+  /** When it was decided. */
+  readonly at: Millis
+  readonly outcome: Outcome
+  /** Why: `misfire`, `overlap`, `by hand`, or the code of a refusal; empty where there is nothing to say. */
+  readonly reason: string
+  readonly job_id: JobId | null
+}
+
+/** The first instant after this one at which the schedule is due, whether or not it is enabled; null when none is. */
+export function dueAfter(schedule: Recurrence, after: Millis): Millis | null {
+  const { run_at, start_at, end_at } = schedule
+  if (schedule.frequency === 'once') return run_at !== null && run_at > after ? run_at : null
+  const pattern = patternOf(schedule)
+  const due = pattern === null ? null : nextDue(pattern, start_at === null ? after : Math.max(after, start_at - 1))
+  return due === null || (end_at !== null && due > end_at) ? null : due
+}
+
+/**
+ * When a due instant is acted upon. Jitter is decided by the schedule and the instant, so that it can be told beforehand,
+ * and ends before the next instant, so that they stay in order.
+ */
+export function firesAt(schedule: Plan & Pick<ScheduleRow, 'id'>, due: Millis): Millis {
+  if (schedule.jitter_ms === 0) return due
+  const next = dueAfter(schedule, due)
+  const room = next === null ? schedule.jitter_ms : Math.min(schedule.jitter_ms, next - due)
+  return due + hashWords(`${schedule.id} ${due} jitter`)[0] % room
+}
+
+/** One instant to come: when it is due, and when it is acted upon. */
+export interface Coming {
+  readonly due_at: Millis
+  readonly fires_at: Millis
+}
+
+/** The next instants, if nobody changes anything; of a schedule that is not enabled those that there would be. */
+export function preview(schedule: ScheduleRow, now: Millis, count: number): readonly Coming[] {
+  const coming: Coming[] = []
+  const first = schedule.enabled ? schedule.next_run : dueAfter(schedule, Math.max(now, schedule.decided_until))
+  for (let due = first; due !== null && coming.length < count; due = dueAfter(schedule, due)) {
+    coming.push({ due_at: due, fires_at: firesAt(schedule, due) })
+  }
+  return coming
+}
+
+/** Schedules that are due next, the nearest first. */
+export function upcoming(schedules: Iterable<ScheduleRow>, limit: number): readonly ScheduleRow[] {
+  return [...schedules].filter(({ fires_at }) => fires_at !== null)
+    .sort((a, b) => (a.fires_at ?? 0) - (b.fires_at ?? 0) || (a.id < b.id ? -1 : 1)).slice(0, limit)
+}
+
+/**
+ * The id of the job that a due instant makes, the same whenever it is asked for: however often an instant is come upon,
+ * there is one job with this id. A UUID of version 8, with the instant first, so that jobs are stored in order.
+ */
+export function jobIdOf(schedule: ScheduleId, due: Millis): JobId {
+  const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0').slice(-digits)
+  const [a, b, c] = hashWords(`${schedule} ${due} job`)
+  const time = hex(Math.max(0, due), 12)
+  const variant = hex(0x8000 | (b & 0x3fff), 4)
+  return `${time.slice(0, 8)}-${time.slice(8)}-8${hex(a, 3)}-${variant}-${hex(c, 8)}${hex(a >>> 12, 4)}` as JobId
+}
+
+const patterns = new Map<string, Pattern | null>()
+const PATTERNS_MAX = 10_000
+
+/** Null where the platform does not know the zone any more, which it knew when the schedule was saved: never due. */
+function patternOf({ cron_expression, timezone }: Recurrence): Pattern | null {
+  const key = `${timezone} ${cron_expression}`
+  let pattern = patterns.get(key)
+  if (pattern === undefined) {
+    const read = isZone(timezone) ? readPattern(cron_expression, timezone) : null
+    pattern = isRefusal(read) ? null : read
+    // Reading costs as much as a hundred instants; many schedules have the same, and one has the same for ever.
+    if (patterns.size >= PATTERNS_MAX) patterns.clear()
+    patterns.set(key, pattern)
+  }
+  return pattern
+}

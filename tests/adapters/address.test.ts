@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import { addressOf, isRange, isWithin, noteAddress } from '../../adapters/http/address.ts'
+import { FAILURES, Failures } from '../../adapters/http/failures.ts'
+
+/** Who calls, and from where. */
+
+function from(address: string | null, forwarded?: string): Request {
+  const request = new Request(
+    'http://here/',
+    forwarded === undefined ? {} : { headers: { 'X-Forwarded-For': forwarded } },
+  )
+  noteAddress(request, address)
+  return request
+}
+
+describe('the address of a caller', () => {
+  test.each([
+    ['192.0.2.1', undefined, [], '192.0.2.1'],
+    ['::ffff:192.0.2.1', undefined, [], '192.0.2.1'],
+    ['2001:DB8:0:0::1', undefined, [], '2001:db8::1'],
+    [null, '203.0.113.7', [], null],
+    ['not an address', undefined, [], null],
+    // Whoever is no proxy of ours may say what he likes.
+    ['192.0.2.1', '203.0.113.7', [], '192.0.2.1'],
+    ['192.0.2.1', '203.0.113.7', ['10.0.0.0/8'], '192.0.2.1'],
+    ['10.0.0.5', '203.0.113.7', ['10.0.0.0/8'], '203.0.113.7'],
+    ['::ffff:10.0.0.5', '203.0.113.7', ['10.0.0.0/8'], '203.0.113.7'],
+    // What a proxy was told itself comes before what it saw.
+    ['10.0.0.5', '1.1.1.1, 203.0.113.7', ['10.0.0.0/8'], '203.0.113.7'],
+    ['10.0.0.5', '1.1.1.1, 203.0.113.7, 10.0.0.6', ['10.0.0.0/8'], '203.0.113.7'],
+    ['10.0.0.5', '10.0.0.7, 10.0.0.6', ['10.0.0.0/8'], '10.0.0.7'],
+    ['10.0.0.5', 'unknown', ['10.0.0.0/8'], '10.0.0.5'],
+    ['10.0.0.5', undefined, ['10.0.0.0/8'], '10.0.0.5'],
+    ['fd00::1', '2001:db8::9', ['fd00::/8'], '2001:db8::9'],
+  ])('from %s with X-Forwarded-For %s, trusting %s: %s', (address, forwarded, trusted, is) => {
+    expect(addressOf(from(address, forwarded), trusted)).toBe(is)
+  })
+
+  test('that of another request is not known', () => {
+    from('192.0.2.1')
+    expect(addressOf(new Request('http://here/'), [])).toBeNull()
+  })
+})
+
+test.each([
+  ['192.0.2.1', ['192.0.2.0/24'], true],
+  ['192.0.3.1', ['192.0.2.0/24'], false],
+  ['192.0.2.1', ['192.0.2.1'], true],
+  ['192.0.2.2', ['192.0.2.1'], false],
+  ['192.0.2.1', ['2001:db8::/32', '192.0.2.0/31'], true],
+  ['::ffff:192.0.2.1', ['192.0.2.0/24'], true],
+  ['2001:db8::9', ['2001:db8::/32'], true],
+  ['2001:db9::9', ['2001:db8::/32'], false],
+  ['192.0.2.1', ['::/0'], false],
+  ['192.0.2.1', ['0.0.0.0/0'], true],
+  ['nobody', ['0.0.0.0/0'], false],
+])('%s is within %s: %s', (address, ranges, is) => {
+  expect(isWithin(address, ranges)).toBe(is)
+})
+
+test.each([
+  ['10.0.0.0/8', true],
+  ['10.0.0.1', true],
+  ['2001:db8::/32', true],
+  ['::1', true],
+  ['10.0.0.0/33', false],
+  ['10', false],
+  ['0x7f.1', false],
+  ['example.com', false],
+  ['', false],
+])('%s is an address or a range: %s', (text, is) => {
+  expect(isRange(text)).toBe(is)
+})
+
+test('failures are counted for each address, and the limit is exact', () => {
+  const failures = new Failures()
+  for (let n = 0; n < FAILURES.most; n++) expect(failures.count('a', n)).toBeNull()
+  expect(failures.count('a', 100)).toMatchObject({ limit: 20, remaining: 0, resetAt: 60_000 })
+  expect(failures.count('b', 100)).toBeNull()
+  expect(failures.count('a', 60_000)).toBeNull()
+})
+
+test('of very many addresses those that failed longest ago are forgotten', () => {
+  const failures = new Failures()
+  for (let n = 0; n < FAILURES.most; n++) failures.count('first', 0)
+  for (let n = 0; n < 10_000; n++) failures.count(`address ${n}`, 1)
+  expect(failures.count('first', 2)).toBeNull()
+})

@@ -1,0 +1,116 @@
+import type { Answer, Send } from '../../core/effects.ts'
+import type { KeyId, Millis, RobotId, TriggerId } from '../../core/ids.ts'
+import type { JobRow } from '../../core/job.ts'
+import type { Settings } from '../../core/limits.ts'
+import { callsLeft, submissionsLeft } from '../../core/rate.ts'
+import { BY, KEY } from './client.ts'
+import type { Asked, Ledger } from './ledger.ts'
+import { demand, type Rule } from './rule.ts'
+import type { World } from './world.ts'
+
+/** How often anybody may ask and say anything: the rule I28. Windows are counted here from the rows, one by one. */
+
+/** Who is held to a limit, how many jobs it lets through, and in how long. */
+interface Held {
+  readonly name: string
+  readonly most: number
+  readonly windowMs: Millis
+  readonly remaining: (state: Parameters<typeof callsLeft>[0], at: Millis) => number | undefined
+}
+
+function heldFor(
+  settings: Settings,
+  job: { readonly trigger_id: TriggerId | null; readonly created_by: string },
+): Held {
+  const { trigger_id } = job
+  if (trigger_id === null) {
+    const { submissionsMax: most, submissionsMs: windowMs } = settings
+    return { name: KEY, most, windowMs, remaining: (state, at) => submissionsLeft(state, KEY as KeyId, at)?.remaining }
+  }
+  const { webhookCallsMax: most, webhookCallsMs: windowMs } = settings
+  return { name: trigger_id, most, windowMs, remaining: (state, at) => callsLeft(state, trigger_id, at)?.remaining }
+}
+
+/** I28: in no window are there more jobs than the limit lets through, over restarts; and memory has counted them all. */
+const ratesHold: Rule = ({ ledger, state, change }) => {
+  for (const { before, after: job } of change.jobs) {
+    if (before !== undefined || job.retry_of !== null || (job.trigger_id === null && job.created_by !== BY)) continue
+    const { name, most, windowMs, remaining } = heldFor(ledger.settings, job)
+    if (most === 0) continue
+    const made = ledger.made.get(name) ?? []
+    made.push(job.created_at)
+    ledger.made.set(name, made)
+    const inside = made.filter((at) => at > job.created_at - windowMs).length
+    demand(inside <= most, 'I28', () => `${inside} jobs of ${name} were made in one window, and ${most} may be`)
+    // Others of the same commit are not counted here yet.
+    const left = state === null ? undefined : remaining(state, job.created_at)
+    demand(left === undefined || left <= most - inside, 'I28', () => `${name} has ${most - inside} left, not ${left}`)
+  }
+}
+
+/** I28: who is refused has used the limit up, and is told the instant at which that is no longer so. */
+export function refusalIsEarned(ledger: Ledger, trigger: TriggerId | null, answer: Answer): void {
+  const details = answer.type === 'refusal' && answer.refusal.refused === 'RATE_LIMITED' ? answer.refusal.details : {}
+  const { reset, retry_after_ms } = details as { readonly reset?: number; readonly retry_after_ms?: number }
+  if (reset === undefined || retry_after_ms === undefined) return
+  const { name, most, windowMs } = heldFor(ledger.settings, { trigger_id: trigger, created_by: BY })
+  // Seconds are rounded up.
+  const refusedAt = reset * 1_000 - retry_after_ms
+  const used = (ledger.made.get(name) ?? []).filter((at) => at > refusedAt - 1_000 - windowMs).length
+  demand(used >= most, 'I28', () => `${name} is refused at ${used} of ${most}`)
+}
+
+/** I29: a delivery that comes again gets the answer that it got before, and makes no job. Whether it had come before. */
+export function deliveryIsOnce(ledger: Ledger, { delivery }: Asked, { id }: JobRow): boolean {
+  if (delivery === undefined) return false
+  const first = ledger.delivered.get(delivery)
+  ledger.delivered.set(delivery, id)
+  demand(first === undefined || first === id, 'I29', () => `${delivery} made ${first}, and again ${id}`)
+  return first !== undefined
+}
+
+/** Messages that may be answered with RATE_LIMITED. */
+const REFUSABLE: ReadonlySet<string> = new Set(['heartbeat', 'job_progress', 'log_entry', 'log_batch', 'garbled'])
+
+/** I28, P37: what a robot says of its jobs is never refused for its rate. And what it has used up is remembered. */
+export function rateIsFair(ledger: Ledger, send: Send): void {
+  if (send.to !== 'socket' || 'close' in send) return
+  const { message, socket } = send
+  const robot = ledger.owners.get(socket)
+  if (message.type === 'heartbeat_ack' && robot !== undefined) ledger.spoke(robot)
+  if (message.type !== 'error' || message.payload.error_code !== 'RATE_LIMITED') return
+  const about = message.correlation_id === undefined ? 'garbled' : ledger.kinds.get(message.correlation_id) ?? 'garbled'
+  demand(REFUSABLE.has(about), 'I28', () => `${about} of ${robot} was refused for its rate`)
+}
+
+/** Notes that a robot was told of its limit, or closed for it. */
+export function markRates(world: World, send: Send): void {
+  if (send.to !== 'socket') return
+  if ('close' in send) {
+    if (send.close.code === 4429) world.mark('flood closed')
+  } else if (send.message.type === 'error' && send.message.payload.error_code === 'RATE_LIMITED') {
+    world.mark('robot told that it says too much')
+  }
+}
+
+/** How long a turn may take from its beginning until its words are said. */
+const SLOW_MS: Millis = 5_000
+
+/** I28: what a robot has used up of its limit stays used up while somebody remembers it: over reconnects, and sleep. */
+const metersRemember: Rule = ({ ledger, state, change }) => {
+  const { robotMessagesMax: most, robotMessagesMs } = ledger.settings
+  if (state === null || most === 0) return
+  for (const robot of state.sessions.keys()) {
+    const spoken = (ledger.spoken.get(robot) ?? []).filter((at) => at > change.at - robotMessagesMs + SLOW_MS).length
+    const left = state.limiters.robots.get(robot)?.ring.quota(change.at)?.remaining ?? most
+    const reason = Math.max(0, most - spoken)
+    demand(left <= reason, 'I28', () => `${robot} said ${spoken} things, and has ${left} of ${most} left`)
+  }
+}
+
+/** Whose meters are forgotten when a process begins: everybody's, but for those whose connections it still has. */
+export function forgetSpoken(ledger: Ledger, kept: ReadonlyMap<RobotId, unknown>): void {
+  for (const robot of ledger.spoken.keys()) if (!kept.has(robot)) ledger.spoken.delete(robot)
+}
+
+export const RATES: readonly Rule[] = [ratesHold, metersRemember]

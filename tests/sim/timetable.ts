@@ -1,0 +1,211 @@
+import type { JobId, Millis, ScheduleId } from '../../core/ids.ts'
+import { nextAlarm } from '../../core/lapse.ts'
+import type { OccurrenceRow, Outcome, Plan, ScheduleRow } from '../../core/schedule.ts'
+import { dueBy } from './due.ts'
+import type { Change, Ledger } from './ledger.ts'
+import { demand, type Rule, same } from './rule.ts'
+import { clock } from './world.ts'
+
+/**
+ * What must hold of schedules: the rules I24 and I25, and L4. When they are due we know by arithmetic, and what has become
+ * of an instant stands in the ledger that the program keeps.
+ */
+
+/** A schedule as the simulation knows it. */
+export interface Known {
+  readonly row: ScheduleRow
+  /** Everything that was due up to here is in the program's ledger, or came before the schedule was what it is. */
+  readonly covered: Millis
+  readonly runs: number
+  readonly successes: number
+  readonly lastRun: Millis | null
+}
+
+const ON_TIME_MS: Millis = 60_000
+const GRACE_MS_MAX: Millis = 3_600_000
+
+/** How late the alarm and a commit may make it, once the server runs steadily. */
+const LATE_MS: Millis = 45_000
+
+const PLANNED = [
+  'workflow_id',
+  'frequency',
+  'cron_expression',
+  'run_at',
+  'timezone',
+  'start_at',
+  'end_at',
+  'parameters',
+  'priority',
+  'robot_id',
+  'jitter_ms',
+  'misfire',
+  'misfire_grace_ms',
+  'overlap',
+] as const satisfies readonly (keyof Plan)[]
+
+/** I24: every instant at which a schedule is due while it is enabled is decided exactly once, and rightly. */
+const instantsAreDecided: Rule = ({ ledger, change }) => {
+  const touched = new Set([...change.schedules.keys(), ...change.occurrences.map((row) => row.schedule_id)])
+  for (const job of change.jobs) if (job.after.schedule_id !== null) touched.add(job.after.schedule_id)
+  for (const id of touched) decided(ledger, change, id)
+}
+
+function decided(ledger: Ledger, change: Change, id: ScheduleId): void {
+  const known = ledger.timetable.get(id)
+  const after = ledger.disk.tables.schedules.get(id)
+  const rows = change.occurrences.filter((row) => row.schedule_id === id)
+  const due = rows.filter((row) => row.due_at !== null)
+  demand(known !== undefined || due.length === 0, 'I24', () => `${id} was due before it was there`)
+  let covered = known?.covered ?? change.turnAt
+  for (const row of due) covered = inOrder(id, known?.row, row, covered)
+  const changed = after === undefined || after.updated_at !== known?.row.updated_at
+  if (known !== undefined) {
+    const left = changed && known.row.enabled ? dueBy(known.row, covered) ?? Infinity : Infinity
+    demand(left > change.turnAt, 'I24', () => `${id} was changed, and nobody knows what became of ${clock(left)}`)
+    // Jitter that a change cuts short makes two latest instants in one turn.
+    if (!changed || known.row.jitter_ms === 0) fates(ledger, change, known.row, due)
+  }
+  for (const row of rows) jobIsThere(ledger, known?.row, row)
+  if (after === undefined) return void ledger.timetable.delete(id)
+  if (changed) covered = Math.max(covered, after.updated_at)
+  const made = rows.filter((row) => row.job_id !== null)
+  const completed = change.jobs.filter((job) =>
+    job.after.schedule_id === id && job.after.status === 'completed' && job.before?.status !== 'completed'
+  )
+  const now: Known = {
+    row: after,
+    covered,
+    runs: (known?.runs ?? 0) + made.length,
+    successes: (known?.successes ?? 0) + completed.length,
+    lastRun: made.at(-1)?.at ?? known?.lastRun ?? null,
+  }
+  counted(ledger, now)
+  ledger.timetable.set(id, now)
+}
+
+/** The next instant that is due is the next that is told of. Returns how far it is told. */
+function inOrder(id: ScheduleId, plan: ScheduleRow | undefined, row: OccurrenceRow, covered: Millis): Millis {
+  demand(plan?.enabled === true, 'I24', () => `${id} is not enabled, and was due at ${clock(row.due_at ?? 0)}`)
+  const next = dueBy(plan, covered)
+  const told = clock(row.due_at ?? 0)
+  demand(
+    next !== null && row.due_at === next,
+    'I24',
+    () => `${id} is told to have been due at ${told}, and was at ${clock(next ?? 0)}`,
+  )
+  const until = row.until ?? 0
+  const stretch = until >= next && until <= row.at && dueBy(plan, until - 1) === until
+  demand(stretch, 'I24', () => `${id} is told of from ${told} to ${clock(until)}, at ${clock(row.at)}`)
+  demand(row.outcome !== 'fired' || until === next, 'I24', () => `${id} made one job for more than one instant`)
+  return until
+}
+
+/** I25: misfires and overlaps are treated as the schedule says. */
+function fates(ledger: Ledger, change: Change, plan: ScheduleRow, due: readonly OccurrenceRow[]): void {
+  const latest = due.at(-1)
+  for (const row of due) {
+    const older = row !== latest
+    const told = row.reason === 'misfire' || row.outcome === 'merged' ? [row.outcome] : ['fired', 'late'] as const
+    const runs = latest?.reason !== 'misfire'
+    const may = older && (plan.misfire !== 'run_all' || row.until !== row.due_at)
+      ? [plan.misfire === 'run_once' && runs ? 'merged' : 'skipped']
+      : byAge(plan, row)
+    const right = row.outcome === 'skipped' && row.reason !== 'misfire'
+      ? told.some((outcome) => may.includes(outcome))
+      : may.includes(row.outcome)
+    const age = row.at - (row.due_at ?? 0)
+    demand(right, 'I25', () => `${plan.id} is ${plan.misfire}, and ${age} ms late it was ${row.outcome} ${row.reason}`)
+    overlaps(ledger, change, plan, row)
+  }
+}
+
+/** What an instant may come to that is so late. Jitter makes it younger, we do not know by how much. */
+function byAge(plan: ScheduleRow, row: OccurrenceRow): readonly Outcome[] {
+  const due = row.due_at ?? 0
+  const period = (dueBy(plan, due) ?? Infinity) - due
+  const age = row.at - due
+  const grace = plan.misfire_grace_ms ?? (plan.misfire === 'run_all' ? Infinity : Math.min(period, GRACE_MS_MAX))
+  const late = plan.misfire === 'skip' ? -Infinity : grace
+  const of = (ms: Millis): Outcome => (ms <= ON_TIME_MS ? 'fired' : ms <= late ? 'late' : 'skipped')
+  const youngest = age - Math.max(0, Math.min(plan.jitter_ms, period) - 1)
+  const between = youngest <= late && late <= age && late > ON_TIME_MS ? ['late' as const] : []
+  return [
+    of(age),
+    of(youngest),
+    ...between,
+    ...(youngest <= ON_TIME_MS && age > ON_TIME_MS && late > 0 ? ['late' as const] : []),
+  ]
+}
+
+const MOST: Readonly<Record<string, number>> = { queue_one: 2, skip: 1 }
+
+function overlaps(ledger: Ledger, change: Change, plan: ScheduleRow, row: OccurrenceRow): void {
+  const most = MOST[plan.overlap] ?? Infinity
+  const live = ledger.liveJobs().filter(({ schedule_id }) => schedule_id === plan.id)
+  const before = new Map(change.jobs.map((job) => [job.after.id, job.before]))
+  if (row.reason === 'overlap') {
+    const ended = change.jobs.filter((job) => job.after.schedule_id === plan.id && job.after.completed_at !== null)
+    const others = live.length + ended.length
+    demand(others >= most, 'I25', () => `${plan.id} is ${plan.overlap}, and was skipped with ${others} jobs alive`)
+  }
+  if (row.job_id === null) return
+  // Those that were alive before the turn and are after it were alive within it.
+  const others = live.filter(({ id }) => !before.has(id) || before.get(id) !== undefined)
+  demand(others.length < most, 'I25', () => `${plan.id} is ${plan.overlap}, and ran with ${others.length} jobs alive`)
+  const replaced = plan.overlap !== 'cancel_running' || others.length === 0
+  demand(replaced, 'I25', () => `${plan.id} replaces its jobs, and ${others[0]?.id} lives on`)
+}
+
+/** I24: no job without a row that tells of it, and none that is not what the schedule says. */
+function jobIsThere(ledger: Ledger, plan: ScheduleRow | undefined, row: OccurrenceRow): void {
+  const job = row.job_id === null ? undefined : ledger.jobs.get(row.job_id)
+  const makes = row.outcome === 'fired' || row.outcome === 'late'
+  demand(makes === (job !== undefined), 'I24', () => `${row.schedule_id} was ${row.outcome} and made ${row.job_id}`)
+  if (job === undefined) return
+  const fits = job.schedule_id === row.schedule_id && job.due_at === row.due_at
+  demand(fits, 'I24', () => `${job.id} was not made for ${row.schedule_id} at ${row.due_at}`)
+  if (plan === undefined || row.due_at === null) return
+  const asked = [job.workflow_id, job.parameters, job.priority, job.pinned_robot_id]
+  const said = [plan.workflow_id, plan.parameters, plan.priority, plan.robot_id]
+  demand(same(asked, said), 'I1', () => `${job.id} is ${asked.join()}, and ${plan.id} says ${said.join()}`)
+}
+
+/** I25: what stands in the row is what the ledger says, and what people said. */
+function counted(ledger: Ledger, { row, covered, runs, successes, lastRun }: Known): void {
+  const { id, enabled, run_count, success_count, last_run, next_run } = row
+  const told = [run_count, success_count, last_run]
+  demand(same(told, [runs, successes, lastRun]), 'I25', () => `${id} counts ${told}, and it is ${runs}, ${successes}`)
+  const next = enabled ? dueBy(row, covered) : null
+  demand(next_run === next, 'I25', () => `${id} waits for ${clock(next_run ?? 0)}, and ${clock(next ?? 0)} is next`)
+  const kept = ledger.planned.get(id)?.some((plan) => PLANNED.every((field) => same(plan[field], row[field])))
+  demand(kept === true, 'I1', () => `nobody asked for ${id} to be what it is`)
+}
+
+/** I3, I24: every job of a schedule is in its ledger, in the same turn. */
+const noGhostRuns: Rule = ({ change }) => {
+  const told = new Set<JobId | null>(change.occurrences.map((row) => row.job_id))
+  for (const { before, after } of change.jobs) {
+    if (before !== undefined || after.schedule_id === null) continue
+    demand(told.has(after.id), 'I24', () => `${after.schedule_id} made ${after.id}, of which its ledger knows nothing`)
+  }
+}
+
+/** L4: the alarm is set for every schedule, and none waits for an instant that is long past. */
+const schedulesCatchUp: Rule = ({ ledger, state, change }) => {
+  if (state === null || ledger.timetable.size === 0) return
+  const alarm = nextAlarm(state)?.at ?? Infinity
+  for (const { row } of ledger.timetable.values()) {
+    const at = row.fires_at
+    if (at === null) continue
+    const { next_run } = row
+    const room = Math.min(row.jitter_ms, (dueBy(row, next_run ?? 0) ?? Infinity) - (next_run ?? 0))
+    const fits = next_run !== null && at >= next_run && at < next_run + Math.max(1, room)
+    demand(fits, 'I25', () => `${row.id} is due at ${next_run} and acted upon at ${at}`)
+    const late = change.at - Math.max(at, ledger.steadySince)
+    demand(late <= LATE_MS, 'L4', () => `${row.id} waits for ${clock(at)}, and that was ${late} ms ago`)
+    demand(alarm <= at, 'L4', () => `${row.id} is due at ${clock(at)}, and the alarm is set for later`)
+  }
+}
+
+export const TIMETABLE: readonly Rule[] = [noGhostRuns, instantsAreDecided, schedulesCatchUp]
