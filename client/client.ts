@@ -1,4 +1,5 @@
 import type { Health } from '../core/protocol/view.ts'
+export type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
 import { Jobs } from './jobs.ts'
 import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
@@ -11,7 +12,6 @@ export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
   ComingView,
-  DeliveryView,
   DispatcherStats,
   ExplanationView,
   Health,
@@ -22,7 +22,6 @@ export type {
   LogLine,
   NewKeyView,
   NewTriggerView,
-  NewWebhookView,
   OccurrenceView,
   PoolView,
   QueueStats,
@@ -31,7 +30,6 @@ export type {
   ScheduleView,
   TriggerView,
   VersionView,
-  WebhookView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../core/protocol/view.ts'

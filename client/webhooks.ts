@@ -1,5 +1,5 @@
 import type { Given, NewWebhook as Webhook } from '../core/protocol/request.ts'
-import type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/view.ts'
+import type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
 import { Records } from './records.ts'
 import type { CallOptions } from './transport.ts'
 

@@ -6,6 +6,7 @@ import { ANNOUNCED_CHARS_MAX } from './limits.ts'
 import { keepDelivery } from './outbox.ts'
 import { type Announcement, PING } from './protocol/announcement.ts'
 import { toText } from './protocol/json.ts'
+import type { OccurrenceRow } from './schedule.ts'
 import type { RobotRow, State, TriggerRow } from './state.ts'
 import type { DeliveryRow, WebhookRow } from './webhook.ts'
 
@@ -94,6 +95,12 @@ export function announceTrigger(state: State, trigger: TriggerRow, job: JobRow, 
   announce(state, turn, 'trigger.fired', trigger.workflow_id, { trigger, job }, firingTold)
 }
 
+/** Something has become of a due instant of a schedule: a job, or not. */
+export function announceOccurrence(state: State, row: OccurrenceRow, turn: Turn): void {
+  const workflow = state.schedules.get(row.schedule_id)?.workflow_id ?? null
+  announce(state, turn, row.job_id === null ? 'schedule.skipped' : 'schedule.fired', workflow, row, occurrenceTold)
+}
+
 /** A test, whatever the webhook listens to. */
 export function ping(state: State, webhook: WebhookRow, by: string, turn: Turn): DeliveryRow {
   return deliver(state, webhook, PING, { webhook_id: webhook.id, requested_by: by }, turn)
@@ -137,6 +144,10 @@ function firingTold({ trigger, job }: { readonly trigger: TriggerRow; readonly j
     workflow_id: trigger.workflow_id,
     job_id: job.id,
   }
+}
+
+function occurrenceTold({ schedule_id, due_at, until, outcome, reason, job_id }: OccurrenceRow): object {
+  return { schedule_id, due_at: text(due_at), until: text(until), outcome, reason, job_id }
 }
 
 function text(at: Millis | null): string | null {

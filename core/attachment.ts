@@ -3,7 +3,8 @@ import { type CarriedMeter, carriedMeter, restoreMeter } from './meter.ts'
 import { barredId } from './move.ts'
 import type { MessageId } from './protocol/message.ts'
 import { placeRobot } from './roster.ts'
-import type { Report, Session, Socket, State } from './state.ts'
+import type { Socket } from './socket.ts'
+import type { Report, Session, State } from './state.ts'
 
 /**
  * Where memory may go while the sockets stay, as in an object that hibernates, each socket carries what is known of its

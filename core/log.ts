@@ -14,7 +14,15 @@ import { toText } from './protocol/json.ts'
 import type { LogEntry, Message } from './protocol/message.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
 import { refuseMessage } from './robot.ts'
-import type { LogCount, Session, State } from './state.ts'
+import type { Session, State } from './state.ts'
+
+/** Of one job's log: what was kept of it, and what was not. */
+export interface LogCount {
+  kept: number
+  dropped: number
+  /** Refused for the rate of the robot's messages. It may have sent some of them again. */
+  refused: number
+}
 
 /**
  * Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while; a message that is

@@ -1,3 +1,4 @@
+import { announceOccurrence } from './announce.ts'
 import type { Turn } from './effects.ts'
 import type { JobId, Millis, ScheduleId } from './ids.ts'
 import type { JobRow } from './job.ts'
@@ -106,7 +107,7 @@ export function make(
   return job
 }
 
-/** One more row of the ledger. */
+/** One more row of the ledger, and webhooks are told of it. */
 export function write(
   state: State,
   schedule: ScheduleId,
@@ -114,7 +115,7 @@ export function write(
   turn: Turn,
 ): void {
   const { due_at, until, outcome, reason, job_id = null } = entry
-  turn.out.occurrences.push({
+  const row: OccurrenceRow = {
     seq: ++state.seq,
     schedule_id: schedule,
     due_at,
@@ -123,5 +124,7 @@ export function write(
     outcome,
     reason,
     job_id,
-  })
+  }
+  turn.out.occurrences.push(row)
+  announceOccurrence(state, row, turn)
 }

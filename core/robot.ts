@@ -15,7 +15,8 @@ import type { Message, MessageId } from './protocol/message.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import { leftOver, reconcile } from './reconcile.ts'
 import { placeRobot } from './roster.ts'
-import type { KeyRow, RobotRow, Session, Socket, State } from './state.ts'
+import type { Socket } from './socket.ts'
+import type { KeyRow, RobotRow, Session, State } from './state.ts'
 
 /** Close codes of ours, beside the standard ones. They follow the HTTP statuses that mean the same. */
 export const CLOSE = {
@@ -35,13 +36,8 @@ export function socketOpened(
   turn: Turn,
 ): void {
   const full = state.sockets.size >= state.settings.socketsMax
-  state.sockets.set(event.socket, {
-    id: event.socket,
-    credential: event.credential,
-    robot: null,
-    key: null,
-    closing: full,
-  })
+  const { socket: id, credential } = event
+  state.sockets.set(id, { id, credential, robot: null, key: null, closing: full })
   turn.out.attachments.add(event.socket)
   if (full) hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
   else state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
@@ -153,8 +149,11 @@ export function heartbeat(
   if (stale || mode !== row.mode) keepRobot(state, { ...row, mode, last_seen: turn.now }, turn)
   else placeRobot(state, session.robot)
   if (message.type === 'heartbeat') {
-    const payload = { robot_id: session.robot }
-    say(turn, session.socket, { type: 'heartbeat_ack', payload, correlation_id: message.id })
+    say(turn, session.socket, {
+      type: 'heartbeat_ack',
+      payload: { robot_id: session.robot },
+      correlation_id: message.id,
+    })
   }
 }
 

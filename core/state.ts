@@ -13,14 +13,16 @@ import type {
   WebhookId,
   WorkflowId,
 } from './ids.ts'
+import type { LogCount } from './log.ts'
+import type { Socket } from './socket.ts'
 import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus, Priority } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
+import type { Outbox } from './outbox.ts'
 import type { TriggerAuth } from './protocol/request.ts'
 import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
-import type { Outbox } from './outbox.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
 import type { Signing } from './signing.ts'
@@ -176,11 +178,11 @@ export interface Hot {
   readonly affinities: readonly AffinityRow[]
   /** Those that live jobs refer to, and of every workflow the newest and the published one. */
   readonly definitions: readonly DefinitionRow[]
-  /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
-  readonly recent: readonly RecentJob[]
   readonly webhooks: readonly WebhookRow[]
   /** Of each webhook that is enabled the pending ones that are due first, in that order: a page, and one more. */
   readonly deliveries: readonly DeliveryRow[]
+  /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
+  readonly recent: readonly RecentJob[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
   /** How often rows have been loaded from this store, this time among them. */
@@ -291,22 +293,4 @@ export interface Definition {
   /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
   readonly sentBytes: number
   users: number
-}
-
-export interface LogCount {
-  kept: number
-  dropped: number
-  /** Refused for the rate of the robot's messages. It may have sent some of them again. */
-  refused: number
-}
-
-export interface Socket {
-  readonly id: SocketId
-  /** The key that came with the upgrade request, if one did. */
-  readonly credential: SecretHash | null
-  /** Whose it is once it has registered, and with which key; null in an open lab. */
-  robot: RobotId | null
-  key: KeyId | null
-  /** Told to close. Whatever it still says is not listened to. */
-  closing: boolean
 }

@@ -16,8 +16,8 @@ import { logged } from './log.ts'
 import { weigh } from './meter.ts'
 import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
-import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
 import { sendDue, takePages, wantedPages } from './outbox.ts'
+import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
 import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
 import { webhookAsked, webhookRotated, webhookSaved } from './subscription.ts'
@@ -123,11 +123,11 @@ function ask(state: State, event: Event, need: Need): void {
       if (event.checkDuplicate && event.duplicateKey !== null) need.duplicates.push(event.duplicateKey)
       if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
       return
-    case 'webhook.received':
-      if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
-      return
     case 'delivery.replayed':
       need.deliveries.push(event.delivery)
+      return
+    case 'webhook.received':
+      if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
       return
     case 'cancel.requested':
     case 'retry.requested':

@@ -3,14 +3,14 @@ import type { WebhookSaved } from '../../core/event.ts'
 import type { DeliveryId, ReplyId, WebhookId } from '../../core/ids.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { NewWebhook } from '../../core/protocol/request.ts'
-import type { DeliveryView, NewWebhookView, WebhookView } from '../../core/protocol/view.ts'
-import { DELIVERY_STATUSES, type DeliveryRow, type DeliveryStatus, type WebhookRow } from '../../core/webhook.ts'
+import type { NewWebhookView } from '../../core/protocol/webhook-view.ts'
+import { DELIVERY_STATUSES, type DeliveryStatus, type WebhookRow } from '../../core/webhook.ts'
 import type { Fleet } from '../fleet.ts'
 import { newStandardSecret } from '../secret.ts'
 import { problemWithUrl } from '../sinks/address.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
 import { answered, refused } from './respond.ts'
-import { iso } from './view.ts'
+import { deliveryView, webhookView } from './webhook-view.ts'
 
 /** `/api/v1/webhooks`: who is told of what happens, and what they were told. What comes in is at `/webhook`. */
 export function outgoingRoutes(fleet: Fleet): Hono<Env> {
@@ -147,38 +147,4 @@ function idOf(c: Context): WebhookId {
 
 function noWebhook(c: Context): Refusal {
   return refuse('NOT_FOUND', `Webhook with ID ${idOf(c).slice(0, 256)} not found`)
-}
-
-/** A webhook, without its secret. */
-function webhookView(webhook: WebhookRow): WebhookView {
-  return {
-    id: webhook.id,
-    url: webhook.url,
-    description: webhook.description,
-    events: webhook.events,
-    workflow_id: webhook.workflow_id,
-    enabled: webhook.enabled,
-    disabled_reason: webhook.disabled_reason,
-    failing_since: iso(webhook.failing_since),
-    former_secret_until: iso(webhook.former_until),
-    created_by: webhook.created_by,
-    created_at: iso(webhook.created_at),
-  }
-}
-
-/** What a webhook is told, and what became of it. */
-function deliveryView(delivery: DeliveryRow): DeliveryView {
-  return {
-    id: delivery.id,
-    webhook_id: delivery.webhook_id,
-    event: delivery.event,
-    status: delivery.status,
-    attempt: delivery.attempt,
-    status_code: delivery.status_code,
-    error: delivery.error,
-    payload: JSON.parse(delivery.payload),
-    created_at: iso(delivery.created_at),
-    next_at: iso(delivery.next_at),
-    delivered_at: iso(delivery.delivered_at),
-  }
 }

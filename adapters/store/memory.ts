@@ -1,6 +1,13 @@
 import { assert } from '../../core/assert.ts'
-import { type Deletions, type Effects, type Found, isEmpty, type Need, Receipt } from '../../core/effects.ts'
-import type { RecentJob } from '../../core/effects.ts'
+import {
+  type Deletions,
+  type Effects,
+  type Found,
+  isEmpty,
+  type Need,
+  Receipt,
+  type RecentJob,
+} from '../../core/effects.ts'
 import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
@@ -8,8 +15,8 @@ import type { Hot } from '../../core/state.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
 import { StaleEpoch, type Store } from './contract.ts'
 import { byKey, memoryQueries } from './memory-queries.ts'
-import { COLUMNS, GOES, type Kind, type RowOf, type TableName, TABLES } from './tables.ts'
 import { asRecent, newestFirst } from './queries.ts'
+import { COLUMNS, GOES, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
 import { seqMax } from './writes.ts'
 
 /**
@@ -60,6 +67,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       const changes = changesOf(out)
       for (const change of changes) verify(disk, change)
       forget(disk, out)
+      remove(disk, out.deletions)
       for (const change of changes) put(disk, change)
       disk.seq = Math.max(disk.seq, seqMax(out))
       disk.clock = Math.max(disk.clock, out.at)
@@ -90,10 +98,10 @@ function readHot(
     pools: byKey(tables.pools),
     affinities: byKey(tables.affinities),
     definitions: byKey(tables.definitions).filter((definition) => hashes.has(definition.hash)),
-    recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
     webhooks: byKey(tables.webhooks),
     deliveries: byKey(tables.webhooks).filter(({ enabled }) => enabled)
       .flatMap(({ id }) => pendingOf(tables.deliveries, id).slice(0, LANE_PAGE + 1)).sort(byDue),
+    recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
     seq,
     clock,
     epoch,
@@ -232,16 +240,18 @@ const FITS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   json: (value) => typeof value === 'object' && value !== null,
 }
 
-function forget({ tables }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore, deletions }: Effects): void {
+function forget({ tables }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore }: Effects): void {
   if (forgetBefore !== null) {
     for (const [key, row] of tables.idempotency) if (row.created_at < forgetBefore) tables.idempotency.delete(key)
   }
-  if (forgetDeliveriesBefore !== null) {
-    for (const [id, row] of tables.deliveries) {
-      const owed = row.next_at !== null && tables.webhooks.get(row.webhook_id)?.enabled === true
-      if (row.created_at < forgetDeliveriesBefore && !owed) tables.deliveries.delete(id)
-    }
+  if (forgetDeliveriesBefore === null) return
+  for (const [id, row] of tables.deliveries) {
+    const owed = row.next_at !== null && tables.webhooks.get(row.webhook_id)?.enabled === true
+    if (row.created_at < forgetDeliveriesBefore && !owed) tables.deliveries.delete(id)
   }
+}
+
+function remove({ tables }: MemoryDisk, deletions: Deletions): void {
   for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
     if (ids.size === 0) continue
     for (const [table, column] of GOES[deleted]) {

@@ -6,7 +6,7 @@ import { check, isLive, type JobRow } from '../../core/job.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
 import { decode, type SqlRow, type SqlValue } from './rows.ts'
-import { COLUMNS, type RowOf, type TableName } from './tables.ts'
+import { COLUMNS, type RowOf, type TableName } from './rows.ts'
 import type { Statement } from './writes.ts'
 
 /** Runs one reading statement, here or far away. */
@@ -86,9 +86,9 @@ export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit
     pools: want('pools', 'order by name'),
     affinities: want('affinities', 'order by workflow_id, robot_id'),
     definitions: want('definitions', HOT_DEFINITIONS, [dueUntil]),
-    recent: recentSince === null ? null : { table: 'jobs', sql: RECENT, args: [recentSince] },
     webhooks: want('webhooks', 'order by id'),
     deliveries: want('deliveries', HOT_DELIVERIES, [LANE_PAGE + 1]),
+    recent: recentSince === null ? null : { table: 'jobs', sql: RECENT, args: [recentSince] },
   }, ({ blocked, ready, recent, ...rest }) => ({
     recent: recent.map(asRecent),
     jobs: [...blocked, ...ready].map(check).sort((a, b) => a.seq - b.seq),

@@ -1,4 +1,25 @@
-import { COLUMNS, type RowOf, TABLE_NAMES, type TableName } from './tables.ts'
+import type { Kind, RowOf, TableName } from './row-of.ts'
+import { TABLES } from './tables.ts'
+
+export type { Kind, RowOf, TableName } from './row-of.ts'
+export { GOES, TABLES } from './tables.ts'
+
+export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
+
+export interface Column {
+  readonly name: string
+  readonly kind: Kind
+  readonly nullable: boolean
+}
+
+/** The columns of each table in the order in which they are written and read. */
+export const COLUMNS = Object.fromEntries<readonly Column[]>(
+  Object.entries(TABLES).map(([table, { columns }]) => [table, Object.entries(columns).map(columnOf)]),
+) as Readonly<Record<TableName, readonly Column[]>>
+
+function columnOf([name, kept]: readonly [string, string]): Column {
+  return { name, kind: kept.replace('?', '') as Kind, nullable: kept.endsWith('?') }
+}
 
 /** What a database takes and gives. */
 export type SqlValue = string | number | null

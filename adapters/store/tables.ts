@@ -1,59 +1,5 @@
 import type { Deletions } from '../../core/effects.ts'
-import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
-import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
-import type {
-  AffinityRow,
-  DefinitionRow,
-  IdempotencyRow,
-  KeyRow,
-  PoolRow,
-  RobotRow,
-  TriggerRow,
-  VersionRow,
-  WorkflowRow,
-} from '../../core/state.ts'
-import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
-
-/** What each table holds. A field here is a column there, under the same name. */
-export interface RowOf {
-  readonly jobs: JobRow
-  readonly robots: RobotRow
-  readonly workflows: WorkflowRow
-  readonly workflow_versions: VersionRow
-  readonly definitions: DefinitionRow
-  readonly triggers: TriggerRow
-  readonly schedules: ScheduleRow
-  readonly keys: KeyRow
-  readonly pools: PoolRow
-  readonly affinities: AffinityRow
-  readonly idempotency: IdempotencyRow
-  readonly webhooks: WebhookRow
-  readonly deliveries: DeliveryRow
-  readonly job_history: HistoryRow
-  readonly job_logs: LogRow
-  readonly occurrences: OccurrenceRow
-}
-
-export type TableName = keyof RowOf
-
-/** How a column is kept: `json` is an array or an object in the row and text in the database; `?` may be null. */
-export type Kind = 'text' | 'int' | 'real' | 'flag' | 'json'
-type KindOf<V> = [V] extends [boolean] ? 'flag'
-  : [V] extends [number] ? 'int' | 'real'
-  : [V] extends [string] ? 'text'
-  : 'json'
-type ColumnOf<V> = null extends V ? `${KindOf<NonNullable<V>>}?` : KindOf<V>
-
-/** What a row does whose key is there already: take its place, yield to it, or fail the turn. */
-type Conflict = 'replace' | 'keep' | 'fail'
-
-interface TableOf<Row> {
-  readonly key: readonly (keyof Row)[]
-  /** No two rows have the same in these, but for rows that have null in one of them. */
-  readonly unique?: readonly (keyof Row)[]
-  readonly conflict: Conflict
-  readonly columns: { readonly [C in keyof Row]-?: ColumnOf<Row[C]> }
-}
+import type { RowOf, TableName, TableOf } from './row-of.ts'
 
 /** Every table, column by column. A field that a row has and this lacks does not compile, nor the reverse. */
 export const TABLES = {
@@ -331,24 +277,6 @@ export const TABLES = {
 
 /** What goes when a row of a table is deleted by its key: the rows that name it in this column, wherever they are. */
 export const GOES: { readonly [T in keyof Deletions]: readonly (readonly [TableName, string])[] } = {
-  // What became of its instants is told still.
   schedules: [['schedules', 'id']],
   webhooks: [['webhooks', 'id'], ['deliveries', 'webhook_id']],
-}
-
-export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
-
-export interface Column {
-  readonly name: string
-  readonly kind: Kind
-  readonly nullable: boolean
-}
-
-/** The columns of each table in the order in which they are written and read. */
-export const COLUMNS = Object.fromEntries<readonly Column[]>(
-  Object.entries(TABLES).map(([table, { columns }]) => [table, Object.entries(columns).map(columnOf)]),
-) as Readonly<Record<TableName, readonly Column[]>>
-
-function columnOf([name, kept]: readonly [string, string]): Column {
-  return { name, kind: kept.replace('?', '') as Kind, nullable: kept.endsWith('?') }
 }

@@ -1,6 +1,6 @@
 import type { Deletions, Effects } from '../../core/effects.ts'
 import { encode, type SqlValue, values } from './rows.ts'
-import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './tables.ts'
+import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {
@@ -39,8 +39,8 @@ export function seqMax({ rows, history, logs, occurrences }: Effects): number {
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
   for (const row of history) seq = Math.max(seq, row.seq)
   for (const row of logs) seq = Math.max(seq, row.seq)
-  for (const row of occurrences) seq = Math.max(seq, row.seq)
   for (const row of rows.deliveries.values()) seq = Math.max(seq, row.seq)
+  for (const row of occurrences) seq = Math.max(seq, row.seq)
   return seq
 }
 

@@ -10,6 +10,8 @@ export const ANNOUNCEMENTS = [
   'job.dead_lettered',
   'robot.online',
   'robot.offline',
+  'schedule.fired',
+  'schedule.skipped',
   'trigger.fired',
   'webhook.disabled',
 ] as const

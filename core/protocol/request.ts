@@ -208,8 +208,8 @@ export type NewRobot = v.InferOutput<typeof NewRobot>
 export type NewPool = v.InferOutput<typeof NewPool>
 export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
-export type NewSchedule = v.InferOutput<typeof NewSchedule>
 export type NewWebhook = v.InferOutput<typeof NewWebhook>
+export type NewSchedule = v.InferOutput<typeof NewSchedule>
 export type NewKey = v.InferOutput<typeof NewKey>
 export type WebhookEvent = v.InferOutput<typeof WebhookEvent>
 

@@ -5,7 +5,6 @@ import type { Presence } from '../presence.ts'
 import type { OccurrenceRow, ScheduleRow } from '../schedule.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../state.ts'
 import type { dispatcherStats, queueStats } from '../stats.ts'
-import type { DeliveryRow, WebhookRow } from '../webhook.ts'
 import type { RefusalCode } from './refusal.ts'
 
 /**
@@ -23,7 +22,7 @@ type AnyId = DeliveryId | JobId | KeyId | RobotId | ScheduleId | TriggerId | Web
 /** Ids that are told apart inside are text to everybody else. */
 type Plain<V> = V extends AnyId ? string : V extends readonly AnyId[] ? readonly string[] : V
 /** Fields of a row that are shown as they are. */
-type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof Pick<Row, K>]: Plain<Row[F]> }
+export type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof Pick<Row, K>]: Plain<Row[F]> }
 
 /** One page of a list. */
 export interface Page<T> {
@@ -256,35 +255,6 @@ export interface NewKeyView extends KeyView {
 /** A pool. */
 export interface PoolView extends Shown<Omit<PoolRow, 'created_at'>> {
   readonly created_at: Time
-}
-
-/** A webhook, without its secret. */
-export interface WebhookView extends
-  Shown<
-    WebhookRow,
-    'id' | 'url' | 'description' | 'events' | 'workflow_id' | 'enabled' | 'disabled_reason' | 'created_by'
-  > {
-  /** Since when every try has failed; null: the last one did not. */
-  readonly failing_since: Time | null
-  /** Until when requests are signed with the secret before the last change too. */
-  readonly former_secret_until: Time | null
-  readonly created_at: Time
-}
-
-/** A webhook that was made, or given another secret, just now: it is shown this once. */
-export interface NewWebhookView extends WebhookView {
-  readonly secret: string
-}
-
-/** What one webhook is told of one thing. */
-export interface DeliveryView
-  extends Shown<DeliveryRow, 'id' | 'webhook_id' | 'event' | 'status' | 'attempt' | 'status_code' | 'error'> {
-  /** The body, as it is sent. */
-  readonly payload: unknown
-  readonly created_at: Time
-  /** When it is tried next; null once it has been delivered, or given up. */
-  readonly next_at: Time | null
-  readonly delivered_at: Time | null
 }
 
 export type QueueStats = ReturnType<typeof queueStats>

@@ -91,7 +91,8 @@ export function ids(...texts: readonly string[]): JobId[] {
 export async function sameRows({ find, queries }: Store, sample: Sample): Promise<void> {
   const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
   const { keys = [], pools = [], idempotency = [], job_history = [], job_logs = [] } = sample
-  const { schedules = [], occurrences = [], webhooks = [], deliveries = [] } = sample
+  const { schedules = [], occurrences = [] } = sample
+  const { webhooks = [], deliveries = [] } = sample
   const found = await find(
     asking({
       jobs: jobs.map((one) => one.id),

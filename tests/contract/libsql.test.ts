@@ -7,7 +7,7 @@ import { StaleEpoch, StoreUnusable } from '../../adapters/store/contract.ts'
 import { connect, openLibsqlStore, prepare } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
 import { foundPlan, hotPlan, sqlQueries } from '../../adapters/store/queries.ts'
-import { COLUMNS, TABLE_NAMES, TABLES } from '../../adapters/store/tables.ts'
+import { COLUMNS, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
 import { migrationsOf } from '../../adapters/store/schema.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
 import { STATEMENT_CHARS_MAX, writes } from '../../adapters/store/writes.ts'
@@ -154,13 +154,12 @@ test('every query of jobs, log lines and history goes by an index', async () => 
   for (const list of ['robots', 'workflows', 'triggers', 'schedules', 'keys', 'webhooks'] as const) {
     await queries[list]({ limit: 1 })
   }
-  for (const one of ['job', 'robot', 'workflow', 'trigger', 'schedule', 'definition', 'webhook', 'delivery'] as const) {
-    await queries[one](any)
-  }
+  const ones = ['job', 'robot', 'workflow', 'trigger', 'schedule', 'definition', 'webhook', 'delivery'] as const
+  for (const one of ones) await queries[one](any)
   await Promise.all([queries.history(any), queries.versions(any), queries.logTail(any, 1)])
   await queries.logs(any, { after: 0, limit: 1 })
-  await queries.occurrences(any, { limit: 1 })
   for (const status of [undefined, 'failed'] as const) await queries.deliveries({ webhook_id: any, status, limit: 1 })
+  await queries.occurrences(any, { limit: 1 })
   const need = asking({
     jobs: [any],
     duplicates: ['a'],

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/tables.ts'
+import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/rows.ts'
 import { type Effects, newEffects } from '../../core/effects.ts'
 import { check, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/job.ts'
 

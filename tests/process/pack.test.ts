@@ -12,7 +12,7 @@ import { cleanUp, newFolder, Program } from './program.ts'
 
 /** Each way in, with what must be found there. */
 const ENTRIES: Readonly<Record<string, readonly string[]>> = {
-  '.': ['JobPriority', 'OrchestratorEngine', 'RefusedError'],
+  '.': ['JobPriority', 'NotSupportedError', 'OrchestratorEngine', 'RefusedError'],
   './core': ['DEFAULTS', 'JOB_LIFE', 'Receipt', 'encode', 'explain', 'fromRobot', 'load', 'needs', 'nextAlarm', 'step'],
   './robot': ['JobError', 'Robot', 'RobotRefused', 'describe'],
   './client': ['CasareClient', 'CasareError'],
@@ -128,7 +128,7 @@ describe.sequential('the package', () => {
           metafile: true,
           format: 'esm',
           platform: 'neutral',
-          // As bundlers for Workers do, which take CommonJS too: ipaddr.js is.
+          // As wrangler has them: without these a package that has no "exports" is not found.
           mainFields: ['module', 'main'],
         })
         const [bundle] = Object.values(metafile.outputs)

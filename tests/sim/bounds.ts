@@ -52,8 +52,9 @@ const logsAreInOrder: Rule = ({ ledger, change }) => {
 /** I37: what is in memory is what lives, and never grows with what has been. */
 const memoryIsBounded: Rule = ({ ledger, state, change }) => {
   if (state === null) return
-  const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers, schedules, runs } = state
-  const told = state.outbox.lanes.size + state.outbox.calls + 1
+  const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers, schedules, runs, outbox } =
+    state
+  const told = outbox.lanes.size + outbox.calls + 1
   const horizon = change.at - 2 * ledger.settings.backoffMsMax
   let bars = 0
   for (const at of ledger.refusals) if (at >= horizon) bars++

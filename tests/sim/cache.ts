@@ -84,10 +84,10 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     definitions: [...tables.definitions.values()].filter(({ hash }) => used.has(hash)),
     pools: [...tables.pools.values()],
     affinities: [...tables.affinities.values()],
-    recent: [...tables.jobs.values()].filter(({ created_at }) => created_at > disk.clock - RECENT_MS),
     webhooks: [...tables.webhooks.values()],
     deliveries: [...tables.deliveries.values()].filter(({ next_at }) => next_at !== null)
       .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq),
+    recent: [...tables.jobs.values()].filter(({ created_at }) => created_at > disk.clock - RECENT_MS),
     seq: disk.seq,
     clock: disk.clock,
     epoch: disk.epoch,

@@ -134,9 +134,9 @@ export class Commits {
         this.#markJob(before, after)
       }
       for (const entry of change.history) this.#markEntry(entry)
+      for (const { after } of change.told.deliveries) this.#markDelivery(after)
       if (change.logs.some(({ message }) => message.endsWith('by the rate limit'))) world.mark('log lines refused')
       this.#markSchedules(change)
-      for (const { after } of change.told.deliveries) this.#markDelivery(after)
       if (life.state !== null) this.#markState(life.state)
       checkCommit({ ledger, change, state: life.over ? null : life.state }, rules)
       if (life.state !== null) rememberRobots(life.state)

@@ -6,8 +6,8 @@ import { BOUNDS } from './bounds.ts'
 import { GATES } from './gates.ts'
 import { OFFERS } from './offers.ts'
 import { ORDER } from './order.ts'
-import { RATES } from './rates.ts'
 import { OUTBOX } from './outbox.ts'
+import { RATES } from './rates.ts'
 import { demand, type Rule, same, type Seen } from './rule.ts'
 import { TIMETABLE } from './timetable.ts'
 
@@ -23,9 +23,9 @@ const QUIET_EVERY = 8
 /** Every rule that is checked after every commit. */
 export function checkCommit(seen: Seen, rules: readonly Rule[] = COMMITTED): void {
   const { change, ledger } = seen
-  const { jobs, history, logs, limits, told, schedules, occurrences } = change
-  const quiet = jobs.length + history.length + logs.length + limits.length + told.deliveries.length + schedules.size +
-      occurrences.length === 0
+  const { jobs, history, logs, limits, schedules, occurrences, told } = change
+  const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + occurrences.length +
+      told.deliveries.length === 0
   if (!quiet || ++ledger.quietTurns % QUIET_EVERY === 0) { for (const rule of rules) rule(seen) }
 }
 
@@ -291,7 +291,7 @@ export const COMMITTED: readonly Rule[] = [
   ...TIMETABLE,
   ...ORDER,
   ...BOUNDS,
-  ...RATES,
   ...OUTBOX,
+  ...RATES,
   ...CACHE,
 ]

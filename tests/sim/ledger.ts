@@ -7,8 +7,9 @@ import type { Settings } from '../../core/limits.ts'
 import type { Message, MessageId } from '../../core/protocol/message.ts'
 import type { OccurrenceRow, Plan, ScheduleRow } from '../../core/schedule.ts'
 import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
-import type { Known } from './timetable.ts'
+import { COMMITS_BEHIND } from './rule.ts'
 import { type TellingChange, Told } from './told.ts'
+import type { Known } from './timetable.ts'
 
 /** What a robot really did with one attempt of a job, whatever it managed to say about it. */
 export interface Truth {
@@ -46,12 +47,6 @@ export interface Heard {
   registers: { readonly payload: Message<'register'>['payload']; readonly commit: number }[]
 }
 
-/**
- * How many commits may have been asked for between the arrival of a frame and the end of the last turn that was begun
- * without it: one was under way, and one had taken its events and was fetching rows.
- */
-export const COMMITS_BEHIND = 3
-
 /** One transaction as it was found on the disk. */
 export interface Change {
   readonly at: Millis
@@ -61,7 +56,11 @@ export interface Change {
   readonly history: readonly HistoryRow[]
   readonly logs: readonly LogRow[]
   readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
-  readonly limits: readonly { workflow?: WorkflowRow; pool?: PoolRow; schedule?: ScheduleRow }[]
+  readonly limits: readonly {
+    readonly workflow?: WorkflowRow
+    readonly pool?: PoolRow
+    readonly schedule?: ScheduleRow
+  }[]
   /** As they are then; undefined for those that were deleted. */
   readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
   readonly occurrences: readonly OccurrenceRow[]

@@ -1,7 +1,7 @@
 import type { HistoryRow, JobRow } from '../../core/job.ts'
 import type { Message } from '../../core/protocol/message.ts'
-import { COMMITS_BEHIND, isHeldRow } from './ledger.ts'
-import { demand, type Rule, type Seen } from './rule.ts'
+import { isHeldRow } from './ledger.ts'
+import { COMMITS_BEHIND, demand, type Rule, type Seen } from './rule.ts'
 
 /** What must hold of every offer that a commit made: the rules I11, I14, I15 and I17. */
 

@@ -4,10 +4,10 @@ import type { DeliveryId, Millis, ReplyId, WebhookId, WorkflowId } from '../../c
 import type { Outcome, WebhookRow } from '../../core/webhook.ts'
 import type { Life } from './commits.ts'
 import type { Dice } from './dice.ts'
-import { COMMITS_BEHIND, type Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { checkCall } from './outbox.ts'
 import type { Plant } from './plant.ts'
-import { demand } from './rule.ts'
+import { COMMITS_BEHIND, demand } from './rule.ts'
 import type { Server } from './server.ts'
 import { BEGINNING, type World } from './world.ts'
 
@@ -44,6 +44,8 @@ export class Receivers {
   readonly #bad: number
   readonly #downUntil = new Map<WebhookId, Millis>()
   readonly #gone = new Map<WebhookId, Gone>()
+  /** Which life of the server called last. */
+  #life: Life | null = null
   #requests = 0
   #calm = false
   server: Server | null = null
@@ -99,6 +101,8 @@ export class Receivers {
   call(call: Call, life: Life): void {
     const { world, ledger, plant } = this.#options
     if (life.over) return
+    if (life !== this.#life) ledger.hooks.beginnings++
+    this.#life = life
     try {
       checkCall(ledger, call)
       this.#isWanted(call, life)

@@ -14,8 +14,8 @@ import { Network } from './network.ts'
 import { type Plant, SOUND } from './plant.ts'
 import { KINDS, type Shape } from './kind.ts'
 import { People } from './people.ts'
-import { Planner } from './planner.ts'
 import { Receivers } from './receivers.ts'
+import { Planner } from './planner.ts'
 import { SimRobot } from './robot.ts'
 import { Violation } from './rule.ts'
 import { Server } from './server.ts'
@@ -31,8 +31,8 @@ const JOINER = 'joiner' as RobotId
  * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines` and `alarm`, and `commits` (the
  * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
  * and `hostile` (the actors), `ledger` and `told` (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`,
- * `order`, `rates`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations
- * (whether we would notice), `shrink` and `main` (what people use).
+ * `order`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we
+ * would notice), `shrink` and `main` (what people use).
  */
 
 /** What became of one seed. */
@@ -89,7 +89,7 @@ function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]
     if (ledger.robots.get(id)?.mode !== 'active') throw new Violation('L6', `${id} is well and gets no jobs`)
   }
   const owed = [...ledger.hooks.pending]
-  if (owed.length > 0) throw new Violation('L5', `everything has ended, and nobody was told: ${owed.slice(0, 3)}`)
+  if (owed.length > 0) throw new Violation('L5', `nobody was told, in the end: ${owed.slice(0, 3).join()}`)
   const { jobs, roster, gates, runs, outbox } = state
   const left = jobs.size + roster.classes.size + gates.byKey.size + runs.size + outbox.calls
   if (left > 0) throw new Violation('I37', `everything has ended and ${left} things are in memory still`)
@@ -248,8 +248,8 @@ class Run {
   }
 
   #pending(): string {
-    const { ledger } = this
-    const sessions = [...this.server.state?.sessions.keys() ?? []].join(' ')
+    const { ledger, server } = this
+    const sessions = [...server.state?.sessions.keys() ?? []].join(' ')
     const jobs = ledger.liveJobs().slice(0, 5).map((job) => {
       const until = job.ready_at ?? job.offer_until
       const since = until === null ? '' : ` until ${clock(until)}`
@@ -288,11 +288,11 @@ function settingsOf(dice: Dice): Settings {
     // What backs off stays in memory: so do these settings have to be.
     backoffMsMax: Math.min(DEFAULTS.backoffMsMax, horizonMs / 2),
     idempotencyMs: dice.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
+    deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
+    webhookFailingMs: dice.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
     submissionsMax: dice.pick([0, 0, 5, 50]),
     webhookCallsMax: dice.pick([0, 2, 10]),
     webhookCallsMs: dice.pick([1, 10]) * MINUTE,
     robotMessagesMax: dice.pick([0, 8, 100]),
-    deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
-    webhookFailingMs: dice.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
   }
 }

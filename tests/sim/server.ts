@@ -18,8 +18,8 @@ import { acknowledgedJobsExist } from './invariants.ts'
 import { Lines } from './lines.ts'
 import type { Connection, ServerEnd } from './network.ts'
 import type { Plant } from './plant.ts'
-import { forgetSpoken, markRates } from './rates.ts'
 import type { Receivers } from './receivers.ts'
+import { forgetSpoken, markRates } from './rates.ts'
 import { checkSend } from './said.ts'
 
 const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
@@ -172,7 +172,6 @@ export class Server implements ServerEnd {
       return this.kill('while it recovers')
     }
     acknowledgedJobsExist(ledger)
-    ledger.hooks.beginnings++
     if (hot.jobs.some(({ status }) => status === 'running')) world.mark('restart with running jobs')
     const left = this.#left.filter(({ id }) => this.#lines.get(id) !== undefined)
     this.#left = []
@@ -209,7 +208,10 @@ export class Server implements ServerEnd {
       },
       find: (need) => life.store.find(readsAreBounded(need)),
       commit: (out) => this.#commits.commit(life, out),
-      attach: (socket, text) => this.#lines.attach(socket, text),
+      attach: (socket, text) => {
+        const connection = this.#lines.get(socket)
+        if (connection !== undefined) connection.attachment = text
+      },
       deliver: (send) => this.#deliver(life, send),
       call: (call) => receivers.call(call, life),
       wake: (at) => this.#wake(life, at),

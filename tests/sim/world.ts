@@ -47,6 +47,13 @@ export const MARKS = [
   'robot told to shut down',
   'status request timed out',
   'key revoked',
+  'delivery tried again',
+  'delivery given up',
+  'delivery replayed',
+  'deliveries on the disk only',
+  'told twice',
+  'webhook gone',
+  'webhook disabled for failing',
   'too many submissions',
   'webhook called too often',
   'robot told that it says too much',
@@ -62,13 +69,6 @@ export const MARKS = [
   'schedule changed while due',
   'schedule deleted',
   'schedule run by hand',
-  'delivery tried again',
-  'delivery given up',
-  'delivery replayed',
-  'deliveries on the disk only',
-  'told twice',
-  'webhook gone',
-  'webhook disabled for failing',
 ] as const
 export type Mark = (typeof MARKS)[number]
 

@@ -1,0 +1,37 @@
+import type { DeliveryView, WebhookView } from '../../core/protocol/webhook-view.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
+import { iso } from './view.ts'
+
+/** A webhook, without its secret. */
+export function webhookView(webhook: WebhookRow): WebhookView {
+  return {
+    id: webhook.id,
+    url: webhook.url,
+    description: webhook.description,
+    events: webhook.events,
+    workflow_id: webhook.workflow_id,
+    enabled: webhook.enabled,
+    disabled_reason: webhook.disabled_reason,
+    failing_since: iso(webhook.failing_since),
+    former_secret_until: iso(webhook.former_until),
+    created_by: webhook.created_by,
+    created_at: iso(webhook.created_at),
+  }
+}
+
+/** What a webhook is told, and what became of it. */
+export function deliveryView(delivery: DeliveryRow): DeliveryView {
+  return {
+    id: delivery.id,
+    webhook_id: delivery.webhook_id,
+    event: delivery.event,
+    status: delivery.status,
+    attempt: delivery.attempt,
+    status_code: delivery.status_code,
+    error: delivery.error,
+    payload: JSON.parse(delivery.payload),
+    created_at: iso(delivery.created_at),
+    next_at: iso(delivery.next_at),
+    delivered_at: iso(delivery.delivered_at),
+  }
+}
