@@ -106,7 +106,10 @@ function unproven(trigger: TriggerRow, { checked, secret }: WebhookReceived): Re
   if (checked.key !== (trigger.signing?.key ?? null)) {
     return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
   }
-  if (trigger.auth !== 'secret' || trigger.secret === secret) return null
+  if (trigger.auth === 'none') return null
+  // What was verified was verified with a key; without one nothing was.
+  if (trigger.auth !== 'secret') return trigger.signing === null ? refuse('AUTHENTICATION_FAILED', 'No key') : null
+  if (trigger.secret !== null && trigger.secret === secret) return null
   const message = secret === null ? 'Missing header: X-Webhook-Secret' : 'Wrong webhook secret'
   return refuse('AUTHENTICATION_FAILED', message)
 }

@@ -185,6 +185,50 @@ describe('webhooks', () => {
     expect(code(ready(given), call(called))).toBe(outcome)
   })
 
+  describe('a trigger whose callers sign', () => {
+    const signing = { key: 'k1', header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }
+    const signed = (given: object = {}) => ready({ auth: 'github', secret: null, signing, ...given })
+    const checked = (key: string | null) => ({ secret: null, checked: { key, refused: null } })
+
+    test('lets in whom the shell has verified, with the key that holds', () => {
+      expect(code(signed(), call(checked('k1')))).toBe('fired')
+      expect(code(signed(), call(checked('an older key')))).toBe('UNAVAILABLE')
+      expect(code(signed(), call(checked(null)))).toBe('UNAVAILABLE')
+      expect(code(signed({ signing: null }), call(checked(null))), 'without a key nobody').toBe('AUTHENTICATION_FAILED')
+      expect(code(ready({ secret: null }), call({ secret: null })), 'nor without a secret').toBe(
+        'AUTHENTICATION_FAILED',
+      )
+    })
+
+    test('what the shell has against a caller is told before anything else', () => {
+      const refused = refuse('FORBIDDEN', 'This address may not call this trigger')
+      const stranger = { checked: { key: 'k1', refused }, data: refuse('INVALID_PAYLOAD', 'no') }
+      const fleet = signed({ enabled: false })
+      expect(answers(fleet.turn(call(stranger)))).toMatchObject([{ refusal: refused, quota: null }])
+      expect(code(fleet, call({ ...stranger, trigger: ids.trigger('none') }))).toBe('TRIGGER_NOT_FOUND')
+    })
+
+    test('a delivery that comes again gets the first answer, in the cooldown too', () => {
+      const once = { ...checked('k1'), idempotency: { key: 'delivery', fingerprint: 'body' } }
+      const fleet = signed()
+      const [first] = answers(fleet.turn(call(once)))
+      const again = call(once)
+      expect(answers(fleet.turn(again))).toMatchObject([{ type: 'fired', job: { id: (first as never)['job']['id'] } }])
+      expect(code(fleet, call({ ...once, idempotency: { key: 'delivery', fingerprint: 'other' } })))
+        .toBe('IDEMPOTENCY_MISMATCH')
+      expect(code(fleet, call(checked('k1')))).toBe('RATE_LIMITED')
+      expect(fleet.disk.rows.jobs.size).toBe(1)
+      expect(fleet.disk.rows.triggers.get(ids.trigger('t1'))).toMatchObject({ fire_count: 1 })
+    })
+
+    test('twice in one turn it is one job', () => {
+      const once = { ...checked('k1'), idempotency: { key: 'delivery', fingerprint: 'body' } }
+      const fleet = signed({ cooldownMs: 0 })
+      fleet.turn(call(once), call(once))
+      expect(fleet.disk.rows.jobs.size).toBe(1)
+    })
+  })
+
   test('a trigger needs a workflow that exists, and an id of its own', () => {
     const fleet = ready()
     expect(code(fleet, trigger())).toBe('CONFLICT')
