@@ -92,7 +92,7 @@ export const PLANTED: readonly Planted[] = [
     bug: 'waking forgets what was asked',
     within: 200,
     plant: later.askedForgotten,
-    certain: ['hibernate', 'silence', 'clog'],
+    certain: ['hibernate', 'silence', 'clog', 'halfOpen'],
   },
   {
     bug: 'waking forgets who is barred',
