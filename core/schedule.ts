@@ -103,8 +103,7 @@ export interface OccurrenceRow {
 export function dueAfter(schedule: Recurrence, after: Millis): Millis | null {
   const { run_at, start_at, end_at } = schedule
   if (schedule.frequency === 'once') return run_at !== null && run_at > after ? run_at : null
-  const pattern = patternOf(schedule)
-  const due = pattern === null ? null : nextDue(pattern, start_at === null ? after : Math.max(after, start_at - 1))
+  const due = patternDue(schedule, start_at === null ? after : Math.max(after, start_at - 1))
   return due === null || (end_at !== null && due > end_at) ? null : due
 }
 
@@ -153,19 +152,37 @@ export function jobIdOf(schedule: ScheduleId, due: Millis): JobId {
   return `${time.slice(0, 8)}-${time.slice(8)}-8${hex(a, 3)}-${variant}-${hex(c, 8)}${hex(a >>> 12, 4)}` as JobId
 }
 
-const patterns = new Map<string, Pattern | null>()
+/** A pattern that has been read, and its last answer: between `after` and `due` it is not due. */
+interface Read {
+  readonly pattern: Pattern | null
+  after: Millis
+  due: Millis | null
+}
+
+const patterns = new Map<string, Read>()
 const PATTERNS_MAX = 10_000
 
+/** Many schedules have the same pattern and ask at the same time, and finding an instant costs some fifty microseconds. */
+function patternDue(recurrence: Recurrence, after: Millis): Millis | null {
+  const read = patternOf(recurrence)
+  if (read.pattern === null) return null
+  if (after < read.after || after >= (read.due ?? Infinity)) {
+    read.due = nextDue(read.pattern, after)
+    read.after = after
+  }
+  return read.due
+}
+
 /** Null where the platform does not know the zone any more, which it knew when the schedule was saved: never due. */
-function patternOf({ cron_expression, timezone }: Recurrence): Pattern | null {
+function patternOf({ cron_expression, timezone }: Recurrence): Read {
   const key = `${timezone} ${cron_expression}`
-  let pattern = patterns.get(key)
-  if (pattern === undefined) {
+  let known = patterns.get(key)
+  if (known === undefined) {
     const read = isZone(timezone) ? readPattern(cron_expression, timezone) : null
-    pattern = isRefusal(read) ? null : read
+    known = { pattern: isRefusal(read) ? null : read, after: Infinity, due: null }
     // Reading costs as much as a hundred instants; many schedules have the same, and one has the same for ever.
     if (patterns.size >= PATTERNS_MAX) patterns.clear()
-    patterns.set(key, pattern)
+    patterns.set(key, known)
   }
-  return pattern
+  return known
 }
