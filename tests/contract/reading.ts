@@ -122,9 +122,11 @@ export function filters(): Omit<JobQuery, 'limit'>[] {
     [undefined, 'workflow-1'].flatMap((workflow_id) =>
       [undefined, 'robot-1'].flatMap((robot_id) =>
         // Casts: ids made up here.
-        [{}, { trigger_id: 'trigger' }, { schedule_id: 'schedule' }].map((more) =>
-          ({ status, workflow_id, robot_id, ...more }) as unknown as JobQuery
-        )
+        [
+          {},
+          { trigger_id: 'trigger' },
+          ...(workflow_id === undefined && robot_id === undefined ? [{ schedule_id: 'schedule' }] : []),
+        ].map((more) => ({ status, workflow_id, robot_id, ...more }) as unknown as JobQuery)
       )
     )
   )
