@@ -94,7 +94,7 @@ export interface Found {
 }
 
 /** What a limit has to know of a job that was made a moment ago. */
-export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id' | 'retry_of'>
+export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id' | 'schedule_id' | 'retry_of'>
 
 /**
  * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit

@@ -91,9 +91,10 @@ export function secondsLeft(quota: Quota): number {
 export function placeRecent(state: State, jobs: readonly RecentJob[], now: Millis): void {
   const named = new Map<string, KeyId[]>()
   for (const { id, name } of state.keys.values()) named.set(name, [...named.get(name) ?? [], id])
-  for (const { created_at, created_by, trigger_id, retry_of } of jobs.toSorted((a, b) => a.created_at - b.created_at)) {
+  for (const job of jobs.toSorted((a, b) => a.created_at - b.created_at)) {
+    const { created_at, created_by, trigger_id, schedule_id, retry_of } = job
     // Of a clock that was wrong when the job was made.
-    if (created_at > now || retry_of !== null) continue
+    if (created_at > now || retry_of !== null || schedule_id !== null) continue
     if (trigger_id !== null) callsOf(state, trigger_id).count(created_at)
     else for (const key of named.get(created_by) ?? []) submissionsWith(state, key).count(created_at)
   }

@@ -106,11 +106,11 @@ export function metaOf(record: SqlRow | undefined): Meta {
 
 /** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
 const RECENT =
-  'select created_at, created_by, trigger_id, retry_of from jobs where created_at > ? order by created_at, id'
+  'select created_at, created_by, trigger_id, schedule_id, retry_of from jobs where created_at > ? order by created_at, id'
 
 /** What a limit has to know of a job. */
-export function asRecent({ created_at, created_by, trigger_id, retry_of }: RecentJob): RecentJob {
-  return { created_at, created_by, trigger_id, retry_of }
+export function asRecent({ created_at, created_by, trigger_id, schedule_id, retry_of }: RecentJob): RecentJob {
+  return { created_at, created_by, trigger_id, schedule_id, retry_of }
 }
 
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are

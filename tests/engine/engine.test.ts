@@ -204,16 +204,17 @@ describe('stop', () => {
 test('a schedule runs a workflow that was published here, and says when', async () => {
   const { engine } = lab
   const workflowId = await engine.publishWorkflow({ name: 'Report', workflowJson: { nodes: [] } })
-  const runAt = new Date(Date.now() + 150)
+  const runAt = new Date(Date.now() + 1_500)
   const schedule = await engine.createSchedule({ name: 'Soon', workflowId, frequency: 'once', runAt, params: { a: 1 } })
   expect(schedule).toMatchObject({ workflowName: 'Report', nextRun: runAt, lastRun: null, enabled: true })
   expect(engine.getUpcomingSchedules().map(({ id }) => id)).toEqual([schedule.id])
-  const seen = Promise.withResolvers<string>()
-  await lab.robot((job) => {
-    seen.resolve(job.id)
-    return { got: job.parameters }
+  const seen = new Promise<string>((resolve, reject) => {
+    lab.robot((job) => {
+      resolve(job.id)
+      return { got: job.parameters }
+    }).catch(reject)
   })
-  const job = await engine.waitForJob(await seen.promise)
+  const job = await engine.waitForJob(await seen)
   expect(job).toMatchObject({ scheduleId: schedule.id, dueAt: runAt, result: { got: { a: 1 } } })
   expect(engine.getUpcomingSchedules()).toEqual([])
 })

