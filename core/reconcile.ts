@@ -38,12 +38,13 @@ export function reconcile(state: State, session: Session, active: ReadonlySet<Jo
 
 /**
  * What a robot says on a new connection that it is running: jobs that an earlier connection left it with. Those that are
- * ours to give again are not for this robot.
+ * not its own any more, whether they wait or are with another robot, are not for this robot.
  */
 export function leftOver(state: State, session: Session, active: ReadonlySet<JobId>): void {
   for (const id of active) {
     const job = state.jobs.get(id)
-    if (job !== undefined && !isHeld(job) && !session.barred.has(id)) session.barred.set(id, 0)
+    const itsOwn = job !== undefined && isHeld(job) && job.robot_id === session.robot
+    if (job !== undefined && !itsOwn && !session.barred.has(id)) session.barred.set(id, 0)
   }
 }
 

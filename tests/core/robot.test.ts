@@ -23,6 +23,20 @@ const opened = (socket: string, credential: string | null = null): Event => ({
   credential: credential === null ? null : ids.secret(credential),
 })
 describe('connecting', () => {
+  test('[P21] a robot that comes back with a job that another has on offer is not given it a second time', () => {
+    const fleet = bench({ offerMs: 15_000, backoffMs: 5_000, graceMs: 30_000 })
+    fleet.turn(...join('r1'), submit('a', { retrySafety: 'always' }), say('r1', 'job_accept', { job_id: 'a' }))
+    fleet.turn(closed('socket-r1'), ...join('r2'), beat('r2', []))
+    expect(messages(fleet.pass(30_000), 'job_assign')).toHaveLength(1)
+    expect(job(fleet, 'a').robot_id).toBe('r2')
+    fleet.turn(...join('r1', { socket: 'again' }), beat('r1', ['a'], 'again'))
+    // The other one does not answer, and is gone.
+    const said = [...fleet.pass(15_000), ...fleet.turn(closed('socket-r2')), ...fleet.pass(20_000)]
+    expect(messages(said, 'job_assign')).toEqual([])
+    const answer = say('r1', 'status_response', { status: 'online', active_job_ids: [] }, 'again')
+    expect(messages(fleet.turn(answer), 'job_assign')).toHaveLength(1)
+  })
+
   test('[P11] the answer to register is the first thing a robot hears, and a job may follow at once', () => {
     const fleet = bench()
     fleet.turn(submit('j1'))
