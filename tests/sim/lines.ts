@@ -32,6 +32,12 @@ export class Lines {
     return this.#lines.get(socket)
   }
 
+  /** Has a connection carry what it is restored from. */
+  attach(socket: SocketId, text: string | null): void {
+    const connection = this.#lines.get(socket)
+    if (connection !== undefined) connection.attachment = text
+  }
+
   /** It is gone. False when it was before. */
   drop(socket: SocketId): boolean {
     this.forget(socket)

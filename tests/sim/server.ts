@@ -200,7 +200,7 @@ export class Server implements ServerEnd {
   }
 
   #shell(life: Life): Shell {
-    const { world, receivers } = this.#options
+    const { world, weather, receivers } = this.#options
     return {
       now: () => {
         if (this.#jumped) this.#steady()
@@ -208,10 +208,8 @@ export class Server implements ServerEnd {
       },
       find: (need) => life.store.find(readsAreBounded(need)),
       commit: (out) => this.#commits.commit(life, out),
-      attach: (socket, text) => {
-        const connection = this.#lines.get(socket)
-        if (connection !== undefined) connection.attachment = text
-      },
+      // As where memory and sockets go together, unless this one sleeps.
+      ...(weather.often('hibernate') > 0 ? { attach: (socket, text) => this.#lines.attach(socket, text) } : {}),
       deliver: (send) => this.#deliver(life, send),
       call: (call) => receivers.call(call, life),
       wake: (at) => this.#wake(life, at),
