@@ -6,7 +6,7 @@ import { explain } from '../core/explain.ts'
 import type { JobId, KeyId, RobotId } from '../core/ids.ts'
 import { DEFAULTS } from '../core/limits.ts'
 import { presence } from '../core/presence.ts'
-import { refuse } from '../core/protocol/refusal.ts'
+import { notFound } from '../core/protocol/refusal.ts'
 import { Cancellation, NewKey, NewRobot, Submission } from '../core/protocol/request.ts'
 import { upcoming } from '../core/schedule.ts'
 import { dispatcherStats, queueStats } from '../core/stats.ts'
@@ -290,5 +290,5 @@ export class OrchestratorEngine {
 }
 
 function noJob(id: string): Error {
-  return errorOf(refuse('NOT_FOUND', `Job with ID ${String(id).slice(0, 256)} not found`))
+  return errorOf(notFound('Job', String(id)))
 }

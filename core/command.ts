@@ -4,7 +4,7 @@ import type { JobId, ReplyId } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
 import { keepJob, recall, remember } from './keep.ts'
 import { halt } from './move.ts'
-import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
 import { enter, type Order, UNCAUSED } from './submission.ts'
 
@@ -85,7 +85,7 @@ function asOrdered(job: JobRow, id: JobId, by: string): Order {
 }
 
 function find(state: State, id: JobId, turn: Turn): JobRow | Refusal {
-  return recall(state, id, turn) ?? refuse('NOT_FOUND', `Job with ID ${id.slice(0, 256)} not found`)
+  return recall(state, id, turn) ?? notFound('Job', id)
 }
 
 function refused(reply: ReplyId, refusal: Refusal, turn: Turn): void {

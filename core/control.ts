@@ -4,7 +4,7 @@ import type { ReplyId, RobotId } from './ids.ts'
 import { keepRobot } from './keep.ts'
 import { askStatus } from './move.ts'
 import type { Message } from './protocol/message.ts'
-import { refuse } from './protocol/refusal.ts'
+import { notFound, refuse } from './protocol/refusal.ts'
 import type { RobotMode, RobotRow, Session, State } from './state.ts'
 
 /**
@@ -111,5 +111,5 @@ export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
 }
 
 function unknown(reply: ReplyId, robot: RobotId, turn: Turn): void {
-  turnDown(turn, reply, refuse('NOT_FOUND', `Robot with ID ${robot} not found`))
+  turnDown(turn, reply, notFound('Robot', robot))
 }

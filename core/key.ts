@@ -2,7 +2,7 @@ import { answer, type Turn, turnDown } from './effects.ts'
 import type { KeyCreated } from './event.ts'
 import type { KeyId, ReplyId } from './ids.ts'
 import { keepKey } from './keep.ts'
-import { refuse } from './protocol/refusal.ts'
+import { notFound } from './protocol/refusal.ts'
 import { CLOSE, expel } from './robot.ts'
 import type { KeyRow, State } from './state.ts'
 
@@ -25,7 +25,7 @@ export function keyCreated(state: State, event: KeyCreated, turn: Turn): void {
 export function keyRevoked(state: State, event: { readonly reply: ReplyId; readonly key: KeyId }, turn: Turn): void {
   const before = state.keys.get(event.key)
   if (before === undefined) {
-    const refusal = refuse('NOT_FOUND', `Key with ID ${event.key} not found`)
+    const refusal = notFound('Key', event.key)
     return turnDown(turn, event.reply, refusal)
   }
   const key = { ...before, revoked_at: before.revoked_at ?? turn.now }

@@ -3,7 +3,7 @@ import type { ScheduleSaved, ScheduleSwitched, ScheduleTriggered } from './event
 import type { Millis, ReplyId, ScheduleId } from './ids.ts'
 import { dropSchedule } from './keep.ts'
 import { decide, make, moveOn, write } from './occurrence.ts'
-import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { dueAfter, type Plan, type ScheduleRow } from './schedule.ts'
 import type { State } from './state.ts'
 
@@ -105,7 +105,7 @@ export function scheduleDeleted(
 /** Nothing is decided while the process is about to stop, so nothing may change what is to be decided. */
 function find(state: State, id: ScheduleId): ScheduleRow | Refusal {
   if (state.draining) return stopping()
-  return state.schedules.get(id) ?? refuse('NOT_FOUND', `Schedule with ID ${id.slice(0, 256)} not found`)
+  return state.schedules.get(id) ?? notFound('Schedule', id)
 }
 
 function stopping(): Refusal {
@@ -120,7 +120,7 @@ function nextOf(schedule: ScheduleRow, now: Millis): Millis | null {
 function workflowName(state: State, { plan, workflowName: given }: ScheduleSaved): string | Refusal {
   const workflow = state.workflows.get(plan.workflow_id)
   if (workflow === undefined) {
-    return refuse('NOT_FOUND', `Workflow with ID ${plan.workflow_id.slice(0, 256)} not found`, { field: 'workflow_id' })
+    return notFound('Workflow', plan.workflow_id, { field: 'workflow_id' })
   }
   if (plan.pool !== null && !state.pools.has(plan.pool)) {
     return refuse('NOT_FOUND', `There is no pool ${plan.pool.slice(0, 100)}`, { field: 'pool' })

@@ -6,7 +6,7 @@ import { isLive, type JobRow, type JobStatus } from './job.ts'
 import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from './keep.ts'
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
-import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { overRate, submissionLimit, submissionsWith } from './rate.ts'
 import type { DefinitionRow, IdempotencyRow, State, WorkflowRow } from './state.ts'
 
@@ -180,7 +180,7 @@ export function enter(state: State, order: Order, origin: Origin, turn: Turn): J
 /** What a workflow's jobs run: its published version. */
 export function published(workflow: WorkflowRow | undefined, id: string, state: State): Runs | Refusal {
   if (workflow === undefined) {
-    return refuse('NOT_FOUND', `Workflow with ID ${id.slice(0, 256)} not found`, { field: 'workflow_id' })
+    return notFound('Workflow', id, { field: 'workflow_id' })
   }
   const definition = workflow.published_definition
   const text = definition === null ? undefined : state.definitions.get(definition)

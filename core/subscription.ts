@@ -4,7 +4,7 @@ import type { WebhookAsked, WebhookSaved } from './event.ts'
 import type { ReplyId, WebhookId } from './ids.ts'
 import { FORMER_SECRET_MS } from './limits.ts'
 import { dropWebhook, keepWebhook } from './outbox.ts'
-import { type Refusal, refuse } from './protocol/refusal.ts'
+import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
 import type { WebhookRow } from './webhook.ts'
 
@@ -81,5 +81,5 @@ function change(state: State, webhook: WebhookRow, reply: ReplyId, turn: Turn): 
 }
 
 function noWebhook(id: WebhookId): Refusal {
-  return refuse('NOT_FOUND', `Webhook with ID ${id.slice(0, 256)} not found`)
+  return notFound('Webhook', id)
 }

@@ -5,7 +5,7 @@ import type { JsonText } from './ids.ts'
 import type { JobRow } from './job.ts'
 import { keepTrigger, recall } from './keep.ts'
 import { type JsonObject, toText } from './protocol/json.ts'
-import { isRefusal, type Refusal, type RefusalCode, refuse } from './protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, type RefusalCode, refuse } from './protocol/refusal.ts'
 import { callLimit, callsOf, overRate } from './rate.ts'
 import type { IdempotencyRow, State, TriggerRow } from './state.ts'
 import { earlierOf, enter, keepAnswer, published, UNASKED, UNCAUSED } from './submission.ts'
@@ -15,7 +15,7 @@ export function triggerCreated(state: State, event: TriggerCreated, turn: Turn):
   const refusal = state.triggers.has(event.trigger)
     ? refuse('CONFLICT', `Trigger ${event.trigger} exists already`, { field: 'id' })
     : !state.workflows.has(event.workflow)
-    ? refuse('NOT_FOUND', `Workflow with ID ${event.workflow} not found`, { field: 'workflow_id' })
+    ? notFound('Workflow', event.workflow, { field: 'workflow_id' })
     : null
   if (refusal !== null) return turnDown(turn, event.reply, refusal)
   const trigger: TriggerRow = {

@@ -2,7 +2,7 @@ import { answer, type Turn, turnDown } from './effects.ts'
 import type { WorkflowSaved } from './event.ts'
 import type { ReplyId, WorkflowId } from './ids.ts'
 import { keepDefinition, keepWorkflow } from './keep.ts'
-import { refuse } from './protocol/refusal.ts'
+import { notFound, refuse } from './protocol/refusal.ts'
 import type { State, WorkflowRow } from './state.ts'
 
 /**
@@ -71,6 +71,6 @@ export function workflowPublished(
 }
 
 function missing(reply: ReplyId, id: WorkflowId, turn: Turn): void {
-  const refusal = refuse('NOT_FOUND', `Workflow with ID ${id} not found`)
+  const refusal = notFound('Workflow', id)
   turnDown(turn, reply, refusal)
 }

@@ -1,6 +1,6 @@
 import type { JobId } from '../../core/ids.ts'
 import { isAssigned, isLive, type JobRow } from '../../core/job.ts'
-import { refuse } from '../../core/protocol/refusal.ts'
+import { notFound } from '../../core/protocol/refusal.ts'
 import type { Fleet } from '../fleet.ts'
 import { errorOf } from './refused.ts'
 
@@ -67,7 +67,7 @@ export class Waiting {
   async #look(id: JobId): Promise<void> {
     try {
       const job = await this.#fleet.queries.job(id)
-      if (job === undefined) throw errorOf(refuse('NOT_FOUND', `Job with ID ${id.slice(0, 256)} not found`))
+      if (job === undefined) throw errorOf(notFound('Job', id))
       this.#told(job)
     } catch (error) {
       for (const waiter of this.#waiters.get(id) ?? []) waiter.reject(error as Error)

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { explain } from '../../core/explain.ts'
 import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { Cancellation, Submission } from '../../core/protocol/request.ts'
 import { submissionsLeft } from '../../core/rate.ts'
 import type { Fleet } from '../fleet.ts'
@@ -143,5 +143,5 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
 }
 
 function noJob(id: string): Refusal {
-  return refuse('NOT_FOUND', `Job with ID ${id.slice(0, 256)} not found`)
+  return notFound('Job', id)
 }

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Answer } from '../../core/effects.ts'
 import type { RobotId } from '../../core/ids.ts'
 import { presence } from '../../core/presence.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal } from '../../core/protocol/refusal.ts'
 import { NewRobot, Shutdown } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
@@ -85,5 +85,5 @@ function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Res
 }
 
 function noRobot(id: string): Refusal {
-  return refuse('NOT_FOUND', `Robot with ID ${id.slice(0, 256)} not found`)
+  return notFound('Robot', id)
 }

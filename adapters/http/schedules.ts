@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { JobId, ScheduleId } from '../../core/ids.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { Disabling, NewSchedule } from '../../core/protocol/request.ts'
 import { preview, upcoming } from '../../core/schedule.ts'
 import type { Fleet } from '../fleet.ts'
@@ -116,5 +116,5 @@ export function scheduleRoutes(fleet: Fleet): Hono<Env> {
 }
 
 function noSchedule(c: Context<Env>): Refusal {
-  return refuse('NOT_FOUND', `Schedule with ID ${(c.req.param('id') ?? '').slice(0, 256)} not found`)
+  return notFound('Schedule', c.req.param('id') ?? '')
 }

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { WebhookSaved } from '../../core/event.ts'
 import type { DeliveryId, ReplyId, WebhookId } from '../../core/ids.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { NewWebhook } from '../../core/protocol/request.ts'
 import type { NewWebhookView } from '../../core/protocol/webhook-view.ts'
 import { DELIVERY_STATUSES, type DeliveryStatus, type WebhookRow } from '../../core/webhook.ts'
@@ -93,7 +93,7 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
   app.get('/:id/deliveries/:delivery', admin, async (c) => {
     const delivery = await fleet.queries.delivery(c.req.param('delivery') as DeliveryId)
     if (delivery?.webhook_id === idOf(c)) return c.json(deliveryView(delivery))
-    return refused(c, refuse('NOT_FOUND', `Delivery with ID ${c.req.param('delivery').slice(0, 256)} not found`))
+    return refused(c, notFound('Delivery', c.req.param('delivery')))
   })
 
   app.post('/:id/deliveries/:delivery/replay', admin, async (c) => {
@@ -146,5 +146,5 @@ function idOf(c: Context): WebhookId {
 }
 
 function noWebhook(c: Context): Refusal {
-  return refuse('NOT_FOUND', `Webhook with ID ${idOf(c).slice(0, 256)} not found`)
+  return notFound('Webhook', idOf(c))
 }

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { WorkflowId } from '../../core/ids.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal } from '../../core/protocol/refusal.ts'
 import { NewWorkflow } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { validDefinition } from '../definition.ts'
@@ -77,5 +77,5 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
 }
 
 function noWorkflow(id: string): Refusal {
-  return refuse('NOT_FOUND', `Workflow with ID ${id.slice(0, 256)} not found`)
+  return notFound('Workflow', id)
 }

@@ -47,6 +47,11 @@ export function refuse(
   return { refused, message, details }
 }
 
+/** NOT_FOUND for something that is asked for by its id, which is told up to a length. */
+export function notFound(what: string, id: string, details: Refusal['details'] = {}): Refusal {
+  return refuse('NOT_FOUND', `${what} with ID ${id.slice(0, 256)} not found`, details)
+}
+
 /** Tells a refusal from any other value. */
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'refused' in value
