@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
+import { resolve } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
 import { explain } from '../core/explain.ts'
 import type { JobId, KeyId, RobotId } from '../core/ids.ts'
@@ -35,13 +34,12 @@ import { quiet, Waiting } from './engine/waiting.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { httpApp } from './http/app.ts'
 import { createKey } from './library.ts'
-import { type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
+import { closeAll, type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
 import { nodePlatform } from './node/platform.ts'
 import type { Store } from './store/contract.ts'
-import { holdFolder } from './store/lock.ts'
 import { memoryStore } from './store/memory.ts'
-import { durabilityOf, openStore, type Place } from './store/open.ts'
-import { idempotencyOf, submission } from './submission.ts'
+import { durabilityOf, openFolder, openStore, type Place } from './store/open.ts'
+import { idempotencyOf, retrying, submission } from './submission.ts'
 
 export type { EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './engine/input.ts'
 export { RefusedError } from './engine/refused.ts'
@@ -62,7 +60,6 @@ export interface Address {
 
 const NAMES = { host: 'host', http: 'port', robots: 'port' }
 const STOP_GRACE_SECONDS = 30
-const CLOSE_MS = 1_000
 
 interface Running {
   readonly fleet: Fleet
@@ -136,19 +133,8 @@ export class OrchestratorEngine {
   /** Runs a job that has ended again: a new job with everything that was asked for, whose `retryOf` is the old one. */
   async retryJob(jobId: string): Promise<Job> {
     const { fleet } = this.#on
-    const job = await fleet.queries.job(jobId as JobId)
-    const json = job === undefined ? undefined : await fleet.queries.definition(job.definition)
-    if (job === undefined || json === undefined) throw noJob(jobId)
-    const answer = await fleet.request((reply) => ({
-      type: 'retry.requested',
-      reply,
-      job: job.id,
-      mode: 'retry',
-      newJob: fleet.platform.rowId() as JobId,
-      by: this.#options.actor,
-      definition: { hash: job.definition, json },
-    }))
-    return jobOf(answerOf(answer, 'job').job)
+    const event = taken(await retrying(fleet, String(jobId) as JobId, 'retry', this.#options.actor))
+    return jobOf(answerOf(await fleet.request(event), 'job').job)
   }
 
   /** The job as it is on disk, or undefined. */
@@ -166,7 +152,7 @@ export class OrchestratorEngine {
   async explain(jobId: string): Promise<Camel<ReturnType<typeof explain>>> {
     const { fleet } = this.#on
     const job = fleet.state.jobs.get(jobId as JobId) ?? await fleet.queries.job(jobId as JobId)
-    if (job === undefined) throw noJob(jobId)
+    if (job === undefined) throw errorOf(notFound('Job', String(jobId)))
     return camel(explain(fleet.state, job, fleet.platform.now()))
   }
 
@@ -248,23 +234,17 @@ export class OrchestratorEngine {
     this.#running = { fleet, waiting: new Waiting(fleet), listeners: [] }
   }
 
-  get #place(): Place {
-    const { data = '', database = '', ...rest } = this.#options
-    return { ...rest, database, path: join(resolve(data), 'orchestrator.db') }
+  get #place(): Omit<Place, 'path'> {
+    const { database = '', ...rest } = this.#options
+    return { ...rest, database }
   }
 
   async #store(): Promise<Store> {
     const { data, database } = this.#options
-    if (data === undefined) return database === undefined ? memoryStore() : openStore(this.#place)
+    // With a server there is no file.
+    if (data === undefined) return database === undefined ? memoryStore() : openStore({ ...this.#place, path: '' })
     await mkdir(resolve(data), { recursive: true })
-    const hold = holdFolder(resolve(data))
-    try {
-      const store = await openStore(this.#place)
-      return { ...store, close: () => store.close().finally(hold.release) }
-    } catch (error) {
-      hold.release()
-      throw error
-    }
+    return openFolder(resolve(data), this.#place)
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -279,16 +259,6 @@ export class OrchestratorEngine {
     this.#running = undefined
     waiting.stop(new Error('The engine was stopped before the job had ended'))
     await fleet.stop()
-    // A robot that does not answer the close would hold its connection open for ever.
-    const timer = new AbortController()
-    await Promise.race([
-      Promise.all(listeners.map((listener) => listener.close())),
-      setTimeout(CLOSE_MS, undefined, { signal: timer.signal }).catch(() => {}),
-    ])
-    timer.abort()
+    await closeAll(listeners)
   }
-}
-
-function noJob(id: string): Error {
-  return errorOf(notFound('Job', String(id)))
 }

@@ -1,6 +1,5 @@
 import { constants, copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pkg from '../package.json' with { type: 'json' }
 import { DEFAULTS, type Settings } from '../core/limits.ts'
@@ -12,15 +11,13 @@ import { httpApp } from './http/app.ts'
 import { hostApp } from './http/forward.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
 import { fleetFiles } from './node/fleet-files.ts'
-import { type FindFleet, type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
+import { closeAll, type FindFleet, type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
 import type { Options } from './node/options.ts'
 import { nodePlatform } from './node/platform.ts'
 import { Problem } from './node/problem.ts'
 import { type ReferenceRobot, type RobotProcess, startReferenceRobot } from './node/reference.ts'
 import { readSettings } from './settings.ts'
-import type { Store } from './store/contract.ts'
-import { holdFolder } from './store/lock.ts'
-import { durabilityOf, openStore } from './store/open.ts'
+import { durabilityOf, openFolder } from './store/open.ts'
 import { nameOf } from './store/server.ts'
 
 /** The orchestrator on every runtime that has Node's modules. Importing this starts nothing. */
@@ -28,7 +25,6 @@ import { nameOf } from './store/server.ts'
 const LIBRARY = fileURLToPath(new URL('../workflows/library/', import.meta.url))
 const SAMPLE_FILES = join(LIBRARY, 'files')
 const SAMPLE = 'orders-total'
-const CLOSE_MS = 1_000
 
 /** The orchestrator while it runs. */
 export interface Running {
@@ -64,7 +60,7 @@ export async function startOn(
   await mkdir(data, { recursive: true }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
-  const fleet = await openFleet(await storeIn(data, options), nodePlatform(), settings, failed)
+  const fleet = await openFleet(await openFolder(data, options), nodePlatform(), settings, failed)
   // Each of the others is a file, beside that of the default one.
   const host = options.database === ''
     ? hostFleets(fleetFiles(join(data, 'fleets'), options.durability), nodePlatform, settings, failed)
@@ -77,18 +73,6 @@ export async function startOn(
     return running
   } catch (error) {
     await close(parts)
-    throw error
-  }
-}
-
-/** The folder is this process's until the store is closed. */
-async function storeIn(data: string, options: Options): Promise<Store> {
-  const hold = holdFolder(data)
-  try {
-    const store = await openStore({ ...options, path: join(data, 'orchestrator.db') })
-    return { ...store, close: () => store.close().finally(hold.release) }
-  } catch (error) {
-    hold.release()
     throw error
   }
 }
@@ -123,8 +107,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
 
 async function close({ fleet, host, listeners }: Parts): Promise<void> {
   await Promise.all([host?.stop(), fleet.stop()])
-  // A robot that does not answer the close would hold its connection open for ever.
-  await Promise.race([Promise.all(listeners.map((listener) => listener.close())), setTimeout(CLOSE_MS)])
+  await closeAll(listeners)
 }
 
 async function newKeys(owner: UsedFleet | Refusal): Promise<NonNullable<Running['keys']>> {

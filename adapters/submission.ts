@@ -1,11 +1,11 @@
 import type { Event } from '../core/event.ts'
 import type { JobId, KeyId, ReplyId, WorkflowId } from '../core/ids.ts'
 import { isObject, type JsonObject, toText } from '../core/protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { Submission } from '../core/protocol/request.ts'
 import type { KeyRow } from '../core/state.ts'
 import { definitionOf } from './definition.ts'
-import type { Platform } from './fleet.ts'
+import type { Fleet, Platform } from './fleet.ts'
 import { sha256 } from './secret.ts'
 
 type Submitted = Extract<Event, { type: 'job.submitted' }>
@@ -70,6 +70,27 @@ export function idempotencyOf(
     })
   }
   return { key: sha256(JSON.stringify([key.id, 'jobs', given])), fingerprint: sha256(canonical(body)) }
+}
+
+/** The event that running a job again is, with what it ran; NOT_FOUND for one that is not on disk. */
+export async function retrying(
+  fleet: Fleet,
+  id: JobId,
+  mode: 'retry' | 'requeue',
+  by: string,
+): Promise<((reply: ReplyId) => Event) | Refusal> {
+  const job = await fleet.queries.job(id)
+  const json = job === undefined ? undefined : await fleet.queries.definition(job.definition)
+  if (job === undefined || json === undefined) return notFound('Job', id)
+  return (reply) => ({
+    type: 'retry.requested',
+    reply,
+    job: job.id,
+    mode,
+    newJob: fleet.platform.rowId() as JobId,
+    by,
+    definition: { hash: job.definition, json },
+  })
 }
 
 /** The instant that ISO 8601 text names, or NaN: `Date.parse` takes the 30th of February for the 2nd of March. */

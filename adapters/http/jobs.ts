@@ -7,7 +7,7 @@ import { Cancellation, Submission } from '../../core/protocol/request.ts'
 import { submissionsLeft } from '../../core/rate.ts'
 import type { Fleet } from '../fleet.ts'
 import type { JobQuery } from '../store/contract.ts'
-import { idempotencyOf, submission } from '../submission.ts'
+import { idempotencyOf, retrying, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { answered, refused, tellQuota } from './respond.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine } from './view.ts'
@@ -99,21 +99,11 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
 
   for (const mode of ['retry', 'requeue'] as const) {
     app.post(`/:id/${mode}`, guard(fleet, 'jobs:submit'), async (c) => {
-      const job = await fleet.queries.job(c.req.param('id') as JobId)
-      const definition = job === undefined ? undefined : await fleet.queries.definition(job.definition)
-      if (job === undefined || definition === undefined) return refused(c, noJob(c.req.param('id')))
-      const answer = await fleet.request((reply) => ({
-        type: 'retry.requested',
-        reply,
-        job: job.id,
-        mode,
-        newJob: fleet.platform.rowId() as JobId,
-        by: c.var.key.name,
-        definition: { hash: job.definition, json: definition },
-      }))
+      const event = await retrying(fleet, c.req.param('id') as JobId, mode, c.var.key.name)
+      if (isRefusal(event)) return refused(c, event)
       return answered(
         c,
-        answer,
+        await fleet.request(event),
         'job',
         ({ job }) => c.json(jobSummary(job), 201, { Location: `${c.var.base}/api/v1/jobs/${job.id}` }),
       )

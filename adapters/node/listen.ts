@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 // The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
 import { _nodeAdapter as crossws } from 'crossws/adapters/node'
@@ -24,6 +25,9 @@ const IDLE_SECONDS = 30
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
 const LOOK_MS = 2_000
+
+/** How long connections may take to close. */
+const CLOSE_MS = 1_000
 
 /** What the settings are called, for messages about them. */
 export interface Names {
@@ -109,6 +113,16 @@ function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, cal
     default:
       return `cannot listen on ${host} port ${port}: ${error.message}`
   }
+}
+
+/** Closes listeners. A robot that does not answer the close would hold its connection open for ever: it is not waited for. */
+export async function closeAll(listeners: readonly Listener[]): Promise<void> {
+  const timer = new AbortController()
+  await Promise.race([
+    Promise.all(listeners.map((listener) => listener.close())),
+    setTimeout(CLOSE_MS, undefined, { signal: timer.signal }).catch(() => {}),
+  ])
+  timer.abort()
 }
 
 function close(server: Server): Promise<void> {

@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import type { Store } from './contract.ts'
 import { openLibsqlStore } from './libsql.ts'
+import { holdFolder } from './lock.ts'
 import { openRemoteStore } from './remote.ts'
 
 /** Where the rows of a process are to be, as its options say it. */
@@ -17,6 +19,21 @@ export function openStore({ database, databaseToken, path, durability }: Place):
   return database === ''
     ? openLibsqlStore({ path, durability })
     : openRemoteStore({ url: database, token: databaseToken })
+}
+
+/**
+ * The store of a data folder, which is this process's alone until the store is closed. Throws `StoreUnusable` when another
+ * process has the folder, or the store cannot be used.
+ */
+export async function openFolder(folder: string, options: Omit<Place, 'path'>): Promise<Store> {
+  const hold = holdFolder(folder)
+  try {
+    const store = await openStore({ ...options, path: join(folder, 'orchestrator.db') })
+    return { ...store, close: () => store.close().finally(hold.release) }
+  } catch (error) {
+    hold.release()
+    throw error
+  }
 }
 
 /** What an answer is safe against, for people: with a server, whatever that server does. */
