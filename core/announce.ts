@@ -8,7 +8,7 @@ import { type Announcement, PING } from './protocol/announcement.ts'
 import { toText } from './protocol/json.ts'
 import type { OccurrenceRow } from './schedule.ts'
 import type { RobotRow, State, TriggerRow } from './state.ts'
-import type { DeliveryRow, WebhookRow } from './webhook.ts'
+import { type DeliveryRow, untried, type WebhookRow } from './webhook.ts'
 
 /**
  * Something has happened that webhooks may be told of. What each of those that listen is told is written in this very
@@ -50,12 +50,7 @@ export function deliver(
     event,
     payload: toText({ type: event, timestamp: instantText(turn.now), data }),
     created_at: turn.now,
-    status: 'pending',
-    attempt: 0,
-    next_at: turn.now,
-    status_code: null,
-    error: '',
-    delivered_at: null,
+    ...untried(turn.now),
   }
   keepDelivery(state, row, turn)
   return row

@@ -6,7 +6,7 @@ import { RETRY_AFTER_MS_MAX } from './limits.ts'
 import { keepDelivery, keepWebhook, landed } from './outbox.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
-import type { DeliveryRow, Outcome, WebhookRow } from './webhook.ts'
+import { type DeliveryRow, type Outcome, untried, type WebhookRow } from './webhook.ts'
 
 /** What becomes of what webhooks are told. */
 
@@ -37,15 +37,7 @@ export function deliveryReplayed(
 ): void {
   const row = replayable(state, event.webhook, event.delivery, turn)
   if (isRefusal(row)) return turnDown(turn, event.reply, row)
-  const again: DeliveryRow = {
-    ...row,
-    status: 'pending',
-    attempt: 0,
-    next_at: turn.now,
-    status_code: null,
-    error: '',
-    delivered_at: null,
-  }
+  const again: DeliveryRow = { ...row, ...untried(turn.now) }
   keepDelivery(state, again, turn)
   answer(turn, event.reply, { type: 'delivery', delivery: again })
 }

@@ -49,6 +49,13 @@ export interface DeliveryRow {
   readonly delivered_at: Millis | null
 }
 
+/** Of a delivery that is to be sent, and has not been tried since it was said so. */
+export function untried(
+  now: Millis,
+): Pick<DeliveryRow, 'status' | 'attempt' | 'next_at' | 'status_code' | 'error' | 'delivered_at'> {
+  return { status: 'pending', attempt: 0, next_at: now, status_code: null, error: '', delivered_at: null }
+}
+
 /** What became of one try. */
 export interface Outcome {
   /** null: there was no answer. */
