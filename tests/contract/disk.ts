@@ -13,25 +13,6 @@ export interface Disk {
   readonly samples?: number
 }
 
-/** What is loaded from an empty disk. */
-export const EMPTY: Hot = {
-  jobs: [],
-  robots: [],
-  workflows: [],
-  triggers: [],
-  schedules: [],
-  keys: [],
-  pools: [],
-  affinities: [],
-  recent: [],
-  definitions: [],
-  webhooks: [],
-  deliveries: [],
-  seq: 0,
-  clock: 0,
-  epoch: 1,
-}
-
 /** Later than the time of every pending job, unless a test makes one that is not. */
 export const SOON = Number.MAX_SAFE_INTEGER
 

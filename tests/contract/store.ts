@@ -4,7 +4,8 @@ import { StaleEpoch } from '../../adapters/store/contract.ts'
 import { Bug } from '../../core/assert.ts'
 import { newEffects } from '../../core/effects.ts'
 import { isLive, JOB_STATUSES } from '../../core/job.ts'
-import { asking, type Disk, EMPTY, everything, id, ids, listed, loaded, sameHot, sameRows, SOON } from './disk.ts'
+import { asking, type Disk, everything, id, ids, listed, loaded, sameHot, sameRows, SOON } from './disk.ts'
+import { NO_ROWS } from '../core/rows.ts'
 import { FINDING } from './finding.ts'
 import { OUTBOX } from './outbox.ts'
 import { READING } from './reading.ts'
@@ -26,7 +27,7 @@ export function storeContract(name: string, make: () => Promise<Disk>): readonly
 const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'an empty disk is an empty fleet'(disk) {
     const store = await disk.open()
-    same(await store.load(SOON), EMPTY)
+    same(await store.load(SOON), NO_ROWS)
     same((await store.queries.jobs({ limit: 10 })).items, [])
     await store.close()
   },
