@@ -3,7 +3,6 @@ import type { ControlRequested, RobotSaved } from './event.ts'
 import type { ReplyId, RobotId } from './ids.ts'
 import { keepRobot } from './keep.ts'
 import { askStatus } from './move.ts'
-import type { Message } from './protocol/message.ts'
 import { notFound, refuse } from './protocol/refusal.ts'
 import type { RobotMode, RobotRow, Session, State } from './state.ts'
 
@@ -60,7 +59,7 @@ export function statusRequested(
 }
 
 /** The robot has answered: so has everybody who asked. */
-export function statusGiven(state: State, session: Session, _message: Message<'status_response'>, turn: Turn): void {
+export function statusGiven(state: State, session: Session, turn: Turn): void {
   const robot = state.robots.get(session.robot)
   const report = session.reported
   state.timers.cancel('robot.status', session.robot)

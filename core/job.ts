@@ -47,7 +47,6 @@ export function after(status: JobStatus, verb: JobVerb): JobStatus | undefined {
 /** 0 LOW, 1 NORMAL, 2 HIGH, 3 CRITICAL: larger is more urgent. */
 export type Priority = 0 | 1 | 2 | 3
 export const PRIORITIES = [0, 1, 2, 3] as const satisfies readonly Priority[]
-export const PRIORITY_NORMAL: Priority = 1
 
 /**
  * What becomes of a job whose robot is lost while it may be working on it.

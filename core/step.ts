@@ -69,7 +69,7 @@ const hear: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: Hear<T>
   heartbeat,
   status_response: (state, session, message, turn) => {
     heartbeat(state, session, message, turn)
-    statusGiven(state, session, message, turn)
+    statusGiven(state, session, turn)
   },
   disconnect: disconnected,
   job_accept: accepted,

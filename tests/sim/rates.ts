@@ -2,7 +2,8 @@ import type { Answer, Send } from '../../core/effects.ts'
 import type { KeyId, Millis, RobotId, TriggerId } from '../../core/ids.ts'
 import type { JobRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
-import { callsLeft, submissionsLeft } from '../../core/rate.ts'
+import { submissionsLeft } from '../../core/rate.ts'
+import type { State } from '../../core/state.ts'
 import { BY, KEY } from './client.ts'
 import type { Asked, Ledger } from './ledger.ts'
 import { demand, type Rule } from './rule.ts'
@@ -15,7 +16,7 @@ interface Held {
   readonly name: string
   readonly most: number
   readonly windowMs: Millis
-  readonly remaining: (state: Parameters<typeof callsLeft>[0], at: Millis) => number | undefined
+  readonly remaining: (state: State, at: Millis) => number | undefined
 }
 
 function heldFor(
@@ -28,7 +29,8 @@ function heldFor(
     return { name: KEY, most, windowMs, remaining: (state, at) => submissionsLeft(state, KEY as KeyId, at)?.remaining }
   }
   const { webhookCallsMax: most, webhookCallsMs: windowMs } = settings
-  return { name: trigger_id, most, windowMs, remaining: (state, at) => callsLeft(state, trigger_id, at)?.remaining }
+  const ring = (state: State) => state.limiters.triggers.get(trigger_id)
+  return { name: trigger_id, most, windowMs, remaining: (state, at) => ring(state)?.quota(at)?.remaining ?? most }
 }
 
 /** I28: in no window are there more jobs than the limit lets through, over restarts; and memory has counted them all. */
