@@ -1,15 +1,17 @@
 import { Bug } from '../core/assert.ts'
 import type { Answer, Call, Effects, Receipt, Send } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
-import type { Millis, ReplyId, SecretHash, SocketId } from '../core/ids.ts'
+import type { Millis, ReplyId, SecretHash, SocketId, TriggerId } from '../core/ids.ts'
 import type { JobRow } from '../core/job.ts'
 import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { encode } from '../core/protocol/encode.ts'
 import { refuse } from '../core/protocol/refusal.ts'
+import type { TriggerType } from '../core/protocol/trigger.ts'
 import { recentSince } from '../core/rate.ts'
 import type { State } from '../core/state.ts'
 import { type Pump, pump } from './pump.ts'
+import { runSources, type SourceKinds, type SourceStatus } from './sources/sources.ts'
 import type { Shell } from './shell.ts'
 import type { Poster } from './sinks/post.ts'
 import { startCalls } from './sinks/webhooks.ts'
@@ -31,6 +33,9 @@ export interface Platform {
   alarm(at: Millis | null, ring: () => void): void
   /** Sends a request to another system. */
   readonly post: Poster
+  /** What listens here by itself, and why other types of trigger cannot be had. */
+  readonly sources?: SourceKinds
+  readonly refuses?: { readonly [T in TriggerType]?: string }
   log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
 }
 
@@ -54,6 +59,8 @@ export interface Fleet {
    * for has to be looked up anew. `tell` must not throw. Returns how to stop it.
    */
   watch(tell: (jobs: Iterable<JobRow> | null) => void): () => void
+  /** How it stands with what listens for a trigger; null where nothing does. */
+  sourceStatus(trigger: TriggerId): SourceStatus | null
   /** Whether anybody is told by `watch`. */
   readonly isWatched: boolean
   /** From here on nothing new is taken in or offered; jobs that run may end. */
@@ -135,10 +142,31 @@ export async function openFleet(
 
   function commit(out: Effects): Receipt | Promise<Receipt> {
     const receipt = store.commit(out)
-    if (watchers.size === 0 || out.rows.jobs.size === 0) return receipt
+    const told = watchers.size > 0 && out.rows.jobs.size > 0
+    const listens = out.rows.triggers.size + out.deletions.triggers.size > 0
+    if (!told && !listens) return receipt
     return Promise.resolve(receipt).then((durable) => {
-      for (const tell of watchers) tell(out.rows.jobs.values())
+      if (told) { for (const tell of watchers) tell(out.rows.jobs.values()) }
+      if (listens) sources.look()
       return durable
+    })
+  }
+
+  const sources = runSources({
+    kinds: platform.sources ?? {},
+    triggers: () => current.state.triggers.values(),
+    request,
+    now: platform.now,
+    rowId: platform.rowId,
+    log: platform.log,
+  })
+
+  function request(make: (reply: ReplyId) => Event): Promise<Answer> {
+    if (phase === 'recovering' || phase === 'stopped') return Promise.resolve(UNAVAILABLE)
+    const reply = platform.uuid() as ReplyId
+    return new Promise((resolve) => {
+      replies.set(reply, resolve)
+      current.pump.push(make(reply))
     })
   }
 
@@ -204,11 +232,13 @@ export async function openFleet(
       if (draining) current.pump.push({ type: 'drain' })
       failures = 0
       for (const tell of watchers) tell(null)
+      sources.look()
     } catch (again) {
       await recover(again)
     }
   }
 
+  sources.look()
   return {
     get state() {
       return current.state
@@ -221,14 +251,8 @@ export async function openFleet(
     },
     queries: store.queries,
     platform,
-    request(make) {
-      if (phase === 'recovering' || phase === 'stopped') return Promise.resolve(UNAVAILABLE)
-      const reply = platform.uuid() as ReplyId
-      return new Promise((resolve) => {
-        replies.set(reply, resolve)
-        current.pump.push(make(reply))
-      })
-    },
+    request,
+    sourceStatus: sources.status,
     opened(socket, credential) {
       if (phase !== 'running') return socket.close(1013, 'The orchestrator is not taking connections now')
       sockets.set(socket.id, socket)
@@ -254,6 +278,7 @@ export async function openFleet(
     },
     idle: () => current.pump.idle(),
     async stop() {
+      await sources.stop()
       await current.pump.idle()
       // Nothing new is sent, and what is under way can still be noted.
       if (!draining) current.pump.push({ type: 'drain' })

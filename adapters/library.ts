@@ -1,10 +1,11 @@
 import type { Answer } from '../core/effects.ts'
-import type { JsonText, KeyId, RobotId, TriggerId, WorkflowId } from '../core/ids.ts'
+import type { KeyId, RobotId, TriggerId, WorkflowId } from '../core/ids.ts'
 import type { Scope } from '../core/state.ts'
 import type { Fleet } from './fleet.ts'
 import { definitionOf } from './definition.ts'
 import { hashOf, newKey, newSecret } from './secret.ts'
 import { isRefusal } from '../core/protocol/refusal.ts'
+import { UNSAID } from '../core/trigger.ts'
 
 /** What a new installation begins with: the sample workflows, one webhook, and the first keys. */
 
@@ -49,21 +50,19 @@ export async function createWebhook(fleet: Fleet, id: string, name: string): Pro
   const secret = newSecret()
   done(
     await fleet.request((reply) => ({
-      type: 'trigger.created',
+      type: 'trigger.saved',
       reply,
       trigger: id as TriggerId,
+      revision: null,
       by: SYSTEM,
-      name,
-      triggerType: 'webhook',
-      workflow: id as WorkflowId,
-      priority: 1,
-      parameters: '{}' as JsonText,
-      cooldownMs: 0,
-      enabled: true,
-      auth: 'secret',
-      secret: hashOf(secret),
-      signing: null,
-      allowFrom: [],
+      terms: {
+        ...UNSAID,
+        name,
+        trigger_type: 'webhook',
+        workflow_id: id as WorkflowId,
+        auth: 'secret',
+        secret: hashOf(secret),
+      },
     })),
   )
   return secret

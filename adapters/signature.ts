@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
-import type { TriggerAuth } from '../core/protocol/request.ts'
+import type { TriggerAuth } from '../core/protocol/trigger.ts'
 import type { Signing } from '../core/signing.ts'
 
 /** A call of a webhook, as it came: what is signed are its bytes, before anybody has read anything into them. */

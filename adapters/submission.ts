@@ -60,7 +60,8 @@ export function submission(
 export function idempotencyOf(
   header: string | undefined,
   key: Pick<KeyRow, 'id'>,
-  body: Submission,
+  body: unknown,
+  route = 'jobs',
 ): Submitted['idempotency'] | Refusal {
   if (header === undefined) return null
   const given = /^"(.*)"$/.exec(header)?.[1] ?? header
@@ -69,7 +70,7 @@ export function idempotencyOf(
       field: 'Idempotency-Key',
     })
   }
-  return { key: sha256(JSON.stringify([key.id, 'jobs', given])), fingerprint: sha256(canonical(body)) }
+  return { key: sha256(JSON.stringify([key.id, route, given])), fingerprint: sha256(canonical(body)) }
 }
 
 /** The event that running a job again is, with what it ran; NOT_FOUND for one that is not on disk. */

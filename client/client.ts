@@ -1,4 +1,5 @@
 import type { Health } from '../core/protocol/view.ts'
+export type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/protocol/trigger-view.ts'
 export type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
 import { Jobs } from './jobs.ts'
 import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
@@ -21,14 +22,12 @@ export type {
   KeyView,
   LogLine,
   NewKeyView,
-  NewTriggerView,
   OccurrenceView,
   PoolView,
   QueueStats,
   ReportView,
   RobotView,
   ScheduleView,
-  TriggerView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,

@@ -14,6 +14,7 @@ export interface JobQuery {
   readonly robot_id?: string | undefined
   readonly trigger_id?: string | undefined
   readonly schedule_id?: string | undefined
+  readonly parent_job_id?: string | undefined
   /** Only those that have failed for good, and that nobody has dealt with. */
   readonly dead_lettered?: boolean | undefined
   /** How many are fetched at a time, 1 to 200: 50. */
@@ -106,6 +107,7 @@ export class Jobs {
 }
 
 /** Not `randomUUID`, which browsers have on secure pages only. */
-function newKey(): string {
+/** What tells a request from every other. */
+export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

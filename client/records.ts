@@ -1,5 +1,6 @@
 import type { Given, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/protocol/request.ts'
 import type {
+  Firing as TriggerFiring,
   NewSchedule as Schedule,
   NewTrigger as Trigger,
   NewWorkflow as Workflow,
@@ -10,7 +11,6 @@ import type {
   JobSummary,
   KeyView,
   NewKeyView,
-  NewTriggerView,
   OccurrenceView,
   Page,
   PoolView,
@@ -18,11 +18,12 @@ import type {
   ReportView,
   RobotView,
   ScheduleView,
-  TriggerView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../core/protocol/view.ts'
+import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/protocol/trigger-view.ts'
+import { newKey, type SubmitOptions } from './jobs.ts'
 import type { CallOptions, Transport } from './transport.ts'
 
 /** Everything but jobs: what is on record. Each is what `docs/API.md` says of its route. */
@@ -30,6 +31,7 @@ import type { CallOptions, Transport } from './transport.ts'
 export type NewRobot = Given<typeof Robot>
 export type NewWorkflow = Given<typeof Workflow>
 export type NewTrigger = Given<typeof Trigger>
+export type Firing = Given<typeof TriggerFiring>
 export type NewSchedule = Given<typeof Schedule>
 export type NewKey = Given<typeof Key>
 export type NewPool = Given<typeof Pool>
@@ -132,6 +134,39 @@ export class Triggers extends Records {
   /** The secret that callers must send is in the answer, this once. */
   create(trigger: NewTrigger, options: CallOptions = {}): Promise<NewTriggerView> {
     return this.transport.send('POST', this.root, { ...options, body: trigger })
+  }
+
+  /** Everything is as it is given here, or as it is for a new one; its type stays, and its secret where none is given. */
+  update(id: string, trigger: NewTrigger, options: CallOptions = {}): Promise<NewTriggerView> {
+    return this.transport.send('PUT', this.at(id), { ...options, body: trigger })
+  }
+
+  /** Its events go with it; its jobs go on. */
+  delete(id: string, options: CallOptions = {}): Promise<TriggerView> {
+    return this.transport.send('DELETE', this.at(id), options)
+  }
+
+  enable(id: string, options: CallOptions = {}): Promise<TriggerView> {
+    return this.transport.send('POST', `${this.at(id)}/enable`, { ...options, repeatable: true })
+  }
+
+  disable(id: string, options: CallOptions = {}): Promise<TriggerView> {
+    return this.transport.send('POST', `${this.at(id)}/disable`, { ...options, repeatable: true })
+  }
+
+  /** Fires it by hand, whatever its type. As `jobs.submit`, it is sent again when the answer was lost, and is one job. */
+  fire(
+    id: string,
+    event: Firing = {},
+    { idempotencyKey = newKey(), signal }: SubmitOptions = {},
+  ): Promise<FiringView> {
+    const headers = { 'Idempotency-Key': idempotencyKey }
+    return this.transport.send('POST', `${this.at(id)}/fire`, { body: event, headers, repeatable: true, signal })
+  }
+
+  /** What reached it, and what became of that; the last first. */
+  events(id: string, options: CallOptions = {}): AsyncGenerator<TriggerEventView, void, undefined> {
+    return this.transport.list(`${this.at(id)}/events`, {}, options)
   }
 }
 

@@ -7,7 +7,8 @@ import { keepDelivery } from './outbox.ts'
 import { type Announcement, PING } from './protocol/announcement.ts'
 import { toText } from './protocol/json.ts'
 import type { OccurrenceRow } from './schedule.ts'
-import type { RobotRow, State, TriggerRow } from './state.ts'
+import type { RobotRow, State } from './state.ts'
+import type { TriggerEventRow, TriggerRow } from './trigger.ts'
 import { type DeliveryRow, untried, type WebhookRow } from './webhook.ts'
 
 /**
@@ -85,9 +86,11 @@ export function announceRobot(
   announce(state, turn, event, null, robot, robotTold)
 }
 
-/** A trigger has made a job. */
-export function announceTrigger(state: State, trigger: TriggerRow, job: JobRow, turn: Turn): void {
-  announce(state, turn, 'trigger.fired', trigger.workflow_id, { trigger, job }, firingTold)
+/** An event has reached a trigger: it has made a job, or not. */
+export function announceFiring(state: State, trigger: TriggerRow, event: TriggerEventRow, turn: Turn): void {
+  const about = trigger.workflow_id
+  if (event.outcome === 'fired') announce(state, turn, 'trigger.fired', about, { trigger, event }, firingTold)
+  else announce(state, turn, 'trigger.skipped', about, { trigger, event }, skippingTold)
 }
 
 /** Something has become of a due instant of a schedule: a job, or not. */
@@ -131,14 +134,21 @@ function robotTold(robot: RobotRow): object {
   return { robot_id: robot.id, name: cut(robot.name), environment: robot.environment, mode: robot.mode }
 }
 
-function firingTold({ trigger, job }: { readonly trigger: TriggerRow; readonly job: JobRow }): object {
-  return {
-    trigger_id: trigger.id,
-    name: trigger.name,
-    trigger_type: trigger.trigger_type,
-    workflow_id: trigger.workflow_id,
-    job_id: job.id,
-  }
+interface Firing {
+  readonly trigger: TriggerRow
+  readonly event: TriggerEventRow
+}
+
+function firingTold({ trigger, event }: Firing): object {
+  return { ...triggerTold(trigger), job_id: event.job_id }
+}
+
+function skippingTold({ trigger, event }: Firing): object {
+  return { ...triggerTold(trigger), reason: event.reason }
+}
+
+function triggerTold({ id, name, trigger_type, workflow_id }: TriggerRow): object {
+  return { trigger_id: id, name, trigger_type, workflow_id }
 }
 
 function occurrenceTold({ schedule_id, due_at, until, outcome, reason, job_id }: OccurrenceRow): object {

@@ -46,7 +46,8 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
     definition: event.definition,
   }
   // Not the schedule's: what somebody has run again is his own, and must not be counted twice, nor held up by the next.
-  const origin = { ...UNCAUSED, trigger: job.trigger_id, retryOf: job.id, runs }
+  const parent = job.parent_job_id === null ? null : { id: job.parent_job_id, depth: job.depth - 1 }
+  const origin = { ...UNCAUSED, trigger: job.trigger_id, retryOf: job.id, parent, runs }
   const again = enter(state, asOrdered(job, event.newJob, event.by), origin, turn)
   if (isRefusal(again)) return refused(event.reply, again, turn)
   if (job.dead_lettered) {

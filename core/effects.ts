@@ -27,10 +27,10 @@ import type {
   PoolRow,
   Report,
   RobotRow,
-  TriggerRow,
   VersionRow,
   WorkflowRow,
 } from './state.ts'
+import type { TriggerEventRow, TriggerRow } from './trigger.ts'
 import type { DeliveryRow, WebhookRow } from './webhook.ts'
 
 /** The rows that a turn changed. The last one per key wins. */
@@ -55,6 +55,7 @@ export interface Rows {
 /** The rows that a turn deletes, by table, each with all that belongs to it. What is written anew in the turn stays. */
 export interface Deletions {
   readonly schedules: Set<ScheduleId>
+  readonly triggers: Set<TriggerId>
   readonly webhooks: Set<WebhookId>
 }
 
@@ -102,7 +103,14 @@ export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id' 
  */
 export type Answer =
   | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
-  | { readonly type: 'fired'; readonly trigger: TriggerRow; readonly job: JobRow; readonly quota: Quota | null }
+  | {
+    readonly type: 'fired'
+    readonly trigger: TriggerRow
+    /** null: none was made, and why is said in `skipped`. */
+    readonly job: JobRow | null
+    readonly skipped: string | null
+    readonly quota: Quota | null
+  }
   | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
   | { readonly type: 'trigger'; readonly trigger: TriggerRow }
   | { readonly type: 'schedule'; readonly schedule: ScheduleRow }
@@ -149,6 +157,8 @@ export interface Effects {
   readonly logs: LogRow[]
   /** 1. Likewise. */
   readonly occurrences: OccurrenceRow[]
+  /** 1. Likewise. */
+  readonly triggerEvents: TriggerEventRow[]
   /** 1. Likewise: forget answers to requests that were made before this. */
   forgetBefore: Millis | null
   /** 1. Likewise: forget deliveries that were made before this, unless they are pending still and their webhook enabled. */
@@ -235,9 +245,10 @@ export function newEffects(turn: number, at: Millis): Effects {
     history: [],
     logs: [],
     occurrences: [],
+    triggerEvents: [],
     forgetBefore: null,
     forgetDeliveriesBefore: null,
-    deletions: { schedules: new Set(), webhooks: new Set() },
+    deletions: { schedules: new Set(), triggers: new Set(), webhooks: new Set() },
     attachments: new Set(),
     sends: new Sealed(turn),
     calls: new Sealed(turn),
@@ -280,7 +291,7 @@ export const NOTHING_FOUND: Found = {
 /** Whether a turn has anything to make durable. */
 export function isEmpty(out: Effects): boolean {
   return out.forgetBefore === null && out.forgetDeliveriesBefore === null && out.history.length === 0 &&
-    out.logs.length === 0 && out.occurrences.length === 0 &&
+    out.logs.length === 0 && out.occurrences.length === 0 && out.triggerEvents.length === 0 &&
     Object.values(out.rows).every((rows) => rows.size === 0) &&
     Object.values(out.deletions).every((ids) => ids.size === 0)
 }

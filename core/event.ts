@@ -9,17 +9,22 @@ import type {
   ScheduleId,
   SecretHash,
   SocketId,
-  TriggerId,
   WebhookId,
   WorkflowId,
 } from './ids.ts'
 import type { Priority, RetrySafety } from './job.ts'
 import type { MessageId, RobotMessage } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
-import type { TriggerAuth } from './protocol/request.ts'
-import type { Signing } from './signing.ts'
 import type { Plan } from './schedule.ts'
-import type { DefinitionRow, Scope, TriggerType } from './state.ts'
+import type { DefinitionRow, Scope } from './state.ts'
+import type {
+  TriggerDeleted,
+  TriggerFired,
+  TriggerRead,
+  TriggerSaved,
+  TriggerSwitched,
+  WebhookReceived,
+} from './trigger-event.ts'
 import type { Outcome } from './webhook.ts'
 
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
@@ -104,27 +109,6 @@ export interface PoolSaved {
   readonly workflows: readonly WorkflowId[]
 }
 
-/** What the shell has found out about who calls: the core cannot compute a signature, and knows no addresses. */
-export interface Checked {
-  /** The key that the signature was checked with; null where none was. The trigger may have another by now. */
-  readonly key: string | null
-  /** Why the caller is not let in; null when nothing speaks against it. */
-  readonly refused: Refusal | null
-}
-
-/** A call of `POST /webhook/{trigger_id}`. The body is decoded already; what is wrong with it is told in its turn. */
-export interface WebhookReceived {
-  readonly type: 'webhook.received'
-  readonly reply: ReplyId
-  readonly job: JobId
-  readonly trigger: TriggerId
-  readonly secret: SecretHash | null
-  readonly checked: Checked
-  readonly data: JsonText | Refusal
-  /** A delivery that comes again gets the same answer: a hash of its trigger and of the sender's id for it. */
-  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
-}
-
 export interface WorkflowSaved {
   readonly type: 'workflow.saved'
   readonly reply: ReplyId
@@ -137,24 +121,6 @@ export interface WorkflowSaved {
   readonly tags: readonly string[]
   readonly maxConcurrent: number | null
   readonly definition: DefinitionRow
-}
-
-export interface TriggerCreated {
-  readonly type: 'trigger.created'
-  readonly reply: ReplyId
-  readonly trigger: TriggerId
-  readonly by: string
-  readonly name: string
-  readonly triggerType: TriggerType
-  readonly workflow: WorkflowId
-  readonly priority: Priority
-  readonly parameters: JsonText
-  readonly cooldownMs: Millis
-  readonly enabled: boolean
-  readonly auth: TriggerAuth
-  readonly secret: SecretHash | null
-  readonly signing: Signing | null
-  readonly allowFrom: readonly string[]
 }
 
 export interface ScheduleSaved {
@@ -244,7 +210,11 @@ export type Event =
   | WebhookReceived
   | WorkflowSaved
   | { readonly type: 'workflow.published'; readonly reply: ReplyId; readonly workflow: WorkflowId }
-  | TriggerCreated
+  | TriggerSaved
+  | TriggerFired
+  | TriggerSwitched
+  | TriggerDeleted
+  | TriggerRead
   | ScheduleSaved
   | ScheduleSwitched
   | ScheduleTriggered

@@ -94,6 +94,10 @@ export interface JobRow {
   /** The schedule that made it, and the instant for which it did: null for one that was made by hand. */
   readonly schedule_id: ScheduleId | null
   readonly due_at: Millis | null
+  /** The job that asked for this one, or whose end it follows. */
+  readonly parent_job_id: JobId | null
+  /** How many jobs stand above it in such a chain. */
+  readonly depth: number
   /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */
   readonly seq: number
 

@@ -9,7 +9,8 @@ import { utf8Bytes } from './protocol/decode.ts'
 import { placeJob, placeRobot } from './roster.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { TimerName } from './timers.ts'
-import type { AffinityRow, DefinitionRow, KeyRow, PoolRow, RobotRow, State, TriggerRow, WorkflowRow } from './state.ts'
+import type { AffinityRow, DefinitionRow, KeyRow, PoolRow, RobotRow, State, WorkflowRow } from './state.ts'
+import { causesOf, type TriggerRow } from './trigger.ts'
 
 /**
  * The only ways in which rows change: in memory and on the way to disk, together. The `place…` halves change memory
@@ -87,8 +88,37 @@ export function placeAffinity(state: State, { workflow_id, robot_id, successes }
 
 /** The only way a trigger changes. */
 export function keepTrigger(state: State, trigger: TriggerRow, turn: Turn): void {
-  state.triggers.set(trigger.id, trigger)
+  placeTrigger(state, trigger)
   turn.out.rows.triggers.set(trigger.id, trigger)
+}
+
+/** A trigger in memory, to be found by what it listens to. */
+export function placeTrigger(state: State, trigger: TriggerRow): void {
+  const before = state.triggers.get(trigger.id)
+  state.triggers.set(trigger.id, trigger)
+  if (before?.config === trigger.config) return
+  if (before !== undefined) deafen(state, before)
+  for (const cause of causesOf(trigger)) {
+    const listeners = state.listening.get(cause)
+    if (listeners === undefined) state.listening.set(cause, new Set([trigger.id]))
+    else listeners.add(trigger.id)
+  }
+}
+
+/** The only way a trigger goes, and its events with it. */
+export function dropTrigger(state: State, trigger: TriggerRow, turn: Turn): void {
+  state.triggers.delete(trigger.id)
+  deafen(state, trigger)
+  turn.out.rows.triggers.delete(trigger.id)
+  turn.out.deletions.triggers.add(trigger.id)
+}
+
+function deafen(state: State, trigger: TriggerRow): void {
+  for (const cause of causesOf(trigger)) {
+    const listeners = state.listening.get(cause)
+    listeners?.delete(trigger.id)
+    if (listeners?.size === 0) state.listening.delete(cause)
+  }
 }
 
 /** The only way a schedule changes. */

@@ -2,7 +2,7 @@ import type { Millis } from './ids.ts'
 import { restore } from './attachment.ts'
 import { newGates } from './gate.ts'
 import { check } from './job.ts'
-import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeWorkflow } from './keep.ts'
+import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeTrigger, placeWorkflow } from './keep.ts'
 import type { Settings } from './limits.ts'
 import { loadOutbox, newOutbox } from './outbox.ts'
 import { newLimiters, placeRecent } from './rate.ts'
@@ -29,7 +29,7 @@ export function load(
     jobs: new Map(),
     robots: new Map(hot.robots.map((robot) => [robot.id, robot])),
     workflows: new Map(),
-    triggers: new Map(hot.triggers.map((trigger) => [trigger.id, trigger])),
+    triggers: new Map(),
     schedules: new Map(),
     keys: new Map(),
     pools: new Map(hot.pools.map((pool) => [pool.name, pool])),
@@ -40,6 +40,7 @@ export function load(
     keysBySecret: new Map(),
     held: new Map(),
     runs: new Map(),
+    listening: new Map(),
     roster: newRoster(settings.strategy),
     gates: newGates(),
     timers: new Timers(),
@@ -57,6 +58,7 @@ export function load(
   for (const definition of hot.definitions) placeDefinition(state, definition)
   for (const affinity of hot.affinities) placeAffinity(state, affinity)
   for (const key of hot.keys) placeKey(state, key)
+  for (const trigger of hot.triggers) placeTrigger(state, trigger)
   placeRecent(state, hot.recent, now)
   for (const workflow of hot.workflows) placeWorkflow(state, workflow)
   for (const schedule of hot.schedules) placeSchedule(state, schedule)

@@ -1,7 +1,7 @@
 import { say, type Turn } from './effects.ts'
 import { advance, isAssigned, isHeld, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import type { JobId } from './ids.ts'
-import { keepJob, keepSchedule, keepWorkflow, remember } from './keep.ts'
+import { keepJob, keepSchedule, keepTrigger, keepWorkflow, remember } from './keep.ts'
 import { closeLog } from './log.ts'
 import { backoff } from './retry.ts'
 import type { Session, State } from './state.ts'
@@ -131,6 +131,7 @@ function ended(state: State, job: JobRow, turn: Turn): void {
   if (schedule !== undefined && job.status === 'completed') {
     keepSchedule(state, { ...schedule, success_count: schedule.success_count + 1 }, turn)
   }
+  countEnd(state, job, turn)
   const workflow = state.workflows.get(job.workflow_id)
   if (workflow === undefined || job.started_at === null || job.completed_at === null) return
   keepWorkflow(state, {
@@ -139,6 +140,15 @@ function ended(state: State, job: JobRow, turn: Turn): void {
     success_count: workflow.success_count + (job.status === 'completed' ? 1 : 0),
     total_duration_ms: workflow.total_duration_ms + (job.completed_at - job.started_at),
   }, turn)
+}
+
+/** A trigger counts what became of the jobs that it made; what somebody has run again is his own. */
+function countEnd(state: State, job: JobRow, turn: Turn): void {
+  const trigger = job.trigger_id === null || job.retry_of !== null ? undefined : state.triggers.get(job.trigger_id)
+  if (trigger === undefined || job.status === 'cancelled') return
+  const { success_count, error_count } = trigger
+  const counts = job.status === 'completed' ? { success_count: success_count + 1 } : { error_count: error_count + 1 }
+  keepTrigger(state, { ...trigger, ...counts }, turn)
 }
 
 /** `robot.barred` timers name the session's socket too: a new session starts with no bars. */

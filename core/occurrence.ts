@@ -1,5 +1,6 @@
 import { announceOccurrence } from './announce.ts'
 import type { Turn } from './effects.ts'
+import { scheduleRan } from './firing.ts'
 import type { JobId, Millis, ScheduleId } from './ids.ts'
 import type { JobRow } from './job.ts'
 import { keepSchedule } from './keep.ts'
@@ -102,7 +103,9 @@ export function make(
   }
   const job = enter(state, order, { ...UNCAUSED, schedule: schedule.id, dueAt: given.dueAt, runs }, turn)
   if (!isRefusal(job)) {
-    keepSchedule(state, { ...schedule, last_run: turn.now, run_count: schedule.run_count + 1 }, turn)
+    const ran = { ...schedule, last_run: turn.now, run_count: schedule.run_count + 1 }
+    keepSchedule(state, ran, turn)
+    scheduleRan(state, ran, job, turn)
   }
   return job
 }

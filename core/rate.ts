@@ -4,6 +4,7 @@ import { epochSeconds, type Limit, type Quota, Ring } from './limiter.ts'
 import type { Settings } from './limits.ts'
 import type { Meter } from './meter.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
+import type { TriggerType } from './protocol/trigger.ts'
 import type { State } from './state.ts'
 
 /** What has been used up of the limits of a fleet, by whom. */
@@ -12,13 +13,20 @@ export interface Limiters {
   readonly robots: Map<RobotId, Meter>
   /** Jobs that calls of each webhook have made: the rows of the jobs say the same. */
   readonly triggers: Map<TriggerId, Ring>
+  /** Events of each trigger that made no job and were written down. In memory only. */
+  readonly skips: Map<TriggerId, Ring>
   /** Jobs that were submitted with each key, likewise. */
   readonly keys: Map<KeyId, Ring>
 }
 
 /** Nothing is used up. */
 export function newLimiters(): Limiters {
-  return { robots: new Map(), triggers: new Map(), keys: new Map() }
+  return { robots: new Map(), triggers: new Map(), skips: new Map(), keys: new Map() }
+}
+
+/** Triggers that strangers may call: only those have a limit of their own. */
+export function isLimited(type: TriggerType): boolean {
+  return type === 'webhook' || type === 'form' || type === 'chat'
 }
 
 /** What a robot may say. */
@@ -45,6 +53,11 @@ export function recentSince(settings: Settings, now: Millis): Millis | null {
 /** What calls of a trigger have used up. */
 export function callsOf(state: State, trigger: TriggerId): Ring {
   return ringIn(state.limiters.triggers, trigger, callLimit(state.settings))
+}
+
+/** What events of a trigger that made no job have used up of what is written down of them: one a second, by the minute. */
+export function skipsOf(state: State, trigger: TriggerId): Ring {
+  return ringIn(state.limiters.skips, trigger, { most: 60, windowMs: 60_000 })
 }
 
 /** What submissions with a key have used up. */
@@ -90,7 +103,10 @@ export function placeRecent(state: State, jobs: readonly RecentJob[], now: Milli
     const { created_at, created_by, trigger_id, schedule_id, retry_of } = job
     // Of a clock that was wrong when the job was made.
     if (created_at > now || retry_of !== null || schedule_id !== null) continue
-    if (trigger_id !== null) callsOf(state, trigger_id).count(created_at)
-    else for (const key of named.get(created_by) ?? []) submissionsWith(state, key).count(created_at)
+    if (trigger_id !== null && created_by === `trigger:${trigger_id}`) {
+      if (isLimited(state.triggers.get(trigger_id)?.trigger_type ?? 'manual')) {
+        callsOf(state, trigger_id).count(created_at)
+      }
+    } else for (const key of named.get(created_by) ?? []) submissionsWith(state, key).count(created_at)
   }
 }

@@ -145,9 +145,14 @@ export function upcoming(schedules: Iterable<ScheduleRow>, limit: number): reado
  * there is one job with this id. A UUID of version 8, with the instant first, so that jobs are stored in order.
  */
 export function jobIdOf(schedule: ScheduleId, due: Millis): JobId {
+  return derivedId(`${schedule} ${due} job`, due)
+}
+
+/** An id for the job that follows from this, and from nothing else. The instant puts it in order. */
+export function derivedId(cause: string, at: Millis): JobId {
   const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0').slice(-digits)
-  const [a, b, c] = hashWords(`${schedule} ${due} job`)
-  const time = hex(Math.max(0, due), 12)
+  const [a, b, c] = hashWords(cause)
+  const time = hex(Math.max(0, at), 12)
   const variant = hex(0x8000 | (b & 0x3fff), 4)
   return `${time.slice(0, 8)}-${time.slice(8)}-8${hex(a, 3)}-${variant}-${hex(c, 8)}${hex(a >>> 12, 4)}` as JobId
 }

@@ -1,7 +1,6 @@
 import type {
   DefinitionHash,
   JobId,
-  JsonText,
   KeyId,
   Millis,
   ReplyId,
@@ -16,18 +15,17 @@ import type {
 import type { LogCount } from './log.ts'
 import type { Socket } from './socket.ts'
 import type { Gates } from './gate.ts'
-import type { JobRow, JobStatus, Priority } from './job.ts'
+import type { JobRow, JobStatus } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
 import type { Outbox } from './outbox.ts'
-import type { TriggerAuth } from './protocol/request.ts'
 import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
 import type { Roster } from './roster.ts'
-import type { Signing } from './signing.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { Timers } from './timers.ts'
+import type { TriggerRow } from './trigger.ts'
 import type { DeliveryRow, WebhookRow } from './webhook.ts'
 
 /**
@@ -91,34 +89,6 @@ export interface VersionRow {
 export interface DefinitionRow {
   readonly hash: DefinitionHash
   readonly json: string
-}
-
-export const TRIGGER_TYPES = ['webhook'] as const
-export type TriggerType = (typeof TRIGGER_TYPES)[number]
-
-/** What starts a workflow from outside. */
-export interface TriggerRow {
-  readonly id: TriggerId
-  readonly name: string
-  readonly trigger_type: TriggerType
-  readonly workflow_id: WorkflowId
-  readonly enabled: boolean
-  readonly priority: Priority
-  /** Parameters that every job of it gets; those in the event win. */
-  readonly parameters: JsonText
-  /** 0: none. */
-  readonly cooldown_ms: Millis
-  readonly auth: TriggerAuth
-  /** With `auth: secret`: what `X-Webhook-Secret` must hash to. */
-  readonly secret: SecretHash | null
-  /** With what callers sign, where they do. Never shown. */
-  readonly signing: Signing | null
-  /** Addresses and ranges that may call; empty: all. */
-  readonly allow_from: readonly string[]
-  readonly created_by: string
-  readonly created_at: Millis
-  readonly last_fired_at: Millis | null
-  readonly fire_count: number
 }
 
 export const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'] as const
@@ -216,6 +186,8 @@ export interface State {
   readonly held: Map<RobotId, Set<JobId>>
   /** The live jobs of each schedule. Derived. */
   readonly runs: Map<ScheduleId, Set<JobId>>
+  /** The triggers that fire by what happens here, by what that is: see `causesOf`. Derived. */
+  readonly listening: Map<string, Set<TriggerId>>
   readonly roster: Roster
   readonly gates: Gates
   readonly timers: Timers

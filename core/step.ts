@@ -1,3 +1,4 @@
+import { cursorMoved, triggerFired, webhookReceived } from './call.ts'
 import { cancelRequested, retryRequested } from './command.ts'
 import { controlRequested, robotSaved, statusGiven, statusRequested } from './control.ts'
 import { dispatch } from './dispatcher.ts'
@@ -21,7 +22,7 @@ import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketC
 import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
 import { webhookAsked, webhookRotated, webhookSaved } from './subscription.ts'
-import { triggerCreated, webhookReceived } from './trigger.ts'
+import { triggerDeleted, triggerSaved, triggerSwitched } from './trigger-setup.ts'
 import { workflowPublished, workflowSaved } from './workflow.ts'
 
 type On<T extends Event['type']> = Extract<Event, { type: T }>
@@ -35,7 +36,11 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'webhook.received': webhookReceived,
   'workflow.saved': workflowSaved,
   'workflow.published': workflowPublished,
-  'trigger.created': triggerCreated,
+  'trigger.saved': triggerSaved,
+  'trigger.switched': triggerSwitched,
+  'trigger.deleted': triggerDeleted,
+  'trigger.fired': triggerFired,
+  'trigger.read': cursorMoved,
   'schedule.saved': scheduleSaved,
   'schedule.switched': scheduleSwitched,
   'schedule.triggered': scheduleTriggered,
@@ -126,8 +131,10 @@ function ask(state: State, event: Event, need: Need): void {
     case 'delivery.replayed':
       need.deliveries.push(event.delivery)
       return
+    case 'trigger.fired':
     case 'webhook.received':
       if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
+      if (event.type === 'trigger.fired' && event.parent !== null) job(event.parent)
       return
     case 'cancel.requested':
     case 'retry.requested':

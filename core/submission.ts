@@ -37,11 +37,13 @@ export interface Origin {
   readonly schedule: ScheduleId | null
   /** The instant for which the schedule makes it; null for a job by hand. */
   readonly dueAt: Millis | null
+  /** The job that asked for it, or whose end it follows. */
+  readonly parent: Pick<JobRow, 'id' | 'depth'> | null
   readonly runs: Runs
 }
 
 /** A job that somebody asks for himself. */
-export const UNCAUSED = { trigger: null, retryOf: null, schedule: null, dueAt: null } as const
+export const UNCAUSED = { trigger: null, retryOf: null, schedule: null, dueAt: null, parent: null } as const
 
 /** The definition that a job runs, and under what name. */
 interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
@@ -266,6 +268,8 @@ function newJob(state: State, order: Order, origin: Origin, poolTags: readonly s
     trigger_id: origin.trigger,
     schedule_id: origin.schedule,
     due_at: origin.dueAt,
+    parent_job_id: origin.parent?.id ?? null,
+    depth: origin.parent === null ? 0 : origin.parent.depth + 1,
     seq: ++state.seq,
     status: 'queued',
     queued_at: turn.now,

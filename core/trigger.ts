@@ -1,145 +1,108 @@
-import { announceTrigger } from './announce.ts'
-import { answer, type Turn, turnDown } from './effects.ts'
-import type { TriggerCreated, WebhookReceived } from './event.ts'
-import type { JsonText } from './ids.ts'
-import type { JobRow } from './job.ts'
-import { keepTrigger, recall } from './keep.ts'
-import { type JsonObject, toText } from './protocol/json.ts'
-import { isRefusal, notFound, type Refusal, type RefusalCode, refuse } from './protocol/refusal.ts'
-import { callLimit, callsOf, overRate } from './rate.ts'
-import type { IdempotencyRow, State, TriggerRow } from './state.ts'
-import { earlierOf, enter, keepAnswer, published, UNASKED, UNCAUSED } from './submission.ts'
+import type { JobId, JsonText, Millis, ScheduleId, SecretHash, TriggerId, WorkflowId } from './ids.ts'
+import type { Priority } from './job.ts'
+import type { Selection } from './payload.ts'
+import type { JsonObject } from './protocol/json.ts'
+import type { TriggerAuth, TriggerType } from './protocol/trigger.ts'
+import type { Signing } from './signing.ts'
 
-/** A trigger is set up. Its workflow must exist; it may be published later. */
-export function triggerCreated(state: State, event: TriggerCreated, turn: Turn): void {
-  const refusal = state.triggers.has(event.trigger)
-    ? refuse('CONFLICT', `Trigger ${event.trigger} exists already`, { field: 'id' })
-    : !state.workflows.has(event.workflow)
-    ? notFound('Workflow', event.workflow, { field: 'workflow_id' })
-    : null
-  if (refusal !== null) return turnDown(turn, event.reply, refusal)
-  const trigger: TriggerRow = {
-    id: event.trigger,
-    name: event.name,
-    trigger_type: event.triggerType,
-    workflow_id: event.workflow,
-    enabled: event.enabled,
-    priority: event.priority,
-    parameters: event.parameters,
-    cooldown_ms: event.cooldownMs,
-    auth: event.auth,
-    secret: event.secret,
-    signing: event.signing,
-    allow_from: event.allowFrom,
-    created_by: event.by,
-    created_at: turn.now,
-    last_fired_at: null,
-    fire_count: 0,
-  }
-  keepTrigger(state, trigger, turn)
-  answer(turn, event.reply, { type: 'trigger', trigger })
+/** What starts a workflow by itself, or when somebody or something calls it. */
+export interface TriggerRow extends Selection {
+  readonly id: TriggerId
+  readonly name: string
+  readonly description: string
+  readonly trigger_type: TriggerType
+  readonly workflow_id: WorkflowId
+  /** The user's own: what belongs together. Empty: none. */
+  readonly scenario_id: string
+  /** What its type asks for: `CONFIGS`. */
+  readonly config: JsonObject
+  readonly enabled: boolean
+  readonly priority: Priority
+  /** Parameters that every job of it gets; those in the event win. */
+  readonly parameters: JsonText
+  /** 0: none. */
+  readonly cooldown_ms: Millis
+  readonly auth: TriggerAuth
+  /** With `auth: secret`: what `X-Webhook-Secret` must hash to. */
+  readonly secret: SecretHash | null
+  /** With what callers sign, or it logs in itself, where that is so. Never shown. */
+  readonly signing: Signing | null
+  /** Addresses and ranges that may call; empty: all. */
+  readonly allow_from: readonly string[]
+  /** Up to where a source has told of what it has: nothing before this fires again. Its own words; empty at first. */
+  readonly cursor: string
+  /** Grows with each change by people. */
+  readonly revision: number
+  readonly created_by: string
+  readonly created_at: Millis
+  readonly updated_at: Millis
+  readonly last_fired_at: Millis | null
+  /** Jobs that it has made. */
+  readonly fire_count: number
+  /** Of these, those that were completed, and those that failed or took too long. */
+  readonly success_count: number
+  readonly error_count: number
+  /** Events that made no job. */
+  readonly skipped_count: number
 }
 
-/**
- * Somebody calls a webhook. Checked in this order: the trigger, who calls, whether it is enabled, whether this delivery
- * came before, its rate, its cooldown, the body, and then whether a job can be made. Only a call that makes a job counts for the rate and starts the cooldown.
- */
-export function webhookReceived(state: State, event: WebhookReceived, turn: Turn): void {
-  const fired = fire(state, event, turn)
-  // Whoever does not have the secret is not told what others have used up.
-  const known = !isRefusal(fired) || (event.checked.refused === null && !UNKNOWN.has(fired.refused))
-  const quota = known ? callsOf(state, event.trigger).quota(turn.now) : null
-  answer(
-    turn,
-    event.reply,
-    isRefusal(fired) ? { type: 'refusal', refusal: fired, quota } : { type: 'fired', ...fired, quota },
-  )
-}
+/** What nothing was said about. */
+export const UNSAID = {
+  description: '',
+  scenario_id: '',
+  config: {},
+  filter: null,
+  mapping: null,
+  enabled: true,
+  priority: 1,
+  parameters: '{}' as JsonText,
+  cooldown_ms: 0,
+  signing: null,
+  allow_from: [],
+} as const satisfies Partial<TriggerRow>
 
-/** What is told to callers of whom it is not known whether they may call. */
-const UNKNOWN: ReadonlySet<RefusalCode> = new Set(['TRIGGER_NOT_FOUND', 'AUTHENTICATION_FAILED'])
+/** Of a trigger that has just been made. */
+export const UNFIRED = {
+  cursor: '',
+  revision: 1,
+  last_fired_at: null,
+  fire_count: 0,
+  success_count: 0,
+  error_count: 0,
+  skipped_count: 0,
+} as const satisfies Partial<TriggerRow>
 
-function fire(
-  state: State,
-  event: WebhookReceived,
-  turn: Turn,
-): { readonly trigger: TriggerRow; readonly job: JobRow } | Refusal {
-  const trigger = state.triggers.get(event.trigger)
-  if (trigger === undefined) {
-    return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${event.trigger.slice(0, 256)} not found`)
-  }
-  const stranger = unproven(trigger, event)
-  if (stranger !== null) return stranger
-  if (!trigger.enabled) return refuse('FORBIDDEN', 'Trigger is disabled')
-  const earlier = earlierOf(state, event.idempotency, turn)
-  if (earlier !== undefined) return delivered(trigger, event, earlier, turn, state)
-  const ring = callsOf(state, trigger.id)
-  const quota = ring.quota(turn.now)
-  if (quota !== null && quota.remaining === 0) return overRate('calls', callLimit(state.settings), quota)
-  const cooldown = coolingFor(trigger, turn)
-  if (cooldown > 0) {
-    return refuse('RATE_LIMITED', 'Trigger is in cooldown period', { cooldown_remaining: cooldown })
-  }
-  if (isRefusal(event.data)) return event.data
-  const runs = published(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
-  if (isRefusal(runs)) return runs
-  const order = {
-    ...UNASKED,
-    job: event.job,
-    by: `trigger:${trigger.id}`,
-    parameters: merged(trigger.parameters, event.data),
-    priority: trigger.priority,
-  }
-  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, runs }, turn)
-  if (isRefusal(job)) return job
-  const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
-  keepTrigger(state, after, turn)
-  ring.count(turn.now)
-  keepAnswer(event.idempotency, job, turn)
-  announceTrigger(state, after, job, turn)
-  return { trigger: after, job }
-}
-
-/** Why the caller is not let in: the shell has checked what it can, and the core that it was checked with what holds. */
-function unproven(trigger: TriggerRow, { checked, secret }: WebhookReceived): Refusal | null {
-  if (checked.refused !== null) return checked.refused
-  if (checked.key !== (trigger.signing?.key ?? null)) {
-    return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
-  }
-  if (trigger.auth === 'none') return null
-  // What was verified was verified with a key; without one nothing was.
-  if (trigger.auth !== 'secret') return trigger.signing === null ? refuse('AUTHENTICATION_FAILED', 'No key') : null
-  if (trigger.secret !== null && trigger.secret === secret) return null
-  const message = secret === null ? 'Missing header: X-Webhook-Secret' : 'Wrong webhook secret'
-  return refuse('AUTHENTICATION_FAILED', message)
-}
-
-/** A delivery that came before: the same answer, and nothing happens. */
-function delivered(
-  trigger: TriggerRow,
-  { idempotency }: WebhookReceived,
-  { fingerprint, job_id }: IdempotencyRow,
-  turn: Turn,
-  state: State,
-): { readonly trigger: TriggerRow; readonly job: JobRow } | Refusal {
-  if (fingerprint !== idempotency?.fingerprint) {
-    return refuse('IDEMPOTENCY_MISMATCH', 'A delivery with this id came before, with another body', { job_id })
-  }
-  const job = recall(state, job_id, turn)
-  return job === undefined
-    ? refuse('NOT_FOUND', `The job ${job_id} that this delivery made has been deleted since`)
-    : { trigger, job }
+/** An event that reached a trigger, and what became of it: the TriggerEvent of the API reference. */
+export interface TriggerEventRow {
+  readonly seq: number
+  readonly trigger_id: TriggerId
+  readonly trigger_type: TriggerType
+  readonly workflow_id: WorkflowId
+  readonly scenario_id: string
+  readonly at: Millis
+  readonly payload: JsonText
+  readonly metadata: JsonText
+  readonly priority: Priority
+  readonly outcome: 'fired' | 'skipped'
+  /** Why it made no job: `filter`, `cooldown`, or the code of a refusal. Empty for one that did. */
+  readonly reason: string
+  readonly job_id: JobId | null
 }
 
 /** Whole seconds until the trigger may fire again: waiting that long is enough. 0 when it may now. */
-function coolingFor(trigger: TriggerRow, turn: Turn): number {
+export function coolingFor(trigger: TriggerRow, now: Millis): number {
   // One that fired in the future did so by a clock that was wrong.
-  if (trigger.last_fired_at === null || trigger.last_fired_at > turn.now) return 0
-  return Math.max(0, Math.ceil((trigger.last_fired_at + trigger.cooldown_ms - turn.now) / 1000))
+  if (trigger.last_fired_at === null || trigger.last_fired_at > now) return 0
+  return Math.max(0, Math.ceil((trigger.last_fired_at + trigger.cooldown_ms - now) / 1000))
 }
 
-/** The trigger's own parameters, and over them those of the event. */
-function merged(own: JsonText, event: JsonText): JsonText {
-  if (own === '{}') return event
-  return toText({ ...JSON.parse(own) as JsonObject, ...JSON.parse(event) as JsonObject })
+/** By what a trigger fires that happens in the fleet itself, as keys of `State.listening`. */
+export function causesOf({ trigger_type, config }: TriggerRow): readonly string[] {
+  if (trigger_type !== 'scheduled') return []
+  return [scheduleCause(config['schedule_id'] as ScheduleId)]
+}
+
+/** A schedule makes a job. */
+export function scheduleCause(schedule: ScheduleId): string {
+  return `schedule ${schedule}`
 }

@@ -24,11 +24,18 @@ const PROTOCOL_ONLY = ['robot', 'client', 'cli', 'dashboard']
 const PROTOCOL = [/^core\/protocol\//, /^core\/ids\.ts$/, /^core\/assert\.ts$/, /^core\/random\.ts$/]
 
 /** The packages that the core may use, and where. */
-const CORE_PACKAGES: Readonly<Record<string, RegExp>> = { valibot: /^core\/protocol\//, croner: /^core\/cron\.ts$/ }
+const CORE_PACKAGES: Readonly<Record<string, RegExp>> = {
+  'valibot': /^core\/protocol\//,
+  'croner': /^core\/cron\.ts$/,
+  'json-p3': /^core\/payload\.ts$/,
+  're2js': /^core\/pattern\.ts$/,
+}
 
 /** Files that are longer than the limit, each with its reason. */
 const LINES_MAX = 300
-const LONG: Readonly<Record<string, string>> = {}
+const LONG: Readonly<Record<string, string>> = {
+  'adapters/store/tables.ts': 'one list: a line for each column of each table',
+}
 
 interface Source {
   readonly path: string
@@ -61,7 +68,7 @@ test('imports respect the layout', () => {
   expect(wrong).toEqual([])
 })
 
-test('the core imports valibot where it decodes, croner in one file, and no other package', () => {
+test('the core imports valibot where it decodes, three packages in one file each, and no other', () => {
   const wrong = inFolder('core').flatMap(({ path, imports }) =>
     imports.filter((target) => !target.startsWith('.') && CORE_PACKAGES[target]?.test(path) !== true)
       .map((target) => `${path} imports ${target}`)

@@ -7,6 +7,7 @@ import jobLife from '../store/schema/0002_job_life.sql'
 import triggerAuth from '../store/schema/0003_trigger_auth.sql'
 import schedules from '../store/schema/0004_schedules.sql'
 import webhooks from '../store/schema/0005_webhooks.sql'
+import triggerEvents from '../store/schema/0006_trigger_events.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -19,6 +20,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0003_trigger_auth.sql': triggerAuth,
   '0004_schedules.sql': schedules,
   '0005_webhooks.sql': webhooks,
+  '0006_trigger_events.sql': triggerEvents,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

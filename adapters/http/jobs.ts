@@ -128,6 +128,7 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
     robot_id: query['robot_id'] as RobotId | undefined,
     trigger_id: query['trigger_id'] as TriggerId | undefined,
     schedule_id: query['schedule_id'] as ScheduleId | undefined,
+    parent_job_id: query['parent_job_id'] as JobId | undefined,
     dead_lettered: query['dead_lettered'] === 'true',
   }
 }

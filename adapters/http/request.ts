@@ -144,6 +144,17 @@ export function pageQuery(c: Context): PageQuery | Refusal {
     : { limit: count, after }
 }
 
+/** A page of rows that are only added, of which one more was read than it shows; `next` says whence the next one goes. */
+export function ledgerPage<Row extends { readonly seq: number }>(
+  rows: readonly Row[],
+  { limit }: PageQuery,
+  id: string,
+): { readonly items: readonly Row[]; readonly next: Cursor | null } {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  return { items, next: last !== undefined && rows.length > limit ? { at: last.seq, id } : null }
+}
+
 /** Where the next page starts, as text that means nothing to anybody else. */
 export function encodeCursor(cursor: Cursor | null): string | null {
   return cursor === null ? null : Buffer.from(`${cursor.at}:${cursor.id}`).toString('base64url')

@@ -5,7 +5,7 @@ import { Disabling, NewSchedule } from '../../core/protocol/request.ts'
 import { preview, upcoming } from '../../core/schedule.ts'
 import type { Fleet } from '../fleet.ts'
 import { newScheduleId, saving } from '../schedule.ts'
-import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
+import { encodeCursor, type Env, guard, ledgerPage, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { answered, refused } from './respond.ts'
 import { comingView, jobSummary, occurrenceView, scheduleView } from './view.ts'
 
@@ -72,12 +72,8 @@ export function scheduleRoutes(fleet: Fleet): Hono<Env> {
     if (isRefusal(query)) return refused(c, query)
     const schedule = await fleet.queries.schedule(idOf(c))
     if (schedule === undefined) return refused(c, noSchedule(c))
-    const { id } = schedule
-    const { limit, after } = query
-    const rows = await fleet.queries.occurrences(id, { before: after?.at, limit: limit + 1 })
-    const items = rows.slice(0, limit)
-    const last = items.at(-1)
-    const next = last !== undefined && rows.length > limit ? { at: last.seq, id } : null
+    const rows = await fleet.queries.occurrences(schedule.id, { before: query.after?.at, limit: query.limit + 1 })
+    const { items, next } = ledgerPage(rows, query, schedule.id)
     return c.json({ items: items.map(occurrenceView), next_cursor: encodeCursor(next) })
   })
 

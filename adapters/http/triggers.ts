@@ -1,92 +1,127 @@
-import { Hono } from 'hono'
-import type { TriggerId } from '../../core/ids.ts'
+import { type Context, Hono } from 'hono'
+import type { Answer } from '../../core/effects.ts'
+import type { JobId, TriggerId } from '../../core/ids.ts'
 import { toText } from '../../core/protocol/json.ts'
-import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
-import { NewTrigger, type TriggerAuth } from '../../core/protocol/request.ts'
-import type { NewTriggerView } from '../../core/protocol/view.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { Firing, NewTrigger } from '../../core/protocol/request.ts'
+import type { NewTriggerView } from '../../core/protocol/trigger-view.ts'
+import { submissionsLeft } from '../../core/rate.ts'
+import type { TriggerRow } from '../../core/trigger.ts'
 import type { Fleet } from '../fleet.ts'
-import { hashOf, newSecret, newStandardSecret } from '../secret.ts'
-import { isStandardSecret } from '../signature.ts'
-import { isRange } from './address.ts'
-import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
-import { answered, refused } from './respond.ts'
-import { triggerView } from './view.ts'
+import { idempotencyOf } from '../submission.ts'
+import { termsOf } from '../trigger.ts'
+import { encodeCursor, type Env, guard, ledgerPage, pageQuery, readBody, readOptionalBody } from './request.ts'
+import { answered, refused, tellQuota } from './respond.ts'
+import { firingView, triggerEventView, triggerView } from './trigger-view.ts'
 
 /** `/api/v1/triggers`. */
 export function triggerRoutes(fleet: Fleet): Hono<Env> {
   const app = new Hono<Env>()
   const admin = guard(fleet, 'admin')
   const read = guard(fleet, 'jobs:read')
+  const idOf = (c: Context<Env>): TriggerId => c.req.param('id') as TriggerId
+  const view = (trigger: TriggerRow) => triggerView(trigger, fleet.sourceStatus(trigger.id))
 
-  app.post('/', admin, async (c) => {
+  const save = async (c: Context<Env>, before: TriggerRow | undefined): Promise<Response> => {
     const body = await readBody(c, NewTrigger)
     if (isRefusal(body)) return refused(c, body)
-    const auth = body.auth ?? (body.secret === null ? 'none' : 'secret')
-    const wrong = problemWith(auth, body)
-    if (wrong !== null) return refused(c, refuse('INVALID_PAYLOAD', wrong[1], { field: wrong[0] }))
-    const secret = auth === 'none'
-      ? null
-      : body.secret ?? (auth === 'standard_webhooks' ? newStandardSecret() : newSecret())
-    const signed = auth !== 'none' && auth !== 'secret'
+    if (before !== undefined && body.id !== undefined && body.id !== before.id) {
+      return refused(c, refuse('INVALID_PAYLOAD', 'Field id: a trigger keeps its id', { field: 'id' }))
+    }
+    const made = termsOf(body, before, fleet.platform)
+    if (isRefusal(made)) return refused(c, made)
     const answer = await fleet.request((reply) => ({
-      type: 'trigger.created',
+      type: 'trigger.saved',
       reply,
-      trigger: (body.id ?? fleet.platform.rowId()) as TriggerId,
+      trigger: before?.id ?? (body.id ?? fleet.platform.rowId()) as TriggerId,
+      revision: before?.revision ?? null,
       by: c.var.key.name,
-      name: body.name,
-      triggerType: body.trigger_type,
-      workflow: body.workflow_id,
-      priority: body.priority,
-      parameters: toText(body.parameters),
-      cooldownMs: Math.round(body.cooldown_seconds * 1000),
-      enabled: body.enabled,
-      auth,
-      secret: secret === null || signed ? null : hashOf(secret),
-      signing: secret === null || !signed ? null : { ...UNSIGNED, ...body.signature, key: secret },
-      allowFrom: body.allow_from,
+      terms: made.terms,
     }))
-    // The secret is shown this once. What is kept of it is its hash, but for one that signs: that is needed itself.
     return answered(
       c,
       answer,
       'trigger',
       ({ trigger }) =>
-        c.json({ ...triggerView(trigger), secret } satisfies NewTriggerView, 201, {
+        c.json({ ...view(trigger), secret: made.shown } satisfies NewTriggerView, before === undefined ? 201 : 200, {
           Location: `${c.var.base}/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
         }),
     )
+  }
+
+  app.post('/', admin, (c) => save(c, undefined))
+  app.put('/:id', admin, (c) => {
+    const trigger = fleet.state.triggers.get(idOf(c))
+    return trigger === undefined ? refused(c, noTrigger(c)) : save(c, trigger)
   })
 
   app.get('/', read, async (c) => {
     const query = pageQuery(c)
     if (isRefusal(query)) return refused(c, query)
     const page = await fleet.queries.triggers(query)
-    return c.json({ items: page.items.map(triggerView), next_cursor: encodeCursor(page.next) })
+    return c.json({ items: page.items.map(view), next_cursor: encodeCursor(page.next) })
   })
 
   app.get('/:id', read, async (c) => {
-    const trigger = await fleet.queries.trigger(c.req.param('id') as TriggerId)
-    if (trigger !== undefined) return c.json(triggerView(trigger))
-    return refused(c, refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${c.req.param('id').slice(0, 256)} not found`))
+    const trigger = await fleet.queries.trigger(idOf(c))
+    return trigger === undefined ? refused(c, noTrigger(c)) : c.json(view(trigger))
+  })
+
+  app.get('/:id/events', read, async (c) => {
+    const query = pageQuery(c)
+    if (isRefusal(query)) return refused(c, query)
+    const trigger = await fleet.queries.trigger(idOf(c))
+    if (trigger === undefined) return refused(c, noTrigger(c))
+    const rows = await fleet.queries.triggerEvents(trigger.id, { before: query.after?.at, limit: query.limit + 1 })
+    const { items, next } = ledgerPage(rows, query, trigger.id)
+    return c.json({ items: items.map(triggerEventView), next_cursor: encodeCursor(next) })
+  })
+
+  const shown = (c: Context<Env>, answer: Answer): Response =>
+    answered(c, answer, 'trigger', ({ trigger }) => c.json(view(trigger)))
+  const turn = async (c: Context<Env>, enabled: boolean): Promise<Response> => {
+    const trigger = idOf(c)
+    return shown(c, await fleet.request((reply) => ({ type: 'trigger.switched', reply, trigger, enabled })))
+  }
+  app.post('/:id/enable', admin, (c) => turn(c, true))
+  app.post('/:id/disable', admin, (c) => turn(c, false))
+  app.delete('/:id', admin, async (c) => {
+    const trigger = idOf(c)
+    return shown(c, await fleet.request((reply) => ({ type: 'trigger.deleted', reply, trigger })))
+  })
+
+  app.post('/:id/fire', guard(fleet, 'jobs:submit'), async (c) => {
+    const { key } = c.var
+    tellQuota(c, submissionsLeft(fleet.state, key.id, fleet.platform.now()))
+    const body = await readOptionalBody(c, Firing)
+    if (isRefusal(body)) return refused(c, body)
+    const trigger = idOf(c)
+    const idempotency = idempotencyOf(c.req.header('idempotency-key'), key, body, `fire ${trigger}`)
+    if (isRefusal(idempotency)) return refused(c, idempotency)
+    const answer = await fleet.request((reply) => ({
+      type: 'trigger.fired',
+      reply,
+      job: fleet.platform.rowId() as JobId,
+      trigger,
+      as: null,
+      by: { name: key.name, key: key.id },
+      payload: toText(body.payload),
+      metadata: toText({ ...body.metadata, source: 'manual', fired_by: key.name }),
+      idempotency,
+      cursor: null,
+      parent: null,
+    }))
+    return answered(c, answer, 'fired', (fired) =>
+      c.json(
+        firingView(fired),
+        fired.job === null ? 200 : 201,
+        fired.job === null ? {} : { Location: `${c.var.base}/api/v1/jobs/${fired.job.id}` },
+      ))
   })
 
   return app
 }
 
-/** For the schemes that settle these themselves. */
-const UNSIGNED = { header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' } as const
-
-/** Which field does not go with the others, and why; null when all do. */
-function problemWith(
-  auth: TriggerAuth,
-  { secret, signature, allow_from }: NewTrigger,
-): readonly [field: string, message: string] | null {
-  const range = allow_from.find((text) => !isRange(text))
-  if (range !== undefined) return ['allow_from', `Field allow_from: ${range} is no address and no range`]
-  if (auth === 'none' && typeof secret === 'string') return ['secret', 'Field secret: auth none asks for none']
-  if (auth !== 'none' && secret === null) return ['secret', `Field secret: auth ${auth} needs one`]
-  if (auth === 'hmac' && signature === undefined) return ['signature', 'Missing required field: signature']
-  if (auth !== 'hmac' && signature !== undefined) return ['signature', 'Field signature: only for auth hmac']
-  const written = auth !== 'standard_webhooks' || typeof secret !== 'string' || isStandardSecret(secret)
-  return written ? null : ['secret', 'Field secret: must be whsec_ and 24 to 64 bytes in base64']
+function noTrigger(c: Context<Env>): Refusal {
+  return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${(c.req.param('id') ?? '').slice(0, 256)} not found`)
 }

@@ -17,13 +17,12 @@ import type {
   RobotView,
   ScheduleView,
   Time,
-  TriggerView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../../core/protocol/view.ts'
 import type { Coming, OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
-import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { KeyRow, PoolRow, Report, RobotRow, VersionRow, WorkflowRow } from '../../core/state.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 
@@ -73,6 +72,8 @@ export function jobSummary(job: JobRow): JobSummary {
     trigger_id: job.trigger_id,
     schedule_id: job.schedule_id,
     due_at: iso(job.due_at),
+    parent_job_id: job.parent_job_id,
+    depth: job.depth,
     created_at: iso(job.created_at),
     created_by: job.created_by,
   }
@@ -163,28 +164,6 @@ export function versionView(version: VersionRow): VersionView {
     hash: version.definition,
     created_by: version.created_by,
     created_at: iso(version.created_at),
-  }
-}
-
-/** A trigger. Its secret is not kept, so it cannot be shown. */
-export function triggerView(trigger: TriggerRow): TriggerView {
-  return {
-    id: trigger.id,
-    name: trigger.name,
-    trigger_type: trigger.trigger_type,
-    workflow_id: trigger.workflow_id,
-    enabled: trigger.enabled,
-    priority: trigger.priority,
-    parameters: JSON.parse(trigger.parameters) as JsonObject,
-    cooldown_seconds: trigger.cooldown_ms / 1000,
-    auth: trigger.auth,
-    has_secret: trigger.auth !== 'none',
-    allow_from: trigger.allow_from,
-    webhook_path: `/webhook/${encodeURIComponent(trigger.id)}`,
-    last_triggered: iso(trigger.last_fired_at),
-    trigger_count: trigger.fire_count,
-    created_by: trigger.created_by,
-    created_at: iso(trigger.created_at),
   }
 }
 

@@ -1,15 +1,16 @@
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import * as v from 'valibot'
-import type { Checked } from '../../core/event.ts'
+import type { Checked } from '../../core/trigger-event.ts'
 import type { JobId, JsonText, Millis, TriggerId } from '../../core/ids.ts'
 import type { Quota } from '../../core/limiter.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
 import { isObject, type JsonObject, parseJson, toText } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
-import { type TriggerAuth, WebhookEvent } from '../../core/protocol/request.ts'
+import { WebhookEvent } from '../../core/protocol/request.ts'
+import type { TriggerAuth } from '../../core/protocol/trigger.ts'
 import { overRate } from '../../core/rate.ts'
-import type { TriggerRow } from '../../core/state.ts'
+import type { TriggerRow } from '../../core/trigger.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { type Call, verify } from '../signature.ts'
@@ -17,6 +18,7 @@ import { addressOf, isWithin } from './address.ts'
 import { FAILURES, Failures } from './failures.ts'
 import { type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
+import { firingView } from './trigger-view.ts'
 
 /** `POST /webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
 export function webhookRoutes(fleet: Fleet): Hono<Env> {
@@ -45,6 +47,13 @@ export function webhookRoutes(fleet: Fleet): Hono<Env> {
       secret: secret === undefined ? null : hashOf(secret),
       checked,
       data: isRefusal(body) ? body : dataOf(trigger?.auth ?? 'secret', json, call),
+      metadata: toText({
+        source: 'webhook',
+        event_type: json?.['event_type'] ?? null,
+        timestamp: json?.['timestamp'] ?? null,
+        delivery_id: once,
+        remote: address,
+      }),
       idempotency: once === null
         ? null
         : { key: sha256(JSON.stringify([id, 'webhook', once])), fingerprint: sha256(text) },
@@ -57,12 +66,7 @@ export function webhookRoutes(fleet: Fleet): Hono<Env> {
     }
     if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
     tellQuota(c, answer.quota)
-    return c.json({
-      status: 'accepted',
-      trigger_id: answer.trigger.id,
-      job_id: answer.job.id,
-      message: 'Workflow execution triggered',
-    })
+    return c.json(firingView(answer))
   })
   return app
 }

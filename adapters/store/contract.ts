@@ -3,7 +3,8 @@ import type { DefinitionHash, DeliveryId, JobId, Millis, RobotId, ScheduleId } f
 import type { TriggerId, WebhookId, WorkflowId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'
 import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
-import type { Hot, KeyRow, PoolRow, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { Hot, KeyRow, PoolRow, RobotRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { TriggerEventRow, TriggerRow } from '../../core/trigger.ts'
 import type { DeliveryRow, DeliveryStatus, WebhookRow } from '../../core/webhook.ts'
 
 /**
@@ -67,6 +68,7 @@ export interface JobQuery extends PageQuery {
   readonly robot_id?: RobotId | undefined
   readonly trigger_id?: TriggerId | undefined
   readonly schedule_id?: ScheduleId | undefined
+  readonly parent_job_id?: JobId | undefined
   /** Only dead letters; `status` is not looked at then. */
   readonly dead_lettered?: boolean | undefined
 }
@@ -74,6 +76,12 @@ export interface JobQuery extends PageQuery {
 export interface DeliveryQuery extends PageQuery {
   readonly webhook_id: WebhookId
   readonly status?: DeliveryStatus | undefined
+}
+
+/** Of a list to which rows are only added. */
+export interface LedgerQuery {
+  readonly before?: number | undefined
+  readonly limit: number
 }
 
 /** What people and programs read: committed rows, straight from the store, never through the core. */
@@ -96,13 +104,12 @@ export interface Queries {
   robots(query: PageQuery): Promise<Page<RobotRow>>
   trigger(id: TriggerId): Promise<TriggerRow | undefined>
   triggers(query: PageQuery): Promise<Page<TriggerRow>>
+  /** The events of a trigger, the last first, before the row with this number. */
+  triggerEvents(id: TriggerId, query: LedgerQuery): Promise<readonly TriggerEventRow[]>
   schedule(id: ScheduleId): Promise<ScheduleRow | undefined>
   schedules(query: PageQuery): Promise<Page<ScheduleRow>>
   /** What became of a schedule's due instants, the last decided first, before the row with this number. */
-  occurrences(
-    id: ScheduleId,
-    query: { readonly before?: number | undefined; readonly limit: number },
-  ): Promise<readonly OccurrenceRow[]>
+  occurrences(id: ScheduleId, query: LedgerQuery): Promise<readonly OccurrenceRow[]>
   keys(query: PageQuery): Promise<Page<KeyRow>>
   /** By name. */
   pools(): Promise<readonly PoolRow[]>

@@ -1,6 +1,6 @@
 import { assert } from '../../core/assert.ts'
 import type { JobId } from '../../core/ids.ts'
-import type { PageQuery, Queries } from './contract.ts'
+import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
 import type { MemoryDisk } from './memory.ts'
 import { newestFirst, pageOf } from './queries.ts'
 
@@ -10,14 +10,15 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
   return {
     job: async (id) => tables.jobs.get(id),
     jobs: async (query) => {
-      const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
+      const { status, workflow_id, robot_id, trigger_id, schedule_id, parent_job_id, dead_lettered } = query
       return page(
         [...tables.jobs.values()].filter((job) =>
           (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
           (workflow_id === undefined || job.workflow_id === workflow_id) &&
           (robot_id === undefined || job.robot_id === robot_id) &&
           (trigger_id === undefined || job.trigger_id === trigger_id) &&
-          (schedule_id === undefined || job.schedule_id === schedule_id)
+          (schedule_id === undefined || job.schedule_id === schedule_id) &&
+          (parent_job_id === undefined || job.parent_job_id === parent_job_id)
         ),
         query,
       )
@@ -35,11 +36,10 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
     robots: async (query) => page([...tables.robots.values()], query),
     trigger: async (id) => tables.triggers.get(id),
     triggers: async (query) => page([...tables.triggers.values()], query),
+    triggerEvents: async (id, query) => lastFirst(tables.trigger_events, query, (row) => row.trigger_id === id),
     schedule: async (id) => tables.schedules.get(id),
     schedules: async (query) => page([...tables.schedules.values()], query),
-    occurrences: async (id, { before = Infinity, limit }) =>
-      [...tables.occurrences.values()].filter((row) => row.schedule_id === id && row.seq < before)
-        .sort((a, b) => b.seq - a.seq).slice(0, limit),
+    occurrences: async (id, query) => lastFirst(tables.occurrences, query, (row) => row.schedule_id === id),
     keys: async (query) => page([...tables.keys.values()], query),
     pools: async () => byKey(tables.pools),
     webhook: async (id) => tables.webhooks.get(id),
@@ -68,6 +68,15 @@ function ofJob<Row extends { readonly job_id: JobId; readonly seq: number }>(
   id: JobId,
 ) {
   return [...table.values()].filter((row) => row.job_id === id).sort((a, b) => a.seq - b.seq)
+}
+
+function lastFirst<Row extends { readonly seq: number }>(
+  table: ReadonlyMap<string, Row>,
+  { before = Infinity, limit }: LedgerQuery,
+  belongs: (row: Row) => boolean,
+) {
+  return [...table.values()].filter((row) => row.seq < before && belongs(row))
+    .sort((a, b) => b.seq - a.seq).slice(0, limit)
 }
 
 /** The rows of a table in the order of their keys. */

@@ -44,6 +44,7 @@ export class MemoryDisk {
     job_history: new Map(),
     job_logs: new Map(),
     occurrences: new Map(),
+    trigger_events: new Map(),
   }
   /** By table and what must be unique: the key of the row that has it. */
   readonly unique = new Map<string, string>()
@@ -162,7 +163,7 @@ interface Change<T extends TableName = TableName> {
   readonly rows: ReadonlyMap<string, RowOf[T]>
 }
 
-function changesOf({ rows, history, logs, occurrences }: Effects): readonly Change[] {
+function changesOf({ rows, history, logs, occurrences, triggerEvents }: Effects): readonly Change[] {
   return [
     change('definitions', rows.definitions.values()),
     change('workflow_versions', rows.versions.values()),
@@ -180,6 +181,7 @@ function changesOf({ rows, history, logs, occurrences }: Effects): readonly Chan
     change('job_history', history),
     change('job_logs', logs),
     change('occurrences', occurrences),
+    change('trigger_events', triggerEvents),
   ]
 }
 

@@ -42,6 +42,8 @@ export function sqlQueries(read: Read): Queries {
     robots: (query) => page('robots', query),
     trigger: async (id) => (await rows('triggers', 'where id = ?', [id]))[0],
     triggers: (query) => page('triggers', query),
+    triggerEvents: (id, { before = Number.MAX_SAFE_INTEGER, limit }) =>
+      rows('trigger_events', 'where trigger_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
     schedule: async (id) => (await rows('schedules', 'where id = ?', [id]))[0],
     schedules: (query) => page('schedules', query),
     occurrences: (id, { before = Number.MAX_SAFE_INTEGER, limit }) =>
@@ -226,8 +228,8 @@ const START: Cursor = { at: Number.MAX_VALUE, id: '' }
  * every job that ever had one of them, and sort, to show a page; and a Durable Object allows a union five terms.
  */
 function jobList(query: JobQuery): readonly Statement[] {
-  const { status, workflow_id, robot_id, trigger_id, schedule_id, dead_lettered } = query
-  const wanted = Object.entries({ workflow_id, robot_id, trigger_id, schedule_id }).filter((entry) =>
+  const { status, workflow_id, robot_id, trigger_id, schedule_id, parent_job_id, dead_lettered } = query
+  const wanted = Object.entries({ workflow_id, robot_id, trigger_id, schedule_id, parent_job_id }).filter((entry) =>
     entry[1] !== undefined
   )
   const columns = wanted.map(([column]) => column)

@@ -7,10 +7,10 @@ import type {
   KeyRow,
   PoolRow,
   RobotRow,
-  TriggerRow,
   VersionRow,
   WorkflowRow,
 } from '../../core/state.ts'
+import type { TriggerEventRow, TriggerRow } from '../../core/trigger.ts'
 import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
 
 /** What each table holds. A field here is a column there, under the same name. */
@@ -31,6 +31,7 @@ export interface RowOf {
   readonly job_history: HistoryRow
   readonly job_logs: LogRow
   readonly occurrences: OccurrenceRow
+  readonly trigger_events: TriggerEventRow
 }
 
 export type TableName = keyof RowOf

@@ -34,19 +34,20 @@ export function isStale(error: unknown): boolean {
 }
 
 /** The largest number in a turn, 0 without any. */
-export function seqMax({ rows, history, logs, occurrences }: Effects): number {
+export function seqMax({ rows, history, logs, occurrences, triggerEvents }: Effects): number {
   let seq = 0
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
   for (const row of history) seq = Math.max(seq, row.seq)
   for (const row of logs) seq = Math.max(seq, row.seq)
   for (const row of rows.deliveries.values()) seq = Math.max(seq, row.seq)
   for (const row of occurrences) seq = Math.max(seq, row.seq)
+  for (const row of triggerEvents) seq = Math.max(seq, row.seq)
   return seq
 }
 
 /** The rows of a turn: what goes, and then one statement for each table it touches. */
 export function writes(out: Effects): Statement[] {
-  const { rows, history, logs, occurrences, forgetBefore, forgetDeliveriesBefore, deletions } = out
+  const { rows, history, logs, occurrences, triggerEvents, forgetBefore, forgetDeliveriesBefore, deletions } = out
   return [
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
     ...(forgetDeliveriesBefore === null ? [] : [{ sql: FORGET_DELIVERIES, args: [forgetDeliveriesBefore] }]),
@@ -67,6 +68,7 @@ export function writes(out: Effects): Statement[] {
     ...write('job_history', history),
     ...write('job_logs', logs),
     ...write('occurrences', occurrences),
+    ...write('trigger_events', triggerEvents),
   ]
 }
 

@@ -13,6 +13,7 @@ export const ANNOUNCEMENTS = [
   'schedule.fired',
   'schedule.skipped',
   'trigger.fired',
+  'trigger.skipped',
   'webhook.disabled',
 ] as const
 export type Announcement = (typeof ANNOUNCEMENTS)[number]

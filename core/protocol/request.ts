@@ -3,6 +3,7 @@ import type { RobotId, WorkflowId } from '../ids.ts'
 import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
+import { TRIGGER_AUTHS, TRIGGER_TYPES } from './trigger.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
 
@@ -91,19 +92,6 @@ export const NewWorkflow = v.strictObject({
   json_definition: v.union([v.string(), jsonObject]),
 })
 
-/** How callers of a webhook show who they are. */
-export const TRIGGER_AUTHS = [
-  'secret',
-  'none',
-  'standard_webhooks',
-  'github',
-  'stripe',
-  'slack',
-  'shopify',
-  'hmac',
-] as const
-export type TriggerAuth = (typeof TRIGGER_AUTHS)[number]
-
 /** Where a signature of the sender's own making is, and how it is made. */
 const Signature = v.strictObject({
   header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')),
@@ -112,11 +100,24 @@ const Signature = v.strictObject({
   prefix: v.optional(v.pipe(v.string(), v.maxLength(50)), ''),
 })
 
+const MAPPED_MAX = 200
+
+function isMapping(given: unknown): boolean {
+  return isObject(given) && Object.keys(given).length <= MAPPED_MAX &&
+    Object.values(given).every((path) => typeof path === 'string')
+}
+
 export const NewTrigger = v.strictObject({
   id: v.optional(ownId),
   name,
-  trigger_type: v.optional(v.picklist(['webhook']), 'webhook'),
+  description: v.optional(text, ''),
+  trigger_type: v.optional(v.picklist(TRIGGER_TYPES), 'webhook'),
   workflow_id: workflowId,
+  scenario_id: v.optional(v.pipe(v.string(), v.maxLength(200)), ''),
+  /** What the type asks for: `CONFIGS`. */
+  config: v.optional(jsonObject, {}),
+  filter: v.nullish(v.string(), null),
+  mapping: v.nullish(v.pipe(v.custom<Record<string, string>>(isMapping, 'must have a path for each parameter')), null),
   priority: v.optional(priority, 1),
   parameters: v.optional(jsonObject, {}),
   cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
@@ -129,6 +130,12 @@ export const NewTrigger = v.strictObject({
   allow_from: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(50))), v.maxLength(100)), []),
   /** What callers send in `X-Webhook-Secret` or sign with; one is made where none is given, and null asks for none. */
   secret: v.nullish(v.pipe(v.string(), v.minLength(16), v.maxLength(256))),
+})
+
+/** What somebody fires a trigger with by hand. */
+export const Firing = v.strictObject({
+  payload: v.optional(jsonObject, {}),
+  metadata: v.optional(jsonObject, {}),
 })
 
 /** A whole number between these, or nothing. */

@@ -3,7 +3,7 @@ import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookI
 import type { HistoryRow, JobRow, LogRow } from '../job.ts'
 import type { Presence } from '../presence.ts'
 import type { OccurrenceRow, ScheduleRow } from '../schedule.ts'
-import type { KeyRow, PoolRow, Report, RobotRow, TriggerRow, VersionRow, WorkflowRow } from '../state.ts'
+import type { KeyRow, PoolRow, Report, RobotRow, VersionRow, WorkflowRow } from '../state.ts'
 import type { dispatcherStats, queueStats } from '../stats.ts'
 import type { RefusalCode } from './refusal.ts'
 
@@ -63,6 +63,8 @@ export interface JobSummary extends
     | 'retry_safety'
     | 'trigger_id'
     | 'schedule_id'
+    | 'parent_job_id'
+    | 'depth'
     | 'created_by'
   > {
   /** The instant for which its schedule made it. */
@@ -167,26 +169,6 @@ export interface VersionView extends Shown<VersionRow, 'version' | 'created_by'>
   /** Of the definition. */
   readonly hash: string
   readonly created_at: Time
-}
-
-/** A trigger, without its secret. */
-export interface TriggerView extends
-  Shown<
-    TriggerRow,
-    'id' | 'name' | 'trigger_type' | 'workflow_id' | 'enabled' | 'priority' | 'auth' | 'allow_from' | 'created_by'
-  > {
-  readonly parameters: Anything
-  readonly cooldown_seconds: number
-  readonly has_secret: boolean
-  readonly webhook_path: string
-  readonly last_triggered: Time | null
-  readonly trigger_count: number
-  readonly created_at: Time
-}
-
-/** A trigger that was made just now: its secret is shown this once. */
-export interface NewTriggerView extends TriggerView {
-  readonly secret: string | null
 }
 
 /** A schedule. */

@@ -37,7 +37,7 @@ export async function loaded(disk: Disk): Promise<Store> {
   return store
 }
 
-/** One row for every table, with four numbers from `seq` on. */
+/** One row for every table, with five numbers from `seq` on. */
 export function everything(id: string, seq: number): Sample {
   return {
     jobs: [job(id, { seq, definition: id })],
@@ -56,6 +56,7 @@ export function everything(id: string, seq: number): Sample {
     job_history: [row('job_history', { seq: seq + 1, job_id: id })],
     job_logs: [row('job_logs', { seq: seq + 2, job_id: id })],
     occurrences: [row('occurrences', { seq: seq + 3, schedule_id: id, due_at: 1 })],
+    trigger_events: [row('trigger_events', { seq: seq + 4, trigger_id: id })],
   }
 }
 
@@ -72,7 +73,7 @@ export function ids(...texts: readonly string[]): JobId[] {
 export async function sameRows({ find, queries }: Store, sample: Sample): Promise<void> {
   const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
   const { keys = [], pools = [], idempotency = [], job_history = [], job_logs = [] } = sample
-  const { schedules = [], occurrences = [] } = sample
+  const { schedules = [], occurrences = [], trigger_events = [] } = sample
   const { webhooks = [], deliveries = [] } = sample
   const found = await find(
     asking({
@@ -91,6 +92,10 @@ export async function sameRows({ find, queries }: Store, sample: Sample): Promis
   for (const one of schedules) same(await queries.schedule(one.id), one)
   for (const one of occurrences) {
     const [entry] = await queries.occurrences(one.schedule_id, { before: one.seq + 1, limit: 1 })
+    same(entry, one)
+  }
+  for (const one of trigger_events) {
+    const [entry] = await queries.triggerEvents(one.trigger_id, { before: one.seq + 1, limit: 1 })
     same(entry, one)
   }
   const { items } = await queries.keys({ limit: 10_000 })

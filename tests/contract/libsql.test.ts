@@ -160,6 +160,7 @@ test('every query of jobs, log lines and history goes by an index', async () => 
   await queries.logs(any, { after: 0, limit: 1 })
   for (const status of [undefined, 'failed'] as const) await queries.deliveries({ webhook_id: any, status, limit: 1 })
   await queries.occurrences(any, { limit: 1 })
+  await queries.triggerEvents(any, { limit: 1 })
   const need = asking({
     jobs: [any],
     duplicates: ['a'],

@@ -19,6 +19,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
         robot_id: seq % 4 === 0 ? null : `robot-${seq % 2}`,
         trigger_id: seq % 5 < 2 ? 'trigger' : null,
         schedule_id: seq % 3 < 2 ? 'schedule' : null,
+        parent_job_id: seq % 7 < 3 ? 'parent' : null,
       })
     const jobs = Array.from({ length: 60 }, (_, i) => one(1_000 + (i >> 2)))
     await store.commit(turn(1, { jobs }))
@@ -94,6 +95,23 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.close()
   },
 
+  async 'what reached a trigger is told from the last on, in pages, and goes with it'(disk) {
+    const store = await loaded(disk)
+    const trigger_events = [4, 2, 3, 1].map((seq) =>
+      row('trigger_events', { seq, trigger_id: seq === 3 ? 'b' : 'a', payload: '{}' })
+    )
+    await store.commit(turn(1, { triggers: [row('triggers', { id: 'a' })], trigger_events }))
+    const rows = async (query: { before?: number; limit: number }) =>
+      (await store.queries.triggerEvents('a' as never, query)).map(({ seq }) => seq)
+    same([await rows({ limit: 2 }), await rows({ before: 2, limit: 2 })], [[4, 2], [1]])
+    const out = turn(2, {})
+    out.deletions.triggers.add('a' as never)
+    await store.commit(out)
+    same([await rows({ limit: 9 }), await store.queries.trigger('a' as never)], [[], undefined])
+    same(await store.queries.triggerEvents('b' as never, { limit: 9 }), [trigger_events[2]])
+    await store.close()
+  },
+
   async 'what does not exist is undefined, or an empty list'(disk) {
     const { queries, close } = await loaded(disk)
     const nobody = 'nobody' as never
@@ -126,6 +144,9 @@ export function filters(): Omit<JobQuery, 'limit'>[] {
           {},
           { trigger_id: 'trigger' },
           ...(workflow_id === undefined && robot_id === undefined ? [{ schedule_id: 'schedule' }] : []),
+          ...(status === undefined && workflow_id === undefined && robot_id === undefined
+            ? [{ parent_job_id: 'parent' }]
+            : []),
         ].map((more) => ({ status, workflow_id, robot_id, ...more }) as unknown as JobQuery)
       )
     )
@@ -133,12 +154,13 @@ export function filters(): Omit<JobQuery, 'limit'>[] {
 }
 
 function matches(job: JobRow, query: Omit<JobQuery, 'limit'>): boolean {
-  const { status, workflow_id, robot_id, trigger_id, schedule_id } = query
+  const { status, workflow_id, robot_id, trigger_id, schedule_id, parent_job_id } = query
   return (status === undefined || status.includes(job.status)) &&
     (workflow_id === undefined || job.workflow_id === workflow_id) &&
     (robot_id === undefined || job.robot_id === robot_id) &&
     (trigger_id === undefined || job.trigger_id === trigger_id) &&
-    (schedule_id === undefined || job.schedule_id === schedule_id)
+    (schedule_id === undefined || job.schedule_id === schedule_id) &&
+    (parent_job_id === undefined || job.parent_job_id === parent_job_id)
 }
 
 /** All items of a list, page by page. */

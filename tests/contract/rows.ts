@@ -25,6 +25,7 @@ export function turn(number: number, sample: Sample): Effects {
   out.history.push(...(sample.job_history ?? []))
   out.logs.push(...(sample.job_logs ?? []))
   out.occurrences.push(...(sample.occurrences ?? []))
+  out.triggerEvents.push(...(sample.trigger_events ?? []))
   return out
 }
 
@@ -131,6 +132,7 @@ export function samples(): fc.Arbitrary<Required<Sample>> {
     job_history: rowsOf('job_history'),
     job_logs: rowsOf('job_logs'),
     occurrences: rowsOf('occurrences'),
+    trigger_events: rowsOf('trigger_events'),
   })
 }
 

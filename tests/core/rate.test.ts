@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { Event, WebhookReceived } from '../../core/event.ts'
+import type { Event } from '../../core/event.ts'
+import type { WebhookReceived } from '../../core/trigger-event.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import { answers, type Bench, bench, ids, submit } from './rows.ts'
+import { UNSAID } from '../../core/trigger.ts'
 
 /** How many jobs may be made with one key and by one webhook. */
 
@@ -35,21 +37,20 @@ function fleetWith(settings: object = {}): Bench {
   }, { type: 'workflow.published', reply: ids.reply('publish'), workflow: ids.workflow('w') })
   for (const [id, cooldownMs] of [['t1', 0], ['slow', 20 * SECOND]] as const) {
     fleet.turn({
-      type: 'trigger.created',
+      type: 'trigger.saved',
       reply: ids.reply('trigger'),
       trigger: ids.trigger(id),
+      revision: null,
       by: 'tester',
-      name: id,
-      triggerType: 'webhook',
-      workflow: ids.workflow('w'),
-      priority: 1,
-      parameters: '{}' as never,
-      cooldownMs,
-      enabled: true,
-      auth: 'secret',
-      secret: ids.secret('right'),
-      signing: null,
-      allowFrom: [],
+      terms: {
+        ...UNSAID,
+        name: id,
+        trigger_type: 'webhook',
+        workflow_id: ids.workflow('w'),
+        cooldown_ms: cooldownMs,
+        auth: 'secret',
+        secret: ids.secret('right'),
+      },
     })
   }
   return fleet
@@ -66,6 +67,7 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   secret: ids.secret('right'),
   checked: { key: null, refused: null },
   data: '{}' as never,
+  metadata: '{}' as never,
   idempotency: null,
   ...given,
 })

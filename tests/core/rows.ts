@@ -22,7 +22,7 @@ import type {
   SocketId,
 } from '../../core/ids.ts'
 import type { TriggerId, WorkflowId } from '../../core/ids.ts'
-import { isLive, isStopping, type JobRow, type Priority, type RetrySafety } from '../../core/job.ts'
+import { isLive, isStopping, type JobRow, type RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
 import { DEFAULTS, type Settings, UNLIMITED } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
@@ -119,6 +119,7 @@ export function bench(
       disk.history.push(...turn.out.history)
       disk.logs.push(...turn.out.logs)
       disk.occurrences.push(...turn.out.occurrences)
+      disk.triggerEvents.push(...turn.out.triggerEvents)
       for (const id of turn.out.deletions.schedules) disk.rows.schedules.delete(id)
       const receipt = new Receipt(turn.out.turn)
       self.calls.push(...turn.out.calls.open(receipt))
@@ -295,5 +296,4 @@ export const ids = {
   key: (id: string) => id as KeyId,
   secret: (text: string) => text as SecretHash,
   reply: (text: string) => text as ReplyId,
-  priority: (value: number) => value as Priority,
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { Event, WebhookReceived } from '../../core/event.ts'
+import type { Event } from '../../core/event.ts'
+import type { WebhookReceived } from '../../core/trigger-event.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, messages, submit } from './rows.ts'
+import { UNSAID } from '../../core/trigger.ts'
 
 const save = (id: string, text: string, mode: 'create' | 'update' = 'create'): Event => ({
   type: 'workflow.saved',
@@ -20,23 +22,24 @@ const publish = (id: string): Event => ({
   reply: ids.reply('publish'),
   workflow: ids.workflow(id),
 })
-const trigger = (given: object = {}): Event => ({
-  type: 'trigger.created',
+const trigger = (given: object = {}, id = 't1'): Event => ({
+  type: 'trigger.saved',
   reply: ids.reply('trigger'),
-  trigger: ids.trigger('t1'),
+  trigger: ids.trigger(id),
+  revision: null,
   by: 'tester',
-  name: 'Trigger',
-  triggerType: 'webhook',
-  workflow: ids.workflow('w'),
-  priority: 2,
-  parameters: '{"region":"north","limit":1}' as never,
-  cooldownMs: 60_000,
-  enabled: true,
-  auth: 'secret',
-  secret: ids.secret('right'),
-  signing: null,
-  allowFrom: [],
-  ...given,
+  terms: {
+    ...UNSAID,
+    name: 'Trigger',
+    trigger_type: 'webhook',
+    workflow_id: ids.workflow('w'),
+    priority: 2,
+    parameters: '{"region":"north","limit":1}' as never,
+    cooldown_ms: 60_000,
+    auth: 'secret',
+    secret: ids.secret('right'),
+    ...given,
+  },
 })
 let calls = 0
 const call = (given: Partial<WebhookReceived> = {}): Event => ({
@@ -47,6 +50,7 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   secret: ids.secret('right'),
   checked: { key: null, refused: null },
   data: '{"limit":5}' as never,
+  metadata: '{}' as never,
   idempotency: null,
   ...given,
 })
@@ -223,7 +227,7 @@ describe('webhooks', () => {
 
     test('twice in one turn it is one job', () => {
       const once = { ...checked('k1'), idempotency: { key: 'delivery', fingerprint: 'body' } }
-      const fleet = signed({ cooldownMs: 0 })
+      const fleet = signed({ cooldown_ms: 0 })
       fleet.turn(call(once), call(once))
       expect(fleet.disk.rows.jobs.size).toBe(1)
     })
@@ -232,6 +236,6 @@ describe('webhooks', () => {
   test('a trigger needs a workflow that exists, and an id of its own', () => {
     const fleet = ready()
     expect(code(fleet, trigger())).toBe('CONFLICT')
-    expect(code(fleet, trigger({ trigger: ids.trigger('t2'), workflow: ids.workflow('x') }))).toBe('NOT_FOUND')
+    expect(code(fleet, trigger({ workflow_id: ids.workflow('x') }, 't2'))).toBe('NOT_FOUND')
   })
 })

@@ -5,6 +5,7 @@ import type { JsonText, KeyId, RobotId, SecretHash, TriggerId, WorkflowId } from
 import type { WebhookRow } from '../../core/webhook.ts'
 import { BY, definition, FLOWS, KEY, POOL, POOL_TAGS, SECRET } from './client.ts'
 import { BEGINNING } from './world.ts'
+import { UNFIRED, UNSAID } from '../../core/trigger.ts'
 
 /** What is on the disk before anything happens: keys, workflows, triggers and webhooks. */
 export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>, webhooks: readonly WebhookRow[]): void {
@@ -44,22 +45,20 @@ export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>, webh
     })
     const hook = `hook-${flow}` as TriggerId
     out.rows.triggers.set(hook, {
+      ...UNSAID,
+      ...UNFIRED,
       id: hook,
       name: hook,
       trigger_type: 'webhook',
       workflow_id: id,
-      enabled: true,
       priority: 2,
       parameters: '{"own":1}' as JsonText,
       cooldown_ms: flow === 'flow-a' ? 0 : 20_000,
       auth: 'secret',
       secret: hashOf(SECRET),
-      signing: null,
-      allow_from: [],
       created_by: 'author',
       created_at: BEGINNING,
-      last_fired_at: null,
-      fire_count: 0,
+      updated_at: BEGINNING,
     })
   }
   const pool = { name: POOL, tags: POOL_TAGS, max_concurrent: null, workflows: [], created_at: BEGINNING }

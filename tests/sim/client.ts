@@ -164,6 +164,7 @@ export class Client {
       trigger,
       secret,
       data,
+      metadata: '{}' as JsonText,
       checked,
       idempotency: delivery,
     } as const
@@ -229,9 +230,10 @@ export class Client {
     world.note(`client: hears of ${job}: ${answer.type === 'refusal' ? answer.refusal.message : answer.type}`)
     refusalIsEarned(ledger, asked.trigger, answer)
     answerIsConsistent(ledger, asked, answer, server.clock(), server.settings.idempotencyMs)
-    if (answer.type === 'fired' && deliveryIsOnce(ledger, asked, answer.job)) world.mark('delivery repeated')
-    if (answer.type === 'job' || answer.type === 'fired') {
-      ledger.acknowledged.add(answer.job.id)
+    const made = answer.type === 'job' || answer.type === 'fired' ? answer.job : null
+    if (answer.type === 'fired' && made !== null && deliveryIsOnce(ledger, asked, made)) world.mark('delivery repeated')
+    if (made !== null) {
+      ledger.acknowledged.add(made.id)
       if (answer.type === 'job' && answer.replayed === true) world.mark('idempotency key replayed')
       return
     }

@@ -67,6 +67,8 @@ const FIXED = [
   'trigger_id',
   'schedule_id',
   'due_at',
+  'parent_job_id',
+  'depth',
   'seq',
 ] as const satisfies readonly (keyof JobRow)[]
 

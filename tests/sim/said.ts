@@ -129,8 +129,9 @@ function saidIsDurable(ledger: Ledger, send: Send): void {
 
 function answerIsDurable(ledger: Ledger, answer: Answer): void {
   if (answer.type === 'job' || answer.type === 'fired') {
-    const known = ledger.disk.tables.jobs.has(answer.job.id)
-    demand(known, 'I2', () => `job ${answer.job.id} is acknowledged, and the disk knows nothing of it`)
+    const { job } = answer
+    const known = job === null || ledger.disk.tables.jobs.has(job.id)
+    demand(known, 'I2', () => `job ${job?.id} is acknowledged, and the disk knows nothing of it`)
   }
   if (answer.type === 'workflow') {
     const { id, version } = answer.workflow

@@ -1,0 +1,113 @@
+import type { TriggerSaved } from '../core/trigger-event.ts'
+import { toText } from '../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { NewTrigger } from '../core/protocol/request.ts'
+import { configOf, type TriggerAuth, type TriggerType } from '../core/protocol/trigger.ts'
+import type { TriggerRow } from '../core/trigger.ts'
+import type { Platform } from './fleet.ts'
+import { isRange } from './http/address.ts'
+import { hashOf, newSecret, newStandardSecret } from './secret.ts'
+import { isStandardSecret } from './signature.ts'
+
+/** What is to be kept of a trigger, and its secret where that is new, to be shown this once. */
+export interface Terms {
+  readonly terms: TriggerSaved['terms']
+  readonly shown: string | null
+}
+
+/**
+ * What saving a trigger comes to, where it can be had on this platform: INVALID_PAYLOAD names the field. `before`: what
+ * is changed; its secret stays where nothing is said of one.
+ */
+export function termsOf(body: NewTrigger, before: TriggerRow | undefined, platform: Platform): Terms | Refusal {
+  const { trigger_type } = body
+  const refusal = platform.refuses?.[trigger_type]
+  if (refusal !== undefined) return refuse('INVALID_PAYLOAD', refusal, { field: 'trigger_type' })
+  const config = configOf(trigger_type, body.config)
+  if (isRefusal(config)) return config
+  const range = body.allow_from.find((text) => !isRange(text))
+  if (range !== undefined) return wrong('allow_from', `Field allow_from: ${range} is no address and no range`)
+  const lock = LOCKS[trigger_type](body, before)
+  if (isRefusal(lock)) return lock
+  const { shown, ...kept } = lock
+  return {
+    shown,
+    terms: {
+      name: body.name,
+      description: body.description,
+      trigger_type,
+      workflow_id: body.workflow_id,
+      scenario_id: body.scenario_id,
+      config,
+      filter: body.filter,
+      mapping: body.mapping,
+      enabled: body.enabled,
+      priority: body.priority,
+      parameters: toText(body.parameters),
+      cooldown_ms: Math.round(body.cooldown_seconds * 1000),
+      allow_from: body.allow_from,
+      ...kept,
+    },
+  }
+}
+
+/** How callers show who they are, and what is kept of the secret. */
+interface Lock extends Pick<TriggerRow, 'auth' | 'secret' | 'signing'> {
+  /** The secret itself, where it is to be shown. */
+  readonly shown: string | null
+}
+
+/** What becomes of `auth`, `secret` and `signature` with each type. */
+const LOCKS: { readonly [T in TriggerType]: (body: NewTrigger, before: TriggerRow | undefined) => Lock | Refusal } = {
+  webhook: byAuth,
+  manual: without,
+  scheduled: without,
+  file_watch: without,
+  email: without,
+  form: without,
+  chat: without,
+  workflow_call: without,
+}
+
+/** Nobody from outside calls it, and it logs in nowhere. */
+function without({ trigger_type, auth, secret, signature }: NewTrigger): Lock | Refusal {
+  if (auth !== undefined && auth !== 'none') return wrong('auth', `Field auth: a ${trigger_type} trigger has none`)
+  if (typeof secret === 'string') return wrong('secret', `Field secret: a ${trigger_type} trigger has none`)
+  if (signature !== undefined) return wrong('signature', `Field signature: a ${trigger_type} trigger has none`)
+  return { auth: 'none', secret: null, signing: null, shown: null }
+}
+
+/** Callers show a secret, or sign with it. What is kept of it is its hash, but where they sign: there it is needed itself. */
+function byAuth(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+  const auth = body.auth ?? (body.secret === null ? 'none' : before?.auth ?? 'secret')
+  const problem = problemWith(auth, body)
+  if (problem !== null) return problem
+  if (auth === 'none') return { auth, secret: null, signing: null, shown: null }
+  const kept = body.secret === undefined && before?.auth === auth ? before : null
+  const signs = auth !== 'secret'
+  if (kept !== null && (kept.secret !== null || kept.signing !== null)) {
+    const signing = kept.signing === null ? null : { ...UNSIGNED, ...body.signature, key: kept.signing.key }
+    return { auth, secret: kept.secret, signing, shown: null }
+  }
+  const shown = body.secret ?? (auth === 'standard_webhooks' ? newStandardSecret() : newSecret())
+  return signs
+    ? { auth, secret: null, signing: { ...UNSIGNED, ...body.signature, key: shown }, shown }
+    : { auth, secret: hashOf(shown), signing: null, shown }
+}
+
+/** For the schemes that settle these themselves. */
+export const UNSIGNED = { header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' } as const
+
+/** Which field does not go with the others; null when all do. */
+function problemWith(auth: TriggerAuth, { secret, signature }: NewTrigger): Refusal | null {
+  if (auth === 'none' && typeof secret === 'string') return wrong('secret', 'Field secret: auth none asks for none')
+  if (auth !== 'none' && secret === null) return wrong('secret', `Field secret: auth ${auth} needs one`)
+  if (auth === 'hmac' && signature === undefined) return wrong('signature', 'Missing required field: signature')
+  if (auth !== 'hmac' && signature !== undefined) return wrong('signature', 'Field signature: only for auth hmac')
+  const written = auth !== 'standard_webhooks' || typeof secret !== 'string' || isStandardSecret(secret)
+  return written ? null : wrong('secret', 'Field secret: must be whsec_ and 24 to 64 bytes in base64')
+}
+
+function wrong(field: string, message: string): Refusal {
+  return refuse('INVALID_PAYLOAD', message, { field })
+}

@@ -1,0 +1,146 @@
+import { announceFiring } from './announce.ts'
+import type { Turn } from './effects.ts'
+import type { JobId, JsonText, ScheduleId } from './ids.ts'
+import { instantText } from './instant.ts'
+import type { JobRow } from './job.ts'
+import { keepTrigger } from './keep.ts'
+import { parametersOf, passes } from './payload.ts'
+import type { JsonObject } from './protocol/json.ts'
+import { toText } from './protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { skipsOf } from './rate.ts'
+import { derivedId, type ScheduleRow } from './schedule.ts'
+import type { State } from './state.ts'
+import { enter, published, UNASKED, UNCAUSED } from './submission.ts'
+import { coolingFor, scheduleCause, type TriggerEventRow, type TriggerRow } from './trigger.ts'
+
+/** What becomes of an event that has reached its trigger, wherever it came from: a job, or a reason why there is none. */
+
+/** Something that a trigger is there for. */
+export interface Occasion {
+  readonly job: JobId
+  readonly by: string
+  readonly payload: JsonText
+  readonly metadata: JsonText
+  /** The job that asks for it, or whose end it is. */
+  readonly parent: JobRow | null
+}
+
+/** A job was made; or none, for a reason that is no mistake. */
+export type Fired =
+  | { readonly trigger: TriggerRow; readonly job: JobRow; readonly skipped: null }
+  | { readonly trigger: TriggerRow; readonly job: null; readonly skipped: string }
+
+/** Makes a job, skips what the filter does not let pass, or says as a submission would be told why it cannot. */
+export function fire(state: State, trigger: TriggerRow, occasion: Occasion, turn: Turn): Fired | Refusal {
+  const { filter, mapping } = trigger
+  // Only where somebody looks into it is it read.
+  const event = filter === null && mapping === null ? null : eventOf(trigger, occasion, turn)
+  if (filter !== null && event !== null && !passes(filter, event)) return skip(state, trigger, occasion, 'filter', turn)
+  const cooldown = cooling(trigger, turn)
+  if (cooldown !== null) return cooldown
+  const runs = published(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
+  if (isRefusal(runs)) return runs
+  const order = {
+    ...UNASKED,
+    job: occasion.job,
+    by: occasion.by,
+    parameters: event === null && trigger.parameters === '{}'
+      ? occasion.payload
+      : parametersOf(trigger.parameters, mapping, event ?? eventOf(trigger, occasion, turn)),
+    priority: trigger.priority,
+  }
+  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, parent: occasion.parent, runs }, turn)
+  if (isRefusal(job)) return job
+  const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
+  keepTrigger(state, after, turn)
+  write(state, after, occasion, { outcome: 'fired', reason: '', job_id: job.id }, turn)
+  return { trigger: after, job, skipped: null }
+}
+
+/** Nobody waits for what becomes of it: where there can be no job, it is written down why. */
+export function fireUnheard(state: State, trigger: TriggerRow, occasion: Occasion, turn: Turn): Fired {
+  const fired = fire(state, trigger, occasion, turn)
+  return isRefusal(fired) ? skip(state, trigger, occasion, reasonOf(fired), turn) : fired
+}
+
+/** A schedule has made a job: what is bound to it fires, each trigger once for each of its jobs. */
+export function scheduleRan(state: State, schedule: ScheduleRow, job: JobRow, turn: Turn): void {
+  for (const id of state.listening.get(scheduleCause(schedule.id)) ?? []) {
+    const trigger = state.triggers.get(id)
+    if (trigger === undefined || !trigger.enabled) continue
+    fireUnheard(state, trigger, {
+      job: derivedId(`${id} ${job.id}`, turn.now),
+      by: `trigger:${id}`,
+      payload: toText({
+        schedule_id: schedule.id as ScheduleId,
+        schedule_name: schedule.name,
+        scheduled_time: job.due_at === null ? null : instantText(job.due_at),
+        run_number: schedule.run_count,
+      }),
+      metadata: toText({ source: 'schedule', frequency: schedule.frequency, job_id: job.id }),
+      parent: null,
+    }, turn)
+  }
+}
+
+/** Why a trigger cannot fire just now, though it may later. */
+export function cooling(trigger: TriggerRow, turn: Turn): Refusal | null {
+  const cooldown_remaining = coolingFor(trigger, turn.now)
+  if (cooldown_remaining === 0) return null
+  return refuse('RATE_LIMITED', 'Trigger is in cooldown period', { cooldown_remaining })
+}
+
+/** An event that makes no job. So many of them are written down as a person can read; all are counted. */
+export function skip(state: State, trigger: TriggerRow, occasion: Occasion, reason: string, turn: Turn): Fired {
+  const after = { ...trigger, skipped_count: trigger.skipped_count + 1 }
+  keepTrigger(state, after, turn)
+  const ring = skipsOf(state, trigger.id)
+  if (ring.quota(turn.now)?.remaining !== 0) {
+    ring.count(turn.now)
+    write(state, after, occasion, { outcome: 'skipped', reason, job_id: null }, turn)
+  }
+  return { trigger: after, job: null, skipped: reason }
+}
+
+/** What is written down of a refusal that nobody is told. */
+export function reasonOf({ refused, details }: Refusal): string {
+  return 'cooldown_remaining' in details ? 'cooldown' : refused
+}
+
+/** The TriggerEvent of the API reference, for paths to be followed in. */
+function eventOf(trigger: TriggerRow, { payload, metadata }: Occasion, turn: Turn): JsonObject {
+  return {
+    trigger_id: trigger.id,
+    trigger_type: trigger.trigger_type,
+    workflow_id: trigger.workflow_id,
+    scenario_id: trigger.scenario_id,
+    timestamp: instantText(turn.now),
+    payload: JSON.parse(payload) as JsonObject,
+    metadata: JSON.parse(metadata) as JsonObject,
+    priority: trigger.priority,
+  }
+}
+
+function write(
+  state: State,
+  trigger: TriggerRow,
+  { payload, metadata }: Occasion,
+  became: Pick<TriggerEventRow, 'outcome' | 'reason' | 'job_id'>,
+  turn: Turn,
+): void {
+  const row: TriggerEventRow = {
+    seq: ++state.seq,
+    trigger_id: trigger.id,
+    trigger_type: trigger.trigger_type,
+    workflow_id: trigger.workflow_id,
+    scenario_id: trigger.scenario_id,
+    at: turn.now,
+    payload,
+    metadata,
+    priority: trigger.priority,
+    ...became,
+  }
+  turn.out.triggerEvents.push(row)
+  announceFiring(state, trigger, row, turn)
+}

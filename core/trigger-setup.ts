@@ -1,0 +1,91 @@
+import { find } from './call.ts'
+import { answer, type Turn, turnDown } from './effects.ts'
+import type { TriggerDeleted, TriggerSaved, TriggerSwitched } from './trigger-event.ts'
+import type { ScheduleId } from './ids.ts'
+import { dropTrigger, keepTrigger } from './keep.ts'
+import { problemWith } from './payload.ts'
+import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
+import type { State } from './state.ts'
+import { type TriggerRow, UNFIRED } from './trigger.ts'
+
+/** What people do with triggers. */
+
+/** A trigger is set up, or changed in all that people say of it. Its workflow must exist; it may be published later. */
+export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): void {
+  const saved = event.revision === null ? created(state, event, turn) : edited(state, event, event.revision, turn)
+  if (isRefusal(saved)) return turnDown(turn, event.reply, saved)
+  keepTrigger(state, saved, turn)
+  answer(turn, event.reply, { type: 'trigger', trigger: saved })
+}
+
+function created(state: State, { trigger: id, by, terms }: TriggerSaved, turn: Turn): TriggerRow | Refusal {
+  if (state.triggers.has(id)) return refuse('CONFLICT', `Trigger ${id} exists already`, { field: 'id' })
+  const refusal = unfit(state, terms)
+  if (refusal !== null) return refusal
+  return {
+    ...terms,
+    ...UNFIRED,
+    id,
+    created_by: by,
+    created_at: turn.now,
+    updated_at: turn.now,
+  }
+}
+
+function edited(
+  state: State,
+  { trigger: id, terms }: TriggerSaved,
+  revision: number,
+  turn: Turn,
+): TriggerRow | Refusal {
+  const known = find(state, id)
+  if (isRefusal(known)) return known
+  if (known.revision !== revision) {
+    return refuse('CONFLICT', `Trigger ${id} was changed a moment ago: look at it again`, { revision: known.revision })
+  }
+  if (known.trigger_type !== terms.trigger_type) {
+    const message = `Trigger ${id} is of type ${known.trigger_type}, and stays so: make another one`
+    return refuse('CONFLICT', message, { field: 'trigger_type' })
+  }
+  const refusal = unfit(state, terms)
+  if (refusal !== null) return refusal
+  // Another mailbox or folder begins anew.
+  const same = JSON.stringify(known.config) === JSON.stringify(terms.config)
+  const cursor = same ? known.cursor : ''
+  return { ...known, ...terms, cursor, revision: revision + 1, updated_at: turn.now }
+}
+
+/** What it names must be there, and what it is told to read must be readable. */
+function unfit(state: State, terms: TriggerSaved['terms']): Refusal | null {
+  if (!state.workflows.has(terms.workflow_id)) return notFound('Workflow', terms.workflow_id, { field: 'workflow_id' })
+  const schedule = terms.trigger_type === 'scheduled' ? terms.config['schedule_id'] as ScheduleId : null
+  if (schedule !== null && !state.schedules.has(schedule)) {
+    return notFound('Schedule', schedule, { field: 'config.schedule_id' })
+  }
+  return problemWith(terms)
+}
+
+/** A trigger is enabled or disabled. What came while it was disabled is nobody's. */
+export function triggerSwitched(
+  state: State,
+  event: TriggerSwitched,
+  turn: Turn,
+): void {
+  const known = find(state, event.trigger)
+  if (isRefusal(known)) return turnDown(turn, event.reply, known)
+  const trigger = { ...known, enabled: event.enabled, revision: known.revision + 1, updated_at: turn.now }
+  keepTrigger(state, trigger, turn)
+  answer(turn, event.reply, { type: 'trigger', trigger })
+}
+
+/** A trigger is no more, and its events with it. Its jobs go on. */
+export function triggerDeleted(
+  state: State,
+  event: TriggerDeleted,
+  turn: Turn,
+): void {
+  const trigger = find(state, event.trigger)
+  if (isRefusal(trigger)) return turnDown(turn, event.reply, trigger)
+  dropTrigger(state, trigger, turn)
+  answer(turn, event.reply, { type: 'trigger', trigger })
+}

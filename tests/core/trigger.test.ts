@@ -1,0 +1,288 @@
+import { describe, expect, test } from 'vitest'
+import type { Event } from '../../core/event.ts'
+import type { JsonText } from '../../core/ids.ts'
+import { isAtRest } from '../../core/rest.ts'
+import { type TriggerRow, UNSAID } from '../../core/trigger.ts'
+import type { TriggerFired } from '../../core/trigger-event.ts'
+import { answers, type Bench, bench, complete, ids, job, join, say } from './rows.ts'
+import { byHand, save, workflow } from './schedules.ts'
+
+const SECOND = 1_000
+const text = (json: object): JsonText => JSON.stringify(json) as JsonText
+
+const trigger = (given: Partial<TriggerRow> = {}, revision: number | null = null, id = 't'): Event => ({
+  type: 'trigger.saved',
+  reply: ids.reply('trigger'),
+  trigger: ids.trigger(id),
+  revision,
+  by: 'tester',
+  terms: {
+    ...UNSAID,
+    name: 'Trigger',
+    trigger_type: 'manual',
+    workflow_id: ids.workflow('w'),
+    auth: 'none',
+    secret: null,
+    ...given,
+  },
+})
+
+let made = 0
+const fire = (payload: object = {}, given: Partial<TriggerFired> = {}): Event => ({
+  type: 'trigger.fired',
+  reply: ids.reply('fire'),
+  job: ids.job(`j${++made}`),
+  trigger: ids.trigger('t'),
+  as: null,
+  by: { name: 'tester', key: null },
+  payload: text(payload),
+  metadata: text({ source: 'manual' }),
+  idempotency: null,
+  cursor: null,
+  parent: null,
+  ...given,
+})
+
+const ready = (given: Partial<TriggerRow> = {}): Bench => {
+  const fleet = bench()
+  fleet.turn(...workflow(), save(), trigger(given))
+  return fleet
+}
+const row = (fleet: Bench, id = 't'): TriggerRow => fleet.disk.rows.triggers.get(ids.trigger(id)) as TriggerRow
+/** What a call came to: `fired`, why it was skipped, or the code of the refusal. */
+const outcome = (fleet: Bench, event: Event): string => {
+  const [answer] = answers(fleet.turn(event))
+  if (answer?.type === 'refusal') return answer.refusal.refused
+  return answer?.type === 'fired' ? answer.skipped ?? 'fired' : answer?.type ?? 'nothing'
+}
+const parameters = (fleet: Bench): unknown =>
+  JSON.parse([...fleet.disk.rows.jobs.values()].at(-1)?.parameters ?? 'null')
+
+describe('firing', () => {
+  test('makes a job of the payload, and writes the event down', () => {
+    const fleet = ready({ parameters: text({ own: 1, both: 1 }), priority: 3, scenario_id: 'sc' })
+    expect(outcome(fleet, fire({ both: 2 }))).toBe('fired')
+    expect(parameters(fleet)).toEqual({ own: 1, both: 2 })
+    const [event] = fleet.disk.triggerEvents
+    expect(event).toMatchObject({
+      trigger_id: 't',
+      trigger_type: 'manual',
+      workflow_id: 'w',
+      scenario_id: 'sc',
+      at: fleet.now,
+      payload: text({ both: 2 }),
+      metadata: text({ source: 'manual' }),
+      priority: 3,
+      outcome: 'fired',
+      reason: '',
+    })
+    expect(job(fleet, event?.job_id ?? '')).toMatchObject({ trigger_id: 't', created_by: 'tester', priority: 3 })
+  })
+
+  test('with a mapping only what it picks becomes a parameter', () => {
+    const fleet = ready({ mapping: { customer: '$.payload.customer.id' } })
+    fleet.turn(fire({ customer: { id: 7 }, secret: 'x' }))
+    expect(parameters(fleet)).toEqual({ customer: 7 })
+  })
+
+  test('what the filter does not let pass makes no job, is written down, and starts no cooldown', () => {
+    const fleet = ready({ filter: '@.payload.amount > 100', cooldown_ms: 60 * SECOND })
+    expect(outcome(fleet, fire({ amount: 5 }))).toBe('filter')
+    expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'skipped', reason: 'filter', job_id: null }])
+    expect(outcome(fleet, fire({ amount: 500 }))).toBe('fired')
+    expect(row(fleet)).toMatchObject({ fire_count: 1, skipped_count: 1 })
+    expect(fleet.disk.rows.jobs.size).toBe(1)
+  })
+
+  test('so many skipped events are written down, and all are counted', () => {
+    const fleet = ready({ filter: '@.payload.never' })
+    for (let i = 0; i < 100; i++) fleet.turn(fire())
+    expect(fleet.disk.triggerEvents).toHaveLength(60)
+    expect(row(fleet).skipped_count).toBe(100)
+    fleet.pass(60 * SECOND)
+    fleet.turn(fire())
+    expect(fleet.disk.triggerEvents).toHaveLength(61)
+  })
+
+  test('the cooldown holds over a restart', () => {
+    const fleet = ready({ cooldown_ms: 60 * SECOND })
+    expect(outcome(fleet, fire())).toBe('fired')
+    expect(outcome(fleet, fire())).toBe('RATE_LIMITED')
+    const after = bench({}, fleet.hot())
+    after.now = fleet.now + 59 * SECOND
+    expect(outcome(after, fire())).toBe('RATE_LIMITED')
+    after.now += SECOND
+    expect(outcome(after, fire())).toBe('fired')
+  })
+
+  test('counts what becomes of its jobs, and not what somebody has run again', () => {
+    const fleet = ready()
+    fleet.turn(...join('r1'))
+    for (const end of ['complete', 'fail', 'complete'] as const) {
+      const event = fire()
+      fleet.turn(event)
+      const id = (event as TriggerFired).job
+      fleet.turn(say('r1', 'job_accept', { job_id: id }))
+      fleet.turn(
+        end === 'complete' ? complete('r1', id) : say('r1', 'job_failed', { job_id: id, error_message: 'no' }),
+      )
+    }
+    expect(row(fleet)).toMatchObject({ fire_count: 3, success_count: 2, error_count: 1 })
+  })
+
+  test.each<[string, Partial<TriggerRow>, Partial<TriggerFired>, string]>([
+    ['a trigger that there is not', {}, { trigger: ids.trigger('none') }, 'TRIGGER_NOT_FOUND'],
+    ['one of another type', {}, { as: 'chat' }, 'CONFLICT'],
+    ['one that is disabled', { enabled: false }, {}, 'FORBIDDEN'],
+  ])('%s does not fire', (_what, given, event, code) => {
+    const fleet = ready(given)
+    expect(outcome(fleet, fire({}, event))).toBe(code)
+    expect(fleet.disk.rows.jobs.size).toBe(0)
+    expect(fleet.disk.triggerEvents).toEqual([])
+  })
+
+  test('a call that comes again is the same job', () => {
+    const fleet = ready()
+    const once = { idempotency: { key: 'k', fingerprint: 'f' } }
+    expect(outcome(fleet, fire({}, once))).toBe('fired')
+    expect(outcome(fleet, fire({}, once))).toBe('fired')
+    expect(outcome(fleet, fire({}, { idempotency: { key: 'k', fingerprint: 'other' } }))).toBe('IDEMPOTENCY_MISMATCH')
+    expect(fleet.disk.rows.jobs.size).toBe(1)
+    expect(fleet.disk.triggerEvents).toHaveLength(1)
+  })
+
+  test('forms and chats are held to the limit of the trigger, people to that of their key', () => {
+    const settings = { webhookCallsMax: 2, webhookCallsMs: 60 * SECOND, submissionsMax: 3, submissionsMs: 60 * SECOND }
+    const fleet = bench(settings)
+    fleet.turn(...workflow(), trigger({ trigger_type: 'form' }))
+    const stranger = { as: 'form', by: null } as const
+    expect([1, 2, 3].map(() => outcome(fleet, fire({}, stranger)))).toEqual(['fired', 'fired', 'RATE_LIMITED'])
+    const person = { by: { name: 'tester', key: ids.key('k') } }
+    expect([1, 2, 3, 4].map(() => outcome(fleet, fire({}, person)))).toEqual([
+      'fired',
+      'fired',
+      'fired',
+      'RATE_LIMITED',
+    ])
+    // A restart knows it from the jobs.
+    const after = bench(settings, { ...fleet.hot(), keys: [{ id: ids.key('k'), name: 'tester' } as never] })
+    expect(outcome(after, fire({}, stranger))).toBe('RATE_LIMITED')
+    expect(outcome(after, fire({}, person))).toBe('RATE_LIMITED')
+  })
+})
+
+describe('sources', () => {
+  const mail = (given: Partial<TriggerRow> = {}) => ready({ trigger_type: 'email', ...given })
+  const message = (cursor: string, given: Partial<TriggerFired> = {}) =>
+    fire({ subject: 'x' }, { as: 'email', by: null, cursor, ...given })
+
+  test('their place is kept in the turn that makes the job', () => {
+    const fleet = mail()
+    fleet.turn(message('1'))
+    expect(row(fleet)).toMatchObject({ cursor: '1', fire_count: 1 })
+    fleet.turn({ type: 'trigger.read', reply: ids.reply('r'), trigger: ids.trigger('t'), cursor: '5' })
+    expect(bench({}, fleet.hot()).state.triggers.get(ids.trigger('t'))?.cursor).toBe('5')
+  })
+
+  test('what comes in the cooldown, or cannot become a job, is skipped and written down', () => {
+    const fleet = mail({ cooldown_ms: 60 * SECOND })
+    expect(outcome(fleet, message('1'))).toBe('fired')
+    expect(outcome(fleet, message('2'))).toBe('cooldown')
+    fleet.turn(trigger({ trigger_type: 'email', workflow_id: ids.workflow('w') }, 1))
+    expect(row(fleet).cursor).toBe('2')
+    fleet.turn({ ...workflow('draft')[0] as Event })
+    fleet.turn(trigger({ trigger_type: 'email', workflow_id: ids.workflow('draft') }, 2))
+    expect(outcome(fleet, message('3'))).toBe('CONFLICT')
+    expect(row(fleet)).toMatchObject({ cursor: '3', skipped_count: 2 })
+    expect(fleet.disk.triggerEvents.map(({ reason }) => reason)).toEqual(['', 'cooldown', 'CONFLICT'])
+  })
+
+  test('what the orchestrator cannot take just now is refused, and comes again', () => {
+    const fleet = mail()
+    fleet.turn({ type: 'drain' })
+    expect(outcome(fleet, message('1'))).toBe('UNAVAILABLE')
+    expect(row(fleet)).toMatchObject({ cursor: '', skipped_count: 0 })
+  })
+
+  test('another mailbox begins anew', () => {
+    const fleet = mail({ config: { folder: 'INBOX' } })
+    fleet.turn(message('9'))
+    fleet.turn(trigger({ trigger_type: 'email', config: { folder: 'INBOX' }, name: 'New' }, 1))
+    expect(row(fleet)).toMatchObject({ cursor: '9', revision: 2, name: 'New', fire_count: 1 })
+    fleet.turn(trigger({ trigger_type: 'email', config: { folder: 'Orders' } }, 2))
+    expect(row(fleet)).toMatchObject({ cursor: '', revision: 3 })
+  })
+
+  test('a fleet that listens is not at rest', () => {
+    const fleet = bench()
+    fleet.turn(...workflow())
+    expect(isAtRest(fleet.state)).toBe(true)
+    fleet.turn(trigger({ trigger_type: 'email' }))
+    expect(isAtRest(fleet.state)).toBe(false)
+    fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t'), enabled: false })
+    expect(isAtRest(fleet.state)).toBe(true)
+  })
+})
+
+describe('bound to a schedule', () => {
+  const bound = (given: Partial<TriggerRow> = {}) =>
+    ready({ trigger_type: 'scheduled', config: { schedule_id: 's' }, ...given })
+
+  test('each run of the schedule fires it once, with what the schedule is', () => {
+    const fleet = bound({ mapping: { at: '$.payload.scheduled_time' } })
+    fleet.pass(2 * 3_600 * SECOND)
+    const jobs = [...fleet.disk.rows.jobs.values()]
+    expect(jobs.filter(({ schedule_id }) => schedule_id === 's')).toHaveLength(2)
+    const own = jobs.filter(({ trigger_id }) => trigger_id === 't')
+    expect(own.map((made) => JSON.parse(made.parameters))).toEqual([
+      { at: '2026-01-05T10:00:00.000Z' },
+      { at: '2026-01-05T11:00:00.000Z' },
+    ])
+    expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'fired', trigger_type: 'scheduled' }, {}])
+    expect(JSON.parse(fleet.disk.triggerEvents[1]?.payload ?? '')).toMatchObject({ schedule_id: 's', run_number: 2 })
+    expect(own.every(({ created_by, schedule_id }) => created_by === 'trigger:t' && schedule_id === null)).toBe(true)
+  })
+
+  test('by hand too, and not while it is disabled or in its cooldown', () => {
+    const fleet = bound({ cooldown_ms: 60 * SECOND })
+    fleet.turn(byHand('h1'))
+    fleet.turn(byHand('h2'))
+    expect(fleet.disk.triggerEvents.map(({ reason }) => reason)).toEqual(['', 'cooldown'])
+    fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t'), enabled: false })
+    fleet.pass(60 * SECOND)
+    fleet.turn(byHand('h3'))
+    expect(fleet.disk.triggerEvents).toHaveLength(2)
+  })
+
+  test('a restart still knows what is bound', () => {
+    const fleet = bound()
+    const after = bench({}, fleet.hot())
+    after.pass(3_600 * SECOND)
+    expect(after.disk.triggerEvents).toHaveLength(1)
+    after.turn({ type: 'trigger.deleted', reply: ids.reply('d'), trigger: ids.trigger('t') })
+    expect(after.state.listening.size).toBe(0)
+    after.pass(3_600 * SECOND)
+    expect(after.disk.triggerEvents).toHaveLength(1)
+  })
+
+  test('the schedule must be there', () => {
+    const fleet = ready()
+    const [answer] = answers(
+      fleet.turn(trigger({ trigger_type: 'scheduled', config: { schedule_id: 'x' } }, null, 't2')),
+    )
+    expect(answer).toMatchObject({ refusal: { refused: 'NOT_FOUND', details: { field: 'config.schedule_id' } } })
+  })
+})
+
+describe('changing a trigger', () => {
+  test('by its revision: what somebody else has changed is not overwritten', () => {
+    const fleet = ready()
+    expect(outcome(fleet, trigger({ name: 'A' }, 1))).toBe('trigger')
+    expect(outcome(fleet, trigger({ name: 'B' }, 1))).toBe('CONFLICT')
+    expect(row(fleet)).toMatchObject({ name: 'A', revision: 2 })
+  })
+
+  test('its type stays', () => {
+    expect(outcome(ready(), trigger({ trigger_type: 'form' }, 1))).toBe('CONFLICT')
+  })
+})
