@@ -92,7 +92,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
   const owner = firstStart ? DEFAULT_FLEET : options.fleet
   const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
-  const robot = options.robot ? await reference(fleet, how, data, robots.port) : null
+  const robot = options.robot ? await reference(fleet, how, data, robots.port, http.port) : null
   const at = addresses(options.host, http.port, robots.port)
   const stop = async (): Promise<void> => {
     fleet.drain()
@@ -139,13 +139,20 @@ async function samples(): Promise<readonly Sample[]> {
 }
 
 /** The reference robot gets a new key at each start, and the sample files in a folder of its own. */
-async function reference(fleet: Fleet, how: RobotProcess, data: string, port: number): Promise<ReferenceRobot> {
+async function reference(
+  fleet: Fleet,
+  how: RobotProcess,
+  data: string,
+  port: number,
+  httpPort: number,
+): Promise<ReferenceRobot> {
   const id = 'reference-robot'
   const key = await createKey(fleet, id, ['robots:connect'], { id, robot: id })
   const files = join(data, 'robot-files')
   await copySamples(files)
   return startReferenceRobot(how, {
     CASARE_ROBOT_URL: `ws://127.0.0.1:${port}`,
+    CASARE_ROBOT_API: `http://127.0.0.1:${httpPort}`,
     CASARE_ROBOT_KEY: key,
     CASARE_ROBOT_ID: id,
     CASARE_ROBOT_FILES: files,

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 const FLAGS = [
   ['url', '', 'CASARE_ROBOT_URL', ''],
   ['key', '', 'CASARE_ROBOT_KEY', ''],
+  ['api', '<url>', 'CASARE_ROBOT_API', 'the HTTP API, where its jobs call other workflows (beside --url)'],
   ['id', '<id>', 'CASARE_ROBOT_ID', 'its identity (reference-robot)'],
   ['name', '<name>', 'CASARE_ROBOT_NAME', 'its name, for people (the id)'],
   ['environment', '<name>', 'CASARE_ROBOT_ENVIRONMENT', 'where it works (default)'],

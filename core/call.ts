@@ -67,7 +67,7 @@ export function cursorMoved(
   answer(turn, event.reply, { type: 'trigger', trigger: after })
 }
 
-interface Admission extends Omit<Occasion, 'payload' | 'parent'> {
+export interface Admission extends Omit<Occasion, 'payload' | 'parent'> {
   readonly payload: JsonText | Refusal
   readonly parent: WebhookReceived['job'] | null
   readonly idempotency: WebhookReceived['idempotency']
@@ -77,7 +77,8 @@ interface Admission extends Omit<Occasion, 'payload' | 'parent'> {
   readonly heard: boolean
 }
 
-function admit(state: State, trigger: TriggerRow, call: Admission, turn: Turn): Fired | Refusal {
+/** Lets a call in, or says why not. */
+export function admit(state: State, trigger: TriggerRow, call: Admission, turn: Turn): Fired | Refusal {
   if (!trigger.enabled) return refuse('FORBIDDEN', 'Trigger is disabled')
   const earlier = earlierOf(state, call.idempotency, turn)
   if (earlier !== undefined) return delivered(trigger, call, earlier, turn, state)
@@ -141,7 +142,13 @@ function delivered(
     : { trigger, job, skipped: null }
 }
 
-function told(turn: Turn, reply: ReplyId, fired: Fired | Refusal, quota: Extract<Answer, { type: 'fired' }>['quota']) {
+/** Answers a call. */
+export function told(
+  turn: Turn,
+  reply: ReplyId,
+  fired: Fired | Refusal,
+  quota: Extract<Answer, { type: 'fired' }>['quota'],
+) {
   answer(
     turn,
     reply,

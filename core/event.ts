@@ -24,6 +24,7 @@ import type {
   TriggerSaved,
   TriggerSwitched,
   WebhookReceived,
+  WorkflowCalled,
 } from './trigger-event.ts'
 import type { Outcome } from './webhook.ts'
 
@@ -211,6 +212,7 @@ export type Event =
   | WorkflowSaved
   | { readonly type: 'workflow.published'; readonly reply: ReplyId; readonly workflow: WorkflowId }
   | TriggerSaved
+  | WorkflowCalled
   | TriggerFired
   | TriggerSwitched
   | TriggerDeleted

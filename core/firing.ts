@@ -3,7 +3,8 @@ import type { Turn } from './effects.ts'
 import type { JobId, JsonText, ScheduleId } from './ids.ts'
 import { instantText } from './instant.ts'
 import type { JobRow } from './job.ts'
-import { keepTrigger } from './keep.ts'
+import { keepTrigger, remember } from './keep.ts'
+import { CALL_DEPTH_MAX } from './limits.ts'
 import { parametersOf, passes } from './payload.ts'
 import type { JsonObject } from './protocol/json.ts'
 import { toText } from './protocol/json.ts'
@@ -39,6 +40,11 @@ export function fire(state: State, trigger: TriggerRow, occasion: Occasion, turn
   if (filter !== null && event !== null && !passes(filter, event)) return skip(state, trigger, occasion, 'filter', turn)
   const cooldown = cooling(trigger, turn)
   if (cooldown !== null) return cooldown
+  const depth = occasion.parent === null ? 0 : occasion.parent.depth + 1
+  if (depth > CALL_DEPTH_MAX) {
+    const message = `${depth} jobs have called or followed each other, at most ${CALL_DEPTH_MAX} may: is it a loop?`
+    return refuse('CALL_TOO_DEEP', message, { depth, limit: CALL_DEPTH_MAX, parent_job_id: occasion.parent?.id })
+  }
   const runs = published(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
   if (isRefusal(runs)) return runs
   const order = {
@@ -55,6 +61,7 @@ export function fire(state: State, trigger: TriggerRow, occasion: Occasion, turn
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   keepTrigger(state, after, turn)
   write(state, after, occasion, { outcome: 'fired', reason: '', job_id: job.id }, turn)
+  if (occasion.parent !== null) link(state, occasion.parent, job, turn)
   return { trigger: after, job, skipped: null }
 }
 
@@ -62,6 +69,12 @@ export function fire(state: State, trigger: TriggerRow, occasion: Occasion, turn
 export function fireUnheard(state: State, trigger: TriggerRow, occasion: Occasion, turn: Turn): Fired {
   const fired = fire(state, trigger, occasion, turn)
   return isRefusal(fired) ? skip(state, trigger, occasion, reasonOf(fired), turn) : fired
+}
+
+/** The history of a job says which jobs it has called, or were started by its end. */
+function link(state: State, parent: JobRow, child: JobRow, turn: Turn): void {
+  const cause = { by: child.created_by, detail: `started job ${child.id} of ${child.workflow_id}` }
+  remember(state, parent, turn, { event: 'started_job', from_status: parent.status, cause })
 }
 
 /** A schedule has made a job: what is bound to it fires, each trigger once for each of its jobs. */

@@ -222,7 +222,7 @@ export interface HistoryRow {
   readonly job_id: JobId
   readonly at: Millis
   /** A verb of the life table, or what happens to a job without changing its status. */
-  readonly event: JobVerb | 'submit' | 'offer' | 'late_result' | 'stopped' | 'requeued'
+  readonly event: JobVerb | 'submit' | 'offer' | 'late_result' | 'stopped' | 'requeued' | 'started_job'
   readonly from_status: JobStatus | null
   readonly to_status: JobStatus
   readonly attempt: number

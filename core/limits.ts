@@ -4,6 +4,9 @@ import type { Millis } from './ids.ts'
 export const STRATEGIES = ['least_loaded', 'round_robin', 'random', 'affinity', 'capability_match'] as const
 export type Strategy = (typeof STRATEGIES)[number]
 
+/** How many jobs may stand above one that was called by another, or follows from its end. */
+export const CALL_DEPTH_MAX = 10
+
 /**
  * Every bound and every duration, in one place. Each queue in the program names its limit here, and what happens
  * when it is full is a refusal.

@@ -2,6 +2,7 @@ import { say, type Turn } from './effects.ts'
 import { advance, isAssigned, isHeld, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import type { JobId } from './ids.ts'
 import { keepJob, keepSchedule, keepTrigger, keepWorkflow, remember } from './keep.ts'
+import { jobEnded } from './chain.ts'
 import { closeLog } from './log.ts'
 import { backoff } from './retry.ts'
 import type { Session, State } from './state.ts'
@@ -132,6 +133,7 @@ function ended(state: State, job: JobRow, turn: Turn): void {
     keepSchedule(state, { ...schedule, success_count: schedule.success_count + 1 }, turn)
   }
   countEnd(state, job, turn)
+  jobEnded(state, job, turn)
   const workflow = state.workflows.get(job.workflow_id)
   if (workflow === undefined || job.started_at === null || job.completed_at === null) return
   keepWorkflow(state, {

@@ -4,6 +4,7 @@ import { controlRequested, robotSaved, statusGiven, statusRequested } from './co
 import { dispatch } from './dispatcher.ts'
 import type { Need, Turn } from './effects.ts'
 import type { Event } from './event.ts'
+import { workflowCalled } from './chain.ts'
 import { admitWaiting } from './admission.ts'
 import { deliveryReplayed, deliveryTried } from './delivery.ts'
 import type { JobId, Millis } from './ids.ts'
@@ -40,6 +41,7 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'trigger.switched': triggerSwitched,
   'trigger.deleted': triggerDeleted,
   'trigger.fired': triggerFired,
+  'workflow.called': workflowCalled,
   'trigger.read': cursorMoved,
   'schedule.saved': scheduleSaved,
   'schedule.switched': scheduleSwitched,
@@ -132,9 +134,12 @@ function ask(state: State, event: Event, need: Need): void {
       need.deliveries.push(event.delivery)
       return
     case 'trigger.fired':
+    case 'workflow.called':
+      if (event.parent !== null) job(event.parent)
+      if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
+      return
     case 'webhook.received':
       if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
-      if (event.type === 'trigger.fired' && event.parent !== null) job(event.parent)
       return
     case 'cancel.requested':
     case 'retry.requested':

@@ -1,4 +1,4 @@
-import type { JobId, JsonText, KeyId, ReplyId, SecretHash, TriggerId } from './ids.ts'
+import type { JobId, JsonText, KeyId, ReplyId, RobotId, SecretHash, TriggerId } from './ids.ts'
 import type { Refusal } from './protocol/refusal.ts'
 import type { TriggerType } from './protocol/trigger.ts'
 import type { TriggerRow } from './trigger.ts'
@@ -52,6 +52,20 @@ export interface TriggerFired {
   readonly cursor: string | null
   /** The job that asks for it. */
   readonly parent: JobId | null
+}
+
+/** A job, a person or a program calls a workflow by the alias of its trigger. */
+export interface WorkflowCalled {
+  readonly type: 'workflow.called'
+  readonly reply: ReplyId
+  readonly job: JobId
+  readonly alias: string
+  readonly by: { readonly name: string; readonly key: KeyId | null }
+  /** The robot whose key it is: it calls for a job that it is running, and for no other. null: anybody else. */
+  readonly robot: RobotId | null
+  readonly parent: JobId | null
+  readonly payload: JsonText
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
 }
 
 /** What the shell has found out about who calls: the core cannot compute a signature, and knows no addresses. */

@@ -1,12 +1,12 @@
 import { find } from './call.ts'
 import { answer, type Turn, turnDown } from './effects.ts'
 import type { TriggerDeleted, TriggerSaved, TriggerSwitched } from './trigger-event.ts'
-import type { ScheduleId } from './ids.ts'
+import type { TriggerId } from './ids.ts'
 import { dropTrigger, keepTrigger } from './keep.ts'
 import { problemWith } from './payload.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
-import { type TriggerRow, UNFIRED } from './trigger.ts'
+import { callCause, configIn, type TriggerRow, UNFIRED } from './trigger.ts'
 
 /** What people do with triggers. */
 
@@ -20,7 +20,7 @@ export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): voi
 
 function created(state: State, { trigger: id, by, terms }: TriggerSaved, turn: Turn): TriggerRow | Refusal {
   if (state.triggers.has(id)) return refuse('CONFLICT', `Trigger ${id} exists already`, { field: 'id' })
-  const refusal = unfit(state, terms)
+  const refusal = unfit(state, terms, id)
   if (refusal !== null) return refusal
   return {
     ...terms,
@@ -47,7 +47,7 @@ function edited(
     const message = `Trigger ${id} is of type ${known.trigger_type}, and stays so: make another one`
     return refuse('CONFLICT', message, { field: 'trigger_type' })
   }
-  const refusal = unfit(state, terms)
+  const refusal = unfit(state, terms, id)
   if (refusal !== null) return refusal
   // Another mailbox or folder begins anew.
   const same = JSON.stringify(known.config) === JSON.stringify(terms.config)
@@ -56,13 +56,27 @@ function edited(
 }
 
 /** What it names must be there, and what it is told to read must be readable. */
-function unfit(state: State, terms: TriggerSaved['terms']): Refusal | null {
+function unfit(state: State, terms: TriggerSaved['terms'], id: TriggerId): Refusal | null {
   if (!state.workflows.has(terms.workflow_id)) return notFound('Workflow', terms.workflow_id, { field: 'workflow_id' })
-  const schedule = terms.trigger_type === 'scheduled' ? terms.config['schedule_id'] as ScheduleId : null
-  if (schedule !== null && !state.schedules.has(schedule)) {
-    return notFound('Schedule', schedule, { field: 'config.schedule_id' })
+  return missing(state, terms, id) ?? problemWith(terms)
+}
+
+/** What the config names. */
+function missing(state: State, terms: TriggerSaved['terms'], id: TriggerId): Refusal | null {
+  if (terms.trigger_type === 'scheduled') {
+    const { schedule_id } = configIn(terms, 'scheduled')
+    return state.schedules.has(schedule_id) ? null : notFound('Schedule', schedule_id, { field: 'config.schedule_id' })
   }
-  return problemWith(terms)
+  if (terms.trigger_type !== 'workflow_call') return null
+  const { call_alias, after, allowed_callers } = configIn(terms, 'workflow_call')
+  const taken = call_alias === null ? [] : [...state.listening.get(callCause(call_alias)) ?? []]
+  if (taken.some((other) => other !== id)) {
+    return refuse('CONFLICT', `Trigger ${taken[0]} is called ${call_alias} already`, { field: 'config.call_alias' })
+  }
+  const unknown = after?.workflows.find((one) => !state.workflows.has(one))
+  if (unknown !== undefined) return notFound('Workflow', unknown, { field: 'config.after.workflows' })
+  const caller = allowed_callers.find((one) => !state.workflows.has(one))
+  return caller === undefined ? null : notFound('Workflow', caller, { field: 'config.allowed_callers' })
 }
 
 /** A trigger is enabled or disabled. What came while it was disabled is nobody's. */

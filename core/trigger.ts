@@ -2,7 +2,7 @@ import type { JobId, JsonText, Millis, ScheduleId, SecretHash, TriggerId, Workfl
 import type { Priority } from './job.ts'
 import type { Selection } from './payload.ts'
 import type { JsonObject } from './protocol/json.ts'
-import type { TriggerAuth, TriggerType } from './protocol/trigger.ts'
+import type { ConfigOf, TriggerAuth, TriggerType } from './protocol/trigger.ts'
 import type { Signing } from './signing.ts'
 
 /** What starts a workflow by itself, or when somebody or something calls it. */
@@ -97,9 +97,26 @@ export function coolingFor(trigger: TriggerRow, now: Millis): number {
 }
 
 /** By what a trigger fires that happens in the fleet itself, as keys of `State.listening`. */
-export function causesOf({ trigger_type, config }: TriggerRow): readonly string[] {
-  if (trigger_type !== 'scheduled') return []
-  return [scheduleCause(config['schedule_id'] as ScheduleId)]
+export function causesOf(trigger: TriggerRow): readonly string[] {
+  if (trigger.trigger_type === 'scheduled') return [scheduleCause(configIn(trigger, 'scheduled').schedule_id)]
+  if (trigger.trigger_type !== 'workflow_call') return []
+  const { call_alias, after } = configIn(trigger, 'workflow_call')
+  return [...call_alias === null ? [] : [callCause(call_alias)], ...after?.workflows.map(endCause) ?? []]
+}
+
+/** The config of a trigger of this type: it was checked when it was saved. */
+export function configIn<T extends TriggerType>({ config }: Pick<TriggerRow, 'config'>, _type: T): ConfigOf<T> {
+  return config as unknown as ConfigOf<T>
+}
+
+/** Somebody calls a workflow by this name. */
+export function callCause(alias: string): string {
+  return `call ${alias}`
+}
+
+/** A job of this workflow has ended. */
+export function endCause(workflow: WorkflowId): string {
+  return `end ${workflow}`
 }
 
 /** A schedule makes a job. */

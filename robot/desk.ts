@@ -4,6 +4,7 @@ import type { RobotEvent, Settings } from './options.ts'
 import { terminalOf } from './outcome.ts'
 import { Outbox, type Terminal } from './outbox.ts'
 import { logLine, type Telemetry } from './telemetry.ts'
+import { callWorkflow } from './calls.ts'
 import { fit } from './text.ts'
 
 type Assign = Extract<OrchestratorMessage, { type: 'job_assign' }>
@@ -180,6 +181,7 @@ export class Desk {
     const { telemetry } = this.#options
     const topic = { jobId: job_id, attempt }
     /** A handler that was given up may still talk, but not about a job that has ended. */
+    let calls = 0
     const live = (): boolean => this.#jobs.get(job_id) === job
     return {
       id: job_id,
@@ -194,6 +196,10 @@ export class Desk {
         const progress = Math.round(Math.min(100, Math.max(0, percent)))
         if (!live() || Number.isNaN(progress)) return
         telemetry.progress(topic, { progress, current_node: fit(currentNode, 256), message: fit(message, 1_000) })
+      },
+      call: (alias, parameters = {}, options = {}) => {
+        const caller = { jobId: job_id, attempt: attempt ?? 1, number: ++calls, signal: job.signal }
+        return callWorkflow(this.#options.settings, caller, alias, parameters, options)
       },
       log: (level, message, { nodeId = '', extra } = {}) => {
         if (live()) telemetry.log(topic, logLine(level, message, nodeId, extra))

@@ -12,9 +12,14 @@ export function optionsFrom(env: Environment): RobotOptions {
   if (!/^[1-9]\d{0,2}$/.test(slots)) throw new Error(`CASARE_ROBOT_SLOTS must be a number from 1 to 999: ${slots}`)
   const url = read('CASARE_ROBOT_URL', 'ws://127.0.0.1:8765')
   if (!/^wss?:\/\/./.test(url)) throw new Error(`CASARE_ROBOT_URL must start with ws:// or wss://: ${url}`)
+  const api = env['CASARE_ROBOT_API']?.trim() || undefined
+  if (api !== undefined && !/^https?:\/\/./.test(api)) {
+    throw new Error(`CASARE_ROBOT_API must start with http:// or https://: ${api}`)
+  }
   const files = read('CASARE_ROBOT_FILES', '.')
   return {
     url,
+    api,
     key: env['CASARE_ROBOT_KEY']?.trim() || undefined,
     id,
     name: read('CASARE_ROBOT_NAME', id),

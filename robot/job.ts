@@ -1,3 +1,4 @@
+import type { Called, CallOptions } from './calls.ts'
 import type { LogLevel, MessageId, Payload } from '../core/protocol/message.ts'
 
 /** What a handler gets: one job, and the means to report on it. Nothing of it throws, connected or not. */
@@ -16,6 +17,15 @@ export interface JobContext {
   readonly signal: AbortSignal
   /** Reports how far the job is, in percent from 0 to 100. Cheap: of many calls only the latest is sent. */
   readonly progress: (percent: number, currentNode?: string, message?: string) => void
+  /**
+   * Starts another workflow by the alias of its trigger, as a child of this job, and waits for what it returns. The same
+   * call in another run of the same attempt is the same job.
+   */
+  readonly call: (
+    alias: string,
+    parameters?: Readonly<Record<string, unknown>>,
+    options?: CallOptions,
+  ) => Promise<Called>
   /** Adds a line to the job's log. `extra` must be JSON; it is copied at once. */
   readonly log: (
     level: LogLevel,

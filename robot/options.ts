@@ -1,3 +1,4 @@
+import { apiOf } from './calls.ts'
 import type { JobHandler } from './job.ts'
 
 /** Everything that a robot waits for, in milliseconds. The defaults suit production; tests make them short. */
@@ -29,6 +30,8 @@ export interface RobotOptions {
   readonly url: string
   /** The robot's API key. Sent in the upgrade's `Authorization` header and in the registration. */
   readonly key?: string | undefined
+  /** The HTTP API, where jobs call other workflows. Without it: beside `url`. */
+  readonly api?: string | undefined
   /** The identity that the key is bound to. */
   readonly id: string
   readonly name?: string | undefined
@@ -73,6 +76,7 @@ export type RobotEvent =
 /** The options with every default filled in. */
 export interface Settings {
   readonly url: string
+  readonly api: string
   readonly key: string | undefined
   readonly id: string
   readonly name: string
@@ -93,6 +97,9 @@ export function settle(options: RobotOptions): Settings {
   if (!/^wss?:$/.test(protocolOf(options.url))) {
     throw new TypeError(`url must start with ws:// or wss://: ${options.url}`)
   }
+  if (options.api !== undefined && !/^https?:$/.test(protocolOf(options.api))) {
+    throw new TypeError(`api must start with http:// or https://: ${options.api}`)
+  }
   if (id === '') throw new TypeError('id must not be empty')
   if (!Number.isInteger(maxConcurrentJobs) || maxConcurrentJobs < 1) {
     throw new TypeError('maxConcurrentJobs must be a whole number from 1')
@@ -102,6 +109,7 @@ export function settle(options: RobotOptions): Settings {
   }
   return {
     url: options.url,
+    api: (options.api ?? apiOf(options.url)).replace(/\/$/, ''),
     key: options.key,
     id,
     name,

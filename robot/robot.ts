@@ -10,6 +10,7 @@ export { describe } from './options.ts'
 export type { RobotEvent, RobotOptions, StopReason, Timings } from './options.ts'
 export { JobError } from './job.ts'
 export type { JobContext, JobHandler } from './job.ts'
+export type { Called, CallOptions } from './calls.ts'
 export { RobotRefused } from './session.ts'
 
 const STOP_GRACE_MS = 30_000

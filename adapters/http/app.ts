@@ -6,6 +6,7 @@ import type { Health } from '../../core/protocol/view.ts'
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
 import type { Fleet } from '../fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
+import { callRoutes } from './calls.ts'
 import { fleetRoutes, type Fleets } from './fleets.ts'
 import { jobRoutes } from './jobs.ts'
 import { keyRoutes } from './keys.ts'
@@ -47,6 +48,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))
   app.route('/api/v1/triggers', triggerRoutes(fleet))
+  app.route('/api/v1/calls', callRoutes(fleet))
   app.route('/api/v1/schedules', scheduleRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../core/protocol/json.ts'
-import type { FiringView, TriggerEventView, TriggerView } from '../../core/protocol/trigger-view.ts'
+import { isLive, type JobRow } from '../../core/job.ts'
+import type { CallView, FiringView, TriggerEventView, TriggerView } from '../../core/protocol/trigger-view.ts'
 import type { Answer } from '../../core/effects.ts'
 import type { TriggerEventRow, TriggerRow } from '../../core/trigger.ts'
 import type { SourceStatus } from '../sources/sources.ts'
@@ -50,6 +51,20 @@ export function triggerEventView({ at, payload, metadata, ...event }: TriggerEve
     timestamp: iso(at),
     payload: JSON.parse(payload) as JsonObject,
     metadata: JSON.parse(metadata) as JsonObject,
+  }
+}
+
+/** What has become of a call so far. */
+export function callView(job: JobRow): CallView {
+  return {
+    job_id: job.id,
+    workflow_id: job.workflow_id,
+    status: job.status,
+    ended: !isLive(job.status),
+    result: job.result === null ? {} : JSON.parse(job.result) as unknown,
+    error_type: job.error_type,
+    error_message: job.error_message,
+    parent_job_id: job.parent_job_id,
   }
 }
 

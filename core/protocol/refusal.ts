@@ -23,6 +23,8 @@ export const REFUSALS = {
   IDEMPOTENCY_MISMATCH: { status: 422, retry: false },
   PAYLOAD_TOO_LARGE: { status: 413, retry: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, retry: false },
+  /** A chain of jobs, each called by or following from the one before, is as long as one may be: it may be a loop. */
+  CALL_TOO_DEEP: { status: 409, retry: false },
   /** The queue holds as many live jobs as it may. Try again when some have ended. */
   QUEUE_FULL: { status: 429, retry: true },
   /** Draining, or the store cannot take writes. Whether the request took effect is unknown if it was under way. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { RobotId, WorkflowId } from '../ids.ts'
+import type { JobId, RobotId, WorkflowId } from '../ids.ts'
 import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
@@ -136,6 +136,16 @@ export const NewTrigger = v.strictObject({
 export const Firing = v.strictObject({
   payload: v.optional(jsonObject, {}),
   metadata: v.optional(jsonObject, {}),
+})
+
+/** How long a call may wait for its answer at a time, in seconds: proxies give up on what takes longer. */
+export const CALL_WAIT_SECONDS_MAX = 60
+
+export const NewCall = v.strictObject({
+  parameters: v.optional(jsonObject, {}),
+  /** The job that calls. */
+  parent_job_id: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as JobId)), null),
+  wait_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(CALL_WAIT_SECONDS_MAX)), 0),
 })
 
 /** A whole number between these, or nothing. */

@@ -1,3 +1,4 @@
+import type { JobStatus } from '../job.ts'
 import type { TriggerEventRow, TriggerRow } from '../trigger.ts'
 import type { Anything, Shown, Time } from './view.ts'
 
@@ -51,6 +52,20 @@ export interface TriggerEventView extends
   readonly timestamp: Time
   readonly payload: Anything
   readonly metadata: Anything
+}
+
+/** What has become of a call so far. */
+export interface CallView {
+  readonly job_id: string
+  readonly workflow_id: string
+  readonly status: JobStatus
+  /** Whether the job has ended. Otherwise ask again. */
+  readonly ended: boolean
+  /** What the robot returned; `{}` where there is nothing. */
+  readonly result: unknown
+  readonly error_type: string
+  readonly error_message: string
+  readonly parent_job_id: string | null
 }
 
 /** What became of a trigger that somebody has fired. */

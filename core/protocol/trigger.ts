@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { ScheduleId } from '../ids.ts'
+import type { ScheduleId, WorkflowId } from '../ids.ts'
 import { problemsOf } from './decode.ts'
 import type { JsonObject } from './json.ts'
 import { type Refusal, refuse } from './refusal.ts'
@@ -36,6 +36,10 @@ export const TRIGGER_AUTHS = [
 export type TriggerAuth = (typeof TRIGGER_AUTHS)[number]
 
 const NOTHING = v.strictObject({})
+const workflowIds = v.pipe(
+  v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))),
+  v.maxLength(100),
+)
 
 /** What each type asks for in the field `config`. */
 export const CONFIGS = {
@@ -49,14 +53,37 @@ export const CONFIGS = {
   email: NOTHING,
   form: NOTHING,
   chat: NOTHING,
-  workflow_call: NOTHING,
+  /** It is called by its alias, or by the end of jobs, or both. */
+  workflow_call: v.pipe(
+    v.strictObject({
+      call_alias: v.nullish(
+        v.pipe(v.string(), v.regex(/^[A-Za-z_]\w{0,99}$/, 'must be letters, digits and underscores, no digit first')),
+        null,
+      ),
+      /** Parameters that a caller must give. */
+      required: v.optional(v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200))), v.maxLength(100)), []),
+      /** The workflows whose jobs may call; empty: any, and callers that are no jobs. */
+      allowed_callers: v.optional(workflowIds, []),
+      after: v.nullish(
+        v.strictObject({
+          workflows: v.pipe(workflowIds, v.minLength(1, 'must name a workflow')),
+          statuses: v.optional(
+            v.pipe(v.array(v.picklist(['completed', 'failed', 'cancelled', 'timeout'])), v.minLength(1)),
+            ['completed'],
+          ),
+        }),
+        null,
+      ),
+    }),
+    v.check(({ call_alias, after }) => call_alias !== null || after !== null, 'needs a call_alias, or after'),
+  ),
 } as const satisfies { readonly [T in TriggerType]: v.GenericSchema }
 
 export type ConfigOf<T extends TriggerType> = v.InferOutput<(typeof CONFIGS)[T]>
 
 /** The config of a trigger as its type wants it, with what was left out filled in; the refusal names each field. */
 export function configOf(type: TriggerType, given: JsonObject): JsonObject | Refusal {
-  const parsed = v.safeParse(CONFIGS[type] as v.GenericSchema<unknown, JsonObject>, given)
+  const parsed = v.safeParse(CONFIGS[type] as unknown as v.GenericSchema<unknown, JsonObject>, given)
   if (parsed.success) return parsed.output
   const fields = parsed.issues.flatMap((issue) => `config.${v.getDotPath(issue) ?? ''}`)
   return refuse('INVALID_PAYLOAD', `config of a trigger of type ${type}: ${problemsOf(parsed.issues)}`, { fields })

@@ -1,5 +1,6 @@
 import { kindOf } from '../../workflows/definition.ts'
 import { comment, end, pass } from './boundary.ts'
+import { callWorkflow } from './call.ts'
 import { evalExpression, ifNode, switchNode } from './condition.ts'
 import { readCsv } from './csv.ts'
 import { appendFile, readFile, writeFile } from './file.ts'
@@ -36,6 +37,7 @@ export const NODES = {
   AppendFileNode: appendFile,
   ReadCSVNode: readCsv,
   HttpRequestNode: httpRequest,
+  CallWorkflowNode: callWorkflow,
 } as const satisfies Record<string, NodeRunner>
 
 const byKind = new Map<string, NodeRunner>(Object.entries(NODES).map(([name, runner]) => [kindOf(name), runner]))

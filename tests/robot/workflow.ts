@@ -62,6 +62,7 @@ export async function ran(spec: Spec | string, parameters: Readonly<Record<strin
     attempt: 1,
     timeoutSeconds: 0,
     signal: signal ?? new AbortController().signal,
+    call: (alias) => Promise.reject(new Error(`nothing is called ${alias} here`)),
     log: (level, message) => void logs.push(`${level} ${message}`),
     progress: (percent, node = '') => {
       progress.push(percent)

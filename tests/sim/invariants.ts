@@ -1,4 +1,4 @@
-import type { HistoryRow, JobRow } from '../../core/job.ts'
+import { type HistoryRow, JOB_STATUSES, type JobRow } from '../../core/job.ts'
 import { CACHE } from './cache.ts'
 import { POOL_TAGS } from './client.ts'
 import type { Asked, Ledger } from './ledger.ts'
@@ -31,6 +31,8 @@ export function checkCommit(seen: Seen, rules: readonly Rule[] = COMMITTED): voi
 
 const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'timeout'])
 
+const STAYS = JOB_STATUSES.map((status) => `${status}>${status}`)
+
 /** DESIGN 5.1, written down a second time: what may happen to a job, from where and to where. */
 const EDGES: Readonly<Record<HistoryRow['event'], readonly string[]>> = {
   submit: ['null>queued', 'null>pending'],
@@ -43,9 +45,10 @@ const EDGES: Readonly<Record<HistoryRow['event'], readonly string[]>> = {
   fail: ['queued>failed', 'running>failed'],
   cancel: ['pending>cancelled', 'queued>cancelled', 'running>cancelled'],
   expire: ['pending>timeout', 'queued>timeout', 'running>timeout'],
-  late_result: [],
+  late_result: STAYS,
   stopped: ['cancelled>cancelled', 'timeout>timeout'],
   requeued: ['failed>failed'],
+  started_job: STAYS,
 }
 
 const FIXED = [
@@ -137,9 +140,7 @@ const historyIsTheWay: Rule = ({ ledger, change }) => {
     const entries = ledger.histories.get(entry.job_id) ?? []
     const former = entries[entries.indexOf(entry) - 1]
     const edge = `${entry.from_status}>${entry.to_status}`
-    const known = entry.event === 'late_result'
-      ? entry.from_status === entry.to_status
-      : EDGES[entry.event].includes(edge)
+    const known = EDGES[entry.event].includes(edge)
     demand(known, 'I7', () => `${entry.event} took job ${entry.job_id} along ${edge}`)
     demand(
       (former?.to_status ?? null) === entry.from_status && (former === undefined || former.seq < entry.seq),

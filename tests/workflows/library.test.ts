@@ -27,6 +27,7 @@ async function run(name: string, parameters: Readonly<Record<string, unknown>>) 
     attempt: 1,
     timeoutSeconds: 0,
     signal: new AbortController().signal,
+    call: (alias) => Promise.reject(new Error(`nothing is called ${alias} here`)),
     progress: () => {},
     log: (_, message) => void logs.push(message),
   }

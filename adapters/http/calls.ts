@@ -1,0 +1,115 @@
+import { type Context, Hono } from 'hono'
+import { authorize } from '../../core/access.ts'
+import type { JobId } from '../../core/ids.ts'
+import { isLive, type JobRow } from '../../core/job.ts'
+import { toText } from '../../core/protocol/json.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { CALL_WAIT_SECONDS_MAX, NewCall } from '../../core/protocol/request.ts'
+import type { KeyRow, Scope } from '../../core/state.ts'
+import type { Fleet } from '../fleet.ts'
+import { idempotencyOf } from '../submission.ts'
+import { bearer, type Env, readOptionalBody } from './request.ts'
+import { refused, tellQuota } from './respond.ts'
+import { callView, firingView } from './trigger-view.ts'
+
+/** How often it is looked whether the orchestrator is about to stop, while somebody waits. */
+const LOOK_MS = 1_000
+
+/** `/api/v1/calls`: workflows that other workflows call by their alias, and wait for. */
+export function callRoutes(fleet: Fleet): Hono<Env> {
+  const app = new Hono<Env>()
+
+  app.post('/:alias', async (c) => {
+    const key = caller(fleet, c, 'jobs:submit')
+    if (isRefusal(key)) return refused(c, key)
+    const body = await readOptionalBody(c, NewCall)
+    if (isRefusal(body)) return refused(c, body)
+    const { wait_seconds, ...asked } = body
+    const alias = c.req.param('alias')
+    const idempotency = idempotencyOf(c.req.header('idempotency-key'), key, asked, `call ${alias}`)
+    if (isRefusal(idempotency)) return refused(c, idempotency)
+    const answer = await fleet.request((reply) => ({
+      type: 'workflow.called',
+      reply,
+      job: fleet.platform.rowId() as JobId,
+      alias,
+      by: { name: key.name, key: key.id },
+      robot: key.scopes.includes('jobs:submit') || key.scopes.includes('admin') ? null : key.robot_id,
+      parent: asked.parent_job_id,
+      payload: toText(asked.parameters),
+      idempotency,
+    }))
+    if (answer.type === 'refusal') {
+      tellQuota(c, answer.quota)
+      return refused(c, answer.refusal)
+    }
+    if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
+    tellQuota(c, answer.quota)
+    if (answer.job === null) return c.json(firingView(answer))
+    const { id } = answer.job
+    return shown(c, await awaited(fleet, id, wait_seconds, c.req.raw.signal) ?? answer.job)
+  })
+
+  app.get('/:id', async (c) => {
+    const key = caller(fleet, c, 'jobs:read')
+    if (isRefusal(key)) return refused(c, key)
+    const seconds = Number(c.req.query('wait_seconds') ?? 0)
+    if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
+      const message = `wait_seconds must be from 0 to ${CALL_WAIT_SECONDS_MAX}`
+      return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'wait_seconds' }))
+    }
+    const id = c.req.param('id') as JobId
+    const job = await fleet.queries.job(id)
+    if (job === undefined || !await maySee(fleet, key, job)) return refused(c, notFound('Job', id))
+    return shown(c, await awaited(fleet, id, seconds, c.req.raw.signal) ?? job)
+  })
+
+  return app
+}
+
+/** Whoever may do it anyway, and robots, whose keys may nothing else: what they may call is looked at with the job. */
+function caller(fleet: Fleet, c: Context, scope: Scope): KeyRow | Refusal {
+  const credential = bearer(c.req.header('authorization'))
+  const key = authorize(fleet.state, credential, scope)
+  if (!isRefusal(key) || key.refused !== 'FORBIDDEN') return key
+  const robot = authorize(fleet.state, credential, 'robots:connect')
+  return isRefusal(robot) || robot.robot_id === null ? key : robot
+}
+
+/** A robot sees what the jobs that it ran have called. */
+async function maySee(fleet: Fleet, key: KeyRow, { parent_job_id }: JobRow): Promise<boolean> {
+  if (key.scopes.includes('jobs:read') || key.scopes.includes('admin')) return true
+  const parent = parent_job_id === null ? undefined : await fleet.queries.job(parent_job_id)
+  return parent !== undefined && parent.robot_id === key.robot_id
+}
+
+/** 200 with what has become of it, or 202 while nothing has. */
+function shown(c: Context<Env>, job: JobRow): Response {
+  return c.json(callView(job), isLive(job.status) ? 202 : 200, { Location: `${c.var.base}/api/v1/calls/${job.id}` })
+}
+
+/** The job when it has ended, or as it is when the time is up, the caller has gone, or the orchestrator is to stop. */
+async function awaited(fleet: Fleet, id: JobId, seconds: number, gone: AbortSignal): Promise<JobRow | undefined> {
+  if (seconds > 0) {
+    const until = fleet.platform.now() + seconds * 1_000
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (gone.aborted || fleet.phase !== 'running' || fleet.platform.now() >= until) return end()
+        timer = setTimeout(look, Math.min(LOOK_MS, until - fleet.platform.now()))
+      }
+      const end = (): void => {
+        clearTimeout(timer)
+        unwatch()
+        resolve()
+      }
+      const unwatch = fleet.watch((jobs) => {
+        for (const job of jobs ?? []) if (job.id === id && !isLive(job.status)) end()
+      })
+      let timer: NodeJS.Timeout | undefined
+      look()
+      // Only now that changes are told: it may have ended in between.
+      void fleet.queries.job(id).then((job) => job !== undefined && isLive(job.status) || end(), end)
+    })
+  }
+  return fleet.queries.job(id)
+}

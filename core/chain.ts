@@ -1,0 +1,96 @@
+import { admit, told } from './call.ts'
+import type { Turn } from './effects.ts'
+import { type Fired, fireUnheard } from './firing.ts'
+import type { JsonText } from './ids.ts'
+import { instantText } from './instant.ts'
+import { isLive, type JobRow } from './job.ts'
+import { recall } from './keep.ts'
+import { type JsonObject, toText } from './protocol/json.ts'
+import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
+import { callLimit, submissionLimit, submissionsWith } from './rate.ts'
+import { derivedId } from './schedule.ts'
+import type { State } from './state.ts'
+import { callCause, configIn, endCause, type TriggerRow } from './trigger.ts'
+import type { WorkflowCalled } from './trigger-event.ts'
+
+/** Jobs that start other jobs: by calling a workflow while they run, or by their end. */
+
+/** A job has ended: what waits for that starts, each trigger once for each job, in the turn in which it ends. */
+export function jobEnded(state: State, job: JobRow, turn: Turn): void {
+  for (const id of state.listening.get(endCause(job.workflow_id)) ?? []) {
+    const trigger = state.triggers.get(id)
+    if (trigger === undefined || !trigger.enabled) continue
+    const statuses: readonly string[] = configIn(trigger, 'workflow_call').after?.statuses ?? []
+    if (!statuses.includes(job.status)) continue
+    fireUnheard(state, trigger, {
+      job: derivedId(`${id} ${job.id}`, turn.now),
+      by: `trigger:${id}`,
+      payload: endOf(job),
+      metadata: toText({ source: 'job', parent_job_id: job.id }),
+      parent: job,
+    }, turn)
+  }
+}
+
+/** What is known of a job that has ended. What robots return is text that has been checked, and goes in as it is. */
+function endOf(job: JobRow): JsonText {
+  const told = toText({
+    job_id: job.id,
+    workflow_id: job.workflow_id,
+    workflow_name: job.workflow_name,
+    status: job.status,
+    error_type: job.error_type,
+    error_message: job.error_message,
+    started_at: job.started_at === null ? null : instantText(job.started_at),
+    completed_at: job.completed_at === null ? null : instantText(job.completed_at),
+    created_by: job.created_by,
+  })
+  return `${told.slice(0, -1)},"parameters":${job.parameters},"result":${job.result ?? '{}'}}` as JsonText
+}
+
+/** Somebody calls a workflow: a job that a robot runs, or a person or program. */
+export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn): void {
+  const [id] = state.listening.get(callCause(event.alias)) ?? []
+  const trigger = id === undefined ? undefined : state.triggers.get(id)
+  if (trigger === undefined) {
+    const message = `Nothing is called ${event.alias.slice(0, 100)}`
+    return told(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
+  }
+  // What jobs call is as much as they are; only callers that are no jobs are held to the limit of their key.
+  const ring = event.by.key === null || event.parent !== null ? null : submissionsWith(state, event.by.key)
+  const limit = ring === null ? callLimit(state.settings) : submissionLimit(state.settings)
+  told(turn, event.reply, called(state, trigger, event, { ring, limit }, turn), ring?.quota(turn.now) ?? null)
+}
+
+function called(
+  state: State,
+  trigger: TriggerRow,
+  event: WorkflowCalled,
+  held: Pick<Parameters<typeof admit>[2], 'ring' | 'limit'>,
+  turn: Turn,
+): Fired | Refusal {
+  const { required, allowed_callers } = configIn(trigger, 'workflow_call')
+  const caller = event.parent === null ? null : recall(state, event.parent, turn)
+  if (caller === undefined) return notFound('Job', event.parent ?? '', { field: 'parent_job_id' })
+  if (event.robot !== null && (caller === null || caller.robot_id !== event.robot)) {
+    return refuse('FORBIDDEN', `${event.robot} may call for the jobs that it runs`, { field: 'parent_job_id' })
+  }
+  if (caller !== null && !isLive(caller.status)) {
+    const message = `Job ${caller.id} has ended already: it is ${caller.status}`
+    return refuse('CONFLICT', message, { field: 'parent_job_id', status: caller.status })
+  }
+  if (allowed_callers.length > 0 && !(caller !== null && allowed_callers.includes(caller.workflow_id))) {
+    return refuse('FORBIDDEN', `${event.alias} may be called by jobs of ${allowed_callers.join(', ')}`)
+  }
+  const given = JSON.parse(event.payload) as JsonObject
+  const missing = required.find((name) => !Object.hasOwn(given, name))
+  if (missing !== undefined) {
+    return refuse('INVALID_PAYLOAD', `Missing required field: parameters.${missing}`, {
+      field: `parameters.${missing}`,
+    })
+  }
+  const metadata = toText({ source: 'call', caller: event.by.name, parent_job_id: event.parent, robot_id: event.robot })
+  const by = event.by.key === null || event.parent !== null ? `trigger:${trigger.id}` : event.by.name
+  const { job, payload, parent, idempotency } = event
+  return admit(state, trigger, { ...held, job, by, payload, metadata, parent, idempotency, heard: true }, turn)
+}

@@ -1,0 +1,131 @@
+import { setTimeout } from 'node:timers/promises'
+import { backoffMs } from './backoff.ts'
+import { JobError } from './job.ts'
+import { messageOf } from './text.ts'
+
+/** Where a robot calls workflows: the HTTP API of its fleet, and its own key. */
+export interface CallDesk {
+  readonly api: string
+  readonly key: string | undefined
+}
+
+export interface CallOptions {
+  /** Whether the end of the called job is waited for: true. */
+  readonly wait?: boolean | undefined
+  /** How long it is waited for; without it, as long as the calling job may take. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** A job that was called. */
+export interface Called {
+  readonly jobId: string
+  /** What it returned; `{}` where it was not waited for. */
+  readonly result: unknown
+}
+
+/** Who calls: the job, and which of its calls this is, so that the same call again is the same job. */
+export interface Caller {
+  readonly jobId: string
+  readonly attempt: number
+  readonly number: number
+  readonly signal: AbortSignal
+}
+
+/** How long the orchestrator is asked to wait at a time. */
+const WAIT_SECONDS = 30
+/** How long one request may take: what it was asked to wait, and a little. */
+const REQUEST_MS = (WAIT_SECONDS + 15) * 1_000
+const BACKOFF_BASE_MS = 500
+const BACKOFF_CAP_MS = 15_000
+/** No answer, too many requests, and an orchestrator that restarts. */
+const PASSING: ReadonlySet<number> = new Set([0, 429, 500, 502, 503, 504])
+
+interface Reply {
+  readonly status: number
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Calls a workflow by its alias and waits for its end, over restarts of the orchestrator. Throws a `JobError` with the code
+ * of a refusal, `CalledJobFailed` when the called job does not complete, and `CallTimeout` when the time is up; the called
+ * job goes on then. Aborted, it throws the signal's reason.
+ */
+export async function callWorkflow(
+  desk: CallDesk,
+  caller: Caller,
+  alias: string,
+  parameters: Readonly<Record<string, unknown>>,
+  { wait = true, timeoutMs }: CallOptions = {},
+): Promise<Called> {
+  const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
+  const headers = { 'Idempotency-Key': `${caller.jobId}:${caller.attempt}:${caller.number}` }
+  const body = JSON.stringify({ parameters, parent_job_id: caller.jobId })
+  const made = await ask(desk, caller, `calls/${encodeURIComponent(alias)}`, { method: 'POST', headers, body }, until)
+  const jobId = String(made['job_id'])
+  if (made['status'] === 'ignored') throw new JobError('CallIgnored', `${alias}: ${String(made['message'])}`)
+  if (!wait) return { jobId, result: {} }
+  let job = made
+  while (job['ended'] !== true) {
+    const seconds = Math.min(WAIT_SECONDS, Math.max(0, (until - performance.now()) / 1_000))
+    if (seconds === 0) {
+      throw new JobError('CallTimeout', `${alias} has not ended after ${timeoutMs} ms: job ${jobId} goes on`)
+    }
+    job = await ask(desk, caller, `calls/${jobId}?wait_seconds=${seconds.toFixed(3)}`, { method: 'GET' }, until)
+  }
+  if (job['status'] === 'completed') return { jobId, result: job['result'] }
+  const why = String(job['error_message'] ?? '')
+  throw new JobError(
+    'CalledJobFailed',
+    `${alias}: job ${jobId} is ${String(job['status'])}${why === '' ? '' : `: ${why}`}`,
+  )
+}
+
+/** The answer of the API, asked for again while there is none. */
+async function ask(
+  { api, key }: CallDesk,
+  { signal }: Caller,
+  path: string,
+  init: RequestInit,
+  until: number,
+): Promise<Reply['body']> {
+  const headers = {
+    ...init.headers as Record<string, string>,
+    ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
+  }
+  for (let tries = 1;; tries++) {
+    signal.throwIfAborted()
+    const { status, body } = await once(`${api}/api/v1/${path}`, { ...init, headers }, signal)
+    if (status >= 200 && status < 300) return body
+    const payload = body['payload'] as { error_code?: string; error_message?: string } | undefined
+    const code = payload?.error_code ?? 'CONNECTION_ERROR'
+    const wait = backoffMs(tries, BACKOFF_BASE_MS, BACKOFF_CAP_MS, Math.random)
+    if (!PASSING.has(status) || performance.now() + wait > until) {
+      throw new JobError(code, payload?.error_message ?? `${api} cannot be reached: ${String(body['error'])}`)
+    }
+    await setTimeout(wait, undefined, { signal })
+  }
+}
+
+async function once(url: string, init: RequestInit, signal: AbortSignal): Promise<Reply> {
+  try {
+    const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]) })
+    const text = await response.text()
+    return { status: response.status, body: JSON.parse(text) as Reply['body'] }
+  } catch (error) {
+    signal.throwIfAborted()
+    const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : ''
+    return { status: 0, body: { error: messageOf(error) + cause } }
+  }
+}
+
+/**
+ * The HTTP API beside the address for robots, where nothing else is said: the same place where that is `/ws`, and the port
+ * after it where it is the usual one.
+ */
+export function apiOf(url: string): string {
+  const api = new URL(url.replace(/^ws/, 'http'))
+  if (/\/ws\/?$/.test(api.pathname)) api.pathname = api.pathname.replace(/\/ws\/?$/, '')
+  else if (api.port === '8765') api.port = '8766'
+  return `${api.origin}${api.pathname}`.replace(/\/$/, '')
+}
