@@ -33,7 +33,13 @@ export type Fired =
   | { readonly trigger: TriggerRow; readonly job: null; readonly skipped: string }
 
 /** Makes a job, skips what the filter does not let pass, or says as a submission would be told why it cannot. */
-export function fire(state: State, trigger: TriggerRow, occasion: Occasion, turn: Turn): Fired | Refusal {
+export function fire(
+  state: State,
+  trigger: TriggerRow,
+  occasion: Occasion,
+  turn: Turn,
+  follows = false,
+): Fired | Refusal {
   const { filter, mapping } = trigger
   // Only where somebody looks into it is it read.
   const event = filter === null && mapping === null ? null : eventOf(trigger, occasion, turn)
@@ -56,7 +62,7 @@ export function fire(state: State, trigger: TriggerRow, occasion: Occasion, turn
       : parametersOf(trigger.parameters, mapping, event ?? eventOf(trigger, occasion, turn)),
     priority: trigger.priority,
   }
-  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, parent: occasion.parent, runs }, turn)
+  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, parent: occasion.parent, follows, runs }, turn)
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   keepTrigger(state, after, turn)
@@ -67,7 +73,7 @@ export function fire(state: State, trigger: TriggerRow, occasion: Occasion, turn
 
 /** Nobody waits for what becomes of it: where there can be no job, it is written down why. */
 export function fireUnheard(state: State, trigger: TriggerRow, occasion: Occasion, turn: Turn): Fired {
-  const fired = fire(state, trigger, occasion, turn)
+  const fired = fire(state, trigger, occasion, turn, true)
   return isRefusal(fired) ? skip(state, trigger, occasion, reasonOf(fired), turn) : fired
 }
 

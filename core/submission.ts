@@ -39,11 +39,20 @@ export interface Origin {
   readonly dueAt: Millis | null
   /** The job that asked for it, or whose end it follows. */
   readonly parent: Pick<JobRow, 'id' | 'depth'> | null
+  /** It follows from what has happened here, and nobody could ask for it again: it is taken in while draining too. */
+  readonly follows: boolean
   readonly runs: Runs
 }
 
 /** A job that somebody asks for himself. */
-export const UNCAUSED = { trigger: null, retryOf: null, schedule: null, dueAt: null, parent: null } as const
+export const UNCAUSED = {
+  trigger: null,
+  retryOf: null,
+  schedule: null,
+  dueAt: null,
+  parent: null,
+  follows: false,
+} as const
 
 /** The definition that a job runs, and under what name. */
 interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
@@ -150,7 +159,7 @@ function duplicateOf(state: State, key: string, turn: Turn): JobRow | undefined 
  * PAYLOAD_TOO_LARGE when no robot could be sent it in one frame.
  */
 export function enter(state: State, order: Order, origin: Origin, turn: Turn): JobRow | Refusal {
-  if (state.draining) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
+  if (state.draining && !origin.follows) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
   if (state.jobs.size >= state.settings.liveJobsMax) {
     return refuse('QUEUE_FULL', `${state.jobs.size} jobs are waiting or running, which is as many as may be`, {
       limit: state.settings.liveJobsMax,

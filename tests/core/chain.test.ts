@@ -99,6 +99,14 @@ describe('a job that has ended starts another', () => {
     expect(fleet.disk.triggerEvents.at(-1)).toMatchObject({ outcome: 'skipped', reason: 'CALL_TOO_DEEP' })
   })
 
+  test('while the process is about to stop too: the next one runs it', () => {
+    const fleet = ready(after())
+    run(fleet, 'j1', null)
+    fleet.turn({ type: 'drain' })
+    fleet.turn(complete('r1', 'j1'))
+    expect(children(fleet, 'j1')).toMatchObject([{ status: 'queued', attempt: 0 }])
+  })
+
   test('over a restart, for a job that ends afterwards', () => {
     const fleet = ready(after())
     run(fleet, 'j1', null)
