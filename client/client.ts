@@ -1,14 +1,23 @@
 import type { Health } from '../core/protocol/view.ts'
-export type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/protocol/trigger-view.ts'
+export type {
+  CallView,
+  FiringView,
+  NewTriggerView,
+  TriggerEventView,
+  TriggerView,
+} from '../core/protocol/trigger-view.ts'
 export type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
+import type { CallView } from '../core/protocol/trigger-view.ts'
+import { call, type WorkflowCall } from './calls.ts'
 import { Jobs } from './jobs.ts'
 import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
 
+export type { WorkflowCall } from './calls.ts'
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
+export type { Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
@@ -48,6 +57,7 @@ export class CasareClient {
   readonly webhooks: Webhooks
   readonly stats: Stats
   readonly #transport: Transport
+  readonly #calls: string
 
   /** Throws a `TypeError` for a `url` that is none. Nothing is sent yet. */
   constructor(options: ClientOptions) {
@@ -63,6 +73,12 @@ export class CasareClient {
     this.pools = new Pools(transport, `${api}/pools`)
     this.webhooks = new Webhooks(transport, `${api}/webhooks`)
     this.stats = new Stats(transport, `${api}/stats`)
+    this.#calls = `${api}/calls`
+  }
+
+  /** Calls a workflow by the alias of its trigger, and resolves with what became of it once it has ended. */
+  call(alias: string, parameters: object = {}, options: WorkflowCall = {}): Promise<CallView> {
+    return call(this.#transport, this.#calls, alias, parameters, options)
   }
 
   /** How the process is doing. Needs no key, and tells too of one that takes no jobs just now. */

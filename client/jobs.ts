@@ -106,8 +106,7 @@ export class Jobs {
   }
 }
 
-/** Not `randomUUID`, which browsers have on secure pages only. */
-/** What tells a request from every other. */
+/** What tells a request from every other. Not `randomUUID`, which browsers have on secure pages only. */
 export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -56,7 +56,7 @@ export interface TriggerEventView extends
 
 /** What has become of a call so far. */
 export interface CallView {
-  readonly job_id: string
+  readonly job_id: string | null
   readonly workflow_id: string
   readonly status: JobStatus
   /** Whether the job has ended. Otherwise ask again. */

@@ -134,6 +134,25 @@ describe.sequential('a client of a running orchestrator', () => {
     expect(await client.health()).toMatchObject({ status: 'ok', durability: 'full' })
   })
 
+  test('a workflow is called by its name, and triggers are fired, changed and deleted', async () => {
+    const trigger_type = 'workflow_call'
+    const config = { call_alias: 'greet' }
+    const trigger = { name: 'Greet', trigger_type, workflow_id: 'greeting', config } as const
+    const { id } = await client.triggers.create(trigger)
+    const called = await client.call('greet', { name: 'Ada' })
+    expect(called).toMatchObject({ status: 'completed', ended: true, result: { greeting: 'Hello, Ada!' } })
+    expect(await refusal(client.call('nobody'))).toMatchObject({ code: 'TRIGGER_NOT_FOUND', status: 404 })
+    const changed = await client.triggers.update(id, { ...trigger, filter: "@.payload.name == 'Ada'" })
+    expect(changed).toMatchObject({ revision: 2, trigger_count: 1 })
+    expect(await client.call('greet', { name: 'Bob' })).toMatchObject({ job_id: null })
+    expect(await client.triggers.fire(id, { payload: { name: 'Ada' } })).toMatchObject({ status: 'accepted' })
+    expect(await client.triggers.disable(id)).toMatchObject({ enabled: false })
+    expect(await client.triggers.enable(id)).toMatchObject({ enabled: true })
+    expect((await all(client.triggers.events(id))).map(({ outcome }) => outcome)).toEqual(['fired', 'skipped', 'fired'])
+    await client.triggers.delete(id)
+    expect(await refusal(client.triggers.get(id))).toMatchObject({ code: 'TRIGGER_NOT_FOUND' })
+  })
+
   test('a submission whose answer is lost is sent again, and is one job', async () => {
     const keys: string[] = []
     const lossy = withFetch(async (url, init) => {
