@@ -1,3 +1,4 @@
+import { createPublicKey, verify as isSigned } from 'node:crypto'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { TriggerAuth } from '../core/protocol/trigger.ts'
 import type { Signing } from '../core/signing.ts'
@@ -24,7 +25,8 @@ interface Claim extends Delivery {
   readonly signatures: readonly (Uint8Array<ArrayBuffer> | null)[]
 }
 
-type Scheme = Exclude<TriggerAuth, 'secret' | 'none'>
+/** Those of webhooks, and one that only a chat has. */
+type Scheme = Exclude<TriggerAuth, 'secret' | 'none'> | 'teams'
 
 /** How far the clock of a sender may be from ours, and so for how long a call can be sent again by whoever saw it. */
 const TOLERANCE_SECONDS = 300
@@ -70,6 +72,15 @@ const SCHEMES: { readonly [S in Scheme]: (call: Call, signing: Signing) => Claim
     return { id: null, key: utf8(key), hash: 'SHA-256', before: `v0:${at}:`, signatures }
   },
 
+  teams(call, { key }) {
+    const given = needed(call, 'authorization')
+    if (isRefusal(given)) return given
+    const secret = fromBase64(key)
+    if (secret === null) return WRONG
+    const signatures = given.startsWith('HMAC ') ? [fromBase64(given.slice(5).trim())] : []
+    return { id: null, key: secret, hash: 'SHA-256', before: '', signatures }
+  },
+
   hmac(call, { key, header, algorithm, encoding, prefix }) {
     const hash = ({ sha1: 'SHA-1', sha256: 'SHA-256', sha512: 'SHA-512' } as const)[algorithm]
     return ofBody(call, key, header, hash, encoding === 'hex' ? fromHex : fromBase64, prefix, undefined)
@@ -91,6 +102,32 @@ export async function verify(auth: Scheme, signing: Signing, call: Call): Promis
     if (signature !== null && await crypto.subtle.verify('HMAC', key, signature, signed)) right = true
   }
   return right ? { id } : WRONG
+}
+
+/**
+ * The same where Discord signs, with Ed25519: `key` is the public key in hexadecimal. By `node:crypto`, which all our runtimes
+ * have: the Web Crypto of Node before 20.19.3 has Ed25519 too, but warns of it on stderr.
+ */
+export function verifyDiscord(key: string, call: Call): Refusal | null {
+  const at = timely(call, needed(call, 'x-signature-timestamp'))
+  const given = needed(call, 'x-signature-ed25519')
+  if (isRefusal(at)) return at
+  if (isRefusal(given)) return given
+  const signature = fromHex(given)
+  return signature !== null && isEd25519(key, joined(utf8(at), call.bytes), signature) ? null : WRONG
+}
+
+/** Whether a signature (RFC 8032) over these bytes was made with the private half of this key, which is in hexadecimal. */
+export function isEd25519(key: string, signed: Uint8Array, signature: Uint8Array): boolean {
+  const bytes = fromHex(key)
+  if (bytes?.length !== 32 || signature.length !== 64) return false
+  try {
+    const x = Buffer.from(bytes).toString('base64url')
+    return isSigned(null, signed, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }), signature)
+  } catch {
+    // 32 bytes that are no point of the curve are nobody's key.
+    return false
+  }
 }
 
 /** Senders that change their key sign with both for a while. */

@@ -51,6 +51,8 @@ const STRIPE_KEY = 'whsec_of_an_endpoint_of_stripe'
 const STRIPE_BODY = '{"id":"evt_1","type":"charge.succeeded"}'
 const stripe = (seconds: number) => `t=${seconds},v1=${hmac('sha256', STRIPE_KEY, `${seconds}.${STRIPE_BODY}`, 'hex')}`
 const SHOPIFY_BODY = '{"id":820982911946154508}'
+// The key of its manual.
+const TEAMS_KEY = 'vqF0En+Z0ucuRTM/01o2GuhMH3hKKk/N2bOmlM31zaA='
 const OWN = { header: 'X-Signature', algorithm: 'sha512', encoding: 'base64', prefix: 'sha512=' } as const
 
 /** The published examples: of the Standard Webhooks' specification, of GitHub's and of Slack's manual. */
@@ -103,6 +105,18 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     0,
     'b54557e4-bdd9-4b37-8a5f-bf7d70bcd043',
+  ],
+  'Microsoft Teams': [
+    'teams',
+    signing(TEAMS_KEY),
+    '{"type":"message"}',
+    {
+      Authorization: `HMAC ${
+        createHmac('sha256', Buffer.from(TEAMS_KEY, 'base64')).update('{"type":"message"}').digest('base64')
+      }`,
+    },
+    0,
+    null,
   ],
   'a scheme of its own': [
     'hmac',
