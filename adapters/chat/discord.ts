@@ -1,0 +1,115 @@
+import type { ChatConfig } from '../../core/protocol/chat.ts'
+import { isObject, type Json, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isRefusal } from '../../core/protocol/refusal.ts'
+import { verifyDiscord } from '../signature.ts'
+import {
+  type Asked,
+  instantOf,
+  listIn,
+  type Messenger,
+  objectIn,
+  type Reply,
+  textIn,
+  unexpected,
+  wordsFor,
+} from './messenger.ts'
+
+/** Discord: interactions, which are commands. It waits three seconds for the answer, and does not ask again. */
+export const discord: Messenger = {
+  answerMs: 2_400,
+  key: { form: /^[0-9a-f]{64}$/i, words: 'the public key of the Discord application, 64 hexadecimal digits' },
+
+  verify: (key, call) => Promise.resolve(verifyDiscord(key, call)),
+
+  read(call, config) {
+    const body = parseJson(new TextDecoder().decode(call.bytes))
+    if (isRefusal(body)) return body
+    const json = body.json
+    if (!isObject(json)) return unexpected('Discord', 'no object')
+    switch (json['type']) {
+      case PING:
+        return { status: 200, body: { type: PONG } }
+      case COMMAND:
+        return textIn(json, 'id') === '' ? unexpected('Discord', 'no id') : commandIn(json, call.now, config)
+      case COMPLETION:
+        return { status: 200, body: { type: CHOICES, data: { choices: [] } } }
+      default:
+        return said('Only commands are taken.', true)
+    }
+  },
+}
+
+const PING = 1
+const COMMAND = 2
+const COMPLETION = 4
+const PONG = 1
+const MESSAGE = 4
+const CHOICES = 8
+/** Only whoever gave the command sees the answer. */
+const EPHEMERAL = 64
+
+/** What a command is: of the chat, or of the menu of a user or a message. */
+const OF_CHAT = 1
+
+/** The first instant of Discord's ids, which say when they were made. */
+const EPOCH_MS = 1_420_070_400_000
+
+function commandIn(json: JsonObject, now: number, config: ChatConfig): Asked {
+  const data = objectIn(json, 'data')
+  const member = objectIn(json, 'member')
+  const user = isObject(json['user']) ? json['user'] : objectIn(member, 'user')
+  const channel = objectIn(json, 'channel')
+  const id = textIn(json, 'id')
+  const { words, options } = given(data)
+  const ofChat = Number(data['type'] ?? OF_CHAT) === OF_CHAT
+  const command = [textIn(data, 'name'), ...words].join(' ')
+  return {
+    message: {
+      platform: 'discord',
+      message_text: ofChat ? Object.values(options).map(String).join(' ') : targetOf(data),
+      command: ofChat ? `/${command}` : command,
+      options,
+      sender_id: textIn(user, 'id'),
+      sender_name: textIn(user, 'username'),
+      channel_id: textIn(json, 'channel_id') || textIn(channel, 'id'),
+      channel_name: textIn(channel, 'name'),
+      message_id: id,
+      timestamp: instantOf(/^\d{1,20}$/.test(id) ? Number(BigInt(id) >> 22n) + EPOCH_MS : NaN, now),
+      is_mention: true,
+      is_bot: user['bot'] === true,
+      raw_payload: json,
+    },
+    // Whoever adds the application to a server of his own may call its channels what he likes.
+    known: { channel: [], sender: [textIn(user, 'username')] },
+    once: `interaction:${id}`,
+    answer: (outcome) => said(wordsFor(outcome), outcome.type !== 'started' || config.reply !== 'channel'),
+  }
+}
+
+/** Names of subcommands, and the values by their names. Discord nests a group, a subcommand and its values. */
+function given(data: JsonObject): { readonly words: readonly string[]; readonly options: JsonObject } {
+  const words: string[] = []
+  let options = listIn(data, 'options')
+  for (let depth = 0; depth < 2; depth++) {
+    const [inner] = options
+    if (inner === undefined || 'value' in inner || !Array.isArray(inner['options'] ?? [])) break
+    words.push(textIn(inner, 'name'))
+    options = listIn(inner, 'options')
+  }
+  const values = options.filter((option) => 'value' in option)
+    .map((option): [string, Json] => [textIn(option, 'name'), option['value'] ?? null])
+  return { words, options: Object.fromEntries(values) }
+}
+
+/** A command from a menu is about a message, whose text this is, or about a user. */
+function targetOf(data: JsonObject): string {
+  const id = textIn(data, 'target_id')
+  const message = objectIn(objectIn(objectIn(data, 'resolved'), 'messages'), id)
+  return textIn(message, 'content') || id
+}
+
+function said(text: string, ephemeral: boolean): Reply {
+  // Nobody is called by what we say, whatever names are in it.
+  const data: JsonObject = { content: text, allowed_mentions: { parse: [] } }
+  return { status: 200, body: { type: MESSAGE, data: ephemeral ? { ...data, flags: EPHEMERAL } : data } }
+}

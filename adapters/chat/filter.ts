@@ -1,0 +1,47 @@
+import type { ChatConfig } from '../../core/protocol/chat.ts'
+import type { Asked } from './messenger.ts'
+
+/** Why a trigger passes a message over, in words for whoever wrote it; null when it does not. */
+export function passedOver({ message, known }: Asked, config: ChatConfig): string | null {
+  const { command, channel_id, sender_id } = message
+  if (config.bot_filter && message.is_bot) return 'what bots say is passed over'
+  if (config.mention_required && !message.is_mention) return 'the bot was not spoken to'
+  // A command with a subcommand is meant by its first word as well.
+  if (!isAmong(config.command_filter, [command, command.split(' ', 1)[0] ?? ''])) return 'it is no command for this bot'
+  if (!isAmong(config.channel_filter, [channel_id, ...known.channel])) return 'not from this channel'
+  if (!isAmong(config.user_filter, [sender_id, ...known.sender])) return 'you may not start this'
+  if (config.message_pattern !== null && !matches(config.message_pattern, message.message_text)) {
+    return 'the message has another form'
+  }
+  return null
+}
+
+/**
+ * Whether the whole text is as the pattern says: `*` stands for any text, also for none. Upper and lower case are one. No
+ * regular expression, for one of those can take for ever: each piece between two stars is looked for once, from the left.
+ */
+export function matches(pattern: string, given: string): boolean {
+  const text = given.trim().toLowerCase()
+  const pieces = pattern.toLowerCase().split('*')
+  const first = pieces.shift() ?? ''
+  const last = pieces.pop()
+  if (last === undefined) return text === first
+  if (!text.startsWith(first)) return false
+  let at = first.length
+  for (const piece of pieces) {
+    const found = text.indexOf(piece, at)
+    if (found < 0) return false
+    at = found + piece.length
+  }
+  return text.length - last.length >= at && text.endsWith(last)
+}
+
+function isAmong(filter: readonly string[], names: readonly string[]): boolean {
+  if (filter.length === 0) return true
+  const wanted = new Set(filter.map(bare))
+  return wanted.has('*') || names.some((name) => name !== '' && wanted.has(bare(name)))
+}
+
+function bare(name: string): string {
+  return name.replace(/^[#@/]/, '').toLowerCase()
+}

@@ -1,0 +1,143 @@
+import type { ChatConfig } from '../../core/protocol/chat.ts'
+import { isObject, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
+import { type Call, verify } from '../signature.ts'
+import {
+  AGAIN,
+  type Asked,
+  instantOf,
+  listIn,
+  type Messenger,
+  NOTHING,
+  objectIn,
+  type Outcome,
+  type Reply,
+  textIn,
+  unexpected,
+  wordsFor,
+} from './messenger.ts'
+
+/**
+ * Slack: slash commands and the Events API, at one address. A request of either is given up after three seconds; an event
+ * is then sent up to three times more, a command is not.
+ */
+export const slack: Messenger = {
+  answerMs: 2_400,
+  key: { form: /^[!-~]{16,256}$/, words: 'the signing secret of the Slack app' },
+
+  async verify(key, call) {
+    const verified = await verify('slack', { key, header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }, call)
+    return isRefusal(verified) ? verified : null
+  },
+
+  read(call, config) {
+    const text = new TextDecoder().decode(call.bytes)
+    // The header that says which it is is not signed.
+    const body = text.trimStart().startsWith('{') ? parseJson(text) : parseForm(text)
+    if (isRefusal(body)) return body
+    if (!isObject(body.json)) return unexpected('Slack', 'no object')
+    // A static word with which Slack once showed who it was: no affair of whoever sees a job.
+    const { token: _, ...json } = body.json
+    if (textIn(json, 'command') !== '') return commandIn(json, call, config)
+    return textIn(json, 'type') === '' ? signOfLife(json) : eventIn(json, call)
+  },
+}
+
+function parseForm(text: string): { readonly json: JsonObject } | Refusal {
+  const fields = Object.fromEntries(new URLSearchParams(text))
+  const parsed = parseJson(JSON.stringify(fields))
+  return isRefusal(parsed) ? parsed : { json: parsed.json as JsonObject }
+}
+
+/** Slack asks now and then whether the certificate is good. Buttons and dialogues (`payload`) are none of ours. */
+function signOfLife(json: JsonObject): Reply | Refusal {
+  return 'ssl_check' in json || 'payload' in json ? NOTHING : unexpected('Slack', 'no command and no event')
+}
+
+function commandIn(json: JsonObject, call: Call, config: ChatConfig): Asked {
+  const channelName = textIn(json, 'channel_name')
+  const id = textIn(json, 'trigger_id')
+  return {
+    message: {
+      platform: 'slack',
+      message_text: unescape(textIn(json, 'text')).trim(),
+      command: textIn(json, 'command'),
+      options: {},
+      sender_id: textIn(json, 'user_id'),
+      sender_name: textIn(json, 'user_name'),
+      channel_id: textIn(json, 'channel_id'),
+      channel_name: channelName,
+      message_id: id,
+      timestamp: instantOf(Number(call.header('x-slack-request-timestamp')) * 1_000, call.now),
+      is_mention: true,
+      is_bot: false,
+      raw_payload: json,
+    },
+    known: { channel: [channelName], sender: [textIn(json, 'user_name')] },
+    // Without an id what was signed is the command: its time is part of that.
+    once: id === '' ? call.header('x-slack-signature') ?? '' : `command:${id}`,
+    answer(outcome) {
+      if (outcome.type === 'started' && config.reply === 'none') return NOTHING
+      const seen = config.reply === 'channel' && outcome.type === 'started' ? 'in_channel' : 'ephemeral'
+      return { status: 200, body: { response_type: seen, text: wordsFor(outcome) } }
+    },
+  }
+}
+
+/** Messages that are nobody's words: edits, deletions, people who come and go. */
+const SPOKEN: ReadonlySet<string> = new Set(['', 'bot_message', 'file_share', 'me_message', 'thread_broadcast'])
+
+function eventIn(json: JsonObject, call: Call): Asked | Reply | Refusal {
+  const type = textIn(json, 'type')
+  if (type === 'url_verification') return { status: 200, body: { challenge: textIn(json, 'challenge') } }
+  if (type !== 'event_callback') return NOTHING
+  const event = objectIn(json, 'event')
+  const kind = textIn(event, 'type')
+  if (kind !== 'message' && kind !== 'app_mention') return NOTHING
+  if (!SPOKEN.has(textIn(event, 'subtype'))) return NOTHING
+  const channel = textIn(event, 'channel')
+  const ts = textIn(event, 'ts')
+  if (channel === '' || ts === '') return unexpected('Slack', 'a message without channel or ts')
+  const written = textIn(event, 'text')
+  const own = ownNames(json).filter((id) => written.includes(`<@${id}>`) || written.includes(`<@${id}|`))
+  return {
+    message: {
+      platform: 'slack',
+      message_text: unescape(own.reduce(withoutName, written)).trim(),
+      command: '',
+      options: {},
+      sender_id: textIn(event, 'user') || textIn(event, 'bot_id'),
+      sender_name: textIn(event, 'username') || textIn(objectIn(event, 'user_profile'), 'name'),
+      channel_id: channel,
+      channel_name: '',
+      message_id: ts,
+      timestamp: instantOf(Number(ts) * 1_000, call.now),
+      is_mention: kind === 'app_mention' || textIn(event, 'channel_type') === 'im' || own.length > 0,
+      is_bot: textIn(event, 'bot_id') !== '' || textIn(event, 'subtype') === 'bot_message',
+      raw_payload: json,
+    },
+    known: { channel: [], sender: [] },
+    // Not by `event_id`: a mention comes as two events, where an app hears both of messages and of mentions.
+    once: `message:${textIn(json, 'team_id')}:${channel}:${ts}`,
+    answer: answerEvent,
+  }
+}
+
+/** Nobody reads what an event is answered with. Sent again is only what may come to something else then. */
+function answerEvent(outcome: Outcome): Reply {
+  return outcome.type === 'later' || outcome.type === 'unsure' ? AGAIN : NOTHING
+}
+
+function ownNames(json: JsonObject): readonly string[] {
+  return listIn(json, 'authorizations').filter((one) => one['is_bot'] === true).map((one) => textIn(one, 'user_id'))
+    .filter((id) => /^\w+$/.test(id))
+}
+
+function withoutName(text: string, id: string): string {
+  return text.replace(new RegExp(`<@${id}(?:\\|[^<>]*)?>[ \\t]*`, 'g'), '')
+}
+
+/** Slack writes three characters otherwise than they were typed. */
+function unescape(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+}

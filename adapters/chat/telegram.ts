@@ -1,0 +1,126 @@
+import type { ChatConfig } from '../../core/protocol/chat.ts'
+import { isObject, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
+import { hashOf } from '../secret.ts'
+import {
+  AGAIN,
+  type Asked,
+  instantOf,
+  listIn,
+  type Messenger,
+  NOTHING,
+  objectIn,
+  textIn,
+  unexpected,
+  wordsFor,
+} from './messenger.ts'
+
+/**
+ * Telegram: updates of a bot. Whoever knows the secret token can say anything: nothing is signed. What is not answered with
+ * 2xx is sent again.
+ */
+export const telegram: Messenger = {
+  answerMs: 5_000,
+  key: { form: /^[A-Za-z0-9_-]{16,256}$/, words: '16 to 256 letters, digits, hyphens and underscores' },
+
+  // Hashes are compared: how far they agree tells nothing of the token.
+  verify: (key, call) => {
+    const token = call.header('x-telegram-bot-api-secret-token') ?? ''
+    if (token === '') {
+      return Promise.resolve(refuse('AUTHENTICATION_FAILED', 'Missing header: x-telegram-bot-api-secret-token'))
+    }
+    return Promise.resolve(hashOf(token) === hashOf(key) ? null : refuse('AUTHENTICATION_FAILED', 'Wrong secret token'))
+  },
+
+  read(call, config) {
+    const body = parseJson(new TextDecoder().decode(call.bytes))
+    if (isRefusal(body)) return body
+    if (!isObject(body.json)) return unexpected('Telegram', 'no object')
+    const id = textIn(body.json, 'update_id')
+    if (id === '') return unexpected('Telegram', 'no update_id')
+    // What is edited has been heard already; the other kinds of update are no messages.
+    const message = body.json['message'] ?? body.json['channel_post']
+    if (!isObject(message)) return NOTHING
+    return messageIn(message, body.json, `update:${id}`, call.now, config) ?? NOTHING
+  },
+}
+
+function messageIn(
+  message: JsonObject,
+  update: JsonObject,
+  once: string,
+  now: number,
+  config: ChatConfig,
+): Asked | null {
+  const chat = objectIn(message, 'chat')
+  const { text, command, spokenTo } = readText(message, config.bot_name?.replace(/^@/, '').toLowerCase() ?? null)
+  if (text === null) return null
+  // An administrator who stays unnamed, and a channel, speak as a chat: the user beside it is a stand-in.
+  const chatSpeaks = isObject(message['sender_chat'])
+  const sender = objectIn(message, chatSpeaks ? 'sender_chat' : 'from')
+  const names = [textIn(sender, 'first_name'), textIn(sender, 'last_name')].filter((name) => name !== '').join(' ')
+  const messageId = message['message_id'] ?? null
+  return {
+    message: {
+      platform: 'telegram',
+      message_text: text,
+      command,
+      options: {},
+      sender_id: textIn(sender, 'id'),
+      sender_name: textIn(sender, 'username') || names || textIn(sender, 'title'),
+      channel_id: textIn(chat, 'id'),
+      channel_name: textIn(chat, 'title') || textIn(chat, 'username'),
+      message_id: textIn(message, 'message_id'),
+      timestamp: instantOf(Number(textIn(message, 'date')) * 1_000, now),
+      is_mention: spokenTo || command !== '' || textIn(chat, 'type') === 'private',
+      is_bot: !chatSpeaks && sender['is_bot'] === true,
+      raw_payload: update,
+    },
+    // Titles and first names are anybody's choice; a user name there is once.
+    known: { channel: [textIn(chat, 'username')], sender: [textIn(sender, 'username')] },
+    once,
+    answer(outcome) {
+      if (outcome.type === 'later' || outcome.type === 'unsure') return AGAIN
+      if (outcome.type === 'ignored' || config.reply === 'none') return NOTHING
+      const reply = { message_id: messageId, allow_sending_without_reply: true }
+      const said = { chat_id: chat['id'] ?? null, text: wordsFor(outcome), reply_parameters: reply }
+      return { status: 200, body: { method: 'sendMessage', ...said } }
+    },
+  }
+}
+
+interface Written {
+  /** Null where it is nothing for this bot: no text, or a command for another one. */
+  readonly text: string | null
+  readonly command: string
+  readonly spokenTo: boolean
+}
+
+/** Entities count in UTF-16 units, as strings do here. */
+function readText(message: JsonObject, botName: string | null): Written {
+  const whole = textIn(message, 'text') || textIn(message, 'caption')
+  if (whole === '') return { text: null, command: '', spokenTo: false }
+  // All names of bots end like this: where ours is not known, any of them is taken for it.
+  const isOurs = (name: string): boolean => botName === null ? /bot$/i.test(name) : name.toLowerCase() === botName
+  const answered = textIn(objectIn(objectIn(message, 'reply_to_message'), 'from'), 'username')
+  let spokenTo = answered !== '' && isOurs(answered)
+  let command = ''
+  let text = whole
+  const entities = [...listIn(message, 'entities'), ...listIn(message, 'caption_entities')].slice(0, 100)
+  for (const entity of entities.toSorted((a, b) => Number(b['offset']) - Number(a['offset']))) {
+    const from = Number(entity['offset'])
+    const to = from + Number(entity['length'])
+    const word = whole.slice(from, to)
+    const kind = textIn(entity, 'type')
+    const isCommand = kind === 'bot_command' && from === 0
+    if (isCommand) {
+      const [name = '', bot = ''] = word.split('@', 2)
+      if (bot !== '' && !isOurs(bot)) return { text: null, command: '', spokenTo: false }
+      command = name
+    } else if (kind === 'mention' && isOurs(word.slice(1))) {
+      spokenTo = true
+    } else continue
+    text = text.slice(0, from) + text.slice(to).replace(/^[ \t]+/, '')
+  }
+  return { text: text.trim(), command, spokenTo }
+}

@@ -1,0 +1,49 @@
+import * as v from 'valibot'
+
+/** The `config` of a trigger of type `chat`. */
+
+export const CHAT_PLATFORMS = ['slack', 'telegram', 'teams', 'discord'] as const
+export type ChatPlatform = (typeof CHAT_PLATFORMS)[number]
+
+/** Ids or names, each as the platform writes it; a `#`, `@` or `/` before it is left out. */
+const among = v.optional(
+  v.pipe(v.array(v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(200))), v.maxLength(100)),
+  [],
+)
+
+const Fields = v.strictObject({
+  platform: v.picklist(CHAT_PLATFORMS, `must be one of ${CHAT_PLATFORMS.join(', ')}`),
+  /** What the whole message has to look like: `*` stands for any text, and case does not matter. Null: anything. */
+  message_pattern: v.nullish(v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(500)), null),
+  /** Only these commands; empty: any, and what is no command as well. */
+  command_filter: among,
+  /** Only from these channels; empty: from all. `*` is any. */
+  channel_filter: among,
+  /** Only from these people; empty: from all. `*` is anybody. */
+  user_filter: among,
+  /** Whether what bots say is passed over. */
+  bot_filter: v.optional(v.boolean(), true),
+  /** Whether the bot has to be spoken to: by its name, with a command, or in private. */
+  mention_required: v.optional(v.boolean(), false),
+  /** What the bot is called, on Telegram and in Teams, which do not tell it with the message. */
+  bot_name: v.nullish(v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(100)), null),
+  /** Who sees our answer, where the platform leaves it to us. */
+  reply: v.optional(v.picklist(['private', 'channel', 'none'], 'must be private, channel or none'), 'private'),
+})
+
+/** Where anybody in the world can write to a bot, or have it in a room of his own: nobody is let in by not being thought of. */
+const OPEN: ReadonlySet<ChatPlatform> = new Set(['telegram', 'discord'])
+
+export const ChatConfig = v.pipe(
+  Fields,
+  v.forward(
+    v.check(
+      ({ platform, user_filter, channel_filter }) =>
+        !OPEN.has(platform) || user_filter.length + channel_filter.length > 0,
+      'needed, or channel_filter: anybody can write to a bot of this platform. ["*"] lets everybody in',
+    ),
+    ['user_filter'],
+  ),
+)
+
+export type ChatConfig = v.InferOutput<typeof ChatConfig>
