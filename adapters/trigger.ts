@@ -1,9 +1,11 @@
 import type { TriggerSaved } from '../core/trigger-event.ts'
 import { toText } from '../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { ChatPlatform } from '../core/protocol/chat.ts'
 import type { NewTrigger } from '../core/protocol/request.ts'
 import { configOf, type TriggerAuth, type TriggerType } from '../core/protocol/trigger.ts'
 import type { TriggerRow } from '../core/trigger.ts'
+import { problemWithKey } from './chat/messengers.ts'
 import type { Platform } from './fleet.ts'
 import { isRange } from './http/address.ts'
 import { hashOf, newSecret, newStandardSecret } from './secret.ts'
@@ -65,7 +67,7 @@ const LOCKS: { readonly [T in TriggerType]: (body: NewTrigger, before: TriggerRo
   file_watch: without,
   email: without,
   form: without,
-  chat: without,
+  chat: byPlatform,
   workflow_call: without,
 }
 
@@ -75,6 +77,25 @@ function without({ trigger_type, auth, secret, signature }: NewTrigger): Lock | 
   if (typeof secret === 'string') return wrong('secret', `Field secret: a ${trigger_type} trigger has none`)
   if (signature !== undefined) return wrong('signature', `Field signature: a ${trigger_type} trigger has none`)
   return { auth: 'none', secret: null, signing: null, shown: null }
+}
+
+/**
+ * The platform of the chat has chosen its key; but Telegram takes any, so one is made for it. Another platform has another key.
+ */
+function byPlatform(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+  const { auth, signature, config } = body
+  if (auth !== undefined && auth !== 'none') {
+    return wrong('auth', 'Field auth: a chat shows who it is as its platform does')
+  }
+  if (signature !== undefined) return wrong('signature', 'Field signature: a chat signs as its platform does')
+  const platform = config['platform'] as ChatPlatform
+  const kept = before?.config['platform'] === platform ? before.signing?.key : undefined
+  const made = body.secret === undefined && kept === undefined && platform === 'telegram' ? newSecret() : null
+  const key = body.secret ?? (body.secret === undefined ? kept : undefined) ?? made
+  if (key === null) return wrong('secret', `Missing required field: secret. It ${problemWithKey(platform, '')}`)
+  const problem = problemWithKey(platform, key)
+  if (problem !== null) return wrong('secret', `Field secret: ${problem}`)
+  return { auth: 'none', secret: null, signing: { ...UNSIGNED, key }, shown: made }
 }
 
 /** Callers show a secret, or sign with it. What is kept of it is its hash, but where they sign: there it is needed itself. */

@@ -7,6 +7,8 @@ import { dispatcherStats, queueStats } from '../../core/stats.ts'
 import type { Fleet } from '../fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './calls.ts'
+import { chatRoutes } from './chat.ts'
+import { Failures } from './failures.ts'
 import { fleetRoutes, type Fleets } from './fleets.ts'
 import { jobRoutes } from './jobs.ts'
 import { keyRoutes } from './keys.ts'
@@ -43,7 +45,10 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
     c.set('base', base)
     await next()
   })
-  app.route('/webhook', webhookRoutes(fleet))
+  // One count of both: whoever guesses at one of them guesses at all.
+  const failures = new Failures()
+  app.route('/webhook', webhookRoutes(fleet, failures))
+  app.route('/chat', chatRoutes(fleet, failures))
   app.route('/api/v1/jobs', jobRoutes(fleet))
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))

@@ -42,6 +42,7 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
 /** Where triggers are called from outside. */
 const PATHS: { readonly [T in TriggerRow['trigger_type']]?: (id: string) => string } = {
   webhook: (id) => `/webhook/${id}`,
+  chat: (id) => `/chat/${id}`,
 }
 
 /** One event that reached a trigger. */

@@ -15,15 +15,14 @@ import type { Fleet } from '../fleet.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { type Call, verify } from '../signature.ts'
 import { addressOf, isWithin } from './address.ts'
-import { FAILURES, Failures } from './failures.ts'
+import { FAILURES, type Failures } from './failures.ts'
 import { type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
 import { firingView } from './trigger-view.ts'
 
 /** `POST /webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
-export function webhookRoutes(fleet: Fleet): Hono<Env> {
+export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
   const app = new Hono<Env>()
-  const failures = new Failures()
   app.post('/:trigger', async (c) => {
     const id = c.req.param('trigger') as TriggerId
     const now = fleet.platform.now()
@@ -59,10 +58,7 @@ export function webhookRoutes(fleet: Fleet): Hono<Env> {
         : { key: sha256(JSON.stringify([id, 'webhook', once])), fingerprint: sha256(text) },
     }))
     if (answer.type === 'refusal') {
-      const guessed = GUESSES.has(answer.refusal.refused) ? failures.count(address ?? '', now) : null
-      return guessed === null
-        ? told(c, answer.refusal, id, answer.quota)
-        : told(c, tooManyFailures(guessed), id, guessed)
+      return turnAway(c, answer.refusal, { trigger: id, address, failures, now }, answer.quota)
     }
     if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
     tellQuota(c, answer.quota)
@@ -76,8 +72,20 @@ const NOTHING = new Uint8Array()
 /** What is told to whoever does not know the trigger, or its secret. */
 const GUESSES: ReadonlySet<string> = new Set(['AUTHENTICATION_FAILED', 'TRIGGER_NOT_FOUND'])
 
-function tooManyFailures(quota: Quota): Refusal {
-  return overRate('failed calls from one address', FAILURES, quota)
+/** Who called what, when, and what is known of how often callers guess. */
+export interface Attempt {
+  readonly trigger: TriggerId
+  readonly address: string | null
+  readonly failures: Failures
+  readonly now: Millis
+}
+
+/** A refusal as the API reference shows it on this route; 429 to whoever guesses too often. */
+export function turnAway(c: Context, refusal: Refusal, attempt: Attempt, quota: Quota | null = null): Response {
+  const { trigger, address, failures, now } = attempt
+  const guessed = GUESSES.has(refusal.refused) ? failures.count(address ?? '', now) : null
+  if (guessed === null) return told(c, refusal, trigger, quota)
+  return told(c, overRate('failed calls from one address', FAILURES, guessed), trigger, guessed)
 }
 
 /** Whether the caller may be let in, as far as that takes computing. A body that was not read cannot have been signed. */

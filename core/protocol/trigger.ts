@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { ScheduleId, WorkflowId } from '../ids.ts'
+import { ChatConfig } from './chat.ts'
 import { problemsOf } from './decode.ts'
 import type { JsonObject } from './json.ts'
 import { type Refusal, refuse } from './refusal.ts'
@@ -52,7 +53,7 @@ export const CONFIGS = {
   file_watch: NOTHING,
   email: NOTHING,
   form: NOTHING,
-  chat: NOTHING,
+  chat: ChatConfig,
   /** It is called by its alias, or by the end of jobs, or both. */
   workflow_call: v.pipe(
     v.strictObject({
