@@ -122,5 +122,6 @@ function readText(message: JsonObject, botName: string | null): Written {
     } else continue
     text = text.slice(0, from) + text.slice(to).replace(/^[ \t]+/, '')
   }
-  return { text: text.trim(), command, spokenTo }
+  // Counts of units that are not of this text may cut a character in two.
+  return { text: text.trim().toWellFormed(), command: command.toWellFormed(), spokenTo }
 }

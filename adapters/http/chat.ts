@@ -40,7 +40,8 @@ export function chatRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     if (!('message' in heard)) return replied(c, heard)
     const why = passedOver(heard, listener.config)
     if (why !== null) return replied(c, heard.answer({ type: 'ignored', why }))
-    const left = listener.messenger.answerMs - (platform.now() - since)
+    // A clock that is set back meanwhile gives nobody more time.
+    const left = listener.messenger.answerMs - Math.max(0, platform.now() - since)
     return replied(c, heard.answer(await within(left, () => fire(fleet, trigger, heard, address))))
   })
   return app

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { matches, passedOver } from '../../adapters/chat/filter.ts'
 import type { Asked, Message } from '../../adapters/chat/messenger.ts'
@@ -81,6 +82,17 @@ describe('patterns', () => {
     ['*', 'two\nlines', true],
   ])('%s on %j: %s', (pattern, text, is) => {
     expect(matches(pattern, text)).toBe(is)
+  })
+
+  test('as a regular expression would have it', () => {
+    const letters = fc.array(fc.constantFrom('a', 'b', '*'), { maxLength: 8 }).map((list) => list.join(''))
+    const text = fc.array(fc.constantFrom('a', 'b'), { maxLength: 12 }).map((list) => list.join(''))
+    fc.assert(
+      fc.property(letters, text, (pattern, given) => {
+        expect(matches(pattern, given)).toBe(new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(given))
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   test('what takes a regular expression for ever takes no time', () => {

@@ -83,6 +83,11 @@ describe('a message', () => {
     expect(said({ chat: GROUP, ...marked(text, type) }, config)).toMatchObject(expected)
   })
 
+  test('is cut into characters, wherever it is said to be cut', () => {
+    const half = { text: '🤖 go', entities: [{ type: 'bot_command', offset: 0, length: 1 }] }
+    expect(said(half)).toMatchObject({ command: '\ufffd', message_text: '\ufffd go' })
+  })
+
   test('is a mention when it answers the bot', () => {
     const reply_to_message = { from: { id: 7, is_bot: true, username: 'ops_bot' } }
     expect(said({ chat: GROUP, text: 'yes', reply_to_message })).toMatchObject({ is_mention: true })
