@@ -24,9 +24,10 @@ export function triggerFired(state: State, event: TriggerFired, turn: Turn): voi
   const { key, name } = event.by ?? { key: null, name: `trigger:${trigger.id}` }
   const ring = key !== null ? submissionsWith(state, key) : event.by === null ? ringOf(state, trigger) : null
   const limit = key !== null ? submissionLimit(state.settings) : callLimit(state.settings)
+  const heard = event.unheard !== true && (event.as === null || !isSource(event.as))
   const fired = event.as !== null && event.as !== trigger.trigger_type
     ? refuse('CONFLICT', `Trigger ${trigger.id} is of type ${trigger.trigger_type}, not ${event.as}`)
-    : admit(state, trigger, { ...event, by: name, ring, limit, heard: event.as === null || !isSource(event.as) }, turn)
+    : admit(state, trigger, { ...event, by: name, ring, limit, heard }, turn)
   if (!isRefusal(fired) && event.cursor !== null) {
     const after = state.triggers.get(trigger.id) ?? fired.trigger
     keepTrigger(state, { ...after, cursor: event.cursor }, turn)

@@ -52,6 +52,8 @@ export interface TriggerFired {
   readonly cursor: string | null
   /** The job that asks for it. */
   readonly parent: JobId | null
+  /** Somebody calls, and yet nobody is told what becomes of it: what would be said is written down. */
+  readonly unheard?: boolean
 }
 
 /** A job, a person or a program calls a workflow by the alias of its trigger. */

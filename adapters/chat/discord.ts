@@ -82,6 +82,7 @@ function commandIn(json: JsonObject, now: number, config: ChatConfig): Asked {
     // Whoever adds the application to a server of his own may call its channels what he likes.
     known: { channel: [], sender: [textIn(user, 'username')] },
     once: `interaction:${id}`,
+    unheard: false,
     answer: (outcome) => said(wordsFor(outcome), outcome.type !== 'started' || config.reply !== 'channel'),
   }
 }

@@ -53,6 +53,8 @@ export interface Asked {
   readonly known: { readonly channel: readonly string[]; readonly sender: readonly string[] }
   /** The same for whatever is the same message, however often it is sent. */
   readonly once: string
+  /** Whether its author reads nothing of what becomes of it: then it is to be found in the trigger's events. */
+  readonly unheard: boolean
   answer(outcome: Outcome): Reply
 }
 

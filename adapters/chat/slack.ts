@@ -75,6 +75,7 @@ function commandIn(json: JsonObject, call: Call, config: ChatConfig): Asked {
     },
     known: { channel: [channelName], sender: [textIn(json, 'user_name')] },
     // Without an id what was signed is the command: its time is part of that.
+    unheard: false,
     once: id === '' ? call.header('x-slack-signature') ?? '' : `command:${id}`,
     answer(outcome) {
       if (outcome.type === 'started' && config.reply === 'none') return NOTHING
@@ -119,6 +120,7 @@ function eventIn(json: JsonObject, call: Call): Asked | Reply | Refusal {
     known: { channel: [], sender: [] },
     // Not by `event_id`: a mention comes as two events, where an app hears both of messages and of mentions.
     once: `message:${textIn(json, 'team_id')}:${channel}:${ts}`,
+    unheard: true,
     answer: answerEvent,
   }
 }

@@ -80,6 +80,7 @@ function messageIn(json: JsonObject, conversation: string, id: string, at: numbe
     },
     known: { channel: [channelName], sender: [textIn(from, 'id'), name] },
     once: `message:${conversation}:${id}`,
+    unheard: false,
     answer: (outcome) => said(wordsFor(outcome)),
   }
 }

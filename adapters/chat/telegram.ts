@@ -79,6 +79,7 @@ function messageIn(
     // Titles and first names are anybody's choice; a user name there is once.
     known: { channel: [textIn(chat, 'username')], sender: [textIn(sender, 'username')] },
     once,
+    unheard: config.reply === 'none',
     answer(outcome) {
       if (outcome.type === 'later' || outcome.type === 'unsure') return AGAIN
       if (outcome.type === 'ignored' || config.reply === 'none') return NOTHING

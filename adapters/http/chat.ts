@@ -90,6 +90,7 @@ async function fire(fleet: Fleet, trigger: TriggerId, asked: Asked, remote: stri
     idempotency: { key: once, fingerprint: once },
     cursor: null,
     parent: null,
+    unheard: asked.unheard,
   }))
   return outcomeOf(answer)
 }

@@ -26,6 +26,7 @@ const asked = (message: Partial<Message> = {}): Asked => ({
   message: { ...MESSAGE, ...message },
   known: { channel: ['ops'], sender: ['ann'] },
   once: '1',
+  unheard: false,
   answer: () => ({ status: 200, body: null }),
 })
 

@@ -181,15 +181,22 @@ chapter('chats', (server) => {
     expect((await command(id)).body['text']).toMatch(/^Nothing was started: too soon\. Try again in (60|5\d) s\.$/)
     expect(await slack(id, spoken('x'))).toMatchObject({ status: 200, text: '' })
     expect(await count(id)).toBe(1)
+    // Its author is not told, so it is written down.
+    const { items } = await server.api<{ items: Made[] }>('GET', `/triggers/${id}/events`)
+    expect(items.map(({ outcome, reason }) => [outcome, reason])).toEqual([['skipped', 'cooldown'], ['fired', '']])
     const chat = await make(server, 'telegram', {}, cooling)
     await telegram(chat, update('x'))
     expect(await telegram(chat, update('x'))).toMatchObject({ status: 200, body: { text: /Try again in/ } })
   })
 
-  test('a workflow that is not published: its author is told', async () => {
+  test('a workflow that is not published: its author is told, or it is written down', async () => {
     await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: {} })
     const id = await make(server, 'teams', {}, { workflow_id: 'draft' })
     expect((await teams(id, activity('x'))).body['text']).toMatch(/^Nothing was started: .*draft/)
+    const events = await make(server, 'slack', {}, { workflow_id: 'draft' })
+    expect(await slack(events, spoken('x'))).toMatchObject({ status: 200, text: '' })
+    const { items } = await server.api<{ items: Made[] }>('GET', `/triggers/${events}/events`)
+    expect(items).toMatchObject([{ outcome: 'skipped', reason: 'CONFLICT', payload: { message_text: 'x' } }])
   })
 
   describe('who is not the platform', () => {
