@@ -30,7 +30,6 @@ export function checkCommit(seen: Seen, rules: readonly Rule[] = COMMITTED): voi
 }
 
 const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'timeout'])
-
 const STAYS = JOB_STATUSES.map((status) => `${status}>${status}`)
 
 /** DESIGN 5.1, written down a second time: what may happen to a job, from where and to where. */
