@@ -1,0 +1,107 @@
+import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
+import type { Notice } from './page.ts'
+import type { TokenCheck } from './token.ts'
+
+/** What people are told where a form is not taken, or not shown. They did not set it up: it says what they can do. */
+
+export const NOWHERE: Notice = {
+  heading: 'There is no such form',
+  words: 'The address may have been copied in part, or the form is no longer there. Ask whoever gave it to you.',
+}
+export const NOT_HERE: Notice = {
+  heading: 'This form is not for everywhere',
+  words:
+    'It can be filled in from certain networks only, and you are not in one of them. You may need to be in the office, or to turn on a VPN.',
+}
+export const CLOSED: Notice = {
+  heading: 'This form is closed',
+  words: 'It takes no answers at the moment.',
+}
+export const UNREAD: Notice = {
+  heading: 'This is longer than can be taken',
+  words: 'Go back, shorten it, and send it again.',
+}
+export const FAILED: Notice = {
+  heading: 'Something went wrong',
+  words: 'That is our fault, and it has been noted. Go back and try it again in a minute.',
+}
+export const FOREIGN: Notice = {
+  heading: 'Please send it from here',
+  words: 'This came from another page, so it was not taken. If it is what you want to send, send it now.',
+}
+
+/** By why a token did not count. */
+export const TOKENS: { readonly [W in Extract<TokenCheck, { readonly wrong: string }>['wrong']]: Notice } = {
+  absent: {
+    heading: 'Please send it once more',
+    words:
+      'It could not be told that this comes from the page you were shown. That takes a cookie: if this happens again, let your browser take cookies from here. What you wrote is still here.',
+  },
+  old: {
+    heading: 'This page was open for a long time',
+    words: 'Nothing was sent. What you wrote is still here: look over it, and send it.',
+  },
+  foreign: {
+    heading: 'Please send it once more',
+    words:
+      'It could not be told that this comes from the page you were shown, so it was not taken. If it is what you want to send, send it now.',
+  },
+}
+
+/** A form takes no files, and says so: whoever attached one must not think that it has arrived. */
+export function ignoredFiles(fields: readonly string[]): Notice {
+  const which = [...new Set(fields)].map((name) => name.slice(0, 64)).join(', ')
+  return {
+    heading: 'Files cannot be sent here',
+    words: `Nothing was taken, because there was a file with it (${which}). Send it without.`,
+  }
+}
+
+const LATER: Notice = {
+  heading: 'This could not be taken just now',
+  words: 'What you wrote is still here: send it again in a minute. It will not count twice.',
+}
+
+/** What a refusal means to whoever has filled in the form. */
+export function noticeOf({ refused, details }: Refusal): Notice {
+  switch (refused) {
+    case 'RATE_LIMITED':
+      return {
+        heading: 'Too often, just now',
+        words: `It was sent more often than it may be. What you wrote is still here: send it again in ${
+          waitOf(details)
+        }.`,
+      }
+    case 'IDEMPOTENCY_MISMATCH':
+      return {
+        heading: 'You have sent this form already',
+        words: 'What stands here now is not what you sent then. To send this as well, send it once more.',
+      }
+    case 'PAYLOAD_TOO_LARGE':
+      return { ...UNREAD, words: 'What you wrote is still here: shorten it, and send it again.' }
+    case 'UNSUPPORTED_MEDIA_TYPE':
+      return {
+        heading: 'This cannot be read',
+        words: 'A form is sent as application/x-www-form-urlencoded or as multipart/form-data.',
+      }
+    case 'INVALID_PAYLOAD':
+      return {
+        heading: 'This cannot be read',
+        words: 'What arrived was not whole. Please fill it in and send it again.',
+      }
+    default:
+      return REFUSALS[refused].retry ? LATER : {
+        heading: 'This cannot be taken at present',
+        words: 'Something about this form has to be put right first. Please tell whoever gave it to you.',
+      }
+  }
+}
+
+function waitOf({ cooldown_remaining, retry_after_ms }: Refusal['details']): string {
+  const seconds = typeof cooldown_remaining === 'number'
+    ? cooldown_remaining
+    : Math.max(1, Math.ceil(Number(retry_after_ms ?? 1_000) / 1_000))
+  if (seconds < 120) return seconds === 1 ? '1 second' : `${seconds} seconds`
+  if (seconds < 7_200) return `${Math.ceil(seconds / 60)} minutes`
+  return `${Math.ceil(seconds / 3_600)} hours`
+}
