@@ -66,7 +66,7 @@ const LOCKS: { readonly [T in TriggerType]: (body: NewTrigger, before: TriggerRo
   scheduled: without,
   file_watch: without,
   email: without,
-  form: without,
+  form: byCode,
   chat: byPlatform,
   workflow_call: without,
 }
@@ -96,6 +96,19 @@ function byPlatform(body: NewTrigger, before: TriggerRow | undefined): Lock | Re
   const problem = problemWithKey(platform, key)
   if (problem !== null) return wrong('secret', `Field secret: ${problem}`)
   return { auth: 'none', secret: null, signing: { ...UNSIGNED, key }, shown: made }
+}
+
+/**
+ * Anybody fills in a form, or whoever has its access code. Either way it has a key of its own, which nobody is told, and
+ * keeps it: pages that are open when it is saved anew can still be sent.
+ */
+function byCode(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+  const { auth = typeof body.secret === 'string' ? 'secret' : body.secret === null ? 'none' : before?.auth ?? 'none' } =
+    body
+  if (auth !== 'none' && auth !== 'secret') return wrong('auth', 'Field auth: of a form it is none or secret')
+  const lock = byAuth({ ...body, auth }, before)
+  const kept = before?.trigger_type === 'form' ? before.signing : null
+  return isRefusal(lock) ? lock : { ...lock, signing: kept ?? { ...UNSIGNED, key: newSecret() } }
 }
 
 /** Callers show a secret, or sign with it. What is kept of it is its hash, but where they sign: there it is needed itself. */

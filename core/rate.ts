@@ -70,6 +70,11 @@ export function submissionsLeft(state: State, key: KeyId, now: Millis): Quota | 
   return (state.limiters.keys.get(key) ?? new Ring(submissionLimit(state.settings))).quota(now)
 }
 
+/** What is left of the calls of a trigger, likewise. */
+export function callsLeft(state: State, trigger: TriggerId, now: Millis): Quota | null {
+  return (state.limiters.triggers.get(trigger) ?? new Ring(callLimit(state.settings))).quota(now)
+}
+
 function ringIn<Id>(rings: Map<Id, Ring>, id: Id, limit: Limit): Ring {
   let ring = rings.get(id)
   if (ring === undefined) rings.set(id, ring = new Ring(limit))

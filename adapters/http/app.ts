@@ -11,6 +11,7 @@ import { chatRoutes } from './chat.ts'
 import { Failures } from './failures.ts'
 import { fleetRoutes, type Fleets } from './fleets.ts'
 import { jobRoutes } from './jobs.ts'
+import { formRoutes } from './form.ts'
 import { keyRoutes } from './keys.ts'
 import { poolRoutes } from './pools.ts'
 import { type Env, guard } from './request.ts'
@@ -45,10 +46,11 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
     c.set('base', base)
     await next()
   })
-  // One count of both: whoever guesses at one of them guesses at all.
+  // One count of all: whoever guesses at one of them guesses at all.
   const failures = new Failures()
   app.route('/webhook', webhookRoutes(fleet, failures))
   app.route('/chat', chatRoutes(fleet, failures))
+  app.route('/form', formRoutes(fleet, base, failures))
   app.route('/api/v1/jobs', jobRoutes(fleet))
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))

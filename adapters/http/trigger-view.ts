@@ -23,7 +23,8 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
     parameters: JSON.parse(trigger.parameters) as JsonObject,
     cooldown_seconds: trigger.cooldown_ms / 1000,
     auth: trigger.auth,
-    has_secret: trigger.secret !== null || trigger.signing !== null,
+    // A form has a key of its own, which is nobody's secret to know.
+    has_secret: trigger.secret !== null || (trigger.signing !== null && trigger.trigger_type !== 'form'),
     allow_from: trigger.allow_from,
     webhook_path: PATHS[trigger.trigger_type]?.(encodeURIComponent(trigger.id)) ?? null,
     source: source && { state: source.state, detail: source.detail, since: iso(source.since) },
@@ -43,6 +44,7 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
 const PATHS: { readonly [T in TriggerRow['trigger_type']]?: (id: string) => string } = {
   webhook: (id) => `/webhook/${id}`,
   chat: (id) => `/chat/${id}`,
+  form: (id) => `/form/${id}`,
 }
 
 /** One event that reached a trigger. */

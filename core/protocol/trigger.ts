@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import type { ScheduleId, WorkflowId } from '../ids.ts'
 import { ChatConfig } from './chat.ts'
 import { problemsOf } from './decode.ts'
+import { FormConfig } from './form.ts'
 import type { JsonObject } from './json.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
@@ -52,7 +53,7 @@ export const CONFIGS = {
   webhook: NOTHING,
   file_watch: NOTHING,
   email: NOTHING,
-  form: NOTHING,
+  form: FormConfig,
   chat: ChatConfig,
   /** It is called by its alias, or by the end of jobs, or both. */
   workflow_call: v.pipe(
