@@ -5,6 +5,8 @@ import type { JsonText } from './ids.ts'
 import { instantText } from './instant.ts'
 import { isLive, type JobRow } from './job.ts'
 import { recall } from './keep.ts'
+import { EVENT_BYTES_MAX } from './limits.ts'
+import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
 import { type JsonObject, toText } from './protocol/json.ts'
 import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { callLimit, submissionLimit, submissionsWith } from './rate.ts'
@@ -32,7 +34,10 @@ export function jobEnded(state: State, job: JobRow, turn: Turn): void {
   }
 }
 
-/** What is known of a job that has ended. What robots return is text that has been checked, and goes in as it is. */
+/**
+ * What is known of a job that has ended. What robots return is text that has been checked, and goes in as it is. Where both
+ * are large, its parameters are left out: an event has as much room as a message.
+ */
 function endOf(job: JobRow): JsonText {
   const told = toText({
     job_id: job.id,
@@ -45,7 +50,10 @@ function endOf(job: JobRow): JsonText {
     completed_at: job.completed_at === null ? null : instantText(job.completed_at),
     created_by: job.created_by,
   })
-  return `${told.slice(0, -1)},"parameters":${job.parameters},"result":${job.result ?? '{}'}}` as JsonText
+  const result = job.result ?? '{}'
+  const room = EVENT_BYTES_MAX - utf8Bytes(told) - utf8Bytes(result) - 50
+  const parameters = exceedsBytes(job.parameters, room) ? null : job.parameters
+  return `${told.slice(0, -1)},"parameters":${parameters},"result":${result}}` as JsonText
 }
 
 /** Somebody calls a workflow: a job that a robot runs, or a person or program. */

@@ -4,8 +4,9 @@ import type { JobId, JsonText, ScheduleId } from './ids.ts'
 import { instantText } from './instant.ts'
 import type { JobRow } from './job.ts'
 import { keepTrigger, remember } from './keep.ts'
-import { CALL_DEPTH_MAX } from './limits.ts'
+import { CALL_DEPTH_MAX, EVENT_BYTES_MAX } from './limits.ts'
 import { parametersOf, passes } from './payload.ts'
+import { exceedsBytes } from './protocol/decode.ts'
 import type { JsonObject } from './protocol/json.ts'
 import { toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
@@ -41,6 +42,10 @@ export function fire(
   follows = false,
 ): Fired | Refusal {
   const { filter, mapping } = trigger
+  if (exceedsBytes(occasion.payload, EVENT_BYTES_MAX)) {
+    const message = `The payload must not exceed ${EVENT_BYTES_MAX} bytes`
+    return refuse('PAYLOAD_TOO_LARGE', message, { max_bytes: EVENT_BYTES_MAX })
+  }
   // Only where somebody looks into it is it read.
   const event = filter === null && mapping === null ? null : eventOf(trigger, occasion, turn)
   if (filter !== null && event !== null && !passes(filter, event)) return skip(state, trigger, occasion, 'filter', turn)
@@ -155,7 +160,8 @@ function write(
     workflow_id: trigger.workflow_id,
     scenario_id: trigger.scenario_id,
     at: turn.now,
-    payload,
+    // What is too large for anything is too large to be kept.
+    payload: exceedsBytes(payload, EVENT_BYTES_MAX) ? '{}' as JsonText : payload,
     metadata,
     priority: trigger.priority,
     ...became,

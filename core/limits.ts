@@ -4,6 +4,9 @@ import type { Millis } from './ids.ts'
 export const STRATEGIES = ['least_loaded', 'round_robin', 'random', 'affinity', 'capability_match'] as const
 export type Strategy = (typeof STRATEGIES)[number]
 
+/** The payload of a trigger's event: as much as a robot can return, and what is said beside it. A row holds two million. */
+export const EVENT_BYTES_MAX = (1 << 20) + (1 << 16)
+
 /** How many jobs may stand above one that was called by another, or follows from its end. */
 export const CALL_DEPTH_MAX = 10
 

@@ -99,6 +99,16 @@ describe('a job that has ended starts another', () => {
     expect(fleet.disk.triggerEvents.at(-1)).toMatchObject({ outcome: 'skipped', reason: 'CALL_TOO_DEEP' })
   })
 
+  test('with all that it returned, and without its parameters where there is no room for both', () => {
+    const fleet = ready(after({}, { mapping: { size: '$.payload.result.size', own: '$.payload.parameters' } }))
+    const much = 'x'.repeat(600_000)
+    fleet.turn(submit('j1', { workflow: ids.workflow('first'), parameters: JSON.stringify({ much }) as never }))
+    fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), complete('r1', 'j1', { size: 7, much }))
+    const [child] = children(fleet, 'j1')
+    expect(JSON.parse(child?.parameters ?? '')).toEqual({ size: 7, own: null })
+    expect(fleet.disk.triggerEvents[0]?.payload.length).toBeLessThan(1 << 20)
+  })
+
   test('while the process is about to stop too: the next one runs it', () => {
     const fleet = ready(after())
     run(fleet, 'j1', null)

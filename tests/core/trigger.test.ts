@@ -130,6 +130,14 @@ describe('firing', () => {
     expect(row(fleet)).toMatchObject({ fire_count: 3, success_count: 2, error_count: 1 })
   })
 
+  test('what has no room in an event is refused, or left out of what is written down', () => {
+    const much = { much: 'ü'.repeat(600_000) }
+    expect(outcome(ready({ mapping: {} }), fire(much))).toBe('PAYLOAD_TOO_LARGE')
+    const fleet = ready({ trigger_type: 'email', mapping: {} })
+    expect(outcome(fleet, fire(much, { as: 'email', by: null }))).toBe('PAYLOAD_TOO_LARGE')
+    expect(fleet.disk.triggerEvents).toMatchObject([{ reason: 'PAYLOAD_TOO_LARGE', payload: '{}' }])
+  })
+
   test.each<[string, Partial<TriggerRow>, Partial<TriggerFired>, string]>([
     ['a trigger that there is not', {}, { trigger: ids.trigger('none') }, 'TRIGGER_NOT_FOUND'],
     ['one of another type', {}, { as: 'chat' }, 'CONFLICT'],
