@@ -6,7 +6,8 @@ import type { JobRow } from '../core/job.ts'
 import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { encode } from '../core/protocol/encode.ts'
-import { refuse } from '../core/protocol/refusal.ts'
+import type { JsonObject } from '../core/protocol/json.ts'
+import { type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { TriggerType } from '../core/protocol/trigger.ts'
 import { recentSince } from '../core/rate.ts'
 import type { State } from '../core/state.ts'
@@ -36,6 +37,8 @@ export interface Platform {
   /** What listens here by itself, and why other types of trigger cannot be had. */
   readonly sources?: SourceKinds
   readonly refuses?: { readonly [T in TriggerType]?: string }
+  /** What is in the way of a config that is right in itself, as a folder that may not be watched; null: nothing. */
+  readonly checks?: { readonly [T in TriggerType]?: (config: JsonObject) => Refusal | null | Promise<Refusal | null> }
   log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
 }
 

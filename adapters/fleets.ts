@@ -63,11 +63,11 @@ const LOOK_MS_MAX = 60_000
 /** Hosts fleets. `gone` is called when the process must end: another one has taken a fleet's database over. */
 export function hostFleets(
   stores: FleetStores,
-  newPlatform: () => Platform,
+  newPlatform: (fleet: string) => Platform,
   settings: Settings,
   gone: (error: Error) => void,
 ): FleetHost {
-  const platform = newPlatform()
+  const platform = newPlatform(DEFAULT_FLEET)
   const opened = new Map<string, Promise<Open | Refusal>>()
   const fleets = new Set<Open>()
   const closing = new Map<string, Promise<void>>()
@@ -80,7 +80,7 @@ export function hostFleets(
 
   /** A clock, an alarm and log lines of the fleet's own. */
   function platformOf(name: string): Platform {
-    const own = newPlatform()
+    const own = newPlatform(name)
     return { ...own, log: (level, message, details) => own.log(level, message, { fleet: name, ...details }) }
   }
 

@@ -5,7 +5,7 @@ import pkg from '../package.json' with { type: 'json' }
 import { DEFAULTS, type Settings } from '../core/limits.ts'
 import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
 import { DEFAULT_FLEET } from './fleet-path.ts'
-import { type Fleet, openFleet } from './fleet.ts'
+import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import { type FleetHost, hostFleets, type UsedFleet } from './fleets.ts'
 import { httpApp } from './http/app.ts'
 import { hostApp } from './http/forward.ts'
@@ -60,10 +60,11 @@ export async function startOn(
   await mkdir(data, { recursive: true }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
-  const fleet = await openFleet(await openFolder(data, options), nodePlatform(), settings, failed)
+  const platformOf = (fleet: string): Platform => nodePlatform(rootsOf(fleet, options.watchRoots))
+  const fleet = await openFleet(await openFolder(data, options), platformOf(DEFAULT_FLEET), settings, failed)
   // Each of the others is a file, beside that of the default one.
   const host = options.database === ''
-    ? hostFleets(fleetFiles(join(data, 'fleets'), options.durability), nodePlatform, settings, failed)
+    ? hostFleets(fleetFiles(join(data, 'fleets'), options.durability), platformOf, settings, failed)
     : null
   const parts: Parts = { fleet, host, listeners: [] }
   try {
@@ -75,6 +76,11 @@ export async function startOn(
     await close(parts)
     throw error
   }
+}
+
+/** Tenants do not see each other's files: the folders are the operator's, and of each the others have the one of their name. */
+function rootsOf(fleet: string, roots: readonly string[]): readonly string[] {
+  return fleet === DEFAULT_FLEET ? roots : roots.map((root) => join(root, fleet))
 }
 
 async function serve(parts: Parts, how: RobotProcess, options: Options, data: string): Promise<Running> {

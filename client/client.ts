@@ -1,4 +1,5 @@
 import type { Health } from '../core/protocol/view.ts'
+export type { FileOutcome } from '../core/protocol/file-watch.ts'
 export type {
   CallView,
   FiringView,
@@ -17,7 +18,7 @@ import { Webhooks } from './webhooks.ts'
 export type { WorkflowCall } from './calls.ts'
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
+export type { FileEvent, Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {

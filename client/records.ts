@@ -1,3 +1,4 @@
+import type { FileOutcome, FileReport, FileReportView } from '../core/protocol/file-watch.ts'
 import type { Given, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/protocol/request.ts'
 import type {
   Firing as TriggerFiring,
@@ -32,6 +33,8 @@ export type NewRobot = Given<typeof Robot>
 export type NewWorkflow = Given<typeof Workflow>
 export type NewTrigger = Given<typeof Trigger>
 export type Firing = Given<typeof TriggerFiring>
+/** What has happened to a file of the reporter's own machine. */
+export type FileEvent = Given<typeof FileReport>['events'][number]
 export type NewSchedule = Given<typeof Schedule>
 export type NewKey = Given<typeof Key>
 export type NewPool = Given<typeof Pool>
@@ -162,6 +165,19 @@ export class Triggers extends Records {
   ): Promise<FiringView> {
     const headers = { 'Idempotency-Key': idempotencyKey }
     return this.transport.send('POST', `${this.at(id)}/fire`, { body: event, headers, repeatable: true, signal })
+  }
+
+  /**
+   * Tells a `file_watch` trigger with `reported: true` what has happened to files, with a robot's key too. What became of
+   * each event stands in its place. Sent again when the answer was lost, and then each makes one job all the same.
+   */
+  async reportFiles(
+    id: string,
+    events: readonly FileEvent[],
+    { idempotencyKey = newKey(), signal }: SubmitOptions = {},
+  ): Promise<readonly FileOutcome[]> {
+    const body = { body: { events }, headers: { 'Idempotency-Key': idempotencyKey }, repeatable: true, signal }
+    return (await this.transport.send<FileReportView>('POST', `${this.at(id)}/file-events`, body)).items
   }
 
   /** What reached it, and what became of that; the last first. */

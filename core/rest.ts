@@ -1,5 +1,6 @@
 import { isSource } from './protocol/trigger.ts'
 import type { State } from './state.ts'
+import type { TriggerRow } from './trigger.ts'
 
 /**
  * Whether nothing is under way, nobody is connected, nothing is listened for, and no deadline is to come but the store's
@@ -7,5 +8,10 @@ import type { State } from './state.ts'
  */
 export function isAtRest(state: State): boolean {
   return state.jobs.size === 0 && state.sockets.size === 0 && state.timers.every((why) => why.startsWith('store.')) &&
-    ![...state.triggers.values()].some(({ enabled, trigger_type }) => enabled && isSource(trigger_type))
+    ![...state.triggers.values()].some(listens)
+}
+
+/** Of files that robots report it is told by a request, as of a job that is submitted. */
+function listens({ enabled, trigger_type, config }: TriggerRow): boolean {
+  return enabled && isSource(trigger_type) && config['reported'] !== true
 }

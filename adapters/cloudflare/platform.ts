@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Millis } from '../../core/ids.ts'
 import type { Platform } from '../fleet.ts'
 import { fetchPost } from '../sinks/post.ts'
+import { onlyReported, startReported } from '../sources/reported.ts'
 
 /** A platform with the other end of its alarm. */
 export interface ObjectPlatform extends Platform {
@@ -45,6 +46,8 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
       ctx.waitUntil(done.catch(() => {}))
       return done
     },
+    sources: { file_watch: startReported },
+    checks: { file_watch: onlyReported },
     rang() {
       set = null
       ringing?.()

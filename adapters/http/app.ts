@@ -9,6 +9,7 @@ import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './calls.ts'
 import { chatRoutes } from './chat.ts'
 import { Failures } from './failures.ts'
+import { fileEventRoutes } from './file-events.ts'
 import { fleetRoutes, type Fleets } from './fleets.ts'
 import { jobRoutes } from './jobs.ts'
 import { formRoutes } from './form.ts'
@@ -56,6 +57,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
   app.route('/api/v1/robots', robotRoutes(fleet))
   app.route('/api/v1/triggers', triggerRoutes(fleet))
   app.route('/api/v1/calls', callRoutes(fleet))
+  app.route('/api/v1/triggers', fileEventRoutes(fleet))
   app.route('/api/v1/schedules', scheduleRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))

@@ -26,10 +26,16 @@ export interface Env {
   }
 }
 
-/** Lets a request pass whose key has the scope. Every route but the webhook, the health check and `/` has one. */
-export function guard(fleet: Fleet, scope: Scope): MiddlewareHandler<Env> {
+/**
+ * Lets a request pass whose key has the scope, or one of the others. Every route but the webhook, the health check and `/`
+ * has one.
+ */
+export function guard(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const key = authorize(fleet.state, bearer(c.req.header('authorization')), scope)
+    const credential = bearer(c.req.header('authorization'))
+    const first = authorize(fleet.state, credential, scope)
+    const keys = isRefusal(first) ? others.map((other) => authorize(fleet.state, credential, other)) : []
+    const key = keys.find((one) => !isRefusal(one)) ?? first
     if (isRefusal(key)) return refused(c, key)
     c.set('key', key)
     return next()

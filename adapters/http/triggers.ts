@@ -30,6 +30,8 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
     }
     const made = termsOf(body, before, fleet.platform)
     if (isRefusal(made)) return refused(c, made)
+    const unfit = await fleet.platform.checks?.[body.trigger_type]?.(made.terms.config) ?? null
+    if (unfit !== null) return refused(c, unfit)
     const answer = await fleet.request((reply) => ({
       type: 'trigger.saved',
       reply,

@@ -1,3 +1,4 @@
+import { delimiter, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Problem } from './problem.ts'
 
@@ -17,6 +18,8 @@ export interface Options {
   /** A file with settings; empty: the defaults. */
   readonly settings: string
   readonly robotsAuth: 'key' | 'open'
+  /** The folders in which triggers may watch files; none: nowhere. */
+  readonly watchRoots: readonly string[]
   /** Whose keys `newKeys` makes. */
   readonly fleet: string
   /** Make and print a new admin key and a new robot key, beside those that exist. */
@@ -45,6 +48,9 @@ const FLAGS = {
   'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
   'fleet': { env: 'CASARE_FLEET', fallback: 'default', help: 'whose keys --new-keys makes' },
 } as const
+
+/** The one that may be given more than once, and that the environment gives as `PATH` is given. */
+const ROOTS = { flag: 'watch-root', env: 'CASARE_WATCH_ROOTS' } as const
 
 type Flag = keyof typeof FLAGS
 
@@ -81,10 +87,17 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     durability: choice('durability', ['full', 'relaxed']),
     settings: text('settings').value,
     robotsAuth: choice('robots-auth', ['key', 'open']),
+    watchRoots: watchRoots(values[ROOTS.flag], env[ROOTS.env]),
     fleet: text('fleet').value,
     newKeys: values['new-keys'] === true,
     help: values['help'] === true,
   }
+}
+
+function watchRoots(given: Values[string], set: string | undefined): readonly string[] {
+  const paths = Array.isArray(given) ? given : (set ?? '').split(delimiter).filter((path) => path !== '')
+  if (paths.includes('')) throw new Problem(`--${ROOTS.flag} must be a folder, not ""`)
+  return paths.map((path) => resolve(String(path)))
 }
 
 /** What `--help` prints. `command` is how the user starts it. */
@@ -96,19 +109,28 @@ export function usage(command: string): string {
     `Usage: ${command} [options]`,
     '',
     ...lines,
+    `  --${ROOTS.flag.padEnd(12)} folder in which triggers may watch files; may be repeated (none; ${ROOTS.env})`,
     `  --${'no-robot'.padEnd(12)} leave out the reference robot`,
     `  --${'new-keys'.padEnd(12)} make and print a new admin key and a new robot key`,
     `  --${'help'.padEnd(12)} print this`,
   ].join('\n')
 }
 
-function parse(args: readonly string[]): { values: Record<string, string | boolean | undefined> } {
+type Values = Record<string, string | boolean | (string | boolean)[] | undefined>
+
+function parse(args: readonly string[]): { values: Values } {
   const strings = Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }]))
   const flag = { type: 'boolean' as const }
   try {
     return parseArgs({
       args: [...args],
-      options: { ...strings, 'no-robot': flag, 'new-keys': flag, 'help': flag },
+      options: {
+        ...strings,
+        [ROOTS.flag]: { type: 'string', multiple: true },
+        'no-robot': flag,
+        'new-keys': flag,
+        'help': flag,
+      },
       strict: true,
       allowPositionals: false,
     })

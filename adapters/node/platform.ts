@@ -1,13 +1,17 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
+import { mayWatch, watchFiles } from '../sources/files.ts'
 import { pinnedPost } from './post.ts'
 
 /** Longer waits are split: the clock may be set forward meanwhile, and what is due then must not wait for the timer. */
 const TIMEOUT_MS_MAX = 60_000
 
-/** Node's clock, chance and timers. Log lines are JSON on stderr, one object a line. */
-export function nodePlatform(): Platform {
+/**
+ * Node's clock, chance and timers, and the folders in which triggers may watch files. Log lines are JSON on stderr, one
+ * object a line.
+ */
+export function nodePlatform(watchRoots: readonly string[] = []): Platform {
   let timer: NodeJS.Timeout | undefined
   const alarm = (at: number | null, ring: () => void): void => {
     clearTimeout(timer)
@@ -25,6 +29,8 @@ export function nodePlatform(): Platform {
     soon: setImmediate,
     alarm,
     post: pinnedPost(),
+    sources: { file_watch: watchFiles(watchRoots) },
+    checks: { file_watch: (config) => mayWatch(watchRoots, config) },
     log(level, message, details = {}) {
       process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })}\n`)
     },

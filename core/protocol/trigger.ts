@@ -3,6 +3,7 @@ import type { ScheduleId, WorkflowId } from '../ids.ts'
 import { ChatConfig } from './chat.ts'
 import { problemsOf } from './decode.ts'
 import { FormConfig } from './form.ts'
+import { FileWatch } from './file-watch.ts'
 import type { JsonObject } from './json.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
@@ -51,7 +52,7 @@ export const CONFIGS = {
     schedule_id: v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as ScheduleId)),
   }),
   webhook: NOTHING,
-  file_watch: NOTHING,
+  file_watch: FileWatch,
   email: NOTHING,
   form: FormConfig,
   chat: ChatConfig,

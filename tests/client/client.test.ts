@@ -120,6 +120,18 @@ describe.sequential('a client of a running orchestrator', () => {
     expect(trigger.secret).not.toBe(null)
     expect(await client.triggers.get(trigger.id)).toMatchObject({ has_secret: true, parameters: { a: 1 } })
     expect((await all(client.triggers.list())).length).toBe(2)
+    const files = await client.triggers.create({
+      name: 'F',
+      trigger_type: 'file_watch',
+      workflow_id: 'empty',
+      config: { reported: true, patterns: ['*.pdf'] },
+      enabled: false,
+    })
+    const paths = ['C:\\in\\a.pdf', 'C:\\in\\a.txt']
+    expect(
+      await client.triggers.reportFiles(files.id, paths.map((file_path) => ({ file_path, event_type: 'created' }))),
+    )
+      .toMatchObject([{ outcome: 'refused', error_code: 'FORBIDDEN' }, { outcome: 'skipped', reason: 'patterns' }])
 
     const key = await client.keys.create({ name: 'reader', scopes: ['jobs:read'] })
     const reader = new CasareClient({ url: server.http, key: key.key })

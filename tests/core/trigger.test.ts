@@ -230,6 +230,13 @@ describe('sources', () => {
     fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t'), enabled: false })
     expect(isAtRest(fleet.state)).toBe(true)
   })
+
+  test('a fleet that robots tell of their files may rest', () => {
+    const fleet = bench()
+    fleet.turn(...workflow())
+    fleet.turn(trigger({ trigger_type: 'file_watch', config: { reported: true } }))
+    expect(isAtRest(fleet.state)).toBe(true)
+  })
 })
 
 describe('bound to a schedule', () => {

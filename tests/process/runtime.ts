@@ -35,13 +35,13 @@ function unknown(): never {
  */
 export function denoCommand(args: readonly string[]): readonly [string, ...string[]] {
   const { tasks } = JSON.parse(readFileSync(join(ROOT, 'deno.json'), 'utf8')) as { tasks: { start: string } }
-  const value = (flag: string): string[] => args.includes(flag) ? [args[args.indexOf(flag) + 1] ?? ''] : []
+  const value = (flag: string): string[] => args.flatMap((arg, at) => arg === flag ? [args[at + 1] ?? ''] : [])
   const [data = 'data'] = value('--data')
   // Up to `run` and behind the flags stand the program and the main, which are named here by their own paths.
   const words = tasks.start.replace(/\$\(.*\)/, DENO).split(' ')
   const flags = words.slice(words.indexOf('run'), -1).map((flag) =>
     flag.replace(/^(--allow-write=)data$/, `$1${data}`)
-      .replace(/^(--allow-read=)data\b/, `$1${[data, ...value('--settings')].join()}`)
+      .replace(/^(--allow-read=)data\b/, `$1${[data, ...value('--settings'), ...value('--watch-root')].join()}`)
       .replace(/^(--allow-net=.*)$/, `$1${value('--host').map((host) => `,${host}`).join()}`)
   )
   return [DENO, ...flags]

@@ -203,6 +203,7 @@ test('--help prints every option, and starts nothing', async () => {
     'durability',
     'robots-auth',
     'fleet',
+    'watch-root',
     'no-robot',
     'new-keys',
     'help',

@@ -1,0 +1,284 @@
+import { randomUUID } from 'node:crypto'
+import { join, relative } from 'node:path'
+import type { FileEventType, FileWatch, WatchedFiles } from '../../core/protocol/file-watch.ts'
+import type { JsonObject } from '../../core/protocol/json.ts'
+import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
+import { Backlog, type Told } from './backlog.ts'
+import { filePayload } from './file-payload.ts'
+import { filesOf, type Folder, folderIn, glanceAt, lookAt } from './folder.ts'
+import { Nap } from './nap.ts'
+import { choosing } from './patterns.ts'
+import { startReported } from './reported.ts'
+import { type FileEvent, Settling } from './settling.ts'
+import type { Source, StartSource, Tell } from './sources.ts'
+import { type Watcher, watchFolder } from './watcher.ts'
+
+/** How often it is looked whether the folder is there and still the same. */
+const CHECK_MS = 1_000
+/** How often the whole folder is read, for what the system did not tell of, and when it tells of nothing. */
+const READ_MS = 30_000
+const READ_UNWATCHED_MS = 5_000
+/** Of a burst not everything may be heard (Deno keeps 1,024 events for us): after something has, the folder is read. */
+const READ_AFTER_MS = 2_000
+/** A folder that takes long to read is read more seldom: that takes at most one twentieth of the time. */
+const READ_SHARE = 20
+/** Hints come in bursts: what has come within this time is looked at together. */
+const GATHER_MS = 20
+/** How long an event that could not be taken waits for the next try. */
+const AGAIN_MS = 1_000
+/** How many files one trigger may watch. Each is some 600 bytes of memory, and is looked at every half minute. */
+const FILES_MAX = 50_000
+/** With so many hints it is less work to read the whole folder. */
+const HINTS_MAX = 10_000
+
+/** The source of `file_watch` triggers. Only folders in the roots are watched, and nothing when there are none. */
+export function watchFiles(roots: readonly string[]): StartSource {
+  return (trigger, tell) => {
+    const config = trigger.config as FileWatch
+    return config.reported ? startReported(trigger, tell) : startWatch(config, roots, tell)
+  }
+}
+
+/** Whether what a trigger is to watch may be watched. INVALID_PAYLOAD names the field and the option. */
+export async function mayWatch(roots: readonly string[], config: JsonObject): Promise<Refusal | null> {
+  const { reported, watch_path } = config as FileWatch & { readonly watch_path: string }
+  if (reported) return null
+  const folder = await folderIn(roots, watch_path)
+  return isRefusal(folder) ? folder : null
+}
+
+function startWatch(config: WatchedFiles, roots: readonly string[], tell: Tell): Source {
+  const watch = new FolderWatch(config, roots, tell)
+  const done = Promise.all([watch.see(), watch.deliver()])
+  return {
+    async stop() {
+      watch.end()
+      await done
+    },
+  }
+}
+
+/**
+ * One folder that is watched. `see` finds out what happens in it and `deliver` tells it; they run side by side, so that
+ * an orchestrator that can take nothing just now does not keep anybody from looking.
+ */
+class FolderWatch {
+  readonly #config: WatchedFiles
+  readonly #roots: readonly string[]
+  readonly #tell: Tell
+  readonly #chosen: (path: string) => boolean
+  readonly #wanted: ReadonlySet<FileEventType>
+  /** By paths from the folder on: it may come back under another real path. */
+  readonly #settling: Settling
+  readonly #backlog = new Backlog()
+  readonly #hints = new Set<string>()
+  readonly #seeing = new Nap()
+  readonly #delivering = new Nap()
+  #folder: Folder | null = null
+  /** Which folder it was, last time that there was one. */
+  #inode: string | null = null
+  #watcher: Watcher | null = null
+  #inside: ReadonlySet<string> = new Set()
+  #checkAt = 0
+  #readAt = 0
+  #readAgainAt = 0
+  /** What is over could not be told of: it is tried again with the next check. */
+  #isStuck = false
+  #said = ''
+  #ended = false
+
+  constructor(config: WatchedFiles, roots: readonly string[], tell: Tell) {
+    this.#config = config
+    this.#roots = roots
+    this.#tell = tell
+    this.#chosen = choosing(config.patterns)
+    this.#wanted = new Set(config.events)
+    this.#settling = new Settling({ debounceMs: config.debounce_ms, settleMs: config.settle_ms })
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#seeing.end()
+    this.#delivering.end()
+  }
+
+  async see(): Promise<void> {
+    while (!this.#ended) {
+      const began = performance.now()
+      try {
+        await this.#turn()
+      } catch (error) {
+        this.#leave(error instanceof Error ? error.message : String(error))
+        const took = performance.now() - began
+        this.#checkAt = performance.now() + Math.max(READ_UNWATCHED_MS, took * READ_SHARE)
+      }
+      await this.#seeing.wait(Math.max(GATHER_MS, this.#next() - performance.now()))
+    }
+    this.#watcher?.close()
+  }
+
+  /** When there is something to do, if nothing happens before. */
+  #next(): number {
+    if (this.#folder === null || this.#isStuck) return this.#checkAt
+    return Math.min(this.#checkAt, this.#readAt, this.#settling.next())
+  }
+
+  async #turn(): Promise<void> {
+    // What is found missing when the folder itself is away is not.
+    const isDue = this.#settling.due(performance.now()).length > 0
+    if (isDue || performance.now() >= this.#checkAt) await this.#check()
+    if (this.#folder === null) return
+    const { real } = this.#folder
+    if (performance.now() >= this.#readAt || this.#hints.size > HINTS_MAX) {
+      await this.#read(real)
+      if (this.#watcher?.limit() !== null) await this.#watch(real)
+    }
+    const hints = [...this.#hints]
+    this.#hints.clear()
+    if (hints.length > 0) this.#readBy(performance.now() + READ_AFTER_MS)
+    for (const path of hints) {
+      if (this.#ended) return
+      await this.#hinted(real, path)
+    }
+    this.#isStuck = false
+    for (const path of this.#settling.due(performance.now())) {
+      if (this.#ended) return
+      if (this.#backlog.isFull || !await this.#look(real, path)) this.#isStuck = true
+      else this.#put(this.#settling.take(path, performance.now()))
+    }
+  }
+
+  /** Whether the folder is there, inside the roots, and the same as before. */
+  async #check(): Promise<void> {
+    this.#checkAt = performance.now() + CHECK_MS
+    const folder = await folderIn(this.#roots, this.#config.watch_path)
+    if (isRefusal(folder)) return this.#leave(folder.message)
+    if (this.#folder?.real !== folder.real || this.#folder.inode !== folder.inode) await this.#enter(folder)
+    const limit = this.#watcher?.limit() ?? null
+    if (limit === null) this.#say('active', `watching ${folder.path}`)
+    else this.#say('error', `${limit}; meanwhile the folder is read every ${READ_UNWATCHED_MS / 1_000} seconds`)
+  }
+
+  #leave(why: string): void {
+    this.#watcher?.close()
+    this.#watcher = null
+    this.#folder = null
+    this.#hints.clear()
+    this.#settling.away()
+    this.#say('error', why)
+  }
+
+  async #enter(folder: Folder): Promise<void> {
+    this.#watcher?.close()
+    this.#hints.clear()
+    this.#settling.away()
+    if (this.#inode !== null && this.#inode !== folder.inode) this.#settling.replaced()
+    // What is there at the first time is nothing that has happened.
+    await this.#read(folder.real, this.#inode === null)
+    this.#inode = folder.inode
+    this.#folder = folder
+    await this.#watch(folder.real)
+  }
+
+  async #watch(real: string): Promise<void> {
+    this.#watcher?.close()
+    this.#watcher = await watchFolder(real, this.#config.recursive, this.#inside, (path) => {
+      if (this.#hints.size === 0) setTimeout(() => this.#seeing.end(), GATHER_MS)
+      if (this.#hints.size <= HINTS_MAX) this.#hints.add(path)
+    })
+  }
+
+  /** Reads the whole folder and compares it with what is known. */
+  async #read(real: string, isFirst = false): Promise<void> {
+    const began = performance.now()
+    const there = new Set<string>()
+    const inside = new Set<string>()
+    for await (const path of filesOf(real, this.#config.recursive, (folder) => inside.add(folder))) {
+      if (this.#ended) return
+      const file = relative(real, path)
+      if (!this.#chosen(file)) continue
+      there.add(file)
+      if (there.size > FILES_MAX) throw new Error(`more than ${FILES_MAX} files are watched: choose fewer by patterns`)
+      const look = await glanceAt(path)
+      if (typeof look === 'string') continue
+      if (isFirst) this.#settling.settled(file, look.file)
+      else this.#settling.found(file, look.file, performance.now())
+    }
+    this.#inside = inside
+    for (const file of this.#settling.paths()) if (!there.has(file)) await this.#look(real, file)
+    const every = this.#watcher?.limit() === null ? READ_MS : READ_UNWATCHED_MS
+    this.#readAgainAt = performance.now() + (performance.now() - began) * READ_SHARE
+    this.#readAt = Math.max(this.#readAgainAt, performance.now() + every)
+  }
+
+  async #hinted(real: string, path: string): Promise<void> {
+    const file = relative(real, path)
+    if (file === '') return
+    if (this.#chosen(file)) await this.#look(real, file)
+    // A folder that has come or gone takes everything in it along.
+    if (!this.#config.recursive) return
+    if (this.#inside.has(path) || await glanceAt(path) === 'folder') this.#readBy(0)
+  }
+
+  #readBy(at: number): void {
+    this.#readAt = Math.min(this.#readAt, Math.max(at, this.#readAgainAt))
+  }
+
+  /** Whether it could be told what is there. */
+  async #look(real: string, file: string): Promise<boolean> {
+    const look = await lookAt(join(real, file))
+    if (look === 'unknown') return false
+    if (typeof look === 'string') this.#settling.missed(file, performance.now())
+    else this.#settling.found(file, look.file, performance.now())
+    return true
+  }
+
+  /** To whom moves mean nothing, a file that was moved is gone from the one place and new in the other. */
+  #put(event: FileEvent | null): void {
+    if (event === null) return
+    const { type, path, source } = event
+    const parts: readonly FileEvent[] = type !== 'moved' || source === null || this.#wanted.has('moved')
+      ? [event]
+      : [{ type: 'deleted', path: source, source: null, size: null }, { ...event, type: 'created', path, source: null }]
+    for (const part of parts) {
+      if (!this.#wanted.has(part.type)) continue
+      this.#backlog.put({ event: part, once: randomUUID(), at: new Date().toISOString() })
+      this.#delivering.end()
+    }
+  }
+
+  async deliver(): Promise<void> {
+    while (!this.#ended) {
+      const told = this.#backlog.first
+      if (told === undefined) await this.#delivering.wait(CHECK_MS)
+      else if (await this.#given(told)) this.#backlog.done(told)
+      else await this.#delivering.wait(AGAIN_MS)
+    }
+  }
+
+  /** Whether an event is out of the way: somebody was told, or it is about a file that is no longer there. */
+  async #given({ event, once, at: when }: Told): Promise<boolean> {
+    const { type, path, source, size } = event
+    try {
+      // Much may have happened since it was seen: what is told of lies in a root now.
+      const folder = await folderIn(this.#roots, this.#config.watch_path)
+      if (isRefusal(folder)) return false
+      const look = type === 'deleted' ? null : await lookAt(join(folder.real, path))
+      if (look === 'unknown') return false
+      if (typeof look === 'string') return true
+      const at = (file: string): string => join(folder.path, file)
+      const payload = filePayload({ type, path: at(path), at: when, source: source === null ? null : at(source), size })
+      const metadata = { source: 'watch', watch_path: folder.path, event_type: type }
+      return await this.#tell.fire({ payload, metadata, once }) === 'done'
+    } catch (error) {
+      this.#tell.log('error', 'a file event could not be told', { path, error: String(error) })
+      return false
+    }
+  }
+
+  #say(state: 'active' | 'error', detail: string): void {
+    if (this.#said === `${state} ${detail}`) return
+    this.#said = `${state} ${detail}`
+    this.#tell.status(state, detail)
+  }
+}
