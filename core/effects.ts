@@ -288,10 +288,12 @@ export const NOTHING_FOUND: Found = {
   deliveries: new Map(),
 }
 
-/** Whether a turn has anything to make durable. */
+/** Whether a turn has anything to make durable. Asked of every turn, and most have nothing: it makes no lists. */
 export function isEmpty(out: Effects): boolean {
-  return out.forgetBefore === null && out.forgetDeliveriesBefore === null && out.history.length === 0 &&
-    out.logs.length === 0 && out.occurrences.length === 0 && out.triggerEvents.length === 0 &&
-    Object.values(out.rows).every((rows) => rows.size === 0) &&
-    Object.values(out.deletions).every((ids) => ids.size === 0)
+  const { rows, deletions } = out
+  if (out.history.length + out.logs.length + out.occurrences.length + out.triggerEvents.length > 0) return false
+  if (out.forgetBefore !== null || out.forgetDeliveriesBefore !== null) return false
+  for (const table in rows) if (rows[table as keyof Rows].size > 0) return false
+  for (const table in deletions) if (deletions[table as keyof Deletions].size > 0) return false
+  return true
 }

@@ -17,6 +17,8 @@ export interface Roster {
   readonly classes: Map<string, JobClass>
   readonly kinds: Map<string, Kind>
   readonly kindOf: Map<RobotId, Kind>
+  /** The row by which each of them came to its kind. */
+  readonly placedBy: Map<RobotId, RobotRow>
   /** Classes whose jobs may go to one robot only, by that robot. */
   readonly pinned: Map<RobotId, Set<JobClass>>
   /** What has changed since the last dispatch. */
@@ -52,6 +54,7 @@ export function newRoster(strategy: Strategy): Roster {
     classes: new Map(),
     kinds: new Map(),
     kindOf: new Map(),
+    placedBy: new Map(),
     pinned: new Map(),
     touchedClasses: new Set(),
     touchedRobots: new Set(),
@@ -69,12 +72,19 @@ export function placeRobot(state: State, id: RobotId): void {
   const { roster } = state
   const robot = state.robots.get(id)
   const session = state.sessions.get(id)
-  const kind = robot === undefined || session === undefined ? undefined : kindFor(roster, robot)
   const former = roster.kindOf.get(id)
+  const kind = robot === undefined || session === undefined
+    ? undefined
+    : former !== undefined && offersTheSame(robot, roster.placedBy.get(id))
+    ? former
+    : kindFor(roster, robot)
   if (former !== undefined && former !== kind) leaveKind(roster, former, id)
   if (robot === undefined || session === undefined || kind === undefined) return
-  kind.robots.add(id)
-  roster.kindOf.set(id, kind)
+  if (former !== kind) {
+    kind.robots.add(id)
+    roster.kindOf.set(id, kind)
+  }
+  roster.placedBy.set(id, robot)
   const held = state.held.get(id)?.size ?? 0
   if (isAvailable(robot, session) && held < robot.max_concurrent_jobs) {
     const load = held / robot.max_concurrent_jobs
@@ -83,6 +93,12 @@ export function placeRobot(state: State, id: RobotId): void {
   } else {
     kind.free.delete(id)
   }
+}
+
+/** A row is copied with what it refers to when something else in it changes, as with nearly every heartbeat. */
+function offersTheSame(robot: RobotRow, placed: RobotRow | undefined): boolean {
+  return placed?.environment === robot.environment && placed.tags === robot.tags &&
+    placed.capabilities === robot.capabilities
 }
 
 /** Has a waiting job looked at again, because a robot that was closed to it has opened. */
@@ -187,6 +203,7 @@ function leaveKind(roster: Roster, kind: Kind, id: RobotId): void {
   kind.free.delete(id)
   kind.robots.delete(id)
   roster.kindOf.delete(id)
+  roster.placedBy.delete(id)
   roster.touchedRobots.delete(id)
   if (kind.robots.size === 0) roster.kinds.delete(kind.key)
 }

@@ -79,10 +79,11 @@ function inspect(json: Json, depth: number, budget: { members: number }): string
     }
     return null
   }
-  for (const [key, value] of Object.entries(json)) {
+  // Every frame comes through here, and a list of pairs would be an array for each member.
+  for (const key of Object.keys(json)) {
     if (--budget.members < 0) return `JSON has more than ${JSON_KEYS_MAX} members`
     if (key.includes('\u0000')) return 'Text must not contain U+0000'
-    const problem = inspect(value, depth + 1, budget)
+    const problem = inspect((json as JsonObject)[key] as Json, depth + 1, budget)
     if (problem !== null) return problem
   }
   return null
