@@ -16,7 +16,8 @@ import type { DeliveryRow } from '../../core/webhook.ts'
 import { StaleEpoch, type Store } from './contract.ts'
 import { byKey, memoryQueries } from './memory-queries.ts'
 import { asRecent, newestFirst } from './queries.ts'
-import { COLUMNS, GOES, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
+import { type Change, fieldsOf, frozen, keyOf, uniqueOf, verify } from './memory-strict.ts'
+import { GOES, type RowOf, type TableName, TABLES } from './rows.ts'
 import { seqMax } from './writes.ts'
 
 /**
@@ -24,6 +25,8 @@ import { seqMax } from './writes.ts'
  * Rows are shared, not copied, and frozen, so that nobody can change what is on the disk by changing what he holds.
  */
 export class MemoryDisk {
+  /** Whether rows are frozen. Copying a frozen one, as the core does with each change, costs far more than any other. */
+  readonly freezes: boolean
   epoch = 0
   seq = 0
   clock = 0
@@ -48,8 +51,14 @@ export class MemoryDisk {
   }
   /** By table and what must be unique: the key of the row that has it. */
   readonly unique = new Map<string, string>()
+  /** What each webhook is still to be told, so that finding it costs what is pending and not what has been told. */
+  readonly pending = new Map<WebhookId, Map<string, DeliveryRow>>()
   /** The jobs that belong in memory, and those whose time is far off, so that loading costs what is live. */
   readonly live = new Map<JobId, JobRow>()
+
+  constructor(freezes = true) {
+    this.freezes = freezes
+  }
 }
 
 /** A store in memory, for tests and the simulator: deterministic, and a commit costs what it writes. */
@@ -79,11 +88,8 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   }
 }
 
-function readHot(
-  { tables, live, seq, clock, epoch }: MemoryDisk,
-  dueUntil: Millis,
-  recentSince: Millis | null,
-): Hot {
+function readHot(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null): Hot {
+  const { tables, live, seq, clock, epoch } = disk
   const jobs = [...live.values()].filter((job) => job.ready_at === null || job.ready_at <= dueUntil)
   const hashes = new Set<string | null>(jobs.map((job) => job.definition))
   for (const workflow of tables.workflows.values()) {
@@ -101,7 +107,7 @@ function readHot(
     definitions: byKey(tables.definitions).filter((definition) => hashes.has(definition.hash)),
     webhooks: byKey(tables.webhooks),
     deliveries: byKey(tables.webhooks).filter(({ enabled }) => enabled)
-      .flatMap(({ id }) => pendingOf(tables.deliveries, id).slice(0, LANE_PAGE + 1)).sort(byDue),
+      .flatMap(({ id }) => pendingOf(disk, id).slice(0, LANE_PAGE + 1)).sort(byDue),
     recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
     seq,
     clock,
@@ -113,7 +119,8 @@ function recentOf(jobs: Iterable<JobRow>, since: Millis): readonly RecentJob[] {
   return [...jobs].filter((job) => job.created_at > since).sort((a, b) => newestFirst(b, a)).map(asRecent)
 }
 
-function readFound({ tables, live }: MemoryDisk, need: Need): Found {
+function readFound(disk: MemoryDisk, need: Need): Found {
+  const { tables, live } = disk
   const idempotency = new Map(need.idempotency.flatMap((key) => {
     const row = tables.idempotency.get(key)
     return row === undefined ? [] : [[key, row]]
@@ -139,7 +146,7 @@ function readFound({ tables, live }: MemoryDisk, need: Need): Found {
   const definitions = soon.flatMap((job) => tables.definitions.get(job.definition) ?? [])
   const pages = new Map(need.pages.map(({ webhook, at, seq }) => {
     const behind = (row: DeliveryRow): boolean => (row.next_at ?? 0) > at || (row.next_at === at && row.seq > seq)
-    return [webhook, pendingOf(tables.deliveries, webhook).filter(behind).slice(0, LANE_PAGE + 1)]
+    return [webhook, pendingOf(disk, webhook).filter(behind).slice(0, LANE_PAGE + 1)]
   }))
   const deliveries = new Map(need.deliveries.flatMap((id) => {
     const row = tables.deliveries.get(id)
@@ -149,111 +156,69 @@ function readFound({ tables, live }: MemoryDisk, need: Need): Found {
 }
 
 /** What one webhook is still to be told, in the order in which it is due. */
-function pendingOf(table: ReadonlyMap<string, DeliveryRow>, webhook: WebhookId): DeliveryRow[] {
-  return [...table.values()].filter((row) => row.webhook_id === webhook && row.next_at !== null).sort(byDue)
+function pendingOf({ pending }: MemoryDisk, webhook: WebhookId): DeliveryRow[] {
+  return [...pending.get(webhook)?.values() ?? []].sort(byDue)
 }
 
 function byDue(a: DeliveryRow, b: DeliveryRow): number {
   return (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq
 }
 
-/** The rows of a turn for one table, by key. */
-interface Change<T extends TableName = TableName> {
-  readonly table: T
-  readonly rows: ReadonlyMap<string, RowOf[T]>
-}
-
 function changesOf({ rows, history, logs, occurrences, triggerEvents }: Effects): readonly Change[] {
-  return [
-    change('definitions', rows.definitions.values()),
-    change('workflow_versions', rows.versions.values()),
-    change('workflows', rows.workflows.values()),
-    change('triggers', rows.triggers.values()),
-    change('schedules', rows.schedules.values()),
-    change('keys', rows.keys.values()),
-    change('pools', rows.pools.values()),
-    change('affinities', rows.affinities.values()),
-    change('idempotency', rows.idempotency.values()),
-    change('webhooks', rows.webhooks.values()),
-    change('deliveries', rows.deliveries.values()),
-    change('robots', rows.robots.values()),
-    change('jobs', rows.jobs.values()),
-    change('job_history', history),
-    change('job_logs', logs),
-    change('occurrences', occurrences),
-    change('trigger_events', triggerEvents),
-  ]
+  const changes: Change[] = []
+  change(changes, 'definitions', rows.definitions)
+  change(changes, 'workflow_versions', rows.versions)
+  change(changes, 'workflows', rows.workflows)
+  change(changes, 'triggers', rows.triggers)
+  change(changes, 'schedules', rows.schedules)
+  change(changes, 'keys', rows.keys)
+  change(changes, 'pools', rows.pools)
+  change(changes, 'affinities', rows.affinities)
+  change(changes, 'idempotency', rows.idempotency)
+  change(changes, 'webhooks', rows.webhooks)
+  change(changes, 'deliveries', rows.deliveries)
+  change(changes, 'robots', rows.robots)
+  change(changes, 'jobs', rows.jobs)
+  change(changes, 'job_history', history)
+  change(changes, 'job_logs', logs)
+  change(changes, 'occurrences', occurrences)
+  change(changes, 'trigger_events', triggerEvents)
+  return changes
 }
 
-/** Throws when a row that must be the only one with its key is not. */
-function change<T extends TableName>(table: T, changed: Iterable<RowOf[T]>): Change<T> {
+/** Throws when a row that must be the only one with its key is not. Most tables are not touched by most turns. */
+function change<T extends TableName>(
+  changes: Change[],
+  table: T,
+  changed: ReadonlyMap<string, RowOf[T]> | readonly RowOf[T][],
+): void {
+  if (('size' in changed ? changed.size : changed.length) === 0) return
+  const { conflict } = TABLES[table]
   const rows = new Map<string, RowOf[T]>()
-  for (const row of changed) {
+  for (const row of changed.values()) {
     const key = keyOf(table, row)
-    if (TABLES[table].conflict === 'fail' && rows.has(key)) throw new Error(`${table} has ${key} twice`)
-    if (TABLES[table].conflict !== 'keep' || !rows.has(key)) rows.set(key, row)
+    if (conflict === 'fail' && rows.has(key)) throw new Error(`${table} has ${key} twice`)
+    if (conflict !== 'keep' || !rows.has(key)) rows.set(key, row)
   }
-  return { table, rows }
+  // That the rows are those of the table is lost on the compiler where tables stand side by side.
+  changes.push({ table, rows } as unknown as Change)
 }
 
-function keyOf<T extends TableName>(table: T, row: RowOf[T]): string {
-  const key = TABLES[table].key as readonly string[]
-  const fields = fieldsOf(row)
-  return key.length === 1 ? String(fields[key[0] as string]) : JSON.stringify(key.map((name) => fields[name]))
-}
-
-/** A row by column names. */
-function fieldsOf(row: RowOf[TableName]): Readonly<Record<string, unknown>> {
-  return row as unknown as Readonly<Record<string, unknown>>
-}
-
-/** Refuses, before anything is written, what a STRICT table would refuse. Throws an `Error` as a driver does. */
-function verify(disk: MemoryDisk, { table, rows }: Change): void {
-  const taken = new Map<string, string>()
-  for (const [key, row] of rows) {
-    if (TABLES[table].conflict === 'fail' && disk.tables[table].has(key)) throw new Error(`${table} has ${key} already`)
-    const fields = fieldsOf(row)
-    for (const { name, kind, nullable } of COLUMNS[table]) {
-      const value = fields[name]
-      const fits = value === null ? nullable : FITS[kind](value)
-      if (!fits) throw new Error(`${table}.${name} cannot hold ${String(value)}`)
-    }
-    const unique = uniqueOf(table, row)
-    if (unique === null) continue
-    const owner = taken.get(unique) ?? disk.unique.get(unique) ?? key
-    if (owner !== key) throw new Error(`${table} has ${unique} already, in ${owner}`)
-    taken.set(unique, key)
-  }
-}
-
-/** What no other row of the table may have; null where there is nothing of the kind. */
-function uniqueOf<T extends TableName>(table: T, row: RowOf[T]): string | null {
-  const { unique = [] } = TABLES[table] as { readonly unique?: readonly string[] }
-  const fields = fieldsOf(row)
-  if (unique.length === 0 || unique.some((name) => fields[name] === null)) return null
-  return JSON.stringify([table, ...unique.map((name) => fields[name])])
-}
-
-const FITS: { readonly [K in Kind]: (value: unknown) => boolean } = {
-  text: (value) => typeof value === 'string',
-  int: (value) => Number.isSafeInteger(value),
-  real: (value) => Number.isFinite(value),
-  flag: (value) => typeof value === 'boolean',
-  json: (value) => typeof value === 'object' && value !== null,
-}
-
-function forget({ tables }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore }: Effects): void {
+function forget({ tables, pending }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore }: Effects): void {
   if (forgetBefore !== null) {
     for (const [key, row] of tables.idempotency) if (row.created_at < forgetBefore) tables.idempotency.delete(key)
   }
   if (forgetDeliveriesBefore === null) return
   for (const [id, row] of tables.deliveries) {
     const owed = row.next_at !== null && tables.webhooks.get(row.webhook_id)?.enabled === true
-    if (row.created_at < forgetDeliveriesBefore && !owed) tables.deliveries.delete(id)
+    if (row.created_at >= forgetDeliveriesBefore || owed) continue
+    tables.deliveries.delete(id)
+    pending.get(row.webhook_id)?.delete(id)
   }
 }
 
-function remove({ tables }: MemoryDisk, deletions: Deletions): void {
+function remove({ tables, pending }: MemoryDisk, deletions: Deletions): void {
+  for (const webhook of deletions.webhooks) pending.delete(webhook)
   for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
     if (ids.size === 0) continue
     for (const [table, column] of GOES[deleted]) {
@@ -267,10 +232,11 @@ function put(disk: MemoryDisk, { table, rows }: Change): void {
   const kept = disk.tables[table] as Map<string, RowOf[TableName]>
   for (const [key, row] of rows) {
     if (TABLES[table].conflict === 'keep' && kept.has(key)) continue
-    kept.set(key, frozen(row))
+    kept.set(key, disk.freezes ? frozen(row, table) : row)
     const unique = uniqueOf(table, row)
     if (unique !== null) disk.unique.set(unique, key)
   }
+  if (table === 'deliveries') { for (const row of rows.values() as Iterable<DeliveryRow>) putPending(disk, row) }
   if (table !== 'jobs') return
   for (const job of rows.values() as Iterable<JobRow>) {
     if (job.completed_at === null || job.stop_until !== null) disk.live.set(job.id, job)
@@ -278,9 +244,9 @@ function put(disk: MemoryDisk, { table, rows }: Change): void {
   }
 }
 
-/** The same value, unchangeable from now on all the way down. */
-function frozen<V>(value: V): V {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const inner of Object.values(value)) frozen(inner)
-  return Object.freeze(value)
+function putPending({ pending }: MemoryDisk, row: DeliveryRow): void {
+  const rows = pending.get(row.webhook_id)
+  if (row.next_at === null) rows?.delete(row.id)
+  else if (rows === undefined) pending.set(row.webhook_id, new Map([[row.id, row]]))
+  else rows.set(row.id, row)
 }

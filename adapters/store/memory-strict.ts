@@ -1,0 +1,70 @@
+import type { MemoryDisk } from './memory.ts'
+import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
+
+/** What makes a map of rows as strict as a STRICT table: its keys, what it refuses, and that rows stay as they were. */
+
+/** The rows of a turn for one table, by key. */
+export interface Change<T extends TableName = TableName> {
+  readonly table: T
+  readonly rows: ReadonlyMap<string, RowOf[T]>
+}
+
+/** What a row is kept under. */
+export function keyOf<T extends TableName>(table: T, row: RowOf[T]): string {
+  const key = TABLES[table].key as readonly string[]
+  const fields = fieldsOf(row)
+  return key.length === 1 ? String(fields[key[0] as string]) : JSON.stringify(key.map((name) => fields[name]))
+}
+
+/** A row by column names. */
+export function fieldsOf(row: RowOf[TableName]): Readonly<Record<string, unknown>> {
+  return row as unknown as Readonly<Record<string, unknown>>
+}
+
+/** Refuses, before anything is written, what a STRICT table would refuse. Throws an `Error` as a driver does. */
+export function verify(disk: MemoryDisk, { table, rows }: Change): void {
+  const taken = new Map<string, string>()
+  for (const [key, row] of rows) {
+    if (TABLES[table].conflict === 'fail' && disk.tables[table].has(key)) throw new Error(`${table} has ${key} already`)
+    const fields = fieldsOf(row)
+    for (const { name, kind, nullable } of COLUMNS[table]) {
+      const value = fields[name]
+      if (!fits(value, kind, nullable)) throw new Error(`${table}.${name} cannot hold ${String(value)}`)
+    }
+    const unique = uniqueOf(table, row)
+    if (unique === null) continue
+    const owner = taken.get(unique) ?? disk.unique.get(unique) ?? key
+    if (owner !== key) throw new Error(`${table} has ${unique} already, in ${owner}`)
+    taken.set(unique, key)
+  }
+}
+
+/** What no other row of the table may have; null where there is nothing of the kind. */
+export function uniqueOf<T extends TableName>(table: T, row: RowOf[T]): string | null {
+  const { unique } = TABLES[table] as { readonly unique?: readonly string[] }
+  if (unique === undefined) return null
+  const fields = fieldsOf(row)
+  if (unique.some((name) => fields[name] === null)) return null
+  return JSON.stringify([table, ...unique.map((name) => fields[name])])
+}
+
+function fits(value: unknown, kind: Kind, nullable: boolean): boolean {
+  if (value === null) return nullable
+  if (kind === 'text') return typeof value === 'string'
+  if (kind === 'int') return Number.isSafeInteger(value)
+  if (kind === 'real') return Number.isFinite(value)
+  return typeof value === (kind === 'flag' ? 'boolean' : 'object')
+}
+
+/** The same row, unchangeable from now on all the way down. Only its columns of JSON go any further down. */
+export function frozen(row: RowOf[TableName], table: TableName): RowOf[TableName] {
+  const fields = fieldsOf(row)
+  for (const { name, kind } of COLUMNS[table]) if (kind === 'json') freeze(fields[name])
+  return Object.freeze(row)
+}
+
+function freeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return
+  for (const inner of Object.values(value)) freeze(inner)
+  Object.freeze(value)
+}
