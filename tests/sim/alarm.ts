@@ -1,4 +1,5 @@
 import type { Millis } from '../../core/ids.ts'
+import type { Thing } from './agenda.ts'
 import type { Dice } from './dice.ts'
 import type { Weather } from './weather.ts'
 import type { World } from './world.ts'
@@ -8,7 +9,7 @@ export class Alarm {
   readonly #world: World
   readonly #weather: Weather
   readonly #dice: Dice
-  #things: readonly number[] = []
+  #things: readonly Thing[] = []
 
   constructor(world: World, weather: Weather, dice: Dice) {
     this.#world = world

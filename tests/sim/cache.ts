@@ -2,9 +2,10 @@ import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { JobRow } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
 import { load } from '../../core/load.ts'
-import type { Hot, RobotRow, State } from '../../core/state.ts'
+import type { Hot, RobotRow, Session, State } from '../../core/state.ts'
 import { demand, type Rule, same, Violation } from './rule.ts'
 import { clock } from './world.ts'
+import type { Change } from './change.ts'
 import { isHeldRow, type Ledger } from './ledger.ts'
 
 /** The modes in which a robot is offered jobs. */
@@ -13,7 +14,7 @@ const WORKING: ReadonlySet<string> = new Set(['active', 'resuming'])
 /** What must hold of memory after every commit: the rules I5, I18, I21, I35 and I39, and L1 and L3 of deadlines. */
 
 /** I5: what a restart would load now is what is in memory. */
-const memoryIsACache: Rule = ({ ledger, state, change }) => {
+const memoryIsACache: Rule = ({ ledger, state, change, whole }) => {
   if (state === null) return
   for (const { after } of change.jobs) sameRow(state, after)
   for (const { after } of change.robots) {
@@ -23,7 +24,7 @@ const memoryIsACache: Rule = ({ ledger, state, change }) => {
     demand(same(after, state.schedules.get(id)), 'I5', () => `${id} is not in memory as it is on the disk`)
   }
   demand(ledger.disk.seq === state.seq || change.history.length === 0, 'I5', () => `the last number is not on the disk`)
-  if (++ledger.cacheTurn % FULLY_EVERY !== 0) return
+  if (!whole || ++ledger.cacheTurn % FULLY_EVERY !== 0) return
   // The same horizon as the state has, so that the same pending jobs count as near.
   const twin = load(hotOf(ledger, state), state.horizonAt - ledger.settings.horizonMs, 1, ledger.settings)
   for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'schedules', 'keys', 'webhooks'] as const) {
@@ -37,8 +38,8 @@ const memoryIsACache: Rule = ({ ledger, state, change }) => {
   demand(onDisk === inMemory, 'I5', () => `the queue would be ${onDisk} after a restart and is ${inMemory}`)
 }
 
-/** How often all rows are compared, and not only those that were written. */
-const FULLY_EVERY = 32
+/** Of the recounts one in so many compares all rows, and not only those that were written. */
+const FULLY_EVERY = 6
 
 /** A row that was just written is in memory, if it belongs there. */
 function sameRow(state: State, job: JobRow): void {
@@ -70,7 +71,7 @@ const RECENT_MS: Millis = 600_000
 /** What a store would load, read from the disk by other code than the store's. */
 function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
   const { tables } = disk
-  const jobs = [...hot].flatMap((id) => tables.jobs.get(id) ?? [])
+  const jobs = [...hot.keys()].flatMap((id) => tables.jobs.get(id) ?? [])
     .filter(({ ready_at }) => ready_at === null || ready_at <= horizonAt)
   const used = new Set<string | null>(jobs.map(({ definition }) => definition))
   for (const workflow of tables.workflows.values()) used.add(workflow.definition).add(workflow.published_definition)
@@ -112,43 +113,65 @@ const stopsAreSaid: Rule = ({ ledger, state, change }) => {
 }
 
 /** I39: slots, and who has a free one, are what a recount of the rows says. */
-const slotsAreARecount: Rule = ({ ledger, state }) => {
+const slotsAreARecount: Rule = ({ ledger, state, change, whole }) => {
   if (state === null) return
-  const counted = new Map<RobotId, Set<JobId>>()
-  for (const job of ledger.hotJobs()) {
-    if (job.robot_id === null || !isHeldRow(job)) continue
-    counted.set(job.robot_id, (counted.get(job.robot_id) ?? new Set()).add(job.id))
-  }
-  const text = (held: ReadonlyMap<RobotId, ReadonlySet<JobId>>): string =>
-    [...held].map(([robot, jobs]) => `${robot}: ${[...jobs].toSorted().join(' ')}`).toSorted().join('; ')
-  demand(text(counted) === text(state.held), 'I39', () => `held is ${text(state.held)}, counted ${text(counted)}`)
-  for (const [id, session] of state.sessions) {
-    const slots = ledger.robots.get(id)?.max_concurrent_jobs ?? 0
-    const working = WORKING.has(ledger.robots.get(id)?.mode ?? '') && !session.paused && !session.resting
-    const free = working && (counted.get(id)?.size ?? 0) < slots
+  const touched = whole ? [...ledger.robots.keys(), ...state.held.keys()] : robotsIn(change)
+  for (const id of touched) {
+    const [held, counted] = [state.held.get(id) ?? NONE, whole ? recount(ledger, id) : ledger.held.get(id) ?? NONE]
+    const equal = held.size === counted.size && [...held.keys()].every((job) => counted.has(job))
+    const text = (jobs: ReadonlyMap<JobId, unknown> | ReadonlySet<JobId>): string => [...jobs.keys()].join(' ')
+    demand(equal, 'I39', () => `${id} holds ${text(held)}, and a recount says ${text(counted)}`)
+    const session = state.sessions.get(id)
+    if (session === undefined) continue
+    const { max_concurrent_jobs = 0, mode = '' } = ledger.robots.get(id) ?? {}
+    const free = WORKING.has(mode) && !session.paused && !session.resting && counted.size < max_concurrent_jobs
     const listed = state.roster.kindOf.get(id)?.free.has(id) === true
     demand(free === listed, 'I39', () => `${id} ${free ? 'has' : 'has no'} free slot and is listed otherwise`)
   }
+}
+
+const NONE: ReadonlySet<JobId> = new Set()
+
+/** The jobs that hold a slot of the robot, from all rows. */
+function recount(ledger: Ledger, robot: RobotId): ReadonlySet<JobId> {
+  const jobs = new Set<JobId>()
+  for (const job of ledger.hot.values()) if (job.robot_id === robot && isHeldRow(job)) jobs.add(job.id)
+  return jobs
+}
+
+/** The robots that a commit is about. */
+function robotsIn({ jobs, robots }: Change): ReadonlySet<RobotId> {
+  const ids = new Set<RobotId>()
+  for (const { before, after } of jobs) {
+    if (before !== undefined && before.robot_id !== null) ids.add(before.robot_id)
+    if (after.robot_id !== null) ids.add(after.robot_id)
+  }
+  for (const { after } of robots) ids.add(after.id)
+  return ids
 }
 
 /**
  * I21: no job waits while a robot that may run it has a free slot and is not resting. A job that was offered before
  * waits for a robot that has yet to say what it is running.
  */
-const nobodyWaitsInVain: Rule = ({ ledger, state }) => {
+const nobodyWaitsInVain: Rule = ({ ledger, state, change, whole }) => {
   if (state === null || state.draining) return
-  const free = [...state.sessions].flatMap(([id, session]) => {
+  const free: { readonly robot: RobotRow; readonly session: Session }[] = []
+  for (const [id, session] of state.sessions) {
     const robot = ledger.robots.get(id)
-    const slots = robot?.max_concurrent_jobs ?? 0
-    const open = WORKING.has(robot?.mode ?? '') && !session.paused && !session.resting &&
-      (state.held.get(id)?.size ?? 0) < slots
-    return open && robot !== undefined ? [{ robot, session }] : []
-  })
+    const open = robot !== undefined && WORKING.has(robot.mode) && !session.paused && !session.resting &&
+      (state.held.get(id)?.size ?? 0) < robot.max_concurrent_jobs
+    if (open) free.push({ robot, session })
+  }
   if (free.length === 0) return
+  // Those who were not touched waited for each other before, too.
+  const robots = whole ? null : robotsIn(change)
+  const jobs = whole ? null : new Set(change.jobs.map(({ after }) => after.id))
   for (const job of state.jobs.values()) {
     if (job.status !== 'queued' || job.offer_until !== null) continue
     const idle = free.find(({ robot, session }) =>
-      !session.barred.has(job.id) && (job.attempt === 0 || session.reported !== null) && mayRun(robot, job)
+      (robots === null || robots.has(robot.id) || jobs?.has(job.id) === true) && !session.barred.has(job.id) &&
+      (job.attempt === 0 || session.reported !== null) && mayRun(robot, job)
     )
     demand(idle === undefined, 'I21', () => `job ${job.id} waits, and ${idle?.robot.id} has a free slot and may run it`)
   }
@@ -174,13 +197,14 @@ const sessionsAreTheirOwn: Rule = ({ ledger, state }) => {
 const LATE_MS: Millis = 45_000
 
 /** L1: every live job has a deadline that the alarm is set for, and none is long past. */
-const deadlinesAreKept: Rule = ({ ledger, state, change }) => {
+const deadlinesAreKept: Rule = ({ ledger, state, change, whole }) => {
   if (state === null) return
   const alarm = nextAlarm(state)?.at ?? Infinity
   const { queueTtlMs, leaseMs, graceMs } = ledger.settings
   const behind = change.at - Math.max(state.horizonAt, ledger.steadySince)
   demand(behind <= LATE_MS, 'L1', () => `jobs whose time came ${behind} ms ago may be on the disk only`)
-  for (const job of state.jobs.values()) {
+  const touched = whole ? state.jobs.values() : change.jobs.flatMap(({ after }) => state.jobs.get(after.id) ?? [])
+  for (const job of touched) {
     const at = deadlineOf(job, queueTtlMs)
     let late = change.at - Math.max(at, ledger.steadySince)
     // A job that has gone back to the queue may have used up its time there long ago. It has until the next alarm.

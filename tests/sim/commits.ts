@@ -7,8 +7,9 @@ import type { Settings } from '../../core/limits.ts'
 import type { State } from '../../core/state.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
 import type { Dice } from './dice.ts'
-import { checkCommit } from './invariants.ts'
-import type { Change, Ledger } from './ledger.ts'
+import { checkCommit } from './judge.ts'
+import type { Change } from './change.ts'
+import type { Ledger } from './ledger.ts'
 import { rememberRobots } from './order.ts'
 import type { Rule } from './rule.ts'
 import type { Weather } from './weather.ts'
@@ -73,9 +74,10 @@ export class Commits {
     const { ledger, weather, world } = this.#options
     ledger.commits++
     // A turn that writes nothing asks nothing of the disk.
-    const fate = isEmpty(out) ? 'fine' : this.#fate()
+    if (isEmpty(out)) return this.#land(life, out)
+    const fate = this.#fate()
     const slow = weather.often('slowCommit')
-    const ms = isEmpty(out) || slow === 0 ? 0 : this.#dice.spread(0.5, 500 * slow)
+    const ms = slow === 0 ? 0 : this.#dice.spread(0.5, 500 * slow)
     if (fate === 'fine' && ms < 1) return this.#land(life, out)
     return new Promise((resolve, reject) => {
       life.landing = () => void this.#land(life, out)
@@ -123,8 +125,10 @@ export class Commits {
     try {
       const receipt = life.store.commit(out)
       if (receipt instanceof Promise) throw new Error('the memory store answers at once')
-      if (life.state !== null && isEmpty(out)) rememberRobots(life.state)
-      if (isEmpty(out)) return receipt
+      if (isEmpty(out)) {
+        if (life.state !== null) rememberRobots(life.state)
+        return receipt
+      }
       const change = ledger.committed(out, ledger.latest)
       for (const { before, after } of change.jobs) {
         world.note(
@@ -137,8 +141,8 @@ export class Commits {
       for (const { after } of change.told.deliveries) this.#markDelivery(after)
       if (change.logs.some(({ message }) => message.endsWith('by the rate limit'))) world.mark('log lines refused')
       this.#markSchedules(change)
-      if (life.state !== null) this.#markState(life.state)
-      checkCommit({ ledger, change, state: life.over ? null : life.state }, rules)
+      if (life.state !== null) this.#markState(life.state, change)
+      checkCommit(ledger, change, life.over ? null : life.state, rules)
       if (life.state !== null) rememberRobots(life.state)
       return receipt
     } catch (error) {
@@ -195,7 +199,7 @@ export class Commits {
     if (!enabled && disabled_reason.startsWith('Every')) world.mark('webhook disabled for failing')
   }
 
-  #markState({ jobs, robots, horizonAt, outbox }: State): void {
+  #markState({ jobs, robots, horizonAt, outbox }: State, change: Change): void {
     const { ledger, world } = this.#options
     for (const { edge } of outbox.lanes.values()) if (edge !== null) world.mark('deliveries on the disk only')
     let slots = 0
@@ -205,7 +209,7 @@ export class Commits {
       if (jobs.has(id)) world.mark('job fetched from beyond the horizon')
       if (jobs.has(id) || !ledger.live.has(id)) this.#far.delete(id)
     }
-    for (const id of ledger.live) if ((ledger.jobs.get(id)?.ready_at ?? 0) > horizonAt) this.#far.add(id)
+    for (const { after } of change.jobs) if ((after.ready_at ?? 0) > horizonAt) this.#far.add(after.id)
   }
 
   /** A commit that was given up lands all the same, unless somebody has loaded since: that is what the epoch is for. */

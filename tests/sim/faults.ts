@@ -67,8 +67,8 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   scheduling: ({ planner }) => planner.act(),
 }
 
-/** Lets the weather do its work, until it has cleared. */
-export function letStorm(cast: Cast): void {
+/** Lets the weather do its work, until it has cleared, and counts how often it has struck. */
+export function letStorm(struck: { count: number }, cast: Cast): void {
   const { weather, world } = cast
   for (const [fault, strike] of Object.entries(STRIKES) as [Fault, Strike][]) {
     const dice = world.dice(`fault ${fault}`)
@@ -77,6 +77,7 @@ export function letStorm(cast: Cast): void {
       world.after(dice.wait(3_600_000 / perHour), () => {
         if (weather.often(fault) === 0) return
         world.note(`fault: ${fault}`)
+        struck.count++
         strike(cast, dice)
         next()
       })

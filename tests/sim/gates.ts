@@ -19,6 +19,19 @@ function limitsOf(job: JobRow, { disk }: Ledger): readonly (readonly [string, nu
   return limits
 }
 
+/** What they are called, which stays as it is for as long as the job. */
+function limitNames(job: JobRow, { limitNames: known }: Ledger): readonly string[] {
+  let names = known.get(job.id)
+  if (names === undefined) {
+    names = [`workflow ${job.workflow_id}`]
+    if (job.pool !== null) names.push(`pool ${job.pool}`)
+    if (job.concurrency_key !== null) names.push(`key ${job.concurrency_key}`)
+    if (job.schedule_id !== null) names.push(`schedule ${job.schedule_id}`)
+    known.set(job.id, names)
+  }
+  return names
+}
+
 function limitOf({ overlap }: ScheduleRow): number {
   return overlap === 'queue_one' || overlap === 'queue_all' ? 1 : Infinity
 }
@@ -33,11 +46,16 @@ const limitsHold: Rule = ({ ledger, change }) => {
     isInside(after) && (before === undefined || !isInside(before))
   )
   const former = ledger.limits
-  if (change.jobs.length > 0 || change.limits.length > 0) {
-    const hot = ledger.hotJobs()
+  // A schedule is written whenever it is due, and hardly ever with another limit.
+  const limits = change.limits.some(({ schedule }) =>
+    schedule === undefined || former.get(`schedule ${schedule.id}`) !== limitOf(schedule)
+  )
+  if (change.jobs.length > 0 || limits) {
+    const hot = ledger.hot.values()
     const inside = new Map<string, number>()
-    for (const job of hot) {
-      if (isInside(job)) { for (const [name] of limitsOf(job, ledger)) inside.set(name, (inside.get(name) ?? 0) + 1) }
+    for (const job of ledger.hot.values()) {
+      if (!isInside(job)) continue
+      for (const name of limitNames(job, ledger)) inside.set(name, (inside.get(name) ?? 0) + 1)
     }
     for (const { after } of entered) {
       for (const [name, limit] of limitsOf(after, ledger)) {

@@ -1,33 +1,9 @@
 import { type HistoryRow, JOB_STATUSES, type JobRow } from '../../core/job.ts'
-import { CACHE } from './cache.ts'
 import { POOL_TAGS } from './client.ts'
 import type { Asked, Ledger } from './ledger.ts'
-import { BOUNDS } from './bounds.ts'
-import { GATES } from './gates.ts'
-import { OFFERS } from './offers.ts'
-import { ORDER } from './order.ts'
-import { OUTBOX } from './outbox.ts'
-import { RATES } from './rates.ts'
 import { demand, type Rule, same, type Seen } from './rule.ts'
-import { TIMETABLE } from './timetable.ts'
 
-/**
- * What must hold after every commit, each rule a function of its own that throws a sentence with the rule's number.
- * The rules are written down a second time here on purpose: comparing the program's table with itself shows nothing.
- * Those about memory stand in `cache.ts`, those about offers in `offers.ts`, those about what is said in `said.ts`.
- */
-
-/** Of the commits that are about robots only, one in so many is looked at: what is wrong then stays wrong. */
-const QUIET_EVERY = 8
-
-/** Every rule that is checked after every commit. */
-export function checkCommit(seen: Seen, rules: readonly Rule[] = COMMITTED): void {
-  const { change, ledger } = seen
-  const { jobs, history, logs, limits, schedules, occurrences, told } = change
-  const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + occurrences.length +
-      told.deliveries.length === 0
-  if (!quiet || ++ledger.quietTurns % QUIET_EVERY === 0) { for (const rule of rules) rule(seen) }
-}
+/** What must hold of jobs after every commit. `judge.ts` says when. */
 
 const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'timeout'])
 const STAYS = JOB_STATUSES.map((status) => `${status}>${status}`)
@@ -279,7 +255,7 @@ const resultsAreTrue: Rule = ({ ledger, change }) => {
 }
 
 /** All of them, in the order in which they are best read when several fail. */
-export const COMMITTED: readonly Rule[] = [
+export const JOBS: readonly Rule[] = [
   noGhosts,
   submittedFieldsStay,
   historyIsTheWay,
@@ -288,12 +264,4 @@ export const COMMITTED: readonly Rule[] = [
   progressGrows,
   onlyTheHolder,
   resultsAreTrue,
-  ...OFFERS,
-  ...GATES,
-  ...TIMETABLE,
-  ...ORDER,
-  ...BOUNDS,
-  ...OUTBOX,
-  ...RATES,
-  ...CACHE,
 ]

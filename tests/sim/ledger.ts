@@ -2,13 +2,14 @@ import type { MemoryDisk } from '../../adapters/store/memory.ts'
 import type { Effects } from '../../core/effects.ts'
 import type { Event, Submitted } from '../../core/event.ts'
 import type { JobId, Millis, RobotId, ScheduleId, SocketId, TriggerId } from '../../core/ids.ts'
-import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
+import type { HistoryRow, JobRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
 import type { Message, MessageId } from '../../core/protocol/message.ts'
-import type { OccurrenceRow, Plan, ScheduleRow } from '../../core/schedule.ts'
-import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
+import type { Plan } from '../../core/schedule.ts'
+import type { RobotRow } from '../../core/state.ts'
+import type { Change } from './change.ts'
 import { COMMITS_BEHIND } from './rule.ts'
-import { type TellingChange, Told } from './told.ts'
+import { Told } from './told.ts'
 import type { Known } from './timetable.ts'
 
 /** What a robot really did with one attempt of a job, whatever it managed to say about it. */
@@ -47,26 +48,6 @@ export interface Heard {
   registers: { readonly payload: Message<'register'>['payload']; readonly commit: number }[]
 }
 
-/** One transaction as it was found on the disk. */
-export interface Change {
-  readonly at: Millis
-  /** The instant at which the turn was decided. */
-  readonly turnAt: Millis
-  readonly jobs: readonly { readonly before: JobRow | undefined; readonly after: JobRow }[]
-  readonly history: readonly HistoryRow[]
-  readonly logs: readonly LogRow[]
-  readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
-  readonly limits: readonly {
-    readonly workflow?: WorkflowRow
-    readonly pool?: PoolRow
-    readonly schedule?: ScheduleRow
-  }[]
-  /** As they are then; undefined for those that were deleted. */
-  readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
-  readonly occurrences: readonly OccurrenceRow[]
-  readonly told: TellingChange
-}
-
 /**
  * What the simulation knows by itself, without asking the program that it tests: what the disk has held, what clients
  * asked for and were told, what robots were told, and what they really did. Invariants compare the program with this.
@@ -77,7 +58,9 @@ export class Ledger {
   readonly jobs = new Map<JobId, JobRow>()
   /** Those that have not ended, and with them those whose robot has yet to stop. */
   readonly live = new Set<JobId>()
-  readonly hot = new Set<JobId>()
+  readonly hot = new Map<JobId, JobRow>()
+  /** Of these the ones that hold a slot of each robot. */
+  readonly held = new Map<RobotId, Map<JobId, JobRow>>()
   readonly robots = new Map<RobotId, RobotRow>()
   readonly histories = new Map<JobId, HistoryRow[]>()
   readonly hooks = new Told()
@@ -110,7 +93,7 @@ export class Ledger {
   eventsSeen = 0
   statsTurn = 0
   cacheTurn = 0
-  quietTurns = 0
+  judged = 0
   /** By connection: when it was last heard, and how often that has changed. */
   readonly leases = new Map<SocketId, { readonly heardAt: Millis; readonly renewals: number }>()
   /** The last line that was kept: by `robot job`. */
@@ -118,6 +101,8 @@ export class Ledger {
   /** When offers were refused, in the last hour. */
   readonly refusals: Millis[] = []
   readonly byIdempotency = new Map<string, Set<JobId>>()
+  /** What the limits are called that each job is under. */
+  readonly limitNames = new Map<JobId, string[]>()
   /** Limits as they were before the last turn, by name. */
   readonly limits = new Map<string, number>()
   readonly fired = new Map<TriggerId, Millis>()
@@ -224,8 +209,9 @@ export class Ledger {
       this.jobs.set(id, after)
       if (after.completed_at === null) this.live.add(id)
       else this.live.delete(id)
-      if (after.completed_at === null || after.stop_until !== null) this.hot.add(id)
+      if (after.completed_at === null || after.stop_until !== null) this.hot.set(id, after)
       else this.hot.delete(id)
+      this.#hold(before, after)
       return [{ before, after }]
     })
     const history = out.history.flatMap((entry) => tables.job_history.get(String(entry.seq)) ?? [])
@@ -244,7 +230,7 @@ export class Ledger {
     )
     for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
     const occurrences = out.occurrences.flatMap((row) => tables.occurrences.get(String(row.seq)) ?? [])
-    const told = this.hooks.committed(out.rows.deliveries.keys(), tables)
+    const told = this.hooks.committed(out, tables)
     return { at, turnAt: out.at, jobs, history, logs, robots, limits, schedules, occurrences, told }
   }
 
@@ -258,7 +244,12 @@ export class Ledger {
 
   /** The robot has said something that counts, and was answered. */
   spoke(robot: RobotId): void {
-    this.spoken.set(robot, [...this.spoken.get(robot)?.slice(-200) ?? [], this.latest])
+    const times = this.spoken.get(robot)
+    if (times === undefined) this.spoken.set(robot, [this.latest])
+    else {
+      times.push(this.latest)
+      if (times.length > 400) times.splice(0, 200)
+    }
   }
 
   talkOf(job: JobId): { sent: number; reasons: number } {
@@ -267,17 +258,25 @@ export class Ledger {
     return talk
   }
 
-  /** The jobs that hold a slot of the robot, counted from the rows. */
-  heldBy(robot: RobotId): JobRow[] {
-    return this.hotJobs().filter((job) => job.robot_id === robot && isHeldRow(job))
+  /** The jobs that hold a slot of the robot, as the rows say. */
+  heldBy(robot: RobotId): readonly JobRow[] {
+    return [...this.held.get(robot)?.values() ?? []]
   }
 
-  hotJobs(): JobRow[] {
-    return [...this.hot].flatMap((id) => this.jobs.get(id) ?? [])
+  #hold(before: JobRow | undefined, after: JobRow): void {
+    if (before !== undefined && before.robot_id !== null && isHeldRow(before)) {
+      this.held.get(before.robot_id)?.delete(before.id)
+    }
+    if (after.robot_id === null || !isHeldRow(after)) return
+    const held = this.held.get(after.robot_id)
+    if (held === undefined) this.held.set(after.robot_id, new Map([[after.id, after]]))
+    else held.set(after.id, after)
   }
 
-  liveJobs(): JobRow[] {
-    return [...this.live].flatMap((id) => this.jobs.get(id) ?? [])
+  liveJobs(): readonly JobRow[] {
+    const jobs: JobRow[] = []
+    for (const job of this.hot.values()) if (job.completed_at === null) jobs.push(job)
+    return jobs
   }
 
   #heardOf(robot: RobotId): Heard {

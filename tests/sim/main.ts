@@ -49,6 +49,7 @@ async function explain(failed: Outcome): Promise<void> {
 const began = performance.now()
 const started = process.cpuUsage()
 const marks = new Map<string, number>()
+const load = new Map<string, number>()
 let count = 0
 let hours = 0
 let failed = 0
@@ -57,6 +58,7 @@ for (const seed of seeds()) {
   const outcome = await simulate(seed)
   count++
   hours += outcome.robotHours
+  for (const [what, amount] of Object.entries(outcome.load)) load.set(what, (load.get(what) ?? 0) + amount)
   for (const [mark, times] of outcome.marks) marks.set(mark, (marks.get(mark) ?? 0) + times)
   if (outcome.failure !== null || option('seed') !== undefined) show(outcome)
   if (outcome.failure === null) continue
@@ -72,5 +74,6 @@ const busy = (cpu.user + cpu.system) / 1_000_000
 const rate = (amount: number): string => (amount / busy).toFixed(0)
 console.log(`${count} seeds, ${failed} failed, ${hours.toFixed(0)} robot-hours in ${seconds.toFixed(1)} s`)
 console.log(`a second of one core: ${rate(count)} seeds, ${rate(hours)} robot-hours`)
+console.log(`an hour of a robot: ${[...load].map(([what, sum]) => `${(sum / hours).toFixed(1)} ${what}`).join(', ')}`)
 console.log([...marks].map(([mark, times]) => `  ${times} x ${mark}`).toSorted().join('\n'))
 process.exitCode = failed === 0 ? 0 : 1

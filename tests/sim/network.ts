@@ -1,4 +1,5 @@
 import type { Millis, RobotId, SecretHash, SocketId } from '../../core/ids.ts'
+import type { Thing } from './agenda.ts'
 import type { Dice } from './dice.ts'
 import type { Weather } from './weather.ts'
 import type { World } from './world.ts'
@@ -27,7 +28,7 @@ class Pipe {
   readonly #world: World
   readonly #latency: () => Millis
   readonly #queue: { readonly at: Millis; readonly run: () => void }[] = []
-  #thing: number | null = null
+  #thing: Thing | null = null
   #last = 0
   #heldUntil = 0
   #broken = false

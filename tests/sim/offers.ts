@@ -17,7 +17,16 @@ interface Offer {
 
 const CLOSED: ReadonlySet<string> = new Set(['paused', 'maintenance', 'error'])
 
-function offersOf({ ledger, change }: Seen): Offer[] {
+const known = new WeakMap<Seen, readonly Offer[]>()
+
+function offersOf(seen: Seen): readonly Offer[] {
+  if (seen.change.history.length === 0) return []
+  let offers = known.get(seen)
+  if (offers === undefined) known.set(seen, offers = findOffers(seen))
+  return offers
+}
+
+function findOffers({ ledger, change }: Seen): Offer[] {
   return change.history.flatMap((entry) => {
     const job = ledger.jobs.get(entry.job_id)
     if (entry.event !== 'offer' || job === undefined) return []

@@ -9,13 +9,13 @@ import { mayRun } from './cache.ts'
 
 /** What a robot was like after the turn before. */
 interface Before {
-  readonly session: Session
-  readonly load: number
-  readonly idleSince: number
-  readonly lastOffer: number
+  session: Session
+  load: number
+  idleSince: number
+  lastOffer: number
   /** It could have been offered any job that it may run. */
-  readonly open: boolean
-  readonly free: boolean
+  open: boolean
+  free: boolean
 }
 const remembered = new WeakMap<State, Map<RobotId, Before>>()
 
@@ -103,19 +103,23 @@ function isTouched(
 
 /** Keeps what the next turn is judged by. To be called after every turn, whether it wrote anything or not. */
 export function rememberRobots(state: State): void {
-  const robots = new Map<RobotId, Before>()
+  let robots = remembered.get(state)
+  if (robots === undefined) remembered.set(state, robots = new Map())
+  for (const id of robots.keys()) if (!state.sessions.has(id)) robots.delete(id)
   for (const [id, session] of state.sessions) {
+    let before = robots.get(id)
+    if (before === undefined) {
+      before = { session, load: 0, idleSince: 0, lastOffer: 0, open: false, free: false }
+      robots.set(id, before)
+    }
     const slots = state.robots.get(id)?.max_concurrent_jobs ?? 0
-    robots.set(id, {
-      session,
-      load: (state.held.get(id)?.size ?? 0) / slots,
-      idleSince: session.idleSince,
-      lastOffer: session.lastOffer,
-      open: session.barred.size === 0 && session.reported !== null,
-      free: state.roster.kindOf.get(id)?.free.has(id) === true,
-    })
+    before.session = session
+    before.load = (state.held.get(id)?.size ?? 0) / slots
+    before.idleSince = session.idleSince
+    before.lastOffer = session.lastOffer
+    before.open = session.barred.size === 0 && session.reported !== null
+    before.free = state.roster.kindOf.get(id)?.free.has(id) === true
   }
-  remembered.set(state, robots)
 }
 
 export const ORDER: readonly Rule[] = [theMoreUrgentFirst, theStrategyHolds]

@@ -1,4 +1,5 @@
 import type { Millis, RobotId } from '../../core/ids.ts'
+import type { Thing } from './agenda.ts'
 import type { World } from './world.ts'
 
 /** A robot's process: it runs, it stands still, and when it has ended, what it had in mind is forgotten. */
@@ -56,7 +57,7 @@ export class Process {
   }
 
   /** Does something later, if the process is still the same then. */
-  later(ms: Millis, run: () => void): number {
+  later(ms: Millis, run: () => void): Thing {
     const life = this.#life
     return this.#world.after(ms, () => this.inLife(life, run))
   }

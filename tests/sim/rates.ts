@@ -99,11 +99,13 @@ export function markRates(world: World, send: Send): void {
 const SLOW_MS: Millis = 5_000
 
 /** I28: what a robot has used up of its limit stays used up while somebody remembers it: over reconnects, and sleep. */
-const metersRemember: Rule = ({ ledger, state, change }) => {
+const metersRemember: Rule = ({ ledger, state, change, whole }) => {
   const { robotMessagesMax: most, robotMessagesMs } = ledger.settings
-  if (state === null || most === 0) return
+  if (state === null || most === 0 || !whole) return
   for (const robot of state.sessions.keys()) {
-    const spoken = (ledger.spoken.get(robot) ?? []).filter((at) => at > change.at - robotMessagesMs + SLOW_MS).length
+    const times = ledger.spoken.get(robot) ?? []
+    let spoken = 0
+    while ((times.at(-1 - spoken) ?? 0) > change.at - robotMessagesMs + SLOW_MS) spoken++
     const left = state.limiters.robots.get(robot)?.ring.quota(change.at)?.remaining ?? most
     const reason = Math.max(0, most - spoken)
     demand(left <= reason, 'I28', () => `${robot} said ${spoken} things, and has ${left} of ${most} left`)

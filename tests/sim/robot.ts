@@ -3,6 +3,7 @@ import type { Millis, RobotId } from '../../core/ids.ts'
 import { fromOrchestrator, isUndecodable } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
+import type { Thing } from './agenda.ts'
 import type { Dice } from './dice.ts'
 import { inShort, type Kind, Orders, reconnectMs, registration, type Shape } from './kind.ts'
 import type { Ledger } from './ledger.ts'
@@ -55,7 +56,7 @@ export class SimRobot {
   #heardAt: Millis = 0
   #failures = 0
   #messages = 0
-  #beating: number | null = null
+  #beating: Thing | null = null
 
   constructor(options: RobotOptions) {
     this.#options = options
@@ -138,7 +139,7 @@ export class SimRobot {
     return `${this.id}-${++this.#messages}`
   }
 
-  later(ms: Millis, run: () => void): number {
+  later(ms: Millis, run: () => void): Thing {
     return this.#process.later(ms, run)
   }
 

@@ -1,5 +1,6 @@
 import type { State } from '../../core/state.ts'
-import type { Change, Ledger } from './ledger.ts'
+import type { Change } from './change.ts'
+import type { Ledger } from './ledger.ts'
 
 /** A rule that did not hold. Its number is one of the invariants'; the message is a whole sentence. */
 export class Violation extends Error {
@@ -17,6 +18,8 @@ export interface Seen {
   readonly ledger: Ledger
   readonly change: Change
   readonly state: State | null
+  /** Everything is to be counted anew, and not only what this commit has touched: now and then, and in the end. */
+  readonly whole: boolean
 }
 export type Rule = (seen: Seen) => void
 

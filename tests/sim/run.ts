@@ -4,11 +4,10 @@ import type { Millis, RobotId } from '../../core/ids.ts'
 import { DEFAULTS, type Settings, STRATEGIES, UNLIMITED } from '../../core/limits.ts'
 import { found } from './beginning.ts'
 import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './client.ts'
-import type { State } from '../../core/state.ts'
 import type { Dice } from './dice.ts'
 import { letStorm } from './faults.ts'
 import { Hostile } from './hostile.ts'
-import { COMMITTED } from './invariants.ts'
+import { checkAtEnd, COMMITTED } from './judge.ts'
 import { Ledger } from './ledger.ts'
 import { Network } from './network.ts'
 import { type Plant, SOUND } from './plant.ts'
@@ -17,20 +16,23 @@ import { People } from './people.ts'
 import { Receivers } from './receivers.ts'
 import { Planner } from './planner.ts'
 import { SimRobot } from './robot.ts'
-import { Violation } from './rule.ts'
+import { atRest, caughtUp } from './rest.ts'
+import { type Rule, Violation } from './rule.ts'
 import { Server } from './server.ts'
 import { type Fault, Weather } from './weather.ts'
 import { BEGINNING, clock, type Mark, timeless, World } from './world.ts'
 
 const MINUTE: Millis = 60_000
 const HOSTILE = 'mallory' as RobotId
+/** In one run of so many whoever changes a row in place is found out: what does it does so in any of them. */
+const FROZEN_EVERY = 6
 const JOINER = 'joiner' as RobotId
 
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
  * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines` and `alarm`, and `commits` (the
  * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
- * and `hostile` (the actors), `ledger` and `told` (what we know ourselves), `invariants`, `outbox`, `offers`, `gates`,
+ * and `hostile` (the actors), `ledger` and `told` (what we know ourselves), `judge`, `invariants`, `outbox`, `offers`, `gates`,
  * `order`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we
  * would notice), `shrink` and `main` (what people use).
  */
@@ -46,6 +48,8 @@ export interface Outcome {
   readonly robotHours: number
   readonly happened: number
   readonly jobs: number
+  /** How much there was of what, so that nobody takes a world in which nothing happens for a fast one. */
+  readonly load: Readonly<Record<string, number>>
   readonly failure: Error | null
   /** What happened, if the run was traced. */
   readonly trace: readonly string[]
@@ -76,35 +80,8 @@ export function simulate(seed: number, plant: Plant = SOUND, tracing = false, sc
   })
 }
 
-/**
- * L2, L6, I37: everything has ended, everybody knows, every robot is at work again, and memory is as empty as it was at
- * the beginning. L5: nothing is left to be told.
- */
-function atRest(ledger: Ledger, state: State | null, robots: readonly SimRobot[]): void {
-  if (state === null) throw new Violation('L6', 'the server does not run')
-  if (state.held.size > 0) throw new Violation('L2', `everything has ended and ${state.held.size} robots hold slots`)
-  for (const { id, desk } of robots) {
-    if (desk.active().length > 0) throw new Violation('L2', `everything has ended and ${id} works on ${desk.active()}`)
-    if (!state.sessions.has(id)) throw new Violation('L6', `${id} is well and is not connected`)
-    if (ledger.robots.get(id)?.mode !== 'active') throw new Violation('L6', `${id} is well and gets no jobs`)
-  }
-  const owed = [...ledger.hooks.pending]
-  if (owed.length > 0) throw new Violation('L5', `nobody was told, in the end: ${owed.slice(0, 3).join()}`)
-  const { jobs, roster, gates, runs, outbox } = state
-  const left = jobs.size + roster.classes.size + gates.byKey.size + runs.size + outbox.calls
-  if (left > 0) throw new Violation('I37', `everything has ended and ${left} things are in memory still`)
-}
-
 /** Long enough for the server to be up again, and to decide what was missed. */
 const CATCH_UP_MS: Millis = 3 * MINUTE
-
-/** L4: no schedule waits for an instant that is past. */
-function caughtUp({ timetable, latest }: Ledger): void {
-  for (const { row } of timetable.values()) {
-    const late = latest - (row.fires_at ?? Infinity)
-    if (late > MINUTE) throw new Violation('L4', `${row.id} has not caught up: it is ${late} ms behind`)
-  }
-}
 
 class Run {
   readonly world: World
@@ -123,6 +100,8 @@ class Run {
   readonly joiner: SimRobot
   readonly hostile: Hostile
   readonly scale: Scale
+  readonly rules: readonly Rule[]
+  readonly struck = { count: 0 }
   /** From here on there is one robot more. */
   clearedAt: Millis = Infinity
 
@@ -133,7 +112,7 @@ class Run {
     const weather = this.weather = new Weather(dice, plant.certain, scale.without)
     this.description = weather.toString()
     this.faults = weather.kinds
-    const disk = new MemoryDisk()
+    const disk = new MemoryDisk(seed % FROZEN_EVERY === 0)
     const ledger = this.ledger = new Ledger(disk, settingsOf(world.dice('settings')))
     const network = this.network = new Network(world, weather)
     const ids = Array.from(
@@ -143,8 +122,8 @@ class Run {
     const keys = new Map([...ids, JOINER, HOSTILE].map((id) => [id, `crpa_${id}`]))
     const receivers = this.receivers = new Receivers({ world, ledger, plant })
     found(disk, keys, receivers.found())
-    ledger.hooks.committed([], disk.tables)
-    const rules = [...COMMITTED, ...plant.rules]
+    ledger.hooks.found(disk.tables)
+    const rules = this.rules = [...COMMITTED, ...plant.rules]
     const died = (): void => network.serverDied()
     const server = this.server = new Server({
       world,
@@ -183,7 +162,7 @@ class Run {
     client.start()
     this.receivers.start()
     if (weather.often('scheduling') > 0) world.after(dice.between(0, 60_000), () => planner.start())
-    letStorm({
+    letStorm(this.struck, {
       world,
       weather,
       network,
@@ -224,6 +203,7 @@ class Run {
     if (lost.length > 0) throw new Violation('I1', `${lost.join(', ')} were acknowledged and have not ended`)
     if (server.waiting > 0) throw new Violation('L1', `${server.waiting} requests were never answered`)
     atRest(ledger, server.state, [...robots, joiner])
+    checkAtEnd(ledger, server.state, this.rules)
     for (const { id } of server.state?.sockets.values() ?? []) {
       const line = [...network.connections].find((connection) => connection.id === id)
       const whole = line?.robotHolds === true && line.serverHolds
@@ -242,6 +222,15 @@ class Run {
       robotHours: (robots.length * (world.now - BEGINNING) + Math.max(0, world.now - this.clearedAt)) / (60 * MINUTE),
       happened: world.happened,
       jobs: ledger.jobs.size,
+      load: {
+        events: ledger.events,
+        commits: ledger.judged,
+        jobs: ledger.jobs.size,
+        attempts: ledger.given.size,
+        faults: this.struck.count,
+        'due instants': ledger.disk.tables.occurrences.size,
+        'webhook calls': [...ledger.hooks.calls.values()].reduce((sum, calls) => sum + calls, 0),
+      },
       failure,
       trace: world.trace ?? [],
     }

@@ -39,7 +39,7 @@ function toldToStop(ledger: Ledger, send: Send): void {
   const robot = ledger.owners.get(socket)
   if (message.type === 'job_cancel') ledger.owed.delete(`${socket} ${message.payload.job_id}`)
   if (message.type !== 'register_ack' || !message.payload.success) return
-  for (const job of ledger.hotJobs()) {
+  for (const job of ledger.hot.values()) {
     if (job.robot_id === robot && job.stop_until !== null) ledger.owed.add(`${socket} ${job.id}`)
   }
 }

@@ -1,11 +1,16 @@
-import type { Call } from '../../core/effects.ts'
+import type { Call, Effects } from '../../core/effects.ts'
 import type { DeliveryId, WebhookId } from '../../core/ids.ts'
 import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
+
+interface OnDisk {
+  readonly webhooks: ReadonlyMap<string, WebhookRow>
+  readonly deliveries: ReadonlyMap<string, DeliveryRow>
+}
 
 /** What the simulation knows by itself of webhooks: what was asked of receivers, and what they really took. */
 export class Told {
   /** The disk as it was found after each commit. */
-  readonly webhooks = new Map<WebhookId, WebhookRow>()
+  webhooks: ReadonlyMap<WebhookId, WebhookRow> = new Map()
   readonly deliveries = new Map<DeliveryId, DeliveryRow>()
   readonly pending = new Set<DeliveryId>()
   /** What was sent under each id, whether it arrived or not. */
@@ -19,15 +24,14 @@ export class Told {
   beginnings = 0
 
   /** A transaction is on the disk: what it wrote, and what was there before. */
-  committed(
-    written: Iterable<DeliveryId>,
-    onDisk: { webhooks: ReadonlyMap<string, WebhookRow>; deliveries: ReadonlyMap<string, DeliveryRow> },
-  ): TellingChange {
-    const former = new Map(this.webhooks)
-    this.webhooks.clear()
-    for (const webhook of onDisk.webhooks.values()) this.webhooks.set(webhook.id, webhook)
-    for (const id of this.pending) if (!onDisk.deliveries.has(id)) this.pending.delete(id)
-    const deliveries = [...written].flatMap((id) => {
+  committed({ rows, deletions, forgetDeliveriesBefore }: Effects, onDisk: OnDisk): TellingChange {
+    const former = this.webhooks
+    const webhooks = rows.webhooks.size + deletions.webhooks.size > 0
+    if (webhooks) this.webhooks = new Map([...onDisk.webhooks.values()].map((webhook) => [webhook.id, webhook]))
+    if (deletions.webhooks.size > 0 || forgetDeliveriesBefore !== null) {
+      for (const id of this.pending) if (!onDisk.deliveries.has(id)) this.pending.delete(id)
+    }
+    const deliveries = [...rows.deliveries.keys()].flatMap((id) => {
       const after = onDisk.deliveries.get(id)
       if (after === undefined) return []
       const before = this.deliveries.get(id)
@@ -36,7 +40,12 @@ export class Told {
       else this.pending.add(id)
       return [{ before, after }]
     })
-    return { former, deliveries }
+    return { former, webhooks, deliveries }
+  }
+
+  /** What is there when everything begins. */
+  found({ webhooks }: OnDisk): void {
+    this.webhooks = new Map([...webhooks.values()].map((webhook) => [webhook.id, webhook]))
   }
 
   sent({ delivery, body }: Call): void {
@@ -49,5 +58,7 @@ export class Told {
 export interface TellingChange {
   /** The webhooks as they were before. */
   readonly former: ReadonlyMap<WebhookId, WebhookRow>
+  /** Whether any of them was written or deleted. */
+  readonly webhooks: boolean
   readonly deliveries: readonly { readonly before: DeliveryRow | undefined; readonly after: DeliveryRow }[]
 }

@@ -1,5 +1,5 @@
-import { Heap } from '../../core/heap.ts'
 import type { Millis } from '../../core/ids.ts'
+import { Agenda, type Thing } from './agenda.ts'
 import { Dice } from './dice.ts'
 
 /** When every simulation begins, on the clock that is right: 2026-01-05T00:00Z. */
@@ -76,12 +76,6 @@ export type Mark = (typeof MARKS)[number]
 const TICKS = 24
 const SETTLED = Promise.resolve()
 
-interface Thing {
-  readonly at: Millis
-  readonly order: number
-  readonly run: () => void
-}
-
 /**
  * Virtual time, and everything that is still to happen in it: in order of time, then of insertion. One seed decides
  * all of it. Nothing here or in any actor may look at a real clock or throw real dice; while the world runs, both
@@ -96,8 +90,7 @@ export class World {
   readonly trace: string[] | null
   /** How many things have happened. */
   happened = 0
-  readonly #things = new Heap<number, Thing>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order))
-  #order = 0
+  readonly #agenda = new Agenda()
   #hash = 0x811c9dc5
   #unsettled = false
   #failure: unknown = undefined
@@ -112,15 +105,13 @@ export class World {
     return new Dice(this.seed, name)
   }
 
-  /** Has something happen later. Returns a number with which it can be called off. */
-  after(ms: Millis, run: () => void): number {
-    const order = ++this.#order
-    this.#things.set(order, { at: this.now + Math.max(0, Math.round(ms)), order, run })
-    return order
+  /** Has something happen later. Returns it, so that it can be called off. */
+  after(ms: Millis, run: () => void): Thing {
+    return this.#agenda.add(this.now + Math.max(0, Math.round(ms)), run)
   }
 
-  cancel(thing: number | null): void {
-    if (thing !== null) this.#things.delete(thing)
+  cancel(thing: Thing | null): void {
+    if (thing !== null) thing.run = null
   }
 
   /** Says that promises have been set in motion, which must come to rest before anything else happens. */
@@ -152,12 +143,12 @@ export class World {
   /** Lets things happen until the instant has come or `done` says so. Throws what went wrong. */
   async run(until: Millis, done: () => boolean = () => false): Promise<void> {
     for (;;) {
-      const next = this.#things.peek()
+      const next = this.#agenda.peek()
       if (next === undefined || next.at > until || done()) break
-      this.#things.delete(next.order)
+      this.#agenda.shift()
       this.now = next.at
       this.happened++
-      next.run()
+      next.run?.()
       if (this.#unsettled) await this.#settle()
       if (this.#failure !== undefined) throw this.#failure
     }

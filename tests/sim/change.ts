@@ -1,0 +1,25 @@
+import type { Millis, ScheduleId } from '../../core/ids.ts'
+import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
+import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
+import type { PoolRow, RobotRow, WorkflowRow } from '../../core/state.ts'
+import type { TellingChange } from './told.ts'
+
+/** One transaction as it was found on the disk. */
+export interface Change {
+  readonly at: Millis
+  /** The instant at which the turn was decided. */
+  readonly turnAt: Millis
+  readonly jobs: readonly { readonly before: JobRow | undefined; readonly after: JobRow }[]
+  readonly history: readonly HistoryRow[]
+  readonly logs: readonly LogRow[]
+  readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
+  readonly limits: readonly {
+    readonly workflow?: WorkflowRow
+    readonly pool?: PoolRow
+    readonly schedule?: ScheduleRow
+  }[]
+  /** As they are then; undefined for those that were deleted. */
+  readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
+  readonly occurrences: readonly OccurrenceRow[]
+  readonly told: TellingChange
+}
