@@ -1,60 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import type { JsonText } from '../../core/ids.ts'
-import { isAtRest } from '../../core/rest.ts'
-import { type TriggerRow, UNSAID } from '../../core/trigger.ts'
+import type { TriggerRow } from '../../core/trigger.ts'
 import type { TriggerFired } from '../../core/trigger-event.ts'
 import { answers, type Bench, bench, complete, ids, job, join, say } from './rows.ts'
-import { byHand, save, workflow } from './schedules.ts'
+import { byHand, workflow } from './schedules.ts'
+import { fire, outcome, ready, row, text, trigger } from './triggers.ts'
 
 const SECOND = 1_000
-const text = (json: object): JsonText => JSON.stringify(json) as JsonText
-
-const trigger = (given: Partial<TriggerRow> = {}, revision: number | null = null, id = 't'): Event => ({
-  type: 'trigger.saved',
-  reply: ids.reply('trigger'),
-  trigger: ids.trigger(id),
-  revision,
-  by: 'tester',
-  terms: {
-    ...UNSAID,
-    name: 'Trigger',
-    trigger_type: 'manual',
-    workflow_id: ids.workflow('w'),
-    auth: 'none',
-    secret: null,
-    ...given,
-  },
-})
-
-let made = 0
-const fire = (payload: object = {}, given: Partial<TriggerFired> = {}): Event => ({
-  type: 'trigger.fired',
-  reply: ids.reply('fire'),
-  job: ids.job(`j${++made}`),
-  trigger: ids.trigger('t'),
-  as: null,
-  by: { name: 'tester', key: null },
-  payload: text(payload),
-  metadata: text({ source: 'manual' }),
-  idempotency: null,
-  cursor: null,
-  parent: null,
-  ...given,
-})
-
-const ready = (given: Partial<TriggerRow> = {}): Bench => {
-  const fleet = bench()
-  fleet.turn(...workflow(), save(), trigger(given))
-  return fleet
-}
-const row = (fleet: Bench, id = 't'): TriggerRow => fleet.disk.rows.triggers.get(ids.trigger(id)) as TriggerRow
-/** What a call came to: `fired`, why it was skipped, or the code of the refusal. */
-const outcome = (fleet: Bench, event: Event): string => {
-  const [answer] = answers(fleet.turn(event))
-  if (answer?.type === 'refusal') return answer.refusal.refused
-  return answer?.type === 'fired' ? answer.skipped ?? 'fired' : answer?.type ?? 'nothing'
-}
 const parameters = (fleet: Bench): unknown =>
   JSON.parse([...fleet.disk.rows.jobs.values()].at(-1)?.parameters ?? 'null')
 
@@ -176,66 +127,6 @@ describe('firing', () => {
     const after = bench(settings, { ...fleet.hot(), keys: [{ id: ids.key('k'), name: 'tester' } as never] })
     expect(outcome(after, fire({}, stranger))).toBe('RATE_LIMITED')
     expect(outcome(after, fire({}, person))).toBe('RATE_LIMITED')
-  })
-})
-
-describe('sources', () => {
-  const mail = (given: Partial<TriggerRow> = {}) => ready({ trigger_type: 'email', ...given })
-  const message = (cursor: string, given: Partial<TriggerFired> = {}) =>
-    fire({ subject: 'x' }, { as: 'email', by: null, cursor, ...given })
-
-  test('their place is kept in the turn that makes the job', () => {
-    const fleet = mail()
-    fleet.turn(message('1'))
-    expect(row(fleet)).toMatchObject({ cursor: '1', fire_count: 1 })
-    fleet.turn({ type: 'trigger.read', reply: ids.reply('r'), trigger: ids.trigger('t'), cursor: '5' })
-    expect(bench({}, fleet.hot()).state.triggers.get(ids.trigger('t'))?.cursor).toBe('5')
-  })
-
-  test('what comes in the cooldown, or cannot become a job, is skipped and written down', () => {
-    const fleet = mail({ cooldown_ms: 60 * SECOND })
-    expect(outcome(fleet, message('1'))).toBe('fired')
-    expect(outcome(fleet, message('2'))).toBe('cooldown')
-    fleet.turn(trigger({ trigger_type: 'email', workflow_id: ids.workflow('w') }, 1))
-    expect(row(fleet).cursor).toBe('2')
-    fleet.turn({ ...workflow('draft')[0] as Event })
-    fleet.turn(trigger({ trigger_type: 'email', workflow_id: ids.workflow('draft') }, 2))
-    expect(outcome(fleet, message('3'))).toBe('CONFLICT')
-    expect(row(fleet)).toMatchObject({ cursor: '3', skipped_count: 2 })
-    expect(fleet.disk.triggerEvents.map(({ reason }) => reason)).toEqual(['', 'cooldown', 'CONFLICT'])
-  })
-
-  test('what the orchestrator cannot take just now is refused, and comes again', () => {
-    const fleet = mail()
-    fleet.turn({ type: 'drain' })
-    expect(outcome(fleet, message('1'))).toBe('UNAVAILABLE')
-    expect(row(fleet)).toMatchObject({ cursor: '', skipped_count: 0 })
-  })
-
-  test('another mailbox begins anew', () => {
-    const fleet = mail({ config: { folder: 'INBOX' } })
-    fleet.turn(message('9'))
-    fleet.turn(trigger({ trigger_type: 'email', config: { folder: 'INBOX' }, name: 'New' }, 1))
-    expect(row(fleet)).toMatchObject({ cursor: '9', revision: 2, name: 'New', fire_count: 1 })
-    fleet.turn(trigger({ trigger_type: 'email', config: { folder: 'Orders' } }, 2))
-    expect(row(fleet)).toMatchObject({ cursor: '', revision: 3 })
-  })
-
-  test('a fleet that listens is not at rest', () => {
-    const fleet = bench()
-    fleet.turn(...workflow())
-    expect(isAtRest(fleet.state)).toBe(true)
-    fleet.turn(trigger({ trigger_type: 'email' }))
-    expect(isAtRest(fleet.state)).toBe(false)
-    fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t'), enabled: false })
-    expect(isAtRest(fleet.state)).toBe(true)
-  })
-
-  test('a fleet that robots tell of their files may rest', () => {
-    const fleet = bench()
-    fleet.turn(...workflow())
-    fleet.turn(trigger({ trigger_type: 'file_watch', config: { reported: true } }))
-    expect(isAtRest(fleet.state)).toBe(true)
   })
 })
 

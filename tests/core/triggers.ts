@@ -1,0 +1,56 @@
+import type { Event } from '../../core/event.ts'
+import type { JsonText } from '../../core/ids.ts'
+import { type TriggerRow, UNSAID } from '../../core/trigger.ts'
+import type { TriggerFired } from '../../core/trigger-event.ts'
+import { answers, type Bench, bench, ids } from './rows.ts'
+import { save, workflow } from './schedules.ts'
+
+/** Triggers for tests of the core, and events for them. */
+
+export const text = (json: object): JsonText => JSON.stringify(json) as JsonText
+
+export const trigger = (given: Partial<TriggerRow> = {}, revision: number | null = null, id = 't'): Event => ({
+  type: 'trigger.saved',
+  reply: ids.reply('trigger'),
+  trigger: ids.trigger(id),
+  revision,
+  by: 'tester',
+  terms: {
+    ...UNSAID,
+    name: 'Trigger',
+    trigger_type: 'manual',
+    workflow_id: ids.workflow('w'),
+    auth: 'none',
+    secret: null,
+    ...given,
+  },
+})
+
+let made = 0
+export const fire = (payload: object = {}, given: Partial<TriggerFired> = {}): Event => ({
+  type: 'trigger.fired',
+  reply: ids.reply('fire'),
+  job: ids.job(`j${++made}`),
+  trigger: ids.trigger('t'),
+  as: null,
+  by: { name: 'tester', key: null },
+  payload: text(payload),
+  metadata: text({ source: 'manual' }),
+  idempotency: null,
+  cursor: null,
+  parent: null,
+  ...given,
+})
+
+export const ready = (given: Partial<TriggerRow> = {}): Bench => {
+  const fleet = bench()
+  fleet.turn(...workflow(), save(), trigger(given))
+  return fleet
+}
+export const row = (fleet: Bench, id = 't'): TriggerRow => fleet.disk.rows.triggers.get(ids.trigger(id)) as TriggerRow
+/** What a call came to: `fired`, why it was skipped, or the code of the refusal. */
+export const outcome = (fleet: Bench, event: Event): string => {
+  const [answer] = answers(fleet.turn(event))
+  if (answer?.type === 'refusal') return answer.refusal.refused
+  return answer?.type === 'fired' ? answer.skipped ?? 'fired' : answer?.type ?? 'nothing'
+}
