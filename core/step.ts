@@ -177,6 +177,7 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
 function garbled(state: State, event: On<'robot.garbled'>, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing) return
+  turn.out.attachments.add(socket.id)
   const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
   if (session !== undefined) {
     session.heardAt = turn.now

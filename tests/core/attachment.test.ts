@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { attachmentOf } from '../../core/attachment.ts'
+import { newEffects, NOTHING_FOUND } from '../../core/effects.ts'
 import { load } from '../../core/load.ts'
+import { refuse } from '../../core/protocol/refusal.ts'
 import type { State } from '../../core/state.ts'
+import { step } from '../../core/step.ts'
 import { type Bench, bench, ids, job, join, messages, NO_ROWS, say, submit } from './rows.ts'
 
 /** What every open socket of a fleet carries. */
@@ -77,4 +80,18 @@ test('an offer that is on its way when memory goes is answered as if nothing had
   again.turn(say('r1', 'job_accept', { job_id: 'a' }))
   expect(job(again, 'a')).toMatchObject({ status: 'running', attempt: 1 })
   expect(messages(again.pass(60_000), 'job_assign')).toHaveLength(0)
+})
+
+test('every frame is carried, one that is no message and is not even answered too', () => {
+  const fleet = bench({ robotMessagesMax: 3, robotMessagesMs: 60_000 })
+  fleet.turn(...join('r1'))
+  const told: string[] = []
+  for (let i = 0; i < 6; i++) {
+    fleet.pass(1_000)
+    const turn = { now: fleet.now, found: NOTHING_FOUND, out: newEffects(100 + i, fleet.now) }
+    const garbled = { refusal: refuse('INVALID_JSON', 'Malformed JSON'), id: undefined }
+    step(fleet.state, { type: 'robot.garbled', socket: ids.socket('socket-r1'), ...garbled }, turn)
+    told.push([...turn.out.attachments].join())
+  }
+  expect(told).toEqual(Array.from({ length: 6 }, () => 'socket-r1'))
 })
