@@ -1,0 +1,190 @@
+import PostalMime, { type Address, type Attachment, type Email } from 'postal-mime'
+import type { Millis } from '../../core/ids.ts'
+import type { JsonObject } from '../../core/protocol/json.ts'
+import { sha256 } from '../secret.ts'
+
+/** What is made of a mail, on every runtime alike. Nothing in a mail is to be believed, the sender least of all. */
+
+/** Of a mail that is larger, only the headers are read. */
+export const MAIL_BYTES_MAX = 10 << 20
+/** How much of such a mail is asked for: its headers are in there, or are cut. */
+export const HEADER_BYTES_MAX = 256 << 10
+
+/** Both together, written as JSON, stay below what robots take in one frame. */
+const BODY_CHARS_MAX = 64 << 10
+const LINE_CHARS_MAX = 1_000
+const ATTACHMENTS_MAX = 100
+const CC_MAX = 100
+/**
+ * The parser's work and memory grow with the lines, and a line may be one byte: ten million of them end the process. So
+ * many are there in a mail of the largest size whose attachments are written as usual, in lines of 76 characters.
+ */
+const LINES_MAX = 150_000
+/** A line that begins a part costs as much as twenty others. */
+const PARTS_MAX = 10_000
+const DEPTH_MAX = 50
+/** HTML of which text is made. */
+const HTML_CHARS_MAX = 4 * BODY_CHARS_MAX
+
+/** A mail, ready to fire a trigger with. */
+export interface Mail {
+  readonly payload: JsonObject
+  /** The same for the same mail wherever and however often it comes; null where it does not say who it is. */
+  readonly once: string | null
+}
+
+/** What the place that it came from says of a mail. */
+export interface Arrival {
+  /** What the mail is called there. */
+  readonly id: string | null
+  readonly at: Millis
+  /** In bytes. More than MAIL_BYTES_MAX: what there is to read is only the beginning. */
+  readonly size: number
+  /** Stands for the mail where it could not be read whole, and says why. */
+  readonly note?: string
+}
+
+/** What a trigger wants of mail: text that must be in there, in any case of letters, `*` for anything between. */
+export interface MailFilters {
+  readonly from_filter?: string | undefined
+  readonly subject_filter?: string | undefined
+}
+
+/**
+ * Reads a mail. Never throws and never gives up: of one that is too large or that cannot be taken apart the headers are
+ * read, and of one whose headers cannot be, nothing is; `notes` in the payload says what is missing.
+ */
+export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival): Promise<Mail> {
+  const notes = note === undefined ? [] : [note]
+  const mail = await parse(raw, size, notes)
+  const from = mailboxes([mail.from])[0]
+  const messageId = line(mail.messageId ?? '') || null
+  const attachments = mail.attachments.slice(0, ATTACHMENTS_MAX)
+  if (attachments.length < mail.attachments.length) {
+    notes.push(`Only ${ATTACHMENTS_MAX} of ${mail.attachments.length} attachments are listed`)
+  }
+  const body = cut('body', mail.text ?? await textOf(mail.html ?? '', notes), notes)
+  const payload = {
+    email_id: id ?? messageId,
+    message_id: messageId,
+    from_address: line(from?.address ?? ''),
+    from_name: line(from?.name ?? ''),
+    to_address: line(mailboxes(mail.to).map(({ address }) => address).join(', ')),
+    cc: mailboxes(mail.cc).slice(0, CC_MAX).map(({ address }) => line(address)),
+    subject: line(mail.subject ?? ''),
+    body,
+    html: mail.html === undefined ? null : cut('html', mail.html, notes),
+    // The parser leaves a date that it cannot read as it stands.
+    sent_at: line(mail.date ?? '') || null,
+    received_at: new Date(at).toISOString(),
+    size_bytes: size,
+    attachments: attachments.map(listed),
+    notes,
+  }
+  const { message_id, sent_at, from_address, to_address, subject } = payload
+  const same = JSON.stringify([message_id, sent_at, from_address, to_address, subject, body])
+  return { payload, once: messageId === null ? null : `mail:${sha256(same)}` }
+}
+
+/** Whether the payload of a mail is what a trigger wants. */
+export function isWanted({ from_filter, subject_filter }: MailFilters, { payload }: Mail): boolean {
+  const { from_name, from_address, subject } = payload as Readonly<Record<string, string>>
+  return holds(`${from_name} <${from_address}>`, from_filter) && holds(subject ?? '', subject_filter)
+}
+
+function holds(text: string, filter = ''): boolean {
+  const whole = text.toLowerCase()
+  let at = 0
+  for (const piece of filter.toLowerCase().split('*')) {
+    const found = whole.indexOf(piece, at)
+    if (found === -1) return false
+    at = found + piece.length
+  }
+  return true
+}
+
+async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Email> {
+  if (size > MAIL_BYTES_MAX) {
+    notes.push(`The mail has ${size} bytes, more than ${MAIL_BYTES_MAX}: only its headers were read`)
+  } else if (isTooFine(raw)) {
+    notes.push(`The mail has more than ${LINES_MAX} lines, or ${PARTS_MAX} parts: only its headers were read`)
+  } else {
+    try {
+      return await PostalMime.parse(raw, { maxNestingDepth: DEPTH_MAX })
+    } catch (error) {
+      notes.push(`The mail could not be taken apart: ${line(String(error))}`)
+    }
+  }
+  try {
+    return await PostalMime.parse(headersOf(raw))
+  } catch (error) {
+    notes.push(`Its headers could not be read: ${line(String(error))}`)
+    return { headers: [], headerLines: [], attachments: [] }
+  }
+}
+
+/** Whether there are too many lines, or too many that begin with two hyphens, as each part does. */
+function isTooFine(raw: Uint8Array): boolean {
+  let [lines, parts] = [0, 0]
+  for (let at = 0; at < raw.length; at++) {
+    if (raw[at] !== LINE_FEED) continue
+    lines++
+    if (raw[at + 1] === HYPHEN && raw[at + 2] === HYPHEN) parts++
+  }
+  return lines > LINES_MAX || parts > PARTS_MAX
+}
+
+const HYPHEN = 0x2d
+const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
+
+/** What stands before the first empty line, without anything that says how the rest is to be read. */
+function headersOf(raw: Uint8Array): Uint8Array {
+  const beginning = raw.subarray(0, HEADER_BYTES_MAX)
+  for (let at = beginning.indexOf(LINE_FEED); at !== -1; at = beginning.indexOf(LINE_FEED, at + 1)) {
+    const next = beginning[at + 1] === CARRIAGE_RETURN ? at + 2 : at + 1
+    if (beginning[next] === LINE_FEED) return beginning.subarray(0, at + 1)
+  }
+  return beginning
+}
+
+/** The parser makes text of HTML only where there is other text beside it. */
+async function textOf(html: string, notes: string[]): Promise<string> {
+  if (html === '') return ''
+  if (html.length > HTML_CHARS_MAX) notes.push(`Field body is made of ${HTML_CHARS_MAX} of ${html.length} characters`)
+  const before = '--x\r\nContent-Type: text/plain\r\n\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n'
+  const { text = '' } = await PostalMime.parse(
+    `Content-Type: multipart/mixed; boundary=x\r\n\r\n${before}${html.slice(0, HTML_CHARS_MAX)}`,
+  )
+  return text.trim()
+}
+
+function listed({ filename, mimeType, contentId, disposition, related, content }: Attachment): JsonObject {
+  return {
+    filename: filename === null ? null : line(filename),
+    mime_type: line(mimeType),
+    size_bytes: typeof content === 'string' ? content.length : content.byteLength,
+    content_id: contentId === undefined ? null : line(contentId),
+    inline: disposition === 'inline' || related === true,
+  }
+}
+
+function mailboxes(addresses: readonly (Address | undefined)[] = []): readonly { name: string; address: string }[] {
+  return addresses.flatMap((one) => one === undefined ? [] : one.group ?? [one])
+}
+
+/** A text that goes on one line, and that every store takes. */
+function line(text: string): string {
+  return clean(text.slice(0, LINE_CHARS_MAX)).replace(/[\r\n]+/g, ' ').trim()
+}
+
+function cut(field: string, text: string, notes: string[]): string {
+  if (text.length > BODY_CHARS_MAX) {
+    notes.push(`Field ${field} is cut to ${BODY_CHARS_MAX} of ${text.length} characters`)
+  }
+  return clean(text.slice(0, BODY_CHARS_MAX))
+}
+
+function clean(text: string): string {
+  return text.replaceAll('\u0000', '\ufffd').toWellFormed()
+}
