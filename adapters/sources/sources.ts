@@ -152,7 +152,9 @@ export function runSources(host: SourceHost): Sources {
       if (stopped) return
       const wanted = new Map<TriggerId, TriggerRow>()
       for (const row of host.triggers()) if (row.enabled && host.kinds[row.trigger_type]) wanted.set(row.id, row)
-      for (const [id, one] of running) {
+      // What begins here is not to be looked at again.
+      const before = [...running]
+      for (const [id, one] of before) {
         const row = wanted.get(id)
         if (row?.revision === one.revision) wanted.delete(id)
         else {
