@@ -65,7 +65,7 @@ const LOCKS: { readonly [T in TriggerType]: (body: NewTrigger, before: TriggerRo
   manual: without,
   scheduled: without,
   file_watch: without,
-  email: without,
+  email: byPassword,
   form: byCode,
   chat: byPlatform,
   workflow_call: without,
@@ -111,6 +111,18 @@ function byCode(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusa
   return isRefusal(lock) ? lock : { ...lock, signing: kept ?? { ...UNSIGNED, key: newSecret() } }
 }
 
+/** It logs in where its mailbox is, and the password is not given to another server than the one that it was set for. */
+function byPassword(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+  const { secret, config, ...rest } = body
+  if (!('server' in config)) return without(body)
+  const lock = without({ ...rest, config, secret: undefined })
+  if (isRefusal(lock)) return lock
+  const same = before?.config['server'] === config['server'] && before?.config['username'] === config['username']
+  const key = secret ?? (secret === undefined && same ? before?.signing?.key : undefined)
+  if (key === undefined) return wrong('secret', 'Field secret: needs the password of this user on this server')
+  return { ...lock, signing: { ...UNSIGNED, key } }
+}
+
 /** Callers show a secret, or sign with it. What is kept of it is its hash, but where they sign: there it is needed itself. */
 function byAuth(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
   const auth = body.auth ?? (body.secret === null ? 'none' : before?.auth ?? 'secret')
@@ -132,10 +144,16 @@ function byAuth(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusa
 /** For the schemes that settle these themselves. */
 export const UNSIGNED = { header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' } as const
 
+/** Callers may guess as long as they like. */
+const SECRET_CHARS_MIN = 16
+
 /** Which field does not go with the others; null when all do. */
 function problemWith(auth: TriggerAuth, { secret, signature }: NewTrigger): Refusal | null {
   if (auth === 'none' && typeof secret === 'string') return wrong('secret', 'Field secret: auth none asks for none')
   if (auth !== 'none' && secret === null) return wrong('secret', `Field secret: auth ${auth} needs one`)
+  if (typeof secret === 'string' && secret.length < SECRET_CHARS_MIN) {
+    return wrong('secret', `Field secret: must have ${SECRET_CHARS_MIN} characters or more`)
+  }
   if (auth === 'hmac' && signature === undefined) return wrong('signature', 'Missing required field: signature')
   if (auth !== 'hmac' && signature !== undefined) return wrong('signature', 'Field signature: only for auth hmac')
   const written = auth !== 'standard_webhooks' || typeof secret !== 'string' || isStandardSecret(secret)

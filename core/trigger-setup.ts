@@ -49,8 +49,8 @@ function edited(
   }
   const refusal = unfit(state, terms, id)
   if (refusal !== null) return refusal
-  // Another mailbox or folder begins anew.
-  const same = JSON.stringify(known.config) === JSON.stringify(terms.config)
+  // Another folder begins anew. A place in a mailbox says by itself where it is.
+  const same = known.trigger_type === 'email' || JSON.stringify(known.config) === JSON.stringify(terms.config)
   const cursor = same ? known.cursor : ''
   return { ...known, ...terms, cursor, revision: revision + 1, updated_at: turn.now }
 }
@@ -79,7 +79,7 @@ function missing(state: State, terms: TriggerSaved['terms'], id: TriggerId): Ref
   return caller === undefined ? null : notFound('Workflow', caller, { field: 'config.allowed_callers' })
 }
 
-/** A trigger is enabled or disabled. What came while it was disabled is nobody's. */
+/** A trigger is enabled or disabled. Who called it while it was disabled was told; what a mailbox has got is there still. */
 export function triggerSwitched(
   state: State,
   event: TriggerSwitched,

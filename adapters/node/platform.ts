@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
 import { mayWatch, watchFiles } from '../sources/files.ts'
+import { mailIsFetched, startImap } from '../sources/imap.ts'
 import { pinnedPost } from './post.ts'
 
 /** Longer waits are split: the clock may be set forward meanwhile, and what is due then must not wait for the timer. */
@@ -29,8 +30,8 @@ export function nodePlatform(watchRoots: readonly string[] = []): Platform {
     soon: setImmediate,
     alarm,
     post: pinnedPost(),
-    sources: { file_watch: watchFiles(watchRoots) },
-    checks: { file_watch: (config) => mayWatch(watchRoots, config) },
+    sources: { file_watch: watchFiles(watchRoots), email: startImap },
+    checks: { file_watch: (config) => mayWatch(watchRoots, config), email: mailIsFetched },
     log(level, message, details = {}) {
       process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })}\n`)
     },

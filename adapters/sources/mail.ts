@@ -10,9 +10,10 @@ export const MAIL_BYTES_MAX = 10 << 20
 /** How much of such a mail is asked for: its headers are in there, or are cut. */
 export const HEADER_BYTES_MAX = 256 << 10
 
-/** Both together, written as JSON, stay below what robots take in one frame. */
+/** All of it together, written as JSON, stays below what robots take in one frame. */
 const BODY_CHARS_MAX = 64 << 10
 const LINE_CHARS_MAX = 1_000
+const NAME_CHARS_MAX = 255
 const ATTACHMENTS_MAX = 100
 const CC_MAX = 100
 /**
@@ -70,7 +71,7 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival)
     from_address: line(from?.address ?? ''),
     from_name: line(from?.name ?? ''),
     to_address: line(mailboxes(mail.to).map(({ address }) => address).join(', ')),
-    cc: mailboxes(mail.cc).slice(0, CC_MAX).map(({ address }) => line(address)),
+    cc: mailboxes(mail.cc).slice(0, CC_MAX).map(({ address }) => line(address, NAME_CHARS_MAX)),
     subject: line(mail.subject ?? ''),
     body,
     html: mail.html === undefined ? null : cut('html', mail.html, notes),
@@ -86,8 +87,8 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival)
   return { payload, once: messageId === null ? null : `mail:${sha256(same)}` }
 }
 
-/** Whether the payload of a mail is what a trigger wants. */
-export function isWanted({ from_filter, subject_filter }: MailFilters, { payload }: Mail): boolean {
+/** Whether a mail is what a trigger wants, by its payload. */
+export function isWanted({ from_filter, subject_filter }: MailFilters, payload: JsonObject): boolean {
   const { from_name, from_address, subject } = payload as Readonly<Record<string, string>>
   return holds(`${from_name} <${from_address}>`, from_filter) && holds(subject ?? '', subject_filter)
 }
@@ -161,10 +162,10 @@ async function textOf(html: string, notes: string[]): Promise<string> {
 
 function listed({ filename, mimeType, contentId, disposition, related, content }: Attachment): JsonObject {
   return {
-    filename: filename === null ? null : line(filename),
-    mime_type: line(mimeType),
+    filename: filename === null ? null : line(filename, NAME_CHARS_MAX),
+    mime_type: line(mimeType, NAME_CHARS_MAX),
     size_bytes: typeof content === 'string' ? content.length : content.byteLength,
-    content_id: contentId === undefined ? null : line(contentId),
+    content_id: contentId === undefined ? null : line(contentId, NAME_CHARS_MAX),
     inline: disposition === 'inline' || related === true,
   }
 }
@@ -173,18 +174,17 @@ function mailboxes(addresses: readonly (Address | undefined)[] = []): readonly {
   return addresses.flatMap((one) => one === undefined ? [] : one.group ?? [one])
 }
 
-/** A text that goes on one line, and that every store takes. */
-function line(text: string): string {
-  return clean(text.slice(0, LINE_CHARS_MAX)).replace(/[\r\n]+/g, ' ').trim()
+/** A text that goes on one line, without the characters that JSON needs six for. */
+function line(text: string, charsMax = LINE_CHARS_MAX): string {
+  return text.slice(0, charsMax).replace(CONTROLS, ' ').trim()
 }
+
+// oxlint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u001f\u007f]/g
 
 function cut(field: string, text: string, notes: string[]): string {
   if (text.length > BODY_CHARS_MAX) {
     notes.push(`Field ${field} is cut to ${BODY_CHARS_MAX} of ${text.length} characters`)
   }
-  return clean(text.slice(0, BODY_CHARS_MAX))
-}
-
-function clean(text: string): string {
-  return text.replaceAll('\u0000', '\ufffd').toWellFormed()
+  return text.slice(0, BODY_CHARS_MAX).replace(CONTROLS, (one) => '\t\n\r'.includes(one) ? one : ' ')
 }

@@ -128,8 +128,11 @@ export const NewTrigger = v.strictObject({
   signature: v.optional(Signature),
   /** Addresses and ranges, IPv4 and IPv6, that may call; empty: all. */
   allow_from: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(50))), v.maxLength(100)), []),
-  /** What callers send in `X-Webhook-Secret` or sign with; one is made where none is given, and null asks for none. */
-  secret: v.nullish(v.pipe(v.string(), v.minLength(16), v.maxLength(256))),
+  /**
+   * What callers send in `X-Webhook-Secret` or sign with; one is made where none is given, and null asks for none. Or what
+   * the trigger itself logs in with.
+   */
+  secret: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256))),
 })
 
 /** What somebody fires a trigger with by hand. */

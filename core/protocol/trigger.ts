@@ -5,6 +5,7 @@ import { problemsOf } from './decode.ts'
 import { FormConfig } from './form.ts'
 import { FileWatch } from './file-watch.ts'
 import type { JsonObject } from './json.ts'
+import { MailConfig } from './mail.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
 /** The types of trigger of the API reference. */
@@ -53,7 +54,7 @@ export const CONFIGS = {
   }),
   webhook: NOTHING,
   file_watch: FileWatch,
-  email: NOTHING,
+  email: MailConfig,
   form: FormConfig,
   chat: ChatConfig,
   /** It is called by its alias, or by the end of jobs, or both. */

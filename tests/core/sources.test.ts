@@ -42,14 +42,18 @@ describe('sources', () => {
     expect(row(fleet)).toMatchObject({ cursor: '', skipped_count: 0 })
   })
 
-  test('another mailbox begins anew', () => {
-    const fleet = mail({ config: { folder: 'INBOX' } })
-    fleet.turn(message('9'))
-    fleet.turn(trigger({ trigger_type: 'email', config: { folder: 'INBOX' }, name: 'New' }, 1))
-    expect(row(fleet)).toMatchObject({ cursor: '9', revision: 2, name: 'New', fire_count: 1 })
-    fleet.turn(trigger({ trigger_type: 'email', config: { folder: 'Orders' } }, 2))
-    expect(row(fleet)).toMatchObject({ cursor: '', revision: 3 })
-  })
+  // A place in a mailbox says by itself of which it is.
+  test.each([['file_watch', ''], ['email', '9']] as const)(
+    'another folder of %s: place "%s"',
+    (trigger_type, cursor) => {
+      const fleet = ready({ trigger_type, config: { folder: 'in' } })
+      fleet.turn(message('9', { as: trigger_type }))
+      fleet.turn(trigger({ trigger_type, config: { folder: 'in' }, name: 'New' }, 1))
+      expect(row(fleet)).toMatchObject({ cursor: '9', revision: 2, name: 'New', fire_count: 1 })
+      fleet.turn(trigger({ trigger_type, config: { folder: 'orders' } }, 2))
+      expect(row(fleet)).toMatchObject({ cursor, revision: 3 })
+    },
+  )
 
   test('a fleet that listens is not at rest', () => {
     const fleet = bench()

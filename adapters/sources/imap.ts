@@ -1,0 +1,299 @@
+import type { FetchMessageObject, ImapFlow, SearchObject } from 'imapflow'
+import type { Millis } from '../../core/ids.ts'
+import type { JsonObject } from '../../core/protocol/json.ts'
+import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { inTime, newClient, problemOf, type ServerConfig } from './imap-client.ts'
+import { HEADER_BYTES_MAX, isWanted, type Mail, MAIL_BYTES_MAX, type MailFilters, readMail } from './mail.ts'
+import type { StartSource, Tell } from './sources.ts'
+
+/** Takes mail out of a folder on an IMAP server: one connection for each trigger, which waits there for mail. */
+
+/** As the trigger has it in `config`. */
+interface ImapConfig extends MailFilters, ServerConfig {
+  readonly folder: string
+  readonly poll_seconds: number
+  readonly mark_seen: boolean
+}
+
+/** What is known of a mail before it is read. */
+type Listed = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate' | 'headers'>
+
+/** How far a folder has been dealt with. */
+interface Place {
+  /** The server's number for the folder as it is: another one makes all UIDs of before meaningless. */
+  readonly validity: string
+  /** The last mail that was dealt with. */
+  readonly uid: number
+  /** When the latest of them came in, by the server's clock. */
+  readonly at: Millis
+  /** Mail up to this was there when the folder was seen first; of that only what came in after `since` is new. */
+  readonly below: number
+  readonly since: Millis
+  /** Where: a place in another folder says nothing. */
+  readonly folder: string
+}
+
+const AGAIN_MS = 1_000
+const AGAIN_MS_MAX = 300_000
+/** While the orchestrator takes nothing. */
+const LATER_MS_MAX = 60_000
+const LIST_MAX = 100
+/** A server that fails so often over one mail does not keep the others from coming: it is taken without being read. */
+const TRIES_MAX = 4
+const DAY_MS = 86_400_000
+
+/**
+ * Fires the trigger for each mail that comes into the folder, in the order of the server. A connection that is lost, or a
+ * server that lets nobody in, is tried again after a pause that doubles each time; `tell.status` says which it is.
+ *
+ * The place in the folder is kept with the trigger in the turn in which the mail fires. Where there is none yet, or it is
+ * a place in another folder or in one that the server has made anew, mail counts as new that came in after the trigger
+ * was created, was last changed, or had last fired; the server's clock decides.
+ */
+export const startImap: StartSource = (trigger, tell) => {
+  // As it was decoded when it was saved.
+  const config = trigger.config as unknown as ImapConfig
+  const folder = `${config.username}@${config.server}/${config.folder}`
+  const reader = new Reader(config, trigger.signing?.key ?? '', tell, folder)
+  const place = placeOf(trigger.cursor)
+  // Servers keep whole seconds: what came in the second in which the trigger was made came after it.
+  const created = Math.floor(trigger.created_at / 1000) * 1000 - 1
+  if (place?.folder === folder) reader.place = place
+  const done = reader.run(
+    place === null ? created : Math.max(place.at, place.folder === folder ? 0 : trigger.updated_at),
+  )
+  return {
+    async stop() {
+      reader.end()
+      await done
+    },
+  }
+}
+
+/** Where a trigger asks for mail to an address, which nobody delivers to a process. */
+export function mailIsFetched(config: JsonObject): Refusal | null {
+  if (!('address' in config)) return null
+  const message = 'Field config.address: mail is delivered to addresses on Workers only; name a server here'
+  return refuse('INVALID_PAYLOAD', message, { field: 'config.address' })
+}
+
+class Reader {
+  place: Place | null = null
+  readonly #config: ImapConfig
+  readonly #password: string
+  readonly #tell: Tell
+  readonly #folder: string
+  #client: ImapFlow | null = null
+  #ended = false
+  /** Ends the wait that is under way, if any. */
+  #wake = (): void => {}
+  #news = false
+  /** The place that was noted last. */
+  #kept = ''
+  /** Since something went well. */
+  #failures = 0
+  /** The mail that was to be next when something went wrong, and how often it has been so far. */
+  #next = { uid: 0, tries: 0 }
+  /** Up to this one there may be a mail over which the server fails. */
+  #suspect = 0
+
+  constructor(config: ImapConfig, password: string, tell: Tell, folder: string) {
+    this.#config = config
+    this.#password = password
+    this.#tell = tell
+    this.#folder = folder
+  }
+
+  /** Goes on until `end`. What came before `since` is old, as long as nothing else says what is. */
+  async run(since: Millis): Promise<void> {
+    while (!this.#ended) {
+      try {
+        await this.#session(since)
+      } catch (error) {
+        if (this.#ended) return
+        this.#tell.status('error', problemOf(error))
+        // A wrong password, again and again, is what servers lock accounts for.
+        const locked = (error as { authenticationFailed?: boolean }).authenticationFailed === true
+        await this.#wait(locked ? AGAIN_MS_MAX : Math.min(AGAIN_MS * 2 ** this.#failures++, AGAIN_MS_MAX))
+      }
+    }
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#client?.close()
+    this.#wake()
+  }
+
+  async #session(since: Millis): Promise<void> {
+    const client = this.#client = await newClient(this.#config, this.#password)
+    const look = (): void => {
+      // What a connection says that we have ended must not cut the pause before the next one short.
+      if (this.#client !== client) return
+      this.#news = true
+      this.#wake()
+    }
+    client.on('exists', look)
+    client.on('close', look)
+    // Whoever waits for an answer gets the error too; without this one it would end the process.
+    client.on('error', look)
+    try {
+      if (this.#ended) return
+      await client.connect()
+      const { folder, mark_seen, poll_seconds } = this.#config
+      const { uidValidity, uidNext } = await client.mailboxOpen(folder, { readOnly: !mark_seen })
+      this.#tell.status('active', `Waits for mail in ${folder}`)
+      const validity = String(uidValidity)
+      if (this.place?.validity !== validity) {
+        const after = this.place?.at ?? since
+        this.place = { validity, uid: 0, at: after, below: uidNext - 1, since: after, folder: this.#folder }
+      }
+      while (!this.#ended) {
+        this.#news = false
+        await this.#takeNew(client, this.place)
+        await this.#keep(this.place)
+        this.#failures = 0
+        if (!this.#news) await this.#wait(poll_seconds * 1000)
+        // Not every server says by itself that there is mail, and not every connection that is gone says so.
+        await inTime(client.noop())
+      }
+    } finally {
+      this.#client = null
+      client.close()
+    }
+  }
+
+  async #takeNew(client: ImapFlow, { uid, below, since }: Place): Promise<void> {
+    // The server compares dates, in a zone of its own.
+    const days = { since: new Date(since - DAY_MS), uid: `${uid + 1}:${below}` }
+    const old = uid < below ? await search(client, days) : []
+    const seen = Math.max(uid, below)
+    // The last one is in any range that ends with it.
+    const fresh = (await search(client, { uid: `${seen + 1}:*` })).filter((one) => one > seen)
+    const uids = [...old, ...fresh]
+    for (let i = 0; i < uids.length && !this.#ended;) {
+      const page = this.#page(uids.slice(i, i + LIST_MAX))
+      i += page.length
+      for (const mail of await this.#list(client, page)) {
+        const sketch = await readMail(mail.headers ?? new Uint8Array(), { id: null, at: 0, size: 0 })
+        const wanted = isWanted(this.#config, sketch.payload) &&
+          (mail.uid > below || cameAfter(since, mail, Date.parse(String(sketch.payload['sent_at']))))
+        if (wanted && !await this.#fire(client, mail)) return
+        if (!wanted) this.place = this.#placeAt(client, mail)
+        this.#failures = 0
+      }
+    }
+    if (this.place !== null && this.place.uid < below) this.place = { ...this.place, uid: below }
+  }
+
+  /** The mails that are looked at next: all of these, or the first alone where something went wrong among them before. */
+  #page(uids: readonly number[]): readonly number[] {
+    const [uid = 0] = uids
+    this.#next = { uid, tries: this.#next.uid === uid ? this.#next.tries + 1 : 1 }
+    const page = this.#next.tries > 1 || uid <= this.#suspect ? [uid] : uids
+    this.#suspect = Math.max(this.#suspect, page.at(-1) ?? 0)
+    return page
+  }
+
+  /**
+   * What has to be known of mails to choose among them; in the end, of one that the server does not give out, nothing but
+   * that it is there. Those that were deleted meanwhile are left out.
+   */
+  async #list(client: ImapFlow, page: readonly number[]): Promise<readonly Listed[]> {
+    const [uid = 0] = page
+    if (this.#next.tries > TRIES_MAX) {
+      this.#tell.log('warn', 'the server does not give a mail out', { uid })
+      return [{ uid }]
+    }
+    const query = { uid: true, size: true, internalDate: true, headers: ['from', 'subject', 'date'] }
+    const mails = await client.fetchAll(page.join(), query, { uid: true })
+    if (page.length > 1) this.#suspect = 0
+    return mails.sort((a, b) => a.uid - b.uid)
+  }
+
+  /** Has what was passed over noted too, so that it is not looked at again after a restart. */
+  async #keep(place: Place): Promise<void> {
+    const cursor = cursorOf(place)
+    if (cursor !== this.#kept && await this.#tell.keep(cursor) === 'done') this.#kept = cursor
+  }
+
+  /** Where the folder is once a mail has been dealt with. */
+  #placeAt({ mailbox }: ImapFlow, mail: Listed): Place {
+    if (mailbox === false || this.place === null) throw new Error('The folder was closed')
+    // Mail that was moved here comes with its own date.
+    return { ...this.place, uid: mail.uid, at: Math.min(Math.max(this.place.at, dateOf(mail)), Date.now()) }
+  }
+
+  /** Returns whether the mail has been dealt with; it has not where the source ends before. */
+  async #fire(client: ImapFlow, listed: Listed): Promise<boolean> {
+    const { server, folder, mark_seen } = this.#config
+    const place = this.#placeAt(client, listed)
+    const mail = await this.#read(client, listed, `${place.validity}:${place.uid}`)
+    if (mail === null) return true
+    const given = {
+      payload: mail.payload,
+      metadata: { source: 'imap', server, folder },
+      cursor: cursorOf(place),
+      ...(mail.once === null ? {} : { once: mail.once }),
+    }
+    for (let pause = AGAIN_MS; await this.#tell.fire(given) === 'later'; pause = Math.min(2 * pause, LATER_MS_MAX)) {
+      await this.#wait(pause)
+      if (this.#ended) return false
+    }
+    this.place = place
+    this.#kept = given.cursor
+    if (mark_seen) await client.messageFlagsAdd(String(listed.uid), ['\\Seen'], { uid: true })
+    return true
+  }
+
+  /** The mail; null where it was deleted meanwhile. */
+  async #read(client: ImapFlow, listed: Listed, id: string): Promise<Mail | null> {
+    const { uid, size = 0, headers = new Uint8Array() } = listed
+    const arrival = { id, at: dateOf(listed), size }
+    if (this.#next.tries > TRIES_MAX) {
+      return readMail(headers, { ...arrival, note: `The server did not give this mail out in ${TRIES_MAX} tries` })
+    }
+    const maxLength = size > MAIL_BYTES_MAX ? HEADER_BYTES_MAX : MAIL_BYTES_MAX
+    const fetched = await client.fetchOne(String(uid), { source: { start: 0, maxLength } }, { uid: true })
+    return fetched === false || fetched.source === undefined ? null : await readMail(fetched.source, arrival)
+  }
+
+  /** Until the time is over, the source is to end, or there are news. */
+  #wait(ms: Millis): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#ended) return resolve()
+      const timer = setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+async function search(client: ImapFlow, query: SearchObject): Promise<readonly number[]> {
+  const uids = await client.search(query, { uid: true })
+  if (!Array.isArray(uids)) throw new Error('The server cannot search the folder')
+  return uids.sort((a, b) => a - b)
+}
+
+function cameAfter(since: Millis, mail: Listed, sentAt: number): boolean {
+  // A folder that was moved may have come in whole today; its mail was sent before.
+  return mail.internalDate !== undefined && dateOf(mail) > since && !(sentAt < since - DAY_MS)
+}
+
+function cursorOf({ validity, uid, at, below, since, folder }: Place): string {
+  return [validity, uid, at, below, since, folder].join(':')
+}
+
+function placeOf(cursor: string): Place | null {
+  const [whole, validity = '', uid, at, below, since, folder = ''] =
+    /^(\d+):(\d+):(\d+):(\d+):(\d+):(.*)$/s.exec(cursor) ?? []
+  if (whole === undefined) return null
+  return { validity, uid: Number(uid), at: Number(at), below: Number(below), since: Number(since), folder }
+}
+
+function dateOf({ internalDate }: Listed): Millis {
+  const at = new Date(internalDate ?? NaN).getTime()
+  return Number.isNaN(at) ? Date.now() : at
+}
