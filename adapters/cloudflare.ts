@@ -1,5 +1,6 @@
 import { refuse } from '../core/protocol/refusal.ts'
 import { type Env, problemWith } from './cloudflare/env.ts'
+import { takeMail } from './cloudflare/mail.ts'
 import { refusedResponse } from './cloudflare/refused.ts'
 import { fleetPath } from './fleet-path.ts'
 
@@ -24,6 +25,12 @@ const worker: ExportedHandler<Env> = {
       )
       return refusedResponse(request, refuse('UNAVAILABLE', 'This fleet cannot be reached now'))
     }
+  },
+
+  async email(message, env) {
+    const problem = problemOnce(env)
+    if (problem !== null) throw new Error(`This installation is not set up: ${problem}`)
+    await takeMail(message, env)
   },
 }
 

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import pkg from '../../package.json' with { type: 'json' }
 import { refuse } from '../../core/protocol/refusal.ts'
+import type { TriggerRow } from '../../core/trigger.ts'
 import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import type { Fleets } from '../http/fleets.ts'
@@ -9,6 +10,8 @@ import { bearer } from '../http/request.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
 import { hashOf } from '../secret.ts'
+import { isWanted } from '../sources/mail.ts'
+import { fireTrigger, type Given } from '../sources/sources.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
 import { withBody } from './body.ts'
@@ -91,6 +94,32 @@ export class FleetObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#platform.rang()
     await this.#running?.fleet.idle()
+  }
+
+  /** Whether there is a trigger that takes mail to this address. */
+  takesMail(address: string): boolean {
+    return this.#mailTriggers(address).length > 0
+  }
+
+  /** A mail to this address, as JSON of what it gives. `later`: the same is to be brought again. */
+  async mailed(address: string, json: string): Promise<'done' | 'later'> {
+    const given = JSON.parse(json) as Given
+    const fleet = this.#running?.fleet
+    let answer: 'done' | 'later' = 'done'
+    for (const trigger of this.#mailTriggers(address)) {
+      if (fleet === undefined || !isWanted(trigger.config, given.payload)) continue
+      const host = { request: fleet.request, rowId: this.#platform.rowId, log: this.#platform.log }
+      // Whoever has had it does not fire again when it comes again for the others.
+      if (await fireTrigger(host, trigger, given) === 'later') answer = 'later'
+    }
+    return answer
+  }
+
+  #mailTriggers(address: string): readonly TriggerRow[] {
+    const triggers = this.#running?.fleet.state.triggers.values() ?? []
+    return [...triggers].filter((trigger) =>
+      trigger.enabled && trigger.trigger_type === 'email' && trigger.config['address'] === address
+    )
   }
 
   /** Makes this fleet, and returns its first admin key, which is shown once; null when it is there already. */

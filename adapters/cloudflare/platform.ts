@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Millis } from '../../core/ids.ts'
 import type { Platform } from '../fleet.ts'
+import { mailIsDelivered } from './mail.ts'
 import { fetchPost } from '../sinks/post.ts'
 import { onlyReported, startReported } from '../sources/reported.ts'
 
@@ -47,7 +48,7 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
       return done
     },
     sources: { file_watch: startReported },
-    checks: { file_watch: onlyReported },
+    checks: { file_watch: onlyReported, email: mailIsDelivered },
     rang() {
       set = null
       ringing?.()

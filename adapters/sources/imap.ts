@@ -234,7 +234,7 @@ class Reader {
       payload: mail.payload,
       metadata: { source: 'imap', server, folder },
       cursor: cursorOf(place),
-      ...(mail.once === null ? {} : { once: mail.once }),
+      once: mail.once,
     }
     for (let pause = AGAIN_MS; await this.#tell.fire(given) === 'later'; pause = Math.min(2 * pause, LATER_MS_MAX)) {
       await this.#wait(pause)

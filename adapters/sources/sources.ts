@@ -17,6 +17,14 @@ export interface Source {
 /** Begins to listen for a trigger, from its cursor on. Must not throw: what is wrong is a status. */
 export type StartSource = (trigger: TriggerRow, tell: Tell) => Source
 
+/** Something that has come for a trigger. */
+export interface Given {
+  readonly payload: JsonObject
+  readonly metadata: JsonObject
+  readonly cursor?: string | null
+  readonly once?: string | null
+}
+
 /** What a source has to say. */
 export interface Tell {
   /**
@@ -24,12 +32,7 @@ export interface Tell {
    * `later`: the orchestrator could not take it, and the same is to be told again. With a cursor this is never told
    * again after a restart; with `once`, not again within a day.
    */
-  fire(given: {
-    readonly payload: JsonObject
-    readonly metadata: JsonObject
-    readonly cursor?: string
-    readonly once?: string
-  }): Promise<'done' | 'later'>
+  fire(given: Given): Promise<'done' | 'later'>
   /** The source has come to this place, and there was nothing for the trigger on the way. */
   keep(cursor: string): Promise<'done' | 'later'>
   /** Whether it can listen; what is in the way, in words for people. */
@@ -104,15 +107,9 @@ export function runSources(host: SourceHost): Sources {
     return trigger
   }
 
-  function tellOf({ id, trigger_type }: TriggerRow, one: Running): Tell {
+  function tellOf(trigger: TriggerRow, one: Running): Tell {
+    const { id } = trigger
     const log: Tell['log'] = (level, message, details = {}) => host.log(level, message, { trigger: id, ...details })
-    const taken = (answer: Answer): 'done' | 'later' => {
-      if (answer.type !== 'refusal') return 'done'
-      const { refused, message } = answer.refusal
-      if (REFUSALS[refused].retry) return 'later'
-      log('warn', 'an event was refused', { code: refused, reason: message })
-      return 'done'
-    }
     return {
       log,
       status(state, detail) {
@@ -120,29 +117,12 @@ export function runSources(host: SourceHost): Sources {
         one.status = { state, detail, since: host.now() }
         if (state === 'error') log('warn', 'a trigger cannot listen', { reason: detail })
       },
-      async fire({ payload, metadata, cursor = null, once = null }) {
-        if (one.ended) return 'later'
-        return taken(
-          await host.request((reply) => ({
-            type: 'trigger.fired',
-            reply,
-            job: host.rowId() as JobId,
-            trigger: id,
-            as: trigger_type,
-            by: null,
-            payload: cleanText(payload),
-            metadata: cleanText(metadata),
-            idempotency: once === null
-              ? null
-              : { key: sha256(JSON.stringify([id, 'source', once])), fingerprint: sha256(once) },
-            cursor,
-            parent: null,
-          })),
-        )
+      async fire(given) {
+        return one.ended ? 'later' : await fireTrigger({ ...host, log }, trigger, given)
       },
       async keep(cursor) {
         if (one.ended) return 'later'
-        return taken(await host.request((reply) => ({ type: 'trigger.read', reply, trigger: id, cursor })))
+        return taken(await host.request((reply) => ({ type: 'trigger.read', reply, trigger: id, cursor })), log)
       },
     }
   }
@@ -174,4 +154,36 @@ export function runSources(host: SourceHost): Sources {
       running.clear()
     },
   }
+}
+
+/** Fires a trigger with what has come for it. The answer is that of `Tell.fire`. */
+export async function fireTrigger(
+  { request, rowId, log }: Pick<SourceHost, 'request' | 'rowId' | 'log'>,
+  { id, trigger_type }: TriggerRow,
+  { payload, metadata, cursor = null, once = null }: Given,
+): Promise<'done' | 'later'> {
+  const answer = await request((reply) => ({
+    type: 'trigger.fired',
+    reply,
+    job: rowId() as JobId,
+    trigger: id,
+    as: trigger_type,
+    by: null,
+    payload: cleanText(payload),
+    metadata: cleanText(metadata),
+    idempotency: once === null
+      ? null
+      : { key: sha256(JSON.stringify([id, 'source', once])), fingerprint: sha256(once) },
+    cursor,
+    parent: null,
+  }))
+  return taken(answer, log)
+}
+
+function taken(answer: Answer, log: Tell['log']): 'done' | 'later' {
+  if (answer.type !== 'refusal') return 'done'
+  const { refused, message } = answer.refusal
+  if (REFUSALS[refused].retry) return 'later'
+  log('warn', 'an event was refused', { code: refused, reason: message })
+  return 'done'
 }
