@@ -11,6 +11,7 @@ function heldShell(settings = {}) {
   const state = load(NO_ROWS, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
   const commits: { readonly out: Effects; resolve(): void; reject(error: Error): void }[] = []
   const said: Send[] = []
+  const called: string[] = []
   const failures: unknown[] = []
   const asked: Need[] = []
   const shell: Shell = {
@@ -23,13 +24,13 @@ function heldShell(settings = {}) {
       new Promise((resolve, reject) => {
         commits.push({ out, reject, resolve: () => resolve(new Receipt(out.turn)) })
       }),
-    call: () => {},
+    call: ({ delivery }) => void called.push(delivery),
     deliver: (send) => void said.push(send),
     wake: () => {},
     soon: (run) => void Promise.resolve().then(run),
     failed: (error) => void failures.push(error),
   }
-  return { pump: pump(state, shell), state, commits, said, failures, asked }
+  return { pump: pump(state, shell), state, commits, said, called, failures, asked }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -48,6 +49,32 @@ describe('one turn', () => {
       'socket-r1 status_request',
       'socket-r1 job_assign j1#1',
     ])
+  })
+
+  test('a webhook that is deleted in the turn in which something happens is not told of it', async () => {
+    const held = heldShell()
+    held.pump.push({
+      type: 'webhook.saved',
+      reply: ids.reply('w'),
+      webhook: 'w1' as never,
+      mode: 'create',
+      by: 'tester',
+      url: 'https://example.com/',
+      description: '',
+      events: ['job.*'],
+      workflow: null,
+      secret: 'whsec_x',
+    })
+    await settled()
+    held.commits[0]?.resolve()
+    await settled()
+    held.pump.push(submit('j1'))
+    held.pump.push({ type: 'webhook.deleted', reply: ids.reply('d'), webhook: 'w1' as never, by: 'tester' })
+    await settled()
+    held.commits[1]?.resolve()
+    await settled()
+    expect(held.commits[1]?.out.rows.deliveries.size).toBe(0)
+    expect(held.called).toEqual([])
   })
 
   test('[P30] what a turn that failed would have said is never said, and nothing more is done', async () => {

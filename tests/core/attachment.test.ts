@@ -87,7 +87,7 @@ test('every frame is carried, one that is no message and is not even answered to
   fleet.turn(...join('r1'))
   const told: string[] = []
   for (let i = 0; i < 6; i++) {
-    fleet.pass(1_000)
+    fleet.pass(100)
     const turn = { now: fleet.now, found: NOTHING_FOUND, out: newEffects(100 + i, fleet.now) }
     const garbled = { refusal: refuse('INVALID_JSON', 'Malformed JSON'), id: undefined }
     step(fleet.state, { type: 'robot.garbled', socket: ids.socket('socket-r1'), ...garbled }, turn)

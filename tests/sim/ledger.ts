@@ -82,6 +82,8 @@ export class Ledger {
   readonly told = new Map<RobotId, 'pause' | 'resume' | 'shutdown' | null>()
   /** Who is to be told to stop a job before the next turn: `socket job`. */
   readonly owed = new Set<string>()
+  /** Connections that the server has closed: what comes over them later is nobody's. */
+  readonly hungUp = new Set<SocketId>()
   /** Connections over which a robot was told that it is registered, and that have not been closed since. */
   readonly current = new Map<RobotId, SocketId>()
   /** How many messages each job was the subject of, and how much reason for them there was. */
@@ -169,7 +171,7 @@ export class Ledger {
     if (event.type !== 'robot.said' && event.type !== 'robot.garbled') return
     this.frames.set(event.socket, (this.frames.get(event.socket) ?? 0) + 1)
     const robot = this.owners.get(event.socket)
-    if (robot === undefined) return
+    if (robot === undefined || this.hungUp.has(event.socket)) return
     const heard = this.#heardOf(robot)
     heard.at = at
     if (event.type !== 'robot.said') return

@@ -18,11 +18,12 @@ export function checkSend(ledger: Ledger, send: Send): void {
 }
 
 /** I18: when a robot hears that it is registered, its older connection has been told to close. */
-function olderIsClosed({ owners, current }: Ledger, send: Send): void {
+function olderIsClosed({ owners, current, hungUp }: Ledger, send: Send): void {
   if (send.to !== 'socket') return
   const robot = owners.get(send.socket)
   if (robot === undefined) return
   if ('close' in send) {
+    hungUp.add(send.socket)
     if (current.get(robot) === send.socket) current.delete(robot)
   } else if (send.message.type === 'register_ack' && send.message.payload.success) {
     const older = current.get(robot)
