@@ -3,28 +3,17 @@ import type { Event } from '../../core/event.ts'
 import type { JobRow } from '../../core/job.ts'
 import { CALL_DEPTH_MAX } from '../../core/limits.ts'
 import { configOf } from '../../core/protocol/trigger.ts'
-import { type TriggerRow, UNSAID } from '../../core/trigger.ts'
+import type { TriggerRow } from '../../core/trigger.ts'
 import type { WorkflowCalled } from '../../core/trigger-event.ts'
 import { answers, type Bench, bench, complete, ids, job, join, say, submit } from './rows.ts'
 import { workflow } from './schedules.ts'
+import { trigger } from './triggers.ts'
 
-const call = (id: string, config: object, given: Partial<TriggerRow> = {}): Event => ({
-  type: 'trigger.saved',
-  reply: ids.reply(id),
-  trigger: ids.trigger(id),
-  revision: null,
-  by: 'tester',
-  terms: {
-    ...UNSAID,
-    name: id,
-    trigger_type: 'workflow_call',
-    config: configOf('workflow_call', config as never) as never,
-    workflow_id: ids.workflow('next'),
-    auth: 'none',
-    secret: null,
-    ...given,
-  },
-})
+const call = (id: string, config: object, given: Partial<TriggerRow> = {}): Event => {
+  const read = configOf('workflow_call', config as never) as TriggerRow['config']
+  const workflow_id = ids.workflow('next')
+  return trigger({ name: id, trigger_type: 'workflow_call', config: read, workflow_id, ...given }, null, id)
+}
 
 const ready = (...events: readonly Event[]): Bench => {
   const fleet = bench()
