@@ -27,6 +27,8 @@ const MINUTE = 60_000
 export class Planner {
   readonly #options: PlannerOptions
   readonly #dice: Dice
+  /** Those of which somebody has asked that they go. */
+  readonly #leaving = new Set<ScheduleId>()
   #requests = 0
 
   constructor(options: PlannerOptions) {
@@ -50,6 +52,7 @@ export class Planner {
     if (what === 'edit') return this.#save(schedule, 'update')
     if (what === 'trigger') return this.#trigger(schedule)
     if (what !== 'delete') return this.#turn(schedule, what === 'enable')
+    this.#leaving.add(schedule)
     this.#ask((reply) => ({ type: 'schedule.deleted', reply, schedule }), (answer) => {
       const gone = answer.type !== 'schedule' || !ledger.disk.tables.schedules.has(schedule)
       demand(gone, 'I2', () => `${schedule} was deleted, they said, and is on the disk`)
@@ -77,7 +80,8 @@ export class Planner {
     const enabled = mode === 'create' || this.#dice.chance(0.8) ? null : this.#dice.chance(0.5)
     const event = { type: 'schedule.saved', schedule, mode, by: 'planner', plan, workflowName: null, enabled } as const
     this.#ask((reply) => ({ ...event, reply }), (answer) => {
-      const known = answer.type !== 'schedule' || ledger.timetable.has(schedule)
+      // What is changed and deleted in one turn is acknowledged, and gone.
+      const known = answer.type !== 'schedule' || this.#leaving.has(schedule) || ledger.timetable.has(schedule)
       demand(known, 'I2', () => `${schedule} is acknowledged, and the disk knows nothing of it`)
     })
   }

@@ -90,9 +90,9 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'waking begins the lease anew', within: 60, plant: later.leaseAnew, certain: ['hibernate', 'halfOpen'] },
   {
     bug: 'waking forgets what was asked',
-    within: 200,
+    within: 100,
     plant: later.askedForgotten,
-    certain: ['hibernate', 'silence', 'clog', 'halfOpen'],
+    certain: ['hibernate', 'silence', 'clog', 'cut'],
   },
   {
     bug: 'waking forgets who is barred',
