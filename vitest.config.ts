@@ -2,10 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    testTimeout: 20_000,
+    testTimeout: 30_000,
     hookTimeout: 30_000,
     // Most of the time goes by in waiting for other processes.
-    maxWorkers: 2,
+    maxWorkers: 3,
     // RUNTIME is what the tests of processes start the orchestrator on. Those in tests/wire choose by TARGET.
     projects: [
       { extends: true, test: { name: 'node', include: ['tests/**/*.test.ts'], env: { RUNTIME: 'node' } } },
