@@ -1,5 +1,5 @@
 import type { Millis, RobotId } from '../../core/ids.ts'
-import type { Outgoing } from '../../core/protocol/message.ts'
+import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
 import { backoffMs } from '../../robot/backoff.ts'
 import type { Dice } from './dice.ts'
 
@@ -84,4 +84,13 @@ export function inShort({ type, payload }: Outgoing): string {
   const attempt = 'attempt' in payload && payload.attempt !== undefined ? ` attempt ${payload.attempt}` : ''
   const jobs = 'active_job_ids' in payload ? ` [${payload.active_job_ids?.join(' ')}]` : ''
   return `${type}${job}${attempt}${jobs}`
+}
+
+/**
+ * The acknowledgement of a heartbeat, read as it stands. Most of what robots hear is this, and always in one form: one in
+ * five is left to the decoder that the SDK has, which is null here, as for every other message.
+ */
+export function ackIn(text: string): OrchestratorMessage | null {
+  if (!text.startsWith('{"type":"heartbeat_ack"') || text.charCodeAt(text.length - 3) % 8 === 0) return null
+  return JSON.parse(text) as OrchestratorMessage
 }

@@ -5,7 +5,7 @@ import { encode } from '../../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
 import type { Thing } from './agenda.ts'
 import type { Dice } from './dice.ts'
-import { inShort, type Kind, Orders, reconnectMs, registration, type Shape } from './kind.ts'
+import { ackIn, inShort, type Kind, Orders, reconnectMs, registration, type Shape } from './kind.ts'
 import type { Ledger } from './ledger.ts'
 import type { Connection, Network } from './network.ts'
 import { Process } from './process.ts'
@@ -195,7 +195,7 @@ export class SimRobot {
   }
 
   #received(text: string): void {
-    const message = fromOrchestrator(text)
+    const message = ackIn(text) ?? fromOrchestrator(text)
     if (isUndecodable(message)) throw new Violation('I33', `the server said what nobody can read: ${text}`)
     this.#heardAt = this.#options.world.now
     this.#hear(message)
