@@ -136,7 +136,6 @@ export function heartbeat(
     memory_percent: payload.memory_percent,
     disk_percent: payload.disk_percent,
   }
-  // Moved along, it does not ring in vain. Other frames are looked at when it rings.
   state.timers.set('robot.silent', session.robot, turn.now + state.settings.leaseMs)
   session.paused = payload.status === 'paused' || payload.status === 'maintenance' || payload.status === 'error'
   if (payload.active_job_ids !== undefined) {
