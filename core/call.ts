@@ -4,7 +4,7 @@ import { cooling, fire, type Fired, type Occasion, reasonOf, skip } from './firi
 import type { JsonText, ReplyId, TriggerId } from './ids.ts'
 import { keepTrigger, recall } from './keep.ts'
 import type { Ring } from './limiter.ts'
-import { isRefusal, type Refusal, REFUSALS, refuse } from './protocol/refusal.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from './protocol/refusal.ts'
 import { isSource } from './protocol/trigger.ts'
 import { callLimit, callsOf, isLimited, overRate, submissionLimit, submissionsWith } from './rate.ts'
 import type { IdempotencyRow, State } from './state.ts'
@@ -108,7 +108,7 @@ function ringOf(state: State, { id, trigger_type }: TriggerRow): Ring | null {
 
 /** TRIGGER_NOT_FOUND names it. */
 export function find(state: State, id: TriggerId): TriggerRow | Refusal {
-  return state.triggers.get(id) ?? refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${id.slice(0, 256)} not found`)
+  return state.triggers.get(id) ?? noTrigger(id)
 }
 
 /** Why the caller is not let in: the shell has checked what it can, and the core that it was checked with what holds. */

@@ -3,7 +3,7 @@ import type { Answer } from '../../core/effects.ts'
 import type { JobId, Millis, TriggerId } from '../../core/ids.ts'
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { toText } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import type { ConfigOf } from '../../core/protocol/trigger.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import { passedOver } from '../chat/filter.ts'
@@ -32,7 +32,7 @@ export function chatRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const listener = listenerOf(state.triggers.get(trigger))
     const bytes = await readBytes(c)
     if (listener === null) {
-      return away(refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${trigger.slice(0, 256)} not found`))
+      return away(noTrigger(trigger))
     }
     if (isRefusal(bytes)) return away(bytes)
     const heard = await hear(listener, { bytes, header: (name) => c.req.header(name), now: platform.now() }, address)

@@ -8,7 +8,7 @@ import {
   type ReportedEvent,
 } from '../../core/protocol/file-watch.ts'
 import { toText } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import { submissionsLeft } from '../../core/rate.ts'
 import type { KeyRow } from '../../core/state.ts'
 import type { TriggerFired } from '../../core/trigger-event.ts'
@@ -58,7 +58,7 @@ export function fileEventRoutes(fleet: Fleet): Hono<Env> {
 function reportedTo(fleet: Fleet, id: TriggerId): FileWatch | Refusal {
   const trigger = fleet.state.triggers.get(id)
   if (trigger === undefined) {
-    return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${id.slice(0, 256)} not found`)
+    return noTrigger(id)
   }
   const config = trigger.config as FileWatch
   if (trigger.trigger_type === 'file_watch' && config.reported) return config

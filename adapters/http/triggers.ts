@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Answer } from '../../core/effects.ts'
 import type { JobId, TriggerId } from '../../core/ids.ts'
 import { toText } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, noTrigger, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { Firing, NewTrigger } from '../../core/protocol/request.ts'
 import type { NewTriggerView } from '../../core/protocol/trigger-view.ts'
 import { submissionsLeft } from '../../core/rate.ts'
@@ -54,7 +54,7 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
   app.post('/', admin, (c) => save(c, undefined))
   app.put('/:id', admin, (c) => {
     const trigger = fleet.state.triggers.get(idOf(c))
-    return trigger === undefined ? refused(c, noTrigger(c)) : save(c, trigger)
+    return trigger === undefined ? refused(c, unknown(c)) : save(c, trigger)
   })
 
   app.get('/', read, async (c) => {
@@ -66,14 +66,14 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
 
   app.get('/:id', read, async (c) => {
     const trigger = await fleet.queries.trigger(idOf(c))
-    return trigger === undefined ? refused(c, noTrigger(c)) : c.json(view(trigger))
+    return trigger === undefined ? refused(c, unknown(c)) : c.json(view(trigger))
   })
 
   app.get('/:id/events', read, async (c) => {
     const query = pageQuery(c)
     if (isRefusal(query)) return refused(c, query)
     const trigger = await fleet.queries.trigger(idOf(c))
-    if (trigger === undefined) return refused(c, noTrigger(c))
+    if (trigger === undefined) return refused(c, unknown(c))
     const rows = await fleet.queries.triggerEvents(trigger.id, { before: query.after?.at, limit: query.limit + 1 })
     const { items, next } = ledgerPage(rows, query, trigger.id)
     return c.json({ items: items.map(triggerEventView), next_cursor: encodeCursor(next) })
@@ -124,6 +124,6 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
   return app
 }
 
-function noTrigger(c: Context<Env>): Refusal {
-  return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${(c.req.param('id') ?? '').slice(0, 256)} not found`)
+function unknown(c: Context<Env>): Refusal {
+  return noTrigger(c.req.param('id') ?? '')
 }

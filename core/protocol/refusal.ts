@@ -54,6 +54,11 @@ export function notFound(what: string, id: string, details: Refusal['details'] =
   return refuse('NOT_FOUND', `${what} with ID ${id.slice(0, 256)} not found`, details)
 }
 
+/** TRIGGER_NOT_FOUND, in the words of the API reference. */
+export function noTrigger(id: string): Refusal {
+  return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${id.slice(0, 256)} not found`)
+}
+
 /** Tells a refusal from any other value. */
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'refused' in value
