@@ -146,7 +146,9 @@ export async function openFleet(
   function commit(out: Effects): Receipt | Promise<Receipt> {
     const receipt = store.commit(out)
     const told = watchers.size > 0 && out.rows.jobs.size > 0
-    const listens = out.rows.triggers.size + out.deletions.triggers.size > 0
+    // Whatever fires changes its trigger's row; only those that are listened for here are looked at.
+    const listens = out.deletions.triggers.size > 0 ||
+      [...out.rows.triggers.values()].some(({ trigger_type }) => platform.sources?.[trigger_type] !== undefined)
     if (!told && !listens) return receipt
     return Promise.resolve(receipt).then((durable) => {
       if (told) { for (const tell of watchers) tell(out.rows.jobs.values()) }
