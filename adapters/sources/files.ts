@@ -76,7 +76,7 @@ class FolderWatch {
   readonly #delivering = new Nap()
   #folder: Folder | null = null
   /** Which folder it was, last time that there was one. */
-  #inode: string | null = null
+  #identity: string | null = null
   #watcher: Watcher | null = null
   #inside: ReadonlySet<string> = new Set()
   #checkAt = 0
@@ -153,7 +153,7 @@ class FolderWatch {
     this.#checkAt = performance.now() + CHECK_MS
     const folder = await folderIn(this.#roots, this.#config.watch_path)
     if (isRefusal(folder)) return this.#leave(folder.message)
-    if (this.#folder?.real !== folder.real || this.#folder.inode !== folder.inode) await this.#enter(folder)
+    if (this.#folder?.real !== folder.real || this.#folder.identity !== folder.identity) await this.#enter(folder)
     const limit = this.#watcher?.limit() ?? null
     if (limit === null) this.#say('active', `watching ${folder.path}`)
     else this.#say('error', `${limit}; meanwhile the folder is read every ${READ_UNWATCHED_MS / 1_000} seconds`)
@@ -172,10 +172,10 @@ class FolderWatch {
     this.#watcher?.close()
     this.#hints.clear()
     this.#settling.away()
-    if (this.#inode !== null && this.#inode !== folder.inode) this.#settling.replaced()
+    if (this.#identity !== null && this.#identity !== folder.identity) this.#settling.replaced()
     // What is there at the first time is nothing that has happened.
-    await this.#read(folder.real, this.#inode === null)
-    this.#inode = folder.inode
+    await this.#read(folder.real, this.#identity === null)
+    this.#identity = folder.identity
     this.#folder = folder
     await this.#watch(folder.real)
   }

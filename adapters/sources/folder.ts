@@ -7,8 +7,8 @@ import type { Seen } from './settling.ts'
 export interface Folder {
   readonly path: string
   readonly real: string
-  /** Tells it from one that has come to the same path after it. */
-  readonly inode: string
+  /** Tells it from one that has come to the same path after it: file systems give a freed inode to the next folder. */
+  readonly identity: string
 }
 
 /** What is at a path: a file, a folder, nothing that is watched, or it cannot be told. */
@@ -33,7 +33,9 @@ export async function folderIn(roots: readonly string[], path: string): Promise<
     const reals = await Promise.all(roots.map((root) => realpath(root).catch(() => null)))
     if (!reals.some((root) => root !== null && isWithin(root, real))) return wrong(outside)
     const stat = await lstat(real)
-    return stat.isDirectory() ? { path, real, inode: `${stat.dev} ${stat.ino}` } : wrong(`${path} is not a folder`)
+    return stat.isDirectory()
+      ? { path, real, identity: `${stat.dev} ${stat.ino} ${stat.birthtimeMs}` }
+      : wrong(`${path} is not a folder`)
   } catch (error) {
     if (!isNear) return wrong(outside)
     const { code = '', message } = error as NodeJS.ErrnoException

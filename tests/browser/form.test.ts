@@ -197,7 +197,7 @@ describe('from a page of somebody else', () => {
       await page.goto(`http://localhost:${(elsewhere.address() as AddressInfo).port}/`)
       const told = await until('the browser complains', () => complaints.find((line) => /frame-ancestors/.test(line)))
       expect(told).toContain("frame-ancestors 'none'")
-      expect(page.frames()[1]?.url()).toBe('chrome-error://chromewebdata/')
+      await until('the frame shows an error', () => page.frames()[1]?.url() === 'chrome-error://chromewebdata/')
       await page.getByRole('button', { name: 'Win' }).click()
       expect(await page.getByRole('heading', { level: 2 }).textContent()).toMatch(/^Please send it/)
       expect(await fieldsOf(id)).toEqual([])
