@@ -1,5 +1,6 @@
 import { Bug } from '../core/assert.ts'
-import type { Answer, Call, Effects, Receipt, Send } from '../core/effects.ts'
+import type { Answer, Call, Effects, Send } from '../core/effects.ts'
+import type { Receipt } from '../core/receipt.ts'
 import type { Event } from '../core/event.ts'
 import type { Millis, ReplyId, SecretHash, SocketId, TriggerId } from '../core/ids.ts'
 import type { JobRow } from '../core/job.ts'

@@ -1,5 +1,5 @@
 import { attachmentOf } from '../core/attachment.ts'
-import { newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
+import { type Effects, isEmpty, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import { nextAlarm } from '../core/lapse.ts'
 import { TURN_EVENTS_MAX } from '../core/limits.ts'
@@ -32,6 +32,7 @@ export function pump(state: State, shell: Shell): Pump {
   const inbox: Event[] = []
   const waiters: (() => void)[] = []
   let turns = 0
+  let last: Effects | undefined
   let scheduled = false
   let running = false
   let stopped = false
@@ -43,7 +44,8 @@ export function pump(state: State, shell: Shell): Pump {
     const need = needs(state, events, now)
     const found = need === null ? NOTHING_FOUND : await shell.find(need)
     if (stopped) return
-    const turn: Turn = { now, found, out: newEffects(++turns, now) }
+    const spare = last !== undefined && isEmpty(last) ? last : undefined
+    const turn: Turn = { now, found, out: last = newEffects(++turns, now, spare) }
     for (const event of events) step(state, event, turn)
     const receipt = await shell.commit(turn.out)
     if (stopped) return

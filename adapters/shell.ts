@@ -1,4 +1,5 @@
-import type { Call, Effects, Found, Need, Receipt, Send } from '../core/effects.ts'
+import type { Call, Effects, Found, Need, Send } from '../core/effects.ts'
+import type { Receipt } from '../core/receipt.ts'
 import type { Millis, SocketId } from '../core/ids.ts'
 
 /** What the pump asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */

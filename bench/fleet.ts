@@ -1,4 +1,5 @@
-import { type Effects, newEffects, NOTHING_FOUND, Receipt, type Turn } from '../core/effects.ts'
+import { type Effects, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
+import { Receipt } from '../core/receipt.ts'
 import type { Event } from '../core/event.ts'
 import type { JobId } from '../core/ids.ts'
 import { isOffered, type JobRow, type Priority } from '../core/job.ts'

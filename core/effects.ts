@@ -1,4 +1,3 @@
-import { assert } from './assert.ts'
 import type {
   DefinitionHash,
   DeliveryId,
@@ -18,6 +17,7 @@ import type { HistoryRow, JobRow, LogRow } from './job.ts'
 import type { Quota } from './limiter.ts'
 import type { Outgoing } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
+import { Sealed } from './receipt.ts'
 import type { OccurrenceRow, ScheduleRow } from './schedule.ts'
 import type {
   AffinityRow,
@@ -173,47 +173,6 @@ export interface Effects {
   readonly calls: Sealed<Call>
 }
 
-/**
- * Proof that one turn's writes are durable. Only a store makes one: the private field keeps any other object from
- * passing for it, and a test keeps `new Receipt` inside `adapters/store/`.
- */
-export class Receipt {
-  readonly #durable = true
-  readonly turn: number
-
-  constructor(turn: number) {
-    this.turn = turn
-  }
-
-  get durable(): boolean {
-    return this.#durable
-  }
-}
-
-/** Messages that would be lies if the turn that produced them were lost. */
-export class Sealed<T> {
-  readonly turn: number
-  readonly #items: T[] = []
-
-  constructor(turn: number) {
-    this.turn = turn
-  }
-
-  push(item: T): void {
-    this.#items.push(item)
-  }
-
-  get size(): number {
-    return this.#items.length
-  }
-
-  /** Breaks the seal. Throws `Bug` with a receipt of another turn. */
-  open(receipt: Receipt): readonly T[] {
-    assert(receipt.durable && receipt.turn === this.turn, 'a receipt opens only its own turn')
-    return this.#items
-  }
-}
-
 /** What the world contributes to a turn besides its events, and what the turn asks of the world. */
 export interface Turn {
   readonly now: Millis
@@ -222,11 +181,30 @@ export interface Turn {
   readonly out: Effects
 }
 
-/** The effects of a turn that has not done anything yet. */
-export function newEffects(turn: number, at: Millis): Effects {
+/**
+ * The effects of a turn that has not done anything yet. Most turns write nothing: their tables, `spare`, are as good as
+ * new and are taken over.
+ */
+export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows' | 'deletions'> = noRows()): Effects {
   return {
     turn,
     at,
+    rows: spare.rows,
+    history: [],
+    logs: [],
+    occurrences: [],
+    triggerEvents: [],
+    forgetBefore: null,
+    forgetDeliveriesBefore: null,
+    deletions: spare.deletions,
+    attachments: new Set(),
+    sends: new Sealed(turn),
+    calls: new Sealed(turn),
+  }
+}
+
+function noRows(): Pick<Effects, 'rows' | 'deletions'> {
+  return {
     rows: {
       jobs: new Map(),
       robots: new Map(),
@@ -242,16 +220,7 @@ export function newEffects(turn: number, at: Millis): Effects {
       webhooks: new Map(),
       deliveries: new Map(),
     },
-    history: [],
-    logs: [],
-    occurrences: [],
-    triggerEvents: [],
-    forgetBefore: null,
-    forgetDeliveriesBefore: null,
     deletions: { schedules: new Set(), triggers: new Set(), webhooks: new Set() },
-    attachments: new Set(),
-    sends: new Sealed(turn),
-    calls: new Sealed(turn),
   }
 }
 

@@ -1,63 +1,66 @@
+/** An entry, which knows its place: moving it costs no look-up of its key. */
+interface Entry<K, V> {
+  readonly key: K
+  value: V
+  at: number
+}
+
 /**
  * A binary heap that knows where each key is, so that any entry can be changed or removed in O(log n).
  * `before` must be a total order, or equal entries would come out in an order that depends on history.
  */
 export class Heap<K, V> {
   readonly #before: (a: V, b: V) => boolean
-  readonly #keys: K[] = []
-  readonly #values: V[] = []
-  readonly #places = new Map<K, number>()
+  readonly #entries: Entry<K, V>[] = []
+  readonly #byKey = new Map<K, Entry<K, V>>()
 
   constructor(before: (a: V, b: V) => boolean) {
     this.#before = before
   }
 
   get size(): number {
-    return this.#keys.length
+    return this.#entries.length
   }
 
   has(key: K): boolean {
-    return this.#places.has(key)
+    return this.#byKey.has(key)
   }
 
   get(key: K): V | undefined {
-    const at = this.#places.get(key)
-    return at === undefined ? undefined : this.#values[at]
+    return this.#byKey.get(key)?.value
   }
 
   /** The least value, or undefined when empty. */
   peek(): V | undefined {
-    return this.#values[0]
+    return this.#entries[0]?.value
   }
 
+  /** All of them, the least first and the others in no order that means anything. */
   values(): readonly V[] {
-    return this.#values
+    return this.#entries.map(({ value }) => value)
   }
 
   /** Adds an entry, or gives an existing one its new value. */
   set(key: K, value: V): void {
-    const at = this.#places.get(key)
-    if (at === undefined) {
-      this.#put(this.#keys.length, key, value)
-      this.#rise(this.#keys.length - 1)
-      return
-    }
-    this.#values[at] = value
-    this.#rise(at)
-    this.#sink(this.#places.get(key) as number)
+    let entry = this.#byKey.get(key)
+    if (entry === undefined) {
+      entry = { key, value, at: this.#entries.length }
+      this.#entries.push(entry)
+      this.#byKey.set(key, entry)
+    } else entry.value = value
+    this.#rise(entry)
+    this.#sink(entry)
   }
 
   delete(key: K): boolean {
-    const at = this.#places.get(key)
-    if (at === undefined) return false
-    const key2 = this.#keys.pop() as K
-    const value = this.#values.pop() as V
-    this.#places.delete(key)
-    if (at < this.#keys.length) {
-      this.#put(at, key2, value)
-      this.#rise(at)
-      this.#sink(this.#places.get(key2) as number)
-    }
+    const entry = this.#byKey.get(key)
+    if (entry === undefined) return false
+    this.#byKey.delete(key)
+    const last = this.#entries.pop() as Entry<K, V>
+    if (last === entry) return true
+    this.#put(last, entry.at)
+    this.#rise(last)
+    this.#sink(last)
     return true
   }
 
@@ -66,11 +69,12 @@ export class Heap<K, V> {
    * entries are looked at in order, from a frontier that starts at the top.
    */
   first(passes: (value: V) => boolean): V | undefined {
-    const top = this.#values[0]
+    const top = this.peek()
     if (top === undefined || passes(top)) return top
-    const frontier = new Heap<number, { at: number; value: V }>((a, b) => this.#before(a.value, b.value))
+    const frontier = new Heap<number, Entry<K, V>>((a, b) => this.#before(a.value, b.value))
     const open = (at: number): void => {
-      if (at < this.#values.length) frontier.set(at, { at, value: this.#values[at] as V })
+      const entry = this.#entries[at]
+      if (entry !== undefined) frontier.set(at, entry)
     }
     open(1)
     open(2)
@@ -83,38 +87,39 @@ export class Heap<K, V> {
     return undefined
   }
 
-  #put(at: number, key: K, value: V): void {
-    this.#keys[at] = key
-    this.#values[at] = value
-    this.#places.set(key, at)
+  #put(entry: Entry<K, V>, at: number): void {
+    this.#entries[at] = entry
+    entry.at = at
   }
 
-  #rise(from: number): void {
-    const key = this.#keys[from] as K
-    const value = this.#values[from] as V
-    let at = from
+  #rise(entry: Entry<K, V>): void {
+    let at = entry.at
     while (at > 0) {
-      const up = (at - 1) >> 1
-      if (!this.#before(value, this.#values[up] as V)) break
-      this.#put(at, this.#keys[up] as K, this.#values[up] as V)
-      at = up
+      const up = this.#entries[(at - 1) >> 1] as Entry<K, V>
+      if (!this.#before(entry.value, up.value)) break
+      const place = up.at
+      this.#put(up, at)
+      at = place
     }
-    if (at !== from) this.#put(at, key, value)
+    if (at !== entry.at) this.#put(entry, at)
   }
 
-  #sink(from: number): void {
-    const size = this.#keys.length
-    const key = this.#keys[from] as K
-    const value = this.#values[from] as V
-    let at = from
+  #sink(entry: Entry<K, V>): void {
+    const size = this.#entries.length
+    let at = entry.at
     for (;;) {
       let down = 2 * at + 1
       if (down >= size) break
-      if (down + 1 < size && this.#before(this.#values[down + 1] as V, this.#values[down] as V)) down++
-      if (!this.#before(this.#values[down] as V, value)) break
-      this.#put(at, this.#keys[down] as K, this.#values[down] as V)
+      let least = this.#entries[down] as Entry<K, V>
+      const right = this.#entries[down + 1]
+      if (right !== undefined && this.#before(right.value, least.value)) {
+        least = right
+        down++
+      }
+      if (!this.#before(least.value, entry.value)) break
+      this.#put(least, at)
       at = down
     }
-    if (at !== from) this.#put(at, key, value)
+    if (at !== entry.at) this.#put(entry, at)
   }
 }

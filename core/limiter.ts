@@ -79,7 +79,9 @@ export class Ring {
     const used = this.#used(now)
     if (used === 0) return null
     const newest = this.#newest(0)
-    return { newest, before: Array.from({ length: used - 1 }, (_, index) => newest - this.#newest(index + 1)) }
+    const before: Millis[] = []
+    for (let back = 1; back < used; back++) before.push(newest - this.#newest(back))
+    return { newest, before }
   }
 
   /** How many are in the window: those are the newest, so the first that is not is found by halving. */

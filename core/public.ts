@@ -5,7 +5,8 @@
 
 export { authorize } from './access.ts'
 export { Bug } from './assert.ts'
-export { newEffects, NOTHING_FOUND, Receipt } from './effects.ts'
+export { newEffects, NOTHING_FOUND } from './effects.ts'
+export { Receipt } from './receipt.ts'
 export type { Answer, Close, Effects, Found, Need, Rows, Send, Turn } from './effects.ts'
 export type { Event } from './event.ts'
 export { explain } from './explain.ts'

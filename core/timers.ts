@@ -32,55 +32,69 @@ export interface Timer {
   readonly order: number
 }
 
-/**
- * What a deadline is set and found by. A job has one deadline at a time, whatever it is for, so setting another
- * replaces it.
- */
-function keyOf(why: TimerName, id: string): string {
-  return why.startsWith('job.') ? id : `${why} ${id}`
+/** A job has one deadline at a time, whatever it is for, so setting another replaces it: all of them are one kind. */
+type Kind = 'job' | Exclude<TimerName, `job.${string}`>
+
+function kindOf(why: TimerName): Kind {
+  return why.startsWith('job.') ? 'job' : why as Kind
+}
+
+function isBefore(a: Timer, b: Timer): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
 
 export class Timers {
-  readonly #heap = new Heap<string, Timer>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order))
+  /** A heap for each kind, so that a timer is found by its id: every message of a robot moves one. */
+  readonly #kinds = new Map<Kind, Heap<string, Timer>>()
   #order = 0
 
   get size(): number {
-    return this.#heap.size
+    let size = 0
+    for (const heap of this.#kinds.values()) size += heap.size
+    return size
   }
 
   /** Sets or moves the deadline of this name and id. */
   set(why: TimerName, id: string, at: Millis): void {
-    const key = keyOf(why, id)
-    const before = this.#heap.get(key)
+    const kind = kindOf(why)
+    let heap = this.#kinds.get(kind)
+    if (heap === undefined) this.#kinds.set(kind, heap = new Heap(isBefore))
+    const before = heap.get(id)
     if (before?.at === at && before.why === why) return
-    this.#heap.set(key, { at, why, id, order: ++this.#order })
+    heap.set(id, { at, why, id, order: ++this.#order })
   }
 
   cancel(why: TimerName, id: string): void {
-    this.#heap.delete(keyOf(why, id))
+    this.#kinds.get(kindOf(why))?.delete(id)
   }
 
   /** When this one comes; never, if it is not set. */
   at(why: TimerName, id: string): Millis {
-    const timer = this.#heap.get(keyOf(why, id))
+    const timer = this.#kinds.get(kindOf(why))?.get(id)
     return timer?.why === why ? timer.at : Infinity
   }
 
   /** Whether the reasons of all deadlines pass the test. Looks at each of them. */
   every(test: (why: TimerName) => boolean): boolean {
-    return this.#heap.values().every(({ why }) => test(why))
+    for (const heap of this.#kinds.values()) if (!heap.values().every(({ why }) => test(why))) return false
+    return true
   }
 
   /** The nearest deadline and its reason, or undefined when nothing is to come. */
   next(): Timer | undefined {
-    return this.#heap.peek()
+    let next: Timer | undefined
+    for (const heap of this.#kinds.values()) {
+      const timer = heap.peek()
+      if (timer !== undefined && (next === undefined || isBefore(timer, next))) next = timer
+    }
+    return next
   }
 
   /** Takes out the nearest deadline that has come, or nothing. */
   due(now: Millis): Timer | undefined {
-    const timer = this.#heap.peek()
+    const timer = this.next()
     if (timer === undefined || timer.at > now) return undefined
-    this.#heap.delete(keyOf(timer.why, timer.id))
+    this.cancel(timer.why, timer.id)
     return timer
   }
 }

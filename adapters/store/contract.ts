@@ -1,4 +1,5 @@
-import type { Effects, Found, Need, Receipt } from '../../core/effects.ts'
+import type { Effects, Found, Need } from '../../core/effects.ts'
+import type { Receipt } from '../../core/receipt.ts'
 import type { DefinitionHash, DeliveryId, JobId, Millis, RobotId, ScheduleId } from '../../core/ids.ts'
 import type { TriggerId, WebhookId, WorkflowId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'

@@ -44,8 +44,12 @@ export function uniqueOf<T extends TableName>(table: T, row: RowOf[T]): string |
   const { unique } = TABLES[table] as { readonly unique?: readonly string[] }
   if (unique === undefined) return null
   const fields = fieldsOf(row)
-  if (unique.some((name) => fields[name] === null)) return null
-  return JSON.stringify([table, ...unique.map((name) => fields[name])])
+  let key: string = table
+  for (const name of unique) {
+    if (fields[name] === null) return null
+    key += `\n${String(fields[name])}`
+  }
+  return key
 }
 
 function fits(value: unknown, kind: Kind, nullable: boolean): boolean {

@@ -1,13 +1,6 @@
 import { assert } from '../../core/assert.ts'
-import {
-  type Deletions,
-  type Effects,
-  type Found,
-  isEmpty,
-  type Need,
-  Receipt,
-  type RecentJob,
-} from '../../core/effects.ts'
+import { type Deletions, type Effects, type Found, isEmpty, type Need, type RecentJob } from '../../core/effects.ts'
+import { Receipt } from '../../core/receipt.ts'
 import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
 import { LANE_PAGE } from '../../core/limits.ts'

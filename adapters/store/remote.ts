@@ -1,6 +1,7 @@
 import { LibsqlError } from '@libsql/client/http'
 import { assert } from '../../core/assert.ts'
-import { isEmpty, Receipt } from '../../core/effects.ts'
+import { isEmpty } from '../../core/effects.ts'
+import { Receipt } from '../../core/receipt.ts'
 import { StaleEpoch, type Store, StoreUnusable } from './contract.ts'
 import { readMigrations } from './migrations.ts'
 import { foundPlan, hotPlan, META, type Meta, metaOf, sqlQueries } from './queries.ts'

@@ -1,5 +1,6 @@
 import { assert } from '../../core/assert.ts'
-import { isEmpty, Receipt } from '../../core/effects.ts'
+import { isEmpty } from '../../core/effects.ts'
+import { Receipt } from '../../core/receipt.ts'
 import { StaleEpoch, type Store } from './contract.ts'
 import { foundPlan, hotPlan, META, metaOf, type Plan, sqlQueries } from './queries.ts'
 import type { SqlRow, SqlValue } from './rows.ts'

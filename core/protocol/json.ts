@@ -35,7 +35,7 @@ export function parseJson(given: string): { readonly json: Json } | Refusal {
   const budget = { members: JSON_KEYS_MAX }
   const problem = inspect(json, 0, budget)
   if (problem !== null) return refuse('INVALID_PAYLOAD', problem)
-  return { json: SURROGATE.test(text) ? wellFormed(json) : json }
+  return { json: text.isWellFormed() && !SURROGATE.test(text) ? json : wellFormed(json) }
 }
 
 /** The text of a value that came out of `parseJson`, or that our own code built. */
@@ -48,8 +48,8 @@ export function isObject(json: unknown): json is JsonObject {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
 }
 
-/** A surrogate, written out or escaped: only then can a string be ill-formed. */
-const SURROGATE = /[\ud800-\udfff]|\\u[dD][89a-fA-F]/
+/** An escaped surrogate: where there is none, well-formed text has well-formed strings. */
+const SURROGATE = /\\u[dD][89a-fA-F]/
 
 /**
  * The engine's words, less the line and column that only newer engines add: every runtime says the same. They quote the

@@ -8,7 +8,7 @@ import {
   type Turn,
 } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
-import { Receipt } from '../../core/effects.ts'
+import { Receipt } from '../../core/receipt.ts'
 import type {
   DefinitionHash,
   JobId,

@@ -1,4 +1,4 @@
-import { Receipt } from '../../core/effects.ts'
+import { Receipt } from '../../core/receipt.ts'
 import { settingOtherwise } from './mutations.ts'
 import { type Plant, SOUND } from './plant.ts'
 

@@ -1,5 +1,6 @@
 import { memoryStore } from '../../adapters/store/memory.ts'
-import { NOTHING_FOUND, Receipt } from '../../core/effects.ts'
+import { NOTHING_FOUND } from '../../core/effects.ts'
+import { Receipt } from '../../core/receipt.ts'
 import type { Event } from '../../core/event.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { JobRow, RetrySafety } from '../../core/job.ts'
