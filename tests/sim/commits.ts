@@ -1,6 +1,7 @@
 import type { Pump } from '../../adapters/pump.ts'
 import { StaleEpoch, type Store } from '../../adapters/store/contract.ts'
-import { type Effects, isEmpty, type Receipt } from '../../core/effects.ts'
+import { type Effects, isEmpty } from '../../core/effects.ts'
+import type { Receipt } from '../../core/receipt.ts'
 import type { JobId } from '../../core/ids.ts'
 import { type HistoryRow, isWaiting, type JobRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
@@ -84,7 +85,7 @@ export class Commits {
       world.after(ms, () => {
         if (life.over) return
         life.landing = null
-        world.stir()
+        world.stir(() => life.pump?.quiet === true)
         this.#meet(fate, life, out, resolve, reject)
       })
     })
@@ -131,10 +132,9 @@ export class Commits {
       }
       const change = ledger.committed(out, ledger.latest)
       for (const { before, after } of change.jobs) {
-        world.note(
-          `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`,
-          JSON.stringify(after),
-        )
+        const short = `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`
+        if (before?.status === after.status) world.note(short, String(after.progress))
+        else world.note(short, JSON.stringify(after))
         this.#markJob(before, after)
       }
       for (const entry of change.history) this.#markEntry(entry)

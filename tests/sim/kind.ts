@@ -1,7 +1,8 @@
 import type { Millis, RobotId } from '../../core/ids.ts'
-import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
+import type { Outgoing } from '../../core/protocol/message.ts'
 import { backoffMs } from '../../robot/backoff.ts'
 import type { Dice } from './dice.ts'
+import type { World } from './world.ts'
 
 /**
  * The three kinds of robots in the field. `sdk`: ours; echoes attempts, keeps results until they are known to be safe.
@@ -78,8 +79,14 @@ export function registration(id: RobotId, shape: Shape, key: string | undefined)
   }
 }
 
+/** Notes that somebody said something. Heartbeats and their answers are most of what is said, and always alike. */
+export function noteFrame(world: World, message: Outgoing, text: string, who: () => string): void {
+  if (message.type.startsWith('heartbeat')) world.count(text.length, () => `${who()}: ${inShort(message)}`)
+  else world.note(`${who()}: ${inShort(message)}`, text)
+}
+
 /** A message in a few words, for the trace. */
-export function inShort({ type, payload }: Outgoing): string {
+function inShort({ type, payload }: Outgoing): string {
   const job = 'job_id' in payload ? ` ${payload.job_id}` : ''
   const attempt = 'attempt' in payload && payload.attempt !== undefined ? ` attempt ${payload.attempt}` : ''
   const jobs = 'active_job_ids' in payload ? ` [${payload.active_job_ids?.join(' ')}]` : ''
@@ -87,10 +94,12 @@ export function inShort({ type, payload }: Outgoing): string {
 }
 
 /**
- * The acknowledgement of a heartbeat, read as it stands. Most of what robots hear is this, and always in one form: one in
- * five is left to the decoder that the SDK has, which is null here, as for every other message.
+ * Which heartbeat an acknowledgement is for, read as it stands. Most of what robots hear is this, and always in one form:
+ * one in five is left to the decoder that the SDK has, which is null here, as for every other message.
  */
-export function ackIn(text: string): OrchestratorMessage | null {
+export function ackIn(text: string): string | null {
   if (!text.startsWith('{"type":"heartbeat_ack"') || text.charCodeAt(text.length - 3) % 8 === 0) return null
-  return JSON.parse(text) as OrchestratorMessage
+  return ACKNOWLEDGED.exec(text)?.[1] ?? null
 }
+
+const ACKNOWLEDGED = /"correlation_id":"([^"\\]+)"\}$/

@@ -5,7 +5,7 @@ import type { JobId, Millis, RobotId, ScheduleId, SocketId, TriggerId } from '..
 import type { HistoryRow, JobRow } from '../../core/job.ts'
 import type { Settings } from '../../core/limits.ts'
 import type { Message, MessageId } from '../../core/protocol/message.ts'
-import type { Plan } from '../../core/schedule.ts'
+import type { Plan, ScheduleRow } from '../../core/schedule.ts'
 import type { RobotRow } from '../../core/state.ts'
 import type { Change } from './change.ts'
 import { COMMITS_BEHIND } from './rule.ts'
@@ -114,14 +114,11 @@ export class Ledger {
   readonly made = new Map<string, Millis[]>()
   /** When heartbeats of each robot were answered, while the process remembers what it has said. */
   readonly spoken = new Map<RobotId, Millis[]>()
-  /** What kind of message each id was. */
-  readonly kinds = new Map<MessageId, string>()
-
   /** Which robot really is at the other end of a socket. */
   readonly owners = new Map<SocketId, RobotId>()
   readonly heard = new Map<RobotId, Heard>()
-  /** On which connection a message came that has not been answered. */
-  readonly unanswered = new Map<MessageId, SocketId>()
+  /** On which connection each message came, and of which kind it was. Heartbeats are forgotten when they are answered. */
+  readonly came = new Map<MessageId, { readonly socket: SocketId; readonly type: string }>()
   /** Who was really given an attempt of a job: by `job attempt`. */
   readonly given = new Map<string, RobotId>()
   readonly #truths = new Map<string, Truth>()
@@ -179,10 +176,7 @@ export class Ledger {
     if ('job_id' in message.payload) this.talkOf(message.payload.job_id).reasons++
     // A robot that comes anew is told again of everything that it is to stop.
     if (message.type === 'register') { for (const job of this.heldBy(robot)) this.talkOf(job.id).reasons++ }
-    if (message.id !== undefined) {
-      this.unanswered.set(message.id, event.socket)
-      this.kinds.set(message.id, message.type)
-    }
+    if (message.id !== undefined) this.came.set(message.id, { socket: event.socket, type: message.type })
     if (!('robot_id' in message.payload) || message.payload.robot_id !== robot) return
     if (message.type === 'register') {
       heard.registers = [...heard.registers.slice(-5), { payload: message.payload, commit: this.commits }]
@@ -198,15 +192,17 @@ export class Ledger {
   /** A transaction is on the disk. Reads back what it wrote, and says how that differs from what was there. */
   committed(out: Effects, at: Millis): Change {
     const { tables } = this.disk
-    const robots = [...out.rows.robots.keys()].flatMap((id) => {
+    const robots: Change['robots'][number][] = []
+    for (const id of out.rows.robots.keys()) {
       const [before, after] = [this.robots.get(id), tables.robots.get(id)]
-      if (after === undefined) return []
+      if (after === undefined) continue
       this.robots.set(id, after)
-      return [{ before, after }]
-    })
-    const jobs = [...out.rows.jobs.keys()].flatMap((id) => {
+      robots.push({ before, after })
+    }
+    const jobs: Change['jobs'][number][] = []
+    for (const id of out.rows.jobs.keys()) {
       const after = tables.jobs.get(id)
-      if (after === undefined) return []
+      if (after === undefined) continue
       const before = this.jobs.get(id)
       this.jobs.set(id, after)
       if (after.completed_at === null) this.live.add(id)
@@ -214,8 +210,8 @@ export class Ledger {
       if (after.completed_at === null || after.stop_until !== null) this.hot.set(id, after)
       else this.hot.delete(id)
       this.#hold(before, after)
-      return [{ before, after }]
-    })
+      jobs.push({ before, after })
+    }
     const history = out.history.flatMap((entry) => tables.job_history.get(String(entry.seq)) ?? [])
     for (const entry of history) {
       const entries = this.histories.get(entry.job_id)
@@ -223,13 +219,12 @@ export class Ledger {
       else entries.push(entry)
     }
     const logs = out.logs.flatMap((line) => tables.job_logs.get(String(line.seq)) ?? [])
-    const limits: Change['limits'][number][] = [
-      ...[...out.rows.workflows.values()].map((workflow) => ({ workflow })),
-      ...[...out.rows.pools.values()].map((pool) => ({ pool })),
-    ]
-    const schedules = new Map(
-      [...out.rows.schedules.keys(), ...out.deletions.schedules].map((id) => [id, tables.schedules.get(id)] as const),
-    )
+    const limits: Change['limits'][number][] = []
+    for (const workflow of out.rows.workflows.values()) limits.push({ workflow })
+    for (const pool of out.rows.pools.values()) limits.push({ pool })
+    const schedules = new Map<ScheduleId, ScheduleRow | undefined>()
+    for (const id of out.rows.schedules.keys()) schedules.set(id, tables.schedules.get(id))
+    for (const id of out.deletions.schedules) schedules.set(id, tables.schedules.get(id))
     for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
     const occurrences = out.occurrences.flatMap((row) => tables.occurrences.get(String(row.seq)) ?? [])
     const told = this.hooks.committed(out, tables)

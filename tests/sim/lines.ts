@@ -1,9 +1,10 @@
 import type { Send } from '../../core/effects.ts'
 import type { SocketId } from '../../core/ids.ts'
 import { encode } from '../../core/protocol/encode.ts'
+import { noteFrame } from './kind.ts'
 import type { Ledger } from './ledger.ts'
 import type { Connection } from './network.ts'
-import { clock, type World } from './world.ts'
+import type { World } from './world.ts'
 
 /** The server's ends of its connections. */
 export class Lines {
@@ -48,16 +49,16 @@ export class Lines {
   deliver(send: Extract<Send, { readonly to: 'socket' }>): void {
     const connection = this.#lines.get(send.socket)
     if (connection === undefined) return this.forget(send.socket)
-    const to = `server to ${connection.robot} on ${send.socket}`
+    const to = (): string => `server to ${connection.robot} on ${send.socket}`
     if ('close' in send) {
-      this.#world.note(`${to}: close ${send.close.code} ${send.close.reason}`)
+      this.#world.note(`${to()}: close ${send.close.code} ${send.close.reason}`)
       return connection.hangUp(send.close.code)
     }
     if (send.message.type === 'job_cancel' && send.message.payload.reason?.endsWith('offered to this robot')) {
       this.#world.mark('offer answered after it lapsed')
     }
-    const text = encode(send.message, `server-${++this.#messages}`, clock(this.#ledger.latest))
-    this.#world.note(`${to}: ${brief(send.message)}`, text)
+    const text = encode(send.message, `server-${++this.#messages}`, this.#world.iso(this.#ledger.latest))
+    noteFrame(this.#world, send.message, text, to)
     connection.tell(text)
   }
 
@@ -73,11 +74,4 @@ export class Lines {
     const robot = owners.get(socket)
     if (robot !== undefined && current.get(robot) === socket) current.delete(robot)
   }
-}
-
-/** A message in a few words, for the trace. */
-function brief({ type, payload }: { readonly type: string; readonly payload: object }): string {
-  const job = 'job_id' in payload ? ` ${String(payload.job_id)}` : ''
-  const attempt = 'attempt' in payload ? ` attempt ${String(payload.attempt)}` : ''
-  return `${type}${job}${attempt}`
 }

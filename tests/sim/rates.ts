@@ -81,7 +81,8 @@ export function rateIsFair(ledger: Ledger, send: Send): void {
   const robot = ledger.owners.get(socket)
   if (message.type === 'heartbeat_ack' && robot !== undefined) ledger.spoke(robot)
   if (message.type !== 'error' || message.payload.error_code !== 'RATE_LIMITED') return
-  const about = message.correlation_id === undefined ? 'garbled' : ledger.kinds.get(message.correlation_id) ?? 'garbled'
+  const asked = message.correlation_id === undefined ? undefined : ledger.came.get(message.correlation_id)
+  const about = asked?.type ?? 'garbled'
   demand(REFUSABLE.has(about), 'I28', () => `${about} of ${robot} was refused for its rate`)
 }
 

@@ -5,7 +5,7 @@ import { encode } from '../../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
 import type { Thing } from './agenda.ts'
 import type { Dice } from './dice.ts'
-import { ackIn, inShort, type Kind, Orders, reconnectMs, registration, type Shape } from './kind.ts'
+import { ackIn, type Kind, noteFrame, Orders, reconnectMs, registration, type Shape } from './kind.ts'
 import type { Ledger } from './ledger.ts'
 import type { Connection, Network } from './network.ts'
 import { Process } from './process.ts'
@@ -80,7 +80,6 @@ export class SimRobot {
   start(): void {
     if (this.#process.up) return
     this.#process.start()
-    this.#gone = false
     this.#orders.forget()
     this.#connect()
   }
@@ -195,9 +194,11 @@ export class SimRobot {
   }
 
   #received(text: string): void {
-    const message = ackIn(text) ?? fromOrchestrator(text)
-    if (isUndecodable(message)) throw new Violation('I33', `the server said what nobody can read: ${text}`)
     this.#heardAt = this.#options.world.now
+    const acknowledged = ackIn(text)
+    if (acknowledged !== null) return this.desk.heartbeatAnswered(acknowledged)
+    const message = fromOrchestrator(text)
+    if (isUndecodable(message)) throw new Violation('I33', `the server said what nobody can read: ${text}`)
     this.#hear(message)
   }
 
@@ -291,8 +292,8 @@ export class SimRobot {
 
   #say(message: Outgoing, id: string): void {
     const { world } = this.#options
-    const text = encode(message, id, new Date(world.now + this.#skew).toISOString())
-    world.note(`${this.id} on ${this.#connection?.id}: ${inShort(message)}`, text)
+    const text = encode(message, id, world.iso(world.now + this.#skew))
+    noteFrame(world, message, text, () => `${this.id} on ${this.#connection?.id}`)
     this.#connection?.say(text)
   }
 }

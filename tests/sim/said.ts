@@ -97,12 +97,13 @@ function talkIsBounded(ledger: Ledger, send: Send): void {
   demand(talk.sent <= most, 'I38', () => `${talk.sent} messages about job ${job_id}, and there is reason for ${most}`)
 }
 
-/** I33: the answer to a message goes to the connection on which it came. */
+/** I33: the answer to a message goes to the connection on which it came, and a heartbeat is answered once. */
 function answersGoBack(ledger: Ledger, send: Send): void {
   if (send.to !== 'socket' || 'close' in send || send.message.correlation_id === undefined) return
   const id = send.message.correlation_id
-  const asked = ledger.unanswered.get(id)
+  const asked = ledger.came.get(id)?.socket
   demand(asked === send.socket, 'I33', () => `${id} came on ${asked} and is answered on ${send.socket}`)
+  if (send.message.type === 'heartbeat_ack') ledger.came.delete(id)
 }
 
 /** I2: whatever leaves the server is on the disk at that moment. */

@@ -216,7 +216,7 @@ export class Server implements ServerEnd {
       soon: (run) => {
         world.after(this.#stalledUntil - world.now, () => {
           if (life.over) return
-          world.stir()
+          world.stir(() => life.pump?.quiet === true)
           run()
         })
       },

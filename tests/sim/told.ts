@@ -31,15 +31,16 @@ export class Told {
     if (deletions.webhooks.size > 0 || forgetDeliveriesBefore !== null) {
       for (const id of this.pending) if (!onDisk.deliveries.has(id)) this.pending.delete(id)
     }
-    const deliveries = [...rows.deliveries.keys()].flatMap((id) => {
+    const deliveries: TellingChange['deliveries'][number][] = []
+    for (const id of rows.deliveries.keys()) {
       const after = onDisk.deliveries.get(id)
-      if (after === undefined) return []
+      if (after === undefined) continue
       const before = this.deliveries.get(id)
       this.deliveries.set(id, after)
       if (after.next_at === null) this.pending.delete(id)
       else this.pending.add(id)
-      return [{ before, after }]
-    })
+      deliveries.push({ before, after })
+    }
     return { former, webhooks, deliveries }
   }
 

@@ -72,6 +72,11 @@ export const MARKS = [
 ] as const
 export type Mark = (typeof MARKS)[number]
 
+const DAY_MS: Millis = 86_400_000
+
+/** Of FNV-1a. */
+const PRIME = 0x01000193
+
 /** More than any turn waits. */
 const TICKS = 24
 const SETTLED = Promise.resolve()
@@ -92,7 +97,9 @@ export class World {
   happened = 0
   readonly #agenda = new Agenda()
   #hash = 0x811c9dc5
-  #unsettled = false
+  #day = NaN
+  #date = ''
+  #unsettled: (() => boolean) | null = null
   #failure: unknown = undefined
 
   constructor(seed: number, tracing = false) {
@@ -114,20 +121,36 @@ export class World {
     if (thing !== null) thing.run = null
   }
 
-  /** Says that promises have been set in motion, which must come to rest before anything else happens. */
-  stir(): void {
-    this.#unsettled = true
+  /**
+   * Says that promises have been set in motion, which must come to rest before anything else happens. `atRest`, if it is
+   * given, tells when they have; they may be waiting for something that is still to happen, and then it never does.
+   */
+  stir(atRest = (): boolean => false): void {
+    this.#unsettled = atRest
   }
 
   mark(mark: Mark): void {
     this.marks.set(mark, (this.marks.get(mark) ?? 0) + 1)
   }
 
+  /** An instant in ISO 8601. */
+  iso(at: Millis): string {
+    const day = Math.floor(at / DAY_MS)
+    // Formatting a date costs as much as writing the message that it goes into.
+    if (day !== this.#day) [this.#day, this.#date] = [day, new Date(day * DAY_MS).toISOString().slice(0, 11)]
+    return `${this.#date}${clock(BEGINNING + at - day * DAY_MS)}Z`
+  }
+
   /** Notes what happened: for the hash that shows two runs to be the same, and for people. `full` is for the hash. */
   note(short: string, full = ''): void {
-    this.#hash = fold(this.#hash, short)
-    if (full !== '') this.#hash = fold(this.#hash, full)
+    this.#hash = fold(fold(this.#hash, short), full)
     this.trace?.push(`${clock(this.now)}  ${short}`)
+  }
+
+  /** The same for what happens all the time and is always alike: the instant and the number are for the hash. */
+  count(number: number, short: () => string): void {
+    this.#hash = Math.imul(Math.imul(this.#hash ^ this.now, PRIME) ^ number, PRIME)
+    this.trace?.push(`${clock(this.now)}  ${short()}`)
   }
 
   /** Equal for two runs in which the same things happened. */
@@ -149,16 +172,16 @@ export class World {
       this.now = next.at
       this.happened++
       next.run?.()
-      if (this.#unsettled) await this.#settle()
+      if (this.#unsettled !== null) await this.#settle(this.#unsettled)
       if (this.#failure !== undefined) throw this.#failure
     }
     if (!done()) this.now = Math.max(this.now, until)
   }
 
-  async #settle(): Promise<void> {
-    this.#unsettled = false
+  async #settle(atRest: () => boolean): Promise<void> {
+    this.#unsettled = null
     // A turn waits a few times, on promises that are kept already. Waiting for the event loop instead costs far more.
-    for (let left = TICKS; left > 0; left--) await SETTLED
+    for (let left = TICKS; left > 0 && !atRest(); left--) await SETTLED
   }
 }
 
@@ -182,12 +205,17 @@ export async function timeless<T>(work: () => Promise<T>): Promise<T> {
 /** A time since the beginning, as people read it. */
 export function clock(at: Millis): string {
   const ms = at - BEGINNING
-  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
-  return `${two(ms / 3_600_000)}:${two(ms / 60_000 % 60)}:${two(ms / 1000 % 60)}.${String(ms % 1000).padStart(3, '0')}`
+  const seconds = Math.floor(ms / 1000)
+  const minutes = Math.floor(seconds / 60)
+  const [hour, minute, second] = [Math.floor(minutes / 60), minutes % 60, seconds % 60]
+  return `${DIGITS[hour] ?? hour}:${DIGITS[minute]}:${DIGITS[second]}.${String(ms % 1000).padStart(3, '0')}`
 }
+
+/** Numbers below one hundred, with two digits. */
+const DIGITS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'))
 
 function fold(hash: number, text: string): number {
   let folded = hash
-  for (let i = 0; i < text.length; i++) folded = Math.imul(folded ^ text.charCodeAt(i), 0x01000193)
+  for (let i = 0; i < text.length; i++) folded = Math.imul(folded ^ text.charCodeAt(i), PRIME)
   return folded
 }
