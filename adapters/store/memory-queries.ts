@@ -81,5 +81,5 @@ function lastFirst<Row extends { readonly seq: number }>(
 
 /** The rows of a table in the order of their keys. */
 export function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
-  return [...table].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+  return [...table.keys()].sort().map((key) => table.get(key) as Row)
 }

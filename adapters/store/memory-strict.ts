@@ -24,10 +24,12 @@ export function fieldsOf(row: RowOf[TableName]): Readonly<Record<string, unknown
 /** Refuses, before anything is written, what a STRICT table would refuse. Throws an `Error` as a driver does. */
 export function verify(disk: MemoryDisk, { table, rows }: Change): void {
   const taken = new Map<string, string>()
+  const columns = COLUMNS[table]
+  const isNew = TABLES[table].conflict === 'fail'
   for (const [key, row] of rows) {
-    if (TABLES[table].conflict === 'fail' && disk.tables[table].has(key)) throw new Error(`${table} has ${key} already`)
+    if (isNew && disk.tables[table].has(key)) throw new Error(`${table} has ${key} already`)
     const fields = fieldsOf(row)
-    for (const { name, kind, nullable } of COLUMNS[table]) {
+    for (const { name, kind, nullable } of columns) {
       const value = fields[name]
       if (!fits(value, kind, nullable)) throw new Error(`${table}.${name} cannot hold ${String(value)}`)
     }
