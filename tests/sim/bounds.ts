@@ -127,12 +127,9 @@ export function readsAreBounded(need: Need): Need {
 /** Events that came in before the turn that is judged had begun. */
 const COMMIT_BEHIND_EVENTS = 200
 
-/** How often the statistics are recounted. */
-const STATS_EVERY = 4
-
 /** I39: the counts that people are shown are what a recount of the rows says. */
-const statsAreARecount: Rule = ({ ledger, state, whole }) => {
-  if (state === null || !whole || ++ledger.statsTurn % STATS_EVERY !== 0) return
+const statsAreARecount: Rule = ({ ledger, state, all }) => {
+  if (state === null || !all) return
   const shown = queueStats(state)
   const near = ledger.liveJobs().filter(({ ready_at }) => ready_at === null || ready_at <= state.horizonAt)
   for (const status of ['pending', 'queued', 'running'] as const) {

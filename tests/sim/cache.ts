@@ -14,7 +14,7 @@ const WORKING: ReadonlySet<string> = new Set(['active', 'resuming'])
 /** What must hold of memory after every commit: the rules I5, I18, I21, I35 and I39, and L1 and L3 of deadlines. */
 
 /** I5: what a restart would load now is what is in memory. */
-const memoryIsACache: Rule = ({ ledger, state, change, whole }) => {
+const memoryIsACache: Rule = ({ ledger, state, change, all }) => {
   if (state === null) return
   for (const { after } of change.jobs) sameRow(state, after)
   for (const { after } of change.robots) {
@@ -24,7 +24,7 @@ const memoryIsACache: Rule = ({ ledger, state, change, whole }) => {
     demand(same(after, state.schedules.get(id)), 'I5', () => `${id} is not in memory as it is on the disk`)
   }
   demand(ledger.disk.seq === state.seq || change.history.length === 0, 'I5', () => `the last number is not on the disk`)
-  if (!whole || ++ledger.cacheTurn % FULLY_EVERY !== 0) return
+  if (!all) return
   // The same horizon as the state has, so that the same pending jobs count as near.
   const twin = load(hotOf(ledger, state), state.horizonAt - ledger.settings.horizonMs, 1, ledger.settings)
   for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'schedules', 'keys', 'webhooks'] as const) {
@@ -37,9 +37,6 @@ const memoryIsACache: Rule = ({ ledger, state, change, whole }) => {
   const [onDisk, inMemory] = [waitingOf(twin), waitingOf(state)]
   demand(onDisk === inMemory, 'I5', () => `the queue would be ${onDisk} after a restart and is ${inMemory}`)
 }
-
-/** Of the recounts one in so many compares all rows, and not only those that were written. */
-const FULLY_EVERY = 6
 
 /** A row that was just written is in memory, if it belongs there. */
 function sameRow(state: State, job: JobRow): void {

@@ -132,9 +132,8 @@ export class Commits {
       }
       const change = ledger.committed(out, ledger.latest)
       for (const { before, after } of change.jobs) {
-        const short = `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`
-        if (before?.status === after.status) world.note(short, String(after.progress))
-        else world.note(short, JSON.stringify(after))
+        const short = () => `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`
+        world.note(short, JSON.stringify(after))
         this.#markJob(before, after)
       }
       for (const entry of change.history) this.#markEntry(entry)

@@ -26,19 +26,21 @@ const ABOUT_JOBS: readonly Rule[] = [...JOBS, ...OFFERS, ...GATES, ...ORDER]
 export const COMMITTED: readonly Rule[] = [...TIMETABLE, ...BOUNDS, ...OUTBOX, ...RATES, ...CACHE]
 
 /**
- * Every commit is judged by what it has touched, and one in so many by a recount of everything. Those that are about
- * robots only are looked at with the recount alone: what is wrong then stays wrong.
+ * In strict runs everything is counted anew after every commit. In the others a commit is judged by what it has touched,
+ * and one in so many by a recount, and by comparing all rows: what is wrong then stays wrong. Those that are about robots
+ * only are looked at with the recount alone.
  */
 const WHOLE_EVERY = 8
+const ALL_EVERY = 5 * WHOLE_EVERY
 
 /** Every rule that is checked after every commit. `state` is null when the commit landed after its process had gone. */
 export function checkCommit(ledger: Ledger, change: Change, state: State | null, rules: readonly Rule[]): void {
   const { jobs, history, logs, limits, schedules, occurrences, told } = change
   const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + occurrences.length +
       told.deliveries.length === 0
-  const whole = ++ledger.judged % WHOLE_EVERY === 0
+  const whole = ++ledger.judged % WHOLE_EVERY === 0 || ledger.strict
   if (quiet && !whole) return
-  const seen: Seen = { ledger, change, state, whole }
+  const seen: Seen = { ledger, change, state, whole, all: ledger.judged % ALL_EVERY === 0 || ledger.strict }
   if (whole || jobs.length + history.length + limits.length > 0) { for (const rule of ABOUT_JOBS) rule(seen) }
   for (const rule of rules) rule(seen)
 }
@@ -48,5 +50,5 @@ export function checkAtEnd(ledger: Ledger, state: State | null, rules: readonly 
   const none = { jobs: [], history: [], logs: [], robots: [], limits: [], schedules: new Map(), occurrences: [] }
   const told = { former: ledger.hooks.webhooks, webhooks: false, deliveries: [] }
   const change: Change = { ...none, told, at: ledger.latest, turnAt: ledger.latest }
-  for (const rule of [...ABOUT_JOBS, ...rules]) rule({ ledger, change, state, whole: true })
+  for (const rule of [...ABOUT_JOBS, ...rules]) rule({ ledger, change, state, whole: true, all: true })
 }

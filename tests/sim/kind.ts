@@ -2,7 +2,6 @@ import type { Millis, RobotId } from '../../core/ids.ts'
 import type { Outgoing } from '../../core/protocol/message.ts'
 import { backoffMs } from '../../robot/backoff.ts'
 import type { Dice } from './dice.ts'
-import type { World } from './world.ts'
 
 /**
  * The three kinds of robots in the field. `sdk`: ours; echoes attempts, keeps results until they are known to be safe.
@@ -79,14 +78,8 @@ export function registration(id: RobotId, shape: Shape, key: string | undefined)
   }
 }
 
-/** Notes that somebody said something. Heartbeats and their answers are most of what is said, and always alike. */
-export function noteFrame(world: World, message: Outgoing, text: string, who: () => string): void {
-  if (message.type.startsWith('heartbeat')) world.count(text.length, () => `${who()}: ${inShort(message)}`)
-  else world.note(`${who()}: ${inShort(message)}`, text)
-}
-
 /** A message in a few words, for the trace. */
-function inShort({ type, payload }: Outgoing): string {
+export function inShort({ type, payload }: Outgoing): string {
   const job = 'job_id' in payload ? ` ${payload.job_id}` : ''
   const attempt = 'attempt' in payload && payload.attempt !== undefined ? ` attempt ${payload.attempt}` : ''
   const jobs = 'active_job_ids' in payload ? ` [${payload.active_job_ids?.join(' ')}]` : ''

@@ -93,8 +93,6 @@ export class Ledger {
   /** How many events came, and how many of them when the last commit was judged. */
   events = 0
   eventsSeen = 0
-  statsTurn = 0
-  cacheTurn = 0
   judged = 0
   /** By connection: when it was last heard, and how often that has changed. */
   readonly leases = new Map<SocketId, { readonly heardAt: Millis; readonly renewals: number }>()
@@ -131,10 +129,13 @@ export class Ledger {
 
   /** As they were meant, whatever the program makes of them. */
   readonly settings: Settings
+  /** Whether everything is counted anew after every commit. */
+  readonly strict: boolean
 
-  constructor(disk: MemoryDisk, settings: Settings) {
+  constructor(disk: MemoryDisk, settings: Settings, strict: boolean) {
     this.disk = disk
     this.settings = settings
+    this.strict = strict
   }
 
   truth(robot: RobotId, job: JobId, attempt: number): Truth {

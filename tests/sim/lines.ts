@@ -1,7 +1,7 @@
 import type { Send } from '../../core/effects.ts'
 import type { SocketId } from '../../core/ids.ts'
 import { encode } from '../../core/protocol/encode.ts'
-import { noteFrame } from './kind.ts'
+import { inShort } from './kind.ts'
 import type { Ledger } from './ledger.ts'
 import type { Connection } from './network.ts'
 import type { World } from './world.ts'
@@ -58,7 +58,7 @@ export class Lines {
       this.#world.mark('offer answered after it lapsed')
     }
     const text = encode(send.message, `server-${++this.#messages}`, this.#world.iso(this.#ledger.latest))
-    noteFrame(this.#world, send.message, text, to)
+    this.#world.note(() => `${to()}: ${inShort(send.message)}`, text)
     connection.tell(text)
   }
 

@@ -5,7 +5,7 @@ import { encode } from '../../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
 import type { Thing } from './agenda.ts'
 import type { Dice } from './dice.ts'
-import { ackIn, type Kind, noteFrame, Orders, reconnectMs, registration, type Shape } from './kind.ts'
+import { ackIn, inShort, type Kind, Orders, reconnectMs, registration, type Shape } from './kind.ts'
 import type { Ledger } from './ledger.ts'
 import type { Connection, Network } from './network.ts'
 import { Process } from './process.ts'
@@ -293,7 +293,7 @@ export class SimRobot {
   #say(message: Outgoing, id: string): void {
     const { world } = this.#options
     const text = encode(message, id, world.iso(world.now + this.#skew))
-    noteFrame(world, message, text, () => `${this.id} on ${this.#connection?.id}`)
+    world.note(() => `${this.id} on ${this.#connection?.id}: ${inShort(message)}`, text)
     this.#connection?.say(text)
   }
 }

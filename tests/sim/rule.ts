@@ -20,6 +20,8 @@ export interface Seen {
   readonly state: State | null
   /** Everything is to be counted anew, and not only what this commit has touched: now and then, and in the end. */
   readonly whole: boolean
+  /** And all rows in memory are to be compared with what a restart would load. */
+  readonly all: boolean
 }
 export type Rule = (seen: Seen) => void
 

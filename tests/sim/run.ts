@@ -26,6 +26,8 @@ const MINUTE: Millis = 60_000
 const HOSTILE = 'mallory' as RobotId
 /** In one run of so many whoever changes a row in place is found out: what does it does so in any of them. */
 const FROZEN_EVERY = 6
+/** Likewise of whoever leaves a wrong count or row in memory for a moment. */
+const STRICT_EVERY = 20
 const JOINER = 'joiner' as RobotId
 
 /**
@@ -113,7 +115,7 @@ class Run {
     this.description = weather.toString()
     this.faults = weather.kinds
     const disk = new MemoryDisk(seed % FROZEN_EVERY === 0)
-    const ledger = this.ledger = new Ledger(disk, settingsOf(world.dice('settings')))
+    const ledger = this.ledger = new Ledger(disk, settingsOf(world.dice('settings')), seed % STRICT_EVERY === 0)
     const network = this.network = new Network(world, weather)
     const ids = Array.from(
       { length: Math.min(dice.whole(1, 5), scale.robots) },

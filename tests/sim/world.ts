@@ -141,16 +141,14 @@ export class World {
     return `${this.#date}${clock(BEGINNING + at - day * DAY_MS)}Z`
   }
 
-  /** Notes what happened: for the hash that shows two runs to be the same, and for people. `full` is for the hash. */
-  note(short: string, full = ''): void {
-    this.#hash = fold(fold(this.#hash, short), full)
-    this.trace?.push(`${clock(this.now)}  ${short}`)
-  }
-
-  /** The same for what happens all the time and is always alike: the instant and the number are for the hash. */
-  count(number: number, short: () => string): void {
-    this.#hash = Math.imul(Math.imul(this.#hash ^ this.now, PRIME) ^ number, PRIME)
-    this.trace?.push(`${clock(this.now)}  ${short()}`)
+  /**
+   * Notes what happened: for the hash that shows two runs to be the same, and for people. `full` is for the hash. Where it
+   * says it all, the words of what happens often are made only for who reads them.
+   */
+  note(short: string | (() => string), full = ''): void {
+    if (typeof short === 'string') this.#hash = fold(this.#hash, short)
+    this.#hash = fold(this.#hash, full)
+    this.trace?.push(`${clock(this.now)}  ${typeof short === 'string' ? short : short()}`)
   }
 
   /** Equal for two runs in which the same things happened. */
