@@ -1,4 +1,18 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** What takes minutes begins first, or all the others are done and wait for it. A fresh clone knows no durations. */
+const LONG = ['/tests/sim/sim.test.ts', '/tests/wire/crash.test.ts', '/tests/adapters/imap.test.ts']
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = LONG.findIndex((path) => moduleId.endsWith(path))
+      return place === -1 ? LONG.length : place
+    }
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   test: {
@@ -6,6 +20,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Most of the time goes by in waiting for other processes.
     maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
     // RUNTIME is what the tests of processes start the orchestrator on. Those in tests/wire choose by TARGET.
     projects: [
       { extends: true, test: { name: 'node', include: ['tests/**/*.test.ts'], env: { RUNTIME: 'node' } } },
