@@ -27,7 +27,7 @@ const TRIES = 3
 
 /**
  * Runs `wrangler dev` with these arguments, and resolves once the address answers 200. It chooses some ports by itself, a
- * while before it takes them; where another program has been quicker it is started again.
+ * while before it takes them; where another program has been quicker it ends, or never answers, and is started again.
  */
 export async function wranglerDev(args: readonly string[], url: string): Promise<Program> {
   for (let tries = 1;; tries++) {
@@ -42,9 +42,10 @@ export async function wranglerDev(args: readonly string[], url: string): Promise
     try {
       return await ready
     } catch (error) {
+      const ended = !program.running
       await program.killTree()
       const story = `${program.out}${program.err}`
-      if (tries === TRIES || !story.includes('Address already in use')) {
+      if (tries === TRIES || !(ended || story.includes('Address already in use'))) {
         throw new Error(`${String(error)}\n${story}`, { cause: error })
       }
     }

@@ -182,6 +182,7 @@ export class Program {
   async killTree(): Promise<void> {
     const tree = this.running ? treeOf(this.pid) : []
     for (const pid of tree) killNow(pid)
+    this.#killGroup()
     while (tree.some((pid) => processes().has(pid))) await pause(10)
     await this.closed
   }
@@ -192,6 +193,12 @@ export class Program {
       ? treeOf(this.pid)
       : this.#orphans.filter((pid) => processes().get(pid)?.args.includes(ROBOT))
     for (const pid of tree) killNow(pid)
+    this.#killGroup()
+  }
+
+  /** What a process has left behind that ended by itself is no longer its child, but still of its group. */
+  #killGroup(): void {
+    if (!this.#over) killNow(-this.pid)
   }
 
   #heard(stream: 'out' | 'err', text: string): void {
