@@ -7,7 +7,7 @@ import { isObject } from './json.ts'
  *
  * Where the API reference and the two robot clients in the field differ, the schema takes what they really send:
  * fields that either of them leaves out have the default that the original server gives them. Unknown fields are
- * dropped. `attempt` is the one field of ours: sent with `job_assign`, and echoed by robots that can.
+ * dropped. Two fields are ours: `attempt`, sent with `job_assign` and echoed by robots that can, and `memory`.
  */
 
 const ID_CHARS_MAX = 256
@@ -53,6 +53,15 @@ const heartbeat = v.object({
   active_job_ids: v.optional(jobIds),
 })
 
+/** What a robot remembers: every offer that it has read, and whose end is not settled, since this memory began. */
+const memory = v.object({
+  /** As long as it is the same, an offer that is not in the list was never read. */
+  id,
+  /** Which start of the robot's process with this memory it is, from 1. */
+  start: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  offers: v.array(v.object({ job_id: jobId, attempt })),
+})
+
 const logEntry = v.object({
   level,
   message: text,
@@ -82,6 +91,7 @@ export const MESSAGES = {
       capabilities: v.optional(jsonObject, {}),
       auth_token: v.nullish(text),
       token: v.nullish(text),
+      memory: v.optional(memory),
     }),
   },
   register_ack: {
