@@ -14,6 +14,8 @@ export interface Flow {
   readonly after: (nodeId: string, port: string) => readonly string[]
   /** What a data port is fed from. */
   readonly source: (nodeId: string, port: string) => Source | undefined
+  /** The data ports of a node that are fed. */
+  readonly inputs: (nodeId: string) => readonly string[]
   /** The loop's end node, if it names the loop as its pair. */
   readonly endOf: (loopId: string) => string | undefined
 }
@@ -22,23 +24,33 @@ export interface Flow {
 export function flowOf({ nodes, connections }: Definition): Flow {
   const control = new Map<string, string[]>()
   const data = new Map<string, Source>()
+  const inputs = new Map<string, string[]>()
   for (const connection of connections) {
     const { source_node, source_port, target_node, target_port } = connection
     if (isControl(connection)) {
       const key = keyOf(source_node, source_port)
       control.set(key, [...control.get(key) ?? [], target_node])
-    } else data.set(keyOf(target_node, target_port), { node: source_node, port: source_port })
+    } else {
+      data.set(keyOf(target_node, target_port), { node: source_node, port: source_port })
+      inputs.set(target_node, [...inputs.get(target_node) ?? [], target_port])
+    }
   }
   const ends = new Map(
-    Object.entries(nodes).filter(([, node]) => /^(for|while)loopend$/.test(kindOf(node.node_type)))
+    Object.entries(nodes).filter(([, node]) => isLoopEnd(node.node_type))
       .map(([id, node]) => [String(node.config?.['paired_start_id'] ?? ''), id]),
   )
   return {
     starts: Object.keys(nodes).filter((id) => kindOf(nodes[id]?.node_type ?? '') === 'start'),
     after: (nodeId, port) => control.get(keyOf(nodeId, port)) ?? [],
     source: (nodeId, port) => data.get(keyOf(nodeId, port)),
+    inputs: (nodeId) => inputs.get(nodeId) ?? [],
     endOf: (loopId) => ends.get(loopId),
   }
+}
+
+/** Whether nodes of this type stand where the body of a loop ends. */
+export function isLoopEnd(nodeType: string): boolean {
+  return /^(for|while)loopend$/.test(kindOf(nodeType))
 }
 
 /** Ids and ports can hold any character but this one. */

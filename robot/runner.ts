@@ -1,6 +1,6 @@
 import { type Definition, parseDefinition, problemText, type WorkflowNode } from '../workflows/definition.ts'
 import { filesIn } from './files.ts'
-import { type Flow, flowOf } from './flow.ts'
+import { type Flow, flowOf, isLoopEnd } from './flow.ts'
 import { JobError } from './job.ts'
 import type { JobContext, JobHandler } from './job.ts'
 import type { LoopState, NodeCall, NodeReturn, NodeRunner, Surroundings } from './nodes/node.ts'
@@ -38,11 +38,17 @@ export function createRunner(options: RunnerOptions): JobHandler {
 function readWorkflow(job: JobContext): Definition {
   const read = parseDefinition(job.workflowJson)
   if ('problems' in read) throw new JobError('InvalidWorkflow', problemText(read.problems))
-  for (const [id, { node_type }] of Object.entries(read.definition.nodes)) {
-    if (runnerOf(node_type) !== undefined) continue
+  for (const [id, node] of Object.entries(read.definition.nodes)) {
+    const { node_type } = node
+    if (isDisabled(node) || runnerOf(node_type) !== undefined) continue
     throw Object.assign(new JobError('UnknownNodeType', `This robot has no node type ${node_type}`), { node: id })
   }
   return read.definition
+}
+
+/** Whether the editor has switched a node off: it is in the definition, and must not run. */
+function isDisabled({ config }: WorkflowNode): boolean {
+  return config?.['_disabled'] === true
 }
 
 /** A node whose turn will come; with `loop`, a loop whose body is through. */
@@ -99,6 +105,7 @@ class Run {
   async #step(pending: Pending): Promise<void> {
     const { id } = pending
     const node = this.#definition.nodes[id]
+    if (node !== undefined && isDisabled(node)) return this.#passOver(id, node)
     // An arrow drawn from the body back to its loop means the same as the body's end.
     const resumed = pending.loop === undefined && this.#unwindTo(id) ? this.#stack.pop() ?? pending : pending
     const runner = node === undefined ? undefined : runnerOf(node.node_type)
@@ -113,6 +120,19 @@ class Run {
       this.#stack.push({ id, loop: returned.loop })
     }
     this.#goOn(id, returned.next === undefined ? 'exec_out' : returned.next)
+  }
+
+  /**
+   * Goes on behind a node as if it were not there: what comes in goes out at the ports of the same name. A loop leads on
+   * where it would once it is through, and the end of a loop ends the loop's body all the same.
+   */
+  #passOver(id: string, { node_type, config }: WorkflowNode): void {
+    this.#visited.add(id)
+    const put = this.#flow.inputs(id).map((port) => [port, this.#connected(id, port)] as const)
+    const renamed = put.map(([port, value]) => [port.replace(/_in$/, '_out'), value] as const)
+    this.#variables.put(id, Object.fromEntries([...renamed, ...put]))
+    if (isLoopEnd(node_type)) return this.#goBack(id, { to: String(config?.['paired_start_id'] ?? ''), leave: false })
+    this.#goOn(id, this.#flow.after(id, 'exec_out').length > 0 ? 'exec_out' : 'completed')
   }
 
   /** Runs a node. Its failure ends the job, or, if the workflow does not stop on errors, goes to its outputs. */
@@ -130,10 +150,7 @@ class Run {
   #callOf(id: string, { config }: WorkflowNode, loop: LoopState | undefined): NodeCall {
     const raw = (name: string): unknown =>
       config !== null && config !== undefined && Object.hasOwn(config, name) ? config[name] : undefined
-    const connected = (name: string): unknown => {
-      const source = this.#flow.source(id, name)
-      return source === undefined ? undefined : this.#variables.output(source.node, source.port)
-    }
+    const connected = (name: string): unknown => this.#connected(id, name)
     return {
       id,
       job: this.#job,
@@ -144,6 +161,11 @@ class Run {
       raw,
       loop,
     }
+  }
+
+  #connected(id: string, port: string): unknown {
+    const source = this.#flow.source(id, port)
+    return source === undefined ? undefined : this.#variables.output(source.node, source.port)
   }
 
   get #inLoop(): boolean {

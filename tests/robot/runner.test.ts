@@ -100,6 +100,80 @@ describe('a run', () => {
   })
 })
 
+describe('disabled nodes', () => {
+  const off = (type: string, config: object = {}) => [type, { ...config, _disabled: true }] as const
+
+  test('are passed over, of whatever type, and the flow goes on behind them', async () => {
+    const { logs, error, nodes } = await ran({
+      nodes: {
+        s: off('Start'),
+        a: say('a'),
+        hidden: off('LogNode', { message: 'hidden' }),
+        deletes: off('DeleteFileNode', { file_path: 'x' }),
+        b: say('b'),
+      },
+    })
+    expect([error, logs, nodes]).toEqual([null, ['INFO a', 'INFO b'], ['a', 'b']])
+  })
+
+  test('run where the switch is anything but true', async () => {
+    const { logs } = await ran({ nodes: { s: ['Start'], a: ['LogNode', { message: 'a', _disabled: false }] } })
+    expect(logs).toEqual(['INFO a'])
+  })
+
+  test('hand on what comes in, at the ports of the same name', async () => {
+    const { result } = await ran({
+      nodes: {
+        s: ['Start'],
+        set: ['SetVariable', { variable_name: 'x', value: 7 }],
+        between: off('TypeTextNode'),
+        get: ['SetVariable', { variable_name: 'got' }],
+        end: ['End', { result: ['{{got}}', '{{between.fields_out}}'] }],
+      },
+      arrows: [
+        's -> set',
+        'set -> between',
+        'between -> get',
+        'get -> end',
+        'set.value -> between.page',
+        'set.value -> between.fields_in',
+        'between.page -> get.value',
+      ],
+    })
+    expect(result).toEqual([7, 7])
+  })
+
+  test('that are loops leave their bodies out', async () => {
+    const nodes = {
+      s: ['Start'],
+      loop: off('ForLoopStart', { items: [1, 2] }),
+      body: say('body'),
+      end: ['ForLoopEnd', { paired_start_id: 'loop' }],
+      done: say('done'),
+    } as const
+    for (const behind of ['loop.completed -> done', 'end -> done']) {
+      const { logs } = await ran({ nodes, arrows: ['s -> loop', 'loop.body -> body', 'body -> end', behind] })
+      expect(logs).toEqual(['INFO done'])
+    }
+  })
+
+  test('that end a loop’s body end it all the same, and others in it are passed over', async () => {
+    const { logs } = await ran({
+      nodes: {
+        s: ['Start'],
+        loop: ['ForLoopStart', { items: ['x', 'y'] }],
+        next: off('ContinueNode'),
+        leave: off('BreakNode'),
+        body: say('{{item}}'),
+        end: off('ForLoopEnd', { paired_start_id: 'loop' }),
+        done: say('done'),
+      },
+      arrows: ['s -> loop', 'loop.body -> next', 'next -> leave', 'leave -> body', 'body -> end', 'end -> done'],
+    })
+    expect(logs).toEqual(['INFO x', 'INFO y', 'INFO done'])
+  })
+})
+
 describe('variables', () => {
   test('are set from values, other variables and data ports', async () => {
     const { result } = await ran({
