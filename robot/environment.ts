@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { NODES } from './nodes/table.ts'
 import type { RobotOptions } from './robot.ts'
 import { createRunner } from './runner.ts'
 
@@ -26,7 +27,12 @@ export function optionsFrom(env: Environment): RobotOptions {
     environment: read('CASARE_ROBOT_ENVIRONMENT', 'default'),
     maxConcurrentJobs: Number(slots),
     tags: listOf(read('CASARE_ROBOT_TAGS', '')),
-    capabilities: { runner: 'reference', runtime: `node ${process.versions.node}` },
+    capabilities: {
+      runner: 'reference',
+      runtime: `node ${process.versions.node}`,
+      formats: ['workflow'],
+      node_types: Object.keys(NODES),
+    },
     runner: createRunner({ root: folderOf(files), allowUrl: hostFilter(listOf(read('CASARE_ROBOT_HTTP_HOSTS', '*'))) }),
   }
 }

@@ -38,6 +38,10 @@ export interface RobotOptions {
   readonly environment?: string | undefined
   readonly maxConcurrentJobs?: number | undefined
   readonly tags?: readonly string[] | undefined
+  /**
+   * What a job may ask for, by name. Three of them say what the robot runs, each a list of texts: `workflows`, `formats` and
+   * `node_types`. Without any of these and without `runner`, `workflows` are those that have handlers.
+   */
   readonly capabilities?: Readonly<Record<string, unknown>> | undefined
   /** What runs the jobs of one workflow, by workflow id. */
   readonly handlers?: Readonly<Record<string, JobHandler>> | undefined
@@ -116,13 +120,21 @@ export function settle(options: RobotOptions): Settings {
     environment,
     slots: maxConcurrentJobs,
     tags: options.tags ?? [],
-    capabilities: options.capabilities ?? {},
+    capabilities: capabilitiesOf(options),
     handlers: new Map(Object.entries(options.handlers ?? {})),
     runner: options.runner,
     heartbeatMs: options.heartbeatMs,
     telemetryPerMinute,
     timings: { ...TIMINGS, ...options.timings },
   }
+}
+
+/** By these a robot says what it runs. One that names none of them is offered every job. */
+const REPERTOIRE = ['workflows', 'formats', 'node_types'] as const
+
+function capabilitiesOf({ capabilities = {}, handlers = {}, runner }: RobotOptions): Settings['capabilities'] {
+  const named = runner !== undefined || REPERTOIRE.some((name) => Object.hasOwn(capabilities, name))
+  return named ? capabilities : { workflows: Object.keys(handlers), ...capabilities }
 }
 
 /** One line for people about one event. */

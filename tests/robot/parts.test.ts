@@ -84,6 +84,7 @@ describe('the reference robot’s environment', () => {
       maxConcurrentJobs: 2,
       tags: [],
       key: undefined,
+      capabilities: { formats: ['workflow'], node_types: expect.arrayContaining(['LogNode', 'CallWorkflowNode']) },
     })
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { RobotRefused } from '../../robot/robot.ts'
+import type { Message } from '../../core/protocol/message.ts'
+import { type RobotOptions, RobotRefused } from '../../robot/robot.ts'
 import { gate, PATIENT, useLab } from './lab.ts'
 
 const lab = useLab()
@@ -25,6 +26,25 @@ describe('registration', () => {
     const heartbeat = await connection.answerHeartbeat()
     expect(heartbeat.payload).toMatchObject({ status: 'online', current_jobs: 0, active_job_ids: [] })
     expect(heartbeat.payload.memory_percent).toBeGreaterThan(0)
+  })
+
+  test.each<[string, Partial<RobotOptions>, object]>([
+    ['the workflows that have handlers', { handlers: { a: () => 1, b: () => 2 } }, { workflows: ['a', 'b'] }],
+    ['these beside other capabilities', { handlers: { a: () => 1 }, capabilities: { sap: 7 } }, {
+      workflows: ['a'],
+      sap: 7,
+    }],
+    ['what its options say', { handlers: { a: () => 1 }, capabilities: { formats: ['custom'] } }, {
+      formats: ['custom'],
+    }],
+    ['nothing where a runner takes every job', { handlers: { a: () => 1 }, runner: () => 2 }, {}],
+  ])('says what the robot runs: %s', async (_, options, capabilities) => {
+    const robot = lab.robotWith(() => 1, { runner: undefined, ...options })
+    const [connection] = await Promise.all([lab.orchestrator.registered(), robot.start()])
+    expect(connection.all[0]).toMatchObject({ type: 'register', payload: { capabilities } })
+    expect(Object.keys((connection.all[0] as Message<'register'>).payload.capabilities)).toEqual(
+      Object.keys(capabilities),
+    )
   })
 
   test('adopts the heartbeat interval of the orchestrator', async () => {
