@@ -17,7 +17,7 @@ import { runSources, type SourceKinds, type SourceStatus } from './sources/sourc
 import type { Shell } from './shell.ts'
 import type { Poster } from './sinks/post.ts'
 import { startCalls } from './sinks/webhooks.ts'
-import { BUFFERED_BYTES_MAX, frameEvent, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
+import { BUFFERED_BYTES_MAX, type Frame, frameEvent, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
 import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 
 /** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
@@ -56,7 +56,7 @@ export interface Fleet {
   /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
   request(make: (reply: ReplyId) => Event): Promise<Answer>
   opened(socket: RobotSocket, credential: SecretHash | null): void
-  heard(socket: SocketId, text: string): void
+  heard(socket: SocketId, frame: Frame): void
   closed(socket: SocketId): void
   /**
    * Tells the jobs that a turn has changed, once that is durable; null after a failed commit, when whatever one waits
@@ -264,8 +264,8 @@ export async function openFleet(
       sockets.set(socket.id, socket)
       current.pump.push({ type: 'socket.opened', socket: socket.id, credential })
     },
-    heard(socket, text) {
-      if (sockets.has(socket)) current.pump.push(frameEvent(socket, text))
+    heard(socket, frame) {
+      if (sockets.has(socket)) current.pump.push(frameEvent(socket, frame))
     },
     closed(socket) {
       if (sockets.delete(socket)) current.pump.push({ type: 'socket.closed', socket })

@@ -24,7 +24,7 @@ export function newStandardSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`
 }
 
-/** SHA-256 of any text, lower-case hexadecimal. */
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+/** SHA-256 of text or bytes, lower-case hexadecimal. */
+export function sha256(given: string | Uint8Array): string {
+  return createHash('sha256').update(given).digest('hex')
 }

@@ -8,6 +8,8 @@ import {
   tooLarge,
   utf8Bytes,
 } from '../core/protocol/decode.ts'
+import { refuse } from '../core/protocol/refusal.ts'
+import { utf8Text } from './charset.ts'
 import { hashOf } from './secret.ts'
 
 /**
@@ -31,8 +33,16 @@ export const HARD_FRAME_BYTES_MAX = 8 * FRAME_BYTES_MAX
 /** A peer that lets more than this pile up does not read. It is closed with 1013, and its robot may reconnect. */
 export const BUFFERED_BYTES_MAX = 16 * FRAME_BYTES_MAX
 
+/** What a peer has sent at once: a text frame, or a binary one that is to hold text. */
+export type Frame = string | Uint8Array | ArrayBuffer
+
 /** The event that a frame is. Text that is no message becomes an event too, and is answered in its turn. */
-export function frameEvent(socket: SocketId, text: string): Event {
+export function frameEvent(socket: SocketId, frame: Frame): Event {
+  const text = typeof frame === 'string' ? frame : utf8Text(frame)
+  if (text === null) {
+    const refusal = refuse('INVALID_JSON', 'Malformed JSON: the frame is not valid UTF-8')
+    return { type: 'robot.garbled', socket, refusal, id: undefined }
+  }
   if (exceedsBytes(text, FRAME_BYTES_MAX)) {
     const { refusal, correlation_id } = tooLarge()
     return { type: 'robot.garbled', socket, refusal, id: correlation_id }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import pkg from '../package.json' with { type: 'json' }
 import { DEFAULTS, type Settings } from '../core/limits.ts'
 import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
+import { utf8Text } from './charset.ts'
 import { DEFAULT_FLEET } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import { type FleetHost, hostFleets, type UsedFleet } from './fleets.ts'
@@ -128,10 +129,11 @@ async function newKeys(owner: UsedFleet | Refusal): Promise<NonNullable<Running[
 
 async function settingsOf(path: string): Promise<Settings> {
   if (path === '') return DEFAULTS
-  const text = await readFile(path, 'utf8').catch((error: Error) => {
+  const bytes = await readFile(path).catch((error: Error) => {
     throw new Problem(`the settings file ${path} cannot be read: ${error.message}`)
   })
-  const settings = readSettings(text)
+  const text = utf8Text(bytes)
+  const settings = text === null ? 'it is not valid UTF-8' : readSettings(text)
   if (typeof settings === 'string') throw new Problem(`the settings file ${path} is not valid: ${settings}`)
   return settings
 }

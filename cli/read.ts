@@ -28,9 +28,10 @@ export function jsonObject(text: string): object {
 /** What a file holds. */
 export function fileText(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
   } catch (error) {
-    throw new InvalidArgumentError(`It cannot be read: ${(error as Error).message}.`)
+    const why = error instanceof TypeError ? 'it is not valid UTF-8' : (error as Error).message
+    throw new InvalidArgumentError(`It cannot be read: ${why}.`)
   }
 }
 

@@ -1,10 +1,11 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type Json, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isObject, type Json, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
 import { verifyDiscord } from '../signature.ts'
 import {
   type Asked,
   instantOf,
+  jsonOf,
   listIn,
   type Messenger,
   objectIn,
@@ -22,7 +23,7 @@ export const discord: Messenger = {
   verify: (key, call) => Promise.resolve(verifyDiscord(key, call)),
 
   read(call, config) {
-    const body = parseJson(new TextDecoder().decode(call.bytes))
+    const body = jsonOf(call)
     if (isRefusal(body)) return body
     const json = body.json
     if (!isObject(json)) return unexpected('Discord', 'no object')

@@ -1,6 +1,7 @@
 import type { ChatConfig, ChatPlatform } from '../../core/protocol/chat.ts'
-import { isObject, type Json, type JsonObject } from '../../core/protocol/json.ts'
-import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isObject, type Json, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { textOf } from '../charset.ts'
 import type { Call } from '../signature.ts'
 
 /** What somebody said, the same for every platform: what a trigger's payload is. */
@@ -97,6 +98,12 @@ export function wordsFor(outcome: Outcome): string {
 /** INVALID_PAYLOAD for a body of a form that the platform does not send. */
 export function unexpected(platform: string, what: string): Refusal {
   return refuse('INVALID_PAYLOAD', `The body is not what ${platform} sends: ${what}`)
+}
+
+/** The body of a call as JSON, in the charset that it declares. */
+export function jsonOf(call: Call): { readonly json: Json } | Refusal {
+  const text = textOf(call.bytes, call.header('content-type'))
+  return isRefusal(text) ? text : parseJson(text)
 }
 
 /** A member that is an object, and an empty one where it is not. */

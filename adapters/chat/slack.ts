@@ -1,6 +1,7 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type JsonObject, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
+import { isPercentUtf8, textOf } from '../charset.ts'
 import { type Call, verify } from '../signature.ts'
 import {
   AGAIN,
@@ -31,7 +32,8 @@ export const slack: Messenger = {
   },
 
   read(call, config) {
-    const text = new TextDecoder().decode(call.bytes)
+    const text = textOf(call.bytes, call.header('content-type'))
+    if (isRefusal(text)) return text
     // The header that says which it is is not signed.
     const body = text.trimStart().startsWith('{') ? parseJson(text) : parseForm(text)
     if (isRefusal(body)) return body
@@ -44,6 +46,7 @@ export const slack: Messenger = {
 }
 
 function parseForm(text: string): { readonly json: JsonObject } | Refusal {
+  if (!isPercentUtf8(text)) return unexpected('Slack', 'it is not valid UTF-8')
   const fields = Object.fromEntries(new URLSearchParams(text))
   const parsed = parseJson(JSON.stringify(fields))
   return isRefusal(parsed) ? parsed : { json: parsed.json as JsonObject }

@@ -1,10 +1,11 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isObject, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import { verify } from '../signature.ts'
 import {
   type Asked,
   instantOf,
+  jsonOf,
   type Messenger,
   objectIn,
   type Reply,
@@ -35,7 +36,7 @@ export const teams: Messenger = {
   },
 
   read(call, config) {
-    const body = parseJson(new TextDecoder().decode(call.bytes))
+    const body = jsonOf(call)
     if (isRefusal(body)) return body
     const json = body.json
     if (!isObject(json)) return unexpected('Teams', 'no object')

@@ -1,11 +1,12 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isObject, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import { hashOf } from '../secret.ts'
 import {
   AGAIN,
   type Asked,
   instantOf,
+  jsonOf,
   listIn,
   type Messenger,
   NOTHING,
@@ -33,7 +34,7 @@ export const telegram: Messenger = {
   },
 
   read(call, config) {
-    const body = parseJson(new TextDecoder().decode(call.bytes))
+    const body = jsonOf(call)
     if (isRefusal(body)) return body
     if (!isObject(body.json)) return unexpected('Telegram', 'no object')
     const id = textIn(body.json, 'update_id')

@@ -18,7 +18,7 @@ import { withBody } from './body.ts'
 import { type Env, settingsOf } from './env.ts'
 import { refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
-import { accept, carried, close, idOf, textOf } from './socket.ts'
+import { accept, carried, close, idOf, isOverlong } from './socket.ts'
 
 /** Stands in the storage of a fleet that somebody has made. */
 const MADE = 'made'
@@ -74,10 +74,10 @@ export class FleetObject extends DurableObject<Env> {
 
   override async webSocketMessage(ws: WebSocket, frame: string | ArrayBuffer): Promise<void> {
     const id = idOf(this.ctx, ws)
-    const text = textOf(ws, frame)
+    const overlong = isOverlong(ws, frame)
     if (id === undefined || this.#running === null) return
-    if (text === null) this.#running.fleet.closed(id)
-    else this.#running.fleet.heard(id, text)
+    if (overlong) this.#running.fleet.closed(id)
+    else this.#running.fleet.heard(id, frame)
     await this.#running.fleet.idle()
   }
 

@@ -27,16 +27,13 @@ export function idOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefin
   return ctx.getTags(ws)[0] as SocketId | undefined
 }
 
-/** A frame as text, as on the other runtimes; null for one that is too large to be answered: the socket is closed. */
-export function textOf(ws: WebSocket, frame: string | ArrayBuffer): string | null {
+/** Whether a frame is too large to be answered: the socket is closed then, as on the other runtimes. */
+export function isOverlong(ws: WebSocket, frame: string | ArrayBuffer): boolean {
   const tooLarge = typeof frame === 'string'
     ? exceedsBytes(frame, HARD_FRAME_BYTES_MAX)
     : frame.byteLength > HARD_FRAME_BYTES_MAX
-  if (tooLarge) {
-    close(ws, 1009, '')
-    return null
-  }
-  return typeof frame === 'string' ? frame : new TextDecoder().decode(frame)
+  if (tooLarge) close(ws, 1009, '')
+  return tooLarge
 }
 
 /** Closes, or answers the peer's close. A socket that is gone already is left alone. */

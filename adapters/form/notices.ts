@@ -21,6 +21,10 @@ export const UNREAD: Notice = {
   heading: 'This is longer than can be taken',
   words: 'Go back, shorten it, and send it again.',
 }
+export const MISWRITTEN: Notice = {
+  heading: 'This address cannot be read',
+  words: 'What it writes into the form is not in UTF-8. Ask whoever gave it to you.',
+}
 export const FAILED: Notice = {
   heading: 'Something went wrong',
   words: 'That is our fault, and it has been noted. Go back and try it again in a minute.',
@@ -87,7 +91,7 @@ export function noticeOf({ refused, details }: Refusal): Notice {
     case 'INVALID_PAYLOAD':
       return {
         heading: 'This cannot be read',
-        words: 'What arrived was not whole. Please fill it in and send it again.',
+        words: 'What arrived was not whole, or not in UTF-8. Please fill it in and send it again.',
       }
     default:
       return REFUSALS[refused].retry ? LATER : {

@@ -4,6 +4,7 @@ import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { Health } from '../../core/protocol/view.ts'
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
+import { isPercentUtf8 } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './calls.ts'
@@ -45,7 +46,10 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
     // Before and not after: a response that exists already would have to be built a second time.
     c.header('Cache-Control', 'no-store')
     c.set('base', base)
-    await next()
+    if (!isPercentUtf8(new URL(c.req.url).search)) {
+      return refused(c, refuse('INVALID_PAYLOAD', 'The query of the address is not valid UTF-8'))
+    }
+    return next()
   })
   // One count of all: whoever guesses at one of them guesses at all.
   const failures = new Failures()

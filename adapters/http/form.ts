@@ -10,9 +10,21 @@ import { type Json, type JsonObject, toText } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import { callsLeft } from '../../core/rate.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
+import { isPercentUtf8 } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import type { Markup } from '../form/markup.ts'
-import { CLOSED, FAILED, FOREIGN, ignoredFiles, NOT_HERE, noticeOf, NOWHERE, TOKENS, UNREAD } from '../form/notices.ts'
+import {
+  CLOSED,
+  FAILED,
+  FOREIGN,
+  ignoredFiles,
+  MISWRITTEN,
+  NOT_HERE,
+  noticeOf,
+  NOWHERE,
+  TOKENS,
+  UNREAD,
+} from '../form/notices.ts'
 import { CODE, type FormPage, formPage, type Notice, plainPage, thanksPage, TOKEN } from '../form/page.ts'
 import { readSent, type Sent, writtenIn } from '../form/sent.ts'
 import { styleHash } from '../form/style.ts'
@@ -48,7 +60,9 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     const reference = receipt === undefined ? null : await readReceipt(key, trigger.id, receipt)
     if (reference !== null) return show(c, 200, thanksPage(title, form.success_message, reference, path))
     if (!trigger.enabled) return plain(c, 403, CLOSED)
-    return await draw(c, opened, { written: writtenIn(new URL(c.req.url).search) }, 200)
+    const { search } = new URL(c.req.url)
+    if (!isPercentUtf8(search)) return plain(c, 400, MISWRITTEN)
+    return await draw(c, opened, { written: writtenIn(search) }, 200)
   })
 
   app.post('/:trigger', async (c) => {
@@ -57,7 +71,7 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     const { trigger, form, key, path, address } = opened
     if (!trigger.enabled) return plain(c, 403, CLOSED)
     const bytes = await readBytes(c)
-    if (isRefusal(bytes)) return plain(c, 413, UNREAD)
+    if (isRefusal(bytes)) return unread(c, bytes)
     const sent = await readSent(c.req.header('content-type'), bytes)
     if (isRefusal(sent)) return await drawRefused(c, opened, {}, sent)
     const { written } = sent
@@ -204,6 +218,13 @@ function read(
     else if (answer.value !== undefined) values.push([field.name, answer.value])
   }
   return { values: Object.fromEntries(values), problems }
+}
+
+/** A body that could not be read at all: what was written is lost to us, and is in the browser still. */
+function unread(c: Context, refusal: Refusal): Response | Promise<Response> {
+  const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
+  for (const [name, value] of Object.entries(headersOf(refusal))) c.header(name, value)
+  return plain(c, status, refusal.refused === 'PAYLOAD_TOO_LARGE' ? UNREAD : noticeOf(refusal))
 }
 
 function plain(c: Context, status: ContentfulStatusCode, notice: Notice): Response | Promise<Response> {

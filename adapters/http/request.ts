@@ -6,6 +6,7 @@ import { problemsOf } from '../../core/protocol/decode.ts'
 import { isObject, type Json, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import type { KeyRow, Scope } from '../../core/state.ts'
+import { textOf } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf } from '../secret.ts'
 import type { Cursor, PageQuery } from '../store/contract.ts'
@@ -49,19 +50,25 @@ export function bearer(header: string | undefined): SecretHash | null {
 }
 
 /**
- * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep or has too many members, and
- * PAYLOAD_TOO_LARGE, where its length is announced before anything of it is read.
+ * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep, has too many members, or is no text in
+ * its charset, and what `readBytes` refuses.
  */
 export async function readJson(c: Context): Promise<{ readonly json: Json } | Refusal> {
-  if (isChunked(c)) {
-    const bytes = await readBytes(c)
-    return isRefusal(bytes) ? bytes : parseJson(new TextDecoder().decode(bytes))
-  }
-  return isTooLong(c) ? bodyTooLarge() : parseJson(await c.req.text())
+  const bytes = await readBytes(c)
+  const text = isRefusal(bytes) ? bytes : textOf(bytes, c.req.header('content-type'))
+  return isRefusal(text) ? text : parseJson(text)
 }
 
-/** The body as it came, byte for byte. PAYLOAD_TOO_LARGE as above. */
+/**
+ * The body as it came, byte for byte. PAYLOAD_TOO_LARGE, where its length is announced before anything of it is read;
+ * UNSUPPORTED_MEDIA_TYPE for one that is compressed.
+ */
 export async function readBytes(c: Context): Promise<Uint8Array<ArrayBuffer> | Refusal> {
+  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? ''
+  if (coding !== '' && coding !== 'identity') {
+    const message = `Content-Encoding ${coding.slice(0, 50)} is not read: send the body as it is`
+    return refuse('UNSUPPORTED_MEDIA_TYPE', message, { accept_encoding: 'identity' })
+  }
   if (isChunked(c)) return await readCounted(c.req.raw.body) ?? bodyTooLarge()
   return isTooLong(c) ? bodyTooLarge() : new Uint8Array(await c.req.arrayBuffer())
 }

@@ -22,10 +22,11 @@ export function requestId(c: Context): string {
   return given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : crypto.randomUUID()
 }
 
-/** Headers that a refusal comes with: whom to ask for, and when to come back. */
+/** Headers that a refusal comes with: whom to ask for, what is read, and when to come back. */
 export function headersOf(refusal: Refusal): Record<string, string> {
-  const { cooldown_remaining, retry_after_ms } = refusal.details
+  const { cooldown_remaining, retry_after_ms, accept_encoding } = refusal.details
   if (refusal.refused === 'AUTHENTICATION_FAILED') return { 'WWW-Authenticate': 'Bearer' }
+  if (typeof accept_encoding === 'string') return { 'Accept-Encoding': accept_encoding }
   if (typeof cooldown_remaining === 'number') return { 'Retry-After': String(cooldown_remaining) }
   if (typeof retry_after_ms === 'number') {
     return { 'Retry-After': String(Math.max(1, Math.ceil(retry_after_ms / 1000))) }

@@ -11,6 +11,7 @@ import { WebhookEvent } from '../../core/protocol/request.ts'
 import type { TriggerAuth } from '../../core/protocol/trigger.ts'
 import { overRate } from '../../core/rate.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
+import { textOf } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { type Call, verify } from '../signature.ts'
@@ -31,8 +32,8 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const bytes = await readBytes(c)
     const call: Call = { bytes: isRefusal(bytes) ? NOTHING : bytes, header: (name) => c.req.header(name), now }
     const { delivery, ...checked } = await check(trigger, address, isRefusal(bytes) ? bytes : null, call)
-    const text = new TextDecoder().decode(call.bytes)
-    const body = isRefusal(bytes) ? bytes : parseJson(text)
+    const text = isRefusal(bytes) ? bytes : textOf(bytes, c.req.header('content-type'))
+    const body = isRefusal(text) ? text : parseJson(text)
     const json = isRefusal(body) || !isObject(body.json) ? null : body.json
     const challenge = trigger?.auth === 'slack' && checked.refused === null ? challengeIn(json) : null
     if (challenge !== null) return c.json({ challenge })
@@ -55,7 +56,7 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
       }),
       idempotency: once === null
         ? null
-        : { key: sha256(JSON.stringify([id, 'webhook', once])), fingerprint: sha256(text) },
+        : { key: sha256(JSON.stringify([id, 'webhook', once])), fingerprint: sha256(call.bytes) },
     }))
     if (answer.type === 'refusal') {
       return turnAway(c, answer.refusal, { trigger: id, address, failures, now }, answer.quota)

@@ -139,7 +139,7 @@ function acceptRobots(server: Server, find: FindFleet, isPath: (rest: string) =>
     serverOptions: { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false },
     hooks: {
       open: (peer) => safely(peer, (fleet) => opened(fleet, peer)),
-      message: (peer, message) => safely(peer, (fleet) => fleet.heard(peer.id as SocketId, message.text())),
+      message: (peer, message) => safely(peer, (fleet) => fleet.heard(peer.id as SocketId, message.uint8Array())),
       close: (peer) => safely(peer, (fleet) => fleet.closed(peer.id as SocketId)),
       error: () => {},
     },

@@ -10,7 +10,7 @@ export interface Reply<T> {
 export interface Call {
   /** Without one the request comes with the admin key; null: with none. */
   readonly key?: string | null
-  /** Sent as JSON; a string is sent as it is. */
+  /** Sent as JSON; a string, or bytes, are sent as they are. */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -64,8 +64,10 @@ export abstract class Api {
     const headers: Record<string, string> = { ...call.headers }
     if (key !== null) headers['Authorization'] = `Bearer ${key}`
     if (body !== undefined) headers['Content-Type'] ??= 'application/json'
-    const text = body === undefined || typeof body === 'string' ? body ?? null : JSON.stringify(body)
-    const response = await fetch(this.http + path, { method, headers, body: text })
+    const sent = typeof body === 'string' || body instanceof Uint8Array
+      ? body as NonNullable<RequestInit['body']>
+      : JSON.stringify(body) ?? null
+    const response = await fetch(this.http + path, { method, headers, body: sent })
     return { status: response.status, headers: response.headers, body: await response.json() as T }
   }
 

@@ -75,7 +75,7 @@ export class Visitor {
 
   async post(
     path: string,
-    body: URLSearchParams | FormData | string,
+    body: URLSearchParams | FormData | Uint8Array<ArrayBuffer> | string,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Page> {
     return await this.#ask(path, { method: 'POST', body, headers })

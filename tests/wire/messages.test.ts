@@ -220,6 +220,16 @@ chapter('messages', (server) => {
       expect((await wire.next('heartbeat_ack')).correlation_id).toBe(id)
     })
 
+    test('[P4] JSON with a byte that is not UTF-8 is refused whole', async () => {
+      const text = JSON.stringify({ type: 'heartbeat', id: 'm', payload: { robot_id: 'r', status: 'm\u00fcde' } })
+      wire.raw(Uint8Array.from(text, (unit) => unit.charCodeAt(0)))
+      expect((await wire.next('error')).payload).toMatchObject({
+        error_code: 'INVALID_JSON',
+        error_message: expect.stringContaining('not valid UTF-8'),
+      })
+      await wire.beat('r')
+    })
+
     test('[P4] bytes that are no text are no JSON', async () => {
       wire.raw(new Uint8Array([0xff, 0xfe, 0x00, 0x80]))
       expect((await wire.next('error')).payload['error_code']).toBe('INVALID_JSON')
