@@ -3,6 +3,7 @@ import type { JobId, Millis, RobotId } from './ids.ts'
 import { isBlocked, isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
 import { effectivePriority, goesBefore, needsOf, waitingOf } from './queue.ts'
+import { lackOf } from './protocol/repertoire.ts'
 import { kindOfRow, takesJobs } from './roster.ts'
 import type { RobotRow, State } from './state.ts'
 import { type Change, changesFor } from './unblock.ts'
@@ -25,6 +26,7 @@ export type ReasonCode =
   | 'ROBOT_ENV_MISMATCH'
   | 'ROBOT_TAG_MISSING'
   | 'ROBOT_CAPABILITY_MISSING'
+  | 'ROBOT_CANNOT_RUN'
   | 'ROBOT_NOT_IN_POOL'
   | 'ROBOT_PINNED_OTHER'
   | 'ROBOT_REJECTED_RECENTLY'
@@ -123,7 +125,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
   const details: Record<string, unknown> = {}
   const session = state.sessions.get(robot.id)
   const kind = kindOfRow(robot)
-  const needs = needsOf(job)
+  const needs = needsOf(state, job)
   const tags = needs.tags.filter((tag) => !kind.tags.has(tag))
   const capabilities = needs.capabilities.filter((name) => !kind.capabilities.has(name))
   const poolTags = job.pool === null ? [] : state.pools.get(job.pool)?.tags ?? []
@@ -140,6 +142,11 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
   if (capabilities.length > 0) {
     codes.push('ROBOT_CAPABILITY_MISSING')
     details['missing_capabilities'] = capabilities
+  }
+  const lack = lackOf(kind.repertoire, needs, job.workflow_id)
+  if (lack !== null) {
+    codes.push('ROBOT_CANNOT_RUN')
+    Object.assign(details, lack)
   }
   if (!takesJobs(robot)) codes.push('ROBOT_PAUSED')
   if (session === undefined) codes.push('ROBOT_OFFLINE')

@@ -1,6 +1,6 @@
 import type { JobId, ScheduleId } from './ids.ts'
 import { isBlocked, isStopping, type JobRow } from './job.ts'
-import { type JobClass, newClass, put, remove, size } from './queue.ts'
+import { type JobClass, newClass, NO_NEEDS, put, remove, size } from './queue.ts'
 import type { State } from './state.ts'
 
 /**
@@ -105,8 +105,7 @@ function isInside(job: JobRow): boolean {
 function gateAt(gates: Gates, key: string): Gate {
   const known = gates.byKey.get(key)
   if (known !== undefined) return known
-  const needs = { environment: '', tags: [], capabilities: [], robot: null }
-  const gate = { key, inside: new Set<JobId>(), waiting: newClass(key, needs) }
+  const gate = { key, inside: new Set<JobId>(), waiting: newClass(key, NO_NEEDS) }
   gates.byKey.set(key, gate)
   return gate
 }

@@ -4,8 +4,10 @@ import type { DefinitionHash, JobId, Millis, RobotId, ScheduleId } from './ids.t
 import { placeGates, scheduleGate, touchGate, workflowGate } from './gate.ts'
 import { check, type HistoryRow, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
 import type { Cause } from './move.ts'
+import { placeKnown } from './known.ts'
 import type { Settings } from './limits.ts'
 import { utf8Bytes } from './protocol/decode.ts'
+import { asksOf } from './protocol/repertoire.ts'
 import { placeJob, placeRobot } from './roster.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { TimerName } from './timers.ts'
@@ -28,12 +30,13 @@ export function place(state: State, job: JobRow): void {
   if (hot) state.jobs.set(job.id, job)
   else state.jobs.delete(job.id)
   if (before === undefined && hot) useDefinition(state, job.definition)
-  if (before !== undefined && !hot) releaseDefinition(state, job.definition)
-  placeJob(state.roster, before, job)
+  placeJob(state, before, job)
   placeGates(state, before, job)
   placeTimer(state, job, hot)
   placeSlot(state, before, job)
   if (job.schedule_id !== null) placeRun(state, job.schedule_id, job, hot)
+  // By its definition it is found in the queue: that goes last.
+  if (before !== undefined && !hot) releaseDefinition(state, job.definition)
 }
 
 /** Whether a job belongs in memory: a live one, unless its time is far off, and one whose robot has yet to stop. */
@@ -44,7 +47,9 @@ function isHot(state: State, job: JobRow): boolean {
 
 /** The only way a robot changes. */
 export function keepRobot(state: State, robot: RobotRow, turn: Turn): void {
+  const before = state.robots.get(robot.id)
   state.robots.set(robot.id, robot)
+  placeKnown(state, before, robot)
   placeRobot(state, robot.id)
   turn.out.rows.robots.set(robot.id, robot)
 }
@@ -168,7 +173,7 @@ export function keepDefinition(state: State, definition: DefinitionRow, turn: Tu
 
 /** A definition in memory. Whoever uses it says so afterwards. */
 export function placeDefinition(state: State, { hash, json }: DefinitionRow): void {
-  state.definitions.set(hash, { json, sentBytes: sentBytes(json), users: 0 })
+  state.definitions.set(hash, { json, sentBytes: sentBytes(json), asks: asksOf(json), users: 0 })
 }
 
 /** A definition that was brought for a job which does not stay in memory does not stay either. */

@@ -3,6 +3,7 @@ import { restore } from './attachment.ts'
 import { newGates } from './gate.ts'
 import { check } from './job.ts'
 import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeTrigger, placeWorkflow } from './keep.ts'
+import { placeKnown } from './known.ts'
 import type { Settings } from './limits.ts'
 import { loadOutbox, newOutbox } from './outbox.ts'
 import { newLimiters, placeRecent } from './rate.ts'
@@ -55,6 +56,7 @@ export function load(
     offers: 0,
     draining: false,
   }
+  for (const robot of hot.robots) placeKnown(state, undefined, robot)
   for (const definition of hot.definitions) placeDefinition(state, definition)
   for (const affinity of hot.affinities) placeAffinity(state, affinity)
   for (const key of hot.keys) placeKey(state, key)

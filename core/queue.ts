@@ -1,12 +1,14 @@
 import { Heap } from './heap.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { type JobRow, PRIORITIES, type Priority } from './job.ts'
+import type { Runnable } from './protocol/repertoire.ts'
+import type { State } from './state.ts'
 
 /**
  * The waiting jobs. Jobs that ask the same of a robot form one class, so that a job nobody can run costs the others
  * nothing: its class is simply never looked at. Inside a class there is one heap per priority, in order of waiting.
  */
-export interface Needs {
+export interface Needs extends Runnable {
   /** Empty: any. */
   readonly environment: string
   readonly tags: readonly string[]
@@ -27,27 +29,30 @@ export interface JobClass {
   readonly byPriority: readonly Heap<JobId, Waiting>[]
 }
 
+/** What any robot can do. */
+export const NO_NEEDS: Needs = { environment: '', tags: [], capabilities: [], robot: null, workflow: null, asks: null }
+
 /** What a job asks of the robot that is to run it. */
-export function needsOf(job: JobRow): Needs {
+export function needsOf({ definitions, roster }: Pick<State, 'definitions' | 'roster'>, job: JobRow): Needs {
   return {
     environment: job.environment,
     tags: job.required_tags,
     capabilities: job.required_capabilities,
     robot: job.pinned_robot_id,
+    // Only what robots name sets jobs apart: every job may have a workflow of its own.
+    workflow: roster.named.has(job.workflow_id) ? job.workflow_id : null,
+    asks: definitions.get(job.definition)?.asks ?? null,
   }
 }
 
 /** Equal for jobs that exactly the same robots can run. */
-export function classKey(job: JobRow): string {
-  if (job.required_tags.length === 0 && job.required_capabilities.length === 0) {
-    return job.pinned_robot_id === null ? job.environment : JSON.stringify([job.environment, job.pinned_robot_id])
+export function classKey({ environment, tags, capabilities, robot, workflow, asks }: Needs): string {
+  const program = asks?.key ?? ''
+  if (tags.length === 0 && capabilities.length === 0 && robot === null && workflow === null) {
+    // A line break is in no JSON text but as an escape: no two of these keys, nor one of the others, are the same.
+    return `${environment}\n${program}`
   }
-  return JSON.stringify([
-    job.environment,
-    job.pinned_robot_id,
-    job.required_tags.toSorted(),
-    job.required_capabilities.toSorted(),
-  ])
+  return JSON.stringify([environment, robot, tags.toSorted(), capabilities.toSorted(), workflow, program])
 }
 
 /** A class with nobody waiting in it. */

@@ -77,7 +77,7 @@ function cameAfter(state: State, session: Session, job: JobRow): boolean {
 export function unbar(state: State, session: Session, id: JobId): void {
   session.barred.delete(id)
   const job = state.jobs.get(id)
-  if (job !== undefined) touch(state.roster, job)
+  if (job !== undefined) touch(state, job)
 }
 
 /** The `robot.barred` timer: its id names the session too, for a later one begins with no bars. */

@@ -14,6 +14,7 @@ import { errorMessage } from './protocol/encode.ts'
 import type { Message, MessageId } from './protocol/message.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import { leftOver, reconcile } from './reconcile.ts'
+import { ignoredText } from './protocol/repertoire.ts'
 import { placeRobot } from './roster.ts'
 import type { Socket } from './socket.ts'
 import type { KeyRow, RobotRow, Session, State } from './state.ts'
@@ -173,10 +174,7 @@ export function silent(state: State, robot: RobotId, turn: Turn): void {
   const session = state.sessions.get(robot)
   if (session === undefined) return
   const until = session.heardAt + state.settings.leaseMs
-  if (until > turn.now) {
-    state.timers.set('robot.silent', robot, until)
-    return
-  }
+  if (until > turn.now) return state.timers.set('robot.silent', robot, until)
   const socket = state.sockets.get(session.socket)
   assert(socket !== undefined, 'a session has a socket')
   expel(state, socket, CLOSE.silent, `No message for ${state.settings.leaseMs / 1000} s`, turn)
@@ -251,7 +249,7 @@ function acknowledge(state: State, socket: Socket, message: Message<'register'>,
     payload: {
       robot_id: message.payload.robot_id,
       success: true,
-      message: 'Registration successful',
+      message: `Registration successful${ignoredText(message.payload.capabilities)}`,
       config: {
         heartbeat_interval: state.settings.heartbeatMs / 1000,
         log_batch_size: LOG_BATCH_MAX,

@@ -3,6 +3,7 @@ import type { Millis, RobotId } from './ids.ts'
 import { isWaiting, type JobRow } from './job.ts'
 import type { Strategy } from './limits.ts'
 import { classKey, type JobClass, type Needs, needsOf, newClass, put, remove, size } from './queue.ts'
+import { type Repertoire, REPERTOIRE_NAMES, repertoireOf, runs, unreadable } from './protocol/repertoire.ts'
 import type { RobotRow, Session, State } from './state.ts'
 
 /**
@@ -19,11 +20,21 @@ export interface Roster {
   readonly kindOf: Map<RobotId, Kind>
   /** The row by which each of them came to its kind. */
   readonly placedBy: Map<RobotId, RobotRow>
+  /** What the robots that are on record can do, connected or not: once for all that can do the same. */
+  readonly known: Map<string, Known>
+  /** The workflows that robots on record name, and how many of `known` do. Jobs of these wait in classes of their own. */
+  readonly named: Map<string, number>
   /** Classes whose jobs may go to one robot only, by that robot. */
   readonly pinned: Map<RobotId, Set<JobClass>>
   /** What has changed since the last dispatch. */
   readonly touchedClasses: Set<JobClass>
   readonly touchedRobots: Set<RobotId>
+}
+
+/** Robots on record that can do the same. */
+export interface Known {
+  readonly abilities: Abilities
+  readonly robots: Set<RobotId>
 }
 
 /** Robots with the same environment, tags and capabilities. */
@@ -32,6 +43,8 @@ export interface Kind {
   readonly environment: string
   readonly tags: ReadonlySet<string>
   readonly capabilities: ReadonlySet<string>
+  /** Null: they do not say what they run. */
+  readonly repertoire: Repertoire | null
   readonly robots: Set<RobotId>
   /** Those that could take a job now, in the order in which the strategy asks them. */
   readonly free: Heap<RobotId, Free>
@@ -55,6 +68,8 @@ export function newRoster(strategy: Strategy): Roster {
     kinds: new Map(),
     kindOf: new Map(),
     placedBy: new Map(),
+    known: new Map(),
+    named: new Map(),
     pinned: new Map(),
     touchedClasses: new Set(),
     touchedRobots: new Set(),
@@ -62,9 +77,9 @@ export function newRoster(strategy: Strategy): Roster {
 }
 
 /** Keeps the queue in step with a job that has changed from `before` to `job`. */
-export function placeJob(roster: Roster, before: JobRow | undefined, job: JobRow): void {
-  if (before !== undefined && isWaiting(before)) unqueue(roster, before)
-  if (isWaiting(job)) enqueue(roster, job)
+export function placeJob(state: State, before: JobRow | undefined, job: JobRow): void {
+  if (before !== undefined && isWaiting(before)) unqueue(state, before)
+  if (isWaiting(job)) enqueue(state, job)
 }
 
 /** Keeps the kinds in step with a robot whose row, session or jobs have changed. */
@@ -96,15 +111,15 @@ export function placeRobot(state: State, id: RobotId): void {
 }
 
 /** A row is copied with what it refers to when something else in it changes, as with nearly every heartbeat. */
-function offersTheSame(robot: RobotRow, placed: RobotRow | undefined): boolean {
+export function offersTheSame(robot: RobotRow, placed: RobotRow | undefined): boolean {
   return placed?.environment === robot.environment && placed.tags === robot.tags &&
     placed.capabilities === robot.capabilities
 }
 
 /** Has a waiting job looked at again, because a robot that was closed to it has opened. */
-export function touch(roster: Roster, job: JobRow): void {
-  const jobs = roster.classes.get(classKey(job))
-  if (jobs !== undefined) roster.touchedClasses.add(jobs)
+export function touch(state: State, job: JobRow): void {
+  const jobs = state.roster.classes.get(classKey(needsOf(state, job)))
+  if (jobs !== undefined) state.roster.touchedClasses.add(jobs)
 }
 
 /** Whether nobody has told the robot to take no more jobs. */
@@ -117,11 +132,12 @@ export function isAvailable(robot: RobotRow, session: Session): boolean {
   return takesJobs(robot) && !session.paused && !session.resting
 }
 
-/** Whether robots of this kind may run jobs that need this: environment, tags, capabilities. DESIGN.md 5.2. */
+/** Whether robots of this kind may run jobs that need this. DESIGN.md 5.2. */
 export function suits(kind: Abilities, needs: Needs): boolean {
   return (needs.environment === '' || kind.environment === 'default' || kind.environment === needs.environment) &&
     needs.tags.every((tag) => kind.tags.has(tag)) &&
-    needs.capabilities.every((capability) => kind.capabilities.has(capability))
+    needs.capabilities.every((capability) => kind.capabilities.has(capability)) &&
+    runs(kind.repertoire, needs)
 }
 
 /** The robot whose turn it is to be asked, where all are asked in turn. */
@@ -135,11 +151,20 @@ function isFreer(a: Free, b: Free): boolean {
   return a.idleSince < b.idleSince || (a.idleSince === b.idleSince && a.robot < b.robot)
 }
 
-function enqueue(roster: Roster, job: JobRow): void {
-  const key = classKey(job)
+/** Lets happen what changes the classes of these waiting jobs. */
+export function regroup(state: State, jobs: readonly JobRow[], change: () => void): void {
+  for (const job of jobs) unqueue(state, job)
+  change()
+  for (const job of jobs) enqueue(state, job)
+}
+
+function enqueue(state: State, job: JobRow): void {
+  const { roster } = state
+  const needs = needsOf(state, job)
+  const key = classKey(needs)
   let jobs = roster.classes.get(key)
   if (jobs === undefined) {
-    jobs = newClass(key, needsOf(job))
+    jobs = newClass(key, needs)
     roster.classes.set(key, jobs)
     link(roster, jobs)
   }
@@ -147,8 +172,9 @@ function enqueue(roster: Roster, job: JobRow): void {
   roster.touchedClasses.add(jobs)
 }
 
-function unqueue(roster: Roster, job: JobRow): void {
-  const jobs = roster.classes.get(classKey(job))
+function unqueue(state: State, job: JobRow): void {
+  const { roster } = state
+  const jobs = roster.classes.get(classKey(needsOf(state, job)))
   if (jobs === undefined) return
   remove(jobs, job)
   if (size(jobs) > 0) return
@@ -174,16 +200,20 @@ function link(roster: Roster, jobs: JobClass): void {
 }
 
 /** What decides whether a robot may run a job. */
-export type Abilities = Pick<Kind, 'key' | 'environment' | 'tags' | 'capabilities'>
+export type Abilities = Pick<Kind, 'key' | 'environment' | 'tags' | 'capabilities' | 'repertoire'>
 
 /** What a robot that is as the row says can do. A capability that it reports as false or empty is one that it lacks. */
-export function kindOfRow(robot: RobotRow): Abilities {
-  const capabilities = Object.keys(robot.capabilities).filter((name) => Boolean(robot.capabilities[name])).toSorted()
+export function kindOfRow({ environment, tags, capabilities }: RobotRow): Abilities {
+  const repertoire = repertoireOf(capabilities)
+  const said = repertoire === null ? [] : REPERTOIRE_NAMES.filter((name) => !unreadable(capabilities).includes(name))
+  const names = Object.keys(capabilities).filter((name) => Boolean(capabilities[name]) && !said.includes(name as never))
+    .toSorted()
   return {
-    key: JSON.stringify([robot.environment, robot.tags.toSorted(), capabilities]),
-    environment: robot.environment,
-    tags: new Set(robot.tags),
-    capabilities: new Set(capabilities),
+    key: JSON.stringify([environment, tags.toSorted(), names, ...said.map((name) => [name, capabilities[name]])]),
+    environment,
+    tags: new Set(tags),
+    capabilities: new Set(names),
+    repertoire,
   }
 }
 

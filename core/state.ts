@@ -22,6 +22,7 @@ import type { Outbox } from './outbox.ts'
 import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
+import type { Asks } from './protocol/repertoire.ts'
 import type { Roster } from './roster.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { Timers } from './timers.ts'
@@ -264,5 +265,7 @@ export interface Definition {
   readonly json: string
   /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
   readonly sentBytes: number
+  /** What it asks of the robot that is to run it. Derived. */
+  readonly asks: Asks
   users: number
 }

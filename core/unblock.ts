@@ -4,6 +4,7 @@ import { closedTo, limitAt } from './gate.ts'
 import type { Millis } from './ids.ts'
 import { isBlocked, type JobRow } from './job.ts'
 import { best, needsOf } from './queue.ts'
+import { broadened, formatText, lackOf, lackText, repertoireOf } from './protocol/repertoire.ts'
 import type { RobotRow, State } from './state.ts'
 
 /** One thing that, done now and alone, has the job offered to a robot at once. */
@@ -62,6 +63,14 @@ function changedRobot(
       const capabilities = { ...robot.capabilities, ...Object.fromEntries(added.map((name) => [name, true])) }
       return { robot: { ...robot, capabilities }, change: { capabilities }, message: `had ${added.join(', ')}` }
     }
+    case 'ROBOT_CANNOT_RUN': {
+      const asks = state.definitions.get(job.definition)?.asks
+      const capabilities = asks === undefined ? null : broadened(robot.capabilities, asks)
+      if (asks === undefined || capabilities === null) return null
+      const more = lackOf(repertoireOf(robot.capabilities), { workflow: null, asks }, '')
+      const message = `ran ${more === null || 'missing_workflow' in more ? formatText(asks.format) : lackText(more)}`
+      return { robot: { ...robot, capabilities }, change: { capabilities }, message }
+    }
     case 'ROBOT_ENV_MISMATCH': {
       const environment = job.environment
       return { robot: { ...robot, environment }, change: { environment }, message: `were in ${environment}` }
@@ -85,7 +94,7 @@ function changedRobot(
 /** What to ask for differently. A robot that is free now has nothing else to run, or it would be running it. */
 function jobChanges(state: State, job: JobRow): Change[] {
   const changes: Change[] = []
-  const needs = needsOf(job)
+  const needs = needsOf(state, job)
   if (needs.robot !== null && wouldBeTaken(state, { ...needs, robot: null }, job.id)) {
     changes.push({ change: { job: { robot_id: null } }, message: 'the job were not pinned to one robot' })
   }
@@ -105,7 +114,9 @@ function gateChanges(state: State, job: JobRow, now: Millis): Change[] {
     const other = state.jobs.get(id)
     return other !== undefined && closedTo(state, other).every((closed) => closed === key)
   })
-  if (next?.id !== job.id || limitAt(state, key, job) === Infinity || !wouldBeTaken(state, needsOf(job), job.id)) {
+  if (
+    next?.id !== job.id || limitAt(state, key, job) === Infinity || !wouldBeTaken(state, needsOf(state, job), job.id)
+  ) {
     return []
   }
   if (key.startsWith('workflow:')) {

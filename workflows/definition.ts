@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { isObject, parseJson } from '../core/protocol/json.ts'
 import { isRefusal } from '../core/protocol/refusal.ts'
+import { kindOf } from '../core/protocol/repertoire.ts'
 
 /**
  * The workflow language: the canonical JSON that CasareRPA writes, with the limits of its loader.
@@ -8,6 +9,8 @@ import { isRefusal } from '../core/protocol/refusal.ts'
  * Fields that no robot acts on (positions, ports, frames, categories) are let through unread, so that a workflow from
  * the editor is as good as one that was written by hand.
  */
+
+export { kindOf }
 
 export const NODES_MAX = 1_000
 export const CONNECTIONS_MAX = 5_000
@@ -78,11 +81,6 @@ const PROBLEMS_MAX = 20
 /** Whether a connection says what runs next. The others carry data. */
 export function isControl(connection: Connection): boolean {
   return connection.target_port.startsWith('exec')
-}
-
-/** A node type without its `Node` suffix and its case: `HTTPRequest` and `HttpRequestNode` are the same. */
-export function kindOf(nodeType: string): string {
-  return nodeType.replace(/Node$/, '').toLowerCase()
 }
 
 /**

@@ -3,6 +3,7 @@ import type { JobId, RobotId, WorkflowId } from '../ids.ts'
 import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
+import { unreadable } from './repertoire.ts'
 import { TRIGGER_AUTHS, TRIGGER_TYPES } from './trigger.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
@@ -70,7 +71,17 @@ export const NewRobot = v.strictObject({
   environment: v.optional(environment, 'default'),
   max_concurrent_jobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)), 1),
   tags: v.optional(names, []),
-  capabilities: v.optional(jsonObject, {}),
+  capabilities: v.optional(
+    v.pipe(
+      jsonObject,
+      v.rawCheck(({ dataset, addIssue }) => {
+        for (const name of dataset.typed ? unreadable(dataset.value) : []) {
+          addIssue({ message: `${name} must be an array of strings` })
+        }
+      }),
+    ),
+    {},
+  ),
 })
 
 export const Shutdown = v.strictObject({ graceful: v.optional(v.boolean(), true) })

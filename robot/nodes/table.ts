@@ -1,4 +1,5 @@
 import { kindOf } from '../../workflows/definition.ts'
+import type { NODE_TYPES } from '../../workflows/node-types.ts'
 import { comment, end, pass } from './boundary.ts'
 import { callWorkflow } from './call.ts'
 import { evalExpression, ifNode, switchNode } from './condition.ts'
@@ -38,7 +39,7 @@ export const NODES = {
   ReadCSVNode: readCsv,
   HttpRequestNode: httpRequest,
   CallWorkflowNode: callWorkflow,
-} as const satisfies Record<string, NodeRunner>
+} as const satisfies Record<(typeof NODE_TYPES)[number], NodeRunner>
 
 const byKind = new Map<string, NodeRunner>(Object.entries(NODES).map(([name, runner]) => [kindOf(name), runner]))
 

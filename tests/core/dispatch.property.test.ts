@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isWaiting, type JobRow } from '../../core/job.ts'
 import { load } from '../../core/load.ts'
 import { effectivePriority } from '../../core/queue.ts'
-import type { State } from '../../core/state.ts'
+import type { RobotRow, State } from '../../core/state.ts'
 import { type Bench, bench, ids, START } from './rows.ts'
 import { drive, stories } from './story.ts'
 
@@ -33,7 +33,20 @@ describe('against the obvious', () => {
       (session.reported !== null || row.attempt === 0) &&
       (row.pinned_robot_id === null || row.pinned_robot_id === robot.id) &&
       (row.environment === '' || robot.environment === 'default' || robot.environment === row.environment) &&
-      row.required_tags.every((tag) => robot.tags.includes(tag))
+      row.required_tags.every((tag) => robot.tags.includes(tag)) && runs(robot, row)
+  }
+
+  /** What a robot says that it runs, read anew each time: by workflow, by format, and of node graphs by type. */
+  function runs({ capabilities }: RobotRow, row: JobRow): boolean {
+    const said = (name: string): string[] | null =>
+      Array.isArray(capabilities[name]) ? capabilities[name] as string[] : null
+    const [workflows, formats, types] = [said('workflows'), said('formats'), said('node_types')]
+    if (workflows === null && formats === null && types === null) return true
+    if (workflows?.includes(row.workflow_id) === true) return true
+    if (row.definition === 'own') return formats?.includes('own') === true
+    const asked = { a: ['A'], ab: ['A', 'B'] }[row.definition as string] ?? []
+    const known = types?.map((type) => type.toUpperCase().slice(0, 1))
+    return known === undefined ? formats?.includes('workflow') === true : asked.every((type) => known.includes(type))
   }
 
   function noneLeftBehind(state: State): void {
@@ -55,7 +68,7 @@ describe('against the obvious', () => {
         if (session?.reported === null && other.attempt > 0) continue
         const fits = (other.pinned_robot_id === null || other.pinned_robot_id === robot.id) &&
           (other.environment === '' || robot.environment === 'default' || robot.environment === other.environment) &&
-          other.required_tags.every((tag) => robot.tags.includes(tag))
+          other.required_tags.every((tag) => robot.tags.includes(tag)) && runs(robot, other)
         const urgency = (of: JobRow) =>
           effectivePriority({ ...of, queuedAt: of.queued_at ?? 0 }, now, state.settings.agingMs)
         if (fits) expect(urgency(other), `${other.id} before ${row.id}`).toBeLessThanOrEqual(urgency(row))
@@ -74,6 +87,9 @@ describe('against the obvious', () => {
         jobs.byPriority.flatMap((heap) => heap.values().map(({ id }) => id))
       ).toSorted(),
       robots: [...state.robots.values()].toSorted((a, b) => a.id < b.id ? -1 : 1),
+      named: [...state.roster.named].toSorted(),
+      known: [...state.roster.known].map(([key, { robots }]) => [key, [...robots].toSorted()]).toSorted(),
+      classes: [...state.roster.classes.keys()].toSorted(),
     })
     expect(derived(again)).toEqual(derived(fleet.state))
   }

@@ -48,6 +48,11 @@ describe('why a job is not running', () => {
       ],
     ],
     [
+      'it is made of what the robot does not run',
+      (fleet) => void fleet.turn(...join('r', { capabilities: { formats: ['own'] } }), submit('j')),
+      ['ROBOT_CANNOT_RUN'],
+    ],
+    [
       'the environment is another',
       (fleet) => void fleet.turn(...join('r', { environment: 'a' }), submit('j', { environment: 'b' })),
       ['ROBOT_ENV_MISMATCH'],
@@ -152,7 +157,15 @@ describe('what would let it run', () => {
       { numRuns: 3_000 },
     )
     expect(told).toBeGreaterThan(300)
-    for (const kind of ['robot_id,tags', 'robot_id,environment', 'robot_id,max_concurrent_jobs', 'robot_id,action']) {
+    for (
+      const kind of [
+        'robot_id,tags',
+        'robot_id,environment',
+        'robot_id,max_concurrent_jobs',
+        'robot_id,action',
+        'robot_id,capabilities',
+      ]
+    ) {
       expect([...kinds]).toContain(kind)
     }
   })
@@ -197,6 +210,12 @@ describe('what would let it run', () => {
       priority: row.priority,
       environment: wants.environment ?? row.environment,
       requiredTags: row.required_tags,
+      workflow: {
+        // Not `w`, at whose gate it would wait. A robot that names `w` runs node graphs anyhow.
+        id: ids.workflow(row.workflow_id === 'w' ? 'w1' : row.workflow_id),
+        name: '',
+        definition: fleet.disk.rows.definitions.get(row.definition) ?? DEFINITION,
+      },
       robot: 'robot_id' in wants ? null : row.pinned_robot_id,
     }))
     return 'anew'

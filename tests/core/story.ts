@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import type { Event } from '../../core/event.ts'
+import type { DefinitionHash } from '../../core/ids.ts'
 import type { Priority } from '../../core/job.ts'
-import { beat, type Bench, ids, join, say, submit } from './rows.ts'
+import type { DefinitionRow } from '../../core/state.ts'
+import { beat, type Bench, DEFINITION, ids, join, say, submit } from './rows.ts'
 
 type Verb = 'finish' | 'reject' | 'pause' | 'beat'
 
@@ -13,6 +15,8 @@ export interface Step {
   readonly tags: readonly string[]
   readonly pin: number | null
   readonly workflow: string | null
+  readonly definition: DefinitionRow
+  readonly capabilities: Readonly<Record<string, unknown>>
   readonly slots: number
   readonly ms: number
 }
@@ -27,8 +31,18 @@ export function drive(fleet: Bench, step: Step, fresh: () => string): void {
     case 'submit': {
       const pin = step.pin === null ? null : ids.robot(`r${step.pin}`)
       const { priority, environment, tags } = step
-      const run = step.workflow === null ? {} : { workflow: ids.workflow(step.workflow) }
-      fleet.turn(submit(fresh(), { priority, environment, requiredTags: tags, robot: pin, ...run }))
+      const { definition } = step
+      const run = { workflow: ids.workflow(step.workflow ?? '') }
+      const own = { workflow: { id: ids.workflow('own'), name: 'Own', definition } }
+      fleet.turn(
+        submit(fresh(), {
+          priority,
+          environment,
+          requiredTags: tags,
+          robot: pin,
+          ...step.workflow === null ? own : run,
+        }),
+      )
       return
     }
     case 'join':
@@ -54,6 +68,27 @@ export function drive(fleet: Bench, step: Step, fresh: () => string): void {
   }
 }
 
+/** Definitions of which robots run some, and what robots say of that. */
+export const DEFINITIONS: readonly DefinitionRow[] = [
+  DEFINITION,
+  {
+    hash: 'a' as DefinitionHash,
+    json: '{"nodes":{"1":{"node_type":"A"},"2":{"node_type":"C","config":{"_disabled":true}}}}',
+  },
+  { hash: 'ab' as DefinitionHash, json: '{"nodes":{"1":{"node_type":"ANode"},"2":{"node_type":"B"}}}' },
+  { hash: 'own' as DefinitionHash, json: '{"format":"own"}' },
+]
+const REPERTOIRES = [
+  {},
+  {},
+  { workflows: ['own'] },
+  { formats: ['own'] },
+  { formats: ['workflow'], workflows: ['w', 'own'] },
+  { node_types: ['A'] },
+  { node_types: ['a', 'BNode'], formats: ['own'] },
+  { formats: 'own' },
+]
+
 /** What happens to a fleet: jobs come, robots come, work, refuse, pause and leave, and time passes. */
 export const stories: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
@@ -64,6 +99,7 @@ export const stories: fc.Arbitrary<readonly Step[]> = fc.array(
       tags: fc.constantFrom([], ['x'], ['x', 'y']),
       pin: fc.constantFrom(null, null, null, 0, 1),
       workflow: fc.constantFrom(null, null, 'w'),
+      definition: fc.constantFrom(...DEFINITIONS),
     }),
     fc.record({
       do: fc.constant('join' as const),
@@ -71,6 +107,7 @@ export const stories: fc.Arbitrary<readonly Step[]> = fc.array(
       environment: fc.constantFrom('default', 'a', 'b'),
       tags: fc.constantFrom([], ['x'], ['x', 'y']),
       slots: fc.integer({ min: 0, max: 3 }),
+      capabilities: fc.constantFrom(...REPERTOIRES),
     }),
     fc.record({ do: fc.constantFrom('finish', 'reject', 'pause', 'beat') as fc.Arbitrary<Verb>, robot: fc.nat(3) }),
     fc.record({ do: fc.constant('leave' as const), robot: fc.nat(3) }),

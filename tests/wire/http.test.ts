@@ -64,6 +64,12 @@ chapter('HTTP that is wrong', (server) => {
     ['a day that there is not', 'jobs', greeting({ scheduled_time: '2030-02-30T10:00:00Z' }), 'no such date'],
     ['a leap day that there is not', 'jobs', greeting({ scheduled_time: '2030-02-29T10:00:00+01:00' }), 'no such date'],
     ['a definition that is no JSON', 'jobs', { workflow_json: '{' }, 'is no JSON'],
+    [
+      'what a robot runs as a text',
+      'robots',
+      { name: 'R', capabilities: { formats: 'own' } },
+      'capabilities: formats must be an array of strings',
+    ],
     ['no name', 'workflows', { json_definition: {} }, 'Missing required field: name'],
     ['an id that does not fit into an address', 'workflows', { id: 'a/b', name: 'n', json_definition: {} }, 'id'],
     ['no secret to speak of', 'triggers', { name: 't', workflow_id: 'greeting', secret: 'short' }, 'secret'],

@@ -1,0 +1,52 @@
+import { afterEach, expect, test } from 'vitest'
+import { Raw } from './raw.ts'
+import { chapter } from './chapter.ts'
+import { hangUpAll } from './wire.ts'
+
+/** What robots say that they run, and what they are then offered. */
+
+chapter('what a robot runs', (server) => {
+  afterEach(hangUpAll)
+
+  test('[P56] a robot that says what it runs is offered that and nothing else', async () => {
+    const tag = crypto.randomUUID()
+    const robot = (capabilities: object) => Raw.register(server, { tags: [tag], max_concurrent_jobs: 9, capabilities })
+    const own = { workflow_id: `own-${tag}`, workflow_name: 'Own', workflow_json: { format: 'own' } }
+    const graph = (...types: readonly string[]) => ({
+      workflow_name: 'Graph',
+      workflow_json: { nodes: Object.fromEntries(types.map((node_type, at) => [`n${at}`, { node_type }])) },
+    })
+    const robots = {
+      handler: await robot({ workflows: [own.workflow_id] }),
+      format: await robot({ formats: ['other'] }),
+      nodes: await robot({ node_types: ['A', 'BNode'] }),
+      graphs: await robot({ formats: ['workflow'], node_types: ['A', 'C'] }),
+    }
+    const submit = (body: object) => server.submit({ required_tags: [tag], ...body })
+    const expected = {
+      handler: [await submit(own)],
+      format: [await submit({ workflow_name: 'Other', workflow_json: '{"format":"other","nodes":["any"]}' })],
+      nodes: [await submit(graph('ANode', 'b'))],
+      graphs: [await submit(graph('C'))],
+    }
+    const nobody = await submit(graph('B', 'C'))
+    for (const each of Object.values(robots)) await each.beat()
+    expect(Object.fromEntries(Object.entries(robots).map(([name, { offers }]) => [name, offers]))).toEqual(expected)
+    expect((await server.job(nobody)).status).toBe('queued')
+  })
+
+  test('[P57] a list of what it runs that is none is ignored, and the acknowledgement says so', async () => {
+    const robot = await Raw.register(server, { capabilities: { formats: 'own', node_types: [1], workflows: {} } })
+    expect(String(robot.wire.frames[0]?.payload['message'])).toMatch(/ignored.*workflows.*formats.*node_types/)
+    await robot.offered(await robot.submit())
+  })
+
+  test('[P58] what counts is what it said last, and a job that waits for it is offered at once', async () => {
+    const robot = await Raw.register(server, { capabilities: { formats: ['own'] } })
+    const job = await robot.submit()
+    await robot.beat()
+    expect(robot.offers).toEqual([])
+    const again = await robot.again({ capabilities: { workflows: ['greeting'] } })
+    await again.offered(job)
+  })
+})

@@ -1,0 +1,31 @@
+/**
+ * Every node type that the reference robot runs. `robot/nodes/table.ts` has what runs each: one that is here alone, or
+ * there alone, does not compile.
+ */
+export const NODE_TYPES = [
+  'StartNode',
+  'EndNode',
+  'CommentNode',
+  'MergeNode',
+  'SetVariableNode',
+  'GetVariableNode',
+  'IncrementVariableNode',
+  'EvalExpressionNode',
+  'IfNode',
+  'SwitchNode',
+  'ForLoopNode',
+  'ForLoopStartNode',
+  'ForLoopEndNode',
+  'WhileLoopStartNode',
+  'WhileLoopEndNode',
+  'BreakNode',
+  'ContinueNode',
+  'WaitNode',
+  'LogNode',
+  'ReadFileNode',
+  'WriteFileNode',
+  'AppendFileNode',
+  'ReadCSVNode',
+  'HttpRequestNode',
+  'CallWorkflowNode',
+] as const
