@@ -128,15 +128,15 @@ export async function openFleet(
 
   const now = (): Millis => (latest = Math.max(latest, platform.now()))
 
-  const attach = (socket: SocketId, text: string | null): void => sockets.get(socket)?.attach?.(text)
   const calls = startCalls({ post: platform.post, now: platform.now, allowPrivate: settings.webhooksAllowPrivate })
   const shell: Shell = {
-    ...(platform.hibernates ? { attach } : {}),
+    ...(platform.hibernates ? { attach: (socket, text) => sockets.get(socket)?.attach?.(text) } : {}),
     now,
     find: (need) => store.find(need),
     commit,
     deliver,
     call,
+    warn: ({ message, details }) => platform.log('warn', message, details),
     wake: (at) => platform.alarm(at, () => current.pump.ring()),
     soon: platform.soon,
     failed: (error) => void recover(error),

@@ -54,6 +54,7 @@ export function pump(state: State, shell: Shell): Pump {
       for (const socket of turn.out.attachments) shell.attach(socket, attachmentOf(state, socket))
     }
     for (const send of sends) shell.deliver(send)
+    for (const warning of turn.out.warnings) shell.warn?.(warning)
     for (const call of turn.out.calls.open(receipt)) {
       // What was about to be told when its webhook was deleted is not on the disk, and nobody waits for it.
       if (!turn.out.deletions.webhooks.has(call.webhook)) shell.call(call)

@@ -1,4 +1,4 @@
-import type { Call, Effects, Found, Need, Send } from '../core/effects.ts'
+import type { Call, Effects, Found, Need, Send, Warning } from '../core/effects.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { Millis, SocketId } from '../core/ids.ts'
 
@@ -17,6 +17,8 @@ export interface Shell {
    * when the process ends is made again by the next one.
    */
   call(call: Call): void
+  /** Writes a line into the log. Left out where nobody reads it. */
+  warn?(warning: Warning): void
   /** Has a socket carry what it is restored from. Left out where memory and sockets go together. */
   attach?(socket: SocketId, text: string | null): void
   /** Sets the one alarm; null: none. A later call replaces an earlier one. */

@@ -1,13 +1,6 @@
 import type { Event } from '../core/event.ts'
 import type { SecretHash, SocketId } from '../core/ids.ts'
-import {
-  exceedsBytes,
-  FRAME_BYTES_MAX,
-  fromRobot,
-  isUndecodable,
-  tooLarge,
-  utf8Bytes,
-} from '../core/protocol/decode.ts'
+import { FRAME_BYTES_MAX, fromRobot, isUndecodable, tooLarge, utf8Bytes } from '../core/protocol/decode.ts'
 import { refuse } from '../core/protocol/refusal.ts'
 import { utf8Text } from './charset.ts'
 import { hashOf } from './secret.ts'
@@ -39,24 +32,25 @@ export type Frame = string | Uint8Array | ArrayBuffer
 /** The event that a frame is. Text that is no message becomes an event too, and is answered in its turn. */
 export function frameEvent(socket: SocketId, frame: Frame): Event {
   const text = typeof frame === 'string' ? frame : utf8Text(frame)
+  const bytes = typeof frame === 'string' ? utf8Bytes(frame) : frame.byteLength
   if (text === null) {
     const refusal = refuse('INVALID_JSON', 'Malformed JSON: the frame is not valid UTF-8')
-    return { type: 'robot.garbled', socket, refusal, id: undefined }
+    return { type: 'robot.garbled', socket, bytes, refusal, id: undefined }
   }
-  if (exceedsBytes(text, FRAME_BYTES_MAX)) {
+  if (bytes > FRAME_BYTES_MAX) {
     const { refusal, correlation_id } = tooLarge()
-    return { type: 'robot.garbled', socket, refusal, id: correlation_id }
+    return { type: 'robot.garbled', socket, bytes, refusal, id: correlation_id }
   }
   const message = fromRobot(text)
   if (isUndecodable(message)) {
-    return { type: 'robot.garbled', socket, refusal: message.refusal, id: message.correlation_id }
+    return { type: 'robot.garbled', socket, bytes, refusal: message.refusal, id: message.correlation_id }
   }
   let credential: SecretHash | null = null
   if (message.type === 'register') {
     const token = message.payload.auth_token ?? message.payload.token
     if (token !== undefined && token !== null) credential = hashOf(token)
   }
-  return { type: 'robot.said', socket, message, credential }
+  return { type: 'robot.said', socket, message, bytes, credential }
 }
 
 /** A close code that a peer may be sent: the WebSocket API refuses the reserved ones. */

@@ -139,6 +139,12 @@ export interface Call {
   readonly body: JsonText
 }
 
+/** A line for the server's log, which an operator might act on. */
+export interface Warning {
+  readonly message: string
+  readonly details: object
+}
+
 export interface Close {
   readonly code: number
   readonly reason: string
@@ -171,6 +177,8 @@ export interface Effects {
   readonly sends: Sealed<Send>
   /** 3. Likewise. */
   readonly calls: Sealed<Call>
+  /** At any time: nobody is misled if a line is lost. */
+  readonly warnings: Warning[]
 }
 
 /** What the world contributes to a turn besides its events, and what the turn asks of the world. */
@@ -200,6 +208,7 @@ export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows'
     attachments: new Set(),
     sends: new Sealed(turn),
     calls: new Sealed(turn),
+    warnings: [],
   }
 }
 

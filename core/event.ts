@@ -229,6 +229,8 @@ export type Event =
     readonly type: 'robot.said'
     readonly socket: SocketId
     readonly message: RobotMessage
+    /** How long the frame was, as UTF-8. */
+    readonly bytes: number
     /** The hash of the token in a `register`. */
     readonly credential: SecretHash | null
   }
@@ -236,6 +238,8 @@ export type Event =
     /** A frame that is no message. */
     readonly type: 'robot.garbled'
     readonly socket: SocketId
+    /** As in `robot.said`. */
+    readonly bytes: number
     readonly refusal: Refusal
     readonly id: MessageId | undefined
   }

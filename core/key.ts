@@ -3,7 +3,7 @@ import type { KeyCreated } from './event.ts'
 import type { KeyId, ReplyId } from './ids.ts'
 import { keepKey } from './keep.ts'
 import { notFound } from './protocol/refusal.ts'
-import { CLOSE, expel } from './robot.ts'
+import { CLOSE, expel } from './connection.ts'
 import type { KeyRow, State } from './state.ts'
 
 /** A key is made. Whoever asked shows it once; what is kept is its hash. */

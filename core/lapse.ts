@@ -1,13 +1,15 @@
 import type { Turn } from './effects.ts'
+import { silent, unregistered } from './connection.ts'
 import { callLapsed } from './delivery.ts'
 import type { JobId, Millis, RobotId, ScheduleId, SocketId, WebhookId } from './ids.ts'
 import { closedTo } from './gate.ts'
 import { isBlocked, isStopping, isWaiting } from './job.ts'
 import { keepJob } from './keep.ts'
+import { closeLateLog } from './log.ts'
 import { halt, move, stopped } from './move.ts'
 import { scheduleDue } from './occurrence.ts'
 import { barLapsed, offerLapsed, robotLost } from './reconcile.ts'
-import { rested, silent, unregistered } from './robot.ts'
+import { rested } from './robot.ts'
 import { statusLapsed } from './control.ts'
 import type { State } from './state.ts'
 import type { TimerName } from './timers.ts'
@@ -29,6 +31,7 @@ const lapsed: { readonly [T in TimerName]: Lapsed } = {
   'robot.lost': (state, id, turn) => robotLost(state, id as RobotId, turn),
   'robot.rest': (state, id) => rested(state, id as RobotId),
   'robot.barred': (state, id) => barLapsed(state, id),
+  'log.close': (state, id, turn) => closeLateLog(state, id as JobId, turn),
   'robot.status': (state, id, turn) => statusLapsed(state, id as RobotId, turn),
   'socket.unregistered': (state, id, turn) => unregistered(state, id as SocketId, turn),
   // The event that found it due has moved it already.

@@ -70,6 +70,8 @@ export interface Settings {
   /** How many messages a robot may send in how long. 0: any number, as with the limits below. */
   readonly robotMessagesMax: number
   readonly robotMessagesMs: Millis
+  /** How many bytes a robot may send a second, and sixteen times as many at once. 0: any number. */
+  readonly robotBytesPerSecond: number
   /** How many jobs calls of one webhook may make in how long. */
   readonly webhookCallsMax: number
   readonly webhookCallsMs: Millis
@@ -126,6 +128,7 @@ export const DEFAULTS: Settings = {
   socketsMax: 20_000,
   robotMessagesMax: 100,
   robotMessagesMs: MINUTE,
+  robotBytesPerSecond: 8 << 20,
   webhookCallsMax: 10,
   webhookCallsMs: MINUTE,
   submissionsMax: 50,
@@ -136,12 +139,17 @@ export const DEFAULTS: Settings = {
 }
 
 /** No limit on how often anything is said or asked for: for tests, benchmarks, and whoever trusts everybody. */
-export const UNLIMITED = { robotMessagesMax: 0, webhookCallsMax: 0, submissionsMax: 0 } as const satisfies Partial<
-  Settings
->
+export const UNLIMITED = {
+  robotMessagesMax: 0,
+  robotBytesPerSecond: 0,
+  webhookCallsMax: 0,
+  submissionsMax: 0,
+} as const satisfies Partial<Settings>
 
-/** So many times the limit on its messages in one window, and a robot is no longer listened to. */
+/** So many times the limit on its messages in one window, and a robot that has no jobs is no longer listened to. */
 export const ABUSE_FACTOR = 10
+/** What a robot may send at once, in seconds of what it may send: the results that an outage has held back, for one. */
+export const BURST_SECONDS = 16
 
 /** What a robot may send in one log batch; told to it in `register_ack`. */
 export const LOG_BATCH_MAX = 100

@@ -50,20 +50,47 @@ export function logged(
   for (const entry of entries) record(state, session, job, entry, turn)
 }
 
+/**
+ * Lines that were refused for their rate. How many is told at the end of the log; of a job that has ended, once no more of
+ * them can be on their way.
+ */
+export function linesRefused(state: State, job: JobRow, lines: number, turn: Turn): void {
+  if (!isLive(job.status)) {
+    if (turn.now - (job.completed_at ?? 0) > LATE_LOG_MS || job.robot_id === null) return
+    const at = state.timers.at('log.close', job.id)
+    if (at === Infinity) state.timers.set('log.close', job.id, turn.now + state.settings.robotMessagesMs)
+    const late = state.lateLogs.get(job.id) ?? { robot: job.robot_id, refused: 0 }
+    state.lateLogs.set(job.id, { ...late, refused: late.refused + lines })
+    return
+  }
+  const count: LogCount = state.logs.get(job.id) ?? { kept: 0, dropped: 0, refused: 0 }
+  count.refused += lines
+  state.logs.set(job.id, count)
+}
+
+/** Lines of a job that has ended have been refused, and now it is told how many. */
+export function closeLateLog(state: State, id: JobId, turn: Turn): void {
+  const late = state.lateLogs.get(id)
+  state.lateLogs.delete(id)
+  if (late !== undefined) note(state, id, late.robot, droppedByRate(late.refused), turn)
+}
+
 /** How many lines are not in the log of a job that ends, and why: told in the log itself, where they would be missed. */
 export function closeLog(state: State, job: JobRow, turn: Turn): void {
   const count = state.logs.get(job.id)
   state.logs.delete(job.id)
   if (count === undefined || job.robot_id === null) return
-  if (count.refused > 0) note(state, job, job.robot_id, `${count.refused} lines dropped by the rate limit`, turn)
-  if (count.dropped > 0) note(state, job, job.robot_id, `${count.dropped} lines were left out: this log is full`, turn)
+  if (count.refused > 0) note(state, job.id, job.robot_id, droppedByRate(count.refused), turn)
+  if (count.dropped > 0) {
+    note(state, job.id, job.robot_id, `${count.dropped} lines were left out: this log is full`, turn)
+  }
 }
 
 /** A line of ours in a job's log. */
-function note(state: State, job: JobRow, robot_id: RobotId, message: string, turn: Turn): void {
+function note(state: State, job_id: JobId, robot_id: RobotId, message: string, turn: Turn): void {
   turn.out.logs.push({
     seq: ++state.seq,
-    job_id: job.id,
+    job_id,
     robot_id,
     at: turn.now,
     logged_at: '',
@@ -72,6 +99,10 @@ function note(state: State, job: JobRow, robot_id: RobotId, message: string, tur
     message,
     extra: null,
   })
+}
+
+function droppedByRate(lines: number): string {
+  return `${lines} ${lines === 1 ? 'line' : 'lines'} dropped by the rate limit`
 }
 
 /** Text that is not longer than it may be; what was cut says how long it was. */

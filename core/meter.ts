@@ -1,10 +1,12 @@
 import { say, type Turn } from './effects.ts'
-import type { Millis, RobotId } from './ids.ts'
-import { isAssigned, isLive, isOffered, isStopping } from './job.ts'
+import type { JobId, Millis, RobotId } from './ids.ts'
+import { isAssigned, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
+import { recall } from './keep.ts'
 import { type CarriedRing, restoredRing, Ring } from './limiter.ts'
-import { ABUSE_FACTOR, type Settings } from './limits.ts'
+import { ABUSE_FACTOR, BURST_SECONDS, LATE_LOG_MS, type Settings } from './limits.ts'
+import { linesRefused } from './log.ts'
 import { errorMessage } from './protocol/encode.ts'
-import type { MessageId, RobotMessage } from './protocol/message.ts'
+import type { Message, MessageId, RobotMessage } from './protocol/message.ts'
 import { messageLimit, overRate } from './rate.ts'
 import type { Session, State } from './state.ts'
 
@@ -17,16 +19,25 @@ export interface Meter {
   vainSince: Millis
   /** When it was last told that it says too much. */
   toldAt: Millis
+  /** It has sent a result, and its next heartbeat asks whether that is safe. */
+  confirms: boolean
+  /** How full its bucket of bytes was, and when. It runs out at `robotBytesPerSecond`. */
+  bytes: number
+  bytesAt: Millis
+  /** It has sent too many bytes, and until then it is not let in again. */
+  shutUntil: Millis
+  /** The last progress of each job that was beyond the limit: acted upon with the next heartbeat. */
+  readonly progress: Map<JobId, Message<'job_progress'>>
 }
 
-/** A meter, as plain data. */
-export interface CarriedMeter extends Pick<Meter, 'vain' | 'vainSince' | 'toldAt'> {
+/** A meter, as plain data. Progress that waits is not carried: more will come. */
+export interface CarriedMeter extends Omit<Meter, 'ring' | 'progress'> {
   readonly ring: CarriedRing | null
 }
 
 /**
  * What becomes of each message beyond the limit. `control` is acted upon all the same: a result that is lost would be a
- * job that is lost. `heartbeat` too, and the robot is told. `telemetry` is refused.
+ * job that is lost. `heartbeat` too, and the robot is told. `telemetry` is merged or dropped.
  */
 const CLASSES: { readonly [T in RobotMessage['type'] | 'garbled']: 'control' | 'heartbeat' | 'telemetry' } = {
   register: 'control',
@@ -49,39 +60,63 @@ const CLASSES: { readonly [T in RobotMessage['type'] | 'garbled']: 'control' | '
 /** The least time between two answers of one robot that say it says too much: or the limiter would double the flood. */
 const TELL_MS: Millis = 1_000
 
-/**
- * Counts a message of a robot, and says what is to be done about it: `act` on it, leave it `refused`, or, where it is one
- * of far too many, close the connection for `abuse`.
- */
+/** What is done about a message: it is acted upon, left, or its connection is closed for how many there are, or how long. */
+export type Weighed = 'act' | 'refused' | Flood
+export type Flood = 'messages' | 'bytes'
+
+/** Counts a message of a robot, and says what is to be done about it. */
 export function weigh(
   state: State,
   session: Session,
   message: RobotMessage | null,
   id: MessageId | undefined,
+  bytes: number,
   turn: Turn,
-): 'act' | 'refused' | 'abuse' {
-  if (state.settings.robotMessagesMax === 0) return 'act'
+): Weighed {
   const meter = meterOf(state, session.robot, turn.now)
+  if (pour(state.settings, meter, bytes, turn.now)) return 'bytes'
+  if (state.settings.robotMessagesMax === 0 || (message !== null && isFree(session, meter, message))) return 'act'
   const open = meter.ring.isOpen(turn.now)
   const kind = CLASSES[message?.type ?? 'garbled']
   if (open || kind !== 'telemetry') meter.ring.count(turn.now)
   if (open) return 'act'
-  if (kind === 'control' && (message === null || isNeeded(state, session, message))) return 'act'
-  if (isAbuse(state, meter, turn.now)) return 'abuse'
+  const wanted = message !== null && isWanted(state, session, message, turn)
+  if (kind === 'control' && wanted) return 'act'
+  if (!wanted && isAbuse(state, session.robot, meter, turn.now)) return 'messages'
   if (kind === 'control') return 'act'
   tell(state, session, meter, id, turn)
   if (kind === 'heartbeat') return 'act'
-  if (message !== null) noteLines(state, session, message)
+  if (message !== null) leaveOut(state, session, meter, message, turn)
   return 'refused'
 }
 
-/** Counts a registration, which comes before there is a session. Whether it is one of far too many. */
-export function weighRegistration(state: State, robot: RobotId, turn: Turn): 'act' | 'abuse' {
-  if (state.settings.robotMessagesMax === 0) return 'act'
+/** Counts a registration, which comes before there is a session. */
+export function weighRegistration(state: State, robot: RobotId, bytes: number, turn: Turn): 'act' | Flood {
   const meter = meterOf(state, robot, turn.now)
+  if (turn.now < meter.shutUntil || pour(state.settings, meter, bytes, turn.now)) return 'bytes'
+  if (state.settings.robotMessagesMax === 0) return 'act'
   const open = meter.ring.isOpen(turn.now)
   meter.ring.count(turn.now)
-  return !open && isAbuse(state, meter, turn.now) ? 'abuse' : 'act'
+  return !open && isAbuse(state, robot, meter, turn.now) ? 'messages' : 'act'
+}
+
+/** What was said too often to be acted upon at once, and has waited for a heartbeat: the last word on each job. */
+export function takeProgress(state: State, robot: RobotId): readonly Message<'job_progress'>[] {
+  const waiting = state.limiters.robots.get(robot)?.progress
+  if (waiting === undefined || waiting.size === 0) return []
+  const words = [...waiting.values()]
+  waiting.clear()
+  return words
+}
+
+/** Why a connection is closed, in words for its robot. */
+export function floodReason(
+  { robotMessagesMax, robotMessagesMs, robotBytesPerSecond }: Settings,
+  flood: Flood,
+): string {
+  return flood === 'messages'
+    ? `More than ${ABUSE_FACTOR * robotMessagesMax} messages in ${robotMessagesMs / 1000} s`
+    : `More than ${robotBytesPerSecond} bytes a second, and ${BURST_SECONDS} times that at once`
 }
 
 /**
@@ -103,36 +138,83 @@ export function configOf({ robotMessagesMax, robotMessagesMs }: Settings, slots:
 export function carriedMeter(state: State, robot: RobotId, now: Millis): CarriedMeter | null {
   const meter = state.limiters.robots.get(robot)
   if (meter === undefined) return null
-  const { vain, vainSince, toldAt } = meter
-  return { vain, vainSince, toldAt, ring: meter.ring.carried(now) }
+  const { ring, progress: _, ...rest } = meter
+  return { ...rest, ring: ring.carried(now) }
 }
 
 /** A meter as it was before it was carried. */
 export function restoreMeter(state: State, robot: RobotId, { ring, ...rest }: CarriedMeter): void {
   const limit = messageLimit(state.settings)
-  state.limiters.robots.set(robot, { ...rest, ring: ring === null ? new Ring(limit) : restoredRing(limit, ring) })
+  const restored = ring === null ? new Ring(limit) : restoredRing(limit, ring)
+  state.limiters.robots.set(robot, { ...rest, ring: restored, progress: new Map() })
 }
 
 function meterOf(state: State, robot: RobotId, now: Millis): Meter {
   let meter = state.limiters.robots.get(robot)
   if (meter === undefined) {
-    meter = { ring: new Ring(messageLimit(state.settings)), vain: 0, vainSince: now, toldAt: 0 }
+    meter = {
+      ring: new Ring(messageLimit(state.settings)),
+      vain: 0,
+      vainSince: now,
+      toldAt: 0,
+      confirms: false,
+      bytes: 0,
+      bytesAt: now,
+      shutUntil: 0,
+      progress: new Map(),
+    }
     state.limiters.robots.set(robot, meter)
   }
   return meter
 }
 
-/** Whether a control message is about something that is this robot's to say now. Others are counted as vain. */
-function isNeeded(state: State, session: Session, { type, payload }: RobotMessage): boolean {
-  if (type === 'status_response') return session.answered < session.asked
-  if (type === 'disconnect') return true
-  const job = 'job_id' in payload ? state.jobs.get(payload.job_id) : undefined
-  if (job === undefined || job.robot_id !== session.robot) return false
-  return type === 'job_accept' || type === 'job_reject' ? isOffered(job) : isAssigned(job) || isStopping(job)
+/** Puts a frame into the bucket, and says whether it runs over. Half of it must have run out before the robot comes again. */
+function pour({ robotBytesPerSecond }: Settings, meter: Meter, bytes: number, now: Millis): boolean {
+  if (robotBytesPerSecond === 0) return false
+  meter.bytes = Math.max(0, meter.bytes - (now - meter.bytesAt) * robotBytesPerSecond / 1000) + bytes
+  meter.bytesAt = now
+  if (meter.bytes <= BURST_SECONDS * robotBytesPerSecond) return false
+  meter.shutUntil = now + BURST_SECONDS * 1000 / 2
+  return true
 }
 
-/** One more in vain. Counted by whole windows: it is for floods, which do not end with one. */
-function isAbuse({ settings }: State, meter: Meter, now: Millis): boolean {
+/**
+ * Whether a message is one that we have asked for: an answer to a status request, and the one heartbeat after a result by
+ * which a robot learns that it may forget it.
+ */
+function isFree(session: Session, meter: Meter, { type }: RobotMessage): boolean {
+  if (type === 'status_response') return session.answered < session.asked
+  const confirming = meter.confirms && type === 'heartbeat'
+  if (type === 'heartbeat') meter.confirms = false
+  else if (type === 'job_complete' || type === 'job_failed' || type === 'job_cancelled') meter.confirms = true
+  return confirming
+}
+
+/**
+ * Whether a message is this robot's to send now: an answer to its offer, what ends a job that it had, and telemetry of
+ * one, also in the moments after its end. Others are counted as vain.
+ */
+function isWanted(state: State, session: Session, { type, payload }: RobotMessage, turn: Turn): boolean {
+  if (type === 'disconnect') return true
+  const job = 'job_id' in payload ? recall(state, payload.job_id, turn) : undefined
+  if (job === undefined || job.robot_id !== session.robot) return false
+  if (type === 'job_accept' || type === 'job_reject') return isOffered(job)
+  if (CLASSES[type] === 'control') return isAssigned(job) || isStopping(job) || !isLive(job.status)
+  return hasIt(job, turn.now)
+}
+
+/** Whether the robot in the row has the job, or had it until a moment ago. */
+function hasIt(job: JobRow, now: Millis): boolean {
+  return isHeld(job) || (!isLive(job.status) && now - (job.completed_at ?? 0) <= LATE_LOG_MS)
+}
+
+/**
+ * One more in vain. Counted by whole windows: it is for floods, which do not end with one. A robot with jobs is left its
+ * connection, whatever it says: with it the results of its jobs would be lost.
+ */
+function isAbuse(state: State, robot: RobotId, meter: Meter, now: Millis): boolean {
+  const { settings, held } = state
+  if (held.has(robot)) return false
   if (now - meter.vainSince >= settings.robotMessagesMs) {
     meter.vainSince = now
     meter.vain = 0
@@ -147,12 +229,12 @@ function tell(state: State, session: Session, meter: Meter, id: MessageId | unde
   say(turn, session.socket, errorMessage(overRate('messages', messageLimit(state.settings), quota), id))
 }
 
-/** Lines that were refused are missed in the log: how many is told at its end. */
-function noteLines(state: State, session: Session, { type, payload }: RobotMessage): void {
-  if (type !== 'log_batch' && type !== 'log_entry') return
-  const job = state.jobs.get(payload.job_id)
-  if (job === undefined || job.robot_id !== session.robot || !isLive(job.status)) return
-  const count = state.logs.get(job.id) ?? { kept: 0, dropped: 0, refused: 0 }
-  count.refused += type === 'log_batch' ? payload.entries.length : 1
-  state.logs.set(job.id, count)
+/** Of progress the last word is kept for the next heartbeat. Lines are missed in the log: how many is told in it. */
+function leaveOut(state: State, session: Session, meter: Meter, message: RobotMessage, turn: Turn): void {
+  const job = 'job_id' in message.payload ? recall(state, message.payload.job_id, turn) : undefined
+  if (job === undefined || job.robot_id !== session.robot) return
+  if (message.type === 'job_progress') {
+    if (isAssigned(job)) meter.progress.set(job.id, message)
+  } else if (message.type === 'log_batch') linesRefused(state, job, message.payload.entries.length, turn)
+  else if (message.type === 'log_entry') linesRefused(state, job, 1, turn)
 }

@@ -1,12 +1,13 @@
 import { authorize } from './access.ts'
 import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
-import { remindMode, statusLost } from './control.ts'
-import { hangUp, say, type Turn } from './effects.ts'
+import { CLOSE, expel, expelFlood } from './connection.ts'
+import { remindMode } from './control.ts'
+import { say, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { isStopping } from './job.ts'
 import { keepKey, keepRobot } from './keep.ts'
-import { ABUSE_FACTOR, LOG_BATCH_MAX } from './limits.ts'
+import { LOG_BATCH_MAX } from './limits.ts'
 import { configOf, weighRegistration } from './meter.ts'
 import { askStatus, tellToStop } from './move.ts'
 import { FRAME_BYTES_MAX } from './protocol/decode.ts'
@@ -18,55 +19,6 @@ import { ignoredText } from './protocol/repertoire.ts'
 import { placeRobot } from './roster.ts'
 import type { Socket } from './socket.ts'
 import type { KeyRow, RobotRow, Session, State } from './state.ts'
-
-/** Close codes of ours, beside the standard ones. They follow the HTTP statuses that mean the same. */
-export const CLOSE = {
-  unauthenticated: 4401,
-  forbidden: 4403,
-  silent: 4408,
-  replaced: 4409,
-  flood: 4429,
-  overloaded: 1013,
-  normal: 1000,
-} as const
-
-/** A connection has been made. It has a while to say who it is. */
-export function socketOpened(
-  state: State,
-  event: { readonly socket: SocketId; readonly credential: SecretHash | null },
-  turn: Turn,
-): void {
-  const full = state.sockets.size >= state.settings.socketsMax
-  const { socket: id, credential } = event
-  state.sockets.set(id, { id, credential, robot: null, key: null, closing: full })
-  turn.out.attachments.add(event.socket)
-  if (full) hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
-  else state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
-}
-
-/** A connection is gone, whoever closed it. Its robot, if it has no newer one, is away from here on. */
-export function socketClosed(state: State, event: { readonly socket: SocketId }, turn: Turn): void {
-  const socket = state.sockets.get(event.socket)
-  if (socket === undefined) return
-  state.sockets.delete(socket.id)
-  state.timers.cancel('socket.unregistered', socket.id)
-  leave(state, socket, null, turn)
-}
-
-/** Tells a socket to close, and stops listening to it at once. */
-export function expel(state: State, socket: Socket, code: number, reason: string, turn: Turn): void {
-  socket.closing = true
-  state.timers.cancel('socket.unregistered', socket.id)
-  hangUp(turn, socket.id, code, reason)
-  leave(state, socket, code, turn)
-}
-
-/** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
-export function expelFlood(state: State, socket: Socket, turn: Turn): void {
-  const { robotMessagesMax, robotMessagesMs } = state.settings
-  const reason = `More than ${ABUSE_FACTOR * robotMessagesMax} messages in ${robotMessagesMs / 1000} s`
-  expel(state, socket, CLOSE.flood, reason, turn)
-}
 
 /** Answers a message that is refused, with its id. */
 export function refuseMessage(turn: Turn, socket: SocketId, refusal: Refusal, id: MessageId | undefined): void {
@@ -81,7 +33,7 @@ export function registered(
   state: State,
   socket: Socket,
   message: Message<'register'>,
-  credential: SecretHash | null,
+  { credential, bytes }: { readonly credential: SecretHash | null; readonly bytes: number },
   turn: Turn,
 ): void {
   const { robot_id } = message.payload
@@ -97,7 +49,8 @@ export function registered(
     expel(state, socket, code, key.message, turn)
     return
   }
-  if (weighRegistration(state, robot_id, turn) === 'abuse') return expelFlood(state, socket, turn)
+  const weighed = weighRegistration(state, robot_id, bytes, turn)
+  if (weighed !== 'act') return expelFlood(state, socket, robot_id, weighed, turn)
   if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
   const returns = state.sessions.has(robot_id)
@@ -167,24 +120,6 @@ export function disconnected(state: State, session: Session, message: Message<'d
   // It was told to shut down and does: when it comes again, it comes to work.
   if (robot.mode === 'draining') keepRobot(state, { ...robot, mode: 'active' }, turn)
   expel(state, socket, CLOSE.normal, message.payload.reason || 'Disconnect requested', turn)
-}
-
-/** The lease has run out, or frames have come since the timer was set. */
-export function silent(state: State, robot: RobotId, turn: Turn): void {
-  const session = state.sessions.get(robot)
-  if (session === undefined) return
-  const until = session.heardAt + state.settings.leaseMs
-  if (until > turn.now) return state.timers.set('robot.silent', robot, until)
-  const socket = state.sockets.get(session.socket)
-  assert(socket !== undefined, 'a session has a socket')
-  expel(state, socket, CLOSE.silent, `No message for ${state.settings.leaseMs / 1000} s`, turn)
-}
-
-/** Nobody has said who they are on this socket, in the time that there was for it. */
-export function unregistered(state: State, id: SocketId, turn: Turn): void {
-  const socket = state.sockets.get(id)
-  if (socket === undefined || socket.robot !== null) return
-  expel(state, socket, CLOSE.silent, `No registration within ${state.settings.registerMs / 1000} s`, turn)
 }
 
 /** A robot that refused an offer may be asked again. */
@@ -275,23 +210,4 @@ function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow
     created_at: state.robots.get(payload.robot_id)?.created_at ?? turn.now,
     last_seen: turn.now,
   }
-}
-
-/** The robot behind a socket is away, unless a newer connection of it has taken over. `code`: we have closed it. */
-function leave(state: State, socket: Socket, code: number | null, turn: Turn): void {
-  const { robot } = socket
-  socket.robot = null
-  if (robot === null) return
-  const session = state.sessions.get(robot)
-  if (session?.socket !== socket.id) return
-  statusLost(session, turn)
-  state.sessions.delete(robot)
-  state.timers.cancel('robot.status', robot)
-  state.timers.cancel('robot.silent', robot)
-  state.timers.cancel('robot.rest', robot)
-  const row = state.robots.get(robot)
-  assert(row !== undefined, 'a session has a robot')
-  keepRobot(state, { ...row, last_seen: turn.now }, turn)
-  if (code !== CLOSE.replaced) announceRobot(state, row, 'robot.offline', turn)
-  if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
 }

@@ -203,8 +203,12 @@ export interface State {
    * anew, since a row for every line would cost more than the lines that it might save.
    */
   readonly logs: Map<JobId, LogCount>
+  /** Of jobs that have ended: the lines that came afterwards and were refused, until that is told in their logs. */
+  readonly lateLogs: Map<JobId, { readonly robot: RobotId; readonly refused: number }>
   /** The ids of the last messages with log lines of each robot: one that is repeated is not stored a second time. */
   readonly logMessages: Map<RobotId, Set<MessageId>>
+  /** What was written into the server's log lately, and when. */
+  readonly warned: Map<string, Millis>
   /** Pending jobs that become ready later than this are on disk only. */
   horizonAt: Millis
   /** Grows with every row that has an order. */

@@ -6,6 +6,7 @@ import type { Need, Turn } from './effects.ts'
 import type { Event } from './event.ts'
 import { workflowCalled } from './chain.ts'
 import { admitWaiting } from './admission.ts'
+import { expelFlood, socketClosed, socketOpened } from './connection.ts'
 import { deliveryReplayed, deliveryTried } from './delivery.ts'
 import type { JobId, Millis } from './ids.ts'
 import { keyCreated, keyRevoked } from './key.ts'
@@ -15,11 +16,11 @@ import { poolSaved } from './pool.ts'
 import { refuse } from './protocol/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
 import { logged } from './log.ts'
-import { weigh } from './meter.ts'
+import { takeProgress, weigh } from './meter.ts'
 import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
 import { sendDue, takePages, wantedPages } from './outbox.ts'
-import { disconnected, expelFlood, heartbeat, refuseMessage, registered, socketClosed, socketOpened } from './robot.ts'
+import { disconnected, heartbeat, refuseMessage, registered } from './robot.ts'
 import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
 import { webhookAsked, webhookRotated, webhookSaved } from './subscription.ts'
@@ -73,7 +74,10 @@ type Hear<T extends RobotMessage['type']> = (state: State, session: Session, mes
 
 /** What a registered robot may say, and who listens. */
 const hear: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: Hear<T> } = {
-  heartbeat,
+  heartbeat: (state, session, message, turn) => {
+    for (const waiting of takeProgress(state, session.robot)) progressed(state, session, waiting, turn)
+    heartbeat(state, session, message, turn)
+  },
   status_response: (state, session, message, turn) => {
     heartbeat(state, session, message, turn)
     statusGiven(state, session, turn)
@@ -148,7 +152,14 @@ function ask(state: State, event: Event, need: Need): void {
 }
 
 /** What robots say about jobs that may have ended. */
-const COLD_TALK: ReadonlySet<RobotMessage['type']> = new Set(['job_complete', 'job_failed', 'log_entry', 'log_batch'])
+const COLD_TALK: ReadonlySet<RobotMessage['type']> = new Set([
+  'job_complete',
+  'job_failed',
+  'job_cancelled',
+  'job_progress',
+  'log_entry',
+  'log_batch',
+])
 
 /** A message of a robot, from a socket that is listened to, by the robot that the socket belongs to. */
 function said(state: State, event: On<'robot.said'>, turn: Turn): void {
@@ -156,15 +167,15 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
   if (socket === undefined || socket.closing) return
   turn.out.attachments.add(socket.id)
   const { message } = event
-  if (message.type === 'register') return registered(state, socket, message, event.credential, turn)
+  if (message.type === 'register') return registered(state, socket, message, event, turn)
   const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
   if (session === undefined) {
     return refuseMessage(turn, socket.id, refuse('AUTHENTICATION_FAILED', 'Register first'), message.id)
   }
   session.heardAt = turn.now
-  const weighed = weigh(state, session, message, message.id, turn)
-  if (weighed === 'abuse') return expelFlood(state, socket, turn)
+  const weighed = weigh(state, session, message, message.id, event.bytes, turn)
   if (weighed === 'refused') return
+  if (weighed !== 'act') return expelFlood(state, socket, session.robot, weighed, turn)
   if ('robot_id' in message.payload && message.payload.robot_id !== session.robot) {
     const refusal = refuse('FORBIDDEN', `This connection belongs to the robot ${session.robot}`, { field: 'robot_id' })
     return refuseMessage(turn, socket.id, refusal, message.id)
@@ -181,9 +192,9 @@ function garbled(state: State, event: On<'robot.garbled'>, turn: Turn): void {
   const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
   if (session !== undefined) {
     session.heardAt = turn.now
-    const weighed = weigh(state, session, null, event.id, turn)
-    if (weighed === 'abuse') return expelFlood(state, socket, turn)
+    const weighed = weigh(state, session, null, event.id, event.bytes, turn)
     if (weighed === 'refused') return
+    if (weighed !== 'act') return expelFlood(state, socket, session.robot, weighed, turn)
   }
   refuseMessage(turn, socket.id, event.refusal, event.id)
 }

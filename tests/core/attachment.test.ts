@@ -90,7 +90,7 @@ test('every frame is carried, one that is no message and is not even answered to
     fleet.pass(100)
     const turn = { now: fleet.now, found: NOTHING_FOUND, out: newEffects(100 + i, fleet.now) }
     const garbled = { refusal: refuse('INVALID_JSON', 'Malformed JSON'), id: undefined }
-    step(fleet.state, { type: 'robot.garbled', socket: ids.socket('socket-r1'), ...garbled }, turn)
+    step(fleet.state, { type: 'robot.garbled', socket: ids.socket('socket-r1'), bytes: 1, ...garbled }, turn)
     told.push([...turn.out.attachments].join())
   }
   expect(told).toEqual(Array.from({ length: 6 }, () => 'socket-r1'))

@@ -6,6 +6,7 @@ import {
   NOTHING_FOUND,
   type Send,
   type Turn,
+  type Warning,
 } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import { Receipt } from '../../core/receipt.ts'
@@ -20,8 +21,9 @@ import type {
   ScheduleId,
   SecretHash,
   SocketId,
+  TriggerId,
+  WorkflowId,
 } from '../../core/ids.ts'
-import type { TriggerId, WorkflowId } from '../../core/ids.ts'
 import { isLive, isStopping, type JobRow, type RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
 import { DEFAULTS, type Settings, UNLIMITED } from '../../core/limits.ts'
@@ -41,6 +43,8 @@ export interface Bench {
   readonly disk: Effects
   /** Every call to a webhook so far. */
   readonly calls: Call[]
+  /** Every line for the server's log so far. */
+  readonly warnings: Warning[]
   /** Steps through the events in one turn and returns what was said. */
   turn(...events: readonly Event[]): readonly Send[]
   /** Lets time pass, acting on every deadline in between. Returns what was said. */
@@ -108,6 +112,7 @@ export function bench(
     now: START,
     disk,
     calls: [],
+    warnings: [],
     turn(...events) {
       const turn: Turn = { now: self.now, found: found(events), out: newEffects(++turns, self.now) }
       for (const event of events) step(state, event, turn)
@@ -122,6 +127,7 @@ export function bench(
       disk.triggerEvents.push(...turn.out.triggerEvents)
       for (const id of turn.out.deletions.schedules) disk.rows.schedules.delete(id)
       const receipt = new Receipt(turn.out.turn)
+      self.warnings.push(...turn.out.warnings)
       self.calls.push(...turn.out.calls.open(receipt))
       return turn.out.sends.open(receipt)
     },
@@ -214,21 +220,16 @@ let logMessages = 0
 export function say(robot: string, type: RobotMessage['type'], payload: object, socket = `socket-${robot}`): Event {
   // Messages with log lines are told apart by their ids, as those of real robots are.
   const id = type.startsWith('log_') ? `${type}-${++logMessages}` : `${type}-${robot}`
-  const message = fromRobot(JSON.stringify({ type, id, timestamp: '', payload: { robot_id: robot, ...payload } }))
+  const text = JSON.stringify({ type, id, timestamp: '', payload: { robot_id: robot, ...payload } })
+  const message = fromRobot(text)
   if (isUndecodable(message)) throw new Error(message.refusal.message)
-  return { type: 'robot.said', socket: socket as SocketId, message, credential: null }
+  return { type: 'robot.said', socket: socket as SocketId, message, bytes: text.length, credential: null }
 }
 
 export function beat(robot: string, active?: readonly string[], socket?: string): Event {
-  const payload = {
-    status: 'online',
-    current_jobs: 0,
-    cpu_percent: 1,
-    memory_percent: 2,
-    disk_percent: 3,
-    ...(active === undefined ? {} : { active_job_ids: active }),
-  }
-  return say(robot, 'heartbeat', payload, socket)
+  const metrics = { cpu_percent: 1, memory_percent: 2, disk_percent: 3 }
+  const jobs = active === undefined ? {} : { active_job_ids: active }
+  return say(robot, 'heartbeat', { status: 'online', current_jobs: 0, ...metrics, ...jobs }, socket)
 }
 
 export function complete(robot: string, job: string, result: unknown = {}, attempt?: number): Event {
@@ -273,9 +274,7 @@ export function job(bench: Bench, id: string): JobRow {
 }
 
 /** A socket is gone. */
-export function closed(socket: string): Event {
-  return { type: 'socket.closed', socket: socket as SocketId }
-}
+export const closed = (socket: string): Event => ({ type: 'socket.closed', socket: socket as SocketId })
 
 /** A fleet whose robot r1 is running the job j1. */
 export function running(retrySafety: RetrySafety = 'unless_started'): Bench {

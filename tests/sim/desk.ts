@@ -161,6 +161,12 @@ export class Desk {
   /** Most jobs are short; some take many minutes. */
   #plan(run: Run): void {
     const ms = this.#dice.chance(0.1) ? this.#dice.spread(60_000, LONGEST_MS) : this.#dice.spread(20, 60_000)
+    // One that writes a line for every step of a loop: all at once, and the result right behind.
+    if (this.#dice.chance(this.#options.weather.often('chatter'))) {
+      this.#robot.later(ms, () => {
+        for (let left = CHATTER; left > 0 && this.#runs.has(run); left--) this.#log(run.job)
+      })
+    }
     const steps = this.#dice.whole(0, 3)
     for (let step = 1; step <= steps; step++) {
       this.#robot.later(ms * step / (steps + 1), () => this.#progress(run, Math.floor(100 * step / (steps + 1))))
@@ -234,6 +240,9 @@ export class Desk {
     return this.#robot.kind === 'sdk' && attempt !== undefined ? { ...about, attempt } : about
   }
 }
+
+/** More than ten times what a robot may say where that is little. */
+const CHATTER = 120
 
 /** The longest that a job may take here, so that those who wait for all of them know how long. */
 export const LONGEST_MS: Millis = 900_000

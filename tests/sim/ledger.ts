@@ -8,6 +8,7 @@ import type { Message, MessageId } from '../../core/protocol/message.ts'
 import type { Plan, ScheduleRow } from '../../core/schedule.ts'
 import type { RobotRow } from '../../core/state.ts'
 import type { Change } from './change.ts'
+import { Counted } from './counted.ts'
 import { COMMITS_BEHIND } from './rule.ts'
 import { Told } from './told.ts'
 import type { Known } from './timetable.ts'
@@ -116,7 +117,8 @@ export class Ledger {
   readonly owners = new Map<SocketId, RobotId>()
   readonly heard = new Map<RobotId, Heard>()
   /** On which connection each message came, and of which kind it was. Heartbeats are forgotten when they are answered. */
-  readonly came = new Map<MessageId, { readonly socket: SocketId; readonly type: string }>()
+  readonly came = new Map<MessageId, { readonly socket: SocketId; readonly type: string; readonly counts: boolean }>()
+  readonly counted = new Counted()
   /** Who was really given an attempt of a job: by `job attempt`. */
   readonly given = new Map<string, RobotId>()
   readonly #truths = new Map<string, Truth>()
@@ -177,7 +179,8 @@ export class Ledger {
     if ('job_id' in message.payload) this.talkOf(message.payload.job_id).reasons++
     // A robot that comes anew is told again of everything that it is to stop.
     if (message.type === 'register') { for (const job of this.heldBy(robot)) this.talkOf(job.id).reasons++ }
-    if (message.id !== undefined) this.came.set(message.id, { socket: event.socket, type: message.type })
+    const counts = this.counted.said(robot, message.type)
+    if (message.id !== undefined) this.came.set(message.id, { socket: event.socket, type: message.type, counts })
     if (!('robot_id' in message.payload) || message.payload.robot_id !== robot) return
     if (message.type === 'register') {
       heard.registers = [...heard.registers.slice(-5), { payload: message.payload, commit: this.commits }]

@@ -36,8 +36,22 @@ export const controlRefused = (): Plant => ({
     const meter = robot === null ? undefined : state.limiters.robots.get(robot)
     if (meter === undefined || meter.ring.isOpen(state.horizonAt - state.settings.horizonMs)) return event
     const refusal = refuse('RATE_LIMITED', 'too much')
-    return { type: 'robot.garbled', socket: event.socket, refusal, id: event.message.id }
+    return { type: 'robot.garbled', socket: event.socket, bytes: event.bytes, refusal, id: event.message.id }
   },
+})
+
+/** Whoever says too much is closed, also when it is about its own jobs. */
+export const chatterClosed = (): Plant => ({
+  ...SOUND,
+  shell: (shell) => ({
+    ...shell,
+    deliver: (send) => {
+      shell.deliver(send)
+      const refused = send.to === 'socket' && 'message' in send && send.message.type === 'error' &&
+        send.message.payload.error_code === 'RATE_LIMITED'
+      if (refused) shell.deliver({ to: 'socket', socket: send.socket, close: { code: 4429, reason: 'too much' } })
+    },
+  }),
 })
 
 /** What a robot has used up is not carried by its socket. */

@@ -104,6 +104,7 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'a restart forgets what was used up', within: 40, plant: rates.ringsForgotten, certain: ['burst', 'crash'] },
   { bug: 'a delivery makes a job each time', within: 40, plant: rates.deliveredTwice, certain: ['hookTwice'] },
   { bug: 'results are refused for their rate', within: 40, plant: rates.controlRefused },
+  { bug: 'a busy log closes the connection', within: 40, plant: rates.chatterClosed, certain: ['chatter'] },
   {
     bug: 'waking forgets what a robot has said',
     within: 100,

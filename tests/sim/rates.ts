@@ -76,14 +76,23 @@ const REFUSABLE: ReadonlySet<string> = new Set(['heartbeat', 'job_progress', 'lo
 
 /** I28, P37: what a robot says of its jobs is never refused for its rate. And what it has used up is remembered. */
 export function rateIsFair(ledger: Ledger, send: Send): void {
-  if (send.to !== 'socket' || 'close' in send) return
+  if (send.to !== 'socket') return
+  if ('close' in send) return closedForCause(ledger, send)
   const { message, socket } = send
   const robot = ledger.owners.get(socket)
-  if (message.type === 'heartbeat_ack' && robot !== undefined) ledger.spoke(robot)
-  if (message.type !== 'error' || message.payload.error_code !== 'RATE_LIMITED') return
   const asked = message.correlation_id === undefined ? undefined : ledger.came.get(message.correlation_id)
+  if (message.type === 'heartbeat_ack' && robot !== undefined && asked?.counts === true) ledger.spoke(robot)
+  if (message.type !== 'error' || message.payload.error_code !== 'RATE_LIMITED') return
   const about = asked?.type ?? 'garbled'
   demand(REFUSABLE.has(about), 'I28', () => `${about} of ${robot} was refused for its rate`)
+}
+
+/** I28, P38: a robot that has jobs is not closed for how many messages it sends: their results would be lost with it. */
+function closedForCause(ledger: Ledger, { socket, close }: Extract<Send, { readonly close: unknown }>): void {
+  if (close.code !== 4429) return
+  const robot = ledger.owners.get(socket)
+  const jobs = robot === undefined ? [] : ledger.heldBy(robot)
+  demand(jobs.length === 0, 'I28', () => `${robot} has ${jobs[0]?.id} and is closed: ${close.reason}`)
 }
 
 /** Notes that a robot was told of its limit, or closed for it. */

@@ -10,11 +10,11 @@ import { demand, same } from './rule.ts'
 /** Every rule about what the server says, at the moment at which it does. */
 export function checkSend(ledger: Ledger, send: Send): void {
   saidIsDurable(ledger, send)
+  rateIsFair(ledger, send)
   answersGoBack(ledger, send)
   olderIsClosed(ledger, send)
   toldToStop(ledger, send)
   talkIsBounded(ledger, send)
-  rateIsFair(ledger, send)
 }
 
 /** I18: when a robot hears that it is registered, its older connection has been told to close. */

@@ -31,6 +31,7 @@ export const FAULTS = {
   resultTwice: { code: 'R6', worst: 0.5 },
   wrongCount: { code: 'R7', worst: 1 },
   hostile: { code: 'R8', worst: 600 },
+  chatter: { code: 'R9', worst: 0.05 },
   clockJump: { code: 'C1', worst: 10 },
   robotClock: { code: 'C3', worst: 1 },
   burst: { code: 'U1', worst: 10 },

@@ -135,7 +135,7 @@ chapter('how much a robot may say', (server) => {
     const robot = await Raw.register(server)
     const job = await robot.running()
     robot.wire.together(() => {
-      for (let n = 1; n <= 120; n++) robot.say('log_entry', job, { level: 'INFO', message: `line ${n}` })
+      for (let n = 1; n <= 1_200; n++) robot.say('log_entry', job, { level: 'INFO', message: `line ${n}` })
       robot.say('job_progress', job, { progress: 77 })
     })
     const error = await robot.wire.next('error')
@@ -153,7 +153,7 @@ chapter('how much a robot may say', (server) => {
     // A registration, an acceptance and a heartbeat came before.
     expect(items.map(({ message }) => message)).toEqual([
       ...Array.from({ length: 97 }, (_, index) => `line ${index + 1}`),
-      '23 lines dropped by the rate limit',
+      '1103 lines dropped by the rate limit',
     ])
     expect(await server.events(job)).toEqual(['submit', 'offer', 'accept', 'complete'])
   })
@@ -179,14 +179,44 @@ chapter('how much a robot may say', (server) => {
 
   test('[P38] a flood closes the connection with 4429, and connecting anew does not help', async () => {
     const robot = await Raw.register(server)
-    const job = await robot.running()
     robot.wire.together(() => {
-      for (let n = 0; n < 1_100; n++) robot.say('job_progress', job, { progress: 1 })
+      for (let n = 0; n < 1_100; n++) robot.say('job_progress', 'of another', { progress: 1 })
     })
     expect(await robot.wire.closed).toEqual({ code: 4429, reason: 'More than 1000 messages in 60 s' })
     const wire = await Wire.connect(server.robots)
     wire.send('register', { robot_id: robot.id, auth_token: server.admin })
     expect(await wire.closed).toMatchObject({ code: 4429 })
-    expect((await server.job(job)).status, 'its job waits for it').toBe('running')
+  })
+
+  test('[P38] a robot with a job is not closed, whatever it says', async () => {
+    const robot = await Raw.register(server)
+    const job = await robot.running()
+    robot.wire.together(() => {
+      for (let n = 0; n < 1_100; n++) robot.say('job_progress', n % 2 === 0 ? job : 'of another', { progress: n % 90 })
+      robot.say('job_complete', job, { result: 'kept' })
+    })
+    await robot.beat()
+    expect(await server.job(job)).toMatchObject({ status: 'completed', result: 'kept' })
   })
 }, DEFAULT)
+
+chapter('how many bytes a robot may send', (server) => {
+  afterEach(hangUpAll)
+
+  test('[P51] beyond the budget the connection is closed, and so are its next ones for a while', async () => {
+    const robot = await Raw.register(server)
+    const job = await robot.running()
+    const message = 'x'.repeat(60_000)
+    robot.wire.together(() => {
+      for (let n = 0; n < 40; n++) robot.say('log_entry', job, { level: 'INFO', message })
+    })
+    expect(await robot.wire.closed).toEqual({
+      code: 4429,
+      reason: 'More than 100000 bytes a second, and 16 times that at once',
+    })
+    const wire = await Wire.connect(server.robots)
+    wire.send('register', { robot_id: robot.id, auth_token: server.admin })
+    expect(await wire.closed).toMatchObject({ code: 4429 })
+    expect((await server.job(job)).status, 'its job waits for it').toBe('running')
+  })
+}, { robot_bytes_per_second: 100_000 })

@@ -58,13 +58,26 @@ export class Server extends Api {
     await this.#running?.stop()
   }
 
-  /** What it has complained of since it was started. */
+  /** What it has complained of since it was started. Warnings are about peers, and tests are no good ones. */
   faults(): string {
-    return this.#running?.faults() ?? ''
+    return this.#lines().filter((line) => !isWarning(line)).join('\n')
+  }
+
+  /** The warnings in its log, from the first. */
+  get warnings(): readonly string[] {
+    return this.#lines().filter(isWarning)
+  }
+
+  #lines(): readonly string[] {
+    return (this.#running?.faults() ?? '').split('\n').filter((line) => line !== '')
   }
 
   get #now(): Running {
     if (this.#running === null) throw new Error('the server has not been started')
     return this.#running
   }
+}
+
+function isWarning(line: string): boolean {
+  return line.includes('"level":"warn"')
 }

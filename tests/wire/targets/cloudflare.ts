@@ -26,7 +26,8 @@ export const cloudflare: Target = {
       // Whatever is not durable by now would be lost in the cloud too: there nobody is asked before an object goes.
       stop: () => program.killTree(),
       faults: () =>
-        `${program.out}\n${program.err}`.split('\n').filter((line) => /\[ERROR\]|Uncaught/.test(line)).join('\n'),
+        `${program.out}\n${program.err}`.split('\n').filter((line) => /\[ERROR\]|Uncaught|"level":"warn"/.test(line))
+          .join('\n'),
     }
   },
 }
