@@ -1,3 +1,4 @@
+import { REPERTOIRE_NAMES } from '../core/protocol/repertoire.ts'
 import { apiOf } from './calls.ts'
 import type { JobHandler } from './job.ts'
 
@@ -40,7 +41,7 @@ export interface RobotOptions {
   readonly tags?: readonly string[] | undefined
   /**
    * What a job may ask for, by name. Three of them say what the robot runs, each a list of texts: `workflows`, `formats` and
-   * `node_types`. Without any of these and without `runner`, `workflows` are those that have handlers.
+   * `node_types`. `workflows` are those that have handlers, unless there is a `runner` and none of the three.
    */
   readonly capabilities?: Readonly<Record<string, unknown>> | undefined
   /** What runs the jobs of one workflow, by workflow id. */
@@ -129,12 +130,12 @@ export function settle(options: RobotOptions): Settings {
   }
 }
 
-/** By these a robot says what it runs. One that names none of them is offered every job. */
-const REPERTOIRE = ['workflows', 'formats', 'node_types'] as const
-
+/** What runs by a handler is said, unless the robot is to be offered every job: its runner has not said what it runs. */
 function capabilitiesOf({ capabilities = {}, handlers = {}, runner }: RobotOptions): Settings['capabilities'] {
-  const named = runner !== undefined || REPERTOIRE.some((name) => Object.hasOwn(capabilities, name))
-  return named ? capabilities : { workflows: Object.keys(handlers), ...capabilities }
+  const workflows = Object.keys(handlers)
+  const says = REPERTOIRE_NAMES.some((name) => Object.hasOwn(capabilities, name))
+  const silent = workflows.length === 0 || (runner !== undefined && !says)
+  return silent ? capabilities : { workflows, ...capabilities }
 }
 
 /** One line for people about one event. */

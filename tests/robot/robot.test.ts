@@ -34,8 +34,17 @@ describe('registration', () => {
       workflows: ['a'],
       sap: 7,
     }],
-    ['what its options say', { handlers: { a: () => 1 }, capabilities: { formats: ['custom'] } }, {
+    ['these beside what its options say', { handlers: { a: () => 1 }, capabilities: { formats: ['custom'] } }, {
+      workflows: ['a'],
       formats: ['custom'],
+    }],
+    ['these beside what its runner runs', {
+      handlers: { a: () => 1 },
+      runner: () => 2,
+      capabilities: { node_types: ['X'] },
+    }, { workflows: ['a'], node_types: ['X'] }],
+    ['what its options say of workflows', { handlers: { a: () => 1 }, capabilities: { workflows: [] } }, {
+      workflows: [],
     }],
     ['nothing where a runner takes every job', { handlers: { a: () => 1 }, runner: () => 2 }, {}],
   ])('says what the robot runs: %s', async (_, options, capabilities) => {
