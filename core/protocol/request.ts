@@ -21,6 +21,8 @@ const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100)))
 const environment = v.pipe(v.string(), v.maxLength(100))
 /** Taken as it is: valibot's own objects drop members named like those of a prototype. */
 const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
+/** A workflow definition, as text or as JSON. */
+const definition = v.union([v.string(), jsonObject], 'must be a JSON object, or its text')
 /** 0 to 3, or the name. */
 const priority = v.union([
   v.picklist([0, 1, 2, 3]),
@@ -42,7 +44,7 @@ const limit = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValu
 export const Submission = v.strictObject({
   workflow_id: v.optional(workflowId),
   /** A definition of the job's own, as text or as JSON, instead of a published workflow. */
-  workflow_json: v.optional(v.union([v.string(), jsonObject])),
+  workflow_json: v.optional(definition),
   workflow_name: v.optional(name),
   parameters: v.optional(jsonObject, {}),
   priority: v.optional(priority, 1),
@@ -100,7 +102,7 @@ export const NewWorkflow = v.strictObject({
   tags: v.optional(names, []),
   max_concurrent: limit,
   /** The definition, as text or as JSON. */
-  json_definition: v.union([v.string(), jsonObject]),
+  json_definition: definition,
 })
 
 /** Where a signature of the sender's own making is, and how it is made. */

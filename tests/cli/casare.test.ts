@@ -66,7 +66,7 @@ describe('against a real orchestrator', () => {
 
   test('a job that does not complete ends a wait for it with 1', async () => {
     const definition = join(newFolder(), 'own.json')
-    writeFileSync(definition, '{"nodes": [], "connections": []}')
+    writeFileSync(definition, '{"nodes": {}, "connections": []}')
     const { status, out: id } = await run('jobs', 'submit', '--definition', definition, '--tag', 'nobody', '--quiet')
     expect([status, id]).toEqual([0, expect.stringMatching(/^[0-9a-f-]{36}\n$/)])
     const waiting = run('jobs', 'wait', id.trim(), '--json')

@@ -55,7 +55,7 @@ describe.sequential('a client of a running orchestrator', () => {
   })
 
   test('lists are followed over their pages, and only as far as they are read', async () => {
-    const body = { workflow_id: 'nothing', workflow_json: { nodes: [] }, required_tags: ['nobody'] }
+    const body = { workflow_id: 'nothing', workflow_json: { nodes: {} }, required_tags: ['nobody'] }
     const made = await Promise.all([1, 2, 3, 4, 5].map((n) => client.jobs.submit({ ...body, parameters: { n } })))
     const urls: string[] = []
     const watched = withFetch((url, init) => {
@@ -106,11 +106,11 @@ describe.sequential('a client of a running orchestrator', () => {
       'reference-robot',
     ])
 
-    const json_definition = { nodes: [], connections: [] }
+    const json_definition = { nodes: {}, connections: [] }
     const draft = await client.workflows.create({ id: 'empty', name: 'Empty', json_definition })
     expect(draft).toMatchObject({ status: 'draft', version: 1 })
     expect(await client.workflows.publish('empty')).toMatchObject({ status: 'published', published_version: 1 })
-    const update = { name: 'Empty', json_definition: '{"nodes":[],"connections":[],"more":1}' }
+    const update = { name: 'Empty', json_definition: '{"nodes":{},"connections":[],"more":1}' }
     expect(await client.workflows.update('empty', update)).toMatchObject({ version: 2 })
     expect((await client.workflows.versions('empty')).map(({ version }) => version)).toContain(2)
     expect(await client.workflows.get('empty')).toMatchObject({ published_version: 1 })
@@ -173,7 +173,11 @@ describe.sequential('a client of a running orchestrator', () => {
       if (keys.length < 3) throw new TypeError('fetch failed', { cause: new Error('other side closed') })
       return answer
     })
-    const job = await lossy.jobs.submit({ workflow_id: 'lost', workflow_json: '{}', required_tags: ['nobody'] })
+    const job = await lossy.jobs.submit({
+      workflow_id: 'lost',
+      workflow_json: '{"nodes":{}}',
+      required_tags: ['nobody'],
+    })
     expect(new Set(keys).size).toBe(1)
     expect(keys.length).toBe(3)
     expect((await all(client.jobs.list({ workflow_id: 'lost' }))).map(({ id }) => id)).toEqual([job.id])

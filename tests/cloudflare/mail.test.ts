@@ -134,7 +134,7 @@ test('lets each trigger of an address have what it wants', async () => {
 test('brings mail to another fleet by the name behind the plus', async () => {
   const made = await worker.api('POST', '/fleets', { name: 'acme' })
   worker.fleetKey = String(made['admin_key'])
-  const workflow = { id: 'greeting', name: 'Greeting', json_definition: {} }
+  const workflow = { id: 'greeting', name: 'Greeting', json_definition: { nodes: {} } }
   await worker.call('POST', '/fleets/acme/api/v1/workflows', { key: worker.fleetKey, body: workflow })
   await worker.call('POST', '/fleets/acme/api/v1/workflows/greeting/publish', { key: worker.fleetKey })
   const body = trigger('bills', { address: 'bills@example.com' })

@@ -203,7 +203,7 @@ describe('stop', () => {
 
 test('a schedule runs a workflow that was published here, and says when', async () => {
   const { engine } = lab
-  const workflowId = await engine.publishWorkflow({ name: 'Report', workflowJson: { nodes: [] } })
+  const workflowId = await engine.publishWorkflow({ name: 'Report', workflowJson: { nodes: {} } })
   const runAt = new Date(Date.now() + 1_500)
   const schedule = await engine.createSchedule({ name: 'Soon', workflowId, frequency: 'once', runAt, params: { a: 1 } })
   expect(schedule).toMatchObject({ workflowName: 'Report', nextRun: runAt, lastRun: null, enabled: true })

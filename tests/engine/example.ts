@@ -25,7 +25,7 @@ await worker.start()
 const job = await engine.submitJob({
   workflowId: 'extract',
   workflowName: 'Data Extraction',
-  workflowJson: '{"nodes": [], "connections": []}',
+  workflowJson: '{"nodes": {}, "connections": []}',
   robotId: null, // Any available robot
   priority: JobPriority.HIGH,
   scheduledTime: null, // Immediate
@@ -40,7 +40,7 @@ console.log(ended.status, ended.result)
 try {
   await engine.submitJob({
     workflowId: 'extract',
-    workflowJson: '{"nodes": [], "connections": []}',
+    workflowJson: '{"nodes": {}, "connections": []}',
     params: { customer_id: 'CUST-001' },
     checkDuplicate: true,
   })
@@ -51,13 +51,13 @@ try {
 
 const later = await engine.submitJob({
   workflowId: 'extract',
-  workflowJson: '{"nodes": [], "connections": []}',
+  workflowJson: '{"nodes": {}, "connections": []}',
   scheduledTime: new Date(Date.now() + 3_600_000),
 })
 const success = await engine.cancelJob(later.id, 'Cancelled by administrator')
 console.log('Cancelled:', success)
 
-const broken = await engine.submitJob({ workflowId: 'break', workflowJson: '{"nodes": [], "connections": []}' })
+const broken = await engine.submitJob({ workflowId: 'break', workflowJson: '{"nodes": {}, "connections": []}' })
 const failed = await engine.waitForJob(broken.id)
 console.log(failed.status, failed.errorMessage)
 
@@ -76,13 +76,13 @@ console.log(robot.name, robot.status)
 
 const stuck = await engine.submitJob({
   workflowId: 'extract',
-  workflowJson: '{"nodes": [], "connections": []}',
+  workflowJson: '{"nodes": {}, "connections": []}',
   requiredTags: ['browser'],
 })
 const explanation = await engine.explain(stuck.id)
 console.log(explanation.blockers.map(({ code }) => code).join(', '))
 
-await engine.publishWorkflow({ workflowId: 'report', name: 'Report', workflowJson: '{"nodes": [], "connections": []}' })
+await engine.publishWorkflow({ workflowId: 'report', name: 'Report', workflowJson: '{"nodes": {}, "connections": []}' })
 const schedule = await engine.createSchedule({
   name: 'Daily Report',
   workflowId: 'report',

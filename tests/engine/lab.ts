@@ -23,7 +23,7 @@ export interface Lab {
   readonly newFolder: () => string
 }
 
-export const JOB = { workflowId: 'w', workflowJson: { nodes: [] } }
+export const JOB = { workflowId: 'w', workflowJson: { nodes: {} } }
 
 export function useLab(): Lab {
   const stops: Lab['stops'] = []

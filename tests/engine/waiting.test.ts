@@ -35,7 +35,7 @@ async function fleetWith(fails: (out: Effects) => 'before' | 'after' | null): Pr
 }
 
 async function submit(): Promise<JobId> {
-  const body = checked({ json: { workflow_id: 'w', workflow_json: {} } }, Submission)
+  const body = checked({ json: { workflow_id: 'w', workflow_json: { nodes: {} } } }, Submission)
   const event = isRefusal(body) ? body : submission(fleet.platform, body, 'test', null, null)
   if (isRefusal(event)) throw new Error(event.message)
   const answer = await fleet.request(event)

@@ -191,7 +191,7 @@ function workingRobot(server: Orchestrator, { runs }: Ledger, happened: (moment:
 async function submission(
   server: Orchestrator,
 ): Promise<(parameters: Parameters, byWebhook: boolean) => Promise<string>> {
-  await server.api('POST', '/workflows', { id: 'crash', name: 'Crash', json_definition: {} })
+  await server.api('POST', '/workflows', { id: 'crash', name: 'Crash', json_definition: { nodes: {} } })
   await server.api('POST', '/workflows/crash/publish')
   const { secret } = await server.api('POST', '/triggers', { id: 'crash', name: 'Crash', workflow_id: 'crash' })
   const headers = { 'X-Webhook-Secret': String(secret) }

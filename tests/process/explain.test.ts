@@ -21,7 +21,7 @@ const submit = (robot: string, more: object = {}): Promise<string> =>
 describe('limits on concurrency', () => {
   test('a workflow with max_concurrent', async () => {
     const id = `narrow-${crypto.randomUUID()}`
-    await server.api('POST', '/workflows', { id, name: 'Narrow', json_definition: {}, max_concurrent: 1 })
+    await server.api('POST', '/workflows', { id, name: 'Narrow', json_definition: { nodes: {} }, max_concurrent: 1 })
     await server.api('POST', `/workflows/${id}/publish`)
     const robot = await Raw.register(server, { max_concurrent_jobs: 5 })
     const [first, second] = [await submit(robot.id, { workflow_id: id }), await submit(robot.id, { workflow_id: id })]

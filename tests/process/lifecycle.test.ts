@@ -107,7 +107,10 @@ describe('retry', () => {
 
   test('runs what it ran, whatever has been published since', async () => {
     const id = `changing-${crypto.randomUUID()}`
-    const definition = (text: string) => ({ name: 'Changing', json_definition: { metadata: { name: text } } })
+    const definition = (text: string) => ({
+      name: 'Changing',
+      json_definition: { metadata: { name: text }, nodes: {} },
+    })
     await server.api('POST', '/workflows', { id, ...definition('first') })
     await server.api('POST', `/workflows/${id}/publish`)
     const job = await ended('job_failed', { workflow_id: id })
@@ -116,7 +119,7 @@ describe('retry', () => {
     const { body } = await post(`/jobs/${job}/retry`)
     expect(await server.job(body.id)).toMatchObject({
       workflow_version: 1,
-      workflow_json: JSON.stringify({ metadata: { name: 'first' } }),
+      workflow_json: JSON.stringify({ metadata: { name: 'first' }, nodes: {} }),
     })
   })
 

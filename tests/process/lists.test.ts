@@ -75,7 +75,11 @@ describe('the list of jobs', () => {
   })
 
   test('filters are exact, and combine', async () => {
-    const inline = await server.submit({ workflow_json: { mine: true }, workflow_id: 'inline', workflow_name: 'Mine' })
+    const inline = await server.submit({
+      workflow_json: { format: 'mine' },
+      workflow_id: 'inline',
+      workflow_name: 'Mine',
+    })
     const later = await server.submit({ workflow_id: 'greeting', scheduled_time: '2099-01-01T00:00:00Z' })
     await server.api('POST', '/triggers', { id: 'filter', name: 'F', workflow_id: 'greeting', secret: null })
     const fired = await server.call('POST', '/webhook/filter', { key: null, body: { event_type: 'x' } })
@@ -126,7 +130,7 @@ describe('the list of jobs', () => {
 })
 
 describe('workflows', () => {
-  const definition = (name: string): object => ({ metadata: { name }, steps: [] })
+  const definition = (name: string): object => ({ metadata: { name }, nodes: {} })
 
   test('versions are counted, kept, and published one by one', async () => {
     const created = await server.call('POST', '/api/v1/workflows', {

@@ -110,7 +110,11 @@ describe.sequential('a webhook', () => {
   test('is told after kill -9 of what had not been told', async () => {
     const other = await client.webhooks.create({ url, events: ['job.cancelled'] })
     status = 500
-    const job = await client.jobs.submit({ workflow_id: 'nothing', workflow_json: {}, required_tags: ['nobody'] })
+    const job = await client.jobs.submit({
+      workflow_id: 'nothing',
+      workflow_json: { nodes: {} },
+      required_tags: ['nobody'],
+    })
     await client.jobs.cancel(job.id)
     await until('it was tried', () => jobs().includes(`job.cancelled ${job.id}`) || undefined)
     await server.kill()

@@ -138,7 +138,7 @@ export class Connection {
         job_id,
         workflow_id: 'w',
         workflow_name: 'W',
-        workflow_json: '{}',
+        workflow_json: '{"nodes":{}}',
         priority: 1,
         timeout_seconds: 60,
         attempt: 1,

@@ -190,7 +190,7 @@ chapter('chats', (server) => {
   })
 
   test('a workflow that is not published: its author is told, or it is written down', async () => {
-    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: {} })
+    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: { nodes: {} } })
     const id = await make(server, 'teams', {}, { workflow_id: 'draft' })
     expect((await teams(id, activity('x'))).body['text']).toMatch(/^Nothing was started: .*draft/)
     const events = await make(server, 'slack', {}, { workflow_id: 'draft' })

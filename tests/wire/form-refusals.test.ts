@@ -147,7 +147,7 @@ chapter('forms that are not taken', (server) => {
     })
 
     test('not of a workflow that is not published', async () => {
-      await server.api('POST', '/workflows', { id: `draft`, name: 'Draft', json_definition: {} })
+      await server.api('POST', '/workflows', { id: `draft`, name: 'Draft', json_definition: { nodes: {} } })
       const { path } = await form(server, {}, { workflow_id: `draft` })
       const page = await new Visitor(server).fillIn(path, { company: 'Kept' })
       expect([page.status, headingOf(page)]).toEqual([409, 'This cannot be taken at present'])

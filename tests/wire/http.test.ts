@@ -7,7 +7,7 @@ import { chapter } from './chapter.ts'
 
 chapter('HTTP that is wrong', (server) => {
   beforeAll(async () => {
-    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: {} })
+    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: { nodes: {} } })
   })
 
   afterAll(async () => {
@@ -70,8 +70,17 @@ chapter('HTTP that is wrong', (server) => {
       { name: 'R', capabilities: { formats: 'own' } },
       'capabilities: formats must be an array of strings',
     ],
-    ['no name', 'workflows', { json_definition: {} }, 'Missing required field: name'],
-    ['an id that does not fit into an address', 'workflows', { id: 'a/b', name: 'n', json_definition: {} }, 'id'],
+    ['a definition of nothing', 'workflows', { name: 'W', json_definition: {} }, 'neither nodes nor a format'],
+    ['the same of a job', 'jobs', { workflow_json: '{}' }, 'neither nodes nor a format'],
+    ['a list of nodes', 'workflows', { name: 'W', json_definition: { nodes: [] } }, 'whose keys are the node ids'],
+    ['the same of a job', 'jobs', { workflow_json: { nodes: [] } }, 'whose keys are the node ids'],
+    ['no name', 'workflows', { json_definition: { nodes: {} } }, 'Missing required field: name'],
+    [
+      'an id that does not fit into an address',
+      'workflows',
+      { id: 'a/b', name: 'n', json_definition: { nodes: {} } },
+      'id',
+    ],
     ['no secret to speak of', 'triggers', { name: 't', workflow_id: 'greeting', secret: 'short' }, 'secret'],
     ['a cooldown into the past', 'triggers', { name: 't', workflow_id: 'greeting', cooldown_seconds: -1 }, 'cooldown'],
     ['a scope that is none', 'keys', { name: 'k', scopes: ['root'] }, 'scopes'],
@@ -81,7 +90,7 @@ chapter('HTTP that is wrong', (server) => {
 
   const JOBS = `${V1}/jobs`
   const TRIGGER = { name: 't', workflow_id: 'none' }
-  const WORKFLOW = { id: 'draft', name: 'D', json_definition: {} }
+  const WORKFLOW = { id: 'draft', name: 'D', json_definition: { nodes: {} } }
   const wrong: readonly Wrong[] = [
     ...addresses.map(([name, method, path, words]): Wrong => [name, method, path, undefined, 404, 'NOT_FOUND', words]),
     ...fields.map((

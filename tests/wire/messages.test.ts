@@ -153,7 +153,7 @@ chapter('messages', (server) => {
     test('[P8] a job whose message would be over 1 MiB is refused when it is submitted', async () => {
       const robot = await Raw.register(server)
       // A quotation mark is two characters in the request, and four in the message: the definition is text there.
-      const definition = (chars: number) => ({ metadata: { name: 'Large' }, note: '"'.repeat(chars) })
+      const definition = (chars: number) => ({ format: 'large', note: '"'.repeat(chars) })
       const submit = (chars: number) => {
         const body = { workflow_name: 'Large', workflow_json: definition(chars), robot_id: robot.id }
         return server.call('POST', '/api/v1/jobs', { body })

@@ -43,7 +43,7 @@ chapter('outgoing webhooks', (server) => {
     const cancelled = async (): Promise<string> => {
       const job = await server.api<{ id: string }>('POST', '/jobs', {
         workflow_id: 'nothing',
-        workflow_json: {},
+        workflow_json: { nodes: {} },
         required_tags: ['nobody'],
       })
       await server.api('POST', `/jobs/${job.id}/cancel`)

@@ -5,7 +5,7 @@ import { chapter } from './chapter.ts'
 
 chapter('triggers', (server) => {
   beforeAll(async () => {
-    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: {} })
+    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: { nodes: {} } })
   })
 
   let made = 0

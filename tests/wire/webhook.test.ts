@@ -6,7 +6,7 @@ import { chapter } from './chapter.ts'
 
 chapter('the webhook', (server) => {
   beforeAll(async () => {
-    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: {} })
+    await server.api('POST', '/workflows', { id: 'draft', name: 'Draft', json_definition: { nodes: {} } })
   })
 
   const EVENT = {

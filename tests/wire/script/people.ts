@@ -9,14 +9,16 @@ export async function people(to: Transcript): Promise<void> {
   to.title('Workflows')
   const definition = { metadata: { name: 'Same' }, nodes: {}, text: 'Zürich 😀' }
   await post('/workflows', { id: 'same', name: 'Same', json_definition: definition, tags: ['t'] })
-  await post('/workflows', { id: 'same', name: 'Same', json_definition: {} })
+  await post('/workflows', { id: 'same', name: 'Same', json_definition: { nodes: {} } })
   await post('/jobs', { workflow_id: 'same' })
   await post('/workflows/same/publish', {})
-  await to.ask('PUT', '/api/v1/workflows/same', { body: { name: 'Same again', json_definition: { second: true } } })
+  await to.ask('PUT', '/api/v1/workflows/same', {
+    body: { name: 'Same again', json_definition: { nodes: {}, second: true } },
+  })
   await get('/workflows/same')
   await get('/workflows/same/versions')
-  await post('/workflows', { id: 'a/b', name: 'n', json_definition: {} })
-  await post('/workflows', { name: '', json_definition: {} })
+  await post('/workflows', { id: 'a/b', name: 'n', json_definition: { nodes: {} } })
+  await post('/workflows', { name: '', json_definition: { nodes: {} } })
 
   to.title('Jobs')
   const asked = { workflow_id: 'same', robot_id: 'same robot', parameters: { z: 1, a: 'Zürich 😀 \u2028', ü: [null] } }

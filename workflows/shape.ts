@@ -1,0 +1,75 @@
+import { isObject, type JsonObject, parseJson } from '../core/protocol/json.ts'
+import { isRefusal } from '../core/protocol/refusal.ts'
+import { NODE_GRAPH } from '../core/protocol/repertoire.ts'
+
+/**
+ * What may be given for a definition: a graph of nodes, or whatever names a format of its own. Exports and answers of
+ * APIs hold it in a wrapper, out of which it is taken as it was written.
+ */
+
+/** The members in which wrappers hold a definition, as JSON or as its text. */
+const WRAPPERS = ['workflow', 'workflow_definition', 'workflow_json', 'workflow_data', 'json_definition', 'definition']
+const WRAPPERS_DEEP_MAX = 3
+/** What wrappers hold beside it that decides how it runs: without these it would run with other values. */
+const VALUES = ['variable_values', 'credential_bindings', 'parameters']
+
+const NEITHER =
+  'has neither nodes nor a format: a workflow has its nodes in "nodes", and a definition for a handler of ' +
+  'your own says "format": "custom", or any other name'
+const NO_NODE_OBJECT =
+  'nodes must be an object whose keys are the node ids, as in {"nodes": {"n1": {"node_type": "LogNode"}}}'
+
+/** The text of the definition that is meant, or what to do where none can be made out. */
+export function definitionIn(
+  json: string,
+  given: JsonObject,
+  depth = 0,
+): { readonly json: string } | { readonly problem: string } {
+  const { format, nodes } = given
+  const own = typeof format === 'string' && format !== '' && format !== NODE_GRAPH
+  if (own || isObject(nodes)) return { json }
+  if (nodes !== undefined || format === NODE_GRAPH) return { problem: NO_NODE_OBJECT }
+  if (format !== undefined) return { problem: 'format must be a text that is not empty' }
+  const wrapper = depth >= WRAPPERS_DEEP_MAX ? undefined : WRAPPERS.find((name) => Object.hasOwn(given, name))
+  if (wrapper === undefined) return { problem: NEITHER }
+  const values = VALUES.filter((name) => !isEmpty(given[name]))
+  if (values.length > 0) {
+    return {
+      problem:
+        `is in "${wrapper}", and ${values.join(', ')} beside it would be lost: give what is in "${wrapper}" alone, ` +
+        'and the values as parameters of the job or as variables of the workflow',
+    }
+  }
+  const member = given[wrapper]
+  const text = typeof member === 'string' ? member : memberText(json, wrapper)
+  const parsed = parseJson(text)
+  const inner = isRefusal(parsed) ? parsed.message : parsed.json
+  if (!isObject(inner)) return { problem: `is no JSON object in "${wrapper}"` }
+  const found = definitionIn(text, inner, depth + 1)
+  return 'problem' in found ? { problem: `in "${wrapper}" ${found.problem}` } : found
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0)
+}
+
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g
+
+/** A member of an object as it is written, so that its numbers keep their digits. Of two with one name the last counts. */
+function memberText(json: string, name: string): string {
+  let depth = 0
+  let before = ''
+  let from: number | null = null
+  let found = ''
+  for (const { 0: token, index } of json.matchAll(TOKENS)) {
+    if (depth === 1 && token === ':') from = JSON.parse(before) === name ? index + 1 : null
+    if (depth === 1 && from !== null && (token === ',' || token === '}')) {
+      found = json.slice(from, index).trim()
+      from = null
+    }
+    if (token === '{' || token === '[') depth++
+    if (token === '}' || token === ']') depth--
+    before = token
+  }
+  return found
+}
