@@ -146,7 +146,10 @@ async function samples(): Promise<readonly Sample[]> {
   })))
 }
 
-/** The reference robot gets a new key at each start, and the sample files in a folder of its own. */
+/**
+ * The reference robot gets a new key at each start, and the sample files in a folder of its own. What it keeps of its jobs
+ * is in another, where its workflows do not come to.
+ */
 async function reference(
   fleet: Fleet,
   how: RobotProcess,
@@ -158,12 +161,15 @@ async function reference(
   const key = await createKey(fleet, id, ['robots:connect'], { id, robot: id })
   const files = join(data, 'robot-files')
   await copySamples(files)
+  const state = join(data, 'robot-state')
+  await mkdir(state, { recursive: true, mode: 0o700 })
   return startReferenceRobot(how, {
     CASARE_ROBOT_URL: `ws://127.0.0.1:${port}`,
     CASARE_ROBOT_API: `http://127.0.0.1:${httpPort}`,
     CASARE_ROBOT_KEY: key,
     CASARE_ROBOT_ID: id,
     CASARE_ROBOT_FILES: files,
+    CASARE_ROBOT_STATE: join(state, `${id}.jsonl`),
   })
 }
 

@@ -11,6 +11,7 @@ const FLAGS = [
   ['slots', '<count>', 'CASARE_ROBOT_SLOTS', 'jobs at a time (2)'],
   ['tags', '<tags>', 'CASARE_ROBOT_TAGS', 'comma-separated (none)'],
   ['files', '<folder>', 'CASARE_ROBOT_FILES', 'what its workflows may read and write (the current folder)'],
+  ['state', '<file>', 'CASARE_ROBOT_STATE', 'what it keeps over a restart, or none (a file of this user)'],
   ['hosts', '<hosts>', 'CASARE_ROBOT_HTTP_HOSTS', 'comma-separated hosts that its workflows may call (*)'],
 ] as const
 

@@ -2,7 +2,8 @@ import type { MessageId, OrchestratorMessage, Outgoing } from '../core/protocol/
 import { type JobContext, type JobHandler, RunningJob } from './job.ts'
 import type { RobotEvent, Settings } from './options.ts'
 import { terminalOf } from './outcome.ts'
-import { Outbox, type Terminal } from './outbox.ts'
+import { Memory } from './memory.ts'
+import { type Entry, Outbox, type Reject, type Terminal } from './outbox.ts'
 import { logLine, type Telemetry } from './telemetry.ts'
 import { callWorkflow } from './calls.ts'
 import { fit } from './text.ts'
@@ -12,6 +13,9 @@ type Cancel = Extract<OrchestratorMessage, { type: 'job_cancel' }>
 
 /** How many results may wait for confirmation before the robot takes no more jobs. */
 const OUTBOX_MAX = 1_000
+/** After how many answers to lists without them the orchestrator has dealt with jobs that an earlier process had begun. */
+const LISTS_ANSWERED = 3
+const NOT_BEGUN = 'The robot was restarted before it had begun the job'
 const ENDS = { job_complete: 'completed', job_failed: 'failed', job_cancelled: 'cancelled' } as const
 
 export interface DeskOptions {
@@ -34,9 +38,38 @@ export class Desk {
   readonly #options: DeskOptions
   readonly #jobs = new Map<string, RunningJob>()
   readonly #outbox = new Outbox()
+  /** Of jobs that an earlier process has taken, and never began. */
+  readonly #rejects = new Outbox<Reject>()
+  #memory = Memory.ofProcess()
+  #closing = false
+  /** Heartbeats that were answered on the present connection. */
+  #answered = 0
 
   constructor(options: DeskOptions) {
     this.#options = options
+  }
+
+  get memory(): Memory {
+    return this.#memory
+  }
+
+  /** Lets go of the memory, once no job runs whose end belongs into it. */
+  close(): void {
+    this.#closing = true
+    if (this.#jobs.size === 0) this.#memory.close()
+  }
+
+  /** Goes on with what earlier processes have left: results to deliver, and jobs that they took and never began. */
+  remember(memory: Memory): void {
+    this.#memory = memory
+    for (const kept of memory.kept) {
+      if (kept.state === 'ended') this.#outbox.put(kept.entry)
+      else if (kept.state === 'read') {
+        const { job_id, attempt } = kept.offer
+        const payload = { job_id, robot_id: this.#options.settings.id, reason: NOT_BEGUN, attempt }
+        this.#rejects.put({ id: crypto.randomUUID(), message: { type: 'job_reject', payload } })
+      }
+    }
   }
 
   /** The ids of the jobs that are really running. */
@@ -59,21 +92,30 @@ export class Desk {
 
   /** On a new connection, sends everything again that the earlier ones may have lost, in its order. */
   registered(): void {
-    for (const entry of this.#outbox.all()) this.#deliver(entry.id, entry.message)
+    this.#answered = 0
+    for (const { id, message } of this.#outbox.all()) this.#deliver(id, message)
+    for (const { id, message } of this.#rejects.all()) {
+      if (this.#options.send(message, id) !== null) this.#rejects.sent(id)
+    }
   }
 
   disconnected(): void {
     this.#outbox.disconnected()
+    this.#rejects.disconnected()
   }
 
   heartbeatSent(id: string): void {
     this.#outbox.heartbeat(id)
+    this.#rejects.heartbeat(id)
   }
 
   heartbeatAnswered(id: string): void {
     for (const { message } of this.#outbox.answered(id)) {
+      this.#memory.settled(message.payload)
       this.#options.tell({ type: 'job.confirmed', jobId: message.payload.job_id })
     }
+    for (const { message } of this.#rejects.answered(id)) this.#memory.settled(message.payload)
+    if (++this.#answered === LISTS_ANSWERED) this.#memory.settleEarlier()
     this.#options.settled()
   }
 
@@ -93,9 +135,14 @@ export class Desk {
     const refusal = closedBecause() ?? this.#fullBecause()
     if (refusal !== null) return this.#reject(message, refusal)
     if (handler === undefined) return this.#reject(message, `No handler for workflow ${workflow_id}`)
+    if (this.#memory.begunEarlier(message.payload)) {
+      const warning =
+        `job ${job_id} was offered again, which this robot had begun before it was restarted: not answered`
+      return this.#options.tell({ type: 'warning', message: warning })
+    }
+    if (!this.#begin(message)) return
     const job = new RunningJob(message.payload, settings.timings.abortGraceMs)
     this.#jobs.set(job_id, job)
-    this.#accept(message)
     const { workflow_name: workflowName } = message.payload
     this.#options.tell({ type: 'job.accepted', jobId: job_id, workflowName, attempt: attempt ?? 1 })
     void this.#run(job, handler)
@@ -139,13 +186,25 @@ export class Desk {
     if (held === undefined) return false
     const same = held.message.payload.attempt === attempt
     if (!same && held.message.type !== 'job_complete') return false
-    this.#accept(message)
     if (same) {
+      this.#accept(message)
       this.#deliver(held.id, held.message)
-      return true
+    } else if (this.#begin(message)) {
+      this.#drop(held)
+      this.#post({ ...held.message, payload: { ...held.message.payload, attempt } } as Terminal)
     }
-    this.#outbox.drop(held.id)
-    this.#post({ ...held.message, payload: { ...held.message.payload, attempt } } as Terminal)
+    return true
+  }
+
+  /** Notes that the robot has a job, and accepts it. Without the note it must not begin, and refuses. */
+  #begin(message: Assign): boolean {
+    if (!this.#memory.begin(message.payload)) {
+      this.#reject(message, 'The robot cannot write down that it has the job')
+      return false
+    }
+    const rejected = this.#rejects.of(message.payload.job_id)
+    if (rejected !== undefined) this.#rejects.drop(rejected.id)
+    this.#accept(message)
     return true
   }
 
@@ -167,10 +226,11 @@ export class Desk {
     const outcome = await job.run(handler, this.#contextOf(job))
     const { job_id: jobId } = job.assigned
     const terminal = terminalOf(job, outcome, settings.id, this.bytesMax)
-    // In this order: the logs before the result, and no heartbeat between the job's end and its result.
+    // The logs before the result, as far as they may be said now; and no heartbeat between the job's end and its result.
     telemetry.finish(jobId)
-    this.#jobs.delete(jobId)
     this.#post(terminal)
+    this.#jobs.delete(jobId)
+    if (this.#closing) this.close()
     const message = terminal.type === 'job_failed' ? terminal.payload.error_message ?? '' : ''
     tell({ type: 'job.ended', jobId, as: ENDS[terminal.type], message })
     settled()
@@ -209,9 +269,15 @@ export class Desk {
 
   /** Keeps a result until it is confirmed, and sends it if there is a connection. */
   #post(message: Terminal): void {
-    const id = crypto.randomUUID()
-    this.#outbox.put({ id, message })
-    this.#deliver(id, message)
+    const entry = { id: crypto.randomUUID(), message }
+    this.#memory.ended(entry)
+    this.#outbox.put(entry)
+    this.#deliver(entry.id, message)
+  }
+
+  #drop({ id, message }: Entry): void {
+    this.#outbox.drop(id)
+    this.#memory.settled(message.payload)
   }
 
   #deliver(id: string, message: Terminal): void {

@@ -18,6 +18,7 @@ export function optionsFrom(env: Environment): RobotOptions {
     throw new Error(`CASARE_ROBOT_API must start with http:// or https://: ${api}`)
   }
   const files = read('CASARE_ROBOT_FILES', '.')
+  const state = env['CASARE_ROBOT_STATE']?.trim() || undefined
   return {
     url,
     api,
@@ -27,6 +28,7 @@ export function optionsFrom(env: Environment): RobotOptions {
     environment: read('CASARE_ROBOT_ENVIRONMENT', 'default'),
     maxConcurrentJobs: Number(slots),
     tags: listOf(read('CASARE_ROBOT_TAGS', '')),
+    stateFile: state === 'none' ? false : state,
     capabilities: {
       runner: 'reference',
       runtime: `node ${process.versions.node}`,

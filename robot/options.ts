@@ -48,6 +48,11 @@ export interface RobotOptions {
   readonly handlers?: Readonly<Record<string, JobHandler>> | undefined
   /** What runs every other job. Without it, jobs of unknown workflows are rejected. */
   readonly runner?: JobHandler | undefined
+  /**
+   * The file in which the robot keeps what it knows of its jobs over a restart of its process. Without it: one for this
+   * robot and this orchestrator where the system keeps such things of a user. `false`: none.
+   */
+  readonly stateFile?: string | false | undefined
   /** The heartbeat interval. Without it, the orchestrator's choice is adopted, and 30 s until it has told. */
   readonly heartbeatMs?: number | undefined
   /** Progress and log messages that the robot sends in a minute, over all jobs. Terminal messages are never held. */
@@ -91,6 +96,7 @@ export interface Settings {
   readonly capabilities: Readonly<Record<string, unknown>>
   readonly handlers: ReadonlyMap<string, JobHandler>
   readonly runner: JobHandler | undefined
+  readonly stateFile: string | false | undefined
   readonly heartbeatMs: number | undefined
   readonly telemetryPerMinute: number
   readonly timings: Timings
@@ -124,6 +130,7 @@ export function settle(options: RobotOptions): Settings {
     capabilities: capabilitiesOf(options),
     handlers: new Map(Object.entries(options.handlers ?? {})),
     runner: options.runner,
+    stateFile: options.stateFile,
     heartbeatMs: options.heartbeatMs,
     telemetryPerMinute,
     timings: { ...TIMINGS, ...options.timings },

@@ -3,14 +3,17 @@ import type { Outgoing } from '../core/protocol/message.ts'
 /** A message that ends a job. */
 export type Terminal = Outgoing<'job_complete' | 'job_failed' | 'job_cancelled'>
 
-export interface Entry {
+/** A message that refuses a job, which nobody has begun. */
+export type Reject = Outgoing<'job_reject'>
+
+export interface Entry<M extends Terminal | Reject = Terminal> {
   /** The message id. It stays the same however often the message is sent. */
   readonly id: string
-  readonly message: Terminal
+  readonly message: M
 }
 
-interface Held {
-  readonly entry: Entry
+interface Held<M extends Terminal | Reject> {
+  readonly entry: Entry<M>
   /** When it left on the present connection, counted in sends. 0 where it has not. */
   sentAs: number
 }
@@ -22,8 +25,8 @@ interface Held {
  * came before it on the same connection is durable. So a result is known to be safe when the answer arrives to a
  * heartbeat that left after it on the same connection; until then it is kept, and sent again on every new connection.
  */
-export class Outbox {
-  readonly #held = new Map<string, Held>()
+export class Outbox<M extends Terminal | Reject = Terminal> {
+  readonly #held = new Map<string, Held<M>>()
   /** Heartbeats without an answer, each with the number of results that had left before it. */
   readonly #heartbeats = new Map<string, number>()
   #sends = 0
@@ -33,7 +36,7 @@ export class Outbox {
   }
 
   /** Keeps a result. It counts as not sent. */
-  put(entry: Entry): void {
+  put(entry: Entry<M>): void {
     this.#held.set(entry.id, { entry, sentAs: 0 })
   }
 
@@ -55,7 +58,7 @@ export class Outbox {
   }
 
   /** Takes out and returns the results that the answer to this heartbeat makes safe. */
-  answered(heartbeatId: string): readonly Entry[] {
+  answered(heartbeatId: string): readonly Entry<M>[] {
     const upTo = this.#heartbeats.get(heartbeatId)
     if (upTo === undefined) return []
     // Answers come in order, so the heartbeats before this one have had theirs or never will.
@@ -72,17 +75,17 @@ export class Outbox {
     for (const held of this.#held.values()) held.sentAs = 0
   }
 
-  get(id: string): Entry | undefined {
+  get(id: string): Entry<M> | undefined {
     return this.#held.get(id)?.entry
   }
 
   /** The result of a job that waits here, the latest if there are several. */
-  of(jobId: string): Entry | undefined {
+  of(jobId: string): Entry<M> | undefined {
     return this.all().findLast((entry) => entry.message.payload.job_id === jobId)
   }
 
   /** All that waits, in the order in which the jobs ended. */
-  all(): readonly Entry[] {
+  all(): readonly Entry<M>[] {
     return [...this.#held.values()].map((held) => held.entry)
   }
 

@@ -1,9 +1,10 @@
 import type { OrchestratorMessage, Payload } from '../core/protocol/message.ts'
 import { Desk } from './desk.ts'
 import { LoadMeter } from './load.ts'
-import { type RobotEvent, type RobotOptions, settle, type StopReason } from './options.ts'
+import { type RobotEvent, type RobotOptions, type Settings, settle, type StopReason } from './options.ts'
 import { isReplaced, type RobotRefused, Session } from './session.ts'
 import { Telemetry } from './telemetry.ts'
+import { openMemory } from './state-file.ts'
 import { messageOf } from './text.ts'
 
 export { describe } from './options.ts'
@@ -25,8 +26,7 @@ export class Robot {
   /** Resolves when the robot has stopped for good, with the reason. Never rejects. */
   readonly stopped: Promise<StopReason>
   readonly #options: RobotOptions
-  readonly #robotId: string
-  readonly #timings: ReturnType<typeof settle>['timings']
+  readonly #settings: Settings
   readonly #session: Session
   readonly #desk: Desk
   readonly #telemetry: Telemetry
@@ -47,12 +47,12 @@ export class Robot {
   constructor(options: RobotOptions) {
     const settings = settle(options)
     this.#options = options
-    this.#robotId = settings.id
-    this.#timings = settings.timings
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve
     })
+    this.#settings = settings
     this.#session = new Session(settings, {
+      memory: () => this.#desk.memory.introduce(),
       registered: (config) => this.#guard(() => this.#registered(config)),
       received: (message) => this.#guard(() => this.#received(message)),
       lost: (code, reason, retryMs) => this.#lost(code, reason, retryMs),
@@ -96,8 +96,16 @@ export class Robot {
     if (this.#started !== undefined || this.#over) return Promise.reject(new Error('A robot is started once'))
     return new Promise((resolve, reject) => {
       this.#started = { resolve, reject }
-      this.#session.open()
+      void this.#open()
     })
+  }
+
+  async #open(): Promise<void> {
+    const warn = (message: string): void => this.#tell({ type: 'warning', message })
+    const memory = await openMemory(this.#settings, warn, () => this.#session.renew('The memory has changed'))
+    this.#desk.remember(memory)
+    if (this.#over) this.#desk.close()
+    else this.#session.open()
   }
 
   /**
@@ -120,9 +128,9 @@ export class Robot {
     this.#heartbeat()
     await this.#until(() => this.runningJobs === 0, graceMs)
     this.#desk.abortAll()
-    await this.#until(() => this.runningJobs === 0, this.#timings.abortGraceMs * 2)
-    await this.#until(() => this.unconfirmedResults === 0, this.#timings.confirmWaitMs)
-    this.#session.send({ type: 'disconnect', payload: { robot_id: this.#robotId, reason: `Robot ${reason}` } })
+    await this.#until(() => this.runningJobs === 0, this.#settings.timings.abortGraceMs * 2)
+    await this.#until(() => this.unconfirmedResults === 0, this.#settings.timings.confirmWaitMs)
+    this.#session.send({ type: 'disconnect', payload: { robot_id: this.#settings.id, reason: `Robot ${reason}` } })
     await new Promise<void>((closed) => this.#session.close('Robot stopped', closed))
     this.#end(reason, new Error('The robot was stopped before it was registered'))
   }
@@ -146,6 +154,7 @@ export class Robot {
     clearTimeout(this.#heartbeatTimer)
     clearTimeout(this.#confirmTimer)
     this.#telemetry.stop()
+    this.#desk.close()
     this.#started?.reject(error)
     this.#tell({ type: 'stopped', reason })
     this.#resolveStopped(reason)
@@ -161,8 +170,9 @@ export class Robot {
 
   #registered(config: Payload<'register_ack'>['config']): void {
     this.#desk.bytesMax = config.max_message_bytes ?? this.#desk.bytesMax
-    this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#desk.bytesMax, config)
+    // Results come first: a list that overtakes one says of its job that it was never begun.
     this.#desk.registered()
+    this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#desk.bytesMax, config)
     this.#tell({ type: 'registered' })
     this.#started?.resolve()
     this.#heartbeat()
@@ -205,7 +215,7 @@ export class Robot {
     this.#confirmTimer ??= setTimeout(() => {
       this.#confirmTimer = undefined
       if (this.#desk.unasked) this.#heartbeat()
-    }, this.#timings.confirmMs)
+    }, this.#settings.timings.confirmMs)
   }
 
   /** Sends a heartbeat, and the next one an interval later. Does nothing while the robot is not registered. */
@@ -227,7 +237,7 @@ export class Robot {
   #state() {
     const { running, full } = this.#desk
     const status = this.#paused || this.#draining ? 'paused' : full ? 'busy' : 'online'
-    return { robot_id: this.#robotId, status, current_jobs: running.length, active_job_ids: [...running] }
+    return { robot_id: this.#settings.id, status, current_jobs: running.length, active_job_ids: [...running] }
   }
 
   #toldOff(message: Extract<OrchestratorMessage, { type: 'error' }>): void {

@@ -18,6 +18,8 @@ export class RobotRefused extends Error {
 }
 
 export interface SessionEvents {
+  /** What the robot remembers, which goes with each registration. */
+  readonly memory: () => Outgoing<'register'>['payload']['memory']
   /** A new connection is registered. Whatever was said on an earlier one may be lost. */
   readonly registered: (config: Payload<'register_ack'>['config']) => void
   readonly received: (message: OrchestratorMessage) => void
@@ -77,6 +79,7 @@ export class Session {
 
   /** Makes the first try; the others follow by themselves. */
   open(): void {
+    if (this.#closed) return
     const { url, key, timings } = this.#settings
     const link = openLink(url, key, {
       opened: () => this.#register(),
@@ -92,6 +95,11 @@ export class Session {
     if (!this.#registered || this.#link === undefined) return null
     this.#link.send(encode(message, id, new Date().toISOString()))
     return id
+  }
+
+  /** Ends the connection once what was said has left, and comes back as after a loss. */
+  renew(reason: string): void {
+    this.#link?.close(1000, reason)
   }
 
   /** Says goodbye and never comes back. `closed` is called when the connection is gone. */
@@ -115,6 +123,7 @@ export class Session {
         tags: [...tags],
         capabilities: { ...capabilities },
         auth_token: key,
+        memory: this.#events.memory(),
       },
     }
     this.#link?.send(encode(register, crypto.randomUUID(), new Date().toISOString()))

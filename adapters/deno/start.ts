@@ -9,16 +9,16 @@ export { Problem } from '../node/problem.ts'
 /** What the robot reads of its environment: its own settings, and what the WebSocket library asks for. */
 const ROBOT_ENV = 'CASARE_*,WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE'
 
-/** The reference robot reaches any host, and of the disk its own folder. */
+/** The reference robot reaches any host, and of the disk its own folders. */
 export const DENO_ROBOT: RobotProcess = {
-  args: (files) => [
+  args: (folders) => [
     'run',
     '--no-prompt',
     '--allow-net',
     `--allow-env=${ROBOT_ENV}`,
     '--allow-sys=cpus,systemMemoryInfo',
-    `--allow-read=${files}`,
-    `--allow-write=${files}`,
+    `--allow-read=${folders.join()}`,
+    `--allow-write=${folders.join()}`,
   ],
   // All of ours could not be read without leave to read everybody's.
   env: {},

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { extname } from 'node:path'
+import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** How long the robot may take to finish its jobs when the orchestrator stops. */
@@ -18,8 +18,8 @@ export interface ReferenceRobot {
 
 /** How this runtime runs a TypeScript file in a process of its own. */
 export interface RobotProcess {
-  /** What stands before the file. `files` is the folder that the robot works in. */
-  args(files: string): readonly string[]
+  /** What stands before the file. `folders` are those that the robot reads and writes. */
+  args(folders: readonly string[]): readonly string[]
   /** What it gets of our environment. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
@@ -27,6 +27,7 @@ export interface RobotProcess {
 /** The robot's whole configuration. */
 export interface RobotEnvironment extends Readonly<Record<string, string>> {
   readonly CASARE_ROBOT_FILES: string
+  readonly CASARE_ROBOT_STATE: string
 }
 
 /** Starts the robot, and starts it again when it ends by itself. */
@@ -38,7 +39,8 @@ export function startReferenceRobot(how: RobotProcess, env: RobotEnvironment): R
   function start(): void {
     // A process group of its own, so that Ctrl-C reaches it through us, in its turn; and a channel to us, by which it
     // notices when we are gone.
-    child = spawn(process.execPath, [...how.args(env.CASARE_ROBOT_FILES), PROGRAM], {
+    const folders = [env.CASARE_ROBOT_FILES, dirname(env.CASARE_ROBOT_STATE)]
+    child = spawn(process.execPath, [...how.args(folders), PROGRAM], {
       // The database is none of its business.
       env: { ...how.env, ...env, CASARE_DATABASE_TOKEN: undefined },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -47,7 +47,7 @@ describe('against a real orchestrator', () => {
       '--tags',
       'sap,excel',
     ]
-    const robot = new Program('casare.ts', ['robot', ...flags], { CASARE_ROBOT_SLOTS: '3' })
+    const robot = new Program('casare.ts', ['robot', ...flags], { CASARE_ROBOT_SLOTS: '3', CASARE_ROBOT_STATE: 'none' })
     await robot.said(/registered, waiting for jobs/)
     const { out } = await run('robots', 'list')
     expect(out).toMatch(

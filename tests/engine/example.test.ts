@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import { cleanUp, Program } from '../process/program.ts'
+import { cleanUp, newFolder, Program } from '../process/program.ts'
 
 /** The pieces of code in docs/ENGINE.md are one program, and it says what it should. */
 
@@ -15,7 +15,7 @@ test('docs/ENGINE.md and tests/engine/example.ts are the same program', () => {
 })
 
 test('the program runs, with a real robot on a real socket', async () => {
-  const program = new Program('tests/engine/example.ts', [], { ROBOT_PORT: '0' })
+  const program = new Program('tests/engine/example.ts', [], { ROBOT_PORT: '0', XDG_STATE_HOME: newFolder() })
   expect(await program.exited, program.err).toBe(0)
   await program.closed
   expect(program.out.trimEnd().split('\n')).toEqual([

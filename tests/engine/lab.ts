@@ -40,7 +40,7 @@ export function useLab(): Lab {
       return engine
     },
     made(runner, more = {}) {
-      const robot = new Robot({ url: lab.url, id: 'r1', runner, ...QUICK, ...more })
+      const robot = new Robot({ url: lab.url, id: 'r1', runner, stateFile: false, ...QUICK, ...more })
       stops.push(() => robot.stop({ graceMs: 0 }))
       return robot
     },

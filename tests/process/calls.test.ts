@@ -104,6 +104,7 @@ test('a call is waited for through kill -9 and a new start', async () => {
     key: on.robotKey,
     id: 'patient-robot',
     maxConcurrentJobs: 2,
+    stateFile: false,
     timings: { backoffBaseMs: 50, backoffCapMs: 500 },
     handlers: { patient: (job) => job.call('slow', { a: 1 }), slow: () => slow },
   })

@@ -172,6 +172,7 @@ function workingRobot(server: Orchestrator, { runs }: Ledger, happened: (moment:
     key: server.robotKey,
     id: 'crash-robot',
     maxConcurrentJobs: SLOTS,
+    stateFile: false,
     // An offer that died with the server is made again once the robot has reported without it: soon, then.
     heartbeatMs: 1_000,
     timings: { backoffBaseMs: 20, backoffCapMs: 150, confirmMs: 20 },

@@ -35,6 +35,7 @@ export function useLab(): Lab {
         id: 'r1',
         runner,
         heartbeatMs: 60_000,
+        stateFile: false,
         onEvent: (event) => lab.events.push(event),
         ...more,
         timings: { ...timings, ...more.timings },

@@ -48,7 +48,7 @@ describe('the outbox', () => {
     expect(third.types()).toEqual(['register', 'heartbeat'])
   })
 
-  test('delivers the result of a job that ended while there was no connection, after its logs', async () => {
+  test('delivers the result of a job that ended while there was no connection, and then its logs', async () => {
     const { handler, open, entered } = gate()
     const [robot, first] = await lab.connected(async (job) => {
       const result = await handler(job)
@@ -66,7 +66,7 @@ describe('the outbox', () => {
     second.send({ type: 'register_ack', payload, correlation_id: register.id })
     expect((await second.next('job_complete')).payload).toMatchObject({ result: 'late', attempt: 1 })
     await second.answerHeartbeat()
-    expect(second.types()).toEqual(['register', 'log_batch', 'job_complete', 'heartbeat'])
+    expect(second.types()).toEqual(['register', 'job_complete', 'log_batch', 'heartbeat'])
   })
 
   test('lists jobs that go on during a disconnection as active', async () => {

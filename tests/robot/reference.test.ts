@@ -19,7 +19,13 @@ afterEach(() => {
 /** The reference robot as users start it, with an IPC channel to this process. */
 function start(env: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, ['--import', 'tsx', 'robot/reference.ts'], {
-    env: { ...process.env, CASARE_ROBOT_URL: orchestrator.url, CASARE_ROBOT_KEY: 'crpa_k', ...env },
+    env: {
+      ...process.env,
+      CASARE_ROBOT_URL: orchestrator.url,
+      CASARE_ROBOT_KEY: 'crpa_k',
+      CASARE_ROBOT_STATE: 'none',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   children.push(child)

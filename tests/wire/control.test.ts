@@ -28,7 +28,14 @@ chapter('people and robots', (server) => {
 
   /** A robot of the SDK. */
   async function sdk(id: string, more: Partial<RobotOptions> = {}): Promise<Robot> {
-    const robot = new Robot({ url: server.robots, key: server.admin, id, runner: () => null, ...more })
+    const robot = new Robot({
+      url: server.robots,
+      key: server.admin,
+      id,
+      runner: () => null,
+      stateFile: false,
+      ...more,
+    })
     stops.push(() => robot.stop({ graceMs: 0 }))
     await robot.start()
     return robot
