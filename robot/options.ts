@@ -12,7 +12,7 @@ export const TIMINGS = {
   logsMs: 1_000,
   /** How long logs and progress pause after the orchestrator refused one for its rate. */
   pauseMs: 5_000,
-  /** Within this, a connection has to be open and the registration answered. */
+  /** Within this, a connection has to be open and the registration answered; twice as long after each failure. */
   registerMs: 10_000,
   /** Added to two heartbeat intervals: a server that is silent for longer is taken for gone. */
   silenceMs: 10_000,

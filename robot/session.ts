@@ -87,7 +87,10 @@ export class Session {
       closed: (code, reason) => this.#ended(code, reason),
     })
     this.#link = link
-    this.#registerTimer = setTimeout(() => link.drop('the registration was not answered'), timings.registerMs)
+    // A slow orchestrator, or a slow machine, gets more time with each failure: the same again would fail again.
+    const mostMs = Math.max(timings.registerMs, timings.backoffCapMs)
+    const waitMs = Math.min(mostMs, timings.registerMs * 2 ** Math.min(this.#failures, 16))
+    this.#registerTimer = setTimeout(() => link.drop('the registration was not answered'), waitMs)
   }
 
   /** Sends a message if the robot is registered. Returns its id, or null if it did not leave. */

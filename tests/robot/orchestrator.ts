@@ -58,11 +58,12 @@ export class Orchestrator {
 
   /** The next connection, with its registration answered. */
   async registered(config: Outgoing<'register_ack'>['payload']['config'] = {}): Promise<Connection> {
-    const connection = await this.connection()
-    const register = await connection.next('register')
-    const { robot_id } = register.payload
-    connection.send({ type: 'register_ack', payload: { robot_id, success: true, config }, correlation_id: register.id })
-    return connection
+    return (await this.connection()).register(config)
+  }
+
+  /** Answers the registration on each connection from now on, as soon as it comes. */
+  async answerRegistrations(): Promise<never> {
+    for (;;) void (await this.connection()).register()
   }
 
   close(): void {
@@ -112,6 +113,13 @@ export class Connection {
         if (message.type === type) return message as unknown as Of<T>
       }
     }
+  }
+
+  /** Answers the registration when it comes. */
+  async register(config: Outgoing<'register_ack'>['payload']['config'] = {}): Promise<this> {
+    const { id, payload: { robot_id } } = await this.next('register')
+    this.send({ type: 'register_ack', payload: { robot_id, success: true, config }, correlation_id: id })
+    return this
   }
 
   types(): readonly string[] {
