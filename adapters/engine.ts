@@ -6,7 +6,7 @@ import type { JobId, KeyId, RobotId } from '../core/ids.ts'
 import { DEFAULTS } from '../core/limits.ts'
 import { presence } from '../core/presence.ts'
 import { notFound } from '../core/protocol/refusal.ts'
-import { Cancellation, NewKey, NewRobot, Submission } from '../core/protocol/request.ts'
+import { Cancellation, NewKey, NewRobot, Release, Submission } from '../core/protocol/request.ts'
 import { upcoming } from '../core/schedule.ts'
 import { dispatcherStats, queueStats } from '../core/stats.ts'
 import {
@@ -128,6 +128,22 @@ export class OrchestratorEngine {
     }))
     if (answer.type === 'refusal' && ['NOT_FOUND', 'CONFLICT'].includes(answer.refusal.refused)) return false
     return answerOf(answer, 'job').job.status === 'cancelled'
+  }
+
+  /**
+   * Says that the robot which has been offered this job, and has not answered, has not started it: it is offered anew.
+   * Rejects with `CONFLICT` when the robot has accepted it or may still answer, and when it has ended.
+   */
+  async releaseJob(jobId: string, reason?: string): Promise<Job> {
+    const body = read({ reason }, Release)
+    const answer = await this.#on.fleet.request((reply) => ({
+      type: 'release.requested',
+      reply,
+      job: jobId as JobId,
+      by: this.#options.actor,
+      reason: body.reason,
+    }))
+    return jobOf(answerOf(answer, 'job').job)
   }
 
   /** Runs a job that has ended again: a new job with everything that was asked for, whose `retryOf` is the old one. */

@@ -103,6 +103,14 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
       show(await connect(command).jobs.cancel(id, reason), command)
     )
 
+  jobs.command('release').argument('<id>').description(
+    'offer a job anew: its robot has not answered, and has not started it',
+  )
+    .option('--reason <text>', 'how you know, for the history')
+    .action(async (id: string, { reason }: { readonly reason?: string }, command: Command) =>
+      show(await connect(command).jobs.release(id, reason), command)
+    )
+
   for (const [verb, about] of [['retry', 'a job that has ended'], ['requeue', 'a dead letter']] as const) {
     jobs.command(verb).argument('<id>').description(`run ${about} again, as a new job`)
       .action(async (id: string, _flags: object, command: Command) =>

@@ -64,6 +64,14 @@ export class Jobs {
     return this.#transport.send('POST', `${this.#at(id)}/cancel`, { ...options, body: { reason } })
   }
 
+  /**
+   * Says that the robot which has been offered this job, and has not answered, has not started it: it is offered anew.
+   * `CONFLICT` when the robot has accepted it or may still answer, and when the job has ended.
+   */
+  release(id: string, reason?: string, options: CallOptions = {}): Promise<JobSummary> {
+    return this.#transport.send('POST', `${this.#at(id)}/release`, { ...options, body: { reason } })
+  }
+
   /** A new job that does the same as one that has ended. */
   retry(id: string, options: CallOptions = {}): Promise<JobSummary> {
     return this.#transport.send('POST', `${this.#at(id)}/retry`, options)

@@ -1,6 +1,7 @@
 import type { JobId, KeyId, Millis, RobotId, SecretHash, SocketId } from './ids.ts'
+import { placeTimeouts } from './keep.ts'
 import { type CarriedMeter, carriedMeter, restoreMeter } from './meter.ts'
-import { barredId } from './move.ts'
+import { barredId } from './offers.ts'
 import type { MessageId } from './protocol/message.ts'
 import { placeRobot } from './roster.ts'
 import type { Socket } from './socket.ts'
@@ -21,15 +22,18 @@ interface Attachment {
 }
 
 /** A session, as plain data. */
-interface Remembered
-  extends
-    Pick<Session, 'since' | 'heardAt' | 'idleSince' | 'paused' | 'lastOffer' | 'refusals' | 'asked' | 'answered'> {
+interface Remembered extends
+  Pick<
+    Session,
+    'since' | 'heardAt' | 'idleSince' | 'paused' | 'lastOffer' | 'refusals' | 'asked' | 'answered' | 'memory'
+  > {
   readonly robot: RobotId
   readonly key: KeyId | null
   readonly restsUntil: Millis | null
   /** Without `system_info`, which may be of any size: whoever asks for it gets a new one. */
   readonly reported: Report | null
   readonly missing: readonly JobId[]
+  readonly offers: readonly (readonly [JobId, number | null])[]
   /** What it has used up of its limit on messages. */
   readonly meter: CarriedMeter | null
   readonly late: readonly JobId[]
@@ -40,7 +44,7 @@ interface Remembered
 }
 
 /** Raised whenever an older text would be misread. */
-const VERSION = 2
+const VERSION = 3
 
 /** A platform keeps 16 KiB with a socket, and may use two bytes for a character. */
 const CHARS_MAX = 8_000
@@ -74,7 +78,7 @@ export function attachmentOf(state: State, id: SocketId): string | null {
 function remembered(state: State, socket: Socket, robot: RobotId): Remembered | null {
   const session = state.sessions.get(robot)
   if (session === undefined) return null
-  const { since, heardAt, idleSince, paused, lastOffer, refusals, reported, asked, answered, missing, late } = session
+  const { since, heardAt, idleSince, paused, lastOffer, refusals, reported, asked, answered, late, memory } = session
   return {
     robot,
     key: socket.key,
@@ -88,7 +92,9 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
     reported: reported === null ? null : { ...reported, system_info: {} },
     asked,
     answered,
-    missing: [...missing],
+    missing: [...session.missing],
+    offers: [...session.offers],
+    memory,
     meter: shortMeter(state, robot, heardAt),
     late: [...late].slice(-LATE_KEPT),
     logMessages: [...state.logMessages.get(robot) ?? []].slice(-LOG_MESSAGES_KEPT)
@@ -139,6 +145,8 @@ function resume(state: State, socket: SocketId, from: Remembered): void {
     asked: from.asked,
     answered: from.answered,
     missing: new Set(from.missing),
+    offers: new Map(from.offers),
+    memory: from.memory,
     late: new Set(from.late),
     barred: new Map(from.barred.map(([job, why]) => [job, why])),
   }
@@ -153,5 +161,6 @@ function resume(state: State, socket: SocketId, from: Remembered): void {
   for (const [job, , until] of from.barred) {
     if (until !== null) state.timers.set('robot.barred', barredId(session, job), until)
   }
+  placeTimeouts(state, session.robot)
   placeRobot(state, session.robot)
 }

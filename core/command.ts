@@ -1,9 +1,10 @@
 import { answer, type Turn, turnDown } from './effects.ts'
-import type { CancelRequested, RetryRequested } from './event.ts'
-import type { JobId, ReplyId } from './ids.ts'
-import { isLive, type JobRow } from './job.ts'
+import type { CancelRequested, ReleaseRequested, RetryRequested } from './event.ts'
+import type { JobId, Millis, ReplyId } from './ids.ts'
+import { isLive, isOffered, type JobRow } from './job.ts'
 import { keepJob, recall, remember } from './keep.ts'
 import { halt } from './move.ts'
+import { released } from './offers.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
 import { enter, type Order, UNCAUSED } from './submission.ts'
@@ -23,6 +24,31 @@ export function cancelRequested(state: State, event: CancelRequested, turn: Turn
     error_message: event.reason,
   })
   answer(turn, event.reply, { type: 'job', job: cancelled })
+}
+
+/**
+ * A person says that the robot has not started a job that it has been offered: the job is offered anew. Refused while the
+ * robot still has time to answer, and once it has accepted.
+ */
+export function releaseRequested(state: State, event: ReleaseRequested, turn: Turn): void {
+  const job = find(state, event.job, turn)
+  if (isRefusal(job)) return refused(event.reply, job, turn)
+  const why = notReleasable(state, job, turn.now)
+  if (why !== null) {
+    return refused(event.reply, refuse('CONFLICT', `Job ${job.id} ${why}`, { status: job.status }), turn)
+  }
+  const reason = event.reason === '' ? '' : `: ${event.reason}`
+  const detail = `released: ${job.robot_name} has not started it${reason}`
+  answer(turn, event.reply, { type: 'job', job: released(state, job, turn, { by: event.by, detail }) })
+}
+
+function notReleasable(state: State, job: JobRow, now: Millis): string | null {
+  if (!isLive(job.status)) return `has ended already: it is ${job.status}`
+  if (job.status === 'running') return `is running: ${job.robot_name} has accepted it. Cancel it, and retry it`
+  if (!isOffered(job)) return `is not held by a robot: it is ${job.status}, and is offered when its turn comes`
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const mayAnswer = session?.offers.has(job.id) === true && now < (job.offered_at ?? 0) + state.settings.offerMs
+  return mayAnswer ? `was offered to ${job.robot_name} a moment ago, which may still answer` : null
 }
 
 /**

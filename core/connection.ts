@@ -3,7 +3,7 @@ import { assert } from './assert.ts'
 import { statusLost } from './control.ts'
 import { hangUp, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
-import { keepRobot } from './keep.ts'
+import { keepRobot, placeTimeouts } from './keep.ts'
 import { type Flood, floodReason } from './meter.ts'
 import type { Socket } from './socket.ts'
 import type { State } from './state.ts'
@@ -90,9 +90,11 @@ function leave(state: State, socket: Socket, code: number | null, turn: Turn): v
   if (session?.socket !== socket.id) return
   statusLost(session, turn)
   state.sessions.delete(robot)
+  if (session.missing.size > 0) state.missing.set(robot, session.missing)
   state.timers.cancel('robot.status', robot)
   state.timers.cancel('robot.silent', robot)
   state.timers.cancel('robot.rest', robot)
+  placeTimeouts(state, robot)
   const row = state.robots.get(robot)
   assert(row !== undefined, 'a session has a robot')
   keepRobot(state, { ...row, last_seen: turn.now }, turn)

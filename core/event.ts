@@ -68,6 +68,16 @@ export interface CancelRequested {
   readonly reason: string
 }
 
+/** A person says that the robot which has been offered a job, and has not answered, has not started it. */
+export interface ReleaseRequested {
+  readonly type: 'release.requested'
+  readonly reply: ReplyId
+  readonly job: JobId
+  readonly by: string
+  /** How they know; may be empty. */
+  readonly reason: string
+}
+
 export interface RetryRequested {
   readonly type: 'retry.requested'
   readonly reply: ReplyId
@@ -203,6 +213,7 @@ export interface DeliveryTried {
 export type Event =
   | Submitted
   | CancelRequested
+  | ReleaseRequested
   | RetryRequested
   | ControlRequested
   | RobotSaved

@@ -1,10 +1,11 @@
 import { closedTo, limitAt } from './gate.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
+import { instantText } from './instant.ts'
 import { isBlocked, isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
 import { effectivePriority, goesBefore, needsOf, waitingOf } from './queue.ts'
 import { lackOf } from './protocol/repertoire.ts'
-import { kindOfRow, takesJobs } from './roster.ts'
+import { isBehind, kindOfRow, takesJobs } from './roster.ts'
 import type { RobotRow, State } from './state.ts'
 import { type Change, changesFor } from './unblock.ts'
 
@@ -31,6 +32,7 @@ export type ReasonCode =
   | 'ROBOT_PINNED_OTHER'
   | 'ROBOT_REJECTED_RECENTLY'
   | 'ROBOT_AWAITING_REPORT'
+  | 'ROBOT_NOT_ANSWERING'
   | 'LOWER_PRIORITY'
   | 'AWAITING_ACCEPT'
   | 'DRAINING'
@@ -91,7 +93,7 @@ export function explain(state: State, job: JobRow, now: Millis): Explanation {
     robots_omitted: Math.max(0, verdicts.length - ROBOTS_MAX),
     queue: isWaiting(job) ? placeOf(state, job, now) : null,
     would_run_if: job.status === 'running' || isOffered(job) ? [] : changesFor(state, job, verdicts, now),
-    next_check_at: deadlineOf(job, state.settings)?.at ?? null,
+    next_check_at: deadlineOf(state, job)?.at ?? null,
   }
 }
 
@@ -116,6 +118,7 @@ function ended(job: JobRow): Explanation {
 const PASSING: ReadonlySet<ReasonCode> = new Set([
   'ROBOT_AT_CAPACITY',
   'ROBOT_AWAITING_REPORT',
+  'ROBOT_NOT_ANSWERING',
   'ROBOT_REJECTED_RECENTLY',
   'ROBOT_SUSPECT',
 ])
@@ -155,6 +158,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
     if (now - session.heardAt > 2 * state.settings.heartbeatMs) codes.push('ROBOT_SUSPECT')
     if (session.resting || session.barred.has(job.id)) codes.push('ROBOT_REJECTED_RECENTLY')
     if (session.reported === null && job.attempt > 0) codes.push('ROBOT_AWAITING_REPORT')
+    if (isBehind(session)) codes.push('ROBOT_NOT_ANSWERING')
   }
   if (held >= robot.max_concurrent_jobs) {
     codes.push('ROBOT_AT_CAPACITY')
@@ -166,7 +170,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
 function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): Blocker[] {
   if (job.status === 'running') return []
   if (isOffered(job)) {
-    return [{ code: 'AWAITING_ACCEPT', message: `Offered to ${job.robot_name}, which has not answered` }]
+    return [{ code: 'AWAITING_ACCEPT', message: awaitedMessage(state, job, now) }]
   }
   const blockers: Blocker[] = []
   if (job.status === 'pending' && !isBlocked(job)) {
@@ -192,6 +196,17 @@ function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict[], now
     blockers.push({ code: 'QUEUE_TTL_NEAR', message: 'It will soon have waited longer than it may' })
   }
   return blockers
+}
+
+/** Why a job that has been offered still waits for its robot. PROTOCOL.md P39. */
+function awaitedMessage(state: State, job: JobRow, now: Millis): string {
+  const { robot_name: name, offered_at } = job
+  const offered = `Offered to ${name} at ${instantText(offered_at ?? now)}`
+  if (now < (offered_at ?? now) + state.settings.offerMs) return `${offered}, which has not answered yet`
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const since = session === undefined ? `${name} is away` : `${name} has not answered`
+  return `${offered}. ${since}, and may have started the job: it waits until the robot answers, returns or is lost, or ` +
+    'somebody releases it'
 }
 
 function gateBlocker(state: State, gate: string, job: JobRow): Blocker {

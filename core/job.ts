@@ -11,7 +11,7 @@ import type { DefinitionHash, JobId, JsonText, Millis, RobotId, ScheduleId, Trig
  * A status in which nothing may happen is final; there is no second list of those.
  */
 export const JOB_LIFE = {
-  pending: { ready: 'queued', cancel: 'cancelled', expire: 'timeout' },
+  pending: { ready: 'queued', accept: 'running', cancel: 'cancelled', expire: 'timeout' },
   queued: { accept: 'running', back_off: 'pending', fail: 'failed', cancel: 'cancelled', expire: 'timeout' },
   running: {
     complete: 'completed',
@@ -49,11 +49,20 @@ export type Priority = 0 | 1 | 2 | 3
 export const PRIORITIES = [0, 1, 2, 3] as const satisfies readonly Priority[]
 
 /**
- * What becomes of a job whose robot is lost while it may be working on it.
- * `never`: it fails once it was offered. `unless_started`: it fails once it was accepted. `always`: it runs again.
+ * When a job may be offered again although a robot may have started it. PROTOCOL.md P39.
+ *
+ * never            only after the robot refused the offer, or proved that it has not read it
+ * unless_started   also after a list of jobs that the robot wrote when it had read the offer: the default
+ * unless_accepted  whenever the robot does not accept in time: the job may run twice
+ * always           even after a robot was lost while it ran the job
  */
-export const RETRY_SAFETIES = ['never', 'unless_started', 'always'] as const
+export const RETRY_SAFETIES = ['never', 'unless_started', 'unless_accepted', 'always'] as const
 export type RetrySafety = (typeof RETRY_SAFETIES)[number]
+
+/** Whether an offer counts as a start until something proves that the robot has not started the job. */
+export function needsProof({ retry_safety }: Pick<JobRow, 'retry_safety'>): boolean {
+  return retry_safety === 'never' || retry_safety === 'unless_started'
+}
 
 /** One job, as it stands in memory, in the table `jobs`, and (with times as ISO 8601) in the API. */
 export interface JobRow {
@@ -115,8 +124,12 @@ export interface JobRow {
   readonly queued_at: Millis | null
   /** pending: when it becomes eligible; null: when a job with the same limit on concurrency makes room. */
   readonly ready_at: Millis | null
-  /** queued: until when `robot_id` may take up the offer. null: no offer is out. */
+  /** queued: when `robot_id` must have answered the offer, or, once that has passed, when waiting ends. null: no offer is out. */
   readonly offer_until: Millis | null
+  /** When the last offer was made, until it is answered or proved not to have been started. */
+  readonly offered_at: Millis | null
+  /** The name of the memory that the robot had when the last offer was made; empty for a robot that has none. */
+  readonly offer_memory: string
   /** ended: `robot_id` has been told to stop, and its slot is not free until it says so, or until this. */
   readonly stop_until: Millis | null
   readonly started_at: Millis | null
@@ -136,6 +149,14 @@ export interface JobRow {
 /** Whether a robot has been asked and has not answered. */
 export function isOffered(job: JobRow): boolean {
   return job.status === 'queued' && job.offer_until !== null
+}
+
+/**
+ * Whether the job is free for other robots although the last offer was never answered: the robot may have started it
+ * all the same, and takes the job if it says so before another robot is asked.
+ */
+export function isLapsed(job: JobRow): boolean {
+  return job.offered_at !== null && job.offer_until === null
 }
 
 /** Whether the job waits in the queue for a robot to be found. */
@@ -170,6 +191,11 @@ export function check(job: JobRow): JobRow {
   assert(job.stop_until === null || !isLive(status), 'only a job that has ended is being stopped')
   assert(job.tries <= job.attempt, 'no job is started without an offer')
   assert(job.offer_until === null || status === 'queued', 'only a queued job is on offer')
+  assert(job.offer_until === null || job.offered_at !== null, 'an offer was made at some time')
+  assert(
+    job.offered_at === null || status === 'queued' || status === 'pending',
+    'an offer is settled when a job starts',
+  )
   assert(!isHeld(job) || (job.robot_id !== null && job.attempt >= 1), 'a held job has a robot and an attempt')
   assert((job.started_at !== null) || status !== 'running', 'a running job has started')
   assert(job.started_at === null || isLive(status) === (status === 'running'), 'a job that goes back has not started')
@@ -185,6 +211,7 @@ type Brought = Partial<
   Pick<
     JobRow,
     | 'ready_at'
+    | 'offered_at'
     | 'stop_until'
     | 'refusals'
     | 'dead_lettered'
@@ -203,8 +230,13 @@ type Brought = Partial<
 export function advance(job: JobRow, verb: JobVerb, now: Millis, brought: Brought = {}): JobRow {
   const status = after(job.status, verb)
   assert(status !== undefined, `${verb} may not happen to a job that is ${job.status}`)
-  const moved: JobRow = { ...job, ...brought, status, offer_until: null, ready_at: brought.ready_at ?? null }
-  if (status === 'running') return { ...moved, started_at: now, refusals: 0, tries: job.tries + 1 }
+  const ready_at = brought.ready_at ?? null
+  const offered_at = verb === 'ready' ? job.offered_at : brought.offered_at ?? null
+  const moved: JobRow = { ...job, ...brought, status, offer_until: null, offered_at, ready_at }
+  if (status === 'running') {
+    // A robot that says late that it took a job whose offer had lapsed may find it waiting for its back-off.
+    return { ...moved, queued_at: job.queued_at ?? now, started_at: now, refusals: 0, tries: job.tries + 1 }
+  }
   if (isLive(status)) {
     // A job that has been running begins to wait anew; one that was only offered has been waiting all along.
     const waited = job.status === 'running' ? null : job.queued_at
@@ -222,7 +254,7 @@ export interface HistoryRow {
   readonly job_id: JobId
   readonly at: Millis
   /** A verb of the life table, or what happens to a job without changing its status. */
-  readonly event: JobVerb | 'submit' | 'offer' | 'late_result' | 'stopped' | 'requeued' | 'started_job'
+  readonly event: JobVerb | 'submit' | 'offer' | 'unanswered' | 'late_result' | 'stopped' | 'requeued' | 'started_job'
   readonly from_status: JobStatus | null
   readonly to_status: JobStatus
   readonly attempt: number

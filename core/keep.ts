@@ -5,7 +5,6 @@ import { placeGates, scheduleGate, touchGate, workflowGate } from './gate.ts'
 import { check, type HistoryRow, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
 import type { Cause } from './move.ts'
 import { placeKnown } from './known.ts'
-import type { Settings } from './limits.ts'
 import { utf8Bytes } from './protocol/decode.ts'
 import { asksOf } from './protocol/repertoire.ts'
 import { placeJob, placeRobot } from './roster.ts'
@@ -221,22 +220,46 @@ export function recall(state: State, id: JobId, turn: Turn): JobRow | undefined 
 /** The one deadline that a job has in its status. */
 function placeTimer(state: State, job: JobRow, hot: boolean): void {
   const { timers } = state
-  const deadline = hot ? deadlineOf(job, state.settings) : null
+  const deadline = hot ? deadlineOf(state, job) : null
   if (deadline === null) timers.cancel('job.ready', job.id)
   else timers.set(deadline.why, job.id, deadline.at)
 }
 
-/** When something happens to the job though nobody says anything; null only once it has ended. */
+/**
+ * When something happens to the job though no message comes; null once it has ended, and while it runs on a robot that is
+ * away: then the robot's own deadline settles it.
+ */
 export function deadlineOf(
+  state: State,
   job: JobRow,
-  settings: Settings,
 ): { readonly at: Millis; readonly why: Extract<TimerName, `job.${string}`> } | null {
   if (job.stop_until !== null) return { at: job.stop_until, why: 'job.stop' }
   if (!isLive(job.status)) return null
-  if (job.status === 'running') return { at: (job.started_at ?? 0) + job.timeout_ms, why: 'job.timeout' }
+  if (job.status === 'running') return timeoutOf(state, job)
   if (job.status === 'pending' && job.ready_at !== null) return { at: job.ready_at, why: 'job.ready' }
   if (isOffered(job)) return { at: job.offer_until ?? 0, why: 'job.offer' }
-  return { at: (job.queued_at ?? job.scheduled_time ?? job.created_at) + settings.queueTtlMs, why: 'job.unclaimed' }
+  const since = job.queued_at ?? job.scheduled_time ?? job.created_at
+  return { at: since + state.settings.queueTtlMs, why: 'job.unclaimed' }
+}
+
+/**
+ * A job that finished in time while its robot could not say so has not run too long. So nothing times out while the robot
+ * is away, nor before it has come back and reported; a robot that does not report gets two heartbeats.
+ */
+function timeoutOf(state: State, job: JobRow): { readonly at: Millis; readonly why: 'job.timeout' } | null {
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  if (session === undefined) return null
+  const at = (job.started_at ?? 0) + job.timeout_ms
+  const reported = session.reported === null ? session.since + 2 * state.settings.heartbeatMs : at
+  return { at: Math.max(at, reported), why: 'job.timeout' }
+}
+
+/** Sets the deadlines of a robot's jobs anew: it has come, gone, or reported for the first time. */
+export function placeTimeouts(state: State, robot: RobotId): void {
+  for (const id of state.held.get(robot) ?? []) {
+    const job = state.jobs.get(id)
+    if (job !== undefined) placeTimer(state, job, true)
+  }
 }
 
 function placeSlot(state: State, before: JobRow | undefined, job: JobRow): void {

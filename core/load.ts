@@ -49,6 +49,7 @@ export function load(
     random: rng(seed),
     sockets: new Map(),
     sessions: new Map(),
+    missing: new Map(),
     logs: new Map(),
     lateLogs: new Map(),
     logMessages: new Map(),

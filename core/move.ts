@@ -1,10 +1,9 @@
 import { say, type Turn } from './effects.ts'
-import { advance, isAssigned, isHeld, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
-import type { JobId } from './ids.ts'
+import { advance, isAssigned, isHeld, isLapsed, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import { keepJob, keepSchedule, keepTrigger, keepWorkflow, remember } from './keep.ts'
 import { jobEnded } from './chain.ts'
 import { closeLog } from './log.ts'
-import { backoff } from './retry.ts'
+import { placeRobot } from './roster.ts'
 import type { Session, State } from './state.ts'
 
 /** Who made something happen to a job, and why, in words for people. */
@@ -33,7 +32,10 @@ export function move(
   const moved = advance(job, verb, turn.now, brought)
   const session = sessionOf(state, job)
   if (session !== undefined && isHeld(job) && !isHeld(moved)) session.idleSince = turn.now
+  // Before the row is kept: whether the robot takes more jobs is worked out then.
+  if (isOffered(job)) session?.offers.delete(job.id)
   keepJob(state, moved, turn)
+  if (session !== undefined && isOffered(job) && isHeld(moved)) placeRobot(state, session.robot)
   remember(state, moved, turn, { event: verb, from_status: job.status, cause })
   if (!isLive(moved.status)) {
     closeLog(state, moved, turn)
@@ -50,18 +52,18 @@ export function move(
 export function halt(
   state: State,
   job: JobRow,
-  verb: 'cancel' | 'expire',
+  verb: 'cancel' | 'expire' | 'fail',
   turn: Turn,
   cause: Cause,
   brought: Parameters<typeof advance>[3] = {},
 ): JobRow {
-  if (!isAssigned(job)) return move(state, job, verb, turn, cause, brought)
+  if (!isAssigned(job) && !isLapsed(job)) return move(state, job, verb, turn, cause, brought)
   const stop_until = turn.now + state.settings.graceMs
   const moved = move(state, job, verb, turn, cause, { ...brought, stop_until })
   tellToStop(state, moved, turn)
   const session = sessionOf(state, job)
   // It may not have read the offer yet: a list that lacks the job says nothing until it has.
-  if (session !== undefined && isOffered(job)) session.barred.set(job.id, askStatus(session, turn))
+  if (session !== undefined && job.status !== 'running') session.barred.set(job.id, askStatus(session, turn))
   return moved
 }
 
@@ -82,26 +84,6 @@ export function stopped(state: State, job: JobRow, turn: Turn, cause: Cause): vo
 }
 
 /**
- * An offer that nobody took up. The job waits for its back-off; then other robots come first, for this one is barred
- * until its own, longer one has passed, or, when it may be running the job, until a report of its shows otherwise.
- */
-export function unclaimed(state: State, job: JobRow, turn: Turn, why: 'refused' | 'may_run', cause: Cause): void {
-  const { settings, timers, random } = state
-  const wait = backoff(job.refusals + 1, settings, random)
-  const session = sessionOf(state, job)
-  if (session !== undefined) {
-    session.barred.set(job.id, why === 'refused' ? why : askStatus(session, turn))
-    if (why === 'refused') timers.set('robot.barred', barredId(session, job.id), turn.now + 2 * wait)
-    rest(state, session, turn)
-  }
-  if (why === 'may_run' && job.retry_safety === 'never') {
-    move(state, job, 'fail', turn, cause, unknownOutcome(job))
-    return
-  }
-  move(state, job, 'back_off', turn, cause, { ready_at: turn.now + wait, refusals: job.refusals + 1 })
-}
-
-/**
  * Asks a robot what it is running. Its answer, and every report after it, was written when it had read all that was
  * sent before. Returns which request this is.
  */
@@ -110,20 +92,11 @@ export function askStatus(session: Session, turn: Turn): number {
   return ++session.asked
 }
 
-/**
- * An offer that was lost with the connection it went over. The robot is there again and does not know of the job, so
- * there is nothing to wait for.
- */
-export function undelivered(state: State, job: JobRow, turn: Turn, cause: Cause): void {
-  if (job.retry_safety === 'never') move(state, job, 'fail', turn, cause, unknownOutcome(job))
-  else move(state, job, 'back_off', turn, cause, { ready_at: turn.now })
-}
-
 /** What a job fails with that may have been started, and must not be started a second time unasked. */
 export function unknownOutcome(job: JobRow): { readonly error_type: string; readonly error_message: string } {
   return {
     error_type: 'OUTCOME_UNKNOWN',
-    error_message: `${job.robot_name} was lost while it may have been running this job; how far it got is unknown`,
+    error_message: `${job.robot_name} may have started this job, and did not report what came of it`,
   }
 }
 
@@ -151,18 +124,4 @@ function countEnd(state: State, job: JobRow, turn: Turn): void {
   const { success_count, error_count } = trigger
   const counts = job.status === 'completed' ? { success_count: success_count + 1 } : { error_count: error_count + 1 }
   keepTrigger(state, { ...trigger, ...counts }, turn)
-}
-
-/** `robot.barred` timers name the session's socket too: a new session starts with no bars. */
-export function barredId(session: Session, job: JobId): string {
-  return JSON.stringify([session.robot, session.socket, job])
-}
-
-/** A robot that does not take what it is offered is left alone for a while, lest it be asked for the whole queue. */
-function rest(state: State, session: Session, turn: Turn): void {
-  session.refusals++
-  session.resting = true
-  const { backoffMs, heartbeatMs } = state.settings
-  const wait = backoff(session.refusals, { backoffMs: backoffMs / 5, backoffMsMax: heartbeatMs }, state.random)
-  state.timers.set('robot.rest', session.robot, turn.now + wait)
 }

@@ -21,8 +21,11 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
     robot_id: robot,
     robot_name: row.name,
     offer_until: turn.now + state.settings.offerMs,
+    offered_at: turn.now,
+    offer_memory: session.memory,
   }
   session.lastOffer = ++state.offers
+  session.offers.set(id, null)
   keepJob(state, offered, turn)
   remember(state, offered, turn, {
     event: 'offer',

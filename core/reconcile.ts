@@ -1,16 +1,17 @@
 import type { Turn } from './effects.ts'
 import type { JobId, RobotId } from './ids.ts'
-import { isHeld, isOffered, isStopping, type JobRow } from './job.ts'
-import { type Cause, move, sessionOf, stopped, unclaimed, undelivered, unknownOutcome } from './move.ts'
-import { touch } from './roster.ts'
+import { isHeld, isLapsed, isOffered, isStopping, type JobRow, needsProof } from './job.ts'
+import { type Cause, move, stopped, unknownOutcome } from './move.ts'
+import { declined, unbar, undelivered } from './offers.ts'
 import type { Session, State } from './state.ts'
 
 /**
  * A robot's own list of its jobs against ours.
  *
- * A running job that the list lacks is not lost yet: the robot may have written the list just before it accepted, or
- * be about to report the end. Missing from two lists in a row, it is. A job on offer that the list names has been
- * accepted, and the answer was lost with an earlier connection: it is adopted.
+ * A list that names a job takes it: the answer to the offer was lost, or late. A job that the list lacks is not lost yet:
+ * the robot may have written the list just before it accepted, or be about to report the end. Missing from two lists in
+ * a row, over one connection or several, it is. A list proves that an offer was not taken only if the robot wrote it when
+ * it had read the offer: on the connection of the offer, in answer to a request that was sent later.
  */
 export function reconcile(state: State, session: Session, active: ReadonlySet<JobId>, turn: Turn): void {
   const missing = new Set<JobId>()
@@ -18,22 +19,61 @@ export function reconcile(state: State, session: Session, active: ReadonlySet<Jo
     const job = state.jobs.get(id)
     if (job === undefined) continue
     if (active.has(id)) {
-      if (isOffered(job)) move(state, job, 'accept', turn, by(session, 'adopted: the robot says that it is running it'))
-    } else if (isOffered(job) && cameAfter(state, session, job)) {
-      undelivered(state, job, turn, by(session, 'its robot has come anew and has not got it'))
+      if (isOffered(job)) adopt(state, session, job, turn)
     } else if (isStopping(job)) {
       const request = session.barred.get(id)
       if (typeof request === 'number' && session.answered < request) continue
       stopped(state, job, turn, by(session, 'it is not among the jobs that its robot is running'))
-    } else if (job.status === 'running') {
-      if (session.missing.has(id)) lose(state, job, turn, by(session, 'its robot says that it is not running it'))
-      else missing.add(id)
-    }
+    } else if (isOffered(job) && session.offers.has(id)) {
+      const asked = session.offers.get(id) ?? Infinity
+      if (session.answered >= asked) notTaken(state, session, job, turn)
+    } else if (isOffered(job) && !needsProof(job)) {
+      undelivered(state, job, turn, by(session, 'its robot has come anew and has not got it'))
+    } else if (session.missing.has(id)) lose(state, job, turn, by(session, NOT_RUNNING))
+    else missing.add(id)
   }
   session.missing = missing
+  for (const id of active) {
+    const job = state.jobs.get(id)
+    if (job !== undefined && isLapsed(job) && job.robot_id === session.robot) adopt(state, session, job, turn)
+  }
   for (const [id, why] of session.barred) {
     if (why !== 'refused' && session.answered >= why && !active.has(id)) unbar(state, session, id)
   }
+}
+
+const NOT_RUNNING = 'its robot says that it is not running it'
+
+function adopt(state: State, session: Session, job: JobRow, turn: Turn): void {
+  move(state, job, 'accept', turn, by(session, 'adopted: the robot says that it is running it'))
+}
+
+/** The robot has read the offer, has not started the job, and does not answer: it is free again, but for `never`. */
+function notTaken(state: State, session: Session, job: JobRow, turn: Turn): void {
+  const cause = by(session, `${job.robot_name} has read the offer and is not running the job`)
+  if (job.retry_safety === 'never') move(state, job, 'fail', turn, cause, unknownOutcome(job))
+  else declined(state, job, turn, cause)
+}
+
+/**
+ * A robot that registers says which offers it has read, in a memory that it names. An offer that was made to that memory
+ * and is not in it was never read, so the job can be offered anew.
+ */
+export function recollect(state: State, session: Session, offers: readonly Offered[], turn: Turn): void {
+  const read = new Map(offers.map(({ job_id, attempt }) => [job_id, attempt]))
+  for (const id of state.held.get(session.robot) ?? []) {
+    const job = state.jobs.get(id)
+    if (job === undefined || !isOffered(job) || job.offer_memory !== session.memory) continue
+    const attempt = read.get(id)
+    if (read.has(id) && (attempt === undefined || attempt >= job.attempt)) continue
+    undelivered(state, job, turn, by(session, `${job.robot_name} has never read the offer`))
+  }
+}
+
+/** An offer that a robot has read, as it says at its registration. */
+interface Offered {
+  readonly job_id: JobId
+  readonly attempt?: number | undefined
 }
 
 /**
@@ -48,47 +88,18 @@ export function leftOver(state: State, session: Session, active: ReadonlySet<Job
   }
 }
 
-/** The grace is over and the robot has not come back: what it was running is settled without it. */
+/** The grace is over and the robot has not come back: what it was running, or may have started, ends without it. */
 export function robotLost(state: State, robot: RobotId, turn: Turn): void {
   for (const id of state.held.get(robot) ?? []) {
     const job = state.jobs.get(id)
     const cause = { by: 'orchestrator', detail: 'its robot did not come back in time' }
-    if (job !== undefined && job.status === 'running') lose(state, job, turn, cause)
+    if (job === undefined || isStopping(job)) continue
+    if (job.status === 'running' || needsProof(job)) lose(state, job, turn, cause)
   }
-}
-
-/** The robot let the offer pass. It may have started all the same, so it is not asked again for this job. */
-export function offerLapsed(state: State, id: JobId, turn: Turn): void {
-  const job = state.jobs.get(id)
-  if (job !== undefined && isOffered(job)) {
-    const cause = { by: 'orchestrator', detail: `${job.robot_name} did not answer the offer` }
-    const session = sessionOf(state, job)
-    if (session !== undefined && cameAfter(state, session, job)) undelivered(state, job, turn, cause)
-    else unclaimed(state, job, turn, 'may_run', cause)
-  }
-}
-
-/** Whether the robot has registered since the job was offered to it: the offer went to an earlier connection. */
-function cameAfter(state: State, session: Session, job: JobRow): boolean {
-  return session.since > (job.offer_until ?? 0) - state.settings.offerMs
-}
-
-/** A robot may be asked for a job again that it was barred from. */
-export function unbar(state: State, session: Session, id: JobId): void {
-  session.barred.delete(id)
-  const job = state.jobs.get(id)
-  if (job !== undefined) touch(state, job)
-}
-
-/** The `robot.barred` timer: its id names the session too, for a later one begins with no bars. */
-export function barLapsed(state: State, timerId: string): void {
-  const [robot, socket, job] = JSON.parse(timerId) as [RobotId, string, JobId]
-  const session = state.sessions.get(robot)
-  if (session?.socket === socket && session.barred.get(job) === 'refused') unbar(state, session, job)
 }
 
 /**
- * A running job whose robot is gone, or has forgotten it. Work of robots is not idempotent: unless the job says that
+ * A job that its robot runs, or may have started, and the robot is gone or has forgotten it. Work of robots is not idempotent: unless the job says that
  * it may always be run again, it fails with its outcome unknown rather than being run a second time.
  */
 function lose(state: State, job: JobRow, turn: Turn, cause: Cause): void {

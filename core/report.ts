@@ -1,10 +1,11 @@
 import { say, type Turn } from './effects.ts'
 import type { JobId } from './ids.ts'
-import { isAssigned, isOffered, isStopping, type JobRow } from './job.ts'
+import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
 import { ERROR_CHARS_MAX, JOB_TEXT_BYTES_MAX, LOG_CHARS_MAX } from './limits.ts'
 import { clip, notHeld } from './log.ts'
-import { move, stopped, unclaimed } from './move.ts'
+import { move, stopped } from './move.ts'
+import { declined, declinedLate } from './offers.ts'
 import { by } from './reconcile.ts'
 import { backoff, isTransient } from './retry.ts'
 import { exceedsBytes } from './protocol/decode.ts'
@@ -34,15 +35,16 @@ export function accepted(state: State, session: Session, message: Message<'job_a
     return
   }
   session.refusals = 0
-  if (isOffered(job)) move(state, job, 'accept', turn, by(session, `accepted by ${job.robot_name}`))
+  if (job.status !== 'running') move(state, job, 'accept', turn, by(session, `accepted by ${job.robot_name}`))
 }
 
 /** A robot does not take the job it was offered. */
 export function rejected(state: State, session: Session, message: Message<'job_reject'>, turn: Turn): void {
   const job = heldBy(state, session, message)
-  if (job === undefined || !isOffered(job)) return
+  if (job === undefined || job.status === 'running') return
+  if (!isOffered(job)) return declinedLate(state, session, job, turn)
   const reason = message.payload.reason === '' ? 'no reason given' : clip(message.payload.reason, ERROR_CHARS_MAX)
-  unclaimed(state, job, turn, 'refused', by(session, `refused by ${job.robot_name}: ${reason}`))
+  declined(state, job, turn, by(session, `refused by ${job.robot_name}: ${reason}`))
 }
 
 /** Within one attempt progress never falls; a value out of range is taken for the nearest in it. */
@@ -111,7 +113,7 @@ export function failed(state: State, session: Session, message: Message<'job_fai
  */
 export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
   const job = heldBy(state, session, message)
-  if (job === undefined || (isOffered(job) && message.payload.attempt === undefined)) {
+  if (job === undefined || (job.status !== 'running' && message.payload.attempt === undefined)) {
     return haveStopped(state, session, message.payload.job_id, turn)
   }
   const cause = by(session, `cancelled on ${job.robot_name}`)
@@ -128,20 +130,23 @@ function haveStopped(state: State, session: Session, id: JobId, turn: Turn): voi
 }
 
 /**
- * The job, if this robot holds it and the message is about the attempt that it holds. A robot that does not echo
- * `attempt` speaks of the present one: it is not offered a job again while it may run an earlier attempt (I12b).
+ * The job, if this robot holds it and the message is about the attempt that it holds; or if its offer to this robot has
+ * lapsed and no other robot was asked since. A robot that does not echo `attempt` speaks of the latest one: it is not
+ * offered a job again while it may run an earlier attempt (I12b).
  */
 function heldBy(state: State, session: Session, message: JobMessage): JobRow | undefined {
   const job = state.jobs.get(message.payload.job_id)
-  if (job === undefined || !isAssigned(job) || job.robot_id !== session.robot) return undefined
+  if (job === undefined || job.robot_id !== session.robot) return undefined
   const { attempt } = message.payload
-  if (attempt === undefined ? session.barred.has(job.id) : attempt !== job.attempt) return undefined
-  return job
+  if (attempt !== undefined && attempt !== job.attempt) return undefined
+  if (isLapsed(job)) return job
+  return isAssigned(job) && (attempt !== undefined || !session.barred.has(job.id)) ? job : undefined
 }
 
-/** Word of a job that is on offer says that it was accepted: the answer itself was lost, or left out. */
+/** Word of a job that has not started says that it was accepted: the answer itself was lost, late, or left out. */
 function started(state: State, session: Session, job: JobRow, turn: Turn): JobRow {
-  return isOffered(job) ? move(state, job, 'accept', turn, by(session, `${job.robot_name} has started`)) : job
+  if (job.status === 'running') return job
+  return move(state, job, 'accept', turn, by(session, `${job.robot_name} has started`))
 }
 
 /**

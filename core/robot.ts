@@ -6,7 +6,7 @@ import { remindMode } from './control.ts'
 import { say, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { isStopping } from './job.ts'
-import { keepKey, keepRobot } from './keep.ts'
+import { keepKey, keepRobot, placeTimeouts } from './keep.ts'
 import { LOG_BATCH_MAX } from './limits.ts'
 import { configOf, weighRegistration } from './meter.ts'
 import { askStatus, tellToStop } from './move.ts'
@@ -14,7 +14,7 @@ import { FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { errorMessage } from './protocol/encode.ts'
 import type { Message, MessageId } from './protocol/message.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
-import { leftOver, reconcile } from './reconcile.ts'
+import { leftOver, recollect, reconcile } from './reconcile.ts'
 import { ignoredText } from './protocol/repertoire.ts'
 import { placeRobot } from './roster.ts'
 import type { Socket } from './socket.ts'
@@ -55,12 +55,13 @@ export function registered(
   socket.key = key?.id ?? null
   const returns = state.sessions.has(robot_id)
   replaceOlder(state, socket, robot_id, turn)
-  const session = begin(state, socket, robot_id, turn)
+  const session = begin(state, socket, message, turn)
   acknowledge(state, socket, message, turn)
   const robot = rowOf(state, message, turn)
   keepRobot(state, robot, turn)
   if (!returns) announceRobot(state, robot, 'robot.online', turn)
   remindMode(session, robot, turn)
+  if (message.payload.memory !== undefined) recollect(state, session, message.payload.memory.offers, turn)
   catchUp(state, session, turn)
 }
 
@@ -80,7 +81,8 @@ export function heartbeat(
 ): void {
   const { payload } = message
   const first = session.reported === null
-  if (message.type === 'status_response') session.answered++
+  // An answer to nothing must not be taken for the answer to the next request.
+  if (message.type === 'status_response' && session.answered < session.asked) session.answered++
   session.reported = {
     at: turn.now,
     status: payload.status,
@@ -97,6 +99,7 @@ export function heartbeat(
     reconcile(state, session, active, turn)
     if (first) leftOver(state, session, active)
   }
+  if (first) placeTimeouts(state, session.robot)
   const row = state.robots.get(session.robot)
   assert(row !== undefined, 'a session has a robot')
   const mode = row.mode === 'resuming' && payload.status !== 'paused' ? 'active' : row.mode
@@ -150,7 +153,8 @@ function replaceOlder(state: State, socket: Socket, robot: RobotId, turn: Turn):
   if (older !== undefined) expel(state, older, CLOSE.replaced, 'Replaced by a newer connection', turn)
 }
 
-function begin(state: State, socket: Socket, robot: RobotId, turn: Turn): Session {
+function begin(state: State, socket: Socket, { payload }: Message<'register'>, turn: Turn): Session {
+  const robot = payload.robot_id
   const session: Session = {
     robot,
     socket: socket.id,
@@ -165,16 +169,20 @@ function begin(state: State, socket: Socket, robot: RobotId, turn: Turn): Sessio
     awaiting: [],
     asked: 0,
     answered: 0,
-    missing: new Set(),
+    missing: state.missing.get(robot) ?? new Set(),
+    offers: new Map(),
+    memory: payload.memory?.id ?? '',
     late: new Set(),
     barred: new Map(),
   }
   socket.robot = robot
   state.sessions.set(robot, session)
+  state.missing.delete(robot)
   state.timers.cancel('socket.unregistered', socket.id)
   state.timers.cancel('robot.lost', robot)
   state.timers.cancel('robot.rest', robot)
   state.timers.set('robot.silent', robot, turn.now + state.settings.leaseMs)
+  placeTimeouts(state, robot)
   return session
 }
 

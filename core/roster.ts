@@ -127,9 +127,15 @@ export function takesJobs({ mode }: RobotRow): boolean {
   return mode === 'active' || mode === 'resuming'
 }
 
-/** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused or rests. */
+/** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused, rests, or is behind. */
 export function isAvailable(robot: RobotRow, session: Session): boolean {
-  return takesJobs(robot) && !session.paused && !session.resting
+  return takesJobs(robot) && !session.paused && !session.resting && !isBehind(session)
+}
+
+/** Whether a robot has an offer that it has not answered in time: it is not reading, and is offered nothing more. */
+export function isBehind(session: Session): boolean {
+  for (const asked of session.offers.values()) if (asked !== null) return true
+  return false
 }
 
 /** Whether robots of this kind may run jobs that need this. DESIGN.md 5.2. */

@@ -198,6 +198,8 @@ export interface State {
   readonly sockets: Map<SocketId, Socket>
   /** The connected robots. */
   readonly sessions: Map<RobotId, Session>
+  /** Of robots that are away: the jobs that their last list did not name. */
+  readonly missing: Map<RobotId, ReadonlySet<JobId>>
   /**
    * Of the log of each job in memory: the lines that were kept, and left out, since this state began. A restart counts
    * anew, since a row for every line would cost more than the lines that it might save.
@@ -242,8 +244,15 @@ export interface Session {
   /** Status requests sent on this connection, and answers to them: the nth answer was written after the nth request. */
   asked: number
   answered: number
-  /** Running jobs that its last report did not name. Missing twice, a job is lost. */
+  /** Jobs that it runs, or may have started, and that its last list did not name. Missing twice, a job is lost. */
   missing: ReadonlySet<JobId>
+  /**
+   * Offers that were made on this connection and are not answered: null, or, for one that is overdue, the status request
+   * that was sent after it. A list that the robot writes when it has read that request proves whether it has the job.
+   */
+  readonly offers: Map<JobId, number | null>
+  /** The name of what it remembers of offers, so that it can say which of them it has read; empty if it cannot. */
+  readonly memory: string
   /** Jobs of which it has reported a result too late: one entry in their history is enough. */
   readonly late: Set<JobId>
   /**

@@ -1,5 +1,5 @@
 import { cursorMoved, triggerFired, webhookReceived } from './call.ts'
-import { cancelRequested, retryRequested } from './command.ts'
+import { cancelRequested, releaseRequested, retryRequested } from './command.ts'
 import { controlRequested, robotSaved, statusGiven, statusRequested } from './control.ts'
 import { dispatch } from './dispatcher.ts'
 import type { Need, Turn } from './effects.ts'
@@ -34,6 +34,7 @@ type Handler<T extends Event['type']> = (state: State, event: On<T>, turn: Turn)
 const on: { readonly [T in Event['type']]: Handler<T> } = {
   'job.submitted': submitted,
   'cancel.requested': cancelRequested,
+  'release.requested': releaseRequested,
   'retry.requested': retryRequested,
   'webhook.received': webhookReceived,
   'workflow.saved': workflowSaved,
@@ -146,6 +147,7 @@ function ask(state: State, event: Event, need: Need): void {
       if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
       return
     case 'cancel.requested':
+    case 'release.requested':
     case 'retry.requested':
       job(event.job)
   }

@@ -8,6 +8,7 @@ import triggerAuth from '../store/schema/0003_trigger_auth.sql'
 import schedules from '../store/schema/0004_schedules.sql'
 import webhooks from '../store/schema/0005_webhooks.sql'
 import triggerEvents from '../store/schema/0006_trigger_events.sql'
+import offers from '../store/schema/0007_offers.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -21,6 +22,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0004_schedules.sql': schedules,
   '0005_webhooks.sql': webhooks,
   '0006_trigger_events.sql': triggerEvents,
+  '0007_offers.sql': offers,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

@@ -3,7 +3,7 @@ import { explain } from '../../core/explain.ts'
 import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { Cancellation, Submission } from '../../core/protocol/request.ts'
+import { Cancellation, Release, Submission } from '../../core/protocol/request.ts'
 import { submissionsLeft } from '../../core/rate.ts'
 import type { Fleet } from '../fleet.ts'
 import type { JobQuery } from '../store/contract.ts'
@@ -84,18 +84,22 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
     return c.json(explanationView(explain(fleet.state, job, now), now))
   })
 
-  app.post('/:id/cancel', guard(fleet, 'jobs:cancel'), async (c) => {
-    const body = await readOptionalBody(c, Cancellation)
-    if (isRefusal(body)) return refused(c, body)
-    const answer = await fleet.request((reply) => ({
-      type: 'cancel.requested',
-      reply,
-      job: c.req.param('id') as JobId,
-      by: c.var.key.name,
-      reason: body.reason,
-    }))
-    return answered(c, answer, 'job', ({ job }) => c.json(jobSummary(job)))
-  })
+  for (const [verb, schema] of [['cancel', Cancellation], ['release', Release]] as const) {
+    app.post(`/:id/${verb}`, guard(fleet, 'jobs:cancel'), async (c) => {
+      const body = await readOptionalBody(c, schema)
+      if (isRefusal(body)) return refused(c, body)
+      const job = c.req.param('id') as JobId
+      const by = c.var.key.name
+      const answer = await fleet.request((reply) => ({
+        type: `${verb}.requested`,
+        reply,
+        job,
+        by,
+        reason: body.reason,
+      }))
+      return answered(c, answer, 'job', ({ job }) => c.json(jobSummary(job)))
+    })
+  }
 
   for (const mode of ['retry', 'requeue'] as const) {
     app.post(`/:id/${mode}`, guard(fleet, 'jobs:submit'), async (c) => {

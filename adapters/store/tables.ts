@@ -46,6 +46,8 @@ export const TABLES = {
       queued_at: 'int?',
       ready_at: 'int?',
       offer_until: 'int?',
+      offered_at: 'int?',
+      offer_memory: 'text',
       stop_until: 'int?',
       started_at: 'int?',
       completed_at: 'int?',

@@ -24,6 +24,9 @@ const percent = v.nullish(v.number(), null)
 const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
 const jobIds = v.array(jobId)
 
+/** The most offers that a robot may say it remembers. */
+export const REMEMBERED_MAX = 10_000
+
 /** The most jobs one robot may say it can run at a time. */
 export const ROBOT_SLOTS_MAX = 1000
 export const TAGS_MAX = 100
@@ -53,21 +56,22 @@ const heartbeat = v.object({
   active_job_ids: v.optional(jobIds),
 })
 
-/** What a robot remembers: every offer that it has read, and whose end is not settled, since this memory began. */
-const memory = v.object({
-  /** As long as it is the same, an offer that is not in the list was never read. */
-  id,
-  /** Which start of the robot's process with this memory it is, from 1. */
-  start: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  offers: v.array(v.object({ job_id: jobId, attempt })),
-})
-
 const logEntry = v.object({
   level,
   message: text,
   node_id: v.nullish(text, ''),
   timestamp: v.optional(json),
   extra: v.nullish(json),
+})
+
+/** What a robot remembers of offers. One that was made while this memory existed and is not in it was never read. */
+const memory = v.object({
+  /** Names the memory: another as soon as anything in it may have been forgotten. */
+  id,
+  /** Which start of the robot's process this is since the memory began. */
+  start: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** Offers that were read, but for those that were refused or whose end is known to be recorded. */
+  offers: v.pipe(v.array(v.object({ job_id: jobId, attempt })), v.maxLength(REMEMBERED_MAX)),
 })
 
 type From = 'robot' | 'orchestrator' | 'both'
@@ -91,7 +95,8 @@ export const MESSAGES = {
       capabilities: v.optional(jsonObject, {}),
       auth_token: v.nullish(text),
       token: v.nullish(text),
-      memory: v.optional(memory),
+      // One that cannot be read proves nothing, which is safe.
+      memory: v.fallback(v.optional(memory), undefined),
     }),
   },
   register_ack: {

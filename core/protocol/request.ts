@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { RETRY_SAFETIES } from '../job.ts'
 import type { JobId, RobotId, WorkflowId } from '../ids.ts'
 import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
@@ -54,7 +55,7 @@ export const Submission = v.strictObject({
   required_capabilities: v.optional(names, []),
   scheduled_time: v.nullish(instant, null),
   timeout_seconds: v.optional(seconds),
-  retry_safety: v.optional(v.picklist(['never', 'unless_started', 'always']), 'unless_started'),
+  retry_safety: v.optional(v.picklist(RETRY_SAFETIES), 'unless_started'),
   max_attempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 1),
   retry_on: v.optional(names, []),
   concurrency_key: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), null),
@@ -65,6 +66,10 @@ export const Submission = v.strictObject({
 
 export const Cancellation = v.strictObject({
   reason: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(1_000)), 'Cancelled by user'),
+})
+
+export const Release = v.strictObject({
+  reason: v.optional(v.pipe(v.string(), v.maxLength(1_000)), ''),
 })
 
 export const NewRobot = v.strictObject({
@@ -237,6 +242,7 @@ export const WebhookEvent = v.looseObject({
 
 export type Submission = v.InferOutput<typeof Submission>
 export type Cancellation = v.InferOutput<typeof Cancellation>
+export type Release = v.InferOutput<typeof Release>
 export type NewRobot = v.InferOutput<typeof NewRobot>
 export type NewPool = v.InferOutput<typeof NewPool>
 export type NewWorkflow = v.InferOutput<typeof NewWorkflow>

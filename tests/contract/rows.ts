@@ -54,6 +54,11 @@ function inStatus(job: JobRow, status: JobStatus): JobRow {
     stop_until: isLive(status) ? null : job.stop_until,
     tries: Math.min(job.tries, held ? Math.max(1, job.attempt) : job.attempt),
     offer_until: status === 'queued' ? job.offer_until : null,
+    offered_at: status === 'queued' && job.offer_until !== null
+      ? job.offered_at ?? 1
+      : status === 'queued' || status === 'pending'
+      ? job.offered_at
+      : null,
     robot_id: held ? job.robot_id ?? 'robot' as NonNullable<JobRow['robot_id']> : job.robot_id,
     attempt: held ? Math.max(1, job.attempt) : job.attempt,
     started_at: status === 'running' ? job.started_at ?? 1 : isLive(status) ? null : job.started_at,

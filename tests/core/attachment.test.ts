@@ -21,7 +21,13 @@ const REPORT = { status: 'online', active_job_ids: [], cpu_percent: 5, memory_pe
 
 test('a session that is restored is the session that it was', () => {
   const fleet = bench()
-  fleet.turn(...join('r1', { slots: 3 }), submit('a'), submit('b'), submit('c'))
+  fleet.turn(
+    ...join('r1', { slots: 4, memory: { id: 'm1', start: 1, offers: [] } }),
+    submit('a'),
+    submit('b'),
+    submit('c', { retrySafety: 'unless_accepted' }),
+  )
+  fleet.turn(submit('d'))
   fleet.turn(say('r1', 'job_reject', { job_id: 'a', reason: 'no' }))
   fleet.turn(say('r1', 'job_accept', { job_id: 'b' }))
   fleet.turn(say('r1', 'status_response', { robot_id: 'r1', ...REPORT }))
@@ -30,6 +36,8 @@ test('a session that is restored is the session that it was', () => {
   const state = wake(fleet)
   expect(before?.barred.size).toBe(1)
   expect(before?.missing.size).toBe(1)
+  expect(before?.offers.get(ids.job('d'))).toBe(3)
+  expect(before?.memory).toBe('m1')
   expect(state.sessions.get(ids.robot('r1'))).toEqual(before)
   for (const why of ['robot.silent', 'robot.rest'] as const) {
     expect(state.timers.at(why, 'r1'), why).toBe(fleet.state.timers.at(why, 'r1'))
@@ -58,7 +66,7 @@ test('what cannot be restored is left out, to be closed', () => {
   const [text = ''] = carried(fleet)
   const restored = (...texts: readonly string[]) => load(fleet.hot(), fleet.now, 1, fleet.state.settings, texts).sockets
   expect(restored(text).size).toBe(1)
-  expect(restored(text.replace('"version":2', '"version":1')).size, 'of another version').toBe(0)
+  expect(restored(text.replace('"version":3', '"version":2')).size, 'of another version').toBe(0)
   expect(restored(text, text.replace('socket-r1', 'socket-2')).size, 'a robot has one connection').toBe(1)
   expect(load(NO_ROWS, fleet.now, 1, fleet.state.settings, [text]).sockets.size, 'of a robot that is gone').toBe(0)
 })

@@ -29,6 +29,7 @@ describe('against the obvious', () => {
     const robot = state.robots.get(ids.robot(id))
     const session = state.sessions.get(ids.robot(id))
     if (robot === undefined || session === undefined || session.paused || session.resting) return false
+    if ([...session.offers.values()].some((asked) => asked !== null)) return false
     return (state.held.get(robot.id)?.size ?? 0) < robot.max_concurrent_jobs && !session.barred.has(row.id) &&
       (session.reported !== null || row.attempt === 0) &&
       (row.pinned_robot_id === null || row.pinned_robot_id === robot.id) &&
@@ -82,7 +83,7 @@ describe('against the obvious', () => {
     const derived = (state: State) => ({
       jobs: [...state.jobs.values()].toSorted((a, b) => a.seq - b.seq),
       held: [...state.held].map(([robot, jobs]) => [robot, [...jobs].toSorted()]).toSorted(),
-      definitions: [...state.definitions],
+      definitions: [...state.definitions].toSorted(([a], [b]) => a < b ? -1 : 1),
       waiting: [...state.roster.classes.values()].flatMap((jobs) =>
         jobs.byPriority.flatMap((heap) => heap.values().map(({ id }) => id))
       ).toSorted(),

@@ -12,7 +12,7 @@ test('every cell of the life table', () => {
   ].join('\n')
   expect(`\n${drawn}\n`).toBe(`
           ready     accept    complete  fail      cancel    expire    requeue   back_off
-pending   queued    ·         ·         ·         cancelled timeout   ·         ·
+pending   queued    running   ·         ·         cancelled timeout   ·         ·
 queued    ·         running   ·         failed    cancelled timeout   ·         pending
 running   ·         ·         completed failed    cancelled timeout   queued    pending
 completed ·         ·         ·         ·         ·         ·         ·         ·

@@ -212,9 +212,9 @@ describe('staying alive', () => {
     expect(job(fleet, 'j1')).toMatchObject({ status: 'running', attempt: 1 })
   })
 
-  test('[P23] a job on offer that its robot has not got, after it came anew, is offered again at once', () => {
+  test('[P42] a job on offer that its robot has not got, after it came anew, is offered again at once', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1'), closed('socket-r1'))
+    fleet.turn(...join('r1'), submit('j1', { retrySafety: 'unless_accepted' }), closed('socket-r1'))
     fleet.pass(10)
     fleet.turn(...join('r1', { socket: 's2' }), beat('r1', [], 's2'))
     expect(spoken(fleet.pass(0))).toEqual(['s2 job_assign j1#2'])

@@ -79,8 +79,9 @@ export function bench(
   settings: Partial<Settings> = {},
   hot: Hot = NO_ROWS,
   attached: readonly string[] = [],
+  now = START,
 ): Bench {
-  const state = load(hot, START, 1, { ...DEFAULTS, ...UNLIMITED, robotsAuth: 'open', ...settings }, attached)
+  const state = load(hot, now, 1, { ...DEFAULTS, ...UNLIMITED, robotsAuth: 'open', ...settings }, attached)
   const disk = newEffects(0, START)
   let turns = 0
   /** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
@@ -109,7 +110,7 @@ export function bench(
   }
   const self: Bench = {
     state,
-    now: START,
+    now,
     disk,
     calls: [],
     warnings: [],
@@ -197,6 +198,7 @@ export interface RobotTraits {
   readonly tags?: readonly string[]
   readonly capabilities?: Readonly<Record<string, unknown>>
   readonly socket?: string
+  readonly memory?: object | undefined
 }
 
 /** A robot connects and registers. */
@@ -210,6 +212,7 @@ export function join(id: string, traits: RobotTraits = {}): readonly Event[] {
       max_concurrent_jobs: traits.slots ?? 1,
       tags: traits.tags ?? [],
       capabilities: traits.capabilities ?? {},
+      memory: traits.memory,
     }, socket),
   ]
 }
@@ -241,12 +244,8 @@ export function spoken(sends: readonly Send[]): readonly string[] {
   return sends.flatMap((send) => {
     if (send.to !== 'socket') return []
     if ('close' in send) return [`${send.socket} close ${send.close.code}`]
-    const payload = send.message.payload as {
-      job_id?: string
-      error_code?: string
-      success?: boolean
-      attempt?: number
-    }
+    type Said = { job_id?: string; error_code?: string; success?: boolean; attempt?: number }
+    const payload = send.message.payload as Said
     const about = payload.job_id ?? payload.error_code ?? (payload.success === undefined ? '' : String(payload.success))
     return [`${send.socket} ${send.message.type} ${about}${payload.attempt ? `#${payload.attempt}` : ''}`.trim()]
   })
@@ -268,7 +267,7 @@ export function answers(sends: readonly Send[]) {
 }
 
 export function job(bench: Bench, id: string): JobRow {
-  const row = bench.disk.rows.jobs.get(id as JobId)
+  const row = bench.disk.rows.jobs.get(id as JobId) ?? bench.state.jobs.get(id as JobId)
   if (row === undefined) throw new Error(`there is no job ${id}`)
   return row
 }

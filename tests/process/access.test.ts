@@ -42,6 +42,7 @@ const routes: readonly [string, string, ...(typeof SCOPES)[number][]][] = [
   ['GET', '/jobs/none/history', 'jobs:read'],
   ['GET', '/jobs/none/explain', 'jobs:read'],
   ['POST', '/jobs/none/cancel', 'jobs:cancel'],
+  ['POST', '/jobs/none/release', 'jobs:cancel'],
   ['POST', '/jobs/none/retry', 'jobs:submit'],
   ['POST', '/jobs/none/requeue', 'jobs:submit'],
   ['GET', '/stats/queue', 'jobs:read'],

@@ -121,7 +121,8 @@ const slotsAreARecount: Rule = ({ ledger, state, change, whole }) => {
     const session = state.sessions.get(id)
     if (session === undefined) continue
     const { max_concurrent_jobs = 0, mode = '' } = ledger.robots.get(id) ?? {}
-    const free = WORKING.has(mode) && !session.paused && !session.resting && counted.size < max_concurrent_jobs
+    const takes = WORKING.has(mode) && !session.paused && !session.resting && !isBehind(session)
+    const free = takes && counted.size < max_concurrent_jobs
     const listed = state.roster.kindOf.get(id)?.free.has(id) === true
     demand(free === listed, 'I39', () => `${id} ${free ? 'has' : 'has no'} free slot and is listed otherwise`)
   }
@@ -157,7 +158,7 @@ const nobodyWaitsInVain: Rule = ({ ledger, state, change, whole }) => {
   for (const [id, session] of state.sessions) {
     const robot = ledger.robots.get(id)
     const open = robot !== undefined && WORKING.has(robot.mode) && !session.paused && !session.resting &&
-      (state.held.get(id)?.size ?? 0) < robot.max_concurrent_jobs
+      !isBehind(session) && (state.held.get(id)?.size ?? 0) < robot.max_concurrent_jobs
     if (open) free.push({ robot, session })
   }
   if (free.length === 0) return
@@ -172,6 +173,11 @@ const nobodyWaitsInVain: Rule = ({ ledger, state, change, whole }) => {
     )
     demand(idle === undefined, 'I21', () => `job ${job.id} waits, and ${idle?.robot.id} has a free slot and may run it`)
   }
+}
+
+/** P39: it has an offer that it has not answered in time. */
+function isBehind(session: Session): boolean {
+  return [...session.offers.values()].some((asked) => asked !== null)
 }
 
 /** DESIGN 5.2: what a job asks of a robot. */
@@ -202,7 +208,7 @@ const deadlinesAreKept: Rule = ({ ledger, state, change, whole }) => {
   demand(behind <= LATE_MS, 'L1', () => `jobs whose time came ${behind} ms ago may be on the disk only`)
   const touched = whole ? state.jobs.values() : change.jobs.flatMap(({ after }) => state.jobs.get(after.id) ?? [])
   for (const job of touched) {
-    const at = deadlineOf(job, queueTtlMs)
+    const at = deadlineOf(job, queueTtlMs, state)
     let late = change.at - Math.max(at, ledger.steadySince)
     // A job that has gone back to the queue may have used up its time there long ago. It has until the next alarm.
     if (late > LATE_MS) late = Math.min(late, change.at - (ledger.histories.get(job.id)?.at(-1)?.at ?? 0))
@@ -227,9 +233,14 @@ const silenceIsNoticed: Rule = ({ ledger, state, change }) => {
   }
 }
 
-/** Until when something happens to the job, though nobody says anything. */
-function deadlineOf(job: JobRow, queueTtlMs: Millis): Millis {
-  if (job.status === 'running') return (job.started_at ?? 0) + job.timeout_ms
+/** When something happens to the job though no message comes. P45: while its robot is away, the robot's own deadline. */
+function deadlineOf(job: JobRow, queueTtlMs: Millis, state: State): Millis {
+  if (job.status === 'running') {
+    const at = (job.started_at ?? 0) + job.timeout_ms
+    const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+    if (session?.reported != null) return at
+    return session === undefined ? Infinity : Math.max(at, session.since + 2 * state.settings.heartbeatMs)
+  }
   if (job.stop_until !== null) return job.stop_until
   if (job.ready_at !== null) return job.ready_at
   return job.offer_until ?? (job.queued_at ?? job.scheduled_time ?? job.created_at) + queueTtlMs

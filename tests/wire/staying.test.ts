@@ -97,7 +97,7 @@ chapter('staying connected', (server) => {
   describe('attempts', () => {
     test('[P21] the first offer is attempt 1, and the next one 2', async () => {
       const robot = await Raw.register(server)
-      const job = await robot.submit({ max_attempts: 2 })
+      const job = await robot.submit({ retry_safety: 'unless_accepted' })
       expect((await robot.offered(job)).payload['attempt']).toBe(1)
       await breakOff(robot)
       const again = await robot.again()
@@ -157,15 +157,56 @@ chapter('staying connected', (server) => {
       expect(again.offers).toEqual([])
     })
 
-    test('[P23] one that was only offered, and that the list does not name, is offered anew at once', async () => {
+    test('[P42] one that was only offered, may run twice, and is not in the list, is offered anew at once', async () => {
       const robot = await Raw.register(server)
-      const job = await robot.submit()
+      const job = await robot.submit({ retry_safety: 'unless_accepted' })
       await robot.offered(job)
       await breakOff(robot)
       const again = await robot.again()
       await again.beat({ active_job_ids: [] })
       await again.take(job)
       expect(await server.job(job)).toMatchObject({ status: 'running', attempt: 2 })
+    })
+
+    test('[P39] one that was only offered is not run again: no list of the next connection proves anything', async () => {
+      const robot = await Raw.register(server)
+      const job = await robot.submit()
+      await robot.offered(job)
+      await breakOff(robot)
+      const again = await robot.again()
+      await again.beat({ active_job_ids: [] })
+      expect(await server.job(job)).toMatchObject({ status: 'queued', attempt: 1 })
+      await again.beat({ active_job_ids: [] })
+      expect(await server.job(job)).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
+      expect(again.offers).toEqual([])
+    })
+
+    test('[P41] a robot that remembers what it has read gets anew what it has not, and only that', async () => {
+      const tag = crypto.randomUUID()
+      const memory = (...offers: readonly object[]) => ({ id: 'memory', start: 1, offers })
+      const robot = await Raw.register(server, { tags: [tag], max_concurrent_jobs: 2, memory: memory() })
+      const [read, unread] = [await robot.submit(), await robot.submit()]
+      await robot.offered(unread)
+      await breakOff(robot)
+      const again = await robot.again({ max_concurrent_jobs: 2, memory: memory({ job_id: read, attempt: 1 }) })
+      await again.beat({ active_job_ids: [] })
+      await again.take(unread)
+      expect(await server.job(unread)).toMatchObject({ status: 'running', attempt: 2 })
+      expect(await server.job(read)).toMatchObject({ status: 'queued', attempt: 1 })
+      again.say('job_complete', read, { attempt: 1 })
+      await again.beat({ active_job_ids: [unread] })
+      expect(await server.events(read)).toEqual(['submit', 'offer', 'accept', 'complete'])
+    })
+
+    test('[P44] lists count over connections: a job that none of them names is lost', async () => {
+      const robot = await Raw.register(server)
+      const job = await robot.running()
+      const second = await robot.again()
+      await second.beat({ active_job_ids: [] })
+      expect((await server.job(job)).status).toBe('running')
+      const third = await robot.again()
+      await third.beat({ active_job_ids: [] })
+      expect(await server.job(job)).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
     })
 
     test('[P23] a running job that two lists in a row do not name is lost, and fails', async () => {
