@@ -1,17 +1,13 @@
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import * as v from 'valibot'
 import type { Checked } from '../../core/trigger-event.ts'
-import type { JobId, JsonText, Millis, TriggerId } from '../../core/ids.ts'
+import type { JobId, Millis, TriggerId } from '../../core/ids.ts'
 import type { Quota } from '../../core/limiter.ts'
-import { problemsOf } from '../../core/protocol/decode.ts'
-import { isObject, type JsonObject, parseJson, toText } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
-import { WebhookEvent } from '../../core/protocol/request.ts'
-import type { TriggerAuth } from '../../core/protocol/trigger.ts'
+import { toText } from '../../core/protocol/json.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
+import type { FiringView } from '../../core/protocol/trigger-view.ts'
 import { overRate } from '../../core/rate.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
-import { textOf } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { type Call, verify } from '../signature.ts'
@@ -20,24 +16,29 @@ import { FAILURES, type Failures } from './failures.ts'
 import { type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
 import { firingView } from './trigger-view.ts'
+import { bodyOf, greetingFor, saidIn } from './webhook-body.ts'
 
-/** `POST /webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
+/** `/webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
 export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
   const app = new Hono<Env>()
   app.post('/:trigger', async (c) => {
     const id = c.req.param('trigger') as TriggerId
     const now = fleet.platform.now()
     const trigger = fleet.state.triggers.get(id)
+    const auth = trigger?.auth ?? 'secret'
     const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
     const bytes = await readBytes(c)
     const call: Call = { bytes: isRefusal(bytes) ? NOTHING : bytes, header: (name) => c.req.header(name), now }
     const { delivery, ...checked } = await check(trigger, address, isRefusal(bytes) ? bytes : null, call)
-    const text = isRefusal(bytes) ? bytes : textOf(bytes, c.req.header('content-type'))
-    const body = isRefusal(text) ? text : parseJson(text)
-    const json = isRefusal(body) || !isObject(body.json) ? null : body.json
-    const challenge = trigger?.auth === 'slack' && checked.refused === null ? challengeIn(json) : null
-    if (challenge !== null) return c.json({ challenge })
-    const once = delivery ?? deliveryIn(trigger?.auth, json)
+    const body = isRefusal(bytes) ? bytes : bodyOf(call, auth)
+    if (trigger !== undefined && checked.refused === null && !isRefusal(body)) {
+      const greeting = greetingFor(body.json, auth, call)
+      if (greeting !== null) return greeting === 'ping' ? reached(c, id) : c.json(greeting)
+    }
+    // What is wrong with a body is not told before it is known who calls.
+    const said = isRefusal(body) ? body : saidIn(body.json, auth, call)
+    const { eventType, timestamp, ...event } = isRefusal(said) ? UNSAID : said
+    const once = delivery ?? event.delivery
     const secret = c.req.header('x-webhook-secret')
     const answer = await fleet.request((reply) => ({
       type: 'webhook.received',
@@ -46,14 +47,8 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
       trigger: id,
       secret: secret === undefined ? null : hashOf(secret),
       checked,
-      data: isRefusal(body) ? body : dataOf(trigger?.auth ?? 'secret', json, call),
-      metadata: toText({
-        source: 'webhook',
-        event_type: json?.['event_type'] ?? null,
-        timestamp: json?.['timestamp'] ?? null,
-        delivery_id: once,
-        remote: address,
-      }),
+      data: isRefusal(said) ? said : said.data,
+      metadata: toText({ source: 'webhook', event_type: eventType, timestamp, delivery_id: once, remote: address }),
       idempotency: once === null
         ? null
         : { key: sha256(JSON.stringify([id, 'webhook', once])), fingerprint: sha256(call.bytes) },
@@ -65,8 +60,27 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     tellQuota(c, answer.quota)
     return c.json(firingView(answer))
   })
+
+  // Some senders look whether an address answers before they take it, with HEAD or an empty GET. An event comes by POST.
+  app.get('/:trigger', (c) => {
+    const id = c.req.param('trigger') as TriggerId
+    const trigger = fleet.state.triggers.get(id)
+    const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
+    const wrong = trigger?.trigger_type === 'webhook' ? notAllowed(trigger, address) : noTrigger(id)
+    if (wrong !== null) return turnAway(c, wrong, { trigger: id, address, failures, now: fleet.platform.now() })
+    if (new URL(c.req.url).search === '') return reached(c, id)
+    return told(c, refuse('INVALID_MESSAGE', 'A webhook takes events by POST'), id, null)
+  })
   return app
 }
+
+/** It is the right address, and nothing has happened. */
+function reached(c: Context, trigger: TriggerId): Response {
+  const message = 'This is the webhook; no job was made'
+  return c.json({ status: 'ignored', trigger_id: trigger, job_id: null, message } satisfies FiringView)
+}
+
+const UNSAID = { eventType: null, timestamp: null, delivery: null }
 
 const NOTHING = new Uint8Array()
 
@@ -97,10 +111,10 @@ async function check(
   call: Call,
 ): Promise<Checked & { readonly delivery: string | null }> {
   if (trigger === undefined) return { key: null, refused: null, delivery: null }
-  const { auth, signing, allow_from } = trigger
+  const { auth, signing } = trigger
   const key = signing?.key ?? null
-  const allowed = allow_from.length === 0 || (address !== null && isWithin(address, allow_from))
-  if (!allowed) return { key, refused: refuse('FORBIDDEN', 'This address may not call this trigger'), delivery: null }
+  const stranger = notAllowed(trigger, address)
+  if (stranger !== null) return { key, refused: stranger, delivery: null }
   if (auth === 'secret' || auth === 'none' || signing === null) return { key, refused: null, delivery: null }
   const verified = unread ?? await verify(auth, signing, call)
   return isRefusal(verified)
@@ -108,47 +122,9 @@ async function check(
     : { key, refused: null, delivery: verified.id }
 }
 
-/** Where senders say what has happened, when their bodies are their own: in a header, or in a field of the body. */
-const EVENT_TYPES: { readonly [A in TriggerAuth]: { readonly header?: string; readonly field?: string } | null } = {
-  secret: null,
-  none: null,
-  standard_webhooks: { field: 'type' },
-  github: { header: 'x-github-event' },
-  stripe: { field: 'type' },
-  slack: { field: 'type' },
-  shopify: { header: 'x-shopify-topic' },
-  hmac: {},
-}
-
-/**
- * The event's data. Senders with bodies of their own are not asked for `event_type` and `data`: theirs is the whole body,
- * with what has happened beside it. What is wrong with a body is not told before it is known who calls.
- */
-function dataOf(auth: TriggerAuth, json: JsonObject | null, call: Call): JsonText | Refusal {
-  if (json === null) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
-  const own = EVENT_TYPES[auth]
-  const event = v.safeParse(WebhookEvent, json)
-  // Whoever may choose his own form may choose ours.
-  if (event.success && (own === null || auth === 'hmac' || auth === 'standard_webhooks')) {
-    return toText(event.output.data)
-  }
-  if (own === null) {
-    return event.success ? toText(event.output.data) : refuse('INVALID_PAYLOAD', problemsOf(event.issues))
-  }
-  const named = own.header === undefined ? json[own.field ?? ''] : call.header(own.header)
-  return toText(typeof named === 'string' ? { ...json, event_type: named } : json)
-}
-
-/** What a sender calls a delivery where that is in the body, which is signed. */
-function deliveryIn(auth: TriggerAuth | undefined, json: JsonObject | null): string | null {
-  const id = auth === 'stripe' ? json?.['id'] : auth === 'slack' ? json?.['event_id'] : undefined
-  return typeof id === 'string' && id !== '' ? id : null
-}
-
-/** Slack wants to hear a word back before it sends anything. */
-function challengeIn(json: JsonObject | null): string | null {
-  const challenge = json?.['type'] === 'url_verification' ? json['challenge'] : null
-  return typeof challenge === 'string' ? challenge : null
+function notAllowed({ allow_from }: TriggerRow, address: string | null): Refusal | null {
+  if (allow_from.length === 0 || (address !== null && isWithin(address, allow_from))) return null
+  return refuse('FORBIDDEN', 'This address may not call this trigger')
 }
 
 function told(c: Context, refusal: Refusal, trigger: TriggerId, quota: Quota | null | undefined): Response {

@@ -135,9 +135,23 @@ chapter('the webhook', (server) => {
       expect((await call(EVENT)).status).toBe(429)
     })
 
-    test('who comes by another method finds nothing', async () => {
+    test('an event comes by POST', async () => {
       const { id } = await trigger()
-      expect((await server.call('GET', `/webhook/${id}`)).status).toBe(404)
+      expect((await server.call('PUT', `/webhook/${id}`)).status).toBe(404)
+      const reply = await server.call('GET', `/webhook/${id}?event_type=x`, { key: null })
+      expect([reply.status, reply.body['message']]).toEqual([400, 'A webhook takes events by POST'])
+    })
+
+    // Trello, Mandrill and others do not take an address that does not answer.
+    test('whoever only looks whether it is there is told so', async () => {
+      const { id } = await trigger({ enabled: false })
+      const reply = await server.call('GET', `/webhook/${id}`, { key: null })
+      expect(reply).toMatchObject({ status: 200, body: { status: 'ignored', trigger_id: id, job_id: null } })
+      expect((await fetch(`${server.http}/webhook/${id}`, { method: 'HEAD' })).status).toBe(200)
+      expect((await fetch(`${server.http}/webhook/none`, { method: 'HEAD' })).status).toBe(404)
+      const elsewhere = await trigger({ allow_from: ['192.0.2.1'] })
+      expect((await server.call('GET', `/webhook/${elsewhere.id}`, { key: null })).status).toBe(403)
+      expect(await server.api('GET', `/triggers/${id}`)).toMatchObject({ trigger_count: 0, skipped_count: 0 })
     })
   })
 

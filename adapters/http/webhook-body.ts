@@ -1,0 +1,99 @@
+import * as v from 'valibot'
+import type { JsonText } from '../../core/ids.ts'
+import { problemsOf } from '../../core/protocol/decode.ts'
+import { isObject, type Json, type JsonObject, parseJson, toText } from '../../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { WebhookEvent } from '../../core/protocol/request.ts'
+import type { TriggerAuth } from '../../core/protocol/trigger.ts'
+import { textOf } from '../charset.ts'
+import type { Call } from '../signature.ts'
+
+/** What senders of webhooks say, each in its own way. */
+
+/** What a body comes to: `data` is what the trigger's payload is. */
+export interface Said {
+  readonly data: JsonText
+  readonly eventType: Json
+  readonly timestamp: Json
+  /** What the sender calls the delivery, where that is in the body, which is signed. */
+  readonly delivery: string | null
+}
+
+/** The body as JSON. UNSUPPORTED_MEDIA_TYPE for that of a form, with what to choose at the sender instead. */
+export function bodyOf(call: Call, auth: TriggerAuth | undefined): { readonly json: Json } | Refusal {
+  const type = call.header('content-type')
+  const text = textOf(call.bytes, type)
+  if (isRefusal(text)) return text
+  const body = parseJson(text)
+  if (!isRefusal(body) || text === '' || !FORM.test(type ?? '')) return body
+  const advice = FORM_ADVICE[auth ?? 'none'] ?? 'have the sender send application/json'
+  return refuse('UNSUPPORTED_MEDIA_TYPE', `The body is that of a form: ${advice}`)
+}
+
+const FORM = /^\s*(application\/x-www-form-urlencoded|multipart\/form-data)\b/i
+
+const FORM_ADVICE: { readonly [A in TriggerAuth]?: string } = {
+  github: 'in the settings of the webhook on GitHub choose the content type application/json',
+  slack: 'commands and buttons of Slack are for a trigger of type chat',
+}
+
+/** Where senders say what has happened, when their bodies are their own: in a header, or in a field of the body. */
+const EVENT_TYPES: { readonly [A in TriggerAuth]: { readonly header?: string; readonly field?: string } | null } = {
+  secret: null,
+  none: null,
+  standard_webhooks: { field: 'type' },
+  github: { header: 'x-github-event' },
+  stripe: { field: 'type' },
+  slack: { field: 'type' },
+  shopify: { header: 'x-shopify-topic' },
+  hmac: {},
+}
+
+/**
+ * What a body says. Senders with bodies of their own are not asked for `event_type` and `data`: theirs is the whole body,
+ * under `body` where it is no object, with what has happened beside it.
+ */
+export function saidIn(json: Json, auth: TriggerAuth, call: Call): Said | Refusal {
+  const own = EVENT_TYPES[auth]
+  if (own === null) return referenceEvent(json)
+  // Whoever may choose his own form may choose ours.
+  if ((auth === 'hmac' || auth === 'standard_webhooks') && isReference(json)) return referenceEvent(json)
+  const whole: JsonObject = isObject(json) ? json : { body: json }
+  const named = own.header === undefined ? whole[own.field ?? ''] : call.header(own.header)
+  const known = typeof named !== 'string' || Object.hasOwn(whole, 'event_type')
+  return {
+    data: toText(known ? whole : { ...whole, event_type: named }),
+    eventType: (typeof named === 'string' ? named : whole['event_type']) ?? null,
+    timestamp: whole['timestamp'] ?? null,
+    delivery: textAt(whole, auth === 'stripe' ? 'id' : auth === 'slack' ? 'event_id' : ''),
+  }
+}
+
+/** Whether it is the form of the reference and nothing else: what stands beside `data` would be lost otherwise. */
+function isReference(json: Json): boolean {
+  return isObject(json) && 'data' in json && Object.keys(json).every((name) => REFERENCE.has(name)) &&
+    v.is(WebhookEvent, json)
+}
+
+const REFERENCE: ReadonlySet<string> = new Set(Object.keys(WebhookEvent.entries))
+
+function referenceEvent(json: Json): Said | Refusal {
+  if (!isObject(json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
+  const event = v.safeParse(WebhookEvent, json)
+  if (!event.success) return refuse('INVALID_PAYLOAD', problemsOf(event.issues))
+  const { event_type: eventType, data } = event.output
+  return { data: toText(data), eventType, timestamp: json['timestamp'] ?? null, delivery: null }
+}
+
+/** What is to be said to a sender that only looks whether somebody is there; null for what is an event. */
+export function greetingFor(json: Json, auth: TriggerAuth, call: Call): 'ping' | { readonly challenge: string } | null {
+  if (auth === 'github') return call.header('x-github-event') === 'ping' ? 'ping' : null
+  if (auth !== 'slack' || !isObject(json) || json['type'] !== 'url_verification') return null
+  const challenge = textAt(json, 'challenge')
+  return challenge === null ? null : { challenge }
+}
+
+function textAt(json: JsonObject, name: string): string | null {
+  const value = json[name]
+  return typeof value === 'string' && value !== '' ? value : null
+}
