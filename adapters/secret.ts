@@ -28,3 +28,23 @@ export function newStandardSecret(): string {
 export function sha256(given: string | Uint8Array): string {
   return createHash('sha256').update(given).digest('hex')
 }
+
+/** Why nobody could ever show this secret, or sign with what they take for it; null when they can. */
+export function problemWithSecret(secret: string, inHeader: boolean): string | null {
+  if (hasControls(secret)) return 'must not contain control characters, as line breaks'
+  if (secret.trim() !== secret) return 'must not begin or end with white space'
+  if (inHeader && !/^[ -~]*$/.test(secret)) {
+    return 'must be of ASCII letters, digits and signs: a header carries no others'
+  }
+  return null
+}
+
+/** Why no request could come with this key; null when one can. */
+export function problemWithKey(key: string): string | null {
+  return /^[!-~]*$/.test(key) ? null : 'must be of ASCII letters, digits and signs, without white space'
+}
+
+/** Whether there is anything in a text that nobody can type, or U+FFFD, which stands where a character has been lost. */
+export function hasControls(text: string): boolean {
+  return /[\p{Cc}\ufffd]/u.test(text)
+}

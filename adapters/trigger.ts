@@ -3,12 +3,18 @@ import { toText } from '../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { ChatPlatform } from '../core/protocol/chat.ts'
 import type { NewTrigger } from '../core/protocol/request.ts'
-import { configOf, type TriggerAuth, type TriggerType } from '../core/protocol/trigger.ts'
+import {
+  configOf,
+  type ShownAuth,
+  TRIGGER_AUTHS,
+  type TriggerAuth,
+  type TriggerType,
+} from '../core/protocol/trigger.ts'
 import type { TriggerRow } from '../core/trigger.ts'
 import { problemWithKey } from './chat/messengers.ts'
 import type { Platform } from './fleet.ts'
 import { isRange } from './http/address.ts'
-import { hashOf, newSecret, newStandardSecret } from './secret.ts'
+import { hasControls, hashOf, newSecret, newStandardSecret, problemWithSecret } from './secret.ts'
 import { isStandardSecret } from './signature.ts'
 
 /** What is to be kept of a trigger, and its secret where that is new, to be shown this once. */
@@ -84,8 +90,8 @@ function without({ trigger_type, auth, secret, signature }: NewTrigger): Lock | 
  */
 function byPlatform(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
   const { auth, signature, config } = body
-  if (auth !== undefined && auth !== 'none') {
-    return wrong('auth', 'Field auth: a chat shows who it is as its platform does')
+  if (auth !== undefined && auth !== 'none' && auth !== config['platform']) {
+    return wrong('auth', `Field auth: a chat is verified as its platform does it: ${String(config['platform'])}`)
   }
   if (signature !== undefined) return wrong('signature', 'Field signature: a chat signs as its platform does')
   const platform = config['platform'] as ChatPlatform
@@ -120,12 +126,15 @@ function byPassword(body: NewTrigger, before: TriggerRow | undefined): Lock | Re
   const same = before?.config['server'] === config['server'] && before?.config['username'] === config['username']
   const key = secret ?? (secret === undefined && same ? before?.signing?.key : undefined)
   if (key === undefined) return wrong('secret', 'Field secret: needs the password of this user on this server')
+  // White space at its ends may be part of it.
+  if (hasControls(key)) return wrong('secret', 'Field secret: must not contain control characters, as line breaks')
   return { ...lock, signing: { ...UNSIGNED, key } }
 }
 
 /** Callers show a secret, or sign with it. What is kept of it is its hash, but where they sign: there it is needed itself. */
 function byAuth(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
   const auth = body.auth ?? (body.secret === null ? 'none' : before?.auth ?? 'secret')
+  if (!isTriggerAuth(auth)) return wrong('auth', `Field auth: ${auth} is for triggers of type chat`)
   const problem = problemWith(auth, body)
   if (problem !== null) return problem
   if (auth === 'none') return { auth, secret: null, signing: null, shown: null }
@@ -148,16 +157,27 @@ export const UNSIGNED = { header: '', algorithm: 'sha256', encoding: 'hex', pref
 const SECRET_CHARS_MIN = 16
 
 /** Which field does not go with the others; null when all do. */
-function problemWith(auth: TriggerAuth, { secret, signature }: NewTrigger): Refusal | null {
+function problemWith(auth: TriggerAuth, { secret, signature, trigger_type }: NewTrigger): Refusal | null {
   if (auth === 'none' && typeof secret === 'string') return wrong('secret', 'Field secret: auth none asks for none')
   if (auth !== 'none' && secret === null) return wrong('secret', `Field secret: auth ${auth} needs one`)
   if (typeof secret === 'string' && secret.length < SECRET_CHARS_MIN) {
     return wrong('secret', `Field secret: must have ${SECRET_CHARS_MIN} characters or more`)
   }
+  const unusable = typeof secret === 'string' ? problemWithSecret(secret, isShown(auth, trigger_type)) : null
+  if (unusable !== null) return wrong('secret', `Field secret: ${unusable}`)
   if (auth === 'hmac' && signature === undefined) return wrong('signature', 'Missing required field: signature')
   if (auth !== 'hmac' && signature !== undefined) return wrong('signature', 'Field signature: only for auth hmac')
   const written = auth !== 'standard_webhooks' || typeof secret !== 'string' || isStandardSecret(secret)
   return written ? null : wrong('secret', 'Field secret: must be whsec_ and 24 to 64 bytes in base64')
+}
+
+/** Whether callers send the secret itself, in a header. An access code is written into a form. */
+function isShown(auth: TriggerAuth, type: TriggerType): boolean {
+  return auth === 'secret' && type === 'webhook'
+}
+
+function isTriggerAuth(auth: ShownAuth): auth is TriggerAuth {
+  return (TRIGGER_AUTHS as readonly string[]).includes(auth)
 }
 
 function wrong(field: string, message: string): Refusal {

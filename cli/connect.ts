@@ -14,9 +14,13 @@ export function connect(command: Command): CasareClient {
   const { CASARE_URL, CASARE_KEY, CASARE_FLEET } = process.env
   const url = given.url ?? (CASARE_URL || 'http://127.0.0.1:8766')
   if (!/^https?:\/\/[^/]/.test(url)) command.error(`--url or CASARE_URL must start with http:// or https://: ${url}`)
+  const key = given.key ?? (CASARE_KEY?.trim() || undefined)
+  if (key !== undefined && !/^[!-~]+$/.test(key)) {
+    command.error('--key or CASARE_KEY must be of ASCII letters, digits and signs, without white space')
+  }
   return new CasareClient({
     url,
-    key: given.key ?? (CASARE_KEY || undefined),
+    key,
     fleet: given.fleet ?? (CASARE_FLEET || undefined),
     // Somebody sits there and waits.
     retries: 2,

@@ -56,9 +56,12 @@ export class Transport {
   readonly #timeoutMs: number
   readonly #retries: number
 
-  /** Throws a `TypeError` for a `url` that is none. */
+  /** Throws a `TypeError` for a `url` that is none, and for a `key` that no request can come with. */
   constructor({ url, key, fetch = (url, init) => globalThis.fetch(url, init), ...options }: ClientOptions) {
     if (!/^https?:\/\/[^/]/.test(url)) throw new TypeError(`url must start with http:// or https://: ${url}`)
+    if (key !== undefined && !/^[!-~]+$/.test(key)) {
+      throw new TypeError('key must be of ASCII letters, digits and signs, without white space')
+    }
     this.#base = url.replace(/\/+$/, '')
     this.#headers = key === undefined ? {} : { Authorization: `Bearer ${key}` }
     this.#fetch = fetch

@@ -111,6 +111,9 @@ export function settle(options: RobotOptions): Settings {
   if (options.api !== undefined && !/^https?:$/.test(protocolOf(options.api))) {
     throw new TypeError(`api must start with http:// or https://: ${options.api}`)
   }
+  if (options.key !== undefined && !/^[!-~]+$/.test(options.key)) {
+    throw new TypeError('key must be of ASCII letters, digits and signs, without white space')
+  }
   if (id === '') throw new TypeError('id must not be empty')
   if (!Number.isInteger(maxConcurrentJobs) || maxConcurrentJobs < 1) {
     throw new TypeError('maxConcurrentJobs must be a whole number from 1')

@@ -1,3 +1,4 @@
+import type { ChatConfig } from '../../core/protocol/chat.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import { isLive, type JobRow } from '../../core/job.ts'
 import type { CallView, FiringView, TriggerEventView, TriggerView } from '../../core/protocol/trigger-view.ts'
@@ -22,7 +23,7 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
     priority: trigger.priority,
     parameters: JSON.parse(trigger.parameters) as JsonObject,
     cooldown_seconds: trigger.cooldown_ms / 1000,
-    auth: trigger.auth,
+    auth: trigger.trigger_type === 'chat' ? (trigger.config as unknown as ChatConfig).platform : trigger.auth,
     // A form has a key of its own, which is nobody's secret to know.
     has_secret: trigger.secret !== null || (trigger.signing !== null && trigger.trigger_type !== 'form'),
     allow_from: trigger.allow_from,

@@ -5,7 +5,7 @@ import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
 import { unreadable } from './repertoire.ts'
-import { TRIGGER_AUTHS, TRIGGER_TYPES } from './trigger.ts'
+import { SHOWN_AUTHS, TRIGGER_TYPES } from './trigger.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
 
@@ -115,7 +115,14 @@ const Signature = v.strictObject({
   header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')),
   algorithm: v.optional(v.picklist(['sha1', 'sha256', 'sha512']), 'sha256'),
   encoding: v.optional(v.picklist(['hex', 'base64']), 'hex'),
-  prefix: v.optional(v.pipe(v.string(), v.maxLength(50)), ''),
+  prefix: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(50),
+      v.regex(/^(?! )[ -~]*$/, 'must be what can stand at the beginning of a header'),
+    ),
+    '',
+  ),
 })
 
 const MAPPED_MAX = 200
@@ -140,8 +147,8 @@ export const NewTrigger = v.strictObject({
   parameters: v.optional(jsonObject, {}),
   cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
   enabled: v.optional(v.boolean(), true),
-  /** `secret` where nothing is said, and `none` with a secret that is null. */
-  auth: v.optional(v.picklist(TRIGGER_AUTHS)),
+  /** `secret` where nothing is said, and `none` with a secret that is null; of a chat, its platform. */
+  auth: v.optional(v.picklist(SHOWN_AUTHS)),
   /** For `auth: "hmac"`, and needed there. */
   signature: v.optional(Signature),
   /** Addresses and ranges, IPv4 and IPv6, that may call; empty: all. */

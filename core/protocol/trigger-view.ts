@@ -1,5 +1,6 @@
 import type { JobStatus } from '../job.ts'
 import type { TriggerEventRow, TriggerRow } from '../trigger.ts'
+import type { ShownAuth } from './trigger.ts'
 import type { Anything, Shown, Time } from './view.ts'
 
 /** A trigger, without its secret. */
@@ -16,7 +17,6 @@ export interface TriggerView extends
     | 'mapping'
     | 'enabled'
     | 'priority'
-    | 'auth'
     | 'allow_from'
     | 'revision'
     | 'created_by'
@@ -24,6 +24,8 @@ export interface TriggerView extends
     | 'error_count'
     | 'skipped_count'
   > {
+  /** How callers show who they are; of a chat, the platform whose way it is. */
+  readonly auth: ShownAuth
   readonly config: Anything
   readonly parameters: Anything
   readonly cooldown_seconds: number

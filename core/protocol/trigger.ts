@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { ScheduleId, WorkflowId } from '../ids.ts'
-import { ChatConfig } from './chat.ts'
+import { ChatConfig, type ChatPlatform } from './chat.ts'
 import { problemsOf } from './decode.ts'
 import { FormConfig } from './form.ts'
 import { FileWatch } from './file-watch.ts'
@@ -38,6 +38,13 @@ export const TRIGGER_AUTHS = [
   'hmac',
 ] as const
 export type TriggerAuth = (typeof TRIGGER_AUTHS)[number]
+
+/** The same as people see it: a chat is verified as its platform does it. */
+export const SHOWN_AUTHS = [...TRIGGER_AUTHS, 'telegram', 'teams', 'discord'] as const satisfies readonly (
+  | TriggerAuth
+  | ChatPlatform
+)[]
+export type ShownAuth = (typeof SHOWN_AUTHS)[number]
 
 const NOTHING = v.strictObject({})
 const workflowIds = v.pipe(

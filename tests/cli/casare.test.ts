@@ -138,6 +138,7 @@ describe('bad usage is said in one line, and ends with 2', () => {
     ],
     ['jobs submit --definition none.json', "casare: option '--definition <file>' argument 'none.json' is invalid. It"],
     ['stats --url localhost', 'casare: --url or CASARE_URL must start with http:// or https://: localhost'],
+    ['stats --key crpa_\u00fc', 'casare: --key or CASARE_KEY must be of ASCII letters, digits and signs'],
     ['--frequency', "casare: unknown option '--frequency'"],
   ]
   for (const [args, message] of TABLE) {
@@ -147,6 +148,13 @@ describe('bad usage is said in one line, and ends with 2', () => {
       expect(err.slice(0, message.length)).toBe(message)
     })
   }
+})
+
+test('a file that is not UTF-8 is not sent with U+FFFD in it', async () => {
+  const file = join(newFolder(), 'latin.json')
+  writeFileSync(file, Buffer.from('{"name":"J\u00fcrgen"}', 'latin1'))
+  const { status, err } = await casare(['jobs', 'submit', '--definition', file])
+  expect([status, err]).toEqual([2, expect.stringContaining('It cannot be read: it is not valid UTF-8.')])
 })
 
 test('help is no mistake; no command at all is one', async () => {

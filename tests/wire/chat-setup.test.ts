@@ -35,7 +35,9 @@ chapter('chats that are set up', (server) => {
         { config: { platform: 'discord', user_filter: ['*'] }, secret: KEY },
         /secret: must be the public key.*64 hexadecimal/,
       ],
-      [{ config: { platform: 'slack' }, secret: KEY, auth: 'slack' }, /auth/],
+      [{ config: { platform: 'slack' }, secret: KEY, auth: 'github' }, /auth: .*as its platform does it: slack/],
+      [{ config: { platform: 'slack' }, secret: KEY, auth: 'telegram' }, /auth: .*as its platform does it: slack/],
+      [{ config: { platform: 'slack' }, secret: `${KEY}\n` }, /secret: must be the signing secret/],
     ])('%j is refused', async (body, words) => {
       const { status, body: { payload } } = await save(body)
       expect([status, payload.error_message]).toEqual([400, expect.stringMatching(words)])
@@ -48,6 +50,16 @@ chapter('chats that are set up', (server) => {
       const { text } = (await command('ops-chat', { command: '/orders', text: 'north' })).body
       const job = /^Started: job (.*)\.$/.exec(String(text))?.[1] ?? String(text)
       expect((await server.job(job)).parameters).toEqual({ region: 'north' })
+    })
+
+    test.each(['slack', 'telegram', 'teams', 'discord'] as const)('%s is what verifies it', async (platform) => {
+      const id = await make(server, platform)
+      const shown = await server.api('GET', `/triggers/${id}`)
+      expect(shown).toMatchObject({ auth: platform, has_secret: true })
+      // What is shown can be said again.
+      const { name, workflow_id, trigger_type, config, auth } = shown
+      const body = { name, workflow_id, trigger_type, config, auth }
+      expect(await server.api('PUT', `/triggers/${id}`, body)).toMatchObject({ auth: platform })
     })
 
     test('the key is never shown, and stays when a change does not name it', async () => {

@@ -211,9 +211,32 @@ chapter('webhooks that are signed', (server) => {
       expect(JSON.stringify([shown, items])).not.toContain(secret)
     })
 
+    const FORM = { trigger_type: 'form', config: { fields: [{ name: 'a', type: 'text' }] } }
+
+    test('what a sender can sign with is no affair of headers', async () => {
+      const secret = 'Schl\u00fcssel der Firma'
+      const { call } = await trigger({ auth: 'github', secret })
+      const signature = createHmac('sha256', secret).update('{}').digest('hex')
+      expect((await call('{}', { 'X-Hub-Signature-256': `sha256=${signature}` })).status).toBe(200)
+    })
+
     test.each([
       ['a short secret', { auth: 'github', secret: 'short' }, 'secret'],
       ['one without a form', { auth: 'standard_webhooks', secret: 'sixteen characters' }, 'whsec_'],
+      ['a secret that no header carries', { auth: 'secret', secret: 'Schl\u00fcssel der Firma' }, 'must be of ASCII'],
+      ['one that ends with a line break', { auth: 'secret', secret: `${KEY}\n` }, 'control characters'],
+      ['a key that ends with one', { auth: 'github', secret: `${KEY}\r\n` }, 'control characters'],
+      [
+        'a key that begins with a space',
+        { auth: 'hmac', secret: ` ${KEY}`, signature: { header: 'X' } },
+        'white space',
+      ],
+      ['a key that ends with a no-break space', { auth: 'stripe', secret: `${KEY}\u00a0` }, 'white space'],
+      ['a key of which something was lost', { auth: 'stripe', secret: `${KEY}\ud800` }, 'control characters'],
+      ['a form’s code that ends with a space', { ...FORM, auth: 'secret', secret: `${KEY} ` }, 'white space'],
+      ['a prefix that no header begins with', { auth: 'hmac', signature: { header: 'X', prefix: ' v=' } }, 'prefix'],
+      ['a prefix with a line break', { auth: 'hmac', signature: { header: 'X', prefix: 'v=\n' } }, 'prefix'],
+      ['the way of a chat', { auth: 'telegram' }, 'for triggers of type chat'],
       ['none where one signs', { auth: 'stripe', secret: null }, 'needs one'],
       ['one where nobody asks', { auth: 'none', secret: 'sixteen characters' }, 'asks for none'],
       ['no header', { auth: 'hmac', secret: 'sixteen characters' }, 'Missing required field: signature'],
