@@ -184,6 +184,51 @@ describe('what is written into a field', () => {
     expect('problem' in answer ? answer.problem : answer).toContain(words)
   })
 
+  test.each([
+    "o'brien@example.com",
+    'ann@example.org',
+    'Ann.Lee+orders@mail.example.co.uk',
+    '!#$%&*+/=?^_`{|}~-@example.org',
+    'a@b.cd',
+    'a..b.@docomo.example',
+    '1@1.example',
+    'ann@xn--mller-kva.example',
+    'ann@a-b.example',
+    `${'a'.repeat(64)}@example.org`,
+  ])('%s is an e-mail address', (text) => {
+    expect(valueOf({ name: 'f', type: 'email' }, [text])).toEqual({ value: text })
+  })
+
+  test.each([
+    'ann',
+    'ann@',
+    '@example.org',
+    'ann@example',
+    'ann@example.',
+    'ann@.org',
+    'ann@example..org',
+    'ann@-a.org',
+    'ann@a-.org',
+    'ann@a_b.org',
+    'ann lee@example.org',
+    'ann@exam ple.org',
+    'ann@lee@example.org',
+    'Ann <ann@example.org>',
+    '"ann lee"@example.org',
+    'ann@[192.0.2.1]',
+    'ann,lee@example.org',
+    'ann@example.org, lee@example.org',
+    'ann;lee@example.org',
+    'ann(work)@example.org',
+    'j\u00fcrgen@example.org',
+    'ann@m\u00fcller.example',
+    `${'a'.repeat(65)}@example.org`,
+    `ann@${'a'.repeat(64)}.org`,
+    `ann@${'a.'.repeat(130)}org`,
+  ])('%s is none', (text) => {
+    expect(valueOf({ name: 'f', type: 'email' }, [text])).toHaveProperty('problem')
+  })
+
   test('what has been read is read the same again, and nothing takes long', () => {
     const types: readonly FieldType[] = ['text', 'textarea', 'email', 'url', 'tel', 'number', 'integer', 'datetime']
     const writing = fc.oneof(
