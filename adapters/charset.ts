@@ -1,3 +1,4 @@
+import { cut } from '../core/protocol/cut.ts'
 import { type Refusal, refuse } from '../core/protocol/refusal.ts'
 
 /** Bytes that somebody has sent, as the text that they are. What is no text in its charset is refused: U+FFFD would lose it. */
@@ -10,7 +11,7 @@ export function textOf(bytes: Uint8Array, contentType: string | undefined): stri
   const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType ?? '')?.[1] || 'utf-8'
   const decoder = decoderOf(charset)
   if (decoder === null) {
-    return refuse('UNSUPPORTED_MEDIA_TYPE', `The charset ${charset.slice(0, 50)} is not known: send UTF-8`)
+    return refuse('UNSUPPORTED_MEDIA_TYPE', `The charset ${cut(charset, 50)} is not known: send UTF-8`)
   }
   try {
     const text = decoder.decode(bytes)

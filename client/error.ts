@@ -1,3 +1,4 @@
+import { cut } from '../core/protocol/cut.ts'
 import type { RefusalCode } from '../core/protocol/refusal.ts'
 import type { Anything, ErrorBody } from '../core/protocol/view.ts'
 
@@ -44,7 +45,7 @@ export function errorOf(response: Response, text: string): CasareError {
   const retryAfter = secondsOf(response.headers.get('retry-after'))
   const body = parsed(text) as Partial<ErrorBody> | undefined
   if (typeof body?.payload?.error_code !== 'string') {
-    const said = text.replace(/\s+/g, ' ').slice(0, 100)
+    const said = cut(text.replace(/\s+/g, ' '), 100)
     const message = `${response.url} answered ${status}, and not as an orchestrator does: ${said}`
     return new CasareError(message, { code: 'CONNECTION_ERROR', status, retryAfter })
   }

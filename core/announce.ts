@@ -5,6 +5,7 @@ import type { JobRow } from './job.ts'
 import { ANNOUNCED_CHARS_MAX } from './limits.ts'
 import { keepDelivery } from './outbox.ts'
 import { type Announcement, PING } from './protocol/announcement.ts'
+import { cut } from './protocol/cut.ts'
 import { toText } from './protocol/json.ts'
 import type { OccurrenceRow } from './schedule.ts'
 import type { RobotRow, State } from './state.ts'
@@ -115,7 +116,7 @@ function jobTold(job: JobRow): object {
     priority: job.priority,
     environment: job.environment,
     robot_id: job.robot_id ?? job.pinned_robot_id,
-    robot_name: cut(job.robot_name),
+    robot_name: short(job.robot_name),
     attempt: job.attempt,
     trigger_id: job.trigger_id,
     retry_of: job.retry_of,
@@ -125,13 +126,13 @@ function jobTold(job: JobRow): object {
     started_at: text(job.started_at),
     completed_at: text(job.completed_at),
     error_type: job.error_type,
-    error_message: cut(job.error_message),
+    error_message: short(job.error_message),
     dead_lettered: job.dead_lettered,
   }
 }
 
 function robotTold(robot: RobotRow): object {
-  return { robot_id: robot.id, name: cut(robot.name), environment: robot.environment, mode: robot.mode }
+  return { robot_id: robot.id, name: short(robot.name), environment: robot.environment, mode: robot.mode }
 }
 
 interface Firing {
@@ -160,6 +161,6 @@ function text(at: Millis | null): string | null {
 }
 
 /** Cut behind a whole character. */
-function cut(long: string): string {
-  return long.length <= ANNOUNCED_CHARS_MAX ? long : long.slice(0, ANNOUNCED_CHARS_MAX).toWellFormed()
+function short(long: string): string {
+  return cut(long, ANNOUNCED_CHARS_MAX)
 }

@@ -6,6 +6,7 @@ import { instantText } from './instant.ts'
 import { isLive, type JobRow } from './job.ts'
 import { recall } from './keep.ts'
 import { EVENT_BYTES_MAX } from './limits.ts'
+import { cut } from './protocol/cut.ts'
 import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
 import { type JsonObject, toText } from './protocol/json.ts'
 import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
@@ -61,7 +62,7 @@ export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn):
   const [id] = state.listening.get(callCause(event.alias)) ?? []
   const trigger = id === undefined ? undefined : state.triggers.get(id)
   if (trigger === undefined) {
-    const message = `Nothing is called ${event.alias.slice(0, 100)}`
+    const message = `Nothing is called ${cut(event.alias, 100)}`
     return told(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
   }
   // What jobs call is as much as they are; only callers that are no jobs are held to the limit of their key.

@@ -4,6 +4,7 @@ import type { DeliveryTried } from './event.ts'
 import type { DeliveryId, Millis, ReplyId, WebhookId } from './ids.ts'
 import { RETRY_AFTER_MS_MAX } from './limits.ts'
 import { keepDelivery, keepWebhook, landed } from './outbox.ts'
+import { cut } from './protocol/cut.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
 import { type DeliveryRow, type Outcome, untried, type WebhookRow } from './webhook.ts'
@@ -46,7 +47,7 @@ function replayable(state: State, id: WebhookId, delivery: DeliveryId, turn: Tur
   const webhook = state.webhooks.get(id)
   const row = turn.out.rows.deliveries.get(delivery) ?? turn.found.deliveries.get(delivery)
   if (webhook === undefined || row?.webhook_id !== id) {
-    return refuse('NOT_FOUND', `Webhook ${id.slice(0, 256)} has no delivery ${delivery.slice(0, 256)}`)
+    return refuse('NOT_FOUND', `Webhook ${cut(id, 256)} has no delivery ${cut(delivery, 256)}`)
   }
   if (row.status === 'pending') return refuse('CONFLICT', `Delivery ${row.id} is on its way still`)
   if (!webhook.enabled) return refuse('CONFLICT', `Webhook ${id} is disabled: enable it first`)

@@ -10,6 +10,7 @@ import {
   LOG_LINES_MAX,
   LOG_MESSAGES_MAX,
 } from './limits.ts'
+import { cut } from './protocol/cut.ts'
 import { toText } from './protocol/json.ts'
 import type { LogEntry, Message } from './protocol/message.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
@@ -107,12 +108,12 @@ function droppedByRate(lines: number): string {
 
 /** Text that is not longer than it may be; what was cut says how long it was. */
 export function clip(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${text.slice(0, charsMax).toWellFormed()}… (${text.length} characters)`
+  return text.length <= charsMax ? text : `${cut(text, charsMax)}… (${text.length} characters)`
 }
 
 /** What is answered to word of a job that the robot has nothing to do with. */
 export function notHeld(id: JobId): Refusal {
-  return refuse('NOT_FOUND', `This robot has no job ${id.slice(0, 256)}`)
+  return refuse('NOT_FOUND', `This robot has no job ${cut(id, 256)}`)
 }
 
 function isRepeated(state: State, session: Session, { id }: Message<'log_entry'> | Message<'log_batch'>): boolean {

@@ -3,6 +3,7 @@ import type { ScheduleSaved, ScheduleSwitched, ScheduleTriggered } from './event
 import type { Millis, ReplyId, ScheduleId } from './ids.ts'
 import { dropSchedule } from './keep.ts'
 import { decide, make, moveOn, write } from './occurrence.ts'
+import { cut } from './protocol/cut.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { dueAfter, type Plan, type ScheduleRow } from './schedule.ts'
 import type { State } from './state.ts'
@@ -123,7 +124,7 @@ function workflowName(state: State, { plan, workflowName: given }: ScheduleSaved
     return notFound('Workflow', plan.workflow_id, { field: 'workflow_id' })
   }
   if (plan.pool !== null && !state.pools.has(plan.pool)) {
-    return refuse('NOT_FOUND', `There is no pool ${plan.pool.slice(0, 100)}`, { field: 'pool' })
+    return refuse('NOT_FOUND', `There is no pool ${cut(plan.pool, 100)}`, { field: 'pool' })
   }
   return given ?? workflow.name
 }

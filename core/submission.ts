@@ -5,6 +5,7 @@ import type { JobId, Millis, ScheduleId, TriggerId } from './ids.ts'
 import { isLive, type JobRow, type JobStatus } from './job.ts'
 import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from './keep.ts'
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
+import { cut } from './protocol/cut.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { overRate, submissionLimit, submissionsWith } from './rate.ts'
@@ -174,7 +175,7 @@ export function enter(state: State, order: Order, origin: Origin, turn: Turn): J
   }
   const pool = order.pool === null ? null : state.pools.get(order.pool)
   if (pool === undefined) {
-    return refuse('NOT_FOUND', `There is no pool ${order.pool?.slice(0, 100)}`, { field: 'pool' })
+    return refuse('NOT_FOUND', `There is no pool ${cut(order.pool ?? '', 100)}`, { field: 'pool' })
   }
   if (pool !== null && pool.workflows.length > 0 && !pool.workflows.includes(runs.workflow_id)) {
     return refuse('FORBIDDEN', `The pool ${pool.name} does not run the workflow ${runs.workflow_id}`, { field: 'pool' })

@@ -4,6 +4,7 @@ import { access, binary, expr, group, member, nary, parse, skip, token, type Tre
 import 'subscript/feature/number.js'
 // oxlint-disable-next-line import/no-unassigned-import
 import 'subscript/feature/string.js'
+import { cut } from '../core/protocol/cut.ts'
 import { JobError } from './job.ts'
 
 /**
@@ -54,7 +55,7 @@ export function evaluate(text: string, lookup: Lookup): unknown {
     return valueOf(tree, lookup)
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error)
-    throw new JobError('ExpressionError', `The expression ${JSON.stringify(text.slice(0, 200))} fails: ${why}`)
+    throw new JobError('ExpressionError', `The expression ${JSON.stringify(cut(text, 200))} fails: ${why}`)
   }
 }
 

@@ -1,3 +1,5 @@
+import { cut } from '../core/protocol/cut.ts'
+
 /**
  * Text as the orchestrator takes it: well-formed, without U+0000, and at most `charsMax` characters long, the last
  * of which say how much was cut off.
@@ -5,7 +7,8 @@
 export function fit(text: string, charsMax: number): string {
   const clean = text.replaceAll('\u0000', '\ufffd')
   if (clean.length <= charsMax) return clean.toWellFormed()
-  return `${clean.slice(0, charsMax).toWellFormed()}… [${clean.length - charsMax} characters cut]`
+  const kept = cut(clean, charsMax)
+  return `${kept}… [${clean.length - kept.length} characters cut]`
 }
 
 /** What to say of anything that was thrown. */

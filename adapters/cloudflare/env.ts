@@ -1,4 +1,5 @@
 import { DEFAULTS, type Settings } from '../../core/limits.ts'
+import { cut } from '../../core/protocol/cut.ts'
 import { problemWithKey } from '../secret.ts'
 import { readSettings } from '../settings.ts'
 import type { FleetObject } from './object.ts'
@@ -39,7 +40,7 @@ export function settingsOf(env: Env): Settings {
   if (typeof settings === 'string') throw new Error(`the variable CASARE_SETTINGS is not valid: ${settings}`)
   const robotsAuth = env.CASARE_ROBOTS_AUTH ?? 'key'
   if (robotsAuth !== 'key' && robotsAuth !== 'open') {
-    throw new Error(`the variable CASARE_ROBOTS_AUTH must be key or open, not "${robotsAuth.slice(0, 50)}"`)
+    throw new Error(`the variable CASARE_ROBOTS_AUTH must be key or open, not "${cut(robotsAuth, 50)}"`)
   }
   return { ...settings, robotsAuth }
 }

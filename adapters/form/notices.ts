@@ -1,3 +1,4 @@
+import { cut } from '../../core/protocol/cut.ts'
 import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
 import type { Notice } from './page.ts'
 import type { TokenCheck } from './token.ts'
@@ -54,7 +55,7 @@ export const TOKENS: { readonly [W in Extract<TokenCheck, { readonly wrong: stri
 
 /** A form takes no files, and says so: whoever attached one must not think that it has arrived. */
 export function ignoredFiles(fields: readonly string[]): Notice {
-  const which = [...new Set(fields)].map((name) => name.slice(0, 64)).join(', ')
+  const which = [...new Set(fields)].map((name) => cut(name, 64)).join(', ')
   return {
     heading: 'Files cannot be sent here',
     words: `Nothing was taken, because there was a file with it (${which}). Send it without.`,

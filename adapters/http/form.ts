@@ -3,6 +3,7 @@ import { getCookie, setCookie } from 'hono/cookie'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { instantText } from '../../core/instant.ts'
 import type { JobId, TriggerId } from '../../core/ids.ts'
+import { cut } from '../../core/protocol/cut.ts'
 import { exceedsBytes } from '../../core/protocol/decode.ts'
 import type { FormConfig } from '../../core/protocol/form.ts'
 import { valueOf } from '../../core/protocol/form-value.ts'
@@ -106,6 +107,7 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     if (exceedsBytes(payload, BODY_BYTES_MAX)) {
       return await drawRefused(c, opened, { ...again, token }, refuse('PAYLOAD_TOO_LARGE', ''))
     }
+    const agent = c.req.header('user-agent')
     const answer = await fleet.request((reply) => ({
       type: 'trigger.fired',
       reply,
@@ -118,7 +120,7 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
         source: 'form',
         event_type: 'form_submitted',
         remote: address,
-        user_agent: c.req.header('user-agent')?.slice(0, 300) ?? null,
+        user_agent: agent === undefined ? null : cut(agent, 300),
       }),
       idempotency: {
         key: sha256(JSON.stringify([trigger.id, 'form', page.once])),

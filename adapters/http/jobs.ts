@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { explain } from '../../core/explain.ts'
 import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
+import { cut } from '../../core/protocol/cut.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { Cancellation, Release, Submission } from '../../core/protocol/request.ts'
 import { submissionsLeft } from '../../core/rate.ts'
@@ -122,7 +123,7 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
   const status = query['status']?.split(',')
   const unknown = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
   if (unknown !== undefined) {
-    const message = `Unknown status ${unknown.slice(0, 50)}: use ${JOB_STATUSES.join(', ')}`
+    const message = `Unknown status ${cut(unknown, 50)}: use ${JOB_STATUSES.join(', ')}`
     return refuse('INVALID_PAYLOAD', message, { field: 'status' })
   }
   return {

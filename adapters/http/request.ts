@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import * as v from 'valibot'
 import { authorize } from '../../core/access.ts'
 import type { SecretHash } from '../../core/ids.ts'
+import { cut } from '../../core/protocol/cut.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
 import { isObject, type Json, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
@@ -66,7 +67,7 @@ export async function readJson(c: Context): Promise<{ readonly json: Json } | Re
 export async function readBytes(c: Context): Promise<Uint8Array<ArrayBuffer> | Refusal> {
   const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? ''
   if (coding !== '' && coding !== 'identity') {
-    const message = `Content-Encoding ${coding.slice(0, 50)} is not read: send the body as it is`
+    const message = `Content-Encoding ${cut(coding, 50)} is not read: send the body as it is`
     return refuse('UNSUPPORTED_MEDIA_TYPE', message, { accept_encoding: 'identity' })
   }
   if (isChunked(c)) return await readCounted(c.req.raw.body) ?? bodyTooLarge()

@@ -1,4 +1,5 @@
 import type { Millis } from '../../core/ids.ts'
+import { cut } from '../../core/protocol/cut.ts'
 
 /** A request to another system, and all that a platform has to be able to send. */
 export interface Post {
@@ -56,5 +57,5 @@ async function beginning(body: ReadableStream<Uint8Array> | null): Promise<strin
     text += decoder.decode(part.value, { stream: true })
   }
   await reader?.cancel()
-  return text.slice(0, ANSWER_BYTES_MAX)
+  return cut(text, ANSWER_BYTES_MAX)
 }

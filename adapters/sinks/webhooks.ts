@@ -2,6 +2,7 @@ import { Webhook } from 'standardwebhooks'
 import type { Call } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { CALL_MS } from '../../core/limits.ts'
+import { cut } from '../../core/protocol/cut.ts'
 import type { Outcome } from '../../core/webhook.ts'
 import { problemWithUrl } from './address.ts'
 import { type Poster, retryAfterMs } from './post.ts'
@@ -92,5 +93,5 @@ function reasonOf(error: unknown): string {
 
 /** A receiver's words are for people's eyes, and go into a row: well-formed, on one line, and without U+0000. */
 function kept(text: string): string {
-  return text.slice(0, WORDS_MAX).toWellFormed().replace(/\p{Cc}+/gu, ' ').trim()
+  return cut(text, WORDS_MAX).replace(/\p{Cc}+/gu, ' ').trim()
 }

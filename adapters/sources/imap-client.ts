@@ -1,5 +1,6 @@
 import type { ImapFlow } from 'imapflow'
 import type { Millis } from '../../core/ids.ts'
+import { cut } from '../../core/protocol/cut.ts'
 import { MAIL_BYTES_MAX } from './mail.ts'
 
 /** The connection to an IMAP server, and what can go wrong with it. */
@@ -56,7 +57,7 @@ export function problemOf(error: unknown): string {
     readonly authenticationFailed?: boolean
   }
   if (GONE.has(code)) return 'The server has closed the connection'
-  const words = (responseText ?? message).slice(0, 500)
+  const words = cut(responseText ?? message, 500)
   const text = words.includes(code) ? words : `${words} (${code})`
   return authenticationFailed === true ? `The server refuses the user name and password: ${text}` : text
 }

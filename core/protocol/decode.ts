@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { cut } from './cut.ts'
 import { isObject, parseJson } from './json.ts'
 import {
   type Message,
@@ -77,7 +78,7 @@ function decode(text: string, from: 'robot' | 'orchestrator'): Message | Undecod
   const type = envelope['type']
   if (type === undefined) return no(refuse('INVALID_MESSAGE', 'Missing required field: type'), id)
   if (typeof type !== 'string' || !Object.hasOwn(MESSAGES, type)) {
-    const message = `Unknown message type: ${String(type).slice(0, 100)}`
+    const message = `Unknown message type: ${cut(String(type), 100)}`
     return no(refuse('INVALID_MESSAGE', message, { received_type: type }), id)
   }
   const kind = MESSAGES[type as MessageType]

@@ -1,3 +1,5 @@
+import { cut } from './cut.ts'
+
 /**
  * Every way we say no, and what each transport makes of it.
  *
@@ -51,12 +53,12 @@ export function refuse(
 
 /** NOT_FOUND for something that is asked for by its id, which is told up to a length. */
 export function notFound(what: string, id: string, details: Refusal['details'] = {}): Refusal {
-  return refuse('NOT_FOUND', `${what} with ID ${id.slice(0, 256)} not found`, details)
+  return refuse('NOT_FOUND', `${what} with ID ${cut(id, 256)} not found`, details)
 }
 
 /** TRIGGER_NOT_FOUND, in the words of the API reference. */
 export function noTrigger(id: string): Refusal {
-  return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${id.slice(0, 256)} not found`)
+  return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${cut(id, 256)} not found`)
 }
 
 /** Tells a refusal from any other value. */
