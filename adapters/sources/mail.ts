@@ -1,7 +1,10 @@
 import PostalMime, { type Address, type Attachment, type Email } from 'postal-mime'
 import type { Millis } from '../../core/ids.ts'
+import { cut } from '../../core/protocol/cut.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
+import { asWindows1252, MISREADS_WINDOWS_1252 } from '../charset.ts'
 import { sha256 } from '../secret.ts'
+import { HTML_CHARS_MAX, textOfHtml, WholeMail } from './mail-text.ts'
 
 /** What is made of a mail, on every runtime alike. Nothing in a mail is to be believed, the sender least of all. */
 
@@ -24,8 +27,6 @@ const LINES_MAX = 150_000
 /** A line that begins a part costs as much as twenty others. */
 const PARTS_MAX = 10_000
 const DEPTH_MAX = 50
-/** HTML of which text is made. */
-const HTML_CHARS_MAX = 4 * BODY_CHARS_MAX
 
 /** A mail, ready to fire a trigger with. */
 export interface Mail {
@@ -64,7 +65,7 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival)
   if (attachments.length < mail.attachments.length) {
     notes.push(`Only ${ATTACHMENTS_MAX} of ${mail.attachments.length} attachments are listed`)
   }
-  const body = cut('body', mail.text ?? await textOf(mail.html ?? '', notes), notes)
+  const body = shortened('body', mail.text ?? await textOf(mail.html ?? '', notes), notes)
   const payload = {
     email_id: id ?? messageId,
     message_id: messageId,
@@ -74,7 +75,7 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival)
     cc: mailboxes(mail.cc).slice(0, CC_MAX).map(({ address }) => line(address, NAME_CHARS_MAX)),
     subject: line(mail.subject ?? ''),
     body,
-    html: mail.html === undefined ? null : cut('html', mail.html, notes),
+    html: mail.html === undefined ? null : shortened('html', mail.html, notes),
     // The parser leaves a date that it cannot read as it stands.
     sent_at: line(mail.date ?? '') || null,
     received_at: new Date(at).toISOString(),
@@ -111,7 +112,7 @@ async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Em
     notes.push(`The mail has more than ${LINES_MAX} lines, or ${PARTS_MAX} parts: only its headers were read`)
   } else {
     try {
-      return await PostalMime.parse(raw, { maxNestingDepth: DEPTH_MAX })
+      return await new WholeMail({ maxNestingDepth: DEPTH_MAX }).parse(raw)
     } catch (error) {
       notes.push(`The mail could not be taken apart: ${line(String(error))}`)
     }
@@ -149,15 +150,9 @@ function headersOf(raw: Uint8Array): Uint8Array {
   return beginning
 }
 
-/** The parser makes text of HTML only where there is other text beside it. */
 async function textOf(html: string, notes: string[]): Promise<string> {
-  if (html === '') return ''
   if (html.length > HTML_CHARS_MAX) notes.push(`Field body is made of ${HTML_CHARS_MAX} of ${html.length} characters`)
-  const before = '--x\r\nContent-Type: text/plain\r\n\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n'
-  const { text = '' } = await PostalMime.parse(
-    `Content-Type: multipart/mixed; boundary=x\r\n\r\n${before}${html.slice(0, HTML_CHARS_MAX)}`,
-  )
-  return text.trim()
+  return textOfHtml(html.slice(0, HTML_CHARS_MAX))
 }
 
 function listed({ filename, mimeType, contentId, disposition, related, content }: Attachment): JsonObject {
@@ -176,15 +171,17 @@ function mailboxes(addresses: readonly (Address | undefined)[] = []): readonly {
 
 /** A text that goes on one line, without the characters that JSON needs six for. */
 function line(text: string, charsMax = LINE_CHARS_MAX): string {
-  return text.slice(0, charsMax).replace(CONTROLS, ' ').trim()
+  return cut(readAright(text), charsMax).replace(CONTROLS, ' ').trim()
 }
 
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u001f\u007f]/g
 
-function cut(field: string, text: string, notes: string[]): string {
-  if (text.length > BODY_CHARS_MAX) {
-    notes.push(`Field ${field} is cut to ${BODY_CHARS_MAX} of ${text.length} characters`)
-  }
-  return text.slice(0, BODY_CHARS_MAX).replace(CONTROLS, (one) => '\t\n\r'.includes(one) ? one : ' ')
+function shortened(field: string, text: string, notes: string[]): string {
+  const kept = cut(readAright(text), BODY_CHARS_MAX)
+  if (text.length > kept.length) notes.push(`Field ${field} is cut to ${kept.length} of ${text.length} characters`)
+  return kept.replace(CONTROLS, (one) => '\t\n\r'.includes(one) ? one : ' ')
 }
+
+/** The parser reads by the platform's own decoder. What that makes of windows-1252 stands for nothing that is in mail. */
+const readAright = MISREADS_WINDOWS_1252 ? asWindows1252 : (text: string): string => text

@@ -69,6 +69,12 @@ describe('reading a mail', () => {
     expect(payload).toMatchObject({ body: 'Total: 12 €', html: expect.stringContaining('<b>12'), notes: [] })
   })
 
+  test('cuts no character in two', async () => {
+    const { payload } = await read(`Subject: ${'🤖'.repeat(700)}\n\n${`a${'👍🏽'.repeat(20_000)}`}`)
+    expect(payload['subject']).toBe('🤖'.repeat(500))
+    expect(String(payload['body'])).toMatch(/^a(👍🏽)+$/u)
+  })
+
   test.each([
     ['nothing', ''],
     ['no headers', 'just words'],

@@ -109,6 +109,15 @@ test('fires once for a mail that is delivered to its address, however often it c
   })
 })
 
+test('reads what is in windows-1252 by whatever name', async () => {
+  await worker.api('POST', '/triggers', trigger('western', { address: 'western@example.com' }))
+  const body =
+    'Content-Type: text/plain; charset=us-ascii\nContent-Transfer-Encoding: quoted-printable\n\n=80 =96 don=92t\n'
+  const raw = mail('=?iso-8859-1?Q?12_=80?=', body)
+  expect(await worker.receive('western@example.com', raw)).toMatchObject({ status: 200 })
+  expect(await worker.eventsOf('western')).toMatchObject([{ payload: { subject: '12 €', body: '€ – don’t\n' } }])
+})
+
 test('sends back what is for nobody, and what is for a trigger that is disabled', async () => {
   const nobody = { status: 400, text: expect.stringContaining('No trigger takes mail to nobody@example.com') }
   expect(await worker.receive('nobody@example.com', mail('x'))).toMatchObject(nobody)

@@ -145,6 +145,14 @@ describe.sequential('a trigger of type email', () => {
     await fired('steady', 'one', 'two', 'three')
   })
 
+  test('reads what is in windows-1252 by whatever name', async () => {
+    await create('western')
+    const type = 'Content-Type: text/plain; charset=us-ascii\nContent-Transfer-Encoding: quoted-printable'
+    dovecot.deliver(mail('=?iso-8859-1?Q?12_=80?=', undefined, `${type}\n\n=80 =96 don=92t\n`))
+    const [event] = await fired('western', '12 €')
+    expect(event?.payload).toMatchObject({ body: '€ – don’t\n' })
+  })
+
   test('takes only what its filters let pass', async () => {
     await create('bills', { config: mailbox({ from_filter: '@EXAMPLE.com>', subject_filter: 'invoice*due' }) })
     dovecot.deliver(mail('Invoice 7 is due', 'Mallory <mallory@example.net>'))
