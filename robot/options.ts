@@ -20,7 +20,7 @@ export const TIMINGS = {
   backoffCapMs: 60_000,
   /** How long a handler may go on after its signal was aborted before the robot answers without it. */
   abortGraceMs: 5_000,
-  /** How long `stop` waits, once no job runs, for the outbox to be confirmed. */
+  /** How long `stop` waits, once no job runs, for results to be confirmed and for the last log lines to leave. */
   confirmWaitMs: 5_000,
 } as const
 

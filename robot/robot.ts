@@ -1,4 +1,4 @@
-import type { OrchestratorMessage, Payload } from '../core/protocol/message.ts'
+import type { OrchestratorMessage, Outgoing, Payload } from '../core/protocol/message.ts'
 import { Desk } from './desk.ts'
 import { LoadMeter } from './load.ts'
 import { type RobotEvent, type RobotOptions, type Settings, settle, type StopReason } from './options.ts'
@@ -65,12 +65,13 @@ export class Robot {
       logsMs: settings.timings.logsMs,
       progressMs: settings.timings.progressMs,
       pauseMs: settings.timings.pauseMs,
-      send: (message) => this.#session.congested ? null : this.#session.send(message),
+      send: (message) => this.#session.congested ? null : this.#send(message),
+      drained: () => this.#look(),
     })
     this.#desk = new Desk({
       settings,
       telemetry: this.#telemetry,
-      send: (message, id) => this.#session.send(message, id),
+      send: (message, id) => this.#send(message, id),
       closedBecause: () => this.#draining ? 'Robot is shutting down' : this.#paused ? 'Robot is paused' : null,
       delivered: () => this.#confirmSoon(),
       settled: () => this.#look(),
@@ -129,8 +130,8 @@ export class Robot {
     await this.#until(() => this.runningJobs === 0, graceMs)
     this.#desk.abortAll()
     await this.#until(() => this.runningJobs === 0, this.#settings.timings.abortGraceMs * 2)
-    await this.#until(() => this.unconfirmedResults === 0, this.#settings.timings.confirmWaitMs)
-    this.#session.send({ type: 'disconnect', payload: { robot_id: this.#settings.id, reason: `Robot ${reason}` } })
+    await this.#until(() => this.unconfirmedResults === 0 && this.#telemetry.idle, this.#settings.timings.confirmWaitMs)
+    this.#send({ type: 'disconnect', payload: { robot_id: this.#settings.id, reason: `Robot ${reason}` } })
     await new Promise<void>((closed) => this.#session.close('Robot stopped', closed))
     this.#end(reason, new Error('The robot was stopped before it was registered'))
   }
@@ -210,6 +211,13 @@ export class Robot {
     }
   }
 
+  /** Sends a message and counts it: results and heartbeats leave less room for reports. */
+  #send(message: Outgoing, id?: string): string | null {
+    const sent = this.#session.send(message, id)
+    if (sent !== null) this.#telemetry.said()
+    return sent
+  }
+
   /** Asks soon, once for all results of that time, whether they have arrived. */
   #confirmSoon(): void {
     this.#confirmTimer ??= setTimeout(() => {
@@ -221,7 +229,7 @@ export class Robot {
   /** Sends a heartbeat, and the next one an interval later. Does nothing while the robot is not registered. */
   #heartbeat(): void {
     clearTimeout(this.#heartbeatTimer)
-    const id = this.#session.send({ type: 'heartbeat', payload: { ...this.#state(), ...this.#load.read() } })
+    const id = this.#send({ type: 'heartbeat', payload: { ...this.#state(), ...this.#load.read() } })
     if (id === null) return
     this.#desk.heartbeatSent(id)
     this.#heartbeatTimer = setTimeout(() => this.#heartbeat(), this.#session.heartbeatMs)
@@ -231,7 +239,7 @@ export class Robot {
     const load = this.#load.read()
     const uptime_seconds = Math.round((performance.now() - this.#startedAt) / 1_000)
     const payload = { ...this.#state(), ...load, uptime_seconds, system_info: { ...load } }
-    this.#session.send({ type: 'status_response', payload, correlation_id: message.id })
+    this.#send({ type: 'status_response', payload, correlation_id: message.id })
   }
 
   #state() {

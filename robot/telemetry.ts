@@ -1,19 +1,17 @@
-import type { LogLevel, Outgoing, Payload } from '../core/protocol/message.ts'
 import { exceedsBytes } from '../core/protocol/decode.ts'
-import { fit } from './text.ts'
+import type { Outgoing, Payload } from '../core/protocol/message.ts'
+import { Budget } from './budget.ts'
+import { type LogLine, logLine } from './log-line.ts'
 
-/** The longest log message, in characters. What is longer is cut and says so. */
-export const LOG_CHARS_MAX = 8_000
 /** The most lines that one job keeps while they cannot be sent. The oldest go first. */
 export const LOG_LINES_MAX = 10_000
-/** Messages that may leave at once before the budget per minute paces them. */
-const BURST = 30
 /** Batches that are remembered, in case the orchestrator refuses one for its rate. */
 const BATCHES_MAX = 32
-
-/** How much of the orchestrator's limit reports may take, over time and at once. The rest is for results and heartbeats. */
-const STEADY = 0.6
-const AT_ONCE = 0.2
+/** How much larger than the orchestrator wishes a batch may be when lines have piled up. It takes ten times as much. */
+const MERGED = 5
+/** The most jobs that have ended and still have lines to send, and for how long: lines are taken for ten minutes. */
+const ENDED_MAX = 1_000
+const ENDED_MS = 540_000
 
 /** What the orchestrator says about how much may be said. */
 export type Pace = Pick<Payload<'register_ack'>['config'], 'rate_limit' | 'progress_min_interval_ms'>
@@ -23,30 +21,24 @@ export interface Topic {
   readonly attempt: number | undefined
 }
 
-export interface LogLine {
-  readonly level: LogLevel
-  readonly message: string
-  readonly node_id: string
-  readonly timestamp: string
-  readonly extra: Readonly<Record<string, unknown>> | null
-}
-
 export interface Report {
   readonly progress: number
   readonly current_node: string
   readonly message: string
 }
 
+/** What one job has to say. */
 interface Lane {
   readonly topic: Topic
   lines: LogLine[]
+  /** When the first of the lines came. */
+  linesAt: number
   dropped: number
+  batchAt: number
   report: Report | undefined
   reportedAt: number
-  /** The job has ended: once its lines have left, the lane goes. */
-  ended: boolean
-  logTimer: NodeJS.Timeout | undefined
-  reportTimer: NodeJS.Timeout | undefined
+  /** When the job ended: once its lines have left, the lane goes. */
+  endedAt: number | null
 }
 
 export interface TelemetryOptions {
@@ -57,36 +49,44 @@ export interface TelemetryOptions {
   readonly pauseMs: number
   /** Sends a message and returns its id, or null where there is no connection or it is congested. */
   readonly send: (message: Outgoing) => string | null
+  /** Nothing is left to send. */
+  readonly drained: () => void
 }
 
 /**
  * Gathers what handlers report besides their results, per job: log lines in batches, of progress the latest. Both may
- * get lost without harm, and neither holds up a result. Instants are of the monotonic clock.
+ * get lost without harm, and neither holds up a result: what may not be said by then comes after it. Instants are of the
+ * monotonic clock.
  */
 export class Telemetry {
   readonly #options: TelemetryOptions
+  readonly #budget: Budget
+  /** In the order in which they have their turns. */
   readonly #lanes = new Map<string, Lane>()
   readonly #batches = new Map<string, { readonly topic: Topic; readonly lines: readonly LogLine[] }>()
   #batchSize = 100
   #bytesMax = 1 << 20
-  #perMinute: number
-  #progressMs: number
-  #logsMs: number
-  #burst = BURST
-  #tokens = BURST
-  #filledAt = performance.now()
+  /** The least time between two reports, and between two batches, of one job that the orchestrator wants. */
+  #gapMs = 0
   #pausedUntil = 0
+  #lost = { lines: 0, jobs: 0 }
+  #timer: NodeJS.Timeout | undefined
+  #wakeAt = Infinity
   #stopped = false
 
   constructor(options: TelemetryOptions) {
     this.#options = options
-    this.#perMinute = options.perMinute
-    this.#progressMs = options.progressMs
-    this.#logsMs = options.logsMs
+    this.#budget = new Budget(options.perMinute)
+  }
+
+  /** Whether there is nothing to send. */
+  get idle(): boolean {
+    return this.#lanes.size === 0
   }
 
   log(topic: Topic, line: LogLine): void {
     const lane = this.#laneOf(topic)
+    if (lane.lines.length === 0) lane.linesAt = performance.now()
     lane.lines.push(line)
     // Trimmed in strides, since taking one line off the front of a long array copies the rest.
     if (lane.lines.length > LOG_LINES_MAX * 1.1) {
@@ -94,56 +94,61 @@ export class Telemetry {
       lane.lines = lane.lines.slice(-LOG_LINES_MAX)
     }
     // At each full batch and no oftener, so that lines which cannot be sent are not tried one by one.
-    if (lane.lines.length % this.#batchSize === 0) this.#flushLogs(lane, false)
-    else this.#waitWithLogs(lane)
+    if (lane.lines.length % this.#batchSize === 0) this.#pump()
+    else this.#wake(this.#logsDue(lane))
   }
 
   progress(topic: Topic, report: Report): void {
     const lane = this.#laneOf(topic)
     lane.report = report
-    if (lane.reportTimer === undefined) this.#flushReport(lane, false)
+    if (this.#reportDue(lane) <= performance.now()) this.#pump()
+    else this.#wake(this.#reportDue(lane))
   }
 
-  /** Sends what there is of one job, at once and whatever the budget: its terminal message comes next. */
+  /** Sends what there is of one job, as far as it may be said now: its terminal message comes next. */
   finish(jobId: string): void {
     const lane = this.#lanes.get(jobId)
     if (lane === undefined) return
-    lane.ended = true
-    this.#flush(lane)
+    lane.endedAt = performance.now()
+    this.#serve(lane)
+    // What comes after the end is of no use, but for the log.
+    lane.report = undefined
+    this.#pump()
+  }
+
+  /** Counts a message of another kind, which never waits, and for which the others may have to. */
+  said(): void {
+    this.#budget.said(performance.now())
   }
 
   /** Sends what has gathered while there was no connection, in batches and at the pace that the orchestrator likes. */
   reconnected(batchSize: number, bytesMax: number, pace: Pace = {}): void {
-    const { perMinute, progressMs, logsMs } = this.#options
-    const { limit = Infinity, window_seconds = 60 } = pace.rate_limit ?? {}
-    this.#perMinute = Math.min(perMinute, (STEADY * limit * 60) / window_seconds)
-    this.#burst = Math.max(1, Math.min(BURST, AT_ONCE * limit))
-    this.#progressMs = Math.max(progressMs, pace.progress_min_interval_ms ?? 0)
-    this.#logsMs = Math.max(logsMs, pace.progress_min_interval_ms ?? 0)
+    this.#budget.keepTo(pace.rate_limit)
+    this.#gapMs = pace.progress_min_interval_ms ?? 0
     this.#batchSize = Math.max(1, Math.floor(batchSize))
     this.#bytesMax = bytesMax
-    for (const lane of this.#lanes.values()) this.#flush(lane)
+    // The orchestrator learns of these ends only now.
+    for (const lane of this.#lanes.values()) if (lane.endedAt !== null) lane.endedAt = performance.now()
+    this.#pump()
   }
 
   /** The orchestrator refused a message for its rate: if it was a batch of logs, takes it back. Then pauses. */
   refused(messageId: string): void {
-    this.#pausedUntil = performance.now() + this.#options.pauseMs
+    const now = performance.now()
+    this.#pausedUntil = now + this.#options.pauseMs
     const batch = this.#batches.get(messageId)
     if (batch === undefined) return
     this.#batches.delete(messageId)
     const ended = !this.#lanes.has(batch.topic.jobId)
     const lane = this.#laneOf(batch.topic)
-    lane.ended ||= ended
+    if (ended) lane.endedAt = now
     lane.lines = [...batch.lines, ...lane.lines]
-    this.#waitWithLogs(lane)
+    this.#wake(this.#pausedUntil)
   }
 
   stop(): void {
     this.#stopped = true
-    for (const lane of this.#lanes.values()) {
-      clearTimeout(lane.logTimer)
-      clearTimeout(lane.reportTimer)
-    }
+    clearTimeout(this.#timer)
   }
 
   #laneOf(topic: Topic): Lane {
@@ -152,115 +157,130 @@ export class Telemetry {
     const lane: Lane = {
       topic,
       lines: [],
+      linesAt: 0,
       dropped: 0,
+      batchAt: -Infinity,
       report: undefined,
       reportedAt: -Infinity,
-      ended: false,
-      logTimer: undefined,
-      reportTimer: undefined,
+      endedAt: null,
     }
     this.#lanes.set(topic.jobId, lane)
     return lane
   }
 
-  #flush(lane: Lane): void {
-    this.#flushReport(lane, true)
-    this.#flushLogs(lane, true)
+  #reportDue({ report, reportedAt, endedAt }: Lane): number {
+    if (report === undefined) return Infinity
+    return reportedAt + (endedAt === null ? Math.max(this.#gapMs, this.#options.progressMs) : this.#gapMs)
   }
 
-  #flushLogs(lane: Lane, urgent: boolean): void {
-    clearTimeout(lane.logTimer)
-    lane.logTimer = undefined
-    while (lane.lines.length > 0) {
-      if (!urgent && !this.#mayTalk()) break
-      const batch = lane.lines.slice(0, this.#batchSize)
-      const lost = lane.dropped === 0 ? [] : [droppedLine(lane.dropped)]
-      if (!this.#sendBatch(lane.topic, [...lost, ...batch])) break
-      lane.lines = lane.lines.slice(batch.length)
-      lane.dropped = 0
+  #logsDue({ lines, linesAt, batchAt, endedAt }: Lane): number {
+    if (lines.length === 0) return Infinity
+    const company = endedAt === null && lines.length < this.#batchSize ? linesAt + this.#options.logsMs : linesAt
+    return Math.max(company, batchAt + this.#gapMs)
+  }
+
+  /** Gives each job its turn, and sees to it that the next one comes in time. */
+  #pump(): void {
+    clearTimeout(this.#timer)
+    this.#wakeAt = Infinity
+    this.#forget()
+    for (const lane of this.#lanes.values()) {
+      if (!this.#serve(lane)) break
     }
-    if (lane.lines.length > 0) this.#waitWithLogs(lane)
-    else if (lane.ended) this.#lanes.delete(lane.topic.jobId)
+    if (this.idle) this.#options.drained()
   }
 
-  #waitWithLogs(lane: Lane): void {
-    if (!this.#stopped) lane.logTimer ??= setTimeout(() => this.#flushLogs(lane, false), this.#logsMs)
-  }
-
-  /** Sends one batch, cut in half for as long as its frame is too large. Whether it left. */
-  #sendBatch(topic: Topic, lines: readonly LogLine[]): boolean {
-    const payload = { job_id: topic.jobId, robot_id: this.#options.robotId, entries: [...lines] }
-    // The envelope around it weighs a few hundred bytes.
-    if (lines.length > 1 && exceedsBytes(JSON.stringify(payload), this.#bytesMax - 1_000)) {
-      const half = lines.length >> 1
-      return this.#sendBatch(topic, lines.slice(0, half)) && this.#sendBatch(topic, lines.slice(half))
+  /** Sends what is due of one job. False where nothing may be said at present, or nothing leaves. */
+  #serve(lane: Lane): boolean {
+    for (let now = performance.now(); this.#dueAt(lane) < Infinity; now = performance.now()) {
+      if (this.#dueAt(lane) > now) {
+        this.#wake(this.#dueAt(lane))
+        return true
+      }
+      const waitMs = Math.max(this.#pausedUntil - now, this.#budget.waitMs(now))
+      if (waitMs > 0 || !this.#send(lane, now)) {
+        this.#wake(now + (waitMs > 0 ? waitMs : this.#options.logsMs))
+        return false
+      }
+      // The others come first the next time.
+      this.#lanes.delete(lane.topic.jobId)
+      this.#lanes.set(lane.topic.jobId, lane)
     }
-    const id = this.#say({ type: 'log_batch', payload })
-    if (id === null) return false
-    this.#batches.set(id, { topic, lines })
-    if (this.#batches.size > BATCHES_MAX) this.#batches.delete(this.#batches.keys().next().value ?? '')
+    if (lane.endedAt !== null) this.#lanes.delete(lane.topic.jobId)
     return true
   }
 
-  #flushReport(lane: Lane, urgent: boolean): void {
-    clearTimeout(lane.reportTimer)
-    lane.reportTimer = undefined
-    if (lane.report === undefined) return
-    const { robotId } = this.#options
-    const progressMs = this.#progressMs
-    const waitMs = urgent ? 0 : lane.reportedAt + progressMs - performance.now()
-    if (waitMs > 0 || !(urgent || this.#mayTalk())) {
-      if (this.#stopped) return
-      lane.reportTimer = setTimeout(() => this.#flushReport(lane, false), waitMs > 0 ? waitMs : progressMs)
-      return
-    }
+  #dueAt(lane: Lane): number {
+    return Math.min(this.#reportDue(lane), this.#logsDue(lane))
+  }
+
+  #send(lane: Lane, now: number): boolean {
+    const sent = this.#reportDue(lane) <= now ? this.#sendReport(lane, now) : this.#sendBatch(lane, now)
+    if (sent) this.#budget.reported()
+    return sent
+  }
+
+  /** Without a connection the report stays, and the latest is sent upon the next registration. */
+  #sendReport(lane: Lane, now: number): boolean {
     const { jobId: job_id, attempt } = lane.topic
-    const id = this.#say({ type: 'job_progress', payload: { job_id, robot_id: robotId, attempt, ...lane.report } })
-    // Without a connection the report stays, and the latest is sent upon the next registration.
-    if (id === null) return
+    const { report } = lane
+    if (report === undefined) return true
+    const payload = { job_id, robot_id: this.#options.robotId, attempt, ...report }
+    if (this.#options.send({ type: 'job_progress', payload }) === null) return false
     lane.report = undefined
-    lane.reportedAt = performance.now()
+    lane.reportedAt = now
+    return true
   }
 
-  #say(message: Outgoing): string | null {
-    const id = this.#options.send(message)
-    if (id !== null) this.#tokens--
-    return id
+  /** Sends the first lines of a job, as many as are taken at once and fit into a frame. */
+  #sendBatch(lane: Lane, now: number): boolean {
+    const { robotId: robot_id, send } = this.#options
+    const told = this.#droppedLines(lane)
+    let count = this.#batchSize * MERGED
+    let payload
+    do {
+      payload = { job_id: lane.topic.jobId, robot_id, entries: [...told, ...lane.lines.slice(0, count)] }
+      count = (payload.entries.length - told.length) >> 1
+      // The envelope around it weighs a few hundred bytes.
+    } while (count > 0 && exceedsBytes(JSON.stringify(payload), this.#bytesMax - 1_000))
+    const id = send({ type: 'log_batch', payload })
+    if (id === null) return false
+    this.#batches.set(id, { topic: lane.topic, lines: payload.entries })
+    if (this.#batches.size > BATCHES_MAX) this.#batches.delete(this.#batches.keys().next().value ?? '')
+    lane.lines = lane.lines.slice(payload.entries.length - told.length)
+    lane.linesAt = lane.batchAt = now
+    lane.dropped = 0
+    this.#lost = { lines: 0, jobs: 0 }
+    return true
   }
 
-  /** The budget: a bucket of messages, refilled evenly. */
-  #mayTalk(): boolean {
-    const now = performance.now()
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) * this.#perMinute) / 60_000)
-    this.#filledAt = now
-    return this.#tokens >= 1 && now >= this.#pausedUntil
+  /** What is missing: of this job, and of others whose logs will say nothing any more. */
+  #droppedLines({ dropped }: Lane): readonly LogLine[] {
+    const { lines, jobs } = this.#lost
+    const unsent = 'were dropped while they could not be sent'
+    return [
+      ...(dropped === 0 ? [] : [logLine('WARNING', `${dropped} older log lines ${unsent}`)]),
+      ...(lines === 0 ? [] : [logLine('WARNING', `${lines} log lines of ${jobs} other jobs of this robot ${unsent}`)]),
+    ]
   }
-}
 
-/** Makes a log line of what a handler said: cut to size, and of `extra` a copy that is sure to be JSON. */
-export function logLine(level: LogLevel, message: string, nodeId: string, extra: unknown): LogLine {
-  return {
-    level,
-    message: fit(message, LOG_CHARS_MAX),
-    node_id: fit(nodeId, 256),
-    timestamp: new Date().toISOString(),
-    extra: extra === undefined ? null : snapshot(extra),
-  }
-}
-
-function snapshot(extra: unknown): Readonly<Record<string, unknown>> {
-  try {
-    const text = JSON.stringify(extra)
-    if (text.length <= LOG_CHARS_MAX && !text.includes('\\u0000')) {
-      return JSON.parse(text) as Readonly<Record<string, unknown>>
+  /** Drops what is not taken any more, and the oldest of what is too much. */
+  #forget(): void {
+    const ended = [...this.#lanes.values()].filter(({ endedAt }) => endedAt !== null)
+    const latest = performance.now() - ENDED_MS
+    for (const [at, { topic, lines, dropped, endedAt }] of ended.entries()) {
+      if (at >= ended.length - ENDED_MAX && (endedAt ?? 0) >= latest) continue
+      this.#lanes.delete(topic.jobId)
+      this.#lost.lines += lines.length + dropped
+      this.#lost.jobs += lines.length + dropped > 0 ? 1 : 0
     }
-    return { omitted: `${text.length} characters` }
-  } catch {
-    return { omitted: 'not JSON' }
   }
-}
 
-function droppedLine(dropped: number): LogLine {
-  const message = `${dropped} older log lines were dropped while they could not be sent`
-  return logLine('WARNING', message, '', undefined)
+  /** Has the next turn come at an instant, or sooner if it is to come sooner. */
+  #wake(at: number): void {
+    if (this.#stopped || at >= this.#wakeAt) return
+    clearTimeout(this.#timer)
+    this.#wakeAt = at
+    this.#timer = setTimeout(() => this.#pump(), Math.max(0, at - performance.now()))
+  }
 }

@@ -1,5 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { gate, useLab } from './lab.ts'
+import type { Outgoing } from '../../core/protocol/message.ts'
+import { Budget } from '../../robot/budget.ts'
+import { logLine } from '../../robot/log-line.ts'
+import { Telemetry } from '../../robot/telemetry.ts'
+import { gate, PATIENT, useLab } from './lab.ts'
+import type { Connection } from './orchestrator.ts'
 
 const lab = useLab()
 
@@ -91,4 +97,128 @@ describe('reports', () => {
       { payload: { progress: 100, current_node: 'node 100' } },
     ])
   })
+})
+
+describe('at the end of a job', () => {
+  const config = { log_batch_size: 10, rate_limit: { limit: 20, window_seconds: 0.5 } }
+  const pace = { telemetryPerMinute: 100_000 }
+  const lines = (connection: Connection): readonly string[] =>
+    connection.all.flatMap((message) =>
+      message.type === 'log_batch' ? message.payload.entries.map((line) => line?.message ?? '') : []
+    )
+
+  test('many lines do not hold up the result, and come after it, in large batches and in their order', async () => {
+    const written = Array.from({ length: 1_200 }, (_, i) => `line ${i}`)
+    const robot = lab.robotWith((job) => {
+      for (const line of written) job.log('INFO', line)
+    }, pace)
+    const [connection] = await Promise.all([lab.orchestrator.registered(config), robot.start()])
+    connection.assign('j1')
+    await connection.next('job_complete')
+    expect(lines(connection).length).toBeLessThan(1_200)
+    await expect.poll(() => lines(connection).length, { timeout: 20_000 }).toBe(1_200)
+    expect(lines(connection)).toEqual(written)
+    expect(connection.types().filter((type) => type === 'log_batch').length).toBeLessThan(60)
+  })
+
+  test('a line for each of many jobs takes no more than is left beside their results', async () => {
+    const limit = 50
+    const robot = lab.robotWith((job) => job.log('INFO', job.id), pace)
+    const rate_limit = { limit, window_seconds: 3_600 }
+    const [connection] = await Promise.all([lab.orchestrator.registered({ rate_limit }), robot.start()])
+    for (let i = 0; i < 200; i++) {
+      connection.assign(`j${i}`)
+      await connection.next('job_complete')
+    }
+    expect(lines(connection).length).toBeGreaterThan(0)
+    expect(lines(connection).length).toBeLessThanOrEqual(0.2 * limit)
+    expect(connection.types().lastIndexOf('log_batch')).toBeLessThan(limit)
+  })
+
+  test('the pace that the orchestrator asks for holds, and the rest comes after the result', async () => {
+    const { handler, open, entered } = gate()
+    const robot = lab.robotWith(async (job) => {
+      job.progress(1)
+      await handler(job)
+      job.log('INFO', 'two')
+      job.progress(99)
+    })
+    const slow = { progress_min_interval_ms: 3_600_000 }
+    const [connection] = await Promise.all([lab.orchestrator.registered(slow), robot.start()])
+    connection.assign('j1')
+    ;(await entered).log('INFO', 'one')
+    await connection.next('log_batch')
+    open()
+    await connection.next('job_complete')
+    await connection.answerHeartbeat()
+    const said = connection.types().filter((type) => type === 'log_batch' || type === 'job_progress')
+    expect(said.toSorted()).toEqual(['job_progress', 'log_batch'])
+  })
+
+  test('and of the robot, stop waits for the last lines', async () => {
+    const { handler, open, entered } = gate()
+    const robot = lab.robotWith(async (job) => {
+      await handler(job)
+      job.log('INFO', 'two')
+    }, PATIENT)
+    const [connection] = await Promise.all([
+      lab.orchestrator.registered({ progress_min_interval_ms: 100 }),
+      robot.start(),
+    ])
+    await connection.answerHeartbeat()
+    connection.assign('j1')
+    ;(await entered).log('INFO', 'one')
+    await connection.next('log_batch')
+    open()
+    await connection.next('job_complete')
+    const stopped = robot.stop()
+    void connection.answerHeartbeat()
+    await connection.next('disconnect')
+    await stopped
+    expect(lines(connection)).toEqual(['one', 'two'])
+  })
+
+  test('jobs whose lines could not be sent for too many others are counted in one line', () => {
+    const sent: Outgoing[] = []
+    let connected = false
+    const send = (message: Outgoing): string | null => connected ? String(sent.push(message)) : null
+    const waits = { logsMs: 3_600_000, progressMs: 1, pauseMs: 1 }
+    const telemetry = new Telemetry({ robotId: 'r', perMinute: 60, ...waits, send, drained: () => {} })
+    for (let i = 0; i < 1_100; i++) {
+      const topic = { jobId: `j${i}`, attempt: 1 }
+      for (const text of ['a', 'b']) telemetry.log(topic, logLine('INFO', text))
+      telemetry.finish(topic.jobId)
+    }
+    connected = true
+    telemetry.reconnected(100, 1 << 20)
+    telemetry.stop()
+    const text = '200 log lines of 100 other jobs of this robot were dropped while they could not be sent'
+    expect(sent[0]).toMatchObject({ payload: { job_id: 'j100', entries: [{ message: text }, {}, {}] } })
+    expect(JSON.stringify(sent.slice(1))).not.toContain('dropped')
+  })
+})
+
+test('the budget leaves its share of every window, whatever else is said', () => {
+  const said = fc.record({ afterMs: fc.integer({ min: 0, max: 400 }), report: fc.boolean() })
+  fc.assert(fc.property(fc.integer({ min: 1, max: 30 }), fc.array(said, { maxLength: 300 }), (limit, messages) => {
+    const budget = new Budget(100_000)
+    budget.keepTo({ limit, window_seconds: 1 })
+    const at: number[] = []
+    let now = 1_000_000
+    for (const { afterMs, report } of messages) {
+      now += afterMs
+      const waitMs = report ? budget.waitMs(now) : 0
+      if (waitMs > 0) continue
+      budget.said(now)
+      at.push(now)
+      const inWindow = at.filter((then) => then > now - 1_000).length
+      if (report) {
+        budget.reported()
+        expect(inWindow).toBeLessThanOrEqual(Math.max(1, limit * 0.9))
+      }
+    }
+    // However long it was, a report may leave after the time that was said.
+    const waitMs = budget.waitMs(now)
+    expect(budget.waitMs(now + waitMs + 0.001)).toBe(0)
+  }))
 })

@@ -1,0 +1,68 @@
+/** What the orchestrator says about how much may be said. */
+export interface Rate {
+  readonly limit: number
+  readonly window_seconds: number
+}
+
+/** Messages that may leave at once before the budget per minute paces them. */
+const BURST = 30
+/** How much of the orchestrator's limit reports may take, over time and at once. The rest is for results and heartbeats. */
+const STEADY = 0.6
+const AT_ONCE = 0.2
+/** How full the orchestrator's window may be for a report to leave. What is on its way may arrive closer together. */
+const FULL = 0.9
+
+/**
+ * How much the robot may report: a bucket that is refilled evenly, and the orchestrator's own window, in which results and
+ * heartbeats count too. Those never wait; reports do. Instants are of the monotonic clock.
+ */
+export class Budget {
+  readonly #perMinute: number
+  #rate: Rate | null = null
+  #refillMs: number
+  #burst = BURST
+  #tokens = BURST
+  #filledAt = 0
+  /** When messages of any kind left, the latest of them. */
+  #said: number[] = []
+
+  constructor(perMinute: number) {
+    this.#perMinute = perMinute
+    this.#refillMs = 60_000 / perMinute
+  }
+
+  /** Keeps to a limit of the orchestrator, if it names one. */
+  keepTo(rate: Rate | undefined): void {
+    const { limit = Infinity, window_seconds = 60 } = rate ?? {}
+    this.#rate = rate ?? null
+    this.#refillMs = 60_000 / Math.min(this.#perMinute, (STEADY * limit * 60) / window_seconds)
+    this.#burst = Math.max(1, Math.min(BURST, AT_ONCE * limit))
+    this.#said = this.#said.slice(-limit)
+  }
+
+  /** Counts a message that has left, of whatever kind. */
+  said(now: number): void {
+    if (this.#said.push(now) > (this.#rate?.limit ?? 0)) this.#said.shift()
+  }
+
+  /** Counts a report that has left, which `said` has counted already. */
+  reported(): void {
+    this.#tokens--
+  }
+
+  /** How long a report has to wait; 0: it may leave. */
+  waitMs(now: number): number {
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) / this.#refillMs)
+    this.#filledAt = now
+    const refilled = this.#tokens >= 1 ? 0 : (1 - this.#tokens) * this.#refillMs
+    return Math.max(refilled, this.#windowMs(now))
+  }
+
+  #windowMs(now: number): number {
+    if (this.#rate === null) return 0
+    const { limit, window_seconds } = this.#rate
+    // The message that must have left the window for one more to be in its share of it.
+    const former = this.#said.at(-Math.max(1, Math.floor(FULL * limit)))
+    return former === undefined ? 0 : Math.max(0, former + window_seconds * 1_000 - now)
+  }
+}

@@ -1,0 +1,36 @@
+import type { LogLevel } from '../core/protocol/message.ts'
+import { fit } from './text.ts'
+
+/** The longest log message, in characters. What is longer is cut and says so. */
+export const LOG_CHARS_MAX = 8_000
+
+export interface LogLine {
+  readonly level: LogLevel
+  readonly message: string
+  readonly node_id: string
+  readonly timestamp: string
+  readonly extra: Readonly<Record<string, unknown>> | null
+}
+
+/** Makes a log line of what a handler said: cut to size, and of `extra` a copy that is sure to be JSON. */
+export function logLine(level: LogLevel, message: string, nodeId = '', extra?: unknown): LogLine {
+  return {
+    level,
+    message: fit(message, LOG_CHARS_MAX),
+    node_id: fit(nodeId, 256),
+    timestamp: new Date().toISOString(),
+    extra: extra === undefined ? null : snapshot(extra),
+  }
+}
+
+function snapshot(extra: unknown): Readonly<Record<string, unknown>> {
+  try {
+    const text = JSON.stringify(extra)
+    if (text.length <= LOG_CHARS_MAX && !text.includes('\\u0000')) {
+      return JSON.parse(text) as Readonly<Record<string, unknown>>
+    }
+    return { omitted: `${text.length} characters` }
+  } catch {
+    return { omitted: 'not JSON' }
+  }
+}
