@@ -9,7 +9,7 @@ import type {
   NewJob,
 } from '../client/client.ts'
 import { connect, wantsJson } from './connect.ts'
-import { type Columns, print, printFields, printJson, printTable } from './print.ts'
+import { type Columns, print, printFields, printJson, printTable, warn } from './print.ts'
 import { another, count, fileText, jsonObject, parameter } from './read.ts'
 
 const JOBS: Columns<JobSummary> = {
@@ -72,6 +72,7 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
     .action(async (workflow: string | undefined, flags: SubmitFlags, command: Command) => {
       const client = connect(command)
       const job = await client.jobs.submit(jobOf(workflow, flags), { idempotencyKey: flags.idempotencyKey })
+      for (const { message } of job.warnings ?? []) warn(message)
       if (flags.quiet === true) print(job.id)
       else if (flags.wait !== true) show(job, command)
       if (flags.wait === true) await follow(client, job.id, command, flags.quiet)

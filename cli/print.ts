@@ -30,6 +30,11 @@ export function print(text: string): void {
   process.stdout.write(`${line(text)}\n`)
 }
 
+/** Prints what a person should know, beside what a program reads. */
+export function warn(text: string): void {
+  process.stderr.write(`warning: ${line(text)}\n`)
+}
+
 /** Text that came from elsewhere as one line, without anything that a terminal would obey. */
 export function line(text: string): string {
   return text.replace(/\s+/g, (space) => /[\n\r\t]/.test(space) ? ' ' : space).replace(/\p{Cc}/gu, '�')

@@ -1,5 +1,13 @@
 import type { Given, Submission } from '../core/protocol/request.ts'
-import type { ExplanationView, HistoryEntry, JobDetail, JobSummary, LogLine, Page } from '../core/protocol/view.ts'
+import type {
+  ExplanationView,
+  HistoryEntry,
+  JobDetail,
+  JobSummary,
+  LogLine,
+  Page,
+  SubmittedJob,
+} from '../core/protocol/view.ts'
 import { type CallOptions, pause, type Transport } from './transport.ts'
 
 /** A job to submit. Only `workflow_id` is needed, or `workflow_json` and a `workflow_name`. */
@@ -44,7 +52,7 @@ export class Jobs {
    * Resolves with the job once it is durable. Every submission has an idempotency key, so that it can be sent again
    * when the answer was lost, and is still one job.
    */
-  submit(job: NewJob, { idempotencyKey = newKey(), signal }: SubmitOptions = {}): Promise<JobSummary> {
+  submit(job: NewJob, { idempotencyKey = newKey(), signal }: SubmitOptions = {}): Promise<SubmittedJob> {
     const headers = { 'Idempotency-Key': idempotencyKey }
     return this.#transport.send('POST', this.#root, { body: job, headers, repeatable: true, signal })
   }
@@ -73,12 +81,12 @@ export class Jobs {
   }
 
   /** A new job that does the same as one that has ended. */
-  retry(id: string, options: CallOptions = {}): Promise<JobSummary> {
+  retry(id: string, options: CallOptions = {}): Promise<SubmittedJob> {
     return this.#transport.send('POST', `${this.#at(id)}/retry`, options)
   }
 
   /** The same for a dead letter, which is dealt with by that. */
-  requeue(id: string, options: CallOptions = {}): Promise<JobSummary> {
+  requeue(id: string, options: CallOptions = {}): Promise<SubmittedJob> {
     return this.#transport.send('POST', `${this.#at(id)}/requeue`, options)
   }
 

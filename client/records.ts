@@ -15,6 +15,7 @@ import type {
   OccurrenceView,
   Page,
   PoolView,
+  PublishedWorkflow,
   QueueStats,
   ReportView,
   RobotView,
@@ -119,7 +120,7 @@ export class Workflows extends Records {
   }
 
   /** The newest version becomes what jobs run. */
-  publish(id: string, options: CallOptions = {}): Promise<WorkflowSummary> {
+  publish(id: string, options: CallOptions = {}): Promise<PublishedWorkflow> {
     return this.transport.send('POST', `${this.at(id)}/publish`, { ...options, repeatable: true })
   }
 }

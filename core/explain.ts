@@ -1,7 +1,6 @@
-import { closedTo, limitAt } from './gate.ts'
+import { blockersOf, summaryOf } from './blockers.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
-import { instantText } from './instant.ts'
-import { isBlocked, isLive, isOffered, isWaiting, type JobRow } from './job.ts'
+import { isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
 import { effectivePriority, goesBefore, needsOf, waitingOf } from './queue.ts'
 import { lackOf } from './protocol/repertoire.ts'
@@ -19,6 +18,7 @@ export type ReasonCode =
   | 'SCHEDULE_OVERLAP'
   | 'QUEUE_TTL_NEAR'
   | 'NO_ROBOTS'
+  | 'NO_SUITABLE_ROBOT'
   | 'ROBOT_OFFLINE'
   | 'ROBOT_SUSPECT'
   | 'ROBOT_PAUSED'
@@ -34,6 +34,7 @@ export type ReasonCode =
   | 'ROBOT_AWAITING_REPORT'
   | 'ROBOT_NOT_ANSWERING'
   | 'LOWER_PRIORITY'
+  | 'QUEUED_BEHIND'
   | 'AWAITING_ACCEPT'
   | 'DRAINING'
 
@@ -87,7 +88,7 @@ export function explain(state: State, job: JobRow, now: Millis): Explanation {
     job_id: job.id,
     status: job.status,
     eligible: job.status === 'running' || (job.status === 'queued' && fit.length > 0),
-    summary: summaryOf(state, job, blockers, fit.length),
+    summary: summaryOf(state, job, blockers, verdicts, now),
     blockers,
     robots: verdicts.toSorted((a, b) => a.codes.length - b.codes.length).slice(0, ROBOTS_MAX),
     robots_omitted: Math.max(0, verdicts.length - ROBOTS_MAX),
@@ -165,74 +166,6 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
     details['slots'] = { held, of: robot.max_concurrent_jobs }
   }
   return { robot_id: robot.id, robot_name: robot.name, codes, details }
-}
-
-function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): Blocker[] {
-  if (job.status === 'running') return []
-  if (isOffered(job)) {
-    return [{ code: 'AWAITING_ACCEPT', message: awaitedMessage(state, job, now) }]
-  }
-  const blockers: Blocker[] = []
-  if (job.status === 'pending' && !isBlocked(job)) {
-    blockers.push(
-      job.attempt === 0
-        ? { code: 'NOT_DUE', message: 'Its time has not come' }
-        : { code: 'RETRY_BACKOFF', message: `It waits after attempt ${job.attempt}` },
-    )
-  }
-  for (const gate of closedTo(state, job)) blockers.push(gateBlocker(state, gate, job))
-  if (state.draining) blockers.push({ code: 'DRAINING', message: 'The orchestrator is shutting down' })
-  if (verdicts.length === 0) blockers.push({ code: 'NO_ROBOTS', message: 'No robot has ever registered' })
-  if (job.status !== 'queued') return blockers
-  const place = placeOf(state, job, now)
-  if (place.position > 1) {
-    blockers.push({ code: 'LOWER_PRIORITY', count: place.position - 1, message: `${place.position - 1} jobs go first` })
-  }
-  const counts = new Map<ReasonCode, number>()
-  for (const code of verdicts.flatMap(({ codes }) => codes)) counts.set(code, (counts.get(code) ?? 0) + 1)
-  for (const [code, count] of counts) blockers.push({ code, count, message: `${count} of ${verdicts.length} robots` })
-  const ttl = (job.queued_at ?? now) + state.settings.queueTtlMs
-  if (ttl - now < state.settings.queueTtlMs / 10) {
-    blockers.push({ code: 'QUEUE_TTL_NEAR', message: 'It will soon have waited longer than it may' })
-  }
-  return blockers
-}
-
-/** Why a job that has been offered still waits for its robot. PROTOCOL.md P39. */
-function awaitedMessage(state: State, job: JobRow, now: Millis): string {
-  const { robot_name: name, offered_at } = job
-  const offered = `Offered to ${name} at ${instantText(offered_at ?? now)}`
-  if (now < (offered_at ?? now) + state.settings.offerMs) return `${offered}, which has not answered yet`
-  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
-  const since = session === undefined ? `${name} is away` : `${name} has not answered`
-  return `${offered}. ${since}, and may have started the job: it waits until the robot answers, returns or is lost, or ` +
-    'somebody releases it'
-}
-
-function gateBlocker(state: State, gate: string, job: JobRow): Blocker {
-  const limit = limitAt(state, gate, job)
-  const inside = state.gates.byKey.get(gate)?.inside.size ?? 0
-  const count = `${inside} of at most ${limit} jobs are queued or running`
-  if (gate.startsWith('key:')) {
-    return { code: 'KEY_CONCURRENCY', message: `With the key ${job.concurrency_key}: ${count}` }
-  }
-  if (gate.startsWith('schedule:')) {
-    return { code: 'SCHEDULE_OVERLAP', message: 'An earlier job of its schedule has not ended' }
-  }
-  if (gate.startsWith('pool:')) return { code: 'POOL_CONCURRENCY', message: `In the pool ${job.pool}: ${count}` }
-  return { code: 'WORKFLOW_CONCURRENCY', message: `Of the workflow ${job.workflow_id}: ${count}` }
-}
-
-function summaryOf(state: State, job: JobRow, blockers: readonly Blocker[], fit: number): string {
-  if (job.status === 'running') return `It is running on ${job.robot_name}.`
-  const [first] = blockers
-  if (job.status !== 'queued' || isOffered(job)) {
-    return first === undefined ? 'It is about to run.' : `${first.message}.`
-  }
-  if (state.robots.size === 0) return 'No robot has ever registered.'
-  if (fit > 0) return `${fit} of ${state.robots.size} robots can run it, and none has a free slot for it now.`
-  const robots = blockers.filter(({ code }) => code.startsWith('ROBOT_'))
-  return `No robot can run it: ${robots.map(({ code, count }) => `${count} ${code}`).join(', ')}.`
 }
 
 /** Where it stands among all that wait. Counts them: for people, not for every event. */

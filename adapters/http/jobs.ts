@@ -11,7 +11,7 @@ import type { JobQuery } from '../store/contract.ts'
 import { idempotencyOf, retrying, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { answered, refused, tellQuota } from './respond.ts'
-import { explanationView, historyEntry, jobDetail, jobSummary, logLine } from './view.ts'
+import { explanationView, historyEntry, jobDetail, jobSummary, logLine, submittedJob } from './view.ts'
 
 /** How much of a job's log its own page shows; the rest is at `/logs`. */
 const LOG_TAIL = 100
@@ -30,11 +30,16 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
     if (isRefusal(idempotency)) return refused(c, idempotency)
     const event = submission(fleet.platform, body, c.var.key.name, c.var.key.id, idempotency)
     if (isRefusal(event)) return refused(c, event)
-    return answered(c, await fleet.request(event), 'job', ({ job, replayed }) =>
-      c.json(jobSummary(job), 201, {
-        Location: `${c.var.base}/api/v1/jobs/${job.id}`,
-        ...(replayed === true ? { 'Idempotency-Replayed': 'true' } : {}),
-      }))
+    return answered(
+      c,
+      await fleet.request(event),
+      'job',
+      ({ job, replayed }) =>
+        c.json(submittedJob(fleet.state, job), 201, {
+          Location: `${c.var.base}/api/v1/jobs/${job.id}`,
+          ...(replayed === true ? { 'Idempotency-Replayed': 'true' } : {}),
+        }),
+    )
   })
 
   app.get('/', read, async (c) => {
@@ -110,7 +115,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
         c,
         await fleet.request(event),
         'job',
-        ({ job }) => c.json(jobSummary(job), 201, { Location: `${c.var.base}/api/v1/jobs/${job.id}` }),
+        ({ job }) => c.json(submittedJob(fleet.state, job), 201, { Location: `${c.var.base}/api/v1/jobs/${job.id}` }),
       )
     })
   }

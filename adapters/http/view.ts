@@ -1,6 +1,6 @@
 import type { Explanation } from '../../core/explain.ts'
 import type { Millis } from '../../core/ids.ts'
-import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
+import { type HistoryRow, isLive, type JobRow, type LogRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import type {
@@ -16,15 +16,23 @@ import type {
   ReportView,
   RobotView,
   ScheduleView,
+  SubmittedJob,
   Time,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../../core/protocol/view.ts'
 import type { Coming, OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
-import type { KeyRow, PoolRow, Report, RobotRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { KeyRow, PoolRow, Report, RobotRow, State, VersionRow, WorkflowRow } from '../../core/state.ts'
+import { unsuited } from '../../core/unsuited.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
+
+/** A job that has just been submitted, with what there is to know. */
+export function submittedJob(state: State, job: JobRow): SubmittedJob {
+  const warning = isLive(job.status) ? unsuited(state, job) : null
+  return { ...jobSummary(job), ...(warning === null ? {} : { warnings: [warning] }) }
+}
 
 /** An instant as the API writes it: ISO 8601 in UTC, with milliseconds and `Z`. */
 export function iso(at: Millis): Time

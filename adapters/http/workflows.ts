@@ -2,6 +2,9 @@ import { type Context, Hono } from 'hono'
 import type { WorkflowId } from '../../core/ids.ts'
 import { isRefusal, notFound, type Refusal } from '../../core/protocol/refusal.ts'
 import { NewWorkflow } from '../../core/protocol/request.ts'
+import type { PublishedWorkflow } from '../../core/protocol/view.ts'
+import { unrunnable } from '../../core/unsuited.ts'
+import { NODE_TYPES } from '../../workflows/node-types.ts'
 import type { Fleet } from '../fleet.ts'
 import { validDefinition } from '../definition.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
@@ -70,7 +73,10 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
       reply,
       workflow: c.req.param('id') as WorkflowId,
     }))
-    return answered(c, answer, 'workflow', ({ workflow }) => c.json(workflowSummary(workflow)))
+    return answered(c, answer, 'workflow', ({ workflow }) => {
+      const warnings = unrunnable(fleet.state, workflow, NODE_TYPES)
+      return c.json({ ...workflowSummary(workflow), warnings } satisfies PublishedWorkflow)
+    })
   })
 
   return app

@@ -5,6 +5,7 @@ import type { Presence } from '../presence.ts'
 import type { OccurrenceRow, ScheduleRow } from '../schedule.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, VersionRow, WorkflowRow } from '../state.ts'
 import type { dispatcherStats, queueStats } from '../stats.ts'
+import type { Warning } from '../unsuited.ts'
 import type { RefusalCode } from './refusal.ts'
 
 /**
@@ -83,6 +84,15 @@ export interface JobSummary extends
   readonly created_at: Time
 }
 
+/** Something to know about what was asked for, though it was done. */
+export type WarningView = Warning
+
+/** A job that has just been submitted. */
+export interface SubmittedJob extends JobSummary {
+  /** Where no robot on record can run it: it waits for one. */
+  readonly warnings?: readonly WarningView[]
+}
+
 /** One job, whole. */
 export interface JobDetail extends JobSummary, Shown<JobRow, 'stack_trace'> {
   /** The definition that it runs, as text. */
@@ -156,6 +166,12 @@ export interface WorkflowSummary extends
   readonly created_at: Time
   readonly updated_at: Time
   readonly avg_duration_ms: number
+}
+
+/** A workflow that has just been published. */
+export interface PublishedWorkflow extends WorkflowSummary {
+  /** That no robot on record says that it runs it. */
+  readonly warnings: readonly WarningView[]
 }
 
 /** One workflow, whole. */

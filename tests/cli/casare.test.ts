@@ -80,7 +80,9 @@ describe('against a real orchestrator', () => {
     expect((await run('jobs', 'list', '--status', 'queued')).out).toMatch(
       new RegExp(`^id +status +workflow .*\n${id} +queued +Orders total +0% +\\S+Z$`, 'm'),
     )
-    expect((await run('jobs', 'explain', id)).out).toMatch(/^No robot .*\nIt is number \d in the queue\.\n {2}ROBOT_/)
+    expect((await run('jobs', 'explain', id)).out).toMatch(
+      /^No known robot has .*\nIt is number \d in the queue\.\n {2}NO_SUITABLE_ROBOT: No/,
+    )
     expect((await run('jobs', 'cancel', id, '--reason', 'no')).out).toMatch(/Cancelled: no$/m)
     const again = await run('jobs', 'retry', id, '--json')
     expect(JSON.parse(again.out)).toMatchObject({ retry_of: id, status: 'queued' })

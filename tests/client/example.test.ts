@@ -26,7 +26,7 @@ test('the program runs against a real orchestrator with a real robot', async () 
     'true completed',
     expect.stringMatching(/^INFO /),
     expect.stringMatching(/^submit, offer, accept, complete$/),
-    "No robot can run it: 1 ROBOT_TAG_MISSING. [ 'reference-robot had the tags sap' ]",
+    "No known robot has the tag sap. [ 'reference-robot had the tags sap' ]",
     'CONFLICT 409 null',
   ])
   expect(program.err).toBe('')

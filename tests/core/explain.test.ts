@@ -38,30 +38,36 @@ describe('why a job is not running', () => {
       'NO_ROBOTS',
     ]],
     ['a tag is missing', (fleet) => void fleet.turn(...join('r'), submit('j', { requiredTags: ['x'] })), [
+      'NO_SUITABLE_ROBOT',
       'ROBOT_TAG_MISSING',
     ]],
     [
       'a capability is missing',
       (fleet) => void fleet.turn(...join('r'), submit('j', { requiredCapabilities: ['x'] })),
-      [
-        'ROBOT_CAPABILITY_MISSING',
-      ],
+      ['NO_SUITABLE_ROBOT', 'ROBOT_CAPABILITY_MISSING'],
     ],
     [
       'it is made of what the robot does not run',
       (fleet) => void fleet.turn(...join('r', { capabilities: { formats: ['own'] } }), submit('j')),
-      ['ROBOT_CANNOT_RUN'],
+      ['NO_SUITABLE_ROBOT', 'ROBOT_CANNOT_RUN'],
     ],
     [
       'the environment is another',
       (fleet) => void fleet.turn(...join('r', { environment: 'a' }), submit('j', { environment: 'b' })),
-      ['ROBOT_ENV_MISMATCH'],
+      ['NO_SUITABLE_ROBOT', 'ROBOT_ENV_MISMATCH'],
     ],
     ['it is for another robot', (fleet) => void fleet.turn(...join('r'), submit('j', { robot: ids.robot('s') })), [
+      'NO_SUITABLE_ROBOT',
       'ROBOT_PINNED_OTHER',
     ]],
     ['the slots are full', (fleet) => void fleet.turn(...join('r'), submit('a'), submit('j')), ['ROBOT_AT_CAPACITY']],
-    ['others go first', (fleet) => void fleet.turn(submit('a'), submit('j')), ['NO_ROBOTS', 'LOWER_PRIORITY']],
+    ['others go first', (fleet) => {
+      fleet.turn(...join('r'), submit('a'), submit('b'), submit('c', { priority: 2 }), submit('j'))
+    }, ['ROBOT_AT_CAPACITY', 'LOWER_PRIORITY', 'QUEUED_BEHIND']],
+    ['others wait that go to no robot of its own', (fleet) => {
+      fleet.turn(...join('r', { tags: ['x'] }), ...join('s'), submit('a'), submit('b'))
+      fleet.turn(submit('no', { requiredTags: ['nobody'] }), submit('j', { requiredTags: ['x'] }))
+    }, ['ROBOT_AT_CAPACITY', 'ROBOT_TAG_MISSING']],
     ['the robot has not answered', (fleet) => void fleet.turn(...join('r'), submit('j')), ['AWAITING_ACCEPT']],
     [
       'the robot has just refused',
@@ -130,7 +136,10 @@ describe('why a job is not running', () => {
     fleet.turn(submit('j', { requiredTags: ['x'] }))
     const told = why(fleet, 'j')
     expect(told).toMatchObject({ eligible: false, robots_omitted: 150 })
-    expect(told.blockers).toEqual([{ code: 'ROBOT_TAG_MISSING', count: 200, message: '200 of 200 robots' }])
+    expect(told.blockers).toEqual([
+      { code: 'NO_SUITABLE_ROBOT', message: 'No known robot has the tag x' },
+      { code: 'ROBOT_TAG_MISSING', count: 200, message: '200 of 200 robots lack the tag x' },
+    ])
     expect(told.would_run_if).toHaveLength(10)
   })
 })

@@ -88,7 +88,8 @@ describe('jobs', () => {
     expect(await lab.engine.explain(id)).toMatchObject({
       jobId: id,
       eligible: false,
-      blockers: [{ code: 'ROBOT_TAG_MISSING', count: 1 }],
+      summary: 'No known robot has the tag sap.',
+      blockers: [{ code: 'NO_SUITABLE_ROBOT' }, { code: 'ROBOT_TAG_MISSING', count: 1 }],
       robots: [{ robotId: 'r1', robotName: 'One', details: { missingTags: ['sap'] } }],
       queue: { position: 1, aheadByPriority: [0, 0, 0, 0] },
     })

@@ -49,4 +49,26 @@ chapter('what a robot runs', (server) => {
     const again = await robot.again({ capabilities: { workflows: ['greeting'] } })
     await again.offered(job)
   })
+
+  test('what no robot on record can run is said when it is published and when it is submitted', async () => {
+    const id = `w-${crypto.randomUUID()}`
+    const nodes = { a: { node_type: 'LogNode' }, b: { node_type: `SapNode` }, c: { node_type: 'Fax' } }
+    const robot = await Raw.register(server, { capabilities: { node_types: ['Sap'] } })
+    await server.api('POST', '/workflows', { id, name: 'W', json_definition: { nodes } })
+    const { warnings } = await server.api<{ warnings: readonly object[] }>('POST', `/workflows/${id}/publish`)
+    expect(warnings).toEqual([{
+      code: 'ROBOT_CANNOT_RUN',
+      message: expect.stringMatching(/^No known robot runs the node type Fax; SapNode is known to raw-\S+ only/),
+      details: { node_types: { SapNode: [robot.id], Fax: [] } },
+    }])
+    const known = await server.api('POST', '/workflows/greeting/publish')
+    expect(known).toMatchObject({ status: 'published', warnings: [] })
+    const job = await server.api('POST', '/jobs', { workflow_id: id, robot_id: robot.id, required_tags: ['none'] })
+    const needs = `needs one that has the tag none, and runs the node types Fax, LogNode`
+    const message = `It is for the robot ${robot.id} alone, and ${needs}`
+    expect(job['warnings']).toEqual([{ code: 'NO_SUITABLE_ROBOT', message, details: { robot_id: robot.id } }])
+    expect(await server.api('GET', `/jobs/${String(job['id'])}/explain`)).toMatchObject({ summary: `${message}.` })
+    const any = await Raw.register(server)
+    expect(await server.api('POST', '/jobs', { workflow_id: id, robot_id: any.id })).not.toHaveProperty('warnings')
+  })
 })

@@ -1,0 +1,237 @@
+import type { Blocker, ReasonCode, Verdict } from './explain.ts'
+import { closedTo, limitAt } from './gate.ts'
+import type { Millis } from './ids.ts'
+import { instantText } from './instant.ts'
+import { isBlocked, isOffered, type JobRow } from './job.ts'
+import { type Lack, lackText } from './protocol/repertoire.ts'
+import { effectivePriority, goesBefore, type JobClass, type Needs, needsOf, waitingOf } from './queue.ts'
+import { kindOfRow, suits } from './roster.ts'
+import type { State } from './state.ts'
+import { unsuited } from './unsuited.ts'
+
+/** The words of an explanation: what keeps a job waiting, the cause first, and then its place in line. */
+
+/** What keeps a job waiting. */
+export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): readonly Blocker[] {
+  if (job.status === 'running') return []
+  if (isOffered(job)) {
+    return [{ code: 'AWAITING_ACCEPT', message: awaitedMessage(state, job, now) }]
+  }
+  const blockers: Blocker[] = []
+  if (job.status === 'pending' && !isBlocked(job)) {
+    blockers.push(
+      job.attempt === 0
+        ? { code: 'NOT_DUE', message: 'Its time has not come' }
+        : { code: 'RETRY_BACKOFF', message: `It waits after attempt ${job.attempt}` },
+    )
+  }
+  for (const gate of closedTo(state, job)) blockers.push(gateBlocker(state, gate, job))
+  if (state.draining) blockers.push({ code: 'DRAINING', message: 'The orchestrator is shutting down' })
+  const nobody = unsuited(state, job)
+  if (nobody !== null) blockers.push({ code: nobody.code, message: nobody.message })
+  if (job.status !== 'queued') return blockers
+  for (const [code, those] of grouped(verdicts, ({ codes }) => codes)) {
+    const of = `${those.length} of ${verdicts.length} robots`
+    blockers.push({ code, count: those.length, message: `${of} ${robotsText(code, job, those)}` })
+  }
+  blockers.push(...lineBefore(state, job, now))
+  const ttl = (job.queued_at ?? now) + state.settings.queueTtlMs
+  if (ttl - now < state.settings.queueTtlMs / 10) {
+    blockers.push({ code: 'QUEUE_TTL_NEAR', message: 'It will soon have waited longer than it may' })
+  }
+  return blockers
+}
+
+/** Why a job that has been offered still waits for its robot. PROTOCOL.md P39. */
+function awaitedMessage(state: State, job: JobRow, now: Millis): string {
+  const { robot_name: name, offered_at } = job
+  const offered = `Offered to ${name} at ${instantText(offered_at ?? now)}`
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  if (now < (offered_at ?? now) + state.settings.offerMs) {
+    return `${offered}, which ${session === undefined ? 'is not connected' : 'has not answered yet'}`
+  }
+  const since = session === undefined ? `${name} is away` : `${name} has not answered`
+  return `${offered}. ${since}, and may have started the job: it waits until the robot answers, returns or is lost, or ` +
+    'somebody releases it'
+}
+
+function gateBlocker(state: State, gate: string, job: JobRow): Blocker {
+  const limit = limitAt(state, gate, job)
+  const inside = state.gates.byKey.get(gate)?.inside.size ?? 0
+  const count = `${inside} of at most ${limit} jobs are queued or running`
+  if (gate.startsWith('key:')) {
+    return { code: 'KEY_CONCURRENCY', message: `With the key ${job.concurrency_key}: ${count}` }
+  }
+  if (gate.startsWith('schedule:')) {
+    return { code: 'SCHEDULE_OVERLAP', message: 'An earlier job of its schedule has not ended' }
+  }
+  if (gate.startsWith('pool:')) return { code: 'POOL_CONCURRENCY', message: `In the pool ${job.pool}: ${count}` }
+  return { code: 'WORKFLOW_CONCURRENCY', message: `Of the workflow ${job.workflow_id}: ${count}` }
+}
+
+/** Why it is as it is, in a sentence or two. */
+export function summaryOf(
+  state: State,
+  job: JobRow,
+  blockers: readonly Blocker[],
+  verdicts: readonly Verdict[],
+  now: Millis,
+): string {
+  if (job.status === 'running') return `It is running on ${job.robot_name}${absence(job, verdicts)}.`
+  const [first] = blockers
+  if (isOffered(job) && first !== undefined) return `${first.message}.`
+  const nobody = blockers.find(({ code }) => code === 'NO_ROBOTS' || code === 'NO_SUITABLE_ROBOT')
+  if (job.status !== 'queued') {
+    const also = nobody === undefined || nobody === first ? '' : ` ${nobody.message}.`
+    return first === undefined ? 'It is about to run.' : `${first.message}.${also}`
+  }
+  if (nobody !== undefined) return `${nobody.message}.`
+  if (state.draining) return 'The orchestrator is shutting down, and offers no more jobs.'
+  const line = lineBefore(state, job, now).map(({ message }) => ` ${message}.`).join('')
+  return `${suitableText(state, job, verdicts)}.${line}`
+}
+
+/** How it stands with the robots that could run it: each is counted once, by what is first in its way. */
+function suitableText(state: State, job: JobRow, verdicts: readonly Verdict[]): string {
+  const suitable = verdicts.filter(({ codes }) => !codes.some((code) => UNSUITABLE.has(code)))
+  const parts = [...grouped(suitable, ({ codes }) => ORDER.filter((code) => codes.includes(code)).slice(0, 1))]
+    .map(([code, those]) => [those, robotsText(code, job, those)] as const)
+  const [only] = parts
+  if (only === undefined) return 'It is about to run'
+  if (suitable.length === 1) return `${suitable[0]?.robot_name} can run it, and ${only[1]}`
+  if (only[0].length === suitable.length) return `${suitable.length} robots can run it, and all ${only[1]}`
+  const each = parts.map(([those, words]) => `${those.length} ${words}`)
+  return `${suitable.length} of ${state.robots.size} robots can run it: ${each.join(', ')}`
+}
+
+/** The verdicts by each of the codes that are taken of them. */
+function grouped(
+  verdicts: readonly Verdict[],
+  codesOf: (verdict: Verdict) => readonly ReasonCode[],
+): ReadonlyMap<ReasonCode, readonly Verdict[]> {
+  const groups = new Map<ReasonCode, Verdict[]>()
+  for (const verdict of verdicts) {
+    for (const code of codesOf(verdict)) {
+      const group = groups.get(code)
+      if (group === undefined) groups.set(code, [verdict])
+      else group.push(verdict)
+    }
+  }
+  return groups
+}
+
+/** What waiting does not help with. */
+const UNSUITABLE: ReadonlySet<ReasonCode> = new Set([
+  'ROBOT_PINNED_OTHER',
+  'ROBOT_ENV_MISMATCH',
+  'ROBOT_TAG_MISSING',
+  'ROBOT_NOT_IN_POOL',
+  'ROBOT_CAPABILITY_MISSING',
+  'ROBOT_CANNOT_RUN',
+])
+
+/** What is most in the way first. */
+const ORDER: readonly ReasonCode[] = [
+  'ROBOT_OFFLINE',
+  'ROBOT_PAUSED',
+  'ROBOT_MAINTENANCE',
+  'ROBOT_NOT_ANSWERING',
+  'ROBOT_REJECTED_RECENTLY',
+  'ROBOT_AWAITING_REPORT',
+  'ROBOT_AT_CAPACITY',
+  'ROBOT_SUSPECT',
+]
+
+/** What is so of robots with such a code, after how many they are. */
+function robotsText(code: ReasonCode, job: JobRow, verdicts: readonly Verdict[]): string {
+  const one = verdicts.length === 1
+  const lacking = (what: string, whats: string, detail: string): string => {
+    const names = new Set(verdicts.flatMap(({ details }) => (details[detail] ?? []) as readonly string[]))
+    return `${one ? 'lacks' : 'lack'} the ${names.size === 1 ? what : whats} ${[...names].join(', ')}`
+  }
+  switch (code) {
+    case 'ROBOT_PINNED_OTHER':
+      return `${one ? 'is' : 'are'} not ${job.pinned_robot_id}, for which it is`
+    case 'ROBOT_ENV_MISMATCH':
+      return `${one ? 'does' : 'do'} not serve the environment ${job.environment}`
+    case 'ROBOT_TAG_MISSING':
+      return lacking('tag', 'tags', 'missing_tags')
+    case 'ROBOT_NOT_IN_POOL':
+      return `${one ? 'is' : 'are'} not in the pool ${job.pool}, and ${lacking('tag', 'tags', 'missing_tags')}`
+    case 'ROBOT_CAPABILITY_MISSING':
+      return lacking('capability', 'capabilities', 'missing_capabilities')
+    case 'ROBOT_CANNOT_RUN': {
+      const lacks = new Set(verdicts.map(({ details }) => lackText(details as unknown as Lack)))
+      return `${one ? 'does' : 'do'} not run ${[...lacks].slice(0, LACKS_MAX).join(', or ')}`
+    }
+    default:
+      return PASSING_TEXT[code]?.[one ? 0 : 1] ?? `${one ? 'has' : 'have'} ${code}`
+  }
+}
+
+/** As many different lacks are named as anybody reads. */
+const LACKS_MAX = 3
+
+/** Of one robot, and of several. */
+const PASSING_TEXT: Partial<Record<ReasonCode, readonly [string, string]>> = {
+  ROBOT_OFFLINE: ['is not connected', 'are not connected'],
+  ROBOT_PAUSED: ['is paused, or was told to shut down', 'are paused, or were told to shut down'],
+  ROBOT_MAINTENANCE: ['says that it takes no jobs', 'say that they take no jobs'],
+  ROBOT_REJECTED_RECENTLY: ['has just refused a job', 'have just refused a job'],
+  ROBOT_NOT_ANSWERING: ['has not answered another offer', 'have not answered other offers'],
+  ROBOT_AWAITING_REPORT: ['has yet to say whether it is running it', 'have yet to say whether they are running it'],
+  ROBOT_AT_CAPACITY: ['has no free slot', 'have no free slot'],
+  ROBOT_SUSPECT: ['has not been heard from for a while', 'have not been heard from for a while'],
+}
+
+/** That the robot which has a job, or was offered it, may not answer. */
+function absence(job: JobRow, verdicts: readonly Verdict[]): string {
+  const verdict = verdicts.find(({ robot_id }) => robot_id === job.robot_id)
+  const code = (['ROBOT_OFFLINE', 'ROBOT_SUSPECT'] as const).find((one) => verdict?.codes.includes(one) === true)
+  return code === undefined || verdict === undefined ? '' : `, which ${robotsText(code, job, [verdict])}`
+}
+
+/** The jobs that go first to the robots that could run it. Counts them: for people, not for every event. */
+function lineBefore(state: State, job: JobRow, now: Millis): readonly Blocker[] {
+  const { agingMs } = state.settings
+  const self = waitingOf(job)
+  const ahead = rivals(state, needsOf(state, job)).flatMap(({ byPriority }) =>
+    byPriority.flatMap((heap) =>
+      heap.values().filter((other) => other.id !== job.id && goesBefore(other, self, now, agingMs))
+    )
+  )
+  const own = effectivePriority(self, now, agingMs)
+  const urgent = ahead.filter((other) => effectivePriority(other, now, agingMs) > own).length
+  const earlier = ahead.length - urgent
+  return [
+    ...urgent === 0 ? [] : [{
+      code: 'LOWER_PRIORITY' as const,
+      count: urgent,
+      message: `${urgent === 1 ? '1 job of higher priority goes' : `${urgent} jobs of higher priority go`} first`,
+    }],
+    ...earlier === 0 ? [] : [{
+      code: 'QUEUED_BEHIND' as const,
+      count: earlier,
+      message: `${earlier === 1 ? '1 job has' : `${earlier} jobs have`} waited longer, and ${
+        earlier === 1 ? 'goes' : 'go'
+      } first`,
+    }],
+  ]
+}
+
+/** The classes whose jobs some robot on record may take as well as one that needs this. */
+function rivals(state: State, needs: Needs): readonly JobClass[] {
+  const { classes, known } = state.roster
+  const one = needs.robot === null ? undefined : state.robots.get(needs.robot)
+  const robots = needs.robot === null
+    ? [...known.values()].map(({ abilities }) => abilities)
+    : one
+    ? [kindOfRow(one)]
+    : []
+  const able = robots.filter((abilities) => suits(abilities, needs))
+  return [...classes.values()].filter(({ needs: theirs }) => {
+    if (theirs.robot === null || theirs.robot === needs.robot) return able.some((abilities) => suits(abilities, theirs))
+    const pinned = needs.robot === null ? state.robots.get(theirs.robot) : undefined
+    return pinned !== undefined && [needs, theirs].every((each) => suits(kindOfRow(pinned), each))
+  })
+}

@@ -1,0 +1,132 @@
+import type { JobRow } from './job.ts'
+import { kindOf, type Lack, lackOf, lackText, NODE_GRAPH, repertoireOf, runs } from './protocol/repertoire.ts'
+import { type Needs, needsOf } from './queue.ts'
+import { type Abilities, kindOfRow, suits } from './roster.ts'
+import type { RobotRow, State, WorkflowRow } from './state.ts'
+
+/** What no robot that is on record can do, connected or not: no waiting helps there. */
+
+/** Something to know about what was asked for, though it was done. */
+export interface Warning {
+  readonly code: 'NO_ROBOTS' | 'NO_SUITABLE_ROBOT' | 'ROBOT_CANNOT_RUN'
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** One thing that a job asks of a robot. */
+interface Demand {
+  readonly met: (by: Abilities) => boolean
+  /** What a robot does that meets it, after "No known robot". */
+  readonly text: string
+}
+
+/** Why no robot that is on record can run a job, as a sentence without its full stop; null when one can. */
+export function unsuited(state: State, job: JobRow): Warning | null {
+  const needs = needsOf(state, job)
+  const known = [...state.roster.known.values()].map(({ abilities }) => abilities)
+  if (needs.robot !== null) return pinnedTo(state, job, needs, needs.robot)
+  if (known.some((abilities) => suits(abilities, needs))) return null
+  if (known.length === 0) return { code: 'NO_ROBOTS', message: 'No robot has ever registered', details: {} }
+  const demands = demandsOf(state, job, needs, known)
+  const unmet = demands.filter(({ met }) => !known.some(met))
+  const message = unmet.length > 0
+    ? `No known robot ${unmet.map(({ text }) => text).join(', and none ')}`
+    : `No known robot does all of it: ${demands.map(({ text }) => text).join(', ')}`
+  return { code: 'NO_SUITABLE_ROBOT', message, details: {} }
+}
+
+function pinnedTo(state: State, job: JobRow, needs: Needs, id: NonNullable<Needs['robot']>): Warning | null {
+  const robot = state.robots.get(id)
+  if (robot === undefined) {
+    const message = `It is for the robot ${id}, which has never registered`
+    return { code: 'NO_SUITABLE_ROBOT', message, details: { robot_id: id } }
+  }
+  const abilities = kindOfRow(robot)
+  const unmet = demandsOf(state, job, needs, [abilities]).filter(({ met }) => !met(abilities))
+  if (unmet.length === 0) return null
+  const asked = unmet.map(({ text }) => text).join(', and ')
+  const message = `It is for the robot ${robot.name} alone, and needs one that ${asked}`
+  return { code: 'NO_SUITABLE_ROBOT', message, details: { robot_id: id } }
+}
+
+function demandsOf(state: State, job: JobRow, needs: Needs, known: readonly Abilities[]): readonly Demand[] {
+  const pool = job.pool === null ? undefined : state.pools.get(job.pool)
+  const only = (part: Partial<Needs>) => (by: Abilities): boolean =>
+    suits(by, { ...needs, environment: '', tags: [], capabilities: [], asks: null, ...part })
+  const demands: Demand[] = []
+  if (needs.environment !== '') {
+    demands.push({ met: only({ environment: needs.environment }), text: `serves the environment ${needs.environment}` })
+  }
+  if (pool !== undefined && pool.tags.length > 0) {
+    const text = `is in the pool ${pool.name} (tag${pool.tags.length === 1 ? '' : 's'} ${pool.tags.join(', ')})`
+    demands.push({ met: only({ tags: pool.tags }), text })
+  }
+  for (const tag of needs.tags) {
+    if (pool?.tags.includes(tag) !== true) demands.push({ met: only({ tags: [tag] }), text: `has the tag ${tag}` })
+  }
+  for (const name of needs.capabilities) {
+    demands.push({ met: only({ capabilities: [name] }), text: `has the capability ${name}` })
+  }
+  const lacks = known.flatMap(({ repertoire }) => lackOf(repertoire, needs, job.workflow_id) ?? [])
+  const lack = lacks.toSorted((a, b) => weight(a) - weight(b))[0]
+  if (lack !== undefined) demands.push({ met: only({ asks: needs.asks }), text: `runs ${lackText(lack)}` })
+  return demands
+}
+
+/** How far from it: a robot that lacks a node type is nearer than one that runs other things. */
+function weight(lack: Lack): number {
+  if ('missing_node_types' in lack) return lack.missing_node_types.length
+  return 'missing_format' in lack ? Infinity : Number.MAX_VALUE
+}
+
+/**
+ * What to know when a workflow has been published: that nobody on record says that it runs it. `reference` is what the
+ * reference robot runs, which may come at any time.
+ */
+export function unrunnable(state: State, workflow: WorkflowRow, reference: readonly string[]): readonly Warning[] {
+  const asks = workflow.published_definition === null
+    ? undefined
+    : state.definitions.get(workflow.published_definition)?.asks
+  if (asks === undefined) return []
+  const robots = [...state.robots.values()].map((robot) => ({ robot, repertoire: repertoireOf(robot.capabilities) }))
+  const saying = robots.flatMap(({ robot, repertoire }) => repertoire === null ? [] : [{ robot, repertoire }])
+  if (saying.some(({ repertoire }) => runs(repertoire, { workflow: workflow.id, asks }))) return []
+  const silent = robots.length - saying.length
+  const may = silent === 0
+    ? ''
+    : silent === 1
+    ? '. One robot does not say what it runs, and is offered it'
+    : `. ${silent} robots do not say what they run, and are offered it`
+  if (asks.format !== NODE_GRAPH) {
+    const message = `No known robot says that it runs ${
+      lackText({ missing_format: asks.format })
+    } or the workflow ${workflow.id}${may}`
+    return [{ code: 'ROBOT_CANNOT_RUN', message, details: { format: asks.format } }]
+  }
+  const own = new Set(reference.map(kindOf))
+  const knowing = asks.kinds.flatMap((kind, at) =>
+    own.has(kind) ? [] : [
+      [
+        asks.nodeTypes[at] ?? kind,
+        saying.filter(({ repertoire }) => repertoire.kinds?.has(kind) === true).map(({ robot }) => robot.id),
+      ] as const,
+    ]
+  )
+  if (knowing.length === 0) return []
+  return [{
+    code: 'ROBOT_CANNOT_RUN',
+    message: `${typesMessage(knowing)}${may}`,
+    details: { node_types: Object.fromEntries(knowing) },
+  }]
+}
+
+/** Every type that the reference robot does not run, with the robots that do. */
+function typesMessage(knowing: readonly (readonly [string, readonly RobotRow['id'][]])[]): string {
+  const nobody = knowing.filter(([, robots]) => robots.length === 0).map(([type]) => type)
+  const some = knowing.filter(([, robots]) => robots.length > 0)
+    .map(([type, robots]) => `${type} is known to ${robots.join(', ')} only`).join(', ')
+  const none = nobody.length === 0
+    ? 'No known robot runs all the node types'
+    : `No known robot runs ${lackText({ missing_node_types: nobody })}`
+  return some === '' ? none : `${none}; ${some}`
+}
