@@ -1,6 +1,20 @@
+import { basename } from 'node:path'
 import type { Command } from 'commander'
+import { type CasareClient, CasareError, type PublishedWorkflow } from '../client/client.ts'
 import { connect, wantsJson } from './connect.ts'
-import { type Columns, printFields, printJson, printTable } from './print.ts'
+import { type Columns, printFields, printJson, printTable, warn } from './print.ts'
+import { fileText } from './read.ts'
+
+interface NamedFile {
+  /** Its name without folder and ending. */
+  readonly stem: string
+  readonly text: string
+}
+
+interface PublishFlags {
+  readonly id?: string
+  readonly name?: string
+}
 
 /** `casare robots`, `workflows`, `schedules`, `stats` and `health`. */
 export function recordCommands(program: Command): void {
@@ -17,7 +31,20 @@ export function recordCommands(program: Command): void {
       })
     )
 
-  program.command('workflows').description('workflows on record').command('list')
+  const workflows = program.command('workflows').description('workflows on record')
+  workflows.command('publish').argument('<file>', 'its definition, as JSON', fileNamed).description(
+    'make it what its jobs run',
+  )
+    .option('--id <id>', 'the id of the workflow: without it, the name of the file')
+    .option('--name <name>', 'its name: without it, the name that it has, or its id')
+    .action(async ({ stem, text }: NamedFile, flags: PublishFlags, command: Command) => {
+      const client = connect(command)
+      const published = await publish(client, flags.id ?? stem, flags.name, text)
+      for (const { message } of published.warnings) warn(message)
+      if (wantsJson(command)) printJson(published)
+      else printTable([published], { id: (row) => row.id, name: (row) => row.name, version: (row) => row.version })
+    })
+  workflows.command('list')
     .action((_flags: object, command: Command) =>
       list(connect(command).workflows.list(), command, {
         id: ({ id }) => id,
@@ -84,4 +111,27 @@ async function list<T>(items: AsyncIterable<T>, command: Command, columns: Colum
   for await (const item of items) rows.push(item)
   if (wantsJson(command)) printJson(rows)
   else printTable(rows, columns)
+}
+
+function fileNamed(path: string): NamedFile {
+  return { stem: basename(path).replace(/\.json$/i, ''), text: fileText(path) }
+}
+
+/** Saves a workflow, new or known, and publishes it. What was said of a known one before stays as it is. */
+async function publish(
+  client: CasareClient,
+  id: string,
+  name: string | undefined,
+  json_definition: string,
+): Promise<PublishedWorkflow> {
+  const known = await client.workflows.get(id).catch((error: unknown) => {
+    if (error instanceof CasareError && error.code === 'NOT_FOUND') return null
+    throw error
+  })
+  if (known === null) await client.workflows.create({ id, name: name ?? id, json_definition })
+  else {
+    const { description, tags, max_concurrent } = known
+    await client.workflows.update(id, { name: name ?? known.name, description, tags, max_concurrent, json_definition })
+  }
+  return client.workflows.publish(id)
 }

@@ -75,6 +75,26 @@ describe('against a real orchestrator', () => {
     expect([waited.status, JSON.parse(waited.out)]).toEqual([1, expect.objectContaining({ status: 'cancelled' })])
   })
 
+  test('a workflow is published from a file, and what nobody runs is said', async () => {
+    const file = join(newFolder(), 'fax.json')
+    writeFileSync(file, '{"workflow": {"nodes": {"a": {"node_type": "FaxNode"}, "b": {"node_type": "TelexNode"}}}}')
+    const first = await run('workflows', 'publish', file)
+    expect([first.status, first.out]).toEqual([0, expect.stringMatching(/^id +name +version\nfax +fax +1\n$/)])
+    expect(first.err).toMatch(/^warning: No known robot runs the node types FaxNode, TelexNode\n$/)
+    writeFileSync(file, '{"nodes": {"a": {"node_type": "LogNode"}}}')
+    const second = await run('workflows', 'publish', file, '--name', 'Fax', '--json')
+    expect([JSON.parse(second.out), second.err]).toMatchObject([
+      { name: 'Fax', published_version: 2, warnings: [] },
+      '',
+    ])
+    writeFileSync(file, '{"nodes": []}')
+    const wrong = await run('workflows', 'publish', file)
+    expect([wrong.status, wrong.err]).toEqual([1, expect.stringContaining('whose keys are the node ids')])
+    const stuck = await run('jobs', 'submit', 'fax', '--tag', 'nobody', '--quiet')
+    expect(stuck.err).toBe('warning: No known robot has the tag nobody\n')
+    await server.api('POST', `/jobs/${stuck.out.trim()}/cancel`, {})
+  })
+
   test('jobs are listed, explained, cancelled, run again and told of', async () => {
     const id = await submitted({ required_tags: ['nobody'], priority: 'low' })
     expect((await run('jobs', 'list', '--status', 'queued')).out).toMatch(

@@ -63,6 +63,8 @@ const memoryIsBounded: Rule = ({ ledger, state, change, whole }) => {
     ['sessions', sessions.size, sockets.size],
     ['kinds', roster.kinds.size, sessions.size],
     ['classes', roster.classes.size, jobs.size],
+    ['abilities', roster.known.size, robots.size],
+    ['named workflows', roster.named.size, robots.size],
     ['gates', gates.byKey.size, 4 * jobs.size],
     ['runs', runs.size, jobs.size],
     ['timers', timers.size, 2 + jobs.size + schedules.size + 4 * robots.size + sockets.size + bars + told],
