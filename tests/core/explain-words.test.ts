@@ -19,6 +19,10 @@ const ROBOTS: Readonly<Record<string, (fleet: Bench) => void>> = {
   paused: (fleet) => void fleet.turn(control('pause')),
   'told to shut down': (fleet) => void fleet.turn(control('shutdown')),
   'calling itself paused': (fleet) => void fleet.turn(say('r', 'heartbeat', { status: 'paused' })),
+  'behind with an answer': (fleet) => {
+    fleet.turn(submit('unread', { robot: ids.robot('r') }))
+    fleet.pass(16_000)
+  },
   silent: (fleet) => {
     ROBOTS['busy']?.(fleet)
     fleet.pass(61_000)
@@ -33,6 +37,7 @@ describe('a job that waits', () => {
     ['told to shut down', 'r can run it, and is paused, or was told to shut down.'],
     ['calling itself paused', 'r can run it, and says that it takes no jobs.'],
     ['silent', 'r can run it, and has no free slot.'],
+    ['behind with an answer', 'r can run it, and has not answered another offer.'],
   ])('for a robot that is %s', (robot, words) => {
     const fleet = bench()
     fleet.turn(...join('r'))
@@ -204,11 +209,12 @@ describe('a workflow that is published', () => {
 })
 
 describe('a job that a robot has', () => {
+  const OFFERED = 'Offered to r at 2026-01-05T09:00:00.000Z'
   test.each([
-    ['free', 'Offered to r, which has not answered.', 'It is running on r.'],
-    ['paused', 'Offered to r, which has not answered.', 'It is running on r.'],
-    ['calling itself paused', 'Offered to r, which has not answered.', 'It is running on r.'],
-    ['away', 'Offered to r, which is not connected.', 'It is running on r, which is not connected.'],
+    ['free', `${OFFERED}, which has not answered yet.`, 'It is running on r.'],
+    ['paused', `${OFFERED}, which has not answered yet.`, 'It is running on r.'],
+    ['calling itself paused', `${OFFERED}, which has not answered yet.`, 'It is running on r.'],
+    ['away', `${OFFERED}, which is not connected.`, 'It is running on r, which is not connected.'],
   ])('on a robot that is %s', (robot, offered, running) => {
     for (const [words, accepts] of [[offered, false], [running, true]] as const) {
       const fleet = bench()
@@ -224,6 +230,13 @@ describe('a job that a robot has', () => {
     fleet.turn(...join('r'), submit('j'), say('r', 'job_accept', { job_id: 'j' }))
     fleet.pass(61_000)
     expect(summary(fleet)).toBe('It is running on r, which has not been heard from for a while.')
+  })
+
+  test('that has not answered in time', () => {
+    const fleet = bench()
+    fleet.turn(...join('r'), submit('j'))
+    fleet.pass(16_000)
+    expect(summary(fleet)).toMatch(/^Offered to r at .*Z\. r has not answered, and may have started the job: it waits/)
   })
 })
 
