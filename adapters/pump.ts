@@ -2,10 +2,23 @@ import { attachmentOf } from '../core/attachment.ts'
 import { type Effects, isEmpty, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import { nextAlarm } from '../core/lapse.ts'
+import type { Millis } from '../core/ids.ts'
 import { TURN_EVENTS_MAX } from '../core/limits.ts'
 import type { State } from '../core/state.ts'
 import { needs, step } from '../core/step.ts'
 import type { Shell } from './shell.ts'
+
+/** An alarm that rings later than this tells of a process that stood still. */
+const LATE_MS: Millis = 250
+
+/** After that so many looks in a row that find nothing new mean that everything has been read that was waiting. */
+const QUIET_LOOKS = 3
+
+/** So many looks are enough whatever they find: what comes without an end is no reason to wait without an end. */
+const LOOKS_MAX = 200
+
+/** Stands in the inbox for an alarm that has rung. */
+const TICK: Event = { type: 'tick' }
 
 /** The loop of one state: nobody else may step it. */
 export interface Pump {
@@ -32,13 +45,19 @@ export function pump(state: State, shell: Shell): Pump {
   const inbox: Event[] = []
   const waiters: (() => void)[] = []
   let turns = 0
+  /** How many events have been pushed. */
+  let arrived = 0
+  /** For when the alarm is set. */
+  let alarm: Millis | null = null
+  /** The alarm has rung: deadlines up to here are judged, once what had arrived by then has been read. */
+  let until: Millis | null = null
   let last: Effects | undefined
   let scheduled = false
   let running = false
   let stopped = false
 
   async function turn(): Promise<void> {
-    const events = inbox.splice(0, TURN_EVENTS_MAX)
+    const events = inbox.splice(0, TURN_EVENTS_MAX).map(withInstant)
     // One instant for the whole turn: what is due is what was asked for.
     const now = shell.now()
     const need = needs(state, events, now)
@@ -59,7 +78,11 @@ export function pump(state: State, shell: Shell): Pump {
       // What was about to be told when its webhook was deleted is not on the disk, and nobody waits for it.
       if (!turn.out.deletions.webhooks.has(call.webhook)) shell.call(call)
     }
-    shell.wake(nextAlarm(state)?.at ?? null)
+    wake()
+  }
+
+  function wake(): void {
+    shell.wake(alarm = nextAlarm(state)?.at ?? null)
   }
 
   async function run(): Promise<void> {
@@ -74,30 +97,61 @@ export function pump(state: State, shell: Shell): Pump {
       shell.failed(error)
     }
     running = false
-    for (const resolve of waiters.splice(0)) resolve()
+    if (quiet()) { for (const resolve of waiters.splice(0)) resolve() }
   }
 
   function push(event: Event): void {
     if (stopped) return
+    arrived++
     inbox.push(event)
     if (scheduled || running) return
     scheduled = true
     shell.soon(() => void run())
   }
 
+  /**
+   * The alarm has rung. What robots have said by now may still wait in their sockets, since timers come before them, and most
+   * of all when the process has stood still: that is read first, and only deadlines up to this very instant are judged then.
+   */
+  function ring(): void {
+    if (stopped || until !== null) return
+    until = shell.now()
+    const isLate = alarm !== null && until - alarm > LATE_MS
+    read(isLate ? QUIET_LOOKS : 1, isLate ? LOOKS_MAX : 1)
+  }
+
+  function read(quiet: number, looks: number): void {
+    const before = arrived
+    shell.soon(() => {
+      if (stopped) return
+      const left = arrived === before ? quiet - 1 : QUIET_LOOKS
+      if (left > 0 && looks > 1) read(left, looks - 1)
+      // Behind everything that was read, and before what comes next: a flood does not keep it from its turn.
+      else push(TICK)
+    })
+  }
+
+  function withInstant(event: Event): Event {
+    if (event !== TICK || until === null) return event
+    const tick = { type: 'tick', until } as const
+    until = null
+    return tick
+  }
+
   function quiet(): boolean {
-    return inbox.length === 0 && !running && !scheduled
+    return inbox.length === 0 && !running && !scheduled && until === null
   }
 
   function stop(): void {
     stopped = true
+    until = null
     inbox.length = 0
   }
 
-  shell.wake(nextAlarm(state)?.at ?? null)
+  wake()
   return {
     push,
-    ring: () => push({ type: 'tick' }),
+    ring,
     get quiet() {
       return quiet()
     },

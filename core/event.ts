@@ -270,4 +270,5 @@ export type Event =
   }
   | DeliveryTried
   | { readonly type: 'drain' }
-  | { readonly type: 'tick' }
+  /** The alarm has rung. `until`: deadlines up to here are judged; left out: up to the instant of the turn. */
+  | { readonly type: 'tick'; readonly until?: Millis }

@@ -44,9 +44,13 @@ const lapsed: { readonly [T in TimerName]: Lapsed } = {
   'webhook.page': () => {},
 }
 
-/** The clock is looked at: every deadline that has come is acted upon, the earliest first. */
-export function lapse(state: State, _event: unknown, turn: Turn): void {
-  for (let timer = state.timers.due(turn.now); timer !== undefined; timer = state.timers.due(turn.now)) {
+/**
+ * The clock is looked at: every deadline that has come is acted upon, the earliest first. `until` is an instant up to which
+ * everything that had arrived has been read: later deadlines may have been met by what nobody has read yet.
+ */
+export function lapse(state: State, event: { readonly until?: Millis }, turn: Turn): void {
+  const until = Math.min(event.until ?? turn.now, turn.now)
+  for (let timer = state.timers.due(until); timer !== undefined; timer = state.timers.due(until)) {
     lapsed[timer.why](state, timer.id, turn)
   }
 }

@@ -5,7 +5,8 @@ import { type Effects, type Need, NOTHING_FOUND, type Send } from '../../core/ef
 import { Receipt } from '../../core/receipt.ts'
 import { DEFAULTS } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
-import { complete, ids, job as rowOf, join, NO_ROWS, running, spoken, START, submit } from '../core/rows.ts'
+import type { Event } from '../../core/event.ts'
+import { beat, complete, ids, job as rowOf, join, NO_ROWS, running, say, spoken, START, submit } from '../core/rows.ts'
 
 /** A shell whose commits end when the test says so. */
 function heldShell(settings = {}) {
@@ -122,5 +123,102 @@ describe('one turn', () => {
     const fleet = running()
     expect(spoken(fleet.turn(complete('r1', 'j1', { n: 1 }), complete('r1', 'j1', { n: 1 })))).toEqual([])
     expect(rowOf(fleet, 'j1').status).toBe('completed')
+  })
+})
+
+describe('deadlines', () => {
+  /** A loop in the hands of the test: what waits in the sockets is read before `soon` runs, as on Node. */
+  function loop(settings = {}) {
+    const state = load(NO_ROWS, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
+    const said: Send[] = []
+    const world = { now: START, alarm: null as number | null }
+    /** What a read of the sockets brings, look by look. */
+    const sockets: Event[][] = []
+    const soon: (() => void)[] = []
+    const shell: Shell = {
+      now: () => world.now,
+      find: () => NOTHING_FOUND,
+      commit: (out) => new Receipt(out.turn),
+      call: () => {},
+      deliver: (send) => void said.push(send),
+      wake: (at) => void (world.alarm = at),
+      soon: (run) => void soon.push(run),
+      failed: (error) => {
+        throw error
+      },
+    }
+    const self = {
+      pump: pump(state, shell),
+      state,
+      said,
+      world,
+      sockets,
+      /** One look at the sockets, and what was to run after it. */
+      async look() {
+        for (const event of sockets.shift() ?? []) self.pump.push(event)
+        for (const run of soon.splice(0)) run()
+        await settled()
+      },
+      async settle() {
+        while (soon.length > 0 || sockets.length > 0) await self.look()
+      },
+    }
+    return self
+  }
+
+  const accept = { job_id: 'j' }
+
+  /** A robot has been offered a job, and then the process stands still for so long. */
+  async function stoodStill(ms: number) {
+    const fleet = loop()
+    for (const event of [...join('r1'), submit('j')]) fleet.pump.push(event)
+    await fleet.settle()
+    fleet.said.length = 0
+    fleet.world.now += ms
+    return fleet
+  }
+
+  test.each([1, 2, 20, 100])('are judged after what waits in the sockets was read, in %i looks', async (looks) => {
+    const fleet = await stoodStill(10 * 60_000)
+    // Timers come before sockets.
+    fleet.pump.ring()
+    for (let i = 1; i < looks; i++) fleet.sockets.push([beat('r1', ['j'])])
+    fleet.sockets.push([say('r1', 'job_accept', accept), say('r1', 'job_complete', { ...accept, result: {} })])
+    await fleet.settle()
+    expect(fleet.state.jobs.size).toBe(0)
+    expect(fleet.state.sessions.get(ids.robot('r1'))?.heardAt).toBe(fleet.world.now)
+    expect(spoken(fleet.said).filter((text) => !text.includes('heartbeat_ack'))).toEqual([])
+  })
+
+  test('are judged in the end, however much comes', async () => {
+    const fleet = await stoodStill(10 * 60_000)
+    fleet.pump.push({ type: 'socket.opened', socket: ids.socket('silent'), credential: null })
+    await fleet.settle()
+    fleet.world.now += 10 * 60_000
+    fleet.pump.ring()
+    let looks = 0
+    while (fleet.state.sockets.has(ids.socket('silent')) && looks < 1_000) {
+      fleet.sockets.push([beat('r1', ['j'])])
+      await fleet.look()
+      looks++
+      if (fleet.state.sockets.get(ids.socket('silent'))?.closing === true) break
+    }
+    expect(looks).toBeLessThan(300)
+  })
+
+  test('are judged up to when the alarm rang, and not up to when everything had been read', async () => {
+    const fleet = loop()
+    for (const event of join('r1')) fleet.pump.push(event)
+    await fleet.settle()
+    const lease = fleet.state.timers.at('robot.silent', 'r1')
+    fleet.world.now = lease - 1
+    fleet.pump.ring()
+    // It stands still between the look at the clock and the look at the sockets.
+    fleet.world.now += 10 * 60_000
+    await fleet.settle()
+    expect(fleet.state.sessions.size).toBe(1)
+    fleet.pump.ring()
+    await fleet.settle()
+    expect(fleet.state.sessions.size).toBe(0)
   })
 })
