@@ -12,6 +12,7 @@ import { type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { TriggerType } from '../core/protocol/trigger.ts'
 import { recentSince } from '../core/rate.ts'
 import type { State } from '../core/state.ts'
+import { FleetClock } from './fleet-clock.ts'
 import { type Pump, pump } from './pump.ts'
 import { runSources, type SourceKinds, type SourceStatus } from './sources/sources.ts'
 import type { Shell } from './shell.ts'
@@ -25,6 +26,8 @@ export interface Platform {
   /** Memory may go while sockets stay: each is kept ready to be restored. */
   readonly hibernates: boolean
   now(): Millis
+  /** Goes on evenly whatever becomes of `now`. Left out where nothing does: then a clock that is set forward is time that has passed. */
+  steady?(): Millis
   /** For messages and requests. */
   uuid(): string
   /** For rows: a UUID that sorts by when it was made, so that rows that are made together are stored together. */
@@ -48,7 +51,9 @@ export interface Fleet {
   /** For reading only: what is true in memory may be one turn ahead of the disk. */
   readonly state: State
   readonly queries: Queries
+  /** Its `now` is the time that the state is shown. */
   readonly platform: Platform
+  readonly clock: Pick<FleetClock, 'set'>
   /** How often a state has been loaded from this store, in whatever process. */
   readonly loads: number
   /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
@@ -76,9 +81,6 @@ export interface Fleet {
 }
 
 export type Phase = 'running' | 'recovering' | 'draining' | 'stopped'
-
-/** How far the clock may have been set back while the process was down, and still be held where it was. */
-const CLOCK_BACK_MS_MAX = 3_600_000
 
 /** A bug of ours that comes again this soon would come for ever: the process ends and says so. */
 const BUG_AGAIN_MS = 10_000
@@ -111,7 +113,7 @@ const UNAVAILABLE: Answer = {
  */
 export async function openFleet(
   store: Store,
-  platform: Platform,
+  runtime: Platform,
   settings: Settings,
   gone: (error: Error) => void,
   carried: readonly Carried[] = [],
@@ -120,24 +122,23 @@ export async function openFleet(
   const replies = new Map<ReplyId, (answer: Answer) => void>()
   const watchers = new Set<(jobs: Iterable<JobRow> | null) => void>()
   let phase: Phase = 'running'
-  let latest = 0
   let draining = false
   let failures = 0
   let lastBug = -Infinity
-  let timestamp = { at: 0, text: '' }
-
-  const now = (): Millis => (latest = Math.max(latest, platform.now()))
+  const clock = new FleetClock(runtime)
+  const platform: Platform = { ...runtime, now: () => clock.now() }
 
   const calls = startCalls({ post: platform.post, now: platform.now, allowPrivate: settings.webhooksAllowPrivate })
   const shell: Shell = {
     ...(platform.hibernates ? { attach: (socket, text) => sockets.get(socket)?.attach?.(text) } : {}),
-    now,
+    now: platform.now,
+    clockSet: () => clock.taken(),
     find: (need) => store.find(need),
     commit,
     deliver,
     call,
     warn: ({ message, details }) => platform.log('warn', message, details),
-    wake: (at) => platform.alarm(at, () => current.pump.ring()),
+    wake: (at) => clock.wake(at, () => current.pump.ring()),
     soon: platform.soon,
     failed: (error) => void recover(error),
   }
@@ -150,8 +151,9 @@ export async function openFleet(
     // Whatever fires changes its trigger's row; only those that are listened for here are looked at.
     const listens = out.deletions.triggers.size > 0 ||
       [...out.rows.triggers.values()].some(({ trigger_type }) => platform.sources?.[trigger_type] !== undefined)
-    if (!told && !listens) return receipt
+    if (!told && !listens && out.moved === null) return receipt
     return Promise.resolve(receipt).then((durable) => {
+      if (out.moved !== null) clock.kept()
       if (told) { for (const tell of watchers) tell(out.rows.jobs.values()) }
       if (listens) sources.look()
       return durable
@@ -159,12 +161,10 @@ export async function openFleet(
   }
 
   const sources = runSources({
+    ...platform,
     kinds: platform.sources ?? {},
     triggers: () => current.state.triggers.values(),
     request,
-    now: platform.now,
-    rowId: platform.rowId,
-    log: platform.log,
   })
 
   function request(make: (reply: ReplyId) => Event): Promise<Answer> {
@@ -177,10 +177,12 @@ export async function openFleet(
   }
 
   async function begin(left: readonly Carried[] = []): Promise<Current> {
-    const hot = await store.load(now() + settings.horizonMs, recentSince(settings, now()))
-    // A clock that was set back a little goes on from where it was; one that had been far ahead was wrong then.
-    if (hot.clock - now() < CLOCK_BACK_MS_MAX) latest = Math.max(latest, hot.clock)
-    const state = load(hot, now(), platform.seed(), settings, left.flatMap(({ text }) => text ?? []))
+    const horizonAt = clock.now() + settings.horizonMs
+    const hot = await store.load(horizonAt, recentSince(settings, clock.now()))
+    // Rows that are ahead of the clock are taken as they are: then it was set, and the first turn does what is to be done.
+    clock.begin(hot.clock)
+    const state = load(hot, clock.now(), platform.seed(), settings, left.flatMap(({ text }) => text ?? []))
+    state.horizonAt = horizonAt
     for (const { socket } of left) {
       if (state.sockets.has(socket.id)) sockets.set(socket.id, socket)
       else socket.close(1012, 'The orchestrator has started anew')
@@ -204,8 +206,7 @@ export async function openFleet(
     const socket = sockets.get(send.socket)
     if (socket === undefined) return
     if ('close' in send) return socket.close(sendableCode(send.close.code), sendableReason(send.close.reason))
-    if (latest !== timestamp.at) timestamp = { at: latest, text: new Date(latest).toISOString() }
-    socket.send(encode(send.message, platform.uuid(), timestamp.text))
+    socket.send(encode(send.message, platform.uuid(), clock.text()))
     if (socket.buffered() > BUFFERED_BYTES_MAX) socket.close(1013, 'Too slow: messages pile up')
   }
 
@@ -215,7 +216,7 @@ export async function openFleet(
     sockets.clear()
     for (const answer of replies.values()) answer(UNAVAILABLE)
     replies.clear()
-    platform.alarm(null, () => {})
+    clock.alarm(null, () => {})
   }
 
   async function recover(error: unknown): Promise<void> {
@@ -226,12 +227,10 @@ export async function openFleet(
     abandon(1012, 'The orchestrator is recovering')
     if (error instanceof StaleEpoch) return gone(error)
     if (error instanceof Bug) {
-      if (platform.now() - lastBug < BUG_AGAIN_MS) return gone(error)
-      lastBug = platform.now()
+      if (clock.steady() - lastBug < BUG_AGAIN_MS) return gone(error)
+      lastBug = clock.steady()
     }
-    await new Promise<void>((resolve) =>
-      platform.alarm(platform.now() + Math.min(100 * 2 ** failures, 10_000), resolve)
-    )
+    await new Promise<void>((resolve) => platform.alarm(runtime.now() + Math.min(100 * 2 ** failures, 10_000), resolve))
     try {
       current = await begin()
       phase = draining ? 'draining' : 'running'
@@ -257,6 +256,7 @@ export async function openFleet(
     },
     queries: store.queries,
     platform,
+    clock,
     request,
     sourceStatus: sources.status,
     opened(socket, credential) {

@@ -68,6 +68,7 @@ export function hostFleets(
   gone: (error: Error) => void,
 ): FleetHost {
   const platform = newPlatform(DEFAULT_FLEET)
+  const steady = platform.steady ?? platform.now
   const opened = new Map<string, Promise<Open | Refusal>>()
   const fleets = new Set<Open>()
   const closing = new Map<string, Promise<void>>()
@@ -146,7 +147,7 @@ export function hostFleets(
   /** Closes the fleet that has been idle the longest. False when none has been for long enough. */
   async function makeRoom(): Promise<boolean> {
     for (const entry of [...fleets].toSorted((a, b) => a.busyAt - b.busyAt)) {
-      if (platform.now() - entry.busyAt < ROOM_MS) return false
+      if (steady() - entry.busyAt < ROOM_MS) return false
       if (await closeIfIdle(entry)) return true
     }
     return false
@@ -180,7 +181,7 @@ export function hostFleets(
         if (!held) return
         held = false
         entry.uses--
-        entry.busyAt = platform.now()
+        entry.busyAt = steady()
       },
     }
   }
@@ -188,8 +189,8 @@ export function hostFleets(
   /** Looks into the fleets that nobody has looked into, and closes those that have been idle for long enough. */
   async function look(): Promise<void> {
     for (const entry of fleets) {
-      if (entry.uses > 0 || !isAtRest(entry.fleet.state)) entry.busyAt = platform.now()
-      else if (platform.now() - entry.busyAt >= settings.fleetIdleMs) await closeIfIdle(entry)
+      if (entry.uses > 0 || !isAtRest(entry.fleet.state)) entry.busyAt = steady()
+      else if (steady() - entry.busyAt >= settings.fleetIdleMs) await closeIfIdle(entry)
     }
     const names = unseen
     unseen = []

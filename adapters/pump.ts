@@ -57,7 +57,9 @@ export function pump(state: State, shell: Shell): Pump {
   let stopped = false
 
   async function turn(): Promise<void> {
-    const events = inbox.splice(0, TURN_EVENTS_MAX).map(withInstant)
+    const by = shell.clockSet()
+    const events = by === 0 ? inbox.splice(0, TURN_EVENTS_MAX).map(withInstant) : [{ type: 'clock.set', by } as const]
+    if (until !== null) until += by
     // One instant for the whole turn: what is due is what was asked for.
     const now = shell.now()
     const need = needs(state, events, now)

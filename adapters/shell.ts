@@ -4,8 +4,10 @@ import type { Millis, SocketId } from '../core/ids.ts'
 
 /** What the pump asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */
 export interface Shell {
-  /** The present instant. Never less than it was before. */
+  /** The present instant. Less than it was before only once `clockSet` has said so. */
   now(): Millis
+  /** By how much the clock was set since this was last asked: `now` is by so much later, or earlier. 0: it was not. */
+  clockSet(): Millis
   /** What the events of a turn may touch outside memory. */
   find(need: Need): Found | Promise<Found>
   /** Makes a turn durable. Throws when that is not certain. */

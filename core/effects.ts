@@ -1,3 +1,5 @@
+import type { Ahead } from './ahead.ts'
+import type { Moved } from './clock.ts'
 import type {
   DefinitionHash,
   DeliveryId,
@@ -79,6 +81,8 @@ export interface Need {
   /** One page of pending deliveries for each of these webhooks, and one row more, if there are more. */
   pages: readonly Page[]
   readonly deliveries: DeliveryId[]
+  /** The clock was set back to this instant: which due instants after it have been decided? null: nobody asks. */
+  ahead: Millis | null
 }
 
 /** The answer: what is absent does not exist. */
@@ -92,6 +96,8 @@ export interface Found {
   /** For each webhook that was asked about, though there may be nothing. */
   readonly pages: ReadonlyMap<WebhookId, readonly DeliveryRow[]>
   readonly deliveries: ReadonlyMap<DeliveryId, DeliveryRow>
+  /** Due instants after the one that was asked about that have made their job already. */
+  readonly ahead: readonly Ahead[]
 }
 
 /** What a limit has to know of a job that was made a moment ago. */
@@ -153,8 +159,10 @@ export interface Close {
 /** What one turn asks of the world, in the order in which it must happen. */
 export interface Effects {
   readonly turn: number
-  /** The instant of the turn. The store keeps the latest, so that a clock set back does not go back over a restart. */
+  /** The instant of the turn. The store keeps the last one: a start that finds itself before it knows that the clock was set. */
   readonly at: Millis
+  /** 1. In the same transaction, before anything is written. null: the clock was not set. */
+  moved: Moved | null
   /** 1. Persist in one transaction. */
   readonly rows: Rows
   /** 1. In the same transaction, append only. */
@@ -197,6 +205,7 @@ export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows'
   return {
     turn,
     at,
+    moved: null,
     rows: spare.rows,
     history: [],
     logs: [],
@@ -264,13 +273,14 @@ export const NOTHING_FOUND: Found = {
   definitions: [],
   pages: new Map(),
   deliveries: new Map(),
+  ahead: [],
 }
 
 /** Whether a turn has anything to make durable. Asked of every turn, and most have nothing: it makes no lists. */
 export function isEmpty(out: Effects): boolean {
   const { rows, deletions } = out
   if (out.history.length + out.logs.length + out.occurrences.length + out.triggerEvents.length > 0) return false
-  if (out.forgetBefore !== null || out.forgetDeliveriesBefore !== null) return false
+  if (out.moved !== null || out.forgetBefore !== null || out.forgetDeliveriesBefore !== null) return false
   for (const table in rows) if (rows[table as keyof Rows].size > 0) return false
   for (const table in deletions) if (deletions[table as keyof Deletions].size > 0) return false
   return true

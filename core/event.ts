@@ -270,5 +270,7 @@ export type Event =
   }
   | DeliveryTried
   | { readonly type: 'drain' }
+  /** The clock was set by so much, and the turn is at the instant that it shows now. It has a turn to itself. */
+  | { readonly type: 'clock.set'; readonly by: Millis }
   /** The alarm has rung. `until`: deadlines up to here are judged; left out: up to the instant of the turn. */
   | { readonly type: 'tick'; readonly until?: Millis }

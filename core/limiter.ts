@@ -64,6 +64,11 @@ export class Ring {
     return open
   }
 
+  /** The clock was set: what was counted is as long ago as it was before. */
+  move(by: Millis): void {
+    for (const [i, time] of this.#times.entries()) this.#times[i] = time + by
+  }
+
   /** What is left. Null where there is no limit. Asking changes nothing. */
   quota(now: Millis): Quota | null {
     const { most, windowMs } = this.#limit

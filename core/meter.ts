@@ -142,6 +142,15 @@ export function carriedMeter(state: State, robot: RobotId, now: Millis): Carried
   return { ...rest, ring: ring.carried(now) }
 }
 
+/** The clock was set: what a robot has said is as long ago as it was before. */
+export function moveMeter(meter: Meter, by: Millis): void {
+  meter.ring.move(by)
+  meter.vainSince += by
+  meter.toldAt += by
+  meter.bytesAt += by
+  meter.shutUntil += by
+}
+
 /** A meter as it was before it was carried. */
 export function restoreMeter(state: State, robot: RobotId, { ring, ...rest }: CarriedMeter): void {
   const limit = messageLimit(state.settings)

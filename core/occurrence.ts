@@ -1,4 +1,5 @@
 import { announceOccurrence } from './announce.ts'
+import { forgetAhead, isAhead, notAhead } from './ahead.ts'
 import type { Turn } from './effects.ts'
 import { scheduleRan } from './firing.ts'
 import type { JobId, Millis, ScheduleId } from './ids.ts'
@@ -37,7 +38,8 @@ export function decide(state: State, schedule: ScheduleRow, turn: Turn, whole: b
 }
 
 /** The schedule waits for this instant, and everything before it is decided. */
-export function moveOn(state: State, schedule: ScheduleRow, next: Millis | null, turn: Turn): ScheduleRow {
+export function moveOn(state: State, schedule: ScheduleRow, due: Millis | null, turn: Turn): ScheduleRow {
+  const next = notAhead(state, schedule, due)
   const until = next === null ? turn.now : Math.min(turn.now, next - 1)
   const moved: ScheduleRow = {
     ...schedule,
@@ -45,12 +47,15 @@ export function moveOn(state: State, schedule: ScheduleRow, next: Millis | null,
     fires_at: next === null ? null : firesAt(schedule, next),
     decided_until: Math.max(schedule.decided_until, until),
   }
+  forgetAhead(state, schedule.id, moved.decided_until)
   keepSchedule(state, moved, turn)
   return moved
 }
 
 function settle(state: State, id: ScheduleId, fate: Fate, turn: Turn): void {
   const { due_at, until, outcome, reason } = fate
+  // It was decided while the clock was ahead, and is in the ledger.
+  if (isAhead(state, id, due_at)) return
   if (outcome === 'merged' || outcome === 'skipped') return write(state, id, { due_at, until, outcome, reason }, turn)
   const job = run(state, id, due_at, turn)
   if (typeof job === 'string') return write(state, id, { due_at, until, outcome: 'skipped', reason: job }, turn)

@@ -129,6 +129,16 @@ export function takePages(state: State, turn: Turn): void {
   state.timers.cancel('webhook.page', '')
 }
 
+/** The clock was set: what is due is as long off as it was. The store does the same to the rows. */
+export function moveOutbox({ outbox }: State, by: Millis): void {
+  const later = (row: DeliveryRow): DeliveryRow => (row.next_at === null ? row : { ...row, next_at: row.next_at + by })
+  for (const lane of outbox.lanes.values()) {
+    for (const row of lane.waiting.values()) lane.waiting.set(row.id, later(row))
+    for (const [id, { row, call }] of lane.flying) lane.flying.set(id, { row: later(row), call })
+    if (lane.edge !== null && lane.edge !== FIRST) lane.edge = { at: lane.edge.at + by, seq: lane.edge.seq }
+  }
+}
+
 /** Sends what is due. Called after every event, and nearly always there is nothing to look at. */
 export function sendDue(state: State, turn: Turn): void {
   const { outbox } = state

@@ -100,6 +100,7 @@ export function scheduleDeleted(
   if (isRefusal(known)) return turnDown(turn, event.reply, known)
   const schedule = decide(state, known, turn, true)
   dropSchedule(state, schedule.id, turn)
+  state.ahead.delete(schedule.id)
   answer(turn, event.reply, { type: 'schedule', schedule })
 }
 

@@ -19,6 +19,7 @@ import type { JobRow, JobStatus } from './job.ts'
 import type { Settings } from './limits.ts'
 import type { MessageId } from './protocol/message.ts'
 import type { Outbox } from './outbox.ts'
+import type { Ahead } from './ahead.ts'
 import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
@@ -154,6 +155,8 @@ export interface Hot {
   readonly deliveries: readonly DeliveryRow[]
   /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
   readonly recent: readonly RecentJob[]
+  /** Due instants after that which have made their job: the clock was ahead. */
+  readonly ahead: readonly Ahead[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
   /** How often rows have been loaded from this store, this time among them. */
@@ -187,6 +190,8 @@ export interface State {
   readonly held: Map<RobotId, Set<JobId>>
   /** The live jobs of each schedule. Derived. */
   readonly runs: Map<ScheduleId, Set<JobId>>
+  /** Due instants to come for which there is a job already, made while the clock was ahead: they make no other. */
+  readonly ahead: Map<ScheduleId, Set<Millis>>
   /** The triggers that fire by what happens here, by what that is: see `causesOf`. Derived. */
   readonly listening: Map<string, Set<TriggerId>>
   readonly roster: Roster
@@ -225,7 +230,7 @@ export interface State {
 export interface Session {
   readonly robot: RobotId
   readonly socket: SocketId
-  readonly since: Millis
+  since: Millis
   /** The last frame of any kind. */
   heardAt: Millis
   /** Since when it has had nothing to do, or, if it has, since it last finished something. */

@@ -1,4 +1,5 @@
 import { cursorMoved, triggerFired, webhookReceived } from './call.ts'
+import { clockSet } from './clock.ts'
 import { cancelRequested, releaseRequested, retryRequested } from './command.ts'
 import { controlRequested, robotSaved, statusGiven, statusRequested } from './control.ts'
 import { dispatch } from './dispatcher.ts'
@@ -68,6 +69,7 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'delivery.replayed': deliveryReplayed,
   'delivery.tried': deliveryTried,
   'drain': drain,
+  'clock.set': clockSet,
   'tick': lapse,
 }
 
@@ -109,23 +111,23 @@ export function step(state: State, event: Event, turn: Turn): void {
 
 /** What the events of a turn may touch outside memory. Almost always nothing, and then nothing is fetched. */
 export function needs(state: State, events: readonly Event[], now: Millis): Need | null {
-  const duplicatesSince = now - state.settings.duplicateMs
   const need: Need = {
     jobs: [],
     duplicates: [],
-    duplicatesSince,
+    duplicatesSince: now - state.settings.duplicateMs,
     idempotency: [],
     due: null,
     pages: wantedPages(state),
     deliveries: [],
+    ahead: null,
   }
-  for (const event of events) ask(state, event, need)
+  for (const event of events) ask(state, event, need, now)
   if (isHorizonDue(state, now)) need.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
   const rows = need.jobs.length + need.duplicates.length + need.idempotency.length + need.deliveries.length
-  return rows + need.pages.length === 0 && need.due === null ? null : need
+  return rows + need.pages.length === 0 && need.due === null && need.ahead === null ? null : need
 }
 
-function ask(state: State, event: Event, need: Need): void {
+function ask(state: State, event: Event, need: Need, now: Millis): void {
   const job = (id: JobId): void => void (state.jobs.has(id) || need.jobs.push(id))
   switch (event.type) {
     case 'robot.said':
@@ -150,6 +152,9 @@ function ask(state: State, event: Event, need: Need): void {
     case 'release.requested':
     case 'retry.requested':
       job(event.job)
+      return
+    case 'clock.set':
+      if (event.by < 0) need.ahead = now
   }
 }
 

@@ -75,6 +75,13 @@ export class Timers {
     return timer?.why === why ? timer.at : Infinity
   }
 
+  /** The clock was set: what was so long off is as long off now. The deadlines of these reasons are left where they are. */
+  move(by: Millis, but: ReadonlySet<TimerName>): void {
+    for (const heap of this.#kinds.values()) {
+      for (const timer of heap.values()) if (!but.has(timer.why)) heap.set(timer.id, { ...timer, at: timer.at + by })
+    }
+  }
+
   /** Whether the reasons of all deadlines pass the test. Looks at each of them. */
   every(test: (why: TimerName) => boolean): boolean {
     for (const heap of this.#kinds.values()) if (!heap.values().every(({ why }) => test(why))) return false

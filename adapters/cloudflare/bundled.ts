@@ -9,6 +9,7 @@ import schedules from '../store/schema/0004_schedules.sql'
 import webhooks from '../store/schema/0005_webhooks.sql'
 import triggerEvents from '../store/schema/0006_trigger_events.sql'
 import offers from '../store/schema/0007_offers.sql'
+import clock from '../store/schema/0008_clock.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -23,6 +24,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0005_webhooks.sql': webhooks,
   '0006_trigger_events.sql': triggerEvents,
   '0007_offers.sql': offers,
+  '0008_clock.sql': clock,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

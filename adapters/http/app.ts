@@ -71,7 +71,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
   app.get('/api/v1/stats/dispatcher', guard(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
 
   app.get('/healthz', (c) => {
-    const { state, phase } = fleet
+    const { state, phase, clock } = fleet
     const body: Health = {
       status: phase === 'running' ? 'ok' : phase,
       version: about.version,
@@ -79,6 +79,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
       live_jobs: state.jobs.size,
       robots_connected: state.sessions.size,
       loads: fleet.loads,
+      clock_set: clock.set && { at: new Date(clock.set.at).toISOString(), by_ms: clock.set.by, count: clock.set.count },
     }
     return phase === 'running' ? c.json(body) : c.json(body, 503, { 'Retry-After': '5' })
   })

@@ -91,11 +91,11 @@ function shown(c: Context<Env>, job: JobRow): Response {
 /** The job when it has ended, or as it is when the time is up, the caller has gone, or the orchestrator is to stop. */
 async function awaited(fleet: Fleet, id: JobId, seconds: number, gone: AbortSignal): Promise<JobRow | undefined> {
   if (seconds > 0) {
-    const until = fleet.platform.now() + seconds * 1_000
+    const until = performance.now() + seconds * 1_000
     await new Promise<void>((resolve) => {
       const look = (): void => {
-        if (gone.aborted || fleet.phase !== 'running' || fleet.platform.now() >= until) return end()
-        timer = setTimeout(look, Math.min(LOOK_MS, until - fleet.platform.now()))
+        if (gone.aborted || fleet.phase !== 'running' || performance.now() >= until) return end()
+        timer = setTimeout(look, Math.min(LOOK_MS, until - performance.now()))
       }
       const end = (): void => {
         clearTimeout(timer)

@@ -13,9 +13,13 @@ const ADDRESSES_MAX = 10_000
  */
 export class Failures {
   readonly #rings = new Map<string, Ring>()
+  #now: Millis = 0
 
   /** Counts one. Null while there were not too many, and else what is left of the limit: nothing. */
   count(address: string, now: Millis): Quota | null {
+    // A clock that was set back keeps nobody out for longer.
+    if (now < this.#now) { for (const each of this.#rings.values()) each.move(now - this.#now) }
+    this.#now = now
     let ring = this.#rings.get(address)
     this.#rings.delete(address)
     this.#rings.set(address, ring ??= new Ring(FAILURES))

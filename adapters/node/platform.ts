@@ -23,6 +23,7 @@ export function nodePlatform(watchRoots: readonly string[] = []): Platform {
   return {
     hibernates: false,
     now: Date.now,
+    steady: () => performance.now(),
     uuid: randomUUID,
     rowId: uuidv7,
     seed: () => randomInt(2 ** 31),

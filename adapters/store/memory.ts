@@ -1,4 +1,6 @@
 import { assert } from '../../core/assert.ts'
+import type { Ahead } from '../../core/ahead.ts'
+import type { Moved } from '../../core/clock.ts'
 import { type Deletions, type Effects, type Found, isEmpty, type Need, type RecentJob } from '../../core/effects.ts'
 import { Receipt } from '../../core/receipt.ts'
 import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
@@ -69,11 +71,12 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       if (epoch !== disk.epoch) throw new StaleEpoch()
       const changes = changesOf(out)
       for (const change of changes) verify(disk, change)
+      if (out.moved !== null) move(disk, out.moved)
       forget(disk, out)
       remove(disk, out.deletions)
       for (const change of changes) put(disk, change)
       disk.seq = Math.max(disk.seq, seqMax(out))
-      disk.clock = Math.max(disk.clock, out.at)
+      disk.clock = out.at
       return new Receipt(out.turn)
     },
     queries: memoryQueries(disk),
@@ -102,6 +105,7 @@ function readHot(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null)
     deliveries: byKey(tables.webhooks).filter(({ enabled }) => enabled)
       .flatMap(({ id }) => pendingOf(disk, id).slice(0, LANE_PAGE + 1)).sort(byDue),
     recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
+    ahead: aheadOf(disk, clock),
     seq,
     clock,
     epoch,
@@ -145,7 +149,16 @@ function readFound(disk: MemoryDisk, need: Need): Found {
     const row = tables.deliveries.get(id)
     return row === undefined ? [] : [[id, row]]
   }))
-  return { jobs, duplicates, idempotency, due: soon.map(check), definitions, pages, deliveries }
+  const ahead = need.ahead === null ? [] : aheadOf(disk, need.ahead)
+  return { jobs, duplicates, idempotency, due: soon.map(check), definitions, pages, deliveries, ahead }
+}
+
+function aheadOf({ tables }: MemoryDisk, after: Millis): readonly Ahead[] {
+  return [...tables.occurrences.values()].flatMap(({ schedule_id, due_at, job_id }) =>
+    due_at !== null && due_at > after && job_id !== null && tables.schedules.has(schedule_id)
+      ? [{ schedule_id, due_at }]
+      : []
+  )
 }
 
 /** What one webhook is still to be told, in the order in which it is due. */
@@ -195,6 +208,29 @@ function change<T extends TableName>(
   }
   // That the rows are those of the table is lost on the compiler where tables stand side by side.
   changes.push({ table, rows } as unknown as Change)
+}
+
+/** As `moves` in `writes.ts`. */
+function move(disk: MemoryDisk, { by, since }: Moved): void {
+  const { tables } = disk
+  const at = (instant: Millis | null): Millis | null => (instant === null ? null : instant + by)
+  const idempotency = new Map(
+    [...tables.idempotency].map(([key, row]) => [key, { ...row, created_at: row.created_at + by }]),
+  )
+  put(disk, { table: 'idempotency', rows: idempotency })
+  const due = [...tables.deliveries].filter(([, row]) => row.next_at !== null)
+  put(disk, { table: 'deliveries', rows: new Map(due.map(([id, row]) => [id, { ...row, next_at: at(row.next_at) }])) })
+  const ended = [...tables.jobs].filter(([, job]) => job.completed_at !== null && job.created_at > since)
+  const jobs = ended.map(([id, job]) =>
+    [id, {
+      ...job,
+      created_at: job.created_at + by,
+      queued_at: at(job.queued_at),
+      started_at: at(job.started_at),
+      completed_at: at(job.completed_at),
+    }] as const
+  )
+  put(disk, { table: 'jobs', rows: new Map(jobs) })
 }
 
 function forget({ tables, pending }: MemoryDisk, { forgetBefore, forgetDeliveriesBefore }: Effects): void {

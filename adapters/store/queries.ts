@@ -1,8 +1,10 @@
 import { assert } from '../../core/assert.ts'
+import type { Ahead } from '../../core/ahead.ts'
 import type { Found, Need, RecentJob } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
 import { check, isLive, type JobRow } from '../../core/job.ts'
+import type { OccurrenceRow } from '../../core/schedule.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
 import { decode, type SqlRow, type SqlValue } from './rows.ts'
@@ -91,8 +93,10 @@ export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit
     webhooks: want('webhooks', 'order by id'),
     deliveries: want('deliveries', HOT_DELIVERIES, [LANE_PAGE + 1]),
     recent: recentSince === null ? null : { table: 'jobs', sql: RECENT, args: [recentSince] },
-  }, ({ blocked, ready, recent, ...rest }) => ({
+    ahead: want('occurrences', `${AHEAD} (select clock from meta)`),
+  }, ({ blocked, ready, recent, ahead, ...rest }) => ({
     recent: recent.map(asRecent),
+    ahead: ahead.map(asAhead),
     jobs: [...blocked, ...ready].map(check).sort((a, b) => a.seq - b.seq),
     ...rest,
   }))
@@ -115,6 +119,13 @@ export function asRecent({ created_at, created_by, trigger_id, schedule_id, retr
   return { created_at, created_by, trigger_id, schedule_id, retry_of }
 }
 
+/** For each schedule one look into the index, which has nothing there while the clock is right. */
+const AHEAD = 'where job_id is not null and schedule_id in (select id from schedules) and due_at >'
+
+function asAhead({ schedule_id, due_at }: OccurrenceRow): Ahead {
+  return { schedule_id, due_at: due_at ?? 0 }
+}
+
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
 // ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
 const HOT = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
@@ -127,7 +138,7 @@ const HOT_DEFINITIONS = `where hash in (
 
 /** What a turn may touch outside memory. */
 export function foundPlan(
-  { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries }: Need,
+  { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries, ahead }: Need,
 ): Plan<Found> {
   const keys = idempotency.length === 0 ? null : [JSON.stringify(idempotency)]
   const window = due === null ? null : [due.after, due.until]
@@ -147,6 +158,7 @@ export function foundPlan(
     deliveries: deliveries.length === 0
       ? null
       : want('deliveries', `where id in ${LIST}`, [JSON.stringify(deliveries)]),
+    ahead: ahead === null ? null : want('occurrences', `${AHEAD} ?`, [ahead]),
   }, (found) => ({
     jobs: new Map([...found.jobs, ...found.answered].map(check).map((job) => [job.id, job])),
     duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', check(job)])),
@@ -155,6 +167,7 @@ export function foundPlan(
     definitions: found.definitions,
     pages: new Map(pages.map(({ webhook }) => [webhook, found.pages.filter((row) => row.webhook_id === webhook)])),
     deliveries: new Map(found.deliveries.map((row) => [row.id, row])),
+    ahead: found.ahead.map(asAhead),
   }))
 }
 

@@ -275,7 +275,7 @@ export const TABLES = {
   },
   occurrences: {
     key: ['seq'],
-    unique: ['schedule_id', 'due_at'],
+    unique: ['schedule_id', 'due_at', 'job_id'],
     conflict: 'fail',
     columns: {
       seq: 'int',

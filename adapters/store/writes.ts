@@ -1,3 +1,4 @@
+import type { Moved } from '../../core/clock.ts'
 import type { Deletions, Effects } from '../../core/effects.ts'
 import { encode, type SqlValue, values } from './rows.ts'
 import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
@@ -26,7 +27,7 @@ export function turnWrites(out: Effects, epoch: number): Statement[] {
  * An epoch that is not the given one becomes null, which its column refuses: so the fence is a statement that fails,
  * and no answer of it has to be looked at before the rest is sent. Keeping the largest number is done on the way.
  */
-const FENCE = 'update meta set seq = max(seq, ?), clock = max(clock, ?), epoch = case epoch when ? then epoch end'
+const FENCE = 'update meta set seq = max(seq, ?), clock = ?, epoch = case epoch when ? then epoch end'
 
 /** Whether a statement has failed because the epoch was not the one that it was given. */
 export function isStale(error: unknown): boolean {
@@ -49,6 +50,7 @@ export function seqMax({ rows, history, logs, occurrences, triggerEvents }: Effe
 export function writes(out: Effects): Statement[] {
   const { rows, history, logs, occurrences, triggerEvents, forgetBefore, forgetDeliveriesBefore, deletions } = out
   return [
+    ...(out.moved === null ? [] : moves(out.moved)),
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
     ...(forgetDeliveriesBefore === null ? [] : [{ sql: FORGET_DELIVERIES, args: [forgetDeliveriesBefore] }]),
     ...deletes(deletions),
@@ -69,6 +71,19 @@ export function writes(out: Effects): Statement[] {
     ...write('job_logs', logs),
     ...write('occurrences', occurrences),
     ...write('trigger_events', triggerEvents),
+  ]
+}
+
+/** The clock was set: what counts elapsed time goes along, and jobs that have ended as one, so that they end after they began. */
+function moves({ by, since }: Moved): Statement[] {
+  return [
+    { sql: 'update idempotency set created_at = created_at + ?', args: [by] },
+    { sql: 'update deliveries set next_at = next_at + ? where next_at is not null', args: [by] },
+    {
+      sql: `update jobs set created_at = created_at + ?1, queued_at = queued_at + ?1, started_at = started_at + ?1,
+        completed_at = completed_at + ?1 where created_at > ?2 and completed_at is not null`,
+      args: [by, since],
+    },
   ]
 }
 

@@ -267,6 +267,8 @@ export interface Health {
   readonly robots_connected: number
   /** How often a state has been loaded from the store, in whatever process. */
   readonly loads: number
+  /** How the clock of the machine was set last since the process began: by `by_ms`, and how often; null: it was not. */
+  readonly clock_set: { readonly at: string; readonly by_ms: number; readonly count: number } | null
 }
 
 /** How the API says no. */

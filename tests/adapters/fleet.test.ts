@@ -14,17 +14,24 @@ async function open(disk = new MemoryDisk(), start = START) {
   const gone: Error[] = []
   let alarm: { at: number; ring: () => void } | null = null
   let id = 0
-  const world = { now: start }
+  const logged: unknown[] = []
+  /** What has passed, and what the clock was set by. */
+  const world = { now: start, set: 0 }
   const platform: Platform = {
     hibernates: false,
-    now: () => world.now,
+    now: () => world.now + world.set,
+    steady: () => world.now,
     uuid: () => `uuid-${++id}`,
     rowId: () => `row-${++id}`,
     seed: () => 1,
     soon: (run) => void setImmediate(run),
     post: () => Promise.reject(new Error('there is no network')),
-    alarm: (at, ring) => void (alarm = at === null ? null : { at, ring }),
-    log: () => {},
+    alarm: (at, ring) => void (alarm = at === null ? null : { at: at - world.set, ring }),
+    log: (_level, message, details) => {
+      if (message.startsWith('the clock was set')) {
+        logged.push(['the clock was set', (details as { by_ms: number }).by_ms])
+      }
+    },
   }
   const inner = memoryStore(disk)
   const store: Store = {
@@ -37,10 +44,11 @@ async function open(disk = new MemoryDisk(), start = START) {
   }
   const settings = { ...DEFAULTS, robotsAuth: 'open' as const }
   const fleet: Fleet = await openFleet(store, platform, settings, (error) => void gone.push(error))
-  return {
+  const self = {
     fleet,
     disk,
     world,
+    logged,
     failures,
     gone,
     /** Rings the alarm, as if its time had come. */
@@ -51,7 +59,14 @@ async function open(disk = new MemoryDisk(), start = START) {
       due?.ring()
       for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
     },
+    /** So much passes, whatever the clock shows. */
+    async pass(ms: number) {
+      const end = world.now + ms
+      for (let due = alarm; due !== null && due.at <= end; due = alarm) await self.ring()
+      world.now = end
+    },
   }
+  return self
 }
 
 const send = (fleet: Fleet, id: string) =>
@@ -153,16 +168,62 @@ describe('a peer', () => {
 })
 
 describe('the clock', () => {
-  test('does not go back over a restart, unless it had been far ahead', async () => {
+  const HOUR = 3_600_000
+
+  test.each([-60_000, -2 * HOUR, -8_760 * HOUR, 2 * HOUR])(
+    'that is set by %i ms is followed within a minute, and the log and the health say so',
+    async (by) => {
+      const { fleet, disk, world, logged, pass } = await open()
+      await send(fleet, 'j')
+      world.set += by
+      await pass(60_000)
+      await send(fleet, 'k')
+      expect(disk.tables.jobs.get(ids.job('k'))?.created_at).toBe(START + by + 60_000)
+      expect(disk.tables.jobs.get(ids.job('j'))?.created_at).toBe(START + by)
+      expect(fleet.clock.set).toMatchObject({ by, count: 1 })
+      expect(logged).toEqual([['the clock was set', by]])
+    },
+  )
+
+  test.each([-60_000, -2 * HOUR, -8_760 * HOUR])('that is %i ms behind the rows at a start is followed', async (by) => {
     const { fleet, disk } = await open()
     await send(fleet, 'j')
     await fleet.stop()
-    const back = await open(disk, START - 60_000)
-    await send(back.fleet, 'k')
-    expect(disk.tables.jobs.get('k')?.created_at).toBe(START)
-    const far = await open(disk, START - 7_200_000)
-    await send(far.fleet, 'l')
-    expect(disk.tables.jobs.get('l')?.created_at).toBe(START - 7_200_000)
+    const next = await open(disk, START + by)
+    await next.pass(60_000)
+    await send(next.fleet, 'k')
+    expect(disk.tables.jobs.get(ids.job('k'))?.created_at).toBe(START + by + 60_000)
+    expect(next.fleet.clock.set?.by).toBe(by)
+    await next.fleet.stop()
+    const third = await open(disk, START + by + 60_000)
+    await third.pass(60_000)
+    expect(third.fleet.clock.set).toBeNull()
+  })
+
+  test.each([2 * HOUR, -2 * HOUR])(
+    'that is set by %i ms is followed though the disk refuses it at first',
+    async (by) => {
+      const { fleet, disk, world, failures, pass } = await open()
+      await send(fleet, 'j')
+      world.set += by
+      failures.push(new Error('disk full'))
+      await pass(60_000)
+      await send(fleet, 'k')
+      expect(disk.tables.jobs.get(ids.job('j'))?.created_at).toBe(START + by)
+      expect(disk.tables.jobs.get(ids.job('k'))?.created_at).toBe(START + by + 60_000)
+    },
+  )
+
+  test('that was ahead does not leave a job waiting until it has caught up', async () => {
+    const { fleet, world, pass } = await open(new MemoryDisk(), START + 2 * HOUR)
+    const scheduledTime = START + 20_000
+    await fleet.request((reply) => ({ ...submit('soon', { scheduledTime: scheduledTime + 2 * HOUR }), reply }) as never)
+    world.set -= 2 * HOUR
+    await pass(60_000)
+    await fleet.request((reply) => ({ ...submit('later', { scheduledTime: START + 80_000 }), reply }) as never)
+    expect(fleet.state.jobs.get(ids.job('later'))?.status).toBe('pending')
+    await pass(21_000)
+    expect(fleet.state.jobs.get(ids.job('later'))?.status).toBe('queued')
   })
 })
 

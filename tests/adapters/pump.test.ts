@@ -18,6 +18,7 @@ function heldShell(settings = {}) {
   const asked: Need[] = []
   const shell: Shell = {
     now: () => START,
+    clockSet: () => 0,
     find: (wanted) => {
       asked.push(wanted)
       return Promise.resolve(NOTHING_FOUND)
@@ -137,6 +138,7 @@ describe('deadlines', () => {
     const soon: (() => void)[] = []
     const shell: Shell = {
       now: () => world.now,
+      clockSet: () => 0,
       find: () => NOTHING_FOUND,
       commit: (out) => new Receipt(out.turn),
       call: () => {},

@@ -1,4 +1,6 @@
 import { deepStrictEqual as same, rejects } from 'node:assert/strict'
+import type { Ahead } from '../../core/ahead.ts'
+import { ids } from '../core/rows.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 
@@ -84,17 +86,67 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.close()
   },
 
-  async 'no instant of a schedule is decided twice, and none makes two jobs'(disk) {
+  async 'no instant of a schedule makes two jobs'(disk) {
     const store = await loaded(disk)
     const due = { schedule_id: 's', due_at: 5 }
     const made = job('a', { ...due })
-    await store.commit(turn(1, { jobs: [made], occurrences: [row('occurrences', { seq: 1, ...due })] }))
+    await store.commit(turn(1, { jobs: [made], occurrences: [row('occurrences', { seq: 1, ...due, job_id: 'a' })] }))
     await rejects(async () => store.commit(turn(2, { jobs: [job('b', due)] })))
-    await rejects(async () => store.commit(turn(3, { occurrences: [row('occurrences', { seq: 2, ...due })] })))
+    const again = row('occurrences', { seq: 2, ...due, job_id: 'a' })
+    await rejects(async () => store.commit(turn(3, { occurrences: [again] })))
+    // One that made none while the clock was ahead is told of once more.
+    const skipped = [3, 4].map((seq) => row('occurrences', { seq, ...due, due_at: 7, job_id: null }))
+    await store.commit(turn(3, { occurrences: skipped }))
     const [c, d] = [job('c', { ...due, due_at: 6 }), job('d', { ...due, due_at: 6 })]
     await rejects(async () => store.commit(turn(4, { jobs: [c, d] })))
     await store.commit(turn(5, { jobs: [{ ...made, progress: 7 }] }))
     same((await store.load(SOON)).jobs.map(({ id, progress }) => [id, progress]), [['a', 7]])
+    await store.close()
+  },
+
+  async 'what is due still and has its job is found: by a start, and when it is asked for'(disk) {
+    const store = await loaded(disk)
+    const schedules = ['a', 'b'].map((id) => row('schedules', { id }))
+    const told = [[1, 'a', 50, 'j1'], [2, 'a', 150, 'j2'], [3, 'b', 250, 'j3'], [4, 'b', 350, null], [
+      5,
+      'gone',
+      450,
+      'j5',
+    ]]
+    const occurrences = told.map(([seq, schedule_id, due_at, job_id]) =>
+      row('occurrences', { seq, schedule_id, due_at, job_id })
+    )
+    await store.commit({ ...turn(1, { schedules, occurrences }), at: 100 })
+    const dues = (ahead: readonly Ahead[]) => ahead.map(({ schedule_id, due_at }) => [schedule_id, due_at]).toSorted()
+    same(dues((await store.find(asking({ ahead: 200 }))).ahead), [['b', 250]])
+    same((await store.find(asking({ jobs: [ids.job('x')] }))).ahead, [])
+    same(dues((await store.load(SOON)).ahead), [['a', 150], ['b', 250]])
+    await store.close()
+  },
+
+  async 'a clock that was set moves what counts elapsed time on the disk, and may go back'(disk) {
+    const store = await loaded(disk)
+    const times = { created_at: 100, queued_at: 101, started_at: 102, completed_at: 103 }
+    const ended = { ...times, status: 'completed', progress: 100, result: '{}', stop_until: null, ready_at: null }
+    const jobs = [job('old', { ...ended, created_at: 50 }), job('new', ended), job('live', { created_at: 100 })]
+    const idempotency = [row('idempotency', { key: 'k', job_id: 'new', created_at: 100 })]
+    const deliveries = [row('deliveries', { id: 'd', next_at: 300 }), row('deliveries', { id: 'e', next_at: null })]
+    await store.commit({ ...turn(1, { jobs, idempotency, deliveries }), at: 200 })
+    await store.commit({ ...turn(2, {}), at: 110, moved: { by: -90, since: 60 } })
+    const found = await store.find(
+      asking({ jobs: jobs.map(({ id }) => id), idempotency: ['k'], deliveries: ['d', 'e'] as never }),
+    )
+    same(found.jobs.get(ids.job('new')), {
+      ...jobs[1],
+      created_at: 10,
+      queued_at: 11,
+      started_at: 12,
+      completed_at: 13,
+    })
+    same([found.jobs.get(ids.job('old')), found.jobs.get(ids.job('live'))], [jobs[0], jobs[2]])
+    same(found.idempotency.get('k')?.created_at, 10)
+    same([...found.deliveries.values()].map(({ next_at }) => next_at), [210, null])
+    same((await store.load(SOON)).clock, 110)
     await store.close()
   },
 

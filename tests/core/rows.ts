@@ -10,20 +10,8 @@ import {
 } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import { Receipt } from '../../core/receipt.ts'
-import type {
-  DefinitionHash,
-  JobId,
-  JsonText,
-  KeyId,
-  Millis,
-  ReplyId,
-  RobotId,
-  ScheduleId,
-  SecretHash,
-  SocketId,
-  TriggerId,
-  WorkflowId,
-} from '../../core/ids.ts'
+import type { DefinitionHash, JobId, JsonText, KeyId, Millis, ReplyId } from '../../core/ids.ts'
+import type { RobotId, ScheduleId, SecretHash, SocketId, TriggerId, WorkflowId } from '../../core/ids.ts'
 import { isLive, isStopping, type JobRow, type RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
 import { DEFAULTS, type Settings, UNLIMITED } from '../../core/limits.ts'
@@ -33,6 +21,7 @@ import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
 import type { Hot, State } from '../../core/state.ts'
 import { needs, step } from '../../core/step.ts'
 import { UNASKED } from '../../core/submission.ts'
+import { aheadIn, moveRows } from './clocks.ts'
 import { deleteWebhooks, firstPending, pagesOf } from './hooks.ts'
 
 /** A fleet for tests of the core: one state, stepped by hand, its rows kept as a store would keep them. */
@@ -66,6 +55,7 @@ export const NO_ROWS: Hot = {
   webhooks: [],
   deliveries: [],
   recent: [],
+  ahead: [],
   seq: 0,
   clock: 0,
   epoch: 1,
@@ -106,6 +96,7 @@ export function bench(
       definitions: soon.flatMap((job) => disk.rows.definitions.get(job.definition) ?? []),
       pages: pagesOf(disk, need.pages),
       deliveries: new Map(disk.rows.deliveries),
+      ahead: aheadIn(disk, need.ahead),
     }
   }
   const self: Bench = {
@@ -117,6 +108,7 @@ export function bench(
     turn(...events) {
       const turn: Turn = { now: self.now, found: found(events), out: newEffects(++turns, self.now) }
       for (const event of events) step(state, event, turn)
+      moveRows(disk, turn.out.moved)
       deleteWebhooks(disk, turn.out.deletions.webhooks)
       for (const [name, rows] of Object.entries(turn.out.rows)) {
         const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
@@ -165,6 +157,7 @@ export function bench(
         webhooks: [...disk.rows.webhooks.values()],
         deliveries: firstPending(disk),
         recent: [...disk.rows.jobs.values()],
+        ahead: [],
         seq: state.seq,
         clock: self.now,
         epoch: 1,

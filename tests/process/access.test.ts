@@ -130,6 +130,7 @@ describe('who may do what', () => {
       live_jobs: 0,
       robots_connected: 0,
       loads: 1,
+      clock_set: null,
     })
     expect((await server.call('GET', '/', { key: null })).body).toMatchObject({ api: '/api/v1' })
     expect((await server.call('POST', '/webhook/none', { key: null, body: {} })).status).toBe(404)

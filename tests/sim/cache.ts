@@ -86,6 +86,7 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     deliveries: [...tables.deliveries.values()].filter(({ next_at }) => next_at !== null)
       .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq),
     recent: [...tables.jobs.values()].filter(({ created_at }) => created_at > disk.clock - RECENT_MS),
+    ahead: [],
     seq: disk.seq,
     clock: disk.clock,
     epoch: disk.epoch,

@@ -206,6 +206,7 @@ export class Server implements ServerEnd {
         if (this.#jumped) this.#steady()
         return this.clock()
       },
+      clockSet: () => 0,
       find: (need) => life.store.find(readsAreBounded(need)),
       commit: (out) => this.#commits.commit(life, out),
       // As where memory and sockets go together, unless this one sleeps.

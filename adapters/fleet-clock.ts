@@ -1,0 +1,80 @@
+import type { Millis } from '../core/ids.ts'
+import { Clock } from './clock.ts'
+import type { Platform } from './fleet.ts'
+
+/** The clock of the machine was put right, or wrong. */
+export interface ClockSet {
+  readonly at: Millis
+  /** Positive when it was set forward. */
+  readonly by: Millis
+  /** How often that has happened. */
+  readonly count: number
+}
+
+/** How often a process that has nothing else to do looks whether the clock was set. */
+export const LOOK_MS: Millis = 30_000
+
+/** The clock of a fleet, with its one alarm: both go by what is steady, and whoever sets the clock is noticed. */
+export class FleetClock extends Clock {
+  /** How the clock was set last; null: it was not. */
+  set: ClockSet | null = null
+  /** What elapsed time is measured by, from where is all the same. */
+  readonly steady: () => Millis
+  readonly #platform: Platform
+  #text = { at: 0, text: '' }
+
+  constructor(platform: Platform) {
+    const steady = platform.steady ?? platform.now
+    super({ wall: platform.now, steady })
+    this.steady = steady
+    this.#platform = platform
+  }
+
+  override taken(): Millis {
+    const by = super.taken()
+    if (by === 0) return 0
+    this.set = { at: this.now(), by, count: (this.set?.count ?? 0) + 1 }
+    this.#platform.log('warn', `the clock was set ${setText(by)}`, { by_ms: by })
+    return by
+  }
+
+  /** Rings in so long, in place of every alarm before; null: not at all. */
+  alarm(ms: Millis | null, ring: () => void): void {
+    const { alarm, now } = this.#platform
+    alarm(ms === null ? null : now() + ms, ring)
+  }
+
+  /** The present instant as messages have it. Many have the same. */
+  text(): string {
+    const at = this.now()
+    if (at !== this.#text.at) this.#text = { at, text: new Date(at).toISOString() }
+    return this.#text.text
+  }
+
+  /**
+   * Rings at this instant, and when the clock was set. Where memory stays that is seen by looking now and then; elsewhere
+   * nobody would be there to look, and whatever comes next sees it.
+   */
+  wake(at: Millis | null, ring: () => void): void {
+    const { hibernates } = this.#platform
+    if (at === null && hibernates) return this.alarm(null, ring)
+    const ms = Math.min((at ?? Infinity) - this.now(), hibernates ? Infinity : LOOK_MS)
+    this.alarm(ms, () => {
+      if (this.isSet || (at !== null && this.now() >= at)) ring()
+      else this.wake(at, ring)
+    })
+  }
+}
+
+/** How far a clock was set, for people: `2 h 5 min forward`. */
+export function setText(by: Millis): string {
+  const units = [[86_400_000, 'd'], [3_600_000, 'h'], [60_000, 'min'], [1_000, 's']] as const
+  let left = Math.abs(by)
+  const parts: string[] = []
+  for (const [ms, unit] of units) {
+    const count = Math.floor(left / ms)
+    left -= count * ms
+    if (count > 0 && parts.length < 2) parts.push(`${count} ${unit}`)
+  }
+  return `${parts.join(' ')} ${by > 0 ? 'forward' : 'back'}`
+}

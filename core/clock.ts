@@ -1,0 +1,113 @@
+import { aheadOf } from './ahead.ts'
+import type { Turn } from './effects.ts'
+import type { Millis } from './ids.ts'
+import { isLive, type JobRow } from './job.ts'
+import { keepJob, keepRobot, keepTrigger } from './keep.ts'
+import { moveMeter } from './meter.ts'
+import { moveOn } from './occurrence.ts'
+import { keepWebhook, moveOutbox } from './outbox.ts'
+import { recentSince } from './rate.ts'
+import { dueAfter } from './schedule.ts'
+import type { State } from './state.ts'
+import type { TimerName } from './timers.ts'
+import { coolingFor } from './trigger.ts'
+
+/**
+ * The clock was set by so much, and rows that are on disk only go along where elapsed time is counted by them: answers to
+ * requests, deliveries that are pending, and jobs that have ended and were made after `since`.
+ */
+export interface Moved {
+  readonly by: Millis
+  readonly since: Millis
+}
+
+/**
+ * The clock was set. `now` follows the wall, forward and back, and everything that counts elapsed time goes along by as
+ * much: what was to happen in ten seconds happens in ten seconds. What people named by the wall, which is the times of
+ * schedules and of jobs, stays where it is. What has been decided stays decided.
+ * See docs/decisions/0016-a-clock-that-is-set.md.
+ */
+export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Turn): void {
+  const before = turn.now - by
+  const since = Math.min(before - state.settings.duplicateMs, recentSince(state.settings, before) ?? Infinity)
+  turn.out.moved = { by, since }
+  moveMemory(state, by, turn)
+  moveHorizonBack(state, turn.now)
+  for (const job of state.jobs.values()) keepJob(state, moved(job, by, since), turn)
+  for (const robot of state.robots.values()) {
+    if (robot.last_seen > turn.now) keepRobot(state, { ...robot, last_seen: turn.now }, turn)
+  }
+  for (const trigger of state.triggers.values()) {
+    if (trigger.last_fired_at === null || coolingFor(trigger, before) === 0) continue
+    keepTrigger(state, { ...trigger, last_fired_at: trigger.last_fired_at + by }, turn)
+  }
+  for (const webhook of state.webhooks.values()) {
+    const { former_until, failing_since } = webhook
+    if (former_until === null && failing_since === null) continue
+    keepWebhook(state, { ...webhook, former_until: at(former_until, by), failing_since: at(failing_since, by) }, turn)
+  }
+  if (by < 0) decideAgain(state, turn)
+}
+
+/** Deadlines at an instant of the wall. That of a job for later is moved, and then put back with its row. */
+const STAY: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', 'webhook.page'])
+
+/** What stands in no row, and the deliveries, which the store moves by itself. */
+function moveMemory(state: State, by: Millis, turn: Turn): void {
+  const { limiters, sessions, sockets, timers, warned } = state
+  timers.move(by, STAY)
+  for (const session of sessions.values()) {
+    session.since += by
+    session.heardAt += by
+    session.idleSince += by
+    if (session.reported !== null) session.reported = { ...session.reported, at: session.reported.at + by }
+  }
+  for (const socket of sockets.keys()) turn.out.attachments.add(socket)
+  for (const meter of limiters.robots.values()) moveMeter(meter, by)
+  for (const [about, last] of warned) warned.set(about, last + by)
+  for (const rings of [limiters.triggers, limiters.skips, limiters.keys]) {
+    for (const ring of rings.values()) ring.move(by)
+  }
+  moveOutbox(state, by)
+}
+
+/** Jobs whose time is beyond it now leave memory. Forward it moves as ever, and the rows that it uncovers come with this turn. */
+function moveHorizonBack(state: State, now: Millis): void {
+  const { horizonMs } = state.settings
+  state.horizonAt = Math.min(state.horizonAt, now + horizonMs)
+  state.timers.set('store.horizon', '', Math.min(state.timers.at('store.horizon', ''), now + horizonMs / 2))
+}
+
+/** A job whose clock was set. One that has ended and has yet to be seen to stop goes the way of all that have ended. */
+function moved(job: JobRow, by: Millis, since: Millis): JobRow {
+  const stop_until = at(job.stop_until, by)
+  if (!isLive(job.status) && job.created_at <= since) return { ...job, stop_until }
+  const asked = job.ready_at !== null && job.ready_at === job.scheduled_time
+  // The limit on its time in the queue counts from when it was asked for, if it has waited for room since.
+  const waiting = job.queued_at ?? (job.status === 'pending' && job.ready_at === null ? job.scheduled_time : null)
+  return {
+    ...job,
+    created_at: job.created_at + by,
+    queued_at: at(waiting, by),
+    ready_at: asked ? job.ready_at : at(job.ready_at, by),
+    offer_until: at(job.offer_until, by),
+    offered_at: at(job.offered_at, by),
+    stop_until,
+    started_at: at(job.started_at, by),
+    completed_at: at(job.completed_at, by),
+  }
+}
+
+function at(instant: Millis | null, by: Millis): Millis | null {
+  return instant === null ? null : instant + by
+}
+
+/** Schedules go by the wall: what lies between now and where the clock was is due once more, but for what has its job. */
+function decideAgain(state: State, turn: Turn): void {
+  for (const [id, dues] of aheadOf(turn.found.ahead)) state.ahead.set(id, dues)
+  for (const schedule of state.schedules.values()) {
+    if (schedule.decided_until <= turn.now) continue
+    const back = { ...schedule, decided_until: turn.now }
+    moveOn(state, back, schedule.enabled ? dueAfter(back, turn.now) : null, turn)
+  }
+}

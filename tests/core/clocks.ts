@@ -1,0 +1,35 @@
+import type { Ahead } from '../../core/ahead.ts'
+import type { Moved } from '../../core/clock.ts'
+import type { Effects, Send } from '../../core/effects.ts'
+import type { Millis } from '../../core/ids.ts'
+import type { Bench } from './rows.ts'
+
+/** A clock that is set, for tests of the core, and what a store would do and find then. */
+
+/** Somebody sets the clock. Returns what was said. */
+export function setClock(fleet: Bench, by: Millis): readonly Send[] {
+  fleet.now += by
+  return fleet.turn({ type: 'clock.set', by })
+}
+
+/** What a store does to rows when the clock was set. */
+export function moveRows({ rows }: Effects, moved: Moved | null): void {
+  if (moved === null) return
+  const { by, since } = moved
+  const at = (instant: Millis | null): Millis | null => (instant === null ? null : instant + by)
+  for (const [key, row] of rows.idempotency) rows.idempotency.set(key, { ...row, created_at: row.created_at + by })
+  for (const [id, row] of rows.deliveries) rows.deliveries.set(id, { ...row, next_at: at(row.next_at) })
+  for (const [id, job] of rows.jobs) {
+    if (job.completed_at === null || job.created_at <= since) continue
+    const { queued_at, started_at, completed_at } = job
+    const times = { queued_at: at(queued_at), started_at: at(started_at), completed_at: at(completed_at) }
+    rows.jobs.set(id, { ...job, ...times, created_at: job.created_at + by })
+  }
+}
+
+/** Due instants after this one that have made their job. */
+export function aheadIn({ occurrences }: Effects, after: Millis | null): readonly Ahead[] {
+  return occurrences.flatMap(({ schedule_id, due_at, job_id }) =>
+    due_at !== null && job_id !== null && due_at > (after ?? Infinity) ? [{ schedule_id, due_at }] : []
+  )
+}
