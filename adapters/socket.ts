@@ -1,6 +1,6 @@
 import type { Event } from '../core/event.ts'
 import type { SecretHash, SocketId } from '../core/ids.ts'
-import { FRAME_BYTES_MAX, fromRobot, isUndecodable, tooLarge, utf8Bytes } from '../core/protocol/decode.ts'
+import { FRAME_BYTES_MAX, fromRobot, isUndecodable, utf8Bytes } from '../core/protocol/decode.ts'
 import { refuse } from '../core/protocol/refusal.ts'
 import { utf8Text } from './charset.ts'
 import { hashOf } from './secret.ts'
@@ -29,19 +29,15 @@ export const BUFFERED_BYTES_MAX = 16 * FRAME_BYTES_MAX
 /** What a peer has sent at once: a text frame, or a binary one that is to hold text. */
 export type Frame = string | Uint8Array | ArrayBuffer
 
+const NOT_UTF8 = refuse('INVALID_JSON', 'Malformed JSON: the frame is not valid UTF-8')
+
 /** The event that a frame is. Text that is no message becomes an event too, and is answered in its turn. */
 export function frameEvent(socket: SocketId, frame: Frame): Event {
   const text = typeof frame === 'string' ? frame : utf8Text(frame)
   const bytes = typeof frame === 'string' ? utf8Bytes(frame) : frame.byteLength
-  if (text === null) {
-    const refusal = refuse('INVALID_JSON', 'Malformed JSON: the frame is not valid UTF-8')
-    return { type: 'robot.garbled', socket, bytes, refusal, id: undefined }
-  }
-  if (bytes > FRAME_BYTES_MAX) {
-    const { refusal, correlation_id } = tooLarge()
-    return { type: 'robot.garbled', socket, bytes, refusal, id: correlation_id }
-  }
-  const message = fromRobot(text)
+  const message = text === null
+    ? fromRobot(new TextDecoder().decode(frame as Exclude<Frame, string>), NOT_UTF8)
+    : fromRobot(text)
   if (isUndecodable(message)) {
     return { type: 'robot.garbled', socket, bytes, refusal: message.refusal, id: message.correlation_id }
   }

@@ -12,10 +12,13 @@ import {
 } from './limits.ts'
 import { cut } from './protocol/cut.ts'
 import { toText } from './protocol/json.ts'
-import type { LogEntry, Message } from './protocol/message.ts'
+import type { LogEntry, Message, RobotMessage } from './protocol/message.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
 import { refuseMessage } from './robot.ts'
 import type { Session, State } from './state.ts'
+
+/** How many things that are wrong with messages about one job its log tells apart. */
+const FLAWS_MAX = 20
 
 /** Of one job's log: what was kept of it, and what was not. */
 export interface LogCount {
@@ -23,6 +26,8 @@ export interface LogCount {
   dropped: number
   /** Refused for the rate of the robot's messages. It may have sent some of them again. */
   refused: number
+  /** What was wrong with messages about the job, and stands in its log. */
+  noted?: Set<string>
 }
 
 /**
@@ -48,7 +53,33 @@ export function logged(
   }
   if (!isLive(job.status) && turn.now - (job.completed_at ?? 0) > LATE_LOG_MS) return
   if (isRepeated(state, session, message)) return
-  for (const entry of entries) record(state, session, job, entry, turn)
+  const lines = entries.filter((entry) => entry !== null)
+  for (const line of lines) record(state, session, job, line, turn)
+  const unread = entries.length - lines.length
+  if (unread > 0) {
+    note(state, job.id, session.robot, `${unread} of ${entries.length} lines of a batch could not be read`, turn)
+  }
+}
+
+/**
+ * What was wrong with a message that was acted upon all the same, in the log of its job: once, for a robot that writes
+ * something wrong does so every time.
+ */
+export function noteFlaws(state: State, session: Session, { type, payload, flaws }: RobotMessage, turn: Turn): void {
+  const job = flaws === undefined || !('job_id' in payload) ? undefined : state.jobs.get(payload.job_id)
+  if (job === undefined || flaws === undefined || job.robot_id !== session.robot || !isLive(job.status)) return
+  const count = countOf(state, job.id)
+  const noted = count.noted ??= new Set()
+  // By the field that each of them begins with: what stands in it may be another every time.
+  const fault = [type, ...flaws.words.map((words) => words.split(' ', 1)[0])].join()
+  if (noted.size >= FLAWS_MAX || noted.has(fault)) return
+  noted.add(fault)
+  note(state, job.id, session.robot, `${type}: ${flaws.words.join('; ')}`, turn)
+}
+
+/** What there is of a text that cannot be kept where it belongs. */
+export function noteBeginning(state: State, job: JobRow, robot: RobotId, what: string, text: string, turn: Turn): void {
+  note(state, job.id, robot, `${what} begins: ${clip(text, LOG_CHARS_MAX)}`, turn)
 }
 
 /**
@@ -64,9 +95,7 @@ export function linesRefused(state: State, job: JobRow, lines: number, turn: Tur
     state.lateLogs.set(job.id, { ...late, refused: late.refused + lines })
     return
   }
-  const count: LogCount = state.logs.get(job.id) ?? { kept: 0, dropped: 0, refused: 0 }
-  count.refused += lines
-  state.logs.set(job.id, count)
+  countOf(state, job.id).refused += lines
 }
 
 /** Lines of a job that has ended have been refused, and now it is told how many. */
@@ -142,11 +171,17 @@ function record(state: State, session: Session, job: JobRow, entry: LogEntry, tu
 }
 
 function fits(state: State, job: JobRow): boolean {
-  const count: LogCount = state.logs.get(job.id) ?? { kept: 0, dropped: 0, refused: 0 }
-  state.logs.set(job.id, count)
+  const count = countOf(state, job.id)
   if (count.kept >= LOG_LINES_MAX) count.dropped++
   else count.kept++
   return count.dropped === 0
+}
+
+/** The count of a job's log, from here on if there was none. */
+export function countOf(state: State, job: JobId): LogCount {
+  let count = state.logs.get(job)
+  if (count === undefined) state.logs.set(job, count = { kept: 0, dropped: 0, refused: 0 })
+  return count
 }
 
 function extraOf(entry: LogEntry): JsonText | null {

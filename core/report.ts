@@ -3,7 +3,7 @@ import type { JobId } from './ids.ts'
 import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
 import { ERROR_CHARS_MAX, JOB_TEXT_BYTES_MAX, LOG_CHARS_MAX } from './limits.ts'
-import { clip, notHeld } from './log.ts'
+import { clip, noteBeginning, notHeld } from './log.ts'
 import { move, stopped } from './move.ts'
 import { declined, declinedLate } from './offers.ts'
 import { by } from './reconcile.ts'
@@ -11,6 +11,7 @@ import { backoff, isTransient } from './retry.ts'
 import { exceedsBytes } from './protocol/decode.ts'
 import { toText } from './protocol/json.ts'
 import type { Message } from './protocol/message.ts'
+import { UNKEPT, type Unkept } from './protocol/unkept.ts'
 import { refuseMessage } from './robot.ts'
 import type { Session, State } from './state.ts'
 
@@ -64,7 +65,9 @@ export function completed(state: State, session: Session, message: Message<'job_
   const job = heldBy(state, session, message)
   if (job === undefined) return late(state, session, message, turn)
   const result = toText(message.payload.result)
-  if (exceedsBytes(job.parameters + result, JOB_TEXT_BYTES_MAX)) return tooLarge(state, session, job, turn)
+  const tooLarge = exceedsBytes(job.parameters + result, JOB_TEXT_BYTES_MAX) ? NO_ROOM : null
+  const reason = message.flaws?.unkept ?? tooLarge
+  if (reason !== null) return unkept(state, session, job, message.payload.result, reason, turn)
   const cause = by(session, `completed by ${job.robot_name}`)
   move(state, started(state, session, job, turn), 'complete', turn, cause, { result })
   if (state.settings.strategy === 'affinity') {
@@ -73,12 +76,22 @@ export function completed(state: State, session: Session, message: Message<'job_
   }
 }
 
-/** A result that cannot be kept is not cut: what is left of it would be taken for the whole. */
-function tooLarge(state: State, session: Session, job: JobRow, turn: Turn): void {
-  move(state, started(state, session, job, turn), 'fail', turn, by(session, 'completed, with too large a result'), {
-    error_type: 'RESULT_TOO_LARGE',
-    error_message:
-      `${job.robot_name} completed this job; its result and the parameters together exceed ${JOB_TEXT_BYTES_MAX} bytes`,
+const NO_ROOM: Unkept = {
+  error_type: UNKEPT.large.error_type,
+  why: `and the parameters together exceed ${JOB_TEXT_BYTES_MAX} bytes`,
+}
+
+/**
+ * A job was completed, and its result cannot be kept. It is not cut, for what is left of it would be taken for the whole:
+ * the job fails, and its log has what the result begins with.
+ */
+function unkept(state: State, session: Session, job: JobRow, result: unknown, reason: Unkept, turn: Turn): void {
+  const { error_type, why } = reason
+  const text = typeof result === 'string' ? result : toText(result)
+  if (text !== '{}') noteBeginning(state, job, session.robot, 'The result', text, turn)
+  move(state, started(state, session, job, turn), 'fail', turn, by(session, `completed, but its result ${why}`), {
+    error_type,
+    error_message: `${job.robot_name} completed this job; its result ${why}`,
   })
 }
 

@@ -9,19 +9,20 @@ import { workflowCalled } from './chain.ts'
 import { admitWaiting } from './admission.ts'
 import { expelFlood, socketClosed, socketOpened } from './connection.ts'
 import { deliveryReplayed, deliveryTried } from './delivery.ts'
-import type { JobId, Millis } from './ids.ts'
+import type { JobId, Millis, RobotId } from './ids.ts'
 import { keyCreated, keyRevoked } from './key.ts'
 import { isHorizonDue, moveHorizon } from './horizon.ts'
 import { lapse } from './lapse.ts'
 import { poolSaved } from './pool.ts'
 import { refuse } from './protocol/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
-import { logged } from './log.ts'
+import { logged, noteFlaws } from './log.ts'
 import { takeProgress, weigh } from './meter.ts'
 import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
 import { sendDue, takePages, wantedPages } from './outbox.ts'
 import { disconnected, heartbeat, refuseMessage, registered } from './robot.ts'
+import type { Socket } from './socket.ts'
 import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
 import { webhookAsked, webhookRotated, webhookSaved } from './subscription.ts'
@@ -174,7 +175,10 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
   if (socket === undefined || socket.closing) return
   turn.out.attachments.add(socket.id)
   const { message } = event
-  if (message.type === 'register') return registered(state, socket, message, event, turn)
+  if (message.type === 'register') {
+    registered(state, socket, message, event, turn)
+    return tellFlaws(socket, message, turn)
+  }
   const session = socket.robot === null ? undefined : state.sessions.get(socket.robot)
   if (session === undefined) {
     return refuseMessage(turn, socket.id, refuse('AUTHENTICATION_FAILED', 'Register first'), message.id)
@@ -183,12 +187,21 @@ function said(state: State, event: On<'robot.said'>, turn: Turn): void {
   const weighed = weigh(state, session, message, message.id, event.bytes, turn)
   if (weighed === 'refused') return
   if (weighed !== 'act') return expelFlood(state, socket, session.robot, weighed, turn)
-  if ('robot_id' in message.payload && message.payload.robot_id !== session.robot) {
+  const { robot_id } = message.payload as { readonly robot_id?: RobotId }
+  if (robot_id !== undefined && robot_id !== session.robot) {
     const refusal = refuse('FORBIDDEN', `This connection belongs to the robot ${session.robot}`, { field: 'robot_id' })
     return refuseMessage(turn, socket.id, refusal, message.id)
   }
+  noteFlaws(state, session, message, turn)
   const listen = hear[message.type] as Hear<typeof message.type>
   listen(state, session, message as never, turn)
+  tellFlaws(socket, message, turn)
+}
+
+/** Whoever writes what is beyond the limits learns of it, though it was acted upon. An `error` is never answered. */
+function tellFlaws(socket: Socket, { type, id, flaws }: RobotMessage, turn: Turn): void {
+  const refusal = flaws?.refusal ?? null
+  if (refusal !== null && type !== 'error' && !socket.closing) refuseMessage(turn, socket.id, refusal, id)
 }
 
 /** A frame that is no message is answered, and the connection goes on. It counts as a sign of life, and as a message. */

@@ -1,6 +1,7 @@
 import { exceedsBytes } from '../core/protocol/decode.ts'
-import { parseJson } from '../core/protocol/json.ts'
-import { isRefusal } from '../core/protocol/refusal.ts'
+import { FIELD_DEPTH, fitJson, roomFor } from '../core/protocol/fit.ts'
+import type { Json } from '../core/protocol/json.ts'
+import { UNKEPT } from '../core/protocol/unkept.ts'
 import type { Outcome, RunningJob } from './job.ts'
 import type { Terminal } from './outbox.ts'
 import { fit, messageOf } from './text.ts'
@@ -67,9 +68,11 @@ function whyUnsendable(result: unknown, bytesMax: number): Fault | null {
       error_message: `The result has ${size} bytes of JSON, and a message may have ${bytesMax}`,
     }
   }
-  // The orchestrator reads with the same function, so what passes here is not refused there.
-  const parsed = parseJson(text)
-  return isRefusal(parsed) ? notSerializable(parsed.message) : null
+  // The orchestrator reads with the same functions, so what passes here is kept there.
+  const room = roomFor(text)
+  fitJson(JSON.parse(text) as Json, FIELD_DEPTH, room)
+  if (room.deep) return notSerializable(`it ${UNKEPT.deep.why}`)
+  return room.many ? notSerializable(`it ${UNKEPT.many.why}`) : null
 }
 
 function notSerializable(why: string): Fault {

@@ -1,15 +1,11 @@
 import * as v from 'valibot'
 import { cut } from './cut.ts'
-import { isObject, parseJson } from './json.ts'
-import {
-  type Message,
-  type MessageId,
-  MESSAGES,
-  type MessageType,
-  type OrchestratorMessage,
-  type RobotMessage,
-} from './message.ts'
+import { cleanText, roomFor } from './fit.ts'
+import { isObject, type Json, parseJson, readJson } from './json.ts'
+import { FIELDS, type Frame, readPayload } from './loose.ts'
+import { type MessageId, MESSAGES, type MessageType, type OrchestratorMessage, type RobotMessage } from './message.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
+import { skim } from './skim.ts'
 
 /** The largest frame that is read, in UTF-8 bytes. The robots in the field close on anything larger. */
 export const FRAME_BYTES_MAX = 1 << 20
@@ -27,16 +23,33 @@ export function isUndecodable(value: object): value is Undecodable {
 
 /**
  * Decodes a frame that a robot sent. Never throws, on any text whatever.
- * INVALID_JSON: not JSON. INVALID_MESSAGE: no envelope, an unknown type, or a type that only we send.
- * INVALID_PAYLOAD: a field is missing or has the wrong type; the message names it.
+ *
+ * INVALID_JSON: not JSON. INVALID_MESSAGE: no envelope, an unknown type, or a type that only we send. INVALID_PAYLOAD: it
+ * lacks what it must say; the message names it.
+ *
+ * Work that has ended must not be taken for lost because of how its robot writes. So a message that says which job it
+ * speaks of is one, whatever else is wrong with it: `flaws` says what that was. `refusal`: what is wrong with the frame
+ * itself, of which the text is what could be made of it.
  */
-export function fromRobot(text: string): RobotMessage | Undecodable {
-  return decode(text, 'robot') as RobotMessage | Undecodable
+export function fromRobot(text: string, refusal: Refusal | null = null): RobotMessage | Undecodable {
+  const frame = readFrame(text, refusal)
+  const head = headOf(frame.json, 'robot')
+  if (isUndecodable(head)) return frame.refusal === null ? head : no(frame.refusal, head.correlation_id)
+  const read = readPayload(head.type, head.payload, frame)
+  if ('issues' in read) return no(frame.refusal ?? unreadable(head.type, read.issues), head.id)
+  return { ...head, ...read } as RobotMessage
 }
 
-/** The same for a frame that the orchestrator sent. */
+/** The same for a frame that the orchestrator sent, in which nothing may be wrong. */
 export function fromOrchestrator(text: string): OrchestratorMessage | Undecodable {
-  return decode(text, 'orchestrator') as OrchestratorMessage | Undecodable
+  if (exceedsBytes(text, FRAME_BYTES_MAX)) return no(tooLarge())
+  const parsed = parseJson(text)
+  if (isRefusal(parsed)) return no(parsed)
+  const head = headOf(parsed.json, 'orchestrator')
+  if (isUndecodable(head)) return head
+  const payload = v.safeParse(MESSAGES[head.type].payload, head.payload)
+  if (payload.success) return { ...head, payload: payload.output } as OrchestratorMessage
+  return no(unreadable(head.type, payload.issues), head.id)
 }
 
 /** Whether the text, as UTF-8, is longer than `bytesMax`; it is measured only where its length leaves a doubt. */
@@ -65,44 +78,55 @@ export function problemsOf(issues: readonly v.BaseIssue<unknown>[]): string {
   }).join('; ')
 }
 
-function decode(text: string, from: 'robot' | 'orchestrator'): Message | Undecodable {
-  if (exceedsBytes(text, FRAME_BYTES_MAX)) return tooLarge()
-  const parsed = parseJson(text)
-  if (isRefusal(parsed)) return { refusal: parsed, correlation_id: undefined }
-  const envelope = parsed.json
-  if (!isObject(envelope)) return no(refuse('INVALID_MESSAGE', 'A message must be a JSON object'))
-  const id = envelope['id']
-  if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') {
-    return no(refuse('INVALID_MESSAGE', 'Field id: expected a string'))
-  }
-  const type = envelope['type']
+/** A frame as JSON; what can be read of it, where it is too large or no JSON. */
+function readFrame(text: string, refusal: Refusal | null): Frame {
+  const read = refusal ?? (exceedsBytes(text, FRAME_BYTES_MAX) ? tooLarge() : readJson(text))
+  if (!isRefusal(read)) return { json: read.json, cut: NOTHING, refusal: null, room: roomFor(text) }
+  return { ...skim(text, FIELDS), refusal: read, room: roomFor(text) }
+}
+
+const NOTHING: ReadonlySet<string> = new Set()
+
+/** What is answered to a frame over the cap. */
+function tooLarge(): Refusal {
+  return refuse('INVALID_PAYLOAD', `A message must not exceed ${FRAME_BYTES_MAX} bytes`, {
+    max_message_bytes: FRAME_BYTES_MAX,
+  })
+}
+
+function unreadable(type: MessageType, issues: readonly v.BaseIssue<unknown>[]): Refusal {
+  return refuse('INVALID_PAYLOAD', `${type}: ${problemsOf(issues)}`, { received_type: type })
+}
+
+/** What the envelope of a message says. */
+interface Head {
+  readonly type: MessageType
+  readonly id: MessageId | undefined
+  readonly correlation_id: MessageId | undefined
+  readonly payload: Json
+}
+
+function headOf(json: Json, from: 'robot' | 'orchestrator'): Head | Undecodable {
+  if (!isObject(json)) return no(refuse('INVALID_MESSAGE', 'A message must be a JSON object'))
+  const id = idOf(json['id'])
+  const type = json['type']
   if (type === undefined) return no(refuse('INVALID_MESSAGE', 'Missing required field: type'), id)
-  if (typeof type !== 'string' || !Object.hasOwn(MESSAGES, type)) {
-    const message = `Unknown message type: ${cut(String(type), 100)}`
-    return no(refuse('INVALID_MESSAGE', message, { received_type: type }), id)
+  if (typeof type !== 'string') return no(refuse('INVALID_MESSAGE', 'Field type: must be a text'), id)
+  if (!Object.hasOwn(MESSAGES, type)) {
+    const received_type = cut(cleanText(type), 100)
+    return no(refuse('INVALID_MESSAGE', `Unknown message type: ${received_type}`, { received_type }), id)
   }
   const kind = MESSAGES[type as MessageType]
   if (kind.from !== from && kind.from !== 'both') {
     return no(refuse('INVALID_MESSAGE', `${type} is not sent by a ${from}`, { received_type: type }), id)
   }
-  const payload = v.safeParse(kind.payload, envelope['payload'] === undefined ? {} : envelope['payload'])
-  if (!payload.success) {
-    return no(refuse('INVALID_PAYLOAD', `${type}: ${problemsOf(payload.issues)}`, { received_type: type }), id)
-  }
-  const correlation = envelope['correlation_id']
-  return {
-    type,
-    id,
-    correlation_id: typeof correlation === 'string' || typeof correlation === 'number' ? correlation : undefined,
-    payload: payload.output,
-  } as Message
+  const { payload = {} } = json
+  return { type: type as MessageType, id, correlation_id: idOf(json['correlation_id']), payload }
 }
 
-/** What is answered to a frame over the cap, which is not read at all. */
-export function tooLarge(): Undecodable {
-  return no(refuse('INVALID_PAYLOAD', `A message must not exceed ${FRAME_BYTES_MAX} bytes`, {
-    max_message_bytes: FRAME_BYTES_MAX,
-  }))
+/** What is no id is none: there is nothing to answer to, and that is all. */
+function idOf(json: Json | undefined): MessageId | undefined {
+  return typeof json === 'string' ? cleanText(json) : typeof json === 'number' ? json : undefined
 }
 
 function no(refusal: Refusal, id?: MessageId): Undecodable {

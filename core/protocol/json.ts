@@ -1,5 +1,5 @@
 import type { JsonText } from '../ids.ts'
-import { type Refusal, refuse } from './refusal.ts'
+import { isRefusal, type Refusal, refuse } from './refusal.ts'
 
 /** Caps that keep a hostile text from costing more than it weighs. */
 export const JSON_DEPTH_MAX = 64
@@ -18,24 +18,31 @@ export type JsonObject = { readonly [key: string]: Json }
  *    but never written again.
  */
 export function parseJson(given: string): { readonly json: Json } | Refusal {
-  // A byte order mark is gone where bytes were decoded, and still there in a text frame.
-  const text = given.startsWith('\ufeff') ? given.slice(1) : given
-  let json: Json
-  try {
-    json = JSON.parse(text) as Json
-  } catch (error) {
-    const repaired = withoutBareNumbers(text)
-    if (repaired === null) return refuse('INVALID_JSON', `Malformed JSON: ${reasonOf(error)}`)
-    try {
-      json = JSON.parse(repaired) as Json
-    } catch {
-      return refuse('INVALID_JSON', `Malformed JSON: ${reasonOf(error)}`)
-    }
-  }
+  const read = readJson(given)
+  if (isRefusal(read)) return read
+  const { json } = read
   const budget = { members: JSON_KEYS_MAX }
   const problem = inspect(json, 0, budget)
   if (problem !== null) return refuse('INVALID_PAYLOAD', problem)
-  return { json: text.isWellFormed() && !SURROGATE.test(text) ? json : wellFormed(json) }
+  return { json: given.isWellFormed() && !SURROGATE.test(given) ? json : wellFormed(json) }
+}
+
+/** Parses text into JSON, with rule 1 alone: it may hold anything, of any size, that JSON can. */
+export function readJson(given: string): { readonly json: Json } | Refusal {
+  // A byte order mark is gone where bytes were decoded, and still there in a text frame.
+  const text = given.startsWith('\ufeff') ? given.slice(1) : given
+  try {
+    return { json: JSON.parse(text) as Json }
+  } catch (error) {
+    const refusal = refuse('INVALID_JSON', `Malformed JSON: ${reasonOf(error)}`)
+    const repaired = withoutBareNumbers(text)
+    if (repaired === null) return refusal
+    try {
+      return { json: JSON.parse(repaired) as Json }
+    } catch {
+      return refusal
+    }
+  }
 }
 
 /** The text of a value that came out of `parseJson`, or that our own code built. */

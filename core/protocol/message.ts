@@ -1,6 +1,9 @@
 import * as v from 'valibot'
 import type { JobId, RobotId, WorkflowId } from '../ids.ts'
 import { isObject } from './json.ts'
+import { mend } from './mend.ts'
+import type { Refusal } from './refusal.ts'
+import type { Unkept } from './unkept.ts'
 
 /**
  * The 21 messages of the wire, once: who sends each, and what its payload holds.
@@ -8,6 +11,9 @@ import { isObject } from './json.ts'
  * Where the API reference and the two robot clients in the field differ, the schema takes what they really send:
  * fields that either of them leaves out have the default that the original server gives them. Unknown fields are
  * dropped. Two fields are ours: `attempt`, sent with `job_assign` and echoed by robots that can, and `memory`.
+ *
+ * What a robot must say is little: which job it speaks of and, when it registers, who it is. Anything else may be
+ * missing, and where it has a wrong type it is read as well as it can be: see `fromRobot`.
  */
 
 const ID_CHARS_MAX = 256
@@ -16,7 +22,7 @@ const jobId = v.pipe(id, v.transform((text) => text as JobId))
 const robotId = v.pipe(id, v.transform((text) => text as RobotId))
 const workflowId = v.pipe(v.string(), v.transform((text) => text as WorkflowId))
 const text = v.string()
-/** Values that passed `parseJson`, and are not looked into again. */
+/** Values that were made to fit when they were parsed, and are not looked into again. */
 const json = v.unknown()
 const jsonObject = v.custom<Readonly<Record<string, unknown>>>(isObject, 'must be a JSON object')
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -36,17 +42,29 @@ export const LOG_LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITIC
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Levels as robots write them: any case, and the short names of other logging libraries. */
-const LEVEL_NAMES: Readonly<Record<string, LogLevel>> = { WARN: 'WARNING', FATAL: 'CRITICAL', SUCCESS: 'INFO' }
+const LEVEL_NAMES: Readonly<Record<string, LogLevel>> = {
+  WARN: 'WARNING',
+  FATAL: 'CRITICAL',
+  SUCCESS: 'INFO',
+  // The numbers of Python's `logging`.
+  10: 'DEBUG',
+  30: 'WARNING',
+  40: 'ERROR',
+  50: 'CRITICAL',
+}
 const level = v.pipe(
-  v.string(),
+  v.nullish(v.string(), 'INFO'),
   v.transform((name): LogLevel => {
     const upper = name.toUpperCase()
     return LOG_LEVELS.find((known) => known === upper) ?? LEVEL_NAMES[upper] ?? 'INFO'
   }),
 )
 
+/** Who speaks is known from the connection; what is said of it is only compared. */
+const speaker = v.optional(robotId)
+
 const heartbeat = v.object({
-  robot_id: robotId,
+  robot_id: speaker,
   status: v.optional(text, 'online'),
   current_jobs: v.optional(count, 0),
   cpu_percent: percent,
@@ -73,6 +91,18 @@ const memory = v.object({
   /** Offers that were read, but for those that were refused or whose end is known to be recorded. */
   offers: v.pipe(v.array(v.object({ job_id: jobId, attempt })), v.maxLength(REMEMBERED_MAX)),
 })
+
+/** A line of a batch; null for one that cannot be read. */
+const batchLine = v.pipe(
+  v.unknown(),
+  v.transform((value): v.InferOutput<typeof logEntry> | null => {
+    const read = v.safeParse(logEntry, value)
+    if (read.success) return read.output
+    if (typeof value === 'string') return v.parse(logEntry, { message: value })
+    const mended = v.safeParse(logEntry, isObject(value) ? mend(logEntry.entries, value, () => {}) : value)
+    return mended.success ? mended.output : null
+  }),
+)
 
 type From = 'robot' | 'orchestrator' | 'both'
 interface Kind {
@@ -120,7 +150,7 @@ export const MESSAGES = {
   },
   heartbeat: { from: 'robot', payload: heartbeat },
   heartbeat_ack: { from: 'orchestrator', payload: v.object({ robot_id: v.nullish(robotId) }) },
-  disconnect: { from: 'robot', payload: v.object({ robot_id: robotId, reason: v.nullish(text, '') }) },
+  disconnect: { from: 'robot', payload: v.object({ robot_id: speaker, reason: v.nullish(text, '') }) },
   job_assign: {
     from: 'orchestrator',
     payload: v.object({
@@ -134,17 +164,17 @@ export const MESSAGES = {
       attempt,
     }),
   },
-  job_accept: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: robotId, attempt }) },
+  job_accept: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: speaker, attempt }) },
   job_reject: {
     from: 'robot',
-    payload: v.object({ job_id: jobId, robot_id: robotId, reason: v.nullish(text, ''), attempt }),
+    payload: v.object({ job_id: jobId, robot_id: speaker, reason: v.nullish(text, ''), attempt }),
   },
   job_progress: {
     from: 'robot',
     payload: v.object({
       job_id: jobId,
-      robot_id: robotId,
-      progress: v.nullable(v.number()),
+      robot_id: speaker,
+      progress: percent,
       current_node: v.nullish(text, ''),
       message: v.nullish(text, ''),
       attempt,
@@ -154,7 +184,7 @@ export const MESSAGES = {
     from: 'robot',
     payload: v.object({
       job_id: jobId,
-      robot_id: robotId,
+      robot_id: speaker,
       result: v.nullish(json, {}),
       duration_ms: v.nullish(v.number()),
       attempt,
@@ -164,7 +194,7 @@ export const MESSAGES = {
     from: 'robot',
     payload: v.object({
       job_id: jobId,
-      robot_id: robotId,
+      robot_id: speaker,
       error_message: v.nullish(text, 'Unknown error'),
       error_type: v.nullish(text, 'ExecutionError'),
       stack_trace: v.nullish(text, ''),
@@ -173,7 +203,7 @@ export const MESSAGES = {
     }),
   },
   job_cancel: { from: 'orchestrator', payload: v.object({ job_id: jobId, reason: v.nullish(text, '') }) },
-  job_cancelled: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: robotId, attempt }) },
+  job_cancelled: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: speaker, attempt }) },
   status_request: { from: 'orchestrator', payload: v.object({ robot_id: robotId }) },
   status_response: {
     from: 'robot',
@@ -185,11 +215,11 @@ export const MESSAGES = {
   },
   log_entry: {
     from: 'robot',
-    payload: v.object({ job_id: jobId, robot_id: robotId, ...logEntry.entries }),
+    payload: v.object({ job_id: jobId, robot_id: speaker, ...logEntry.entries }),
   },
   log_batch: {
     from: 'robot',
-    payload: v.object({ job_id: jobId, robot_id: robotId, entries: v.array(logEntry) }),
+    payload: v.object({ job_id: jobId, robot_id: speaker, entries: v.array(batchLine) }),
   },
   pause: { from: 'orchestrator', payload: v.object({ robot_id: robotId }) },
   resume: { from: 'orchestrator', payload: v.object({ robot_id: robotId }) },
@@ -200,7 +230,7 @@ export const MESSAGES = {
   error: {
     from: 'both',
     payload: v.object({
-      error_code: text,
+      error_code: v.nullish(text, ''),
       error_message: v.nullish(text, ''),
       details: v.nullish(jsonObject, {}),
     }),
@@ -221,8 +251,20 @@ export type Message<T extends MessageType = MessageType> = {
     readonly id: MessageId | undefined
     readonly correlation_id: MessageId | undefined
     readonly payload: Payload<K>
+    /** What was wrong with it; absent where nothing was. */
+    readonly flaws?: Flaws
   }
 }[T]
+
+/** What was wrong with a message that is acted upon all the same. */
+export interface Flaws {
+  /** In words, for the log of the job. */
+  readonly words: readonly string[]
+  /** It is not JSON, or is beyond the limits: its sender is answered so. */
+  readonly refusal: Refusal | null
+  /** Its result is not among what was read. */
+  readonly unkept: Unkept | null
+}
 
 type SentBy<F extends From> = {
   [T in MessageType]: (typeof MESSAGES)[T]['from'] extends F | 'both' ? T : never

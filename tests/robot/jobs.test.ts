@@ -115,7 +115,7 @@ describe('results that cannot be sent', () => {
     ['too large', 'x'.repeat(70_000), 'ResultTooLarge', '70002 bytes'],
     ['cyclic', cycle, 'ResultNotSerializable', 'circular'],
     ['a function', () => 1, 'ResultNotSerializable', 'function'],
-    ['text with U+0000', 'a\u0000b', 'ResultNotSerializable', 'U+0000'],
+    ['too deep', JSON.parse(`${'['.repeat(63)}${']'.repeat(63)}`), 'ResultNotSerializable', 'deeper than 64 levels'],
   ])('become a failure: %s', async (_, result, error_type, message) => {
     const robot = lab.robotWith(() => result)
     const [connection] = await Promise.all([lab.orchestrator.registered({ max_message_bytes: 65_536 }), robot.start()])

@@ -18,7 +18,7 @@ describe('reports', () => {
     connection.assign('j1')
     const batch = await connection.next('log_batch')
     await connection.next('job_complete')
-    expect(batch.payload.entries.map(({ message }) => message.slice(0, 6))).toEqual([
+    expect(batch.payload.entries.map((line) => line?.message.slice(0, 6))).toEqual([
       ...[0, 1, 2, 3, 4].map((i) => `line ${i}`),
       'xxxxxx',
     ])

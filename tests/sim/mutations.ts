@@ -2,7 +2,7 @@ import { memoryStore } from '../../adapters/store/memory.ts'
 import { NOTHING_FOUND } from '../../core/effects.ts'
 import { Receipt } from '../../core/receipt.ts'
 import type { Event } from '../../core/event.ts'
-import type { JobId } from '../../core/ids.ts'
+import type { JobId, RobotId } from '../../core/ids.ts'
 import type { JobRow, RetrySafety } from '../../core/job.ts'
 import type { RobotMessage } from '../../core/protocol/message.ts'
 import type { State } from '../../core/state.ts'
@@ -112,8 +112,8 @@ export const noSession = (): Plant => ({
   ...SOUND,
   event: (event, state) => {
     if (event.type !== 'robot.said' || event.message.type === 'register') return event
-    if (!('robot_id' in event.message.payload)) return event
-    const session = state.sessions.get(event.message.payload.robot_id)
+    const { robot_id } = event.message.payload as { readonly robot_id?: RobotId }
+    const session = robot_id === undefined ? undefined : state.sessions.get(robot_id)
     const socket = state.sockets.get(event.socket)
     const old = socket === undefined || socket.closing || socket.robot === null
     return old && session !== undefined ? { ...event, socket: session.socket } : event
@@ -125,8 +125,8 @@ export const anybody = (): Plant => ({
   ...SOUND,
   event: (event, state) => {
     if (event.type !== 'robot.said' || event.message.type === 'register') return event
-    if (!('robot_id' in event.message.payload)) return event
-    const session = state.sessions.get(event.message.payload.robot_id)
+    const { robot_id } = event.message.payload as { readonly robot_id?: RobotId }
+    const session = robot_id === undefined ? undefined : state.sessions.get(robot_id)
     return session === undefined ? event : { ...event, socket: session.socket }
   },
 })

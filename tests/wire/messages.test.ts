@@ -99,9 +99,9 @@ chapter('messages', (server) => {
       })
       const job = await server.submit({ workflow_id: 'greeting', robot_id: robot.id, environment: 'production' })
       await robot.take(job)
-      // The payload of a message may be left out too; what it lacks then is a required field.
+      // The payload of a message may be left out too: who speaks is known from the connection.
       robot.wire.raw('{"type":"heartbeat","id":"m"}')
-      expect((await robot.wire.next('error')).payload['error_code']).toBe('INVALID_PAYLOAD')
+      expect(await robot.wire.next('heartbeat_ack')).toMatchObject({ correlation_id: 'm' })
     })
 
     test('[P9] a status may be any word, and three of them mean that the robot takes no jobs', async () => {
@@ -178,22 +178,29 @@ chapter('messages', (server) => {
       ['[P4] no type', '{"id":"m-1"}', 'INVALID_MESSAGE', /^Missing required field: type$/, 'm-1'],
       ['[P4] an unknown type', frame('dance', {}), 'INVALID_MESSAGE', /^Unknown message type: dance$/, 'm-1'],
       ['[P5] a type that only we send', frame('job_assign', {}), 'INVALID_MESSAGE', /not sent by a robot/, 'm-1'],
-      ['[P6] a missing field', frame('heartbeat', {}), 'INVALID_PAYLOAD', /Missing required field: robot_id/, 'm-1'],
-      ['[P6] a wrong type', frame('heartbeat', { robot_id: 7 }), 'INVALID_PAYLOAD', /Field robot_id/, 'm-1'],
-      ['[P4] an id that is no id', '{"type":"heartbeat","id":{}}', 'INVALID_MESSAGE', /Field id/, undefined],
+      ['[P6] a missing field', frame('job_accept', {}), 'INVALID_PAYLOAD', /Missing required field: job_id/, 'm-1'],
+      ['[P6] a wrong type', frame('job_accept', { job_id: 7 }), 'INVALID_PAYLOAD', /Field job_id/, 'm-1'],
+      ['[P4] an id that is no id', '{"type":"dance","id":{}}', 'INVALID_MESSAGE', /dance/, undefined],
       ['[P6] a payload that is none', frame('heartbeat', 'r'), 'INVALID_PAYLOAD', /heartbeat/, 'm-1'],
       ['[P6] a number as its id', '{"type":"dance","id":42}', 'INVALID_MESSAGE', /dance/, 42],
-      ['[P7] U+0000', frame('disconnect', { robot_id: 'r', reason: '\0' }), 'INVALID_PAYLOAD', /U\+0000/, undefined],
-      ['[P7] JSON without a bottom', frame('heartbeat', deep), 'INVALID_PAYLOAD', /deeper than 64/, undefined],
-      ['[P7] members without number', frame('heartbeat', many), 'INVALID_PAYLOAD', /100000 members/, undefined],
-      ['[P8] over 1 MiB', pad(MIB), 'INVALID_PAYLOAD', /must not exceed 1048576 bytes/, undefined],
-      ['[P8] a little under 8 MiB', pad(8 * MIB - 200), 'INVALID_PAYLOAD', /must not exceed/, undefined],
+      ['[P4] no JSON, with an id', '{"id":"m-1","type":"heartbeat",', 'INVALID_JSON', /^Malformed JSON/, 'm-1'],
+      ['[P7] JSON without a bottom', frame('heartbeat', { status: deep }), 'INVALID_PAYLOAD', /deeper than 64/, 'm-1'],
+      ['[P7] members without number', frame('heartbeat', { status: many }), 'INVALID_PAYLOAD', /100000 members/, 'm-1'],
+      ['[P8] over 1 MiB', pad(MIB), 'INVALID_PAYLOAD', /must not exceed 1048576 bytes/, 'm-1'],
+      ['[P8] a little under 8 MiB', pad(8 * MIB - 200), 'INVALID_PAYLOAD', /must not exceed/, 'm-1'],
+      [
+        '[P48] a secondary field',
+        frame('heartbeat', { cpu_percent: 'much', status: 7 }),
+        'INVALID_PAYLOAD',
+        /^heartbeat: cpu_percent was "much" and was left out; status was 7 and was read as a text$/,
+        'm-1',
+      ],
       [
         '[P8] over 1 MiB in bytes, not in characters',
         pad(0, 'ü'.repeat(MIB / 2)),
         'INVALID_PAYLOAD',
         /must not exceed/,
-        undefined,
+        'm-1',
       ],
       ['[P15] another robot', frame('heartbeat', { robot_id: 'other' }), 'FORBIDDEN', /belongs to the robot r$/, 'm-1'],
     ]

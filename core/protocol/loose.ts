@@ -1,0 +1,111 @@
+import * as v from 'valibot'
+import { FIELD_DEPTH, fitJson, type Room } from './fit.ts'
+import { isObject, type Json, JSON_KEYS_MAX, type JsonObject } from './json.ts'
+import { mend } from './mend.ts'
+import { type Flaws, MESSAGES, type MessageType } from './message.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { UNKEPT, type Unkept } from './unkept.ts'
+
+/** A frame of a robot, as it was read. */
+export interface Frame {
+  readonly json: Json
+  /** The fields of its payload of which there is at most the beginning, as text. */
+  readonly cut: ReadonlySet<string>
+  /** It is too large, or no JSON; null where it was read whole. */
+  readonly refusal: Refusal | null
+  readonly room: Room
+}
+
+/** The fields that robots may fill in. */
+export const FIELDS: ReadonlySet<string> = new Set(
+  Object.values(MESSAGES).flatMap(({ from, payload }) => from === 'orchestrator' ? [] : Object.keys(payload.entries)),
+)
+
+/** Ids; and lists that say by what is not in them that something is not so. One that is not whole says nothing. */
+const WHOLE: ReadonlySet<string> = new Set(['job_id', 'robot_id', 'active_job_ids', 'memory'])
+
+type Schema = v.GenericSchema & { readonly entries: Readonly<Record<string, v.GenericSchema>> }
+
+/** A payload, and what was wrong with it. */
+interface Read {
+  readonly payload: unknown
+  readonly flaws?: Flaws
+}
+
+/** Why there is none; nothing where the frame says it. */
+interface Unreadable {
+  readonly issues: readonly v.BaseIssue<unknown>[]
+}
+
+const PAYLOAD = v.custom<JsonObject>(isObject, 'payload must be a JSON object')
+
+/**
+ * Reads a payload as well as it can be read.
+ *
+ * 1. What is nested too deep, or is one member too many, is left out; so is what a frame that is too large has no room for.
+ * 2. A result of which anything is missing is none: what is left of it would be taken for the whole.
+ * 3. What has a wrong type is read as what it stands for, or left out: `mend`.
+ */
+export function readPayload(type: MessageType, payload: Json, frame: Frame): Read | Unreadable {
+  const schema: Schema = MESSAGES[type].payload
+  const isAboutJob = 'job_id' in schema.entries
+  if (frame.refusal !== null && !isAboutJob) return { issues: [] }
+  if (!isObject(payload)) return { issues: v.safeParse(PAYLOAD, payload).issues ?? [] }
+  const fitted = fitFields(payload, schema, frame)
+  const sound = v.safeParse(schema, fitted.given)
+  if (sound.success && fitted.problems.length === 0 && frame.refusal === null) return { payload: sound.output }
+  const mends: string[] = []
+  const mended = v.safeParse(schema, mend(schema.entries, fitted.given, (flaw) => mends.push(flaw)))
+  if (!mended.success) return { issues: mended.issues }
+  if (frame.refusal === null && fitted.problems.length + mends.length === 0) return { payload: mended.output }
+  const words = [...frame.refusal === null ? [] : [frame.refusal.message], ...fitted.problems, ...mends]
+  const isTold = !isAboutJob || fitted.problems.length > 0
+  const refusal = frame.refusal ?? (isTold ? refuse('INVALID_PAYLOAD', `${type}: ${words.join('; ')}`) : null)
+  return { payload: mended.output, flaws: { words, refusal, unkept: fitted.unkept } }
+}
+
+interface Fitted {
+  /** The payload, less what does not fit. */
+  readonly given: JsonObject
+  readonly problems: readonly string[]
+  readonly unkept: Unkept | null
+}
+
+const FITS: Pick<Fitted, 'problems' | 'unkept'> = { problems: [], unkept: null }
+
+function fitFields(payload: JsonObject, { entries }: Schema, frame: Frame): Fitted {
+  const { refusal, room } = frame
+  // Nearly all messages of robots end here, as they came.
+  if (refusal === null && !room.unclean) {
+    let isSame = true
+    for (const name in entries) {
+      const value = payload[name]
+      if (typeof value === 'object' && fitJson(value, FIELD_DEPTH, room) !== value) isSame = false
+    }
+    if (isSame) return { given: payload, ...FITS }
+  }
+  return fitEach(payload, entries, frame)
+}
+
+function fitEach(payload: JsonObject, entries: Schema['entries'], { cut, refusal, room }: Frame): Fitted {
+  const isNoJson = refusal !== null && refusal.refused === 'INVALID_JSON'
+  const notRead = isNoJson ? UNKEPT.invalid : UNKEPT.large
+  const given: Record<string, Json> = {}
+  const problems: string[] = []
+  let unkept: Unkept | null = isNoJson ? UNKEPT.invalid : null
+  room.members = JSON_KEYS_MAX
+  for (const name in entries) {
+    if (!Object.hasOwn(payload, name)) {
+      // The lines of a batch that has no room for them.
+      if (refusal !== null && name === 'entries') given[name] = []
+      continue
+    }
+    room.deep = room.many = false
+    const value = fitJson(payload[name] as Json, FIELD_DEPTH, room)
+    const why = cut.has(name) ? notRead : room.deep ? UNKEPT.deep : room.many ? UNKEPT.many : null
+    if (why !== null) problems.push(`${name} ${why.why}`)
+    if (why !== null && name === 'result') unkept ??= why
+    if (why === null || !WHOLE.has(name)) given[name] = value
+  }
+  return { given, problems, unkept }
+}

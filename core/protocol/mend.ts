@@ -1,0 +1,60 @@
+import * as v from 'valibot'
+import { isObject, type Json, type JsonObject, toText } from './json.ts'
+
+/** What is right for each field. */
+type Fields = Readonly<Record<string, v.GenericSchema>>
+
+/**
+ * Reads what robots write wrong. A field of a wrong type is read as the text, the number or the list that it stands for,
+ * or left out where it may be. One that may not be left out stays as it is: it is for the schema to refuse it.
+ */
+export function mend(fields: Fields, given: JsonObject, note: (flaw: string) => void): JsonObject {
+  const mended = Object.entries(given).flatMap(([name, value]): [string, Json][] => {
+    const schema = Object.hasOwn(fields, name) ? fields[name] : undefined
+    if (schema === undefined) return []
+    if (v.is(schema, value)) return [[name, value]]
+    const reading = IDS.has(name) ? undefined : readingsOf(value).find(({ read }) => v.is(schema, read))
+    if (reading !== undefined) {
+      note(`${name} was ${nameOf(value)} and was read as a ${reading.as}`)
+      return [[name, reading.read]]
+    }
+    // Many languages write null for what they do not have.
+    const isSaid = value !== null
+    if (!v.is(schema, undefined) || (isSaid && AS_SAID.has(name))) return [[name, value]]
+    if (isSaid) note(`${name} was ${nameOf(value)} and was left out`)
+    return []
+  })
+  return Object.fromEntries(mended)
+}
+
+/** Nothing but itself names a thing. */
+const IDS: ReadonlySet<string> = new Set(['job_id', 'robot_id'])
+
+/** A robot that belongs to another environment than it says would be given work that is not for it. */
+const AS_SAID: ReadonlySet<string> = new Set(['environment'])
+
+interface Reading {
+  readonly as: 'text' | 'number' | 'list of texts'
+  readonly read: Json
+}
+
+function readingsOf(value: Json): readonly Reading[] {
+  if (value === null) return []
+  if (typeof value === 'string') return NUMBER.test(value) ? [{ as: 'number', read: Number(value) }] : []
+  if (!Array.isArray(value)) return [{ as: 'text', read: toText(value) }]
+  const list = value as readonly Json[]
+  const isPlain = list.every((item) => typeof item === 'string' || typeof item === 'number')
+  if (!isPlain) return [{ as: 'text', read: toText(value) }]
+  // Python gives a traceback as the list of its lines.
+  return [{ as: 'list of texts', read: list.map(String) }, { as: 'text', read: list.map(String).join('\n') }]
+}
+
+const NUMBER = /^\s*-?\d{1,15}(?:\.\d{1,15})?\s*$/
+
+/** What it was, for people. */
+function nameOf(value: Json): string {
+  if (Array.isArray(value)) return 'a list'
+  if (isObject(value)) return 'an object'
+  const text = toText(value)
+  return text.length <= 60 ? text : 'a text of another form'
+}
