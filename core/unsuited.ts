@@ -23,9 +23,10 @@ interface Demand {
 /** Why no robot that is on record can run a job, as a sentence without its full stop; null when one can. */
 export function unsuited(state: State, job: JobRow): Warning | null {
   const needs = needsOf(state, job)
-  const known = [...state.roster.known.values()].map(({ abilities }) => abilities)
   if (needs.robot !== null) return pinnedTo(state, job, needs, needs.robot)
-  if (known.some((abilities) => suits(abilities, needs))) return null
+  // Asked of every job that is submitted: nearly always the first that is looked at can run it.
+  for (const { abilities } of state.roster.known.values()) if (suits(abilities, needs)) return null
+  const known = [...state.roster.known.values()].map(({ abilities }) => abilities)
   if (known.length === 0) return { code: 'NO_ROBOTS', message: 'No robot has ever registered', details: {} }
   const demands = demandsOf(state, job, needs, known)
   const unmet = demands.filter(({ met }) => !known.some(met))

@@ -3,6 +3,8 @@ import type { JsonText, WorkflowId } from '../../core/ids.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
 import { NewSchedule as ScheduleBody, NewWorkflow as WorkflowBody } from '../../core/protocol/request.ts'
 import type { ScheduleRow } from '../../core/schedule.ts'
+import { unrunnable } from '../../core/unsuited.ts'
+import { NODE_TYPES } from '../../workflows/node-types.ts'
 import { validDefinition } from '../definition.ts'
 import type { Fleet } from '../fleet.ts'
 import { newScheduleId, saving } from '../schedule.ts'
@@ -89,6 +91,10 @@ export async function publishWorkflow(fleet: Fleet, given: NewWorkflow, by: stri
     definition,
   }))
   answerOf(saved, 'workflow')
-  return answerOf(await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow })), 'workflow')
-    .workflow.id
+  const published = await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow }))
+  const row = answerOf(published, 'workflow').workflow
+  for (const { message } of unrunnable(fleet.state, row, NODE_TYPES)) {
+    fleet.platform.log('warn', `workflow ${row.id}: ${message}`)
+  }
+  return row.id
 }

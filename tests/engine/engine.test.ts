@@ -202,6 +202,16 @@ describe('stop', () => {
   })
 })
 
+test('a workflow that no known robot runs is published, and the log says so', async () => {
+  const lines: string[] = []
+  const engine = await lab.start({ log: (level, message) => void lines.push(`${level} ${message}`) })
+  const nodes = { a: { node_type: 'LogNode' }, b: { node_type: 'FaxNode' } }
+  expect(await engine.publishWorkflow({ workflowId: 'fax', name: 'Fax', workflowJson: { nodes } })).toBe('fax')
+  expect(lines.filter((line) => line.startsWith('warn'))).toEqual([
+    'warn workflow fax: No known robot runs the node type FaxNode',
+  ])
+})
+
 test('a schedule runs a workflow that was published here, and says when', async () => {
   const { engine } = lab
   const workflowId = await engine.publishWorkflow({ name: 'Report', workflowJson: { nodes: {} } })
