@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { explain } from '../../core/explain.ts'
 import type { DefinitionHash } from '../../core/ids.ts'
 import { unrunnable, unsuited } from '../../core/unsuited.ts'
 import { type Bench, bench, closed, ids, job, join, say, submit } from './rows.ts'
+import { drive, stories } from './story.ts'
 
 /** What an explanation says: every state of a job and of the robots that could run it has a sentence with the cause. */
 
@@ -247,3 +249,41 @@ describe('a job that has ended', () => {
     expect(summary(fleet)).toBe('It has ended, and is failed: no paper.')
   })
 })
+
+test('whatever happened, a job that waits says what for, and never in codes', () => {
+  const seen = new Set<string>()
+  fc.assert(
+    fc.property(stories, (story) => {
+      const fleet = bench()
+      let n = 0
+      for (const step of story) drive(fleet, step, () => `j${++n}`)
+      for (const row of fleet.state.jobs.values()) {
+        const said = explain(fleet.state, row, fleet.now)
+        expect(said.summary).toMatch(/^[A-Za-z0-9].*\.$/)
+        expect(said.summary).not.toMatch(/[A-Z]{3,}_|undefined|null|about to run/)
+        for (const { message } of said.blockers) expect(message).not.toMatch(/[A-Z]{3,}_|undefined|null/)
+        for (const { code } of said.blockers) seen.add(code)
+        const hopeless = said.blockers.some(({ code }) => code === 'NO_SUITABLE_ROBOT' || code === 'NO_ROBOTS')
+        const suited = said.robots.some(({ codes }) => !codes.some((code) => LASTING.includes(code)))
+        if (row.status === 'queued' && row.robot_id === null) expect(hopeless).toBe(!suited)
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+  expect([...seen]).toEqual(
+    expect.arrayContaining([
+      'NO_SUITABLE_ROBOT',
+      'ROBOT_CANNOT_RUN',
+      'QUEUED_BEHIND',
+      'LOWER_PRIORITY',
+      'ROBOT_OFFLINE',
+    ]),
+  )
+})
+
+const LASTING: readonly string[] = [
+  'ROBOT_PINNED_OTHER',
+  'ROBOT_ENV_MISMATCH',
+  'ROBOT_TAG_MISSING',
+  'ROBOT_CANNOT_RUN',
+]
