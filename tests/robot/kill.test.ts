@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Message } from '../../core/protocol/message.ts'
 import { cleanUp, newFolder, Program } from '../process/program.ts'
+import { ROOT } from '../process/runtime.ts'
 import { type Connection, Orchestrator } from './orchestrator.ts'
 
 /** A robot whose process is killed or stands still, in every moment of a job. What it ran is counted from outside. */
@@ -26,9 +27,23 @@ const memoryOf = (connection: Connection) => (connection.all[0] as Message<'regi
 const ran = (): readonly string[] =>
   existsSync(inFolder('ran')) ? readFileSync(inFolder('ran'), 'utf8').trim().split('\n') : []
 
+const WORKER = 'tests/robot/worker.ts'
+/** With the permissions that docs/ROBOTS.md names, and leave for what its handler does. */
+const onDeno = (): readonly [string, ...string[]] => [
+  join(ROOT, 'node_modules/deno/deno'),
+  'run',
+  '--no-prompt',
+  '--allow-net',
+  '--allow-env',
+  '--allow-sys=cpus,systemMemoryInfo',
+  `--allow-read=${folder}`,
+  `--allow-write=${folder}`,
+  WORKER,
+]
+
 /** Starts the robot, and answers its registration and its first heartbeat. */
-async function started(): Promise<Connection> {
-  robot = new Program('tests/robot/worker.ts', [], {
+async function started([file, ...args]: readonly [string, ...string[]] = [WORKER]): Promise<Connection> {
+  robot = new Program(file, args, {
     ROBOT_URL: orchestrator.url,
     ROBOT_STATE: inFolder('state.jsonl'),
     ROBOT_RAN: inFolder('ran'),
@@ -122,6 +137,17 @@ describe('killed', () => {
     expect(third.types()).toEqual(['register', 'heartbeat'])
     expect(memoryOf(third)?.offers).toEqual([])
     expect(ran()).toEqual(['j1'])
+  })
+
+  test('on Deno, it delivers the result too', async () => {
+    const first = await started(onDeno())
+    first.assign('j1')
+    const { id } = await first.next('job_complete')
+    await killed(first)
+    const second = await started(onDeno())
+    expect(second.all[1]).toMatchObject({ type: 'job_complete', id, payload: { ...J1[0], result: { of: 'j1' } } })
+    expect(memoryOf(second)).toEqual({ id: memoryOf(first)?.id, start: 2, offers: J1 })
+    expect(robot.out).not.toContain('warning')
   })
 
   test('after an end of which nothing was sent, too', async () => {
