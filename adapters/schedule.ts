@@ -1,7 +1,7 @@
 import type { ScheduleSaved } from '../core/event.ts'
-import type { Millis, ReplyId, ScheduleId } from '../core/ids.ts'
+import type { ReplyId, ScheduleId } from '../core/ids.ts'
 import { toText } from '../core/protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
 import type { NewSchedule } from '../core/protocol/request.ts'
 import { recurrenceOf } from '../core/recurrence.ts'
 
@@ -10,17 +10,13 @@ export function saving(
   body: NewSchedule,
   given: Pick<ScheduleSaved, 'schedule' | 'mode' | 'by'>,
 ): ((reply: ReplyId) => ScheduleSaved) | Refusal {
-  const [run_at, start_at, end_at] = [body.run_at, body.start_at, body.end_at].map(instantOf)
-  const times = { run_at, start_at, end_at } as { readonly [name: string]: Millis | null }
-  const wrong = Object.keys(times).find((name) => Number.isNaN(times[name]))
-  if (wrong !== undefined) return refuse('INVALID_PAYLOAD', `${wrong} is no such date`, { field: wrong })
   const recurrence = recurrenceOf({
     frequency: body.frequency,
     cron_expression: body.cron_expression,
-    run_at: run_at ?? null,
+    run_at: body.run_at,
     timezone: body.timezone,
-    start_at: start_at ?? null,
-    end_at: end_at ?? null,
+    start_at: body.start_at,
+    end_at: body.end_at,
     time_hour: body.time_hour,
     time_minute: body.time_minute,
     day_of_week: body.day_of_week,
@@ -49,8 +45,4 @@ export function saving(
 /** An id for a schedule. It is always made here: one that came again would find the ledger of the first. */
 export function newScheduleId(rowId: () => string): ScheduleId {
   return rowId() as ScheduleId
-}
-
-function instantOf(text: string | null): Millis | null {
-  return text === null ? null : Date.parse(text)
 }

@@ -20,10 +20,6 @@ export function submission(
 ): ((reply: ReplyId) => Event) | Refusal {
   const workflow = workflowOf(platform, body)
   if (isRefusal(workflow)) return workflow
-  const scheduledTime = body.scheduled_time === null ? null : instantOf(body.scheduled_time)
-  if (Number.isNaN(scheduledTime)) {
-    return refuse('INVALID_PAYLOAD', 'scheduled_time is no such date', { field: 'scheduled_time' })
-  }
   const job = platform.rowId() as JobId
   const id = typeof workflow === 'string' ? workflow : body.workflow_id ?? workflow.definition.hash
   return (reply) => ({
@@ -39,7 +35,7 @@ export function submission(
     environment: body.environment,
     requiredTags: body.required_tags,
     requiredCapabilities: body.required_capabilities,
-    scheduledTime,
+    scheduledTime: body.scheduled_time,
     timeoutMs: body.timeout_seconds === undefined ? null : Math.round(body.timeout_seconds * 1000),
     retrySafety: body.retry_safety,
     pool: body.pool,
@@ -92,13 +88,6 @@ export async function retrying(
     by,
     definition: { hash: job.definition, json },
   })
-}
-
-/** The instant that ISO 8601 text names, or NaN: `Date.parse` takes the 30th of February for the 2nd of March. */
-function instantOf(text: string): number {
-  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? []
-  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
-  return date.getUTCDate() === Number(day) ? Date.parse(text) : NaN
 }
 
 function workflowOf(platform: Platform, body: Submission): Submitted['workflow'] | Refusal {

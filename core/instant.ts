@@ -24,3 +24,36 @@ export function instantText(at: Millis): string {
 function two(value: number): string {
   return String(Math.floor(value)).padStart(2, '0')
 }
+
+/** As RFC 3339 has it, seconds left out if you like. */
+const WRITTEN =
+  /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):([0-5]\d))$/
+
+/** No zone has ever been further from UTC than this, but for local mean times of long ago. */
+const OFFSET_MINUTES_MAX = 14 * 60
+
+/**
+ * The instant that a date and time with `Z` or an offset names; null for what no calendar and no clock has: the 30th of February,
+ * 24:00, a leap second, an offset of 25 hours. Everybody who reads an instant reads it by this. Digits beyond milliseconds are cut off.
+ */
+export function parseInstant(text: string): Millis | null {
+  const [matched, date = '', hour, minute, second = '0', fraction = '', sign, hours = '0', minutes = '0'] =
+    WRITTEN.exec(text) ?? []
+  const day = parseDate(date)
+  const offset = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes))
+  if (matched === undefined || day === null || Math.abs(offset) > OFFSET_MINUTES_MAX) return null
+  const seconds = (Number(hour) * 60 + Number(minute) - offset) * 60 + Number(second)
+  return day + seconds * 1_000 + Number(fraction.slice(0, 3).padEnd(3, '0'))
+}
+
+/** The beginning in UTC of a day such as 2026-11-23, if the calendar has it. */
+export function parseDate(text: string): Millis | null {
+  const [, year = 0, month = 0, day = 0] = (/^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? []).map(Number)
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+  const lengths = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+  if (year < 1 || day < 1 || day > (lengths[month - 1] ?? 0)) return null
+  const past = year - 1
+  const days = past * 365 + Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400)
+  const ofYear = lengths.slice(0, month - 1).reduce((sum, length) => sum + length, 0) + day - 1
+  return (days + ofYear - 719_162) * 86_400_000
+}

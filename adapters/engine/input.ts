@@ -100,7 +100,7 @@ export function read<const S extends v.GenericSchema>(
       throw new RefusedError('INVALID_PAYLOAD', `Unknown field: ${name}`, { fields: [name] })
     }
     if (value instanceof Date && Number.isNaN(value.getTime())) {
-      throw new RefusedError('INVALID_PAYLOAD', `${name} is no such date`, { fields: [name] })
+      throw new RefusedError('INVALID_PAYLOAD', `${name} must be a valid date`, { fields: [name] })
     }
     body[field] = value
   }

@@ -1,3 +1,4 @@
+import { parseDate } from '../instant.ts'
 import * as v from 'valibot'
 import { patternOf } from '../pattern.ts'
 import type { Json } from './json.ts'
@@ -99,11 +100,11 @@ const READ: { readonly [T in Exclude<FieldType, 'checkbox' | 'multiselect'>]: Re
     const read = numeric(field, text, WHOLE)
     return 'value' in read && !Number.isSafeInteger(read.value) ? { problem: WHOLE } : read
   },
-  date: (field, text) => moment(field, text, isDate(text), 'This is no date. One looks like 2026-11-23.'),
+  date: (field, text) => moment(field, text, parseDate(text) !== null, 'This is no date. One looks like 2026-11-23.'),
   time: (field, text) => moment(field, text, TIME.test(text), 'This is no time of day. One looks like 09:30.'),
   datetime(field, text) {
     const [date = '', time = '', ...more] = text.split('T')
-    const right = more.length === 0 && isDate(date) && TIME.test(time)
+    const right = more.length === 0 && parseDate(date) !== null && TIME.test(time)
     return moment(field, `${date}T${time}`, right, 'This is no date with a time. One looks like 2026-11-23T09:30.')
   },
   select: oneOf,
@@ -143,14 +144,6 @@ function numeric({ min, max }: FieldShape, text: string, problem: string): Field
   if (typeof min === 'number' && value < min) return { problem: `It must be ${min} or more.` }
   if (typeof max === 'number' && value > max) return { problem: `It must be ${max} or less.` }
   return { value: value === 0 ? 0 : value }
-}
-
-/** Whether the calendar has this day. */
-function isDate(text: string): boolean {
-  const [, year = 0, month = 0, day = 0] = (/^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? []).map(Number)
-  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-  const days = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0
-  return year >= 1 && day >= 1 && day <= days
 }
 
 /** Written alike, so that later is also later in the alphabet: without seconds where there are none. */

@@ -1,3 +1,4 @@
+import { parseInstant } from '../instant.ts'
 import * as v from 'valibot'
 import { RETRY_SAFETIES } from '../job.ts'
 import type { JobId, RobotId, WorkflowId } from '../ids.ts'
@@ -37,6 +38,8 @@ const seconds = v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000))
 const instant = v.pipe(
   v.string(),
   v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, 'must be ISO 8601 with Z or an offset'),
+  v.check((text) => parseInstant(text) !== null, 'must be a valid date and time'),
+  v.transform((text) => parseInstant(text) ?? NaN),
 )
 
 /** How many jobs of one kind may run at a time; null: any number. */

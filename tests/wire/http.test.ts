@@ -61,8 +61,13 @@ chapter('HTTP that is wrong', (server) => {
     ['no time to run in', 'jobs', greeting({ timeout_seconds: 0 }), 'timeout_seconds'],
     ['a time without its zone', 'jobs', greeting({ scheduled_time: '2030-01-01T10:00:00' }), 'with Z or an offset'],
     ['a month that there is not', 'jobs', greeting({ scheduled_time: '2030-13-01T10:00:00Z' }), 'scheduled_time'],
-    ['a day that there is not', 'jobs', greeting({ scheduled_time: '2030-02-30T10:00:00Z' }), 'no such date'],
-    ['a leap day that there is not', 'jobs', greeting({ scheduled_time: '2030-02-29T10:00:00+01:00' }), 'no such date'],
+    ['a day that there is not', 'jobs', greeting({ scheduled_time: '2030-02-30T10:00:00Z' }), 'must be a valid date'],
+    [
+      'a leap day that there is not',
+      'jobs',
+      greeting({ scheduled_time: '2030-02-29T10:00:00+01:00' }),
+      'must be a valid date',
+    ],
     ['a definition that is no JSON', 'jobs', { workflow_json: '{' }, 'is no JSON'],
     [
       'what a robot runs as a text',
