@@ -2,7 +2,7 @@ import { readPattern } from './cron.ts'
 import type { Millis } from './ids.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { Frequency, Recurrence } from './schedule.ts'
-import { isZone } from './zone.ts'
+import { zoneProblem } from './zone.ts'
 
 /** What people say of when a schedule is due; what they leave out is null. */
 export interface Wanted {
@@ -40,7 +40,8 @@ export function recurrenceOf(wanted: Wanted): Recurrence | Refusal {
   const { frequency: _, timezone: __, ...given } = wanted
   const astray = (Object.keys(given) as Field[]).find((name) => given[name] !== null && !fields.includes(name))
   if (astray !== undefined) return wrong(astray, `does not go with the frequency ${frequency}`)
-  if (!isZone(timezone)) return wrong('timezone', `must be an IANA time zone, such as Europe/Berlin or UTC`)
+  const problem = zoneProblem(timezone)
+  if (problem !== null) return wrong('timezone', problem)
   if (frequency === 'once') {
     if (run_at === null) return wrong('run_at', 'is required for the frequency once')
     return { frequency, cron_expression: '', run_at, timezone, start_at, end_at }

@@ -25,7 +25,7 @@ const OFFSETS_MAX = 10_000
 
 const clocks = new Map<string, Intl.DateTimeFormat>()
 
-/** Whether the platform knows the zone. Only names of zones count: `+01:00` is an offset, and has no summer time. */
+/** Whether the platform knows the zone, which is enough for what has been saved. Only names of zones count: `+01:00` is an offset, and has no summer time. */
 export function isZone(zone: string): boolean {
   if (!/^[A-Za-z][\w+-]*(\/[\w+-]+)*$/.test(zone)) return false
   try {
@@ -34,6 +34,57 @@ export function isZone(zone: string): boolean {
   } catch {
     return false
   }
+}
+
+/** The areas of the IANA database. What else has a slash in it, some platforms know and others do not. */
+const AREAS =
+  /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)\//i
+
+/** What people mean who write these. They name several places, or are taken for another: to platforms BST is Dhaka. */
+const MEANT: Readonly<Record<string, string>> = {
+  BST: 'Europe/London',
+  CET: 'Europe/Berlin',
+  CEST: 'Europe/Berlin',
+  WET: 'Europe/Lisbon',
+  EET: 'Europe/Helsinki',
+  MSK: 'Europe/Moscow',
+  IST: 'Asia/Kolkata',
+  JST: 'Asia/Tokyo',
+  EST: 'America/New_York',
+  EDT: 'America/New_York',
+  EST5EDT: 'America/New_York',
+  CST: 'America/Chicago',
+  CDT: 'America/Chicago',
+  CST6CDT: 'America/Chicago',
+  MST: 'America/Denver',
+  MDT: 'America/Denver',
+  MST7MDT: 'America/Denver',
+  PST: 'America/Los_Angeles',
+  PDT: 'America/Los_Angeles',
+  PST8PDT: 'America/Los_Angeles',
+  AEST: 'Australia/Sydney',
+  GB: 'Europe/London',
+  GMT: 'UTC',
+  UCT: 'UTC',
+  Z: 'UTC',
+  ZULU: 'UTC',
+}
+
+/**
+ * What is wrong with a name that somebody gives for a zone; null: nothing. Only `UTC` and names of the form Area/City, `Etc/*` among
+ * them, stand for one place everywhere, in whatever case. What is meant by others is said where it is likely.
+ */
+export function zoneProblem(zone: string): string | null {
+  if (zone.toUpperCase() === 'UTC' || (AREAS.test(zone) && isZone(zone))) return null
+  const meant = MEANT[zone.toUpperCase()] ?? cityZone(zone)
+  const likely = meant === null ? '' : `; did you mean ${meant}?`
+  return `must be an IANA time zone of the form Area/City, such as Europe/Berlin, or UTC${likely}`
+}
+
+/** The zone of a city that was named alone. */
+function cityZone(city: string): string | null {
+  const end = `/${city.trim().replaceAll(' ', '_').toLowerCase()}`
+  return Intl.supportedValuesOf('timeZone').find((zone) => zone.toLowerCase().endsWith(end)) ?? null
 }
 
 /** What the clock of the zone shows at an instant. Throws a `RangeError` for a zone that the platform does not know. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isRefusal } from '../../core/protocol/refusal.ts'
+import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
 import { recurrenceOf, type Wanted } from '../../core/recurrence.ts'
 import { dueAfter } from '../../core/schedule.ts'
 
@@ -67,5 +67,47 @@ describe('when a schedule is due', () => {
     const began = performance.now()
     expect(told(wanted)).toEqual(['INVALID_PAYLOAD', field])
     expect(performance.now() - began).toBeLessThan(1_000)
+  })
+})
+
+describe('the name of a zone', () => {
+  test.each([
+    'UTC',
+    'utc',
+    'Etc/UTC',
+    'Etc/GMT+3',
+    'Europe/Berlin',
+    'europe/berlin',
+    'US/Eastern',
+    'America/Argentina/Buenos_Aires',
+    'Asia/Calcutta',
+    'Asia/Kolkata',
+  ])('%s stands for one place', (timezone) => {
+    expect(isRefusal(recurrenceOf({ ...NOTHING, timezone }))).toBe(false)
+  })
+
+  test.each([
+    ['BST', 'Europe/London'],
+    ['bst', 'Europe/London'],
+    ['IST', 'Asia/Kolkata'],
+    ['EST', 'America/New_York'],
+    ['EST5EDT', 'America/New_York'],
+    ['CET', 'Europe/Berlin'],
+    ['GMT', 'UTC'],
+    ['Z', 'UTC'],
+    ['Berlin', 'Europe/Berlin'],
+    ['new york', 'America/New_York'],
+    ['Japan', null],
+    ['GMT+2', null],
+    ['+01:00', null],
+    ['SystemV/PST8', null],
+    ['Mars/Olympus', null],
+    ['Europe/', null],
+    ['/', null],
+    ['', null],
+  ])('%s does not, and what was meant is %s', (timezone, meant) => {
+    const refusal = recurrenceOf({ ...NOTHING, timezone }) as Refusal
+    expect(refusal).toMatchObject({ refused: 'INVALID_PAYLOAD', details: { field: 'timezone' } })
+    expect(/did you mean (.+)\?/.exec(refusal.message)?.[1] ?? null).toBe(meant)
   })
 })
