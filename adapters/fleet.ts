@@ -33,7 +33,7 @@ export interface Platform {
   /** For rows: a UUID that sorts by when it was made, so that rows that are made together are stored together. */
   rowId(): string
   seed(): number
-  soon(run: () => void): void
+  soon(run: () => void, ms?: Millis): void
   /** Calls `ring` at or soon after the instant; null cancels. */
   alarm(at: Millis | null, ring: () => void): void
   /** Sends a request to another system. */

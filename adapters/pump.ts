@@ -11,6 +11,9 @@ import type { Shell } from './shell.ts'
 /** An alarm that rings later than this tells of a process that stood still. */
 const LATE_MS: Millis = 250
 
+/** Between two looks then: Deno reads sockets only while it has nothing else to do, and not between two immediates. */
+const REST_MS: Millis = 5
+
 /** After that so many looks in a row that find nothing new mean that everything has been read that was waiting. */
 const QUIET_LOOKS = 3
 
@@ -119,18 +122,19 @@ export function pump(state: State, shell: Shell): Pump {
     if (stopped || until !== null) return
     until = shell.now()
     const isLate = alarm !== null && until - alarm > LATE_MS
-    read(isLate ? QUIET_LOOKS : 1, isLate ? LOOKS_MAX : 1)
+    if (isLate) read(QUIET_LOOKS, LOOKS_MAX, REST_MS)
+    else read(1, 1)
   }
 
-  function read(quiet: number, looks: number): void {
+  function read(quiet: number, looks: number, rest?: Millis): void {
     const before = arrived
     shell.soon(() => {
       if (stopped) return
       const left = arrived === before ? quiet - 1 : QUIET_LOOKS
-      if (left > 0 && looks > 1) read(left, looks - 1)
+      if (left > 0 && looks > 1) read(left, looks - 1, rest)
       // Behind everything that was read, and before what comes next: a flood does not keep it from its turn.
       else push(TICK)
-    })
+    }, rest)
   }
 
   function withInstant(event: Event): Event {

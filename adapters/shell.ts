@@ -25,8 +25,8 @@ export interface Shell {
   attach?(socket: SocketId, text: string | null): void
   /** Sets the one alarm; null: none. A later call replaces an earlier one. */
   wake(at: Millis | null): void
-  /** Runs the function once the frames and requests that have arrived already have been read. */
-  soon(run: () => void): void
+  /** Runs the function once the frames and requests that have arrived already have been read, and not before so long. */
+  soon(run: () => void, ms?: Millis): void
   /** A turn could not be completed. Memory and disk may differ: nothing more may be done with this state. */
   failed(error: unknown): void
 }

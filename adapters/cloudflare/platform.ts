@@ -29,7 +29,7 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
     rowId: uuidv7,
     seed: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 1) >>> 1,
     // Frames and requests that have arrived together are read before this, and share one turn.
-    soon: (run) => void setTimeout(run, 0),
+    soon: (run, ms = 0) => void setTimeout(run, ms),
     alarm(at, ring) {
       ringing = at === null ? null : ring
       if (at !== null && set !== null && set <= at) return

@@ -28,7 +28,7 @@ export function nodePlatform(watchRoots: readonly string[] = []): Platform {
     rowId: uuidv7,
     seed: () => randomInt(2 ** 31),
     // After the poll phase: by then every frame and request that had arrived has been read, and shares one turn.
-    soon: setImmediate,
+    soon: (run, ms) => void (ms === undefined ? setImmediate(run) : setTimeout(run, ms)),
     alarm,
     post: pinnedPost(),
     sources: { file_watch: watchFiles(watchRoots), email: startImap },
