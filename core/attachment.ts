@@ -30,7 +30,7 @@ interface Remembered extends
   readonly robot: RobotId
   readonly key: KeyId | null
   readonly restsUntil: Millis | null
-  /** Without `system_info`, which may be of any size: whoever asks for it gets a new one. */
+  /** Without what may be of any size: whoever asks for it gets a new one. */
   readonly reported: Report | null
   readonly missing: readonly JobId[]
   readonly offers: readonly (readonly [JobId, number | null])[]
@@ -89,7 +89,7 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
     restsUntil: session.resting ? state.timers.at('robot.rest', robot) : null,
     lastOffer,
     refusals,
-    reported: reported === null ? null : { ...reported, system_info: {} },
+    reported: reported === null ? null : { ...reported, system_info: {}, active_job_ids: null },
     asked,
     answered,
     missing: [...session.missing],

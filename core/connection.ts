@@ -1,9 +1,11 @@
+import { noteAbsence } from './absence.ts'
 import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { statusLost } from './control.ts'
 import { hangUp, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { keepRobot, placeTimeouts } from './keep.ts'
+import { clip } from './log.ts'
 import { type Flood, floodReason } from './meter.ts'
 import type { Socket } from './socket.ts'
 import type { State } from './state.ts'
@@ -42,7 +44,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   if (socket === undefined) return
   state.sockets.delete(socket.id)
   state.timers.cancel('socket.unregistered', socket.id)
-  leave(state, socket, null, turn)
+  leave(state, socket, null, '', turn)
 }
 
 /** Tells a socket to close, and stops listening to it at once. */
@@ -50,7 +52,7 @@ export function expel(state: State, socket: Socket, code: number, reason: string
   socket.closing = true
   state.timers.cancel('socket.unregistered', socket.id)
   hangUp(turn, socket.id, code, reason)
-  leave(state, socket, code, turn)
+  leave(state, socket, code, reason, turn)
 }
 
 /** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
@@ -82,7 +84,7 @@ export function unregistered(state: State, id: SocketId, turn: Turn): void {
 }
 
 /** The robot behind a socket is away, unless a newer connection of it has taken over. `code`: we have closed it. */
-function leave(state: State, socket: Socket, code: number | null, turn: Turn): void {
+function leave(state: State, socket: Socket, code: number | null, reason: string, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
   if (robot === null) return
@@ -98,6 +100,16 @@ function leave(state: State, socket: Socket, code: number | null, turn: Turn): v
   const row = state.robots.get(robot)
   assert(row !== undefined, 'a session has a robot')
   keepRobot(state, { ...row, last_seen: turn.now }, turn)
+  noteAbsence(state, robot, 'disconnected', goneBecause(code, reason), turn)
   if (code !== CLOSE.replaced) announceRobot(state, row, 'robot.offline', turn)
   if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
 }
+
+/** How a connection ended, in words for people. */
+function goneBecause(code: number | null, reason: string): string {
+  if (code === null) return 'has lost its connection, or closed it'
+  return `${code === CLOSE.normal ? 'has disconnected' : 'was disconnected'}: ${clip(reason, DETAIL_CHARS_MAX)}`
+}
+
+/** What a robot says when it goes is cut in a history. */
+const DETAIL_CHARS_MAX = 1_000

@@ -137,6 +137,10 @@ export interface JobRow {
   /** 0 to 100. */
   readonly progress: number
   readonly current_node: string
+  /** What the robot says that it is doing. */
+  readonly progress_message: string
+  /** How long the robot says that it took; null where it has not said it, or it cannot be so. */
+  readonly robot_duration_ms: Millis | null
   readonly result: JsonText | null
   readonly error_message: string
   readonly error_type: string
@@ -215,6 +219,7 @@ type Brought = Partial<
     | 'stop_until'
     | 'refusals'
     | 'dead_lettered'
+    | 'robot_duration_ms'
     | 'result'
     | 'error_message'
     | 'error_type'
@@ -241,7 +246,7 @@ export function advance(job: JobRow, verb: JobVerb, now: Millis, brought: Brough
     // A job that has been running begins to wait anew; one that was only offered has been waiting all along.
     const waited = job.status === 'running' ? null : job.queued_at
     const queued_at = waited ?? (status === 'queued' ? now : null)
-    return { ...moved, queued_at, started_at: null, progress: 0, current_node: '' }
+    return { ...moved, queued_at, started_at: null, progress: 0, current_node: '', progress_message: '' }
   }
   // A clock that was set back must not end a job before it started.
   const completed_at = Math.max(now, job.started_at ?? job.created_at)
@@ -254,7 +259,17 @@ export interface HistoryRow {
   readonly job_id: JobId
   readonly at: Millis
   /** A verb of the life table, or what happens to a job without changing its status. */
-  readonly event: JobVerb | 'submit' | 'offer' | 'unanswered' | 'late_result' | 'stopped' | 'requeued' | 'started_job'
+  readonly event:
+    | JobVerb
+    | 'submit'
+    | 'offer'
+    | 'unanswered'
+    | 'late_result'
+    | 'stopped'
+    | 'requeued'
+    | 'started_job'
+    | 'disconnected'
+    | 'reconnected'
   readonly from_status: JobStatus | null
   readonly to_status: JobStatus
   readonly attempt: number

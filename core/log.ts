@@ -28,6 +28,8 @@ export interface LogCount {
   refused: number
   /** What was wrong with messages about the job, and stands in its log. */
   noted?: Set<string>
+  /** How often its robot has gone and come again. */
+  breaks?: number
 }
 
 /**
@@ -162,12 +164,18 @@ function record(state: State, session: Session, job: JobRow, entry: LogEntry, tu
     job_id: job.id,
     robot_id: session.robot,
     at: turn.now,
-    logged_at: typeof entry.timestamp === 'string' ? clip(entry.timestamp, 64) : '',
+    logged_at: timeSaid(entry.timestamp),
     level: entry.level,
     node_id: clip(entry.node_id, 256),
     message: clip(entry.message, LOG_CHARS_MAX),
     extra: extraOf(entry),
   })
+}
+
+/** What a robot's clock said, in the robot's words. */
+function timeSaid(timestamp: unknown): string {
+  if (typeof timestamp === 'number') return String(timestamp)
+  return typeof timestamp === 'string' ? clip(timestamp, 64) : ''
 }
 
 function fits(state: State, job: JobRow): boolean {

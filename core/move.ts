@@ -1,3 +1,4 @@
+import { durationOf } from './duration.ts'
 import { say, type Turn } from './effects.ts'
 import { advance, isAssigned, isHeld, isLapsed, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import { keepJob, keepSchedule, keepTrigger, keepWorkflow, remember } from './keep.ts'
@@ -108,12 +109,13 @@ function ended(state: State, job: JobRow, turn: Turn): void {
   countEnd(state, job, turn)
   jobEnded(state, job, turn)
   const workflow = state.workflows.get(job.workflow_id)
-  if (workflow === undefined || job.started_at === null || job.completed_at === null) return
+  if (workflow === undefined || job.started_at === null) return
+  const completed = job.status === 'completed'
   keepWorkflow(state, {
     ...workflow,
     execution_count: workflow.execution_count + 1,
-    success_count: workflow.success_count + (job.status === 'completed' ? 1 : 0),
-    total_duration_ms: workflow.total_duration_ms + (job.completed_at - job.started_at),
+    success_count: workflow.success_count + (completed ? 1 : 0),
+    total_duration_ms: workflow.total_duration_ms + (completed ? durationOf(job) : 0),
   }, turn)
 }
 

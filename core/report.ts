@@ -1,3 +1,4 @@
+import { durationSaid } from './duration.ts'
 import { say, type Turn } from './effects.ts'
 import type { JobId } from './ids.ts'
 import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
@@ -56,8 +57,10 @@ export function progressed(state: State, session: Session, message: Message<'job
   const { payload } = message
   const progress = Math.max(job.progress, Math.round(Math.min(100, Math.max(0, payload.progress ?? 0))))
   const current_node = payload.current_node === '' ? job.current_node : clip(payload.current_node, LOG_CHARS_MAX)
-  if (progress === job.progress && current_node === job.current_node) return
-  keepJob(state, { ...job, progress, current_node }, turn)
+  const progress_message = payload.message === '' ? job.progress_message : clip(payload.message, LOG_CHARS_MAX)
+  const { progress: former, current_node: node, progress_message: words } = job
+  if (progress === former && current_node === node && progress_message === words) return
+  keepJob(state, { ...job, progress, current_node, progress_message }, turn)
 }
 
 /** A robot has finished a job. */
@@ -67,9 +70,10 @@ export function completed(state: State, session: Session, message: Message<'job_
   const result = toText(message.payload.result)
   const tooLarge = exceedsBytes(job.parameters + result, JOB_TEXT_BYTES_MAX) ? NO_ROOM : null
   const reason = message.flaws?.unkept ?? tooLarge
-  if (reason !== null) return unkept(state, session, job, message.payload.result, reason, turn)
+  if (reason !== null) return unkept(state, session, job, message, reason, turn)
   const cause = by(session, `completed by ${job.robot_name}`)
-  move(state, started(state, session, job, turn), 'complete', turn, cause, { result })
+  const robot_duration_ms = durationSaid(job, message.payload.duration_ms, turn.now)
+  move(state, started(state, session, job, turn), 'complete', turn, cause, { result, robot_duration_ms })
   if (state.settings.strategy === 'affinity') {
     const successes = (state.affinities.get(job.workflow_id)?.get(session.robot) ?? 0) + 1
     keepAffinity(state, { workflow_id: job.workflow_id, robot_id: session.robot, successes }, turn)
@@ -85,11 +89,19 @@ const NO_ROOM: Unkept = {
  * A job was completed, and its result cannot be kept. It is not cut, for what is left of it would be taken for the whole:
  * the job fails, and its log has what the result begins with.
  */
-function unkept(state: State, session: Session, job: JobRow, result: unknown, reason: Unkept, turn: Turn): void {
-  const { error_type, why } = reason
+function unkept(
+  state: State,
+  session: Session,
+  job: JobRow,
+  message: Message<'job_complete'>,
+  { error_type, why }: Unkept,
+  turn: Turn,
+): void {
+  const { result } = message.payload
   const text = typeof result === 'string' ? result : toText(result)
   if (text !== '{}') noteBeginning(state, job, session.robot, 'The result', text, turn)
   move(state, started(state, session, job, turn), 'fail', turn, by(session, `completed, but its result ${why}`), {
+    robot_duration_ms: durationSaid(job, message.payload.duration_ms, turn.now),
     error_type,
     error_message: `${job.robot_name} completed this job; its result ${why}`,
   })

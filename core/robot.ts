@@ -1,3 +1,4 @@
+import { noteAbsence } from './absence.ts'
 import { authorize } from './access.ts'
 import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
@@ -54,11 +55,13 @@ export function registered(
   if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
   const returns = state.sessions.has(robot_id)
+  const isNew = state.sessions.get(robot_id)?.socket !== socket.id
   replaceOlder(state, socket, robot_id, turn)
   const session = begin(state, socket, message, turn)
   acknowledge(state, socket, message, turn)
   const robot = rowOf(state, message, turn)
   keepRobot(state, robot, turn)
+  if (isNew) noteAbsence(state, robot_id, 'reconnected', 'is connected again', turn)
   if (!returns) announceRobot(state, robot, 'robot.online', turn)
   remindMode(session, robot, turn)
   if (message.payload.memory !== undefined) recollect(state, session, message.payload.memory.offers, turn)
@@ -86,6 +89,8 @@ export function heartbeat(
   session.reported = {
     at: turn.now,
     status: payload.status,
+    current_jobs: payload.current_jobs,
+    active_job_ids: payload.active_job_ids ?? null,
     uptime_seconds: message.type === 'status_response' ? message.payload.uptime_seconds ?? null : null,
     system_info: message.type === 'status_response' ? message.payload.system_info ?? {} : {},
     cpu_percent: payload.cpu_percent,

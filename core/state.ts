@@ -75,6 +75,7 @@ export interface WorkflowRow {
   readonly updated_at: Millis
   readonly execution_count: number
   readonly success_count: number
+  /** Of those that were completed. */
   readonly total_duration_ms: number
 }
 
@@ -271,6 +272,9 @@ export interface Session {
 export interface Report {
   readonly at: Millis
   readonly status: string
+  readonly current_jobs: number
+  /** null: it has not said which. */
+  readonly active_job_ids: readonly JobId[] | null
   readonly uptime_seconds: number | null
   readonly system_info: Readonly<Record<string, unknown>>
   readonly cpu_percent: number | null

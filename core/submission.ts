@@ -10,6 +10,7 @@ import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { overRate, submissionLimit, submissionsWith } from './rate.ts'
 import type { DefinitionRow, IdempotencyRow, State, WorkflowRow } from './state.ts'
+import { UNTOUCHED } from './untouched.ts'
 
 /** What a job is made of, whoever asks for it. */
 export type Order = Omit<Submitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'checkDuplicate'>
@@ -209,29 +210,6 @@ export function published(workflow: WorkflowRow | undefined, id: string, state: 
   }
 }
 
-/** Everything about a job that is still to come. */
-const UNTOUCHED = {
-  attempt: 0,
-  tries: 0,
-  refusals: 0,
-  robot_id: null,
-  robot_name: '',
-  offer_until: null,
-  offered_at: null,
-  offer_memory: '',
-  stop_until: null,
-  started_at: null,
-  completed_at: null,
-  progress: 0,
-  current_node: '',
-  result: null,
-  error_message: '',
-  error_type: '',
-  stack_trace: '',
-  failed_node: '',
-  dead_lettered: false,
-} as const satisfies Partial<JobRow>
-
 /** A job in the queue, or, if its time has not come or a gate is closed to it, before the queue. */
 function newJob(state: State, order: Order, origin: Origin, poolTags: readonly string[], turn: Turn): JobRow {
   const { runs } = origin
@@ -250,6 +228,8 @@ function newJob(state: State, order: Order, origin: Origin, poolTags: readonly s
     completed_at: UNTOUCHED.completed_at,
     progress: UNTOUCHED.progress,
     current_node: UNTOUCHED.current_node,
+    progress_message: UNTOUCHED.progress_message,
+    robot_duration_ms: UNTOUCHED.robot_duration_ms,
     result: UNTOUCHED.result,
     error_message: UNTOUCHED.error_message,
     error_type: UNTOUCHED.error_type,

@@ -10,6 +10,7 @@ import webhooks from '../store/schema/0005_webhooks.sql'
 import triggerEvents from '../store/schema/0006_trigger_events.sql'
 import offers from '../store/schema/0007_offers.sql'
 import clock from '../store/schema/0008_clock.sql'
+import reports from '../store/schema/0009_reports.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0006_trigger_events.sql': triggerEvents,
   '0007_offers.sql': offers,
   '0008_clock.sql': clock,
+  '0009_reports.sql': reports,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

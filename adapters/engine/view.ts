@@ -1,3 +1,4 @@
+import { durationOf } from '../../core/duration.ts'
 import type { JobRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
 import type { RobotRow } from '../../core/state.ts'
@@ -31,9 +32,10 @@ export function jobOf(job: JobRow) {
     createdBy: job.created_by,
     startedAt: date(job.started_at),
     completedAt: date(job.completed_at),
-    durationMs: job.completed_at === null || job.started_at === null ? 0 : job.completed_at - job.started_at,
+    durationMs: durationOf(job),
     progress: job.progress,
     currentNode: job.current_node,
+    progressMessage: job.progress_message,
     /** What the robot returned; null before the end, and where there is none. */
     result: job.result === null ? null : JSON.parse(job.result) as unknown,
     errorMessage: job.error_message,

@@ -7,14 +7,13 @@ import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/r
 import { Cancellation, Release, Submission } from '../../core/protocol/request.ts'
 import { submissionsLeft } from '../../core/rate.ts'
 import type { Fleet } from '../fleet.ts'
+import { logText } from '../log-text.ts'
 import type { JobQuery } from '../store/contract.ts'
 import { idempotencyOf, retrying, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { answered, refused, tellQuota } from './respond.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine, submittedJob } from './view.ts'
 
-/** How much of a job's log its own page shows; the rest is at `/logs`. */
-const LOG_TAIL = 100
 const LOG_PAGE_MAX = 1000
 
 /** `/api/v1/jobs`. */
@@ -54,7 +53,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
     if (job === undefined) return refused(c, noJob(c.req.param('id')))
     const [definition, logs] = await Promise.all([
       fleet.queries.definition(job.definition),
-      fleet.queries.logTail(job.id, LOG_TAIL),
+      logText(fleet.queries, job, `GET ${c.var.base}/api/v1/jobs/${job.id}/logs`),
     ])
     return c.json(jobDetail(job, definition, logs))
   })
@@ -73,7 +72,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
     }
     const lines = await fleet.queries.logs(job.id, { after, limit })
     const next = lines.length < limit ? null : lines.at(-1)?.seq ?? null
-    return c.json({ items: lines.map(logLine), next_cursor: next === null ? null : String(next) })
+    return c.json({ items: lines.map((line) => logLine(line, job)), next_cursor: next === null ? null : String(next) })
   })
 
   app.get('/:id/history', read, async (c) => {

@@ -1,3 +1,4 @@
+import { durationOf } from '../../core/duration.ts'
 import type { Explanation } from '../../core/explain.ts'
 import type { Millis } from '../../core/ids.ts'
 import { type HistoryRow, isLive, type JobRow, type LogRow } from '../../core/job.ts'
@@ -25,6 +26,7 @@ import type {
 import type { Coming, OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
 import type { KeyRow, PoolRow, Report, RobotRow, State, VersionRow, WorkflowRow } from '../../core/state.ts'
 import { unsuited } from '../../core/unsuited.ts'
+import { writtenAt } from '../log-text.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 
@@ -60,9 +62,10 @@ export function jobSummary(job: JobRow): JobSummary {
     scheduled_time: iso(job.scheduled_time),
     started_at: iso(job.started_at),
     completed_at: iso(job.completed_at),
-    duration_ms: job.completed_at === null || job.started_at === null ? 0 : job.completed_at - job.started_at,
+    duration_ms: durationOf(job),
     progress: job.progress,
     current_node: job.current_node,
+    progress_message: job.progress_message,
     error_message: job.error_message,
     error_type: job.error_type,
     failed_node: job.failed_node,
@@ -88,22 +91,23 @@ export function jobSummary(job: JobRow): JobSummary {
 }
 
 /** One job, whole. */
-export function jobDetail(job: JobRow, definition: string | undefined, logs: readonly LogRow[]): JobDetail {
+export function jobDetail(job: JobRow, definition: string | undefined, logs: string): JobDetail {
   return {
     ...jobSummary(job),
     workflow_json: definition ?? '{}',
     parameters: JSON.parse(job.parameters) as JsonObject,
     result: job.result === null ? {} : JSON.parse(job.result) as unknown,
     stack_trace: job.stack_trace,
-    logs: logs.map((line) => `${iso(line.at)} ${line.level} ${line.message}`).join('\n'),
+    logs,
   }
 }
 
 /** One line of a log. */
-export function logLine(line: LogRow): LogLine {
+export function logLine(line: LogRow, job: JobRow): LogLine {
   return {
     seq: line.seq,
     timestamp: iso(line.at),
+    logged_at: iso(writtenAt(line, job)),
     robot_timestamp: line.logged_at === '' ? null : line.logged_at,
     robot_id: line.robot_id,
     level: line.level,
@@ -141,7 +145,7 @@ export function robotView(robot: RobotRow, now: Presence): RobotView {
 
 /** A workflow in a list. */
 export function workflowSummary(workflow: WorkflowRow): WorkflowSummary {
-  const { execution_count, total_duration_ms } = workflow
+  const { execution_count, success_count, total_duration_ms } = workflow
   return {
     id: workflow.id,
     name: workflow.name,
@@ -155,8 +159,8 @@ export function workflowSummary(workflow: WorkflowRow): WorkflowSummary {
     updated_at: iso(workflow.updated_at),
     tags: workflow.tags,
     execution_count,
-    success_count: workflow.success_count,
-    avg_duration_ms: execution_count === 0 ? 0 : Math.round(total_duration_ms / execution_count),
+    success_count,
+    avg_duration_ms: success_count === 0 ? 0 : Math.round(total_duration_ms / success_count),
   }
 }
 
@@ -243,8 +247,8 @@ export function reportView(robot: RobotRow, report: Report, now: Presence): Repo
   return {
     robot_id: robot.id,
     status: report.status,
-    current_jobs: now.current_jobs,
-    active_job_ids: now.active_job_ids,
+    current_jobs: report.current_jobs,
+    active_job_ids: report.active_job_ids,
     uptime_seconds: report.uptime_seconds,
     system_info: report.system_info,
     metrics: now.metrics,

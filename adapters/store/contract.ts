@@ -94,6 +94,7 @@ export interface Queries {
   logs(id: JobId, query: { readonly after: number; readonly limit: number }): Promise<readonly LogRow[]>
   /** The last lines of a job's log, in the order in which they arrived. */
   logTail(id: JobId, lines: number): Promise<readonly LogRow[]>
+  logCount(id: JobId): Promise<number>
   /** A job's history in order. */
   history(id: JobId): Promise<readonly HistoryRow[]>
   workflow(id: WorkflowId): Promise<WorkflowRow | undefined>

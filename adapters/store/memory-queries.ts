@@ -25,6 +25,7 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
     },
     logs: async (id, { after, limit }) => logOf(id).filter((line) => line.seq > after).slice(0, limit),
     logTail: async (id, lines) => logOf(id).slice(-lines),
+    logCount: async (id) => logOf(id).length,
     history: async (id) => ofJob(tables.job_history, id),
     workflow: async (id) => tables.workflows.get(id),
     workflows: async (query) => page([...tables.workflows.values()], query),

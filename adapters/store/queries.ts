@@ -35,6 +35,8 @@ export function sqlQueries(read: Read): Queries {
       rows('job_logs', 'where job_id = ? and seq > ? order by seq limit ?', [id, after, limit]),
     logTail: async (id, lines) =>
       (await rows('job_logs', 'where job_id = ? order by seq desc limit ?', [id, lines])).toReversed(),
+    logCount: async (id) =>
+      Number((await read('select count(*) as lines from job_logs where job_id = ?', [id]))[0]?.['lines']),
     history: (id) => rows('job_history', 'where job_id = ? order by seq', [id]),
     workflow: async (id) => (await rows('workflows', 'where id = ?', [id]))[0],
     workflows: (query) => page('workflows', query),

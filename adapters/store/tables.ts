@@ -53,6 +53,8 @@ export const TABLES = {
       completed_at: 'int?',
       progress: 'int',
       current_node: 'text',
+      progress_message: 'text',
+      robot_duration_ms: 'int?',
       result: 'text?',
       error_message: 'text',
       error_type: 'text',

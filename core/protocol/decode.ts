@@ -35,7 +35,7 @@ export function fromRobot(text: string, refusal: Refusal | null = null): RobotMe
   const frame = readFrame(text, refusal)
   const head = headOf(frame.json, 'robot')
   if (isUndecodable(head)) return frame.refusal === null ? head : no(frame.refusal, head.correlation_id)
-  const read = readPayload(head.type, head.payload, frame)
+  const read = readPayload(head.type, withTime(head, frame.json), frame)
   if ('issues' in read) return no(frame.refusal ?? unreadable(head.type, read.issues), head.id)
   return { ...head, ...read } as RobotMessage
 }
@@ -104,6 +104,12 @@ interface Head {
   readonly id: MessageId | undefined
   readonly correlation_id: MessageId | undefined
   readonly payload: Json
+}
+
+/** A line for a log bears the time of its message, if it has none of its own. */
+function withTime({ type, payload }: Head, envelope: Json): Json {
+  if (type !== 'log_entry' || !isObject(payload) || !isObject(envelope) || 'timestamp' in payload) return payload
+  return { ...payload, timestamp: envelope['timestamp'] ?? null }
 }
 
 function headOf(json: Json, from: 'robot' | 'orchestrator'): Head | Undecodable {

@@ -50,6 +50,7 @@ export interface JobSummary extends
     | 'required_capabilities'
     | 'progress'
     | 'current_node'
+    | 'progress_message'
     | 'error_message'
     | 'error_type'
     | 'failed_node'
@@ -76,7 +77,7 @@ export interface JobSummary extends
   readonly started_at: Time | null
   /** When it ended, however it ended; null until then. */
   readonly completed_at: Time | null
-  /** 0 where it has not ended, or never started. */
+  /** By its robot's clock, where the robot has said it; 0 where it has not ended, or never started. */
   readonly duration_ms: number
   /** It has ended, and its robot has not said yet that it has stopped. */
   readonly stopping: boolean
@@ -100,7 +101,7 @@ export interface JobDetail extends JobSummary, Shown<JobRow, 'stack_trace'> {
   readonly parameters: Anything
   /** What the robot returned; `{}` where there is nothing. */
   readonly result: unknown
-  /** The last lines of its log, as text. */
+  /** The last lines of its log, as text; the first says how many are left out, and where they are. */
   readonly logs: string
 }
 
@@ -108,6 +109,8 @@ export interface JobDetail extends JobSummary, Shown<JobRow, 'stack_trace'> {
 export interface LogLine extends Shown<LogRow, 'seq' | 'robot_id' | 'level' | 'node_id' | 'message'> {
   /** When it reached the orchestrator. */
   readonly timestamp: Time
+  /** When it was written: by the robot's clock, where that can be. */
+  readonly logged_at: Time
   /** As the robot's own clock has it, in its own words. */
   readonly robot_timestamp: string | null
   readonly extra: unknown
@@ -140,9 +143,9 @@ export interface RobotView
 
 /** What a robot has just said of itself. */
 export interface ReportView
-  extends
-    Shown<Report, 'status' | 'uptime_seconds' | 'system_info'>,
-    Shown<Presence, 'current_jobs' | 'active_job_ids' | 'metrics'> {
+  extends Shown<Report, 'status' | 'current_jobs' | 'uptime_seconds' | 'system_info'>, Shown<Presence, 'metrics'> {
+  /** null where it does not say which jobs it has. */
+  readonly active_job_ids: readonly string[] | null
   readonly robot_id: string
   readonly at: Time
 }
@@ -165,6 +168,7 @@ export interface WorkflowSummary extends
   > {
   readonly created_at: Time
   readonly updated_at: Time
+  /** Of the jobs that were completed. */
   readonly avg_duration_ms: number
 }
 

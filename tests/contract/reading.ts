@@ -77,6 +77,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     same(await lines(0, 4), [4, 5, 6, 104])
     same(await lines(5, 10), [6, 104, 105, 106])
     const tail = async (count: number) => (await queries.logTail(id('a'), count)).map((line) => line.seq)
+    same([await queries.logCount(id('a')), await queries.logCount(id('b'))], [6, 0])
     same([await tail(4), await tail(100), await tail(1)], [[6, 104, 105, 106], [4, 5, 6, 104, 105, 106], [106]])
     same([await lines(106, 10), await queries.logs(id('b'), { after: 0, limit: 10 })], [[], []])
     await store.close()

@@ -81,3 +81,22 @@ for (let version = 1; version < readMigrations().length; version++) {
     await store.close()
   })
 }
+
+test('the mean of a workflow is that of its completed jobs, also for those that ended before schema 9', async () => {
+  const path = join(folder, 'mean.db')
+  const ended = (id: string, status: 'completed' | 'failed', took: number, workflow_id = 'w') =>
+    job(id, { status, workflow_id: workflow_id as never, started_at: 1_000, completed_at: 1_000 + took })
+  const workflow = { ...everything('a', 1).workflows?.[0], total_duration_ms: 1_023, success_count: 2 }
+  const sql = connect(path)
+  prepare(sql, 'full')
+  migrate(sql, readMigrations().slice(0, 8))
+  insert(sql, {
+    workflows: [{ ...workflow, id: 'w' }, { ...workflow, id: 'unused' }] as never,
+    jobs: [ended('a', 'completed', 10), ended('b', 'completed', 13), ended('c', 'failed', 1_000)],
+  })
+  sql.close()
+  const store = await openLibsqlStore({ path })
+  const { workflows } = await store.load(SOON)
+  same(workflows.map(({ id, total_duration_ms }) => [id, total_duration_ms]), [['unused', 0], ['w', 23]])
+  await store.close()
+})

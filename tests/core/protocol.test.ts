@@ -80,6 +80,7 @@ const EXAMPLES: { readonly [T in MessageType]: object } = {
     level: 'INFO',
     message: 'Successfully clicked element',
     node_id: 'click_button_node',
+    timestamp: '2024-01-15T10:34:58Z',
     extra: { selector: '#submit-btn', element_text: 'Submit' },
   },
   log_batch: {

@@ -25,6 +25,8 @@ const EDGES: Readonly<Record<HistoryRow['event'], readonly string[]>> = {
   stopped: ['cancelled>cancelled', 'timeout>timeout'],
   requeued: ['failed>failed'],
   started_job: STAYS,
+  disconnected: STAYS,
+  reconnected: STAYS,
 }
 
 const FIXED = [
