@@ -9,6 +9,7 @@ import type { KeyRow, Scope } from '../../core/state.ts'
 import type { Fleet } from '../fleet.ts'
 import { idempotencyOf } from '../submission.ts'
 import { bearer, type Env, readOptionalBody } from './request.ts'
+import { numberIn, problemWithQuery } from './query.ts'
 import { refused, tellQuota } from './respond.ts'
 import { callView, firingView } from './trigger-view.ts'
 
@@ -22,6 +23,8 @@ export function callRoutes(fleet: Fleet): Hono<Env> {
   app.post('/:alias', async (c) => {
     const key = caller(fleet, c, 'jobs:submit')
     if (isRefusal(key)) return refused(c, key)
+    const problem = problemWithQuery(c)
+    if (problem !== null) return refused(c, problem)
     const body = await readOptionalBody(c, NewCall)
     if (isRefusal(body)) return refused(c, body)
     const { wait_seconds, ...asked } = body
@@ -53,7 +56,9 @@ export function callRoutes(fleet: Fleet): Hono<Env> {
   app.get('/:id', async (c) => {
     const key = caller(fleet, c, 'jobs:read')
     if (isRefusal(key)) return refused(c, key)
-    const seconds = Number(c.req.query('wait_seconds') ?? 0)
+    const problem = problemWithQuery(c)
+    if (problem !== null) return refused(c, problem)
+    const seconds = numberIn(c.req.query('wait_seconds') ?? '0', true)
     if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
       const message = `wait_seconds must be from 0 to ${CALL_WAIT_SECONDS_MAX}`
       return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'wait_seconds' }))

@@ -11,6 +11,7 @@ import { logText } from '../log-text.ts'
 import type { JobQuery } from '../store/contract.ts'
 import { idempotencyOf, retrying, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
+import { numberIn } from './query.ts'
 import { answered, refused, tellQuota } from './respond.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine, submittedJob } from './view.ts'
 
@@ -61,8 +62,8 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
   app.get('/:id/logs', read, async (c) => {
     const job = await fleet.queries.job(c.req.param('id') as JobId)
     if (job === undefined) return refused(c, noJob(c.req.param('id')))
-    const after = Number(c.req.query('cursor') ?? 0)
-    const limit = Number(c.req.query('limit') ?? LOG_PAGE_MAX)
+    const after = numberIn(c.req.query('cursor') ?? '0')
+    const limit = numberIn(c.req.query('limit') ?? String(LOG_PAGE_MAX))
     if (!Number.isSafeInteger(after) || after < 0) {
       return refused(c, refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { field: 'cursor' }))
     }
@@ -130,6 +131,10 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
     const message = `Unknown status ${cut(unknown, 50)}: use ${JOB_STATUSES.join(', ')}`
     return refuse('INVALID_PAYLOAD', message, { field: 'status' })
   }
+  const dead = query['dead_lettered']
+  if (dead !== undefined && dead !== 'true' && dead !== 'false') {
+    return refuse('INVALID_PAYLOAD', 'dead_lettered must be true or false', { field: 'dead_lettered' })
+  }
   return {
     ...page,
     status: status as readonly JobStatus[] | undefined,
@@ -138,7 +143,7 @@ function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQue
     trigger_id: query['trigger_id'] as TriggerId | undefined,
     schedule_id: query['schedule_id'] as ScheduleId | undefined,
     parent_job_id: query['parent_job_id'] as JobId | undefined,
-    dead_lettered: query['dead_lettered'] === 'true',
+    dead_lettered: dead === 'true',
   }
 }
 

@@ -11,6 +11,7 @@ import { textOf } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf } from '../secret.ts'
 import type { Cursor, PageQuery } from '../store/contract.ts'
+import { numberIn, problemWithQuery } from './query.ts'
 import { refused } from './respond.ts'
 
 /** The largest body that is read. What a robot can be sent is smaller still. */
@@ -39,6 +40,8 @@ export function guard(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): 
     const keys = isRefusal(first) ? others.map((other) => authorize(fleet.state, credential, other)) : []
     const key = keys.find((one) => !isRefusal(one)) ?? first
     if (isRefusal(key)) return refused(c, key)
+    const problem = problemWithQuery(c)
+    if (problem !== null) return refused(c, problem)
     c.set('key', key)
     return next()
   }
@@ -147,7 +150,7 @@ export function checked<const S extends v.GenericSchema>(
 /** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */
 export function pageQuery(c: Context): PageQuery | Refusal {
   const { limit, cursor } = c.req.query()
-  const count = limit === undefined ? PAGE_DEFAULT : Number(limit)
+  const count = limit === undefined ? PAGE_DEFAULT : numberIn(limit)
   if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
     return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { field: 'limit' })
   }

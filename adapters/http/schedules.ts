@@ -6,6 +6,7 @@ import { preview, upcoming } from '../../core/schedule.ts'
 import type { Fleet } from '../fleet.ts'
 import { newScheduleId, saving } from '../schedule.ts'
 import { encodeCursor, type Env, guard, ledgerPage, pageQuery, readBody, readOptionalBody } from './request.ts'
+import { numberIn } from './query.ts'
 import { answered, refused } from './respond.ts'
 import { comingView, jobSummary, occurrenceView, scheduleView } from './view.ts'
 
@@ -58,7 +59,7 @@ export function scheduleRoutes(fleet: Fleet): Hono<Env> {
   app.get('/:id/preview', read, async (c) => {
     const schedule = await fleet.queries.schedule(idOf(c))
     if (schedule === undefined) return refused(c, noSchedule(c))
-    const count = Number(c.req.query('count') ?? PREVIEW_DEFAULT)
+    const count = numberIn(c.req.query('count') ?? String(PREVIEW_DEFAULT))
     if (!Number.isInteger(count) || count < 1 || count > PREVIEW_MAX) {
       const message = `count must be a whole number from 1 to ${PREVIEW_MAX}`
       return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'count' }))

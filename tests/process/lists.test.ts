@@ -113,15 +113,24 @@ describe('the list of jobs', () => {
     ['cursor=LTE6eA', 'cursor'],
     ['status=done', 'status'],
     ['status=queued,', 'status'],
+    ['status=', 'status'],
+    ['workflow_id=', 'workflow_id'],
+    ['dead_lettered=yes', 'dead_lettered'],
+    ['limit=1e1', 'limit'],
+    ['limit=0x10', 'limit'],
+    ['limit=+1', 'limit'],
   ])('?%s is refused', async (query, field) => {
     const { status, body } = await server.call<ErrorBody>('GET', `/api/v1/jobs?${query}`)
     expect(status).toBe(400)
     expect(body.payload).toMatchObject({ error_code: 'INVALID_PAYLOAD', details: { field } })
   })
 
-  test.each(['limit=0', 'limit=1001', 'cursor=-1', 'cursor=x'])('of the logs, ?%s is refused', async (query) => {
-    expect((await server.call('GET', `/api/v1/jobs/${made[0]}/logs?${query}`)).status).toBe(400)
-  })
+  test.each(['limit=0', 'limit=1001', 'cursor=-1', 'cursor=x', 'cursor=', 'level=INFO'])(
+    'of the logs, ?%s is refused',
+    async (query) => {
+      expect((await server.call('GET', `/api/v1/jobs/${made[0]}/logs?${query}`)).status).toBe(400)
+    },
+  )
 
   test('a cursor of the greatest number is like one behind the end of time', async () => {
     const cursor = Buffer.from('9999999999999999:x').toString('base64url')

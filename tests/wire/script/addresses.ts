@@ -32,7 +32,7 @@ export async function addresses(to: Transcript): Promise<void> {
   for (const method of ['HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']) await to.ask(method, '/api/v1/jobs')
   for (const method of ['HEAD', 'OPTIONS', 'DELETE']) await to.ask(method, '/api/v1/jobs/none')
   await to.ask('POST', '/healthz', { authorization: null })
-  await to.ask('GET', '/webhook/orders-total', { authorization: null })
+  await to.ask('GET', '/webhook/nothing', { authorization: null })
 
   to.title('Odd paths')
   await get('//')

@@ -1,0 +1,79 @@
+import type { Context } from 'hono'
+import { cut } from '../../core/protocol/cut.ts'
+import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+
+/** What may stand in the query of an address. A filter that is misspelt must not be no filter. */
+
+const PAGE = ['limit', 'cursor'] as const
+const JOBS = [
+  'status',
+  'workflow_id',
+  'robot_id',
+  'trigger_id',
+  'schedule_id',
+  'parent_job_id',
+  'dead_lettered',
+] as const
+
+/** By the path, for GET: what is not here takes nothing but `pretty`. */
+const TAKEN: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^\/jobs$/, [...JOBS, ...PAGE]],
+  [/^\/(?:workflows|robots|triggers|schedules|keys|pools|webhooks|fleets)$/, PAGE],
+  [/^\/schedules\/upcoming$/, PAGE],
+  [/^\/\w+\/[^/]+\/(?:logs|history|versions|events|runs)$/, PAGE],
+  [/^\/schedules\/[^/]+\/preview$/, ['count']],
+  [/^\/webhooks\/[^/]+\/deliveries$/, ['status', ...PAGE]],
+  [/^\/calls\/[^/]+$/, ['wait_seconds']],
+]
+
+/** Asks for indented answers, everywhere. */
+const PRETTY = 'pretty'
+
+/** What is wrong with the names in a query, and with values that cannot be meant; null when nothing is. */
+export function problemWithQuery(c: Context): Refusal | null {
+  const { search, searchParams } = new URL(c.req.url)
+  if (search === '') return null
+  const path = c.req.path.replace(/^.*?\/api\/v1/, '')
+  const taken = c.req.method === 'GET' ? TAKEN.find(([route]) => route.test(path))?.[1] ?? [] : []
+  for (const name of new Set(searchParams.keys())) {
+    const wrong = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), taken)
+    if (wrong !== null) return refuse('INVALID_PAYLOAD', wrong, { field: cut(name, NAME_CHARS_MAX) })
+  }
+  return null
+}
+
+/** Names that somebody may have meant are not longer. */
+const NAME_CHARS_MAX = 50
+
+function problemWith(name: string, values: readonly string[], taken: readonly string[]): string | null {
+  if (!taken.includes(name)) return unknown(cut(name, NAME_CHARS_MAX), taken)
+  if (values.length > 1) return `${name} must be given once${name === 'status' ? ', with commas between' : ''}`
+  return values[0] === '' ? `${name} must not be empty` : null
+}
+
+function unknown(name: string, taken: readonly string[]): string {
+  const near = taken.map((other) => ({ other, apart: editsBetween(name.toLowerCase(), other) }))
+    .filter(({ other, apart }) => apart <= Math.max(2, Math.floor(other.length * 0.4)))
+    .toSorted((a, b) => a.apart - b.apart)[0]
+  if (near !== undefined) return `Unknown query parameter ${name}; did you mean ${near.other}?`
+  return `Unknown query parameter ${name}: ${taken.length === 0 ? 'there are none here' : `use ${taken.join(', ')}`}`
+}
+
+/** How many letters have to be put in, left out or changed to make the one of the other. */
+function editsBetween(a: string, b: string): number {
+  let before = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const now = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const changed = (before[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      now.push(Math.min(changed, (before[j] ?? 0) + 1, (now[j - 1] ?? 0) + 1))
+    }
+    before = now
+  }
+  return before[b.length] ?? 0
+}
+
+/** A number in a query, as it is written by people: decimal digits, and a point where `fraction` says so; NaN for others. */
+export function numberIn(text: string, fraction = false): number {
+  return (fraction ? /^\d{1,15}(?:\.\d{1,15})?$/ : /^\d{1,15}$/).test(text) ? Number(text) : NaN
+}
