@@ -1,5 +1,6 @@
 import { cut } from '../core/protocol/cut.ts'
 import type { RefusalCode } from '../core/protocol/refusal.ts'
+import { retryAfterSeconds } from '../core/protocol/retry-after.ts'
 import type { Anything, ErrorBody } from '../core/protocol/view.ts'
 
 /** What an error is made of. */
@@ -24,7 +25,7 @@ export class CasareError extends Error {
   readonly status: number
   /** What a program needs to act on it. */
   readonly details: Anything
-  /** In how many seconds trying again makes sense; null where nothing was said of that. */
+  /** In how many seconds trying again makes sense, at most a day; null where nothing was said of that. */
   readonly retryAfter: number | null
   /** By which the request is found in the orchestrator's own log. */
   readonly requestId: string | null
@@ -42,7 +43,8 @@ export class CasareError extends Error {
 /** The error that an answer tells of. What is not in our form comes from something that stands between. */
 export function errorOf(response: Response, text: string): CasareError {
   const { status } = response
-  const retryAfter = secondsOf(response.headers.get('retry-after'))
+  const after = retryAfterSeconds(response.headers.get('retry-after'), Date.now(), Date.parse)
+  const retryAfter = after === null ? null : Math.ceil(after)
   const body = parsed(text) as Partial<ErrorBody> | undefined
   if (typeof body?.payload?.error_code !== 'string') {
     const said = cut(text.replace(/\s+/g, ' '), 100)
@@ -60,11 +62,4 @@ export function parsed(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** `Retry-After` is a number of seconds, or a date. */
-function secondsOf(header: string | null): number | null {
-  if (header === null || header === '') return null
-  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000
-  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : null
 }

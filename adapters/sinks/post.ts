@@ -1,5 +1,6 @@
 import type { Millis } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
+import { retryAfterSeconds } from '../../core/protocol/retry-after.ts'
 
 /** A request to another system, and all that a platform has to be able to send. */
 export interface Post {
@@ -38,12 +39,10 @@ export const fetchPost: Poster = async ({ url, headers, body, signal }) => {
   }
 }
 
-/** How long an answer asks to be left alone, by the number of seconds or by a date; null: it does not say. */
+/** How long an answer asks to be left alone; null: it does not say. */
 export function retryAfterMs(header: string | null, now: Millis): Millis | null {
-  if (header === null) return null
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000
-  const at = Date.parse(header)
-  return Number.isNaN(at) ? null : Math.max(0, at - now)
+  const seconds = retryAfterSeconds(header, now, Date.parse)
+  return seconds === null ? null : Math.round(seconds * 1_000)
 }
 
 async function beginning(body: ReadableStream<Uint8Array> | null): Promise<string> {

@@ -249,7 +249,14 @@ describe('what is sent again', () => {
     const date = new Date(Date.now() + 90_000).toUTCString()
     const error = await scripted(() => refused(429, 'RATE_LIMITED', date)).client.jobs.get('a').catch((error) => error)
     expect(error).toMatchObject({ code: 'RATE_LIMITED', status: 429, details: {} })
-    expect(Math.abs((error as CasareError).retryAfter ?? 0) - 90).toBeLessThan(2)
+    expect(Math.abs(((error as CasareError).retryAfter ?? 0) - 90)).toBeLessThan(2)
+    const told = async (after: string): Promise<unknown> =>
+      (await scripted(() => refused(500, 'X', after)).client.jobs.get('a').catch((error: CasareError) =>
+        error
+      ) as CasareError)
+        .retryAfter
+    expect(await told('9'.repeat(400))).toBe(86_400)
+    expect(await told('1.5')).toBe(null)
   })
 
   test('an answer of somebody in between is no answer', async () => {

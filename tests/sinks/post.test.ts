@@ -145,6 +145,19 @@ test('a resolver that says nothing is given up', async () => {
 test('Retry-After is a number of seconds or a date', () => {
   const now = Date.UTC(2026, 0, 1)
   const read = (header: string | null) => retryAfterMs(header, now)
-  expect([null, '120', '0', 'soon', '9'.repeat(30)].map(read)).toEqual([null, 120_000, 0, null, null])
+  expect([null, '120', '0', ' 7 '].map(read)).toEqual([null, 120_000, 0, 7_000])
+  // Beyond a day it is a day, however long that is.
+  const day = 86_400_000
+  expect(['86401', '9999999999', '9'.repeat(400), 'Fri, 31 Dec 9999 23:59:59 GMT'].map(read)).toEqual([
+    day,
+    day,
+    day,
+    day,
+  ])
+  expect(['', 'soon', '-1', '1.5', '120 s', '20 26', '1 2', 'May', '2026-01-02T00:00:00Z'].map(read)).toEqual(
+    Array.from({ length: 9 }, () => null),
+  )
+  // The two older ways to write a date.
+  expect(['Thursday, 01-Jan-26 00:01:00 GMT', 'Thu Jan  1 00:01:00 2026'].map(read)).toEqual([60_000, 60_000])
   expect(['Thu, 01 Jan 2026 00:01:00 GMT', 'Wed, 31 Dec 2025 00:00:00 GMT'].map(read)).toEqual([60_000, 0])
 })
