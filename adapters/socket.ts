@@ -1,5 +1,6 @@
 import type { Event } from '../core/event.ts'
 import type { SecretHash, SocketId } from '../core/ids.ts'
+import { cut } from '../core/protocol/cut.ts'
 import { FRAME_BYTES_MAX, fromRobot, isUndecodable, utf8Bytes } from '../core/protocol/decode.ts'
 import { refuse } from '../core/protocol/refusal.ts'
 import { utf8Text } from './charset.ts'
@@ -58,12 +59,7 @@ const REASON_BYTES_MAX = 123
 
 /** A close reason that a peer may be sent: the WebSocket API throws at more than 123 bytes of UTF-8. */
 export function sendableReason(reason: string): string {
-  let sendable = ''
-  let bytes = 0
-  for (const character of reason.slice(0, REASON_BYTES_MAX).toWellFormed()) {
-    bytes += utf8Bytes(character)
-    if (bytes > REASON_BYTES_MAX) break
-    sendable += character
-  }
+  let sendable = cut(reason, REASON_BYTES_MAX).toWellFormed()
+  while (utf8Bytes(sendable) > REASON_BYTES_MAX) sendable = cut(sendable, sendable.length - 1)
   return sendable
 }
