@@ -1,9 +1,9 @@
 import PostalMime, { type Email, type RawEmail } from 'postal-mime'
 import { asWindows1252 } from '../charset.ts'
 
-/** What there is to read in HTML, as text. The parser of mail makes it, of what we have tidied up for it. */
+/** Converts HTML to text. The mail parser does it, after what a reader does not see has been removed. */
 
-/** HTML of which text is made. */
+/** The most HTML that is converted. */
 export const HTML_CHARS_MAX = 256 << 10
 
 /** The parts of one place in a mail, by what kind of text they are, as the parser has collected them. */
@@ -13,7 +13,7 @@ interface Entry {
 }
 type Piece = { readonly type: 'text'; readonly value: string } | { readonly type: 'subMessage' }
 
-/** A mail whose text is also right where it is made of HTML parts beside others. The parser leaves a style sheet in it. */
+/** The parser, with its own text for HTML parts that stand beside text parts: the library's has the style sheet in it. */
 export class WholeMail extends PostalMime {
   declare readonly textMap: ReadonlyMap<object, Entry>
   declare readonly textContent: { readonly plain?: string }
@@ -24,14 +24,16 @@ export class WholeMail extends PostalMime {
     const bare = [...this.textMap.values()].filter(({ plain }) => plain === undefined)
     if (mail.text === undefined || bare.length === 0) return mail
     let left = HTML_CHARS_MAX
+    const sources = bare.flatMap(({ html = [] }) => html).filter((piece) => piece.type === 'text').map(({ value }) => {
+      const html = value.slice(0, left)
+      left -= html.length
+      return html
+    })
+    const texts = (await textsOfHtml(sources)).values()
     for (const entry of bare) {
-      const pieces: Piece[] = []
-      for (const piece of entry.html ?? []) {
-        const html = piece.type === 'text' ? piece.value.slice(0, left) : ''
-        left -= html.length
-        pieces.push(piece.type === 'text' ? { type: 'text', value: await textOfHtml(html) } : piece)
-      }
-      entry.plain = pieces
+      entry.plain = (entry.html ?? []).map((piece) =>
+        piece.type === 'text' ? { type: 'text', value: texts.next().value ?? '' } : piece
+      )
     }
     this.renderTextContent()
     return { ...mail, text: this.textContent.plain ?? '' }
@@ -40,15 +42,23 @@ export class WholeMail extends PostalMime {
 
 /** The text in HTML: no style sheet, script, title or comment, a line for each row of a table, links with where they lead. */
 export async function textOfHtml(html: string): Promise<string> {
-  const shown = shownOf(html)
-  if (shown.trim() === '') return ''
+  return (await textsOfHtml([html]))[0] ?? ''
+}
+
+/** The text of each. They are converted together: a mail may have ten thousand of them. */
+async function textsOfHtml(sources: readonly string[]): Promise<readonly string[]> {
+  const shown = sources.map((html) => shownOf(html).replaceAll(BETWEEN, ' ')).join(`<div>${BETWEEN}<div>`)
+  if (shown.trim() === '') return []
   // The parser makes text of HTML only where there is other text beside it.
   const before = '--x\r\nContent-Type: text/plain\r\n\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n'
   const { text = '' } = await PostalMime.parse(`Content-Type: multipart/mixed; boundary=x\r\n\r\n${before}${shown}`)
-  return text.trim()
+  return text.split(BETWEEN).map((one) => one.trim())
 }
 
-/** HTML with nothing in it that nobody sees, and with the breaks where a reader would see them. */
+/** Stands between two sources. The parser uses the one before it itself. */
+const BETWEEN = '\u0002'
+
+/** The HTML without what a reader does not see, and with line breaks where a reader sees them. */
 function shownOf(html: string): string {
   return withoutHidden(html).split(PRE).map(onLines).join('')
     .replace(BLOCKS, '<div>')
@@ -69,14 +79,14 @@ const PRE = /(<\/?pre\b[^<>]*>)/i
 
 const BLOCKS =
   /<\/?(?:h[1-6]|ul|ol|dl|dt|dd|blockquote|section|article|header|footer|aside|main|nav|address|center|pre|figure|caption|fieldset|form)\b[^<>]*>/gi
-/** Cells of a row stand on one line. */
+/** The cells of a row go on one line. */
 const CELLS = /<\/?t[dh]\b[^<>]*>/gi
 /** The references that HTML reads as windows-1252. */
 const NUMBERED = /&#(?:(1[2-5]\d)|x([89][0-9a-f]));/gi
 
 const HIDDEN = /<!--|<(style|script|title|template|svg)\b/gi
 
-/** Each is looked for from the end of the one before, and one that does not end hides the rest, as in a browser. */
+/** Removes hidden elements and comments in one pass. One without an end hides the rest, as in a browser. */
 function withoutHidden(html: string): string {
   const shown: string[] = []
   let at = 0
