@@ -1,10 +1,10 @@
 import { cut } from '../core/protocol/cut.ts'
 import { type Refusal, refuse } from '../core/protocol/refusal.ts'
 
-/** Bytes that somebody has sent, as the text that they are. What is no text in its charset is refused: U+FFFD would lose it. */
+/** Decodes bytes that came from outside. Bytes that are not valid in their charset are refused: U+FFFD would lose them. */
 
 /**
- * The text of a body, in the charset that its Content-Type declares, which is UTF-8 where it declares none.
+ * Decodes a body in the charset that its Content-Type declares, or in UTF-8.
  * UNSUPPORTED_MEDIA_TYPE for a charset that is not known, INVALID_PAYLOAD for bytes that are not in it.
  */
 export function textOf(bytes: Uint8Array, contentType: string | undefined): string | Refusal {
@@ -32,7 +32,7 @@ function decoderOf(charset: string) {
   }
 }
 
-/** UTF-8 as text; null for bytes that are not UTF-8. */
+/** Decodes UTF-8; null for bytes that are not UTF-8. */
 export function utf8Text(bytes: Uint8Array | ArrayBuffer): string | null {
   try {
     return UTF_8.decode(bytes)
@@ -43,7 +43,7 @@ export function utf8Text(bytes: Uint8Array | ArrayBuffer): string | null {
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-/** Whether all that is percent-encoded in a query, or in a form, is UTF-8. */
+/** Whether the percent-encoded bytes of a query or a form are UTF-8. */
 export function isPercentUtf8(encoded: string): boolean {
   try {
     // A percent sign that begins no escape stands for itself.
@@ -54,7 +54,7 @@ export function isPercentUtf8(encoded: string): boolean {
   }
 }
 
-/** What a runtime has read as ISO-8859-1, as windows-1252, which the Encoding Standard means by both, and by US-ASCII. */
+/** Corrects text that was decoded as ISO-8859-1: the Encoding Standard reads that label, and US-ASCII, as windows-1252. */
 export function asWindows1252(text: string): string {
   return text.replace(C1, (unit) => WINDOWS_1252[unit.charCodeAt(0) - 0x80] ?? unit)
 }
@@ -63,7 +63,7 @@ export function asWindows1252(text: string): string {
 export const MISREADS_WINDOWS_1252 = new TextDecoder('windows-1252').decode(Uint8Array.of(0x80)) !== '€'
 
 const C1 = /[\u0080-\u009f]/g
-/** What the bytes 0x80 to 0x9f stand for. Five of them are nothing, and stay as they are. */
+/** The characters of the bytes 0x80 to 0x9f. Five of them are unassigned, and stay as they are. */
 const WINDOWS_1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
 
 function hintFor(encoding: string): string {

@@ -29,22 +29,17 @@ export function sha256(given: string | Uint8Array): string {
   return createHash('sha256').update(given).digest('hex')
 }
 
-/** Why nobody could ever show this secret, or sign with what they take for it; null when they can. */
+/** Why no caller can ever send this secret, or sign with it; null when one can. */
 export function problemWithSecret(secret: string, inHeader: boolean): string | null {
   if (hasControls(secret)) return 'must not contain control characters, as line breaks'
   if (secret.trim() !== secret) return 'must not begin or end with white space'
   if (inHeader && !/^[ -~]*$/.test(secret)) {
-    return 'must be of ASCII letters, digits and signs: a header carries no others'
+    return 'must consist of ASCII letters, digits and signs: a header carries no others'
   }
   return null
 }
 
-/** Why no request could come with this key; null when one can. */
-export function problemWithKey(key: string): string | null {
-  return /^[!-~]*$/.test(key) ? null : 'must be of ASCII letters, digits and signs, without white space'
-}
-
-/** Whether there is anything in a text that nobody can type, or U+FFFD, which stands where a character has been lost. */
+/** Whether a text has control characters, or U+FFFD, which stands where a character was lost. */
 export function hasControls(text: string): boolean {
   return /[\p{Cc}\ufffd]/u.test(text)
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { CasareClient } from '../client/client.ts'
+import { problemWithKey } from '../core/protocol/credential.ts'
 
 interface Globals {
   readonly url?: string
@@ -15,9 +16,8 @@ export function connect(command: Command): CasareClient {
   const url = given.url ?? (CASARE_URL || 'http://127.0.0.1:8766')
   if (!/^https?:\/\/[^/]/.test(url)) command.error(`--url or CASARE_URL must start with http:// or https://: ${url}`)
   const key = given.key ?? (CASARE_KEY?.trim() || undefined)
-  if (key !== undefined && !/^[!-~]+$/.test(key)) {
-    command.error('--key or CASARE_KEY must be of ASCII letters, digits and signs, without white space')
-  }
+  const problem = key === undefined ? null : problemWithKey(key)
+  if (problem !== null) command.error(`--key or CASARE_KEY ${problem}`)
   return new CasareClient({
     url,
     key,

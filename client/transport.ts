@@ -1,3 +1,4 @@
+import { problemWithKey } from '../core/protocol/credential.ts'
 import type { Page } from '../core/protocol/view.ts'
 import { CasareError, errorOf, parsed } from './error.ts'
 
@@ -56,12 +57,11 @@ export class Transport {
   readonly #timeoutMs: number
   readonly #retries: number
 
-  /** Throws a `TypeError` for a `url` that is none, and for a `key` that no request can come with. */
+  /** Throws a `TypeError` for a `url` that is not one, and for a `key` that no request can carry. */
   constructor({ url, key, fetch = (url, init) => globalThis.fetch(url, init), ...options }: ClientOptions) {
     if (!/^https?:\/\/[^/]/.test(url)) throw new TypeError(`url must start with http:// or https://: ${url}`)
-    if (key !== undefined && !/^[!-~]+$/.test(key)) {
-      throw new TypeError('key must be of ASCII letters, digits and signs, without white space')
-    }
+    const problem = key === undefined ? null : problemWithKey(key)
+    if (problem !== null) throw new TypeError(`key ${problem}`)
     this.#base = url.replace(/\/+$/, '')
     this.#headers = key === undefined ? {} : { Authorization: `Bearer ${key}` }
     this.#fetch = fetch

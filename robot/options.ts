@@ -1,3 +1,4 @@
+import { problemWithKey } from '../core/protocol/credential.ts'
 import { REPERTOIRE_NAMES } from '../core/protocol/repertoire.ts'
 import { apiOf } from './calls.ts'
 import type { JobHandler } from './job.ts'
@@ -111,9 +112,8 @@ export function settle(options: RobotOptions): Settings {
   if (options.api !== undefined && !/^https?:$/.test(protocolOf(options.api))) {
     throw new TypeError(`api must start with http:// or https://: ${options.api}`)
   }
-  if (options.key !== undefined && !/^[!-~]+$/.test(options.key)) {
-    throw new TypeError('key must be of ASCII letters, digits and signs, without white space')
-  }
+  const wrong = options.key === undefined ? null : problemWithKey(options.key)
+  if (wrong !== null) throw new TypeError(`key ${wrong}`)
   if (id === '') throw new TypeError('id must not be empty')
   if (!Number.isInteger(maxConcurrentJobs) || maxConcurrentJobs < 1) {
     throw new TypeError('maxConcurrentJobs must be a whole number from 1')

@@ -1,6 +1,6 @@
 import { DEFAULTS, type Settings } from '../../core/limits.ts'
+import { problemWithKey } from '../../core/protocol/credential.ts'
 import { cut } from '../../core/protocol/cut.ts'
-import { problemWithKey } from '../secret.ts'
 import { readSettings } from '../settings.ts'
 import type { FleetObject } from './object.ts'
 

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { cut } from '../../core/protocol/cut.ts'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
 
-/** What may stand in the query of an address. A filter that is misspelt must not be no filter. */
+/** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */
 
 const PAGE = ['limit', 'cursor'] as const
 const JOBS = [
@@ -15,7 +15,7 @@ const JOBS = [
   'dead_lettered',
 ] as const
 
-/** By the path, for GET: what is not here takes nothing but `pretty`. */
+/** By the path, for GET. Addresses that are not here take `pretty` only. */
 const TAKEN: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/jobs$/, [...JOBS, ...PAGE]],
   [/^\/(?:workflows|robots|triggers|schedules|keys|pools|webhooks|fleets)$/, PAGE],
@@ -26,10 +26,10 @@ const TAKEN: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/calls\/[^/]+$/, ['wait_seconds']],
 ]
 
-/** Asks for indented answers, everywhere. */
+/** Asks for an indented answer, on every address. */
 const PRETTY = 'pretty'
 
-/** What is wrong with the names in a query, and with values that cannot be meant; null when nothing is. */
+/** Why the query of a request cannot be used, by its names; null when it can. */
 export function problemWithQuery(c: Context): Refusal | null {
   const { search, searchParams } = new URL(c.req.url)
   if (search === '') return null
@@ -42,7 +42,7 @@ export function problemWithQuery(c: Context): Refusal | null {
   return null
 }
 
-/** Names that somebody may have meant are not longer. */
+/** A longer name is cut in the refusal. */
 const NAME_CHARS_MAX = 50
 
 function problemWith(name: string, values: readonly string[], taken: readonly string[]): string | null {
@@ -59,7 +59,7 @@ function unknown(name: string, taken: readonly string[]): string {
   return `Unknown query parameter ${name}: ${taken.length === 0 ? 'there are none here' : `use ${taken.join(', ')}`}`
 }
 
-/** How many letters have to be put in, left out or changed to make the one of the other. */
+/** The Levenshtein distance: how many letters have to be added, left out or changed to turn one into the other. */
 function editsBetween(a: string, b: string): number {
   let before = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let i = 1; i <= a.length; i++) {
@@ -73,7 +73,7 @@ function editsBetween(a: string, b: string): number {
   return before[b.length] ?? 0
 }
 
-/** A number in a query, as it is written by people: decimal digits, and a point where `fraction` says so; NaN for others. */
+/** A decimal number in a query, with a point only where `fraction` allows one; NaN for anything else. */
 export function numberIn(text: string, fraction = false): number {
   return (fraction ? /^\d{1,15}(?:\.\d{1,15})?$/ : /^\d{1,15}$/).test(text) ? Number(text) : NaN
 }

@@ -30,7 +30,7 @@ export interface Env {
 }
 
 /**
- * Lets a request pass whose key has the scope, or one of the others. Every route but the webhook, the health check and `/`
+ * Lets a request pass whose key has the scope, or one of the others, and whose query the address knows. Every route but the webhook, the health check and `/`
  * has one.
  */
 export function guard(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): MiddlewareHandler<Env> {

@@ -8,25 +8,26 @@ import type { TriggerAuth } from '../../core/protocol/trigger.ts'
 import { textOf } from '../charset.ts'
 import type { Call } from '../signature.ts'
 
-/** What senders of webhooks say, each in its own way. */
+/** The bodies of webhooks, of which each sender has a form of its own. */
 
-/** What a body comes to: `data` is what the trigger's payload is. */
-export interface Said {
+/** The event in a body. */
+export interface WebhookContent {
+  /** The payload of the trigger. */
   readonly data: JsonText
   readonly eventType: Json
   readonly timestamp: Json
-  /** What the sender calls the delivery, where that is in the body, which is signed. */
+  /** The sender's id of the delivery, where that is in the body, which is signed. */
   readonly delivery: string | null
 }
 
 /** The body as JSON. UNSUPPORTED_MEDIA_TYPE for that of a form, with what to choose at the sender instead. */
-export function bodyOf(call: Call, auth: TriggerAuth | undefined): { readonly json: Json } | Refusal {
+export function bodyOf(call: Call, auth: TriggerAuth): { readonly json: Json } | Refusal {
   const type = call.header('content-type')
   const text = textOf(call.bytes, type)
   if (isRefusal(text)) return text
   const body = parseJson(text)
   if (!isRefusal(body) || text === '' || !FORM.test(type ?? '')) return body
-  const advice = FORM_ADVICE[auth ?? 'none'] ?? 'have the sender send application/json'
+  const advice = FORM_ADVICE[auth] ?? 'have the sender send application/json'
   return refuse('UNSUPPORTED_MEDIA_TYPE', `The body is that of a form: ${advice}`)
 }
 
@@ -50,13 +51,13 @@ const EVENT_TYPES: { readonly [A in TriggerAuth]: { readonly header?: string; re
 }
 
 /**
- * What a body says. Senders with bodies of their own are not asked for `event_type` and `data`: theirs is the whole body,
- * under `body` where it is no object, with what has happened beside it.
+ * Reads the event in a body. Senders with bodies of their own need no `event_type` and `data`: the data is the whole body,
+ * under `body` where it is not an object, with the type of the event beside it.
  */
-export function saidIn(json: Json, auth: TriggerAuth, call: Call): Said | Refusal {
+export function contentOf(json: Json, auth: TriggerAuth, call: Call): WebhookContent | Refusal {
   const own = EVENT_TYPES[auth]
   if (own === null) return referenceEvent(json)
-  // Whoever may choose his own form may choose ours.
+  // These senders choose the form of their bodies, and may choose ours.
   if ((auth === 'hmac' || auth === 'standard_webhooks') && isReference(json)) return referenceEvent(json)
   const whole: JsonObject = isObject(json) ? json : { body: json }
   const named = own.header === undefined ? whole[own.field ?? ''] : call.header(own.header)
@@ -69,7 +70,7 @@ export function saidIn(json: Json, auth: TriggerAuth, call: Call): Said | Refusa
   }
 }
 
-/** Whether it is the form of the reference and nothing else: what stands beside `data` would be lost otherwise. */
+/** Whether the body has the form of the API reference and no other member, which would be lost. */
 function isReference(json: Json): boolean {
   return isObject(json) && 'data' in json && Object.keys(json).every((name) => REFERENCE.has(name)) &&
     v.is(WebhookEvent, json)
@@ -77,7 +78,7 @@ function isReference(json: Json): boolean {
 
 const REFERENCE: ReadonlySet<string> = new Set(Object.keys(WebhookEvent.entries))
 
-function referenceEvent(json: Json): Said | Refusal {
+function referenceEvent(json: Json): WebhookContent | Refusal {
   if (!isObject(json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
   const event = v.safeParse(WebhookEvent, json)
   if (!event.success) return refuse('INVALID_PAYLOAD', problemsOf(event.issues))
@@ -85,8 +86,8 @@ function referenceEvent(json: Json): Said | Refusal {
   return { data: toText(data), eventType, timestamp: json['timestamp'] ?? null, delivery: null }
 }
 
-/** What is to be said to a sender that only looks whether somebody is there; null for what is an event. */
-export function greetingFor(json: Json, auth: TriggerAuth, call: Call): 'ping' | { readonly challenge: string } | null {
+/** The handshake by which a sender checks the address; null for an event. */
+export function handshakeIn(json: Json, auth: TriggerAuth, call: Call): 'ping' | { readonly challenge: string } | null {
   if (auth === 'github') return call.header('x-github-event') === 'ping' ? 'ping' : null
   if (auth !== 'slack' || !isObject(json) || json['type'] !== 'url_verification') return null
   const challenge = textAt(json, 'challenge')

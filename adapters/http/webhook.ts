@@ -16,7 +16,7 @@ import { FAILURES, type Failures } from './failures.ts'
 import { type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
 import { firingView } from './trigger-view.ts'
-import { bodyOf, greetingFor, saidIn } from './webhook-body.ts'
+import { bodyOf, contentOf, handshakeIn } from './webhook-body.ts'
 
 /** `/webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
 export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
@@ -32,12 +32,12 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const { delivery, ...checked } = await check(trigger, address, isRefusal(bytes) ? bytes : null, call)
     const body = isRefusal(bytes) ? bytes : bodyOf(call, auth)
     if (trigger !== undefined && checked.refused === null && !isRefusal(body)) {
-      const greeting = greetingFor(body.json, auth, call)
-      if (greeting !== null) return greeting === 'ping' ? reached(c, id) : c.json(greeting)
+      const handshake = handshakeIn(body.json, auth, call)
+      if (handshake !== null) return handshake === 'ping' ? reached(c, id) : c.json(handshake)
     }
-    // What is wrong with a body is not told before it is known who calls.
-    const said = isRefusal(body) ? body : saidIn(body.json, auth, call)
-    const { eventType, timestamp, ...event } = isRefusal(said) ? UNSAID : said
+    // The core answers with a refusal of the body only to a caller that may call.
+    const content = isRefusal(body) ? body : contentOf(body.json, auth, call)
+    const { eventType, timestamp, ...event } = isRefusal(content) ? UNREAD : content
     const once = delivery ?? event.delivery
     const secret = c.req.header('x-webhook-secret')
     const answer = await fleet.request((reply) => ({
@@ -47,7 +47,7 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
       trigger: id,
       secret: secret === undefined ? null : hashOf(secret),
       checked,
-      data: isRefusal(said) ? said : said.data,
+      data: isRefusal(content) ? content : content.data,
       metadata: toText({ source: 'webhook', event_type: eventType, timestamp, delivery_id: once, remote: address }),
       idempotency: once === null
         ? null
@@ -61,7 +61,7 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     return c.json(firingView(answer))
   })
 
-  // Some senders look whether an address answers before they take it, with HEAD or an empty GET. An event comes by POST.
+  // Some senders check that an address answers before they accept it, by HEAD or a GET without a query.
   app.get('/:trigger', (c) => {
     const id = c.req.param('trigger') as TriggerId
     const trigger = fleet.state.triggers.get(id)
@@ -74,13 +74,13 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
   return app
 }
 
-/** It is the right address, and nothing has happened. */
+/** The answer to a check: the address is right, and no job was made. */
 function reached(c: Context, trigger: TriggerId): Response {
   const message = 'This is the webhook; no job was made'
   return c.json({ status: 'ignored', trigger_id: trigger, job_id: null, message } satisfies FiringView)
 }
 
-const UNSAID = { eventType: null, timestamp: null, delivery: null }
+const UNREAD = { eventType: null, timestamp: null, delivery: null }
 
 const NOTHING = new Uint8Array()
 

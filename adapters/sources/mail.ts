@@ -183,5 +183,5 @@ function shortened(field: string, text: string, notes: string[]): string {
   return kept.replace(CONTROLS, (one) => '\t\n\r'.includes(one) ? one : ' ')
 }
 
-/** The parser reads by the platform's own decoder. What that makes of windows-1252 stands for nothing that is in mail. */
+/** The parser uses the platform's decoder. The C1 characters that a faulty one makes of windows-1252 do not occur in mail. */
 const readAright = MISREADS_WINDOWS_1252 ? asWindows1252 : (text: string): string => text

@@ -1,7 +1,7 @@
 /** How far back and on it is looked for the ends of the character at which a text is cut. */
 const AROUND = 64
 
-/** Below this no character is joined to the one before it. */
+/** Characters below this one are never joined to the one before them. */
 const JOINING = 0x300
 
 /** Made when it is first needed: not every browser that has the client has it. */

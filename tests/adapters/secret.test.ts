@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  hashOf,
-  newKey,
-  newSecret,
-  newStandardSecret,
-  problemWithKey,
-  problemWithSecret,
-} from '../../adapters/secret.ts'
+import { hashOf, newKey, newSecret, newStandardSecret, problemWithSecret } from '../../adapters/secret.ts'
+import { problemWithKey } from '../../core/protocol/credential.ts'
 
 /** Secrets that could never match are not kept. */
 
@@ -42,6 +36,6 @@ describe('a secret', () => {
   })
 })
 
-test.each(['crpa_a b', 'crpa_a\n', ' crpa_a', 'crpa_ü'])('%j is a key that no request can come with', (key) => {
+test.each(['', 'crpa_a b', 'crpa_a\n', ' crpa_a', 'crpa_ü'])('%j is a key that no request can carry', (key) => {
   expect(problemWithKey(key)).toContain('ASCII')
 })

@@ -160,7 +160,7 @@ describe('bad usage is said in one line, and ends with 2', () => {
     ],
     ['jobs submit --definition none.json', "casare: option '--definition <file>' argument 'none.json' is invalid. It"],
     ['stats --url localhost', 'casare: --url or CASARE_URL must start with http:// or https://: localhost'],
-    ['stats --key crpa_\u00fc', 'casare: --key or CASARE_KEY must be of ASCII letters, digits and signs'],
+    ['stats --key crpa_\u00fc', 'casare: --key or CASARE_KEY must consist of ASCII letters, digits and signs'],
     ['--frequency', "casare: unknown option '--frequency'"],
   ]
   for (const [args, message] of TABLE) {

@@ -91,7 +91,7 @@ describe.sequential('a client of a running orchestrator', () => {
     expect(await refusal(client.robots.status('nobody'))).toMatchObject({ code: 'NOT_FOUND' })
     expect(() => new CasareClient({ url: 'localhost:8766' })).toThrow('url must start with http:// or https://')
     for (const key of ['', ' crpa_x', 'crpa_x\n', 'crpa x', 'crpa_\u00fc']) {
-      expect(() => new CasareClient({ url: server.http, key }), key).toThrow('key must be of ASCII')
+      expect(() => new CasareClient({ url: server.http, key }), key).toThrow('key must consist of ASCII')
     }
   })
 

@@ -5,9 +5,9 @@ import type { ErrorBody, Reply } from './api.ts'
 import { chapter } from './chapter.ts'
 import { form, headingOf, jobsOf, tokenOf, Visitor } from './forms.ts'
 
-/** Bytes that are no text in their charset are refused wherever they come in: nothing is kept that was not sent. */
+/** Bytes that are not valid in their charset are refused everywhere, instead of being stored as U+FFFD. */
 
-chapter('bytes that are no text', (server) => {
+chapter('bytes that are not text', (server) => {
   const KEY = 'a key of sixteen characters'
   const latin = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(text, 'latin1'))
   const signed = (body: Uint8Array | string): Record<string, string> => ({
@@ -69,7 +69,7 @@ chapter('bytes that are no text', (server) => {
       })
     })
 
-    test('what is wrong with the bytes is said to who has signed them only', async () => {
+    test('a caller without the right signature gets 401 first', async () => {
       const path = await webhook()
       const stranger = await server.call('POST', path, { key: null, body: latin('{"\u00e9":1}'), headers: signed('') })
       expect(stranger).toMatchObject({ status: 401, body: { error_code: 'AUTHENTICATION_FAILED' } })
@@ -137,7 +137,7 @@ chapter('bytes that are no text', (server) => {
       expect(await jobsOf(server, id)).toEqual([])
     })
 
-    test('an address that would write something else into it says so', async () => {
+    test('a query that is not UTF-8 is refused', async () => {
       const { path } = await form(server)
       const page = await new Visitor(server).open(`${path}?company=J%fcrgen`)
       expect([page.status, headingOf(page)]).toEqual([400, 'This address cannot be read'])

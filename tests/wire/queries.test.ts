@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ErrorBody } from './api.ts'
 import { chapter } from './chapter.ts'
 
-/** What stands in the query of an address and means nothing is refused: a filter that is misspelt must not be no filter. */
+/** Unknown query parameters are refused: a misspelt filter must not return everything. */
 
 chapter('queries', (server) => {
   const ask = async (path: string, method = 'GET'): Promise<readonly [number, string, unknown]> => {
@@ -99,7 +99,7 @@ chapter('queries', (server) => {
     expect((await ask(path))[1]).toContain(words)
   })
 
-  test('what is to be done says so in the body', async () => {
+  test('a POST takes its arguments in the body', async () => {
     expect(await ask('/jobs/none/cancel?reason=x', 'POST')).toEqual([
       400,
       'Unknown query parameter reason: there are none here',
@@ -107,7 +107,7 @@ chapter('queries', (server) => {
     ])
   })
 
-  test('whoever has no key is told of that first', async () => {
+  test('a missing key is refused first', async () => {
     expect((await server.call('GET', '/api/v1/jobs?state=failed', { key: null })).status).toBe(401)
   })
 })

@@ -144,7 +144,7 @@ chapter('webhooks that are signed', (server) => {
       expect(await parameters(await call(body, headers))).toEqual(wrapped)
     })
 
-    test('what has happened stands in the metadata, whoever sends it', async () => {
+    test('the metadata has the type of the event of every sender', async () => {
       const { made, call } = await trigger({ auth: 'github', secret: KEY })
       await call('{}', { 'X-Hub-Signature-256': `sha256=${hex('{}')}`, 'X-GitHub-Event': 'push' })
       const { items } = await server.api<{ readonly items: readonly Made[] }>(
@@ -154,7 +154,7 @@ chapter('webhooks that are signed', (server) => {
       expect(items).toMatchObject([{ metadata: { event_type: 'push' } }])
     })
 
-    test('GitHub’s ping is answered, to whoever has the key, and makes no job', async () => {
+    test('GitHub’s ping is answered if it is signed, and makes no job', async () => {
       const { made, call } = await trigger({ auth: 'github', secret: KEY })
       const body = '{"zen":"Keep it logically awesome.","hook_id":1}'
       const headers = { 'X-Hub-Signature-256': `sha256=${hex(body)}`, 'X-GitHub-Event': 'ping' }
@@ -213,7 +213,7 @@ chapter('webhooks that are signed', (server) => {
 
     const FORM = { trigger_type: 'form', config: { fields: [{ name: 'a', type: 'text' }] } }
 
-    test('what a sender can sign with is no affair of headers', async () => {
+    test('a key that signs may have letters that no header carries', async () => {
       const secret = 'Schl\u00fcssel der Firma'
       const { call } = await trigger({ auth: 'github', secret })
       const signature = createHmac('sha256', secret).update('{}').digest('hex')
@@ -223,7 +223,11 @@ chapter('webhooks that are signed', (server) => {
     test.each([
       ['a short secret', { auth: 'github', secret: 'short' }, 'secret'],
       ['one without a form', { auth: 'standard_webhooks', secret: 'sixteen characters' }, 'whsec_'],
-      ['a secret that no header carries', { auth: 'secret', secret: 'Schl\u00fcssel der Firma' }, 'must be of ASCII'],
+      [
+        'a secret that no header carries',
+        { auth: 'secret', secret: 'Schl\u00fcssel der Firma' },
+        'must consist of ASCII',
+      ],
       ['one that ends with a line break', { auth: 'secret', secret: `${KEY}\n` }, 'control characters'],
       ['a key that ends with one', { auth: 'github', secret: `${KEY}\r\n` }, 'control characters'],
       [

@@ -143,7 +143,7 @@ chapter('the webhook', (server) => {
     })
 
     // Trello, Mandrill and others do not take an address that does not answer.
-    test('whoever only looks whether it is there is told so', async () => {
+    test('a sender that only checks the address gets 200', async () => {
       const { id } = await trigger({ enabled: false })
       const reply = await server.call('GET', `/webhook/${id}`, { key: null })
       expect(reply).toMatchObject({ status: 200, body: { status: 'ignored', trigger_id: id, job_id: null } })
