@@ -3,9 +3,10 @@ import { closedTo, limitAt } from './gate.ts'
 import type { Millis } from './ids.ts'
 import { instantText } from './instant.ts'
 import { isBlocked, isOffered, type JobRow } from './job.ts'
+import { abilitiesOf } from './known.ts'
 import { type Lack, lackText } from './protocol/repertoire.ts'
 import { effectivePriority, goesBefore, type JobClass, type Needs, needsOf, waitingOf } from './queue.ts'
-import { kindOfRow, suits } from './roster.ts'
+import { suits } from './roster.ts'
 import type { State } from './state.ts'
 import { unsuited } from './unsuited.ts'
 
@@ -222,16 +223,12 @@ function lineBefore(state: State, job: JobRow, now: Millis): readonly Blocker[] 
 /** The classes whose jobs some robot on record may take as well as one that needs this. */
 function rivals(state: State, needs: Needs): readonly JobClass[] {
   const { classes, known } = state.roster
-  const one = needs.robot === null ? undefined : state.robots.get(needs.robot)
-  const robots = needs.robot === null
-    ? [...known.values()].map(({ abilities }) => abilities)
-    : one
-    ? [kindOfRow(one)]
-    : []
+  const one = needs.robot === null ? undefined : abilitiesOf(state, needs.robot)
+  const robots = needs.robot === null ? [...known.values()].map(({ abilities }) => abilities) : one ? [one] : []
   const able = robots.filter((abilities) => suits(abilities, needs))
   return [...classes.values()].filter(({ needs: theirs }) => {
     if (theirs.robot === null || theirs.robot === needs.robot) return able.some((abilities) => suits(abilities, theirs))
-    const pinned = needs.robot === null ? state.robots.get(theirs.robot) : undefined
-    return pinned !== undefined && [needs, theirs].every((each) => suits(kindOfRow(pinned), each))
+    const pinned = needs.robot === null ? abilitiesOf(state, theirs.robot) : undefined
+    return pinned !== undefined && suits(pinned, needs) && suits(pinned, theirs)
   })
 }

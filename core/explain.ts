@@ -2,6 +2,7 @@ import { blockersOf, summaryOf } from './blockers.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
+import { abilitiesOf } from './known.ts'
 import { effectivePriority, goesBefore, needsOf, waitingOf } from './queue.ts'
 import { lackOf } from './protocol/repertoire.ts'
 import { isBehind, kindOfRow, takesJobs } from './roster.ts'
@@ -128,7 +129,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
   const codes: ReasonCode[] = []
   const details: Record<string, unknown> = {}
   const session = state.sessions.get(robot.id)
-  const kind = kindOfRow(robot)
+  const kind = abilitiesOf(state, robot.id) ?? kindOfRow(robot)
   const needs = needsOf(state, job)
   const tags = needs.tags.filter((tag) => !kind.tags.has(tag))
   const capabilities = needs.capabilities.filter((name) => !kind.capabilities.has(name))

@@ -1,24 +1,33 @@
+import type { RobotId } from './ids.ts'
 import { isWaiting } from './job.ts'
-import { kindOfRow, offersTheSame, regroup } from './roster.ts'
+import { type Abilities, kindOfRow, offersTheSame, regroup } from './roster.ts'
 import type { RobotRow, State } from './state.ts'
 
 /** Keeps in step what the robots on record can do, after a row that was `before` has become `robot`. */
 export function placeKnown(state: State, before: RobotRow | undefined, robot: RobotRow): void {
   if (offersTheSame(robot, before)) return
-  const { known } = state.roster
+  const { known, knownBy } = state.roster
   const abilities = kindOfRow(robot)
-  const former = before === undefined ? undefined : known.get(kindOfRow(before).key)
+  const former = knownBy.get(robot.id)
   if (former?.abilities.key === abilities.key) return
-  const same = known.get(abilities.key)
+  let same = known.get(abilities.key)
   if (same === undefined) {
-    known.set(abilities.key, { abilities, robots: new Set([robot.id]) })
+    same = { abilities, robots: new Set() }
+    known.set(abilities.key, same)
     name(state, abilities.repertoire?.workflows ?? [], 1)
-  } else same.robots.add(robot.id)
+  }
+  same.robots.add(robot.id)
+  knownBy.set(robot.id, same)
   former?.robots.delete(robot.id)
   if (former?.robots.size === 0) {
     known.delete(former.abilities.key)
     name(state, former.abilities.repertoire?.workflows ?? [], -1)
   }
+}
+
+/** What a robot on record can do; undefined for one that is not. */
+export function abilitiesOf(state: State, robot: RobotId): Abilities | undefined {
+  return state.roster.knownBy.get(robot)?.abilities
 }
 
 /** Counts who names these workflows. The jobs of one that is named for the first time, or no more, change classes. */

@@ -22,6 +22,7 @@ export interface Roster {
   readonly placedBy: Map<RobotId, RobotRow>
   /** What the robots that are on record can do, connected or not: once for all that can do the same. */
   readonly known: Map<string, Known>
+  readonly knownBy: Map<RobotId, Known>
   /** The workflows that robots on record name, and how many of `known` do. Jobs of these wait in classes of their own. */
   readonly named: Map<string, number>
   /** Classes whose jobs may go to one robot only, by that robot. */
@@ -69,6 +70,7 @@ export function newRoster(strategy: Strategy): Roster {
     kindOf: new Map(),
     placedBy: new Map(),
     known: new Map(),
+    knownBy: new Map(),
     named: new Map(),
     pinned: new Map(),
     touchedClasses: new Set(),

@@ -1,7 +1,8 @@
 import type { JobRow } from './job.ts'
+import { abilitiesOf } from './known.ts'
 import { kindOf, type Lack, lackOf, lackText, NODE_GRAPH, repertoireOf, runs } from './protocol/repertoire.ts'
 import { type Needs, needsOf } from './queue.ts'
-import { type Abilities, kindOfRow, suits } from './roster.ts'
+import { type Abilities, suits } from './roster.ts'
 import type { RobotRow, State, WorkflowRow } from './state.ts'
 
 /** What no robot that is on record can do, connected or not: no waiting helps there. */
@@ -37,12 +38,11 @@ export function unsuited(state: State, job: JobRow): Warning | null {
 }
 
 function pinnedTo(state: State, job: JobRow, needs: Needs, id: NonNullable<Needs['robot']>): Warning | null {
-  const robot = state.robots.get(id)
-  if (robot === undefined) {
+  const [robot, abilities] = [state.robots.get(id), abilitiesOf(state, id)]
+  if (robot === undefined || abilities === undefined) {
     const message = `It is for the robot ${id}, which has never registered`
     return { code: 'NO_SUITABLE_ROBOT', message, details: { robot_id: id } }
   }
-  const abilities = kindOfRow(robot)
   const unmet = demandsOf(state, job, needs, [abilities]).filter(({ met }) => !met(abilities))
   if (unmet.length === 0) return null
   const asked = unmet.map(({ text }) => text).join(', and ')

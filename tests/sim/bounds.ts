@@ -64,6 +64,7 @@ const memoryIsBounded: Rule = ({ ledger, state, change, whole }) => {
     ['kinds', roster.kinds.size, sessions.size],
     ['classes', roster.classes.size, jobs.size],
     ['abilities', roster.known.size, robots.size],
+    ['robots with abilities', roster.knownBy.size, robots.size],
     ['named workflows', roster.named.size, robots.size],
     ['gates', gates.byKey.size, 4 * jobs.size],
     ['runs', runs.size, jobs.size],
