@@ -39,6 +39,8 @@ const FAILURES = ['fails', 'fails and is durable', 'fails and lands late'] as co
 type Fate = 'fine' | (typeof CRASHES)[number] | (typeof FAILURES)[number]
 
 const BACK_OFFS = [
+  ['has never read the offer', 'offer proved not to have been read'],
+  ['has read the offer and is not', 'offer proved not to have been taken'],
   ['refused by', 'offer refused'],
   ['failed on', 'retried after a transient error'],
 ] as const
@@ -165,7 +167,8 @@ export class Commits {
     const job = ledger.jobs.get(job_id)
     if (event === 'requeue') world.mark('requeue of an always job')
     if (event === 'late_result') world.mark(from_status === 'cancelled' ? 'late result after a cancel' : 'late result')
-    if (event === 'back_off') world.mark(BACK_OFFS.find(([word]) => detail.startsWith(word))?.[1] ?? 'offer lapsed')
+    if (event === 'back_off') world.mark(BACK_OFFS.find(([words]) => detail.includes(words))?.[1] ?? 'offer lapsed')
+    if (event === 'unanswered') world.mark('offer waited for its robot')
     if (detail.startsWith('adopted')) world.mark('adopted job')
     if (event !== 'offer' || job === undefined || at - (job.queued_at ?? at) < this.#options.settings.agingMs) return
     const passed = ledger.liveJobs().some((other) => isWaiting(other) && other.priority > job.priority)

@@ -3,8 +3,9 @@ import type { Payload } from '../../core/protocol/message.ts'
 import { Outbox, type Terminal } from '../../robot/outbox.ts'
 import type { Dice } from './dice.ts'
 import type { Truth } from './ledger.ts'
-import type { RobotOptions, SimRobot } from './robot.ts'
-import { attemptIsGivenOnce, resultIsSafe } from './said.ts'
+import type { RobotOptions } from './kind.ts'
+import type { SimRobot } from './robot.ts'
+import { attemptIsGivenOnce, resultIsSafe, startedOnce } from './said.ts'
 
 type Assign = Payload<'job_assign'>
 
@@ -25,11 +26,26 @@ export class Desk {
   readonly #runs = new Set<Run>()
   #outbox = new Outbox()
   #lines = 0
+  /** Whether what it remembers survives its process. Only our SDK remembers at all. */
+  readonly #durable: boolean
+  #memoryId: string
+  #start = 1
+  /** Offers that it has read and that are not settled, by job: the attempt, and the heartbeats since it has not had the job. */
+  readonly #read = new Map<JobId, { readonly attempt: number; beats: number }>()
 
   constructor(robot: SimRobot, options: RobotOptions, dice: Dice) {
     this.#robot = robot
     this.#options = options
     this.#dice = dice
+    this.#durable = dice.chance(0.5)
+    this.#memoryId = robot.nextId()
+  }
+
+  /** What it says of its memory when it registers. */
+  get memory(): Payload<'register'>['memory'] {
+    if (this.#robot.kind !== 'sdk') return undefined
+    const offers = [...this.#read].map(([job_id, { attempt }]) => ({ job_id, attempt }))
+    return { id: this.#memoryId, start: this.#start, offers }
   }
 
   /** The jobs that it would name if it were asked. */
@@ -41,7 +57,12 @@ export class Desk {
   forget(): void {
     for (const run of this.#runs) run.truth.running = false
     this.#runs.clear()
+    this.#start++
+    if (this.#durable) return this.#outbox.disconnected()
     this.#outbox = new Outbox()
+    this.#memoryId = this.#robot.nextId()
+    this.#start = 1
+    this.#read.clear()
   }
 
   /** What was stuck comes to an end. */
@@ -56,6 +77,7 @@ export class Desk {
 
   disconnected(): void {
     this.#outbox.disconnected()
+    for (const offer of this.#read.values()) offer.beats = 0
   }
 
   heartbeatSent(id: string): void {
@@ -63,12 +85,21 @@ export class Desk {
   }
 
   heartbeatAnswered(id: string): void {
-    for (const { message } of this.#outbox.answered(id)) resultIsSafe(this.#options.ledger, this.#robot.id, message)
+    for (const { message } of this.#outbox.answered(id)) {
+      resultIsSafe(this.#options.ledger, this.#robot.id, message)
+      this.#read.delete(message.payload.job_id as JobId)
+    }
+    const active = new Set(this.active())
+    for (const [job, offer] of this.#read) {
+      if (active.has(job) || this.#outbox.of(job) !== undefined) offer.beats = 0
+      else if (++offer.beats >= SETTLED_BEATS) this.#read.delete(job)
+    }
   }
 
   assigned({ job_id: job, attempt = 0 }: Assign): void {
     const { ledger, weather } = this.#options
     attemptIsGivenOnce(ledger, this.#robot.id, job, attempt)
+    this.#read.set(job, { attempt, beats: 0 })
     if (this.#dice.chance(weather.often('silence'))) return
     if (this.#robot.kind === 'sdk' && this.#knows(job, attempt)) return
     const full = this.active().length >= this.#robot.shape.slots ? 'Maximum concurrent jobs reached' : null
@@ -77,6 +108,7 @@ export class Desk {
     const truth = ledger.truth(this.#robot.id, job, attempt)
     this.#accept(job, attempt, truth)
     truth.running = true
+    startedOnce(ledger, this.#robot.id, job, attempt)
     const run: Run = { job, attempt, truth, stuck: this.#dice.chance(weather.often('stuckJob')) }
     this.#runs.add(run)
     this.#plan(run)
@@ -155,6 +187,7 @@ export class Desk {
 
   #refuse(job: JobId, attempt: number, reason: string): void {
     this.#options.ledger.truth(this.#robot.id, job, attempt).refused = true
+    this.#read.delete(job)
     this.#robot.send({ type: 'job_reject', payload: { ...this.#about(job, attempt), reason } })
   }
 
@@ -243,6 +276,9 @@ export class Desk {
 
 /** More than ten times what a robot may say where that is little. */
 const CHATTER = 120
+
+/** P41: so many heartbeats that do not name a job, and it is settled. */
+const SETTLED_BEATS = 3
 
 /** The longest that a job may take here, so that those who wait for all of them know how long. */
 export const LONGEST_MS: Millis = 900_000

@@ -22,7 +22,7 @@ const EDGES: Readonly<Record<HistoryRow['event'], readonly string[]>> = {
   expire: ['pending>timeout', 'queued>timeout', 'running>timeout'],
   unanswered: ['queued>queued'],
   late_result: STAYS,
-  stopped: ['cancelled>cancelled', 'timeout>timeout'],
+  stopped: ['cancelled>cancelled', 'timeout>timeout', 'failed>failed'],
   requeued: ['failed>failed'],
   started_job: STAYS,
   disconnected: STAYS,

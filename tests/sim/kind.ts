@@ -2,6 +2,10 @@ import type { Millis, RobotId } from '../../core/ids.ts'
 import type { Outgoing } from '../../core/protocol/message.ts'
 import { backoffMs } from '../../robot/backoff.ts'
 import type { Dice } from './dice.ts'
+import type { Ledger } from './ledger.ts'
+import type { Network } from './network.ts'
+import type { Weather } from './weather.ts'
+import type { World } from './world.ts'
 
 /**
  * The three kinds of robots in the field. `sdk`: ours; echoes attempts, keeps results until they are known to be safe.
@@ -16,6 +20,18 @@ export interface Shape {
   readonly slots: number
   readonly tags: readonly string[]
   readonly capabilities: Readonly<Record<string, unknown>>
+}
+
+/** What a simulated robot is made of. */
+export interface RobotOptions {
+  readonly world: World
+  readonly weather: Weather
+  readonly ledger: Ledger
+  readonly network: Network
+  readonly id: RobotId
+  readonly kind: Kind
+  readonly shape: Shape
+  readonly key: string
 }
 
 /** How long a robot waits before it connects again, after so many failures in a row. */
@@ -66,7 +82,12 @@ export class Orders {
 }
 
 /** What a robot says of itself when it registers. */
-export function registration(id: RobotId, shape: Shape, key: string | undefined): Outgoing<'register'>['payload'] {
+export function registration(
+  id: RobotId,
+  shape: Shape,
+  key: string | undefined,
+  memory: Outgoing<'register'>['payload']['memory'],
+): Outgoing<'register'>['payload'] {
   return {
     robot_id: id,
     robot_name: `Robot ${id}`,
@@ -75,7 +96,14 @@ export function registration(id: RobotId, shape: Shape, key: string | undefined)
     tags: [...shape.tags],
     capabilities: { ...shape.capabilities },
     auth_token: key,
+    memory,
   }
+}
+
+/** What a robot calls its status in a heartbeat. */
+export function statusWord(kind: Kind, closed: boolean, full: boolean): string {
+  if (closed) return 'paused'
+  return kind === 'sdk' && full ? 'busy' : 'online'
 }
 
 /** A message in a few words, for the trace. */

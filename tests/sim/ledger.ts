@@ -119,6 +119,8 @@ export class Ledger {
   /** On which connection each message came, and of which kind it was. Heartbeats are forgotten when they are answered. */
   readonly came = new Map<MessageId, { readonly socket: SocketId; readonly type: string; readonly counts: boolean }>()
   readonly counted = new Counted()
+  /** How often robots have really begun each job. */
+  readonly starts = new Map<JobId, number>()
   /** Who was really given an attempt of a job: by `job attempt`. */
   readonly given = new Map<string, RobotId>()
   readonly #truths = new Map<string, Truth>()

@@ -108,10 +108,11 @@ const noBlindRerun: Rule = (seen) => {
     if (job.retry_safety !== 'never') continue
     const offers = earlier.filter(({ event }) => event === 'offer').length
     const refusals = earlier.filter(({ event, detail }) =>
-      event === 'back_off' && detail.startsWith('refused by')
+      event === 'back_off' && (detail.startsWith('refused by') || detail.endsWith('has never read the offer'))
     ).length
     const known = refusals + failed
-    demand(offers === known, 'I17', () => `job ${job.id} may have been started, is offered again, and says never`)
+    demand(offers === known, 'I17', () =>
+      `job ${job.id} may have been started, is offered again, and says never`)
   }
 }
 

@@ -2,6 +2,7 @@ import { type Plant, SOUND } from './plant.ts'
 import * as bug from './mutations.ts'
 import * as hooks from './mutations-of-hooks.ts'
 import * as later from './mutations-of-life.ts'
+import * as offers from './mutations-of-offers.ts'
 import * as rates from './mutations-of-rates.ts'
 import * as time from './mutations-of-schedules.ts'
 import { Violation } from './rule.ts'
@@ -99,6 +100,43 @@ export const PLANTED: readonly Planted[] = [
     within: 200,
     plant: later.barsForgotten,
     certain: ['hibernate', 'silence', 'refusal'],
+  },
+  {
+    bug: 'a robot that stands still behind an offer loses it',
+    within: 20,
+    plant: offers.lapsesUnproved,
+    certain: ['stallAtOffer'],
+  },
+  {
+    bug: 'an orchestrator that stands still takes back its offers',
+    within: 60,
+    plant: offers.lapsesUnproved,
+    certain: ['stall', 'clog'],
+  },
+  {
+    bug: 'what a restart finds on offer lapses',
+    within: 60,
+    plant: offers.lapsesOverRestarts,
+    certain: ['crash', 'aimedCrash', 'cut'],
+  },
+  {
+    bug: 'the list of a new connection is proof',
+    within: 60,
+    plant: offers.anyConnectionProves,
+    certain: ['crash', 'aimedCrash', 'cut'],
+  },
+  { bug: 'any list is proof', within: 100, plant: offers.anyListProves, certain: ['inlineJobs', 'stallAtOffer'] },
+  {
+    bug: 'what a robot remembers is not looked at',
+    within: 60,
+    plant: offers.memoryIsEmpty,
+    certain: ['crash', 'cut', 'clog'],
+  },
+  {
+    bug: 'a lost robot has not started its offers',
+    within: 60,
+    plant: offers.lostMeansUnread,
+    certain: ['cut', 'halfOpen'],
   },
   { bug: 'limits begin anew with each minute', within: 40, plant: rates.fixedWindow, certain: ['burst', 'hookTwice'] },
   { bug: 'a restart forgets what was used up', within: 40, plant: rates.ringsForgotten, certain: ['burst', 'crash'] },

@@ -2,28 +2,25 @@ import { hashOf } from '../../adapters/secret.ts'
 import type { Millis, RobotId } from '../../core/ids.ts'
 import { fromOrchestrator, isUndecodable } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
-import type { OrchestratorMessage, Outgoing } from '../../core/protocol/message.ts'
+import type { OrchestratorMessage, Outgoing, Payload } from '../../core/protocol/message.ts'
 import type { Thing } from './agenda.ts'
 import type { Dice } from './dice.ts'
-import { ackIn, inShort, type Kind, Orders, reconnectMs, registration, type Shape } from './kind.ts'
-import type { Ledger } from './ledger.ts'
-import type { Connection, Network } from './network.ts'
+import {
+  ackIn,
+  inShort,
+  type Kind,
+  Orders,
+  reconnectMs,
+  registration,
+  type RobotOptions,
+  type Shape,
+  statusWord,
+} from './kind.ts'
+import type { Connection } from './network.ts'
 import { Process } from './process.ts'
+import { Reader } from './reader.ts'
 import { Violation } from './rule.ts'
 import { Desk } from './desk.ts'
-import type { Weather } from './weather.ts'
-import type { World } from './world.ts'
-
-export interface RobotOptions {
-  readonly world: World
-  readonly weather: Weather
-  readonly ledger: Ledger
-  readonly network: Network
-  readonly id: RobotId
-  readonly kind: Kind
-  readonly shape: Shape
-  readonly key: string
-}
 
 const HEARTBEAT_MS = 30_000
 const SILENCE_MS = 2 * HEARTBEAT_MS + 10_000
@@ -56,6 +53,7 @@ export class SimRobot {
   #heardAt: Millis = 0
   #failures = 0
   #messages = 0
+  readonly #reader: Reader
   #beating: Thing | null = null
 
   constructor(options: RobotOptions) {
@@ -69,6 +67,8 @@ export class SimRobot {
     this.#process = new Process(options.world, options.id)
     const wrong = this.#dice.chance(options.weather.often('robotClock'))
     this.#skew = wrong ? this.#dice.between(-12, 12) * 3_600_000 : 0
+    const inline = options.kind !== 'sdk' && this.#dice.chance(options.weather.often('inlineJobs'))
+    this.#reader = new Reader(() => inline && this.desk.active().length > 0, (text) => this.#read(text))
     this.desk = new Desk(this, options, this.#dice)
   }
 
@@ -96,6 +96,7 @@ export class SimRobot {
     const { network } = this.#options
     this.#process.end(how)
     this.#registered = false
+    this.#reader.forget()
     if (this.#connection !== null) network.robotDied(this.#connection)
     this.#connection = null
     this.desk.forget()
@@ -124,6 +125,7 @@ export class SimRobot {
 
   /** Its last job has ended: if it was told to leave once that is so, it does. */
   idle(): void {
+    this.later(0, () => this.#reader.readOn())
     if (this.#orders.leaving && this.kind === 'sdk') this.later(1_000, () => this.#leave())
   }
 
@@ -169,7 +171,7 @@ export class SimRobot {
   }
 
   #register(): void {
-    const payload = registration(this.id, this.shape, this.kind === 'rc' ? this.#key : undefined)
+    const payload = registration(this.id, this.shape, this.kind === 'rc' ? this.#key : undefined, this.desk.memory)
     this.#say({ type: 'register', payload }, this.nextId())
   }
 
@@ -181,6 +183,7 @@ export class SimRobot {
 
   #lost(): void {
     this.#connection = null
+    this.#reader.forget()
     this.#registered = false
     this.desk.disconnected()
     this.#options.world.cancel(this.#beating)
@@ -195,6 +198,10 @@ export class SimRobot {
 
   #received(text: string): void {
     this.#heardAt = this.#options.world.now
+    this.#reader.received(text)
+  }
+
+  #read(text: string): void {
     const acknowledged = ackIn(text)
     if (acknowledged !== null) return this.desk.heartbeatAnswered(acknowledged)
     const message = fromOrchestrator(text)
@@ -212,7 +219,7 @@ export class SimRobot {
         this.send({ type: 'status_response', payload: this.#status(), correlation_id: message.id })
         return
       case 'job_assign':
-        return this.desk.assigned(message.payload)
+        return this.#assigned(message.payload)
       case 'job_cancel':
         return this.desk.cancelled(message.payload.job_id)
       case 'pause':
@@ -223,6 +230,15 @@ export class SimRobot {
       default:
         return
     }
+  }
+
+  /** R2, aimed: it may stand still in the moment in which it gets an offer. */
+  #assigned(assign: Payload<'job_assign'>): void {
+    if (this.#dice.chance(this.#options.weather.often('stallAtOffer'))) {
+      this.#options.world.mark('robot stood still behind an offer')
+      this.#process.pause(this.#dice.spread(5_000, 200_000))
+    }
+    this.#process.inLife(this.#process.life, () => this.desk.assigned(assign))
   }
 
   #shutdown(graceful: boolean): void {
@@ -278,13 +294,10 @@ export class SimRobot {
     const active = this.desk.active()
     const wrong = this.#dice.chance(this.#options.weather.often('wrongCount'))
     if (this.closedBecause === 'Robot is paused') this.#options.world.mark('robot paused itself')
+    const full = active.length >= this.shape.slots
     return {
       robot_id: this.id,
-      status: this.closedBecause !== null
-        ? 'paused'
-        : this.kind === 'sdk' && active.length >= this.shape.slots
-        ? 'busy'
-        : 'online',
+      status: statusWord(this.kind, this.closedBecause !== null, full),
       current_jobs: wrong ? this.#dice.whole(0, 50) : active.length,
       active_job_ids: active,
     }

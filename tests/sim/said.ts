@@ -1,7 +1,7 @@
 import type { Answer, Send } from '../../core/effects.ts'
 import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { Terminal } from '../../robot/outbox.ts'
-import { type Asked, isHeldRow, type Ledger } from './ledger.ts'
+import type { Asked, Ledger } from './ledger.ts'
 import { rateIsFair } from './rates.ts'
 import { demand, same } from './rule.ts'
 
@@ -115,10 +115,9 @@ function saidIsDurable(ledger: Ledger, send: Send): void {
   if (message.type === 'job_assign') {
     const { job_id, attempt } = message.payload
     const job = ledger.disk.tables.jobs.get(job_id)
-    // It may have been called off in the very turn in which it was offered.
-    const held = job !== undefined && isHeldRow(job)
+    // It may have been called off, or proved not to have been read, in the very turn in which it was offered.
     demand(
-      held && job?.attempt === attempt && job?.robot_id === robot,
+      job?.attempt === attempt && job?.robot_id === robot,
       'I2',
       () => `${robot} is sent attempt ${attempt} of job ${job_id}, of which the disk knows nothing`,
     )
@@ -168,3 +167,21 @@ export function resultIsSafe(ledger: Ledger, robot: RobotId, { type, payload }: 
     () => `${robot} was told that its result for job ${job.id} is safe, and there is no trace of it`,
   )
 }
+
+/**
+ * I17: what robots really begin, they begin once, unless the job says that it may run twice, or the attempt before has
+ * failed and was to be tried again.
+ */
+export function startedOnce(ledger: Ledger, robot: RobotId, id: JobId, attempt: number): void {
+  const job = ledger.jobs.get(id)
+  const starts = (ledger.starts.get(id) ?? 0) + 1
+  ledger.starts.set(id, starts)
+  if (job === undefined || MAY_RUN_TWICE.has(job.retry_safety)) return
+  const tries =
+    ledger.histories.get(id)?.filter(({ event, detail }) => event === 'back_off' && detail.startsWith('failed on'))
+      .length ?? 0
+  const said = (): string => `${robot} begins job ${id}, attempt ${attempt}, and robots have begun it ${starts} times`
+  demand(starts <= 1 + tries, 'I17', said)
+}
+
+const MAY_RUN_TWICE: ReadonlySet<string> = new Set(['unless_accepted', 'always'])

@@ -24,6 +24,8 @@ export const FAULTS = {
   stall: { code: 'S9', worst: 10 },
   robotCrash: { code: 'R1', worst: 20 },
   robotPause: { code: 'R2', worst: 20 },
+  stallAtOffer: { code: 'R2', worst: 0.3 },
+  inlineJobs: { code: 'R9', worst: 1 },
   robotChange: { code: 'R3', worst: 0.5 },
   refusal: { code: 'R4', worst: 0.3 },
   silence: { code: 'R4', worst: 0.2 },
