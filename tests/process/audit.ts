@@ -33,10 +33,7 @@ const ENDS = ['completed', 'failed', 'cancelled', 'timeout']
 /** How many jobs are asked for at a time. */
 const AT_ONCE = 8
 
-/**
- * Waits until no job is alive. An offer that was lost with the process that made it runs out after 15 s, and the job
- * waits for its back-off then.
- */
+/** Waits until no job is alive. An offer that was lost with the process that made it is made anew: the robot remembers. */
 export async function settled(server: Orchestrator): Promise<void> {
   await until('every job has ended', async () => {
     const { items } = await server.api<Page>('GET', '/jobs?status=pending,queued,running&limit=1')

@@ -92,6 +92,51 @@ chapter('kill -9', (server) => {
     })
   })
 
+  describe('behind an offer', () => {
+    test('[P39] the robot has finished meanwhile and dropped the result: the job is not run again', SLOW, async () => {
+      const tag = crypto.randomUUID()
+      const robot = await Raw.register(server, { tags: [tag] })
+      const job = await server.submit({ workflow_id: 'greeting', required_tags: [tag] })
+      await robot.offered(job)
+      await restart()
+      const other = await Raw.register(server, { tags: [tag] })
+      const again = await robot.again({ tags: [tag] })
+      for (let list = 0; list < 2; list++) await again.beat({ active_job_ids: [] })
+      expect(await server.job(job)).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN', attempt: 1 })
+      await other.beat({ active_job_ids: [] })
+      expect([...again.offers, ...other.offers]).toEqual([])
+    })
+
+    test('[P39] another robot is there first: the result of the one that had the offer counts', SLOW, async () => {
+      const tag = crypto.randomUUID()
+      const robot = await Raw.register(server, { tags: [tag] })
+      const job = await server.submit({ workflow_id: 'greeting', required_tags: [tag] })
+      await robot.offered(job)
+      await restart()
+      const other = await Raw.register(server, { tags: [tag] })
+      await other.beat({ active_job_ids: [] })
+      const again = await robot.again({ tags: [tag] })
+      again.say('job_complete', job, { result: 'done' })
+      await again.beat({ active_job_ids: [] })
+      await completedOnce(job, 'done')
+      expect(other.offers).toEqual([])
+    })
+
+    test('[P41] a robot that remembers, and has not read the offer, gets it again at once', SLOW, async () => {
+      const memory = { id: crypto.randomUUID(), start: 1, offers: [] }
+      const robot = await Raw.register(server, { memory })
+      const job = await robot.submit()
+      await robot.offered(job)
+      await restart()
+      const again = await robot.again({ memory })
+      await again.beat({ active_job_ids: [] })
+      await again.take(job)
+      expect(await server.job(job)).toMatchObject({ status: 'running', attempt: 2 })
+      again.say('job_complete', job)
+      await again.beat({ active_job_ids: [] })
+    })
+  })
+
   test('[P30] whatever else was acknowledged is still so', SLOW, async () => {
     const robot = await Raw.register(server)
     const job = await robot.running()
