@@ -236,14 +236,17 @@ export class Desk {
   #tell(run: Run): void {
     const { job, attempt, truth } = run
     truth.running = false
-    if (this.#dice.chance(0.7)) {
+    // What was out of reach for one attempt often is for the next, too.
+    const before = this.#options.ledger.histories.get(job)
+    const again = before?.some(({ detail }) => detail.startsWith('failed on')) === true && this.#dice.chance(0.7)
+    if (!again && this.#dice.chance(0.7)) {
       const result = { by: this.#robot.id, attempt, at: this.#options.world.now }
       truth.completed = JSON.stringify(result)
       return this.#post('job_complete', job, attempt, { result })
     }
-    if (this.#dice.chance(0.8)) {
+    if (again || this.#dice.chance(0.8)) {
       truth.failed = `${this.#robot.id} failed in attempt ${attempt} at ${this.#options.world.now}`
-      const error_type = truth.errorType = this.#dice.pick(ERRORS)
+      const error_type = truth.errorType = again ? ERRORS[0] : this.#dice.pick(ERRORS)
       return this.#post('job_failed', job, attempt, { error_message: truth.failed, error_type })
     }
     truth.stopped = true

@@ -47,7 +47,7 @@ test('a seed is the same run on Deno', async () => {
 
 test('a failing run is made smaller, and still fails', async () => {
   const plant = { ...SOUND, ...CANARY }
-  const failed = await simulate(2, plant)
+  const failed = await simulate(4, plant)
   const { scale, outcome } = await shrink(failed, plant)
   expect(outcome.failure?.message).toBe(failed.failure?.message)
   expect(scale.robots).toBe(1)
