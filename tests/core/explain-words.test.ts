@@ -268,7 +268,8 @@ test('whatever happened, a job that waits says what for, and never in codes', ()
         if (row.status === 'queued' && row.robot_id === null) expect(hopeless).toBe(!suited)
       }
     }),
-    { numRuns: 1_000 },
+    // Always the same stories, for the next assertion is about what they reach.
+    { numRuns: 1_000, seed: 1 },
   )
   expect([...seen]).toEqual(
     expect.arrayContaining([

@@ -1,4 +1,4 @@
-import type { Millis, RobotId } from '../../core/ids.ts'
+import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { Outgoing } from '../../core/protocol/message.ts'
 import { backoffMs } from '../../robot/backoff.ts'
 import type { Dice } from './dice.ts'
@@ -100,10 +100,16 @@ export function registration(
   }
 }
 
-/** What a robot calls its status in a heartbeat. */
-export function statusWord(kind: Kind, closed: boolean, full: boolean): string {
-  if (closed) return 'paused'
-  return kind === 'sdk' && full ? 'busy' : 'online'
+/** What a robot says of itself in a heartbeat; `count` is a wrong number of jobs, or null. */
+export function statusOf(
+  { id, kind, shape, closedBecause }: Pick<RobotOptions, 'id' | 'kind' | 'shape'> & {
+    readonly closedBecause: string | null
+  },
+  active: JobId[],
+  count: number | null,
+): Outgoing<'heartbeat'>['payload'] {
+  const status = closedBecause !== null ? 'paused' : kind === 'sdk' && active.length >= shape.slots ? 'busy' : 'online'
+  return { robot_id: id, status, current_jobs: count ?? active.length, active_job_ids: active }
 }
 
 /** A message in a few words, for the trace. */

@@ -14,7 +14,7 @@ import {
   registration,
   type RobotOptions,
   type Shape,
-  statusWord,
+  statusOf,
 } from './kind.ts'
 import type { Connection } from './network.ts'
 import { Process } from './process.ts'
@@ -131,9 +131,8 @@ export class SimRobot {
 
   /** Says something, if it is registered. Returns the message's id, or null when it did not leave. */
   send(message: Outgoing, id = this.nextId()): string | null {
-    if (!this.#registered) return null
-    this.#say(message, id)
-    return id
+    if (this.#registered) this.#say(message, id)
+    return this.#registered ? id : null
   }
 
   nextId(): string {
@@ -153,10 +152,7 @@ export class SimRobot {
     this.#gone = false
     let current: Connection | null = null
     const life = this.#process.life
-    const mine = (run: () => void): void =>
-      this.#process.inLife(life, () => {
-        if (this.#connection === current) run()
-      })
+    const mine = (run: () => void): void => this.#process.inLife(life, () => this.#connection === current && run())
     this.#heardAt = world.now
     this.#shown = this.#key
     current = network.connect(this.id, this.kind === 'rc' ? null : hashOf(this.#key), {
@@ -165,9 +161,7 @@ export class SimRobot {
       closed: () => mine(() => this.#lost()),
     })
     this.#connection = current
-    this.later(REGISTER_MS, () => {
-      if (this.#connection === current && !this.#registered) this.#drop()
-    })
+    this.later(REGISTER_MS, () => this.#connection === current && !this.#registered && this.#drop())
   }
 
   #register(): void {
@@ -234,10 +228,8 @@ export class SimRobot {
 
   /** R2, aimed: it may stand still in the moment in which it gets an offer. */
   #assigned(assign: Payload<'job_assign'>): void {
-    if (this.#dice.chance(this.#options.weather.often('stallAtOffer'))) {
-      this.#options.world.mark('robot stood still behind an offer')
-      this.#process.pause(this.#dice.spread(5_000, 200_000))
-    }
+    const stalls = this.#dice.chance(this.#options.weather.often('stallAtOffer'))
+    if (stalls) this.#process.pause(this.#dice.spread(5_000, 200_000))
     this.#process.inLife(this.#process.life, () => this.desk.assigned(assign))
   }
 
@@ -291,16 +283,10 @@ export class SimRobot {
   }
 
   #status(): Outgoing<'heartbeat'>['payload'] {
-    const active = this.desk.active()
-    const wrong = this.#dice.chance(this.#options.weather.often('wrongCount'))
-    if (this.closedBecause === 'Robot is paused') this.#options.world.mark('robot paused itself')
-    const full = active.length >= this.shape.slots
-    return {
-      robot_id: this.id,
-      status: statusWord(this.kind, this.closedBecause !== null, full),
-      current_jobs: wrong ? this.#dice.whole(0, 50) : active.length,
-      active_job_ids: active,
-    }
+    const { weather, world } = this.#options
+    if (this.closedBecause === 'Robot is paused') world.mark('robot paused itself')
+    const wrong = this.#dice.chance(weather.often('wrongCount'))
+    return statusOf(this, this.desk.active(), wrong ? this.#dice.whole(0, 50) : null)
   }
 
   #say(message: Outgoing, id: string): void {

@@ -31,7 +31,6 @@ export const MARKS = [
   'offer waited for its robot',
   'offer proved not to have been read',
   'offer proved not to have been taken',
-  'robot stood still behind an offer',
   'clock set back',
   'result resent from the outbox',
   'late result after a cancel',
