@@ -1,3 +1,5 @@
+import type { MessageType } from '../core/protocol/message.ts'
+
 /** What the orchestrator says about how much may be said. */
 export interface Rate {
   readonly limit: number
@@ -12,6 +14,8 @@ const AT_ONCE = 0.2
 /** How full the orchestrator's window may be for a report to leave. What is on its way may arrive closer together. */
 const FULL = 0.9
 
+const ENDS: readonly MessageType[] = ['job_complete', 'job_failed', 'job_cancelled']
+
 /**
  * How much the robot may report: a bucket that is refilled evenly, and the orchestrator's own window, in which results and
  * heartbeats count too. Those never wait; reports do. Instants are of the monotonic clock.
@@ -23,7 +27,9 @@ export class Budget {
   #burst = BURST
   #tokens = BURST
   #filledAt = 0
-  /** When messages of any kind left, the latest of them. */
+  /** A result has left, and the next heartbeat, which asks whether it has arrived, is not counted. */
+  #confirms = false
+  /** When messages that count left, the latest of them. */
   #said: number[] = []
 
   constructor(perMinute: number) {
@@ -40,8 +46,12 @@ export class Budget {
     this.#said = this.#said.slice(-limit)
   }
 
-  /** Counts a message that has left, of whatever kind. */
-  said(now: number): void {
+  /** Counts a message that has left, of whatever kind, as the orchestrator does (P34). */
+  said(type: MessageType, now: number): void {
+    if (ENDS.includes(type)) this.#confirms = true
+    const confirming = type === 'heartbeat' && this.#confirms
+    if (confirming) this.#confirms = false
+    if (confirming || type === 'status_response') return
     if (this.#said.push(now) > (this.#rate?.limit ?? 0)) this.#said.shift()
   }
 

@@ -80,11 +80,6 @@ export class Memory {
     return offer.attempt !== undefined && this.#earlier.has(keyOf(offer))
   }
 
-  /** Whether a job that earlier processes had begun is still in it. */
-  get hasEarlier(): boolean {
-    return this.#earlier.size > 0
-  }
-
   /** Notes that a job is about to begin, for good. False if that is not possible: then it must not begin. */
   begin({ job_id, attempt }: Offer): boolean {
     if (!this.#introduced) return false

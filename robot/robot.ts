@@ -214,7 +214,7 @@ export class Robot {
   /** Sends a message and counts it: results and heartbeats leave less room for reports. */
   #send(message: Outgoing, id?: string): string | null {
     const sent = this.#session.send(message, id)
-    if (sent !== null) this.#telemetry.said()
+    if (sent !== null) this.#telemetry.said(message.type)
     return sent
   }
 

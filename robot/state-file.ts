@@ -121,10 +121,11 @@ function textOf(file: string): string | null {
 
 /** The notes without what was being written last when the process was killed or, if not `certain`, the machine stopped. */
 function notesOf(lines: readonly unknown[], certain: boolean): readonly Note[] {
-  const whole = lines.slice(0, lines.findIndex((line) => line === undefined))
+  const first = lines.indexOf(undefined)
+  const whole = first === -1 ? lines : lines.slice(0, first)
   const lost = lines.slice(whole.length)
   // Behind the last line break stands nothing, or the part of a line.
-  const torn = lost.at(-1) === undefined && (certain ? lost.length === 1 : lost.every((line) => line === undefined))
+  const torn = certain ? lost.length <= 1 : lost.every((line) => line === undefined)
   if (!torn) throw new Error(`line ${whole.length + 2} is damaged`)
   return whole as Note[]
 }

@@ -1,5 +1,5 @@
 import { exceedsBytes } from '../core/protocol/decode.ts'
-import type { Outgoing, Payload } from '../core/protocol/message.ts'
+import type { MessageType, Outgoing, Payload } from '../core/protocol/message.ts'
 import { Budget } from './budget.ts'
 import { type LogLine, logLine } from './log-line.ts'
 
@@ -116,9 +116,9 @@ export class Telemetry {
     this.#pump()
   }
 
-  /** Counts a message of another kind, which never waits, and for which the others may have to. */
-  said(): void {
-    this.#budget.said(performance.now())
+  /** Counts a message that has left. Those of other kinds never wait, but reports may have to wait for them. */
+  said(type: MessageType): void {
+    this.#budget.said(type, performance.now())
   }
 
   /** Sends what has gathered while there was no connection, in batches and at the pace that the orchestrator likes. */

@@ -97,7 +97,9 @@ describe('a robot that is killed', () => {
   })
 })
 
-test('a robot that is killed again and again runs no job twice, and each ends as it was run', async () => {
+test('a robot that is killed again and again runs no job twice, and each ends as it was run', {
+  timeout: 90_000,
+}, async () => {
   finish()
   const jobs: string[] = []
   for (let kills = 1; kills <= 5; kills++) {

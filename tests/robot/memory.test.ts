@@ -159,12 +159,15 @@ describe('a state file that cannot be used', () => {
     await connection.next('job_complete')
   })
 
-  test('but for a line that was being written is used', async () => {
+  test.each<[string, (text: string) => string]>([
+    ['for a line that was being written', (text) => `${text}1a2b3c4d {"offer":{"job_`],
+    ['for the last line break', (text) => text.slice(0, -1)],
+  ])('but %s is used', async (_, cut) => {
     const [robot, first] = await lab.connected(() => 1, { stateFile })
     first.assign('j1')
     await first.next('job_complete')
     await robot.stop()
-    writeFileSync(stateFile, '1a2b3c4d {"offer":{"job_', { flag: 'a' })
+    writeFileSync(stateFile, cut(readFileSync(stateFile, 'utf8')))
     const [, second] = await lab.connected(() => 1, { stateFile })
     expect(memoryOf(second)).toEqual({
       id: memoryOf(first)?.id,

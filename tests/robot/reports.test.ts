@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Outgoing } from '../../core/protocol/message.ts'
+import type { MessageType, Outgoing } from '../../core/protocol/message.ts'
 import { Budget } from '../../robot/budget.ts'
 import { logLine } from '../../robot/log-line.ts'
 import { Telemetry } from '../../robot/telemetry.ts'
@@ -198,6 +198,24 @@ describe('at the end of a job', () => {
   })
 })
 
+test('the heartbeat that asks for a result, and what the robot was asked for, leave no less for reports', () => {
+  const waitsAfter = (...types: MessageType[]): boolean => {
+    const budget = new Budget(100_000)
+    budget.keepTo({ limit: 2, window_seconds: 1 })
+    for (const type of types) budget.said(type, 0)
+    return budget.waitMs(1) > 0
+  }
+  expect(waitsAfter('heartbeat')).toBe(true)
+  expect(waitsAfter('job_complete')).toBe(true)
+  expect(waitsAfter('status_response', 'status_response')).toBe(false)
+  const budget = new Budget(100_000)
+  budget.keepTo({ limit: 4, window_seconds: 1 })
+  for (const type of ['job_accept', 'job_complete', 'heartbeat'] as const) budget.said(type, 0)
+  expect(budget.waitMs(1)).toBe(0)
+  budget.said('heartbeat', 1)
+  expect(budget.waitMs(1)).toBeGreaterThan(0)
+})
+
 test('the budget leaves its share of every window, whatever else is said', () => {
   const said = fc.record({ afterMs: fc.integer({ min: 0, max: 400 }), report: fc.boolean() })
   fc.assert(fc.property(fc.integer({ min: 1, max: 30 }), fc.array(said, { maxLength: 300 }), (limit, messages) => {
@@ -209,7 +227,7 @@ test('the budget leaves its share of every window, whatever else is said', () =>
       now += afterMs
       const waitMs = report ? budget.waitMs(now) : 0
       if (waitMs > 0) continue
-      budget.said(now)
+      budget.said(report ? 'log_batch' : 'job_accept', now)
       at.push(now)
       const inWindow = at.filter((then) => then > now - 1_000).length
       if (report) {
