@@ -25,7 +25,16 @@ interface Attachment {
 interface Remembered extends
   Pick<
     Session,
-    'since' | 'heardAt' | 'idleSince' | 'paused' | 'lastOffer' | 'refusals' | 'asked' | 'answered' | 'memory'
+    | 'since'
+    | 'heardAt'
+    | 'idleSince'
+    | 'paused'
+    | 'uncounted'
+    | 'lastOffer'
+    | 'refusals'
+    | 'asked'
+    | 'answered'
+    | 'memory'
   > {
   readonly robot: RobotId
   readonly key: KeyId | null
@@ -34,6 +43,7 @@ interface Remembered extends
   readonly reported: Report | null
   readonly missing: readonly JobId[]
   readonly offers: readonly (readonly [JobId, number | null])[]
+  readonly elsewhere: readonly JobId[]
   /** What it has used up of its limit on messages. */
   readonly meter: CarriedMeter | null
   readonly late: readonly JobId[]
@@ -51,6 +61,9 @@ const CHARS_MAX = 8_000
 
 /** Of the late results that a robot is known to have reported, the last ones are remembered. */
 const LATE_KEPT = 50
+
+/** More jobs than these that are not its own are only counted. */
+const ELSEWHERE_KEPT = 50
 
 /** Likewise of its messages with log lines. An id is a UUID as a rule, and may be of any length. */
 const LOG_MESSAGES_KEPT = 32
@@ -79,6 +92,7 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
   const session = state.sessions.get(robot)
   if (session === undefined) return null
   const { since, heardAt, idleSince, paused, lastOffer, refusals, reported, asked, answered, late, memory } = session
+  const few = session.elsewhere.size <= ELSEWHERE_KEPT
   return {
     robot,
     key: socket.key,
@@ -95,6 +109,8 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
     missing: [...session.missing],
     offers: [...session.offers],
     memory,
+    elsewhere: few ? [...session.elsewhere] : [],
+    uncounted: session.uncounted + (few ? 0 : session.elsewhere.size),
     meter: shortMeter(state, robot, heardAt),
     late: [...late].slice(-LATE_KEPT),
     logMessages: [...state.logMessages.get(robot) ?? []].slice(-LOG_MESSAGES_KEPT)
@@ -141,6 +157,8 @@ function resume(state: State, socket: SocketId, from: Remembered): void {
     lastOffer: from.lastOffer,
     refusals: from.refusals,
     reported: from.reported,
+    elsewhere: new Set(from.elsewhere),
+    uncounted: from.uncounted,
     awaiting: [],
     asked: from.asked,
     answered: from.answered,

@@ -1,4 +1,5 @@
 import type { Turn } from './effects.ts'
+import { slotsElsewhere } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import type { Strategy } from './limits.ts'
 import { offer } from './offer.ts'
@@ -62,19 +63,27 @@ function bestAmong(
 }
 
 /**
- * Whether the dispatcher would give a robot this waiting job at once, if the robot were as `robot` says: with `anew`,
- * when it registers so, and when it has said what it is running; without, as soon as it takes jobs again. For
- * explanations: it asks the same questions in the same order, and changes nothing.
+ * Whether the dispatcher would give a robot this waiting job at once, if the robot were as `robot` says: `anew`, when it
+ * registers so, and when it has said what it is running; with a `report`, when it says that it is there and runs nothing
+ * else; or with a `resume`. For explanations: it asks the same questions in the same order, and changes nothing.
  */
-export function wouldTake(state: State, robot: RobotRow, job: JobId, now: Millis, anew: boolean): boolean {
+export function wouldTake(
+  state: State,
+  robot: RobotRow,
+  job: JobId,
+  now: Millis,
+  comes: 'anew' | 'report' | 'resume',
+): boolean {
   const kind = kindOfRow(robot)
   const classes = [...state.roster.classes.values()].filter(({ needs }) =>
     (needs.robot === null || needs.robot === robot.id) && suits(kind, needs)
   )
   const taken = new Set<JobId>()
-  const slots = robot.max_concurrent_jobs - (state.held.get(robot.id)?.size ?? 0)
+  const session = state.sessions.get(robot.id)
+  const elsewhere = comes === 'resume' && session !== undefined ? slotsElsewhere(session) : 0
+  const slots = robot.max_concurrent_jobs - (state.held.get(robot.id)?.size ?? 0) - elsewhere
   // Before it has said what it is running, a robot gets only what was never offered.
-  const rounds: ((id: JobId) => boolean)[] = anew
+  const rounds: ((id: JobId) => boolean)[] = comes === 'anew'
     ? [(id) => state.jobs.get(id)?.attempt === 0, () => true]
     : [(id) => isOpenTo(state, robot.id, id)]
   for (const passes of rounds) {

@@ -1,4 +1,5 @@
 import { blockersOf, summaryOf } from './blockers.ts'
+import { saysOffline, slotsElsewhere } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
@@ -21,10 +22,12 @@ export type ReasonCode =
   | 'NO_ROBOTS'
   | 'NO_SUITABLE_ROBOT'
   | 'ROBOT_OFFLINE'
+  | 'ROBOT_SAYS_OFFLINE'
   | 'ROBOT_SUSPECT'
   | 'ROBOT_PAUSED'
   | 'ROBOT_MAINTENANCE'
   | 'ROBOT_AT_CAPACITY'
+  | 'ROBOT_BUSY_ELSEWHERE'
   | 'ROBOT_ENV_MISMATCH'
   | 'ROBOT_TAG_MISSING'
   | 'ROBOT_CAPABILITY_MISSING'
@@ -119,6 +122,7 @@ function ended(job: JobRow): Explanation {
 /** What passes by itself: a robot that only has these is one that will take the job in time. */
 const PASSING: ReadonlySet<ReasonCode> = new Set([
   'ROBOT_AT_CAPACITY',
+  'ROBOT_BUSY_ELSEWHERE',
   'ROBOT_AWAITING_REPORT',
   'ROBOT_NOT_ANSWERING',
   'ROBOT_REJECTED_RECENTLY',
@@ -156,15 +160,17 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
   if (!takesJobs(robot)) codes.push('ROBOT_PAUSED')
   if (session === undefined) codes.push('ROBOT_OFFLINE')
   else {
-    if (session.paused) codes.push('ROBOT_MAINTENANCE')
+    if (session.paused) codes.push(saysOffline(session) ? 'ROBOT_SAYS_OFFLINE' : 'ROBOT_MAINTENANCE')
     if (now - session.heardAt > 2 * state.settings.heartbeatMs) codes.push('ROBOT_SUSPECT')
     if (session.resting || session.barred.has(job.id)) codes.push('ROBOT_REJECTED_RECENTLY')
     if (session.reported === null && job.attempt > 0) codes.push('ROBOT_AWAITING_REPORT')
     if (isBehind(session)) codes.push('ROBOT_NOT_ANSWERING')
   }
-  if (held >= robot.max_concurrent_jobs) {
-    codes.push('ROBOT_AT_CAPACITY')
-    details['slots'] = { held, of: robot.max_concurrent_jobs }
+  const elsewhere = session === undefined ? 0 : slotsElsewhere(session)
+  if (held + elsewhere >= robot.max_concurrent_jobs) {
+    const full = held >= robot.max_concurrent_jobs
+    codes.push(full ? 'ROBOT_AT_CAPACITY' : 'ROBOT_BUSY_ELSEWHERE')
+    details['slots'] = { held, ...(full ? {} : { elsewhere }), of: robot.max_concurrent_jobs }
   }
   return { robot_id: robot.id, robot_name: robot.name, codes, details }
 }

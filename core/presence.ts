@@ -1,3 +1,4 @@
+import { saysOffline, slotsElsewhere } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { takesJobs } from './roster.ts'
 import type { State } from './state.ts'
@@ -18,7 +19,10 @@ export interface Presence {
   }
 }
 
-/** For people. `busy` is a robot without a free slot, whatever it calls itself; a paused one is in `maintenance`. */
+/**
+ * For people. `busy` is a robot without a free slot, by what it runs for us and says that it runs besides; a paused one is
+ * in `maintenance`; one that says it is offline is shown so, though it is connected.
+ */
 export function presence(state: State, id: RobotId): Presence {
   const session = state.sessions.get(id)
   const held = [...(state.held.get(id) ?? [])]
@@ -26,13 +30,13 @@ export function presence(state: State, id: RobotId): Presence {
   const slots = robot?.max_concurrent_jobs ?? 0
   const { reported } = session ?? {}
   return {
-    status: session === undefined
+    status: session === undefined || saysOffline(session)
       ? 'offline'
       : reported?.status === 'error'
       ? 'error'
       : session.paused || (robot !== undefined && !takesJobs(robot))
       ? 'maintenance'
-      : held.length >= slots
+      : held.length + slotsElsewhere(session) >= slots
       ? 'busy'
       : 'online',
     current_jobs: held.length,

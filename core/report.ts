@@ -1,5 +1,6 @@
 import { durationSaid } from './duration.ts'
 import { say, type Turn } from './effects.ts'
+import { doneElsewhere } from './elsewhere.ts'
 import type { JobId } from './ids.ts'
 import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
@@ -14,6 +15,7 @@ import { toText } from './protocol/json.ts'
 import type { Message } from './protocol/message.ts'
 import { UNKEPT, type Unkept } from './protocol/unkept.ts'
 import { refuseMessage } from './robot.ts'
+import { placeRobot } from './roster.ts'
 import type { Session, State } from './state.ts'
 
 /**
@@ -150,6 +152,7 @@ export function cancelled(state: State, session: Session, message: Message<'job_
 /** Word that a robot is done with a job that it had been told to stop, however it ended for the robot. */
 function haveStopped(state: State, session: Session, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
+  if (doneElsewhere(session, id)) placeRobot(state, session.robot)
   if (job === undefined || !isStopping(job) || job.robot_id !== session.robot) return
   stopped(state, job, turn, by(session, `${job.robot_name} has stopped`))
 }

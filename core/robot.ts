@@ -4,6 +4,7 @@ import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { CLOSE, expel, expelFlood } from './connection.ts'
 import { remindMode } from './control.ts'
+import { noteElsewhere } from './elsewhere.ts'
 import { say, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { isStopping } from './job.ts'
@@ -75,6 +76,9 @@ function catchUp(state: State, session: Session, turn: Turn): void {
   askStatus(session, turn)
 }
 
+/** What a robot calls itself when it takes no jobs. */
+const CLOSED: ReadonlySet<string> = new Set(['paused', 'maintenance', 'error', 'offline'])
+
 /** A sign of life, with what the robot says of itself. */
 export function heartbeat(
   state: State,
@@ -98,13 +102,14 @@ export function heartbeat(
     disk_percent: payload.disk_percent,
   }
   state.timers.set('robot.silent', session.robot, turn.now + state.settings.leaseMs)
-  session.paused = payload.status === 'paused' || payload.status === 'maintenance' || payload.status === 'error'
+  session.paused = CLOSED.has(payload.status)
   if (payload.active_job_ids !== undefined) {
     const active = new Set(payload.active_job_ids)
     reconcile(state, session, active, turn)
     if (first) leftOver(state, session, active)
   }
   if (first) placeTimeouts(state, session.robot)
+  noteElsewhere(state, session, payload)
   const row = state.robots.get(session.robot)
   assert(row !== undefined, 'a session has a robot')
   const mode = row.mode === 'resuming' && payload.status !== 'paused' ? 'active' : row.mode
@@ -171,6 +176,8 @@ function begin(state: State, socket: Socket, { payload }: Message<'register'>, t
     lastOffer: 0,
     refusals: 0,
     reported: null,
+    elsewhere: new Set(),
+    uncounted: 0,
     awaiting: [],
     asked: 0,
     answered: 0,

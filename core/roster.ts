@@ -1,3 +1,4 @@
+import { slotsElsewhere } from './elsewhere.ts'
 import { Heap } from './heap.ts'
 import type { Millis, RobotId } from './ids.ts'
 import { isWaiting, type JobRow } from './job.ts'
@@ -56,7 +57,7 @@ export interface Kind {
 export interface Free {
   readonly robot: RobotId
   readonly lastOffer: number
-  /** Held jobs by slots, from 0 up to less than 1. */
+  /** Slots in use by slots, from 0 up to less than 1. */
   readonly load: number
   readonly idleSince: Millis
 }
@@ -103,8 +104,9 @@ export function placeRobot(state: State, id: RobotId): void {
   }
   roster.placedBy.set(id, robot)
   const held = state.held.get(id)?.size ?? 0
-  if (isAvailable(robot, session) && held < robot.max_concurrent_jobs) {
-    const load = held / robot.max_concurrent_jobs
+  const used = held + slotsElsewhere(session)
+  if (isAvailable(robot, session) && used < robot.max_concurrent_jobs) {
+    const load = used / robot.max_concurrent_jobs
     kind.free.set(id, { robot: id, load, idleSince: session.idleSince, lastOffer: session.lastOffer })
     roster.touchedRobots.add(id)
   } else {

@@ -236,7 +236,7 @@ export interface Session {
   heardAt: Millis
   /** Since when it has had nothing to do, or, if it has, since it last finished something. */
   idleSince: Millis
-  /** It says that it is paused, and takes nothing. */
+  /** It says that it is paused, or otherwise not there for jobs, and takes nothing. */
   paused: boolean
   /** It has just refused an offer, or let one pass: nothing is offered for a while. */
   resting: boolean
@@ -245,6 +245,9 @@ export interface Session {
   /** Offers in a row that it did not take up. */
   refusals: number
   reported: Report | null
+  /** By its last report: jobs that it runs and we do not know as its own, and how much other work takes its slots. */
+  elsewhere: Set<JobId>
+  uncounted: number
   /** Who waits for its next status response. */
   readonly awaiting: ReplyId[]
   /** Status requests sent on this connection, and answers to them: the nth answer was written after the nth request. */

@@ -40,9 +40,15 @@ function robotChange(state: State, job: JobRow, verdict: Verdict, now: Millis): 
   const [code, ...others] = verdict.codes
   if (robot === undefined || code === undefined || others.length > 0) return null
   const changed = changedRobot(state, job, robot, code)
-  const anew = code !== 'ROBOT_PAUSED' && code !== 'ROBOT_MAINTENANCE'
-  if (changed === null || !wouldTake(state, changed.robot, job.id, now, anew)) return null
+  if (changed === null || !wouldTake(state, changed.robot, job.id, now, comesBy(code))) return null
   return { change: { robot_id: robot.id, ...changed.change }, message: `${robot.name} ${changed.message}` }
+}
+
+/** In which way the robot would come to take jobs. */
+function comesBy(code: Verdict['codes'][number]): 'anew' | 'report' | 'resume' {
+  if (code === 'ROBOT_PAUSED') return 'resume'
+  const said = code === 'ROBOT_MAINTENANCE' || code === 'ROBOT_SAYS_OFFLINE' || code === 'ROBOT_BUSY_ELSEWHERE'
+  return said ? 'report' : 'anew'
 }
 
 function changedRobot(
@@ -82,6 +88,9 @@ function changedRobot(
     }
     case 'ROBOT_PAUSED':
       return { robot, change: { action: 'resume' }, message: 'were resumed' }
+    case 'ROBOT_BUSY_ELSEWHERE':
+      return { robot, change: { status: 'online' }, message: 'said that it is free' }
+    case 'ROBOT_SAYS_OFFLINE':
     case 'ROBOT_MAINTENANCE':
       return { robot, change: { status: 'online' }, message: 'said that it is online' }
     case 'ROBOT_OFFLINE':

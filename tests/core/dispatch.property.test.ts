@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { slotsElsewhere } from '../../core/elsewhere.ts'
 import { isWaiting, type JobRow } from '../../core/job.ts'
 import { load } from '../../core/load.ts'
 import { effectivePriority } from '../../core/queue.ts'
@@ -30,7 +31,8 @@ describe('against the obvious', () => {
     const session = state.sessions.get(ids.robot(id))
     if (robot === undefined || session === undefined || session.paused || session.resting) return false
     if ([...session.offers.values()].some((asked) => asked !== null)) return false
-    return (state.held.get(robot.id)?.size ?? 0) < robot.max_concurrent_jobs && !session.barred.has(row.id) &&
+    const used = (state.held.get(robot.id)?.size ?? 0) + slotsElsewhere(session)
+    return used < robot.max_concurrent_jobs && !session.barred.has(row.id) &&
       (session.reported !== null || row.attempt === 0) &&
       (row.pinned_robot_id === null || row.pinned_robot_id === robot.id) &&
       (row.environment === '' || robot.environment === 'default' || robot.environment === row.environment) &&

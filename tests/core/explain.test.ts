@@ -94,6 +94,12 @@ describe('why a job is not running', () => {
     ['the robot says it is paused', (fleet) => {
       fleet.turn(...join('r'), say('r', 'heartbeat', { status: 'paused' }), submit('j'))
     }, ['ROBOT_MAINTENANCE']],
+    ['the robot says it is offline', (fleet) => {
+      fleet.turn(...join('r'), say('r', 'heartbeat', { status: 'offline' }), submit('j'))
+    }, ['ROBOT_SAYS_OFFLINE']],
+    ['the robot is busy with other work', (fleet) => {
+      fleet.turn(...join('r', { slots: 2 }), say('r', 'heartbeat', { status: 'busy', current_jobs: 2 }), submit('j'))
+    }, ['ROBOT_BUSY_ELSEWHERE']],
     ['the robot is away', (fleet) => {
       fleet.turn(...join('r'), { type: 'socket.closed', socket: ids.socket('socket-r') }, submit('j'))
     }, ['ROBOT_OFFLINE']],
@@ -172,6 +178,7 @@ describe('what would let it run', () => {
         'robot_id,environment',
         'robot_id,max_concurrent_jobs',
         'robot_id,action',
+        'robot_id,status',
         'robot_id,capabilities',
       ]
     ) {

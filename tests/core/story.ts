@@ -5,7 +5,7 @@ import type { Priority } from '../../core/job.ts'
 import type { DefinitionRow } from '../../core/state.ts'
 import { beat, type Bench, DEFINITION, ids, join, say, submit } from './rows.ts'
 
-type Verb = 'finish' | 'reject' | 'pause' | 'beat'
+type Verb = 'finish' | 'reject' | 'pause' | 'offline' | 'busy' | 'beat'
 
 export interface Step {
   readonly do: 'submit' | 'join' | 'leave' | 'wait' | Verb
@@ -63,6 +63,12 @@ export function drive(fleet: Bench, step: Step, fresh: () => string): void {
     case 'pause':
       on((socket) => say(robot, 'heartbeat', { status: 'paused' }, socket))
       return
+    case 'offline':
+      on((socket) => say(robot, 'heartbeat', { status: 'offline' }, socket))
+      return
+    case 'busy':
+      on((socket) => say(robot, 'heartbeat', { status: 'busy', current_jobs: 2 }, socket))
+      return
     case 'beat':
       on((socket) => beat(robot, undefined, socket))
   }
@@ -109,7 +115,10 @@ export const stories: fc.Arbitrary<readonly Step[]> = fc.array(
       slots: fc.integer({ min: 0, max: 3 }),
       capabilities: fc.constantFrom(...REPERTOIRES),
     }),
-    fc.record({ do: fc.constantFrom('finish', 'reject', 'pause', 'beat') as fc.Arbitrary<Verb>, robot: fc.nat(3) }),
+    fc.record({
+      do: fc.constantFrom('finish', 'reject', 'pause', 'offline', 'busy', 'beat') as fc.Arbitrary<Verb>,
+      robot: fc.nat(3),
+    }),
     fc.record({ do: fc.constant('leave' as const), robot: fc.nat(3) }),
     fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(100, 5_000, 20_000, 90_000, 200_000) }),
   ),

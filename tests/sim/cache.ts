@@ -1,3 +1,4 @@
+import { slotsElsewhere } from '../../core/elsewhere.ts'
 import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { JobRow } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
@@ -122,8 +123,9 @@ const slotsAreARecount: Rule = ({ ledger, state, change, whole }) => {
     const session = state.sessions.get(id)
     if (session === undefined) continue
     const { max_concurrent_jobs = 0, mode = '' } = ledger.robots.get(id) ?? {}
+    const used = counted.size + slotsElsewhere(session)
     const takes = WORKING.has(mode) && !session.paused && !session.resting && !isBehind(session)
-    const free = takes && counted.size < max_concurrent_jobs
+    const free = takes && used < max_concurrent_jobs
     const listed = state.roster.kindOf.get(id)?.free.has(id) === true
     demand(free === listed, 'I39', () => `${id} ${free ? 'has' : 'has no'} free slot and is listed otherwise`)
   }
@@ -159,7 +161,7 @@ const nobodyWaitsInVain: Rule = ({ ledger, state, change, whole }) => {
   for (const [id, session] of state.sessions) {
     const robot = ledger.robots.get(id)
     const open = robot !== undefined && WORKING.has(robot.mode) && !session.paused && !session.resting &&
-      !isBehind(session) && (state.held.get(id)?.size ?? 0) < robot.max_concurrent_jobs
+      !isBehind(session) && (state.held.get(id)?.size ?? 0) + slotsElsewhere(session) < robot.max_concurrent_jobs
     if (open) free.push({ robot, session })
   }
   if (free.length === 0) return

@@ -15,7 +15,7 @@ interface Offer {
   readonly shapes: readonly Shape[]
 }
 
-const CLOSED: ReadonlySet<string> = new Set(['paused', 'maintenance', 'error'])
+const CLOSED: ReadonlySet<string> = new Set(['paused', 'maintenance', 'error', 'offline'])
 
 const known = new WeakMap<Seen, readonly Offer[]>()
 
