@@ -1,11 +1,13 @@
 import type { JobId, KeyId, Millis, RobotId, SecretHash, SocketId } from './ids.ts'
+import { placeTakeovers, type Takeovers } from './conflict.ts'
 import { placeTimeouts } from './keep.ts'
 import { type CarriedMeter, carriedMeter, restoreMeter } from './meter.ts'
 import { barredId } from './offers.ts'
 import type { MessageId } from './protocol/message.ts'
 import { placeRobot } from './roster.ts'
 import type { Socket } from './socket.ts'
-import type { Report, Session, State } from './state.ts'
+import type { Report } from './seen.ts'
+import type { Session, State } from './state.ts'
 
 /**
  * Where memory may go while the sockets stay, as in an object that hibernates, each socket carries what is known of its
@@ -46,6 +48,7 @@ interface Remembered extends
   readonly elsewhere: readonly JobId[]
   /** What it has used up of its limit on messages. */
   readonly meter: CarriedMeter | null
+  readonly takeovers: Takeovers | null
   readonly late: readonly JobId[]
   /** The last messages with log lines, so that one that is repeated is not stored a second time. */
   readonly logMessages: readonly MessageId[]
@@ -112,6 +115,7 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
     elsewhere: few ? [...session.elsewhere] : [],
     uncounted: session.uncounted + (few ? 0 : session.elsewhere.size),
     meter: shortMeter(state, robot, heardAt),
+    takeovers: state.takeovers.get(robot) ?? null,
     late: [...late].slice(-LATE_KEPT),
     logMessages: [...state.logMessages.get(robot) ?? []].slice(-LOG_MESSAGES_KEPT)
       .filter((message) => String(message).length <= ID_CHARS_MAX),
@@ -171,6 +175,7 @@ function resume(state: State, socket: SocketId, from: Remembered): void {
   state.sessions.set(session.robot, session)
   if (from.logMessages.length > 0) state.logMessages.set(session.robot, new Set(from.logMessages))
   if (from.meter !== null) restoreMeter(state, session.robot, from.meter)
+  if (from.takeovers !== null) placeTakeovers(state, session.robot, from.takeovers)
   state.offers = Math.max(state.offers, session.lastOffer)
   state.timers.cancel('robot.lost', session.robot)
   // It was listened to until now, so a lease that has run out meanwhile has run out.

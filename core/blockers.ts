@@ -1,3 +1,4 @@
+import { robotBlockers } from './away.ts'
 import type { Blocker, ReasonCode, Verdict } from './explain.ts'
 import { closedTo, limitAt } from './gate.ts'
 import type { Millis } from './ids.ts'
@@ -14,9 +15,10 @@ import { unsuited } from './unsuited.ts'
 
 /** What keeps a job waiting. */
 export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): readonly Blocker[] {
-  if (job.status === 'running') return []
+  const robots = robotBlockers(state, job, verdicts, ({ codes }) => !codes.some((code) => UNSUITABLE.has(code)))
+  if (job.status === 'running') return robots
   if (isOffered(job)) {
-    return [{ code: 'AWAITING_ACCEPT', message: awaitedMessage(state, job, now) }]
+    return [{ code: 'AWAITING_ACCEPT', message: awaitedMessage(state, job, now) }, ...robots]
   }
   const blockers: Blocker[] = []
   if (job.status === 'pending' && !isBlocked(job)) {
@@ -35,7 +37,7 @@ export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict
     const of = `${those.length} of ${verdicts.length} robots`
     blockers.push({ code, count: those.length, message: `${of} ${robotsText(code, job, those)}` })
   }
-  blockers.push(...lineBefore(state, job, now))
+  blockers.push(...robots, ...lineBefore(state, job, now))
   const ttl = (job.queued_at ?? now) + state.settings.queueTtlMs
   if (ttl - now < state.settings.queueTtlMs / 10) {
     blockers.push({ code: 'QUEUE_TTL_NEAR', message: 'It will soon have waited longer than it may' })
@@ -78,8 +80,11 @@ export function summaryOf(
   verdicts: readonly Verdict[],
   now: Millis,
 ): string {
-  if (job.status === 'running') return `It is running on ${job.robot_name}${absence(job, verdicts)}.`
   const [first] = blockers
+  if (job.status === 'running') {
+    const where = `It is running on ${job.robot_name}`
+    return first === undefined ? `${where}${absence(job, verdicts)}.` : `${where}. ${first.message}.`
+  }
   if (isOffered(job) && first !== undefined) return `${first.message}.`
   const nobody = blockers.find(({ code }) => code === 'NO_ROBOTS' || code === 'NO_SUITABLE_ROBOT')
   if (job.status !== 'queued') {
@@ -134,12 +139,14 @@ const UNSUITABLE: ReadonlySet<ReasonCode> = new Set([
 /** What is most in the way first. */
 const ORDER: readonly ReasonCode[] = [
   'ROBOT_OFFLINE',
+  'ROBOT_SAYS_OFFLINE',
   'ROBOT_PAUSED',
   'ROBOT_MAINTENANCE',
   'ROBOT_NOT_ANSWERING',
   'ROBOT_REJECTED_RECENTLY',
   'ROBOT_AWAITING_REPORT',
   'ROBOT_AT_CAPACITY',
+  'ROBOT_BUSY_ELSEWHERE',
   'ROBOT_SUSPECT',
 ]
 
@@ -176,6 +183,8 @@ const LACKS_MAX = 3
 /** Of one robot, and of several. */
 const PASSING_TEXT: Partial<Record<ReasonCode, readonly [string, string]>> = {
   ROBOT_OFFLINE: ['is not connected', 'are not connected'],
+  ROBOT_SAYS_OFFLINE: ['says that it is offline', 'say that they are offline'],
+  ROBOT_BUSY_ELSEWHERE: ['is busy with other work, by its own word', 'are busy with other work, by their own word'],
   ROBOT_PAUSED: ['is paused, or was told to shut down', 'are paused, or were told to shut down'],
   ROBOT_MAINTENANCE: ['says that it takes no jobs', 'say that they take no jobs'],
   ROBOT_REJECTED_RECENTLY: ['has just refused a job', 'have just refused a job'],

@@ -35,7 +35,9 @@ export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Tu
   moveHorizonBack(state, turn.now)
   for (const job of state.jobs.values()) keepJob(state, moved(job, by, since), turn)
   for (const robot of state.robots.values()) {
-    if (robot.last_seen > turn.now) keepRobot(state, { ...robot, last_seen: turn.now }, turn)
+    if ((robot.last_seen ?? 0) <= turn.now) continue
+    const last_heartbeat = robot.last_heartbeat === null ? null : Math.min(robot.last_heartbeat, turn.now)
+    keepRobot(state, { ...robot, last_seen: turn.now, last_heartbeat }, turn)
   }
   for (const trigger of state.triggers.values()) {
     if (trigger.last_fired_at === null || coolingFor(trigger, before) === 0) continue
@@ -54,7 +56,7 @@ const STAY: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', '
 
 /** What stands in no row, and the deliveries, which the store moves by itself. */
 function moveMemory(state: State, by: Millis, turn: Turn): void {
-  const { limiters, sessions, sockets, timers, warned } = state
+  const { limiters, sessions, sockets, takeovers, timers, warned } = state
   timers.move(by, STAY)
   for (const session of sessions.values()) {
     session.since += by
@@ -65,6 +67,9 @@ function moveMemory(state: State, by: Millis, turn: Turn): void {
   for (const socket of sockets.keys()) turn.out.attachments.add(socket)
   for (const meter of limiters.robots.values()) moveMeter(meter, by)
   for (const [about, last] of warned) warned.set(about, last + by)
+  for (const [robot, { since, last, count }] of takeovers) {
+    takeovers.set(robot, { since: since + by, last: last + by, count })
+  }
   for (const rings of [limiters.triggers, limiters.skips, limiters.keys]) {
     for (const ring of rings.values()) ring.move(by)
   }

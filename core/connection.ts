@@ -7,6 +7,7 @@ import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { keepRobot, placeTimeouts } from './keep.ts'
 import { clip } from './log.ts'
 import { type Flood, floodReason } from './meter.ts'
+import { type Disconnect, seen } from './seen.ts'
 import type { Socket } from './socket.ts'
 import type { State } from './state.ts'
 import { warn } from './warn.ts'
@@ -44,7 +45,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   if (socket === undefined) return
   state.sockets.delete(socket.id)
   state.timers.cancel('socket.unregistered', socket.id)
-  leave(state, socket, null, '', turn)
+  leave(state, socket, { at: turn.now, code: null, reason: '' }, turn)
 }
 
 /** Tells a socket to close, and stops listening to it at once. */
@@ -52,7 +53,7 @@ export function expel(state: State, socket: Socket, code: number, reason: string
   socket.closing = true
   state.timers.cancel('socket.unregistered', socket.id)
   hangUp(turn, socket.id, code, reason)
-  leave(state, socket, code, reason, turn)
+  leave(state, socket, { at: turn.now, code, reason }, turn)
 }
 
 /** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
@@ -83,8 +84,8 @@ export function unregistered(state: State, id: SocketId, turn: Turn): void {
   expel(state, socket, CLOSE.silent, `No registration within ${state.settings.registerMs / 1000} s`, turn)
 }
 
-/** The robot behind a socket is away, unless a newer connection of it has taken over. `code`: we have closed it. */
-function leave(state: State, socket: Socket, code: number | null, reason: string, turn: Turn): void {
+/** The robot behind a socket is away, unless a newer connection of it has taken over. */
+function leave(state: State, socket: Socket, last_disconnect: Disconnect, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
   if (robot === null) return
@@ -99,7 +100,8 @@ function leave(state: State, socket: Socket, code: number | null, reason: string
   placeTimeouts(state, robot)
   const row = state.robots.get(robot)
   assert(row !== undefined, 'a session has a robot')
-  keepRobot(state, { ...row, last_seen: turn.now }, turn)
+  const { code, reason } = last_disconnect
+  keepRobot(state, { ...row, ...seen(session, turn.now), last_disconnect }, turn)
   noteAbsence(state, robot, 'disconnected', goneBecause(code, reason), turn)
   if (code !== CLOSE.replaced) announceRobot(state, row, 'robot.offline', turn)
   if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)

@@ -103,7 +103,10 @@ export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
     capabilities: event.capabilities,
     mode: before?.mode ?? 'active',
     created_at: before?.created_at ?? turn.now,
-    last_seen: before?.last_seen ?? turn.now,
+    last_seen: before?.last_seen ?? null,
+    last_heartbeat: before?.last_heartbeat ?? null,
+    metrics: before?.metrics ?? null,
+    last_disconnect: before?.last_disconnect ?? null,
   }
   keepRobot(state, robot, turn)
   answer(turn, event.reply, { type: 'robot', robot })

@@ -21,13 +21,13 @@ import type { Outgoing } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
 import { Sealed } from './receipt.ts'
 import type { OccurrenceRow, ScheduleRow } from './schedule.ts'
+import type { Report } from './seen.ts'
 import type {
   AffinityRow,
   DefinitionRow,
   IdempotencyRow,
   KeyRow,
   PoolRow,
-  Report,
   RobotRow,
   VersionRow,
   WorkflowRow,

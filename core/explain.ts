@@ -1,6 +1,7 @@
 import { blockersOf, summaryOf } from './blockers.ts'
 import { saysOffline, slotsElsewhere } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
+import { instantText } from './instant.ts'
 import { isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
 import { abilitiesOf } from './known.ts'
@@ -24,6 +25,7 @@ export type ReasonCode =
   | 'ROBOT_OFFLINE'
   | 'ROBOT_SAYS_OFFLINE'
   | 'ROBOT_SUSPECT'
+  | 'ROBOT_ID_CONFLICT'
   | 'ROBOT_PAUSED'
   | 'ROBOT_MAINTENANCE'
   | 'ROBOT_AT_CAPACITY'
@@ -158,8 +160,11 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
     Object.assign(details, lack)
   }
   if (!takesJobs(robot)) codes.push('ROBOT_PAUSED')
-  if (session === undefined) codes.push('ROBOT_OFFLINE')
-  else {
+  if (session === undefined) {
+    codes.push('ROBOT_OFFLINE')
+    const left = robot.last_disconnect
+    if (left !== null) details['disconnected'] = { ...left, at: instantText(left.at) }
+  } else {
     if (session.paused) codes.push(saysOffline(session) ? 'ROBOT_SAYS_OFFLINE' : 'ROBOT_MAINTENANCE')
     if (now - session.heardAt > 2 * state.settings.heartbeatMs) codes.push('ROBOT_SUSPECT')
     if (session.resting || session.barred.has(job.id)) codes.push('ROBOT_REJECTED_RECENTLY')

@@ -32,6 +32,7 @@ const lapsed: { readonly [T in TimerName]: Lapsed } = {
   'robot.lost': (state, id, turn) => robotLost(state, id as RobotId, turn),
   'robot.rest': (state, id) => rested(state, id as RobotId),
   'robot.barred': (state, id) => barLapsed(state, id),
+  'robot.conflict': (state, id) => void state.takeovers.delete(id as RobotId),
   'log.close': (state, id, turn) => closeLateLog(state, id as JobId, turn),
   'robot.status': (state, id, turn) => statusLapsed(state, id as RobotId, turn),
   'socket.unregistered': (state, id, turn) => unregistered(state, id as SocketId, turn),

@@ -55,6 +55,7 @@ export function load(
     logs: new Map(),
     lateLogs: new Map(),
     logMessages: new Map(),
+    takeovers: new Map(),
     warned: new Map(),
     horizonAt: now + settings.horizonMs,
     seq: hot.seq,

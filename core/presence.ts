@@ -1,22 +1,23 @@
+import { conflictOf } from './conflict.ts'
 import { saysOffline, slotsElsewhere } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { takesJobs } from './roster.ts'
+import type { Metrics } from './seen.ts'
 import type { State } from './state.ts'
 
-/** How a robot is doing just now: what is not worth a row, because it is gone with the connection. */
+/** How a robot is doing just now, and what it said last. */
 export interface Presence {
   readonly status: 'offline' | 'online' | 'busy' | 'error' | 'maintenance'
   readonly current_jobs: number
   readonly active_job_ids: readonly JobId[]
   readonly connected_since: Millis | null
+  /** Of a robot that is away the last one that was written down: at most `seenMs` before the last. So are its metrics. */
   readonly last_heartbeat: Millis | null
   /** Of any frame. */
   readonly heard_at: Millis | null
-  readonly metrics: {
-    readonly cpu_percent: number | null
-    readonly memory_percent: number | null
-    readonly disk_percent: number | null
-  }
+  readonly metrics: Metrics
+  /** Two machines that replace each other under this id; null: it is one. */
+  readonly conflict: { readonly since: Millis; readonly takeovers: number } | null
 }
 
 /**
@@ -29,6 +30,8 @@ export function presence(state: State, id: RobotId): Presence {
   const robot = state.robots.get(id)
   const slots = robot?.max_concurrent_jobs ?? 0
   const { reported } = session ?? {}
+  const said = reported ?? robot?.metrics
+  const conflict = conflictOf(state, id)
   return {
     status: session === undefined || saysOffline(session)
       ? 'offline'
@@ -42,12 +45,13 @@ export function presence(state: State, id: RobotId): Presence {
     current_jobs: held.length,
     active_job_ids: held,
     connected_since: session?.since ?? null,
-    last_heartbeat: reported?.at ?? null,
+    last_heartbeat: reported?.at ?? robot?.last_heartbeat ?? null,
     heard_at: session?.heardAt ?? null,
     metrics: {
-      cpu_percent: reported?.cpu_percent ?? null,
-      memory_percent: reported?.memory_percent ?? null,
-      disk_percent: reported?.disk_percent ?? null,
+      cpu_percent: said?.cpu_percent ?? null,
+      memory_percent: said?.memory_percent ?? null,
+      disk_percent: said?.disk_percent ?? null,
     },
+    conflict: conflict === null ? null : { since: conflict.since, takeovers: conflict.count },
   }
 }

@@ -2,6 +2,7 @@ import { noteAbsence } from './absence.ts'
 import { authorize } from './access.ts'
 import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
+import { takenOver } from './conflict.ts'
 import { CLOSE, expel, expelFlood } from './connection.ts'
 import { remindMode } from './control.ts'
 import { noteElsewhere } from './elsewhere.ts'
@@ -19,6 +20,7 @@ import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import { leftOver, recollect, reconcile } from './reconcile.ts'
 import { ignoredText } from './protocol/repertoire.ts'
 import { placeRobot } from './roster.ts'
+import { reportOf, seen } from './seen.ts'
 import type { Socket } from './socket.ts'
 import type { KeyRow, RobotRow, Session, State } from './state.ts'
 
@@ -90,17 +92,7 @@ export function heartbeat(
   const first = session.reported === null
   // An answer to nothing must not be taken for the answer to the next request.
   if (message.type === 'status_response' && session.answered < session.asked) session.answered++
-  session.reported = {
-    at: turn.now,
-    status: payload.status,
-    current_jobs: payload.current_jobs,
-    active_job_ids: payload.active_job_ids ?? null,
-    uptime_seconds: message.type === 'status_response' ? message.payload.uptime_seconds ?? null : null,
-    system_info: message.type === 'status_response' ? message.payload.system_info ?? {} : {},
-    cpu_percent: payload.cpu_percent,
-    memory_percent: payload.memory_percent,
-    disk_percent: payload.disk_percent,
-  }
+  session.reported = reportOf(session.reported ?? state.robots.get(session.robot)?.metrics ?? null, message, turn.now)
   state.timers.set('robot.silent', session.robot, turn.now + state.settings.leaseMs)
   session.paused = CLOSED.has(payload.status)
   if (payload.active_job_ids !== undefined) {
@@ -113,8 +105,8 @@ export function heartbeat(
   const row = state.robots.get(session.robot)
   assert(row !== undefined, 'a session has a robot')
   const mode = row.mode === 'resuming' && payload.status !== 'paused' ? 'active' : row.mode
-  const stale = turn.now - row.last_seen >= state.settings.seenMs
-  if (stale || mode !== row.mode) keepRobot(state, { ...row, mode, last_seen: turn.now }, turn)
+  const stale = turn.now - (row.last_seen ?? 0) >= state.settings.seenMs
+  if (stale || mode !== row.mode) keepRobot(state, { ...row, mode, ...seen(session, turn.now) }, turn)
   else placeRobot(state, session.robot)
   if (message.type === 'heartbeat') {
     say(turn, session.socket, {
@@ -160,7 +152,7 @@ function replaceOlder(state: State, socket: Socket, robot: RobotId, turn: Turn):
   const former = state.sessions.get(robot)
   if (former === undefined || former.socket === socket.id) return
   const older = state.sockets.get(former.socket)
-  if (older !== undefined) expel(state, older, CLOSE.replaced, 'Replaced by a newer connection', turn)
+  if (older !== undefined) expel(state, older, CLOSE.replaced, takenOver(state, former, turn), turn)
 }
 
 function begin(state: State, socket: Socket, { payload }: Message<'register'>, turn: Turn): Session {
@@ -219,6 +211,7 @@ function acknowledge(state: State, socket: Socket, message: Message<'register'>,
 
 function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow {
   const { payload } = message
+  const before = state.robots.get(payload.robot_id)
   return {
     id: payload.robot_id,
     name: payload.robot_name || payload.robot_id,
@@ -226,8 +219,11 @@ function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow
     max_concurrent_jobs: payload.max_concurrent_jobs,
     tags: payload.tags,
     capabilities: payload.capabilities,
-    mode: state.robots.get(payload.robot_id)?.mode ?? 'active',
-    created_at: state.robots.get(payload.robot_id)?.created_at ?? turn.now,
+    mode: before?.mode ?? 'active',
+    created_at: before?.created_at ?? turn.now,
     last_seen: turn.now,
+    last_heartbeat: before?.last_heartbeat ?? null,
+    metrics: before?.metrics ?? null,
+    last_disconnect: before?.last_disconnect ?? null,
   }
 }

@@ -14,6 +14,7 @@ import type {
 } from './ids.ts'
 import type { LogCount } from './log.ts'
 import type { Socket } from './socket.ts'
+import type { Takeovers } from './conflict.ts'
 import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus } from './job.ts'
 import type { Settings } from './limits.ts'
@@ -26,6 +27,7 @@ import type { Rng } from './random.ts'
 import type { Asks } from './protocol/repertoire.ts'
 import type { Roster } from './roster.ts'
 import type { ScheduleRow } from './schedule.ts'
+import type { Disconnect, Metrics, Report } from './seen.ts'
 import type { Timers } from './timers.ts'
 import type { TriggerRow } from './trigger.ts'
 import type { DeliveryRow, WebhookRow } from './webhook.ts'
@@ -49,8 +51,13 @@ export interface RobotRow {
   /** What it has been told to do. Remembered across connections: a robot that is paused gets nothing when it returns. */
   readonly mode: RobotMode
   readonly created_at: Millis
-  /** Written on registration and when it leaves, and now and then between: at most `SEEN_MS` behind. */
-  readonly last_seen: Millis
+  /** Null before its first registration. Written then and when it leaves, and now and then between: at most `seenMs` behind. */
+  readonly last_seen: Millis | null
+  /** Its last heartbeat and what that said of its machine, written together with `last_seen`. */
+  readonly last_heartbeat: Millis | null
+  readonly metrics: Metrics | null
+  /** How its last connection ended. */
+  readonly last_disconnect: Disconnect | null
 }
 
 export const WORKFLOW_STATUSES = ['draft', 'published', 'archived'] as const
@@ -215,6 +222,8 @@ export interface State {
   readonly lateLogs: Map<JobId, { readonly robot: RobotId; readonly refused: number }>
   /** The ids of the last messages with log lines of each robot: one that is repeated is not stored a second time. */
   readonly logMessages: Map<RobotId, Set<MessageId>>
+  /** Connections of each robot that were taken over lately, by others that register as the same robot. */
+  readonly takeovers: Map<RobotId, Takeovers>
   /** What was written into the server's log lately, and when. */
   readonly warned: Map<string, Millis>
   /** Pending jobs that become ready later than this are on disk only. */
@@ -269,20 +278,6 @@ export interface Session {
    * same, until a report does not name it that was written after this status request had been read.
    */
   readonly barred: Map<JobId, 'refused' | number>
-}
-
-/** What a robot last said of itself. */
-export interface Report {
-  readonly at: Millis
-  readonly status: string
-  readonly current_jobs: number
-  /** null: it has not said which. */
-  readonly active_job_ids: readonly JobId[] | null
-  readonly uptime_seconds: number | null
-  readonly system_info: Readonly<Record<string, unknown>>
-  readonly cpu_percent: number | null
-  readonly memory_percent: number | null
-  readonly disk_percent: number | null
 }
 
 /** A definition in memory, as long as a live job or a published workflow refers to it. */

@@ -19,6 +19,7 @@ export type TimerName =
   | 'robot.lost'
   | 'robot.barred'
   | 'robot.rest'
+  | 'robot.conflict'
   | 'log.close'
   | 'socket.unregistered'
   | 'webhook.due'

@@ -11,6 +11,7 @@ import triggerEvents from '../store/schema/0006_trigger_events.sql'
 import offers from '../store/schema/0007_offers.sql'
 import clock from '../store/schema/0008_clock.sql'
 import reports from '../store/schema/0009_reports.sql'
+import robotAway from '../store/schema/0010_robot_away.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0007_offers.sql': offers,
   '0008_clock.sql': clock,
   '0009_reports.sql': reports,
+  '0010_robot_away.sql': robotAway,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

@@ -75,7 +75,7 @@ export function robotOf(robot: RobotRow, now: Presence) {
     tags: robot.tags,
     capabilities: robot.capabilities,
     createdAt: new Date(robot.created_at),
-    lastSeen: new Date(now.heard_at ?? robot.last_seen),
+    lastSeen: date(now.heard_at ?? robot.last_seen),
   }
 }
 

@@ -24,7 +24,8 @@ import type {
   WorkflowSummary,
 } from '../../core/protocol/view.ts'
 import type { Coming, OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
-import type { KeyRow, PoolRow, Report, RobotRow, State, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { Report } from '../../core/seen.ts'
+import type { KeyRow, PoolRow, RobotRow, State, VersionRow, WorkflowRow } from '../../core/state.ts'
 import { unsuited } from '../../core/unsuited.ts'
 import { writtenAt } from '../log-text.ts'
 
@@ -136,6 +137,10 @@ export function robotView(robot: RobotRow, now: Presence): RobotView {
     last_seen: iso(now.heard_at ?? robot.last_seen),
     last_heartbeat: iso(now.last_heartbeat),
     connected_since: iso(now.connected_since),
+    last_disconnect: robot.last_disconnect === null
+      ? null
+      : { ...robot.last_disconnect, at: iso(robot.last_disconnect.at) },
+    conflict: now.conflict === null ? null : { ...now.conflict, since: iso(now.conflict.since) },
     tags: robot.tags,
     capabilities: robot.capabilities,
     metrics: now.metrics,

@@ -75,7 +75,10 @@ export const TABLES = {
       capabilities: 'json',
       mode: 'text',
       created_at: 'int',
-      last_seen: 'int',
+      last_seen: 'int?',
+      last_heartbeat: 'int?',
+      metrics: 'json?',
+      last_disconnect: 'json?',
     },
   },
   workflows: {

@@ -3,7 +3,8 @@ import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookI
 import type { HistoryRow, JobRow, LogRow } from '../job.ts'
 import type { Presence } from '../presence.ts'
 import type { OccurrenceRow, ScheduleRow } from '../schedule.ts'
-import type { KeyRow, PoolRow, Report, RobotRow, VersionRow, WorkflowRow } from '../state.ts'
+import type { Report } from '../seen.ts'
+import type { KeyRow, PoolRow, RobotRow, VersionRow, WorkflowRow } from '../state.ts'
 import type { dispatcherStats, queueStats } from '../stats.ts'
 import type { Warning } from '../unsuited.ts'
 import type { RefusalCode } from './refusal.ts'
@@ -135,9 +136,14 @@ export interface RobotView
   extends
     Shown<RobotRow, 'id' | 'name' | 'mode' | 'environment' | 'max_concurrent_jobs' | 'tags' | 'capabilities'>,
     Shown<Presence, 'status' | 'current_jobs' | 'active_job_ids' | 'metrics'> {
-  readonly last_seen: Time
+  /** When anything was heard of it last; null: it has never been here. */
+  readonly last_seen: Time | null
   readonly last_heartbeat: Time | null
   readonly connected_since: Time | null
+  /** How its last connection ended: `code` is ours, and null where the line broke or the robot closed it. */
+  readonly last_disconnect: { readonly at: Time; readonly code: number | null; readonly reason: string } | null
+  /** Two machines connect as this robot and replace each other, since then; null: there is one. */
+  readonly conflict: { readonly since: Time; readonly takeovers: number } | null
   readonly created_at: Time
 }
 

@@ -17,7 +17,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 /** Writes rows of today into the tables of yesterday: the columns that there were. */
 function insert(sql: Sql, sample: Sample): void {
   for (const table of TABLE_NAMES) {
-    const known = new Set(sql.all('select name from pragma_table_info(?)', [table]).map(({ name }) => name))
+    const info = sql.all('select name, "notnull" as needed from pragma_table_info(?)', [table])
+    const known = new Map(info.map(({ name, needed }) => [name, needed === 1]))
     const columns = COLUMNS[table].filter(({ name }) => known.has(name))
     if (columns.length === 0) continue
     const text = `insert into ${table} (${columns.map(({ name }) => name).join()}) values (${
@@ -28,7 +29,8 @@ function insert(sql: Sql, sample: Sample): void {
       sql.all(
         text,
         columns.map(({ name, kind }) => {
-          const value = fields[name] ?? null
+          // What may be null today had to be something then.
+          const value = fields[name] ?? (known.get(name) === true ? 0 : null)
           if (kind === 'json' && value !== null) return JSON.stringify(value)
           return typeof value === 'boolean' ? Number(value) : value
         }),
@@ -98,5 +100,26 @@ test('the mean of a workflow is that of its completed jobs, also for those that 
   const store = await openLibsqlStore({ path })
   const { workflows } = await store.load(SOON)
   same(workflows.map(({ id, total_duration_ms }) => [id, total_duration_ms]), [['unused', 0], ['w', 23]])
+  await store.close()
+})
+
+test('S8: a robot that was only put on record was never seen; one that has run something was', async () => {
+  const path = join(folder, 'robots.db')
+  const sql = connect(path)
+  prepare(sql, 'full')
+  const all = readMigrations()
+  migrate(sql, all.slice(0, all.findIndex((step) => step.sql.includes('last_disconnect'))))
+  const robot = (id: string, seen: number): string => `('${id}', '', '', 1, '[]', '{}', 5, ${seen})`
+  const columns = 'id, name, environment, max_concurrent_jobs, tags, capabilities, created_at, last_seen'
+  sql.script(`insert into robots (${columns}) values ${robot('new', 5)}, ${robot('old', 5)}, ${robot('seen', 6)}`)
+  insert(sql, { jobs: [job('j', { robot_id: 'old' })] })
+  sql.close()
+  const store = await openLibsqlStore({ path })
+  const { robots } = await store.load(SOON)
+  same(robots.map(({ id, last_seen, last_disconnect }) => [id, last_seen, last_disconnect]), [
+    ['new', null, null],
+    ['old', 5, null],
+    ['seen', 6, null],
+  ])
   await store.close()
 })
