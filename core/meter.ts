@@ -243,9 +243,12 @@ function leaveOut(state: State, session: Session, meter: Meter, message: RobotMe
   const job = 'job_id' in message.payload ? recall(state, message.payload.job_id, turn) : undefined
   if (job === undefined || job.robot_id !== session.robot) return
   if (message.type === 'job_progress') {
-    // It is acted upon later, when the job may be in its next attempt already.
-    const attempt = message.payload.attempt ?? job.attempt
-    if (isAssigned(job)) meter.progress.set(job.id, { ...message, payload: { ...message.payload, attempt } })
+    const { payload } = message
+    // Without an attempt it may be about an earlier one.
+    const current = payload.attempt === undefined ? !session.barred.has(job.id) : payload.attempt === job.attempt
+    // By the time of the next heartbeat the job may be in another attempt, of which this says nothing.
+    const now = { ...message, payload: { ...payload, attempt: job.attempt } }
+    if (isAssigned(job) && current) meter.progress.set(job.id, now)
   } else if (message.type === 'log_batch') linesRefused(state, job, message.payload.entries.length, turn)
   else if (message.type === 'log_entry') linesRefused(state, job, 1, turn)
 }

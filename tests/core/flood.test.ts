@@ -67,6 +67,16 @@ describe('telemetry of the jobs that a robot has', () => {
     expect(job(fleet, 'j1').progress).toBe(60)
   })
 
+  test('[P35] progress that has waited says nothing of a later attempt', () => {
+    const fleet = bench({ robotMessagesMax: 4, backoffMs: 1_000 })
+    fleet.turn(...join('r1'), submit('j1', { maxAttempts: 2 }), say('r1', 'job_accept', { job_id: 'j1' }))
+    fleet.turn(beat('r1', ['j1']), beat('r1', ['j1']), progress(70))
+    fleet.turn(say('r1', 'job_failed', { job_id: 'j1', error_type: 'ConnectionError' }))
+    fleet.pass(5_000)
+    fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), beat('r1', ['j1']))
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', attempt: 2, progress: 0 })
+  })
+
   test('[P36] the heartbeat after a result does not count, and the one after that does', () => {
     const fleet = atWork()
     const used = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.ring.quota(fleet.now)?.remaining

@@ -1,3 +1,4 @@
+import { slotsElsewhere } from '../../core/elsewhere.ts'
 import type { JobId, RobotId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow } from '../../core/job.ts'
 import type { Session, State } from '../../core/state.ts'
@@ -11,6 +12,7 @@ import { mayRun } from './cache.ts'
 interface Before {
   session: Session
   load: number
+  elsewhere: number
   idleSince: number
   lastOffer: number
   /** It could have been offered any job that it may run. */
@@ -67,6 +69,7 @@ const theStrategyHolds: Rule = ({ ledger, state, change }) => {
   const chosen = before.get(offer.robot_id as RobotId)
   if (job === undefined || !cameJustNow(job.before) || chosen?.free !== true) return
   if (change.history.filter(({ robot_id }) => robot_id === offer.robot_id).length > 1) return
+  if (workElsewhere(state, offer.robot_id as RobotId) !== chosen.elsewhere) return
   for (const [id, other] of before) {
     const robot = ledger.robots.get(id)
     if (id === offer.robot_id || robot === undefined || !other.free || !other.open || !mayRun(robot, job.after)) {
@@ -89,6 +92,12 @@ function cameJustNow(before: JobRow | undefined): boolean {
   return before === undefined || before.status === 'pending'
 }
 
+/** Slots that a robot says are not for our jobs. */
+function workElsewhere(state: State, id: RobotId): number | undefined {
+  const session = state.sessions.get(id)
+  return session === undefined ? undefined : slotsElsewhere(session)
+}
+
 function isTouched(
   state: State,
   ledger: Ledger,
@@ -96,7 +105,8 @@ function isTouched(
   was: Before,
   history: readonly HistoryRow[],
 ): boolean {
-  return state.sessions.get(id) !== was.session || state.sessions.get(id)?.idleSince !== was.idleSince ||
+  return state.sessions.get(id) !== was.session || workElsewhere(state, id) !== was.elsewhere ||
+    state.sessions.get(id)?.idleSince !== was.idleSince ||
     ledger.shapesOf(id).length > 1 || history.some(({ robot_id }) => robot_id === id) ||
     state.roster.kindOf.get(id)?.free.has(id) !== true
 }
@@ -109,12 +119,13 @@ export function rememberRobots(state: State): void {
   for (const [id, session] of state.sessions) {
     let before = robots.get(id)
     if (before === undefined) {
-      before = { session, load: 0, idleSince: 0, lastOffer: 0, open: false, free: false }
+      before = { session, load: 0, elsewhere: 0, idleSince: 0, lastOffer: 0, open: false, free: false }
       robots.set(id, before)
     }
     const slots = state.robots.get(id)?.max_concurrent_jobs ?? 0
     before.session = session
-    before.load = (state.held.get(id)?.size ?? 0) / slots
+    before.elsewhere = slotsElsewhere(session)
+    before.load = ((state.held.get(id)?.size ?? 0) + before.elsewhere) / slots
     before.idleSince = session.idleSince
     before.lastOffer = session.lastOffer
     before.open = session.barred.size === 0 && session.reported !== null
