@@ -31,7 +31,8 @@ export function robotBlockers(
   return blockers
 }
 
-function awayText({ last_disconnect: left }: RobotRow): string {
+/** Since when a robot is away, and how its connection ended. */
+export function awayText({ last_disconnect: left }: RobotRow): string {
   if (left === null) return 'is not connected'
   const code = left.code === null ? '' : `, closed with ${left.code}`
   return `has been away since ${instantText(left.at)}${code}${left.reason === '' ? '' : `: ${left.reason}`}`

@@ -1,4 +1,4 @@
-import { robotBlockers } from './away.ts'
+import { awayText, robotBlockers } from './away.ts'
 import type { Blocker, ReasonCode, Verdict } from './explain.ts'
 import { closedTo, limitAt } from './gate.ts'
 import type { Millis } from './ids.ts'
@@ -80,11 +80,12 @@ export function summaryOf(
   verdicts: readonly Verdict[],
   now: Millis,
 ): string {
-  const [first] = blockers
   if (job.status === 'running') {
-    const where = `It is running on ${job.robot_name}`
-    return first === undefined ? `${where}${absence(job, verdicts)}.` : `${where}. ${first.message}.`
+    const conflict = blockers.find(({ code }) => code === 'ROBOT_ID_CONFLICT')
+    const also = conflict === undefined ? '' : ` ${conflict.message}.`
+    return `It is running on ${job.robot_name}${absence(state, job, verdicts)}.${also}`
   }
+  const [first] = blockers
   if (isOffered(job) && first !== undefined) return `${first.message}.`
   const nobody = blockers.find(({ code }) => code === 'NO_ROBOTS' || code === 'NO_SUITABLE_ROBOT')
   if (job.status !== 'queued') {
@@ -195,10 +196,12 @@ const PASSING_TEXT: Partial<Record<ReasonCode, readonly [string, string]>> = {
 }
 
 /** That the robot which has a job, or was offered it, may not answer. */
-function absence(job: JobRow, verdicts: readonly Verdict[]): string {
+function absence(state: State, job: JobRow, verdicts: readonly Verdict[]): string {
   const verdict = verdicts.find(({ robot_id }) => robot_id === job.robot_id)
   const code = (['ROBOT_OFFLINE', 'ROBOT_SUSPECT'] as const).find((one) => verdict?.codes.includes(one) === true)
-  return code === undefined || verdict === undefined ? '' : `, which ${robotsText(code, job, [verdict])}`
+  if (code === undefined || verdict === undefined) return ''
+  const robot = code === 'ROBOT_OFFLINE' ? state.robots.get(verdict.robot_id) : undefined
+  return `, which ${robot === undefined ? robotsText(code, job, [verdict]) : awayText(robot)}`
 }
 
 /** The jobs that go first to the robots that could run it. Counts them: for people, not for every event. */

@@ -113,5 +113,5 @@ test('explain says of a job whose robot is away since when, and how its connecti
   const told = row === undefined ? null : explain(fleet.state, row, fleet.now)
   const why = 'r has been away since 2026-01-05T09:00:00.000Z, closed with 1000: lunch'
   expect(told?.blockers).toEqual([{ code: 'ROBOT_OFFLINE', message: why }])
-  expect(told?.summary).toBe(`It is running on r. ${why}.`)
+  expect(told?.summary).toBe(`It is running on ${why.replace('r has', 'r, which has')}.`)
 })

@@ -216,7 +216,11 @@ describe('a job that a robot has', () => {
     ['free', `${OFFERED}, which has not answered yet.`, 'It is running on r.'],
     ['paused', `${OFFERED}, which has not answered yet.`, 'It is running on r.'],
     ['calling itself paused', `${OFFERED}, which has not answered yet.`, 'It is running on r.'],
-    ['away', `${OFFERED}, which is not connected.`, 'It is running on r, which is not connected.'],
+    [
+      'away',
+      `${OFFERED}, which is not connected.`,
+      'It is running on r, which has been away since 2026-01-05T09:00:00.000Z.',
+    ],
   ])('on a robot that is %s', (robot, offered, running) => {
     for (const [words, accepts] of [[offered, false], [running, true]] as const) {
       const fleet = bench()
