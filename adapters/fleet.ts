@@ -2,7 +2,7 @@ import { Bug } from '../core/assert.ts'
 import type { Answer, Call, Effects, Send } from '../core/effects.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { Event } from '../core/event.ts'
-import type { Millis, ReplyId, SecretHash, SocketId, TriggerId } from '../core/ids.ts'
+import type { Millis, ReplyId, RobotId, SecretHash, SocketId, TriggerId } from '../core/ids.ts'
 import type { JobRow } from '../core/job.ts'
 import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
@@ -60,7 +60,7 @@ export interface Fleet {
   readonly phase: Phase
   /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
   request(make: (reply: ReplyId) => Event): Promise<Answer>
-  opened(socket: RobotSocket, credential: SecretHash | null): void
+  opened(socket: RobotSocket, credential: SecretHash | null, robot?: RobotId | null): void
   heard(socket: SocketId, frame: Frame): void
   closed(socket: SocketId): void
   /**
@@ -259,10 +259,10 @@ export async function openFleet(
     clock,
     request,
     sourceStatus: sources.status,
-    opened(socket, credential) {
+    opened(socket, credential, robot = null) {
       if (phase !== 'running') return socket.close(1013, 'The orchestrator is not taking connections now')
       sockets.set(socket.id, socket)
-      current.pump.push({ type: 'socket.opened', socket: socket.id, credential })
+      current.pump.push({ type: 'socket.opened', socket: socket.id, credential, robot })
     },
     heard(socket, frame) {
       if (sockets.has(socket)) current.pump.push(frameEvent(socket, frame))

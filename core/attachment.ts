@@ -18,6 +18,7 @@ interface Attachment {
   readonly version: typeof VERSION
   readonly socket: SocketId
   readonly credential: SecretHash | null
+  readonly meant: RobotId | null
   /** When it is closed, unless somebody has registered on it; null once that has happened. */
   readonly registerBy: Millis | null
   readonly session: Remembered | null
@@ -84,6 +85,7 @@ export function attachmentOf(state: State, id: SocketId): string | null {
     version: VERSION,
     socket: id,
     credential: socket.credential,
+    meant: socket.meant,
     registerBy: registerBy === Infinity ? null : registerBy,
     session: socket.robot === null ? null : remembered(state, socket, socket.robot),
   }
@@ -136,9 +138,16 @@ function shortMeter(state: State, robot: RobotId, now: Millis): CarriedMeter | n
 export function restore(state: State, text: string): boolean {
   const attachment = JSON.parse(text) as Attachment | null
   if (attachment?.version !== VERSION) return false
-  const { socket: id, credential, registerBy, session } = attachment
+  const { socket: id, credential, meant, registerBy, session } = attachment
   if (session !== null && !isOurs(state, session)) return false
-  state.sockets.set(id, { id, credential, robot: session?.robot ?? null, key: session?.key ?? null, closing: false })
+  state.sockets.set(id, {
+    id,
+    credential,
+    meant,
+    robot: session?.robot ?? null,
+    key: session?.key ?? null,
+    closing: false,
+  })
   if (registerBy !== null) state.timers.set('socket.unregistered', id, registerBy)
   if (session !== null) resume(state, id, session)
   return true

@@ -28,12 +28,12 @@ export const CLOSE = {
 /** A connection has been made. It has a while to say who it is. */
 export function socketOpened(
   state: State,
-  event: { readonly socket: SocketId; readonly credential: SecretHash | null },
+  event: { readonly socket: SocketId; readonly credential: SecretHash | null; readonly robot?: RobotId | null },
   turn: Turn,
 ): void {
   const full = state.sockets.size >= state.settings.socketsMax
-  const { socket: id, credential } = event
-  state.sockets.set(id, { id, credential, robot: null, key: null, closing: full })
+  const { socket: id, credential, robot: meant = null } = event
+  state.sockets.set(id, { id, credential, meant, robot: null, key: null, closing: full })
   turn.out.attachments.add(event.socket)
   if (full) hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
   else state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)

@@ -234,7 +234,13 @@ export type Event =
   | { readonly type: 'schedule.deleted'; readonly reply: ReplyId; readonly schedule: ScheduleId }
   | KeyCreated
   | { readonly type: 'key.revoked'; readonly reply: ReplyId; readonly key: KeyId }
-  | { readonly type: 'socket.opened'; readonly socket: SocketId; readonly credential: SecretHash | null }
+  | {
+    readonly type: 'socket.opened'
+    readonly socket: SocketId
+    readonly credential: SecretHash | null
+    /** The one robot whose address this is; left out where the address does not say. */
+    readonly robot?: RobotId | null
+  }
   | { readonly type: 'socket.closed'; readonly socket: SocketId }
   | {
     readonly type: 'robot.said'

@@ -23,6 +23,7 @@ import { placeRobot } from './roster.ts'
 import { reportOf, seen } from './seen.ts'
 import type { Socket } from './socket.ts'
 import type { KeyRow, RobotRow, Session, State } from './state.ts'
+import { warn } from './warn.ts'
 
 /** Answers a message that is refused, with its id. */
 export function refuseMessage(turn: Turn, socket: SocketId, refusal: Refusal, id: MessageId | undefined): void {
@@ -45,10 +46,12 @@ export function registered(
     refuseMessage(turn, socket.id, refuse('FORBIDDEN', 'This connection belongs to another robot'), message.id)
     return
   }
-  const key = admit(state, robot_id, credential ?? socket.credential)
+  const key = admit(state, socket, robot_id, credential ?? socket.credential)
   if (isRefusal(key)) {
     const payload = { robot_id, success: false, message: key.message, config: {} }
     say(turn, socket.id, { type: 'register_ack', payload, correlation_id: message.id })
+    const details = { robot: robot_id, reason: key.message }
+    warn(state, turn, `turned away ${key.refused}`, 'a robot is not let in', details)
     const code = key.refused === 'AUTHENTICATION_FAILED' ? CLOSE.unauthenticated : CLOSE.forbidden
     expel(state, socket, code, key.message, turn)
     return
@@ -135,8 +138,19 @@ export function rested(state: State, robot: RobotId): void {
   placeRobot(state, robot)
 }
 
-function admit(state: State, robot: RobotId, credential: SecretHash | null): KeyRow | Refusal | null {
+/** What a robot without a key is told: it fits into the reason of a close, which has 123 bytes. */
+const NO_KEY =
+  'Missing API key: send it as auth_token, Bearer header or ?api_key=; POST /api/v1/keys (robots:connect) makes one'
+
+function admit(state: State, socket: Socket, robot: RobotId, credential: SecretHash | null): KeyRow | Refusal | null {
+  if (socket.meant !== null && socket.meant !== robot) {
+    return refuse(
+      'FORBIDDEN',
+      `This address is for the robot ${socket.meant}: register with that robot_id, or connect at /ws`,
+    )
+  }
   if (state.settings.robotsAuth === 'open' && credential === null) return null
+  if (credential === null) return refuse('AUTHENTICATION_FAILED', NO_KEY)
   const key = authorize(state, credential, 'robots:connect')
   if (isRefusal(key)) return key
   if (key.robot_id !== null && key.robot_id !== robot) {

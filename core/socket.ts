@@ -5,6 +5,8 @@ export interface Socket {
   readonly id: SocketId
   /** The key that came with the upgrade request, if one did. */
   readonly credential: SecretHash | null
+  /** The one robot that may register here, by the address; null: any. */
+  readonly meant: RobotId | null
   /** Whose it is once it has registered, and with which key; null in an open lab. */
   robot: RobotId | null
   key: KeyId | null

@@ -3,7 +3,7 @@ import { clockSet } from './clock.ts'
 import { cancelRequested, releaseRequested, retryRequested } from './command.ts'
 import { controlRequested, robotSaved, statusGiven, statusRequested } from './control.ts'
 import { dispatch } from './dispatcher.ts'
-import type { Need, Turn } from './effects.ts'
+import { type Need, say, type Turn } from './effects.ts'
 import type { Event } from './event.ts'
 import { workflowCalled } from './chain.ts'
 import { admitWaiting } from './admission.ts'
@@ -27,6 +27,7 @@ import type { Session, State } from './state.ts'
 import { submitted } from './submission.ts'
 import { webhookAsked, webhookRotated, webhookSaved } from './subscription.ts'
 import { triggerDeleted, triggerSaved, triggerSwitched } from './trigger-setup.ts'
+import { warn } from './warn.ts'
 import { workflowPublished, workflowSaved } from './workflow.ts'
 
 type On<T extends Event['type']> = Extract<Event, { type: T }>
@@ -216,7 +217,21 @@ function garbled(state: State, event: On<'robot.garbled'>, turn: Turn): void {
     if (weighed === 'refused') return
     if (weighed !== 'act') return expelFlood(state, socket, session.robot, weighed, turn)
   }
+  noteDialect(state, socket, event, turn)
   refuseMessage(turn, socket.id, event.refusal, event.id)
+}
+
+/** A robot of another dialect: its registration is answered as one, so that its own log says why it is not let in. */
+function noteDialect(state: State, socket: Socket, { refusal, id }: On<'robot.garbled'>, turn: Turn): void {
+  const { dialect, received_type, robot_id } = refusal.details
+  if (dialect === undefined) return
+  warn(state, turn, `dialect ${String(dialect)}`, 'a robot speaks another dialect', {
+    robot: robot_id,
+    reason: refusal.message,
+  })
+  if (received_type !== 'register') return
+  const payload = { robot_id: robot_id as RobotId, success: false, message: refusal.message, config: {} }
+  say(turn, socket.id, { type: 'register_ack', payload, correlation_id: id })
 }
 
 /** The process is about to stop: nothing new is taken in or offered, what runs may end. */

@@ -9,6 +9,7 @@ import { noteAddress } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
+import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { hashOf } from '../secret.ts'
 import { isWanted } from '../sources/mail.ts'
 import { fireTrigger, type Given } from '../sources/sources.ts'
@@ -56,19 +57,24 @@ export class FleetObject extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
     if (running === null) return refusedResponse(await withBody(request), refuse('NOT_FOUND', 'There is no such fleet'))
-    const { pathname, searchParams } = new URL(request.url)
+    const { pathname, protocol, searchParams } = new URL(request.url)
     if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') {
       const whole = await withBody(request)
       noteAddress(whole, request.headers.get('cf-connecting-ip'))
       return running.fetch(whole)
     }
     // Robots in the field know a host and a port: where there is one origin, they come to its root.
-    const rest = pathname.slice(fleetPath(pathname)?.base.length ?? 0)
-    if (rest !== '/ws' && rest !== '/' && rest !== '') return new Response(null, { status: 404 })
+    const base = fleetPath(pathname)?.base ?? ''
+    const rest = pathname.slice(base.length)
+    const asked = robotPath(rest, rest === '/' || rest === '')
+    if (asked === null) {
+      const url = robotsUrl(request.headers.get('host'), protocol === 'https:', base)
+      return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404 })
+    }
     const { 0: client, 1: server } = new WebSocketPair()
     const query = searchParams.get('api_key')
     const header = bearer(request.headers.get('authorization') ?? undefined)
-    running.fleet.opened(accept(this.ctx, server), header ?? (query === null ? null : hashOf(query)))
+    running.fleet.opened(accept(this.ctx, server), header ?? (query === null ? null : hashOf(query)), asked.robot)
     return new Response(null, { status: 101, webSocket: client })
   }
 

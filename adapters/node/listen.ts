@@ -6,7 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 // The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
 import { _nodeAdapter as crossws } from 'crossws/adapters/node'
 import type { Peer } from 'crossws'
-import type { SocketId } from '../../core/ids.ts'
+import type { RobotId, SocketId } from '../../core/ids.ts'
 import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
@@ -14,6 +14,7 @@ import type { UsedFleet } from '../fleets.ts'
 import { noteAddress } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
 import { headersOf } from '../http/respond.ts'
+import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { hashOf } from '../secret.ts'
 import { HARD_FRAME_BYTES_MAX } from '../socket.ts'
 import { Problem } from './problem.ts'
@@ -54,7 +55,7 @@ export function onlyFleet(fleet: Fleet): FindFleet {
   return (name) => name === DEFAULT_FLEET ? { fleet, done: () => {} } : refuse('NOT_FOUND', `There is no fleet ${name}`)
 }
 
-/** Serves the HTTP API, and robots at `/ws` and `/fleets/{name}/ws`. */
+/** Serves the HTTP API, and robots at `/ws`, `/ws/robot/{robot_id}` and the same below `/fleets/{name}`. */
 export function listenHttp(
   fetch: (request: Request) => Response | Promise<Response>,
   find: FindFleet,
@@ -66,7 +67,7 @@ export function listenHttp(
     noteAddress(request, incoming.socket.remoteAddress)
     return fetch(request)
   }))
-  acceptRobots(server, find, (rest) => rest === '/ws')
+  acceptRobots(server, find, false)
   return listen(server, host, port, { host: names.host, port: names.http })
 }
 
@@ -76,7 +77,7 @@ export function listenRobots(find: FindFleet, host: string, port: number, names:
     response.writeHead(426, { 'Content-Type': 'text/plain', 'Connection': 'close', 'Upgrade': 'websocket' })
     response.end('Robots connect here by WebSocket.\n')
   })
-  acceptRobots(server, find, () => true)
+  acceptRobots(server, find, true)
   return listen(server, host, port, { host: names.host, port: names.robots })
 }
 
@@ -133,7 +134,7 @@ function close(server: Server): Promise<void> {
 }
 
 /** Hands upgraded connections to their fleets. crossws stays inside this function. */
-function acceptRobots(server: Server, find: FindFleet, isPath: (rest: string) => boolean): void {
+function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void {
   const ws = crossws({
     idleTimeout: IDLE_SECONDS,
     serverOptions: { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false },
@@ -148,13 +149,17 @@ function acceptRobots(server: Server, find: FindFleet, isPath: (rest: string) =>
   async function seat(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const path = (request.url ?? '/').split('?')[0] ?? '/'
     const at = fleetPath(path)
-    const isOurs = at !== null && isPath(path.slice(at.base.length))
-    const used = isOurs ? await find(at.name) : refuse('NOT_FOUND', `Robots do not connect at ${path}`)
+    const asked = at === null ? null : robotPath(path.slice(at.base.length), anywhere)
+    const used = asked === null || at === null
+      ? elsewhere(path, robotsUrl(request.headers.host, false, at?.base ?? ''))
+      : await find(at.name)
     if (isRefusal(used)) return turnAway(socket, used)
     socket.once('close', used.done)
     if (socket.destroyed) return used.done()
     // The request is where crossws takes a peer's context from.
-    const seated = Object.assign(new Request('http://localhost/'), { context: { fleet: used.fleet } })
+    const seated = Object.assign(new Request('http://localhost/'), {
+      context: { fleet: used.fleet, robot: asked?.robot ?? null },
+    })
     await ws.handleUpgrade(request, socket, head, seated)
   }
 
@@ -168,21 +173,31 @@ function acceptRobots(server: Server, find: FindFleet, isPath: (rest: string) =>
 
 function turnAway(socket: Duplex, refusal: Refusal): void {
   const { status } = REFUSALS[refusal.refused]
-  const headers = Object.entries({ ...headersOf(refusal), 'Connection': 'close', 'Content-Length': '0' })
+  const body = `${refusal.message}\n`
+  const headers = Object.entries({
+    ...headersOf(refusal),
+    'Connection': 'close',
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+  })
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`)
 }
 
 function opened(fleet: Fleet, peer: Peer): void {
   const { headers, url } = peer.request
   const query = new URL(url).searchParams.get('api_key')
   const credential = bearer(headers.get('authorization') ?? undefined) ?? (query === null ? null : hashOf(query))
-  fleet.opened({
-    id: peer.id as SocketId,
-    send: (text) => void peer.send(text),
-    close: (code, reason) => peer.close(code, reason),
-    buffered: () => peer.websocket.bufferedAmount ?? 0,
-  }, credential)
+  fleet.opened(
+    {
+      id: peer.id as SocketId,
+      send: (text) => void peer.send(text),
+      close: (code, reason) => peer.close(code, reason),
+      buffered: () => peer.websocket.bufferedAmount ?? 0,
+    },
+    credential,
+    peer.context['robot'] as RobotId | null,
+  )
 }
 
 /** A throw in a crossws hook would end the process. */

@@ -126,8 +126,17 @@ function headOf(json: Json, from: 'robot' | 'orchestrator'): Head | Undecodable 
   if (kind.from !== from && kind.from !== 'both') {
     return no(refuse('INVALID_MESSAGE', `${type} is not sent by a ${from}`, { received_type: type }), id)
   }
+  if (json['payload'] === undefined && json['robot_id'] !== undefined) return no(flat(type, json['robot_id']), id)
   const { payload = {} } = json
   return { type: type as MessageType, id, correlation_id: idOf(json['correlation_id']), payload }
+}
+
+/** The robots of a later CasareRPA write all fields beside `type`. What they say could be guessed at, and is not. */
+function flat(type: string, robot: Json): Refusal {
+  const message = `${type}: the fields stand at the top level, as in the flat dialect of CasareRPA's FastAPI ` +
+    `orchestrator; here they belong into payload: {"type": "${type}", "payload": {"robot_id": …}}`
+  const robot_id = typeof robot === 'string' ? cut(cleanText(robot), 256) : ''
+  return refuse('INVALID_PAYLOAD', message, { received_type: type, dialect: 'flat', robot_id })
 }
 
 /** What is no id is none: there is nothing to answer to, and that is all. */

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { JobId, RobotId, WorkflowId } from '../ids.ts'
+import { newRobotId } from './robot-id.ts'
 import { isObject } from './json.ts'
 import { mend } from './mend.ts'
 import type { Refusal } from './refusal.ts'
@@ -114,7 +115,7 @@ export const MESSAGES = {
   register: {
     from: 'robot',
     payload: v.object({
-      robot_id: robotId,
+      robot_id: newRobotId,
       robot_name: v.optional(text),
       environment: v.optional(v.pipe(text, v.maxLength(100)), 'default'),
       max_concurrent_jobs: v.optional(

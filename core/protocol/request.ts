@@ -1,9 +1,10 @@
 import { parseInstant } from '../instant.ts'
 import * as v from 'valibot'
 import { RETRY_SAFETIES } from '../job.ts'
-import type { JobId, RobotId, WorkflowId } from '../ids.ts'
+import type { JobId, WorkflowId } from '../ids.ts'
 import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
+import { newRobotId } from './robot-id.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
 import { unreadable } from './repertoire.ts'
 import { SHOWN_AUTHS, TRIGGER_TYPES } from './trigger.ts'
@@ -17,7 +18,6 @@ const ownId = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, hyphens or underscores'),
 )
-const robotId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as RobotId))
 const workflowId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))
 const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
 const environment = v.pipe(v.string(), v.maxLength(100))
@@ -52,7 +52,7 @@ export const Submission = v.strictObject({
   workflow_name: v.optional(name),
   parameters: v.optional(jsonObject, {}),
   priority: v.optional(priority, 1),
-  robot_id: v.nullish(robotId, null),
+  robot_id: v.nullish(newRobotId, null),
   environment: v.optional(environment, ''),
   required_tags: v.optional(names, []),
   required_capabilities: v.optional(names, []),
@@ -76,7 +76,7 @@ export const Release = v.strictObject({
 })
 
 export const NewRobot = v.strictObject({
-  id: v.optional(robotId),
+  id: v.optional(newRobotId),
   name,
   environment: v.optional(environment, 'default'),
   max_concurrent_jobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)), 1),
@@ -210,7 +210,7 @@ export const NewSchedule = v.strictObject({
   enabled: v.nullish(v.boolean(), null),
   parameters: v.optional(jsonObject, {}),
   priority: v.optional(priority, 1),
-  robot_id: v.nullish(robotId, null),
+  robot_id: v.nullish(newRobotId, null),
   environment: v.optional(environment, ''),
   pool: v.nullish(name, null),
   jitter_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(86_400)), 0),
@@ -227,7 +227,7 @@ export const NewKey = v.strictObject({
     v.array(v.picklist(['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'])),
     v.minLength(1),
   ),
-  robot_id: v.nullish(robotId, null),
+  robot_id: v.nullish(newRobotId, null),
 })
 
 export const NewWebhook = v.strictObject({

@@ -60,7 +60,7 @@ chapter('robots that are not alone', (server) => {
       last_disconnect: { at: expect.any(String), code: 4409 },
     })
     expect(await blockers(job)).toEqual(['ROBOT_ID_CONFLICT'])
-    expect(server.warnings.filter((line) => line.includes(one.id))).toHaveLength(1)
+    await expect.poll(() => server.warnings.filter((line) => line.includes(one.id))).toHaveLength(1)
   })
 
   test('what a robot said last is to be seen while it is away', async () => {

@@ -1,0 +1,40 @@
+import type { RobotId } from '../core/ids.ts'
+import { type Refusal, refuse } from '../core/protocol/refusal.ts'
+
+/** What a robot's address says: whose it is, or null where it does not say. */
+export interface RobotPath {
+  readonly robot: RobotId | null
+}
+
+const OWN = '/ws/robot/'
+
+/**
+ * Reads the part of a path behind its fleet; null when robots do not connect there. `/ws/robot/{id}` is the address of one
+ * robot alone. `anywhere`: a port that is for robots only takes them at any other path too.
+ */
+export function robotPath(rest: string, anywhere: boolean): RobotPath | null {
+  if (rest.startsWith(OWN) && rest.length > OWN.length) {
+    const robot = decoded(rest.slice(OWN.length))
+    return robot === null ? null : { robot: robot as RobotId }
+  }
+  return anywhere || rest === '/ws' || rest === '/ws/' ? { robot: null } : null
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+/** Where a robot should have connected, from the `Host` that it asked for; a host that is none is left out. */
+export function robotsUrl(host: string | null | undefined, secure: boolean, base: string): string {
+  const named = host != null && /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : 'this-host'
+  return `${secure ? 'wss' : 'ws'}://${named}${base}/ws`
+}
+
+/** What a robot is told that connects where none does. */
+export function elsewhere(path: string, url: string): Refusal {
+  return refuse('NOT_FOUND', `Robots do not connect at ${path.slice(0, 256)}, but at ${url} or ${url}/robot/{robot_id}`)
+}
