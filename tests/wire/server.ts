@@ -53,6 +53,15 @@ export class Server extends Api {
     return this.#now.kill()
   }
 
+  /** Has it stand still until it is resumed: whatever is sent to it meanwhile waits. */
+  pause(): void {
+    this.#now.signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#now.signal('SIGCONT')
+  }
+
   /** Ends it in the ordinary way, if it has been started at all. */
   async stop(): Promise<void> {
     await this.#running?.stop()

@@ -22,6 +22,8 @@ export interface Running {
   readonly admin: string | undefined
   /** `kill -9` of everything that belongs to it. Resolves when all of that is gone. */
   kill(): Promise<void>
+  /** Everything that belongs to it stands still, and goes on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
   /** Ends it in the ordinary way; rejects when it does not end well. */
   stop(): Promise<void>
   /** What it has complained of since it was started: empty as long as nothing has failed inside. */

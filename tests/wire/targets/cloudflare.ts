@@ -23,6 +23,7 @@ export const cloudflare: Target = {
       robots: `${http.replace('http', 'ws')}/ws`,
       admin: place.key,
       kill: () => program.killTree(),
+      signal: (name) => program.signal(name, 'group'),
       // Whatever is not durable by now would be lost in the cloud too: there nobody is asked before an object goes.
       stop: () => program.killTree(),
       faults: () =>

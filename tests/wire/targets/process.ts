@@ -32,6 +32,7 @@ export async function serverIn(program: Program): Promise<Running> {
     robots,
     admin,
     kill: () => program.killTree(),
+    signal: (name) => program.signal(name),
     async stop() {
       program.signal('SIGINT')
       const status = await program.exited
