@@ -46,7 +46,7 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   overlap: anyConnection((network, connection) => network.overlap(connection)),
   crash: ({ server }) => server.kill('at random'),
   hibernate: ({ server }) => server.hibernate(),
-  stall: ({ server }, dice) => server.stall(dice.spread(1_000, 60_000)),
+  stall: ({ server }, dice) => server.stall(dice.spread(1_000, 600_000)),
   clockJump: ({ server }, dice) => server.jump(dice.spread(1_000, 3_600_000) * (dice.chance(0.5) ? 1 : -0.3)),
   robotCrash: anyRobot((robot, { reshape, weather }, dice) =>
     robot.crash(dice.chance(weather.often('robotChange')) ? reshape() : null)

@@ -4,6 +4,9 @@ import type { Ledger } from './ledger.ts'
 import type { Connection, Network } from './network.ts'
 import type { World } from './world.ts'
 
+/** Its name. */
+export const HOSTILE = 'mallory' as RobotId
+
 export interface HostileOptions {
   readonly world: World
   readonly ledger: Ledger

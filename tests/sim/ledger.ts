@@ -83,6 +83,8 @@ export class Ledger {
   readonly told = new Map<RobotId, 'pause' | 'resume' | 'shutdown' | null>()
   /** Who is to be told to stop a job before the next turn: `socket job`. */
   readonly owed = new Set<string>()
+  /** When the last frame of each connection reached the server's machine, by its clock, whether or not it was read. */
+  readonly arrived = new Map<SocketId, Millis>()
   /** Connections that the server has closed: what comes over them later is nobody's. */
   readonly hungUp = new Set<SocketId>()
   /** Connections over which a robot was told that it is registered, and that have not been closed since. */

@@ -1,5 +1,5 @@
 import type { Send } from '../../core/effects.ts'
-import type { SocketId } from '../../core/ids.ts'
+import type { Millis, SocketId } from '../../core/ids.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import { inShort } from './kind.ts'
 import type { Ledger } from './ledger.ts'
@@ -31,6 +31,13 @@ export class Lines {
 
   get(socket: SocketId): Connection | undefined {
     return this.#lines.get(socket)
+  }
+
+  /** A frame has reached the machine. False when nobody listens. */
+  hears(socket: SocketId, at: Millis): boolean {
+    if (!this.#lines.has(socket)) return false
+    this.#ledger.arrived.set(socket, at)
+    return true
   }
 
   /** Has a connection carry what it is restored from. */

@@ -80,6 +80,12 @@ export const cancelLie = (): Plant => ({
   }),
 })
 
+/** After a standstill nobody looks at the sockets before the deadlines are judged. */
+export const unread = (): Plant => ({
+  ...SOUND,
+  shell: (shell) => ({ ...shell, soon: (run, ms) => ms === undefined ? shell.soon(run) : run() }),
+})
+
 /** When a robot was heard last is what its own clock says, which is an hour ahead of ours. */
 export const robotsClock = (): Plant => ({
   ...SOUND,

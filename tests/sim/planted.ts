@@ -71,6 +71,7 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'cancelling is not told', within: 20, plant: later.cancelUntold, certain: ['cancel'] },
   { bug: 'cancelling is not told again', within: 50, plant: later.cancelNotRetold, certain: ['cancel', 'cut'] },
   { bug: 'cancelling what has ended succeeds', within: 20, plant: later.cancelLie, certain: ['cancel'] },
+  { bug: 'deadlines judged before the sockets are read', within: 60, plant: later.unread, certain: ['stall'] },
   { bug: 'lease by the clock of the robot', within: 20, plant: later.robotsClock, certain: ['robotClock'] },
   { bug: 'older connection stays open', within: 20, plant: later.olderStays, certain: ['overlap', 'halfOpen'] },
   { bug: 'last come, first served', within: 20, plant: later.lastFirst, certain: ['burst'] },

@@ -6,7 +6,7 @@ import { found } from './beginning.ts'
 import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './client.ts'
 import type { Dice } from './dice.ts'
 import { letStorm } from './faults.ts'
-import { Hostile } from './hostile.ts'
+import { HOSTILE, Hostile } from './hostile.ts'
 import { checkAtEnd, COMMITTED } from './judge.ts'
 import { Ledger } from './ledger.ts'
 import { Network } from './network.ts'
@@ -23,7 +23,6 @@ import { type Fault, Weather } from './weather.ts'
 import { BEGINNING, clock, type Mark, timeless, World } from './world.ts'
 
 const MINUTE: Millis = 60_000
-const HOSTILE = 'mallory' as RobotId
 /** In one run of so many whoever changes a row in place is found out: what does it does so in any of them. */
 const FROZEN_EVERY = 6
 /** Likewise of whoever leaves a wrong count or row in memory for a moment. */
@@ -32,7 +31,7 @@ const JOINER = 'joiner' as RobotId
 
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
- * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines` and `alarm`, and `commits` (the
+ * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines`, `sockets` and `alarm`, and `commits` (the
  * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
  * and `hostile` (the actors), `ledger` and `told` (what we know ourselves), `judge`, `invariants`, `outbox`, `offers`, `gates`,
  * `order`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we

@@ -1,6 +1,7 @@
 import type { Answer, Send } from '../../core/effects.ts'
 import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { Terminal } from '../../robot/outbox.ts'
+import { HOSTILE } from './hostile.ts'
 import type { Asked, Ledger } from './ledger.ts'
 import { rateIsFair } from './rates.ts'
 import { demand, same } from './rule.ts'
@@ -12,9 +13,24 @@ export function checkSend(ledger: Ledger, send: Send): void {
   saidIsDurable(ledger, send)
   rateIsFair(ledger, send)
   answersGoBack(ledger, send)
+  silentIsClosed(ledger, send)
   olderIsClosed(ledger, send)
   toldToStop(ledger, send)
   talkIsBounded(ledger, send)
+}
+
+/** L7: a robot that is closed for its silence was silent, also where nobody had read yet what it said. */
+function silentIsClosed({ arrived, current, latest, owners, settings }: Ledger, send: Send): void {
+  if (send.to !== 'socket' || !('close' in send) || send.close.code !== 4408) return
+  const robot = owners.get(send.socket)
+  // Whoever is hostile may have been cut off long before.
+  if (robot === undefined || robot === HOSTILE || current.get(robot) !== send.socket) return
+  const silent = latest - (arrived.get(send.socket) ?? 0)
+  demand(
+    silent >= settings.leaseMs,
+    'L7',
+    () => `${robot} had spoken ${silent} ms before it was closed for its silence`,
+  )
 }
 
 /** I18: when a robot hears that it is registered, its older connection has been told to close. */

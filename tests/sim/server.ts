@@ -21,6 +21,7 @@ import type { Plant } from './plant.ts'
 import type { Receivers } from './receivers.ts'
 import { forgetSpoken, markRates } from './rates.ts'
 import { checkSend } from './said.ts'
+import { Sockets } from './sockets.ts'
 
 const UNAVAILABLE: Answer = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
 
@@ -52,8 +53,8 @@ export class Server implements ServerEnd {
   #left: readonly Connection[] = []
   readonly #arrived: Event[] = []
   #failures = 0
-  #stalledUntil: Millis = 0
-  /** The clock was set, and the alarm is still set for what it showed before. */
+  readonly #sockets: Sockets
+  /** The alarm is still set for what the clock showed before. */
   #jumped = false
 
   constructor(options: ServerOptions) {
@@ -61,6 +62,7 @@ export class Server implements ServerEnd {
     this.#dice = options.world.dice('server')
     this.#lines = new Lines(options.world, options.ledger)
     this.#alarm = new Alarm(options.world, options.weather, this.#dice)
+    this.#sockets = new Sockets(options.world, (event) => this.#push(event))
     this.#commits = new Commits(options, (why) => this.kill(why))
   }
 
@@ -85,9 +87,8 @@ export class Server implements ServerEnd {
   }
 
   start(): void {
-    const { world } = this.#options
-    this.#begin().catch((error: unknown) => world.fail(error))
-    world.stir()
+    this.#begin().catch((error: unknown) => this.#options.world.fail(error))
+    this.#options.world.stir()
   }
 
   /** Asks for something over HTTP. The answer may be lost with the process. */
@@ -101,16 +102,16 @@ export class Server implements ServerEnd {
   opened(connection: Connection): boolean {
     if (this.#phase === 'down' || this.#phase === 'recovering') return false
     this.#lines.open(connection)
-    this.#push({ type: 'socket.opened', socket: connection.id, credential: connection.credential })
+    this.#sockets.come({ type: 'socket.opened', socket: connection.id, credential: connection.credential })
     return true
   }
 
   heard(socket: SocketId, text: string): void {
-    if (this.#lines.get(socket) !== undefined) this.#push(frameEvent(socket, text))
+    if (this.#lines.hears(socket, this.clock())) this.#sockets.come(frameEvent(socket, text))
   }
 
   closed(socket: SocketId): void {
-    if (this.#lines.drop(socket)) this.#push({ type: 'socket.closed', socket })
+    if (this.#lines.drop(socket)) this.#sockets.come({ type: 'socket.closed', socket })
   }
 
   /**
@@ -131,8 +132,7 @@ export class Server implements ServerEnd {
 
   /** S9: the process does nothing for a while, and then everything at once. */
   stall(ms: Millis): void {
-    this.#stalledUntil = this.#options.world.now + ms
-    this.#options.world.after(ms, () => this.#steady())
+    this.#sockets.stall(ms, () => this.#steady())
   }
 
   /** C1: somebody sets the clock. */
@@ -214,13 +214,13 @@ export class Server implements ServerEnd {
       deliver: (send) => this.#deliver(life, send),
       call: (call) => receivers.call(call, life),
       wake: (at) => this.#wake(life, at),
-      soon: (run) => {
-        world.after(this.#stalledUntil - world.now, () => {
+      soon: (run, ms = 0) =>
+        void world.after(Math.max(this.#sockets.stallsFor, ms), () => {
           if (life.over) return
+          this.#sockets.read()
           world.stir(() => life.pump?.quiet === true)
           run()
-        })
-      },
+        }),
       failed: (error) => this.#failed(life, error),
     }
   }
@@ -262,8 +262,9 @@ export class Server implements ServerEnd {
     if (life.over) return
     this.#jumped = false
     if (at === null) return this.#alarm.silence()
-    const ring = (): void => this.#phase === 'asleep' ? this.#wakeUp() : life.pump?.ring()
-    this.#alarm.set(at - (this.#options.world.now + this.skew), ring)
+    const ring = (): void => life.pump?.ring()
+    const ms = at - (this.#options.world.now + this.skew)
+    this.#alarm.set(ms, () => this.#phase === 'asleep' ? this.#wakeUp() : this.#sockets.whenAwake(ring))
   }
 
   /** A turn failed. A disk may; anything else is what the simulation is there to find. */
@@ -284,6 +285,7 @@ export class Server implements ServerEnd {
 
   #end(phase: 'down' | 'recovering'): void {
     this.#phase = phase
+    this.#sockets.drop()
     this.#alarm.silence()
     if (this.#life === null) return
     this.#life.over = true
@@ -292,7 +294,6 @@ export class Server implements ServerEnd {
   }
 
   #steady(): void {
-    const { ledger } = this.#options
-    ledger.steadySince = Math.max(ledger.steadySince, this.clock())
+    this.#options.ledger.steadySince = Math.max(this.#options.ledger.steadySince, this.clock())
   }
 }
