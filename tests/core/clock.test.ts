@@ -183,13 +183,14 @@ describe('a clock that is put right', () => {
   })
 })
 
-test('what a fleet does never depends on whether its clock is set', () => {
+/** Random stories, twice: in one of them somebody sets the clock. What a fleet does must not depend on it. */
+function nothingDiffers(set: (fleet: Bench, by: number) => void, numRuns: number): void {
   fc.assert(
     fc.property(stories, fc.nat(), fc.constantFrom(...STEPS), (steps, chance, by) => {
       const fleets = [bench(), bench()] as const
       const when = chance % (steps.length + 1)
       for (const [index, step] of steps.entries()) {
-        if (index === when) setClock(fleets[1], by)
+        if (index === when) set(fleets[1], by)
         for (const fleet of fleets) {
           let names = 0
           drive(fleet, step, () => `${index}-${names++}`)
@@ -197,8 +198,39 @@ test('what a fleet does never depends on whether its clock is set', () => {
         expect(asOfNow(fleets[1])).toEqual(asOfNow(fleets[0]))
       }
     }),
-    { numRuns: 300 },
+    { numRuns },
   )
+}
+
+test('what a fleet does never depends on whether its clock is set', () => nothingDiffers(setClock, 300))
+
+/** What programs really do about a clock that is set. */
+const PLANTED: Readonly<Record<string, (fleet: Bench, by: number) => void>> = {
+  'a step is time that has passed': (fleet, by) => {
+    fleet.now += by
+    fleet.turn({ type: 'tick' })
+  },
+  'deadlines stay at the instant that they had': (fleet, by) => {
+    const { timers } = fleet.state
+    const { move } = timers
+    timers.move = () => {}
+    setClock(fleet, by)
+    timers.move = move
+  },
+  'leases stay where they were': (fleet, by) => {
+    const before = [...fleet.state.sessions.values()].map((session) => [session, session.heardAt] as const)
+    setClock(fleet, by)
+    for (const [session, heardAt] of before) session.heardAt = heardAt
+  },
+  'what is on the disk only stays': (fleet, by) => {
+    const before = new Map(fleet.disk.rows.jobs)
+    setClock(fleet, by)
+    for (const [id, row] of before) fleet.disk.rows.jobs.set(id, row)
+  },
+}
+
+test.each(Object.keys(PLANTED))('planted: %s', (bug) => {
+  expect(() => nothingDiffers(PLANTED[bug] ?? setClock, 300)).toThrow()
 })
 
 /** What a fleet is like, with how long ago or how far off everything is. */
