@@ -83,16 +83,15 @@ export class Ledger {
   readonly told = new Map<RobotId, 'pause' | 'resume' | 'shutdown' | null>()
   /** Who is to be told to stop a job before the next turn: `socket job`. */
   readonly owed = new Set<string>()
-  /** When the last frame of each connection reached the server's machine, by its clock, whether or not it was read. */
-  readonly arrived = new Map<SocketId, Millis>()
   /** Connections that the server has closed: what comes over them later is nobody's. */
   readonly hungUp = new Set<SocketId>()
   /** Connections over which a robot was told that it is registered, and that have not been closed since. */
   readonly current = new Map<RobotId, SocketId>()
   /** How many messages each job was the subject of, and how much reason for them there was. */
   readonly talk = new Map<JobId, { sent: number; reasons: number }>()
-  /** How many frames came on each connection. */
+  /** How many frames came on each connection, and when the last one reached the machine, read or not. */
   readonly frames = new Map<SocketId, number>()
+  readonly arrived = new Map<SocketId, Millis>()
   /** How many events came, and how many of them when the last commit was judged. */
   events = 0
   eventsSeen = 0
