@@ -8,18 +8,19 @@ import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { encode } from '../core/protocol/encode.ts'
 import type { JsonObject } from '../core/protocol/json.ts'
-import { type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { Refusal } from '../core/protocol/refusal.ts'
 import type { TriggerType } from '../core/protocol/trigger.ts'
 import { recentSince } from '../core/rate.ts'
 import type { State } from '../core/state.ts'
 import { FleetClock } from './fleet-clock.ts'
 import { type Pump, pump } from './pump.ts'
 import { runSources, type SourceKinds, type SourceStatus } from './sources/sources.ts'
-import type { Shell } from './shell.ts'
+import { type Carried, type Shell, UNAVAILABLE } from './shell.ts'
 import type { Poster } from './sinks/post.ts'
 import { startCalls } from './sinks/webhooks.ts'
 import { BUFFERED_BYTES_MAX, type Frame, frameEvent, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
 import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
+import { trusted } from './store/trusted.ts'
 
 /** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
 export interface Platform {
@@ -88,31 +89,20 @@ const BUG_AGAIN_MS = 10_000
 /** How long a stop waits for calls that are under way: whatever they come to then is not noted, and they are made again. */
 const CALLS_END_MS = 5_000
 
-/** A connection that is open still though memory has gone, and what it carries. */
-export interface Carried {
-  readonly socket: RobotSocket
-  readonly text: string | null
-}
-
 interface Current {
   readonly state: State
   readonly pump: Pump
   readonly loads: number
 }
 
-const UNAVAILABLE: Answer = {
-  type: 'refusal',
-  refusal: refuse('UNAVAILABLE', 'The store could not take this now; whether it took effect is not certain'),
-}
-
 /**
  * Begins a fleet from its store. A commit that fails is treated as a crash: connections are closed, open requests
  * are answered UNAVAILABLE, and the state is loaded anew, again and again with a growing pause until it can be.
- * `gone` is called when it never can: another process has taken over the database, or a bug of ours comes again at once.
- * Connections that are `carried` over from before memory had gone go on where they were; one that cannot is closed.
+ * `gone` is called when it never can: another process has taken over the database, it is damaged, or a bug of ours comes
+ * again at once. Connections that are `carried` over from before memory had gone go on where they were, or are closed.
  */
 export async function openFleet(
-  store: Store,
+  given: Store,
   runtime: Platform,
   settings: Settings,
   gone: (error: Error) => void,
@@ -122,7 +112,7 @@ export async function openFleet(
   const replies = new Map<ReplyId, (answer: Answer) => void>()
   const watchers = new Set<(jobs: Iterable<JobRow> | null) => void>()
   let phase: Phase = 'running'
-  let draining = false
+  let [begun, draining] = [false, false]
   let failures = 0
   let lastBug = -Infinity
   const clock = new FleetClock(runtime)
@@ -143,7 +133,10 @@ export async function openFleet(
     failed: (error) => void recover(error),
   }
 
+  // Whoever meets the damage, be it a person who reads: from there on nothing is said that may not be true.
+  const store = trusted(given, (error) => begun && phase !== 'stopped' && end(error))
   let current = await begin(carried)
+  begun = true
 
   function commit(out: Effects): Receipt | Promise<Receipt> {
     const receipt = store.commit(out)
@@ -217,6 +210,13 @@ export async function openFleet(
     for (const answer of replies.values()) answer(UNAVAILABLE)
     replies.clear()
     clock.alarm(null, () => {})
+  }
+
+  function end(error: Error): void {
+    phase = 'stopped'
+    current.pump.stop()
+    abandon(1011, 'The database is damaged')
+    gone(error)
   }
 
   async function recover(error: unknown): Promise<void> {

@@ -6,7 +6,7 @@ import { DEFAULT_FLEET, isFleetName } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import type { Fleets } from './http/fleets.ts'
 import { createKey } from './library.ts'
-import type { Store } from './store/contract.ts'
+import { type Store, StoreDamaged } from './store/contract.ts'
 
 /** Where the fleets of one process are kept. What is there is the registry: nobody else knows which fleets exist. */
 export interface FleetStores {
@@ -73,6 +73,8 @@ export function hostFleets(
   const fleets = new Set<Open>()
   const closing = new Map<string, Promise<void>>()
   const making = new Set<string>()
+  /** Those in whose database damage has been found: nothing of them is served until the process begins anew. */
+  const damaged = new Set<string>()
   /** Those that have not been looked into since the process began. */
   let unseen: readonly string[] = []
   let timer: NodeJS.Timeout | undefined
@@ -104,10 +106,17 @@ export function hostFleets(
     }
   }
 
-  /** A bug that comes at once again closes the fleet that has it; the others are not to suffer for it. */
+  /** A bug that comes at once again, or damage, closes the fleet that has it; the others are not to suffer for it. */
   function lost(entry: Open, error: Error): void {
-    if (!(error instanceof Bug)) return gone(error)
-    platform.log('error', 'a fleet is closed; its next use opens it again', { fleet: entry.name, error: String(error) })
+    if (error instanceof StoreDamaged) {
+      damaged.add(entry.name)
+      platform.log('error', 'a fleet is closed: its database is damaged', { fleet: entry.name, error: error.message })
+    } else if (error instanceof Bug) {
+      platform.log('error', 'a fleet is closed; its next use opens it again', {
+        fleet: entry.name,
+        error: String(error),
+      })
+    } else return gone(error)
     void close(entry)
   }
 
@@ -160,6 +169,7 @@ export function hostFleets(
       let opening = opened.get(name)
       if (opening === undefined) {
         if (!stores.has(name)) return refuse('NOT_FOUND', `There is no fleet ${name}`)
+        if (damaged.has(name)) return refuse('UNAVAILABLE', `The database of the fleet ${name} is damaged`)
         if (opened.size >= settings.fleetsOpenMax) {
           if (await makeRoom()) continue
           return refuse('UNAVAILABLE', `All of the ${settings.fleetsOpenMax} fleets that may be open are busy`)

@@ -1,3 +1,4 @@
+import { checkFolder } from './check.ts'
 import { readOptions, usage } from './node/options.ts'
 import { Problem } from './node/problem.ts'
 import type { RobotProcess } from './node/reference.ts'
@@ -40,6 +41,11 @@ async function run(runtime: Runtime): Promise<void> {
   const options = readOptions(process.argv.slice(2), process.env)
   if (options.help) {
     process.stdout.write(`${usage(runtime.command)}\n`)
+    return
+  }
+  if (options.check) {
+    const isSound = await checkFolder(options, (line) => void process.stdout.write(`${line}\n`))
+    process.exitCode = isSound ? 0 : 1
     return
   }
   const running = await startOn(runtime.robot, options, fail)

@@ -1,6 +1,20 @@
-import type { Call, Effects, Found, Need, Send, Warning } from '../core/effects.ts'
+import type { Answer, Call, Effects, Found, Need, Send, Warning } from '../core/effects.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { Millis, SocketId } from '../core/ids.ts'
+import { refuse } from '../core/protocol/refusal.ts'
+import type { RobotSocket } from './socket.ts'
+
+/** A connection that is open still though memory has gone, and what it carries. */
+export interface Carried {
+  readonly socket: RobotSocket
+  readonly text: string | null
+}
+
+/** What waiting requests hear when a turn has failed. */
+export const UNAVAILABLE: Answer = {
+  type: 'refusal',
+  refusal: refuse('UNAVAILABLE', 'The store could not take this now; whether it took effect is not certain'),
+}
 
 /** What the pump asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */
 export interface Shell {

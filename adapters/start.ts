@@ -8,7 +8,7 @@ import { utf8Text } from './charset.ts'
 import { DEFAULT_FLEET } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import { type FleetHost, hostFleets, type UsedFleet } from './fleets.ts'
-import { httpApp } from './http/app.ts'
+import { httpApp, MAY_LOSE } from './http/app.ts'
 import { hostApp } from './http/forward.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
 import { fleetFiles } from './node/fleet-files.ts'
@@ -26,6 +26,9 @@ import { nameOf } from './store/server.ts'
 const LIBRARY = fileURLToPath(new URL('../workflows/library/', import.meta.url))
 const SAMPLE_FILES = join(LIBRARY, 'files')
 const SAMPLE = 'orders-total'
+
+const LOST = 'a power cut has taken turns that were answered: durability is relaxed'
+const MISSING = 'the database of a fleet is missing, though others of its files are there: restore it from a backup'
 
 /** The orchestrator while it runs. */
 export interface Running {
@@ -62,11 +65,16 @@ export async function startOn(
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
   const platformOf = (fleet: string): Platform => nodePlatform(rootsOf(fleet, options.watchRoots))
-  const fleet = await openFleet(await openFolder(data, options), platformOf(DEFAULT_FLEET), settings, failed)
+  const platform = platformOf(DEFAULT_FLEET)
+  if (options.database === '' && options.durability === 'relaxed') {
+    platform.log('warn', `durability is relaxed: ${MAY_LOSE.relaxed}`)
+  }
+  const store = await openFolder(data, { ...options, lost: (turns) => platform.log('warn', LOST, { turns }) })
+  const fleet = await openFleet(store, platform, settings, failed)
   // Each of the others is a file, beside that of the default one.
-  const host = options.database === ''
-    ? hostFleets(fleetFiles(join(data, 'fleets'), options.durability), platformOf, settings, failed)
-    : null
+  const files = options.database === '' ? fleetFiles(join(data, 'fleets'), options.durability) : null
+  for (const name of await files?.tidy() ?? []) platform.log('error', MISSING, { fleet: name })
+  const host = files === null ? null : hostFleets(files, platformOf, settings, failed)
   const parts: Parts = { fleet, host, listeners: [] }
   try {
     const running = await serve(parts, robot, options, data)

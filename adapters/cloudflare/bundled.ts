@@ -12,6 +12,7 @@ import offers from '../store/schema/0007_offers.sql'
 import clock from '../store/schema/0008_clock.sql'
 import reports from '../store/schema/0009_reports.sql'
 import robotAway from '../store/schema/0010_robot_away.sql'
+import damage from '../store/schema/0011_damage.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -29,6 +30,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0008_clock.sql': clock,
   '0009_reports.sql': reports,
   '0010_robot_away.sql': robotAway,
+  '0011_damage.sql': damage,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

@@ -1,6 +1,6 @@
 import type { SocketId } from '../../core/ids.ts'
 import { exceedsBytes } from '../../core/protocol/decode.ts'
-import type { Carried } from '../fleet.ts'
+import type { Carried } from '../shell.ts'
 import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
 
 /**

@@ -31,6 +31,12 @@ export interface About {
   readonly durability: 'full' | 'relaxed' | 'server'
 }
 
+/** What a power cut may take of what was answered. */
+export const MAY_LOSE = {
+  relaxed: 'a power cut loses what was answered since the last checkpoint: up to 4 MB of changes, however long ago',
+  server: 'whatever the server has not written to its disk when it confirms',
+} as const
+
 export interface AppOptions {
   /** The beginning of every path, as `/fleets/acme`. */
   readonly base?: string
@@ -76,6 +82,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
       status: phase === 'running' ? 'ok' : phase,
       version: about.version,
       durability: about.durability,
+      ...(about.durability === 'full' ? {} : { may_lose: MAY_LOSE[about.durability] }),
       live_jobs: state.jobs.size,
       robots_connected: state.sessions.size,
       loads: fleet.loads,

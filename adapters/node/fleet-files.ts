@@ -5,22 +5,40 @@ import { join } from 'node:path'
 import type { FleetStores } from '../fleets.ts'
 import { openLibsqlStore } from '../store/libsql.ts'
 
+/** A fleet that is being made: a dot, its name, a UUID, and what a database has beside it. */
+const DRAFT = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-(wal|shm|copy|generation(\.new)?))?$/
+
+export interface FleetFiles extends FleetStores {
+  /**
+   * Clears away what the making of a fleet has left behind that did not come to its end, and returns the names of those
+   * whose database is missing though others of its files are there. To be called before any is made.
+   */
+  tidy(): Promise<readonly string[]>
+}
+
 /** Fleets as database files in a folder: `acme.db` is the fleet `acme`. */
-export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): FleetStores {
+export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): FleetFiles {
   const pathOf = (name: string): string => join(folder, `${name}.db`)
+  const files = (): Promise<string[]> =>
+    readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
   return {
     async names() {
-      const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return []
-        throw error
-      })
-      return files.filter((file) => file.endsWith('.db')).map((file) => file.slice(0, -'.db'.length))
+      return (await files()).flatMap((file) => /^(.+)\.db$/.exec(file)?.[1] ?? [])
+    },
+    async tidy() {
+      const all = await files()
+      for (const file of all.filter((name) => DRAFT.test(name))) await rm(join(folder, file), { force: true })
+      const left = all.flatMap((file) => /^(.+)\.db-(?:wal|generation)$/.exec(file)?.[1] ?? [])
+      return [...new Set(left)].filter((name) => !existsSync(pathOf(name)))
     },
     has: (name) => existsSync(pathOf(name)),
     open: (name) => openLibsqlStore({ path: pathOf(name), durability }),
     async create(name, fill) {
       const made = await mkdir(folder, { recursive: true })
-      // No fleet's name begins with a dot: what a crash leaves half made is nobody's.
+      // No fleet's name begins with a dot: what a crash leaves half made belongs to none, and `tidy` clears it away.
       const draft = join(folder, `.${name}.${randomUUID()}`)
       const copy = `${draft}-copy`
       try {
@@ -31,9 +49,11 @@ export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): Flee
         // SQLite would have the next connection to the same file share what that one knows, and its files' names.
         await copyFile(draft, copy)
         await sync(copy)
+        // What is left of a fleet of that name that was removed would be taken for this one's.
+        for (const suffix of ['-wal', '-shm', '-generation']) await rm(pathOf(name) + suffix, { force: true })
         await rename(copy, pathOf(name))
       } finally {
-        for (const suffix of ['', '-wal', '-shm', '-copy']) await rm(draft + suffix, { force: true })
+        for (const suffix of ['', '-wal', '-shm', '-generation', '-copy']) await rm(draft + suffix, { force: true })
       }
       await sync(folder)
       if (made !== undefined) await sync(join(folder, '..'))

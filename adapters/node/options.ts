@@ -24,6 +24,10 @@ export interface Options {
   readonly fleet: string
   /** Make and print a new admin key and a new robot key, beside those that exist. */
   readonly newKeys: boolean
+  /** Make a database anew where the one that was there is missing. */
+  readonly fresh: boolean
+  /** Read the databases through, and start nothing. */
+  readonly check: boolean
   readonly help: boolean
 }
 
@@ -42,7 +46,7 @@ const FLAGS = {
   'durability': {
     env: 'CASARE_DURABILITY',
     fallback: 'full',
-    help: 'full, or relaxed: faster, and a power cut may lose the last second',
+    help: 'full, or relaxed: faster, and a power cut loses what was written since the last checkpoint',
   },
   'settings': { env: 'CASARE_SETTINGS', fallback: '', help: 'JSON file with timeouts, limits and the strategy' },
   'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
@@ -90,6 +94,8 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     watchRoots: watchRoots(values[ROOTS.flag], env[ROOTS.env]),
     fleet: text('fleet').value,
     newKeys: values['new-keys'] === true,
+    fresh: values['new'] === true,
+    check: values['check'] === true,
     help: values['help'] === true,
   }
 }
@@ -112,6 +118,8 @@ export function usage(command: string): string {
     `  --${ROOTS.flag.padEnd(12)} folder in which triggers may watch files; may be repeated (none; ${ROOTS.env})`,
     `  --${'no-robot'.padEnd(12)} leave out the reference robot`,
     `  --${'new-keys'.padEnd(12)} make and print a new admin key and a new robot key`,
+    `  --${'new'.padEnd(12)} begin with an empty database where the one that was there is missing`,
+    `  --${'check'.padEnd(12)} read the databases in the data folder through, say what was found, and end`,
     `  --${'help'.padEnd(12)} print this`,
   ].join('\n')
 }
@@ -129,6 +137,8 @@ function parse(args: readonly string[]): { values: Values } {
         [ROOTS.flag]: { type: 'string', multiple: true },
         'no-robot': flag,
         'new-keys': flag,
+        'new': flag,
+        'check': flag,
         'help': flag,
       },
       strict: true,

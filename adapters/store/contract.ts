@@ -42,7 +42,12 @@ export class StaleEpoch extends Error {
 
 /** The database cannot be used as it is: damaged, from a newer version, or unsafe. The message says what to do. */
 export class StoreUnusable extends Error {
-  override readonly name = 'StoreUnusable'
+  override readonly name: string = 'StoreUnusable'
+}
+
+/** The database does not hold what was written into it. Whoever gets this must stop: nothing that it says is certain. */
+export class StoreDamaged extends StoreUnusable {
+  override readonly name = 'StoreDamaged'
 }
 
 /** A page of rows, newest first, and where the next one starts. */

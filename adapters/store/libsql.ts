@@ -1,9 +1,12 @@
 import { statSync } from 'node:fs'
 import Database from 'libsql'
 import { assert } from '../../core/assert.ts'
-import { type Store, StoreUnusable } from './contract.ts'
+import { type Store, StoreDamaged, StoreUnusable } from './contract.ts'
+import { keepMark, readGeneration } from './generation.ts'
 import { readMigrations } from './migrations.ts'
-import type { SqlRow } from './rows.ts'
+import type { Stamp } from './pages.ts'
+import { named, rethrowing } from './rethrow.ts'
+import { damaged, type SqlRow, textOf } from './rows.ts'
 import { migrate, type Sql, sqlStore } from './sql.ts'
 
 export interface LibsqlOptions {
@@ -14,14 +17,19 @@ export interface LibsqlOptions {
    * loses what was committed since the last checkpoint.
    */
   readonly durability?: 'full' | 'relaxed'
+  /** Make a database anew where the one that was there is missing, which is refused otherwise. */
+  readonly fresh?: boolean
+  /** Is called with the number of turns that a power cut has taken, as `relaxed` allows it. */
+  readonly lost?: (turns: number) => void
 }
 
 /** How long a commit waits for another process to finish its own. The event loop stands still meanwhile. */
 const BUSY_MS = 50
 
 /**
- * Up to this size a file is read through before it is used, which takes some 25 ms. Beyond, starting must not take
- * longer the more has ever happened; damage then shows where it is met.
+ * Up to this size a file is read through at each start, indexes and all, which takes some 70 ms. Beyond, starting must not
+ * take longer the more has ever happened: then it is read through only when the last process did not come to its end,
+ * and without comparing indexes with their tables. Damage to rows shows where they are read.
  */
 const CHECK_BYTES_MAX = 16 * 1024 * 1024
 
@@ -38,28 +46,62 @@ const SYNCHRONOUS = { full: 2, relaxed: 1 } as const
  * `libsql` is the addon beneath `@libsql/client`. Used directly it keeps statements prepared, has no pool whose
  * connections differ in their settings, and answers at once.
  */
-export async function openLibsqlStore({ path, durability = 'full' }: LibsqlOptions): Promise<Store> {
-  const sql = connect(path)
+export async function openLibsqlStore(options: LibsqlOptions): Promise<Store> {
+  const { path, durability = 'full', fresh = false, lost = () => {} } = options
+  let sql: Sql | null = null
   try {
+    const generation = readGeneration(path, fresh)
+    sql = connect(path)
     // Before the first setting: the journal mode is written into the file, and another program's is not ours to change.
     refuseForeign(sql)
     prepare(sql, durability)
-    if (statSync(path).size <= CHECK_BYTES_MAX) refuseDamaged(sql)
+    const isSmall = statSync(path).size <= CHECK_BYTES_MAX
+    if (isSmall || !generation.isOrderly) refuseDamaged(sql, isSmall ? 'integrity_check' : 'quick_check')
+    const missing = generation.judge(stampIn(sql))
     migrate(sql, readMigrations())
+    if (missing > 0) lost(missing)
   } catch (error) {
-    sql.close()
+    sql?.close()
     throw unusable(path, error)
   }
-  const store = sqlStore(sql)
+  return marked(path, sql, durability)
+}
+
+/** The store over a database that may be used, and what is kept beside it. */
+function marked(path: string, sql: Sql, durability: 'full' | 'relaxed'): Store {
+  const keeper = keepMark(path, durability, () => void sql.all('pragma wal_checkpoint(passive)', []))
+  let isSound = true
+  const store = rethrowing(sqlStore(sql, keeper), (error) => {
+    const named = unusable(path, error)
+    isSound &&= !(named instanceof StoreDamaged)
+    return named
+  })
+  let open = true
   return {
     ...store,
-    async load(dueUntil, recentSince) {
-      try {
-        return await store.load(dueUntil, recentSince)
-      } catch (error) {
-        throw unusable(path, error)
+    async close() {
+      if (open && isSound) {
+        try {
+          if (keeper.isLast(stampIn(sql)().turns)) keeper.stopped()
+        } catch {
+          // Then the next start takes this for a crash, and looks closer.
+        }
       }
+      open = false
+      await store.close()
+      keeper.close()
     },
+  }
+}
+
+/** What a database says of itself; one from before it did says nothing. */
+export function stampIn(sql: Sql): () => Stamp {
+  return () => {
+    if (values(sql, "select 1 from pragma_table_info('meta') where name = 'turns'").length === 0) {
+      return { identity: '', turns: 0 }
+    }
+    const [row] = sql.all('select turns, cast(identity as blob) as identity from meta', [])
+    return { identity: textOf(row?.['identity']), turns: Number(row?.['turns']) }
   }
 }
 
@@ -137,17 +179,22 @@ export function prepare(sql: Sql, durability: 'full' | 'relaxed'): void {
 }
 
 function refuseForeign(sql: Sql): void {
-  const tables = values(sql, "select name from sqlite_master where type = 'table'")
-  if (tables.length > 0 && !tables.includes('meta')) {
+  const [tables] = sql.all(
+    "select count(*) as n, sum(name = 'meta') as ours from sqlite_master where type = 'table'",
+    [],
+  )
+  if (Number(tables?.['n']) > 0 && tables?.['ours'] !== 1) {
     throw new StoreUnusable('is the database of another program: name another path')
   }
 }
 
-function refuseDamaged(sql: Sql): void {
-  const [found] = values(sql, 'pragma quick_check(1)')
+/** Reads a file through. Throws `StoreDamaged` when its structure is not as it must be. */
+export function refuseDamaged(sql: Sql, check: 'quick_check' | 'integrity_check'): void {
+  // As a blob: it may repeat names that are no text any more.
+  const [row] = sql.all(`select cast(${check} as blob) as found from pragma_${check}(1)`, [])
+  const found = Buffer.from(row?.['found'] as ArrayBuffer).toString()
   // The first line only names the database.
-  const where = String(found).split('\n').at(-1)
-  if (found !== 'ok') throw new StoreUnusable(`is damaged (${where}): restore it from a backup`)
+  if (found !== 'ok') damaged(String(found.split('\n').at(-1)))
 }
 
 /** The first column of every row. */
@@ -162,18 +209,22 @@ const SQLITE_CANTOPEN = 14
 const ADVICE: Readonly<Record<number, string>> = {
   [SQLITE_BUSY]: 'is in use by another process (SQLITE_BUSY): stop that one, or try again',
   8: 'may not be written to (SQLITE_READONLY): see to the permissions of the file and of its folder',
-  11: 'is damaged (SQLITE_CORRUPT): restore it from a backup',
   13: 'has no room to grow (SQLITE_FULL): free some disk space',
   [SQLITE_CANTOPEN]: 'cannot be opened (SQLITE_CANTOPEN): see that its folder exists and may be written to',
-  26: 'is not a database (SQLITE_NOTADB): move it away, or name another path',
 }
 
-/** Whatever went wrong while a store began, as one sentence with the path in it. A bug of ours stays a bug. */
+/** What SQLite says when it finds that a file is not what it was. */
+const DAMAGE: Readonly<Record<number, string>> = {
+  11: 'is damaged (SQLITE_CORRUPT): restore it from a backup',
+  26: 'is not a database (SQLITE_NOTADB): restore it from a backup, move it away, or name another path',
+}
+
+/** Whatever went wrong with a database, as one sentence with the path in it. A bug of ours stays a bug. */
 export function unusable(path: string, error: unknown): unknown {
-  if (error instanceof StoreUnusable) return new StoreUnusable(`${path} ${error.message}`, { cause: error })
-  if (!(error instanceof Database.SqliteError)) return error
-  const advice = ADVICE[codeOf(error)]
-  return new StoreUnusable(`${path} ${advice ?? `cannot be used (${error.message})`}`, { cause: error })
+  if (!(error instanceof Database.SqliteError)) return named(path, error)
+  const damage = DAMAGE[codeOf(error)]
+  if (damage !== undefined) return new StoreDamaged(`${path} ${damage}`, { cause: error })
+  return new StoreUnusable(`${path} ${ADVICE[codeOf(error)] ?? `cannot be used (${error.message})`}`, { cause: error })
 }
 
 /** Whether somebody else holds the lock that a statement needs. */

@@ -1,5 +1,6 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Store } from './contract.ts'
+import { type Store, StoreDamaged } from './contract.ts'
 import { openLibsqlStore } from './libsql.ts'
 import { holdFolder } from './lock.ts'
 import { openRemoteStore } from './remote.ts'
@@ -12,13 +13,14 @@ export interface Place {
   /** The file, when it is one. */
   readonly path: string
   readonly durability: 'full' | 'relaxed'
+  /** As in `LibsqlOptions`. */
+  readonly fresh?: boolean
+  readonly lost?: (turns: number) => void
 }
 
 /** Opens the store that was asked for: on a server, or in a file. Throws `StoreUnusable` when it cannot be used. */
-export function openStore({ database, databaseToken, path, durability }: Place): Promise<Store> {
-  return database === ''
-    ? openLibsqlStore({ path, durability })
-    : openRemoteStore({ url: database, token: databaseToken })
+export function openStore({ database, databaseToken, ...file }: Place): Promise<Store> {
+  return database === '' ? openLibsqlStore(file) : openRemoteStore({ url: database, token: databaseToken })
 }
 
 /**
@@ -27,13 +29,27 @@ export function openStore({ database, databaseToken, path, durability }: Place):
  */
 export async function openFolder(folder: string, options: Omit<Place, 'path'>): Promise<Store> {
   const hold = holdFolder(folder)
+  const path = join(folder, 'orchestrator.db')
   try {
-    const store = await openStore({ ...options, path: join(folder, 'orchestrator.db') })
+    if (options.database === '' && options.fresh !== true && !existsSync(path) && hasFleets(folder)) {
+      throw new StoreDamaged(
+        `${path} is missing, though there are databases in ${
+          join(folder, 'fleets')
+        }: restore it from a backup, or start ` +
+          'once with --new to begin with an empty database',
+      )
+    }
+    const store = await openStore({ ...options, path })
     return { ...store, close: () => store.close().finally(hold.release) }
   } catch (error) {
     hold.release()
     throw error
   }
+}
+
+function hasFleets(folder: string): boolean {
+  const fleets = join(folder, 'fleets')
+  return existsSync(fleets) && readdirSync(fleets).some((file) => /^[^.].*\.db$/.test(file))
 }
 
 /** What an answer is safe against, for people: with a server, whatever that server does. */

@@ -3,12 +3,12 @@ import type { Ahead } from '../../core/ahead.ts'
 import type { Found, Need, RecentJob } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
-import { check, isLive, type JobRow } from '../../core/job.ts'
+import { isLive, type JobRow } from '../../core/job.ts'
 import type { OccurrenceRow } from '../../core/schedule.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
-import { decode, type SqlRow, type SqlValue } from './rows.ts'
-import { COLUMNS, type RowOf, type TableName } from './rows.ts'
+import { type Column, COLUMNS, decode, packed, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
+import { sound, type TableName, WHOLE } from './rows.ts'
 import type { Statement } from './writes.ts'
 
 /** Runs one reading statement, here or far away. */
@@ -94,27 +94,23 @@ export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit
     definitions: want('definitions', HOT_DEFINITIONS, [dueUntil]),
     webhooks: want('webhooks', 'order by id'),
     deliveries: want('deliveries', HOT_DELIVERIES, [LANE_PAGE + 1]),
-    recent: recentSince === null ? null : { table: 'jobs', sql: RECENT, args: [recentSince] },
+    recent: recentSince === null ? null : { ...RECENT, args: [recentSince] },
     ahead: want('occurrences', `${AHEAD} (select clock from meta)`),
   }, ({ blocked, ready, recent, ahead, ...rest }) => ({
     recent: recent.map(asRecent),
     ahead: ahead.map(asAhead),
-    jobs: [...blocked, ...ready].map(check).sort((a, b) => a.seq - b.seq),
+    jobs: [...blocked, ...ready].map(sound).sort((a, b) => a.seq - b.seq),
     ...rest,
   }))
 }
 
 /** The columns that raising the epoch is to return. */
-export const META = 'epoch, seq, clock'
+export const META = 'epoch, seq, clock, turns, cast(identity as blob) as identity'
 
-/** What they say. */
+/** What they say that `load` hands over. */
 export function metaOf(record: SqlRow | undefined): Meta {
   return { epoch: Number(record?.['epoch']), seq: Number(record?.['seq']), clock: Number(record?.['clock']) }
 }
-
-/** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
-const RECENT =
-  'select created_at, created_by, trigger_id, schedule_id, retry_of from jobs where created_at > ? order by created_at, id'
 
 /** What a limit has to know of a job. */
 export function asRecent({ created_at, created_by, trigger_id, schedule_id, retry_of }: RecentJob): RecentJob {
@@ -127,6 +123,16 @@ const AHEAD = 'where job_id is not null and schedule_id in (select id from sched
 function asAhead({ schedule_id, due_at }: OccurrenceRow): Ahead {
   return { schedule_id, due_at: due_at ?? 0 }
 }
+
+const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id', 'schedule_id', 'retry_of']
+const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(name))
+
+/** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
+const RECENT = {
+  table: 'jobs',
+  columns: RECENT_COLUMNS,
+  sql: `select ${packed(RECENT_COLUMNS)} from jobs where created_at > ? order by created_at, id`,
+} as const
 
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
 // ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
@@ -162,10 +168,10 @@ export function foundPlan(
       : want('deliveries', `where id in ${LIST}`, [JSON.stringify(deliveries)]),
     ahead: ahead === null ? null : want('occurrences', `${AHEAD} ?`, [ahead]),
   }, (found) => ({
-    jobs: new Map([...found.jobs, ...found.answered].map(check).map((job) => [job.id, job])),
-    duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', check(job)])),
+    jobs: new Map([...found.jobs, ...found.answered].map(sound).map((job) => [job.id, job])),
+    duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', sound(job)])),
     idempotency: new Map(found.idempotency.map((row) => [row.key, row])),
-    due: found.due.map(check),
+    due: found.due.map(sound),
     definitions: found.definitions,
     pages: new Map(pages.map(({ webhook }) => [webhook, found.pages.filter((row) => row.webhook_id === webhook)])),
     deliveries: new Map(found.deliveries.map((row) => [row.id, row])),
@@ -198,6 +204,8 @@ const DUE = `${HOT} and ready_at > ? and ready_at <= ?`
 /** Rows of one table that a plan is made of. */
 interface Want<T extends TableName> extends Statement {
   readonly table: T
+  /** Those that are selected, where it is not whole rows. */
+  readonly columns?: readonly Column[]
 }
 type Wants = Readonly<Record<string, Want<TableName> | null>>
 type RowsFor<W extends Wants> = { readonly [K in keyof W]: RowOf[NonNullable<W[K]>['table']][] }
@@ -214,8 +222,8 @@ function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Plan
     statements: asked,
     make(results) {
       const rows: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, []]))
-      for (const [i, { name, table }] of asked.entries()) {
-        rows[name] = results[i]?.map((record) => decode(table, record))
+      for (const [i, { name, table, columns }] of asked.entries()) {
+        rows[name] = results[i]?.map((record) => decode(table, record, columns))
       }
       // That the rows are those of the table is lost on the compiler here: it cannot relate the two for a union.
       return make(rows as RowsFor<W>)
@@ -228,7 +236,7 @@ function toJob(record: SqlRow): JobRow {
 }
 
 function select(table: TableName): string {
-  return `select ${COLUMNS[table].map((column) => column.name).join()} from ${table}`
+  return `select ${WHOLE[table]} from ${table}`
 }
 
 const BEHIND = '(created_at, id) < (?, ?)'

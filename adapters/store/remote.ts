@@ -5,10 +5,11 @@ import { Receipt } from '../../core/receipt.ts'
 import { StaleEpoch, type Store, StoreUnusable } from './contract.ts'
 import { readMigrations } from './migrations.ts'
 import { foundPlan, hotPlan, META, type Meta, metaOf, sqlQueries } from './queries.ts'
-import type { SqlRow, SqlValue } from './rows.ts'
+import { named, rethrowing } from './rethrow.ts'
+import { damaged, type SqlRow, type SqlValue } from './rows.ts'
 import { pending } from './schema.ts'
 import { connectServer, nameOf, type Server } from './server.ts'
-import { isStale, turnWrites } from './writes.ts'
+import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
 
 export interface RemoteOptions {
   /** Where the server is: `libsql:`, `https:` or `http:`, without the token. */
@@ -40,54 +41,51 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
   let open = true
   let epoch: number | null = null
 
-  /** Everything that is said about the server begins with its name. */
-  async function named<T>(work: () => Promise<T>): Promise<T> {
-    assert(open, 'a closed store is left alone')
-    try {
-      return await work()
-    } catch (error) {
-      throw error instanceof StoreUnusable ? new StoreUnusable(`${name} ${error.message}`, { cause: error }) : error
-    }
+  let server: Server
+  try {
+    server = await usable(async () => connectServer({ url, token, timeoutMs }))
+    await usable(() => migrateServer(server))
+  } catch (error) {
+    throw named(name, error)
   }
 
-  const server = await named(async () => usable(async () => connectServer({ url, token, timeoutMs })))
-  await named(() => usable(() => migrateServer(server)))
+  function connected(): Server {
+    assert(open, 'a closed store is left alone')
+    return server
+  }
 
-  return {
+  return rethrowing({
     load: (dueUntil, recentSince = null) =>
-      named(() =>
-        usable(async () => {
-          const meta = await raise(server)
-          const { statements, make } = hotPlan(dueUntil, recentSince)
-          const results = await server.read(statements)
-          // Nobody but us could commit in between, unless somebody has loaded: then these rows are of several moments.
-          if ((await readEpoch(server)) !== meta.epoch) throw new StaleEpoch()
-          epoch = meta.epoch
-          return { ...make(results), ...meta }
-        })
-      ),
-    find: (need) =>
-      named(async () => {
-        const { statements, make } = foundPlan(need)
-        return make(await server.read(statements))
+      usable(async () => {
+        const meta = await raise(connected())
+        const { statements, make } = hotPlan(dueUntil, recentSince)
+        const results = await connected().read(statements)
+        // Nobody but us could commit in between, unless somebody has loaded: then these rows are of several moments.
+        if ((await readEpoch(connected())) !== meta.epoch) throw new StaleEpoch()
+        epoch = meta.epoch
+        return { ...make(results), ...meta }
       }),
-    commit: (out) =>
-      named(async () => {
-        if (isEmpty(out)) return new Receipt(out.turn)
-        assert(epoch !== null, 'a store is loaded before it commits')
-        try {
-          await server.write(turnWrites(out, epoch))
-        } catch (error) {
-          throw isStale(error) ? new StaleEpoch() : error
-        }
-        return new Receipt(out.turn)
-      }),
-    queries: sqlQueries((sql, args) => named(() => one(server, sql, args))),
+    async find(need) {
+      const { statements, make } = foundPlan(need)
+      return make(await connected().read(statements))
+    },
+    async commit(out) {
+      assert(open, 'a closed store is left alone')
+      if (isEmpty(out)) return new Receipt(out.turn)
+      assert(epoch !== null, 'a store is loaded before it commits')
+      try {
+        await server.write(turnWrites(out, epoch))
+      } catch (error) {
+        throw isStale(error) ? new StaleEpoch() : isUnsound(error) ? damaged(UNSOUND) : error
+      }
+      return new Receipt(out.turn)
+    },
+    queries: sqlQueries(async (sql, args) => one(connected(), sql, args)),
     async close() {
       if (open) server.close()
       open = false
     },
-  }
+  }, (error) => named(name, error))
 }
 
 /**
@@ -132,13 +130,16 @@ async function raise(server: Server): Promise<Meta> {
       const [rows] = await server.write([{ sql: RAISE, args: [from] }])
       return metaOf(rows?.[0])
     } catch (error) {
+      if (isUnsound(error)) damaged(UNSOUND)
       if (!isStale(error)) throw error
       if (tries === RAISES_MAX) throw new StaleEpoch()
     }
   }
 }
 
-const RAISE = `update meta set epoch = case epoch when ? then epoch + 1 end returning ${META}`
+const RAISE = `update meta set epoch = case epoch when ? then epoch + 1 end, ${
+  counted('seq', 'clock', '(epoch + 1)')
+} returning ${META}`
 
 async function readEpoch(server: Server): Promise<number> {
   const [meta] = await one(server, 'select epoch from meta')

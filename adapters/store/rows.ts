@@ -1,3 +1,7 @@
+import { Bug } from '../../core/assert.ts'
+import { check, type JobRow } from '../../core/job.ts'
+import { checksumOf, seedOf, type Summed } from './checksum.ts'
+import { StoreDamaged } from './contract.ts'
 import type { Kind, RowOf, TableName } from './row-of.ts'
 import { TABLES } from './tables.ts'
 
@@ -21,51 +25,157 @@ function columnOf([name, kept]: readonly [string, string]): Column {
   return { name, kind: kept.replace('?', '') as Kind, nullable: kept.endsWith('?') }
 }
 
-/** What a database takes and gives. */
+/** What a database takes. */
 export type SqlValue = string | number | null
-export type SqlRow = Readonly<Record<string, SqlValue>>
+/** What it gives: a blob is what `packed` has made. */
+export type SqlRow = Readonly<Record<string, SqlValue | ArrayBuffer>>
+
+/** Tables whose rows have a checksum beside them: all, but that of the definitions, whose key is their hash. */
+export function isSummed(table: TableName): boolean {
+  return table !== 'definitions'
+}
+
+/** The column of the checksum. It is null in rows that were there before it, until they are next written. */
+const CHECKSUM = 'checksum'
+
+/** The columns of each table in the database: those of its rows, and the checksum. */
+export const NAMES = ofEachTable((table) => {
+  const names = COLUMNS[table].map(({ name }) => name)
+  return isSummed(table) ? [...names, CHECKSUM] : names
+})
+
+/** What a column that is added later has in the rows that are there: no other default leaves their checksums true. */
+const PLAIN: { readonly [K in Kind]: SqlValue } = { text: '', int: 0, real: 0, flag: 0, json: '[]' }
+
+/** What each column brings to the checksum of its rows. */
+const SUMMED = ofEachTable<readonly Summed[]>((table) =>
+  COLUMNS[table].map(({ name, kind, nullable }) => ({ seed: seedOf(name), plain: nullable ? null : PLAIN[kind] }))
+)
 
 /**
- * A row as a JSON array, its values in the order of `COLUMNS`.
+ * A row as a JSON array, its values in the order of `NAMES`.
  *
  * Lists and objects become text within it: SQLite then neither reads them (it gives up on JSON 1,000 levels deep) nor
  * writes them anew. Texts are well-formed and without U+0000, which what decodes them on the way in sees to.
  */
 export function encode<T extends TableName>(table: T, row: RowOf[T]): string {
-  // A row is looked at by column name here, and only here and in `decode`.
-  const fields = row as unknown as Readonly<Record<string, unknown>>
-  return JSON.stringify(COLUMNS[table].map(({ name, kind }) => {
-    const value = fields[name]
-    return kind === 'json' && value !== null ? JSON.stringify(value) : value
-  }))
+  return JSON.stringify(values(table, row))
 }
 
-/** A row as what is bound to its columns one by one, in the order of `COLUMNS`. */
+/** A row as what is bound to its columns one by one, in the order of `NAMES`. */
 export function values<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
+  // A row is looked at by column name here, and only here and in `decode`.
   const fields = row as unknown as Readonly<Record<string, unknown>>
-  return COLUMNS[table].map(({ name, kind }) => {
+  const record = COLUMNS[table].map(({ name, kind }) => {
     const value = fields[name] ?? null
     if (kind === 'json' && value !== null) return JSON.stringify(value)
     return typeof value === 'boolean' ? Number(value) : value as SqlValue
   })
+  if (isSummed(table)) record.push(checksumOf(SUMMED[table], record))
+  return record
 }
 
-/** The row that `encode` made this record from. What the database holds is trusted: it is ours, and STRICT. */
-export function decode<T extends TableName>(table: T, record: SqlRow): RowOf[T] {
+/**
+ * Columns of a table as what is selected of it: all values as one blob, with U+0000 between them. The addon ends the
+ * process, without a word to us, at a text that is not UTF-8; in a blob such a text is found out here. It is also one
+ * value to hand over instead of fifty. The signs are for `concat_ws`, which passes over what is null or empty.
+ */
+export function packed(columns: readonly Column[]): string {
+  const parts = columns.map(({ name, kind, nullable }) => {
+    if (nullable) return `ifnull('+' || ${name}, '-')`
+    return isText(kind) ? `'+' || ${name}` : name
+  })
+  return `cast(concat_ws(char(0), ${parts.join()}) as blob) as packed`
+}
+
+function isText(kind: Kind): boolean {
+  return kind === 'text' || kind === 'json'
+}
+
+/** What is selected of a table to read whole rows of it. */
+export const WHOLE = ofEachTable((table) => `${packed(COLUMNS[table])}${isSummed(table) ? `, ${CHECKSUM}` : ''}`)
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** A text that was read as a blob. Throws `StoreDamaged` when it is not UTF-8. */
+export function textOf(blob: SqlRow[string] | undefined): string {
+  if (!(blob instanceof ArrayBuffer)) return damaged('a row has no values')
+  try {
+    return UTF8.decode(blob)
+  } catch {
+    return damaged('a row has text that is not UTF-8')
+  }
+}
+
+/** The values that `packed` has put into one. Throws `StoreDamaged` where they are not as they were written. */
+function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): SqlValue[] {
+  const parts: SqlValue[] = textOf(blob).split('\0')
+  if (parts.length !== columns.length) return damaged('a row has lost a value')
+  for (let i = 0; i < columns.length; i++) {
+    const { kind, nullable } = columns[i] as Column
+    const part = parts[i] as string
+    if (isText(kind)) parts[i] = nullable && part === '-' ? null : part.slice(1)
+    else parts[i] = nullable ? part === '-' ? null : Number(part.slice(1)) : Number(part)
+  }
+  return parts
+}
+
+/**
+ * The row that `encode` made this record from, which was read as `WHOLE`; of other columns than all, with null for the
+ * rest. Throws `StoreDamaged` when it is another than was written.
+ */
+export function decode<T extends TableName>(
+  table: T,
+  record: SqlRow,
+  columns: readonly Column[] = COLUMNS[table],
+): RowOf[T] {
+  const read = unpack(columns, record['packed'])
+  const checksum = record[CHECKSUM]
+  if (typeof checksum === 'number' && checksum !== checksumOf(SUMMED[table], read)) {
+    damaged(`a row of ${table} does not match its checksum`)
+  }
   const row: Record<string, unknown> = { ...BLANK[table] }
-  for (const { name, kind } of COLUMNS[table]) {
-    const value = record[name] ?? null
+  for (let i = 0; i < columns.length; i++) {
+    const { name, kind } = columns[i] as Column
+    const value = read[i] ?? null
     if (kind === 'flag' && value !== null) row[name] = value === 1
-    else if (kind === 'json' && value !== null) row[name] = JSON.parse(value as string)
+    else if (kind === 'json' && value !== null) row[name] = parsed(table, value as string)
     else row[name] = value
   }
   return row as unknown as RowOf[T]
+}
+
+function parsed(table: TableName, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return damaged(`a row of ${table} has JSON that cannot be read`)
+  }
+}
+
+/** A job that is as every job must be. Throws `StoreDamaged` for one that is not. */
+export function sound(job: JobRow): JobRow {
+  try {
+    return check(job)
+  } catch (error) {
+    if (error instanceof Bug) damaged(`the job ${job.id} cannot be: ${error.message}`)
+    throw error
+  }
+}
+
+/** Says that the database does not hold what was written into it, and what can be done about it. */
+export function damaged(found: string): never {
+  throw new StoreDamaged(`is damaged (${found}): restore it from a backup`)
+}
+
+function ofEachTable<V>(make: (table: TableName) => V): Readonly<Record<TableName, V>> {
+  return Object.fromEntries(TABLE_NAMES.map((table) => [table, make(table)])) as Record<TableName, V>
 }
 
 /**
  * What rows are copied from before they are filled in, so that all of a table have one shape. Given its fields one by
  * one, by name, an object this wide would be a hash table to V8, and so slow for as long as the core holds it.
  */
-const BLANK = Object.fromEntries(
-  TABLE_NAMES.map((table) => [table, Object.fromEntries(COLUMNS[table].map(({ name }) => [name, null]))]),
-) as Readonly<Record<TableName, Readonly<Record<string, unknown>>>>
+const BLANK = ofEachTable<Readonly<Record<string, unknown>>>((table) =>
+  Object.fromEntries(COLUMNS[table].map(({ name }) => [name, null]))
+)

@@ -1,7 +1,7 @@
 import type { Moved } from '../../core/clock.ts'
 import type { Deletions, Effects } from '../../core/effects.ts'
 import { encode, type SqlValue, values } from './rows.ts'
-import { COLUMNS, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
+import { GOES, NAMES, type RowOf, type TableName, TABLES } from './rows.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {
@@ -23,15 +23,37 @@ export function turnWrites(out: Effects, epoch: number): Statement[] {
   return [{ sql: FENCE, args: [seqMax(out), out.at, epoch] }, ...writes(out)]
 }
 
+/** The checksum of the row `meta`. One flipped bit in any of the numbers makes another sum of it. */
+const sumOf = (turns: string, seq: string, clock: string, epoch: string): string =>
+  `${turns} + 3 * ${seq} + 5 * ${clock} + 7 * ${epoch}`
+const IS_SOUND = `checksum is null or checksum = ${sumOf('turns', 'seq', 'clock', 'epoch')}`
+
+/** What is set with every write to `meta`: a sum that was wrong before becomes a text, which its column refuses. */
+export function counted(seq: string, clock: string, epoch: string): string {
+  return `turns = turns + 1, checksum = case when ${IS_SOUND} then ${
+    sumOf('(turns + 1)', seq, clock, epoch)
+  } else '' end`
+}
+
 /**
  * An epoch that is not the given one becomes null, which its column refuses: so the fence is a statement that fails,
  * and no answer of it has to be looked at before the rest is sent. Keeping the largest number is done on the way.
  */
-const FENCE = 'update meta set seq = max(seq, ?), clock = ?, epoch = case epoch when ? then epoch end'
+const FENCE = `update meta set seq = max(seq, ?1), clock = ?2, epoch = case epoch when ?3 then epoch end, ${
+  counted('max(seq, ?1)', '?2', 'epoch')
+}`
 
 /** Whether a statement has failed because the epoch was not the one that it was given. */
 export function isStale(error: unknown): boolean {
   return error instanceof Error && error.message.includes('NOT NULL constraint failed: meta.epoch')
+}
+
+/** What is found when the numbers in `meta` are not those that were written. */
+export const UNSOUND = 'its count of turns does not match its checksum'
+
+/** Whether a statement has failed because the numbers in `meta` are not those that were written. */
+export function isUnsound(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('cannot store TEXT value in INTEGER column meta.checksum')
 }
 
 /** The largest number in a turn, 0 without any. */
@@ -74,14 +96,17 @@ export function writes(out: Effects): Statement[] {
   ]
 }
 
-/** The clock was set: what counts elapsed time goes along, and jobs that have ended as one, so that they end after they began. */
+/**
+ * The clock was set: what counts elapsed time goes along, and jobs that have ended as one, so that they end after they began.
+ * Such rows are without a checksum until they are written again.
+ */
 function moves({ by, since }: Moved): Statement[] {
   return [
-    { sql: 'update idempotency set created_at = created_at + ?', args: [by] },
-    { sql: 'update deliveries set next_at = next_at + ? where next_at is not null', args: [by] },
+    { sql: 'update idempotency set created_at = created_at + ?, checksum = null', args: [by] },
+    { sql: 'update deliveries set next_at = next_at + ?, checksum = null where next_at is not null', args: [by] },
     {
       sql: `update jobs set created_at = created_at + ?1, queued_at = queued_at + ?1, started_at = started_at + ?1,
-        completed_at = completed_at + ?1 where created_at > ?2 and completed_at is not null`,
+        completed_at = completed_at + ?1, checksum = null where created_at > ?2 and completed_at is not null`,
       args: [by, since],
     },
   ]
@@ -144,7 +169,7 @@ function forEachTable(
 ): Readonly<Record<TableName, string>> {
   return Object.fromEntries(
     Object.entries(TABLES).map(([table, { key, conflict }]) => {
-      const names = COLUMNS[table as TableName].map((column) => column.name)
+      const names = NAMES[table as TableName]
       const others = names.filter((name) => !(key as readonly string[]).includes(name))
       const resolve = {
         replace: `on conflict (${key.join()}) do update set ${

@@ -273,6 +273,8 @@ export interface Health {
   readonly status: 'ok' | 'recovering' | 'draining' | 'stopped'
   readonly version: string
   readonly durability: 'full' | 'relaxed' | 'server'
+  /** What a power cut may take of what was answered, where that is anything. */
+  readonly may_lose?: string
   readonly live_jobs: number
   readonly robots_connected: number
   /** How often a state has been loaded from the store, in whatever process. */

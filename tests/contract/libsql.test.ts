@@ -6,8 +6,9 @@ import { afterAll, test } from 'vitest'
 import { StaleEpoch, StoreUnusable } from '../../adapters/store/contract.ts'
 import { connect, openLibsqlStore, prepare } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
+import { META_COLUMNS } from '../../adapters/store/pages.ts'
 import { foundPlan, hotPlan, sqlQueries } from '../../adapters/store/queries.ts'
-import { COLUMNS, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
+import { COLUMNS, isSummed, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
 import { migrationsOf } from '../../adapters/store/schema.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
 import { STATEMENT_CHARS_MAX, writes } from '../../adapters/store/writes.ts'
@@ -127,12 +128,14 @@ test('the schema has the columns, kinds and keys that rows.ts says', () => {
       new Set(read(sql, "select name from sqlite_master where type = 'table' and name <> 'meta'")),
       new Set(TABLE_NAMES),
     )
+    same(read(sql, "select name from pragma_table_info('meta') order by cid"), META_COLUMNS)
     for (const table of TABLE_NAMES) {
       const columns = sql.all('select * from pragma_table_info(?) order by name', [table])
       const key = TABLES[table].key as readonly string[]
+      const sum = isSummed(table) ? [{ name: 'checksum', kind: 'int', nullable: true } as const] : []
       same(
         columns.map(({ name, type, notnull, pk }) => ({ name, type, nullable: notnull === 0 && pk === 0, pk })),
-        COLUMNS[table].toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, kind, nullable }) => ({
+        [...COLUMNS[table], ...sum].toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, kind, nullable }) => ({
           name,
           type: types[kind],
           nullable,

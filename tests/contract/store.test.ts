@@ -18,7 +18,7 @@ const checks = [
   }),
   ...storeContract('libsql file', async () => {
     const path = join(folder, `${++files}.db`)
-    return { open: () => openLibsqlStore({ path }) }
+    return { open: () => openLibsqlStore({ path }), samples: 10 }
   }),
 ]
 

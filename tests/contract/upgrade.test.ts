@@ -1,4 +1,4 @@
-import { deepStrictEqual as same } from 'node:assert/strict'
+import { deepStrictEqual as same, ok } from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -122,4 +122,18 @@ test('S8: a robot that was only put on record was never seen; one that has run s
     ['seen', 6, null],
   ])
   await store.close()
+})
+
+test('steps after the checksums leave them true, or set them to null', () => {
+  const steps = readMigrations()
+  const first = steps.findIndex(({ sql }) => sql.includes('ADD COLUMN checksum'))
+  for (const { version, sql } of steps.slice(first + 1)) {
+    const statements = sql.replace(/--.*$/gm, '').split(';')
+    const reset = statements.flatMap((text) => /UPDATE (\w+)\s+SET .*checksum = NULL/is.exec(text)?.[1] ?? [])
+    for (const text of statements) {
+      const table = /UPDATE (\w+)\s+SET/i.exec(text)?.[1] ?? /ALTER TABLE (\w+)/i.exec(text)?.[1] ?? 'meta'
+      const isPlain = /^\s*ALTER TABLE \w+ ADD COLUMN \w+ \w+( NOT NULL DEFAULT (''|0|'\[\]'))?\s*$/i.test(text)
+      ok(table === 'meta' || isPlain || reset.includes(table), `step ${version} changes rows of ${table}: ${text}`)
+    }
+  }
 })

@@ -1,3 +1,4 @@
+import { sha256 } from '../../adapters/secret.ts'
 import {
   type Call,
   type Effects,
@@ -63,7 +64,7 @@ export const NO_ROWS: Hot = {
 export const START: Millis = Date.UTC(2026, 0, 5, 9)
 
 /** The definition that every job here runs. */
-export const DEFINITION = { hash: 'd1' as DefinitionHash, json: '{"nodes":{}}' }
+export const DEFINITION = { hash: sha256('{"nodes":{}}') as DefinitionHash, json: '{"nodes":{}}' }
 
 export function bench(
   settings: Partial<Settings> = {},

@@ -1,0 +1,221 @@
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { StoreDamaged, StoreUnusable } from './contract.ts'
+import { readIfThere, type Stamp, stampsOf } from './pages.ts'
+import type { Witness } from './sql.ts'
+
+/**
+ * A small file beside a database says which one it is and how many turns it has had at the least, so that a start can
+ * tell that the database or its WAL is missing, or another one than it was. Decision 17 has the orders in which a power
+ * cut may find the files: nothing here is ever ahead of what is durable in the database.
+ *
+ * The first block is replaced as a whole, with what is certain even after a power cut. The second is a number that is
+ * written over with each turn, without waiting for the disk: it is exact when the process was killed, and may be too
+ * small, never too large, after a power cut. With `durability: relaxed` the commits themselves may not outlast one, so
+ * there the number only tells how many were lost.
+ */
+
+const BLOCK_BYTES = 4096
+/** Written twice, so that half a write is no number. */
+const DIGITS = 16
+
+interface Mark extends Stamp {
+  readonly state: 'running' | 'stopped'
+  readonly durability: 'full' | 'relaxed'
+  /** The turns by the second block. */
+  readonly counted: number
+}
+
+/** What the files beside a database say about it, before it is opened. */
+export interface Generation {
+  /** Whether the last process came to its end, so that nothing need be looked through. */
+  readonly isOrderly: boolean
+  /**
+   * Throws `StoreDamaged` when this is not the database that was there, or has had fewer turns. Returns how many turns
+   * a power cut has taken, which only `durability: relaxed` allows.
+   */
+  judge(found: () => Stamp): number
+}
+
+function markPath(path: string): string {
+  return `${path}-generation`
+}
+
+/**
+ * Looks at the files of a database before SQLite does, which would join what does not belong together. Throws
+ * `StoreDamaged` when they do not. `fresh`: one that is missing is to be made anew.
+ */
+export function readGeneration(path: string, fresh: boolean): Generation {
+  const isThere = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+  if (fresh && !isThere) {
+    for (const left of [markPath(path), `${path}-wal`, `${path}-shm`]) rmSync(left, { force: true })
+  }
+  const mark = readMark(path)
+  const judge = (found: () => Stamp): number => (mark === null ? 0 : judgeBy(mark, path, found()))
+  if (!isThere) {
+    const left = [markPath(path), `${path}-wal`].find((file) => existsSync(file))
+    if (left !== undefined) {
+      throw new StoreDamaged(
+        `is missing or empty, though ${
+          basename(left)
+        } is there: restore it from a backup, or start once with --new to ` +
+          'begin with an empty database',
+      )
+    }
+    return { isOrderly: true, judge }
+  }
+  const { file, wal } = stampsOf(path)
+  if (wal !== null) {
+    const { first, last } = wal
+    const before = file?.turns ?? 0
+    if (file !== null && file.identity !== first.identity) mixed(path, 'of different databases')
+    if (before < first.turns - 1) {
+      mixed(path, `of different times: the first is at turn ${before}, the second begins at ${first.turns}`)
+    }
+    if (before > last.turns) {
+      mixed(path, `of different times: the first is at turn ${before}, the second ends at ${last.turns}`)
+    }
+  }
+  const latest = wal?.last ?? file
+  if (latest !== null) judge(() => latest)
+  const hasWal = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
+  const isOrderly = mark === null ? !hasWal : mark.state === 'stopped' && !hasWal && latest?.turns === mark.turns
+  return { isOrderly, judge }
+}
+
+function mixed(path: string, how: string): never {
+  throw new StoreDamaged(
+    `and ${
+      basename(path)
+    }-wal are ${how}: restore both from one backup, or move the second away if the first is a backup ` +
+      `without one, and ${basename(markPath(path))} with it`,
+  )
+}
+
+function judgeBy(mark: Mark, path: string, found: Stamp): number {
+  const wayOut = `restore the newest backup; or, to go on with this one and do without what is missing, delete ${
+    markPath(path)
+  }`
+  if (mark.identity !== found.identity) {
+    throw new StoreDamaged(`is another database than the one that ${basename(markPath(path))} belongs to: ${wayOut}`)
+  }
+  const certain = mark.durability === 'full' ? Math.max(mark.turns, mark.counted) : mark.turns
+  if (found.turns < certain) {
+    throw new StoreDamaged(
+      `is older than it was, or its WAL is missing or damaged (it is at turn ${found.turns} and was at ${certain}): ${wayOut}`,
+    )
+  }
+  return Math.max(0, mark.counted - found.turns)
+}
+
+function readMark(path: string): Mark | null {
+  const bytes = readIfThere(markPath(path))
+  if (bytes === null) return null
+  const [text = '', sum = ''] = bytes.toString('latin1', 0, BLOCK_BYTES).trimEnd().split('\n')
+  if (sum !== sumOf(text)) {
+    throw new StoreDamaged(
+      `cannot be compared with ${
+        basename(markPath(path))
+      }, which is damaged: see that the database is the right one, and ` +
+        `delete ${markPath(path)}`,
+    )
+  }
+  const half = (from: number): string => bytes.toString('latin1', BLOCK_BYTES + from, BLOCK_BYTES + from + DIGITS)
+  const counted = half(0) === half(DIGITS) && /^\d{16}$/.test(half(0)) ? Number(half(0)) : 0
+  return { ...JSON.parse(text) as Omit<Mark, 'counted'>, counted }
+}
+
+function digitsOf(turns: number): string {
+  return String(turns).padStart(DIGITS, '0').repeat(2)
+}
+
+/** Enough to tell a file that was written from one that was damaged. */
+function sumOf(text: string): string {
+  let sum = 0
+  for (let i = 0; i < text.length; i++) sum = (Math.imul(sum, 31) + text.charCodeAt(i)) | 0
+  return (sum >>> 0).toString(16)
+}
+
+/** Keeps the file beside a database while a store is open. */
+export interface MarkKeeper extends Witness {
+  /** The last process that wrote to the database has come to its end, and everything is in the file. */
+  stopped(): void
+  /** Whether nobody else has written to a database that has had so many turns. */
+  isLast(found: number): boolean
+  /** Lets go of the file. */
+  close(): void
+}
+
+/** `settle` makes all that is committed durable, whatever the durability. */
+export function keepMark(path: string, durability: 'full' | 'relaxed', settle: () => void): MarkKeeper {
+  let fd: number | null = null
+  let identity = ''
+  let turns = 0
+
+  function count(): void {
+    if (fd === null) return
+    try {
+      const digits = Buffer.from(digitsOf(turns))
+      // For a text Deno passes over the place.
+      writeSync(fd, digits, 0, digits.length, BLOCK_BYTES)
+    } catch {
+      // The number stays as small as it is, which is true as well.
+    }
+  }
+
+  function replace(state: Mark['state']): void {
+    const mark = JSON.stringify({ identity, state, turns, durability })
+    const draft = `${markPath(path)}.new`
+    try {
+      const next = openSync(draft, 'w')
+      try {
+        writeSync(next, `${mark}\n${sumOf(mark)}`.padEnd(BLOCK_BYTES) + digitsOf(turns))
+        fsyncSync(next)
+      } finally {
+        closeSync(next)
+      }
+      renameSync(draft, markPath(path))
+      close()
+      fd = openSync(markPath(path), 'r+')
+      syncFolder(dirname(path))
+    } catch (error) {
+      throw new StoreUnusable(`cannot be noted in ${basename(markPath(path))}: ${(error as Error).message}`)
+    }
+  }
+
+  function close(): void {
+    if (fd !== null) closeSync(fd)
+    fd = null
+  }
+
+  return {
+    loaded(found, reached) {
+      const isFirst = fd === null
+      ;[identity, turns] = [found, reached]
+      if (!isFirst) return count()
+      settle()
+      replace('running')
+    },
+    committed() {
+      turns++
+      count()
+    },
+    stopped() {
+      settle()
+      replace('stopped')
+    },
+    isLast: (found) => found === turns,
+    close,
+  }
+}
+
+/** Makes the names in a folder survive a power cut. Windows refuses to open a folder, and does not need it. */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return
+  const fd = openSync(folder, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,58 @@
+import { sha256 } from '../secret.ts'
+import { readGeneration } from './generation.ts'
+import { connect, refuseDamaged, stampIn, unusable } from './libsql.ts'
+import { readMigrations } from './migrations.ts'
+import { damaged, decode, type SqlRow, TABLE_NAMES, type TableName, WHOLE } from './rows.ts'
+import { pending } from './schema.ts'
+import type { Sql } from './sql.ts'
+
+/** Rows that are in memory at a time. */
+const PAGE_ROWS = 1_000
+
+/**
+ * Reads a database from end to end, its indexes, its rows and what lies beside it, and returns how many rows it has. Null
+ * when it is of an older schema: then only its structure was looked at. Throws `StoreDamaged` with the first damage there
+ * is. Nothing is changed but that the WAL is written back.
+ */
+export function inspect(path: string): number | null {
+  let sql: Sql | null = null
+  try {
+    const generation = readGeneration(path, false)
+    sql = connect(path)
+    refuseDamaged(sql, 'integrity_check')
+    generation.judge(stampIn(sql))
+    const version = Number(sql.all('select version from meta', [])[0]?.['version'])
+    if (pending(version, readMigrations()).length > 0) return null
+    let rows = 0
+    for (const table of TABLE_NAMES) {
+      for (const record of rowsOf(sql, table)) {
+        judge(table, record)
+        rows++
+      }
+    }
+    return rows
+  } catch (error) {
+    throw unusable(path, error)
+  } finally {
+    sql?.close()
+  }
+}
+
+function judge(table: TableName, record: SqlRow): void {
+  if (table !== 'definitions') return void decode(table, record)
+  const { hash, json } = decode(table, record)
+  if (sha256(json) !== hash) damaged(`the workflow definition ${hash.slice(0, 12)}… is not the one of this hash`)
+}
+
+function* rowsOf(sql: Sql, table: TableName): Generator<SqlRow> {
+  const [kind] = sql.all('select wr from pragma_table_list where name = ?', [table])
+  // These are small.
+  if (kind?.['wr'] === 1) return yield* sql.all(`select ${WHOLE[table]} from ${table}`, [])
+  const text = `select rowid as at, ${WHOLE[table]} from ${table} where rowid > ? order by rowid limit ${PAGE_ROWS}`
+  for (let at = -1;;) {
+    const page = sql.all(text, [at])
+    yield* page
+    if (page.length < PAGE_ROWS) return
+    at = Number(page.at(-1)?.['at'])
+  }
+}

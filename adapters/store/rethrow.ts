@@ -1,0 +1,33 @@
+import { type Queries, type Store, StoreDamaged, StoreUnusable } from './contract.ts'
+
+/** The same store, with whatever it throws put otherwise. What is answered at once still is. */
+export function rethrowing(store: Store, otherwise: (error: unknown) => unknown): Store {
+  function guarded<A extends unknown[], R>(work: (...args: A) => R): (...args: A) => R {
+    return (...args) => {
+      try {
+        const result = work(...args)
+        if (!(result instanceof Promise)) return result
+        return result.catch((error: unknown) => {
+          throw otherwise(error)
+        }) as R
+      } catch (error) {
+        throw otherwise(error)
+      }
+    }
+  }
+  const queries = Object.entries(store.queries).map(([name, query]) => [name, guarded(query as () => Promise<unknown>)])
+  return {
+    load: guarded(store.load),
+    find: guarded(store.find),
+    commit: guarded(store.commit),
+    queries: Object.fromEntries(queries) as Queries,
+    close: store.close,
+  }
+}
+
+/** An error with the name of the database before what is said about it. What is said of other things stays as it is. */
+export function named(name: string, error: unknown): unknown {
+  if (!(error instanceof StoreUnusable)) return error
+  const Kind = error instanceof StoreDamaged ? StoreDamaged : StoreUnusable
+  return new Kind(`${name} ${error.message}`, { cause: error })
+}
