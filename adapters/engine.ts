@@ -274,6 +274,7 @@ export class OrchestratorEngine {
     await quiet(fleet, graceMs)
     this.#running = undefined
     waiting.stop(new Error('The engine was stopped before the job had ended'))
+    await Promise.all(listeners.map((listener) => listener.finish()))
     await fleet.stop()
     await closeAll(listeners)
   }

@@ -102,14 +102,17 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   listeners.push(robots)
   const http = await listenHttp((request) => app.fetch(request), find, options.host, options.httpPort)
   listeners.push(http)
-  const firstStart = fleet.state.keys.size === 0
+  // One that was killed before it had made its keys goes on as a first one.
+  const firstStart = ![...fleet.state.keys.values()].some(({ scopes }) => scopes.includes('admin'))
   await publishSamples(fleet, await samples())
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
   const owner = firstStart ? DEFAULT_FLEET : options.fleet
-  const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
   const robot = options.robot ? await reference(fleet, how, data, robots.port, http.port) : null
+  // Last of all: whoever ends the process between the making and the printing has not seen them.
+  const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
   const at = addresses(options.host, http.port, robots.port)
   const stop = async (): Promise<void> => {
+    for (const listener of listeners) listener.drain()
     fleet.drain()
     host?.drain()
     await robot?.stop()
@@ -121,6 +124,8 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
 }
 
 async function close({ fleet, host, listeners }: Parts): Promise<void> {
+  // What was asked is answered while there is still somebody to answer it.
+  await Promise.all(listeners.map((listener) => listener.finish()))
   await Promise.all([host?.stop(), fleet.stop()])
   await closeAll(listeners)
 }
@@ -214,7 +219,9 @@ function bannerOf(
       ? [`  Data       ${data} (durability: ${options.durability})`]
       : [`  Data       ${data}`, `  Database   ${nameOf(options.database)} (durability: that of the server)`]),
   ]
-  if (keys !== null) {
+  if (keys === null) {
+    lines.push('  Keys       as they were shown when they were made; --new-keys makes and shows others')
+  } else {
     lines.push(
       '',
       '  These keys are shown this once; what is kept is their hashes.',

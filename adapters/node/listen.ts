@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
@@ -30,6 +31,11 @@ const LOOK_MS = 2_000
 /** How long connections may take to close. */
 const CLOSE_MS = 1_000
 
+/** How long a request that has begun may take to come to its end once the process is to stop. */
+const FINISH_MS = 5_000
+/** How long a connection without a request stays open then: one may be on its way, which a close would lose. */
+const LULL_MS = 250
+
 /** What the settings are called, for messages about them. */
 export interface Names {
   readonly host: string
@@ -43,7 +49,11 @@ type Called = { readonly host: string; readonly port: string }
 
 export interface Listener {
   readonly port: number
-  /** Takes no more connections, and ends those that are idle. */
+  /** From here on each answer ends its connection, so that clients look for another server. */
+  drain(): void
+  /** Takes no more connections, and resolves when each request that has come is answered, or has taken too long. */
+  finish(): Promise<void>
+  /** Ends every connection. */
   close(): Promise<void>
 }
 
@@ -81,13 +91,63 @@ export function listenRobots(find: FindFleet, host: string, port: number, names:
   return listen(server, host, port, { host: names.host, port: names.robots })
 }
 
+/** What is asked of a server and not answered yet, and whether it is coming to its end. */
+interface Work {
+  readonly open: Set<ServerResponse>
+  isDraining: boolean
+  /** Is called when the last answer is out. */
+  done: () => void
+}
+
+const works = new WeakMap<Server, Work>()
+
 function newServer(listener: RequestListener): Server {
-  return createServer({
+  const work: Work = { open: new Set(), isDraining: false, done: () => {} }
+  const server = createServer({
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: 15_000,
     connectionsCheckingInterval: LOOK_MS,
-  }, listener)
+  }, (request, response) => {
+    if (work.isDraining) response.shouldKeepAlive = false
+    work.open.add(response)
+    response.once('close', () => {
+      work.open.delete(response)
+      if (work.open.size === 0) work.done()
+    })
+    listener(request, response)
+  })
+  works.set(server, work)
+  return server
+}
+
+/** How a server comes to its end without losing what is on its way to it or from it. */
+function endOf(server: Server): Pick<Listener, 'drain' | 'finish'> {
+  const work = works.get(server) as Work // `newServer` has put it there.
+  function drain(): void {
+    work.isDraining = true
+    for (const response of work.open) response.shouldKeepAlive = false
+  }
+  return {
+    drain,
+    async finish() {
+      drain()
+      if (await connections(server) > 0) await setTimeout(LULL_MS)
+      server.close()
+      server.closeIdleConnections()
+      if (work.open.size === 0) return
+      const timer = new AbortController()
+      await Promise.race([
+        new Promise<void>((resolve) => void (work.done = resolve)),
+        setTimeout(FINISH_MS, undefined, { signal: timer.signal }).catch(() => {}),
+      ])
+      timer.abort()
+    },
+  }
+}
+
+function connections(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((error, count) => resolve(error === null ? count : 1)))
 }
 
 function listen(server: Server, host: string, port: number, called: Called): Promise<Listener> {
@@ -95,7 +155,8 @@ function listen(server: Server, host: string, port: number, called: Called): Pro
     server.once('error', (error: NodeJS.ErrnoException) => reject(new Problem(reasonFor(error, host, port, called))))
     server.listen(port, host, () => {
       server.removeAllListeners('error')
-      resolve({ port: (server.address() as AddressInfo).port, close: () => close(server) })
+      const { port } = server.address() as AddressInfo
+      resolve({ port, ...endOf(server), close: () => close(server) })
     })
   })
 }
