@@ -56,10 +56,8 @@ export function readGeneration(path: string, fresh: boolean): Generation {
     const left = [markPath(path), `${path}-wal`].find((file) => existsSync(file))
     if (left !== undefined) {
       throw new StoreDamaged(
-        `is missing or empty, though ${
-          basename(left)
-        } is there: restore it from a backup, or start once with --new to ` +
-          'begin with an empty database',
+        `is missing or empty, though ${basename(left)} is there: restore it from a backup, or start once with --new ` +
+          'to begin with an empty database',
       )
     }
     return { isOrderly: true, judge }
@@ -84,18 +82,16 @@ export function readGeneration(path: string, fresh: boolean): Generation {
 }
 
 function mixed(path: string, how: string): never {
+  const name = basename(path)
   throw new StoreDamaged(
-    `and ${
-      basename(path)
-    }-wal are ${how}: restore both from one backup, or move the second away if the first is a backup ` +
-      `without one, and ${basename(markPath(path))} with it`,
+    `and ${name}-wal are ${how}: restore both from one backup, or move the second away if the first is a backup ` +
+      `without one, and ${name}-generation with it`,
   )
 }
 
 function judgeBy(mark: Mark, path: string, found: Stamp): number {
-  const wayOut = `restore the newest backup; or, to go on with this one and do without what is missing, delete ${
-    markPath(path)
-  }`
+  const wayOut = 'restore the newest backup; or, to go on with this one and do without what is missing, ' +
+    `delete ${markPath(path)}`
   if (mark.identity !== found.identity) {
     throw new StoreDamaged(`is another database than the one that ${basename(markPath(path))} belongs to: ${wayOut}`)
   }
@@ -114,10 +110,8 @@ function readMark(path: string): Mark | null {
   const [text = '', sum = ''] = bytes.toString('latin1', 0, BLOCK_BYTES).trimEnd().split('\n')
   if (sum !== sumOf(text)) {
     throw new StoreDamaged(
-      `cannot be compared with ${
-        basename(markPath(path))
-      }, which is damaged: see that the database is the right one, and ` +
-        `delete ${markPath(path)}`,
+      `cannot be compared with ${basename(path)}-generation, which is damaged: see that the database is the right ` +
+        `one, and delete ${markPath(path)}`,
     )
   }
   const half = (from: number): string => bytes.toString('latin1', BLOCK_BYTES + from, BLOCK_BYTES + from + DIGITS)
@@ -209,13 +203,18 @@ export function keepMark(path: string, durability: 'full' | 'relaxed', settle: (
   }
 }
 
-/** Makes the names in a folder survive a power cut. Windows refuses to open a folder, and does not need it. */
+/**
+ * Makes the names in a folder survive a power cut. Where the system cannot, as Windows, the former file may come back, and
+ * what it says is true as well.
+ */
 function syncFolder(folder: string): void {
-  if (process.platform === 'win32') return
-  const fd = openSync(folder, 'r')
+  let fd: number | null = null
   try {
+    fd = openSync(folder, 'r')
     fsyncSync(fd)
+  } catch {
+    // See above.
   } finally {
-    closeSync(fd)
+    if (fd !== null) closeSync(fd)
   }
 }

@@ -33,10 +33,8 @@ export async function openFolder(folder: string, options: Omit<Place, 'path'>): 
   try {
     if (options.database === '' && options.fresh !== true && !existsSync(path) && hasFleets(folder)) {
       throw new StoreDamaged(
-        `${path} is missing, though there are databases in ${
-          join(folder, 'fleets')
-        }: restore it from a backup, or start ` +
-          'once with --new to begin with an empty database',
+        `${path} is missing, though there are fleets beside it: restore it from a backup, or start once with --new ` +
+          'to begin with an empty database',
       )
     }
     const store = await openStore({ ...options, path })

@@ -3,7 +3,7 @@ import type { Ahead } from '../../core/ahead.ts'
 import type { Found, Need, RecentJob } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
-import { isLive, type JobRow } from '../../core/job.ts'
+import { isLive } from '../../core/job.ts'
 import type { OccurrenceRow } from '../../core/schedule.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
@@ -28,7 +28,7 @@ export function sqlQueries(read: Read): Queries {
     job: async (id) => (await rows('jobs', 'where id = ?', [id]))[0],
     jobs: async (query) => {
       const lists = await Promise.all(jobList(query).map(({ sql, args }) => read(sql, args)))
-      const jobs = lists.flat().map(toJob)
+      const jobs = lists.flat().map((record) => decode('jobs', record))
       return pageOf(lists.length > 1 ? jobs.sort(newestFirst) : jobs, query)
     },
     logs: (id, { after, limit }) =>
@@ -229,10 +229,6 @@ function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Plan
       return make(rows as RowsFor<W>)
     },
   }
-}
-
-function toJob(record: SqlRow): JobRow {
-  return decode('jobs', record)
 }
 
 function select(table: TableName): string {
