@@ -5,6 +5,7 @@ import type { Event } from '../../core/event.ts'
 import type { JobId, RobotId } from '../../core/ids.ts'
 import type { JobRow, RetrySafety } from '../../core/job.ts'
 import type { RobotMessage } from '../../core/protocol/message.ts'
+import { refuse } from '../../core/protocol/refusal.ts'
 import type { State } from '../../core/state.ts'
 import type { TimerName } from '../../core/timers.ts'
 import { TAGS } from './client.ts'
@@ -139,6 +140,16 @@ export const noAttempt = (): Plant =>
     // The same message with another number in it.
     return { ...message, payload: { ...payload, attempt: Math.max(1, attempt) } } as RobotMessage
   })
+
+/** A message in which anything is wrong is none. */
+export const pedantic = (): Plant => ({
+  ...SOUND,
+  event: (event) => {
+    if (event.type !== 'robot.said' || event.message.flaws === undefined) return event
+    const { socket, bytes, message } = event
+    return { type: 'robot.garbled', socket, bytes, refusal: refuse('INVALID_PAYLOAD', 'wrong'), id: message.id }
+  },
+})
 
 export const oneSlotMore = (): Plant =>
   hearing((message) =>

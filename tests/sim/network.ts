@@ -1,5 +1,6 @@
 import type { Millis, RobotId, SecretHash, SocketId } from '../../core/ids.ts'
 import type { Thing } from './agenda.ts'
+import { clumsily } from './clumsy.ts'
 import type { Dice } from './dice.ts'
 import type { Weather } from './weather.ts'
 import type { World } from './world.ts'
@@ -85,6 +86,7 @@ export class Connection {
   readonly #world: World
   readonly #server: ServerEnd
   readonly #end: RobotEnd
+  readonly #written: (text: string) => string
   /** The robot still takes it for open; the server does. */
   robotHolds = true
   serverHolds = false
@@ -97,6 +99,7 @@ export class Connection {
     end: RobotEnd,
     from: { readonly id: SocketId; readonly robot: RobotId; readonly credential: SecretHash | null },
     latency: { readonly up: () => Millis; readonly down: () => Millis },
+    written: (text: string) => string,
   ) {
     this.id = from.id
     this.robot = from.robot
@@ -104,6 +107,7 @@ export class Connection {
     this.#world = world
     this.#server = server
     this.#end = end
+    this.#written = written
     this.up = new Pipe(world, latency.up)
     this.down = new Pipe(world, latency.down)
   }
@@ -120,8 +124,9 @@ export class Connection {
 
   /** The robot says something. */
   say(text: string): void {
+    const written = this.#written(text)
     this.up.send(() => {
-      if (this.serverHolds) this.#server.heard(this.id, text)
+      if (this.serverHolds) this.#server.heard(this.id, written)
     })
   }
 
@@ -166,6 +171,9 @@ export class Network {
   readonly #world: World
   readonly #weather: Weather
   readonly #dice: Dice
+  /** What decides what robots write wrong, and how often in this run: apart from the weather, so that seeds stay what they were. */
+  readonly #pen: Dice
+  readonly #clumsy: number
   server: ServerEnd | null = null
   #made = 0
 
@@ -173,6 +181,8 @@ export class Network {
     this.#world = world
     this.#weather = weather
     this.#dice = world.dice('network')
+    this.#pen = world.dice('pen')
+    this.#clumsy = this.#pen.chance(0.5) ? this.#pen.spread(0.02, 0.3) : 0
   }
 
   connect(robot: RobotId, credential: SecretHash | null, end: RobotEnd): Connection | null {
@@ -180,7 +190,7 @@ export class Network {
     for (const old of this.connections) if (!old.robotHolds && !old.serverHolds) this.connections.delete(old)
     const id = `socket-${++this.#made}` as SocketId
     const latency = { up: this.#latency(), down: this.#latency() }
-    const connection = new Connection(this.#world, this.server, end, { id, robot, credential }, latency)
+    const connection = new Connection(this.#world, this.server, end, { id, robot, credential }, latency, this.#written)
     this.connections.add(connection)
     connection.open()
     return connection
@@ -257,6 +267,12 @@ export class Network {
 
   #robotNotices(connection: Connection, within: Millis): void {
     this.#world.after(this.#dice.between(0, within), () => connection.robotNotices())
+  }
+
+  /** R10: as the robot writes it. */
+  readonly #written = (text: string): string => {
+    const wrong = this.#weather.kinds.length > 0 && this.#pen.chance(this.#clumsy)
+    return wrong ? clumsily(text, this.#pen) : text
   }
 
   /** N4: each direction of each connection has a pace of its own. */
