@@ -85,7 +85,7 @@ async function frames(robot: Line): Promise<void> {
   await robot.raw(message('heartbeat', { robot_id: 'r', active_job_ids: 'none', current_jobs: -1, cpu_percent: 'x' }))
   await robot.raw(message('heartbeat', { robot_id: 'other' }))
   await robot.raw(message('error', { error_code: 'X', error_message: 'not answered' }))
-  await robot.raw(message('disconnect', { robot_id: 'r', reason: '\0' }))
+  await robot.raw(message('heartbeat', { robot_id: 'r', status: '\0' }))
   await robot.raw('{"type":"dance\\ud800","id":"\\udc00"}')
   await robot.raw('{"type":"heartbeat","id":"m","timestamp":NaN,"payload":{"robot_id":"r","cpu_percent":Infinity}}')
   await robot.raw('{"type":"heartbeat","id":"first","id":"m","payload":{"robot_id":"r"}}')
