@@ -101,9 +101,9 @@ export abstract class Api {
     return (await this.api<{ readonly items: readonly Entry[] }>('GET', `/jobs/${job}/history`)).items
   }
 
-  /** The same, by the names of the events. */
+  /** The same, by the names of the events, without the coming and going of robots. */
   async events(job: string): Promise<readonly string[]> {
-    return (await this.history(job)).map(({ event }) => event)
+    return (await this.history(job)).map(({ event }) => event).filter((event) => !event.endsWith('connected'))
   }
 }
 
