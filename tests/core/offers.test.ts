@@ -57,7 +57,7 @@ describe('an offer that is not answered', () => {
     expect(spoken(refused.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
-  test('[P39] a robot that has not answered in time is offered nothing more before it does', () => {
+  test('[P46] a robot that has not answered in time is offered nothing more before it does', () => {
     const fleet = bench()
     fleet.turn(...join('r1', { slots: 3 }), submit('j1'))
     fleet.pass(15_000)

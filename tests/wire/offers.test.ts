@@ -27,6 +27,19 @@ chapter('offers', (server) => {
         expect(other.offers).toEqual([])
       })
 
+      test('[P46] is all that its robot is offered, whatever slots it has free', MINUTE, async () => {
+        const robot = await alive({ max_concurrent_jobs: 3 })
+        const job = await robot.submit()
+        await robot.wire.next('status_request')
+        await robot.offered(job)
+        await robot.wire.next('status_request')
+        const next = await robot.submit()
+        await robot.beat()
+        expect(robot.offers).toEqual([job])
+        robot.say('job_accept', job)
+        await robot.offered(next)
+      })
+
       test('[P39] ends with its outcome unknown when its robot is lost', MINUTE, async () => {
         const robot = await alive()
         const job = await robot.submit()
