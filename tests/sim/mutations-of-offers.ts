@@ -1,54 +1,21 @@
-import type { JobId } from '../../core/ids.ts'
-import type { JobRow, RetrySafety } from '../../core/job.ts'
 import { place } from '../../core/keep.ts'
 import type { RobotMessage } from '../../core/protocol/message.ts'
 import type { Session, State } from '../../core/state.ts'
-import { hearing } from './mutations.ts'
+import { asIfSafe, hearing } from './mutations.ts'
 import { type Plant, SOUND } from './plant.ts'
 
 /** Mutations of what is taken for proof that an offer was not started. */
 
-/** Jobs on offer that pass the test are looked at as if they might run twice; their rows stay as they are. */
-function asIfRepeatable(passes: (job: JobRow) => boolean): Plant {
-  let stepping = false
-  const really = new Map<JobId, RetrySafety>()
-  return {
-    ...SOUND,
-    state: ({ jobs }) => {
-      const get = jobs.get.bind(jobs)
-      jobs.get = (id) => {
-        const job = get(id)
-        if (!stepping || job === undefined || job.offer_until === null || !passes(job)) return job
-        if (!really.has(id)) really.set(id, job.retry_safety)
-        return { ...job, retry_safety: 'unless_accepted' }
-      }
-    },
-    shell: (shell, state) => ({
-      ...shell,
-      now: () => {
-        stepping = true
-        return shell.now()
-      },
-      commit: (out) => {
-        stepping = false
-        for (const [id, job] of out.rows.jobs) {
-          const row = { ...job, retry_safety: really.get(id) ?? job.retry_safety }
-          out.rows.jobs.set(id, row)
-          if (state.jobs.has(id)) place(state, row)
-        }
-        return shell.commit(out)
-      },
-    }),
-  }
-}
-
 /** An offer that is not answered in time goes to another robot: what the program did before. */
-export const lapsesUnproved = (): Plant => asIfRepeatable(() => true)
+export const lapsesUnproved = (): Plant => asIfSafe('unless_accepted', ({ offer_until }) => offer_until !== null)
 
 /** Only what a restart finds on offer does. */
 export function lapsesOverRestarts(): Plant {
   let found: ReadonlySet<string> = new Set()
-  const plant = asIfRepeatable(({ id, attempt }) => found.has(`${id} ${attempt}`))
+  const plant = asIfSafe(
+    'unless_accepted',
+    ({ id, attempt, offer_until }) => offer_until !== null && found.has(`${id} ${attempt}`),
+  )
   const state = (loaded: State): void => {
     found = new Set(
       [...loaded.jobs.values()].filter(({ offer_until }) => offer_until !== null).map(({ id, attempt }) =>

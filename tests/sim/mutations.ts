@@ -4,6 +4,7 @@ import { Receipt } from '../../core/receipt.ts'
 import type { Event } from '../../core/event.ts'
 import type { JobId, RobotId } from '../../core/ids.ts'
 import type { JobRow, RetrySafety } from '../../core/job.ts'
+import { place } from '../../core/keep.ts'
 import type { RobotMessage } from '../../core/protocol/message.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { State } from '../../core/state.ts'
@@ -170,23 +171,22 @@ export const pausedIsOnline = (): Plant =>
       : message
   )
 
-/** A running job that is looked at to be given up says that it may always be run again. */
-export function blindRerun(): Plant {
+/** Jobs that pass the test are looked at as if they said otherwise when they may be run again; their rows stay as they are. */
+export function asIfSafe(safety: RetrySafety, passes: (job: JobRow) => boolean): Plant {
   let stepping = false
   const really = new Map<JobId, RetrySafety>()
-  const restored = (job: JobRow): JobRow => ({ ...job, retry_safety: really.get(job.id) ?? job.retry_safety })
   return {
     ...SOUND,
     state: ({ jobs }) => {
       const get = jobs.get.bind(jobs)
       jobs.get = (id) => {
         const job = get(id)
-        if (!stepping || job === undefined || job.status !== 'running') return job
+        if (!stepping || job === undefined || !passes(job)) return job
         if (!really.has(id)) really.set(id, job.retry_safety)
-        return { ...job, retry_safety: 'always' }
+        return { ...job, retry_safety: safety }
       }
     },
-    shell: (shell, { jobs }) => ({
+    shell: (shell, state) => ({
       ...shell,
       now: () => {
         stepping = true
@@ -195,15 +195,18 @@ export function blindRerun(): Plant {
       commit: (out) => {
         stepping = false
         for (const [id, job] of out.rows.jobs) {
-          const row = restored(job)
+          const row = { ...job, retry_safety: really.get(id) ?? job.retry_safety }
           out.rows.jobs.set(id, row)
-          if (jobs.has(id)) jobs.set(id, row)
+          if (state.jobs.has(id)) place(state, row)
         }
         return shell.commit(out)
       },
     }),
   }
 }
+
+/** A running job that is looked at to be given up says that it may always be run again. */
+export const blindRerun = (): Plant => asIfSafe('always', ({ status }) => status === 'running')
 
 /** The program runs with other settings than it was given. */
 export function settingOtherwise(change: Partial<State['settings']>): Plant {
