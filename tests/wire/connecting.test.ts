@@ -124,7 +124,7 @@ chapter('connecting', (server) => {
 
     test('[P11] before it has said what it runs, it is offered only jobs that were never offered', async () => {
       const robot = await Raw.register(server, { max_concurrent_jobs: 2 })
-      const offered = await robot.submit()
+      const offered = await robot.submit({ retry_safety: 'unless_accepted' })
       await robot.offered(offered)
       robot.wire.terminate()
       await robot.wire.closed
