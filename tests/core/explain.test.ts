@@ -178,12 +178,23 @@ describe('what would let it run', () => {
         'robot_id,environment',
         'robot_id,max_concurrent_jobs',
         'robot_id,action',
-        'robot_id,status',
         'robot_id,capabilities',
       ]
     ) {
       expect([...kinds]).toContain(kind)
     }
+  })
+
+  test.each<[object, string]>([
+    [{ status: 'offline' }, 'r said that it is online'],
+    [{ status: 'paused' }, 'r said that it is online'],
+    [{ status: 'busy', current_jobs: 1 }, 'r said that it is free'],
+  ])('may be a word of the robot that said %j', (said, message) => {
+    const fleet = bench()
+    fleet.turn(...join('r'), say('r', 'heartbeat', said), submit('j'))
+    expect(why(fleet, 'j').would_run_if).toMatchObject([{ change: { robot_id: 'r', status: 'online' }, message }])
+    fleet.turn(beat('r', []))
+    expect(isOffered(job(fleet, 'j'))).toBe(true)
   })
 
   test('may be a limit, or what the job asks for', () => {
