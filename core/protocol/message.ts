@@ -31,9 +31,6 @@ const percent = v.nullish(v.number(), null)
 const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
 const jobIds = v.array(jobId)
 
-/** The most offers that a robot may say it remembers. */
-export const REMEMBERED_MAX = 10_000
-
 /** The most jobs one robot may say it can run at a time. */
 export const ROBOT_SLOTS_MAX = 1000
 export const TAGS_MAX = 100
@@ -90,7 +87,7 @@ const memory = v.object({
   /** Which start of the robot's process this is since the memory began. */
   start: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** Offers that were read, but for those that were refused or whose end is known to be recorded. */
-  offers: v.pipe(v.array(v.object({ job_id: jobId, attempt })), v.maxLength(REMEMBERED_MAX)),
+  offers: v.array(v.object({ job_id: jobId, attempt })),
 })
 
 /** A line of a batch; null for one that cannot be read. */
@@ -126,8 +123,8 @@ export const MESSAGES = {
       capabilities: v.optional(jsonObject, {}),
       auth_token: v.nullish(text),
       token: v.nullish(text),
-      // One that cannot be read proves nothing, which is safe.
-      memory: v.fallback(v.optional(memory), undefined),
+      // One that cannot be read is left out, and proves nothing.
+      memory: v.optional(memory),
     }),
   },
   register_ack: {
