@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { moment } from './moment.ts'
 import type { RefusalCode } from './refusal.ts'
 
 /** What a `file_watch` trigger is asked to look for, and how a robot reports what happened to its files. */
@@ -11,10 +12,6 @@ export const REPORTED_MAX = 100
 
 const path = v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(4_096))
 const milliseconds = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max))
-const instant = v.pipe(
-  v.string(),
-  v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, 'must be ISO 8601 with Z or an offset'),
-)
 
 const chosen = {
   /** Globs; one that begins with `!` leaves out what the others let in. */
@@ -55,7 +52,7 @@ export const FileReport = v.strictObject({
       /** Where a file that was moved has been. */
       src_path: v.nullish(path, null),
       /** When it happened; left out, it is when the report came. */
-      timestamp: v.nullish(instant, null),
+      timestamp: v.nullish(moment, null),
       size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), null),
     })),
     v.minLength(1),

@@ -6,6 +6,7 @@ import { PATTERNS } from './announcement.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { newRobotId } from './robot-id.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
+import { moment } from './moment.ts'
 import { unreadable } from './repertoire.ts'
 import { SHOWN_AUTHS, TRIGGER_TYPES } from './trigger.ts'
 
@@ -35,12 +36,7 @@ const priority = v.union([
 ], 'must be 0 to 3, or low, normal, high or critical')
 /** At most a year: longer is a mistake in the unit. */
 const seconds = v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000))
-const instant = v.pipe(
-  v.string(),
-  v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/, 'must be ISO 8601 with Z or an offset'),
-  v.check((text) => parseInstant(text) !== null, 'must be a valid date and time'),
-  v.transform((text) => parseInstant(text) ?? NaN),
-)
+const instant = v.pipe(moment, v.transform((text) => parseInstant(text) ?? NaN))
 
 /** How many jobs of one kind may run at a time; null: any number. */
 const limit = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), null)
