@@ -18,6 +18,7 @@ import { nodePlatform } from './node/platform.ts'
 import { Problem } from './node/problem.ts'
 import { type ReferenceRobot, type RobotProcess, startReferenceRobot } from './node/reference.ts'
 import { readSettings } from './settings.ts'
+import { whyNoFolder } from './sources/folder.ts'
 import { durabilityOf, openFolder } from './store/open.ts'
 import { nameOf } from './store/server.ts'
 
@@ -68,6 +69,10 @@ export async function startOn(
   const platform = platformOf(DEFAULT_FLEET)
   if (options.database === '' && options.durability === 'relaxed') {
     platform.log('warn', `durability is relaxed: ${MAY_LOSE.relaxed}`)
+  }
+  for (const root of options.watchRoots) {
+    const why = await whyNoFolder(root)
+    if (why !== null) platform.log('warn', `--watch-root: ${why}; until there is one, nothing is watched below it`)
   }
   const store = await openFolder(data, { ...options, lost: (turns) => platform.log('warn', LOST, { turns }) })
   const fleet = await openFleet(store, platform, settings, failed)

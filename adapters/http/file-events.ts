@@ -14,7 +14,7 @@ import type { KeyRow } from '../../core/state.ts'
 import type { TriggerFired } from '../../core/trigger-event.ts'
 import type { Fleet } from '../fleet.ts'
 import { filePayload } from '../sources/file-payload.ts'
-import { choosing } from '../sources/patterns.ts'
+import { choosing, slashed } from '../sources/patterns.ts'
 import { idempotencyOf } from '../submission.ts'
 import { type Env, guard, readBody } from './request.ts'
 import { refused, tellQuota } from './respond.ts'
@@ -43,7 +43,7 @@ export function fileEventRoutes(fleet: Fleet): Hono<Env> {
 
     const outcomeOf = (event: ReportedEvent, index: number): FileOutcome | Promise<FileOutcome> => {
       if (!config.events.includes(event.event_type)) return { outcome: 'skipped', reason: 'events' }
-      if (!chosen(event.file_path)) return { outcome: 'skipped', reason: 'patterns' }
+      if (!chosen(slashed(event.file_path))) return { outcome: 'skipped', reason: 'patterns' }
       return put(fleet, id, event, { key: c.var.key, at, idempotency: once[index] as Circumstances['idempotency'] })
     }
     // All at once: they are taken in the order in which they are put, and share what it costs to make them durable.

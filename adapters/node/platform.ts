@@ -1,7 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
-import { mayWatch, watchFiles } from '../sources/files.ts'
+import { watchFiles } from '../sources/files.ts'
+import { mayWatch } from '../sources/folder.ts'
 import { mailIsFetched, startImap } from '../sources/imap.ts'
 import { pinnedPost } from './post.ts'
 

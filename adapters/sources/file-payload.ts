@@ -1,5 +1,6 @@
 import type { FileEventType } from '../../core/protocol/file-watch.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
+import { slashed } from './patterns.ts'
 
 /** What a trigger is told of a file, by whoever has seen it. */
 export interface FileHappening {
@@ -13,7 +14,7 @@ export interface FileHappening {
 
 /** The payload of a `file_watch` trigger. Paths of Windows and of others are both understood, wherever this runs. */
 export function filePayload({ type, path, at, source, size }: FileHappening): JsonObject {
-  const cut = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\'))
+  const cut = slashed(path).lastIndexOf('/')
   return {
     file_path: path,
     file_name: path.slice(cut + 1),

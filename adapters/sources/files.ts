@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { join, relative } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import type { FileEventType, FileWatch, WatchedFiles } from '../../core/protocol/file-watch.ts'
-import type { JsonObject } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
+import { isRefusal } from '../../core/protocol/refusal.ts'
 import { Backlog, type Told } from './backlog.ts'
 import { filePayload } from './file-payload.ts'
 import { filesOf, type Folder, folderIn, glanceAt, lookAt } from './folder.ts'
@@ -28,8 +27,9 @@ const GATHER_MS = 20
 const AGAIN_MS = 1_000
 /** How many files one trigger may watch. Each is some 600 bytes of memory, and is looked at every half minute. */
 const FILES_MAX = 50_000
-/** With so many hints it is less work to read the whole folder. */
+/** With so many hints reading the whole folder is less work. */
 const HINTS_MAX = 10_000
+const NOT_UTF8 = 'a name is not UTF-8, and what has such a name is not watched'
 
 /** The source of `file_watch` triggers. Only folders in the roots are watched, and nothing when there are none. */
 export function watchFiles(roots: readonly string[]): StartSource {
@@ -37,14 +37,6 @@ export function watchFiles(roots: readonly string[]): StartSource {
     const config = trigger.config as FileWatch
     return config.reported ? startReported(trigger, tell) : startWatch(config, roots, tell)
   }
-}
-
-/** Whether what a trigger is to watch may be watched. INVALID_PAYLOAD names the field and the option. */
-export async function mayWatch(roots: readonly string[], config: JsonObject): Promise<Refusal | null> {
-  const { reported, watch_path } = config as FileWatch & { readonly watch_path: string }
-  if (reported) return null
-  const folder = await folderIn(roots, watch_path)
-  return isRefusal(folder) ? folder : null
 }
 
 function startWatch(config: WatchedFiles, roots: readonly string[], tell: Tell): Source {
@@ -85,13 +77,16 @@ class FolderWatch {
   /** What is over could not be told of: it is tried again with the next check. */
   #isStuck = false
   #said = ''
+  /** A name that is not UTF-8. */
+  #unnamed: string | null = null
   #ended = false
 
   constructor(config: WatchedFiles, roots: readonly string[], tell: Tell) {
     this.#config = config
     this.#roots = roots
     this.#tell = tell
-    this.#chosen = choosing(config.patterns)
+    const chosen = choosing(config.patterns)
+    this.#chosen = (path) => chosen(path.replaceAll(sep, '/'))
     this.#wanted = new Set(config.events)
     this.#settling = new Settling({ debounceMs: config.debounce_ms, settleMs: config.settle_ms })
   }
@@ -155,7 +150,8 @@ class FolderWatch {
     if (isRefusal(folder)) return this.#leave(folder.message)
     if (this.#folder?.real !== folder.real || this.#folder.identity !== folder.identity) await this.#enter(folder)
     const limit = this.#watcher?.limit() ?? null
-    if (limit === null) this.#say('active', `watching ${folder.path}`)
+    const but = this.#unnamed === null ? '' : `; ${NOT_UTF8}: ${this.#unnamed}`
+    if (limit === null) this.#say('active', `watching ${folder.path}${but}`)
     else this.#say('error', `${limit}; meanwhile the folder is read every ${READ_UNWATCHED_MS / 1_000} seconds`)
   }
 
@@ -193,7 +189,11 @@ class FolderWatch {
     const began = performance.now()
     const there = new Set<string>()
     const inside = new Set<string>()
-    for await (const path of filesOf(real, this.#config.recursive, (folder) => inside.add(folder))) {
+    let unnamed: string | null = null
+    const files = filesOf(real, this.#config.recursive, (path) => inside.add(path), (path, isFile) => {
+      if (!isFile || this.#chosen(relative(real, path))) unnamed ??= relative(real, path)
+    })
+    for await (const path of files) {
       if (this.#ended) return
       const file = relative(real, path)
       if (!this.#chosen(file)) continue
@@ -205,10 +205,18 @@ class FolderWatch {
       else this.#settling.found(file, look.file, performance.now())
     }
     this.#inside = inside
+    this.#passOver(unnamed)
     for (const file of this.#settling.paths()) if (!there.has(file)) await this.#look(real, file)
     const every = this.#watcher?.limit() === null ? READ_MS : READ_UNWATCHED_MS
     this.#readAgainAt = performance.now() + (performance.now() - began) * READ_SHARE
     this.#readAt = Math.max(this.#readAgainAt, performance.now() + every)
+  }
+
+  /** Says it once, as long as there is such a name. */
+  #passOver(name: string | null): void {
+    const isNew = name !== null && this.#unnamed === null
+    if (isNew) this.#tell.log('warn', NOT_UTF8, { watch_path: this.#config.watch_path, name })
+    this.#unnamed = name
   }
 
   async #hinted(real: string, path: string): Promise<void> {

@@ -1,6 +1,8 @@
-import { lstat, opendir, realpath } from 'node:fs/promises'
+import { lstat, opendir, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
-import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { FileWatch } from '../../core/protocol/file-watch.ts'
+import type { JsonObject } from '../../core/protocol/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import type { Seen } from './settling.ts'
 
 /** A folder that may be watched, by the path that somebody gave and by its real one, where no part is a symbolic link. */
@@ -32,15 +34,38 @@ export async function folderIn(roots: readonly string[], path: string): Promise<
     const real = await realpath(path)
     const reals = await Promise.all(roots.map((root) => realpath(root).catch(() => null)))
     if (!reals.some((root) => root !== null && isWithin(root, real))) return wrong(outside)
-    const stat = await lstat(real)
-    return stat.isDirectory()
-      ? { path, real, identity: `${stat.dev} ${stat.ino} ${stat.birthtimeMs}` }
+    const there = await lstat(real)
+    return there.isDirectory()
+      ? { path, real, identity: `${there.dev} ${there.ino} ${there.birthtimeMs}` }
       : wrong(`${path} is not a folder`)
   } catch (error) {
     if (!isNear) return wrong(outside)
-    const { code = '', message } = error as NodeJS.ErrnoException
-    return wrong(code === 'ENOENT' || code === 'ENOTDIR' ? `there is no folder ${path}` : message)
+    const missing = await Promise.all(roots.filter((root) => isWithin(root, join(path))).map(whyNoFolder))
+    const [why] = missing.every((one) => one !== null) ? missing : []
+    return wrong(why === undefined ? problemOf(path, error) : `${OPTION}: ${why}`)
   }
+}
+
+/** Whether what a trigger is to watch may be watched. INVALID_PAYLOAD names the field and the option. */
+export async function mayWatch(roots: readonly string[], config: JsonObject): Promise<Refusal | null> {
+  const { reported, watch_path } = config as FileWatch & { readonly watch_path: string }
+  if (reported) return null
+  const folder = await folderIn(roots, watch_path)
+  return isRefusal(folder) ? folder : null
+}
+
+/** Why nothing can be watched at a path, whatever is to be watched there; null: there is a folder. */
+export async function whyNoFolder(path: string): Promise<string | null> {
+  try {
+    return (await stat(path)).isDirectory() ? null : `${path} is not a folder`
+  } catch (error) {
+    return problemOf(path, error)
+  }
+}
+
+function problemOf(path: string, error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR' ? `there is no folder ${path}` : message
 }
 
 /** Whether a path is the folder or below it, going by the names alone. */
@@ -63,10 +88,13 @@ export async function lookAt(path: string): Promise<Look> {
 /** The same for what was met on the way down through folders that are none. */
 export async function glanceAt(path: string): Promise<Look> {
   try {
-    const stat = await lstat(path)
-    if (stat.isDirectory()) return 'folder'
-    if (!stat.isFile()) return 'nothing'
-    return { file: { inode: `${stat.dev} ${stat.ino}`, size: stat.size, mtimeMs: stat.mtimeMs } }
+    const there = await lstat(path)
+    if (there.isDirectory()) return 'folder'
+    if (!there.isFile()) return 'nothing'
+    const { dev, ino, size, mtimeMs, ctimeMs, birthtimeMs } = there
+    // Where a file system does not keep it, it is ctime or none: then there is nothing to tell files apart by.
+    const bornMs = birthtimeMs === ctimeMs ? 0 : birthtimeMs || 0
+    return { file: { inode: `${dev} ${ino}`, size, mtimeMs, ctimeMs, bornMs } }
   } catch (error) {
     return NOTHING.has((error as NodeJS.ErrnoException).code ?? '') ? 'nothing' : 'unknown'
   }
@@ -74,20 +102,30 @@ export async function glanceAt(path: string): Promise<Look> {
 
 const NOTHING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
+/** What stands for bytes that are no UTF-8 in the names that the platform reads. */
+const REPLACED = '\ufffd'
+
 /**
  * Every file of a folder and, when `recursive`, of those below it, without following symbolic links. Folders that are gone
- * or may not be read meanwhile have no files; `folder` hears of each that is there.
+ * or may not be read meanwhile have no files; `folder` hears of each that is there, and `unnamed` of each name that is not
+ * UTF-8: there is no text by which what bears it could be reached.
  */
 export async function* filesOf(
   real: string,
   recursive: boolean,
   folder: (path: string) => void,
+  unnamed: (path: string, isFile: boolean) => void,
 ): AsyncGenerator<string> {
   const todo = [real]
   for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
     try {
       for await (const entry of await opendir(path)) {
         const inside = join(path, entry.name)
+        // It may also be a letter of the name.
+        if (entry.name.includes(REPLACED) && await glanceAt(inside) === 'nothing') {
+          if (entry.isFile() || (recursive && entry.isDirectory())) unnamed(inside, entry.isFile())
+          continue
+        }
         if (entry.isFile()) yield inside
         if (!entry.isDirectory()) continue
         folder(inside)

@@ -6,6 +6,10 @@ export interface Seen {
   readonly inode: string
   readonly size: number
   readonly mtimeMs: number
+  /** When it was written to, renamed or given other rights last. */
+  readonly ctimeMs: number
+  /** When it was made; 0 where the file system does not say. */
+  readonly bornMs: number
 }
 
 /** Something that has happened to a file, and is over. */
@@ -98,7 +102,7 @@ export class Settling {
     if (known !== undefined && same(known, seen)) return
     const former = this.#former.get(path)
     this.#former.delete(path)
-    if (known === undefined && former !== undefined && same(former, seen)) return this.settled(path, seen)
+    if (known === undefined && former !== undefined && alike(former, seen)) return this.settled(path, seen)
     this.#pending.set(path, { seen, since: now, source: before?.source ?? null })
     if (known !== undefined || before?.source != null) return
     const from = this.#gone.get(identity(seen))
@@ -185,8 +189,24 @@ export class Settling {
   }
 }
 
+/** Whether it is the same file, and as it was. */
 function same(a: Seen, b: Seen): boolean {
+  return alike(a, b) && !isAnother(a, b)
+}
+
+/** Whether a file is as it was, be it another one. */
+function alike(a: Seen, b: Seen): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs
+}
+
+/**
+ * Whether a file has taken the place of another one, as by `mv`. A rename changes ctime. Its inode alone proves nothing:
+ * file systems of networks and of programs may give a file a new one at every look. Nor does ctime alone: other rights
+ * change it. An inode that is given to the next file is seen by when that was made.
+ */
+function isAnother(a: Seen, b: Seen): boolean {
+  const isBorn = a.bornMs !== b.bornMs && a.bornMs !== 0 && b.bornMs !== 0
+  return isBorn || (a.inode !== b.inode && a.ctimeMs !== b.ctimeMs)
 }
 
 function identity({ inode, size, mtimeMs }: Seen): string {

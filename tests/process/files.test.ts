@@ -1,4 +1,13 @@
-import { appendFileSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -73,6 +82,18 @@ describe('a folder that is watched', () => {
     await fired(3)
     rmSync(join(folder, 'b.txt'))
     expect(await fired(4)).toEqual(['created a.txt', 'deleted b.txt', 'modified a.txt', 'moved b.txt'])
+  })
+
+  test('tells of a file that takes the place of another of the same size and time', async () => {
+    const { folder, fired } = await watch({ patterns: ['*.txt'] })
+    const [file, part] = [join(folder, 'a.txt'), join(folder, 'a.part')]
+    writeFileSync(file, 'one')
+    utimesSync(file, 1_000_000, 1_000_000)
+    await fired(1)
+    writeFileSync(part, 'two')
+    utimesSync(part, 1_000_000, 1_000_000)
+    renameSync(part, file)
+    expect(await fired(2)).toEqual(['created a.txt', 'modified a.txt'])
   })
 
   test('by patterns, below it, once each, when they have been written', async () => {
@@ -205,6 +226,24 @@ test('what may not be watched is refused, with the field and the option', async 
   }
   expect((await refusal('in')).error_message).toContain('must be an absolute path')
   expect((await refusal(join(root, 'nothing'))).error_message).toContain('there is no folder')
+})
+
+test('a root that is not there is said at the start, and when a trigger below it is saved', async () => {
+  const gone = join(root, 'gone')
+  const lost = await Orchestrator.start({ args: ['--watch-root', root, '--watch-root', gone] })
+  const lines = lost.program.err.split('\n').filter((line) => line.includes('--watch-root'))
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({
+      level: 'warn',
+      msg: `--watch-root: there is no folder ${gone}; until there is one, nothing is watched below it`,
+    }),
+  ])
+  const elsewhere = await Orchestrator.start({ args: ['--watch-root', gone] })
+  const { status, body } = await elsewhere.call<ErrorBody>('POST', '/api/v1/triggers', {
+    body: { name: 'F', trigger_type: 'file_watch', workflow_id: 'greeting', config: { watch_path: join(gone, 'in') } },
+  })
+  expect(status).toBe(400)
+  expect(body.payload.error_message).toContain(`--watch-root: there is no folder ${gone}`)
 })
 
 test('without a root nothing may be watched', async () => {

@@ -88,6 +88,18 @@ describe('what happens to files', () => {
     )
   })
 
+  test('one that takes the place of another is modified, though size and time are the same', async () => {
+    const folder = newFolder()
+    const file = join(folder, 'a.txt')
+    for (const [path, text] of [[file, 'one'], [`${folder}/new.part`, 'two']] as const) {
+      writeFileSync(path, text)
+      utimesSync(path, 1_000_000, 1_000_000)
+    }
+    const one = await watching(folder, { patterns: ['*.txt'] })
+    renameSync(`${folder}/new.part`, file)
+    expect(await one.events(1)).toEqual([`modified ${file}`])
+  })
+
   test('not below it, unless recursive', async () => {
     const folder = newFolder()
     mkdirSync(join(folder, 'sub'))
@@ -157,7 +169,14 @@ describe('roots', () => {
     expect(await refused([root], join(root, '..'))).toMatch(not)
     expect(await refused([root], join(root, 'link'))).toMatch(not)
     expect(await refused([root], 'real')).toMatch(/must be an absolute path/)
-    expect(await refused([root], join(root, 'nothing'))).toMatch(/there is no folder /)
+    expect(await refused([root], join(root, 'nothing'))).toMatch(/watch_path: there is no folder /)
+    const gone = join(root, 'gone')
+    expect(await refused([gone], join(gone, 'in'))).toBe(
+      `error: Field config.watch_path: --watch-root: there is no folder ${gone}`,
+    )
+    expect(await refused([gone, root], join(gone, 'in'))).toBe(
+      `error: Field config.watch_path: there is no folder ${join(gone, 'in')}`,
+    )
     expect(await refused([root], join(root, 'real'))).toMatch(/^active/)
     expect(await refused([root], join(outside, 'way-in'))).toMatch(/^active/)
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { filePayload } from '../../adapters/sources/file-payload.ts'
-import { choosing } from '../../adapters/sources/patterns.ts'
+import { choosing, slashed } from '../../adapters/sources/patterns.ts'
 
 describe('the payload', () => {
   const at = '2026-01-05T09:00:00.000Z'
@@ -9,6 +9,10 @@ describe('the payload', () => {
     ['/a.pdf', 'a.pdf', '/'],
     ['C:\\in\\a.pdf', 'a.pdf', 'C:\\in'],
     ['a.pdf', 'a.pdf', ''],
+    ['in\\a.pdf', 'a.pdf', 'in'],
+    ['\\\\server\\share\\a.pdf', 'a.pdf', '\\\\server\\share'],
+    ['/in/a\\b.txt', 'a\\b.txt', '/in'],
+    ['/a\\b.txt', 'a\\b.txt', '/'],
   ])('%s', (path, file_name, file_dir) => {
     expect(filePayload({ type: 'created', path, at, source: null, size: 7 }))
       .toEqual({ file_path: path, file_name, file_dir, event_type: 'created', timestamp: at, size: 7 })
@@ -40,7 +44,14 @@ describe('patterns', () => {
     [['.*', '!.x*'], '.xyz', false],
     [['[ab]?.txt'], 'b1.txt', true],
     [['a(1).txt'], 'a(1).txt', true],
+    [['b.txt'], '/in/a\\b.txt', false],
+    [['a*.txt'], '/in/a\\b.txt', true],
+    [['a\\\\b.txt'], '/in/a\\b.txt', true],
+    [['caf\u00e9.txt'], 'in/cafe\u0301.txt', true],
+    [['cafe\u0301/*.txt'], 'caf\u00e9/a.txt', true],
+    [['caf?.txt'], 'cafe\u0301.txt', true],
+    [['*', '!\u00fc*'], 'u\u0308ber.txt', false],
   ])('%j: %s %s', (patterns, path, chosen) => {
-    expect(choosing(patterns)(path)).toBe(chosen)
+    expect(choosing(patterns)(slashed(path))).toBe(chosen)
   })
 })

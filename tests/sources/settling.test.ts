@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { type Seen, Settling } from '../../adapters/sources/settling.ts'
 
-const seen = (inode: number, size = 1, mtimeMs = 1): Seen => ({ inode: String(inode), size, mtimeMs })
+const seen = (inode: number, size = 1, mtimeMs = 1, { ctimeMs = 1, bornMs = 1 } = {}): Seen => ({
+  inode: String(inode),
+  size,
+  mtimeMs,
+  ctimeMs,
+  bornMs,
+})
 
 /** What is over at each of the instants, as one would write it down. */
 function story(settling: Settling, ...instants: readonly number[]): readonly string[] {
@@ -129,6 +135,32 @@ describe('a file that goes and one that comes with the same inode, size and time
     settling.settled('b', seen(2, 2))
     settling.found('a', seen(2, 2), 0)
     settling.found('b', seen(1, 1), 0)
+    expect(story(settling, 9_000)).toEqual(['9000 modified a', '9000 modified b'])
+  })
+})
+
+describe('a file that takes the place of one of the same size and time', () => {
+  test.each<[string, Seen, boolean]>([
+    ['moved over it', seen(2, 1, 1, { ctimeMs: 9 }), true],
+    ['moved over it, where times of birth are not kept', seen(2, 1, 1, { ctimeMs: 9, bornMs: 0 }), true],
+    ['made with its inode, once it was gone', seen(1, 1, 1, { ctimeMs: 9, bornMs: 8 }), true],
+    ['older than it', seen(2, 1, 1, { ctimeMs: 9, bornMs: 0.5 }), true],
+    ['the same with other rights', seen(1, 1, 1, { ctimeMs: 9 }), false],
+    ['the same on a system that counts inodes anew', seen(2), false],
+    ['the same where times of birth are not kept', seen(1, 1, 1, { ctimeMs: 9, bornMs: 0 }), false],
+  ])('%s', (_what, now, isAnother) => {
+    const settling = newSettling()
+    settling.settled('a', seen(1))
+    settling.found('a', now, 0)
+    expect(story(settling, 2_000, 9_000)).toEqual(isAnother ? ['2000 modified a'] : [])
+  })
+
+  test('two that are swapped are modified both', () => {
+    const settling = newSettling()
+    settling.settled('a', seen(1, 1, 1, { bornMs: 1 }))
+    settling.settled('b', seen(2, 1, 1, { bornMs: 2 }))
+    settling.found('a', seen(2, 1, 1, { ctimeMs: 9, bornMs: 2 }), 0)
+    settling.found('b', seen(1, 1, 1, { ctimeMs: 9, bornMs: 1 }), 0)
     expect(story(settling, 9_000)).toEqual(['9000 modified a', '9000 modified b'])
   })
 })

@@ -84,6 +84,28 @@ chapter('file events that a robot reports', (server) => {
     ])
   })
 
+  test('are of Windows, or of a system where a backslash is a letter', async () => {
+    const id = await trigger({ patterns: ['b.txt', 'a*b.txt'] })
+    const events = ['C:\\a\\b.txt', '/in/a\\b.txt'].map((file_path) => ({ file_path, event_type: 'created' }))
+    const { body } = await report(id, events)
+    const jobs = await Promise.all(body.items.map(({ job_id }) => server.job(String(job_id))))
+    expect(jobs.map(({ parameters }) => [parameters['file_dir'], parameters['file_name']])).toEqual([
+      ['C:\\a', 'b.txt'],
+      ['/in', 'a\\b.txt'],
+    ])
+  })
+
+  test('have happened at times that the calendar has', async () => {
+    const id = await trigger()
+    const at = (timestamp: string) => report<ErrorBody>(id, [{ file_path: '/a', event_type: 'created', timestamp }])
+    const { status, body } = await at('2026-02-30T09:00:00Z')
+    expect(status).toBe(400)
+    expect(body.payload.error_message).toBe('Field events.0.timestamp: must be a valid date and time')
+    expect((await at('noon')).body.payload.error_message).toBe(
+      'Field events.0.timestamp: must be ISO 8601 with Z or an offset',
+    )
+  })
+
   test('that are sent again with the same Idempotency-Key make no second job', async () => {
     const id = await trigger()
     const events = [{ file_path: '/a', event_type: 'created' }, { file_path: '/b', event_type: 'created' }]
