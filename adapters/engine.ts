@@ -1,17 +1,13 @@
-import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
-import { explain } from '../core/explain.ts'
-import type { JobId, KeyId, RobotId } from '../core/ids.ts'
+import type { JobId } from '../core/ids.ts'
 import { DEFAULTS } from '../core/limits.ts'
-import { presence } from '../core/presence.ts'
-import { notFound } from '../core/protocol/refusal.ts'
-import { Cancellation, NewKey, NewRobot, Release, Submission } from '../core/protocol/request.ts'
+import { NewKey } from '../core/protocol/request.ts'
 import { upcoming } from '../core/schedule.ts'
 import { dispatcherStats, queueStats } from '../core/stats.ts'
 import {
   type EngineOptions,
   fieldsOf,
+  idleOptions,
   type NewApiKey,
   type NewJob,
   type NewRobotRecord,
@@ -19,8 +15,22 @@ import {
   settle,
   type SettledOptions,
 } from './engine/input.ts'
+import { cancelJob, explainJob, type JobExplanation, releaseJob, retryJob, submitJob, wholeJob } from './engine/jobs.ts'
+import {
+  getRobot,
+  getSchedule,
+  getWorkflow,
+  type JobFilter,
+  listJobs,
+  listRobots,
+  listSchedules,
+  listTriggerEvents,
+  listWorkflows,
+  type Page,
+  type PageOptions,
+  registerRobot,
+} from './engine/lists.ts'
 import { type Camel, camel } from './engine/names.ts'
-import { answerOf, errorOf, taken } from './engine/refused.ts'
 import {
   createSchedule,
   type NewSchedule,
@@ -29,26 +39,22 @@ import {
   type Schedule,
   scheduleOf,
 } from './engine/schedules.ts'
-import { type Job, jobOf, type Robot, robotOf } from './engine/view.ts'
+import { placeOf, storeOf } from './engine/store.ts'
+import type { Job, JobSummary, Robot, TriggerEvent, Workflow, WorkflowSummary } from './engine/view.ts'
 import { quiet, Waiting } from './engine/waiting.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { httpApp } from './http/app.ts'
 import { createKey } from './library.ts'
 import { closeAll, type Listener, listenHttp, listenRobots, onlyFleet } from './node/listen.ts'
 import { nodePlatform } from './node/platform.ts'
-import type { Store } from './store/contract.ts'
-import { memoryStore } from './store/memory.ts'
-import { durabilityOf, openFolder, openStore, type Place } from './store/open.ts'
-import { idempotencyOf, retrying, submission } from './submission.ts'
+import { durabilityOf } from './store/open.ts'
 
+export { JobPriority, JobStatus, RobotStatus, ScheduleFrequency, TriggerType, WorkflowStatus } from './engine/enums.ts'
 export type { EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './engine/input.ts'
+export type { JobFilter, Page, PageOptions } from './engine/lists.ts'
 export { RefusedError } from './engine/refused.ts'
 export type { NewSchedule, NewWorkflow, Schedule } from './engine/schedules.ts'
-export type { Job, Robot } from './engine/view.ts'
-
-/** How urgent a job is; larger is more urgent. */
-export const JobPriority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const
-export type JobPriority = (typeof JobPriority)[keyof typeof JobPriority]
+export type { Job, JobSummary, Robot, TriggerEvent, Workflow, WorkflowSummary } from './engine/view.ts'
 
 /** Where to listen. */
 export interface Address {
@@ -100,95 +106,70 @@ export class OrchestratorEngine {
   /** Serves the HTTP API and webhooks, and robots at `/ws`. Keys for it are made by `createKey`. */
   async startHttp({ host = '127.0.0.1', port = 8766 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
-    const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(this.#place) })
+    const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(placeOf(this.#options)) })
     const listener = await listenHttp((request) => app.fetch(request), onlyFleet(fleet), host, port, NAMES)
     listeners.push(listener)
     return { port: listener.port }
   }
 
   /** Resolves with the job once it is durable. */
-  async submitJob(job: NewJob): Promise<Job> {
-    const { fleet } = this.#on
-    const { idempotencyKey, ...fields } = fieldsOf(job) as NewJob
-    const body = read(fields, Submission, { params: 'parameters' })
-    const by = this.#options.actor
-    const once = taken(idempotencyOf(idempotencyKey, { id: `engine:${by}` as KeyId }, body))
-    return jobOf(answerOf(await fleet.request(taken(submission(fleet.platform, body, by, null, once))), 'job').job)
+  submitJob(job: NewJob): Promise<Job> {
+    return this.#with((fleet, by) => submitJob(fleet, job, by))
   }
 
   /** Calls a job off. False when there is no such job, or it has ended already. */
-  async cancelJob(jobId: string, reason?: string): Promise<boolean> {
-    const body = read({ reason }, Cancellation)
-    const answer = await this.#on.fleet.request((reply) => ({
-      type: 'cancel.requested',
-      reply,
-      job: jobId as JobId,
-      by: this.#options.actor,
-      reason: body.reason,
-    }))
-    if (answer.type === 'refusal' && ['NOT_FOUND', 'CONFLICT'].includes(answer.refusal.refused)) return false
-    return answerOf(answer, 'job').job.status === 'cancelled'
+  cancelJob(jobId: string, reason?: string): Promise<boolean> {
+    return this.#with((fleet, by) => cancelJob(fleet, jobId, reason, by))
   }
 
   /**
    * Says that the robot which has been offered this job, and has not answered, has not started it: it is offered anew.
    * Rejects with `CONFLICT` when the robot has accepted it or may still answer, and when it has ended.
    */
-  async releaseJob(jobId: string, reason?: string): Promise<Job> {
-    const body = read({ reason }, Release)
-    const answer = await this.#on.fleet.request((reply) => ({
-      type: 'release.requested',
-      reply,
-      job: jobId as JobId,
-      by: this.#options.actor,
-      reason: body.reason,
-    }))
-    return jobOf(answerOf(answer, 'job').job)
+  releaseJob(jobId: string, reason?: string): Promise<Job> {
+    return this.#with((fleet, by) => releaseJob(fleet, jobId, reason, by))
   }
 
   /** Runs a job that has ended again: a new job with everything that was asked for, whose `retryOf` is the old one. */
-  async retryJob(jobId: string): Promise<Job> {
-    const { fleet } = this.#on
-    const event = taken(await retrying(fleet, String(jobId) as JobId, 'retry', this.#options.actor))
-    return jobOf(answerOf(await fleet.request(event), 'job').job)
+  retryJob(jobId: string): Promise<Job> {
+    return this.#with((fleet, by) => retryJob(fleet, jobId, by))
   }
 
   /** The job as it is on disk, or undefined. */
   async getJob(jobId: string): Promise<Job | undefined> {
-    const job = await this.#on.fleet.queries.job(jobId as JobId)
-    return job === undefined ? undefined : jobOf(job)
+    const { fleet } = this.#on
+    const job = await fleet.queries.job(jobId as JobId)
+    return job === undefined ? undefined : wholeJob(fleet, job)
+  }
+
+  /** Jobs as they are on disk, the newest first, without their definitions and logs. */
+  listJobs(filter: JobFilter = {}): Promise<Page<JobSummary>> {
+    return this.#with((fleet) => listJobs(fleet, filter))
   }
 
   /** Resolves with the job once it has ended, however it ended. Rejects when the engine stops first. */
   async waitForJob(jobId: string, options: { readonly signal?: AbortSignal } = {}): Promise<Job> {
-    return jobOf(await this.#on.waiting.ended(jobId as JobId, options.signal))
+    return this.#on.waiting.ended(jobId as JobId, options.signal)
   }
 
   /** Why a job is not running, and what single change would let it run now. */
-  async explain(jobId: string): Promise<Camel<ReturnType<typeof explain>>> {
-    const { fleet } = this.#on
-    const job = fleet.state.jobs.get(jobId as JobId) ?? await fleet.queries.job(jobId as JobId)
-    if (job === undefined) throw errorOf(notFound('Job', String(jobId)))
-    return camel(explain(fleet.state, job, fleet.platform.now()))
+  explain(jobId: string): Promise<JobExplanation> {
+    return this.#with((fleet) => explainJob(fleet, jobId))
   }
 
   /** Puts a robot on record before it has connected, or changes it there. What it says when it registers wins. */
-  async registerRobot(robot: NewRobotRecord): Promise<Robot> {
-    const { fleet } = this.#on
-    const body = read(fieldsOf(robot), NewRobot, { robotId: 'id' })
-    const answer = await fleet.request((reply) => ({
-      type: 'robot.saved',
-      reply,
-      robot: (body.id ?? fleet.platform.rowId()) as RobotId,
-      mode: 'upsert',
-      name: body.name,
-      environment: body.environment,
-      maxConcurrentJobs: body.max_concurrent_jobs,
-      tags: body.tags,
-      capabilities: body.capabilities,
-    }))
-    const saved = answerOf(answer, 'robot').robot
-    return robotOf(saved, presence(fleet.state, saved.id))
+  registerRobot(robot: NewRobotRecord): Promise<Robot> {
+    return this.#with((fleet) => registerRobot(fleet, robot))
+  }
+
+  /** A robot on record, as it is just now, or undefined. */
+  getRobot(robotId: string): Promise<Robot | undefined> {
+    return this.#with((fleet) => getRobot(fleet, robotId))
+  }
+
+  /** Every robot on record, as it is just now. */
+  listRobots(options: PageOptions = {}): Promise<Page<Robot>> {
+    return this.#with((fleet) => listRobots(fleet, options))
   }
 
   /** Makes a key for a robot (`robots:connect`) or for the HTTP API. It is told this once; what is kept is its hash. */
@@ -198,13 +179,38 @@ export class OrchestratorEngine {
   }
 
   /** Saves a workflow, new or known, and makes it what jobs run. Resolves with its id. */
-  async publishWorkflow(workflow: NewWorkflow): Promise<string> {
-    return publishWorkflow(this.#on.fleet, workflow, this.#options.actor)
+  publishWorkflow(workflow: NewWorkflow): Promise<string> {
+    return this.#with((fleet, by) => publishWorkflow(fleet, workflow, by))
+  }
+
+  /** A workflow with its newest definition, or undefined. */
+  getWorkflow(workflowId: string): Promise<Workflow | undefined> {
+    return this.#with((fleet) => getWorkflow(fleet, workflowId))
+  }
+
+  /** Every workflow, without its definition. */
+  listWorkflows(options: PageOptions = {}): Promise<Page<WorkflowSummary>> {
+    return this.#with((fleet) => listWorkflows(fleet, options))
+  }
+
+  /** What has come to a trigger that was made over HTTP, and what became of it, the last first. */
+  listTriggerEvents(triggerId: string, options: PageOptions = {}): Promise<Page<TriggerEvent>> {
+    return this.#with((fleet) => listTriggerEvents(fleet, triggerId, options))
   }
 
   /** Has a published workflow run at times. Resolves with the schedule once it is durable. */
-  async createSchedule(schedule: NewSchedule): Promise<Schedule> {
-    return createSchedule(this.#on.fleet, schedule, this.#options.actor)
+  createSchedule(schedule: NewSchedule): Promise<Schedule> {
+    return this.#with((fleet, by) => createSchedule(fleet, schedule, by))
+  }
+
+  /** A schedule, or undefined. */
+  getSchedule(scheduleId: string): Promise<Schedule | undefined> {
+    return this.#with((fleet) => getSchedule(fleet, scheduleId))
+  }
+
+  /** Every schedule, those too that are not due again. */
+  listSchedules(options: PageOptions = {}): Promise<Page<Schedule>> {
+    return this.#with((fleet) => listSchedules(fleet, options))
   }
 
   /** Those that are due next, the nearest first. */
@@ -239,28 +245,26 @@ export class OrchestratorEngine {
     return this.#running
   }
 
+  /** Everything that may go wrong is a rejection. */
+  async #with<T>(run: (fleet: Fleet, by: string) => Promise<T>): Promise<T> {
+    return run(this.#on.fleet, this.#options.actor)
+  }
+
   async #open(): Promise<void> {
     const { log, loadBalancing, defaultJobTimeout, robotsAuth } = this.#options
     const platform = nodePlatform()
     // Who calls from the same process is held to no rate; over HTTP, keys and webhooks are.
     const settings = { ...DEFAULTS, strategy: loadBalancing, jobTimeoutMs: defaultJobTimeout * 1000, robotsAuth }
-    const fleet = await openFleet(await this.#store(), log === undefined ? platform : { ...platform, log }, settings, (
-      error,
-    ) => this.#running?.waiting.stop(error))
-    this.#running = { fleet, waiting: new Waiting(fleet), listeners: [] }
-  }
-
-  get #place(): Omit<Place, 'path'> {
-    const { database = '', ...rest } = this.#options
-    return { ...rest, database }
-  }
-
-  async #store(): Promise<Store> {
-    const { data, database } = this.#options
-    // With a server there is no file.
-    if (data === undefined) return database === undefined ? memoryStore() : openStore({ ...this.#place, path: '' })
-    await mkdir(resolve(data), { recursive: true })
-    return openFolder(resolve(data), this.#place)
+    const fleet = await openFleet(
+      await storeOf(this.#options),
+      log === undefined ? platform : { ...platform, log },
+      settings,
+      (
+        error,
+      ) => this.#running?.waiting.stop(error),
+    )
+    for (const line of idleOptions(this.#options)) fleet.platform.log('warn', line)
+    this.#running = { fleet, waiting: new Waiting(fleet, (job) => wholeJob(fleet, job)), listeners: [] }
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -272,6 +276,7 @@ export class OrchestratorEngine {
     fleet.drain()
     await fleet.idle()
     await quiet(fleet, graceMs)
+    await waiting.shown()
     this.#running = undefined
     waiting.stop(new Error('The engine was stopped before the job had ended'))
     await Promise.all(listeners.map((listener) => listener.finish()))

@@ -29,7 +29,23 @@ export interface EngineOptions {
   readonly actor?: string
   /** Where log lines go. Without it they are written to stderr, as JSON. */
   readonly log?: Platform['log']
+  /** @deprecated Options of the Python engine without a meaning here: each is taken, and the log says so. */
+  readonly dispatchInterval?: unknown
+  /** @deprecated */
+  readonly timeoutCheckInterval?: unknown
+  /** @deprecated */
+  readonly triggerWebhookPort?: unknown
+  /** @deprecated */
+  readonly service?: unknown
 }
+
+/** The options of the Python engine that mean nothing here, and what there is in their place. */
+const IDLE = {
+  dispatchInterval: 'a job is offered the moment it and a robot are there',
+  timeoutCheckInterval: 'a job times out the moment its time is up',
+  triggerWebhookPort: 'startHttp takes the port',
+  service: 'data or database says where everything is kept',
+} as const
 
 /** A job to submit: the fields of `POST /api/v1/jobs`, `params` for its `parameters`. */
 export type NewJob =
@@ -69,9 +85,16 @@ const Options = v.strictObject({
   robotsAuth: v.optional(v.picklist(['key', 'open']), 'key'),
   actor: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), 'engine'),
   log: v.optional(v.custom<Platform['log']>((given) => typeof given === 'function', 'must be a function')),
+  ...v.entriesFromList(Object.keys(IDLE) as (keyof typeof IDLE)[], v.optional(v.unknown())),
 })
 
 export type SettledOptions = v.InferOutput<typeof Options>
+
+/** What there is to say of options that are taken and do nothing. */
+export function idleOptions(options: SettledOptions): readonly string[] {
+  return Object.entries(IDLE).filter(([name]) => options[name as keyof typeof IDLE] !== undefined)
+    .map(([name, instead]) => `${name} is taken and does nothing: ${instead}`)
+}
 
 /** The options with every default filled in. Throws a `TypeError` that names what cannot be used. */
 export function settle(options: EngineOptions): SettledOptions {

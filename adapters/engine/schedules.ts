@@ -58,10 +58,13 @@ export function scheduleOf(schedule: ScheduleRow) {
     lastRun: date(schedule.last_run),
     /** When it is due next; null when it never is again, or is disabled. */
     nextRun: date(schedule.next_run),
+    /** When that is acted upon: the same, and jitter. */
+    firesAt: date(schedule.fires_at),
     runCount: schedule.run_count,
     successCount: schedule.success_count,
     createdBy: schedule.created_by,
     createdAt: new Date(schedule.created_at),
+    updatedAt: new Date(schedule.updated_at),
   }
 }
 

@@ -1,13 +1,36 @@
 import { durationOf } from '../../core/duration.ts'
 import type { JobRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
-import type { RobotRow } from '../../core/state.ts'
+import type { RobotRow, WorkflowRow } from '../../core/state.ts'
+import type { TriggerEventRow } from '../../core/trigger.ts'
+import { workflowSummary } from '../http/view.ts'
+import { camel } from './names.ts'
+
+/** A job in a list: everything but its definition and its log. */
+export type JobSummary = ReturnType<typeof jobOf>
 
 /** A job as the engine shows it: as it was when it was asked for, and no link to what becomes of it. */
-export type Job = ReturnType<typeof jobOf>
+export interface Job extends JobSummary {
+  /** The definition that it runs. */
+  readonly workflowJson: string
+  /** The last lines of its log; the first says how many are left out. */
+  readonly logs: string
+}
 
 /** A robot as it is on record, and as it was just then. */
 export type Robot = ReturnType<typeof robotOf>
+
+/** A workflow in a list. */
+export type WorkflowSummary = ReturnType<typeof workflowOf>
+
+/** One workflow, whole. */
+export interface Workflow extends WorkflowSummary {
+  /** Its newest definition. */
+  readonly jsonDefinition: string
+}
+
+/** Something that has come to a trigger, and what became of it. */
+export type TriggerEvent = ReturnType<typeof triggerEventOf>
 
 /** The row with the names and the types that programs expect. */
 export function jobOf(job: JobRow) {
@@ -56,6 +79,9 @@ export function jobOf(job: JobRow) {
     timeoutSeconds: job.timeout_ms / 1000,
     triggerId: job.trigger_id as string | null,
     scheduleId: job.schedule_id as string | null,
+    /** The job that called it or whose end made it, and how many there are above it. */
+    parentJobId: job.parent_job_id as string | null,
+    depth: job.depth,
     /** The instant for which its schedule made it. */
     dueAt: date(job.due_at),
   }
@@ -75,7 +101,59 @@ export function robotOf(robot: RobotRow, now: Presence) {
     tags: robot.tags,
     capabilities: robot.capabilities,
     createdAt: new Date(robot.created_at),
+    /** Null for one that never came. */
     lastSeen: date(now.heard_at ?? robot.last_seen),
+    /** Of a robot that is away its last one on record; so are its metrics. */
+    lastHeartbeat: date(now.last_heartbeat),
+    metrics: camel(now.metrics),
+    connectedSince: date(now.connected_since),
+    /** How its last connection ended. */
+    lastDisconnect: robot.last_disconnect === null
+      ? null
+      : { ...robot.last_disconnect, at: new Date(robot.last_disconnect.at) },
+    /** Two machines that replace each other under this id; null: it is one. */
+    conflict: now.conflict === null ? null : { ...now.conflict, since: new Date(now.conflict.since) },
+  }
+}
+
+/** The row with the names and the types that programs expect. */
+export function workflowOf(workflow: WorkflowRow) {
+  return {
+    id: workflow.id as string,
+    name: workflow.name,
+    description: workflow.description,
+    version: workflow.version,
+    /** What jobs run; null before the first publication. */
+    publishedVersion: workflow.published_version,
+    status: workflow.status,
+    maxConcurrent: workflow.max_concurrent,
+    createdBy: workflow.created_by,
+    createdAt: new Date(workflow.created_at),
+    updatedAt: new Date(workflow.updated_at),
+    tags: workflow.tags,
+    executionCount: workflow.execution_count,
+    successCount: workflow.success_count,
+    /** Of the jobs that were completed. */
+    avgDurationMs: workflowSummary(workflow).avg_duration_ms,
+  }
+}
+
+/** The row with the names and the types that programs expect. */
+export function triggerEventOf(event: TriggerEventRow) {
+  return {
+    seq: event.seq,
+    triggerId: event.trigger_id as string,
+    triggerType: event.trigger_type,
+    workflowId: event.workflow_id as string,
+    scenarioId: event.scenario_id,
+    timestamp: new Date(event.at),
+    payload: JSON.parse(event.payload) as Readonly<Record<string, unknown>>,
+    metadata: JSON.parse(event.metadata) as Readonly<Record<string, unknown>>,
+    priority: event.priority,
+    outcome: event.outcome,
+    /** Why it made no job. */
+    reason: event.reason,
+    jobId: event.job_id as string | null,
   }
 }
 

@@ -3,21 +3,26 @@ import { isAssigned, isLive, type JobRow } from '../../core/job.ts'
 import { notFound } from '../../core/protocol/refusal.ts'
 import type { Fleet } from '../fleet.ts'
 import { errorOf } from './refused.ts'
+import type { Job } from './view.ts'
 
 interface Waiter {
-  readonly resolve: (job: JobRow) => void
+  readonly resolve: (job: Job) => void
   readonly reject: (error: Error) => void
 }
 
 /** Who waits for which job to end. They are told by the commits, nobody asks again and again. */
 export class Waiting {
   readonly #fleet: Fleet
+  readonly #show: (job: JobRow) => Promise<Job>
+  readonly #showing = new Set<Promise<unknown>>()
   readonly #waiters = new Map<JobId, Set<Waiter>>()
   readonly #unwatch: () => void
   #over: Error | undefined
 
-  constructor(fleet: Fleet) {
+  /** `show` reads what belongs to a job that has ended. */
+  constructor(fleet: Fleet, show: (job: JobRow) => Promise<Job>) {
     this.#fleet = fleet
+    this.#show = show
     this.#unwatch = fleet.watch((jobs) => {
       if (this.#waiters.size === 0) return
       for (const job of jobs ?? []) this.#told(job)
@@ -27,14 +32,14 @@ export class Waiting {
   }
 
   /** Resolves with the job once it has ended. Rejects when there is no such job, when aborted, and on `stop`. */
-  async ended(id: JobId, signal?: AbortSignal): Promise<JobRow> {
+  async ended(id: JobId, signal?: AbortSignal): Promise<Job> {
     signal?.throwIfAborted()
     if (this.#over !== undefined) throw this.#over
     const waiters = this.#waiters.get(id) ?? new Set()
     this.#waiters.set(id, waiters)
     let drop = (): void => {}
     try {
-      return await new Promise<JobRow>((resolve, reject) => {
+      return await new Promise<Job>((resolve, reject) => {
         const waiter = { resolve, reject }
         const abort = (): void => reject(signal?.reason as Error)
         drop = () => {
@@ -52,6 +57,11 @@ export class Waiting {
     }
   }
 
+  /** Resolves when nothing is being read: the store may be closed then. */
+  async shown(): Promise<void> {
+    while (this.#showing.size > 0) await Promise.allSettled(this.#showing)
+  }
+
   /** Nobody is told any more. */
   stop(error: Error): void {
     this.#over ??= error
@@ -60,8 +70,19 @@ export class Waiting {
   }
 
   #told(job: JobRow): void {
-    if (isLive(job.status)) return
-    for (const waiter of this.#waiters.get(job.id) ?? []) waiter.resolve(job)
+    const waiters = [...this.#waiters.get(job.id) ?? []]
+    if (isLive(job.status) || waiters.length === 0) return
+    const showing = this.#end(job, waiters).finally(() => this.#showing.delete(showing))
+    this.#showing.add(showing)
+  }
+
+  async #end(job: JobRow, waiters: readonly Waiter[]): Promise<void> {
+    try {
+      const shown = await this.#show(job)
+      for (const { resolve } of waiters) resolve(shown)
+    } catch (error) {
+      for (const { reject } of waiters) reject(error as Error)
+    }
   }
 
   async #look(id: JobId): Promise<void> {

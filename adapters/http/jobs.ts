@@ -1,17 +1,14 @@
 import { Hono } from 'hono'
 import { explain } from '../../core/explain.ts'
-import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
-import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
-import { cut } from '../../core/protocol/cut.ts'
+import type { JobId } from '../../core/ids.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { Cancellation, Release, Submission } from '../../core/protocol/request.ts'
 import { submissionsLeft } from '../../core/rate.ts'
 import type { Fleet } from '../fleet.ts'
 import { logText } from '../log-text.ts'
-import type { JobQuery } from '../store/contract.ts'
 import { idempotencyOf, retrying, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
-import { numberIn } from './query.ts'
+import { jobQuery, numberIn } from './query.ts'
 import { answered, refused, tellQuota } from './respond.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine, submittedJob } from './view.ts'
 
@@ -121,30 +118,6 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
   }
 
   return app
-}
-
-function jobQuery(query: Record<string, string>, page: ReturnType<typeof pageQuery>): JobQuery | Refusal {
-  if (isRefusal(page)) return page
-  const status = query['status']?.split(',')
-  const unknown = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
-  if (unknown !== undefined) {
-    const message = `Unknown status ${cut(unknown, 50)}: use ${JOB_STATUSES.join(', ')}`
-    return refuse('INVALID_PAYLOAD', message, { field: 'status' })
-  }
-  const dead = query['dead_lettered']
-  if (dead !== undefined && dead !== 'true' && dead !== 'false') {
-    return refuse('INVALID_PAYLOAD', 'dead_lettered must be true or false', { field: 'dead_lettered' })
-  }
-  return {
-    ...page,
-    status: status as readonly JobStatus[] | undefined,
-    workflow_id: query['workflow_id'] as WorkflowId | undefined,
-    robot_id: query['robot_id'] as RobotId | undefined,
-    trigger_id: query['trigger_id'] as TriggerId | undefined,
-    schedule_id: query['schedule_id'] as ScheduleId | undefined,
-    parent_job_id: query['parent_job_id'] as JobId | undefined,
-    dead_lettered: dead === 'true',
-  }
 }
 
 function noJob(id: string): Refusal {

@@ -1,6 +1,9 @@
 import type { Context } from 'hono'
+import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
 import { cut } from '../../core/protocol/cut.ts'
-import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { JobQuery, PageQuery } from '../store/contract.ts'
 
 /** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */
 
@@ -57,6 +60,31 @@ function unknown(name: string, taken: readonly string[]): string {
     .toSorted((a, b) => a.apart - b.apart)[0]
   if (near !== undefined) return `Unknown query parameter ${name}; did you mean ${near.other}?`
   return `Unknown query parameter ${name}: ${taken.length === 0 ? 'there are none here' : `use ${taken.join(', ')}`}`
+}
+
+/** Which jobs a query asks for. INVALID_PAYLOAD names what is wrong with it. */
+export function jobQuery(query: Readonly<Record<string, string>>, page: PageQuery | Refusal): JobQuery | Refusal {
+  if (isRefusal(page)) return page
+  const status = query['status']?.split(',')
+  const unknown = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
+  if (unknown !== undefined) {
+    const message = `Unknown status ${cut(unknown, 50)}: use ${JOB_STATUSES.join(', ')}`
+    return refuse('INVALID_PAYLOAD', message, { field: 'status' })
+  }
+  const dead = query['dead_lettered']
+  if (dead !== undefined && dead !== 'true' && dead !== 'false') {
+    return refuse('INVALID_PAYLOAD', 'dead_lettered must be true or false', { field: 'dead_lettered' })
+  }
+  return {
+    ...page,
+    status: status as readonly JobStatus[] | undefined,
+    workflow_id: query['workflow_id'] as WorkflowId | undefined,
+    robot_id: query['robot_id'] as RobotId | undefined,
+    trigger_id: query['trigger_id'] as TriggerId | undefined,
+    schedule_id: query['schedule_id'] as ScheduleId | undefined,
+    parent_job_id: query['parent_job_id'] as JobId | undefined,
+    dead_lettered: dead === 'true',
+  }
 }
 
 /** The Levenshtein distance: how many letters have to be added, left out or changed to turn one into the other. */

@@ -149,7 +149,11 @@ export function checked<const S extends v.GenericSchema>(
 
 /** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */
 export function pageQuery(c: Context): PageQuery | Refusal {
-  const { limit, cursor } = c.req.query()
+  return pageOf(c.req.query())
+}
+
+/** The same of a query that has been read. */
+export function pageOf({ limit, cursor }: Readonly<Record<string, string>>): PageQuery | Refusal {
   const count = limit === undefined ? PAGE_DEFAULT : numberIn(limit)
   if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
     return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { field: 'limit' })

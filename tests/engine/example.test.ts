@@ -25,7 +25,7 @@ test('the program runs, with a real robot on a real socket', async () => {
     'Cancelled: true',
     'failed Element not found: #submit',
     'Retried: true failed',
-    'Production Robot 1 offline',
+    'Production Robot 1 offline robot-1 online, robot-uuid offline',
     'ROBOT_TAG_MISSING, ROBOT_OFFLINE',
     expect.stringMatching(/^Generate Daily Report 20\d\d-\d\d-\d\dT1[34]:00:00.000Z$/),
     '1 { critical: 0, high: 0, normal: 1, low: 0 }',

@@ -1,4 +1,4 @@
-import { JobPriority, OrchestratorEngine, RefusedError } from 'casare-orchestrator'
+import { JobPriority, OrchestratorEngine, RefusedError, ScheduleFrequency } from 'casare-orchestrator'
 
 const engine = new OrchestratorEngine({
   loadBalancing: 'least_loaded',
@@ -72,7 +72,8 @@ const robot = await engine.registerRobot({
   maxConcurrentJobs: 3,
   tags: ['browser', 'desktop'],
 })
-console.log(robot.name, robot.status)
+const { items: robots } = await engine.listRobots()
+console.log(robot.name, robot.status, robots.map(({ id, status }) => `${id} ${status}`).toSorted().join(', '))
 
 const stuck = await engine.submitJob({
   workflowId: 'extract',
@@ -87,7 +88,7 @@ const schedule = await engine.createSchedule({
   name: 'Daily Report',
   workflowId: 'report',
   workflowName: 'Generate Daily Report',
-  frequency: 'cron',
+  frequency: ScheduleFrequency.CRON,
   cronExpression: '0 9 * * MON-FRI',
   robotId: null,
   priority: JobPriority.NORMAL,

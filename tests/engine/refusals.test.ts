@@ -12,12 +12,27 @@ describe('options', () => {
   test.each<[string, object, RegExp]>([
     ['a strategy that is none', { loadBalancing: 'fastest' }, /loadBalancing/],
     ['no time to run in', { defaultJobTimeout: 0 }, /defaultJobTimeout/],
-    ['an option that is none', { dispatchInterval: 5 }, /dispatchInterval/],
+    ['an option that is none', { dispatchIntervall: 5 }, /dispatchIntervall/],
     ['a folder and a server', { data: 'a', database: 'http://b' }, /data and database/],
     ['a log that cannot be called', { log: 'stderr' }, /log/],
   ])('%s', (_what, options, words) => {
     expect(() => new OrchestratorEngine(options as EngineOptions)).toThrow(TypeError)
     expect(() => new OrchestratorEngine(options as EngineOptions)).toThrow(words)
+  })
+
+  test('of the Python engine that mean nothing here are taken, and the log says so', async () => {
+    const lines: string[] = []
+    const log = (level: string, message: string): void => void lines.push(`${level} ${message}`)
+    await lab.start({ log, dispatchInterval: 5, timeoutCheckInterval: 30, triggerWebhookPort: 8766, service: null })
+    expect(lines.filter((line) => line.startsWith('warn'))).toEqual([
+      'warn dispatchInterval is taken and does nothing: a job is offered the moment it and a robot are there',
+      'warn timeoutCheckInterval is taken and does nothing: a job times out the moment its time is up',
+      'warn triggerWebhookPort is taken and does nothing: startHttp takes the port',
+      'warn service is taken and does nothing: data or database says where everything is kept',
+    ])
+    lines.length = 0
+    await lab.start({ log })
+    expect(lines.filter((line) => line.startsWith('warn'))).toEqual([])
   })
 
   test('are those of the dispatcher and of the jobs', async () => {
@@ -79,6 +94,20 @@ describe('what is refused', () => {
     await expect(lab.engine.waitForJob('none')).rejects.toMatchObject(no)
     expect(await lab.engine.getJob('none')).toBeUndefined()
     expect(await lab.engine.cancelJob('none')).toBe(false)
+  })
+
+  test('filters of lists that are none', async () => {
+    const { engine } = lab
+    const wrong = { name: 'RefusedError', code: 'INVALID_PAYLOAD' }
+    await expect(engine.listJobs({ state: 'failed' } as object)).rejects.toMatchObject(wrong)
+    await expect(engine.listJobs({ workflow_id: 'w' } as object)).rejects.toMatchObject(wrong)
+    await expect(engine.listJobs({ status: 'lost' as 'failed' })).rejects.toThrow(/Unknown status lost/)
+    await expect(engine.listRobots({ limit: 0 })).rejects.toThrow(/limit must be/)
+    await expect(engine.listSchedules({ cursor: '!' })).rejects.toThrow(/cursor must be/)
+    await expect(engine.listTriggerEvents('none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    expect(await engine.getRobot('none')).toBeUndefined()
+    expect(await engine.getSchedule('none')).toBeUndefined()
+    expect(await engine.getWorkflow('none')).toBeUndefined()
   })
 
   test('a job that has not ended is not run again', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { wholeJob } from '../../adapters/engine/jobs.ts'
 import { Waiting } from '../../adapters/engine/waiting.ts'
 import { type Fleet, openFleet } from '../../adapters/fleet.ts'
 import { nodePlatform } from '../../adapters/node/platform.ts'
@@ -31,7 +32,7 @@ async function fleetWith(fails: (out: Effects) => 'before' | 'after' | null): Pr
     },
   }
   fleet = await openFleet(flaky, { ...nodePlatform(), log: () => {} }, DEFAULTS, () => {})
-  return new Waiting(fleet)
+  return new Waiting(fleet, (job) => wholeJob(fleet, job))
 }
 
 async function submit(): Promise<JobId> {

@@ -1,0 +1,67 @@
+import type { JobStatus as Status } from '../../core/job.ts'
+import type { Presence } from '../../core/presence.ts'
+import type { TriggerType as Type } from '../../core/protocol/trigger.ts'
+import type { Frequency } from '../../core/schedule.ts'
+import type { WorkflowStatus as Published } from '../../core/state.ts'
+
+/** The enumerations of the API reference, as objects. What the engine takes and shows are their values. */
+
+type Values<T> = T[keyof T]
+
+/** How urgent a job is; larger is more urgent. */
+export const JobPriority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const
+export type JobPriority = Values<typeof JobPriority>
+
+/** What a job may be. */
+export const JobStatus = {
+  PENDING: 'pending',
+  QUEUED: 'queued',
+  RUNNING: 'running',
+  COMPLETED: 'completed',
+  FAILED: 'failed',
+  CANCELLED: 'cancelled',
+  TIMEOUT: 'timeout',
+} as const satisfies Record<string, Status>
+export type JobStatus = Values<typeof JobStatus>
+
+/** How a robot may be. */
+export const RobotStatus = {
+  OFFLINE: 'offline',
+  ONLINE: 'online',
+  BUSY: 'busy',
+  ERROR: 'error',
+  MAINTENANCE: 'maintenance',
+} as const satisfies Record<string, Presence['status']>
+export type RobotStatus = Values<typeof RobotStatus>
+
+/** How often a schedule is due. */
+export const ScheduleFrequency = {
+  ONCE: 'once',
+  HOURLY: 'hourly',
+  DAILY: 'daily',
+  WEEKLY: 'weekly',
+  MONTHLY: 'monthly',
+  CRON: 'cron',
+} as const satisfies Record<string, Frequency>
+export type ScheduleFrequency = Values<typeof ScheduleFrequency>
+
+/** Whether jobs may run a workflow. */
+export const WorkflowStatus = {
+  DRAFT: 'draft',
+  PUBLISHED: 'published',
+  ARCHIVED: 'archived',
+} as const satisfies Record<string, Published>
+export type WorkflowStatus = Values<typeof WorkflowStatus>
+
+/** What a trigger fires upon. */
+export const TriggerType = {
+  MANUAL: 'manual',
+  SCHEDULED: 'scheduled',
+  WEBHOOK: 'webhook',
+  FILE_WATCH: 'file_watch',
+  EMAIL: 'email',
+  FORM: 'form',
+  CHAT: 'chat',
+  WORKFLOW_CALL: 'workflow_call',
+} as const satisfies Record<string, Type>
+export type TriggerType = Values<typeof TriggerType>

@@ -1,0 +1,148 @@
+import type { RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { JobStatus } from '../../core/job.ts'
+import { presence } from '../../core/presence.ts'
+import { notFound } from '../../core/protocol/refusal.ts'
+import { NewRobot } from '../../core/protocol/request.ts'
+import type { RobotRow } from '../../core/state.ts'
+import type { Fleet } from '../fleet.ts'
+import { jobQuery } from '../http/query.ts'
+import { encodeCursor, ledgerPage, pageOf } from '../http/request.ts'
+import type { Page as Rows, PageQuery } from '../store/contract.ts'
+import { fieldsOf, type NewRobotRecord, read } from './input.ts'
+import { snakeName } from './names.ts'
+import { answerOf, errorOf, RefusedError, taken } from './refused.ts'
+import { type Schedule, scheduleOf } from './schedules.ts'
+import {
+  jobOf,
+  type JobSummary,
+  type Robot,
+  robotOf,
+  type TriggerEvent,
+  triggerEventOf,
+  type Workflow,
+  workflowOf,
+  type WorkflowSummary,
+} from './view.ts'
+
+/** Which page of a list. */
+export interface PageOptions {
+  /** 1 to 200; 50 unless said otherwise. */
+  readonly limit?: number | undefined
+  /** The `nextCursor` of the page before. */
+  readonly cursor?: string | null | undefined
+}
+
+/** Which jobs, and which page of them. */
+export interface JobFilter extends PageOptions {
+  readonly status?: JobStatus | readonly JobStatus[] | undefined
+  readonly workflowId?: string | undefined
+  readonly robotId?: string | undefined
+  readonly triggerId?: string | undefined
+  readonly scheduleId?: string | undefined
+  readonly parentJobId?: string | undefined
+  readonly deadLettered?: boolean | undefined
+}
+
+/** One page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Where the next page starts; null on the last. */
+  readonly nextCursor: string | null
+}
+
+const PAGE = ['limit', 'cursor']
+const JOBS = ['status', 'workflowId', 'robotId', 'triggerId', 'scheduleId', 'parentJobId', 'deadLettered', ...PAGE]
+
+/** By creation, the newest first. */
+export async function listJobs({ queries }: Fleet, filter: JobFilter): Promise<Page<JobSummary>> {
+  const query = queryOf(filter, JOBS)
+  return shown(await queries.jobs(taken(jobQuery(query, pageOf(query)))), jobOf)
+}
+
+/** As they are just now. */
+export async function listRobots(fleet: Fleet, options: PageOptions): Promise<Page<Robot>> {
+  return shown(await fleet.queries.robots(pageIn(options)), (robot) => robotNow(fleet, robot))
+}
+
+/** The robot as it is just now, or undefined. */
+export async function getRobot(fleet: Fleet, id: string): Promise<Robot | undefined> {
+  const robot = await fleet.queries.robot(id as RobotId)
+  return robot === undefined ? undefined : robotNow(fleet, robot)
+}
+
+/** Puts a robot on record, or changes it there. */
+export async function registerRobot(fleet: Fleet, robot: NewRobotRecord): Promise<Robot> {
+  const body = read(fieldsOf(robot), NewRobot, { robotId: 'id' })
+  const answer = await fleet.request((reply) => ({
+    type: 'robot.saved',
+    reply,
+    robot: (body.id ?? fleet.platform.rowId()) as RobotId,
+    mode: 'upsert',
+    name: body.name,
+    environment: body.environment,
+    maxConcurrentJobs: body.max_concurrent_jobs,
+    tags: body.tags,
+    capabilities: body.capabilities,
+  }))
+  return robotNow(fleet, answerOf(answer, 'robot').robot)
+}
+
+function robotNow(fleet: Fleet, robot: RobotRow): Robot {
+  return robotOf(robot, presence(fleet.state, robot.id))
+}
+
+/** All of them, those too that are never due again. */
+export async function listSchedules({ queries }: Fleet, options: PageOptions): Promise<Page<Schedule>> {
+  return shown(await queries.schedules(pageIn(options)), scheduleOf)
+}
+
+/** The schedule, or undefined. */
+export async function getSchedule({ queries }: Fleet, id: string): Promise<Schedule | undefined> {
+  const schedule = await queries.schedule(id as ScheduleId)
+  return schedule === undefined ? undefined : scheduleOf(schedule)
+}
+
+/** Without their definitions. */
+export async function listWorkflows({ queries }: Fleet, options: PageOptions): Promise<Page<WorkflowSummary>> {
+  return shown(await queries.workflows(pageIn(options)), workflowOf)
+}
+
+/** The workflow with its newest definition, or undefined. */
+export async function getWorkflow({ queries }: Fleet, id: string): Promise<Workflow | undefined> {
+  const workflow = await queries.workflow(id as WorkflowId)
+  if (workflow === undefined) return undefined
+  return { ...workflowOf(workflow), jsonDefinition: await queries.definition(workflow.definition) ?? '{}' }
+}
+
+/** What has come to a trigger, the last first. */
+export async function listTriggerEvents(
+  { queries }: Fleet,
+  trigger: string,
+  options: PageOptions,
+): Promise<Page<TriggerEvent>> {
+  const id = trigger as TriggerId
+  const query = pageIn(options)
+  if (await queries.trigger(id) === undefined) throw errorOf(notFound('Trigger', String(trigger)))
+  const rows = await queries.triggerEvents(id, { before: query.after?.at, limit: query.limit + 1 })
+  return shown(ledgerPage(rows, query, id), triggerEventOf)
+}
+
+function shown<Row, T>({ items, next }: Rows<Row>, show: (row: Row) => T): Page<T> {
+  return { items: items.map(show), nextCursor: encodeCursor(next) }
+}
+
+function pageIn(options: PageOptions): PageQuery {
+  return taken(pageOf(queryOf(options, PAGE)))
+}
+
+/** What is asked for as the query of the HTTP API has it. A misspelt filter must not find everything. */
+function queryOf(given: object, names: readonly string[]): Record<string, string> {
+  const query: Record<string, string> = {}
+  for (const [name, value] of Object.entries(fieldsOf(given)) as [string, unknown][]) {
+    if (!names.includes(name)) {
+      throw new RefusedError('INVALID_PAYLOAD', `Unknown field: ${name}; use ${names.join(', ')}`, { fields: [name] })
+    }
+    if (value !== undefined && value !== null) query[snakeName(name)] = String(value)
+  }
+  return query
+}

@@ -1,0 +1,21 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Store } from '../store/contract.ts'
+import { memoryStore } from '../store/memory.ts'
+import { openFolder, openStore, type Place } from '../store/open.ts'
+import type { SettledOptions } from './input.ts'
+
+/** Where an engine keeps everything, apart from the folder. */
+export function placeOf({ database = '', databaseToken, durability }: SettledOptions): Omit<Place, 'path'> {
+  return { database, databaseToken, durability }
+}
+
+/** Opens the store of an engine: in memory, in a folder, or on a server. */
+export async function storeOf(options: SettledOptions): Promise<Store> {
+  const { data, database } = options
+  const place = placeOf(options)
+  // With a server there is no file.
+  if (data === undefined) return database === undefined ? memoryStore() : openStore({ ...place, path: '' })
+  await mkdir(resolve(data), { recursive: true })
+  return openFolder(resolve(data), place)
+}
