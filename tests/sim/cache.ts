@@ -227,6 +227,35 @@ const deadlinesAreKept: Rule = ({ ledger, state, change, whole }) => {
   }
 }
 
+/** L8: once a robot has answered the request that was sent after an offer, that offer is settled. */
+const answeredOffersAreSettled: Rule = ({ state, change, whole }) => {
+  if (state === null) return
+  const touched = new Set(change.jobs.map(({ after }) => after.id))
+  for (const { robot, offers, answered } of state.sessions.values()) {
+    for (const [id, asked] of offers) {
+      const job = state.jobs.get(id)
+      if (asked === null || answered < asked || job === undefined || !(whole || touched.has(id))) continue
+      const open = job.status === 'queued' && job.offer_until !== null && job.robot_id === robot
+      demand(
+        !open,
+        'L8',
+        () => `${robot} has said what it runs since job ${id} was offered to it, which waits for it still`,
+      )
+    }
+  }
+}
+
+/** I41: a job does not run too long while its robot is away, and may have the result already. */
+const absenceIsNoTimeout: Rule = ({ state, change }) => {
+  if (state === null) return
+  for (const { event, from_status, job_id, robot_id } of change.history) {
+    if (event !== 'expire' || from_status !== 'running' || robot_id === null) continue
+    const left = change.history.some((other) => other.job_id === job_id && other.event === 'disconnected')
+    const there = state.sessions.has(robot_id) || left
+    demand(there, 'I41', () => `job ${job_id} ran too long, they say, while ${robot_id} was away`)
+  }
+}
+
 /** L3: a connection on which nothing is heard is not kept for longer than the lease. */
 const silenceIsNoticed: Rule = ({ ledger, state, change }) => {
   for (const { robot } of state?.sessions.values() ?? []) {
@@ -256,5 +285,7 @@ export const CACHE: readonly Rule[] = [
   sessionsAreTheirOwn,
   nobodyWaitsInVain,
   deadlinesAreKept,
+  answeredOffersAreSettled,
+  absenceIsNoTimeout,
   silenceIsNoticed,
 ]

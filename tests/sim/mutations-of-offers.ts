@@ -1,3 +1,4 @@
+import type { RobotId } from '../../core/ids.ts'
 import { place } from '../../core/keep.ts'
 import type { RobotMessage } from '../../core/protocol/message.ts'
 import type { Session, State } from '../../core/state.ts'
@@ -81,4 +82,26 @@ export const lostMeansUnread = (): Plant => ({
     }
     return event
   },
+})
+
+/** That a robot has said what it runs, and has not got the job, gives nothing back. */
+export const answersIgnored = (): Plant =>
+  withOffers(({ offers }) => {
+    const get = offers.get.bind(offers)
+    offers.get = (id) => typeof get(id) === 'number' ? Infinity : get(id)
+  })
+
+/** Jobs time out by the clock alone, wherever their robot is. */
+export const absenceTimesOut = (): Plant => ({
+  ...SOUND,
+  shell: (shell, state) => ({
+    ...shell,
+    now: () => {
+      for (const job of state.jobs.values()) {
+        if (job.status !== 'running' || job.started_at === null || state.sessions.has(job.robot_id as RobotId)) continue
+        state.timers.set('job.timeout', job.id, job.started_at + job.timeout_ms)
+      }
+      return shell.now()
+    },
+  }),
 })

@@ -140,6 +140,13 @@ export const PLANTED: readonly Planted[] = [
     plant: offers.lostMeansUnread,
     certain: ['cut', 'halfOpen'],
   },
+  { bug: 'what a robot answers gives no offer back', within: 40, plant: offers.answersIgnored, certain: ['silence'] },
+  {
+    bug: 'jobs time out while their robot is away',
+    within: 40,
+    plant: offers.absenceTimesOut,
+    certain: ['cut', 'halfOpen'],
+  },
   { bug: 'limits begin anew with each minute', within: 40, plant: rates.fixedWindow, certain: ['burst', 'hookTwice'] },
   { bug: 'a restart forgets what was used up', within: 40, plant: rates.ringsForgotten, certain: ['burst', 'crash'] },
   { bug: 'a delivery makes a job each time', within: 40, plant: rates.deliveredTwice, certain: ['hookTwice'] },
