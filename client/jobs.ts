@@ -106,12 +106,13 @@ export class Jobs {
   }
 
   /**
-   * Resolves with the job once it has ended, however it ended. Asks ever less often, at least every 2 s, and once it has
-   * been answered goes on through a restart of the orchestrator.
+   * Resolves with the job once it has ended, however it ended. Asks ever less often, at least every 2 s, and once anything
+   * has been answered to this client goes on through a restart of the orchestrator.
    */
   async wait(id: string, options: CallOptions = {}): Promise<JobDetail> {
     for (let ms = POLL_MS;; ms = Math.min(POLL_MS_MAX, ms * 1.5)) {
-      const job = await this.#transport.send<JobDetail>('GET', this.#at(id), { ...options, patient: ms > POLL_MS })
+      const patient = this.#transport.hasAnswered
+      const job = await this.#transport.send<JobDetail>('GET', this.#at(id), { ...options, patient })
       if (job.completed_at !== null) return job
       await pause(ms, options.signal)
     }

@@ -56,6 +56,7 @@ export class Transport {
   readonly #fetch: NonNullable<ClientOptions['fetch']>
   readonly #timeoutMs: number
   readonly #retries: number
+  #hasAnswered = false
 
   /** Throws a `TypeError` for a `url` that is not one, and for a `key` that no request can carry. */
   constructor({ url, key, fetch = (url, init) => globalThis.fetch(url, init), ...options }: ClientOptions) {
@@ -69,13 +70,21 @@ export class Transport {
     this.#retries = options.retries ?? RETRIES
   }
 
+  /** Whether there has been an orchestrator: then an address that does not answer is not a wrong one. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered
+  }
+
   /** Resolves with the body of the answer. Throws `CasareError` for every other answer, and for none. */
   async send<T>(method: Method, path: string, ask: Ask = {}): Promise<T> {
     const repeatable = method !== 'POST' || ask.repeatable === true
     const retries = repeatable ? this.#retries * (ask.patient === true ? PATIENCE : 1) : 0
     for (let tries = 1;; tries++) {
       const answer = await this.#try(method, path, ask)
-      if (!(answer instanceof CasareError)) return answer.body as T
+      if (!(answer instanceof CasareError)) {
+        this.#hasAnswered = true
+        return answer.body as T
+      }
       const waitMs = tries <= retries ? delayBefore(answer, tries) : null
       if (waitMs === null) throw answer
       await pause(waitMs, ask.signal)
