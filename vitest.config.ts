@@ -16,8 +16,10 @@ class LongFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // They end what hangs, on a machine that has much else to do as well: what takes long is not wrong for that.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     // Most of the time goes by in waiting for other processes.
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { matches, passedOver } from '../../adapters/chat/filter.ts'
 import type { Asked, Message } from '../../adapters/chat/messenger.ts'
+import { workOf } from '../work.ts'
 import { configOf } from './call.ts'
 
 /** Which messages a trigger listens to. */
@@ -96,10 +97,11 @@ describe('patterns', () => {
     )
   })
 
-  test('what takes a regular expression for ever takes no time', () => {
-    const before = performance.now()
-    expect(matches(`${'*a'.repeat(249)}*b`, 'a'.repeat(1 << 20))).toBe(false)
-    expect(matches(`*${'a'.repeat(400)}b*`, 'a'.repeat(40_000))).toBe(false)
-    expect(performance.now() - before).toBeLessThan(1_000)
+  test('what takes a regular expression for ever takes no time', async () => {
+    const work = await workOf(() => {
+      expect(matches(`${'*a'.repeat(249)}*b`, 'a'.repeat(1 << 20))).toBe(false)
+      expect(matches(`*${'a'.repeat(400)}b*`, 'a'.repeat(40_000))).toBe(false)
+    })
+    expect(work).toBeLessThan(1_000)
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { problemWithKey } from '../../adapters/chat/messengers.ts'
 import { teams } from '../../adapters/chat/teams.ts'
+import { workOf } from '../work.ts'
 import { askedIn, callOf, configOf, replyTo, teamsHeaders } from './call.ts'
 
 /** Microsoft Teams, with the security token of its manual. */
@@ -100,12 +101,13 @@ describe('a message', () => {
     expect(textOf(html, name)).toBe(text)
   })
 
-  test('of tags without end is read in no time', () => {
-    const before = performance.now()
-    textOf('<at>'.repeat(100_000))
-    textOf(`<at${' '.repeat(300_000)}`)
-    textOf('<a '.repeat(100_000))
-    expect(performance.now() - before).toBeLessThan(2_000)
+  test('of tags without end is read in no time', async () => {
+    const work = await workOf(() => {
+      textOf('<at>'.repeat(100_000))
+      textOf(`<at${' '.repeat(300_000)}`)
+      textOf('<a '.repeat(100_000))
+    })
+    expect(work).toBeLessThan(2_000)
   })
 
   test('is answered with a message, whatever comes of it', () => {

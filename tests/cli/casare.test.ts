@@ -129,7 +129,7 @@ describe('against a real orchestrator', () => {
     )
     expect((await run('stats')).out).toMatch(/^queued +1 \(critical 0, high 0, normal 0, low 1\)$/m)
     expect(await run('health', '--json')).toMatchObject({ status: 0, out: expect.stringContaining('"status": "ok"') })
-  }, 60_000)
+  })
 
   test('a wrong key, an unknown job and an orchestrator that is not there are failures', async () => {
     const [key, job, away] = await Promise.all([

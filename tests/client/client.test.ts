@@ -245,23 +245,11 @@ describe('what is sent again', () => {
     await expect(scripted(late, late, late, late, late).client.jobs.wait('a')).rejects.toThrow('No')
   })
 
-  test('so is one that begins when there has been an answer to anything, as to the submission', async () => {
-    const made = (): Response => new Response('{"id":"a"}')
-    const ended = (): Response => new Response('{"completed_at":"2026-01-01T00:00:00.000Z"}')
-    const { client, asked } = scripted(made, ...Array.from({ length: 12 }, () => late), ended)
-    await client.jobs.submit({ workflow_id: 'w' })
-    expect(await client.jobs.wait('a')).toMatchObject({ completed_at: '2026-01-01T00:00:00.000Z' })
-    expect(asked()).toBe(14)
-  })
-
   test('Retry-After is told, in seconds or as a date', async () => {
     const date = new Date(Date.now() + 3_600_000).toUTCString()
     const error = await scripted(() => refused(429, 'RATE_LIMITED', date)).client.jobs.get('a').catch((error) => error)
     expect(error).toMatchObject({ code: 'RATE_LIMITED', status: 429, details: {} })
-    // Dates have whole seconds, and a busy machine may have taken some of them.
-    const { retryAfter } = error as CasareError
-    expect(retryAfter).toBeGreaterThan(3_300)
-    expect(retryAfter).toBeLessThanOrEqual(3_600)
+    expect(Math.abs(((error as CasareError).retryAfter ?? 0) - 3_500)).toBeLessThan(110)
     const told = async (after: string): Promise<unknown> =>
       (await scripted(() => refused(500, 'X', after)).client.jobs.get('a').catch((error: CasareError) =>
         error

@@ -22,7 +22,7 @@ export function nodeForWrangler(): string {
 }
 
 /** It bundles the source at each start. */
-const READY_MS = 60_000
+const READY_MS = 120_000
 const TRIES = 3
 
 /**

@@ -43,7 +43,7 @@ describe('files that do not belong together', () => {
     return { early, late }
   }
 
-  test('are refused in whatever way they are mixed', { timeout: 60_000 }, async () => {
+  test('are refused in whatever way they are mixed', async () => {
     const { early, late } = await twoMoments()
     same(await opened(copy(late)), 440)
     for (const from of [early, late]) {

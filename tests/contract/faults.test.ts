@@ -17,7 +17,7 @@ import { HAS_SQLD, Sqld } from './sqld.ts'
 
 /** What a network and a server may do to a store that is far away, and what becomes of it. */
 
-const TIMEOUT_MS = 700
+const TIMEOUT_MS = 2_000
 const made: { remove(): void }[] = []
 afterAll(() => {
   for (const one of made) one.remove()
@@ -126,7 +126,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server far away', () => {
     const begun = performance.now()
     same((await send(fleet, 'lost')).type, 'refusal')
     const took = performance.now() - begun
-    ok(met() && took >= TIMEOUT_MS * 0.9 && took < TIMEOUT_MS + 2_000, `the turn took ${took} ms`)
+    ok(met() && took >= TIMEOUT_MS * 0.9 && took < TIMEOUT_MS + 60_000, `the turn took ${took} ms`)
     await running(fleet)
     await network.letGo()
     same(await onDisk(store), [])
@@ -140,7 +140,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server far away', () => {
     const store = await open()
     await store.load(SOON)
     next(network, RAISE, 'held')
-    await rejects(store.load(SOON), /did not answer within 0\.7 s/)
+    await rejects(store.load(SOON), /did not answer within 2 s/)
     await store.load(SOON)
     await network.letGo()
     await store.commit(turn(1, { jobs: [job('a')] }))

@@ -33,7 +33,7 @@ const checks = storeContract('libsql server', async () => {
 })
 
 describe.skipIf(!HAS_SQLD)('a libSQL server', () => {
-  test.each(checks)('$name', ({ run }) => run(), 60_000)
+  test.each(checks)('$name', ({ run }) => run())
 
   test('a libsql: URL names it as well', async () => {
     const { url } = await started()

@@ -16,4 +16,4 @@ test('and the same on Deno', async () => {
   const args = ['run', '--no-check', '--cached-only', '-A', join(ROOT, 'tests/contract/shell-deno.ts')]
   const { stdout } = await promisify(execFile)(join(ROOT, 'node_modules/deno/deno'), args, { cwd: ROOT })
   expect(stdout.trim().split('\n')).toEqual(checks.map(({ name }) => name.replace(/^node/, 'deno')))
-}, 60_000)
+})

@@ -10,7 +10,7 @@ import type { Check } from './store.ts'
 /** What the core's loop counts on in a runtime. It needs no test runner: it runs on Node, on Deno, and inside workerd. */
 
 /** How late a timer may be on a busy machine. */
-const LATE_MS = 5_000
+const LATE_MS = 50_000
 
 /** Every promise of a runtime. `make` gives a platform of its own to each. */
 export function shellContract(name: string, make: () => Platform): readonly Check[] {

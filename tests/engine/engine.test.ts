@@ -56,9 +56,10 @@ describe('jobs', () => {
 
   test('a job of another time waits for it', async () => {
     await lab.robot(() => null)
+    const far = new Date(Date.now() + 3_600_000)
+    expect(await lab.submit({ scheduledTime: far })).toMatchObject({ status: 'pending', scheduledTime: far })
     const at = new Date(Date.now() + 300)
-    const { id, status, scheduledTime } = await lab.submit({ scheduledTime: at })
-    expect([status, scheduledTime]).toEqual(['pending', at])
+    const { id } = await lab.submit({ scheduledTime: at })
     const { startedAt } = await lab.engine.waitForJob(id)
     expect(startedAt?.getTime()).toBeGreaterThanOrEqual(at.getTime())
   })

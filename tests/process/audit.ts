@@ -38,7 +38,7 @@ export async function settled(server: Orchestrator): Promise<void> {
   await until('every job has ended', async () => {
     const { items } = await server.api<Page>('GET', '/jobs?status=pending,queued,running&limit=1')
     return items.length === 0 ? true : undefined
-  }, 90_000)
+  })
 }
 
 /** Compares everything that the orchestrator has with the ledger. Resolves with what does not hold. */

@@ -86,7 +86,7 @@ test('a workflow that calls itself is cut, and says so', async () => {
     job = items[0]?.id ?? ''
   }
   expect(await server.jobIn(job, 'failed')).toMatchObject({ error_type: 'CALL_TOO_DEEP', failed_node: 'call' })
-}, 60_000)
+})
 
 test('a call is waited for through kill -9 and a new start', async () => {
   const on = await Orchestrator.start({ fixedPorts: true })
@@ -126,7 +126,7 @@ test('a call is waited for through kill -9 and a new start', async () => {
   expect(await children(on, id)).toHaveLength(1)
   await robot.stop()
   await on.stop()
-}, 60_000)
+})
 
 async function children(on: Orchestrator, parent: string): Promise<readonly { id: string; depth: number }[]> {
   return (await on.api<{ items: { id: string; depth: number }[] }>('GET', `/jobs?parent_job_id=${parent}`)).items

@@ -12,7 +12,7 @@ import { newFolder } from './program.ts'
 
 const INSTALL_MS = 300_000
 const HOUR = 3_600_000
-const SLOW = { timeout: 60_000 }
+const SLOW = { timeout: 180_000 }
 
 let library = ''
 

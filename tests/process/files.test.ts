@@ -97,7 +97,7 @@ describe('a folder that is watched', () => {
   })
 
   test('by patterns, below it, once each, when they have been written', async () => {
-    const { folder, fired } = await watch({ recursive: true, patterns: ['*.csv'], settle_ms: 1_000 })
+    const { folder, fired } = await watch({ recursive: true, patterns: ['*.csv'], settle_ms: 4_000 })
     mkdirSync(join(folder, 'a/b'), { recursive: true })
     for (let n = 0; n < 20; n++) writeFileSync(join(folder, 'a/b', `${n}.csv`), String(n))
     writeFileSync(join(folder, 'a/b/note.txt'), 'no')

@@ -98,7 +98,7 @@ describe('a robot that is killed', () => {
 })
 
 test('a robot that is killed again and again runs no job twice, and each ends as it was run', {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   finish()
   const jobs: string[] = []

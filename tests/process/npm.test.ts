@@ -10,7 +10,7 @@ test('npm start, ended by Ctrl-C in its terminal, ends with 0', async () => {
   program.signal('SIGINT', 'group')
   expect(await program.exited).toBe(0)
   expect(program.out).toContain('Stopping')
-}, 30_000)
+})
 
 test('npx deno task start passes its arguments on', async () => {
   const program = new Program('npx deno task start', ['--help'])

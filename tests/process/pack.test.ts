@@ -81,7 +81,7 @@ describe.sequential('the package', () => {
     expect(statSync(join(project, tarball)).size).toBeLessThan(1 << 20)
     writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
     await inProject('npm', 'install', `./${tarball}`, '--prefer-offline', '--no-audit', '--no-fund')
-  }, 60_000)
+  })
 
   test('brings what runs, and neither tests nor tools', () => {
     const installed = readdirSync(join(project, 'node_modules/casare-orchestrator'))
@@ -183,5 +183,5 @@ describe.sequential('the package', () => {
     expect(await server.exited).toBe(0)
     await server.closed
     expect(server.err).toBe('')
-  }, 30_000)
+  })
 })

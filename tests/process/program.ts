@@ -12,7 +12,7 @@ import { ROOT, RUNTIME } from './runtime.ts'
 /** The orchestrator's main on the runtime that is tested. */
 export const MAIN = RUNTIME.main
 /** What a process may take to say something before that counts as never. */
-const SAID_MS = 15_000
+const SAID_MS = 60_000
 
 /** What the server starts beside itself, in a process group of its own: `.ts` here, `.js` where it is installed. */
 export const ROBOT = 'robot/reference.'

@@ -13,7 +13,7 @@ let server: Orchestrator
 
 beforeAll(async () => {
   server = await Orchestrator.start({ robot: true })
-}, 60_000)
+})
 afterAll(cleanUp)
 
 test('each completes its own jobs, however they come', async () => {

@@ -62,7 +62,7 @@ async function killed(connection: Connection): Promise<void> {
 /** A job that goes on until the folder has the file `go`. */
 const held = (more: object = {}) => ({ parameters: { until: inFolder('go'), ...more } })
 /** The handler of the first job has been called. */
-const begun = (): Promise<void> => expect.poll(ran, { interval: 5, timeout: 10_000 }).toEqual(['j1'])
+const begun = (): Promise<void> => expect.poll(ran, { interval: 5 }).toEqual(['j1'])
 const J1 = [{ job_id: 'j1', attempt: 1 }]
 
 describe('killed', () => {

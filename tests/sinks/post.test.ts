@@ -28,7 +28,7 @@ function posting(url: string, over: Partial<Post> = {}): Post {
     url: new URL(url),
     headers: { 'X-One': '1' },
     body: '{"a":"ü"}',
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(60_000),
     allowPrivate: false,
     ...over,
   }

@@ -65,13 +65,19 @@ describe('what happens to files', () => {
     const folder = newFolder()
     const one = await watching(folder, { settle_ms: 1_500 })
     const file = join(folder, 'big.bin')
+    // On a machine that stands still for longer the file has been written, by the rule.
+    let [longest, last] = [0, Infinity]
     for (let part = 0; part < 12; part++) {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
       appendFileSync(file, 'x'.repeat(1_000))
       await pause(100)
-      expect(one.fired).toEqual([])
+      longest = Math.max(longest, performance.now() - last)
+      if (longest < 1_500) expect(one.fired).toEqual([])
     }
-    expect(await one.events(1)).toEqual([`created ${file}`])
-    expect(one.fired[0]).toMatchObject({ size: 12_000 })
+    const events = await one.events(1)
+    if (longest < 1_500) expect(events).toEqual([`created ${file}`])
+    await until(() => one.fired.at(-1)?.['size'] === 12_000, () => 'all of it')
   })
 
   test('patterns: by name, by path, and left out', async () => {

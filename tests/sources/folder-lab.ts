@@ -10,7 +10,7 @@ import type { JsonObject } from '../../core/protocol/json.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 
 /** What the tests wait for at most. */
-const SOON_MS = 15_000
+const SOON_MS = 60_000
 
 /** A source on real folders, and what it says. */
 export class Watching {

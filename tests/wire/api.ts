@@ -111,7 +111,7 @@ export abstract class Api {
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
-  mostMs = 15_000,
+  mostMs = 60_000,
 ): Promise<T> {
   const end = Date.now() + mostMs
   for (;;) {

@@ -23,7 +23,7 @@ export const SETTINGS = {
 }
 /** Timers of two processes do not agree to the millisecond. */
 export const SLACK_MS = 50
-export const MINUTE = { timeout: 60_000 }
+export const MINUTE = { timeout: 180_000 }
 
 /** Makes robots that go on breathing. Of their jobs they say nothing by themselves. */
 export function breathing(server: Server): (more?: Readonly<Record<string, unknown>>) => Promise<Raw> {

@@ -41,7 +41,7 @@ chapter('fleets', (server) => {
     expect(await server.api('GET', '/fleets')).toEqual({ items: [], next_cursor: null })
   })
 
-  test('one that is made has keys, jobs and robots of its own', { timeout: 60_000 }, async () => {
+  test('one that is made has keys, jobs and robots of its own', async () => {
     const [acme, other] = [await make(server, 'acme'), await make(server, 'other')]
     expect(await server.api('GET', '/fleets')).toEqual({
       items: [{ name: 'acme', path: '/fleets/acme' }, { name: 'other', path: '/fleets/other' }],
@@ -88,7 +88,7 @@ chapter('fleets', (server) => {
     expect(await refusal({ name: 'mine' }, key)).toEqual([403, 'FORBIDDEN'])
   })
 
-  test('its data is there after the process was killed', { timeout: 120_000 }, async () => {
+  test('its data is there after the process was killed', async () => {
     const key = await make(server, 'durable')
     const { body: job } = await server.call<JobView>('POST', '/fleets/durable/api/v1/jobs', {
       key,

@@ -69,7 +69,7 @@ chapter('outgoing webhooks', (server) => {
     })
     expect(log[0]).toMatchObject({ event: 'job.cancelled', status_code: 200, error: '', next_at: null })
     await server.api('DELETE', `/webhooks/${id}`)
-  }, 120_000)
+  })
 
   test('a redirect is not followed, and the log says what was answered', async () => {
     status = 307

@@ -25,7 +25,7 @@ code, its message, and its details where it has any.
 `
 
 chapter('the same answers', (server) => {
-  test('to the same questions', { timeout: 120_000 }, async () => {
+  test('to the same questions', async () => {
     const transcript = new Transcript(server)
     transcript.write(HEAD.trimEnd())
     await addresses(transcript)

@@ -13,7 +13,7 @@ const HEADERS = ['allow', 'idempotency-replayed', 'location', 'retry-after', 'ww
 /** An answer of so many fields is shown once, and then what changes in it. */
 const LARGE = 7
 /** How long an answer may take, or a close. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 60_000
 
 type Json = Readonly<Record<string, unknown>>
 
