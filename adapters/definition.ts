@@ -1,7 +1,7 @@
 import { parseDefinition, problemText } from '../workflows/definition.ts'
 import { definitionIn } from '../workflows/shape.ts'
 import type { DefinitionHash } from '../core/ids.ts'
-import { isObject, parseJson } from '../core/protocol/json.ts'
+import { isObject, parseJson, toText } from '../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import { asksOf, NODE_GRAPH } from '../core/protocol/repertoire.ts'
 import type { DefinitionRow } from '../core/state.ts'
@@ -12,7 +12,7 @@ import { sha256 } from './secret.ts'
  * neither a graph of nodes nor anything that names its format. Taken out of a wrapper where it is in one.
  */
 export function definitionOf(given: string | object): DefinitionRow | Refusal {
-  const json = typeof given === 'string' ? given : JSON.stringify(given)
+  const json = typeof given === 'string' ? given : toText(given)
   const parsed = parseJson(json)
   if (isRefusal(parsed)) {
     return refuse('INVALID_PAYLOAD', `The workflow definition is no JSON: ${parsed.message}`)

@@ -1,6 +1,7 @@
 import type { Event } from '../core/event.ts'
 import type { JobId, KeyId, ReplyId, WorkflowId } from '../core/ids.ts'
-import { isObject, type JsonObject, toText } from '../core/protocol/json.ts'
+import { isObject, type JsonObject, tokenOf, toText } from '../core/protocol/json.ts'
+import { canonicalNumber } from '../core/protocol/number.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { Submission } from '../core/protocol/request.ts'
 import type { KeyRow } from '../core/state.ts'
@@ -102,8 +103,13 @@ function workflowOf(platform: Platform, body: Submission): Submitted['workflow']
   return { id, name: body.workflow_name ?? id, definition }
 }
 
-/** JSON with the members of each object in order, so that equal values are equal texts. */
+/**
+ * JSON with the members of each object in order, so that equal values are equal texts. Numbers are equal by their exact
+ * value, however they were written: 1, 1.0 and 1e0 are one, 9007199254740992 and 9007199254740993 are two.
+ */
 function canonical(json: unknown): string {
+  const token = tokenOf(json)
+  if (token !== null) return canonicalNumber(token)
   if (Array.isArray(json)) return `[${json.map(canonical).join()}]`
   if (!isObject(json)) return JSON.stringify(json)
   const members = Object.keys(json).toSorted().map((key) =>

@@ -8,7 +8,7 @@ import { recall } from './keep.ts'
 import { EVENT_BYTES_MAX } from './limits.ts'
 import { cut } from './protocol/cut.ts'
 import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
-import { type JsonObject, toText } from './protocol/json.ts'
+import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { callLimit, submissionLimit, submissionsWith } from './rate.ts'
 import { derivedId } from './schedule.ts'
@@ -91,7 +91,7 @@ function called(
   if (allowed_callers.length > 0 && !(caller !== null && allowed_callers.includes(caller.workflow_id))) {
     return refuse('FORBIDDEN', `${event.alias} may be called by jobs of ${allowed_callers.join(', ')}`)
   }
-  const given = JSON.parse(event.payload) as JsonObject
+  const given = fromText(event.payload) as JsonObject
   const missing = required.find((name) => !Object.hasOwn(given, name))
   if (missing !== undefined) {
     return refuse('INVALID_PAYLOAD', `Missing required field: parameters.${missing}`, {

@@ -7,8 +7,7 @@ import { keepTrigger, remember } from './keep.ts'
 import { CALL_DEPTH_MAX, EVENT_BYTES_MAX } from './limits.ts'
 import { parametersOf, passes } from './payload.ts'
 import { exceedsBytes } from './protocol/decode.ts'
-import type { JsonObject } from './protocol/json.ts'
-import { toText } from './protocol/json.ts'
+import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import { skipsOf } from './rate.ts'
 import { derivedId, type ScheduleRow } from './schedule.ts'
@@ -140,8 +139,8 @@ function eventOf(trigger: TriggerRow, { payload, metadata }: Occasion, turn: Tur
     workflow_id: trigger.workflow_id,
     scenario_id: trigger.scenario_id,
     timestamp: instantText(turn.now),
-    payload: JSON.parse(payload) as JsonObject,
-    metadata: JSON.parse(metadata) as JsonObject,
+    payload: fromText(payload) as JsonObject,
+    metadata: fromText(metadata) as JsonObject,
     priority: trigger.priority,
   }
 }

@@ -3,7 +3,7 @@ import { say, type Turn } from './effects.ts'
 import type { JobId, RobotId } from './ids.ts'
 import type { JobRow } from './job.ts'
 import { keepJob, remember } from './keep.ts'
-import type { JsonObject } from './protocol/json.ts'
+import { fromText, type JsonObject } from './protocol/json.ts'
 import type { Session, State } from './state.ts'
 
 /**
@@ -47,7 +47,7 @@ function assign(state: State, session: Session, job: JobRow, turn: Turn): void {
       workflow_json: definition.json,
       priority: job.priority,
       timeout_seconds: job.timeout_ms / 1000,
-      parameters: JSON.parse(job.parameters) as JsonObject,
+      parameters: fromText(job.parameters) as JsonObject,
       attempt: job.attempt,
     },
   })

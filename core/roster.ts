@@ -3,6 +3,7 @@ import { Heap } from './heap.ts'
 import type { Millis, RobotId } from './ids.ts'
 import { isWaiting, type JobRow } from './job.ts'
 import type { Strategy } from './limits.ts'
+import { tokenOf } from './protocol/json.ts'
 import { classKey, type JobClass, type Needs, needsOf, newClass, put, remove, size } from './queue.ts'
 import { type Repertoire, REPERTOIRE_NAMES, repertoireOf, runs, unreadable } from './protocol/repertoire.ts'
 import type { RobotRow, Session, State } from './state.ts'
@@ -216,7 +217,7 @@ export type Abilities = Pick<Kind, 'key' | 'environment' | 'tags' | 'capabilitie
 export function kindOfRow({ environment, tags, capabilities }: RobotRow): Abilities {
   const repertoire = repertoireOf(capabilities)
   const said = repertoire === null ? [] : REPERTOIRE_NAMES.filter((name) => !unreadable(capabilities).includes(name))
-  const names = Object.keys(capabilities).filter((name) => Boolean(capabilities[name]) && !said.includes(name as never))
+  const names = Object.keys(capabilities).filter((name) => isHeld(capabilities[name]) && !said.includes(name as never))
     .toSorted()
   return {
     key: JSON.stringify([environment, tags.toSorted(), names, ...said.map((name) => [name, capabilities[name]])]),
@@ -225,6 +226,12 @@ export function kindOfRow({ environment, tags, capabilities }: RobotRow): Abilit
     capabilities: new Set(names),
     repertoire,
   }
+}
+
+/** Of a number that is kept as it was written, what counts is the number. */
+function isHeld(value: unknown): boolean {
+  const token = tokenOf(value)
+  return Boolean(token === null ? value : Number(token))
 }
 
 function kindFor(roster: Roster, robot: RobotRow): Kind {

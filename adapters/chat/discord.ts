@@ -25,7 +25,7 @@ export const discord: Messenger = {
   read(call, config) {
     const body = jsonOf(call)
     if (isRefusal(body)) return body
-    const json = body.json
+    const json = body.written
     if (!isObject(json)) return unexpected('Discord', 'no object')
     switch (json['type']) {
       case PING:
@@ -67,7 +67,7 @@ function commandIn(json: JsonObject, now: number, config: ChatConfig): Asked {
   return {
     message: {
       platform: 'discord',
-      message_text: ofChat ? Object.values(options).map(String).join(' ') : targetOf(data),
+      message_text: ofChat ? Object.keys(options).map((name) => textIn(options, name)).join(' ') : targetOf(data),
       command: ofChat ? `/${command}` : command,
       options,
       sender_id: textIn(user, 'id'),

@@ -1,5 +1,5 @@
 import type { ChatConfig, ChatPlatform } from '../../core/protocol/chat.ts'
-import { isObject, type Json, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isObject, type Json, type JsonObject, type Parsed, parseJson, tokenOf } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { textOf } from '../charset.ts'
 import type { Call } from '../signature.ts'
@@ -101,7 +101,7 @@ export function unexpected(platform: string, what: string): Refusal {
 }
 
 /** The body of a call as JSON, in the charset that it declares. */
-export function jsonOf(call: Call): { readonly json: Json } | Refusal {
+export function jsonOf(call: Call): Parsed | Refusal {
   const text = textOf(call.bytes, call.header('content-type'))
   return isRefusal(text) ? text : parseJson(text)
 }
@@ -115,7 +115,7 @@ export function objectIn(json: JsonObject, name: string): JsonObject {
 /** A member that is text, or a number, which some platforms write ids as; else empty. */
 export function textIn(json: JsonObject, name: string): string {
   const value = json[name]
-  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
+  return typeof value === 'string' ? tokenOf(value) ?? value : typeof value === 'number' ? String(value) : ''
 }
 
 /** The objects in a member that is a list. */

@@ -1,5 +1,5 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type JsonObject, parseJson } from '../../core/protocol/json.ts'
+import { isObject, type JsonObject, type Parsed, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
 import { isPercentUtf8, textOf } from '../charset.ts'
 import { type Call, verify } from '../signature.ts'
@@ -37,19 +37,17 @@ export const slack: Messenger = {
     // The header that says which it is is not signed.
     const body = text.trimStart().startsWith('{') ? parseJson(text) : parseForm(text)
     if (isRefusal(body)) return body
-    if (!isObject(body.json)) return unexpected('Slack', 'no object')
+    if (!isObject(body.written)) return unexpected('Slack', 'no object')
     // A static word with which Slack once showed who it was: no affair of whoever sees a job.
-    const { token: _, ...json } = body.json
+    const { token: _, ...json } = body.written
     if (textIn(json, 'command') !== '') return commandIn(json, call, config)
     return textIn(json, 'type') === '' ? signOfLife(json) : eventIn(json, call)
   },
 }
 
-function parseForm(text: string): { readonly json: JsonObject } | Refusal {
+function parseForm(text: string): Parsed | Refusal {
   if (!isPercentUtf8(text)) return unexpected('Slack', 'it is not valid UTF-8')
-  const fields = Object.fromEntries(new URLSearchParams(text))
-  const parsed = parseJson(JSON.stringify(fields))
-  return isRefusal(parsed) ? parsed : { json: parsed.json as JsonObject }
+  return parseJson(JSON.stringify(Object.fromEntries(new URLSearchParams(text))))
 }
 
 /** Slack asks now and then whether the certificate is good. Buttons and dialogues (`payload`) are none of ours. */

@@ -38,7 +38,7 @@ export const teams: Messenger = {
   read(call, config) {
     const body = jsonOf(call)
     if (isRefusal(body)) return body
-    const json = body.json
+    const json = body.written
     if (!isObject(json)) return unexpected('Teams', 'no object')
     if (textIn(json, 'type') !== 'message') return said('Only messages are taken.')
     // The signature has no time of its own, but what is signed has.

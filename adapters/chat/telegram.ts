@@ -36,13 +36,14 @@ export const telegram: Messenger = {
   read(call, config) {
     const body = jsonOf(call)
     if (isRefusal(body)) return body
-    if (!isObject(body.json)) return unexpected('Telegram', 'no object')
-    const id = textIn(body.json, 'update_id')
+    const update = body.written
+    if (!isObject(update)) return unexpected('Telegram', 'no object')
+    const id = textIn(update, 'update_id')
     if (id === '') return unexpected('Telegram', 'no update_id')
     // What is edited has been heard already; the other kinds of update are no messages.
-    const message = body.json['message'] ?? body.json['channel_post']
+    const message = update['message'] ?? update['channel_post']
     if (!isObject(message)) return NOTHING
-    return messageIn(message, body.json, `update:${id}`, call.now, config) ?? NOTHING
+    return messageIn(message, update, `update:${id}`, call.now, config) ?? NOTHING
   },
 }
 

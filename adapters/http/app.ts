@@ -1,5 +1,4 @@
 import { Hono } from 'hono'
-import { prettyJSON } from 'hono/pretty-json'
 import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { Health } from '../../core/protocol/view.ts'
@@ -17,7 +16,7 @@ import { formRoutes } from './form.ts'
 import { keyRoutes } from './keys.ts'
 import { poolRoutes } from './pools.ts'
 import { type Env, guard } from './request.ts'
-import { refused } from './respond.ts'
+import { refused, writesJson } from './respond.ts'
 import { robotRoutes } from './robots.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { triggerRoutes } from './triggers.ts'
@@ -47,7 +46,7 @@ export interface AppOptions {
 /** The HTTP surface of one fleet, the same on every runtime. */
 export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOptions = {}): Hono<Env> {
   const app = new Hono<Env>(base === '' ? {} : { getPath: (request) => getPath(request).slice(base.length) || '/' })
-  app.use('/api/*', prettyJSON())
+  app.use('*', writesJson)
   app.use('/api/*', async (c, next) => {
     // Before and not after: a response that exists already would have to be built a second time.
     c.header('Cache-Control', 'no-store')

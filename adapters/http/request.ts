@@ -4,8 +4,9 @@ import { authorize } from '../../core/access.ts'
 import type { SecretHash } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
-import { isObject, type Json, parseJson } from '../../core/protocol/json.ts'
+import { isObject, type Parsed, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { grafted, type Lost } from '../../core/protocol/written.ts'
 import type { KeyRow, Scope } from '../../core/state.ts'
 import { textOf } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
@@ -57,7 +58,7 @@ export function bearer(header: string | undefined): SecretHash | null {
  * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep, has too many members, or is no text in
  * its charset, and what `readBytes` refuses.
  */
-export async function readJson(c: Context): Promise<{ readonly json: Json } | Refusal> {
+export async function readJson(c: Context): Promise<Parsed | Refusal> {
   const bytes = await readBytes(c)
   const text = isRefusal(bytes) ? bytes : textOf(bytes, c.req.header('content-type'))
   return isRefusal(text) ? text : parseJson(text)
@@ -131,17 +132,29 @@ export async function readOptionalBody<const S extends v.GenericSchema>(
   schema: S,
 ): Promise<v.InferOutput<S> | Refusal> {
   const none = c.req.header('transfer-encoding') === undefined && Number(c.req.header('content-length') ?? 0) === 0
-  return none ? checked({ json: {} }, schema) : readBody(c, schema)
+  return none ? checked(NOTHING, schema) : readBody(c, schema)
 }
 
-/** A body as the schema wants it, wherever it comes from. */
+const NOTHING: Parsed = { json: {}, written: {} }
+
+/**
+ * A body as the schema wants it, wherever it comes from: what only passes through has its numbers as they were written. One
+ * that is read, and that a double cannot keep, is refused with its path.
+ */
 export function checked<const S extends v.GenericSchema>(
-  body: { readonly json: Json } | Refusal,
+  body: Parsed | Refusal,
   schema: S,
 ): v.InferOutput<S> | Refusal {
   if (isRefusal(body)) return body
   if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
-  const parsed = v.safeParse(schema, body.json)
+  const found: Lost[] = []
+  const input = grafted(schema, body, found)
+  const [lost] = found
+  if (lost !== undefined) {
+    const message = `Field ${lost.path}: ${lost.token.slice(0, 50)} has more digits than can be kept here`
+    return refuse('INVALID_PAYLOAD', message, { fields: [lost.path] })
+  }
+  const parsed = v.safeParse(schema, input)
   if (parsed.success) return parsed.output
   const fields = parsed.issues.map((issue) => v.getDotPath(issue)).filter((path) => path !== null)
   return refuse('INVALID_PAYLOAD', problemsOf(parsed.issues), { fields })

@@ -1,10 +1,23 @@
-import type { Context } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Answer } from '../../core/effects.ts'
 import { epochSeconds, type Quota } from '../../core/limiter.ts'
 import { errorPayload } from '../../core/protocol/encode.ts'
+import { toText } from '../../core/protocol/json.ts'
 import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
 import type { ErrorBody } from '../../core/protocol/view.ts'
+
+/**
+ * Lets `c.json` write what passes through digit for digit, and with `?pretty` indented. hono's own way to either parses what
+ * is written once more, into doubles.
+ */
+export const writesJson: MiddlewareHandler = async (c, next) => {
+  const space = c.req.query('pretty') === undefined ? undefined : 2
+  const json = (body: unknown, status?: ContentfulStatusCode, headers?: Record<string, string>): Response =>
+    c.body(toText(body, space), status, { ...headers, 'Content-Type': 'application/json' })
+  c.json = json as typeof c.json
+  await next()
+}
 
 /** A refusal as the API reference shows errors, with the status from the one table. */
 export function refused(c: Context, refusal: Refusal): Response {

@@ -1,5 +1,5 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
-import type { JsonObject } from '../../core/protocol/json.ts'
+import { fromText, type JsonObject } from '../../core/protocol/json.ts'
 import { isLive, type JobRow } from '../../core/job.ts'
 import type { CallView, FiringView, TriggerEventView, TriggerView } from '../../core/protocol/trigger-view.ts'
 import type { Answer } from '../../core/effects.ts'
@@ -21,7 +21,7 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
     mapping: trigger.mapping,
     enabled: trigger.enabled,
     priority: trigger.priority,
-    parameters: JSON.parse(trigger.parameters) as JsonObject,
+    parameters: fromText(trigger.parameters) as JsonObject,
     cooldown_seconds: trigger.cooldown_ms / 1000,
     auth: trigger.trigger_type === 'chat' ? (trigger.config as unknown as ChatConfig).platform : trigger.auth,
     // A form has a key of its own, which is nobody's secret to know.
@@ -53,8 +53,8 @@ export function triggerEventView({ at, payload, metadata, ...event }: TriggerEve
   return {
     ...event,
     timestamp: iso(at),
-    payload: JSON.parse(payload) as JsonObject,
-    metadata: JSON.parse(metadata) as JsonObject,
+    payload: fromText(payload) as JsonObject,
+    metadata: fromText(metadata) as JsonObject,
   }
 }
 
@@ -65,7 +65,7 @@ export function callView(job: JobRow): CallView {
     workflow_id: job.workflow_id,
     status: job.status,
     ended: !isLive(job.status),
-    result: job.result === null ? {} : JSON.parse(job.result) as unknown,
+    result: job.result === null ? {} : fromText(job.result),
     error_type: job.error_type,
     error_message: job.error_message,
     parent_job_id: job.parent_job_id,

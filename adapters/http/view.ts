@@ -3,7 +3,7 @@ import type { Explanation } from '../../core/explain.ts'
 import type { Millis } from '../../core/ids.ts'
 import { type HistoryRow, isLive, type JobRow, type LogRow } from '../../core/job.ts'
 import type { Presence } from '../../core/presence.ts'
-import type { JsonObject } from '../../core/protocol/json.ts'
+import { fromText, type JsonObject } from '../../core/protocol/json.ts'
 import type {
   ComingView,
   ExplanationView,
@@ -96,8 +96,8 @@ export function jobDetail(job: JobRow, definition: string | undefined, logs: str
   return {
     ...jobSummary(job),
     workflow_json: definition ?? '{}',
-    parameters: JSON.parse(job.parameters) as JsonObject,
-    result: job.result === null ? {} : JSON.parse(job.result) as unknown,
+    parameters: fromText(job.parameters) as JsonObject,
+    result: job.result === null ? {} : fromText(job.result),
     stack_trace: job.stack_trace,
     logs,
   }
@@ -114,7 +114,7 @@ export function logLine(line: LogRow, job: JobRow): LogLine {
     level: line.level,
     node_id: line.node_id,
     message: line.message,
-    extra: line.extra === null ? null : JSON.parse(line.extra) as unknown,
+    extra: line.extra === null ? null : fromText(line.extra),
   }
 }
 
@@ -202,7 +202,7 @@ export function scheduleView(schedule: ScheduleRow): ScheduleView {
     enabled: schedule.enabled,
     note: schedule.note,
     priority: schedule.priority,
-    parameters: JSON.parse(schedule.parameters) as JsonObject,
+    parameters: fromText(schedule.parameters) as JsonObject,
     environment: schedule.environment,
     pool: schedule.pool,
     jitter_seconds: schedule.jitter_ms / 1000,

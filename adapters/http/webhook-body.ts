@@ -1,9 +1,10 @@
 import * as v from 'valibot'
 import type { JsonText } from '../../core/ids.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
-import { isObject, type Json, type JsonObject, parseJson, toText } from '../../core/protocol/json.ts'
+import { isObject, type Json, type JsonObject, type Parsed, parseJson, toText } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { WebhookEvent } from '../../core/protocol/request.ts'
+import { grafted } from '../../core/protocol/written.ts'
 import type { TriggerAuth } from '../../core/protocol/trigger.ts'
 import { textOf } from '../charset.ts'
 import type { Call } from '../signature.ts'
@@ -21,7 +22,7 @@ export interface WebhookContent {
 }
 
 /** The body as JSON. UNSUPPORTED_MEDIA_TYPE for that of a form, with what to choose at the sender instead. */
-export function bodyOf(call: Call, auth: TriggerAuth): { readonly json: Json } | Refusal {
+export function bodyOf(call: Call, auth: TriggerAuth): Parsed | Refusal {
   const type = call.header('content-type')
   const text = textOf(call.bytes, type)
   if (isRefusal(text)) return text
@@ -54,19 +55,21 @@ const EVENT_TYPES: { readonly [A in TriggerAuth]: { readonly header?: string; re
  * Reads the event in a body. Senders with bodies of their own need no `event_type` and `data`: the data is the whole body,
  * under `body` where it is not an object, with the type of the event beside it.
  */
-export function contentOf(json: Json, auth: TriggerAuth, call: Call): WebhookContent | Refusal {
+export function contentOf(body: Parsed, auth: TriggerAuth, call: Call): WebhookContent | Refusal {
   const own = EVENT_TYPES[auth]
-  if (own === null) return referenceEvent(json)
+  if (own === null) return referenceEvent(body)
   // These senders choose the form of their bodies, and may choose ours.
-  if ((auth === 'hmac' || auth === 'standard_webhooks') && isReference(json)) return referenceEvent(json)
-  const whole: JsonObject = isObject(json) ? json : { body: json }
-  const named = own.header === undefined ? whole[own.field ?? ''] : call.header(own.header)
+  if ((auth === 'hmac' || auth === 'standard_webhooks') && isReference(body.json)) return referenceEvent(body)
+  const { json, written } = body
+  const whole: JsonObject = isObject(written) ? written : { body: written }
+  const read: JsonObject = isObject(json) ? json : {}
+  const named = own.header === undefined ? read[own.field ?? ''] : call.header(own.header)
   const known = typeof named !== 'string' || Object.hasOwn(whole, 'event_type')
   return {
     data: toText(known ? whole : { ...whole, event_type: named }),
     eventType: (typeof named === 'string' ? named : whole['event_type']) ?? null,
     timestamp: whole['timestamp'] ?? null,
-    delivery: textAt(whole, auth === 'stripe' ? 'id' : auth === 'slack' ? 'event_id' : ''),
+    delivery: textAt(read, auth === 'stripe' ? 'id' : auth === 'slack' ? 'event_id' : ''),
   }
 }
 
@@ -78,12 +81,12 @@ function isReference(json: Json): boolean {
 
 const REFERENCE: ReadonlySet<string> = new Set(Object.keys(WebhookEvent.entries))
 
-function referenceEvent(json: Json): WebhookContent | Refusal {
-  if (!isObject(json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
-  const event = v.safeParse(WebhookEvent, json)
+function referenceEvent(body: Parsed): WebhookContent | Refusal {
+  if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
+  const event = v.safeParse(WebhookEvent, grafted(WebhookEvent, body))
   if (!event.success) return refuse('INVALID_PAYLOAD', problemsOf(event.issues))
-  const { event_type: eventType, data } = event.output
-  return { data: toText(data), eventType, timestamp: json['timestamp'] ?? null, delivery: null }
+  const { event_type: eventType, data, timestamp = null } = event.output
+  return { data: toText(data), eventType, timestamp: timestamp as Json, delivery: null }
 }
 
 /** The handshake by which a sender checks the address; null for an event. */

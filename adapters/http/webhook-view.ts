@@ -1,3 +1,4 @@
+import { fromText } from '../../core/protocol/json.ts'
 import type { DeliveryView, WebhookView } from '../../core/protocol/webhook-view.ts'
 import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
 import { iso } from './view.ts'
@@ -29,7 +30,7 @@ export function deliveryView(delivery: DeliveryRow): DeliveryView {
     attempt: delivery.attempt,
     status_code: delivery.status_code,
     error: delivery.error,
-    payload: JSON.parse(delivery.payload),
+    payload: fromText(delivery.payload),
     created_at: iso(delivery.created_at),
     next_at: iso(delivery.next_at),
     delivered_at: iso(delivery.delivered_at),

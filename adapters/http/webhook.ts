@@ -36,7 +36,7 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
       if (handshake !== null) return handshake === 'ping' ? reached(c, id) : c.json(handshake)
     }
     // The core answers with a refusal of the body only to a caller that may call.
-    const content = isRefusal(body) ? body : contentOf(body.json, auth, call)
+    const content = isRefusal(body) ? body : contentOf(body, auth, call)
     const { eventType, timestamp, ...event } = isRefusal(content) ? UNREAD : content
     const once = delivery ?? event.delivery
     const secret = c.req.header('x-webhook-secret')

@@ -1,5 +1,7 @@
 import { Bug } from '../../core/assert.ts'
+import type { JsonText } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
+import { fromText, toText } from '../../core/protocol/json.ts'
 import { checksumOf, seedOf, type Summed } from './checksum.ts'
 import { StoreDamaged } from './contract.ts'
 import type { Kind, RowOf, TableName } from './row-of.ts'
@@ -68,7 +70,7 @@ export function values<T extends TableName>(table: T, row: RowOf[T]): readonly S
   const fields = row as unknown as Readonly<Record<string, unknown>>
   const record = COLUMNS[table].map(({ name, kind }) => {
     const value = fields[name] ?? null
-    if (kind === 'json' && value !== null) return JSON.stringify(value)
+    if (kind === 'json' && value !== null) return toText(value)
     return typeof value === 'boolean' ? Number(value) : value as SqlValue
   })
   if (isSummed(table)) record.push(checksumOf(SUMMED[table], record))
@@ -147,7 +149,7 @@ export function decode<T extends TableName>(
 
 function parsed(table: TableName, text: string): unknown {
   try {
-    return JSON.parse(text)
+    return fromText(text as JsonText)
   } catch {
     return damaged(`a row of ${table} has JSON that cannot be read`)
   }

@@ -1,11 +1,12 @@
 import * as v from 'valibot'
 import { cut } from './cut.ts'
 import { cleanText, roomFor } from './fit.ts'
-import { isObject, type Json, parseJson, readJson } from './json.ts'
+import { isObject, type Json, type JsonObject, type Parsed, parseJson, readJson, tokenOf } from './json.ts'
 import { FIELDS, type Frame, readPayload } from './loose.ts'
 import { type MessageId, MESSAGES, type MessageType, type OrchestratorMessage, type RobotMessage } from './message.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { skim } from './skim.ts'
+import { grafted } from './written.ts'
 
 /** The largest frame that is read, in UTF-8 bytes. The robots in the field close on anything larger. */
 export const FRAME_BYTES_MAX = 1 << 20
@@ -33,9 +34,9 @@ export function isUndecodable(value: object): value is Undecodable {
  */
 export function fromRobot(text: string, refusal: Refusal | null = null): RobotMessage | Undecodable {
   const frame = readFrame(text, refusal)
-  const head = headOf(frame.json, 'robot')
+  const head = headOf(frame, 'robot')
   if (isUndecodable(head)) return frame.refusal === null ? head : no(frame.refusal, head.correlation_id)
-  const read = readPayload(head.type, withTime(head, frame.json), frame)
+  const read = readPayload(head.type, withTime(head, frame), frame)
   if ('issues' in read) return no(frame.refusal ?? unreadable(head.type, read.issues), head.id)
   return { ...head, ...read } as RobotMessage
 }
@@ -45,9 +46,10 @@ export function fromOrchestrator(text: string): OrchestratorMessage | Undecodabl
   if (exceedsBytes(text, FRAME_BYTES_MAX)) return no(tooLarge())
   const parsed = parseJson(text)
   if (isRefusal(parsed)) return no(parsed)
-  const head = headOf(parsed.json, 'orchestrator')
+  const head = headOf(parsed, 'orchestrator')
   if (isUndecodable(head)) return head
-  const payload = v.safeParse(MESSAGES[head.type].payload, head.payload)
+  const schema = MESSAGES[head.type].payload
+  const payload = v.safeParse(schema, grafted(schema, head.payload))
   if (payload.success) return { ...head, payload: payload.output } as OrchestratorMessage
   return no(unreadable(head.type, payload.issues), head.id)
 }
@@ -81,8 +83,9 @@ export function problemsOf(issues: readonly v.BaseIssue<unknown>[]): string {
 /** A frame as JSON; what can be read of it, where it is too large or no JSON. */
 function readFrame(text: string, refusal: Refusal | null): Frame {
   const read = refusal ?? (exceedsBytes(text, FRAME_BYTES_MAX) ? tooLarge() : readJson(text))
-  if (!isRefusal(read)) return { json: read.json, cut: NOTHING, refusal: null, room: roomFor(text) }
-  return { ...skim(text, FIELDS), refusal: read, room: roomFor(text) }
+  if (!isRefusal(read)) return { ...read, cut: NOTHING, refusal: null, room: roomFor(text) }
+  const skimmed = skim(text, FIELDS)
+  return { ...skimmed, written: skimmed.json, refusal: read, room: roomFor(text) }
 }
 
 const NOTHING: ReadonlySet<string> = new Set()
@@ -103,18 +106,23 @@ interface Head {
   readonly type: MessageType
   readonly id: MessageId | undefined
   readonly correlation_id: MessageId | undefined
-  readonly payload: Json
+  readonly payload: Parsed
 }
 
 /** A line for a log bears the time of its message, if it has none of its own. */
-function withTime({ type, payload }: Head, envelope: Json): Json {
-  if (type !== 'log_entry' || !isObject(payload) || !isObject(envelope) || 'timestamp' in payload) return payload
-  return { ...payload, timestamp: envelope['timestamp'] ?? null }
+function withTime({ type, payload }: Head, { json: envelope }: Parsed): Parsed {
+  const { json, written } = payload
+  if (type !== 'log_entry' || !isObject(json) || !isObject(envelope) || 'timestamp' in json) return payload
+  const timestamp = envelope['timestamp'] ?? null
+  const timed = { ...json, timestamp }
+  return { json: timed, written: json === written ? timed : { ...written as JsonObject, timestamp } }
 }
 
-function headOf(json: Json, from: 'robot' | 'orchestrator'): Head | Undecodable {
+function headOf({ json, written }: Parsed, from: 'robot' | 'orchestrator'): Head | Undecodable {
   if (!isObject(json)) return no(refuse('INVALID_MESSAGE', 'A message must be a JSON object'))
-  const id = idOf(json['id'])
+  // Sent back as they came.
+  const { id: given, correlation_id, payload: asWritten = {} } = written as JsonObject
+  const id = idOf(given)
   const type = json['type']
   if (type === undefined) return no(refuse('INVALID_MESSAGE', 'Missing required field: type'), id)
   if (typeof type !== 'string') return no(refuse('INVALID_MESSAGE', 'Field type: must be a text'), id)
@@ -128,7 +136,8 @@ function headOf(json: Json, from: 'robot' | 'orchestrator'): Head | Undecodable 
   }
   if (json['payload'] === undefined && json['robot_id'] !== undefined) return no(flat(type, json['robot_id']), id)
   const { payload = {} } = json
-  return { type: type as MessageType, id, correlation_id: idOf(json['correlation_id']), payload }
+  const parsed = { json: payload, written: json === written ? payload : asWritten }
+  return { type: type as MessageType, id, correlation_id: idOf(correlation_id), payload: parsed }
 }
 
 /** The robots of a later CasareRPA write all fields beside `type`. What they say could be guessed at, and is not. */
@@ -141,7 +150,8 @@ function flat(type: string, robot: Json): Refusal {
 
 /** What is no id is none: there is nothing to answer to, and that is all. */
 function idOf(json: Json | undefined): MessageId | undefined {
-  return typeof json === 'string' ? cleanText(json) : typeof json === 'number' ? json : undefined
+  if (typeof json !== 'string') return typeof json === 'number' ? json : undefined
+  return tokenOf(json) === null ? cleanText(json) : json
 }
 
 function no(refusal: Refusal, id?: MessageId): Undecodable {

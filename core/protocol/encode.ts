@@ -1,3 +1,4 @@
+import { toText } from './json.ts'
 import type { MessageId, Outgoing } from './message.ts'
 import type { Refusal, RefusalCode } from './refusal.ts'
 
@@ -7,7 +8,7 @@ import type { Refusal, RefusalCode } from './refusal.ts'
  */
 export function encode(message: Outgoing, id: string, timestamp: string): string {
   const { type, payload, correlation_id } = message
-  return JSON.stringify({ type, id, timestamp, payload, correlation_id })
+  return toText({ type, id, timestamp, payload, correlation_id })
 }
 
 /** The `error` message that tells a peer of a refusal. */

@@ -1,4 +1,4 @@
-import { type Json, JSON_DEPTH_MAX, JSON_KEYS_MAX, type JsonObject } from './json.ts'
+import { type Json, JSON_DEPTH_MAX, JSON_KEYS_MAX, type JsonObject, NUMBER_CHARS_MAX, tokenOf } from './json.ts'
 
 /** How a value, or what is left of it, is made to fit what every runtime stores and reads back alike. */
 export interface Room {
@@ -6,9 +6,12 @@ export interface Room {
   members: number
   /** Whether texts may hold what cannot be stored: only then is each of them looked at. */
   readonly unclean: boolean
-  /** Something was left out since this was last set: it lay too deep, or was one of too many. */
+  /** Whether numbers are in it as they were written: `Parsed.written`. */
+  readonly numbers: boolean
+  /** Something was left out since this was last set: it lay too deep, was one of too many, or a number that is too long. */
   deep: boolean
   many: boolean
+  long: boolean
 }
 
 /** How many levels a field of a payload lies below the top of its message. */
@@ -22,12 +25,19 @@ const UNCLEAN = /\\u(?:0000|[dD][89a-fA-F])/
 
 /** Room for the values of one message, of which this is the text. */
 export function roomFor(text: string): Room {
-  return { members: JSON_KEYS_MAX, unclean: UNCLEAN.test(text) || !text.isWellFormed(), deep: false, many: false }
+  return {
+    members: JSON_KEYS_MAX,
+    unclean: UNCLEAN.test(text) || !text.isWellFormed(),
+    numbers: false,
+    deep: false,
+    many: false,
+    long: false,
+  }
 }
 
 /** As much of a value as fits: the value itself, where all of it does. `depth`: how many levels it lies below the top. */
 export function fitJson(json: Json, depth: number, room: Room): Json {
-  if (typeof json === 'string') return room.unclean ? cleanText(json) : json
+  if (typeof json === 'string') return room.numbers ? fitText(json, room) : room.unclean ? cleanText(json) : json
   if (typeof json !== 'object' || json === null) return json
   if (depth >= JSON_DEPTH_MAX) {
     room.deep = true
@@ -36,6 +46,14 @@ export function fitJson(json: Json, depth: number, room: Room): Json {
   return Array.isArray(json)
     ? fitList(json as readonly Json[], depth, room)
     : fitObject(json as JsonObject, depth, room)
+}
+
+function fitText(written: string, room: Room): string {
+  const token = tokenOf(written)
+  if (token === null) return cleanText(written)
+  if (token.length <= NUMBER_CHARS_MAX) return written
+  room.long = true
+  return LEFT_OUT
 }
 
 /** Text as it can be stored: runtimes differ in what becomes of lone surrogates, and SQLite reads up to U+0000. */

@@ -1,12 +1,26 @@
 import type { JsonText } from '../ids.ts'
+import { isKept } from './number.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 
 /** Caps that keep a hostile text from costing more than it weighs. */
 export const JSON_DEPTH_MAX = 64
 export const JSON_KEYS_MAX = 100_000
+/** Python, which most robots are written in, reads no number of more than 4,300 digits. */
+export const NUMBER_CHARS_MAX = 1_000
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
+
+/** One value, read in two ways. Where every number is written as a double is, both are the same object. */
+export interface Parsed {
+  /** To be looked into: numbers are doubles, and may have lost digits. */
+  readonly json: Json
+  /**
+   * To be passed on: `toText` writes each number digit for digit as it came. Those that are not written as a double is are
+   * texts in it that begin with U+0000, which no other text has.
+   */
+  readonly written: Json
+}
 
 /**
  * Parses text into JSON that every runtime stores and reads back alike, or refuses it.
@@ -14,45 +28,178 @@ export type JsonObject = { readonly [key: string]: Json }
  * 1. Bare `NaN` and `Infinity`, which Python writes, are read as `null`.
  * 2. U+0000 is refused: SQLite reads text back only up to it.
  * 3. Lone surrogates become U+FFFD: runtimes disagree on how many they become when stored.
- * 4. Nesting and the number of members are bounded: a value nested deeper than about 4,000 levels can be parsed
- *    but never written again.
+ * 4. Nesting, the number of members and the length of a number are bounded: a value nested deeper than about 4,000 levels
+ *    can be parsed but never written again.
  */
-export function parseJson(given: string): { readonly json: Json } | Refusal {
+export function parseJson(given: string): Parsed | Refusal {
   const read = readJson(given)
   if (isRefusal(read)) return read
-  const { json } = read
+  const { json, written } = read
   const budget = { members: JSON_KEYS_MAX }
   const problem = inspect(json, 0, budget)
   if (problem !== null) return refuse('INVALID_PAYLOAD', problem)
-  return { json: given.isWellFormed() && !SURROGATE.test(given) ? json : wellFormed(json) }
+  if (json !== written && hasLongNumber(given)) {
+    return refuse('INVALID_PAYLOAD', `A number must not have more than ${NUMBER_CHARS_MAX} characters`)
+  }
+  if (given.isWellFormed() && !SURROGATE.test(given)) return read
+  const mended = wellFormed(json)
+  return { json: mended, written: json === written ? mended : wellFormed(written) }
 }
 
 /** Parses text into JSON, with rule 1 alone: it may hold anything, of any size, that JSON can. */
-export function readJson(given: string): { readonly json: Json } | Refusal {
+export function readJson(given: string): Parsed | Refusal {
   // A byte order mark is gone where bytes were decoded, and still there in a text frame.
   const text = given.startsWith('\ufeff') ? given.slice(1) : given
   try {
-    return { json: JSON.parse(text) as Json }
+    return readBoth(text)
   } catch (error) {
     const refusal = refuse('INVALID_JSON', `Malformed JSON: ${reasonOf(error)}`)
     const repaired = withoutBareNumbers(text)
     if (repaired === null) return refusal
     try {
-      return { json: JSON.parse(repaired) as Json }
+      return readBoth(repaired)
     } catch {
       return refusal
     }
   }
 }
 
-/** The text of a value that came out of `parseJson`, or that our own code built. */
-export function toText(json: unknown): JsonText {
-  return JSON.stringify(json) as JsonText
+function readBoth(text: string): Parsed {
+  const json = JSON.parse(text) as Json
+  return { json, written: hasUnlikeDouble(text) ? asWritten(text) : json }
+}
+
+/** The text of a value that came out of `parseJson`, read in either way, or that our own code built. */
+export function toText(json: unknown, space?: number): JsonText {
+  return unmarked(JSON.stringify(json, undefined, space)) as JsonText
+}
+
+/** Text that `JSON.stringify` made of `Parsed.written`, with its numbers as they were. */
+export function unmarked(text: string): string {
+  return text.includes('"\\u0000') ? text.replace(MARKED, '$1$2') : text
+}
+
+/** What `toText` has written, to be passed on once more: `Parsed.written`. */
+export function fromText(text: JsonText): Json {
+  return hasUnlikeDouble(text) ? asWritten(text) : JSON.parse(text) as Json
+}
+
+/** How a number was written that is not written as a double is; null for every other value of `Parsed.written`. */
+export function tokenOf(written: unknown): string | null {
+  return typeof written === 'string' && written.startsWith(MARK) ? written.slice(1) : null
+}
+
+/** A number in a value that is passed on, digit for digit. */
+export function numberAs(token: string): Json {
+  return isUnlike(token) ? MARK + token : Number(token)
+}
+
+/** What stands first in `written` whose value no double has: where, and how it was written; null where all are kept. */
+export function firstLost(written: Json, path: string): { readonly path: string; readonly token: string } | null {
+  const token = tokenOf(written)
+  if (token !== null) return isKept(token) ? null : { path, token }
+  if (typeof written !== 'object' || written === null) return null
+  for (const [key, value] of Object.entries(written)) {
+    const lost = firstLost(value as Json, path === '' ? key : `${path}.${key}`)
+    if (lost !== null) return lost
+  }
+  return null
 }
 
 /** Whether it is a JSON object: no array, and not null. */
 export function isObject(json: unknown): json is JsonObject {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
+}
+
+const MARK = '\u0000'
+
+/**
+ * Whether a number in this JSON would be written in another way by a double: `1.0`, `1e3`, `-0`, or more digits than it has.
+ * Every frame and body comes through here: it costs a fraction of parsing.
+ */
+function hasUnlikeDouble(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) i = closingQuote(text, i)
+    else if (code === MINUS || isDigit(code)) {
+      const end = numberEnd(text, i)
+      if (mayBeUnlike(text, i, end) && isUnlike(text.slice(i, end))) return true
+      i = end - 1
+    }
+  }
+  return false
+}
+
+const [QUOTE, MINUS, DOT, ZERO, BACKSLASH] = [34, 45, 46, 48, 92]
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code < ZERO + 10
+}
+
+/**
+ * Where the text ends that begins here; the end of all where it does not, which is no JSON. The platform finds a character
+ * in a fraction of the time that a loop takes.
+ */
+function closingQuote(text: string, from: number): number {
+  let at = text.indexOf('"', from + 1)
+  while (text.charCodeAt(at - 1) === BACKSLASH && isEscaped(text, at)) at = text.indexOf('"', at + 1)
+  return at === -1 ? text.length : at
+}
+
+/** Whether the backslashes before this place are odd in number. */
+function isEscaped(text: string, at: number): boolean {
+  let from = at
+  while (text.charCodeAt(from - 1) === BACKSLASH) from--
+  return (at - from) % 2 === 1
+}
+
+/** Behind the digits, the fraction and the exponent. */
+function numberEnd(text: string, from: number): number {
+  let at = from + 1
+  for (;; at++) {
+    const code = text.charCodeAt(at)
+    // Of these a number is made, and nothing that may stand behind one: digits, `.`, `e`, `E`, `+` and `-`.
+    if (!isDigit(code) && code !== DOT && code !== 101 && code !== 69 && code !== 43 && code !== MINUS) return at
+  }
+}
+
+/** Short whole numbers and short fractions are most there are, and need no second look. */
+function mayBeUnlike(text: string, from: number, end: number): boolean {
+  const last = text.charCodeAt(end - 1)
+  if (end - from > 15 || (last === ZERO && text.charCodeAt(end - 2) === MINUS)) return true
+  let dot = end
+  for (let at = from + 1; at < end; at++) {
+    if (text.charCodeAt(at) === DOT) dot = at
+    else if (!isDigit(text.charCodeAt(at))) return true
+  }
+  return dot < end && (last === ZERO || end - dot > 6)
+}
+
+function isUnlike(token: string): boolean {
+  return String(Number(token)) !== token
+}
+
+/** Texts, to be stepped over, and numbers. */
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g
+const LONG_NUMBER = new RegExp(`[\\d.eE+-]{${NUMBER_CHARS_MAX + 1}}`)
+/** A quote behind one of these opens a text: inside of one it has a backslash before it. */
+const MARKED = /(^|[\s:,[])"\\u0000([^"]*)"/g
+
+/** JSON with a mark before each number that would be written in another way, and before nothing else. */
+function asWritten(text: string): Json {
+  return JSON.parse(text.replace(TOKENS, (token) => {
+    if (!token.startsWith('"')) return isUnlike(token) ? `"\\u0000${token}"` : token
+    return token.includes('\\u0000') ? token.replace(/\\(?:u0000|.)/g, unmarkedEscape) : token
+  })) as Json
+}
+
+function unmarkedEscape(escape: string): string {
+  return escape === '\\u0000' ? '\\ufffd' : escape
+}
+
+function hasLongNumber(text: string): boolean {
+  return LONG_NUMBER.test(text) &&
+    text.match(TOKENS)?.some((token) => !token.startsWith('"') && token.length > NUMBER_CHARS_MAX) === true
 }
 
 /** An escaped surrogate: where there is none, well-formed text has well-formed strings. */

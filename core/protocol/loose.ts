@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { FIELD_DEPTH, fitJson, type Room } from './fit.ts'
-import { isObject, type Json, JSON_KEYS_MAX, type JsonObject } from './json.ts'
+import { isObject, type Json, JSON_KEYS_MAX, type JsonObject, type Parsed } from './json.ts'
 import { mend } from './mend.ts'
 import { type Flaws, MESSAGES, type MessageType } from './message.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { UNKEPT, type Unkept } from './unkept.ts'
+import { grafted } from './written.ts'
 
 /** A frame of a robot, as it was read. */
-export interface Frame {
-  readonly json: Json
+export interface Frame extends Parsed {
   /** The fields of its payload of which there is at most the beginning, as text. */
   readonly cut: ReadonlySet<string>
   /** It is too large, or no JSON; null where it was read whole. */
@@ -46,12 +46,12 @@ const PAYLOAD = v.custom<JsonObject>(isObject, 'payload must be a JSON object')
  * 2. A result of which anything is missing is none: what is left of it would be taken for the whole.
  * 3. What has a wrong type is read as what it stands for, or left out: `mend`.
  */
-export function readPayload(type: MessageType, payload: Json, frame: Frame): Read | Unreadable {
+export function readPayload(type: MessageType, said: Parsed, frame: Frame): Read | Unreadable {
   const schema: Schema = MESSAGES[type].payload
   const isAboutJob = 'job_id' in schema.entries
   if (frame.refusal !== null && !isAboutJob) return { issues: [] }
-  if (!isObject(payload)) return { issues: v.safeParse(PAYLOAD, payload).issues ?? [] }
-  const fitted = fitFields(payload, schema, frame)
+  if (!isObject(said.json)) return { issues: v.safeParse(PAYLOAD, said.json).issues ?? [] }
+  const fitted = fitBoth(said.json, said.written as JsonObject, schema, frame)
   const sound = v.safeParse(schema, fitted.given)
   if (sound.success && fitted.problems.length === 0 && frame.refusal === null) return { payload: sound.output }
   const mends: string[] = []
@@ -73,6 +73,14 @@ interface Fitted {
 
 const FITS: Pick<Fitted, 'problems' | 'unkept'> = { problems: [], unkept: null }
 
+/** What is only kept has its numbers as they were written. */
+function fitBoth(json: JsonObject, written: JsonObject, schema: Schema, frame: Frame): Fitted {
+  const read = fitFields(json, schema, frame)
+  if (json === written) return read
+  const kept = fitFields(written, schema, { ...frame, room: { ...frame.room, numbers: true } })
+  return { ...kept, given: grafted(schema, { json: read.given, written: kept.given }) as JsonObject }
+}
+
 function fitFields(payload: JsonObject, { entries }: Schema, frame: Frame): Fitted {
   const { refusal, room } = frame
   // Nearly all messages of robots end here, as they came.
@@ -80,7 +88,10 @@ function fitFields(payload: JsonObject, { entries }: Schema, frame: Frame): Fitt
     let isSame = true
     for (const name in entries) {
       const value = payload[name]
-      if (typeof value === 'object' && fitJson(value, FIELD_DEPTH, room) !== value) isSame = false
+      if (
+        (typeof value === 'object' || room.numbers) && value !== undefined &&
+        fitJson(value, FIELD_DEPTH, room) !== value
+      ) isSame = false
     }
     if (isSame) return { given: payload, ...FITS }
   }
@@ -100,9 +111,17 @@ function fitEach(payload: JsonObject, entries: Schema['entries'], { cut, refusal
       if (refusal !== null && name === 'entries') given[name] = []
       continue
     }
-    room.deep = room.many = false
+    room.deep = room.many = room.long = false
     const value = fitJson(payload[name] as Json, FIELD_DEPTH, room)
-    const why = cut.has(name) ? notRead : room.deep ? UNKEPT.deep : room.many ? UNKEPT.many : null
+    const why = cut.has(name)
+      ? notRead
+      : room.deep
+      ? UNKEPT.deep
+      : room.many
+      ? UNKEPT.many
+      : room.long
+      ? UNKEPT.long
+      : null
     if (why !== null) problems.push(`${name} ${why.why}`)
     if (why !== null && name === 'result') unkept ??= why
     if (why === null || !WHOLE.has(name)) given[name] = value

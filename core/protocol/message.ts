@@ -5,6 +5,7 @@ import { isObject } from './json.ts'
 import { mend } from './mend.ts'
 import type { Refusal } from './refusal.ts'
 import type { Unkept } from './unkept.ts'
+import { readAs, written, writtenObject } from './written.ts'
 
 /**
  * The 21 messages of the wire, once: who sends each, and what its payload holds.
@@ -23,9 +24,8 @@ const jobId = v.pipe(id, v.transform((text) => text as JobId))
 const robotId = v.pipe(id, v.transform((text) => text as RobotId))
 const workflowId = v.pipe(v.string(), v.transform((text) => text as WorkflowId))
 const text = v.string()
-/** Values that were made to fit when they were parsed, and are not looked into again. */
-const json = v.unknown()
-const jsonObject = v.custom<Readonly<Record<string, unknown>>>(isObject, 'must be a JSON object')
+/** Senders of our own may put in what JSON can be made of. */
+const jsonObject = writtenObject as v.GenericSchema<Readonly<Record<string, unknown>>>
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const percent = v.nullish(v.number(), null)
 const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
@@ -76,8 +76,8 @@ const logEntry = v.object({
   level,
   message: text,
   node_id: v.nullish(text, ''),
-  timestamp: v.optional(json),
-  extra: v.nullish(json),
+  timestamp: v.optional(v.unknown()),
+  extra: v.nullish(written),
 })
 
 /** What a robot remembers of offers. One that was made while this memory existed and is not in it was never read. */
@@ -100,6 +100,7 @@ const batchLine = v.pipe(
     const mended = v.safeParse(logEntry, isObject(value) ? mend(logEntry.entries, value, () => {}) : value)
     return mended.success ? mended.output : null
   }),
+  readAs(logEntry),
 )
 
 type From = 'robot' | 'orchestrator' | 'both'
@@ -183,7 +184,7 @@ export const MESSAGES = {
     payload: v.object({
       job_id: jobId,
       robot_id: speaker,
-      result: v.nullish(json, {}),
+      result: v.nullish(written, {}),
       duration_ms: v.nullish(v.number()),
       attempt,
     }),

@@ -1,4 +1,4 @@
-import { isObject, type Json, parseJson } from './json.ts'
+import { isObject, type Json, parseJson, tokenOf } from './json.ts'
 
 /**
  * Which robots can run a workflow by what it is made of: what its definition asks for, and what a robot says that it
@@ -103,7 +103,7 @@ export function ignoredText(capabilities: Readonly<Record<string, unknown>>): st
 }
 
 function isTextList(given: unknown): given is readonly string[] {
-  return Array.isArray(given) && given.every((item) => typeof item === 'string')
+  return Array.isArray(given) && given.every((item) => typeof item === 'string' && tokenOf(item) === null)
 }
 
 /** Whether a robot with this repertoire runs such a workflow. */

@@ -9,6 +9,7 @@ import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
 import { moment } from './moment.ts'
 import { unreadable } from './repertoire.ts'
 import { SHOWN_AUTHS, TRIGGER_TYPES } from './trigger.ts'
+import { written, writtenObject } from './written.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
 
@@ -22,10 +23,10 @@ const ownId = v.pipe(
 const workflowId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))
 const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
 const environment = v.pipe(v.string(), v.maxLength(100))
-/** Taken as it is: valibot's own objects drop members named like those of a prototype. */
+/** Settings, which are read: `CONFIGS`. What is not read is `writtenObject`. */
 const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
 /** A workflow definition, as text or as JSON. */
-const definition = v.union([v.string(), jsonObject], 'must be a JSON object, or its text')
+const definition = v.union([v.string(), writtenObject], 'must be a JSON object, or its text')
 /** 0 to 3, or the name. */
 const priority = v.union([
   v.picklist([0, 1, 2, 3]),
@@ -46,7 +47,7 @@ export const Submission = v.strictObject({
   /** A definition of the job's own, as text or as JSON, instead of a published workflow. */
   workflow_json: v.optional(definition),
   workflow_name: v.optional(name),
-  parameters: v.optional(jsonObject, {}),
+  parameters: v.optional(writtenObject, {}),
   priority: v.optional(priority, 1),
   robot_id: v.nullish(newRobotId, null),
   environment: v.optional(environment, ''),
@@ -79,7 +80,7 @@ export const NewRobot = v.strictObject({
   tags: v.optional(names, []),
   capabilities: v.optional(
     v.pipe(
-      jsonObject,
+      writtenObject,
       v.rawCheck(({ dataset, addIssue }) => {
         for (const name of dataset.typed ? unreadable(dataset.value) : []) {
           addIssue({ message: `${name} must be an array of strings` })
@@ -143,7 +144,7 @@ export const NewTrigger = v.strictObject({
   filter: v.nullish(v.string(), null),
   mapping: v.nullish(v.pipe(v.custom<Record<string, string>>(isMapping, 'must have a path for each parameter')), null),
   priority: v.optional(priority, 1),
-  parameters: v.optional(jsonObject, {}),
+  parameters: v.optional(writtenObject, {}),
   cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
   enabled: v.optional(v.boolean(), true),
   /** `secret` where nothing is said, and `none` with a secret that is null; of a chat, its platform. */
@@ -161,15 +162,15 @@ export const NewTrigger = v.strictObject({
 
 /** What somebody fires a trigger with by hand. */
 export const Firing = v.strictObject({
-  payload: v.optional(jsonObject, {}),
-  metadata: v.optional(jsonObject, {}),
+  payload: v.optional(writtenObject, {}),
+  metadata: v.optional(writtenObject, {}),
 })
 
 /** How long a call may wait for its answer at a time, in seconds: proxies give up on what takes longer. */
 export const CALL_WAIT_SECONDS_MAX = 60
 
 export const NewCall = v.strictObject({
-  parameters: v.optional(jsonObject, {}),
+  parameters: v.optional(writtenObject, {}),
   /** The job that calls. */
   parent_job_id: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as JobId)), null),
   wait_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(CALL_WAIT_SECONDS_MAX)), 0),
@@ -204,7 +205,7 @@ export const NewSchedule = v.strictObject({
   end_at: v.nullish(instant, null),
   /** Left out, it stays as it was; a new schedule is enabled. */
   enabled: v.nullish(v.boolean(), null),
-  parameters: v.optional(jsonObject, {}),
+  parameters: v.optional(writtenObject, {}),
   priority: v.optional(priority, 1),
   robot_id: v.nullish(newRobotId, null),
   environment: v.optional(environment, ''),
@@ -242,8 +243,8 @@ export const NewWebhook = v.strictObject({
 /** The body of `POST /webhook/{trigger_id}`. Other fields are the sender's own affair. */
 export const WebhookEvent = v.looseObject({
   event_type: v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
-  data: v.optional(jsonObject, {}),
-  timestamp: v.optional(v.unknown()),
+  data: v.optional(writtenObject, {}),
+  timestamp: v.optional(written),
 })
 
 export type Submission = v.InferOutput<typeof Submission>

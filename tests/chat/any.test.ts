@@ -98,7 +98,7 @@ test.each(CHAT_PLATFORMS)('%s', (platform) => {
         expect(new Date(texts.timestamp).toISOString()).toBe(texts.timestamp)
         // It can be stored and read back as it is.
         const text = JSON.stringify({ ...texts, options })
-        expect(parseJson(text)).toEqual({ json: JSON.parse(text) })
+        expect(parseJson(text)).toMatchObject({ json: JSON.parse(text) })
         expect(passedOver(read, config)).toSatisfy((why: unknown) => why === null || typeof why === 'string')
         for (const type of ['later', 'unsure'] as const) expect([200, 503]).toContain(read.answer({ type }).status)
         return

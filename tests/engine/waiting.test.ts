@@ -36,7 +36,8 @@ async function fleetWith(fails: (out: Effects) => 'before' | 'after' | null): Pr
 }
 
 async function submit(): Promise<JobId> {
-  const body = checked({ json: { workflow_id: 'w', workflow_json: { nodes: {} } } }, Submission)
+  const given = { workflow_id: 'w', workflow_json: { nodes: {} } }
+  const body = checked({ json: given, written: given }, Submission)
   const event = isRefusal(body) ? body : submission(fleet.platform, body, 'test', null, null)
   if (isRefusal(event)) throw new Error(event.message)
   const answer = await fleet.request(event)

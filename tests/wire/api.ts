@@ -71,6 +71,12 @@ export abstract class Api {
     return { status: response.status, headers: response.headers, body: await response.json() as T }
   }
 
+  /** The text of an answer, as it came. */
+  async text(path: string): Promise<string> {
+    const response = await fetch(this.http + path, { headers: { Authorization: `Bearer ${this.admin}` } })
+    return await response.text()
+  }
+
   /** As `call`, under `/api/v1`, for what must succeed: resolves with the body. */
   async api<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
     const reply = await this.call<T>(method, `/api/v1${path}`, body === undefined ? {} : { body })

@@ -33,6 +33,8 @@ export function hangUpAll(): void {
 export class Wire {
   /** Everything that was heard, in its order. */
   readonly frames: Frame[] = []
+  /** The same, as it came. */
+  readonly texts: string[] = []
   readonly closed: Promise<Closed>
   readonly #socket: Opened
   #read = 0
@@ -44,6 +46,7 @@ export class Wire {
     socket.binaryType = 'arraybuffer'
     open.add(this)
     socket.addEventListener('message', ({ data }) => {
+      this.texts.push(String(data))
       this.frames.push(JSON.parse(String(data)) as Frame)
       this.#wake()
     })

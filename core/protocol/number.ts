@@ -1,0 +1,53 @@
+/** Numbers as JSON writes them, by their value: exactly, however many digits they have. */
+
+/** Whether a double has the very value that is written: `1.0` and `1e2` are kept, `0.1` is, `9007199254740993` is not. */
+export function isKept(token: string): boolean {
+  const double = Number(token)
+  return Number.isFinite(double) && compareNumbers(token, String(double)) === 0
+}
+
+/** One way of writing for each value: that of a double where there is one, and otherwise its digits and a power of ten. */
+export function canonicalNumber(token: string): string {
+  if (isKept(token)) return String(Number(token) + 0)
+  const { sign, digits, exponent } = decimal(token)
+  return `${sign < 0 ? '-' : ''}0.${digits}e${exponent}`
+}
+
+/** Negative where the first is less than the second, positive where it is more, and 0 where both have one value. */
+export function compareNumbers(a: string, b: string): number {
+  const [one, other] = [decimal(a), decimal(b)]
+  if (one.sign !== other.sign || one.sign === 0) return one.sign - other.sign
+  if (one.exponent !== other.exponent) return one.exponent < other.exponent ? -one.sign : one.sign
+  return one.digits === other.digits ? 0 : one.digits < other.digits ? -one.sign : one.sign
+}
+
+/** Whether it has no fraction. */
+export function isWhole(token: string): boolean {
+  const { digits, exponent } = decimal(token)
+  return BigInt(digits.length) <= exponent
+}
+
+/** 0.`digits` times ten to the power of `exponent`. The digits neither begin nor end with a zero. */
+interface Decimal {
+  readonly sign: -1 | 0 | 1
+  readonly digits: string
+  readonly exponent: bigint
+}
+
+function decimal(token: string): Decimal {
+  const [, minus = '', whole = '', fraction = '', power = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(token) ?? []
+  const all = whole + fraction
+  const zeros = all.length - all.replace(/^0+/, '').length
+  const digits = withoutZeros(all.slice(zeros))
+  if (digits === '') return { sign: 0, digits, exponent: 0n }
+  const exponent = BigInt(power.replace('+', '')) + BigInt(whole.length - zeros)
+  return { sign: minus === '' ? 1 : -1, digits, exponent }
+}
+
+/** Not by a pattern, which from each zero on would look for the end. */
+function withoutZeros(digits: string): string {
+  let end = digits.length
+  while (digits.charCodeAt(end - 1) === 48) end--
+  return digits.slice(0, end)
+}
