@@ -1,7 +1,8 @@
 import { parseDate } from '../instant.ts'
 import * as v from 'valibot'
 import { patternOf } from '../pattern.ts'
-import type { Json } from './json.ts'
+import { type Json, numberAs } from './json.ts'
+import { compareNumbers, isKept, isWhole } from './number.ts'
 import { isRefusal } from './refusal.ts'
 
 /** What somebody wrote into a field of a form, read as what the field is for. */
@@ -96,10 +97,7 @@ const READ: { readonly [T in Exclude<FieldType, 'checkbox' | 'multiselect'>]: Re
       ? lengthy(field, text, 50)
       : { problem: 'A telephone number has digits, and may have spaces and + ( ) - . / between them.' },
   number: (field, text) => numeric(field, text, 'This is no number. One looks like 42 or 12.5, with a point.'),
-  integer: (field, text) => {
-    const read = numeric(field, text, WHOLE)
-    return 'value' in read && !Number.isSafeInteger(read.value) ? { problem: WHOLE } : read
-  },
+  integer: (field, text) => numeric(field, text, WHOLE, true),
   date: (field, text) => moment(field, text, parseDate(text) !== null, 'This is no date. One looks like 2026-11-23.'),
   time: (field, text) => moment(field, text, TIME.test(text), 'This is no time of day. One looks like 09:30.'),
   datetime(field, text) {
@@ -137,13 +135,21 @@ function characters(count: number): string {
   return count === 1 ? '1 character' : `${count} characters`
 }
 
-function numeric({ min, max }: FieldShape, text: string, problem: string): FieldValue {
-  if (text.length > 60 || !/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?$/i.test(text)) return { problem }
-  const value = Number(text)
-  if (!Number.isFinite(value)) return { problem }
-  if (typeof min === 'number' && value < min) return { problem: `It must be ${min} or more.` }
-  if (typeof max === 'number' && value > max) return { problem: `It must be ${max} or less.` }
-  return { value: value === 0 ? 0 : value }
+/** A number that a double has is one, however it is written; any other is passed on digit for digit. */
+function numeric({ min, max }: FieldShape, text: string, problem: string, whole = false): FieldValue {
+  const [, sign, digits = '', fraction = '', power = ''] =
+    /^([+-]?)(?=\.?\d)(\d*)(?:\.(\d*))?(e[+-]?\d{1,3})?$/i.exec(text) ?? []
+  if (text.length > 60 || sign === undefined || !Number.isFinite(Number(text))) return { problem }
+  const token = (sign === '-' ? '-' : '') + (digits.replace(/^0+(?=\d)/, '') || '0') + (fraction && `.${fraction}`) +
+    power
+  if (whole && !isWhole(token)) return { problem }
+  if (typeof min === 'number' && compareNumbers(token, String(min)) < 0) {
+    return { problem: `It must be ${min} or more.` }
+  }
+  if (typeof max === 'number' && compareNumbers(token, String(max)) > 0) {
+    return { problem: `It must be ${max} or less.` }
+  }
+  return { value: isKept(token) ? Number(token) + 0 : numberAs(token) }
 }
 
 /** Written alike, so that later is also later in the alphabet: without seconds where there are none. */

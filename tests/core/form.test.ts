@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { problemsOf } from '../../core/protocol/decode.ts'
 import { FormConfig, labelOf } from '../../core/protocol/form.ts'
+import { numberAs } from '../../core/protocol/json.ts'
 import { type FieldShape, type FieldType, valueOf, writtenOf } from '../../core/protocol/form-value.ts'
 
 /** What a form may ask, and how what people write is read. */
@@ -127,6 +128,8 @@ describe('what is written into a field', () => {
     ['number', {}, ['.5'], 0.5],
     ['integer', {}, ['+7'], 7],
     ['integer', {}, ['7.0'], 7],
+    ['integer', {}, ['9007199254740993'], numberAs('9007199254740993')],
+    ['number', {}, ['+.12345678901234567890'], numberAs('0.12345678901234567890')],
     ['date', {}, ['2024-02-29'], '2024-02-29'],
     ['time', { min: '09:00:00' }, ['09:00'], '09:00'],
     ['time', {}, ['09:00:30'], '09:00:30'],
@@ -164,7 +167,7 @@ describe('what is written into a field', () => {
     ['number', { min: 1 }, ['0.5'], 'It must be 1 or more.'],
     ['number', { max: 1 }, ['1.5'], 'It must be 1 or less.'],
     ['integer', {}, ['1.5'], 'This is no whole number.'],
-    ['integer', {}, ['9007199254740993'], 'This is no whole number.'],
+    ['integer', { max: 9007199254740992 }, ['9007199254740993'], 'It must be 9007199254740992 or less.'],
     ['date', {}, ['2023-02-29'], 'This is no date.'],
     ['date', {}, ['29.02.2024'], 'This is no date.'],
     ['date', {}, ['2024-13-01'], 'This is no date.'],
