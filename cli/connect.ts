@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { parseWritten } from '../core/protocol/exact.ts'
 import { CasareClient } from '../client/client.ts'
 import { problemWithKey } from '../core/protocol/credential.ts'
 
@@ -22,6 +23,8 @@ export function connect(command: Command): CasareClient {
     url,
     key,
     fleet: given.fleet ?? (CASARE_FLEET || undefined),
+    // What is printed is what was answered.
+    parse: parseWritten,
     // Somebody sits there and waits.
     retries: 2,
   })

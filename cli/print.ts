@@ -1,5 +1,7 @@
 /** What people see. Everything that came over the wire is one line of plain text, whatever it holds. */
 
+import { isExact, stringifyExact } from '../core/protocol/exact.ts'
+
 /** Columns of a table, each with what it shows of a row. */
 export type Columns<T> = Readonly<Record<string, (row: T) => unknown>>
 
@@ -22,7 +24,7 @@ export function printFields(fields: Readonly<Record<string, unknown>>): void {
 
 /** Prints an answer for a program. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  process.stdout.write(`${stringifyExact(value, 2)}\n`)
 }
 
 /** Prints one line. */
@@ -43,6 +45,8 @@ export function line(text: string): string {
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (Array.isArray(value)) return value.map(textOf).join(', ')
-  if (typeof value === 'object') return Object.keys(value).length === 0 ? '' : line(JSON.stringify(value))
+  if (typeof value === 'object' && !isExact(value)) {
+    return Object.keys(value).length === 0 ? '' : line(stringifyExact(value))
+  }
   return line(String(value))
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { ExactNumber, parseWritten } from '../core/protocol/exact.ts'
 import { InvalidArgumentError } from 'commander'
 
 /** Readers of arguments. What cannot be read is bad usage, and the message says what would do. */
@@ -19,7 +20,7 @@ export function parameter(text: string, before: Readonly<Record<string, unknown>
 /** A JSON object. */
 export function jsonObject(text: string): object {
   const value = jsonOr(text, null)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactNumber) {
     throw new InvalidArgumentError('It must be a JSON object.')
   }
   return value
@@ -42,7 +43,7 @@ export function another(text: string, before: readonly string[] = []): readonly 
 
 function jsonOr(text: string, otherwise: unknown): unknown {
   try {
-    return JSON.parse(text)
+    return parseWritten(text)
   } catch {
     return otherwise
   }

@@ -16,6 +16,7 @@ import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
 
 export type { WorkflowCall } from './calls.ts'
+export { ExactNumber, parseExact, stringifyExact } from '../core/protocol/exact.ts'
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
 export type { FileEvent, Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'

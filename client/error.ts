@@ -56,9 +56,9 @@ export function errorOf(response: Response, text: string): CasareError {
 }
 
 /** The value of JSON, or undefined for what is none. */
-export function parsed(text: string): unknown {
+export function parsed(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   try {
-    return JSON.parse(text)
+    return parse(text)
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 import { problemWithKey } from '../core/protocol/credential.ts'
+import { stringifyExact } from '../core/protocol/exact.ts'
 import type { Page } from '../core/protocol/view.ts'
 import { CasareError, errorOf, parsed } from './error.ts'
 
@@ -11,6 +12,8 @@ export interface ClientOptions {
   readonly fleet?: string | undefined
   /** Instead of the platform's own. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
+  /** How answers are read: `JSON.parse`. `parseExact` keeps every digit of every number. */
+  readonly parse?: ((text: string) => unknown) | undefined
   /** How long one try may take: 30,000 ms. */
   readonly timeoutMs?: number | undefined
   /** How often a request that may be repeated is tried again: 4 times. */
@@ -54,6 +57,7 @@ export class Transport {
   readonly #base: string
   readonly #headers: Readonly<Record<string, string>>
   readonly #fetch: NonNullable<ClientOptions['fetch']>
+  readonly #parse: (text: string) => unknown
   readonly #timeoutMs: number
   readonly #retries: number
   #hasAnswered = false
@@ -66,6 +70,7 @@ export class Transport {
     this.#base = url.replace(/\/+$/, '')
     this.#headers = key === undefined ? {} : { Authorization: `Bearer ${key}` }
     this.#fetch = fetch
+    this.#parse = options.parse ?? JSON.parse
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS
     this.#retries = options.retries ?? RETRIES
   }
@@ -106,12 +111,12 @@ export class Transport {
     const signal = ask.signal === undefined ? late : AbortSignal.any([ask.signal, late])
     const headers: Record<string, string> = { Accept: 'application/json', ...this.#headers, ...ask.headers }
     if (ask.body !== undefined) headers['Content-Type'] = 'application/json'
-    const body = ask.body === undefined ? null : JSON.stringify(ask.body)
+    const body = ask.body === undefined ? null : stringifyExact(ask.body)
     ask.signal?.throwIfAborted()
     try {
       const response = await this.#fetch(this.#base + path + textOf(ask.query), { method, headers, body, signal })
       const text = await response.text()
-      const json = response.ok || response.status === ask.also ? parsed(text) : undefined
+      const json = response.ok || response.status === ask.also ? parsed(text, this.#parse) : undefined
       return json === undefined ? errorOf(response, text) : { body: json }
     } catch (cause) {
       ask.signal?.throwIfAborted()

@@ -1,4 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
+import type { JsonText } from '../core/ids.ts'
+import { stringifyExact } from '../core/protocol/exact.ts'
+import { fromText, toText } from '../core/protocol/json.ts'
 import { backoffMs } from './backoff.ts'
 import { JobError } from './job.ts'
 import { messageOf } from './text.ts'
@@ -21,6 +24,8 @@ export interface Called {
   readonly jobId: string
   /** What it returned; `{}` where it was not waited for. */
   readonly result: unknown
+  /** The same as JSON, digit for digit. */
+  readonly resultText: string
 }
 
 /** Who calls: the job, and which of its calls this is, so that the same call again is the same job. */
@@ -59,11 +64,11 @@ export async function callWorkflow(
 ): Promise<Called> {
   const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
   const headers = { 'Idempotency-Key': `${caller.jobId}:${caller.attempt}:${caller.number}` }
-  const body = JSON.stringify({ parameters, parent_job_id: caller.jobId })
+  const body = stringifyExact({ parameters, parent_job_id: caller.jobId })
   const made = await ask(desk, caller, `calls/${encodeURIComponent(alias)}`, { method: 'POST', headers, body }, until)
   const jobId = String(made['job_id'])
   if (made['status'] === 'ignored') throw new JobError('CallIgnored', `${alias}: ${String(made['message'])}`)
-  if (!wait) return { jobId, result: {} }
+  if (!wait) return { jobId, result: {}, resultText: '{}' }
   let job = made
   while (job['ended'] !== true) {
     const seconds = Math.min(WAIT_SECONDS, Math.max(0, (until - performance.now()) / 1_000))
@@ -72,7 +77,10 @@ export async function callWorkflow(
     }
     job = await ask(desk, caller, `calls/${jobId}?wait_seconds=${seconds.toFixed(3)}`, { method: 'GET' }, until)
   }
-  if (job['status'] === 'completed') return { jobId, result: job['result'] }
+  if (job['status'] === 'completed') {
+    const resultText = toText(job['result'])
+    return { jobId, result: JSON.parse(resultText) as unknown, resultText }
+  }
   const why = String(job['error_message'] ?? '')
   throw new JobError(
     'CalledJobFailed',
@@ -111,7 +119,7 @@ async function once(url: string, init: RequestInit, signal: AbortSignal): Promis
   try {
     const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]) })
     const text = await response.text()
-    return { status: response.status, body: JSON.parse(text) as Reply['body'] }
+    return { status: response.status, body: fromText(text as JsonText) as Reply['body'] }
   } catch (error) {
     signal.throwIfAborted()
     const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : ''

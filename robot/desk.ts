@@ -1,4 +1,5 @@
 import type { MessageId, OrchestratorMessage, Outgoing } from '../core/protocol/message.ts'
+import { toText } from '../core/protocol/json.ts'
 import { type JobContext, type JobHandler, RunningJob } from './job.ts'
 import type { RobotEvent, Settings } from './options.ts'
 import { terminalOf } from './outcome.ts'
@@ -241,6 +242,7 @@ export class Desk {
     const { job_id, workflow_id, workflow_name, workflow_json, parameters, timeout_seconds, attempt } = job.assigned
     const { telemetry } = this.#options
     const topic = { jobId: job_id, attempt }
+    const parametersText = toText(parameters)
     /** A handler that was given up may still talk, but not about a job that has ended. */
     let calls = 0
     const live = (): boolean => this.#jobs.get(job_id) === job
@@ -249,7 +251,8 @@ export class Desk {
       workflowId: workflow_id,
       workflowName: workflow_name,
       workflowJson: workflow_json,
-      parameters,
+      parameters: JSON.parse(parametersText) as Readonly<Record<string, unknown>>,
+      parametersText,
       attempt: attempt ?? 1,
       timeoutSeconds: Math.max(0, timeout_seconds),
       signal: job.signal,

@@ -5,6 +5,8 @@ import 'subscript/feature/number.js'
 // oxlint-disable-next-line import/no-unassigned-import
 import 'subscript/feature/string.js'
 import { cut } from '../core/protocol/cut.ts'
+import { isExact, stringifyExact } from '../core/protocol/exact.ts'
+import { calculate, compareNumeric, double, isNumeric, type Numeric, roundedIn, wholeIn } from './arithmetic.ts'
 import { JobError } from './job.ts'
 
 /**
@@ -50,6 +52,8 @@ export type Lookup = (name: string) => unknown
 export function evaluate(text: string, lookup: Lookup): unknown {
   try {
     if (text.length > EXPRESSION_CHARS_MAX) throw new Error(`it is longer than ${EXPRESSION_CHARS_MAX} characters`)
+    const rounded = roundedIn(text)
+    if (rounded !== undefined) throw new Error(`${rounded} has more digits than can be kept here; int('…') keeps them`)
     const tree: Tree = parse(text)
     if (tree === '') throw new Error('it is empty')
     return valueOf(tree, lookup)
@@ -61,7 +65,7 @@ export function evaluate(text: string, lookup: Lookup): unknown {
 
 /** What Python takes for true: not nothing, zero, or empty. */
 export function isTruthy(value: unknown): boolean {
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0
+  if (typeof value === 'object' && value !== null && !isExact(value)) return Object.keys(value).length > 0
   return Boolean(value)
 }
 
@@ -87,28 +91,20 @@ const COMPARE: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
   'not in': (a, b) => !isIn(a, b),
 }
 
-const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
-  '+': (a, b) => a + b,
-  '-': (a, b) => a - b,
-  '*': (a, b) => a * b,
-  '/': (a, b) => a / nonZero(b),
-  '//': (a, b) => Math.floor(a / nonZero(b)),
-  // As in Python, the remainder has the sign of the divisor.
-  '%': (a, b) => a - b * Math.floor(a / nonZero(b)),
-  '**': (a, b) => a ** b,
-}
+const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '/', '//', '%', '**'])
 
 const FUNCTIONS: Readonly<Record<string, (...args: readonly unknown[]) => unknown>> = {
   len: (value) => typeof value === 'string' || Array.isArray(value) ? value.length : Object.keys(object(value)).length,
   str: (value) => asText(value),
-  int: (value) => Math.trunc(asNumber(value)),
-  float: (value) => asNumber(value),
+  int: (value) => (typeof value === 'string' ? wholeIn(value) : undefined) ?? truncated(asNumber(value)),
+  float: (value) => double(asNumber(value)),
   bool: (value) => isTruthy(value),
-  abs: (value) => Math.abs(number(value)),
-  round: (value, digits = 0) => Number(number(value).toFixed(number(digits))),
+  abs: (value) =>
+    compareNumeric(number(value), 0) < 0 ? calculate('-', 0, number(value)) : calculate('+', number(value), 0),
+  round: (value, digits = 0) => Number(double(number(value)).toFixed(double(number(digits)))),
   min: (...values) => values.length === 1 ? least(list(values[0]), 1) : least(values, 1),
   max: (...values) => values.length === 1 ? least(list(values[0]), -1) : least(values, -1),
-  sum: (values) => list(values).reduce<number>((total, value) => total + number(value), 0),
+  sum: (values) => list(values).reduce<Numeric>((total, value) => calculate('+', total, number(value)), 0),
   any: (values) => list(values).some(isTruthy),
   all: (values) => list(values).every(isTruthy),
   sorted: (values) => [...list(values)].sort((a, b) => order('<', a, b)),
@@ -135,14 +131,13 @@ function valueOf(tree: Tree | null, lookup: Lookup): unknown {
   if (operator === '.') return itemOf(valueOf(a, lookup), b)
   const compare = COMPARE[operator]
   if (compare !== undefined) return compareAll(compare, a, b, lookup)
-  if (tree.length === 2 && operator === '-') return -number(valueOf(a, lookup))
+  if (tree.length === 2 && operator === '-') return calculate('-', 0, number(valueOf(a, lookup)))
   if (tree.length === 2 && operator === '+') return number(valueOf(a, lookup))
-  const calculate = ARITHMETIC[operator]
-  if (calculate === undefined) throw new Error(`${operator} cannot be used here`)
+  if (!ARITHMETIC.has(operator)) throw new Error(`${operator} cannot be used here`)
   const left = valueOf(a, lookup)
   const right = valueOf(b, lookup)
   if (operator === '+') return add(left, right)
-  return calculate(number(left), number(right))
+  return calculate(operator, number(left), number(right))
 }
 
 function nameOf(name: string, lookup: Lookup): unknown {
@@ -181,6 +176,7 @@ function itemsOf(tree: Tree | null): readonly (Tree | null)[] {
 /** A member of a list or an object, by its own keys only: nothing that a prototype brings can be reached. */
 function itemOf(of: unknown, key: unknown): unknown {
   if ((Array.isArray(of) || typeof of === 'string') && typeof key === 'number') return of.at(key) ?? null
+  if (isExact(of)) throw new Error(`a number has no ${String(key)}`)
   if (typeof of === 'object' && of !== null && !Array.isArray(of) && Object.hasOwn(of, String(key))) {
     return (of as Readonly<Record<string, unknown>>)[String(key)] ?? null
   }
@@ -190,6 +186,7 @@ function itemOf(of: unknown, key: unknown): unknown {
 
 function isEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true
+  if (isExact(a) || isExact(b)) return isNumeric(a) && isNumeric(b) && compareNumeric(a, b) === 0
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (Array.isArray(a) !== Array.isArray(b)) return false
   const keys = Object.keys(a)
@@ -206,7 +203,7 @@ function isIn(item: unknown, of: unknown): boolean {
 /** Orders numbers among themselves and texts among themselves, and nothing else: "9" < 10 is a mistake, not a fact. */
 function order(operator: string, a: unknown, b: unknown): number {
   if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0
-  if (isNumeric(a) && isNumeric(b)) return Number(a) - Number(b)
+  if (isNumeric(a) && isNumeric(b)) return compareNumeric(a, b)
   const hint = typeof a === 'string' || typeof b === 'string' ? '; float(…) makes a number of a text' : ''
   throw new Error(`${kindOfValue(a)} ${operator} ${kindOfValue(b)} cannot be compared${hint}`)
 }
@@ -214,7 +211,7 @@ function order(operator: string, a: unknown, b: unknown): number {
 function add(a: unknown, b: unknown): unknown {
   if (typeof a === 'string' && typeof b === 'string') return limited(a + b)
   if (Array.isArray(a) && Array.isArray(b)) return limited([...a, ...b])
-  if (isNumeric(a) && isNumeric(b)) return Number(a) + Number(b)
+  if (isNumeric(a) && isNumeric(b)) return calculate('+', a, b)
   throw new Error(`${kindOfValue(a)} + ${kindOfValue(b)} cannot be added; str(…) and float(…) convert`)
 }
 
@@ -228,29 +225,23 @@ function least(values: readonly unknown[], sign: 1 | -1): unknown {
   return values.reduce((best, value) => sign * order('<', value, best) < 0 ? value : best)
 }
 
-function asNumber(value: unknown): number {
+function asNumber(value: unknown): Numeric {
   const converted = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (!isNumeric(converted) || Number.isNaN(Number(converted))) throw new Error(`${asText(value)} is not a number`)
-  return Number(converted)
+  if (!isNumeric(converted) || Number.isNaN(converted)) throw new Error(`${asText(value)} is not a number`)
+  return converted
+}
+
+function truncated(value: Numeric): number | bigint {
+  return typeof value === 'bigint' ? value : Math.trunc(double(value))
 }
 
 function asText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value) ?? ''
+  return typeof value === 'string' ? value : stringifyExact(value) ?? ''
 }
 
-/** Truth values count as 1 and 0, as in Python. */
-function isNumeric(value: unknown): value is number | boolean {
-  return typeof value === 'number' || typeof value === 'boolean'
-}
-
-function number(value: unknown): number {
-  if (isNumeric(value)) return Number(value)
+function number(value: unknown): Numeric {
+  if (isNumeric(value)) return value
   throw new Error(`${kindOfValue(value)} is not a number; float(…) makes a number of a text`)
-}
-
-function nonZero(value: number): number {
-  if (value === 0) throw new Error('division by zero')
-  return value
 }
 
 function text(value: unknown): string {
@@ -264,7 +255,9 @@ function list(value: unknown): readonly unknown[] {
 }
 
 function object(value: unknown): object {
-  if (typeof value !== 'object' || value === null) throw new Error(`${kindOfValue(value)} has no members`)
+  if (typeof value !== 'object' || value === null || isExact(value)) {
+    throw new Error(`${kindOfValue(value)} has no members`)
+  }
   return value
 }
 
@@ -272,5 +265,6 @@ function kindOfValue(value: unknown): string {
   if (value === null || value === undefined) return 'None'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'string') return 'a text'
+  if (isExact(value)) return 'a number'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

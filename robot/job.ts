@@ -8,7 +8,10 @@ export interface JobContext {
   readonly workflowName: string
   /** The workflow's definition exactly as it was stored. `parseDefinition` reads the canonical form. */
   readonly workflowJson: string
+  /** With numbers as doubles, which may have lost digits of what was submitted. */
   readonly parameters: Readonly<Record<string, unknown>>
+  /** The same as JSON, digit for digit: `parseExact` reads it without a loss. */
+  readonly parametersText: string
   /** Which try this is, from 1. A server that does not count attempts leaves it at 1. */
   readonly attempt: number
   /** 0 where there is no limit. */
@@ -35,7 +38,8 @@ export interface JobContext {
 }
 
 /**
- * Runs one job. What it returns is the job's result and must be JSON. What it throws fails the job: the error's
+ * Runs one job. What it returns is the job's result and must be JSON, with a `bigint` or an `ExactNumber` where a double
+ * would lose digits. What it throws fails the job: the error's
  * `type`, or else its `name`, tells the kind, and its `node` the node at fault.
  */
 export type JobHandler = (job: JobContext) => unknown

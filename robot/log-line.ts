@@ -1,3 +1,6 @@
+import type { JsonText } from '../core/ids.ts'
+import { stringifyExact } from '../core/protocol/exact.ts'
+import { fromText } from '../core/protocol/json.ts'
 import type { LogLevel } from '../core/protocol/message.ts'
 import { fit } from './text.ts'
 
@@ -25,9 +28,9 @@ export function logLine(level: LogLevel, message: string, nodeId = '', extra?: u
 
 function snapshot(extra: unknown): Readonly<Record<string, unknown>> {
   try {
-    const text = JSON.stringify(extra)
+    const text = stringifyExact(extra)
     if (text.length <= LOG_CHARS_MAX && !text.includes('\\u0000')) {
-      return JSON.parse(text) as Readonly<Record<string, unknown>>
+      return fromText(text as JsonText) as Readonly<Record<string, unknown>>
     }
     return { omitted: `${text.length} characters` }
   } catch {

@@ -1,6 +1,8 @@
 import { exceedsBytes } from '../core/protocol/decode.ts'
+import { stringifyExact } from '../core/protocol/exact.ts'
 import { FIELD_DEPTH, fitJson, roomFor } from '../core/protocol/fit.ts'
-import type { Json } from '../core/protocol/json.ts'
+import type { JsonText } from '../core/ids.ts'
+import { fromText, type Json } from '../core/protocol/json.ts'
 import { UNKEPT } from '../core/protocol/unkept.ts'
 import type { Outcome, RunningJob } from './job.ts'
 import type { Terminal } from './outbox.ts'
@@ -21,11 +23,10 @@ export function terminalOf(job: RunningJob, outcome: Outcome, robotId: string, b
     return { type: 'job_cancelled', payload: { job_id, robot_id: robotId, attempt }, correlation_id: job.cancelId }
   }
   if (outcome.type === 'failed') return failureOf(job, robotId, faultOf(outcome.error))
-  const unsendable = whyUnsendable(outcome.result, bytesMax)
-  if (unsendable !== null) return failureOf(job, robotId, unsendable)
-  const result = outcome.result ?? {}
+  const result = sendable(outcome.result, bytesMax)
+  if ('fault' in result) return failureOf(job, robotId, result.fault)
   const duration_ms = Math.round(performance.now() - job.startedAt)
-  return { type: 'job_complete', payload: { job_id, robot_id: robotId, result, duration_ms, attempt } }
+  return { type: 'job_complete', payload: { job_id, robot_id: robotId, result: result.written, duration_ms, attempt } }
 }
 
 export interface Fault {
@@ -52,29 +53,29 @@ function failureOf(job: RunningJob, robotId: string, fault: Fault): Terminal {
   return { type: 'job_failed', payload: { job_id, robot_id: robotId, ...fault, attempt } }
 }
 
-function whyUnsendable(result: unknown, bytesMax: number): Fault | null {
-  if (result === undefined) return null
+/** The result as it is put into a message, or why it cannot be sent. */
+function sendable(given: unknown, bytesMax: number): { readonly written: Json } | { readonly fault: Fault } {
+  const result = given ?? {}
   let text: string | undefined
   try {
-    text = JSON.stringify(result)
+    text = stringifyExact(result)
   } catch (error) {
     return notSerializable(messageOf(error))
   }
   if (text === undefined) return notSerializable(`a ${typeof result} is not JSON`)
   if (exceedsBytes(text, bytesMax - ENVELOPE_BYTES)) {
     const size = new TextEncoder().encode(text).length
-    return {
-      error_type: 'ResultTooLarge',
-      error_message: `The result has ${size} bytes of JSON, and a message may have ${bytesMax}`,
-    }
+    const error_message = `The result has ${size} bytes of JSON, and a message may have ${bytesMax}`
+    return { fault: { error_type: 'ResultTooLarge', error_message } }
   }
   // The orchestrator reads with the same functions, so what passes here is kept there.
-  const room = roomFor(text)
-  fitJson(JSON.parse(text) as Json, FIELD_DEPTH, room)
-  if (room.deep) return notSerializable(`it ${UNKEPT.deep.why}`)
-  return room.many ? notSerializable(`it ${UNKEPT.many.why}`) : null
+  const room = { ...roomFor(text), numbers: true }
+  const written = fitJson(fromText(text as JsonText), FIELD_DEPTH, room)
+  const why = room.deep ? UNKEPT.deep : room.many ? UNKEPT.many : room.long ? UNKEPT.long : null
+  return why === null ? { written } : notSerializable(`it ${why.why}`)
 }
 
-function notSerializable(why: string): Fault {
-  return { error_type: 'ResultNotSerializable', error_message: `The result cannot be sent as JSON: ${why}` }
+function notSerializable(why: string): { readonly fault: Fault } {
+  const error_message = `The result cannot be sent as JSON: ${why}`
+  return { fault: { error_type: 'ResultNotSerializable', error_message } }
 }

@@ -1,4 +1,7 @@
 import { type Definition, parseDefinition, problemText, type WorkflowNode } from '../workflows/definition.ts'
+import type { JsonText } from '../core/ids.ts'
+import { parseExact } from '../core/protocol/exact.ts'
+import { firstLost, fromText } from '../core/protocol/json.ts'
 import { filesIn } from './files.ts'
 import { type Flow, flowOf, isLoopEnd } from './flow.ts'
 import { JobError } from './job.ts'
@@ -37,6 +40,10 @@ export function createRunner(options: RunnerOptions): JobHandler {
 /** The definition of a job's workflow. Throws before any node runs: for what cannot be read, and for unknown types. */
 function readWorkflow(job: JobContext): Definition {
   const read = parseDefinition(job.workflowJson)
+  const lost = 'problems' in read ? null : firstLost(fromText(job.workflowJson as JsonText), '')
+  if (lost !== null) {
+    throw new JobError('InvalidWorkflow', `${lost.path}: ${lost.token} has more digits than this robot can keep`)
+  }
   if ('problems' in read) throw new JobError('InvalidWorkflow', problemText(read.problems))
   for (const [id, node] of Object.entries(read.definition.nodes)) {
     const { node_type } = node
@@ -49,6 +56,10 @@ function readWorkflow(job: JobContext): Definition {
 /** Whether the editor has switched a node off: it is in the definition, and must not run. */
 function isDisabled({ config }: WorkflowNode): boolean {
   return config?.['_disabled'] === true
+}
+
+function parametersOf({ parametersText }: JobContext): Readonly<Record<string, unknown>> {
+  return parseExact(parametersText) as Readonly<Record<string, unknown>>
 }
 
 /** A node whose turn will come; with `loop`, a loop whose body is through. */
@@ -79,7 +90,7 @@ class Run {
     this.#flow = flowOf(definition)
     this.#surroundings = surroundings
     this.#stepsMax = stepsMax
-    this.#variables = new Variables(definition.variables, job.parameters, (path) => {
+    this.#variables = new Variables(definition.variables, parametersOf(job), (path) => {
       job.log('WARNING', `Nothing is named ${path}: the template stays as it is`)
     })
   }

@@ -1,4 +1,6 @@
 import type { Definition } from '../workflows/definition.ts'
+import { isExact, parseExact, stringifyExact } from '../core/protocol/exact.ts'
+import { wholeIn } from './arithmetic.ts'
 import { evaluate } from './expression.ts'
 import { JobError } from './job.ts'
 
@@ -52,7 +54,7 @@ export class Variables {
   fill(value: unknown): unknown {
     if (typeof value === 'string') return value.includes('{{') ? this.#fillText(value) : value
     if (Array.isArray(value)) return value.map((item) => this.fill(item))
-    if (typeof value !== 'object' || value === null) return value
+    if (typeof value !== 'object' || value === null || isExact(value)) return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.fill(item)]))
   }
 
@@ -103,14 +105,14 @@ export class Variables {
 
 /** A member by its own key; undefined where there is none. */
 function member(of: unknown, key: string): unknown {
-  if (typeof of !== 'object' || of === null || !Object.hasOwn(of, key)) return undefined
+  if (typeof of !== 'object' || of === null || isExact(of) || !Object.hasOwn(of, key)) return undefined
   return Reflect.get(of, key)
 }
 
 /** What a value looks like inside a text. */
 export function textOf(value: unknown): string {
   if (value === null || value === undefined) return ''
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'object' ? stringifyExact(value) : String(value)
 }
 
 /** Reads a value as a declared type. Only texts are converted, since forms and webhooks can send nothing else. */
@@ -122,6 +124,8 @@ export function convert(name: string, value: unknown, type: string | null): unkn
     case 'int32':
     case 'float': {
       const number = value.trim() === '' ? NaN : Number(value)
+      const whole = type.toLowerCase() === 'float' ? undefined : wholeIn(value)
+      if (whole !== undefined) return whole
       if (!Number.isFinite(number) || (type.toLowerCase() !== 'float' && !Number.isInteger(number))) throw problem
       return number
     }
@@ -137,7 +141,7 @@ export function convert(name: string, value: unknown, type: string | null): unkn
     case 'object':
     case 'datatable':
       try {
-        return JSON.parse(value) as unknown
+        return parseExact(value)
       } catch {
         throw problem
       }

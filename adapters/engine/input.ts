@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { DEFAULTS, type Settings, STRATEGIES } from '../../core/limits.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
+import { stringifyExact } from '../../core/protocol/exact.ts'
 import { isObject, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import type { NewKey, NewRobot, Submission } from '../../core/protocol/request.ts'
@@ -134,7 +135,7 @@ export function read<const S extends v.GenericSchema>(
 
 function textOf(body: object): string {
   try {
-    return JSON.stringify(body)
+    return stringifyExact(body)
   } catch (error) {
     throw new RefusedError('INVALID_PAYLOAD', `It cannot be written as JSON: ${(error as Error).message}`)
   }

@@ -49,6 +49,8 @@ export function scheduleOf(schedule: ScheduleRow) {
     note: schedule.note,
     priority: schedule.priority,
     params: JSON.parse(schedule.parameters as JsonText) as Readonly<Record<string, unknown>>,
+    /** The same as JSON, digit for digit. */
+    paramsText: schedule.parameters as string,
     environment: schedule.environment,
     pool: schedule.pool,
     jitterSeconds: schedule.jitter_ms / 1000,

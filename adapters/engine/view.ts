@@ -1,5 +1,7 @@
 import { durationOf } from '../../core/duration.ts'
 import type { JobRow } from '../../core/job.ts'
+import { parseExact } from '../../core/protocol/exact.ts'
+import { toText } from '../../core/protocol/json.ts'
 import type { Presence } from '../../core/presence.ts'
 import type { RobotRow, WorkflowRow } from '../../core/state.ts'
 import type { TriggerEventRow } from '../../core/trigger.ts'
@@ -50,6 +52,8 @@ export function jobOf(job: JobRow) {
     requiredTags: job.required_tags,
     requiredCapabilities: job.required_capabilities,
     params: JSON.parse(job.parameters) as Readonly<Record<string, unknown>>,
+    /** The same as JSON, digit for digit: `parseExact` reads it without a loss. */
+    paramsText: job.parameters as string,
     scheduledTime: date(job.scheduled_time),
     createdAt: new Date(job.created_at),
     createdBy: job.created_by,
@@ -61,6 +65,7 @@ export function jobOf(job: JobRow) {
     progressMessage: job.progress_message,
     /** What the robot returned; null before the end, and where there is none. */
     result: job.result === null ? null : JSON.parse(job.result) as unknown,
+    resultText: job.result as string | null,
     errorMessage: job.error_message,
     errorType: job.error_type,
     stackTrace: job.stack_trace,
@@ -99,7 +104,8 @@ export function robotOf(robot: RobotRow, now: Presence) {
     currentJobs: now.current_jobs,
     activeJobIds: now.active_job_ids as readonly string[],
     tags: robot.tags,
-    capabilities: robot.capabilities,
+    /** With a number that no double has as `parseExact` reads it. */
+    capabilities: parseExact(toText(robot.capabilities)) as Readonly<Record<string, unknown>>,
     createdAt: new Date(robot.created_at),
     /** Null for one that never came. */
     lastSeen: date(now.heard_at ?? robot.last_seen),
@@ -149,6 +155,9 @@ export function triggerEventOf(event: TriggerEventRow) {
     timestamp: new Date(event.at),
     payload: JSON.parse(event.payload) as Readonly<Record<string, unknown>>,
     metadata: JSON.parse(event.metadata) as Readonly<Record<string, unknown>>,
+    /** Both as JSON, digit for digit. */
+    payloadText: event.payload as string,
+    metadataText: event.metadata as string,
     priority: event.priority,
     outcome: event.outcome,
     /** Why it made no job. */

@@ -183,7 +183,7 @@ function isUnlike(token: string): boolean {
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g
 const LONG_NUMBER = new RegExp(`[\\d.eE+-]{${NUMBER_CHARS_MAX + 1}}`)
 /** A quote behind one of these opens a text: inside of one it has a backslash before it. */
-const MARKED = /(^|[\s:,[])"\\u0000([^"]*)"/g
+const MARKED = /(^|[\s:,[])"\\u0000([-\d.eE+]+)"(?!:)/g
 
 /** JSON with a mark before each number that would be written in another way, and before nothing else. */
 function asWritten(text: string): Json {

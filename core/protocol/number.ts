@@ -6,6 +6,11 @@ export function isKept(token: string): boolean {
   return Number.isFinite(double) && compareNumbers(token, String(double)) === 0
 }
 
+/** Whether it is a number as JSON writes them. */
+export function isJsonNumber(text: string): boolean {
+  return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)
+}
+
 /** One way of writing for each value: that of a double where there is one, and otherwise its digits and a power of ten. */
 export function canonicalNumber(token: string): string {
   if (isKept(token)) return String(Number(token) + 0)

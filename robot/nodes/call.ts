@@ -1,3 +1,4 @@
+import { parseExact } from '../../core/protocol/exact.ts'
 import { booleanInput, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
 
 /**
@@ -8,17 +9,18 @@ export const callWorkflow: NodeRunner = async (call) => {
   const alias = textInput(call, 'alias', '')
   if (alias === '') throw new TypeError('alias is required')
   const seconds = numberInput(call, 'timeout', 0)
-  const { jobId, result } = await call.job.call(alias, parametersOf(call.input('parameters')), {
+  const { jobId, resultText } = await call.job.call(alias, parametersOf(call.input('parameters')), {
     wait: booleanInput(call, 'wait', true),
     timeoutMs: seconds > 0 ? seconds * 1_000 : undefined,
   })
+  const result = parseExact(resultText)
   setResult(call, result)
   return { outputs: { result, job_id: jobId, success: true, error: '' } }
 }
 
 /** An object, or the JSON text of one. */
 function parametersOf(told: unknown): Readonly<Record<string, unknown>> {
-  const value: unknown = typeof told === 'string' && told !== '' ? JSON.parse(told) : told ?? {}
+  const value: unknown = typeof told === 'string' && told !== '' ? parseExact(told) : told ?? {}
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   if (value === '') return {}
   throw new TypeError('parameters must be an object')

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { stringifyExact } from '../../core/protocol/exact.ts'
 import { textOf } from '../variables.ts'
 import { booleanInput, type NodeCall, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
 
@@ -26,7 +27,7 @@ async function write(call: NodeCall, append: boolean): Promise<{ outputs: Readon
   const encoding = textInput(call, 'encoding', 'utf-8')
   if (!Buffer.isEncoding(encoding)) throw new TypeError(`encoding ${encoding} cannot be written`)
   const content = call.input('content')
-  const text = typeof content === 'object' && content !== null ? JSON.stringify(content, null, 2) : textOf(content)
+  const text = typeof content === 'object' && content !== null ? stringifyExact(content, 2) : textOf(content)
   const makeFolders = booleanInput(call, 'create_dirs', true)
   const bytes_written = await call.surroundings.files.write(file_path, Buffer.from(text, encoding), append, makeFolders)
   return { outputs: { file_path, attachment_file: [file_path], bytes_written, success: true } }

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { parseExact } from '../../core/protocol/exact.ts'
 import { messageOf } from '../text.ts'
 import { textOf } from '../variables.ts'
 import { callWeb, type WebRequest, type WebResponse } from '../web.ts'
@@ -74,7 +75,7 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown
+    return parseExact(text)
   } catch {
     return undefined
   }

@@ -1,3 +1,4 @@
+import { isExact } from '../../core/protocol/exact.ts'
 import { isTruthy } from '../expression.ts'
 import { conditionOf } from './condition.ts'
 import { type LoopState, type NodeCall, type NodeReturn, type NodeRunner, numberInput, textInput } from './node.ts'
@@ -52,7 +53,7 @@ function collectionOf(call: NodeCall): Pick<LoopState, 'items' | 'keys'> {
   if (mode === 'range' || told === undefined || told === null) return { items: rangeOf(call), keys: null }
   if (typeof told === 'string') return { items: [...told], keys: null }
   if (Array.isArray(told)) return { items: told, keys: null }
-  if (typeof told === 'object') return { items: Object.values(told), keys: Object.keys(told) }
+  if (typeof told === 'object' && !isExact(told)) return { items: Object.values(told), keys: Object.keys(told) }
   return { items: [told], keys: null }
 }
 

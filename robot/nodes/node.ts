@@ -1,3 +1,5 @@
+import { isExact } from '../../core/protocol/exact.ts'
+import { isJsonNumber, isKept } from '../../core/protocol/number.ts'
 import type { JobContext } from '../job.ts'
 import type { Files } from '../files.ts'
 import type { WebAccess } from '../web.ts'
@@ -58,6 +60,10 @@ export function textInput(call: NodeCall, name: string, fallback: string): strin
 export function numberInput(call: NodeCall, name: string, fallback: number): number {
   const value = call.input(name)
   if (value === undefined || value === null || value === '') return fallback
+  const token = String(value).trim()
+  if (isExact(value) || (isJsonNumber(token) && !isKept(token))) {
+    throw new TypeError(`${name}: ${token} has more digits than can be kept here`)
+  }
   const number = Number(value)
   if (!Number.isFinite(number)) throw new TypeError(`${name} must be a number, and is ${JSON.stringify(value)}`)
   return number

@@ -1,3 +1,4 @@
+import { calculate, isNumeric, wholeIn } from '../arithmetic.ts'
 import { convert } from '../variables.ts'
 import type { NodeCall, NodeRunner } from './node.ts'
 import { numberInput } from './node.ts'
@@ -19,9 +20,10 @@ export const getVariable: NodeRunner = (call) => ({
 /** Adds `increment` (1) to a number. A variable that is not set counts as 0. */
 export const incrementVariable: NodeRunner = (call) => {
   const name = nameOf(call)
-  const before = Number(call.variables.get(name) ?? 0)
-  if (Number.isNaN(before)) throw new TypeError(`${name} is not a number`)
-  const value = before + numberInput(call, 'increment', 1)
+  const set = call.variables.get(name) ?? 0
+  const before = typeof set === 'string' ? wholeIn(set) ?? Number(set) : set
+  if (!isNumeric(before) || Number.isNaN(before)) throw new TypeError(`${name} is not a number`)
+  const value = calculate('+', before, numberInput(call, 'increment', 1))
   call.variables.set(name, value)
   return { outputs: { value } }
 }

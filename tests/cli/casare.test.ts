@@ -64,6 +64,17 @@ describe('against a real orchestrator', () => {
     expect(await robot.exited).toBe(0)
   })
 
+  test('numbers are sent and printed as they were written', async () => {
+    const flags = ['-p', 'id=9007199254740993', '-p', 'rate=1.10', '--definition']
+    const definition = join(newFolder(), 'own.json')
+    writeFileSync(definition, '{"format":"custom"}')
+    const { out } = await run('jobs', 'submit', ...flags, definition, '--tag', 'nobody', '--quiet')
+    const [table, json] = await Promise.all([run('jobs', 'get', out.trim()), run('jobs', 'get', out.trim(), '--json')])
+    expect(table.out).toMatch(/^parameters +\{"id":9007199254740993,"rate":1\.10\}$/m)
+    expect(json.out).toContain('"id": 9007199254740993,\n    "rate": 1.10\n')
+    await run('jobs', 'cancel', out.trim())
+  })
+
   test('a job that does not complete ends a wait for it with 1', async () => {
     const definition = join(newFolder(), 'own.json')
     writeFileSync(definition, '{"nodes": {}, "connections": []}')

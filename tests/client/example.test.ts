@@ -28,6 +28,7 @@ test('the program runs against a real orchestrator with a real robot', async () 
     expect.stringMatching(/^submit, offer, accept, complete$/),
     "No known robot has the tag sap. [ 'reference-robot had the tags sap' ]",
     'CONFLICT 409 null',
+    "{ id: 9007199254740993n, rate: ExactNumber { text: '1e400' } }",
   ])
   expect(program.err).toBe('')
 })

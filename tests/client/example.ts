@@ -34,3 +34,19 @@ try {
   if (!(error instanceof CasareError)) throw error
   console.log(error.code, error.status, error.retryAfter)
 }
+
+import { ExactNumber, parseExact } from 'casare-orchestrator/client'
+
+const exact = new CasareClient({
+  url: process.env['CASARE_URL'] ?? 'http://127.0.0.1:8766',
+  key: process.env['CASARE_KEY'],
+  parse: parseExact,
+})
+const order = await exact.jobs.submit({
+  workflow_id: 'orders-total',
+  required_tags: ['sap'],
+  parameters: { id: 9007199254740993n, rate: new ExactNumber('1e400') },
+})
+const { parameters } = await exact.jobs.get(order.id)
+console.log(parameters)
+await exact.jobs.cancel(order.id)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { JobPriority, OrchestratorEngine } from '../../adapters/engine.ts'
+import { ExactNumber, JobPriority, OrchestratorEngine, parseExact } from '../../adapters/engine.ts'
 import { held, useLab } from './lab.ts'
 
 /** The engine in this process, with real robots on real sockets. */
@@ -211,6 +211,15 @@ test('a workflow that no known robot runs is published, and the log says so', as
   expect(lines.filter((line) => line.startsWith('warn'))).toEqual([
     'warn workflow fax: No known robot runs the node type FaxNode',
   ])
+})
+
+test('numbers keep every digit, as JSON and by parseExact', async () => {
+  const { engine } = lab
+  await lab.robot((job) => parseExact(job.parametersText))
+  const params = { id: 9007199254740993n, huge: new ExactNumber('1e400') }
+  const job = await engine.waitForJob((await lab.submit({ params })).id)
+  expect(job).toMatchObject({ params: { id: 9007199254740992 }, paramsText: '{"id":9007199254740993,"huge":1e400}' })
+  expect(parseExact(job.resultText ?? '')).toEqual(params)
 })
 
 test('a schedule runs a workflow that was published here, and says when', async () => {

@@ -39,7 +39,9 @@ function alike(ours: object | undefined, theirs: Shown, called: Readonly<Record<
   const expected = Object.fromEntries(
     Object.entries(theirs).map(([name, value]) => [called[name] ?? camelName(name), value]),
   )
-  expect(JSON.parse(JSON.stringify(ours))).toEqual(expected)
+  // Beside what has numbers the engine has its JSON, for whoever reads it exactly.
+  const own = Object.entries(ours ?? {}).filter(([name]) => !name.endsWith('Text'))
+  expect(JSON.parse(JSON.stringify(Object.fromEntries(own)))).toEqual(expected)
 }
 
 test('a job, its definition and its log too', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ExactNumber } from '../../core/protocol/exact.ts'
 import { evaluate } from '../../robot/expression.ts'
 import { Variables } from '../../robot/variables.ts'
 
@@ -11,7 +12,57 @@ const names: Readonly<Record<string, unknown>> = {
   row: { amount: '120.50', status: 'paid', tags: ['x'] },
   none: null,
 }
+const huge = new ExactNumber('1e400')
+const exact: Readonly<Record<string, unknown>> = {
+  id: 9007199254740993n,
+  huge,
+  fine: new ExactNumber('1.000000000000000001'),
+}
 const lookup = (name: string) => names[name]
+
+describe('numbers beyond a double', () => {
+  const of = (text: string) => evaluate(text, (name) => exact[name] ?? names[name])
+
+  test.each<[string, unknown]>([
+    ['id == 9007199254740992', false],
+    ['id > 9007199254740992 and id != 9007199254740992', true],
+    ["id == int('9007199254740993')", true],
+    ['id - 1', 9007199254740992],
+    ['id + 1', 9007199254740994],
+    ['id * 2 + 1', 18014398509481987n],
+    ['9007199254740992 + 1', 9007199254740993n],
+    ['-id', -9007199254740993n],
+    ['id // 2', 4503599627370496],
+    ['-id // 2', -4503599627370497],
+    ['-id % 10', 7],
+    ['2 ** 64 + 1', 18446744073709551617n],
+    ['2 ** (-1)', 0.5],
+    ['0.1 + 0.2', 0.1 + 0.2],
+    ['str(id) + str(huge)', '90071992547409931e400'],
+    ['huge > id > 1', true],
+    ['fine > 1 and fine < 2', true],
+    ['max(id, huge) == huge', true],
+    ['id in [1, id]', true],
+    ['sum([id, 1])', 9007199254740994],
+    ["'yes' if huge else 'no'", 'yes'],
+  ])('%s is exact', (text, expected) => {
+    expect(of(text)).toEqual(expected)
+  })
+
+  test.each([
+    ['id / 2', 'would be rounded'],
+    ['id + 0.5', 'would be rounded'],
+    ['huge + 1', '1e400 has more digits'],
+    ['round(fine)', '1.000000000000000001 has more digits'],
+    ['float(id)', '9007199254740993 has more digits'],
+    ['id == 9007199254740993', "9007199254740993 has more digits than can be kept here; int('…')"],
+    ['10 ** 100000', 'too many digits'],
+    ['huge.text', 'a number has no text'],
+    ['len(huge)', 'has no members'],
+  ])('%s is refused', (text, words) => {
+    expect(() => of(text)).toThrow(words)
+  })
+})
 
 describe('expressions', () => {
   test.each<[string, unknown]>([

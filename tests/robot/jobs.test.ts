@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { JobError } from '../../robot/robot.ts'
+import type { JsonText } from '../../core/ids.ts'
+import { fromText, type JsonObject, toText } from '../../core/protocol/json.ts'
+import { JobError, parseExact } from '../../robot/robot.ts'
 import { gate, useLab } from './lab.ts'
 
 const lab = useLab()
@@ -12,6 +14,19 @@ describe('jobs', () => {
     expect(accept).toMatchObject({ correlation_id: assignId, payload: { job_id: 'j1', robot_id: 'r1', attempt: 7 } })
     const complete = await connection.next('job_complete')
     expect(complete.payload).toMatchObject({ job_id: 'j1', attempt: 7, result: { sum: 8 } })
+  })
+
+  test('have their parameters as doubles and digit for digit, and give back every digit', async () => {
+    const [, connection] = await lab.connected((job) => ({
+      read: job.parameters,
+      exact: parseExact(job.parametersText),
+    }))
+    const parameters = fromText('{"id":9007199254740993,"one":1.0,"huge":1e400}' as JsonText) as JsonObject
+    connection.assign('j1', { parameters })
+    const complete = await connection.next('job_complete')
+    expect(toText(complete.payload.result)).toBe(
+      '{"read":{"id":9007199254740992,"one":1,"huge":null},"exact":{"id":9007199254740993,"one":1,"huge":1e400}}',
+    )
   })
 
   test('are rejected at capacity, and run when there is room again', async () => {

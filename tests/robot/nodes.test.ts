@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ExactNumber } from '../../core/protocol/exact.ts'
 import { ran } from './workflow.ts'
 
 let outside: string
@@ -175,5 +176,55 @@ describe('HttpRequest', () => {
     const more = { options: local, signal: AbortSignal.timeout(20) }
     const { error } = await one('HttpRequest', { url: `${base}/slow` }, [], more)
     expect(error?.name).toBe('TimeoutError')
+  })
+})
+
+describe('numbers beyond a double', () => {
+  const id = { parameters: { id: 9007199254740993n, huge: new ExactNumber('1e400'), text: '9007199254740993' } }
+
+  test('pass through variables, templates, files and counters with every digit', async () => {
+    const spec = {
+      nodes: {
+        s: ['Start'],
+        set: ['SetVariable', { variable_name: 'copy', value: { list: ['{{id}}', '{{huge}}'] } }],
+        typed: ['SetVariable', { variable_name: 'typed', value: '{{text}}', variable_type: 'Integer' }],
+        more: ['IncrementVariable', { variable_name: 'typed', increment: 2 }],
+        write: ['WriteFile', { file_path: 'exact.json', content: '{{copy}}' }],
+        end: ['End', { result: ['{{copy}}', '{{typed}}', 'no {{id}} of {{huge}}'] }],
+      },
+      options: { root },
+      ...id,
+    } as const
+    expect((await ran(spec)).result).toEqual([
+      { list: [9007199254740993n, new ExactNumber('1e400')] },
+      9007199254740995n,
+      'no 9007199254740993 of 1e400',
+    ])
+    expect(await readFile(join(root, 'exact.json'), 'utf8')).toBe(
+      '{\n  "list": [\n    9007199254740993,\n    1e400\n  ]\n}',
+    )
+  })
+
+  test.each(
+    [
+      [
+        'where a node reads a number',
+        { x: ['Wait', { duration: '{{id}}' }] },
+        'duration: 9007199254740993 has more digits',
+      ],
+      ['as text too', { x: ['Wait', { duration: '{{text}}' }] }, 'duration: 9007199254740993 has more digits'],
+    ] as const,
+  )('are refused with the name: %s', async (_what, nodes, message) => {
+    const { error } = await ran({ nodes: { s: ['Start'], ...nodes }, options: { root }, ...id })
+    expect(error?.message).toContain(message)
+  })
+
+  test('in a definition are refused with their path, before anything runs', async () => {
+    const spec =
+      '{"nodes":{"x":{"node_id":"x","node_type":"WaitNode","config":{"duration":[0.12345678901234567890]}}},"connections":[]}'
+    expect((await ran(spec)).error).toMatchObject({
+      type: 'InvalidWorkflow',
+      message: 'nodes.x.config.duration.0: 0.12345678901234567890 has more digits than this robot can keep',
+    })
   })
 })

@@ -1,3 +1,4 @@
+import { stringifyExact } from '../../core/protocol/exact.ts'
 import type { JobContext } from '../../robot/job.ts'
 import { createRunner, type RunnerOptions } from '../../robot/runner.ts'
 
@@ -53,12 +54,14 @@ export async function ran(spec: Spec | string, parameters: Readonly<Record<strin
   const progress: number[] = []
   const nodes: string[] = []
   const { options, signal }: Partial<Spec> = typeof spec === 'string' ? {} : spec
+  const given = typeof spec === 'string' ? parameters : spec.parameters ?? parameters
   const job: JobContext = {
     id: 'j',
     workflowId: 'w',
     workflowName: 'W',
     workflowJson: typeof spec === 'string' ? spec : workflow(spec),
-    parameters: typeof spec === 'string' ? parameters : spec.parameters ?? parameters,
+    parameters: given,
+    parametersText: stringifyExact(given),
     attempt: 1,
     timeoutSeconds: 0,
     signal: signal ?? new AbortController().signal,

@@ -24,6 +24,7 @@ async function run(name: string, parameters: Readonly<Record<string, unknown>>) 
     workflowName: name,
     workflowJson: await readFile(new URL(`${name}.json`, library), 'utf8'),
     parameters,
+    parametersText: JSON.stringify(parameters),
     attempt: 1,
     timeoutSeconds: 0,
     signal: new AbortController().signal,

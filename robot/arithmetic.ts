@@ -1,0 +1,123 @@
+import { ExactNumber, isExact } from '../core/protocol/exact.ts'
+import { compareNumbers, isKept } from '../core/protocol/number.ts'
+
+/**
+ * Numbers in expressions, as Python has them: whole numbers of any length are exact, and fractions are doubles. What a
+ * double would round is refused, with the number.
+ */
+
+/** What numbers there are. Truth values count as 1 and 0, as in Python. */
+export type Numeric = number | bigint | ExactNumber | boolean
+
+/** Digits of the longest whole number that is calculated with. */
+const DIGITS_MAX = 1_000
+
+/** Whether it is a number, or counts as one. */
+export function isNumeric(value: unknown): value is Numeric {
+  return typeof value === 'number' || typeof value === 'boolean' || isExact(value)
+}
+
+/** Negative, 0 or positive, by the exact values. */
+export function compareNumeric(a: Numeric, b: Numeric): number {
+  return isExact(a) || isExact(b) ? compareNumbers(tokenOf(a), tokenOf(b)) : Number(a) - Number(b)
+}
+
+/** A number that is read where no more digits than those of a double can be used. Throws for any other. */
+export function double(value: Numeric): number {
+  if (isExact(value)) throw new Error(`${value} has more digits than can be kept here`)
+  return Number(value)
+}
+
+/** `+`, `-`, `*`, `/`, `//`, `%` and `**`. Throws where the exact result cannot be had. */
+export function calculate(operator: string, a: Numeric, b: Numeric): number | bigint {
+  const [one, other] = [plain(a), plain(b)]
+  if (typeof one === 'number' && typeof other === 'number') {
+    const result = IN_DOUBLES[operator]?.(one, other) ?? NaN
+    const whole = Number.isInteger(one) && Number.isInteger(other) && operator !== '/'
+    if (!whole || Number.isSafeInteger(result) || (operator === '**' && other < 0)) return result
+  }
+  if (operator === '/') throw new Error(`${one} / ${other} would be rounded; // divides whole numbers`)
+  return shortest(whole(operator, wholeOf(one), wholeOf(other)))
+}
+
+/** The value as it is written. */
+export function tokenOf(value: Numeric): string {
+  return typeof value === 'boolean' ? String(Number(value)) : String(value)
+}
+
+/** The number that a text is, as Python's `int` reads it: exactly. Undefined for what is none. */
+export function wholeIn(text: string): number | bigint | undefined {
+  const digits = /^\s*([+-]?\d+)\s*$/.exec(text)?.[1]
+  if (digits === undefined || digits.length > DIGITS_MAX) return undefined
+  return shortest(BigInt(digits.replace('+', '')))
+}
+
+/** The first number of an expression that a double would round, texts left out; undefined where there is none. */
+export function roundedIn(expression: string): string | undefined {
+  const tokens = expression.match(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g) ??
+    []
+  return tokens.find((token) => /^\d/.test(token) && !isKept(token))
+}
+
+const IN_DOUBLES: Readonly<Record<string, (a: number, b: number) => number>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / nonZero(b),
+  '//': (a, b) => Math.floor(a / nonZero(b)),
+  // As in Python, the remainder has the sign of the divisor.
+  '%': (a, b) => a - b * Math.floor(a / nonZero(b)),
+  '**': (a, b) => a ** b,
+}
+
+function whole(operator: string, a: bigint, b: bigint): bigint {
+  switch (operator) {
+    case '+':
+      return a + b
+    case '-':
+      return a - b
+    case '*':
+      return a * b
+    case '//':
+      return (a - modulo(a, b)) / b
+    case '%':
+      return modulo(a, b)
+    default:
+      return power(a, b)
+  }
+}
+
+function modulo(a: bigint, b: bigint): bigint {
+  const rest = a % nonZero(b)
+  return rest !== 0n && rest < 0n !== b < 0n ? rest + b : rest
+}
+
+function power(a: bigint, b: bigint): bigint {
+  if (b < 0n) throw new Error(`${a} ** ${b} would be rounded`)
+  const digits = String(a).length
+  if (digits > 0 && BigInt(digits) * b > BigInt(DIGITS_MAX * 10)) throw new Error('the result has too many digits')
+  return a ** b
+}
+
+function plain(value: Numeric): number | bigint {
+  if (value instanceof ExactNumber) return double(value)
+  return typeof value === 'boolean' ? Number(value) : value
+}
+
+function wholeOf(value: number | bigint): bigint {
+  if (typeof value === 'bigint') return value
+  if (!Number.isInteger(value)) throw new Error(`${value} is no whole number, and the result would be rounded`)
+  return BigInt(value)
+}
+
+/** A number where that keeps it. */
+function shortest(value: bigint): number | bigint {
+  const text = String(value)
+  if (text.length > DIGITS_MAX) throw new Error('the result has too many digits')
+  return isKept(text) ? Number(value) : value
+}
+
+function nonZero<T extends number | bigint>(value: T): T {
+  if (Number(value) === 0) throw new Error('division by zero')
+  return value
+}
