@@ -6,6 +6,7 @@ import { commitBench } from './commit.ts'
 import { endToEnd } from './e2e.ts'
 import { historyBench } from './history.ts'
 import { scheduleBench } from './schedules.ts'
+import { jsonBench } from './json.ts'
 import { machine, render, type Table } from './table.ts'
 import { turnBench } from './turn.ts'
 import { scaleBench } from './scale.ts'
@@ -19,6 +20,7 @@ export interface BenchOptions {
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Table[]>>> = {
   turn: turnBench,
+  json: async () => jsonBench(),
   commit: commitBench,
   e2e: endToEnd,
   history: historyBench,

@@ -79,9 +79,9 @@ export function unmarked(text: string): string {
   return text.includes('"\\u0000') ? text.replace(MARKED, '$1$2') : text
 }
 
-/** What `toText` has written, to be passed on once more: `Parsed.written`. */
+/** What `toText` has written, to be passed on once more: `Parsed.written`. Throws a `SyntaxError` for what is no JSON. */
 export function fromText(text: JsonText): Json {
-  return hasUnlikeDouble(text) ? asWritten(text) : JSON.parse(text) as Json
+  return readBoth(text).written
 }
 
 /** How a number was written that is not written as a double is; null for every other value of `Parsed.written`. */
@@ -185,7 +185,7 @@ const LONG_NUMBER = new RegExp(`[\\d.eE+-]{${NUMBER_CHARS_MAX + 1}}`)
 /** A quote behind one of these opens a text: inside of one it has a backslash before it. */
 const MARKED = /(^|[\s:,[])"\\u0000([-\d.eE+]+)"(?!:)/g
 
-/** JSON with a mark before each number that would be written in another way, and before nothing else. */
+/** What has been parsed before, with a mark before each number that would be written in another way, and before nothing else. */
 function asWritten(text: string): Json {
   return JSON.parse(text.replace(TOKENS, (token) => {
     if (!token.startsWith('"')) return isUnlike(token) ? `"\\u0000${token}"` : token
