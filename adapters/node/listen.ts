@@ -33,8 +33,13 @@ const CLOSE_MS = 1_000
 
 /** How long a request that has begun may take to come to its end once the process is to stop. */
 const FINISH_MS = 5_000
-/** How long a connection without a request stays open then: one may be on its way, which a close would lose. */
-const LULL_MS = 250
+/**
+ * How long nobody may have asked for anything before connections without a request are closed then: one may be on its way,
+ * which a close would lose. A request that does come is answered, and its client told to close.
+ */
+const LULL_MS = 500
+/** How often that is looked at. */
+const LULL_LOOK_MS = 50
 
 /** What the settings are called, for messages about them. */
 export interface Names {
@@ -94,6 +99,8 @@ export function listenRobots(find: FindFleet, host: string, port: number, names:
 /** What is asked of a server and not answered yet, and whether it is coming to its end. */
 interface Work {
   readonly open: Set<ServerResponse>
+  /** When the last request came, by what is steady. */
+  askedAt: number
   isDraining: boolean
   /** Is called when the last answer is out. */
   done: () => void
@@ -102,7 +109,7 @@ interface Work {
 const works = new WeakMap<Server, Work>()
 
 function newServer(listener: RequestListener): Server {
-  const work: Work = { open: new Set(), isDraining: false, done: () => {} }
+  const work: Work = { open: new Set(), askedAt: 0, isDraining: false, done: () => {} }
   const server = createServer({
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
@@ -110,6 +117,7 @@ function newServer(listener: RequestListener): Server {
     connectionsCheckingInterval: LOOK_MS,
   }, (request, response) => {
     if (work.isDraining) response.shouldKeepAlive = false
+    work.askedAt = performance.now()
     work.open.add(response)
     response.once('close', () => {
       work.open.delete(response)
@@ -132,7 +140,11 @@ function endOf(server: Server): Pick<Listener, 'drain' | 'finish'> {
     drain,
     async finish() {
       drain()
-      if (await connections(server) > 0) await setTimeout(LULL_MS)
+      const begun = performance.now()
+      const quietFor = (): number => performance.now() - Math.max(begun, work.askedAt)
+      while (await connections(server) > 0 && quietFor() < LULL_MS && performance.now() - begun < FINISH_MS) {
+        await setTimeout(LULL_LOOK_MS)
+      }
       server.close()
       server.closeIdleConnections()
       if (work.open.size === 0) return
