@@ -14,16 +14,19 @@ export interface ClockSet {
 /** How often a process that has nothing else to do looks whether the clock was set. */
 export const LOOK_MS: Millis = 30_000
 
+/** What it needs of a runtime. */
+export type ClockPlatform = Pick<Platform, 'hibernates' | 'now' | 'steady' | 'alarm' | 'log'>
+
 /** The clock of a fleet, with its one alarm: both go by what is steady, and whoever sets the clock is noticed. */
 export class FleetClock extends Clock {
   /** How the clock was set last; null: it was not. */
   set: ClockSet | null = null
   /** What elapsed time is measured by, from where is all the same. */
   readonly steady: () => Millis
-  readonly #platform: Platform
+  readonly #platform: ClockPlatform
   #text = { at: 0, text: '' }
 
-  constructor(platform: Platform) {
+  constructor(platform: ClockPlatform) {
     const steady = platform.steady ?? platform.now
     super({ wall: platform.now, steady })
     this.steady = steady

@@ -9,9 +9,12 @@ export class Alarm {
   readonly #world: World
   readonly #weather: Weather
   readonly #dice: Dice
+  readonly #stallsFor: () => Millis
   #things: readonly Thing[] = []
 
-  constructor(world: World, weather: Weather, dice: Dice) {
+  /** `stallsFor` is how long the process will still stand still. */
+  constructor(world: World, weather: Weather, dice: Dice, stallsFor: () => Millis) {
+    this.#stallsFor = stallsFor
     this.#world = world
     this.#weather = weather
     this.#dice = dice
@@ -22,7 +25,14 @@ export class Alarm {
     this.silence()
     const bad = this.#dice.chance(this.#weather.often('lateAlarm'))
     const wait = Math.max(0, ms) + (bad ? this.#dice.spread(10, 30_000) : 0)
-    this.#things = (bad ? [wait, wait + 1] : [wait]).map((each) => this.#world.after(each, ring))
+    this.#things = (bad ? [wait, wait + 1] : [wait]).map((each) => this.#world.after(each, () => this.#over(ring)))
+  }
+
+  /** Timers come before sockets. */
+  #over(ring: () => void): void {
+    const wait = this.#stallsFor()
+    if (wait === 0) ring()
+    else this.#things = [...this.#things, this.#world.after(wait, () => this.#over(ring))]
   }
 
   silence(): void {

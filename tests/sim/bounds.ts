@@ -14,11 +14,12 @@ const leasesAreOurs: Rule = ({ ledger, state, change }) => {
     const former = ledger.leases.get(socket)
     const frames = ledger.frames.get(socket) ?? 0
     demand(heardAt <= change.at, 'I16', () => `${robot} was heard ${heardAt - change.at} ms from now`)
-    if (former !== undefined && former.heardAt !== heardAt) {
-      demand(heardAt > former.heardAt, 'I16', () => `the lease of ${robot} went back in time`)
+    const at = ledger.time.of(heardAt)
+    if (former !== undefined && former.heardAt !== at) {
+      demand(at > former.heardAt, 'I16', () => `the lease of ${robot} went back in time`)
       demand(frames > former.renewals, 'I16', () => `the lease of ${robot} was renewed though it said nothing`)
-      ledger.leases.set(socket, { heardAt, renewals: former.renewals + 1 })
-    } else if (former === undefined) ledger.leases.set(socket, { heardAt, renewals: 0 })
+      ledger.leases.set(socket, { heardAt: at, renewals: former.renewals + 1 })
+    } else if (former === undefined) ledger.leases.set(socket, { heardAt: at, renewals: 0 })
   }
 }
 
@@ -55,7 +56,7 @@ const memoryIsBounded: Rule = ({ ledger, state, change, whole }) => {
   const { jobs, sessions, sockets, robots, workflows, roster, gates, definitions, timers, schedules, runs, outbox } =
     state
   const told = outbox.lanes.size + outbox.calls + 1
-  const horizon = change.at - 2 * ledger.settings.backoffMsMax
+  const horizon = change.elapsed - 2 * ledger.settings.backoffMsMax
   let bars = 0
   for (const at of ledger.refusals) if (at >= horizon) bars++
   const bounds: readonly (readonly [string, number, number])[] = [
@@ -79,10 +80,12 @@ const memoryIsBounded: Rule = ({ ledger, state, change, whole }) => {
 
 /** I38: a job that nobody takes is offered again only after its back-off, and each time after a longer one. */
 const offersBackOff: Rule = ({ ledger, state, change }) => {
-  for (const { event, detail, at } of change.history) {
-    if (event === 'back_off' && detail.startsWith('refused by')) ledger.refusals.push(at)
+  const { time } = ledger
+  for (const entry of change.history) {
+    const refused = entry.event === 'back_off' && entry.detail.startsWith('refused by')
+    if (refused) ledger.refusals.push(time.ofEntry(entry))
   }
-  while ((ledger.refusals[0] ?? Infinity) < change.at - 3_600_000) ledger.refusals.shift()
+  while ((ledger.refusals[0] ?? Infinity) < change.elapsed - 3_600_000) ledger.refusals.shift()
   if (state === null) return
   const { backoffMs, backoffMsMax } = ledger.settings
   for (const entry of change.history) {
@@ -93,7 +96,7 @@ const offersBackOff: Rule = ({ ledger, state, change }) => {
     // An offer that was lost with its connection counts for nothing, and looks the same in the history.
     if (unclaimed.length !== job.refusals) continue
     const wait = Math.min(backoffMs * 2 ** (job.refusals - 1), backoffMsMax) * 0.75
-    const waited = entry.at - (last?.at ?? 0)
+    const waited = time.ofEntry(entry) - (last === undefined ? 0 : time.ofEntry(last))
     demand(waited >= wait - 1, 'I38', () => `job ${job.id} was offered ${waited} ms after refusal ${job.refusals}`)
   }
 }

@@ -1,3 +1,4 @@
+import { LOOK_MS } from '../../adapters/fleet-clock.ts'
 import { slotsElsewhere } from '../../core/elsewhere.ts'
 import type { JobId, Millis, RobotId } from '../../core/ids.ts'
 import type { JobRow } from '../../core/job.ts'
@@ -8,6 +9,7 @@ import { demand, type Rule, same, Violation } from './rule.ts'
 import { clock } from './world.ts'
 import type { Change } from './change.ts'
 import { isHeldRow, type Ledger } from './ledger.ts'
+import { LATE_MS, UNSEEN_MS } from './waits.ts'
 
 /** The modes in which a robot is offered jobs. */
 const WORKING: ReadonlySet<string> = new Set(['active', 'resuming'])
@@ -199,29 +201,31 @@ const sessionsAreTheirOwn: Rule = ({ ledger, state }) => {
   }
 }
 
-/** How late a deadline may be acted upon, once the server runs steadily: a late alarm, a slow commit. */
-const LATE_MS: Millis = 45_000
-
 /** L1: every live job has a deadline that the alarm is set for, and none is long past. */
 const deadlinesAreKept: Rule = ({ ledger, state, change, whole }) => {
   if (state === null) return
   const alarm = nextAlarm(state)?.at ?? Infinity
+  const { time } = ledger
   const { queueTtlMs, leaseMs, graceMs } = ledger.settings
-  const behind = change.at - Math.max(state.horizonAt, ledger.steadySince)
-  demand(behind <= LATE_MS, 'L1', () => `jobs whose time came ${behind} ms ago may be on the disk only`)
+  const steady = change.elapsed - time.steadySince
+  const behind = Math.min(change.at - state.horizonAt, change.elapsed - time.wallSince)
+  demand(behind <= UNSEEN_MS, 'L1', () => `jobs whose time came ${behind} ms ago may be on the disk only`)
   const touched = whole ? state.jobs.values() : change.jobs.flatMap(({ after }) => state.jobs.get(after.id) ?? [])
   for (const job of touched) {
     const at = deadlineOf(job, queueTtlMs, state)
-    let late = change.at - Math.max(at, ledger.steadySince)
+    let late = Math.min(change.at - at, steady)
     // A job that has gone back to the queue may have used up its time there long ago. It has until the next alarm.
-    if (late > LATE_MS) late = Math.min(late, change.at - (ledger.histories.get(job.id)?.at(-1)?.at ?? 0))
+    const last = ledger.histories.get(job.id)?.at(-1)
+    if (late > LATE_MS && last !== undefined) late = Math.min(late, change.elapsed - time.ofEntry(last))
+    // Its time is one of the wall, which may have been set.
+    if (late > LATE_MS && at === job.scheduled_time) late = Math.min(late, change.elapsed - time.wallSince - LOOK_MS)
     if (alarm > at || late > LATE_MS) {
       const why = alarm > at ? `the alarm is set for ${alarm - at} ms later` : `that was ${late} ms ago`
       throw new Violation('L1', `${job.id} is ${job.status} until ${clock(at)}, and ${why}`)
     }
     if (job.status !== 'running' || job.robot_id === null) continue
-    const heard = Math.max(ledger.heard.get(job.robot_id)?.at ?? 0, ledger.steadySince)
-    const silent = change.at - heard
+    const heard = Math.max(ledger.heard.get(job.robot_id)?.at ?? 0, time.steadySince)
+    const silent = change.elapsed - heard
     if (silent <= leaseMs + graceMs + LATE_MS) continue
     throw new Violation('L1', `${job.robot_id} runs job ${job.id} and was not heard for ${silent} ms`)
   }
@@ -259,7 +263,7 @@ const absenceIsNoTimeout: Rule = ({ state, change }) => {
 /** L3: a connection on which nothing is heard is not kept for longer than the lease. */
 const silenceIsNoticed: Rule = ({ ledger, state, change }) => {
   for (const { robot } of state?.sessions.values() ?? []) {
-    const silent = change.at - Math.max(ledger.heard.get(robot)?.at ?? 0, ledger.steadySince)
+    const silent = change.elapsed - Math.max(ledger.heard.get(robot)?.at ?? 0, ledger.time.steadySince)
     const limit = ledger.settings.leaseMs + LATE_MS
     demand(silent <= limit, 'L3', () => `${robot} was not heard for ${silent} ms and counts as connected`)
   }

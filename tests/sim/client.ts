@@ -225,11 +225,11 @@ export class Client {
 
   /** The answer left the server. From here on it must hold, whether or not it arrives. */
   #released(asked: Asked, answer: Answer): void {
-    const { ledger, server, world } = this.#options
+    const { ledger, world } = this.#options
     const { job, order } = asked
     world.note(`client: hears of ${job}: ${answer.type === 'refusal' ? answer.refusal.message : answer.type}`)
     refusalIsEarned(ledger, asked.trigger, answer)
-    answerIsConsistent(ledger, asked, answer, server.clock(), server.settings.idempotencyMs)
+    answerIsConsistent(ledger, asked, answer)
     const made = answer.type === 'job' || answer.type === 'fired' ? answer.job : null
     if (answer.type === 'fired' && made !== null && deliveryIsOnce(ledger, asked, made)) world.mark('delivery repeated')
     if (made !== null) {

@@ -132,7 +132,7 @@ export class Commits {
         if (life.state !== null) rememberRobots(life.state)
         return receipt
       }
-      const change = ledger.committed(out, ledger.latest)
+      const change = ledger.committed(out)
       for (const { before, after } of change.jobs) {
         const short = () => `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`
         world.note(short, JSON.stringify(after))

@@ -2,10 +2,10 @@ import type { JobId, Millis } from '../../core/ids.ts'
 import type { Payload } from '../../core/protocol/message.ts'
 import { Outbox, type Terminal } from '../../robot/outbox.ts'
 import type { Dice } from './dice.ts'
-import type { Truth } from './ledger.ts'
 import type { RobotOptions } from './kind.ts'
 import type { SimRobot } from './robot.ts'
 import { attemptIsGivenOnce, resultIsSafe, startedOnce } from './said.ts'
+import type { Truth } from './truth.ts'
 
 type Assign = Payload<'job_assign'>
 

@@ -17,10 +17,10 @@ export const PATTERNS: Readonly<Record<string, readonly [period: Millis, phase: 
   '15 19 * * *': [24 * HOUR, 19 * HOUR + 15 * MINUTE],
 }
 
-/** How far their clocks are from UTC in the winter in which all of this happens. */
+/** How far their clocks are from UTC, all the year round. */
 export const ZONES: Readonly<Record<string, Millis>> = {
   'UTC': 0,
-  'America/New_York': -5 * HOUR,
+  'America/Panama': -5 * HOUR,
   'Asia/Kolkata': 5.5 * HOUR,
 }
 

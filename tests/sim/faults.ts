@@ -47,7 +47,8 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   crash: ({ server }) => server.kill('at random'),
   hibernate: ({ server }) => server.hibernate(),
   stall: ({ server }, dice) => server.stall(dice.spread(1_000, 600_000)),
-  clockJump: ({ server }, dice) => server.jump(dice.spread(1_000, 3_600_000) * (dice.chance(0.5) ? 1 : -0.3)),
+  clockJump: ({ server }) => server.setClock(),
+  clockDrift: ({ server }, dice) => server.machine.drift(dice.spread(0.0001, 0.03) * (dice.chance(0.5) ? 1 : -1)),
   robotCrash: anyRobot((robot, { reshape, weather }, dice) =>
     robot.crash(dice.chance(weather.often('robotChange')) ? reshape() : null)
   ),

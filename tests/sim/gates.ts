@@ -1,7 +1,9 @@
+import type { Event } from '../../core/event.ts'
+import type { JobId, Millis } from '../../core/ids.ts'
 import type { JobRow } from '../../core/job.ts'
 import type { ScheduleRow } from '../../core/schedule.ts'
 import type { Ledger } from './ledger.ts'
-import { demand, type Rule, same } from './rule.ts'
+import { COMMITS_BEHIND, demand, type Rule, same } from './rule.ts'
 
 /** What must hold of requests that repeat others, and of limits on what runs at a time: the rules I4, I14, I21, I27. */
 
@@ -36,6 +38,20 @@ function limitOf({ overlap }: ScheduleRow): number {
   return overlap === 'queue_one' || overlap === 'queue_all' ? 1 : Infinity
 }
 
+/** The most that anybody has asked for within so few turns that they may be one. */
+export interface LimitAsked {
+  readonly limit: number
+  readonly commit: number
+}
+
+export function limitAsked({ commits, limitsAsked }: Ledger, event: Event): void {
+  if (event.type !== 'workflow.saved' && event.type !== 'pool.saved') return
+  const name = event.type === 'pool.saved' ? `pool ${event.name}` : `workflow ${event.workflow}`
+  const former = limitsAsked.get(name)
+  const recent = former !== undefined && former.commit >= commits - COMMITS_BEHIND ? former.limit : 0
+  limitsAsked.set(name, { limit: Math.max(recent, event.maxConcurrent ?? Infinity), commit: commits })
+}
+
 function isInside(job: JobRow): boolean {
   return job.status === 'queued' || job.status === 'running' || job.stop_until !== null
 }
@@ -61,7 +77,9 @@ const limitsHold: Rule = ({ ledger, change }) => {
     }
     for (const { after } of entered) {
       for (const [name, limit] of limitsOf(after, ledger)) {
-        const most = Math.max(limit, former.get(name) ?? 0)
+        const asked = ledger.limitsAsked.get(name)
+        const lately = asked !== undefined && asked.commit >= ledger.commits - COMMITS_BEHIND ? asked.limit : 0
+        const most = Math.max(limit, former.get(name) ?? (/^(workflow|pool) /.test(name) ? Infinity : 0), lately)
         const count = inside.get(name) ?? 0
         demand(
           count <= most,
@@ -89,18 +107,19 @@ const nothingTwice: Rule = ({ ledger, state, change }) => {
   for (const { before, after: job } of change.jobs) {
     const order = ledger.asked.get(job.id)?.order
     if (before !== undefined || order === undefined || order === null) continue
-    const since = (ms: number): number => job.created_at - ms
+    const { made } = ledger.time
+    const isRecent = (id: JobId, ms: Millis): boolean => (made.get(id) ?? 0) > (made.get(job.id) ?? 0) - ms
     if (order.idempotency !== null) {
       const { key } = order.idempotency
       const other = [...ledger.byIdempotency.get(key) ?? []].flatMap((id) => ledger.jobs.get(id) ?? [])
-        .find(({ id, created_at }) => id !== job.id && created_at > since(ledger.settings.idempotencyMs))
+        .find(({ id }) => id !== job.id && isRecent(id, ledger.settings.idempotencyMs))
       demand(other === undefined, 'I4', () => `the key ${key} made ${other?.id} and ${job.id}`)
       ledger.byIdempotency.set(key, (ledger.byIdempotency.get(key) ?? new Set()).add(job.id))
     }
     if (!order.checkDuplicate) continue
-    const other = [...ledger.jobs.values()].find(({ id, duplicate_key, created_at, completed_at, seq }) =>
+    const other = [...ledger.jobs.values()].find(({ id, duplicate_key, completed_at, seq }) =>
       id !== job.id && duplicate_key === job.duplicate_key && seq < job.seq &&
-      (completed_at === null || created_at > since(ledger.settings.duplicateMs))
+      (completed_at === null || isRecent(id, ledger.settings.duplicateMs))
     )
     demand(other === undefined, 'I4', () => `${job.id} does the same as ${other?.id}, and duplicates were not wanted`)
   }
@@ -148,8 +167,9 @@ const cooldownHolds: Rule = ({ ledger, change }) => {
     if (before !== undefined || job.trigger_id === null || job.retry_of !== null) continue
     const trigger = ledger.disk.tables.triggers.get(job.trigger_id)
     const former = ledger.fired.get(job.trigger_id)
-    ledger.fired.set(job.trigger_id, job.created_at)
-    const waited = former === undefined ? Infinity : job.created_at - former
+    const made = ledger.time.of(job.created_at)
+    ledger.fired.set(job.trigger_id, made)
+    const waited = former === undefined ? Infinity : made - former
     const { cooldown_ms = 0 } = trigger ?? {}
     demand(waited >= cooldown_ms, 'I27', () => `${job.trigger_id} fired again after ${waited} ms`)
   }

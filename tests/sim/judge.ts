@@ -11,6 +11,7 @@ import { OUTBOX } from './outbox.ts'
 import { RATES } from './rates.ts'
 import type { Rule, Seen } from './rule.ts'
 import { TIMETABLE } from './timetable.ts'
+import { WAITS } from './waits.ts'
 
 /**
  * What must hold after every commit, each rule a function of its own that throws a sentence with the rule's number.
@@ -20,7 +21,7 @@ import { TIMETABLE } from './timetable.ts'
  */
 
 /** Those that have nothing to say of a commit in which nothing has happened to a job. */
-const ABOUT_JOBS: readonly Rule[] = [...JOBS, ...OFFERS, ...GATES, ...ORDER]
+const ABOUT_JOBS: readonly Rule[] = [...JOBS, ...OFFERS, ...GATES, ...ORDER, ...WAITS]
 
 /** The others. */
 export const COMMITTED: readonly Rule[] = [...TIMETABLE, ...BOUNDS, ...OUTBOX, ...RATES, ...CACHE]
@@ -49,6 +50,7 @@ export function checkCommit(ledger: Ledger, change: Change, state: State | null,
 export function checkAtEnd(ledger: Ledger, state: State | null, rules: readonly Rule[]): void {
   const none = { jobs: [], history: [], logs: [], robots: [], limits: [], schedules: new Map(), occurrences: [] }
   const told = { former: ledger.hooks.webhooks, webhooks: false, deliveries: [] }
-  const change: Change = { ...none, told, at: ledger.latest, turnAt: ledger.latest }
+  const at = ledger.time.inRows()
+  const change: Change = { ...none, told, at, elapsed: ledger.time.now(), turnAt: at, set: 0 }
   for (const rule of [...ABOUT_JOBS, ...rules]) rule({ ledger, change, state, whole: true, all: true })
 }

@@ -8,23 +8,14 @@ import type { Message, MessageId } from '../../core/protocol/message.ts'
 import type { Plan, ScheduleRow } from '../../core/schedule.ts'
 import type { RobotRow } from '../../core/state.ts'
 import type { Change } from './change.ts'
+import { type LimitAsked, limitAsked } from './gates.ts'
 import { Counted } from './counted.ts'
+import type { Elapsed } from './elapsed.ts'
 import { COMMITS_BEHIND } from './rule.ts'
 import { Told } from './told.ts'
+import { nothingDone, type Truth } from './truth.ts'
 import type { Known } from './timetable.ts'
-
-/** What a robot really did with one attempt of a job, whatever it managed to say about it. */
-export interface Truth {
-  started: boolean
-  running: boolean
-  refused: boolean
-  stopped: boolean
-  progress: number
-  /** How it really ended: the result, or the error. */
-  completed: string | null
-  failed: string | null
-  errorType: string
-}
+import { goAlong } from './waits.ts'
 
 /** What a client asked for: all fields of a submission, or those that a webhook settles. */
 export interface Asked {
@@ -39,7 +30,6 @@ export interface Asked {
 
 /** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
 export interface Heard {
-  /** On the server's clock. */
   at: Millis
   /** The robot's word for itself, and how many commits had been asked for when it came. */
   status: string
@@ -107,6 +97,8 @@ export class Ledger {
   readonly limitNames = new Map<JobId, string[]>()
   /** Limits as they were before the last turn, by name. */
   readonly limits = new Map<string, number>()
+  /** And what people asked for lately: one turn may change a limit twice. */
+  readonly limitsAsked = new Map<string, LimitAsked>()
   readonly fired = new Map<TriggerId, Millis>()
   /** The job that each delivery of a webhook made. */
   readonly delivered = new Map<string, JobId>()
@@ -128,17 +120,17 @@ export class Ledger {
 
   /** How many commits were asked for so far, in all lives of the server. */
   commits = 0
-  /** The last instant on the server's clock, and since when the server has run without a stall or a jump. */
-  latest: Millis = 0
-  steadySince: Millis = 0
+  /** All instants here are of it, but for those in rows. */
+  readonly time: Elapsed
 
   /** As they were meant, whatever the program makes of them. */
   readonly settings: Settings
   /** Whether everything is counted anew after every commit. */
   readonly strict: boolean
 
-  constructor(disk: MemoryDisk, settings: Settings, strict: boolean) {
+  constructor(disk: MemoryDisk, settings: Settings, strict: boolean, time: Elapsed) {
     this.disk = disk
+    this.time = time
     this.settings = settings
     this.strict = strict
   }
@@ -147,16 +139,7 @@ export class Ledger {
     const key = `${robot} ${job} ${attempt}`
     let truth = this.#truths.get(key)
     if (truth === undefined) {
-      truth = {
-        started: false,
-        running: false,
-        refused: false,
-        stopped: false,
-        progress: 0,
-        completed: null,
-        failed: null,
-        errorType: '',
-      }
+      truth = nothingDone()
       this.#truths.set(key, truth)
     }
     return truth
@@ -167,16 +150,17 @@ export class Ledger {
     return this.#truths.get(`${robot} ${job} ${attempt}`)?.running === true
   }
 
-  /** An event reaches the server, at this instant on its clock. */
-  pushed(event: Event, at: Millis): void {
+  /** An event reaches the server. */
+  pushed(event: Event): void {
     this.events++
+    limitAsked(this, event)
     if (event.type === 'cancel.requested') this.talkOf(event.job).reasons++
     if (event.type !== 'robot.said' && event.type !== 'robot.garbled') return
     this.frames.set(event.socket, (this.frames.get(event.socket) ?? 0) + 1)
     const robot = this.owners.get(event.socket)
     if (robot === undefined || this.hungUp.has(event.socket)) return
     const heard = this.#heardOf(robot)
-    heard.at = at
+    heard.at = this.time.now()
     if (event.type !== 'robot.said') return
     const { message } = event
     if ('job_id' in message.payload) this.talkOf(message.payload.job_id).reasons++
@@ -197,8 +181,9 @@ export class Ledger {
   }
 
   /** A transaction is on the disk. Reads back what it wrote, and says how that differs from what was there. */
-  committed(out: Effects, at: Millis): Change {
+  committed(out: Effects): Change {
     const { tables } = this.disk
+    if (out.moved !== null) goAlong(this, out.moved)
     const robots: Change['robots'][number][] = []
     for (const id of out.rows.robots.keys()) {
       const [before, after] = [this.robots.get(id), tables.robots.get(id)]
@@ -211,6 +196,7 @@ export class Ledger {
       const after = tables.jobs.get(id)
       if (after === undefined) continue
       const before = this.jobs.get(id)
+      this.time.written(after, before, out.at)
       this.jobs.set(id, after)
       if (after.completed_at === null) this.live.add(id)
       else this.live.delete(id)
@@ -221,6 +207,7 @@ export class Ledger {
     }
     const history = out.history.flatMap((entry) => tables.job_history.get(String(entry.seq)) ?? [])
     for (const entry of history) {
+      this.time.entered(entry)
       const entries = this.histories.get(entry.job_id)
       if (entries === undefined) this.histories.set(entry.job_id, [entry])
       else entries.push(entry)
@@ -235,7 +222,21 @@ export class Ledger {
     for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
     const occurrences = out.occurrences.flatMap((row) => tables.occurrences.get(String(row.seq)) ?? [])
     const told = this.hooks.committed(out, tables)
-    return { at, turnAt: out.at, jobs, history, logs, robots, limits, schedules, occurrences, told }
+    const at = Math.max(this.time.inRows(), out.at)
+    return {
+      at,
+      elapsed: this.time.now(),
+      turnAt: out.at,
+      set: out.moved?.by ?? 0,
+      jobs,
+      history,
+      logs,
+      robots,
+      limits,
+      schedules,
+      occurrences,
+      told,
+    }
   }
 
   /** What the robot may have been registered with in the last turn: one registration, or several in quick order. */
@@ -249,9 +250,9 @@ export class Ledger {
   /** The robot has said something that counts, and was answered. */
   spoke(robot: RobotId): void {
     const times = this.spoken.get(robot)
-    if (times === undefined) this.spoken.set(robot, [this.latest])
+    if (times === undefined) this.spoken.set(robot, [this.time.now()])
     else {
-      times.push(this.latest)
+      times.push(this.time.now())
       if (times.length > 400) times.splice(0, 200)
     }
   }

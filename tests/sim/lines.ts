@@ -34,9 +34,9 @@ export class Lines {
   }
 
   /** A frame has reached the machine. False when nobody listens. */
-  hears(socket: SocketId, at: Millis): boolean {
+  hears(socket: SocketId): boolean {
     if (!this.#lines.has(socket)) return false
-    this.#ledger.arrived.set(socket, at)
+    this.#ledger.arrived.set(socket, this.#ledger.time.now())
     return true
   }
 
@@ -52,8 +52,8 @@ export class Lines {
     return this.#lines.delete(socket)
   }
 
-  /** Says something, or closes. */
-  deliver(send: Extract<Send, { readonly to: 'socket' }>): void {
+  /** Says something, or closes, at this instant on the server's clock. */
+  deliver(send: Extract<Send, { readonly to: 'socket' }>, at: Millis): void {
     const connection = this.#lines.get(send.socket)
     if (connection === undefined) return this.forget(send.socket)
     const to = (): string => `server to ${connection.robot} on ${send.socket}`
@@ -64,7 +64,7 @@ export class Lines {
     if (send.message.type === 'job_cancel' && send.message.payload.reason?.endsWith('offered to this robot')) {
       this.#world.mark('offer answered after it lapsed')
     }
-    const text = encode(send.message, `server-${++this.#messages}`, this.#world.iso(this.#ledger.latest))
+    const text = encode(send.message, `server-${++this.#messages}`, this.#world.iso(at))
     this.#world.note(() => `${to()}: ${inShort(send.message)}`, text)
     connection.tell(text)
   }

@@ -73,11 +73,9 @@ const eligible: Rule = (seen) => {
       'I15',
       () => `${robot} lacks what job ${job.id} needs: ${needs(job)}; it has ${JSON.stringify(shapes[0])}`,
     )
-    demand(
-      job.scheduled_time === null || job.scheduled_time <= entry.at,
-      'I15',
-      () => `job ${job.id} was offered before its time`,
-    )
+    // Where the clock was set back since, its time has come all the same.
+    const hasCome = job.scheduled_time === null || job.scheduled_time <= entry.at || seen.ledger.time.come.has(job.id)
+    demand(hasCome, 'I15', () => `job ${job.id} was offered before its time`)
   }
 }
 

@@ -11,6 +11,9 @@ import { demand } from './rule.ts'
 import type { Server } from './server.ts'
 import type { World } from './world.ts'
 
+/** Nobody waits for a job that is to run later than that. */
+const FAR_MS = 3_600_000
+
 type Request = Event & { readonly reply: ReplyId }
 type Limit = number | null
 
@@ -37,6 +40,16 @@ export class People {
     const { ledger } = this.#options
     const which = this.#dice.chance(0.85) ? ledger.live.keys() : ledger.jobs.keys()
     this.#callOff(this.#dice.pick([...which]) ?? 'job-never' as JobId)
+  }
+
+  /** What is to run in a year by a clock that was put right since is not waited for. */
+  callOffFar(): void {
+    const { ledger, server } = this.#options
+    for (const job of ledger.liveJobs()) {
+      if ((job.ready_at ?? 0) <= server.clock() + FAR_MS) continue
+      ledger.calledOff.add(job.id)
+      this.#insist((reply) => ({ type: 'cancel.requested', reply, job: job.id, by: 'people', reason: 'not wanted' }))
+    }
   }
 
   cancelStorm(): void {
@@ -118,10 +131,10 @@ export class People {
     const robot = this.#dice.pick(this.#options.robots)
     if (robot === undefined) return
     const { ledger, server, world } = this.#options
-    const asked = server.clock()
+    const asked = ledger.time.now()
     this.#ask((reply) => ({ type: 'status.requested', reply, robot: robot.id }), (answer) => {
       if (answer.type === 'refusal' && answer.refusal.refused === 'TIMEOUT') world.mark('status request timed out')
-      const late = server.clock() - Math.max(asked, ledger.steadySince)
+      const late = ledger.time.now() - Math.max(asked, ledger.time.steadySince)
       demand(late <= server.settings.statusMs + 60_000, 'L1', () => `a status request was answered after ${late} ms`)
     })
   }

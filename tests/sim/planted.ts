@@ -1,5 +1,6 @@
 import { type Plant, SOUND } from './plant.ts'
 import * as bug from './mutations.ts'
+import * as clocks from './mutations-of-clock.ts'
 import * as hooks from './mutations-of-hooks.ts'
 import * as later from './mutations-of-life.ts'
 import * as offers from './mutations-of-offers.ts'
@@ -173,6 +174,27 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'what is skipped is not told', within: 10, plant: time.skippedUntold, certain: ['scheduling'] },
   { bug: 'runs counted twice', within: 5, plant: time.countedTwice, certain: ['scheduling'] },
   { bug: 'completed runs not counted', within: 10, plant: time.completionsUncounted, certain: ['scheduling'] },
+  { bug: 'a clock that is set back stands still', within: 10, plant: clocks.clamped, certain: ['clockJump'] },
+  {
+    bug: 'a process waits until the clock has caught up with its rows',
+    within: 40,
+    plant: clocks.waitsForRows,
+    certain: ['clockJump', 'crash'],
+  },
+  { bug: 'a set clock ends jobs', within: 40, plant: clocks.timeoutsStay, certain: ['clockJump', 'stuckJob'] },
+  { bug: 'a set clock ends leases', within: 10, plant: clocks.leasesStay, certain: ['clockJump'] },
+  {
+    bug: 'schedules wait for a clock that was put right',
+    within: 20,
+    plant: clocks.schedulesWait,
+    certain: ['scheduling', 'clockJump'],
+  },
+  {
+    bug: 'what is due runs again once the clock is put right',
+    within: 60,
+    plant: clocks.runsAgain,
+    certain: ['scheduling', 'clockJump'],
+  },
   { bug: 'a retry forgets the priority', within: 20, plant: later.retryForgets, certain: ['retry'] },
   { bug: 'what was to be told is forgotten', within: 50, plant: hooks.outboxForgotten, certain: ['crash'] },
   { bug: 'told before the commit', within: 20, plant: hooks.calledFirst, certain: ['slowCommit'] },

@@ -40,9 +40,10 @@ const ratesHold: Rule = ({ ledger, state, change }) => {
     const { name, most, windowMs, remaining } = heldFor(ledger.settings, job)
     if (most === 0) continue
     const made = ledger.made.get(name) ?? []
-    made.push(job.created_at)
+    const madeAt = ledger.time.of(job.created_at)
+    made.push(madeAt)
     ledger.made.set(name, made)
-    const inside = made.filter((at) => at > job.created_at - windowMs).length
+    const inside = made.filter((at) => at > madeAt - windowMs).length
     demand(inside <= most, 'I28', () => `${inside} jobs of ${name} were made in one window, and ${most} may be`)
     // Others of the same commit are not counted here yet.
     const left = state === null ? undefined : remaining(state, job.created_at)
@@ -57,7 +58,7 @@ export function refusalIsEarned(ledger: Ledger, trigger: TriggerId | null, answe
   if (reset === undefined || retry_after_ms === undefined) return
   const { name, most, windowMs } = heldFor(ledger.settings, { trigger_id: trigger, created_by: BY })
   // Seconds are rounded up.
-  const refusedAt = reset * 1_000 - retry_after_ms
+  const refusedAt = ledger.time.of(reset * 1_000 - retry_after_ms)
   const used = (ledger.made.get(name) ?? []).filter((at) => at > refusedAt - 1_000 - windowMs).length
   demand(used >= most, 'I28', () => `${name} is refused at ${used} of ${most}`)
 }
@@ -115,7 +116,7 @@ const metersRemember: Rule = ({ ledger, state, change, whole }) => {
   for (const robot of state.sessions.keys()) {
     const times = ledger.spoken.get(robot) ?? []
     let spoken = 0
-    while ((times.at(-1 - spoken) ?? 0) > change.at - robotMessagesMs + SLOW_MS) spoken++
+    while ((times.at(-1 - spoken) ?? 0) > change.elapsed - robotMessagesMs + SLOW_MS) spoken++
     const left = state.limiters.robots.get(robot)?.ring.quota(change.at)?.remaining ?? most
     const reason = Math.max(0, most - spoken)
     demand(left <= reason, 'I28', () => `${robot} said ${spoken} things, and has ${left} of ${most} left`)

@@ -28,9 +28,9 @@ export function atRest(ledger: Ledger, state: State | null, robots: readonly Sim
 }
 
 /** L4: no schedule waits for an instant that is past. */
-export function caughtUp({ timetable, latest }: Ledger): void {
+export function caughtUp({ time, timetable }: Ledger): void {
   for (const { row } of timetable.values()) {
-    const late = latest - (row.fires_at ?? Infinity)
+    const late = time.inRows() - (row.fires_at ?? Infinity)
     if (late > MINUTE) throw new Violation('L4', `${row.id} has not caught up: it is ${late} ms behind`)
   }
 }

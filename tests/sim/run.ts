@@ -8,6 +8,7 @@ import type { Dice } from './dice.ts'
 import { letStorm } from './faults.ts'
 import { HOSTILE, Hostile } from './hostile.ts'
 import { checkAtEnd, COMMITTED } from './judge.ts'
+import { Elapsed } from './elapsed.ts'
 import { Ledger } from './ledger.ts'
 import { Network } from './network.ts'
 import { type Plant, SOUND } from './plant.ts'
@@ -19,6 +20,8 @@ import { SimRobot } from './robot.ts'
 import { atRest, caughtUp } from './rest.ts'
 import { type Rule, Violation } from './rule.ts'
 import { Server } from './server.ts'
+import { watch } from './waits.ts'
+import { Wall } from './wall.ts'
 import { type Fault, Weather } from './weather.ts'
 import { BEGINNING, clock, type Mark, timeless, World } from './world.ts'
 
@@ -31,10 +34,10 @@ const JOINER = 'joiner' as RobotId
 
 /**
  * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
- * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines`, `sockets` and `alarm`, and `commits` (the
- * program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
- * and `hostile` (the actors), `ledger` and `told` (what we know ourselves), `judge`, `invariants`, `outbox`, `offers`, `gates`,
- * `order`, `timetable` with `due`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we
+ * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines`, `sockets` and `machine`, which has the
+ * `wall` and the `alarm`, and `commits` (the program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
+ * and `hostile` (the actors), `ledger`, `elapsed` and `told` (what we know ourselves), `judge`, `invariants`, `outbox`, `offers`, `gates`,
+ * `order`, `timetable` with `due`, `waits`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we
  * would notice), `shrink` and `main` (what people use).
  */
 
@@ -114,7 +117,8 @@ class Run {
     this.description = weather.toString()
     this.faults = weather.kinds
     const disk = new MemoryDisk(seed % FROZEN_EVERY === 0)
-    const ledger = this.ledger = new Ledger(disk, settingsOf(world.dice('settings')), seed % STRICT_EVERY === 0)
+    const time = new Elapsed(new Wall(world))
+    const ledger = this.ledger = new Ledger(disk, settingsOf(world.dice('settings')), seed % STRICT_EVERY === 0, time)
     const network = this.network = new Network(world, weather)
     const ids = Array.from(
       { length: Math.min(dice.whole(1, 5), scale.robots) },
@@ -156,9 +160,10 @@ class Run {
 
   /** Everything may go wrong. What must never be is checked all the time. */
   async storm(): Promise<void> {
-    const { world, client, people, planner, hostile, network, robots, server, weather, dice, scale } = this
+    const { world, ledger, client, people, planner, hostile, network, robots, server, weather, dice, scale } = this
     world.note(`weather: ${this.description}`)
     server.start()
+    watch(world, ledger, server)
     for (const robot of robots) world.after(dice.between(0, 10_000), () => robot.start())
     client.start()
     this.receivers.start()
@@ -189,11 +194,11 @@ class Run {
     people.relent()
     this.receivers.heal()
     joiner.start()
-    // A clock that was set back stands still until it has caught up with itself.
-    const behind = Math.max(0, ledger.latest - (world.now + server.skew))
-    await world.run(world.now + behind + CATCH_UP_MS)
+    server.machine.drift(0)
+    await world.run(world.now + CATCH_UP_MS)
     caughtUp(ledger)
     planner.pauseAll()
+    people.callOffFar()
     const limit = world.now + 90 * MINUTE + ledger.live.size * 2 * MINUTE
     await world.run(limit, () => ledger.live.size + ledger.hooks.pending.size === 0)
     if (ledger.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)

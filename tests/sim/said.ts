@@ -1,5 +1,6 @@
+import { SET_MS } from '../../adapters/clock.ts'
 import type { Answer, Send } from '../../core/effects.ts'
-import type { JobId, Millis, RobotId } from '../../core/ids.ts'
+import type { JobId, RobotId } from '../../core/ids.ts'
 import type { Terminal } from '../../robot/outbox.ts'
 import { HOSTILE } from './hostile.ts'
 import type { Asked, Ledger } from './ledger.ts'
@@ -20,14 +21,15 @@ export function checkSend(ledger: Ledger, send: Send): void {
 }
 
 /** L7: a robot that is closed for its silence was silent, also where nobody had read yet what it said. */
-function silentIsClosed({ arrived, current, latest, owners, settings }: Ledger, send: Send): void {
+function silentIsClosed({ arrived, current, owners, settings, time }: Ledger, send: Send): void {
   if (send.to !== 'socket' || !('close' in send) || send.close.code !== 4408) return
   const robot = owners.get(send.socket)
   // Whoever is hostile may have been cut off long before.
   if (robot === undefined || robot === HOSTILE || current.get(robot) !== send.socket) return
-  const silent = latest - (arrived.get(send.socket) ?? 0)
+  const silent = time.now() - (arrived.get(send.socket) ?? 0)
+  // The clock is followed little by little where it is off by less.
   demand(
-    silent >= settings.leaseMs,
+    silent >= settings.leaseMs - SET_MS,
     'L7',
     () => `${robot} had spoken ${silent} ms before it was closed for its silence`,
   )
@@ -61,7 +63,7 @@ function toldToStop(ledger: Ledger, send: Send): void {
   }
 }
 
-const ROOM = { status: 'queued', queued_at: null } as const
+const ROOM = { status: 'queued', queued_at: null, created_at: 0, ready_at: null } as const
 
 /**
  * I4: the same request again gets the same answer and makes no job; another with its key is refused. What made a
@@ -71,8 +73,6 @@ export function answerIsConsistent(
   ledger: Ledger,
   { job, order }: Asked,
   answer: Answer,
-  now: Millis,
-  keptMs: Millis,
 ): void {
   const refused = answer.type === 'refusal' ? answer.refusal : null
   if (order === null || refused?.refused === 'UNAVAILABLE') return
@@ -89,13 +89,15 @@ export function answerIsConsistent(
     if (answer.type === 'job') ledger.answered.set(key, { fingerprint, job: answer.job })
     return
   }
-  if (now - first.job.created_at > keptMs - 60_000) return
+  const age = ledger.time.now() - (ledger.time.made.get(first.job.id) ?? 0)
+  if (age > ledger.settings.idempotencyMs - 60_000) return
   if (first.fingerprint !== fingerprint) {
     demand(refused?.refused === 'IDEMPOTENCY_MISMATCH', 'I4', () => `${key} was taken for two different requests`)
     return
   }
   demand(answer.type === 'job', 'I4', () => `${key} made ${first.job.id}, and again it is refused`)
-  // A job that had to wait for room under a limit is shown as if it had not: that is not kept with the job.
+  // A job that had to wait for room under a limit is shown as if it had not: that is not kept with the job. And its times
+  // go along when the clock is set.
   const equal = same({ ...answer.job, ...ROOM }, { ...first.job, ...ROOM })
   demand(equal, 'I4', () => `${key} is answered with ${JSON.stringify(answer.job)}, not ${JSON.stringify(first.job)}`)
 }

@@ -10,14 +10,14 @@ import { load } from '../../core/load.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import { recentSince } from '../../core/rate.ts'
 import type { State } from '../../core/state.ts'
-import { Alarm } from './alarm.ts'
 import { type CommitOptions, Commits, DiskError, type Life } from './commits.ts'
 import type { Dice } from './dice.ts'
 import { readsAreBounded } from './bounds.ts'
 import { acknowledgedJobsExist } from './invariants.ts'
 import { Lines } from './lines.ts'
+import { Machine } from './machine.ts'
 import type { Connection, ServerEnd } from './network.ts'
-import type { Plant } from './plant.ts'
+import type { Plant, ServerClock } from './plant.ts'
 import type { Receivers } from './receivers.ts'
 import { forgetSpoken, markRates } from './rates.ts'
 import { checkSend } from './said.ts'
@@ -39,12 +39,10 @@ export interface ServerOptions extends CommitOptions {
  * and where it hurts most.
  */
 export class Server implements ServerEnd {
-  /** How far its clock is from the right one. */
-  skew: Millis = 0
   readonly #options: ServerOptions
   readonly #dice: Dice
   readonly #commits: Commits
-  readonly #alarm: Alarm
+  readonly machine: Machine
   readonly #lines: Lines
   readonly #replies = new Map<ReplyId, (answer: Answer | 'lost') => void>()
   #life: Life | null = null
@@ -54,16 +52,17 @@ export class Server implements ServerEnd {
   readonly #arrived: Event[] = []
   #failures = 0
   readonly #sockets: Sockets
-  /** The alarm is still set for what the clock showed before. */
-  #jumped = false
+  #clock: ServerClock
+  #isNew = true
 
   constructor(options: ServerOptions) {
     this.#options = options
     this.#dice = options.world.dice('server')
     this.#lines = new Lines(options.world, options.ledger)
-    this.#alarm = new Alarm(options.world, options.weather, this.#dice)
     this.#sockets = new Sockets(options.world, (event) => this.#push(event))
     this.#commits = new Commits(options, (why) => this.kill(why))
+    this.machine = new Machine(options, this.#dice, () => this.#phase === 'asleep' ? 0 : this.#sockets.stallsFor)
+    this.#clock = this.machine.newClock()
   }
 
   get settings(): Settings {
@@ -74,19 +73,24 @@ export class Server implements ServerEnd {
     return this.#life?.state ?? null
   }
 
+  /** It can be expected to act. */
+  get isUp(): boolean {
+    return this.#phase === 'running' && this.#sockets.stallsFor === 0
+  }
+
   /** How many requests have not been answered. */
   get waiting(): number {
     return this.#replies.size
   }
 
-  /** The clock that the core is shown: the machine's, which may jump, but never back before what was shown already. */
+  /** What the core is shown. */
   clock(): Millis {
-    const { ledger, world } = this.#options
-    ledger.latest = Math.max(ledger.latest, world.now + this.skew)
-    return ledger.latest
+    return this.#clock.now()
   }
 
   start(): void {
+    this.#isNew = this.#phase !== 'recovering'
+    if (this.#isNew) this.#clock = this.machine.newClock()
     this.#begin().catch((error: unknown) => this.#options.world.fail(error))
     this.#options.world.stir()
   }
@@ -107,7 +111,7 @@ export class Server implements ServerEnd {
   }
 
   heard(socket: SocketId, text: string): void {
-    if (this.#lines.hears(socket, this.clock())) this.#sockets.come(frameEvent(socket, text))
+    if (this.#lines.hears(socket)) this.#sockets.come(frameEvent(socket, text))
   }
 
   closed(socket: SocketId): void {
@@ -121,7 +125,7 @@ export class Server implements ServerEnd {
   hibernate(): void {
     const { world } = this.#options
     const life = this.#life
-    if (this.#phase !== 'running' || life?.pump?.quiet !== true || this.#replies.size > 0) return
+    if (this.#phase !== 'running' || life?.pump?.quiet !== true || this.#replies.size > 0 || this.#clock.isSet) return
     world.note('server: hibernates')
     for (const { barred } of life.state?.sessions.values() ?? []) if (barred.size > 0) world.mark('woken with bars')
     life.over = true
@@ -132,16 +136,12 @@ export class Server implements ServerEnd {
 
   /** S9: the process does nothing for a while, and then everything at once. */
   stall(ms: Millis): void {
-    this.#sockets.stall(ms, () => this.#steady())
+    this.#sockets.stall(ms, () => this.#options.ledger.time.resumed())
   }
 
-  /** C1: somebody sets the clock. */
-  jump(ms: Millis): void {
-    if (ms < 0) this.#options.world.mark('clock set back')
-    this.skew += Math.round(ms)
-    this.#options.world.note(`server: the clock jumps by ${Math.round(ms / 1000)} s`)
-    this.#steady()
-    this.#jumped = true
+  /** C1: somebody sets the clock. What hibernates runs where nobody does while it sleeps. */
+  setClock(): void {
+    if (this.#phase !== 'asleep' && this.#phase !== 'waking') this.machine.setClock()
   }
 
   /** S1: the process is gone, with all that it had in memory. A commit under way is done, or it is not. */
@@ -157,6 +157,7 @@ export class Server implements ServerEnd {
     for (const answered of this.#replies.values()) answered('lost')
     this.#replies.clear()
     died()
+    this.machine.restart()
     world.after(this.#dice.spread(100, 60_000), () => this.start())
   }
 
@@ -165,25 +166,29 @@ export class Server implements ServerEnd {
     const store = plant.store(memoryStore(disk), disk)
     const life: Life = { over: false, store, state: null, pump: null, landing: null, breath: Infinity }
     this.#life = life
-    const hot = await store.load(this.clock() + settings.horizonMs, recentSince(settings, this.clock()))
+    const horizonAt = this.clock() + settings.horizonMs
+    const hot = await store.load(horizonAt, recentSince(settings, this.clock()))
     if (this.#dice.chance(weather.often('crashInRecovery'))) {
       world.mark('crash during recovery')
       this.#phase = 'recovering'
       return this.kill('while it recovers')
     }
+    if (this.#isNew) this.machine.begun(hot.clock)
+    this.#clock.begin(hot.clock)
     acknowledgedJobsExist(ledger)
     if (hot.jobs.some(({ status }) => status === 'running')) world.mark('restart with running jobs')
     const left = this.#left.filter(({ id }) => this.#lines.get(id) !== undefined)
     this.#left = []
     const attached = left.flatMap(({ attachment }) => attachment ?? [])
     const state = load(hot, this.clock(), this.#dice.whole(0, 2 ** 31), settings, attached)
+    state.horizonAt = horizonAt
     plant.state(state)
     forgetSpoken(ledger, state.sessions)
     life.state = state
     life.pump = pump(state, plant.shell(this.#shell(life), state))
     this.#phase = 'running'
     this.#failures = 0
-    this.#steady()
+    ledger.time.resumed()
     world.note(`server: runs with ${hot.jobs.length} live jobs and ${state.sessions.size} robots`)
     if (state.sessions.size > 0) world.mark('woken with its connections')
     if ([...state.sessions.keys()].some((robot) => state.held.has(robot))) world.mark('woken with running jobs')
@@ -202,18 +207,28 @@ export class Server implements ServerEnd {
   #shell(life: Life): Shell {
     const { world, weather, receivers } = this.#options
     return {
-      now: () => {
-        if (this.#jumped) this.#steady()
-        return this.clock()
+      now: () => this.clock(),
+      clockSet: () => {
+        const by = this.#clock.taken()
+        if (by !== 0) world.mark(by > 0 ? 'clock set forward' : 'clock set back')
+        return by
       },
-      clockSet: () => 0,
       find: (need) => life.store.find(readsAreBounded(need)),
-      commit: (out) => this.#commits.commit(life, out),
+      commit: (out) => {
+        const receipt = this.#commits.commit(life, out)
+        if (out.moved === null) return receipt
+        return Promise.resolve(receipt).then((durable) => {
+          this.#clock.kept()
+          return durable
+        })
+      },
       // As where memory and sockets go together, unless this one sleeps.
       ...(weather.often('hibernate') > 0 ? { attach: (socket, text) => this.#lines.attach(socket, text) } : {}),
       deliver: (send) => this.#deliver(life, send),
       call: (call) => receivers.call(call, life),
-      wake: (at) => this.#wake(life, at),
+      wake: (at) => {
+        if (!life.over) this.#clock.wake(at, () => this.#phase === 'asleep' ? this.#wakeUp() : life.pump?.ring())
+      },
       soon: (run, ms = 0) =>
         void world.after(Math.max(this.#sockets.stallsFor, ms), () => {
           if (life.over) return
@@ -228,7 +243,7 @@ export class Server implements ServerEnd {
   #push(event: Event): void {
     const { ledger, plant } = this.#options
     if (this.#phase === 'down' || this.#phase === 'recovering') return
-    ledger.pushed(event, this.clock())
+    ledger.pushed(event)
     if (this.#phase !== 'running') {
       this.#arrived.push(event)
       return this.#wakeUp()
@@ -254,17 +269,7 @@ export class Server implements ServerEnd {
       this.#replies.delete(send.reply)
       return answered?.(send.answer)
     }
-    this.#lines.deliver(send)
-  }
-
-  /** The alarm is set by the machine's clock, as `setTimeout` is. It stays set while the server sleeps. */
-  #wake(life: Life, at: Millis | null): void {
-    if (life.over) return
-    this.#jumped = false
-    if (at === null) return this.#alarm.silence()
-    const ring = (): void => life.pump?.ring()
-    const ms = at - (this.#options.world.now + this.skew)
-    this.#alarm.set(ms, () => this.#phase === 'asleep' ? this.#wakeUp() : this.#sockets.whenAwake(ring))
+    this.#lines.deliver(send, this.clock())
   }
 
   /** A turn failed. A disk may; anything else is what the simulation is there to find. */
@@ -286,14 +291,10 @@ export class Server implements ServerEnd {
   #end(phase: 'down' | 'recovering'): void {
     this.#phase = phase
     this.#sockets.drop()
-    this.#alarm.silence()
+    this.machine.alarm.silence()
     if (this.#life === null) return
     this.#life.over = true
     this.#life.landing = null
     this.#life.pump?.stop()
-  }
-
-  #steady(): void {
-    this.#options.ledger.steadySince = Math.max(this.#options.ledger.steadySince, this.clock())
   }
 }

@@ -28,16 +28,10 @@ export class Sockets {
     else this.#unread.push(event)
   }
 
-  /** A timer is over: timers come before sockets. */
-  whenAwake(run: () => void): void {
-    if (this.stallsFor === 0) run()
-    else this.#world.after(this.stallsFor, run)
-  }
-
   /** From now on it stands still for so long. `over` is called then. */
   stall(ms: Millis, over: () => void): void {
-    this.#until = this.#world.now + ms
-    this.#world.after(ms, over)
+    this.#until = Math.max(this.#until, this.#world.now + Math.ceil(ms))
+    this.#world.after(Math.ceil(ms), over)
     this.#poll(ms + 1)
   }
 

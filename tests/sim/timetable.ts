@@ -5,6 +5,7 @@ import { dueBy } from './due.ts'
 import type { Change } from './change.ts'
 import type { Ledger } from './ledger.ts'
 import { demand, type Rule, same } from './rule.ts'
+import { UNSEEN_MS } from './waits.ts'
 import { clock } from './world.ts'
 
 /**
@@ -17,6 +18,8 @@ export interface Known {
   readonly row: ScheduleRow
   /** Everything that was due up to here is in the program's ledger, or came before the schedule was what it is. */
   readonly covered: Millis
+  /** Instants that have made a job. When the clock is set back they are not due again, and all others are. */
+  readonly ran: ReadonlySet<Millis>
   readonly runs: number
   readonly successes: number
   readonly lastRun: Millis | null
@@ -24,9 +27,6 @@ export interface Known {
 
 const ON_TIME_MS: Millis = 60_000
 const GRACE_MS_MAX: Millis = 3_600_000
-
-/** How late the alarm and a commit may make it, once the server runs steadily. */
-const LATE_MS: Millis = 45_000
 
 const PLANNED = [
   'workflow_id',
@@ -49,7 +49,17 @@ const PLANNED = [
 const instantsAreDecided: Rule = ({ ledger, change }) => {
   const touched = new Set([...change.schedules.keys(), ...change.occurrences.map((row) => row.schedule_id)])
   for (const job of change.jobs) if (job.after.schedule_id !== null) touched.add(job.after.schedule_id)
+  if (change.set < 0) { for (const id of ledger.timetable.keys()) touched.add(id) }
   for (const id of touched) decided(ledger, change, id)
+}
+
+const NONE: ReadonlySet<Millis> = new Set()
+
+/** The first instant after this one at which a schedule is due and has not made a job. */
+function dueAgain(plan: Plan, after: Millis, ran: ReadonlySet<Millis>): Millis | null {
+  let due = dueBy(plan, after)
+  while (due !== null && ran.has(due)) due = dueBy(plan, due)
+  return due
 }
 
 function decided(ledger: Ledger, change: Change, id: ScheduleId): void {
@@ -58,14 +68,16 @@ function decided(ledger: Ledger, change: Change, id: ScheduleId): void {
   const rows = change.occurrences.filter((row) => row.schedule_id === id)
   const due = rows.filter((row) => row.due_at !== null)
   demand(known !== undefined || due.length === 0, 'I24', () => `${id} was due before it was there`)
+  const ran = known?.ran ?? NONE
   let covered = known?.covered ?? change.turnAt
-  for (const row of due) covered = inOrder(id, known?.row, row, covered)
+  if (change.set < 0) covered = Math.min(covered, change.turnAt)
+  for (const row of due) covered = inOrder(id, known?.row, row, covered, ran)
   const changed = after === undefined || after.updated_at !== known?.row.updated_at
   if (known !== undefined) {
-    const left = changed && known.row.enabled ? dueBy(known.row, covered) ?? Infinity : Infinity
+    const left = changed && known.row.enabled ? dueAgain(known.row, covered, ran) ?? Infinity : Infinity
     demand(left > change.turnAt, 'I24', () => `${id} was changed, and nobody knows what became of ${clock(left)}`)
     // Jitter that a change cuts short makes two latest instants in one turn.
-    if (!changed || known.row.jitter_ms === 0) fates(ledger, change, known.row, due)
+    if (!changed || known.row.jitter_ms === 0) fates(ledger, change, known, due)
   }
   for (const row of rows) jobIsThere(ledger, known?.row, row)
   if (after === undefined) return void ledger.timetable.delete(id)
@@ -77,6 +89,7 @@ function decided(ledger: Ledger, change: Change, id: ScheduleId): void {
   const now: Known = {
     row: after,
     covered,
+    ran: new Set([...ran, ...made.flatMap(({ due_at }) => due_at ?? [])]),
     runs: (known?.runs ?? 0) + made.length,
     successes: (known?.successes ?? 0) + completed.length,
     lastRun: made.at(-1)?.at ?? known?.lastRun ?? null,
@@ -86,9 +99,15 @@ function decided(ledger: Ledger, change: Change, id: ScheduleId): void {
 }
 
 /** The next instant that is due is the next that is told of. Returns how far it is told. */
-function inOrder(id: ScheduleId, plan: ScheduleRow | undefined, row: OccurrenceRow, covered: Millis): Millis {
+function inOrder(
+  id: ScheduleId,
+  plan: ScheduleRow | undefined,
+  row: OccurrenceRow,
+  covered: Millis,
+  ran: ReadonlySet<Millis>,
+): Millis {
   demand(plan?.enabled === true, 'I24', () => `${id} is not enabled, and was due at ${clock(row.due_at ?? 0)}`)
-  const next = dueBy(plan, covered)
+  const next = dueAgain(plan, covered, ran)
   const told = clock(row.due_at ?? 0)
   demand(
     next !== null && row.due_at === next,
@@ -103,15 +122,19 @@ function inOrder(id: ScheduleId, plan: ScheduleRow | undefined, row: OccurrenceR
 }
 
 /** I25: misfires and overlaps are treated as the schedule says. */
-function fates(ledger: Ledger, change: Change, plan: ScheduleRow, due: readonly OccurrenceRow[]): void {
-  const latest = due.at(-1)
+function fates(ledger: Ledger, change: Change, { row: plan, ran }: Known, due: readonly OccurrenceRow[]): void {
+  const last = due.at(-1)
+  // The latest may have run already, before the clock was set back: it is not told of again, and stands for the others.
+  const isLast = ![...ran].some((at) => at > (last?.until ?? Infinity) && at <= change.turnAt)
+  const latest = isLast ? last : undefined
   for (const row of due) {
     const older = row !== latest
     const told = row.reason === 'misfire' || row.outcome === 'merged' ? [row.outcome] : ['fired', 'late'] as const
     const runs = latest?.reason !== 'misfire'
-    const may = older && (plan.misfire !== 'run_all' || row.until !== row.due_at)
+    const others: readonly Outcome[] = isLast
       ? [plan.misfire === 'run_once' && runs ? 'merged' : 'skipped']
-      : byAge(plan, row)
+      : ['merged', 'skipped']
+    const may = older && (plan.misfire !== 'run_all' || row.until !== row.due_at) ? others : byAge(plan, row)
     const right = row.outcome === 'skipped' && row.reason !== 'misfire'
       ? told.some((outcome) => may.includes(outcome))
       : may.includes(row.outcome)
@@ -173,11 +196,11 @@ function jobIsThere(ledger: Ledger, plan: ScheduleRow | undefined, row: Occurren
 }
 
 /** I25: what stands in the row is what the ledger says, and what people said. */
-function counted(ledger: Ledger, { row, covered, runs, successes, lastRun }: Known): void {
+function counted(ledger: Ledger, { row, covered, ran, runs, successes, lastRun }: Known): void {
   const { id, enabled, run_count, success_count, last_run, next_run } = row
   const told = [run_count, success_count, last_run]
   demand(same(told, [runs, successes, lastRun]), 'I25', () => `${id} counts ${told}, and it is ${runs}, ${successes}`)
-  const next = enabled ? dueBy(row, covered) : null
+  const next = enabled ? dueAgain(row, covered, ran) : null
   demand(next_run === next, 'I25', () => `${id} waits for ${clock(next_run ?? 0)}, and ${clock(next ?? 0)} is next`)
   const kept = ledger.planned.get(id)?.some((plan) => PLANNED.every((field) => same(plan[field], row[field])))
   demand(kept === true, 'I1', () => `nobody asked for ${id} to be what it is`)
@@ -203,8 +226,8 @@ const schedulesCatchUp: Rule = ({ ledger, state, change }) => {
     const room = Math.min(row.jitter_ms, (dueBy(row, next_run ?? 0) ?? Infinity) - (next_run ?? 0))
     const fits = next_run !== null && at >= next_run && at < next_run + Math.max(1, room)
     demand(fits, 'I25', () => `${row.id} is due at ${next_run} and acted upon at ${at}`)
-    const late = change.at - Math.max(at, ledger.steadySince)
-    demand(late <= LATE_MS, 'L4', () => `${row.id} waits for ${clock(at)}, and that was ${late} ms ago`)
+    const late = Math.min(ledger.time.wall.wall() - at, change.elapsed - ledger.time.wallSince)
+    demand(late <= UNSEEN_MS, 'L4', () => `${row.id} waits for ${clock(at)}, and that was ${late} ms ago`)
     demand(alarm <= at, 'L4', () => `${row.id} is due at ${clock(at)}, and the alarm is set for later`)
   }
 }

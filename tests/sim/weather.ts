@@ -35,6 +35,7 @@ export const FAULTS = {
   hostile: { code: 'R8', worst: 600 },
   chatter: { code: 'R9', worst: 0.05 },
   clockJump: { code: 'C1', worst: 10 },
+  clockDrift: { code: 'C2', worst: 4 },
   robotClock: { code: 'C3', worst: 1 },
   burst: { code: 'U1', worst: 10 },
   cancel: { code: 'U1', worst: 120 },

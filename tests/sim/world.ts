@@ -32,6 +32,9 @@ export const MARKS = [
   'offer proved not to have been read',
   'offer proved not to have been taken',
   'clock set back',
+  'clock set forward',
+  'clock set back while down',
+  'clock drifted',
   'result resent from the outbox',
   'late result after a cancel',
   'slot held by a cancelled job',
@@ -205,6 +208,7 @@ export async function timeless<T>(work: () => Promise<T>): Promise<T> {
 
 /** A time since the beginning, as people read it. */
 export function clock(at: Millis): string {
+  if (at < BEGINNING) return `-${clock(2 * BEGINNING - at)}`
   const ms = at - BEGINNING
   const seconds = Math.floor(ms / 1000)
   const minutes = Math.floor(seconds / 60)

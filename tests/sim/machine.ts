@@ -1,0 +1,63 @@
+import { FleetClock } from '../../adapters/fleet-clock.ts'
+import type { Millis } from '../../core/ids.ts'
+import { Alarm } from './alarm.ts'
+import type { CommitOptions } from './commits.ts'
+import type { Dice } from './dice.ts'
+import type { Plant, ServerClock } from './plant.ts'
+
+/** C1: what clocks are set by. */
+const STEP_MS_MIN: Millis = 30_000
+const STEP_MS_MAX: Millis = 365 * 86_400_000
+
+/** What the server runs on: a clock, which people set, and an alarm. Both outlive its processes. */
+export class Machine {
+  readonly alarm: Alarm
+  readonly #options: CommitOptions & { readonly plant: Plant }
+  readonly #dice: Dice
+
+  /** `stallsFor` is how long the process will still stand still. */
+  constructor(options: CommitOptions & { readonly plant: Plant }, dice: Dice, stallsFor: () => Millis) {
+    this.#options = options
+    this.#dice = dice
+    this.alarm = new Alarm(options.world, options.weather, dice, stallsFor)
+  }
+
+  /** C1: somebody sets the clock. */
+  setClock(): void {
+    const ms = this.#dice.spread(STEP_MS_MIN, STEP_MS_MAX) * (this.#dice.chance(0.5) ? 1 : -1)
+    this.#options.world.note(`server: the clock is set by ${Math.round(ms / 1000)} s`)
+    this.#options.ledger.time.wall.set(ms)
+  }
+
+  /** It begins anew, and takes its time from a battery that may be wrong. */
+  restart(): void {
+    if (this.#options.weather.often('clockJump') > 0 && this.#dice.chance(0.1)) this.setClock()
+  }
+
+  /** C2: from now on the clock gains, or loses, so much of each second. */
+  drift(rate: number): void {
+    if (rate !== 0) this.#options.world.mark('clock drifted')
+    this.#options.ledger.time.wall.drift(rate)
+  }
+
+  /** A process begins with rows whose last instant is this one. */
+  begun(last: Millis): void {
+    const { time } = this.#options.ledger
+    if (last > time.wall.wall()) this.#options.world.mark('clock set back while down')
+    time.begun(last)
+  }
+
+  /** The clock of a new process. Its alarm goes by what is steady, as `setTimeout` does, and stays set while the process sleeps. */
+  newClock(): ServerClock {
+    const { ledger, plant, world } = this.#options
+    const { wall } = ledger.time
+    const clock = new FleetClock({
+      hibernates: false,
+      now: () => wall.wall(),
+      steady: () => wall.steady(),
+      alarm: (at, ring) => at === null ? this.alarm.silence() : this.alarm.set(at - wall.wall(), ring),
+      log: (_level, message) => world.note(`server: ${message}`),
+    })
+    return plant.clock(clock, wall)
+  }
+}

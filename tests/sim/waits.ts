@@ -1,0 +1,91 @@
+import { LOOK_MS } from '../../adapters/fleet-clock.ts'
+import type { Moved } from '../../core/clock.ts'
+import { nextAlarm } from '../../core/lapse.ts'
+import type { JobRow } from '../../core/job.ts'
+import type { Millis } from '../../core/ids.ts'
+import type { State } from '../../core/state.ts'
+import type { TimerName } from '../../core/timers.ts'
+import type { Ledger } from './ledger.ts'
+import { demand, type Rule, same } from './rule.ts'
+import type { Server } from './server.ts'
+import type { World } from './world.ts'
+
+/**
+ * What must hold of a clock that is set: nothing waits for it, nothing is over before its time, and the rows go along. Judged
+ * by true time.
+ */
+
+/** How late a deadline may be acted upon, once the server runs steadily: a late alarm, a slow commit. */
+export const LATE_MS: Millis = 45_000
+
+/** And one at an instant of the wall, after the clock was set: the process looks for that now and then. */
+export const UNSEEN_MS: Millis = LOOK_MS + LATE_MS
+
+const OF_THE_WALL: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', 'webhook.page', 'job.ready'])
+
+/** L8: nothing waits more than a minute longer than it would have if nobody had set the clock. */
+function nothingWaits({ time }: Ledger, state: State | null): void {
+  const next = state === null ? null : nextAlarm(state)
+  if (next === null) return
+  const elapsed = time.inRows() - next.at
+  const late = OF_THE_WALL.has(next.why)
+    ? Math.min(Math.max(elapsed, time.wall.wall() - next.at), time.now() - time.wallSince) - LOOK_MS
+    : Math.min(elapsed, time.now() - time.steadySince)
+  demand(late <= 60_000, 'L8', () => `${next.why} should have happened ${late} ms ago, and waits for the clock`)
+}
+
+/** L8 is about what does not happen, so somebody has to look. */
+export function watch(world: World, ledger: Ledger, server: Server): void {
+  world.after(30_000, () => {
+    if (server.isUp) nothingWaits(ledger, server.state)
+    watch(world, ledger, server)
+  })
+}
+
+/** I44: a job times out when it has run for so long, and not because the clock was set. */
+const timeoutsAreEarned: Rule = ({ ledger, change }) => {
+  for (const entry of change.history) {
+    if (entry.event !== 'expire' || entry.from_status !== 'running') continue
+    const { job_id, attempt } = entry
+    const began = ledger.histories.get(job_id)?.findLast((other) =>
+      other.event === 'accept' && other.attempt === attempt
+    )
+    const job = ledger.jobs.get(job_id)
+    if (began === undefined || job === undefined) continue
+    const ran = ledger.time.ofEntry(entry) - ledger.time.ofEntry(began)
+    demand(ran >= job.timeout_ms, 'I44', () => `job ${job_id} ran for ${ran} of ${job.timeout_ms} ms and timed out`)
+  }
+}
+
+const TIMES = ['queued_at', 'started_at', 'completed_at', 'offer_until', 'offered_at', 'stop_until'] as const
+
+/** A row as it is once the clock was set: it was made by so much earlier or later, and so was all that followed. */
+function along(job: JobRow, by: Millis): JobRow {
+  const moved = { ...job, created_at: job.created_at + by }
+  for (const name of TIMES) if (job[name] !== null) moved[name] = job[name] + by
+  return moved
+}
+
+/** I45: the rows of a turn in which the clock was set, as the rules know them before it. Those that have ended went along whole, or not at all. */
+export function goAlong(ledger: Ledger, { by }: Moved): void {
+  const { deliveries, pending } = ledger.hooks
+  const { tables } = ledger.disk
+  ledger.time.setBy += by
+  for (const id of pending) {
+    const row = tables.deliveries.get(id)
+    if (row !== undefined) deliveries.set(id, row)
+  }
+  for (const [id, before] of ledger.jobs) {
+    const after = tables.jobs.get(id)
+    if (after === undefined || after === before) continue
+    const moved = along(before, after.created_at - before.created_at)
+    if (before.completed_at === null || before.stop_until !== null) {
+      ledger.jobs.set(id, moved)
+      continue
+    }
+    demand(same(moved, after), 'I45', () => `job ${id} was ${JSON.stringify(before)}, and is ${JSON.stringify(after)}`)
+    ledger.jobs.set(id, after)
+  }
+}
+
+export const WAITS: readonly Rule[] = [timeoutsAreEarned]
