@@ -42,7 +42,7 @@ export function watch(world: World, ledger: Ledger, server: Server): void {
   })
 }
 
-/** I44: a job times out when it has run for so long, and not because the clock was set. */
+/** I45: a job times out when it has run for so long, and not because the clock was set. */
 const timeoutsAreEarned: Rule = ({ ledger, change }) => {
   for (const entry of change.history) {
     if (entry.event !== 'expire' || entry.from_status !== 'running') continue
@@ -53,7 +53,7 @@ const timeoutsAreEarned: Rule = ({ ledger, change }) => {
     const job = ledger.jobs.get(job_id)
     if (began === undefined || job === undefined) continue
     const ran = ledger.time.ofEntry(entry) - ledger.time.ofEntry(began)
-    demand(ran >= job.timeout_ms, 'I44', () => `job ${job_id} ran for ${ran} of ${job.timeout_ms} ms and timed out`)
+    demand(ran >= job.timeout_ms, 'I45', () => `job ${job_id} ran for ${ran} of ${job.timeout_ms} ms and timed out`)
   }
 }
 
@@ -66,7 +66,7 @@ function along(job: JobRow, by: Millis): JobRow {
   return moved
 }
 
-/** I45: the rows of a turn in which the clock was set, as the rules know them before it. Those that have ended went along whole, or not at all. */
+/** I46: the rows of a turn in which the clock was set, as the rules know them before it. Those that have ended went along whole, or not at all. */
 export function goAlong(ledger: Ledger, { by }: Moved): void {
   const { deliveries, pending } = ledger.hooks
   const { tables } = ledger.disk
@@ -83,7 +83,7 @@ export function goAlong(ledger: Ledger, { by }: Moved): void {
       ledger.jobs.set(id, moved)
       continue
     }
-    demand(same(moved, after), 'I45', () => `job ${id} was ${JSON.stringify(before)}, and is ${JSON.stringify(after)}`)
+    demand(same(moved, after), 'I46', () => `job ${id} was ${JSON.stringify(before)}, and is ${JSON.stringify(after)}`)
     ledger.jobs.set(id, after)
   }
 }
