@@ -279,9 +279,7 @@ export class Ledger {
   }
 
   liveJobs(): readonly JobRow[] {
-    const jobs: JobRow[] = []
-    for (const job of this.hot.values()) if (job.completed_at === null) jobs.push(job)
-    return jobs
+    return [...this.hot.values()].filter(({ completed_at }) => completed_at === null)
   }
 
   #heardOf(robot: RobotId): Heard {

@@ -56,7 +56,10 @@ export class Machine {
       now: () => wall.wall(),
       steady: () => wall.steady(),
       alarm: (at, ring) => at === null ? this.alarm.silence() : this.alarm.set(at - wall.wall(), ring),
-      log: (_level, message) => world.note(`server: ${message}`),
+      log: (_level, message) => {
+        world.mark(message.endsWith('back') ? 'clock set back' : 'clock set forward')
+        world.note(`server: ${message}`)
+      },
     })
     return plant.clock(clock, wall)
   }

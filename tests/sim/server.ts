@@ -208,11 +208,7 @@ export class Server implements ServerEnd {
     const { world, weather, receivers } = this.#options
     return {
       now: () => this.clock(),
-      clockSet: () => {
-        const by = this.#clock.taken()
-        if (by !== 0) world.mark(by > 0 ? 'clock set forward' : 'clock set back')
-        return by
-      },
+      clockSet: () => this.#clock.taken(),
       find: (need) => life.store.find(readsAreBounded(need)),
       commit: (out) => {
         const receipt = this.#commits.commit(life, out)
