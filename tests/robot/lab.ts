@@ -3,7 +3,7 @@ import { type JobContext, type JobHandler, Robot, type RobotEvent, type RobotOpt
 import { type Connection, Orchestrator } from './orchestrator.ts'
 
 /** For robots whose confirmation a test waits for before they stop. */
-export const PATIENT = { timings: { confirmWaitMs: 5_000 } }
+export const PATIENT = { timings: { confirmWaitMs: 60_000 } }
 
 /** An orchestrator for each test of a file, and the robots that connect to it. They are stopped after the test. */
 export interface Lab {
