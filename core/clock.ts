@@ -7,6 +7,7 @@ import { moveMeter } from './meter.ts'
 import { moveOn } from './occurrence.ts'
 import { keepWebhook, moveOutbox } from './outbox.ts'
 import { recentSince } from './rate.ts'
+import { placeRobot } from './roster.ts'
 import { dueAfter } from './schedule.ts'
 import type { State } from './state.ts'
 import type { TimerName } from './timers.ts'
@@ -63,6 +64,8 @@ function moveMemory(state: State, by: Millis, turn: Turn): void {
     session.heardAt += by
     session.idleSince += by
     if (session.reported !== null) session.reported = { ...session.reported, at: session.reported.at + by }
+    // Among the free robots it has its place by how long it has been idle.
+    placeRobot(state, session.robot)
   }
   for (const socket of sockets.keys()) turn.out.attachments.add(socket)
   for (const meter of limiters.robots.values()) moveMeter(meter, by)

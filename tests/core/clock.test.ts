@@ -25,6 +25,19 @@ function runningFor(ms: number): Bench {
 }
 
 describe.each(STEPS)('a clock that is set by %i ms', (by) => {
+  test.each(['r1', 'r2'])(
+    'leaves free robots in the order in which they became free, whether or not %s reports',
+    (robot) => {
+      const fleet = bench()
+      fleet.turn(...join('r1'), beat('r1', []))
+      fleet.pass(5_000)
+      fleet.turn(...join('r2'), beat('r2', []))
+      setClock(fleet, by)
+      fleet.turn(beat(robot, []))
+      expect(spoken(fleet.turn(submit('j')))).toEqual(['socket-r1 job_assign j#1'])
+    },
+  )
+
   test('ends no job sooner or later', () => {
     const fleet = runningFor(10 * SECOND)
     expect(spoken(setClock(fleet, by))).toEqual([])
