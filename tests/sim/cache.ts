@@ -231,7 +231,7 @@ const deadlinesAreKept: Rule = ({ ledger, state, change, whole }) => {
   }
 }
 
-/** L8: once a robot has answered the request that was sent after an offer, that offer is settled. */
+/** L9: once a robot has answered the request that was sent after an offer, that offer is settled. */
 const answeredOffersAreSettled: Rule = ({ state, change, whole }) => {
   if (state === null) return
   const touched = new Set(change.jobs.map(({ after }) => after.id))
@@ -242,7 +242,7 @@ const answeredOffersAreSettled: Rule = ({ state, change, whole }) => {
       const open = job.status === 'queued' && job.offer_until !== null && job.robot_id === robot
       demand(
         !open,
-        'L8',
+        'L9',
         () => `${robot} has said what it runs since job ${id} was offered to it, which waits for it still`,
       )
     }
