@@ -39,7 +39,9 @@ export class Clock {
   begin(last: Millis): void {
     const unkept = this.#unkept
     this.#unkept = null
-    if (unkept !== null && unkept.at !== last) this.#now -= unkept.by
+    // Its turn is of the instant at which it was taken up, or of one just after that; what was before is further off.
+    const kept = unkept !== null && last >= unkept.at && last < unkept.at + SET_MS
+    if (unkept !== null && !kept) this.#now -= unkept.by
     this.#now = Math.max(this.#now, last)
   }
 

@@ -86,6 +86,12 @@ test.each([2 * HOUR, -2 * HOUR])(
     expect([clock.now(), clock.taken(), clock.now()]).toEqual([START + SECOND, by, dials.wall])
     clock.begin(dials.wall)
     expect([clock.now(), clock.taken()]).toEqual([dials.wall, 0])
+    // The turn in which it was taken up is of an instant just after that.
+    dials.wall += by
+    expect(clock.taken()).toBe(by)
+    pass(3)
+    clock.begin(dials.wall)
+    expect([clock.now(), clock.taken()]).toEqual([dials.wall, 0])
   },
 )
 
