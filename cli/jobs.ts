@@ -193,7 +193,7 @@ function showDetail(job: JobDetail, command: Command): void {
     'dead letter': job.dead_lettered ? 'yes' : '',
     'workflow': job.workflow_name || job.workflow_id,
     'robot': job.robot_name || job.robot_id,
-    'progress': `${job.progress}%`,
+    'progress': [`${job.progress}%`, job.progress_message].filter((part) => part !== '').join(', '),
     'created': `${job.created_at} by ${job.created_by}`,
     'scheduled': job.scheduled_time,
     'started': job.started_at,

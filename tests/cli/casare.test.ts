@@ -57,6 +57,7 @@ describe('against a real orchestrator', () => {
     const { status, out: ended } = await run('jobs', 'submit', 'greeting', '--tag', 'excel', '-p', 'name=Ada', '--wait')
     expect([status, ended]).toEqual([0, expect.stringMatching(/^status +completed$/m)])
     expect(ended).toMatch(/^parameters +\{"name":"Ada"\}$/m)
+    expect(ended).toMatch(/^progress +100%, \S/m)
     const [, id = ''] = /^id +(\S+)$/m.exec(ended) ?? []
     expect((await run('jobs', 'logs', id)).out).toMatch(/^\S+Z {2}INFO {5}\S/)
 
