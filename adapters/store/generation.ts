@@ -1,7 +1,7 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { StoreDamaged, StoreUnusable } from './contract.ts'
-import { readIfThere, type Stamp, stampsOf } from './pages.ts'
+import { readIfThere, type Stamp, stampsOf, statOf } from './pages.ts'
 import type { Witness } from './sql.ts'
 
 /**
@@ -46,7 +46,7 @@ function markPath(path: string): string {
  * `StoreDamaged` when they do not. `fresh`: one that is missing is to be made anew.
  */
 export function readGeneration(path: string, fresh: boolean): Generation {
-  const isThere = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+  const isThere = (statOf(path)?.size ?? 0) > 0
   if (fresh && !isThere) {
     for (const left of [markPath(path), `${path}-wal`, `${path}-shm`]) rmSync(left, { force: true })
   }
@@ -76,7 +76,7 @@ export function readGeneration(path: string, fresh: boolean): Generation {
   }
   const latest = wal?.last ?? file
   if (latest !== null) judge(() => latest)
-  const hasWal = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
+  const hasWal = (statOf(`${path}-wal`)?.size ?? 0) > 0
   const isOrderly = mark === null ? !hasWal : mark.state === 'stopped' && !hasWal && latest?.turns === mark.turns
   return { isOrderly, judge }
 }

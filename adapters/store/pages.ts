@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, type Stats, statSync } from 'node:fs'
 
 /**
  * What a database file and its WAL say of themselves, read from their bytes and apart from each other. SQLite reads them
@@ -31,7 +31,7 @@ const INTERIOR = 5
 /** Reads both. What is damaged is SQLite's to find out: here it only bears no stamp. */
 export function stampsOf(path: string): Stamps {
   const none: Stamps = { file: null, wal: null }
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return none
+  if (statOf(path)?.isFile() !== true) return none
   const fd = openSync(path, 'r')
   try {
     const header = bytesOf(fd, 0, HEADER_BYTES)
@@ -180,5 +180,16 @@ class Sum {
 
   matches(bytes: Buffer, at: number): boolean {
     return bytes.readInt32BE(at) === this.#a && bytes.readInt32BE(at + 4) === this.#b
+  }
+}
+
+/** What the file system says of a file; undefined where there is none, and where a part of the path is no folder. */
+export function statOf(path: string): Stats | undefined {
+  // Node 20 throws for the latter, though it is not to.
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
+    throw error
   }
 }
