@@ -145,10 +145,12 @@ const stoppedIsReal: Rule = ({ ledger, change }) => {
     const kept = !called || freed || after.stop_until !== null
     demand(kept, 'I14', () => `job ${after.id} was called off while ${after.robot_id} works on it; its slot is free`)
   }
-  for (const { event, job_id, robot_id, attempt, at, detail } of change.history) {
+  for (const entry of change.history) {
+    const { event, job_id, robot_id, attempt, detail } = entry
     if (event !== 'stopped' || robot_id === null) continue
-    const ended = ledger.jobs.get(job_id)?.completed_at ?? 0
-    const patient = detail.includes('did not say in time') && at >= ended + ledger.settings.graceMs
+    const end = ledger.histories.get(job_id)?.findLast(({ from_status, to_status }) => from_status !== to_status)
+    const waited = ledger.time.ofEntry(entry) - (end === undefined ? 0 : ledger.time.ofEntry(end))
+    const patient = detail.includes('did not say in time') && waited >= ledger.settings.graceMs
     const works = ledger.runs(robot_id, job_id, attempt)
     demand(patient || !works, 'I14', () => `${robot_id} still works on job ${job_id}, and its slot is free: ${detail}`)
   }

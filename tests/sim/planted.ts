@@ -94,9 +94,9 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'waking begins the lease anew', within: 60, plant: later.leaseAnew, certain: ['hibernate', 'halfOpen'] },
   {
     bug: 'waking forgets what was asked',
-    within: 100,
+    within: 60,
     plant: later.askedForgotten,
-    certain: ['hibernate', 'silence', 'clog', 'cut'],
+    certain: ['hibernate', 'stallAtOffer', 'inlineJobs', 'cancel', 'clog', 'cut'],
   },
   {
     bug: 'waking forgets who is barred',
