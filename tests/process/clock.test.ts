@@ -1,4 +1,4 @@
-import { existsSync, globSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { debian } from '../debian.ts'
@@ -18,7 +18,9 @@ let library = ''
 
 beforeAll(async () => {
   await debian('faketime', 'faketime')
-  library = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0] ?? ''
+  // Each architecture has a folder of its own. Node 20 has no `globSync`.
+  const places = readdirSync('/usr/lib').map((folder) => `/usr/lib/${folder}/faketime/libfaketimeMT.so.1`)
+  library = places.find((place) => existsSync(place)) ?? ''
   expect(existsSync(library)).toBe(true)
 }, INSTALL_MS)
 afterEach(hangUpAll)
