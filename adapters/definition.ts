@@ -8,7 +8,7 @@ import type { DefinitionRow } from '../core/state.ts'
 import { sha256 } from './secret.ts'
 
 /**
- * A workflow definition as it is stored: by hash, and otherwise untouched. INVALID_PAYLOAD when it is no JSON object, or
+ * A workflow definition as it is stored: by hash, and otherwise untouched. INVALID_PAYLOAD when it is not a JSON object, or
  * neither a graph of nodes nor anything that names its format. Taken out of a wrapper where it is in one.
  */
 export function definitionOf(given: string | object): DefinitionRow | Refusal {

@@ -17,7 +17,7 @@ export const LOOK_MS: Millis = 30_000
 /** What it needs of a runtime. */
 export type ClockPlatform = Pick<Platform, 'hibernates' | 'now' | 'steady' | 'alarm' | 'log'>
 
-/** The clock of a fleet, with its one alarm: both go by what is steady, and whoever sets the clock is noticed. */
+/** The clock of a fleet, with its one alarm: both go by what is steady, and a clock that is set is noticed. */
 export class FleetClock extends Clock {
   /** How the clock was set last; null: it was not. */
   set: ClockSet | null = null

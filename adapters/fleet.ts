@@ -133,7 +133,7 @@ export async function openFleet(
     failed: (error) => void recover(error),
   }
 
-  // Whoever meets the damage, be it a person who reads: from there on nothing is said that may not be true.
+  // Damage may be found by a turn or by a read. From then on nothing is answered, since it might not be true.
   const store = trusted(given, (error) => begun && phase !== 'stopped' && end(error))
   let current = await begin(carried)
   begun = true

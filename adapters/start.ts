@@ -113,7 +113,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
   const owner = firstStart ? DEFAULT_FLEET : options.fleet
   const robot = options.robot ? await reference(fleet, how, data, robots.port, http.port) : null
-  // Last of all: whoever ends the process between the making and the printing has not seen them.
+  // Last of all: keys that are made and not printed before the process ends have been shown to no one.
   const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
   const at = addresses(options.host, http.port, robots.port)
   const stop = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 import type { Turn } from './effects.ts'
-import type { JobId, RobotId } from './ids.ts'
+import type { JobId, Millis, RobotId } from './ids.ts'
 import { isOffered, type JobRow, needsProof } from './job.ts'
 import { keepJob, remember } from './keep.ts'
 import { askStatus, type Cause, halt, move, sessionOf, unknownOutcome } from './move.ts'
@@ -67,12 +67,10 @@ function lapsed(state: State, job: JobRow, turn: Turn, cause: Cause): void {
  * backs off, so that other robots come first; this one is excluded for twice as long.
  */
 export function declined(state: State, job: JobRow, turn: Turn, cause: Cause): void {
-  const { settings, timers, random } = state
-  const wait = backoff(job.refusals + 1, settings, random)
+  const wait = backoff(job.refusals + 1, state.settings, state.random)
   const session = sessionOf(state, job)
   if (session !== undefined) {
-    session.barred.set(job.id, 'refused')
-    timers.set('robot.barred', barredId(session, job.id), turn.now + 2 * wait)
+    exclude(state, session, job.id, turn.now + 2 * wait)
     rest(state, session, turn)
   }
   move(state, job, 'back_off', turn, cause, { ready_at: turn.now + wait, refusals: job.refusals + 1 })
@@ -81,9 +79,14 @@ export function declined(state: State, job: JobRow, turn: Turn, cause: Cause): v
 /** A robot that has let an offer lapse refuses it after all: it will not report the job any more. */
 export function declinedLate(state: State, session: Session, job: JobRow, turn: Turn): void {
   keepJob(state, { ...job, offered_at: null }, turn)
-  session.barred.set(job.id, 'refused')
   const wait = backoff(job.refusals, state.settings, state.random)
-  state.timers.set('robot.barred', barredId(session, job.id), turn.now + 2 * wait)
+  exclude(state, session, job.id, turn.now + 2 * wait)
+}
+
+/** The robot is not asked for this job before that instant. */
+function exclude(state: State, session: Session, job: JobId, until: Millis): void {
+  session.barred.set(job, 'refused')
+  state.timers.set('robot.barred', barredId(session, job), until)
 }
 
 /** The offer never reached the robot: the job is offered anew at once. */
