@@ -100,7 +100,8 @@ export function robotLost(state: State, robot: RobotId, turn: Turn): void {
 
 /**
  * A job that its robot runs, or may have started, and the robot is gone or has forgotten it. Work of robots is not
- * idempotent: unless the job says that it may always be run again, it fails with its outcome unknown rather than being run a second time.
+ * idempotent: unless the job says that it may always be run again, it fails with its outcome unknown rather than being
+ * run a second time.
  */
 function lose(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   if (job.retry_safety !== 'always') {

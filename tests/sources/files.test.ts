@@ -2,26 +2,13 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { folderIn } from '../../adapters/sources/folder.ts'
-import { newFolder, removeFolders, until, Watching } from './folder-lab.ts'
+import { newFolder, QUICK, until, useFolders, Watching } from './folder-lab.ts'
 
 const ALL = ['created', 'modified', 'deleted', 'moved']
-const QUICK = { debounce_ms: 50, settle_ms: 100 }
 
-const running: Watching[] = []
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((watching) => watching.stop()))
-})
-afterAll(removeFolders)
-
-async function watching(root: string, config: object = {}): Promise<Watching> {
-  const one = new Watching([root], { watch_path: root, ...QUICK, ...config })
-  running.push(one)
-  await one.said(/^active: watching /)
-  return one
-}
+const { running, watching } = useFolders()
 
 describe('what happens to files', () => {
   test('created, modified, moved and deleted, each once, and nothing of what was there', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
+import { afterAll, afterEach } from 'vitest'
 import { watchFiles } from '../../adapters/sources/files.ts'
 import type { Source, Tell } from '../../adapters/sources/sources.ts'
 import { FileWatch } from '../../core/protocol/file-watch.ts'
@@ -82,4 +83,28 @@ export function newFolder(): string {
 /** Removes all that were made. */
 export function removeFolders(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+}
+
+export const QUICK = { debounce_ms: 50, settle_ms: 100 }
+
+/** Folders for the tests of a file, watched with short waits. What a test has watched is stopped after it. */
+export function useFolders(): {
+  /** What is watched: a test that watches otherwise adds to it. */
+  readonly running: Watching[]
+  readonly watching: (root: string, config?: object) => Promise<Watching>
+} {
+  const running: Watching[] = []
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((watching) => watching.stop()))
+  })
+  afterAll(removeFolders)
+  return {
+    running,
+    async watching(root, config = {}) {
+      const one = new Watching([root], { watch_path: root, ...QUICK, ...config })
+      running.push(one)
+      await one.said(/^active: watching /)
+      return one
+    },
+  }
 }

@@ -1,24 +1,10 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { platform } from 'node:os'
 import { join, sep } from 'node:path'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
-import { newFolder, removeFolders, Watching } from './folder-lab.ts'
+import { describe, expect, test } from 'vitest'
+import { newFolder, useFolders } from './folder-lab.ts'
 
-const QUICK = { debounce_ms: 50, settle_ms: 100 }
-
-const running: Watching[] = []
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((watching) => watching.stop()))
-})
-afterAll(removeFolders)
-
-async function watching(root: string, config: object = {}): Promise<Watching> {
-  const one = new Watching([root], { watch_path: root, ...QUICK, ...config })
-  running.push(one)
-  await one.said(/^active: watching /)
-  return one
-}
+const { watching } = useFolders()
 
 describe('names of files', () => {
   test('are told of as they are on disk, however Unicode writes their letters, and with their backslashes', async () => {
