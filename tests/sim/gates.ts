@@ -59,9 +59,9 @@ function isInside(job: JobRow): boolean {
 /** I14: no more jobs are let in under a limit than it allows. One that was lowered leaves alone whoever is inside. */
 const limitsHold: Rule = ({ ledger, change }) => {
   const entered = change.jobs.filter(({ before, after }) =>
-    // A robot that takes a job late runs it whatever the limit says (P42).
+    // A robot that takes a job late runs it whatever the limit says (P42), and if it is called off it may run it still.
     isInside(after) && (before === undefined || !isInside(before)) &&
-    !(after.status === 'running' && before?.offered_at)
+    !(after.status !== 'queued' && before?.offered_at)
   )
   const former = ledger.limits
   // A schedule is written whenever it is due, and hardly ever with another limit.

@@ -48,8 +48,8 @@ const attemptsGrow: Rule = (seen) => {
 /** I14: a robot is offered no more than it has slots for, and nothing while it says that it takes nothing. */
 const capacityHolds: Rule = (seen) => {
   const { ledger } = seen
-  for (const { robot, job, shapes } of offersOf(seen)) {
-    const held = ledger.heldBy(robot).length
+  for (const { entry, robot, job, shapes } of offersOf(seen)) {
+    const held = ledger.heldBy(robot).length - takenLater(seen, robot, entry)
     const slots = Math.max(...shapes.map((shape) => shape.max_concurrent_jobs))
     demand(
       held <= slots,
@@ -61,6 +61,17 @@ const capacityHolds: Rule = (seen) => {
     const closed = CLOSED.has(heard.status) && heard.statusCommit <= ledger.commits - COMMITS_BEHIND
     demand(!closed, 'I14', () => `${robot} says that it is ${heard.status} and was offered job ${job.id}`)
   }
+}
+
+/** How many jobs the robot took, or has to stop, after that offer in the same turn, though their own offer to it had lapsed (P42). */
+function takenLater({ change }: Seen, robot: HistoryRow['robot_id'], offer: HistoryRow): number {
+  return change.jobs.filter(({ before, after }) =>
+    before !== undefined && before.offered_at !== null && before.offer_until === null && after.robot_id === robot &&
+    isHeldRow(after) && after.status !== 'queued' &&
+    change.history.some(({ job_id, seq, from_status, to_status }) =>
+      job_id === after.id && seq > offer.seq && from_status !== to_status && to_status === after.status
+    )
+  ).length
 }
 
 /** I15: a job is offered only to a robot that it may go to, and not before its time. */
