@@ -195,7 +195,7 @@ class Run {
     this.receivers.heal()
     joiner.start()
     server.machine.drift(0)
-    await world.run(world.now + CATCH_UP_MS)
+    await world.run(world.now + server.stallsFor + CATCH_UP_MS)
     caughtUp(ledger)
     planner.pauseAll()
     people.callOffFar()

@@ -75,7 +75,12 @@ export class Server implements ServerEnd {
 
   /** It can be expected to act. */
   get isUp(): boolean {
-    return this.#phase === 'running' && this.#sockets.stallsFor === 0
+    return this.#phase === 'running' && this.stallsFor === 0
+  }
+
+  /** How long it will still do nothing. */
+  get stallsFor(): Millis {
+    return this.#sockets.stallsFor
   }
 
   /** How many requests have not been answered. */
