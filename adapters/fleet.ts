@@ -10,9 +10,9 @@ import { encode } from '../core/protocol/encode.ts'
 import type { JsonObject } from '../core/protocol/json.ts'
 import type { Refusal } from '../core/protocol/refusal.ts'
 import type { TriggerType } from '../core/protocol/trigger.ts'
-import { recentSince } from '../core/rate.ts'
 import type { State } from '../core/state.ts'
 import { FleetClock } from './fleet-clock.ts'
+import { loadHot } from './hot.ts'
 import { type Pump, pump } from './pump.ts'
 import { runSources, type SourceKinds, type SourceStatus } from './sources/sources.ts'
 import { type Carried, type Shell, UNAVAILABLE } from './shell.ts'
@@ -170,10 +170,7 @@ export async function openFleet(
   }
 
   async function begin(left: readonly Carried[] = []): Promise<Current> {
-    const horizonAt = clock.now() + settings.horizonMs
-    const hot = await store.load(horizonAt, recentSince(settings, clock.now()))
-    // Rows that are ahead of the clock are taken as they are: then it was set, and the first turn does what is to be done.
-    clock.begin(hot.clock)
+    const { hot, horizonAt } = await loadHot(store, clock, settings)
     const state = load(hot, clock.now(), platform.seed(), settings, left.flatMap(({ text }) => text ?? []))
     state.horizonAt = horizonAt
     for (const { socket } of left) {

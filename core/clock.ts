@@ -15,7 +15,7 @@ import { coolingFor } from './trigger.ts'
 
 /**
  * The clock was set by so much, and rows that are on disk only go along where elapsed time is counted by them: answers to
- * requests, deliveries that are pending, and jobs that have ended and were made after `since`.
+ * requests, deliveries that are pending, jobs for a time that is far off, and those that have ended and were made after `since`.
  */
 export interface Moved {
   readonly by: Millis

@@ -220,8 +220,8 @@ function move(disk: MemoryDisk, { by, since }: Moved): void {
   put(disk, { table: 'idempotency', rows: idempotency })
   const due = [...tables.deliveries].filter(([, row]) => row.next_at !== null)
   put(disk, { table: 'deliveries', rows: new Map(due.map(([id, row]) => [id, { ...row, next_at: at(row.next_at) }])) })
-  const ended = [...tables.jobs].filter(([, job]) => job.completed_at !== null && job.created_at > since)
-  const jobs = ended.map(([id, job]) =>
+  const made = [...tables.jobs].filter(([, job]) => job.completed_at === null || job.created_at > since)
+  const jobs = made.map(([id, job]) =>
     [id, {
       ...job,
       created_at: job.created_at + by,

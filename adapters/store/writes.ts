@@ -98,6 +98,7 @@ export function writes(out: Effects): Statement[] {
 
 /**
  * The clock was set: what counts elapsed time goes along, and jobs that have ended as one, so that they end after they began.
+ * Of live jobs that is when they were made: those in memory come with the turn, and the others wait for an instant of the wall.
  * Such rows are without a checksum until they are written again.
  */
 function moves({ by, since }: Moved): Statement[] {
@@ -106,7 +107,7 @@ function moves({ by, since }: Moved): Statement[] {
     { sql: 'update deliveries set next_at = next_at + ?, checksum = null where next_at is not null', args: [by] },
     {
       sql: `update jobs set created_at = created_at + ?1, queued_at = queued_at + ?1, started_at = started_at + ?1,
-        completed_at = completed_at + ?1, checksum = null where created_at > ?2 and completed_at is not null`,
+        completed_at = completed_at + ?1, checksum = null where created_at > ?2 or completed_at is null`,
       args: [by, since],
     },
   ]

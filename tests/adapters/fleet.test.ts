@@ -214,6 +214,35 @@ describe('the clock', () => {
     },
   )
 
+  test.each([-2 * HOUR, -8_760 * HOUR])(
+    'that is %i ms behind the rows at a start lengthens no back-off',
+    async (by) => {
+      const first = await open()
+      const robot = socket('s1')
+      first.fleet.opened(robot, null)
+      first.fleet.heard(robot.id, '{"type":"register","payload":{"robot_id":"r1"}}')
+      await send(first.fleet, 'j')
+      first.fleet.heard(robot.id, '{"type":"job_reject","payload":{"job_id":"j"}}')
+      await first.fleet.idle()
+      expect(first.fleet.state.jobs.get(ids.job('j'))?.status).toBe('pending')
+      await first.fleet.stop()
+      const next = await open(first.disk, START + by)
+      await next.pass(60_000)
+      expect(next.fleet.state.jobs.get(ids.job('j'))?.status).toBe('queued')
+    },
+  )
+
+  test('that was ahead and was put right leaves no job with a time to come, near or far, made in the future', async () => {
+    const { fleet, disk, world, pass } = await open(new MemoryDisk(), START + 2 * HOUR)
+    for (const [id, scheduledTime] of [['near', START + 2.1 * HOUR], ['far', START + 80 * HOUR]] as const) {
+      await fleet.request((reply) => ({ ...submit(id, { scheduledTime }), reply }) as never)
+    }
+    world.set -= 2 * HOUR
+    await pass(60_000)
+    const made = ['near', 'far'].map((id) => disk.tables.jobs.get(ids.job(id))?.created_at)
+    expect(made).toEqual([START, START])
+  })
+
   test('that was ahead does not leave a job waiting until it has caught up', async () => {
     const { fleet, world, pass } = await open(new MemoryDisk(), START + 2 * HOUR)
     const scheduledTime = START + 20_000

@@ -1,5 +1,6 @@
 import { deepStrictEqual as same, rejects } from 'node:assert/strict'
 import type { Ahead } from '../../core/ahead.ts'
+import type { JobRow } from '../../core/job.ts'
 import { ids } from '../core/rows.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
@@ -128,11 +129,18 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const store = await loaded(disk)
     const times = { created_at: 100, queued_at: 101, started_at: 102, completed_at: 103 }
     const ended = { ...times, status: 'completed', progress: 100, result: '{}', stop_until: null, ready_at: null }
-    const jobs = [job('old', { ...ended, created_at: 50 }), job('new', ended), job('live', { created_at: 100 })]
+    const jobs = [
+      job('old', { ...ended, created_at: 50 }),
+      job('new', ended),
+      job('live', { created_at: 100, queued_at: 101 }),
+      job('later', { status: 'pending', created_at: 20, scheduled_time: 500, ready_at: 500 }),
+    ]
     const idempotency = [row('idempotency', { key: 'k', job_id: 'new', created_at: 100 })]
     const deliveries = [row('deliveries', { id: 'd', next_at: 300 }), row('deliveries', { id: 'e', next_at: null })]
     await store.commit({ ...turn(1, { jobs, idempotency, deliveries }), at: 200 })
-    await store.commit({ ...turn(2, {}), at: 110, moved: { by: -90, since: 60 } })
+    // What is in memory comes with the turn, as the core has moved it.
+    const live = { ...jobs[2], created_at: 10, queued_at: 11 } as JobRow
+    await store.commit({ ...turn(2, { jobs: [live] }), at: 110, moved: { by: -90, since: 60 } })
     const found = await store.find(
       asking({ jobs: jobs.map(({ id }) => id), idempotency: ['k'], deliveries: ['d', 'e'] as never }),
     )
@@ -143,7 +151,8 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       started_at: 12,
       completed_at: 13,
     })
-    same([found.jobs.get(ids.job('old')), found.jobs.get(ids.job('live'))], [jobs[0], jobs[2]])
+    same([found.jobs.get(ids.job('old')), found.jobs.get(ids.job('live'))], [jobs[0], live])
+    same(found.jobs.get(ids.job('later')), { ...jobs[3], created_at: -70 })
     same(found.idempotency.get('k')?.created_at, 10)
     same([...found.deliveries.values()].map(({ next_at }) => next_at), [210, null])
     same((await store.load(SOON)).clock, 110)

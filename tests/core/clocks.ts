@@ -20,7 +20,7 @@ export function moveRows({ rows }: Effects, moved: Moved | null): void {
   for (const [key, row] of rows.idempotency) rows.idempotency.set(key, { ...row, created_at: row.created_at + by })
   for (const [id, row] of rows.deliveries) rows.deliveries.set(id, { ...row, next_at: at(row.next_at) })
   for (const [id, job] of rows.jobs) {
-    if (job.completed_at === null || job.created_at <= since) continue
+    if (job.completed_at !== null && job.created_at <= since) continue
     const { queued_at, started_at, completed_at } = job
     const times = { queued_at: at(queued_at), started_at: at(started_at), completed_at: at(completed_at) }
     rows.jobs.set(id, { ...job, ...times, created_at: job.created_at + by })

@@ -1,4 +1,4 @@
-import type { ScheduleId } from '../../core/ids.ts'
+import type { Millis, ScheduleId } from '../../core/ids.ts'
 import type { Effects } from '../../core/effects.ts'
 import { place } from '../../core/keep.ts'
 import type { ScheduleRow } from '../../core/schedule.ts'
@@ -55,6 +55,32 @@ export const waitsForRows = (): Plant => ({
       isSet: false,
     }
   },
+})
+
+/** A process begins with what is near by a clock that is behind its rows. */
+export const loadsByTheClock = (): Plant => ({
+  ...SOUND,
+  store: (store) => {
+    let first: Millis | null = null
+    return { ...store, load: (dueUntil, recentSince) => store.load(first ??= dueUntil, recentSince) }
+  },
+})
+
+/** Jobs that are on the disk only are left as they are. */
+export const farJobsStay = (): Plant => ({
+  ...SOUND,
+  store: (store, { tables, live }) => ({
+    ...store,
+    commit: (out) => {
+      const far = out.moved === null ? [] : [...live.values()].filter(({ id }) => !out.rows.jobs.has(id))
+      const receipt = store.commit(out)
+      for (const job of far) {
+        tables.jobs.set(job.id, job)
+        live.set(job.id, job)
+      }
+      return receipt
+    },
+  }),
 })
 
 /** A job that runs is as old as the clock says. */

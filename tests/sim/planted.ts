@@ -181,6 +181,18 @@ export const PLANTED: readonly Planted[] = [
     plant: clocks.waitsForRows,
     certain: ['clockJump', 'crash'],
   },
+  {
+    bug: 'a process begins with what is near by a clock that is behind its rows',
+    within: 40,
+    plant: clocks.loadsByTheClock,
+    certain: ['clockJump', 'crash', 'refusal'],
+  },
+  {
+    bug: 'a set clock leaves jobs behind that are far off',
+    within: 20,
+    plant: clocks.farJobsStay,
+    certain: ['clockJump'],
+  },
   { bug: 'a set clock ends jobs', within: 40, plant: clocks.timeoutsStay, certain: ['clockJump', 'stuckJob'] },
   { bug: 'a set clock ends leases', within: 10, plant: clocks.leasesStay, certain: ['clockJump'] },
   {

@@ -1,3 +1,4 @@
+import { loadHot } from '../../adapters/hot.ts'
 import { pump } from '../../adapters/pump.ts'
 import type { Shell } from '../../adapters/shell.ts'
 import { frameEvent } from '../../adapters/socket.ts'
@@ -8,7 +9,6 @@ import type { Millis, ReplyId, SocketId } from '../../core/ids.ts'
 import type { Settings } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
-import { recentSince } from '../../core/rate.ts'
 import type { State } from '../../core/state.ts'
 import { type CommitOptions, Commits, DiskError, type Life } from './commits.ts'
 import type { Dice } from './dice.ts'
@@ -171,15 +171,13 @@ export class Server implements ServerEnd {
     const store = plant.store(memoryStore(disk), disk)
     const life: Life = { over: false, store, state: null, pump: null, landing: null, breath: Infinity }
     this.#life = life
-    const horizonAt = this.clock() + settings.horizonMs
-    const hot = await store.load(horizonAt, recentSince(settings, this.clock()))
+    const { hot, horizonAt } = await loadHot(store, this.#clock, settings)
     if (this.#dice.chance(weather.often('crashInRecovery'))) {
       world.mark('crash during recovery')
       this.#phase = 'recovering'
       return this.kill('while it recovers')
     }
     if (this.#isNew) this.machine.begun(hot.clock)
-    this.#clock.begin(hot.clock)
     acknowledgedJobsExist(ledger)
     if (hot.jobs.some(({ status }) => status === 'running')) world.mark('restart with running jobs')
     const left = this.#left.filter(({ id }) => this.#lines.get(id) !== undefined)

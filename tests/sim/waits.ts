@@ -24,8 +24,14 @@ export const UNSEEN_MS: Millis = LOOK_MS + LATE_MS
 const OF_THE_WALL: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', 'webhook.page', 'job.ready'])
 
 /** L8: nothing waits more than a minute longer than it would have if nobody had set the clock. */
-function nothingWaits({ time }: Ledger, state: State | null): void {
-  const next = state === null ? null : nextAlarm(state)
+function nothingWaits(ledger: Ledger, state: State | null): void {
+  if (state === null) return
+  const { time } = ledger
+  for (const { id, ready_at, scheduled_time } of ledger.liveJobs()) {
+    const near = ready_at === null || ready_at === scheduled_time || state.jobs.has(id)
+    demand(near, 'L8', () => `job ${id} backs off, and is out of memory: it waits for the clock`)
+  }
+  const next = nextAlarm(state)
   if (next === null) return
   const elapsed = time.inRows() - next.at
   const late = OF_THE_WALL.has(next.why)
@@ -66,7 +72,10 @@ function along(job: JobRow, by: Millis): JobRow {
   return moved
 }
 
-/** I46: the rows of a turn in which the clock was set, as the rules know them before it. Those that have ended went along whole, or not at all. */
+/**
+ * I46: the rows of a turn in which the clock was set, as the rules know them before it. Those that live went along, in memory or
+ * not; those that have ended went along whole, or not at all.
+ */
 export function goAlong(ledger: Ledger, { by }: Moved): void {
   const { deliveries, pending } = ledger.hooks
   const { tables } = ledger.disk
@@ -77,9 +86,13 @@ export function goAlong(ledger: Ledger, { by }: Moved): void {
   }
   for (const [id, before] of ledger.jobs) {
     const after = tables.jobs.get(id)
-    if (after === undefined || after === before) continue
-    const moved = along(before, after.created_at - before.created_at)
-    if (before.completed_at === null || before.stop_until !== null) {
+    if (after === undefined) continue
+    const made = after.created_at - before.created_at
+    const live = before.completed_at === null
+    demand(!live || made === by, 'I46', () => `job ${id} is ${before.status}, and when it was made did not go along`)
+    if (after === before) continue
+    const moved = along(before, made)
+    if (live || before.stop_until !== null) {
       ledger.jobs.set(id, moved)
       continue
     }
