@@ -231,7 +231,7 @@ function bannerOf(
       '',
       '  These keys are shown this once; what is kept is their hashes.',
       `  Admin key  ${keys.admin}`,
-      `  Robot key  ${keys.robot}   (for your own robot: bound to the first that registers with it)`,
+      `  Robot key  ${keys.robot}   (for a new robot of your own: bound to the first that registers with it)`,
     )
   }
   if (secret !== null) {

@@ -1,3 +1,4 @@
+import { isStillIn } from './access.ts'
 import type { JobId, KeyId, Millis, RobotId, SecretHash, SocketId } from './ids.ts'
 import { placeTakeovers, type Takeovers } from './conflict.ts'
 import { placeTimeouts } from './keep.ts'
@@ -153,9 +154,9 @@ export function restore(state: State, text: string): boolean {
   return true
 }
 
-/** Its robot is on record, and no other socket is its connection. */
-function isOurs(state: State, { robot }: Remembered): boolean {
-  return state.robots.has(robot) && !state.sessions.has(robot)
+/** Its robot is on record, no other socket is its connection, and its key was not revoked on the way. */
+function isOurs(state: State, { robot, key }: Remembered): boolean {
+  return state.robots.has(robot) && !state.sessions.has(robot) && isStillIn(state, key, robot)
 }
 
 function resume(state: State, socket: SocketId, from: Remembered): void {

@@ -1,5 +1,5 @@
 import { noteAbsence } from './absence.ts'
-import { authorize } from './access.ts'
+import { authorize, isForAnyRobot, whyNotAs } from './access.ts'
 import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { takenOver } from './conflict.ts'
@@ -58,7 +58,7 @@ export function registered(
   }
   const weighed = weighRegistration(state, robot_id, bytes, turn)
   if (weighed !== 'act') return expelFlood(state, socket, robot_id, weighed, turn)
-  if (key !== null && key.robot_id === null && !key.scopes.includes('admin')) keepKey(state, { ...key, robot_id }, turn)
+  if (key !== null && key.robot_id === null && !isForAnyRobot(key)) keepKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
   const returns = state.sessions.has(robot_id)
   const isNew = state.sessions.get(robot_id)?.socket !== socket.id
@@ -153,9 +153,8 @@ function admit(state: State, socket: Socket, robot: RobotId, credential: SecretH
   if (credential === null) return refuse('AUTHENTICATION_FAILED', NO_KEY)
   const key = authorize(state, credential, 'robots:connect')
   if (isRefusal(key)) return key
-  if (key.robot_id !== null && key.robot_id !== robot) {
-    return refuse('FORBIDDEN', `This API key belongs to the robot ${key.robot_id}`)
-  }
+  const why = whyNotAs(state, key, robot)
+  if (why !== null) return why
   if (!state.robots.has(robot) && state.robots.size >= state.settings.robotsMax) {
     return refuse('FORBIDDEN', `This fleet already has ${state.settings.robotsMax} robots`)
   }

@@ -193,13 +193,15 @@ export interface RobotTraits {
   readonly capabilities?: Readonly<Record<string, unknown>>
   readonly socket?: string
   readonly memory?: object | undefined
+  /** The hash of the key that it comes with. */
+  readonly key?: string
 }
 
 /** A robot connects and registers. */
 export function join(id: string, traits: RobotTraits = {}): readonly Event[] {
   const socket = (traits.socket ?? `socket-${id}`) as SocketId
   return [
-    { type: 'socket.opened', socket, credential: null },
+    { type: 'socket.opened', socket, credential: traits.key === undefined ? null : traits.key as SecretHash },
     say(id, 'register', {
       robot_name: id,
       environment: traits.environment ?? 'default',

@@ -22,22 +22,36 @@ interface Stage {
   connections: number
 }
 
+/** A robot connects and registers, with a key if one is named. */
+function joins(stage: Stage, who: string, robot: string, rest: string): readonly Event[] {
+  const socket = `${who}/${++stage.connections}`
+  stage.sockets.set(who, socket)
+  const { slots, tags, env, caps, key } = options(rest)
+  return join(robot, {
+    socket,
+    slots: Number(slots ?? 1),
+    environment: env ?? 'default',
+    tags: list(tags),
+    capabilities: Object.fromEntries(list(caps).map((name) => [name, true])),
+    ...(key === undefined ? {} : { key }),
+  })
+}
+
 type Act = (stage: Stage, words: readonly string[]) => readonly Event[]
 
 /** What may stand at the left margin. */
 const ACTS: readonly (readonly [RegExp, Act])[] = [
-  [/^(\S+) joins(.*)$/, (stage, [robot = '', rest = '']) => {
-    const socket = `${robot}/${++stage.connections}`
-    stage.sockets.set(robot, socket)
-    const { slots, tags, env, caps } = options(rest)
-    return join(robot, {
-      socket,
-      slots: Number(slots ?? 1),
-      environment: env ?? 'default',
-      tags: list(tags),
-      capabilities: Object.fromEntries(list(caps).map((name) => [name, true])),
-    })
-  }],
+  [/^(\S+) joins as (\S+)(.*)$/, (stage, [who = '', robot = '', rest = '']) => joins(stage, who, robot, rest)],
+  [/^(\S+) joins(.*)$/, (stage, [robot = '', rest = '']) => joins(stage, robot, robot, rest)],
+  [/^make the key (\S+)(?: for (\S+))?$/, (_stage, [key = '', robot]) => [{
+    type: 'key.created',
+    reply: ids.reply('client'),
+    key: ids.key(key),
+    name: key,
+    secret: ids.secret(key),
+    scopes: ['robots:connect'],
+    robot: robot === undefined ? null : ids.robot(robot),
+  }]],
   [
     /^(\S+) drops$/,
     ({ sockets }, [robot = '']) => [{ type: 'socket.closed', socket: ids.socket(sockets.get(robot) ?? '') }],
