@@ -62,7 +62,7 @@ function commandIn(json: JsonObject, now: number, config: ChatConfig): Asked {
   const channel = objectIn(json, 'channel')
   const id = textIn(json, 'id')
   const { words, options } = given(data)
-  const ofChat = Number(data['type'] ?? OF_CHAT) === OF_CHAT
+  const ofChat = (data['type'] ?? OF_CHAT) === OF_CHAT
   const command = [textIn(data, 'name'), ...words].join(' ')
   return {
     message: {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { cut } from './cut.ts'
 import { cleanText, roomFor } from './fit.ts'
-import { isObject, type Json, type JsonObject, type Parsed, parseJson, readJson, tokenOf } from './json.ts'
+import { isObject, type Json, type JsonObject, type Parsed, parseJson, readJson } from './json.ts'
 import { FIELDS, type Frame, readPayload } from './loose.ts'
 import { type MessageId, MESSAGES, type MessageType, type OrchestratorMessage, type RobotMessage } from './message.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
@@ -45,7 +45,7 @@ export function fromRobot(text: string, refusal: Refusal | null = null): RobotMe
 export function fromOrchestrator(text: string): OrchestratorMessage | Undecodable {
   if (exceedsBytes(text, FRAME_BYTES_MAX)) return no(tooLarge())
   const parsed = parseJson(text)
-  if (isRefusal(parsed)) return no(parsed)
+  if (isRefusal(parsed)) return no(parsed, idOf(skim(text, NOTHING).json['id']))
   const head = headOf(parsed, 'orchestrator')
   if (isUndecodable(head)) return head
   const schema = MESSAGES[head.type].payload
@@ -120,9 +120,8 @@ function withTime({ type, payload }: Head, { json: envelope }: Parsed): Parsed {
 
 function headOf({ json, written }: Parsed, from: 'robot' | 'orchestrator'): Head | Undecodable {
   if (!isObject(json)) return no(refuse('INVALID_MESSAGE', 'A message must be a JSON object'))
-  // Sent back as they came.
   const { id: given, correlation_id, payload: asWritten = {} } = written as JsonObject
-  const id = idOf(given)
+  const id = idOf(json['id'], given)
   const type = json['type']
   if (type === undefined) return no(refuse('INVALID_MESSAGE', 'Missing required field: type'), id)
   if (typeof type !== 'string') return no(refuse('INVALID_MESSAGE', 'Field type: must be a text'), id)
@@ -137,7 +136,12 @@ function headOf({ json, written }: Parsed, from: 'robot' | 'orchestrator'): Head
   if (json['payload'] === undefined && json['robot_id'] !== undefined) return no(flat(type, json['robot_id']), id)
   const { payload = {} } = json
   const parsed = { json: payload, written: json === written ? payload : asWritten }
-  return { type: type as MessageType, id, correlation_id: idOf(correlation_id), payload: parsed }
+  return {
+    type: type as MessageType,
+    id,
+    correlation_id: idOf(json['correlation_id'], correlation_id),
+    payload: parsed,
+  }
 }
 
 /** The robots of a later CasareRPA write all fields beside `type`. What they say could be guessed at, and is not. */
@@ -148,10 +152,13 @@ function flat(type: string, robot: Json): Refusal {
   return refuse('INVALID_PAYLOAD', message, { received_type: type, dialect: 'flat', robot_id })
 }
 
-/** What is no id is none: there is nothing to answer to, and that is all. */
-function idOf(json: Json | undefined): MessageId | undefined {
-  if (typeof json !== 'string') return typeof json === 'number' ? json : undefined
-  return tokenOf(json) === null ? cleanText(json) : json
+/**
+ * An id, to be sent back: a number as it was written, digit for digit. What is no id is none: there is nothing to answer to,
+ * and that is all.
+ */
+function idOf(json: Json | undefined, written = json): MessageId | undefined {
+  if (typeof json === 'number') return written as MessageId
+  return typeof json === 'string' ? cleanText(json) : undefined
 }
 
 function no(refusal: Refusal, id?: MessageId): Undecodable {

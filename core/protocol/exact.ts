@@ -1,5 +1,5 @@
 import type { JsonText } from '../ids.ts'
-import { fromText, type Json, numberAs, tokenOf, unmarked } from './json.ts'
+import { fromText, type Json, NUMBER_CHARS_MAX, numberAs, tokenOf, unmarked } from './json.ts'
 import { isJsonNumber, isKept } from './number.ts'
 
 /** JSON for programs that must not lose a digit: what a double cannot keep is a `bigint` or an `ExactNumber`. */
@@ -31,8 +31,8 @@ export function isExact(value: unknown): value is bigint | ExactNumber {
 }
 
 /**
- * `JSON.parse` without the loss: a whole number that a double cannot keep is a `bigint`, any other such number an
- * `ExactNumber`, and all others are numbers. Throws a `SyntaxError` as it does.
+ * `JSON.parse` without the loss: a whole number of up to 1,000 digits that a double cannot keep is a `bigint`, any other such
+ * number an `ExactNumber`, and all others are numbers. Throws a `SyntaxError` as it does.
  */
 export function parseExact(text: string): unknown {
   return read(fromText(text as JsonText), exactNumber)
@@ -52,7 +52,8 @@ export function stringifyExact(value: unknown, space?: number): string {
 
 function exactNumber(token: string): number | bigint | ExactNumber {
   if (isKept(token)) return Number(token)
-  return /^-?\d+$/.test(token) ? BigInt(token) : new ExactNumber(token)
+  // Making a bigint of digits takes longer than in proportion, and nobody here passes on more of them.
+  return /^-?\d+$/.test(token) && token.length <= NUMBER_CHARS_MAX ? BigInt(token) : new ExactNumber(token)
 }
 
 function read(written: Json, numberOf: (token: string) => unknown): unknown {

@@ -118,12 +118,17 @@ const MARK = '\u0000'
  * Every frame and body comes through here: it costs a fraction of parsing.
  */
 function hasUnlikeDouble(text: string): boolean {
+  return someNumber(text, (from, end) => mayBeUnlike(text, from, end) && isUnlike(text.slice(from, end)))
+}
+
+/** Looks at the numbers of JSON one after another, by where they begin and end, until `found` is content with one. */
+function someNumber(text: string, found: (from: number, end: number) => boolean): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code === QUOTE) i = closingQuote(text, i)
     else if (code === MINUS || isDigit(code)) {
       const end = numberEnd(text, i)
-      if (mayBeUnlike(text, i, end) && isUnlike(text.slice(i, end))) return true
+      if (found(i, end)) return true
       i = end - 1
     }
   }
@@ -179,18 +184,24 @@ function isUnlike(token: string): boolean {
   return String(Number(token)) !== token
 }
 
-/** Texts, to be stepped over, and numbers. */
-const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g
-const LONG_NUMBER = new RegExp(`[\\d.eE+-]{${NUMBER_CHARS_MAX + 1}}`)
 /** A quote behind one of these opens a text: inside of one it has a backslash before it. */
 const MARKED = /(^|[\s:,[])"\\u0000([-\d.eE+]+)"(?!:)/g
 
 /** What has been parsed before, with a mark before each number that would be written in another way, and before nothing else. */
 function asWritten(text: string): Json {
-  return JSON.parse(text.replace(TOKENS, (token) => {
-    if (!token.startsWith('"')) return isUnlike(token) ? `"\\u0000${token}"` : token
-    return token.includes('\\u0000') ? token.replace(/\\(?:u0000|.)/g, unmarkedEscape) : token
-  })) as Json
+  // Backslashes stand in texts only.
+  const plain = text.includes('\\u0000') ? text.replace(/\\(?:u0000|.)/g, unmarkedEscape) : text
+  let marked = ''
+  let rest = 0
+  someNumber(plain, (from, end) => {
+    const token = plain.slice(from, end)
+    if (isUnlike(token)) {
+      marked += `${plain.slice(rest, from)}"\\u0000${token}"`
+      rest = end
+    }
+    return false
+  })
+  return JSON.parse(marked + plain.slice(rest)) as Json
 }
 
 function unmarkedEscape(escape: string): string {
@@ -198,8 +209,7 @@ function unmarkedEscape(escape: string): string {
 }
 
 function hasLongNumber(text: string): boolean {
-  return LONG_NUMBER.test(text) &&
-    text.match(TOKENS)?.some((token) => !token.startsWith('"') && token.length > NUMBER_CHARS_MAX) === true
+  return someNumber(text, (from, end) => end - from > NUMBER_CHARS_MAX)
 }
 
 /** An escaped surrogate: where there is none, well-formed text has well-formed strings. */
@@ -214,10 +224,22 @@ function reasonOf(error: unknown): string {
   return words.replace(/ \(line \d+ column \d+\)$/, '').toWellFormed()
 }
 
-/** Strings are matched only to be stepped over, so that "NaN" inside one stays. Linear in the text. */
+/**
+ * The text with `null` for each bare number, where there is one. Texts are stepped over, so that "NaN" inside one stays: by
+ * hand, since a pattern for texts tries each quote anew where the last one is not closed.
+ */
 function withoutBareNumbers(text: string): string | null {
-  if (!/NaN|Infinity/.test(text)) return null
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) => token.startsWith('"') ? token : 'null')
+  let repaired = ''
+  let rest = 0
+  const quoteOrBare = /"|-?\b(?:NaN|Infinity)\b/g
+  for (let found = quoteOrBare.exec(text); found !== null; found = quoteOrBare.exec(text)) {
+    if (found[0] === '"') quoteOrBare.lastIndex = closingQuote(text, found.index) + 1
+    else {
+      repaired += `${text.slice(rest, found.index)}null`
+      rest = quoteOrBare.lastIndex
+    }
+  }
+  return rest === 0 ? null : repaired + text.slice(rest)
 }
 
 function inspect(json: Json, depth: number, budget: { members: number }): string | null {

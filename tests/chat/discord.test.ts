@@ -134,6 +134,7 @@ describe('a command', () => {
     const about = (data: object) => asked({ data: { name: 'Report', target_id: '9', ...data } }).message
     expect(about({ type: 3, resolved })).toMatchObject({ command: 'Report', message_text: 'broken again' })
     expect(about({ type: 2 })).toMatchObject({ command: 'Report', message_text: '9' })
+    expect(about({ type: { toString: 1 } })).toMatchObject({ command: 'Report', message_text: '9' })
   })
 
   test('is answered with a message that calls nobody, for its author alone or for all', () => {

@@ -174,6 +174,11 @@ describe('what is no message', () => {
 
   test('[P6] the refusal answers to the id of the message, a number as a number', () => {
     expect(fromRobot('{"type":"nope","id":42}')).toMatchObject({ correlation_id: 42 })
+    expect(fromRobot('{"type":"nope","id":"\\u000042"}')).toMatchObject({ correlation_id: '\ufffd42' })
+    expect(fromOrchestrator('{"type":"pause","id":"m","payload":{"robot_id":"\\u0000"}}')).toMatchObject({
+      refusal: { message: 'Text must not contain U+0000' },
+      correlation_id: 'm',
+    })
   })
 
   test('nothing that is said makes the decoder throw', () => {

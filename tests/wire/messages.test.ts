@@ -250,4 +250,35 @@ chapter('messages', (server) => {
       await wire.beat('r')
     })
   })
+
+  test('[P61] what is hard to read keeps nobody waiting: it is answered, over the API too', async () => {
+    // By a pattern that tries each quote anew these take half an hour.
+    const hard = ['\\"', '"', '\\', '{"a":', '1'.repeat(999) + '.0,'].map((part) =>
+      `{"id":"m","a":[NaN,"${part.repeat((MIB - 100) / part.length)}`
+    )
+    const { wire } = await Raw.register(server)
+    for (const frame of hard) {
+      wire.raw(frame)
+      expect(await wire.next('error')).toMatchObject({
+        payload: { error_code: expect.stringMatching(/^(INVALID_JSON|INVALID_MESSAGE)$/) },
+        correlation_id: 'm',
+      })
+    }
+    for (const body of hard) {
+      expect(await server.call('POST', '/webhook/none', { key: null, body })).toMatchObject({ status: 404 })
+      expect(await server.call('POST', '/api/v1/jobs', { body })).toMatchObject({ status: 400 })
+    }
+  })
+
+  test('[P7] an id with U+0000 is sent back with U+FFFD in its place, and as the text that it is', async () => {
+    const robot = await Wire.connect(server.robots)
+    for (
+      const [id, back] of [['\0', '\ufffd'], ['\u00001', '\ufffd1'], ['a\0b', 'a\ufffdb'], ['\u00001.0', '\ufffd1.0']]
+    ) {
+      for (const number of [1, '1.0']) {
+        robot.raw(`{"type":"heartbeat","id":${JSON.stringify(id)},"payload":{"current_jobs":${number}}}`)
+        expect(await robot.next('error')).toMatchObject({ correlation_id: back })
+      }
+    }
+  })
 })
