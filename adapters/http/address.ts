@@ -25,8 +25,8 @@ export function addressOf(request: Request, trusted: readonly string[]): string 
 
 /** Whether an address is one of these, or in one of these ranges. IPv4 inside IPv6 is IPv4. */
 export function isWithin(address: string, ranges: readonly string[]): boolean {
-  if (!ipaddr.isValid(address)) return false
-  const parsed = ipaddr.process(address)
+  const parsed = addressIn(address)
+  if (parsed === null) return false
   return ranges.some((text) => {
     const range = rangeOf(text)
     return range !== null && range[0].kind() === parsed.kind() && parsed.match(range)
@@ -38,16 +38,26 @@ export function isRange(text: string): boolean {
   return rangeOf(text) !== null
 }
 
-type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Range = [Address, number]
 
 function rangeOf(text: string): Range | null {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
-  // The four parts of an IPv4 address have to be there: `10` is no way to write one.
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return null
-  const address = ipaddr.process(text)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
+  const [, base] = /^([^/]+)\/\d{1,3}$/.exec(text) ?? []
+  if (base !== undefined) return addressIn(base) === null || !ipaddr.isValidCIDR(text) ? null : ipaddr.parseCIDR(text)
+  const address = addressIn(text)
+  return address === null ? null : [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+/**
+ * The address that a text is. An IPv4 address has four decimal parts without leading zeros, also at the end of an IPv6 one:
+ * the other ways to write it, as `10`, `0x7f.1` and `010.0.0.1`, are read differently by different programs.
+ */
+function addressIn(text: string): Address | null {
+  const four = /[^:]*\.[^:]*$/.exec(text)?.[0]
+  if (four !== undefined && !ipaddr.IPv4.isValidFourPartDecimal(four)) return null
+  return ipaddr.isValid(text) && (four !== undefined || text.includes(':')) ? ipaddr.process(text) : null
 }
 
 function normal(text: string | undefined): string | null {
-  return text !== undefined && ipaddr.isValid(text) ? ipaddr.process(text).toString() : null
+  return text === undefined ? null : addressIn(text)?.toString() ?? null
 }
