@@ -3,6 +3,9 @@ import { isPercentUtf8, textOf, utf8Text } from '../charset.ts'
 
 const UNREADABLE = refuse('INVALID_PAYLOAD', 'The body is not valid UTF-8')
 
+/** Beside the fields of a form there are the token and the access code, and files that somebody attached. */
+const EXTRA = 20
+
 /** What a browser sent: for each name what was written there. Files are not read; `files` names the fields they are in. */
 export interface Sent {
   readonly written: ReadonlyMap<string, readonly string[]>
@@ -10,21 +13,28 @@ export interface Sent {
 }
 
 /**
- * Reads the body of a form, in either of the ways in which browsers write them. UNSUPPORTED_MEDIA_TYPE for any other,
- * INVALID_PAYLOAD for what is not UTF-8, and for
- * parts that cannot be told apart.
+ * Reads the body of a form that has so many values at the most, in either of the ways in which browsers write them.
+ * UNSUPPORTED_MEDIA_TYPE for any other, INVALID_PAYLOAD for what is not UTF-8, for parts that cannot be told apart, and for
+ * many more values than there can be, which are counted before they are read.
  */
-export async function readSent(type: string | undefined, bytes: Uint8Array<ArrayBuffer>): Promise<Sent | Refusal> {
+export async function readSent(
+  type: string | undefined,
+  bytes: Uint8Array<ArrayBuffer>,
+  most: number,
+): Promise<Sent | Refusal> {
   const kind = type?.split(';')[0]?.trim().toLowerCase()
   if (kind === 'application/x-www-form-urlencoded') {
     const text = textOf(bytes, type)
     if (isRefusal(text)) return text
+    if (countOf(bytes, '&') > most + EXTRA) return TOO_MANY
     return isPercentUtf8(text) ? gathered(new URLSearchParams(text)) : UNREADABLE
   }
   if (kind !== 'multipart/form-data') {
     const known = 'application/x-www-form-urlencoded or multipart/form-data'
     return refuse('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be ${known}`)
   }
+  const boundary = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(type ?? '')
+  if (countOf(bytes, `--${boundary?.[1] ?? boundary?.[2] ?? ''}`) > most + EXTRA) return TOO_MANY
   try {
     const sent = gathered(await new Response(bytes, { headers: { 'Content-Type': type ?? '' } }).formData())
     // A file may be any bytes; but then it is not taken anyway.
@@ -37,6 +47,16 @@ export async function readSent(type: string | undefined, bytes: Uint8Array<Array
 /** What the query of an address writes into a form beforehand. */
 export function writtenIn(query: string): Sent['written'] {
   return gathered(new URLSearchParams(query)).written
+}
+
+const TOO_MANY = refuse('INVALID_PAYLOAD', 'The body has more values than the form has')
+
+/** How often a text is in the bytes; it is one that cannot overlap itself, or one too many counts. */
+function countOf(bytes: Uint8Array<ArrayBuffer>, text: string): number {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let count = 0
+  for (let at = buffer.indexOf(text); at !== -1; at = buffer.indexOf(text, at + text.length)) count++
+  return count
 }
 
 function gathered(entries: Iterable<readonly [string, unknown]>): Sent {

@@ -5,7 +5,7 @@ import { instantText } from '../../core/instant.ts'
 import type { JobId, TriggerId } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
 import { exceedsBytes } from '../../core/protocol/decode.ts'
-import type { FormConfig } from '../../core/protocol/form.ts'
+import { type FormConfig, valuesMax } from '../../core/protocol/form.ts'
 import { valueOf } from '../../core/protocol/form-value.ts'
 import { type Json, type JsonObject, toText } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
@@ -31,7 +31,7 @@ import { readSent, type Sent, writtenIn } from '../form/sent.ts'
 import { styleHash } from '../form/style.ts'
 import { checkToken, isBrowser, newBrowser, newReceipt, newToken, readReceipt } from '../form/token.ts'
 import { hashOf, sha256 } from '../secret.ts'
-import { addressOf, isWithin } from './address.ts'
+import { addressOf, mayCall } from './address.ts'
 import { FAILURES, type Failures } from './failures.ts'
 import { BODY_BYTES_MAX, type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
@@ -73,9 +73,10 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     if (!trigger.enabled) return plain(c, 403, CLOSED)
     const bytes = await readBytes(c)
     if (isRefusal(bytes)) return unread(c, bytes)
-    const sent = await readSent(c.req.header('content-type'), bytes)
+    const sent = await readSent(c.req.header('content-type'), bytes, valuesMax(form))
     if (isRefusal(sent)) return await drawRefused(c, opened, {}, sent)
     const { written } = sent
+    if (charsOn(form, written) > WRITTEN_CHARS_MAX) return unread(c, refuse('PAYLOAD_TOO_LARGE', ''))
     const again = { written, sent: true }
 
     // Every browser of today says this where it speaks to us over TLS. Of others the token is enough.
@@ -154,9 +155,7 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     const key = trigger?.signing?.key
     if (trigger?.trigger_type !== 'form' || key === undefined) return { ...NOWHERE, status: 404 }
     const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
-    const { allow_from } = trigger
-    const allowed = allow_from.length === 0 || (address !== null && isWithin(address, allow_from))
-    if (!allowed) return { ...NOT_HERE, status: 403 }
+    if (!mayCall(trigger.allow_from, address)) return { ...NOT_HERE, status: 403 }
     const form = trigger.config as unknown as FormConfig
     const path = `${base}/form/${encodeURIComponent(trigger.id)}`
     return { trigger, form, key, title: form.title ?? trigger.name, path, address }
@@ -222,6 +221,15 @@ function read(
   return { values: Object.fromEntries(values), problems }
 }
 
+/** As much of what was written is put on a page again, as it stands in HTML. */
+const WRITTEN_CHARS_MAX = 3 << 19
+
+/** What the answers would take on the page, where five characters are written longer. */
+function charsOn(form: FormConfig, written: Sent['written']): number {
+  const answers = form.fields.map(({ name }) => written.get(name)?.[0] ?? '')
+  return answers.reduce((sum, answer) => sum + answer.length + 5 * (answer.match(/[&<>"']/g)?.length ?? 0), 0)
+}
+
 /** A body that could not be read at all: what was written is lost to us, and is in the browser still. */
 function unread(c: Context, refusal: Refusal): Response | Promise<Response> {
   const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
@@ -252,7 +260,6 @@ function show(
   ]
   c.header('Content-Security-Policy', policy.join('; '))
   c.header('X-Frame-Options', 'DENY')
-  c.header('X-Content-Type-Options', 'nosniff')
   c.header('Referrer-Policy', 'same-origin')
   c.header('Cross-Origin-Opener-Policy', 'same-origin')
   c.header('Cache-Control', 'no-store')

@@ -9,6 +9,9 @@ import { isRefusal } from './refusal.ts'
 export const FIELDS_MAX = 100
 const OPTIONS_MAX = 500
 const OPTION_CHARS_MAX = 500
+/** The options of all fields together, and the whole config as JSON: whoever asks for the page has it drawn. */
+const OPTIONS_ALL_MAX = 2_000
+const CONFIG_CHARS_MAX = 1 << 18
 
 /**
  * Names that a field cannot have. Of the first three valibot's objects, and others, lose the members; the rest stand
@@ -123,6 +126,14 @@ const fields = v.pipe(
     (all) => doubled(all.map(({ name }) => name)) === undefined,
     (issue) => `has ${String(doubled(issue.input.map(({ name }) => name)))} twice`,
   ),
+  v.check(
+    (all) => all.reduce((sum, one) => sum + optionsIn(one), 0) <= OPTIONS_ALL_MAX,
+    `must have at most ${OPTIONS_ALL_MAX} options in all`,
+  ),
+  v.check(
+    (all) => JSON.stringify(all).length <= CONFIG_CHARS_MAX,
+    `must not exceed ${CONFIG_CHARS_MAX} characters in all`,
+  ),
 )
 
 /** Https, or a path of ours: no name and password, and nothing that a header or a policy would read otherwise. */
@@ -144,6 +155,15 @@ export const FormConfig = v.strictObject({
 
 export type FormConfig = v.InferOutput<typeof FormConfig>
 export type FormField = FormConfig['fields'][number]
+
+/** How many values a browser sends of a form at the most: one of each field, and of some each of their options. */
+export function valuesMax({ fields }: FormConfig): number {
+  return fields.reduce((sum, one) => sum + (one.type === 'multiselect' ? optionsIn(one) : 1), 0)
+}
+
+function optionsIn(one: object): number {
+  return 'options' in one && Array.isArray(one.options) ? one.options.length : 0
+}
 
 /** What a person calls the field. */
 export function labelOf({ name, label }: FieldShape): string {

@@ -7,6 +7,11 @@ import { STYLE } from '../../adapters/form/style.ts'
 import { checkToken, newBrowser, newReceipt, newToken, readReceipt } from '../../adapters/form/token.ts'
 import { FormConfig } from '../../core/protocol/form.ts'
 
+/** Reads the body of a form with many fields. */
+function sentIn(type: string | undefined, bytes: Uint8Array<ArrayBuffer>): ReturnType<typeof readSent> {
+  return readSent(type, bytes, 100)
+}
+
 /** The pages of forms as text, and what shows where a form comes from. */
 
 const EVIL = '"><script>alert(1)</script>\'&'
@@ -143,19 +148,33 @@ describe('what a browser sends', () => {
 
   test('in either way', async () => {
     const written = new Map([['a', ['1', 'é ']], ['b', ['']]])
-    const url = await readSent('application/x-www-form-urlencoded; charset=utf-8', bytes('a=1&b=&a=%C3%A9+'))
+    const url = await sentIn('application/x-www-form-urlencoded; charset=utf-8', bytes('a=1&b=&a=%C3%A9+'))
     expect(url).toEqual({ written, files: [] })
     const body = parts('name="a"\r\n\r\n1', 'name="b"\r\n\r\n', 'name="a"\r\n\r\né ')
-    expect(await readSent('multipart/form-data; boundary=edge-of-part', body)).toEqual({ written, files: [] })
+    expect(await sentIn('multipart/form-data; boundary=edge-of-part', body)).toEqual({ written, files: [] })
   })
 
   test('a file is noticed, even one of nothing', async () => {
     const file = 'filename="f.txt"\r\nContent-Type: text/plain\r\n\r\n'
     const body = parts('name="a"\r\n\r\n1', `name="photo"; ${file}x`, `name="empty"; ${file}`)
-    expect(await readSent('multipart/form-data; boundary=edge-of-part', body)).toEqual({
+    expect(await sentIn('multipart/form-data; boundary=edge-of-part', body)).toEqual({
       written: new Map([['a', ['1']]]),
       files: ['photo', 'empty'],
     })
+  })
+
+  test('more values than the form has are not read', async () => {
+    const pairs = (count: number): Uint8Array<ArrayBuffer> => bytes('a=1&'.repeat(count))
+    const kind = 'application/x-www-form-urlencoded'
+    expect(await readSent(kind, pairs(20), 1)).toMatchObject({ files: [] })
+    expect(await readSent(kind, pairs(200_000), 1)).toMatchObject({ refused: 'INVALID_PAYLOAD' })
+    const many = parts(...Array.from({ length: 10_000 }, () => 'name="a"\r\n\r\n1'))
+    for (const type of ['multipart/form-data; boundary=edge-of-part', 'Multipart/Form-Data;boundary="edge-of-part"']) {
+      expect(await readSent(type, many, 1)).toMatchObject({ refused: 'INVALID_PAYLOAD' })
+    }
+    // A text that has the boundary of another body in it is a text.
+    const quoted = parts(`name="a"\r\n\r\n${'--edge-of-par\r\n'.repeat(100)}`)
+    expect(await readSent('multipart/form-data; boundary=edge-of-part', quoted, 1)).toMatchObject({ files: [] })
   })
 
   test.each([
@@ -165,6 +184,6 @@ describe('what a browser sends', () => {
     ['multipart/form-data', 'INVALID_PAYLOAD'],
     ['multipart/form-data; boundary=y', 'INVALID_PAYLOAD'],
   ])('%s is refused', async (type, refused) => {
-    expect(await readSent(type, parts('name="a"\r\n\r\n1'))).toMatchObject({ refused })
+    expect(await sentIn(type, parts('name="a"\r\n\r\n1'))).toMatchObject({ refused })
   })
 })

@@ -85,6 +85,18 @@ describe('the fields of a form', () => {
     )
   })
 
+  test('refused: more on a page than anybody should have drawn', () => {
+    const options = Array.from({ length: 401 }, (_, at) => `o${at}`)
+    const fields = (count: number): readonly object[] =>
+      Array.from({ length: count }, (_, at) => ({ name: `a${at}`, type: 'multiselect', options }))
+    expect(problemsIn(...fields(4))).toBeNull()
+    expect(problemsIn(...fields(5))).toContain('must have at most 2000 options in all')
+    const help = (count: number): readonly object[] =>
+      Array.from({ length: count }, (_, at) => ({ name: `a${at}`, type: 'text', help: 'x'.repeat(5_000) }))
+    expect(problemsIn(...help(50))).toBeNull()
+    expect(problemsIn(...help(60))).toContain('must not exceed 262144 characters in all')
+  })
+
   test.each([
     ['https://example.org/thanks?a=b#c', true],
     ['https://example.org:8443', true],
