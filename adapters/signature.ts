@@ -11,6 +11,9 @@ export interface Call {
   readonly now: number
 }
 
+/** What is known of a call before any of its body is read. */
+export type Knock = Omit<Call, 'bytes'>
+
 /** What a valid signature comes with: what the sender calls this delivery, to tell one that is repeated. */
 export interface Delivery {
   readonly id: string | null
@@ -33,7 +36,7 @@ const TOLERANCE_SECONDS = 300
 
 const WRONG = refuse('AUTHENTICATION_FAILED', 'Wrong signature')
 
-const SCHEMES: { readonly [S in Scheme]: (call: Call, signing: Signing) => Claim | Refusal } = {
+const SCHEMES: { readonly [S in Scheme]: (call: Knock, signing: Signing) => Claim | Refusal } = {
   standard_webhooks(call, { key }) {
     const id = needed(call, 'webhook-id')
     const at = timely(call, needed(call, 'webhook-timestamp'))
@@ -87,6 +90,12 @@ const SCHEMES: { readonly [S in Scheme]: (call: Call, signing: Signing) => Claim
   },
 }
 
+/** Why a call cannot be signed with the key, as far as its headers tell; null when its body has to be read for that. */
+export function lacking(auth: Scheme, signing: Signing, knock: Knock): Refusal | null {
+  const claim = SCHEMES[auth](knock, signing)
+  return isRefusal(claim) ? claim : null
+}
+
 /**
  * Checks that whoever sent the call has the key. AUTHENTICATION_FAILED names the header that is missing, or says that the
  * signature is wrong or too old. The comparison takes as long for a near miss as for any other.
@@ -109,12 +118,24 @@ export async function verify(auth: Scheme, signing: Signing, call: Call): Promis
  * have: the Web Crypto of Node before 20.19.3 has Ed25519 too, but warns of it on stderr.
  */
 export function verifyDiscord(key: string, call: Call): Refusal | null {
+  const claim = claimOfDiscord(call)
+  if (isRefusal(claim)) return claim
+  return isEd25519(key, joined(utf8(claim.at), call.bytes), claim.signature) ? null : WRONG
+}
+
+/** As `lacking`, for Discord. */
+export function lackingForDiscord(knock: Knock): Refusal | null {
+  const claim = claimOfDiscord(knock)
+  return isRefusal(claim) ? claim : null
+}
+
+function claimOfDiscord(call: Knock): { readonly at: string; readonly signature: Uint8Array } | Refusal {
   const at = timely(call, needed(call, 'x-signature-timestamp'))
   const given = needed(call, 'x-signature-ed25519')
   if (isRefusal(at)) return at
   if (isRefusal(given)) return given
   const signature = fromHex(given)
-  return signature !== null && isEd25519(key, joined(utf8(at), call.bytes), signature) ? null : WRONG
+  return signature === null ? WRONG : { at, signature }
 }
 
 /** Whether a signature (RFC 8032) over these bytes was made with the private half of this key, which is in hexadecimal. */
@@ -141,7 +162,7 @@ export function isStandardSecret(text: string): boolean {
 
 /** Where the body alone is signed, and one header has the signature. */
 function ofBody(
-  call: Call,
+  call: Knock,
   key: string,
   header: string,
   hash: Claim['hash'],
@@ -155,13 +176,13 @@ function ofBody(
   return { id: id === undefined || id === '' ? null : id, key: utf8(key), hash, before: '', signatures }
 }
 
-function needed(call: Call, header: string): string | Refusal {
+function needed(call: Knock, header: string): string | Refusal {
   const value = call.header(header)
   return value === undefined || value === '' ? refuse('AUTHENTICATION_FAILED', `Missing header: ${header}`) : value
 }
 
 /** A time as it was signed, if it is near enough to ours. */
-function timely(call: Call, seconds: string | Refusal): string | Refusal {
+function timely(call: Knock, seconds: string | Refusal): string | Refusal {
   if (isRefusal(seconds)) return seconds
   const apart = Math.abs(Math.floor(call.now / 1000) - Number(seconds))
   if (/^\d{1,12}$/.test(seconds) && apart <= TOLERANCE_SECONDS) return seconds

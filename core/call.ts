@@ -112,7 +112,10 @@ export function find(state: State, id: TriggerId): TriggerRow | Refusal {
 }
 
 /** Why the caller is not let in: the shell has checked what it can, and the core that it was checked with what holds. */
-function unproven(trigger: TriggerRow, { checked, secret }: WebhookReceived): Refusal | null {
+export function unproven(
+  trigger: TriggerRow,
+  { checked, secret }: Pick<WebhookReceived, 'checked' | 'secret'>,
+): Refusal | null {
   if (checked.refused !== null) return checked.refused
   if (checked.key !== (trigger.signing?.key ?? null)) {
     return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')

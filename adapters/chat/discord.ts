@@ -1,7 +1,7 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type Json, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
-import { verifyDiscord } from '../signature.ts'
+import { lackingForDiscord, verifyDiscord } from '../signature.ts'
 import {
   type Asked,
   instantOf,
@@ -20,6 +20,7 @@ export const discord: Messenger = {
   answerMs: 2_400,
   key: { form: /^[0-9a-f]{64}$/i, words: 'the public key of the Discord application, 64 hexadecimal digits' },
 
+  lacks: (_key, knock) => lackingForDiscord(knock),
   verify: (key, call) => Promise.resolve(verifyDiscord(key, call)),
 
   read(call, config) {

@@ -2,7 +2,7 @@ import type { ChatConfig, ChatPlatform } from '../../core/protocol/chat.ts'
 import { isObject, type Json, type JsonObject, type Parsed, parseJson, tokenOf } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { textOf } from '../charset.ts'
-import type { Call } from '../signature.ts'
+import type { Call, Knock } from '../signature.ts'
 
 /** What somebody said, the same for every platform: what a trigger's payload is. */
 export interface Message {
@@ -65,6 +65,8 @@ export interface Messenger {
   readonly answerMs: number
   /** The key that requests are verified with. */
   readonly key: { readonly form: RegExp; readonly words: string }
+  /** Why a call cannot be the platform's, as far as its headers tell: AUTHENTICATION_FAILED, before its body is read. */
+  lacks(key: string, knock: Knock): Refusal | null
   /** Null when whoever sent the call has the key, judged by its bytes alone; else AUTHENTICATION_FAILED. */
   verify(key: string, call: Call): Promise<Refusal | null>
   /** What a verified call says; a reply where there is nothing in it for a trigger. INVALID_PAYLOAD for what it cannot send. */

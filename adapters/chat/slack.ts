@@ -1,8 +1,9 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type JsonObject, type Parsed, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
+import type { Signing } from '../../core/signing.ts'
 import { isPercentUtf8, textOf } from '../charset.ts'
-import { type Call, verify } from '../signature.ts'
+import { type Call, lacking, verify } from '../signature.ts'
 import {
   AGAIN,
   type Asked,
@@ -18,6 +19,10 @@ import {
   wordsFor,
 } from './messenger.ts'
 
+function signingWith(key: string): Signing {
+  return { key, header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }
+}
+
 /**
  * Slack: slash commands and the Events API, at one address. A request of either is given up after three seconds; an event
  * is then sent up to three times more, a command is not.
@@ -26,8 +31,9 @@ export const slack: Messenger = {
   answerMs: 2_400,
   key: { form: /^[!-~]{16,256}$/, words: 'the signing secret of the Slack app' },
 
+  lacks: (key, knock) => lacking('slack', signingWith(key), knock),
   async verify(key, call) {
-    const verified = await verify('slack', { key, header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }, call)
+    const verified = await verify('slack', signingWith(key), call)
     return isRefusal(verified) ? verified : null
   },
 

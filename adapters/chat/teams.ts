@@ -1,7 +1,8 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
-import { verify } from '../signature.ts'
+import type { Signing } from '../../core/signing.ts'
+import { lacking, verify } from '../signature.ts'
 import {
   type Asked,
   instantOf,
@@ -13,6 +14,10 @@ import {
   unexpected,
   wordsFor,
 } from './messenger.ts'
+
+function signingWith(key: string): Signing {
+  return { key, header: '', algorithm: 'sha256', encoding: 'base64', prefix: '' }
+}
 
 /**
  * Microsoft Teams: outgoing webhooks. Our answer is shown under the message; Teams waits five to ten seconds for it and does
@@ -26,12 +31,9 @@ export const teams: Messenger = {
     words: 'the security token that Teams showed, in base64',
   },
 
+  lacks: (key, knock) => lacking('teams', signingWith(key), knock),
   async verify(key, call) {
-    const verified = await verify(
-      'teams',
-      { key, header: '', algorithm: 'sha256', encoding: 'base64', prefix: '' },
-      call,
-    )
+    const verified = await verify('teams', signingWith(key), call)
     return isRefusal(verified) ? verified : null
   },
 

@@ -25,13 +25,12 @@ export const telegram: Messenger = {
   key: { form: /^[A-Za-z0-9_-]{16,256}$/, words: '16 to 256 letters, digits, hyphens and underscores' },
 
   // Hashes are compared: how far they agree tells nothing of the token.
-  verify: (key, call) => {
-    const token = call.header('x-telegram-bot-api-secret-token') ?? ''
-    if (token === '') {
-      return Promise.resolve(refuse('AUTHENTICATION_FAILED', 'Missing header: x-telegram-bot-api-secret-token'))
-    }
-    return Promise.resolve(hashOf(token) === hashOf(key) ? null : refuse('AUTHENTICATION_FAILED', 'Wrong secret token'))
+  lacks(key, knock) {
+    const token = knock.header('x-telegram-bot-api-secret-token') ?? ''
+    if (token === '') return refuse('AUTHENTICATION_FAILED', 'Missing header: x-telegram-bot-api-secret-token')
+    return hashOf(token) === hashOf(key) ? null : refuse('AUTHENTICATION_FAILED', 'Wrong secret token')
   },
+  verify: (key, call) => Promise.resolve(telegram.lacks(key, call)),
 
   read(call, config) {
     const body = jsonOf(call)

@@ -1,24 +1,31 @@
 import { BODY_BYTES_MAX } from '../http/request.ts'
 
-/** Of a body that is refused as too large, so much is read for the refusal to arrive; a client that sends more is cut off. */
+/** Of a body that was left unread, so much is read for the refusal to arrive; a client that sends more is cut off. */
 const DRAIN_BYTES_MAX = 64 * BODY_BYTES_MAX
+/** The same where it is not known who asks, and for how long it is read then. */
+const STRANGE_BYTES_MAX = BODY_BYTES_MAX
+const STRANGE_MS = 1_000
+
+/** Answers to those who have not shown that they may ask. */
+const STRANGERS: ReadonlySet<number> = new Set([401, 403, 404, 429, 503])
 
 /**
- * The request with its body in memory, and of a body that is too large as much as shows that it is. A Worker cannot answer
- * and leave the rest of a body unread: the platform resets the connection, and the client never sees the answer.
+ * Reads what an answer has left unread of the request's body, and keeps nothing of it. A Worker cannot answer and leave the
+ * rest of a body unread: the platform resets the connection, and the client never sees the answer.
  */
-export async function withBody(request: Request): Promise<Request> {
-  if (request.body === null) return request
-  const parts: Uint8Array[] = []
-  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader()
-  let bytes = 0
-  for (let part = await reader.read(); part.value !== undefined; part = await reader.read()) {
-    if (bytes <= BODY_BYTES_MAX) parts.push(part.value)
-    bytes += part.value.length
-    if (bytes > DRAIN_BYTES_MAX) {
-      await reader.cancel()
-      break
+export async function drain({ body }: Request, { status }: Response): Promise<void> {
+  if (body === null || body.locked) return
+  const isStranger = STRANGERS.has(status)
+  let left = isStranger ? STRANGE_BYTES_MAX : DRAIN_BYTES_MAX
+  try {
+    const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
+    const timer = isStranger ? setTimeout(() => reader.cancel().catch(() => {}), STRANGE_MS) : undefined
+    for (let part = await reader.read(); part.value !== undefined && left > 0; part = await reader.read()) {
+      left -= part.value.length
     }
+    clearTimeout(timer)
+    if (left <= 0) await reader.cancel()
+  } catch {
+    // It has been read, or its sender is gone.
   }
-  return new Request(request, { method: request.method, body: new Blob(parts) })
 }

@@ -7,6 +7,7 @@ import { httpApp } from '../http/app.ts'
 import type { Fleets } from '../http/fleets.ts'
 import { noteAddress } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
+import { NOSNIFF } from '../http/respond.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
@@ -15,7 +16,7 @@ import { isWanted } from '../sources/mail.ts'
 import { fireTrigger, type Given } from '../sources/sources.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
-import { withBody } from './body.ts'
+import { drain } from './body.ts'
 import { type Env, settingsOf } from './env.ts'
 import { refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
@@ -56,12 +57,13 @@ export class FleetObject extends DurableObject<Env> {
   /** A request of somebody, or a robot that wants to connect. */
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
-    if (running === null) return refusedResponse(await withBody(request), refuse('NOT_FOUND', 'There is no such fleet'))
+    if (running === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
     const { pathname, protocol, searchParams } = new URL(request.url)
     if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') {
-      const whole = await withBody(request)
-      noteAddress(whole, request.headers.get('cf-connecting-ip'))
-      return running.fetch(whole)
+      noteAddress(request, request.headers.get('cf-connecting-ip'))
+      const response = await running.fetch(request)
+      await drain(request, response)
+      return response
     }
     // Robots in the field know a host and a port: where there is one origin, they come to its root.
     const base = fleetPath(pathname)?.base ?? ''
@@ -69,7 +71,7 @@ export class FleetObject extends DurableObject<Env> {
     const asked = robotPath(rest, rest === '/' || rest === '')
     if (asked === null) {
       const url = robotsUrl(request.headers.get('host'), protocol === 'https:', base)
-      return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404 })
+      return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404, headers: NOSNIFF })
     }
     const { 0: client, 1: server } = new WebSocketPair()
     const query = searchParams.get('api_key')

@@ -1,13 +1,17 @@
 import { errorPayload } from '../../core/protocol/encode.ts'
 import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
+import { headersOf, NOSNIFF } from '../http/respond.ts'
+import { drain } from './body.ts'
 
 /** A refusal where no fleet answers: as the API reference shows errors. */
-export function refusedResponse(request: Request, refusal: Refusal): Response {
+export async function refusedResponse(request: Request, refusal: Refusal): Promise<Response> {
   const body = {
     type: 'error',
     payload: errorPayload(refusal),
     correlation_id: request.headers.get('x-request-id') ?? crypto.randomUUID(),
   }
-  const { status, retry } = REFUSALS[refusal.refused]
-  return Response.json(body, { status, headers: retry ? { 'Retry-After': '5' } : {} })
+  const { status } = REFUSALS[refusal.refused]
+  const response = Response.json(body, { status, headers: { ...NOSNIFF, ...headersOf(refusal) } })
+  await drain(request, response)
+  return response
 }

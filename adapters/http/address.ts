@@ -23,6 +23,11 @@ export function addressOf(request: Request, trusted: readonly string[]): string 
   return address
 }
 
+/** Whether a trigger may be called from an address, by the list that it has; an empty one lets everybody. */
+export function mayCall(allowFrom: readonly string[], address: string | null): boolean {
+  return allowFrom.length === 0 || (address !== null && isWithin(address, allowFrom))
+}
+
 /** Whether an address is one of these, or in one of these ranges. IPv4 inside IPv6 is IPv4. */
 export function isWithin(address: string, ranges: readonly string[]): boolean {
   const parsed = addressIn(address)

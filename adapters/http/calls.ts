@@ -8,12 +8,12 @@ import { CALL_WAIT_SECONDS_MAX, NewCall } from '../../core/protocol/request.ts'
 import type { KeyRow, Scope } from '../../core/state.ts'
 import type { Fleet } from '../fleet.ts'
 import { idempotencyOf } from '../submission.ts'
-import { bearer, type Env, readOptionalBody } from './request.ts'
+import { bearer, type Env, problemWithCoding, readOptionalBody } from './request.ts'
 import { numberIn, problemWithQuery } from './query.ts'
 import { refused, tellQuota } from './respond.ts'
 import { callView, firingView } from './trigger-view.ts'
 
-/** How often it is looked whether the orchestrator is about to stop, while somebody waits. */
+/** How often it is looked whether the orchestrator is about to stop or the key has been revoked, while somebody waits. */
 const LOOK_MS = 1_000
 
 /** `/api/v1/calls`: workflows that other workflows call by their alias, and wait for. */
@@ -23,7 +23,7 @@ export function callRoutes(fleet: Fleet): Hono<Env> {
   app.post('/:alias', async (c) => {
     const key = caller(fleet, c, 'jobs:submit')
     if (isRefusal(key)) return refused(c, key)
-    const problem = problemWithQuery(c)
+    const problem = problemWithQuery(c) ?? problemWithCoding(c)
     if (problem !== null) return refused(c, problem)
     const body = await readOptionalBody(c, NewCall)
     if (isRefusal(body)) return refused(c, body)
@@ -49,14 +49,13 @@ export function callRoutes(fleet: Fleet): Hono<Env> {
     if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
     tellQuota(c, answer.quota)
     if (answer.job === null) return c.json(firingView(answer))
-    const { id } = answer.job
-    return shown(c, await awaited(fleet, id, wait_seconds, c.req.raw.signal) ?? answer.job)
+    return await waited(c, 'jobs:submit', answer.job, wait_seconds)
   })
 
   app.get('/:id', async (c) => {
     const key = caller(fleet, c, 'jobs:read')
     if (isRefusal(key)) return refused(c, key)
-    const problem = problemWithQuery(c)
+    const problem = problemWithQuery(c) ?? problemWithCoding(c)
     if (problem !== null) return refused(c, problem)
     const seconds = numberIn(c.req.query('wait_seconds') ?? '0', true)
     if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
@@ -66,8 +65,17 @@ export function callRoutes(fleet: Fleet): Hono<Env> {
     const id = c.req.param('id') as JobId
     const job = await fleet.queries.job(id)
     if (job === undefined || !await maySee(fleet, key, job)) return refused(c, notFound('Job', id))
-    return shown(c, await awaited(fleet, id, seconds, c.req.raw.signal) ?? job)
+    return await waited(c, 'jobs:read', job, seconds)
   })
+
+  /** The job once it has ended or the time is up; nothing is told with a key that has been revoked meanwhile. */
+  async function waited(c: Context<Env>, scope: Scope, job: JobRow, seconds: number): Promise<Response> {
+    const { signal } = c.req.raw
+    const isOver = (): boolean => signal.aborted || isRefusal(caller(fleet, c, scope))
+    const after = await awaited(fleet, job.id, seconds, isOver) ?? job
+    const key = caller(fleet, c, scope)
+    return isRefusal(key) ? refused(c, key) : shown(c, after)
+  }
 
   return app
 }
@@ -93,13 +101,13 @@ function shown(c: Context<Env>, job: JobRow): Response {
   return c.json(callView(job), isLive(job.status) ? 202 : 200, { Location: `${c.var.base}/api/v1/calls/${job.id}` })
 }
 
-/** The job when it has ended, or as it is when the time is up, the caller has gone, or the orchestrator is to stop. */
-async function awaited(fleet: Fleet, id: JobId, seconds: number, gone: AbortSignal): Promise<JobRow | undefined> {
+/** The job when it has ended, or as it is when the time is up, nobody waits any more, or the orchestrator is to stop. */
+async function awaited(fleet: Fleet, id: JobId, seconds: number, isOver: () => boolean): Promise<JobRow | undefined> {
   if (seconds > 0) {
     const until = performance.now() + seconds * 1_000
     await new Promise<void>((resolve) => {
       const look = (): void => {
-        if (gone.aborted || fleet.phase !== 'running' || performance.now() >= until) return end()
+        if (isOver() || fleet.phase !== 'running' || performance.now() >= until) return end()
         timer = setTimeout(look, Math.min(LOOK_MS, until - performance.now()))
       }
       const end = (): void => {

@@ -3,7 +3,7 @@ import type { Answer } from '../../core/effects.ts'
 import type { JobId, Millis, TriggerId } from '../../core/ids.ts'
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { toText } from '../../core/protocol/json.ts'
-import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
 import type { ConfigOf } from '../../core/protocol/trigger.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import { passedOver } from '../chat/filter.ts'
@@ -11,11 +11,11 @@ import type { Asked, Messenger, Outcome, Reply } from '../chat/messenger.ts'
 import { MESSENGERS } from '../chat/messengers.ts'
 import type { Fleet } from '../fleet.ts'
 import { sha256 } from '../secret.ts'
-import type { Call } from '../signature.ts'
-import { addressOf, isWithin } from './address.ts'
+import type { Call, Knock } from '../signature.ts'
+import { addressOf } from './address.ts'
 import type { Failures } from './failures.ts'
 import { type Env, readBytes } from './request.ts'
-import { turnAway } from './webhook.ts'
+import { notAllowed, turnAway } from './webhook.ts'
 
 /**
  * `POST /chat/{trigger_id}`: what somebody says in a chat. Whoever shows that he is the platform gets an answer in its form and
@@ -31,12 +31,14 @@ export function chatRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const address = addressOf(c.req.raw, state.settings.trustedProxies)
     const away = (refusal: Refusal) => turnAway(c, refusal, { trigger, address, failures, now: since })
     const listener = listenerOf(state.triggers.get(trigger))
+    if (listener === null) return away(noTrigger(trigger))
+    // Of a stranger's body nothing is read.
+    const knock: Knock = { header: (name) => c.req.header(name), now: since }
+    const stranger = notAllowed(listener.allowFrom, address) ?? listener.messenger.lacks(listener.key, knock)
+    if (stranger !== null) return away(stranger)
     const bytes = await readBytes(c)
-    if (listener === null) {
-      return away(noTrigger(trigger))
-    }
     if (isRefusal(bytes)) return away(bytes)
-    const heard = await hear(listener, { bytes, header: (name) => c.req.header(name), now: platform.now() }, address)
+    const heard = await hear(listener, { ...knock, bytes })
     if (isRefusal(heard)) return away(heard)
     if (!('message' in heard)) return replied(c, heard)
     const why = passedOver(heard, listener.config)
@@ -62,14 +64,7 @@ function listenerOf(trigger: TriggerRow | undefined): Listener | null {
 }
 
 /** What a call says, once it is known who calls: nothing of it is told to anybody else. */
-async function hear(
-  { messenger, config, key, allowFrom }: Listener,
-  call: Call,
-  address: string | null,
-): Promise<Asked | Reply | Refusal> {
-  if (allowFrom.length > 0 && (address === null || !isWithin(address, allowFrom))) {
-    return refuse('FORBIDDEN', 'This address may not call this trigger')
-  }
+async function hear({ messenger, config, key }: Listener, call: Call): Promise<Asked | Reply | Refusal> {
   return await messenger.verify(key, call) ?? messenger.read(call, config)
 }
 

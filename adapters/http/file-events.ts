@@ -27,10 +27,10 @@ export function fileEventRoutes(fleet: Fleet): Hono<Env> {
   const app = new Hono<Env>()
   app.post('/:id/file-events', guard(fleet, 'robots:connect', 'jobs:submit'), async (c) => {
     const id = c.req.param('id') as TriggerId
-    const body = await readBody(c, FileReport)
-    if (isRefusal(body)) return refused(c, body)
     const config = reportedTo(fleet, id)
     if (isRefusal(config)) return refused(c, config)
+    const body = await readBody(c, FileReport)
+    if (isRefusal(body)) return refused(c, body)
     const chosen = choosing(config.patterns)
     const at = new Date(fleet.platform.now()).toISOString()
     const header = c.req.header('idempotency-key')

@@ -41,7 +41,7 @@ export function guard(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): 
     const keys = isRefusal(first) ? others.map((other) => authorize(fleet.state, credential, other)) : []
     const key = keys.find((one) => !isRefusal(one)) ?? first
     if (isRefusal(key)) return refused(c, key)
-    const problem = problemWithQuery(c)
+    const problem = problemWithQuery(c) ?? problemWithCoding(c)
     if (problem !== null) return refused(c, problem)
     c.set('key', key)
     return next()
@@ -69,18 +69,23 @@ export async function readJson(c: Context): Promise<Parsed | Refusal> {
  * UNSUPPORTED_MEDIA_TYPE for one that is compressed.
  */
 export async function readBytes(c: Context): Promise<Uint8Array<ArrayBuffer> | Refusal> {
-  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? ''
-  if (coding !== '' && coding !== 'identity') {
-    const message = `Content-Encoding ${cut(coding, 50)} is not read: send the body as it is`
-    return refuse('UNSUPPORTED_MEDIA_TYPE', message, { accept_encoding: 'identity' })
-  }
+  const coded = problemWithCoding(c)
+  if (coded !== null) return coded
   if (isChunked(c)) return await readCounted(c.req.raw.body) ?? bodyTooLarge()
   return isTooLong(c) ? bodyTooLarge() : new Uint8Array(await c.req.arrayBuffer())
 }
 
-/** An announced length is the body's: the HTTP parser reads no further. Only a chunked body has to be counted. */
+/** UNSUPPORTED_MEDIA_TYPE for a body that is compressed, whether it would be read or not. */
+export function problemWithCoding(c: Context): Refusal | null {
+  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? ''
+  if (coding === '' || coding === 'identity') return null
+  const message = `Content-Encoding ${cut(coding, 50)} is not read: send the body as it is`
+  return refuse('UNSUPPORTED_MEDIA_TYPE', message, { accept_encoding: 'identity' })
+}
+
+/** An announced length is the body's: the HTTP parser reads no further. Any other body has to be counted. */
 function isChunked(c: Context): boolean {
-  return c.req.header('transfer-encoding') !== undefined
+  return c.req.header('transfer-encoding') !== undefined || c.req.header('content-length') === undefined
 }
 
 function isTooLong(c: Context): boolean {
@@ -98,7 +103,10 @@ async function readCounted(body: ReadableStream<Uint8Array> | null): Promise<Uin
     const part = await reader?.read()
     if (part?.value === undefined) break
     bytes += part.value.length
-    if (bytes > BODY_BYTES_MAX) return null
+    if (bytes > BODY_BYTES_MAX) {
+      reader?.releaseLock()
+      return null
+    }
     parts.push(part.value)
   }
   const whole = new Uint8Array(bytes)

@@ -7,11 +7,15 @@ import { toText } from '../../core/protocol/json.ts'
 import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
 import type { ErrorBody } from '../../core/protocol/view.ts'
 
+/** On every answer, whatever it is: a browser is not to take it for something that its type does not say. */
+export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const
+
 /**
  * Lets `c.json` write what passes through digit for digit, and with `?pretty` indented. hono's own way to either parses what
  * is written once more, into doubles.
  */
 export const writesJson: MiddlewareHandler = async (c, next) => {
+  for (const [name, value] of Object.entries(NOSNIFF)) c.header(name, value)
   const space = c.req.query('pretty') === undefined ? undefined : 2
   const json = (body: unknown, status?: ContentfulStatusCode, headers?: Record<string, string>): Response =>
     c.body(toText(body, space), status, { ...headers, 'Content-Type': 'application/json' })

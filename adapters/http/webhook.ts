@@ -1,7 +1,8 @@
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { unproven } from '../../core/call.ts'
 import type { Checked } from '../../core/trigger-event.ts'
-import type { JobId, Millis, TriggerId } from '../../core/ids.ts'
+import type { JobId, Millis, SecretHash, TriggerId } from '../../core/ids.ts'
 import type { Quota } from '../../core/limiter.ts'
 import { toText } from '../../core/protocol/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
@@ -10,8 +11,8 @@ import { overRate } from '../../core/rate.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf, sha256 } from '../secret.ts'
-import { type Call, verify } from '../signature.ts'
-import { addressOf, isWithin } from './address.ts'
+import { type Call, type Knock, lacking, verify } from '../signature.ts'
+import { addressOf, mayCall } from './address.ts'
 import { FAILURES, type Failures } from './failures.ts'
 import { type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
@@ -25,13 +26,20 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const id = c.req.param('trigger') as TriggerId
     const now = fleet.platform.now()
     const trigger = fleet.state.triggers.get(id)
-    const auth = trigger?.auth ?? 'secret'
     const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
+    const knock: Knock = { header: (name) => c.req.header(name), now }
+    const secret = knock.header('x-webhook-secret')
+    const given = secret === undefined ? null : hashOf(secret)
+    // Of a stranger's body nothing is read.
+    if (trigger === undefined) return turnAway(c, noTrigger(id), { trigger: id, address, failures, now })
+    const stranger = strangerTo(trigger, knock, given, address)
+    if (stranger !== null) return turnAway(c, stranger, { trigger: id, address, failures, now })
+    const { auth } = trigger
     const bytes = await readBytes(c)
-    const call: Call = { bytes: isRefusal(bytes) ? NOTHING : bytes, header: (name) => c.req.header(name), now }
-    const { delivery, ...checked } = await check(trigger, address, isRefusal(bytes) ? bytes : null, call)
+    const call: Call = { ...knock, bytes: isRefusal(bytes) ? NOTHING : bytes }
+    const { delivery, ...checked } = await check(trigger, isRefusal(bytes) ? bytes : null, call)
     const body = isRefusal(bytes) ? bytes : bodyOf(call, auth)
-    if (trigger !== undefined && checked.refused === null && !isRefusal(body)) {
+    if (checked.refused === null && !isRefusal(body)) {
       const handshake = handshakeIn(body.json, auth, call)
       if (handshake !== null) return handshake === 'ping' ? reached(c, id) : c.json(handshake)
     }
@@ -39,13 +47,12 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const content = isRefusal(body) ? body : contentOf(body, auth, call)
     const { eventType, timestamp, ...event } = isRefusal(content) ? UNREAD : content
     const once = delivery ?? event.delivery
-    const secret = c.req.header('x-webhook-secret')
     const answer = await fleet.request((reply) => ({
       type: 'webhook.received',
       reply,
       job: fleet.platform.rowId() as JobId,
       trigger: id,
-      secret: secret === undefined ? null : hashOf(secret),
+      secret: given,
       checked,
       data: isRefusal(content) ? content : content.data,
       metadata: toText({ source: 'webhook', event_type: eventType, timestamp, delivery_id: once, remote: address }),
@@ -66,7 +73,7 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const id = c.req.param('trigger') as TriggerId
     const trigger = fleet.state.triggers.get(id)
     const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
-    const wrong = trigger?.trigger_type === 'webhook' ? notAllowed(trigger, address) : noTrigger(id)
+    const wrong = trigger?.trigger_type === 'webhook' ? notAllowed(trigger.allow_from, address) : noTrigger(id)
     if (wrong !== null) return turnAway(c, wrong, { trigger: id, address, failures, now: fleet.platform.now() })
     if (new URL(c.req.url).search === '') return reached(c, id)
     return told(c, refuse('INVALID_MESSAGE', 'A webhook takes events by POST'), id, null)
@@ -103,18 +110,27 @@ export function turnAway(c: Context, refusal: Refusal, attempt: Attempt, quota: 
   return told(c, overRate('failed calls from one address', FAILURES, guessed), trigger, guessed)
 }
 
+/** Why the caller is not let in, as far as that is known without the body; null when it has to be read. */
+function strangerTo(
+  trigger: TriggerRow,
+  knock: Knock,
+  secret: SecretHash | null,
+  address: string | null,
+): Refusal | null {
+  const { auth, signing, allow_from } = trigger
+  const refused = notAllowed(allow_from, address) ??
+    (auth === 'secret' || auth === 'none' || signing === null ? null : lacking(auth, signing, knock))
+  return unproven(trigger, { checked: { key: signing?.key ?? null, refused }, secret })
+}
+
 /** Whether the caller may be let in, as far as that takes computing. A body that was not read cannot have been signed. */
 async function check(
-  trigger: TriggerRow | undefined,
-  address: string | null,
+  trigger: TriggerRow,
   unread: Refusal | null,
   call: Call,
 ): Promise<Checked & { readonly delivery: string | null }> {
-  if (trigger === undefined) return { key: null, refused: null, delivery: null }
   const { auth, signing } = trigger
   const key = signing?.key ?? null
-  const stranger = notAllowed(trigger, address)
-  if (stranger !== null) return { key, refused: stranger, delivery: null }
   if (auth === 'secret' || auth === 'none' || signing === null) return { key, refused: null, delivery: null }
   const verified = unread ?? await verify(auth, signing, call)
   return isRefusal(verified)
@@ -122,9 +138,9 @@ async function check(
     : { key, refused: null, delivery: verified.id }
 }
 
-function notAllowed({ allow_from }: TriggerRow, address: string | null): Refusal | null {
-  if (allow_from.length === 0 || (address !== null && isWithin(address, allow_from))) return null
-  return refuse('FORBIDDEN', 'This address may not call this trigger')
+/** FORBIDDEN for an address that is not in the list, where there is one. */
+export function notAllowed(allowFrom: TriggerRow['allow_from'], address: string | null): Refusal | null {
+  return mayCall(allowFrom, address) ? null : refuse('FORBIDDEN', 'This address may not call this trigger')
 }
 
 function told(c: Context, refusal: Refusal, trigger: TriggerId, quota: Quota | null | undefined): Response {

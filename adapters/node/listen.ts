@@ -14,7 +14,7 @@ import type { Fleet } from '../fleet.ts'
 import type { UsedFleet } from '../fleets.ts'
 import { noteAddress } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
-import { headersOf } from '../http/respond.ts'
+import { headersOf, NOSNIFF } from '../http/respond.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { hashOf } from '../secret.ts'
 import { HARD_FRAME_BYTES_MAX } from '../socket.ts'
@@ -89,7 +89,7 @@ export function listenHttp(
 /** Serves robots, at whatever path they ask for; below `/fleets/{name}` those of that fleet. */
 export function listenRobots(find: FindFleet, host: string, port: number, names: Names = FLAGS): Promise<Listener> {
   const server = newServer((_request, response) => {
-    response.writeHead(426, { 'Content-Type': 'text/plain', 'Connection': 'close', 'Upgrade': 'websocket' })
+    response.writeHead(426, { ...NOSNIFF, 'Content-Type': 'text/plain', 'Connection': 'close', 'Upgrade': 'websocket' })
     response.end('Robots connect here by WebSocket.\n')
   })
   acceptRobots(server, find, true)
@@ -249,6 +249,7 @@ function turnAway(socket: Duplex, refusal: Refusal): void {
   const body = `${refusal.message}\n`
   const headers = Object.entries({
     ...headersOf(refusal),
+    ...NOSNIFF,
     'Connection': 'close',
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(body)),

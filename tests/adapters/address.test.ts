@@ -32,9 +32,10 @@ describe('the address of a caller', () => {
     ['10.0.0.5', 'unknown', ['10.0.0.0/8'], '10.0.0.5'],
     ['10.0.0.5', undefined, ['10.0.0.0/8'], '10.0.0.5'],
     // Ways to write an address that programs read differently are none.
-    ...['0300.0.2.1', '0xc0.0.2.1', '192.0.513', '3221225985', '192.0.2.01', '::ffff:0300.0.2.1', '::ffff:0xc0.0.2.1'].map((
-      text,
-    ): [string, string, string[], string] => ['10.0.0.5', text, ['10.0.0.0/8'], '10.0.0.5']),
+    ...['0300.0.2.1', '0xc0.0.2.1', '192.0.513', '3221225985', '192.0.2.01', '::ffff:0300.0.2.1', '::ffff:0xc0.0.2.1']
+      .map((
+        text,
+      ): [string, string, string[], string] => ['10.0.0.5', text, ['10.0.0.0/8'], '10.0.0.5']),
     ['fd00::1', '2001:db8::9', ['fd00::/8'], '2001:db8::9'],
   ])('from %s with X-Forwarded-For %s, trusting %s: %s', (address, forwarded, trusted, is) => {
     expect(addressOf(from(address, forwarded), trusted)).toBe(is)

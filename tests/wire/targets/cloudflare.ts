@@ -1,6 +1,9 @@
 import { wranglerDev } from '../../cloudflare/wrangler.ts'
 import type { Place, Target } from '../target.ts'
 
+/** What the platform says by itself of a client that is answered before it has sent the body that it announced. */
+const UNSENT = /Uncaught TypeError: Can't read from request stream after response has been sent/
+
 /** The orchestrator as a Durable Object, in the workerd that `wrangler dev` runs. One origin: robots come to `/ws`. */
 export const cloudflare: Target = {
   name: 'cloudflare',
@@ -27,7 +30,8 @@ export const cloudflare: Target = {
       // Whatever is not durable by now would be lost in the cloud too: there nobody is asked before an object goes.
       stop: () => program.killTree(),
       faults: () =>
-        `${program.out}\n${program.err}`.split('\n').filter((line) => /\[ERROR\]|Uncaught|"level":"warn"/.test(line))
+        `${program.out}\n${program.err}`.split('\n')
+          .filter((line) => /\[ERROR\]|Uncaught|"level":"warn"/.test(line) && !UNSENT.test(line))
           .join('\n'),
     }
   },
