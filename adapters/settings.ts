@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { DEFAULTS, type Settings, STRATEGIES } from '../core/limits.ts'
 import { isRange } from './http/address.ts'
+import { isReachEntry } from '../outgoing/reach.ts'
 import { problemsOf } from '../core/protocol/decode.ts'
 
 const YEAR_SECONDS = 31_536_000
@@ -34,6 +35,11 @@ const SettingsFile = v.strictObject({
   webhook_failing_seconds: seconds,
   delivery_kept_seconds: seconds,
   webhooks_allow_private: v.optional(v.boolean()),
+  mailbox_hosts: v.optional(
+    v.array(
+      v.pipe(v.string(), v.check(isReachEntry, 'must be *, a host, an address or a network, with or without a port')),
+    ),
+  ),
   robot_messages_max: rate,
   robot_messages_seconds: seconds,
   robot_bytes_per_second: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 40))),
@@ -71,6 +77,7 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   webhook_failing_seconds: 'webhookFailingMs',
   delivery_kept_seconds: 'deliveryKeptMs',
   webhooks_allow_private: 'webhooksAllowPrivate',
+  mailbox_hosts: 'mailboxHosts',
   robot_messages_max: 'robotMessagesMax',
   robot_messages_seconds: 'robotMessagesMs',
   robot_bytes_per_second: 'robotBytesPerSecond',

@@ -65,7 +65,8 @@ export async function startOn(
   await mkdir(data, { recursive: true }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
-  const platformOf = (fleet: string): Platform => nodePlatform(rootsOf(fleet, options.watchRoots))
+  const platformOf = (fleet: string): Platform =>
+    nodePlatform(rootsOf(fleet, options.watchRoots), settings.mailboxHosts)
   const platform = platformOf(DEFAULT_FLEET)
   if (options.database === '' && options.durability === 'relaxed') {
     platform.log('warn', `durability is relaxed: ${MAY_LOSE.relaxed}`)
@@ -112,7 +113,9 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   await publishSamples(fleet, await samples())
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
   const owner = firstStart ? DEFAULT_FLEET : options.fleet
-  const robot = options.robot ? await reference(fleet, how, data, robots.port, http.port) : null
+  const robot = options.robot
+    ? await reference(fleet, how, { data, hosts: options.robotHosts }, robots.port, http.port)
+    : null
   // Last of all: keys that are made and not printed before the process ends have been shown to no one.
   const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
   const at = addresses(options.host, http.port, robots.port)
@@ -171,7 +174,7 @@ async function samples(): Promise<readonly Sample[]> {
 async function reference(
   fleet: Fleet,
   how: RobotProcess,
-  data: string,
+  { data, hosts }: { readonly data: string; readonly hosts: string },
   port: number,
   httpPort: number,
 ): Promise<ReferenceRobot> {
@@ -187,6 +190,7 @@ async function reference(
     CASARE_ROBOT_KEY: key,
     CASARE_ROBOT_ID: id,
     CASARE_ROBOT_FILES: files,
+    CASARE_ROBOT_HTTP_HOSTS: hosts,
     CASARE_ROBOT_STATE: join(state, `${id}.jsonl`),
   })
 }

@@ -64,6 +64,8 @@ export interface Settings {
   readonly webhooksMax: number
   /** Webhooks may be at private addresses, and need no TLS; for a lab, or a network that is trusted. */
   readonly webhooksAllowPrivate: boolean
+  /** Where mailboxes may be: `*` for the internet, names, addresses and networks, each with its port where it is another one. */
+  readonly mailboxHosts: readonly string[]
   readonly robotsMax: number
   readonly schedulesMax: number
   readonly socketsMax: number
@@ -123,6 +125,7 @@ export const DEFAULTS: Settings = {
   deliveryKeptMs: 7 * 24 * 60 * MINUTE,
   webhooksMax: 100,
   webhooksAllowPrivate: false,
+  mailboxHosts: ['*'],
   robotsMax: 10_000,
   schedulesMax: 100_000,
   socketsMax: 20_000,

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { isReachEntry, reachEntries } from '../outgoing/reach.ts'
 import { NODES } from './nodes/table.ts'
 import type { RobotOptions } from './robot.ts'
 import { createRunner } from './runner.ts'
@@ -35,7 +36,7 @@ export function optionsFrom(env: Environment): RobotOptions {
       formats: ['workflow'],
       node_types: Object.keys(NODES),
     },
-    runner: createRunner({ root: folderOf(files), allowUrl: hostFilter(listOf(read('CASARE_ROBOT_HTTP_HOSTS', '*'))) }),
+    runner: createRunner({ root: folderOf(files), httpHosts: hostsOf(read('CASARE_ROBOT_HTTP_HOSTS', '*')) }),
   }
 }
 
@@ -51,7 +52,11 @@ function listOf(text: string): readonly string[] {
   return text.split(',').map((item) => item.trim()).filter((item) => item !== '')
 }
 
-/** Hosts are compared as a URL writes them, with the port where it is not the usual one. */
-function hostFilter(hosts: readonly string[]): (url: URL) => boolean {
-  return (url) => hosts.includes('*') || hosts.includes(url.host) || hosts.includes(url.hostname)
+function hostsOf(text: string): readonly string[] {
+  const hosts = reachEntries(text)
+  const wrong = hosts.find((host) => !isReachEntry(host))
+  if (wrong === undefined) return hosts
+  throw new Error(
+    `CASARE_ROBOT_HTTP_HOSTS must be hosts, addresses and networks, each with a port or without: ${wrong}`,
+  )
 }

@@ -2,6 +2,8 @@ import { type Definition, parseDefinition, problemText, type WorkflowNode } from
 import type { JsonText } from '../core/ids.ts'
 import { parseExact } from '../core/protocol/exact.ts'
 import { firstLost, fromText } from '../core/protocol/json.ts'
+import { INTERNET, reachOf, USUAL_PORTS } from '../outgoing/reach.ts'
+import type { Resolve } from '../outgoing/request.ts'
 import { filesIn } from './files.ts'
 import { type Flow, flowOf, isLoopEnd } from './flow.ts'
 import { JobError } from './job.ts'
@@ -14,8 +16,13 @@ import { Variables } from './variables.ts'
 export interface RunnerOptions {
   /** The folder to which the file nodes are confined. */
   readonly root: string
-  /** Which URLs the HTTP nodes may call. Without it: all. */
-  readonly allowUrl?: ((url: URL) => boolean) | undefined
+  /**
+   * Which hosts the HTTP nodes may call: `*` for the internet, names, addresses, and networks as `10.0.0.0/8`, each with its
+   * port where that is not 80, 443 or above 1023. Without it: the internet.
+   */
+  readonly httpHosts?: readonly string[] | undefined
+  /** Looks names up; without it, the system does. */
+  readonly resolve?: Resolve | undefined
   /** The largest HTTP response, in bytes. */
   readonly responseBytesMax?: number | undefined
   /** How many nodes one job may run. Ends loops that would never end by themselves. */
@@ -29,10 +36,10 @@ const PAUSE_MS = 10
 
 /** Makes a job handler that runs canonical CasareRPA workflows, with the node types in `nodes/table.ts`. */
 export function createRunner(options: RunnerOptions): JobHandler {
-  const { root, allowUrl = () => true, responseBytesMax = RESPONSE_BYTES_MAX, stepsMax = STEPS_MAX } = options
+  const { root, httpHosts = INTERNET, resolve, responseBytesMax = RESPONSE_BYTES_MAX, stepsMax = STEPS_MAX } = options
   const surroundings: Surroundings = {
     files: filesIn(root),
-    web: { allows: allowUrl, bytesMax: responseBytesMax },
+    web: { reach: reachOf(httpHosts, USUAL_PORTS.http), bytesMax: responseBytesMax, resolve },
   }
   return (job) => new Run(job, readWorkflow(job), surroundings, stepsMax).run()
 }

@@ -1,5 +1,6 @@
 import { delimiter, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isReachEntry, reachEntries } from '../../outgoing/reach.ts'
 import { Problem } from './problem.ts'
 
 /** How the orchestrator is started on Node and Deno. A flag wins over its environment variable, and both over the default. */
@@ -14,6 +15,8 @@ export interface Options {
   readonly robotPort: number
   /** Start the reference robot beside the server. */
   readonly robot: boolean
+  /** The hosts that its workflows may call, with commas between them. */
+  readonly robotHosts: string
   readonly durability: 'full' | 'relaxed'
   /** A file with settings; empty: the defaults. */
   readonly settings: string
@@ -50,6 +53,11 @@ const FLAGS = {
   },
   'settings': { env: 'CASARE_SETTINGS', fallback: '', help: 'JSON file with timeouts, limits and the strategy' },
   'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
+  'robot-hosts': {
+    env: 'CASARE_ROBOT_HTTP_HOSTS',
+    fallback: '*',
+    help: 'hosts that workflows on the reference robot may call; * is the internet',
+  },
   'fleet': { env: 'CASARE_FLEET', fallback: 'default', help: 'whose keys --new-keys makes' },
 } as const
 
@@ -88,6 +96,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     httpPort: port('http-port'),
     robotPort: port('robot-port'),
     robot: values['no-robot'] !== true,
+    robotHosts: hostList(text('robot-hosts')),
     durability: choice('durability', ['full', 'relaxed']),
     settings: text('settings').value,
     robotsAuth: choice('robots-auth', ['key', 'open']),
@@ -98,6 +107,13 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     check: values['check'] === true,
     help: values['help'] === true,
   }
+}
+
+/** A wrong one would only show itself when the robot ends, again and again. */
+function hostList({ value, name }: { value: string; name: string }): string {
+  const wrong = reachEntries(value).find((host) => !isReachEntry(host))
+  if (wrong !== undefined) throw new Problem(`${name} must be hosts, addresses and networks, not "${wrong}"`)
+  return value
 }
 
 function watchRoots(given: Values[string], set: string | undefined): readonly string[] {

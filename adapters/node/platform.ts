@@ -3,17 +3,18 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
 import { watchFiles } from '../sources/files.ts'
 import { mayWatch } from '../sources/folder.ts'
-import { mailIsFetched, startImap } from '../sources/imap.ts'
+import { mailReach } from '../sources/imap-client.ts'
+import { fetchMail, mailIsFetched } from '../sources/imap.ts'
 import { pinnedPost } from './post.ts'
 
 /** Longer waits are split: the clock may be set forward meanwhile, and what is due then must not wait for the timer. */
 const TIMEOUT_MS_MAX = 60_000
 
 /**
- * Node's clock, chance and timers, and the folders in which triggers may watch files. Log lines are JSON on stderr, one
- * object a line.
+ * Node's clock, chance and timers, the folders in which triggers may watch files, and the hosts that mailboxes may be at.
+ * Log lines are JSON on stderr, one object a line.
  */
-export function nodePlatform(watchRoots: readonly string[] = []): Platform {
+export function nodePlatform(watchRoots: readonly string[] = [], mailboxHosts?: readonly string[]): Platform {
   let timer: NodeJS.Timeout | undefined
   const alarm = (at: number | null, ring: () => void): void => {
     clearTimeout(timer)
@@ -21,6 +22,7 @@ export function nodePlatform(watchRoots: readonly string[] = []): Platform {
     const wait = Math.max(0, at - Date.now())
     timer = wait > TIMEOUT_MS_MAX ? setTimeout(() => alarm(at, ring), TIMEOUT_MS_MAX) : setTimeout(ring, wait)
   }
+  const mailboxes = mailReach(mailboxHosts)
   return {
     hibernates: false,
     now: Date.now,
@@ -32,8 +34,8 @@ export function nodePlatform(watchRoots: readonly string[] = []): Platform {
     soon: (run, ms) => void (ms === undefined ? setImmediate(run) : setTimeout(run, ms)),
     alarm,
     post: pinnedPost(),
-    sources: { file_watch: watchFiles(watchRoots), email: startImap },
-    checks: { file_watch: (config) => mayWatch(watchRoots, config), email: mailIsFetched },
+    sources: { file_watch: watchFiles(watchRoots), email: fetchMail(mailboxes) },
+    checks: { file_watch: (config) => mayWatch(watchRoots, config), email: mailIsFetched(mailboxes) },
     log(level, message, details = {}) {
       process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })}\n`)
     },

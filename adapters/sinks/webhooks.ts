@@ -4,7 +4,7 @@ import type { Millis } from '../../core/ids.ts'
 import { CALL_MS } from '../../core/limits.ts'
 import { cut } from '../../core/protocol/cut.ts'
 import type { Outcome } from '../../core/webhook.ts'
-import { problemWithUrl } from './address.ts'
+import { problemWithUrl } from '../../outgoing/address.ts'
 import { type Poster, retryAfterMs } from './post.ts'
 
 /** How much of a receiver's own words is kept. */

@@ -1,6 +1,9 @@
 import type { ImapFlow } from 'imapflow'
 import type { Millis } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
+import { addressIn } from '../../outgoing/address.ts'
+import { INTERNET, type Reach, reachOf, USUAL_PORTS } from '../../outgoing/reach.ts'
+import { addressesOf, type Resolve, systemResolve } from '../../outgoing/request.ts'
 import { MAIL_BYTES_MAX } from './mail.ts'
 
 /** The connection to an IMAP server, and what can go wrong with it. */
@@ -18,14 +21,53 @@ const ANSWER_MS: Millis = 60_000
 /** Servers end a connection that is silent for half an hour, and some routers one that is for five minutes. */
 const IDLE_MS: Millis = 240_000
 
-/** A client that is to be connected. It says nothing in the clear unless it is told to. */
-export async function newClient(config: ServerConfig, password: string): Promise<ImapFlow> {
-  const { server, port, tls, username } = config
+/** Where mailboxes may be, and how their names are looked up. */
+export interface MailReach {
+  readonly reach: Reach
+  readonly resolve: Resolve
+}
+
+/** Mailboxes at these hosts, and no others. */
+export function mailReach(hosts: readonly string[] = INTERNET, resolve: Resolve = systemResolve): MailReach {
+  return { reach: reachOf(hosts, USUAL_PORTS.imap), resolve }
+}
+
+/** Why a mailbox may not be there, for the person who names the server; null: nothing in its name and port speaks against it. */
+export function problemWithServer(config: ServerConfig, { reach }: MailReach, address?: string): string | null {
+  const problem = reach.problem(config.server, portOf(config), address)
+  return problem === null ? null : `${problem}; the setting mailbox_hosts can allow it`
+}
+
+/** Where a server is, once it is known that all of it may be connected to. */
+export async function serverAddresses(
+  config: ServerConfig,
+  from: MailReach,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const before = problemWithServer(config, from)
+  if (before !== null) throw new Error(before)
+  const addresses = await inTime(addressesOf(config.server, signal, from.resolve))
+  for (const address of addresses) {
+    const problem = problemWithServer(config, from, address)
+    if (problem !== null) throw new Error(problem)
+  }
+  return addresses
+}
+
+function portOf({ port, tls }: ServerConfig): number {
+  return port ?? (tls === 'implicit' ? 993 : 143)
+}
+
+/** A client that is to be connected, to this address and not to the name. It says nothing in the clear unless it is told to. */
+export async function newClient(config: ServerConfig, password: string, address: string): Promise<ImapFlow> {
+  const { server, tls, username } = config
   // Most who run an orchestrator have no use for it.
   const { ImapFlow } = await import('imapflow')
   return new ImapFlow({
-    host: server,
-    port: port ?? (tls === 'implicit' ? 993 : 143),
+    host: address,
+    port: portOf(config),
+    // The certificate is to be that of the name.
+    ...(addressIn(server) === null ? { servername: server } : {}),
     secure: tls === 'implicit',
     doSTARTTLS: tls === 'starttls',
     auth: { user: username, pass: password },

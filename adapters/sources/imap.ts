@@ -2,7 +2,17 @@ import type { FetchMessageObject, ImapFlow, SearchObject } from 'imapflow'
 import type { Millis } from '../../core/ids.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { inTime, newClient, problemOf, type ServerConfig } from './imap-client.ts'
+import { atFirst } from '../../outgoing/request.ts'
+import {
+  inTime,
+  type MailReach,
+  newClient,
+  problemOf,
+  problemWithServer,
+  serverAddresses,
+  type ServerConfig,
+} from './imap-client.ts'
+import { cursorOf, type Place, placeOf } from './mail-place.ts'
 import { HEADER_BYTES_MAX, isWanted, type Mail, MAIL_BYTES_MAX, type MailFilters, readMail } from './mail.ts'
 import type { StartSource, Tell } from './sources.ts'
 
@@ -17,21 +27,6 @@ interface ImapConfig extends MailFilters, ServerConfig {
 
 /** What is known of a mail before it is read. */
 type Listed = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate' | 'headers'>
-
-/** How far a folder has been dealt with. */
-interface Place {
-  /** The server's number for the folder as it is: another one makes all UIDs of before meaningless. */
-  readonly validity: string
-  /** The last mail that was dealt with. */
-  readonly uid: number
-  /** When the latest of them came in, by the server's clock. */
-  readonly at: Millis
-  /** Mail up to this was there when the folder was seen first; of that only what came in after `since` is new. */
-  readonly below: number
-  readonly since: Millis
-  /** Where: a place in another folder says nothing. */
-  readonly folder: string
-}
 
 const AGAIN_MS = 1_000
 const AGAIN_MS_MAX = 300_000
@@ -50,11 +45,11 @@ const DAY_MS = 86_400_000
  * a place in another folder or in one that the server has made anew, mail counts as new that came in after the trigger
  * was created, was last changed, or had last fired; the server's clock decides.
  */
-export const startImap: StartSource = (trigger, tell) => {
+export const fetchMail = (from: MailReach): StartSource => (trigger, tell) => {
   // As it was decoded when it was saved.
   const config = trigger.config as unknown as ImapConfig
   const folder = `${config.username}@${config.server}/${config.folder}`
-  const reader = new Reader(config, trigger.signing?.key ?? '', tell, folder)
+  const reader = new Reader(config, trigger.signing?.key ?? '', tell, folder, from)
   const place = placeOf(trigger.cursor)
   // Servers keep whole seconds: what came in the second in which the trigger was made came after it.
   const created = Math.floor(trigger.created_at / 1000) * 1000 - 1
@@ -70,11 +65,15 @@ export const startImap: StartSource = (trigger, tell) => {
   }
 }
 
-/** Where a trigger asks for mail to an address, which nobody delivers to a process. */
-export function mailIsFetched(config: JsonObject): Refusal | null {
-  if (!('address' in config)) return null
-  const message = 'Field config.address: mail is delivered to addresses on Workers only; name a server here'
-  return refuse('INVALID_PAYLOAD', message, { field: 'config.address' })
+/** What is in the way of taking mail from there: an address, to which nobody delivers here, or a server out of reach. */
+export const mailIsFetched = (from: MailReach) => (config: JsonObject): Refusal | null => {
+  if ('address' in config) {
+    const message = 'Field config.address: mail is delivered to addresses on Workers only; name a server here'
+    return refuse('INVALID_PAYLOAD', message, { field: 'config.address' })
+  }
+  const problem = problemWithServer(config as unknown as ImapConfig, from)
+  if (problem === null) return null
+  return refuse('INVALID_PAYLOAD', `Field config.server: ${problem}`, { field: 'config.server' })
 }
 
 class Reader {
@@ -83,6 +82,8 @@ class Reader {
   readonly #password: string
   readonly #tell: Tell
   readonly #folder: string
+  readonly #from: MailReach
+  readonly #stop = new AbortController()
   #client: ImapFlow | null = null
   #ended = false
   /** Ends the wait that is under way, if any. */
@@ -97,18 +98,20 @@ class Reader {
   /** Up to this one there may be a mail over which the server fails. */
   #suspect = 0
 
-  constructor(config: ImapConfig, password: string, tell: Tell, folder: string) {
+  constructor(config: ImapConfig, password: string, tell: Tell, folder: string, from: MailReach) {
     this.#config = config
     this.#password = password
     this.#tell = tell
     this.#folder = folder
+    this.#from = from
   }
 
   /** Goes on until `end`. What came before `since` is old, as long as nothing else says what is. */
   async run(since: Millis): Promise<void> {
     while (!this.#ended) {
       try {
-        await this.#session(since)
+        const addresses = await serverAddresses(this.#config, this.#from, this.#stop.signal)
+        await atFirst(addresses, (address) => this.#session(address, since))
       } catch (error) {
         if (this.#ended) return
         this.#tell.status('error', problemOf(error))
@@ -121,12 +124,13 @@ class Reader {
 
   end(): void {
     this.#ended = true
+    this.#stop.abort()
     this.#client?.close()
     this.#wake()
   }
 
-  async #session(since: Millis): Promise<void> {
-    const client = this.#client = await newClient(this.#config, this.#password)
+  async #session(address: string, since: Millis): Promise<void> {
+    const client = this.#client = await newClient(this.#config, this.#password, address)
     const look = (): void => {
       // What a connection says that we have ended must not cut the pause before the next one short.
       if (this.#client !== client) return
@@ -280,17 +284,6 @@ async function search(client: ImapFlow, query: SearchObject): Promise<readonly n
 function cameAfter(since: Millis, mail: Listed, sentAt: number): boolean {
   // A folder that was moved may have come in whole today; its mail was sent before.
   return mail.internalDate !== undefined && dateOf(mail) > since && !(sentAt < since - DAY_MS)
-}
-
-function cursorOf({ validity, uid, at, below, since, folder }: Place): string {
-  return [validity, uid, at, below, since, folder].join(':')
-}
-
-function placeOf(cursor: string): Place | null {
-  const [whole, validity = '', uid, at, below, since, folder = ''] =
-    /^(\d+):(\d+):(\d+):(\d+):(\d+):(.*)$/s.exec(cursor) ?? []
-  if (whole === undefined) return null
-  return { validity, uid: Number(uid), at: Number(at), below: Number(below), since: Number(since), folder }
 }
 
 function dateOf({ internalDate }: Listed): Millis {

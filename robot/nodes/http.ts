@@ -18,9 +18,8 @@ export const httpRequest: NodeRunner = async (call) => {
       return outputsOf(call, await callWeb(call.surroundings.web, requestOf(call)))
     } catch (error) {
       if (call.job.signal.aborted || attempt >= tries) {
-        const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : ''
-        setResult(call, { status: 0, headers: {}, body: null, error: messageOf(error) + cause })
-        throw error instanceof TypeError ? new TypeError(`${error.message}${cause}`, { cause: error }) : error
+        setResult(call, { status: 0, headers: {}, body: null, error: messageOf(error) })
+        throw error
       }
       await setTimeout(numberInput(call, 'retry_delay', 1) * 1_000, undefined, { signal: call.job.signal })
     }

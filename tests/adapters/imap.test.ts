@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { startImap } from '../../adapters/sources/imap.ts'
+import { mailReach } from '../../adapters/sources/imap-client.ts'
+import { fetchMail } from '../../adapters/sources/imap.ts'
 import { MAIL_BYTES_MAX } from '../../adapters/sources/mail.ts'
 import type { Source, Tell } from '../../adapters/sources/sources.ts'
 import type { Millis, TriggerId, WorkflowId } from '../../core/ids.ts'
@@ -226,7 +227,7 @@ function start(given: Given, answers: ('later' | 'done')[] = []) {
     cursor,
     config,
   }
-  const source = startImap(row, tell)
+  const source = fetchMail(mailReach(['127.0.0.1:*']))(row, tell)
   open.add(source)
   const said = (state: 'active' | 'error', words: RegExp): Promise<true> =>
     until(`it says ${state} ${words}`, async () => {

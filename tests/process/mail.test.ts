@@ -1,8 +1,11 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import unlimited from '../unlimited.json' with { type: 'json' }
 import { type ErrorBody, until } from '../wire/api.ts'
 import { Dovecot } from './dovecot.ts'
 import { Orchestrator } from './orchestrator.ts'
-import { cleanUp } from './program.ts'
+import { cleanUp, newFolder } from './program.ts'
 
 /** Triggers that fire for mail, with a real IMAP server. */
 
@@ -19,7 +22,12 @@ beforeAll(async () => {
   dovecot = await Dovecot.start(PASSWORD)
   // Whoever keeps a server of his own has it trusted in the way of the runtime.
   const env = { NODE_EXTRA_CA_CERTS: dovecot.authority, DENO_CERT: dovecot.authority }
-  server = await Orchestrator.start({ env, fixedPorts: true })
+  const settings = join(newFolder(), 'settings.json')
+  writeFileSync(
+    settings,
+    JSON.stringify({ ...unlimited, mailbox_hosts: ['127.0.0.1:*', 'localhost:*', 'mail.example.com'] }),
+  )
+  server = await Orchestrator.start({ env, fixedPorts: true, args: ['--settings', settings] })
 }, 300_000)
 
 interface Trigger {
@@ -179,6 +187,15 @@ describe.sequential('a trigger of type email', () => {
     expect(await events('resting')).toEqual([])
     await server.api('POST', '/triggers/resting/enable')
     await fired('resting', 'at rest')
+  })
+
+  test('wants the certificate of the name, though the connection goes to an address', async () => {
+    for (const [tls, port] of [['implicit', dovecot.securePort], ['starttls', dovecot.port]] as const) {
+      const config = mailbox({ server: 'localhost', port, tls })
+      await server.api('POST', '/triggers', trigger(`named-${tls}`, { config }))
+      // With the permissions of `deno task start` Deno does not even look the name up.
+      await sourceIs(`named-${tls}`, 'error', /does not match certificate's altnames|getaddrinfo EPERM/)
+    }
   })
 
   test.each([

@@ -37,7 +37,7 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`
   const settings = join(newFolder(), 'settings.json')
   writeFileSync(settings, JSON.stringify({ webhooks_allow_private: true }))
-  server = await Orchestrator.start({ robot: true, args: ['--settings', settings] })
+  server = await Orchestrator.start({ robot: true, args: ['--settings', settings, '--robot-hosts', '127.0.0.1:*'] })
   client = new CasareClient({ url: server.http, key: server.admin })
 })
 
@@ -171,14 +171,43 @@ describe.sequential('a webhook', () => {
   })
 })
 
-test('without the setting a webhook may not be on this machine', async () => {
-  const strict = await Orchestrator.start()
-  const body = { url: 'https://127.0.0.1:8443/', events: ['*'] }
-  const reply = await strict.call<ErrorBody>('POST', '/api/v1/webhooks', { body })
-  expect([reply.status, reply.body.payload.error_message]).toEqual([
-    400,
-    'Field url: 127.0.0.1 is not on the internet (loopback)',
-  ])
+describe('by default nothing is sent to this machine', () => {
+  let strict: Orchestrator
+  beforeAll(async () => {
+    strict = await Orchestrator.start({ robot: true })
+  })
+  const refused = async (path: string, body: object): Promise<string> => {
+    const reply = await strict.call<ErrorBody>('POST', path, { body })
+    return `${reply.status} ${reply.body.payload.error_message}`
+  }
+
+  test('a webhook may not be there', async () => {
+    expect(await refused('/api/v1/webhooks', { url: 'https://127.0.0.1:8443/', events: ['*'] })).toBe(
+      '400 Field url: 127.0.0.1 is not on the internet (loopback)',
+    )
+  })
+
+  test('a mailbox may not be there', async () => {
+    const config = { server: '127.0.0.1', port: 993, username: 'robot' }
+    const trigger = { name: 'Mail', trigger_type: 'email', workflow_id: 'greeting', config, secret: 'secret' }
+    expect(await refused('/api/v1/triggers', trigger)).toBe(
+      '400 Field config.server: 127.0.0.1 is not on the internet (loopback); the setting mailbox_hosts can allow it',
+    )
+  })
+
+  test('a workflow on the reference robot may not call it, unless the host is listed', async () => {
+    const check = async (on: Orchestrator) => {
+      const parameters = { url: `${on.http}/healthz` }
+      const job = await on.jobIn(await on.submit({ workflow_id: 'url-check', parameters }), 'completed')
+      return { ...job.result as object, logs: job.logs }
+    }
+    expect(await check(strict)).toMatchObject({
+      up: false,
+      status: 0,
+      logs: expect.stringContaining('127.0.0.1 is not on the internet (loopback)'),
+    })
+    expect(await check(server)).toMatchObject({ up: true, status: 200 })
+  })
 })
 
 describe('the receiver in docs/API.md', () => {

@@ -1,12 +1,9 @@
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ExactNumber } from '../../core/protocol/exact.ts'
-import { ran } from './workflow.ts'
+import { one as runOne, ran } from './workflow.ts'
 
 let outside: string
 let root: string
@@ -17,11 +14,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(outside, { recursive: true }))
 
-/** Runs one node behind a StartNode and returns its outputs, through an EndNode that quotes the ports. */
-function one(type: string, config: Readonly<Record<string, unknown>>, ports: readonly string[], more: object = {}) {
-  const result = ports.map((port) => `{{x.${port}}}`)
-  return ran({ nodes: { s: ['Start'], x: [type, config], end: ['End', { result }] }, options: { root }, ...more })
-}
+/** One node with its files in this folder. */
+const one = (type: string, config: Readonly<Record<string, unknown>>, ports: readonly string[], more: object = {}) =>
+  runOne(type, config, ports, { options: { root }, ...more })
 
 describe('file nodes', () => {
   test('write, append and read', async () => {
@@ -90,92 +85,6 @@ describe('ReadCSV', () => {
     await writeFile(join(root, 'c.csv'), 'a,b\n1\n')
     expect((await one('ReadCSV', { file_path: 'c.csv' }, ['data'])).result).toEqual([[{ a: '1', b: '' }]])
     expect((await one('ReadCSV', { file_path: 'c.csv', strict: true }, [])).error?.message).toContain('Length')
-  })
-})
-
-describe('HttpRequest', () => {
-  let server: Server
-  let base: string
-  const seen: string[] = []
-  beforeAll(async () => {
-    server = createServer(async (request, response) => {
-      const chunks: Buffer[] = []
-      for await (const chunk of request) chunks.push(chunk as Buffer)
-      seen.push(`${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`)
-      const path = request.url?.split('?')[0]
-      if (path === '/json') response.setHeader('content-type', 'application/json').end('{"ok":[1]}')
-      else if (path === '/moved') response.writeHead(302, { location: '/json' }).end()
-      else if (path === '/away') response.writeHead(302, { location: 'http://forbidden.invalid/' }).end()
-      else if (path === '/circle') response.writeHead(302, { location: '/circle' }).end()
-      else if (path === '/big') response.end('x'.repeat(5_000))
-      else if (path === '/slow') setTimeout(() => response.end(), 5_000).unref()
-      else response.writeHead(404).end('no such page')
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  })
-  afterAll(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const local = { root: '.', allowUrl: (url: URL) => url.hostname === '127.0.0.1', responseBytesMax: 1_000 }
-  const request = (config: object, ports: readonly string[] = []) =>
-    one('HTTPRequestNode', { ...config, result_variable: 'response' }, [...ports, 'success'], { options: local })
-
-  test('puts out the answer, and sets the variable with its body as JSON', async () => {
-    const { result } = await ran({
-      nodes: {
-        s: ['Start'],
-        x: ['HttpRequest', { url: `${base}/json`, params: { q: 'a b' }, result_variable: 'r' }],
-        end: ['End', { result: ['{{r.status}}', '{{r.body.ok[0]}}', '{{x.response_json}}', '{{x.status_code}}'] }],
-      },
-      options: local,
-    })
-    expect(result).toEqual([200, 1, { ok: [1] }, 200])
-    expect(seen.at(-1)).toBe('GET /json?q=a+b ')
-  })
-
-  test('sends a body, and follows redirects', async () => {
-    const moved = await request({ url: `${base}/moved`, method: 'post', body: { a: 1 } }, ['response_body'])
-    expect(moved.result).toEqual(['{"ok":[1]}', true])
-    expect(seen.slice(-2)).toEqual(['POST /moved {"a":1}', 'GET /json '])
-    expect((await request({ url: `${base}/moved`, follow_redirects: false }, ['status_code'])).result).toEqual([
-      302,
-      false,
-    ])
-  })
-
-  test('takes an answer of any status', async () => {
-    const { result } = await request({ url: `${base}/gone` }, ['status_code', 'response_body', 'error'])
-    expect(result).toEqual([404, 'no such page', 'HTTP 404', false])
-  })
-
-  test.each([
-    ['/away', {}, 'UrlNotAllowed'],
-    ['/circle', {}, 'TooManyRedirects'],
-    ['/big', {}, 'ResponseTooLarge'],
-    ['/slow', { timeout: 0.02 }, 'TimeoutError'],
-  ])('fails at %s', async (path, config, type) => {
-    const { error } = await request({ url: base + path, ...config })
-    expect(error?.type ?? error?.name).toBe(type)
-  })
-
-  test('fails for what the robot may not call', async () => {
-    expect((await request({ url: 'http://forbidden.invalid/' })).error).toMatchObject({ type: 'UrlNotAllowed' })
-    expect((await request({ url: 'file:///etc/hostname' })).error).toMatchObject({ type: 'UrlNotAllowed' })
-  })
-
-  test('tries again as often as it is told, and says why in the end', async () => {
-    const { error } = await request({ url: 'http://127.0.0.1:1/', retry_count: 1, retry_delay: 0.001 })
-    expect(error).toMatchObject({ name: 'TypeError', node: 'x' })
-    expect(error?.message).toMatch(/fetch failed: (bad port|connect)/)
-  })
-
-  test('ends when the job is aborted', async () => {
-    const more = { options: local, signal: AbortSignal.timeout(20) }
-    const { error } = await one('HttpRequest', { url: `${base}/slow` }, [], more)
-    expect(error?.name).toBe('TimeoutError')
   })
 })
 

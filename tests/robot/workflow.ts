@@ -79,3 +79,14 @@ export async function ran(spec: Spec | string, parameters: Readonly<Record<strin
     return { result: undefined, error: error as Ran['error'], logs, progress, nodes }
   }
 }
+
+/** Runs one node behind a StartNode and returns its outputs, through an EndNode that quotes the ports. */
+export function one(
+  type: string,
+  config: Readonly<Record<string, unknown>>,
+  ports: readonly string[],
+  more: Partial<Spec> = {},
+): Promise<Ran> {
+  const result = ports.map((port) => `{{x.${port}}}`)
+  return ran({ nodes: { s: ['Start'], x: [type, config], end: ['End', { result }] }, ...more })
+}

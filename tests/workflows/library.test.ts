@@ -32,7 +32,7 @@ async function run(name: string, parameters: Readonly<Record<string, unknown>>) 
     progress: () => {},
     log: (_, message) => void logs.push(message),
   }
-  return { result: await createRunner({ root })(job), logs }
+  return { result: await createRunner({ root, httpHosts: ['127.0.0.1:*'] })(job), logs }
 }
 
 /** The same sums, by hand. */

@@ -1,8 +1,9 @@
 import ipaddr from 'ipaddr.js'
 
 /**
- * Where webhooks may be: on the internet, and nowhere else. Whoever may set one up must not be able to have the
- * orchestrator ask what stands behind its firewall, or the service that hands out the keys of the machine that it runs on.
+ * Where connections may go whose address somebody else has chosen: to the internet, and nowhere else. A person who may set
+ * up a webhook, a mailbox or a workflow must not be able to have us ask what stands behind our firewall, or the service that
+ * hands out the keys of the machine that we run on.
  */
 
 /** Names that are for the machine itself, or for the network that it is in. */
@@ -13,7 +14,7 @@ const METADATA = new Set(['168.63.129.16'])
 
 /** 80 and 443, and above these whatever a receiver may listen on: below are mail, name and file servers. */
 const PORT_MIN = 1024
-const WEB_PORTS = new Set(['', '80', '443'])
+const WEB_PORTS = new Set([80, 443])
 
 /**
  * Why a webhook may not be at this URL, in words for people, as far as the URL tells; null: nothing is wrong with it.
@@ -25,8 +26,13 @@ export function problemWithUrl(text: string, allowPrivate: boolean): string | nu
   if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) return 'must begin with https://'
   if (url.username !== '' || url.password !== '') return 'must not have a user name or a password in it'
   if (allowPrivate) return null
-  if (!WEB_PORTS.has(url.port) && Number(url.port) < PORT_MIN) return `must not be on port ${url.port}`
+  if (url.port !== '' && !isWebPort(Number(url.port))) return `must not be on port ${url.port}`
   return problemWithHost(url.hostname)
+}
+
+/** Whether a receiver of HTTP may listen at this port. */
+export function isWebPort(port: number): boolean {
+  return WEB_PORTS.has(port) || port >= PORT_MIN
 }
 
 /** The same for an address to which a name leads. */
@@ -41,18 +47,24 @@ export function problemWithAddress(address: string): string | null {
   return outside ? `${address} is not on the internet (unassigned)` : null
 }
 
-/** Whether a host is an address, and no name. Brackets are taken off. */
+/** The address that a host is, in its usual spelling; null: it is a name. Brackets are taken off. */
 export function addressIn(hostname: string): string | null {
   const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
-  return ipaddr.isValid(bare) ? bare : null
+  return ipaddr.isValid(bare) ? ipaddr.parse(bare).toString() : null
 }
 
-function problemWithHost(hostname: string): string | null {
+/** The same for a host: an address, or a name that is only known in our own network. */
+export function problemWithHost(hostname: string): string | null {
   const address = addressIn(hostname)
   if (address !== null) return problemWithAddress(address)
-  const name = hostname.toLowerCase().replace(/\.+$/, '')
+  const name = nameOf(hostname)
   if (!name.includes('.') || INNER.some((inner) => name === inner || name.endsWith(`.${inner}`))) {
     return `${name} is a name of the machine or of its own network`
   }
   return null
+}
+
+/** A name as it is compared with others. */
+export function nameOf(hostname: string): string {
+  return hostname.toLowerCase().replace(/\.+$/, '')
 }

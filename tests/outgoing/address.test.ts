@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { problemWithAddress, problemWithUrl } from '../../adapters/sinks/address.ts'
+import { problemWithAddress, problemWithUrl } from '../../outgoing/address.ts'
 
 /** Where a webhook may not be, in every spelling that we know of. Each line is one. */
 const REFUSED = `

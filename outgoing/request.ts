@@ -1,0 +1,112 @@
+import { lookup } from 'node:dns/promises'
+import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { addressIn } from './address.ts'
+
+/**
+ * Connections that go to an address that was looked at: a name is looked up once, the caller judges every address of it, and
+ * the connection is made to one of these, not to the name. So a name that leads elsewhere a moment later leads nowhere.
+ */
+
+/** All addresses of a name. */
+export type Resolve = (name: string) => Promise<readonly string[]>
+
+/** By the resolver of the system. */
+export const systemResolve: Resolve = async (name) =>
+  (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address)
+
+/** What shows itself before a byte was sent: the next address may do. */
+const UNREACHED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'])
+
+/** All addresses of a host, which may be one itself. */
+export async function addressesOf(
+  host: string,
+  signal: AbortSignal | null,
+  resolve: Resolve = systemResolve,
+): Promise<readonly string[]> {
+  const literal = addressIn(host)
+  if (literal !== null) return [literal]
+  const addresses = await orAborted(resolve(host), signal)
+  if (addresses.length === 0) throw new Error(`${host} has no address`)
+  return addresses
+}
+
+/** Does something with the first of these addresses that can be reached. */
+export async function atFirst<T>(addresses: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
+  for (const [i, address] of addresses.entries()) {
+    try {
+      return await work(address)
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (i === addresses.length - 1 || !UNREACHED.has(code)) throw error
+    }
+  }
+  throw new Error('there is no address')
+}
+
+/** A request as it goes over the wire. */
+export interface PinnedRequest {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+  readonly signal: AbortSignal
+}
+
+/**
+ * Sends a request to an address, and reads the answer. Certificate and `Host` are those of the URL. Follows no redirect, and
+ * keeps no connection. Aborted, it throws the signal's reason.
+ */
+export async function requestAt<T>(
+  address: string,
+  asked: PinnedRequest,
+  read: (response: IncomingMessage) => T | Promise<T>,
+): Promise<T> {
+  try {
+    const response = await answerFrom(address, asked)
+    try {
+      return await read(response)
+    } finally {
+      response.destroy()
+    }
+  } catch (error) {
+    // An abort ends everything with an error of its own, which does not say that the time was over.
+    throw asked.signal.aborted ? asked.signal.reason : error
+  }
+}
+
+function answerFrom(address: string, { method, url, headers, body, signal }: PinnedRequest): Promise<IncomingMessage> {
+  const secure = url.protocol === 'https:'
+  return new Promise((resolve, reject) => {
+    const request = (secure ? requestHttps : requestHttp)({
+      method,
+      host: address,
+      port: portOf(url),
+      path: url.pathname + url.search,
+      headers: {
+        ...headers,
+        'Host': url.host,
+        ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }),
+      },
+      // An address is no server's name: with one for its host the certificate is compared with the address.
+      ...(secure && addressIn(url.hostname) === null ? { servername: url.hostname } : {}),
+      agent: false,
+      signal,
+    }, resolve)
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+/** The port that a URL of HTTP means. */
+export function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port)
+  return url.protocol === 'https:' ? 443 : 80
+}
+
+function orAborted<T>(work: Promise<T>, signal: AbortSignal | null): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+    work.then(resolve, reject)
+  })
+}
