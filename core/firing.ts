@@ -1,4 +1,5 @@
 import { announceFiring } from './announce.ts'
+import { Budget } from './budget.ts'
 import type { Turn } from './effects.ts'
 import type { JobId, JsonText, ScheduleId } from './ids.ts'
 import { instantText } from './instant.ts'
@@ -47,7 +48,10 @@ export function fire(
   }
   // Only where somebody looks into it is it read.
   const event = filter === null && mapping === null ? null : eventOf(trigger, occasion, turn)
-  if (filter !== null && event !== null && !passes(filter, event)) return skip(state, trigger, occasion, 'filter', turn)
+  const budget = new Budget()
+  const passed = filter === null || event === null || passes(filter, event, budget)
+  if (isRefusal(passed)) return passed
+  if (!passed) return skip(state, trigger, occasion, 'filter', turn)
   const cooldown = cooling(trigger, turn)
   if (cooldown !== null) return cooldown
   const depth = occasion.parent === null ? 0 : occasion.parent.depth + 1
@@ -57,13 +61,15 @@ export function fire(
   }
   const runs = published(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
   if (isRefusal(runs)) return runs
+  const parameters = event === null && trigger.parameters === '{}'
+    ? occasion.payload
+    : parametersOf(trigger.parameters, mapping, event ?? eventOf(trigger, occasion, turn), budget)
+  if (isRefusal(parameters)) return parameters
   const order = {
     ...UNASKED,
     job: occasion.job,
     by: occasion.by,
-    parameters: event === null && trigger.parameters === '{}'
-      ? occasion.payload
-      : parametersOf(trigger.parameters, mapping, event ?? eventOf(trigger, occasion, turn)),
+    parameters,
     priority: trigger.priority,
   }
   const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, parent: occasion.parent, follows, runs }, turn)

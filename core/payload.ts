@@ -1,24 +1,7 @@
-import {
-  FunctionExpressionType,
-  jsonpath,
-  JSONPathEnvironment,
-  type JSONPathQuery,
-  JSONPointer,
-  Nothing,
-} from 'json-p3'
+import { Budget, PICKED_CHARS_MAX, Spent, STEPS_MAX } from './budget.ts'
 import type { JsonText } from './ids.ts'
-import { type Pattern, patternOf } from './pattern.ts'
-import {
-  fromText,
-  isObject,
-  type Json,
-  JSON_DEPTH_MAX,
-  type JsonObject,
-  numberAs,
-  tokenOf,
-  toText,
-} from './protocol/json.ts'
-import { canonicalNumber, compareNumbers, isKept } from './protocol/number.ts'
+import { conditionOf, pathOf, pointerOf } from './path.ts'
+import { fromText, type Json, type JsonObject, toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 
 /**
@@ -50,153 +33,101 @@ export function problemWith({ filter, mapping }: Selection): Refusal | null {
   return null
 }
 
-/** Whether an event is for a trigger with this filter. One that cannot be read lets nothing pass. */
-export function passes(filter: string, event: JsonObject): boolean {
+/**
+ * Whether an event is for a trigger with this filter. One that cannot be read lets nothing pass. PAYLOAD_TOO_LARGE where
+ * looking would cost more than an event may.
+ */
+export function passes(filter: string, event: JsonObject, budget = new Budget()): boolean | Refusal {
   const read = known(filter, readFilter)
-  return !isRefusal(read) && read(event)
+  return within('filter', () => !isRefusal(read) && read(event, budget))
 }
 
 /**
  * What a job gets of an event: its whole payload, or what the mapping picks, over the trigger's own. What a path does
- * not find is left as it was; a path that may find many gives a list.
+ * not find is left as it was; a path that may find many gives a list. PAYLOAD_TOO_LARGE where looking would cost more than an
+ * event may, or more is picked than a robot can be sent.
  */
-export function parametersOf(own: JsonText, mapping: Mapping | null, event: JsonObject): JsonText {
-  const picked = mapping === null ? event['payload'] as JsonObject : Object.fromEntries(
-    Object.entries(mapping).flatMap(([name, path]) => {
-      const read = known(path, readPath)
-      const value = isRefusal(read) ? undefined : read(event)
-      return value === undefined ? [] : [[name, value]]
-    }),
-  )
-  return toText(own === '{}' ? picked : { ...fromText(own) as JsonObject, ...picked })
+export function parametersOf(
+  own: JsonText,
+  mapping: Mapping | null,
+  event: JsonObject,
+  budget = new Budget(),
+): JsonText | Refusal {
+  if (mapping === null) {
+    const payload = event['payload'] as JsonObject
+    return toText(own === '{}' ? payload : { ...fromText(own) as JsonObject, ...payload })
+  }
+  const texts = new Map<string, string>()
+  for (const [name, value] of Object.entries(fromText(own) as JsonObject)) texts.set(name, toText(value))
+  for (const [name, path] of Object.entries(mapping)) {
+    const read = known(path, readPath)
+    const text = isRefusal(read) ? undefined : within(`mapping.${name}`, () => read(event, budget))
+    if (isRefusal(text)) return text
+    if (text !== undefined) texts.set(name, text)
+  }
+  return `{${[...texts].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}` as JsonText
+}
+
+/** A refusal where it costs more than there is. */
+function within<T>(field: string, look: () => T): T | Refusal {
+  try {
+    return look()
+  } catch (error) {
+    if (!(error instanceof Spent)) throw error
+    return error.of === 'steps'
+      ? refuse('PAYLOAD_TOO_LARGE', `${field} looks at more than ${STEPS_MAX} values of this event`, {
+        field,
+        max_steps: STEPS_MAX,
+      })
+      : refuse(
+        'PAYLOAD_TOO_LARGE',
+        `${field} picks more out of this event than the ${PICKED_CHARS_MAX} characters that may be`,
+        {
+          field,
+          max_chars: PICKED_CHARS_MAX,
+        },
+      )
+  }
 }
 
 const CHARS_MAX = 2_000
 
-type Read<T> = (event: JsonObject) => T
+type Read<T> = (event: JsonObject, budget: Budget) => T
 
 function readFilter(text: string): Read<boolean> | Refusal {
   const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `filter ${why}`, { field: 'filter' })
   if (text.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
   try {
-    const query = exactly(PATHS.compile(`$[?${text}]`))
-    return (event) => attempt(() => query.query([comparable(event)] as never).length > 0, false)
+    return conditionOf(text)
   } catch (error) {
     return wrong(`is no filter of RFC 9535: ${wordsOf(error)}`)
   }
 }
 
-function readPath(path: string, field: string): Read<Json | undefined> | Refusal {
+/** What a path finds, as text; undefined where that is nothing. */
+function readPath(path: string, field: string): Read<string | undefined> | Refusal {
   const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${why}`, { field })
   if (path.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
   try {
-    if (path === '' || path.startsWith('/')) {
-      const pointer = new JSONPointer(path)
-      return (event) => attempt(() => pointer.resolve(event as never) as Json, undefined)
-    }
-    const query = exactly(PATHS.compile(path))
-    const single = query.singularQuery()
-    return (event) => {
-      const nodes = attempt(() => query.query(comparable(event) as never).nodes, [])
-      const values = nodes.map(({ location }) => location.reduce<Json | undefined>(member, event) ?? null)
-      return single ? values[0] : values
+    const { single, find } = path === '' || path.startsWith('/') ? pointerOf(path) : pathOf(path)
+    return (event, budget) => {
+      const texts = find(event, budget).map((value) => picked(value, budget))
+      return single ? texts[0] : `[${texts.join(',')}]`
     }
   } catch (error) {
     return wrong(`is neither a JSONPath that begins with $ nor a JSON pointer that begins with /: ${wordsOf(error)}`)
   }
 }
 
-/** What is not there, and whatever else a path may come upon in a stranger's event, must not fail a turn. */
-function attempt<T>(read: () => T, otherwise: T): T {
-  try {
-    return read()
-  } catch {
-    return otherwise
-  }
+function picked(value: Json, budget: Budget): string {
+  const text = toText(value)
+  budget.pick(text.length + 1)
+  return text
 }
 
 /** Where it stopped reading stands in brackets, and counts what we have put before it. */
 function wordsOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/ \('.*$/s, '')
-}
-
-function member(of: Json | undefined, key: string | number): Json | undefined {
-  return (of as { readonly [key: string | number]: Json })[key]
-}
-
-/**
- * The same value, to be compared: numbers that a double has are such, and all others are written in one way for each value.
- * The value itself where that changes nothing, as nearly always.
- */
-function comparable(value: Json): Json {
-  const token = tokenOf(value)
-  if (token !== null) return isKept(token) ? Number(token) : numberAs(canonicalNumber(token))
-  if (typeof value !== 'object' || value === null) return value
-  let changed = false
-  const look = (member: Json): Json => {
-    const seen = comparable(member)
-    changed ||= seen !== member
-    return seen
-  }
-  const copy = isObject(value)
-    ? Object.fromEntries(Object.entries(value).map(([key, member]) => [key, look(member)]))
-    : value.map(look)
-  return changed ? copy : value
-}
-
-const { InfixExpression, LogicalExpression, PrefixExpression, FunctionExtension, FilterQuery, NumberLiteral } =
-  jsonpath.expressions
-type Expression = InstanceType<typeof jsonpath.expressions.FilterExpression>
-
-/** A query whose comparisons are exact: json-p3 knows of doubles only, and orders nothing else but texts. */
-function exactly(query: JSONPathQuery): JSONPathQuery {
-  for (const { selectors } of query.segments) {
-    for (const selector of selectors) {
-      if ('expression' in selector) compareExactly(selector.expression as Expression)
-    }
-  }
-  return query
-}
-
-function compareExactly(expression: Expression): void {
-  if (expression instanceof LogicalExpression) compareExactly(expression.expression)
-  else if (expression instanceof PrefixExpression) compareExactly(expression.right)
-  else if (expression instanceof FunctionExtension) { for (const arg of expression.args) compareExactly(arg) }
-  else if (expression instanceof FilterQuery) exactly(expression.path)
-  else if (expression instanceof NumberLiteral) {
-    const written = expression.token.value
-    if (!isKept(written)) expression.evaluate = () => numberAs(canonicalNumber(written)) as never
-  } else if (expression instanceof InfixExpression) {
-    compareExactly(expression.left)
-    compareExactly(expression.right)
-    if (expression.logical) return
-    const inDoubles = expression.evaluate.bind(expression)
-    expression.evaluate = (context) => {
-      const [left, right] = [expression.left, expression.right].map((side) => alone(side.evaluate(context)))
-      if (tokenOf(left) === null && tokenOf(right) === null) return inDoubles(context)
-      const [one, other] = [numberText(left), numberText(right)]
-      if (one === null || other === null) return expression.operator === '!='
-      return ORDER[expression.operator]?.(compareNumbers(one, other)) === true
-    }
-  }
-}
-
-/** The value where a path has found one, and nothing where it has found none. */
-function alone(found: unknown): unknown {
-  return found instanceof jsonpath.JSONPathNodeList && found.nodes.length === 1 ? found.nodes[0]?.value : found
-}
-
-function numberText(value: unknown): string | null {
-  return typeof value === 'number' ? String(value) : tokenOf(value)
-}
-
-const ORDER: Readonly<Record<string, (order: number) => boolean>> = {
-  '==': (order) => order === 0,
-  '!=': (order) => order !== 0,
-  '<': (order) => order < 0,
-  '<=': (order) => order <= 0,
-  '>': (order) => order > 0,
-  '>=': (order) => order >= 0,
 }
 
 const reads = new Map<string, unknown>()
@@ -212,36 +143,3 @@ function known<T>(text: string, read: (text: string, field: string) => Read<T> |
   reads.set(key, made)
   return made
 }
-
-/** `match` and `search` of RFC 9535, by a regular expression that cannot be made to run for minutes. */
-function matching(whole: boolean) {
-  const patterns = new Map<string, Pattern | Refusal>()
-  const { ValueType, LogicalType } = FunctionExpressionType
-  return {
-    argTypes: [ValueType, ValueType],
-    returnType: LogicalType,
-    call(text: unknown, pattern: unknown): boolean {
-      if (typeof text !== 'string' || tokenOf(text) !== null || typeof pattern !== 'string') return false
-      let read = patterns.get(pattern)
-      if (read === undefined) {
-        if (patterns.size >= READS_MAX) patterns.clear()
-        patterns.set(pattern, read = patternOf(pattern, 'filter'))
-      }
-      if (isRefusal(read)) return false
-      return whole ? read.matches(text) : read.find(text)
-    },
-  }
-}
-
-/** Events are the deepest there may be, in a member of the event, in a list of one. */
-const PATHS = new JSONPathEnvironment({ maxRecursionDepth: JSON_DEPTH_MAX + 10 })
-const length = PATHS.functionRegister.get('length')
-if (length !== undefined) {
-  // A number has no length, however it is written.
-  PATHS.functionRegister.set('length', {
-    ...length,
-    call: (value: unknown): unknown => tokenOf(value) === null ? length.call(value) : Nothing,
-  })
-}
-PATHS.functionRegister.set('match', matching(true))
-PATHS.functionRegister.set('search', matching(false))

@@ -40,7 +40,7 @@ const PROTOCOL = [/^core\/protocol\//, /^core\/ids\.ts$/, /^core\/assert\.ts$/, 
 const CORE_PACKAGES: Readonly<Record<string, RegExp>> = {
   'valibot': /^core\/protocol\//,
   'croner': /^core\/cron\.ts$/,
-  'json-p3': /^core\/payload\.ts$/,
+  'json-p3': /^core\/path\.ts$/,
   're2js': /^core\/pattern\.ts$/,
 }
 

@@ -34,7 +34,7 @@ describe('filters and mappings', () => {
     ['the metadata', '$.metadata.event_type', 'new_order'],
   ])('mapping by %s', (_what, path, value) => {
     expect(problemWith({ filter: null, mapping: { it: path } })).toBeNull()
-    expect(JSON.parse(parametersOf(text({ own: 1 }), { it: path }, event))).toEqual(
+    expect(JSON.parse(String(parametersOf(text({ own: 1 }), { it: path }, event)))).toEqual(
       value === undefined ? { own: 1 } : { own: 1, it: value },
     )
   })

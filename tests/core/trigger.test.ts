@@ -45,6 +45,26 @@ describe('firing', () => {
     expect(fleet.disk.rows.jobs.size).toBe(1)
   })
 
+  const many = { a: Array.from({ length: 90_000 }, () => ({})) }
+
+  test.each<[string, Partial<TriggerRow>]>([
+    ['filter', { filter: '@..x || @..y' }],
+    ['mapping', { mapping: { x: '$..x', y: '$..y' } }],
+  ])('an event in which the %s would look too often makes no job; others of the same turn do', (_name, more) => {
+    const fleet = ready(more)
+    const [dear, cheap] = [fire(many), fire({ x: 1 })]
+    fleet.turn(dear, cheap)
+    expect(fleet.disk.rows.jobs.size).toBe(1)
+    expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'fired' }])
+    expect(outcome(fleet, fire(many))).toBe('PAYLOAD_TOO_LARGE')
+  })
+
+  test('where nobody is told, the events of the trigger say so', () => {
+    const fleet = ready({ filter: '@..x || @..y' })
+    fleet.turn({ ...fire(many), unheard: true } as TriggerFired)
+    expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'skipped', reason: 'PAYLOAD_TOO_LARGE', job_id: null }])
+  })
+
   test('so many skipped events are written down, and all are counted', () => {
     const fleet = ready({ filter: '@.payload.never' })
     for (let i = 0; i < 100; i++) fleet.turn(fire())

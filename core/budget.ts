@@ -1,0 +1,41 @@
+/**
+ * What looking into one event may still cost. Every value that is looked at is a step, and so are so many characters that are
+ * compared; what is picked has characters. It is checked while it is spent, so no payload and no path costs more.
+ */
+export class Budget {
+  #steps: number
+  #chars: number
+
+  constructor(steps = STEPS_MAX, chars = PICKED_CHARS_MAX) {
+    this.#steps = steps
+    this.#chars = chars
+  }
+
+  /** Throws `Spent` when nothing is left. */
+  step(steps = 1): void {
+    this.#steps -= steps
+    if (this.#steps < 0) throw new Spent('steps')
+  }
+
+  /** The same for characters that are picked. */
+  pick(chars: number): void {
+    this.#chars -= chars
+    if (this.#chars < 0) throw new Spent('chars')
+  }
+}
+
+/** A fifth more than a payload may have values: less than 20 ms in all. */
+export const STEPS_MAX = 120_000
+
+/** More would not fit into a message to a robot. */
+export const PICKED_CHARS_MAX = 1 << 20
+
+/** There is no more to spend: thrown by a budget, and made a refusal by whoever has given it. */
+export class Spent extends Error {
+  readonly of: 'steps' | 'chars'
+
+  constructor(of: 'steps' | 'chars') {
+    super(`no more ${of} to spend`)
+    this.of = of
+  }
+}
