@@ -1,6 +1,6 @@
 import type { Answer } from '../core/effects.ts'
 import type { KeyId, RobotId, TriggerId, WorkflowId } from '../core/ids.ts'
-import type { Scope } from '../core/state.ts'
+import type { Scope } from '../core/protocol/scope.ts'
 import type { Fleet } from './fleet.ts'
 import { definitionOf } from './definition.ts'
 import { hashOf, newKey, newSecret } from './secret.ts'

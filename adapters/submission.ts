@@ -22,7 +22,6 @@ export function submission(
   const workflow = workflowOf(platform, body)
   if (isRefusal(workflow)) return workflow
   const job = platform.rowId() as JobId
-  const id = typeof workflow === 'string' ? workflow : body.workflow_id ?? workflow.definition.hash
   return (reply) => ({
     type: 'job.submitted',
     reply,
@@ -44,7 +43,9 @@ export function submission(
     retryOn: body.retry_on,
     concurrencyKey: body.concurrency_key,
     concurrencyLimit: body.concurrency_limit,
-    duplicateKey: sha256(canonical([id, body.robot_id, body.parameters])),
+    duplicateKey: typeof workflow === 'string'
+      ? duplicateKeyOf(workflow, body)
+      : duplicateKeyOf({ definition_of: body.workflow_id ?? workflow.definition.hash }, body),
     checkDuplicate: body.check_duplicate,
     idempotency,
   })
@@ -100,7 +101,11 @@ function workflowOf(platform: Platform, body: Submission): Submitted['workflow']
   const definition = definitionOf(body.workflow_json)
   if (isRefusal(definition)) return definition
   const id = body.workflow_id ?? (platform.rowId() as WorkflowId)
-  return { id, name: body.workflow_name ?? id, definition }
+  return { id, name: body.workflow_name ?? id, definition, keptDuplicateKey: duplicateKeyOf(id, body) }
+}
+
+function duplicateKeyOf(what: unknown, { robot_id, parameters }: Submission): string {
+  return sha256(canonical([what, robot_id, parameters]))
 }
 
 /**

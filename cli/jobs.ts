@@ -59,7 +59,11 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
   jobs.command('submit').argument('[workflow]', 'the id of a published workflow').description('submit a job')
     .option('-p, --param <name=value>', 'a parameter, JSON or text; may be given several times', parameter)
     .option('--parameters <json>', 'all parameters, as a JSON object', jsonObject)
-    .option('--definition <file>', 'run this workflow instead of a published one', fileText)
+    .option(
+      '--definition <file>',
+      'run this workflow instead of a published one; takes a key with the scope jobs:submit-definition',
+      fileText,
+    )
     .option('--priority <priority>', 'low, normal, high or critical, or 0 to 3')
     .option('--robot <id>', 'this robot and no other')
     .option('--environment <name>', 'robots of this environment')

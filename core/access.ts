@@ -1,6 +1,7 @@
 import type { KeyId, RobotId, SecretHash } from './ids.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
-import type { KeyRow, Scope, State } from './state.ts'
+import type { Scope } from './protocol/scope.ts'
+import type { KeyRow, State } from './state.ts'
 
 /**
  * Whose key this is, if it may do what the scope names. The key itself never gets here, only its hash; comparing
@@ -12,7 +13,12 @@ export function authorize(state: State, credential: SecretHash | null, scope: Sc
   const key = id === undefined ? undefined : state.keys.get(id)
   if (key === undefined) return refuse('AUTHENTICATION_FAILED', 'Unknown API key')
   if (key.revoked_at !== null) return refuse('AUTHENTICATION_FAILED', 'This API key has been revoked')
-  if (key.scopes.includes(scope) || key.scopes.includes('admin')) return key
+  return lacking(key, scope) ?? key
+}
+
+/** Why a key may not do what the scope names; null when it may. */
+export function lacking(key: KeyRow, scope: Scope): Refusal | null {
+  if (key.scopes.includes(scope) || key.scopes.includes('admin')) return null
   return refuse('FORBIDDEN', `This API key lacks the scope ${scope}`, { required_scope: scope })
 }
 

@@ -7,6 +7,7 @@ import { keepDelivery } from './outbox.ts'
 import { type Announcement, PING } from './protocol/announcement.ts'
 import { cut } from './protocol/cut.ts'
 import { toText } from './protocol/json.ts'
+import { borrowsId } from './published.ts'
 import type { OccurrenceRow } from './schedule.ts'
 import type { RobotRow, State } from './state.ts'
 import type { TriggerEventRow, TriggerRow } from './trigger.ts'
@@ -61,7 +62,7 @@ export function deliver(
 /** A job has just been written, with this entry in its history. */
 export function announceJob(state: State, job: JobRow, event: string, turn: Turn): void {
   if (state.outbox.listeners.size === 0) return
-  const about = job.workflow_id
+  const about = borrowsId(state, job) ? null : job.workflow_id
   if (event === 'submit') announce(state, turn, 'job.created', about, job, jobTold)
   else if (event === 'accept') announce(state, turn, 'job.started', about, job, jobTold)
   else if (event in ENDS) announce(state, turn, ENDS[event as keyof typeof ENDS], about, job, jobTold)

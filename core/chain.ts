@@ -10,6 +10,7 @@ import { cut } from './protocol/cut.ts'
 import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
 import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
+import { isOfWorkflow } from './published.ts'
 import { callLimit, submissionLimit, submissionsWith } from './rate.ts'
 import { derivedId } from './schedule.ts'
 import type { State } from './state.ts'
@@ -20,6 +21,7 @@ import type { WorkflowCalled } from './trigger-event.ts'
 
 /** A job has ended: what waits for that starts, each trigger once for each job, in the turn in which it ends. */
 export function jobEnded(state: State, job: JobRow, turn: Turn): void {
+  if (!isOfWorkflow(job)) return
   for (const id of state.listening.get(endCause(job.workflow_id)) ?? []) {
     const trigger = state.triggers.get(id)
     if (trigger === undefined || !trigger.enabled) continue
@@ -88,7 +90,7 @@ function called(
     const message = `Job ${caller.id} has ended already: it is ${caller.status}`
     return refuse('CONFLICT', message, { field: 'parent_job_id', status: caller.status })
   }
-  if (allowed_callers.length > 0 && !(caller !== null && allowed_callers.includes(caller.workflow_id))) {
+  if (allowed_callers.length > 0 && !(caller !== null && isOneOf(allowed_callers, caller))) {
     return refuse('FORBIDDEN', `${event.alias} may be called by jobs of ${allowed_callers.join(', ')}`)
   }
   const given = fromText(event.payload) as JsonObject
@@ -102,4 +104,9 @@ function called(
   const by = event.by.key === null || event.parent !== null ? `trigger:${trigger.id}` : event.by.name
   const { job, payload, parent, idempotency } = event
   return admit(state, trigger, { ...held, job, by, payload, metadata, parent, idempotency, heard: true }, turn)
+}
+
+/** A job that came with a definition of its own is of no workflow that may call, whatever id it gives. */
+function isOneOf(workflows: readonly string[], job: JobRow): boolean {
+  return isOfWorkflow(job) && workflows.includes(job.workflow_id)
 }

@@ -15,8 +15,9 @@ import type {
 import type { Priority, RetrySafety } from './job.ts'
 import type { MessageId, RobotMessage } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
+import type { Scope } from './protocol/scope.ts'
 import type { Plan } from './schedule.ts'
-import type { DefinitionRow, Scope } from './state.ts'
+import type { DefinitionRow } from './state.ts'
 import type {
   TriggerDeleted,
   TriggerFired,
@@ -28,6 +29,15 @@ import type {
 } from './trigger-event.ts'
 import type { Outcome } from './webhook.ts'
 
+/** A definition that comes with its job, and what that calls itself. */
+export interface OwnDefinition {
+  readonly id: WorkflowId
+  readonly name: string
+  readonly definition: DefinitionRow
+  /** The `duplicateKey` that jobs of the workflow have which is kept under this id, for when it turns out to be one of them. */
+  readonly keptDuplicateKey?: string | null
+}
+
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
 export interface Submitted {
   readonly type: 'job.submitted'
@@ -37,7 +47,7 @@ export interface Submitted {
   /** What it came with, if there is a limit on how many may come with it; null in the same process. */
   readonly key: KeyId | null
   /** A published workflow, or a definition of the job's own. */
-  readonly workflow: WorkflowId | { readonly id: WorkflowId; readonly name: string; readonly definition: DefinitionRow }
+  readonly workflow: WorkflowId | OwnDefinition
   readonly parameters: JsonText
   readonly priority: Priority
   readonly robot: RobotId | null

@@ -10,10 +10,11 @@ import { parametersOf, passes } from './payload.ts'
 import { exceedsBytes } from './protocol/decode.ts'
 import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { published } from './published.ts'
 import { skipsOf } from './rate.ts'
 import { derivedId, type ScheduleRow } from './schedule.ts'
 import type { State } from './state.ts'
-import { enter, published, UNASKED, UNCAUSED } from './submission.ts'
+import { enter, UNASKED, UNCAUSED } from './submission.ts'
 import { coolingFor, scheduleCause, type TriggerEventRow, type TriggerRow } from './trigger.ts'
 
 /** What becomes of an event that has reached its trigger, wherever it came from: a job, or a reason why there is none. */

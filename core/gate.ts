@@ -1,5 +1,6 @@
 import type { JobId, ScheduleId } from './ids.ts'
 import { isBlocked, isStopping, type JobRow } from './job.ts'
+import { isOfWorkflow } from './published.ts'
 import { type JobClass, newClass, NO_NEEDS, put, remove, size } from './queue.ts'
 import type { State } from './state.ts'
 
@@ -43,7 +44,7 @@ export function scheduleGate(id: ScheduleId): string {
 
 /** The gates that a job has to pass. */
 export function gatesOf(job: JobRow): readonly string[] {
-  const gates = [workflowGate(job)]
+  const gates = isOfWorkflow(job) ? [workflowGate(job)] : []
   if (job.pool !== null) gates.push(poolGate(job.pool))
   if (job.concurrency_key !== null) gates.push(`key:${job.concurrency_key}`)
   if (job.schedule_id !== null) gates.push(scheduleGate(job.schedule_id))

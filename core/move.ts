@@ -4,6 +4,7 @@ import { advance, isAssigned, isHeld, isLapsed, isLive, isOffered, type JobRow, 
 import { keepJob, keepSchedule, keepTrigger, keepWorkflow, remember } from './keep.ts'
 import { jobEnded } from './chain.ts'
 import { closeLog } from './log.ts'
+import { isOfWorkflow } from './published.ts'
 import { placeRobot } from './roster.ts'
 import type { Session, State } from './state.ts'
 
@@ -109,7 +110,7 @@ function ended(state: State, job: JobRow, turn: Turn): void {
   countEnd(state, job, turn)
   jobEnded(state, job, turn)
   const workflow = state.workflows.get(job.workflow_id)
-  if (workflow === undefined || job.started_at === null) return
+  if (workflow === undefined || job.started_at === null || !isOfWorkflow(job)) return
   const completed = job.status === 'completed'
   keepWorkflow(state, {
     ...workflow,

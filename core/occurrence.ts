@@ -8,9 +8,10 @@ import { keepSchedule } from './keep.ts'
 import { type Fate, fatesOf } from './misfire.ts'
 import { halt } from './move.ts'
 import { isRefusal, type Refusal } from './protocol/refusal.ts'
+import { published } from './published.ts'
 import { firesAt, jobIdOf, type OccurrenceRow, type ScheduleRow } from './schedule.ts'
 import type { State } from './state.ts'
-import { enter, published, UNASKED, UNCAUSED } from './submission.ts'
+import { enter, UNASKED, UNCAUSED } from './submission.ts'
 
 /**
  * What becomes of due instants. Each is decided once: with it the schedule moves on to the next, and the ledger says what

@@ -14,6 +14,7 @@ import { exceedsBytes } from './protocol/decode.ts'
 import { toText } from './protocol/json.ts'
 import type { Message } from './protocol/message.ts'
 import { UNKEPT, type Unkept } from './protocol/unkept.ts'
+import { borrowsId } from './published.ts'
 import { refuseMessage } from './robot.ts'
 import { placeRobot } from './roster.ts'
 import type { Session, State } from './state.ts'
@@ -76,7 +77,7 @@ export function completed(state: State, session: Session, message: Message<'job_
   const cause = by(session, `completed by ${job.robot_name}`)
   const robot_duration_ms = durationSaid(job, message.payload.duration_ms, turn.now)
   move(state, started(state, session, job, turn), 'complete', turn, cause, { result, robot_duration_ms })
-  if (state.settings.strategy === 'affinity') {
+  if (state.settings.strategy === 'affinity' && !borrowsId(state, job)) {
     const successes = (state.affinities.get(job.workflow_id)?.get(session.robot) ?? 0) + 1
     keepAffinity(state, { workflow_id: job.workflow_id, robot_id: session.robot, successes }, turn)
   }

@@ -25,6 +25,7 @@ import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
 import type { Asks } from './protocol/repertoire.ts'
+import type { Scope } from './protocol/scope.ts'
 import type { Roster } from './roster.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { Disconnect, Metrics, Report } from './seen.ts'
@@ -100,9 +101,6 @@ export interface DefinitionRow {
   readonly hash: DefinitionHash
   readonly json: string
 }
-
-export const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'] as const
-export type Scope = (typeof SCOPES)[number]
 
 /** A key, without the key itself. */
 export interface KeyRow {

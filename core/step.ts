@@ -136,7 +136,7 @@ function ask(state: State, event: Event, need: Need, now: Millis): void {
       if (COLD_TALK.has(event.message.type) && 'job_id' in event.message.payload) job(event.message.payload.job_id)
       return
     case 'job.submitted':
-      if (event.checkDuplicate && event.duplicateKey !== null) need.duplicates.push(event.duplicateKey)
+      if (event.checkDuplicate) need.duplicates.push(...duplicateKeys(event))
       if (event.idempotency !== null) need.idempotency.push(event.idempotency.key)
       return
     case 'delivery.replayed':
@@ -158,6 +158,11 @@ function ask(state: State, event: Event, need: Need, now: Millis): void {
     case 'clock.set':
       if (event.by < 0) need.ahead = now
   }
+}
+
+/** Which of them counts is known when it is known whether it is a job of a workflow that is kept. */
+function duplicateKeys({ duplicateKey, workflow }: On<'job.submitted'>): readonly string[] {
+  return [duplicateKey, typeof workflow === 'string' ? null : workflow.keptDuplicateKey].filter((key) => key != null)
 }
 
 /** What robots say about jobs that may have ended. */

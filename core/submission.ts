@@ -7,9 +7,10 @@ import { dropUnused, keepDefinition, keepJob, recall, remember, sentBytes } from
 import { ASSIGN_OVERHEAD_BYTES } from './limits.ts'
 import { cut } from './protocol/cut.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
-import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
+import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
+import { isOfWorkflow, published, type Runs, submittedRuns } from './published.ts'
 import { overRate, submissionLimit, submissionsWith } from './rate.ts'
-import type { DefinitionRow, IdempotencyRow, State, WorkflowRow } from './state.ts'
+import type { IdempotencyRow, State } from './state.ts'
 import { UNTOUCHED } from './untouched.ts'
 
 /** What a job is made of, whoever asks for it. */
@@ -57,10 +58,6 @@ export const UNCAUSED = {
 } as const
 
 /** The definition that a job runs, and under what name. */
-interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
-  readonly definition: DefinitionRow
-}
-
 /**
  * Somebody submits a job over the API. The answer comes once the job is durable. The same request again, by its
  * idempotency key, gets the same answer, makes no second job, and uses nothing up. Only what makes a job counts for the
@@ -128,20 +125,19 @@ function asSubmitted(job: JobRow, status: JobStatus): JobRow {
 }
 
 function order(state: State, event: Submitted, turn: Turn): JobRow | Refusal {
-  const { workflow, duplicateKey, checkDuplicate } = event
-  const runs = typeof workflow === 'string' ? published(state.workflows.get(workflow), workflow, state) : {
-    workflow_id: workflow.id,
-    workflow_name: workflow.name,
-    workflow_version: null,
-    definition: workflow.definition,
-  }
+  const { workflow, checkDuplicate } = event
+  const runs = typeof workflow === 'string'
+    ? published(state.workflows.get(workflow), workflow, state)
+    : submittedRuns(state, workflow)
   if (isRefusal(runs)) return runs
+  const isKept = typeof workflow !== 'string' && isOfWorkflow(runs)
+  const duplicateKey = isKept ? workflow.keptDuplicateKey ?? null : event.duplicateKey
   const first = duplicateKey === null || !checkDuplicate ? undefined : duplicateOf(state, duplicateKey, turn)
   if (first !== undefined) {
     const message = `The same job was submitted as ${first.id}, which is ${first.status}`
     return refuse('DUPLICATE_JOB', message, { job_id: first.id, status: first.status })
   }
-  return enter(state, event, { ...UNCAUSED, runs }, turn)
+  return enter(state, { ...event, duplicateKey }, { ...UNCAUSED, runs }, turn)
 }
 
 /** An earlier job that would do the same, and has not ended or is younger than the window. */
@@ -178,8 +174,11 @@ export function enter(state: State, order: Order, origin: Origin, turn: Turn): J
   if (pool === undefined) {
     return refuse('NOT_FOUND', `There is no pool ${cut(order.pool ?? '', 100)}`, { field: 'pool' })
   }
-  if (pool !== null && pool.workflows.length > 0 && !pool.workflows.includes(runs.workflow_id)) {
-    return refuse('FORBIDDEN', `The pool ${pool.name} does not run the workflow ${runs.workflow_id}`, { field: 'pool' })
+  if (
+    pool !== null && pool.workflows.length > 0 && !(isOfWorkflow(runs) && pool.workflows.includes(runs.workflow_id))
+  ) {
+    const what = isOfWorkflow(runs) ? `the workflow ${runs.workflow_id}` : 'definitions that come with their jobs'
+    return refuse('FORBIDDEN', `The pool ${pool.name} does not run ${what}`, { field: 'pool' })
   }
   keepDefinition(state, definition, turn)
   const job = newJob(state, order, origin, pool?.tags ?? [], turn)
@@ -188,26 +187,6 @@ export function enter(state: State, order: Order, origin: Origin, turn: Turn): J
   const cause = { by: order.by, detail: `submitted by ${order.by}` }
   remember(state, job, turn, { event: 'submit', from_status: null, cause })
   return job
-}
-
-/** What a workflow's jobs run: its published version. */
-export function published(workflow: WorkflowRow | undefined, id: string, state: State): Runs | Refusal {
-  if (workflow === undefined) {
-    return notFound('Workflow', id, { field: 'workflow_id' })
-  }
-  const definition = workflow.published_definition
-  const text = definition === null ? undefined : state.definitions.get(definition)
-  if (workflow.status !== 'published' || definition === null || text === undefined) {
-    return refuse('CONFLICT', `Workflow ${workflow.id} is ${workflow.status}; publish it first`, {
-      status: workflow.status,
-    })
-  }
-  return {
-    workflow_id: workflow.id,
-    workflow_name: workflow.name,
-    workflow_version: workflow.published_version,
-    definition: { hash: definition, json: text.json },
-  }
 }
 
 /** A job in the queue, or, if its time has not come or a gate is closed to it, before the queue. */

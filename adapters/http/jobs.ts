@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { lacking } from '../../core/access.ts'
 import { explain } from '../../core/explain.ts'
 import type { JobId } from '../../core/ids.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
@@ -19,10 +20,12 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
   const app = new Hono<Env>()
   const read = guard(fleet, 'jobs:read')
 
-  app.post('/', guard(fleet, 'jobs:submit'), async (c) => {
+  app.post('/', guard(fleet, 'jobs:submit', 'jobs:submit-definition'), async (c) => {
     tellQuota(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
     const body = await readBody(c, Submission)
     if (isRefusal(body)) return refused(c, body)
+    const lack = lacking(c.var.key, body.workflow_json === undefined ? 'jobs:submit' : 'jobs:submit-definition')
+    if (lack !== null) return refused(c, lack)
     const idempotency = idempotencyOf(c.req.header('idempotency-key'), c.var.key, body)
     if (isRefusal(idempotency)) return refused(c, idempotency)
     const event = submission(fleet.platform, body, c.var.key.name, c.var.key.id, idempotency)

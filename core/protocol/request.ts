@@ -8,6 +8,7 @@ import { newRobotId } from './robot-id.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
 import { moment } from './moment.ts'
 import { unreadable } from './repertoire.ts'
+import { SCOPES } from './scope.ts'
 import { SHOWN_AUTHS, TRIGGER_TYPES } from './trigger.ts'
 import { written, writtenObject } from './written.ts'
 
@@ -221,7 +222,7 @@ export const Disabling = v.strictObject({ note: v.optional(v.pipe(v.string(), v.
 export const NewKey = v.strictObject({
   name,
   scopes: v.pipe(
-    v.array(v.picklist(['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'])),
+    v.array(v.picklist(SCOPES)),
     v.minLength(1),
   ),
   robot_id: v.nullish(newRobotId, null),

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { attachmentOf } from '../../core/attachment.ts'
 import type { Event } from '../../core/event.ts'
 import { load } from '../../core/load.ts'
-import type { Scope } from '../../core/state.ts'
+import type { Scope } from '../../core/protocol/scope.ts'
 import { type Bench, bench, closed, ids, messages, say, spoken, submit } from './rows.ts'
 
 /** Who may register as whom, with which key. */

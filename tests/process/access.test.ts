@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SCOPES } from '../../core/protocol/scope.ts'
 import type { ErrorBody } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 
@@ -14,12 +15,11 @@ const KEYS = [
   'admin',
   'jobs:read',
   'jobs:submit',
+  'jobs:submit-definition',
   'jobs:cancel',
   'robots:control',
   'robots:connect',
 ] as const
-const SCOPES = ['admin', 'jobs:read', 'jobs:submit', 'jobs:cancel', 'robots:control', 'robots:connect'] as const
-
 beforeAll(async () => {
   server = await Orchestrator.start()
   for (const scope of SCOPES) {
