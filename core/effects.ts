@@ -81,6 +81,8 @@ export interface Need {
   /** One page of pending deliveries for each of these webhooks, and one row more, if there are more. */
   pages: readonly Page[]
   readonly deliveries: DeliveryId[]
+  /** For each of these jobs and robots: has the robot ever had an offer of the job, and has it sent a late result? */
+  readonly dealings: { readonly job: JobId; readonly robot: RobotId }[]
   /** The clock was set back to this instant: which due instants after it have been decided? null: nobody asks. */
   ahead: Millis | null
 }
@@ -96,9 +98,14 @@ export interface Found {
   /** For each webhook that was asked about, though there may be nothing. */
   readonly pages: ReadonlyMap<WebhookId, readonly DeliveryRow[]>
   readonly deliveries: ReadonlyMap<DeliveryId, DeliveryRow>
+  /** Of each kind the first. */
+  readonly dealings: readonly Dealing[]
   /** Due instants after the one that was asked about that have made their job already. */
   readonly ahead: readonly Ahead[]
 }
+
+/** An entry in the history of a job that a robot has caused: `offer` or `late_result`. */
+export type Dealing = Pick<HistoryRow, 'job_id' | 'robot_id' | 'event'>
 
 /** What a limit has to know of a job that was made a moment ago. */
 export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id' | 'schedule_id' | 'retry_of'>
@@ -273,6 +280,7 @@ export const NOTHING_FOUND: Found = {
   definitions: [],
   pages: new Map(),
   deliveries: new Map(),
+  dealings: [],
   ahead: [],
 }
 

@@ -1,7 +1,8 @@
 import { durationSaid } from './duration.ts'
-import { say, type Turn } from './effects.ts'
+import { type Need, say, type Turn } from './effects.ts'
 import { doneElsewhere } from './elsewhere.ts'
-import type { JobId } from './ids.ts'
+import type { Event } from './event.ts'
+import type { JobId, RobotId, SocketId } from './ids.ts'
 import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
 import { ERROR_CHARS_MAX, JOB_TEXT_BYTES_MAX, LOG_CHARS_MAX } from './limits.ts'
@@ -180,7 +181,7 @@ function started(state: State, session: Session, job: JobRow, turn: Turn): JobRo
 
 /**
  * A result for a job that this robot does not hold. The end that was recorded stands; the history keeps that this
- * one came. A robot that repeats a result we have, because the line broke before it knew, is not late.
+ * one came, if the robot ever had the job: otherwise any robot could write into any history. A robot that repeats a result we have, because the line broke before it knew, is not late.
  */
 function late(
   state: State,
@@ -191,10 +192,14 @@ function late(
   const { job_id, attempt } = message.payload
   haveStopped(state, session, job_id, turn)
   const job = recall(state, job_id, turn)
-  if (job === undefined) return refuseMessage(turn, session.socket, notHeld(job_id), message.id)
+  const past = turn.found.dealings.filter((one) => one.job_id === job_id && one.robot_id === session.robot)
+  if (job === undefined || (job.robot_id !== session.robot && !past.some(({ event }) => event === 'offer'))) {
+    return refuseMessage(turn, session.socket, notHeld(job_id), message.id)
+  }
   const repeated = message.type === 'job_complete' ? job.status === 'completed' : job.status === 'failed'
   const same = job.robot_id === session.robot && (attempt === undefined || attempt === job.attempt)
-  if ((repeated && same && job.error_type !== 'OUTCOME_UNKNOWN') || session.late.has(job_id)) return
+  if (repeated && same && job.error_type !== 'OUTCOME_UNKNOWN') return
+  if (session.late.has(job_id) || past.some(({ event }) => event === 'late_result')) return
   if (session.late.size >= LATE_MAX) session.late.clear()
   session.late.add(job_id)
   const result = message.type === 'job_complete' ? toText(message.payload.result) : message.payload.error_message
@@ -204,6 +209,23 @@ function late(
     attempt: attempt ?? job.attempt,
     robot_id: session.robot,
     cause: by(session, `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`),
+  })
+}
+
+/**
+ * The results that come from robots which do not have the job: whether a robot had it once stands in the history alone. A
+ * robot that registers is the one that its socket belongs to from there on.
+ */
+export function lateDealings(state: State, events: readonly Event[]): Need['dealings'] {
+  const registered = new Map<SocketId, RobotId>()
+  return events.flatMap((event) => {
+    if (event.type !== 'robot.said') return []
+    const { socket, message: { type, payload } } = event
+    if (type === 'register') registered.set(socket, payload.robot_id)
+    if (type !== 'job_complete' && type !== 'job_failed') return []
+    const robot = registered.get(socket) ?? state.sockets.get(socket)?.robot ?? null
+    const holder = state.jobs.get(payload.job_id)?.robot_id
+    return robot === null || robot === holder ? [] : [{ job: payload.job_id, robot }]
   })
 }
 

@@ -19,7 +19,7 @@ import type { Message, RobotMessage } from './protocol/message.ts'
 import { logged, noteFlaws } from './log.ts'
 import { takeProgress, weigh } from './meter.ts'
 import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
-import { accepted, cancelled, completed, failed, progressed, rejected } from './report.ts'
+import { accepted, cancelled, completed, failed, lateDealings, progressed, rejected } from './report.ts'
 import { sendDue, takePages, wantedPages } from './outbox.ts'
 import { disconnected, heartbeat, refuseMessage, registered } from './robot.ts'
 import type { Socket } from './socket.ts'
@@ -121,12 +121,14 @@ export function needs(state: State, events: readonly Event[], now: Millis): Need
     due: null,
     pages: wantedPages(state),
     deliveries: [],
+    dealings: [],
     ahead: null,
   }
   for (const event of events) ask(state, event, need, now)
+  for (const dealing of lateDealings(state, events)) need.dealings.push(dealing)
   if (isHorizonDue(state, now)) need.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
   const rows = need.jobs.length + need.duplicates.length + need.idempotency.length + need.deliveries.length
-  return rows + need.pages.length === 0 && need.due === null && need.ahead === null ? null : need
+  return rows + need.dealings.length + need.pages.length === 0 && need.due === null && need.ahead === null ? null : need
 }
 
 function ask(state: State, event: Event, need: Need, now: Millis): void {

@@ -1,13 +1,14 @@
 import { assert } from '../../core/assert.ts'
 import type { Ahead } from '../../core/ahead.ts'
-import type { Found, Need, RecentJob } from '../../core/effects.ts'
+import type { Found, Need } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
 import { isLive } from '../../core/job.ts'
 import type { OccurrenceRow } from '../../core/schedule.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
-import { type Column, COLUMNS, decode, packed, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
+import { asDealing, asRecent, RECENT, wantDealings } from './excerpts.ts'
+import { type Column, decode, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
 import { sound, type TableName, WHOLE } from './rows.ts'
 import type { Statement } from './writes.ts'
 
@@ -112,27 +113,12 @@ export function metaOf(record: SqlRow | undefined): Meta {
   return { epoch: Number(record?.['epoch']), seq: Number(record?.['seq']), clock: Number(record?.['clock']) }
 }
 
-/** What a limit has to know of a job. */
-export function asRecent({ created_at, created_by, trigger_id, schedule_id, retry_of }: RecentJob): RecentJob {
-  return { created_at, created_by, trigger_id, schedule_id, retry_of }
-}
-
 /** For each schedule one look into the index, which has nothing there while the clock is right. */
 const AHEAD = 'where job_id is not null and schedule_id in (select id from schedules) and due_at >'
 
 function asAhead({ schedule_id, due_at }: OccurrenceRow): Ahead {
   return { schedule_id, due_at: due_at ?? 0 }
 }
-
-const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id', 'schedule_id', 'retry_of']
-const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(name))
-
-/** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
-const RECENT = {
-  table: 'jobs',
-  columns: RECENT_COLUMNS,
-  sql: `select ${packed(RECENT_COLUMNS)} from jobs where created_at > ? order by created_at, id`,
-} as const
 
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
 // ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
@@ -146,7 +132,7 @@ const HOT_DEFINITIONS = `where hash in (
 
 /** What a turn may touch outside memory. */
 export function foundPlan(
-  { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries, ahead }: Need,
+  { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries, dealings, ahead }: Need,
 ): Plan<Found> {
   const keys = idempotency.length === 0 ? null : [JSON.stringify(idempotency)]
   const window = due === null ? null : [due.after, due.until]
@@ -166,6 +152,7 @@ export function foundPlan(
     deliveries: deliveries.length === 0
       ? null
       : want('deliveries', `where id in ${LIST}`, [JSON.stringify(deliveries)]),
+    dealings: dealings.length === 0 ? null : wantDealings(dealings),
     ahead: ahead === null ? null : want('occurrences', `${AHEAD} ?`, [ahead]),
   }, (found) => ({
     jobs: new Map([...found.jobs, ...found.answered].map(sound).map((job) => [job.id, job])),
@@ -175,6 +162,7 @@ export function foundPlan(
     definitions: found.definitions,
     pages: new Map(pages.map(({ webhook }) => [webhook, found.pages.filter((row) => row.webhook_id === webhook)])),
     deliveries: new Map(found.deliveries.map((row) => [row.id, row])),
+    dealings: found.dealings.map(asDealing),
     ahead: found.ahead.map(asAhead),
   }))
 }

@@ -26,6 +26,7 @@ export function asking(need: Partial<Need>): Need {
     due: null,
     pages: [],
     deliveries: [],
+    dealings: [],
     ahead: null,
     ...need,
   }

@@ -96,6 +96,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server far away', () => {
       due: { after: 1, until: 2 },
       pages: [{ webhook: 'a' as never, at: 0, seq: 0 }],
       deliveries: ['a' as never],
+      dealings: [{ job: 'a' as never, robot: 'r' as never }],
       ahead: 0,
     }
     same(await requests(() => store.find(need)), 1)

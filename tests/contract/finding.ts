@@ -1,5 +1,6 @@
 import { deepStrictEqual as same, rejects } from 'node:assert/strict'
 import type { Ahead } from '../../core/ahead.ts'
+import type { Need } from '../../core/effects.ts'
 import type { JobRow } from '../../core/job.ts'
 import { ids } from '../core/rows.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
@@ -84,6 +85,31 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     same([...found.jobs.values()], [a])
     await store.commit({ ...turn(2, {}), forgetBefore: 2 })
     same([...(await store.find(need)).idempotency.keys()], ['k2'])
+    await store.close()
+  },
+
+  async 'of what there was between a job and a robot the first offer and the first late result are found'(disk) {
+    const store = await loaded(disk)
+    const made = [
+      ['a', 'r1', 'offer'],
+      ['a', 'r1', 'accept'],
+      ['a', 'r1', 'offer'],
+      ['a', 'r2', 'offer'],
+      ['a', 'r2', 'late_result'],
+      ['b', 'r1', 'late_result'],
+      ['b', null, 'submit'],
+    ] as const
+    const history = made.map(([job_id, robot_id, event], i) =>
+      row('job_history', { seq: i + 1, job_id, robot_id, event })
+    )
+    await store.commit(turn(1, { job_history: history }))
+    const [a, b] = [ids.job('a'), ids.job('b')]
+    const [r1, r2, r3] = [ids.robot('r1'), ids.robot('r2'), ids.robot('r3')]
+    const of = async (...dealings: Need['dealings']) =>
+      (await store.find(asking({ dealings }))).dealings.map((one) => Object.values(one).join(' ')).toSorted()
+    same(await of({ job: a, robot: r1 }), ['a r1 offer'])
+    same(await of({ job: a, robot: r2 }, { job: b, robot: r1 }), ['a r2 late_result', 'a r2 offer', 'b r1 late_result'])
+    same(await of({ job: a, robot: r3 }, { job: b, robot: r2 }), [])
     await store.close()
   },
 

@@ -170,6 +170,7 @@ test('every query of jobs, log lines and history goes by an index', async () => 
     idempotency: ['a'],
     due: { after: 1, until: 2 },
     deliveries: [any],
+    dealings: [{ job: any, robot: any }],
   })
   for (const { sql, args } of foundPlan(need).statements) statements.set(sql, args.length)
   look(fresh(), (sql) => {

@@ -97,6 +97,9 @@ export function bench(
       definitions: soon.flatMap((job) => disk.rows.definitions.get(job.definition) ?? []),
       pages: pagesOf(disk, need.pages),
       deliveries: new Map(disk.rows.deliveries),
+      dealings: need.dealings.flatMap(({ job, robot }) =>
+        disk.history.filter((entry) => entry.job_id === job && entry.robot_id === robot)
+      ),
       ahead: aheadIn(disk, need.ahead),
     }
   }

@@ -124,8 +124,9 @@ const turnsAreBounded: Rule = ({ ledger, change }) => {
 
 /** I40: a turn reads a row or two for each of its events, and the jobs whose time draws near; never what has been. */
 export function readsAreBounded(need: Need): Need {
-  const { jobs, duplicates, idempotency, pages, deliveries } = need
-  const asked = jobs.length + duplicates.length + idempotency.length + pages.length + deliveries.length
+  const { jobs, duplicates, idempotency, pages, deliveries, dealings } = need
+  const asked = jobs.length + duplicates.length + idempotency.length + pages.length + deliveries.length +
+    dealings.length
   demand(asked <= 2 * TURN_EVENTS_MAX, 'I40', () => `${asked} rows were asked for in one turn`)
   return need
 }
