@@ -1,5 +1,7 @@
+import * as v from 'valibot'
 import type { RobotId } from '../core/ids.ts'
 import { type Refusal, refuse } from '../core/protocol/refusal.ts'
+import { newRobotId } from '../core/protocol/robot-id.ts'
 
 /** What a robot's address says: whose it is, or null where it does not say. */
 export interface RobotPath {
@@ -15,7 +17,7 @@ const OWN = '/ws/robot/'
 export function robotPath(rest: string, anywhere: boolean): RobotPath | null {
   if (rest.startsWith(OWN) && rest.length > OWN.length) {
     const robot = decoded(rest.slice(OWN.length))
-    return robot === null ? null : { robot: robot as RobotId }
+    return robot !== null && v.is(newRobotId, robot) ? { robot: robot as RobotId } : null
   }
   return anywhere || rest === '/ws' || rest === '/ws/' ? { robot: null } : null
 }

@@ -4,7 +4,6 @@ import { placeTakeovers, type Takeovers } from './conflict.ts'
 import { placeTimeouts } from './keep.ts'
 import { type CarriedMeter, carriedMeter, restoreMeter } from './meter.ts'
 import { barredId } from './offers.ts'
-import type { MessageId } from './protocol/message.ts'
 import { placeRobot } from './roster.ts'
 import type { Socket } from './socket.ts'
 import type { Report } from './seen.ts'
@@ -52,14 +51,14 @@ interface Remembered extends
   readonly meter: CarriedMeter | null
   readonly takeovers: Takeovers | null
   readonly late: readonly JobId[]
-  /** The last messages with log lines, so that one that is repeated is not stored a second time. */
-  readonly logMessages: readonly MessageId[]
+  /** Hashes of the last messages with log lines, so that one that is repeated is not stored a second time. */
+  readonly logMessages: readonly number[]
   /** With a job that it refused: until when it is not asked for it. */
   readonly barred: readonly (readonly [JobId, 'refused' | number, Millis | null])[]
 }
 
 /** Raised whenever an older text would be misread. */
-const VERSION = 3
+const VERSION = 4
 
 /** A platform keeps 16 KiB with a socket, and may use two bytes for a character. */
 const CHARS_MAX = 8_000
@@ -70,9 +69,8 @@ const LATE_KEPT = 50
 /** More jobs than these that are not its own are only counted. */
 const ELSEWHERE_KEPT = 50
 
-/** Likewise of its messages with log lines. An id is a UUID as a rule, and may be of any length. */
+/** Likewise of its messages with log lines. */
 const LOG_MESSAGES_KEPT = 32
-const ID_CHARS_MAX = 64
 
 /**
  * What a socket is to carry, as text; null for one that could not be restored from it: it is closing, or its robot has
@@ -120,8 +118,7 @@ function remembered(state: State, socket: Socket, robot: RobotId): Remembered | 
     meter: shortMeter(state, robot, heardAt),
     takeovers: state.takeovers.get(robot) ?? null,
     late: [...late].slice(-LATE_KEPT),
-    logMessages: [...state.logMessages.get(robot) ?? []].slice(-LOG_MESSAGES_KEPT)
-      .filter((message) => String(message).length <= ID_CHARS_MAX),
+    logMessages: [...state.logMessages.get(robot) ?? []].slice(-LOG_MESSAGES_KEPT),
     barred: [...session.barred].map(([job, why]) =>
       [job, why, why === 'refused' ? state.timers.at('robot.barred', barredId(session, job)) : null] as const
     ),

@@ -5,7 +5,6 @@ import { statusLost } from './control.ts'
 import { hangUp, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { keepRobot, placeTimeouts } from './keep.ts'
-import { clip } from './log.ts'
 import { type Flood, floodReason } from './meter.ts'
 import { type Disconnect, seen } from './seen.ts'
 import type { Socket } from './socket.ts'
@@ -110,8 +109,5 @@ function leave(state: State, socket: Socket, last_disconnect: Disconnect, turn: 
 /** How a connection ended, in words for people. */
 function goneBecause(code: number | null, reason: string): string {
   if (code === null) return 'has lost its connection, or closed it'
-  return `${code === CLOSE.normal ? 'has disconnected' : 'was disconnected'}: ${clip(reason, DETAIL_CHARS_MAX)}`
+  return `${code === CLOSE.normal ? 'has disconnected' : 'was disconnected'}: ${reason}`
 }
-
-/** What a robot says when it goes is cut in a history. */
-const DETAIL_CHARS_MAX = 1_000

@@ -156,15 +156,10 @@ export const BURST_SECONDS = 16
 
 /** What a robot may send in one log batch; told to it in `register_ack`. */
 export const LOG_BATCH_MAX = 100
-/** Longer lines are cut, and say so. */
-export const LOG_CHARS_MAX = 16_384
-export const LOG_EXTRA_CHARS_MAX = 16_384
 /** A job whose log has this many lines gets one more, which says how many were left out. */
 export const LOG_LINES_MAX = 100_000
 /** How many messages with log lines of one robot are told apart, by their ids: those of ten minutes, at the most. */
 export const LOG_MESSAGES_MAX = 1_000
-/** Longer error texts of robots are cut. */
-export const ERROR_CHARS_MAX = 65_536
 /** Late log lines are taken for this long after a job has ended: the line that explains the end often is one. */
 export const LATE_LOG_MS: Millis = 10 * MINUTE
 /**

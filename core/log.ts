@@ -1,16 +1,11 @@
 import type { Turn } from './effects.ts'
-import type { JobId, JsonText, RobotId } from './ids.ts'
+import { hashWords } from './hash.ts'
+import type { JobId, RobotId } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
 import { recall } from './keep.ts'
-import {
-  LATE_LOG_MS,
-  LOG_BATCH_MAX,
-  LOG_CHARS_MAX,
-  LOG_EXTRA_CHARS_MAX,
-  LOG_LINES_MAX,
-  LOG_MESSAGES_MAX,
-} from './limits.ts'
-import { cut } from './protocol/cut.ts'
+import { LATE_LOG_MS, LOG_BATCH_MAX, LOG_LINES_MAX, LOG_MESSAGES_MAX } from './limits.ts'
+import { LOG_CHARS_MAX } from './protocol/bounds.ts'
+import { clip, cut } from './protocol/cut.ts'
 import { toText } from './protocol/json.ts'
 import type { LogEntry, Message, RobotMessage } from './protocol/message.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
@@ -137,11 +132,6 @@ function droppedByRate(lines: number): string {
   return `${lines} ${lines === 1 ? 'line' : 'lines'} dropped by the rate limit`
 }
 
-/** Text that is not longer than it may be; what was cut says how long it was. */
-export function clip(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${cut(text, charsMax)}… (${text.length} characters)`
-}
-
 /** What is answered to word of a job that the robot has nothing to do with. */
 export function notHeld(id: JobId): Refusal {
   return refuse('NOT_FOUND', `This robot has no job ${cut(id, 256)}`)
@@ -149,9 +139,12 @@ export function notHeld(id: JobId): Refusal {
 
 function isRepeated(state: State, session: Session, { id }: Message<'log_entry'> | Message<'log_batch'>): boolean {
   if (id === undefined) return false
+  // An id is of any length, and thousands of robots have a thousand each.
+  const [high, low] = hashWords(`${typeof id} ${id}`)
+  const hash = (high % (1 << 21)) * 2 ** 32 + low
   const known = state.logMessages.get(session.robot) ?? new Set()
-  if (known.has(id)) return true
-  state.logMessages.set(session.robot, known.add(id))
+  if (known.has(hash)) return true
+  state.logMessages.set(session.robot, known.add(hash))
   const [oldest] = known
   if (known.size > LOG_MESSAGES_MAX && oldest !== undefined) known.delete(oldest)
   return false
@@ -166,9 +159,9 @@ function record(state: State, session: Session, job: JobRow, entry: LogEntry, tu
     at: turn.now,
     logged_at: timeSaid(entry.timestamp),
     level: entry.level,
-    node_id: clip(entry.node_id, 256),
-    message: clip(entry.message, LOG_CHARS_MAX),
-    extra: extraOf(entry),
+    node_id: entry.node_id,
+    message: entry.message,
+    extra: entry.extra === undefined || entry.extra === null ? null : toText(entry.extra),
   })
 }
 
@@ -190,10 +183,4 @@ export function countOf(state: State, job: JobId): LogCount {
   let count = state.logs.get(job)
   if (count === undefined) state.logs.set(job, count = { kept: 0, dropped: 0, refused: 0 })
   return count
-}
-
-function extraOf(entry: LogEntry): JsonText | null {
-  if (entry.extra === undefined || entry.extra === null) return null
-  const text = toText(entry.extra)
-  return text.length <= LOG_EXTRA_CHARS_MAX ? text : toText({ dropped: `${text.length} characters are too many` })
 }

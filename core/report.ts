@@ -5,12 +5,13 @@ import type { Event } from './event.ts'
 import type { JobId, RobotId, SocketId } from './ids.ts'
 import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
-import { ERROR_CHARS_MAX, JOB_TEXT_BYTES_MAX, LOG_CHARS_MAX } from './limits.ts'
-import { clip, noteBeginning, notHeld } from './log.ts'
+import { JOB_TEXT_BYTES_MAX } from './limits.ts'
+import { noteBeginning, notHeld } from './log.ts'
 import { move, stopped } from './move.ts'
 import { declined, declinedLate } from './offers.ts'
 import { by } from './reconcile.ts'
 import { backoff, isTransient } from './retry.ts'
+import { clip } from './protocol/cut.ts'
 import { exceedsBytes } from './protocol/decode.ts'
 import { toText } from './protocol/json.ts'
 import type { Message } from './protocol/message.ts'
@@ -49,7 +50,7 @@ export function rejected(state: State, session: Session, message: Message<'job_r
   const job = heldBy(state, session, message)
   if (job === undefined || job.status === 'running') return
   if (!isOffered(job)) return declinedLate(state, session, job, turn)
-  const reason = message.payload.reason === '' ? 'no reason given' : clip(message.payload.reason, ERROR_CHARS_MAX)
+  const reason = message.payload.reason || 'no reason given'
   declined(state, job, turn, by(session, `refused by ${job.robot_name}: ${reason}`))
 }
 
@@ -60,8 +61,8 @@ export function progressed(state: State, session: Session, message: Message<'job
   const job = started(state, session, held, turn)
   const { payload } = message
   const progress = Math.max(job.progress, Math.round(Math.min(100, Math.max(0, payload.progress ?? 0))))
-  const current_node = payload.current_node === '' ? job.current_node : clip(payload.current_node, LOG_CHARS_MAX)
-  const progress_message = payload.message === '' ? job.progress_message : clip(payload.message, LOG_CHARS_MAX)
+  const current_node = payload.current_node || job.current_node
+  const progress_message = payload.message || job.progress_message
   const { progress: former, current_node: node, progress_message: words } = job
   if (progress === former && current_node === node && progress_message === words) return
   keepJob(state, { ...job, progress, current_node, progress_message }, turn)
@@ -117,8 +118,8 @@ export function failed(state: State, session: Session, message: Message<'job_fai
   if (held === undefined) return late(state, session, message, turn)
   const job = started(state, session, held, turn)
   const { payload } = message
-  const error_message = clip(payload.error_message || 'Unknown error', ERROR_CHARS_MAX)
-  const error_type = clip(payload.error_type || 'ExecutionError', 200)
+  const error_message = payload.error_message || 'Unknown error'
+  const error_type = payload.error_type || 'ExecutionError'
   const transient = isTransient(error_type, job)
   const detail = `failed on ${job.robot_name}: ${error_type}: ${clip(error_message, 200)}`
   if (transient && job.tries < job.max_attempts) {
@@ -130,8 +131,8 @@ export function failed(state: State, session: Session, message: Message<'job_fai
   move(state, job, 'fail', turn, by(session, detail), {
     error_message,
     error_type,
-    stack_trace: clip(payload.stack_trace, ERROR_CHARS_MAX),
-    failed_node: clip(payload.failed_node, LOG_CHARS_MAX),
+    stack_trace: payload.stack_trace,
+    failed_node: payload.failed_node,
     dead_lettered: transient && job.max_attempts > 1,
   })
 }

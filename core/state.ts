@@ -18,7 +18,6 @@ import type { Takeovers } from './conflict.ts'
 import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus } from './job.ts'
 import type { Settings } from './limits.ts'
-import type { MessageId } from './protocol/message.ts'
 import type { Outbox } from './outbox.ts'
 import type { Ahead } from './ahead.ts'
 import type { RecentJob } from './effects.ts'
@@ -218,8 +217,8 @@ export interface State {
   readonly logs: Map<JobId, LogCount>
   /** Of jobs that have ended: the lines that came afterwards and were refused, until that is told in their logs. */
   readonly lateLogs: Map<JobId, { readonly robot: RobotId; readonly refused: number }>
-  /** The ids of the last messages with log lines of each robot: one that is repeated is not stored a second time. */
-  readonly logMessages: Map<RobotId, Set<MessageId>>
+  /** What the ids of the last messages with log lines hash to: one that is repeated is not stored a second time. */
+  readonly logMessages: Map<RobotId, Set<number>>
   /** Connections of each robot that were taken over lately, by others that register as the same robot. */
   readonly takeovers: Map<RobotId, Takeovers>
   /** What was written into the server's log lately, and when. */

@@ -1,6 +1,9 @@
 import { assert } from '../../core/assert.ts'
+import type { Dealing, Need } from '../../core/effects.ts'
 import type { JobId } from '../../core/ids.ts'
+import type { HistoryRow } from '../../core/job.ts'
 import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
+import { asDealing } from './excerpts.ts'
 import type { MemoryDisk } from './memory.ts'
 import { newestFirst, pageOf } from './queries.ts'
 
@@ -83,4 +86,17 @@ function lastFirst<Row extends { readonly seq: number }>(
 /** The rows of a table in the order of their keys. */
 export function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
   return [...table.keys()].sort().map((key) => table.get(key) as Row)
+}
+
+/** What there was between these jobs and robots: the first entry of each kind. */
+export function dealingsOf(history: Iterable<HistoryRow>, wanted: Need['dealings']): readonly Dealing[] {
+  const found = new Map<string, Dealing>()
+  for (const entry of history) {
+    const { job_id, robot_id, event } = entry
+    if (event !== 'offer' && event !== 'late_result') continue
+    if (!wanted.some(({ job, robot }) => job === job_id && robot === robot_id)) continue
+    const key = JSON.stringify([job_id, robot_id, event])
+    if (!found.has(key)) found.set(key, asDealing(entry))
+  }
+  return [...found.values()]
 }

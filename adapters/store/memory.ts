@@ -1,24 +1,16 @@
 import { assert } from '../../core/assert.ts'
 import type { Ahead } from '../../core/ahead.ts'
 import type { Moved } from '../../core/clock.ts'
-import {
-  type Dealing,
-  type Deletions,
-  type Effects,
-  type Found,
-  isEmpty,
-  type Need,
-  type RecentJob,
-} from '../../core/effects.ts'
+import { type Deletions, type Effects, type Found, isEmpty, type Need, type RecentJob } from '../../core/effects.ts'
 import { Receipt } from '../../core/receipt.ts'
 import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
-import { check, type HistoryRow, type JobRow } from '../../core/job.ts'
+import { check, type JobRow } from '../../core/job.ts'
 import { LANE_PAGE } from '../../core/limits.ts'
 import type { Hot } from '../../core/state.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
 import { StaleEpoch, type Store } from './contract.ts'
-import { asDealing, asRecent } from './excerpts.ts'
-import { byKey, memoryQueries } from './memory-queries.ts'
+import { asRecent } from './excerpts.ts'
+import { byKey, dealingsOf, memoryQueries } from './memory-queries.ts'
 import { newestFirst } from './queries.ts'
 import { type Change, fieldsOf, frozen, keyOf, uniqueOf, verify } from './memory-strict.ts'
 import { GOES, type RowOf, type TableName, TABLES } from './rows.ts'
@@ -161,18 +153,6 @@ function readFound(disk: MemoryDisk, need: Need): Found {
   const dealings = need.dealings.length === 0 ? [] : dealingsOf(tables.job_history.values(), need.dealings)
   const ahead = need.ahead === null ? [] : aheadOf(disk, need.ahead)
   return { jobs, duplicates, idempotency, due: soon.map(check), definitions, pages, deliveries, dealings, ahead }
-}
-
-function dealingsOf(history: Iterable<HistoryRow>, wanted: Need['dealings']): readonly Dealing[] {
-  const found = new Map<string, Dealing>()
-  for (const entry of history) {
-    const { job_id, robot_id, event } = entry
-    if (event !== 'offer' && event !== 'late_result') continue
-    if (!wanted.some(({ job, robot }) => job === job_id && robot === robot_id)) continue
-    const key = JSON.stringify([job_id, robot_id, event])
-    if (!found.has(key)) found.set(key, asDealing(entry))
-  }
-  return [...found.values()]
 }
 
 function aheadOf({ tables }: MemoryDisk, after: Millis): readonly Ahead[] {

@@ -16,6 +16,11 @@ export function cut(text: string, charsMax: number): string {
   return text.slice(0, endBefore(text, charsMax)).toWellFormed()
 }
 
+/** Text that is not longer than it may be; what was cut says how long it was. */
+export function clip(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${cut(text, charsMax)}… (${text.length} characters)`
+}
+
 function endBefore(text: string, at: number): number {
   if (at <= 0) return 0
   if (text.charCodeAt(at - 1) < JOINING && text.charCodeAt(at) < JOINING) return at

@@ -20,7 +20,7 @@ export function mend(fields: Fields, given: JsonObject, note: (flaw: string) => 
     }
     // Many languages write null for what they do not have.
     const isSaid = value !== null
-    if (!v.is(schema, undefined) || (isSaid && AS_SAID.has(name))) return [[name, value]]
+    if (!v.is(schema, undefined) || (isSaid && isAsSaid(name, value))) return [[name, value]]
     if (isSaid) note(`${name} was ${nameOf(value)} and was left out`)
     return []
   })
@@ -30,8 +30,13 @@ export function mend(fields: Fields, given: JsonObject, note: (flaw: string) => 
 /** Nothing but itself names a thing. */
 const IDS: ReadonlySet<string> = new Set(['job_id', 'robot_id'])
 
-/** A robot that belongs to another environment than it says would be given work that is not for it. */
-const AS_SAID: ReadonlySet<string> = new Set(['environment'])
+/**
+ * A robot that belongs to another environment than it says would be given work that is not for it; and so would one whose
+ * capabilities were left out because there are too many of them.
+ */
+function isAsSaid(name: string, value: Json): boolean {
+  return name === 'environment' || (name === 'capabilities' && isObject(value))
+}
 
 interface Reading {
   readonly as: 'text' | 'number' | 'list of texts'

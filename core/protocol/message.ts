@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { JobId, RobotId, WorkflowId } from '../ids.ts'
+import * as most from './bounds.ts'
 import { newRobotId } from './robot-id.ts'
 import { isObject } from './json.ts'
 import { mend } from './mend.ts'
@@ -29,7 +30,9 @@ const jsonObject = writtenObject as v.GenericSchema<Readonly<Record<string, unkn
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const percent = v.nullish(v.number(), null)
 const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
-const jobIds = v.array(jobId)
+const jobIds = v.pipe(v.array(jobId), v.maxLength(most.ACTIVE_JOBS_MAX))
+const reason = v.nullish(most.textOf(most.REASON_CHARS_MAX), '')
+const node = v.nullish(most.textOf(most.NODE_CHARS_MAX), '')
 
 /** The most jobs one robot may say it can run at a time. */
 export const ROBOT_SLOTS_MAX = 1000
@@ -63,7 +66,7 @@ const speaker = v.optional(robotId)
 
 const heartbeat = v.object({
   robot_id: speaker,
-  status: v.optional(text, 'online'),
+  status: v.optional(most.textOf(most.WORD_CHARS_MAX), 'online'),
   current_jobs: v.optional(count, 0),
   cpu_percent: percent,
   memory_percent: percent,
@@ -74,10 +77,10 @@ const heartbeat = v.object({
 
 const logEntry = v.object({
   level,
-  message: text,
-  node_id: v.nullish(text, ''),
+  message: most.textOf(most.LOG_CHARS_MAX),
+  node_id: node,
   timestamp: v.optional(v.unknown()),
-  extra: v.nullish(written),
+  extra: v.nullish(v.pipe(written, most.passedOn(most.LOG_CHARS_MAX))),
 })
 
 /** What a robot remembers of offers. One that was made while this memory existed and is not in it was never read. */
@@ -87,7 +90,7 @@ const memory = v.object({
   /** Which start of the robot's process this is since the memory began. */
   start: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** Offers that were read, but for those that were refused or whose end is known to be recorded. */
-  offers: v.array(v.object({ job_id: jobId, attempt })),
+  offers: v.pipe(v.array(v.object({ job_id: jobId, attempt })), v.maxLength(most.MEMORY_OFFERS_MAX)),
 })
 
 /** A line of a batch; null for one that cannot be read. */
@@ -114,14 +117,14 @@ export const MESSAGES = {
     from: 'robot',
     payload: v.object({
       robot_id: newRobotId,
-      robot_name: v.optional(text),
+      robot_name: v.optional(most.textOf(most.NAME_CHARS_MAX)),
       environment: v.optional(v.pipe(text, v.maxLength(100)), 'default'),
       max_concurrent_jobs: v.optional(
         v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)),
         1,
       ),
       tags: v.optional(tags, []),
-      capabilities: v.optional(jsonObject, {}),
+      capabilities: v.optional(most.capabilities, {}),
       auth_token: v.nullish(text),
       token: v.nullish(text),
       // One that cannot be read is left out, and proves nothing.
@@ -149,7 +152,7 @@ export const MESSAGES = {
   },
   heartbeat: { from: 'robot', payload: heartbeat },
   heartbeat_ack: { from: 'orchestrator', payload: v.object({ robot_id: v.nullish(robotId) }) },
-  disconnect: { from: 'robot', payload: v.object({ robot_id: speaker, reason: v.nullish(text, '') }) },
+  disconnect: { from: 'robot', payload: v.object({ robot_id: speaker, reason }) },
   job_assign: {
     from: 'orchestrator',
     payload: v.object({
@@ -166,7 +169,7 @@ export const MESSAGES = {
   job_accept: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: speaker, attempt }) },
   job_reject: {
     from: 'robot',
-    payload: v.object({ job_id: jobId, robot_id: speaker, reason: v.nullish(text, ''), attempt }),
+    payload: v.object({ job_id: jobId, robot_id: speaker, reason, attempt }),
   },
   job_progress: {
     from: 'robot',
@@ -174,8 +177,8 @@ export const MESSAGES = {
       job_id: jobId,
       robot_id: speaker,
       progress: percent,
-      current_node: v.nullish(text, ''),
-      message: v.nullish(text, ''),
+      current_node: node,
+      message: v.nullish(most.textOf(most.PROGRESS_CHARS_MAX), ''),
       attempt,
     }),
   },
@@ -194,10 +197,10 @@ export const MESSAGES = {
     payload: v.object({
       job_id: jobId,
       robot_id: speaker,
-      error_message: v.nullish(text, 'Unknown error'),
-      error_type: v.nullish(text, 'ExecutionError'),
-      stack_trace: v.nullish(text, ''),
-      failed_node: v.nullish(text, ''),
+      error_message: v.nullish(most.textOf(most.ERROR_CHARS_MAX), 'Unknown error'),
+      error_type: v.nullish(most.textOf(most.ERROR_TYPE_CHARS_MAX), 'ExecutionError'),
+      stack_trace: v.nullish(most.textOf(most.ERROR_CHARS_MAX), ''),
+      failed_node: node,
       attempt,
     }),
   },
@@ -209,7 +212,7 @@ export const MESSAGES = {
     payload: v.object({
       ...heartbeat.entries,
       uptime_seconds: v.nullish(v.number(), 0),
-      system_info: v.nullish(jsonObject, {}),
+      system_info: v.nullish(v.pipe(jsonObject, most.passedOn(most.SYSTEM_INFO_CHARS_MAX)), {}),
     }),
   },
   log_entry: {

@@ -1,8 +1,9 @@
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
 import type { Need } from '../../core/effects.ts'
 import type { HistoryRow, JobRow } from '../../core/job.ts'
-import { LOG_CHARS_MAX, TURN_EVENTS_MAX } from '../../core/limits.ts'
+import { TURN_EVENTS_MAX } from '../../core/limits.ts'
 import type { JobId } from '../../core/ids.ts'
+import { LOG_CHARS_MAX } from '../../core/protocol/bounds.ts'
 import type { Ledger } from './ledger.ts'
 import { demand, type Rule } from './rule.ts'
 

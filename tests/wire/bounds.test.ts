@@ -5,6 +5,48 @@ import { Raw } from './raw.ts'
 /** How much of what one robot says is kept. */
 
 chapter('bounds', (server) => {
+  test('[P74] texts of robots are kept up to a bound, and say how long they were', async () => {
+    const long = (chars: number): string => 'x'.repeat(chars)
+    const robot = await Raw.register(server, { robot_name: long(100_000) })
+    const job = await robot.running()
+    robot.say('job_progress', job, { progress: 10, current_node: long(10_000), message: long(100_000) })
+    robot.say('log_entry', job, { level: 'INFO', message: 'm', node_id: long(300), extra: { text: long(20_000) } })
+    await robot.beat({ status: long(1_000) })
+    const kept = await server.api('GET', `/jobs/${job}`)
+    expect(kept).toMatchObject({
+      robot_name: `${long(200)}… (100000 characters)`,
+      current_node: `${long(256)}… (10000 characters)`,
+      progress_message: `${long(2_000)}… (100000 characters)`,
+    })
+    const { items } = await server.api<{ readonly items: readonly unknown[] }>('GET', `/jobs/${job}/logs`)
+    expect(items).toMatchObject([{
+      node_id: `${long(256)}… (300 characters)`,
+      extra: { dropped: '20011 characters are too many' },
+    }])
+    robot.say('job_failed', job, { error_type: long(300), error_message: long(100_000), failed_node: long(300) })
+    await robot.beat()
+    expect(await server.api('GET', `/jobs/${job}`)).toMatchObject({
+      error_type: `${long(200)}… (300 characters)`,
+      error_message: `${long(65_536)}… (100000 characters)`,
+      failed_node: `${long(256)}… (300 characters)`,
+    })
+  })
+
+  test('[P74] capabilities that are too large are refused, and too many jobs are no list', async () => {
+    const robot = await Raw.register(server, { capabilities: { browser: true } })
+    const job = await robot.running()
+    const id = robot.wire.send('register', { robot_id: robot.id, capabilities: { text: 'x'.repeat(70_000) } })
+    const jobs = Array.from({ length: 2_001 }, (_, i) => `job-${i}`)
+    await robot.beat({ active_job_ids: jobs })
+    await robot.beat({ active_job_ids: jobs })
+    await robot.beat()
+    const refusals = robot.wire.frames.filter(({ type }) => type === 'error')
+    expect(refusals.map(({ payload }) => payload['error_code'])).toEqual(Array(3).fill('INVALID_PAYLOAD'))
+    expect(refusals[0]).toMatchObject({ correlation_id: id })
+    expect(await server.api('GET', `/robots/${robot.id}`)).toMatchObject({ capabilities: { browser: true } })
+    expect(await server.job(job)).toMatchObject({ status: 'running' })
+  })
+
   test('[P75] a result of a robot that never had the job stands in no history', async () => {
     const robot = await Raw.register(server)
     const job = await robot.running()
