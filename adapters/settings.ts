@@ -9,6 +9,7 @@ const seconds = v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(YEAR_S
 const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000_000)))
 /** 0: no limit. Each of those that are let through is remembered for as long as it counts, so there cannot be very many. */
 const rate = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000)))
+const bytes = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 40)))
 
 /** What an operator may set, in seconds and numbers; whatever is left out keeps its default. */
 const SettingsFile = v.strictObject({
@@ -42,7 +43,8 @@ const SettingsFile = v.strictObject({
   ),
   robot_messages_max: rate,
   robot_messages_seconds: seconds,
-  robot_bytes_per_second: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 40))),
+  robot_bytes_per_second: bytes,
+  robot_disk_bytes_per_minute: bytes,
   webhook_calls_max: rate,
   webhook_calls_seconds: seconds,
   submissions_max: rate,
@@ -81,6 +83,7 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   robot_messages_max: 'robotMessagesMax',
   robot_messages_seconds: 'robotMessagesMs',
   robot_bytes_per_second: 'robotBytesPerSecond',
+  robot_disk_bytes_per_minute: 'robotDiskBytesPerMinute',
   webhook_calls_max: 'webhookCallsMax',
   webhook_calls_seconds: 'webhookCallsMs',
   submissions_max: 'submissionsMax',

@@ -19,7 +19,7 @@ export function noteAbsence(
   for (const id of state.held.get(robot) ?? []) {
     const job = state.jobs.get(id)
     if (job === undefined || !(isAssigned(job) || isLapsed(job))) continue
-    const count = countOf(state, id)
+    const count = countOf(state, id, turn.now)
     count.breaks = (count.breaks ?? 0) + 1
     if (count.breaks > BREAKS_MAX) continue
     const last = count.breaks === BREAKS_MAX ? '; what comes after this is not written down' : ''

@@ -57,7 +57,7 @@ const STAY: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', '
 
 /** What stands in no row, and the deliveries, which the store moves by itself. */
 function moveMemory(state: State, by: Millis, turn: Turn): void {
-  const { limiters, sessions, sockets, takeovers, timers, warned } = state
+  const { limiters, logs, sessions, sockets, takeovers, timers, warned } = state
   timers.move(by, STAY)
   for (const session of sessions.values()) {
     session.since += by
@@ -69,6 +69,7 @@ function moveMemory(state: State, by: Millis, turn: Turn): void {
   }
   for (const socket of sockets.keys()) turn.out.attachments.add(socket)
   for (const meter of limiters.robots.values()) moveMeter(meter, by)
+  for (const { disk } of logs.values()) disk.at += by
   for (const [about, last] of warned) warned.set(about, last + by)
   for (const [robot, { since, last, count }] of takeovers) {
     takeovers.set(robot, { since: since + by, last: last + by, count })

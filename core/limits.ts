@@ -74,6 +74,8 @@ export interface Settings {
   readonly robotMessagesMs: Millis
   /** How many bytes a robot may send a second, and sixteen times as many at once. 0: any number. */
   readonly robotBytesPerSecond: number
+  /** How many bytes of log lines and progress of a robot are written down in a minute, and half as many of each job. */
+  readonly robotDiskBytesPerMinute: number
   /** How many jobs calls of one webhook may make in how long. */
   readonly webhookCallsMax: number
   readonly webhookCallsMs: Millis
@@ -132,6 +134,7 @@ export const DEFAULTS: Settings = {
   robotMessagesMax: 100,
   robotMessagesMs: MINUTE,
   robotBytesPerSecond: 8 << 20,
+  robotDiskBytesPerMinute: 8 << 20,
   webhookCallsMax: 10,
   webhookCallsMs: MINUTE,
   submissionsMax: 50,
@@ -145,6 +148,7 @@ export const DEFAULTS: Settings = {
 export const UNLIMITED = {
   robotMessagesMax: 0,
   robotBytesPerSecond: 0,
+  robotDiskBytesPerMinute: 0,
   webhookCallsMax: 0,
   submissionsMax: 0,
 } as const satisfies Partial<Settings>
@@ -158,6 +162,10 @@ export const BURST_SECONDS = 16
 export const LOG_BATCH_MAX = 100
 /** A job whose log has this many lines gets one more, which says how many were left out. */
 export const LOG_LINES_MAX = 100_000
+/** The same in bytes: it is full then, however few lines it has. */
+export const LOG_BYTES_MAX = 64 << 20
+/** What a row takes up beside its text. */
+export const ROW_BYTES = 200
 /** How many messages with log lines of one robot are told apart, by their ids: those of ten minutes, at the most. */
 export const LOG_MESSAGES_MAX = 1_000
 /** Late log lines are taken for this long after a job has ended: the line that explains the end often is one. */

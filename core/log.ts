@@ -1,11 +1,14 @@
+import { type Bucket, newBucket } from './bucket.ts'
 import type { Turn } from './effects.ts'
 import { hashWords } from './hash.ts'
-import type { JobId, RobotId } from './ids.ts'
+import type { JobId, Millis, RobotId } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
 import { recall } from './keep.ts'
-import { LATE_LOG_MS, LOG_BATCH_MAX, LOG_LINES_MAX, LOG_MESSAGES_MAX } from './limits.ts'
+import { LATE_LOG_MS, LOG_BATCH_MAX, LOG_BYTES_MAX, LOG_LINES_MAX, LOG_MESSAGES_MAX, ROW_BYTES } from './limits.ts'
+import { mayWrite } from './meter.ts'
 import { LOG_CHARS_MAX } from './protocol/bounds.ts'
 import { clip, cut } from './protocol/cut.ts'
+import { utf8Bytes } from './protocol/decode.ts'
 import { toText } from './protocol/json.ts'
 import type { LogEntry, Message, RobotMessage } from './protocol/message.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
@@ -18,6 +21,10 @@ const FLAWS_MAX = 20
 /** Of one job's log: what was kept of it, and what was not. */
 export interface LogCount {
   kept: number
+  /** Of the lines that were kept. */
+  bytes: number
+  /** Of the lines that were kept lately. */
+  readonly disk: Bucket
   dropped: number
   /** Refused for the rate of the robot's messages. It may have sent some of them again. */
   refused: number
@@ -65,7 +72,7 @@ export function logged(
 export function noteFlaws(state: State, session: Session, { type, payload, flaws }: RobotMessage, turn: Turn): void {
   const job = flaws === undefined || !('job_id' in payload) ? undefined : state.jobs.get(payload.job_id)
   if (job === undefined || flaws === undefined || job.robot_id !== session.robot || !isLive(job.status)) return
-  const count = countOf(state, job.id)
+  const count = countOf(state, job.id, turn.now)
   const noted = count.noted ??= new Set()
   // By the field that each of them begins with: what stands in it may be another every time.
   const fault = [type, ...flaws.words.map((words) => words.split(' ', 1)[0])].join()
@@ -92,7 +99,7 @@ export function linesRefused(state: State, job: JobRow, lines: number, turn: Tur
     state.lateLogs.set(job.id, { ...late, refused: late.refused + lines })
     return
   }
-  countOf(state, job.id).refused += lines
+  countOf(state, job.id, turn.now).refused += lines
 }
 
 /** Lines of a job that has ended have been refused, and now it is told how many. */
@@ -151,7 +158,18 @@ function isRepeated(state: State, session: Session, { id }: Message<'log_entry'>
 }
 
 function record(state: State, session: Session, job: JobRow, entry: LogEntry, turn: Turn): void {
-  if (isLive(job.status) && !fits(state, job)) return
+  const extra = entry.extra === undefined || entry.extra === null ? null : toText(entry.extra)
+  const bytes = ROW_BYTES + utf8Bytes(entry.message) + utf8Bytes(extra ?? '')
+  const count = isLive(job.status) ? countOf(state, job.id, turn.now) : null
+  if (count !== null && (count.kept >= LOG_LINES_MAX || count.bytes >= LOG_BYTES_MAX)) {
+    count.dropped++
+    return
+  }
+  if (!mayWrite(state, session.robot, count?.disk ?? null, bytes, turn.now)) return linesRefused(state, job, 1, turn)
+  if (count !== null) {
+    count.kept++
+    count.bytes += bytes
+  }
   turn.out.logs.push({
     seq: ++state.seq,
     job_id: job.id,
@@ -161,7 +179,7 @@ function record(state: State, session: Session, job: JobRow, entry: LogEntry, tu
     level: entry.level,
     node_id: entry.node_id,
     message: entry.message,
-    extra: entry.extra === undefined || entry.extra === null ? null : toText(entry.extra),
+    extra,
   })
 }
 
@@ -171,16 +189,11 @@ function timeSaid(timestamp: unknown): string {
   return typeof timestamp === 'string' ? clip(timestamp, 64) : ''
 }
 
-function fits(state: State, job: JobRow): boolean {
-  const count = countOf(state, job.id)
-  if (count.kept >= LOG_LINES_MAX) count.dropped++
-  else count.kept++
-  return count.dropped === 0
-}
-
 /** The count of a job's log, from here on if there was none. */
-export function countOf(state: State, job: JobId): LogCount {
+export function countOf(state: State, job: JobId, now: Millis): LogCount {
   let count = state.logs.get(job)
-  if (count === undefined) state.logs.set(job, count = { kept: 0, dropped: 0, refused: 0 })
+  if (count === undefined) {
+    state.logs.set(job, count = { kept: 0, bytes: 0, disk: newBucket(now), dropped: 0, refused: 0 })
+  }
   return count
 }

@@ -1,3 +1,4 @@
+import { type Bucket, fits, newBucket } from './bucket.ts'
 import { say, type Turn } from './effects.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isAssigned, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
@@ -26,6 +27,8 @@ export interface Meter {
   bytesAt: Millis
   /** It has sent too many bytes, and until then it is not let in again. */
   shutUntil: Millis
+  /** What was written down of it. */
+  readonly disk: Bucket
   /** The last progress of each job that was beyond the limit: acted upon with the next heartbeat. */
   readonly progress: Map<JobId, Message<'job_progress'>>
 }
@@ -57,6 +60,9 @@ const CLASSES: { readonly [T in RobotMessage['type'] | 'garbled']: 'control' | '
   garbled: 'telemetry',
 }
 
+/** The bytes of a registration count so many times. */
+const REGISTRATION_FACTOR = 16
+
 /** The least time between two answers of one robot that say it says too much: or the limiter would double the flood. */
 const TELL_MS: Millis = 1_000
 
@@ -86,14 +92,42 @@ export function weigh(
   if (kind === 'control') return 'act'
   tell(state, session, meter, id, turn)
   if (kind === 'heartbeat') return 'act'
-  if (message !== null) leaveOut(state, session, meter, message, turn)
+  if (message !== null) leaveOut(state, session, message, turn)
   return 'refused'
+}
+
+/**
+ * Whether so many bytes of a robot may be written down, and counts them if they may: of a job at most half of what there is
+ * for its robot, so that one that says very much does not take the room of others.
+ */
+export function mayWrite(state: State, robot: RobotId, job: Bucket | null, bytes: number, now: Millis): boolean {
+  const most = state.settings.robotDiskBytesPerMinute
+  if (most === 0) return true
+  const { disk } = meterOf(state, robot, now)
+  if (!fits(disk, bytes, most, now) || (job !== null && !fits(job, bytes, most / 2, now))) return false
+  disk.level += bytes
+  if (job !== null) job.level += bytes
+  return true
+}
+
+/** Has progress wait for the next heartbeat of its robot. By then the job may be in another attempt, of which this says nothing. */
+export function postpone(
+  state: State,
+  session: Session,
+  message: Message<'job_progress'>,
+  job: JobRow,
+  now: Millis,
+): void {
+  const payload = { ...message.payload, attempt: job.attempt }
+  meterOf(state, session.robot, now).progress.set(job.id, { ...message, payload })
 }
 
 /** Counts a registration, which comes before there is a session. */
 export function weighRegistration(state: State, robot: RobotId, bytes: number, turn: Turn): 'act' | Flood {
   const meter = meterOf(state, robot, turn.now)
-  if (turn.now < meter.shutUntil || pour(state.settings, meter, bytes, turn.now)) return 'bytes'
+  // What it says is written down each time.
+  const weight = bytes * REGISTRATION_FACTOR
+  if (turn.now < meter.shutUntil || pour(state.settings, meter, weight, turn.now)) return 'bytes'
   if (state.settings.robotMessagesMax === 0) return 'act'
   const open = meter.ring.isOpen(turn.now)
   meter.ring.count(turn.now)
@@ -149,6 +183,7 @@ export function moveMeter(meter: Meter, by: Millis): void {
   meter.toldAt += by
   meter.bytesAt += by
   meter.shutUntil += by
+  meter.disk.at += by
 }
 
 /** A meter as it was before it was carried. */
@@ -170,6 +205,7 @@ function meterOf(state: State, robot: RobotId, now: Millis): Meter {
       bytes: 0,
       bytesAt: now,
       shutUntil: 0,
+      disk: newBucket(now),
       progress: new Map(),
     }
     state.limiters.robots.set(robot, meter)
@@ -239,16 +275,14 @@ function tell(state: State, session: Session, meter: Meter, id: MessageId | unde
 }
 
 /** Of progress the last word is kept for the next heartbeat. Lines are missed in the log: how many is told in it. */
-function leaveOut(state: State, session: Session, meter: Meter, message: RobotMessage, turn: Turn): void {
+function leaveOut(state: State, session: Session, message: RobotMessage, turn: Turn): void {
   const job = 'job_id' in message.payload ? recall(state, message.payload.job_id, turn) : undefined
   if (job === undefined || job.robot_id !== session.robot) return
   if (message.type === 'job_progress') {
-    const { payload } = message
+    const { attempt } = message.payload
     // Without an attempt it may be about an earlier one.
-    const current = payload.attempt === undefined ? !session.barred.has(job.id) : payload.attempt === job.attempt
-    // By the time of the next heartbeat the job may be in another attempt, of which this says nothing.
-    const now = { ...message, payload: { ...payload, attempt: job.attempt } }
-    if (isAssigned(job) && current) meter.progress.set(job.id, now)
+    const current = attempt === undefined ? !session.barred.has(job.id) : attempt === job.attempt
+    if (isAssigned(job) && current) postpone(state, session, message, job, turn.now)
   } else if (message.type === 'log_batch') linesRefused(state, job, message.payload.entries.length, turn)
   else if (message.type === 'log_entry') linesRefused(state, job, 1, turn)
 }

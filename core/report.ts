@@ -5,14 +5,15 @@ import type { Event } from './event.ts'
 import type { JobId, RobotId, SocketId } from './ids.ts'
 import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
 import { keepAffinity, keepJob, recall, remember } from './keep.ts'
-import { JOB_TEXT_BYTES_MAX } from './limits.ts'
+import { JOB_TEXT_BYTES_MAX, ROW_BYTES } from './limits.ts'
 import { noteBeginning, notHeld } from './log.ts'
+import { mayWrite, postpone } from './meter.ts'
 import { move, stopped } from './move.ts'
 import { declined, declinedLate } from './offers.ts'
 import { by } from './reconcile.ts'
 import { backoff, isTransient } from './retry.ts'
 import { clip } from './protocol/cut.ts'
-import { exceedsBytes } from './protocol/decode.ts'
+import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
 import { toText } from './protocol/json.ts'
 import type { Message } from './protocol/message.ts'
 import { UNKEPT, type Unkept } from './protocol/unkept.ts'
@@ -65,6 +66,9 @@ export function progressed(state: State, session: Session, message: Message<'job
   const progress_message = payload.message || job.progress_message
   const { progress: former, current_node: node, progress_message: words } = job
   if (progress === former && current_node === node && progress_message === words) return
+  // Its whole row is written with it.
+  const bytes = ROW_BYTES + utf8Bytes(job.parameters) + utf8Bytes(progress_message)
+  if (!mayWrite(state, session.robot, null, bytes, turn.now)) return postpone(state, session, message, job, turn.now)
   keepJob(state, { ...job, progress, current_node, progress_message }, turn)
 }
 

@@ -65,3 +65,20 @@ chapter('bounds', (server) => {
     expect(history.map(({ robot_id }) => robot_id)).not.toContain(other.id)
   })
 })
+
+chapter('how much of a robot is written down', (server) => {
+  test('[P76] lines of a job beyond its half of the budget are missing from its log, which says how many', async () => {
+    const robot = await Raw.register(server, { max_concurrent_jobs: 2 })
+    const [job, other] = [await robot.running(), await robot.running()]
+    const entries = Array.from({ length: 20 }, () => ({ message: 'x'.repeat(10_000) }))
+    robot.say('log_batch', job, { entries })
+    robot.say('log_entry', other, { message: 'of another job' })
+    robot.say('job_complete', job, { result: 'kept' })
+    await robot.beat({ active_job_ids: [other] })
+    expect(await server.job(job)).toMatchObject({ status: 'completed', result: 'kept' })
+    const lines = String((await server.job(job)).logs).split('\n')
+    expect(lines).toHaveLength(5)
+    expect(lines[4]).toMatch(/ WARNING 16 lines dropped by the rate limit$/)
+    expect((await server.job(other)).logs).toMatch(/ of another job$/)
+  })
+}, { robot_disk_bytes_per_minute: 100_000 })

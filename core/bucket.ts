@@ -1,0 +1,19 @@
+import type { Millis } from './ids.ts'
+
+/** What somebody has used up of an amount that runs out at a steady rate: how much there was, and when. */
+export interface Bucket {
+  level: number
+  at: Millis
+}
+
+/** An empty bucket. */
+export function newBucket(now: Millis): Bucket {
+  return { level: 0, at: now }
+}
+
+/** Whether so much fits into what a minute has room for. Nothing changes but that what has run out is gone. */
+export function fits(bucket: Bucket, amount: number, perMinute: number, now: Millis): boolean {
+  bucket.level = Math.max(0, bucket.level - (now - bucket.at) * perMinute / 60_000)
+  bucket.at = now
+  return bucket.level + amount <= perMinute
+}
