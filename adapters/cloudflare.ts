@@ -1,3 +1,4 @@
+import { shownJson } from '../core/protocol/plain.ts'
 import { refuse } from '../core/protocol/refusal.ts'
 import { type Env, problemWith } from './cloudflare/env.ts'
 import { takeMail } from './cloudflare/mail.ts'
@@ -20,9 +21,8 @@ const worker: ExportedHandler<Env> = {
     try {
       return await env.FLEETS.get(env.FLEETS.idFromName(to.name)).fetch(request)
     } catch (error) {
-      console.error(
-        JSON.stringify({ level: 'error', msg: 'a fleet could not be reached', fleet: to.name, error: String(error) }),
-      )
+      const entry = { level: 'error', msg: 'a fleet could not be reached', fleet: to.name, error: String(error) }
+      console.error(shownJson(JSON.stringify(entry)))
       return refusedResponse(request, refuse('UNAVAILABLE', 'This fleet cannot be reached now'))
     }
   },

@@ -1,5 +1,6 @@
 import type { Millis } from '../core/ids.ts'
 import type { JobRow, LogRow } from '../core/job.ts'
+import { escapedLine } from '../core/protocol/plain.ts'
 import type { Queries } from './store/contract.ts'
 
 /** How much of a job's log is shown with the job. */
@@ -8,10 +9,12 @@ const LOG_TAIL = 100
 /** How far a robot's clock may be off, for what it says to be put right instead of left. */
 const CLOCK_MS: Millis = 300_000
 
-/** The end of a job's log, as text: a line for each. What stands before it is counted in the first. */
+/** The end of a job's log, as text: a line for each, whatever is in it. What stands before it is counted in the first. */
 export async function logText(queries: Queries, job: JobRow, whole: string): Promise<string> {
   const lines = await queries.logTail(job.id, LOG_TAIL)
-  const shown = lines.map((line) => `${new Date(writtenAt(line, job)).toISOString()} ${line.level} ${line.message}`)
+  const shown = lines.map((line) =>
+    `${new Date(writtenAt(line, job)).toISOString()} ${line.level} ${escapedLine(line.message)}`
+  )
   const left = lines.length < LOG_TAIL ? 0 : await queries.logCount(job.id) - lines.length
   if (left > 0) {
     shown.unshift(`… ${left} earlier ${left === 1 ? 'line is' : 'lines are'} left out: ${whole} has all of them`)

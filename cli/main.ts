@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import pkg from '../package.json' with { type: 'json' }
 import { CasareError } from '../client/client.ts'
+import { oneLine } from '../core/protocol/plain.ts'
 import { jobCommands } from './jobs.ts'
-import { line } from './print.ts'
 import { recordCommands } from './records.ts'
 import { robotCommand } from './robot.ts'
 
@@ -45,5 +45,5 @@ function reasonOf(error: unknown): string {
 }
 
 function complaint(text: string): string {
-  return `casare: ${line(text.trim())}\n`
+  return `casare: ${oneLine(text.trim())}\n`
 }

@@ -1,6 +1,7 @@
 /** What people see. Everything that came over the wire is one line of plain text, whatever it holds. */
 
 import { isExact, stringifyExact } from '../core/protocol/exact.ts'
+import { oneLine, shownJson } from '../core/protocol/plain.ts'
 
 /** Columns of a table, each with what it shows of a row. */
 export type Columns<T> = Readonly<Record<string, (row: T) => unknown>>
@@ -22,31 +23,26 @@ export function printFields(fields: Readonly<Record<string, unknown>>): void {
   for (const [name, text] of shown) print(`${name.padEnd(width)}  ${text}`)
 }
 
-/** Prints an answer for a program. */
+/** Prints an answer for a program, who may be a person. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${stringifyExact(value, 2)}\n`)
+  process.stdout.write(`${shownJson(stringifyExact(value, 2))}\n`)
 }
 
 /** Prints one line. */
 export function print(text: string): void {
-  process.stdout.write(`${line(text)}\n`)
+  process.stdout.write(`${oneLine(text)}\n`)
 }
 
 /** Prints what a person should know, beside what a program reads. */
 export function warn(text: string): void {
-  process.stderr.write(`warning: ${line(text)}\n`)
-}
-
-/** Text that came from elsewhere as one line, without anything that a terminal would obey. */
-export function line(text: string): string {
-  return text.replace(/\s+/g, (space) => /[\n\r\t]/.test(space) ? ' ' : space).replace(/\p{Cc}/gu, '�')
+  process.stderr.write(`warning: ${oneLine(text)}\n`)
 }
 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (Array.isArray(value)) return value.map(textOf).join(', ')
   if (typeof value === 'object' && !isExact(value)) {
-    return Object.keys(value).length === 0 ? '' : line(stringifyExact(value))
+    return Object.keys(value).length === 0 ? '' : oneLine(stringifyExact(value))
   }
-  return line(String(value))
+  return oneLine(String(value))
 }

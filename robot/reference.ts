@@ -1,3 +1,4 @@
+import { oneLine } from '../core/protocol/plain.ts'
 import { optionsFrom } from './environment.ts'
 import { describe, Robot } from './robot.ts'
 import { messageOf } from './text.ts'
@@ -11,7 +12,7 @@ import { messageOf } from './text.ts'
 const STOP_GRACE_MS = 8_000
 
 function say(line: string): void {
-  process.stdout.write(`[robot] ${line}\n`)
+  process.stdout.write(`[robot] ${oneLine(line)}\n`)
 }
 
 async function main(): Promise<void> {

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Millis } from '../../core/ids.ts'
+import { shownJson } from '../../core/protocol/plain.ts'
 import type { Platform } from '../fleet.ts'
 import { mailIsDelivered } from './mail.ts'
 import { fetchPost } from '../sinks/post.ts'
@@ -21,7 +22,7 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
   let set: Millis | null = null
   let ringing: (() => void) | null = null
   const log: Platform['log'] = (level, message, details = {}) =>
-    console.log(JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details }))
+    console.log(shownJson(JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })))
   return {
     hibernates: true,
     now: Date.now,

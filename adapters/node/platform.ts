@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
+import { shownJson } from '../../core/protocol/plain.ts'
 import { watchFiles } from '../sources/files.ts'
 import { mayWatch } from '../sources/folder.ts'
 import { mailReach } from '../sources/imap-client.ts'
@@ -37,7 +38,8 @@ export function nodePlatform(watchRoots: readonly string[] = [], mailboxHosts?: 
     sources: { file_watch: watchFiles(watchRoots), email: fetchMail(mailboxes) },
     checks: { file_watch: (config) => mayWatch(watchRoots, config), email: mailIsFetched(mailboxes) },
     log(level, message, details = {}) {
-      process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })}\n`)
+      const entry = { time: new Date().toISOString(), level, msg: message, ...details }
+      process.stderr.write(`${shownJson(JSON.stringify(entry))}\n`)
     },
   }
 }

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { line } from '../../cli/print.ts'
 import { cleanUp, Orchestrator } from '../process/orchestrator.ts'
 import { freePort, newFolder, Program } from '../process/program.ts'
+import { Wire } from '../wire/wire.ts'
 
 /** The command as somebody types it: what it prints, where, and what it ends with. */
 
@@ -158,6 +158,21 @@ describe('against a real orchestrator', () => {
       err: expect.stringMatching(/^casare: .*ECONNREFUSED.* \(CONNECTION_ERROR\)\n$/),
     })
   })
+
+  test('what a robot wrote cannot speak to the terminal, nor hide from a program', async () => {
+    const hostile = 'a\u202egnp.exe\u202c\u200b\u001b[2J\u009b1m\u2028b\nforged'
+    const wire = await Wire.register(server.robots, server.admin, { robot_id: 'hostile', robot_name: hostile })
+    try {
+      const [table, json] = await Promise.all([run('robots', 'list'), run('robots', 'list', '--json')])
+      expect(table.out).toMatch(/^hostile +agnp\.exe\ufffd\[2J\ufffd1m b forged +online/m)
+      expect(json.out).toContain(
+        '"name": "a\\u202egnp.exe\\u202c\\u200b\\u001b[2J\\u009b1m\\u2028b\\nforged"',
+      )
+      expect(JSON.parse(json.out)).toContainEqual(expect.objectContaining({ name: hostile }))
+    } finally {
+      await wire.close()
+    }
+  })
 })
 
 describe('bad usage is said in one line, and ends with 2', () => {
@@ -199,8 +214,4 @@ test('help is no mistake; no command at all is one', async () => {
   expect(jobs).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^Usage: casare jobs /) })
   expect(none).toMatchObject({ status: 2, out: '', err: expect.stringMatching(/^Usage: casare /) })
   expect(start).toMatchObject({ status: 0, err: '', out: expect.stringContaining('--http-port') })
-})
-
-test('what a robot wrote cannot speak to the terminal', () => {
-  expect(line('a\u001b[2Jb\nc\r\td \u0007')).toBe('a\ufffd[2Jb c d \ufffd')
 })

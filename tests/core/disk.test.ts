@@ -20,9 +20,10 @@ function atWork(jobs: readonly string[], parameters = '{}', settings: Parameters
   return fleet
 }
 
+const linesOf = (count: number, message: string) => Array.from({ length: count }, () => ({ message }))
 const LINE = 'x'.repeat(10_000)
 /** A hundred lines of ten thousand characters. */
-const megabyte = (id: string) => say('r1', 'log_batch', { job_id: id, entries: Array(100).fill({ message: LINE }) })
+const megabyte = (id: string) => say('r1', 'log_batch', { job_id: id, entries: linesOf(100, LINE) })
 const lines = (fleet: Bench, id: string) => fleet.disk.logs.filter(({ job_id }) => job_id === id)
 const written = (fleet: Bench, id: string) => lines(fleet, id).reduce((sum, { message }) => sum + message.length, 0)
 
@@ -68,7 +69,7 @@ describe('[P76] lines of logs', () => {
 
   test('empty lines count too, by the rows that they are', () => {
     const fleet = atWork(['j1'])
-    const empty = { job_id: 'j1', entries: Array(1_000).fill({ message: '' }) }
+    const empty = { job_id: 'j1', entries: linesOf(1_000, '') }
     for (let i = 0; i < 30; i++) fleet.turn(say('r1', 'log_batch', empty))
     expect(lines(fleet, 'j1').length).toBeLessThan(22_000)
   })

@@ -21,7 +21,10 @@ const ENDS: readonly (readonly [string, (fleet: Bench) => void])[] = [
   ['when it has failed', (fleet) => void fleet.turn(say('r1', 'job_failed', { job_id: 'j1', error_message: 'x' }))],
   ['when its outcome is unknown', (fleet) => {
     fleet.turn(closed('socket-r1'))
-    for (let i = 0; i < 3; i++) fleet.turn(beat('r2', [])), fleet.pass(60_000)
+    for (let i = 0; i < 3; i++) {
+      fleet.turn(beat('r2', []))
+      fleet.pass(60_000)
+    }
   }],
 ]
 
@@ -65,7 +68,10 @@ describe('[P75] a robot that had a job once, and lost it to another', () => {
   function lost(): Bench {
     const fleet = running('always')
     fleet.turn(closed('socket-r1'), ...join('r2'))
-    for (let i = 0; i < 2; i++) fleet.turn(beat('r2')), fleet.pass(61_000)
+    for (let i = 0; i < 2; i++) {
+      fleet.turn(beat('r2'))
+      fleet.pass(61_000)
+    }
     expect(job(fleet, 'j1').robot_id).toBe('r2')
     return fleet
   }

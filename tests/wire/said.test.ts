@@ -73,6 +73,19 @@ chapter('said', (server) => {
     expect(await asked).toMatchObject({ current_jobs: 2, active_job_ids: ['a', 'b'] })
   })
 
+  test('a line break in a message makes no line of the log as text', async () => {
+    const robot = await Raw.register(server)
+    const job = await robot.running()
+    const message = 'done\n2026-01-01T00:00:00.000Z ERROR paid twice\u2028\u001b[2J'
+    robot.say('log_entry', job, { level: 'INFO', message })
+    await robot.beat()
+    const { items } = await server.api<{ readonly items: readonly unknown[] }>('GET', `/jobs/${job}/logs`)
+    expect(items).toMatchObject([{ message }])
+    expect(String((await server.job(job)).logs)).toMatch(
+      /^\S+Z INFO done\\n2026-01-01T00:00:00\.000Z ERROR paid twice\\u2028\\u001b\[2J$/,
+    )
+  })
+
   test('a log that is longer than what is shown with its job says how much of it is left out', async () => {
     const robot = await Raw.register(server)
     const job = await robot.running()
