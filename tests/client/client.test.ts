@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CasareClient, CasareError, type ClientOptions } from '../../client/client.ts'
 import { cleanUp, Orchestrator } from '../process/orchestrator.ts'
@@ -41,15 +40,18 @@ describe.sequential('a client of a running orchestrator', () => {
   })
 
   test('it waits through kill -9 and a new start', async () => {
-    const scheduled_time = new Date(Date.now() + 2_000).toISOString()
-    const job = await client.jobs.submit({
-      workflow_id: 'orders-total',
-      parameters: { region: 'west' },
-      scheduled_time,
+    let failed = (): void => {}
+    const failure = new Promise<void>((resolve) => failed = resolve)
+    const watched = withFetch((url, init) => {
+      const answer = fetch(url, init)
+      answer.catch(failed)
+      return answer
     })
-    const ended = client.jobs.wait(job.id)
+    const order = { workflow_id: 'orders-total', parameters: { region: 'west' } }
+    const job = await watched.jobs.submit({ ...order, scheduled_time: new Date(Date.now() + 2_000).toISOString() })
+    const ended = watched.jobs.wait(job.id)
     await server.kill()
-    await setTimeout(300)
+    await Promise.race([failure, ended])
     await server.restart()
     expect(await ended).toMatchObject({ id: job.id, status: 'completed' })
   })

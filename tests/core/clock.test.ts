@@ -197,7 +197,7 @@ describe('a clock that is put right', () => {
 })
 
 /** Random stories, twice: in one of them somebody sets the clock. What a fleet does must not depend on it. */
-function nothingDiffers(set: (fleet: Bench, by: number) => void, numRuns: number): void {
+function nothingDiffers(set: (fleet: Bench, by: number) => void, given: { numRuns: number; seed?: number }): void {
   fc.assert(
     fc.property(stories, fc.nat(), fc.constantFrom(...STEPS), (steps, chance, by) => {
       const fleets = [bench(), bench()] as const
@@ -211,11 +211,11 @@ function nothingDiffers(set: (fleet: Bench, by: number) => void, numRuns: number
         expect(asOfNow(fleets[1])).toEqual(asOfNow(fleets[0]))
       }
     }),
-    { numRuns },
+    given,
   )
 }
 
-test('what a fleet does never depends on whether its clock is set', () => nothingDiffers(setClock, 300))
+test('what a fleet does never depends on whether its clock is set', () => nothingDiffers(setClock, { numRuns: 300 }))
 
 /** What programs really do about a clock that is set. */
 const PLANTED: Readonly<Record<string, (fleet: Bench, by: number) => void>> = {
@@ -243,7 +243,8 @@ const PLANTED: Readonly<Record<string, (fleet: Bench, by: number) => void>> = {
 }
 
 test.each(Object.keys(PLANTED))('planted: %s', (bug) => {
-  expect(() => nothingDiffers(PLANTED[bug] ?? setClock, 300)).toThrow()
+  // With a seed, for a story that shows it has to be among them.
+  expect(() => nothingDiffers(PLANTED[bug] ?? setClock, { numRuns: 300, seed: 1 })).toThrow()
 })
 
 /** What a fleet is like, with how long ago or how far off everything is. */

@@ -225,10 +225,12 @@ test('numbers keep every digit, as JSON and by parseExact', async () => {
 test('a schedule runs a workflow that was published here, and says when', async () => {
   const { engine } = lab
   const workflowId = await engine.publishWorkflow({ name: 'Report', workflowJson: { nodes: {} } })
-  const runAt = new Date(Date.now() + 1_500)
-  const schedule = await engine.createSchedule({ name: 'Soon', workflowId, frequency: 'once', runAt, params: { a: 1 } })
-  expect(schedule).toMatchObject({ workflowName: 'Report', nextRun: runAt, lastRun: null, enabled: true })
-  expect(engine.getUpcomingSchedules().map(({ id }) => id)).toEqual([schedule.id])
+  const runAt = new Date(Date.now() + 86_400_000)
+  const later = await engine.createSchedule({ name: 'Later', workflowId, frequency: 'once', runAt })
+  expect(later).toMatchObject({ workflowName: 'Report', nextRun: runAt, lastRun: null, enabled: true })
+  const everySecond = { frequency: 'cron', cronExpression: '* * * * * *', params: { a: 1 } } as const
+  const schedule = await engine.createSchedule({ name: 'Soon', workflowId, ...everySecond })
+  expect(engine.getUpcomingSchedules().map(({ id }) => id)).toEqual([schedule.id, later.id])
   const seen = new Promise<string>((resolve, reject) => {
     lab.robot((job) => {
       resolve(job.id)
@@ -236,8 +238,8 @@ test('a schedule runs a workflow that was published here, and says when', async 
     }).catch(reject)
   })
   const job = await engine.waitForJob(await seen)
-  expect(job).toMatchObject({ scheduleId: schedule.id, dueAt: runAt, result: { got: { a: 1 } } })
-  expect(engine.getUpcomingSchedules()).toEqual([])
+  expect(job).toMatchObject({ scheduleId: schedule.id, dueAt: expect.any(Date), result: { got: { a: 1 } } })
+  expect(job.dueAt?.getTime()).toBeGreaterThanOrEqual(schedule.nextRun?.getTime() ?? NaN)
 })
 
 test.each([

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { connect } from '../../adapters/store/libsql.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
@@ -44,8 +43,8 @@ test('once the first is gone, by kill -9 or by Ctrl-C, the next begins', async (
 test('while the first is on its way out the next waits for a moment', async () => {
   const first = await Orchestrator.start()
   const second = rival(first.data)
-  // It takes longer than this to load its source, and then it tries for a second.
-  await setTimeout(100)
+  // From then on it tries for a second.
+  await second.opened(`${first.data}/orchestrator.lock`)
   first.program.signal('SIGKILL')
   await second.said(/Ready\./)
 })

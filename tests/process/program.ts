@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,6 +81,18 @@ function treeOf(root: number): readonly number[] {
   return tree
 }
 
+/** What a process has open, by what Linux says; undefined elsewhere. */
+function openFiles(pid: number): readonly string[] | undefined {
+  const folder = `/proc/${pid}/fd`
+  if (!existsSync('/proc/self/fd')) return undefined
+  try {
+    return readdirSync(folder).map((number) => readlinkSync(join(folder, number)))
+  } catch {
+    // It has ended, or has closed one meanwhile.
+    return []
+  }
+}
+
 function killNow(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
@@ -159,6 +171,12 @@ export class Program {
       this.#looks.add(look)
       look()
     })
+  }
+
+  /** Resolves when the process, or what it has started, has this file open: at once where the system does not show that. */
+  async opened(file: string): Promise<void> {
+    const open = (pid: number): boolean => openFiles(pid)?.includes(realpathSync(file)) ?? true
+    while (this.running && !treeOf(this.pid).some(open)) await pause(10)
   }
 
   /** Signals the process, or its whole group. */

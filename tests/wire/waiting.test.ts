@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { ErrorBody } from './api.ts'
 import { Raw } from './raw.ts'
@@ -50,10 +49,10 @@ chapter('waiting', (server) => {
           ]
           await Promise.all(says.map(async (say) => {
             const robot = await Raw.register(server)
-            for (let waited = 0; waited < LEASE * 1.5; waited += 1.5) {
-              await setTimeout(1_500)
-              say(robot)
-            }
+            const saying = setInterval(() => say(robot), 1_500)
+            // As long as others who came later, one after the other, were there and said nothing.
+            for (let silent = 0; silent < 2; silent++) await (await Raw.register(server)).wire.closed
+            clearInterval(saying)
             await robot.beat()
           }))
         },
@@ -62,14 +61,14 @@ chapter('waiting', (server) => {
 
     describe('a robot that is gone', () => {
       test('[P23] and comes back in time finds its job', MINUTE, async () => {
-        const robot = await alive()
-        const job = await robot.running()
+        const [robot, other] = [await alive(), await alive()]
+        const [job, lost] = [await robot.running(), await other.running()]
         robot.wire.terminate()
-        await setTimeout(GRACE * 500)
+        other.wire.terminate()
         const again = await alive({ robot_id: robot.id })
         await again.beat({ active_job_ids: [job] })
-        // Longer than it would have had if it had stayed away.
-        await setTimeout(GRACE * 1_000)
+        // As long as it would have had if it had stayed away, like the other.
+        await server.jobIn(lost, 'failed')
         expect((await server.job(job)).status).toBe('running')
         again.say('job_complete', job)
         await again.beat()
@@ -83,9 +82,8 @@ chapter('waiting', (server) => {
           const robot = await alive()
           const job = await robot.running({ retry_safety: safety })
           robot.wire.terminate()
-          await setTimeout(GRACE * 500)
-          expect((await server.job(job)).status).toBe('running')
-          expect(await server.jobIn(job, 'failed')).toMatchObject({ error_type: 'OUTCOME_UNKNOWN' })
+          expect(await msOf(server.jobIn(job, 'failed'))).toBeGreaterThan(GRACE * 1_000)
+          expect(await server.job(job)).toMatchObject({ error_type: 'OUTCOME_UNKNOWN' })
         },
       )
 
@@ -135,7 +133,6 @@ chapter('waiting', (server) => {
         expect((await server.events(job)).slice(0, 3)).toEqual(['submit', 'offer', 'back_off'])
         // It has not said that it has not got the job, though that has become ready again: it may be running it.
         await server.jobIn(job, 'queued')
-        await setTimeout(1_000)
         await robot.beat()
         expect(robot.offers).toEqual([job])
         robot.wire.send('status_response', { robot_id: robot.id, active_job_ids: [] })
