@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { DEFAULTS, type Settings, STRATEGIES } from '../core/limits.ts'
 import { isRange } from './http/address.ts'
 import { isReachEntry } from '../outgoing/reach.ts'
+import { isOrigin } from './origin.ts'
 import { problemsOf } from '../core/protocol/decode.ts'
 
 const YEAR_SECONDS = 31_536_000
@@ -50,6 +51,9 @@ const SettingsFile = v.strictObject({
   submissions_max: rate,
   submissions_seconds: seconds,
   trusted_proxies: v.optional(v.array(v.pipe(v.string(), v.check(isRange, 'must be an address or a range')))),
+  allowed_origins: v.optional(
+    v.array(v.pipe(v.string(), v.check(isOrigin, 'must be an origin, as https://example.com'))),
+  ),
   fleets_open_max: count,
   fleet_idle_seconds: seconds,
 })
@@ -89,6 +93,7 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   submissions_max: 'submissionsMax',
   submissions_seconds: 'submissionsMs',
   trusted_proxies: 'trustedProxies',
+  allowed_origins: 'allowedOrigins',
   fleets_open_max: 'fleetsOpenMax',
   fleet_idle_seconds: 'fleetIdleMs',
 }

@@ -60,7 +60,9 @@ export async function startOn(
     throw error
   },
 ): Promise<Running> {
-  const settings = { ...await settingsOf(options.settings), robotsAuth: options.robotsAuth }
+  const read = await settingsOf(options.settings)
+  const allowedOrigins = [...read.allowedOrigins, ...options.allowedOrigins]
+  const settings = { ...read, robotsAuth: options.robotsAuth, allowedOrigins }
   const data = resolve(options.data)
   await mkdir(data, { recursive: true }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)

@@ -84,6 +84,8 @@ export interface Settings {
   readonly submissionsMs: Millis
   /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
+  /** Origins of pages that may connect, send forms and call webhooks without a secret, beside our own. */
+  readonly allowedOrigins: readonly string[]
   /** Fleets that one process has open at a time, besides the default one. */
   readonly fleetsOpenMax: number
   /** A fleet in which nothing is going on is closed after this long. */
@@ -140,6 +142,7 @@ export const DEFAULTS: Settings = {
   submissionsMax: 50,
   submissionsMs: MINUTE,
   trustedProxies: [],
+  allowedOrigins: [],
   fleetsOpenMax: 100,
   fleetIdleMs: 5 * MINUTE,
 }

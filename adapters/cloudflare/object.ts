@@ -10,6 +10,7 @@ import { bearer } from '../http/request.ts'
 import { NOSNIFF } from '../http/respond.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
+import { askingOf, pageRefused } from '../origin.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { hashOf } from '../secret.ts'
 import { isWanted } from '../sources/mail.ts'
@@ -73,6 +74,9 @@ export class FleetObject extends DurableObject<Env> {
       const url = robotsUrl(request.headers.get('host'), protocol === 'https:', base)
       return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404, headers: NOSNIFF })
     }
+    const { allowedOrigins, robotsAuth } = running.fleet.state.settings
+    const page = pageRefused(askingOf((name) => request.headers.get(name)), allowedOrigins, robotsAuth === 'open')
+    if (page !== null) return new Response(`${page.message}\n`, { status: 403, headers: NOSNIFF })
     const { 0: client, 1: server } = new WebSocketPair()
     const query = searchParams.get('api_key')
     const header = bearer(request.headers.get('authorization') ?? undefined)

@@ -30,6 +30,7 @@ import { CODE, type FormPage, formPage, type Notice, plainPage, thanksPage, TOKE
 import { readSent, type Sent, writtenIn } from '../form/sent.ts'
 import { styleHash } from '../form/style.ts'
 import { checkToken, isBrowser, newBrowser, newReceipt, newToken, readReceipt } from '../form/token.ts'
+import { askingOf, foreignPage, reboundPage } from '../origin.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { addressOf, mayCall } from './address.ts'
 import { FAILURES, type Failures } from './failures.ts'
@@ -79,9 +80,10 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     if (charsOn(form, written) > WRITTEN_CHARS_MAX) return unread(c, refuse('PAYLOAD_TOO_LARGE', ''))
     const again = { written, sent: true }
 
-    // Every browser of today says this where it speaks to us over TLS. Of others the token is enough.
-    const site = c.req.header('sec-fetch-site')
-    if (site === 'cross-site' || site === 'same-site') return await draw(c, opened, { ...again, notice: FOREIGN }, 403)
+    const { allowedOrigins } = fleet.state.settings
+    if (foreignPage(askingOf((name) => c.req.header(name)), allowedOrigins) !== null) {
+      return await draw(c, opened, { ...again, notice: FOREIGN }, 403)
+    }
     const now = fleet.platform.now()
     const token = written.get(TOKEN)?.[0]
     const { idempotencyMs } = fleet.state.settings
@@ -154,8 +156,11 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     const trigger = fleet.state.triggers.get(c.req.param('trigger') as TriggerId)
     const key = trigger?.signing?.key
     if (trigger?.trigger_type !== 'form' || key === undefined) return { ...NOWHERE, status: 404 }
-    const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
-    if (!mayCall(trigger.allow_from, address)) return { ...NOT_HERE, status: 403 }
+    const { trustedProxies, allowedOrigins } = fleet.state.settings
+    const address = addressOf(c.req.raw, trustedProxies)
+    const isRebound = trigger.allow_from.length > 0 &&
+      reboundPage(askingOf((name) => c.req.header(name)), allowedOrigins) !== null
+    if (isRebound || !mayCall(trigger.allow_from, address)) return { ...NOT_HERE, status: 403 }
     const form = trigger.config as unknown as FormConfig
     const path = `${base}/form/${encodeURIComponent(trigger.id)}`
     return { trigger, form, key, title: form.title ?? trigger.name, path, address }

@@ -10,6 +10,7 @@ import type { FiringView } from '../../core/protocol/trigger-view.ts'
 import { overRate } from '../../core/rate.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { Fleet } from '../fleet.ts'
+import { askingOf, pageRefused } from '../origin.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { type Call, type Knock, lacking, verify } from '../signature.ts'
 import { addressOf, mayCall } from './address.ts'
@@ -32,7 +33,7 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
     const given = secret === undefined ? null : hashOf(secret)
     // Of a stranger's body nothing is read.
     if (trigger === undefined) return turnAway(c, noTrigger(id), { trigger: id, address, failures, now })
-    const stranger = strangerTo(trigger, knock, given, address)
+    const stranger = strangerTo(trigger, knock, given, { address, allowed: fleet.state.settings.allowedOrigins })
     if (stranger !== null) return turnAway(c, stranger, { trigger: id, address, failures, now })
     const { auth } = trigger
     const bytes = await readBytes(c)
@@ -115,10 +116,11 @@ function strangerTo(
   trigger: TriggerRow,
   knock: Knock,
   secret: SecretHash | null,
-  address: string | null,
+  { address, allowed }: { readonly address: string | null; readonly allowed: readonly string[] },
 ): Refusal | null {
   const { auth, signing, allow_from } = trigger
   const refused = notAllowed(allow_from, address) ??
+    (auth === 'none' ? pageRefused(askingOf(knock.header), allowed, true) : null) ??
     (auth === 'secret' || auth === 'none' || signing === null ? null : lacking(auth, signing, knock))
   return unproven(trigger, { checked: { key: signing?.key ?? null, refused }, secret })
 }

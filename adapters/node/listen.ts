@@ -15,6 +15,7 @@ import type { UsedFleet } from '../fleets.ts'
 import { noteAddress } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
 import { headersOf, NOSNIFF } from '../http/respond.ts'
+import { askingOf, pageRefused } from '../origin.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { hashOf } from '../secret.ts'
 import { HARD_FRAME_BYTES_MAX } from '../socket.ts'
@@ -227,6 +228,16 @@ function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void 
       ? elsewhere(path, robotsUrl(request.headers.host, false, at?.base ?? ''))
       : await find(at.name)
     if (isRefusal(used)) return turnAway(socket, used)
+    const { allowedOrigins, robotsAuth } = used.fleet.state.settings
+    const page = pageRefused(
+      askingOf((name) => request.headers[name]?.toString()),
+      allowedOrigins,
+      robotsAuth === 'open',
+    )
+    if (page !== null) {
+      used.done()
+      return turnAway(socket, page)
+    }
     socket.once('close', used.done)
     if (socket.destroyed) return used.done()
     // The request is where crossws takes a peer's context from.

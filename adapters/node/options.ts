@@ -1,6 +1,7 @@
 import { delimiter, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isReachEntry, reachEntries } from '../../outgoing/reach.ts'
+import { isOrigin } from '../origin.ts'
 import { Problem } from './problem.ts'
 
 /** How the orchestrator is started on Node and Deno. A flag wins over its environment variable, and both over the default. */
@@ -23,6 +24,8 @@ export interface Options {
   readonly robotsAuth: 'key' | 'open'
   /** The folders in which triggers may watch files; none: nowhere. */
   readonly watchRoots: readonly string[]
+  /** Origins of pages that may ask, beside those in the settings. */
+  readonly allowedOrigins: readonly string[]
   /** Whose keys `newKeys` makes. */
   readonly fleet: string
   /** Make and print a new admin key and a new robot key, beside those that exist. */
@@ -61,8 +64,9 @@ const FLAGS = {
   'fleet': { env: 'CASARE_FLEET', fallback: 'default', help: 'whose keys --new-keys makes' },
 } as const
 
-/** The one that may be given more than once, and that the environment gives as `PATH` is given. */
+/** Those that may be given more than once. The environment gives the one as `PATH` is given, the other with commas between. */
 const ROOTS = { flag: 'watch-root', env: 'CASARE_WATCH_ROOTS' } as const
+const ORIGINS = { flag: 'allowed-origin', env: 'CASARE_ALLOWED_ORIGINS' } as const
 
 type Flag = keyof typeof FLAGS
 
@@ -101,6 +105,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     settings: text('settings').value,
     robotsAuth: choice('robots-auth', ['key', 'open']),
     watchRoots: watchRoots(values[ROOTS.flag], env[ROOTS.env]),
+    allowedOrigins: allowedOrigins(values[ORIGINS.flag], env[ORIGINS.env]),
     fleet: text('fleet').value,
     newKeys: values['new-keys'] === true,
     fresh: values['new'] === true,
@@ -122,6 +127,15 @@ function watchRoots(given: Values[string], set: string | undefined): readonly st
   return paths.map((path) => resolve(String(path)))
 }
 
+function allowedOrigins(given: Values[string], set: string | undefined): readonly string[] {
+  const all = Array.isArray(given) ? given.map(String) : (set ?? '').split(',').map((text) => text.trim())
+  const origins = Array.isArray(given) ? all : all.filter((text) => text !== '')
+  const wrong = origins.find((text) => !isOrigin(text))
+  if (wrong === undefined) return origins
+  const name = Array.isArray(given) ? `--${ORIGINS.flag}` : ORIGINS.env
+  throw new Problem(`${name} must be an origin, as https://example.com, not "${wrong}"`)
+}
+
 /** What `--help` prints. `command` is how the user starts it. */
 export function usage(command: string): string {
   const lines = Object.entries(FLAGS).map(([flag, { env, fallback, help }]) =>
@@ -132,6 +146,7 @@ export function usage(command: string): string {
     '',
     ...lines,
     `  --${ROOTS.flag.padEnd(12)} folder in which triggers may watch files; may be repeated (none; ${ROOTS.env})`,
+    `  --${ORIGINS.flag.padEnd(12)} origin of pages that may connect and call; may be repeated (none; ${ORIGINS.env})`,
     `  --${'no-robot'.padEnd(12)} leave out the reference robot`,
     `  --${'new-keys'.padEnd(12)} make and print a new admin key and a new robot key`,
     `  --${'new'.padEnd(12)} begin with an empty database where the one that was there is missing`,
@@ -151,6 +166,7 @@ function parse(args: readonly string[]): { values: Values } {
       options: {
         ...strings,
         [ROOTS.flag]: { type: 'string', multiple: true },
+        [ORIGINS.flag]: { type: 'string', multiple: true },
         'no-robot': flag,
         'new-keys': flag,
         'new': flag,
