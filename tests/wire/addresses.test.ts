@@ -67,6 +67,12 @@ chapter('addresses of robots', (server) => {
     ])
   })
 
+  test('[P55] an address with an id that no robot can have is none', async () => {
+    for (const id of ['x'.repeat(257), 'a%0Ab', '%E0%A4%A']) {
+      expect((await upgrade(`/ws/robot/${id}`)).status, id).toBe(404)
+    }
+  })
+
   test('[P55] a flat register is answered with the name of its dialect, also in the log', async () => {
     const wire = await Wire.connect(own('flat'))
     wire.raw(JSON.stringify({ type: 'register', robot_id: 'flat', capabilities: {}, environment: 'production' }))

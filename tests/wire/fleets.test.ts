@@ -70,6 +70,24 @@ chapter('fleets', (server) => {
     expect(elsewhere.frames.filter(({ type }) => type === 'job_assign')).toEqual([])
   })
 
+  test('[P55] a robot of one has an address of its own below it, where no other registers', async () => {
+    const key = await make(server, 'robots')
+    const own = (id: string): string =>
+      `${server.http.replace('http', 'ws')}/fleets/robots/ws/robot/${encodeURIComponent(id)}`
+    await Wire.register(own('Zoë / 1'), key, { robot_id: 'Zoë / 1' })
+    const seen = await server.call('GET', `/fleets/robots/api/v1/robots/${encodeURIComponent('Zoë / 1')}`, { key })
+    expect(seen.body).toMatchObject({ id: 'Zoë / 1', status: 'online' })
+    const wire = await Wire.connect(own('one'))
+    wire.send('register', { robot_id: 'two', auth_token: key })
+    expect((await wire.next('register_ack')).payload).toMatchObject({
+      success: false,
+      message: expect.stringContaining('This address is for the robot one'),
+    })
+    expect((await wire.closed).code).toBe(4403)
+    // Nor is it one in another fleet.
+    await expect(Wire.register(own('one'), server.admin, { robot_id: 'one' })).rejects.toThrow('Unknown API key')
+  })
+
   test('a name is taken once, and only an admin of the default fleet makes one', async () => {
     const refusal = async (body: object, key?: string): Promise<readonly unknown[]> => {
       const reply = await server.call<ErrorBody>('POST', '/api/v1/fleets', {
