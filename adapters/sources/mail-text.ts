@@ -1,5 +1,5 @@
 import PostalMime, { type Email, type RawEmail } from 'postal-mime'
-import { asWindows1252 } from '../charset.ts'
+import { asWindows1252, utf8Text } from '../charset.ts'
 
 /** Converts HTML to text. The mail parser does it, after what a reader does not see has been removed. */
 
@@ -13,11 +13,28 @@ interface Entry {
 }
 type Piece = { readonly type: 'text'; readonly value: string } | { readonly type: 'subMessage' }
 
-/** The parser, with its own text for HTML parts that stand beside text parts: the library's has the style sheet in it. */
+interface Line {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly done: boolean
+}
+
+/** How the parser comes to its lines. Its types do not say so. */
+const { readLine } = PostalMime.prototype as unknown as { readonly readLine: (this: PostalMime) => Line }
+
+/**
+ * The parser, with its own text for HTML parts that stand beside text parts: the library's has the style sheet in it; and with
+ * headers that senders write in windows-1252 without saying so, which it reads as UTF-8.
+ */
 export class WholeMail extends PostalMime {
+  declare readonly currentNode: { readonly state: string }
   declare readonly textMap: ReadonlyMap<object, Entry>
   declare readonly textContent: { readonly plain?: string }
   declare readonly renderTextContent: () => void
+
+  readLine(): Line {
+    const line = readLine.call(this)
+    return this.currentNode.state === 'header' ? { ...line, bytes: asUtf8(line.bytes) } : line
+  }
 
   override async parse(raw: RawEmail): Promise<Email> {
     const mail = await super.parse(raw)
@@ -39,6 +56,14 @@ export class WholeMail extends PostalMime {
     return { ...mail, text: this.textContent.plain ?? '' }
   }
 }
+
+/** The bytes of a line as UTF-8: what is not valid in it is windows-1252. */
+function asUtf8(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (utf8Text(bytes) !== null) return bytes
+  return new Uint8Array(new TextEncoder().encode(asWindows1252(LATIN_1.decode(bytes))))
+}
+
+const LATIN_1 = new TextDecoder('windows-1252')
 
 /** The text in HTML: no style sheet, script, title or comment, a line for each row of a table, links with where they lead. */
 export async function textOfHtml(html: string): Promise<string> {

@@ -1,4 +1,4 @@
-import PostalMime, { type Address, type Attachment, type Email } from 'postal-mime'
+import type { Address, Attachment, Email } from 'postal-mime'
 import type { Millis } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
@@ -118,7 +118,7 @@ async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Em
     }
   }
   try {
-    return await PostalMime.parse(headersOf(raw))
+    return await new WholeMail().parse(headersOf(raw))
   } catch (error) {
     notes.push(`Its headers could not be read: ${line(String(error))}`)
     return { headers: [], headerLines: [], attachments: [] }

@@ -88,6 +88,43 @@ describe('reading a mail', () => {
     expect(payload['notes']).toEqual([])
   })
 
+  describe('headers with bytes that no encoded word stands for', () => {
+    const latin = (text: string) => Uint8Array.from(Buffer.from(text, 'latin1'))
+    const HEADERS = 'From: J\xfcrgen <j@example.com>\r\nSubject: \x80 42 f\xfcr Zo\xeb\r\n'
+    const WANTED = { from_name: 'Jürgen', subject: '€ 42 für Zoë' }
+
+    test('are windows-1252', async () => {
+      const { payload } = await readMail(latin(`${HEADERS}\r\nhello`), { id: '1', at: 0, size: 80 })
+      expect(payload).toMatchObject({ ...WANTED, body: 'hello\n' })
+    })
+
+    test('or UTF-8, line by line, where they are that', async () => {
+      const raw = Buffer.concat([latin(HEADERS), Buffer.from('Cc: Zoë <zoë@example.com>\r\n\r\nhello')])
+      const { payload } = await readMail(raw, { id: '1', at: 0, size: raw.length })
+      expect(payload).toMatchObject({ ...WANTED, cc: ['zoë@example.com'] })
+    })
+
+    test('also of a part, and its body stays as it is', async () => {
+      const part =
+        'Content-Type: text/plain; charset=koi8-r\r\nContent-Disposition: attachment; filename="J\xfcrgen.txt"'
+      const head = `${HEADERS}Content-Type: multipart/mixed; boundary=x\r\n\r\n`
+      const raw = latin(
+        `${head}--x\r\nContent-Type: text/plain; charset=koi8-r\r\n\r\n\xc1\r\n--x\r\n${part}\r\n\r\n\xc1\r\n--x--`,
+      )
+      const { payload } = await readMail(raw, { id: '1', at: 0, size: raw.length })
+      expect(payload).toMatchObject({
+        ...WANTED,
+        body: 'а\n',
+        attachments: [{ filename: 'Jürgen.txt' }],
+      })
+    })
+
+    test('also of a mail that is too large', async () => {
+      const { payload } = await readMail(latin(`${HEADERS}\r\nhello`), { id: '1', at: 0, size: MAIL_BYTES_MAX + 1 })
+      expect(payload).toMatchObject(WANTED)
+    })
+  })
+
   test('reads the headers of what cannot be taken apart', async () => {
     const parts = (n: number): string =>
       n === 0 ? '\n\nhi' : `\nContent-Type: multipart/mixed; boundary=b${n}\n\n--b${n}${parts(n - 1)}`
