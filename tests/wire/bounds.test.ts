@@ -47,6 +47,19 @@ chapter('bounds', (server) => {
     expect(await server.job(job)).toMatchObject({ status: 'running' })
   })
 
+  test('[P77] the end of a job in a frame over 8 MiB is not read, and may be said again in fewer words', async () => {
+    const robot = await Raw.register(server)
+    const job = await robot.running()
+    robot.say('job_complete', job, { result: 'x'.repeat(8 << 20) })
+    expect((await robot.wire.closed).code).toBe(1009)
+    const again = await robot.again()
+    await again.beat({ active_job_ids: [job] })
+    expect(await server.job(job)).toMatchObject({ status: 'running' })
+    again.say('job_failed', job, { error_type: 'RESULT_TOO_LARGE', error_message: 'It is too large' })
+    await again.beat()
+    expect(await server.job(job)).toMatchObject({ status: 'failed', error_type: 'RESULT_TOO_LARGE' })
+  })
+
   test('[P75] a result of a robot that never had the job stands in no history', async () => {
     const robot = await Raw.register(server)
     const job = await robot.running()
