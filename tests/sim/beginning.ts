@@ -4,6 +4,7 @@ import { newEffects } from '../../core/effects.ts'
 import type { JsonText, KeyId, RobotId, SecretHash, TriggerId, WorkflowId } from '../../core/ids.ts'
 import type { WebhookRow } from '../../core/webhook.ts'
 import { BY, definition, FLOWS, KEY, POOL, POOL_TAGS, SECRET } from './client.ts'
+import { FRESH } from './hostile.ts'
 import { BEGINNING } from './world.ts'
 import { UNFIRED, UNSAID } from '../../core/trigger.ts'
 
@@ -20,6 +21,8 @@ export function found(disk: MemoryDisk, keys: ReadonlyMap<RobotId, string>, webh
   }
   const submits = { id: KEY, name: BY, secret: hashOf(BY), scopes: ['jobs:submit'], robot_id: null } as const
   out.rows.keys.set(KEY, { ...submits, created_at: BEGINNING, revoked_at: null })
+  const fresh = { id: 'fresh' as KeyId, name: 'fresh', secret: hashOf(FRESH), robot_id: null, revoked_at: null }
+  out.rows.keys.set(fresh.id, { ...fresh, scopes: ['robots:connect'], created_at: BEGINNING })
   for (const flow of FLOWS) {
     const id = flow as string as WorkflowId
     const { hash, json } = definition(flow)

@@ -1,11 +1,16 @@
+import { hashOf } from '../../adapters/secret.ts'
 import type { RobotId, SecretHash } from '../../core/ids.ts'
 import type { Dice } from './dice.ts'
 import type { Ledger } from './ledger.ts'
 import type { Connection, Network } from './network.ts'
+import { Violation } from './rule.ts'
 import type { World } from './world.ts'
 
 /** Its name. */
 export const HOSTILE = 'mallory' as RobotId
+
+/** A key of its own for a new robot, which it never uses up: it only ever says that it is one that is there. */
+export const FRESH = 'crpa_fresh'
 
 export interface HostileOptions {
   readonly world: World
@@ -46,16 +51,20 @@ const GARBAGE = [
 export class Hostile {
   readonly #options: HostileOptions
   readonly #dice: Dice
+  /** Of its own, so that it does not stir what it says otherwise. */
+  readonly #disguise: Dice
   #connection: Connection | null = null
 
   constructor(options: HostileOptions) {
     this.#options = options
     this.#dice = options.world.dice('hostile')
+    this.#disguise = options.world.dice('disguise')
   }
 
-  /** Says something, if the line is open; opens it otherwise. */
+  /** Says something, if the line is open; opens it otherwise. Now and then it says that it is another robot. */
   strike(): void {
     const { network, id, credential } = this.#options
+    if (this.#disguise.chance(0.05)) this.#pretend()
     if (this.#connection?.robotHolds === true) {
       for (let left = this.#dice.chance(0.03) ? FLOOD : 1; left > 0; left--) this.#say(this.#frame())
       return
@@ -67,6 +76,29 @@ export class Hostile {
         this.#connection = null
       },
     })
+  }
+
+  /** Registers as another robot, with a key that would do for a new one, and reports its jobs at once. */
+  #pretend(): void {
+    const { network, id, others, ledger, world } = this.#options
+    const robot_id = this.#disguise.pick(others) ?? id
+    const connection = network.connect(id, hashOf(FRESH), {
+      opened: () => {
+        say('register', { max_concurrent_jobs: 5 })
+        say('heartbeat', { active_job_ids: [] })
+        for (const job_id of ledger.live) say('job_complete', { job_id, result: { stolen: true } })
+      },
+      received: (text) => {
+        const [, success] = /"success":(true|false)/.exec(text) ?? []
+        if (success === 'true') throw new Violation('I41', `a key for a new robot has let ${id} in as ${robot_id}`)
+        if (success === 'false') world.mark('impostor turned away')
+      },
+      closed: () => {},
+    })
+    const say = (type: string, more: object): void => {
+      world.note(`hostile: ${type} as ${robot_id}`)
+      connection?.say(JSON.stringify({ type, payload: { robot_id, ...more } }))
+    }
   }
 
   #register(robot: RobotId): void {

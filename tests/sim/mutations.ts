@@ -1,3 +1,4 @@
+import { hashOf } from '../../adapters/secret.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
 import { NOTHING_FOUND } from '../../core/effects.ts'
 import { Receipt } from '../../core/receipt.ts'
@@ -10,6 +11,7 @@ import { refuse } from '../../core/protocol/refusal.ts'
 import type { State } from '../../core/state.ts'
 import type { TimerName } from '../../core/timers.ts'
 import { TAGS } from './client.ts'
+import { FRESH } from './hostile.ts'
 import { type Plant, SOUND } from './plant.ts'
 
 /** Mutations that a plant is made of: bugs that people really write, put around the sound program one at a time. */
@@ -212,3 +214,14 @@ export const blindRerun = (): Plant => asIfSafe('always', ({ status }) => status
 export function settingOtherwise(change: Partial<State['settings']>): Plant {
   return { ...SOUND, state: (state) => void Object.assign(state, { settings: { ...state.settings, ...change } }) }
 }
+
+/** A key for a new robot lets in whoever says that it is one that is there. */
+export const anyoneNew = (): Plant => ({
+  ...SOUND,
+  event: (event, { sockets, keysBySecret }) => {
+    if (event.type !== 'robot.said' || event.message.type !== 'register') return event
+    const own = hashOf(`crpa_${event.message.payload.robot_id}`)
+    const fresh = sockets.get(event.socket)?.credential === hashOf(FRESH) && keysBySecret.has(own)
+    return fresh ? { ...event, credential: own } : event
+  },
+})

@@ -41,6 +41,7 @@ export const PLANTED: readonly Planted[] = [
   { bug: 'an offer is sent twice', within: 5, plant: bug.sayTwice },
   { bug: 'no session fence', within: 25, plant: bug.noSession, certain: ['overlap'] },
   { bug: 'sender taken from the message', within: 5, plant: bug.anybody, certain: ['hostile'] },
+  { bug: 'a key for a new robot lets in as any', within: 5, plant: bug.anyoneNew, certain: ['hostile'] },
   { bug: 'no attempt fence', within: 200, plant: bug.noAttempt, certain: ['robotPause', 'resultTwice', 'clog'] },
   { bug: 'refuse what is written wrong', within: 25, plant: bug.pedantic },
   { bug: 'one slot too many', within: 5, plant: bug.oneSlotMore },

@@ -53,6 +53,7 @@ export const MARKS = [
   'robot told to shut down',
   'status request timed out',
   'key revoked',
+  'impostor turned away',
   'delivery tried again',
   'delivery given up',
   'delivery replayed',
