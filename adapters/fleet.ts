@@ -12,13 +12,14 @@ import type { Refusal } from '../core/protocol/refusal.ts'
 import type { TriggerType } from '../core/protocol/trigger.ts'
 import type { State } from '../core/state.ts'
 import { FleetClock } from './fleet-clock.ts'
+import { Failures } from './http/failures.ts'
 import { loadHot } from './hot.ts'
 import { type Pump, pump } from './pump.ts'
 import { runSources, type SourceKinds, type SourceStatus } from './sources/sources.ts'
 import { type Carried, type Shell, UNAVAILABLE } from './shell.ts'
 import type { Poster } from './sinks/post.ts'
 import { startCalls } from './sinks/webhooks.ts'
-import { BUFFERED_BYTES_MAX, type Frame, frameEvent, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
+import { BUFFERED_BYTES_MAX, type Frame, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
 import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 import { trusted } from './store/trusted.ts'
 
@@ -55,6 +56,7 @@ export interface Fleet {
   /** Its `now` is the time that the state is shown. */
   readonly platform: Platform
   readonly clock: Pick<FleetClock, 'set'>
+  readonly failures: Failures
   /** How often a state has been loaded from this store, in whatever process. */
   readonly loads: number
   /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
@@ -113,11 +115,10 @@ export async function openFleet(
   const watchers = new Set<(jobs: Iterable<JobRow> | null) => void>()
   let phase: Phase = 'running'
   let [begun, draining] = [false, false]
-  let failures = 0
-  let lastBug = -Infinity
+  let [failed, lastBug] = [0, -Infinity]
   const clock = new FleetClock(runtime)
   const platform: Platform = { ...runtime, now: () => clock.now() }
-
+  const failures = new Failures(settings.wrongKeysMax, platform.log)
   const calls = startCalls({ post: platform.post, now: platform.now, allowPrivate: settings.webhooksAllowPrivate })
   const shell: Shell = {
     ...(platform.hibernates ? { attach: (socket, text) => sockets.get(socket)?.attach?.(text) } : {}),
@@ -218,7 +219,7 @@ export async function openFleet(
 
   async function recover(error: unknown): Promise<void> {
     if (phase === 'stopped') return
-    failures++
+    failed++
     phase = 'recovering'
     platform.log('error', 'a turn failed; starting over from the store', { error: String(error) })
     abandon(1012, 'The orchestrator is recovering')
@@ -227,12 +228,12 @@ export async function openFleet(
       if (clock.steady() - lastBug < BUG_AGAIN_MS) return gone(error)
       lastBug = clock.steady()
     }
-    await new Promise<void>((resolve) => platform.alarm(runtime.now() + Math.min(100 * 2 ** failures, 10_000), resolve))
+    await new Promise<void>((resolve) => platform.alarm(runtime.now() + Math.min(100 * 2 ** failed, 10_000), resolve))
     try {
       current = await begin()
       phase = draining ? 'draining' : 'running'
       if (draining) current.pump.push({ type: 'drain' })
-      failures = 0
+      failed = 0
       for (const tell of watchers) tell(null)
       sources.look()
     } catch (again) {
@@ -254,15 +255,17 @@ export async function openFleet(
     queries: store.queries,
     platform,
     clock,
+    failures,
     request,
     sourceStatus: sources.status,
     opened(socket, credential, robot = null) {
       if (phase !== 'running') return socket.close(1013, 'The orchestrator is not taking connections now')
-      sockets.set(socket.id, socket)
+      sockets.set(socket.id, { ...socket, credential })
       current.pump.push({ type: 'socket.opened', socket: socket.id, credential, robot })
     },
     heard(socket, frame) {
-      if (sockets.has(socket)) current.pump.push(frameEvent(socket, frame))
+      const from = sockets.get(socket)
+      if (from !== undefined) current.pump.push(failures.heard(from, frame, current.state, clock.now()))
     },
     closed(socket) {
       if (sockets.delete(socket)) current.pump.push({ type: 'socket.closed', socket })

@@ -50,6 +50,7 @@ const SettingsFile = v.strictObject({
   webhook_calls_seconds: seconds,
   submissions_max: rate,
   submissions_seconds: seconds,
+  wrong_keys_max: rate,
   trusted_proxies: v.optional(v.array(v.pipe(v.string(), v.check(isRange, 'must be an address or a range')))),
   allowed_origins: v.optional(
     v.array(v.pipe(v.string(), v.check(isOrigin, 'must be an origin, as https://example.com'))),
@@ -92,6 +93,7 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   webhook_calls_seconds: 'webhookCallsMs',
   submissions_max: 'submissionsMax',
   submissions_seconds: 'submissionsMs',
+  wrong_keys_max: 'wrongKeysMax',
   trusted_proxies: 'trustedProxies',
   allowed_origins: 'allowedOrigins',
   fleets_open_max: 'fleetsOpenMax',

@@ -12,6 +12,10 @@ import { hashOf } from './secret.ts'
  */
 export interface RobotSocket {
   readonly id: SocketId
+  /** Where it comes from, as far as that is known. */
+  readonly address?: string | null
+  /** The key that came with the upgrade, where the platform has kept it. */
+  readonly credential?: SecretHash | null
   /** Never throws; a socket that is gone swallows it. */
   send(text: string): void
   close(code: number, reason: string): void

@@ -260,6 +260,8 @@ export type Event =
     readonly bytes: number
     /** The hash of the token in a `register`. */
     readonly credential: SecretHash | null
+    /** What is said of its wrong key, where its address has shown too many. */
+    readonly guessed?: Refusal
   }
   | {
     /** A frame that is no message. */

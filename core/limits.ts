@@ -82,6 +82,8 @@ export interface Settings {
   /** How many jobs may be submitted with one key in how long. */
   readonly submissionsMax: number
   readonly submissionsMs: Millis
+  /** How many wrong keys, secrets and signatures one address may show in a minute before it is told so. 0: any number. */
+  readonly wrongKeysMax: number
   /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
   /** Origins of pages that may connect, send forms and call webhooks without a secret, beside our own. */
@@ -141,6 +143,7 @@ export const DEFAULTS: Settings = {
   webhookCallsMs: MINUTE,
   submissionsMax: 50,
   submissionsMs: MINUTE,
+  wrongKeysMax: 20,
   trustedProxies: [],
   allowedOrigins: [],
   fleetsOpenMax: 100,
@@ -154,6 +157,7 @@ export const UNLIMITED = {
   robotDiskBytesPerMinute: 0,
   webhookCallsMax: 0,
   submissionsMax: 0,
+  wrongKeysMax: 0,
 } as const satisfies Partial<Settings>
 
 /** So many times the limit on its messages in one window, and a robot that has no jobs is no longer listened to. */

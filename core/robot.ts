@@ -6,6 +6,7 @@ import { takenOver } from './conflict.ts'
 import { CLOSE, expel, expelFlood } from './connection.ts'
 import { remindMode } from './control.ts'
 import { noteElsewhere } from './elsewhere.ts'
+import type { Event } from './event.ts'
 import { say, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { isStopping } from './job.ts'
@@ -38,7 +39,7 @@ export function registered(
   state: State,
   socket: Socket,
   message: Message<'register'>,
-  { credential, bytes }: { readonly credential: SecretHash | null; readonly bytes: number },
+  { credential, bytes, guessed }: Pick<Extract<Event, { type: 'robot.said' }>, 'credential' | 'bytes' | 'guessed'>,
   turn: Turn,
 ): void {
   const { robot_id } = message.payload
@@ -48,13 +49,7 @@ export function registered(
   }
   const key = admit(state, socket, robot_id, credential ?? socket.credential)
   if (isRefusal(key)) {
-    const payload = { robot_id, success: false, message: key.message, config: {} }
-    say(turn, socket.id, { type: 'register_ack', payload, correlation_id: message.id })
-    const details = { robot: robot_id, reason: key.message }
-    warn(state, turn, `turned away ${key.refused}`, 'a robot is not let in', details)
-    const code = key.refused === 'AUTHENTICATION_FAILED' ? CLOSE.unauthenticated : CLOSE.forbidden
-    expel(state, socket, code, key.message, turn)
-    return
+    return turnAway(state, socket, message, key.refused === 'AUTHENTICATION_FAILED' ? guessed ?? key : key, turn)
   }
   const weighed = weighRegistration(state, robot_id, bytes, turn)
   if (weighed !== 'act') return expelFlood(state, socket, robot_id, weighed, turn)
@@ -72,6 +67,20 @@ export function registered(
   remindMode(session, robot, turn)
   if (message.payload.memory !== undefined) recollect(state, session, message.payload.memory.offers, turn)
   catchUp(state, session, turn)
+}
+
+/** Tells a robot why it is not let in, in the words of an answer to its registration, and closes. */
+function turnAway(state: State, socket: Socket, { id, payload }: Message<'register'>, why: Refusal, turn: Turn): void {
+  const { robot_id } = payload
+  const answer = { robot_id, success: false, message: why.message, config: {} }
+  say(turn, socket.id, { type: 'register_ack', payload: answer, correlation_id: id })
+  warn(state, turn, `turned away ${why.refused}`, 'a robot is not let in', { robot: robot_id, reason: why.message })
+  expel(state, socket, closeAfter(why), why.message, turn)
+}
+
+function closeAfter({ refused }: Refusal): number {
+  if (refused === 'AUTHENTICATION_FAILED') return CLOSE.unauthenticated
+  return refused === 'RATE_LIMITED' ? CLOSE.flood : CLOSE.forbidden
 }
 
 /** What a robot that returns may have missed: jobs that it is to stop. And what we may have missed: how its jobs are. */

@@ -5,7 +5,7 @@ import type { TriggerRow } from '../../core/trigger.ts'
 import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import type { Fleets } from '../http/fleets.ts'
-import { noteAddress } from '../http/address.ts'
+import { noteAddress, senderOf } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
 import { NOSNIFF } from '../http/respond.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
@@ -78,9 +78,16 @@ export class FleetObject extends DurableObject<Env> {
     const page = pageRefused(askingOf((name) => request.headers.get(name)), allowedOrigins, robotsAuth === 'open')
     if (page !== null) return new Response(`${page.message}\n`, { status: 403, headers: NOSNIFF })
     const { 0: client, 1: server } = new WebSocketPair()
+    const { headers } = request
+    const { trustedProxies } = running.fleet.state.settings
+    const address = senderOf(headers.get('cf-connecting-ip'), headers.get('x-forwarded-for'), trustedProxies)
     const query = searchParams.get('api_key')
     const header = bearer(request.headers.get('authorization') ?? undefined)
-    running.fleet.opened(accept(this.ctx, server), header ?? (query === null ? null : hashOf(query)), asked.robot)
+    running.fleet.opened(
+      accept(this.ctx, server, address),
+      header ?? (query === null ? null : hashOf(query)),
+      asked.robot,
+    )
     return new Response(null, { status: 101, webSocket: client })
   }
 

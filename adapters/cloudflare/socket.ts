@@ -4,21 +4,23 @@ import type { Carried } from '../shell.ts'
 import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
 
 /**
- * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its tag, and what it carries
+ * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its first tag, its address the second, and what it carries
  * is its attachment: both survive hibernation, and nothing else does.
  */
-export function accept(ctx: DurableObjectState, server: WebSocket): RobotSocket {
+export function accept(ctx: DurableObjectState, server: WebSocket, address: string | null): RobotSocket {
   const id = crypto.randomUUID() as SocketId
-  ctx.acceptWebSocket(server, [id])
-  return robotSocket(id, server)
+  ctx.acceptWebSocket(server, address === null ? [id] : [id, address])
+  return robotSocket(id, server, address)
 }
 
 /** The connections that are open still, when memory has gone. */
 export function carried(ctx: DurableObjectState): readonly Carried[] {
   return ctx.getWebSockets().flatMap((ws) => {
-    const id = idOf(ctx, ws)
+    const [id, address = null] = ctx.getTags(ws)
     const open = ws.readyState === WebSocket.OPEN && id !== undefined
-    return open ? [{ socket: robotSocket(id, ws), text: ws.deserializeAttachment() as string | null }] : []
+    return open
+      ? [{ socket: robotSocket(id as SocketId, ws, address), text: ws.deserializeAttachment() as string | null }]
+      : []
   })
 }
 
@@ -47,9 +49,10 @@ export function close(ws: WebSocket, code: number, reason: string): void {
   }
 }
 
-function robotSocket(id: SocketId, ws: WebSocket): RobotSocket {
+function robotSocket(id: SocketId, ws: WebSocket, address: string | null): RobotSocket {
   return {
     id,
+    address,
     send(text) {
       try {
         ws.send(text)

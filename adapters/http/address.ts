@@ -13,8 +13,17 @@ export function noteAddress(request: Request, address: string | null | undefined
  * `X-Forwarded-For`, and so on along that header from its end. Null where nobody knows.
  */
 export function addressOf(request: Request, trusted: readonly string[]): string | null {
-  let address = normal(addresses.get(request))
-  const forwarded = (request.headers.get('x-forwarded-for') ?? '').split(',')
+  return senderOf(addresses.get(request), request.headers.get('x-forwarded-for'), trusted)
+}
+
+/** The same of a connection to `peer`, whose request had this `X-Forwarded-For`. */
+export function senderOf(
+  peer: string | null | undefined,
+  header: string | null | undefined,
+  trusted: readonly string[],
+): string | null {
+  let address = normal(peer)
+  const forwarded = (header ?? '').split(',')
   while (address !== null && trusted.length > 0 && isWithin(address, trusted)) {
     const before = normal(forwarded.pop()?.trim())
     if (before === null) break
@@ -26,6 +35,14 @@ export function addressOf(request: Request, trusted: readonly string[]): string 
 /** Whether a trigger may be called from an address, by the list that it has; an empty one lets everybody. */
 export function mayCall(allowFrom: readonly string[], address: string | null): boolean {
   return allowFrom.length === 0 || (address !== null && isWithin(address, allowFrom))
+}
+
+/** The first half of an IPv6 address, which one subscriber has all of; the whole of an IPv4 address. Empty where it is unknown. */
+export function networkOf(address: string | null): string {
+  if (address === null || !ipaddr.isValid(address)) return ''
+  const parsed = ipaddr.process(address)
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString()
+  return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`
 }
 
 /** Whether an address is one of these, or in one of these ranges. IPv4 inside IPv6 is IPv4. */
@@ -63,6 +80,6 @@ function addressIn(text: string): Address | null {
   return ipaddr.isValid(text) && (four !== undefined || text.includes(':')) ? ipaddr.process(text) : null
 }
 
-function normal(text: string | undefined): string | null {
-  return text === undefined ? null : addressIn(text)?.toString() ?? null
+function normal(text: string | null | undefined): string | null {
+  return text === undefined || text === null ? null : addressIn(text)?.toString() ?? null
 }

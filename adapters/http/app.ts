@@ -8,7 +8,6 @@ import type { Fleet } from '../fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './calls.ts'
 import { chatRoutes } from './chat.ts'
-import { Failures } from './failures.ts'
 import { fileEventRoutes } from './file-events.ts'
 import { fleetRoutes, type Fleets } from './fleets.ts'
 import { jobRoutes } from './jobs.ts'
@@ -56,8 +55,7 @@ export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOp
     }
     return next()
   })
-  // One count of all: whoever guesses at one of them guesses at all.
-  const failures = new Failures()
+  const { failures } = fleet
   app.route('/webhook', webhookRoutes(fleet, failures))
   app.route('/chat', chatRoutes(fleet, failures))
   app.route('/form', formRoutes(fleet, base, failures))

@@ -1,29 +1,91 @@
+import type { Event } from '../../core/event.ts'
 import type { Millis } from '../../core/ids.ts'
 import { type Limit, type Quota, Ring } from '../../core/limiter.ts'
+import { overRate } from '../../core/rate.ts'
+import type { State } from '../../core/state.ts'
+import type { Platform } from '../fleet.ts'
+import { type Frame, frameEvent, type RobotSocket } from '../socket.ts'
+import { networkOf } from './address.ts'
 
-/** How often one address may show a wrong secret, or ask for a trigger that there is not, before it is told so. */
-export const FAILURES: Limit = { most: 20, windowMs: 60_000 }
+const WINDOW_MS: Millis = 60_000
 
 /** So many addresses are told apart. Beyond, those that failed longest ago are forgotten. */
 const ADDRESSES_MAX = 10_000
 
+/** So many addresses are named in the log in each window, for there may be as many as somebody likes. */
+const LINES_MAX = 50
+
+interface Guesser {
+  readonly ring: Ring
+  /** When the log last named it. */
+  loggedAt: Millis
+}
+
 /**
- * Whoever guesses is told less and less. Kept apart from the limits of the triggers, which outsiders must not use up; and
- * whoever has the right secret is let in all the same, for others may share his address.
+ * How often each address has shown a key, a secret or a signature that is wrong, or has asked for a trigger that there is not.
+ * One count of all: whoever guesses at one of them guesses at all. It is kept apart from the limits of triggers and keys, which
+ * outsiders must not use up; and whoever has the right one is let in all the same, for others may share the address. So what
+ * is shown is looked at first, which takes one hash.
  */
 export class Failures {
-  readonly #rings = new Map<string, Ring>()
+  readonly limit: Limit
+  readonly #log: Platform['log']
+  readonly #guessers = new Map<string, Guesser>()
   #now: Millis = 0
+  readonly #lines: Ring
+
+  /** `most` in a minute; 0: any number. */
+  constructor(most: number, log: Platform['log']) {
+    this.limit = { most, windowMs: WINDOW_MS }
+    this.#log = log
+    this.#lines = new Ring({ most: LINES_MAX, windowMs: WINDOW_MS })
+  }
 
   /** Counts one. Null while there were not too many, and else what is left of the limit: nothing. */
-  count(address: string, now: Millis): Quota | null {
+  count(address: string | null, now: Millis): Quota | null {
     // A clock that was set back keeps nobody out for longer.
-    if (now < this.#now) { for (const each of this.#rings.values()) each.move(now - this.#now) }
+    if (now < this.#now) this.#move(now - this.#now)
     this.#now = now
-    let ring = this.#rings.get(address)
-    this.#rings.delete(address)
-    this.#rings.set(address, ring ??= new Ring(FAILURES))
-    if (this.#rings.size > ADDRESSES_MAX) this.#rings.delete(this.#rings.keys().next().value ?? '')
-    return ring.take(now) ? null : ring.quota(now)
+    const network = networkOf(address)
+    const guesser = this.#guessers.get(network) ?? { ring: new Ring(this.limit), loggedAt: -Infinity }
+    this.#guessers.delete(network)
+    this.#guessers.set(network, guesser)
+    if (this.#guessers.size > ADDRESSES_MAX) this.#guessers.delete(this.#guessers.keys().next().value ?? '')
+    if (guesser.ring.take(now)) return null
+    this.#report(network, guesser, now)
+    return guesser.ring.quota(now)
+  }
+
+  /** The event that a frame is. A registration with a key that was never valid counts, and says whether there were too many. */
+  heard(socket: RobotSocket, frame: Frame, { keysBySecret, sockets }: State, now: Millis): Event {
+    const event = frameEvent(socket.id, frame)
+    if (event.type !== 'robot.said' || event.message.type !== 'register') return event
+    const { id, address = null, credential } = socket
+    const shown = event.credential ?? credential ?? sockets.get(id)?.credential ?? null
+    const quota = shown === null || keysBySecret.has(shown) ? null : this.count(address, now)
+    return quota === null ? event : { ...event, guessed: overRate('wrong keys from one address', this.limit, quota) }
+  }
+
+  /** A line for each address and window, as long as there are not too many of them. */
+  #report(network: string, guesser: Guesser, now: Millis): void {
+    if (now - guesser.loggedAt < WINDOW_MS) return
+    guesser.loggedAt = now
+    if (!this.#lines.take(now)) return
+    const more = this.#lines.isOpen(now) ? {} : { others: 'further addresses are not named for a minute' }
+    const address = network === '' ? null : network
+    this.#log('warn', 'too many wrong keys, secrets or signatures from one address', {
+      address,
+      limit: this.limit.most,
+      window_seconds: WINDOW_MS / 1000,
+      ...more,
+    })
+  }
+
+  #move(by: Millis): void {
+    for (const guesser of this.#guessers.values()) {
+      guesser.ring.move(by)
+      guesser.loggedAt += by
+    }
+    this.#lines.move(by)
   }
 }

@@ -33,7 +33,7 @@ import { checkToken, isBrowser, newBrowser, newReceipt, newToken, readReceipt } 
 import { askingOf, foreignPage, reboundPage } from '../origin.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { addressOf, mayCall } from './address.ts'
-import { FAILURES, type Failures } from './failures.ts'
+import type { Failures } from './failures.ts'
 import { BODY_BYTES_MAX, type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
 
@@ -90,11 +90,11 @@ export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono
     const page = await checkToken(key, trigger.id, getCookie(c, COOKIE), token, now, idempotencyMs)
     if ('wrong' in page) return await draw(c, opened, { ...again, notice: TOKENS[page.wrong] }, 403)
     if (trigger.auth === 'secret' && hashOf(written.get(CODE)?.[0] ?? '') !== trigger.secret) {
-      const guessed = failures.count(address ?? '', now)
+      const guessed = failures.count(address, now)
       tellQuota(c, guessed)
       const codeProblem = 'This is not the access code.'
       if (guessed === null) return await draw(c, opened, { ...again, token, codeProblem }, 403)
-      const refusal = refuse('RATE_LIMITED', '', { retry_after_ms: guessed.retryAfterMs, limit: FAILURES.most })
+      const refusal = refuse('RATE_LIMITED', '', { retry_after_ms: guessed.retryAfterMs, limit: failures.limit.most })
       return await drawRefused(c, opened, { ...again, token }, refusal)
     }
     tellQuota(c, callsLeft(fleet.state, trigger.id, now))

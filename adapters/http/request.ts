@@ -8,11 +8,13 @@ import { isObject, type Parsed, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { grafted, type Lost } from '../../core/protocol/written.ts'
 import type { Scope } from '../../core/protocol/scope.ts'
+import { overRate } from '../../core/rate.ts'
 import type { KeyRow } from '../../core/state.ts'
 import { textOf } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf } from '../secret.ts'
 import type { Cursor, PageQuery } from '../store/contract.ts'
+import { addressOf } from './address.ts'
 import { numberIn, problemWithQuery } from './query.ts'
 import { refused } from './respond.ts'
 
@@ -41,12 +43,24 @@ export function guard(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): 
     const first = authorize(fleet.state, credential, scope)
     const keys = isRefusal(first) ? others.map((other) => authorize(fleet.state, credential, other)) : []
     const key = keys.find((one) => !isRefusal(one)) ?? first
-    if (isRefusal(key)) return refused(c, key)
+    if (isRefusal(key)) return refused(c, guessedOften(fleet, c.req.raw, credential) ?? key)
     const problem = problemWithQuery(c) ?? problemWithCoding(c)
     if (problem !== null) return refused(c, problem)
     c.set('key', key)
     return next()
   }
+}
+
+/** What is told to an address that shows one wrong key after another; null while it may be a mistake. */
+function guessedOften(
+  { state, failures, platform }: Fleet,
+  request: Request,
+  credential: SecretHash | null,
+): Refusal | null {
+  // One that was valid once is no guess.
+  if (credential === null || state.keysBySecret.has(credential)) return null
+  const quota = failures.count(addressOf(request, state.settings.trustedProxies), platform.now())
+  return quota === null ? null : overRate('wrong keys from one address', failures.limit, quota)
 }
 
 /** The hash of the key in an `Authorization: Bearer` header, or null. */

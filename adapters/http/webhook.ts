@@ -14,7 +14,7 @@ import { askingOf, pageRefused } from '../origin.ts'
 import { hashOf, sha256 } from '../secret.ts'
 import { type Call, type Knock, lacking, verify } from '../signature.ts'
 import { addressOf, mayCall } from './address.ts'
-import { FAILURES, type Failures } from './failures.ts'
+import type { Failures } from './failures.ts'
 import { type Env, readBytes } from './request.ts'
 import { headersOf, tellQuota } from './respond.ts'
 import { firingView } from './trigger-view.ts'
@@ -106,9 +106,9 @@ export interface Attempt {
 /** A refusal as the API reference shows it on this route; 429 to whoever guesses too often. */
 export function turnAway(c: Context, refusal: Refusal, attempt: Attempt, quota: Quota | null = null): Response {
   const { trigger, address, failures, now } = attempt
-  const guessed = GUESSES.has(refusal.refused) ? failures.count(address ?? '', now) : null
+  const guessed = GUESSES.has(refusal.refused) ? failures.count(address, now) : null
   if (guessed === null) return told(c, refusal, trigger, quota)
-  return told(c, overRate('failed calls from one address', FAILURES, guessed), trigger, guessed)
+  return told(c, overRate('failed calls from one address', failures.limit, guessed), trigger, guessed)
 }
 
 /** Why the caller is not let in, as far as that is known without the body; null when it has to be read. */

@@ -12,7 +12,7 @@ import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/r
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
 import type { UsedFleet } from '../fleets.ts'
-import { noteAddress } from '../http/address.ts'
+import { noteAddress, senderOf } from '../http/address.ts'
 import { bearer } from '../http/request.ts'
 import { headersOf, NOSNIFF } from '../http/respond.ts'
 import { askingOf, pageRefused } from '../origin.ts'
@@ -240,9 +240,11 @@ function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void 
     }
     socket.once('close', used.done)
     if (socket.destroyed) return used.done()
+    const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',')
+    const address = senderOf(request.socket.remoteAddress, forwarded, used.fleet.state.settings.trustedProxies)
     // The request is where crossws takes a peer's context from.
     const seated = Object.assign(new Request('http://localhost/'), {
-      context: { fleet: used.fleet, robot: asked?.robot ?? null },
+      context: { fleet: used.fleet, robot: asked?.robot ?? null, address },
     })
     await ws.handleUpgrade(request, socket, head, seated)
   }
@@ -276,6 +278,7 @@ function opened(fleet: Fleet, peer: Peer): void {
   fleet.opened(
     {
       id: peer.id as SocketId,
+      address: peer.context['address'] as string | null,
       send: (text) => void peer.send(text),
       close: (code, reason) => peer.close(code, reason),
       buffered: () => peer.websocket.bufferedAmount ?? 0,

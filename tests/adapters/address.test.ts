@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { addressOf, isRange, isWithin, noteAddress } from '../../adapters/http/address.ts'
-import { FAILURES, Failures } from '../../adapters/http/failures.ts'
 
 /** Who calls, and from where. */
 
@@ -80,19 +79,4 @@ test.each([
   ['', false],
 ])('%s is an address or a range: %s', (text, is) => {
   expect(isRange(text)).toBe(is)
-})
-
-test('failures are counted for each address, and the limit is exact', () => {
-  const failures = new Failures()
-  for (let n = 0; n < FAILURES.most; n++) expect(failures.count('a', n)).toBeNull()
-  expect(failures.count('a', 100)).toMatchObject({ limit: 20, remaining: 0, resetAt: 60_000 })
-  expect(failures.count('b', 100)).toBeNull()
-  expect(failures.count('a', 60_000)).toBeNull()
-})
-
-test('of very many addresses those that failed longest ago are forgotten', () => {
-  const failures = new Failures()
-  for (let n = 0; n < FAILURES.most; n++) failures.count('first', 0)
-  for (let n = 0; n < 10_000; n++) failures.count(`address ${n}`, 1)
-  expect(failures.count('first', 2)).toBeNull()
 })

@@ -105,4 +105,4 @@ chapter('chats that are too many', (server) => {
     expect((await server.call('POST', '/webhook/nobody', { key: null, body: {} })).status).toBe(429)
     expect((await command(id)).status).toBe(200)
   })
-}, { webhook_calls_max: 2 })
+}, { webhook_calls_max: 2, wrong_keys_max: 20 })

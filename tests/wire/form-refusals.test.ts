@@ -155,7 +155,7 @@ chapter('forms that are not taken', (server) => {
       expect(page.html).not.toContain('draft')
     })
   })
-})
+}, { wrong_keys_max: 20 })
 
 chapter('forms that are filled in too often', (server) => {
   test('the limit of webhooks holds, and a page says what is left and when to come back', async () => {
@@ -193,4 +193,4 @@ chapter('forms that are filled in too often', (server) => {
     expect(both.map(({ status }) => status)).toEqual([303, 303])
     expect(await jobsOf(server, id)).toHaveLength(2)
   })
-}, { webhook_calls_max: 2, live_jobs_max: 3 })
+}, { webhook_calls_max: 2, live_jobs_max: 3, wrong_keys_max: 20 })

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import type { ErrorBody } from './api.ts'
 import { chapter } from './chapter.ts'
 import { hangUpAll, Wire } from './wire.ts'
 
@@ -71,3 +72,90 @@ chapter('keys', (server) => {
     }
   })
 })
+
+const GUESSES = 5
+
+chapter('keys that are guessed', (server) => {
+  afterEach(hangUpAll)
+
+  const from = (address: string) => ({ 'X-Forwarded-For': address })
+  const guess = (address: string, key: string | null = `crpa_${crypto.randomUUID()}`) =>
+    server.call<ErrorBody>('GET', '/api/v1/jobs', { key, headers: from(address) })
+  const statuses = async (address: string, times: number): Promise<readonly number[]> => {
+    const all: number[] = []
+    for (let n = 0; n < times; n++) all.push((await guess(address)).status)
+    return all
+  }
+  const register = async (address: string, key: string) => {
+    const wire = await Wire.connect(server.robots, from(address))
+    wire.send('register', { robot_id: `guessed-${address}`, auth_token: key })
+    return { wire, ack: (await wire.next('register_ack')).payload }
+  }
+  const lines = (address: string) => server.warnings.filter((line) => line.includes(`"address":"${address}"`))
+
+  test('over HTTP: whoever guesses is told so, and a valid key is let in all the same', async () => {
+    expect(await statuses('192.0.2.1', GUESSES + 2)).toEqual([...Array<number>(GUESSES).fill(401), 429, 429])
+    const refused = await guess('192.0.2.1')
+    expect(refused.body.payload).toMatchObject({
+      error_code: 'RATE_LIMITED',
+      error_message: expect.stringMatching(/^At most 5 wrong keys from one address in 60 s: try again in \d+ s$/),
+    })
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await guess('192.0.2.1', server.admin)).status).toBe(200)
+    // Who has no key does not guess, and who is elsewhere has not guessed.
+    expect((await guess('192.0.2.1', null)).status).toBe(401)
+    expect((await guess('192.0.2.2')).status).toBe(401)
+    expect(lines('192.0.2.1')).toHaveLength(1)
+    expect(lines('192.0.2.2')).toEqual([])
+    expect(server.warnings.join()).not.toContain('crpa_')
+  })
+
+  test('over HTTP: the addresses of one IPv6 network are one', async () => {
+    await statuses('2001:db8:1:1::1', GUESSES)
+    expect((await guess('2001:db8:1:1:ffff::2')).status).toBe(429)
+    expect((await guess('2001:db8:1:2::1')).status).toBe(401)
+    expect(lines('2001:db8:1:1::/64')).toHaveLength(1)
+  })
+
+  test('over HTTP: a key that was revoked is no guess', async () => {
+    const made = await server.api('POST', '/keys', { name: 'former', scopes: ['jobs:read'] })
+    await server.api('DELETE', `/keys/${String(made['id'])}`)
+    for (let n = 0; n < GUESSES + 1; n++) expect((await guess('192.0.2.3', String(made['key']))).status).toBe(401)
+  })
+
+  test('[P71] on sockets: told, closed with 4429, and a valid key is let in all the same', async () => {
+    for (let n = 0; n < GUESSES; n++) {
+      const { wire, ack } = await register('192.0.2.4', `crpa_${n}`)
+      expect(ack).toMatchObject({ success: false, message: 'Unknown API key' })
+      expect((await wire.closed).code).toBe(4401)
+    }
+    const { wire, ack } = await register('192.0.2.4', 'crpa_more')
+    expect(ack).toMatchObject({
+      success: false,
+      message: expect.stringMatching(/^At most 5 wrong keys from one address in 60 s: try again in \d+ s$/),
+    })
+    expect(await wire.closed).toEqual({ code: 4429, reason: ack['message'] })
+    const upgrade = await Wire.connect(server.robotsWith('crpa_another'), from('192.0.2.4'))
+    upgrade.send('register', { robot_id: 'by the address' })
+    expect((await upgrade.closed).code).toBe(4429)
+    expect((await register('192.0.2.4', server.admin)).ack).toMatchObject({ success: true })
+    const other = await register('192.0.2.5', 'crpa_more')
+    expect((await other.wire.closed).code).toBe(4401)
+    expect(lines('192.0.2.4')).toHaveLength(1)
+  })
+
+  test('[P71] keys on sockets and over HTTP, and secrets of webhooks are one count', async () => {
+    const trigger = await server.api('POST', '/triggers', { name: 'hook', workflow_id: 'greeting' })
+    const call = async (secret: string) =>
+      (await server.call('POST', `/webhook/${String(trigger['id'])}`, {
+        key: null,
+        body: { event_type: 'x' },
+        headers: { ...from('192.0.2.6'), 'X-Webhook-Secret': secret },
+      })).status
+    expect(await call('wrong')).toBe(401)
+    await (await register('192.0.2.6', 'crpa_wrong')).wire.closed
+    expect(await statuses('192.0.2.6', GUESSES - 1)).toEqual([401, 401, 401, 429])
+    expect(await call('wrong')).toBe(429)
+    expect(await call(String(trigger['secret']))).toBe(200)
+  })
+}, { wrong_keys_max: GUESSES, trusted_proxies: ['127.0.0.0/8', '::1'] })
