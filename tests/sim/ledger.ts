@@ -166,7 +166,7 @@ export class Ledger {
     if ('job_id' in message.payload) this.talkOf(message.payload.job_id).reasons++
     // A robot that comes anew is told again of everything that it is to stop.
     if (message.type === 'register') { for (const job of this.heldBy(robot)) this.talkOf(job.id).reasons++ }
-    const counts = this.counted.said(robot, message.type)
+    const counts = this.counted.said(robot, message.type, this.commits)
     if (message.id !== undefined) this.came.set(message.id, { socket: event.socket, type: message.type, counts })
     if (!('robot_id' in message.payload) || message.payload.robot_id !== robot) return
     if (message.type === 'register') {
@@ -177,6 +177,7 @@ export class Ledger {
     } else if (event.socket === heard.socket && 'status' in message.payload) {
       if (heard.status !== message.payload.status) heard.statusCommit = this.commits
       heard.status = message.payload.status
+      this.counted.reported(robot, message.payload, this.commits)
     }
   }
 

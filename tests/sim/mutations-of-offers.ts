@@ -105,3 +105,14 @@ export const absenceTimesOut = (): Plant => ({
     },
   }),
 })
+
+/** Only the jobs that a robot names are looked at, and not how many it counts (P52). */
+export const countIgnored = (): Plant => ({
+  ...SOUND,
+  event: (event) => {
+    if (event.type !== 'robot.said' || event.message.type !== 'heartbeat') return event
+    const { message } = event
+    const payload = { ...message.payload, current_jobs: message.payload.active_job_ids?.length ?? 0 }
+    return { ...event, message: { ...message, payload } }
+  },
+})

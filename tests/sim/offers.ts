@@ -50,11 +50,13 @@ const capacityHolds: Rule = (seen) => {
   const { ledger } = seen
   for (const { entry, robot, job, shapes } of offersOf(seen)) {
     const held = ledger.heldBy(robot).length - takenLater(seen, robot, entry)
-    const slots = Math.max(...shapes.map((shape) => shape.max_concurrent_jobs))
+    const had = shapes.map((shape) => shape.max_concurrent_jobs)
+    const slots = Math.max(...had)
+    const other = ledger.counted.elsewhere(robot, Math.min(...had), ledger.commits)
     demand(
-      held <= slots,
+      held + other <= slots,
       'I14',
-      () => `${robot} has ${slots} slots and holds ${held} jobs after the offer of ${job.id}`,
+      () => `${robot} has ${slots} slots, and holds ${held} jobs and ${other} others after the offer of ${job.id}`,
     )
     const heard = ledger.heard.get(robot)
     demand(heard !== undefined, 'I14', () => `${robot} was never heard of and was offered job ${job.id}`)

@@ -144,6 +144,12 @@ export const PLANTED: readonly Planted[] = [
   },
   { bug: 'what a robot answers gives no offer back', within: 40, plant: offers.answersIgnored, certain: ['silence'] },
   {
+    bug: 'slots that a robot uses for other work are offered',
+    within: 20,
+    plant: offers.countIgnored,
+    certain: ['wrongCount', 'burst'],
+  },
+  {
     bug: 'jobs time out while their robot is away',
     within: 40,
     plant: offers.absenceTimesOut,
