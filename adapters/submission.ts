@@ -77,6 +77,7 @@ export async function retrying(
   id: JobId,
   mode: 'retry' | 'requeue',
   by: string,
+  key: KeyId | null,
 ): Promise<((reply: ReplyId) => Event) | Refusal> {
   const job = await fleet.queries.job(id)
   const json = job === undefined ? undefined : await fleet.queries.definition(job.definition)
@@ -88,6 +89,7 @@ export async function retrying(
     mode,
     newJob: fleet.platform.rowId() as JobId,
     by,
+    key,
     definition: { hash: job.definition, json },
   })
 }

@@ -11,7 +11,7 @@ import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
 import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { isOfWorkflow } from './published.ts'
-import { callLimit, submissionLimit, submissionsWith } from './rate.ts'
+import { submissionLimit, submissionsWith } from './rate.ts'
 import { derivedId } from './schedule.ts'
 import type { State } from './state.ts'
 import { callCause, configIn, endCause, type TriggerRow } from './trigger.ts'
@@ -67,9 +67,9 @@ export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn):
     const message = `Nothing is called ${cut(event.alias, 100)}`
     return told(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
   }
-  // What jobs call is as much as they are; only callers that are no jobs are held to the limit of their key.
-  const ring = event.by.key === null || event.parent !== null ? null : submissionsWith(state, event.by.key)
-  const limit = ring === null ? callLimit(state.settings) : submissionLimit(state.settings)
+  // A robot that calls for its jobs is held to the limit of its key, as whoever submits with one.
+  const ring = event.by.key === null ? null : submissionsWith(state, event.by.key)
+  const limit = submissionLimit(state.settings)
   told(turn, event.reply, called(state, trigger, event, { ring, limit }, turn), ring?.quota(turn.now) ?? null)
 }
 
@@ -101,9 +101,13 @@ function called(
     })
   }
   const metadata = toText({ source: 'call', caller: event.by.name, parent_job_id: event.parent, robot_id: event.robot })
-  const by = event.by.key === null || event.parent !== null ? `trigger:${trigger.id}` : event.by.name
   const { job, payload, parent, idempotency } = event
-  return admit(state, trigger, { ...held, job, by, payload, metadata, parent, idempotency, heard: true }, turn)
+  return admit(
+    state,
+    trigger,
+    { ...held, job, by: event.by.name, payload, metadata, parent, idempotency, heard: true },
+    turn,
+  )
 }
 
 /** A job that came with a definition of its own is of no workflow that may call, whatever id it gives. */

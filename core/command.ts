@@ -6,6 +6,7 @@ import { keepJob, recall, remember } from './keep.ts'
 import { halt } from './move.ts'
 import { released } from './offers.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
+import { countedFor } from './rate.ts'
 import type { State } from './state.ts'
 import { enter, type Order, UNCAUSED } from './submission.ts'
 
@@ -74,8 +75,10 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
   // Not the schedule's: what somebody has run again is his own, and must not be counted twice, nor held up by the next.
   const parent = job.parent_job_id === null ? null : { id: job.parent_job_id, depth: job.depth - 1 }
   const origin = { ...UNCAUSED, trigger: job.trigger_id, retryOf: job.id, parent, runs }
-  const again = enter(state, asOrdered(job, event.newJob, event.by), origin, turn)
-  if (isRefusal(again)) return refused(event.reply, again, turn)
+  const { job: again, quota } = countedFor(state, event.key, turn, () => {
+    return enter(state, asOrdered(job, event.newJob, event.by), origin, turn)
+  })
+  if (isRefusal(again)) return turnDown(turn, event.reply, again, quota)
   if (job.dead_lettered) {
     const dealtWith = { ...job, dead_lettered: false }
     keepJob(state, dealtWith, turn)
@@ -85,7 +88,7 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
       cause: { by: event.by, detail: `run again as ${again.id}` },
     })
   }
-  answer(turn, event.reply, { type: 'job', job: again })
+  answer(turn, event.reply, { type: 'job', job: again, quota })
 }
 
 /** What was asked for when the job was submitted, to be asked for again. */

@@ -108,7 +108,7 @@ export interface Found {
 export type Dealing = Pick<HistoryRow, 'job_id' | 'robot_id' | 'event'>
 
 /** What a limit has to know of a job that was made a moment ago. */
-export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id' | 'schedule_id' | 'retry_of'>
+export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id'>
 
 /**
  * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit

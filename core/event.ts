@@ -95,6 +95,8 @@ export interface RetryRequested {
   readonly mode: 'retry' | 'requeue'
   readonly newJob: JobId
   readonly by: string
+  /** As of a submission. */
+  readonly key: KeyId | null
   /** What the job ran. It never changes, so it may have been read before. */
   readonly definition: DefinitionRow
 }
@@ -174,6 +176,8 @@ export interface ScheduleTriggered {
   readonly schedule: ScheduleId
   readonly job: JobId
   readonly by: string
+  /** As of a submission. */
+  readonly key: KeyId | null
 }
 
 export interface KeyCreated {

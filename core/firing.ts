@@ -1,6 +1,7 @@
 import { announceFiring } from './announce.ts'
 import { Budget } from './budget.ts'
 import type { Turn } from './effects.ts'
+import { joinFamily, rootOf, tooWide } from './family.ts'
 import type { JobId, JsonText, ScheduleId } from './ids.ts'
 import { instantText } from './instant.ts'
 import type { JobRow } from './job.ts'
@@ -60,6 +61,8 @@ export function fire(
     const message = `${depth} jobs have called or followed each other, at most ${CALL_DEPTH_MAX} may: is it a loop?`
     return refuse('CALL_TOO_DEEP', message, { depth, limit: CALL_DEPTH_MAX, parent_job_id: occasion.parent?.id })
   }
+  const wide = occasion.parent === null ? null : tooWide(state, occasion.parent)
+  if (wide !== null) return wide
   const runs = published(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
   if (isRefusal(runs)) return runs
   const parameters = event === null && trigger.parameters === '{}'
@@ -73,12 +76,17 @@ export function fire(
     parameters,
     priority: trigger.priority,
   }
-  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, parent: occasion.parent, follows, runs }, turn)
+  const { parent } = occasion
+  const root = parent === null ? null : rootOf(parent)
+  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, parent, root, follows, runs }, turn)
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   keepTrigger(state, after, turn)
   write(state, after, occasion, { outcome: 'fired', reason: '', job_id: job.id }, turn)
-  if (occasion.parent !== null) link(state, occasion.parent, job, turn)
+  if (parent !== null) {
+    joinFamily(state, parent)
+    link(state, parent, job, turn)
+  }
   return { trigger: after, job, skipped: null }
 }
 

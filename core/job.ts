@@ -105,6 +105,8 @@ export interface JobRow {
   readonly due_at: Millis | null
   /** The job that asked for this one, or whose end it follows. */
   readonly parent_job_id: JobId | null
+  /** The first job above it in such a chain, which somebody asked for; null where that is itself. */
+  readonly root_job_id: JobId | null
   /** How many jobs stand above it in such a chain. */
   readonly depth: number
   /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */

@@ -40,6 +40,8 @@ export interface Settings {
   readonly seenMs: Millis
   /** Jobs that have not ended. Beyond, submissions are refused. */
   readonly liveJobsMax: number
+  /** How many jobs may follow from one that somebody asked for, by calls and ends, in all. */
+  readonly descendantsMax: number
   /** How jobs are spread over the robots that could take them. */
   readonly strategy: Strategy
   /** How long after a job the same is taken for a duplicate, if the submitter asks, though the first has ended. */
@@ -111,6 +113,7 @@ export const DEFAULTS: Settings = {
   jobTimeoutMs: 60 * MINUTE,
   seenMs: MINUTE,
   liveJobsMax: 200_000,
+  descendantsMax: 1_000,
   strategy: 'least_loaded',
   duplicateMs: 5 * MINUTE,
   idempotencyMs: 24 * 60 * MINUTE,

@@ -1,6 +1,7 @@
 import type { Millis } from './ids.ts'
 import { restore } from './attachment.ts'
 import { aheadOf } from './ahead.ts'
+import { countFamilies } from './family.ts'
 import { newGates } from './gate.ts'
 import { check } from './job.ts'
 import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeTrigger, placeWorkflow } from './keep.ts'
@@ -41,6 +42,7 @@ export function load(
     outbox: newOutbox(),
     keysBySecret: new Map(),
     held: new Map(),
+    families: countFamilies(hot.members),
     runs: new Map(),
     ahead: aheadOf(hot.ahead),
     listening: new Map(),

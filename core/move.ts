@@ -1,5 +1,6 @@
 import { durationOf } from './duration.ts'
 import { say, type Turn } from './effects.ts'
+import { leaveFamily } from './family.ts'
 import { advance, isAssigned, isHeld, isLapsed, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
 import { keepJob, keepSchedule, keepTrigger, keepWorkflow, remember } from './keep.ts'
 import { jobEnded } from './chain.ts'
@@ -42,6 +43,7 @@ export function move(
   if (!isLive(moved.status)) {
     closeLog(state, moved, turn)
     ended(state, moved, turn)
+    leaveFamily(state, moved)
   }
   return moved
 }

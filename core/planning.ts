@@ -5,6 +5,7 @@ import { dropSchedule } from './keep.ts'
 import { decide, make, moveOn, write } from './occurrence.ts'
 import { cut } from './protocol/cut.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
+import { countedFor } from './rate.ts'
 import { dueAfter, type Plan, type ScheduleRow } from './schedule.ts'
 import type { State } from './state.ts'
 
@@ -84,10 +85,12 @@ export function scheduleSwitched(state: State, event: ScheduleSwitched, turn: Tu
 export function scheduleTriggered(state: State, event: ScheduleTriggered, turn: Turn): void {
   const known = find(state, event.schedule)
   if (isRefusal(known)) return turnDown(turn, event.reply, known)
-  const job = make(state, known, { job: event.job, by: event.by, dueAt: null }, turn)
-  if (isRefusal(job)) return turnDown(turn, event.reply, job)
+  const { job, quota } = countedFor(state, event.key, turn, () => {
+    return make(state, known, { job: event.job, by: event.by, dueAt: null }, turn)
+  })
+  if (isRefusal(job)) return turnDown(turn, event.reply, job, quota)
   write(state, known.id, { due_at: null, until: null, outcome: 'fired', reason: 'by hand', job_id: job.id }, turn)
-  answer(turn, event.reply, { type: 'job', job })
+  answer(turn, event.reply, { type: 'job', job, quota })
 }
 
 /** A schedule is no more. What it was due for up to now is decided; its jobs go on, and its ledger stays. */

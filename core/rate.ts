@@ -1,9 +1,10 @@
-import type { RecentJob } from './effects.ts'
+import type { RecentJob, Turn } from './effects.ts'
 import type { KeyId, Millis, RobotId, TriggerId } from './ids.ts'
+import type { JobRow } from './job.ts'
 import { epochSeconds, type Limit, type Quota, Ring } from './limiter.ts'
 import type { Settings } from './limits.ts'
 import type { Meter } from './meter.ts'
-import { type Refusal, refuse } from './protocol/refusal.ts'
+import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { TriggerType } from './protocol/trigger.ts'
 import type { State } from './state.ts'
 
@@ -81,6 +82,25 @@ function ringIn<Id>(rings: Map<Id, Ring>, id: Id, limit: Limit): Ring {
   return ring
 }
 
+/**
+ * Makes a job for somebody with a key, if the limit on submissions lets one more through; null, as in the same process: there
+ * is none. However a job is asked for, it counts: by a submission, as one that is run again, or as the run of a schedule.
+ */
+export function countedFor(
+  state: State,
+  key: KeyId | null,
+  turn: Turn,
+  make: () => JobRow | Refusal,
+): { readonly job: JobRow | Refusal; readonly quota: Quota | null } {
+  if (key === null) return { job: make(), quota: null }
+  const ring = submissionsWith(state, key)
+  const before = ring.quota(turn.now)
+  const job = before?.remaining === 0 ? overRate('submissions', submissionLimit(state.settings), before) : make()
+  if (isRefusal(job)) return { job, quota: before }
+  ring.count(turn.now)
+  return { job, quota: ring.quota(turn.now) }
+}
+
 /** What is told to whoever has used a limit up. */
 export function overRate(what: string, { most, windowMs }: Limit, quota: Quota): Refusal {
   const seconds = secondsLeft(quota)
@@ -98,16 +118,16 @@ export function secondsLeft(quota: Quota): number {
 }
 
 /**
- * Counts the jobs that were made before this state began. Rows have the name of the key that a job was submitted with: a
+ * Counts the jobs that were made before this state began. Rows have the name of the key that a job was asked for with: a
  * job counts for every key of that name, so that none gets more than its limit.
  */
 export function placeRecent(state: State, jobs: readonly RecentJob[], now: Millis): void {
   const named = new Map<string, KeyId[]>()
   for (const { id, name } of state.keys.values()) named.set(name, [...named.get(name) ?? [], id])
   for (const job of jobs.toSorted((a, b) => a.created_at - b.created_at)) {
-    const { created_at, created_by, trigger_id, schedule_id, retry_of } = job
+    const { created_at, created_by, trigger_id } = job
     // Of a clock that was wrong when the job was made.
-    if (created_at > now || retry_of !== null || schedule_id !== null) continue
+    if (created_at > now) continue
     if (trigger_id !== null && created_by === `trigger:${trigger_id}`) {
       if (isLimited(state.triggers.get(trigger_id)?.trigger_type ?? 'manual')) {
         callsOf(state, trigger_id).count(created_at)

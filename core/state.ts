@@ -15,6 +15,7 @@ import type {
 import type { LogCount } from './log.ts'
 import type { Socket } from './socket.ts'
 import type { Takeovers } from './conflict.ts'
+import type { Family, Member } from './family.ts'
 import type { Gates } from './gate.ts'
 import type { JobRow, JobStatus } from './job.ts'
 import type { Settings } from './limits.ts'
@@ -160,6 +161,8 @@ export interface Hot {
   readonly deliveries: readonly DeliveryRow[]
   /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
   readonly recent: readonly RecentJob[]
+  /** Of the families of those jobs that have not ended every job. */
+  readonly members: readonly Member[]
   /** Due instants after that which have made their job: the clock was ahead. */
   readonly ahead: readonly Ahead[]
   /** The instant of the last turn that was committed. */
@@ -193,6 +196,8 @@ export interface State {
   readonly keysBySecret: Map<SecretHash, KeyId>
   /** The jobs that hold a robot's slots. Derived, so that a slot cannot leak. */
   readonly held: Map<RobotId, Set<JobId>>
+  /** By their roots the families in which a job has led to another and one has not ended. Derived. */
+  readonly families: Map<JobId, Family>
   /** The live jobs of each schedule. Derived. */
   readonly runs: Map<ScheduleId, Set<JobId>>
   /** Due instants to come for which there is a job already, made while the clock was ahead: they make no other. */

@@ -9,7 +9,7 @@ import { cut } from './protocol/cut.ts'
 import { exceedsBytes, FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import { isOfWorkflow, published, type Runs, submittedRuns } from './published.ts'
-import { overRate, submissionLimit, submissionsWith } from './rate.ts'
+import { countedFor, submissionsWith } from './rate.ts'
 import type { IdempotencyRow, State } from './state.ts'
 import { UNTOUCHED } from './untouched.ts'
 
@@ -42,6 +42,8 @@ export interface Origin {
   readonly dueAt: Millis | null
   /** The job that asked for it, or whose end it follows. */
   readonly parent: Pick<JobRow, 'id' | 'depth'> | null
+  /** The root of that one's family; null for a job that somebody asks for, also again. */
+  readonly root: JobId | null
   /** It follows from what has happened here, and nobody could ask for it again: it is taken in while draining too. */
   readonly follows: boolean
   readonly runs: Runs
@@ -54,6 +56,7 @@ export const UNCAUSED = {
   schedule: null,
   dueAt: null,
   parent: null,
+  root: null,
   follows: false,
 } as const
 
@@ -70,15 +73,10 @@ export function submitted(state: State, event: Submitted, turn: Turn): void {
     const quota = event.key === null ? null : submissionsWith(state, event.key).quota(turn.now)
     return answer(turn, event.reply, { ...replay(state, idempotency.fingerprint, earlier, turn), quota })
   }
-  const ring = event.key === null ? null : submissionsWith(state, event.key)
-  const before = ring?.quota(turn.now) ?? null
-  const job = before?.remaining === 0
-    ? overRate('submissions', submissionLimit(state.settings), before)
-    : order(state, event, turn)
-  if (isRefusal(job)) return turnDown(turn, event.reply, job, before)
-  ring?.count(turn.now)
+  const { job, quota } = countedFor(state, event.key, turn, () => order(state, event, turn))
+  if (isRefusal(job)) return turnDown(turn, event.reply, job, quota)
   keepAnswer(idempotency, job, turn)
-  answer(turn, event.reply, { type: 'job', job, quota: ring?.quota(turn.now) ?? null })
+  answer(turn, event.reply, { type: 'job', job, quota })
 }
 
 type Idempotency = Submitted['idempotency']
@@ -242,6 +240,7 @@ function newJob(state: State, order: Order, origin: Origin, poolTags: readonly s
     schedule_id: origin.schedule,
     due_at: origin.dueAt,
     parent_job_id: origin.parent?.id ?? null,
+    root_job_id: origin.root,
     depth: origin.parent === null ? 0 : origin.parent.depth + 1,
     seq: ++state.seq,
     status: 'queued',

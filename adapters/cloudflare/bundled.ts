@@ -13,6 +13,7 @@ import clock from '../store/schema/0008_clock.sql'
 import reports from '../store/schema/0009_reports.sql'
 import robotAway from '../store/schema/0010_robot_away.sql'
 import damage from '../store/schema/0011_damage.sql'
+import families from '../store/schema/0012_families.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0009_reports.sql': reports,
   '0010_robot_away.sql': robotAway,
   '0011_damage.sql': damage,
+  '0012_families.sql': families,
 })
 
 export const SAMPLES: readonly Sample[] = Object.entries({

@@ -46,7 +46,7 @@ export async function releaseJob(fleet: Fleet, id: string, given: string | undef
 
 /** A new job with everything that was asked for. */
 export async function retryJob(fleet: Fleet, id: string, by: string): Promise<Job> {
-  const event = taken(await retrying(fleet, String(id) as JobId, 'retry', by))
+  const event = taken(await retrying(fleet, String(id) as JobId, 'retry', by, null))
   return wholeJob(fleet, answerOf(await fleet.request(event), 'job').job)
 }
 

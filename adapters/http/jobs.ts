@@ -109,7 +109,9 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
 
   for (const mode of ['retry', 'requeue'] as const) {
     app.post(`/:id/${mode}`, guard(fleet, 'jobs:submit'), async (c) => {
-      const event = await retrying(fleet, c.req.param('id') as JobId, mode, c.var.key.name)
+      const { id, name } = c.var.key
+      tellQuota(c, submissionsLeft(fleet.state, id, fleet.platform.now()))
+      const event = await retrying(fleet, c.req.param('id') as JobId, mode, name, id)
       if (isRefusal(event)) return refused(c, event)
       return answered(
         c,

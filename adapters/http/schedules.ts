@@ -93,8 +93,8 @@ export function scheduleRoutes(fleet: Fleet): Hono<Env> {
   app.post('/:id/trigger', guard(fleet, 'jobs:submit'), async (c) => {
     const schedule = idOf(c)
     const job = fleet.platform.rowId() as JobId
-    const by = c.var.key.name
-    const answer = await fleet.request((reply) => ({ type: 'schedule.triggered', reply, schedule, job, by }))
+    const { id: key, name: by } = c.var.key
+    const answer = await fleet.request((reply) => ({ type: 'schedule.triggered', reply, schedule, job, by, key }))
     return answered(
       c,
       answer,

@@ -1,9 +1,14 @@
 import type { Dealing, Need, RecentJob } from '../../core/effects.ts'
+import type { Member } from '../../core/family.ts'
 import { COLUMNS, packed } from './rows.ts'
 
 /** Rows of which a few columns are read: the others may be large, and are not asked for. */
 
-const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id', 'schedule_id', 'retry_of']
+// A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
+// ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
+export const HOT = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
+
+const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id']
 const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(name))
 
 /** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
@@ -14,9 +19,34 @@ export const RECENT = {
 } as const
 
 /** What a limit has to know of a job. */
-export function asRecent({ created_at, created_by, trigger_id, schedule_id, retry_of }: RecentJob): RecentJob {
-  return { created_at, created_by, trigger_id, schedule_id, retry_of }
+export function asRecent({ created_at, created_by, trigger_id }: RecentJob): RecentJob {
+  return { created_at, created_by, trigger_id }
 }
+
+/** What is known of a job as one of a family. */
+export function asMember({ id, root_job_id, completed_at }: Member): Member {
+  return { id, root_job_id, completed_at }
+}
+
+const MEMBER_NAMES = ['id', 'root_job_id', 'completed_at']
+const MEMBER_COLUMNS = COLUMNS.jobs.filter(({ name }) => MEMBER_NAMES.includes(name))
+/** The roots of hot jobs that have not ended. One that no robot was ever asked to run has led to nothing. */
+const HOT_ROOTS = `(
+  select ifnull(root_job_id, id) from jobs ${HOT} and ready_at is null
+  and completed_at is null and (root_job_id is not null or attempt > 0)
+  union select ifnull(root_job_id, id) from jobs ${HOT} and ready_at <= ?
+  and completed_at is null and (root_job_id is not null or attempt > 0)
+)`
+export const ROOTS = {
+  table: 'jobs',
+  columns: MEMBER_COLUMNS,
+  sql: `select ${packed(MEMBER_COLUMNS)} from jobs where id in ${HOT_ROOTS}`,
+} as const
+export const DESCENDANTS = {
+  table: 'jobs',
+  columns: MEMBER_COLUMNS,
+  sql: `select ${packed(MEMBER_COLUMNS)} from jobs where root_job_id is not null and root_job_id in ${HOT_ROOTS}`,
+} as const
 
 const DEALING_COLUMNS = COLUMNS.job_history.filter(({ name }) => ['job_id', 'robot_id', 'event'].includes(name))
 

@@ -2,6 +2,7 @@ import { assert } from '../../core/assert.ts'
 import type { Ahead } from '../../core/ahead.ts'
 import type { Moved } from '../../core/clock.ts'
 import { type Deletions, type Effects, type Found, isEmpty, type Need, type RecentJob } from '../../core/effects.ts'
+import { type Member, rootOf } from '../../core/family.ts'
 import { Receipt } from '../../core/receipt.ts'
 import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
 import { check, type JobRow } from '../../core/job.ts'
@@ -9,7 +10,7 @@ import { LANE_PAGE } from '../../core/limits.ts'
 import type { Hot } from '../../core/state.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
 import { StaleEpoch, type Store } from './contract.ts'
-import { asRecent } from './excerpts.ts'
+import { asMember, asRecent } from './excerpts.ts'
 import { byKey, dealingsOf, memoryQueries } from './memory-queries.ts'
 import { newestFirst } from './queries.ts'
 import { type Change, fieldsOf, frozen, keyOf, uniqueOf, verify } from './memory-strict.ts'
@@ -106,6 +107,7 @@ function readHot(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null)
     deliveries: byKey(tables.webhooks).filter(({ enabled }) => enabled)
       .flatMap(({ id }) => pendingOf(disk, id).slice(0, LANE_PAGE + 1)).sort(byDue),
     recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
+    members: membersOf(disk, jobs),
     ahead: aheadOf(disk, clock),
     seq,
     clock,
@@ -115,6 +117,11 @@ function readHot(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null)
 
 function recentOf(jobs: Iterable<JobRow>, since: Millis): readonly RecentJob[] {
   return [...jobs].filter((job) => job.created_at > since).sort((a, b) => newestFirst(b, a)).map(asRecent)
+}
+
+function membersOf({ tables }: MemoryDisk, hot: readonly JobRow[]): readonly Member[] {
+  const roots = new Set(hot.filter(({ completed_at }) => completed_at === null).map(rootOf))
+  return [...tables.jobs.values()].filter((job) => roots.has(rootOf(job))).map(asMember)
 }
 
 function readFound(disk: MemoryDisk, need: Need): Found {

@@ -7,7 +7,7 @@ import { isLive } from '../../core/job.ts'
 import type { OccurrenceRow } from '../../core/schedule.ts'
 import type { Hot } from '../../core/state.ts'
 import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
-import { asDealing, asRecent, RECENT, wantDealings } from './excerpts.ts'
+import { asDealing, asMember, asRecent, DESCENDANTS, HOT, RECENT, ROOTS, wantDealings } from './excerpts.ts'
 import { type Column, decode, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
 import { sound, type TableName, WHOLE } from './rows.ts'
 import type { Statement } from './writes.ts'
@@ -96,9 +96,12 @@ export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit
     webhooks: want('webhooks', 'order by id'),
     deliveries: want('deliveries', HOT_DELIVERIES, [LANE_PAGE + 1]),
     recent: recentSince === null ? null : { ...RECENT, args: [recentSince] },
+    roots: { ...ROOTS, args: [dueUntil] },
+    descendants: { ...DESCENDANTS, args: [dueUntil] },
     ahead: want('occurrences', `${AHEAD} (select clock from meta)`),
-  }, ({ blocked, ready, recent, ahead, ...rest }) => ({
+  }, ({ blocked, ready, recent, roots, descendants, ahead, ...rest }) => ({
     recent: recent.map(asRecent),
+    members: [...roots, ...descendants].map(asMember),
     ahead: ahead.map(asAhead),
     jobs: [...blocked, ...ready].map(sound).sort((a, b) => a.seq - b.seq),
     ...rest,
@@ -120,9 +123,6 @@ function asAhead({ schedule_id, due_at }: OccurrenceRow): Ahead {
   return { schedule_id, due_at: due_at ?? 0 }
 }
 
-// A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
-// ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
-const HOT = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
 /** Those of hot jobs, and of every workflow the published one and the newest, which may be published next. */
 const HOT_DEFINITIONS = `where hash in (
   select definition from jobs ${HOT} and ready_at is null

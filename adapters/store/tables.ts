@@ -35,6 +35,7 @@ export const TABLES = {
       schedule_id: 'text?',
       due_at: 'int?',
       parent_job_id: 'text?',
+      root_job_id: 'text?',
       depth: 'int',
       seq: 'int',
       status: 'text',

@@ -27,6 +27,8 @@ export const REFUSALS = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, retry: false },
   /** A chain of jobs, each called by or following from the one before, is as long as one may be: it may be a loop. */
   CALL_TOO_DEEP: { status: 409, retry: false },
+  /** One job, by what it and its followers call and start, has led to as many jobs as one may. */
+  CALL_TOO_WIDE: { status: 409, retry: false },
   /** The queue holds as many live jobs as it may. Try again when some have ended. */
   QUEUE_FULL: { status: 429, retry: true },
   /** Draining, or the store cannot take writes. Whether the request took effect is unknown if it was under way. */

@@ -1,6 +1,7 @@
-import { deepStrictEqual as same, rejects } from 'node:assert/strict'
+import { deepStrictEqual as same, ok, rejects } from 'node:assert/strict'
 import type { Ahead } from '../../core/ahead.ts'
 import type { Need } from '../../core/effects.ts'
+import { countFamilies } from '../../core/family.ts'
 import type { JobRow } from '../../core/job.ts'
 import { ids } from '../core/rows.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
@@ -31,7 +32,6 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
         created_at,
         created_by: `by ${name}`,
         trigger_id: name === 'c' ? 't' : null,
-        retry_of: name === 'b' ? 'a' : null,
         parameters: '{"large":true}',
         status: 'completed',
         seq,
@@ -41,10 +41,35 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     same((await store.load(SOON)).recent, [])
     same((await store.load(SOON, 30)).recent, [])
     same((await store.load(SOON, 10)).recent, [
-      { created_at: 20, created_by: 'by a2', trigger_id: null, schedule_id: null, retry_of: null },
-      { created_at: 20, created_by: 'by b', trigger_id: null, schedule_id: null, retry_of: 'a' },
-      { created_at: 30, created_by: 'by c', trigger_id: 't', schedule_id: null, retry_of: null },
+      { created_at: 20, created_by: 'by a2', trigger_id: null },
+      { created_at: 20, created_by: 'by b', trigger_id: null },
+      { created_at: 30, created_by: 'by c', trigger_id: 't' },
     ])
+    await store.close()
+  },
+
+  async 'of jobs that follow from others, those are loaded whose family goes on'(disk) {
+    const store = await loaded(disk)
+    const ended = { status: 'completed', completed_at: 1 }
+    const jobs = [
+      // Its root has ended, and one of its jobs waits.
+      job('root-1', { ...ended }),
+      job('child-1', { ...ended, root_job_id: 'root-1', parent_job_id: 'root-1' }),
+      job('grandchild-1', { root_job_id: 'root-1', parent_job_id: 'child-1' }),
+      // Its root runs, and has called one that has ended.
+      job('root-2', { status: 'running', started_at: 1, attempt: 1, tries: 1 }),
+      job('child-2', { ...ended, root_job_id: 'root-2', parent_job_id: 'root-2' }),
+      // All have ended.
+      job('root-3', { ...ended }),
+      job('child-3', { ...ended, root_job_id: 'root-3', parent_job_id: 'root-3' }),
+    ].map((one, seq) => ({ ...one, seq }))
+    await store.commit(turn(1, { jobs }))
+    const { members } = await store.load(SOON)
+    same([...countFamilies(members)].toSorted(), [
+      ['root-1', { made: 2, live: 1 }],
+      ['root-2', { made: 1, live: 1 }],
+    ])
+    ok(members.every(({ id }) => !id.endsWith('3')))
     await store.close()
   },
 

@@ -31,6 +31,7 @@ const again = (id: string, newJob: string, mode: 'retry' | 'requeue' = 'retry'):
   mode,
   newJob: ids.job(newJob),
   by: 'tester',
+  key: null,
   definition: DEFINITION,
 })
 const outcome = (fleet: Bench, event: Event) => {

@@ -136,7 +136,14 @@ describe.each(KINDS)('a job of a workflow that is submitted %s', (_kind, given, 
     run(fleet, 'j', given)
     fleet.turn(say('r1', 'job_failed', { job_id: 'j', error_message: 'no' }))
     const definition = typeof given.workflow === 'object' ? given.workflow.definition : DEFINITION
-    const again = { type: 'retry.requested', reply: ids.reply('r'), mode: 'retry', by: 'tester', definition } as const
+    const again = {
+      type: 'retry.requested',
+      reply: ids.reply('r'),
+      mode: 'retry',
+      by: 'tester',
+      key: null,
+      definition,
+    } as const
     fleet.turn({ ...again, job: ids.job('j'), newJob: ids.job('again') })
     expect(job(fleet, 'again')).toMatchObject({ workflow_id: 'paid', workflow_version: isOne ? 1 : null })
   })

@@ -2,8 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import type { WebhookReceived } from '../../core/trigger-event.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
-import { answers, type Bench, bench, ids, submit } from './rows.ts'
-import { UNSAID } from '../../core/trigger.ts'
+import { configOf } from '../../core/protocol/trigger.ts'
+import { answers, type Bench, bench, DEFINITION, ids, join, say, submit } from './rows.ts'
+import { save as scheduleSaved } from './schedules.ts'
+import { fire, trigger } from './triggers.ts'
+import { type TriggerRow, UNSAID } from '../../core/trigger.ts'
 
 /** How many jobs may be made with one key and by one webhook. */
 
@@ -53,10 +56,37 @@ function fleetWith(settings: object = {}): Bench {
       },
     })
   }
+  fleet.turn(
+    scheduleSaved(),
+    trigger({}, null, 'manual'),
+    trigger({ trigger_type: 'workflow_call', config: ALIAS }, null, 'named'),
+    ...join('r1'),
+    submit('busy'),
+    submit('ended'),
+    say('r1', 'job_accept', { job_id: 'busy' }),
+    { type: 'cancel.requested', reply: ids.reply('c'), job: ids.job('ended'), by: 'tester', reason: '' },
+  )
   return fleet
 }
+const ALIAS = configOf('workflow_call', { call_alias: 'convert' } as never) as TriggerRow['config']
 
 let made = 0
+/** The ways in which somebody with the key `k2` may ask for a job that is not submitted. */
+const asked = (what: 'retry' | 'run' | 'fire' | 'call of a robot' | 'call'): Event => {
+  const by = { name: 'people', key: ids.key('k2') }
+  const [reply, job] = [ids.reply('asked'), ids.job(`a${++made}`)]
+  if (what === 'retry') {
+    const again = { type: 'retry.requested', mode: 'retry', job: ids.job('ended'), definition: DEFINITION } as const
+    return { ...again, reply, newJob: job, by: by.name, key: by.key }
+  }
+  if (what === 'run') {
+    return { type: 'schedule.triggered', reply, schedule: ids.schedule('s'), job, by: by.name, key: by.key }
+  }
+  if (what === 'fire') return fire({}, { job, by, trigger: ids.trigger('manual') })
+  const caller = what === 'call' ? { robot: null, parent: null } : { robot: ids.robot('r1'), parent: ids.job('busy') }
+  const call = { type: 'workflow.called', alias: 'convert', payload: '{}' as never, idempotency: null } as const
+  return { ...call, ...caller, reply, job, by }
+}
 const by = (key: string, given: object = {}): Event =>
   submit(`s${++made}`, { key: ids.key(key), by: key === 'k2' ? 'people' : 'ci', ...given })
 const call = (given: Partial<WebhookReceived> = {}): Event => ({
@@ -81,12 +111,19 @@ const outcome = (fleet: Bench, event: Event): string => {
 const restarted = (fleet: Bench, settings: object = {}): Bench => {
   const again = bench({ ...SETTINGS, ...settings }, fleet.hot())
   again.now = fleet.now
+  // Jobs that have ended are on disk.
+  for (const [id, row] of fleet.disk.rows.jobs) again.disk.rows.jobs.set(id, row)
   return again
 }
 
 describe.each([
   ['submissions', () => by('k1'), 'job'],
   ['calls of a webhook', () => call(), 'fired'],
+  ['jobs that are run again', () => asked('retry'), 'job'],
+  ['runs of a schedule by hand', () => asked('run'), 'job'],
+  ['triggers that are fired by hand', () => asked('fire'), 'fired'],
+  ['calls of a workflow', () => asked('call'), 'fired'],
+  ['calls of a workflow by a robot for its job', () => asked('call of a robot'), 'fired'],
 ])('%s', (_name, event, made) => {
   test('as many as may be, and one more when the first has left the window', () => {
     const fleet = fleetWith()
@@ -162,6 +199,22 @@ describe('submissions', () => {
     expect(outcome(fleet, by('k1', { idempotency })), 'again').toBe('job 2 of 3')
     fleet.turn(by('k1'), by('k1'))
     expect(outcome(fleet, by('k1', { idempotency })), 'though nothing is left').toBe('job 0 of 3')
+  })
+
+  test('however jobs are asked for with a key, they count together', () => {
+    const fleet = fleetWith()
+    fleet.turn(by('k2'), asked('retry'), asked('call of a robot'))
+    for (const what of ['retry', 'run', 'fire', 'call', 'call of a robot'] as const) {
+      expect(outcome(fleet, asked(what)), what).toBe('RATE_LIMITED 0 of 3')
+    }
+    expect(outcome(fleet, by('k2'))).toBe('RATE_LIMITED 0 of 3')
+  })
+
+  test('what a schedule makes by itself, and what follows from a job, counts for no key', () => {
+    const fleet = fleetWith()
+    fleet.pass(3_600 * SECOND)
+    expect([...fleet.disk.rows.jobs.values()].some(({ created_by }) => created_by === 'schedule:s')).toBe(true)
+    expect(outcome(fleet, by('k2'))).toBe('job 2 of 3')
   })
 
   test('the engine in the same process has no key, and no limit', () => {

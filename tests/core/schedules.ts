@@ -64,6 +64,7 @@ export function byHand(job: string, id = 's'): Event {
     schedule: ids.schedule(id),
     job: ids.job(job),
     by: 'tester',
+    key: null,
   }
 }
 

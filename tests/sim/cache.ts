@@ -33,6 +33,7 @@ const memoryIsACache: Rule = ({ ledger, state, change, all }) => {
   for (const kind of ['jobs', 'robots', 'workflows', 'triggers', 'schedules', 'keys', 'webhooks'] as const) {
     sameRows(kind, twin[kind], state[kind])
   }
+  sameRows('families', twin.families, state.families)
   for (const hash of twin.definitions.keys()) {
     demand(state.definitions.has(hash), 'I5', () => `definition ${hash} is on the disk, in use, and not in memory`)
   }
@@ -89,6 +90,7 @@ function hotOf({ disk, hot }: Ledger, { horizonAt }: State): Hot {
     deliveries: [...tables.deliveries.values()].filter(({ next_at }) => next_at !== null)
       .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq),
     recent: [...tables.jobs.values()].filter(({ created_at }) => created_at > disk.clock - RECENT_MS),
+    members: [...tables.jobs.values()],
     ahead: [],
     seq: disk.seq,
     clock: disk.clock,

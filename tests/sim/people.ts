@@ -94,7 +94,7 @@ export class People {
     ledger.asked.set(newJob, { job: newJob, trigger: null, order: null, retryOf: { job: job.id, mode } })
     const by = 'people'
     this.#ask(
-      (reply) => ({ type: 'retry.requested', reply, job: job.id, mode, newJob, by, definition: runs }),
+      (reply) => ({ type: 'retry.requested', reply, job: job.id, mode, newJob, by, key: null, definition: runs }),
       (answer) => {
         if (answer.type === 'job') {
           ledger.acknowledged.add(newJob)

@@ -97,7 +97,7 @@ export class Planner {
     const { ledger } = this.#options
     const job = `by-hand-${++this.#requests}` as JobId
     ledger.asked.set(job, { job, trigger: null, order: null, retryOf: null })
-    this.#ask((reply) => ({ type: 'schedule.triggered', reply, schedule, job, by: 'planner' }), (answer) => {
+    this.#ask((reply) => ({ type: 'schedule.triggered', reply, schedule, job, by: 'planner', key: null }), (answer) => {
       if (answer.type === 'job') ledger.acknowledged.add(job)
       else if (answer.type === 'refusal' && answer.refusal.refused !== 'UNAVAILABLE') ledger.refused.add(job)
     })

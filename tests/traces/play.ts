@@ -67,6 +67,7 @@ const ACTS: readonly (readonly [RegExp, Act])[] = [
     mode: mode as 'retry' | 'requeue',
     newJob: ids.job(newJob),
     by: 'ann',
+    key: null,
     definition: DEFINITION,
   }]],
   [/^(pause|resume|shut down) (\S+)$/, (_stage, [verb = '', robot = '']) => [{

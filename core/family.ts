@@ -1,0 +1,64 @@
+import type { JobId } from './ids.ts'
+import type { JobRow } from './job.ts'
+import { type Refusal, refuse } from './protocol/refusal.ts'
+import type { State } from './state.ts'
+
+/**
+ * A family is a job that somebody asked for, its root, and all that follows from it: what it calls, what its end starts,
+ * and so on. How deep that may go is bounded, and so must be how wide: ten jobs at each end are 10^10 at a depth of ten.
+ */
+export interface Family {
+  /** How many jobs the root has led to, those that have ended among them. */
+  readonly made: number
+  /** How many of all have not ended, the root among them: only those can lead to more. */
+  readonly live: number
+}
+
+/** What rows say of families. */
+export type Member = Pick<JobRow, 'id' | 'root_job_id' | 'completed_at'>
+
+/** The root of the family that a job is in: itself, where nothing has led to it. */
+export function rootOf({ id, root_job_id }: Pick<JobRow, 'id' | 'root_job_id'>): JobId {
+  return root_job_id ?? id
+}
+
+/** Families of more than their root of which a job has not ended, counted from their rows. */
+export function countFamilies(members: Iterable<Member>): Map<JobId, Family> {
+  const families = new Map<JobId, Family>()
+  for (const member of members) {
+    const { made, live } = families.get(rootOf(member)) ?? NONE
+    families.set(rootOf(member), {
+      made: made + (member.root_job_id === null ? 0 : 1),
+      live: live + (member.completed_at === null ? 1 : 0),
+    })
+  }
+  for (const [root, { made, live }] of families) if (made === 0 || live === 0) families.delete(root)
+  return families
+}
+const NONE: Family = { made: 0, live: 0 }
+
+/** CALL_TOO_WIDE where the root of this job has led to as many jobs as it may. */
+export function tooWide(state: State, parent: JobRow): Refusal | null {
+  const root = rootOf(parent)
+  const { made } = state.families.get(root) ?? NONE
+  const limit = state.settings.descendantsMax
+  if (made < limit) return null
+  const message =
+    `Job ${root} has led to ${made} jobs, and at most ${limit} may follow from one: do they start ever more?`
+  return refuse('CALL_TOO_WIDE', message, { limit, root_job_id: root, parent_job_id: parent.id })
+}
+
+/** A job has led to one more. It is live itself, or its end is just being dealt with: `leaveFamily` comes after that. */
+export function joinFamily(state: State, parent: JobRow): void {
+  const { made, live } = state.families.get(rootOf(parent)) ?? { made: 0, live: 1 }
+  state.families.set(rootOf(parent), { made: made + 1, live: live + 1 })
+}
+
+/** A job has ended, and what follows from its end has been started. */
+export function leaveFamily(state: State, job: JobRow): void {
+  const root = rootOf(job)
+  const family = state.families.get(root)
+  if (family === undefined) return
+  if (family.live === 1) state.families.delete(root)
+  else state.families.set(root, { ...family, live: family.live - 1 })
+}
