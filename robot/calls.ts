@@ -88,6 +88,13 @@ export async function callWorkflow(
   )
 }
 
+interface Problem {
+  readonly error_code?: string
+  readonly error_message?: string
+  /** `retry_after_ms`: when the limit lets one more through. */
+  readonly details?: { readonly retry_after_ms?: number }
+}
+
 /** The answer of the API, asked for again while there is none. */
 async function ask(
   { api, key }: CallDesk,
@@ -105,9 +112,10 @@ async function ask(
     signal.throwIfAborted()
     const { status, body } = await once(`${api}/api/v1/${path}`, { ...init, headers }, signal)
     if (status >= 200 && status < 300) return body
-    const payload = body['payload'] as { error_code?: string; error_message?: string } | undefined
+    const payload = body['payload'] as Problem | undefined
     const code = payload?.error_code ?? 'CONNECTION_ERROR'
-    const wait = backoffMs(tries, BACKOFF_BASE_MS, BACKOFF_CAP_MS, Math.random)
+    const told = Number(payload?.details?.retry_after_ms) || 0
+    const wait = Math.max(told, backoffMs(tries, BACKOFF_BASE_MS, BACKOFF_CAP_MS, Math.random))
     if (!PASSING.has(status) || performance.now() + wait > until) {
       throw new JobError(code, payload?.error_message ?? `${api} cannot be reached: ${String(body['error'])}`)
     }
