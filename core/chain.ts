@@ -90,7 +90,8 @@ function called(
     const message = `Job ${caller.id} has ended already: it is ${caller.status}`
     return refuse('CONFLICT', message, { field: 'parent_job_id', status: caller.status })
   }
-  if (allowed_callers.length > 0 && !(caller !== null && isOneOf(allowed_callers, caller))) {
+  const calls = caller !== null && isOneOf(allowed_callers, caller) && speaksFor(state, event, caller)
+  if (allowed_callers.length > 0 && !calls) {
     return refuse('FORBIDDEN', `${event.alias} may be called by jobs of ${allowed_callers.join(', ')}`)
   }
   const given = fromText(event.payload) as JsonObject
@@ -113,4 +114,10 @@ function called(
 /** A job that came with a definition of its own is of no workflow that may call, whatever id it gives. */
 function isOneOf(workflows: readonly string[], job: JobRow): boolean {
   return isOfWorkflow(job) && workflows.includes(job.workflow_id)
+}
+
+/** Anybody who may submit may name a job that they call for; that it is the job itself is known by its robot's key. */
+function speaksFor(state: State, { by }: WorkflowCalled, job: JobRow): boolean {
+  const key = by.key === null ? undefined : state.keys.get(by.key)
+  return key === undefined || key.scopes.includes('admin') || key.robot_id === job.robot_id
 }

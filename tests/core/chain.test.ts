@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import type { JobRow } from '../../core/job.ts'
 import { CALL_DEPTH_MAX } from '../../core/limits.ts'
+import type { Scope } from '../../core/protocol/scope.ts'
 import { configOf } from '../../core/protocol/trigger.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { WorkflowCalled } from '../../core/trigger-event.ts'
@@ -163,6 +164,23 @@ describe('a job calls a workflow', () => {
     const fleet = busy(alias(config))
     expect(outcome(fleet, ask(event))).toBe(code)
     expect(fleet.disk.rows.jobs.size).toBe(1)
+  })
+
+  test.each<[string, readonly Scope[], string | null, string]>([
+    ['of its robot', ['robots:connect'], 'r1', 'fired'],
+    ['of its robot that may submit as well', ['robots:connect', 'jobs:submit'], 'r1', 'fired'],
+    ['of an administrator', ['admin'], null, 'fired'],
+    ['that may submit', ['jobs:submit'], null, 'FORBIDDEN'],
+    ['of another robot that may submit as well', ['robots:connect', 'jobs:submit'], 'r2', 'FORBIDDEN'],
+  ])('where only jobs may call, naming one with a key %s: %s', (_whose, scopes, robot, code) => {
+    const key = ids.key('own')
+    const made = { type: 'key.created', reply: ids.reply('k'), key, name: 'own', secret: ids.secret('s') } as const
+    const fleet = busy(alias({ allowed_callers: ['first'] }), {
+      ...made,
+      scopes,
+      robot: robot === null ? null : ids.robot(robot),
+    })
+    expect(outcome(fleet, ask({ by: { name: 'own', key }, robot: null }))).toBe(code)
   })
 
   test('a job that has ended calls nothing', () => {

@@ -8,18 +8,7 @@ import { cleanUp, Orchestrator } from './orchestrator.ts'
 let server: Orchestrator
 const keys = new Map<string, string | null>([['no key', null], ['a wrong key', 'crpa_nobody']])
 
-const KEYS = [
-  'no key',
-  'a wrong key',
-  'a revoked key',
-  'admin',
-  'jobs:read',
-  'jobs:submit',
-  'jobs:submit-definition',
-  'jobs:cancel',
-  'robots:control',
-  'robots:connect',
-] as const
+const KEYS = ['no key', 'a wrong key', 'a revoked key', ...SCOPES] as const
 beforeAll(async () => {
   server = await Orchestrator.start()
   for (const scope of SCOPES) {
