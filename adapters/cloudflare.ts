@@ -1,8 +1,10 @@
 import { shownJson } from '../core/protocol/plain.ts'
 import { refuse } from '../core/protocol/refusal.ts'
 import { type Env, problemWith } from './cloudflare/env.ts'
+import { serveInLobby } from './cloudflare/lobby.ts'
 import { takeMail } from './cloudflare/mail.ts'
 import { refusedResponse } from './cloudflare/refused.ts'
+import { isMade } from './cloudflare/registry.ts'
 import { fleetPath } from './fleet-path.ts'
 
 export { FleetObject } from './cloudflare/object.ts'
@@ -19,6 +21,7 @@ const worker: ExportedHandler<Env> = {
     const to = fleetPath(url.pathname)
     if (to === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
     try {
+      if (!await isMade(env, to.name)) return await serveInLobby(request, env)
       return await env.FLEETS.get(env.FLEETS.idFromName(to.name)).fetch(request)
     } catch (error) {
       const entry = { level: 'error', msg: 'a fleet could not be reached', fleet: to.name, error: String(error) }

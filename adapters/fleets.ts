@@ -6,7 +6,10 @@ import { DEFAULT_FLEET, isFleetName } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import type { Fleets } from './http/fleets.ts'
 import { createKey } from './library.ts'
+import { openLobby } from './lobby.ts'
 import { type Store, StoreDamaged } from './store/contract.ts'
+import { hold, isStrangers, newOpen, type Open, ROOM_MS, type UsedFleet } from './open-fleet.ts'
+import { type Doors, doorsOf, hasKey, isKnownBy, isKnownTo, STRANGER, type Visitor } from './visitor.ts'
 
 /** Where the fleets of one process are kept. What is there is the registry: nobody else knows which fleets exist. */
 export interface FleetStores {
@@ -19,17 +22,15 @@ export interface FleetStores {
   create(name: string, fill: (store: Store) => Promise<void>): Promise<void>
 }
 
-/** A fleet that stays open until `done` is called. */
-export interface UsedFleet {
-  readonly fleet: Fleet
-  /** Calling it again changes nothing. */
-  done(): void
-}
-
 /** The fleets of one process, besides the default one: opened on first use, closed when nothing is going on in them. */
 export interface FleetHost extends Fleets {
-  /** NOT_FOUND for a fleet that does not exist, UNAVAILABLE when as many as may be are open and busy. */
-  use(name: string): Promise<UsedFleet | Refusal>
+  /**
+   * UNAVAILABLE when as many as may be are open and busy, NOT_FOUND for a fleet that does not exist. A visitor whom the fleet
+   * does not know gets AUTHENTICATION_FAILED, whether it exists or not, and opens none.
+   */
+  use(name: string, visitor?: Visitor): Promise<UsedFleet | Refusal>
+  /** Who is in no fleet is served here. */
+  lobby(): Promise<Fleet>
   /**
    * Opens each fleet once, so that what is due in it happens, and from then on looks now and then which may be closed.
    * One that cannot be opened keeps no other from it.
@@ -40,22 +41,6 @@ export interface FleetHost extends Fleets {
   /** Closes every fleet. */
   stop(): Promise<void>
 }
-
-interface Open {
-  readonly name: string
-  readonly fleet: Fleet
-  /** Requests and connections that hold it. */
-  uses: number
-  /** When somebody last held it, or a job was last seen in it. */
-  busyAt: number
-  closed: boolean
-}
-
-/**
- * A fleet makes room for another once it has been idle for this long. Sooner would let requests to many fleets in turn
- * open and close files faster than the addon lets go of them.
- */
-const ROOM_MS = 10_000
 
 /** How often it is looked for fleets that may be closed, at the least. */
 const LOOK_MS_MAX = 60_000
@@ -75,8 +60,11 @@ export function hostFleets(
   const making = new Set<string>()
   /** Those in whose database damage has been found: nothing of them is served until the process begins anew. */
   const damaged = new Set<string>()
+  /** Whom those that are closed are opened for. One that is not here has to be opened to know. */
+  const seen = new Map<string, Doors>()
   /** Those that have not been looked into since the process began. */
   let unseen: readonly string[] = []
+  let lobby: Promise<Fleet> | undefined
   let timer: NodeJS.Timeout | undefined
   let draining = false
   let stopping = false
@@ -95,7 +83,7 @@ export function hostFleets(
           await store.close()
           throw error
         })
-      const entry: Open = { name, fleet, uses: 0, busyAt: -Infinity, closed: false }
+      const entry = newOpen(name, fleet)
       fleets.add(entry)
       if (draining) fleet.drain()
       return entry
@@ -118,6 +106,8 @@ export function hostFleets(
       })
     } else return gone(error)
     void close(entry)
+    // What it had in memory may be ahead of its disk.
+    seen.delete(entry.name)
   }
 
   function close(entry: Open): Promise<void> {
@@ -125,6 +115,7 @@ export function hostFleets(
     entry.closed = true
     fleets.delete(entry)
     opened.delete(entry.name)
+    seen.set(entry.name, doorsOf(entry.fleet.state))
     const end = entry.fleet.stop()
       .catch((error: unknown) =>
         platform.log('error', 'a fleet could not be closed', { fleet: entry.name, error: String(error) })
@@ -136,12 +127,14 @@ export function hostFleets(
 
   /**
    * Closes a fleet that nobody would miss: nobody holds it, and nothing is to happen in it by itself, not even in a job
-   * whose time is so far off that it is on disk only. False when somebody would.
+   * whose time is so far off that it is on disk only. False when somebody would. Strangers are not asked where somebody with
+   * a key needs the room.
    */
-  async function closeIfIdle(entry: Open): Promise<boolean> {
+  async function closeIfIdle(entry: Open, forKey = false): Promise<boolean> {
     const { fleet } = entry
     const rests = (): boolean =>
-      !entry.closed && entry.uses === 0 && fleet.phase === 'running' && !fleet.isWatched && isAtRest(fleet.state)
+      !entry.closed && entry.uses === 0 && (forKey || entry.strangers === 0) && fleet.phase === 'running' &&
+      !fleet.isWatched && isAtRest(fleet.state)
     if (!rests()) return false
     const far = await fleet.queries.jobs({ status: ['pending'], limit: 1 }).catch((error: unknown) => {
       platform.log('error', 'a fleet cannot be read', { fleet: entry.name, error: String(error) })
@@ -154,45 +147,45 @@ export function hostFleets(
   }
 
   /** Closes the fleet that has been idle the longest. False when none has been for long enough. */
-  async function makeRoom(): Promise<boolean> {
+  async function makeRoom(forKey: boolean): Promise<boolean> {
     for (const entry of [...fleets].toSorted((a, b) => a.busyAt - b.busyAt)) {
       if (steady() - entry.busyAt < ROOM_MS) return false
-      if (await closeIfIdle(entry)) return true
+      if (!forKey && steady() - entry.strangerAt < ROOM_MS) continue
+      if (await closeIfIdle(entry, forKey)) return true
     }
     return false
   }
 
-  async function use(name: string): Promise<UsedFleet | Refusal> {
+  /** Strangers may have half of the places: the others are kept for those who have a key. */
+  function isFullFor(keyed: boolean): boolean {
+    if (opened.size >= settings.fleetsOpenMax) return true
+    return !keyed &&
+      [...fleets].filter((entry) => isStrangers(entry, steady())).length >= Math.ceil(settings.fleetsOpenMax / 2)
+  }
+
+  async function use(name: string, visitor: Visitor | null = null): Promise<UsedFleet | Refusal> {
     for (;;) {
       await closing.get(name)
       if (stopping) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
       let opening = opened.get(name)
       if (opening === undefined) {
-        if (!stores.has(name)) return refuse('NOT_FOUND', `There is no fleet ${name}`)
+        if (!stores.has(name)) return visitor === null ? refuse('NOT_FOUND', `There is no fleet ${name}`) : STRANGER
+        const doors = seen.get(name)
+        if (visitor !== null && doors !== undefined && !isKnownBy(doors, visitor)) return STRANGER
         if (damaged.has(name)) return refuse('UNAVAILABLE', `The database of the fleet ${name} is damaged`)
-        if (opened.size >= settings.fleetsOpenMax) {
-          if (await makeRoom()) continue
+        const keyed = visitor === null || (visitor.credential !== null && doors?.keys.has(visitor.credential) === true)
+        if (isFullFor(keyed)) {
+          if (await makeRoom(keyed)) continue
           return refuse('UNAVAILABLE', `All of the ${settings.fleetsOpenMax} fleets that may be open are busy`)
         }
         opened.set(name, opening = open(name))
       }
       const entry = await opening
       if (isRefusal(entry)) return entry
-      if (!entry.closed) return hold(entry)
-    }
-  }
-
-  function hold(entry: Open): UsedFleet {
-    entry.uses++
-    let held = true
-    return {
-      fleet: entry.fleet,
-      done() {
-        if (!held) return
-        held = false
-        entry.uses--
-        entry.busyAt = steady()
-      },
+      if (entry.closed) continue
+      const { state } = entry.fleet
+      if (visitor === null || hasKey(state, visitor.credential)) return hold(entry, 'key', steady)
+      return isKnownTo(state, visitor) ? hold(entry, 'address', steady) : STRANGER
     }
   }
 
@@ -200,7 +193,7 @@ export function hostFleets(
   async function look(): Promise<void> {
     for (const entry of fleets) {
       if (entry.uses > 0 || !isAtRest(entry.fleet.state)) entry.busyAt = steady()
-      else if (steady() - entry.busyAt >= settings.fleetIdleMs) await closeIfIdle(entry)
+      else if (steady() - Math.max(entry.busyAt, entry.strangerAt) >= settings.fleetIdleMs) await closeIfIdle(entry)
     }
     const names = unseen
     unseen = []
@@ -233,6 +226,7 @@ export function hostFleets(
 
   return {
     use,
+    lobby: () => lobby ??= openLobby(platform, settings),
     async create(name) {
       if (name === DEFAULT_FLEET || making.has(name) || stores.has(name)) {
         return refuse('CONFLICT', `The fleet ${name} exists`)
@@ -241,11 +235,14 @@ export function hostFleets(
       making.add(name)
       try {
         let adminKey = ''
+        let doors: Doors | null = null
         await stores.create(name, async (store) => {
           const fleet = await openFleet(store, platformOf(name), settings, () => {})
           adminKey = await createKey(fleet, 'admin', ['admin'])
+          doors = doorsOf(fleet.state)
           await fleet.stop()
         })
+        if (doors !== null) seen.set(name, doors)
         return { adminKey }
       } catch (error) {
         platform.log('error', 'a fleet cannot be made', { fleet: name, error: String(error) })
@@ -263,6 +260,7 @@ export function hostFleets(
     drain() {
       draining = true
       for (const { fleet } of fleets) fleet.drain()
+      void lobby?.then((fleet) => fleet.drain())
     },
     async stop() {
       stopping = true
@@ -270,6 +268,7 @@ export function hostFleets(
       await Promise.all(opened.values())
       await Promise.all([...fleets].map(close))
       await Promise.all(closing.values())
+      await (await lobby)?.stop()
     },
   }
 }

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import type { Settings } from '../core/limits.ts'
 import { cut } from '../core/protocol/cut.ts'
 import { type Refusal, refuse } from '../core/protocol/refusal.ts'
 
@@ -32,6 +33,14 @@ export function isOrigin(text: string): boolean {
 /** FORBIDDEN for a page that may not ask. `byPlace`: nothing else than where it is speaks for it. */
 export function pageRefused(asking: Asking, allowed: readonly string[], byPlace: boolean): Refusal | null {
   return foreignPage(asking, allowed) ?? (byPlace ? reboundPage(asking, allowed) : null)
+}
+
+/** The same for a page that would connect as a robot: where robots need no key, only its place speaks for it. */
+export function robotPageRefused(
+  header: Parameters<typeof askingOf>[0],
+  { allowedOrigins, robotsAuth }: Pick<Settings, 'allowedOrigins' | 'robotsAuth'>,
+): Refusal | null {
+  return pageRefused(askingOf(header), allowedOrigins, robotsAuth === 'open')
 }
 
 /** FORBIDDEN for a page of another site that is not among those that are allowed. */

@@ -7,7 +7,8 @@ import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
 import { utf8Text } from './charset.ts'
 import { DEFAULT_FLEET } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
-import { type FleetHost, hostFleets, type UsedFleet } from './fleets.ts'
+import { type FleetHost, hostFleets } from './fleets.ts'
+import type { UsedFleet } from './open-fleet.ts'
 import { httpApp, MAY_LOSE } from './http/app.ts'
 import { hostApp } from './http/forward.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
@@ -18,6 +19,8 @@ import { nodePlatform } from './node/platform.ts'
 import { Problem } from './node/problem.ts'
 import { type ReferenceRobot, type RobotProcess, startReferenceRobot } from './node/reference.ts'
 import { readSettings } from './settings.ts'
+import { seatIn } from './lobby.ts'
+import { STRANGER } from './visitor.ts'
 import { whyNoFolder } from './sources/folder.ts'
 import { durabilityOf, openFolder } from './store/open.ts'
 import { nameOf } from './store/server.ts'
@@ -105,7 +108,14 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   const about = { version: pkg.version, durability: durabilityOf(options) }
   const app = host === null ? httpApp(fleet, about) : hostApp(fleet, host, about)
   const only = onlyFleet(fleet)
-  const find: FindFleet = host === null ? only : (name) => (name === DEFAULT_FLEET ? only(name) : host.use(name))
+  const find: FindFleet = host === null ? only : async (name, credential) => {
+    if (name === DEFAULT_FLEET) return only(name, credential)
+    // Where no key is asked for, whoever connects may have come to stay.
+    if (options.robotsAuth === 'open') return host.use(name)
+    const used = await host.use(name, { credential, trigger: null })
+    if (used !== STRANGER) return used
+    return seatIn(await host.lobby(), (shown) => host.use(name, { credential: shown, trigger: null }))
+  }
   const robots = await listenRobots(find, options.host, options.robotPort)
   listeners.push(robots)
   const http = await listenHttp((request) => app.fetch(request), find, options.host, options.httpPort)
@@ -119,7 +129,9 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
     ? await reference(fleet, how, { data, hosts: options.robotHosts }, robots.port, http.port)
     : null
   // Last of all: keys that are made and not printed before the process ends have been shown to no one.
-  const keys = firstStart || options.newKeys ? await newKeys(await find(owner)) : null
+  const keys = firstStart || options.newKeys
+    ? await newKeys(owner === DEFAULT_FLEET || host === null ? await only(owner, null) : await host.use(owner))
+    : null
   const at = addresses(options.host, http.port, robots.port)
   const stop = async (): Promise<void> => {
     for (const listener of listeners) listener.drain()

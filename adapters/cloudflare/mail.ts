@@ -4,6 +4,7 @@ import { DEFAULT_FLEET, isFleetName } from '../fleet-path.ts'
 import { HEADER_BYTES_MAX, MAIL_BYTES_MAX, readMail } from '../sources/mail.ts'
 import type { Given } from '../sources/sources.ts'
 import type { Env } from './env.ts'
+import { isMade } from './registry.ts'
 
 /**
  * Takes a mail that was sent to an address of this Worker. One to an address that no trigger has is sent back, with the
@@ -12,6 +13,7 @@ import type { Env } from './env.ts'
 export async function takeMail(message: ForwardableEmailMessage, env: Env): Promise<void> {
   const to = message.to.toLowerCase()
   for (const { fleet, address } of doorsOf(to)) {
+    if (!await isMade(env, fleet)) continue
     const object = env.FLEETS.get(env.FLEETS.idFromName(fleet))
     // Most of what comes to a domain is for nobody: it is not read before it is known that somebody wants it.
     if (!await object.takesMail(address)) continue

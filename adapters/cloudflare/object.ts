@@ -6,11 +6,11 @@ import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import type { Fleets } from '../http/fleets.ts'
 import { noteAddress, senderOf } from '../http/address.ts'
-import { bearer } from '../http/request.ts'
+import { keyShown } from '../http/request.ts'
 import { NOSNIFF } from '../http/respond.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
-import { askingOf, pageRefused } from '../origin.ts'
+import { robotPageRefused } from '../origin.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { hashOf } from '../secret.ts'
 import { isWanted } from '../sources/mail.ts'
@@ -74,20 +74,14 @@ export class FleetObject extends DurableObject<Env> {
       const url = robotsUrl(request.headers.get('host'), protocol === 'https:', base)
       return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404, headers: NOSNIFF })
     }
-    const { allowedOrigins, robotsAuth } = running.fleet.state.settings
-    const page = pageRefused(askingOf((name) => request.headers.get(name)), allowedOrigins, robotsAuth === 'open')
+    const page = robotPageRefused((name) => request.headers.get(name), running.fleet.state.settings)
     if (page !== null) return new Response(`${page.message}\n`, { status: 403, headers: NOSNIFF })
     const { 0: client, 1: server } = new WebSocketPair()
     const { headers } = request
     const { trustedProxies } = running.fleet.state.settings
     const address = senderOf(headers.get('cf-connecting-ip'), headers.get('x-forwarded-for'), trustedProxies)
-    const query = searchParams.get('api_key')
-    const header = bearer(request.headers.get('authorization') ?? undefined)
-    running.fleet.opened(
-      accept(this.ctx, server, address),
-      header ?? (query === null ? null : hashOf(query)),
-      asked.robot,
-    )
+    const credential = keyShown(headers.get('authorization'), searchParams)
+    running.fleet.opened(accept(this.ctx, server, address), credential, asked.robot)
     return new Response(null, { status: 101, webSocket: client })
   }
 
@@ -141,6 +135,11 @@ export class FleetObject extends DurableObject<Env> {
     )
   }
 
+  /** Of the default fleet: whether somebody has made one of this name. */
+  async hasMade(name: string): Promise<boolean> {
+    return await this.ctx.storage.get(FLEET + name) === true
+  }
+
   /** Makes this fleet, and returns its first admin key, which is shown once; null when it is there already. */
   async make(): Promise<string | null> {
     if (this.#running !== null && this.#running.fleet.state.keys.size > 0) return null
@@ -191,7 +190,7 @@ export class FleetObject extends DurableObject<Env> {
     }
     const fleet = await openFleet(store, this.#platform, settingsOf(this.env), gone, carried(this.ctx))
     const about = { version: pkg.version, durability: 'full' } as const
-    const fleets = this.#isDefault ? { fleets: this.#fleets() } : {}
+    const fleets = this.#isDefault ? { fleets: this.#fleets() } : { hidden: true }
     const apps = new Map<string, ReturnType<typeof httpApp>>()
     // The default fleet has two: at the root, and under its name.
     const appAt = (base: string): ReturnType<typeof httpApp> => {

@@ -3,7 +3,9 @@ import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { Health } from '../../core/protocol/view.ts'
 import { dispatcherStats, queueStats } from '../../core/stats.ts'
+import { SCOPES } from '../../core/protocol/scope.ts'
 import { isPercentUtf8 } from '../charset.ts'
+import { fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './calls.ts'
@@ -38,13 +40,27 @@ export const MAY_LOSE = {
 export interface AppOptions {
   /** The beginning of every path, as `/fleets/acme`. */
   readonly base?: string
+  /** Serves the paths of whatever fleet they name: for the lobby. */
+  readonly anywhere?: boolean
+  /** Whether the health check and `/` take a key: that there is a fleet is told to nobody else. */
+  readonly hidden?: boolean
   /** For the default fleet: the others are made and listed by it. */
   readonly fleets?: Fleets
 }
 
 /** The HTTP surface of one fleet, the same on every runtime. */
-export function httpApp(fleet: Fleet, about: About, { base = '', fleets }: AppOptions = {}): Hono<Env> {
-  const app = new Hono<Env>(base === '' ? {} : { getPath: (request) => getPath(request).slice(base.length) || '/' })
+export function httpApp(
+  fleet: Fleet,
+  about: About,
+  { base = '', anywhere = false, hidden = false, fleets }: AppOptions = {},
+): Hono<Env> {
+  const rest = (path: string): string => path.slice((anywhere ? fleetPath(path)?.base ?? '' : base).length) || '/'
+  const app = new Hono<Env>(base === '' && !anywhere ? {} : { getPath: (request) => rest(getPath(request)) })
+  if (hidden) {
+    const anyKey = guard(fleet, ...SCOPES)
+    app.use('/', writesJson, anyKey)
+    app.use('/healthz', writesJson, anyKey)
+  }
   app.use('*', writesJson)
   app.use('/api/*', async (c, next) => {
     // Before and not after: a response that exists already would have to be built a second time.

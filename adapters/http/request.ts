@@ -69,6 +69,12 @@ export function bearer(header: string | undefined): SecretHash | null {
   return token === undefined ? null : hashOf(token)
 }
 
+/** The hash of the key that a robot shows when it connects: in the header, or as `api_key` in its address. */
+export function keyShown(authorization: string | null | undefined, query: URLSearchParams): SecretHash | null {
+  const key = query.get('api_key')
+  return bearer(authorization ?? undefined) ?? (key === null ? null : hashOf(key))
+}
+
 /**
  * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep, has too many members, or is no text in
  * its charset, and what `readBytes` refuses.

@@ -7,17 +7,16 @@ import { getRequestListener } from '@hono/node-server'
 // The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
 import { _nodeAdapter as crossws } from 'crossws/adapters/node'
 import type { Peer } from 'crossws'
-import type { RobotId, SocketId } from '../../core/ids.ts'
+import type { RobotId, SecretHash, SocketId } from '../../core/ids.ts'
 import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
-import type { UsedFleet } from '../fleets.ts'
+import type { UsedFleet } from '../open-fleet.ts'
 import { noteAddress, senderOf } from '../http/address.ts'
-import { bearer } from '../http/request.ts'
+import { keyShown } from '../http/request.ts'
 import { headersOf, NOSNIFF } from '../http/respond.ts'
-import { askingOf, pageRefused } from '../origin.ts'
+import { robotPageRefused } from '../origin.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
-import { hashOf } from '../secret.ts'
 import { HARD_FRAME_BYTES_MAX } from '../socket.ts'
 import { Problem } from './problem.ts'
 
@@ -64,7 +63,10 @@ export interface Listener {
 }
 
 /** The fleet of this name, held open until the connection that asks for it has ended. */
-export type FindFleet = (name: string) => UsedFleet | Refusal | Promise<UsedFleet | Refusal>
+export type FindFleet = (
+  name: string,
+  credential: SecretHash | null,
+) => UsedFleet | Refusal | Promise<UsedFleet | Refusal>
 
 /** For a process with one fleet. */
 export function onlyFleet(fleet: Fleet): FindFleet {
@@ -223,17 +225,16 @@ function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void 
   async function seat(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const path = (request.url ?? '/').split('?')[0] ?? '/'
     const at = fleetPath(path)
+    const credential = keyShown(
+      request.headers.authorization,
+      new URLSearchParams((request.url ?? '/').slice(path.length)),
+    )
     const asked = at === null ? null : robotPath(path.slice(at.base.length), anywhere)
     const used = asked === null || at === null
       ? elsewhere(path, robotsUrl(request.headers.host, false, at?.base ?? ''))
-      : await find(at.name)
+      : await find(at.name, credential)
     if (isRefusal(used)) return turnAway(socket, used)
-    const { allowedOrigins, robotsAuth } = used.fleet.state.settings
-    const page = pageRefused(
-      askingOf((name) => request.headers[name]?.toString()),
-      allowedOrigins,
-      robotsAuth === 'open',
-    )
+    const page = robotPageRefused((name) => request.headers[name]?.toString(), used.fleet.state.settings)
     if (page !== null) {
       used.done()
       return turnAway(socket, page)
@@ -244,7 +245,7 @@ function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void 
     const address = senderOf(request.socket.remoteAddress, forwarded, used.fleet.state.settings.trustedProxies)
     // The request is where crossws takes a peer's context from.
     const seated = Object.assign(new Request('http://localhost/'), {
-      context: { fleet: used.fleet, robot: asked?.robot ?? null, address },
+      context: { fleet: used.fleet, robot: asked?.robot ?? null, credential, address },
     })
     await ws.handleUpgrade(request, socket, head, seated)
   }
@@ -272,9 +273,6 @@ function turnAway(socket: Duplex, refusal: Refusal): void {
 }
 
 function opened(fleet: Fleet, peer: Peer): void {
-  const { headers, url } = peer.request
-  const query = new URL(url).searchParams.get('api_key')
-  const credential = bearer(headers.get('authorization') ?? undefined) ?? (query === null ? null : hashOf(query))
   fleet.opened(
     {
       id: peer.id as SocketId,
@@ -283,7 +281,7 @@ function opened(fleet: Fleet, peer: Peer): void {
       close: (code, reason) => peer.close(code, reason),
       buffered: () => peer.websocket.bufferedAmount ?? 0,
     },
-    credential,
+    peer.context['credential'] as SecretHash | null,
     peer.context['robot'] as RobotId | null,
   )
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { foreignPage, isOrigin, reboundPage } from '../../adapters/origin.ts'
+import { foreignPage, isOrigin, reboundPage, robotPageRefused } from '../../adapters/origin.ts'
 
 /** Which pages may have a browser ask something. */
 
@@ -49,6 +49,14 @@ test.each<[string | null, string | null, string | null, boolean]>([
   ['http://casare.intranet', null, 'casare.intranet', false],
 ])('where only the place counts, a page of %s, %s to %s, may ask: %s', (origin, site, host, may) => {
   expect(reboundPage({ origin, site, host }, ALLOWED) === null).toBe(may)
+})
+
+test('where robots need no key, a page whose name has come to lead here may not connect', () => {
+  const headers: Readonly<Record<string, string>> = { origin: 'http://evil.example:8766', host: 'evil.example:8766' }
+  const refused = (robotsAuth: 'key' | 'open') =>
+    robotPageRefused((name) => headers[name], { allowedOrigins: [], robotsAuth })?.refused
+  expect([refused('key'), refused('open')]).toEqual([undefined, 'FORBIDDEN'])
+  expect(robotPageRefused(() => undefined, { allowedOrigins: [], robotsAuth: 'open' })).toBeNull()
 })
 
 test.each([

@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Api, type ErrorBody, until } from '../wire/api.ts'
 import { cleanUp, freePort, newFolder, type Program } from '../process/program.ts'
+import { Wire } from '../wire/wire.ts'
 import { wranglerDev } from './wrangler.ts'
 
 /** Mail that is delivered to a Worker, in workerd. `wrangler dev` takes it over HTTP, as the platform would over SMTP. */
@@ -36,6 +38,12 @@ class Worker extends Api {
 
   async kill(): Promise<void> {
     await this.#program?.killTree()
+  }
+
+  /** The databases of the objects that there are. */
+  get objects(): readonly string[] {
+    const files = readdirSync(this.#data, { recursive: true, encoding: 'utf8' })
+    return files.filter((file) => file.endsWith('.sqlite') && file.includes('FleetObject')).toSorted()
   }
 
   /** What the sender's server is told: 200 taken, 400 sent back for good, 500 to be tried again. */
@@ -116,6 +124,18 @@ test('reads what is in windows-1252 by whatever name', async () => {
   const raw = mail('=?iso-8859-1?Q?12_=80?=', body)
   expect(await worker.receive('western@example.com', raw)).toMatchObject({ status: 200 })
   expect(await worker.eventsOf('western')).toMatchObject([{ payload: { subject: '12 €', body: '€ – don’t\n' } }])
+})
+
+test('makes no object for a name that somebody has thought of', async () => {
+  const before = worker.objects
+  for (const name of ['one', 'two', 'three']) {
+    expect((await worker.call('GET', `/fleets/${name}/api/v1/jobs`)).status).toBe(401)
+    expect((await worker.call('POST', `/fleets/${name}/webhook/x`, { body: {} })).status).toBe(404)
+    const robots = `${worker.robots.replace('/ws', '')}/fleets/${name}/ws`
+    await expect(Wire.register(robots, KEY, { robot_id: 'r' })).rejects.toThrow('Unknown API key')
+    expect(await worker.receive(`bills+${name}@example.com`, mail('For nobody'))).toMatchObject({ status: 400 })
+  }
+  expect([before.length > 0, worker.objects]).toEqual([true, before])
 })
 
 test('sends back what is for nobody, and what is for a trigger that is disabled', async () => {

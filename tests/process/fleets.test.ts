@@ -58,12 +58,11 @@ const files = (on = server): readonly string[] => readdirSync(join(on.data, 'fle
 describe('making fleets', () => {
   test('there are none to begin with, and no file for one that is asked for', async () => {
     expect(await server.api('GET', '/fleets')).toEqual({ items: [], next_cursor: null })
-    for (
-      const path of ['/fleets/nobody/api/v1/jobs', '/fleets/nobody/healthz', '/fleets/nobody', '/fleets/', '/fleets']
-    ) {
+    for (const path of ['/fleets/nobody/api/v1/jobs', '/fleets/nobody/healthz', '/fleets/nobody']) {
       const { status, body } = await server.call<ErrorBody>('GET', path)
-      expect([path, status, body.payload.error_code]).toEqual([path, 404, 'NOT_FOUND'])
+      expect([path, status, body.payload.error_code]).toEqual([path, 401, 'AUTHENTICATION_FAILED'])
     }
+    for (const path of ['/fleets/', '/fleets']) expect((await server.call('GET', path)).status).toBe(404)
     expect(existsSync(join(server.data, 'fleets'))).toBe(false)
   })
 
@@ -83,7 +82,7 @@ describe('making fleets', () => {
       items: [],
       next_cursor: null,
     })
-    expect((await server.call('GET', '/fleets/acme', { key: null })).body).toMatchObject({ api: '/fleets/acme/api/v1' })
+    expect((await server.call('GET', '/fleets/acme', { key })).body).toMatchObject({ api: '/fleets/acme/api/v1' })
   })
 
   test('a name that exists is a conflict, and the default fleet exists', async () => {
@@ -170,7 +169,7 @@ describe('two fleets and the default one', () => {
     )
     expect((await server.call('GET', `/api/v1/jobs/${id}`)).status).toBe(404)
     expect((await server.call('GET', `/fleets/blue/api/v1/jobs/${id}`, { key: blue })).status).toBe(404)
-    expect((await server.call('GET', '/fleets/red/healthz', { key: null })).body).toMatchObject({ robots_connected: 1 })
+    expect((await server.call('GET', '/fleets/red/healthz', { key: red })).body).toMatchObject({ robots_connected: 1 })
     await Promise.all([stranger, neighbour, robot].map((wire) => wire.close()))
   })
 
@@ -189,9 +188,10 @@ describe('two fleets and the default one', () => {
   })
 
   test('robots of a fleet that does not exist are turned away, and make none', async () => {
-    for (const url of [`${server.robots}/fleets/none`, `${server.robots}/fleets/NONE/ws`, `${ws()}/fleets/none/ws`]) {
-      await expect(Wire.connect(url)).rejects.toThrow('404')
+    for (const url of [`${server.robots}/fleets/none`, `${ws()}/fleets/none/ws`]) {
+      await expect(Wire.register(url, red, { robot_id: 'r1' })).rejects.toThrow('Unknown API key')
     }
+    await expect(Wire.connect(`${server.robots}/fleets/NONE/ws`)).rejects.toThrow('404')
     await expect(Wire.connect(`${ws()}/fleets/red`)).rejects.toThrow('404')
     expect(files()).not.toContain('none.db')
   })
@@ -224,7 +224,9 @@ test('an idle fleet is closed, one with a job to come is not, and a connection h
   const wire = await Wire.register(`${on.robots}/fleets/b`, key('b'), { robot_id: 'r' })
   const { status, headers, body } = await on.call<ErrorBody>('GET', '/fleets/c/api/v1/jobs', { key: key('c') })
   expect([status, headers.get('retry-after'), body.payload.error_code]).toEqual([503, '5', 'UNAVAILABLE'])
-  await expect(Wire.connect(`${on.robots}/fleets/c`)).rejects.toThrow('503')
+  const late = await Wire.connect(`${on.robots}/fleets/c`)
+  late.send('register', { robot_id: 'r', auth_token: key('c') })
+  expect((await late.closed).code).toBe(1013)
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   expect([isOpen(on, 'a'), isOpen(on, 'b')]).toEqual([true, true])
   await wire.beat('r')

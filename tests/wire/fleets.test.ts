@@ -33,10 +33,8 @@ function robotsOf(server: Server, fleet: string): string {
 
 chapter('fleets', (server) => {
   test('there are none before one is made, and asking makes none', async () => {
-    for (const path of ['/fleets/nobody/healthz', '/fleets/nobody/api/v1/jobs', '/fleets/N0t-A-Name/healthz']) {
-      const { status, body } = await server.call<ErrorBody>('GET', path)
-      expect([path, status, body.payload.error_code]).toEqual([path, 404, 'NOT_FOUND'])
-    }
+    const { status, body } = await server.call<ErrorBody>('GET', '/fleets/N0t-A-Name/healthz')
+    expect([status, body.payload.error_code]).toEqual([404, 'NOT_FOUND'])
     await expect(Wire.register(robotsOf(server, 'nobody'), server.admin, { robot_id: 'lost' })).rejects.toThrow()
     expect(await server.api('GET', '/fleets')).toEqual({ items: [], next_cursor: null })
   })
@@ -86,6 +84,46 @@ chapter('fleets', (server) => {
     expect((await wire.closed).code).toBe(4403)
     // Nor is it one in another fleet.
     await expect(Wire.register(own('one'), server.admin, { robot_id: 'one' })).rejects.toThrow('Unknown API key')
+  })
+
+  test('[P69] who is not known in a fleet cannot tell whether it exists', async () => {
+    await make(server, 'tenant-a')
+    const told = async (fleet: string, method: string, path: string, key: string | null): Promise<unknown> => {
+      const headers: Record<string, string> = { 'X-Request-Id': 'same' }
+      if (key !== null) headers['Authorization'] = `Bearer ${key}`
+      const answer = await fetch(`${server.http}/fleets/${fleet}${path}`, { method, headers })
+      const text = (await answer.text()).replaceAll(fleet, '<fleet>').replaceAll(/value="[^"]{60,}"/g, '<token>')
+      return [path, answer.status, answer.headers.get('www-authenticate'), text]
+    }
+    const paths = [['GET', ''], ['GET', '/'], ['GET', '/healthz'], ['GET', '/api/v1/jobs'], ['POST', '/api/v1/jobs']]
+    const addresses = [['POST', '/webhook/x'], ['GET', '/webhook/x'], ['GET', '/form/x'], ['POST', '/chat/x']]
+    for (const [method = '', path = ''] of [...paths, ...addresses, ['GET', '/nothing'], ['GET', '/ws']]) {
+      for (const key of [null, server.admin]) {
+        expect(await told('tenant-a', method, path, key)).toEqual(await told('tenant-b', method, path, key))
+      }
+    }
+    for (const [method = '', path = ''] of paths) {
+      expect(await told('tenant-b', method, path, null)).toEqual([path, 401, 'Bearer', expect.any(String)])
+    }
+  })
+
+  test('[P69] a robot shows its key at its registration, and whoever has none is turned away as in any fleet', async () => {
+    const key = await make(server, 'lobby')
+    const wire = await Wire.connect(robotsOf(server, 'lobby'))
+    // Who is not known yet is answered like anybody who has not registered.
+    wire.send('heartbeat', { robot_id: 'r' })
+    await wire.next('error')
+    const asked = wire.send('register', { robot_id: 'r', auth_token: key })
+    expect(await wire.next('register_ack')).toMatchObject({ payload: { success: true }, correlation_id: asked })
+    await wire.beat('r')
+    const stranger = await Wire.connect(robotsOf(server, 'lobby'))
+    stranger.send('register', { robot_id: 'r2', auth_token: server.admin })
+    expect((await stranger.next('register_ack')).payload).toMatchObject({ success: false, message: 'Unknown API key' })
+    expect((await stranger.closed).code).toBe(4401)
+    const header = await Wire.connect(robotsOf(server, 'lobby'), { Authorization: `Bearer ${key}` })
+    header.send('register', { robot_id: 'r3' })
+    expect((await header.next('register_ack')).payload).toMatchObject({ success: true })
+    await wire.beat('r')
   })
 
   test('a name is taken once, and only an admin of the default fleet makes one', async () => {

@@ -1,0 +1,87 @@
+import { v7 as uuidv7 } from 'uuid'
+import pkg from '../../package.json' with { type: 'json' }
+import type { SocketId } from '../../core/ids.ts'
+import { fleetPath } from '../fleet-path.ts'
+import type { Platform } from '../fleet.ts'
+import { httpApp } from '../http/app.ts'
+import { noteAddress } from '../http/address.ts'
+import { keyShown } from '../http/request.ts'
+import { NOSNIFF } from '../http/respond.ts'
+import { openLobby } from '../lobby.ts'
+import { robotPageRefused } from '../origin.ts'
+import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
+import { drain } from './body.ts'
+import { type Env, settingsOf } from './env.ts'
+import { close } from './socket.ts'
+
+/** Serves, in the Worker itself, whoever asks for a fleet that there is not: as a fleet serves a stranger. */
+
+let app: ReturnType<typeof httpApp> | undefined
+
+/** A request for such a fleet, or a robot that wants to connect to it. */
+export async function serveInLobby(request: Request, env: Env): Promise<Response> {
+  if (request.headers.get('upgrade')?.toLowerCase() === 'websocket') return await seat(request, env)
+  const about = { version: pkg.version, durability: 'full' } as const
+  app ??= httpApp(await openLobby(platform(), settingsOf(env)), about, { anywhere: true, hidden: true })
+  noteAddress(request, request.headers.get('cf-connecting-ip'))
+  const response = await app.fetch(request)
+  await drain(request, response)
+  return response
+}
+
+/** A lobby for each connection: the platform lets none speak for another. */
+async function seat(request: Request, env: Env): Promise<Response> {
+  const { pathname, protocol, searchParams } = new URL(request.url)
+  const base = fleetPath(pathname)?.base ?? ''
+  const rest = pathname.slice(base.length)
+  const asked = robotPath(rest, rest === '/' || rest === '')
+  if (asked === null) {
+    const url = robotsUrl(request.headers.get('host'), protocol === 'https:', base)
+    return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404, headers: NOSNIFF })
+  }
+  // Where no key is asked for, there is none that could be wrong.
+  const settings = { ...settingsOf(env), robotsAuth: 'key' } as const
+  const page = robotPageRefused((name) => request.headers.get(name), settings)
+  if (page !== null) return new Response(`${page.message}\n`, { status: 403, headers: NOSNIFF })
+  const { 0: client, 1: server } = new WebSocketPair()
+  const lobby = await openLobby(platform(), settings)
+  const id = crypto.randomUUID() as SocketId
+  server.accept()
+  const gone = (): void => {
+    lobby.closed(id)
+    void lobby.stop()
+  }
+  server.addEventListener('message', ({ data }) => void lobby.heard(id, data))
+  server.addEventListener('close', ({ code, reason }) => {
+    close(server, code, reason)
+    gone()
+  })
+  server.addEventListener('error', gone)
+  const socket = {
+    id,
+    address: request.headers.get('cf-connecting-ip'),
+    send: (text: string) => server.send(text),
+    close: (code: number, reason: string) => close(server, code, reason),
+    buffered: () => 0,
+  }
+  lobby.opened(socket, keyShown(request.headers.get('authorization'), searchParams), asked.robot)
+  return new Response(null, { status: 101, webSocket: client })
+}
+
+function platform(): Platform {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  return {
+    hibernates: false,
+    now: Date.now,
+    uuid: () => crypto.randomUUID(),
+    rowId: uuidv7,
+    seed: () => 1,
+    soon: (run, ms = 0) => void setTimeout(run, ms),
+    alarm(at, ring) {
+      clearTimeout(timer)
+      if (at !== null) timer = setTimeout(ring, Math.max(0, at - Date.now()))
+    },
+    post: () => Promise.reject(new Error('nothing is sent from here')),
+    log: (level, message, details = {}) => console.log(JSON.stringify({ level, msg: message, ...details })),
+  }
+}
