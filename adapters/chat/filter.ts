@@ -1,3 +1,4 @@
+import { isLike } from '../../core/glob.ts'
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import type { Asked } from './messenger.ts'
 
@@ -10,30 +11,10 @@ export function passedOver({ message, known }: Asked, config: ChatConfig): strin
   if (!isAmong(config.command_filter, [command, command.split(' ', 1)[0] ?? ''])) return 'it is no command for this bot'
   if (!isAmong(config.channel_filter, [channel_id, ...known.channel])) return 'not from this channel'
   if (!isAmong(config.user_filter, [sender_id, ...known.sender])) return 'you may not start this'
-  if (config.message_pattern !== null && !matches(config.message_pattern, message.message_text)) {
+  if (config.message_pattern !== null && !isLike(message.message_text.trim(), config.message_pattern, true)) {
     return 'the message has another form'
   }
   return null
-}
-
-/**
- * Whether the whole text is as the pattern says: `*` stands for any text, also for none. Upper and lower case are one. No
- * regular expression, for one of those can take for ever: each piece between two stars is looked for once, from the left.
- */
-export function matches(pattern: string, given: string): boolean {
-  const text = given.trim().toLowerCase()
-  const pieces = pattern.toLowerCase().split('*')
-  const first = pieces.shift() ?? ''
-  const last = pieces.pop()
-  if (last === undefined) return text === first
-  if (!text.startsWith(first)) return false
-  let at = first.length
-  for (const piece of pieces) {
-    const found = text.indexOf(piece, at)
-    if (found < 0) return false
-    at = found + piece.length
-  }
-  return text.length - last.length >= at && text.endsWith(last)
 }
 
 function isAmong(filter: readonly string[], names: readonly string[]): boolean {

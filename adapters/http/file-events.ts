@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { GLOB_CHARS_MAX, globChars } from '../../core/glob.ts'
 import type { JobId, TriggerId } from '../../core/ids.ts'
 import {
   type FileOutcome,
@@ -31,7 +32,7 @@ export function fileEventRoutes(fleet: Fleet): Hono<Env> {
     if (isRefusal(config)) return refused(c, config)
     const body = await readBody(c, FileReport)
     if (isRefusal(body)) return refused(c, body)
-    const chosen = choosing(config.patterns)
+    const chosen = await chosenOf(body.events, config.patterns)
     const at = new Date(fleet.platform.now()).toISOString()
     const header = c.req.header('idempotency-key')
 
@@ -43,7 +44,7 @@ export function fileEventRoutes(fleet: Fleet): Hono<Env> {
 
     const outcomeOf = (event: ReportedEvent, index: number): FileOutcome | Promise<FileOutcome> => {
       if (!config.events.includes(event.event_type)) return { outcome: 'skipped', reason: 'events' }
-      if (!chosen(slashed(event.file_path))) return { outcome: 'skipped', reason: 'patterns' }
+      if (chosen[index] !== true) return { outcome: 'skipped', reason: 'patterns' }
       return put(fleet, id, event, { key: c.var.key, at, idempotency: once[index] as Circumstances['idempotency'] })
     }
     // All at once: they are taken in the order in which they are put, and share what it costs to make them durable.
@@ -52,6 +53,26 @@ export function fileEventRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items } satisfies FileReportView)
   })
   return app
+}
+
+/** So many letters of paths times letters of patterns, and others have their turn. */
+const WORK_MAX = 4_000_000
+
+/** Which of the events are about files that the patterns choose. */
+async function chosenOf(events: readonly ReportedEvent[], patterns: readonly string[]): Promise<readonly boolean[]> {
+  const chooses = choosing(patterns)
+  const width = globChars(patterns) ?? GLOB_CHARS_MAX
+  const chosen: boolean[] = []
+  let work = 0
+  for (const { file_path } of events) {
+    work += file_path.length * width
+    if (work > WORK_MAX) {
+      work = 0
+      await new Promise((resolve) => void setTimeout(resolve))
+    }
+    chosen.push(chooses(slashed(file_path)))
+  }
+  return chosen
 }
 
 /** What a trigger wants to be told of. CONFLICT for one that has no use for reports. */

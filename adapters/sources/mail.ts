@@ -1,4 +1,5 @@
 import type { Address, Attachment, Email } from 'postal-mime'
+import { isLike } from '../../core/glob.ts'
 import type { Millis } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
@@ -91,18 +92,8 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival)
 /** Whether a mail is what a trigger wants, by its payload. */
 export function isWanted({ from_filter, subject_filter }: MailFilters, payload: JsonObject): boolean {
   const { from_name, from_address, subject } = payload as Readonly<Record<string, string>>
-  return holds(`${from_name} <${from_address}>`, from_filter) && holds(subject ?? '', subject_filter)
-}
-
-function holds(text: string, filter = ''): boolean {
-  const whole = text.toLowerCase()
-  let at = 0
-  for (const piece of filter.toLowerCase().split('*')) {
-    const found = whole.indexOf(piece, at)
-    if (found === -1) return false
-    at = found + piece.length
-  }
-  return true
+  return isLike(`${from_name} <${from_address}>`, from_filter ?? '', false) &&
+    isLike(subject ?? '', subject_filter ?? '', false)
 }
 
 async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Email> {

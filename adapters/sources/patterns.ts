@@ -1,6 +1,4 @@
-import picomatch from 'picomatch'
-
-type Test = (path: string) => boolean
+import { globOf } from '../../core/glob.ts'
 
 /**
  * Whether a file's path is one of those that the patterns choose: at least one lets it in, and none that begins with `!`
@@ -8,15 +6,16 @@ type Test = (path: string) => boolean
  * `**` pass over names that begin with a dot, as in a shell. Upper and lower case differ; ways to write one letter in
  * Unicode do not. Folders of the path are divided by slashes.
  */
-export function choosing(patterns: readonly string[]): Test {
-  const out = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
-  const own = patterns.filter((pattern) => !pattern.startsWith('!'))
-  const letIn = (own.length === 0 ? ['*'] : own).map((pattern) => testOf(pattern, false))
+export function choosing(patterns: readonly string[]): (path: string) => boolean {
+  const composed = patterns.map((pattern) => pattern.normalize('NFC'))
+  const out = composed.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
+  const own = composed.filter((pattern) => !pattern.startsWith('!'))
+  const letIn = (own.length === 0 ? ['*'] : own).map((pattern) => globOf(pattern))
   // What is left out is left out with a dot before its name too.
-  const leftOut = out.map((pattern) => testOf(pattern, true))
+  const leftOut = out.map((pattern) => globOf(pattern, true))
   return (path) => {
-    const composed = path.normalize('NFC')
-    return letIn.some((test) => test(composed)) && !leftOut.some((test) => test(composed))
+    const given = path.normalize('NFC')
+    return letIn.some((glob) => glob(given)) && !leftOut.some((glob) => glob(given))
   }
 }
 
@@ -26,9 +25,4 @@ export function choosing(patterns: readonly string[]): Test {
  */
 export function slashed(path: string): string {
   return path.startsWith('/') ? path : path.replaceAll('\\', '/')
-}
-
-function testOf(pattern: string, dot: boolean): Test {
-  // Every system's paths have been given slashes by now, so a backslash in a pattern is what takes away a meaning.
-  return picomatch(pattern.normalize('NFC'), { dot, windows: false, basename: !pattern.includes('/') })
 }

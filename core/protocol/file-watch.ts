@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { GLOB_CHARS_MAX, globChars } from '../glob.ts'
 import { moment } from './moment.ts'
 import type { RefusalCode } from './refusal.ts'
 
@@ -16,7 +17,15 @@ const milliseconds = (max: number) => v.pipe(v.number(), v.integer(), v.minValue
 const chosen = {
   /** Globs; one that begins with `!` leaves out what the others let in. */
   patterns: v.optional(
-    v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200))), v.minLength(1), v.maxLength(100)),
+    v.pipe(
+      v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200))),
+      v.minLength(1),
+      v.maxLength(100),
+      v.check(
+        (patterns) => (globChars(patterns) ?? Infinity) <= GLOB_CHARS_MAX,
+        `must not exceed ${GLOB_CHARS_MAX} characters together, with their braces written out`,
+      ),
+    ),
     ['*'],
   ),
   events: v.optional(

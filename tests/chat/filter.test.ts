@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { matches, passedOver } from '../../adapters/chat/filter.ts'
+import { passedOver } from '../../adapters/chat/filter.ts'
 import type { Asked, Message } from '../../adapters/chat/messenger.ts'
+import { isLike } from '../../core/glob.ts'
 import { workOf } from '../work.ts'
 import { configOf } from './call.ts'
 
@@ -64,6 +65,8 @@ test.each(cases)('%s', (_name, config, message, reason) => {
 })
 
 describe('patterns', () => {
+  const matches = (pattern: string, text: string): boolean => isLike(text.trim(), pattern, true)
+
   test.each([
     ['*', '', true],
     ['*', 'anything at all', true],

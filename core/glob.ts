@@ -1,0 +1,232 @@
+/**
+ * Globs, for files, chats and mail. No regular expressions: those of the platform try every way to share a text among the
+ * stars. After a star the first place where the next piece fits is as good as any later one, so none is tried twice.
+ */
+
+/** Whether one path is meant by a pattern. */
+export type Glob = (path: string) => boolean
+
+/** How long all patterns of one trigger may be, with their braces written out: a path costs its length times that. */
+export const GLOB_CHARS_MAX = 2_000
+
+/** How many ways of writing one pattern its braces may stand for. */
+const ALTERNATIVES_MAX = 100
+
+/** How long patterns are with their braces written out; null where these stand for too many ways. */
+export function globChars(patterns: readonly string[]): number | null {
+  const all = patterns.map(alternatives)
+  return all.some((some) => some === null) ? null : all.flat().reduce((sum, one) => sum + (one?.length ?? 0), 0)
+}
+
+/**
+ * A pattern of paths, whose folders are divided by slashes. Without a slash it is about the name alone. `*` stands for any
+ * letters but a slash, `?` for one, `[a-z]` and `[!a-z]` for one of these and one of others, `**` between slashes for any
+ * folders, and `{a,b}` and `{1..3}` for each of these. A backslash takes away what the next letter means. What begins with a
+ * dot is meant only by what does too, unless `dot` says otherwise.
+ */
+export function globOf(pattern: string, dot = false): Glob {
+  const ways = (alternatives(pattern) ?? [pattern]).map((way) => way.replaceAll('\\/', '/').split('/').map(segmentOf))
+  const byName = !pattern.includes('/')
+  return (path) => {
+    const names = byName ? [path.slice(path.lastIndexOf('/') + 1)] : path.split('/')
+    const letters = names.map((name) => [...name])
+    return ways.some((way) => meansPath(way, letters, dot))
+  }
+}
+
+/** Folders without number. */
+const FOLDERS = '**'
+const STAR = Symbol('*')
+const ANY = Symbol('?')
+
+/** Letters of which one is meant, or is not. */
+interface Class {
+  readonly not: boolean
+  readonly ranges: readonly (readonly [from: string, to: string])[]
+}
+
+type Token = string | typeof STAR | typeof ANY | Class
+type Segment = typeof FOLDERS | readonly Token[]
+
+function meansPath(way: readonly Segment[], names: readonly (readonly string[])[], dot: boolean): boolean {
+  // Which segments may come next.
+  let next = beyondFolders(way, [0])
+  for (const name of names) {
+    const hidden = name[0] === '.' && !dot
+    const after: number[] = []
+    for (const at of next) {
+      const segment = way[at]
+      if (segment === FOLDERS) hidden || after.push(at, ...at === way.length - 1 ? [way.length] : [])
+      else if (segment !== undefined && meansName(segment, name, hidden)) after.push(at + 1)
+    }
+    next = beyondFolders(way, after)
+  }
+  return next.includes(way.length)
+}
+
+/** The same places, and those behind folders without number, of which there may be none; at the end there is the file. */
+function beyondFolders(way: readonly Segment[], places: readonly number[]): number[] {
+  const all = new Set<number>()
+  for (let at of places) {
+    all.add(at)
+    while (way[at] === FOLDERS && at < way.length - 1) all.add(++at)
+  }
+  return [...all]
+}
+
+function meansName(tokens: readonly Token[], name: readonly string[], hidden: boolean): boolean {
+  if (hidden && tokens[0] !== '.') return false
+  let [token, letter] = [0, 0]
+  let star = -1
+  let since = 0
+  while (letter < name.length) {
+    const wanted = tokens[token]
+    if (wanted === STAR) {
+      star = token++
+      since = letter
+    } else if (wanted !== undefined && isMeant(wanted, name[letter] as string)) {
+      token++
+      letter++
+    } else if (star >= 0) {
+      // The last star takes one more; what the stars before it took need not be looked at again.
+      token = star + 1
+      letter = ++since
+    } else return false
+  }
+  while (tokens[token] === STAR) token++
+  return token === tokens.length
+}
+
+function isMeant(token: Exclude<Token, typeof STAR>, letter: string): boolean {
+  if (token === ANY) return true
+  if (typeof token === 'string') return token === letter
+  return token.ranges.some(([from, to]) => from <= letter && letter <= to) !== token.not
+}
+
+function segmentOf(text: string): Segment {
+  if (text === FOLDERS) return FOLDERS
+  const letters = [...text]
+  const tokens: Token[] = []
+  for (let at = 0; at < letters.length; at++) {
+    const letter = letters[at] as string
+    if (letter === '\\') tokens.push(letters[++at] ?? letter)
+    else if (letter === '*') {
+      if (tokens.at(-1) !== STAR) tokens.push(STAR)
+    } else if (letter === '?') tokens.push(ANY)
+    else if (letter === '[') {
+      const read = classAt(letters, at)
+      tokens.push(read?.token ?? letter)
+      at = read?.end ?? at
+    } else tokens.push(letter)
+  }
+  return tokens
+}
+
+/** A class that begins here, and where it ends; null where it does not end. */
+function classAt(letters: readonly string[], from: number): { readonly token: Class; readonly end: number } | null {
+  const not = letters[from + 1] === '!' || letters[from + 1] === '^'
+  const first = from + (not ? 2 : 1)
+  const ranges: [string, string][] = []
+  for (let at = first; at < letters.length; at++) {
+    if (letters[at] === ']' && at > first) return { token: { not, ranges }, end: at }
+    if (letters[at] === '\\') at++
+    const one = letters[at] as string | undefined
+    const isRange = letters[at + 1] === '-' && letters[at + 2] !== undefined && letters[at + 2] !== ']'
+    if (one === undefined) return null
+    ranges.push([one, isRange ? letters[at + 2] as string : one])
+    if (isRange) at += 2
+  }
+  return null
+}
+
+/** The patterns that braces stand for; null where there are too many. */
+function alternatives(pattern: string): readonly string[] | null {
+  const done: string[] = []
+  const left = [pattern]
+  for (let one = left.pop(); one !== undefined; one = left.pop()) {
+    const ways = unbraced(one)
+    if (ways === null) done.push(one)
+    else left.push(...ways)
+    if (done.length + left.length > ALTERNATIVES_MAX) return null
+  }
+  return done
+}
+
+/** A pattern once for each of what its first braces stand for; null where it has none. */
+function unbraced(pattern: string): readonly string[] | null {
+  for (let open = 0; open < pattern.length; open++) {
+    if (pattern[open] === '\\') open++
+    else if (pattern[open] === '{') {
+      const read = bracesAt(pattern, open)
+      if (read !== null) return read.ways.map((way) => pattern.slice(0, open) + way + pattern.slice(read.end + 1))
+    }
+  }
+  return null
+}
+
+function bracesAt(pattern: string, open: number): { readonly ways: readonly string[]; readonly end: number } | null {
+  const ways: string[] = []
+  let depth = 0
+  let from = open + 1
+  for (let at = open; at < pattern.length; at++) {
+    const letter = pattern[at]
+    if (letter === '\\') at++
+    else if (letter === '{') depth++
+    else if (letter === ',' && depth === 1) {
+      ways.push(pattern.slice(from, at))
+      from = at + 1
+    } else if (letter === '}' && --depth === 0) {
+      ways.push(pattern.slice(from, at))
+      const all = ways.length > 1 ? ways : rangeOf(ways[0] ?? '')
+      return all === null ? null : { ways: all, end: at }
+    }
+  }
+  return null
+}
+
+/** `1..3`: each whole number from the one to the other, as many as there may be of them. */
+function rangeOf(text: string): readonly string[] | null {
+  const [, from, to] = /^(\d{1,9})\.\.(\d{1,9})$/.exec(text) ?? []
+  if (from === undefined || to === undefined) return null
+  const [least, most] = [Math.min(Number(from), Number(to)), Math.max(Number(from), Number(to))]
+  return Array.from({ length: Math.min(most - least, ALTERNATIVES_MAX) + 1 }, (_, i) => String(least + i))
+}
+
+/**
+ * Whether a text is as a pattern says, in which `*` alone has a meaning: any text, also none. Upper and lower case are one.
+ * `whole`: it must be all of the text, and not be somewhere in it.
+ */
+export function isLike(text: string, pattern: string, whole: boolean): boolean {
+  const given = text.toLowerCase()
+  const pieces = pattern.toLowerCase().split('*')
+  const first = whole ? pieces.shift() ?? '' : ''
+  const last = whole ? pieces.pop() : ''
+  if (last === undefined) return given === first
+  if (!given.startsWith(first)) return false
+  let at = first.length
+  for (const piece of pieces) {
+    at = behind(given, piece, at)
+    if (at < 0) return false
+  }
+  return given.length - last.length >= at && given.endsWith(last)
+}
+
+/**
+ * Where the first of these pieces ends; -1 where there is none. Each letter of the text is looked at once or twice, by the
+ * method of Knuth, Morris and Pratt: the platform's own may look at it once for each letter of the piece.
+ */
+function behind(text: string, piece: string, from: number): number {
+  if (piece === '') return from
+  const back = [0]
+  for (let at = 1, fits = 0; at < piece.length; at++) {
+    while (fits > 0 && piece[at] !== piece[fits]) fits = back[fits - 1] as number
+    if (piece[at] === piece[fits]) fits++
+    back.push(fits)
+  }
+  for (let at = from, fits = 0; at < text.length; at++) {
+    while (fits > 0 && text[at] !== piece[fits]) fits = back[fits - 1] as number
+    if (text[at] === piece[fits]) fits++
+    if (fits === piece.length) return at + 1
+  }
+  return -1
+}
