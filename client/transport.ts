@@ -67,7 +67,7 @@ export class Transport {
     if (!/^https?:\/\/[^/]/.test(url)) throw new TypeError(`url must start with http:// or https://: ${url}`)
     const problem = key === undefined ? null : problemWithKey(key)
     if (problem !== null) throw new TypeError(`key ${problem}`)
-    this.#base = url.replace(/\/+$/, '')
+    this.#base = withoutSlashes(url)
     this.#headers = key === undefined ? {} : { Authorization: `Bearer ${key}` }
     this.#fetch = fetch
     this.#parse = options.parse ?? JSON.parse
@@ -169,4 +169,11 @@ function reasonOf(error: unknown): string {
   const { cause, message } = error as Error
   if (!(cause instanceof Error)) return message ?? String(error)
   return cause.message || String((cause as { code?: unknown }).code ?? message)
+}
+
+/** The same without slashes at its end. */
+function withoutSlashes(url: string): string {
+  let end = url.length
+  while (url[end - 1] === '/') end--
+  return url.slice(0, end)
 }

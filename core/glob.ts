@@ -56,8 +56,9 @@ function meansPath(way: readonly Segment[], names: readonly (readonly string[])[
     const after: number[] = []
     for (const at of next) {
       const segment = way[at]
-      if (segment === FOLDERS) hidden || after.push(at, ...at === way.length - 1 ? [way.length] : [])
-      else if (segment !== undefined && meansName(segment, name, hidden)) after.push(at + 1)
+      if (segment === FOLDERS) {
+        if (!hidden) after.push(at, ...at === way.length - 1 ? [way.length] : [])
+      } else if (segment !== undefined && meansName(segment, name, hidden)) after.push(at + 1)
     }
     next = beyondFolders(way, after)
   }

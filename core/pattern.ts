@@ -53,8 +53,8 @@ function read(text: string, field: string, flags: 'i' | ''): Pattern | Refusal {
   }
 }
 
-/** An escape, a class, a count, or any other character. */
-const PARTS = /\\[pPx]\{[^{}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|./gs
+/** An escape, a count, or any other character. */
+const PARTS = /\\[pPx]\{[^{}]*\}|\\.|\{(\d+)(?:,(\d*))?\}|./gs
 
 /** About how long a pattern is with everything written out that it repeats: reading it takes that long. */
 function sizeOf(pattern: string): number {
@@ -62,8 +62,10 @@ function sizeOf(pattern: string): number {
   let sum = 0
   /** Of what a count would repeat. */
   let last = 0
+  let inClass = false
   for (const [part, least, most = least] of pattern.matchAll(PARTS)) {
-    if (least !== undefined) {
+    if (inClass) inClass = part !== ']'
+    else if (least !== undefined) {
       const repeated = last * Math.max(1, Number(most === '' ? least : most))
       sum += repeated - last
       last = repeated
@@ -74,6 +76,7 @@ function sizeOf(pattern: string): number {
       last = sum
       sum += outer.pop() ?? 0
     } else {
+      inClass = part === '['
       last = 1
       sum++
     }

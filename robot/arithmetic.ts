@@ -1,5 +1,6 @@
 import { ExactNumber, isExact } from '../core/protocol/exact.ts'
 import { compareNumbers, isKept } from '../core/protocol/number.ts'
+import { closingQuote } from '../core/protocol/quote.ts'
 
 /**
  * Numbers in expressions, as Python has them: whole numbers of any length are exact, and fractions are doubles. What a
@@ -54,9 +55,13 @@ export function wholeIn(text: string): number | bigint | undefined {
 
 /** The first number of an expression that a double would round, texts left out; undefined where there is none. */
 export function roundedIn(expression: string): string | undefined {
-  const tokens = expression.match(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g) ??
-    []
-  return tokens.find((token) => /^\d/.test(token) && !isKept(token))
+  const tokens = /["']|[A-Za-z_]\w*|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+  for (let found = tokens.exec(expression); found !== null; found = tokens.exec(expression)) {
+    const [token] = found
+    if (token === '"' || token === "'") tokens.lastIndex = closingQuote(expression, found.index) + 1
+    else if (/^\d/.test(token) && !isKept(token)) return token
+  }
+  return undefined
 }
 
 const IN_DOUBLES: Readonly<Record<string, (a: number, b: number) => number>> = {

@@ -5,8 +5,8 @@ import { evaluate } from './expression.ts'
 import { JobError } from './job.ts'
 
 /** `{{ path }}`: a variable or a node's output, and members of it. */
-const TEMPLATE = /\{\{\s*([^{}]+?)\s*\}\}/g
-const WHOLE = /^\s*\{\{\s*([^{}]+?)\s*\}\}\s*$/
+const TEMPLATE = /\{\{([^{}]+)\}\}/g
+const WHOLE = /^\{\{([^{}]+)\}\}$/
 /** Characters of a text that templates were filled into. */
 const TEXT_CHARS_MAX = 1_000_000
 
@@ -75,7 +75,7 @@ export class Variables {
   }
 
   #fillText(text: string): unknown {
-    const whole = WHOLE.exec(text)?.[1]
+    const whole = WHOLE.exec(text.trim())?.[1]?.trim()
     if (whole !== undefined) {
       const value = this.#resolve(whole)
       if (value === undefined) this.#unknown(whole)
@@ -83,7 +83,7 @@ export class Variables {
     }
     const filled = text.replace(TEMPLATE, (template, path: string) => {
       const value = this.#resolve(path)
-      if (value === undefined) this.#unknown(path)
+      if (value === undefined) this.#unknown(path.trim())
       return value === undefined ? template : textOf(value)
     })
     if (filled.length > TEXT_CHARS_MAX) throw new JobError('TextTooLong', `A text is longer than ${TEXT_CHARS_MAX}`)
@@ -92,8 +92,8 @@ export class Variables {
 
   /** A path like `row.amount` or `items[0].name`. A variable hides a node of the same name. */
   #resolve(path: string): unknown {
-    const [name = '', ...keys] = path.replaceAll(/\[\s*['"]?([^\]'"]*)['"]?\s*\]/g, '.$1').split('.')
-    return keys.reduce(member, this.#named(name.trim()))
+    const [name = '', ...keys] = path.split(/[.[]/).map(bare)
+    return keys.reduce(member, this.#named(name))
   }
 
   #named(name: string): unknown {
@@ -101,6 +101,13 @@ export class Variables {
     const outputs = this.#outputs.get(name)
     return outputs === undefined ? undefined : Object.fromEntries(outputs)
   }
+}
+
+/** A step of a path, less the bracket behind it and the quotes around it. */
+function bare(step: string): string {
+  const trimmed = step.trim()
+  const key = trimmed.endsWith(']') ? trimmed.slice(0, -1).trim() : trimmed
+  return key.replace(/^["']/, '').replace(/["']$/, '')
 }
 
 /** A member by its own key; undefined where there is none. */

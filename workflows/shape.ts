@@ -1,5 +1,6 @@
 import { isObject, type JsonObject, parseJson } from '../core/protocol/json.ts'
 import { isRefusal } from '../core/protocol/refusal.ts'
+import { closingQuote } from '../core/protocol/quote.ts'
 import { NODE_GRAPH } from '../core/protocol/repertoire.ts'
 
 /**
@@ -53,23 +54,28 @@ function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0)
 }
 
-const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g
+const MARKS = /["{}[\],:]/g
 
 /** A member of an object as it is written, so that its numbers keep their digits. Of two with one name the last counts. */
 function memberText(json: string, name: string): string {
+  const marks = new RegExp(MARKS)
   let depth = 0
-  let before = ''
+  let key = ''
   let from: number | null = null
   let found = ''
-  for (const { 0: token, index } of json.matchAll(TOKENS)) {
-    if (depth === 1 && token === ':') from = JSON.parse(before) === name ? index + 1 : null
-    if (depth === 1 && from !== null && (token === ',' || token === '}')) {
+  for (let match = marks.exec(json); match !== null; match = marks.exec(json)) {
+    const { 0: mark, index } = match
+    if (mark === '"') {
+      marks.lastIndex = closingQuote(json, index) + 1
+      if (depth === 1) key = json.slice(index, marks.lastIndex)
+    }
+    if (depth === 1 && mark === ':') from = JSON.parse(key) === name ? index + 1 : null
+    if (depth === 1 && from !== null && (mark === ',' || mark === '}')) {
       found = json.slice(from, index).trim()
       from = null
     }
-    if (token === '{' || token === '[') depth++
-    if (token === '}' || token === ']') depth--
-    before = token
+    if (mark === '{' || mark === '[') depth++
+    if (mark === '}' || mark === ']') depth--
   }
   return found
 }

@@ -75,10 +75,15 @@ function rangeOf(text: string): Range | null {
  * the other ways to write it, as `10`, `0x7f.1` and `010.0.0.1`, are read differently by different programs.
  */
 function addressIn(text: string): Address | null {
-  const four = /[^:]*\.[^:]*$/.exec(text)?.[0]
-  if (four !== undefined && !ipaddr.IPv4.isValidFourPartDecimal(four)) return null
-  return ipaddr.isValid(text) && (four !== undefined || text.includes(':')) ? ipaddr.process(text) : null
+  if (text.length > CHARS_MAX) return null
+  const last = text.slice(text.lastIndexOf(':') + 1)
+  const four = last.includes('.')
+  if (four && !ipaddr.IPv4.isValidFourPartDecimal(last)) return null
+  return ipaddr.isValid(text) && (four || text.includes(':')) ? ipaddr.process(text) : null
 }
+
+/** No address is longer, not even with the name of an interface. */
+const CHARS_MAX = 100
 
 function normal(text: string | null | undefined): string | null {
   return text === undefined || text === null ? null : addressIn(text)?.toString() ?? null

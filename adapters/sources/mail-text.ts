@@ -121,9 +121,11 @@ function withoutHidden(html: string): string {
     if (opens === null) return shown.join('') + html.slice(at)
     shown.push(html.slice(at, opens.index))
     const tag = opens[1]
-    const closing = tag === undefined ? /-->/g : new RegExp(`</${tag}\\b[^>]*>`, 'gi')
+    const closing = tag === undefined ? /--(?=>)/g : new RegExp(`</${tag}\\b`, 'gi')
     closing.lastIndex = HIDDEN.lastIndex
-    if (closing.exec(html) === null) return shown.join('')
-    at = closing.lastIndex
+    // A tag that does not end is looked through once, and not once for each that begins in it.
+    const end = closing.exec(html) === null ? -1 : html.indexOf('>', closing.lastIndex)
+    if (end === -1) return shown.join('')
+    at = end + 1
   }
 }

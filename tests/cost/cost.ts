@@ -17,6 +17,13 @@ const CHAR_MS = 400 / (1 << 20)
 /** As many characters as a frame or a body may have. */
 export const LARGEST = 1 << 20
 
+interface Growth {
+  readonly from?: number
+  readonly to?: number
+  /** A character costs so many times as much as others. */
+  readonly times?: number
+}
+
 /**
  * Grows a text to twice its length again and again, and demands that it costs no more than in proportion. What grows with
  * the square of it takes minutes at the largest: the first text that is too dear is the last.
@@ -25,33 +32,33 @@ export function growing<T>(
   name: string,
   make: (chars: number) => T,
   read: (given: T) => unknown,
-  { from = 4_096, to = LARGEST }: { readonly from?: number; readonly to?: number } = {},
+  { from = 4_096, to = LARGEST, times = 1 }: Growth = {},
 ): void {
-  test(name, () => {
+  test(name, async () => {
     for (let chars = from; chars <= to; chars *= 2) {
       const given = make(chars)
-      const allowed = (STEP_MS * SHARED + chars * CHAR_MS) * slowness()
-      expect(leastMs(() => read(given), allowed), `${chars} characters`).toBeLessThan(allowed)
+      const allowed = (STEP_MS * SHARED + chars * CHAR_MS * times) * await slowness()
+      expect(await leastMs(() => read(given), allowed), `${chars} characters`).toBeLessThan(allowed)
     }
   })
 }
 
 /** Demands that what is one step, and bounded, costs no more than a step may. */
 export function step(name: string, run: () => unknown): void {
-  test(name, () => {
-    const allowed = STEP_MS * SHARED * slowness()
-    expect(leastMs(run, allowed)).toBeLessThan(allowed)
+  test(name, async () => {
+    const allowed = STEP_MS * SHARED * await slowness()
+    expect(await leastMs(run, allowed)).toBeLessThan(allowed)
   })
 }
 
 const GOES = 5
 
 /** The time of the processor for the cheapest of several goes; one that is cheap enough is the last. */
-function leastMs(run: () => unknown, enough: number): number {
+async function leastMs(run: () => unknown, enough: number): Promise<number> {
   let least = Infinity
   for (let go = 0; go < GOES && least >= enough; go++) {
     const before = process.cpuUsage()
-    run()
+    await run()
     const { user, system } = process.cpuUsage(before)
     least = Math.min(least, (user + system) / 1_000)
   }
@@ -63,8 +70,8 @@ const KNOWN_MS = 8
 
 let slow = 0
 
-function slowness(): number {
-  slow ||= Math.max(1, leastMs(known, 0) / KNOWN_MS)
+async function slowness(): Promise<number> {
+  slow ||= Math.max(1, await leastMs(known, 0) / KNOWN_MS)
   return slow
 }
 
