@@ -158,11 +158,10 @@ function admit(state: State, socket: Socket, robot: RobotId, credential: SecretH
       `This address is for the robot ${socket.meant}: register with that robot_id, or connect at /ws`,
     )
   }
-  if (state.settings.robotsAuth === 'open' && credential === null) return null
-  if (credential === null) return refuse('AUTHENTICATION_FAILED', NO_KEY)
-  const key = authorize(state, credential, 'robots:connect')
+  if (credential === null && state.settings.robotsAuth !== 'open') return refuse('AUTHENTICATION_FAILED', NO_KEY)
+  const key = credential === null ? null : authorize(state, credential, 'robots:connect')
   if (isRefusal(key)) return key
-  const why = whyNotAs(state, key, robot)
+  const why = key === null ? null : whyNotAs(state, key, robot)
   if (why !== null) return why
   if (!state.robots.has(robot) && state.robots.size >= state.settings.robotsMax) {
     return refuse('FORBIDDEN', `This fleet already has ${state.settings.robotsMax} robots`)

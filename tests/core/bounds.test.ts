@@ -108,6 +108,17 @@ describe.each(SPOKEN)('[P74] of %s little is kept', (type) => {
 })
 
 describe('[P74] what is kept between messages', () => {
+  test('no more robots than a fleet may have, also where nobody shows a key', () => {
+    const fleet = bench({ robotsMax: 2, robotsAuth: 'open' })
+    fleet.turn(...join('r1'), ...join('r2'))
+    const said = fleet.turn(...join('r3'))
+    expect(messages(said, 'register_ack')).toMatchObject([{ payload: { success: false } }])
+    expect([...fleet.state.robots.keys()]).toEqual(['r1', 'r2'])
+    expect(messages(fleet.turn(...join('r2', { socket: 's9' })), 'register_ack')).toMatchObject([
+      { payload: { success: true } },
+    ])
+  })
+
   test('the ids of messages with lines are remembered by what they hash to', () => {
     const fleet = atWork('log_entry')
     const before = sizeOf(fleet.state)

@@ -91,11 +91,12 @@ chapter('addresses of robots', (server) => {
 
   test('[P16] a robot without a key is told how to show one and where it comes from', async () => {
     const wire = await Wire.connect(server.robots)
-    wire.send('register', { robot_id: 'keyless' })
+    wire.send('register', { robot_id: 'key\u202eless' })
     const { message } = (await wire.next('register_ack')).payload
     expect(message).toMatch(/auth_token.*\?api_key=.*POST \/api\/v1\/keys/)
     expect(await wire.closed).toEqual({ code: 4401, reason: message })
-    await expect.poll(() => server.warnings.filter((line) => line.includes('"keyless"'))).toHaveLength(1)
+    // In the log nothing hides.
+    await expect.poll(() => server.warnings.filter((line) => line.includes('"key\\u202eless"'))).toHaveLength(1)
   })
 
   describe('ids that no URL can carry', () => {
