@@ -23,6 +23,7 @@ import { seatIn } from './lobby.ts'
 import { STRANGER } from './visitor.ts'
 import { whyNoFolder } from './sources/folder.ts'
 import { durabilityOf, openFolder } from './store/open.ts'
+import { PRIVATE_FOLDER } from './store/private.ts'
 import { nameOf } from './store/server.ts'
 
 /** The orchestrator on every runtime that has Node's modules. Importing this starts nothing. */
@@ -32,6 +33,8 @@ const SAMPLE_FILES = join(LIBRARY, 'files')
 const SAMPLE = 'orders-total'
 
 const LOST = 'a power cut has taken turns that were answered: durability is relaxed'
+const CLOSED = 'files with secrets could be read by other users of this machine; now they cannot'
+const EXPOSED = 'other users of this machine may look into these, and they have not been closed: see to it'
 const MISSING = 'the database of a fleet is missing, though others of its files are there: restore it from a backup'
 
 /** The orchestrator while it runs. */
@@ -67,7 +70,7 @@ export async function startOn(
   const allowedOrigins = [...read.allowedOrigins, ...options.allowedOrigins]
   const settings = { ...read, robotsAuth: options.robotsAuth, allowedOrigins }
   const data = resolve(options.data)
-  await mkdir(data, { recursive: true }).catch((error: Error) => {
+  await mkdir(data, { recursive: true, mode: PRIVATE_FOLDER }).catch((error: Error) => {
     throw new Problem(`the data folder ${data} cannot be made: ${error.message}`)
   })
   const platformOf = (fleet: string): Platform =>
@@ -80,7 +83,14 @@ export async function startOn(
     const why = await whyNoFolder(root)
     if (why !== null) platform.log('warn', `--watch-root: ${why}; until there is one, nothing is watched below it`)
   }
-  const store = await openFolder(data, { ...options, lost: (turns) => platform.log('warn', LOST, { turns }) })
+  const store = await openFolder(data, {
+    ...options,
+    lost: (turns) => platform.log('warn', LOST, { turns }),
+    exposed: ({ closed, open }) => {
+      if (closed.length > 0) platform.log('warn', CLOSED, { paths: closed })
+      if (open.length > 0) platform.log('warn', EXPOSED, { paths: open })
+    },
+  })
   const fleet = await openFleet(store, platform, settings, failed)
   // Each of the others is a file, beside that of the default one.
   const files = options.database === '' ? fleetFiles(join(data, 'fleets'), options.durability) : null
@@ -197,7 +207,7 @@ async function reference(
   const files = join(data, 'robot-files')
   await copySamples(files)
   const state = join(data, 'robot-state')
-  await mkdir(state, { recursive: true, mode: 0o700 })
+  await mkdir(state, { recursive: true, mode: PRIVATE_FOLDER })
   return startReferenceRobot(how, {
     CASARE_ROBOT_URL: `ws://127.0.0.1:${port}`,
     CASARE_ROBOT_API: `http://127.0.0.1:${httpPort}`,
@@ -211,7 +221,7 @@ async function reference(
 
 /** Copies the sample files that are not there. `cp` would look into every folder above, which Deno may forbid. */
 async function copySamples(to: string): Promise<void> {
-  await mkdir(to, { recursive: true })
+  await mkdir(to, { recursive: true, mode: PRIVATE_FOLDER })
   for (const name of await readdir(SAMPLE_FILES)) {
     await copyFile(join(SAMPLE_FILES, name), join(to, name), constants.COPYFILE_EXCL).catch((error) => {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

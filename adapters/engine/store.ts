@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Store } from '../store/contract.ts'
 import { memoryStore } from '../store/memory.ts'
 import { openFolder, openStore, type Place } from '../store/open.ts'
+import { PRIVATE_FOLDER } from '../store/private.ts'
 import type { SettledOptions } from './input.ts'
 
 /** Where an engine keeps everything, apart from the folder. */
@@ -16,6 +17,6 @@ export async function storeOf(options: SettledOptions): Promise<Store> {
   const place = placeOf(options)
   // With a server there is no file.
   if (data === undefined) return database === undefined ? memoryStore() : openStore({ ...place, path: '' })
-  await mkdir(resolve(data), { recursive: true })
+  await mkdir(resolve(data), { recursive: true, mode: PRIVATE_FOLDER })
   return openFolder(resolve(data), place)
 }

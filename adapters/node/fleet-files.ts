@@ -4,6 +4,7 @@ import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path'
 import type { FleetStores } from '../fleets.ts'
 import { openLibsqlStore } from '../store/libsql.ts'
+import { PRIVATE_FOLDER } from '../store/private.ts'
 
 /** A fleet that is being made: a dot, its name, a UUID, and what a database has beside it. */
 const DRAFT = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-(wal|shm|copy|generation(\.new)?))?$/
@@ -37,7 +38,7 @@ export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): Flee
     has: (name) => existsSync(pathOf(name)),
     open: (name) => openLibsqlStore({ path: pathOf(name), durability }),
     async create(name, fill) {
-      const made = await mkdir(folder, { recursive: true })
+      const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
       // No fleet's name begins with a dot: what a crash leaves half made belongs to none, and `tidy` clears it away.
       const draft = join(folder, `.${name}.${randomUUID()}`)
       const copy = `${draft}-copy`

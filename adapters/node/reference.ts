@@ -20,7 +20,7 @@ export interface ReferenceRobot {
 export interface RobotProcess {
   /** What stands before the file. `folders` are those that the robot reads and writes. */
   args(folders: readonly string[]): readonly string[]
-  /** What it gets of our environment. */
+  /** What it may have of our environment. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -28,6 +28,17 @@ export interface RobotProcess {
 export interface RobotEnvironment extends Readonly<Record<string, string>> {
   readonly CASARE_ROBOT_FILES: string
   readonly CASARE_ROBOT_STATE: string
+}
+
+/** What a process needs of its system: where things are, which language and time it is, and whose certificates are trusted. */
+const NEEDED =
+  /^(PATH|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|TZ|LANG|LC_\w+|NODE_(OPTIONS|EXTRA_CA_CERTS|V8_COVERAGE)|SSL_CERT_(FILE|DIR))$/i
+
+/** The robot's own settings, and what its process needs. Jobs could tell what else is there: tokens of databases and clouds. */
+export function neededOf(env: RobotProcess['env']): RobotProcess['env'] {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => NEEDED.test(name) || name.startsWith('CASARE_ROBOT_')),
+  )
 }
 
 /** Starts the robot, and starts it again when it ends by itself. */
@@ -41,8 +52,7 @@ export function startReferenceRobot(how: RobotProcess, env: RobotEnvironment): R
     // notices when we are gone.
     const folders = [env.CASARE_ROBOT_FILES, dirname(env.CASARE_ROBOT_STATE)]
     child = spawn(process.execPath, [...how.args(folders), PROGRAM], {
-      // The database is none of its business.
-      env: { ...how.env, ...env, CASARE_DATABASE_TOKEN: undefined },
+      env: { ...neededOf(how.env), ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: true,
       cwd: fileURLToPath(new URL('../../', import.meta.url)),

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSy
 import { basename, dirname } from 'node:path'
 import { StoreDamaged, StoreUnusable } from './contract.ts'
 import { readIfThere, type Stamp, stampsOf, statOf } from './pages.ts'
+import { PRIVATE_FILE } from './private.ts'
 import type { Witness } from './sql.ts'
 
 /**
@@ -161,7 +162,7 @@ export function keepMark(path: string, durability: 'full' | 'relaxed', settle: (
     const mark = JSON.stringify({ identity, state, turns, durability })
     const draft = `${markPath(path)}.new`
     try {
-      const next = openSync(draft, 'w')
+      const next = openSync(draft, 'w', PRIVATE_FILE)
       try {
         writeSync(next, `${mark}\n${sumOf(mark)}`.padEnd(BLOCK_BYTES) + digitsOf(turns))
         fsyncSync(next)

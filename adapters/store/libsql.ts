@@ -5,6 +5,7 @@ import { type Store, StoreDamaged, StoreUnusable } from './contract.ts'
 import { keepMark, readGeneration } from './generation.ts'
 import { readMigrations } from './migrations.ts'
 import type { Stamp } from './pages.ts'
+import { makePrivate } from './private.ts'
 import { named, rethrowing } from './rethrow.ts'
 import { damaged, type SqlRow, textOf } from './rows.ts'
 import { migrate, type Sql, sqlStore } from './sql.ts'
@@ -150,6 +151,7 @@ export function connect(path: string): Sql {
 /** Opens a file with the addon. `busyMs` is how long a statement waits for a lock. Throws `StoreUnusable`. */
 export function open(path: string, busyMs: number = BUSY_MS): InstanceType<typeof Database> {
   try {
+    makePrivate(path)
     return new Database(path, { timeout: busyMs })
   } catch (cause) {
     // The addon's error has a text and no code, and there is but one reason why SQLite does not open a file.

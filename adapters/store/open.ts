@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Store, StoreDamaged } from './contract.ts'
 import { openLibsqlStore } from './libsql.ts'
 import { holdFolder } from './lock.ts'
+import { tighten, type Tightened } from './private.ts'
 import { openRemoteStore } from './remote.ts'
 
 /** Where the rows of a process are to be, as its options say it. */
@@ -16,6 +17,8 @@ export interface Place {
   /** As in `LibsqlOptions`. */
   readonly fresh?: boolean
   readonly lost?: (turns: number) => void
+  /** Is called where a data folder, or what is in it, was open to other users of the machine. */
+  readonly exposed?: (found: Tightened) => void
 }
 
 /** Opens the store that was asked for: on a server, or in a file. Throws `StoreUnusable` when it cannot be used. */
@@ -28,6 +31,8 @@ export function openStore({ database, databaseToken, ...file }: Place): Promise<
  * process has the folder, or the store cannot be used.
  */
 export async function openFolder(folder: string, options: Omit<Place, 'path'>): Promise<Store> {
+  const found = tighten(folder)
+  if (found.closed.length + found.open.length > 0) options.exposed?.(found)
   const hold = holdFolder(folder)
   const path = join(folder, 'orchestrator.db')
   try {

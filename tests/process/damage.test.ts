@@ -11,6 +11,9 @@ import { readBanner } from '../wire/banner.ts'
 
 afterAll(cleanUp)
 
+// What is put into a folder here is as private as what was there: a start has nothing to say about that.
+process.umask(0o077)
+
 const DATABASE = 'orchestrator.db'
 const JOBS = 12
 const DEFINITION = {

@@ -249,7 +249,7 @@ test('kill -9 loses nothing in any fleet, and what is due in one happens though 
   const scheduled_time = new Date(Date.now() + 2_500).toISOString()
   const id = await submit('acme', key, { scheduled_time }, on)
   await on.kill()
-  writeFileSync(join(on.data, 'fleets/broken.db'), 'These are my notes.\n'.repeat(300))
+  writeFileSync(join(on.data, 'fleets/broken.db'), 'These are my notes.\n'.repeat(300), { mode: 0o600 })
   await on.restart()
   const due = Math.max(Date.now(), Date.parse(scheduled_time))
   await until('its time has come', () => Date.now() > due + 2_000 ? true : undefined)

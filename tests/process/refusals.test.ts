@@ -24,6 +24,9 @@ beforeAll(async () => {
 })
 
 afterAll(cleanUp)
+
+// What is put into a folder here is as private as what was there: a start has nothing to say about that.
+process.umask(0o077)
 afterAll(async () => {
   blocker.close()
 })
