@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../core/protocol/credential.ts'
 import { shownJson } from '../core/protocol/plain.ts'
 import { refuse } from '../core/protocol/refusal.ts'
 import { type Env, problemWith } from './cloudflare/env.ts'
@@ -25,7 +26,7 @@ const worker: ExportedHandler<Env> = {
       return await env.FLEETS.get(env.FLEETS.idFromName(to.name)).fetch(request)
     } catch (error) {
       const entry = { level: 'error', msg: 'a fleet could not be reached', fleet: to.name, error: String(error) }
-      console.error(shownJson(JSON.stringify(entry)))
+      console.error(withoutSecrets(shownJson(JSON.stringify(entry))))
       return refusedResponse(request, refuse('UNAVAILABLE', 'This fleet cannot be reached now'))
     }
   },

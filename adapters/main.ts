@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../core/protocol/credential.ts'
 import { checkFolder } from './check.ts'
 import { readOptions, usage } from './node/options.ts'
 import { Problem } from './node/problem.ts'
@@ -19,7 +20,9 @@ const SAME_SIGNAL_MS = 500
 /** One clear line for what an operator can put right, the whole story for what is our fault. */
 function fail(error: unknown): never {
   process.stderr.write(
-    `casare: ${isKnown(error) ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+    `casare: ${
+      withoutSecrets(isKnown(error) ? error.message : error instanceof Error ? error.stack ?? '' : String(error))
+    }\n`,
   )
   process.exit(1)
 }

@@ -39,6 +39,19 @@ export function problemWithSecret(secret: string, inHeader: boolean): string | n
   return null
 }
 
+/** Fewer different characters than these are easy to guess, however many there are. Random hexadecimal digits have more. */
+const DIFFERENT_MIN = 6
+
+/** Why a secret that somebody has chosen is guessed too easily; null when it is not. */
+export function weaknessOf(secret: string): string | null {
+  if (new Set(secret).size < DIFFERENT_MIN) {
+    return `is too easy to guess: it must have at least ${DIFFERENT_MIN} different characters`
+  }
+  // A text that is repeated stands in its own double before the middle.
+  const repeats = (secret + secret).indexOf(secret, 1) < secret.length
+  return repeats ? 'is too easy to guess: it must not be a shorter text that is repeated' : null
+}
+
 /** Whether a text has control characters, or U+FFFD, which stands where a character was lost. */
 export function hasControls(text: string): boolean {
   return /[\p{Cc}\ufffd]/u.test(text)

@@ -14,7 +14,7 @@ import type { TriggerRow } from '../core/trigger.ts'
 import { problemWithKey } from './chat/messengers.ts'
 import type { Platform } from './fleet.ts'
 import { isRange } from './http/address.ts'
-import { hasControls, hashOf, newSecret, newStandardSecret, problemWithSecret } from './secret.ts'
+import { hasControls, hashOf, newSecret, newStandardSecret, problemWithSecret, weaknessOf } from './secret.ts'
 import { isStandardSecret } from './signature.ts'
 
 /** What is to be kept of a trigger, and its secret where that is new, to be shown this once. */
@@ -153,6 +153,9 @@ function byAuth(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusa
 /** For the schemes that settle these themselves. */
 export const UNSIGNED = { header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' } as const
 
+/** Where whoever sets up the trigger may choose the secret. With the others the sender has made it. */
+const CHOSEN: ReadonlySet<TriggerAuth> = new Set(['secret', 'github', 'hmac', 'standard_webhooks'])
+
 /** Callers may guess as long as they like. */
 const SECRET_CHARS_MIN = 16
 
@@ -163,7 +166,9 @@ function problemWith(auth: TriggerAuth, { secret, signature, trigger_type }: New
   if (typeof secret === 'string' && secret.length < SECRET_CHARS_MIN) {
     return wrong('secret', `Field secret: must have ${SECRET_CHARS_MIN} characters or more`)
   }
-  const unusable = typeof secret === 'string' ? problemWithSecret(secret, isShown(auth, trigger_type)) : null
+  const unusable = typeof secret === 'string'
+    ? problemWithSecret(secret, isShown(auth, trigger_type)) ?? (CHOSEN.has(auth) ? weaknessOf(secret) : null)
+    : null
   if (unusable !== null) return wrong('secret', `Field secret: ${unusable}`)
   if (auth === 'hmac' && signature === undefined) return wrong('signature', 'Missing required field: signature')
   if (auth !== 'hmac' && signature !== undefined) return wrong('signature', 'Field signature: only for auth hmac')

@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../core/protocol/credential.ts'
 import { oneLine } from '../core/protocol/plain.ts'
 import { optionsFrom } from './environment.ts'
 import { describe, Robot } from './robot.ts'
@@ -12,7 +13,7 @@ import { messageOf } from './text.ts'
 const STOP_GRACE_MS = 8_000
 
 function say(line: string): void {
-  process.stdout.write(`[robot] ${oneLine(line)}\n`)
+  process.stdout.write(`[robot] ${oneLine(withoutSecrets(line))}\n`)
 }
 
 async function main(): Promise<void> {
@@ -31,6 +32,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`[robot] ${messageOf(error)}\n`)
+  process.stderr.write(`[robot] ${withoutSecrets(messageOf(error))}\n`)
   process.exit(1)
 })

@@ -64,7 +64,7 @@ export interface Messenger {
   /** Within this we answer, whatever we know by then: less than the platform waits. */
   readonly answerMs: number
   /** The key that requests are verified with. */
-  readonly key: { readonly form: RegExp; readonly words: string }
+  readonly key: { readonly form: RegExp; readonly words: string; readonly flaw?: (key: string) => string | null }
   /** Why a call cannot be the platform's, as far as its headers tell: AUTHENTICATION_FAILED, before its body is read. */
   lacks(key: string, knock: Knock): Refusal | null
   /** Null when whoever sent the call has the key, judged by its bytes alone; else AUTHENTICATION_FAILED. */

@@ -10,6 +10,6 @@ export const MESSENGERS: { readonly [P in ChatPlatform]: Messenger } = { slack, 
 
 /** Why this cannot be what requests of the platform are verified with; null when it can. */
 export function problemWithKey(platform: ChatPlatform, key: string): string | null {
-  const { form, words } = MESSENGERS[platform].key
-  return form.test(key) ? null : `must be ${words}`
+  const { form, words, flaw = () => null } = MESSENGERS[platform].key
+  return form.test(key) ? flaw(key) : `must be ${words}`
 }

@@ -1,3 +1,4 @@
+import { weaknessOf } from '../secret.ts'
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
@@ -22,7 +23,11 @@ import {
  */
 export const telegram: Messenger = {
   answerMs: 5_000,
-  key: { form: /^[A-Za-z0-9_-]{16,256}$/, words: '16 to 256 letters, digits, hyphens and underscores' },
+  key: {
+    form: /^[A-Za-z0-9_-]{16,256}$/,
+    words: '16 to 256 letters, digits, hyphens and underscores',
+    flaw: weaknessOf,
+  },
 
   // Hashes are compared: how far they agree tells nothing of the token.
   lacks(key, knock) {

@@ -1,6 +1,7 @@
 import { DEFAULTS, type Settings } from '../../core/limits.ts'
 import { problemWithKey } from '../../core/protocol/credential.ts'
 import { cut } from '../../core/protocol/cut.ts'
+import { weaknessOf } from '../secret.ts'
 import { readSettings } from '../settings.ts'
 import type { FleetObject } from './object.ts'
 
@@ -24,7 +25,7 @@ export function problemWith(env: Env): string | null {
     return `the secret CASARE_ADMIN_KEY must be set, to ${ADMIN_KEY_CHARS_MIN} characters or more: ` +
       'npx wrangler secret put CASARE_ADMIN_KEY'
   }
-  const unusable = problemWithKey(env.CASARE_ADMIN_KEY ?? '')
+  const unusable = problemWithKey(env.CASARE_ADMIN_KEY ?? '') ?? weaknessOf(env.CASARE_ADMIN_KEY ?? '')
   if (unusable !== null) return `the secret CASARE_ADMIN_KEY ${unusable}`
   try {
     settingsOf(env)

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Millis } from '../../core/ids.ts'
+import { withoutSecrets } from '../../core/protocol/credential.ts'
 import { shownJson } from '../../core/protocol/plain.ts'
 import type { Platform } from '../fleet.ts'
 import { mailIsDelivered } from './mail.ts'
@@ -22,7 +23,9 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
   let set: Millis | null = null
   let ringing: (() => void) | null = null
   const log: Platform['log'] = (level, message, details = {}) =>
-    console.log(shownJson(JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details })))
+    console.log(
+      withoutSecrets(shownJson(JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details }))),
+    )
   return {
     hibernates: true,
     now: Date.now,

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
+import { withoutSecrets } from '../../core/protocol/credential.ts'
 import { shownJson } from '../../core/protocol/plain.ts'
 import { watchFiles } from '../sources/files.ts'
 import { mayWatch } from '../sources/folder.ts'
@@ -39,7 +40,7 @@ export function nodePlatform(watchRoots: readonly string[] = [], mailboxHosts?: 
     checks: { file_watch: (config) => mayWatch(watchRoots, config), email: mailIsFetched(mailboxes) },
     log(level, message, details = {}) {
       const entry = { time: new Date().toISOString(), level, msg: message, ...details }
-      process.stderr.write(`${shownJson(JSON.stringify(entry))}\n`)
+      process.stderr.write(`${withoutSecrets(shownJson(JSON.stringify(entry)))}\n`)
     },
   }
 }

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { RETRY_SAFETIES } from '../job.ts'
 import type { JobId, WorkflowId } from '../ids.ts'
 import { PATTERNS } from './announcement.ts'
+import { problemWithKeyName } from './credential.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { newRobotId } from './robot-id.ts'
 import { ROBOT_SLOTS_MAX, TAGS_MAX } from './message.ts'
@@ -220,7 +221,14 @@ export const NewSchedule = v.strictObject({
 export const Disabling = v.strictObject({ note: v.optional(v.pipe(v.string(), v.maxLength(1_000)), '') })
 
 export const NewKey = v.strictObject({
-  name,
+  /** What histories show of whoever does something with it. */
+  name: v.pipe(
+    name,
+    v.rawCheck(({ dataset, addIssue }) => {
+      const problem = dataset.typed ? problemWithKeyName(dataset.value) : null
+      if (problem !== null) addIssue({ message: problem })
+    }),
+  ),
   scopes: v.pipe(
     v.array(v.picklist(SCOPES)),
     v.minLength(1),

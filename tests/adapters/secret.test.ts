@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hashOf, newKey, newSecret, newStandardSecret, problemWithSecret } from '../../adapters/secret.ts'
+import { hashOf, newKey, newSecret, newStandardSecret, problemWithSecret, weaknessOf } from '../../adapters/secret.ts'
 import { problemWithKey } from '../../core/protocol/credential.ts'
 
 /** Secrets that could never match are not kept. */
@@ -31,8 +31,22 @@ describe('a secret', () => {
 
   test('those that we make ourselves can be shown', () => {
     for (const made of [newKey(), newSecret(), newStandardSecret()]) {
-      expect([problemWithSecret(made, true), problemWithKey(made)]).toEqual([null, null])
+      expect([problemWithSecret(made, true), problemWithKey(made), weaknessOf(made)]).toEqual([null, null, null])
     }
+  })
+
+  test.each([
+    ['a'.repeat(16), 'at least 6 different characters'],
+    ['0000000000000001', 'at least 6 different characters'],
+    ['abcdeabcdeabcdee', 'at least 6 different characters'],
+    ['passwordpassword', 'a shorter text that is repeated'],
+    ['0123456701234567', 'a shorter text that is repeated'],
+    [GOOD, null],
+    ['0123456789abcdef', null],
+    ['8f742231b10e8888', null],
+  ])('that somebody chooses: %s', (secret, words) => {
+    if (words === null) expect(weaknessOf(secret)).toBeNull()
+    else expect(weaknessOf(secret)).toContain(words)
   })
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { discord } from '../../adapters/chat/discord.ts'
+import { problemWithKey } from '../../adapters/chat/messengers.ts'
 import { isEd25519 } from '../../adapters/signature.ts'
 import { askedIn, callOf, configOf, DiscordKeys, replyTo } from './call.ts'
 
@@ -30,6 +31,29 @@ const COMMAND = {
 
 const asked = (more: object = {}, config: object = {}) =>
   askedIn({ ...CONFIG, ...config }, callOf(JSON.stringify({ ...COMMAND, ...more })))
+
+describe('the key', () => {
+  const SMALL = [
+    '00'.repeat(32),
+    `01${'00'.repeat(31)}`,
+    'ec' + 'ff'.repeat(30) + '7f',
+    'ed' + 'ff'.repeat(30) + '7f',
+    'ee' + 'ff'.repeat(30) + '7f',
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  ]
+  const signed = SMALL.map((key) => key.slice(0, 62) + (Number.parseInt(key.slice(62), 16) | 0x80).toString(16))
+  test.each([...SMALL, ...signed])('%s has a small order: anybody could sign for it', (key) => {
+    expect(problemWithKey('discord', key)).toContain('anybody could sign for it')
+    expect(problemWithKey('discord', key.toUpperCase())).toContain('anybody could sign for it')
+  })
+
+  test('others are taken', () => {
+    const key = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
+    expect(problemWithKey('discord', key)).toBeNull()
+    expect(problemWithKey('telegram', 'a'.repeat(16))).toContain('easy to guess')
+  })
+})
 
 describe('who it is', () => {
   // RFC 8032, 7.1: tests 1 to 3.

@@ -73,6 +73,52 @@ chapter('keys', (server) => {
   })
 })
 
+chapter('secrets that are set', (server) => {
+  const trigger = async (more: object): Promise<readonly [number, string]> => {
+    const body = { name: 'hook', workflow_id: 'greeting', ...more }
+    const reply = await server.call<ErrorBody>('POST', '/api/v1/triggers', { body })
+    return [reply.status, reply.body.payload?.error_message ?? '']
+  }
+  const SAME = 'a'.repeat(16)
+  const chat = (platform: string, secret: string) => ({
+    trigger_type: 'chat',
+    config: { platform, user_filter: ['*'] },
+    secret,
+  })
+
+  test.each<[string, object]>([
+    ['of a webhook', { secret: SAME }],
+    ['of a webhook that signs', { auth: 'hmac', signature: { header: 'X-Sig' }, secret: SAME }],
+    ['that GitHub is given', { auth: 'github', secret: 'abcabcabcabcabcabc' }],
+    ['of a form', {
+      trigger_type: 'form',
+      auth: 'secret',
+      secret: SAME,
+      config: { fields: [{ name: 'a', type: 'text' }] },
+    }],
+    ['that Telegram is given', chat('telegram', SAME)],
+  ])('one that is easy to guess is refused: %s', async (_whose, body) => {
+    const [status, message] = await trigger(body)
+    expect([status, message]).toEqual([400, expect.stringMatching(/^Field secret: is too easy to guess: it must/)])
+  })
+
+  test('a platform makes its own', async () => {
+    expect(await trigger({ auth: 'stripe', secret: SAME })).toEqual([201, ''])
+    expect(await trigger(chat('discord', '0'.repeat(64)))).toEqual([400, expect.stringContaining('anybody could sign')])
+  })
+
+  test.each(['orchestrator', 'System', 'robot:r1', 'trigger:hook', 'schedule:1'])(
+    'no key is called %s',
+    async (name) => {
+      const reply = await server.call<ErrorBody>('POST', '/api/v1/keys', { body: { name, scopes: ['jobs:read'] } })
+      expect([reply.status, reply.body.payload.error_message]).toEqual([
+        400,
+        'Field name: must not stand for the orchestrator, a robot, a trigger or a schedule',
+      ])
+    },
+  )
+})
+
 const GUESSES = 5
 
 chapter('keys that are guessed', (server) => {
