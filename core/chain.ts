@@ -67,7 +67,7 @@ export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn):
     const message = `Nothing is called ${cut(event.alias, 100)}`
     return told(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
   }
-  // A robot that calls for its jobs is held to the limit of its key, as whoever submits with one.
+  // A robot that calls for its jobs is held to the limit of its key, like anybody who submits with one.
   const ring = event.by.key === null ? null : submissionsWith(state, event.by.key)
   const limit = submissionLimit(state.settings)
   told(turn, event.reply, called(state, trigger, event, { ring, limit }, turn), ring?.quota(turn.now) ?? null)

@@ -114,8 +114,8 @@ async function ask(
     if (status >= 200 && status < 300) return body
     const payload = body['payload'] as Problem | undefined
     const code = payload?.error_code ?? 'CONNECTION_ERROR'
-    const told = Number(payload?.details?.retry_after_ms) || 0
-    const wait = Math.max(told, backoffMs(tries, BACKOFF_BASE_MS, BACKOFF_CAP_MS, Math.random))
+    const asked = Number(payload?.details?.retry_after_ms) || 0
+    const wait = Math.max(asked, backoffMs(tries, BACKOFF_BASE_MS, BACKOFF_CAP_MS, Math.random))
     if (!PASSING.has(status) || performance.now() + wait > until) {
       throw new JobError(code, payload?.error_message ?? `${api} cannot be reached: ${String(body['error'])}`)
     }
