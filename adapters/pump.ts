@@ -1,5 +1,5 @@
 import { attachmentOf } from '../core/attachment.ts'
-import { type Effects, isEmpty, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
+import { type Effects, isEmpty, newEffects, NOTHING_FOUND, type Send, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import { nextAlarm } from '../core/lapse.ts'
 import type { Millis } from '../core/ids.ts'
@@ -42,7 +42,9 @@ export interface Pump {
  * then speaks. One commit is in flight at a time, so memory is never more than one turn ahead of the disk; while it
  * runs, events gather, so a slow disk makes turns larger, not commits more numerous.
  *
- * An exception anywhere in a turn ends the pump: what was to be said is not said, and the shell is told.
+ * An exception in stepping or committing ends the pump: memory may have changed in part, and there is no way back but the
+ * store. What was to be said is not said, and the shell is told. What looks into the payloads of strangers changes nothing, and
+ * keeps its exceptions to itself (`core/payload.ts`).
  */
 export function pump(state: State, shell: Shell): Pump {
   const inbox: Event[] = []
@@ -77,13 +79,23 @@ export function pump(state: State, shell: Shell): Pump {
     if (shell.attach !== undefined) {
       for (const socket of turn.out.attachments) shell.attach(socket, attachmentOf(state, socket))
     }
-    for (const send of sends) shell.deliver(send)
+    for (const send of sends) deliver(send)
     for (const warning of turn.out.warnings) shell.warn?.(warning)
     for (const call of turn.out.calls.open(receipt)) {
       // What was about to be told when its webhook was deleted is not on the disk, and nobody waits for it.
       if (!turn.out.deletions.webhooks.has(call.webhook)) shell.call(call)
     }
     wake()
+  }
+
+  /** A message that cannot be sent keeps no other from being sent: all of it is durable. */
+  function deliver(send: Send): void {
+    try {
+      shell.deliver(send)
+    } catch (error) {
+      const to = send.to === 'socket' ? send.socket : send.reply
+      shell.warn?.({ message: 'a message could not be sent', details: { to, error: String(error) } })
+    }
   }
 
   function wake(): void {

@@ -30,7 +30,7 @@ export const STEPS_MAX = 120_000
 /** More would not fit into a message to a robot. */
 export const PICKED_CHARS_MAX = 1 << 20
 
-/** There is no more to spend: thrown by a budget, and made a refusal by whoever has given it. */
+/** There is no more to spend. Thrown by a budget; where the budget was given it becomes a refusal. */
 export class Spent extends Error {
   readonly of: 'steps' | 'chars'
 

@@ -56,7 +56,7 @@ for (const name of ['match', 'search']) {
   PATHS.functionRegister.set(name, { argTypes: [ValueType, ValueType], returnType: LogicalType, call: () => false })
 }
 
-/** How deep brackets and negations may stand in each other: each is a call in a call for whoever reads or follows them. */
+/** How deep brackets and negations may stand in each other: reading and following them are calls within calls. */
 const NESTED_MAX = 40
 
 function read(text: string): JSONPathQuery {

@@ -68,12 +68,14 @@ export function parametersOf(
   return `{${[...texts].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}` as JsonText
 }
 
-/** A refusal where it costs more than there is. */
+/** A refusal where it costs more than there is. Looking changes nothing, so whatever else it comes upon is this event's alone. */
 function within<T>(field: string, look: () => T): T | Refusal {
   try {
     return look()
   } catch (error) {
-    if (!(error instanceof Spent)) throw error
+    if (!(error instanceof Spent)) {
+      return refuse('INVALID_PAYLOAD', `${field} cannot be followed in this event: ${wordsOf(error)}`, { field })
+    }
     return error.of === 'steps'
       ? refuse('PAYLOAD_TOO_LARGE', `${field} looks at more than ${STEPS_MAX} values of this event`, {
         field,

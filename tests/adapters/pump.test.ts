@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { pump } from '../../adapters/pump.ts'
 import type { Shell } from '../../adapters/shell.ts'
-import { type Effects, type Need, NOTHING_FOUND, type Send } from '../../core/effects.ts'
+import { type Effects, type Need, NOTHING_FOUND, type Send, type Warning } from '../../core/effects.ts'
 import { Receipt } from '../../core/receipt.ts'
 import { DEFAULTS } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
@@ -13,6 +13,8 @@ function heldShell(settings = {}) {
   const state = load(NO_ROWS, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
   const commits: { readonly out: Effects; resolve(): void; reject(error: Error): void }[] = []
   const said: Send[] = []
+  const refuses = new Set<string>()
+  const warnings: Warning[] = []
   const called: string[] = []
   const failures: unknown[] = []
   const asked: Need[] = []
@@ -28,12 +30,16 @@ function heldShell(settings = {}) {
         commits.push({ out, reject, resolve: () => resolve(new Receipt(out.turn)) })
       }),
     call: ({ delivery }) => void called.push(delivery),
-    deliver: (send) => void said.push(send),
+    deliver: (send) => {
+      if (send.to === 'socket' && refuses.has(send.socket)) throw new RangeError('Invalid string length')
+      said.push(send)
+    },
+    warn: (warning) => void warnings.push(warning),
     wake: () => {},
     soon: (run) => void Promise.resolve().then(run),
     failed: (error) => void failures.push(error),
   }
-  return { pump: pump(state, shell), state, commits, said, called, failures, asked }
+  return { pump: pump(state, shell), state, commits, said, refuses, warnings, called, failures, asked }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -52,6 +58,21 @@ describe('one turn', () => {
       'socket-r1 status_request',
       'socket-r1 job_assign j1#1',
     ])
+  })
+
+  test('a message that cannot be sent keeps no other from being sent, nor the next turn from coming', async () => {
+    const held = heldShell()
+    held.refuses.add('socket-r1')
+    for (const event of [...join('r1'), ...join('r2')]) held.pump.push(event)
+    await settled()
+    held.commits[0]?.resolve()
+    await settled()
+    expect(spoken(held.said)).toContain('socket-r2 register_ack true')
+    expect(held.failures).toEqual([])
+    expect(held.warnings[0]).toMatchObject({ message: 'a message could not be sent', details: { to: 'socket-r1' } })
+    held.pump.push(submit('j1'))
+    await settled()
+    expect(held.commits).toHaveLength(2)
   })
 
   test('a webhook that is deleted in the turn in which something happens is not told of it', async () => {
