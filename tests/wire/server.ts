@@ -12,11 +12,11 @@ export class Server extends Api {
   #running: Running | null = null
   #admin = ''
 
-  constructor(target: Target, settings: Place['settings'] = {}) {
+  /** Tests ask for more in a minute than anybody else; those about limits bring their own, or have them as they are. */
+  constructor(target: Target, settings: Place['settings'] = {}, others: Place['settings'] = unlimited) {
     super()
     this.target = target
-    // Tests ask for more in a minute than anybody else; those about limits bring their own.
-    this.#settings = { ...unlimited, ...settings }
+    this.#settings = { ...others, ...settings }
   }
 
   override get http(): string {
@@ -27,6 +27,11 @@ export class Server extends Api {
   }
   override get admin(): string {
     return this.#admin
+  }
+
+  /** The process that everything of it belongs to. */
+  get pid(): number {
+    return this.#now.pid
   }
 
   /** Where a robot connects that shows its key in the address. */

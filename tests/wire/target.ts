@@ -20,6 +20,8 @@ export interface Running {
   readonly robots: string
   /** Undefined where it is told at the first start only, and this is a later one. */
   readonly admin: string | undefined
+  /** The process that everything of it belongs to. */
+  readonly pid: number
   /** `kill -9` of everything that belongs to it. Resolves when all of that is gone. */
   kill(): Promise<void>
   /** Everything that belongs to it stands still, and goes on. */

@@ -25,6 +25,7 @@ export const cloudflare: Target = {
       http,
       robots: `${http.replace('http', 'ws')}/ws`,
       admin: place.key,
+      pid: program.pid,
       kill: () => program.killTree(),
       signal: (name) => program.signal(name, 'group'),
       // Whatever is not durable by now would be lost in the cloud too: there nobody is asked before an object goes.

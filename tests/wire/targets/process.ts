@@ -31,6 +31,7 @@ export async function serverIn(program: Program): Promise<Running> {
     http,
     robots,
     admin,
+    pid: program.pid,
     kill: () => program.killTree(),
     signal: (name) => program.signal(name),
     async stop() {

@@ -1,0 +1,249 @@
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Asker, dial, frame, pour, statusOn, upgraded } from './lines.ts'
+import type { Ground } from './ground.ts'
+import type { Tally } from './tally.ts'
+
+/** Floods by people whom nobody knows: they have no key. */
+
+export interface Flood {
+  readonly name: string
+  /** What is sent, in words for a report. */
+  readonly what: string
+  /** Goes on until it is aborted. */
+  run(ground: Ground, tally: Tally, signal: AbortSignal): Promise<void>
+}
+
+/** Does something again and again, so many times at once. */
+export async function inLanes(
+  lanes: number,
+  signal: AbortSignal,
+  work: (lane: number) => Promise<void>,
+): Promise<void> {
+  await Promise.all(Array.from({ length: lanes }, async (_, lane) => {
+    while (!signal.aborted) {
+      const begun = performance.now()
+      await work(lane)
+      // What is refused at once is not tried again at once: this would be a flood of the attacker's own event loop.
+      if (performance.now() - begun < 1) await pause(1)
+    }
+  }))
+}
+
+/** Keeps so many connections open, and opens another one for each that is closed, until it is aborted. */
+async function held(
+  count: number,
+  tally: Tally,
+  signal: AbortSignal,
+  open: () => Promise<Socket | null>,
+): Promise<void> {
+  const sockets = new Set<Socket>()
+  await inLanes(Math.min(count, 20), signal, async () => {
+    tally.look()
+    if (sockets.size >= count) return void await pause(20)
+    const socket = await open()
+    if (socket === null || socket.destroyed) return void await pause(20)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  tally.look()
+  tally.note('still open', sockets.size)
+  for (const socket of sockets) socket.destroy()
+}
+
+const small = frame(JSON.stringify({ type: 'heartbeat', id: 'a', timestamp: '', payload: {} }))
+const SMALL_FRAMES = 500
+const many = Buffer.concat(Array.from({ length: SMALL_FRAMES }, () => small))
+
+/** A frame whose `type` and `id` an answer might repeat. */
+const long = frame(JSON.stringify({ type: 'x'.repeat(200_000), id: 'y'.repeat(200_000), payload: {} }))
+
+const LONG_FRAMES = 100
+
+/** Texts that have cost a reader of JSON more than they weigh. */
+const HOSTILE: readonly string[] = [
+  `NaN "${'\\"'.repeat(60_000)}`,
+  `{"a":NaN,"b":"${'\\"'.repeat(60_000)}`,
+  '['.repeat(500_000),
+  `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`,
+  `{"a":${'9'.repeat(500_000)}}`,
+  `{"a":1e${'9'.repeat(500_000)}}`,
+  `{${Array.from({ length: 30_000 }, (_, i) => `"k${i}":${i}`).join()}}`,
+  `{"type":{"toString":1},"id":"${'\\u0000'.repeat(50_000)}"}`,
+  `"${'\\ud800'.repeat(100_000)}"`,
+  `${' '.repeat(500_000)}x`,
+  `[${'-Infinity,'.repeat(50_000)}0]`,
+]
+
+export const STRANGERS: readonly Flood[] = [
+  {
+    name: 'frames',
+    what: 'small frames on sockets that never register, as many as will go',
+    run: (ground, tally, signal) =>
+      inLanes(20, signal, async () => {
+        const socket = await upgraded(ground, tally)
+        tally.look()
+        if (socket === null) return void await pause(20)
+        socket.resume()
+        while (!socket.destroyed && !signal.aborted) {
+          await pour(socket, many, signal)
+          tally.sent += SMALL_FRAMES
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        socket.destroy()
+      }),
+  },
+  {
+    name: 'deaf',
+    what: 'sockets that never register, send frames with a type and an id of 200 kB, and read nothing',
+    run: (ground, tally, signal) =>
+      held(50, tally, signal, async () => {
+        const socket = await upgraded(ground, tally)
+        if (socket === null) return null
+        for (let i = 0; i < LONG_FRAMES; i++) socket.write(long)
+        tally.sent += LONG_FRAMES
+        return socket
+      }),
+  },
+  {
+    name: 'silent',
+    what: 'connections to both ports that send no byte, a WebSocket that says nothing, and half a request',
+    run: async (ground, tally, signal) => {
+      const begin = async (onto: string, bytes: string): Promise<Socket | null> => {
+        const socket = await dial(ground, onto, tally)
+        // It would not see that the other end hangs up.
+        socket?.resume().write(bytes)
+        return socket
+      }
+      await Promise.all([
+        held(400, tally, signal, () => begin(ground.http, '')),
+        held(400, tally, signal, () => begin(ground.robots, '')),
+        held(400, tally, signal, () => begin(ground.http, 'GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ')),
+        held(
+          400,
+          tally,
+          signal,
+          () => begin(ground.http, 'POST /webhook/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n'),
+        ),
+        held(400, tally, signal, async () => (await upgraded(ground, tally))?.resume() ?? null),
+      ])
+    },
+  },
+  {
+    name: 'keys',
+    what: 'guessed keys, over HTTP and in registrations',
+    run: async (ground, tally, signal) => {
+      const asker = new Asker(ground, tally)
+      const guess = (): string => `crpa_${randomBytes(32).toString('base64url')}`
+      await Promise.all([
+        inLanes(32, signal, async () => {
+          await asker.ask('GET', '/api/v1/jobs', { headers: { Authorization: `Bearer ${guess()}` } })
+        }),
+        inLanes(8, signal, async () => {
+          const socket = await upgraded(ground, tally)
+          tally.look()
+          if (socket === null) return void await pause(20)
+          const payload = { robot_id: 'guess', auth_token: guess() }
+          socket.resume().write(frame(JSON.stringify({ type: 'register', id: 'a', timestamp: '', payload })))
+          tally.sent++
+          await gone(socket, signal)
+        }),
+      ])
+      asker.close()
+    },
+  },
+  {
+    name: 'json',
+    what: 'hostile JSON to webhooks that do not exist, and in frames before a registration',
+    run: async (ground, tally, signal) => {
+      const asker = new Asker(ground, tally)
+      let next = 0
+      const hostile = (): string => HOSTILE[next++ % HOSTILE.length] ?? ''
+      await Promise.all([
+        inLanes(8, signal, async () => {
+          const headers = { 'Content-Type': 'application/json' }
+          await asker.ask('POST', '/webhook/anything', { headers, body: hostile() })
+        }),
+        inLanes(8, signal, async () => {
+          const socket = await upgraded(ground, tally)
+          tally.look()
+          if (socket === null) return void await pause(20)
+          socket.resume()
+          for (let i = 0; i < 20 && !socket.destroyed && !signal.aborted; i++) {
+            await pour(socket, frame(hostile()), signal)
+            tally.sent++
+          }
+          await gone(socket, signal)
+        }),
+      ])
+      asker.close()
+    },
+  },
+  {
+    name: 'fleets',
+    what: 'requests and sockets to fleets that nobody has a key of',
+    run: async (ground, tally, signal) => {
+      const asker = new Asker(ground, tally)
+      const fleet = (): string => `/fleets/f${randomBytes(6).toString('hex')}`
+      await Promise.all([
+        inLanes(16, signal, async () => void await asker.ask('GET', `${fleet()}/api/v1/jobs`)),
+        inLanes(8, signal, async () => {
+          const headers = { 'Content-Type': 'application/json' }
+          await asker.ask('POST', `${fleet()}/webhook/x`, { headers, body: '{}' })
+        }),
+        inLanes(8, signal, async () => {
+          const headers = { Authorization: `Bearer crpa_${randomBytes(32).toString('base64url')}` }
+          await asker.ask('GET', `${fleet()}/api/v1/robots`, { headers })
+        }),
+        inLanes(8, signal, async () => {
+          const socket = await upgraded(ground, tally, `${fleet()}/ws`)
+          tally.look()
+          if (socket === null) return void await pause(20)
+          socket.resume().write(small)
+          await gone(socket, signal)
+        }),
+      ])
+      asker.close()
+    },
+  },
+  {
+    name: 'upgrades',
+    what: 'upgrades to something else, and with a Host that is none',
+    run: (ground, tally, signal) => {
+      const { host } = new URL(ground.http)
+      const upgrade = (lines: string): string =>
+        `GET /healthz HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\n${lines}\r\n\r\n`
+      const websocket = 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YWFhYWFhYWFhYWFhYWFhYQ=='
+      const requests: readonly (readonly [string, string])[] = [
+        [ground.http, upgrade(`Host: ${host}\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA`)],
+        [ground.http, upgrade(`Host: ${host}\r\nUpgrade: TLS/1.0`)],
+        [ground.http, upgrade(`Host: a b\r\n${websocket}`)],
+        [ground.robots, upgrade(`Host: a b\r\n${websocket}`)],
+        [ground.robots, upgrade(`Host: ${host}\r\nUpgrade: h2c`)],
+        [ground.robots, upgrade(`Host: ${host}\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 99`)],
+      ]
+      let next = 0
+      return held(300, tally, signal, async () => {
+        const [onto, text] = requests[next++ % requests.length] ?? [ground.http, '']
+        const socket = await dial(ground, onto, tally)
+        if (socket === null) return null
+        socket.write(text)
+        tally.sent++
+        const status = await Promise.race([statusOn(socket), pause(5_000, 'none', { ref: false })])
+        tally.answer(status)
+        return socket.resume()
+      })
+    },
+  },
+]
+
+/** Resolves when the other end has closed, or when it is over. */
+async function gone(socket: Socket, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (socket.destroyed || signal.aborted) return resolve()
+    socket.once('close', resolve)
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  socket.destroy()
+}
