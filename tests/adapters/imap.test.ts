@@ -129,7 +129,7 @@ describe('a source of mail', () => {
     server.deliver(mail('spoilt'))
     const mend = server.spoil('spoilt')
     server.deliver(mail('sound'))
-    await until('the one behind it has fired', () => taken.payloads.length === 2 || undefined, 60_000)
+    await until('the one behind it has fired', () => taken.payloads.length === 2 || undefined)
     mend()
     expect(taken.payloads.map(({ subject, notes }) => [subject, ...notes as string[]])).toEqual([
       ['', 'The server did not give this mail out in 4 tries'],
@@ -144,7 +144,7 @@ describe('a source of mail', () => {
     const created_at = Date.now()
     server.deliver(mail('fresh'))
     const taken = start({ created_at })
-    await until('the new one has fired', () => taken.payloads.length > 0 || undefined, 60_000)
+    await until('the new one has fired', () => taken.payloads.length > 0 || undefined)
     mend()
     await taken.subjects('fresh')
   })
@@ -154,7 +154,7 @@ describe('a source of mail', () => {
     await taken.waiting()
     server.deliver(mail('to be marked'))
     await taken.subjects('to be marked')
-    await until('it is marked', async () => server.flags('to be marked').includes('S') ? true : undefined, 5_000)
+    await until('it is marked', async () => server.flags('to be marked').includes('S') ? true : undefined)
   })
 
   test.each(
@@ -245,7 +245,7 @@ function start(given: Given, answers: ('later' | 'done')[] = []) {
     /** These mails, in this order, and then no more. */
     async subjects(...expected: readonly string[]) {
       const subjects = () => payloads.map(({ subject }) => subject)
-      await until(`${expected} have fired`, async () => payloads.length >= expected.length ? true : undefined, 15_000)
+      await until(`${expected} have fired`, async () => payloads.length >= expected.length ? true : undefined)
       expect(subjects()).toEqual(expected)
       await pause(QUIET_MS)
       expect(subjects()).toEqual(expected)
