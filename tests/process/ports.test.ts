@@ -60,6 +60,12 @@ test('with --robots-auth open any robot may register, and the API still asks for
   expect((await lab.call('GET', '/api/v1/jobs', { key: null })).status).toBe(401)
   // Open to those without a key, and not to those with a wrong one.
   await expect(Wire.register(lab.robots, 'crpa_wrong', { robot_id: 'x' })).rejects.toThrow('Unknown API key')
+  // Nor to pages: of others, or of a name that has come to lead here.
+  const rebound = { Origin: 'http://evil.example:8765', Host: 'evil.example:8765' }
+  for (const headers of [{ Origin: 'https://evil.example' }, rebound]) {
+    await expect(Wire.connect(lab.robots, headers)).rejects.toThrow('403')
+  }
+  await (await Wire.connect(lab.robots, { Origin: lab.robots.replace('ws', 'http') })).close()
   expect(await lab.stop()).toBe(0)
 })
 
