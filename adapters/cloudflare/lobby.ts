@@ -1,16 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
 import pkg from '../../package.json' with { type: 'json' }
 import type { SocketId } from '../../core/ids.ts'
-import { fleetPath } from '../fleet-path.ts'
 import type { Platform } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import { noteAddress } from '../http/address.ts'
-import { keyShown } from '../http/request.ts'
-import { NOSNIFF } from '../http/respond.ts'
 import { openLobby } from '../lobby.ts'
-import { robotPageRefused } from '../origin.ts'
-import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { drain } from './body.ts'
+import { connecting } from './connecting.ts'
 import { type Env, settingsOf } from './env.ts'
 import { close } from './socket.ts'
 
@@ -31,18 +27,10 @@ export async function serveInLobby(request: Request, env: Env): Promise<Response
 
 /** A lobby for each connection: the platform lets none speak for another. */
 async function seat(request: Request, env: Env): Promise<Response> {
-  const { pathname, protocol, searchParams } = new URL(request.url)
-  const base = fleetPath(pathname)?.base ?? ''
-  const rest = pathname.slice(base.length)
-  const asked = robotPath(rest, rest === '/' || rest === '')
-  if (asked === null) {
-    const url = robotsUrl(request.headers.get('host'), protocol === 'https:', base)
-    return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404, headers: NOSNIFF })
-  }
   // Where no key is asked for, there is none that could be wrong.
   const settings = { ...settingsOf(env), robotsAuth: 'key' } as const
-  const page = robotPageRefused((name) => request.headers.get(name), settings)
-  if (page !== null) return new Response(`${page.message}\n`, { status: 403, headers: NOSNIFF })
+  const asked = connecting(request, settings)
+  if (asked instanceof Response) return asked
   const { 0: client, 1: server } = new WebSocketPair()
   const lobby = await openLobby(platform(), settings)
   const id = crypto.randomUUID() as SocketId
@@ -64,7 +52,7 @@ async function seat(request: Request, env: Env): Promise<Response> {
     close: (code: number, reason: string) => close(server, code, reason),
     buffered: () => 0,
   }
-  lobby.opened(socket, keyShown(request.headers.get('authorization'), searchParams), asked.robot)
+  lobby.opened(socket, asked.credential, asked.robot)
   return new Response(null, { status: 101, webSocket: client })
 }
 

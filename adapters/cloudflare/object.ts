@@ -6,18 +6,15 @@ import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import type { Fleets } from '../http/fleets.ts'
 import { noteAddress, senderOf } from '../http/address.ts'
-import { keyShown } from '../http/request.ts'
-import { NOSNIFF } from '../http/respond.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
-import { robotPageRefused } from '../origin.ts'
-import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { hashOf } from '../secret.ts'
 import { isWanted } from '../sources/mail.ts'
 import { fireTrigger, type Given } from '../sources/sources.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
 import { drain } from './body.ts'
+import { connecting } from './connecting.ts'
 import { type Env, settingsOf } from './env.ts'
 import { refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
@@ -59,29 +56,19 @@ export class FleetObject extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
     if (running === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
-    const { pathname, protocol, searchParams } = new URL(request.url)
     if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') {
       noteAddress(request, request.headers.get('cf-connecting-ip'))
       const response = await running.fetch(request)
       await drain(request, response)
       return response
     }
-    // Robots in the field know a host and a port: where there is one origin, they come to its root.
-    const base = fleetPath(pathname)?.base ?? ''
-    const rest = pathname.slice(base.length)
-    const asked = robotPath(rest, rest === '/' || rest === '')
-    if (asked === null) {
-      const url = robotsUrl(request.headers.get('host'), protocol === 'https:', base)
-      return new Response(`${elsewhere(pathname, url).message}\n`, { status: 404, headers: NOSNIFF })
-    }
-    const page = robotPageRefused((name) => request.headers.get(name), running.fleet.state.settings)
-    if (page !== null) return new Response(`${page.message}\n`, { status: 403, headers: NOSNIFF })
+    const asked = connecting(request, running.fleet.state.settings)
+    if (asked instanceof Response) return asked
     const { 0: client, 1: server } = new WebSocketPair()
     const { headers } = request
     const { trustedProxies } = running.fleet.state.settings
     const address = senderOf(headers.get('cf-connecting-ip'), headers.get('x-forwarded-for'), trustedProxies)
-    const credential = keyShown(headers.get('authorization'), searchParams)
-    running.fleet.opened(accept(this.ctx, server, address), credential, asked.robot)
+    running.fleet.opened(accept(this.ctx, server, address), asked.credential, asked.robot)
     return new Response(null, { status: 101, webSocket: client })
   }
 

@@ -1,0 +1,29 @@
+import type { RobotId, SecretHash } from '../../core/ids.ts'
+import type { Settings } from '../../core/limits.ts'
+import { fleetPath } from '../fleet-path.ts'
+import { keyShown } from '../http/request.ts'
+import { NOSNIFF } from '../http/respond.ts'
+import { robotPageRefused } from '../origin.ts'
+import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
+
+/** What a robot shows that wants to connect, or the answer to who may not. */
+export function connecting(
+  { url, headers }: Request,
+  settings: Settings,
+): { readonly robot: RobotId | null; readonly credential: SecretHash | null } | Response {
+  const { pathname, protocol, searchParams } = new URL(url)
+  // Robots in the field know a host and a port: where there is one origin, they come to its root.
+  const base = fleetPath(pathname)?.base ?? ''
+  const rest = pathname.slice(base.length)
+  const asked = robotPath(rest, rest === '/' || rest === '')
+  if (asked === null) {
+    return turnedAway(404, elsewhere(pathname, robotsUrl(headers.get('host'), protocol === 'https:', base)).message)
+  }
+  const page = robotPageRefused((name) => headers.get(name), settings)
+  if (page !== null) return turnedAway(403, page.message)
+  return { robot: asked.robot, credential: keyShown(headers.get('authorization'), searchParams) }
+}
+
+function turnedAway(status: number, message: string): Response {
+  return new Response(`${message}\n`, { status, headers: NOSNIFF })
+}
