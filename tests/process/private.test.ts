@@ -32,8 +32,8 @@ test.skipIf(isWindows)(
   async () => {
     const data = join(newFolder(), 'data')
     const server = await Orchestrator.start({ data, robot: true })
-    await server.api('POST', '/fleets', { name: 'acme' })
-    expect((await server.call('GET', '/fleets/acme/healthz', { key: null })).status).toBe(200)
+    const { admin_key } = await server.api('POST', '/fleets', { name: 'acme' })
+    expect((await server.call('GET', '/fleets/acme/api/v1/jobs', { key: String(admin_key) })).status).toBe(200)
     const names = below(data).map((path) => path.slice(data.length + 1))
     expect(names).toEqual(expect.arrayContaining([
       'orchestrator.db',
