@@ -2,51 +2,26 @@ import { Bug } from '../core/assert.ts'
 import type { Answer, Call, Effects, Send } from '../core/effects.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { Event } from '../core/event.ts'
-import type { Millis, ReplyId, RobotId, SecretHash, SocketId, TriggerId } from '../core/ids.ts'
+import type { ReplyId, RobotId, SecretHash, SocketId, TriggerId } from '../core/ids.ts'
 import type { JobRow } from '../core/job.ts'
 import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { encode } from '../core/protocol/encode.ts'
-import type { JsonObject } from '../core/protocol/json.ts'
-import type { Refusal } from '../core/protocol/refusal.ts'
-import type { TriggerType } from '../core/protocol/trigger.ts'
 import type { State } from '../core/state.ts'
+import { Connections } from './connections.ts'
 import { FleetClock } from './fleet-clock.ts'
 import { Failures } from './http/failures.ts'
 import { loadHot } from './hot.ts'
+import type { Platform } from './platform.ts'
 import { type Pump, pump } from './pump.ts'
-import { runSources, type SourceKinds, type SourceStatus } from './sources/sources.ts'
+import { runSources, type SourceStatus } from './sources/sources.ts'
 import { type Carried, type Shell, UNAVAILABLE } from './shell.ts'
-import type { Poster } from './sinks/post.ts'
 import { startCalls } from './sinks/webhooks.ts'
-import { BUFFERED_BYTES_MAX, type Frame, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
+import type { Frame, RobotSocket } from './socket.ts'
 import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
 import { trusted } from './store/trusted.ts'
 
-/** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
-export interface Platform {
-  /** Memory may go while sockets stay: each is kept ready to be restored. */
-  readonly hibernates: boolean
-  now(): Millis
-  /** Goes on evenly whatever becomes of `now`. Left out where nothing does: then a clock that is set forward is time that has passed. */
-  steady?(): Millis
-  /** For messages and requests. */
-  uuid(): string
-  /** For rows: a UUID that sorts by when it was made, so that rows that are made together are stored together. */
-  rowId(): string
-  seed(): number
-  soon(run: () => void, ms?: Millis): void
-  /** Calls `ring` at or soon after the instant; null cancels. */
-  alarm(at: Millis | null, ring: () => void): void
-  /** Sends a request to another system. */
-  readonly post: Poster
-  /** What listens here by itself, and why other types of trigger cannot be had. */
-  readonly sources?: SourceKinds
-  readonly refuses?: { readonly [T in TriggerType]?: string }
-  /** What is in the way of a config that is right in itself, as a folder that may not be watched; null: nothing. */
-  readonly checks?: { readonly [T in TriggerType]?: (config: JsonObject) => Refusal | null | Promise<Refusal | null> }
-  log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
-}
+export type { Platform } from './platform.ts'
 
 /** One tenant's state, store, connections and open requests: what the mains and the HTTP routes work with. */
 export interface Fleet {
@@ -64,7 +39,10 @@ export interface Fleet {
   /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
   request(make: (reply: ReplyId) => Event): Promise<Answer>
   opened(socket: RobotSocket, credential: SecretHash | null, robot?: RobotId | null): void
-  heard(socket: SocketId, frame: Frame): void
+  /** False when nobody listens to this connection any more: whatever it still sends is better not even read. */
+  heard(socket: SocketId, frame: Frame): boolean
+  /** Bytes have come on a connection, whole messages or not. False when it need not be told of more: it has registered. */
+  received(socket: SocketId, bytes: number): boolean
   closed(socket: SocketId): void
   /**
    * Tells the jobs that a turn has changed, once that is durable; null after a failed commit, when whatever one waits
@@ -110,7 +88,10 @@ export async function openFleet(
   gone: (error: Error) => void,
   carried: readonly Carried[] = [],
 ): Promise<Fleet> {
-  const sockets = new Map<SocketId, RobotSocket>()
+  const connections = new Connections(
+    () => current.state,
+    (socket, frame) => failures.heard(socket, frame, current.state, clock.now()),
+  )
   const replies = new Map<ReplyId, (answer: Answer) => void>()
   const watchers = new Set<(jobs: Iterable<JobRow> | null) => void>()
   let phase: Phase = 'running'
@@ -121,7 +102,7 @@ export async function openFleet(
   const failures = new Failures(settings.wrongKeysMax, platform.log)
   const calls = startCalls({ post: platform.post, now: platform.now, allowPrivate: settings.webhooksAllowPrivate })
   const shell: Shell = {
-    ...(platform.hibernates ? { attach: (socket, text) => sockets.get(socket)?.attach?.(text) } : {}),
+    ...(platform.hibernates ? { attach: (socket, text) => connections.attach(socket, text) } : {}),
     now: platform.now,
     clockSet: () => clock.taken(),
     find: (need) => store.find(need),
@@ -175,8 +156,7 @@ export async function openFleet(
     const state = load(hot, clock.now(), platform.seed(), settings, left.flatMap(({ text }) => text ?? []))
     state.horizonAt = horizonAt
     for (const { socket } of left) {
-      if (state.sockets.has(socket.id)) sockets.set(socket.id, socket)
-      else socket.close(1012, 'The orchestrator has started anew')
+      if (!connections.resume(socket, state)) socket.close(1012, 'The orchestrator has started anew')
     }
     return { state, pump: pump(state, shell), loads: hot.epoch }
   }
@@ -194,17 +174,15 @@ export async function openFleet(
       replies.delete(send.reply)
       return
     }
-    const socket = sockets.get(send.socket)
-    if (socket === undefined) return
-    if ('close' in send) return socket.close(sendableCode(send.close.code), sendableReason(send.close.reason))
-    socket.send(encode(send.message, platform.uuid(), clock.text()))
-    if (socket.buffered() > BUFFERED_BYTES_MAX) socket.close(1013, 'Too slow: messages pile up')
+    if ('close' in send) return connections.close(send.socket, send.close.code, send.close.reason)
+    if (connections.has(send.socket)) {
+      connections.send(send.socket, encode(send.message, platform.uuid(), clock.text()))
+    }
   }
 
   /** Whoever waits on the state that is thrown away is told so: nobody hangs, and nobody is told what may not hold. */
   function abandon(code: number, reason: string): void {
-    for (const socket of sockets.values()) socket.close(code, reason)
-    sockets.clear()
+    connections.closeAll(code, reason)
     for (const answer of replies.values()) answer(UNAVAILABLE)
     replies.clear()
     clock.alarm(null, () => {})
@@ -260,15 +238,21 @@ export async function openFleet(
     sourceStatus: sources.status,
     opened(socket, credential, robot = null) {
       if (phase !== 'running') return socket.close(1013, 'The orchestrator is not taking connections now')
-      sockets.set(socket.id, { ...socket, credential })
-      current.pump.push({ type: 'socket.opened', socket: socket.id, credential, robot })
+      const from = connections.open(socket, credential, robot)
+      current.pump.push({ type: 'socket.opened', socket: socket.id, credential, robot, from })
     },
     heard(socket, frame) {
-      const from = sockets.get(socket)
-      if (from !== undefined) current.pump.push(failures.heard(from, frame, current.state, clock.now()))
+      const event = connections.heard(socket, frame)
+      if (event !== null) current.pump.push(event)
+      return event !== null && event.type !== 'socket.flooded'
+    },
+    received(socket, bytes) {
+      const { more, event } = connections.received(socket, bytes)
+      if (event !== null) current.pump.push(event)
+      return more
     },
     closed(socket) {
-      if (sockets.delete(socket)) current.pump.push({ type: 'socket.closed', socket })
+      if (connections.delete(socket)) current.pump.push({ type: 'socket.closed', socket })
     },
     watch(tell) {
       watchers.add(tell)

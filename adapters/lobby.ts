@@ -32,10 +32,12 @@ export function seatIn(lobby: Fleet, admit: (credential: SecretHash) => Promise<
   let held: Frame[] | null = null
   let bytes = 0
   let isGone = false
+  let isDeaf = false
 
-  const hold = (frame: Frame): void => {
+  const hold = (frame: Frame): true => {
     bytes += typeof frame === 'string' ? frame.length : frame.byteLength
     if (held !== null && held.length < HELD_MAX && bytes <= HELD_BYTES_MAX) held.push(frame)
+    return true
   }
 
   const enter = async (id: SocketId, credential: SecretHash): Promise<void> => {
@@ -63,13 +65,15 @@ export function seatIn(lobby: Fleet, admit: (credential: SecretHash) => Promise<
     },
     heard(id, frame) {
       if (inside !== null) return inside.fleet.heard(id, frame)
+      if (isDeaf) return false
       if (held !== null) return hold(frame)
       const event = frameEvent(id, frame)
       const credential = event.type === 'robot.said' ? event.credential : null
-      if (credential === null) return lobby.heard(id, frame)
+      // Said too much there, it is not listened to here either.
+      if (credential === null) return !(isDeaf = !lobby.heard(id, frame))
       held = []
-      hold(frame)
       void enter(id, credential)
+      return hold(frame)
     },
     closed(id) {
       isGone = true

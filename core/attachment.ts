@@ -6,6 +6,7 @@ import { type CarriedMeter, carriedMeter, restoreMeter } from './meter.ts'
 import { barredId } from './offers.ts'
 import { placeRobot } from './roster.ts'
 import type { Socket } from './socket.ts'
+import { noteStranger } from './strangers.ts'
 import type { Report } from './seen.ts'
 import type { Session, State } from './state.ts'
 
@@ -19,6 +20,8 @@ interface Attachment {
   readonly socket: SocketId
   readonly credential: SecretHash | null
   readonly meant: RobotId | null
+  /** Left out by texts of an earlier version. */
+  readonly from?: string | null
   /** When it is closed, unless somebody has registered on it; null once that has happened. */
   readonly registerBy: Millis | null
   readonly session: Remembered | null
@@ -85,6 +88,7 @@ export function attachmentOf(state: State, id: SocketId): string | null {
     socket: id,
     credential: socket.credential,
     meant: socket.meant,
+    from: socket.from,
     registerBy: registerBy === Infinity ? null : registerBy,
     session: socket.robot === null ? null : remembered(state, socket, socket.robot),
   }
@@ -136,18 +140,21 @@ function shortMeter(state: State, robot: RobotId, now: Millis): CarriedMeter | n
 export function restore(state: State, text: string): boolean {
   const attachment = JSON.parse(text) as Attachment | null
   if (attachment?.version !== VERSION) return false
-  const { socket: id, credential, meant, registerBy, session } = attachment
+  const { socket: id, credential, meant, from = null, registerBy, session } = attachment
   if (session !== null && !isOurs(state, session)) return false
-  state.sockets.set(id, {
+  const socket: Socket = {
     id,
     credential,
     meant,
+    from,
     robot: session?.robot ?? null,
     key: session?.key ?? null,
     closing: false,
-  })
+  }
+  state.sockets.set(id, socket)
   if (registerBy !== null) state.timers.set('socket.unregistered', id, registerBy)
-  if (session !== null) resume(state, id, session)
+  if (session === null) noteStranger(state, socket)
+  else resume(state, id, session)
   return true
 }
 

@@ -3,12 +3,14 @@ import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { statusLost } from './control.ts'
 import { hangUp, type Turn } from './effects.ts'
-import type { RobotId, SecretHash, SocketId } from './ids.ts'
+import type { RobotId, SocketId } from './ids.ts'
 import { keepRobot, placeTimeouts } from './keep.ts'
+import { CLOSING_FACTOR, STRANGER_FRAMES_MAX } from './limits.ts'
 import { type Flood, floodReason } from './meter.ts'
 import { type Disconnect, seen } from './seen.ts'
-import type { Socket } from './socket.ts'
+import type { Socket, SocketOpened } from './socket.ts'
 import type { State } from './state.ts'
+import { forgetStranger, noteStranger, oldestStranger, strangerBytesMax } from './strangers.ts'
 import { warn } from './warn.ts'
 
 /** The life of a connection: how it begins, and every way in which it ends. */
@@ -27,15 +29,50 @@ export const CLOSE = {
 /** A connection has been made. It has a while to say who it is. */
 export function socketOpened(
   state: State,
-  event: { readonly socket: SocketId; readonly credential: SecretHash | null; readonly robot?: RobotId | null },
+  event: SocketOpened,
   turn: Turn,
 ): void {
-  const full = state.sockets.size >= state.settings.socketsMax
-  const { socket: id, credential, robot: meant = null } = event
-  state.sockets.set(id, { id, credential, meant, robot: null, key: null, closing: full })
+  const full = state.sockets.size >= state.settings.socketsMax && !makeRoom(state, turn)
+  const { socket: id, credential, robot: meant = null, from = null } = event
+  const socket: Socket = { id, credential, meant, from, robot: null, key: null, closing: full }
+  state.sockets.set(id, socket)
   turn.out.attachments.add(event.socket)
-  if (full) hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
-  else state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
+  if (full) return hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
+  state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
+  noteStranger(state, socket)
+  if (from === null || (state.strangers.from.get(from)?.size ?? 0) <= state.settings.unregisteredSocketsMax) return
+  displace(state, oldestStranger(state, from), 'Too many connections of this address have not registered', turn)
+}
+
+/** A stranger has to go for a new connection, which may be that of a robot. False when there is none, or no end of them. */
+function makeRoom(state: State, turn: Turn): boolean {
+  if (state.sockets.size >= CLOSING_FACTOR * state.settings.socketsMax) return false
+  return displace(state, oldestStranger(state), 'Too many connections have not registered', turn)
+}
+
+/** A robot registers as soon as it is connected: the longest here is the least likely to be one. */
+function displace(state: State, stranger: Socket | undefined, reason: string, turn: Turn): boolean {
+  if (stranger === undefined) return false
+  warn(state, turn, `strangers ${reason}`, 'connections that do not register are closed to make room', {
+    from: stranger.from,
+    reason,
+  })
+  expel(state, stranger, CLOSE.overloaded, reason, turn)
+  return true
+}
+
+/** What comes before a registration has its bounds, and whoever exceeds them is not listened to any more. */
+export function socketFlooded(state: State, event: { readonly socket: SocketId }, turn: Turn): void {
+  const socket = state.sockets.get(event.socket)
+  if (socket === undefined || socket.closing || socket.robot !== null) return
+  turn.out.attachments.add(socket.id)
+  const bytes = strangerBytesMax(state, socket)
+  const reason = `More than ${STRANGER_FRAMES_MAX} messages or ${bytes} bytes before a registration`
+  warn(state, turn, 'strangers flood', 'a connection that has not registered says too much, and is closed', {
+    from: socket.from,
+    reason,
+  })
+  expel(state, socket, CLOSE.flood, reason, turn)
 }
 
 /** A connection is gone, whoever closed it. Its robot, if it has no newer one, is away from here on. */
@@ -43,6 +80,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   const socket = state.sockets.get(event.socket)
   if (socket === undefined) return
   state.sockets.delete(socket.id)
+  forgetStranger(state, socket)
   state.timers.cancel('socket.unregistered', socket.id)
   leave(state, socket, { at: turn.now, code: null, reason: '' }, turn)
 }
@@ -50,6 +88,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
 /** Tells a socket to close, and stops listening to it at once. */
 export function expel(state: State, socket: Socket, code: number, reason: string, turn: Turn): void {
   socket.closing = true
+  forgetStranger(state, socket)
   state.timers.cancel('socket.unregistered', socket.id)
   hangUp(turn, socket.id, code, reason)
   leave(state, socket, { at: turn.now, code, reason }, turn)

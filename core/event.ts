@@ -28,6 +28,7 @@ import type {
   WorkflowCalled,
 } from './trigger-event.ts'
 import type { Outcome } from './webhook.ts'
+import type { SocketOpened } from './socket.ts'
 
 /** A definition that comes with its job, and what that calls itself. */
 export interface OwnDefinition {
@@ -248,13 +249,9 @@ export type Event =
   | { readonly type: 'schedule.deleted'; readonly reply: ReplyId; readonly schedule: ScheduleId }
   | KeyCreated
   | { readonly type: 'key.revoked'; readonly reply: ReplyId; readonly key: KeyId }
-  | {
-    readonly type: 'socket.opened'
-    readonly socket: SocketId
-    readonly credential: SecretHash | null
-    /** The one robot whose address this is; left out where the address does not say. */
-    readonly robot?: RobotId | null
-  }
+  | SocketOpened
+  /** It has said too much without having registered, and nothing of it is read any more. */
+  | { readonly type: 'socket.flooded'; readonly socket: SocketId }
   | { readonly type: 'socket.closed'; readonly socket: SocketId }
   | {
     readonly type: 'robot.said'

@@ -71,6 +71,8 @@ export interface Settings {
   readonly robotsMax: number
   readonly schedulesMax: number
   readonly socketsMax: number
+  /** Connections of one network that have not registered. */
+  readonly unregisteredSocketsMax: number
   /** How many messages a robot may send in how long. 0: any number, as with the limits below. */
   readonly robotMessagesMax: number
   readonly robotMessagesMs: Millis
@@ -138,6 +140,7 @@ export const DEFAULTS: Settings = {
   robotsMax: 10_000,
   schedulesMax: 100_000,
   socketsMax: 20_000,
+  unregisteredSocketsMax: 500,
   robotMessagesMax: 100,
   robotMessagesMs: MINUTE,
   robotBytesPerSecond: 8 << 20,
@@ -167,6 +170,14 @@ export const UNLIMITED = {
 export const ABUSE_FACTOR = 10
 /** What a robot may send at once, in seconds of what it may send: the results that an outage has held back, for one. */
 export const BURST_SECONDS = 16
+
+/** What a connection may send before it registers: a few messages, and as many bytes as a robot that says all of itself. */
+export const STRANGER_FRAMES_MAX = 20
+export const STRANGER_BYTES_MAX = 1 << 16
+/** So many bytes may wait for a connection that has not registered. All that is answered to it is less. */
+export const STRANGER_UNSENT_BYTES_MAX = 1 << 16
+/** Connections that are told to close may take their time. With them there are at most so many times as many as may be. */
+export const CLOSING_FACTOR = 2
 
 /** What a robot may send in one log batch; told to it in `register_ack`. */
 export const LOG_BATCH_MAX = 100

@@ -12,6 +12,7 @@ import { newLimiters, placeRecent } from './rate.ts'
 import { rng } from './random.ts'
 import { newRoster } from './roster.ts'
 import type { Hot, State } from './state.ts'
+import { newStrangers } from './strangers.ts'
 import { Timers } from './timers.ts'
 
 /**
@@ -52,6 +53,7 @@ export function load(
     limiters: newLimiters(),
     random: rng(seed),
     sockets: new Map(),
+    strangers: newStrangers(),
     sessions: new Map(),
     missing: new Map(),
     logs: new Map(),

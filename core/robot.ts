@@ -24,6 +24,7 @@ import { placeRobot } from './roster.ts'
 import { reportOf, seen } from './seen.ts'
 import type { Socket } from './socket.ts'
 import type { KeyRow, RobotRow, Session, State } from './state.ts'
+import { forgetStranger } from './strangers.ts'
 import { warn } from './warn.ts'
 
 /** Answers a message that is refused, with its id. */
@@ -151,7 +152,15 @@ export function rested(state: State, robot: RobotId): void {
 const NO_KEY =
   'Missing API key: send it as auth_token, Bearer header or ?api_key=; POST /api/v1/keys (robots:connect) makes one'
 
-function admit(state: State, socket: Socket, robot: RobotId, credential: SecretHash | null): KeyRow | Refusal | null {
+/** Whether a robot that registers like this is let in: what comes behind its registration is no stranger's, then. */
+export function isLetIn(state: State, socket: Way, robot: RobotId, credential: SecretHash | null): boolean {
+  return !isRefusal(admit(state, socket, robot, credential ?? socket.credential))
+}
+
+/** What a connection says of who may register on it. */
+export type Way = Pick<Socket, 'credential' | 'meant'>
+
+function admit(state: State, socket: Way, robot: RobotId, credential: SecretHash | null): KeyRow | Refusal | null {
   if (socket.meant !== null && socket.meant !== robot) {
     return refuse(
       'FORBIDDEN',
@@ -201,6 +210,7 @@ function begin(state: State, socket: Socket, { payload }: Message<'register'>, t
     barred: new Map(),
   }
   socket.robot = robot
+  forgetStranger(state, socket)
   state.sessions.set(robot, session)
   state.missing.delete(robot)
   state.timers.cancel('socket.unregistered', socket.id)

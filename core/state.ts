@@ -14,6 +14,7 @@ import type {
 } from './ids.ts'
 import type { LogCount } from './log.ts'
 import type { Socket } from './socket.ts'
+import type { Strangers } from './strangers.ts'
 import type { Takeovers } from './conflict.ts'
 import type { Family, Member } from './family.ts'
 import type { Gates } from './gate.ts'
@@ -211,6 +212,8 @@ export interface State {
   readonly random: Rng
 
   readonly sockets: Map<SocketId, Socket>
+  /** Those of them that have not said who they are. Derived. */
+  readonly strangers: Strangers
   /** The connected robots. */
   readonly sessions: Map<RobotId, Session>
   /** Of robots that are away: the jobs that their last list did not name. */

@@ -7,7 +7,7 @@ import { type Need, say, type Turn } from './effects.ts'
 import type { Event } from './event.ts'
 import { workflowCalled } from './chain.ts'
 import { admitWaiting } from './admission.ts'
-import { expelFlood, socketClosed, socketOpened } from './connection.ts'
+import { expelFlood, socketClosed, socketFlooded, socketOpened } from './connection.ts'
 import { deliveryReplayed, deliveryTried } from './delivery.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { keyCreated, keyRevoked } from './key.ts'
@@ -59,6 +59,7 @@ const on: { readonly [T in Event['type']]: Handler<T> } = {
   'key.created': keyCreated,
   'key.revoked': keyRevoked,
   'socket.opened': socketOpened,
+  'socket.flooded': socketFlooded,
   'socket.closed': socketClosed,
   'robot.said': said,
   'robot.garbled': garbled,

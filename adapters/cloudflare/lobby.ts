@@ -7,8 +7,9 @@ import { noteAddress } from '../http/address.ts'
 import { openLobby } from '../lobby.ts'
 import { drain } from './body.ts'
 import { connecting } from './connecting.ts'
+import { isUpgrade } from './cutting.ts'
 import { type Env, settingsOf } from './env.ts'
-import { close } from './socket.ts'
+import { answerClose } from './socket.ts'
 
 /** Serves, in the Worker itself, whoever asks for a fleet that there is not: as a fleet serves a stranger. */
 
@@ -16,7 +17,7 @@ let app: ReturnType<typeof httpApp> | undefined
 
 /** A request for such a fleet, or a robot that wants to connect to it. */
 export async function serveInLobby(request: Request, env: Env): Promise<Response> {
-  if (request.headers.get('upgrade')?.toLowerCase() === 'websocket') return await seat(request, env)
+  if (isUpgrade(request)) return await seat(request, env)
   const about = { version: pkg.version, durability: 'full' } as const
   app ??= httpApp(await openLobby(platform(), settingsOf(env)), about, { anywhere: true, hidden: true })
   noteAddress(request, request.headers.get('cf-connecting-ip'))
@@ -41,7 +42,7 @@ async function seat(request: Request, env: Env): Promise<Response> {
   }
   server.addEventListener('message', ({ data }) => void lobby.heard(id, data))
   server.addEventListener('close', ({ code, reason }) => {
-    close(server, code, reason)
+    answerClose(server, code, reason)
     gone()
   })
   server.addEventListener('error', gone)
@@ -49,7 +50,7 @@ async function seat(request: Request, env: Env): Promise<Response> {
     id,
     address: request.headers.get('cf-connecting-ip'),
     send: (text: string) => server.send(text),
-    close: (code: number, reason: string) => close(server, code, reason),
+    close: (code: number, reason: string) => answerClose(server, code, reason),
     buffered: () => 0,
   }
   lobby.opened(socket, asked.credential, asked.robot)

@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import pkg from '../../package.json' with { type: 'json' }
+import type { SocketId } from '../../core/ids.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import { type Fleet, openFleet } from '../fleet.ts'
@@ -15,10 +16,23 @@ import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
 import { drain } from './body.ts'
 import { connecting } from './connecting.ts'
+import { isUpgrade, LINE } from './cutting.ts'
 import { type Env, settingsOf } from './env.ts'
 import { refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
-import { accept, carried, close, idOf, isOverlong } from './socket.ts'
+import {
+  accept,
+  answerClose,
+  carried,
+  deafen,
+  idOf,
+  isDeaf,
+  isOverlong,
+  isPassedOver,
+  isWaitedFor,
+  settle,
+  wait,
+} from './socket.ts'
 
 /** Stands in the storage of a fleet that somebody has made. */
 const MADE = 'made'
@@ -56,7 +70,7 @@ export class FleetObject extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
     if (running === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
-    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') {
+    if (!isUpgrade(request)) {
       noteAddress(request, request.headers.get('cf-connecting-ip'))
       const response = await running.fetch(request)
       await drain(request, response)
@@ -68,22 +82,26 @@ export class FleetObject extends DurableObject<Env> {
     const { headers } = request
     const { trustedProxies } = running.fleet.state.settings
     const address = senderOf(headers.get('cf-connecting-ip'), headers.get('x-forwarded-for'), trustedProxies)
-    running.fleet.opened(accept(this.ctx, server, address), asked.credential, asked.robot)
+    const id = headers.get(LINE) as SocketId // The Worker has put it there.
+    running.fleet.opened(accept(this.ctx, server, id, address), asked.credential, asked.robot)
     return new Response(null, { status: 101, webSocket: client })
   }
 
   override async webSocketMessage(ws: WebSocket, frame: string | ArrayBuffer): Promise<void> {
     const id = idOf(this.ctx, ws)
-    const overlong = isOverlong(ws, frame)
-    if (id === undefined || this.#running === null) return
-    if (overlong) this.#running.fleet.closed(id)
-    else this.#running.fleet.heard(id, frame)
-    await this.#running.fleet.idle()
+    if (id === undefined || isPassedOver(id, ws)) return
+    const overlong = isOverlong(id, ws, frame)
+    if (this.#running === null) return
+    const { fleet } = this.#running
+    if (overlong) fleet.closed(id)
+    else if (!fleet.heard(id, frame)) return deafen(id, ws)
+    if (isWaitedFor(id) && !fleet.received(id, 0)) settle(id, false)
+    await fleet.idle()
   }
 
   override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {
     // The platform leaves the answer to a peer's close to us; without it the peer waits for it in vain.
-    close(ws, code, reason)
+    answerClose(ws, code, reason)
     await this.#gone(ws)
   }
 
@@ -94,6 +112,13 @@ export class FleetObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#platform.rang()
     await this.#running?.fleet.idle()
+  }
+
+  /** Resolves once it is known whether the Worker is to cut a connection off: not, if somebody registers on it. */
+  isToGo(id: SocketId): Promise<boolean> {
+    const [ws] = this.ctx.getWebSockets(id)
+    const isStrange = ws !== undefined && (isDeaf(ws) || this.#running?.fleet.received(id, 0) === true)
+    return isStrange ? wait(id, ws) : Promise.resolve(false)
   }
 
   /** Whether there is a trigger that takes mail to this address. */
@@ -165,7 +190,11 @@ export class FleetObject extends DurableObject<Env> {
 
   async #gone(ws: WebSocket): Promise<void> {
     const id = idOf(this.ctx, ws)
-    if (id !== undefined) this.#running?.fleet.closed(id)
+    if (id !== undefined) {
+      // Once a peer has answered our close, nothing is left to wait for; the platform would wait until it hibernates.
+      settle(id, isDeaf(ws))
+      this.#running?.fleet.closed(id)
+    }
     await this.#running?.fleet.idle()
   }
 

@@ -7,8 +7,12 @@ import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
  * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its first tag, its address the second, and what it carries
  * is its attachment: both survive hibernation, and nothing else does.
  */
-export function accept(ctx: DurableObjectState, server: WebSocket, address: string | null): RobotSocket {
-  const id = crypto.randomUUID() as SocketId
+export function accept(
+  ctx: DurableObjectState,
+  server: WebSocket,
+  id: SocketId,
+  address: string | null,
+): RobotSocket {
   ctx.acceptWebSocket(server, address === null ? [id] : [id, address])
   return robotSocket(id, server, address)
 }
@@ -30,16 +34,90 @@ export function idOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefin
 }
 
 /** Whether a frame is too large to be answered: the socket is closed then, as on the other runtimes. */
-export function isOverlong(ws: WebSocket, frame: string | ArrayBuffer): boolean {
+export function isOverlong(id: SocketId, ws: WebSocket, frame: string | ArrayBuffer): boolean {
   const tooLarge = typeof frame === 'string'
     ? exceedsBytes(frame, HARD_FRAME_BYTES_MAX)
     : frame.byteLength > HARD_FRAME_BYTES_MAX
-  if (tooLarge) close(ws, 1009, '')
+  if (tooLarge) close(id, ws, 1009, '')
   return tooLarge
 }
 
+/** Sockets that nobody listens to any more, and how many frames came since. The platform goes on reading them. */
+const deaf = new WeakMap<WebSocket, number>()
+
+/** A stranger that is told to close has so long to answer, and so many frames that are passed over. Then it is cut off. */
+const CLOSING_MS = 5_000
+const PASSED_MAX = 10
+
+/** The Worker waits so long at the most: the platform grants it 30 s. */
+const WAIT_MS = 25_000
+
+/** Those of whom the Worker waits to hear whether it is to cut them off. */
+const waiting = new Map<
+  SocketId,
+  { timer: ReturnType<typeof setTimeout>; readonly resolve: (isToGo: boolean) => void }
+>()
+
+/** Waits until it is known whether a connection is to be cut off. */
+export function wait(id: SocketId, ws: WebSocket): Promise<boolean> {
+  return new Promise((resolve) => {
+    waiting.set(id, { timer: setTimeout(() => settle(id, false), WAIT_MS), resolve })
+    if (isDeaf(ws)) hurry(id)
+  })
+}
+
+/** It is known soon. */
+function hurry(id: SocketId): void {
+  const one = waiting.get(id)
+  if (one === undefined) return
+  clearTimeout(one.timer)
+  one.timer = setTimeout(() => settle(id, true), CLOSING_MS)
+}
+
+/** Whether the Worker waits for word of it. */
+export function isWaitedFor(id: SocketId): boolean {
+  return waiting.has(id)
+}
+
+/** Says so, if it is waited for. */
+export function settle(id: SocketId, isToGo: boolean): void {
+  const one = waiting.get(id)
+  if (one === undefined) return
+  waiting.delete(id)
+  // A timer that is set keeps an object from hibernating.
+  clearTimeout(one.timer)
+  one.resolve(isToGo)
+}
+
+/** Whether nobody listens to a socket any more. */
+export function isDeaf(ws: WebSocket): boolean {
+  return deaf.has(ws)
+}
+
+/** Nothing that comes from here on is read. */
+export function deafen(id: SocketId, ws: WebSocket): void {
+  if (deaf.has(ws)) return
+  deaf.set(ws, 0)
+  hurry(id)
+}
+
+/** Whether a frame is to be left, since nobody listens. */
+export function isPassedOver(id: SocketId, ws: WebSocket): boolean {
+  const passed = deaf.get(ws)
+  if (passed === undefined) return false
+  deaf.set(ws, passed + 1)
+  if (passed >= PASSED_MAX) settle(id, true)
+  return true
+}
+
+/** Tells a socket to close, and listens to it no more. */
+function close(id: SocketId, ws: WebSocket, code: number, reason: string): void {
+  deafen(id, ws)
+  answerClose(ws, code, reason)
+}
+
 /** Closes, or answers the peer's close. A socket that is gone already is left alone. */
-export function close(ws: WebSocket, code: number, reason: string): void {
+export function answerClose(ws: WebSocket, code: number, reason: string): void {
   try {
     // What a peer that has vanished, or gave no code, is reported with cannot be sent.
     if (code === 1005 || code === 1006 || code === 1015) ws.close()
@@ -60,7 +138,7 @@ function robotSocket(id: SocketId, ws: WebSocket, address: string | null): Robot
         // It is gone; that is told by its own event.
       }
     },
-    close: (code, reason) => close(ws, code, reason),
+    close: (code, reason) => close(id, ws, code, reason),
     // The platform does not say. What it cannot deliver it drops with the connection.
     buffered: () => 0,
     attach: (text) => ws.serializeAttachment(text),

@@ -1,27 +1,12 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
-// The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
-import { _nodeAdapter as crossws } from 'crossws/adapters/node'
-import type { Peer } from 'crossws'
-import type { RobotId, SecretHash, SocketId } from '../../core/ids.ts'
-import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
-import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
-import type { Fleet } from '../fleet.ts'
-import type { UsedFleet } from '../open-fleet.ts'
-import { noteAddress, senderOf } from '../http/address.ts'
-import { keyShown } from '../http/request.ts'
-import { headersOf, NOSNIFF } from '../http/respond.ts'
-import { robotPageRefused } from '../origin.ts'
-import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
-import { HARD_FRAME_BYTES_MAX } from '../socket.ts'
+import { noteAddress } from '../http/address.ts'
+import { NOSNIFF } from '../http/respond.ts'
 import { Problem } from './problem.ts'
-
-/** A transport ping after this long without a frame; a peer that does not answer by the next one is gone. */
-const IDLE_SECONDS = 30
+import { acceptRobots, type FindFleet } from './robots.ts'
+import { isUpgrade } from './upgrade.ts'
 
 /** How long headers and a body may take to arrive, and how often it is looked who has taken longer. */
 const HEADERS_MS = 10_000
@@ -60,17 +45,6 @@ export interface Listener {
   finish(): Promise<void>
   /** Ends every connection. */
   close(): Promise<void>
-}
-
-/** The fleet of this name, held open until the connection that asks for it has ended. */
-export type FindFleet = (
-  name: string,
-  credential: SecretHash | null,
-) => UsedFleet | Refusal | Promise<UsedFleet | Refusal>
-
-/** For a process with one fleet. */
-export function onlyFleet(fleet: Fleet): FindFleet {
-  return (name) => name === DEFAULT_FLEET ? { fleet, done: () => {} } : refuse('NOT_FOUND', `There is no fleet ${name}`)
 }
 
 /** Serves the HTTP API, and robots at `/ws`, `/ws/robot/{robot_id}` and the same below `/fleets/{name}`. */
@@ -118,6 +92,8 @@ function newServer(listener: RequestListener): Server {
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: 15_000,
     connectionsCheckingInterval: LOOK_MS,
+    // From Node 24.9 on, and on Deno. Where it is not known, such a request comes back from `acceptRobots`.
+    shouldUpgradeCallback: isUpgrade,
   }, (request, response) => {
     if (work.isDraining) response.shouldKeepAlive = false
     work.askedAt = performance.now()
@@ -207,91 +183,4 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve())
     server.closeAllConnections()
   })
-}
-
-/** Hands upgraded connections to their fleets. crossws stays inside this function. */
-function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void {
-  const ws = crossws({
-    idleTimeout: IDLE_SECONDS,
-    serverOptions: { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false },
-    hooks: {
-      open: (peer) => safely(peer, (fleet) => opened(fleet, peer)),
-      message: (peer, message) => safely(peer, (fleet) => fleet.heard(peer.id as SocketId, message.uint8Array())),
-      close: (peer) => safely(peer, (fleet) => fleet.closed(peer.id as SocketId)),
-      error: () => {},
-    },
-  })
-
-  async function seat(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const path = (request.url ?? '/').split('?')[0] ?? '/'
-    const at = fleetPath(path)
-    const credential = keyShown(
-      request.headers.authorization,
-      new URLSearchParams((request.url ?? '/').slice(path.length)),
-    )
-    const asked = at === null ? null : robotPath(path.slice(at.base.length), anywhere)
-    const used = asked === null || at === null
-      ? elsewhere(path, robotsUrl(request.headers.host, false, at?.base ?? ''))
-      : await find(at.name, credential)
-    if (isRefusal(used)) return turnAway(socket, used)
-    const page = robotPageRefused((name) => request.headers[name]?.toString(), used.fleet.state.settings)
-    if (page !== null) {
-      used.done()
-      return turnAway(socket, page)
-    }
-    socket.once('close', used.done)
-    if (socket.destroyed) return used.done()
-    const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',')
-    const address = senderOf(request.socket.remoteAddress, forwarded, used.fleet.state.settings.trustedProxies)
-    // The request is where crossws takes a peer's context from.
-    const seated = Object.assign(new Request('http://localhost/'), {
-      context: { fleet: used.fleet, robot: asked?.robot ?? null, credential, address },
-    })
-    await ws.handleUpgrade(request, socket, head, seated)
-  }
-
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // A peer that resets the connection before the upgrade is done would otherwise end the process: nobody else
-    // listens for errors on this socket yet.
-    socket.on('error', () => {})
-    seat(request, socket, head).catch(() => socket.destroy())
-  })
-}
-
-function turnAway(socket: Duplex, refusal: Refusal): void {
-  const { status } = REFUSALS[refusal.refused]
-  const body = `${refusal.message}\n`
-  const headers = Object.entries({
-    ...headersOf(refusal),
-    ...NOSNIFF,
-    'Connection': 'close',
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': String(Buffer.byteLength(body)),
-  })
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`)
-}
-
-function opened(fleet: Fleet, peer: Peer): void {
-  fleet.opened(
-    {
-      id: peer.id as SocketId,
-      address: peer.context['address'] as string | null,
-      send: (text) => void peer.send(text),
-      close: (code, reason) => peer.close(code, reason),
-      buffered: () => peer.websocket.bufferedAmount ?? 0,
-    },
-    peer.context['credential'] as SecretHash | null,
-    peer.context['robot'] as RobotId | null,
-  )
-}
-
-/** A throw in a crossws hook would end the process. */
-function safely(peer: Peer, run: (fleet: Fleet) => void): void {
-  const fleet = peer.context['fleet'] as Fleet // As `seat` has put it there.
-  try {
-    run(fleet)
-  } catch (error) {
-    fleet.platform.log('error', 'a socket could not be served', { error: String(error) })
-  }
 }

@@ -71,12 +71,17 @@ export function utf8Bytes(text: string): number {
   return bytes
 }
 
+const PROBLEM_CHARS_MAX = 300
+
 /** A sentence per problem, each naming the field by its path. At most three, since one is usually the cause. */
 export function problemsOf(issues: readonly v.BaseIssue<unknown>[]): string {
   return issues.slice(0, 3).map((issue) => {
     const path = v.getDotPath(issue)
-    if (path === null) return issue.message
-    return issue.received === 'undefined' ? `Missing required field: ${path}` : `Field ${path}: ${issue.message}`
+    // It shows what was received.
+    const message = cut(issue.message, PROBLEM_CHARS_MAX)
+    if (path === null) return message
+    const field = cut(path, PROBLEM_CHARS_MAX)
+    return issue.received === 'undefined' ? `Missing required field: ${field}` : `Field ${field}: ${message}`
   }).join('; ')
 }
 

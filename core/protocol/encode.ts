@@ -1,4 +1,5 @@
-import { toText } from './json.ts'
+import { cut } from './cut.ts'
+import { tokenOf, toText } from './json.ts'
 import type { MessageId, Outgoing } from './message.ts'
 import type { Refusal, RefusalCode } from './refusal.ts'
 
@@ -8,7 +9,15 @@ import type { Refusal, RefusalCode } from './refusal.ts'
  */
 export function encode(message: Outgoing, id: string, timestamp: string): string {
   const { type, payload, correlation_id } = message
-  return toText({ type, id, timestamp, payload, correlation_id })
+  return toText({ type, id, timestamp, payload, correlation_id: echo(correlation_id) })
+}
+
+/** Of what a peer has sent, so much is sent back: an answer must not be longer than what it answers, however that is written. */
+const ECHO_CHARS_MAX = 100
+
+/** An id to answer to; of a longer one its beginning. A number is as long as it is. */
+function echo(id: MessageId | undefined): MessageId | undefined {
+  return typeof id === 'string' && tokenOf(id) === null ? cut(id, ECHO_CHARS_MAX) : id
 }
 
 /** The `error` message that tells a peer of a refusal. */

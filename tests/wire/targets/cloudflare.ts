@@ -3,13 +3,20 @@ import type { Place, Target } from '../target.ts'
 
 /** What the platform says by itself of a client that is answered before it has sent the body that it announced. */
 const UNSENT = /Uncaught TypeError: Can't read from request stream after response has been sent/
+const PROXY_WORKER =
+  'https://github.com/cloudflare/workers-sdk/blob/main/packages/wrangler/templates/startDevWorker/ProxyWorker.ts'
 
 /** The orchestrator as a Durable Object, in the workerd that `wrangler dev` runs. One origin: robots come to `/ws`. */
 export const cloudflare: Target = {
   name: 'cloudflare',
   // Ten seconds by the platform's rule, and a little until it acts on it.
   sleepsAfterMs: 16_000,
-  limits: {},
+  limits: {
+    // The server for development reads the host before the Worker does. In the cloud no such request gets that far.
+    '[P67] with a host that is none': PROXY_WORKER,
+    '[P67] with a host with a bad port': PROXY_WORKER,
+    '[P67] with two hosts': PROXY_WORKER,
+  },
   answers: [
     {
       // The platform's WebSocket does not look into text, and what it makes of the bytes is no longer wrong.

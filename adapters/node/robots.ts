@@ -1,0 +1,171 @@
+import type { IncomingMessage, Server } from 'node:http'
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+// The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
+import { _nodeAdapter as crossws } from 'crossws/adapters/node'
+import type { Peer } from 'crossws'
+import type { RobotId, SecretHash, SocketId } from '../../core/ids.ts'
+import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
+import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
+import type { Fleet } from '../fleet.ts'
+import type { UsedFleet } from '../open-fleet.ts'
+import { senderOf } from '../http/address.ts'
+import { keyShown } from '../http/request.ts'
+import { headersOf, NOSNIFF } from '../http/respond.ts'
+import { robotPageRefused } from '../origin.ts'
+import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
+import { BUFFERED_BYTES_MAX, HARD_FRAME_BYTES_MAX } from '../socket.ts'
+import { isUpgrade, serveAsRequest, targetOf } from './upgrade.ts'
+
+/** A transport ping after this long without a frame; a peer that does not answer by the next one is gone. */
+const IDLE_SECONDS = 30
+
+/** A peer that is told to close has so long to answer. */
+const CLOSING_MS = 5_000
+
+/** Of a peer that is told to close, so many frames are passed over. One that sends more is cut off. */
+const PASSED_MAX = 1_000
+
+const SERVER_OPTIONS = { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false, closeTimeout: CLOSING_MS }
+
+/** The fleet of this name, held open until the connection that asks for it has ended. */
+export type FindFleet = (
+  name: string,
+  credential: SecretHash | null,
+) => UsedFleet | Refusal | Promise<UsedFleet | Refusal>
+
+/** For a process with one fleet. */
+export function onlyFleet(fleet: Fleet): FindFleet {
+  return (name) => name === DEFAULT_FLEET ? { fleet, done: () => {} } : refuse('NOT_FOUND', `There is no fleet ${name}`)
+}
+
+/** What is known of a connection when it has been made. */
+interface Seat {
+  readonly fleet: Fleet
+  readonly credential: SecretHash | null
+  readonly robot: RobotId | null
+  readonly address: string | null
+  readonly socket: Duplex
+  /** Frames that came when nobody listened any more; null while somebody does. */
+  passed: number | null
+}
+
+/** Hands upgraded connections to their fleets. crossws stays inside this file. */
+export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void {
+  const ws = crossws({
+    idleTimeout: IDLE_SECONDS,
+    serverOptions: SERVER_OPTIONS,
+    hooks: {
+      open: (peer) => void (safely(peer, () => opened(peer)) || peer.terminate()),
+      message: (peer, message) => {
+        const seat = seatOf(peer)
+        // What nobody listens to is not even copied.
+        const heard = seat.passed === null &&
+          safely(peer, (fleet) => fleet.heard(peer.id as SocketId, message.uint8Array()))
+        if (!heard && (seat.passed = (seat.passed ?? 0) + 1) > PASSED_MAX) peer.terminate()
+      },
+      // Each is answered, whoever reads it or not.
+      ping: (peer) => void (buffered(peer) > BUFFERED_BYTES_MAX && peer.terminate()),
+      close: (peer) => void safely(peer, (fleet) => fleet.closed(peer.id as SocketId)),
+      error: () => {},
+    },
+  })
+
+  async function seat(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const target = targetOf(request)
+    if (isRefusal(target)) return turnAway(socket, target)
+    const { headers } = request
+    const credential = keyShown(headers.authorization, target.query)
+    const at = fleetPath(target.path)
+    const asked = at === null ? null : robotPath(target.path.slice(at.base.length), anywhere)
+    const used = asked === null || at === null
+      ? elsewhere(target.path, robotsUrl(headers.host, false, at?.base ?? ''))
+      : await find(at.name, credential)
+    if (isRefusal(used)) return turnAway(socket, used)
+    const { settings } = used.fleet.state
+    const page = robotPageRefused((name) => headers[name]?.toString(), settings)
+    if (page !== null) {
+      used.done()
+      return turnAway(socket, page)
+    }
+    socket.once('close', used.done)
+    if (socket.destroyed) return used.done()
+    const forwarded = [headers['x-forwarded-for'] ?? []].flat().join(',')
+    const context: Seat = {
+      fleet: used.fleet,
+      socket,
+      credential,
+      robot: asked?.robot ?? null,
+      address: senderOf(request.socket.remoteAddress, forwarded, settings.trustedProxies),
+      passed: null,
+    }
+    // The request is where crossws takes a peer's context from.
+    await ws.handleUpgrade(request, socket, head, Object.assign(new Request('http://localhost/'), { context }))
+  }
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!isUpgrade(request)) return serveAsRequest(server, request, socket, head)
+    // A peer that resets the connection before the upgrade is done would otherwise end the process: nobody else
+    // listens for errors on this socket yet.
+    socket.on('error', () => {})
+    seat(request, socket, head).catch(() => socket.destroy())
+  })
+}
+
+function turnAway(socket: Duplex, refusal: Refusal): void {
+  const { status } = REFUSALS[refusal.refused]
+  const body = `${refusal.message}\n`
+  const headers = Object.entries({
+    ...headersOf(refusal),
+    ...NOSNIFF,
+    'Connection': 'close',
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+  })
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`)
+}
+
+function opened(peer: Peer): boolean {
+  const { fleet, socket, credential, robot, address } = seatOf(peer)
+  const id = peer.id as SocketId
+  fleet.opened(
+    {
+      id,
+      address,
+      send: (text) => void peer.send(text),
+      close(code, reason) {
+        seatOf(peer).passed ??= 0
+        peer.close(code, reason)
+      },
+      buffered: () => buffered(peer),
+    },
+    credential,
+    robot,
+  )
+  // A message of megabytes that never ends, and pings without end, are no frames yet that anybody could count.
+  const count = (chunk: Buffer): void => {
+    if (!fleet.received(id, chunk.length)) socket.off('data', count)
+  }
+  socket.on('data', count)
+  return true
+}
+
+function seatOf(peer: Peer): Seat {
+  return peer.context as unknown as Seat // As `seat` has put it there.
+}
+
+function buffered(peer: Peer): number {
+  return peer.websocket.bufferedAmount ?? 0
+}
+
+/** A throw in a crossws hook would end the process. False for that too. */
+function safely(peer: Peer, run: (fleet: Fleet) => boolean | void): boolean {
+  const { fleet } = seatOf(peer)
+  try {
+    return run(fleet) !== false
+  } catch (error) {
+    fleet.platform.log('error', 'a socket could not be served', { error: String(error) })
+    return false
+  }
+}

@@ -1,0 +1,59 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+
+/** Whether a request asks for a WebSocket. Whoever offers another protocol, as HTTP/2 in clear, is served in this one. */
+export function isUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** Where an upgrade asks to connect. */
+export interface Target {
+  readonly path: string
+  readonly query: URLSearchParams
+}
+
+/** Headers of which a second one would leave it open which of them counts. */
+const ONCE: ReadonlySet<string> = new Set(['host', 'authorization', 'sec-websocket-key', 'sec-websocket-version'])
+
+/** Reads what an upgrade asks for: with its path alone, or as a whole URL. Refuses what leaves a doubt. */
+export function targetOf({ url = '', headers: { host }, rawHeaders }: IncomingMessage): Target | Refusal {
+  const seen = new Set<string>()
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? ''
+    if (ONCE.has(name) && seen.has(name)) return refuse('INVALID_MESSAGE', `The header ${name} must not come twice`)
+    seen.add(name)
+  }
+  if (host === undefined) return refuse('INVALID_MESSAGE', 'The header host is missing')
+  if (/[/?#@\\]/.test(host) || !URL.canParse(`http://${host}/`)) {
+    return refuse('INVALID_MESSAGE', 'The header host must be a host, with a port or without')
+  }
+  const target = url.replace(/^https?:\/\/[^/?#]*(?=[/?#]|$)/i, '')
+  const [, path = '', query = ''] = /^([^?#]*)(?:\?([^#]*))?/.exec(target) ?? []
+  if (!path.startsWith('/')) return refuse('INVALID_MESSAGE', 'The target must be a path')
+  return { path, query: new URLSearchParams(query) }
+}
+
+/** What asks for an upgrade, and is served without one. */
+const UPGRADING: ReadonlySet<string> = new Set(['upgrade', 'http2-settings'])
+
+/**
+ * Serves a request that asks for an upgrade which is not ours to make, as the request that it is: the connection is given back
+ * to the server with the same request, less what asks for the upgrade. Before Node 24.9 there is no other way to decline one.
+ */
+export function serveAsRequest(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
+  for (let i = 0; i < request.rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = request.rawHeaders.slice(i, i + 2)
+    if (UPGRADING.has(name.toLowerCase())) continue
+    if (name.toLowerCase() !== 'connection') lines.push(`${name}: ${value}`)
+    else {
+      const others = value.split(',').map((token) => token.trim()).filter((token) =>
+        !UPGRADING.has(token.toLowerCase())
+      )
+      if (others.length > 0) lines.push(`${name}: ${others.join(', ')}`)
+    }
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
+}
