@@ -120,6 +120,11 @@ export function textIn(json: JsonObject, name: string): string {
   return typeof value === 'string' ? tokenOf(value) ?? value : typeof value === 'number' ? String(value) : ''
 }
 
+/** A member that is a number or written as one; NaN where it is neither, as an object is that cannot even be converted. */
+export function numberIn(json: JsonObject, name: string): number {
+  return Number.parseFloat(textIn(json, name))
+}
+
 /** The objects in a member that is a list. */
 export function listIn(json: JsonObject, name: string): readonly JsonObject[] {
   const value = json[name] as Json | undefined

@@ -11,6 +11,7 @@ import {
   listIn,
   type Messenger,
   NOTHING,
+  numberIn,
   objectIn,
   textIn,
   unexpected,
@@ -77,7 +78,7 @@ function messageIn(
       channel_id: textIn(chat, 'id'),
       channel_name: textIn(chat, 'title') || textIn(chat, 'username'),
       message_id: textIn(message, 'message_id'),
-      timestamp: instantOf(Number(textIn(message, 'date')) * 1_000, now),
+      timestamp: instantOf(numberIn(message, 'date') * 1_000, now),
       is_mention: spokenTo || command !== '' || textIn(chat, 'type') === 'private',
       is_bot: !chatSpeaks && sender['is_bot'] === true,
       raw_payload: update,
@@ -114,9 +115,9 @@ function readText(message: JsonObject, botName: string | null): Written {
   let command = ''
   let text = whole
   const entities = [...listIn(message, 'entities'), ...listIn(message, 'caption_entities')].slice(0, 100)
-  for (const entity of entities.toSorted((a, b) => Number(b['offset']) - Number(a['offset']))) {
-    const from = Number(entity['offset'])
-    const to = from + Number(entity['length'])
+  for (const entity of entities.toSorted((a, b) => numberIn(b, 'offset') - numberIn(a, 'offset'))) {
+    const from = numberIn(entity, 'offset')
+    const to = from + numberIn(entity, 'length')
     const word = whole.slice(from, to)
     const kind = textIn(entity, 'type')
     const isCommand = kind === 'bot_command' && from === 0

@@ -75,7 +75,22 @@ test.each(CHAT_PLATFORMS)('%s', (platform) => {
   const config = configOf({ platform, user_filter: ['*'], bot_name: null, message_pattern: '*go*' })
   const values = fc.oneof(
     fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,
-    fc.constantFrom<Json>('', '-1', 1e308, -1, 0.5, 3, true, null, [], {}, '🤖'.repeat(3), '__proto__', 'ops_bot'),
+    fc.constantFrom<Json>(
+      { toString: 1, valueOf: 1 },
+      '',
+      '-1',
+      1e308,
+      -1,
+      0.5,
+      3,
+      true,
+      null,
+      [],
+      {},
+      '🤖'.repeat(3),
+      '__proto__',
+      'ops_bot',
+    ),
   )
   fc.assert(
     fc.property(
