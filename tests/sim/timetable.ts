@@ -125,7 +125,10 @@ function inOrder(
 function fates(ledger: Ledger, change: Change, { row: plan, ran }: Known, due: readonly OccurrenceRow[]): void {
   const last = due.at(-1)
   // The latest may have run already, before the clock was set back: it is not told of again, and stands for the others.
-  const isLast = ![...ran].some((at) => at > (last?.until ?? Infinity) && at <= change.turnAt)
+  const later = [...ran].filter((at) => at > (last?.until ?? Infinity) && at <= change.turnAt)
+  const isLast = later.length === 0
+  // Jitter may put that off still: then this one is the latest.
+  const mayBeLast = later.every((at) => at + plan.jitter_ms > change.turnAt)
   const latest = isLast ? last : undefined
   for (const row of due) {
     const older = row !== latest
@@ -134,7 +137,8 @@ function fates(ledger: Ledger, change: Change, { row: plan, ran }: Known, due: r
     const others: readonly Outcome[] = isLast
       ? [plan.misfire === 'run_once' && runs ? 'merged' : 'skipped']
       : ['merged', 'skipped']
-    const may = older && (plan.misfire !== 'run_all' || row.until !== row.due_at) ? others : byAge(plan, row)
+    const isOlder = older && (plan.misfire !== 'run_all' || row.until !== row.due_at)
+    const may = [...isOlder ? others : [], ...!isOlder || (row === last && mayBeLast) ? byAge(plan, row) : []]
     const right = row.outcome === 'skipped' && row.reason !== 'misfire'
       ? told.some((outcome) => may.includes(outcome))
       : may.includes(row.outcome)
