@@ -30,7 +30,7 @@ const jsonObject = writtenObject as v.GenericSchema<Readonly<Record<string, unkn
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const percent = v.nullish(v.number(), null)
 const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
-const jobIds = v.pipe(v.array(jobId), v.maxLength(most.ACTIVE_JOBS_MAX))
+const jobIds: v.GenericSchema<string[], JobId[]> = v.pipe(v.array(jobId), v.maxLength(most.ACTIVE_JOBS_MAX))
 const reason = v.nullish(most.textOf(most.REASON_CHARS_MAX), '')
 const node = v.nullish(most.textOf(most.NODE_CHARS_MAX), '')
 
@@ -83,6 +83,12 @@ const logEntry = v.object({
   extra: v.nullish(v.pipe(written, most.passedOn(most.LOG_CHARS_MAX))),
 })
 
+type Offer = { readonly job_id: JobId; readonly attempt?: number | undefined }
+const offers: v.GenericSchema<unknown[], Offer[]> = v.pipe(
+  v.array(v.object({ job_id: jobId, attempt })),
+  v.maxLength(most.MEMORY_OFFERS_MAX),
+)
+
 /** What a robot remembers of offers. One that was made while this memory existed and is not in it was never read. */
 const memory = v.object({
   /** Names the memory: another as soon as anything in it may have been forgotten. */
@@ -90,7 +96,7 @@ const memory = v.object({
   /** Which start of the robot's process this is since the memory began. */
   start: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** Offers that were read, but for those that were refused or whose end is known to be recorded. */
-  offers: v.pipe(v.array(v.object({ job_id: jobId, attempt })), v.maxLength(most.MEMORY_OFFERS_MAX)),
+  offers,
 })
 
 /** A line of a batch; null for one that cannot be read. */
