@@ -4,11 +4,11 @@ import { mailReach } from '../../adapters/sources/imap-client.ts'
 import { fetchMail } from '../../adapters/sources/imap.ts'
 import { MAIL_BYTES_MAX } from '../../adapters/sources/mail.ts'
 import type { Source, Tell } from '../../adapters/sources/sources.ts'
-import type { Millis, TriggerId, WorkflowId } from '../../core/ids.ts'
+import type { Millis } from '../../core/ids.ts'
 import type { Json, JsonObject } from '../../core/protocol/json.ts'
-import { type TriggerRow, UNFIRED, UNSAID } from '../../core/trigger.ts'
 import { Dovecot } from '../process/dovecot.ts'
 import { cleanUp } from '../process/program.ts'
+import { mailTrigger } from '../sources/mail-trigger.ts'
 import { until } from '../wire/api.ts'
 
 /** Taking mail from a real server. What the orchestrator makes of it, tests/process/mail.test.ts shows. */
@@ -211,22 +211,7 @@ function start(given: Given, answers: ('later' | 'done')[] = []) {
     status: (state, detail) => void statuses.push(`${state}: ${detail}`),
     log: () => {},
   }
-  const row: TriggerRow = {
-    ...UNSAID,
-    ...UNFIRED,
-    id: 'mails' as TriggerId,
-    name: 'Mails',
-    trigger_type: 'email',
-    workflow_id: 'flow' as WorkflowId,
-    auth: 'none',
-    secret: null,
-    signing: { key: password, header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' },
-    created_by: 'admin',
-    created_at,
-    updated_at,
-    cursor,
-    config,
-  }
+  const row = mailTrigger(config, password, { created_at, updated_at, cursor })
   const source = fetchMail(mailReach(['127.0.0.1:*']))(row, tell)
   open.add(source)
   const said = (state: 'active' | 'error', words: RegExp): Promise<true> =>

@@ -5,8 +5,7 @@ import { mailReach } from '../../adapters/sources/imap-client.ts'
 import { fetchMail, mailIsFetched } from '../../adapters/sources/imap.ts'
 import type { Source } from '../../adapters/sources/sources.ts'
 import type { Json, JsonObject } from '../../core/protocol/json.ts'
-import { type TriggerRow, UNFIRED, UNSAID } from '../../core/trigger.ts'
-import type { TriggerId, WorkflowId } from '../../core/ids.ts'
+import { mailTrigger } from './mail-trigger.ts'
 
 /** Where a mailbox may be. What listens here only counts who comes: no name leads anywhere else than to this machine. */
 
@@ -49,21 +48,7 @@ async function said(over: Readonly<Record<string, Json>>, hosts?: readonly strin
     asked.push(name)
     return Promise.resolve(answers[asked.length - 1] ?? [])
   }
-  const row: TriggerRow = {
-    ...UNSAID,
-    ...UNFIRED,
-    id: 'mails' as TriggerId,
-    name: 'Mails',
-    trigger_type: 'email',
-    workflow_id: 'flow' as WorkflowId,
-    auth: 'none',
-    secret: null,
-    signing: { key: 'secret', header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' },
-    created_by: 'admin',
-    created_at: 0,
-    updated_at: 0,
-    config: config(over),
-  }
+  const row = mailTrigger(config(over), 'secret')
   let source: Source | undefined
   const detail = await new Promise<string>((told) => {
     source = fetchMail(mailReach(hosts, resolve))(row, {
@@ -138,8 +123,8 @@ describe('a mailbox', () => {
   })
 
   test('whose name nobody answers for keeps nobody from stopping', async () => {
-    const row = { config: config({ server: 'imap.example.com', port: 993 }), signing: null, cursor: '' }
-    const source = fetchMail(mailReach(['*'], () => new Promise(() => {})))(row as unknown as TriggerRow, {
+    const row = mailTrigger(config({ server: 'imap.example.com', port: 993 }), 'secret')
+    const source = fetchMail(mailReach(['*'], () => new Promise(() => {})))(row, {
       fire: () => Promise.resolve('done'),
       keep: () => Promise.resolve('done'),
       status: () => {},
