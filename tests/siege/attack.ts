@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { FLOODS } from './floods.ts'
 import type { Ground } from './ground.ts'
@@ -25,7 +26,10 @@ async function make({ flood, ground, seconds }: Order): Promise<void> {
   const tally = new Tally()
   const say = (report: Report): void => void process.send?.(report)
   say({ at: 'begin' })
-  const over = one.run(ground, tally, AbortSignal.timeout(seconds * 1_000)).then(() => true)
+  const signal = AbortSignal.timeout(seconds * 1_000)
+  // Each lane listens to it, and there are as many as there are.
+  setMaxListeners(0, signal)
+  const over = one.run(ground, tally, signal).then(() => true)
   if (!await Promise.race([over, pause(seconds * 1_000 + END_MS, false)])) tally.note('without an end', 1)
   say({ at: 'end', tally })
 }
