@@ -23,8 +23,12 @@ const IDLE_SECONDS = 30
 /** A peer that is told to close has so long to answer. */
 const CLOSING_MS = 5_000
 
-/** Of a peer that is told to close, so many frames are passed over. One that sends more is cut off. */
+/**
+ * Of a peer that is told to close, so many frames of up to 1 kB are passed over, and of longer ones as much less. One that
+ * sends more is cut off: to pass over a long one costs as much as to read it.
+ */
 const PASSED_MAX = 1_000
+const PASSED_BYTES = 1_024
 
 const SERVER_OPTIONS = { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false, closeTimeout: CLOSING_MS }
 
@@ -62,7 +66,9 @@ export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean)
         // What nobody listens to is not even copied.
         const heard = seat.passed === null &&
           safely(peer, (fleet) => fleet.heard(peer.id as SocketId, message.uint8Array()))
-        if (!heard && (seat.passed = (seat.passed ?? 0) + 1) > PASSED_MAX) peer.terminate()
+        if (heard) return
+        seat.passed = (seat.passed ?? 0) + Math.max(1, message.uint8Array().byteLength / PASSED_BYTES)
+        if (seat.passed > PASSED_MAX) peer.terminate()
       },
       // Each is answered, whoever reads it or not.
       ping: (peer) => void (buffered(peer) > BUFFERED_BYTES_MAX && peer.terminate()),

@@ -101,6 +101,14 @@ chapter('strangers', (server) => {
       for (let beats = 0; beats < 20; beats++) await wire.beat('another')
       await wire.close()
     })
+
+    test('[P64] who sends on in long messages is cut off soon, for they cost as much unread', async () => {
+      const flooder = await stranger()
+      flooder.flood(textFrame('x'.repeat(400_000)), 1_000)
+      await flooder.closed
+      // Some were on their way.
+      expect(flooder.socket.bytesWritten).toBeLessThan(100_000_000)
+    })
   })
 
   describe('what is answered', () => {
