@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Asker, frame, pour } from './lines.ts'
+import { Asker, pour } from './lines.ts'
+import { textFrame } from '../wire/flood.ts'
 import { type Flood, inLanes } from './strangers.ts'
 import { Partner } from './partner.ts'
 
@@ -111,7 +112,7 @@ export const INSIDERS: readonly Flood[] = [
       let next = 0
       while (!signal.aborted && !robot.socket.destroyed) {
         const word = JSON.stringify({ timestamp: '', ...words[next++ % words.length] })
-        await pour(robot.socket, frame(word), signal)
+        await pour(robot.socket, textFrame(word), signal)
         tally.sent++
         // Just under what it may send in a second.
         await pause(word.length / 8_000)

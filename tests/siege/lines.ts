@@ -52,23 +52,6 @@ export async function statusOn(socket: Socket): Promise<number> {
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(chunk?.toString('latin1') ?? '')?.[1] ?? 0)
 }
 
-/** A text frame as clients send it, masked with zeros, which change nothing. */
-export function frame(text: string): Buffer {
-  const body = Buffer.from(text)
-  const head = body.length < 126
-    ? Buffer.from([0x81, 0x80 | body.length])
-    : body.length < 65_536
-    ? Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 0xff])
-    : Buffer.concat([Buffer.from([0x81, 0xff]), sizeOf(body.length)])
-  return Buffer.concat([head, Buffer.alloc(4), body])
-}
-
-function sizeOf(length: number): Buffer {
-  const size = Buffer.alloc(8)
-  size.writeBigUInt64BE(BigInt(length))
-  return size
-}
-
 /** Writes, and resolves when there is room again or the connection is gone. */
 export async function pour(socket: Socket, bytes: Buffer, signal: AbortSignal): Promise<void> {
   if (socket.destroyed || socket.write(bytes)) return

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { type Asker, frame, upgraded } from './lines.ts'
+import { type Asker, upgraded } from './lines.ts'
+import { textFrame } from '../wire/flood.ts'
 import type { Ground } from './ground.ts'
 import type { Tally } from './tally.ts'
 
@@ -83,7 +84,7 @@ export class Insider {
 
   say(type: string, payload: object): void {
     const message = { type, id: crypto.randomUUID(), timestamp: '', payload: { robot_id: this.id, ...payload } }
-    this.socket.write(frame(JSON.stringify(message)))
+    this.socket.write(textFrame(JSON.stringify(message)))
   }
 
   /** The next message of a type; null where the connection ends before. */

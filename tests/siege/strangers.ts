@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Asker, dial, frame, pour, statusOn, upgraded } from './lines.ts'
+import { Asker, dial, pour, statusOn, upgraded } from './lines.ts'
+import { textFrame } from '../wire/flood.ts'
 import type { Ground } from './ground.ts'
 import type { Tally } from './tally.ts'
 
@@ -52,12 +53,12 @@ async function held(
   for (const socket of sockets) socket.destroy()
 }
 
-const small = frame(JSON.stringify({ type: 'heartbeat', id: 'a', timestamp: '', payload: {} }))
+const small = textFrame(JSON.stringify({ type: 'heartbeat', id: 'a', timestamp: '', payload: {} }))
 const SMALL_FRAMES = 500
 const many = Buffer.concat(Array.from({ length: SMALL_FRAMES }, () => small))
 
 /** A frame whose `type` and `id` an answer might repeat. */
-const long = frame(JSON.stringify({ type: 'x'.repeat(200_000), id: 'y'.repeat(200_000), payload: {} }))
+const long = textFrame(JSON.stringify({ type: 'x'.repeat(200_000), id: 'y'.repeat(200_000), payload: {} }))
 
 const LONG_FRAMES = 100
 
@@ -145,7 +146,7 @@ export const STRANGERS: readonly Flood[] = [
           tally.look()
           if (socket === null) return void await pause(20)
           const payload = { robot_id: 'guess', auth_token: guess() }
-          socket.resume().write(frame(JSON.stringify({ type: 'register', id: 'a', timestamp: '', payload })))
+          socket.resume().write(textFrame(JSON.stringify({ type: 'register', id: 'a', timestamp: '', payload })))
           tally.sent++
           await gone(socket, signal)
         }),
@@ -171,7 +172,7 @@ export const STRANGERS: readonly Flood[] = [
           if (socket === null) return void await pause(20)
           socket.resume()
           for (let i = 0; i < 20 && !socket.destroyed && !signal.aborted; i++) {
-            await pour(socket, frame(hostile()), signal)
+            await pour(socket, textFrame(hostile()), signal)
             tally.sent++
           }
           await gone(socket, signal)
