@@ -30,7 +30,9 @@ export interface Moved {
  */
 export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Turn): void {
   const before = turn.now - by
-  const since = Math.min(before - state.settings.duplicateMs, recentSince(state.settings, before) ?? Infinity)
+  // Set back, the wall shows instants again at which jobs were made: after a start they would count as made just now.
+  const earlier = by < 0 ? Math.max(turn.now, before - AGAIN_MS) : before
+  const since = Math.min(earlier - state.settings.duplicateMs, recentSince(state.settings, earlier) ?? Infinity)
   turn.out.moved = { by, since }
   moveMemory(state, by, turn)
   moveHorizonBack(state, turn.now)
@@ -51,6 +53,9 @@ export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Tu
   }
   if (by < 0) decideAgain(state, turn)
 }
+
+/** Jobs that have ended go along with a clock that is set back if they were made this long before: there may be very many. */
+const AGAIN_MS: Millis = 24 * 3_600_000
 
 /** Deadlines at an instant of the wall. That of a job for later is moved, and then put back with its row. */
 const STAY: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', 'webhook.page'])

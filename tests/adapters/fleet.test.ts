@@ -243,6 +243,36 @@ describe('the clock', () => {
     expect(made).toEqual([START, START])
   })
 
+  test.each([
+    ['is shown again', HOUR, 0],
+    ['is yet to come', 3 * HOUR, 0],
+    ['is yet to come, at a start', 3 * HOUR, 1],
+  ])(
+    'that is set back, to where the time of a job that has ended %s, makes no duplicate of what is new',
+    async (_, back, starts) => {
+      const first = await open()
+      const robot = socket('s1')
+      first.fleet.opened(robot, null)
+      first.fleet.heard(robot.id, '{"type":"register","payload":{"robot_id":"r1"}}')
+      const one = { duplicateKey: 'the same', checkDuplicate: true }
+      await first.fleet.request((reply) => ({ ...submit('old', one), reply }) as never)
+      first.fleet.heard(robot.id, '{"type":"job_accept","payload":{"job_id":"old"}}')
+      first.fleet.heard(robot.id, '{"type":"job_complete","payload":{"job_id":"old"}}')
+      await first.fleet.idle()
+      expect(first.disk.tables.jobs.get(ids.job('old'))?.status).toBe('completed')
+      await first.pass(HOUR)
+      first.world.set -= back
+      await first.pass(60_000)
+      let { fleet } = first
+      if (starts > 0) {
+        await fleet.stop()
+        fleet = (await open(first.disk, first.world.now + first.world.set)).fleet
+      }
+      const answer = await fleet.request((reply) => ({ ...submit('new', one), reply }) as never)
+      expect(answer).toMatchObject({ type: 'job', job: { id: 'new' } })
+    },
+  )
+
   test('that was ahead does not leave a job waiting until it has caught up', async () => {
     const { fleet, world, pass } = await open(new MemoryDisk(), START + 2 * HOUR)
     const scheduledTime = START + 20_000
