@@ -257,18 +257,23 @@ export class Server implements ServerEnd {
       world.mark('crash between commit and send')
       return this.kill('between two sends')
     }
-    try {
+    this.#tell(() => {
       checkSend(ledger, send)
-    } catch (error) {
-      return world.fail(error)
-    }
-    markRates(world, send)
-    if (send.to === 'reply') {
+      markRates(world, send)
+      if (send.to !== 'reply') return this.#lines.deliver(send, this.clock())
       const answered = this.#replies.get(send.reply)
       this.#replies.delete(send.reply)
-      return answered?.(send.answer)
+      answered?.(send.answer)
+    })
+  }
+
+  /** The pump goes on where a message cannot be sent. Here that is a rule that was broken, and ends the run. */
+  #tell(told: () => void): void {
+    try {
+      told()
+    } catch (error) {
+      this.#options.world.fail(error)
     }
-    this.#lines.deliver(send, this.clock())
   }
 
   /** A turn failed. A disk may; anything else is what the simulation is there to find. */
@@ -280,7 +285,7 @@ export class Server implements ServerEnd {
     world.mark('commit failure recovered')
     this.#end('recovering')
     for (const connection of this.#lines.all) this.#lines.hangUp(connection)
-    for (const answered of this.#replies.values()) answered(UNAVAILABLE)
+    for (const answered of this.#replies.values()) this.#tell(() => answered(UNAVAILABLE))
     this.#replies.clear()
     world.after(Math.min(100 * 2 ** ++this.#failures, 10_000), () => {
       if (this.#life === life && this.#phase === 'recovering') this.start()
