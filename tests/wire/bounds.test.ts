@@ -7,14 +7,14 @@ import { Raw } from './raw.ts'
 chapter('bounds', (server) => {
   test('[P74] texts of robots are kept up to a bound, and say how long they were', async () => {
     const long = (chars: number): string => 'x'.repeat(chars)
-    const robot = await Raw.register(server, { robot_name: long(100_000) })
+    const robot = await Raw.register(server, { robot_name: long(50_000) })
     const job = await robot.running()
     robot.say('job_progress', job, { progress: 10, current_node: long(10_000), message: long(100_000) })
     robot.say('log_entry', job, { level: 'INFO', message: 'm', node_id: long(300), extra: { text: long(20_000) } })
     await robot.beat({ status: long(1_000) })
     const kept = await server.api('GET', `/jobs/${job}`)
     expect(kept).toMatchObject({
-      robot_name: `${long(200)}… (100000 characters)`,
+      robot_name: `${long(200)}… (50000 characters)`,
       current_node: `${long(256)}… (10000 characters)`,
       progress_message: `${long(2_000)}… (100000 characters)`,
     })
