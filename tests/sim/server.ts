@@ -257,7 +257,8 @@ export class Server implements ServerEnd {
       world.mark('crash between commit and send')
       return this.kill('between two sends')
     }
-    this.#tell(() => {
+    // The pump goes on where a message cannot be sent; here that is a rule that was broken.
+    world.guard(() => {
       checkSend(ledger, send)
       markRates(world, send)
       if (send.to !== 'reply') return this.#lines.deliver(send, this.clock())
@@ -265,15 +266,6 @@ export class Server implements ServerEnd {
       this.#replies.delete(send.reply)
       answered?.(send.answer)
     })
-  }
-
-  /** The pump goes on where a message cannot be sent. Here that is a rule that was broken, and ends the run. */
-  #tell(told: () => void): void {
-    try {
-      told()
-    } catch (error) {
-      this.#options.world.fail(error)
-    }
   }
 
   /** A turn failed. A disk may; anything else is what the simulation is there to find. */
@@ -285,7 +277,7 @@ export class Server implements ServerEnd {
     world.mark('commit failure recovered')
     this.#end('recovering')
     for (const connection of this.#lines.all) this.#lines.hangUp(connection)
-    for (const answered of this.#replies.values()) this.#tell(() => answered(UNAVAILABLE))
+    for (const answered of this.#replies.values()) world.guard(() => answered(UNAVAILABLE))
     this.#replies.clear()
     world.after(Math.min(100 * 2 ** ++this.#failures, 10_000), () => {
       if (this.#life === life && this.#phase === 'recovering') this.start()

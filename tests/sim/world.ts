@@ -163,6 +163,15 @@ export class World {
     return (this.#hash >>> 0).toString(16).padStart(8, '0')
   }
 
+  /** Runs what may break a rule where somebody else would catch the exception. */
+  guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
   /** Ends the run with this failure: for code whose exceptions somebody else would catch. The first one counts. */
   fail(error: unknown): void {
     this.#failure ??= error
