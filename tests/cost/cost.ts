@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 const STEP_MS = 20
 
 /** Caches are shared with whatever else the machine does: so many times as long is still no fault. */
-const SHARED = 4
+const SHARED = 10
 
 /** What a character of a text that is read may cost, in milliseconds: what reading JSON does, before it is compiled well. */
 const CHAR_MS = 400 / (1 << 20)
