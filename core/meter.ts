@@ -1,4 +1,4 @@
-import { type Bucket, fits, newBucket } from './bucket.ts'
+import { type Bucket, drained, fits, newBucket } from './bucket.ts'
 import { say, type Turn } from './effects.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isAssigned, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
@@ -22,9 +22,8 @@ export interface Meter {
   toldAt: Millis
   /** It has sent a result, and its next heartbeat asks whether that is safe. */
   confirms: boolean
-  /** How full its bucket of bytes was, and when. It runs out at `robotBytesPerSecond`. */
-  bytes: number
-  bytesAt: Millis
+  /** The bytes that it has sent. They run out at `robotBytesPerSecond`. */
+  readonly sent: Bucket
   /** It has sent too many bytes, and until then it is not let in again. */
   shutUntil: Millis
   /** What was written down of it. */
@@ -181,7 +180,7 @@ export function moveMeter(meter: Meter, by: Millis): void {
   meter.ring.move(by)
   meter.vainSince += by
   meter.toldAt += by
-  meter.bytesAt += by
+  meter.sent.at += by
   meter.shutUntil += by
   meter.disk.at += by
 }
@@ -202,8 +201,7 @@ function meterOf(state: State, robot: RobotId, now: Millis): Meter {
       vainSince: now,
       toldAt: 0,
       confirms: false,
-      bytes: 0,
-      bytesAt: now,
+      sent: newBucket(now),
       shutUntil: 0,
       disk: newBucket(now),
       progress: new Map(),
@@ -216,9 +214,9 @@ function meterOf(state: State, robot: RobotId, now: Millis): Meter {
 /** Puts a frame into the bucket, and says whether it runs over. Half of it must have run out before the robot comes again. */
 function pour({ robotBytesPerSecond }: Settings, meter: Meter, bytes: number, now: Millis): boolean {
   if (robotBytesPerSecond === 0) return false
-  meter.bytes = Math.max(0, meter.bytes - (now - meter.bytesAt) * robotBytesPerSecond / 1000) + bytes
-  meter.bytesAt = now
-  if (meter.bytes <= BURST_SECONDS * robotBytesPerSecond) return false
+  const { sent } = meter
+  sent.level = drained(sent, robotBytesPerSecond * 60, now) + bytes
+  if (sent.level <= BURST_SECONDS * robotBytesPerSecond) return false
   meter.shutUntil = now + BURST_SECONDS * 1000 / 2
   return true
 }
