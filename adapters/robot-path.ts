@@ -40,3 +40,8 @@ export function robotsUrl(host: string | null | undefined, secure: boolean, base
 export function elsewhere(path: string, url: string): Refusal {
   return refuse('NOT_FOUND', `Robots do not connect at ${path.slice(0, 256)}, but at ${url} or ${url}/robot/{robot_id}`)
 }
+
+/** Whether the header `Upgrade` asks for a WebSocket. A client that offers another protocol, as HTTP/2 in clear, is served in HTTP/1.1. */
+export function asksForSocket(upgrade: string | null | undefined): boolean {
+  return upgrade?.toLowerCase() === 'websocket'
+}

@@ -1,12 +1,13 @@
 import type { SocketId } from '../../core/ids.ts'
+import { asksForSocket } from '../robot-path.ts'
 import type { FleetObject } from './object.ts'
 
 /** How the Worker names a connection to the object. A client that sends it is overruled. */
 export const LINE = 'casare-line'
 
-/** Whether a request asks for a WebSocket. Whoever offers another protocol is served in this one. */
+/** Whether a request of the platform's asks for a WebSocket. */
 export function isUpgrade({ headers }: Request): boolean {
-  return headers.get('upgrade')?.toLowerCase() === 'websocket'
+  return asksForSocket(headers.get('upgrade'))
 }
 
 /**

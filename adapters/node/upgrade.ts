@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { asksForSocket } from '../robot-path.ts'
 
-/** Whether a request asks for a WebSocket. Whoever offers another protocol, as HTTP/2 in clear, is served in this one. */
+/** Whether a request of Node's asks for a WebSocket. */
 export function isUpgrade({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'websocket'
+  return asksForSocket(headers.upgrade)
 }
 
 /** Where an upgrade asks to connect. */
