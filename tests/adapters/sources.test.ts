@@ -1,23 +1,11 @@
 import { expect, test } from 'vitest'
 import { runSources } from '../../adapters/sources/sources.ts'
-import type { TriggerId, WorkflowId } from '../../core/ids.ts'
-import { type TriggerRow, UNFIRED, UNSAID } from '../../core/trigger.ts'
+import type { TriggerRow } from '../../core/trigger.ts'
+import { mailTrigger } from '../sources/mail-trigger.ts'
 
 /** What listens for triggers by itself follows the triggers as they change. */
 
-const ROW: TriggerRow = {
-  ...UNSAID,
-  ...UNFIRED,
-  id: 'mails' as TriggerId,
-  name: 'Mails',
-  trigger_type: 'email',
-  workflow_id: 'flow' as WorkflowId,
-  auth: 'none',
-  secret: null,
-  created_by: 'admin',
-  created_at: 0,
-  updated_at: 0,
-}
+const ROW = mailTrigger({}, 'password')
 
 /** Sources that note when they begin and end. */
 function lab() {
