@@ -5,7 +5,7 @@ import { type Env, problemWith } from './cloudflare/env.ts'
 import { serveInLobby } from './cloudflare/lobby.ts'
 import { takeMail } from './cloudflare/mail.ts'
 import { connect, isUpgrade } from './cloudflare/cutting.ts'
-import { refusedResponse } from './cloudflare/refused.ts'
+import { NO_FLEET, refusedResponse } from './cloudflare/refused.ts'
 import { isMade } from './cloudflare/registry.ts'
 import { fleetPath } from './fleet-path.ts'
 
@@ -28,7 +28,7 @@ const worker: ExportedHandler<Env> = {
     }
     const url = new URL(request.url)
     const to = fleetPath(url.pathname)
-    if (to === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
+    if (to === null) return refusedResponse(request, NO_FLEET)
     try {
       if (!await isMade(env, to.name)) return await serveInLobby(request, env)
       const fleet = env.FLEETS.get(env.FLEETS.idFromName(to.name))

@@ -23,8 +23,8 @@ interface Line {
 const OVERHEAD_BYTES_MAX = 4_096
 
 /**
- * The connections of one fleet. Here frames are weighed before they are read: whoever has not said who it is is listened to
- * for so long only, and after a close nobody is.
+ * The connections of one fleet. Here frames are counted before they are read: of a peer that has not registered only so many
+ * are read, and none after a close.
  */
 export class Connections {
   readonly #lines = new Map<SocketId, Line>()

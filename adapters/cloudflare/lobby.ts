@@ -11,7 +11,7 @@ import { isUpgrade } from './cutting.ts'
 import { type Env, settingsOf } from './env.ts'
 import { answerClose } from './socket.ts'
 
-/** Serves, in the Worker itself, whoever asks for a fleet that there is not: as a fleet serves a stranger. */
+/** Answers requests for fleets that do not exist, in the Worker itself, as a fleet answers clients that it does not know. */
 
 let app: ReturnType<typeof httpApp> | undefined
 

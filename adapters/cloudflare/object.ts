@@ -18,7 +18,7 @@ import { drain } from './body.ts'
 import { connecting } from './connecting.ts'
 import { isUpgrade, LINE } from './cutting.ts'
 import { type Env, settingsOf } from './env.ts'
-import { refusedResponse } from './refused.ts'
+import { NO_FLEET, refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
 import {
   accept,
@@ -69,7 +69,7 @@ export class FleetObject extends DurableObject<Env> {
   /** A request of somebody, or a robot that wants to connect. */
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
-    if (running === null) return refusedResponse(request, refuse('NOT_FOUND', 'There is no such fleet'))
+    if (running === null) return refusedResponse(request, NO_FLEET)
     if (!isUpgrade(request)) {
       noteAddress(request, request.headers.get('cf-connecting-ip'))
       const response = await running.fetch(request)

@@ -1,7 +1,10 @@
 import { errorPayload } from '../../core/protocol/encode.ts'
-import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
+import { type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import { headersOf, NOSNIFF } from '../http/respond.ts'
 import { drain } from './body.ts'
+
+/** For an address of a fleet that does not exist. */
+export const NO_FLEET: Refusal = refuse('NOT_FOUND', 'This fleet does not exist')
 
 /** A refusal where no fleet answers: as the API reference shows errors. */
 export async function refusedResponse(request: Request, refusal: Refusal): Promise<Response> {

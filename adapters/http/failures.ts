@@ -23,9 +23,9 @@ interface Guesser {
 
 /**
  * How often each address has shown a key, a secret or a signature that is wrong, or has asked for a trigger that there is not.
- * One count of all: whoever guesses at one of them guesses at all. It is kept apart from the limits of triggers and keys, which
- * outsiders must not use up; and whoever has the right one is let in all the same, for others may share the address. So what
- * is shown is looked at first, which takes one hash.
+ * There is one count for all of them, since a client that guesses at one may guess at any. It is kept apart from the limits of
+ * triggers and keys, which outsiders must not use up. A client with the right key is let in all the same, for others may share its
+ * address: so the key is looked up first, which takes one hash.
  */
 export class Failures {
   readonly limit: Limit
