@@ -7,7 +7,7 @@
 export type Glob = (path: string) => boolean
 
 /** How long all patterns of one trigger may be, with their braces written out: a path costs its length times that. */
-export const GLOB_CHARS_MAX = 2_000
+export const GLOB_CHARS_MAX = 1_000
 
 /** How many ways of writing one pattern its braces may stand for. */
 const ALTERNATIVES_MAX = 100
@@ -25,7 +25,7 @@ export function globChars(patterns: readonly string[]): number | null {
  * dot is meant only by what does too, unless `dot` says otherwise.
  */
 export function globOf(pattern: string, dot = false): Glob {
-  const ways = (alternatives(pattern) ?? [pattern]).map((way) => way.replaceAll('\\/', '/').split('/').map(segmentOf))
+  const ways = (alternatives(pattern) ?? [pattern]).map(segmentsOf)
   const byName = !pattern.includes('/')
   return (path) => {
     const names = byName ? [path.slice(path.lastIndexOf('/') + 1)] : path.split('/')
@@ -68,9 +68,9 @@ function meansPath(way: readonly Segment[], names: readonly (readonly string[])[
 /** The same places, and those behind folders without number, of which there may be none; at the end there is the file. */
 function beyondFolders(way: readonly Segment[], places: readonly number[]): number[] {
   const all = new Set<number>()
-  for (let at of places) {
+  for (const at of places) {
     all.add(at)
-    while (way[at] === FOLDERS && at < way.length - 1) all.add(++at)
+    if (way[at] === FOLDERS && at < way.length - 1) all.add(at + 1)
   }
   return [...all]
 }
@@ -102,6 +102,12 @@ function isMeant(token: Exclude<Token, typeof STAR>, letter: string): boolean {
   if (token === ANY) return true
   if (typeof token === 'string') return token === letter
   return token.ranges.some(([from, to]) => from <= letter && letter <= to) !== token.not
+}
+
+/** The segments of a pattern. `**` after `**` adds nothing to it, and each of them would be looked at for each name. */
+function segmentsOf(pattern: string): Segment[] {
+  const segments = pattern.replaceAll('\\/', '/').split('/').map(segmentOf)
+  return segments.filter((segment, i) => segment !== FOLDERS || segments[i - 1] !== FOLDERS)
 }
 
 function segmentOf(text: string): Segment {

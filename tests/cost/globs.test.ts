@@ -14,8 +14,8 @@ const LISTS: readonly (readonly string[])[] = [
   [`${'**/'.repeat(60)}x`],
   [`${'**/*-/'.repeat(30)}x`],
   [`*${'{-,--}'.repeat(6)}x`],
-  Array.from({ length: 10 }, () => `*${'-'.repeat(190)}x`),
-  Array.from({ length: 100 }, (_, i) => `!*-*-*-${i}*-*`),
+  Array.from({ length: 5 }, () => `*${'-'.repeat(190)}x`),
+  Array.from({ length: 80 }, (_, i) => `!*-*-*-${i}*-*`),
 ]
 const NAMES: readonly string[] = ['-', '-/', '/', '-x', '.', '\u0301', 'e\u0301/']
 
