@@ -36,6 +36,19 @@ export function whyNotAs(state: State, key: KeyRow, robot: RobotId): Refusal | n
   return isForAnyRobot(key) || isNew(state, robot) ? null : refuse('FORBIDDEN', TAKEN)
 }
 
+const KEYED = 'This robot has an API key of its own: connect with it, or revoke it'
+
+/**
+ * Refuses a registration without a key, in a fleet that asks for none, as a robot that has a valid key of its own: otherwise
+ * anybody could take its place and its jobs. Null when it may register.
+ */
+export function whyNotWithoutKey(state: State, robot: RobotId): Refusal | null {
+  for (const key of state.keys.values()) {
+    if (key.robot_id === robot && key.revoked_at === null) return refuse('AUTHENTICATION_FAILED', KEYED)
+  }
+  return null
+}
+
 /** Whether a key may stay without a robot, and be any of them. */
 export function isForAnyRobot(key: KeyRow): boolean {
   return key.robot_id === null && key.scopes.includes('admin')

@@ -1,5 +1,5 @@
 import { noteAbsence } from './absence.ts'
-import { authorize, isForAnyRobot, whyNotAs } from './access.ts'
+import { authorize, isForAnyRobot, whyNotAs, whyNotWithoutKey } from './access.ts'
 import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { takenOver } from './conflict.ts'
@@ -170,7 +170,7 @@ function admit(state: State, socket: Way, robot: RobotId, credential: SecretHash
   if (credential === null && state.settings.robotsAuth !== 'open') return refuse('AUTHENTICATION_FAILED', NO_KEY)
   const key = credential === null ? null : authorize(state, credential, 'robots:connect')
   if (isRefusal(key)) return key
-  const why = key === null ? null : whyNotAs(state, key, robot)
+  const why = key === null ? whyNotWithoutKey(state, robot) : whyNotAs(state, key, robot)
   if (why !== null) return why
   if (!state.robots.has(robot) && state.robots.size >= state.settings.robotsMax) {
     return refuse('FORBIDDEN', `This fleet already has ${state.settings.robotsMax} robots`)

@@ -95,6 +95,18 @@ describe('[P70] a key that belongs to no robot yet is for a new one', () => {
     expect(spoken(fleet.turn(...register('new', 'fresh')))).toContain('s1 register_ack true')
   })
 
+  test('a robot that has a valid key must show it, also where none is asked for', () => {
+    const lab = bench({ robotsAuth: 'open' })
+    lab.turn(newKey('own', ['robots:connect'], 'victim'), JOB, ...register('victim', 'own', 'theirs'))
+    const said = lab.turn(...register('victim', null, 'impostor'))
+    expect(spoken(said)).toEqual(['impostor register_ack false', 'impostor close 4401'])
+    expect(messages(said, 'register_ack')[0]?.payload).toMatchObject({
+      message: 'This robot has an API key of its own: connect with it, or revoke it',
+    })
+    lab.turn(revoke('own'))
+    expect(spoken(lab.turn(...register('victim', null)))).toContain('s1 register_ack true')
+  })
+
   test.each<[string, Past]>([
     ['has never been seen', {}],
     ['was put on record, has no key, and has never come', { keyed: [SAVED] }],

@@ -58,6 +58,12 @@ test('with --robots-auth open any robot may register, and the API still asks for
   wire.send('register', { robot_id: 'anybody' })
   expect((await wire.next('register_ack')).payload['success']).toBe(true)
   expect((await lab.call('GET', '/api/v1/jobs', { key: null })).status).toBe(401)
+  // A robot with a key of its own must show it.
+  const own = { name: 'own', scopes: ['robots:connect'], robot_id: 'guarded' }
+  expect((await lab.call('POST', '/api/v1/keys', { body: own })).status).toBe(201)
+  const stranger = await Wire.connect(lab.robots)
+  stranger.send('register', { robot_id: 'guarded' })
+  expect((await stranger.next('register_ack')).payload['message']).toMatch('has an API key of its own')
   // Open to those without a key, and not to those with a wrong one.
   await expect(Wire.register(lab.robots, 'crpa_wrong', { robot_id: 'x' })).rejects.toThrow('Unknown API key')
   // Nor to pages: of others, or of a name that has come to lead here.
