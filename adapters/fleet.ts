@@ -61,7 +61,7 @@ export interface Fleet {
   stop(): Promise<void>
 }
 
-export type Phase = 'running' | 'recovering' | 'draining' | 'stopped'
+type Phase = 'running' | 'recovering' | 'draining' | 'stopped'
 
 /** A bug of ours that comes again this soon would come for ever: the process ends and says so. */
 const BUG_AGAIN_MS = 10_000

@@ -151,7 +151,7 @@ function byAuth(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusa
 }
 
 /** For the schemes that settle these themselves. */
-export const UNSIGNED = { header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' } as const
+const UNSIGNED = { header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' } as const
 
 /** Where whoever sets up the trigger may choose the secret. With the others the sender has made it. */
 const CHOSEN: ReadonlySet<TriggerAuth> = new Set(['secret', 'github', 'hmac', 'standard_webhooks'])

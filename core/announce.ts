@@ -37,7 +37,7 @@ export function announce<Row>(
 }
 
 /** One thing for one webhook, to be sent as soon as the turn is durable. */
-export function deliver(
+function deliver(
   state: State,
   webhook: WebhookRow,
   event: DeliveryRow['event'],

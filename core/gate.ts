@@ -43,7 +43,7 @@ export function scheduleGate(id: ScheduleId): string {
 }
 
 /** The gates that a job has to pass. */
-export function gatesOf(job: JobRow): readonly string[] {
+function gatesOf(job: JobRow): readonly string[] {
   const gates = isOfWorkflow(job) ? [workflowGate(job)] : []
   if (job.pool !== null) gates.push(poolGate(job.pool))
   if (job.concurrency_key !== null) gates.push(`key:${job.concurrency_key}`)

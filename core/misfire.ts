@@ -2,10 +2,10 @@ import type { Millis } from './ids.ts'
 import { dueAfter, firesAt, type Outcome, type ScheduleRow } from './schedule.ts'
 
 /** So many instants are decided one by one; beyond, the earlier ones are told of in one row. */
-export const EACH_MAX = 100
+const EACH_MAX = 100
 
 /** What is acted upon no later than this is on time: an alarm may be late, and a turn may be long. */
-export const ON_TIME_MS: Millis = 60_000
+const ON_TIME_MS: Millis = 60_000
 
 /** How late an instant may run where the schedule does not say, unless the next one comes sooner. */
 const GRACE_MS_MAX: Millis = 3_600_000

@@ -28,7 +28,7 @@ export interface Outbox {
 }
 
 /** One webhook's pending deliveries. */
-export interface Lane {
+interface Lane {
   readonly waiting: Heap<DeliveryId, DeliveryRow>
   /** Sent, and not yet reported: on disk they are as they were, so that they are sent again after a crash. */
   readonly flying: Map<DeliveryId, { readonly row: DeliveryRow; readonly call: number }>
@@ -37,13 +37,13 @@ export interface Lane {
 }
 
 /** The order in which deliveries are due. */
-export interface Place {
+interface Place {
   readonly at: Millis
   readonly seq: number
 }
 
 /** Before every delivery. */
-export const FIRST: Place = { at: -1, seq: -1 }
+const FIRST: Place = { at: -1, seq: -1 }
 
 /** An outbox with nothing in it. */
 export function newOutbox(): Outbox {
@@ -166,7 +166,7 @@ export function landed(state: State, webhook: WebhookId, delivery: DeliveryId, c
 }
 
 /** `webhook.call` timers name both. */
-export function callId(webhook: WebhookId, delivery: DeliveryId): string {
+function callId(webhook: WebhookId, delivery: DeliveryId): string {
   return `${webhook} ${delivery}`
 }
 

@@ -113,7 +113,7 @@ export function overRate(what: string, { most, windowMs }: Limit, quota: Quota):
 }
 
 /** Whole seconds, at least one, after which one more is accepted. */
-export function secondsLeft(quota: Quota): number {
+function secondsLeft(quota: Quota): number {
   return Math.max(1, Math.ceil(quota.retryAfterMs / 1000))
 }
 

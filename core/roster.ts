@@ -35,7 +35,7 @@ export interface Roster {
 }
 
 /** Robots on record that can do the same. */
-export interface Known {
+interface Known {
   readonly abilities: Abilities
   readonly robots: Set<RobotId>
 }
@@ -133,7 +133,7 @@ export function takesJobs({ mode }: RobotRow): boolean {
 }
 
 /** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused, rests, or is behind. */
-export function isAvailable(robot: RobotRow, session: Session): boolean {
+function isAvailable(robot: RobotRow, session: Session): boolean {
   return takesJobs(robot) && !session.paused && !session.resting && !isBehind(session)
 }
 

@@ -17,14 +17,14 @@ export type Frequency = (typeof FREQUENCIES)[number]
  * all of them. `skip`: none runs. `run_all`: each runs late, up to a number.
  */
 export const MISFIRES = ['run_once', 'skip', 'run_all'] as const
-export type Misfire = (typeof MISFIRES)[number]
+type Misfire = (typeof MISFIRES)[number]
 
 /**
  * What becomes of an instant while earlier jobs of the schedule have not ended. `queue_one`: one runs and one may wait.
  * `queue_all`: all wait, and run one after another. `cancel_running`: they are called off.
  */
 export const OVERLAPS = ['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow'] as const
-export type Overlap = (typeof OVERLAPS)[number]
+type Overlap = (typeof OVERLAPS)[number]
 
 /** What a schedule is due by. */
 export interface Recurrence {
@@ -80,7 +80,7 @@ export interface ScheduleRow extends Plan {
   readonly updated_at: Millis
 }
 
-export const OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
+const OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
 /** What became of an instant, or of a stretch of them. Append only; never read back into memory. */

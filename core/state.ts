@@ -39,7 +39,7 @@ import type { DeliveryRow, WebhookRow } from './webhook.ts'
  * word that is lost with its connection would leave it paused for ever. `draining`: told to shut down once its jobs are done; ends with its goodbye, upon which
  * it may register anew, or with a resume.
  */
-export const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
+const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
 export type RobotMode = (typeof ROBOT_MODES)[number]
 
 /** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
@@ -286,7 +286,7 @@ export interface Session {
 }
 
 /** A definition in memory, as long as a live job or a published workflow refers to it. */
-export interface Definition {
+interface Definition {
   readonly json: string
   /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
   readonly sentBytes: number

@@ -49,7 +49,7 @@ export function oldestStranger(state: State, from?: string): Socket | undefined 
 }
 
 /** Whether a connection has shown a key with which a robot may register. */
-export function hasKey(state: State, { credential }: Pick<Socket, 'credential'>): boolean {
+function hasKey(state: State, { credential }: Pick<Socket, 'credential'>): boolean {
   return credential !== null && !isRefusal(authorize(state, credential, 'robots:connect'))
 }
 

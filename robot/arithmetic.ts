@@ -42,7 +42,7 @@ export function calculate(operator: string, a: Numeric, b: Numeric): number | bi
 }
 
 /** The value as it is written. */
-export function tokenOf(value: Numeric): string {
+function tokenOf(value: Numeric): string {
   return typeof value === 'boolean' ? String(Number(value)) : String(value)
 }
 

@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { JobError } from './job.ts'
 
 /** The largest file that is read. */
-export const FILE_BYTES_MAX = 32 << 20
+const FILE_BYTES_MAX = 32 << 20
 
 /**
  * The files of one folder, and nothing outside it: neither `..` nor an absolute path nor a symbolic link leads out.

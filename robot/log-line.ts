@@ -5,7 +5,7 @@ import type { LogLevel } from '../core/protocol/message.ts'
 import { fit } from './text.ts'
 
 /** The longest log message, in characters. What is longer is cut and says so. */
-export const LOG_CHARS_MAX = 8_000
+const LOG_CHARS_MAX = 8_000
 
 export interface LogLine {
   readonly level: LogLevel

@@ -4,7 +4,7 @@ import { apiOf } from './calls.ts'
 import type { JobHandler } from './job.ts'
 
 /** Everything that a robot waits for, in milliseconds. The defaults suit production; tests make them short. */
-export const TIMINGS = {
+const TIMINGS = {
   /** How soon after a terminal message the heartbeat follows whose answer confirms it. */
   confirmMs: 250,
   /** The least time between two progress messages of one job. The last report of each interval is sent. */
@@ -66,7 +66,7 @@ export interface RobotOptions {
 /** Why a robot does not run any more. Only `stopped` was asked for on this side. */
 export type StopReason = 'stopped' | 'shutdown' | 'refused' | 'replaced'
 
-export type JobEnd = 'completed' | 'failed' | 'cancelled'
+type JobEnd = 'completed' | 'failed' | 'cancelled'
 
 export type RobotEvent =
   | { readonly type: 'registered' }

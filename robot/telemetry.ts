@@ -4,7 +4,7 @@ import { Budget } from './budget.ts'
 import { type LogLine, logLine } from './log-line.ts'
 
 /** The most lines that one job keeps while they cannot be sent. The oldest go first. */
-export const LOG_LINES_MAX = 10_000
+const LOG_LINES_MAX = 10_000
 /** Batches that are remembered, in case the orchestrator refuses one for its rate. */
 const BATCHES_MAX = 32
 /** How much larger than the orchestrator wishes a batch may be when lines have piled up. It takes ten times as much. */

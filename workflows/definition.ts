@@ -12,11 +12,11 @@ import { kindOf } from '../core/protocol/repertoire.ts'
 
 export { kindOf }
 
-export const NODES_MAX = 1_000
-export const CONNECTIONS_MAX = 5_000
-export const NODE_ID_CHARS_MAX = 256
-export const CONFIG_DEPTH_MAX = 10
-export const CONFIG_CHARS_MAX = 10_000
+const NODES_MAX = 1_000
+const CONNECTIONS_MAX = 5_000
+const NODE_ID_CHARS_MAX = 256
+const CONFIG_DEPTH_MAX = 10
+const CONFIG_CHARS_MAX = 10_000
 /** The node that stands in for a missing StartNode, as in the original loader. */
 export const AUTO_START_ID = '__auto_start__'
 
@@ -60,7 +60,7 @@ const definition = v.object({
   settings: v.optional(v.object({ stop_on_error: v.optional(v.boolean(), true) }), { stop_on_error: true }),
 })
 
-export interface Variable {
+interface Variable {
   /** `String`, `Integer`, `Float`, `Boolean`, `List`, `Dict` or `DataTable`, if it is declared. */
   readonly type: string | null
   readonly default_value: unknown

@@ -79,7 +79,7 @@ export function keyShown(authorization: string | null | undefined, query: URLSea
  * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep, has too many members, or is no text in
  * its charset, and what `readBytes` refuses.
  */
-export async function readJson(c: Context): Promise<Parsed | Refusal> {
+async function readJson(c: Context): Promise<Parsed | Refusal> {
   const bytes = await readBytes(c)
   const text = isRefusal(bytes) ? bytes : textOf(bytes, c.req.header('content-type'))
   return isRefusal(text) ? text : parseJson(text)

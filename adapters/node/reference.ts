@@ -4,7 +4,7 @@ import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** How long the robot may take to finish its jobs when the orchestrator stops. */
-export const ROBOT_STOP_MS = 20_000
+const ROBOT_STOP_MS = 20_000
 const RESTART_MS = 2_000
 
 /** TypeScript beside TypeScript, JavaScript beside JavaScript. */

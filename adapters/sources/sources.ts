@@ -40,7 +40,7 @@ export interface Tell {
   log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
 }
 
-export type SourceState = 'starting' | 'active' | 'error'
+type SourceState = 'starting' | 'active' | 'error'
 
 /** How it stands with a source. */
 export interface SourceStatus {

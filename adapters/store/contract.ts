@@ -79,7 +79,7 @@ export interface JobQuery extends PageQuery {
   readonly dead_lettered?: boolean | undefined
 }
 
-export interface DeliveryQuery extends PageQuery {
+interface DeliveryQuery extends PageQuery {
   readonly webhook_id: WebhookId
   readonly status?: DeliveryStatus | undefined
 }

@@ -26,7 +26,7 @@ export const ERROR_CHARS_MAX = 65_536
 /** Of what a robot says of its machine, as JSON. */
 export const SYSTEM_INFO_CHARS_MAX = 16_384
 /** Of what a robot can do, as JSON. */
-export const CAPABILITIES_CHARS_MAX = 65_536
+const CAPABILITIES_CHARS_MAX = 65_536
 /** Twice as many jobs as a robot can have of us: a longer list is not read. */
 export const ACTIVE_JOBS_MAX = 2_000
 /** Offers that a robot remembers, likewise. */

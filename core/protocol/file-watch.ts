@@ -5,11 +5,11 @@ import type { RefusalCode } from './refusal.ts'
 
 /** What a `file_watch` trigger is asked to look for, and how a robot reports what happened to its files. */
 
-export const FILE_EVENTS = ['created', 'modified', 'deleted', 'moved'] as const
+const FILE_EVENTS = ['created', 'modified', 'deleted', 'moved'] as const
 export type FileEventType = (typeof FILE_EVENTS)[number]
 
 /** How many events one request may report. Each may be a job. */
-export const REPORTED_MAX = 100
+const REPORTED_MAX = 100
 
 const path = v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(4_096))
 const milliseconds = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max))

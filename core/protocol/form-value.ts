@@ -46,7 +46,7 @@ export interface FieldShape {
 }
 
 /** What a single line and what a text of several lines may hold where the field says nothing. */
-export const LINE_CHARS_MAX = 1_000
+const LINE_CHARS_MAX = 1_000
 export const TEXT_CHARS_MAX = 20_000
 
 /** A value, undefined where nothing was given; or what is wrong, for the person who wrote it. */

@@ -6,7 +6,7 @@ import { isRefusal } from './refusal.ts'
 /** What a form asks: the `config` of a trigger of type `form`. */
 
 /** How many fields a page can have and still be one that somebody fills in. */
-export const FIELDS_MAX = 100
+const FIELDS_MAX = 100
 const OPTIONS_MAX = 500
 const OPTION_CHARS_MAX = 500
 /** The options of all fields together, and the whole config as JSON: whoever asks for the page has it drawn. */
@@ -154,7 +154,6 @@ export const FormConfig = v.strictObject({
 })
 
 export type FormConfig = v.InferOutput<typeof FormConfig>
-export type FormField = FormConfig['fields'][number]
 
 /** How many values a browser sends of a form at the most: one of each field, and of some each of their options. */
 export function valuesMax({ fields }: FormConfig): number {

@@ -1,5 +1,5 @@
 /** A server that asks for more is asked again after this. */
-export const RETRY_AFTER_SECONDS_MAX = 86_400
+const RETRY_AFTER_SECONDS_MAX = 86_400
 
 /** As HTTP writes dates: `Sun, 06 Nov 1994 08:49:37 GMT`, and the two older ways. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /

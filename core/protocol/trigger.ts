@@ -53,7 +53,7 @@ const workflowIds = v.pipe(
 )
 
 /** What each type asks for in the field `config`. */
-export const CONFIGS = {
+const CONFIGS = {
   manual: NOTHING,
   /** It fires with each run of the schedule. */
   scheduled: v.strictObject({

@@ -3,7 +3,7 @@ import type { Plan, ScheduleRow } from '../../core/schedule.ts'
 import { type Bench, DEFINITION, ids } from './rows.ts'
 
 /** Every hour, on the hour, with nothing special about it. */
-export const HOURLY: Plan = {
+const HOURLY: Plan = {
   name: 'hourly',
   workflow_id: ids.workflow('w'),
   frequency: 'hourly',

@@ -75,7 +75,7 @@ export function drive(fleet: Bench, step: Step, fresh: () => string): void {
 }
 
 /** Definitions of which robots run some, and what robots say of that. */
-export const DEFINITIONS: readonly DefinitionRow[] = [
+const DEFINITIONS: readonly DefinitionRow[] = [
   DEFINITION,
   {
     hash: 'a' as DefinitionHash,

@@ -15,7 +15,7 @@ const SHARED = 10
 const CHAR_MS = 400 / (1 << 20)
 
 /** As many characters as a frame or a body may have. */
-export const LARGEST = 1 << 20
+const LARGEST = 1 << 20
 
 interface Growth {
   readonly from?: number

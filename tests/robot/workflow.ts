@@ -26,7 +26,7 @@ export interface Spec {
 }
 
 /** The text of a workflow. Without arrows, the nodes follow one another. */
-export function workflow({ nodes, arrows, variables = {}, settings }: Spec): string {
+function workflow({ nodes, arrows, variables = {}, settings }: Spec): string {
   const ids = Object.keys(nodes)
   const drawn = arrows ?? ids.slice(1).map((id, i) => `${ids[i]} -> ${id}`)
   return JSON.stringify({

@@ -54,7 +54,7 @@ export const POOL = 'sheets'
 export const POOL_TAGS = ['excel'] as const
 
 /** How many jobs with a concurrency key may run at a time. */
-export const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-time': 2 }
+const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-time': 2 }
 
 /** Everybody who wants something done: programs that submit jobs, other systems that call webhooks, and authors. */
 export class Client {

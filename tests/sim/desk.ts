@@ -284,7 +284,7 @@ const CHATTER = 120
 const SETTLED_BEATS = 3
 
 /** The longest that a job may take here, so that those who wait for all of them know how long. */
-export const LONGEST_MS: Millis = 900_000
+const LONGEST_MS: Millis = 900_000
 
 /** The first is taken for transient. */
 const ERRORS = ['ConnectionError', 'ConnectionError', 'BusinessError', ''] as const

@@ -5,7 +5,7 @@ import type { Dice } from './dice.ts'
  * how often at its worst: per hour for what strikes, a probability for what may befall each message, commit or job.
  * Not here: S8 (old rows under new code), which is about the schema, and has a test of its own.
  */
-export const FAULTS = {
+const FAULTS = {
   cut: { code: 'N1', worst: 60 },
   halfOpen: { code: 'N2', worst: 30 },
   blackHole: { code: 'N3', worst: 20 },

@@ -6,7 +6,7 @@ import type { Server } from './server.ts'
 
 export const LEASE = 6
 export const GRACE = 4
-export const OFFER = 2
+const OFFER = 2
 export const REGISTER = 2
 export const STATUS = 2
 export const BACKOFF = 2

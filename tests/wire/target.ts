@@ -33,7 +33,7 @@ export interface Running {
 }
 
 /** A place where the transcript of a target is not the blessed one, because its platform speaks there. */
-export interface Difference {
+interface Difference {
   /** Lines as they are blessed, enough of them to be found once or more. */
   readonly blessed: string
   /** The same lines as they are here. */
