@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { cleanUp } from '../process/program.ts'
-import { Server } from '../wire/server.ts'
-import { TARGETS } from '../wire/targets.ts'
+import { Wire } from '../wire/wire.ts'
+import { type Besieged, type RuntimeName, START } from './besieged.ts'
 import { FLOODS } from './floods.ts'
 import { groundOf } from './ground.ts'
 import { layTo, type Outcome, quantile } from './siege.ts'
@@ -18,7 +18,12 @@ import { layTo, type Outcome, quantile } from './siege.ts'
 
 const P99_MS_MAX = 1_000
 const GROWN_MB_MAX = 50
-const WARM_MS = 5_000
+const WARM_MS = 10_000
+const WARM_LANES = 8
+/** Fewer than a robot may send at once. */
+const WARM_BEATS = 20
+/** A frame that is long, as results and logs may be. */
+const WARM_CHARS = 400_000
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -45,27 +50,39 @@ async function main(): Promise<void> {
     const robots = values.robots ?? `${http.replace(/^http/, 'ws')}/ws`
     await show(
       http,
-      layTo({ ground: groundOf({ http, robots, admin: key }), floods, seconds, quietSeconds: 3, pid: undefined }),
+      layTo({ ground: groundOf({ http, robots, admin: key }), floods, seconds, quietSeconds: 3, server: undefined }),
     )
     return
   }
-  const wanted = values.target === 'workerd' ? 'cloudflare' : values.target
-  const targets = TARGETS.filter(({ name }) => wanted === undefined || name === wanted)
-  if (targets.length === 0) throw new Error(`--target must be node, deno or workerd, not "${values.target}"`)
+  const runtimes = Object.keys(START) as RuntimeName[]
+  const targets = runtimes.filter((name) => values.target === undefined || name === values.target)
+  if (targets.length === 0) throw new Error(`--target must be ${runtimes.join(', ')}, not "${values.target}"`)
   for (const target of targets) {
-    const server = new Server(target, {}, {})
-    await server.start()
+    const server = await START[target]()
     await warmUp(server)
-    await show(target.name, layTo({ ground: groundOf(server), floods, seconds, quietSeconds: 3, pid: server.pid }))
+    await show(target, layTo({ ground: groundOf(server), floods, seconds, quietSeconds: 3, server }))
     await server.kill()
   }
 }
 
-/** What a server takes in memory to be at work at all is not what an attack makes it hold. */
-async function warmUp(server: Server): Promise<void> {
+/**
+ * What a server takes in memory to be at work at all is not what an attack makes it hold. So it works first: for people who
+ * read, and for robots that come and go.
+ */
+async function warmUp({ http, robots, admin }: Besieged): Promise<void> {
   const end = performance.now() + WARM_MS
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    while (performance.now() < end) await server.text('/api/v1/robots')
+  const headers = { Authorization: `Bearer ${admin}` }
+  await Promise.all(Array.from({ length: WARM_LANES }, async (_, i) => {
+    const id = `early-${i}`
+    while (performance.now() < end) {
+      await (await fetch(`${http}/api/v1/robots`, { headers })).text()
+      const wire = await Wire.register(robots, admin, { robot_id: id, capabilities: { workflows: ['none'] } })
+      for (let beat = 0; beat < WARM_BEATS; beat++) {
+        wire.send('heartbeat', { robot_id: id, ...(beat === 0 ? { unknown: 'x'.repeat(WARM_CHARS) } : {}) })
+        await wire.next('heartbeat_ack')
+      }
+      await wire.close()
+    }
   }))
 }
 

@@ -33,7 +33,7 @@ beforeAll(async () => {
   const floods = FLOODS.map(({ name }) => name)
   // Throws where a robot that means well loses its connection.
   for await (
-    const one of layTo({ ground: groundOf(server), floods, seconds: SECONDS, quietSeconds: 0, pid: undefined })
+    const one of layTo({ ground: groundOf(server), floods, seconds: SECONDS, quietSeconds: 0, server: undefined })
   ) {
     outcomes.set(one.flood, one)
   }

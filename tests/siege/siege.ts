@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Wire } from '../wire/wire.ts'
 import type { Order, Report } from './attack.ts'
+import type { Besieged } from './besieged.ts'
 import type { Ground } from './ground.ts'
+import { collectGarbage } from './inspector.ts'
 import type { Tallied } from './tally.ts'
 
 /** Floods, one after another, and how robots that mean well fare beside them. */
@@ -12,7 +14,8 @@ import type { Tallied } from './tally.ts'
 /** Robots that send a heartbeat a second each, which is well within what one may send. */
 const WITNESSES = 10
 const BEAT_MS = 1_000
-const LOOK_MS = 250
+/** After this part of a flood it is looked at what the server holds. */
+const HELD_AT = 0.85
 
 const ATTACK = fileURLToPath(new URL('attack.ts', import.meta.url))
 
@@ -21,8 +24,8 @@ export interface Siege {
   readonly floods: readonly string[]
   readonly seconds: number
   readonly quietSeconds: number
-  /** The process of the server, if it is one of ours. */
-  readonly pid: number | undefined
+  /** The server as a process, if it is one of ours. */
+  readonly server: Pick<Besieged, 'pid' | 'inspector'> | undefined
 }
 
 /** What became of one flood. */
@@ -31,13 +34,12 @@ export interface Outcome {
   readonly tally: Tallied
   /** How long heartbeats that were sent meanwhile waited for their answers, in ms, the shortest first. */
   readonly beats: readonly number[]
-  /** What the server holds more in memory at the end than before, in MB; null where it is not ours. */
+  /** What the server holds more in memory towards the end than before, in MB; null where it is not ours. */
   readonly grown: number | null
 }
 
 /** Lays siege, flood by flood. Throws when a witness loses its connection or the attackers end by themselves. */
-export async function* layTo({ ground, floods, seconds, quietSeconds, pid }: Siege): AsyncGenerator<Outcome> {
-  const watch = new Watch(pid)
+export async function* layTo({ ground, floods, seconds, quietSeconds, server }: Siege): AsyncGenerator<Outcome> {
   const witnesses = await Promise.all(Array.from({ length: WITNESSES }, (_, i) => Witness.register(ground, i)))
   const attackers = fork(ATTACK, { execArgv: ['--import', 'tsx'] })
   let heard: (report: Report | null) => void = () => {}
@@ -50,22 +52,22 @@ export async function* layTo({ ground, floods, seconds, quietSeconds, pid }: Sie
   try {
     for (const flood of floods) {
       await pause(quietSeconds * 1_000)
+      const before = await heldBy(server)
       attackers.send({ flood, ground, seconds } satisfies Order)
       await report()
       const begun = performance.now()
-      const before = watch.least(begun - quietSeconds * 1_000, begun)
+      // Near the end, while the attackers still hold what they can.
+      const held = pause(seconds * 1_000 * HELD_AT).then(() => heldBy(server))
       const { tally } = await report() as Extract<Report, { at: 'end' }>
       const over = performance.now()
-      // At the lowest of the last third: what is there just until it is collected is not held.
-      const held = watch.least(over - (over - begun) / 3, over)
       const beats = (await Promise.all(witnesses.map((one) => one.between(begun, over)))).flat().toSorted((a, b) =>
         a - b
       )
-      yield { flood, tally, beats, grown: before === null || held === null ? null : held - before }
+      const after = await held
+      yield { flood, tally, beats, grown: before === null || after === null ? null : after - before }
     }
   } finally {
     for (const witness of witnesses) witness.stop()
-    watch.stop()
     attackers.kill('SIGKILL')
   }
 }
@@ -128,37 +130,10 @@ class Witness {
   }
 }
 
-/** Looks every now and then how much memory a process and what it has started hold. */
-class Watch {
-  readonly #samples: { readonly at: number; readonly mb: number }[] = []
-  readonly #timer: NodeJS.Timeout | undefined
-
-  constructor(pid: number | undefined) {
-    if (pid === undefined) return
-    const look = (): void => {
-      memoryOf(pid).then((mb) => void this.#samples.push({ at: performance.now(), mb }), () => {})
-    }
-    look()
-    this.#timer = setInterval(look, LOOK_MS)
-  }
-
-  /** The least of what was seen in this time; null where nothing was. */
-  least(from: number, to: number): number | null {
-    const seen = this.#samples.filter(({ at }) => at >= from && at <= to).map(({ mb }) => mb)
-    return seen.length === 0 ? null : Math.min(...seen)
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
-  }
-}
-
-/** The memory of a process and everything that it has started, in MB. */
-async function memoryOf(root: number): Promise<number> {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,rss='])
-  const all = stdout.trim().split('\n').map((line) => line.trim().split(/ +/).map(Number))
-  const tree = new Set([root])
-  // A parent stands before its children nearly always; where it does not, the next look finds them.
-  for (const [pid = 0, parent = 0] of all) if (tree.has(parent)) tree.add(pid)
-  return all.filter(([pid]) => tree.has(pid ?? 0)).reduce((sum, [, , kb = 0]) => sum + kb, 0) / 1_024
+/** What a server holds in memory, in MB: what is garbage does not count. Null where there is none of ours. */
+async function heldBy(server: Siege['server']): Promise<number | null> {
+  if (server === undefined) return null
+  await collectGarbage(server.inspector)
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(server.pid)])
+  return Number(stdout) / 1_024
 }
