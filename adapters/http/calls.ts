@@ -11,7 +11,7 @@ import type { Fleet } from '../fleet.ts'
 import { idempotencyOf } from '../submission.ts'
 import { bearer, type Env, problemWithCoding, readOptionalBody } from './request.ts'
 import { numberIn, problemWithQuery } from './query.ts'
-import { refused, tellQuota } from './respond.ts'
+import { locationOf, refused, tellQuota } from './respond.ts'
 import { callView, firingView } from './trigger-view.ts'
 
 /** How often it is looked whether the orchestrator is about to stop or the key has been revoked, while somebody waits. */
@@ -99,7 +99,7 @@ async function maySee(fleet: Fleet, key: KeyRow, { parent_job_id }: JobRow): Pro
 
 /** 200 with what has become of it, or 202 while nothing has. */
 function shown(c: Context<Env>, job: JobRow): Response {
-  return c.json(callView(job), isLive(job.status) ? 202 : 200, { Location: `${c.var.base}/api/v1/calls/${job.id}` })
+  return c.json(callView(job), isLive(job.status) ? 202 : 200, locationOf(c, 'calls', job.id))
 }
 
 /** The job when it has ended, or as it is when the time is up, nobody waits any more, or the orchestrator is to stop. */

@@ -10,7 +10,7 @@ import { logText } from '../log-text.ts'
 import { idempotencyOf, retrying, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { jobQuery, numberIn } from './query.ts'
-import { answered, refused, tellQuota } from './respond.ts'
+import { answered, locationOf, refused, tellQuota } from './respond.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine, submittedJob } from './view.ts'
 
 const LOG_PAGE_MAX = 1000
@@ -36,7 +36,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
       'job',
       ({ job, replayed }) =>
         c.json(submittedJob(fleet.state, job), 201, {
-          Location: `${c.var.base}/api/v1/jobs/${job.id}`,
+          ...locationOf(c, 'jobs', job.id),
           ...(replayed === true ? { 'Idempotency-Replayed': 'true' } : {}),
         }),
     )
@@ -117,7 +117,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
         c,
         await fleet.request(event),
         'job',
-        ({ job }) => c.json(submittedJob(fleet.state, job), 201, { Location: `${c.var.base}/api/v1/jobs/${job.id}` }),
+        ({ job }) => c.json(submittedJob(fleet.state, job), 201, locationOf(c, 'jobs', job.id)),
       )
     })
   }

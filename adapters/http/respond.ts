@@ -51,6 +51,11 @@ export function headersOf(refusal: Refusal): Record<string, string> {
   return REFUSALS[refusal.refused].retry ? { 'Retry-After': '5' } : {}
 }
 
+/** The header that names the address of something, in the fleet that answers. */
+export function locationOf(c: Context, list: string, id: string): { readonly Location: string } {
+  return { Location: `${c.var.base}/api/v1/${list}/${encodeURIComponent(id)}` }
+}
+
 /** Tells what is left of the limit that a route is held to, on whatever is answered after this. */
 export function tellQuota(c: Context, quota: Quota | null | undefined): void {
   if (quota === null || quota === undefined) return

@@ -6,7 +6,7 @@ import { isRefusal, notFound, type Refusal } from '../../core/protocol/refusal.t
 import { NewRobot, Shutdown } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
-import { answered, refused } from './respond.ts'
+import { answered, locationOf, refused } from './respond.ts'
 import { reportView, robotView } from './view.ts'
 
 /** `/api/v1/robots`. What is on record comes from the store, how they are just now from memory. */
@@ -79,9 +79,7 @@ export function robotRoutes(fleet: Fleet): Hono<Env> {
 
 function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Response {
   return answered(c, answer, 'robot', ({ robot }) =>
-    c.json(robotView(robot, presence(fleet.state, robot.id)), status, {
-      Location: `${c.var.base}/api/v1/robots/${encodeURIComponent(robot.id)}`,
-    }))
+    c.json(robotView(robot, presence(fleet.state, robot.id)), status, locationOf(c, 'robots', robot.id)))
 }
 
 function noRobot(id: string): Refusal {

@@ -7,7 +7,7 @@ import type { Fleet } from '../fleet.ts'
 import { newScheduleId, saving } from '../schedule.ts'
 import { encodeCursor, type Env, guard, ledgerPage, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { numberIn } from './query.ts'
-import { answered, refused } from './respond.ts'
+import { answered, locationOf, refused } from './respond.ts'
 import { comingView, jobSummary, occurrenceView, scheduleView } from './view.ts'
 
 const PREVIEW_MAX = 100
@@ -30,7 +30,7 @@ export function scheduleRoutes(fleet: Fleet): Hono<Env> {
       await fleet.request(event),
       'schedule',
       ({ schedule: saved }) =>
-        c.json(scheduleView(saved), mode === 'create' ? 201 : 200, { Location: `/api/v1/schedules/${saved.id}` }),
+        c.json(scheduleView(saved), mode === 'create' ? 201 : 200, locationOf(c, 'schedules', saved.id)),
     )
   }
 
@@ -99,7 +99,7 @@ export function scheduleRoutes(fleet: Fleet): Hono<Env> {
       c,
       answer,
       'job',
-      (made) => c.json(jobSummary(made.job), 201, { Location: `/api/v1/jobs/${made.job.id}` }),
+      (made) => c.json(jobSummary(made.job), 201, locationOf(c, 'jobs', made.job.id)),
     )
   })
 

@@ -11,7 +11,7 @@ import type { Fleet } from '../fleet.ts'
 import { idempotencyOf } from '../submission.ts'
 import { termsOf } from '../trigger.ts'
 import { encodeCursor, type Env, guard, ledgerPage, pageQuery, readBody, readOptionalBody } from './request.ts'
-import { answered, refused, tellQuota } from './respond.ts'
+import { answered, locationOf, refused, tellQuota } from './respond.ts'
 import { firingView, triggerEventView, triggerView } from './trigger-view.ts'
 
 /** `/api/v1/triggers`. */
@@ -45,9 +45,7 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
       answer,
       'trigger',
       ({ trigger }) =>
-        c.json({ ...view(trigger), secret: made.shown } satisfies NewTriggerView, before === undefined ? 201 : 200, {
-          Location: `${c.var.base}/api/v1/triggers/${encodeURIComponent(trigger.id)}`,
-        }),
+        c.json({ ...view(trigger), secret: made.shown } satisfies NewTriggerView, before === undefined ? 201 : 200, locationOf(c, 'triggers', trigger.id)),
     )
   }
 
@@ -117,7 +115,7 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
       c.json(
         firingView(fired),
         fired.job === null ? 200 : 201,
-        fired.job === null ? {} : { Location: `${c.var.base}/api/v1/jobs/${fired.job.id}` },
+        fired.job === null ? {} : locationOf(c, 'jobs', fired.job.id),
       ))
   })
 

@@ -9,7 +9,7 @@ import type { Fleet } from '../fleet.ts'
 import { newStandardSecret } from '../secret.ts'
 import { problemWithUrl } from '../../outgoing/address.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
-import { answered, refused } from './respond.ts'
+import { answered, locationOf, refused } from './respond.ts'
 import { deliveryView, webhookView } from './webhook-view.ts'
 
 /** `/api/v1/webhooks`: who is told of what happens, and what they were told. What comes in is at `/webhook`. */
@@ -26,7 +26,7 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
       c,
       await fleet.request((reply) => ({ ...event, reply })),
       'webhook',
-      ({ webhook }) => c.json(shown(webhook), 201, { Location: `${c.var.base}/api/v1/webhooks/${webhook.id}` }),
+      ({ webhook }) => c.json(shown(webhook), 201, locationOf(c, 'webhooks', webhook.id)),
     )
   })
 

@@ -8,7 +8,7 @@ import { NODE_TYPES } from '../../workflows/node-types.ts'
 import type { Fleet } from '../fleet.ts'
 import { validDefinition } from '../definition.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
-import { answered, refused } from './respond.ts'
+import { answered, locationOf, refused } from './respond.ts'
 import { versionView, workflowDetail, workflowSummary } from './view.ts'
 
 /** `/api/v1/workflows`. */
@@ -39,9 +39,11 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
       answer,
       'workflow',
       ({ workflow }) =>
-        c.json(workflowDetail(workflow, definition.json), mode === 'create' ? 201 : 200, {
-          Location: `${c.var.base}/api/v1/workflows/${encodeURIComponent(workflow.id)}`,
-        }),
+        c.json(
+          workflowDetail(workflow, definition.json),
+          mode === 'create' ? 201 : 200,
+          locationOf(c, 'workflows', workflow.id),
+        ),
     )
   }
 

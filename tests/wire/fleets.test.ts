@@ -16,6 +16,9 @@ const WORKFLOW = {
   },
 }
 
+/** Lists whose entries are not looked up one by one. */
+const WITHOUT_ADDRESS: readonly string[] = ['keys', 'pools']
+
 /** Makes a fleet with a workflow of its own, and returns its admin key. */
 async function make(server: Server, name: string): Promise<string> {
   const { admin_key: key, path } = await server.api<{ admin_key: string; path: string }>('POST', '/fleets', { name })
@@ -66,6 +69,40 @@ chapter('fleets', (server) => {
     expect(job.body).toMatchObject({ status: 'completed', result: { of: 'acme' } })
     await elsewhere.beat('r')
     expect(elsewhere.frames.filter(({ type }) => type === 'job_assign')).toEqual([])
+  })
+
+  test('what is made in one has its address below it, and is found there', async () => {
+    const key = await make(server, 'located')
+    const api = '/fleets/located/api/v1'
+    const made = async (path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
+      const reply = await server.call('POST', `${api}/${path}`, { key, body })
+      expect([path, reply.status]).toEqual([path, 201])
+      const location = reply.headers.get('location')
+      if (WITHOUT_ADDRESS.includes(path)) expect([path, location]).toEqual([path, null])
+      else {
+        expect(location).toContain(`${api}/`)
+        expect([path, (await server.call('GET', location ?? '', { key })).status]).toEqual([path, 200])
+      }
+      return reply.body
+    }
+    const own = { name: 'Named', workflow_id: 'own' }
+    const job = await made('jobs', { workflow_id: 'own' })
+    await server.call('POST', `${api}/jobs/${job['id']}/cancel`, { key })
+    await made(`jobs/${job['id']}/retry`)
+    await made('workflows', { ...WORKFLOW, id: 'another' })
+    await made('robots', { name: 'R', id: 'Zoë 1' })
+    const schedule = await made('schedules', { ...own, frequency: 'daily' })
+    await made(`schedules/${schedule['id']}/trigger`)
+    const trigger = await made('triggers', own)
+    await made(`triggers/${trigger['id']}/fire`)
+    await made('webhooks', { url: 'https://receiver.example/', events: ['*'] })
+    await made('keys', { name: 'reader', scopes: ['jobs:read'] })
+    await made('pools', { name: 'finance', tags: [] })
+    const called = { ...own, id: 'callee', trigger_type: 'workflow_call', config: { call_alias: 'own' } }
+    await made('triggers', called)
+    const { status, headers } = await server.call('POST', `${api}/calls/own`, { key })
+    expect([status, headers.get('location')]).toEqual([202, expect.stringContaining(`${api}/calls/`)])
+    expect((await server.call('GET', headers.get('location') ?? '', { key })).status).toBe(202)
   })
 
   test('[P55] a robot of one has an address of its own below it, where no other registers', async () => {
