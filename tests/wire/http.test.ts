@@ -68,6 +68,12 @@ chapter('HTTP that is wrong', (server) => {
       greeting({ scheduled_time: '2030-02-29T10:00:00+01:00' }),
       'must be a valid date',
     ],
+    ...['run_at', 'start_at', 'end_at'].map((field): WrongFields => [
+      `a schedule whose ${field} no calendar has`,
+      'schedules',
+      { name: 'S', workflow_id: 'greeting', frequency: 'once', run_at: '2027-03-01T09:00:00Z', [field]: '2027-02-30T09:00:00Z' },
+      `Field ${field}: must be a valid date and time`,
+    ]),
     ['a definition that is no JSON', 'jobs', { workflow_json: '{' }, 'is no JSON'],
     [
       'what a robot runs as a text',
