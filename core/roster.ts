@@ -128,7 +128,7 @@ export function touch(state: State, job: JobRow): void {
 }
 
 /** Whether nobody has told the robot to take no more jobs. */
-export function takesJobs({ mode }: RobotRow): boolean {
+export function takesJobs({ mode }: Pick<RobotRow, 'mode'>): boolean {
   return mode === 'active' || mode === 'resuming'
 }
 

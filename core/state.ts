@@ -39,7 +39,7 @@ import type { DeliveryRow, WebhookRow } from './webhook.ts'
  * word that is lost with its connection would leave it paused for ever. `draining`: told to shut down once its jobs are done; ends with its goodbye, upon which
  * it may register anew, or with a resume.
  */
-const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
+export const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
 export type RobotMode = (typeof ROBOT_MODES)[number]
 
 /** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */

@@ -1,6 +1,8 @@
 import { REFUSALS } from '../core/protocol/refusal.ts'
 import { JOB_LIFE, JOB_STATUSES, type JobVerb } from '../core/job.ts'
 import { MODE_AFTER } from '../core/control.ts'
+import { takesJobs } from '../core/roster.ts'
+import { ROBOT_MODES, type RobotMode } from '../core/state.ts'
 
 /** What each verb means, and who brings it about. A verb without a sentence does not compile. */
 const MEANING: { readonly [V in JobVerb]: string } = {
@@ -12,6 +14,15 @@ const MEANING: { readonly [V in JobVerb]: string } = {
   cancel: 'somebody has cancelled it, or its robot has stopped it by itself',
   expire: 'it has waited in the queue, or run, longer than it may',
   requeue: 'its robot was lost, and it may always be run again',
+}
+
+/** What each mode of a robot means, and what ends it. */
+const MODE_MEANING: { readonly [M in RobotMode]: string } = {
+  active: 'nobody has asked it to stop',
+  paused: 'it keeps the jobs that it has, and gets no others until it is resumed',
+  resuming:
+    'it gets jobs again, and each of its connections begins with a `resume` until a heartbeat says that it is not paused',
+  draining: 'it ends when its jobs have ended; when it registers after its `disconnect`, it is active again',
 }
 
 /** `docs/STATES.md`, drawn from the tables that the core works by. */
@@ -48,10 +59,15 @@ export function drawStates(): string {
     'stateDiagram-v2',
     '  [*] --> active',
     ...Object.entries(MODE_AFTER).map(([verb, mode]) => `  any --> ${mode}: ${verb}`),
+    '  resuming --> active: heartbeat',
     '  draining --> active: disconnect',
     '```',
     '',
-    'Only an `active` robot is offered jobs. The mode is on disk, and holds across connections and restarts.',
+    '| mode | is offered jobs | what it means |',
+    '|---|---|---|',
+    ...ROBOT_MODES.map((mode) => `| \`${mode}\` | ${takesJobs({ mode }) ? 'yes' : 'no'} | ${MODE_MEANING[mode]} |`),
+    '',
+    'The mode is on disk, and holds across connections and restarts.',
     '',
     '## Refusals',
     '',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import { presence } from '../../core/presence.ts'
@@ -59,6 +60,18 @@ describe('pause, resume, shutdown', () => {
     ])
   })
 })
+
+test.each([[null, 'active'], ['pause', 'paused'], ['resume', 'resuming'], ['shutdown', 'draining']] as const)(
+  'after %s a robot is %s, and offered jobs where docs/STATES.md says so',
+  (asked, mode) => {
+    const page = readFileSync(new URL('../../docs/STATES.md', import.meta.url), 'utf8')
+    const fleet = bench()
+    fleet.turn(...join('r1'), ...(asked === null ? [] : [control(asked)]))
+    expect(fleet.state.robots.get(ids.robot('r1'))?.mode).toBe(mode)
+    const isOffered = spoken(fleet.turn(submit('j1'))).includes('socket-r1 job_assign j1#1')
+    expect(page).toContain(`\n| \`${mode}\` | ${isOffered ? 'yes' : 'no'} |`)
+  },
+)
 
 test('[P32] a resume that is lost with its connection is said again, until the robot says that it goes on', () => {
   const fleet = bench()
