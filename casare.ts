@@ -1,14 +1,15 @@
 #!/usr/bin/env node
-import { main } from './cli/main.ts'
+import { requireNode } from './adapters/node/version.ts'
 
-/**
- * The `casare` command. `casare start` is the orchestrator itself, in this very process: signals, output and the exit
- * status are its own. Everything else is an ordinary client.
- */
+/** The `casare` command. What follows is imported once it is known that this Node can read it. */
 
-if (process.argv[2] === 'start') {
-  process.argv.splice(2, 1)
-  await import('./adapters/node.ts')
-} else {
-  process.exitCode = await main(process.argv.slice(2))
-}
+requireNode()
+const [{ main }, { startCommand }] = await Promise.all([import('./cli/main.ts'), import('./adapters/node/options.ts')])
+const start = startCommand('start', async (options) => {
+  const [{ runOrchestrator }, { NODE_ROBOT }] = await Promise.all([
+    import('./adapters/main.ts'),
+    import('./adapters/node/start.ts'),
+  ])
+  await runOrchestrator(NODE_ROBOT, options)
+})
+process.exitCode = await main(process.argv.slice(2), start)

@@ -1,6 +1,8 @@
+import { CommanderError } from 'commander'
 import { withoutSecrets } from '../core/protocol/credential.ts'
+import { oneLine } from '../core/protocol/plain.ts'
 import { checkFolder } from './check.ts'
-import { readOptions, usage } from './node/options.ts'
+import { type Options, startCommand } from './node/options.ts'
 import { Problem } from './node/problem.ts'
 import type { RobotProcess } from './node/reference.ts'
 import { startOn } from './start.ts'
@@ -16,6 +18,9 @@ export interface Runtime {
 }
 
 const SAME_SIGNAL_MS = 500
+
+/** What a process ends with that was started with an option that is wrong. */
+const MISUSED = 2
 
 /** One clear line for what an operator can put right, the whole story for what is our fault. */
 function fail(error: unknown): never {
@@ -35,23 +40,34 @@ function isKnown(error: unknown): error is Error {
 
 /** Runs the orchestrator as this process's whole work: reads its arguments, prints, and ends it with a status. */
 export function main(runtime: Runtime): void {
-  process.on('uncaughtException', fail)
-  process.on('unhandledRejection', fail)
-  run(runtime).catch(fail)
+  const command = startCommand(runtime.command, (options) => runOrchestrator(runtime.robot, options))
+    .exitOverride()
+    .configureOutput({
+      // Nothing is coloured, and whether it could be is not looked up in the environment, which Deno may forbid.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(`casare: ${oneLine(text.replace(/^error: /, '').trim())}\n`),
+    })
+  command.parseAsync(process.argv.slice(2), { from: 'user' }).catch((error: unknown) => {
+    if (!(error instanceof CommanderError)) fail(error)
+    process.exitCode = error.exitCode === 0 ? 0 : MISUSED
+  })
 }
 
-async function run(runtime: Runtime): Promise<void> {
-  const options = readOptions(process.argv.slice(2), process.env)
-  if (options.help) {
-    process.stdout.write(`${usage(runtime.command)}\n`)
-    return
-  }
+/** The same with options that have been read. Resolves when it has started, or has nothing more to do. */
+export async function runOrchestrator(robot: RobotProcess, options: Options): Promise<void> {
+  process.on('uncaughtException', fail)
+  process.on('unhandledRejection', fail)
+  await run(robot, options).catch(fail)
+}
+
+async function run(robot: RobotProcess, options: Options): Promise<void> {
   if (options.check) {
     const isSound = await checkFolder(options, (line) => void process.stdout.write(`${line}\n`))
     process.exitCode = isSound ? 0 : 1
     return
   }
-  const running = await startOn(runtime.robot, options, fail)
+  const running = await startOn(robot, options, fail)
   let stopping: number | null = null
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {

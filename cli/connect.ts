@@ -1,32 +1,52 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { parseWritten } from '../core/protocol/exact.ts'
 import { CasareClient } from '../client/client.ts'
 import { problemWithKey } from '../core/protocol/credential.ts'
 
 interface Globals {
-  readonly url?: string
+  readonly url: string
   readonly key?: string
   readonly fleet?: string
   readonly json?: boolean
 }
 
-/** The orchestrator that a command is about. A flag wins over its environment variable. */
+/** The options of every command that asks an orchestrator. They may stand before the command or behind it. */
+export const CLIENT_OPTIONS: readonly Option[] = [
+  new Option('--url <url>', 'where the orchestrator is').env('CASARE_URL').default('http://127.0.0.1:8766')
+    .argParser((text, before) => text === '' ? before : text),
+  new Option('--key <key>', 'an API key').env('CASARE_KEY'),
+  new Option('--fleet <fleet>', 'which fleet, where there is more than one').env('CASARE_FLEET'),
+  new Option('--json', 'print what the API answers, as JSON'),
+]
+
+/** The orchestrator that a command is about. */
 export function connect(command: Command): CasareClient {
-  const given = command.optsWithGlobals<Globals>()
-  const { CASARE_URL, CASARE_KEY, CASARE_FLEET } = process.env
-  const url = given.url ?? (CASARE_URL || 'http://127.0.0.1:8766')
+  const { url, ...given } = command.optsWithGlobals<Globals>()
   if (!/^https?:\/\/[^/]/.test(url)) command.error(`--url or CASARE_URL must start with http:// or https://: ${url}`)
-  const key = given.key ?? (CASARE_KEY?.trim() || undefined)
+  const key = given.key?.trim() || undefined
   const problem = key === undefined ? null : problemWithKey(key)
   if (problem !== null) command.error(`--key or CASARE_KEY ${problem}`)
   return new CasareClient({
     url,
     key,
-    fleet: given.fleet ?? (CASARE_FLEET || undefined),
+    fleet: given.fleet || undefined,
     // What is printed is what was answered.
     parse: parseWritten,
     // Somebody sits there and waits.
     retries: 2,
+  })
+}
+
+/** Has a command that asks no orchestrator refuse the options of those that do, but for those that it has itself. */
+export function refuseClientOptions(command: Command): void {
+  command.configureHelp({ showGlobalOptions: false }).hook('preAction', () => {
+    for (const option of CLIENT_OPTIONS) {
+      const isOwn = command.options.some(({ long }) => long === option.long)
+      const given = command.parent?.getOptionValueSource(option.attributeName())
+      if (!isOwn && given === 'cli') {
+        command.error(`error: option '${option.flags}' is not for 'casare ${command.name()}'`)
+      }
+    }
   })
 }
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import pkg from '../package.json' with { type: 'json' }
 import { CasareError } from '../client/client.ts'
 import { oneLine } from '../core/protocol/plain.ts'
+import { CLIENT_OPTIONS, refuseClientOptions } from './connect.ts'
 import { jobCommands } from './jobs.ts'
 import { recordCommands } from './records.ts'
 import { robotCommand } from './robot.ts'
@@ -10,21 +11,20 @@ import { robotCommand } from './robot.ts'
 const FAILED = 1
 const MISUSED = 2
 
-/** Runs one command line. Resolves with the exit status: 0, 1 when it was refused or failed, 2 when it is no command. */
-export async function main(args: readonly string[]): Promise<number> {
+/** Runs one command line; `start` is the command that starts an orchestrator. Resolves with the exit status: 0, 1 when it was refused or failed, 2 when it is no command. */
+export async function main(args: readonly string[], start: Command): Promise<number> {
   // Whoever reads no further, as `head` does, has what was wanted.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : FAILED))
   let status = 0
   const program = new Command('casare')
     .description('The CasareRPA Orchestrator, and a client of one that runs.')
     .version(pkg.version)
-    .option('--url <url>', 'where the orchestrator is (http://127.0.0.1:8766; CASARE_URL)')
-    .option('--key <key>', 'an API key (CASARE_KEY)')
-    .option('--fleet <fleet>', 'which fleet, where there is more than one (CASARE_FLEET)')
-    .option('--json', 'print what the API answers, as JSON')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(complaint(text.replace(/^error: /, ''))) })
-  program.command('start').description('start the orchestrator; its options: casare start --help')
+  for (const option of CLIENT_OPTIONS) program.addOption(option)
+  program.addCommand(start.copyInheritedSettings(program))
+  refuseClientOptions(start)
   robotCommand(program)
   jobCommands(program, (failed) => status = failed ? FAILED : 0)
   recordCommands(program)

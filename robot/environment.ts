@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { isReachEntry, reachEntries } from '../outgoing/reach.ts'
+import { ROBOT_OPTIONS } from './flags.ts'
 import { NODES } from './nodes/table.ts'
 import type { RobotOptions } from './robot.ts'
 import { createRunner } from './runner.ts'
@@ -8,35 +9,37 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** The robot's options as the environment gives them. Throws an `Error` that names the variable which is not usable. */
 export function optionsFrom(env: Environment): RobotOptions {
-  const read = (name: string, fallback: string): string => env[name]?.trim() || fallback
-  const id = read('CASARE_ROBOT_ID', 'reference-robot')
-  const slots = read('CASARE_ROBOT_SLOTS', '2')
+  const read = (name: keyof typeof ROBOT_OPTIONS): string => {
+    const { variable, fallback } = ROBOT_OPTIONS[name]
+    return env[variable]?.trim() || fallback
+  }
+  const id = read('id')
+  const slots = read('slots')
   if (!/^[1-9]\d{0,2}$/.test(slots)) throw new Error(`CASARE_ROBOT_SLOTS must be a number from 1 to 999: ${slots}`)
-  const url = read('CASARE_ROBOT_URL', 'ws://127.0.0.1:8765')
+  const url = read('url')
   if (!/^wss?:\/\/./.test(url)) throw new Error(`CASARE_ROBOT_URL must start with ws:// or wss://: ${url}`)
-  const api = env['CASARE_ROBOT_API']?.trim() || undefined
-  if (api !== undefined && !/^https?:\/\/./.test(api)) {
+  const api = read('api')
+  if (api !== '' && !/^https?:\/\/./.test(api)) {
     throw new Error(`CASARE_ROBOT_API must start with http:// or https://: ${api}`)
   }
-  const files = read('CASARE_ROBOT_FILES', '.')
-  const state = env['CASARE_ROBOT_STATE']?.trim() || undefined
+  const state = read('state')
   return {
     url,
-    api,
-    key: env['CASARE_ROBOT_KEY']?.trim() || undefined,
+    api: api || undefined,
+    key: read('key') || undefined,
     id,
-    name: read('CASARE_ROBOT_NAME', id),
-    environment: read('CASARE_ROBOT_ENVIRONMENT', 'default'),
+    name: read('name') || id,
+    environment: read('environment'),
     maxConcurrentJobs: Number(slots),
-    tags: listOf(read('CASARE_ROBOT_TAGS', '')),
-    stateFile: state === 'none' ? false : state,
+    tags: listOf(read('tags')),
+    stateFile: state === 'none' ? false : state || undefined,
     capabilities: {
       runner: 'reference',
       runtime: `node ${process.versions.node}`,
       formats: ['workflow'],
       node_types: Object.keys(NODES),
     },
-    runner: createRunner({ root: folderOf(files), httpHosts: hostsOf(read('CASARE_ROBOT_HTTP_HOSTS', '*')) }),
+    runner: createRunner({ root: folderOf(read('files')), httpHosts: hostsOf(read('hosts')) }),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Options, readOptions } from '../node/options.ts'
+import { defaultOptions, type Options } from '../node/options.ts'
 import type { RobotProcess } from '../node/reference.ts'
 import { type Running, startOn } from '../start.ts'
 
@@ -26,5 +26,5 @@ export const DENO_ROBOT: RobotProcess = {
 
 /** As `start` of `casare-orchestrator/node`, on Deno. */
 export function start(given: Partial<Options> = {}, failed?: (error: unknown) => void): Promise<Running> {
-  return startOn(DENO_ROBOT, { ...readOptions([], {}), ...given }, failed)
+  return startOn(DENO_ROBOT, { ...defaultOptions(), ...given }, failed)
 }

@@ -1,8 +1,7 @@
 import { delimiter, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { isReachEntry, reachEntries } from '../../outgoing/reach.ts'
 import { isOrigin } from '../origin.ts'
-import { Problem } from './problem.ts'
 
 /** How the orchestrator is started on Node and Deno. A flag wins over its environment variable, and both over the default. */
 export interface Options {
@@ -34,149 +33,139 @@ export interface Options {
   readonly fresh: boolean
   /** Read the databases through, and start nothing. */
   readonly check: boolean
-  readonly help: boolean
 }
 
 const TOKEN = 'CASARE_DATABASE_TOKEN'
 
-const FLAGS = {
-  'data': { env: 'CASARE_DATA', fallback: 'data', help: 'folder for the database and files' },
-  'database': {
-    env: 'CASARE_DATABASE',
-    fallback: '',
-    help: `URL of a libSQL server instead of a file, its token in ${TOKEN}`,
-  },
-  'host': { env: 'CASARE_HOST', fallback: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for every interface' },
-  'http-port': { env: 'CASARE_HTTP_PORT', fallback: '8766', help: 'port of the HTTP API' },
-  'robot-port': { env: 'CASARE_ROBOT_PORT', fallback: '8765', help: 'port that robots connect to' },
-  'durability': {
-    env: 'CASARE_DURABILITY',
-    fallback: 'full',
-    help: 'full, or relaxed: faster, and a power cut loses what was written since the last checkpoint',
-  },
-  'settings': { env: 'CASARE_SETTINGS', fallback: '', help: 'JSON file with timeouts, limits and the strategy' },
-  'robots-auth': { env: 'CASARE_ROBOTS_AUTH', fallback: 'key', help: 'key, or open: any robot may connect; for a lab' },
-  'robot-hosts': {
-    env: 'CASARE_ROBOT_HTTP_HOSTS',
-    fallback: '*',
-    help: 'hosts that workflows on the reference robot may call; * is the internet',
-  },
-  'fleet': { env: 'CASARE_FLEET', fallback: 'default', help: 'whose keys --new-keys makes' },
-} as const
+/** Every option, in the order of the help: its flag, its variable, its default, and what it may be. */
+const OPTIONS: readonly Option[] = [
+  option('--data <folder>', 'CASARE_DATA', 'folder for the database and files').default('data'),
+  option('--database <url>', 'CASARE_DATABASE', `URL of a libSQL server instead of a file, its token in ${TOKEN}`)
+    .default('', 'none'),
+  option('--host <address>', 'CASARE_HOST', 'address to listen on; 0.0.0.0 for every interface').default('127.0.0.1'),
+  option('--http-port <port>', 'CASARE_HTTP_PORT', 'port of the HTTP API', port).default(8766),
+  option('--robot-port <port>', 'CASARE_ROBOT_PORT', 'port that robots connect to', port).default(8765),
+  option(
+    '--durability <mode>',
+    'CASARE_DURABILITY',
+    'full, or relaxed: faster, and a power cut loses what was written since the last checkpoint',
+    oneOf('full', 'relaxed'),
+  ).default('full'),
+  option('--settings <file>', 'CASARE_SETTINGS', 'JSON file with timeouts, limits and the strategy')
+    .default('', 'none'),
+  option(
+    '--robots-auth <mode>',
+    'CASARE_ROBOTS_AUTH',
+    'key, or open: any robot may connect; for a lab',
+    oneOf('key', 'open'),
+  ).default('key'),
+  option(
+    '--robot-hosts <hosts>',
+    'CASARE_ROBOT_HTTP_HOSTS',
+    'hosts that workflows on the reference robot may call, with commas between them; * is the internet',
+    hosts,
+  ).default('*'),
+  option('--fleet <name>', 'CASARE_FLEET', 'whose keys --new-keys makes').default('default'),
+  repeated('--watch-root <folder>', 'CASARE_WATCH_ROOTS', 'folder in which triggers may watch files; may be repeated')
+    .default([], 'none'),
+  repeated(
+    '--allowed-origin <origin>',
+    'CASARE_ALLOWED_ORIGINS',
+    'origin of pages that may connect and call; may be repeated',
+    origins,
+  ).default([], 'none'),
+  new Option('--no-robot', 'leave out the reference robot'),
+  new Option('--new-keys', 'make and print a new admin key and a new robot key'),
+  new Option('--new', 'begin with an empty database where the one that was there is missing'),
+  new Option('--check', 'read the databases in the data folder through, say what was found, and end'),
+]
 
-/** Those that may be given more than once. The environment gives the one as `PATH` is given, the other with commas between. */
-const ROOTS = { flag: 'watch-root', env: 'CASARE_WATCH_ROOTS' } as const
-const ORIGINS = { flag: 'allowed-origin', env: 'CASARE_ALLOWED_ORIGINS' } as const
+/** What the options are called once they are read. */
+interface Values extends Omit<Options, 'watchRoots' | 'allowedOrigins' | 'fresh' | 'databaseToken'> {
+  readonly watchRoot: readonly string[]
+  readonly allowedOrigin: readonly string[]
+  readonly new?: true
+}
 
-type Flag = keyof typeof FLAGS
+/** The command that starts the orchestrator, under any name: flags, variables and help. `run` gets what they come to. */
+export function startCommand(name: string, run: (options: Options) => Promise<void>): Command {
+  const command = withOptions(
+    new Command(name).description('Start the orchestrator.').helpOption('--help', 'print this'),
+  )
+  return command.allowExcessArguments(false).action(() => run(optionsOf(command, process.env)))
+}
 
-/** Reads flags and environment. Throws `Problem` naming the flag or variable that is wrong. */
-export function readOptions(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Options {
-  const { values } = parse(args)
-  const text = (flag: Flag): { value: string; name: string } => {
-    const { env: variable, fallback } = FLAGS[flag]
-    const given = values[flag]
-    if (typeof given === 'string') return { value: given, name: `--${flag}` }
-    const set = env[variable]
-    return set === undefined || set === '' ? { value: fallback, name: `--${flag}` } : { value: set, name: variable }
-  }
-  const port = (flag: Flag): number => {
-    const { value, name } = text(flag)
-    if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
-      throw new Problem(`${name} must be a port from 0 to 65535, not "${value}"`)
-    }
-    return Number(value)
-  }
-  const choice = <const T extends readonly string[]>(flag: Flag, of: T): T[number] => {
-    const { value, name } = text(flag)
-    if (!of.includes(value)) throw new Problem(`${name} must be ${of.join(' or ')}, not "${value}"`)
-    return value
-  }
+/** The options where nothing is said of them. The environment is not read. */
+export function defaultOptions(): Options {
+  return optionsOf(withOptions(new Command()), {})
+}
+
+function withOptions(command: Command): Command {
+  for (const one of OPTIONS) command.addOption(one)
+  return command
+}
+
+function optionsOf(command: Command, env: Readonly<Record<string, string | undefined>>): Options {
+  // An option of the same name may have been given before the name of the command.
+  const { watchRoot, allowedOrigin, new: fresh, ...values } = command.optsWithGlobals<Values>()
   return {
-    data: text('data').value,
-    database: text('database').value,
+    ...values,
+    newKeys: values.newKeys === true,
+    check: values.check === true,
+    fresh: fresh === true,
     databaseToken: env[TOKEN] ?? '',
-    host: text('host').value,
-    httpPort: port('http-port'),
-    robotPort: port('robot-port'),
-    robot: values['no-robot'] !== true,
-    robotHosts: hostList(text('robot-hosts')),
-    durability: choice('durability', ['full', 'relaxed']),
-    settings: text('settings').value,
-    robotsAuth: choice('robots-auth', ['key', 'open']),
-    watchRoots: watchRoots(values[ROOTS.flag], env[ROOTS.env]),
-    allowedOrigins: allowedOrigins(values[ORIGINS.flag], env[ORIGINS.env]),
-    fleet: text('fleet').value,
-    newKeys: values['new-keys'] === true,
-    fresh: values['new'] === true,
-    check: values['check'] === true,
-    help: values['help'] === true,
+    watchRoots: watchRoots(command, watchRoot),
+    allowedOrigins: allowedOrigin,
+  }
+}
+
+/** Flags have a folder each, the variable has them as `PATH` has. An empty one would be where the process is. */
+function watchRoots(command: Command, given: readonly string[]): readonly string[] {
+  const isFlag = command.getOptionValueSource('watchRoot') !== 'env'
+  if (isFlag && given.includes('')) command.error('error: --watch-root must be a folder, not ""')
+  const paths = isFlag ? given : given.flatMap((text) => text.split(delimiter).filter((path) => path !== ''))
+  return paths.map((path) => resolve(path))
+}
+
+/** A value that is empty, as that of a variable may be, is none. */
+function option(flags: string, variable: string, help: string, read = (text: string): unknown => text): Option {
+  return new Option(flags, help).env(variable).argParser((text, before) => text === '' ? before : read(text))
+}
+
+/** One that may be given more than once. */
+function repeated(
+  flags: string,
+  variable: string,
+  help: string,
+  read = (text: string): readonly string[] => [text],
+): Option {
+  return new Option(flags, help).env(variable).argParser<readonly string[]>((text, before) => [
+    ...before,
+    ...read(text),
+  ])
+}
+
+function port(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new InvalidArgumentError('It must be a port from 0 to 65535.')
+}
+
+function oneOf(...choices: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (choices.includes(text)) return text
+    throw new InvalidArgumentError(`It must be ${choices.join(' or ')}.`)
   }
 }
 
 /** A wrong one would only show itself when the robot ends, again and again. */
-function hostList({ value, name }: { value: string; name: string }): string {
-  const wrong = reachEntries(value).find((host) => !isReachEntry(host))
-  if (wrong !== undefined) throw new Problem(`${name} must be hosts, addresses and networks, not "${wrong}"`)
-  return value
+function hosts(text: string): string {
+  const wrong = reachEntries(text).find((host) => !isReachEntry(host))
+  if (wrong === undefined) return text
+  throw new InvalidArgumentError(`It must be hosts, addresses and networks, not "${wrong}".`)
 }
 
-function watchRoots(given: Values[string], set: string | undefined): readonly string[] {
-  const paths = Array.isArray(given) ? given : (set ?? '').split(delimiter).filter((path) => path !== '')
-  if (paths.includes('')) throw new Problem(`--${ROOTS.flag} must be a folder, not ""`)
-  return paths.map((path) => resolve(String(path)))
-}
-
-function allowedOrigins(given: Values[string], set: string | undefined): readonly string[] {
-  const all = Array.isArray(given) ? given.map(String) : (set ?? '').split(',').map((text) => text.trim())
-  const origins = Array.isArray(given) ? all : all.filter((text) => text !== '')
-  const wrong = origins.find((text) => !isOrigin(text))
-  if (wrong === undefined) return origins
-  const name = Array.isArray(given) ? `--${ORIGINS.flag}` : ORIGINS.env
-  throw new Problem(`${name} must be an origin, as https://example.com, not "${wrong}"`)
-}
-
-/** What `--help` prints. `command` is how the user starts it. */
-export function usage(command: string): string {
-  const lines = Object.entries(FLAGS).map(([flag, { env, fallback, help }]) =>
-    `  --${flag.padEnd(12)} ${help} (${fallback || 'none'}; ${env})`
-  )
-  return [
-    `Usage: ${command} [options]`,
-    '',
-    ...lines,
-    `  --${ROOTS.flag.padEnd(12)} folder in which triggers may watch files; may be repeated (none; ${ROOTS.env})`,
-    `  --${ORIGINS.flag.padEnd(12)} origin of pages that may connect and call; may be repeated (none; ${ORIGINS.env})`,
-    `  --${'no-robot'.padEnd(12)} leave out the reference robot`,
-    `  --${'new-keys'.padEnd(12)} make and print a new admin key and a new robot key`,
-    `  --${'new'.padEnd(12)} begin with an empty database where the one that was there is missing`,
-    `  --${'check'.padEnd(12)} read the databases in the data folder through, say what was found, and end`,
-    `  --${'help'.padEnd(12)} print this`,
-  ].join('\n')
-}
-
-type Values = Record<string, string | boolean | (string | boolean)[] | undefined>
-
-function parse(args: readonly string[]): { values: Values } {
-  const strings = Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }]))
-  const flag = { type: 'boolean' as const }
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        ...strings,
-        [ROOTS.flag]: { type: 'string', multiple: true },
-        [ORIGINS.flag]: { type: 'string', multiple: true },
-        'no-robot': flag,
-        'new-keys': flag,
-        'new': flag,
-        'check': flag,
-        'help': flag,
-      },
-      strict: true,
-      allowPositionals: false,
-    })
-  } catch (error) {
-    throw new Problem(error instanceof Error ? error.message.split('. ')[0] ?? error.message : String(error))
-  }
+function origins(text: string): readonly string[] {
+  const all = text.split(',').map((one) => one.trim()).filter((one) => one !== '')
+  if (all.every(isOrigin)) return all
+  throw new InvalidArgumentError('It must be an origin, as https://example.com.')
 }

@@ -1,5 +1,5 @@
 import { type Running, startOn } from '../start.ts'
-import { type Options, readOptions } from './options.ts'
+import { defaultOptions, type Options } from './options.ts'
 import type { RobotProcess } from './reference.ts'
 
 export type { Running } from '../start.ts'
@@ -14,5 +14,5 @@ export const NODE_ROBOT: RobotProcess = { args: () => process.execArgv, env: pro
  * `Problem` for what the operator can put right. `failed` is told when it cannot go on: nothing it does is kept then.
  */
 export function start(given: Partial<Options> = {}, failed?: (error: unknown) => void): Promise<Running> {
-  return startOn(NODE_ROBOT, { ...readOptions([], {}), ...given }, failed)
+  return startOn(NODE_ROBOT, { ...defaultOptions(), ...given }, failed)
 }

@@ -189,6 +189,12 @@ describe('bad usage is said in one line, and ends with 2', () => {
     ['stats --url localhost', 'casare: --url or CASARE_URL must start with http:// or https://: localhost'],
     ['stats --key crpa_\u00fc', 'casare: --key or CASARE_KEY must consist of ASCII letters, digits and signs'],
     ['--frequency', "casare: unknown option '--frequency'"],
+    ['start --colour', "casare: unknown option '--colour'"],
+    ['--fleet acme start now', "casare: too many arguments for 'start'. Expected 0 arguments but got 1"],
+    ['start --http-port x', "casare: option '--http-port <port>' argument 'x' is invalid. It must be a port from 0 to"],
+    ['start --json', "casare: option '--json' is not for 'casare start'"],
+    ['--url http://127.0.0.1:1 start', "casare: option '--url <url>' is not for 'casare start'"],
+    ['--fleet acme robot', "casare: option '--fleet <fleet>' is not for 'casare robot'"],
   ]
   for (const [args, message] of TABLE) {
     test.concurrent(args, async () => {
@@ -199,6 +205,23 @@ describe('bad usage is said in one line, and ends with 2', () => {
   }
 })
 
+test('help names the variable and the default of each option, and of no option that a command does not take', async () => {
+  const [robot, list] = await Promise.all([['help', 'robot'], ['jobs', 'list', '--help']].map((args) => casare(args)))
+  expect(robot?.out).toMatch(/^ {2}--slots <count> +jobs at a time \(default: "2", env:\s+CASARE_ROBOT_SLOTS\)$/m)
+  expect(robot?.out).toContain('CASARE_ROBOT_URL')
+  expect(robot?.out).not.toMatch(/CASARE_URL|--json/)
+  expect(list?.out).toMatch(/^ {2}--key <key> +an API key \(env: CASARE_KEY\)$/m)
+})
+
+test('casare start is an orchestrator, whatever stands before the word', async () => {
+  const data = newFolder()
+  const flags = ['--data', data, '--no-robot', '--http-port', '0', '--robot-port', '0']
+  const server = new Program('casare.ts', ['--fleet', 'default', 'start', ...flags])
+  await server.said(/Ready\. Ctrl-C stops it\./)
+  server.signal('SIGINT')
+  expect(await server.exited).toBe(0)
+})
+
 test('a file that is not UTF-8 is not sent with U+FFFD in it', async () => {
   const file = join(newFolder(), 'latin.json')
   writeFileSync(file, Buffer.from('{"name":"J\u00fcrgen"}', 'latin1'))
@@ -207,11 +230,21 @@ test('a file that is not UTF-8 is not sent with U+FFFD in it', async () => {
 })
 
 test('help is no mistake; no command at all is one', async () => {
-  const [help, jobs, none, start] = await Promise.all(
-    [['--help'], ['help', 'jobs'], [], ['start', '--help']].map((args) => casare(args)),
+  const [help, jobs, none, ...starts] = await Promise.all(
+    [['--help'], ['help', 'jobs'], [], ['start', '--help'], ['help', 'start'], ['--fleet', 'acme', 'start', '--help']]
+      .map((args) => casare(args)),
   )
   expect(help).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^Usage: casare /) })
   expect(jobs).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^Usage: casare jobs /) })
   expect(none).toMatchObject({ status: 2, out: '', err: expect.stringMatching(/^Usage: casare /) })
-  expect(start).toMatchObject({ status: 0, err: '', out: expect.stringContaining('--http-port') })
+  for (const start of starts) {
+    expect(start).toMatchObject({
+      status: 0,
+      err: '',
+      out: expect.stringMatching(/^Usage: casare start \[options\]\n/),
+    })
+    expect(start.out).toMatch(
+      /^ {2}--http-port <port>\s+port of the HTTP API \(default: 8766,\s+env:\s+CASARE_HTTP_PORT\)$/m,
+    )
+  }
 })

@@ -7,7 +7,7 @@ import { connect } from '../../adapters/store/libsql.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { MAIN, newFolder, Program } from './program.ts'
 
-/** What an operator can put right is told in exactly one line, and the process ends with status 1. */
+/** What an operator can put right is said in exactly one line, and the process ends with status 1, or 2 for a wrong option. */
 
 const blocker = createServer()
 let taken = ''
@@ -125,35 +125,43 @@ const cases: readonly [string, () => Start, RegExp][] = [
     () => ({ args: ['--database', 'libsql://db.example?authToken=secret'] }),
     /casare: libsql:\/\/db\.example was given with a secret in its URL.*CASARE_DATABASE_TOKEN/,
   ],
-  ['a flag that does not exist', () => ({ args: ['--colour'] }), /Unknown option '--colour'/],
-  ['a word that belongs nowhere', () => ({ args: ['now'] }), /Unexpected argument 'now'/],
+]
+
+/** How an option is wrong, and what the line must say. */
+const misuses: typeof cases = [
+  ['a flag that does not exist', () => ({ args: ['--colour'] }), /unknown option '--colour'/],
+  ['a word that belongs nowhere', () => ({ args: ['now'] }), /too many arguments.* Expected 0 arguments but got 1/],
   ['a flag without its value', () => ({ args: ['--http-port'] }), /--http-port.* argument missing/],
-  ['a port that is none', () => ({ args: ['--http-port', '65536'] }), /--http-port must be a port .*"65536"/],
+  [
+    'a port that is none',
+    () => ({ args: ['--http-port', '65536'] }),
+    /--http-port <port>' argument '65536' is invalid\. It must be a port/,
+  ],
   [
     'a choice that is none',
     () => ({ args: ['--durability', 'some'] }),
-    /--durability must be full or relaxed, not "some"/,
+    /--durability <mode>' argument 'some' is invalid\. It must be full or relaxed\./,
   ],
   [
     'a variable that is no port',
     () => ({ env: { CASARE_ROBOT_PORT: 'usual' } }),
-    /CASARE_ROBOT_PORT must be a port .*"usual"/,
+    /'usual' from env 'CASARE_ROBOT_PORT' is invalid\. It must be a port/,
   ],
   [
     'a variable that is no choice',
     () => ({ env: { CASARE_ROBOTS_AUTH: 'none' } }),
-    /CASARE_ROBOTS_AUTH must be key or open/,
+    /'none' from env 'CASARE_ROBOTS_AUTH' is invalid\. It must be key or open\./,
   ],
 ]
 
-describe('one line, and status 1', () => {
+describe.each([['status 1', 1, cases], ['status 2', 2, misuses]] as const)('one line, and %s', (_, status, all) => {
   // Two at a time: each spends most of its life loading its own source.
-  test.concurrent.each(cases)('%s', async (_what, given, line) => {
+  test.concurrent.each(all)('%s', async (_what, given, line) => {
     const program = await start(given())
     expect(program.err).toMatch(/^casare: [^\n]+\n$/)
     expect(program.err).toMatch(line)
     expect(program.out).toBe('')
-    expect(await program.exited).toBe(1)
+    expect(await program.exited).toBe(status)
   })
 })
 

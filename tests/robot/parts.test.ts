@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { backoffMs } from '../../robot/backoff.ts'
 import { optionsFrom } from '../../robot/environment.ts'
+import { ROBOT_OPTIONS } from '../../robot/flags.ts'
 import { faultOf } from '../../robot/outcome.ts'
 import { Outbox } from '../../robot/outbox.ts'
 import { fit } from '../../robot/text.ts'
@@ -86,6 +88,16 @@ describe('the reference robot’s environment', () => {
       key: undefined,
       capabilities: { formats: ['workflow'], node_types: expect.arrayContaining(['LogNode', 'CallWorkflowNode']) },
     })
+  })
+
+  test('is documented, with its defaults', () => {
+    const page = readFileSync(new URL('../../docs/ROBOTS.md', import.meta.url), 'utf8')
+    for (const { variable, fallback } of Object.values(ROBOT_OPTIONS)) {
+      const [, shown] = page.split('\n').find((line) => line.startsWith(`| \`${variable}\` |`))?.split('|').slice(1) ??
+        []
+      expect([variable, shown === undefined]).toEqual([variable, false])
+      if (fallback !== '' && fallback !== '.') expect([variable, shown]).toEqual([variable, ` \`${fallback}\` `])
+    }
   })
 
   test('is read', () => {
