@@ -12,8 +12,14 @@ const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxVal
 const rate = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000)))
 const bytes = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 40)))
 
+const origins = v.optional(
+  v.array(v.pipe(v.string(), v.check(isOrigin, 'must be an origin, as https://example.com'))),
+)
+
 /** What an operator may set, in seconds and numbers; whatever is left out keeps its default. */
-const SettingsFile = v.strictObject({
+export const SettingsFile = v.strictObject({
+  /** For editors: where the JSON Schema of these settings is. */
+  $schema: v.optional(v.string()),
   strategy: v.optional(v.picklist(STRATEGIES)),
   heartbeat_seconds: seconds,
   lease_seconds: seconds,
@@ -54,15 +60,14 @@ const SettingsFile = v.strictObject({
   submissions_seconds: seconds,
   wrong_keys_max: rate,
   trusted_proxies: v.optional(v.array(v.pipe(v.string(), v.check(isRange, 'must be an address or a range')))),
-  allowed_origins: v.optional(
-    v.array(v.pipe(v.string(), v.check(isOrigin, 'must be an origin, as https://example.com'))),
-  ),
+  allowed_origins: origins,
+  cors_origins: origins,
   fleets_open_max: count,
   fleet_idle_seconds: seconds,
 })
 
 /** The setting that each name stands for. */
-const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof Settings } = {
+const NAMES: { readonly [N in Exclude<keyof v.InferOutput<typeof SettingsFile>, '$schema'>]-?: keyof Settings } = {
   strategy: 'strategy',
   heartbeat_seconds: 'heartbeatMs',
   lease_seconds: 'leaseMs',
@@ -100,6 +105,7 @@ const NAMES: { readonly [N in keyof v.InferOutput<typeof SettingsFile>]-?: keyof
   wrong_keys_max: 'wrongKeysMax',
   trusted_proxies: 'trustedProxies',
   allowed_origins: 'allowedOrigins',
+  cors_origins: 'corsOrigins',
   fleets_open_max: 'fleetsOpenMax',
   fleet_idle_seconds: 'fleetIdleMs',
 }
@@ -117,7 +123,8 @@ export function readSettings(text: string): Settings | string {
   }
   const parsed = v.safeParse(SettingsFile, json)
   if (!parsed.success) return problemsOf(parsed.issues)
-  const given = Object.entries(parsed.output).map(([name, value]) => [
+  const { $schema: _, ...output } = parsed.output
+  const given = Object.entries(output).map(([name, value]) => [
     NAMES[name as keyof typeof NAMES],
     name.includes('_seconds') ? Math.round(Number(value) * 1000) : value,
   ])

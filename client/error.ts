@@ -44,15 +44,16 @@ export class CasareError extends Error {
 export function errorOf(response: Response, text: string): CasareError {
   const { status } = response
   const after = retryAfterSeconds(response.headers.get('retry-after'), Date.now(), Date.parse)
+  const requestId = response.headers.get('x-request-id')
   const retryAfter = after === null ? null : Math.ceil(after)
   const body = parsed(text) as Partial<ErrorBody> | undefined
   if (typeof body?.payload?.error_code !== 'string') {
     const said = cut(text.replace(/\s+/g, ' '), 100)
     const message = `${response.url} answered ${status}, and not as an orchestrator does: ${said}`
-    return new CasareError(message, { code: 'CONNECTION_ERROR', status, retryAfter })
+    return new CasareError(message, { code: 'CONNECTION_ERROR', status, retryAfter, requestId })
   }
   const { error_code: code, error_message, details } = body.payload
-  return new CasareError(error_message, { code, status, details, retryAfter, requestId: body.correlation_id ?? null })
+  return new CasareError(error_message, { code, status, details, retryAfter, requestId })
 }
 
 /** The value of JSON, or undefined for what is none. */

@@ -92,6 +92,8 @@ export interface Settings {
   readonly trustedProxies: readonly string[]
   /** Origins of pages that may connect, send forms and call webhooks without a secret, beside our own. */
   readonly allowedOrigins: readonly string[]
+  /** Origins of pages that may call the API with a key, and read what it answers. */
+  readonly corsOrigins: readonly string[]
   /** Fleets that one process has open at a time, besides the default one. */
   readonly fleetsOpenMax: number
   /** A fleet in which nothing is going on is closed after this long. */
@@ -152,6 +154,7 @@ export const DEFAULTS: Settings = {
   wrongKeysMax: 20,
   trustedProxies: [],
   allowedOrigins: [],
+  corsOrigins: [],
   fleetsOpenMax: 100,
   fleetIdleMs: 5 * MINUTE,
 }

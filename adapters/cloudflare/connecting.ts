@@ -2,7 +2,7 @@ import type { RobotId, SecretHash } from '../../core/ids.ts'
 import type { Settings } from '../../core/limits.ts'
 import { fleetPath } from '../fleet-path.ts'
 import { keyShown } from '../http/request.ts'
-import { NOSNIFF } from '../http/respond.ts'
+import { NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { robotPageRefused } from '../origin.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 
@@ -17,13 +17,18 @@ export function connecting(
   const rest = pathname.slice(base.length)
   const asked = robotPath(rest, rest === '/' || rest === '')
   if (asked === null) {
-    return turnedAway(404, elsewhere(pathname, robotsUrl(headers.get('host'), protocol === 'https:', base)).message)
+    return turnedAway(
+      headers,
+      404,
+      elsewhere(pathname, robotsUrl(headers.get('host'), protocol === 'https:', base)).message,
+    )
   }
   const page = robotPageRefused((name) => headers.get(name), settings)
-  if (page !== null) return turnedAway(403, page.message)
+  if (page !== null) return turnedAway(headers, 403, page.message)
   return { robot: asked.robot, credential: keyShown(headers.get('authorization'), searchParams) }
 }
 
-function turnedAway(status: number, message: string): Response {
-  return new Response(`${message}\n`, { status, headers: NOSNIFF })
+function turnedAway(asked: Headers, status: number, message: string): Response {
+  const headers = { ...NOSNIFF, ...requestIdHeader(asked.get('x-request-id')) }
+  return new Response(`${message}\n`, { status, headers })
 }

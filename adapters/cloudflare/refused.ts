@@ -1,6 +1,6 @@
 import { errorPayload } from '../../core/protocol/encode.ts'
 import { type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
-import { headersOf, NOSNIFF } from '../http/respond.ts'
+import { headersOf, NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { drain } from './body.ts'
 
 /** For an address of a fleet that does not exist. */
@@ -8,13 +8,14 @@ export const NO_FLEET: Refusal = refuse('NOT_FOUND', 'This fleet does not exist'
 
 /** A refusal where no fleet answers: as the API reference shows errors. */
 export async function refusedResponse(request: Request, refusal: Refusal): Promise<Response> {
+  const named = requestIdHeader(request.headers.get('x-request-id'))
   const body = {
     type: 'error',
     payload: errorPayload(refusal),
-    correlation_id: request.headers.get('x-request-id') ?? crypto.randomUUID(),
+    correlation_id: named['X-Request-Id'],
   }
   const { status } = REFUSALS[refusal.refused]
-  const response = Response.json(body, { status, headers: { ...NOSNIFF, ...headersOf(refusal) } })
+  const response = Response.json(body, { status, headers: { ...NOSNIFF, ...named, ...headersOf(refusal) } })
   await drain(request, response)
   return response
 }

@@ -16,8 +16,10 @@ import { jobRoutes } from './jobs.ts'
 import { formRoutes } from './form.ts'
 import { keyRoutes } from './keys.ts'
 import { poolRoutes } from './pools.ts'
+import { crossOrigin } from './cross-origin.ts'
+import { methodsOf } from './methods.ts'
 import { type Env, guard } from './request.ts'
-import { refused, writesJson } from './respond.ts'
+import { namesRequest, refused, writesJson } from './respond.ts'
 import { robotRoutes } from './robots.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { triggerRoutes } from './triggers.ts'
@@ -56,6 +58,9 @@ export function httpApp(
 ): Hono<Env> {
   const rest = (path: string): string => path.slice((anywhere ? fleetPath(path)?.base ?? '' : base).length) || '/'
   const app = new Hono<Env>(base === '' && !anywhere ? {} : { getPath: (request) => rest(getPath(request)) })
+  app.use('*', namesRequest)
+  const { corsOrigins } = fleet.state.settings
+  for (const path of corsOrigins.length > 0 ? ['/api/*', '/healthz'] : []) app.use(path, crossOrigin(corsOrigins))
   if (hidden) {
     const anyKey = guard(fleet, ...SCOPES)
     app.use('/', writesJson, anyKey)
@@ -113,10 +118,21 @@ export function httpApp(
       robots: `${base}/ws`,
     }))
 
-  app.notFound((c) => refused(c, refuse('NOT_FOUND', `There is nothing at ${c.req.method} ${c.req.path}`)))
+  const methodsAt = methodsOf(app)
+  app.notFound((c) => {
+    const { method, path } = c.req
+    const allow = methodsAt(path)
+    if (allow.length === 0) return refused(c, refuse('NOT_FOUND', `There is nothing at ${method} ${path}`))
+    const message = `${method} is not allowed at ${path}: use ${allow.join(', ')}`
+    return refused(c, refuse('METHOD_NOT_ALLOWED', message, { allow }))
+  })
   app.onError((error, c) => {
     if (error instanceof StoreUnusable) return refused(c, refuse('UNAVAILABLE', 'The database cannot be read just now'))
-    fleet.platform.log('error', 'a request failed', { path: c.req.path, error: error.stack ?? String(error) })
+    fleet.platform.log('error', 'a request failed', {
+      path: c.req.path,
+      request: c.get('requestId'),
+      error: error.stack ?? String(error),
+    })
     return refused(c, refuse('HANDLER_ERROR', 'The request could not be handled; it has been logged'))
   })
   return app

@@ -11,6 +11,7 @@ import { idempotencyOf, retrying, submission } from '../submission.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { jobQuery, numberIn } from './query.ts'
 import { answered, locationOf, refused, tellQuota } from './respond.ts'
+import { unlessUnchanged } from './unchanged.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine, submittedJob } from './view.ts'
 
 const LOG_PAGE_MAX = 1000
@@ -49,7 +50,7 @@ export function jobRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items: page.items.map(jobSummary), next_cursor: encodeCursor(page.next) })
   })
 
-  app.get('/:id', read, async (c) => {
+  app.get('/:id', read, unlessUnchanged, async (c) => {
     const job = await fleet.queries.job(c.req.param('id') as JobId)
     if (job === undefined) return refused(c, noJob(c.req.param('id')))
     const [definition, logs] = await Promise.all([

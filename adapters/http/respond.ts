@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { requestId } from 'hono/request-id'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Answer } from '../../core/effects.ts'
 import { epochSeconds, type Quota } from '../../core/limiter.ts'
@@ -28,21 +29,31 @@ export function refused(c: Context, refusal: Refusal): Response {
   const body: ErrorBody = {
     type: 'error',
     payload: errorPayload(refusal),
-    correlation_id: requestId(c),
+    correlation_id: c.get('requestId'),
   }
   return c.json(body, REFUSALS[refusal.refused].status as ContentfulStatusCode, headersOf(refusal))
 }
 
-/** What the caller called this request, or a name for it, so that it can be found again. */
-export function requestId(c: Context): string {
-  const given = c.req.header('x-request-id')
-  return given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : crypto.randomUUID()
+const REQUEST_ID = 'X-Request-Id'
+
+/** What the caller called a request, or a name for it, so that it can be found again. */
+export function requestIdIn(given: string | null | undefined): string {
+  return given !== null && given !== undefined && /^[\w.:=-]{1,128}$/.test(given) ? given : crypto.randomUUID()
 }
+
+/** The header that says it, for what is answered outside of hono. */
+export function requestIdHeader(given: string | null | undefined): { readonly [REQUEST_ID]: string } {
+  return { [REQUEST_ID]: requestIdIn(given) }
+}
+
+/** Names each request, and says the name on its answer. No name is short enough for hono's own rule, which lacks dots and colons. */
+export const namesRequest = requestId({ limitLength: 0, generator: (c) => requestIdIn(c.req.header(REQUEST_ID)) })
 
 /** Headers that a refusal comes with: whom to ask for, what is read, and when to come back. */
 export function headersOf(refusal: Refusal): Record<string, string> {
-  const { cooldown_remaining, retry_after_ms, accept_encoding } = refusal.details
+  const { cooldown_remaining, retry_after_ms, accept_encoding, allow } = refusal.details
   if (refusal.refused === 'AUTHENTICATION_FAILED') return { 'WWW-Authenticate': 'Bearer' }
+  if (refusal.refused === 'METHOD_NOT_ALLOWED' && Array.isArray(allow)) return { Allow: allow.join(', ') }
   if (typeof accept_encoding === 'string') return { 'Accept-Encoding': accept_encoding }
   if (typeof cooldown_remaining === 'number') return { 'Retry-After': String(cooldown_remaining) }
   if (typeof retry_after_ms === 'number') {

@@ -7,6 +7,7 @@ import { NewRobot, Shutdown } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { answered, locationOf, refused } from './respond.ts'
+import { unlessUnchanged } from './unchanged.ts'
 import { reportView, robotView } from './view.ts'
 
 /** `/api/v1/robots`. What is on record comes from the store, how they are just now from memory. */
@@ -23,7 +24,7 @@ export function robotRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items, next_cursor: encodeCursor(page.next) })
   })
 
-  app.get('/:id', read, async (c) => {
+  app.get('/:id', read, unlessUnchanged, async (c) => {
     const robot = await fleet.queries.robot(c.req.param('id') as RobotId)
     if (robot === undefined) return refused(c, noRobot(c.req.param('id')))
     return c.json(robotView(robot, presence(fleet.state, robot.id)))
@@ -78,8 +79,12 @@ export function robotRoutes(fleet: Fleet): Hono<Env> {
 }
 
 function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Response {
-  return answered(c, answer, 'robot', ({ robot }) =>
-    c.json(robotView(robot, presence(fleet.state, robot.id)), status, locationOf(c, 'robots', robot.id)))
+  return answered(
+    c,
+    answer,
+    'robot',
+    ({ robot }) => c.json(robotView(robot, presence(fleet.state, robot.id)), status, locationOf(c, 'robots', robot.id)),
+  )
 }
 
 function noRobot(id: string): Refusal {

@@ -8,6 +8,7 @@ import { newScheduleId, saving } from '../schedule.ts'
 import { encodeCursor, type Env, guard, ledgerPage, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { numberIn } from './query.ts'
 import { answered, locationOf, refused } from './respond.ts'
+import { unlessUnchanged } from './unchanged.ts'
 import { comingView, jobSummary, occurrenceView, scheduleView } from './view.ts'
 
 const PREVIEW_MAX = 100
@@ -51,7 +52,7 @@ export function scheduleRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items: next.map(scheduleView), next_cursor: null })
   })
 
-  app.get('/:id', read, async (c) => {
+  app.get('/:id', read, unlessUnchanged, async (c) => {
     const schedule = await fleet.queries.schedule(idOf(c))
     return schedule === undefined ? refused(c, noSchedule(c)) : c.json(scheduleView(schedule))
   })

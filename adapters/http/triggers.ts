@@ -12,6 +12,7 @@ import { idempotencyOf } from '../submission.ts'
 import { termsOf } from '../trigger.ts'
 import { encodeCursor, type Env, guard, ledgerPage, pageQuery, readBody, readOptionalBody } from './request.ts'
 import { answered, locationOf, refused, tellQuota } from './respond.ts'
+import { unlessUnchanged } from './unchanged.ts'
 import { firingView, triggerEventView, triggerView } from './trigger-view.ts'
 
 /** `/api/v1/triggers`. */
@@ -45,7 +46,11 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
       answer,
       'trigger',
       ({ trigger }) =>
-        c.json({ ...view(trigger), secret: made.shown } satisfies NewTriggerView, before === undefined ? 201 : 200, locationOf(c, 'triggers', trigger.id)),
+        c.json(
+          { ...view(trigger), secret: made.shown } satisfies NewTriggerView,
+          before === undefined ? 201 : 200,
+          locationOf(c, 'triggers', trigger.id),
+        ),
     )
   }
 
@@ -62,7 +67,7 @@ export function triggerRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items: page.items.map(view), next_cursor: encodeCursor(page.next) })
   })
 
-  app.get('/:id', read, async (c) => {
+  app.get('/:id', read, unlessUnchanged, async (c) => {
     const trigger = await fleet.queries.trigger(idOf(c))
     return trigger === undefined ? refused(c, unknown(c)) : c.json(view(trigger))
   })

@@ -10,6 +10,7 @@ import { newStandardSecret } from '../secret.ts'
 import { problemWithUrl } from '../../outgoing/address.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
 import { answered, locationOf, refused } from './respond.ts'
+import { unlessUnchanged } from './unchanged.ts'
 import { deliveryView, webhookView } from './webhook-view.ts'
 
 /** `/api/v1/webhooks`: who is told of what happens, and what they were told. What comes in is at `/webhook`. */
@@ -37,7 +38,7 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items: page.items.map(webhookView), next_cursor: encodeCursor(page.next) })
   })
 
-  app.get('/:id', admin, async (c) => {
+  app.get('/:id', admin, unlessUnchanged, async (c) => {
     const webhook = await fleet.queries.webhook(idOf(c))
     return webhook === undefined ? refused(c, noWebhook(c)) : c.json(webhookView(webhook))
   })
@@ -90,7 +91,7 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items: page.items.map(deliveryView), next_cursor: encodeCursor(page.next) })
   })
 
-  app.get('/:id/deliveries/:delivery', admin, async (c) => {
+  app.get('/:id/deliveries/:delivery', admin, unlessUnchanged, async (c) => {
     const delivery = await fleet.queries.delivery(c.req.param('delivery') as DeliveryId)
     if (delivery?.webhook_id === idOf(c)) return c.json(deliveryView(delivery))
     return refused(c, notFound('Delivery', c.req.param('delivery')))

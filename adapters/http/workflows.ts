@@ -9,6 +9,7 @@ import type { Fleet } from '../fleet.ts'
 import { validDefinition } from '../definition.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
 import { answered, locationOf, refused } from './respond.ts'
+import { unlessUnchanged } from './unchanged.ts'
 import { versionView, workflowDetail, workflowSummary } from './view.ts'
 
 /** `/api/v1/workflows`. */
@@ -57,7 +58,7 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
     return c.json({ items: page.items.map(workflowSummary), next_cursor: encodeCursor(page.next) })
   })
 
-  app.get('/:id', read, async (c) => {
+  app.get('/:id', read, unlessUnchanged, async (c) => {
     const workflow = await fleet.queries.workflow(c.req.param('id') as WorkflowId)
     if (workflow === undefined) return refused(c, noWorkflow(c.req.param('id')))
     return c.json(workflowDetail(workflow, await fleet.queries.definition(workflow.definition)))

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import { noteAddress } from '../http/address.ts'
-import { NOSNIFF } from '../http/respond.ts'
+import { NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { Problem } from './problem.ts'
 import { acceptRobots, type FindFleet } from './robots.ts'
 import { isUpgrade } from './upgrade.ts'
@@ -65,8 +65,16 @@ export function listenHttp(
 
 /** Serves robots, at whatever path they ask for; below `/fleets/{name}` those of that fleet. */
 export function listenRobots(find: FindFleet, host: string, port: number, names: Names = FLAGS): Promise<Listener> {
-  const server = newServer((_request, response) => {
-    response.writeHead(426, { ...NOSNIFF, 'Content-Type': 'text/plain', 'Connection': 'close', 'Upgrade': 'websocket' })
+  const server = newServer((request, response) => {
+    const named = requestIdHeader(request.headers['x-request-id']?.toString())
+    const headers = {
+      ...NOSNIFF,
+      ...named,
+      'Content-Type': 'text/plain',
+      'Connection': 'close',
+      'Upgrade': 'websocket',
+    }
+    response.writeHead(426, headers)
     response.end('Robots connect here by WebSocket.\n')
   })
   acceptRobots(server, find, true)

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 // The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
@@ -11,7 +11,7 @@ import type { Fleet } from '../fleet.ts'
 import type { UsedFleet } from '../open-fleet.ts'
 import { senderOf } from '../http/address.ts'
 import { keyShown } from '../http/request.ts'
-import { headersOf, NOSNIFF } from '../http/respond.ts'
+import { headersOf, NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { robotPageRefused } from '../origin.ts'
 import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
 import { BUFFERED_BYTES_MAX, HARD_FRAME_BYTES_MAX } from '../socket.ts'
@@ -79,20 +79,20 @@ export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean)
 
   async function seat(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const target = targetOf(request)
-    if (isRefusal(target)) return turnAway(socket, target)
     const { headers } = request
+    if (isRefusal(target)) return turnAway(socket, headers, target)
     const credential = keyShown(headers.authorization, target.query)
     const at = fleetPath(target.path)
     const asked = at === null ? null : robotPath(target.path.slice(at.base.length), anywhere)
     const used = asked === null || at === null
       ? elsewhere(target.path, robotsUrl(headers.host, false, at?.base ?? ''))
       : await find(at.name, credential)
-    if (isRefusal(used)) return turnAway(socket, used)
+    if (isRefusal(used)) return turnAway(socket, headers, used)
     const { settings } = used.fleet.state
     const page = robotPageRefused((name) => headers[name]?.toString(), settings)
     if (page !== null) {
       used.done()
-      return turnAway(socket, page)
+      return turnAway(socket, headers, page)
     }
     socket.once('close', used.done)
     if (socket.destroyed) return used.done()
@@ -118,12 +118,13 @@ export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean)
   })
 }
 
-function turnAway(socket: Duplex, refusal: Refusal): void {
+function turnAway(socket: Duplex, asked: IncomingHttpHeaders, refusal: Refusal): void {
   const { status } = REFUSALS[refusal.refused]
   const body = `${refusal.message}\n`
   const headers = Object.entries({
     ...headersOf(refusal),
     ...NOSNIFF,
+    ...requestIdHeader(asked['x-request-id']?.toString()),
     'Connection': 'close',
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(body)),

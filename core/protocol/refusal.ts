@@ -18,6 +18,8 @@ export const REFUSALS = {
   CONNECTION_ERROR: { status: 502, retry: true },
   TIMEOUT: { status: 504, retry: true },
   TRIGGER_NOT_FOUND: { status: 404, retry: false },
+  /** Something is at the address, and takes other methods. `details.allow` lists them. */
+  METHOD_NOT_ALLOWED: { status: 405, retry: false },
   CONFLICT: { status: 409, retry: false },
   /** The same job is waiting or running, or was submitted a moment ago. `details.job_id` is that one. */
   DUPLICATE_JOB: { status: 409, retry: false },

@@ -15,7 +15,17 @@ describe('settings', () => {
     expect(settings).toEqual({ ...DEFAULTS, offerMs: 1_500, strategy: 'random', liveJobsMax: 7, backoffMsMax: 9_000 })
   })
 
+  test('an editor may be told of their schema', () => {
+    expect(readSettings('{"$schema":"./settings.schema.json","offer_seconds":1}')).toEqual({
+      ...DEFAULTS,
+      offerMs: 1_000,
+    })
+    expect(readSettings('{"$schema":7}')).toContain('$schema')
+  })
+
   test.each([
+    ['{"cors_origins":["*"]}', 'cors_origins.0'],
+    ['{"cors_origins":["https://app.example.com/"]}', 'must be an origin'],
     ['{', 'no JSON'],
     ['{"ofer_seconds":1}', 'ofer_seconds'],
     ['{"offer_seconds":"1"}', 'offer_seconds'],

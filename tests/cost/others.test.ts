@@ -6,7 +6,7 @@ import { slack } from '../../adapters/chat/slack.ts'
 import { teams } from '../../adapters/chat/teams.ts'
 import { telegram } from '../../adapters/chat/telegram.ts'
 import { bearer, pageOf } from '../../adapters/http/request.ts'
-import { requestId } from '../../adapters/http/respond.ts'
+import { requestIdIn } from '../../adapters/http/respond.ts'
 import { isRange, isWithin } from '../../adapters/http/address.ts'
 import { verify } from '../../adapters/signature.ts'
 import { readMail } from '../../adapters/sources/mail.ts'
@@ -86,11 +86,10 @@ const signing = { key: KEY, header: 'x-sig', algorithm: 'sha256', encoding: 'hex
 const HEADER = { from: 1_024, to: 32_768 }
 
 describe.each(ALL)('headers and queries of %j', (part) => {
-  const context = (text: string) => ({ req: { header: () => text } }) as unknown as Parameters<typeof requestId>[0]
   growing('are read', filled('Bearer ', part, 'x'), (text) => {
     bearer(text)
     pageOf({ limit: text, cursor: text })
-    requestId(context(text))
+    requestIdIn(text)
     idempotencyOf(text, { id: 'k' as never }, {})
     idempotencyOf(`"${text}`, { id: 'k' as never }, {})
     textOf(new Uint8Array(), `application/json; charset=${text}`)

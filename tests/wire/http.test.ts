@@ -22,7 +22,6 @@ chapter('HTTP that is wrong', (server) => {
   const addresses: readonly [string, string, string, string][] = [
     ['no route', 'GET', `${V1}/nothing`, 'There is nothing at GET /api/v1/nothing'],
     ['no route outside the API', 'GET', '/favicon.ico', 'There is nothing at GET /favicon.ico'],
-    ['a route with another method', 'DELETE', `${V1}/jobs`, 'There is nothing at DELETE /api/v1/jobs'],
     ['no such job', 'GET', `${V1}/jobs/none`, 'Job with ID none not found'],
     ['the logs of no job', 'GET', `${V1}/jobs/none/logs`, 'Job with ID none not found'],
     ['the history of no job', 'GET', `${V1}/jobs/none/history`, 'Job with ID none not found'],
@@ -71,7 +70,13 @@ chapter('HTTP that is wrong', (server) => {
     ...['run_at', 'start_at', 'end_at'].map((field): WrongFields => [
       `a schedule whose ${field} no calendar has`,
       'schedules',
-      { name: 'S', workflow_id: 'greeting', frequency: 'once', run_at: '2027-03-01T09:00:00Z', [field]: '2027-02-30T09:00:00Z' },
+      {
+        name: 'S',
+        workflow_id: 'greeting',
+        frequency: 'once',
+        run_at: '2027-03-01T09:00:00Z',
+        [field]: '2027-02-30T09:00:00Z',
+      },
       `Field ${field}: must be a valid date and time`,
     ]),
     ['a definition that is no JSON', 'jobs', { workflow_json: '{' }, 'is no JSON'],

@@ -7,6 +7,7 @@ import { Wire } from './wire.ts'
 /** What pages of other sites may have a visitor's browser do here: nothing. */
 
 const PORTAL = 'https://portal.example.com'
+const APP = 'https://app.example.com'
 
 chapter('pages of other sites', (server) => {
   const own = (): string => new URL(server.http).origin
@@ -97,7 +98,85 @@ chapter('pages of other sites', (server) => {
       headers: { Origin: 'https://evil.example' },
     })
     expect([status, headers.get('access-control-allow-origin')]).toEqual([200, null])
-    const asked = await fetch(`${server.http}/api/v1/jobs`, { method: 'OPTIONS', headers: { Origin: PORTAL } })
-    expect([asked.status, asked.headers.get('access-control-allow-headers')]).toEqual([404, null])
   })
-}, { allowed_origins: [PORTAL] })
+
+  describe('pages that are named in cors_origins', () => {
+    const preflight = (path: string, origin: string): Promise<Response> =>
+      fetch(server.http + path, {
+        method: 'OPTIONS',
+        headers: {
+          'Origin': origin,
+          'Access-Control-Request-Method': 'POST',
+          'Access-Control-Request-Headers': 'authorization,content-type,idempotency-key',
+        },
+      })
+    const allowed = (response: { readonly headers: Headers }): string | null =>
+      response.headers.get('access-control-allow-origin')
+
+    test('may call the API of each fleet with a key, and read what it answers', async () => {
+      await server.api('POST', '/fleets', { name: 'browsed' })
+      const below = ['browsed', 'absent', 'default'].map((name) => `/fleets/${name}/api/v1/jobs`)
+      for (const path of ['/api/v1/jobs', '/healthz', ...below]) {
+        const asked = await preflight(path, APP)
+        expect([path, asked.status, allowed(asked)]).toEqual([path, 204, APP])
+        expect(asked.headers.get('access-control-allow-headers')).toMatch(/Authorization.*Idempotency-Key/)
+        expect(asked.headers.get('access-control-allow-methods')).toContain('DELETE')
+        // A key goes into a header, and never along by itself.
+        expect(asked.headers.get('access-control-allow-credentials')).toBeNull()
+      }
+      for (const call of [{}, { key: null }, { body: { workflow_id: 'greeting' } }]) {
+        const answer = await server.call(call.body === undefined ? 'GET' : 'POST', '/api/v1/jobs', {
+          ...call,
+          headers: { Origin: APP },
+        })
+        expect([answer.status < 500, allowed(answer)]).toEqual([true, APP])
+        expect(answer.headers.get('vary')).toContain('Origin')
+        expect(answer.headers.get('access-control-expose-headers')).toMatch(/Location.*X-Request-Id/)
+      }
+      const strange = await fetch(`${server.http}/fleets/absent/api/v1/jobs`, { headers: { Origin: APP } })
+      expect([strange.status, allowed(strange)]).toEqual([401, APP])
+    })
+
+    test('read a 304 as well', async () => {
+      const id = await server.submit({ workflow_id: 'greeting', robot_id: 'nobody' })
+      const path = `/api/v1/jobs/${id}`
+      const first = await server.call('GET', path, { headers: { Origin: APP } })
+      const headers = { 'Authorization': `Bearer ${server.admin}`, 'Origin': APP }
+      const again = await fetch(server.http + path, {
+        headers: { ...headers, 'If-None-Match': first.headers.get('etag') ?? '' },
+      })
+      expect([again.status, allowed(again)]).toEqual([304, APP])
+    })
+
+    test('others are not, nor those that may send forms', async () => {
+      for (const origin of [PORTAL, 'https://evil.example', 'null', own()]) {
+        expect(allowed(await preflight('/api/v1/jobs', origin))).toBeNull()
+        expect(allowed(await server.call('GET', '/api/v1/jobs', { headers: { Origin: origin } }))).toBeNull()
+      }
+    })
+
+    test('may not do by that what only the place of a page speaks for', async () => {
+      await server.api('POST', '/triggers', { id: 'open', name: 'T', workflow_id: 'greeting', auth: 'none' })
+      const reply = await server.call('POST', '/webhook/open', {
+        key: null,
+        headers: { Origin: APP },
+        body: { event_type: 'e' },
+      })
+      expect([reply.status, allowed(reply)]).toEqual([403, null])
+      expect(allowed(await preflight('/webhook/open', APP))).toBeNull()
+      await expect(Wire.connect(server.robots, { Origin: APP })).rejects.toThrow('403')
+    })
+  })
+}, { allowed_origins: [PORTAL], cors_origins: [APP] })
+
+chapter('pages of other sites, where none is named', (server) => {
+  test('no answer is for them to read', async () => {
+    const headers = { Origin: PORTAL }
+    const answer = await server.call('GET', '/api/v1/jobs', { headers })
+    const asked = await fetch(`${server.http}/api/v1/jobs`, { method: 'OPTIONS', headers })
+    for (const { headers } of [answer, asked]) {
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+    }
+    expect(asked.status).toBe(405)
+  })
+})

@@ -1,0 +1,34 @@
+import type { MiddlewareHandler } from 'hono'
+import { cors } from 'hono/cors'
+
+/** What a page may send beside what every page may. */
+const SENT = ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-None-Match', 'X-Request-Id']
+
+/** What it may read of an answer beside what every page may. */
+const SHOWN = [
+  'ETag',
+  'Idempotency-Replayed',
+  'Location',
+  'Retry-After',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'X-Request-Id',
+]
+
+/** For how long a browser need not ask again. */
+const SECONDS = 600
+
+/**
+ * Lets pages of other origins call what takes a key in a header. Where nothing but the place of a page speaks for it, as with
+ * forms and webhooks without a secret, `allowed_origins` decides, and no page may read the answer.
+ */
+export function crossOrigin(origins: readonly string[]): MiddlewareHandler {
+  return cors({
+    origin: [...origins],
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+    allowHeaders: SENT,
+    exposeHeaders: SHOWN,
+    maxAge: SECONDS,
+  })
+}

@@ -1,0 +1,24 @@
+import type { Hono } from 'hono'
+import { METHOD_NAME_ALL } from 'hono/router'
+import { TrieRouter } from 'hono/router/trie-router'
+import type { Env } from './request.ts'
+
+/** Which methods each address of an app takes. Looked up for those only that were asked with another one. */
+export function methodsOf(app: Hono<Env>): (path: string) => readonly string[] {
+  let router: TrieRouter<string> | undefined
+  return (path) => {
+    router ??= routerOf(app)
+    const [found] = router.match(METHOD_NAME_ALL, path)
+    const methods = new Set(found.map(([method]) => method))
+    // Whatever is read can be asked for its headers alone.
+    if (methods.has('GET')) methods.add('HEAD')
+    return [...methods].toSorted()
+  }
+}
+
+function routerOf(app: Hono<Env>): TrieRouter<string> {
+  const router = new TrieRouter<string>()
+  // What stands before the routes is there for every method.
+  for (const { method, path } of app.routes) if (method !== METHOD_NAME_ALL) router.add(METHOD_NAME_ALL, path, method)
+  return router
+}
