@@ -42,7 +42,8 @@ const variable = v.pipe(
   }),
 )
 
-const definition = v.object({
+/** What a definition is, but for what only all of it together shows. */
+export const WorkflowDefinition = v.object({
   metadata: v.optional(
     v.object({ name: v.optional(v.string(), ''), description: v.optional(v.string(), '') }),
     { name: '', description: '' },
@@ -67,7 +68,7 @@ interface Variable {
 }
 export type WorkflowNode = v.InferOutput<typeof node>
 export type Connection = v.InferOutput<typeof connection>
-export type Definition = v.InferOutput<typeof definition>
+export type Definition = v.InferOutput<typeof WorkflowDefinition>
 
 export interface Problem {
   /** Where, as in `nodes.read.config`; empty for the whole text. */
@@ -93,7 +94,7 @@ export function parseDefinition(
   const parsed = parseJson(text)
   if (isRefusal(parsed)) return { problems: [{ path: '', message: parsed.message }] }
   if (!isObject(parsed.json)) return { problems: [{ path: '', message: 'A workflow must be a JSON object' }] }
-  const checked = v.safeParse(definition, parsed.json)
+  const checked = v.safeParse(WorkflowDefinition, parsed.json)
   const problems = checked.success
     ? [...danglingConnections(checked.output), ...duplicateConnections(checked.output), ...oversized(checked.output)]
     : checked.issues.map(problemOf)

