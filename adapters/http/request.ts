@@ -30,6 +30,8 @@ export interface Env {
     key: KeyRow
     /** What stands before `/api` in the paths of this fleet. */
     base: string
+    /** Makes the `ETag` of an answer, where it gets one. */
+    tagOf?: (text: string) => string
   }
 }
 

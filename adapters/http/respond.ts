@@ -18,8 +18,16 @@ export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const
 export const writesJson: MiddlewareHandler = async (c, next) => {
   for (const [name, value] of Object.entries(NOSNIFF)) c.header(name, value)
   const space = c.req.query('pretty') === undefined ? undefined : 2
-  const json = (body: unknown, status?: ContentfulStatusCode, headers?: Record<string, string>): Response =>
-    c.body(toText(body, space), status, { ...headers, 'Content-Type': 'application/json' })
+  const json = (body: unknown, status?: ContentfulStatusCode, headers?: Record<string, string>): Response => {
+    const text = toText(body, space)
+    // Refusals, which have a status, are not kept.
+    const tag = status === undefined ? c.get('tagOf')?.(text) : undefined
+    return c.body(text, status, {
+      ...headers,
+      ...(tag === undefined ? {} : { ETag: tag }),
+      'Content-Type': 'application/json',
+    })
+  }
   c.json = json as typeof c.json
   await next()
 }

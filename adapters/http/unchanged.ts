@@ -1,10 +1,9 @@
+import type { MiddlewareHandler } from 'hono'
 import { etag, RETAINED_304_HEADERS } from 'hono/etag'
+import { sha256 } from '../secret.ts'
+import type { Env } from './request.ts'
 
-/**
- * Gives what is read an `ETag`, and answers 304 without a body where the caller has it as it is. For one thing at a time:
- * of a list a caller wants what is new.
- */
-export const unlessUnchanged = etag({
+const compare = etag({
   retainedHeaders: [
     ...RETAINED_304_HEADERS,
     'access-control-allow-origin',
@@ -13,3 +12,13 @@ export const unlessUnchanged = etag({
     'x-request-id',
   ],
 })
+
+/**
+ * Gives what is read an `ETag`, and answers 304 without a body where the caller has it as it is. For one thing at a time:
+ * of a list a caller wants what is new. The tag is made of the text before there is a response: to read it out of one
+ * costs more than everything else about a request.
+ */
+export const unlessUnchanged: MiddlewareHandler<Env> = (c, next) => {
+  c.set('tagOf', (text) => `"${sha256(text).slice(0, 32)}"`)
+  return compare(c, next)
+}
