@@ -11,22 +11,30 @@ import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from './wrangler.ts'
 /** What a Worker is made of, without one being started. */
 
 const TIMEOUT_MS = 60_000
-const MIB = 1 << 20
 
 afterAll(cleanUp)
 
-test('the bundle that is deployed is under a megabyte, and has no library of another runtime in it', async () => {
-  const out = newFolder()
-  const args = [WRANGLER, 'deploy', '--dry-run', '--outdir', out]
-  await promisify(execFile)(nodeForWrangler(), args, { cwd: ROOT, env: { ...process.env, ...WRANGLER_ENV } })
-  const files = readdirSync(out).filter((name) => /\.(js|sql)$/.test(name))
-  const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(out, name))).length, 0)
-  expect(files.filter((name) => name.endsWith('.sql')).length).toBe(schema().length)
-  expect(bytes).toBeGreaterThan(MIB / 100)
-  expect(bytes).toBeLessThan(MIB)
-  const code = readFileSync(join(out, 'cloudflare.js'), 'utf8')
-  expect(code).not.toMatch(/node:(fs|net|http|child_process|worker_threads)['"]/)
-}, TIMEOUT_MS)
+/** What is deployed, compressed: 254 KiB when it was minified first, 342 KiB before, and some room to grow. */
+const BUNDLE_MAX = 300 * 1024
+
+test(
+  'the bundle that is deployed is small, has its source map beside it, and no library of another runtime in it',
+  async () => {
+    const out = newFolder()
+    const args = [WRANGLER, 'deploy', '--dry-run', '--outdir', out]
+    await promisify(execFile)(nodeForWrangler(), args, { cwd: ROOT, env: { ...process.env, ...WRANGLER_ENV } })
+    const files = readdirSync(out).filter((name) => /\.(js|sql)$/.test(name))
+    const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(out, name))).length, 0)
+    expect(files.filter((name) => name.endsWith('.sql')).length).toBe(schema().length)
+    expect(bytes).toBeGreaterThan(BUNDLE_MAX / 10)
+    expect(bytes).toBeLessThan(BUNDLE_MAX)
+    const { sources } = JSON.parse(readFileSync(join(out, 'cloudflare.js.map'), 'utf8')) as { sources: string[] }
+    expect(sources.some((path) => path.endsWith('core/step.ts'))).toBe(true)
+    const code = readFileSync(join(out, 'cloudflare.js'), 'utf8')
+    expect(code).not.toMatch(/node:(fs|net|http|child_process|worker_threads)['"]/)
+  },
+  TIMEOUT_MS,
+)
 
 test('every step of the schema and every sample is in the bundle', () => {
   const source = readFileSync(join(ROOT, 'adapters/cloudflare/bundled.ts'), 'utf8')
