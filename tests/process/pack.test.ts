@@ -72,14 +72,16 @@ afterAll(cleanUp)
 describe.sequential('the package', () => {
   /** An empty project, with nothing of the environment of this one. */
   const project = newFolder()
+  let tarball = ''
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_)/.test(name)))
   const inProject = (file: string, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
     run(file, args, { cwd: project, env })
 
   beforeAll(async () => {
     await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT })
-    const [tarball = 'none'] = readdirSync(project)
-    expect(statSync(join(project, tarball)).size).toBeLessThan(1 << 20)
+    tarball = readdirSync(project)[0] ?? 'none'
+    // More than half of it is source maps.
+    expect(statSync(join(project, tarball)).size).toBeLessThan(1.5 * (1 << 20))
     writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
     // A request that hangs is given up and made again, long before this is.
     const patience = ['--fetch-timeout=20000', '--fetch-retries=5', '--fetch-retry-mintimeout=1000']
@@ -101,6 +103,24 @@ describe.sequential('the package', () => {
     const program = `import('${pkg.name}/schemas/settings.schema.json', { with: { type: 'json' } })`
     const args = ['--input-type=module', '--eval', `console.log((await ${program}).default.type)`]
     expect((await inProject(process.execPath, ...args)).stdout).toBe('object\n')
+  })
+
+  test('stack traces show the lines of the sources', async () => {
+    const program = `import { OrchestratorEngine } from '${pkg.name}'
+      try { new OrchestratorEngine({ loadBalancing: 'fastest' }) } catch (error) { console.log(error.stack) }`
+    const args = ['--enable-source-maps', '--input-type=module', '--eval', program]
+    const { stdout } = await inProject(process.execPath, ...args)
+    const [, path = '', line, column] = /casare-orchestrator\/(\S+\.ts):(\d+):(\d+)/.exec(stdout) ?? []
+    const source = readFileSync(join(ROOT, path), 'utf8').split('\n')[Number(line) - 1] ?? ''
+    expect(source.slice(Number(column) - 1)).toMatch(/^new \w*Error\(|^throw /)
+  })
+
+  test('its command shows them by itself', async () => {
+    const show = 'data:text/javascript,process.on("exit",()=>console.log(process.sourceMapsEnabled))'
+    const bin = join(project, 'node_modules/.bin/casare')
+    expect((await inProject(process.execPath, '--import', show, bin, '--version')).stdout).toBe(
+      `${pkg.version}\ntrue\n`,
+    )
   })
 
   for (const [entry, names] of Object.entries(ENTRIES)) {
