@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import pkg from './package.json' with { type: 'json' }
 
 /** Makes `dist/`, which is what is published: the sources as JavaScript with declarations, in the folders they are in. */
 
@@ -18,3 +19,6 @@ for (const project of PROJECTS) {
   if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) process.exit(1)
 }
 for (const folder of FILES) cpSync(here(folder), here(`dist/${folder}`), { recursive: true })
+
+// The compiled code reads the package.json beside it. Its `exports` mean nothing in that folder, and some bundlers follow them.
+writeFileSync(here('dist/package.json'), JSON.stringify({ ...pkg, exports: undefined }))

@@ -96,13 +96,22 @@ describe.sequential('the package', () => {
   })
 
   test('every way in is known to this test', () => {
-    expect(Object.keys(pkg.exports)).toEqual([...Object.keys(ENTRIES), './schemas/*'])
+    expect(Object.keys(pkg.exports)).toEqual([...Object.keys(ENTRIES), './schemas/*', './package.json'])
   })
 
   test('the schemas are found by their names', async () => {
     const program = `import('${pkg.name}/schemas/settings.schema.json', { with: { type: 'json' } })`
     const args = ['--input-type=module', '--eval', `console.log((await ${program}).default.type)`]
     expect((await inProject(process.execPath, ...args)).stdout).toBe('object\n')
+  })
+
+  test('publint finds nothing wrong, nor does attw in the types', async () => {
+    const tool = (bin: string, ...args: readonly string[]): Promise<string> =>
+      inProject(process.execPath, join(ROOT, 'node_modules', bin), ...args)
+        .then(() => '', (error: { stdout: string; stderr: string }) => error.stdout + error.stderr)
+    const attw = tool('@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only', '--no-color')
+    expect(await tool('publint/src/cli.js', tarball, '--strict')).toBe('')
+    expect(await attw).toBe('')
   })
 
   test('stack traces show the lines of the sources', async () => {
