@@ -1,9 +1,10 @@
 import { attachmentOf } from '../core/attachment.ts'
-import { type Effects, isEmpty, newEffects, NOTHING_FOUND, type Send, type Turn } from '../core/effects.ts'
+import { type Effects, type Found, isEmpty, newEffects, NOTHING_FOUND, type Send, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import { nextAlarm } from '../core/lapse.ts'
 import type { Millis } from '../core/ids.ts'
 import { TURN_EVENTS_MAX } from '../core/limits.ts'
+import type { Receipt } from '../core/receipt.ts'
 import type { State } from '../core/state.ts'
 import { needs, step } from '../core/step.ts'
 import type { Shell } from './shell.ts'
@@ -23,157 +24,173 @@ const LOOKS_MAX = 200
 /** Stands in the inbox for an alarm that has rung. */
 const TICK: Event = { type: 'tick' }
 
-/** The loop of one state: nobody else may step it. */
-export interface Pump {
-  /** Takes an event in. It is stepped through in its turn, after those that came before it. */
-  push(event: Event): void
-  /** The alarm has rung. */
-  ring(): void
-  /** Nothing is waiting and nothing is under way. */
-  readonly quiet: boolean
-  /** Resolves when it is quiet. */
-  idle(): Promise<void>
-  /** Takes nothing in any more. What is waiting is dropped, and its senders hear nothing. */
-  stop(): void
-}
-
 /**
  * Drives a state: takes what has arrived, steps through it at one instant, commits it in one transaction, and only
  * then speaks. One commit is in flight at a time, so memory is never more than one turn ahead of the disk; while it
- * runs, events gather, so a slow disk makes turns larger, not commits more numerous.
+ * runs, events gather, so a slow disk makes turns larger, not commits more numerous. Nobody else may step the state.
  *
  * An exception in stepping or committing ends the pump: memory may have changed in part, and there is no way back but the
  * store. What was to be said is not said, and the shell is told. What looks into the payloads of strangers changes nothing, and
  * keeps its exceptions to itself (`core/payload.ts`).
  */
-export function pump(state: State, shell: Shell): Pump {
-  const inbox: Event[] = []
-  const waiters: (() => void)[] = []
-  let turns = 0
+export class Pump {
+  readonly #state: State
+  readonly #ports: Shell
+  readonly #inbox: Event[] = []
+  readonly #waiters: (() => void)[] = []
+  #turns = 0
   /** How many events have been pushed. */
-  let arrived = 0
+  #arrived = 0
   /** For when the alarm is set. */
-  let alarm: Millis | null = null
+  #alarmAt: Millis | null = null
   /** The alarm has rung: deadlines up to here are judged, once what had arrived by then has been read. */
-  let until: Millis | null = null
-  let last: Effects | undefined
-  let scheduled = false
-  let running = false
-  let stopped = false
+  #until: Millis | null = null
+  #last: Effects | undefined
+  #scheduled = false
+  #running = false
+  #stopped = false
 
-  async function turn(): Promise<void> {
-    const by = shell.clockSet()
-    const events = by === 0 ? inbox.splice(0, TURN_EVENTS_MAX).map(withInstant) : [{ type: 'clock.set', by } as const]
-    if (until !== null) until += by
-    // One instant for the whole turn: what is due is what was asked for.
-    const now = shell.now()
-    const need = needs(state, events, now)
-    const found = need === null ? NOTHING_FOUND : await shell.find(need)
-    if (stopped) return
-    const spare = last !== undefined && isEmpty(last) ? last : undefined
-    const turn: Turn = { now, found, out: last = newEffects(++turns, now, spare) }
-    for (const event of events) step(state, event, turn)
-    const receipt = await shell.commit(turn.out)
-    if (stopped) return
-    const sends = turn.out.sends.open(receipt)
-    if (shell.attach !== undefined) {
-      for (const socket of turn.out.attachments) shell.attach(socket, attachmentOf(state, socket))
-    }
-    for (const send of sends) deliver(send)
-    for (const warning of turn.out.warnings) shell.warn?.(warning)
-    for (const call of turn.out.calls.open(receipt)) {
-      // What was about to be told when its webhook was deleted is not on the disk, and nobody waits for it.
-      if (!turn.out.deletions.webhooks.has(call.webhook)) shell.call(call)
-    }
-    wake()
+  constructor(state: State, ports: Shell) {
+    this.#state = state
+    this.#ports = ports
+    this.#setAlarm()
   }
 
-  /** A message that cannot be sent keeps no other from being sent: all of it is durable. */
-  function deliver(send: Send): void {
-    try {
-      shell.deliver(send)
-    } catch (error) {
-      const to = send.to === 'socket' ? send.socket : send.reply
-      shell.warn?.({ message: 'a message could not be sent', details: { to, error: String(error) } })
-    }
-  }
-
-  function wake(): void {
-    shell.wake(alarm = nextAlarm(state)?.at ?? null)
-  }
-
-  async function run(): Promise<void> {
-    scheduled = false
-    if (running) return
-    running = true
-    try {
-      // `stop` empties the inbox, and nothing enters it from then on.
-      while (inbox.length > 0) await turn()
-    } catch (error) {
-      stop()
-      shell.failed(error)
-    }
-    running = false
-    if (quiet()) { for (const resolve of waiters.splice(0)) resolve() }
-  }
-
-  function push(event: Event): void {
-    if (stopped) return
-    arrived++
-    inbox.push(event)
-    if (scheduled || running) return
-    scheduled = true
-    shell.soon(() => void run())
+  /** Takes an event in. It is stepped through in its turn, after those that came before it. */
+  push(event: Event): void {
+    if (this.#stopped) return
+    this.#arrived++
+    this.#inbox.push(event)
+    if (this.#scheduled || this.#running) return
+    this.#scheduled = true
+    this.#ports.soon(() => void this.#run())
   }
 
   /**
    * The alarm has rung. What robots have said by now may still wait in their sockets, since timers come before them, and most
    * of all when the process has stood still: that is read first, and only deadlines up to this very instant are judged then.
    */
-  function ring(): void {
-    if (stopped || until !== null) return
-    until = shell.now()
-    const isLate = alarm !== null && until - alarm > LATE_MS
-    if (isLate) read(QUIET_LOOKS, LOOKS_MAX, REST_MS)
-    else read(1, 1)
+  ring(): void {
+    if (this.#stopped || this.#until !== null) return
+    const until = this.#until = this.#ports.now()
+    const isLate = this.#alarmAt !== null && until - this.#alarmAt > LATE_MS
+    if (isLate) this.#read(QUIET_LOOKS, LOOKS_MAX, REST_MS)
+    else this.#read(1, 1)
   }
 
-  function read(quiet: number, looks: number, rest?: Millis): void {
-    const before = arrived
-    shell.soon(() => {
-      if (stopped) return
-      const left = arrived === before ? quiet - 1 : QUIET_LOOKS
-      if (left > 0 && looks > 1) read(left, looks - 1, rest)
-      // Behind everything that was read, and before what comes next: a flood does not keep it from its turn.
-      else push(TICK)
-    }, rest)
+  /** Nothing is waiting and nothing is under way. */
+  get quiet(): boolean {
+    return this.#inbox.length === 0 && !this.#running && !this.#scheduled && this.#until === null
   }
 
-  function withInstant(event: Event): Event {
-    if (event !== TICK || until === null) return event
-    const tick = { type: 'tick', until } as const
-    until = null
+  /** Resolves when it is quiet. */
+  idle(): Promise<void> {
+    return this.quiet ? Promise.resolve() : new Promise((resolve) => void this.#waiters.push(resolve))
+  }
+
+  /** Takes nothing in any more. What is waiting is dropped, and its senders hear nothing. */
+  stop(): void {
+    this.#stopped = true
+    this.#until = null
+    this.#inbox.length = 0
+  }
+
+  async #run(): Promise<void> {
+    this.#scheduled = false
+    if (this.#running) return
+    this.#running = true
+    try {
+      // `stop` empties the inbox, and nothing enters it from then on.
+      while (this.#inbox.length > 0) await this.#turn()
+    } catch (error) {
+      this.stop()
+      this.#ports.failed(error)
+    }
+    this.#running = false
+    if (this.quiet) { for (const resolve of this.#waiters.splice(0)) resolve() }
+  }
+
+  async #turn(): Promise<void> {
+    const events = this.#take()
+    // One instant for the whole turn: what is due is what was asked for.
+    const now = this.#ports.now()
+    const need = needs(this.#state, events, now)
+    const found = need === null ? NOTHING_FOUND : await this.#ports.find(need)
+    if (this.#stopped) return
+    const out = this.#step(events, now, found)
+    const receipt = await this.#ports.commit(out)
+    if (this.#stopped) return
+    this.#speak(out, receipt)
+    this.#setAlarm()
+  }
+
+  /** The events of the next turn. That the clock was set has one to itself, before all the others. */
+  #take(): readonly Event[] {
+    const by = this.#ports.clockSet()
+    if (by === 0) return this.#inbox.splice(0, TURN_EVENTS_MAX).map((event) => this.#withInstant(event))
+    if (this.#until !== null) this.#until += by
+    return [{ type: 'clock.set', by }]
+  }
+
+  #withInstant(event: Event): Event {
+    if (event !== TICK || this.#until === null) return event
+    const tick = { type: 'tick', until: this.#until } as const
+    this.#until = null
     return tick
   }
 
-  function quiet(): boolean {
-    return inbox.length === 0 && !running && !scheduled && until === null
+  #step(events: readonly Event[], now: Millis, found: Found): Effects {
+    const spare = this.#last !== undefined && isEmpty(this.#last) ? this.#last : undefined
+    const out = this.#last = newEffects(++this.#turns, now, spare)
+    const turn: Turn = { now, found, out }
+    for (const event of events) step(this.#state, event, turn)
+    return out
   }
 
-  function stop(): void {
-    stopped = true
-    until = null
-    inbox.length = 0
+  /** What the turn has to say, now that it is durable. */
+  #speak(out: Effects, receipt: Receipt): void {
+    const ports = this.#ports
+    const sends = out.sends.open(receipt)
+    if (ports.attach !== undefined) {
+      for (const socket of out.attachments) ports.attach(socket, attachmentOf(this.#state, socket))
+    }
+    for (const send of sends) this.#deliver(send)
+    for (const warning of out.warnings) ports.warn?.(warning)
+    for (const call of out.calls.open(receipt)) {
+      // What was about to be told when its webhook was deleted is not on the disk, and nobody waits for it.
+      if (!out.deletions.webhooks.has(call.webhook)) ports.call(call)
+    }
   }
 
-  wake()
-  return {
-    push,
-    ring,
-    get quiet() {
-      return quiet()
-    },
-    idle: () => quiet() ? Promise.resolve() : new Promise((resolve) => void waiters.push(resolve)),
-    stop,
+  /** A message that cannot be sent keeps no other from being sent: all of it is durable. */
+  #deliver(send: Send): void {
+    try {
+      this.#ports.deliver(send)
+    } catch (error) {
+      const to = send.to === 'socket' ? send.socket : send.reply
+      this.#ports.warn?.({ message: 'a message could not be sent', details: { to, error: String(error) } })
+    }
   }
+
+  #setAlarm(): void {
+    this.#alarmAt = nextAlarm(this.#state)?.at ?? null
+    this.#ports.wake(this.#alarmAt)
+  }
+
+  /** Lets what has arrived be read, until so many looks in a row find nothing new, and then has the deadlines judged. */
+  #read(quietLooks: number, looks: number, rest?: Millis): void {
+    const before = this.#arrived
+    this.#ports.soon(() => {
+      if (this.#stopped) return
+      const left = this.#arrived === before ? quietLooks - 1 : QUIET_LOOKS
+      if (left > 0 && looks > 1) this.#read(left, looks - 1, rest)
+      // Behind everything that was read, and before what comes next: a flood does not keep it from its turn.
+      else this.push(TICK)
+    }, rest)
+  }
+}
+
+/** Begins to drive a state. */
+export function pump(state: State, ports: Shell): Pump {
+  return new Pump(state, ports)
 }
