@@ -1,79 +1,34 @@
-import { Bug } from '../core/assert.ts'
 import type { Answer, Call, Effects, Send } from '../core/effects.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { Event } from '../core/event.ts'
 import type { ReplyId, RobotId, SecretHash, SocketId, TriggerId } from '../core/ids.ts'
-import type { JobRow } from '../core/job.ts'
 import type { Settings } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { encode } from '../core/protocol/encode.ts'
 import type { State } from '../core/state.ts'
 import { Connections } from './connections.ts'
 import { FleetClock } from './fleet-clock.ts'
+import { Recovery } from './fleet/recovery.ts'
+import { Replies } from './fleet/replies.ts'
+import { type JobListener, Watchers } from './fleet/watchers.ts'
 import { Failures } from './http/failures.ts'
 import { loadHot } from './hot.ts'
 import type { Platform } from './platform.ts'
 import { type Pump, pump } from './pump.ts'
-import { runSources, type SourceStatus } from './sources/sources.ts'
+import { Sources, type SourceStatus } from './sources/sources.ts'
 import { type Carried, type Shell, UNAVAILABLE } from './shell.ts'
-import { startCalls } from './sinks/webhooks.ts'
+import { type Calls, startCalls } from './sinks/webhooks.ts'
 import type { Frame, RobotSocket } from './socket.ts'
-import { type Queries, StaleEpoch, type Store } from './store/contract.ts'
+import type { Queries, Store } from './store/contract.ts'
 import { trusted } from './store/trusted.ts'
 
 export type { Platform } from './platform.ts'
 
-/** One tenant's state, store, connections and open requests: what the mains and the HTTP routes work with. */
-export interface Fleet {
-  /** For reading only: what is true in memory may be one turn ahead of the disk. */
-  readonly state: State
-  readonly queries: Queries
-  /** Its `now` is the time that the state is shown. */
-  readonly platform: Platform
-  readonly clock: Pick<FleetClock, 'set'>
-  readonly failures: Failures
-  /** How often a state has been loaded from this store, in whatever process. */
-  readonly loads: number
-  /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
-  readonly phase: Phase
-  /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
-  request(make: (reply: ReplyId) => Event): Promise<Answer>
-  opened(socket: RobotSocket, credential: SecretHash | null, robot?: RobotId | null): void
-  /** False when nobody listens to this connection any more: whatever it still sends is better not even read. */
-  heard(socket: SocketId, frame: Frame): boolean
-  /** Bytes have come on a connection, whole messages or not. False when it need not be told of more: it has registered. */
-  received(socket: SocketId, bytes: number): boolean
-  closed(socket: SocketId): void
-  /**
-   * Tells the jobs that a turn has changed, once that is durable; null after a failed commit, when whatever one waits
-   * for has to be looked up anew. `tell` must not throw. Returns how to stop it.
-   */
-  watch(tell: (jobs: Iterable<JobRow> | null) => void): () => void
-  /** How it stands with what listens for a trigger; null where nothing does. */
-  sourceStatus(trigger: TriggerId): SourceStatus | null
-  /** Whether anybody is told by `watch`. */
-  readonly isWatched: boolean
-  /** From here on nothing new is taken in or offered; jobs that run may end. */
-  drain(): void
-  /** Resolves when everything that has arrived is durable and answered. */
-  idle(): Promise<void>
-  /** Closes every connection and the store. */
-  stop(): Promise<void>
-}
-
+/** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
 type Phase = 'running' | 'recovering' | 'draining' | 'stopped'
-
-/** A bug of ours that comes again this soon would come for ever: the process ends and says so. */
-const BUG_AGAIN_MS = 10_000
 
 /** How long a stop waits for calls that are under way: whatever they come to then is not noted, and they are made again. */
 const CALLS_END_MS = 5_000
-
-interface Current {
-  readonly state: State
-  readonly pump: Pump
-  readonly loads: number
-}
 
 /**
  * Begins a fleet from its store. A commit that fails is treated as a crash: connections are closed, open requests
@@ -88,196 +43,256 @@ export async function openFleet(
   gone: (error: Error) => void,
   carried: readonly Carried[] = [],
 ): Promise<Fleet> {
-  const connections = new Connections(
-    () => current.state,
-    (socket, frame) => failures.heard(socket, frame, current.state, clock.now()),
-  )
-  const replies = new Map<ReplyId, (answer: Answer) => void>()
-  const watchers = new Set<(jobs: Iterable<JobRow> | null) => void>()
-  let phase: Phase = 'running'
-  let [begun, draining] = [false, false]
-  let [failed, lastBug] = [0, -Infinity]
-  const clock = new FleetClock(runtime)
-  const platform: Platform = { ...runtime, now: () => clock.now() }
-  const failures = new Failures(settings.wrongKeysMax, platform.log)
-  const calls = startCalls({ post: platform.post, now: platform.now, allowPrivate: settings.webhooksAllowPrivate })
-  const shell: Shell = {
-    ...(platform.hibernates ? { attach: (socket, text) => connections.attach(socket, text) } : {}),
-    now: platform.now,
-    clockSet: () => clock.taken(),
-    find: (need) => store.find(need),
-    commit,
-    deliver,
-    call,
-    warn: ({ message, details }) => platform.log('warn', message, details),
-    wake: (at) => clock.wake(at, () => current.pump.ring()),
-    soon: platform.soon,
-    failed: (error) => void recover(error),
+  const fleet = new Fleet(given, runtime, settings, gone)
+  await fleet.begin(carried)
+  return fleet
+}
+
+/** One state from its loading until a turn fails, and what drives it. */
+interface Current {
+  readonly state: State
+  readonly pump: Pump
+  readonly loads: number
+}
+
+/**
+ * One tenant's state, store, connections and open requests: what the mains and the HTTP routes work with. Everything but
+ * the state outlives a failed turn. `openFleet` makes one.
+ */
+export class Fleet {
+  /** Its `now` is the time that the state is shown. */
+  readonly platform: Platform
+  readonly clock: FleetClock
+  readonly failures: Failures
+  readonly queries: Queries
+  readonly #settings: Settings
+  readonly #onFatal: (error: Error) => void
+  readonly #store: Store
+  readonly #ports: Shell
+  readonly #connections: Connections
+  readonly #sender: Calls
+  readonly #sources: Sources
+  readonly #replies = new Replies()
+  readonly #watchers = new Watchers()
+  readonly #recovery = new Recovery()
+  /** There is one once it has begun. Until then it takes in as little as when it has stopped. */
+  #current!: Current
+  #phase: Phase = 'stopped'
+  #draining = false
+
+  constructor(given: Store, runtime: Platform, settings: Settings, onFatal: (error: Error) => void) {
+    this.#settings = settings
+    this.#onFatal = onFatal
+    this.clock = new FleetClock(runtime)
+    const platform = this.platform = { ...runtime, now: () => this.clock.now() }
+    this.failures = new Failures(settings.wrongKeysMax, platform.log)
+    this.#connections = new Connections(
+      () => this.state,
+      (socket, frame) => this.failures.heard(socket, frame, this.state, this.clock.now()),
+    )
+    this.#sender = startCalls({ post: platform.post, now: platform.now, allowPrivate: settings.webhooksAllowPrivate })
+    this.#sources = new Sources({
+      ...platform,
+      kinds: platform.sources ?? {},
+      triggers: () => this.state.triggers.values(),
+      request: (make) => this.request(make),
+    })
+    // Damage may be found by a turn or by a read. From then on nothing is answered, since it might not be true.
+    this.#store = trusted(given, (error) => this.#phase !== 'stopped' && this.#end(error))
+    this.queries = this.#store.queries
+    this.#ports = this.#newPorts()
   }
 
-  // Damage may be found by a turn or by a read. From then on nothing is answered, since it might not be true.
-  const store = trusted(given, (error) => begun && phase !== 'stopped' && end(error))
-  let current = await begin(carried)
-  begun = true
+  /** Loads the state, with the connections that have outlived the one before. */
+  async begin(restored: readonly Carried[]): Promise<void> {
+    this.#current = await this.#load(restored)
+    this.#phase = 'running'
+    this.#sources.look()
+  }
 
-  function commit(out: Effects): Receipt | Promise<Receipt> {
-    const receipt = store.commit(out)
-    const told = watchers.size > 0 && out.rows.jobs.size > 0
-    // Whatever fires changes its trigger's row; only those that are listened for here are looked at.
-    const listens = out.deletions.triggers.size > 0 ||
-      [...out.rows.triggers.values()].some(({ trigger_type }) => platform.sources?.[trigger_type] !== undefined)
-    if (!told && !listens && out.moved === null) return receipt
+  /** For reading only: what is true in memory may be one turn ahead of the disk. */
+  get state(): State {
+    return this.#current.state
+  }
+
+  /** How often a state has been loaded from this store, in whatever process. */
+  get loads(): number {
+    return this.#current.loads
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** Whether anybody is told by `watch`. */
+  get isWatched(): boolean {
+    return this.#watchers.any
+  }
+
+  /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
+  request(make: (reply: ReplyId) => Event): Promise<Answer> {
+    if (this.#phase === 'recovering' || this.#phase === 'stopped') return Promise.resolve(UNAVAILABLE)
+    const reply = this.platform.uuid() as ReplyId
+    const event = make(reply)
+    const answer = this.#replies.open(reply)
+    this.#push(event)
+    return answer
+  }
+
+  opened(socket: RobotSocket, credential: SecretHash | null, robot: RobotId | null = null): void {
+    if (this.#phase !== 'running') return socket.close(1013, 'The orchestrator is not taking connections now')
+    const from = this.#connections.open(socket, credential, robot)
+    this.#push({ type: 'socket.opened', socket: socket.id, credential, robot, from })
+  }
+
+  /** False when nobody listens to this connection any more: whatever it still sends is better not even read. */
+  heard(socket: SocketId, frame: Frame): boolean {
+    const event = this.#connections.heard(socket, frame)
+    if (event !== null) this.#push(event)
+    return event !== null && event.type !== 'socket.flooded'
+  }
+
+  /** Bytes have come on a connection, whole messages or not. False when it need not be told of more: it has registered. */
+  received(socket: SocketId, bytes: number): boolean {
+    const { more, event } = this.#connections.received(socket, bytes)
+    if (event !== null) this.#push(event)
+    return more
+  }
+
+  closed(socket: SocketId): void {
+    if (this.#connections.delete(socket)) this.#push({ type: 'socket.closed', socket })
+  }
+
+  /**
+   * Tells the jobs that a turn has changed, once that is durable; null after a failed commit, when whatever one waits
+   * for has to be looked up anew. `tell` must not throw. Returns how to stop it.
+   */
+  watch(tell: JobListener): () => void {
+    return this.#watchers.add(tell)
+  }
+
+  /** How it stands with what listens for a trigger; null where nothing does. */
+  sourceStatus(trigger: TriggerId): SourceStatus | null {
+    return this.#sources.status(trigger)
+  }
+
+  /** From here on nothing new is taken in or offered; jobs that run may end. */
+  drain(): void {
+    this.#draining = true
+    if (this.#phase === 'running') this.#phase = 'draining'
+    this.#push({ type: 'drain' })
+  }
+
+  /** Resolves when everything that has arrived is durable and answered. */
+  idle(): Promise<void> {
+    return this.#current.pump.idle()
+  }
+
+  /** Closes every connection and the store. */
+  async stop(): Promise<void> {
+    await this.#sources.stop()
+    await this.idle()
+    // Nothing new is sent, and what is under way can still be noted.
+    if (!this.#draining) this.#push({ type: 'drain' })
+    await this.#sender.ended(CALLS_END_MS)
+    await this.idle()
+    this.#phase = 'stopped'
+    this.#current.pump.stop()
+    this.#abandon(1001, 'The orchestrator is shutting down')
+    await this.#store.close()
+  }
+
+  #push(event: Event): void {
+    this.#current.pump.push(event)
+  }
+
+  #newPorts(): Shell {
+    const { platform, clock } = this
+    return {
+      ...(platform.hibernates ? { attach: (socket, text) => this.#connections.attach(socket, text) } : {}),
+      now: platform.now,
+      clockSet: () => clock.taken(),
+      find: (need) => this.#store.find(need),
+      commit: (out) => this.#commit(out),
+      deliver: (send) => this.#deliver(send),
+      call: (made) => this.#callWebhook(made),
+      warn: ({ message, details }) => platform.log('warn', message, details),
+      wake: (at) => clock.wake(at, () => this.#current.pump.ring()),
+      soon: platform.soon,
+      failed: (error) => void this.#recover(error),
+    }
+  }
+
+  async #load(restored: readonly Carried[]): Promise<Current> {
+    const { hot, horizonAt } = await loadHot(this.#store, this.clock, this.#settings)
+    const snapshots = restored.flatMap(({ text }) => text ?? [])
+    const state = load(hot, this.clock.now(), this.platform.seed(), this.#settings, snapshots)
+    state.horizonAt = horizonAt
+    for (const { socket } of restored) {
+      if (!this.#connections.resume(socket, state)) socket.close(1012, 'The orchestrator has started anew')
+    }
+    return { state, pump: pump(state, this.#ports), loads: hot.epoch }
+  }
+
+  #commit(out: Effects): Receipt | Promise<Receipt> {
+    const receipt = this.#store.commit(out)
+    const isWatched = this.#watchers.any && out.rows.jobs.size > 0
+    const affectsSources = this.#sources.concerns(out)
+    if (!isWatched && !affectsSources && out.moved === null) return receipt
     return Promise.resolve(receipt).then((durable) => {
-      if (out.moved !== null) clock.kept()
-      if (told) { for (const tell of watchers) tell(out.rows.jobs.values()) }
-      if (listens) sources.look()
+      if (out.moved !== null) this.clock.kept()
+      if (isWatched) this.#watchers.notify(out.rows.jobs)
+      if (affectsSources) this.#sources.look()
       return durable
     })
   }
 
-  const sources = runSources({
-    ...platform,
-    kinds: platform.sources ?? {},
-    triggers: () => current.state.triggers.values(),
-    request,
-  })
-
-  function request(make: (reply: ReplyId) => Event): Promise<Answer> {
-    if (phase === 'recovering' || phase === 'stopped') return Promise.resolve(UNAVAILABLE)
-    const reply = platform.uuid() as ReplyId
-    return new Promise((resolve) => {
-      replies.set(reply, resolve)
-      current.pump.push(make(reply))
-    })
-  }
-
-  async function begin(left: readonly Carried[] = []): Promise<Current> {
-    const { hot, horizonAt } = await loadHot(store, clock, settings)
-    const state = load(hot, clock.now(), platform.seed(), settings, left.flatMap(({ text }) => text ?? []))
-    state.horizonAt = horizonAt
-    for (const { socket } of left) {
-      if (!connections.resume(socket, state)) socket.close(1012, 'The orchestrator has started anew')
-    }
-    return { state, pump: pump(state, shell), loads: hot.epoch }
-  }
-
   /** What a call comes to is told to the state that it was made for, which may be gone by then. */
-  function call(made: Call): void {
-    const { webhook, delivery, call: number } = made
-    const { pump } = current
-    calls.make(made, (outcome) => pump.push({ type: 'delivery.tried', webhook, delivery, call: number, outcome }))
+  #callWebhook(made: Call): void {
+    const { webhook, delivery, call } = made
+    const { pump } = this.#current
+    this.#sender.make(made, (outcome) => pump.push({ type: 'delivery.tried', webhook, delivery, call, outcome }))
   }
 
-  function deliver(send: Send): void {
-    if (send.to === 'reply') {
-      replies.get(send.reply)?.(send.answer)
-      replies.delete(send.reply)
-      return
-    }
-    if ('close' in send) return connections.close(send.socket, send.close.code, send.close.reason)
-    if (connections.has(send.socket)) {
-      connections.send(send.socket, encode(send.message, platform.uuid(), clock.text()))
+  #deliver(send: Send): void {
+    if (send.to === 'reply') return this.#replies.answer(send.reply, send.answer)
+    if ('close' in send) return this.#connections.close(send.socket, send.close.code, send.close.reason)
+    if (this.#connections.has(send.socket)) {
+      this.#connections.send(send.socket, encode(send.message, this.platform.uuid(), this.clock.text()))
     }
   }
 
   /** Whoever waits on the state that is thrown away is told so: nobody hangs, and nobody is told what may not hold. */
-  function abandon(code: number, reason: string): void {
-    connections.closeAll(code, reason)
-    for (const answer of replies.values()) answer(UNAVAILABLE)
-    replies.clear()
-    clock.alarm(null, () => {})
+  #abandon(code: number, reason: string): void {
+    this.#connections.closeAll(code, reason)
+    this.#replies.abandon()
+    this.clock.alarm(null, () => {})
   }
 
-  function end(error: Error): void {
-    phase = 'stopped'
-    current.pump.stop()
-    abandon(1011, 'The database is damaged')
-    gone(error)
+  #end(error: Error): void {
+    this.#phase = 'stopped'
+    this.#current.pump.stop()
+    this.#abandon(1011, 'The database is damaged')
+    this.#onFatal(error)
   }
 
-  async function recover(error: unknown): Promise<void> {
-    if (phase === 'stopped') return
-    failed++
-    phase = 'recovering'
-    platform.log('error', 'a turn failed; starting over from the store', { error: String(error) })
-    abandon(1012, 'The orchestrator is recovering')
-    if (error instanceof StaleEpoch) return gone(error)
-    if (error instanceof Bug) {
-      if (clock.steady() - lastBug < BUG_AGAIN_MS) return gone(error)
-      lastBug = clock.steady()
-    }
-    await new Promise<void>((resolve) => platform.alarm(runtime.now() + Math.min(100 * 2 ** failed, 10_000), resolve))
+  async #recover(error: unknown): Promise<void> {
+    if (this.#phase === 'stopped') return
+    this.#phase = 'recovering'
+    this.platform.log('error', 'a turn failed; starting over from the store', { error: String(error) })
+    this.#abandon(1012, 'The orchestrator is recovering')
+    const pause = this.#recovery.pauseAfter(error, this.clock.steady())
+    if (pause === null) return this.#onFatal(error as Error)
+    await new Promise<void>((resolve) => this.clock.alarm(pause, resolve))
     try {
-      current = await begin()
-      phase = draining ? 'draining' : 'running'
-      if (draining) current.pump.push({ type: 'drain' })
-      failed = 0
-      for (const tell of watchers) tell(null)
-      sources.look()
+      this.#current = await this.#load([])
+      this.#phase = this.#draining ? 'draining' : 'running'
+      if (this.#draining) this.#push({ type: 'drain' })
+      this.#recovery.succeeded()
+      this.#watchers.notify(null)
+      this.#sources.look()
     } catch (again) {
-      await recover(again)
+      await this.#recover(again)
     }
-  }
-
-  sources.look()
-  return {
-    get state() {
-      return current.state
-    },
-    get loads() {
-      return current.loads
-    },
-    get phase() {
-      return phase
-    },
-    queries: store.queries,
-    platform,
-    clock,
-    failures,
-    request,
-    sourceStatus: sources.status,
-    opened(socket, credential, robot = null) {
-      if (phase !== 'running') return socket.close(1013, 'The orchestrator is not taking connections now')
-      const from = connections.open(socket, credential, robot)
-      current.pump.push({ type: 'socket.opened', socket: socket.id, credential, robot, from })
-    },
-    heard(socket, frame) {
-      const event = connections.heard(socket, frame)
-      if (event !== null) current.pump.push(event)
-      return event !== null && event.type !== 'socket.flooded'
-    },
-    received(socket, bytes) {
-      const { more, event } = connections.received(socket, bytes)
-      if (event !== null) current.pump.push(event)
-      return more
-    },
-    closed(socket) {
-      if (connections.delete(socket)) current.pump.push({ type: 'socket.closed', socket })
-    },
-    watch(tell) {
-      watchers.add(tell)
-      return () => void watchers.delete(tell)
-    },
-    get isWatched() {
-      return watchers.size > 0
-    },
-    drain() {
-      draining = true
-      if (phase === 'running') phase = 'draining'
-      current.pump.push({ type: 'drain' })
-    },
-    idle: () => current.pump.idle(),
-    async stop() {
-      await sources.stop()
-      await current.pump.idle()
-      // Nothing new is sent, and what is under way can still be noted.
-      if (!draining) current.pump.push({ type: 'drain' })
-      await calls.ended(CALLS_END_MS)
-      await current.pump.idle()
-      phase = 'stopped'
-      current.pump.stop()
-      abandon(1001, 'The orchestrator is shutting down')
-      await store.close()
-    },
   }
 }

@@ -29,20 +29,13 @@ const HELD_BYTES_MAX = 1 << 20
 export function seatIn(lobby: Fleet, admit: (credential: SecretHash) => Promise<UsedFleet | Refusal>): UsedFleet {
   let arrived: { readonly socket: RobotSocket; readonly rest: readonly unknown[] } | null = null
   let inside: UsedFleet | null = null
-  let held: Frame[] | null = null
-  let bytes = 0
+  let held: HeldFrames | null = null
   let isGone = false
   let isDeaf = false
 
-  const hold = (frame: Frame): true => {
-    bytes += typeof frame === 'string' ? frame.length : frame.byteLength
-    if (held !== null && held.length < HELD_MAX && bytes <= HELD_BYTES_MAX) held.push(frame)
-    return true
-  }
-
   const enter = async (id: SocketId, credential: SecretHash): Promise<void> => {
     const used = await admit(credential)
-    const frames = held ?? []
+    const frames = held?.frames ?? []
     held = null
     if (isGone) return isRefusal(used) ? undefined : used.done()
     if (isRefusal(used)) {
@@ -66,29 +59,52 @@ export function seatIn(lobby: Fleet, admit: (credential: SecretHash) => Promise<
     heard(id, frame) {
       if (inside !== null) return inside.fleet.heard(id, frame)
       if (isDeaf) return false
-      if (held !== null) return hold(frame)
+      if (held !== null) return held.add(frame)
       const event = frameEvent(id, frame)
       const credential = event.type === 'robot.said' ? event.credential : null
       // Said too much there, it is not listened to here either.
       if (credential === null) return !(isDeaf = !lobby.heard(id, frame))
-      held = []
+      held = new HeldFrames()
       void enter(id, credential)
-      return hold(frame)
+      return held.add(frame)
     },
     closed(id) {
       isGone = true
-      const at = inside === null ? lobby : inside.fleet
+      const at = inside?.fleet ?? lobby
       at.closed(id)
     },
   }
   return {
     // Whatever else is asked is asked of where the connection is by now.
-    fleet: new Proxy(lobby, { get: (_, name) => Reflect.get(name in own ? own : inside?.fleet ?? lobby, name) }),
+    fleet: overlaid(lobby, () => inside?.fleet ?? lobby, own),
     done() {
       isGone = true
       inside?.done()
     },
   }
+}
+
+/** What comes while the fleet is opened. Beyond the bounds it is dropped. */
+class HeldFrames {
+  readonly frames: Frame[] = []
+  #bytes = 0
+
+  add(frame: Frame): true {
+    this.#bytes += typeof frame === 'string' ? frame.length : frame.byteLength
+    if (this.frames.length < HELD_MAX && this.#bytes <= HELD_BYTES_MAX) this.frames.push(frame)
+    return true
+  }
+}
+
+/** An object whose members are `own`, and beside them those of whatever `below` is by then. */
+function overlaid<T extends object>(shape: T, below: () => T, own: Partial<T>): T {
+  return new Proxy(shape, {
+    get(_, name) {
+      const at = name in own ? own : below()
+      const member: unknown = Reflect.get(at, name)
+      return typeof member === 'function' ? member.bind(at) : member
+    },
+  })
 }
 
 type Tail<T extends readonly unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never

@@ -133,7 +133,8 @@ export class FleetObject extends DurableObject<Env> {
     let answer: 'done' | 'later' = 'done'
     for (const trigger of this.#mailTriggers(address)) {
       if (fleet === undefined || !isWanted(trigger.config, given.payload)) continue
-      const host = { request: fleet.request, rowId: this.#platform.rowId, log: this.#platform.log }
+      const { rowId, log } = this.#platform
+      const host = { request: (make: Parameters<Fleet['request']>[0]) => fleet.request(make), rowId, log }
       // Whoever has had it does not fire again when it comes again for the others.
       if (await fireTrigger(host, trigger, given) === 'later') answer = 'later'
     }

@@ -1,4 +1,4 @@
-import type { Answer } from '../../core/effects.ts'
+import type { Answer, Effects } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import type { JobId, Millis, ReplyId, TriggerId } from '../../core/ids.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
@@ -53,15 +53,6 @@ export interface SourceStatus {
 /** Which types of trigger have a source here, and how each begins. */
 export type SourceKinds = { readonly [T in TriggerType]?: StartSource }
 
-/** Those of one fleet. */
-export interface Sources {
-  /** The triggers may have changed: those that are enabled are listened for, as they are now, and no others. */
-  look(): void
-  status(trigger: TriggerId): SourceStatus | null
-  /** Ends all of them; `look` does nothing any more. */
-  stop(): Promise<void>
-}
-
 /** What sources need of their fleet. */
 export interface SourceHost {
   readonly kinds: SourceKinds
@@ -80,35 +71,83 @@ interface Running {
   ended: boolean
 }
 
-/** Sources for the triggers of a fleet. Nothing listens before the first `look`. */
-export function runSources(host: SourceHost): Sources {
-  const running = new Map<TriggerId, Running>()
-  let stopped = false
+/** The sources for the triggers of a fleet. Nothing listens before the first `look`. */
+export class Sources {
+  readonly #host: SourceHost
+  readonly #running = new Map<TriggerId, Running>()
+  #stopped = false
 
-  function end(one: Running): Promise<void> {
-    one.ended = true
-    return one.source.then((source) => source?.stop())
-      .catch((error: unknown) => host.log('error', 'a source could not be stopped', { error: String(error) }))
+  constructor(host: SourceHost) {
+    this.#host = host
   }
 
-  function begin(trigger: TriggerRow, start: StartSource, before: Promise<void>): void {
+  /** Whether a turn may have changed what is listened for. Whatever fires changes its trigger's row, of whatever type. */
+  concerns({ deletions, rows }: Pick<Effects, 'deletions' | 'rows'>): boolean {
+    return deletions.triggers.size > 0 ||
+      [...rows.triggers.values()].some(({ trigger_type }) => this.#host.kinds[trigger_type] !== undefined)
+  }
+
+  /** The triggers may have changed: those that are enabled are listened for, as they are now, and no others. */
+  look(): void {
+    if (this.#stopped) return
+    const wanted = this.#wanted()
+    // What begins here is not to be looked at again.
+    const before = [...this.#running]
+    for (const [id, one] of before) {
+      const row = wanted.get(id)
+      wanted.delete(id)
+      if (row?.revision === one.revision) continue
+      this.#running.delete(id)
+      const ended = this.#end(one)
+      if (row !== undefined) this.#begin(row, ended)
+    }
+    for (const row of wanted.values()) this.#begin(row, Promise.resolve())
+  }
+
+  status(trigger: TriggerId): SourceStatus | null {
+    return this.#running.get(trigger)?.status ?? null
+  }
+
+  /** Ends all of them; `look` does nothing any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all([...this.#running.values()].map((one) => this.#end(one)))
+    this.#running.clear()
+  }
+
+  /** The triggers that are to be listened for. */
+  #wanted(): Map<TriggerId, TriggerRow> {
+    const { kinds } = this.#host
+    const rows = [...this.#host.triggers()].filter((row) => row.enabled && kinds[row.trigger_type] !== undefined)
+    return new Map(rows.map((row) => [row.id, row]))
+  }
+
+  /** Begins to listen once what listened before has ended, since its place may have moved until then. */
+  #begin(trigger: TriggerRow, before: Promise<void>): void {
+    const start = this.#host.kinds[trigger.trigger_type] as StartSource
     const one: Running = {
       revision: trigger.revision,
-      status: { state: 'starting', detail: '', since: host.now() },
-      // Its place may have moved while what listened before it came to an end.
-      source: before.then(() => one.ended ? null : start(current(trigger), tellOf(trigger, one))),
+      status: { state: 'starting', detail: '', since: this.#host.now() },
+      source: before.then(() => one.ended ? null : start(this.#current(trigger), this.#contextOf(trigger, one))),
       ended: false,
     }
-    running.set(trigger.id, one)
+    this.#running.set(trigger.id, one)
   }
 
-  function current(trigger: TriggerRow): TriggerRow {
-    for (const row of host.triggers()) if (row.id === trigger.id) return row
+  #current(trigger: TriggerRow): TriggerRow {
+    for (const row of this.#host.triggers()) if (row.id === trigger.id) return row
     return trigger
   }
 
-  function tellOf(trigger: TriggerRow, one: Running): Tell {
+  #end(one: Running): Promise<void> {
+    one.ended = true
+    return one.source.then((source) => source?.stop())
+      .catch((error: unknown) => this.#host.log('error', 'a source could not be stopped', { error: String(error) }))
+  }
+
+  #contextOf(trigger: TriggerRow, one: Running): Tell {
     const { id } = trigger
+    const host = this.#host
     const log: Tell['log'] = (level, message, details = {}) => host.log(level, message, { trigger: id, ...details })
     return {
       log,
@@ -117,42 +156,14 @@ export function runSources(host: SourceHost): Sources {
         one.status = { state, detail, since: host.now() }
         if (state === 'error') log('warn', 'a trigger cannot listen', { reason: detail })
       },
-      async fire(given) {
-        return one.ended ? 'later' : await fireTrigger({ ...host, log }, trigger, given)
+      async fire(event) {
+        return one.ended ? 'later' : await fireTrigger({ ...host, log }, trigger, event)
       },
       async keep(cursor) {
         if (one.ended) return 'later'
         return taken(await host.request((reply) => ({ type: 'trigger.read', reply, trigger: id, cursor })), log)
       },
     }
-  }
-
-  return {
-    look() {
-      if (stopped) return
-      const wanted = new Map<TriggerId, TriggerRow>()
-      for (const row of host.triggers()) if (row.enabled && host.kinds[row.trigger_type]) wanted.set(row.id, row)
-      // What begins here is not to be looked at again.
-      const before = [...running]
-      for (const [id, one] of before) {
-        const row = wanted.get(id)
-        if (row?.revision === one.revision) wanted.delete(id)
-        else {
-          running.delete(id)
-          const ended = end(one)
-          const start = row && host.kinds[row.trigger_type]
-          if (row !== undefined && start !== undefined) begin(row, start, ended)
-          wanted.delete(id)
-        }
-      }
-      for (const row of wanted.values()) begin(row, host.kinds[row.trigger_type] as StartSource, Promise.resolve())
-    },
-    status: (trigger) => running.get(trigger)?.status ?? null,
-    async stop() {
-      stopped = true
-      await Promise.all([...running.values()].map(end))
-      running.clear()
-    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { runSources } from '../../adapters/sources/sources.ts'
+import { Sources } from '../../adapters/sources/sources.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import { mailTrigger } from '../sources/mail-trigger.ts'
 
@@ -11,7 +11,7 @@ const ROW = mailTrigger({}, 'password')
 function lab() {
   const rows: TriggerRow[] = []
   const noted: string[] = []
-  const sources = runSources({
+  const sources = new Sources({
     kinds: {
       email: ({ revision }) => {
         noted.push(`begins ${revision}`)

@@ -1,0 +1,25 @@
+import type { Answer } from '../../core/effects.ts'
+import type { ReplyId } from '../../core/ids.ts'
+import { UNAVAILABLE } from '../shell.ts'
+
+/** The open requests of a fleet: each waits for the answer of the turn that takes its event. */
+export class Replies {
+  readonly #open = new Map<ReplyId, (answer: Answer) => void>()
+
+  /** Opens a request. Resolves with its answer; never rejects. */
+  open(reply: ReplyId): Promise<Answer> {
+    return new Promise((resolve) => void this.#open.set(reply, resolve))
+  }
+
+  /** Answers a request, once. */
+  answer(reply: ReplyId, answer: Answer): void {
+    this.#open.get(reply)?.(answer)
+    this.#open.delete(reply)
+  }
+
+  /** Answers all of them UNAVAILABLE: the state that was to answer is thrown away. */
+  abandon(): void {
+    for (const answer of this.#open.values()) answer(UNAVAILABLE)
+    this.#open.clear()
+  }
+}
