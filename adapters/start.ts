@@ -7,7 +7,7 @@ import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
 import { utf8Text } from './charset.ts'
 import { DEFAULT_FLEET } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
-import { type FleetHost, hostFleets } from './fleets.ts'
+import { FleetHost } from './fleets.ts'
 import type { UsedFleet } from './open-fleet.ts'
 import { httpApp, MAY_LOSE } from './http/app.ts'
 import { hostApp } from './http/forward.ts'
@@ -96,7 +96,7 @@ export async function startOn(
   // Each of the others is a file, beside that of the default one.
   const files = options.database === '' ? fleetFiles(join(data, 'fleets'), options.durability) : null
   for (const name of await files?.tidy() ?? []) platform.log('error', MISSING, { fleet: name })
-  const host = files === null ? null : hostFleets(files, platformOf, settings, failed)
+  const host = files === null ? null : new FleetHost(files, platformOf, settings, failed)
   const parts: Parts = { fleet, host, listeners: [] }
   try {
     const running = await serve(parts, robot, options, data)

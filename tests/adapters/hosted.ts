@@ -1,5 +1,5 @@
 import type { Platform } from '../../adapters/fleet.ts'
-import { type FleetHost, type FleetStores, hostFleets } from '../../adapters/fleets.ts'
+import { FleetHost, type FleetStores } from '../../adapters/fleets.ts'
 import type { UsedFleet } from '../../adapters/open-fleet.ts'
 import { expect } from 'vitest'
 import type { Store } from '../../adapters/store/contract.ts'
@@ -30,8 +30,16 @@ export function lab(names: readonly string[], settings: Partial<Settings> = {}):
   const failures = new Map<string, Error[]>()
   const open = new Set<string>()
   const logs: string[] = []
+  const stores = storesOn(disks, failures, open)
+  const platform = platformWith(clock, logs)
+  const all = { ...DEFAULTS, robotsAuth: 'open', ...settings } as const
+  const host = new FleetHost(stores, platform, all, (error) => void gone.push(error))
+  return { host, disks, clock, gone, failures, open, logs }
+}
+
+function platformWith(clock: Lab['clock'], logs: string[]): () => Platform {
   let id = 0
-  const platform = (): Platform => ({
+  return () => ({
     hibernates: false,
     now: () => clock.now,
     uuid: () => `uuid-${++id}`,
@@ -42,21 +50,26 @@ export function lab(names: readonly string[], settings: Partial<Settings> = {}):
     alarm: (_at, ring) => void setImmediate(ring),
     log: (_level, message) => void logs.push(message),
   })
+}
+
+function storesOn(disks: Map<string, MemoryDisk>, failures: Lab['failures'], open: Set<string>): FleetStores {
+  const fail = (what: string): void => {
+    const failure = failures.get(what)?.shift()
+    if (failure !== undefined) throw failure
+  }
   const storeOf = (name: string, disk: MemoryDisk): Store => {
     const inner = memoryStore(disk)
     open.add(name)
     return {
       ...inner,
       commit(out) {
-        const failure = failures.get(name)?.shift()
-        if (failure !== undefined) throw failure
+        fail(name)
         return inner.commit(out)
       },
       queries: {
         ...inner.queries,
         async jobs(query) {
-          const failure = failures.get(`read ${name}`)?.shift()
-          if (failure !== undefined) throw failure
+          fail(`read ${name}`)
           return inner.queries.jobs(query)
         },
       },
@@ -67,13 +80,13 @@ export function lab(names: readonly string[], settings: Partial<Settings> = {}):
       },
     }
   }
-  const stores: FleetStores = {
+  return {
     names: async () => [...disks.keys()],
     has: (name) => disks.has(name),
     async open(name) {
       const disk = disks.get(name)
-      const failure = disk === undefined ? new Error('no such disk') : failures.get(`open ${name}`)?.shift()
-      if (disk === undefined || failure !== undefined) throw failure
+      if (disk === undefined) throw new Error('no such disk')
+      fail(`open ${name}`)
       expect(open.has(name)).toBe(false)
       return storeOf(name, disk)
     },
@@ -83,8 +96,6 @@ export function lab(names: readonly string[], settings: Partial<Settings> = {}):
       disks.set(name, disk)
     },
   }
-  const host = hostFleets(stores, platform, { ...DEFAULTS, robotsAuth: 'open', ...settings }, (e) => void gone.push(e))
-  return { host, disks, clock, gone, failures, open, logs }
 }
 
 /** A fleet that is there to be used. */

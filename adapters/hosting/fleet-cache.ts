@@ -1,0 +1,194 @@
+import { Bug } from '../../core/assert.ts'
+import type { Settings } from '../../core/limits.ts'
+import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isAtRest } from '../../core/rest.ts'
+import { openFleet, type Platform } from '../fleet.ts'
+import { hold, isStrangers, newOpen, type Open, ROOM_MS, type UsedFleet } from '../open-fleet.ts'
+import { type Store, StoreDamaged } from '../store/contract.ts'
+import { type Doors, doorsOf, hasKey, isKnownTo, STRANGER, type Visitor } from '../visitor.ts'
+
+/** What the fleets of one process are opened with. */
+export interface FleetCacheHost {
+  /** Throws when it cannot be used. */
+  open(name: string): Promise<Store>
+  /** With a clock, an alarm and log lines of the fleet's own. */
+  platformOf(name: string): Platform
+  readonly settings: Settings
+  readonly monotonic: Platform['now']
+  readonly log: Platform['log']
+  /** The process must end: another one has taken a fleet's database over. */
+  onFatal(error: Error): void
+}
+
+/** The fleets of one process that are open. Those that nobody would miss make room for others. */
+export class FleetCache {
+  readonly #host: FleetCacheHost
+  readonly #entries = new Map<string, Promise<Open | Refusal>>()
+  readonly #open = new Set<Open>()
+  readonly #closing = new Map<string, Promise<void>>()
+  /** Those in whose database damage has been found: nothing of them is served until the process begins anew. */
+  readonly #damaged = new Set<string>()
+  /** Whom those that are closed are opened for. One that is not here has to be opened to know. */
+  readonly #accessLists = new Map<string, Doors>()
+  #draining = false
+
+  constructor(host: FleetCacheHost) {
+    this.#host = host
+  }
+
+  get isFull(): boolean {
+    return this.#entries.size >= this.#host.settings.fleetsOpenMax
+  }
+
+  /** Strangers may have half of the places: the others are kept for those who have a key. */
+  isFullFor(keyed: boolean): boolean {
+    if (this.isFull) return true
+    if (keyed) return false
+    const strangers = [...this.#open].filter((entry) => isStrangers(entry, this.#host.monotonic()))
+    return strangers.length >= Math.ceil(this.#host.settings.fleetsOpenMax / 2)
+  }
+
+  isDamaged(name: string): boolean {
+    return this.#damaged.has(name)
+  }
+
+  /** Whom a fleet that is closed is opened for; undefined when it has to be opened to know. */
+  accessList(name: string): Doors | undefined {
+    return this.#accessLists.get(name)
+  }
+
+  keepAccessList(name: string, list: Doors): void {
+    this.#accessLists.set(name, list)
+  }
+
+  /** One that is open, or is being opened. */
+  get(name: string): Promise<Open | Refusal> | undefined {
+    return this.#entries.get(name)
+  }
+
+  open(name: string): Promise<Open | Refusal> {
+    const opening = this.#openNow(name)
+    this.#entries.set(name, opening)
+    return opening
+  }
+
+  async #openNow(name: string): Promise<Open | Refusal> {
+    const { settings, log } = this.#host
+    try {
+      const store = await this.#host.open(name)
+      const fleet = await openFleet(store, this.#host.platformOf(name), settings, (error) => this.#lost(entry, error))
+        .catch(async (error: unknown) => {
+          await store.close()
+          throw error
+        })
+      const entry: Open = newOpen(name, fleet)
+      this.#open.add(entry)
+      if (this.#draining) fleet.drain()
+      return entry
+    } catch (error) {
+      this.#entries.delete(name)
+      log('error', 'a fleet cannot be opened', { fleet: name, error: String(error) })
+      return refuse('UNAVAILABLE', `The fleet ${name} cannot be opened now`)
+    }
+  }
+
+  /** A bug that comes at once again, or damage, closes the fleet that has it; the others are not to suffer for it. */
+  #lost(entry: Open, error: Error): void {
+    const { log, onFatal } = this.#host
+    const { name } = entry
+    if (error instanceof StoreDamaged) {
+      this.#damaged.add(name)
+      log('error', 'a fleet is closed: its database is damaged', { fleet: name, error: error.message })
+    } else if (error instanceof Bug) {
+      log('error', 'a fleet is closed; its next use opens it again', { fleet: name, error: String(error) })
+    } else return onFatal(error)
+    void this.#close(entry)
+    // What it had in memory may be ahead of its disk.
+    this.#accessLists.delete(name)
+  }
+
+  /** Resolves when the fleet of this name is closed; undefined where none is being closed. */
+  whenClosed(name: string): Promise<void> | undefined {
+    return this.#closing.get(name)
+  }
+
+  #close(entry: Open): Promise<void> {
+    const { name, fleet } = entry
+    if (entry.closed) return this.#closing.get(name) ?? Promise.resolve()
+    entry.closed = true
+    this.#open.delete(entry)
+    this.#entries.delete(name)
+    this.#accessLists.set(name, doorsOf(fleet.state))
+    const end = fleet.stop()
+      .catch((error: unknown) =>
+        this.#host.log('error', 'a fleet could not be closed', { fleet: name, error: String(error) })
+      )
+      .finally(() => this.#closing.delete(name))
+    this.#closing.set(name, end)
+    return end
+  }
+
+  /**
+   * Closes a fleet that nobody would miss: nobody holds it, and nothing is to happen in it by itself, not even in a job
+   * whose time is so far off that it is on disk only. False when somebody would. Strangers are not asked where somebody with
+   * a key needs the room.
+   */
+  async closeIfIdle(entry: Open, forKey = false): Promise<boolean> {
+    const { fleet } = entry
+    const isUnused = (): boolean =>
+      !entry.closed && entry.uses === 0 && (forKey || entry.strangers === 0) && fleet.phase === 'running' &&
+      !fleet.isWatched && isAtRest(fleet.state)
+    if (!isUnused()) return false
+    const far = await fleet.queries.jobs({ status: ['pending'], limit: 1 }).catch((error: unknown) => {
+      this.#host.log('error', 'a fleet cannot be read', { fleet: entry.name, error: String(error) })
+      return null
+    })
+    // Somebody may have come meanwhile; from here to the closing nobody can.
+    if (far === null || far.items.length > 0 || !isUnused()) return false
+    await this.#close(entry)
+    return true
+  }
+
+  /** Closes the fleet that has been idle the longest. False when none has been for long enough. */
+  async makeRoom(forKey: boolean): Promise<boolean> {
+    const { monotonic } = this.#host
+    for (const entry of [...this.#open].toSorted((a, b) => a.busyAt - b.busyAt)) {
+      if (monotonic() - entry.busyAt < ROOM_MS) return false
+      if (!forKey && monotonic() - entry.strangerAt < ROOM_MS) continue
+      if (await this.closeIfIdle(entry, forKey)) return true
+    }
+    return false
+  }
+
+  /** Closes those that have been idle for long enough. */
+  async closeIdle(): Promise<void> {
+    const { monotonic, settings } = this.#host
+    for (const entry of this.#open) {
+      if (entry.uses > 0 || !isAtRest(entry.fleet.state)) entry.busyAt = monotonic()
+      else if (monotonic() - Math.max(entry.busyAt, entry.strangerAt) >= settings.fleetIdleMs) {
+        await this.closeIfIdle(entry)
+      }
+    }
+  }
+
+  /** Has a visitor whom the fleet knows hold it, and everybody where no visitor is named. */
+  acquire(entry: Open, identity: Visitor | null): UsedFleet | Refusal {
+    const { state } = entry.fleet
+    const { monotonic } = this.#host
+    if (identity === null || hasKey(state, identity.credential)) return hold(entry, 'key', monotonic)
+    return isKnownTo(state, identity) ? hold(entry, 'address', monotonic) : STRANGER
+  }
+
+  /** From here on nothing new is taken in or offered, in those that are open or will be. */
+  drain(): void {
+    this.#draining = true
+    for (const { fleet } of this.#open) fleet.drain()
+  }
+
+  /** Closes all. None may be opened any more. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#entries.values())
+    await Promise.all([...this.#open].map((entry) => this.#close(entry)))
+    await Promise.all(this.#closing.values())
+  }
+}
