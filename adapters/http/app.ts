@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/protocol/refusal.ts'
 import type { Health } from '../../core/protocol/view.ts'
@@ -76,10 +76,32 @@ export function httpApp(
     }
     return next()
   })
-  const { failures } = fleet
-  app.route('/webhook', webhookRoutes(fleet, failures))
-  app.route('/chat', chatRoutes(fleet, failures))
-  app.route('/form', formRoutes(fleet, base, failures))
+  mountPublic(app, fleet, base)
+  mountApi(app, fleet)
+  if (fleets !== undefined) app.route('/api/v1/fleets', fleetRoutes(fleet, fleets))
+  app.get('/healthz', (c) => health(c, fleet, about))
+  app.get('/', (c) =>
+    c.json({
+      name: 'CasareRPA Orchestrator',
+      version: about.version,
+      api: `${base}/api/v1`,
+      health: `${base}/healthz`,
+      robots: `${base}/ws`,
+    }))
+  const methodsAt = methodsOf(app)
+  app.notFound((c) => nowhere(c, methodsAt(c.req.path)))
+  app.onError((error, c) => failed(c, fleet, error))
+  return app
+}
+
+/** What strangers call: other systems, chats and people, each with what its trigger asks for in place of a key. */
+function mountPublic(app: Hono<Env>, fleet: Fleet, base: string): void {
+  app.route('/webhook', webhookRoutes(fleet, fleet.failures))
+  app.route('/chat', chatRoutes(fleet, fleet.failures))
+  app.route('/form', formRoutes(fleet, base, fleet.failures))
+}
+
+function mountApi(app: Hono<Env>, fleet: Fleet): void {
   app.route('/api/v1/jobs', jobRoutes(fleet))
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))
@@ -90,50 +112,39 @@ export function httpApp(
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))
   app.route('/api/v1/webhooks', outgoingRoutes(fleet))
-  if (fleets !== undefined) app.route('/api/v1/fleets', fleetRoutes(fleet, fleets))
   app.get('/api/v1/stats/queue', guard(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
   app.get('/api/v1/stats/dispatcher', guard(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
+}
 
-  app.get('/healthz', (c) => {
-    const { state, phase, clock } = fleet
-    const body: Health = {
-      status: phase === 'running' ? 'ok' : phase,
-      version: about.version,
-      durability: about.durability,
-      ...(about.durability === 'full' ? {} : { may_lose: MAY_LOSE[about.durability] }),
-      live_jobs: state.jobs.size,
-      robots_connected: state.sessions.size,
-      loads: fleet.loads,
-      clock_set: clock.set && { at: new Date(clock.set.at).toISOString(), by_ms: clock.set.by, count: clock.set.count },
-    }
-    return phase === 'running' ? c.json(body) : c.json(body, 503, { 'Retry-After': '5' })
-  })
+function health(c: Context<Env>, fleet: Fleet, { version, durability }: About): Response {
+  const { state, phase, clock } = fleet
+  const body: Health = {
+    status: phase === 'running' ? 'ok' : phase,
+    version,
+    durability,
+    ...(durability === 'full' ? {} : { may_lose: MAY_LOSE[durability] }),
+    live_jobs: state.jobs.size,
+    robots_connected: state.sessions.size,
+    loads: fleet.loads,
+    clock_set: clock.set && { at: new Date(clock.set.at).toISOString(), by_ms: clock.set.by, count: clock.set.count },
+  }
+  return phase === 'running' ? c.json(body) : c.json(body, 503, { 'Retry-After': '5' })
+}
 
-  app.get('/', (c) =>
-    c.json({
-      name: 'CasareRPA Orchestrator',
-      version: about.version,
-      api: `${base}/api/v1`,
-      health: `${base}/healthz`,
-      robots: `${base}/ws`,
-    }))
+/** A path that nothing is at, or that takes other methods. */
+function nowhere(c: Context<Env>, allow: readonly string[]): Response {
+  const { method, path } = c.req
+  if (allow.length === 0) return refused(c, refuse('NOT_FOUND', `There is nothing at ${method} ${path}`))
+  const message = `${method} is not allowed at ${path}: use ${allow.join(', ')}`
+  return refused(c, refuse('METHOD_NOT_ALLOWED', message, { allow }))
+}
 
-  const methodsAt = methodsOf(app)
-  app.notFound((c) => {
-    const { method, path } = c.req
-    const allow = methodsAt(path)
-    if (allow.length === 0) return refused(c, refuse('NOT_FOUND', `There is nothing at ${method} ${path}`))
-    const message = `${method} is not allowed at ${path}: use ${allow.join(', ')}`
-    return refused(c, refuse('METHOD_NOT_ALLOWED', message, { allow }))
+function failed(c: Context<Env>, fleet: Fleet, error: Error): Response {
+  if (error instanceof StoreUnusable) return refused(c, refuse('UNAVAILABLE', 'The database cannot be read just now'))
+  fleet.platform.log('error', 'a request failed', {
+    path: c.req.path,
+    request: c.get('requestId'),
+    error: error.stack ?? String(error),
   })
-  app.onError((error, c) => {
-    if (error instanceof StoreUnusable) return refused(c, refuse('UNAVAILABLE', 'The database cannot be read just now'))
-    fleet.platform.log('error', 'a request failed', {
-      path: c.req.path,
-      request: c.get('requestId'),
-      error: error.stack ?? String(error),
-    })
-    return refused(c, refuse('HANDLER_ERROR', 'The request could not be handled; it has been logged'))
-  })
-  return app
+  return refused(c, refuse('HANDLER_ERROR', 'The request could not be handled; it has been logged'))
 }

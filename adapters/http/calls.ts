@@ -20,65 +20,72 @@ const LOOK_MS = 1_000
 /** `/api/v1/calls`: workflows that other workflows call by their alias, and wait for. */
 export function callRoutes(fleet: Fleet): Hono<Env> {
   const app = new Hono<Env>()
-
-  app.post('/:alias', async (c) => {
-    const key = caller(fleet, c, 'jobs:submit')
-    if (isRefusal(key)) return refused(c, key)
-    const problem = problemWithQuery(c) ?? problemWithCoding(c)
-    if (problem !== null) return refused(c, problem)
-    const body = await readOptionalBody(c, NewCall)
-    if (isRefusal(body)) return refused(c, body)
-    const { wait_seconds, ...asked } = body
-    const alias = c.req.param('alias')
-    const idempotency = idempotencyOf(c.req.header('idempotency-key'), key, asked, `call ${alias}`)
-    if (isRefusal(idempotency)) return refused(c, idempotency)
-    const answer = await fleet.request((reply) => ({
-      type: 'workflow.called',
-      reply,
-      job: fleet.platform.rowId() as JobId,
-      alias,
-      by: { name: key.name, key: key.id },
-      robot: key.scopes.includes('jobs:submit') || key.scopes.includes('admin') ? null : key.robot_id,
-      parent: asked.parent_job_id,
-      payload: toText(asked.parameters),
-      idempotency,
-    }))
-    if (answer.type === 'refusal') {
-      tellQuota(c, answer.quota)
-      return refused(c, answer.refusal)
-    }
-    if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
-    tellQuota(c, answer.quota)
-    if (answer.job === null) return c.json(firingView(answer))
-    return await waited(c, 'jobs:submit', answer.job, wait_seconds)
-  })
-
-  app.get('/:id', async (c) => {
-    const key = caller(fleet, c, 'jobs:read')
-    if (isRefusal(key)) return refused(c, key)
-    const problem = problemWithQuery(c) ?? problemWithCoding(c)
-    if (problem !== null) return refused(c, problem)
-    const seconds = numberIn(c.req.query('wait_seconds') ?? '0', true)
-    if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
-      const message = `wait_seconds must be from 0 to ${CALL_WAIT_SECONDS_MAX}`
-      return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'wait_seconds' }))
-    }
-    const id = c.req.param('id') as JobId
-    const job = await fleet.queries.job(id)
-    if (job === undefined || !await maySee(fleet, key, job)) return refused(c, notFound('Job', id))
-    return await waited(c, 'jobs:read', job, seconds)
-  })
-
-  /** The job once it has ended or the time is up; nothing is told with a key that has been revoked meanwhile. */
-  async function waited(c: Context<Env>, scope: Scope, job: JobRow, seconds: number): Promise<Response> {
-    const { signal } = c.req.raw
-    const isOver = (): boolean => signal.aborted || isRefusal(caller(fleet, c, scope))
-    const after = await awaited(fleet, job.id, seconds, isOver) ?? job
-    const key = caller(fleet, c, scope)
-    return isRefusal(key) ? refused(c, key) : shown(c, after)
-  }
-
+  app.post('/:alias', (c) => call(fleet, c))
+  app.get('/:id', (c) => wait(fleet, c))
   return app
+}
+
+async function call(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const key = caller(fleet, c, 'jobs:submit')
+  if (isRefusal(key)) return refused(c, key)
+  const problem = problemWithQuery(c) ?? problemWithCoding(c)
+  if (problem !== null) return refused(c, problem)
+  const body = await readOptionalBody(c, NewCall)
+  if (isRefusal(body)) return refused(c, body)
+  const { wait_seconds, ...asked } = body
+  const alias = c.req.param('alias') ?? ''
+  const idempotency = idempotencyOf(c.req.header('idempotency-key'), key, asked, `call ${alias}`)
+  if (isRefusal(idempotency)) return refused(c, idempotency)
+  const answer = await fleet.request((reply) => ({
+    type: 'workflow.called',
+    reply,
+    job: fleet.platform.rowId() as JobId,
+    alias,
+    by: { name: key.name, key: key.id },
+    robot: key.scopes.includes('jobs:submit') || key.scopes.includes('admin') ? null : key.robot_id,
+    parent: asked.parent_job_id,
+    payload: toText(asked.parameters),
+    idempotency,
+  }))
+  if (answer.type === 'refusal') {
+    tellQuota(c, answer.quota)
+    return refused(c, answer.refusal)
+  }
+  if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
+  tellQuota(c, answer.quota)
+  if (answer.job === null) return c.json(firingView(answer))
+  return await respondWhenEnded(fleet, c, 'jobs:submit', answer.job, wait_seconds)
+}
+
+async function wait(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const key = caller(fleet, c, 'jobs:read')
+  if (isRefusal(key)) return refused(c, key)
+  const problem = problemWithQuery(c) ?? problemWithCoding(c)
+  if (problem !== null) return refused(c, problem)
+  const seconds = numberIn(c.req.query('wait_seconds') ?? '0', true)
+  if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
+    const message = `wait_seconds must be from 0 to ${CALL_WAIT_SECONDS_MAX}`
+    return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'wait_seconds' }))
+  }
+  const id = c.req.param('id') as JobId
+  const job = await fleet.queries.job(id)
+  if (job === undefined || !await maySee(fleet, key, job)) return refused(c, notFound('Job', id))
+  return await respondWhenEnded(fleet, c, 'jobs:read', job, seconds)
+}
+
+/** The job once it has ended or the time is up; nothing is told with a key that has been revoked meanwhile. */
+async function respondWhenEnded(
+  fleet: Fleet,
+  c: Context<Env>,
+  scope: Scope,
+  job: JobRow,
+  seconds: number,
+): Promise<Response> {
+  const { signal } = c.req.raw
+  const isOver = (): boolean => signal.aborted || isRefusal(caller(fleet, c, scope))
+  const after = await awaited(fleet, job.id, seconds, isOver) ?? job
+  const key = caller(fleet, c, scope)
+  return isRefusal(key) ? refused(c, key) : shown(c, after)
 }
 
 /** Whoever may do it anyway, and robots, whose keys may nothing else: what they may call is looked at with the job. */

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Answer } from '../../core/effects.ts'
 import type { RobotId } from '../../core/ids.ts'
 import { presence } from '../../core/presence.ts'
-import { isRefusal, notFound, type Refusal } from '../../core/protocol/refusal.ts'
+import { isRefusal, notFound } from '../../core/protocol/refusal.ts'
 import { NewRobot, Shutdown } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
@@ -14,68 +14,69 @@ import { reportView, robotView } from './view.ts'
 export function robotRoutes(fleet: Fleet): Hono<Env> {
   const app = new Hono<Env>()
   const read = guard(fleet, 'jobs:read')
-  const control = guard(fleet, 'robots:control')
-
-  app.get('/', read, async (c) => {
-    const query = pageQuery(c)
-    if (isRefusal(query)) return refused(c, query)
-    const page = await fleet.queries.robots(query)
-    const items = page.items.map((robot) => robotView(robot, presence(fleet.state, robot.id)))
-    return c.json({ items, next_cursor: encodeCursor(page.next) })
-  })
-
-  app.get('/:id', read, unlessUnchanged, async (c) => {
-    const robot = await fleet.queries.robot(c.req.param('id') as RobotId)
-    if (robot === undefined) return refused(c, noRobot(c.req.param('id')))
-    return c.json(robotView(robot, presence(fleet.state, robot.id)))
-  })
-
-  const save = async (c: Context<Env>, id: string | undefined, status: 200 | 201): Promise<Response> => {
-    const body = await readBody(c, NewRobot)
-    if (isRefusal(body)) return refused(c, body)
-    const answer = await fleet.request((reply) => ({
-      type: 'robot.saved',
-      reply,
-      robot: (id ?? body.id ?? fleet.platform.rowId()) as RobotId,
-      mode: id === undefined ? 'create' : 'update',
-      name: body.name,
-      environment: body.environment,
-      maxConcurrentJobs: body.max_concurrent_jobs,
-      tags: body.tags,
-      capabilities: body.capabilities,
-    }))
-    return shown(fleet, c, answer, status)
-  }
-  app.post('/', guard(fleet, 'admin'), (c) => save(c, undefined, 201))
-  app.put('/:id', guard(fleet, 'admin'), (c) => save(c, c.req.param('id'), 200))
-
+  const admin = guard(fleet, 'admin')
+  app.get('/', read, (c) => list(fleet, c))
+  app.get('/:id', read, unlessUnchanged, (c) => detail(fleet, c))
+  app.post('/', admin, (c) => save(fleet, c, undefined))
+  app.put('/:id', admin, (c) => save(fleet, c, idOf(c)))
   for (const verb of ['pause', 'resume', 'shutdown'] as const) {
-    app.post(`/:id/${verb}`, control, async (c) => {
-      const body = await readOptionalBody(c, Shutdown)
-      if (isRefusal(body)) return refused(c, body)
-      const answer = await fleet.request((reply) => ({
-        type: 'control.requested',
-        reply,
-        robot: c.req.param('id') as RobotId,
-        control: verb,
-        graceful: body.graceful,
-      }))
-      return shown(fleet, c, answer, 200)
-    })
+    app.post(`/:id/${verb}`, guard(fleet, 'robots:control'), (c) => control(fleet, c, verb))
   }
-
-  app.post('/:id/status', read, async (c) => {
-    const robot = c.req.param('id') as RobotId
-    const answer = await fleet.request((reply) => ({ type: 'status.requested', reply, robot }))
-    return answered(
-      c,
-      answer,
-      'status',
-      ({ robot, report }) => c.json(reportView(robot, report, presence(fleet.state, robot.id))),
-    )
-  })
-
+  app.post('/:id/status', read, (c) => report(fleet, c))
   return app
+}
+
+async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const query = pageQuery(c)
+  if (isRefusal(query)) return refused(c, query)
+  const page = await fleet.queries.robots(query)
+  const items = page.items.map((robot) => robotView(robot, presence(fleet.state, robot.id)))
+  return c.json({ items, next_cursor: encodeCursor(page.next) })
+}
+
+async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const robot = await fleet.queries.robot(idOf(c))
+  if (robot === undefined) return refused(c, notFound('Robot', idOf(c)))
+  return c.json(robotView(robot, presence(fleet.state, robot.id)))
+}
+
+/** Puts a robot on record before it comes, or changes what is on record. */
+async function save(fleet: Fleet, c: Context<Env>, id: RobotId | undefined): Promise<Response> {
+  const body = await readBody(c, NewRobot)
+  if (isRefusal(body)) return refused(c, body)
+  const answer = await fleet.request((reply) => ({
+    type: 'robot.saved',
+    reply,
+    robot: (id ?? body.id ?? fleet.platform.rowId()) as RobotId,
+    mode: id === undefined ? 'create' : 'update',
+    name: body.name,
+    environment: body.environment,
+    maxConcurrentJobs: body.max_concurrent_jobs,
+    tags: body.tags,
+    capabilities: body.capabilities,
+  }))
+  return shown(fleet, c, answer, id === undefined ? 201 : 200)
+}
+
+async function control(fleet: Fleet, c: Context<Env>, verb: 'pause' | 'resume' | 'shutdown'): Promise<Response> {
+  const body = await readOptionalBody(c, Shutdown)
+  if (isRefusal(body)) return refused(c, body)
+  const { graceful } = body
+  const robot = idOf(c)
+  const answer = await fleet.request((reply) => ({ type: 'control.requested', reply, robot, control: verb, graceful }))
+  return shown(fleet, c, answer, 200)
+}
+
+/** Asks a robot how it is. */
+async function report(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const asked = idOf(c)
+  const answer = await fleet.request((reply) => ({ type: 'status.requested', reply, robot: asked }))
+  return answered(
+    c,
+    answer,
+    'status',
+    ({ robot, report: reported }) => c.json(reportView(robot, reported, presence(fleet.state, robot.id))),
+  )
 }
 
 function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Response {
@@ -87,6 +88,6 @@ function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Res
   )
 }
 
-function noRobot(id: string): Refusal {
-  return notFound('Robot', id)
+function idOf(c: Context<Env>): RobotId {
+  return c.req.param('id') as RobotId
 }

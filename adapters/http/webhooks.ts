@@ -17,93 +17,97 @@ import { deliveryView, webhookView } from './webhook-view.ts'
 export function outgoingRoutes(fleet: Fleet): Hono<Env> {
   const app = new Hono<Env>()
   const admin = guard(fleet, 'admin')
-
-  app.post('/', admin, async (c) => {
-    const secret = newStandardSecret()
-    const event = await saving(c, fleet, { mode: 'create', webhook: fleet.platform.rowId() as WebhookId, secret })
-    if (isRefusal(event)) return refused(c, event)
-    // Shown this once. It is kept, because a hash signs nothing.
-    return answered(
-      c,
-      await fleet.request((reply) => ({ ...event, reply })),
-      'webhook',
-      ({ webhook }) => c.json(shown(webhook), 201, locationOf(c, 'webhooks', webhook.id)),
-    )
-  })
-
-  app.get('/', admin, async (c) => {
-    const query = pageQuery(c)
-    if (isRefusal(query)) return refused(c, query)
-    const page = await fleet.queries.webhooks(query)
-    return c.json({ items: page.items.map(webhookView), next_cursor: encodeCursor(page.next) })
-  })
-
-  app.get('/:id', admin, unlessUnchanged, async (c) => {
-    const webhook = await fleet.queries.webhook(idOf(c))
-    return webhook === undefined ? refused(c, noWebhook(c)) : c.json(webhookView(webhook))
-  })
-
-  app.put('/:id', admin, async (c) => {
-    const event = await saving(c, fleet, { mode: 'update', webhook: idOf(c), secret: '' })
-    if (isRefusal(event)) return refused(c, event)
-    const answer = await fleet.request((reply) => ({ ...event, reply }))
-    return answered(c, answer, 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
-  })
-
-  app.delete(
-    '/:id',
-    admin,
-    async (c) =>
-      answered(c, await asked(c, fleet, 'deleted'), 'webhook', ({ webhook }) => c.json(webhookView(webhook))),
-  )
-
-  for (const [verb, type] of [['enable', 'enabled'], ['disable', 'disabled']] as const) {
-    app.post(
-      `/:id/${verb}`,
-      admin,
-      async (c) => answered(c, await asked(c, fleet, type), 'webhook', ({ webhook }) => c.json(webhookView(webhook))),
-    )
-  }
-
-  app.post(
-    '/:id/test',
-    admin,
-    async (c) =>
-      answered(c, await asked(c, fleet, 'pinged'), 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202)),
-  )
-
-  app.post('/:id/rotate', admin, async (c) => {
-    const secret = newStandardSecret()
-    const answer = await fleet.request((reply) => ({ type: 'webhook.rotated', reply, webhook: idOf(c), secret }))
-    return answered(c, answer, 'webhook', ({ webhook }) => c.json(shown(webhook)))
-  })
-
-  app.get('/:id/deliveries', admin, async (c) => {
-    const query = pageQuery(c)
-    const status = c.req.query('status')
-    if (isRefusal(query)) return refused(c, query)
-    if (status !== undefined && !isDeliveryStatus(status)) {
-      const message = `status must be one of ${DELIVERY_STATUSES.join(', ')}`
-      return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'status' }))
-    }
-    if (await fleet.queries.webhook(idOf(c)) === undefined) return refused(c, noWebhook(c))
-    const page = await fleet.queries.deliveries({ ...query, webhook_id: idOf(c), status })
-    return c.json({ items: page.items.map(deliveryView), next_cursor: encodeCursor(page.next) })
-  })
-
-  app.get('/:id/deliveries/:delivery', admin, unlessUnchanged, async (c) => {
-    const delivery = await fleet.queries.delivery(c.req.param('delivery') as DeliveryId)
-    if (delivery?.webhook_id === idOf(c)) return c.json(deliveryView(delivery))
-    return refused(c, notFound('Delivery', c.req.param('delivery')))
-  })
-
-  app.post('/:id/deliveries/:delivery/replay', admin, async (c) => {
-    const delivery = c.req.param('delivery') as DeliveryId
-    const answer = await fleet.request((reply) => ({ type: 'delivery.replayed', reply, webhook: idOf(c), delivery }))
-    return answered(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
-  })
-
+  app.post('/', admin, (c) => create(fleet, c))
+  app.get('/', admin, (c) => list(fleet, c))
+  app.get('/:id', admin, unlessUnchanged, (c) => detail(fleet, c))
+  app.put('/:id', admin, (c) => update(fleet, c))
+  app.delete('/:id', admin, (c) => change(fleet, c, 'deleted'))
+  app.post('/:id/enable', admin, (c) => change(fleet, c, 'enabled'))
+  app.post('/:id/disable', admin, (c) => change(fleet, c, 'disabled'))
+  app.post('/:id/test', admin, (c) => ping(fleet, c))
+  app.post('/:id/rotate', admin, (c) => rotate(fleet, c))
+  app.get('/:id/deliveries', admin, (c) => deliveries(fleet, c))
+  app.get('/:id/deliveries/:delivery', admin, unlessUnchanged, (c) => deliveryOf(fleet, c))
+  app.post('/:id/deliveries/:delivery/replay', admin, (c) => replay(fleet, c))
   return app
+}
+
+async function create(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const secret = newStandardSecret()
+  const event = await saving(c, fleet, { mode: 'create', webhook: fleet.platform.rowId() as WebhookId, secret })
+  if (isRefusal(event)) return refused(c, event)
+  const answer = await fleet.request((reply) => ({ ...event, reply }))
+  // Shown this once. It is kept, because a hash signs nothing.
+  return answered(
+    c,
+    answer,
+    'webhook',
+    ({ webhook }) => c.json(shown(webhook), 201, locationOf(c, 'webhooks', webhook.id)),
+  )
+}
+
+async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const query = pageQuery(c)
+  if (isRefusal(query)) return refused(c, query)
+  const page = await fleet.queries.webhooks(query)
+  return c.json({ items: page.items.map(webhookView), next_cursor: encodeCursor(page.next) })
+}
+
+async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const webhook = await fleet.queries.webhook(idOf(c))
+  return webhook === undefined ? refused(c, noWebhook(c)) : c.json(webhookView(webhook))
+}
+
+async function update(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const event = await saving(c, fleet, { mode: 'update', webhook: idOf(c), secret: '' })
+  if (isRefusal(event)) return refused(c, event)
+  const answer = await fleet.request((reply) => ({ ...event, reply }))
+  return answered(c, answer, 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
+}
+
+async function change(fleet: Fleet, c: Context<Env>, what: 'enabled' | 'disabled' | 'deleted'): Promise<Response> {
+  return answered(c, await asked(c, fleet, what), 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
+}
+
+async function ping(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const answer = await asked(c, fleet, 'pinged')
+  return answered(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
+}
+
+async function rotate(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const secret = newStandardSecret()
+  const answer = await fleet.request((reply) => ({ type: 'webhook.rotated', reply, webhook: idOf(c), secret }))
+  return answered(c, answer, 'webhook', ({ webhook }) => c.json(shown(webhook)))
+}
+
+async function deliveries(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const query = pageQuery(c)
+  const status = c.req.query('status')
+  if (isRefusal(query)) return refused(c, query)
+  if (status !== undefined && !isDeliveryStatus(status)) {
+    const message = `status must be one of ${DELIVERY_STATUSES.join(', ')}`
+    return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'status' }))
+  }
+  if (await fleet.queries.webhook(idOf(c)) === undefined) return refused(c, noWebhook(c))
+  const page = await fleet.queries.deliveries({ ...query, webhook_id: idOf(c), status })
+  return c.json({ items: page.items.map(deliveryView), next_cursor: encodeCursor(page.next) })
+}
+
+async function deliveryOf(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const id = deliveryIdOf(c)
+  const delivery = await fleet.queries.delivery(id)
+  return delivery?.webhook_id === idOf(c) ? c.json(deliveryView(delivery)) : refused(c, notFound('Delivery', id))
+}
+
+async function replay(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const replayed = deliveryIdOf(c)
+  const answer = await fleet.request((reply) => ({
+    type: 'delivery.replayed',
+    reply,
+    webhook: idOf(c),
+    delivery: replayed,
+  }))
+  return answered(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
 }
 
 type Saving = Omit<WebhookSaved, 'reply'>
@@ -144,6 +148,10 @@ function isDeliveryStatus(text: string): text is DeliveryStatus {
 
 function idOf(c: Context): WebhookId {
   return c.req.param('id') as WebhookId
+}
+
+function deliveryIdOf(c: Context): DeliveryId {
+  return c.req.param('delivery') as DeliveryId
 }
 
 function noWebhook(c: Context): Refusal {

@@ -17,74 +17,77 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
   const app = new Hono<Env>()
   const admin = guard(fleet, 'admin')
   const read = guard(fleet, 'jobs:read')
-
-  const save = async (c: Context<Env>, mode: 'create' | 'update', id: string | undefined): Promise<Response> => {
-    const body = await readBody(c, NewWorkflow)
-    if (isRefusal(body)) return refused(c, body)
-    const definition = validDefinition(body.json_definition)
-    if (isRefusal(definition)) return refused(c, definition)
-    const answer = await fleet.request((reply) => ({
-      type: 'workflow.saved',
-      reply,
-      workflow: (id ?? body.id ?? fleet.platform.rowId()) as WorkflowId,
-      mode,
-      by: c.var.key.name,
-      name: body.name,
-      description: body.description,
-      tags: body.tags,
-      maxConcurrent: body.max_concurrent,
-      definition,
-    }))
-    return answered(
-      c,
-      answer,
-      'workflow',
-      ({ workflow }) =>
-        c.json(
-          workflowDetail(workflow, definition.json),
-          mode === 'create' ? 201 : 200,
-          locationOf(c, 'workflows', workflow.id),
-        ),
-    )
-  }
-
-  app.post('/', admin, (c) => save(c, 'create', undefined))
-  app.put('/:id', admin, (c) => save(c, 'update', c.req.param('id')))
-
-  app.get('/', read, async (c) => {
-    const query = pageQuery(c)
-    if (isRefusal(query)) return refused(c, query)
-    const page = await fleet.queries.workflows(query)
-    return c.json({ items: page.items.map(workflowSummary), next_cursor: encodeCursor(page.next) })
-  })
-
-  app.get('/:id', read, unlessUnchanged, async (c) => {
-    const workflow = await fleet.queries.workflow(c.req.param('id') as WorkflowId)
-    if (workflow === undefined) return refused(c, noWorkflow(c.req.param('id')))
-    return c.json(workflowDetail(workflow, await fleet.queries.definition(workflow.definition)))
-  })
-
-  app.get('/:id/versions', read, async (c) => {
-    const workflow = await fleet.queries.workflow(c.req.param('id') as WorkflowId)
-    if (workflow === undefined) return refused(c, noWorkflow(c.req.param('id')))
-    return c.json({ items: (await fleet.queries.versions(workflow.id)).map(versionView), next_cursor: null })
-  })
-
-  app.post('/:id/publish', admin, async (c) => {
-    const answer = await fleet.request((reply) => ({
-      type: 'workflow.published',
-      reply,
-      workflow: c.req.param('id') as WorkflowId,
-    }))
-    return answered(c, answer, 'workflow', ({ workflow }) => {
-      const warnings = unrunnable(fleet.state, workflow, NODE_TYPES)
-      return c.json({ ...workflowSummary(workflow), warnings } satisfies PublishedWorkflow)
-    })
-  })
-
+  app.post('/', admin, (c) => save(fleet, c, undefined))
+  app.put('/:id', admin, (c) => save(fleet, c, idOf(c)))
+  app.get('/', read, (c) => list(fleet, c))
+  app.get('/:id', read, unlessUnchanged, (c) => detail(fleet, c))
+  app.get('/:id/versions', read, (c) => versions(fleet, c))
+  app.post('/:id/publish', admin, (c) => publish(fleet, c))
   return app
 }
 
-function noWorkflow(id: string): Refusal {
-  return notFound('Workflow', id)
+/** Saves a draft of the workflow with this id, or of a new one. */
+async function save(fleet: Fleet, c: Context<Env>, id: WorkflowId | undefined): Promise<Response> {
+  const body = await readBody(c, NewWorkflow)
+  if (isRefusal(body)) return refused(c, body)
+  const definition = validDefinition(body.json_definition)
+  if (isRefusal(definition)) return refused(c, definition)
+  const answer = await fleet.request((reply) => ({
+    type: 'workflow.saved',
+    reply,
+    workflow: (id ?? body.id ?? fleet.platform.rowId()) as WorkflowId,
+    mode: id === undefined ? 'create' : 'update',
+    by: c.var.key.name,
+    name: body.name,
+    description: body.description,
+    tags: body.tags,
+    maxConcurrent: body.max_concurrent,
+    definition,
+  }))
+  return answered(
+    c,
+    answer,
+    'workflow',
+    ({ workflow }) =>
+      c.json(
+        workflowDetail(workflow, definition.json),
+        id === undefined ? 201 : 200,
+        locationOf(c, 'workflows', workflow.id),
+      ),
+  )
+}
+
+async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const query = pageQuery(c)
+  if (isRefusal(query)) return refused(c, query)
+  const page = await fleet.queries.workflows(query)
+  return c.json({ items: page.items.map(workflowSummary), next_cursor: encodeCursor(page.next) })
+}
+
+async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const workflow = await fleet.queries.workflow(idOf(c))
+  if (workflow === undefined) return refused(c, noWorkflow(c))
+  return c.json(workflowDetail(workflow, await fleet.queries.definition(workflow.definition)))
+}
+
+async function versions(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const workflow = await fleet.queries.workflow(idOf(c))
+  if (workflow === undefined) return refused(c, noWorkflow(c))
+  return c.json({ items: (await fleet.queries.versions(workflow.id)).map(versionView), next_cursor: null })
+}
+
+async function publish(fleet: Fleet, c: Context<Env>): Promise<Response> {
+  const answer = await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow: idOf(c) }))
+  return answered(c, answer, 'workflow', ({ workflow }) => {
+    const warnings = unrunnable(fleet.state, workflow, NODE_TYPES)
+    return c.json({ ...workflowSummary(workflow), warnings } satisfies PublishedWorkflow)
+  })
+}
+
+function idOf(c: Context<Env>): WorkflowId {
+  return c.req.param('id') as WorkflowId
+}
+
+function noWorkflow(c: Context<Env>): Refusal {
+  return notFound('Workflow', idOf(c))
 }
