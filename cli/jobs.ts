@@ -49,13 +49,13 @@ interface ListFlags {
 /** `casare jobs …`. `end` is told whether a job that was waited for has failed. */
 export function jobCommands(program: Command, end: (failed: boolean) => void): void {
   const jobs = program.command('jobs').description('jobs: submit them, see what became of them')
+  submitCommand(jobs, end)
+  readCommands(jobs, end)
+  changeCommands(jobs)
+  pastCommands(jobs)
+}
 
-  async function follow(client: CasareClient, id: string, command: Command, quiet = false): Promise<void> {
-    const job = await client.jobs.wait(id)
-    if (!quiet) showDetail(job, command)
-    end(job.status !== 'completed')
-  }
-
+function submitCommand(jobs: Command, end: (failed: boolean) => void): void {
   jobs.command('submit').argument('[workflow]', 'the id of a published workflow').description('submit a job')
     .option('-p, --param <name=value>', 'a parameter, JSON or text; may be given several times', parameter)
     .option('--parameters <json>', 'all parameters, as a JSON object', jsonObject)
@@ -79,9 +79,12 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
       for (const { message } of job.warnings ?? []) warn(message)
       if (flags.quiet === true) print(job.id)
       else if (flags.wait !== true) show(job, command)
-      if (flags.wait === true) await follow(client, job.id, command, flags.quiet)
+      if (flags.wait === true) end(await follow(client, job.id, command, flags.quiet))
     })
+}
 
+/** `list`, `get` and `wait`. */
+function readCommands(jobs: Command, end: (failed: boolean) => void): void {
   jobs.command('list').description('the newest first')
     .option('--status <status>', 'comma-separated')
     .option('--workflow <id>', 'of this workflow')
@@ -100,8 +103,11 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
     )
 
   jobs.command('wait').argument('<id>').description('wait until it has ended; status 0 only if it is completed')
-    .action((id: string, _flags: object, command: Command) => follow(connect(command), id, command))
+    .action(async (id: string, _flags: object, command: Command) => end(await follow(connect(command), id, command)))
+}
 
+/** `cancel`, `release`, `retry` and `requeue`. */
+function changeCommands(jobs: Command): void {
   jobs.command('cancel').argument('<id>').description('call a job off')
     .option('--reason <text>', 'why, for whoever looks at it later')
     .action(async (id: string, { reason }: { readonly reason?: string }, command: Command) =>
@@ -122,7 +128,10 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
         show(await connect(command).jobs[verb](id), command)
       )
   }
+}
 
+/** `explain`, `history` and `logs`. */
+function pastCommands(jobs: Command): void {
   jobs.command('explain').argument('<id>').description('why it is not running, and what would let it')
     .action(async (id: string, _flags: object, command: Command) => {
       const explanation = await connect(command).jobs.explain(id)
@@ -150,6 +159,13 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
       if (wantsJson(command)) return printJson(await first(lines, Infinity))
       for await (const { timestamp, level, message } of lines) print(`${timestamp}  ${level.padEnd(7)}  ${message}`)
     })
+}
+
+/** Waits for a job to end, and shows it. True when it has failed. */
+async function follow(client: CasareClient, id: string, command: Command, quiet = false): Promise<boolean> {
+  const job = await client.jobs.wait(id)
+  if (!quiet) showDetail(job, command)
+  return job.status !== 'completed'
 }
 
 /** The first items of a list; no more of its pages are fetched than that takes. */

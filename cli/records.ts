@@ -18,6 +18,13 @@ interface PublishFlags {
 
 /** `casare robots`, `workflows`, `schedules`, `stats` and `health`. */
 export function recordCommands(program: Command): void {
+  robotCommands(program)
+  workflowCommands(program)
+  scheduleCommands(program)
+  fleetCommands(program)
+}
+
+function robotCommands(program: Command): void {
   program.command('robots').description('robots, as they are just now').command('list')
     .action((_flags: object, command: Command) =>
       list(connect(command).robots.list(), command, {
@@ -30,7 +37,9 @@ export function recordCommands(program: Command): void {
         'last seen': ({ last_seen }) => last_seen,
       })
     )
+}
 
+function workflowCommands(program: Command): void {
   const workflows = program.command('workflows').description('workflows on record')
   workflows.command('publish').argument('<file>', 'its definition, as JSON', fileNamed).description(
     'make it what its jobs run',
@@ -57,7 +66,9 @@ export function recordCommands(program: Command): void {
         'mean time': ({ avg_duration_ms }) => `${avg_duration_ms} ms`,
       })
     )
+}
 
+function scheduleCommands(program: Command): void {
   const schedules = program.command('schedules').description('what makes jobs at times')
   schedules.command('list')
     .action((_flags: object, command: Command) =>
@@ -79,7 +90,10 @@ export function recordCommands(program: Command): void {
       if (wantsJson(command)) return printJson(coming)
       printTable(coming, { due: ({ due_at }) => due_at, 'acted upon': ({ fires_at }) => fires_at })
     })
+}
 
+/** `stats` and `health`. */
+function fleetCommands(program: Command): void {
   program.command('stats').description('how many jobs and robots there are')
     .action(async (_flags: object, command: Command) => {
       const client = connect(command)
