@@ -28,7 +28,27 @@ export function load(
   settings: Settings,
   attached: readonly string[] = [],
 ): State {
-  const state: State = {
+  const state = newState(hot, now, seed, settings)
+  for (const robot of hot.robots) placeKnown(state, undefined, robot)
+  for (const definition of hot.definitions) placeDefinition(state, definition)
+  for (const affinity of hot.affinities) placeAffinity(state, affinity)
+  for (const key of hot.keys) placeKey(state, key)
+  for (const trigger of hot.triggers) placeTrigger(state, trigger)
+  placeRecent(state, hot.recent, now)
+  for (const workflow of hot.workflows) placeWorkflow(state, workflow)
+  for (const schedule of hot.schedules) placeSchedule(state, schedule)
+  for (const job of hot.jobs) place(state, check(job))
+  for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
+  loadOutbox(state, hot.webhooks, hot.deliveries)
+  for (const text of attached) restore(state, text)
+  state.timers.set('store.horizon', '', now + settings.horizonMs / 2)
+  state.timers.set('store.forget', '', now + settings.idempotencyMs / 24)
+  return state
+}
+
+/** A state with nothing in it yet but what its containers are made from. */
+function newState(hot: Hot, now: Millis, seed: number, settings: Settings): State {
+  return {
     settings,
     jobs: new Map(),
     robots: new Map(hot.robots.map((robot) => [robot.id, robot])),
@@ -66,19 +86,4 @@ export function load(
     offers: 0,
     draining: false,
   }
-  for (const robot of hot.robots) placeKnown(state, undefined, robot)
-  for (const definition of hot.definitions) placeDefinition(state, definition)
-  for (const affinity of hot.affinities) placeAffinity(state, affinity)
-  for (const key of hot.keys) placeKey(state, key)
-  for (const trigger of hot.triggers) placeTrigger(state, trigger)
-  placeRecent(state, hot.recent, now)
-  for (const workflow of hot.workflows) placeWorkflow(state, workflow)
-  for (const schedule of hot.schedules) placeSchedule(state, schedule)
-  for (const job of hot.jobs) place(state, check(job))
-  for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
-  loadOutbox(state, hot.webhooks, hot.deliveries)
-  for (const text of attached) restore(state, text)
-  state.timers.set('store.horizon', '', now + settings.horizonMs / 2)
-  state.timers.set('store.forget', '', now + settings.idempotencyMs / 24)
-  return state
 }

@@ -189,9 +189,17 @@ export function enter(state: State, order: Order, origin: Origin, turn: Turn): J
 
 /** A job in the queue, or, if its time has not come or a gate is closed to it, before the queue. */
 function newJob(state: State, order: Order, origin: Origin, poolTags: readonly string[], turn: Turn): JobRow {
-  const { runs } = origin
-  // Written out: an object this wide that begins as a copy of a smaller one is a hash table to V8, and stays one.
-  const job: JobRow = {
+  const job = queuedJob(state, order, origin, poolTags, turn)
+  if (order.scheduledTime !== null && order.scheduledTime > turn.now) {
+    return { ...job, status: 'pending', queued_at: null, ready_at: order.scheduledTime }
+  }
+  return closedTo(state, job).length === 0 ? job : { ...job, status: 'pending', queued_at: null }
+}
+
+/** Written out: an object this wide that begins as a copy of a smaller one is a hash table to V8, and stays one. */
+function queuedJob(state: State, spec: Order, source: Origin, poolTags: readonly string[], turn: Turn): JobRow {
+  const { runs } = source
+  return {
     attempt: UNTOUCHED.attempt,
     tries: UNTOUCHED.tries,
     refusals: UNTOUCHED.refusals,
@@ -213,42 +221,38 @@ function newJob(state: State, order: Order, origin: Origin, poolTags: readonly s
     stack_trace: UNTOUCHED.stack_trace,
     failed_node: UNTOUCHED.failed_node,
     dead_lettered: UNTOUCHED.dead_lettered,
-    id: order.job,
+    id: spec.job,
     workflow_id: runs.workflow_id,
     workflow_name: runs.workflow_name,
     workflow_version: runs.workflow_version,
     definition: runs.definition.hash,
-    pinned_robot_id: order.robot,
-    pool: order.pool,
-    environment: order.environment,
-    required_tags: poolTags.length === 0 ? order.requiredTags : [...new Set([...order.requiredTags, ...poolTags])],
-    required_capabilities: order.requiredCapabilities,
-    priority: order.priority,
-    parameters: order.parameters,
-    timeout_ms: order.timeoutMs ?? state.settings.jobTimeoutMs,
-    retry_safety: order.retrySafety,
-    max_attempts: order.maxAttempts,
-    retry_on: order.retryOn,
-    concurrency_key: order.concurrencyKey,
-    concurrency_limit: order.concurrencyLimit,
-    duplicate_key: order.duplicateKey,
-    retry_of: origin.retryOf,
-    scheduled_time: order.scheduledTime,
+    pinned_robot_id: spec.robot,
+    pool: spec.pool,
+    environment: spec.environment,
+    required_tags: poolTags.length === 0 ? spec.requiredTags : [...new Set([...spec.requiredTags, ...poolTags])],
+    required_capabilities: spec.requiredCapabilities,
+    priority: spec.priority,
+    parameters: spec.parameters,
+    timeout_ms: spec.timeoutMs ?? state.settings.jobTimeoutMs,
+    retry_safety: spec.retrySafety,
+    max_attempts: spec.maxAttempts,
+    retry_on: spec.retryOn,
+    concurrency_key: spec.concurrencyKey,
+    concurrency_limit: spec.concurrencyLimit,
+    duplicate_key: spec.duplicateKey,
+    retry_of: source.retryOf,
+    scheduled_time: spec.scheduledTime,
     created_at: turn.now,
-    created_by: order.by,
-    trigger_id: origin.trigger,
-    schedule_id: origin.schedule,
-    due_at: origin.dueAt,
-    parent_job_id: origin.parent?.id ?? null,
-    root_job_id: origin.root,
-    depth: origin.parent === null ? 0 : origin.parent.depth + 1,
+    created_by: spec.by,
+    trigger_id: source.trigger,
+    schedule_id: source.schedule,
+    due_at: source.dueAt,
+    parent_job_id: source.parent?.id ?? null,
+    root_job_id: source.root,
+    depth: source.parent === null ? 0 : source.parent.depth + 1,
     seq: ++state.seq,
     status: 'queued',
     queued_at: turn.now,
     ready_at: null,
   }
-  if (order.scheduledTime !== null && order.scheduledTime > turn.now) {
-    return { ...job, status: 'pending', queued_at: null, ready_at: order.scheduledTime }
-  }
-  return closedTo(state, job).length === 0 ? job : { ...job, status: 'pending', queued_at: null }
 }
