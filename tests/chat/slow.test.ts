@@ -32,25 +32,32 @@ afterAll(async () => {
   for (const fleet of open.splice(0)) await fleet.stop()
 })
 
-async function place(platformName: string, secret: string): Promise<Place> {
-  let wait = 0
-  let commits = 0
-  let failure: { readonly made: boolean } | null = null
-  const inner = memoryStore()
-  const store: Store = {
-    ...inner,
-    async commit(out) {
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
-      commits++
-      const now = failure
-      failure = null
-      if (now === null) return await inner.commit(out)
-      if (now.made) await inner.commit(out)
-      throw new Error('the disk is gone')
-    },
+/** A store in memory whose commits can be slow, or fail. */
+class SlowStore {
+  wait = 0
+  commits = 0
+  failure: { readonly made: boolean } | null = null
+
+  open(): Store {
+    const inner = memoryStore()
+    return {
+      ...inner,
+      commit: async (out) => {
+        if (this.wait > 0) await new Promise((resolve) => setTimeout(resolve, this.wait))
+        this.commits++
+        const now = this.failure
+        this.failure = null
+        if (now === null) return await inner.commit(out)
+        if (now.made) await inner.commit(out)
+        throw new Error('the disk is gone')
+      },
+    }
   }
+}
+
+function newPlatform(): Platform {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const platform: Platform = {
+  return {
     hibernates: false,
     now: Date.now,
     uuid: () => crypto.randomUUID(),
@@ -64,7 +71,11 @@ async function place(platformName: string, secret: string): Promise<Place> {
     },
     log: () => {},
   }
-  const fleet = await openFleet(store, platform, DEFAULTS, () => {})
+}
+
+async function place(platformName: string, secret: string): Promise<Place> {
+  const disk = new SlowStore()
+  const fleet = await openFleet(disk.open(), newPlatform(), DEFAULTS, () => {})
   open.push(fleet)
   await fleet.request((reply) => ({
     type: 'key.created',
@@ -93,9 +104,9 @@ async function place(platformName: string, secret: string): Promise<Place> {
   await api('POST', '/triggers', { ...trigger, config: { platform: platformName, user_filter: ['*'] } })
   return {
     fleet,
-    slow: (ms) => void (wait = ms),
-    commits: () => commits,
-    fail: (made) => void (failure = { made }),
+    slow: (ms) => void (disk.wait = ms),
+    commits: () => disk.commits,
+    fail: (made) => void (disk.failure = { made }),
     async call(path, body, headers) {
       const response = await app.request(path, { method: 'POST', headers, body })
       return { status: response.status, body: await response.text() }

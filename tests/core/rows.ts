@@ -1,19 +1,10 @@
 import { sha256 } from '../../adapters/secret.ts'
-import {
-  type Call,
-  type Effects,
-  type Found,
-  newEffects,
-  NOTHING_FOUND,
-  type Send,
-  type Turn,
-  type Warning,
-} from '../../core/effects.ts'
+import { type Call, type Effects, newEffects, type Send, type Turn, type Warning } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import { Receipt } from '../../core/receipt.ts'
 import type { DefinitionHash, JobId, JsonText, KeyId, Millis, ReplyId } from '../../core/ids.ts'
 import type { RobotId, ScheduleId, SecretHash, SocketId, TriggerId, WorkflowId } from '../../core/ids.ts'
-import { isLive, isStopping, type JobRow, type RetrySafety } from '../../core/job.ts'
+import type { JobRow, RetrySafety } from '../../core/job.ts'
 import { nextAlarm } from '../../core/lapse.ts'
 import { DEFAULTS, type Settings, UNLIMITED } from '../../core/limits.ts'
 import { load } from '../../core/load.ts'
@@ -22,8 +13,7 @@ import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
 import type { Hot, State } from '../../core/state.ts'
 import { needs, step } from '../../core/step.ts'
 import { UNASKED } from '../../core/submission.ts'
-import { aheadIn, moveRows } from './clocks.ts'
-import { deleteWebhooks, firstPending, pagesOf } from './hooks.ts'
+import { foundOn, hotOn, keepOn } from './disk.ts'
 
 /** A fleet for tests of the core: one state, stepped by hand, its rows kept as a store would keep them. */
 export interface Bench {
@@ -76,34 +66,6 @@ export function bench(
   const state = load(hot, now, 1, { ...DEFAULTS, ...UNLIMITED, robotsAuth: 'open', ...settings }, attached)
   const disk = newEffects(0, START)
   let turns = 0
-  /** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
-  const found = (events: readonly Event[]): Found => {
-    const need = needs(state, events, self.now)
-    if (need === null) return NOTHING_FOUND
-    const { due } = need
-    const jobs = [...disk.rows.jobs.values()]
-    const soon = due === null
-      ? []
-      : jobs.filter((job) =>
-        job.status === 'pending' && job.ready_at !== null && job.ready_at > due.after && job.ready_at <= due.until
-      )
-    return {
-      jobs: new Map(disk.rows.jobs),
-      idempotency: new Map(disk.rows.idempotency),
-      duplicates: new Map(
-        jobs.filter((job) => job.completed_at === null || job.created_at > need.duplicatesSince)
-          .map((job) => [job.duplicate_key ?? '', job]),
-      ),
-      due: soon,
-      definitions: soon.flatMap((job) => disk.rows.definitions.get(job.definition) ?? []),
-      pages: pagesOf(disk, need.pages),
-      deliveries: new Map(disk.rows.deliveries),
-      dealings: need.dealings.flatMap(({ job, robot }) =>
-        disk.history.filter((entry) => entry.job_id === job && entry.robot_id === robot)
-      ),
-      ahead: aheadIn(disk, need.ahead),
-    }
-  }
   const self: Bench = {
     state,
     now,
@@ -111,19 +73,13 @@ export function bench(
     calls: [],
     warnings: [],
     turn(...events) {
-      const turn: Turn = { now: self.now, found: found(events), out: newEffects(++turns, self.now) }
-      for (const event of events) step(state, event, turn)
-      moveRows(disk, turn.out.moved)
-      deleteWebhooks(disk, turn.out.deletions.webhooks)
-      for (const [name, rows] of Object.entries(turn.out.rows)) {
-        const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
-        for (const [key, row] of rows as Map<unknown, unknown>) kept.set(key, row)
+      const turn: Turn = {
+        now: self.now,
+        found: foundOn(disk, needs(state, events, self.now)),
+        out: newEffects(++turns, self.now),
       }
-      disk.history.push(...turn.out.history)
-      disk.logs.push(...turn.out.logs)
-      disk.occurrences.push(...turn.out.occurrences)
-      disk.triggerEvents.push(...turn.out.triggerEvents)
-      for (const id of turn.out.deletions.schedules) disk.rows.schedules.delete(id)
+      for (const event of events) step(state, event, turn)
+      keepOn(disk, turn.out)
       const receipt = new Receipt(turn.out.turn)
       self.warnings.push(...turn.out.warnings)
       self.calls.push(...turn.out.calls.open(receipt))
@@ -139,36 +95,7 @@ export function bench(
       self.now = until
       return said
     },
-    hot() {
-      const jobs = [...disk.rows.jobs.values()]
-        .filter((job) => isLive(job.status) || isStopping(job))
-        .filter((job) => job.ready_at === null || job.ready_at <= state.horizonAt)
-        .toSorted((a, b) => a.seq - b.seq)
-      const workflows = [...disk.rows.workflows.values()]
-      const used = new Set([
-        ...jobs.map((job) => job.definition),
-        ...workflows.flatMap((workflow) => [workflow.definition, workflow.published_definition]),
-      ])
-      return {
-        jobs,
-        workflows,
-        robots: [...disk.rows.robots.values()],
-        triggers: [...disk.rows.triggers.values()],
-        schedules: [...disk.rows.schedules.values()],
-        keys: [...disk.rows.keys.values()],
-        pools: [...disk.rows.pools.values()],
-        affinities: [...disk.rows.affinities.values()],
-        definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
-        webhooks: [...disk.rows.webhooks.values()],
-        deliveries: firstPending(disk),
-        recent: [...disk.rows.jobs.values()],
-        members: [...disk.rows.jobs.values()],
-        ahead: [],
-        seq: state.seq,
-        clock: self.now,
-        epoch: 1,
-      }
-    },
+    hot: () => hotOn(disk, state, self.now),
   }
   return self
 }

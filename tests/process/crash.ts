@@ -63,47 +63,29 @@ interface Victim {
 /** Runs the test. The seed decides when the kills come and what the jobs are; the operating system does the rest. */
 export async function crash({ kills, seed, remote }: CrashOptions): Promise<CrashReport> {
   const random = rng(seed)
-  const below = (limit: number): number => Math.floor(random() * limit)
+  const below: Below = (limit) => Math.floor(random() * limit)
   const begun = performance.now()
   const ledger: Ledger = { submitted: new Map(), acknowledged: new Map(), runs: new Map() }
   const problems: string[] = []
   const args = remote === undefined ? [] : ['--database', remote.database.url]
   const server = await Orchestrator.start({ fixedPorts: true, args })
   const victim = remote?.killed === 'database' ? databaseOf(server, remote.database) : orchestrator(server)
+  const aim = new Aim(victim)
   const submit = await submission(server)
-  let happened: (moment: Moment) => void = () => {}
-  const robot = workingRobot(server, ledger, (moment) => happened(moment))
+  const robot = workingRobot(server, ledger, (moment) => aim.happened(moment))
   void robot.stopped.then((reason) => reason === 'stopped' || problems.push(`the robot ended: ${reason}`))
   await robot.start()
 
   const enough = new AbortController()
-  const submitting = async (byWebhook: boolean): Promise<void> => {
-    while (!enough.signal.aborted) {
-      if (ledger.acknowledged.size - ledger.runs.size >= WAITING_MAX) await setTimeout(5)
-      else {
-        const n = ledger.submitted.size + 1
-        const parameters = { n, factor: below(1_000), ms: below(JOB_MS_MAX) }
-        ledger.submitted.set(n, parameters)
-        const answer = submit(parameters, byWebhook)
-        happened('sent')
-        const id = await answer.catch(() => null)
-        if (id === null) await setTimeout(30)
-        else {
-          ledger.acknowledged.set(id, parameters)
-          happened('acknowledged')
-        }
-      }
-    }
-  }
-  const submitters = Array.from({ length: SUBMITTERS }, (_, i) => submitting(i === 0))
-
+  const submitting = { ledger, submit, below, happened: (moment: Moment) => aim.happened(moment) }
+  const submitters = Array.from({ length: SUBMITTERS }, (_, i) => submitJobs(submitting, i === 0, enough.signal))
   for (let kill = 0; kill < kills; kill++) {
     // Some come while it is still starting, when it reads what the last one has left behind.
     if (below(5) === 0) await setTimeout(below(START_MS))
     else {
       await server.program.said(/Ready/)
       await setTimeout(below(WORK_MS_MAX))
-      await aimed(AIMS[below(AIMS.length)] ?? null, below(3))
+      await aim.strike(AIMS[below(AIMS.length)] ?? null, below(3))
     }
     await victim.revive()
   }
@@ -125,20 +107,67 @@ export async function crash({ kills, seed, remote }: CrashOptions): Promise<Cras
     ms: Math.round(performance.now() - begun),
     problems,
   }
+}
 
-  /** Kills the victim so many milliseconds after something has happened; 0: in that very moment. */
-  async function aimed(aim: Moment | null, ms: number): Promise<void> {
-    if (aim === null) return
+/** Kills the victim when something happens. */
+class Aim {
+  readonly #victim: Victim
+  #seen: (moment: Moment) => void = () => {}
+
+  constructor(victim: Victim) {
+    this.#victim = victim
+  }
+
+  happened(moment: Moment): void {
+    this.#seen(moment)
+  }
+
+  /** Kills it so many milliseconds after something has happened; 0: in that very moment. */
+  async strike(at: Moment | null, ms: number): Promise<void> {
+    if (at === null) return
     const hit = new Promise<void>((resolve) => {
-      happened = (moment) => {
-        if (moment !== aim) return
-        if (ms === 0) victim.strike()
+      this.#seen = (moment) => {
+        if (moment !== at) return
+        if (ms === 0) this.#victim.strike()
         resolve()
       }
     })
     await Promise.race([hit, setTimeout(AIM_MS)])
-    happened = () => {}
+    this.#seen = () => {}
     await setTimeout(ms)
+  }
+}
+
+type Below = (limit: number) => number
+
+interface Submitting {
+  readonly ledger: Ledger
+  readonly submit: (parameters: Parameters, byWebhook: boolean) => Promise<string>
+  readonly below: Below
+  readonly happened: (moment: Moment) => void
+}
+
+/** Submits jobs, of which only so many wait for a result at a time, until it is enough. */
+async function submitJobs(
+  { ledger, submit, below, happened }: Submitting,
+  byWebhook: boolean,
+  enough: AbortSignal,
+): Promise<void> {
+  while (!enough.aborted) {
+    if (ledger.acknowledged.size - ledger.runs.size >= WAITING_MAX) await setTimeout(5)
+    else {
+      const n = ledger.submitted.size + 1
+      const parameters = { n, factor: below(1_000), ms: below(JOB_MS_MAX) }
+      ledger.submitted.set(n, parameters)
+      const answer = submit(parameters, byWebhook)
+      happened('sent')
+      const id = await answer.catch(() => null)
+      if (id === null) await setTimeout(30)
+      else {
+        ledger.acknowledged.set(id, parameters)
+        happened('acknowledged')
+      }
+    }
   }
 }
 

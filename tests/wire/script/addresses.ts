@@ -3,8 +3,14 @@ import type { Transcript } from '../transcript.ts'
 /** Addresses, methods and keys: who is answered at all, and what there is. */
 
 export async function addresses(to: Transcript): Promise<void> {
-  const get = (path: string) => to.ask('GET', path)
+  await keys(to)
+  await methods(to)
+  await paths(to)
+  await lists(to)
+  await names(to)
+}
 
+async function keys(to: Transcript): Promise<void> {
   to.title('What there is without a key')
   await to.ask('GET', '/', { authorization: null })
   await to.ask('HEAD', '/', { authorization: null })
@@ -27,13 +33,18 @@ export async function addresses(to: Transcript): Promise<void> {
   await to.ask('DELETE', `/api/v1/keys/${String(reader['id'])}`)
   await to.ask('DELETE', `/api/v1/keys/${String(reader['id'])}`)
   await to.ask('GET', '/api/v1/jobs', { as })
+}
 
+async function methods(to: Transcript): Promise<void> {
   to.title('Other methods')
   for (const method of ['HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']) await to.ask(method, '/api/v1/jobs')
   for (const method of ['HEAD', 'OPTIONS', 'DELETE']) await to.ask(method, '/api/v1/jobs/none')
   await to.ask('POST', '/healthz', { authorization: null })
   await to.ask('GET', '/webhook/nothing', { authorization: null })
+}
 
+async function paths(to: Transcript): Promise<void> {
+  const get = (path: string) => to.ask('GET', path)
   to.title('Odd paths')
   await get('//')
   await get('//api/v1/jobs')
@@ -56,13 +67,18 @@ export async function addresses(to: Transcript): Promise<void> {
   await get('/api/v1/jobs/none#fragment')
   await get('/webhook')
   await get('/webhook/')
+}
 
+async function lists(to: Transcript): Promise<void> {
+  const get = (path: string) => to.ask('GET', path)
   to.title('Lists that cannot be')
   const QUERIES = ['limit=0', 'limit=201', 'limit=1.5', 'limit=x', 'limit=', 'cursor=junk', 'cursor=', 'status=odd']
   for (const query of QUERIES) await get(`/api/v1/jobs?${query}`)
   await get('/api/v1/jobs?limit=1&limit=x')
   await get('/api/v1/workflows?limit=0')
+}
 
+async function names(to: Transcript): Promise<void> {
   to.title('Names of requests')
   const named = (id: string) => to.ask('GET', '/api/v1/jobs/none', { headers: { 'X-Request-Id': id } })
   await named('req-1:a.b_c')

@@ -5,10 +5,21 @@ import type { Transcript } from '../transcript.ts'
 const MIB = 1 << 20
 
 export async function bodies(to: Transcript): Promise<void> {
-  const post = (body: object | string | Uint8Array, shown?: string) =>
-    to.ask('POST', '/api/v1/jobs', shown === undefined ? { body } : { body, shown })
-  const order = (fields: object) => post({ workflow_id: 'greeting', ...fields })
+  await texts(to)
+  await depths(to)
+  await fields(to)
+  await kinds(to)
+  await sizes(to)
+}
 
+type Body = object | string | Uint8Array
+
+/** Submits a job with a body of which not all may be shown as it is. */
+const posting = (to: Transcript) => (body: Body, shown?: string) =>
+  to.ask('POST', '/api/v1/jobs', shown === undefined ? { body } : { body, shown })
+
+async function texts(to: Transcript): Promise<void> {
+  const post = posting(to)
   to.title('No JSON')
   const TEXTS = ['', '{', '{"workflow_id":', '{a}', "{'a':1}", '[1,]', '{"a":1,}', '01', 'hello', '"text', '{} {}']
   for (const text of TEXTS) await post(text)
@@ -29,14 +40,21 @@ export async function bodies(to: Transcript): Promise<void> {
   await post('{"workflow_id":"none","parameters":{"a":NaN,"b":-Infinity}}')
   await post('{"workflow_id":"first","workflow_id":"none"}')
   await post('{"workflow_id":"none","__proto__":{"a":1}}')
+}
 
+async function depths(to: Transcript): Promise<void> {
+  const post = posting(to)
   to.title('Depth and number')
   const nested = (depth: number) => `{"workflow_id":"none","parameters":${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}}`
   await post(nested(62), '<nested 63 deep>')
   await post(nested(64), '<nested 65 deep>')
   await post(nested(50_000), '<nested 50,001 deep>')
   await post(`{"workflow_id":"none","parameters":{"a":[${'0,'.repeat(100_000)}0]}}`, '<100,001 members>')
+}
 
+async function fields(to: Transcript): Promise<void> {
+  const post = posting(to)
+  const order = (fields: object) => post({ workflow_id: 'greeting', ...fields })
   to.title('Fields')
   await post({})
   await post({ workflow_id: 7, priority: 9, retry_safety: 'perhaps' })
@@ -54,7 +72,9 @@ export async function bodies(to: Transcript): Promise<void> {
   await post({ workflow_json: '{' })
   await post({ workflow_json: [] })
   await post({ workflow_id: 'none' })
+}
 
+async function kinds(to: Transcript): Promise<void> {
   to.title('Kinds of content')
   const kind = (type: string) =>
     to.ask('POST', '/api/v1/jobs', { body: '{"workflow_id":"none"}', headers: { 'Content-Type': type } })
@@ -62,7 +82,9 @@ export async function bodies(to: Transcript): Promise<void> {
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', 'json', '']) {
     await kind(type)
   }
+}
 
+async function sizes(to: Transcript): Promise<void> {
   to.title('Size')
   const fill = (bytes: number) => {
     const empty = '{"workflow_id":"greeting","parameters":{"a":""}}'

@@ -3,9 +3,23 @@ import type { Transcript } from '../transcript.ts'
 /** What people and other systems do over HTTP, and how it looks to them. */
 
 export async function people(to: Transcript): Promise<void> {
-  const post = (path: string, body: object) => to.ask('POST', `/api/v1${path}`, { body })
-  const get = (path: string) => to.ask('GET', `/api/v1${path}`)
+  await workflows(to)
+  await jobs(to)
+  await repeated(to)
+  await records(to)
+  await webhooks(to)
+}
 
+/** How the API is asked for something. */
+function api(to: Transcript) {
+  return {
+    post: (path: string, body: object) => to.ask('POST', `/api/v1${path}`, { body }),
+    get: (path: string) => to.ask('GET', `/api/v1${path}`),
+  }
+}
+
+async function workflows(to: Transcript): Promise<void> {
+  const { post, get } = api(to)
   to.title('Workflows')
   const definition = { metadata: { name: 'Same' }, nodes: {}, text: 'Zürich 😀' }
   await post('/workflows', { id: 'same', name: 'Same', json_definition: definition, tags: ['t'] })
@@ -19,7 +33,10 @@ export async function people(to: Transcript): Promise<void> {
   await get('/workflows/same/versions')
   await post('/workflows', { id: 'a/b', name: 'n', json_definition: { nodes: {} } })
   await post('/workflows', { name: '', json_definition: { nodes: {} } })
+}
 
+async function jobs(to: Transcript): Promise<void> {
+  const { post, get } = api(to)
   to.title('Jobs')
   const asked = { workflow_id: 'same', robot_id: 'same robot', parameters: { z: 1, a: 'Zürich 😀 \u2028', ü: [null] } }
   const job = await post('/jobs', { ...asked, priority: 'high', check_duplicate: true })
@@ -41,7 +58,9 @@ export async function people(to: Transcript): Promise<void> {
   })
   await to.ask('POST', `/api/v1/jobs/${String(later['id'])}/cancel`)
   for (const verb of ['cancel', 'retry', 'requeue']) await to.ask('POST', `/api/v1/jobs/none/${verb}`)
+}
 
+async function repeated(to: Transcript): Promise<void> {
   to.title('The same request again')
   const again = (key: string, more: object = {}) =>
     to.ask('POST', '/api/v1/jobs', {
@@ -53,7 +72,10 @@ export async function people(to: Transcript): Promise<void> {
   await again('order-1', { priority: 3 })
   await again('a b')
   await again('x'.repeat(300))
+}
 
+async function records(to: Transcript): Promise<void> {
+  const { post, get } = api(to)
   to.title('Robots on record, pools, keys')
   await post('/robots', { id: 'recorded', name: 'Recorded', tags: ['sap'], max_concurrent_jobs: 2 })
   await post('/robots', { id: 'recorded', name: 'Recorded' })
@@ -65,7 +87,10 @@ export async function people(to: Transcript): Promise<void> {
   await get('/stats/dispatcher')
   await post('/keys', { name: 'k', scopes: ['root'] })
   await post('/keys', { name: 'k', scopes: ['admin'], robot_id: 'r' })
+}
 
+async function webhooks(to: Transcript): Promise<void> {
+  const { post, get } = api(to)
   to.title('Webhooks')
   const secret = 'a secret of its own'
   const trigger = { id: 'same', name: 'T', workflow_id: 'same', cooldown_seconds: 3_600, secret }

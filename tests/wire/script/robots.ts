@@ -8,6 +8,9 @@ const MORE = 0x0
 const PING = 0x9
 const END = 0x80
 
+const REGISTER = { robot_id: 'r', robot_name: 'R', environment: 'same', tags: ['a'], capabilities: { b: 1 } }
+const ASKED = { workflow_id: 'same', robot_id: 'r', parameters: { a: 'Zürich 😀 \ud800' }, max_attempts: 2 }
+
 export async function robots(to: Transcript, key: string): Promise<void> {
   to.title('Robots that are not let in')
   for (const [name, token] of [['no-key', {}], ['wrong-key', { auth_token: 'crpa_wrong' }]] as const) {
@@ -18,8 +21,7 @@ export async function robots(to: Transcript, key: string): Promise<void> {
 
   to.title('A robot that registers')
   const robot = await to.connect('r')
-  const register = { robot_id: 'r', robot_name: 'R', environment: 'same', tags: ['a'], capabilities: { b: 1 } }
-  await robot.secretly('register', register, { auth_token: key })
+  await robot.secretly('register', REGISTER, { auth_token: key })
   await robot.secretly('register', { robot_id: 'other' }, { auth_token: key })
   await robot.say('status_response', { robot_id: 'r', status: 'odd', active_job_ids: [], uptime_seconds: 7 })
   await to.ask('GET', '/api/v1/robots/r')
@@ -27,9 +29,16 @@ export async function robots(to: Transcript, key: string): Promise<void> {
   to.title('Frames that are no messages')
   await frames(robot)
 
+  await offered(to, robot)
+  await stopped(to, robot, key)
+
+  to.title('Frames that end the connection')
+  await ending(to)
+}
+
+async function offered(to: Transcript, robot: Line): Promise<void> {
   to.title('A job from its offer to its end')
-  const asked = { workflow_id: 'same', robot_id: 'r', parameters: { a: 'Zürich 😀 \ud800' }, max_attempts: 2 }
-  const job = String((await to.ask('POST', '/api/v1/jobs', { body: asked }))['id'])
+  const job = String((await to.ask('POST', '/api/v1/jobs', { body: ASKED }))['id'])
   const about = { job_id: job, robot_id: 'r' }
   await robot.heard()
   await robot.say('job_complete', { ...about, attempt: 7 })
@@ -48,9 +57,11 @@ export async function robots(to: Transcript, key: string): Promise<void> {
     await robot.say(type, { job_id: 'none', robot_id: 'r' }, more)
     await robot.say(type, { job_id: 'none', robot_id: 'other' }, more)
   }
+}
 
+async function stopped(to: Transcript, robot: Line, key: string): Promise<void> {
   to.title('A job that is called off, and what people tell the robot')
-  const other = String((await to.ask('POST', '/api/v1/jobs', { body: asked }))['id'])
+  const other = String((await to.ask('POST', '/api/v1/jobs', { body: ASKED }))['id'])
   await robot.heard()
   await robot.say('job_accept', { job_id: other, robot_id: 'r' })
   await to.ask('POST', `/api/v1/jobs/${other}/cancel`, { body: { reason: 'Enough' } })
@@ -62,13 +73,10 @@ export async function robots(to: Transcript, key: string): Promise<void> {
     await robot.heard()
   }
   const newer = await to.connect('r')
-  await newer.secretly('register', register, { auth_token: key })
+  await newer.secretly('register', REGISTER, { auth_token: key })
   await robot.heard()
   await newer.say('disconnect', { robot_id: 'r', reason: 'Good night' })
   await to.ask('GET', '/api/v1/robots/r')
-
-  to.title('Frames that end the connection')
-  await ending(to)
 }
 
 async function frames(robot: Line): Promise<void> {

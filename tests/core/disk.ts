@@ -1,0 +1,83 @@
+import { type Effects, type Found, type Need, NOTHING_FOUND } from '../../core/effects.ts'
+import type { Millis } from '../../core/ids.ts'
+import { isLive, isStopping } from '../../core/job.ts'
+import type { Hot, State } from '../../core/state.ts'
+import { aheadIn, moveRows } from './clocks.ts'
+import { deleteWebhooks, firstPending, pagesOf } from './hooks.ts'
+
+/** The rows of all turns of a fleet that is stepped by hand, in one place, as a store would keep them. */
+
+/** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
+export function foundOn(disk: Effects, need: Need | null): Found {
+  if (need === null) return NOTHING_FOUND
+  const { due } = need
+  const jobs = [...disk.rows.jobs.values()]
+  const soon = due === null
+    ? []
+    : jobs.filter((job) =>
+      job.status === 'pending' && job.ready_at !== null && job.ready_at > due.after && job.ready_at <= due.until
+    )
+  return {
+    jobs: new Map(disk.rows.jobs),
+    idempotency: new Map(disk.rows.idempotency),
+    duplicates: new Map(
+      jobs.filter((job) => job.completed_at === null || job.created_at > need.duplicatesSince)
+        .map((job) => [job.duplicate_key ?? '', job]),
+    ),
+    due: soon,
+    definitions: soon.flatMap((job) => disk.rows.definitions.get(job.definition) ?? []),
+    pages: pagesOf(disk, need.pages),
+    deliveries: new Map(disk.rows.deliveries),
+    dealings: need.dealings.flatMap(({ job, robot }) =>
+      disk.history.filter((entry) => entry.job_id === job && entry.robot_id === robot)
+    ),
+    ahead: aheadIn(disk, need.ahead),
+  }
+}
+
+/** Keeps the rows of a turn. */
+export function keepOn(disk: Effects, out: Effects): void {
+  moveRows(disk, out.moved)
+  deleteWebhooks(disk, out.deletions.webhooks)
+  for (const [name, rows] of Object.entries(out.rows)) {
+    const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
+    for (const [key, row] of rows as Map<unknown, unknown>) kept.set(key, row)
+  }
+  disk.history.push(...out.history)
+  disk.logs.push(...out.logs)
+  disk.occurrences.push(...out.occurrences)
+  disk.triggerEvents.push(...out.triggerEvents)
+  for (const id of out.deletions.schedules) disk.rows.schedules.delete(id)
+}
+
+/** What the next process would load. */
+export function hotOn(disk: Effects, state: State, now: Millis): Hot {
+  const jobs = [...disk.rows.jobs.values()]
+    .filter((job) => isLive(job.status) || isStopping(job))
+    .filter((job) => job.ready_at === null || job.ready_at <= state.horizonAt)
+    .toSorted((a, b) => a.seq - b.seq)
+  const workflows = [...disk.rows.workflows.values()]
+  const used = new Set([
+    ...jobs.map((job) => job.definition),
+    ...workflows.flatMap((workflow) => [workflow.definition, workflow.published_definition]),
+  ])
+  return {
+    jobs,
+    workflows,
+    robots: [...disk.rows.robots.values()],
+    triggers: [...disk.rows.triggers.values()],
+    schedules: [...disk.rows.schedules.values()],
+    keys: [...disk.rows.keys.values()],
+    pools: [...disk.rows.pools.values()],
+    affinities: [...disk.rows.affinities.values()],
+    definitions: [...disk.rows.definitions.values()].filter(({ hash }) => used.has(hash)),
+    webhooks: [...disk.rows.webhooks.values()],
+    deliveries: firstPending(disk),
+    recent: [...disk.rows.jobs.values()],
+    members: [...disk.rows.jobs.values()],
+    ahead: [],
+    seq: state.seq,
+    clock: now,
+    epoch: 1,
+  }
+}
