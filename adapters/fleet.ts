@@ -250,8 +250,8 @@ export class Fleet {
   /** What a call comes to is told to the state that it was made for, which may be gone by then. */
   #callWebhook(made: Call): void {
     const { webhook, delivery, call } = made
-    const { pump } = this.#current
-    this.#sender.make(made, (outcome) => pump.push({ type: 'delivery.tried', webhook, delivery, call, outcome }))
+    const { pump: loop } = this.#current
+    this.#sender.make(made, (outcome) => loop.push({ type: 'delivery.tried', webhook, delivery, call, outcome }))
   }
 
   #deliver(send: Send): void {

@@ -46,7 +46,7 @@ export async function commitBench(): Promise<readonly Table[]> {
       'A turn of n job rows also has 2n history rows and one workflow row, as the core makes them: one half of the jobs',
       'is submitted and offered, the other accepted and completed. A job is two job rows, so jobs/s is half of rows/s.',
       `${ROUNDS} rounds, each with new files; the writers by turns in each round, all with the same turns: ` +
-      SIZES.map(({ rows, turns }) => `${turns} of ${rows}`).join(', ') + '.',
+      SIZES.map(({ rows: perTurn, turns }) => `${turns} of ${perTurn}`).join(', ') + '.',
       'The controls write the same rows into the same schema (six indexes on jobs): one prepared statement of the',
       '`libsql` addon run for each row; one batch of `@libsql/client` with a statement for each row; and the same bytes',
       'at the end of a plain file with one fdatasync, which is the floor that the disk sets.',

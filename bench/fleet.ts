@@ -71,11 +71,11 @@ export function cycles(fleet: Fleet): Omit<Costs, 'bare'> {
     const completions = robots.map((robot) => complete(robot, heldBy(fleet, robot), { ok: true }))
     const after = clocked(fleet, completions, times.complete)
     const offered = [...after.rows.jobs.values()].filter(isOffered)
-    const acceptances = offered.map((job) =>
-      say(job.robot_id ?? '', 'job_accept', { job_id: job.id, attempt: job.attempt })
+    const acceptances = offered.map((row) =>
+      say(row.robot_id ?? '', 'job_accept', { job_id: row.id, attempt: row.attempt })
     )
     clocked(fleet, acceptances, times.accept)
-    clocked(fleet, offered.map((job) => likewise(fleet, job)), times.submit)
+    clocked(fleet, offered.map((row) => likewise(fleet, row)), times.submit)
   }
   const count = TURNS_PER_ROUND * TURN
   const ns = (ms: readonly number[]): number => sum(ms) * 1e6 / count
@@ -129,12 +129,12 @@ function job(fleet: Fleet, kind: number, priority: Priority): Event {
 }
 
 /** A new job that asks what this one asks. */
-function likewise(fleet: Fleet, job: JobRow): Event {
+function likewise(fleet: Fleet, row: JobRow): Event {
   return submit(newId(fleet), {
-    priority: job.priority,
-    environment: job.environment,
-    requiredTags: job.required_tags,
-    requiredCapabilities: job.required_capabilities,
+    priority: row.priority,
+    environment: row.environment,
+    requiredTags: row.required_tags,
+    requiredCapabilities: row.required_capabilities,
   })
 }
 

@@ -63,7 +63,7 @@ export class Transport {
   #hasAnswered = false
 
   /** Throws a `TypeError` for a `url` that is not one, and for a `key` that no request can carry. */
-  constructor({ url, key, fetch = (url, init) => globalThis.fetch(url, init), ...options }: ClientOptions) {
+  constructor({ url, key, fetch = (input, init) => globalThis.fetch(input, init), ...options }: ClientOptions) {
     if (!/^https?:\/\/[^/]/.test(url)) throw new TypeError(`url must start with http:// or https://: ${url}`)
     const problem = key === undefined ? null : problemWithKey(key)
     if (problem !== null) throw new TypeError(`key ${problem}`)

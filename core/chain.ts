@@ -42,7 +42,7 @@ export function jobEnded(state: State, job: JobRow, turn: Turn): void {
  * are large, its parameters are left out: an event has as much room as a message.
  */
 function endOf(job: JobRow): JsonText {
-  const told = toText({
+  const payload = toText({
     job_id: job.id,
     workflow_id: job.workflow_id,
     workflow_name: job.workflow_name,
@@ -54,9 +54,9 @@ function endOf(job: JobRow): JsonText {
     created_by: job.created_by,
   })
   const result = job.result ?? '{}'
-  const room = EVENT_BYTES_MAX - utf8Bytes(told) - utf8Bytes(result) - 50
+  const room = EVENT_BYTES_MAX - utf8Bytes(payload) - utf8Bytes(result) - 50
   const parameters = exceedsBytes(job.parameters, room) ? null : job.parameters
-  return `${told.slice(0, -1)},"parameters":${parameters},"result":${result}}` as JsonText
+  return `${payload.slice(0, -1)},"parameters":${parameters},"result":${result}}` as JsonText
 }
 
 /** Somebody calls a workflow: a job that a robot runs, or a person or program. */

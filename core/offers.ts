@@ -57,9 +57,9 @@ function lapsed(state: State, job: JobRow, turn: Turn, cause: Cause): void {
     session.barred.set(job.id, askStatus(session, turn))
     rest(state, session, turn)
   }
-  const wait = backoff(job.refusals + 1, state.settings, state.random)
+  const delay = backoff(job.refusals + 1, state.settings, state.random)
   const { offered_at } = job
-  move(state, job, 'back_off', turn, cause, { ready_at: turn.now + wait, refusals: job.refusals + 1, offered_at })
+  move(state, job, 'back_off', turn, cause, { ready_at: turn.now + delay, refusals: job.refusals + 1, offered_at })
 }
 
 /**
@@ -67,20 +67,20 @@ function lapsed(state: State, job: JobRow, turn: Turn, cause: Cause): void {
  * backs off, so that other robots come first; this one is excluded for twice as long.
  */
 export function declined(state: State, job: JobRow, turn: Turn, cause: Cause): void {
-  const wait = backoff(job.refusals + 1, state.settings, state.random)
+  const delay = backoff(job.refusals + 1, state.settings, state.random)
   const session = sessionOf(state, job)
   if (session !== undefined) {
-    exclude(state, session, job.id, turn.now + 2 * wait)
+    exclude(state, session, job.id, turn.now + 2 * delay)
     rest(state, session, turn)
   }
-  move(state, job, 'back_off', turn, cause, { ready_at: turn.now + wait, refusals: job.refusals + 1 })
+  move(state, job, 'back_off', turn, cause, { ready_at: turn.now + delay, refusals: job.refusals + 1 })
 }
 
 /** A robot that has let an offer lapse refuses it after all: it will not report the job any more. */
 export function declinedLate(state: State, session: Session, job: JobRow, turn: Turn): void {
   keepJob(state, { ...job, offered_at: null }, turn)
-  const wait = backoff(job.refusals, state.settings, state.random)
-  exclude(state, session, job.id, turn.now + 2 * wait)
+  const delay = backoff(job.refusals, state.settings, state.random)
+  exclude(state, session, job.id, turn.now + 2 * delay)
 }
 
 /** The robot is not asked for this job before that instant. */
@@ -128,6 +128,6 @@ function rest(state: State, session: Session, turn: Turn): void {
   session.refusals++
   session.resting = true
   const { backoffMs, heartbeatMs } = state.settings
-  const wait = backoff(session.refusals, { backoffMs: backoffMs / 5, backoffMsMax: heartbeatMs }, state.random)
-  state.timers.set('robot.rest', session.robot, turn.now + wait)
+  const delay = backoff(session.refusals, { backoffMs: backoffMs / 5, backoffMsMax: heartbeatMs }, state.random)
+  state.timers.set('robot.rest', session.robot, turn.now + delay)
 }

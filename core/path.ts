@@ -105,7 +105,7 @@ function expressionsIn(query: JSONPathQuery): Expression[] {
     if (expression instanceof expressions.FunctionExtension) return [expression, ...expression.args.flatMap(within)]
     return expression instanceof expressions.FilterQuery ? expressionsIn(expression.path) : []
   }
-  return query.segments.flatMap(({ selectors }) => selectors).flatMap((selector) =>
+  return query.segments.flatMap((segment) => segment.selectors).flatMap((selector) =>
     'expression' in selector ? within(selector.expression as Expression) : []
   )
 }

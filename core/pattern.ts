@@ -41,12 +41,12 @@ function read(text: string, field: string, flags: 'i' | ''): Pattern | Refusal {
   if (text.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
   if (sizeOf(text) > SIZE_MAX) return wrong(`must not exceed ${SIZE_MAX} characters with what it repeats written out`)
   try {
-    const read = RE2JS.compile(text, flags === 'i' ? RE2JS.CASE_INSENSITIVE : 0)
+    const compiled = RE2JS.compile(text, flags === 'i' ? RE2JS.CASE_INSENSITIVE : 0)
     // Not by a matcher, which looks for where the match begins and ends, and takes a hundred times as long.
     return {
-      size: read.programSize(),
-      find: (given) => read.test(given),
-      matches: (given) => read.testExact(given),
+      size: compiled.programSize(),
+      find: (given) => compiled.test(given),
+      matches: (given) => compiled.testExact(given),
     }
   } catch (error) {
     return wrong(`is no regular expression: ${error instanceof Error ? error.message : String(error)}`)

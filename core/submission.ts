@@ -154,7 +154,7 @@ function duplicateOf(state: State, key: string, turn: Turn): JobRow | undefined 
  * Takes a job in, or says why not. UNAVAILABLE while draining, QUEUE_FULL at the bound on live jobs,
  * PAYLOAD_TOO_LARGE when no robot could be sent it in one frame.
  */
-export function enter(state: State, order: Order, origin: Origin, turn: Turn): JobRow | Refusal {
+export function enter(state: State, spec: Order, origin: Origin, turn: Turn): JobRow | Refusal {
   if (state.draining && !origin.follows) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
   if (state.jobs.size >= state.settings.liveJobsMax) {
     return refuse('QUEUE_FULL', `${state.jobs.size} jobs are waiting or running, which is as many as may be`, {
@@ -164,13 +164,13 @@ export function enter(state: State, order: Order, origin: Origin, turn: Turn): J
   const { runs } = origin
   const { definition } = runs
   const definitionBytes = state.definitions.get(definition.hash)?.sentBytes ?? sentBytes(definition.json)
-  if (exceedsBytes(order.parameters, FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES - definitionBytes)) {
+  if (exceedsBytes(spec.parameters, FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES - definitionBytes)) {
     const message = 'The workflow and its parameters together do not fit into one message to a robot'
     return refuse('PAYLOAD_TOO_LARGE', message, { max_bytes: FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES })
   }
-  const pool = order.pool === null ? null : state.pools.get(order.pool)
+  const pool = spec.pool === null ? null : state.pools.get(spec.pool)
   if (pool === undefined) {
-    return refuse('NOT_FOUND', `There is no pool ${cut(order.pool ?? '', 100)}`, { field: 'pool' })
+    return refuse('NOT_FOUND', `There is no pool ${cut(spec.pool ?? '', 100)}`, { field: 'pool' })
   }
   if (
     pool !== null && pool.workflows.length > 0 && !(isOfWorkflow(runs) && pool.workflows.includes(runs.workflow_id))
@@ -179,19 +179,19 @@ export function enter(state: State, order: Order, origin: Origin, turn: Turn): J
     return refuse('FORBIDDEN', `The pool ${pool.name} does not run ${what}`, { field: 'pool' })
   }
   keepDefinition(state, definition, turn)
-  const job = newJob(state, order, origin, pool?.tags ?? [], turn)
+  const job = newJob(state, spec, origin, pool?.tags ?? [], turn)
   keepJob(state, job, turn)
   dropUnused(state, definition.hash)
-  const cause = { by: order.by, detail: `submitted by ${order.by}` }
+  const cause = { by: spec.by, detail: `submitted by ${spec.by}` }
   remember(state, job, turn, { event: 'submit', from_status: null, cause })
   return job
 }
 
 /** A job in the queue, or, if its time has not come or a gate is closed to it, before the queue. */
-function newJob(state: State, order: Order, origin: Origin, poolTags: readonly string[], turn: Turn): JobRow {
-  const job = queuedJob(state, order, origin, poolTags, turn)
-  if (order.scheduledTime !== null && order.scheduledTime > turn.now) {
-    return { ...job, status: 'pending', queued_at: null, ready_at: order.scheduledTime }
+function newJob(state: State, spec: Order, origin: Origin, poolTags: readonly string[], turn: Turn): JobRow {
+  const job = queuedJob(state, spec, origin, poolTags, turn)
+  if (spec.scheduledTime !== null && spec.scheduledTime > turn.now) {
+    return { ...job, status: 'pending', queued_at: null, ready_at: spec.scheduledTime }
   }
   return closedTo(state, job).length === 0 ? job : { ...job, status: 'pending', queued_at: null }
 }

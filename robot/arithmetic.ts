@@ -34,8 +34,8 @@ export function calculate(operator: string, a: Numeric, b: Numeric): number | bi
   const [one, other] = [plain(a), plain(b)]
   if (typeof one === 'number' && typeof other === 'number') {
     const result = IN_DOUBLES[operator]?.(one, other) ?? NaN
-    const whole = Number.isInteger(one) && Number.isInteger(other) && operator !== '/'
-    if (!whole || Number.isSafeInteger(result) || (operator === '**' && other < 0)) return result
+    const isWhole = Number.isInteger(one) && Number.isInteger(other) && operator !== '/'
+    if (!isWhole || Number.isSafeInteger(result) || (operator === '**' && other < 0)) return result
   }
   if (operator === '/') throw new Error(`${one} / ${other} would be rounded; // divides whole numbers`)
   return shortest(whole(operator, wholeOf(one), wholeOf(other)))

@@ -261,9 +261,9 @@ export class Desk {
         if (!live() || Number.isNaN(progress)) return
         telemetry.progress(topic, { progress, current_node: fit(currentNode, 256), message: fit(message, 1_000) })
       },
-      call: (alias, parameters = {}, options = {}) => {
+      call: (alias, given = {}, options = {}) => {
         const caller = { jobId: job_id, attempt: attempt ?? 1, number: ++calls, signal: job.signal }
-        return callWorkflow(this.#options.settings, caller, alias, parameters, options)
+        return callWorkflow(this.#options.settings, caller, alias, given, options)
       },
       log: (level, message, { nodeId = '', extra } = {}) => {
         if (live()) telemetry.log(topic, logLine(level, message, nodeId, extra))

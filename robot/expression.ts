@@ -49,17 +49,19 @@ member('.', 20)
 export type Lookup = (name: string) => unknown
 
 /** The value of an expression. Throws a `JobError` of type `ExpressionError` that quotes it and says what is wrong. */
-export function evaluate(text: string, lookup: Lookup): unknown {
+export function evaluate(expression: string, lookup: Lookup): unknown {
   try {
-    if (text.length > EXPRESSION_CHARS_MAX) throw new Error(`it is longer than ${EXPRESSION_CHARS_MAX} characters`)
-    const rounded = roundedIn(text)
+    if (expression.length > EXPRESSION_CHARS_MAX) {
+      throw new Error(`it is longer than ${EXPRESSION_CHARS_MAX} characters`)
+    }
+    const rounded = roundedIn(expression)
     if (rounded !== undefined) throw new Error(`${rounded} has more digits than can be kept here; int('…') keeps them`)
-    const tree: Tree = parse(text)
+    const tree: Tree = parse(expression)
     if (tree === '') throw new Error('it is empty')
     return valueOf(tree, lookup)
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error)
-    throw new JobError('ExpressionError', `The expression ${JSON.stringify(cut(text, 200))} fails: ${why}`)
+    throw new JobError('ExpressionError', `The expression ${JSON.stringify(cut(expression, 200))} fails: ${why}`)
   }
 }
 
@@ -196,7 +198,7 @@ function isEqual(a: unknown, b: unknown): boolean {
 
 function isIn(item: unknown, of: unknown): boolean {
   if (typeof of === 'string') return of.includes(text(item))
-  if (Array.isArray(of)) return of.some((member) => isEqual(member, item))
+  if (Array.isArray(of)) return of.some((one) => isEqual(one, item))
   return Object.hasOwn(object(of), String(item))
 }
 

@@ -32,8 +32,8 @@ export function filesIn(root: string): Files {
         await handle.close()
       }
     },
-    async write(path, bytes, append, makeFolders) {
-      const real = await inside(root, path, (target) => realTarget(target, makeFolders ? root : null))
+    async write(path, bytes, append, withFolders) {
+      const real = await inside(root, path, (target) => realTarget(target, withFolders ? root : null))
       const how = append ? constants.O_APPEND : constants.O_TRUNC
       // A link that appeared in the meantime, or that leads nowhere, is not followed.
       const handle = await open(real, constants.O_WRONLY | constants.O_CREAT | how | constants.O_NOFOLLOW, 0o644)

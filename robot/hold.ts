@@ -34,21 +34,21 @@ function socketOf(file: string): string {
 
 /** A server at the path, or null where something is in its place. It does not keep the process alive. */
 function listening(path: string): Promise<Server | null> {
-  return new Promise((resolve, reject) => {
+  return new Promise((settle, reject) => {
     const server = createServer((socket) => socket.destroy())
-    server.once('error', (error: NodeJS.ErrnoException) => error.code === 'EADDRINUSE' ? resolve(null) : reject(error))
-    server.listen(path, () => resolve(server.unref()))
+    server.once('error', (error: NodeJS.ErrnoException) => error.code === 'EADDRINUSE' ? settle(null) : reject(error))
+    server.listen(path, () => settle(server.unref()))
   })
 }
 
 function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((settle) => {
     const socket = connect(path)
     socket.once('connect', () => {
       socket.destroy()
-      resolve(true)
+      settle(true)
     })
-    socket.once('error', () => resolve(false))
+    socket.once('error', () => settle(false))
   })
 }
 

@@ -80,8 +80,8 @@ export interface Problem {
 const PROBLEMS_MAX = 20
 
 /** Whether a connection says what runs next. The others carry data. */
-export function isControl(connection: Connection): boolean {
-  return connection.target_port.startsWith('exec')
+export function isControl(edge: Connection): boolean {
+  return edge.target_port.startsWith('exec')
 }
 
 /**
@@ -113,10 +113,10 @@ function problemOf(issue: v.BaseIssue<unknown>): Problem {
 }
 
 function danglingConnections({ nodes, connections }: Definition): Problem[] {
-  return connections.flatMap((connection, index) =>
+  return connections.flatMap((edge, index) =>
     (['source_node', 'target_node'] as const)
-      .filter((end) => !Object.hasOwn(nodes, connection[end]))
-      .map((end) => ({ path: `connections.${index}.${end}`, message: `there is no node ${connection[end]}` }))
+      .filter((end) => !Object.hasOwn(nodes, edge[end]))
+      .map((end) => ({ path: `connections.${index}.${end}`, message: `there is no node ${edge[end]}` }))
   )
 }
 
@@ -146,13 +146,13 @@ function inspect(value: unknown, path: string, depth: number): Problem[] {
   return Object.entries(value).flatMap(([key, inner]) => inspect(inner, `${path}.${key}`, depth + 1))
 }
 
-function withStart(definition: Definition): Definition {
-  const { nodes, connections } = definition
-  if (Object.values(nodes).some(({ node_type }) => kindOf(node_type) === 'start')) return definition
-  const led = new Set(connections.filter(isControl).map((connection) => connection.target_node))
+function withStart(given: Definition): Definition {
+  const { nodes, connections } = given
+  if (Object.values(nodes).some(({ node_type }) => kindOf(node_type) === 'start')) return given
+  const led = new Set(connections.filter(isControl).map((edge) => edge.target_node))
   const free = Object.keys(nodes).filter((id) => !led.has(id))
   return {
-    ...definition,
+    ...given,
     nodes: { ...nodes, [AUTO_START_ID]: { node_type: 'StartNode', name: 'Start', config: {} } },
     connections: [
       ...free.map((id) => ({

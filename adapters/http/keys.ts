@@ -48,7 +48,7 @@ export function keyRoutes(fleet: Fleet): Hono<Env> {
       c,
       await fleet.request((reply) => ({ type: 'key.revoked', reply, key })),
       'key',
-      ({ key }) => c.json(keyView(key)),
+      ({ key: saved }) => c.json(keyView(saved)),
     )
   })
 

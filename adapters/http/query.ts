@@ -66,9 +66,9 @@ function unknown(name: string, taken: readonly string[]): string {
 export function jobQuery(query: Readonly<Record<string, string>>, page: PageQuery | Refusal): JobQuery | Refusal {
   if (isRefusal(page)) return page
   const status = query['status']?.split(',')
-  const unknown = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
-  if (unknown !== undefined) {
-    const message = `Unknown status ${cut(unknown, 50)}: use ${JOB_STATUSES.join(', ')}`
+  const wrong = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
+  if (wrong !== undefined) {
+    const message = `Unknown status ${cut(wrong, 50)}: use ${JOB_STATUSES.join(', ')}`
     return refuse('INVALID_PAYLOAD', message, { field: 'status' })
   }
   const dead = query['dead_lettered']

@@ -154,8 +154,8 @@ function listen(server: Server, host: string, port: number, called: Called): Pro
     server.once('error', (error: NodeJS.ErrnoException) => reject(new Problem(reasonFor(error, host, port, called))))
     server.listen(port, host, () => {
       server.removeAllListeners('error')
-      const { port } = server.address() as AddressInfo
-      resolve({ port, ...endOf(server), close: () => close(server) })
+      const { port: bound } = server.address() as AddressInfo
+      resolve({ port: bound, ...endOf(server), close: () => close(server) })
     })
   })
 }

@@ -77,7 +77,7 @@ export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean)
     },
   })
 
-  async function seat(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const target = targetOf(request)
     const { headers } = request
     if (isRefusal(target)) return turnAway(socket, headers, target)
@@ -114,7 +114,7 @@ export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean)
     // A peer that resets the connection before the upgrade is done would otherwise end the process: nobody else
     // listens for errors on this socket yet.
     socket.on('error', () => {})
-    seat(request, socket, head).catch(() => socket.destroy())
+    upgrade(request, socket, head).catch(() => socket.destroy())
   })
 }
 
@@ -159,7 +159,7 @@ function opened(peer: Peer): boolean {
 }
 
 function seatOf(peer: Peer): Seat {
-  return peer.context as unknown as Seat // As `seat` has put it there.
+  return peer.context as unknown as Seat // As `upgrade` has put it there.
 }
 
 function buffered(peer: Peer): number {

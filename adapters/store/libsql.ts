@@ -73,22 +73,22 @@ function marked(path: string, sql: Sql, durability: 'full' | 'relaxed'): Store {
   const keeper = keepMark(path, durability, () => void sql.all('pragma wal_checkpoint(passive)', []))
   let isSound = true
   const store = rethrowing(sqlStore(sql, keeper), (error) => {
-    const named = unusable(path, error)
-    isSound &&= !(named instanceof StoreDamaged)
-    return named
+    const reason = unusable(path, error)
+    isSound &&= !(reason instanceof StoreDamaged)
+    return reason
   })
-  let open = true
+  let isOpen = true
   return {
     ...store,
     async close() {
-      if (open && isSound) {
+      if (isOpen && isSound) {
         try {
           if (keeper.isLast(stampIn(sql)().turns)) keeper.stopped()
         } catch {
           // Then the next start takes this for a crash, and looks closer.
         }
       }
-      open = false
+      isOpen = false
       await store.close()
       keeper.close()
     },

@@ -72,11 +72,11 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       assert(epoch !== null, 'a store is loaded before it commits')
       if (epoch !== disk.epoch) throw new StaleEpoch()
       const changes = changesOf(out)
-      for (const change of changes) verify(disk, change)
+      for (const tableChange of changes) verify(disk, tableChange)
       if (out.moved !== null) move(disk, out.moved)
       forget(disk, out)
       remove(disk, out.deletions)
-      for (const change of changes) put(disk, change)
+      for (const tableChange of changes) put(disk, tableChange)
       disk.seq = Math.max(disk.seq, seqMax(out))
       disk.clock = out.at
       return new Receipt(out.turn)

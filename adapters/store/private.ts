@@ -51,7 +51,7 @@ export function tighten(folder: string): Tightened {
   const inner = FOLDERS.filter((name) => names.includes(name)).map((name) => join(folder, name))
   for (const path of inner) if (lstatSync(path).isDirectory()) close(path, lstatSync(path).mode, found)
   for (const within of [folder, ...inner.filter((path) => !path.endsWith('robot-files'))]) {
-    for (const name of namesIn(within).filter((name) => DATABASE.test(name))) {
+    for (const name of namesIn(within).filter((file) => DATABASE.test(file))) {
       const path = join(within, name)
       const info = lstatSync(path, { throwIfNoEntry: false })
       if (info?.isFile() === true) close(path, info.mode, found)

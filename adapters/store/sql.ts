@@ -62,8 +62,8 @@ export function sqlStore(sql: Sql, witness: Witness = NOBODY): Store {
   return {
     async load(dueUntil, recentSince = null) {
       const { hot, record } = written(() => {
-        const record = sql.all(RAISE, [])[0]
-        return { hot: { ...run(hotPlan(dueUntil, recentSince)), ...metaOf(record) }, record }
+        const raised = sql.all(RAISE, [])[0]
+        return { hot: { ...run(hotPlan(dueUntil, recentSince)), ...metaOf(raised) }, record: raised }
       })
       epoch = hot.epoch
       witness.loaded(textOf(record?.['identity']), Number(record?.['turns']))

@@ -123,8 +123,8 @@ const fields = v.pipe(
   v.minLength(1, 'must have at least one'),
   v.maxLength(FIELDS_MAX, `must have at most ${FIELDS_MAX}`),
   v.check(
-    (all) => doubled(all.map(({ name }) => name)) === undefined,
-    (issue) => `has ${String(doubled(issue.input.map(({ name }) => name)))} twice`,
+    (all) => doubled(all.map((one) => one.name)) === undefined,
+    (issue) => `has ${String(doubled(issue.input.map((one) => one.name)))} twice`,
   ),
   v.check(
     (all) => all.reduce((sum, one) => sum + optionsIn(one), 0) <= OPTIONS_ALL_MAX,
@@ -156,8 +156,8 @@ export const FormConfig = v.strictObject({
 export type FormConfig = v.InferOutput<typeof FormConfig>
 
 /** How many values a browser sends of a form at the most: one of each field, and of some each of their options. */
-export function valuesMax({ fields }: FormConfig): number {
-  return fields.reduce((sum, one) => sum + (one.type === 'multiselect' ? optionsIn(one) : 1), 0)
+export function valuesMax(form: FormConfig): number {
+  return form.fields.reduce((sum, one) => sum + (one.type === 'multiselect' ? optionsIn(one) : 1), 0)
 }
 
 function optionsIn(one: object): number {
@@ -165,10 +165,10 @@ function optionsIn(one: object): number {
 }
 
 /** What a person calls the field. */
-export function labelOf({ name, label }: FieldShape): string {
+export function labelOf({ name: own, label }: FieldShape): string {
   if (label !== undefined) return label
-  const words = name.replace(/_+/g, ' ').trim()
-  return words === '' ? name : words.charAt(0).toUpperCase() + words.slice(1)
+  const words = own.replace(/_+/g, ' ').trim()
+  return words === '' ? own : words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 /** What does not go together in a field; null when all does. */

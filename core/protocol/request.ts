@@ -39,7 +39,7 @@ const priority = v.union([
 ], 'must be 0 to 3, or low, normal, high or critical')
 /** At most a year: longer is a mistake in the unit. */
 const seconds = v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000))
-const instant = v.pipe(moment, v.transform((text) => parseInstant(text) ?? NaN))
+const instant = v.pipe(moment, v.transform((given) => parseInstant(given) ?? NaN))
 
 /** How many jobs of one kind may run at a time; null: any number. */
 const limit = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), null)
@@ -84,8 +84,8 @@ export const NewRobot = v.strictObject({
     v.pipe(
       writtenObject,
       v.rawCheck(({ dataset, addIssue }) => {
-        for (const name of dataset.typed ? unreadable(dataset.value) : []) {
-          addIssue({ message: `${name} must be an array of strings` })
+        for (const field of dataset.typed ? unreadable(dataset.value) : []) {
+          addIssue({ message: `${field} must be an array of strings` })
         }
       }),
     ),

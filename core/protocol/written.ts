@@ -28,8 +28,8 @@ export interface Lost {
  * What `schema` is to check of a value that was parsed. `found` gets the numbers that it would not read exactly: for values
  * of bounded depth, since all that is read is gone through.
  */
-export function grafted(schema: v.GenericSchema, { json, written }: Parsed, found: Lost[] | null = null): Json {
-  return json === written ? json : graft(schema as Shape, json, written, '', found)
+export function grafted(schema: v.GenericSchema, { json, written: tokens }: Parsed, found: Lost[] | null = null): Json {
+  return json === tokens ? json : graft(schema as Shape, json, tokens, '', found)
 }
 
 /** What schemas are made of, as far as it matters here. */

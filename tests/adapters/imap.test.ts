@@ -204,8 +204,8 @@ function start(given: Given, answers: ('later' | 'done')[] = []) {
       if (answer === 'done') told.cursor = fired.cursor ?? told.cursor
       return Promise.resolve(answer)
     },
-    keep(cursor) {
-      told.cursor = cursor
+    keep(place) {
+      told.cursor = place
       return Promise.resolve('done')
     },
     status: (state, detail) => void statuses.push(`${state}: ${detail}`),

@@ -249,12 +249,12 @@ describe('what is sent again', () => {
 
   test('Retry-After is told, in seconds or as a date', async () => {
     const date = new Date(Date.now() + 3_600_000).toUTCString()
-    const error = await scripted(() => refused(429, 'RATE_LIMITED', date)).client.jobs.get('a').catch((error) => error)
+    const error = await scripted(() => refused(429, 'RATE_LIMITED', date)).client.jobs.get('a').catch((cause) => cause)
     expect(error).toMatchObject({ code: 'RATE_LIMITED', status: 429, details: {} })
     expect(Math.abs(((error as CasareError).retryAfter ?? 0) - 3_500)).toBeLessThan(110)
     const told = async (after: string): Promise<unknown> =>
-      (await scripted(() => refused(500, 'X', after)).client.jobs.get('a').catch((error: CasareError) =>
-        error
+      (await scripted(() => refused(500, 'X', after)).client.jobs.get('a').catch((cause: CasareError) =>
+        cause
       ) as CasareError)
         .retryAfter
     expect(await told('9'.repeat(400))).toBe(86_400)
@@ -263,7 +263,7 @@ describe('what is sent again', () => {
 
   test('an answer of somebody in between is no answer', async () => {
     const page = () => new Response('<h1>Sign in</h1>', { status: 403 })
-    const error = await scripted(page).client.jobs.get('a').catch((error) => error)
+    const error = await scripted(page).client.jobs.get('a').catch((cause) => cause)
     expect(error).toMatchObject({ code: 'CONNECTION_ERROR', status: 403 })
     expect(String(error)).toContain('answered 403, and not as an orchestrator does: <h1>Sign in</h1>')
   })

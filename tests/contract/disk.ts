@@ -40,25 +40,25 @@ export async function loaded(disk: Disk): Promise<Store> {
 }
 
 /** One row for every table, with five numbers from `seq` on. */
-export function everything(id: string, seq: number): Sample {
+export function everything(name: string, seq: number): Sample {
   return {
-    jobs: [job(id, { seq, definition: id })],
-    robots: [row('robots', { id })],
-    workflows: [row('workflows', { id })],
-    workflow_versions: [row('workflow_versions', { workflow_id: id, version: 1 })],
-    definitions: [row('definitions', { hash: id, json: '{}' })],
-    triggers: [row('triggers', { id })],
-    schedules: [row('schedules', { id })],
-    keys: [row('keys', { id })],
-    pools: [row('pools', { name: id })],
-    affinities: [row('affinities', { workflow_id: id, robot_id: id })],
-    idempotency: [row('idempotency', { key: id })],
-    webhooks: [row('webhooks', { id, enabled: true })],
-    deliveries: [row('deliveries', { id, webhook_id: id, next_at: 1 })],
-    job_history: [row('job_history', { seq: seq + 1, job_id: id })],
-    job_logs: [row('job_logs', { seq: seq + 2, job_id: id })],
-    occurrences: [row('occurrences', { seq: seq + 3, schedule_id: id, due_at: 1 })],
-    trigger_events: [row('trigger_events', { seq: seq + 4, trigger_id: id })],
+    jobs: [job(name, { seq, definition: name })],
+    robots: [row('robots', { id: name })],
+    workflows: [row('workflows', { id: name })],
+    workflow_versions: [row('workflow_versions', { workflow_id: name, version: 1 })],
+    definitions: [row('definitions', { hash: name, json: '{}' })],
+    triggers: [row('triggers', { id: name })],
+    schedules: [row('schedules', { id: name })],
+    keys: [row('keys', { id: name })],
+    pools: [row('pools', { name })],
+    affinities: [row('affinities', { workflow_id: name, robot_id: name })],
+    idempotency: [row('idempotency', { key: name })],
+    webhooks: [row('webhooks', { id: name, enabled: true })],
+    deliveries: [row('deliveries', { id: name, webhook_id: name, next_at: 1 })],
+    job_history: [row('job_history', { seq: seq + 1, job_id: name })],
+    job_logs: [row('job_logs', { seq: seq + 2, job_id: name })],
+    occurrences: [row('occurrences', { seq: seq + 3, schedule_id: name, due_at: 1 })],
+    trigger_events: [row('trigger_events', { seq: seq + 4, trigger_id: name })],
   }
 }
 

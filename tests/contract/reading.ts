@@ -25,7 +25,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.commit(turn(1, { jobs }))
     let number = 1
     for (const query of filters()) {
-      const expected = jobs.filter((job) => matches(job, query)).sort(newestFirst)
+      const expected = jobs.filter((candidate) => matches(candidate, query)).sort(newestFirst)
       // A few pages each, of which the last is full or not: on a server each is a round trip.
       const limit = Math.max(2, Math.ceil(expected.length / 3) - (number % 2))
       const seen = await walk(async (after) => {
@@ -158,14 +158,14 @@ export function filters(): Omit<JobQuery, 'limit'>[] {
   )
 }
 
-function matches(job: JobRow, query: Omit<JobQuery, 'limit'>): boolean {
+function matches(one: JobRow, query: Omit<JobQuery, 'limit'>): boolean {
   const { status, workflow_id, robot_id, trigger_id, schedule_id, parent_job_id } = query
-  return (status === undefined || status.includes(job.status)) &&
-    (workflow_id === undefined || job.workflow_id === workflow_id) &&
-    (robot_id === undefined || job.robot_id === robot_id) &&
-    (trigger_id === undefined || job.trigger_id === trigger_id) &&
-    (schedule_id === undefined || job.schedule_id === schedule_id) &&
-    (parent_job_id === undefined || job.parent_job_id === parent_job_id)
+  return (status === undefined || status.includes(one.status)) &&
+    (workflow_id === undefined || one.workflow_id === workflow_id) &&
+    (robot_id === undefined || one.robot_id === robot_id) &&
+    (trigger_id === undefined || one.trigger_id === trigger_id) &&
+    (schedule_id === undefined || one.schedule_id === schedule_id) &&
+    (parent_job_id === undefined || one.parent_job_id === parent_job_id)
 }
 
 /** All items of a list, page by page. */

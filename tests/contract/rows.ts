@@ -11,19 +11,19 @@ export type Sample = { readonly [T in TableName]?: readonly RowOf[T][] }
 /** A turn that writes these rows. */
 export function turn(number: number, sample: Sample): Effects {
   const out = newEffects(number, 0)
-  for (const row of sample.jobs ?? []) out.rows.jobs.set(row.id, row)
-  for (const row of sample.robots ?? []) out.rows.robots.set(row.id, row)
-  for (const row of sample.workflows ?? []) out.rows.workflows.set(row.id, row)
-  for (const row of sample.workflow_versions ?? []) out.rows.versions.set(`${row.workflow_id}/${row.version}`, row)
-  for (const row of sample.definitions ?? []) out.rows.definitions.set(row.hash, row)
-  for (const row of sample.triggers ?? []) out.rows.triggers.set(row.id, row)
-  for (const row of sample.schedules ?? []) out.rows.schedules.set(row.id, row)
-  for (const row of sample.keys ?? []) out.rows.keys.set(row.id, row)
-  for (const row of sample.pools ?? []) out.rows.pools.set(row.name, row)
-  for (const row of sample.affinities ?? []) out.rows.affinities.set(`${row.workflow_id}/${row.robot_id}`, row)
-  for (const row of sample.idempotency ?? []) out.rows.idempotency.set(row.key, row)
-  for (const row of sample.webhooks ?? []) out.rows.webhooks.set(row.id, row)
-  for (const row of sample.deliveries ?? []) out.rows.deliveries.set(row.id, row)
+  for (const one of sample.jobs ?? []) out.rows.jobs.set(one.id, one)
+  for (const one of sample.robots ?? []) out.rows.robots.set(one.id, one)
+  for (const one of sample.workflows ?? []) out.rows.workflows.set(one.id, one)
+  for (const one of sample.workflow_versions ?? []) out.rows.versions.set(`${one.workflow_id}/${one.version}`, one)
+  for (const one of sample.definitions ?? []) out.rows.definitions.set(one.hash, one)
+  for (const one of sample.triggers ?? []) out.rows.triggers.set(one.id, one)
+  for (const one of sample.schedules ?? []) out.rows.schedules.set(one.id, one)
+  for (const one of sample.keys ?? []) out.rows.keys.set(one.id, one)
+  for (const one of sample.pools ?? []) out.rows.pools.set(one.name, one)
+  for (const one of sample.affinities ?? []) out.rows.affinities.set(`${one.workflow_id}/${one.robot_id}`, one)
+  for (const one of sample.idempotency ?? []) out.rows.idempotency.set(one.key, one)
+  for (const one of sample.webhooks ?? []) out.rows.webhooks.set(one.id, one)
+  for (const one of sample.deliveries ?? []) out.rows.deliveries.set(one.id, one)
   out.history.push(...(sample.job_history ?? []))
   out.logs.push(...(sample.job_logs ?? []))
   out.occurrences.push(...(sample.occurrences ?? []))
@@ -46,28 +46,28 @@ export function job(id: string, over: Record<string, unknown> = {}): JobRow {
 }
 
 /** The nearest job that may be in this status. */
-function inStatus(job: JobRow, status: JobStatus): JobRow {
-  const stopping = !isLive(status) && job.stop_until !== null
-  const held = status === 'running' || (status === 'queued' && job.offer_until !== null) || stopping
+function inStatus(one: JobRow, status: JobStatus): JobRow {
+  const stopping = !isLive(status) && one.stop_until !== null
+  const held = status === 'running' || (status === 'queued' && one.offer_until !== null) || stopping
   return check({
-    ...job,
+    ...one,
     status,
-    ready_at: status === 'pending' ? job.ready_at : null,
-    stop_until: isLive(status) ? null : job.stop_until,
-    tries: Math.min(job.tries, held ? Math.max(1, job.attempt) : job.attempt),
-    offer_until: status === 'queued' ? job.offer_until : null,
-    offered_at: status === 'queued' && job.offer_until !== null
-      ? job.offered_at ?? 1
+    ready_at: status === 'pending' ? one.ready_at : null,
+    stop_until: isLive(status) ? null : one.stop_until,
+    tries: Math.min(one.tries, held ? Math.max(1, one.attempt) : one.attempt),
+    offer_until: status === 'queued' ? one.offer_until : null,
+    offered_at: status === 'queued' && one.offer_until !== null
+      ? one.offered_at ?? 1
       : status === 'queued' || status === 'pending'
-      ? job.offered_at
+      ? one.offered_at
       : null,
-    robot_id: held ? job.robot_id ?? 'robot' as NonNullable<JobRow['robot_id']> : job.robot_id,
-    attempt: held ? Math.max(1, job.attempt) : job.attempt,
-    started_at: status === 'running' ? job.started_at ?? 1 : isLive(status) ? null : job.started_at,
-    completed_at: isLive(status) ? null : job.completed_at ?? 1,
-    progress: status === 'completed' ? 100 : Math.abs(job.progress) % 101,
-    result: status === 'completed' ? job.result ?? '{}' as NonNullable<JobRow['result']> : job.result,
-    error_message: status === 'failed' ? job.error_message || 'why' : job.error_message,
+    robot_id: held ? one.robot_id ?? 'robot' as NonNullable<JobRow['robot_id']> : one.robot_id,
+    attempt: held ? Math.max(1, one.attempt) : one.attempt,
+    started_at: status === 'running' ? one.started_at ?? 1 : isLive(status) ? null : one.started_at,
+    completed_at: isLive(status) ? null : one.completed_at ?? 1,
+    progress: status === 'completed' ? 100 : Math.abs(one.progress) % 101,
+    result: status === 'completed' ? one.result ?? '{}' as NonNullable<JobRow['result']> : one.result,
+    error_message: status === 'failed' ? one.error_message || 'why' : one.error_message,
   })
 }
 
@@ -127,7 +127,7 @@ function rowsOf<T extends TableName>(table: T): fc.Arbitrary<RowOf[T][]> {
 export function samples(): fc.Arbitrary<Required<Sample>> {
   const jobs = fc.array(fc.tuple(rowsOf('jobs'), fc.constantFrom(...JOB_STATUSES)), { minLength: 1, maxLength: 4 })
   return fc.record({
-    jobs: jobs.map((drawn) => drawn.flatMap(([rows, status]) => rows.map((row) => inStatus(row, status)))),
+    jobs: jobs.map((drawn) => drawn.flatMap(([rows, status]) => rows.map((one) => inStatus(one, status)))),
     robots: rowsOf('robots'),
     workflows: rowsOf('workflows'),
     workflow_versions: rowsOf('workflow_versions'),
@@ -149,13 +149,15 @@ export function samples(): fc.Arbitrary<Required<Sample>> {
 
 /** The same rows with keys and numbers of their own, counted from `next`. */
 export function distinct(sample: Required<Sample>, next: () => number): Required<Sample> {
-  const one = (table: TableName, row: object) => {
+  const one = (table: TableName, fields: object) => {
     const { key, unique = [] } = TABLES[table] as { key: readonly string[]; unique?: readonly string[] }
     const keys = [...key, ...unique.filter((name) => name !== 'due_at'), 'seq']
-    const own = Object.entries(row).filter(([name]) => keys.includes(name))
+    const own = Object.entries(fields).filter(([name]) => keys.includes(name))
       .map(([name, value]) => [name, value === null ? null : typeof value === 'string' ? `${next()} ${value}` : next()])
-    return { ...row, ...Object.fromEntries(own) }
+    return { ...fields, ...Object.fromEntries(own) }
   }
-  const tables = Object.entries(sample).map(([table, rows]) => [table, rows.map((row) => one(table as TableName, row))])
+  const tables = Object.entries(sample).map((
+    [table, rows],
+  ) => [table, rows.map((fields) => one(table as TableName, fields))])
   return Object.fromEntries(tables) as Required<Sample>
 }

@@ -174,9 +174,9 @@ describe('a job calls a workflow', () => {
     ['of another robot that may submit as well', ['robots:connect', 'jobs:submit'], 'r2', 'FORBIDDEN'],
   ])('where only jobs may call, naming one with a key %s: %s', (_whose, scopes, robot, code) => {
     const key = ids.key('own')
-    const made = { type: 'key.created', reply: ids.reply('k'), key, name: 'own', secret: ids.secret('s') } as const
+    const event = { type: 'key.created', reply: ids.reply('k'), key, name: 'own', secret: ids.secret('s') } as const
     const fleet = busy(alias({ allowed_callers: ['first'] }), {
-      ...made,
+      ...event,
       scopes,
       robot: robot === null ? null : ids.robot(robot),
     })

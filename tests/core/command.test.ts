@@ -255,11 +255,11 @@ describe('the same request', () => {
     fleet.turn(...join('r1', { slots: 2 }), submit('a', { duplicateKey: 'd' }), submit('b', { duplicateKey: 'd' }))
     fleet.pass(5_000)
     for (const ended of ['a', 'b']) {
-      const again = submit('c', { duplicateKey: 'd', checkDuplicate: true })
+      const repeated = submit('c', { duplicateKey: 'd', checkDuplicate: true })
       const twin = bench({ duplicateMs: 1_000 }, fleet.hot())
       twin.now = fleet.now
       for (const [id, row] of fleet.disk.rows.jobs) twin.disk.rows.jobs.set(id, row)
-      const [, refused] = answers(twin.turn(cancel(ended), again))
+      const [, refused] = answers(twin.turn(cancel(ended), repeated))
       expect(refused).toMatchObject({ refusal: { refused: 'DUPLICATE_JOB' } })
     }
   })

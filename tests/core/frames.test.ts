@@ -164,14 +164,14 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     )
     const members = fc.array(fc.tuple(names, anything), { maxLength: 6 })
     const type = fc.constantFrom('job_complete', 'job_failed', 'job_cancelled')
-    fc.assert(fc.property(type, members, fc.nat(6), anything, (type, members, place, id) => {
+    fc.assert(fc.property(type, members, fc.nat(6), anything, (named, pairs, place, id) => {
       // The fences: a message of another robot, or about another attempt, is not about this one.
-      const others = members.filter(([name, value]) =>
+      const others = pairs.filter(([name, value]) =>
         !(name === 'robot_id' && value.startsWith('"')) && !(name === 'attempt' && /^\s*"?-?\d/.test(value))
       )
       const said = others.map(([name, value]) => `"${name}":${value}`)
       said.splice(place, 0, '"job_id":"j1"')
-      const { row } = ends(`{"id":${id},"payload":{${said.join()}},"type":"${type}"}`)
+      const { row } = ends(`{"id":${id},"payload":{${said.join()}},"type":"${named}"}`)
       expect(row?.completed_at).not.toBeNull()
     }))
   })

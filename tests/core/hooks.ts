@@ -61,14 +61,16 @@ export const refusalIn = ([answer]: readonly Answer[]) =>
 
 /** What one webhook is still to be told, in the order in which it is due. */
 function pendingOf({ rows }: Effects, webhook: WebhookId): DeliveryRow[] {
-  return [...rows.deliveries.values()].filter((row) => row.webhook_id === webhook && row.next_at !== null)
+  return [...rows.deliveries.values()].filter((delivery) =>
+    delivery.webhook_id === webhook && delivery.next_at !== null
+  )
     .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq)
 }
 
 export function pagesOf(disk: Effects, pages: readonly Page[]): Map<WebhookId, readonly DeliveryRow[]> {
   return new Map(pages.map(({ webhook, at, seq }) => {
     const behind = pendingOf(disk, webhook)
-      .filter((row) => (row.next_at ?? 0) > at || (row.next_at === at && row.seq > seq))
+      .filter((delivery) => (delivery.next_at ?? 0) > at || (delivery.next_at === at && delivery.seq > seq))
     return [webhook, behind.slice(0, LANE_PAGE + 1)]
   }))
 }
@@ -76,10 +78,10 @@ export function pagesOf(disk: Effects, pages: readonly Page[]): Map<WebhookId, r
 /** Those that are loaded. */
 export function firstPending(disk: Effects): DeliveryRow[] {
   return [...disk.rows.webhooks.values()].filter(({ enabled }) => enabled)
-    .flatMap(({ id }) => pendingOf(disk, id).slice(0, LANE_PAGE + 1))
+    .flatMap((one) => pendingOf(disk, one.id).slice(0, LANE_PAGE + 1))
 }
 
 export function deleteWebhooks({ rows }: Effects, ids: ReadonlySet<WebhookId>): void {
-  for (const id of ids) rows.webhooks.delete(id)
-  for (const row of rows.deliveries.values()) if (ids.has(row.webhook_id)) rows.deliveries.delete(row.id)
+  for (const webhook of ids) rows.webhooks.delete(webhook)
+  for (const delivery of rows.deliveries.values()) if (ids.has(delivery.webhook_id)) rows.deliveries.delete(delivery.id)
 }

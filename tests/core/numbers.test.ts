@@ -74,7 +74,7 @@ describe('what passes through', () => {
               return !(error instanceof SyntaxError)
             }
           }
-          expect(parses((text) => fromText(text as JsonText))).toBe(parses(JSON.parse))
+          expect(parses((json) => fromText(json as JsonText))).toBe(parses(JSON.parse))
         },
       ),
     )

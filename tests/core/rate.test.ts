@@ -124,13 +124,13 @@ describe.each([
   ['triggers that are fired by hand', () => asked('fire'), 'fired'],
   ['calls of a workflow', () => asked('call'), 'fired'],
   ['calls of a workflow by a robot for its job', () => asked('call of a robot'), 'fired'],
-])('%s', (_name, event, made) => {
+])('%s', (_name, event, expected) => {
   test('as many as may be, and one more when the first has left the window', () => {
     const fleet = fleetWith()
-    expect(outcome(fleet, event())).toBe(`${made} 2 of 3`)
+    expect(outcome(fleet, event())).toBe(`${expected} 2 of 3`)
     fleet.now += 10 * SECOND
-    expect(outcome(fleet, event())).toBe(`${made} 1 of 3`)
-    expect(outcome(fleet, event())).toBe(`${made} 0 of 3`)
+    expect(outcome(fleet, event())).toBe(`${expected} 1 of 3`)
+    expect(outcome(fleet, event())).toBe(`${expected} 0 of 3`)
     fleet.now += 50 * SECOND - 1
     expect(answers(fleet.turn(event()))).toMatchObject([{
       refusal: {
@@ -140,7 +140,7 @@ describe.each([
       quota: { limit: 3, remaining: 0, resetAt: fleet.now + 1 },
     }])
     fleet.now += 1
-    expect(outcome(fleet, event())).toBe(`${made} 0 of 3`)
+    expect(outcome(fleet, event())).toBe(`${expected} 0 of 3`)
     expect(outcome(fleet, event())).toBe('RATE_LIMITED 0 of 3')
   })
 
@@ -151,7 +151,7 @@ describe.each([
     const again = restarted(fleet)
     expect(outcome(again, event())).toBe('RATE_LIMITED 0 of 3')
     again.now += SECOND
-    expect(outcome(again, event())).toBe(`${made} 2 of 3`)
+    expect(outcome(again, event())).toBe(`${expected} 2 of 3`)
   })
 
   test('jobs of a clock that was wrong count for nothing after a restart', () => {
@@ -160,18 +160,18 @@ describe.each([
     fleet.now += 3_600 * SECOND * 24
     for (let n = 0; n < 3; n++) fleet.turn(event())
     fleet.now = now
-    expect(outcome(restarted(fleet), event())).toBe(`${made} 2 of 3`)
+    expect(outcome(restarted(fleet), event())).toBe(`${expected} 2 of 3`)
   })
 
   test('without a limit nothing is counted and nothing told', () => {
     const fleet = fleetWith({ submissionsMax: 0, webhookCallsMax: 0 })
-    for (let n = 0; n < 20; n++) expect(outcome(fleet, event())).toBe(made)
+    for (let n = 0; n < 20; n++) expect(outcome(fleet, event())).toBe(expected)
   })
 
   test('many in one turn are as many as may be', () => {
     const fleet = fleetWith()
     const told = answers(fleet.turn(...Array.from({ length: 7 }, event))).map(({ type }) => type)
-    expect(told).toEqual([made, made, made, 'refusal', 'refusal', 'refusal', 'refusal'])
+    expect(told).toEqual([expected, expected, expected, 'refusal', 'refusal', 'refusal', 'refusal'])
   })
 })
 

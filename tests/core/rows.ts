@@ -163,8 +163,8 @@ export function beat(robot: string, active?: readonly string[], socket?: string)
   return say(robot, 'heartbeat', { status: 'online', current_jobs: 0, ...metrics, ...jobs }, socket)
 }
 
-export function complete(robot: string, job: string, result: unknown = {}, attempt?: number): Event {
-  return say(robot, 'job_complete', { job_id: job, result, ...(attempt === undefined ? {} : { attempt }) })
+export function complete(robot: string, id: string, result: unknown = {}, attempt?: number): Event {
+  return say(robot, 'job_complete', { job_id: id, result, ...(attempt === undefined ? {} : { attempt }) })
 }
 
 /** What was said to robots, as `type job-or-robot`, in order. */
@@ -194,8 +194,8 @@ export function answers(sends: readonly Send[]) {
   return sends.flatMap((send) => (send.to === 'reply' ? [send.answer] : []))
 }
 
-export function job(bench: Bench, id: string): JobRow {
-  const row = bench.disk.rows.jobs.get(id as JobId) ?? bench.state.jobs.get(id as JobId)
+export function job(fleet: Bench, id: string): JobRow {
+  const row = fleet.disk.rows.jobs.get(id as JobId) ?? fleet.state.jobs.get(id as JobId)
   if (row === undefined) throw new Error(`there is no job ${id}`)
   return row
 }

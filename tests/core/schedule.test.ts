@@ -188,7 +188,7 @@ describe('what was missed', () => {
     const began = performance.now()
     sleep(fleet, 365 * 24 * HOUR)
     expect(performance.now() - began).toBeLessThan(1_000)
-    expect(fleet.disk.occurrences.map(({ outcome }) => outcome)).toEqual(['merged', 'fired'])
+    expect(fleet.disk.occurrences.map((run) => run.outcome)).toEqual(['merged', 'fired'])
     expect(fleet.disk.occurrences[0]?.until).toBe(fleet.now - 1_000)
   })
 })

@@ -49,28 +49,28 @@ export function drive(fleet: Bench, step: Step, fresh: () => string): void {
       fleet.turn(...join(robot, { ...step, socket: fresh() }))
       return
     case 'leave':
-      on((socket) => ({ type: 'socket.closed', socket: ids.socket(socket) }))
+      on((at) => ({ type: 'socket.closed', socket: ids.socket(at) }))
       return
     case 'wait':
       fleet.pass(step.ms)
       return
     case 'finish':
-      if (held !== undefined) on((socket) => say(robot, 'job_complete', { job_id: held, result: {} }, socket))
+      if (held !== undefined) on((at) => say(robot, 'job_complete', { job_id: held, result: {} }, at))
       return
     case 'reject':
-      if (held !== undefined) on((socket) => say(robot, 'job_reject', { job_id: held, reason: '' }, socket))
+      if (held !== undefined) on((at) => say(robot, 'job_reject', { job_id: held, reason: '' }, at))
       return
     case 'pause':
-      on((socket) => say(robot, 'heartbeat', { status: 'paused' }, socket))
+      on((at) => say(robot, 'heartbeat', { status: 'paused' }, at))
       return
     case 'offline':
-      on((socket) => say(robot, 'heartbeat', { status: 'offline' }, socket))
+      on((at) => say(robot, 'heartbeat', { status: 'offline' }, at))
       return
     case 'busy':
-      on((socket) => say(robot, 'heartbeat', { status: 'busy', current_jobs: 2 }, socket))
+      on((at) => say(robot, 'heartbeat', { status: 'busy', current_jobs: 2 }, at))
       return
     case 'beat':
-      on((socket) => beat(robot, undefined, socket))
+      on((at) => beat(robot, undefined, at))
   }
 }
 

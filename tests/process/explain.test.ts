@@ -92,7 +92,7 @@ describe('explain', () => {
       codes: ['ROBOT_TAG_MISSING'],
       details: { missing_tags: ['sap'] },
     })
-    const change = why.would_run_if.map(({ change }) => change).find(({ robot_id }) => robot_id === robot.id)
+    const change = why.would_run_if.map((one) => one.change).find(({ robot_id }) => robot_id === robot.id)
     expect(change).toEqual({ robot_id: robot.id, tags: expect.arrayContaining(['sap']) })
     robot.wire.terminate()
     const again = await Raw.register(server, { robot_id: robot.id, tags: ['browser', 'sap'], environment })

@@ -233,8 +233,8 @@ test('an idle fleet is closed, one with a job to come is not, and a connection h
 
   await wire.close()
   await until('c is open', async () => {
-    const { status } = await on.call('GET', '/fleets/c/api/v1/jobs', { key: key('c') })
-    return status === 200 ? true : undefined
+    const { status: answered } = await on.call('GET', '/fleets/c/api/v1/jobs', { key: key('c') })
+    return answered === 200 ? true : undefined
   })
   expect(await jobOf('a', key('a'), far, on)).toMatchObject({ status: 'pending' })
   expect(await on.stop()).toBe(0)

@@ -211,7 +211,7 @@ describe('not twice', () => {
   test('many at once make one job', async () => {
     const [headers, body] = [key(), { workflow_id: 'greeting', robot_id: nobody() }]
     const replies = await Promise.all(Array.from({ length: 10 }, () => post('/jobs', body, headers)))
-    expect(new Set(replies.map(({ body }) => body.id)).size).toBe(1)
+    expect(new Set(replies.map((one) => one.body.id)).size).toBe(1)
     expect(replies.filter((reply) => reply.headers.get('idempotency-replayed') === null)).toHaveLength(1)
   })
 
@@ -243,16 +243,16 @@ describe('not twice', () => {
 
   test('what was answered survives kill -9', async () => {
     const own = await Orchestrator.start()
-    const submit = (body: object) =>
+    const submitted = (body: object) =>
       own.call<JobView & ErrorBody>('POST', '/api/v1/jobs', { body, headers: { 'Idempotency-Key': 'order-1' } })
     const body = { workflow_id: 'greeting', robot_id: 'none', check_duplicate: true }
-    const first = await submit(body)
+    const first = await submitted(body)
     expect(first.status).toBe(201)
     await own.kill()
     await own.restart()
-    const again = await submit(body)
+    const again = await submitted(body)
     expect([again.headers.get('idempotency-replayed'), again.body]).toEqual(['true', first.body])
-    expect((await submit({ ...body, priority: 2 })).status).toBe(422)
+    expect((await submitted({ ...body, priority: 2 })).status).toBe(422)
     const duplicate = await own.call<ErrorBody>('POST', '/api/v1/jobs', { body })
     expect([duplicate.status, duplicate.body.payload.details['job_id']]).toEqual([409, first.body.id])
     expect(await own.stop()).toBe(0)

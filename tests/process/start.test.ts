@@ -74,9 +74,9 @@ describe.sequential('from the first start on', () => {
     first = String(answer['job_id'])
     const seen = new Set<number>()
     const job = await until('the job has ended', async () => {
-      const job = await server.job(first)
-      seen.add(job.progress)
-      return job.status === 'completed' || job.status === 'failed' ? job : undefined
+      const ended = await server.job(first)
+      seen.add(ended.progress)
+      return ended.status === 'completed' || ended.status === 'failed' ? ended : undefined
     })
     const region = String(/"region":"(\w+)"/.exec(server.curl)?.[1])
     expect(totalsOf(region).count).toBeGreaterThan(0)

@@ -9,7 +9,7 @@ export const outboxForgotten = (): Plant => ({
   ...SOUND,
   state: ({ outbox, timers }) => {
     for (const [id, { waiting }] of outbox.lanes) {
-      for (const delivery of waiting.values().map(({ id }) => id)) waiting.delete(delivery)
+      for (const delivery of waiting.values().map((one) => one.id)) waiting.delete(delivery)
       timers.cancel('webhook.due', id)
     }
   },

@@ -18,8 +18,8 @@ import { type Plant, SOUND } from './plant.ts'
 
 /** A plant that tampers with what robots say. */
 export function hearing(change: (message: RobotMessage, state: State) => RobotMessage): Plant {
-  const event = (event: Event, state: State): Event =>
-    event.type === 'robot.said' ? { ...event, message: change(event.message, state) } : event
+  const event = (given: Event, state: State): Event =>
+    given.type === 'robot.said' ? { ...given, message: change(given.message, state) } : given
   return { ...SOUND, event }
 }
 

@@ -121,8 +121,8 @@ const noBlindRerun: Rule = (seen) => {
     const refusals = earlier.filter(({ event, detail }) =>
       event === 'back_off' && (detail.startsWith('refused by') || detail.endsWith('has never read the offer'))
     ).length
-    const known = refusals + failed
-    demand(offers === known, 'I17', () =>
+    const count = refusals + failed
+    demand(offers === count, 'I17', () =>
       `job ${job.id} may have been started, is offered again, and says never`)
   }
 }

@@ -43,8 +43,8 @@ function sameAsking(a: WebhookRow, b: WebhookRow): boolean {
 const deliveriesAreTrue: Rule = ({ ledger, change }) => {
   const { deliveryBackoffMs } = ledger.settings
   for (const { before, after } of change.told.deliveries) {
-    const same = before === undefined || before.payload === after.payload
-    demand(same, 'I42', () => `${after.id} stands for two things`)
+    const isSame = before === undefined || before.payload === after.payload
+    demand(isSame, 'I42', () => `${after.id} stands for two things`)
     demand((after.status === 'pending') === (after.next_at !== null), 'I43', () => `${after.id} has the wrong time`)
     const taken = after.status !== 'delivered' || ledger.hooks.taken.has(after.id)
     demand(taken, 'I43', () => `${after.id} is said to be delivered, and nobody has it`)

@@ -24,8 +24,8 @@ function calling(over: Partial<Call> = {}): Call {
 
 /** What becomes of a call that is answered so. */
 function answered(answer: Partial<Posted> | Error, sent: Post[] = []): Promise<Outcome> {
-  const post = async (post: Post): Promise<Posted> => {
-    sent.push(post)
+  const post = async (means: Post): Promise<Posted> => {
+    sent.push(means)
     if (answer instanceof Error) throw answer
     return { status: 200, retryAfter: null, text: '', ...answer }
   }

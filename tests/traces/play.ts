@@ -11,7 +11,7 @@ export function play(script: string): string {
   const stage: Stage = { fleet: bench({}, NO_ROWS), sockets: new Map(), connections: 0 }
   return script.split('\n').filter((line) => !line.startsWith('  ')).map((line) => {
     if (line.trim() === '' || line.startsWith('#')) return line
-    return [line, ...perform(stage, line).map((told) => `  ${told}`)].join('\n')
+    return [line, ...perform(stage, line).map((words) => `  ${words}`)].join('\n')
   }).join('\n')
 }
 
@@ -207,8 +207,8 @@ function options(rest: string): Readonly<Record<string, string | undefined>> {
 }
 
 function attempt(rest: string): object {
-  const { attempt } = options(rest)
-  return attempt === undefined ? {} : { attempt: Number(attempt) }
+  const { attempt: given } = options(rest)
+  return given === undefined ? {} : { attempt: Number(given) }
 }
 
 function wants(given: Readonly<Record<string, string | undefined>>): object {

@@ -174,8 +174,8 @@ chapter('pages of other sites, where none is named', (server) => {
     const headers = { Origin: PORTAL }
     const answer = await server.call('GET', '/api/v1/jobs', { headers })
     const asked = await fetch(`${server.http}/api/v1/jobs`, { method: 'OPTIONS', headers })
-    for (const { headers } of [answer, asked]) {
-      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+    for (const reply of [answer, asked]) {
+      expect([...reply.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
     }
     expect(asked.status).toBe(405)
   })

@@ -35,7 +35,7 @@ chapter('said', (server) => {
     const again = await robot.again()
     await again.beat({ active_job_ids: [job] })
     const { items } = await server.api<{ readonly items: readonly Entry[] }>('GET', `/jobs/${job}/history`)
-    expect(items.slice(-2).map(({ event, detail }) => `${event}: ${detail}`)).toEqual([
+    expect(items.slice(-2).map(({ event, detail: words }) => `${event}: ${words}`)).toEqual([
       `disconnected: ${robot.id} has disconnected: Scheduled maintenance`,
       `reconnected: ${robot.id} is connected again`,
     ])

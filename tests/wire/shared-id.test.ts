@@ -10,11 +10,11 @@ chapter('robots that are not alone', (server) => {
 
   const view = (robot: Raw) => server.api('GET', `/robots/${robot.id}`)
   const blockers = async (job: string) => {
-    const { blockers } = await server.api<{ readonly blockers: readonly { readonly code: string }[] }>(
+    const { blockers: found } = await server.api<{ readonly blockers: readonly { readonly code: string }[] }>(
       'GET',
       `/jobs/${job}/explain`,
     )
-    return blockers.map(({ code }) => code)
+    return found.map(({ code }) => code)
   }
 
   test('[P52] a robot that is busy with other work is offered what is free by its word', async () => {

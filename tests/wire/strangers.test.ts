@@ -174,8 +174,8 @@ chapter('strangers', (server) => {
       })
       for (const one of accepted) {
         await one.until('\r\n\r\n')
-        const accepted = one.received.toString('latin1').startsWith('HTTP/1.1 101 ')
-        if (accepted) await one.until(closeCode(4408))
+        const isAccepted = one.received.toString('latin1').startsWith('HTTP/1.1 101 ')
+        if (isAccepted) await one.until(closeCode(4408))
         else expect(one.received.toString()).toMatch(/^HTTP\/1\.1 4\d\d /)
       }
     })

@@ -54,7 +54,7 @@ async function depths(to: Transcript): Promise<void> {
 
 async function fields(to: Transcript): Promise<void> {
   const post = posting(to)
-  const order = (fields: object) => post({ workflow_id: 'greeting', ...fields })
+  const order = (more: object) => post({ workflow_id: 'greeting', ...more })
   to.title('Fields')
   await post({})
   await post({ workflow_id: 7, priority: 9, retry_safety: 'perhaps' })
