@@ -1,6 +1,6 @@
 import type { Millis } from '../core/ids.ts'
 import { Clock } from './clock.ts'
-import type { Platform } from './fleet.ts'
+import type { Platform } from './platform.ts'
 
 /** The clock of the machine was put right, or wrong. */
 export interface ClockSet {

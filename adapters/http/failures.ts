@@ -3,7 +3,7 @@ import type { Millis } from '../../core/ids.ts'
 import { type Limit, type Quota, Ring } from '../../core/limiter.ts'
 import { overRate } from '../../core/rate.ts'
 import type { State } from '../../core/state.ts'
-import type { Platform } from '../fleet.ts'
+import type { Platform } from '../platform.ts'
 import { type Frame, frameEvent, type RobotSocket } from '../socket.ts'
 import { networkOf } from './address.ts'
 
