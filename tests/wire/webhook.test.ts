@@ -137,7 +137,7 @@ chapter('the webhook', (server) => {
 
     test('an event comes by POST', async () => {
       const { id } = await trigger()
-      expect((await server.call('PUT', `/webhook/${id}`)).status).toBe(404)
+      expect((await server.call('PUT', `/webhook/${id}`)).status).toBe(405)
       const reply = await server.call('GET', `/webhook/${id}?event_type=x`, { key: null })
       expect([reply.status, reply.body['message']]).toEqual([400, 'A webhook takes events by POST'])
     })
