@@ -142,7 +142,7 @@ export class Pump {
   #step(events: readonly Event[], now: Millis, found: Found): Effects {
     const spare = this.#last !== undefined && isEmpty(this.#last) ? this.#last : undefined
     const out = this.#last = newEffects(++this.#turns, now, spare)
-    const turn: Turn = { now, found, out }
+    const turn: Turn = { now, found, out, facts: [] }
     for (const event of events) step(this.#state, event, turn)
     return out
   }

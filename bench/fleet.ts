@@ -90,7 +90,7 @@ function clocked(fleet: Fleet, events: readonly Event[], times: number[]): Effec
 
 /** Steps through the events in one turn. Whoever is called takes it at once, which is heard of in a turn of its own. */
 export function take(fleet: Fleet, events: readonly Event[]): Effects {
-  const turn: Turn = { now: ++fleet.now, found: NOTHING_FOUND, out: newEffects(++fleet.turns, fleet.now) }
+  const turn: Turn = { now: ++fleet.now, found: NOTHING_FOUND, out: newEffects(++fleet.turns, fleet.now), facts: [] }
   for (const event of events) step(fleet.state, event, turn)
   const calls = turn.out.calls.open(new Receipt(turn.out.turn))
   if (calls.length > 0) {

@@ -33,7 +33,7 @@ export function lifelike(rows: number, count: number): Lifelike {
   // Ids as the product makes them: whether they come in order matters to every index.
   const { rowId } = nodePlatform()
   const take = (events: readonly Event[]): Effects => {
-    const turn: Turn = { now: ++now, found: NOTHING_FOUND, out: newEffects(++number, now) }
+    const turn: Turn = { now: ++now, found: NOTHING_FOUND, out: newEffects(++number, now), facts: [] }
     for (const event of events) step(state, event, turn)
     open.push(...[...turn.out.rows.jobs.values()].filter(isOffered))
     return turn.out

@@ -46,7 +46,7 @@ function idle(): Table {
     const before = process.cpuUsage().user
     for (let i = 0; i < EVENTS; i++) {
       // Not through the bench, which keeps a disk and reads from it.
-      const turn = { now: START, found: NOTHING_FOUND, out: newEffects(++id, START) }
+      const turn = { now: START, found: NOTHING_FOUND, out: newEffects(++id, START), facts: [] }
       const job = ids.job(`j-${id}`)
       step(state, submit(job), turn)
       step(state, { type: 'cancel.requested', reply: ids.reply('c'), job, by: 'bench', reason: 'bench' }, turn)

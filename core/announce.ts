@@ -1,4 +1,5 @@
 import type { Turn } from './effects.ts'
+import type { FactOf } from './fact.ts'
 import type { DeliveryId, Millis, WorkflowId } from './ids.ts'
 import { instantText } from './instant.ts'
 import type { JobRow } from './job.ts'
@@ -59,8 +60,8 @@ function deliver(
   return row
 }
 
-/** A job has just been written, with this entry in its history. */
-export function announceJob(state: State, job: JobRow, event: string, turn: Turn): void {
+/** Webhooks learn of what has happened to a job. */
+export function announceJob(state: State, { job, event }: FactOf<'job.changed'>, turn: Turn): void {
   if (state.outbox.listeners.size === 0) return
   const about = borrowsId(state, job) ? null : job.workflow_id
   if (event === 'submit') announce(state, turn, 'job.created', about, job, jobTold)
@@ -81,24 +82,23 @@ const QUEUES: ReadonlySet<string> = new Set(['submit', 'ready', 'requeue'])
 /** A robot has come or gone. */
 export function announceRobot(
   state: State,
-  robot: RobotRow,
-  event: 'robot.online' | 'robot.offline',
+  { type, robot }: FactOf<'robot.online' | 'robot.offline'>,
   turn: Turn,
 ): void {
-  announce(state, turn, event, null, robot, robotTold)
+  announce(state, turn, type, null, robot, robotTold)
 }
 
 /** An event has reached a trigger: it has made a job, or not. */
-export function announceFiring(state: State, trigger: TriggerRow, event: TriggerEventRow, turn: Turn): void {
+export function announceFiring(state: State, { trigger, event }: FactOf<'trigger.fired'>, turn: Turn): void {
   const about = trigger.workflow_id
   if (event.outcome === 'fired') announce(state, turn, 'trigger.fired', about, { trigger, event }, firingTold)
   else announce(state, turn, 'trigger.skipped', about, { trigger, event }, skippingTold)
 }
 
 /** Something has become of a due instant of a schedule: a job, or not. */
-export function announceOccurrence(state: State, row: OccurrenceRow, turn: Turn): void {
-  const workflow = state.schedules.get(row.schedule_id)?.workflow_id ?? null
-  announce(state, turn, row.job_id === null ? 'schedule.skipped' : 'schedule.fired', workflow, row, occurrenceTold)
+export function announceOccurrence(state: State, { schedule, run }: FactOf<'schedule.ran'>, turn: Turn): void {
+  const event = run.job_id === null ? 'schedule.skipped' : 'schedule.fired'
+  announce(state, turn, event, schedule.workflow_id, run, occurrenceTold)
 }
 
 /** A test, whatever the webhook listens to. */

@@ -1,5 +1,6 @@
 import { admit, told } from './call.ts'
 import type { Turn } from './effects.ts'
+import type { FactOf } from './fact.ts'
 import { type Fired, fireUnheard } from './firing.ts'
 import type { JsonText } from './ids.ts'
 import { instantText } from './instant.ts'
@@ -20,7 +21,7 @@ import type { WorkflowCalled } from './trigger-event.ts'
 /** Jobs that start other jobs: by calling a workflow while they run, or by their end. */
 
 /** A job has ended: what waits for that starts, each trigger once for each job, in the turn in which it ends. */
-export function jobEnded(state: State, job: JobRow, turn: Turn): void {
+export function jobEnded(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   if (!isOfWorkflow(job)) return
   for (const id of state.listening.get(endCause(job.workflow_id)) ?? []) {
     const trigger = state.triggers.get(id)

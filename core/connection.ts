@@ -1,8 +1,8 @@
 import { noteAbsence } from './absence.ts'
-import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { statusLost } from './control.ts'
 import { hangUp, type Turn } from './effects.ts'
+import type { FactOf } from './fact.ts'
 import type { RobotId, SocketId } from './ids.ts'
 import { keepRobot, placeTimeouts } from './keep.ts'
 import { CLOSING_FACTOR, STRANGER_FRAMES_MAX } from './limits.ts'
@@ -141,7 +141,7 @@ function leave(state: State, socket: Socket, last_disconnect: Disconnect, turn: 
   const { code, reason } = last_disconnect
   keepRobot(state, { ...row, ...seen(session, turn.now), last_disconnect }, turn)
   noteAbsence(state, robot, 'disconnected', goneBecause(code, reason), turn)
-  if (code !== CLOSE.replaced) announceRobot(state, row, 'robot.offline', turn)
+  if (code !== CLOSE.replaced) turn.facts.push({ type: 'robot.offline', robot: row })
   if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
 }
 
@@ -149,4 +149,13 @@ function leave(state: State, socket: Socket, last_disconnect: Disconnect, turn: 
 function goneBecause(code: number | null, reason: string): string {
   if (code === null) return 'has lost its connection, or closed it'
   return `${code === CLOSE.normal ? 'has disconnected' : 'was disconnected'}: ${reason}`
+}
+
+/** Ends every connection that was made with a key that is valid no longer. */
+export function expelKey(state: State, { key }: FactOf<'key.revoked'>, turn: Turn): void {
+  for (const socket of state.sockets.values()) {
+    if (socket.key === key.id && !socket.closing) {
+      expel(state, socket, CLOSE.unauthenticated, 'This API key has been revoked', turn)
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import type { Fact } from './fact.ts'
 import type { Ahead } from './ahead.ts'
 import type { Moved } from './clock.ts'
 import type {
@@ -202,6 +203,8 @@ export interface Turn {
   /** Rows outside memory, fetched because `needs` asked; one that is absent does not exist. */
   readonly found: Found
   readonly out: Effects
+  /** What has happened and was not reacted to yet: `reactions.ts`. */
+  readonly facts: Fact[]
 }
 
 /**

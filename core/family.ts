@@ -1,3 +1,4 @@
+import type { FactOf } from './fact.ts'
 import type { JobId } from './ids.ts'
 import type { JobRow } from './job.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
@@ -55,7 +56,7 @@ export function joinFamily(state: State, parent: JobRow): void {
 }
 
 /** A job has ended, and what follows from its end has been started. */
-export function leaveFamily(state: State, job: JobRow): void {
+export function leaveFamily(state: State, { job }: FactOf<'job.ended'>): void {
   const root = rootOf(job)
   const family = state.families.get(root)
   if (family === undefined) return

@@ -1,6 +1,6 @@
-import { announceFiring } from './announce.ts'
 import { Budget } from './budget.ts'
 import type { Turn } from './effects.ts'
+import type { FactOf } from './fact.ts'
 import { joinFamily, rootOf, tooWide } from './family.ts'
 import type { JobId, JsonText, ScheduleId } from './ids.ts'
 import { instantText } from './instant.ts'
@@ -13,7 +13,7 @@ import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import { published } from './published.ts'
 import { skipsOf } from './rate.ts'
-import { derivedId, type ScheduleRow } from './schedule.ts'
+import { derivedId } from './schedule.ts'
 import type { State } from './state.ts'
 import { enter, UNASKED, UNCAUSED } from './submission.ts'
 import { coolingFor, scheduleCause, type TriggerEventRow, type TriggerRow } from './trigger.ts'
@@ -102,8 +102,9 @@ function link(state: State, parent: JobRow, child: JobRow, turn: Turn): void {
   remember(state, parent, turn, { event: 'started_job', from_status: parent.status, cause })
 }
 
-/** A schedule has made a job: what is bound to it fires, each trigger once for each of its jobs. */
-export function scheduleRan(state: State, schedule: ScheduleRow, job: JobRow, turn: Turn): void {
+/** Where a schedule has made a job, what is bound to it fires, each trigger once for each of its jobs. */
+export function scheduleRan(state: State, { schedule, job }: FactOf<'schedule.ran'>, turn: Turn): void {
+  if (job === null) return
   for (const id of state.listening.get(scheduleCause(schedule.id)) ?? []) {
     const trigger = state.triggers.get(id)
     if (trigger === undefined || !trigger.enabled) continue
@@ -120,6 +121,15 @@ export function scheduleRan(state: State, schedule: ScheduleRow, job: JobRow, tu
       parent: null,
     }, turn)
   }
+}
+
+/** A trigger counts what became of the jobs that it made; what somebody has run again is not its own. */
+export function countTriggerEnd(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
+  const trigger = job.trigger_id === null || job.retry_of !== null ? undefined : state.triggers.get(job.trigger_id)
+  if (trigger === undefined || job.status === 'cancelled') return
+  const { success_count, error_count } = trigger
+  const counts = job.status === 'completed' ? { success_count: success_count + 1 } : { error_count: error_count + 1 }
+  keepTrigger(state, { ...trigger, ...counts }, turn)
 }
 
 /** Why a trigger cannot fire just now, though it may later. */
@@ -181,5 +191,5 @@ function write(
     ...became,
   }
   turn.out.triggerEvents.push(row)
-  announceFiring(state, trigger, row, turn)
+  turn.facts.push({ type: 'trigger.fired', trigger, event: row })
 }

@@ -1,4 +1,3 @@
-import { announceJob } from './announce.ts'
 import type { Turn } from './effects.ts'
 import type { DefinitionHash, JobId, Millis, RobotId, ScheduleId } from './ids.ts'
 import { placeGates, scheduleGate, touchGate, workflowGate } from './gate.ts'
@@ -192,7 +191,7 @@ export interface Entry extends Pick<HistoryRow, 'event' | 'from_status'> {
   readonly robot_id?: RobotId | null
 }
 
-/** Adds an entry to a job's history, and tells webhooks of it. */
+/** Adds an entry to a job's history. */
 export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): void {
   turn.out.history.push({
     seq: ++state.seq,
@@ -206,7 +205,7 @@ export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): v
     actor: entry.cause.by,
     detail: entry.cause.detail,
   })
-  announceJob(state, job, entry.event, turn)
+  turn.facts.push({ type: 'job.changed', job, event: entry.event })
 }
 
 /**

@@ -3,7 +3,6 @@ import type { KeyCreated } from './event.ts'
 import type { KeyId, ReplyId } from './ids.ts'
 import { keepKey } from './keep.ts'
 import { notFound } from './protocol/refusal.ts'
-import { CLOSE, expel } from './connection.ts'
 import type { KeyRow, State } from './state.ts'
 
 /** A key is made. Whoever asked shows it once; what is kept is its hash. */
@@ -30,10 +29,6 @@ export function keyRevoked(state: State, event: { readonly reply: ReplyId; reado
   }
   const key = { ...before, revoked_at: before.revoked_at ?? turn.now }
   keepKey(state, key, turn)
-  for (const socket of state.sockets.values()) {
-    if (socket.key === key.id && !socket.closing) {
-      expel(state, socket, CLOSE.unauthenticated, 'This API key has been revoked', turn)
-    }
-  }
+  turn.facts.push({ type: 'key.revoked', key })
   answer(turn, event.reply, { type: 'key', key })
 }

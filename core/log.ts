@@ -1,5 +1,6 @@
 import { type Bucket, newBucket } from './bucket.ts'
 import type { Turn } from './effects.ts'
+import type { FactOf } from './fact.ts'
 import { hashWords } from './hash.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
@@ -110,7 +111,7 @@ export function closeLateLog(state: State, id: JobId, turn: Turn): void {
 }
 
 /** How many lines are not in the log of a job that ends, and why: told in the log itself, where they would be missed. */
-export function closeLog(state: State, job: JobRow, turn: Turn): void {
+export function closeLog(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   const count = state.logs.get(job.id)
   state.logs.delete(job.id)
   if (count === undefined || job.robot_id === null) return

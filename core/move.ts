@@ -1,11 +1,6 @@
-import { durationOf } from './duration.ts'
 import { say, type Turn } from './effects.ts'
-import { leaveFamily } from './family.ts'
 import { advance, isAssigned, isHeld, isLapsed, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
-import { keepJob, keepSchedule, keepTrigger, keepWorkflow, remember } from './keep.ts'
-import { jobEnded } from './chain.ts'
-import { closeLog } from './log.ts'
-import { isOfWorkflow } from './published.ts'
+import { keepJob, remember } from './keep.ts'
 import { placeRobot } from './roster.ts'
 import type { Session, State } from './state.ts'
 
@@ -21,8 +16,8 @@ export function sessionOf(state: State, job: JobRow): Session | undefined {
 }
 
 /**
- * Something happens to a job: the row moves along the life table, the history says so, and a job that ends is
- * counted with its workflow and its schedule. Whatever changes a job's status comes through here.
+ * Something happens to a job: the row moves along the life table, and the history says so. Whatever changes a job's
+ * status comes through here. What follows from its end is in `reactions.ts`.
  */
 export function move(
   state: State,
@@ -40,11 +35,7 @@ export function move(
   keepJob(state, moved, turn)
   if (session !== undefined && isOffered(job) && isHeld(moved)) placeRobot(state, session.robot)
   remember(state, moved, turn, { event: verb, from_status: job.status, cause })
-  if (!isLive(moved.status)) {
-    closeLog(state, moved, turn)
-    ended(state, moved, turn)
-    leaveFamily(state, moved)
-  }
+  if (!isLive(moved.status)) turn.facts.push({ type: 'job.ended', job: moved })
   return moved
 }
 
@@ -102,31 +93,4 @@ export function unknownOutcome(job: JobRow): { readonly error_type: string; read
     error_type: 'OUTCOME_UNKNOWN',
     error_message: `${job.robot_name} may have started this job, and did not report what came of it`,
   }
-}
-
-function ended(state: State, job: JobRow, turn: Turn): void {
-  const schedule = job.schedule_id === null ? undefined : state.schedules.get(job.schedule_id)
-  if (schedule !== undefined && job.status === 'completed') {
-    keepSchedule(state, { ...schedule, success_count: schedule.success_count + 1 }, turn)
-  }
-  countEnd(state, job, turn)
-  jobEnded(state, job, turn)
-  const workflow = state.workflows.get(job.workflow_id)
-  if (workflow === undefined || job.started_at === null || !isOfWorkflow(job)) return
-  const completed = job.status === 'completed'
-  keepWorkflow(state, {
-    ...workflow,
-    execution_count: workflow.execution_count + 1,
-    success_count: workflow.success_count + (completed ? 1 : 0),
-    total_duration_ms: workflow.total_duration_ms + (completed ? durationOf(job) : 0),
-  }, turn)
-}
-
-/** A trigger counts what became of the jobs that it made; what somebody has run again is his own. */
-function countEnd(state: State, job: JobRow, turn: Turn): void {
-  const trigger = job.trigger_id === null || job.retry_of !== null ? undefined : state.triggers.get(job.trigger_id)
-  if (trigger === undefined || job.status === 'cancelled') return
-  const { success_count, error_count } = trigger
-  const counts = job.status === 'completed' ? { success_count: success_count + 1 } : { error_count: error_count + 1 }
-  keepTrigger(state, { ...trigger, ...counts }, turn)
 }

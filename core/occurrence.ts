@@ -1,7 +1,7 @@
-import { announceOccurrence } from './announce.ts'
+import { assert } from './assert.ts'
 import { forgetAhead, isAhead, notAhead } from './ahead.ts'
 import type { Turn } from './effects.ts'
-import { scheduleRan } from './firing.ts'
+import type { FactOf } from './fact.ts'
 import type { JobId, Millis, ScheduleId } from './ids.ts'
 import type { JobRow } from './job.ts'
 import { keepSchedule } from './keep.ts'
@@ -57,14 +57,16 @@ function settle(state: State, id: ScheduleId, fate: Fate, turn: Turn): void {
   const { due_at, until, outcome, reason } = fate
   // It was decided while the clock was ahead, and is in the ledger.
   if (isAhead(state, id, due_at)) return
-  if (outcome === 'merged' || outcome === 'skipped') return write(state, id, { due_at, until, outcome, reason }, turn)
-  const job = run(state, id, due_at, turn)
-  if (typeof job === 'string') return write(state, id, { due_at, until, outcome: 'skipped', reason: job }, turn)
-  write(state, id, { due_at, until, outcome, reason, job_id: job.id }, turn)
+  if (outcome === 'merged' || outcome === 'skipped') {
+    return write(state, id, { due_at, until, outcome, reason }, null, turn)
+  }
+  const job = runDue(state, id, due_at, turn)
+  if (typeof job === 'string') return write(state, id, { due_at, until, outcome: 'skipped', reason: job }, null, turn)
+  write(state, id, { due_at, until, outcome, reason }, job, turn)
 }
 
 /** A job for a due instant, or the reason why there is none. */
-function run(state: State, id: ScheduleId, due: Millis, turn: Turn): JobRow | string {
+function runDue(state: State, id: ScheduleId, due: Millis, turn: Turn): JobRow | string {
   const schedule = state.schedules.get(id)
   if (schedule === undefined) return 'NOT_FOUND'
   const others = [...state.runs.get(id) ?? []]
@@ -109,31 +111,39 @@ export function make(
   }
   const job = enter(state, order, { ...UNCAUSED, schedule: schedule.id, dueAt: given.dueAt, runs }, turn)
   if (!isRefusal(job)) {
-    const ran = { ...schedule, last_run: turn.now, run_count: schedule.run_count + 1 }
-    keepSchedule(state, ran, turn)
-    scheduleRan(state, ran, job, turn)
+    keepSchedule(state, { ...schedule, last_run: turn.now, run_count: schedule.run_count + 1 }, turn)
   }
   return job
 }
 
-/** One more row of the ledger, and webhooks are told of it. */
+/** One more row of the ledger, with the job that was made; null where none was. */
 export function write(
   state: State,
-  schedule: ScheduleId,
-  entry: Omit<OccurrenceRow, 'seq' | 'schedule_id' | 'at' | 'job_id'> & Partial<Pick<OccurrenceRow, 'job_id'>>,
+  id: ScheduleId,
+  entry: Pick<OccurrenceRow, 'due_at' | 'until' | 'outcome' | 'reason'>,
+  job: JobRow | null,
   turn: Turn,
 ): void {
-  const { due_at, until, outcome, reason, job_id = null } = entry
-  const row: OccurrenceRow = {
+  const { due_at, until, outcome, reason } = entry
+  const schedule = state.schedules.get(id)
+  assert(schedule !== undefined, 'what is due is a schedule')
+  const run: OccurrenceRow = {
     seq: ++state.seq,
-    schedule_id: schedule,
+    schedule_id: id,
     due_at,
     until,
     at: turn.now,
     outcome,
     reason,
-    job_id,
+    job_id: job?.id ?? null,
   }
-  turn.out.occurrences.push(row)
-  announceOccurrence(state, row, turn)
+  turn.out.occurrences.push(run)
+  turn.facts.push({ type: 'schedule.ran', schedule, run, job })
+}
+
+/** A schedule counts its jobs that were completed. */
+export function countScheduleEnd(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
+  const schedule = job.schedule_id === null ? undefined : state.schedules.get(job.schedule_id)
+  if (schedule === undefined || job.status !== 'completed') return
+  keepSchedule(state, { ...schedule, success_count: schedule.success_count + 1 }, turn)
 }

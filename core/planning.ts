@@ -89,7 +89,7 @@ export function scheduleTriggered(state: State, event: ScheduleTriggered, turn: 
     return make(state, known, { job: event.job, by: event.by, dueAt: null }, turn)
   })
   if (isRefusal(job)) return turnDown(turn, event.reply, job, quota)
-  write(state, known.id, { due_at: null, until: null, outcome: 'fired', reason: 'by hand', job_id: job.id }, turn)
+  write(state, known.id, { due_at: null, until: null, outcome: 'fired', reason: 'by hand' }, job, turn)
   answer(turn, event.reply, { type: 'job', job, quota })
 }
 

@@ -1,6 +1,5 @@
 import { noteAbsence } from './absence.ts'
 import { authorize, isForAnyRobot, whyNotAs, whyNotWithoutKey } from './access.ts'
-import { announceRobot } from './announce.ts'
 import { assert } from './assert.ts'
 import { takenOver } from './conflict.ts'
 import { CLOSE, expel, expelFlood } from './connection.ts'
@@ -64,7 +63,7 @@ export function registered(
   const robot = rowOf(state, message, turn)
   keepRobot(state, robot, turn)
   if (isNew) noteAbsence(state, robot_id, 'reconnected', 'is connected again', turn)
-  if (!returns) announceRobot(state, robot, 'robot.online', turn)
+  if (!returns) turn.facts.push({ type: 'robot.online', robot })
   remindMode(session, robot, turn)
   if (message.payload.memory !== undefined) recollect(state, session, message.payload.memory.offers, turn)
   catchUp(state, session, turn)

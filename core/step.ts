@@ -21,6 +21,7 @@ import { takeProgress, weigh } from './meter.ts'
 import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
 import { accepted, cancelled, completed, failed, lateDealings, progressed, rejected } from './report.ts'
 import { sendDue, takePages, wantedPages } from './outbox.ts'
+import { react } from './reactions.ts'
 import { disconnected, heartbeat, refuseMessage, registered } from './robot.ts'
 import type { Socket } from './socket.ts'
 import type { Session, State } from './state.ts'
@@ -107,8 +108,10 @@ export function step(state: State, event: Event, turn: Turn): void {
   takePages(state, turn)
   const handle = on[event.type] as Handler<Event['type']>
   handle(state, event as never, turn)
+  react(state, turn)
   admitWaiting(state, turn)
   dispatch(state, turn)
+  react(state, turn)
   sendDue(state, turn)
 }
 

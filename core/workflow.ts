@@ -1,8 +1,11 @@
+import { durationOf } from './duration.ts'
 import { answer, type Turn, turnDown } from './effects.ts'
 import type { WorkflowSaved } from './event.ts'
+import type { FactOf } from './fact.ts'
 import type { ReplyId, WorkflowId } from './ids.ts'
 import { keepDefinition, keepWorkflow } from './keep.ts'
 import { notFound, refuse } from './protocol/refusal.ts'
+import { isOfWorkflow } from './published.ts'
 import type { State, WorkflowRow } from './state.ts'
 
 /**
@@ -73,4 +76,17 @@ export function workflowPublished(
 function missing(reply: ReplyId, id: WorkflowId, turn: Turn): void {
   const refusal = notFound('Workflow', id)
   turnDown(turn, reply, refusal)
+}
+
+/** A workflow counts the runs of its own definitions, those that were completed, and how long these took. */
+export function countWorkflowEnd(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
+  const workflow = state.workflows.get(job.workflow_id)
+  if (workflow === undefined || job.started_at === null || !isOfWorkflow(job)) return
+  const completed = job.status === 'completed'
+  keepWorkflow(state, {
+    ...workflow,
+    execution_count: workflow.execution_count + 1,
+    success_count: workflow.success_count + (completed ? 1 : 0),
+    total_duration_ms: workflow.total_duration_ms + (completed ? durationOf(job) : 0),
+  }, turn)
 }

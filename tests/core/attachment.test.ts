@@ -97,7 +97,7 @@ test('every frame is carried, one that is no message and is not even answered to
   const told: string[] = []
   for (let i = 0; i < 6; i++) {
     fleet.pass(100)
-    const turn = { now: fleet.now, found: NOTHING_FOUND, out: newEffects(100 + i, fleet.now) }
+    const turn = { now: fleet.now, found: NOTHING_FOUND, out: newEffects(100 + i, fleet.now), facts: [] }
     const garbled = { refusal: refuse('INVALID_JSON', 'Malformed JSON'), id: undefined }
     step(fleet.state, { type: 'robot.garbled', socket: ids.socket('socket-r1'), bytes: 1, ...garbled }, turn)
     told.push([...turn.out.attachments].join())

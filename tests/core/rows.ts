@@ -77,6 +77,7 @@ export function bench(
         now: self.now,
         found: foundOn(disk, needs(state, events, self.now)),
         out: newEffects(++turns, self.now),
+        facts: [],
       }
       for (const event of events) step(state, event, turn)
       keepOn(disk, turn.out)
