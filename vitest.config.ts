@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What takes minutes begins first, or all the others are done and wait for it. A fresh clone knows no durations. */
-const LONG = ['/tests/sim/sim.test.ts', '/tests/wire/crash.test.ts', '/tests/adapters/imap.test.ts']
+const LONG = ['/tests/sim/sim.test.ts', '/tests/wire/crash.test.ts', '/tests/unit/adapters/imap.test.ts']
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -7,7 +7,7 @@ import { type Refusal, refuse } from '../core/protocol/refusal.ts'
  * Decodes a body in the charset that its Content-Type declares, or in UTF-8.
  * UNSUPPORTED_MEDIA_TYPE for a charset that is not known, INVALID_PAYLOAD for bytes that are not in it.
  */
-export function textOf(bytes: Uint8Array, contentType: string | undefined): string | Refusal {
+export function decodeBody(bytes: Uint8Array, contentType: string | undefined): string | Refusal {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType ?? '')?.[1] || 'utf-8'
   const decoder = decoderOf(charset)
   if (decoder === null) {

@@ -5,13 +5,13 @@ import type { Options } from './node/options.ts'
 import { Problem } from './node/problem.ts'
 import { StoreUnusable } from './store/contract.ts'
 import { inspect } from './store/inspect.ts'
-import { holdFolder } from './store/lock.ts'
+import { lockFolder } from './store/lock.ts'
 
 /**
- * Reads every database in a data folder through, while no orchestrator has it. `say` is given a line for each. Returns
+ * Reads every database in a data folder through, while no orchestrator has it. `print` is given a line for each. Returns
  * whether all of them are sound. Throws `Problem` or `StoreUnusable` when it cannot be looked at.
  */
-export async function checkFolder(options: Options, say: (line: string) => void): Promise<boolean> {
+export async function checkFolder(options: Options, print: (line: string) => void): Promise<boolean> {
   if (options.database !== '') throw new Problem('--check reads files: a server has means of its own')
   const data = resolve(options.data)
   const fleets = join(data, 'fleets')
@@ -20,13 +20,13 @@ export async function checkFolder(options: Options, say: (line: string) => void)
     ...(await fleetFiles(fleets, 'full').names()).toSorted().map((name) => join(fleets, `${name}.db`)),
   ]
   if (!existsSync(data)) throw new Problem(`there is no folder ${data}`)
-  const hold = holdFolder(data)
+  const lock = lockFolder(data)
   let isSound = true
   try {
     for (const path of paths) {
       try {
         const rows = existsSync(path) ? inspect(path) : missing(path)
-        say(
+        print(
           rows === null
             ? `${path}: sound, as far as its structure goes: a start upgrades it`
             : `${path}: sound (${rows} rows)`,
@@ -34,11 +34,11 @@ export async function checkFolder(options: Options, say: (line: string) => void)
       } catch (error) {
         if (!(error instanceof StoreUnusable)) throw error
         isSound = false
-        say(error.message)
+        print(error.message)
       }
     }
   } finally {
-    hold.release()
+    lock.release()
   }
   return isSound
 }

@@ -1,18 +1,18 @@
 import { withoutSecrets } from '../core/protocol/credential.ts'
 import { shownJson } from '../core/protocol/plain.ts'
 import { refuse } from '../core/protocol/refusal.ts'
-import { type Env, problemWith } from './cloudflare/env.ts'
-import { serveInLobby } from './cloudflare/lobby.ts'
-import { takeMail } from './cloudflare/mail.ts'
-import { connect, isUpgrade } from './cloudflare/cutting.ts'
+import { problemWithEnv, type WorkerEnv } from './cloudflare/env.ts'
+import { serveUnknownFleet } from './cloudflare/lobby.ts'
+import { receiveMail } from './cloudflare/mail.ts'
+import { connectRobot, isUpgradeRequest } from './cloudflare/cutting.ts'
 import { NO_FLEET, refusedResponse } from './cloudflare/refused.ts'
-import { isMade } from './cloudflare/registry.ts'
+import { fleetExists } from './cloudflare/registry.ts'
 import { fleetPath } from './fleet-path.ts'
 
 export { FleetObject } from './cloudflare/object.ts'
 
 /** The orchestrator on Cloudflare: the Worker finds the Durable Object that is the fleet, and nothing else. */
-const worker: ExportedHandler<Env> = {
+const worker: ExportedHandler<WorkerEnv> = {
   async fetch(request, env, ctx) {
     const problem = problemOnce(env)
     if (problem !== null) {
@@ -30,9 +30,9 @@ const worker: ExportedHandler<Env> = {
     const to = fleetPath(url.pathname)
     if (to === null) return refusedResponse(request, NO_FLEET)
     try {
-      if (!await isMade(env, to.name)) return await serveInLobby(request, env)
+      if (!await fleetExists(env, to.name)) return await serveUnknownFleet(request, env)
       const fleet = env.FLEETS.get(env.FLEETS.idFromName(to.name))
-      return await (isUpgrade(request) ? connect(request, fleet, ctx) : fleet.fetch(request))
+      return await (isUpgradeRequest(request) ? connectRobot(request, fleet, ctx) : fleet.fetch(request))
     } catch (error) {
       const entry = { level: 'error', msg: 'a fleet could not be reached', fleet: to.name, error: String(error) }
       console.error(withoutSecrets(shownJson(JSON.stringify(entry))))
@@ -43,16 +43,16 @@ const worker: ExportedHandler<Env> = {
   async email(message, env) {
     const problem = problemOnce(env)
     if (problem !== null) throw new Error(`This installation is not set up: ${problem}`)
-    await takeMail(message, env)
+    await receiveMail(message, env)
   },
 }
 
-const problems = new WeakMap<Env, string | null>()
+const problems = new WeakMap<WorkerEnv, string | null>()
 
 /** Variables do not change while a Worker runs: they are looked at once. */
-function problemOnce(env: Env): string | null {
+function problemOnce(env: WorkerEnv): string | null {
   let problem = problems.get(env)
-  if (problem === undefined) problems.set(env, problem = problemWith(env))
+  if (problem === undefined) problems.set(env, problem = problemWithEnv(env))
   return problem
 }
 

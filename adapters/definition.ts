@@ -3,7 +3,7 @@ import { definitionIn } from '../workflows/shape.ts'
 import type { DefinitionHash } from '../core/ids.ts'
 import { isObject, parseJson, toText } from '../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
-import { asksOf, NODE_GRAPH } from '../core/protocol/repertoire.ts'
+import { definitionNeeds, NODE_GRAPH } from '../core/protocol/repertoire.ts'
 import type { DefinitionRow } from '../core/state.ts'
 import { sha256 } from './secret.ts'
 
@@ -26,7 +26,7 @@ export function definitionOf(given: string | object): DefinitionRow | Refusal {
 /** The same for a workflow that is kept: INVALID_PAYLOAD with every problem there is in its nodes. */
 export function validDefinition(given: string | object): DefinitionRow | Refusal {
   const definition = definitionOf(given)
-  if (isRefusal(definition) || asksOf(definition.json).format !== NODE_GRAPH) return definition
+  if (isRefusal(definition) || definitionNeeds(definition.json).format !== NODE_GRAPH) return definition
   const parsed = parseDefinition(definition.json)
   if (!('problems' in parsed)) return definition
   const { problems } = parsed

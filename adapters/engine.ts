@@ -6,16 +6,24 @@ import { upcoming } from '../core/schedule.ts'
 import { dispatcherStats, queueStats } from '../core/stats.ts'
 import {
   type EngineOptions,
-  fieldsOf,
-  idleOptions,
+  ignoredOptions,
   type NewApiKey,
   type NewJob,
   type NewRobotRecord,
-  read,
-  settle,
-  type SettledOptions,
+  readInput,
+  requireObject,
+  type ResolvedOptions,
+  resolveOptions,
 } from './engine/input.ts'
-import { cancelJob, explainJob, type JobExplanation, releaseJob, retryJob, submitJob, wholeJob } from './engine/jobs.ts'
+import {
+  cancelJob,
+  explainJob,
+  type JobExplanation,
+  releaseJob,
+  retryEndedJob,
+  submitNewJob,
+  wholeJob,
+} from './engine/jobs.ts'
 import {
   getRobot,
   getSchedule,
@@ -39,9 +47,9 @@ import {
   type Schedule,
   scheduleOf,
 } from './engine/schedules.ts'
-import { placeOf, storeOf } from './engine/store.ts'
+import { openEngineStore, storeLocation } from './engine/store.ts'
 import type { Job, JobSummary, Robot, TriggerEvent, Workflow, WorkflowSummary } from './engine/view.ts'
-import { quiet, Waiting } from './engine/waiting.ts'
+import { JobWaiters, whenDrained } from './engine/waiting.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { httpApp } from './http/app.ts'
 import { createKey } from './library.ts'
@@ -71,7 +79,7 @@ const STOP_GRACE_SECONDS = 30
 
 interface Running {
   readonly fleet: Fleet
-  readonly waiting: Waiting
+  readonly waiters: JobWaiters
   readonly listeners: Listener[]
 }
 
@@ -80,14 +88,14 @@ interface Running {
  * is a `RefusedError`. Only one engine at a time may work on one data folder.
  */
 export class OrchestratorEngine {
-  readonly #options: SettledOptions
+  readonly #options: ResolvedOptions
   #running: Running | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
   /** Throws a `TypeError` for options that cannot be used. Nothing is opened before `start`. */
   constructor(options: EngineOptions = {}) {
-    this.#options = settle(options)
+    this.#options = resolveOptions(options)
   }
 
   /** Opens the store. Jobs may be submitted from then on. An engine is started once. */
@@ -108,7 +116,7 @@ export class OrchestratorEngine {
   /** Serves the HTTP API and webhooks, and robots at `/ws`. Keys for it are made by `createKey`. */
   async startHttp({ host = '127.0.0.1', port = 8766 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
-    const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(placeOf(this.#options)) })
+    const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(storeLocation(this.#options)) })
     const listener = await listenHttp((request) => app.fetch(request), onlyFleet(fleet), host, port, NAMES)
     listeners.push(listener)
     return { port: listener.port }
@@ -116,7 +124,7 @@ export class OrchestratorEngine {
 
   /** Resolves with the job once it is durable. */
   submitJob(job: NewJob): Promise<Job> {
-    return this.#with((fleet, by) => submitJob(fleet, job, by))
+    return this.#with((fleet, by) => submitNewJob(fleet, job, by))
   }
 
   /** Calls a job off. False when there is no such job, or it has ended already. */
@@ -134,7 +142,7 @@ export class OrchestratorEngine {
 
   /** Runs a job that has ended again: a new job with everything that was asked for, whose `retryOf` is the old one. */
   retryJob(jobId: string): Promise<Job> {
-    return this.#with((fleet, by) => retryJob(fleet, jobId, by))
+    return this.#with((fleet, by) => retryEndedJob(fleet, jobId, by))
   }
 
   /** The job as it is on disk, or undefined. */
@@ -151,7 +159,7 @@ export class OrchestratorEngine {
 
   /** Resolves with the job once it has ended, however it ended. Rejects when the engine stops first. */
   async waitForJob(jobId: string, options: { readonly signal?: AbortSignal } = {}): Promise<Job> {
-    return this.#on.waiting.ended(jobId as JobId, options.signal)
+    return this.#on.waiters.waitForEnd(jobId as JobId, options.signal)
   }
 
   /** Why a job is not running, and what single change would let it run now. */
@@ -176,7 +184,7 @@ export class OrchestratorEngine {
 
   /** Makes a key for a robot (`robots:connect`) or for the HTTP API. It is told this once; what is kept is its hash. */
   async createKey(key: NewApiKey): Promise<string> {
-    const { name, scopes, robot_id } = read(fieldsOf(key), NewKey)
+    const { name, scopes, robot_id } = readInput(requireObject(key), NewKey)
     return createKey(this.#on.fleet, name, scopes, { robot: robot_id })
   }
 
@@ -258,15 +266,15 @@ export class OrchestratorEngine {
     // Who calls from the same process is held to no rate; over HTTP, keys and webhooks are.
     const settings = { ...DEFAULTS, strategy: loadBalancing, jobTimeoutMs: defaultJobTimeout * 1000, robotsAuth }
     const fleet = await openFleet(
-      await storeOf(this.#options),
+      await openEngineStore(this.#options),
       log === undefined ? platform : { ...platform, log },
       settings,
       (
         error,
-      ) => this.#running?.waiting.stop(error),
+      ) => this.#running?.waiters.stop(error),
     )
-    for (const line of idleOptions(this.#options)) fleet.platform.log('warn', line)
-    this.#running = { fleet, waiting: new Waiting(fleet, (job) => wholeJob(fleet, job)), listeners: [] }
+    for (const line of ignoredOptions(this.#options)) fleet.platform.log('warn', line)
+    this.#running = { fleet, waiters: new JobWaiters(fleet, (job) => wholeJob(fleet, job)), listeners: [] }
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -274,13 +282,13 @@ export class OrchestratorEngine {
     this.#running?.fleet.drain()
     await this.#starting?.catch(() => {})
     if (this.#running === undefined) return
-    const { fleet, waiting, listeners } = this.#running
+    const { fleet, waiters, listeners } = this.#running
     fleet.drain()
-    await fleet.idle()
-    await quiet(fleet, graceMs)
-    await waiting.shown()
+    await fleet.whenIdle()
+    await whenDrained(fleet, graceMs)
+    await waiters.whenShown()
     this.#running = undefined
-    waiting.stop(new Error('The engine was stopped before the job had ended'))
+    waiters.stop(new Error('The engine was stopped before the job had ended'))
     await Promise.all(listeners.map((listener) => listener.finish()))
     await fleet.stop()
     await closeAll(listeners)

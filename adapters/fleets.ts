@@ -3,12 +3,12 @@ import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import { DEFAULT_FLEET, isFleetName } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import { FleetCache } from './hosting/fleet-cache.ts'
-import type { Fleets } from './http/fleets.ts'
+import type { FleetRegistry } from './http/fleets.ts'
 import { createKey } from './library.ts'
-import { openLobby } from './lobby.ts'
-import type { UsedFleet } from './open-fleet.ts'
+import { openEmptyFleet } from './lobby.ts'
+import type { FleetHandle } from './open-fleet.ts'
 import type { Store } from './store/contract.ts'
-import { type Doors, doorsOf, isKnownBy, STRANGER, type Visitor } from './visitor.ts'
+import { type AccessList, accessListOf, isOnAccessList, type RequestIdentity, UNKNOWN_KEY } from './visitor.ts'
 
 /** Where the fleets of one process are kept. What is there is the registry: nobody else knows which fleets exist. */
 export interface FleetStores {
@@ -17,15 +17,15 @@ export interface FleetStores {
   has(name: string): boolean
   /** Throws when it cannot be used. */
   open(name: string): Promise<Store>
-  /** Makes one that `fill` begins and closes. It exists, durably, once that is done, and not at all if it fails. */
-  create(name: string, fill: (store: Store) => Promise<void>): Promise<void>
+  /** Makes one that `initialize` begins and closes. It exists, durably, once that is done, and not at all if it fails. */
+  create(name: string, initialize: (store: Store) => Promise<void>): Promise<void>
 }
 
 /** How often it is looked for fleets that may be closed, at the least. */
 const LOOK_MS_MAX = 60_000
 
 /** The fleets of one process, besides the default one: opened on first use, closed when nothing is going on in them. */
-export class FleetHost implements Fleets {
+export class FleetHost implements FleetRegistry {
   readonly #stores: FleetStores
   readonly #newPlatform: (fleet: string) => Platform
   readonly #settings: Settings
@@ -53,25 +53,25 @@ export class FleetHost implements Fleets {
       open: (name) => stores.open(name),
       platformOf: (name) => this.#platformOf(name),
       settings,
-      monotonic: platform.steady ?? platform.now,
+      monotonic: platform.monotonic ?? platform.now,
       log: platform.log,
       onFatal,
     })
   }
 
   /**
-   * UNAVAILABLE when as many as may be are open and busy, NOT_FOUND for a fleet that does not exist. A visitor whom the fleet
+   * UNAVAILABLE when as many as may be are open and busy, NOT_FOUND for a fleet that does not exist. A caller whom the fleet
    * does not know gets AUTHENTICATION_FAILED, whether it exists or not, and opens none.
    */
-  async use(name: string, visitor: Visitor | null = null): Promise<UsedFleet | Refusal> {
+  async acquire(name: string, identity: RequestIdentity | null = null): Promise<FleetHandle | Refusal> {
     for (;;) {
       await this.#cache.whenClosed(name)
       if (this.#stopping) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
       let opening = this.#cache.get(name)
       if (opening === undefined) {
-        const refusal = this.#whyNotOpened(name, visitor)
+        const refusal = this.#whyNotOpened(name, identity)
         if (refusal !== null) return refusal
-        const keyed = this.#mayHaveKey(name, visitor)
+        const keyed = this.#mayHaveKey(name, identity)
         if (this.#cache.isFullFor(keyed)) {
           if (await this.#cache.makeRoom(keyed)) continue
           return refuse('UNAVAILABLE', `All of the ${this.#settings.fleetsOpenMax} fleets that may be open are busy`)
@@ -80,13 +80,13 @@ export class FleetHost implements Fleets {
       }
       const entry = await opening
       if (isRefusal(entry)) return entry
-      if (!entry.closed) return this.#cache.acquire(entry, visitor)
+      if (!entry.closed) return this.#cache.acquire(entry, identity)
     }
   }
 
-  /** Who is in no fleet is served here. */
-  lobby(): Promise<Fleet> {
-    return this.#emptyFleet ??= openLobby(this.#platform, this.#settings)
+  /** A fleet without rows, which answers those whom no fleet knows. */
+  emptyFleet(): Promise<Fleet> {
+    return this.#emptyFleet ??= openEmptyFleet(this.#platform, this.#settings)
   }
 
   async create(name: string): Promise<{ readonly adminKey: string } | Refusal> {
@@ -139,18 +139,18 @@ export class FleetHost implements Fleets {
   }
 
   /** Why a fleet that is closed is not opened for this visitor; null when it is. */
-  #whyNotOpened(name: string, identity: Visitor | null): Refusal | null {
+  #whyNotOpened(name: string, identity: RequestIdentity | null): Refusal | null {
     if (!this.#stores.has(name)) {
-      return identity === null ? refuse('NOT_FOUND', `There is no fleet ${name}`) : STRANGER
+      return identity === null ? refuse('NOT_FOUND', `There is no fleet ${name}`) : UNKNOWN_KEY
     }
     const accessList = this.#cache.accessList(name)
-    if (identity !== null && accessList !== undefined && !isKnownBy(accessList, identity)) return STRANGER
+    if (identity !== null && accessList !== undefined && !isOnAccessList(accessList, identity)) return UNKNOWN_KEY
     if (this.#cache.isDamaged(name)) return refuse('UNAVAILABLE', `The database of the fleet ${name} is damaged`)
     return null
   }
 
   /** Whether the visitor of a fleet that is closed counts as one with a key. */
-  #mayHaveKey(name: string, identity: Visitor | null): boolean {
+  #mayHaveKey(name: string, identity: RequestIdentity | null): boolean {
     if (identity === null) return true
     return identity.credential !== null && this.#cache.accessList(name)?.keys.has(identity.credential) === true
   }
@@ -158,11 +158,11 @@ export class FleetHost implements Fleets {
   /** Makes a fleet, and returns its first admin key. */
   async #make(name: string): Promise<string> {
     let adminKey = ''
-    let accessList: Doors | null = null
+    let accessList: AccessList | null = null
     await this.#stores.create(name, async (store) => {
       const fleet = await openFleet(store, this.#platformOf(name), this.#settings, () => {})
       adminKey = await createKey(fleet, 'admin', ['admin'])
-      accessList = doorsOf(fleet.state)
+      accessList = accessListOf(fleet.state)
       await fleet.stop()
     })
     if (accessList !== null) this.#cache.keepAccessList(name, accessList)
@@ -177,7 +177,7 @@ export class FleetHost implements Fleets {
     for (const name of names) {
       if (this.#stopping) return
       // Opening does not wait for anything, and requests must not wait for all of it.
-      await new Promise<void>((resolve) => this.#platform.soon(resolve))
+      await new Promise<void>((resolve) => this.#platform.defer(resolve))
       await this.#lookInto(name)
     }
     // Those that cannot be opened have been told of.
@@ -189,12 +189,12 @@ export class FleetHost implements Fleets {
   }
 
   async #lookInto(name: string): Promise<void> {
-    const handle = await this.use(name)
+    const handle = await this.acquire(name)
     if (isRefusal(handle)) {
       if (this.#stores.has(name)) this.#unopened = [...this.#unopened, name]
       return
     }
-    handle.done()
+    handle.release()
     const entry = await this.#cache.get(name)
     if (entry !== undefined && !isRefusal(entry)) await this.#cache.closeIfIdle(entry)
   }

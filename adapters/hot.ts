@@ -1,7 +1,7 @@
 import type { Settings } from '../core/limits.ts'
 import type { Millis } from '../core/ids.ts'
 import { recentSince } from '../core/rate.ts'
-import type { Hot } from '../core/state.ts'
+import type { StoredRows } from '../core/state.ts'
 import { type Clock, SET_MS } from './clock.ts'
 import type { Store } from './store/contract.ts'
 
@@ -11,16 +11,16 @@ import type { Store } from './store/contract.ts'
  * what is in memory, so where the clock is behind the rows they are loaded once more, by the time that they are of: a job
  * that backs off for a minute would otherwise seem to be hours away, and wait for so long.
  */
-export async function loadHot(
+export async function loadRows(
   store: Pick<Store, 'load'>,
-  clock: Pick<Clock, 'now' | 'begin'>,
+  clock: Pick<Clock, 'now' | 'resumeFrom'>,
   settings: Settings,
-): Promise<{ readonly hot: Hot; readonly horizonAt: Millis }> {
+): Promise<{ readonly rows: StoredRows; readonly horizonAt: Millis }> {
   for (;;) {
     const now = clock.now()
     const horizonAt = now + settings.horizonMs
-    const hot = await store.load(horizonAt, recentSince(settings, now))
-    clock.begin(hot.clock)
-    if (hot.clock - now <= SET_MS) return { hot, horizonAt }
+    const rows = await store.load(horizonAt, recentSince(settings, now))
+    clock.resumeFrom(rows.clock)
+    if (rows.clock - now <= SET_MS) return { rows, horizonAt }
   }
 }

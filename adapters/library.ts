@@ -1,11 +1,11 @@
-import type { Answer } from '../core/effects.ts'
+import type { Reply } from '../core/effects.ts'
 import type { KeyId, RobotId, TriggerId, WorkflowId } from '../core/ids.ts'
 import type { Scope } from '../core/protocol/scope.ts'
 import type { Fleet } from './fleet.ts'
 import { definitionOf } from './definition.ts'
 import { hashOf, newKey, newSecret } from './secret.ts'
 import { isRefusal } from '../core/protocol/refusal.ts'
-import { UNSAID } from '../core/trigger.ts'
+import { TRIGGER_DEFAULTS } from '../core/trigger.ts'
 
 /** What a new installation begins with: the sample workflows, one webhook, and the first keys. */
 
@@ -26,7 +26,7 @@ export async function publishSamples(fleet: Fleet, samples: readonly Sample[]): 
     const definition = definitionOf(json)
     if (isRefusal(definition)) throw new Error(`the sample workflow ${id} is not valid: ${definition.message}`)
     const { metadata } = JSON.parse(json) as { metadata: { name: string; description?: string; tags?: string[] } }
-    done(
+    throwIfRefused(
       await fleet.request((reply) => ({
         type: 'workflow.saved',
         reply,
@@ -40,7 +40,7 @@ export async function publishSamples(fleet: Fleet, samples: readonly Sample[]): 
         definition,
       })),
     )
-    done(await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow })))
+    throwIfRefused(await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow })))
   }
 }
 
@@ -48,15 +48,15 @@ export async function publishSamples(fleet: Fleet, samples: readonly Sample[]): 
 export async function createWebhook(fleet: Fleet, id: string, name: string): Promise<string | null> {
   if (fleet.state.triggers.has(id as TriggerId)) return null
   const secret = newSecret()
-  done(
+  throwIfRefused(
     await fleet.request((reply) => ({
       type: 'trigger.saved',
       reply,
       trigger: id as TriggerId,
       revision: null,
       by: SYSTEM,
-      terms: {
-        ...UNSAID,
+      settings: {
+        ...TRIGGER_DEFAULTS,
         name,
         trigger_type: 'webhook',
         workflow_id: id as WorkflowId,
@@ -82,7 +82,7 @@ export async function createKey(
     readonly secret?: string
   } = {},
 ): Promise<string> {
-  done(
+  throwIfRefused(
     await fleet.request((reply) => ({
       type: 'key.created',
       reply,
@@ -96,6 +96,6 @@ export async function createKey(
   return secret
 }
 
-function done(answer: Answer): void {
+function throwIfRefused(answer: Reply): void {
   if (answer.type === 'refusal') throw new Error(answer.refusal.message)
 }

@@ -27,9 +27,9 @@ export async function logText(queries: Queries, job: JobRow, whole: string): Pro
  * of the line; a little beside it is a clock that is a little off, and anything else is when the line arrived.
  */
 export function writtenAt({ at, logged_at }: LogRow, job: Pick<JobRow, 'created_at'>): Millis {
-  const said = instantIn(logged_at)
-  if (!(said >= job.created_at - CLOCK_MS && said <= at + CLOCK_MS)) return at
-  return Math.min(at, Math.max(said, job.created_at))
+  const robotAt = instantIn(logged_at)
+  if (!(robotAt >= job.created_at - CLOCK_MS && robotAt <= at + CLOCK_MS)) return at
+  return Math.min(at, Math.max(robotAt, job.created_at))
 }
 
 /** The instant that a robot's text names, or NaN. Python writes no zone, and means UTC; a number counts since 1970. */

@@ -1,17 +1,17 @@
 import type { Millis } from '../core/ids.ts'
-import { isAtRest } from '../core/rest.ts'
+import { isIdle } from '../core/rest.ts'
 import type { Fleet } from './fleet.ts'
 
 /** The open fleets of one process, and who holds them open. */
 
-/** A fleet that stays open until `done` is called. */
-export interface UsedFleet {
+/** A fleet that stays open until `release` is called. */
+export interface FleetHandle {
   readonly fleet: Fleet
   /** Calling it again changes nothing. */
-  done(): void
+  release(): void
 }
 
-export interface Open {
+export interface OpenFleet {
   readonly name: string
   readonly fleet: Fleet
   /** Requests and connections that hold it, and those of them that show no key: these are given up first. */
@@ -28,30 +28,30 @@ export interface Open {
  * A fleet makes room for another once it has been idle for this long. Sooner would let requests to many fleets in turn
  * open and close files faster than the addon lets go of them.
  */
-export const ROOM_MS = 10_000
+export const IDLE_BEFORE_CLOSE_MS = 10_000
 
 /** One that has just been opened, and that nobody holds. */
-export function newOpen(name: string, fleet: Fleet): Open {
+export function newOpenFleet(name: string, fleet: Fleet): OpenFleet {
   return { name, fleet, uses: 0, strangers: 0, busyAt: -Infinity, strangerAt: -Infinity, closed: false }
 }
 
 /** Whether those who show no key alone have had to do with it of late. */
-export function isStrangers(entry: Open, now: Millis): boolean {
-  return entry.uses === 0 && now - entry.busyAt >= ROOM_MS && isAtRest(entry.fleet.state)
+export function isUsedByStrangersOnly(entry: OpenFleet, now: Millis): boolean {
+  return entry.uses === 0 && now - entry.busyAt >= IDLE_BEFORE_CLOSE_MS && isIdle(entry.fleet.state)
 }
 
 /**
  * Holds a fleet open: for somebody with a key, or for who has an address, which is known to many, only as long as nobody with a
  * key needs the place.
  */
-export function hold(entry: Open, by: 'key' | 'address', now: () => Millis): UsedFleet {
+export function acquireFleet(entry: OpenFleet, by: 'key' | 'address', now: () => Millis): FleetHandle {
   const count = by === 'key' ? 'uses' : 'strangers'
   const at = by === 'key' ? 'busyAt' : 'strangerAt'
   entry[count]++
   let held = true
   return {
     fleet: entry.fleet,
-    done() {
+    release() {
       if (!held) return
       held = false
       entry[count]--

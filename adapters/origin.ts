@@ -9,14 +9,14 @@ import { type Refusal, refuse } from '../core/protocol/refusal.ts'
  */
 
 /** What a request says of the page that it comes from, and of the name under which it looked for us. */
-export interface Asking {
+export interface RequestOrigin {
   readonly origin: string | null
   readonly site: string | null
   readonly host: string | null
 }
 
 /** Reads that from the headers of a request. */
-export function askingOf(header: (name: string) => string | null | undefined): Asking {
+export function requestOrigin(header: (name: string) => string | null | undefined): RequestOrigin {
   return {
     origin: header('origin') ?? null,
     site: header('sec-fetch-site')?.toLowerCase() ?? null,
@@ -31,21 +31,21 @@ export function isOrigin(text: string): boolean {
 }
 
 /** FORBIDDEN for a page that may not ask. `byPlace`: nothing else than where it is speaks for it. */
-export function pageRefused(asking: Asking, allowed: readonly string[], byPlace: boolean): Refusal | null {
-  return foreignPage(asking, allowed) ?? (byPlace ? reboundPage(asking, allowed) : null)
+export function pageRefused(from: RequestOrigin, allowed: readonly string[], byPlace: boolean): Refusal | null {
+  return foreignPage(from, allowed) ?? (byPlace ? reboundPage(from, allowed) : null)
 }
 
 /** The same for a page that would connect as a robot: where robots need no key, only its place speaks for it. */
 export function robotPageRefused(
-  header: Parameters<typeof askingOf>[0],
+  header: Parameters<typeof requestOrigin>[0],
   { allowedOrigins, robotsAuth }: Pick<Settings, 'allowedOrigins' | 'robotsAuth'>,
 ): Refusal | null {
-  return pageRefused(askingOf(header), allowedOrigins, robotsAuth === 'open')
+  return pageRefused(requestOrigin(header), allowedOrigins, robotsAuth === 'open')
 }
 
 /** FORBIDDEN for a page of another site that is not among those that are allowed. */
-export function foreignPage(asking: Asking, allowed: readonly string[]): Refusal | null {
-  const { origin, site, host } = asking
+export function foreignPage(from: RequestOrigin, allowed: readonly string[]): Refusal | null {
+  const { origin, site, host } = from
   if (origin !== null && allowed.includes(origin)) return null
   if (site === 'same-origin' || site === 'none') return null
   // An old browser, or one that came without TLS.
@@ -61,12 +61,12 @@ export function foreignPage(asking: Asking, allowed: readonly string[]): Refusal
  * this machine once his page is open: then it is of the same origin. An address has no such owner, and to come over TLS
  * takes a certificate.
  */
-export function reboundPage(asking: Asking, allowed: readonly string[]): Refusal | null {
-  const { origin, site, host } = asking
+export function reboundPage(from: RequestOrigin, allowed: readonly string[]): Refusal | null {
+  const { origin, site, host } = from
   if (origin === null && site === null) return null
   if (origin?.startsWith('https://') === true || (origin !== null && allowed.includes(origin))) return null
   const name = bare(host, origin ?? '') ?? ''
-  if (isOfMachine(name) || allowed.some((one) => hostIn(one) === name)) return null
+  if (isLoopback(name) || allowed.some((one) => hostIn(one) === name)) return null
   const message = `Pages at ${cut(name, 100)} may not ask this: the operator can name them in allowed_origins`
   return refuse('FORBIDDEN', message, { host: cut(name, 100) })
 }
@@ -82,7 +82,7 @@ function bare(host: string | null, origin: string): string | null {
 }
 
 /** Whether a host is an address, or a name that leads to the machine itself by any browser's rules. */
-function isOfMachine(host: string): boolean {
+function isLoopback(host: string): boolean {
   const name = host.replace(/:\d+$/, '').replace(/\.$/, '')
   if (name === 'localhost' || name.endsWith('.localhost')) return true
   return name.startsWith('[') ? ipaddr.IPv6.isValid(name.slice(1, -1)) : ipaddr.IPv4.isValidFourPartDecimal(name)

@@ -2,8 +2,8 @@ import type { Millis } from '../core/ids.ts'
 import type { JsonObject } from '../core/protocol/json.ts'
 import type { Refusal } from '../core/protocol/refusal.ts'
 import type { TriggerType } from '../core/protocol/trigger.ts'
-import type { Poster } from './sinks/post.ts'
-import type { SourceKinds } from './sources/sources.ts'
+import type { SendPost } from './sinks/post.ts'
+import type { SourceStarters } from './sources/sources.ts'
 
 /** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
 export interface Platform {
@@ -11,21 +11,23 @@ export interface Platform {
   readonly hibernates: boolean
   now(): Millis
   /** Goes on evenly whatever becomes of `now`. Left out where nothing does: then a clock that is set forward is time that has passed. */
-  steady?(): Millis
+  monotonic?(): Millis
   /** For messages and requests. */
   uuid(): string
   /** For rows: a UUID that sorts by when it was made, so that rows that are made together are stored together. */
   rowId(): string
   seed(): number
-  soon(run: () => void, ms?: Millis): void
-  /** Calls `ring` at or soon after the instant; null cancels. */
-  alarm(at: Millis | null, ring: () => void): void
+  defer(run: () => void, ms?: Millis): void
+  /** Calls `onAlarm` at or soon after the instant; null cancels. */
+  setAlarm(at: Millis | null, onAlarm: () => void): void
   /** Sends a request to another system. */
-  readonly post: Poster
+  readonly post: SendPost
   /** What listens here by itself, and why other types of trigger cannot be had. */
-  readonly sources?: SourceKinds
-  readonly refuses?: { readonly [T in TriggerType]?: string }
+  readonly sources?: SourceStarters
+  readonly unsupported?: { readonly [T in TriggerType]?: string }
   /** What is in the way of a config that is right in itself, as a folder that may not be watched; null: nothing. */
-  readonly checks?: { readonly [T in TriggerType]?: (config: JsonObject) => Refusal | null | Promise<Refusal | null> }
+  readonly configChecks?: {
+    readonly [T in TriggerType]?: (config: JsonObject) => Refusal | null | Promise<Refusal | null>
+  }
   log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
 }

@@ -1,5 +1,13 @@
-import { attachmentOf } from '../core/attachment.ts'
-import { type Effects, type Found, isEmpty, newEffects, NOTHING_FOUND, type Send, type Turn } from '../core/effects.ts'
+import { snapshotOf } from '../core/attachment.ts'
+import {
+  type Effects,
+  newEffects,
+  NOTHING_PREFETCHED,
+  type Prefetched,
+  type Send,
+  type Turn,
+  writesNothing,
+} from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import { nextAlarm } from '../core/lapse.ts'
 import type { Millis } from '../core/ids.ts'
@@ -7,7 +15,7 @@ import { TURN_EVENTS_MAX } from '../core/limits.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { State } from '../core/state.ts'
 import { needs, step } from '../core/step.ts'
-import type { Shell } from './shell.ts'
+import type { Ports } from './shell.ts'
 
 /** An alarm that rings later than this tells of a process that stood still. */
 const LATE_MS: Millis = 250
@@ -29,13 +37,13 @@ const TICK: Event = { type: 'tick' }
  * then speaks. One commit is in flight at a time, so memory is never more than one turn ahead of the disk; while it
  * runs, events gather, so a slow disk makes turns larger, not commits more numerous. Nobody else may step the state.
  *
- * An exception in stepping or committing ends the pump: memory may have changed in part, and there is no way back but the
- * store. What was to be said is not said, and the shell is told. What looks into the payloads of strangers changes nothing, and
- * keeps its exceptions to itself (`core/payload.ts`).
+ * An exception in stepping or committing ends the loop: memory may have changed in part, and there is no way back but the
+ * store. What was to be said is not said, and `Ports.failed` is called. What looks into the payloads of strangers changes
+ * nothing, and keeps its exceptions to itself (`core/payload.ts`).
  */
-export class Pump {
+export class TurnLoop {
   readonly #state: State
-  readonly #ports: Shell
+  readonly #ports: Ports
   readonly #inbox: Event[] = []
   readonly #waiters: (() => void)[] = []
   #turns = 0
@@ -50,7 +58,7 @@ export class Pump {
   #running = false
   #stopped = false
 
-  constructor(state: State, ports: Shell) {
+  constructor(state: State, ports: Ports) {
     this.#state = state
     this.#ports = ports
     this.#setAlarm()
@@ -63,14 +71,14 @@ export class Pump {
     this.#inbox.push(event)
     if (this.#scheduled || this.#running) return
     this.#scheduled = true
-    this.#ports.soon(() => void this.#run())
+    this.#ports.defer(() => void this.#run())
   }
 
   /**
    * The alarm has rung. What robots have said by now may still wait in their sockets, since timers come before them, and most
    * of all when the process has stood still: that is read first, and only deadlines up to this very instant are judged then.
    */
-  ring(): void {
+  alarm(): void {
     if (this.#stopped || this.#until !== null) return
     const until = this.#until = this.#ports.now()
     const isLate = this.#alarmAt !== null && until - this.#alarmAt > LATE_MS
@@ -79,13 +87,13 @@ export class Pump {
   }
 
   /** Nothing is waiting and nothing is under way. */
-  get quiet(): boolean {
+  get isIdle(): boolean {
     return this.#inbox.length === 0 && !this.#running && !this.#scheduled && this.#until === null
   }
 
   /** Resolves when it is quiet. */
-  idle(): Promise<void> {
-    return this.quiet ? Promise.resolve() : new Promise((resolve) => void this.#waiters.push(resolve))
+  whenIdle(): Promise<void> {
+    return this.isIdle ? Promise.resolve() : new Promise((resolve) => void this.#waiters.push(resolve))
   }
 
   /** Takes nothing in any more. What is waiting is dropped, and its senders hear nothing. */
@@ -107,7 +115,7 @@ export class Pump {
       this.#ports.failed(error)
     }
     this.#running = false
-    if (this.quiet) { for (const resolve of this.#waiters.splice(0)) resolve() }
+    if (this.isIdle) { for (const resolve of this.#waiters.splice(0)) resolve() }
   }
 
   async #turn(): Promise<void> {
@@ -115,7 +123,7 @@ export class Pump {
     // One instant for the whole turn: what is due is what was asked for.
     const now = this.#ports.now()
     const need = needs(this.#state, events, now)
-    const found = need === null ? NOTHING_FOUND : await this.#ports.find(need)
+    const found = need === null ? NOTHING_PREFETCHED : await this.#ports.prefetch(need)
     if (this.#stopped) return
     const out = this.#step(events, now, found)
     const receipt = await this.#ports.commit(out)
@@ -139,10 +147,10 @@ export class Pump {
     return tick
   }
 
-  #step(events: readonly Event[], now: Millis, found: Found): Effects {
-    const spare = this.#last !== undefined && isEmpty(this.#last) ? this.#last : undefined
+  #step(events: readonly Event[], now: Millis, found: Prefetched): Effects {
+    const spare = this.#last !== undefined && writesNothing(this.#last) ? this.#last : undefined
     const out = this.#last = newEffects(++this.#turns, now, spare)
-    const turn: Turn = { now, found, out, facts: [] }
+    const turn: Turn = { now, prefetched: found, out, facts: [] }
     for (const event of events) step(this.#state, event, turn)
     return out
   }
@@ -151,14 +159,14 @@ export class Pump {
   #speak(out: Effects, receipt: Receipt): void {
     const ports = this.#ports
     const sends = out.sends.open(receipt)
-    if (ports.attach !== undefined) {
-      for (const socket of out.attachments) ports.attach(socket, attachmentOf(this.#state, socket))
+    if (ports.saveSnapshot !== undefined) {
+      for (const socket of out.snapshots) ports.saveSnapshot(socket, snapshotOf(this.#state, socket))
     }
     for (const send of sends) this.#deliver(send)
     for (const warning of out.warnings) ports.warn?.(warning)
-    for (const call of out.calls.open(receipt)) {
+    for (const call of out.requests.open(receipt)) {
       // What was about to be told when its webhook was deleted is not on the disk, and nobody waits for it.
-      if (!out.deletions.webhooks.has(call.webhook)) ports.call(call)
+      if (!out.deletions.webhooks.has(call.webhook)) ports.callWebhook(call)
     }
   }
 
@@ -174,13 +182,13 @@ export class Pump {
 
   #setAlarm(): void {
     this.#alarmAt = nextAlarm(this.#state)?.at ?? null
-    this.#ports.wake(this.#alarmAt)
+    this.#ports.setAlarm(this.#alarmAt)
   }
 
   /** Lets what has arrived be read, until so many looks in a row find nothing new, and then has the deadlines judged. */
   #read(quietLooks: number, looks: number, rest?: Millis): void {
     const before = this.#arrived
-    this.#ports.soon(() => {
+    this.#ports.defer(() => {
       if (this.#stopped) return
       const left = this.#arrived === before ? quietLooks - 1 : QUIET_LOOKS
       if (left > 0 && looks > 1) this.#read(left, looks - 1, rest)
@@ -191,6 +199,6 @@ export class Pump {
 }
 
 /** Begins to drive a state. */
-export function pump(state: State, ports: Shell): Pump {
-  return new Pump(state, ports)
+export function startTurnLoop(state: State, ports: Ports): TurnLoop {
+  return new TurnLoop(state, ports)
 }

@@ -12,14 +12,14 @@ const OWN = '/ws/robot/'
 
 /**
  * Reads the part of a path behind its fleet; null when robots do not connect there. `/ws/robot/{id}` is the address of one
- * robot alone. `anywhere`: a port that is for robots only takes them at any other path too.
+ * robot alone. `anyPath`: a port that is for robots only takes them at any other path too.
  */
-export function robotPath(rest: string, anywhere: boolean): RobotPath | null {
+export function robotPath(rest: string, anyPath: boolean): RobotPath | null {
   if (rest.startsWith(OWN) && rest.length > OWN.length) {
     const robot = decoded(rest.slice(OWN.length))
     return robot !== null && v.is(newRobotId, robot) ? { robot: robot as RobotId } : null
   }
-  return anywhere || rest === '/ws' || rest === '/ws/' ? { robot: null } : null
+  return anyPath || rest === '/ws' || rest === '/ws/' ? { robot: null } : null
 }
 
 function decoded(text: string): string | null {
@@ -37,11 +37,11 @@ export function robotsUrl(host: string | null | undefined, secure: boolean, base
 }
 
 /** What a robot is told that connects where none does. */
-export function elsewhere(path: string, url: string): Refusal {
+export function wrongRobotPath(path: string, url: string): Refusal {
   return refuse('NOT_FOUND', `Robots do not connect at ${path.slice(0, 256)}, but at ${url} or ${url}/robot/{robot_id}`)
 }
 
 /** Whether the header `Upgrade` asks for a WebSocket. A client that offers another protocol, as HTTP/2 in clear, is served in HTTP/1.1. */
-export function asksForSocket(upgrade: string | null | undefined): boolean {
+export function isWebSocketUpgrade(upgrade: string | null | undefined): boolean {
   return upgrade?.toLowerCase() === 'websocket'
 }

@@ -6,7 +6,7 @@ import type { NewSchedule } from '../core/protocol/request.ts'
 import { recurrenceOf } from '../core/recurrence.ts'
 
 /** The event that saving a schedule is, over HTTP or from the same process; or INVALID_PAYLOAD, naming the field. */
-export function saving(
+export function saveSchedule(
   body: NewSchedule,
   given: Pick<ScheduleSaved, 'schedule' | 'mode' | 'by'>,
 ): ((reply: ReplyId) => ScheduleSaved) | Refusal {
@@ -39,7 +39,7 @@ export function saving(
     overlap: body.overlap,
   }
   const { workflow_name: workflowName, enabled } = body
-  return (reply) => ({ type: 'schedule.saved', reply, ...given, plan, workflowName, enabled })
+  return (reply) => ({ type: 'schedule.saved', reply, ...given, spec: plan, workflowName, enabled })
 }
 
 /** An id for a schedule. It is always made here: one that came again would find the ledger of the first. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { DEFAULTS, type Settings, STRATEGIES } from '../core/limits.ts'
+import { DEFAULTS, type Settings, STRATEGY_NAMES } from '../core/limits.ts'
 import { isRange } from './http/address.ts'
 import { isReachEntry } from '../outgoing/reach.ts'
 import { isOrigin } from './origin.ts'
@@ -20,7 +20,7 @@ const origins = v.optional(
 export const SettingsFile = v.strictObject({
   /** For editors: where the JSON Schema of these settings is. */
   $schema: v.optional(v.string()),
-  strategy: v.optional(v.picklist(STRATEGIES)),
+  strategy: v.optional(v.picklist(STRATEGY_NAMES)),
   heartbeat_seconds: seconds,
   lease_seconds: seconds,
   grace_seconds: seconds,

@@ -1,10 +1,10 @@
 import { createPublicKey, verify as isSigned } from 'node:crypto'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
 import type { TriggerAuth } from '../core/protocol/trigger.ts'
-import type { Signing } from '../core/signing.ts'
+import type { SigningKey } from '../core/signing.ts'
 
 /** A call of a webhook, as it came: what is signed are its bytes, before anybody has read anything into them. */
-export interface Call {
+export interface IncomingRequest {
   readonly bytes: Uint8Array<ArrayBuffer>
   header(name: string): string | undefined
   /** In milliseconds, on our clock. */
@@ -12,15 +12,15 @@ export interface Call {
 }
 
 /** What is known of a call before any of its body is read. */
-export type Knock = Omit<Call, 'bytes'>
+export type RequestHead = Omit<IncomingRequest, 'bytes'>
 
 /** What a valid signature comes with: what the sender calls this delivery, to tell one that is repeated. */
-export interface Delivery {
+export interface VerifiedDelivery {
   readonly id: string | null
 }
 
 /** What is to be checked: what was signed, with which key, and which signatures are there. One that is right will do. */
-interface Claim extends Delivery {
+interface Claim extends VerifiedDelivery {
   readonly key: Uint8Array<ArrayBuffer>
   readonly hash: 'SHA-1' | 'SHA-256' | 'SHA-512'
   /** What stands before the body in what is signed. */
@@ -36,11 +36,11 @@ const TOLERANCE_SECONDS = 300
 
 const WRONG = refuse('AUTHENTICATION_FAILED', 'Wrong signature')
 
-const SCHEMES: { readonly [S in Scheme]: (call: Knock, signing: Signing) => Claim | Refusal } = {
+const SCHEMES: { readonly [S in Scheme]: (call: RequestHead, signing: SigningKey) => Claim | Refusal } = {
   standard_webhooks(call, { key }) {
-    const id = needed(call, 'webhook-id')
-    const at = timely(call, needed(call, 'webhook-timestamp'))
-    const given = needed(call, 'webhook-signature')
+    const id = requireHeader(call, 'webhook-id')
+    const at = requireRecent(call, requireHeader(call, 'webhook-timestamp'))
+    const given = requireHeader(call, 'webhook-signature')
     if (isRefusal(id)) return id
     if (isRefusal(at)) return at
     if (isRefusal(given)) return given
@@ -57,18 +57,18 @@ const SCHEMES: { readonly [S in Scheme]: (call: Knock, signing: Signing) => Clai
     ofBody(call, key, 'x-shopify-hmac-sha256', 'SHA-256', fromBase64, '', call.header('x-shopify-webhook-id')),
 
   stripe(call, { key }) {
-    const given = needed(call, 'stripe-signature')
+    const given = requireHeader(call, 'stripe-signature')
     if (isRefusal(given)) return given
     const parts = given.split(',').map((part) => part.trim().split('=', 2) as [string, string | undefined])
-    const at = timely(call, parts.find(([name]) => name === 't')?.[1] ?? '')
+    const at = requireRecent(call, parts.find(([name]) => name === 't')?.[1] ?? '')
     if (isRefusal(at)) return at
     const signatures = parts.filter(([name]) => name === 'v1').map(([, hex = '']) => fromHex(hex))
     return { id: null, key: utf8(key), hash: 'SHA-256', before: `${at}.`, signatures }
   },
 
   slack(call, { key }) {
-    const at = timely(call, needed(call, 'x-slack-request-timestamp'))
-    const given = needed(call, 'x-slack-signature')
+    const at = requireRecent(call, requireHeader(call, 'x-slack-request-timestamp'))
+    const given = requireHeader(call, 'x-slack-signature')
     if (isRefusal(at)) return at
     if (isRefusal(given)) return given
     const signatures = given.startsWith('v0=') ? [fromHex(given.slice(3))] : []
@@ -76,7 +76,7 @@ const SCHEMES: { readonly [S in Scheme]: (call: Knock, signing: Signing) => Clai
   },
 
   teams(call, { key }) {
-    const given = needed(call, 'authorization')
+    const given = requireHeader(call, 'authorization')
     if (isRefusal(given)) return given
     const secret = fromBase64(key)
     if (secret === null) return WRONG
@@ -91,8 +91,8 @@ const SCHEMES: { readonly [S in Scheme]: (call: Knock, signing: Signing) => Clai
 }
 
 /** Why a call cannot be signed with the key, as far as its headers tell; null when its body has to be read for that. */
-export function lacking(auth: Scheme, signing: Signing, knock: Knock): Refusal | null {
-  const claim = SCHEMES[auth](knock, signing)
+export function verifyHeaders(auth: Scheme, signing: SigningKey, head: RequestHead): Refusal | null {
+  const claim = SCHEMES[auth](head, signing)
   return isRefusal(claim) ? claim : null
 }
 
@@ -100,7 +100,11 @@ export function lacking(auth: Scheme, signing: Signing, knock: Knock): Refusal |
  * Checks that whoever sent the call has the key. AUTHENTICATION_FAILED names the header that is missing, or says that the
  * signature is wrong or too old. The comparison takes as long for a near miss as for any other.
  */
-export async function verify(auth: Scheme, signing: Signing, call: Call): Promise<Delivery | Refusal> {
+export async function verifySignature(
+  auth: Scheme,
+  signing: SigningKey,
+  call: IncomingRequest,
+): Promise<VerifiedDelivery | Refusal> {
   const claim = SCHEMES[auth](call, signing)
   if (isRefusal(claim)) return claim
   const { id, hash, before } = claim
@@ -117,21 +121,21 @@ export async function verify(auth: Scheme, signing: Signing, call: Call): Promis
  * The same where Discord signs, with Ed25519: `key` is the public key in hexadecimal. By `node:crypto`, which all our runtimes
  * have: the Web Crypto of Node before 20.19.3 has Ed25519 too, but warns of it on stderr.
  */
-export function verifyDiscord(key: string, call: Call): Refusal | null {
+export function verifyDiscord(key: string, call: IncomingRequest): Refusal | null {
   const claim = claimOfDiscord(call)
   if (isRefusal(claim)) return claim
   return isEd25519(key, joined(utf8(claim.at), call.bytes), claim.signature) ? null : WRONG
 }
 
-/** As `lacking`, for Discord. */
-export function lackingForDiscord(knock: Knock): Refusal | null {
-  const claim = claimOfDiscord(knock)
+/** As `verifyHeaders`, for Discord. */
+export function verifyDiscordHeaders(head: RequestHead): Refusal | null {
+  const claim = claimOfDiscord(head)
   return isRefusal(claim) ? claim : null
 }
 
-function claimOfDiscord(call: Knock): { readonly at: string; readonly signature: Uint8Array } | Refusal {
-  const at = timely(call, needed(call, 'x-signature-timestamp'))
-  const given = needed(call, 'x-signature-ed25519')
+function claimOfDiscord(call: RequestHead): { readonly at: string; readonly signature: Uint8Array } | Refusal {
+  const at = requireRecent(call, requireHeader(call, 'x-signature-timestamp'))
+  const given = requireHeader(call, 'x-signature-ed25519')
   if (isRefusal(at)) return at
   if (isRefusal(given)) return given
   const signature = fromHex(given)
@@ -162,7 +166,7 @@ export function isStandardSecret(text: string): boolean {
 
 /** Where the body alone is signed, and one header has the signature. */
 function ofBody(
-  call: Knock,
+  call: RequestHead,
   key: string,
   header: string,
   hash: Claim['hash'],
@@ -170,19 +174,19 @@ function ofBody(
   prefix: string,
   id: string | undefined,
 ): Claim | Refusal {
-  const given = needed(call, header)
+  const given = requireHeader(call, header)
   if (isRefusal(given)) return given
   const signatures = given.startsWith(prefix) ? [decode(given.slice(prefix.length))] : []
   return { id: id === undefined || id === '' ? null : id, key: utf8(key), hash, before: '', signatures }
 }
 
-function needed(call: Knock, header: string): string | Refusal {
+function requireHeader(call: RequestHead, header: string): string | Refusal {
   const value = call.header(header)
   return value === undefined || value === '' ? refuse('AUTHENTICATION_FAILED', `Missing header: ${header}`) : value
 }
 
 /** A time as it was signed, if it is near enough to ours. */
-function timely(call: Knock, seconds: string | Refusal): string | Refusal {
+function requireRecent(call: RequestHead, seconds: string | Refusal): string | Refusal {
   if (isRefusal(seconds)) return seconds
   const apart = Math.abs(Math.floor(call.now / 1000) - Number(seconds))
   if (/^\d{1,12}$/.test(seconds) && apart <= TOLERANCE_SECONDS) return seconds

@@ -22,7 +22,7 @@ export interface RobotSocket {
   /** Bytes that the peer has not taken yet; 0 where the platform does not say. */
   buffered(): number
   /** Has it carry this text, on a platform where sockets outlive memory; null: it cannot be restored. */
-  attach?(text: string | null): void
+  saveSnapshot?(snapshot: string | null): void
 }
 
 /** Frames beyond this are not even answered: the connection is closed with 1009. */
@@ -37,21 +37,21 @@ export type Frame = string | Uint8Array | ArrayBuffer
 const NOT_UTF8 = refuse('INVALID_JSON', 'Malformed JSON: the frame is not valid UTF-8')
 
 /** The event that a frame is. Text that is no message becomes an event too, and is answered in its turn. */
-export function frameEvent(socket: SocketId, frame: Frame): Event {
+export function eventOfFrame(socket: SocketId, frame: Frame): Event {
   const text = typeof frame === 'string' ? frame : utf8Text(frame)
   const bytes = typeof frame === 'string' ? utf8Bytes(frame) : frame.byteLength
   const message = text === null
     ? fromRobot(new TextDecoder().decode(frame as Exclude<Frame, string>), NOT_UTF8)
     : fromRobot(text)
   if (isUndecodable(message)) {
-    return { type: 'robot.garbled', socket, bytes, refusal: message.refusal, id: message.correlation_id }
+    return { type: 'robot.malformed', socket, bytes, refusal: message.refusal, id: message.correlation_id }
   }
   let credential: SecretHash | null = null
   if (message.type === 'register') {
     const token = message.payload.auth_token ?? message.payload.token
     if (token !== undefined && token !== null) credential = hashOf(token)
   }
-  return { type: 'robot.said', socket, message, bytes, credential }
+  return { type: 'robot.message', socket, message, bytes, credential }
 }
 
 /** A close code that a peer may be sent: the WebSocket API refuses the reserved ones. */

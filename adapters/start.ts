@@ -8,7 +8,7 @@ import { utf8Text } from './charset.ts'
 import { DEFAULT_FLEET } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import { FleetHost } from './fleets.ts'
-import type { UsedFleet } from './open-fleet.ts'
+import type { FleetHandle } from './open-fleet.ts'
 import { httpApp, MAY_LOSE } from './http/app.ts'
 import { hostApp } from './http/forward.ts'
 import { createKey, createWebhook, publishSamples, type Sample } from './library.ts'
@@ -20,12 +20,12 @@ import { Problem } from './node/problem.ts'
 import { type ReferenceRobot, type RobotProcess, startReferenceRobot } from './node/reference.ts'
 import { type FindFleet, onlyFleet } from './node/robots.ts'
 import { readSettings } from './settings.ts'
-import { seatIn } from './lobby.ts'
-import { STRANGER } from './visitor.ts'
-import { whyNoFolder } from './sources/folder.ts'
+import { bindOnRegistration } from './lobby.ts'
+import { UNKNOWN_KEY } from './visitor.ts'
+import { folderProblem } from './sources/folder.ts'
 import { durabilityOf, openFolder } from './store/open.ts'
 import { PRIVATE_FOLDER } from './store/private.ts'
-import { nameOf } from './store/server.ts'
+import { databaseName } from './store/server.ts'
 
 /** The orchestrator on every runtime that has Node's modules. Importing this starts nothing. */
 
@@ -81,7 +81,7 @@ export async function startOn(
     platform.log('warn', `durability is relaxed: ${MAY_LOSE.relaxed}`)
   }
   for (const root of options.watchRoots) {
-    const why = await whyNoFolder(root)
+    const why = await folderProblem(root)
     if (why !== null) platform.log('warn', `--watch-root: ${why}; until there is one, nothing is watched below it`)
   }
   const store = await openFolder(data, {
@@ -122,10 +122,13 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   const find: FindFleet = host === null ? only : async (name, credential) => {
     if (name === DEFAULT_FLEET) return only(name, credential)
     // Where no key is asked for, whoever connects may have come to stay.
-    if (options.robotsAuth === 'open') return host.use(name)
-    const used = await host.use(name, { credential, trigger: null })
-    if (used !== STRANGER) return used
-    return seatIn(await host.lobby(), (shown) => host.use(name, { credential: shown, trigger: null }))
+    if (options.robotsAuth === 'open') return host.acquire(name)
+    const handle = await host.acquire(name, { credential, trigger: null })
+    if (handle !== UNKNOWN_KEY) return handle
+    return bindOnRegistration(
+      await host.emptyFleet(),
+      (shown) => host.acquire(name, { credential: shown, trigger: null }),
+    )
   }
   const robots = await listenRobots(find, options.host, options.robotPort)
   listeners.push(robots)
@@ -141,7 +144,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
     : null
   // Last of all: keys that are made and not printed before the process ends have been shown to no one.
   const keys = firstStart || options.newKeys
-    ? await newKeys(owner === DEFAULT_FLEET || host === null ? await only(owner, null) : await host.use(owner))
+    ? await newKeys(owner === DEFAULT_FLEET || host === null ? await only(owner, null) : await host.acquire(owner))
     : null
   const at = addresses(options.host, http.port, robots.port)
   const stop = async (): Promise<void> => {
@@ -149,7 +152,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
     fleet.drain()
     host?.drain()
     await robot?.stop()
-    await fleet.idle()
+    await fleet.whenIdle()
     await close(parts)
   }
   let stopped: Promise<void> | undefined
@@ -163,13 +166,13 @@ async function close({ fleet, host, listeners }: Parts): Promise<void> {
   await closeAll(listeners)
 }
 
-async function newKeys(owner: UsedFleet | Refusal): Promise<NonNullable<Running['keys']>> {
+async function newKeys(owner: FleetHandle | Refusal): Promise<NonNullable<Running['keys']>> {
   if (isRefusal(owner)) throw new Problem(`no keys can be made: ${owner.message}`)
   const keys = {
     admin: await createKey(owner.fleet, 'admin', ['admin']),
     robot: await createKey(owner.fleet, 'robot', ['robots:connect']),
   }
-  owner.done()
+  owner.release()
   return keys
 }
 
@@ -251,7 +254,7 @@ function bannerOf(
     `  Robots     ${at.robots}`,
     ...(options.database === ''
       ? [`  Data       ${data} (durability: ${options.durability})`]
-      : [`  Data       ${data}`, `  Database   ${nameOf(options.database)} (durability: that of the server)`]),
+      : [`  Data       ${data}`, `  Database   ${databaseName(options.database)} (durability: that of the server)`]),
   ]
   if (keys === null) {
     lines.push('  Keys       as they were shown when they were made; --new-keys makes and shows others')

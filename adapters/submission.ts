@@ -12,7 +12,7 @@ import { sha256 } from './secret.ts'
 type Submitted = Extract<Event, { type: 'job.submitted' }>
 
 /** The event that a submission is, whether it came over HTTP or from the same process; or why it is none. */
-export function submission(
+export function submitJob(
   platform: Platform,
   body: Submission,
   by: string,
@@ -72,7 +72,7 @@ export function idempotencyOf(
 }
 
 /** The event that running a job again is, with what it ran; NOT_FOUND for one that is not on disk. */
-export async function retrying(
+export async function retryJob(
   fleet: Fleet,
   id: JobId,
   mode: 'retry' | 'requeue',
@@ -103,7 +103,7 @@ function workflowOf(platform: Platform, body: Submission): Submitted['workflow']
   const definition = definitionOf(body.workflow_json)
   if (isRefusal(definition)) return definition
   const id = body.workflow_id ?? (platform.rowId() as WorkflowId)
-  return { id, name: body.workflow_name ?? id, definition, keptDuplicateKey: duplicateKeyOf(id, body) }
+  return { id, name: body.workflow_name ?? id, definition, workflowDuplicateKey: duplicateKeyOf(id, body) }
 }
 
 function duplicateKeyOf(what: unknown, { robot_id, parameters }: Submission): string {

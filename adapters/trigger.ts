@@ -1,7 +1,7 @@
 import type { TriggerSaved } from '../core/trigger-event.ts'
 import { toText } from '../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
-import type { ChatPlatform } from '../core/protocol/chat.ts'
+import type { ChatPlatformName } from '../core/protocol/chat.ts'
 import type { NewTrigger } from '../core/protocol/request.ts'
 import {
   configOf,
@@ -11,36 +11,40 @@ import {
   type TriggerType,
 } from '../core/protocol/trigger.ts'
 import type { TriggerRow } from '../core/trigger.ts'
-import { problemWithKey } from './chat/messengers.ts'
+import { problemWithChatKey } from './chat/messengers.ts'
 import type { Platform } from './fleet.ts'
 import { isRange } from './http/address.ts'
 import { hasControls, hashOf, newSecret, newStandardSecret, problemWithSecret, weaknessOf } from './secret.ts'
 import { isStandardSecret } from './signature.ts'
 
 /** What is to be kept of a trigger, and its secret where that is new, to be shown this once. */
-export interface Terms {
-  readonly terms: TriggerSaved['terms']
-  readonly shown: string | null
+export interface TriggerSettings {
+  readonly settings: TriggerSaved['settings']
+  readonly shownSecret: string | null
 }
 
 /**
  * What saving a trigger comes to, where it can be had on this platform: INVALID_PAYLOAD names the field. `before`: what
  * is changed; its secret stays where nothing is said of one.
  */
-export function termsOf(body: NewTrigger, before: TriggerRow | undefined, platform: Platform): Terms | Refusal {
+export function triggerSettings(
+  body: NewTrigger,
+  before: TriggerRow | undefined,
+  platform: Platform,
+): TriggerSettings | Refusal {
   const { trigger_type } = body
-  const refusal = platform.refuses?.[trigger_type]
+  const refusal = platform.unsupported?.[trigger_type]
   if (refusal !== undefined) return refuse('INVALID_PAYLOAD', refusal, { field: 'trigger_type' })
   const config = configOf(trigger_type, body.config)
   if (isRefusal(config)) return config
   const range = body.allow_from.find((text) => !isRange(text))
   if (range !== undefined) return wrong('allow_from', `Field allow_from: ${range} is no address and no range`)
-  const lock = LOCKS[trigger_type](body, before)
-  if (isRefusal(lock)) return lock
-  const { shown, ...kept } = lock
+  const credential = CREDENTIALS[trigger_type](body, before)
+  if (isRefusal(credential)) return credential
+  const { shownSecret, ...kept } = credential
   return {
-    shown,
-    terms: {
+    shownSecret,
+    settings: {
       name: body.name,
       description: body.description,
       trigger_type,
@@ -60,94 +64,96 @@ export function termsOf(body: NewTrigger, before: TriggerRow | undefined, platfo
 }
 
 /** How callers show who they are, and what is kept of the secret. */
-interface Lock extends Pick<TriggerRow, 'auth' | 'secret' | 'signing'> {
+interface Credential extends Pick<TriggerRow, 'auth' | 'secret' | 'signing'> {
   /** The secret itself, where it is to be shown. */
-  readonly shown: string | null
+  readonly shownSecret: string | null
 }
 
 /** What becomes of `auth`, `secret` and `signature` with each type. */
-const LOCKS: { readonly [T in TriggerType]: (body: NewTrigger, before: TriggerRow | undefined) => Lock | Refusal } = {
+const CREDENTIALS: {
+  readonly [T in TriggerType]: (body: NewTrigger, before: TriggerRow | undefined) => Credential | Refusal
+} = {
   webhook: byAuth,
-  manual: without,
-  scheduled: without,
-  file_watch: without,
+  manual: noCredential,
+  scheduled: noCredential,
+  file_watch: noCredential,
   email: byPassword,
   form: byCode,
   chat: byPlatform,
-  workflow_call: without,
+  workflow_call: noCredential,
 }
 
 /** Nobody from outside calls it, and it logs in nowhere. */
-function without({ trigger_type, auth, secret, signature }: NewTrigger): Lock | Refusal {
+function noCredential({ trigger_type, auth, secret, signature }: NewTrigger): Credential | Refusal {
   if (auth !== undefined && auth !== 'none') return wrong('auth', `Field auth: a ${trigger_type} trigger has none`)
   if (typeof secret === 'string') return wrong('secret', `Field secret: a ${trigger_type} trigger has none`)
   if (signature !== undefined) return wrong('signature', `Field signature: a ${trigger_type} trigger has none`)
-  return { auth: 'none', secret: null, signing: null, shown: null }
+  return { auth: 'none', secret: null, signing: null, shownSecret: null }
 }
 
 /**
  * The platform of the chat has chosen its key; but Telegram takes any, so one is made for it. Another platform has another key.
  */
-function byPlatform(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+function byPlatform(body: NewTrigger, before: TriggerRow | undefined): Credential | Refusal {
   const { auth, signature, config } = body
   if (auth !== undefined && auth !== 'none' && auth !== config['platform']) {
     return wrong('auth', `Field auth: a chat is verified as its platform does it: ${String(config['platform'])}`)
   }
   if (signature !== undefined) return wrong('signature', 'Field signature: a chat signs as its platform does')
-  const platform = config['platform'] as ChatPlatform
+  const platform = config['platform'] as ChatPlatformName
   const kept = before?.config['platform'] === platform ? before.signing?.key : undefined
   const made = body.secret === undefined && kept === undefined && platform === 'telegram' ? newSecret() : null
   const key = body.secret ?? (body.secret === undefined ? kept : undefined) ?? made
-  if (key === null) return wrong('secret', `Missing required field: secret. It ${problemWithKey(platform, '')}`)
-  const problem = problemWithKey(platform, key)
+  if (key === null) return wrong('secret', `Missing required field: secret. It ${problemWithChatKey(platform, '')}`)
+  const problem = problemWithChatKey(platform, key)
   if (problem !== null) return wrong('secret', `Field secret: ${problem}`)
-  return { auth: 'none', secret: null, signing: { ...UNSIGNED, key }, shown: made }
+  return { auth: 'none', secret: null, signing: { ...UNSIGNED, key }, shownSecret: made }
 }
 
 /**
  * Anybody fills in a form, or whoever has its access code. Either way it has a key of its own, which nobody is told, and
  * keeps it: pages that are open when it is saved anew can still be sent.
  */
-function byCode(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+function byCode(body: NewTrigger, before: TriggerRow | undefined): Credential | Refusal {
   const { auth = typeof body.secret === 'string' ? 'secret' : body.secret === null ? 'none' : before?.auth ?? 'none' } =
     body
   if (auth !== 'none' && auth !== 'secret') return wrong('auth', 'Field auth: of a form it is none or secret')
-  const lock = byAuth({ ...body, auth }, before)
+  const credential = byAuth({ ...body, auth }, before)
   const kept = before?.trigger_type === 'form' ? before.signing : null
-  return isRefusal(lock) ? lock : { ...lock, signing: kept ?? { ...UNSIGNED, key: newSecret() } }
+  return isRefusal(credential) ? credential : { ...credential, signing: kept ?? { ...UNSIGNED, key: newSecret() } }
 }
 
 /** It logs in where its mailbox is, and the password is not given to another server than the one that it was set for. */
-function byPassword(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+function byPassword(body: NewTrigger, before: TriggerRow | undefined): Credential | Refusal {
   const { secret, config, ...rest } = body
-  if (!('server' in config)) return without(body)
-  const lock = without({ ...rest, config, secret: undefined })
-  if (isRefusal(lock)) return lock
+  if (!('server' in config)) return noCredential(body)
+  const credential = noCredential({ ...rest, config, secret: undefined })
+  if (isRefusal(credential)) return credential
   const same = before?.config['server'] === config['server'] && before?.config['username'] === config['username']
   const key = secret ?? (secret === undefined && same ? before?.signing?.key : undefined)
   if (key === undefined) return wrong('secret', 'Field secret: needs the password of this user on this server')
   // White space at its ends may be part of it.
   if (hasControls(key)) return wrong('secret', 'Field secret: must not contain control characters, as line breaks')
-  return { ...lock, signing: { ...UNSIGNED, key } }
+  return { ...credential, signing: { ...UNSIGNED, key } }
 }
 
 /** Callers show a secret, or sign with it. What is kept of it is its hash, but where they sign: there it is needed itself. */
-function byAuth(body: NewTrigger, before: TriggerRow | undefined): Lock | Refusal {
+function byAuth(body: NewTrigger, before: TriggerRow | undefined): Credential | Refusal {
   const auth = body.auth ?? (body.secret === null ? 'none' : before?.auth ?? 'secret')
   if (!isTriggerAuth(auth)) return wrong('auth', `Field auth: ${auth} is for triggers of type chat`)
   const problem = problemWith(auth, body)
   if (problem !== null) return problem
-  if (auth === 'none') return { auth, secret: null, signing: null, shown: null }
+  if (auth === 'none') return { auth, secret: null, signing: null, shownSecret: null }
   const kept = body.secret === undefined && before?.auth === auth ? before : null
   const signs = auth !== 'secret'
   if (kept !== null && (kept.secret !== null || kept.signing !== null)) {
     const signing = kept.signing === null ? null : { ...UNSIGNED, ...body.signature, key: kept.signing.key }
-    return { auth, secret: kept.secret, signing, shown: null }
+    return { auth, secret: kept.secret, signing, shownSecret: null }
   }
-  const shown = body.secret ?? (auth === 'standard_webhooks' ? newStandardSecret() : newSecret())
+  const shownSecret = body.secret ?? (auth === 'standard_webhooks' ? newStandardSecret() : newSecret())
   return signs
-    ? { auth, secret: null, signing: { ...UNSIGNED, ...body.signature, key: shown }, shown }
-    : { auth, secret: hashOf(shown), signing: null, shown }
+    ? { auth, secret: null, signing: { ...UNSIGNED, ...body.signature, key: shownSecret }, shownSecret }
+    : { auth, secret: hashOf(shownSecret), signing: null, shownSecret }
 }
 
 /** For the schemes that settle these themselves. */
@@ -167,7 +173,7 @@ function problemWith(auth: TriggerAuth, { secret, signature, trigger_type }: New
     return wrong('secret', `Field secret: must have ${SECRET_CHARS_MIN} characters or more`)
   }
   const unusable = typeof secret === 'string'
-    ? problemWithSecret(secret, isShown(auth, trigger_type)) ?? (CHOSEN.has(auth) ? weaknessOf(secret) : null)
+    ? problemWithSecret(secret, isSentInHeader(auth, trigger_type)) ?? (CHOSEN.has(auth) ? weaknessOf(secret) : null)
     : null
   if (unusable !== null) return wrong('secret', `Field secret: ${unusable}`)
   if (auth === 'hmac' && signature === undefined) return wrong('signature', 'Missing required field: signature')
@@ -177,7 +183,7 @@ function problemWith(auth: TriggerAuth, { secret, signature, trigger_type }: New
 }
 
 /** Whether callers send the secret itself, in a header. An access code is written into a form. */
-function isShown(auth: TriggerAuth, type: TriggerType): boolean {
+function isSentInHeader(auth: TriggerAuth, type: TriggerType): boolean {
   return auth === 'secret' && type === 'webhook'
 }
 

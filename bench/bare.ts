@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@libsql/client'
 import Database from 'libsql'
-import { connect, openLibsqlStore, prepare } from '../adapters/store/libsql.ts'
+import { applyPragmas, connect, openLibsqlStore } from '../adapters/store/libsql.ts'
 import { readMigrations } from '../adapters/store/migrations.ts'
 import { openRemoteStore } from '../adapters/store/remote.ts'
-import { encode, type SqlValue } from '../adapters/store/rows.ts'
+import { encodeRow, type SqlValue } from '../adapters/store/rows.ts'
 import { COLUMNS, type RowOf, type TableName, TABLES } from '../adapters/store/rows.ts'
 import { migrate } from '../adapters/store/sql.ts'
 import type { Effects } from '../core/effects.ts'
@@ -88,7 +88,7 @@ export function plainFile(folder: string): Writer {
   const file = openSync(join(folder, 'plain.log'), 'a')
   return {
     write(out) {
-      writeSync(file, rowsOf(out).map(([table, row]) => encode(table, row)).join('\n'))
+      writeSync(file, rowsOf(out).map(([table, row]) => encodeRow(table, row)).join('\n'))
       fdatasyncSync(file)
     },
     close: () => closeSync(file),
@@ -101,7 +101,7 @@ const TOUCHED = ['definitions', 'workflow_versions', 'workflows', 'robots', 'job
 /** The schema of the product, WAL: the same tables with the same indexes. */
 function emptyDatabase(path: string): void {
   const sql = connect(path)
-  prepare(sql, 'full')
+  applyPragmas(sql, 'full')
   migrate(sql, readMigrations())
   sql.close()
 }

@@ -25,9 +25,9 @@ export function startChild(url: URL): Child {
     async ask<T>(task: string, given: Serializable = {}) {
       const answer = answerOf(child, file)
       child.send([task, given])
-      const said = await answer
-      if ('error' in said) throw new Error(`${file}: ${said.error}`)
-      return said.value as T
+      const reply = await answer
+      if ('error' in reply) throw new Error(`${file}: ${reply.error}`)
+      return reply.value as T
     },
     end: () => void child.kill(),
   }

@@ -1,4 +1,4 @@
-import { type Effects, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
+import { type Effects, newEffects, NOTHING_PREFETCHED, type Turn } from '../core/effects.ts'
 import { Receipt } from '../core/receipt.ts'
 import type { Event } from '../core/event.ts'
 import type { JobId } from '../core/ids.ts'
@@ -7,7 +7,7 @@ import { DEFAULTS } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import type { State } from '../core/state.ts'
 import { step } from '../core/step.ts'
-import { complete, join, NO_ROWS, say, START, submit } from '../tests/core/rows.ts'
+import { complete, join, NO_ROWS, say, START, submit } from '../tests/core/bench.ts'
 import { sum, timed } from './measure.ts'
 
 /** A state with a queue and busy robots, to be stepped and timed. */
@@ -90,13 +90,24 @@ function clocked(fleet: Fleet, events: readonly Event[], times: number[]): Effec
 
 /** Steps through the events in one turn. Whoever is called takes it at once, which is heard of in a turn of its own. */
 export function take(fleet: Fleet, events: readonly Event[]): Effects {
-  const turn: Turn = { now: ++fleet.now, found: NOTHING_FOUND, out: newEffects(++fleet.turns, fleet.now), facts: [] }
+  const turn: Turn = {
+    now: ++fleet.now,
+    prefetched: NOTHING_PREFETCHED,
+    out: newEffects(++fleet.turns, fleet.now),
+    facts: [],
+  }
   for (const event of events) step(fleet.state, event, turn)
-  const calls = turn.out.calls.open(new Receipt(turn.out.turn))
+  const calls = turn.out.requests.open(new Receipt(turn.out.turn))
   if (calls.length > 0) {
     take(
       fleet,
-      calls.map(({ webhook, delivery, call }) => ({ type: 'delivery.tried', webhook, delivery, call, outcome: TAKEN })),
+      calls.map(({ webhook, delivery, request }) => ({
+        type: 'delivery.finished',
+        webhook,
+        delivery,
+        request,
+        outcome: TAKEN,
+      })),
     )
   }
   return turn.out

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { connect, openLibsqlStore } from '../adapters/store/libsql.ts'
 import { COLUMNS } from '../adapters/store/rows.ts'
 import { newEffects } from '../core/effects.ts'
-import { bench, submit } from '../tests/core/rows.ts'
+import { bench, submit } from '../tests/core/bench.ts'
 import { median } from './measure.ts'
 import { number, percent, type Table } from './table.ts'
 

@@ -1,12 +1,12 @@
 import { nodePlatform } from '../adapters/node/platform.ts'
-import { type Effects, newEffects, NOTHING_FOUND, type Turn } from '../core/effects.ts'
+import { type Effects, newEffects, NOTHING_PREFETCHED, type Turn } from '../core/effects.ts'
 import type { Event } from '../core/event.ts'
 import type { DefinitionHash, JsonText, ReplyId, WorkflowId } from '../core/ids.ts'
 import { isOffered, type JobRow } from '../core/job.ts'
 import { DEFAULTS } from '../core/limits.ts'
 import { load } from '../core/load.ts'
 import { step } from '../core/step.ts'
-import { join, NO_ROWS, say, START, submit } from '../tests/core/rows.ts'
+import { join, NO_ROWS, say, START, submit } from '../tests/core/bench.ts'
 
 /** Turns as the core makes them when jobs come and go at the same pace: what a store has to write in earnest. */
 export interface Lifelike {
@@ -33,7 +33,7 @@ export function lifelike(rows: number, count: number): Lifelike {
   // Ids as the product makes them: whether they come in order matters to every index.
   const { rowId } = nodePlatform()
   const take = (events: readonly Event[]): Effects => {
-    const turn: Turn = { now: ++now, found: NOTHING_FOUND, out: newEffects(++number, now), facts: [] }
+    const turn: Turn = { now: ++now, prefetched: NOTHING_PREFETCHED, out: newEffects(++number, now), facts: [] }
     for (const event of events) step(state, event, turn)
     open.push(...[...turn.out.rows.jobs.values()].filter(isOffered))
     return turn.out

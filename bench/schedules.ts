@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect, openLibsqlStore } from '../adapters/store/libsql.ts'
-import { newEffects, NOTHING_FOUND } from '../core/effects.ts'
+import { newEffects, NOTHING_PREFETCHED } from '../core/effects.ts'
 import { nextAlarm } from '../core/lapse.ts'
 import { step } from '../core/step.ts'
-import { type Bench, bench, ids, START, submit } from '../tests/core/rows.ts'
+import { type Bench, bench, ids, START, submit } from '../tests/core/bench.ts'
 import { save, workflow } from '../tests/core/schedules.ts'
 import { median, timed } from './measure.ts'
 import { number, percent, type Table } from './table.ts'
@@ -46,7 +46,7 @@ function idle(): Table {
     const before = process.cpuUsage().user
     for (let i = 0; i < EVENTS; i++) {
       // Not through the bench, which keeps a disk and reads from it.
-      const turn = { now: START, found: NOTHING_FOUND, out: newEffects(++id, START), facts: [] }
+      const turn = { now: START, prefetched: NOTHING_PREFETCHED, out: newEffects(++id, START), facts: [] }
       const job = ids.job(`j-${id}`)
       step(state, submit(job), turn)
       step(state, { type: 'cancel.requested', reply: ids.reply('c'), job, by: 'bench', reason: 'bench' }, turn)

@@ -3,13 +3,13 @@ import { runInNewContext } from 'node:vm'
 import type { JobRow } from '../core/job.ts'
 import { DEFAULTS } from '../core/limits.ts'
 import { load } from '../core/load.ts'
-import type { Hot, State } from '../core/state.ts'
-import { NO_ROWS, START } from '../tests/core/rows.ts'
+import type { State, StoredRows } from '../core/state.ts'
+import { NO_ROWS, START } from '../tests/core/bench.ts'
 import { startChild } from './child.ts'
 import { type Costs, JOB_KINDS, newFleet, ROBOT_KINDS, STUCK_EVERY, TURN, TURNS_PER_ROUND } from './fleet.ts'
 import { median, timed } from './measure.ts'
 import { number, type Table } from './table.ts'
-import { toldBench } from './told.ts'
+import { webhookBench } from './webhooks.ts'
 
 /** The core alone: no store, no sockets, no JSON. What one event costs, and that it does not grow with the fleet. */
 
@@ -39,7 +39,7 @@ export async function turnBench(): Promise<readonly Table[]> {
     small.end()
     large.end()
   }
-  return [events(rounds), toldBench(), beginning()]
+  return [events(rounds), webhookBench(), beginning()]
 }
 
 function events(rounds: readonly Round[]): Table {
@@ -83,14 +83,14 @@ function beginning(): Table {
   // Texts of their own for every row, as a store hands them over.
   const jobs = [...large.jobs.values()].slice(0, LARGE.queued).map((job): JobRow => structuredClone(waiting(job)))
   const definitions = [...large.definitions].map(([hash, { json }]) => ({ hash, json }))
-  const hot: Hot = { ...NO_ROWS, jobs, definitions, seq: large.seq }
+  const rows: StoredRows = { ...NO_ROWS, jobs, definitions, seq: large.seq }
   const rowBytes = (heapBytes() - bytesBefore) / jobs.length
   const times: number[] = []
   let state: State | null = null
   for (let round = 0; round < 3; round++) {
     state = null
     heapBytes()
-    times.push(timed(() => state = load(hot, START, 1, { ...DEFAULTS, robotsAuth: 'open' })))
+    times.push(timed(() => state = load(rows, START, 1, { ...DEFAULTS, robotsAuth: 'open' })))
   }
   const jobBytes = (heapBytes() - bytesBefore) / jobs.length
   const robotsBefore = heapBytes()

@@ -10,7 +10,7 @@ import type {
 } from '../client/client.ts'
 import { connect, wantsJson } from './connect.ts'
 import { type Columns, print, printFields, printJson, printTable, warn } from './print.ts'
-import { another, count, fileText, jsonObject, parameter } from './read.ts'
+import { collect, count, fileText, jsonObject, parameter } from './read.ts'
 
 const JOBS: Columns<JobSummary> = {
   id: ({ id }) => id,
@@ -67,7 +67,7 @@ function submitCommand(jobs: Command, end: (failed: boolean) => void): void {
     .option('--priority <priority>', 'low, normal, high or critical, or 0 to 3')
     .option('--robot <id>', 'this robot and no other')
     .option('--environment <name>', 'robots of this environment')
-    .option('--tag <tag>', 'robots with this tag; may be given several times', another)
+    .option('--tag <tag>', 'robots with this tag; may be given several times', collect)
     .option('--pool <name>', 'robots of this pool')
     .option('--at <time>', 'not before: ISO 8601 with Z or an offset')
     .option('--idempotency-key <key>', 'the same key submits the same job once')

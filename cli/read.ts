@@ -37,7 +37,7 @@ export function fileText(path: string): string {
 }
 
 /** One more of what may be given several times. */
-export function another(text: string, before: readonly string[] = []): readonly string[] {
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text]
 }
 

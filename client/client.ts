@@ -23,7 +23,6 @@ export type { FileEvent, Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrig
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
-  ComingView,
   DispatcherStats,
   ExplanationView,
   Health,
@@ -33,14 +32,15 @@ export type {
   KeyView,
   LogLine,
   NewKeyView,
-  OccurrenceView,
   PoolView,
   PublishedWorkflow,
   QueueStats,
   ReportView,
   RobotView,
+  ScheduleRunView,
   ScheduleView,
   SubmittedJob,
+  UpcomingRunView,
   VersionView,
   WarningView,
   WorkflowDetail,

@@ -4,7 +4,7 @@ import { retryAfterSeconds } from '../core/protocol/retry-after.ts'
 import type { Anything, ErrorBody } from '../core/protocol/view.ts'
 
 /** What an error is made of. */
-interface Story {
+interface ErrorFields {
   readonly code: CasareError['code']
   readonly status?: number
   readonly details?: Anything
@@ -30,7 +30,10 @@ export class CasareError extends Error {
   /** By which the request is found in the orchestrator's own log. */
   readonly requestId: string | null
 
-  constructor(message: string, { code, status = 0, details = {}, retryAfter = null, requestId = null, cause }: Story) {
+  constructor(
+    message: string,
+    { code, status = 0, details = {}, retryAfter = null, requestId = null, cause }: ErrorFields,
+  ) {
     super(message, cause === undefined ? {} : { cause })
     this.code = code
     this.status = status
@@ -48,8 +51,8 @@ export function errorOf(response: Response, text: string): CasareError {
   const retryAfter = after === null ? null : Math.ceil(after)
   const body = parsed(text) as Partial<ErrorBody> | undefined
   if (typeof body?.payload?.error_code !== 'string') {
-    const said = cut(text.replace(/\s+/g, ' '), 100)
-    const message = `${response.url} answered ${status}, and not as an orchestrator does: ${said}`
+    const excerpt = cut(text.replace(/\s+/g, ' '), 100)
+    const message = `${response.url} answered ${status}, and not as an orchestrator does: ${excerpt}`
     return new CasareError(message, { code: 'CONNECTION_ERROR', status, retryAfter, requestId })
   }
   const { error_code: code, error_message, details } = body.payload

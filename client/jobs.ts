@@ -1,4 +1,4 @@
-import type { Given, Submission } from '../core/protocol/request.ts'
+import type { InputOf, Submission } from '../core/protocol/request.ts'
 import type {
   ExplanationView,
   HistoryEntry,
@@ -11,7 +11,7 @@ import type {
 import { type CallOptions, pause, type Transport } from './transport.ts'
 
 /** A job to submit. Only `workflow_id` is needed, or `workflow_json` and a `workflow_name`. */
-export type NewJob = Given<typeof Submission>
+export type NewJob = InputOf<typeof Submission>
 
 export type JobStatus = JobSummary['status']
 

@@ -1,25 +1,25 @@
 import type { FileOutcome, FileReport, FileReportView } from '../core/protocol/file-watch.ts'
-import type { Given, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/protocol/request.ts'
+import type { InputOf, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/protocol/request.ts'
 import type {
-  Firing as TriggerFiring,
+  ManualFiring as TriggerFiring,
   NewSchedule as Schedule,
   NewTrigger as Trigger,
   NewWorkflow as Workflow,
 } from '../core/protocol/request.ts'
 import type {
-  ComingView,
   DispatcherStats,
   JobSummary,
   KeyView,
   NewKeyView,
-  OccurrenceView,
   Page,
   PoolView,
   PublishedWorkflow,
   QueueStats,
   ReportView,
   RobotView,
+  ScheduleRunView,
   ScheduleView,
+  UpcomingRunView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
@@ -30,18 +30,18 @@ import type { CallOptions, Transport } from './transport.ts'
 
 /** Everything but jobs: what is on record. Each is what `docs/API.md` says of its route. */
 
-export type NewRobot = Given<typeof Robot>
-export type NewWorkflow = Given<typeof Workflow>
-export type NewTrigger = Given<typeof Trigger>
-export type Firing = Given<typeof TriggerFiring>
+export type NewRobot = InputOf<typeof Robot>
+export type NewWorkflow = InputOf<typeof Workflow>
+export type NewTrigger = InputOf<typeof Trigger>
+export type Firing = InputOf<typeof TriggerFiring>
 /** What has happened to a file of the reporter's own machine. */
-export type FileEvent = Given<typeof FileReport>['events'][number]
-export type NewSchedule = Given<typeof Schedule>
-export type NewKey = Given<typeof Key>
-export type NewPool = Given<typeof Pool>
+export type FileEvent = InputOf<typeof FileReport>['events'][number]
+export type NewSchedule = InputOf<typeof Schedule>
+export type NewKey = InputOf<typeof Key>
+export type NewPool = InputOf<typeof Pool>
 
 /** What all of them have: a route, and a way to it. */
-export class Records {
+export class Resource {
   protected readonly transport: Transport
   protected readonly root: string
 
@@ -56,7 +56,7 @@ export class Records {
 }
 
 /** Robots, and what they are told to do. */
-export class Robots extends Records {
+export class Robots extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<RobotView, void, undefined> {
     return this.transport.list(this.root, {}, options)
   }
@@ -96,7 +96,7 @@ export class Robots extends Records {
 }
 
 /** Workflows and their versions. */
-export class Workflows extends Records {
+export class Workflows extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<WorkflowSummary, void, undefined> {
     return this.transport.list(this.root, {}, options)
   }
@@ -126,7 +126,7 @@ export class Workflows extends Records {
 }
 
 /** What starts workflows from outside. */
-export class Triggers extends Records {
+export class Triggers extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<TriggerView, void, undefined> {
     return this.transport.list(this.root, {}, options)
   }
@@ -188,7 +188,7 @@ export class Triggers extends Records {
 }
 
 /** What makes jobs at times. */
-export class Schedules extends Records {
+export class Schedules extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<ScheduleView, void, undefined> {
     return this.transport.list(this.root, {}, options)
   }
@@ -199,18 +199,18 @@ export class Schedules extends Records {
 
   /** Those that are due next, the nearest first. */
   async upcoming(limit = 10, options: CallOptions = {}): Promise<readonly ScheduleView[]> {
-    const ask = { ...options, query: { limit } }
-    return (await this.transport.send<Page<ScheduleView>>('GET', `${this.root}/upcoming`, ask)).items
+    const request = { ...options, query: { limit } }
+    return (await this.transport.send<Page<ScheduleView>>('GET', `${this.root}/upcoming`, request)).items
   }
 
   /** When it is due next, and when that is acted upon. */
-  async preview(id: string, count = 10, options: CallOptions = {}): Promise<readonly ComingView[]> {
-    const ask = { ...options, query: { count } }
-    return (await this.transport.send<Page<ComingView>>('GET', `${this.at(id)}/preview`, ask)).items
+  async preview(id: string, count = 10, options: CallOptions = {}): Promise<readonly UpcomingRunView[]> {
+    const request = { ...options, query: { count } }
+    return (await this.transport.send<Page<UpcomingRunView>>('GET', `${this.at(id)}/preview`, request)).items
   }
 
   /** What became of every instant at which it was due, the last decided first. */
-  runs(id: string, options: CallOptions = {}): AsyncGenerator<OccurrenceView, void, undefined> {
+  runs(id: string, options: CallOptions = {}): AsyncGenerator<ScheduleRunView, void, undefined> {
     return this.transport.list(`${this.at(id)}/runs`, {}, options)
   }
 
@@ -245,7 +245,7 @@ export class Schedules extends Records {
 }
 
 /** API keys. */
-export class Keys extends Records {
+export class Keys extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<KeyView, void, undefined> {
     return this.transport.list(this.root, {}, options)
   }
@@ -262,7 +262,7 @@ export class Keys extends Records {
 }
 
 /** Robots under a name. */
-export class Pools extends Records {
+export class Pools extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<PoolView, void, undefined> {
     return this.transport.list(this.root, {}, options)
   }
@@ -273,7 +273,7 @@ export class Pools extends Records {
 }
 
 /** Counts, as they are just now. */
-export class Stats extends Records {
+export class Stats extends Resource {
   queue(options: CallOptions = {}): Promise<QueueStats> {
     return this.transport.send('GET', `${this.root}/queue`, options)
   }

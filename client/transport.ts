@@ -26,7 +26,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface Ask extends CallOptions {
+export interface RequestOptions extends CallOptions {
   readonly query?: Query
   readonly body?: object | undefined
   readonly headers?: Readonly<Record<string, string>>
@@ -81,18 +81,18 @@ export class Transport {
   }
 
   /** Resolves with the body of the answer. Throws `CasareError` for every other answer, and for none. */
-  async send<T>(method: Method, path: string, ask: Ask = {}): Promise<T> {
-    const repeatable = method !== 'POST' || ask.repeatable === true
-    const retries = repeatable ? this.#retries * (ask.patient === true ? PATIENCE : 1) : 0
+  async send<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
+    const repeatable = method !== 'POST' || options.repeatable === true
+    const retries = repeatable ? this.#retries * (options.patient === true ? PATIENCE : 1) : 0
     for (let tries = 1;; tries++) {
-      const answer = await this.#try(method, path, ask)
+      const answer = await this.#try(method, path, options)
       if (!(answer instanceof CasareError)) {
         this.#hasAnswered = true
         return answer.body as T
       }
       const waitMs = tries <= retries ? delayBefore(answer, tries) : null
       if (waitMs === null) throw answer
-      await pause(waitMs, ask.signal)
+      await pause(waitMs, options.signal)
     }
   }
 
@@ -106,20 +106,20 @@ export class Transport {
     } while (cursor !== undefined)
   }
 
-  async #try(method: Method, path: string, ask: Ask): Promise<{ readonly body: unknown } | CasareError> {
+  async #try(method: Method, path: string, options: RequestOptions): Promise<{ readonly body: unknown } | CasareError> {
     const late = AbortSignal.timeout(this.#timeoutMs)
-    const signal = ask.signal === undefined ? late : AbortSignal.any([ask.signal, late])
-    const headers: Record<string, string> = { Accept: 'application/json', ...this.#headers, ...ask.headers }
-    if (ask.body !== undefined) headers['Content-Type'] = 'application/json'
-    const body = ask.body === undefined ? null : stringifyExact(ask.body)
-    ask.signal?.throwIfAborted()
+    const signal = options.signal === undefined ? late : AbortSignal.any([options.signal, late])
+    const headers: Record<string, string> = { Accept: 'application/json', ...this.#headers, ...options.headers }
+    if (options.body !== undefined) headers['Content-Type'] = 'application/json'
+    const body = options.body === undefined ? null : stringifyExact(options.body)
+    options.signal?.throwIfAborted()
     try {
-      const response = await this.#fetch(this.#base + path + textOf(ask.query), { method, headers, body, signal })
+      const response = await this.#fetch(this.#base + path + textOf(options.query), { method, headers, body, signal })
       const text = await response.text()
-      const json = response.ok || response.status === ask.also ? parsed(text, this.#parse) : undefined
+      const json = response.ok || response.status === options.also ? parsed(text, this.#parse) : undefined
       return json === undefined ? errorOf(response, text) : { body: json }
     } catch (cause) {
-      ask.signal?.throwIfAborted()
+      options.signal?.throwIfAborted()
       if (late.aborted) {
         const message = `${this.#base} did not answer within ${this.#timeoutMs} ms`
         return new CasareError(message, { code: 'TIMEOUT', cause })

@@ -1,9 +1,9 @@
-import type { Given, NewWebhook as Webhook } from '../core/protocol/request.ts'
+import type { InputOf, NewWebhook as Webhook } from '../core/protocol/request.ts'
 import type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
-import { Records } from './records.ts'
+import { Resource } from './records.ts'
 import type { CallOptions } from './transport.ts'
 
-export type NewWebhook = Given<typeof Webhook>
+export type NewWebhook = InputOf<typeof Webhook>
 
 export interface DeliveryQuery extends CallOptions {
   /** `failed` is the list of those that were given up. */
@@ -11,7 +11,7 @@ export interface DeliveryQuery extends CallOptions {
 }
 
 /** Who is told of what happens, and what they were told. */
-export class Webhooks extends Records {
+export class Webhooks extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<WebhookView, void, undefined> {
     return this.transport.list(this.root, {}, options)
   }

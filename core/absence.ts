@@ -1,15 +1,15 @@
 import type { Turn } from './effects.ts'
 import type { RobotId } from './ids.ts'
-import { isAssigned, isLapsed } from './job.ts'
-import { remember } from './keep.ts'
-import { countOf } from './log.ts'
+import { hasExpiredOffer, isAssigned } from './job.ts'
+import { recordHistory } from './keep.ts'
+import { logCountOf } from './log.ts'
 import type { State } from './state.ts'
 
 /** A line that breaks all the time would fill the history of each job that it has. */
 const BREAKS_MAX = 20
 
 /** A robot has gone, or is there again: the history of each of its jobs says so, for it explains what happens then. */
-export function noteAbsence(
+export function recordAbsence(
   state: State,
   robot: RobotId,
   event: 'disconnected' | 'reconnected',
@@ -18,12 +18,12 @@ export function noteAbsence(
 ): void {
   for (const id of state.held.get(robot) ?? []) {
     const job = state.jobs.get(id)
-    if (job === undefined || !(isAssigned(job) || isLapsed(job))) continue
-    const count = countOf(state, id, turn.now)
+    if (job === undefined || !(isAssigned(job) || hasExpiredOffer(job))) continue
+    const count = logCountOf(state, id, turn.now)
     count.breaks = (count.breaks ?? 0) + 1
     if (count.breaks > BREAKS_MAX) continue
     const last = count.breaks === BREAKS_MAX ? '; what comes after this is not written down' : ''
-    remember(state, job, turn, {
+    recordHistory(state, job, turn, {
       event,
       from_status: job.status,
       cause: { by: `robot:${robot}`, detail: `${job.robot_name} ${detail}${last}` },

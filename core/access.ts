@@ -13,27 +13,28 @@ export function authorize(state: State, credential: SecretHash | null, scope: Sc
   const key = id === undefined ? undefined : state.keys.get(id)
   if (key === undefined) return refuse('AUTHENTICATION_FAILED', 'Unknown API key')
   if (key.revoked_at !== null) return refuse('AUTHENTICATION_FAILED', 'This API key has been revoked')
-  return lacking(key, scope) ?? key
+  return missingScope(key, scope) ?? key
 }
 
 /** Why a key may not do what the scope names; null when it may. */
-export function lacking(key: KeyRow, scope: Scope): Refusal | null {
+export function missingScope(key: KeyRow, scope: Scope): Refusal | null {
   if (key.scopes.includes(scope) || key.scopes.includes('admin')) return null
   return refuse('FORBIDDEN', `This API key lacks the scope ${scope}`, { required_scope: scope })
 }
 
 /** What a robot with a key that is for new ones is told: it fits into the reason of a close, which has 123 bytes. */
-const TAKEN = 'This API key is for a new robot: make one for this robot with POST /api/v1/keys and its robot_id'
+const KEY_FOR_NEW_ROBOT =
+  'This API key is for a new robot: make one for this robot with POST /api/v1/keys and its robot_id'
 
 /**
  * Why a robot may not register under this id with this key; null when it may. A key that belongs to no robot yet is for a
  * robot that is new. One that has connected before, with any key or without, or for which a key was ever made, has jobs to
  * lose: whoever got a key for some robot must not get them. A revoked key counts, as it was revoked for a reason.
  */
-export function whyNotAs(state: State, key: KeyRow, robot: RobotId): Refusal | null {
+export function registrationRefusal(state: State, key: KeyRow, robot: RobotId): Refusal | null {
   if (key.robot_id === robot) return null
   if (key.robot_id !== null) return refuse('FORBIDDEN', `This API key belongs to the robot ${key.robot_id}`)
-  return isForAnyRobot(key) || isNew(state, robot) ? null : refuse('FORBIDDEN', TAKEN)
+  return isForAnyRobot(key) || isNewRobot(state, robot) ? null : refuse('FORBIDDEN', KEY_FOR_NEW_ROBOT)
 }
 
 const KEYED = 'This robot has an API key of its own: connect with it, or revoke it'
@@ -54,14 +55,14 @@ export function isForAnyRobot(key: KeyRow): boolean {
   return key.robot_id === null && key.scopes.includes('admin')
 }
 
-function isNew(state: State, robot: RobotId): boolean {
+function isNewRobot(state: State, robot: RobotId): boolean {
   if ((state.robots.get(robot)?.last_seen ?? null) !== null) return false
   for (const key of state.keys.values()) if (key.robot_id === robot) return false
   return true
 }
 
 /** Whether a connection that was let in with this key (null: without one, in an open lab) would still be let in. */
-export function isStillIn(state: State, id: KeyId | null, robot: RobotId): boolean {
+export function isStillAllowed(state: State, id: KeyId | null, robot: RobotId): boolean {
   if (id === null) return state.settings.robotsAuth === 'open'
   const key = state.keys.get(id)
   return key !== undefined && key.revoked_at === null && (key.robot_id === robot || isForAnyRobot(key))

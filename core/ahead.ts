@@ -8,42 +8,42 @@ import type { State } from './state.ts'
  */
 
 /** A due instant that is still to come, though its job was made while the clock was ahead. */
-export interface Ahead {
+export interface EarlyRun {
   readonly schedule_id: ScheduleId
   readonly due_at: Millis
 }
 
 /** The same by schedule, as memory has it. */
-export function aheadOf(rows: readonly Ahead[]): Map<ScheduleId, Set<Millis>> {
-  const ahead = new Map<ScheduleId, Set<Millis>>()
+export function earlyRunsBySchedule(rows: readonly EarlyRun[]): Map<ScheduleId, Set<Millis>> {
+  const earlyRuns = new Map<ScheduleId, Set<Millis>>()
   for (const { schedule_id, due_at } of rows) {
-    const known = ahead.get(schedule_id)
-    if (known === undefined) ahead.set(schedule_id, new Set([due_at]))
+    const known = earlyRuns.get(schedule_id)
+    if (known === undefined) earlyRuns.set(schedule_id, new Set([due_at]))
     else known.add(due_at)
   }
-  return ahead
+  return earlyRuns
 }
 
 /** Whether there is a job for this instant already. */
-export function isAhead({ ahead }: State, schedule: ScheduleId, due: Millis): boolean {
-  return ahead.get(schedule)?.has(due) === true
+export function hasEarlyRun({ earlyRuns }: State, schedule: ScheduleId, due: Millis): boolean {
+  return earlyRuns.get(schedule)?.has(due) === true
 }
 
 /** This due instant, or the first after it that has no job yet. */
-export function notAhead(
+export function skipEarlyRuns(
   state: State,
   schedule: Recurrence & { readonly id: ScheduleId },
   due: Millis | null,
 ): Millis | null {
   let next = due
-  while (next !== null && isAhead(state, schedule.id, next)) next = dueAfter(schedule, next)
+  while (next !== null && hasEarlyRun(state, schedule.id, next)) next = dueAfter(schedule, next)
   return next
 }
 
 /** What is due up to this instant has been decided in the ordinary way. */
-export function forgetAhead({ ahead }: State, schedule: ScheduleId, until: Millis): void {
-  const known = ahead.get(schedule)
+export function forgetEarlyRuns({ earlyRuns }: State, schedule: ScheduleId, until: Millis): void {
+  const known = earlyRuns.get(schedule)
   if (known === undefined) return
   for (const due of known) if (due <= until) known.delete(due)
-  if (known.size === 0) ahead.delete(schedule)
+  if (known.size === 0) earlyRuns.delete(schedule)
 }

@@ -3,42 +3,42 @@ import type { FactOf } from './fact.ts'
 import type { DeliveryId, Millis, WorkflowId } from './ids.ts'
 import { instantText } from './instant.ts'
 import type { JobRow } from './job.ts'
-import { ANNOUNCED_CHARS_MAX } from './limits.ts'
-import { keepDelivery } from './outbox.ts'
-import { type Announcement, PING } from './protocol/announcement.ts'
+import { WEBHOOK_TEXT_CHARS_MAX } from './limits.ts'
+import { saveDelivery } from './outbox.ts'
+import { PING, type WebhookEvent } from './protocol/announcement.ts'
 import { cut } from './protocol/cut.ts'
 import { toText } from './protocol/json.ts'
 import { borrowsId } from './published.ts'
-import type { OccurrenceRow } from './schedule.ts'
+import type { ScheduleRunRow } from './schedule.ts'
 import type { RobotRow, State } from './state.ts'
 import type { TriggerEventRow, TriggerRow } from './trigger.ts'
-import { type DeliveryRow, untried, type WebhookRow } from './webhook.ts'
+import { type DeliveryRow, newDelivery, type WebhookRow } from './webhook.ts'
 
 /**
  * Something has happened that webhooks may be told of. What each of those that listen is told is written in this very
  * turn, in the transaction that makes it true: a turn that is lost tells nothing, and one that is not cannot be silent.
  * What is told is only made, of the row that it is about, when somebody listens.
  */
-export function announce<Row>(
+export function emit<Row>(
   state: State,
   turn: Turn,
-  event: Announcement,
+  event: WebhookEvent,
   workflow: WorkflowId | null,
   row: Row,
-  tell: (row: Row) => object,
+  dataOf: (row: Row) => object,
 ): void {
-  const listeners = state.outbox.listeners.get(event)
+  const listeners = state.deliveries.listeners.get(event)
   if (listeners === undefined) return
   let data: object | null = null
   for (const webhook of listeners) {
     if (webhook.workflow_id !== null && webhook.workflow_id !== workflow) continue
-    data ??= tell(row)
-    deliver(state, webhook, event, data, turn)
+    data ??= dataOf(row)
+    createDelivery(state, webhook, event, data, turn)
   }
 }
 
 /** One thing for one webhook, to be sent as soon as the turn is durable. */
-function deliver(
+function createDelivery(
   state: State,
   webhook: WebhookRow,
   event: DeliveryRow['event'],
@@ -54,21 +54,21 @@ function deliver(
     event,
     payload: toText({ type: event, timestamp: instantText(turn.now), data }),
     created_at: turn.now,
-    ...untried(turn.now),
+    ...newDelivery(turn.now),
   }
-  keepDelivery(state, row, turn)
+  saveDelivery(state, row, turn)
   return row
 }
 
 /** Webhooks learn of what has happened to a job. */
-export function announceJob(state: State, { job, event }: FactOf<'job.changed'>, turn: Turn): void {
-  if (state.outbox.listeners.size === 0) return
+export function emitJob(state: State, { job, event }: FactOf<'job.changed'>, turn: Turn): void {
+  if (state.deliveries.listeners.size === 0) return
   const about = borrowsId(state, job) ? null : job.workflow_id
-  if (event === 'submit') announce(state, turn, 'job.created', about, job, jobTold)
-  else if (event === 'accept') announce(state, turn, 'job.started', about, job, jobTold)
-  else if (event in ENDS) announce(state, turn, ENDS[event as keyof typeof ENDS], about, job, jobTold)
-  if (job.status === 'queued' && QUEUES.has(event)) announce(state, turn, 'job.queued', about, job, jobTold)
-  if (event === 'fail' && job.dead_lettered) announce(state, turn, 'job.dead_lettered', about, job, jobTold)
+  if (event === 'submit') emit(state, turn, 'job.created', about, job, jobData)
+  else if (event === 'accept') emit(state, turn, 'job.started', about, job, jobData)
+  else if (event in ENDS) emit(state, turn, ENDS[event as keyof typeof ENDS], about, job, jobData)
+  if (job.status === 'queued' && QUEUES.has(event)) emit(state, turn, 'job.queued', about, job, jobData)
+  if (event === 'fail' && job.dead_lettered) emit(state, turn, 'job.dead_lettered', about, job, jobData)
 }
 
 const ENDS = {
@@ -76,38 +76,38 @@ const ENDS = {
   fail: 'job.failed',
   cancel: 'job.cancelled',
   expire: 'job.timeout',
-} as const satisfies Record<string, Announcement>
+} as const satisfies Record<string, WebhookEvent>
 const QUEUES: ReadonlySet<string> = new Set(['submit', 'ready', 'requeue'])
 
 /** A robot has come or gone. */
-export function announceRobot(
+export function emitRobot(
   state: State,
   { type, robot }: FactOf<'robot.online' | 'robot.offline'>,
   turn: Turn,
 ): void {
-  announce(state, turn, type, null, robot, robotTold)
+  emit(state, turn, type, null, robot, robotData)
 }
 
 /** An event has reached a trigger: it has made a job, or not. */
-export function announceFiring(state: State, { trigger, event }: FactOf<'trigger.fired'>, turn: Turn): void {
+export function emitTriggerEvent(state: State, { trigger, event }: FactOf<'trigger.fired'>, turn: Turn): void {
   const about = trigger.workflow_id
-  if (event.outcome === 'fired') announce(state, turn, 'trigger.fired', about, { trigger, event }, firingTold)
-  else announce(state, turn, 'trigger.skipped', about, { trigger, event }, skippingTold)
+  if (event.outcome === 'fired') emit(state, turn, 'trigger.fired', about, { trigger, event }, firedData)
+  else emit(state, turn, 'trigger.skipped', about, { trigger, event }, skippedData)
 }
 
 /** Something has become of a due instant of a schedule: a job, or not. */
-export function announceOccurrence(state: State, { schedule, run }: FactOf<'schedule.ran'>, turn: Turn): void {
+export function emitScheduleRun(state: State, { schedule, run }: FactOf<'schedule.ran'>, turn: Turn): void {
   const event = run.job_id === null ? 'schedule.skipped' : 'schedule.fired'
-  announce(state, turn, event, schedule.workflow_id, run, occurrenceTold)
+  emit(state, turn, event, schedule.workflow_id, run, scheduleRunData)
 }
 
 /** A test, whatever the webhook listens to. */
 export function ping(state: State, webhook: WebhookRow, by: string, turn: Turn): DeliveryRow {
-  return deliver(state, webhook, PING, { webhook_id: webhook.id, requested_by: by }, turn)
+  return createDelivery(state, webhook, PING, { webhook_id: webhook.id, requested_by: by }, turn)
 }
 
 /** What is told of a job: not its parameters and its result, which may be large or secret. Whoever may can ask for them. */
-function jobTold(job: JobRow): object {
+function jobData(job: JobRow): object {
   return {
     job_id: job.id,
     workflow_id: job.workflow_id,
@@ -132,28 +132,28 @@ function jobTold(job: JobRow): object {
   }
 }
 
-function robotTold(robot: RobotRow): object {
+function robotData(robot: RobotRow): object {
   return { robot_id: robot.id, name: short(robot.name), environment: robot.environment, mode: robot.mode }
 }
 
-interface Firing {
+interface FiredTrigger {
   readonly trigger: TriggerRow
   readonly event: TriggerEventRow
 }
 
-function firingTold({ trigger, event }: Firing): object {
-  return { ...triggerTold(trigger), job_id: event.job_id }
+function firedData({ trigger, event }: FiredTrigger): object {
+  return { ...triggerData(trigger), job_id: event.job_id }
 }
 
-function skippingTold({ trigger, event }: Firing): object {
-  return { ...triggerTold(trigger), reason: event.reason }
+function skippedData({ trigger, event }: FiredTrigger): object {
+  return { ...triggerData(trigger), reason: event.reason }
 }
 
-function triggerTold({ id, name, trigger_type, workflow_id }: TriggerRow): object {
+function triggerData({ id, name, trigger_type, workflow_id }: TriggerRow): object {
   return { trigger_id: id, name, trigger_type, workflow_id }
 }
 
-function occurrenceTold({ schedule_id, due_at, until, outcome, reason, job_id }: OccurrenceRow): object {
+function scheduleRunData({ schedule_id, due_at, until, outcome, reason, job_id }: ScheduleRunRow): object {
   return { schedule_id, due_at: text(due_at), until: text(until), outcome, reason, job_id }
 }
 
@@ -163,5 +163,5 @@ function text(at: Millis | null): string | null {
 
 /** Cut behind a whole character. */
 function short(long: string): string {
-  return cut(long, ANNOUNCED_CHARS_MAX)
+  return cut(long, WEBHOOK_TEXT_CHARS_MAX)
 }

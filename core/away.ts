@@ -11,7 +11,7 @@ export function robotBlockers(
   state: State,
   job: JobRow,
   verdicts: readonly Verdict[],
-  suits: (verdict: Verdict) => boolean,
+  isSuitable: (verdict: Verdict) => boolean,
 ): readonly Blocker[] {
   const blockers: Blocker[] = []
   const holder = isAssigned(job) && job.robot_id !== null ? state.robots.get(job.robot_id) : undefined
@@ -21,7 +21,7 @@ export function robotBlockers(
   for (const verdict of verdicts) {
     const { robot_id, robot_name } = verdict
     const conflict = conflictOf(state, robot_id)
-    const concerned = holder === undefined ? suits(verdict) : robot_id === holder.id
+    const concerned = holder === undefined ? isSuitable(verdict) : robot_id === holder.id
     if (conflict === null || !concerned) continue
     const since = instantText(conflict.since)
     const message = `Two machines connect as ${robot_name} and have replaced each other ${conflict.count} times ` +

@@ -1,15 +1,15 @@
 import { awayText, robotBlockers } from './away.ts'
 import type { Blocker, ReasonCode, Verdict } from './explain.ts'
-import { closedTo, limitAt } from './gate.ts'
+import { blockedBy, concurrencyLimitOf } from './gate.ts'
 import type { Millis } from './ids.ts'
 import { instantText } from './instant.ts'
 import { isBlocked, isOffered, type JobRow } from './job.ts'
-import { abilitiesOf } from './known.ts'
+import { knownAbilities } from './known.ts'
 import { type Lack, lackText } from './protocol/repertoire.ts'
-import { effectivePriority, goesBefore, type JobClass, type Needs, needsOf, waitingOf } from './queue.ts'
-import { suits } from './roster.ts'
+import { effectivePriority, goesBefore, type JobClass, type JobNeeds, jobNeeds, waitingOf } from './queue.ts'
+import { canRun } from './roster.ts'
 import type { State } from './state.ts'
-import { unsuited } from './unsuited.ts'
+import { noSuitableRobot } from './unsuited.ts'
 
 /** The words of an explanation: what keeps a job waiting, the cause first, and then its place in line. */
 
@@ -28,16 +28,16 @@ export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict
         : { code: 'RETRY_BACKOFF', message: `It waits after attempt ${job.attempt}` },
     )
   }
-  for (const gate of closedTo(state, job)) blockers.push(gateBlocker(state, gate, job))
+  for (const group of blockedBy(state, job)) blockers.push(concurrencyBlocker(state, group, job))
   if (state.draining) blockers.push({ code: 'DRAINING', message: 'The orchestrator is shutting down' })
-  const nobody = unsuited(state, job)
-  if (nobody !== null) blockers.push({ code: nobody.code, message: nobody.message })
+  const noRobot = noSuitableRobot(state, job)
+  if (noRobot !== null) blockers.push({ code: noRobot.code, message: noRobot.message })
   if (job.status !== 'queued') return blockers
   for (const [code, those] of grouped(verdicts, ({ codes }) => codes)) {
     const of = `${those.length} of ${verdicts.length} robots`
     blockers.push({ code, count: those.length, message: `${of} ${robotsText(code, job, those)}` })
   }
-  blockers.push(...robots, ...lineBefore(state, job, now))
+  blockers.push(...robots, ...jobsAhead(state, job, now))
   const ttl = (job.queued_at ?? now) + state.settings.queueTtlMs
   if (ttl - now < state.settings.queueTtlMs / 10) {
     blockers.push({ code: 'QUEUE_TTL_NEAR', message: 'It will soon have waited longer than it may' })
@@ -58,17 +58,17 @@ function awaitedMessage(state: State, job: JobRow, now: Millis): string {
     'somebody releases it'
 }
 
-function gateBlocker(state: State, gate: string, job: JobRow): Blocker {
-  const limit = limitAt(state, gate, job)
-  const inside = state.gates.byKey.get(gate)?.inside.size ?? 0
-  const count = `${inside} of at most ${limit} jobs are queued or running`
-  if (gate.startsWith('key:')) {
+function concurrencyBlocker(state: State, group: string, job: JobRow): Blocker {
+  const limit = concurrencyLimitOf(state, group, job)
+  const running = state.concurrency.byKey.get(group)?.running.size ?? 0
+  const count = `${running} of at most ${limit} jobs are queued or running`
+  if (group.startsWith('key:')) {
     return { code: 'KEY_CONCURRENCY', message: `With the key ${job.concurrency_key}: ${count}` }
   }
-  if (gate.startsWith('schedule:')) {
+  if (group.startsWith('schedule:')) {
     return { code: 'SCHEDULE_OVERLAP', message: 'An earlier job of its schedule has not ended' }
   }
-  if (gate.startsWith('pool:')) return { code: 'POOL_CONCURRENCY', message: `In the pool ${job.pool}: ${count}` }
+  if (group.startsWith('pool:')) return { code: 'POOL_CONCURRENCY', message: `In the pool ${job.pool}: ${count}` }
   return { code: 'WORKFLOW_CONCURRENCY', message: `Of the workflow ${job.workflow_id}: ${count}` }
 }
 
@@ -87,14 +87,14 @@ export function summaryOf(
   }
   const [first] = blockers
   if (isOffered(job) && first !== undefined) return `${first.message}.`
-  const nobody = blockers.find(({ code }) => code === 'NO_ROBOTS' || code === 'NO_SUITABLE_ROBOT')
+  const noRobot = blockers.find(({ code }) => code === 'NO_ROBOTS' || code === 'NO_SUITABLE_ROBOT')
   if (job.status !== 'queued') {
-    const also = nobody === undefined || nobody === first ? '' : ` ${nobody.message}.`
+    const also = noRobot === undefined || noRobot === first ? '' : ` ${noRobot.message}.`
     return first === undefined ? 'It is about to run.' : `${first.message}.${also}`
   }
-  if (nobody !== undefined) return `${nobody.message}.`
+  if (noRobot !== undefined) return `${noRobot.message}.`
   if (state.draining) return 'The orchestrator is shutting down, and offers no more jobs.'
-  const line = lineBefore(state, job, now).map(({ message }) => ` ${message}.`).join('')
+  const line = jobsAhead(state, job, now).map(({ message }) => ` ${message}.`).join('')
   return `${suitableText(state, job, verdicts)}.${line}`
 }
 
@@ -205,10 +205,10 @@ function absence(state: State, job: JobRow, verdicts: readonly Verdict[]): strin
 }
 
 /** The jobs that go first to the robots that could run it. Counts them: for people, not for every event. */
-function lineBefore(state: State, job: JobRow, now: Millis): readonly Blocker[] {
+function jobsAhead(state: State, job: JobRow, now: Millis): readonly Blocker[] {
   const { agingMs } = state.settings
   const self = waitingOf(job)
-  const ahead = rivals(state, needsOf(state, job)).flatMap(({ byPriority }) =>
+  const ahead = competingClasses(state, jobNeeds(state, job)).flatMap(({ byPriority }) =>
     byPriority.flatMap((heap) =>
       heap.values().filter((other) => other.id !== job.id && goesBefore(other, self, now, agingMs))
     )
@@ -233,14 +233,16 @@ function lineBefore(state: State, job: JobRow, now: Millis): readonly Blocker[] 
 }
 
 /** The classes whose jobs some robot on record may take as well as one that needs this. */
-function rivals(state: State, needs: Needs): readonly JobClass[] {
-  const { classes, known } = state.roster
-  const one = needs.robot === null ? undefined : abilitiesOf(state, needs.robot)
-  const robots = needs.robot === null ? [...known.values()].map(({ abilities }) => abilities) : one ? [one] : []
-  const able = robots.filter((abilities) => suits(abilities, needs))
+function competingClasses(state: State, needs: JobNeeds): readonly JobClass[] {
+  const { classes, abilityGroups } = state.matching
+  const one = needs.robot === null ? undefined : knownAbilities(state, needs.robot)
+  const robots = needs.robot === null ? [...abilityGroups.values()].map(({ abilities }) => abilities) : one ? [one] : []
+  const able = robots.filter((abilities) => canRun(abilities, needs))
   return [...classes.values()].filter(({ needs: theirs }) => {
-    if (theirs.robot === null || theirs.robot === needs.robot) return able.some((abilities) => suits(abilities, theirs))
-    const pinned = needs.robot === null ? abilitiesOf(state, theirs.robot) : undefined
-    return pinned !== undefined && suits(pinned, needs) && suits(pinned, theirs)
+    if (theirs.robot === null || theirs.robot === needs.robot) {
+      return able.some((abilities) => canRun(abilities, theirs))
+    }
+    const pinned = needs.robot === null ? knownAbilities(state, theirs.robot) : undefined
+    return pinned !== undefined && canRun(pinned, needs) && canRun(pinned, theirs)
   })
 }

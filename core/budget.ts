@@ -11,16 +11,16 @@ export class Budget {
     this.#chars = chars
   }
 
-  /** Throws `Spent` when nothing is left. */
+  /** Throws `BudgetExceeded` when nothing is left. */
   step(steps = 1): void {
     this.#steps -= steps
-    if (this.#steps < 0) throw new Spent('steps')
+    if (this.#steps < 0) throw new BudgetExceeded('steps')
   }
 
   /** The same for characters that are picked. */
   pick(chars: number): void {
     this.#chars -= chars
-    if (this.#chars < 0) throw new Spent('chars')
+    if (this.#chars < 0) throw new BudgetExceeded('chars')
   }
 }
 
@@ -31,7 +31,7 @@ export const STEPS_MAX = 120_000
 export const PICKED_CHARS_MAX = 1 << 20
 
 /** There is no more to spend. Thrown by a budget; where the budget was given it becomes a refusal. */
-export class Spent extends Error {
+export class BudgetExceeded extends Error {
   readonly of: 'steps' | 'chars'
 
   constructor(of: 'steps' | 'chars') {

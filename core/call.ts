@@ -1,14 +1,14 @@
-import { type Answer, answer, type Turn } from './effects.ts'
+import { type Reply, reply, type Turn } from './effects.ts'
 import type { TriggerFired, TriggerRead, WebhookReceived } from './trigger-event.ts'
-import { cooling, fire, type Fired, type Occasion, reasonOf, skip } from './firing.ts'
+import { cooldownRefusal, fire, type FireResult, skip, skipReason, type TriggerInput } from './firing.ts'
 import type { JsonText, ReplyId, TriggerId } from './ids.ts'
-import { keepTrigger, recall } from './keep.ts'
-import type { Ring } from './limiter.ts'
+import { findJob, saveTrigger } from './keep.ts'
+import type { SlidingWindow } from './limiter.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from './protocol/refusal.ts'
 import { isSource } from './protocol/trigger.ts'
-import { callLimit, callsOf, isLimited, overRate, submissionLimit, submissionsWith } from './rate.ts'
+import { callLimit, callWindow, hasCallLimit, rateLimited, submissionLimit, submissionWindow } from './rate.ts'
 import type { IdempotencyRow, State } from './state.ts'
-import { earlierOf, keepAnswer } from './submission.ts'
+import { findIdempotent, saveIdempotent } from './submission.ts'
 import type { TriggerRow } from './trigger.ts'
 
 /**
@@ -19,40 +19,40 @@ import type { TriggerRow } from './trigger.ts'
 
 /** A person, a page, a chat, a watched folder or a mailbox has something for a trigger. */
 export function triggerFired(state: State, event: TriggerFired, turn: Turn): void {
-  const trigger = find(state, event.trigger)
-  if (isRefusal(trigger)) return told(turn, event.reply, trigger, null)
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
   const { key, name } = event.by ?? { key: null, name: `trigger:${trigger.id}` }
-  const ring = key !== null ? submissionsWith(state, key) : event.by === null ? ringOf(state, trigger) : null
+  const window = key !== null ? submissionWindow(state, key) : event.by === null ? windowOf(state, trigger) : null
   const limit = key !== null ? submissionLimit(state.settings) : callLimit(state.settings)
-  const heard = event.unheard !== true && (event.as === null || !isSource(event.as))
+  const callerWaits = event.fireAndForget !== true && (event.as === null || !isSource(event.as))
   const fired = event.as !== null && event.as !== trigger.trigger_type
     ? refuse('CONFLICT', `Trigger ${trigger.id} is of type ${trigger.trigger_type}, not ${event.as}`)
-    : admit(state, trigger, { ...event, by: name, ring, limit, heard }, turn)
+    : admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits }, turn)
   if (!isRefusal(fired) && event.cursor !== null) {
     const after = state.triggers.get(trigger.id) ?? fired.trigger
-    keepTrigger(state, { ...after, cursor: event.cursor }, turn)
+    saveTrigger(state, { ...after, cursor: event.cursor }, turn)
   }
-  told(turn, event.reply, fired, ring?.quota(turn.now) ?? null)
+  replyFired(turn, event.reply, fired, window?.quota(turn.now) ?? null)
 }
 
 /** Somebody calls a webhook. Whoever does not have its secret is not told what others have used up. */
 export function webhookReceived(state: State, event: WebhookReceived, turn: Turn): void {
-  const trigger = find(state, event.trigger)
-  if (isRefusal(trigger)) return told(turn, event.reply, trigger, null)
-  const stranger = unproven(trigger, event)
-  if (stranger !== null) return told(turn, event.reply, stranger, null)
-  const ring = callsOf(state, trigger.id)
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
+  const refusal = authenticate(trigger, event)
+  if (refusal !== null) return replyFired(turn, event.reply, refusal, null)
+  const window = callWindow(state, trigger.id)
   const call = {
     ...event,
     payload: event.data,
     by: `trigger:${trigger.id}`,
-    ring,
+    window,
     limit: callLimit(state.settings),
-    heard: true,
+    callerWaits: true,
     parent: null,
   }
-  const fired = admit(state, trigger, call, turn)
-  told(turn, event.reply, fired, ring.quota(turn.now))
+  const fired = admitCall(state, trigger, call, turn)
+  replyFired(turn, event.reply, fired, window.quota(turn.now))
 }
 
 /** A source has come to this place, and there was nothing for the trigger on the way. */
@@ -61,63 +61,63 @@ export function cursorMoved(
   event: TriggerRead,
   turn: Turn,
 ): void {
-  const trigger = find(state, event.trigger)
-  if (isRefusal(trigger)) return told(turn, event.reply, trigger, null)
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
   const after = { ...trigger, cursor: event.cursor }
-  keepTrigger(state, after, turn)
-  answer(turn, event.reply, { type: 'trigger', trigger: after })
+  saveTrigger(state, after, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger: after })
 }
 
-export interface Admission extends Omit<Occasion, 'payload' | 'parent'> {
+export interface TriggerCall extends Omit<TriggerInput, 'payload' | 'parent'> {
   readonly payload: JsonText | Refusal
   readonly parent: WebhookReceived['job'] | null
   readonly idempotency: WebhookReceived['idempotency']
-  readonly ring: Ring | null
-  readonly limit: Parameters<typeof overRate>[1]
+  readonly window: SlidingWindow | null
+  readonly limit: Parameters<typeof rateLimited>[1]
   /** Whether somebody is told what becomes of it, and may come again. */
-  readonly heard: boolean
+  readonly callerWaits: boolean
 }
 
 /** Lets a call in, or says why not. */
-export function admit(state: State, trigger: TriggerRow, call: Admission, turn: Turn): Fired | Refusal {
+export function admitCall(state: State, trigger: TriggerRow, call: TriggerCall, turn: Turn): FireResult | Refusal {
   if (!trigger.enabled) return refuse('FORBIDDEN', 'Trigger is disabled')
-  const earlier = earlierOf(state, call.idempotency, turn)
-  if (earlier !== undefined) return delivered(trigger, call, earlier, turn, state)
-  const quota = call.ring?.quota(turn.now) ?? null
-  if (quota !== null && quota.remaining === 0) return overRate('calls', call.limit, quota)
-  const cooldown = call.heard ? cooling(trigger, turn) : null
+  const earlier = findIdempotent(state, call.idempotency, turn)
+  if (earlier !== undefined) return replayed(trigger, call, earlier, turn, state)
+  const quota = call.window?.quota(turn.now) ?? null
+  if (quota !== null && quota.remaining === 0) return rateLimited('calls', call.limit, quota)
+  const cooldown = call.callerWaits ? cooldownRefusal(trigger, turn) : null
   if (cooldown !== null) return cooldown
   const { payload } = call
   if (isRefusal(payload)) return payload
-  const parent = call.parent === null ? null : recall(state, call.parent, turn) ?? null
-  const occasion = { job: call.job, by: call.by, payload, metadata: call.metadata, parent }
-  const fired = fire(state, trigger, occasion, turn)
+  const parent = call.parent === null ? null : findJob(state, call.parent, turn) ?? null
+  const input = { job: call.job, by: call.by, payload, metadata: call.metadata, parent }
+  const fired = fire(state, trigger, input, turn)
   if (isRefusal(fired)) {
-    const again = call.heard || (REFUSALS[fired.refused].retry && reasonOf(fired) !== 'cooldown')
-    return again ? fired : skip(state, trigger, occasion, reasonOf(fired), turn)
+    const again = call.callerWaits || (REFUSALS[fired.refused].retry && skipReason(fired) !== 'cooldown')
+    return again ? fired : skip(state, trigger, input, skipReason(fired), turn)
   }
   if (fired.job === null) return fired
-  call.ring?.count(turn.now)
-  keepAnswer(call.idempotency, fired.job, turn)
+  call.window?.count(turn.now)
+  saveIdempotent(call.idempotency, fired.job, turn)
   return fired
 }
 
-function ringOf(state: State, { id, trigger_type }: TriggerRow): Ring | null {
-  return isLimited(trigger_type) ? callsOf(state, id) : null
+function windowOf(state: State, { id, trigger_type }: TriggerRow): SlidingWindow | null {
+  return hasCallLimit(trigger_type) ? callWindow(state, id) : null
 }
 
 /** TRIGGER_NOT_FOUND names it. */
-export function find(state: State, id: TriggerId): TriggerRow | Refusal {
+export function findTrigger(state: State, id: TriggerId): TriggerRow | Refusal {
   return state.triggers.get(id) ?? noTrigger(id)
 }
 
 /** Why the caller is not let in: the shell has checked what it can, and the core that it was checked with what holds. */
-export function unproven(
+export function authenticate(
   trigger: TriggerRow,
-  { checked, secret }: Pick<WebhookReceived, 'checked' | 'secret'>,
+  { callerCheck, secret }: Pick<WebhookReceived, 'callerCheck' | 'secret'>,
 ): Refusal | null {
-  if (checked.refused !== null) return checked.refused
-  if (checked.key !== (trigger.signing?.key ?? null)) {
+  if (callerCheck.refused !== null) return callerCheck.refused
+  if (callerCheck.key !== (trigger.signing?.key ?? null)) {
     return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
   }
   if (trigger.trigger_type !== 'webhook') return refuse('CONFLICT', `Trigger ${trigger.id} is no webhook`)
@@ -130,32 +130,32 @@ export function unproven(
 }
 
 /** A call that came before: the same answer, and nothing happens. */
-function delivered(
+function replayed(
   trigger: TriggerRow,
-  { idempotency }: Admission,
+  { idempotency }: TriggerCall,
   { fingerprint, job_id }: IdempotencyRow,
   turn: Turn,
   state: State,
-): Fired | Refusal {
+): FireResult | Refusal {
   if (fingerprint !== idempotency?.fingerprint) {
     return refuse('IDEMPOTENCY_MISMATCH', 'A delivery with this id came before, with another body', { job_id })
   }
-  const job = recall(state, job_id, turn)
+  const job = findJob(state, job_id, turn)
   return job === undefined
     ? refuse('NOT_FOUND', `The job ${job_id} that this delivery made has been deleted since`)
     : { trigger, job, skipped: null }
 }
 
 /** Answers a call. */
-export function told(
+export function replyFired(
   turn: Turn,
-  reply: ReplyId,
-  fired: Fired | Refusal,
-  quota: Extract<Answer, { type: 'fired' }>['quota'],
+  to: ReplyId,
+  fired: FireResult | Refusal,
+  quota: Extract<Reply, { type: 'fired' }>['quota'],
 ) {
-  answer(
+  reply(
     turn,
-    reply,
+    to,
     isRefusal(fired) ? { type: 'refusal', refusal: fired, quota } : { type: 'fired', ...fired, quota },
   )
 }

@@ -1,37 +1,37 @@
-import { admit, told } from './call.ts'
+import { admitCall, replyFired } from './call.ts'
 import type { Turn } from './effects.ts'
 import type { FactOf } from './fact.ts'
-import { type Fired, fireUnheard } from './firing.ts'
+import { fireOrSkip, type FireResult } from './firing.ts'
 import type { JsonText } from './ids.ts'
 import { instantText } from './instant.ts'
 import { isLive, type JobRow } from './job.ts'
-import { recall } from './keep.ts'
+import { findJob } from './keep.ts'
 import { EVENT_BYTES_MAX } from './limits.ts'
 import { cut } from './protocol/cut.ts'
 import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
 import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import { isOfWorkflow } from './published.ts'
-import { submissionLimit, submissionsWith } from './rate.ts'
+import { submissionLimit, submissionWindow } from './rate.ts'
 import { derivedId } from './schedule.ts'
 import type { State } from './state.ts'
-import { callCause, configIn, endCause, type TriggerRow } from './trigger.ts'
+import { callTopic, configIn, endTopic, type TriggerRow } from './trigger.ts'
 import type { WorkflowCalled } from './trigger-event.ts'
 
 /** Jobs that start other jobs: by calling a workflow while they run, or by their end. */
 
 /** A job has ended: what waits for that starts, each trigger once for each job, in the turn in which it ends. */
-export function jobEnded(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
+export function startFollowers(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   if (!isOfWorkflow(job)) return
-  for (const id of state.listening.get(endCause(job.workflow_id)) ?? []) {
+  for (const id of state.subscribers.get(endTopic(job.workflow_id)) ?? []) {
     const trigger = state.triggers.get(id)
     if (trigger === undefined || !trigger.enabled) continue
     const statuses: readonly string[] = configIn(trigger, 'workflow_call').after?.statuses ?? []
     if (!statuses.includes(job.status)) continue
-    fireUnheard(state, trigger, {
+    fireOrSkip(state, trigger, {
       job: derivedId(`${id} ${job.id}`, turn.now),
       by: `trigger:${id}`,
-      payload: endOf(job),
+      payload: endPayload(job),
       metadata: toText({ source: 'job', parent_job_id: job.id }),
       parent: job,
     }, turn)
@@ -42,7 +42,7 @@ export function jobEnded(state: State, { job }: FactOf<'job.ended'>, turn: Turn)
  * What is known of a job that has ended. What robots return is text that has been checked, and goes in as it is. Where both
  * are large, its parameters are left out: an event has as much room as a message.
  */
-function endOf(job: JobRow): JsonText {
+function endPayload(job: JobRow): JsonText {
   const payload = toText({
     job_id: job.id,
     workflow_id: job.workflow_id,
@@ -62,27 +62,32 @@ function endOf(job: JobRow): JsonText {
 
 /** Somebody calls a workflow: a job that a robot runs, or a person or program. */
 export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn): void {
-  const [id] = state.listening.get(callCause(event.alias)) ?? []
+  const [id] = state.subscribers.get(callTopic(event.alias)) ?? []
   const trigger = id === undefined ? undefined : state.triggers.get(id)
   if (trigger === undefined) {
     const message = `Nothing is called ${cut(event.alias, 100)}`
-    return told(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
+    return replyFired(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
   }
   // A robot that calls for its jobs is held to the limit of its key, like anybody who submits with one.
-  const ring = event.by.key === null ? null : submissionsWith(state, event.by.key)
+  const window = event.by.key === null ? null : submissionWindow(state, event.by.key)
   const limit = submissionLimit(state.settings)
-  told(turn, event.reply, called(state, trigger, event, { ring, limit }, turn), ring?.quota(turn.now) ?? null)
+  replyFired(
+    turn,
+    event.reply,
+    callWorkflow(state, trigger, event, { window, limit }, turn),
+    window?.quota(turn.now) ?? null,
+  )
 }
 
-function called(
+function callWorkflow(
   state: State,
   trigger: TriggerRow,
   event: WorkflowCalled,
-  held: Pick<Parameters<typeof admit>[2], 'ring' | 'limit'>,
+  limits: Pick<Parameters<typeof admitCall>[2], 'window' | 'limit'>,
   turn: Turn,
-): Fired | Refusal {
+): FireResult | Refusal {
   const { required, allowed_callers } = configIn(trigger, 'workflow_call')
-  const caller = event.parent === null ? null : recall(state, event.parent, turn)
+  const caller = event.parent === null ? null : findJob(state, event.parent, turn)
   if (caller === undefined) return notFound('Job', event.parent ?? '', { field: 'parent_job_id' })
   if (event.robot !== null && (caller === null || caller.robot_id !== event.robot)) {
     return refuse('FORBIDDEN', `${event.robot} may call for the jobs that it runs`, { field: 'parent_job_id' })
@@ -104,10 +109,10 @@ function called(
   }
   const metadata = toText({ source: 'call', caller: event.by.name, parent_job_id: event.parent, robot_id: event.robot })
   const { job, payload, parent, idempotency } = event
-  return admit(
+  return admitCall(
     state,
     trigger,
-    { ...held, job, by: event.by.name, payload, metadata, parent, idempotency, heard: true },
+    { ...limits, job, by: event.by.name, payload, metadata, parent, idempotency, callerWaits: true },
     turn,
   )
 }

@@ -1,23 +1,23 @@
-import { aheadOf } from './ahead.ts'
+import { earlyRunsBySchedule } from './ahead.ts'
 import type { Turn } from './effects.ts'
 import type { Millis } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
-import { keepJob, keepRobot, keepTrigger } from './keep.ts'
-import { moveMeter } from './meter.ts'
-import { moveOn } from './occurrence.ts'
-import { keepWebhook, moveOutbox } from './outbox.ts'
+import { saveJob, saveRobot, saveTrigger } from './keep.ts'
+import { shiftMessageRate } from './meter.ts'
+import { scheduleNext } from './occurrence.ts'
+import { saveWebhook, shiftDeliveryQueues } from './outbox.ts'
 import { recentSince } from './rate.ts'
-import { placeRobot } from './roster.ts'
+import { indexRobot } from './roster.ts'
 import { dueAfter } from './schedule.ts'
 import type { State } from './state.ts'
 import type { TimerName } from './timers.ts'
-import { coolingFor } from './trigger.ts'
+import { cooldownLeft } from './trigger.ts'
 
 /**
  * The clock was set by so much, and rows that are on disk only go along where elapsed time is counted by them: answers to
  * requests, deliveries that are pending, jobs for a time that is far off, and those that have ended and were made after `since`.
  */
-export interface Moved {
+export interface ClockChange {
   readonly by: Millis
   readonly since: Millis
 }
@@ -31,58 +31,62 @@ export interface Moved {
 export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Turn): void {
   const before = turn.now - by
   // Set back, the wall shows instants again at which jobs were made: after a start they would count as made just now.
-  const earlier = by < 0 ? Math.max(turn.now, before - AGAIN_MS) : before
+  const earlier = by < 0 ? Math.max(turn.now, before - ENDED_JOBS_MS) : before
   const since = Math.min(earlier - state.settings.duplicateMs, recentSince(state.settings, earlier) ?? Infinity)
-  turn.out.moved = { by, since }
-  moveMemory(state, by, turn)
+  turn.out.clockChange = { by, since }
+  shiftMemory(state, by, turn)
   moveHorizonBack(state, turn.now)
-  for (const job of state.jobs.values()) keepJob(state, moved(job, by, since), turn)
+  for (const job of state.jobs.values()) saveJob(state, shiftJob(job, by, since), turn)
   for (const robot of state.robots.values()) {
     if ((robot.last_seen ?? 0) <= turn.now) continue
     const last_heartbeat = robot.last_heartbeat === null ? null : Math.min(robot.last_heartbeat, turn.now)
-    keepRobot(state, { ...robot, last_seen: turn.now, last_heartbeat }, turn)
+    saveRobot(state, { ...robot, last_seen: turn.now, last_heartbeat }, turn)
   }
   for (const trigger of state.triggers.values()) {
-    if (trigger.last_fired_at === null || coolingFor(trigger, before) === 0) continue
-    keepTrigger(state, { ...trigger, last_fired_at: trigger.last_fired_at + by }, turn)
+    if (trigger.last_fired_at === null || cooldownLeft(trigger, before) === 0) continue
+    saveTrigger(state, { ...trigger, last_fired_at: trigger.last_fired_at + by }, turn)
   }
   for (const webhook of state.webhooks.values()) {
     const { former_until, failing_since } = webhook
     if (former_until === null && failing_since === null) continue
-    keepWebhook(state, { ...webhook, former_until: at(former_until, by), failing_since: at(failing_since, by) }, turn)
+    saveWebhook(state, {
+      ...webhook,
+      former_until: shifted(former_until, by),
+      failing_since: shifted(failing_since, by),
+    }, turn)
   }
-  if (by < 0) decideAgain(state, turn)
+  if (by < 0) decideSchedulesAgain(state, turn)
 }
 
 /** Jobs that have ended go along with a clock that is set back if they were made this long before: there may be very many. */
-const AGAIN_MS: Millis = 24 * 3_600_000
+const ENDED_JOBS_MS: Millis = 24 * 3_600_000
 
 /** Deadlines at an instant of the wall. That of a job for later is moved, and then put back with its row. */
-const STAY: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', 'webhook.page'])
+const WALL_TIMERS: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', 'webhook.page'])
 
 /** What stands in no row, and the deliveries, which the store moves by itself. */
-function moveMemory(state: State, by: Millis, turn: Turn): void {
+function shiftMemory(state: State, by: Millis, turn: Turn): void {
   const { limiters, logs, sessions, sockets, takeovers, timers, warned } = state
-  timers.move(by, STAY)
+  timers.shift(by, WALL_TIMERS)
   for (const session of sessions.values()) {
     session.since += by
-    session.heardAt += by
+    session.lastFrameAt += by
     session.idleSince += by
     if (session.reported !== null) session.reported = { ...session.reported, at: session.reported.at + by }
     // Among the free robots it has its place by how long it has been idle.
-    placeRobot(state, session.robot)
+    indexRobot(state, session.robot)
   }
-  for (const socket of sockets.keys()) turn.out.attachments.add(socket)
-  for (const meter of limiters.robots.values()) moveMeter(meter, by)
+  for (const socket of sockets.keys()) turn.out.snapshots.add(socket)
+  for (const rate of limiters.robots.values()) shiftMessageRate(rate, by)
   for (const { disk } of logs.values()) disk.at += by
   for (const [about, last] of warned) warned.set(about, last + by)
   for (const [robot, { since, last, count }] of takeovers) {
     takeovers.set(robot, { since: since + by, last: last + by, count })
   }
-  for (const rings of [limiters.triggers, limiters.skips, limiters.keys]) {
-    for (const ring of rings.values()) ring.move(by)
+  for (const windows of [limiters.triggers, limiters.skips, limiters.keys]) {
+    for (const window of windows.values()) window.shift(by)
   }
-  moveOutbox(state, by)
+  shiftDeliveryQueues(state, by)
 }
 
 /** Jobs whose time is beyond it now leave memory. Forward it moves as ever, and the rows that it uncovers come with this turn. */
@@ -93,8 +97,8 @@ function moveHorizonBack(state: State, now: Millis): void {
 }
 
 /** A job whose clock was set. One that has ended and has yet to be seen to stop goes the way of all that have ended. */
-function moved(job: JobRow, by: Millis, since: Millis): JobRow {
-  const stop_until = at(job.stop_until, by)
+function shiftJob(job: JobRow, by: Millis, since: Millis): JobRow {
+  const stop_until = shifted(job.stop_until, by)
   if (!isLive(job.status) && job.created_at <= since) return { ...job, stop_until }
   const asked = job.ready_at !== null && job.ready_at === job.scheduled_time
   // The limit on its time in the queue counts from when it was asked for, if it has waited for room since.
@@ -102,26 +106,26 @@ function moved(job: JobRow, by: Millis, since: Millis): JobRow {
   return {
     ...job,
     created_at: job.created_at + by,
-    queued_at: at(waiting, by),
-    ready_at: asked ? job.ready_at : at(job.ready_at, by),
-    offer_until: at(job.offer_until, by),
-    offered_at: at(job.offered_at, by),
+    queued_at: shifted(waiting, by),
+    ready_at: asked ? job.ready_at : shifted(job.ready_at, by),
+    offer_until: shifted(job.offer_until, by),
+    offered_at: shifted(job.offered_at, by),
     stop_until,
-    started_at: at(job.started_at, by),
-    completed_at: at(job.completed_at, by),
+    started_at: shifted(job.started_at, by),
+    completed_at: shifted(job.completed_at, by),
   }
 }
 
-function at(instant: Millis | null, by: Millis): Millis | null {
+function shifted(instant: Millis | null, by: Millis): Millis | null {
   return instant === null ? null : instant + by
 }
 
 /** Schedules go by the wall: what lies between now and where the clock was is due once more, but for what has its job. */
-function decideAgain(state: State, turn: Turn): void {
-  for (const [id, dues] of aheadOf(turn.found.ahead)) state.ahead.set(id, dues)
+function decideSchedulesAgain(state: State, turn: Turn): void {
+  for (const [id, dues] of earlyRunsBySchedule(turn.prefetched.earlyRuns)) state.earlyRuns.set(id, dues)
   for (const schedule of state.schedules.values()) {
     if (schedule.decided_until <= turn.now) continue
     const back = { ...schedule, decided_until: turn.now }
-    moveOn(state, back, schedule.enabled ? dueAfter(back, turn.now) : null, turn)
+    scheduleNext(state, back, schedule.enabled ? dueAfter(back, turn.now) : null, turn)
   }
 }

@@ -1,30 +1,30 @@
-import { answer, type Turn, turnDown } from './effects.ts'
+import { refuseRequest, reply, type Turn } from './effects.ts'
 import type { CancelRequested, ReleaseRequested, RetryRequested } from './event.ts'
 import type { JobId, Millis, ReplyId } from './ids.ts'
 import { isLive, isOffered, type JobRow } from './job.ts'
-import { keepJob, recall, remember } from './keep.ts'
-import { halt } from './move.ts'
-import { released } from './offers.ts'
+import { findJob, recordHistory, saveJob } from './keep.ts'
+import { stopJob } from './move.ts'
+import { offerReleased } from './offers.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
-import { countedFor } from './rate.ts'
+import { withSubmissionLimit } from './rate.ts'
 import type { State } from './state.ts'
-import { enter, type Order, UNCAUSED } from './submission.ts'
+import { createJob, type JobSpec, NO_SOURCE } from './submission.ts'
 
 /** What people ask to be done about a job that exists. */
 
 /** A job is called off. It ends at once; one that has ended already stays as it is. */
 export function cancelRequested(state: State, event: CancelRequested, turn: Turn): void {
-  const job = find(state, event.job, turn)
-  if (isRefusal(job)) return refused(event.reply, job, turn)
+  const job = findOrRefuse(state, event.job, turn)
+  if (isRefusal(job)) return refuseCommand(event.reply, job, turn)
   if (!isLive(job.status)) {
     const refusal = refuse('CONFLICT', `Job ${job.id} has ended already: it is ${job.status}`, { status: job.status })
-    return refused(event.reply, refusal, turn)
+    return refuseCommand(event.reply, refusal, turn)
   }
-  const cancelled = halt(state, job, 'cancel', turn, { by: event.by, detail: event.reason }, {
+  const cancelled = stopJob(state, job, 'cancel', turn, { by: event.by, detail: event.reason }, {
     error_type: 'Cancelled',
     error_message: event.reason,
   })
-  answer(turn, event.reply, { type: 'job', job: cancelled })
+  reply(turn, event.reply, { type: 'job', job: cancelled })
 }
 
 /**
@@ -32,15 +32,15 @@ export function cancelRequested(state: State, event: CancelRequested, turn: Turn
  * robot still has time to answer, and once it has accepted.
  */
 export function releaseRequested(state: State, event: ReleaseRequested, turn: Turn): void {
-  const job = find(state, event.job, turn)
-  if (isRefusal(job)) return refused(event.reply, job, turn)
+  const job = findOrRefuse(state, event.job, turn)
+  if (isRefusal(job)) return refuseCommand(event.reply, job, turn)
   const why = notReleasable(state, job, turn.now)
   if (why !== null) {
-    return refused(event.reply, refuse('CONFLICT', `Job ${job.id} ${why}`, { status: job.status }), turn)
+    return refuseCommand(event.reply, refuse('CONFLICT', `Job ${job.id} ${why}`, { status: job.status }), turn)
   }
   const reason = event.reason === '' ? '' : `: ${event.reason}`
   const detail = `released: ${job.robot_name} has not started it${reason}`
-  answer(turn, event.reply, { type: 'job', job: released(state, job, turn, { by: event.by, detail }) })
+  reply(turn, event.reply, { type: 'job', job: offerReleased(state, job, turn, { by: event.by, detail }) })
 }
 
 function notReleasable(state: State, job: JobRow, now: Millis): string | null {
@@ -57,16 +57,16 @@ function notReleasable(state: State, job: JobRow, now: Millis): string | null {
  * with by that. It runs the very definition that it ran before, whatever has been published since.
  */
 export function retryRequested(state: State, event: RetryRequested, turn: Turn): void {
-  const job = find(state, event.job, turn)
-  if (isRefusal(job)) return refused(event.reply, job, turn)
+  const job = findOrRefuse(state, event.job, turn)
+  if (isRefusal(job)) return refuseCommand(event.reply, job, turn)
   if (isLive(job.status)) {
     const refusal = refuse('CONFLICT', `Job ${job.id} has not ended yet: it is ${job.status}`, { status: job.status })
-    return refused(event.reply, refusal, turn)
+    return refuseCommand(event.reply, refusal, turn)
   }
   if (event.mode === 'requeue' && !job.dead_lettered) {
-    return refused(event.reply, refuse('CONFLICT', `Job ${job.id} is not in the dead letter list`), turn)
+    return refuseCommand(event.reply, refuse('CONFLICT', `Job ${job.id} is not in the dead letter list`), turn)
   }
-  const runs = {
+  const workflow = {
     workflow_id: job.workflow_id,
     workflow_name: job.workflow_name,
     workflow_version: job.workflow_version,
@@ -74,25 +74,25 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
   }
   // Not the schedule's: what somebody has run again is his own, and must not be counted twice, nor held up by the next.
   const parent = job.parent_job_id === null ? null : { id: job.parent_job_id, depth: job.depth - 1 }
-  const origin = { ...UNCAUSED, trigger: job.trigger_id, retryOf: job.id, parent, runs }
-  const { job: again, quota } = countedFor(state, event.key, turn, () => {
-    return enter(state, asOrdered(job, event.newJob, event.by), origin, turn)
+  const source = { ...NO_SOURCE, trigger: job.trigger_id, retryOf: job.id, parent, workflow }
+  const { job: again, quota } = withSubmissionLimit(state, event.key, turn, () => {
+    return createJob(state, specOf(job, event.newJob, event.by), source, turn)
   })
-  if (isRefusal(again)) return turnDown(turn, event.reply, again, quota)
+  if (isRefusal(again)) return refuseRequest(turn, event.reply, again, quota)
   if (job.dead_lettered) {
     const dealtWith = { ...job, dead_lettered: false }
-    keepJob(state, dealtWith, turn)
-    remember(state, dealtWith, turn, {
+    saveJob(state, dealtWith, turn)
+    recordHistory(state, dealtWith, turn, {
       event: 'requeued',
       from_status: job.status,
       cause: { by: event.by, detail: `run again as ${again.id}` },
     })
   }
-  answer(turn, event.reply, { type: 'job', job: again, quota })
+  reply(turn, event.reply, { type: 'job', job: again, quota })
 }
 
 /** What was asked for when the job was submitted, to be asked for again. */
-function asOrdered(job: JobRow, id: JobId, by: string): Order {
+function specOf(job: JobRow, id: JobId, by: string): JobSpec {
   return {
     job: id,
     by,
@@ -114,10 +114,10 @@ function asOrdered(job: JobRow, id: JobId, by: string): Order {
   }
 }
 
-function find(state: State, id: JobId, turn: Turn): JobRow | Refusal {
-  return recall(state, id, turn) ?? notFound('Job', id)
+function findOrRefuse(state: State, id: JobId, turn: Turn): JobRow | Refusal {
+  return findJob(state, id, turn) ?? notFound('Job', id)
 }
 
-function refused(reply: ReplyId, refusal: Refusal, turn: Turn): void {
-  turnDown(turn, reply, refusal)
+function refuseCommand(to: ReplyId, refusal: Refusal, turn: Turn): void {
+  refuseRequest(turn, to, refusal)
 }

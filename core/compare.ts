@@ -7,7 +7,7 @@ import { compareNumbers } from './protocol/number.ts'
 /** A value, or nothing where there is none. */
 export type Side = Json | undefined
 
-/** Whether it is so: `==`, `!=`, `<`, `<=`, `>` or `>=`. Throws `Spent` where looking costs more than there is. */
+/** Whether it is so: `==`, `!=`, `<`, `<=`, `>` or `>=`. Throws `BudgetExceeded` where looking costs more than there is. */
 export function compare(one: Side, operator: string, other: Side, budget: Budget): boolean {
   switch (operator) {
     case '==':

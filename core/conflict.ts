@@ -1,4 +1,4 @@
-import { say, type Turn } from './effects.ts'
+import { send, type Turn } from './effects.ts'
 import type { Millis, RobotId } from './ids.ts'
 import { instantText } from './instant.ts'
 import { errorMessage } from './protocol/encode.ts'
@@ -24,20 +24,20 @@ const TAKEOVERS_MIN = 3
 const ROW_MS: Millis = 300_000
 
 /** The connection of a robot is about to be taken over by another. Returns the words with which it is closed. */
-export function takenOver(state: State, former: Session, turn: Turn): string {
+export function noteTakeover(state: State, former: Session, turn: Turn): string {
   const reason = 'Replaced by a newer connection'
   const { robot } = former
-  if (turn.now - former.heardAt >= state.settings.heartbeatMs) return reason
+  if (turn.now - former.lastFrameAt >= state.settings.heartbeatMs) return reason
   const before = state.takeovers.get(robot)
   const row = { since: before?.since ?? turn.now, last: turn.now, count: (before?.count ?? 0) + 1 }
-  placeTakeovers(state, robot, row)
+  setTakeovers(state, robot, row)
   if (row.count < TAKEOVERS_MIN) return reason
   if (row.count === TAKEOVERS_MIN) forgetWarning(state, `conflict ${robot}`)
   const details = { robot, takeovers: row.count, since: instantText(row.since) }
   warn(state, turn, `conflict ${robot}`, 'two machines connect as the same robot and replace each other', details)
   const message = `Another machine connects as the robot ${robot}, and each replaces the other: ` +
     'give one of them an id and a key of its own'
-  say(turn, former.socket, errorMessage(refuse('CONFLICT', message, details), undefined))
+  send(turn, former.socket, errorMessage(refuse('CONFLICT', message, details), undefined))
   return `${reason}, ${row.count} times by turns: another machine uses this robot id`
 }
 
@@ -48,7 +48,7 @@ export function conflictOf(state: State, robot: RobotId): Takeovers | null {
 }
 
 /** What has been taken over, in memory, until it is too long ago to matter. */
-export function placeTakeovers(state: State, robot: RobotId, row: Takeovers): void {
+export function setTakeovers(state: State, robot: RobotId, row: Takeovers): void {
   state.takeovers.set(robot, row)
   state.timers.set('robot.conflict', robot, row.last + ROW_MS)
 }

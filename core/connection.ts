@@ -1,13 +1,13 @@
-import { noteAbsence } from './absence.ts'
+import { recordAbsence } from './absence.ts'
 import { assert } from './assert.ts'
 import { statusLost } from './control.ts'
-import { hangUp, type Turn } from './effects.ts'
+import { closeSocket, type Turn } from './effects.ts'
 import type { FactOf } from './fact.ts'
 import type { RobotId, SocketId } from './ids.ts'
-import { keepRobot, placeTimeouts } from './keep.ts'
+import { resetDeadlines, saveRobot } from './keep.ts'
 import { CLOSING_FACTOR, STRANGER_FRAMES_MAX } from './limits.ts'
 import { type Flood, floodReason } from './meter.ts'
-import { type Disconnect, seen } from './seen.ts'
+import { type Disconnect, seenFields } from './seen.ts'
 import type { Socket, SocketOpened } from './socket.ts'
 import type { State } from './state.ts'
 import { forgetStranger, noteStranger, oldestStranger, strangerBytesMax } from './strangers.ts'
@@ -33,15 +33,17 @@ export function socketOpened(
   turn: Turn,
 ): void {
   const full = state.sockets.size >= state.settings.socketsMax && !makeRoom(state, turn)
-  const { socket: id, credential, robot: meant = null, from = null } = event
-  const socket: Socket = { id, credential, meant, from, robot: null, key: null, closing: full }
+  const { socket: id, credential, robot: onlyRobot = null, network = null } = event
+  const socket: Socket = { id, credential, onlyRobot, network, robot: null, key: null, closing: full }
   state.sockets.set(id, socket)
-  turn.out.attachments.add(event.socket)
-  if (full) return hangUp(turn, event.socket, CLOSE.overloaded, 'Too many connections')
-  state.timers.set('socket.unregistered', event.socket, turn.now + state.settings.registerMs)
+  turn.out.snapshots.add(event.socket)
+  if (full) return closeSocket(turn, event.socket, CLOSE.overloaded, 'Too many connections')
+  state.timers.set('socket.registration', event.socket, turn.now + state.settings.registerMs)
   noteStranger(state, socket)
-  if (from === null || (state.strangers.from.get(from)?.size ?? 0) <= state.settings.unregisteredSocketsMax) return
-  displace(state, oldestStranger(state, from), 'Too many connections of this address have not registered', turn)
+  if (
+    network === null || (state.strangers.byNetwork.get(network)?.size ?? 0) <= state.settings.unregisteredSocketsMax
+  ) return
+  displace(state, oldestStranger(state, network), 'Too many connections of this address have not registered', turn)
 }
 
 /** A stranger has to go for a new connection, which may be that of a robot. False when there is none, or no end of them. */
@@ -54,10 +56,10 @@ function makeRoom(state: State, turn: Turn): boolean {
 function displace(state: State, stranger: Socket | undefined, reason: string, turn: Turn): boolean {
   if (stranger === undefined) return false
   warn(state, turn, `strangers ${reason}`, 'connections that do not register are closed to make room', {
-    from: stranger.from,
+    from: stranger.network,
     reason,
   })
-  expel(state, stranger, CLOSE.overloaded, reason, turn)
+  disconnect(state, stranger, CLOSE.overloaded, reason, turn)
   return true
 }
 
@@ -65,14 +67,14 @@ function displace(state: State, stranger: Socket | undefined, reason: string, tu
 export function socketFlooded(state: State, event: { readonly socket: SocketId }, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing || socket.robot !== null) return
-  turn.out.attachments.add(socket.id)
+  turn.out.snapshots.add(socket.id)
   const bytes = strangerBytesMax(state, socket)
   const reason = `More than ${STRANGER_FRAMES_MAX} messages or ${bytes} bytes before a registration`
   warn(state, turn, 'strangers flood', 'a connection that has not registered says too much, and is closed', {
-    from: socket.from,
+    from: socket.network,
     reason,
   })
-  expel(state, socket, CLOSE.flood, reason, turn)
+  disconnect(state, socket, CLOSE.flood, reason, turn)
 }
 
 /** A connection is gone, whoever closed it. Its robot, if it has no newer one, is away from here on. */
@@ -81,49 +83,49 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   if (socket === undefined) return
   state.sockets.delete(socket.id)
   forgetStranger(state, socket)
-  state.timers.cancel('socket.unregistered', socket.id)
-  leave(state, socket, { at: turn.now, code: null, reason: '' }, turn)
+  state.timers.cancel('socket.registration', socket.id)
+  endSession(state, socket, { at: turn.now, code: null, reason: '' }, turn)
 }
 
 /** Tells a socket to close, and stops listening to it at once. */
-export function expel(state: State, socket: Socket, code: number, reason: string, turn: Turn): void {
+export function disconnect(state: State, socket: Socket, code: number, reason: string, turn: Turn): void {
   socket.closing = true
   forgetStranger(state, socket)
-  state.timers.cancel('socket.unregistered', socket.id)
-  hangUp(turn, socket.id, code, reason)
-  leave(state, socket, { at: turn.now, code, reason }, turn)
+  state.timers.cancel('socket.registration', socket.id)
+  closeSocket(turn, socket.id, code, reason)
+  endSession(state, socket, { at: turn.now, code, reason }, turn)
 }
 
 /** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
-export function expelFlood(state: State, socket: Socket, robot: RobotId, flood: Flood, turn: Turn): void {
+export function disconnectFlood(state: State, socket: Socket, robot: RobotId, flood: Flood, turn: Turn): void {
   const reason = floodReason(state.settings, flood)
   warn(state, turn, `flood ${robot}`, 'a robot says too much, and its connection is closed', { robot, reason })
-  expel(state, socket, CLOSE.flood, reason, turn)
+  disconnect(state, socket, CLOSE.flood, reason, turn)
 }
 
 /** The lease has run out, or frames have come since the timer was set. */
-export function silent(state: State, robot: RobotId, turn: Turn): void {
+export function leaseExpired(state: State, robot: RobotId, turn: Turn): void {
   const session = state.sessions.get(robot)
   if (session === undefined) return
-  const until = session.heardAt + state.settings.leaseMs
+  const until = session.lastFrameAt + state.settings.leaseMs
   if (until > turn.now) {
-    state.timers.set('robot.silent', robot, until)
+    state.timers.set('robot.lease', robot, until)
     return
   }
   const socket = state.sockets.get(session.socket)
   assert(socket !== undefined, 'a session has a socket')
-  expel(state, socket, CLOSE.silent, `No message for ${state.settings.leaseMs / 1000} s`, turn)
+  disconnect(state, socket, CLOSE.silent, `No message for ${state.settings.leaseMs / 1000} s`, turn)
 }
 
 /** Nobody has said who they are on this socket, in the time that there was for it. */
-export function unregistered(state: State, id: SocketId, turn: Turn): void {
+export function registrationExpired(state: State, id: SocketId, turn: Turn): void {
   const socket = state.sockets.get(id)
   if (socket === undefined || socket.robot !== null) return
-  expel(state, socket, CLOSE.silent, `No registration within ${state.settings.registerMs / 1000} s`, turn)
+  disconnect(state, socket, CLOSE.silent, `No registration within ${state.settings.registerMs / 1000} s`, turn)
 }
 
 /** The robot behind a socket is away, unless a newer connection of it has taken over. */
-function leave(state: State, socket: Socket, last_disconnect: Disconnect, turn: Turn): void {
+function endSession(state: State, socket: Socket, last_disconnect: Disconnect, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
   if (robot === null) return
@@ -133,29 +135,29 @@ function leave(state: State, socket: Socket, last_disconnect: Disconnect, turn: 
   state.sessions.delete(robot)
   if (session.missing.size > 0) state.missing.set(robot, session.missing)
   state.timers.cancel('robot.status', robot)
-  state.timers.cancel('robot.silent', robot)
-  state.timers.cancel('robot.rest', robot)
-  placeTimeouts(state, robot)
+  state.timers.cancel('robot.lease', robot)
+  state.timers.cancel('robot.cooldown', robot)
+  resetDeadlines(state, robot)
   const row = state.robots.get(robot)
   assert(row !== undefined, 'a session has a robot')
   const { code, reason } = last_disconnect
-  keepRobot(state, { ...row, ...seen(session, turn.now), last_disconnect }, turn)
-  noteAbsence(state, robot, 'disconnected', goneBecause(code, reason), turn)
+  saveRobot(state, { ...row, ...seenFields(session, turn.now), last_disconnect }, turn)
+  recordAbsence(state, robot, 'disconnected', disconnectReason(code, reason), turn)
   if (code !== CLOSE.replaced) turn.facts.push({ type: 'robot.offline', robot: row })
   if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
 }
 
 /** How a connection ended, in words for people. */
-function goneBecause(code: number | null, reason: string): string {
+function disconnectReason(code: number | null, reason: string): string {
   if (code === null) return 'has lost its connection, or closed it'
   return `${code === CLOSE.normal ? 'has disconnected' : 'was disconnected'}: ${reason}`
 }
 
 /** Ends every connection that was made with a key that is valid no longer. */
-export function expelKey(state: State, { key }: FactOf<'key.revoked'>, turn: Turn): void {
+export function disconnectKey(state: State, { key }: FactOf<'key.revoked'>, turn: Turn): void {
   for (const socket of state.sockets.values()) {
     if (socket.key === key.id && !socket.closing) {
-      expel(state, socket, CLOSE.unauthenticated, 'This API key has been revoked', turn)
+      disconnect(state, socket, CLOSE.unauthenticated, 'This API key has been revoked', turn)
     }
   }
 }

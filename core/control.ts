@@ -1,8 +1,8 @@
-import { answer, say, type Turn, turnDown } from './effects.ts'
+import { refuseRequest, reply, send, type Turn } from './effects.ts'
 import type { ControlRequested, RobotSaved } from './event.ts'
 import type { ReplyId, RobotId } from './ids.ts'
-import { keepRobot } from './keep.ts'
-import { askStatus } from './move.ts'
+import { saveRobot } from './keep.ts'
+import { requestStatus } from './move.ts'
 import { notFound, refuse } from './protocol/refusal.ts'
 import type { RobotMode, RobotRow, Session, State } from './state.ts'
 
@@ -18,26 +18,26 @@ export const MODE_AFTER = { pause: 'paused', resume: 'resuming', shutdown: 'drai
 /** Pause, resume or shut down. A robot that is there is told at once. */
 export function controlRequested(state: State, event: ControlRequested, turn: Turn): void {
   const before = state.robots.get(event.robot)
-  if (before === undefined) return unknown(event.reply, event.robot, turn)
+  if (before === undefined) return refuseUnknownRobot(event.reply, event.robot, turn)
   const robot: RobotRow = { ...before, mode: MODE_AFTER[event.control] }
-  keepRobot(state, robot, turn)
+  saveRobot(state, robot, turn)
   const session = state.sessions.get(robot.id)
   if (session !== undefined) {
     const payload = { robot_id: robot.id }
     if (event.control === 'shutdown') {
-      say(turn, session.socket, { type: 'shutdown', payload: { ...payload, graceful: event.graceful } })
-    } else say(turn, session.socket, { type: event.control, payload })
+      send(turn, session.socket, { type: 'shutdown', payload: { ...payload, graceful: event.graceful } })
+    } else send(turn, session.socket, { type: event.control, payload })
   }
-  answer(turn, event.reply, { type: 'robot', robot })
+  reply(turn, event.reply, { type: 'robot', robot })
 }
 
 /** A robot that returns is told again what it may have missed. */
-export function remindMode(session: Session, robot: RobotRow, turn: Turn): void {
+export function resendMode(session: Session, robot: RobotRow, turn: Turn): void {
   const payload = { robot_id: robot.id }
-  if (robot.mode === 'paused') say(turn, session.socket, { type: 'pause', payload })
-  if (robot.mode === 'resuming') say(turn, session.socket, { type: 'resume', payload })
+  if (robot.mode === 'paused') send(turn, session.socket, { type: 'pause', payload })
+  if (robot.mode === 'resuming') send(turn, session.socket, { type: 'resume', payload })
   if (robot.mode === 'draining') {
-    say(turn, session.socket, { type: 'shutdown', payload: { ...payload, graceful: true } })
+    send(turn, session.socket, { type: 'shutdown', payload: { ...payload, graceful: true } })
   }
 }
 
@@ -48,51 +48,51 @@ export function statusRequested(
   turn: Turn,
 ): void {
   const session = state.sessions.get(event.robot)
-  if (!state.robots.has(event.robot)) return unknown(event.reply, event.robot, turn)
+  if (!state.robots.has(event.robot)) return refuseUnknownRobot(event.reply, event.robot, turn)
   if (session === undefined) {
     const refusal = refuse('CONNECTION_ERROR', `Robot ${event.robot} is not connected`)
-    return turnDown(turn, event.reply, refusal)
+    return refuseRequest(turn, event.reply, refusal)
   }
-  session.awaiting.push(event.reply)
+  session.awaitingStatus.push(event.reply)
   state.timers.set('robot.status', session.robot, turn.now + state.settings.statusMs)
-  askStatus(session, turn)
+  requestStatus(session, turn)
 }
 
 /** The robot has answered: so has everybody who asked. */
-export function statusGiven(state: State, session: Session, turn: Turn): void {
+export function statusReceived(state: State, session: Session, turn: Turn): void {
   const robot = state.robots.get(session.robot)
   const report = session.reported
   state.timers.cancel('robot.status', session.robot)
-  for (const reply of session.awaiting.splice(0)) {
-    if (robot !== undefined && report !== null) answer(turn, reply, { type: 'status', robot, report })
+  for (const to of session.awaitingStatus.splice(0)) {
+    if (robot !== undefined && report !== null) reply(turn, to, { type: 'status', robot, report })
   }
 }
 
 /** The robot has not answered in time. */
-export function statusLapsed(state: State, robot: RobotId, turn: Turn): void {
+export function statusExpired(state: State, robot: RobotId, turn: Turn): void {
   const session = state.sessions.get(robot)
   if (session === undefined) return
   const refusal = refuse('TIMEOUT', `Robot ${robot} did not answer within ${state.settings.statusMs / 1000} s`)
-  for (const reply of session.awaiting.splice(0)) turnDown(turn, reply, refusal)
+  for (const to of session.awaitingStatus.splice(0)) refuseRequest(turn, to, refusal)
 }
 
 /** The connection that was asked over is gone. */
 export function statusLost(session: Session, turn: Turn): void {
   const refusal = refuse('CONNECTION_ERROR', `Robot ${session.robot} has disconnected`)
-  for (const reply of session.awaiting.splice(0)) turnDown(turn, reply, refusal)
+  for (const to of session.awaitingStatus.splice(0)) refuseRequest(turn, to, refusal)
 }
 
 /** A robot is put on record before it has ever connected, or changed there. What it says when it registers wins. */
 export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
   const before = state.robots.get(event.robot)
-  if (before === undefined && event.mode === 'update') return unknown(event.reply, event.robot, turn)
+  if (before === undefined && event.mode === 'update') return refuseUnknownRobot(event.reply, event.robot, turn)
   if (before !== undefined && event.mode === 'create') {
     const refusal = refuse('CONFLICT', `Robot ${event.robot} exists already`, { field: 'id' })
-    return turnDown(turn, event.reply, refusal)
+    return refuseRequest(turn, event.reply, refusal)
   }
   if (before === undefined && state.robots.size >= state.settings.robotsMax) {
     const refusal = refuse('CONFLICT', `This fleet already has ${state.settings.robotsMax} robots`)
-    return turnDown(turn, event.reply, refusal)
+    return refuseRequest(turn, event.reply, refusal)
   }
   const robot: RobotRow = {
     id: event.robot,
@@ -108,10 +108,10 @@ export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
     metrics: before?.metrics ?? null,
     last_disconnect: before?.last_disconnect ?? null,
   }
-  keepRobot(state, robot, turn)
-  answer(turn, event.reply, { type: 'robot', robot })
+  saveRobot(state, robot, turn)
+  reply(turn, event.reply, { type: 'robot', robot })
 }
 
-function unknown(reply: ReplyId, robot: RobotId, turn: Turn): void {
-  turnDown(turn, reply, notFound('Robot', robot))
+function refuseUnknownRobot(to: ReplyId, robot: RobotId, turn: Turn): void {
+  refuseRequest(turn, to, notFound('Robot', robot))
 }

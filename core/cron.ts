@@ -1,7 +1,7 @@
 import { Cron } from 'croner'
 import type { Millis } from './ids.ts'
 import { type Refusal, refuse } from './protocol/refusal.ts'
-import { changeIn, instantOf, latestWall, type Wall, wallAt } from './zone.ts'
+import { changeIn, instantOf, latestWallClock, type WallClock, wallClockAt } from './zone.ts'
 
 /**
  * Cron patterns: five fields, or six with seconds first; names, ranges, lists, steps, `L`, `W` and `#`. Sunday is 0 and 7,
@@ -10,12 +10,12 @@ import { changeIn, instantOf, latestWall, type Wall, wallAt } from './zone.ts'
  * DESIGN.md 5.3: a wall time in a gap runs once, at the end of the gap; one in an overlap runs once, at its first
  * occurrence; and a pattern whose hour field begins with `*` follows elapsed time, through both.
  */
-export interface Pattern {
+export interface CronPattern {
   readonly text: string
   readonly zone: string
   readonly followsElapsed: boolean
   /** The next wall time after this one that the fields match; null when there is none. */
-  next(after: Wall): Wall | null
+  next(after: WallClock): WallClock | null
 }
 
 /** A pattern is refused when it is longer: no honest one is. */
@@ -25,7 +25,7 @@ const CHARS_MAX = 200
 const FIELDS = ['second', 'minute', 'hour', 'day of month', 'month', 'day of week'] as const
 
 /** Reads a pattern. INVALID_PAYLOAD names the field that is wrong, or says that no day will ever match. */
-export function readPattern(text: string, zone: string): Pattern | Refusal {
+export function readCron(text: string, zone: string): CronPattern | Refusal {
   const fields = text.trim().split(/\s+/)
   const wrong = (message: string): Refusal => refuse('INVALID_PAYLOAD', message, { field: 'cron_expression' })
   if (text.length > CHARS_MAX) return wrong(`cron_expression must not exceed ${CHARS_MAX} characters`)
@@ -38,7 +38,7 @@ export function readPattern(text: string, zone: string): Pattern | Refusal {
   if (first === null) return wrong(`cron_expression "${text.trim()}" matches no day of any year`)
   const next = fields.slice(-4).every((field) => field === '*')
     ? withinHour(parsed, first)
-    : (after: Wall): Wall | null => parsed.nextRun(new Date(after))?.getTime() ?? null
+    : (after: WallClock): WallClock | null => parsed.nextRun(new Date(after))?.getTime() ?? null
   const hour = fields.at(-4) ?? ''
   return { text: fields.join(' '), zone, followsElapsed: hour.startsWith('*'), next }
 }
@@ -48,7 +48,7 @@ export function readPattern(text: string, zone: string): Pattern | Refusal {
  * which, and the rest is arithmetic: walking the calendar costs some fifty microseconds for each instant, and these are
  * the patterns that are due most often. `first` is some wall time that matches.
  */
-function withinHour(cron: Cron, first: Wall): (after: Wall) => Wall | null {
+function withinHour(cron: Cron, first: WallClock): (after: WallClock) => WallClock | null {
   const hour = Math.floor(first / HOUR) * HOUR
   const [minute, second] = [Math.floor((first - hour) / MINUTE), (first % MINUTE) / SECOND]
   const matches = (minutes: number, seconds: number): boolean =>
@@ -68,7 +68,7 @@ function withinHour(cron: Cron, first: Wall): (after: Wall) => Wall | null {
   }
 }
 
-function matchesAt(cron: Cron, wall: Wall): boolean {
+function matchesAt(cron: Cron, wall: WallClock): boolean {
   return cron.match(new Date(wall))
 }
 
@@ -78,7 +78,7 @@ const HOUR: Millis = 3_600_000
 const SIXTY = Array.from({ length: 60 }, (_, index) => index)
 
 /** Where a pattern that never matches is looked for from: a leap year follows within four, and 2100 is none. */
-const ANY_TIME: Wall = 1_767_225_600_000
+const ANY_TIME: WallClock = 1_767_225_600_000
 
 function parse(fields: readonly string[]): Cron | string {
   try {
@@ -103,28 +103,28 @@ function wrongField(fields: readonly string[]): string {
 }
 
 /** The first instant after this one at which the pattern is due; null when it never is again. */
-export function nextDue(pattern: Pattern, after: Millis): Millis | null {
+export function nextDue(pattern: CronPattern, after: Millis): Millis | null {
   return pattern.followsElapsed ? nextElapsed(pattern, after) : nextFixed(pattern, after)
 }
 
 /** Fixed times: each wall time runs at the first instant at which the clock has reached it. */
-function nextFixed({ zone, next }: Pattern, after: Millis): Millis | null {
-  const wall = next(latestWall(zone, after))
+function nextFixed({ zone, next }: CronPattern, after: Millis): Millis | null {
+  const wall = next(latestWallClock(zone, after))
   return wall === null ? null : instantOf(zone, wall)
 }
 
 /** Every instant whose wall time matches, in both passes of an overlap; what a gap leaves out does not happen. */
-function nextElapsed({ zone, next }: Pattern, after: Millis): Millis | null {
+function nextElapsed({ zone, next }: CronPattern, after: Millis): Millis | null {
   let from = after
   // Before the first wall time, so that the first instant after a change of the clock counts.
-  let wall = next(wallAt(zone, from))
+  let wall = next(wallClockAt(zone, from))
   while (wall !== null) {
-    const offset = wallAt(zone, from) - from
+    const offset = wallClockAt(zone, from) - from
     const due = wall - offset
     const change = changeIn(zone, from, due)
     if (change === null) return due
     from = change
-    wall = next(wallAt(zone, change) - 1)
+    wall = next(wallClockAt(zone, change) - 1)
   }
   return null
 }

@@ -1,13 +1,13 @@
-import { announce } from './announce.ts'
-import { answer, type Turn, turnDown } from './effects.ts'
-import type { DeliveryTried } from './event.ts'
+import { emit } from './announce.ts'
+import { refuseRequest, reply, type Turn } from './effects.ts'
+import type { DeliveryFinished } from './event.ts'
 import type { DeliveryId, Millis, ReplyId, WebhookId } from './ids.ts'
 import { RETRY_AFTER_MS_MAX } from './limits.ts'
-import { keepDelivery, keepWebhook, landed } from './outbox.ts'
+import { saveDelivery, saveWebhook, takeInFlight } from './outbox.ts'
 import { cut } from './protocol/cut.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
-import { type DeliveryRow, type Outcome, untried, type WebhookRow } from './webhook.ts'
+import { type DeliveryOutcome, type DeliveryRow, newDelivery, type WebhookRow } from './webhook.ts'
 
 /** What becomes of what webhooks are told. */
 
@@ -15,16 +15,18 @@ import { type DeliveryRow, type Outcome, untried, type WebhookRow } from './webh
 const GONE = 410
 
 /** A call has been made. One that is not waited for any more changes nothing: it is made again, or was given up. */
-export function deliveryTried(state: State, event: DeliveryTried, turn: Turn): void {
-  const row = landed(state, event.webhook, event.delivery, event.call)
-  if (row !== undefined) settle(state, row, event.outcome, turn)
+export function deliveryFinished(state: State, event: DeliveryFinished, turn: Turn): void {
+  const row = takeInFlight(state, event.webhook, event.delivery, event.request)
+  if (row !== undefined) recordOutcome(state, row, event.outcome, turn)
 }
 
 /** Nobody has said what became of a call, for longer than a call may take. */
-export function callLapsed(state: State, id: string, turn: Turn): void {
+export function requestExpired(state: State, id: string, turn: Turn): void {
   const [webhook, delivery] = id.split(' ') as [WebhookId, DeliveryId]
-  const row = landed(state, webhook, delivery)
-  if (row !== undefined) settle(state, row, { status: null, error: 'nothing came back', retryAfterMs: null }, turn)
+  const row = takeInFlight(state, webhook, delivery)
+  if (row !== undefined) {
+    recordOutcome(state, row, { status: null, error: 'nothing came back', retryAfterMs: null }, turn)
+  }
 }
 
 /**
@@ -37,15 +39,15 @@ export function deliveryReplayed(
   turn: Turn,
 ): void {
   const row = replayable(state, event.webhook, event.delivery, turn)
-  if (isRefusal(row)) return turnDown(turn, event.reply, row)
-  const again: DeliveryRow = { ...row, ...untried(turn.now) }
-  keepDelivery(state, again, turn)
-  answer(turn, event.reply, { type: 'delivery', delivery: again })
+  if (isRefusal(row)) return refuseRequest(turn, event.reply, row)
+  const again: DeliveryRow = { ...row, ...newDelivery(turn.now) }
+  saveDelivery(state, again, turn)
+  reply(turn, event.reply, { type: 'delivery', delivery: again })
 }
 
 function replayable(state: State, id: WebhookId, delivery: DeliveryId, turn: Turn): DeliveryRow | Refusal {
   const webhook = state.webhooks.get(id)
-  const row = turn.out.rows.deliveries.get(delivery) ?? turn.found.deliveries.get(delivery)
+  const row = turn.out.rows.deliveries.get(delivery) ?? turn.prefetched.deliveries.get(delivery)
   if (webhook === undefined || row?.webhook_id !== id) {
     return refuse('NOT_FOUND', `Webhook ${cut(id, 256)} has no delivery ${cut(delivery, 256)}`)
   }
@@ -55,19 +57,28 @@ function replayable(state: State, id: WebhookId, delivery: DeliveryId, turn: Tur
 }
 
 /** Writes down what became of a try. Only an answer of success is one; what is not is tried again, later each time. */
-function settle(state: State, row: DeliveryRow, { status, error, retryAfterMs }: Outcome, turn: Turn): void {
+function recordOutcome(
+  state: State,
+  row: DeliveryRow,
+  { status, error, retryAfterMs }: DeliveryOutcome,
+  turn: Turn,
+): void {
   const webhook = state.webhooks.get(row.webhook_id)
   if (webhook === undefined) return
-  const tried = { ...row, attempt: row.attempt + 1, status_code: status, error }
+  const attempted = { ...row, attempt: row.attempt + 1, status_code: status, error }
   if (status !== null && status >= 200 && status < 300) {
-    keepDelivery(state, { ...tried, status: 'delivered', next_at: null, delivered_at: turn.now, error: '' }, turn)
-    if (webhook.failing_since !== null) keepWebhook(state, { ...webhook, failing_since: null }, turn)
+    saveDelivery(state, { ...attempted, status: 'delivered', next_at: null, delivered_at: turn.now, error: '' }, turn)
+    if (webhook.failing_since !== null) saveWebhook(state, { ...webhook, failing_since: null }, turn)
     return
   }
-  const wait = waitAfter(state, tried.attempt, retryAfterMs)
+  const wait = waitAfter(state, attempted.attempt, retryAfterMs)
   const last = wait === null || status === GONE
-  keepDelivery(state, { ...tried, ...last ? { status: 'failed', next_at: null } : { next_at: turn.now + wait } }, turn)
-  failed(state, webhook, status, turn)
+  saveDelivery(
+    state,
+    { ...attempted, ...last ? { status: 'failed', next_at: null } : { next_at: turn.now + wait } },
+    turn,
+  )
+  countFailure(state, webhook, status, turn)
 }
 
 /** Less up to a quarter by chance, so that what failed together does not come back together. Null: it is given up. */
@@ -78,17 +89,17 @@ function waitAfter(state: State, attempt: number, retryAfterMs: Millis | null): 
 }
 
 /** A webhook that wants nothing any more is disabled at once, and one at which nothing has succeeded for a long time. */
-function failed(state: State, webhook: WebhookRow, status: number | null, turn: Turn): void {
+function countFailure(state: State, webhook: WebhookRow, status: number | null, turn: Turn): void {
   const failing_since = webhook.failing_since ?? turn.now
   const long = turn.now - failing_since >= state.settings.webhookFailingMs
   if (status !== GONE && !long) {
-    if (webhook.failing_since === null) keepWebhook(state, { ...webhook, failing_since }, turn)
+    if (webhook.failing_since === null) saveWebhook(state, { ...webhook, failing_since }, turn)
     return
   }
   const hours = Math.round((turn.now - failing_since) / 3_600_000)
   const disabled_reason = status === GONE
     ? 'The receiver answered 410 Gone: it wants no more'
     : `Every delivery has failed for ${hours} hours`
-  keepWebhook(state, { ...webhook, enabled: false, disabled_reason, failing_since }, turn)
-  announce(state, turn, 'webhook.disabled', null, { webhook_id: webhook.id, reason: disabled_reason }, (told) => told)
+  saveWebhook(state, { ...webhook, enabled: false, disabled_reason, failing_since }, turn)
+  emit(state, turn, 'webhook.disabled', null, { webhook_id: webhook.id, reason: disabled_reason }, (data) => data)
 }

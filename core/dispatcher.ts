@@ -1,10 +1,10 @@
 import type { Turn } from './effects.ts'
-import { slotsElsewhere } from './elsewhere.ts'
+import { foreignSlots } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import type { Strategy } from './limits.ts'
 import { offer } from './offer.ts'
-import { best, goesBefore, type JobClass, type Needs, type Waiting } from './queue.ts'
-import { type Free, type Kind, kindOfRow, suits } from './roster.ts'
+import { firstWaiting, goesBefore, type JobClass, type JobNeeds, type WaitingJob } from './queue.ts'
+import { abilitiesOf, canRun, type FreeRobot, type RobotGroup } from './roster.ts'
 import type { RobotRow, State } from './state.ts'
 
 /**
@@ -13,38 +13,38 @@ import type { RobotRow, State } from './state.ts'
  * Since that held before the event, only the jobs and the robots that the event touched have to be looked at.
  */
 export function dispatch(state: State, turn: Turn): void {
-  const { touchedClasses, touchedRobots } = state.roster
+  const { dirtyClasses, dirtyRobots } = state.matching
   if (state.draining) return
-  for (const robot of touchedRobots) fill(state, robot, turn)
-  touchedRobots.clear()
-  while (touchedClasses.size > 0) {
+  for (const robot of dirtyRobots) offerJobsTo(state, robot, turn)
+  dirtyRobots.clear()
+  while (dirtyClasses.size > 0) {
     const jobs = mostUrgent(state, turn.now)
     if (jobs === undefined) break
-    if (!place(state, jobs, turn)) touchedClasses.delete(jobs)
+    if (!offerFrom(state, jobs, turn)) dirtyClasses.delete(jobs)
   }
-  touchedClasses.clear()
+  dirtyClasses.clear()
   // What was offered just now has touched its robots again, and left them with nothing to run.
-  touchedRobots.clear()
+  dirtyRobots.clear()
 }
 
 /** Gives a robot the jobs whose turn it is, until its slots are full or nothing is left that it may run. */
-function fill(state: State, id: RobotId, turn: Turn): void {
-  const kind = state.roster.kindOf.get(id)
-  while (kind?.free.has(id) === true) {
-    const job = bestFor(state, kind, id, turn.now)
+function offerJobsTo(state: State, id: RobotId, turn: Turn): void {
+  const group = state.matching.groupOf.get(id)
+  while (group?.free.has(id) === true) {
+    const job = bestFor(state, group, id, turn.now)
     if (job === undefined) return
     offer(state, job, id, turn)
   }
 }
 
-function bestFor(state: State, kind: Kind, id: RobotId, now: Millis): JobId | undefined {
-  return bestAmong(state, classesFor(state, kind, id), now, (job) => isOpenTo(state, id, job))
+function bestFor(state: State, group: RobotGroup, id: RobotId, now: Millis): JobId | undefined {
+  return bestAmong(state, classesFor(state, group, id), now, (job) => mayOffer(state, id, job))
 }
 
 /** The classes with waiting jobs that a robot may run. */
-function classesFor(state: State, kind: Kind, id: RobotId): readonly JobClass[] {
-  const pinned = [...state.roster.pinned.get(id) ?? []].filter((jobs) => suits(kind, jobs.needs))
-  return [...kind.classes, ...pinned]
+function classesFor(state: State, group: RobotGroup, id: RobotId): readonly JobClass[] {
+  const pinned = [...state.matching.pinned.get(id) ?? []].filter((jobs) => canRun(group, jobs.needs))
+  return [...group.classes, ...pinned]
 }
 
 function bestAmong(
@@ -54,9 +54,9 @@ function bestAmong(
   passes: (job: JobId) => boolean,
 ): JobId | undefined {
   const { agingMs } = state.settings
-  let leader: Waiting | undefined
+  let leader: WaitingJob | undefined
   for (const jobs of classes) {
-    const head = best(jobs, now, agingMs, ({ id }) => passes(id))
+    const head = firstWaiting(jobs, now, agingMs, ({ id }) => passes(id))
     if (head !== undefined && (leader === undefined || goesBefore(head, leader, now, agingMs))) leader = head
   }
   return leader?.id
@@ -74,18 +74,18 @@ export function wouldTake(
   now: Millis,
   comes: 'anew' | 'report' | 'resume',
 ): boolean {
-  const kind = kindOfRow(robot)
-  const classes = [...state.roster.classes.values()].filter(({ needs }) =>
-    (needs.robot === null || needs.robot === robot.id) && suits(kind, needs)
+  const abilities = abilitiesOf(robot)
+  const classes = [...state.matching.classes.values()].filter(({ needs }) =>
+    (needs.robot === null || needs.robot === robot.id) && canRun(abilities, needs)
   )
   const taken = new Set<JobId>()
   const session = state.sessions.get(robot.id)
-  const elsewhere = comes === 'resume' && session !== undefined ? slotsElsewhere(session) : 0
-  const slots = robot.max_concurrent_jobs - (state.held.get(robot.id)?.size ?? 0) - elsewhere
+  const foreign = comes === 'resume' && session !== undefined ? foreignSlots(session) : 0
+  const slots = robot.max_concurrent_jobs - (state.held.get(robot.id)?.size ?? 0) - foreign
   // Before it has said what it is running, a robot gets only what was never offered.
   const rounds: ((id: JobId) => boolean)[] = comes === 'anew'
     ? [(id) => state.jobs.get(id)?.attempt === 0, () => true]
-    : [(id) => isOpenTo(state, robot.id, id)]
+    : [(id) => mayOffer(state, robot.id, id)]
   for (const passes of rounds) {
     while (taken.size < slots) {
       const next = bestAmong(state, classes, now, (id) => !taken.has(id) && passes(id))
@@ -98,15 +98,15 @@ export function wouldTake(
 }
 
 /** Whether some robot is free just now for a job that needs this: it would be offered at once. */
-export function wouldBeTaken(state: State, needs: Needs, job: JobId): boolean {
+export function wouldBeTaken(state: State, needs: JobNeeds, job: JobId): boolean {
   return !state.draining && freeRobotFor(state, needs, job) !== undefined
 }
 
 function mostUrgent(state: State, now: Millis): JobClass | undefined {
   const { agingMs } = state.settings
-  let leader: { jobs: JobClass; head: Waiting } | undefined
-  for (const jobs of state.roster.touchedClasses) {
-    const head = best(jobs, now, agingMs, () => true)
+  let leader: { jobs: JobClass; head: WaitingJob } | undefined
+  for (const jobs of state.matching.dirtyClasses) {
+    const head = firstWaiting(jobs, now, agingMs, () => true)
     if (head !== undefined && (leader === undefined || goesBefore(head, leader.head, now, agingMs))) {
       leader = { jobs, head }
     }
@@ -115,10 +115,10 @@ function mostUrgent(state: State, now: Millis): JobClass | undefined {
 }
 
 /** Offers the first job of the class that some free robot may run. False when there is none. */
-function place(state: State, jobs: JobClass, turn: Turn): boolean {
+function offerFrom(state: State, jobs: JobClass, turn: Turn): boolean {
   if (freeRobotFor(state, jobs.needs, null) === undefined) return false
   const robots = new Map<JobId, RobotId>()
-  const job = best(jobs, turn.now, state.settings.agingMs, ({ id }) => {
+  const job = firstWaiting(jobs, turn.now, state.settings.agingMs, ({ id }) => {
     const robot = freeRobotFor(state, jobs.needs, id)
     if (robot !== undefined) robots.set(id, robot)
     return robot !== undefined
@@ -129,86 +129,86 @@ function place(state: State, jobs: JobClass, turn: Turn): boolean {
   return true
 }
 
-/** The robot to ask first for such a job; with `job` null, whether there is any, whatever jobs they are barred from. */
-function freeRobotFor(state: State, needs: Needs, job: JobId | null): RobotId | undefined {
-  const { roster } = state
-  const open = (free: Free): boolean => job === null || isOpenTo(state, free.robot, job)
+/** The robot to ask first for such a job; with `job` null, whether there is any, whatever jobs they are excluded from. */
+function freeRobotFor(state: State, needs: JobNeeds, job: JobId | null): RobotId | undefined {
+  const { matching } = state
+  const isOpen = (free: FreeRobot): boolean => job === null || mayOffer(state, free.robot, job)
   if (needs.robot !== null) {
-    const kind = roster.kindOf.get(needs.robot)
-    const free = kind?.free.get(needs.robot)
-    return kind !== undefined && free !== undefined && suits(kind, needs) && open(free) ? needs.robot : undefined
+    const group = matching.groupOf.get(needs.robot)
+    const free = group?.free.get(needs.robot)
+    return group !== undefined && free !== undefined && canRun(group, needs) && isOpen(free) ? needs.robot : undefined
   }
-  const kinds = [...roster.kinds.values()].filter((kind) => kind.free.size > 0 && suits(kind, needs))
-  return job === null ? kinds[0]?.free.peek()?.robot : choose[state.settings.strategy](state, kinds, open, job)
+  const groups = [...matching.groups.values()].filter((group) => group.free.size > 0 && canRun(group, needs))
+  return job === null ? groups[0]?.free.peek()?.robot : STRATEGIES[state.settings.strategy](state, groups, isOpen, job)
 }
 
 /**
- * Not a job that it is barred from; nor, until it has said what it is running, one that was offered before: it may be
+ * Not a job that it is excluded from; nor, until it has said what it is running, one that was offered before: it may be
  * running that since an earlier connection.
  */
-function isOpenTo(state: State, robot: RobotId, job: JobId): boolean {
+function mayOffer(state: State, robot: RobotId, job: JobId): boolean {
   const session = state.sessions.get(robot)
-  if (session === undefined || session.barred.has(job)) return false
+  if (session === undefined || session.excluded.has(job)) return false
   return session.reported !== null || state.jobs.get(job)?.attempt === 0
 }
 
-type Choose = (
+type ChooseRobot = (
   state: State,
-  kinds: readonly Kind[],
-  open: (free: Free) => boolean,
+  groups: readonly RobotGroup[],
+  isOpen: (free: FreeRobot) => boolean,
   job: JobId,
 ) => RobotId | undefined
 
 /** How each strategy chooses among the free robots that may run a job. DESIGN.md 5.2. */
-const choose: { readonly [S in Strategy]: Choose } = {
+const STRATEGIES: { readonly [S in Strategy]: ChooseRobot } = {
   least_loaded: firstOf,
   round_robin: firstOf,
-  random(state, kinds, open, job) {
-    let at = Math.floor(state.random() * kinds.reduce((sum, kind) => sum + kind.free.size, 0))
-    for (const kind of kinds) {
-      const free = kind.free.values()[at]
-      if (free !== undefined) return open(free) ? free.robot : firstOf(state, kinds, open, job)
-      at -= kind.free.size
+  random(state, groups, isOpen, job) {
+    let at = Math.floor(state.random() * groups.reduce((sum, group) => sum + group.free.size, 0))
+    for (const group of groups) {
+      const free = group.free.values()[at]
+      if (free !== undefined) return isOpen(free) ? free.robot : firstOf(state, groups, isOpen, job)
+      at -= group.free.size
     }
     return undefined
   },
   /** Whoever has completed this workflow most often; a robot that never has comes last. */
-  affinity(state, kinds, open, job) {
+  affinity(state, groups, isOpen, job) {
     const workflow = state.jobs.get(job)?.workflow_id
     const successes = workflow === undefined ? undefined : state.affinities.get(workflow)
-    let leader: { free: Free; count: number } | undefined
+    let leader: { free: FreeRobot; count: number } | undefined
     for (const [robot, count] of successes ?? []) {
-      const kind = state.roster.kindOf.get(robot)
-      const free = kind === undefined || !kinds.includes(kind) ? undefined : kind.free.get(robot)
-      if (free === undefined || !open(free) || (leader !== undefined && count < leader.count)) continue
-      if (leader === undefined || count > leader.count || state.roster.before(free, leader.free)) {
+      const group = state.matching.groupOf.get(robot)
+      const free = group === undefined || !groups.includes(group) ? undefined : group.free.get(robot)
+      if (free === undefined || !isOpen(free) || (leader !== undefined && count < leader.count)) continue
+      if (leader === undefined || count > leader.count || state.matching.before(free, leader.free)) {
         leader = { free, count }
       }
     }
-    return leader?.free.robot ?? firstOf(state, kinds, open, job)
+    return leader?.free.robot ?? firstOf(state, groups, isOpen, job)
   },
   /** Whoever can do the least besides, so that robots that can do more stay free for jobs that ask for more. */
-  capability_match(state, kinds, open, job) {
-    const abilities = (kind: Kind): number => kind.tags.size + kind.capabilities.size
-    for (const count of [...new Set(kinds.map(abilities))].toSorted((a, b) => a - b)) {
-      const robot = firstOf(state, kinds.filter((kind) => abilities(kind) === count), open, job)
+  capability_match(state, groups, isOpen, job) {
+    const abilities = (group: RobotGroup): number => group.tags.size + group.capabilities.size
+    for (const count of [...new Set(groups.map(abilities))].toSorted((a, b) => a - b)) {
+      const robot = firstOf(state, groups.filter((group) => abilities(group) === count), isOpen, job)
       if (robot !== undefined) return robot
     }
     return undefined
   },
 }
 
-/** The first of all, in the order in which each kind keeps its free robots. */
+/** The first of all, in the order in which each group keeps its free robots. */
 function firstOf(
   state: State,
-  kinds: readonly Kind[],
-  open: (free: Free) => boolean,
+  groups: readonly RobotGroup[],
+  isOpen: (free: FreeRobot) => boolean,
   _job: JobId,
 ): RobotId | undefined {
-  let leader: Free | undefined
-  for (const kind of kinds) {
-    const free = kind.free.first(open)
-    if (free !== undefined && (leader === undefined || state.roster.before(free, leader))) leader = free
+  let leader: FreeRobot | undefined
+  for (const group of groups) {
+    const free = group.free.first(isOpen)
+    if (free !== undefined && (leader === undefined || state.matching.before(free, leader))) leader = free
   }
   return leader?.robot
 }

@@ -11,7 +11,7 @@ export function durationOf({ started_at, completed_at, robot_duration_ms }: JobR
  * How long its robot says that a job took, by its own clock: ours counts a line that was broken too. It cannot have had
  * longer than the job has been there to be offered. A robot that does not measure says 0.
  */
-export function durationSaid(job: JobRow, duration_ms: number | null | undefined, now: Millis): Millis | null {
-  const said = Math.round(duration_ms ?? 0)
-  return said > 0 && said <= now - (job.queued_at ?? job.created_at) ? said : null
+export function reportedDuration(job: JobRow, duration_ms: number | null | undefined, now: Millis): Millis | null {
+  const reported = Math.round(duration_ms ?? 0)
+  return reported > 0 && reported <= now - (job.queued_at ?? job.created_at) ? reported : null
 }

@@ -1,6 +1,6 @@
 import type { Fact } from './fact.ts'
-import type { Ahead } from './ahead.ts'
-import type { Moved } from './clock.ts'
+import type { EarlyRun } from './ahead.ts'
+import type { ClockChange } from './clock.ts'
 import type {
   DefinitionHash,
   DeliveryId,
@@ -21,7 +21,7 @@ import type { Quota } from './limiter.ts'
 import type { Outgoing } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
 import { Sealed } from './receipt.ts'
-import type { OccurrenceRow, ScheduleRow } from './schedule.ts'
+import type { ScheduleRow, ScheduleRunRow } from './schedule.ts'
 import type { Report } from './seen.ts'
 import type {
   AffinityRow,
@@ -63,14 +63,14 @@ export interface Deletions {
 }
 
 /** Of one webhook the pending deliveries behind this place, in the order in which they are due. */
-export interface Page {
+export interface DeliveryPageRequest {
   readonly webhook: WebhookId
   readonly at: Millis
   readonly seq: number
 }
 
 /** What an event may touch outside memory, asked for before the step. */
-export interface Need {
+export interface Prefetch {
   readonly jobs: JobId[]
   /** One job for each of these duplicate keys that has not ended, or was submitted after `duplicatesSince`. */
   readonly duplicates: string[]
@@ -80,16 +80,16 @@ export interface Need {
   /** Pending jobs that become ready after the one and up to the other instant; null: none are asked for. */
   due: { readonly after: Millis; readonly until: Millis } | null
   /** One page of pending deliveries for each of these webhooks, and one row more, if there are more. */
-  pages: readonly Page[]
+  pages: readonly DeliveryPageRequest[]
   readonly deliveries: DeliveryId[]
   /** For each of these jobs and robots: has the robot ever had an offer of the job, and has it sent a late result? */
-  readonly dealings: { readonly job: JobId; readonly robot: RobotId }[]
+  readonly interactions: { readonly job: JobId; readonly robot: RobotId }[]
   /** The clock was set back to this instant: which due instants after it have been decided? null: nobody asks. */
-  ahead: Millis | null
+  earlyRuns: Millis | null
 }
 
 /** The answer: what is absent does not exist. */
-export interface Found {
+export interface Prefetched {
   readonly jobs: ReadonlyMap<JobId, JobRow>
   readonly duplicates: ReadonlyMap<string, JobRow>
   readonly idempotency: ReadonlyMap<string, IdempotencyRow>
@@ -100,13 +100,13 @@ export interface Found {
   readonly pages: ReadonlyMap<WebhookId, readonly DeliveryRow[]>
   readonly deliveries: ReadonlyMap<DeliveryId, DeliveryRow>
   /** Of each kind the first. */
-  readonly dealings: readonly Dealing[]
+  readonly interactions: readonly Interaction[]
   /** Due instants after the one that was asked about that have made their job already. */
-  readonly ahead: readonly Ahead[]
+  readonly earlyRuns: readonly EarlyRun[]
 }
 
 /** An entry in the history of a job that a robot has caused: `offer` or `late_result`. */
-export type Dealing = Pick<HistoryRow, 'job_id' | 'robot_id' | 'event'>
+export type Interaction = Pick<HistoryRow, 'job_id' | 'robot_id' | 'event'>
 
 /** What a limit has to know of a job that was made a moment ago. */
 export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id'>
@@ -115,7 +115,7 @@ export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id'>
  * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit
  * that the request was held to, null where there is none.
  */
-export type Answer =
+export type Reply =
   | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
   | {
     readonly type: 'fired'
@@ -140,11 +140,11 @@ export type Answer =
 export type Send =
   | { readonly to: 'socket'; readonly socket: SocketId; readonly message: Outgoing }
   | { readonly to: 'socket'; readonly socket: SocketId; readonly close: Close }
-  | { readonly to: 'reply'; readonly reply: ReplyId; readonly answer: Answer }
+  | { readonly to: 'reply'; readonly reply: ReplyId; readonly answer: Reply }
 
-/** A request to another system. Whoever makes it reports with `delivery.tried` what became of it, and gives the number. */
-export interface Call {
-  readonly call: number
+/** A request to another system. Whoever makes it reports with `delivery.finished` what became of it, and gives the number. */
+export interface WebhookRequest {
+  readonly request: number
   readonly webhook: WebhookId
   readonly delivery: DeliveryId
   readonly url: string
@@ -154,7 +154,7 @@ export interface Call {
 }
 
 /** A line for the server's log, which an operator might act on. */
-export interface Warning {
+export interface LogWarning {
   readonly message: string
   readonly details: object
 }
@@ -170,7 +170,7 @@ export interface Effects {
   /** The instant of the turn. The store keeps the last one: a start that finds itself before it knows that the clock was set. */
   readonly at: Millis
   /** 1. In the same transaction, before anything is written. null: the clock was not set. */
-  moved: Moved | null
+  clockChange: ClockChange | null
   /** 1. Persist in one transaction. */
   readonly rows: Rows
   /** 1. In the same transaction, append only. */
@@ -178,7 +178,7 @@ export interface Effects {
   /** 1. Likewise. */
   readonly logs: LogRow[]
   /** 1. Likewise. */
-  readonly occurrences: OccurrenceRow[]
+  readonly scheduleRuns: ScheduleRunRow[]
   /** 1. Likewise. */
   readonly triggerEvents: TriggerEventRow[]
   /** 1. Likewise: forget answers to requests that were made before this. */
@@ -188,20 +188,20 @@ export interface Effects {
   /** 1. Likewise, before anything is written. */
   readonly deletions: Deletions
   /** 2. What these sockets carry has changed, for a platform whose sockets outlive its memory. */
-  readonly attachments: Set<SocketId>
+  readonly snapshots: Set<SocketId>
   /** 3. Deliver, only once (1) is durable. */
   readonly sends: Sealed<Send>
   /** 3. Likewise. */
-  readonly calls: Sealed<Call>
+  readonly requests: Sealed<WebhookRequest>
   /** At any time: nobody is misled if a line is lost. */
-  readonly warnings: Warning[]
+  readonly warnings: LogWarning[]
 }
 
 /** What the world contributes to a turn besides its events, and what the turn asks of the world. */
 export interface Turn {
   readonly now: Millis
   /** Rows outside memory, fetched because `needs` asked; one that is absent does not exist. */
-  readonly found: Found
+  readonly prefetched: Prefetched
   readonly out: Effects
   /** What has happened and was not reacted to yet: `reactions.ts`. */
   readonly facts: Fact[]
@@ -215,18 +215,18 @@ export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows'
   return {
     turn,
     at,
-    moved: null,
+    clockChange: null,
     rows: spare.rows,
     history: [],
     logs: [],
-    occurrences: [],
+    scheduleRuns: [],
     triggerEvents: [],
     forgetBefore: null,
     forgetDeliveriesBefore: null,
     deletions: spare.deletions,
-    attachments: new Set(),
+    snapshots: new Set(),
     sends: new Sealed(turn),
-    calls: new Sealed(turn),
+    requests: new Sealed(turn),
     warnings: [],
   }
 }
@@ -253,29 +253,29 @@ function noRows(): Pick<Effects, 'rows' | 'deletions'> {
 }
 
 /** Says something to a robot, once the turn is durable. */
-export function say(turn: Turn, socket: SocketId, message: Outgoing): void {
-  turn.out.attachments.add(socket)
+export function send(turn: Turn, socket: SocketId, message: Outgoing): void {
+  turn.out.snapshots.add(socket)
   turn.out.sends.push({ to: 'socket', socket, message })
 }
 
 /** Closes a socket, after everything said to it before. */
-export function hangUp(turn: Turn, socket: SocketId, code: number, reason: string): void {
-  turn.out.attachments.add(socket)
+export function closeSocket(turn: Turn, socket: SocketId, code: number, reason: string): void {
+  turn.out.snapshots.add(socket)
   turn.out.sends.push({ to: 'socket', socket, close: { code, reason } })
 }
 
 /** Answers a request, once the turn is durable. */
-export function answer(turn: Turn, reply: ReplyId, given: Answer): void {
-  turn.out.sends.push({ to: 'reply', reply, answer: given })
+export function reply(turn: Turn, to: ReplyId, answer: Reply): void {
+  turn.out.sends.push({ to: 'reply', reply: to, answer })
 }
 
 /** Answers a request with a refusal. */
-export function turnDown(turn: Turn, reply: ReplyId, refusal: Refusal, quota: Quota | null = null): void {
-  answer(turn, reply, { type: 'refusal', refusal, quota })
+export function refuseRequest(turn: Turn, to: ReplyId, refusal: Refusal, quota: Quota | null = null): void {
+  reply(turn, to, { type: 'refusal', refusal, quota })
 }
 
 /** What was found when nothing was asked for. */
-export const NOTHING_FOUND: Found = {
+export const NOTHING_PREFETCHED: Prefetched = {
   jobs: new Map(),
   duplicates: new Map(),
   idempotency: new Map(),
@@ -283,15 +283,15 @@ export const NOTHING_FOUND: Found = {
   definitions: [],
   pages: new Map(),
   deliveries: new Map(),
-  dealings: [],
-  ahead: [],
+  interactions: [],
+  earlyRuns: [],
 }
 
 /** Whether a turn has anything to make durable. Asked of every turn, and most have nothing: it makes no lists. */
-export function isEmpty(out: Effects): boolean {
+export function writesNothing(out: Effects): boolean {
   const { rows, deletions } = out
-  if (out.history.length + out.logs.length + out.occurrences.length + out.triggerEvents.length > 0) return false
-  if (out.moved !== null || out.forgetBefore !== null || out.forgetDeliveriesBefore !== null) return false
+  if (out.history.length + out.logs.length + out.scheduleRuns.length + out.triggerEvents.length > 0) return false
+  if (out.clockChange !== null || out.forgetBefore !== null || out.forgetDeliveriesBefore !== null) return false
   for (const table in rows) if (rows[table as keyof Rows].size > 0) return false
   for (const table in deletions) if (deletions[table as keyof Deletions].size > 0) return false
   return true

@@ -5,7 +5,7 @@ import type { Session, State } from './state.ts'
 
 /** Slots of robots that are taken by work that is not ours: an attended desktop, or a job that we know as ended. */
 
-interface Said {
+interface ReportedLoad {
   readonly status: string
   readonly current_jobs: number
   readonly active_job_ids?: readonly JobId[] | undefined
@@ -17,26 +17,28 @@ interface Said {
  * nothing either, has none. Busy with fewer of our jobs than it has slots, it may be offered more: many a robot calls
  * itself so while it runs anything, and one that is full refuses.
  */
-export function noteElsewhere(state: State, session: Session, said: Said): void {
+export function recordForeignWork(state: State, session: Session, reported: ReportedLoad): void {
   const slots = state.robots.get(session.robot)?.max_concurrent_jobs ?? 0
   const held = state.held.get(session.robot)
-  const listed = said.active_job_ids ?? []
-  session.elsewhere = new Set(listed.filter((id) => held?.has(id) !== true).slice(0, ROBOT_SLOTS_MAX))
-  const known = said.active_job_ids === undefined ? begun(state, session) : listed.length - session.elsewhere.size
-  const named = session.elsewhere.size + known
-  const more = Math.max(0, said.current_jobs - named)
-  if (said.status !== 'busy') session.uncounted = Math.max(0, Math.min(more, slots - 1 - named))
-  else session.uncounted = Math.max(named, said.current_jobs) === 0 ? slots : more
+  const listed = reported.active_job_ids ?? []
+  session.foreignJobs = new Set(listed.filter((id) => held?.has(id) !== true).slice(0, ROBOT_SLOTS_MAX))
+  const known = reported.active_job_ids === undefined
+    ? countStarted(state, session)
+    : listed.length - session.foreignJobs.size
+  const named = session.foreignJobs.size + known
+  const more = Math.max(0, reported.current_jobs - named)
+  if (reported.status !== 'busy') session.foreignLoad = Math.max(0, Math.min(more, slots - 1 - named))
+  else session.foreignLoad = Math.max(named, reported.current_jobs) === 0 ? slots : more
 }
 
 /** How many slots of a robot are not for our jobs. */
-export function slotsElsewhere({ elsewhere, uncounted }: Session): number {
-  return elsewhere.size + uncounted
+export function foreignSlots({ foreignJobs, foreignLoad }: Session): number {
+  return foreignJobs.size + foreignLoad
 }
 
 /** A robot is done with a job that was not its own any more. Whether that has freed a slot. */
-export function doneElsewhere(session: Session, id: JobId): boolean {
-  return session.elsewhere.delete(id)
+export function foreignJobDone(session: Session, id: JobId): boolean {
+  return session.foreignJobs.delete(id)
 }
 
 /** Whether a robot calls itself offline, though it is there. */
@@ -45,7 +47,7 @@ export function saysOffline(session: Session): boolean {
 }
 
 /** The jobs that it has taken on: an offer may not have reached it yet. */
-function begun(state: State, session: Session): number {
+function countStarted(state: State, session: Session): number {
   let count = 0
   for (const id of state.held.get(session.robot) ?? []) {
     const job = state.jobs.get(id)

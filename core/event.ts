@@ -16,7 +16,7 @@ import type { Priority, RetrySafety } from './job.ts'
 import type { MessageId, RobotMessage } from './protocol/message.ts'
 import type { Refusal } from './protocol/refusal.ts'
 import type { Scope } from './protocol/scope.ts'
-import type { Plan } from './schedule.ts'
+import type { ScheduleSpec } from './schedule.ts'
 import type { DefinitionRow } from './state.ts'
 import type {
   TriggerDeleted,
@@ -27,20 +27,20 @@ import type {
   WebhookReceived,
   WorkflowCalled,
 } from './trigger-event.ts'
-import type { Outcome } from './webhook.ts'
+import type { DeliveryOutcome } from './webhook.ts'
 import type { SocketOpened } from './socket.ts'
 
 /** A definition that comes with its job, and what that calls itself. */
-export interface OwnDefinition {
+export interface InlineDefinition {
   readonly id: WorkflowId
   readonly name: string
   readonly definition: DefinitionRow
   /** The `duplicateKey` that jobs of the workflow have which is kept under this id, for when it turns out to be one of them. */
-  readonly keptDuplicateKey?: string | null
+  readonly workflowDuplicateKey?: string | null
 }
 
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
-export interface Submitted {
+export interface JobSubmitted {
   readonly type: 'job.submitted'
   readonly reply: ReplyId
   readonly job: JobId
@@ -48,7 +48,7 @@ export interface Submitted {
   /** What it came with, if there is a limit on how many may come with it; null in the same process. */
   readonly key: KeyId | null
   /** A published workflow, or a definition of the job's own. */
-  readonly workflow: WorkflowId | OwnDefinition
+  readonly workflow: WorkflowId | InlineDefinition
   readonly parameters: JsonText
   readonly priority: Priority
   readonly robot: RobotId | null
@@ -155,7 +155,7 @@ export interface ScheduleSaved {
   readonly mode: 'create' | 'update'
   readonly by: string
   /** Checked: the pattern can be read, the zone is known, and an end comes after the start. */
-  readonly plan: Plan
+  readonly spec: ScheduleSpec
   /** What the workflow is called in the schedule; null: as it is called. */
   readonly workflowName: string | null
   /** null: as it was; a new one is enabled. */
@@ -208,7 +208,7 @@ export interface WebhookSaved {
 }
 
 /** What may be asked of a webhook that is there. */
-export interface WebhookAsked {
+export interface WebhookCommand {
   readonly type: 'webhook.enabled' | 'webhook.disabled' | 'webhook.deleted' | 'webhook.pinged'
   readonly reply: ReplyId
   readonly webhook: WebhookId
@@ -216,17 +216,17 @@ export interface WebhookAsked {
 }
 
 /** What became of a call. */
-export interface DeliveryTried {
-  readonly type: 'delivery.tried'
+export interface DeliveryFinished {
+  readonly type: 'delivery.finished'
   readonly webhook: WebhookId
   readonly delivery: DeliveryId
-  readonly call: number
-  readonly outcome: Outcome
+  readonly request: number
+  readonly outcome: DeliveryOutcome
 }
 
 /** Everything that can happen. What is done about it is the table in `step.ts`. */
 export type Event =
-  | Submitted
+  | JobSubmitted
   | CancelRequested
   | ReleaseRequested
   | RetryRequested
@@ -254,7 +254,7 @@ export type Event =
   | { readonly type: 'socket.flooded'; readonly socket: SocketId }
   | { readonly type: 'socket.closed'; readonly socket: SocketId }
   | {
-    readonly type: 'robot.said'
+    readonly type: 'robot.message'
     readonly socket: SocketId
     readonly message: RobotMessage
     /** How long the frame was, as UTF-8. */
@@ -262,19 +262,19 @@ export type Event =
     /** The hash of the token in a `register`. */
     readonly credential: SecretHash | null
     /** What is said of its wrong key, where its address has shown too many. */
-    readonly guessed?: Refusal
+    readonly wrongKeyRefusal?: Refusal
   }
   | {
     /** A frame that is no message. */
-    readonly type: 'robot.garbled'
+    readonly type: 'robot.malformed'
     readonly socket: SocketId
-    /** As in `robot.said`. */
+    /** As in `robot.message`. */
     readonly bytes: number
     readonly refusal: Refusal
     readonly id: MessageId | undefined
   }
   | WebhookSaved
-  | WebhookAsked
+  | WebhookCommand
   | {
     readonly type: 'webhook.rotated'
     readonly reply: ReplyId
@@ -287,7 +287,7 @@ export type Event =
     readonly webhook: WebhookId
     readonly delivery: DeliveryId
   }
-  | DeliveryTried
+  | DeliveryFinished
   | { readonly type: 'drain' }
   /** The clock was set by so much, and the turn is at the instant that it shows now. It has a turn to itself. */
   | { readonly type: 'clock.set'; readonly by: Millis }

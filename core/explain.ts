@@ -1,15 +1,15 @@
 import { blockersOf, summaryOf } from './blockers.ts'
-import { saysOffline, slotsElsewhere } from './elsewhere.ts'
+import { foreignSlots, saysOffline } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { instantText } from './instant.ts'
 import { isLive, isOffered, isWaiting, type JobRow } from './job.ts'
 import { deadlineOf } from './keep.ts'
-import { abilitiesOf } from './known.ts'
-import { effectivePriority, goesBefore, needsOf, waitingOf } from './queue.ts'
+import { knownAbilities } from './known.ts'
+import { effectivePriority, goesBefore, jobNeeds, waitingOf } from './queue.ts'
 import { lackOf } from './protocol/repertoire.ts'
-import { isBehind, kindOfRow, takesJobs } from './roster.ts'
+import { abilitiesOf, isBehind, takesJobs } from './roster.ts'
 import type { RobotRow, State } from './state.ts'
-import { type Change, changesFor } from './unblock.ts'
+import { type Suggestion, suggestionsFor } from './unblock.ts'
 
 /** Why a job is not running: stable codes, for programs. */
 export type ReasonCode =
@@ -76,7 +76,7 @@ export interface Explanation {
     readonly effective_priority: number
     readonly aging_at: Millis | null
   } | null
-  readonly would_run_if: readonly Change[]
+  readonly would_run_if: readonly Suggestion[]
   /** When something happens to the job though nobody does anything. */
   readonly next_check_at: Millis | null
 }
@@ -86,7 +86,7 @@ const ROBOTS_MAX = 50
 
 /** Why a job is not running, and what single change would let it run now. Changes nothing. */
 export function explain(state: State, job: JobRow, now: Millis): Explanation {
-  if (!isLive(job.status)) return ended(job)
+  if (!isLive(job.status)) return explainEnded(job)
   const verdicts = [...state.robots.values()].map((robot) => verdictOn(state, robot, job, now))
   const blockers = blockersOf(state, job, verdicts, now)
   const fit = verdicts.filter(({ codes }) => codes.every((code) => PASSING.has(code)))
@@ -98,14 +98,14 @@ export function explain(state: State, job: JobRow, now: Millis): Explanation {
     blockers,
     robots: verdicts.toSorted((a, b) => a.codes.length - b.codes.length).slice(0, ROBOTS_MAX),
     robots_omitted: Math.max(0, verdicts.length - ROBOTS_MAX),
-    queue: isWaiting(job) ? placeOf(state, job, now) : null,
-    would_run_if: job.status === 'running' || isOffered(job) ? [] : changesFor(state, job, verdicts, now),
+    queue: isWaiting(job) ? queuePosition(state, job, now) : null,
+    would_run_if: job.status === 'running' || isOffered(job) ? [] : suggestionsFor(state, job, verdicts, now),
     next_check_at: deadlineOf(state, job)?.at ?? null,
   }
 }
 
 /** Nothing lets a job run that has ended: the history says how it came to that. */
-function ended(job: JobRow): Explanation {
+function explainEnded(job: JobRow): Explanation {
   const why = job.error_message === '' ? '' : `: ${job.error_message}`
   return {
     job_id: job.id,
@@ -135,14 +135,14 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
   const codes: ReasonCode[] = []
   const details: Record<string, unknown> = {}
   const session = state.sessions.get(robot.id)
-  const kind = abilitiesOf(state, robot.id) ?? kindOfRow(robot)
-  const needs = needsOf(state, job)
-  const tags = needs.tags.filter((tag) => !kind.tags.has(tag))
-  const capabilities = needs.capabilities.filter((name) => !kind.capabilities.has(name))
+  const abilities = knownAbilities(state, robot.id) ?? abilitiesOf(robot)
+  const needs = jobNeeds(state, job)
+  const tags = needs.tags.filter((tag) => !abilities.tags.has(tag))
+  const capabilities = needs.capabilities.filter((name) => !abilities.capabilities.has(name))
   const poolTags = job.pool === null ? [] : state.pools.get(job.pool)?.tags ?? []
   const held = state.held.get(robot.id)?.size ?? 0
   if (needs.robot !== null && needs.robot !== robot.id) codes.push('ROBOT_PINNED_OTHER')
-  if (needs.environment !== '' && kind.environment !== 'default' && kind.environment !== needs.environment) {
+  if (needs.environment !== '' && abilities.environment !== 'default' && abilities.environment !== needs.environment) {
     codes.push('ROBOT_ENV_MISMATCH')
     details['environment'] = robot.environment
   }
@@ -154,7 +154,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
     codes.push('ROBOT_CAPABILITY_MISSING')
     details['missing_capabilities'] = capabilities
   }
-  const lack = lackOf(kind.repertoire, needs, job.workflow_id)
+  const lack = lackOf(abilities.repertoire, needs, job.workflow_id)
   if (lack !== null) {
     codes.push('ROBOT_CANNOT_RUN')
     Object.assign(details, lack)
@@ -166,12 +166,12 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
     if (left !== null) details['disconnected'] = { ...left, at: instantText(left.at) }
   } else {
     if (session.paused) codes.push(saysOffline(session) ? 'ROBOT_SAYS_OFFLINE' : 'ROBOT_MAINTENANCE')
-    if (now - session.heardAt > 2 * state.settings.heartbeatMs) codes.push('ROBOT_SUSPECT')
-    if (session.resting || session.barred.has(job.id)) codes.push('ROBOT_REJECTED_RECENTLY')
+    if (now - session.lastFrameAt > 2 * state.settings.heartbeatMs) codes.push('ROBOT_SUSPECT')
+    if (session.coolingDown || session.excluded.has(job.id)) codes.push('ROBOT_REJECTED_RECENTLY')
     if (session.reported === null && job.attempt > 0) codes.push('ROBOT_AWAITING_REPORT')
     if (isBehind(session)) codes.push('ROBOT_NOT_ANSWERING')
   }
-  const elsewhere = session === undefined ? 0 : slotsElsewhere(session)
+  const elsewhere = session === undefined ? 0 : foreignSlots(session)
   if (held + elsewhere >= robot.max_concurrent_jobs) {
     const full = held >= robot.max_concurrent_jobs
     codes.push(full ? 'ROBOT_AT_CAPACITY' : 'ROBOT_BUSY_ELSEWHERE')
@@ -181,7 +181,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
 }
 
 /** Where it stands among all that wait. Counts them: for people, not for every event. */
-function placeOf(state: State, job: JobRow, now: Millis): NonNullable<Explanation['queue']> {
+function queuePosition(state: State, job: JobRow, now: Millis): NonNullable<Explanation['queue']> {
   const { agingMs } = state.settings
   const self = waitingOf(job)
   const ahead = [0, 0, 0, 0]

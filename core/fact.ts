@@ -1,5 +1,5 @@
 import type { JobRow } from './job.ts'
-import type { OccurrenceRow, ScheduleRow } from './schedule.ts'
+import type { ScheduleRow, ScheduleRunRow } from './schedule.ts'
 import type { KeyRow, RobotRow } from './state.ts'
 import type { TriggerEventRow, TriggerRow } from './trigger.ts'
 
@@ -15,7 +15,7 @@ export type Fact =
   | {
     readonly type: 'schedule.ran'
     readonly schedule: ScheduleRow
-    readonly run: OccurrenceRow
+    readonly run: ScheduleRunRow
     readonly job: JobRow | null
   }
   /** An event has reached a trigger: it has made a job, or not. */

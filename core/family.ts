@@ -16,7 +16,7 @@ export interface Family {
 }
 
 /** What rows say of families. */
-export type Member = Pick<JobRow, 'id' | 'root_job_id' | 'completed_at'>
+export type FamilyMember = Pick<JobRow, 'id' | 'root_job_id' | 'completed_at'>
 
 /** The root of the family that a job is in: itself, where nothing has led to it. */
 export function rootOf({ id, root_job_id }: Pick<JobRow, 'id' | 'root_job_id'>): JobId {
@@ -24,7 +24,7 @@ export function rootOf({ id, root_job_id }: Pick<JobRow, 'id' | 'root_job_id'>):
 }
 
 /** Families of more than their root of which a job has not ended, counted from their rows. */
-export function countFamilies(members: Iterable<Member>): Map<JobId, Family> {
+export function countFamilies(members: Iterable<FamilyMember>): Map<JobId, Family> {
   const families = new Map<JobId, Family>()
   for (const member of members) {
     const { made, live } = families.get(rootOf(member)) ?? NONE
@@ -39,7 +39,7 @@ export function countFamilies(members: Iterable<Member>): Map<JobId, Family> {
 const NONE: Family = { made: 0, live: 0 }
 
 /** CALL_TOO_WIDE where the root of this job has led to as many jobs as it may. */
-export function tooWide(state: State, parent: JobRow): Refusal | null {
+export function familyTooLarge(state: State, parent: JobRow): Refusal | null {
   const root = rootOf(parent)
   const { made } = state.families.get(root) ?? NONE
   const limit = state.settings.descendantsMax

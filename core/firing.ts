@@ -1,27 +1,27 @@
 import { Budget } from './budget.ts'
 import type { Turn } from './effects.ts'
 import type { FactOf } from './fact.ts'
-import { joinFamily, rootOf, tooWide } from './family.ts'
+import { familyTooLarge, joinFamily, rootOf } from './family.ts'
 import type { JobId, JsonText, ScheduleId } from './ids.ts'
 import { instantText } from './instant.ts'
 import type { JobRow } from './job.ts'
-import { keepTrigger, remember } from './keep.ts'
+import { recordHistory, saveTrigger } from './keep.ts'
 import { CALL_DEPTH_MAX, EVENT_BYTES_MAX } from './limits.ts'
-import { parametersOf, passes } from './payload.ts'
+import { parametersOf, passesFilter } from './payload.ts'
 import { exceedsBytes } from './protocol/decode.ts'
 import { fromText, type JsonObject, toText } from './protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
-import { published } from './published.ts'
-import { skipsOf } from './rate.ts'
+import { publishedWorkflow } from './published.ts'
+import { skipWindow } from './rate.ts'
 import { derivedId } from './schedule.ts'
 import type { State } from './state.ts'
-import { enter, UNASKED, UNCAUSED } from './submission.ts'
-import { coolingFor, scheduleCause, type TriggerEventRow, type TriggerRow } from './trigger.ts'
+import { createJob, DEFAULT_JOB_SPEC, NO_SOURCE } from './submission.ts'
+import { cooldownLeft, scheduleTopic, type TriggerEventRow, type TriggerRow } from './trigger.ts'
 
 /** What becomes of an event that has reached its trigger, wherever it came from: a job, or a reason why there is none. */
 
 /** Something that a trigger is there for. */
-export interface Occasion {
+export interface TriggerInput {
   readonly job: JobId
   readonly by: string
   readonly payload: JsonText
@@ -31,7 +31,7 @@ export interface Occasion {
 }
 
 /** A job was made; or none, for a reason that is no mistake. */
-export type Fired =
+export type FireResult =
   | { readonly trigger: TriggerRow; readonly job: JobRow; readonly skipped: null }
   | { readonly trigger: TriggerRow; readonly job: null; readonly skipped: string }
 
@@ -39,76 +39,76 @@ export type Fired =
 export function fire(
   state: State,
   trigger: TriggerRow,
-  occasion: Occasion,
+  input: TriggerInput,
   turn: Turn,
-  follows = false,
-): Fired | Refusal {
+  whileDraining = false,
+): FireResult | Refusal {
   const { filter, mapping } = trigger
-  if (exceedsBytes(occasion.payload, EVENT_BYTES_MAX)) {
+  if (exceedsBytes(input.payload, EVENT_BYTES_MAX)) {
     const message = `The payload must not exceed ${EVENT_BYTES_MAX} bytes`
     return refuse('PAYLOAD_TOO_LARGE', message, { max_bytes: EVENT_BYTES_MAX })
   }
   // Only where somebody looks into it is it read.
-  const event = filter === null && mapping === null ? null : eventOf(trigger, occasion, turn)
+  const event = filter === null && mapping === null ? null : eventOf(trigger, input, turn)
   const budget = new Budget()
-  const passed = filter === null || event === null || passes(filter, event, budget)
+  const passed = filter === null || event === null || passesFilter(filter, event, budget)
   if (isRefusal(passed)) return passed
-  if (!passed) return skip(state, trigger, occasion, 'filter', turn)
-  const cooldown = cooling(trigger, turn)
+  if (!passed) return skip(state, trigger, input, 'filter', turn)
+  const cooldown = cooldownRefusal(trigger, turn)
   if (cooldown !== null) return cooldown
-  const depth = occasion.parent === null ? 0 : occasion.parent.depth + 1
+  const depth = input.parent === null ? 0 : input.parent.depth + 1
   if (depth > CALL_DEPTH_MAX) {
     const message = `${depth} jobs have called or followed each other, at most ${CALL_DEPTH_MAX} may: is it a loop?`
-    return refuse('CALL_TOO_DEEP', message, { depth, limit: CALL_DEPTH_MAX, parent_job_id: occasion.parent?.id })
+    return refuse('CALL_TOO_DEEP', message, { depth, limit: CALL_DEPTH_MAX, parent_job_id: input.parent?.id })
   }
-  const wide = occasion.parent === null ? null : tooWide(state, occasion.parent)
+  const wide = input.parent === null ? null : familyTooLarge(state, input.parent)
   if (wide !== null) return wide
-  const runs = published(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
-  if (isRefusal(runs)) return runs
+  const workflow = publishedWorkflow(state.workflows.get(trigger.workflow_id), trigger.workflow_id, state)
+  if (isRefusal(workflow)) return workflow
   const parameters = event === null && trigger.parameters === '{}'
-    ? occasion.payload
-    : parametersOf(trigger.parameters, mapping, event ?? eventOf(trigger, occasion, turn), budget)
+    ? input.payload
+    : parametersOf(trigger.parameters, mapping, event ?? eventOf(trigger, input, turn), budget)
   if (isRefusal(parameters)) return parameters
-  const order = {
-    ...UNASKED,
-    job: occasion.job,
-    by: occasion.by,
+  const spec = {
+    ...DEFAULT_JOB_SPEC,
+    job: input.job,
+    by: input.by,
     parameters,
     priority: trigger.priority,
   }
-  const { parent } = occasion
+  const { parent } = input
   const root = parent === null ? null : rootOf(parent)
-  const job = enter(state, order, { ...UNCAUSED, trigger: trigger.id, parent, root, follows, runs }, turn)
+  const job = createJob(state, spec, { ...NO_SOURCE, trigger: trigger.id, parent, root, whileDraining, workflow }, turn)
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
-  keepTrigger(state, after, turn)
-  write(state, after, occasion, { outcome: 'fired', reason: '', job_id: job.id }, turn)
+  saveTrigger(state, after, turn)
+  recordTriggerEvent(state, after, input, { outcome: 'fired', reason: '', job_id: job.id }, turn)
   if (parent !== null) {
     joinFamily(state, parent)
-    link(state, parent, job, turn)
+    recordStartedJob(state, parent, job, turn)
   }
   return { trigger: after, job, skipped: null }
 }
 
 /** Nobody waits for what becomes of it: where there can be no job, it is written down why. */
-export function fireUnheard(state: State, trigger: TriggerRow, occasion: Occasion, turn: Turn): Fired {
-  const fired = fire(state, trigger, occasion, turn, true)
-  return isRefusal(fired) ? skip(state, trigger, occasion, reasonOf(fired), turn) : fired
+export function fireOrSkip(state: State, trigger: TriggerRow, input: TriggerInput, turn: Turn): FireResult {
+  const fired = fire(state, trigger, input, turn, true)
+  return isRefusal(fired) ? skip(state, trigger, input, skipReason(fired), turn) : fired
 }
 
 /** The history of a job says which jobs it has called, or were started by its end. */
-function link(state: State, parent: JobRow, child: JobRow, turn: Turn): void {
+function recordStartedJob(state: State, parent: JobRow, child: JobRow, turn: Turn): void {
   const cause = { by: child.created_by, detail: `started job ${child.id} of ${child.workflow_id}` }
-  remember(state, parent, turn, { event: 'started_job', from_status: parent.status, cause })
+  recordHistory(state, parent, turn, { event: 'started_job', from_status: parent.status, cause })
 }
 
 /** Where a schedule has made a job, what is bound to it fires, each trigger once for each of its jobs. */
-export function scheduleRan(state: State, { schedule, job }: FactOf<'schedule.ran'>, turn: Turn): void {
+export function startBoundTriggers(state: State, { schedule, job }: FactOf<'schedule.ran'>, turn: Turn): void {
   if (job === null) return
-  for (const id of state.listening.get(scheduleCause(schedule.id)) ?? []) {
+  for (const id of state.subscribers.get(scheduleTopic(schedule.id)) ?? []) {
     const trigger = state.triggers.get(id)
     if (trigger === undefined || !trigger.enabled) continue
-    fireUnheard(state, trigger, {
+    fireOrSkip(state, trigger, {
       job: derivedId(`${id} ${job.id}`, turn.now),
       by: `trigger:${id}`,
       payload: toText({
@@ -124,40 +124,40 @@ export function scheduleRan(state: State, { schedule, job }: FactOf<'schedule.ra
 }
 
 /** A trigger counts what became of the jobs that it made; what somebody has run again is not its own. */
-export function countTriggerEnd(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
+export function countTriggerRun(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   const trigger = job.trigger_id === null || job.retry_of !== null ? undefined : state.triggers.get(job.trigger_id)
   if (trigger === undefined || job.status === 'cancelled') return
   const { success_count, error_count } = trigger
   const counts = job.status === 'completed' ? { success_count: success_count + 1 } : { error_count: error_count + 1 }
-  keepTrigger(state, { ...trigger, ...counts }, turn)
+  saveTrigger(state, { ...trigger, ...counts }, turn)
 }
 
 /** Why a trigger cannot fire just now, though it may later. */
-export function cooling(trigger: TriggerRow, turn: Turn): Refusal | null {
-  const cooldown_remaining = coolingFor(trigger, turn.now)
+export function cooldownRefusal(trigger: TriggerRow, turn: Turn): Refusal | null {
+  const cooldown_remaining = cooldownLeft(trigger, turn.now)
   if (cooldown_remaining === 0) return null
   return refuse('RATE_LIMITED', 'Trigger is in cooldown period', { cooldown_remaining })
 }
 
 /** An event that makes no job. So many of them are written down as a person can read; all are counted. */
-export function skip(state: State, trigger: TriggerRow, occasion: Occasion, reason: string, turn: Turn): Fired {
+export function skip(state: State, trigger: TriggerRow, input: TriggerInput, reason: string, turn: Turn): FireResult {
   const after = { ...trigger, skipped_count: trigger.skipped_count + 1 }
-  keepTrigger(state, after, turn)
-  const ring = skipsOf(state, trigger.id)
-  if (ring.quota(turn.now)?.remaining !== 0) {
-    ring.count(turn.now)
-    write(state, after, occasion, { outcome: 'skipped', reason, job_id: null }, turn)
+  saveTrigger(state, after, turn)
+  const window = skipWindow(state, trigger.id)
+  if (window.quota(turn.now)?.remaining !== 0) {
+    window.count(turn.now)
+    recordTriggerEvent(state, after, input, { outcome: 'skipped', reason, job_id: null }, turn)
   }
   return { trigger: after, job: null, skipped: reason }
 }
 
 /** What is written down of a refusal that nobody is told. */
-export function reasonOf({ refused, details }: Refusal): string {
+export function skipReason({ refused, details }: Refusal): string {
   return 'cooldown_remaining' in details ? 'cooldown' : refused
 }
 
 /** The TriggerEvent of the API reference, for paths to be followed in. */
-function eventOf(trigger: TriggerRow, { payload, metadata }: Occasion, turn: Turn): JsonObject {
+function eventOf(trigger: TriggerRow, { payload, metadata }: TriggerInput, turn: Turn): JsonObject {
   return {
     trigger_id: trigger.id,
     trigger_type: trigger.trigger_type,
@@ -170,11 +170,11 @@ function eventOf(trigger: TriggerRow, { payload, metadata }: Occasion, turn: Tur
   }
 }
 
-function write(
+function recordTriggerEvent(
   state: State,
   trigger: TriggerRow,
-  { payload, metadata }: Occasion,
-  became: Pick<TriggerEventRow, 'outcome' | 'reason' | 'job_id'>,
+  { payload, metadata }: TriggerInput,
+  result: Pick<TriggerEventRow, 'outcome' | 'reason' | 'job_id'>,
   turn: Turn,
 ): void {
   const row: TriggerEventRow = {
@@ -188,7 +188,7 @@ function write(
     payload: exceedsBytes(payload, EVENT_BYTES_MAX) ? '{}' as JsonText : payload,
     metadata,
     priority: trigger.priority,
-    ...became,
+    ...result,
   }
   turn.out.triggerEvents.push(row)
   turn.facts.push({ type: 'trigger.fired', trigger, event: row })

@@ -1,112 +1,117 @@
 import type { JobId, ScheduleId } from './ids.ts'
 import { isBlocked, isStopping, type JobRow } from './job.ts'
 import { isOfWorkflow } from './published.ts'
-import { type JobClass, newClass, NO_NEEDS, put, remove, size } from './queue.ts'
+import { addWaiting, countWaiting, type JobClass, newJobClass, NO_NEEDS, removeWaiting } from './queue.ts'
 import type { State } from './state.ts'
 
 /**
  * Limits on how many jobs run at a time: those of one workflow, of one pool, with one concurrency key, and those of a
- * schedule whose jobs wait for each other. A job passes its
- * gates when it becomes queued and is inside until it has ended, gone back, or been seen to stop; who may not pass is
- * pending until somebody leaves.
+ * schedule whose jobs wait for each other. A job counts in
+ * its groups from when it becomes queued until it has ended, gone back, or been seen to stop. One that a limit holds
+ * back is pending until another leaves.
  */
-export interface Gate {
+export interface ConcurrencyGroup {
   readonly key: string
-  readonly inside: Set<JobId>
+  readonly running: Set<JobId>
   readonly waiting: JobClass
 }
 
-export interface Gates {
-  readonly byKey: Map<string, Gate>
-  /** Those that somebody has left since they were last looked at. */
-  readonly opened: Set<Gate>
+export interface ConcurrencyGroups {
+  readonly byKey: Map<string, ConcurrencyGroup>
+  /** Those that a job has left since they were last looked at. */
+  readonly released: Set<ConcurrencyGroup>
 }
 
-/** No gate has anybody before it or behind it. */
-export function newGates(): Gates {
-  return { byKey: new Map(), opened: new Set() }
+/** No job is counted, and none waits. */
+export function newConcurrencyGroups(): ConcurrencyGroups {
+  return { byKey: new Map(), released: new Set() }
 }
 
-/** The name of the gate that all jobs of a workflow pass. */
-export function workflowGate(job: Pick<JobRow, 'workflow_id'>): string {
+/** The key of the group of all jobs of a workflow. */
+export function workflowGroup(job: Pick<JobRow, 'workflow_id'>): string {
   return `workflow:${job.workflow_id}`
 }
 
-/** The name of the gate that all jobs of a pool pass. */
-export function poolGate(name: string): string {
+/** The key of the group of all jobs of a pool. */
+export function poolGroup(name: string): string {
   return `pool:${name}`
 }
 
-/** The name of the gate that all jobs of a schedule pass. */
-export function scheduleGate(id: ScheduleId): string {
+/** The key of the group of all jobs of a schedule. */
+export function scheduleGroup(id: ScheduleId): string {
   return `schedule:${id}`
 }
 
-/** The gates that a job has to pass. */
-function gatesOf(job: JobRow): readonly string[] {
-  const gates = isOfWorkflow(job) ? [workflowGate(job)] : []
-  if (job.pool !== null) gates.push(poolGate(job.pool))
-  if (job.concurrency_key !== null) gates.push(`key:${job.concurrency_key}`)
-  if (job.schedule_id !== null) gates.push(scheduleGate(job.schedule_id))
-  return gates
+/** The groups that a job belongs to. */
+function concurrencyGroupsOf(job: JobRow): readonly string[] {
+  const groups = isOfWorkflow(job) ? [workflowGroup(job)] : []
+  if (job.pool !== null) groups.push(poolGroup(job.pool))
+  if (job.concurrency_key !== null) groups.push(`key:${job.concurrency_key}`)
+  if (job.schedule_id !== null) groups.push(scheduleGroup(job.schedule_id))
+  return groups
 }
 
-/** How many may be inside at a time, as far as this job is concerned. */
-export function limitAt(state: State, gate: string, job: JobRow): number {
-  if (gate.startsWith('key:')) return job.concurrency_limit
-  if (gate.startsWith('schedule:') && job.schedule_id !== null) return isQueued(state, job.schedule_id) ? 1 : Infinity
-  const limit = gate.startsWith('pool:') && job.pool !== null
+/** How many jobs of a group may run at a time, as far as this job is concerned. */
+export function concurrencyLimitOf(state: State, group: string, job: JobRow): number {
+  if (group.startsWith('key:')) return job.concurrency_limit
+  if (group.startsWith('schedule:') && job.schedule_id !== null) {
+    return queuesItsRuns(state, job.schedule_id) ? 1 : Infinity
+  }
+  const limit = group.startsWith('pool:') && job.pool !== null
     ? state.pools.get(job.pool)?.max_concurrent
     : state.workflows.get(job.workflow_id)?.max_concurrent
   return limit ?? Infinity
 }
 
 /** Whether jobs of the schedule wait for each other. One that is deleted holds none of its jobs back. */
-function isQueued(state: State, id: ScheduleId): boolean {
+function queuesItsRuns(state: State, id: ScheduleId): boolean {
   const overlap = state.schedules.get(id)?.overlap
   return overlap === 'queue_one' || overlap === 'queue_all'
 }
 
-/** The gates that do not let this job pass now; none when it may. */
-export function closedTo(state: State, job: JobRow): readonly string[] {
-  return gatesOf(job).filter((key) => {
-    const inside = state.gates.byKey.get(key)?.inside
-    return inside !== undefined && !inside.has(job.id) && inside.size >= limitAt(state, key, job)
+/** The groups whose limit holds this job back; none when it may run. */
+export function blockedBy(state: State, job: JobRow): readonly string[] {
+  return concurrencyGroupsOf(job).filter((key) => {
+    const running = state.concurrency.byKey.get(key)?.running
+    return running !== undefined && !running.has(job.id) && running.size >= concurrencyLimitOf(state, key, job)
   })
 }
 
-/** Keeps the gates in step with a job that has changed from `before` to `job`. */
-export function placeGates(state: State, before: JobRow | undefined, job: JobRow): void {
-  const was = { inside: before !== undefined && isInside(before), waiting: before !== undefined && isBlocked(before) }
-  const is = { inside: isInside(job), waiting: isBlocked(job) }
-  if (was.inside === is.inside && was.waiting === is.waiting) return
-  for (const key of gatesOf(job)) {
-    const gate = gateAt(state.gates, key)
-    if (is.inside) gate.inside.add(job.id)
-    else if (gate.inside.delete(job.id)) state.gates.opened.add(gate)
-    if (is.waiting) put(gate.waiting, job)
-    else if (was.waiting) remove(gate.waiting, job)
-    if (gate.inside.size === 0 && size(gate.waiting) === 0) {
-      state.gates.byKey.delete(key)
-      state.gates.opened.delete(gate)
+/** Keeps the groups in step with a job that has changed from `before` to `job`. */
+export function indexConcurrency(state: State, before: JobRow | undefined, job: JobRow): void {
+  const was = {
+    running: before !== undefined && countsAsRunning(before),
+    waiting: before !== undefined && isBlocked(before),
+  }
+  const is = { running: countsAsRunning(job), waiting: isBlocked(job) }
+  if (was.running === is.running && was.waiting === is.waiting) return
+  for (const key of concurrencyGroupsOf(job)) {
+    const group = groupOf(state.concurrency, key)
+    if (is.running) group.running.add(job.id)
+    else if (group.running.delete(job.id)) state.concurrency.released.add(group)
+    if (is.waiting) addWaiting(group.waiting, job)
+    else if (was.waiting) removeWaiting(group.waiting, job)
+    if (group.running.size === 0 && countWaiting(group.waiting) === 0) {
+      state.concurrency.byKey.delete(key)
+      state.concurrency.released.delete(group)
     }
   }
 }
 
-/** A limit has changed: whoever may pass now is let through after this event. */
-export function touchGate(state: State, key: string): void {
-  const gate = state.gates.byKey.get(key)
-  if (gate !== undefined) state.gates.opened.add(gate)
+/** A limit has changed: jobs that it lets run now are released after this event. */
+export function markReleased(state: State, key: string): void {
+  const group = state.concurrency.byKey.get(key)
+  if (group !== undefined) state.concurrency.released.add(group)
 }
 
-function isInside(job: JobRow): boolean {
+function countsAsRunning(job: JobRow): boolean {
   return job.status === 'queued' || job.status === 'running' || isStopping(job)
 }
 
-function gateAt(gates: Gates, key: string): Gate {
-  const known = gates.byKey.get(key)
+function groupOf(groups: ConcurrencyGroups, key: string): ConcurrencyGroup {
+  const known = groups.byKey.get(key)
   if (known !== undefined) return known
-  const gate = { key, inside: new Set<JobId>(), waiting: newClass(key, NO_NEEDS) }
-  gates.byKey.set(key, gate)
-  return gate
+  const group = { key, running: new Set<JobId>(), waiting: newJobClass(key, NO_NEEDS) }
+  groups.byKey.set(key, group)
+  return group
 }

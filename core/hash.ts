@@ -2,7 +2,7 @@
  * Four numbers of 32 bits that say the same of the same text, on every machine and after every restart, and almost surely
  * not of two. Not for secrets: whoever wants two texts with one hash can find them.
  */
-export function hashWords(text: string): readonly [number, number, number, number] {
+export function hash128(text: string): readonly [number, number, number, number] {
   let [a, b, c, d] = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a]
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)

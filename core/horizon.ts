@@ -1,7 +1,7 @@
 import type { Turn } from './effects.ts'
 import type { Millis } from './ids.ts'
-import { check } from './job.ts'
-import { place, placeDefinition } from './keep.ts'
+import { checkJob } from './job.ts'
+import { indexDefinition, indexJob } from './keep.ts'
 import type { State } from './state.ts'
 
 /**
@@ -18,8 +18,8 @@ export function moveHorizon(state: State, turn: Turn): void {
   const { horizonMs } = state.settings
   state.horizonAt = Math.max(state.horizonAt, turn.now + horizonMs)
   state.timers.set('store.horizon', '', turn.now + horizonMs / 2)
-  for (const definition of turn.found.definitions) {
-    if (!state.definitions.has(definition.hash)) placeDefinition(state, definition)
+  for (const definition of turn.prefetched.definitions) {
+    if (!state.definitions.has(definition.hash)) indexDefinition(state, definition)
   }
-  for (const job of turn.found.due) if (!state.jobs.has(job.id)) place(state, check(job))
+  for (const job of turn.prefetched.due) if (!state.jobs.has(job.id)) indexJob(state, checkJob(job))
 }

@@ -3,8 +3,8 @@
  * store's row decoding and in tests; everything else trusts the type.
  */
 
-declare const kind: unique symbol
-type Id<K extends string> = string & { readonly [kind]: K }
+declare const brand: unique symbol
+type Id<K extends string> = string & { readonly [brand]: K }
 
 export type JobId = Id<'job'>
 export type RobotId = Id<'robot'>

@@ -10,7 +10,7 @@ import type { DefinitionHash, JobId, JsonText, Millis, RobotId, ScheduleId, Trig
  *
  * A status in which nothing may happen is final; there is no second list of those.
  */
-export const JOB_LIFE = {
+export const JOB_TRANSITIONS = {
   pending: { ready: 'queued', accept: 'running', cancel: 'cancelled', expire: 'timeout' },
   queued: { accept: 'running', back_off: 'pending', fail: 'failed', cancel: 'cancelled', expire: 'timeout' },
   running: {
@@ -27,21 +27,21 @@ export const JOB_LIFE = {
   timeout: {},
 } as const satisfies Record<string, Record<string, string>>
 
-export type JobStatus = keyof typeof JOB_LIFE
-export type JobVerb = { [S in JobStatus]: keyof (typeof JOB_LIFE)[S] }[JobStatus]
-export const JOB_STATUSES = Object.keys(JOB_LIFE) as readonly JobStatus[]
+export type JobStatus = keyof typeof JOB_TRANSITIONS
+export type JobTransition = { [S in JobStatus]: keyof (typeof JOB_TRANSITIONS)[S] }[JobStatus]
+export const JOB_STATUSES = Object.keys(JOB_TRANSITIONS) as readonly JobStatus[]
 
 /** Whether anything may still happen to a job in this status. */
 export function isLive(status: JobStatus): boolean {
   return LIVE[status]
 }
 const LIVE = Object.fromEntries(
-  JOB_STATUSES.map((status) => [status, Object.keys(JOB_LIFE[status]).length > 0]),
+  JOB_STATUSES.map((status) => [status, Object.keys(JOB_TRANSITIONS[status]).length > 0]),
 ) as Record<JobStatus, boolean>
 
-/** The status that a verb leads to, or undefined where it may not happen. */
-export function after(status: JobStatus, verb: JobVerb): JobStatus | undefined {
-  return (JOB_LIFE[status] as Partial<Record<JobVerb, JobStatus>>)[verb]
+/** The status that a transition leads to, or undefined where it is not allowed. */
+export function nextStatus(status: JobStatus, action: JobTransition): JobStatus | undefined {
+  return (JOB_TRANSITIONS[status] as Partial<Record<JobTransition, JobStatus>>)[action]
 }
 
 /** 0 LOW, 1 NORMAL, 2 HIGH, 3 CRITICAL: larger is more urgent. */
@@ -161,7 +161,7 @@ export function isOffered(job: JobRow): boolean {
  * Whether the job is free for other robots although the last offer was never answered: the robot may have started it
  * all the same, and takes the job if it says so before another robot is asked.
  */
-export function isLapsed(job: JobRow): boolean {
+export function hasExpiredOffer(job: JobRow): boolean {
   return job.offered_at !== null && job.offer_until === null
 }
 
@@ -191,7 +191,7 @@ export function isBlocked(job: JobRow): boolean {
 }
 
 /** Asserts what every job must look like in its status (I9); called when one is kept and when one is loaded. */
-export function check(job: JobRow): JobRow {
+export function checkJob(job: JobRow): JobRow {
   const { status } = job
   assert(job.ready_at === null || status === 'pending', 'only a pending job has a time to become ready')
   assert(job.stop_until === null || !isLive(status), 'only a job that has ended is being stopped')
@@ -212,8 +212,8 @@ export function check(job: JobRow): JobRow {
   return job
 }
 
-/** What a verb may bring along besides the status that it leads to. */
-type Brought = Partial<
+/** The fields that a transition may set besides the status. */
+type JobFields = Partial<
   Pick<
     JobRow,
     | 'ready_at'
@@ -231,28 +231,28 @@ type Brought = Partial<
 >
 
 /**
- * The row after a verb, with every field that the new status demands or forbids set accordingly. A `Bug` where the
- * life table has no such edge.
+ * The row after a transition, with every field that the new status demands or forbids set accordingly. A `Bug` where
+ * the table does not allow it.
  */
-export function advance(job: JobRow, verb: JobVerb, now: Millis, brought: Brought = {}): JobRow {
-  const status = after(job.status, verb)
-  assert(status !== undefined, `${verb} may not happen to a job that is ${job.status}`)
-  const ready_at = brought.ready_at ?? null
-  const offered_at = verb === 'ready' ? job.offered_at : brought.offered_at ?? null
-  const moved: JobRow = { ...job, ...brought, status, offer_until: null, offered_at, ready_at }
+export function applyTransition(job: JobRow, action: JobTransition, now: Millis, fields: JobFields = {}): JobRow {
+  const status = nextStatus(job.status, action)
+  assert(status !== undefined, `${action} may not happen to a job that is ${job.status}`)
+  const ready_at = fields.ready_at ?? null
+  const offered_at = action === 'ready' ? job.offered_at : fields.offered_at ?? null
+  const next: JobRow = { ...job, ...fields, status, offer_until: null, offered_at, ready_at }
   if (status === 'running') {
-    // A robot that says late that it took a job whose offer had lapsed may find it waiting for its back-off.
-    return { ...moved, queued_at: job.queued_at ?? now, started_at: now, refusals: 0, tries: job.tries + 1 }
+    // A robot that says late that it took a job whose offer had expired may find it waiting for its back-off.
+    return { ...next, queued_at: job.queued_at ?? now, started_at: now, refusals: 0, tries: job.tries + 1 }
   }
   if (isLive(status)) {
     // A job that has been running begins to wait anew; one that was only offered has been waiting all along.
     const waited = job.status === 'running' ? null : job.queued_at
     const queued_at = waited ?? (status === 'queued' ? now : null)
-    return { ...moved, queued_at, started_at: null, progress: 0, current_node: '', progress_message: '' }
+    return { ...next, queued_at, started_at: null, progress: 0, current_node: '', progress_message: '' }
   }
   // A clock that was set back must not end a job before it started.
   const completed_at = Math.max(now, job.started_at ?? job.created_at)
-  return { ...moved, completed_at, progress: status === 'completed' ? 100 : job.progress }
+  return { ...next, completed_at, progress: status === 'completed' ? 100 : job.progress }
 }
 
 /** What happened to a job, append only; never read back into memory. */
@@ -260,9 +260,9 @@ export interface HistoryRow {
   readonly seq: number
   readonly job_id: JobId
   readonly at: Millis
-  /** A verb of the life table, or what happens to a job without changing its status. */
+  /** A transition of the table, or an event that does not change the status. */
   readonly event:
-    | JobVerb
+    | JobTransition
     | 'submit'
     | 'offer'
     | 'unanswered'

@@ -1,161 +1,163 @@
 import type { Turn } from './effects.ts'
 import type { DefinitionHash, JobId, Millis, RobotId, ScheduleId } from './ids.ts'
-import { placeGates, scheduleGate, touchGate, workflowGate } from './gate.ts'
-import { check, type HistoryRow, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
+import { indexConcurrency, markReleased, scheduleGroup, workflowGroup } from './gate.ts'
+import { checkJob, type HistoryRow, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
 import type { Cause } from './move.ts'
-import { placeKnown } from './known.ts'
+import { indexKnownRobot } from './known.ts'
 import { utf8Bytes } from './protocol/decode.ts'
-import { asksOf } from './protocol/repertoire.ts'
-import { placeJob, placeRobot } from './roster.ts'
+import { definitionNeeds } from './protocol/repertoire.ts'
+import { indexRobot, indexWaiting } from './roster.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { TimerName } from './timers.ts'
 import type { AffinityRow, DefinitionRow, KeyRow, PoolRow, RobotRow, State, WorkflowRow } from './state.ts'
-import { causesOf, type TriggerRow } from './trigger.ts'
+import { subscriptionsOf, type TriggerRow } from './trigger.ts'
 
 /**
- * The only ways in which rows change: in memory and on the way to disk, together. The `place…` halves change memory
+ * The only ways in which rows change: in memory and on the way to disk, together. The `index…` functions change memory
  * alone, with everything that is derived from the row; `load` uses them too, so that a restart derives the same.
  */
-export function keepJob(state: State, job: JobRow, turn: Turn): void {
-  place(state, check(job))
+export function saveJob(state: State, job: JobRow, turn: Turn): void {
+  indexJob(state, checkJob(job))
   turn.out.rows.jobs.set(job.id, job)
 }
 
 /** A job in memory, with its definition, its place in the queue, its deadline and its slot. */
-export function place(state: State, job: JobRow): void {
+export function indexJob(state: State, job: JobRow): void {
   const before = state.jobs.get(job.id)
-  const hot = isHot(state, job)
-  if (hot) state.jobs.set(job.id, job)
+  const inMemory = isInMemory(state, job)
+  if (inMemory) state.jobs.set(job.id, job)
   else state.jobs.delete(job.id)
-  if (before === undefined && hot) useDefinition(state, job.definition)
-  placeJob(state, before, job)
-  placeGates(state, before, job)
-  placeTimer(state, job, hot)
-  placeSlot(state, before, job)
-  if (job.schedule_id !== null) placeRun(state, job.schedule_id, job, hot)
+  if (before === undefined && inMemory) retainDefinition(state, job.definition)
+  indexWaiting(state, before, job)
+  indexConcurrency(state, before, job)
+  setDeadline(state, job, inMemory)
+  indexSlot(state, before, job)
+  if (job.schedule_id !== null) indexRun(state, job.schedule_id, job, inMemory)
   // By its definition it is found in the queue: that goes last.
-  if (before !== undefined && !hot) releaseDefinition(state, job.definition)
+  if (before !== undefined && !inMemory) releaseDefinition(state, job.definition)
 }
 
 /** Whether a job belongs in memory: a live one, unless its time is far off, and one whose robot has yet to stop. */
-function isHot(state: State, job: JobRow): boolean {
+function isInMemory(state: State, job: JobRow): boolean {
   if (job.status === 'pending') return job.ready_at === null || job.ready_at <= state.horizonAt
   return isLive(job.status) || isStopping(job)
 }
 
 /** The only way a robot changes. */
-export function keepRobot(state: State, robot: RobotRow, turn: Turn): void {
+export function saveRobot(state: State, robot: RobotRow, turn: Turn): void {
   const before = state.robots.get(robot.id)
   state.robots.set(robot.id, robot)
-  placeKnown(state, before, robot)
-  placeRobot(state, robot.id)
+  indexKnownRobot(state, before, robot)
+  indexRobot(state, robot.id)
   turn.out.rows.robots.set(robot.id, robot)
 }
 
 /** The only way a workflow changes. */
-export function keepWorkflow(state: State, workflow: WorkflowRow, turn: Turn): void {
-  placeWorkflow(state, workflow)
+export function saveWorkflow(state: State, workflow: WorkflowRow, turn: Turn): void {
+  indexWorkflow(state, workflow)
   turn.out.rows.workflows.set(workflow.id, workflow)
 }
 
 /** Its newest and its published definition stay in memory with it. */
-export function placeWorkflow(state: State, workflow: WorkflowRow): void {
+export function indexWorkflow(state: State, workflow: WorkflowRow): void {
   const before = state.workflows.get(workflow.id)
   state.workflows.set(workflow.id, workflow)
-  useDefinition(state, workflow.definition)
-  if (workflow.published_definition !== null) useDefinition(state, workflow.published_definition)
+  retainDefinition(state, workflow.definition)
+  if (workflow.published_definition !== null) retainDefinition(state, workflow.published_definition)
   if (before === undefined) return
-  if (before.max_concurrent !== workflow.max_concurrent) touchGate(state, workflowGate({ workflow_id: workflow.id }))
+  if (before.max_concurrent !== workflow.max_concurrent) {
+    markReleased(state, workflowGroup({ workflow_id: workflow.id }))
+  }
   releaseDefinition(state, before.definition)
   if (before.published_definition !== null) releaseDefinition(state, before.published_definition)
 }
 
 /** The only way a pool changes. */
-export function keepPool(state: State, pool: PoolRow, turn: Turn): void {
+export function savePool(state: State, pool: PoolRow, turn: Turn): void {
   state.pools.set(pool.name, pool)
   turn.out.rows.pools.set(pool.name, pool)
 }
 
 /** The only way in which what robots are good at changes. */
-export function keepAffinity(state: State, affinity: AffinityRow, turn: Turn): void {
-  placeAffinity(state, affinity)
+export function saveAffinity(state: State, affinity: AffinityRow, turn: Turn): void {
+  indexAffinity(state, affinity)
   turn.out.rows.affinities.set(`${affinity.workflow_id} ${affinity.robot_id}`, affinity)
 }
 
 /** How often a robot has completed a workflow, in memory. */
-export function placeAffinity(state: State, { workflow_id, robot_id, successes }: AffinityRow): void {
+export function indexAffinity(state: State, { workflow_id, robot_id, successes }: AffinityRow): void {
   const robots = state.affinities.get(workflow_id)
   if (robots === undefined) state.affinities.set(workflow_id, new Map([[robot_id, successes]]))
   else robots.set(robot_id, successes)
 }
 
 /** The only way a trigger changes. */
-export function keepTrigger(state: State, trigger: TriggerRow, turn: Turn): void {
-  placeTrigger(state, trigger)
+export function saveTrigger(state: State, trigger: TriggerRow, turn: Turn): void {
+  indexTrigger(state, trigger)
   turn.out.rows.triggers.set(trigger.id, trigger)
 }
 
 /** A trigger in memory, to be found by what it listens to. */
-export function placeTrigger(state: State, trigger: TriggerRow): void {
+export function indexTrigger(state: State, trigger: TriggerRow): void {
   const before = state.triggers.get(trigger.id)
   state.triggers.set(trigger.id, trigger)
   if (before?.config === trigger.config) return
-  if (before !== undefined) deafen(state, before)
-  for (const cause of causesOf(trigger)) {
-    const listeners = state.listening.get(cause)
-    if (listeners === undefined) state.listening.set(cause, new Set([trigger.id]))
-    else listeners.add(trigger.id)
+  if (before !== undefined) unsubscribe(state, before)
+  for (const topic of subscriptionsOf(trigger)) {
+    const subscribers = state.subscribers.get(topic)
+    if (subscribers === undefined) state.subscribers.set(topic, new Set([trigger.id]))
+    else subscribers.add(trigger.id)
   }
 }
 
 /** The only way a trigger goes, and its events with it. */
-export function dropTrigger(state: State, trigger: TriggerRow, turn: Turn): void {
+export function deleteTrigger(state: State, trigger: TriggerRow, turn: Turn): void {
   state.triggers.delete(trigger.id)
-  deafen(state, trigger)
+  unsubscribe(state, trigger)
   turn.out.rows.triggers.delete(trigger.id)
   turn.out.deletions.triggers.add(trigger.id)
 }
 
-function deafen(state: State, trigger: TriggerRow): void {
-  for (const cause of causesOf(trigger)) {
-    const listeners = state.listening.get(cause)
-    listeners?.delete(trigger.id)
-    if (listeners?.size === 0) state.listening.delete(cause)
+function unsubscribe(state: State, trigger: TriggerRow): void {
+  for (const topic of subscriptionsOf(trigger)) {
+    const subscribers = state.subscribers.get(topic)
+    subscribers?.delete(trigger.id)
+    if (subscribers?.size === 0) state.subscribers.delete(topic)
   }
 }
 
 /** The only way a schedule changes. */
-export function keepSchedule(state: State, schedule: ScheduleRow, turn: Turn): void {
-  placeSchedule(state, schedule)
+export function saveSchedule(state: State, schedule: ScheduleRow, turn: Turn): void {
+  indexSchedule(state, schedule)
   turn.out.rows.schedules.set(schedule.id, schedule)
 }
 
 /** A schedule in memory, with its deadline. */
-export function placeSchedule(state: State, schedule: ScheduleRow): void {
+export function indexSchedule(state: State, schedule: ScheduleRow): void {
   const before = state.schedules.get(schedule.id)
   state.schedules.set(schedule.id, schedule)
   if (schedule.fires_at === null) state.timers.cancel('schedule.due', schedule.id)
   else state.timers.set('schedule.due', schedule.id, schedule.fires_at)
-  if (before !== undefined && before.overlap !== schedule.overlap) touchGate(state, scheduleGate(schedule.id))
+  if (before !== undefined && before.overlap !== schedule.overlap) markReleased(state, scheduleGroup(schedule.id))
 }
 
 /** The only way a schedule goes. Its jobs stay, and wait for each other no longer. */
-export function dropSchedule(state: State, id: ScheduleId, turn: Turn): void {
+export function deleteSchedule(state: State, id: ScheduleId, turn: Turn): void {
   state.schedules.delete(id)
   state.timers.cancel('schedule.due', id)
-  touchGate(state, scheduleGate(id))
+  markReleased(state, scheduleGroup(id))
   turn.out.rows.schedules.delete(id)
   turn.out.deletions.schedules.add(id)
 }
 
 /** The only way a key changes. */
-export function keepKey(state: State, key: KeyRow, turn: Turn): void {
-  placeKey(state, key)
+export function saveKey(state: State, key: KeyRow, turn: Turn): void {
+  indexKey(state, key)
   turn.out.rows.keys.set(key.id, key)
 }
 
 /** A key in memory, to be found by what it hashes to. */
-export function placeKey(state: State, key: KeyRow): void {
+export function indexKey(state: State, key: KeyRow): void {
   const before = state.keys.get(key.id)
   if (before !== undefined && before.secret !== key.secret) state.keysBySecret.delete(before.secret)
   state.keys.set(key.id, key)
@@ -163,20 +165,20 @@ export function placeKey(state: State, key: KeyRow): void {
 }
 
 /** Brings a definition that is about to be used. The store keeps one copy, whoever else brings the same. */
-export function keepDefinition(state: State, definition: DefinitionRow, turn: Turn): void {
+export function saveDefinition(state: State, definition: DefinitionRow, turn: Turn): void {
   if (state.definitions.has(definition.hash)) return
-  placeDefinition(state, definition)
+  indexDefinition(state, definition)
   turn.out.rows.definitions.set(definition.hash, definition)
 }
 
 /** A definition in memory. Whoever uses it says so afterwards. */
-export function placeDefinition(state: State, { hash, json }: DefinitionRow): void {
-  state.definitions.set(hash, { json, sentBytes: sentBytes(json), asks: asksOf(json), users: 0 })
+export function indexDefinition(state: State, { hash, json }: DefinitionRow): void {
+  state.definitions.set(hash, { json, sentBytes: sentBytes(json), needs: definitionNeeds(json), references: 0 })
 }
 
 /** A definition that was brought for a job which does not stay in memory does not stay either. */
-export function dropUnused(state: State, hash: DefinitionHash): void {
-  if (state.definitions.get(hash)?.users === 0) state.definitions.delete(hash)
+export function evictUnused(state: State, hash: DefinitionHash): void {
+  if (state.definitions.get(hash)?.references === 0) state.definitions.delete(hash)
 }
 
 /** What a definition takes up in a frame, in bytes. */
@@ -185,14 +187,14 @@ export function sentBytes(json: string): number {
 }
 
 /** What is to be remembered of something that happened to a job. What is not said is as it stands in the row. */
-export interface Entry extends Pick<HistoryRow, 'event' | 'from_status'> {
+export interface HistoryInput extends Pick<HistoryRow, 'event' | 'from_status'> {
   readonly cause: Cause
   readonly attempt?: number
   readonly robot_id?: RobotId | null
 }
 
 /** Adds an entry to a job's history. */
-export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): void {
+export function recordHistory(state: State, job: JobRow, turn: Turn, entry: HistoryInput): void {
   turn.out.history.push({
     seq: ++state.seq,
     job_id: job.id,
@@ -208,18 +210,15 @@ export function remember(state: State, job: JobRow, turn: Turn, entry: Entry): v
   turn.facts.push({ type: 'job.changed', job, event: entry.event })
 }
 
-/**
- * A job wherever it is: alive, ended earlier in this very turn, or ended long ago and fetched for us.
- * One that ended in this turn is neither in memory nor yet on disk.
- */
-export function recall(state: State, id: JobId, turn: Turn): JobRow | undefined {
-  return state.jobs.get(id) ?? turn.out.rows.jobs.get(id) ?? turn.found.jobs.get(id)
+/** Finds a job: in memory, ended earlier in this turn and not yet on disk, or ended long ago and prefetched. */
+export function findJob(state: State, id: JobId, turn: Turn): JobRow | undefined {
+  return state.jobs.get(id) ?? turn.out.rows.jobs.get(id) ?? turn.prefetched.jobs.get(id)
 }
 
 /** The one deadline that a job has in its status. */
-function placeTimer(state: State, job: JobRow, hot: boolean): void {
+function setDeadline(state: State, job: JobRow, inMemory: boolean): void {
   const { timers } = state
-  const deadline = hot ? deadlineOf(state, job) : null
+  const deadline = inMemory ? deadlineOf(state, job) : null
   if (deadline === null) timers.cancel('job.ready', job.id)
   else timers.set(deadline.why, job.id, deadline.at)
 }
@@ -238,7 +237,7 @@ export function deadlineOf(
   if (job.status === 'pending' && job.ready_at !== null) return { at: job.ready_at, why: 'job.ready' }
   if (isOffered(job)) return { at: job.offer_until ?? 0, why: 'job.offer' }
   const since = job.queued_at ?? job.scheduled_time ?? job.created_at
-  return { at: since + state.settings.queueTtlMs, why: 'job.unclaimed' }
+  return { at: since + state.settings.queueTtlMs, why: 'job.queue-timeout' }
 }
 
 /**
@@ -254,14 +253,14 @@ function timeoutOf(state: State, job: JobRow): { readonly at: Millis; readonly w
 }
 
 /** Sets the deadlines of a robot's jobs anew: it has come, gone, or reported for the first time. */
-export function placeTimeouts(state: State, robot: RobotId): void {
+export function resetDeadlines(state: State, robot: RobotId): void {
   for (const id of state.held.get(robot) ?? []) {
     const job = state.jobs.get(id)
-    if (job !== undefined) placeTimer(state, job, true)
+    if (job !== undefined) setDeadline(state, job, true)
   }
 }
 
-function placeSlot(state: State, before: JobRow | undefined, job: JobRow): void {
+function indexSlot(state: State, before: JobRow | undefined, job: JobRow): void {
   const former = before !== undefined && isHeld(before) ? before.robot_id : null
   const holder = isHeld(job) ? job.robot_id : null
   if (former === holder) return
@@ -269,30 +268,30 @@ function placeSlot(state: State, before: JobRow | undefined, job: JobRow): void 
     const held = state.held.get(former)
     held?.delete(job.id)
     if (held?.size === 0) state.held.delete(former)
-    placeRobot(state, former)
+    indexRobot(state, former)
   }
   if (holder !== null) {
     const held = state.held.get(holder)
     if (held === undefined) state.held.set(holder, new Set([job.id]))
     else held.add(job.id)
-    placeRobot(state, holder)
+    indexRobot(state, holder)
   }
 }
 
-function placeRun(state: State, schedule: ScheduleId, job: JobRow, hot: boolean): void {
+function indexRun(state: State, schedule: ScheduleId, job: JobRow, inMemory: boolean): void {
   const runs = state.runs.get(schedule)
-  if (hot && isLive(job.status)) {
+  if (inMemory && isLive(job.status)) {
     if (runs === undefined) state.runs.set(schedule, new Set([job.id]))
     else runs.add(job.id)
   } else if (runs?.delete(job.id) === true && runs.size === 0) state.runs.delete(schedule)
 }
 
-function useDefinition(state: State, hash: DefinitionHash): void {
+function retainDefinition(state: State, hash: DefinitionHash): void {
   const definition = state.definitions.get(hash)
-  if (definition !== undefined) definition.users++
+  if (definition !== undefined) definition.references++
 }
 
 function releaseDefinition(state: State, hash: DefinitionHash): void {
   const definition = state.definitions.get(hash)
-  if (definition !== undefined && --definition.users === 0) state.definitions.delete(hash)
+  if (definition !== undefined && --definition.references === 0) state.definitions.delete(hash)
 }

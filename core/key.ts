@@ -1,7 +1,7 @@
-import { answer, type Turn, turnDown } from './effects.ts'
+import { refuseRequest, reply, type Turn } from './effects.ts'
 import type { KeyCreated } from './event.ts'
 import type { KeyId, ReplyId } from './ids.ts'
-import { keepKey } from './keep.ts'
+import { saveKey } from './keep.ts'
 import { notFound } from './protocol/refusal.ts'
 import type { KeyRow, State } from './state.ts'
 
@@ -16,8 +16,8 @@ export function keyCreated(state: State, event: KeyCreated, turn: Turn): void {
     created_at: turn.now,
     revoked_at: null,
   }
-  keepKey(state, key, turn)
-  answer(turn, event.reply, { type: 'key', key })
+  saveKey(state, key, turn)
+  reply(turn, event.reply, { type: 'key', key })
 }
 
 /** A key ends at once, and with it every connection that was made with it. */
@@ -25,10 +25,10 @@ export function keyRevoked(state: State, event: { readonly reply: ReplyId; reado
   const before = state.keys.get(event.key)
   if (before === undefined) {
     const refusal = notFound('Key', event.key)
-    return turnDown(turn, event.reply, refusal)
+    return refuseRequest(turn, event.reply, refusal)
   }
   const key = { ...before, revoked_at: before.revoked_at ?? turn.now }
-  keepKey(state, key, turn)
+  saveKey(state, key, turn)
   turn.facts.push({ type: 'key.revoked', key })
-  answer(turn, event.reply, { type: 'key', key })
+  reply(turn, event.reply, { type: 'key', key })
 }

@@ -16,8 +16,8 @@ export interface Quota {
   readonly retryAfterMs: Millis
 }
 
-/** A ring, as plain data that is short as text: how long before the newest each of the others was, newest first. */
-export interface CarriedRing {
+/** A window, as plain data that is short as text: how long before the newest each of the others was, newest first. */
+export interface WindowSnapshot {
   readonly newest: Millis
   readonly before: readonly Millis[]
 }
@@ -27,7 +27,7 @@ export interface CarriedRing {
  * them is no longer in the window, so never more than the limit stand in any window (t − W, t], whatever the clock does
  * between. Constant time, and no more memory than has been used. Instants must not go back.
  */
-export class Ring {
+export class SlidingWindow {
   readonly #limit: Limit
   /** Grows to the limit, and is written over in a circle from then on. */
   readonly #times: Millis[] = []
@@ -65,7 +65,7 @@ export class Ring {
   }
 
   /** The clock was set: what was counted is as long ago as it was before. */
-  move(by: Millis): void {
+  shift(by: Millis): void {
     for (const [i, time] of this.#times.entries()) this.#times[i] = time + by
   }
 
@@ -80,7 +80,7 @@ export class Ring {
   }
 
   /** What there is to carry to where memory has gone; null when nothing is in the window. */
-  carried(now: Millis): CarriedRing | null {
+  snapshot(now: Millis): WindowSnapshot | null {
     const used = this.#used(now)
     if (used === 0) return null
     const newest = this.#newest(0)
@@ -107,16 +107,16 @@ export class Ring {
   }
 }
 
-/** A ring that has counted these instants, in their order. */
-export function ringOf(limit: Limit, times: Iterable<Millis>): Ring {
-  const ring = new Ring(limit)
-  for (const time of times) ring.count(time)
-  return ring
+/** A window that has counted these instants, in their order. */
+export function windowOf(limit: Limit, times: Iterable<Millis>): SlidingWindow {
+  const window = new SlidingWindow(limit)
+  for (const time of times) window.count(time)
+  return window
 }
 
-/** A ring as it was before it was carried. */
-export function restoredRing(limit: Limit, { newest, before }: CarriedRing): Ring {
-  return ringOf(limit, [...before.map((ms) => newest - ms).toReversed(), newest])
+/** A window as it was when its snapshot was made. */
+export function restoreWindow(limit: Limit, { newest, before }: WindowSnapshot): SlidingWindow {
+  return windowOf(limit, [...before.map((ms) => newest - ms).toReversed(), newest])
 }
 
 /** An instant in seconds, rounded up: who waits until then has waited long enough. */

@@ -1,8 +1,8 @@
 import type { Millis } from './ids.ts'
 
 /** DESIGN.md 5.2. */
-export const STRATEGIES = ['least_loaded', 'round_robin', 'random', 'affinity', 'capability_match'] as const
-export type Strategy = (typeof STRATEGIES)[number]
+export const STRATEGY_NAMES = ['least_loaded', 'round_robin', 'random', 'affinity', 'capability_match'] as const
+export type Strategy = (typeof STRATEGY_NAMES)[number]
 
 /** The payload of a trigger's event: as much as a robot can return, and what is said beside it. A row holds two million. */
 export const EVENT_BYTES_MAX = (1 << 20) + (1 << 16)
@@ -204,15 +204,15 @@ export const ASSIGN_OVERHEAD_BYTES = 8_192
 /** The most events that are stepped through in one turn; the rest waits for the next. */
 export const TURN_EVENTS_MAX = 4_096
 /** Calls to webhooks that are under way at a time, in all and to each. */
-export const CALLS_MAX = 32
-export const CALLS_MAX_EACH = 4
+export const WEBHOOK_REQUESTS_MAX = 32
+export const WEBHOOK_REQUESTS_MAX_EACH = 4
 /** How long a receiver may take to answer. */
-export const CALL_MS: Millis = 15 * SECOND
+export const WEBHOOK_REQUEST_MS: Millis = 15 * SECOND
 /** Of a webhook's pending deliveries, how many are fetched at a time; twice as many are in memory at the most. */
-export const LANE_PAGE = 64
+export const DELIVERY_PAGE = 64
 /** Requests are signed with the secret before a change too, for this long. */
 export const FORMER_SECRET_MS: Millis = 24 * 60 * MINUTE
 /** A receiver that asks to be left alone is, but not for longer than this. */
 export const RETRY_AFTER_MS_MAX: Millis = 24 * 60 * MINUTE
 /** Longer texts in what webhooks are told are cut: the specification asks for less than 20 KB. */
-export const ANNOUNCED_CHARS_MAX = 2_000
+export const WEBHOOK_TEXT_CHARS_MAX = 2_000

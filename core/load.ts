@@ -1,53 +1,61 @@
 import type { Millis } from './ids.ts'
-import { restore } from './attachment.ts'
-import { aheadOf } from './ahead.ts'
+import { restoreSocket } from './attachment.ts'
+import { earlyRunsBySchedule } from './ahead.ts'
 import { countFamilies } from './family.ts'
-import { newGates } from './gate.ts'
-import { check } from './job.ts'
-import { place, placeAffinity, placeDefinition, placeKey, placeSchedule, placeTrigger, placeWorkflow } from './keep.ts'
-import { placeKnown } from './known.ts'
+import { newConcurrencyGroups } from './gate.ts'
+import { checkJob } from './job.ts'
+import {
+  indexAffinity,
+  indexDefinition,
+  indexJob,
+  indexKey,
+  indexSchedule,
+  indexTrigger,
+  indexWorkflow,
+} from './keep.ts'
+import { indexKnownRobot } from './known.ts'
 import type { Settings } from './limits.ts'
-import { loadOutbox, newOutbox } from './outbox.ts'
-import { newLimiters, placeRecent } from './rate.ts'
+import { loadDeliveryQueues, newDeliveryQueues } from './outbox.ts'
+import { loadRecent, newLimiters } from './rate.ts'
 import { rng } from './random.ts'
-import { newRoster } from './roster.ts'
-import type { Hot, State } from './state.ts'
+import { newMatchingIndex } from './roster.ts'
+import type { State, StoredRows } from './state.ts'
 import { newStrangers } from './strangers.ts'
 import { Timers } from './timers.ts'
 
 /**
  * The state that these rows make. The only way to begin: first start, restart, deploy, and recovery from a commit
  * that failed are one path. Robots with jobs get the whole grace period from now, so that our own downtime does not
- * cost them their work. `attached` is what the sockets carry that are open still, where memory alone has gone; those
+ * cost them their work. `snapshots` are what the sockets carry that are open still, where memory alone has gone; those
  * that are not in the state then must be closed.
  */
 export function load(
-  hot: Hot,
+  rows: StoredRows,
   now: Millis,
   seed: number,
   settings: Settings,
-  attached: readonly string[] = [],
+  snapshots: readonly string[] = [],
 ): State {
-  const state = newState(hot, now, seed, settings)
-  for (const robot of hot.robots) placeKnown(state, undefined, robot)
-  for (const definition of hot.definitions) placeDefinition(state, definition)
-  for (const affinity of hot.affinities) placeAffinity(state, affinity)
-  for (const key of hot.keys) placeKey(state, key)
-  for (const trigger of hot.triggers) placeTrigger(state, trigger)
-  placeRecent(state, hot.recent, now)
-  for (const workflow of hot.workflows) placeWorkflow(state, workflow)
-  for (const schedule of hot.schedules) placeSchedule(state, schedule)
-  for (const job of hot.jobs) place(state, check(job))
+  const state = newState(rows, now, seed, settings)
+  for (const robot of rows.robots) indexKnownRobot(state, undefined, robot)
+  for (const definition of rows.definitions) indexDefinition(state, definition)
+  for (const affinity of rows.affinities) indexAffinity(state, affinity)
+  for (const key of rows.keys) indexKey(state, key)
+  for (const trigger of rows.triggers) indexTrigger(state, trigger)
+  loadRecent(state, rows.recent, now)
+  for (const workflow of rows.workflows) indexWorkflow(state, workflow)
+  for (const schedule of rows.schedules) indexSchedule(state, schedule)
+  for (const job of rows.jobs) indexJob(state, checkJob(job))
   for (const robot of state.held.keys()) state.timers.set('robot.lost', robot, now + settings.graceMs)
-  loadOutbox(state, hot.webhooks, hot.deliveries)
-  for (const text of attached) restore(state, text)
+  loadDeliveryQueues(state, rows.webhooks, rows.deliveries)
+  for (const text of snapshots) restoreSocket(state, text)
   state.timers.set('store.horizon', '', now + settings.horizonMs / 2)
   state.timers.set('store.forget', '', now + settings.idempotencyMs / 24)
   return state
 }
 
 /** A state with nothing in it yet but what its containers are made from. */
-function newState(hot: Hot, now: Millis, seed: number, settings: Settings): State {
+function newState(hot: StoredRows, now: Millis, seed: number, settings: Settings): State {
   return {
     settings,
     jobs: new Map(),
@@ -60,15 +68,15 @@ function newState(hot: Hot, now: Millis, seed: number, settings: Settings): Stat
     affinities: new Map(),
     definitions: new Map(),
     webhooks: new Map(),
-    outbox: newOutbox(),
+    deliveries: newDeliveryQueues(),
     keysBySecret: new Map(),
     held: new Map(),
     families: countFamilies(hot.members),
     runs: new Map(),
-    ahead: aheadOf(hot.ahead),
-    listening: new Map(),
-    roster: newRoster(settings.strategy),
-    gates: newGates(),
+    earlyRuns: earlyRunsBySchedule(hot.earlyRuns),
+    subscribers: new Map(),
+    matching: newMatchingIndex(settings.strategy),
+    concurrency: newConcurrencyGroups(),
     timers: new Timers(),
     limiters: newLimiters(),
     random: rng(seed),
@@ -83,7 +91,7 @@ function newState(hot: Hot, now: Millis, seed: number, settings: Settings): Stat
     warned: new Map(),
     horizonAt: now + settings.horizonMs,
     seq: hot.seq,
-    offers: 0,
+    offersMade: 0,
     draining: false,
   }
 }

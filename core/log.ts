@@ -1,10 +1,10 @@
 import { type Bucket, newBucket } from './bucket.ts'
 import type { Turn } from './effects.ts'
 import type { FactOf } from './fact.ts'
-import { hashWords } from './hash.ts'
+import { hash128 } from './hash.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isLive, type JobRow } from './job.ts'
-import { recall } from './keep.ts'
+import { findJob } from './keep.ts'
 import { LATE_LOG_MS, LOG_BATCH_MAX, LOG_BYTES_MAX, LOG_LINES_MAX, LOG_MESSAGES_MAX, ROW_BYTES } from './limits.ts'
 import { mayWrite } from './meter.ts'
 import { LOG_CHARS_MAX } from './protocol/bounds.ts'
@@ -21,7 +21,7 @@ const FLAWS_MAX = 20
 
 /** Of one job's log: what was kept of it, and what was not. */
 export interface LogCount {
-  kept: number
+  stored: number
   /** Of the lines that were kept. */
   bytes: number
   /** Of the lines that were kept lately. */
@@ -39,7 +39,7 @@ export interface LogCount {
  * Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while; a message that is
  * repeated, after a reconnect, say, is not stored twice.
  */
-export function logged(
+export function logReceived(
   state: State,
   session: Session,
   message: Message<'log_entry'> | Message<'log_batch'>,
@@ -52,17 +52,17 @@ export function logged(
     })
     return refuseMessage(turn, session.socket, refusal, message.id)
   }
-  const job = recall(state, message.payload.job_id, turn)
+  const job = findJob(state, message.payload.job_id, turn)
   if (job === undefined || job.robot_id !== session.robot) {
-    return refuseMessage(turn, session.socket, notHeld(message.payload.job_id), message.id)
+    return refuseMessage(turn, session.socket, unknownJob(message.payload.job_id), message.id)
   }
   if (!isLive(job.status) && turn.now - (job.completed_at ?? 0) > LATE_LOG_MS) return
   if (isRepeated(state, session, message)) return
   const lines = entries.filter((entry) => entry !== null)
-  for (const line of lines) record(state, session, job, line, turn)
+  for (const line of lines) recordLine(state, session, job, line, turn)
   const unread = entries.length - lines.length
   if (unread > 0) {
-    note(state, job.id, session.robot, `${unread} of ${entries.length} lines of a batch could not be read`, turn)
+    addNote(state, job.id, session.robot, `${unread} of ${entries.length} lines of a batch could not be read`, turn)
   }
 }
 
@@ -70,28 +70,28 @@ export function logged(
  * What was wrong with a message that was acted upon all the same, in the log of its job: once, for a robot that writes
  * something wrong does so every time.
  */
-export function noteFlaws(state: State, session: Session, { type, payload, flaws }: RobotMessage, turn: Turn): void {
+export function logFlaws(state: State, session: Session, { type, payload, flaws }: RobotMessage, turn: Turn): void {
   const job = flaws === undefined || !('job_id' in payload) ? undefined : state.jobs.get(payload.job_id)
   if (job === undefined || flaws === undefined || job.robot_id !== session.robot || !isLive(job.status)) return
-  const count = countOf(state, job.id, turn.now)
+  const count = logCountOf(state, job.id, turn.now)
   const noted = count.noted ??= new Set()
   // By the field that each of them begins with: what stands in it may be another every time.
   const fault = [type, ...flaws.words.map((words) => words.split(' ', 1)[0])].join()
   if (noted.size >= FLAWS_MAX || noted.has(fault)) return
   noted.add(fault)
-  note(state, job.id, session.robot, `${type}: ${flaws.words.join('; ')}`, turn)
+  addNote(state, job.id, session.robot, `${type}: ${flaws.words.join('; ')}`, turn)
 }
 
 /** What there is of a text that cannot be kept where it belongs. */
-export function noteBeginning(state: State, job: JobRow, robot: RobotId, what: string, text: string, turn: Turn): void {
-  note(state, job.id, robot, `${what} begins: ${clip(text, LOG_CHARS_MAX)}`, turn)
+export function logBeginning(state: State, job: JobRow, robot: RobotId, what: string, text: string, turn: Turn): void {
+  addNote(state, job.id, robot, `${what} begins: ${clip(text, LOG_CHARS_MAX)}`, turn)
 }
 
 /**
  * Lines that were refused for their rate. How many is told at the end of the log; of a job that has ended, once no more of
  * them can be on their way.
  */
-export function linesRefused(state: State, job: JobRow, lines: number, turn: Turn): void {
+export function countRefusedLines(state: State, job: JobRow, lines: number, turn: Turn): void {
   if (!isLive(job.status)) {
     if (turn.now - (job.completed_at ?? 0) > LATE_LOG_MS || job.robot_id === null) return
     const at = state.timers.at('log.close', job.id)
@@ -100,14 +100,14 @@ export function linesRefused(state: State, job: JobRow, lines: number, turn: Tur
     state.lateLogs.set(job.id, { ...late, refused: late.refused + lines })
     return
   }
-  countOf(state, job.id, turn.now).refused += lines
+  logCountOf(state, job.id, turn.now).refused += lines
 }
 
 /** Lines of a job that has ended have been refused, and now it is told how many. */
 export function closeLateLog(state: State, id: JobId, turn: Turn): void {
   const late = state.lateLogs.get(id)
   state.lateLogs.delete(id)
-  if (late !== undefined) note(state, id, late.robot, droppedByRate(late.refused), turn)
+  if (late !== undefined) addNote(state, id, late.robot, droppedByRate(late.refused), turn)
 }
 
 /** How many lines are not in the log of a job that ends, and why: told in the log itself, where they would be missed. */
@@ -115,14 +115,14 @@ export function closeLog(state: State, { job }: FactOf<'job.ended'>, turn: Turn)
   const count = state.logs.get(job.id)
   state.logs.delete(job.id)
   if (count === undefined || job.robot_id === null) return
-  if (count.refused > 0) note(state, job.id, job.robot_id, droppedByRate(count.refused), turn)
+  if (count.refused > 0) addNote(state, job.id, job.robot_id, droppedByRate(count.refused), turn)
   if (count.dropped > 0) {
-    note(state, job.id, job.robot_id, `${count.dropped} lines were left out: this log is full`, turn)
+    addNote(state, job.id, job.robot_id, `${count.dropped} lines were left out: this log is full`, turn)
   }
 }
 
 /** A line of ours in a job's log. */
-function note(state: State, job_id: JobId, robot_id: RobotId, message: string, turn: Turn): void {
+function addNote(state: State, job_id: JobId, robot_id: RobotId, message: string, turn: Turn): void {
   turn.out.logs.push({
     seq: ++state.seq,
     job_id,
@@ -141,14 +141,14 @@ function droppedByRate(lines: number): string {
 }
 
 /** What is answered to word of a job that the robot has nothing to do with. */
-export function notHeld(id: JobId): Refusal {
+export function unknownJob(id: JobId): Refusal {
   return refuse('NOT_FOUND', `This robot has no job ${cut(id, 256)}`)
 }
 
 function isRepeated(state: State, session: Session, { id }: Message<'log_entry'> | Message<'log_batch'>): boolean {
   if (id === undefined) return false
   // An id is of any length, and thousands of robots have a thousand each.
-  const [high, low] = hashWords(`${typeof id} ${id}`)
+  const [high, low] = hash128(`${typeof id} ${id}`)
   const hash = (high % (1 << 21)) * 2 ** 32 + low
   const known = state.logMessages.get(session.robot) ?? new Set()
   if (known.has(hash)) return true
@@ -158,17 +158,19 @@ function isRepeated(state: State, session: Session, { id }: Message<'log_entry'>
   return false
 }
 
-function record(state: State, session: Session, job: JobRow, entry: LogEntry, turn: Turn): void {
+function recordLine(state: State, session: Session, job: JobRow, entry: LogEntry, turn: Turn): void {
   const extra = entry.extra === undefined || entry.extra === null ? null : toText(entry.extra)
   const bytes = ROW_BYTES + utf8Bytes(entry.message) + utf8Bytes(extra ?? '')
-  const count = isLive(job.status) ? countOf(state, job.id, turn.now) : null
-  if (count !== null && (count.kept >= LOG_LINES_MAX || count.bytes >= LOG_BYTES_MAX)) {
+  const count = isLive(job.status) ? logCountOf(state, job.id, turn.now) : null
+  if (count !== null && (count.stored >= LOG_LINES_MAX || count.bytes >= LOG_BYTES_MAX)) {
     count.dropped++
     return
   }
-  if (!mayWrite(state, session.robot, count?.disk ?? null, bytes, turn.now)) return linesRefused(state, job, 1, turn)
+  if (!mayWrite(state, session.robot, count?.disk ?? null, bytes, turn.now)) {
+    return countRefusedLines(state, job, 1, turn)
+  }
   if (count !== null) {
-    count.kept++
+    count.stored++
     count.bytes += bytes
   }
   turn.out.logs.push({
@@ -176,7 +178,7 @@ function record(state: State, session: Session, job: JobRow, entry: LogEntry, tu
     job_id: job.id,
     robot_id: session.robot,
     at: turn.now,
-    logged_at: timeSaid(entry.timestamp),
+    logged_at: robotTime(entry.timestamp),
     level: entry.level,
     node_id: entry.node_id,
     message: entry.message,
@@ -185,16 +187,16 @@ function record(state: State, session: Session, job: JobRow, entry: LogEntry, tu
 }
 
 /** What a robot's clock said, in the robot's words. */
-function timeSaid(timestamp: unknown): string {
+function robotTime(timestamp: unknown): string {
   if (typeof timestamp === 'number') return String(timestamp)
   return typeof timestamp === 'string' ? clip(timestamp, 64) : ''
 }
 
 /** The count of a job's log, from here on if there was none. */
-export function countOf(state: State, job: JobId, now: Millis): LogCount {
+export function logCountOf(state: State, job: JobId, now: Millis): LogCount {
   let count = state.logs.get(job)
   if (count === undefined) {
-    state.logs.set(job, count = { kept: 0, bytes: 0, disk: newBucket(now), dropped: 0, refused: 0 })
+    state.logs.set(job, count = { stored: 0, bytes: 0, disk: newBucket(now), dropped: 0, refused: 0 })
   }
   return count
 }

@@ -1,47 +1,47 @@
-import { type Bucket, drained, fits, newBucket } from './bucket.ts'
-import { say, type Turn } from './effects.ts'
+import { type Bucket, bucketLevel, fitsBucket, newBucket } from './bucket.ts'
+import { send, type Turn } from './effects.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { isAssigned, isHeld, isLive, isOffered, isStopping, type JobRow } from './job.ts'
-import { recall } from './keep.ts'
-import { type CarriedRing, restoredRing, Ring } from './limiter.ts'
+import { findJob } from './keep.ts'
+import { restoreWindow, SlidingWindow, type WindowSnapshot } from './limiter.ts'
 import { ABUSE_FACTOR, BURST_SECONDS, LATE_LOG_MS, type Settings } from './limits.ts'
-import { linesRefused } from './log.ts'
+import { countRefusedLines } from './log.ts'
 import { errorMessage } from './protocol/encode.ts'
 import type { Message, MessageId, RobotMessage } from './protocol/message.ts'
-import { messageLimit, overRate } from './rate.ts'
+import { messageLimit, rateLimited } from './rate.ts'
 import type { Session, State } from './state.ts'
 
 /** How much a robot has said, over all its connections. */
-export interface Meter {
+export interface MessageRate {
   /** What was acted upon. */
-  readonly ring: Ring
+  readonly window: SlidingWindow
   /** Messages beyond the limit that nobody needed, and since when they have been counted. */
-  vain: number
-  vainSince: Millis
+  excess: number
+  excessSince: Millis
   /** When it was last told that it says too much. */
-  toldAt: Millis
+  warnedAt: Millis
   /** It has sent a result, and its next heartbeat asks whether that is safe. */
   confirms: boolean
   /** The bytes that it has sent. They run out at `robotBytesPerSecond`. */
   readonly sent: Bucket
   /** It has sent too many bytes, and until then it is not let in again. */
-  shutUntil: Millis
+  blockedUntil: Millis
   /** What was written down of it. */
   readonly disk: Bucket
   /** The last progress of each job that was beyond the limit: acted upon with the next heartbeat. */
   readonly progress: Map<JobId, Message<'job_progress'>>
 }
 
-/** A meter, as plain data. Progress that waits is not carried: more will come. */
-export interface CarriedMeter extends Omit<Meter, 'ring' | 'progress'> {
-  readonly ring: CarriedRing | null
+/** The same as plain data. Progress that waits is not carried: more will come. */
+export interface MessageRateSnapshot extends Omit<MessageRate, 'window' | 'progress'> {
+  readonly window: WindowSnapshot | null
 }
 
 /**
  * What becomes of each message beyond the limit. `control` is acted upon all the same: a result that is lost would be a
  * job that is lost. `heartbeat` too, and the robot is told. `telemetry` is merged or dropped.
  */
-const CLASSES: { readonly [T in RobotMessage['type'] | 'garbled']: 'control' | 'heartbeat' | 'telemetry' } = {
+const CLASSES: { readonly [T in RobotMessage['type'] | 'malformed']: 'control' | 'heartbeat' | 'telemetry' } = {
   register: 'control',
   disconnect: 'control',
   status_response: 'control',
@@ -56,41 +56,41 @@ const CLASSES: { readonly [T in RobotMessage['type'] | 'garbled']: 'control' | '
   log_entry: 'telemetry',
   log_batch: 'telemetry',
   // A frame that is no message at all.
-  garbled: 'telemetry',
+  malformed: 'telemetry',
 }
 
 /** The bytes of a registration count so many times. */
 const REGISTRATION_FACTOR = 16
 
 /** The least time between two answers of one robot that say it says too much: or the limiter would double the flood. */
-const TELL_MS: Millis = 1_000
+const WARN_INTERVAL_MS: Millis = 1_000
 
 /** What is done about a message: it is acted upon, left, or its connection is closed for how many there are, or how long. */
-export type Weighed = 'act' | 'refused' | Flood
+export type MessageVerdict = 'act' | 'refused' | Flood
 export type Flood = 'messages' | 'bytes'
 
 /** Counts a message of a robot, and says what is to be done about it. */
-export function weigh(
+export function countMessage(
   state: State,
   session: Session,
   message: RobotMessage | null,
   id: MessageId | undefined,
   bytes: number,
   turn: Turn,
-): Weighed {
-  const meter = meterOf(state, session.robot, turn.now)
-  if (pour(state.settings, meter, bytes, turn.now)) return 'bytes'
-  if (state.settings.robotMessagesMax === 0 || (message !== null && isFree(session, meter, message))) return 'act'
-  const open = meter.ring.isOpen(turn.now)
-  const kind = CLASSES[message?.type ?? 'garbled']
-  if (open || kind !== 'telemetry') meter.ring.count(turn.now)
+): MessageVerdict {
+  const rate = messageRateOf(state, session.robot, turn.now)
+  if (addBytes(state.settings, rate, bytes, turn.now)) return 'bytes'
+  if (state.settings.robotMessagesMax === 0 || (message !== null && isFree(session, rate, message))) return 'act'
+  const open = rate.window.isOpen(turn.now)
+  const messageClass = CLASSES[message?.type ?? 'malformed']
+  if (open || messageClass !== 'telemetry') rate.window.count(turn.now)
   if (open) return 'act'
   const wanted = message !== null && isWanted(state, session, message, turn)
-  if (kind === 'control' && wanted) return 'act'
-  if (!wanted && isAbuse(state, session.robot, meter, turn.now)) return 'messages'
-  if (kind === 'control') return 'act'
-  tell(state, session, meter, id, turn)
-  if (kind === 'heartbeat') return 'act'
+  if (messageClass === 'control' && wanted) return 'act'
+  if (!wanted && isAbuse(state, session.robot, rate, turn.now)) return 'messages'
+  if (messageClass === 'control') return 'act'
+  warnRobot(state, session, rate, id, turn)
+  if (messageClass === 'heartbeat') return 'act'
   if (message !== null) leaveOut(state, session, message, turn)
   return 'refused'
 }
@@ -102,15 +102,15 @@ export function weigh(
 export function mayWrite(state: State, robot: RobotId, job: Bucket | null, bytes: number, now: Millis): boolean {
   const most = state.settings.robotDiskBytesPerMinute
   if (most === 0) return true
-  const { disk } = meterOf(state, robot, now)
-  if (!fits(disk, bytes, most, now) || (job !== null && !fits(job, bytes, most / 2, now))) return false
+  const { disk } = messageRateOf(state, robot, now)
+  if (!fitsBucket(disk, bytes, most, now) || (job !== null && !fitsBucket(job, bytes, most / 2, now))) return false
   disk.level += bytes
   if (job !== null) job.level += bytes
   return true
 }
 
 /** Has progress wait for the next heartbeat of its robot. By then the job may be in another attempt, of which this says nothing. */
-export function postpone(
+export function postponeProgress(
   state: State,
   session: Session,
   message: Message<'job_progress'>,
@@ -118,19 +118,19 @@ export function postpone(
   now: Millis,
 ): void {
   const payload = { ...message.payload, attempt: job.attempt }
-  meterOf(state, session.robot, now).progress.set(job.id, { ...message, payload })
+  messageRateOf(state, session.robot, now).progress.set(job.id, { ...message, payload })
 }
 
 /** Counts a registration, which comes before there is a session. */
-export function weighRegistration(state: State, robot: RobotId, bytes: number, turn: Turn): 'act' | Flood {
-  const meter = meterOf(state, robot, turn.now)
+export function countRegistration(state: State, robot: RobotId, bytes: number, turn: Turn): 'act' | Flood {
+  const rate = messageRateOf(state, robot, turn.now)
   // What it says is written down each time.
   const weight = bytes * REGISTRATION_FACTOR
-  if (turn.now < meter.shutUntil || pour(state.settings, meter, weight, turn.now)) return 'bytes'
+  if (turn.now < rate.blockedUntil || addBytes(state.settings, rate, weight, turn.now)) return 'bytes'
   if (state.settings.robotMessagesMax === 0) return 'act'
-  const open = meter.ring.isOpen(turn.now)
-  meter.ring.count(turn.now)
-  return !open && isAbuse(state, robot, meter, turn.now) ? 'messages' : 'act'
+  const open = rate.window.isOpen(turn.now)
+  rate.window.count(turn.now)
+  return !open && isAbuse(state, robot, rate, turn.now) ? 'messages' : 'act'
 }
 
 /** What was said too often to be acted upon at once, and has waited for a heartbeat: the last word on each job. */
@@ -156,7 +156,7 @@ export function floodReason(
  * What a robot is told at its registration, so that it need not be refused anything: the limit, and how often each of its
  * jobs may report progress and send lines for that to take seven tenths of it. The rest is for control and heartbeats.
  */
-export function configOf({ robotMessagesMax, robotMessagesMs }: Settings, slots: number): {
+export function rateLimitConfig({ robotMessagesMax, robotMessagesMs }: Settings, slots: number): {
   readonly rate_limit?: { readonly limit: number; readonly window_seconds: number }
   readonly progress_min_interval_ms?: number
 } {
@@ -167,57 +167,57 @@ export function configOf({ robotMessagesMax, robotMessagesMs }: Settings, slots:
   }
 }
 
-/** What a meter has counted, to be carried; null when there is nothing that matters any more. */
-export function carriedMeter(state: State, robot: RobotId, now: Millis): CarriedMeter | null {
-  const meter = state.limiters.robots.get(robot)
-  if (meter === undefined) return null
-  const { ring, progress: _, ...rest } = meter
-  return { ...rest, ring: ring.carried(now) }
+/** A snapshot of what a robot has used up; null when there is nothing that matters any more. */
+export function messageRateSnapshot(state: State, robot: RobotId, now: Millis): MessageRateSnapshot | null {
+  const rate = state.limiters.robots.get(robot)
+  if (rate === undefined) return null
+  const { window, progress: _, ...rest } = rate
+  return { ...rest, window: window.snapshot(now) }
 }
 
 /** The clock was set: what a robot has said is as long ago as it was before. */
-export function moveMeter(meter: Meter, by: Millis): void {
-  meter.ring.move(by)
-  meter.vainSince += by
-  meter.toldAt += by
-  meter.sent.at += by
-  meter.shutUntil += by
-  meter.disk.at += by
+export function shiftMessageRate(rate: MessageRate, by: Millis): void {
+  rate.window.shift(by)
+  rate.excessSince += by
+  rate.warnedAt += by
+  rate.sent.at += by
+  rate.blockedUntil += by
+  rate.disk.at += by
 }
 
-/** A meter as it was before it was carried. */
-export function restoreMeter(state: State, robot: RobotId, { ring, ...rest }: CarriedMeter): void {
+/** Restores what a robot had used up from a snapshot. */
+export function restoreMessageRate(state: State, robot: RobotId, { window, ...rest }: MessageRateSnapshot): void {
   const limit = messageLimit(state.settings)
-  const restored = ring === null ? new Ring(limit) : restoredRing(limit, ring)
-  state.limiters.robots.set(robot, { ...rest, ring: restored, progress: new Map() })
+  const restored = window === null ? new SlidingWindow(limit) : restoreWindow(limit, window)
+  state.limiters.robots.set(robot, { ...rest, window: restored, progress: new Map() })
 }
 
-function meterOf(state: State, robot: RobotId, now: Millis): Meter {
-  let meter = state.limiters.robots.get(robot)
-  if (meter === undefined) {
-    meter = {
-      ring: new Ring(messageLimit(state.settings)),
-      vain: 0,
-      vainSince: now,
-      toldAt: 0,
+function messageRateOf(state: State, robot: RobotId, now: Millis): MessageRate {
+  let rate = state.limiters.robots.get(robot)
+  if (rate === undefined) {
+    rate = {
+      window: new SlidingWindow(messageLimit(state.settings)),
+      excess: 0,
+      excessSince: now,
+      warnedAt: 0,
       confirms: false,
       sent: newBucket(now),
-      shutUntil: 0,
+      blockedUntil: 0,
       disk: newBucket(now),
       progress: new Map(),
     }
-    state.limiters.robots.set(robot, meter)
+    state.limiters.robots.set(robot, rate)
   }
-  return meter
+  return rate
 }
 
 /** Puts a frame into the bucket, and says whether it runs over. Half of it must have run out before the robot comes again. */
-function pour({ robotBytesPerSecond }: Settings, meter: Meter, bytes: number, now: Millis): boolean {
+function addBytes({ robotBytesPerSecond }: Settings, rate: MessageRate, bytes: number, now: Millis): boolean {
   if (robotBytesPerSecond === 0) return false
-  const { sent } = meter
-  sent.level = drained(sent, robotBytesPerSecond * 60, now) + bytes
+  const { sent } = rate
+  sent.level = bucketLevel(sent, robotBytesPerSecond * 60, now) + bytes
   if (sent.level <= BURST_SECONDS * robotBytesPerSecond) return false
-  meter.shutUntil = now + BURST_SECONDS * 1000 / 2
+  rate.blockedUntil = now + BURST_SECONDS * 1000 / 2
   return true
 }
 
@@ -225,11 +225,11 @@ function pour({ robotBytesPerSecond }: Settings, meter: Meter, bytes: number, no
  * Whether a message is one that we have asked for: an answer to a status request, and the one heartbeat after a result by
  * which a robot learns that it may forget it.
  */
-function isFree(session: Session, meter: Meter, { type }: RobotMessage): boolean {
-  if (type === 'status_response') return session.answered < session.asked
-  const confirming = meter.confirms && type === 'heartbeat'
-  if (type === 'heartbeat') meter.confirms = false
-  else if (type === 'job_complete' || type === 'job_failed' || type === 'job_cancelled') meter.confirms = true
+function isFree(session: Session, rate: MessageRate, { type }: RobotMessage): boolean {
+  if (type === 'status_response') return session.statusResponses < session.statusRequests
+  const confirming = rate.confirms && type === 'heartbeat'
+  if (type === 'heartbeat') rate.confirms = false
+  else if (type === 'job_complete' || type === 'job_failed' || type === 'job_cancelled') rate.confirms = true
   return confirming
 }
 
@@ -239,7 +239,7 @@ function isFree(session: Session, meter: Meter, { type }: RobotMessage): boolean
  */
 function isWanted(state: State, session: Session, { type, payload }: RobotMessage, turn: Turn): boolean {
   if (type === 'disconnect') return true
-  const job = 'job_id' in payload ? recall(state, payload.job_id, turn) : undefined
+  const job = 'job_id' in payload ? findJob(state, payload.job_id, turn) : undefined
   if (job === undefined || job.robot_id !== session.robot) return false
   if (type === 'job_accept' || type === 'job_reject') return isOffered(job)
   if (CLASSES[type] === 'control') return isAssigned(job) || isStopping(job) || !isLive(job.status)
@@ -255,32 +255,32 @@ function hasIt(job: JobRow, now: Millis): boolean {
  * One more in vain. Counted by whole windows: it is for floods, which do not end with one. A robot with jobs is left its
  * connection, whatever it says: with it the results of its jobs would be lost.
  */
-function isAbuse(state: State, robot: RobotId, meter: Meter, now: Millis): boolean {
+function isAbuse(state: State, robot: RobotId, rate: MessageRate, now: Millis): boolean {
   const { settings, held } = state
   if (held.has(robot)) return false
-  if (now - meter.vainSince >= settings.robotMessagesMs) {
-    meter.vainSince = now
-    meter.vain = 0
+  if (now - rate.excessSince >= settings.robotMessagesMs) {
+    rate.excessSince = now
+    rate.excess = 0
   }
-  return ++meter.vain > (ABUSE_FACTOR - 1) * settings.robotMessagesMax
+  return ++rate.excess > (ABUSE_FACTOR - 1) * settings.robotMessagesMax
 }
 
-function tell(state: State, session: Session, meter: Meter, id: MessageId | undefined, turn: Turn): void {
-  const quota = meter.ring.quota(turn.now)
-  if (quota === null || turn.now - meter.toldAt < TELL_MS) return
-  meter.toldAt = turn.now
-  say(turn, session.socket, errorMessage(overRate('messages', messageLimit(state.settings), quota), id))
+function warnRobot(state: State, session: Session, rate: MessageRate, id: MessageId | undefined, turn: Turn): void {
+  const quota = rate.window.quota(turn.now)
+  if (quota === null || turn.now - rate.warnedAt < WARN_INTERVAL_MS) return
+  rate.warnedAt = turn.now
+  send(turn, session.socket, errorMessage(rateLimited('messages', messageLimit(state.settings), quota), id))
 }
 
 /** Of progress the last word is kept for the next heartbeat. Lines are missed in the log: how many is told in it. */
 function leaveOut(state: State, session: Session, message: RobotMessage, turn: Turn): void {
-  const job = 'job_id' in message.payload ? recall(state, message.payload.job_id, turn) : undefined
+  const job = 'job_id' in message.payload ? findJob(state, message.payload.job_id, turn) : undefined
   if (job === undefined || job.robot_id !== session.robot) return
   if (message.type === 'job_progress') {
     const { attempt } = message.payload
     // Without an attempt it may be about an earlier one.
-    const current = attempt === undefined ? !session.barred.has(job.id) : attempt === job.attempt
-    if (isAssigned(job) && current) postpone(state, session, message, job, turn.now)
-  } else if (message.type === 'log_batch') linesRefused(state, job, message.payload.entries.length, turn)
-  else if (message.type === 'log_entry') linesRefused(state, job, 1, turn)
+    const current = attempt === undefined ? !session.excluded.has(job.id) : attempt === job.attempt
+    if (isAssigned(job) && current) postponeProgress(state, session, message, job, turn.now)
+  } else if (message.type === 'log_batch') countRefusedLines(state, job, message.payload.entries.length, turn)
+  else if (message.type === 'log_entry') countRefusedLines(state, job, 1, turn)
 }

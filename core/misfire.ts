@@ -1,5 +1,5 @@
 import type { Millis } from './ids.ts'
-import { dueAfter, firesAt, type Outcome, type ScheduleRow } from './schedule.ts'
+import { dueAfter, firesAt, type RunOutcome, type ScheduleRow } from './schedule.ts'
 
 /** So many instants are decided one by one; beyond, the earlier ones are told of in one row. */
 const EACH_MAX = 100
@@ -11,49 +11,49 @@ const ON_TIME_MS: Millis = 60_000
 const GRACE_MS_MAX: Millis = 3_600_000
 
 /** What is to become of an instant, or of a stretch of them. */
-export interface Fate {
+export interface RunDecision {
   readonly due_at: Millis
   readonly until: Millis
-  readonly outcome: Outcome
+  readonly outcome: RunOutcome
   readonly reason: '' | 'misfire'
 }
 
 /** Instants that have come, and the first that has not. */
-interface Come {
+interface DueRuns {
   /** From the first one on, up to this: more than are looked at one by one. null: there are no more. */
-  readonly stretch: { readonly from: Millis; readonly until: Millis } | null
+  readonly range: { readonly from: Millis; readonly until: Millis } | null
   readonly each: readonly Millis[]
   readonly following: Millis | null
 }
 
 /**
- * What is to become of every instant that has come, in order, and which is the first that has not. `whole`: jitter is cut
+ * What is to become of every instant that has come, in order, and which is the first that has not. `ignoreJitter`: jitter is cut
  * short, because the schedule is about to change, and what is due is decided by what it was.
  */
-export function fatesOf(
+export function decideMissed(
   schedule: ScheduleRow,
   now: Millis,
-  whole: boolean,
-): { readonly fates: readonly Fate[]; readonly following: Millis | null } {
-  const { stretch, each, following } = comeUpTo(schedule, now, whole)
+  ignoreJitter: boolean,
+): { readonly decisions: readonly RunDecision[]; readonly following: Millis | null } {
+  const { range, each, following } = dueRuns(schedule, now, ignoreJitter)
   const latest = each.at(-1)
-  if (latest === undefined) return { fates: [], following }
+  if (latest === undefined) return { decisions: [], following }
   const { misfire } = schedule
   const runs = outcomeOf(schedule, latest, now)
   const others = misfire === 'run_once' && runs !== 'skipped' ? 'merged' : 'skipped'
-  const fates = each.map((due) =>
-    fate(due, due, due === latest ? runs : misfire === 'run_all' ? outcomeOf(schedule, due, now) : others)
+  const decisions = each.map((due) =>
+    decision(due, due, due === latest ? runs : misfire === 'run_all' ? outcomeOf(schedule, due, now) : others)
   )
-  if (stretch !== null) fates.unshift(fate(stretch.from, stretch.until, others))
-  return { fates, following }
+  if (range !== null) decisions.unshift(decision(range.from, range.until, others))
+  return { decisions, following }
 }
 
-function fate(due_at: Millis, until: Millis, outcome: Outcome): Fate {
+function decision(due_at: Millis, until: Millis, outcome: RunOutcome): RunDecision {
   return { due_at, until, outcome, reason: outcome === 'skipped' ? 'misfire' : '' }
 }
 
 /** What becomes of an instant by its age alone. */
-function outcomeOf(schedule: ScheduleRow, due: Millis, now: Millis): Outcome {
+function outcomeOf(schedule: ScheduleRow, due: Millis, now: Millis): RunOutcome {
   const age = now - firesAt(schedule, due)
   if (age <= ON_TIME_MS) return 'fired'
   return schedule.misfire !== 'skip' && age <= graceOf(schedule, due) ? 'late' : 'skipped'
@@ -69,16 +69,16 @@ function graceOf(schedule: ScheduleRow, due: Millis): Millis {
   return Math.min((dueAfter(schedule, due) ?? Infinity) - due, GRACE_MS_MAX)
 }
 
-function comeUpTo(schedule: ScheduleRow, now: Millis, whole: boolean): Come {
+function dueRuns(schedule: ScheduleRow, now: Millis, ignoreJitter: boolean): DueRuns {
   const first = schedule.next_run
-  const hasCome = (due: Millis): boolean => due <= now && (whole || firesAt(schedule, due) <= now)
+  const hasCome = (due: Millis): boolean => due <= now && (ignoreJitter || firesAt(schedule, due) <= now)
   const each: Millis[] = []
   let following = first
   while (following !== null && each.length <= EACH_MAX && hasCome(following)) {
     each.push(following)
     following = dueAfter(schedule, following)
   }
-  if (first === null || each.length <= EACH_MAX) return { stretch: null, each, following }
+  if (first === null || each.length <= EACH_MAX) return { range: null, each, following }
   let latest = latestBefore(schedule, now + 1, first)
   following = dueAfter(schedule, latest)
   // Only the latest may still be put off by jitter, which ends before the next instant.
@@ -92,7 +92,7 @@ function comeUpTo(schedule: ScheduleRow, now: Millis, whole: boolean): Come {
     last.push(due)
   }
   const until = latestBefore(schedule, last.at(-1) ?? latest, first)
-  return { stretch: { from: first, until }, each: last.toReversed(), following }
+  return { range: { from: first, until }, each: last.toReversed(), following }
 }
 
 /**

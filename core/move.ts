@@ -1,7 +1,16 @@
-import { say, type Turn } from './effects.ts'
-import { advance, isAssigned, isHeld, isLapsed, isLive, isOffered, type JobRow, type JobVerb } from './job.ts'
-import { keepJob, remember } from './keep.ts'
-import { placeRobot } from './roster.ts'
+import { send, type Turn } from './effects.ts'
+import {
+  applyTransition,
+  hasExpiredOffer,
+  isAssigned,
+  isHeld,
+  isLive,
+  isOffered,
+  type JobRow,
+  type JobTransition,
+} from './job.ts'
+import { recordHistory, saveJob } from './keep.ts'
+import { indexRobot } from './roster.ts'
 import type { Session, State } from './state.ts'
 
 /** Who made something happen to a job, and why, in words for people. */
@@ -19,24 +28,24 @@ export function sessionOf(state: State, job: JobRow): Session | undefined {
  * Something happens to a job: the row moves along the life table, and the history says so. Whatever changes a job's
  * status comes through here. What follows from its end is in `reactions.ts`.
  */
-export function move(
+export function transition(
   state: State,
   job: JobRow,
-  verb: JobVerb,
+  action: JobTransition,
   turn: Turn,
   cause: Cause,
-  brought: Parameters<typeof advance>[3] = {},
+  fields: Parameters<typeof applyTransition>[3] = {},
 ): JobRow {
-  const moved = advance(job, verb, turn.now, brought)
+  const changed = applyTransition(job, action, turn.now, fields)
   const session = sessionOf(state, job)
-  if (session !== undefined && isHeld(job) && !isHeld(moved)) session.idleSince = turn.now
+  if (session !== undefined && isHeld(job) && !isHeld(changed)) session.idleSince = turn.now
   // Before the row is kept: whether the robot takes more jobs is worked out then.
   if (isOffered(job)) session?.offers.delete(job.id)
-  keepJob(state, moved, turn)
-  if (session !== undefined && isOffered(job) && isHeld(moved)) placeRobot(state, session.robot)
-  remember(state, moved, turn, { event: verb, from_status: job.status, cause })
-  if (!isLive(moved.status)) turn.facts.push({ type: 'job.ended', job: moved })
-  return moved
+  saveJob(state, changed, turn)
+  if (session !== undefined && isOffered(job) && isHeld(changed)) indexRobot(state, session.robot)
+  recordHistory(state, changed, turn, { event: action, from_status: job.status, cause })
+  if (!isLive(changed.status)) turn.facts.push({ type: 'job.ended', job: changed })
+  return changed
 }
 
 /**
@@ -44,47 +53,47 @@ export function move(
  * registers, and its slot stays held until it says that it has, or until a grace period is over: until then the desktop
  * is still busy.
  */
-export function halt(
+export function stopJob(
   state: State,
   job: JobRow,
-  verb: 'cancel' | 'expire' | 'fail',
+  action: 'cancel' | 'expire' | 'fail',
   turn: Turn,
   cause: Cause,
-  brought: Parameters<typeof advance>[3] = {},
+  fields: Parameters<typeof applyTransition>[3] = {},
 ): JobRow {
-  if (!isAssigned(job) && !isLapsed(job)) return move(state, job, verb, turn, cause, brought)
+  if (!isAssigned(job) && !hasExpiredOffer(job)) return transition(state, job, action, turn, cause, fields)
   const stop_until = turn.now + state.settings.graceMs
-  const moved = move(state, job, verb, turn, cause, { ...brought, stop_until })
-  tellToStop(state, moved, turn)
+  const changed = transition(state, job, action, turn, cause, { ...fields, stop_until })
+  sendCancel(state, changed, turn)
   const session = sessionOf(state, job)
   // It may not have read the offer yet: a list that lacks the job says nothing until it has.
-  if (session !== undefined && job.status !== 'running') session.barred.set(job.id, askStatus(session, turn))
-  return moved
+  if (session !== undefined && job.status !== 'running') session.excluded.set(job.id, requestStatus(session, turn))
+  return changed
 }
 
 /** Tells the robot of a job that has ended to stop working on it, if the robot is there. */
-export function tellToStop(state: State, job: JobRow, turn: Turn): void {
+export function sendCancel(state: State, job: JobRow, turn: Turn): void {
   const session = sessionOf(state, job)
   if (session === undefined) return
-  say(turn, session.socket, { type: 'job_cancel', payload: { job_id: job.id, reason: job.error_message } })
+  send(turn, session.socket, { type: 'job_cancel', payload: { job_id: job.id, reason: job.error_message } })
 }
 
 /** The robot has stopped, or has had long enough to: its slot is free. */
-export function stopped(state: State, job: JobRow, turn: Turn, cause: Cause): void {
+export function slotReleased(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   const freed = { ...job, stop_until: null }
   const session = sessionOf(state, job)
   if (session !== undefined) session.idleSince = turn.now
-  keepJob(state, freed, turn)
-  remember(state, freed, turn, { event: 'stopped', from_status: job.status, cause })
+  saveJob(state, freed, turn)
+  recordHistory(state, freed, turn, { event: 'stopped', from_status: job.status, cause })
 }
 
 /**
  * Asks a robot what it is running. Its answer, and every report after it, was written when it had read all that was
  * sent before. Returns which request this is.
  */
-export function askStatus(session: Session, turn: Turn): number {
-  say(turn, session.socket, { type: 'status_request', payload: { robot_id: session.robot } })
-  return ++session.asked
+export function requestStatus(session: Session, turn: Turn): number {
+  send(turn, session.socket, { type: 'status_request', payload: { robot_id: session.robot } })
+  return ++session.statusRequests
 }
 
 /** What a job fails with that may have been started, and must not be started a second time unasked. */

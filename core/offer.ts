@@ -1,8 +1,8 @@
 import { assert } from './assert.ts'
-import { say, type Turn } from './effects.ts'
+import { send, type Turn } from './effects.ts'
 import type { JobId, RobotId } from './ids.ts'
 import type { JobRow } from './job.ts'
-import { keepJob, remember } from './keep.ts'
+import { recordHistory, saveJob } from './keep.ts'
 import { fromText, type JsonObject } from './protocol/json.ts'
 import type { Session, State } from './state.ts'
 
@@ -24,10 +24,10 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
     offered_at: turn.now,
     offer_memory: session.memory,
   }
-  session.lastOffer = ++state.offers
+  session.lastOffer = ++state.offersMade
   session.offers.set(id, null)
-  keepJob(state, offered, turn)
-  remember(state, offered, turn, {
+  saveJob(state, offered, turn)
+  recordHistory(state, offered, turn, {
     event: 'offer',
     from_status: 'queued',
     cause: { by: 'orchestrator', detail: `offered to ${row.name}` },
@@ -38,7 +38,7 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
 function assign(state: State, session: Session, job: JobRow, turn: Turn): void {
   const definition = state.definitions.get(job.definition)
   assert(definition !== undefined, 'a job is offered with its definition')
-  say(turn, session.socket, {
+  send(turn, session.socket, {
     type: 'job_assign',
     payload: {
       job_id: job.id,

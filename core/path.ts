@@ -1,9 +1,9 @@
 import { FunctionExpressionType, jsonpath, JSONPathEnvironment, type JSONPathQuery, JSONPointer } from 'json-p3'
 import type { Budget } from './budget.ts'
-import { patternOf } from './pattern.ts'
+import { safeRegExp } from './pattern.ts'
 import { compare, type Side } from './compare.ts'
 import { isObject, type Json, numberAs, tokenOf } from './protocol/json.ts'
-import { canonicalNumber, isKept } from './protocol/number.ts'
+import { canonicalNumber, fitsDouble } from './protocol/number.ts'
 import { isRefusal } from './protocol/refusal.ts'
 
 /**
@@ -17,7 +17,7 @@ import { isRefusal } from './protocol/refusal.ts'
 export interface Path {
   /** It finds one value or none. */
   readonly single: boolean
-  /** What is there. Throws `Spent` where it would cost more than there is. */
+  /** What is there. Throws `BudgetExceeded` where it would cost more than there is. */
   find(value: Json, budget: Budget): readonly Json[]
 }
 
@@ -175,17 +175,17 @@ function slice(
 ): void {
   if (step === 0) return
   const [low, high] = step > 0 ? [0, list.length] : [-1, list.length - 1]
-  const place = (given: number | undefined, otherwise: number): number =>
+  const indexOf = (given: number | undefined, otherwise: number): number =>
     given === undefined ? otherwise : Math.min(high, Math.max(low, given < 0 ? given + list.length : given))
-  const to = place(stop, step > 0 ? high : low)
-  for (let at = place(start, step > 0 ? low : high); step > 0 ? at < to : at > to; at += step) {
+  const to = indexOf(stop, step > 0 ? high : low)
+  for (let at = indexOf(start, step > 0 ? low : high); step > 0 ? at < to : at > to; at += step) {
     budget.step()
     found.push(list[at] as Json)
   }
 }
 
 /** The values that a query has found: unlike one value that is a list. */
-class Found {
+class NodeList {
   readonly nodes: readonly Json[]
 
   constructor(nodes: readonly Json[]) {
@@ -194,11 +194,11 @@ class Found {
 }
 
 /** Undefined is what a query that finds nothing stands for. */
-type Value = Side | Found
+type Value = Side | NodeList
 
 function holds(expression: Expression, current: Json, root: Json, budget: Budget): boolean {
   const value = evaluate(expression, current, root, budget)
-  return value instanceof Found ? value.nodes.length > 0 : value !== false
+  return value instanceof NodeList ? value.nodes.length > 0 : value !== false
 }
 
 function evaluate(expression: Expression, current: Json, root: Json, budget: Budget): Value {
@@ -211,9 +211,9 @@ function evaluate(expression: Expression, current: Json, root: Json, budget: Bud
     return expression.value
   }
   if (expression instanceof expressions.RelativeQuery) {
-    return new Found(nodesOf(expression.path, current, root, budget))
+    return new NodeList(nodesOf(expression.path, current, root, budget))
   }
-  if (expression instanceof expressions.RootQuery) return new Found(nodesOf(expression.path, root, root, budget))
+  if (expression instanceof expressions.RootQuery) return new NodeList(nodesOf(expression.path, root, root, budget))
   if (expression instanceof expressions.FunctionExtension) {
     const [one, other] = expression.args.map((arg) => evaluate(arg, current, root, budget))
     return call(expression.name, one, other, budget)
@@ -234,19 +234,19 @@ function numberIn(literal: InstanceType<typeof expressions.NumberLiteral>): Json
   let number = numbers.get(literal)
   if (number === undefined) {
     const written = literal.token.value
-    numbers.set(literal, number = isKept(written) ? literal.value : numberAs(canonicalNumber(written)))
+    numbers.set(literal, number = fitsDouble(written) ? literal.value : numberAs(canonicalNumber(written)))
   }
   return number
 }
 
 /** The value where a path has found one, and nothing where it has found none, or many. */
 function alone(value: Value): Side {
-  if (!(value instanceof Found)) return value
+  if (!(value instanceof NodeList)) return value
   return value.nodes.length === 1 ? value.nodes[0] as Json : undefined
 }
 
 function call(name: string, one: Value, other: Value, budget: Budget): Value {
-  if (name === 'count') return one instanceof Found ? one.nodes.length : undefined
+  if (name === 'count') return one instanceof NodeList ? one.nodes.length : undefined
   const value = alone(one)
   if (name === 'value') return value
   if (value === undefined) return name === 'length' ? undefined : false
@@ -258,7 +258,7 @@ function call(name: string, one: Value, other: Value, budget: Budget): Value {
     budget.step(children.length / 8)
     return typeof value === 'object' && value !== null ? children.length : undefined
   }
-  const pattern = text === null || typeof other !== 'string' ? null : patternOf(other, 'filter')
+  const pattern = text === null || typeof other !== 'string' ? null : safeRegExp(other, 'filter')
   if (text === null || pattern === null || isRefusal(pattern)) return false
   budget.step(text.length * (1 + (pattern.size / 32) ** 2) / 4)
   return name === 'match' ? pattern.matches(text) : pattern.find(text)

@@ -6,7 +6,7 @@ import { type Refusal, refuse } from './protocol/refusal.ts'
  * run for minutes by a few dozen characters; these take time in proportion to the text, for which they know no
  * back-references and no look-around.
  */
-export interface Pattern {
+export interface SafeRegExp {
   /** Of how many instructions it is made: what a character of the text costs at worst grows with it. */
   readonly size: number
   /** Whether it occurs anywhere in the text. */
@@ -21,11 +21,11 @@ const CHARS_MAX = 1_000
 /** Nor when it is longer with everything written out that it repeats. */
 const SIZE_MAX = 1_000
 
-const known = new Map<string, Pattern | Refusal>()
+const known = new Map<string, SafeRegExp | Refusal>()
 const KNOWN_MAX = 2_000
 
 /** Reads a pattern in the syntax of RE2. INVALID_PAYLOAD, with `field`, says what is wrong with it. */
-export function patternOf(text: string, field: string, flags: 'i' | '' = ''): Pattern | Refusal {
+export function safeRegExp(text: string, field: string, flags: 'i' | '' = ''): SafeRegExp | Refusal {
   const key = `${field} ${flags} ${text}`
   let pattern = known.get(key)
   if (pattern === undefined) {
@@ -36,7 +36,7 @@ export function patternOf(text: string, field: string, flags: 'i' | '' = ''): Pa
   return pattern
 }
 
-function read(text: string, field: string, flags: 'i' | ''): Pattern | Refusal {
+function read(text: string, field: string, flags: 'i' | ''): SafeRegExp | Refusal {
   const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${why}`, { field })
   if (text.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
   if (sizeOf(text) > SIZE_MAX) return wrong(`must not exceed ${SIZE_MAX} characters with what it repeats written out`)

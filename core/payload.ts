@@ -1,4 +1,4 @@
-import { Budget, PICKED_CHARS_MAX, Spent, STEPS_MAX } from './budget.ts'
+import { Budget, BudgetExceeded, PICKED_CHARS_MAX, STEPS_MAX } from './budget.ts'
 import type { JsonText } from './ids.ts'
 import { conditionOf, pathOf, pointerOf } from './path.ts'
 import { fromText, type Json, type JsonObject, toText } from './protocol/json.ts'
@@ -23,7 +23,7 @@ export interface Selection {
 }
 
 /** What is wrong with a filter or a mapping, naming the field; null when it can be read. */
-export function problemWith({ filter, mapping }: Selection): Refusal | null {
+export function selectionProblem({ filter, mapping }: Selection): Refusal | null {
   const wrong = filter === null ? null : readFilter(filter)
   if (isRefusal(wrong)) return wrong
   for (const [name, path] of Object.entries(mapping ?? {})) {
@@ -37,8 +37,8 @@ export function problemWith({ filter, mapping }: Selection): Refusal | null {
  * Whether an event is for a trigger with this filter. One that cannot be read lets nothing pass. PAYLOAD_TOO_LARGE where
  * looking would cost more than an event may.
  */
-export function passes(filter: string, event: JsonObject, budget = new Budget()): boolean | Refusal {
-  const read = known(filter, readFilter)
+export function passesFilter(filter: string, event: JsonObject, budget = new Budget()): boolean | Refusal {
+  const read = cachedRead(filter, readFilter)
   return within('filter', () => !isRefusal(read) && read(event, budget))
 }
 
@@ -60,7 +60,7 @@ export function parametersOf(
   const texts = new Map<string, string>()
   for (const [name, value] of Object.entries(fromText(own) as JsonObject)) texts.set(name, toText(value))
   for (const [name, path] of Object.entries(mapping)) {
-    const read = known(path, readPath)
+    const read = cachedRead(path, readPath)
     const text = isRefusal(read) ? undefined : within(`mapping.${name}`, () => read(event, budget))
     if (isRefusal(text)) return text
     if (text !== undefined) texts.set(name, text)
@@ -73,8 +73,8 @@ function within<T>(field: string, look: () => T): T | Refusal {
   try {
     return look()
   } catch (error) {
-    if (!(error instanceof Spent)) {
-      return refuse('INVALID_PAYLOAD', `${field} cannot be followed in this event: ${wordsOf(error)}`, { field })
+    if (!(error instanceof BudgetExceeded)) {
+      return refuse('INVALID_PAYLOAD', `${field} cannot be followed in this event: ${reasonText(error)}`, { field })
     }
     return error.of === 'steps'
       ? refuse('PAYLOAD_TOO_LARGE', `${field} looks at more than ${STEPS_MAX} values of this event`, {
@@ -102,7 +102,7 @@ function readFilter(text: string): Read<boolean> | Refusal {
   try {
     return conditionOf(text)
   } catch (error) {
-    return wrong(`is no filter of RFC 9535: ${wordsOf(error)}`)
+    return wrong(`is no filter of RFC 9535: ${reasonText(error)}`)
   }
 }
 
@@ -117,7 +117,7 @@ function readPath(path: string, field: string): Read<string | undefined> | Refus
       return single ? texts[0] : `[${texts.join(',')}]`
     }
   } catch (error) {
-    return wrong(`is neither a JSONPath that begins with $ nor a JSON pointer that begins with /: ${wordsOf(error)}`)
+    return wrong(`is neither a JSONPath that begins with $ nor a JSON pointer that begins with /: ${reasonText(error)}`)
   }
 }
 
@@ -128,7 +128,7 @@ function picked(value: Json, budget: Budget): string {
 }
 
 /** Where it stopped reading stands in brackets, and counts what we have put before it. */
-function wordsOf(error: unknown): string {
+function reasonText(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/ \('.*$/s, '')
 }
 
@@ -136,7 +136,7 @@ const reads = new Map<string, unknown>()
 const READS_MAX = 10_000
 
 /** Reading takes longer than using, and a trigger's paths stay the same. */
-function known<T>(text: string, read: (text: string, field: string) => Read<T> | Refusal): Read<T> | Refusal {
+function cachedRead<T>(text: string, read: (text: string, field: string) => Read<T> | Refusal): Read<T> | Refusal {
   const key = `${read.name} ${text}`
   const before = reads.get(key) as Read<T> | Refusal | undefined
   if (before !== undefined) return before

@@ -1,12 +1,12 @@
-import { answer, type Turn, turnDown } from './effects.ts'
+import { refuseRequest, reply, type Turn } from './effects.ts'
 import type { ScheduleSaved, ScheduleSwitched, ScheduleTriggered } from './event.ts'
 import type { Millis, ReplyId, ScheduleId } from './ids.ts'
-import { dropSchedule } from './keep.ts'
-import { decide, make, moveOn, write } from './occurrence.ts'
+import { deleteSchedule } from './keep.ts'
+import { createRun, recordRun, runDue, scheduleNext } from './occurrence.ts'
 import { cut } from './protocol/cut.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
-import { countedFor } from './rate.ts'
-import { dueAfter, type Plan, type ScheduleRow } from './schedule.ts'
+import { withSubmissionLimit } from './rate.ts'
+import { dueAfter, type ScheduleRow, type ScheduleSpec } from './schedule.ts'
 import type { State } from './state.ts'
 
 /**
@@ -17,8 +17,8 @@ import type { State } from './state.ts'
 /** A schedule is set up, or changed in all that people say of it. */
 export function scheduleSaved(state: State, event: ScheduleSaved, turn: Turn): void {
   const saved = event.mode === 'create' ? created(state, event, turn) : edited(state, event, turn)
-  if (isRefusal(saved)) return turnDown(turn, event.reply, saved)
-  answer(turn, event.reply, { type: 'schedule', schedule: saved })
+  if (isRefusal(saved)) return refuseRequest(turn, event.reply, saved)
+  reply(turn, event.reply, { type: 'schedule', schedule: saved })
 }
 
 function created(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | Refusal {
@@ -29,12 +29,12 @@ function created(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | 
   if (state.schedules.size >= state.settings.schedulesMax) {
     return refuse('CONFLICT', `This fleet already has ${state.settings.schedulesMax} schedules`)
   }
-  const never = dueAfter(event.plan, turn.now) === null ? neverDue(event.plan, turn.now) : null
+  const never = dueAfter(event.spec, turn.now) === null ? neverDue(event.spec, turn.now) : null
   const workflow_name = never ?? workflowName(state, event)
   if (isRefusal(workflow_name)) return workflow_name
   const enabled = event.enabled ?? true
   const schedule: ScheduleRow = {
-    ...event.plan,
+    ...event.spec,
     id: event.schedule,
     workflow_name,
     enabled,
@@ -49,33 +49,33 @@ function created(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | 
     created_at: turn.now,
     updated_at: turn.now,
   }
-  return moveOn(state, schedule, nextOf(schedule, turn.now), turn)
+  return scheduleNext(state, schedule, nextOf(schedule, turn.now), turn)
 }
 
 function edited(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | Refusal {
-  const known = find(state, event.schedule)
+  const known = findSchedule(state, event.schedule)
   if (isRefusal(known)) return known
-  const { plan } = event
-  const again = plan.run_at === known.run_at && plan.frequency === known.frequency
-  if (plan.frequency === 'once' && !again && dueAfter(plan, turn.now) === null) return neverDue(plan, turn.now)
+  const { spec } = event
+  const again = spec.run_at === known.run_at && spec.frequency === known.frequency
+  if (spec.frequency === 'once' && !again && dueAfter(spec, turn.now) === null) return neverDue(spec, turn.now)
   const workflow_name = workflowName(state, event)
   if (isRefusal(workflow_name)) return workflow_name
-  const before = decide(state, known, turn, true)
+  const before = runDue(state, known, turn, true)
   const enabled = event.enabled ?? before.enabled
   const note = enabled ? '' : before.note
-  const schedule = { ...before, ...plan, workflow_name, enabled, note, updated_at: turn.now }
-  return moveOn(state, schedule, nextOf(schedule, turn.now), turn)
+  const schedule = { ...before, ...spec, workflow_name, enabled, note, updated_at: turn.now }
+  return scheduleNext(state, schedule, nextOf(schedule, turn.now), turn)
 }
 
 /** A schedule is enabled or disabled. What was missed while it was disabled is nobody's. */
 export function scheduleSwitched(state: State, event: ScheduleSwitched, turn: Turn): void {
-  const known = find(state, event.schedule)
-  if (isRefusal(known)) return turnDown(turn, event.reply, known)
+  const known = findSchedule(state, event.schedule)
+  if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
   const { enabled } = event
-  const before = decide(state, known, turn, true)
+  const before = runDue(state, known, turn, true)
   const switched = { ...before, enabled, note: enabled ? '' : event.note, updated_at: turn.now }
-  const schedule = moveOn(state, switched, nextOf(switched, turn.now), turn)
-  answer(turn, event.reply, { type: 'schedule', schedule })
+  const schedule = scheduleNext(state, switched, nextOf(switched, turn.now), turn)
+  reply(turn, event.reply, { type: 'schedule', schedule })
 }
 
 /**
@@ -83,14 +83,14 @@ export function scheduleSwitched(state: State, event: ScheduleSwitched, turn: Tu
  * the schedule wait for each other, so does this one.
  */
 export function scheduleTriggered(state: State, event: ScheduleTriggered, turn: Turn): void {
-  const known = find(state, event.schedule)
-  if (isRefusal(known)) return turnDown(turn, event.reply, known)
-  const { job, quota } = countedFor(state, event.key, turn, () => {
-    return make(state, known, { job: event.job, by: event.by, dueAt: null }, turn)
+  const known = findSchedule(state, event.schedule)
+  if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
+  const { job, quota } = withSubmissionLimit(state, event.key, turn, () => {
+    return createRun(state, known, { job: event.job, by: event.by, dueAt: null }, turn)
   })
-  if (isRefusal(job)) return turnDown(turn, event.reply, job, quota)
-  write(state, known.id, { due_at: null, until: null, outcome: 'fired', reason: 'by hand' }, job, turn)
-  answer(turn, event.reply, { type: 'job', job, quota })
+  if (isRefusal(job)) return refuseRequest(turn, event.reply, job, quota)
+  recordRun(state, known.id, { due_at: null, until: null, outcome: 'fired', reason: 'by hand' }, job, turn)
+  reply(turn, event.reply, { type: 'job', job, quota })
 }
 
 /** A schedule is no more. What it was due for up to now is decided; its jobs go on, and its ledger stays. */
@@ -99,16 +99,16 @@ export function scheduleDeleted(
   event: { readonly reply: ReplyId; readonly schedule: ScheduleId },
   turn: Turn,
 ): void {
-  const known = find(state, event.schedule)
-  if (isRefusal(known)) return turnDown(turn, event.reply, known)
-  const schedule = decide(state, known, turn, true)
-  dropSchedule(state, schedule.id, turn)
-  state.ahead.delete(schedule.id)
-  answer(turn, event.reply, { type: 'schedule', schedule })
+  const known = findSchedule(state, event.schedule)
+  if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
+  const schedule = runDue(state, known, turn, true)
+  deleteSchedule(state, schedule.id, turn)
+  state.earlyRuns.delete(schedule.id)
+  reply(turn, event.reply, { type: 'schedule', schedule })
 }
 
 /** Nothing is decided while the process is about to stop, so nothing may change what is to be decided. */
-function find(state: State, id: ScheduleId): ScheduleRow | Refusal {
+function findSchedule(state: State, id: ScheduleId): ScheduleRow | Refusal {
   if (state.draining) return stopping()
   return state.schedules.get(id) ?? notFound('Schedule', id)
 }
@@ -122,23 +122,23 @@ function nextOf(schedule: ScheduleRow, now: Millis): Millis | null {
 }
 
 /** A workflow may be published later; there must be one. And so for the pool. */
-function workflowName(state: State, { plan, workflowName: given }: ScheduleSaved): string | Refusal {
-  const workflow = state.workflows.get(plan.workflow_id)
+function workflowName(state: State, { spec, workflowName: given }: ScheduleSaved): string | Refusal {
+  const workflow = state.workflows.get(spec.workflow_id)
   if (workflow === undefined) {
-    return notFound('Workflow', plan.workflow_id, { field: 'workflow_id' })
+    return notFound('Workflow', spec.workflow_id, { field: 'workflow_id' })
   }
-  if (plan.pool !== null && !state.pools.has(plan.pool)) {
-    return refuse('NOT_FOUND', `There is no pool ${cut(plan.pool, 100)}`, { field: 'pool' })
+  if (spec.pool !== null && !state.pools.has(spec.pool)) {
+    return refuse('NOT_FOUND', `There is no pool ${cut(spec.pool, 100)}`, { field: 'pool' })
   }
   return given ?? workflow.name
 }
 
 /** Why a schedule that is new would never be due. */
-function neverDue(plan: Plan, now: Millis): Refusal {
-  const field = plan.frequency === 'once' ? 'run_at' : plan.end_at === null ? 'cron_expression' : 'end_at'
+function neverDue(spec: ScheduleSpec, now: Millis): Refusal {
+  const field = spec.frequency === 'once' ? 'run_at' : spec.end_at === null ? 'cron_expression' : 'end_at'
   const why = field === 'cron_expression'
     ? 'is never due'
-    : field === 'run_at' || (plan.end_at ?? 0) <= now
+    : field === 'run_at' || (spec.end_at ?? 0) <= now
     ? 'must be in the future'
     : 'must not come before the first time that the schedule is due'
   return refuse('INVALID_PAYLOAD', `${field} ${why}`, { field })

@@ -1,7 +1,7 @@
-import { answer, type Turn } from './effects.ts'
+import { reply, type Turn } from './effects.ts'
 import type { PoolSaved } from './event.ts'
-import { poolGate, touchGate } from './gate.ts'
-import { keepPool } from './keep.ts'
+import { markReleased, poolGroup } from './gate.ts'
+import { savePool } from './keep.ts'
 import type { PoolRow, State } from './state.ts'
 
 /** A pool is made or changed. Jobs that were submitted before keep the tags that they asked for then. */
@@ -13,7 +13,7 @@ export function poolSaved(state: State, event: PoolSaved, turn: Turn): void {
     workflows: event.workflows,
     created_at: state.pools.get(event.name)?.created_at ?? turn.now,
   }
-  keepPool(state, pool, turn)
-  touchGate(state, poolGate(pool.name))
-  answer(turn, event.reply, { type: 'pool', pool })
+  savePool(state, pool, turn)
+  markReleased(state, poolGroup(pool.name))
+  reply(turn, event.reply, { type: 'pool', pool })
 }

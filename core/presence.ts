@@ -1,5 +1,5 @@
 import { conflictOf } from './conflict.ts'
-import { saysOffline, slotsElsewhere } from './elsewhere.ts'
+import { foreignSlots, saysOffline } from './elsewhere.ts'
 import type { JobId, Millis, RobotId } from './ids.ts'
 import { takesJobs } from './roster.ts'
 import type { Metrics } from './seen.ts'
@@ -14,7 +14,7 @@ export interface Presence {
   /** Of a robot that is away the last one that was written down: at most `seenMs` before the last. So are its metrics. */
   readonly last_heartbeat: Millis | null
   /** Of any frame. */
-  readonly heard_at: Millis | null
+  readonly last_frame_at: Millis | null
   readonly metrics: Metrics
   /** Two machines that replace each other under this id; null: it is one. */
   readonly conflict: { readonly since: Millis; readonly takeovers: number } | null
@@ -30,7 +30,7 @@ export function presence(state: State, id: RobotId): Presence {
   const robot = state.robots.get(id)
   const slots = robot?.max_concurrent_jobs ?? 0
   const { reported } = session ?? {}
-  const said = reported ?? robot?.metrics
+  const latest = reported ?? robot?.metrics
   const conflict = conflictOf(state, id)
   return {
     status: session === undefined || saysOffline(session)
@@ -39,18 +39,18 @@ export function presence(state: State, id: RobotId): Presence {
       ? 'error'
       : session.paused || (robot !== undefined && !takesJobs(robot))
       ? 'maintenance'
-      : held.length + slotsElsewhere(session) >= slots
+      : held.length + foreignSlots(session) >= slots
       ? 'busy'
       : 'online',
     current_jobs: held.length,
     active_job_ids: held,
     connected_since: session?.since ?? null,
     last_heartbeat: reported?.at ?? robot?.last_heartbeat ?? null,
-    heard_at: session?.heardAt ?? null,
+    last_frame_at: session?.lastFrameAt ?? null,
     metrics: {
-      cpu_percent: said?.cpu_percent ?? null,
-      memory_percent: said?.memory_percent ?? null,
-      disk_percent: said?.disk_percent ?? null,
+      cpu_percent: latest?.cpu_percent ?? null,
+      memory_percent: latest?.memory_percent ?? null,
+      disk_percent: latest?.disk_percent ?? null,
     },
     conflict: conflict === null ? null : { since: conflict.since, takeovers: conflict.count },
   }

@@ -1,4 +1,4 @@
-import type { OwnDefinition } from './event.ts'
+import type { InlineDefinition } from './event.ts'
 import type { JobRow } from './job.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import type { DefinitionRow, State, WorkflowRow } from './state.ts'
@@ -6,12 +6,12 @@ import type { DefinitionRow, State, WorkflowRow } from './state.ts'
 /** What jobs run: the published version of a workflow that is kept, or a definition that came with the job itself. */
 
 /** What a job runs, and as a job of which workflow. */
-export interface Runs extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
+export interface WorkflowRef extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
   readonly definition: DefinitionRow
 }
 
 /** What a workflow's jobs run: its published version. */
-export function published(workflow: WorkflowRow | undefined, id: string, state: State): Runs | Refusal {
+export function publishedWorkflow(workflow: WorkflowRow | undefined, id: string, state: State): WorkflowRef | Refusal {
   if (workflow === undefined) {
     return notFound('Workflow', id, { field: 'workflow_id' })
   }
@@ -34,12 +34,12 @@ export function published(workflow: WorkflowRow | undefined, id: string, state: 
  * What a job runs that comes with its definition. It is a job of the workflow whose id it gives only if that is the very
  * definition that the workflow has published; any other keeps the id for its robot, and has no version.
  */
-export function submittedRuns(
+export function submittedWorkflow(
   state: State,
-  { id, name, definition }: Pick<OwnDefinition, 'id' | 'name' | 'definition'>,
-): Runs {
-  const kept = published(state.workflows.get(id), id, state)
-  if (!isRefusal(kept) && kept.definition.hash === definition.hash) return kept
+  { id, name, definition }: Pick<InlineDefinition, 'id' | 'name' | 'definition'>,
+): WorkflowRef {
+  const saved = publishedWorkflow(state.workflows.get(id), id, state)
+  if (!isRefusal(saved) && saved.definition.hash === definition.hash) return saved
   return { workflow_id: id, workflow_name: name, workflow_version: null, definition }
 }
 

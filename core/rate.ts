@@ -1,9 +1,9 @@
 import type { RecentJob, Turn } from './effects.ts'
 import type { KeyId, Millis, RobotId, TriggerId } from './ids.ts'
 import type { JobRow } from './job.ts'
-import { epochSeconds, type Limit, type Quota, Ring } from './limiter.ts'
+import { epochSeconds, type Limit, type Quota, SlidingWindow } from './limiter.ts'
 import type { Settings } from './limits.ts'
-import type { Meter } from './meter.ts'
+import type { MessageRate } from './meter.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { TriggerType } from './protocol/trigger.ts'
 import type { State } from './state.ts'
@@ -11,13 +11,13 @@ import type { State } from './state.ts'
 /** What has been used up of the limits of a fleet, by whom. */
 export interface Limiters {
   /** Messages of each robot, whatever its connection. In memory, and carried by its socket where memory may go. */
-  readonly robots: Map<RobotId, Meter>
+  readonly robots: Map<RobotId, MessageRate>
   /** Jobs that calls of each webhook have made: the rows of the jobs say the same. */
-  readonly triggers: Map<TriggerId, Ring>
+  readonly triggers: Map<TriggerId, SlidingWindow>
   /** Events of each trigger that made no job and were written down. In memory only. */
-  readonly skips: Map<TriggerId, Ring>
+  readonly skips: Map<TriggerId, SlidingWindow>
   /** Jobs that were submitted with each key, likewise. */
-  readonly keys: Map<KeyId, Ring>
+  readonly keys: Map<KeyId, SlidingWindow>
 }
 
 /** Nothing is used up. */
@@ -26,7 +26,7 @@ export function newLimiters(): Limiters {
 }
 
 /** Triggers that strangers may call: only those have a limit of their own. */
-export function isLimited(type: TriggerType): boolean {
+export function hasCallLimit(type: TriggerType): boolean {
   return type === 'webhook' || type === 'form' || type === 'chat'
 }
 
@@ -52,57 +52,57 @@ export function recentSince(settings: Settings, now: Millis): Millis | null {
 }
 
 /** What calls of a trigger have used up. */
-export function callsOf(state: State, trigger: TriggerId): Ring {
-  return ringIn(state.limiters.triggers, trigger, callLimit(state.settings))
+export function callWindow(state: State, trigger: TriggerId): SlidingWindow {
+  return windowIn(state.limiters.triggers, trigger, callLimit(state.settings))
 }
 
 /** What events of a trigger that made no job have used up of what is written down of them: one a second, by the minute. */
-export function skipsOf(state: State, trigger: TriggerId): Ring {
-  return ringIn(state.limiters.skips, trigger, { most: 60, windowMs: 60_000 })
+export function skipWindow(state: State, trigger: TriggerId): SlidingWindow {
+  return windowIn(state.limiters.skips, trigger, { most: 60, windowMs: 60_000 })
 }
 
 /** What submissions with a key have used up. */
-export function submissionsWith(state: State, key: KeyId): Ring {
-  return ringIn(state.limiters.keys, key, submissionLimit(state.settings))
+export function submissionWindow(state: State, key: KeyId): SlidingWindow {
+  return windowIn(state.limiters.keys, key, submissionLimit(state.settings))
 }
 
 /** What is left of a key's submissions, for answers that need not go through the core. */
 export function submissionsLeft(state: State, key: KeyId, now: Millis): Quota | null {
-  return (state.limiters.keys.get(key) ?? new Ring(submissionLimit(state.settings))).quota(now)
+  return (state.limiters.keys.get(key) ?? new SlidingWindow(submissionLimit(state.settings))).quota(now)
 }
 
 /** What is left of the calls of a trigger, likewise. */
 export function callsLeft(state: State, trigger: TriggerId, now: Millis): Quota | null {
-  return (state.limiters.triggers.get(trigger) ?? new Ring(callLimit(state.settings))).quota(now)
+  return (state.limiters.triggers.get(trigger) ?? new SlidingWindow(callLimit(state.settings))).quota(now)
 }
 
-function ringIn<Id>(rings: Map<Id, Ring>, id: Id, limit: Limit): Ring {
-  let ring = rings.get(id)
-  if (ring === undefined) rings.set(id, ring = new Ring(limit))
-  return ring
+function windowIn<Id>(windows: Map<Id, SlidingWindow>, id: Id, limit: Limit): SlidingWindow {
+  let window = windows.get(id)
+  if (window === undefined) windows.set(id, window = new SlidingWindow(limit))
+  return window
 }
 
 /**
  * Makes a job for somebody with a key, if the limit on submissions lets one more through; null, as in the same process: there
  * is none. However a job is asked for, it counts: by a submission, as one that is run again, or as the run of a schedule.
  */
-export function countedFor(
+export function withSubmissionLimit(
   state: State,
   key: KeyId | null,
   turn: Turn,
   make: () => JobRow | Refusal,
 ): { readonly job: JobRow | Refusal; readonly quota: Quota | null } {
   if (key === null) return { job: make(), quota: null }
-  const ring = submissionsWith(state, key)
-  const before = ring.quota(turn.now)
-  const job = before?.remaining === 0 ? overRate('submissions', submissionLimit(state.settings), before) : make()
+  const window = submissionWindow(state, key)
+  const before = window.quota(turn.now)
+  const job = before?.remaining === 0 ? rateLimited('submissions', submissionLimit(state.settings), before) : make()
   if (isRefusal(job)) return { job, quota: before }
-  ring.count(turn.now)
-  return { job, quota: ring.quota(turn.now) }
+  window.count(turn.now)
+  return { job, quota: window.quota(turn.now) }
 }
 
 /** What is told to whoever has used a limit up. */
-export function overRate(what: string, { most, windowMs }: Limit, quota: Quota): Refusal {
+export function rateLimited(what: string, { most, windowMs }: Limit, quota: Quota): Refusal {
   const seconds = secondsLeft(quota)
   return refuse('RATE_LIMITED', `At most ${most} ${what} in ${windowMs / 1000} s: try again in ${seconds} s`, {
     limit: quota.limit,
@@ -121,7 +121,7 @@ function secondsLeft(quota: Quota): number {
  * Counts the jobs that were made before this state began. Rows have the name of the key that a job was asked for with: a
  * job counts for every key of that name, so that none gets more than its limit.
  */
-export function placeRecent(state: State, jobs: readonly RecentJob[], now: Millis): void {
+export function loadRecent(state: State, jobs: readonly RecentJob[], now: Millis): void {
   const named = new Map<string, KeyId[]>()
   for (const { id, name } of state.keys.values()) named.set(name, [...named.get(name) ?? [], id])
   for (const job of jobs.toSorted((a, b) => a.created_at - b.created_at)) {
@@ -129,9 +129,9 @@ export function placeRecent(state: State, jobs: readonly RecentJob[], now: Milli
     // Of a clock that was wrong when the job was made.
     if (created_at > now) continue
     if (trigger_id !== null && created_by === `trigger:${trigger_id}`) {
-      if (isLimited(state.triggers.get(trigger_id)?.trigger_type ?? 'manual')) {
-        callsOf(state, trigger_id).count(created_at)
+      if (hasCallLimit(state.triggers.get(trigger_id)?.trigger_type ?? 'manual')) {
+        callWindow(state, trigger_id).count(created_at)
       }
-    } else for (const key of named.get(created_by) ?? []) submissionsWith(state, key).count(created_at)
+    } else for (const key of named.get(created_by) ?? []) submissionWindow(state, key).count(created_at)
   }
 }

@@ -1,27 +1,27 @@
-import { announceFiring, announceJob, announceOccurrence, announceRobot } from './announce.ts'
-import { jobEnded } from './chain.ts'
-import { expelKey } from './connection.ts'
+import { emitJob, emitRobot, emitScheduleRun, emitTriggerEvent } from './announce.ts'
+import { startFollowers } from './chain.ts'
+import { disconnectKey } from './connection.ts'
 import type { Turn } from './effects.ts'
 import type { Fact, FactOf } from './fact.ts'
 import { leaveFamily } from './family.ts'
-import { countTriggerEnd, scheduleRan } from './firing.ts'
+import { countTriggerRun, startBoundTriggers } from './firing.ts'
 import { closeLog } from './log.ts'
-import { countScheduleEnd } from './occurrence.ts'
+import { countScheduleRun } from './occurrence.ts'
 import type { State } from './state.ts'
-import { countWorkflowEnd } from './workflow.ts'
+import { countWorkflowRun } from './workflow.ts'
 
 type Reaction<T extends Fact['type']> = (state: State, fact: FactOf<T>, turn: Turn) => void
 
 /** What follows from each fact, in this order. Read it beside `step.ts`: that says what can happen, this what it sets off. */
 const REACTIONS: { readonly [T in Fact['type']]: readonly Reaction<T>[] } = {
-  'job.changed': [announceJob],
+  'job.changed': [emitJob],
   // A family counts what follows from an end before it counts the end.
-  'job.ended': [closeLog, countScheduleEnd, countTriggerEnd, countWorkflowEnd, jobEnded, leaveFamily],
-  'schedule.ran': [announceOccurrence, scheduleRan],
-  'trigger.fired': [announceFiring],
-  'robot.online': [announceRobot],
-  'robot.offline': [announceRobot],
-  'key.revoked': [expelKey],
+  'job.ended': [closeLog, countScheduleRun, countTriggerRun, countWorkflowRun, startFollowers, leaveFamily],
+  'schedule.ran': [emitScheduleRun, startBoundTriggers],
+  'trigger.fired': [emitTriggerEvent],
+  'robot.online': [emitRobot],
+  'robot.offline': [emitRobot],
+  'key.revoked': [disconnectKey],
 }
 
 /**

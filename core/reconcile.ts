@@ -1,8 +1,8 @@
 import type { Turn } from './effects.ts'
 import type { JobId, RobotId } from './ids.ts'
-import { isHeld, isLapsed, isOffered, isStopping, type JobRow, needsProof } from './job.ts'
-import { type Cause, move, stopped, unknownOutcome } from './move.ts'
-import { declined, unbar, undelivered } from './offers.ts'
+import { hasExpiredOffer, isHeld, isOffered, isStopping, type JobRow, needsProof } from './job.ts'
+import { type Cause, slotReleased, transition, unknownOutcome } from './move.ts'
+import { offerDeclined, offerLost, readmit } from './offers.ts'
 import type { Session, State } from './state.ts'
 
 /**
@@ -21,57 +21,57 @@ export function reconcile(state: State, session: Session, active: ReadonlySet<Jo
     if (active.has(id)) {
       if (isOffered(job)) adopt(state, session, job, turn)
     } else if (isStopping(job)) {
-      const request = session.barred.get(id)
-      if (typeof request === 'number' && session.answered < request) continue
-      stopped(state, job, turn, by(session, 'it is not among the jobs that its robot is running'))
+      const request = session.excluded.get(id)
+      if (typeof request === 'number' && session.statusResponses < request) continue
+      slotReleased(state, job, turn, robotCause(session, 'it is not among the jobs that its robot is running'))
     } else if (isOffered(job) && session.offers.has(id)) {
-      const asked = session.offers.get(id) ?? Infinity
-      if (session.answered >= asked) notTaken(state, session, job, turn)
+      const asking = session.offers.get(id) ?? Infinity
+      if (session.statusResponses >= asking) notTaken(state, session, job, turn)
     } else if (isOffered(job) && !needsProof(job)) {
-      undelivered(state, job, turn, by(session, 'its robot has come anew and has not got it'))
-    } else if (session.missing.has(id)) lose(state, job, turn, by(session, NOT_RUNNING))
+      offerLost(state, job, turn, robotCause(session, 'its robot has come anew and has not got it'))
+    } else if (session.missing.has(id)) jobLost(state, job, turn, robotCause(session, NOT_RUNNING))
     else missing.add(id)
   }
   session.missing = missing
   for (const id of active) {
     const job = state.jobs.get(id)
-    if (job !== undefined && isLapsed(job) && job.robot_id === session.robot) adopt(state, session, job, turn)
+    if (job !== undefined && hasExpiredOffer(job) && job.robot_id === session.robot) adopt(state, session, job, turn)
   }
-  for (const [id, why] of session.barred) {
-    if (why !== 'refused' && session.answered >= why && !active.has(id)) unbar(state, session, id)
+  for (const [id, why] of session.excluded) {
+    if (why !== 'refused' && session.statusResponses >= why && !active.has(id)) readmit(state, session, id)
   }
 }
 
 const NOT_RUNNING = 'its robot says that it is not running it'
 
 function adopt(state: State, session: Session, job: JobRow, turn: Turn): void {
-  move(state, job, 'accept', turn, by(session, 'adopted: the robot says that it is running it'))
+  transition(state, job, 'accept', turn, robotCause(session, 'adopted: the robot says that it is running it'))
 }
 
 /** The robot has read the offer, has not started the job, and does not answer: it is free again, but for `never`. */
 function notTaken(state: State, session: Session, job: JobRow, turn: Turn): void {
-  const cause = by(session, `${job.robot_name} has read the offer and is not running the job`)
-  if (job.retry_safety === 'never') move(state, job, 'fail', turn, cause, unknownOutcome(job))
-  else declined(state, job, turn, cause)
+  const cause = robotCause(session, `${job.robot_name} has read the offer and is not running the job`)
+  if (job.retry_safety === 'never') transition(state, job, 'fail', turn, cause, unknownOutcome(job))
+  else offerDeclined(state, job, turn, cause)
 }
 
 /**
  * A robot that registers says which offers it has read, in a memory that it names. An offer that was made to that memory
  * and is not in it was never read, so the job can be offered anew.
  */
-export function recollect(state: State, session: Session, offers: readonly Offered[], turn: Turn): void {
+export function reconcileMemory(state: State, session: Session, offers: readonly ReadOffer[], turn: Turn): void {
   const read = new Map(offers.map(({ job_id, attempt }) => [job_id, attempt]))
   for (const id of state.held.get(session.robot) ?? []) {
     const job = state.jobs.get(id)
     if (job === undefined || !isOffered(job) || job.offer_memory !== session.memory) continue
     const attempt = read.get(id)
     if (read.has(id) && (attempt === undefined || attempt >= job.attempt)) continue
-    undelivered(state, job, turn, by(session, `${job.robot_name} has never read the offer`))
+    offerLost(state, job, turn, robotCause(session, `${job.robot_name} has never read the offer`))
   }
 }
 
 /** An offer that a robot has read, as it says at its registration. */
-interface Offered {
+interface ReadOffer {
   readonly job_id: JobId
   readonly attempt?: number | undefined
 }
@@ -80,11 +80,11 @@ interface Offered {
  * What a robot says on a new connection that it is running: jobs that an earlier connection left it with. Those that are
  * not its own any more, whether they wait or are with another robot, are not for this robot.
  */
-export function leftOver(state: State, session: Session, active: ReadonlySet<JobId>): void {
+export function excludeLeftOver(state: State, session: Session, active: ReadonlySet<JobId>): void {
   for (const id of active) {
     const job = state.jobs.get(id)
     const itsOwn = job !== undefined && isHeld(job) && job.robot_id === session.robot
-    if (job !== undefined && !itsOwn && !session.barred.has(id)) session.barred.set(id, 0)
+    if (job !== undefined && !itsOwn && !session.excluded.has(id)) session.excluded.set(id, 0)
   }
 }
 
@@ -94,7 +94,7 @@ export function robotLost(state: State, robot: RobotId, turn: Turn): void {
     const job = state.jobs.get(id)
     const cause = { by: 'orchestrator', detail: 'its robot did not come back in time' }
     if (job === undefined || isStopping(job)) continue
-    if (job.status === 'running' || needsProof(job)) lose(state, job, turn, cause)
+    if (job.status === 'running' || needsProof(job)) jobLost(state, job, turn, cause)
   }
 }
 
@@ -103,18 +103,18 @@ export function robotLost(state: State, robot: RobotId, turn: Turn): void {
  * idempotent: unless the job says that it may always be run again, it fails with its outcome unknown rather than being
  * run a second time.
  */
-function lose(state: State, job: JobRow, turn: Turn, cause: Cause): void {
+function jobLost(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   if (job.retry_safety !== 'always') {
-    move(state, job, 'fail', turn, cause, unknownOutcome(job))
+    transition(state, job, 'fail', turn, cause, unknownOutcome(job))
   } else if (job.tries < Math.max(job.max_attempts, state.settings.lostTriesMax)) {
-    move(state, job, 'requeue', turn, cause)
+    transition(state, job, 'requeue', turn, cause)
   } else {
     const error_message = `Its robot was lost ${job.tries} times while running this job`
-    move(state, job, 'fail', turn, cause, { error_type: 'ROBOT_LOST', error_message, dead_lettered: true })
+    transition(state, job, 'fail', turn, cause, { error_type: 'ROBOT_LOST', error_message, dead_lettered: true })
   }
 }
 
 /** What a robot says is the cause. */
-export function by(session: Session, detail: string): Cause {
+export function robotCause(session: Session, detail: string): Cause {
   return { by: `robot:${session.robot}`, detail }
 }

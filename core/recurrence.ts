@@ -1,11 +1,11 @@
-import { readPattern } from './cron.ts'
+import { readCron } from './cron.ts'
 import type { Millis } from './ids.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
 import type { Frequency, Recurrence } from './schedule.ts'
 import { zoneProblem } from './zone.ts'
 
 /** What people say of when a schedule is due; what they leave out is null. */
-export interface Wanted {
+export interface RecurrenceInput {
   readonly frequency: Frequency
   readonly cron_expression: string | null
   readonly run_at: Millis | null
@@ -20,7 +20,7 @@ export interface Wanted {
   readonly day_of_month: number | 'L' | null
 }
 
-type Field = Exclude<keyof Wanted, 'frequency' | 'timezone'>
+type Field = Exclude<keyof RecurrenceInput, 'frequency' | 'timezone'>
 
 /** Which of the fields a frequency is told by. A field of another one is refused: it would be ignored. */
 const FIELDS: { readonly [F in Frequency]: readonly Field[] } = {
@@ -33,11 +33,11 @@ const FIELDS: { readonly [F in Frequency]: readonly Field[] } = {
 }
 
 /** When the schedule is due, or INVALID_PAYLOAD with the field that is wrong. */
-export function recurrenceOf(wanted: Wanted): Recurrence | Refusal {
-  const { frequency, timezone, run_at, start_at, end_at } = wanted
+export function recurrenceOf(input: RecurrenceInput): Recurrence | Refusal {
+  const { frequency, timezone, run_at, start_at, end_at } = input
   const wrong = (field: string, message: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${message}`, { field })
   const fields = FIELDS[frequency]
-  const { frequency: _, timezone: __, ...given } = wanted
+  const { frequency: _, timezone: __, ...given } = input
   const astray = (Object.keys(given) as Field[]).find((name) => given[name] !== null && !fields.includes(name))
   if (astray !== undefined) return wrong(astray, `does not go with the frequency ${frequency}`)
   const problem = zoneProblem(timezone)
@@ -47,26 +47,26 @@ export function recurrenceOf(wanted: Wanted): Recurrence | Refusal {
     return { frequency, cron_expression: '', run_at, timezone, start_at, end_at }
   }
   if (start_at !== null && end_at !== null && end_at <= start_at) return wrong('end_at', 'must come after start_at')
-  const text = patternText(wanted)
+  const text = patternText(input)
   if (text === null) return wrong('cron_expression', 'is required for the frequency cron')
-  const pattern = readPattern(text, timezone)
+  const pattern = readCron(text, timezone)
   if (isRefusal(pattern)) return pattern
   return { frequency, cron_expression: pattern.text, run_at, timezone, start_at, end_at }
 }
 
 /** The pattern of a frequency: nine in the morning, on Mondays, on the first, where nothing else is said. */
-function patternText(wanted: Wanted): string | null {
-  const [minute, hour] = [wanted.time_minute ?? 0, wanted.time_hour ?? 9]
-  switch (wanted.frequency) {
+function patternText(input: RecurrenceInput): string | null {
+  const [minute, hour] = [input.time_minute ?? 0, input.time_hour ?? 9]
+  switch (input.frequency) {
     case 'hourly':
       return `${minute} * * * *`
     case 'daily':
       return `${minute} ${hour} * * *`
     case 'weekly':
-      return `${minute} ${hour} * * ${String(wanted.day_of_week ?? 'MON').toUpperCase()}`
+      return `${minute} ${hour} * * ${String(input.day_of_week ?? 'MON').toUpperCase()}`
     case 'monthly':
-      return `${minute} ${hour} ${wanted.day_of_month ?? 1} * *`
+      return `${minute} ${hour} ${input.day_of_month ?? 1} * *`
     default:
-      return wanted.cron_expression
+      return input.cron_expression
   }
 }

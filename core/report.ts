@@ -1,25 +1,25 @@
-import { durationSaid } from './duration.ts'
-import { type Need, say, type Turn } from './effects.ts'
-import { doneElsewhere } from './elsewhere.ts'
+import { reportedDuration } from './duration.ts'
+import { type Prefetch, send, type Turn } from './effects.ts'
+import { foreignJobDone } from './elsewhere.ts'
 import type { Event } from './event.ts'
 import type { JobId, RobotId, SocketId } from './ids.ts'
-import { isAssigned, isLapsed, isOffered, isStopping, type JobRow } from './job.ts'
-import { keepAffinity, keepJob, recall, remember } from './keep.ts'
+import { hasExpiredOffer, isAssigned, isOffered, isStopping, type JobRow } from './job.ts'
+import { findJob, recordHistory, saveAffinity, saveJob } from './keep.ts'
 import { JOB_TEXT_BYTES_MAX, ROW_BYTES } from './limits.ts'
-import { noteBeginning, notHeld } from './log.ts'
-import { mayWrite, postpone } from './meter.ts'
-import { move, stopped } from './move.ts'
-import { declined, declinedLate } from './offers.ts'
-import { by } from './reconcile.ts'
+import { logBeginning, unknownJob } from './log.ts'
+import { mayWrite, postponeProgress } from './meter.ts'
+import { slotReleased, transition } from './move.ts'
+import { offerDeclined, offerDeclinedLate } from './offers.ts'
+import { robotCause } from './reconcile.ts'
 import { backoff, isTransient } from './retry.ts'
 import { clip } from './protocol/cut.ts'
 import { exceedsBytes, utf8Bytes } from './protocol/decode.ts'
 import { toText } from './protocol/json.ts'
 import type { Message } from './protocol/message.ts'
-import { UNKEPT, type Unkept } from './protocol/unkept.ts'
+import { RESULT_PROBLEMS, type ResultProblem } from './protocol/unkept.ts'
 import { borrowsId } from './published.ts'
 import { refuseMessage } from './robot.ts'
-import { placeRobot } from './roster.ts'
+import { indexRobot } from './roster.ts'
 import type { Session, State } from './state.ts'
 
 /**
@@ -33,33 +33,35 @@ type JobMessage = Message<
 
 /** A robot takes a job on: from here on it is running. A robot that is too late is told to stop. */
 export function accepted(state: State, session: Session, message: Message<'job_accept'>, turn: Turn): void {
-  const job = heldBy(state, session, message)
+  const job = heldJob(state, session, message)
   if (job === undefined) {
-    // It has started something that is no longer its to run: an offer that had lapsed, or a job that has ended.
-    say(turn, session.socket, {
+    // It has started something that is no longer its to run: an offer that had expired, or a job that has ended.
+    send(turn, session.socket, {
       type: 'job_cancel',
       payload: { job_id: message.payload.job_id, reason: 'This job is no longer offered to this robot' },
     })
     return
   }
   session.refusals = 0
-  if (job.status !== 'running') move(state, job, 'accept', turn, by(session, `accepted by ${job.robot_name}`))
+  if (job.status !== 'running') {
+    transition(state, job, 'accept', turn, robotCause(session, `accepted by ${job.robot_name}`))
+  }
 }
 
 /** A robot does not take the job it was offered. */
 export function rejected(state: State, session: Session, message: Message<'job_reject'>, turn: Turn): void {
-  const job = heldBy(state, session, message)
+  const job = heldJob(state, session, message)
   if (job === undefined || job.status === 'running') return
-  if (!isOffered(job)) return declinedLate(state, session, job, turn)
+  if (!isOffered(job)) return offerDeclinedLate(state, session, job, turn)
   const reason = message.payload.reason || 'no reason given'
-  declined(state, job, turn, by(session, `refused by ${job.robot_name}: ${reason}`))
+  offerDeclined(state, job, turn, robotCause(session, `refused by ${job.robot_name}: ${reason}`))
 }
 
 /** Within one attempt progress never falls; a value out of range is taken for the nearest in it. */
 export function progressed(state: State, session: Session, message: Message<'job_progress'>, turn: Turn): void {
-  const held = heldBy(state, session, message)
+  const held = heldJob(state, session, message)
   if (held === undefined) return
-  const job = started(state, session, held, turn)
+  const job = ensureStarted(state, session, held, turn)
   const { payload } = message
   const progress = Math.max(job.progress, Math.round(Math.min(100, Math.max(0, payload.progress ?? 0))))
   const current_node = payload.current_node || job.current_node
@@ -68,29 +70,31 @@ export function progressed(state: State, session: Session, message: Message<'job
   if (progress === former && current_node === node && progress_message === words) return
   // Its whole row is written with it.
   const bytes = ROW_BYTES + utf8Bytes(job.parameters) + utf8Bytes(progress_message)
-  if (!mayWrite(state, session.robot, null, bytes, turn.now)) return postpone(state, session, message, job, turn.now)
-  keepJob(state, { ...job, progress, current_node, progress_message }, turn)
+  if (!mayWrite(state, session.robot, null, bytes, turn.now)) {
+    return postponeProgress(state, session, message, job, turn.now)
+  }
+  saveJob(state, { ...job, progress, current_node, progress_message }, turn)
 }
 
 /** A robot has finished a job. */
 export function completed(state: State, session: Session, message: Message<'job_complete'>, turn: Turn): void {
-  const job = heldBy(state, session, message)
-  if (job === undefined) return late(state, session, message, turn)
+  const job = heldJob(state, session, message)
+  if (job === undefined) return lateResult(state, session, message, turn)
   const result = toText(message.payload.result)
   const tooLarge = exceedsBytes(job.parameters + result, JOB_TEXT_BYTES_MAX) ? NO_ROOM : null
-  const reason = message.flaws?.unkept ?? tooLarge
-  if (reason !== null) return unkept(state, session, job, message, reason, turn)
-  const cause = by(session, `completed by ${job.robot_name}`)
-  const robot_duration_ms = durationSaid(job, message.payload.duration_ms, turn.now)
-  move(state, started(state, session, job, turn), 'complete', turn, cause, { result, robot_duration_ms })
+  const reason = message.flaws?.resultProblem ?? tooLarge
+  if (reason !== null) return resultUnusable(state, session, job, message, reason, turn)
+  const cause = robotCause(session, `completed by ${job.robot_name}`)
+  const robot_duration_ms = reportedDuration(job, message.payload.duration_ms, turn.now)
+  transition(state, ensureStarted(state, session, job, turn), 'complete', turn, cause, { result, robot_duration_ms })
   if (state.settings.strategy === 'affinity' && !borrowsId(state, job)) {
     const successes = (state.affinities.get(job.workflow_id)?.get(session.robot) ?? 0) + 1
-    keepAffinity(state, { workflow_id: job.workflow_id, robot_id: session.robot, successes }, turn)
+    saveAffinity(state, { workflow_id: job.workflow_id, robot_id: session.robot, successes }, turn)
   }
 }
 
-const NO_ROOM: Unkept = {
-  error_type: UNKEPT.large.error_type,
+const NO_ROOM: ResultProblem = {
+  error_type: RESULT_PROBLEMS.large.error_type,
   why: `and the parameters together exceed ${JOB_TEXT_BYTES_MAX} bytes`,
 }
 
@@ -98,29 +102,36 @@ const NO_ROOM: Unkept = {
  * A job was completed, and its result cannot be kept. It is not cut, for what is left of it would be taken for the whole:
  * the job fails, and its log has what the result begins with.
  */
-function unkept(
+function resultUnusable(
   state: State,
   session: Session,
   job: JobRow,
   message: Message<'job_complete'>,
-  { error_type, why }: Unkept,
+  { error_type, why }: ResultProblem,
   turn: Turn,
 ): void {
   const { result } = message.payload
   const text = typeof result === 'string' ? result : toText(result)
-  if (text !== '{}') noteBeginning(state, job, session.robot, 'The result', text, turn)
-  move(state, started(state, session, job, turn), 'fail', turn, by(session, `completed, but its result ${why}`), {
-    robot_duration_ms: durationSaid(job, message.payload.duration_ms, turn.now),
-    error_type,
-    error_message: `${job.robot_name} completed this job; its result ${why}`,
-  })
+  if (text !== '{}') logBeginning(state, job, session.robot, 'The result', text, turn)
+  transition(
+    state,
+    ensureStarted(state, session, job, turn),
+    'fail',
+    turn,
+    robotCause(session, `completed, but its result ${why}`),
+    {
+      robot_duration_ms: reportedDuration(job, message.payload.duration_ms, turn.now),
+      error_type,
+      error_message: `${job.robot_name} completed this job; its result ${why}`,
+    },
+  )
 }
 
 /** A job has failed on its robot. */
 export function failed(state: State, session: Session, message: Message<'job_failed'>, turn: Turn): void {
-  const held = heldBy(state, session, message)
-  if (held === undefined) return late(state, session, message, turn)
-  const job = started(state, session, held, turn)
+  const held = heldJob(state, session, message)
+  if (held === undefined) return lateResult(state, session, message, turn)
+  const job = ensureStarted(state, session, held, turn)
   const { payload } = message
   const error_message = payload.error_message || 'Unknown error'
   const error_type = payload.error_type || 'ExecutionError'
@@ -128,11 +139,11 @@ export function failed(state: State, session: Session, message: Message<'job_fai
   const detail = `failed on ${job.robot_name}: ${error_type}: ${clip(error_message, 200)}`
   if (transient && job.tries < job.max_attempts) {
     const ready_at = turn.now + backoff(job.tries, state.settings, state.random)
-    const cause = by(session, `${detail}; try ${job.tries} of ${job.max_attempts}`)
-    move(state, job, 'back_off', turn, cause, { ready_at })
+    const cause = robotCause(session, `${detail}; try ${job.tries} of ${job.max_attempts}`)
+    transition(state, job, 'back_off', turn, cause, { ready_at })
     return
   }
-  move(state, job, 'fail', turn, by(session, detail), {
+  transition(state, job, 'fail', turn, robotCause(session, detail), {
     error_message,
     error_type,
     stack_trace: payload.stack_trace,
@@ -146,22 +157,22 @@ export function failed(state: State, session: Session, message: Message<'job_fai
  * attempt while the job is on offer, it is about an earlier one: this one it would have accepted first.
  */
 export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
-  const job = heldBy(state, session, message)
+  const job = heldJob(state, session, message)
   if (job === undefined || (job.status !== 'running' && message.payload.attempt === undefined)) {
-    return haveStopped(state, session, message.payload.job_id, turn)
+    return hasStopped(state, session, message.payload.job_id, turn)
   }
-  const cause = by(session, `cancelled on ${job.robot_name}`)
-  move(state, started(state, session, job, turn), 'cancel', turn, cause, {
+  const cause = robotCause(session, `cancelled on ${job.robot_name}`)
+  transition(state, ensureStarted(state, session, job, turn), 'cancel', turn, cause, {
     error_message: `Cancelled on the robot ${job.robot_name}`,
   })
 }
 
 /** Word that a robot is done with a job that it had been told to stop, however it ended for the robot. */
-function haveStopped(state: State, session: Session, id: JobId, turn: Turn): void {
+function hasStopped(state: State, session: Session, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
-  if (doneElsewhere(session, id)) placeRobot(state, session.robot)
+  if (foreignJobDone(session, id)) indexRobot(state, session.robot)
   if (job === undefined || !isStopping(job) || job.robot_id !== session.robot) return
-  stopped(state, job, turn, by(session, `${job.robot_name} has stopped`))
+  slotReleased(state, job, turn, robotCause(session, `${job.robot_name} has stopped`))
 }
 
 /**
@@ -169,51 +180,51 @@ function haveStopped(state: State, session: Session, id: JobId, turn: Turn): voi
  * lapsed and no other robot was asked since. A robot that does not echo `attempt` speaks of the latest one: it is not
  * offered a job again while it may run an earlier attempt (I12b).
  */
-function heldBy(state: State, session: Session, message: JobMessage): JobRow | undefined {
+function heldJob(state: State, session: Session, message: JobMessage): JobRow | undefined {
   const job = state.jobs.get(message.payload.job_id)
   if (job === undefined || job.robot_id !== session.robot) return undefined
   const { attempt } = message.payload
   if (attempt !== undefined && attempt !== job.attempt) return undefined
-  if (isLapsed(job)) return job
-  return isAssigned(job) && (attempt !== undefined || !session.barred.has(job.id)) ? job : undefined
+  if (hasExpiredOffer(job)) return job
+  return isAssigned(job) && (attempt !== undefined || !session.excluded.has(job.id)) ? job : undefined
 }
 
 /** Word of a job that has not started says that it was accepted: the answer itself was lost, late, or left out. */
-function started(state: State, session: Session, job: JobRow, turn: Turn): JobRow {
+function ensureStarted(state: State, session: Session, job: JobRow, turn: Turn): JobRow {
   if (job.status === 'running') return job
-  return move(state, job, 'accept', turn, by(session, `${job.robot_name} has started`))
+  return transition(state, job, 'accept', turn, robotCause(session, `${job.robot_name} has started`))
 }
 
 /**
  * A result for a job that this robot does not hold. The end that was recorded stands; the history keeps that this
  * one came, if the robot ever had the job: otherwise any robot could write into any history. A robot that repeats a result we have, because the line broke before it knew, is not late.
  */
-function late(
+function lateResult(
   state: State,
   session: Session,
   message: Message<'job_complete'> | Message<'job_failed'>,
   turn: Turn,
 ): void {
   const { job_id, attempt } = message.payload
-  haveStopped(state, session, job_id, turn)
-  const job = recall(state, job_id, turn)
-  const past = turn.found.dealings.filter((one) => one.job_id === job_id && one.robot_id === session.robot)
+  hasStopped(state, session, job_id, turn)
+  const job = findJob(state, job_id, turn)
+  const past = turn.prefetched.interactions.filter((one) => one.job_id === job_id && one.robot_id === session.robot)
   if (job === undefined || (job.robot_id !== session.robot && !past.some(({ event }) => event === 'offer'))) {
-    return refuseMessage(turn, session.socket, notHeld(job_id), message.id)
+    return refuseMessage(turn, session.socket, unknownJob(job_id), message.id)
   }
   const repeated = message.type === 'job_complete' ? job.status === 'completed' : job.status === 'failed'
   const same = job.robot_id === session.robot && (attempt === undefined || attempt === job.attempt)
   if (repeated && same && job.error_type !== 'OUTCOME_UNKNOWN') return
-  if (session.late.has(job_id) || past.some(({ event }) => event === 'late_result')) return
-  if (session.late.size >= LATE_MAX) session.late.clear()
-  session.late.add(job_id)
+  if (session.lateResults.has(job_id) || past.some(({ event }) => event === 'late_result')) return
+  if (session.lateResults.size >= LATE_MAX) session.lateResults.clear()
+  session.lateResults.add(job_id)
   const result = message.type === 'job_complete' ? toText(message.payload.result) : message.payload.error_message
-  remember(state, job, turn, {
+  recordHistory(state, job, turn, {
     event: 'late_result',
     from_status: job.status,
     attempt: attempt ?? job.attempt,
     robot_id: session.robot,
-    cause: by(session, `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`),
+    cause: robotCause(session, `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`),
   })
 }
 
@@ -221,10 +232,10 @@ function late(
  * The results that come from robots which do not have the job: whether a robot had it once stands in the history alone. A
  * robot that registers is the one that its socket belongs to from there on.
  */
-export function lateDealings(state: State, events: readonly Event[]): Need['dealings'] {
+export function lateInteractions(state: State, events: readonly Event[]): Prefetch['interactions'] {
   const registered = new Map<SocketId, RobotId>()
   return events.flatMap((event) => {
-    if (event.type !== 'robot.said') return []
+    if (event.type !== 'robot.message') return []
     const { socket, message: { type, payload } } = event
     if (type === 'register') registered.set(socket, payload.robot_id)
     if (type !== 'job_complete' && type !== 'job_failed') return []

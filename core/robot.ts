@@ -1,26 +1,26 @@
-import { noteAbsence } from './absence.ts'
-import { authorize, isForAnyRobot, whyNotAs, whyNotWithoutKey } from './access.ts'
+import { recordAbsence } from './absence.ts'
+import { authorize, isForAnyRobot, registrationRefusal, whyNotWithoutKey } from './access.ts'
 import { assert } from './assert.ts'
-import { takenOver } from './conflict.ts'
-import { CLOSE, expel, expelFlood } from './connection.ts'
-import { remindMode } from './control.ts'
-import { noteElsewhere } from './elsewhere.ts'
+import { noteTakeover } from './conflict.ts'
+import { CLOSE, disconnect, disconnectFlood } from './connection.ts'
+import { resendMode } from './control.ts'
+import { recordForeignWork } from './elsewhere.ts'
 import type { Event } from './event.ts'
-import { say, type Turn } from './effects.ts'
+import { send, type Turn } from './effects.ts'
 import type { RobotId, SecretHash, SocketId } from './ids.ts'
 import { isStopping } from './job.ts'
-import { keepKey, keepRobot, placeTimeouts } from './keep.ts'
+import { resetDeadlines, saveKey, saveRobot } from './keep.ts'
 import { LOG_BATCH_MAX } from './limits.ts'
-import { configOf, weighRegistration } from './meter.ts'
-import { askStatus, tellToStop } from './move.ts'
+import { countRegistration, rateLimitConfig } from './meter.ts'
+import { requestStatus, sendCancel } from './move.ts'
 import { FRAME_BYTES_MAX } from './protocol/decode.ts'
 import { errorMessage } from './protocol/encode.ts'
 import type { Message, MessageId } from './protocol/message.ts'
 import { isRefusal, type Refusal, refuse } from './protocol/refusal.ts'
-import { leftOver, recollect, reconcile } from './reconcile.ts'
+import { excludeLeftOver, reconcile, reconcileMemory } from './reconcile.ts'
 import { ignoredText } from './protocol/repertoire.ts'
-import { placeRobot } from './roster.ts'
-import { reportOf, seen } from './seen.ts'
+import { indexRobot } from './roster.ts'
+import { reportOf, seenFields } from './seen.ts'
 import type { Socket } from './socket.ts'
 import type { KeyRow, RobotRow, Session, State } from './state.ts'
 import { forgetStranger } from './strangers.ts'
@@ -28,7 +28,7 @@ import { warn } from './warn.ts'
 
 /** Answers a message that is refused, with its id. */
 export function refuseMessage(turn: Turn, socket: SocketId, refusal: Refusal, id: MessageId | undefined): void {
-  say(turn, socket, errorMessage(refusal, id))
+  send(turn, socket, errorMessage(refusal, id))
 }
 
 /**
@@ -39,7 +39,10 @@ export function registered(
   state: State,
   socket: Socket,
   message: Message<'register'>,
-  { credential, bytes, guessed }: Pick<Extract<Event, { type: 'robot.said' }>, 'credential' | 'bytes' | 'guessed'>,
+  { credential, bytes, wrongKeyRefusal }: Pick<
+    Extract<Event, { type: 'robot.message' }>,
+    'credential' | 'bytes' | 'wrongKeyRefusal'
+  >,
   turn: Turn,
 ): void {
   const { robot_id } = message.payload
@@ -47,38 +50,50 @@ export function registered(
     refuseMessage(turn, socket.id, refuse('FORBIDDEN', 'This connection belongs to another robot'), message.id)
     return
   }
-  const key = admit(state, socket, robot_id, credential ?? socket.credential)
+  const key = admitRobot(state, socket, robot_id, credential ?? socket.credential)
   if (isRefusal(key)) {
-    return turnAway(state, socket, message, key.refused === 'AUTHENTICATION_FAILED' ? guessed ?? key : key, turn)
+    return refuseRegistration(
+      state,
+      socket,
+      message,
+      key.refused === 'AUTHENTICATION_FAILED' ? wrongKeyRefusal ?? key : key,
+      turn,
+    )
   }
-  const weighed = weighRegistration(state, robot_id, bytes, turn)
-  if (weighed !== 'act') return expelFlood(state, socket, robot_id, weighed, turn)
-  if (key !== null && key.robot_id === null && !isForAnyRobot(key)) keepKey(state, { ...key, robot_id }, turn)
+  const verdict = countRegistration(state, robot_id, bytes, turn)
+  if (verdict !== 'act') return disconnectFlood(state, socket, robot_id, verdict, turn)
+  if (key !== null && key.robot_id === null && !isForAnyRobot(key)) saveKey(state, { ...key, robot_id }, turn)
   socket.key = key?.id ?? null
   const returns = state.sessions.has(robot_id)
   const isNew = state.sessions.get(robot_id)?.socket !== socket.id
   replaceOlder(state, socket, robot_id, turn)
-  const session = begin(state, socket, message, turn)
+  const session = startSession(state, socket, message, turn)
   acknowledge(state, socket, message, turn)
-  const robot = rowOf(state, message, turn)
-  keepRobot(state, robot, turn)
-  if (isNew) noteAbsence(state, robot_id, 'reconnected', 'is connected again', turn)
+  const robot = robotRowOf(state, message, turn)
+  saveRobot(state, robot, turn)
+  if (isNew) recordAbsence(state, robot_id, 'reconnected', 'is connected again', turn)
   if (!returns) turn.facts.push({ type: 'robot.online', robot })
-  remindMode(session, robot, turn)
-  if (message.payload.memory !== undefined) recollect(state, session, message.payload.memory.offers, turn)
+  resendMode(session, robot, turn)
+  if (message.payload.memory !== undefined) reconcileMemory(state, session, message.payload.memory.offers, turn)
   catchUp(state, session, turn)
 }
 
 /** Tells a robot why it is not let in, in the words of an answer to its registration, and closes. */
-function turnAway(state: State, socket: Socket, { id, payload }: Message<'register'>, why: Refusal, turn: Turn): void {
+function refuseRegistration(
+  state: State,
+  socket: Socket,
+  { id, payload }: Message<'register'>,
+  why: Refusal,
+  turn: Turn,
+): void {
   const { robot_id } = payload
   const answer = { robot_id, success: false, message: why.message, config: {} }
-  say(turn, socket.id, { type: 'register_ack', payload: answer, correlation_id: id })
+  send(turn, socket.id, { type: 'register_ack', payload: answer, correlation_id: id })
   warn(state, turn, `turned away ${why.refused}`, 'a robot is not let in', { robot: robot_id, reason: why.message })
-  expel(state, socket, closeAfter(why), why.message, turn)
+  disconnect(state, socket, closeCodeFor(why), why.message, turn)
 }
 
-function closeAfter({ refused }: Refusal): number {
+function closeCodeFor({ refused }: Refusal): number {
   if (refused === 'AUTHENTICATION_FAILED') return CLOSE.unauthenticated
   return refused === 'RATE_LIMITED' ? CLOSE.flood : CLOSE.forbidden
 }
@@ -86,12 +101,12 @@ function closeAfter({ refused }: Refusal): number {
 /** What a robot that returns may have missed: jobs that it is to stop. And what we may have missed: how its jobs are. */
 function catchUp(state: State, session: Session, turn: Turn): void {
   const held = [...state.held.get(session.robot) ?? []].flatMap((id) => state.jobs.get(id) ?? [])
-  for (const job of held) if (isStopping(job)) tellToStop(state, job, turn)
-  askStatus(session, turn)
+  for (const job of held) if (isStopping(job)) sendCancel(state, job, turn)
+  requestStatus(session, turn)
 }
 
 /** What a robot calls itself when it takes no jobs. */
-const CLOSED: ReadonlySet<string> = new Set(['paused', 'maintenance', 'error', 'offline'])
+const TAKES_NO_JOBS: ReadonlySet<string> = new Set(['paused', 'maintenance', 'error', 'offline'])
 
 /** A sign of life, with what the robot says of itself. */
 export function heartbeat(
@@ -103,25 +118,25 @@ export function heartbeat(
   const { payload } = message
   const first = session.reported === null
   // An answer to nothing must not be taken for the answer to the next request.
-  if (message.type === 'status_response' && session.answered < session.asked) session.answered++
+  if (message.type === 'status_response' && session.statusResponses < session.statusRequests) session.statusResponses++
   session.reported = reportOf(session.reported ?? state.robots.get(session.robot)?.metrics ?? null, message, turn.now)
-  state.timers.set('robot.silent', session.robot, turn.now + state.settings.leaseMs)
-  session.paused = CLOSED.has(payload.status)
+  state.timers.set('robot.lease', session.robot, turn.now + state.settings.leaseMs)
+  session.paused = TAKES_NO_JOBS.has(payload.status)
   if (payload.active_job_ids !== undefined) {
     const active = new Set(payload.active_job_ids)
     reconcile(state, session, active, turn)
-    if (first) leftOver(state, session, active)
+    if (first) excludeLeftOver(state, session, active)
   }
-  if (first) placeTimeouts(state, session.robot)
-  noteElsewhere(state, session, payload)
+  if (first) resetDeadlines(state, session.robot)
+  recordForeignWork(state, session, payload)
   const row = state.robots.get(session.robot)
   assert(row !== undefined, 'a session has a robot')
   const mode = row.mode === 'resuming' && payload.status !== 'paused' ? 'active' : row.mode
   const stale = turn.now - (row.last_seen ?? 0) >= state.settings.seenMs
-  if (stale || mode !== row.mode) keepRobot(state, { ...row, mode, ...seen(session, turn.now) }, turn)
-  else placeRobot(state, session.robot)
+  if (stale || mode !== row.mode) saveRobot(state, { ...row, mode, ...seenFields(session, turn.now) }, turn)
+  else indexRobot(state, session.robot)
   if (message.type === 'heartbeat') {
-    say(turn, session.socket, {
+    send(turn, session.socket, {
       type: 'heartbeat_ack',
       payload: { robot_id: session.robot },
       correlation_id: message.id,
@@ -135,16 +150,16 @@ export function disconnected(state: State, session: Session, message: Message<'d
   const robot = state.robots.get(session.robot)
   assert(socket !== undefined && robot !== undefined, 'a session has a socket and a robot')
   // It was told to shut down and does: when it comes again, it comes to work.
-  if (robot.mode === 'draining') keepRobot(state, { ...robot, mode: 'active' }, turn)
-  expel(state, socket, CLOSE.normal, message.payload.reason || 'Disconnect requested', turn)
+  if (robot.mode === 'draining') saveRobot(state, { ...robot, mode: 'active' }, turn)
+  disconnect(state, socket, CLOSE.normal, message.payload.reason || 'Disconnect requested', turn)
 }
 
 /** A robot that refused an offer may be asked again. */
-export function rested(state: State, robot: RobotId): void {
+export function cooldownOver(state: State, robot: RobotId): void {
   const session = state.sessions.get(robot)
   if (session === undefined) return
-  session.resting = false
-  placeRobot(state, robot)
+  session.coolingDown = false
+  indexRobot(state, robot)
 }
 
 /** What a robot without a key is told: it fits into the reason of a close, which has 123 bytes. */
@@ -152,24 +167,29 @@ const NO_KEY =
   'Missing API key: send it as auth_token, Bearer header or ?api_key=; POST /api/v1/keys (robots:connect) makes one'
 
 /** Whether a robot that registers like this is let in: what comes behind its registration is no stranger's, then. */
-export function isLetIn(state: State, socket: Way, robot: RobotId, credential: SecretHash | null): boolean {
-  return !isRefusal(admit(state, socket, robot, credential ?? socket.credential))
+export function mayRegister(state: State, socket: SocketClaim, robot: RobotId, credential: SecretHash | null): boolean {
+  return !isRefusal(admitRobot(state, socket, robot, credential ?? socket.credential))
 }
 
 /** What a connection says of who may register on it. */
-export type Way = Pick<Socket, 'credential' | 'meant'>
+export type SocketClaim = Pick<Socket, 'credential' | 'onlyRobot'>
 
-function admit(state: State, socket: Way, robot: RobotId, credential: SecretHash | null): KeyRow | Refusal | null {
-  if (socket.meant !== null && socket.meant !== robot) {
+function admitRobot(
+  state: State,
+  socket: SocketClaim,
+  robot: RobotId,
+  credential: SecretHash | null,
+): KeyRow | Refusal | null {
+  if (socket.onlyRobot !== null && socket.onlyRobot !== robot) {
     return refuse(
       'FORBIDDEN',
-      `This address is for the robot ${socket.meant}: register with that robot_id, or connect at /ws`,
+      `This address is for the robot ${socket.onlyRobot}: register with that robot_id, or connect at /ws`,
     )
   }
   if (credential === null && state.settings.robotsAuth !== 'open') return refuse('AUTHENTICATION_FAILED', NO_KEY)
   const key = credential === null ? null : authorize(state, credential, 'robots:connect')
   if (isRefusal(key)) return key
-  const why = key === null ? whyNotWithoutKey(state, robot) : whyNotAs(state, key, robot)
+  const why = key === null ? whyNotWithoutKey(state, robot) : registrationRefusal(state, key, robot)
   if (why !== null) return why
   if (!state.robots.has(robot) && state.robots.size >= state.settings.robotsMax) {
     return refuse('FORBIDDEN', `This fleet already has ${state.settings.robotsMax} robots`)
@@ -181,47 +201,47 @@ function replaceOlder(state: State, socket: Socket, robot: RobotId, turn: Turn):
   const former = state.sessions.get(robot)
   if (former === undefined || former.socket === socket.id) return
   const older = state.sockets.get(former.socket)
-  if (older !== undefined) expel(state, older, CLOSE.replaced, takenOver(state, former, turn), turn)
+  if (older !== undefined) disconnect(state, older, CLOSE.replaced, noteTakeover(state, former, turn), turn)
 }
 
-function begin(state: State, socket: Socket, { payload }: Message<'register'>, turn: Turn): Session {
+function startSession(state: State, socket: Socket, { payload }: Message<'register'>, turn: Turn): Session {
   const robot = payload.robot_id
   const session: Session = {
     robot,
     socket: socket.id,
     since: turn.now,
-    heardAt: turn.now,
+    lastFrameAt: turn.now,
     idleSince: turn.now,
     paused: false,
-    resting: false,
+    coolingDown: false,
     lastOffer: 0,
     refusals: 0,
     reported: null,
-    elsewhere: new Set(),
-    uncounted: 0,
-    awaiting: [],
-    asked: 0,
-    answered: 0,
+    foreignJobs: new Set(),
+    foreignLoad: 0,
+    awaitingStatus: [],
+    statusRequests: 0,
+    statusResponses: 0,
     missing: state.missing.get(robot) ?? new Set(),
     offers: new Map(),
     memory: payload.memory?.id ?? '',
-    late: new Set(),
-    barred: new Map(),
+    lateResults: new Set(),
+    excluded: new Map(),
   }
   socket.robot = robot
   forgetStranger(state, socket)
   state.sessions.set(robot, session)
   state.missing.delete(robot)
-  state.timers.cancel('socket.unregistered', socket.id)
+  state.timers.cancel('socket.registration', socket.id)
   state.timers.cancel('robot.lost', robot)
-  state.timers.cancel('robot.rest', robot)
-  state.timers.set('robot.silent', robot, turn.now + state.settings.leaseMs)
-  placeTimeouts(state, robot)
+  state.timers.cancel('robot.cooldown', robot)
+  state.timers.set('robot.lease', robot, turn.now + state.settings.leaseMs)
+  resetDeadlines(state, robot)
   return session
 }
 
 function acknowledge(state: State, socket: Socket, message: Message<'register'>, turn: Turn): void {
-  say(turn, socket.id, {
+  send(turn, socket.id, {
     type: 'register_ack',
     payload: {
       robot_id: message.payload.robot_id,
@@ -232,14 +252,14 @@ function acknowledge(state: State, socket: Socket, message: Message<'register'>,
         log_batch_size: LOG_BATCH_MAX,
         max_message_bytes: FRAME_BYTES_MAX,
         lease_seconds: state.settings.leaseMs / 1000,
-        ...configOf(state.settings, message.payload.max_concurrent_jobs),
+        ...rateLimitConfig(state.settings, message.payload.max_concurrent_jobs),
       },
     },
     correlation_id: message.id,
   })
 }
 
-function rowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow {
+function robotRowOf(state: State, message: Message<'register'>, turn: Turn): RobotRow {
   const { payload } = message
   const before = state.robots.get(payload.robot_id)
   return {

@@ -1,47 +1,56 @@
-import { slotsElsewhere } from './elsewhere.ts'
+import { foreignSlots } from './elsewhere.ts'
 import { Heap } from './heap.ts'
 import type { Millis, RobotId } from './ids.ts'
 import { isWaiting, type JobRow } from './job.ts'
 import type { Strategy } from './limits.ts'
 import { tokenOf } from './protocol/json.ts'
-import { classKey, type JobClass, type Needs, needsOf, newClass, put, remove, size } from './queue.ts'
-import { type Repertoire, REPERTOIRE_NAMES, repertoireOf, runs, unreadable } from './protocol/repertoire.ts'
+import {
+  addWaiting,
+  classKey,
+  countWaiting,
+  type JobClass,
+  type JobNeeds,
+  jobNeeds,
+  newJobClass,
+  removeWaiting,
+} from './queue.ts'
+import { type Repertoire, REPERTOIRE_NAMES, repertoireOf, runsDefinition, unreadable } from './protocol/repertoire.ts'
 import type { RobotRow, Session, State } from './state.ts'
 
 /**
  * Who could run what: the waiting jobs by what they need, the robots by what they offer, and which suit which.
  *
- * Robots that offer the same form one kind. Jobs are matched with kinds, not with robots, and a match is worked out
- * once: an event costs as much as there are classes and kinds, however many jobs and robots they hold.
+ * Robots that offer the same form one group. Jobs are matched with groups, not with robots, and a match is worked out
+ * once: an event costs as much as there are classes and groups, however many jobs and robots they hold.
  */
-export interface Roster {
+export interface MatchingIndex {
   /** Which of two free robots is asked first. */
-  readonly before: (a: Free, b: Free) => boolean
+  readonly before: (a: FreeRobot, b: FreeRobot) => boolean
   readonly classes: Map<string, JobClass>
-  readonly kinds: Map<string, Kind>
-  readonly kindOf: Map<RobotId, Kind>
-  /** The row by which each of them came to its kind. */
-  readonly placedBy: Map<RobotId, RobotRow>
+  readonly groups: Map<string, RobotGroup>
+  readonly groupOf: Map<RobotId, RobotGroup>
+  /** The row by which each of them came to its group. */
+  readonly groupedBy: Map<RobotId, RobotRow>
   /** What the robots that are on record can do, connected or not: once for all that can do the same. */
-  readonly known: Map<string, Known>
-  readonly knownBy: Map<RobotId, Known>
-  /** The workflows that robots on record name, and how many of `known` do. Jobs of these wait in classes of their own. */
-  readonly named: Map<string, number>
+  readonly abilityGroups: Map<string, AbilityGroup>
+  readonly abilityGroupOf: Map<RobotId, AbilityGroup>
+  /** The workflows that robots on record name, and how many of `abilityGroups` do. Jobs of these wait in classes of their own. */
+  readonly namedWorkflows: Map<string, number>
   /** Classes whose jobs may go to one robot only, by that robot. */
   readonly pinned: Map<RobotId, Set<JobClass>>
   /** What has changed since the last dispatch. */
-  readonly touchedClasses: Set<JobClass>
-  readonly touchedRobots: Set<RobotId>
+  readonly dirtyClasses: Set<JobClass>
+  readonly dirtyRobots: Set<RobotId>
 }
 
 /** Robots on record that can do the same. */
-interface Known {
+interface AbilityGroup {
   readonly abilities: Abilities
   readonly robots: Set<RobotId>
 }
 
 /** Robots with the same environment, tags and capabilities. */
-export interface Kind {
+export interface RobotGroup {
   readonly key: string
   readonly environment: string
   readonly tags: ReadonlySet<string>
@@ -50,12 +59,12 @@ export interface Kind {
   readonly repertoire: Repertoire | null
   readonly robots: Set<RobotId>
   /** Those that could take a job now, in the order in which the strategy asks them. */
-  readonly free: Heap<RobotId, Free>
+  readonly free: Heap<RobotId, FreeRobot>
   /** The classes with waiting jobs that these robots may run, those for one robot only left out. */
   readonly classes: Set<JobClass>
 }
 
-export interface Free {
+export interface FreeRobot {
   readonly robot: RobotId
   readonly lastOffer: number
   /** Slots in use by slots, from 0 up to less than 1. */
@@ -64,67 +73,67 @@ export interface Free {
 }
 
 /** Nobody waits and nobody is there. */
-export function newRoster(strategy: Strategy): Roster {
+export function newMatchingIndex(strategy: Strategy): MatchingIndex {
   return {
-    before: strategy === 'round_robin' ? wasAskedEarlier : isFreer,
+    before: strategy === 'round_robin' ? wasOfferedEarlier : isFreer,
     classes: new Map(),
-    kinds: new Map(),
-    kindOf: new Map(),
-    placedBy: new Map(),
-    known: new Map(),
-    knownBy: new Map(),
-    named: new Map(),
+    groups: new Map(),
+    groupOf: new Map(),
+    groupedBy: new Map(),
+    abilityGroups: new Map(),
+    abilityGroupOf: new Map(),
+    namedWorkflows: new Map(),
     pinned: new Map(),
-    touchedClasses: new Set(),
-    touchedRobots: new Set(),
+    dirtyClasses: new Set(),
+    dirtyRobots: new Set(),
   }
 }
 
 /** Keeps the queue in step with a job that has changed from `before` to `job`. */
-export function placeJob(state: State, before: JobRow | undefined, job: JobRow): void {
+export function indexWaiting(state: State, before: JobRow | undefined, job: JobRow): void {
   if (before !== undefined && isWaiting(before)) unqueue(state, before)
   if (isWaiting(job)) enqueue(state, job)
 }
 
-/** Keeps the kinds in step with a robot whose row, session or jobs have changed. */
-export function placeRobot(state: State, id: RobotId): void {
-  const { roster } = state
+/** Keeps the groups in step with a robot whose row, session or jobs have changed. */
+export function indexRobot(state: State, id: RobotId): void {
+  const { matching } = state
   const robot = state.robots.get(id)
   const session = state.sessions.get(id)
-  const former = roster.kindOf.get(id)
-  const kind = robot === undefined || session === undefined
+  const former = matching.groupOf.get(id)
+  const group = robot === undefined || session === undefined
     ? undefined
-    : former !== undefined && offersTheSame(robot, roster.placedBy.get(id))
+    : former !== undefined && offersTheSame(robot, matching.groupedBy.get(id))
     ? former
-    : kindFor(roster, robot)
-  if (former !== undefined && former !== kind) leaveKind(roster, former, id)
-  if (robot === undefined || session === undefined || kind === undefined) return
-  if (former !== kind) {
-    kind.robots.add(id)
-    roster.kindOf.set(id, kind)
+    : groupFor(matching, robot)
+  if (former !== undefined && former !== group) leaveGroup(matching, former, id)
+  if (robot === undefined || session === undefined || group === undefined) return
+  if (former !== group) {
+    group.robots.add(id)
+    matching.groupOf.set(id, group)
   }
-  roster.placedBy.set(id, robot)
+  matching.groupedBy.set(id, robot)
   const held = state.held.get(id)?.size ?? 0
-  const used = held + slotsElsewhere(session)
+  const used = held + foreignSlots(session)
   if (isAvailable(robot, session) && used < robot.max_concurrent_jobs) {
     const load = used / robot.max_concurrent_jobs
-    kind.free.set(id, { robot: id, load, idleSince: session.idleSince, lastOffer: session.lastOffer })
-    roster.touchedRobots.add(id)
+    group.free.set(id, { robot: id, load, idleSince: session.idleSince, lastOffer: session.lastOffer })
+    matching.dirtyRobots.add(id)
   } else {
-    kind.free.delete(id)
+    group.free.delete(id)
   }
 }
 
 /** A row is copied with what it refers to when something else in it changes, as with nearly every heartbeat. */
-export function offersTheSame(robot: RobotRow, placed: RobotRow | undefined): boolean {
-  return placed?.environment === robot.environment && placed.tags === robot.tags &&
-    placed.capabilities === robot.capabilities
+export function offersTheSame(robot: RobotRow, former: RobotRow | undefined): boolean {
+  return former?.environment === robot.environment && former.tags === robot.tags &&
+    former.capabilities === robot.capabilities
 }
 
 /** Has a waiting job looked at again, because a robot that was closed to it has opened. */
-export function touch(state: State, job: JobRow): void {
-  const jobs = state.roster.classes.get(classKey(needsOf(state, job)))
-  if (jobs !== undefined) state.roster.touchedClasses.add(jobs)
+export function markDirty(state: State, job: JobRow): void {
+  const jobs = state.matching.classes.get(classKey(jobNeeds(state, job)))
+  if (jobs !== undefined) state.matching.dirtyClasses.add(jobs)
 }
 
 /** Whether nobody has told the robot to take no more jobs. */
@@ -134,30 +143,31 @@ export function takesJobs({ mode }: Pick<RobotRow, 'mode'>): boolean {
 
 /** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused, rests, or is behind. */
 function isAvailable(robot: RobotRow, session: Session): boolean {
-  return takesJobs(robot) && !session.paused && !session.resting && !isBehind(session)
+  return takesJobs(robot) && !session.paused && !session.coolingDown && !isBehind(session)
 }
 
 /** Whether a robot has an offer that it has not answered in time: it is not reading, and is offered nothing more. */
 export function isBehind(session: Session): boolean {
-  for (const asked of session.offers.values()) if (asked !== null) return true
+  for (const request of session.offers.values()) if (request !== null) return true
   return false
 }
 
-/** Whether robots of this kind may run jobs that need this. DESIGN.md 5.2. */
-export function suits(kind: Abilities, needs: Needs): boolean {
-  return (needs.environment === '' || kind.environment === 'default' || kind.environment === needs.environment) &&
-    needs.tags.every((tag) => kind.tags.has(tag)) &&
-    needs.capabilities.every((capability) => kind.capabilities.has(capability)) &&
-    runs(kind.repertoire, needs)
+/** Whether robots with these abilities may run jobs that need this. DESIGN.md 5.2. */
+export function canRun(abilities: Abilities, needs: JobNeeds): boolean {
+  return (needs.environment === '' || abilities.environment === 'default' ||
+    abilities.environment === needs.environment) &&
+    needs.tags.every((tag) => abilities.tags.has(tag)) &&
+    needs.capabilities.every((capability) => abilities.capabilities.has(capability)) &&
+    runsDefinition(abilities.repertoire, needs)
 }
 
 /** The robot whose turn it is to be asked, where all are asked in turn. */
-function wasAskedEarlier(a: Free, b: Free): boolean {
+function wasOfferedEarlier(a: FreeRobot, b: FreeRobot): boolean {
   return a.lastOffer < b.lastOffer || (a.lastOffer === b.lastOffer && a.robot < b.robot)
 }
 
 /** The less loaded first, then the longer idle. */
-function isFreer(a: Free, b: Free): boolean {
+function isFreer(a: FreeRobot, b: FreeRobot): boolean {
   if (a.load !== b.load) return a.load < b.load
   return a.idleSince < b.idleSince || (a.idleSince === b.idleSince && a.robot < b.robot)
 }
@@ -170,57 +180,61 @@ export function regroup(state: State, jobs: readonly JobRow[], change: () => voi
 }
 
 function enqueue(state: State, job: JobRow): void {
-  const { roster } = state
-  const needs = needsOf(state, job)
+  const { matching } = state
+  const needs = jobNeeds(state, job)
   const key = classKey(needs)
-  let jobs = roster.classes.get(key)
+  let jobs = matching.classes.get(key)
   if (jobs === undefined) {
-    jobs = newClass(key, needs)
-    roster.classes.set(key, jobs)
-    link(roster, jobs)
+    jobs = newJobClass(key, needs)
+    matching.classes.set(key, jobs)
+    link(matching, jobs)
   }
-  put(jobs, job)
-  roster.touchedClasses.add(jobs)
+  addWaiting(jobs, job)
+  matching.dirtyClasses.add(jobs)
 }
 
 function unqueue(state: State, job: JobRow): void {
-  const { roster } = state
-  const jobs = roster.classes.get(classKey(needsOf(state, job)))
+  const { matching } = state
+  const jobs = matching.classes.get(classKey(jobNeeds(state, job)))
   if (jobs === undefined) return
-  remove(jobs, job)
-  if (size(jobs) > 0) return
-  roster.classes.delete(jobs.key)
-  roster.touchedClasses.delete(jobs)
-  if (jobs.needs.robot === null) { for (const kind of roster.kinds.values()) kind.classes.delete(jobs) }
+  removeWaiting(jobs, job)
+  if (countWaiting(jobs) > 0) return
+  matching.classes.delete(jobs.key)
+  matching.dirtyClasses.delete(jobs)
+  if (jobs.needs.robot === null) { for (const group of matching.groups.values()) group.classes.delete(jobs) }
   else {
-    const classes = roster.pinned.get(jobs.needs.robot)
+    const classes = matching.pinned.get(jobs.needs.robot)
     classes?.delete(jobs)
-    if (classes?.size === 0) roster.pinned.delete(jobs.needs.robot)
+    if (classes?.size === 0) matching.pinned.delete(jobs.needs.robot)
   }
 }
 
-function link(roster: Roster, jobs: JobClass): void {
+function link(matching: MatchingIndex, jobs: JobClass): void {
   const { robot } = jobs.needs
   if (robot === null) {
-    for (const kind of roster.kinds.values()) if (suits(kind, jobs.needs)) kind.classes.add(jobs)
+    for (const group of matching.groups.values()) if (canRun(group, jobs.needs)) group.classes.add(jobs)
     return
   }
-  const classes = roster.pinned.get(robot)
-  if (classes === undefined) roster.pinned.set(robot, new Set([jobs]))
+  const classes = matching.pinned.get(robot)
+  if (classes === undefined) matching.pinned.set(robot, new Set([jobs]))
   else classes.add(jobs)
 }
 
 /** What decides whether a robot may run a job. */
-export type Abilities = Pick<Kind, 'key' | 'environment' | 'tags' | 'capabilities' | 'repertoire'>
+export type Abilities = Pick<RobotGroup, 'key' | 'environment' | 'tags' | 'capabilities' | 'repertoire'>
 
 /** What a robot that is as the row says can do. A capability that it reports as false or empty is one that it lacks. */
-export function kindOfRow({ environment, tags, capabilities }: RobotRow): Abilities {
+export function abilitiesOf({ environment, tags, capabilities }: RobotRow): Abilities {
   const repertoire = repertoireOf(capabilities)
-  const said = repertoire === null ? [] : REPERTOIRE_NAMES.filter((name) => !unreadable(capabilities).includes(name))
-  const names = Object.keys(capabilities).filter((name) => isHeld(capabilities[name]) && !said.includes(name as never))
+  const reported = repertoire === null
+    ? []
+    : REPERTOIRE_NAMES.filter((name) => !unreadable(capabilities).includes(name))
+  const names = Object.keys(capabilities).filter((name) =>
+    isTruthy(capabilities[name]) && !reported.includes(name as never)
+  )
     .toSorted()
   return {
-    key: JSON.stringify([environment, tags.toSorted(), names, ...said.map((name) => [name, capabilities[name]])]),
+    key: JSON.stringify([environment, tags.toSorted(), names, ...reported.map((name) => [name, capabilities[name]])]),
     environment,
     tags: new Set(tags),
     capabilities: new Set(names),
@@ -229,28 +243,28 @@ export function kindOfRow({ environment, tags, capabilities }: RobotRow): Abilit
 }
 
 /** Of a number that is kept as it was written, what counts is the number. */
-function isHeld(value: unknown): boolean {
+function isTruthy(value: unknown): boolean {
   const token = tokenOf(value)
   return Boolean(token === null ? value : Number(token))
 }
 
-function kindFor(roster: Roster, robot: RobotRow): Kind {
-  const abilities = kindOfRow(robot)
-  const known = roster.kinds.get(abilities.key)
+function groupFor(matching: MatchingIndex, robot: RobotRow): RobotGroup {
+  const abilities = abilitiesOf(robot)
+  const known = matching.groups.get(abilities.key)
   if (known !== undefined) return known
-  const kind: Kind = { ...abilities, robots: new Set(), free: new Heap(roster.before), classes: new Set() }
-  roster.kinds.set(kind.key, kind)
-  for (const jobs of roster.classes.values()) {
-    if (jobs.needs.robot === null && suits(kind, jobs.needs)) kind.classes.add(jobs)
+  const group: RobotGroup = { ...abilities, robots: new Set(), free: new Heap(matching.before), classes: new Set() }
+  matching.groups.set(group.key, group)
+  for (const jobs of matching.classes.values()) {
+    if (jobs.needs.robot === null && canRun(group, jobs.needs)) group.classes.add(jobs)
   }
-  return kind
+  return group
 }
 
-function leaveKind(roster: Roster, kind: Kind, id: RobotId): void {
-  kind.free.delete(id)
-  kind.robots.delete(id)
-  roster.kindOf.delete(id)
-  roster.placedBy.delete(id)
-  roster.touchedRobots.delete(id)
-  if (kind.robots.size === 0) roster.kinds.delete(kind.key)
+function leaveGroup(matching: MatchingIndex, group: RobotGroup, id: RobotId): void {
+  group.free.delete(id)
+  group.robots.delete(id)
+  matching.groupOf.delete(id)
+  matching.groupedBy.delete(id)
+  matching.dirtyRobots.delete(id)
+  if (group.robots.size === 0) matching.groups.delete(group.key)
 }

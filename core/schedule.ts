@@ -1,5 +1,5 @@
-import { nextDue, type Pattern, readPattern } from './cron.ts'
-import { hashWords } from './hash.ts'
+import { type CronPattern, nextDue, readCron } from './cron.ts'
+import { hash128 } from './hash.ts'
 import type { JobId, JsonText, Millis, RobotId, ScheduleId, WorkflowId } from './ids.ts'
 import type { Priority } from './job.ts'
 import { isRefusal } from './protocol/refusal.ts'
@@ -40,7 +40,7 @@ export interface Recurrence {
 }
 
 /** What people say of a schedule. */
-export interface Plan extends Recurrence {
+export interface ScheduleSpec extends Recurrence {
   readonly name: string
   readonly workflow_id: WorkflowId
   readonly parameters: JsonText
@@ -57,7 +57,7 @@ export interface Plan extends Recurrence {
 }
 
 /** A schedule, as it stands in memory and in the table `schedules`. */
-export interface ScheduleRow extends Plan {
+export interface ScheduleRow extends ScheduleSpec {
   readonly id: ScheduleId
   /** As it was called when the schedule was saved. */
   readonly workflow_name: string
@@ -80,11 +80,11 @@ export interface ScheduleRow extends Plan {
   readonly updated_at: Millis
 }
 
-const OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
-export type Outcome = (typeof OUTCOMES)[number]
+const RUN_OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
+export type RunOutcome = (typeof RUN_OUTCOMES)[number]
 
 /** What became of an instant, or of a stretch of them. Append only; never read back into memory. */
-export interface OccurrenceRow {
+export interface ScheduleRunRow {
   readonly seq: number
   readonly schedule_id: ScheduleId
   /** When it was due; null for a job that somebody had made by hand. */
@@ -93,7 +93,7 @@ export interface OccurrenceRow {
   readonly until: Millis | null
   /** When it was decided. */
   readonly at: Millis
-  readonly outcome: Outcome
+  readonly outcome: RunOutcome
   /** Why: `misfire`, `overlap`, `by hand`, or the code of a refusal; empty where there is nothing to say. */
   readonly reason: string
   readonly job_id: JobId | null
@@ -111,22 +111,22 @@ export function dueAfter(schedule: Recurrence, after: Millis): Millis | null {
  * When a due instant is acted upon. Jitter is decided by the schedule and the instant, so that it can be told beforehand,
  * and ends before the next instant, so that they stay in order.
  */
-export function firesAt(schedule: Plan & Pick<ScheduleRow, 'id'>, due: Millis): Millis {
+export function firesAt(schedule: ScheduleSpec & Pick<ScheduleRow, 'id'>, due: Millis): Millis {
   if (schedule.jitter_ms === 0) return due
   const next = dueAfter(schedule, due)
   const room = next === null ? schedule.jitter_ms : Math.min(schedule.jitter_ms, next - due)
-  return due + hashWords(`${schedule.id} ${due} jitter`)[0] % room
+  return due + hash128(`${schedule.id} ${due} jitter`)[0] % room
 }
 
 /** One instant to come: when it is due, and when it is acted upon. */
-export interface Coming {
+export interface UpcomingRun {
   readonly due_at: Millis
   readonly fires_at: Millis
 }
 
 /** The next instants, if nobody changes anything; of a schedule that is not enabled those that there would be. */
-export function preview(schedule: ScheduleRow, now: Millis, count: number): readonly Coming[] {
-  const coming: Coming[] = []
+export function preview(schedule: ScheduleRow, now: Millis, count: number): readonly UpcomingRun[] {
+  const coming: UpcomingRun[] = []
   const first = schedule.enabled ? schedule.next_run : dueAfter(schedule, Math.max(now, schedule.decided_until))
   for (let due = first; due !== null && coming.length < count; due = dueAfter(schedule, due)) {
     coming.push({ due_at: due, fires_at: firesAt(schedule, due) })
@@ -144,14 +144,14 @@ export function upcoming(schedules: Iterable<ScheduleRow>, limit: number): reado
  * The id of the job that a due instant makes, the same whenever it is asked for: however often an instant is come upon,
  * there is one job with this id. A UUID of version 8, with the instant first, so that jobs are stored in order.
  */
-export function jobIdOf(schedule: ScheduleId, due: Millis): JobId {
+export function scheduledJobId(schedule: ScheduleId, due: Millis): JobId {
   return derivedId(`${schedule} ${due} job`, due)
 }
 
 /** An id for the job that follows from this, and from nothing else. The instant puts it in order. */
 export function derivedId(cause: string, at: Millis): JobId {
   const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0').slice(-digits)
-  const [a, b, c] = hashWords(cause)
+  const [a, b, c] = hash128(cause)
   const time = hex(Math.max(0, at), 12)
   const variant = hex(0x8000 | (b & 0x3fff), 4)
   return `${time.slice(0, 8)}-${time.slice(8)}-8${hex(a, 3)}-${variant}-${hex(c, 8)}${hex(a >>> 12, 4)}` as JobId
@@ -159,7 +159,7 @@ export function derivedId(cause: string, at: Millis): JobId {
 
 /** A pattern that has been read, and its last answer: between `after` and `due` it is not due. */
 interface Read {
-  readonly pattern: Pattern | null
+  readonly pattern: CronPattern | null
   after: Millis
   due: Millis | null
 }
@@ -169,7 +169,7 @@ const PATTERNS_MAX = 10_000
 
 /** Many schedules have the same pattern and ask at the same time, and finding an instant costs some fifty microseconds. */
 function patternDue(recurrence: Recurrence, after: Millis): Millis | null {
-  const read = patternOf(recurrence)
+  const read = cachedPattern(recurrence)
   if (read.pattern === null) return null
   if (after < read.after || after >= (read.due ?? Infinity)) {
     read.due = nextDue(read.pattern, after)
@@ -179,11 +179,11 @@ function patternDue(recurrence: Recurrence, after: Millis): Millis | null {
 }
 
 /** Null where the platform does not know the zone any more, which it knew when the schedule was saved: never due. */
-function patternOf({ cron_expression, timezone }: Recurrence): Read {
+function cachedPattern({ cron_expression, timezone }: Recurrence): Read {
   const key = `${timezone} ${cron_expression}`
   let known = patterns.get(key)
   if (known === undefined) {
-    const read = isZone(timezone) ? readPattern(cron_expression, timezone) : null
+    const read = isZone(timezone) ? readCron(cron_expression, timezone) : null
     known = { pattern: isRefusal(read) ? null : read, after: Infinity, due: null }
     // Reading costs as much as a hundred instants; many schedules have the same, and one has the same for ever.
     if (patterns.size >= PATTERNS_MAX) patterns.clear()

@@ -58,7 +58,7 @@ export function reportOf(
 }
 
 /** What is written of a robot that is here: when it was seen, and what it said last. */
-export function seen({ reported }: Session, now: Millis): Pick<RobotRow, 'last_seen'> & Partial<RobotRow> {
+export function seenFields({ reported }: Session, now: Millis): Pick<RobotRow, 'last_seen'> & Partial<RobotRow> {
   if (reported === null) return { last_seen: now }
   const { cpu_percent, memory_percent, disk_percent } = reported
   return { last_seen: now, last_heartbeat: reported.at, metrics: { cpu_percent, memory_percent, disk_percent } }

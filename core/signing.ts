@@ -1,5 +1,5 @@
 /** A key that has to be known itself, because what is signed with it is to be checked; and how, where that is up to us. */
-export interface Signing {
+export interface SigningKey {
   readonly key: string
   readonly header: string
   readonly algorithm: 'sha1' | 'sha256' | 'sha512'

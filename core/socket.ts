@@ -6,9 +6,9 @@ export interface Socket {
   /** The key that came with the upgrade request, if one did. */
   readonly credential: SecretHash | null
   /** The one robot that may register here, by the address; null: any. */
-  readonly meant: RobotId | null
+  readonly onlyRobot: RobotId | null
   /** The network that it comes from; null where nobody knows. */
-  readonly from: string | null
+  readonly network: string | null
   /** Whose it is once it has registered, and with which key; null in an open lab. */
   robot: RobotId | null
   key: KeyId | null
@@ -24,5 +24,5 @@ export interface SocketOpened {
   /** The one robot whose address this is; left out where the address does not say. */
   readonly robot?: RobotId | null
   /** The network that it comes from; left out where nobody knows. */
-  readonly from?: string | null
+  readonly network?: string | null
 }

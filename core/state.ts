@@ -16,18 +16,18 @@ import type { LogCount } from './log.ts'
 import type { Socket } from './socket.ts'
 import type { Strangers } from './strangers.ts'
 import type { Takeovers } from './conflict.ts'
-import type { Family, Member } from './family.ts'
-import type { Gates } from './gate.ts'
+import type { Family, FamilyMember } from './family.ts'
+import type { ConcurrencyGroups } from './gate.ts'
 import type { JobRow, JobStatus } from './job.ts'
 import type { Settings } from './limits.ts'
-import type { Outbox } from './outbox.ts'
-import type { Ahead } from './ahead.ts'
+import type { DeliveryQueues } from './outbox.ts'
+import type { EarlyRun } from './ahead.ts'
 import type { RecentJob } from './effects.ts'
 import type { Limiters } from './rate.ts'
 import type { Rng } from './random.ts'
-import type { Asks } from './protocol/repertoire.ts'
+import type { DefinitionNeeds } from './protocol/repertoire.ts'
 import type { Scope } from './protocol/scope.ts'
-import type { Roster } from './roster.ts'
+import type { MatchingIndex } from './roster.ts'
 import type { ScheduleRow } from './schedule.ts'
 import type { Disconnect, Metrics, Report } from './seen.ts'
 import type { Timers } from './timers.ts'
@@ -140,13 +140,13 @@ export interface IdempotencyRow {
   /** SHA-256 of the body. */
   readonly fingerprint: string
   readonly job_id: JobId
-  /** Of the job when it had just been submitted: whether a gate was closed to it is not in its row. */
+  /** Of the job when it had just been submitted: whether a concurrency limit held it back is not in its row. */
   readonly status: JobStatus
   readonly created_at: Millis
 }
 
 /** Every row that lives in memory, as the store hands them over at the beginning. */
-export interface Hot {
+export interface StoredRows {
   readonly jobs: readonly JobRow[]
   readonly robots: readonly RobotRow[]
   readonly workflows: readonly WorkflowRow[]
@@ -163,9 +163,9 @@ export interface Hot {
   /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
   readonly recent: readonly RecentJob[]
   /** Of the families of those jobs that have not ended every job. */
-  readonly members: readonly Member[]
+  readonly members: readonly FamilyMember[]
   /** Due instants after that which have made their job: the clock was ahead. */
-  readonly ahead: readonly Ahead[]
+  readonly earlyRuns: readonly EarlyRun[]
   /** The instant of the last turn that was committed. */
   readonly clock: Millis
   /** How often rows have been loaded from this store, this time among them. */
@@ -176,7 +176,7 @@ export interface Hot {
 
 /**
  * Everything the orchestrator knows about one fleet. Containers change in place; rows are replaced, never edited.
- * `jobs` to `outbox` are a cache of the store; the rest is derived from them, or is gone after a restart.
+ * `jobs` to `deliveries` are a cache of the store; the rest is derived from them, or is gone after a restart.
  */
 export interface State {
   readonly settings: Settings
@@ -191,7 +191,7 @@ export interface State {
   readonly affinities: Map<WorkflowId, Map<RobotId, number>>
   readonly definitions: Map<DefinitionHash, Definition>
   readonly webhooks: Map<WebhookId, WebhookRow>
-  readonly outbox: Outbox
+  readonly deliveries: DeliveryQueues
 
   /** Keys by what they hash to: revoked ones too, so that a refusal can say so. */
   readonly keysBySecret: Map<SecretHash, KeyId>
@@ -202,11 +202,11 @@ export interface State {
   /** The live jobs of each schedule. Derived. */
   readonly runs: Map<ScheduleId, Set<JobId>>
   /** Due instants to come for which there is a job already, made while the clock was ahead: they make no other. */
-  readonly ahead: Map<ScheduleId, Set<Millis>>
-  /** The triggers that fire by what happens here, by what that is: see `causesOf`. Derived. */
-  readonly listening: Map<string, Set<TriggerId>>
-  readonly roster: Roster
-  readonly gates: Gates
+  readonly earlyRuns: Map<ScheduleId, Set<Millis>>
+  /** The triggers that fire by what happens here, by what that is: see `subscriptionsOf`. Derived. */
+  readonly subscribers: Map<string, Set<TriggerId>>
+  readonly matching: MatchingIndex
+  readonly concurrency: ConcurrencyGroups
   readonly timers: Timers
   readonly limiters: Limiters
   readonly random: Rng
@@ -236,7 +236,7 @@ export interface State {
   /** Grows with every row that has an order. */
   seq: number
   /** How many offers have been made since the beginning of this state. */
-  offers: number
+  offersMade: number
   /** Nothing is offered any more: the process is about to stop. */
   draining: boolean
 }
@@ -247,26 +247,26 @@ export interface Session {
   readonly socket: SocketId
   since: Millis
   /** The last frame of any kind. */
-  heardAt: Millis
+  lastFrameAt: Millis
   /** Since when it has had nothing to do, or, if it has, since it last finished something. */
   idleSince: Millis
   /** It says that it is paused, or otherwise not there for jobs, and takes nothing. */
   paused: boolean
   /** It has just refused an offer, or let one pass: nothing is offered for a while. */
-  resting: boolean
+  coolingDown: boolean
   /** Which of all offers was its last; 0 before the first. */
   lastOffer: number
   /** Offers in a row that it did not take up. */
   refusals: number
   reported: Report | null
   /** By its last report: jobs that it runs and we do not know as its own, and how much other work takes its slots. */
-  elsewhere: Set<JobId>
-  uncounted: number
+  foreignJobs: Set<JobId>
+  foreignLoad: number
   /** Who waits for its next status response. */
-  readonly awaiting: ReplyId[]
+  readonly awaitingStatus: ReplyId[]
   /** Status requests sent on this connection, and answers to them: the nth answer was written after the nth request. */
-  asked: number
-  answered: number
+  statusRequests: number
+  statusResponses: number
   /** Jobs that it runs, or may have started, and that its last list did not name. Missing twice, a job is lost. */
   missing: ReadonlySet<JobId>
   /**
@@ -277,12 +277,12 @@ export interface Session {
   /** The name of what it remembers of offers, so that it can say which of them it has read; empty if it cannot. */
   readonly memory: string
   /** Jobs of which it has reported a result too late: one entry in their history is enough. */
-  readonly late: Set<JobId>
+  readonly lateResults: Set<JobId>
   /**
    * Jobs that it is not asked to run. It refused one, until its back-off has grown; or it may be running one all the
    * same, until a report does not name it that was written after this status request had been read.
    */
-  readonly barred: Map<JobId, 'refused' | number>
+  readonly excluded: Map<JobId, 'refused' | number>
 }
 
 /** A definition in memory, as long as a live job or a published workflow refers to it. */
@@ -291,6 +291,6 @@ interface Definition {
   /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
   readonly sentBytes: number
   /** What it asks of the robot that is to run it. Derived. */
-  readonly asks: Asks
-  users: number
+  readonly needs: DefinitionNeeds
+  references: number
 }

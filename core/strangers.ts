@@ -13,38 +13,38 @@ import type { State } from './state.ts'
 export interface Strangers {
   readonly all: Set<SocketId>
   /** Those of each network. */
-  readonly from: Map<string, Set<SocketId>>
+  readonly byNetwork: Map<string, Set<SocketId>>
 }
 
 /** Nobody is connected. */
 export function newStrangers(): Strangers {
-  return { all: new Set(), from: new Map() }
+  return { all: new Set(), byNetwork: new Map() }
 }
 
 /** Counts a connection that has just been made, unless it has shown a key of a robot. */
 export function noteStranger(state: State, socket: Socket): void {
   if (hasKey(state, socket)) return
-  const { all, from } = state.strangers
+  const { all, byNetwork } = state.strangers
   all.add(socket.id)
-  if (socket.from === null) return
-  const neighbours = from.get(socket.from)
-  if (neighbours === undefined) from.set(socket.from, new Set([socket.id]))
+  if (socket.network === null) return
+  const neighbours = byNetwork.get(socket.network)
+  if (neighbours === undefined) byNetwork.set(socket.network, new Set([socket.id]))
   else neighbours.add(socket.id)
 }
 
 /** It has registered, or is told to close, or is gone. */
 export function forgetStranger(state: State, socket: Socket): void {
-  const { all, from } = state.strangers
-  if (!all.delete(socket.id) || socket.from === null) return
-  const neighbours = from.get(socket.from)
+  const { all, byNetwork } = state.strangers
+  if (!all.delete(socket.id) || socket.network === null) return
+  const neighbours = byNetwork.get(socket.network)
   neighbours?.delete(socket.id)
-  if (neighbours?.size === 0) from.delete(socket.from)
+  if (neighbours?.size === 0) byNetwork.delete(socket.network)
 }
 
 /** The stranger that has been here the longest: of all, or of one network. */
-export function oldestStranger(state: State, from?: string): Socket | undefined {
+export function oldestStranger(state: State, network?: string): Socket | undefined {
   const { strangers, sockets } = state
-  const [oldest] = from === undefined ? strangers.all : strangers.from.get(from) ?? []
+  const [oldest] = network === undefined ? strangers.all : strangers.byNetwork.get(network) ?? []
   return oldest === undefined ? undefined : sockets.get(oldest)
 }
 
@@ -74,7 +74,7 @@ export function newAllowance(state: State, socket: Pick<Socket, 'credential'>): 
 }
 
 /** Takes a frame off what may be said. False when it is too much: it is not to be read, nor is anything after it. */
-export function spend(allowance: Allowance, bytes: number): boolean {
+export function spendAllowance(allowance: Allowance, bytes: number): boolean {
   allowance.frames--
   allowance.bytes -= bytes
   return allowance.frames >= 0 && allowance.bytes >= 0

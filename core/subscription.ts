@@ -1,9 +1,9 @@
 import { ping } from './announce.ts'
-import { answer, type Turn, turnDown } from './effects.ts'
-import type { WebhookAsked, WebhookSaved } from './event.ts'
+import { refuseRequest, reply, type Turn } from './effects.ts'
+import type { WebhookCommand, WebhookSaved } from './event.ts'
 import type { ReplyId, WebhookId } from './ids.ts'
 import { FORMER_SECRET_MS } from './limits.ts'
-import { dropWebhook, keepWebhook } from './outbox.ts'
+import { deleteWebhook, saveWebhook } from './outbox.ts'
 import { notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
 import type { WebhookRow } from './webhook.ts'
@@ -14,7 +14,7 @@ import type { WebhookRow } from './webhook.ts'
 export function webhookSaved(state: State, event: WebhookSaved, turn: Turn): void {
   const before = state.webhooks.get(event.webhook)
   const refusal = refusalOf(state, event, before)
-  if (refusal !== null) return turnDown(turn, event.reply, refusal)
+  if (refusal !== null) return refuseRequest(turn, event.reply, refusal)
   const webhook: WebhookRow = {
     id: event.webhook,
     url: event.url,
@@ -30,8 +30,8 @@ export function webhookSaved(state: State, event: WebhookSaved, turn: Turn): voi
     created_by: before?.created_by ?? event.by,
     created_at: before?.created_at ?? turn.now,
   }
-  keepWebhook(state, webhook, turn)
-  answer(turn, event.reply, { type: 'webhook', webhook })
+  saveWebhook(state, webhook, turn)
+  reply(turn, event.reply, { type: 'webhook', webhook })
 }
 
 function refusalOf(state: State, event: WebhookSaved, before: WebhookRow | undefined): Refusal | null {
@@ -42,18 +42,22 @@ function refusalOf(state: State, event: WebhookSaved, before: WebhookRow | undef
 }
 
 /** A webhook is enabled, disabled, deleted or tested. Enabled anew, it is told first what was pending before. */
-export function webhookAsked(state: State, event: WebhookAsked, turn: Turn): void {
+export function webhookCommand(state: State, event: WebhookCommand, turn: Turn): void {
   const webhook = state.webhooks.get(event.webhook)
-  if (webhook === undefined) return turnDown(turn, event.reply, noWebhook(event.webhook))
+  if (webhook === undefined) return refuseRequest(turn, event.reply, noWebhook(event.webhook))
   switch (event.type) {
     case 'webhook.pinged':
       if (!webhook.enabled) {
-        return turnDown(turn, event.reply, refuse('CONFLICT', `Webhook ${webhook.id} is disabled: enable it first`))
+        return refuseRequest(
+          turn,
+          event.reply,
+          refuse('CONFLICT', `Webhook ${webhook.id} is disabled: enable it first`),
+        )
       }
-      return answer(turn, event.reply, { type: 'delivery', delivery: ping(state, webhook, event.by, turn) })
+      return reply(turn, event.reply, { type: 'delivery', delivery: ping(state, webhook, event.by, turn) })
     case 'webhook.deleted':
-      dropWebhook(state, webhook.id, turn)
-      return answer(turn, event.reply, { type: 'webhook', webhook })
+      deleteWebhook(state, webhook.id, turn)
+      return reply(turn, event.reply, { type: 'webhook', webhook })
     case 'webhook.enabled':
       return change(state, { ...webhook, enabled: true, disabled_reason: '', failing_since: null }, event.reply, turn)
     case 'webhook.disabled': {
@@ -70,14 +74,14 @@ export function webhookRotated(
   turn: Turn,
 ): void {
   const webhook = state.webhooks.get(event.webhook)
-  if (webhook === undefined) return turnDown(turn, event.reply, noWebhook(event.webhook))
+  if (webhook === undefined) return refuseRequest(turn, event.reply, noWebhook(event.webhook))
   const former_until = turn.now + FORMER_SECRET_MS
   change(state, { ...webhook, secret: event.secret, former_secret: webhook.secret, former_until }, event.reply, turn)
 }
 
-function change(state: State, webhook: WebhookRow, reply: ReplyId, turn: Turn): void {
-  keepWebhook(state, webhook, turn)
-  answer(turn, reply, { type: 'webhook', webhook })
+function change(state: State, webhook: WebhookRow, to: ReplyId, turn: Turn): void {
+  saveWebhook(state, webhook, turn)
+  reply(turn, to, { type: 'webhook', webhook })
 }
 
 function noWebhook(id: WebhookId): Refusal {

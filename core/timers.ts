@@ -7,7 +7,7 @@ import type { Millis } from './ids.ts'
  */
 export type TimerName =
   | 'job.ready'
-  | 'job.unclaimed'
+  | 'job.queue-timeout'
   | 'job.offer'
   | 'job.timeout'
   | 'job.stop'
@@ -15,15 +15,15 @@ export type TimerName =
   | 'robot.status'
   | 'store.horizon'
   | 'store.forget'
-  | 'robot.silent'
+  | 'robot.lease'
   | 'robot.lost'
-  | 'robot.barred'
-  | 'robot.rest'
+  | 'robot.exclusion'
+  | 'robot.cooldown'
   | 'robot.conflict'
   | 'log.close'
-  | 'socket.unregistered'
+  | 'socket.registration'
   | 'webhook.due'
-  | 'webhook.call'
+  | 'webhook.request'
   | 'webhook.page'
 
 export interface Timer {
@@ -34,11 +34,11 @@ export interface Timer {
   readonly order: number
 }
 
-/** A job has one deadline at a time, whatever it is for, so setting another replaces it: all of them are one kind. */
-type Kind = 'job' | Exclude<TimerName, `job.${string}`>
+/** A job has one deadline at a time, whatever it is for, so setting another replaces it: all of them are one group. */
+type TimerGroup = 'job' | Exclude<TimerName, `job.${string}`>
 
-function kindOf(why: TimerName): Kind {
-  return why.startsWith('job.') ? 'job' : why as Kind
+function groupOf(why: TimerName): TimerGroup {
+  return why.startsWith('job.') ? 'job' : why as TimerGroup
 }
 
 function isBefore(a: Timer, b: Timer): boolean {
@@ -46,53 +46,53 @@ function isBefore(a: Timer, b: Timer): boolean {
 }
 
 export class Timers {
-  /** A heap for each kind, so that a timer is found by its id: every message of a robot moves one. */
-  readonly #kinds = new Map<Kind, Heap<string, Timer>>()
+  /** A heap for each group, so that a timer is found by its id: every message of a robot moves one. */
+  readonly #groups = new Map<TimerGroup, Heap<string, Timer>>()
   #order = 0
 
   get size(): number {
     let size = 0
-    for (const heap of this.#kinds.values()) size += heap.size
+    for (const heap of this.#groups.values()) size += heap.size
     return size
   }
 
   /** Sets or moves the deadline of this name and id. */
   set(why: TimerName, id: string, at: Millis): void {
-    const kind = kindOf(why)
-    let heap = this.#kinds.get(kind)
-    if (heap === undefined) this.#kinds.set(kind, heap = new Heap(isBefore))
+    const group = groupOf(why)
+    let heap = this.#groups.get(group)
+    if (heap === undefined) this.#groups.set(group, heap = new Heap(isBefore))
     const before = heap.get(id)
     if (before?.at === at && before.why === why) return
     heap.set(id, { at, why, id, order: ++this.#order })
   }
 
   cancel(why: TimerName, id: string): void {
-    this.#kinds.get(kindOf(why))?.delete(id)
+    this.#groups.get(groupOf(why))?.delete(id)
   }
 
   /** When this one comes; never, if it is not set. */
   at(why: TimerName, id: string): Millis {
-    const timer = this.#kinds.get(kindOf(why))?.get(id)
+    const timer = this.#groups.get(groupOf(why))?.get(id)
     return timer?.why === why ? timer.at : Infinity
   }
 
   /** The clock was set: what was so long off is as long off now. The deadlines of these reasons are left where they are. */
-  move(by: Millis, but: ReadonlySet<TimerName>): void {
-    for (const heap of this.#kinds.values()) {
+  shift(by: Millis, but: ReadonlySet<TimerName>): void {
+    for (const heap of this.#groups.values()) {
       for (const timer of heap.values()) if (!but.has(timer.why)) heap.set(timer.id, { ...timer, at: timer.at + by })
     }
   }
 
   /** Whether the reasons of all deadlines pass the test. Looks at each of them. */
   every(test: (why: TimerName) => boolean): boolean {
-    for (const heap of this.#kinds.values()) if (!heap.values().every(({ why }) => test(why))) return false
+    for (const heap of this.#groups.values()) if (!heap.values().every(({ why }) => test(why))) return false
     return true
   }
 
   /** The nearest deadline and its reason, or undefined when nothing is to come. */
   next(): Timer | undefined {
     let next: Timer | undefined
-    for (const heap of this.#kinds.values()) {
+    for (const heap of this.#groups.values()) {
       const timer = heap.peek()
       if (timer !== undefined && (next === undefined || isBefore(timer, next))) next = timer
     }

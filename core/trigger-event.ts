@@ -13,7 +13,7 @@ export interface TriggerSaved {
   readonly revision: number | null
   readonly by: string
   /** All that people say of it. The config is as its type wants it. */
-  readonly terms: Pick<
+  readonly settings: Pick<
     TriggerRow,
     | 'name'
     | 'description'
@@ -53,7 +53,7 @@ export interface TriggerFired {
   /** The job that asks for it. */
   readonly parent: JobId | null
   /** Somebody calls, and yet nobody is told what becomes of it: what would be said is written down. */
-  readonly unheard?: boolean
+  readonly fireAndForget?: boolean
 }
 
 /** A job, a person or a program calls a workflow by the alias of its trigger. */
@@ -71,7 +71,7 @@ export interface WorkflowCalled {
 }
 
 /** What the shell has found out about who calls: the core cannot compute a signature, and knows no addresses. */
-export interface Checked {
+export interface CallerCheck {
   /** The key that the signature was checked with; null where none was. The trigger may have another by now. */
   readonly key: string | null
   /** Why the caller is not let in; null when nothing speaks against it. */
@@ -85,7 +85,7 @@ export interface WebhookReceived {
   readonly job: JobId
   readonly trigger: TriggerId
   readonly secret: SecretHash | null
-  readonly checked: Checked
+  readonly callerCheck: CallerCheck
   readonly data: JsonText | Refusal
   readonly metadata: JsonText
   /** A delivery that comes again gets the same answer: a hash of its trigger and of the sender's id for it. */

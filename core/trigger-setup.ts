@@ -1,30 +1,30 @@
-import { find } from './call.ts'
-import { answer, type Turn, turnDown } from './effects.ts'
+import { findTrigger } from './call.ts'
+import { refuseRequest, reply, type Turn } from './effects.ts'
 import type { TriggerDeleted, TriggerSaved, TriggerSwitched } from './trigger-event.ts'
 import type { TriggerId } from './ids.ts'
-import { dropTrigger, keepTrigger } from './keep.ts'
-import { problemWith } from './payload.ts'
+import { deleteTrigger, saveTrigger } from './keep.ts'
+import { selectionProblem } from './payload.ts'
 import { isRefusal, notFound, type Refusal, refuse } from './protocol/refusal.ts'
 import type { State } from './state.ts'
-import { callCause, configIn, type TriggerRow, UNFIRED } from './trigger.ts'
+import { callTopic, configIn, NO_RUNS_YET, type TriggerRow } from './trigger.ts'
 
 /** What people do with triggers. */
 
 /** A trigger is set up, or changed in all that people say of it. Its workflow must exist; it may be published later. */
 export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): void {
   const saved = event.revision === null ? created(state, event, turn) : edited(state, event, event.revision, turn)
-  if (isRefusal(saved)) return turnDown(turn, event.reply, saved)
-  keepTrigger(state, saved, turn)
-  answer(turn, event.reply, { type: 'trigger', trigger: saved })
+  if (isRefusal(saved)) return refuseRequest(turn, event.reply, saved)
+  saveTrigger(state, saved, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger: saved })
 }
 
-function created(state: State, { trigger: id, by, terms }: TriggerSaved, turn: Turn): TriggerRow | Refusal {
+function created(state: State, { trigger: id, by, settings }: TriggerSaved, turn: Turn): TriggerRow | Refusal {
   if (state.triggers.has(id)) return refuse('CONFLICT', `Trigger ${id} exists already`, { field: 'id' })
-  const refusal = unfit(state, terms, id)
+  const refusal = settingsProblem(state, settings, id)
   if (refusal !== null) return refusal
   return {
-    ...terms,
-    ...UNFIRED,
+    ...settings,
+    ...NO_RUNS_YET,
     id,
     created_by: by,
     created_at: turn.now,
@@ -34,42 +34,44 @@ function created(state: State, { trigger: id, by, terms }: TriggerSaved, turn: T
 
 function edited(
   state: State,
-  { trigger: id, terms }: TriggerSaved,
+  { trigger: id, settings }: TriggerSaved,
   revision: number,
   turn: Turn,
 ): TriggerRow | Refusal {
-  const known = find(state, id)
+  const known = findTrigger(state, id)
   if (isRefusal(known)) return known
   if (known.revision !== revision) {
     return refuse('CONFLICT', `Trigger ${id} was changed a moment ago: look at it again`, { revision: known.revision })
   }
-  if (known.trigger_type !== terms.trigger_type) {
+  if (known.trigger_type !== settings.trigger_type) {
     const message = `Trigger ${id} is of type ${known.trigger_type}, and stays so: make another one`
     return refuse('CONFLICT', message, { field: 'trigger_type' })
   }
-  const refusal = unfit(state, terms, id)
+  const refusal = settingsProblem(state, settings, id)
   if (refusal !== null) return refusal
   // Another folder begins anew. A place in a mailbox says by itself where it is.
-  const same = known.trigger_type === 'email' || JSON.stringify(known.config) === JSON.stringify(terms.config)
+  const same = known.trigger_type === 'email' || JSON.stringify(known.config) === JSON.stringify(settings.config)
   const cursor = same ? known.cursor : ''
-  return { ...known, ...terms, cursor, revision: revision + 1, updated_at: turn.now }
+  return { ...known, ...settings, cursor, revision: revision + 1, updated_at: turn.now }
 }
 
 /** What it names must be there, and what it is told to read must be readable. */
-function unfit(state: State, terms: TriggerSaved['terms'], id: TriggerId): Refusal | null {
-  if (!state.workflows.has(terms.workflow_id)) return notFound('Workflow', terms.workflow_id, { field: 'workflow_id' })
-  return missing(state, terms, id) ?? problemWith(terms)
+function settingsProblem(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
+  if (!state.workflows.has(settings.workflow_id)) {
+    return notFound('Workflow', settings.workflow_id, { field: 'workflow_id' })
+  }
+  return missingReference(state, settings, id) ?? selectionProblem(settings)
 }
 
 /** What the config names. */
-function missing(state: State, terms: TriggerSaved['terms'], id: TriggerId): Refusal | null {
-  if (terms.trigger_type === 'scheduled') {
-    const { schedule_id } = configIn(terms, 'scheduled')
+function missingReference(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
+  if (settings.trigger_type === 'scheduled') {
+    const { schedule_id } = configIn(settings, 'scheduled')
     return state.schedules.has(schedule_id) ? null : notFound('Schedule', schedule_id, { field: 'config.schedule_id' })
   }
-  if (terms.trigger_type !== 'workflow_call') return null
-  const { call_alias, after, allowed_callers } = configIn(terms, 'workflow_call')
-  const taken = call_alias === null ? [] : [...state.listening.get(callCause(call_alias)) ?? []]
+  if (settings.trigger_type !== 'workflow_call') return null
+  const { call_alias, after, allowed_callers } = configIn(settings, 'workflow_call')
+  const taken = call_alias === null ? [] : [...state.subscribers.get(callTopic(call_alias)) ?? []]
   if (taken.some((other) => other !== id)) {
     return refuse('CONFLICT', `Trigger ${taken[0]} is called ${call_alias} already`, { field: 'config.call_alias' })
   }
@@ -85,11 +87,11 @@ export function triggerSwitched(
   event: TriggerSwitched,
   turn: Turn,
 ): void {
-  const known = find(state, event.trigger)
-  if (isRefusal(known)) return turnDown(turn, event.reply, known)
+  const known = findTrigger(state, event.trigger)
+  if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
   const trigger = { ...known, enabled: event.enabled, revision: known.revision + 1, updated_at: turn.now }
-  keepTrigger(state, trigger, turn)
-  answer(turn, event.reply, { type: 'trigger', trigger })
+  saveTrigger(state, trigger, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger })
 }
 
 /** A trigger is no more, and its events with it. Its jobs go on. */
@@ -98,8 +100,8 @@ export function triggerDeleted(
   event: TriggerDeleted,
   turn: Turn,
 ): void {
-  const trigger = find(state, event.trigger)
-  if (isRefusal(trigger)) return turnDown(turn, event.reply, trigger)
-  dropTrigger(state, trigger, turn)
-  answer(turn, event.reply, { type: 'trigger', trigger })
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return refuseRequest(turn, event.reply, trigger)
+  deleteTrigger(state, trigger, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger })
 }

@@ -3,7 +3,7 @@ import type { Priority } from './job.ts'
 import type { Selection } from './payload.ts'
 import type { JsonObject } from './protocol/json.ts'
 import type { ConfigOf, TriggerAuth, TriggerType } from './protocol/trigger.ts'
-import type { Signing } from './signing.ts'
+import type { SigningKey } from './signing.ts'
 
 /** What starts a workflow by itself, or when somebody or something calls it. */
 export interface TriggerRow extends Selection {
@@ -26,7 +26,7 @@ export interface TriggerRow extends Selection {
   /** With `auth: secret`: what `X-Webhook-Secret` must hash to. */
   readonly secret: SecretHash | null
   /** With what callers sign, or it logs in itself, where that is so. Never shown. */
-  readonly signing: Signing | null
+  readonly signing: SigningKey | null
   /** Addresses and ranges that may call; empty: all. */
   readonly allow_from: readonly string[]
   /** Up to where a source has told of what it has: nothing before this fires again. Its own words; empty at first. */
@@ -47,7 +47,7 @@ export interface TriggerRow extends Selection {
 }
 
 /** What nothing was said about. */
-export const UNSAID = {
+export const TRIGGER_DEFAULTS = {
   description: '',
   scenario_id: '',
   config: {},
@@ -62,7 +62,7 @@ export const UNSAID = {
 } as const satisfies Partial<TriggerRow>
 
 /** Of a trigger that has just been made. */
-export const UNFIRED = {
+export const NO_RUNS_YET = {
   cursor: '',
   revision: 1,
   last_fired_at: null,
@@ -90,18 +90,18 @@ export interface TriggerEventRow {
 }
 
 /** Whole seconds until the trigger may fire again: waiting that long is enough. 0 when it may now. */
-export function coolingFor(trigger: TriggerRow, now: Millis): number {
+export function cooldownLeft(trigger: TriggerRow, now: Millis): number {
   // One that fired in the future did so by a clock that was wrong.
   if (trigger.last_fired_at === null || trigger.last_fired_at > now) return 0
   return Math.max(0, Math.ceil((trigger.last_fired_at + trigger.cooldown_ms - now) / 1000))
 }
 
-/** By what a trigger fires that happens in the fleet itself, as keys of `State.listening`. */
-export function causesOf(trigger: TriggerRow): readonly string[] {
-  if (trigger.trigger_type === 'scheduled') return [scheduleCause(configIn(trigger, 'scheduled').schedule_id)]
+/** By what a trigger fires that happens in the fleet itself, as keys of `State.subscribers`. */
+export function subscriptionsOf(trigger: TriggerRow): readonly string[] {
+  if (trigger.trigger_type === 'scheduled') return [scheduleTopic(configIn(trigger, 'scheduled').schedule_id)]
   if (trigger.trigger_type !== 'workflow_call') return []
   const { call_alias, after } = configIn(trigger, 'workflow_call')
-  return [...call_alias === null ? [] : [callCause(call_alias)], ...after?.workflows.map(endCause) ?? []]
+  return [...call_alias === null ? [] : [callTopic(call_alias)], ...after?.workflows.map(endTopic) ?? []]
 }
 
 /** The config of a trigger of this type: it was checked when it was saved. */
@@ -110,16 +110,16 @@ export function configIn<T extends TriggerType>({ config }: Pick<TriggerRow, 'co
 }
 
 /** Somebody calls a workflow by this name. */
-export function callCause(alias: string): string {
+export function callTopic(alias: string): string {
   return `call ${alias}`
 }
 
 /** A job of this workflow has ended. */
-export function endCause(workflow: WorkflowId): string {
+export function endTopic(workflow: WorkflowId): string {
   return `end ${workflow}`
 }
 
 /** A schedule makes a job. */
-export function scheduleCause(schedule: ScheduleId): string {
+export function scheduleTopic(schedule: ScheduleId): string {
   return `schedule ${schedule}`
 }

@@ -1,14 +1,14 @@
 import { wouldBeTaken, wouldTake } from './dispatcher.ts'
 import type { Verdict } from './explain.ts'
-import { closedTo, limitAt } from './gate.ts'
+import { blockedBy, concurrencyLimitOf } from './gate.ts'
 import type { Millis } from './ids.ts'
 import { isBlocked, type JobRow } from './job.ts'
-import { best, needsOf } from './queue.ts'
+import { firstWaiting, jobNeeds } from './queue.ts'
 import { broadened, formatText, lackOf, lackText, repertoireOf } from './protocol/repertoire.ts'
 import type { RobotRow, State } from './state.ts'
 
 /** One thing that, done now and alone, has the job offered to a robot at once. */
-export interface Change {
+export interface Suggestion {
   /** What to do, as a program would: the fields to change, by what they belong to. */
   readonly change: Readonly<Record<string, unknown>>
   /** The same in words. */
@@ -16,26 +16,31 @@ export interface Change {
 }
 
 /** The most changes that are told. The first are the smallest. */
-const CHANGES_MAX = 10
+const SUGGESTIONS_MAX = 10
 
 /**
  * The single changes that would let a job run now. Nothing is guessed: each is put to the dispatcher's own questions,
  * about a robot, a job or a limit that is changed for the purpose and thrown away.
  */
-export function changesFor(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): readonly Change[] {
+export function suggestionsFor(
+  state: State,
+  job: JobRow,
+  verdicts: readonly Verdict[],
+  now: Millis,
+): readonly Suggestion[] {
   if (state.draining || (job.status === 'pending' && !isBlocked(job))) return []
-  if (isBlocked(job)) return gateChanges(state, job, now)
-  const changes = jobChanges(state, job)
+  if (isBlocked(job)) return concurrencySuggestions(state, job, now)
+  const changes = jobSuggestions(state, job)
   for (const verdict of verdicts.toSorted((a, b) => a.codes.length - b.codes.length)) {
-    if (changes.length >= CHANGES_MAX) break
-    const change = robotChange(state, job, verdict, now)
+    if (changes.length >= SUGGESTIONS_MAX) break
+    const change = robotSuggestion(state, job, verdict, now)
     if (change !== null) changes.push(change)
   }
-  return changes.slice(0, CHANGES_MAX)
+  return changes.slice(0, SUGGESTIONS_MAX)
 }
 
 /** The one thing to change about a robot, if one is enough. */
-function robotChange(state: State, job: JobRow, verdict: Verdict, now: Millis): Change | null {
+function robotSuggestion(state: State, job: JobRow, verdict: Verdict, now: Millis): Suggestion | null {
   const robot = state.robots.get(verdict.robot_id)
   const [code, ...others] = verdict.codes
   if (robot === undefined || code === undefined || others.length > 0) return null
@@ -47,8 +52,8 @@ function robotChange(state: State, job: JobRow, verdict: Verdict, now: Millis): 
 /** In which way the robot would come to take jobs. */
 function comesBy(code: Verdict['codes'][number]): 'anew' | 'report' | 'resume' {
   if (code === 'ROBOT_PAUSED') return 'resume'
-  const said = code === 'ROBOT_MAINTENANCE' || code === 'ROBOT_SAYS_OFFLINE' || code === 'ROBOT_BUSY_ELSEWHERE'
-  return said ? 'report' : 'anew'
+  const isReported = code === 'ROBOT_MAINTENANCE' || code === 'ROBOT_SAYS_OFFLINE' || code === 'ROBOT_BUSY_ELSEWHERE'
+  return isReported ? 'report' : 'anew'
 }
 
 function changedRobot(
@@ -70,11 +75,11 @@ function changedRobot(
       return { robot: { ...robot, capabilities }, change: { capabilities }, message: `had ${added.join(', ')}` }
     }
     case 'ROBOT_CANNOT_RUN': {
-      const asks = state.definitions.get(job.definition)?.asks
-      const capabilities = asks === undefined ? null : broadened(robot.capabilities, asks)
-      if (asks === undefined || capabilities === null) return null
-      const more = lackOf(repertoireOf(robot.capabilities), { workflow: null, asks }, '')
-      const message = `ran ${more === null || 'missing_workflow' in more ? formatText(asks.format) : lackText(more)}`
+      const needs = state.definitions.get(job.definition)?.needs
+      const capabilities = needs === undefined ? null : broadened(robot.capabilities, needs)
+      if (needs === undefined || capabilities === null) return null
+      const more = lackOf(repertoireOf(robot.capabilities), { workflow: null, definition: needs }, '')
+      const message = `ran ${more === null || 'missing_workflow' in more ? formatText(needs.format) : lackText(more)}`
       return { robot: { ...robot, capabilities }, change: { capabilities }, message }
     }
     case 'ROBOT_ENV_MISMATCH': {
@@ -101,9 +106,9 @@ function changedRobot(
 }
 
 /** What to ask for differently. A robot that is free now has nothing else to run, or it would be running it. */
-function jobChanges(state: State, job: JobRow): Change[] {
-  const changes: Change[] = []
-  const needs = needsOf(state, job)
+function jobSuggestions(state: State, job: JobRow): Suggestion[] {
+  const changes: Suggestion[] = []
+  const needs = jobNeeds(state, job)
   if (needs.robot !== null && wouldBeTaken(state, { ...needs, robot: null }, job.id)) {
     changes.push({ change: { job: { robot_id: null } }, message: 'the job were not pinned to one robot' })
   }
@@ -113,18 +118,19 @@ function jobChanges(state: State, job: JobRow): Change[] {
   return changes
 }
 
-/** One more place behind the one gate that is closed, if it is this job that would get it. */
-function gateChanges(state: State, job: JobRow, now: Millis): Change[] {
-  const [key, ...others] = closedTo(state, job)
-  const gate = key === undefined ? undefined : state.gates.byKey.get(key)
-  if (key === undefined || gate === undefined || others.length > 0) return []
-  const limit = gate.inside.size + 1
-  const next = best(gate.waiting, now, state.settings.agingMs, ({ id }) => {
+/** One more place in the one group whose limit is reached, if it is this job that would get it. */
+function concurrencySuggestions(state: State, job: JobRow, now: Millis): Suggestion[] {
+  const [key, ...others] = blockedBy(state, job)
+  const group = key === undefined ? undefined : state.concurrency.byKey.get(key)
+  if (key === undefined || group === undefined || others.length > 0) return []
+  const limit = group.running.size + 1
+  const next = firstWaiting(group.waiting, now, state.settings.agingMs, ({ id }) => {
     const other = state.jobs.get(id)
-    return other !== undefined && closedTo(state, other).every((closed) => closed === key)
+    return other !== undefined && blockedBy(state, other).every((closed) => closed === key)
   })
   if (
-    next?.id !== job.id || limitAt(state, key, job) === Infinity || !wouldBeTaken(state, needsOf(state, job), job.id)
+    next?.id !== job.id || concurrencyLimitOf(state, key, job) === Infinity ||
+    !wouldBeTaken(state, jobNeeds(state, job), job.id)
   ) {
     return []
   }

@@ -1,14 +1,22 @@
 import type { JobRow } from './job.ts'
-import { abilitiesOf } from './known.ts'
-import { kindOf, type Lack, lackOf, lackText, NODE_GRAPH, repertoireOf, runs } from './protocol/repertoire.ts'
-import { type Needs, needsOf } from './queue.ts'
-import { type Abilities, suits } from './roster.ts'
+import { knownAbilities } from './known.ts'
+import {
+  type Lack,
+  lackOf,
+  lackText,
+  NODE_GRAPH,
+  nodeKind,
+  repertoireOf,
+  runsDefinition,
+} from './protocol/repertoire.ts'
+import { type JobNeeds, jobNeeds } from './queue.ts'
+import { type Abilities, canRun } from './roster.ts'
 import type { RobotRow, State, WorkflowRow } from './state.ts'
 
 /** What no robot that is on record can do, connected or not: no waiting helps there. */
 
 /** Something to know about what was asked for, though it was done. */
-export interface Warning {
+export interface SuitabilityWarning {
   readonly code: 'NO_ROBOTS' | 'NO_SUITABLE_ROBOT' | 'ROBOT_CANNOT_RUN'
   readonly message: string
   readonly details: Readonly<Record<string, unknown>>
@@ -22,12 +30,12 @@ interface Demand {
 }
 
 /** Why no robot that is on record can run a job, as a sentence without its full stop; null when one can. */
-export function unsuited(state: State, job: JobRow): Warning | null {
-  const needs = needsOf(state, job)
+export function noSuitableRobot(state: State, job: JobRow): SuitabilityWarning | null {
+  const needs = jobNeeds(state, job)
   if (needs.robot !== null) return pinnedTo(state, job, needs, needs.robot)
   // Asked of every job that is submitted: nearly always the first that is looked at can run it.
-  for (const { abilities } of state.roster.known.values()) if (suits(abilities, needs)) return null
-  const known = [...state.roster.known.values()].map(({ abilities }) => abilities)
+  for (const { abilities } of state.matching.abilityGroups.values()) if (canRun(abilities, needs)) return null
+  const known = [...state.matching.abilityGroups.values()].map(({ abilities }) => abilities)
   if (known.length === 0) return { code: 'NO_ROBOTS', message: 'No robot has ever registered', details: {} }
   const demands = demandsOf(state, job, needs, known)
   const unmet = demands.filter(({ met }) => !known.some(met))
@@ -37,8 +45,13 @@ export function unsuited(state: State, job: JobRow): Warning | null {
   return { code: 'NO_SUITABLE_ROBOT', message, details: {} }
 }
 
-function pinnedTo(state: State, job: JobRow, needs: Needs, id: NonNullable<Needs['robot']>): Warning | null {
-  const [robot, abilities] = [state.robots.get(id), abilitiesOf(state, id)]
+function pinnedTo(
+  state: State,
+  job: JobRow,
+  needs: JobNeeds,
+  id: NonNullable<JobNeeds['robot']>,
+): SuitabilityWarning | null {
+  const [robot, abilities] = [state.robots.get(id), knownAbilities(state, id)]
   if (robot === undefined || abilities === undefined) {
     const message = `It is for the robot ${id}, which has never registered`
     return { code: 'NO_SUITABLE_ROBOT', message, details: { robot_id: id } }
@@ -50,10 +63,10 @@ function pinnedTo(state: State, job: JobRow, needs: Needs, id: NonNullable<Needs
   return { code: 'NO_SUITABLE_ROBOT', message, details: { robot_id: id } }
 }
 
-function demandsOf(state: State, job: JobRow, needs: Needs, known: readonly Abilities[]): readonly Demand[] {
+function demandsOf(state: State, job: JobRow, needs: JobNeeds, known: readonly Abilities[]): readonly Demand[] {
   const pool = job.pool === null ? undefined : state.pools.get(job.pool)
-  const only = (part: Partial<Needs>) => (by: Abilities): boolean =>
-    suits(by, { ...needs, environment: '', tags: [], capabilities: [], asks: null, ...part })
+  const only = (part: Partial<JobNeeds>) => (by: Abilities): boolean =>
+    canRun(by, { ...needs, environment: '', tags: [], capabilities: [], definition: null, ...part })
   const demands: Demand[] = []
   if (needs.environment !== '') {
     demands.push({ met: only({ environment: needs.environment }), text: `serves the environment ${needs.environment}` })
@@ -70,7 +83,7 @@ function demandsOf(state: State, job: JobRow, needs: Needs, known: readonly Abil
   }
   const lacks = known.flatMap(({ repertoire }) => lackOf(repertoire, needs, job.workflow_id) ?? [])
   const lack = lacks.toSorted((a, b) => weight(a) - weight(b))[0]
-  if (lack !== undefined) demands.push({ met: only({ asks: needs.asks }), text: `runs ${lackText(lack)}` })
+  if (lack !== undefined) demands.push({ met: only({ definition: needs.definition }), text: `runs ${lackText(lack)}` })
   return demands
 }
 
@@ -84,32 +97,38 @@ function weight(lack: Lack): number {
  * What to know when a workflow has been published: that nobody on record says that it runs it. `reference` is what the
  * reference robot runs, which may come at any time.
  */
-export function unrunnable(state: State, workflow: WorkflowRow, reference: readonly string[]): readonly Warning[] {
-  const asks = workflow.published_definition === null
+export function workflowWarnings(
+  state: State,
+  workflow: WorkflowRow,
+  reference: readonly string[],
+): readonly SuitabilityWarning[] {
+  const needs = workflow.published_definition === null
     ? undefined
-    : state.definitions.get(workflow.published_definition)?.asks
-  if (asks === undefined) return []
+    : state.definitions.get(workflow.published_definition)?.needs
+  if (needs === undefined) return []
   const robots = [...state.robots.values()].map((robot) => ({ robot, repertoire: repertoireOf(robot.capabilities) }))
   const saying = robots.flatMap(({ robot, repertoire }) => repertoire === null ? [] : [{ robot, repertoire }])
-  if (saying.some(({ repertoire }) => runs(repertoire, { workflow: workflow.id, asks }))) return []
+  if (saying.some(({ repertoire }) => runsDefinition(repertoire, { workflow: workflow.id, definition: needs }))) {
+    return []
+  }
   const silent = robots.length - saying.length
   const may = silent === 0
     ? ''
     : silent === 1
     ? '. One robot does not say what it runs, and is offered it'
     : `. ${silent} robots do not say what they run, and are offered it`
-  if (asks.format !== NODE_GRAPH) {
+  if (needs.format !== NODE_GRAPH) {
     const message = `No known robot says that it runs ${
-      lackText({ missing_format: asks.format })
+      lackText({ missing_format: needs.format })
     } or the workflow ${workflow.id}${may}`
-    return [{ code: 'ROBOT_CANNOT_RUN', message, details: { format: asks.format } }]
+    return [{ code: 'ROBOT_CANNOT_RUN', message, details: { format: needs.format } }]
   }
-  const own = new Set(reference.map(kindOf))
-  const knowing = asks.kinds.flatMap((kind, at) =>
+  const own = new Set(reference.map(nodeKind))
+  const knowing = needs.nodeKinds.flatMap((kind, at) =>
     own.has(kind) ? [] : [
       [
-        asks.nodeTypes[at] ?? kind,
-        saying.filter(({ repertoire }) => repertoire.kinds?.has(kind) === true).map(({ robot }) => robot.id),
+        needs.nodeTypes[at] ?? kind,
+        saying.filter(({ repertoire }) => repertoire.nodeKinds?.has(kind) === true).map(({ robot }) => robot.id),
       ] as const,
     ]
   )
@@ -123,11 +142,11 @@ export function unrunnable(state: State, workflow: WorkflowRow, reference: reado
 
 /** Every type that the reference robot does not run, with the robots that do. */
 function typesMessage(knowing: readonly (readonly [string, readonly RobotRow['id'][]])[]): string {
-  const nobody = knowing.filter(([, robots]) => robots.length === 0).map(([type]) => type)
+  const unknown = knowing.filter(([, robots]) => robots.length === 0).map(([type]) => type)
   const some = knowing.filter(([, robots]) => robots.length > 0)
     .map(([type, robots]) => `${type} is known to ${robots.join(', ')} only`).join(', ')
-  const none = nobody.length === 0
+  const none = unknown.length === 0
     ? 'No known robot runs all the node types'
-    : `No known robot runs ${lackText({ missing_node_types: nobody })}`
+    : `No known robot runs ${lackText({ missing_node_types: unknown })}`
   return some === '' ? none : `${none}; ${some}`
 }

@@ -1,7 +1,7 @@
 import type { JobRow } from './job.ts'
 
 /** Everything about a job that is still to come. */
-export const UNTOUCHED = {
+export const NEW_JOB = {
   attempt: 0,
   tries: 0,
   refusals: 0,

@@ -1,5 +1,5 @@
 import type { DeliveryId, JsonText, Millis, WebhookId, WorkflowId } from './ids.ts'
-import { type Announcement, ANNOUNCEMENTS, asksFor, type PING } from './protocol/announcement.ts'
+import { matches, type PING, WEBHOOK_EVENTS, type WebhookEvent } from './protocol/announcement.ts'
 
 /** Somebody who wants to be told of what happens, and where. */
 export interface WebhookRow {
@@ -33,7 +33,7 @@ export interface DeliveryRow {
   readonly id: DeliveryId
   readonly webhook_id: WebhookId
   readonly seq: number
-  readonly event: Announcement | typeof PING
+  readonly event: WebhookEvent | typeof PING
   /** The body, made when it happened: it tells what was then, and is the same each time. */
   readonly payload: JsonText
   readonly created_at: Millis
@@ -50,14 +50,14 @@ export interface DeliveryRow {
 }
 
 /** Of a delivery that is to be sent, and has not been tried since it was said so. */
-export function untried(
+export function newDelivery(
   now: Millis,
 ): Pick<DeliveryRow, 'status' | 'attempt' | 'next_at' | 'status_code' | 'error' | 'delivered_at'> {
   return { status: 'pending', attempt: 0, next_at: now, status_code: null, error: '', delivered_at: null }
 }
 
 /** What became of one try. */
-export interface Outcome {
+export interface DeliveryOutcome {
   /** null: there was no answer. */
   readonly status: number | null
   /** What was wrong, in words for people; empty for an answer of success. */
@@ -67,10 +67,10 @@ export interface Outcome {
 }
 
 /** Who is told of what. Made anew when a webhook changes, so that an event for which nobody listens costs one look. */
-export function listenersOf(webhooks: Iterable<WebhookRow>): Map<Announcement, readonly WebhookRow[]> {
+export function listenersOf(webhooks: Iterable<WebhookRow>): Map<WebhookEvent, readonly WebhookRow[]> {
   const enabled = [...webhooks].filter((webhook) => webhook.enabled)
-  return new Map(ANNOUNCEMENTS.flatMap((name) => {
-    const listening = enabled.filter(({ events }) => asksFor(events, name))
+  return new Map(WEBHOOK_EVENTS.flatMap((name) => {
+    const listening = enabled.filter(({ events }) => matches(events, name))
     return listening.length === 0 ? [] : [[name, listening]]
   }))
 }

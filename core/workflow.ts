@@ -1,9 +1,9 @@
 import { durationOf } from './duration.ts'
-import { answer, type Turn, turnDown } from './effects.ts'
+import { refuseRequest, reply, type Turn } from './effects.ts'
 import type { WorkflowSaved } from './event.ts'
 import type { FactOf } from './fact.ts'
 import type { ReplyId, WorkflowId } from './ids.ts'
-import { keepDefinition, keepWorkflow } from './keep.ts'
+import { saveDefinition, saveWorkflow } from './keep.ts'
 import { notFound, refuse } from './protocol/refusal.ts'
 import { isOfWorkflow } from './published.ts'
 import type { State, WorkflowRow } from './state.ts'
@@ -16,13 +16,13 @@ export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): v
   const before = state.workflows.get(event.workflow)
   if (event.mode === 'create' && before !== undefined) {
     const refusal = refuse('CONFLICT', `Workflow ${event.workflow} exists already`, { field: 'id' })
-    return turnDown(turn, event.reply, refusal)
+    return refuseRequest(turn, event.reply, refusal)
   }
-  if (event.mode === 'update' && before === undefined) return missing(event.reply, event.workflow, turn)
+  if (event.mode === 'update' && before === undefined) return refuseUnknownWorkflow(event.reply, event.workflow, turn)
   const { definition } = event
   const renewed = before?.definition !== definition.hash
   const version = (before?.version ?? 0) + (renewed ? 1 : 0)
-  keepDefinition(state, definition, turn)
+  saveDefinition(state, definition, turn)
   const workflow: WorkflowRow = {
     id: event.workflow,
     name: event.name,
@@ -41,7 +41,7 @@ export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): v
     success_count: before?.success_count ?? 0,
     total_duration_ms: before?.total_duration_ms ?? 0,
   }
-  keepWorkflow(state, workflow, turn)
+  saveWorkflow(state, workflow, turn)
   if (renewed) {
     turn.out.rows.versions.set(`${workflow.id} ${version}`, {
       workflow_id: workflow.id,
@@ -51,7 +51,7 @@ export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): v
       created_at: turn.now,
     })
   }
-  answer(turn, event.reply, { type: 'workflow', workflow })
+  reply(turn, event.reply, { type: 'workflow', workflow })
 }
 
 /** The newest version becomes what jobs run. Jobs that were submitted before keep theirs. */
@@ -61,7 +61,7 @@ export function workflowPublished(
   turn: Turn,
 ): void {
   const before = state.workflows.get(event.workflow)
-  if (before === undefined) return missing(event.reply, event.workflow, turn)
+  if (before === undefined) return refuseUnknownWorkflow(event.reply, event.workflow, turn)
   const workflow: WorkflowRow = {
     ...before,
     status: 'published',
@@ -69,21 +69,21 @@ export function workflowPublished(
     published_definition: before.definition,
     updated_at: turn.now,
   }
-  keepWorkflow(state, workflow, turn)
-  answer(turn, event.reply, { type: 'workflow', workflow })
+  saveWorkflow(state, workflow, turn)
+  reply(turn, event.reply, { type: 'workflow', workflow })
 }
 
-function missing(reply: ReplyId, id: WorkflowId, turn: Turn): void {
+function refuseUnknownWorkflow(to: ReplyId, id: WorkflowId, turn: Turn): void {
   const refusal = notFound('Workflow', id)
-  turnDown(turn, reply, refusal)
+  refuseRequest(turn, to, refusal)
 }
 
 /** A workflow counts the runs of its own definitions, those that were completed, and how long these took. */
-export function countWorkflowEnd(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
+export function countWorkflowRun(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   const workflow = state.workflows.get(job.workflow_id)
   if (workflow === undefined || job.started_at === null || !isOfWorkflow(job)) return
   const completed = job.status === 'completed'
-  keepWorkflow(state, {
+  saveWorkflow(state, {
     ...workflow,
     execution_count: workflow.execution_count + 1,
     success_count: workflow.success_count + (completed ? 1 : 0),

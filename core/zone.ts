@@ -4,7 +4,7 @@ import type { Millis } from './ids.ts'
  * Wall clocks of IANA time zones. A wall time is written as the instant at which a clock in UTC shows it: the same
  * arithmetic serves for both. The rules come from the platform's time zone database.
  */
-export type Wall = Millis
+export type WallClock = Millis
 
 const HOUR: Millis = 3_600_000
 const DAY: Millis = 24 * HOUR
@@ -88,7 +88,7 @@ function cityZone(city: string): string | null {
 }
 
 /** What the clock of the zone shows at an instant. Throws a `RangeError` for a zone that the platform does not know. */
-export function wallAt(zone: string, at: Millis): Wall {
+export function wallClockAt(zone: string, at: Millis): WallClock {
   return at + offsetAt(zone, at)
 }
 
@@ -96,23 +96,23 @@ export function wallAt(zone: string, at: Millis): Wall {
  * The first instant at which the clock of the zone shows this wall time or a later one: for a wall time in the gap of
  * spring the end of the gap, for one in the overlap of autumn its first occurrence. DESIGN.md 5.3.
  */
-export function instantOf(zone: string, wall: Wall): Millis {
+export function instantOf(zone: string, wall: WallClock): Millis {
   let from = wall - OFFSET_MAX
   for (;;) {
     const offset = offsetAt(zone, from)
     const reached = wall - offset
     const change = changeIn(zone, from, reached)
     if (change === null) return reached
-    if (wallAt(zone, change) >= wall) return change
+    if (wallClockAt(zone, change) >= wall) return change
     from = change
   }
 }
 
 /** The latest wall time that the clock has shown up to this instant: more than it shows, in the second pass of an overlap. */
-export function latestWall(zone: string, at: Millis): Wall {
+export function latestWallClock(zone: string, at: Millis): WallClock {
   const change = changeIn(zone, at - DAY, at)
-  const wall = wallAt(zone, at)
-  return change === null ? wall : Math.max(wall, wallAt(zone, change - 1))
+  const wall = wallClockAt(zone, at)
+  return change === null ? wall : Math.max(wall, wallClockAt(zone, change - 1))
 }
 
 /** The first instant in (from, until] at which the offset is another than at `from`; null when it is the same throughout. */

@@ -57,7 +57,7 @@ export function addressIn(hostname: string): string | null {
 export function problemWithHost(hostname: string): string | null {
   const address = addressIn(hostname)
   if (address !== null) return problemWithAddress(address)
-  const name = nameOf(hostname)
+  const name = normalizeHost(hostname)
   if (!name.includes('.') || INNER.some((inner) => name === inner || name.endsWith(`.${inner}`))) {
     return `${name} is a name of the machine or of its own network`
   }
@@ -65,6 +65,6 @@ export function problemWithHost(hostname: string): string | null {
 }
 
 /** A name as it is compared with others. */
-export function nameOf(hostname: string): string {
+export function normalizeHost(hostname: string): string {
   return hostname.toLowerCase().replace(/\.+$/, '')
 }

@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { addressIn, isWebPort, nameOf, problemWithAddress, problemWithHost } from './address.ts'
+import { addressIn, isWebPort, normalizeHost, problemWithAddress, problemWithHost } from './address.ts'
 
 /**
  * Which hosts may be connected to, as an operator lists them. An entry is `*` for the internet, a name or an address that is
@@ -63,7 +63,7 @@ export function isReachEntry(text: string): boolean {
 
 function problemFor(hosts: Entry['hosts'], host: string, address: string | null): string | null {
   if (hosts === '*') return address === null ? problemWithHost(host) : problemWithAddress(address)
-  if ('name' in hosts) return hosts.name === nameOf(host) ? null : 'another name'
+  if ('name' in hosts) return hosts.name === normalizeHost(host) ? null : 'another name'
   return address === null || isIn(address, hosts.range) ? null : 'another network'
 }
 
@@ -94,7 +94,7 @@ function hostsOf(host: string): Entry['hosts'] | null {
   if (!/^[^\s/@?#\\*%]+$/.test(host) || !URL.canParse(url)) return null
   const { hostname } = new URL(url)
   const address = addressIn(hostname)
-  if (address === null) return { name: nameOf(hostname) }
+  if (address === null) return { name: normalizeHost(hostname) }
   const parsed = ipaddr.process(address)
   return { range: [parsed, parsed.kind() === 'ipv4' ? 32 : 128] }
 }

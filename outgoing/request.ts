@@ -19,7 +19,7 @@ export const systemResolve: Resolve = async (name) =>
 const UNREACHED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'])
 
 /** All addresses of a host, which may be one itself. */
-export async function addressesOf(
+export async function resolveAddresses(
   host: string,
   signal: AbortSignal | null,
   resolve: Resolve = systemResolve,
@@ -32,7 +32,7 @@ export async function addressesOf(
 }
 
 /** Does something with the first of these addresses that can be reached. */
-export async function atFirst<T>(addresses: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
+export async function tryEach<T>(addresses: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
   for (const [i, address] of addresses.entries()) {
     try {
       return await work(address)

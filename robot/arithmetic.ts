@@ -1,5 +1,5 @@
 import { ExactNumber, isExact } from '../core/protocol/exact.ts'
-import { compareNumbers, isKept } from '../core/protocol/number.ts'
+import { compareNumbers, fitsDouble } from '../core/protocol/number.ts'
 import { closingQuote } from '../core/protocol/quote.ts'
 
 /**
@@ -59,7 +59,7 @@ export function roundedIn(expression: string): string | undefined {
   for (let found = tokens.exec(expression); found !== null; found = tokens.exec(expression)) {
     const [token] = found
     if (token === '"' || token === "'") tokens.lastIndex = closingQuote(expression, found.index) + 1
-    else if (/^\d/.test(token) && !isKept(token)) return token
+    else if (/^\d/.test(token) && !fitsDouble(token)) return token
   }
   return undefined
 }
@@ -119,7 +119,7 @@ function wholeOf(value: number | bigint): bigint {
 function shortest(value: bigint): number | bigint {
   const text = String(value)
   if (text.length > DIGITS_MAX) throw new Error('the result has too many digits')
-  return isKept(text) ? Number(value) : value
+  return fitsDouble(text) ? Number(value) : value
 }
 
 function nonZero<T extends number | bigint>(value: T): T {

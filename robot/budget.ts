@@ -30,7 +30,7 @@ export class Budget {
   /** A result has left, and the next heartbeat, which asks whether it has arrived, is not counted. */
   #confirms = false
   /** When messages that count left, the latest of them. */
-  #said: number[] = []
+  #sentAt: number[] = []
 
   constructor(perMinute: number) {
     this.#perMinute = perMinute
@@ -38,24 +38,24 @@ export class Budget {
   }
 
   /** Keeps to a limit of the orchestrator, if it names one. */
-  keepTo(rate: Rate | undefined): void {
+  setLimit(rate: Rate | undefined): void {
     const { limit = Infinity, window_seconds = 60 } = rate ?? {}
     this.#rate = rate ?? null
     this.#refillMs = 60_000 / Math.min(this.#perMinute, (STEADY * limit * 60) / window_seconds)
     this.#burst = Math.max(1, Math.min(BURST, AT_ONCE * limit))
-    this.#said = this.#said.slice(-limit)
+    this.#sentAt = this.#sentAt.slice(-limit)
   }
 
   /** Counts a message that has left, of whatever kind, as the orchestrator does (P34). */
-  said(type: MessageType, now: number): void {
+  messageSent(type: MessageType, now: number): void {
     if (ENDS.includes(type)) this.#confirms = true
     const confirming = type === 'heartbeat' && this.#confirms
     if (confirming) this.#confirms = false
     if (confirming || type === 'status_response') return
-    if (this.#said.push(now) > (this.#rate?.limit ?? 0)) this.#said.shift()
+    if (this.#sentAt.push(now) > (this.#rate?.limit ?? 0)) this.#sentAt.shift()
   }
 
-  /** Counts a report that has left, which `said` has counted already. */
+  /** Counts a report that has left, which `messageSent` has counted already. */
   reported(): void {
     this.#tokens--
   }
@@ -72,7 +72,7 @@ export class Budget {
     if (this.#rate === null) return 0
     const { limit, window_seconds } = this.#rate
     // The message that must have left the window for one more to be in its share of it.
-    const former = this.#said.at(-Math.max(1, Math.floor(FULL * limit)))
+    const former = this.#sentAt.at(-Math.max(1, Math.floor(FULL * limit)))
     return former === undefined ? 0 : Math.max(0, former + window_seconds * 1_000 - now)
   }
 }

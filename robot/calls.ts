@@ -7,7 +7,7 @@ import { JobError } from './job.ts'
 import { messageOf } from './text.ts'
 
 /** Where a robot calls workflows: the HTTP API of its fleet, and its own key. */
-export interface CallDesk {
+export interface ApiAccess {
   readonly api: string
   readonly key: string | undefined
 }
@@ -43,7 +43,7 @@ const REQUEST_MS = (WAIT_SECONDS + 15) * 1_000
 const BACKOFF_BASE_MS = 500
 const BACKOFF_CAP_MS = 15_000
 /** No answer, too many requests, and an orchestrator that restarts. */
-const PASSING: ReadonlySet<number> = new Set([0, 429, 500, 502, 503, 504])
+const TRANSIENT: ReadonlySet<number> = new Set([0, 429, 500, 502, 503, 504])
 
 interface Reply {
   readonly status: number
@@ -56,7 +56,7 @@ interface Reply {
  * job goes on then. Aborted, it throws the signal's reason.
  */
 export async function callWorkflow(
-  desk: CallDesk,
+  api: ApiAccess,
   caller: Caller,
   alias: string,
   parameters: Readonly<Record<string, unknown>>,
@@ -65,7 +65,13 @@ export async function callWorkflow(
   const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
   const headers = { 'Idempotency-Key': `${caller.jobId}:${caller.attempt}:${caller.number}` }
   const body = stringifyExact({ parameters, parent_job_id: caller.jobId })
-  const made = await ask(desk, caller, `calls/${encodeURIComponent(alias)}`, { method: 'POST', headers, body }, until)
+  const made = await requestApi(
+    api,
+    caller,
+    `calls/${encodeURIComponent(alias)}`,
+    { method: 'POST', headers, body },
+    until,
+  )
   const jobId = String(made['job_id'])
   if (made['status'] === 'ignored') throw new JobError('CallIgnored', `${alias}: ${String(made['message'])}`)
   if (!wait) return { jobId, result: {}, resultText: '{}' }
@@ -75,7 +81,7 @@ export async function callWorkflow(
     if (seconds === 0) {
       throw new JobError('CallTimeout', `${alias} has not ended after ${timeoutMs} ms: job ${jobId} goes on`)
     }
-    job = await ask(desk, caller, `calls/${jobId}?wait_seconds=${seconds.toFixed(3)}`, { method: 'GET' }, until)
+    job = await requestApi(api, caller, `calls/${jobId}?wait_seconds=${seconds.toFixed(3)}`, { method: 'GET' }, until)
   }
   if (job['status'] === 'completed') {
     const resultText = toText(job['result'])
@@ -96,8 +102,8 @@ interface Problem {
 }
 
 /** The answer of the API, asked for again while there is none. */
-async function ask(
-  { api, key }: CallDesk,
+async function requestApi(
+  { api, key }: ApiAccess,
   { signal }: Caller,
   path: string,
   init: RequestInit,
@@ -116,7 +122,7 @@ async function ask(
     const code = payload?.error_code ?? 'CONNECTION_ERROR'
     const asked = Number(payload?.details?.retry_after_ms) || 0
     const wait = Math.max(asked, backoffMs(tries, BACKOFF_BASE_MS, BACKOFF_CAP_MS, Math.random))
-    if (!PASSING.has(status) || performance.now() + wait > until) {
+    if (!TRANSIENT.has(status) || performance.now() + wait > until) {
       throw new JobError(code, payload?.error_message ?? `${api} cannot be reached: ${String(body['error'])}`)
     }
     await setTimeout(wait, undefined, { signal })

@@ -2,13 +2,13 @@ import type { MessageId, OrchestratorMessage, Outgoing } from '../core/protocol/
 import { toText } from '../core/protocol/json.ts'
 import { type JobContext, type JobHandler, RunningJob } from './job.ts'
 import type { RobotEvent, Settings } from './options.ts'
-import { terminalOf } from './outcome.ts'
+import { resultOf } from './outcome.ts'
 import { Memory } from './memory.ts'
-import { type Entry, Outbox, type Reject, type Terminal } from './outbox.ts'
+import { Outbox, type OutboxEntry, type RejectMessage, type ResultMessage } from './outbox.ts'
 import { logLine } from './log-line.ts'
 import type { Telemetry } from './telemetry.ts'
 import { callWorkflow } from './calls.ts'
-import { fit } from './text.ts'
+import { truncate } from './text.ts'
 
 type Assign = Extract<OrchestratorMessage, { type: 'job_assign' }>
 type Cancel = Extract<OrchestratorMessage, { type: 'job_cancel' }>
@@ -20,7 +20,7 @@ const LISTS_ANSWERED = 3
 const NOT_BEGUN = 'The robot was restarted before it had begun the job'
 const ENDS = { job_complete: 'completed', job_failed: 'failed', job_cancelled: 'cancelled' } as const
 
-export interface DeskOptions {
+export interface JobTableOptions {
   readonly settings: Settings
   readonly telemetry: Telemetry
   /** Sends a message and returns its id, or null where the robot is not registered. */
@@ -31,23 +31,23 @@ export interface DeskOptions {
   readonly delivered: () => void
   /** A job has ended, or a result is confirmed. */
   readonly settled: () => void
-  readonly tell: (event: RobotEvent) => void
+  readonly emit: (event: RobotEvent) => void
 }
 
 /** Where jobs come in and results go out: what runs, and what has run and is not known to have arrived. */
-export class Desk {
+export class JobTable {
   bytesMax = 1 << 20
-  readonly #options: DeskOptions
+  readonly #options: JobTableOptions
   readonly #jobs = new Map<string, RunningJob>()
   readonly #outbox = new Outbox()
   /** Of jobs that an earlier process has taken, and never began. */
-  readonly #rejects = new Outbox<Reject>()
+  readonly #rejects = new Outbox<RejectMessage>()
   #memory = Memory.ofProcess()
   #closing = false
   /** Heartbeats that were answered on the present connection. */
   #answered = 0
 
-  constructor(options: DeskOptions) {
+  constructor(options: JobTableOptions) {
     this.#options = options
   }
 
@@ -114,7 +114,7 @@ export class Desk {
   heartbeatAnswered(id: string): void {
     for (const { message } of this.#outbox.answered(id)) {
       this.#memory.settled(message.payload)
-      this.#options.tell({ type: 'job.confirmed', jobId: message.payload.job_id })
+      this.#options.emit({ type: 'job.confirmed', jobId: message.payload.job_id })
     }
     for (const { message } of this.#rejects.answered(id)) this.#memory.settled(message.payload)
     if (++this.#answered === LISTS_ANSWERED) this.#memory.settleEarlier()
@@ -140,13 +140,13 @@ export class Desk {
     if (this.#memory.begunEarlier(message.payload)) {
       const warning =
         `job ${job_id} was offered again, which this robot had begun before it was restarted: not answered`
-      return this.#options.tell({ type: 'warning', message: warning })
+      return this.#options.emit({ type: 'warning', message: warning })
     }
     if (!this.#begin(message)) return
     const job = new RunningJob(message.payload, settings.timings.abortGraceMs)
     this.#jobs.set(job_id, job)
     const { workflow_name: workflowName } = message.payload
-    this.#options.tell({ type: 'job.accepted', jobId: job_id, workflowName, attempt: attempt ?? 1 })
+    this.#options.emit({ type: 'job.accepted', jobId: job_id, workflowName, attempt: attempt ?? 1 })
     void this.#run(job, handler)
   }
 
@@ -167,7 +167,7 @@ export class Desk {
     if (entry === undefined || entry.message.type !== 'job_complete') return
     this.#outbox.drop(entry.id)
     const { job_id, robot_id, attempt } = entry.message.payload
-    const fault = { error_type: 'ResultRefused', error_message: fit(why, 1_000) }
+    const fault = { error_type: 'ResultRefused', error_message: truncate(why, 1_000) }
     this.#post({ type: 'job_failed', payload: { job_id, robot_id, ...fault, attempt } })
   }
 
@@ -193,7 +193,7 @@ export class Desk {
       this.#deliver(held.id, held.message)
     } else if (this.#begin(message)) {
       this.#drop(held)
-      this.#post({ ...held.message, payload: { ...held.message.payload, attempt } } as Terminal)
+      this.#post({ ...held.message, payload: { ...held.message.payload, attempt } } as ResultMessage)
     }
     return true
   }
@@ -218,23 +218,23 @@ export class Desk {
 
   #reject(message: Assign, reason: string): void {
     const { job_id, attempt } = message.payload
-    const payload = { job_id, robot_id: this.#options.settings.id, reason: fit(reason, 1_000), attempt }
+    const payload = { job_id, robot_id: this.#options.settings.id, reason: truncate(reason, 1_000), attempt }
     this.#options.send({ type: 'job_reject', payload, correlation_id: message.id })
-    this.#options.tell({ type: 'job.rejected', jobId: job_id, reason })
+    this.#options.emit({ type: 'job.rejected', jobId: job_id, reason })
   }
 
   async #run(job: RunningJob, handler: JobHandler): Promise<void> {
-    const { telemetry, settings, tell, settled } = this.#options
+    const { telemetry, settings, emit, settled } = this.#options
     const outcome = await job.run(handler, this.#contextOf(job))
     const { job_id: jobId } = job.assigned
-    const terminal = terminalOf(job, outcome, settings.id, this.bytesMax)
+    const resultMessage = resultOf(job, outcome, settings.id, this.bytesMax)
     // The logs before the result, as far as they may be said now; and no heartbeat between the job's end and its result.
     telemetry.finish(jobId)
-    this.#post(terminal)
+    this.#post(resultMessage)
     this.#jobs.delete(jobId)
     if (this.#closing) this.close()
-    const message = terminal.type === 'job_failed' ? terminal.payload.error_message ?? '' : ''
-    tell({ type: 'job.ended', jobId, as: ENDS[terminal.type], message })
+    const message = resultMessage.type === 'job_failed' ? resultMessage.payload.error_message ?? '' : ''
+    emit({ type: 'job.ended', jobId, as: ENDS[resultMessage.type], message })
     settled()
   }
 
@@ -259,7 +259,11 @@ export class Desk {
       progress: (percent, currentNode = '', message = '') => {
         const progress = Math.round(Math.min(100, Math.max(0, percent)))
         if (!live() || Number.isNaN(progress)) return
-        telemetry.progress(topic, { progress, current_node: fit(currentNode, 256), message: fit(message, 1_000) })
+        telemetry.progress(topic, {
+          progress,
+          current_node: truncate(currentNode, 256),
+          message: truncate(message, 1_000),
+        })
       },
       call: (alias, given = {}, options = {}) => {
         const caller = { jobId: job_id, attempt: attempt ?? 1, number: ++calls, signal: job.signal }
@@ -272,19 +276,19 @@ export class Desk {
   }
 
   /** Keeps a result until it is confirmed, and sends it if there is a connection. */
-  #post(message: Terminal): void {
+  #post(message: ResultMessage): void {
     const entry = { id: crypto.randomUUID(), message }
     this.#memory.ended(entry)
     this.#outbox.put(entry)
     this.#deliver(entry.id, message)
   }
 
-  #drop({ id, message }: Entry): void {
+  #drop({ id, message }: OutboxEntry): void {
     this.#outbox.drop(id)
     this.#memory.settled(message.payload)
   }
 
-  #deliver(id: string, message: Terminal): void {
+  #deliver(id: string, message: ResultMessage): void {
     if (this.#options.send(message, id) === null) return
     this.#outbox.sent(id)
     this.#options.delivered()

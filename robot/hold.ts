@@ -14,7 +14,7 @@ const SOCKET_BYTES_MAX = 100
  * A socket that listens is the sign: the operating system closes it with the process, so what `kill -9` leaves behind
  * answers nobody, while a process that stands still goes on being there. A process id in a file would say neither.
  */
-export async function holdFile(file: string): Promise<(() => void) | null> {
+export async function lockFile(file: string): Promise<(() => void) | null> {
   const path = socketOf(resolve(file))
   for (let tries = 0; tries < 3; tries++) {
     const server = await listening(path)

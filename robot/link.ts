@@ -1,14 +1,14 @@
 import WebSocket from 'crossws/websocket'
 
-/** What a link tells its owner. `closed` comes once, and nothing comes after it. */
-export interface LinkEvents {
+/** What a connection tells its owner. `closed` comes once, and nothing comes after it. */
+export interface ConnectionEvents {
   readonly opened: () => void
   readonly text: (text: string) => void
   readonly closed: (code: number, reason: string) => void
 }
 
 /** One WebSocket from its beginning to its end. */
-export interface Link {
+export interface Connection {
   readonly send: (text: string) => void
   /** Says goodbye and ends within `CLOSE_MS`, whether or not the other side answers. */
   readonly close: (code: number, reason: string) => void
@@ -28,7 +28,7 @@ type Constructor = new (url: string, protocols: string[], options: object) => We
 const Socket = WebSocket as unknown as Constructor
 
 /** Opens a WebSocket. Never throws: what goes wrong arrives as `closed`. The key travels as a bearer token. */
-export function openLink(url: string, key: string | undefined, events: LinkEvents): Link {
+export function openConnection(url: string, key: string | undefined, events: ConnectionEvents): Connection {
   let over = false
   let failure = ''
   let closeTimer: NodeJS.Timeout | undefined

@@ -2,20 +2,20 @@ import { statfs } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 
 /** How busy the machine is, in percent. `null` where the platform does not tell. */
-export interface Load {
+export interface SystemLoad {
   readonly cpu_percent: number | null
   readonly memory_percent: number
   readonly disk_percent: number | null
 }
 
 /** Measures the machine: the processor between two calls of `read`, memory at the call, the disk a moment before. */
-export class LoadMeter {
+export class SystemLoadMeter {
   #spent = processorTimes()
   #cpu: number | null = null
   #disk: number | null = null
 
   /** The load now. Never waits and never throws. */
-  read(): Load {
+  read(): SystemLoad {
     void this.#readDisk()
     const spent = processorTimes()
     const total = spent.total - this.#spent.total

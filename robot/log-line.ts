@@ -2,7 +2,7 @@ import type { JsonText } from '../core/ids.ts'
 import { stringifyExact } from '../core/protocol/exact.ts'
 import { fromText } from '../core/protocol/json.ts'
 import type { LogLevel } from '../core/protocol/message.ts'
-import { fit } from './text.ts'
+import { truncate } from './text.ts'
 
 /** The longest log message, in characters. What is longer is cut and says so. */
 const LOG_CHARS_MAX = 8_000
@@ -19,8 +19,8 @@ export interface LogLine {
 export function logLine(level: LogLevel, message: string, nodeId = '', extra?: unknown): LogLine {
   return {
     level,
-    message: fit(message, LOG_CHARS_MAX),
-    node_id: fit(nodeId, 256),
+    message: truncate(message, LOG_CHARS_MAX),
+    node_id: truncate(nodeId, 256),
     timestamp: new Date().toISOString(),
     extra: extra === undefined ? null : snapshot(extra),
   }

@@ -1,4 +1,4 @@
-import type { Entry } from './outbox.ts'
+import type { OutboxEntry } from './outbox.ts'
 
 /** One offer of a job. A server that does not count attempts leaves it out. */
 export interface Offer {
@@ -10,28 +10,28 @@ export interface Offer {
  * How far a job came that was offered. `read`: its handler has not been called. `begun`: it may have been. `ended`: the
  * result is there, and the orchestrator may not have it yet.
  */
-export type Kept =
+export type OfferRecord =
   | { readonly offer: Offer; readonly state: 'read' | 'begun' }
-  | { readonly offer: Offer; readonly state: 'ended'; readonly entry: Entry }
+  | { readonly offer: Offer; readonly state: 'ended'; readonly entry: OutboxEntry }
 
 /** Something that happened to an offer, as it is written down. */
-export type Note = Kept | { readonly offer: Offer; readonly state: 'settled' }
+export type OfferNote = OfferRecord | { readonly offer: Offer; readonly state: 'settled' }
 
 /** Where notes outlast the process. */
 export interface Journal {
   /** Writes a note down, and with `durable` sees to it that it outlasts a power cut too. Throws if it cannot. */
-  readonly write: (note: Note, durable: boolean) => void
+  readonly write: (note: OfferNote, durable: boolean) => void
   /** Goes on with a file of these alone, if the present one has become much longer than that. Throws if it cannot. */
-  readonly shorten: (kept: readonly Kept[]) => void
+  readonly shorten: (kept: readonly OfferRecord[]) => void
   readonly close: () => void
 }
 
 /** What an earlier process with this memory has left. */
-export interface Recalled {
+export interface RestoredMemory {
   readonly id: string
   /** How many processes there were with this memory, this one included. */
   readonly start: number
-  readonly kept: readonly Kept[]
+  readonly kept: readonly OfferRecord[]
 }
 
 /**
@@ -44,19 +44,19 @@ export class Memory {
   #id: string
   #start: number
   #journal: Journal | null
-  readonly #kept: Map<string, Kept>
+  readonly #kept: Map<string, OfferRecord>
   readonly #earlier: Set<string>
   readonly #failed: (error: unknown) => void
   /** Whether the orchestrator has been given the present name. */
   #introduced = true
 
   /** `failed` is called when the journal has failed: the robot has to register anew then. */
-  constructor(recalled: Recalled, journal: Journal | null, failed: (error: unknown) => void) {
-    this.#id = recalled.id
-    this.#start = recalled.start
+  constructor(restored: RestoredMemory, journal: Journal | null, failed: (error: unknown) => void) {
+    this.#id = restored.id
+    this.#start = restored.start
     this.#journal = journal
-    this.#kept = new Map(recalled.kept.map((kept) => [keyOf(kept.offer), kept]))
-    this.#earlier = new Set(recalled.kept.filter(({ state }) => state === 'begun').map(({ offer }) => keyOf(offer)))
+    this.#kept = new Map(restored.kept.map((kept) => [keyOf(kept.offer), kept]))
+    this.#earlier = new Set(restored.kept.filter(({ state }) => state === 'begun').map(({ offer }) => keyOf(offer)))
     this.#failed = failed
   }
 
@@ -71,7 +71,7 @@ export class Memory {
     return { id: this.#id, start: this.#start, offers: [...this.#kept.values()].map(({ offer }) => offer) }
   }
 
-  get kept(): readonly Kept[] {
+  get kept(): readonly OfferRecord[] {
     return [...this.#kept.values()]
   }
 
@@ -93,7 +93,7 @@ export class Memory {
   }
 
   /** Keeps the message that says how a job has ended. */
-  ended(entry: Entry): void {
+  ended(entry: OutboxEntry): void {
     const { job_id, attempt } = entry.message.payload
     this.#note({ offer: { job_id, attempt }, state: 'ended', entry }, true)
   }
@@ -114,7 +114,7 @@ export class Memory {
     this.#journal = null
   }
 
-  #note(note: Note, durable: boolean): void {
+  #note(note: OfferNote, durable: boolean): void {
     const key = keyOf(note.offer)
     this.#earlier.delete(key)
     // Results are kept in the order in which the jobs ended.

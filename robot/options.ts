@@ -104,7 +104,7 @@ export interface Settings {
 }
 
 /** Fills in the defaults. Throws a `TypeError` that names the option which is not usable. */
-export function settle(options: RobotOptions): Settings {
+export function resolveOptions(options: RobotOptions): Settings {
   const { id, name = id, environment = 'default', maxConcurrentJobs = 1, telemetryPerMinute = 60 } = options
   if (!/^wss?:$/.test(protocolOf(options.url))) {
     throw new TypeError(`url must start with ws:// or wss://: ${options.url}`)

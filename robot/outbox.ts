@@ -1,19 +1,19 @@
 import type { Outgoing } from '../core/protocol/message.ts'
 
 /** A message that ends a job. */
-export type Terminal = Outgoing<'job_complete' | 'job_failed' | 'job_cancelled'>
+export type ResultMessage = Outgoing<'job_complete' | 'job_failed' | 'job_cancelled'>
 
 /** A message that refuses a job, which nobody has begun. */
-export type Reject = Outgoing<'job_reject'>
+export type RejectMessage = Outgoing<'job_reject'>
 
-export interface Entry<M extends Terminal | Reject = Terminal> {
+export interface OutboxEntry<M extends ResultMessage | RejectMessage = ResultMessage> {
   /** The message id. It stays the same however often the message is sent. */
   readonly id: string
   readonly message: M
 }
 
-interface Held<M extends Terminal | Reject> {
-  readonly entry: Entry<M>
+interface Held<M extends ResultMessage | RejectMessage> {
+  readonly entry: OutboxEntry<M>
   /** When it left on the present connection, counted in sends. 0 where it has not. */
   sentAs: number
 }
@@ -25,7 +25,7 @@ interface Held<M extends Terminal | Reject> {
  * came before it on the same connection is durable. So a result is known to be safe when the answer arrives to a
  * heartbeat that left after it on the same connection; until then it is kept, and sent again on every new connection.
  */
-export class Outbox<M extends Terminal | Reject = Terminal> {
+export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
   readonly #held = new Map<string, Held<M>>()
   /** Heartbeats without an answer, each with the number of results that had left before it. */
   readonly #heartbeats = new Map<string, number>()
@@ -36,7 +36,7 @@ export class Outbox<M extends Terminal | Reject = Terminal> {
   }
 
   /** Keeps a result. It counts as not sent. */
-  put(entry: Entry<M>): void {
+  put(entry: OutboxEntry<M>): void {
     this.#held.set(entry.id, { entry, sentAs: 0 })
   }
 
@@ -58,7 +58,7 @@ export class Outbox<M extends Terminal | Reject = Terminal> {
   }
 
   /** Takes out and returns the results that the answer to this heartbeat makes safe. */
-  answered(heartbeatId: string): readonly Entry<M>[] {
+  answered(heartbeatId: string): readonly OutboxEntry<M>[] {
     const upTo = this.#heartbeats.get(heartbeatId)
     if (upTo === undefined) return []
     // Answers come in order, so the heartbeats before this one have had theirs or never will.
@@ -75,17 +75,17 @@ export class Outbox<M extends Terminal | Reject = Terminal> {
     for (const held of this.#held.values()) held.sentAs = 0
   }
 
-  get(id: string): Entry<M> | undefined {
+  get(id: string): OutboxEntry<M> | undefined {
     return this.#held.get(id)?.entry
   }
 
   /** The result of a job that waits here, the latest if there are several. */
-  of(jobId: string): Entry<M> | undefined {
+  of(jobId: string): OutboxEntry<M> | undefined {
     return this.all().findLast((entry) => entry.message.payload.job_id === jobId)
   }
 
   /** All that waits, in the order in which the jobs ended. */
-  all(): readonly Entry<M>[] {
+  all(): readonly OutboxEntry<M>[] {
     return [...this.#held.values()].map((held) => held.entry)
   }
 

@@ -3,10 +3,10 @@ import { stringifyExact } from '../core/protocol/exact.ts'
 import { FIELD_DEPTH, fitJson, roomFor } from '../core/protocol/fit.ts'
 import type { JsonText } from '../core/ids.ts'
 import { fromText, type Json } from '../core/protocol/json.ts'
-import { UNKEPT } from '../core/protocol/unkept.ts'
+import { RESULT_PROBLEMS } from '../core/protocol/unkept.ts'
 import type { Outcome, RunningJob } from './job.ts'
-import type { Terminal } from './outbox.ts'
-import { fit, messageOf } from './text.ts'
+import type { ResultMessage } from './outbox.ts'
+import { messageOf, truncate } from './text.ts'
 
 const MESSAGE_CHARS_MAX = 10_000
 const STACK_CHARS_MAX = 20_000
@@ -17,7 +17,7 @@ const ENVELOPE_BYTES = 1_000
  * The message that tells how a job ended. A result that cannot be sent becomes a failure that says why: it must
  * never happen that a job has ended and nobody can be told.
  */
-export function terminalOf(job: RunningJob, outcome: Outcome, robotId: string, bytesMax: number): Terminal {
+export function resultOf(job: RunningJob, outcome: Outcome, robotId: string, bytesMax: number): ResultMessage {
   const { job_id, attempt } = job.assigned
   if (outcome.type === 'cancelled') {
     return { type: 'job_cancelled', payload: { job_id, robot_id: robotId, attempt }, correlation_id: job.cancelId }
@@ -38,17 +38,17 @@ export interface Fault {
 
 /** What an error says of itself, in the protocol's words. Takes whatever can be thrown. */
 export function faultOf(error: unknown): Fault {
-  const told = typeof error === 'object' && error !== null ? error as Readonly<Record<string, unknown>> : {}
-  const name = [told['type'], told['name']].find((value) => typeof value === 'string' && value !== '')
+  const fields = typeof error === 'object' && error !== null ? error as Readonly<Record<string, unknown>> : {}
+  const name = [fields['type'], fields['name']].find((value) => typeof value === 'string' && value !== '')
   return {
-    error_message: fit(messageOf(error), MESSAGE_CHARS_MAX),
-    error_type: fit(String(name ?? 'Error'), 256),
-    stack_trace: typeof told['stack'] === 'string' ? fit(told['stack'], STACK_CHARS_MAX) : '',
-    failed_node: typeof told['node'] === 'string' ? fit(told['node'], 256) : '',
+    error_message: truncate(messageOf(error), MESSAGE_CHARS_MAX),
+    error_type: truncate(String(name ?? 'Error'), 256),
+    stack_trace: typeof fields['stack'] === 'string' ? truncate(fields['stack'], STACK_CHARS_MAX) : '',
+    failed_node: typeof fields['node'] === 'string' ? truncate(fields['node'], 256) : '',
   }
 }
 
-function failureOf(job: RunningJob, robotId: string, fault: Fault): Terminal {
+function failureOf(job: RunningJob, robotId: string, fault: Fault): ResultMessage {
   const { job_id, attempt } = job.assigned
   return { type: 'job_failed', payload: { job_id, robot_id: robotId, ...fault, attempt } }
 }
@@ -71,7 +71,13 @@ function sendable(given: unknown, bytesMax: number): { readonly written: Json } 
   // The orchestrator reads with the same functions, so what passes here is kept there.
   const room = { ...roomFor(text), numbers: true }
   const written = fitJson(fromText(text as JsonText), FIELD_DEPTH, room)
-  const why = room.deep ? UNKEPT.deep : room.many ? UNKEPT.many : room.long ? UNKEPT.long : null
+  const why = room.deep
+    ? RESULT_PROBLEMS.deep
+    : room.many
+    ? RESULT_PROBLEMS.many
+    : room.long
+    ? RESULT_PROBLEMS.long
+    : null
   return why === null ? { written } : notSerializable(`it ${why.why}`)
 }
 

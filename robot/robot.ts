@@ -1,7 +1,7 @@
 import type { OrchestratorMessage, Outgoing, Payload } from '../core/protocol/message.ts'
-import { Desk } from './desk.ts'
-import { LoadMeter } from './load.ts'
-import { type RobotEvent, type RobotOptions, type Settings, settle, type StopReason } from './options.ts'
+import { JobTable } from './desk.ts'
+import { SystemLoadMeter } from './load.ts'
+import { resolveOptions, type RobotEvent, type RobotOptions, type Settings, type StopReason } from './options.ts'
 import { isReplaced, type RobotRefused, Session } from './session.ts'
 import { Telemetry } from './telemetry.ts'
 import { openMemory } from './state-file.ts'
@@ -29,9 +29,9 @@ export class Robot {
   readonly #options: RobotOptions
   readonly #settings: Settings
   readonly #session: Session
-  readonly #desk: Desk
+  readonly #jobs: JobTable
   readonly #telemetry: Telemetry
-  readonly #load = new LoadMeter()
+  readonly #load = new SystemLoadMeter()
   readonly #startedAt = performance.now()
   #started: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
   #resolveStopped: (reason: StopReason) => void = () => {}
@@ -46,19 +46,19 @@ export class Robot {
 
   /** Throws a `TypeError` for options that cannot be used. Nothing is connected before `start`. */
   constructor(options: RobotOptions) {
-    const settings = settle(options)
+    const settings = resolveOptions(options)
     this.#options = options
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve
     })
     this.#settings = settings
     this.#session = new Session(settings, {
-      memory: () => this.#desk.memory.introduce(),
+      memory: () => this.#jobs.memory.introduce(),
       registered: (config) => this.#guard(() => this.#registered(config)),
       received: (message) => this.#guard(() => this.#received(message)),
       lost: (code, reason, retryMs) => this.#lost(code, reason, retryMs),
       over: (error) => this.#refused(error),
-      warn: (message) => this.#tell({ type: 'warning', message }),
+      warn: (message) => this.#emit({ type: 'warning', message }),
     })
     this.#telemetry = new Telemetry({
       robotId: settings.id,
@@ -69,25 +69,25 @@ export class Robot {
       send: (message) => this.#session.congested ? null : this.#send(message),
       drained: () => this.#look(),
     })
-    this.#desk = new Desk({
+    this.#jobs = new JobTable({
       settings,
       telemetry: this.#telemetry,
       send: (message, id) => this.#send(message, id),
       closedBecause: () => this.#draining ? 'Robot is shutting down' : this.#paused ? 'Robot is paused' : null,
       delivered: () => this.#confirmSoon(),
       settled: () => this.#look(),
-      tell: (event) => this.#tell(event),
+      emit: (event) => this.#emit(event),
     })
   }
 
   /** How many jobs are running. */
   get runningJobs(): number {
-    return this.#desk.running.length
+    return this.#jobs.running.length
   }
 
   /** How many results the orchestrator has not confirmed. */
   get unconfirmedResults(): number {
-    return this.#desk.unconfirmed
+    return this.#jobs.unconfirmed
   }
 
   /**
@@ -103,10 +103,10 @@ export class Robot {
   }
 
   async #open(): Promise<void> {
-    const warn = (message: string): void => this.#tell({ type: 'warning', message })
+    const warn = (message: string): void => this.#emit({ type: 'warning', message })
     const memory = await openMemory(this.#settings, warn, () => this.#session.renew('The memory has changed'))
-    this.#desk.remember(memory)
-    if (this.#over) this.#desk.close()
+    this.#jobs.remember(memory)
+    if (this.#over) this.#jobs.close()
     else this.#session.open()
   }
 
@@ -119,17 +119,17 @@ export class Robot {
   }
 
   #stop(reason: StopReason, graceMs: number): Promise<void> {
-    this.#stopping ??= this.#wind(reason, graceMs)
+    this.#stopping ??= this.#windDown(reason, graceMs)
     return this.#stopping
   }
 
-  async #wind(reason: StopReason, graceMs: number): Promise<void> {
+  async #windDown(reason: StopReason, graceMs: number): Promise<void> {
     if (this.#over) return
     this.#draining = true
-    this.#tell({ type: 'draining', jobs: this.runningJobs })
+    this.#emit({ type: 'draining', jobs: this.runningJobs })
     this.#heartbeat()
     await this.#until(() => this.runningJobs === 0, graceMs)
-    this.#desk.abortAll()
+    this.#jobs.abortAll()
     await this.#until(() => this.runningJobs === 0, this.#settings.timings.abortGraceMs * 2)
     await this.#until(() => this.unconfirmedResults === 0 && this.#telemetry.idle, this.#settings.timings.confirmWaitMs)
     this.#send({ type: 'disconnect', payload: { robot_id: this.#settings.id, reason: `Robot ${reason}` } })
@@ -137,7 +137,7 @@ export class Robot {
     this.#end(reason, new Error('The robot was stopped before it was registered'))
   }
 
-  /** Waits until a condition holds, at most for a time. It can come to hold only when the desk has settled something. */
+  /** Waits until a condition holds, at most for a time. It can come to hold only when the job table has settled something. */
   async #until(holds: () => boolean, mostMs: number): Promise<void> {
     if (holds()) return
     await new Promise<void>((resolve) => {
@@ -156,26 +156,26 @@ export class Robot {
     clearTimeout(this.#heartbeatTimer)
     clearTimeout(this.#confirmTimer)
     this.#telemetry.stop()
-    this.#desk.close()
+    this.#jobs.close()
     this.#started?.reject(error)
-    this.#tell({ type: 'stopped', reason })
+    this.#emit({ type: 'stopped', reason })
     this.#resolveStopped(reason)
     this.#look()
   }
 
   #refused(error: RobotRefused): void {
     this.#draining = true
-    this.#tell({ type: 'error', error })
-    this.#desk.abortAll()
+    this.#emit({ type: 'error', error })
+    this.#jobs.abortAll()
     this.#end(isReplaced(error) ? 'replaced' : 'refused', error)
   }
 
   #registered(config: Payload<'register_ack'>['config']): void {
-    this.#desk.bytesMax = config.max_message_bytes ?? this.#desk.bytesMax
+    this.#jobs.bytesMax = config.max_message_bytes ?? this.#jobs.bytesMax
     // Results come first: a list that overtakes one says of its job that it was never begun.
-    this.#desk.registered()
-    this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#desk.bytesMax, config)
-    this.#tell({ type: 'registered' })
+    this.#jobs.registered()
+    this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#jobs.bytesMax, config)
+    this.#emit({ type: 'registered' })
     this.#started?.resolve()
     this.#heartbeat()
   }
@@ -184,29 +184,29 @@ export class Robot {
     clearTimeout(this.#heartbeatTimer)
     clearTimeout(this.#confirmTimer)
     this.#confirmTimer = undefined
-    this.#desk.disconnected()
-    this.#tell({ type: 'disconnected', code, reason, retryMs })
+    this.#jobs.disconnected()
+    this.#emit({ type: 'disconnected', code, reason, retryMs })
   }
 
   #received(message: OrchestratorMessage): void {
     switch (message.type) {
       case 'job_assign':
-        return this.#desk.assigned(message)
+        return this.#jobs.assigned(message)
       case 'job_cancel':
-        return this.#desk.cancelled(message)
+        return this.#jobs.cancelled(message)
       case 'heartbeat_ack':
-        return this.#desk.heartbeatAnswered(String(message.correlation_id))
+        return this.#jobs.heartbeatAnswered(String(message.correlation_id))
       case 'status_request':
         return this.#answerStatus(message)
       case 'pause':
       case 'resume':
         this.#paused = message.type === 'pause'
-        this.#tell({ type: this.#paused ? 'paused' : 'resumed' })
+        this.#emit({ type: this.#paused ? 'paused' : 'resumed' })
         return this.#heartbeat()
       case 'shutdown':
         return void this.#stop('shutdown', message.payload.graceful ? Infinity : 0)
       case 'error':
-        return this.#toldOff(message)
+        return this.#errorReceived(message)
       case 'register_ack':
         return
     }
@@ -215,7 +215,7 @@ export class Robot {
   /** Sends a message and counts it: results and heartbeats leave less room for reports. */
   #send(message: Outgoing, id?: string): string | null {
     const sent = this.#session.send(message, id)
-    if (sent !== null) this.#telemetry.said(message.type)
+    if (sent !== null) this.#telemetry.messageSent(message.type)
     return sent
   }
 
@@ -223,7 +223,7 @@ export class Robot {
   #confirmSoon(): void {
     this.#confirmTimer ??= setTimeout(() => {
       this.#confirmTimer = undefined
-      if (this.#desk.unasked) this.#heartbeat()
+      if (this.#jobs.unasked) this.#heartbeat()
     }, this.#settings.timings.confirmMs)
   }
 
@@ -232,7 +232,7 @@ export class Robot {
     clearTimeout(this.#heartbeatTimer)
     const id = this.#send({ type: 'heartbeat', payload: { ...this.#state(), ...this.#load.read() } })
     if (id === null) return
-    this.#desk.heartbeatSent(id)
+    this.#jobs.heartbeatSent(id)
     this.#heartbeatTimer = setTimeout(() => this.#heartbeat(), this.#session.heartbeatMs)
   }
 
@@ -244,17 +244,17 @@ export class Robot {
   }
 
   #state() {
-    const { running, full } = this.#desk
+    const { running, full } = this.#jobs
     const status = this.#paused || this.#draining ? 'paused' : full ? 'busy' : 'online'
     return { robot_id: this.#settings.id, status, current_jobs: running.length, active_job_ids: [...running] }
   }
 
-  #toldOff(message: Extract<OrchestratorMessage, { type: 'error' }>): void {
+  #errorReceived(message: Extract<OrchestratorMessage, { type: 'error' }>): void {
     const { error_code, error_message } = message.payload
-    const said = `${error_code}: ${error_message ?? ''}`
-    this.#tell({ type: 'warning', message: `the orchestrator says ${said}` })
+    const text = `${error_code}: ${error_message ?? ''}`
+    this.#emit({ type: 'warning', message: `the orchestrator says ${text}` })
     if (error_code === 'RATE_LIMITED') this.#telemetry.refused(String(message.correlation_id))
-    else if (error_code.startsWith('INVALID_')) this.#desk.resultRefused(message.correlation_id, said)
+    else if (error_code.startsWith('INVALID_')) this.#jobs.resultRefused(message.correlation_id, text)
   }
 
   /** A mistake in handling a frame must not end the process that the robot lives in. */
@@ -262,12 +262,12 @@ export class Robot {
     try {
       act()
     } catch (error) {
-      this.#tell({ type: 'warning', message: `a message could not be handled: ${messageOf(error)}` })
+      this.#emit({ type: 'warning', message: `a message could not be handled: ${messageOf(error)}` })
     }
   }
 
   /** A listener's fault must not end the robot, and there is nobody else to tell of it. */
-  #tell(event: RobotEvent): void {
+  #emit(event: RobotEvent): void {
     try {
       this.#options.onEvent?.(event)
     } catch {

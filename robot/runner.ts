@@ -8,7 +8,7 @@ import { filesIn } from './files.ts'
 import { type Flow, flowOf, isLoopEnd } from './flow.ts'
 import { JobError } from './job.ts'
 import type { JobContext, JobHandler } from './job.ts'
-import type { LoopState, NodeCall, NodeReturn, NodeRunner, Surroundings } from './nodes/node.ts'
+import type { LoopState, NodeCall, NodeReturn, NodeRunner, NodeServices } from './nodes/node.ts'
 import { runnerOf } from './nodes/table.ts'
 import { messageOf } from './text.ts'
 import { Variables } from './variables.ts'
@@ -37,11 +37,11 @@ const PAUSE_MS = 10
 /** Makes a job handler that runs canonical CasareRPA workflows, with the node types in `nodes/table.ts`. */
 export function createRunner(options: RunnerOptions): JobHandler {
   const { root, httpHosts = INTERNET, resolve, responseBytesMax = RESPONSE_BYTES_MAX, stepsMax = STEPS_MAX } = options
-  const surroundings: Surroundings = {
+  const services: NodeServices = {
     files: filesIn(root),
     web: { reach: reachOf(httpHosts, USUAL_PORTS.http), bytesMax: responseBytesMax, resolve },
   }
-  return (job) => new Run(job, readWorkflow(job), surroundings, stepsMax).run()
+  return (job) => new Run(job, readWorkflow(job), services, stepsMax).run()
 }
 
 /** The definition of a job's workflow. Throws before any node runs: for what cannot be read, and for unknown types. */
@@ -83,7 +83,7 @@ class Run {
   readonly #job: JobContext
   readonly #definition: Definition
   readonly #flow: Flow
-  readonly #surroundings: Surroundings
+  readonly #services: NodeServices
   readonly #stepsMax: number
   readonly #variables: Variables
   readonly #stack: Pending[] = []
@@ -91,11 +91,11 @@ class Run {
   #visitedBeforeLoop = 0
   #result: unknown
 
-  constructor(job: JobContext, definition: Definition, surroundings: Surroundings, stepsMax: number) {
+  constructor(job: JobContext, definition: Definition, services: NodeServices, stepsMax: number) {
     this.#job = job
     this.#definition = definition
     this.#flow = flowOf(definition)
-    this.#surroundings = surroundings
+    this.#services = services
     this.#stepsMax = stepsMax
     this.#variables = new Variables(definition.variables, parametersOf(job), (path) => {
       job.log('WARNING', `Nothing is named ${path}: the template stays as it is`)
@@ -173,7 +173,7 @@ class Run {
       id,
       job: this.#job,
       variables: this.#variables,
-      surroundings: this.#surroundings,
+      services: this.#services,
       connected,
       input: (name) => connected(name) ?? this.#variables.fill(raw(name)),
       raw,

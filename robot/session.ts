@@ -2,7 +2,7 @@ import { fromOrchestrator, isUndecodable } from '../core/protocol/decode.ts'
 import { encode } from '../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing, Payload } from '../core/protocol/message.ts'
 import { backoffMs } from './backoff.ts'
-import { type Link, openLink } from './link.ts'
+import { type Connection, openConnection } from './link.ts'
 import type { Settings } from './options.ts'
 
 /** The orchestrator does not want this robot, or not on this connection. Trying again would not help. */
@@ -47,16 +47,16 @@ export function isReplaced(error: RobotRefused): boolean {
 export class Session {
   readonly #settings: Settings
   readonly #events: SessionEvents
-  #link: Link | undefined
+  #connection: Connection | undefined
   #registered = false
   #closed = false
   #failures = 0
-  #heardAt = 0
+  #receivedAt = 0
   #heartbeatMs: number
   #registerTimer: NodeJS.Timeout | undefined
   #retryTimer: NodeJS.Timeout | undefined
   #silenceTimer: NodeJS.Timeout | undefined
-  #whenGone: () => void = () => {}
+  #onClosed: () => void = () => {}
 
   constructor(settings: Settings, events: SessionEvents) {
     this.#settings = settings
@@ -74,44 +74,44 @@ export class Session {
   }
 
   get congested(): boolean {
-    return (this.#link?.buffered() ?? 0) > CONGESTED_BYTES
+    return (this.#connection?.buffered() ?? 0) > CONGESTED_BYTES
   }
 
   /** Makes the first try; the others follow by themselves. */
   open(): void {
     if (this.#closed) return
     const { url, key, timings } = this.#settings
-    const link = openLink(url, key, {
+    const connection = openConnection(url, key, {
       opened: () => this.#register(),
       text: (text) => this.#read(text),
       closed: (code, reason) => this.#ended(code, reason),
     })
-    this.#link = link
+    this.#connection = connection
     // A slow orchestrator, or a slow machine, gets more time with each failure: the same again would fail again.
     const mostMs = Math.max(timings.registerMs, timings.backoffCapMs)
     const waitMs = Math.min(mostMs, timings.registerMs * 2 ** Math.min(this.#failures, 16))
-    this.#registerTimer = setTimeout(() => link.drop('the registration was not answered'), waitMs)
+    this.#registerTimer = setTimeout(() => connection.drop('the registration was not answered'), waitMs)
   }
 
   /** Sends a message if the robot is registered. Returns its id, or null if it did not leave. */
   send(message: Outgoing, id: string = crypto.randomUUID()): string | null {
-    if (!this.#registered || this.#link === undefined) return null
-    this.#link.send(encode(message, id, new Date().toISOString()))
+    if (!this.#registered || this.#connection === undefined) return null
+    this.#connection.send(encode(message, id, new Date().toISOString()))
     return id
   }
 
   /** Ends the connection once what was said has left, and comes back as after a loss. */
   renew(reason: string): void {
-    this.#link?.close(1000, reason)
+    this.#connection?.close(1000, reason)
   }
 
   /** Says goodbye and never comes back. `closed` is called when the connection is gone. */
   close(reason: string, closed: () => void): void {
     this.#closed = true
     clearTimeout(this.#retryTimer)
-    if (this.#link === undefined) return closed()
-    this.#whenGone = closed
-    this.#link.close(1000, reason)
+    if (this.#connection === undefined) return closed()
+    this.#onClosed = closed
+    this.#connection.close(1000, reason)
   }
 
   #register(): void {
@@ -129,11 +129,11 @@ export class Session {
         memory: this.#events.memory(),
       },
     }
-    this.#link?.send(encode(register, crypto.randomUUID(), new Date().toISOString()))
+    this.#connection?.send(encode(register, crypto.randomUUID(), new Date().toISOString()))
   }
 
   #read(text: string): void {
-    this.#heardAt = performance.now()
+    this.#receivedAt = performance.now()
     const message = fromOrchestrator(text)
     if (isUndecodable(message)) return this.#events.warn(`ignored a message: ${message.refusal.message}`)
     if (this.#registered) return this.#events.received(message)
@@ -160,10 +160,10 @@ export class Session {
 
   /** Drops the connection when nothing at all has come for two heartbeats, each of which should have an answer. */
   #watch(): void {
-    const link = this.#link
+    const connection = this.#connection
     const limitMs = 2 * this.#heartbeatMs + this.#settings.timings.silenceMs
-    const leftMs = this.#heardAt + limitMs - performance.now()
-    if (leftMs <= 0) return link?.drop(`nothing was heard for ${Math.round(limitMs / 1_000)} s`)
+    const leftMs = this.#receivedAt + limitMs - performance.now()
+    if (leftMs <= 0) return connection?.drop(`nothing was heard for ${Math.round(limitMs / 1_000)} s`)
     this.#silenceTimer = setTimeout(() => this.#watch(), leftMs)
   }
 
@@ -171,9 +171,9 @@ export class Session {
     clearTimeout(this.#registerTimer)
     clearTimeout(this.#silenceTimer)
     const wasRegistered = this.#registered
-    this.#link = undefined
+    this.#connection = undefined
     this.#registered = false
-    if (this.#closed) return this.#whenGone()
+    if (this.#closed) return this.#onClosed()
     if (REFUSED_CODES.includes(code)) return this.#refused(new RobotRefused(reason || `Closed with ${code}`, code))
     const status = wasRegistered ? null : REFUSED_UPGRADE.exec(reason)
     if (status !== null) return this.#refused(new RobotRefused(reason, Number(status[1])))

@@ -3,8 +3,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { holdFile } from './hold.ts'
-import { type Journal, type Kept, Memory, type Note, type Recalled } from './memory.ts'
+import { lockFile } from './hold.ts'
+import { type Journal, Memory, type OfferNote, type OfferRecord, type RestoredMemory } from './memory.ts'
 import type { Settings } from './options.ts'
 import { messageOf } from './text.ts'
 
@@ -47,11 +47,11 @@ export async function openMemory(
   try {
     file ||= usualStateFile(robot, url)
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    release = await holdFile(file)
+    release = await lockFile(file)
     if (release === null) throw new Error('another process uses it')
-    const recalled = recall(file, robot)
-    const journal = new StateFile(file, headOf(recalled, robot), recalled.kept, release)
-    return new Memory(recalled, journal, (error) => {
+    const restored = readStateFile(file, robot)
+    const journal = new StateFile(file, headOf(restored, robot), restored.kept, release)
+    return new Memory(restored, journal, (error) => {
       warn(`the state file ${file} cannot be written: ${messageOf(error)}; ${ENDS_SOON}`)
       failed()
     })
@@ -77,7 +77,7 @@ function stateFolder(): string {
 }
 
 /** What the file says; if there is none, a memory that begins. Throws where it is damaged, or another robot's. */
-function recall(file: string, robot: string): Recalled {
+function readStateFile(file: string, robot: string): RestoredMemory {
   const text = textOf(file)
   if (text === null) return { id: randomUUID(), start: 1, kept: [] }
   const [head, ...lines] = text.split('\n').map(read)
@@ -86,18 +86,20 @@ function recall(file: string, robot: string): Recalled {
   // Whether the machine has run on since: then a process that was killed is all that can have happened.
   const certain = head.boot !== '' && head.boot === bootOf()
   const notes = notesOf(lines, certain)
-  const kept = new Map<string, Kept>()
+  const kept = new Map<string, OfferRecord>()
   for (const note of notes) {
     const key = JSON.stringify([note.offer.job_id, note.offer.attempt])
     kept.delete(key)
     if (note.state !== 'settled') kept.set(key, note)
   }
   // That a job has begun is written without waiting for the disk: after a power cut it may be missing.
-  const doubted = (one: Kept): Kept => (one.state === 'read' && !certain ? { offer: one.offer, state: 'begun' } : one)
+  const doubted = (
+    one: OfferRecord,
+  ): OfferRecord => (one.state === 'read' && !certain ? { offer: one.offer, state: 'begun' } : one)
   return { id: head.id, start: head.start + 1, kept: [...kept.values()].map(doubted) }
 }
 
-function headOf({ id, start }: Recalled, robot: string): Head {
+function headOf({ id, start }: RestoredMemory, robot: string): Head {
   return { robot_memory: 1, id, robot, start, boot: bootOf() }
 }
 
@@ -120,14 +122,14 @@ function textOf(file: string): string | null {
 }
 
 /** The notes without what was being written last when the process was killed or, if not `certain`, the machine stopped. */
-function notesOf(lines: readonly unknown[], certain: boolean): readonly Note[] {
+function notesOf(lines: readonly unknown[], certain: boolean): readonly OfferNote[] {
   const first = lines.indexOf(undefined)
   const whole = first === -1 ? lines : lines.slice(0, first)
   const lost = lines.slice(whole.length)
   // Behind the last line break stands nothing, or the part of a line.
   const torn = certain ? lost.length <= 1 : lost.every((line) => line === undefined)
   if (!torn) throw new Error(`line ${whole.length + 2} is damaged`)
-  return whole as Note[]
+  return whole as OfferNote[]
 }
 
 function isHead(line: unknown): line is Head {
@@ -139,7 +141,7 @@ function read(line: string): unknown {
   return json === '' || sumOf(json) !== sum ? undefined : JSON.parse(json)
 }
 
-function lineOf(what: Head | Note): string {
+function lineOf(what: Head | OfferNote): string {
   const json = JSON.stringify(what)
   return `${sumOf(json)} ${json}\n`
 }
@@ -159,21 +161,21 @@ class StateFile implements Journal {
   #longBytes = SHORT_BYTES
 
   /** Writes the file anew, in one step, and goes on with it. */
-  constructor(file: string, head: Head, kept: readonly Kept[], release: () => void) {
+  constructor(file: string, head: Head, kept: readonly OfferRecord[], release: () => void) {
     this.#file = file
     this.#head = head
     this.#release = release
     this.#replace([head, ...kept].map(lineOf).join(''))
   }
 
-  write(note: Note, durable: boolean): void {
+  write(note: OfferNote, durable: boolean): void {
     const bytes = Buffer.from(lineOf(note))
     writeAll(this.#fd, bytes)
     this.#bytes += bytes.length
     if (durable) fdatasyncSync(this.#fd)
   }
 
-  shorten(kept: readonly Kept[]): void {
+  shorten(kept: readonly OfferRecord[]): void {
     if (this.#bytes < this.#longBytes) return
     const text = [this.#head, ...kept].map(lineOf).join('')
     if (text.length < this.#bytes / 2) this.#replace(text)

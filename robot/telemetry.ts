@@ -14,7 +14,7 @@ const ENDED_MAX = 1_000
 const ENDED_MS = 540_000
 
 /** What the orchestrator says about how much may be said. */
-export type Pace = Pick<Payload<'register_ack'>['config'], 'rate_limit' | 'progress_min_interval_ms'>
+export type RateConfig = Pick<Payload<'register_ack'>['config'], 'rate_limit' | 'progress_min_interval_ms'>
 
 export interface Topic {
   readonly jobId: string
@@ -28,7 +28,7 @@ export interface Report {
 }
 
 /** What one job has to say. */
-interface Lane {
+interface JobTelemetry {
   readonly topic: Topic
   lines: LogLine[]
   /** When the first of the lines came. */
@@ -37,7 +37,7 @@ interface Lane {
   batchAt: number
   report: Report | undefined
   reportedAt: number
-  /** When the job ended: once its lines have left, the lane goes. */
+  /** When the job ended: once its lines have left, it goes. */
   endedAt: number | null
 }
 
@@ -62,7 +62,7 @@ export class Telemetry {
   readonly #options: TelemetryOptions
   readonly #budget: Budget
   /** In the order in which they have their turns. */
-  readonly #lanes = new Map<string, Lane>()
+  readonly #jobs = new Map<string, JobTelemetry>()
   readonly #batches = new Map<string, { readonly topic: Topic; readonly lines: readonly LogLine[] }>()
   #batchSize = 100
   #bytesMax = 1 << 20
@@ -81,54 +81,54 @@ export class Telemetry {
 
   /** Whether there is nothing to send. */
   get idle(): boolean {
-    return this.#lanes.size === 0
+    return this.#jobs.size === 0
   }
 
   log(topic: Topic, line: LogLine): void {
-    const lane = this.#laneOf(topic)
-    if (lane.lines.length === 0) lane.linesAt = performance.now()
-    lane.lines.push(line)
+    const job = this.#jobOf(topic)
+    if (job.lines.length === 0) job.linesAt = performance.now()
+    job.lines.push(line)
     // Trimmed in strides, since taking one line off the front of a long array copies the rest.
-    if (lane.lines.length > LOG_LINES_MAX * 1.1) {
-      lane.dropped += lane.lines.length - LOG_LINES_MAX
-      lane.lines = lane.lines.slice(-LOG_LINES_MAX)
+    if (job.lines.length > LOG_LINES_MAX * 1.1) {
+      job.dropped += job.lines.length - LOG_LINES_MAX
+      job.lines = job.lines.slice(-LOG_LINES_MAX)
     }
     // At each full batch and no oftener, so that lines which cannot be sent are not tried one by one.
-    if (lane.lines.length % this.#batchSize === 0) this.#pump()
-    else this.#wake(this.#logsDue(lane))
+    if (job.lines.length % this.#batchSize === 0) this.#pump()
+    else this.#wake(this.#logsDue(job))
   }
 
   progress(topic: Topic, report: Report): void {
-    const lane = this.#laneOf(topic)
-    lane.report = report
-    if (this.#reportDue(lane) <= performance.now()) this.#pump()
-    else this.#wake(this.#reportDue(lane))
+    const job = this.#jobOf(topic)
+    job.report = report
+    if (this.#reportDue(job) <= performance.now()) this.#pump()
+    else this.#wake(this.#reportDue(job))
   }
 
   /** Sends what there is of one job, as far as it may be said now: its terminal message comes next. */
   finish(jobId: string): void {
-    const lane = this.#lanes.get(jobId)
-    if (lane === undefined) return
-    lane.endedAt = performance.now()
-    this.#serve(lane)
+    const job = this.#jobs.get(jobId)
+    if (job === undefined) return
+    job.endedAt = performance.now()
+    this.#serve(job)
     // What comes after the end is of no use, but for the log.
-    lane.report = undefined
+    job.report = undefined
     this.#pump()
   }
 
   /** Counts a message that has left. Those of other kinds never wait, but reports may have to wait for them. */
-  said(type: MessageType): void {
-    this.#budget.said(type, performance.now())
+  messageSent(type: MessageType): void {
+    this.#budget.messageSent(type, performance.now())
   }
 
   /** Sends what has gathered while there was no connection, in batches and at the pace that the orchestrator likes. */
-  reconnected(batchSize: number, bytesMax: number, pace: Pace = {}): void {
-    this.#budget.keepTo(pace.rate_limit)
-    this.#gapMs = pace.progress_min_interval_ms ?? 0
+  reconnected(batchSize: number, bytesMax: number, config: RateConfig = {}): void {
+    this.#budget.setLimit(config.rate_limit)
+    this.#gapMs = config.progress_min_interval_ms ?? 0
     this.#batchSize = Math.max(1, Math.floor(batchSize))
     this.#bytesMax = bytesMax
     // The orchestrator learns of these ends only now.
-    for (const lane of this.#lanes.values()) if (lane.endedAt !== null) lane.endedAt = performance.now()
+    for (const job of this.#jobs.values()) if (job.endedAt !== null) job.endedAt = performance.now()
     this.#pump()
   }
 
@@ -139,10 +139,10 @@ export class Telemetry {
     const batch = this.#batches.get(messageId)
     if (batch === undefined) return
     this.#batches.delete(messageId)
-    const ended = !this.#lanes.has(batch.topic.jobId)
-    const lane = this.#laneOf(batch.topic)
-    if (ended) lane.endedAt = now
-    lane.lines = [...batch.lines, ...lane.lines]
+    const ended = !this.#jobs.has(batch.topic.jobId)
+    const job = this.#jobOf(batch.topic)
+    if (ended) job.endedAt = now
+    job.lines = [...batch.lines, ...job.lines]
     this.#wake(this.#pausedUntil)
   }
 
@@ -151,10 +151,10 @@ export class Telemetry {
     clearTimeout(this.#timer)
   }
 
-  #laneOf(topic: Topic): Lane {
-    const known = this.#lanes.get(topic.jobId)
+  #jobOf(topic: Topic): JobTelemetry {
+    const known = this.#jobs.get(topic.jobId)
     if (known !== undefined) return known
-    const lane: Lane = {
+    const job: JobTelemetry = {
       topic,
       lines: [],
       linesAt: 0,
@@ -164,16 +164,16 @@ export class Telemetry {
       reportedAt: -Infinity,
       endedAt: null,
     }
-    this.#lanes.set(topic.jobId, lane)
-    return lane
+    this.#jobs.set(topic.jobId, job)
+    return job
   }
 
-  #reportDue({ report, reportedAt, endedAt }: Lane): number {
+  #reportDue({ report, reportedAt, endedAt }: JobTelemetry): number {
     if (report === undefined) return Infinity
     return reportedAt + (endedAt === null ? Math.max(this.#gapMs, this.#options.progressMs) : this.#gapMs)
   }
 
-  #logsDue({ lines, linesAt, batchAt, endedAt }: Lane): number {
+  #logsDue({ lines, linesAt, batchAt, endedAt }: JobTelemetry): number {
     if (lines.length === 0) return Infinity
     const company = endedAt === null && lines.length < this.#batchSize ? linesAt + this.#options.logsMs : linesAt
     return Math.max(company, batchAt + this.#gapMs)
@@ -184,78 +184,78 @@ export class Telemetry {
     clearTimeout(this.#timer)
     this.#wakeAt = Infinity
     this.#forget()
-    for (const lane of this.#lanes.values()) {
-      if (!this.#serve(lane)) break
+    for (const job of this.#jobs.values()) {
+      if (!this.#serve(job)) break
     }
     if (this.idle) this.#options.drained()
   }
 
   /** Sends what is due of one job. False where nothing may be said at present, or nothing leaves. */
-  #serve(lane: Lane): boolean {
-    for (let now = performance.now(); this.#dueAt(lane) < Infinity; now = performance.now()) {
-      if (this.#dueAt(lane) > now) {
-        this.#wake(this.#dueAt(lane))
+  #serve(job: JobTelemetry): boolean {
+    for (let now = performance.now(); this.#dueAt(job) < Infinity; now = performance.now()) {
+      if (this.#dueAt(job) > now) {
+        this.#wake(this.#dueAt(job))
         return true
       }
       const waitMs = Math.max(this.#pausedUntil - now, this.#budget.waitMs(now))
-      if (waitMs > 0 || !this.#send(lane, now)) {
+      if (waitMs > 0 || !this.#send(job, now)) {
         this.#wake(now + (waitMs > 0 ? waitMs : this.#options.logsMs))
         return false
       }
       // The others come first the next time.
-      this.#lanes.delete(lane.topic.jobId)
-      this.#lanes.set(lane.topic.jobId, lane)
+      this.#jobs.delete(job.topic.jobId)
+      this.#jobs.set(job.topic.jobId, job)
     }
-    if (lane.endedAt !== null) this.#lanes.delete(lane.topic.jobId)
+    if (job.endedAt !== null) this.#jobs.delete(job.topic.jobId)
     return true
   }
 
-  #dueAt(lane: Lane): number {
-    return Math.min(this.#reportDue(lane), this.#logsDue(lane))
+  #dueAt(job: JobTelemetry): number {
+    return Math.min(this.#reportDue(job), this.#logsDue(job))
   }
 
-  #send(lane: Lane, now: number): boolean {
-    const sent = this.#reportDue(lane) <= now ? this.#sendReport(lane, now) : this.#sendBatch(lane, now)
+  #send(job: JobTelemetry, now: number): boolean {
+    const sent = this.#reportDue(job) <= now ? this.#sendReport(job, now) : this.#sendBatch(job, now)
     if (sent) this.#budget.reported()
     return sent
   }
 
   /** Without a connection the report stays, and the latest is sent upon the next registration. */
-  #sendReport(lane: Lane, now: number): boolean {
-    const { jobId: job_id, attempt } = lane.topic
-    const { report } = lane
+  #sendReport(job: JobTelemetry, now: number): boolean {
+    const { jobId: job_id, attempt } = job.topic
+    const { report } = job
     if (report === undefined) return true
     const payload = { job_id, robot_id: this.#options.robotId, attempt, ...report }
     if (this.#options.send({ type: 'job_progress', payload }) === null) return false
-    lane.report = undefined
-    lane.reportedAt = now
+    job.report = undefined
+    job.reportedAt = now
     return true
   }
 
   /** Sends the first lines of a job, as many as are taken at once and fit into a frame. */
-  #sendBatch(lane: Lane, now: number): boolean {
+  #sendBatch(job: JobTelemetry, now: number): boolean {
     const { robotId: robot_id, send } = this.#options
-    const told = this.#droppedLines(lane)
+    const notices = this.#droppedLines(job)
     let count = this.#batchSize * MERGED
     let payload
     do {
-      payload = { job_id: lane.topic.jobId, robot_id, entries: [...told, ...lane.lines.slice(0, count)] }
-      count = (payload.entries.length - told.length) >> 1
+      payload = { job_id: job.topic.jobId, robot_id, entries: [...notices, ...job.lines.slice(0, count)] }
+      count = (payload.entries.length - notices.length) >> 1
       // The envelope around it weighs a few hundred bytes.
     } while (count > 0 && exceedsBytes(JSON.stringify(payload), this.#bytesMax - 1_000))
     const id = send({ type: 'log_batch', payload })
     if (id === null) return false
-    this.#batches.set(id, { topic: lane.topic, lines: payload.entries })
+    this.#batches.set(id, { topic: job.topic, lines: payload.entries })
     if (this.#batches.size > BATCHES_MAX) this.#batches.delete(this.#batches.keys().next().value ?? '')
-    lane.lines = lane.lines.slice(payload.entries.length - told.length)
-    lane.linesAt = lane.batchAt = now
-    lane.dropped = 0
+    job.lines = job.lines.slice(payload.entries.length - notices.length)
+    job.linesAt = job.batchAt = now
+    job.dropped = 0
     this.#lost = { lines: 0, jobs: 0 }
     return true
   }
 
   /** What is missing: of this job, and of others whose logs will say nothing any more. */
-  #droppedLines({ dropped }: Lane): readonly LogLine[] {
+  #droppedLines({ dropped }: JobTelemetry): readonly LogLine[] {
     const { lines, jobs } = this.#lost
     const unsent = 'were dropped while they could not be sent'
     return [
@@ -266,11 +266,11 @@ export class Telemetry {
 
   /** Drops what is not taken any more, and the oldest of what is too much. */
   #forget(): void {
-    const ended = [...this.#lanes.values()].filter(({ endedAt }) => endedAt !== null)
+    const ended = [...this.#jobs.values()].filter(({ endedAt }) => endedAt !== null)
     const latest = performance.now() - ENDED_MS
     for (const [at, { topic, lines, dropped, endedAt }] of ended.entries()) {
       if (at >= ended.length - ENDED_MAX && (endedAt ?? 0) >= latest) continue
-      this.#lanes.delete(topic.jobId)
+      this.#jobs.delete(topic.jobId)
       this.#lost.lines += lines.length + dropped
       this.#lost.jobs += lines.length + dropped > 0 ? 1 : 0
     }

@@ -4,7 +4,7 @@ import { cut } from '../core/protocol/cut.ts'
  * Text as the orchestrator takes it: well-formed, without U+0000, and at most `charsMax` characters long, the last
  * of which say how much was cut off.
  */
-export function fit(text: string, charsMax: number): string {
+export function truncate(text: string, charsMax: number): string {
   const clean = text.replaceAll('\u0000', '\ufffd')
   if (clean.length <= charsMax) return clean.toWellFormed()
   const kept = cut(clean, charsMax)

@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import { pipeline, type Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import type { Reach } from '../outgoing/reach.ts'
-import { addressesOf, atFirst, portOf, requestAt, type Resolve, systemResolve } from '../outgoing/request.ts'
+import { portOf, requestAt, type Resolve, resolveAddresses, systemResolve, tryEach } from '../outgoing/request.ts'
 import { JobError } from './job.ts'
 
 const REDIRECTS_MAX = 10
 
-export interface WebAccess {
+export interface FetchLimits {
   /** Which hosts jobs may call. Asked again for each redirect, and for each address that a name leads to. */
   readonly reach: Reach
   /** The largest body that is read, in bytes. */
@@ -44,7 +44,7 @@ const NO_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK'])
  * Makes one HTTP request and reads the answer. Throws a `JobError` of type `UrlNotAllowed` or `ResponseTooLarge`, and
  * whatever says why there is no answer. An answer of any status is an answer.
  */
-export async function callWeb(access: WebAccess, request: WebRequest): Promise<WebResponse> {
+export async function fetchLimited(access: FetchLimits, request: WebRequest): Promise<WebResponse> {
   const { follow, signal } = request
   let { url, method, body } = request
   if (NO_METHODS.has(method)) throw new JobError('MethodNotAllowed', `The robot sends no ${method} requests`)
@@ -52,7 +52,7 @@ export async function callWeb(access: WebAccess, request: WebRequest): Promise<W
   for (const name of OURS) headers.delete(name)
   for (let redirects = 0;; redirects++) {
     const asked = { method, url, headers: Object.fromEntries(headers), body, signal }
-    const answer = await atFirst(
+    const answer = await tryEach(
       await allowedAddresses(access, url, signal),
       (address) => requestAt(address, asked, (response) => readAnswer(response, method, follow, access.bytesMax)),
     )
@@ -91,7 +91,7 @@ const NO_BODY = new Set([204, 205, 304])
 
 /** Where a URL leads, once it is known that all of it may be called. */
 async function allowedAddresses(
-  { reach, resolve = systemResolve }: WebAccess,
+  { reach, resolve = systemResolve }: FetchLimits,
   url: URL,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -101,7 +101,7 @@ async function allowedAddresses(
   const [host, port] = [url.hostname, portOf(url)]
   const before = reach.problem(host, port)
   if (before !== null) throw notAllowed(url, before)
-  const addresses = await addressesOf(host, signal, resolve)
+  const addresses = await resolveAddresses(host, signal, resolve)
   for (const address of addresses) {
     const problem = reach.problem(host, port, address)
     if (problem !== null) throw notAllowed(url, problem)

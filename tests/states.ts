@@ -1,14 +1,14 @@
 import { REFUSALS } from '../core/protocol/refusal.ts'
-import { JOB_LIFE, JOB_STATUSES, type JobVerb } from '../core/job.ts'
+import { JOB_STATUSES, JOB_TRANSITIONS, type JobTransition } from '../core/job.ts'
 import { MODE_AFTER } from '../core/control.ts'
 import { takesJobs } from '../core/roster.ts'
 import { ROBOT_MODES, type RobotMode } from '../core/state.ts'
 
-/** What each verb means, and who brings it about. A verb without a sentence does not compile. */
-const MEANING: { readonly [V in JobVerb]: string } = {
+/** What each transition means, and what brings it about. A transition without a sentence does not compile. */
+const MEANING: { readonly [V in JobTransition]: string } = {
   ready: 'its time has come, its back-off is over, or another job under the same limit has made room',
   accept: 'a robot has accepted the offer, or said anything of the job but a refusal',
-  back_off: 'an offer was refused or lapsed, or a transient failure is to be tried again; it waits a while',
+  back_off: 'an offer was refused or expired, or a transient failure is to be tried again; it waits a while',
   complete: 'the robot that holds it has sent its result',
   fail: 'its robot has reported an error that is not tried again, or was lost while it may have been running it',
   cancel: 'somebody has cancelled it, or its robot has stopped it by itself',
@@ -28,9 +28,13 @@ const MODE_MEANING: { readonly [M in RobotMode]: string } = {
 /** `docs/STATES.md`, drawn from the tables that the core works by. */
 export function drawStates(): string {
   const edges = JOB_STATUSES.flatMap((status) =>
-    Object.entries(JOB_LIFE[status]).map(([verb, to]) => ({ status, verb: verb as JobVerb, to: to as string }))
+    Object.entries(JOB_TRANSITIONS[status]).map(([verb, to]) => ({
+      status,
+      verb: verb as JobTransition,
+      to: to as string,
+    }))
   )
-  const final = JOB_STATUSES.filter((status) => Object.keys(JOB_LIFE[status]).length === 0)
+  const final = JOB_STATUSES.filter((status) => Object.keys(JOB_TRANSITIONS[status]).length === 0)
   return [
     '# States',
     '',
@@ -41,7 +45,7 @@ export function drawStates(): string {
     '```mermaid',
     'stateDiagram-v2',
     '  [*] --> queued: submit',
-    '  [*] --> pending: submit, for later or at a closed gate',
+    '  [*] --> pending: submit, for later or held back by a concurrency limit',
     ...edges.map(({ status, verb, to }) => `  ${status} --> ${to}: ${verb}`),
     ...final.map((status) => `  ${status} --> [*]`),
     '```',
@@ -49,7 +53,7 @@ export function drawStates(): string {
     '`pending`: not yet eligible. `queued`: eligible; waits for a robot, or for the answer of one that it has been offered',
     'to. `running`: accepted by a robot. A retry is a new job, so nothing leaves a final status.',
     '',
-    '| in | verb | then | when |',
+    '| in | transition | then | when |',
     '|---|---|---|---|',
     ...edges.map(({ status, verb, to }) => `| ${status} | \`${verb}\` | ${to} | ${MEANING[verb]} |`),
     '',

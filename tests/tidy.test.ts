@@ -89,7 +89,7 @@ test('the core imports valibot where it decodes, three packages in one file each
   expect(wrong).toEqual([])
 })
 
-test('the core has no clock, no dice, no timers, no waiting and no platform', () => {
+test('the core has no clock, no randomness, no timers, no waiting and no platform', () => {
   const banned =
     /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|Deno|Bun|globalThis|console|crypto|fetch|Buffer|require)\b(?!['"`:])|Math\.random|\bawait\b|\basync\b|\bPromise\b/g
   // An instant as the calendar's object is no clock; croner wants it so.
@@ -122,6 +122,21 @@ test('no folder or file is named for not having decided', () => {
 test('nothing is exported by default or passed on wholesale', () => {
   const wrong = sources.filter(({ code }) => /^export default|^export \*/m.test(code)).map(({ path }) => path)
   expect(wrong).toEqual([])
+})
+
+/** Names that `adapters/` exports from more than one file, each with its reason. */
+const TWICE: Readonly<Record<string, string>> = {
+  start: 'what each runtime exports under this name: casare-orchestrator/node and casare-orchestrator/deno',
+}
+
+test('no name is exported by two files of adapters/ without a stated reason', () => {
+  const files = new Map<string, Set<string>>()
+  for (const { path, code } of inFolder('adapters')) {
+    const names = code.matchAll(/^export (?:async )?(?:function\*?|const|let|class|interface|type) (\w+)/gm)
+    for (const [, name = ''] of names) files.set(name, (files.get(name) ?? new Set()).add(path))
+  }
+  const twice = [...files].filter(([name, { size }]) => size > 1 && TWICE[name] === undefined)
+  expect(twice.map(([name, paths]) => `${name}: ${[...paths].join(', ')}`)).toEqual([])
 })
 
 test('every exported function says what it promises', () => {

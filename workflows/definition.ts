@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { isObject, parseJson } from '../core/protocol/json.ts'
 import { isRefusal } from '../core/protocol/refusal.ts'
-import { kindOf } from '../core/protocol/repertoire.ts'
+import { nodeKind } from '../core/protocol/repertoire.ts'
 
 /**
  * The workflow language: the canonical JSON that CasareRPA writes, with the limits of its loader.
@@ -10,7 +10,7 @@ import { kindOf } from '../core/protocol/repertoire.ts'
  * the editor is as good as one that was written by hand.
  */
 
-export { kindOf }
+export { nodeKind as kindOf }
 
 const NODES_MAX = 1_000
 const CONNECTIONS_MAX = 5_000
@@ -35,10 +35,10 @@ const connection = v.object({ source_node: nodeId, source_port: port, target_nod
 /** A variable in full, or just its first value. */
 const variable = v.pipe(
   v.unknown(),
-  v.transform((told): Variable => {
-    if (!isObject(told) || !('default_value' in told || 'type' in told)) return { type: null, default_value: told }
-    const type = told['type']
-    return { type: typeof type === 'string' ? type : null, default_value: told['default_value'] ?? null }
+  v.transform((given): Variable => {
+    if (!isObject(given) || !('default_value' in given || 'type' in given)) return { type: null, default_value: given }
+    const type = given['type']
+    return { type: typeof type === 'string' ? type : null, default_value: given['default_value'] ?? null }
   }),
 )
 
@@ -148,7 +148,7 @@ function inspect(value: unknown, path: string, depth: number): Problem[] {
 
 function withStart(given: Definition): Definition {
   const { nodes, connections } = given
-  if (Object.values(nodes).some(({ node_type }) => kindOf(node_type) === 'start')) return given
+  if (Object.values(nodes).some(({ node_type }) => nodeKind(node_type) === 'start')) return given
   const led = new Set(connections.filter(isControl).map((edge) => edge.target_node))
   const free = Object.keys(nodes).filter((id) => !led.has(id))
   return {

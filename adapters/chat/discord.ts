@@ -1,22 +1,22 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type Json, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
-import { lackingForDiscord, verifyDiscord } from '../signature.ts'
+import { verifyDiscord, verifyDiscordHeaders } from '../signature.ts'
 import {
-  type Asked,
+  type ChatPlatform,
+  type ChatReply,
+  type IncomingMessage,
   instantOf,
   jsonOf,
   listIn,
-  type Messenger,
   objectIn,
-  type Reply,
+  outcomeText,
   textIn,
-  unexpected,
-  wordsFor,
+  unexpectedBody,
 } from './messenger.ts'
 
 /** Discord: interactions, which are commands. It waits three seconds for the answer, and does not ask again. */
-export const discord: Messenger = {
+export const discord: ChatPlatform = {
   answerMs: 2_400,
   key: {
     form: /^[0-9a-f]{64}$/i,
@@ -24,23 +24,23 @@ export const discord: Messenger = {
     flaw: (key) => isForgeable(key) ? 'is not the public key of an application: anybody could sign for it' : null,
   },
 
-  lacks: (_key, knock) => lackingForDiscord(knock),
+  verifyHeaders: (_key, head) => verifyDiscordHeaders(head),
   verify: (key, call) => Promise.resolve(verifyDiscord(key, call)),
 
   read(call, config) {
     const body = jsonOf(call)
     if (isRefusal(body)) return body
     const json = body.written
-    if (!isObject(json)) return unexpected('Discord', 'no object')
+    if (!isObject(json)) return unexpectedBody('Discord', 'no object')
     switch (json['type']) {
       case PING:
         return { status: 200, body: { type: PONG } }
       case COMMAND:
-        return textIn(json, 'id') === '' ? unexpected('Discord', 'no id') : commandIn(json, call.now, config)
+        return textIn(json, 'id') === '' ? unexpectedBody('Discord', 'no id') : commandIn(json, call.now, config)
       case COMPLETION:
         return { status: 200, body: { type: CHOICES, data: { choices: [] } } }
       default:
-        return said('Only commands are taken.', true)
+        return textReply('Only commands are taken.', true)
     }
   },
 }
@@ -78,13 +78,13 @@ const OF_CHAT = 1
 /** The first instant of Discord's ids, which say when they were made. */
 const EPOCH_MS = 1_420_070_400_000
 
-function commandIn(json: JsonObject, now: number, config: ChatConfig): Asked {
+function commandIn(json: JsonObject, now: number, config: ChatConfig): IncomingMessage {
   const data = objectIn(json, 'data')
   const member = objectIn(json, 'member')
   const user = isObject(json['user']) ? json['user'] : objectIn(member, 'user')
   const channel = objectIn(json, 'channel')
   const id = textIn(json, 'id')
-  const { words, options } = given(data)
+  const { words, options } = optionsOf(data)
   const ofChat = (data['type'] ?? OF_CHAT) === OF_CHAT
   const command = [textIn(data, 'name'), ...words].join(' ')
   return {
@@ -104,15 +104,15 @@ function commandIn(json: JsonObject, now: number, config: ChatConfig): Asked {
       raw_payload: json,
     },
     // Whoever adds the application to a server of his own may call its channels what he likes.
-    known: { channel: [], sender: [textIn(user, 'username')] },
-    once: `interaction:${id}`,
-    unheard: false,
-    answer: (outcome) => said(wordsFor(outcome), outcome.type !== 'started' || config.reply !== 'channel'),
+    aliases: { channel: [], sender: [textIn(user, 'username')] },
+    dedupeKey: `interaction:${id}`,
+    fireAndForget: false,
+    answer: (outcome) => textReply(outcomeText(outcome), outcome.type !== 'started' || config.reply !== 'channel'),
   }
 }
 
 /** Names of subcommands, and the values by their names. Discord nests a group, a subcommand and its values. */
-function given(data: JsonObject): { readonly words: readonly string[]; readonly options: JsonObject } {
+function optionsOf(data: JsonObject): { readonly words: readonly string[]; readonly options: JsonObject } {
   const words: string[] = []
   let options = listIn(data, 'options')
   for (let depth = 0; depth < 2; depth++) {
@@ -133,7 +133,7 @@ function targetOf(data: JsonObject): string {
   return textIn(message, 'content') || id
 }
 
-function said(text: string, ephemeral: boolean): Reply {
+function textReply(text: string, ephemeral: boolean): ChatReply {
   // Nobody is called by what we say, whatever names are in it.
   const data: JsonObject = { content: text, allowed_mentions: { parse: [] } }
   return { status: 200, body: { type: MESSAGE, data: ephemeral ? { ...data, flags: EPHEMERAL } : data } }

@@ -1,12 +1,12 @@
-import type { ChatConfig, ChatPlatform } from '../../core/protocol/chat.ts'
+import type { ChatConfig, ChatPlatformName } from '../../core/protocol/chat.ts'
 import { isObject, type Json, type JsonObject, type Parsed, parseJson, tokenOf } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { textOf } from '../charset.ts'
-import type { Call, Knock } from '../signature.ts'
+import { decodeBody } from '../charset.ts'
+import type { IncomingRequest, RequestHead } from '../signature.ts'
 
 /** What somebody said, the same for every platform: what a trigger's payload is. */
-export interface Message {
-  readonly platform: ChatPlatform
+export interface ChatMessage {
+  readonly platform: ChatPlatformName
   /** What was written, less the command before it and the bot's own name. */
   readonly message_text: string
   /** As `/deploy`; empty where it is no command. */
@@ -27,7 +27,7 @@ export interface Message {
 }
 
 /** What became of a message, to be told in the words and the form of its platform. */
-export type Outcome =
+export type MessageOutcome =
   | { readonly type: 'started'; readonly job: string }
   /** A filter passed it over. */
   | { readonly type: 'ignored'; readonly why: string }
@@ -41,46 +41,46 @@ export type Outcome =
   | { readonly type: 'unsure' }
 
 /** An answer to a platform; without a body it is empty. */
-export interface Reply {
+export interface ChatReply {
   readonly status: 200 | 503
   readonly body: JsonObject | null
   readonly headers?: Readonly<Record<string, string>>
 }
 
 /** A message, and what goes with it. */
-export interface Asked {
-  readonly message: Message
+export interface IncomingMessage {
+  readonly message: ChatMessage
   /** What else channel and sender are known as, of that which nobody can call himself without leave. */
-  readonly known: { readonly channel: readonly string[]; readonly sender: readonly string[] }
+  readonly aliases: { readonly channel: readonly string[]; readonly sender: readonly string[] }
   /** The same for whatever is the same message, however often it is sent. */
-  readonly once: string
+  readonly dedupeKey: string
   /** Whether its author reads nothing of what becomes of it: then it is to be found in the trigger's events. */
-  readonly unheard: boolean
-  answer(outcome: Outcome): Reply
+  readonly fireAndForget: boolean
+  answer(outcome: MessageOutcome): ChatReply
 }
 
 /** How one platform shows who it is, what it sends, and what it wants to hear. */
-export interface Messenger {
+export interface ChatPlatform {
   /** Within this we answer, whatever we know by then: less than the platform waits. */
   readonly answerMs: number
   /** The key that requests are verified with. */
   readonly key: { readonly form: RegExp; readonly words: string; readonly flaw?: (key: string) => string | null }
   /** Why a call cannot be the platform's, as far as its headers tell: AUTHENTICATION_FAILED, before its body is read. */
-  lacks(key: string, knock: Knock): Refusal | null
+  verifyHeaders(key: string, head: RequestHead): Refusal | null
   /** Null when whoever sent the call has the key, judged by its bytes alone; else AUTHENTICATION_FAILED. */
-  verify(key: string, call: Call): Promise<Refusal | null>
+  verify(key: string, call: IncomingRequest): Promise<Refusal | null>
   /** What a verified call says; a reply where there is nothing in it for a trigger. INVALID_PAYLOAD for what it cannot send. */
-  read(call: Call, config: ChatConfig): Asked | Reply | Refusal
+  read(call: IncomingRequest, config: ChatConfig): IncomingMessage | ChatReply | Refusal
 }
 
 /** An empty answer, with which every platform is content that takes one. */
-export const NOTHING: Reply = { status: 200, body: null }
+export const EMPTY_REPLY: ChatReply = { status: 200, body: null }
 
 /** The platform is asked to send it again. */
-export const AGAIN: Reply = { status: 503, body: null, headers: { 'Retry-After': '5' } }
+export const RETRY_REPLY: ChatReply = { status: 503, body: null, headers: { 'Retry-After': '5' } }
 
 /** An outcome in words for the person who wrote the message. */
-export function wordsFor(outcome: Outcome): string {
+export function outcomeText(outcome: MessageOutcome): string {
   switch (outcome.type) {
     case 'started':
       return `Started: job ${outcome.job}.`
@@ -98,13 +98,13 @@ export function wordsFor(outcome: Outcome): string {
 }
 
 /** INVALID_PAYLOAD for a body of a form that the platform does not send. */
-export function unexpected(platform: string, what: string): Refusal {
+export function unexpectedBody(platform: string, what: string): Refusal {
   return refuse('INVALID_PAYLOAD', `The body is not what ${platform} sends: ${what}`)
 }
 
 /** The body of a call as JSON, in the charset that it declares. */
-export function jsonOf(call: Call): Parsed | Refusal {
-  const text = textOf(call.bytes, call.header('content-type'))
+export function jsonOf(call: IncomingRequest): Parsed | Refusal {
+  const text = decodeBody(call.bytes, call.header('content-type'))
   return isRefusal(text) ? text : parseJson(text)
 }
 

@@ -1,25 +1,25 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type JsonObject, type Parsed, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
-import type { Signing } from '../../core/signing.ts'
-import { isPercentUtf8, textOf } from '../charset.ts'
-import { type Call, lacking, verify } from '../signature.ts'
+import type { SigningKey } from '../../core/signing.ts'
+import { decodeBody, isPercentUtf8 } from '../charset.ts'
+import { type IncomingRequest, verifyHeaders, verifySignature } from '../signature.ts'
 import {
-  AGAIN,
-  type Asked,
+  type ChatPlatform,
+  type ChatReply,
+  EMPTY_REPLY,
+  type IncomingMessage,
   instantOf,
   listIn,
-  type Messenger,
-  NOTHING,
+  type MessageOutcome,
   objectIn,
-  type Outcome,
-  type Reply,
+  outcomeText,
+  RETRY_REPLY,
   textIn,
-  unexpected,
-  wordsFor,
+  unexpectedBody,
 } from './messenger.ts'
 
-function signingWith(key: string): Signing {
+function signingWith(key: string): SigningKey {
   return { key, header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }
 }
 
@@ -27,41 +27,41 @@ function signingWith(key: string): Signing {
  * Slack: slash commands and the Events API, at one address. A request of either is given up after three seconds; an event
  * is then sent up to three times more, a command is not.
  */
-export const slack: Messenger = {
+export const slack: ChatPlatform = {
   answerMs: 2_400,
   key: { form: /^[!-~]{16,256}$/, words: 'the signing secret of the Slack app' },
 
-  lacks: (key, knock) => lacking('slack', signingWith(key), knock),
+  verifyHeaders: (key, head) => verifyHeaders('slack', signingWith(key), head),
   async verify(key, call) {
-    const verified = await verify('slack', signingWith(key), call)
+    const verified = await verifySignature('slack', signingWith(key), call)
     return isRefusal(verified) ? verified : null
   },
 
   read(call, config) {
-    const text = textOf(call.bytes, call.header('content-type'))
+    const text = decodeBody(call.bytes, call.header('content-type'))
     if (isRefusal(text)) return text
     // The header that says which it is is not signed.
     const body = text.trimStart().startsWith('{') ? parseJson(text) : parseForm(text)
     if (isRefusal(body)) return body
-    if (!isObject(body.written)) return unexpected('Slack', 'no object')
+    if (!isObject(body.written)) return unexpectedBody('Slack', 'no object')
     // A static word with which Slack once showed who it was: no affair of whoever sees a job.
     const { token: _, ...json } = body.written
     if (textIn(json, 'command') !== '') return commandIn(json, call, config)
-    return textIn(json, 'type') === '' ? signOfLife(json) : eventIn(json, call)
+    return textIn(json, 'type') === '' ? replyToOther(json) : eventIn(json, call)
   },
 }
 
 function parseForm(text: string): Parsed | Refusal {
-  if (!isPercentUtf8(text)) return unexpected('Slack', 'it is not valid UTF-8')
+  if (!isPercentUtf8(text)) return unexpectedBody('Slack', 'it is not valid UTF-8')
   return parseJson(JSON.stringify(Object.fromEntries(new URLSearchParams(text))))
 }
 
 /** Slack asks now and then whether the certificate is good. Buttons and dialogues (`payload`) are none of ours. */
-function signOfLife(json: JsonObject): Reply | Refusal {
-  return 'ssl_check' in json || 'payload' in json ? NOTHING : unexpected('Slack', 'no command and no event')
+function replyToOther(json: JsonObject): ChatReply | Refusal {
+  return 'ssl_check' in json || 'payload' in json ? EMPTY_REPLY : unexpectedBody('Slack', 'no command and no event')
 }
 
-function commandIn(json: JsonObject, call: Call, config: ChatConfig): Asked {
+function commandIn(json: JsonObject, call: IncomingRequest, config: ChatConfig): IncomingMessage {
   const channelName = textIn(json, 'channel_name')
   const id = textIn(json, 'trigger_id')
   return {
@@ -80,32 +80,38 @@ function commandIn(json: JsonObject, call: Call, config: ChatConfig): Asked {
       is_bot: false,
       raw_payload: json,
     },
-    known: { channel: [channelName], sender: [textIn(json, 'user_name')] },
+    aliases: { channel: [channelName], sender: [textIn(json, 'user_name')] },
     // Without an id what was signed is the command: its time is part of that.
-    unheard: false,
-    once: id === '' ? call.header('x-slack-signature') ?? '' : `command:${id}`,
+    fireAndForget: false,
+    dedupeKey: id === '' ? call.header('x-slack-signature') ?? '' : `command:${id}`,
     answer(outcome) {
-      if (outcome.type === 'started' && config.reply === 'none') return NOTHING
+      if (outcome.type === 'started' && config.reply === 'none') return EMPTY_REPLY
       const seen = config.reply === 'channel' && outcome.type === 'started' ? 'in_channel' : 'ephemeral'
-      return { status: 200, body: { response_type: seen, text: wordsFor(outcome) } }
+      return { status: 200, body: { response_type: seen, text: outcomeText(outcome) } }
     },
   }
 }
 
 /** Messages that are nobody's words: edits, deletions, people who come and go. */
-const SPOKEN: ReadonlySet<string> = new Set(['', 'bot_message', 'file_share', 'me_message', 'thread_broadcast'])
+const MESSAGE_SUBTYPES: ReadonlySet<string> = new Set([
+  '',
+  'bot_message',
+  'file_share',
+  'me_message',
+  'thread_broadcast',
+])
 
-function eventIn(json: JsonObject, call: Call): Asked | Reply | Refusal {
+function eventIn(json: JsonObject, call: IncomingRequest): IncomingMessage | ChatReply | Refusal {
   const type = textIn(json, 'type')
   if (type === 'url_verification') return { status: 200, body: { challenge: textIn(json, 'challenge') } }
-  if (type !== 'event_callback') return NOTHING
+  if (type !== 'event_callback') return EMPTY_REPLY
   const event = objectIn(json, 'event')
   const kind = textIn(event, 'type')
-  if (kind !== 'message' && kind !== 'app_mention') return NOTHING
-  if (!SPOKEN.has(textIn(event, 'subtype'))) return NOTHING
+  if (kind !== 'message' && kind !== 'app_mention') return EMPTY_REPLY
+  if (!MESSAGE_SUBTYPES.has(textIn(event, 'subtype'))) return EMPTY_REPLY
   const channel = textIn(event, 'channel')
   const ts = textIn(event, 'ts')
-  if (channel === '' || ts === '') return unexpected('Slack', 'a message without channel or ts')
+  if (channel === '' || ts === '') return unexpectedBody('Slack', 'a message without channel or ts')
   const written = textIn(event, 'text')
   const own = ownNames(json).filter((id) => written.includes(`<@${id}>`) || written.includes(`<@${id}|`))
   return {
@@ -124,17 +130,17 @@ function eventIn(json: JsonObject, call: Call): Asked | Reply | Refusal {
       is_bot: textIn(event, 'bot_id') !== '' || textIn(event, 'subtype') === 'bot_message',
       raw_payload: json,
     },
-    known: { channel: [], sender: [] },
+    aliases: { channel: [], sender: [] },
     // Not by `event_id`: a mention comes as two events, where an app hears both of messages and of mentions.
-    once: `message:${textIn(json, 'team_id')}:${channel}:${ts}`,
-    unheard: true,
+    dedupeKey: `message:${textIn(json, 'team_id')}:${channel}:${ts}`,
+    fireAndForget: true,
     answer: answerEvent,
   }
 }
 
 /** Nobody reads what an event is answered with. Sent again is only what may come to something else then. */
-function answerEvent(outcome: Outcome): Reply {
-  return outcome.type === 'later' || outcome.type === 'unsure' ? AGAIN : NOTHING
+function answerEvent(outcome: MessageOutcome): ChatReply {
+  return outcome.type === 'later' || outcome.type === 'unsure' ? RETRY_REPLY : EMPTY_REPLY
 }
 
 function ownNames(json: JsonObject): readonly string[] {

@@ -1,21 +1,21 @@
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { isObject, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
-import type { Signing } from '../../core/signing.ts'
-import { lacking, verify } from '../signature.ts'
+import type { SigningKey } from '../../core/signing.ts'
+import { verifyHeaders, verifySignature } from '../signature.ts'
 import {
-  type Asked,
+  type ChatPlatform,
+  type ChatReply,
+  type IncomingMessage,
   instantOf,
   jsonOf,
-  type Messenger,
   objectIn,
-  type Reply,
+  outcomeText,
   textIn,
-  unexpected,
-  wordsFor,
+  unexpectedBody,
 } from './messenger.ts'
 
-function signingWith(key: string): Signing {
+function signingWith(key: string): SigningKey {
   return { key, header: '', algorithm: 'sha256', encoding: 'base64', prefix: '' }
 }
 
@@ -23,7 +23,7 @@ function signingWith(key: string): Signing {
  * Microsoft Teams: outgoing webhooks. Our answer is shown under the message; Teams waits five to ten seconds for it and does
  * not ask again.
  */
-export const teams: Messenger = {
+export const teams: ChatPlatform = {
   answerMs: 4_000,
   key: {
     // 256 bits.
@@ -31,9 +31,9 @@ export const teams: Messenger = {
     words: 'the security token that Teams showed, in base64',
   },
 
-  lacks: (key, knock) => lacking('teams', signingWith(key), knock),
+  verifyHeaders: (key, head) => verifyHeaders('teams', signingWith(key), head),
   async verify(key, call) {
-    const verified = await verify('teams', signingWith(key), call)
+    const verified = await verifySignature('teams', signingWith(key), call)
     return isRefusal(verified) ? verified : null
   },
 
@@ -41,8 +41,8 @@ export const teams: Messenger = {
     const body = jsonOf(call)
     if (isRefusal(body)) return body
     const json = body.written
-    if (!isObject(json)) return unexpected('Teams', 'no object')
-    if (textIn(json, 'type') !== 'message') return said('Only messages are taken.')
+    if (!isObject(json)) return unexpectedBody('Teams', 'no object')
+    if (textIn(json, 'type') !== 'message') return textReply('Only messages are taken.')
     // The signature has no time of its own, but what is signed has.
     const at = Date.parse(textIn(json, 'timestamp'))
     if (Math.abs(call.now - at) > TOLERANCE_MS) {
@@ -50,14 +50,20 @@ export const teams: Messenger = {
     }
     const conversation = textIn(objectIn(json, 'conversation'), 'id')
     const id = textIn(json, 'id')
-    if (id === '' || conversation === '') return unexpected('Teams', 'a message without id or conversation')
+    if (id === '' || conversation === '') return unexpectedBody('Teams', 'a message without id or conversation')
     return messageIn(json, conversation, id, Number.isNaN(at) ? call.now : at, config)
   },
 }
 
 const TOLERANCE_MS = 300_000
 
-function messageIn(json: JsonObject, conversation: string, id: string, at: number, config: ChatConfig): Asked {
+function messageIn(
+  json: JsonObject,
+  conversation: string,
+  id: string,
+  at: number,
+  config: ChatConfig,
+): IncomingMessage {
   const from = objectIn(json, 'from')
   const data = objectIn(json, 'channelData')
   const channel = objectIn(data, 'channel')
@@ -81,14 +87,14 @@ function messageIn(json: JsonObject, conversation: string, id: string, at: numbe
       is_bot: textIn(from, 'role') === 'bot' || textIn(from, 'id').startsWith('28:'),
       raw_payload: json,
     },
-    known: { channel: [channelName], sender: [textIn(from, 'id'), name] },
-    once: `message:${conversation}:${id}`,
-    unheard: false,
-    answer: (outcome) => said(wordsFor(outcome)),
+    aliases: { channel: [channelName], sender: [textIn(from, 'id'), name] },
+    dedupeKey: `message:${conversation}:${id}`,
+    fireAndForget: false,
+    answer: (outcome) => textReply(outcomeText(outcome)),
   }
 }
 
-function said(text: string): Reply {
+function textReply(text: string): ChatReply {
   return { status: 200, body: { type: 'message', text } }
 }
 

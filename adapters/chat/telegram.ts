@@ -4,25 +4,25 @@ import { isObject, type JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import { hashOf } from '../secret.ts'
 import {
-  AGAIN,
-  type Asked,
+  type ChatPlatform,
+  EMPTY_REPLY,
+  type IncomingMessage,
   instantOf,
   jsonOf,
   listIn,
-  type Messenger,
-  NOTHING,
   numberIn,
   objectIn,
+  outcomeText,
+  RETRY_REPLY,
   textIn,
-  unexpected,
-  wordsFor,
+  unexpectedBody,
 } from './messenger.ts'
 
 /**
  * Telegram: updates of a bot. Whoever knows the secret token can say anything: nothing is signed. What is not answered with
  * 2xx is sent again.
  */
-export const telegram: Messenger = {
+export const telegram: ChatPlatform = {
   answerMs: 5_000,
   key: {
     form: /^[A-Za-z0-9_-]{16,256}$/,
@@ -31,34 +31,34 @@ export const telegram: Messenger = {
   },
 
   // Hashes are compared: how far they agree tells nothing of the token.
-  lacks(key, knock) {
-    const token = knock.header('x-telegram-bot-api-secret-token') ?? ''
+  verifyHeaders(key, head) {
+    const token = head.header('x-telegram-bot-api-secret-token') ?? ''
     if (token === '') return refuse('AUTHENTICATION_FAILED', 'Missing header: x-telegram-bot-api-secret-token')
     return hashOf(token) === hashOf(key) ? null : refuse('AUTHENTICATION_FAILED', 'Wrong secret token')
   },
-  verify: (key, call) => Promise.resolve(telegram.lacks(key, call)),
+  verify: (key, call) => Promise.resolve(telegram.verifyHeaders(key, call)),
 
   read(call, config) {
     const body = jsonOf(call)
     if (isRefusal(body)) return body
     const update = body.written
-    if (!isObject(update)) return unexpected('Telegram', 'no object')
+    if (!isObject(update)) return unexpectedBody('Telegram', 'no object')
     const id = textIn(update, 'update_id')
-    if (id === '') return unexpected('Telegram', 'no update_id')
+    if (id === '') return unexpectedBody('Telegram', 'no update_id')
     // What is edited has been heard already; the other kinds of update are no messages.
     const message = update['message'] ?? update['channel_post']
-    if (!isObject(message)) return NOTHING
-    return messageIn(message, update, `update:${id}`, call.now, config) ?? NOTHING
+    if (!isObject(message)) return EMPTY_REPLY
+    return messageIn(message, update, `update:${id}`, call.now, config) ?? EMPTY_REPLY
   },
 }
 
 function messageIn(
   message: JsonObject,
   update: JsonObject,
-  once: string,
+  dedupeKey: string,
   now: number,
   config: ChatConfig,
-): Asked | null {
+): IncomingMessage | null {
   const chat = objectIn(message, 'chat')
   const { text, command, spokenTo } = readText(message, config.bot_name?.replace(/^@/, '').toLowerCase() ?? null)
   if (text === null) return null
@@ -84,15 +84,15 @@ function messageIn(
       raw_payload: update,
     },
     // Titles and first names are anybody's choice; a user name there is once.
-    known: { channel: [textIn(chat, 'username')], sender: [textIn(sender, 'username')] },
-    once,
-    unheard: config.reply === 'none',
+    aliases: { channel: [textIn(chat, 'username')], sender: [textIn(sender, 'username')] },
+    dedupeKey,
+    fireAndForget: config.reply === 'none',
     answer(outcome) {
-      if (outcome.type === 'later' || outcome.type === 'unsure') return AGAIN
-      if (outcome.type === 'ignored' || config.reply === 'none') return NOTHING
+      if (outcome.type === 'later' || outcome.type === 'unsure') return RETRY_REPLY
+      if (outcome.type === 'ignored' || config.reply === 'none') return EMPTY_REPLY
       const reply = { message_id: messageId, allow_sending_without_reply: true }
-      const said = { chat_id: chat['id'] ?? null, text: wordsFor(outcome), reply_parameters: reply }
-      return { status: 200, body: { method: 'sendMessage', ...said } }
+      const params = { chat_id: chat['id'] ?? null, text: outcomeText(outcome), reply_parameters: reply }
+      return { status: 200, body: { method: 'sendMessage', ...params } }
     },
   }
 }

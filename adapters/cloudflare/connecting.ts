@@ -1,13 +1,13 @@
 import type { RobotId, SecretHash } from '../../core/ids.ts'
 import type { Settings } from '../../core/limits.ts'
 import { fleetPath } from '../fleet-path.ts'
-import { keyShown } from '../http/request.ts'
+import { robotCredential } from '../http/request.ts'
 import { NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { robotPageRefused } from '../origin.ts'
-import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
+import { robotPath, robotsUrl, wrongRobotPath } from '../robot-path.ts'
 
 /** What a robot shows that wants to connect, or the answer to who may not. */
-export function connecting(
+export function readRobotUpgrade(
   { url, headers }: Request,
   settings: Settings,
 ): { readonly robot: RobotId | null; readonly credential: SecretHash | null } | Response {
@@ -17,18 +17,18 @@ export function connecting(
   const rest = pathname.slice(base.length)
   const asked = robotPath(rest, rest === '/' || rest === '')
   if (asked === null) {
-    return turnedAway(
+    return refuseUpgrade(
       headers,
       404,
-      elsewhere(pathname, robotsUrl(headers.get('host'), protocol === 'https:', base)).message,
+      wrongRobotPath(pathname, robotsUrl(headers.get('host'), protocol === 'https:', base)).message,
     )
   }
   const page = robotPageRefused((name) => headers.get(name), settings)
-  if (page !== null) return turnedAway(headers, 403, page.message)
-  return { robot: asked.robot, credential: keyShown(headers.get('authorization'), searchParams) }
+  if (page !== null) return refuseUpgrade(headers, 403, page.message)
+  return { robot: asked.robot, credential: robotCredential(headers.get('authorization'), searchParams) }
 }
 
-function turnedAway(asked: Headers, status: number, message: string): Response {
+function refuseUpgrade(asked: Headers, status: number, message: string): Response {
   const headers = { ...NOSNIFF, ...requestIdHeader(asked.get('x-request-id')) }
   return new Response(`${message}\n`, { status, headers })
 }

@@ -6,7 +6,7 @@ import { readSettings } from '../settings.ts'
 import type { FleetObject } from './object.ts'
 
 /** What is bound to the Worker: by wrangler.toml, and variables and secrets that the operator sets. */
-export interface Env {
+export interface WorkerEnv {
   readonly FLEETS: DurableObjectNamespace<FleetObject>
   /** The admin key of the default fleet, a secret. Setting another adds that one. */
   readonly CASARE_ADMIN_KEY?: string
@@ -20,7 +20,7 @@ export interface Env {
 const ADMIN_KEY_CHARS_MIN = 32
 
 /** What is wrong with the variables, in one line for the operator; null when nothing is. */
-export function problemWith(env: Env): string | null {
+export function problemWithEnv(env: WorkerEnv): string | null {
   if ((env.CASARE_ADMIN_KEY ?? '').length < ADMIN_KEY_CHARS_MIN) {
     return `the secret CASARE_ADMIN_KEY must be set, to ${ADMIN_KEY_CHARS_MIN} characters or more: ` +
       'npx wrangler secret put CASARE_ADMIN_KEY'
@@ -36,7 +36,7 @@ export function problemWith(env: Env): string | null {
 }
 
 /** Throws an `Error` with the variable's name when one is not valid. */
-export function settingsOf(env: Env): Settings {
+export function settingsOf(env: WorkerEnv): Settings {
   const settings = env.CASARE_SETTINGS === undefined ? DEFAULTS : readSettings(env.CASARE_SETTINGS)
   if (typeof settings === 'string') throw new Error(`the variable CASARE_SETTINGS is not valid: ${settings}`)
   const robotsAuth = env.CASARE_ROBOTS_AUTH ?? 'key'

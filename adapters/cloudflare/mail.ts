@@ -2,43 +2,43 @@ import type { JsonObject } from '../../core/protocol/json.ts'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
 import { DEFAULT_FLEET, isFleetName } from '../fleet-path.ts'
 import { HEADER_BYTES_MAX, MAIL_BYTES_MAX, readMail } from '../sources/mail.ts'
-import type { Given } from '../sources/sources.ts'
-import type { Env } from './env.ts'
-import { isMade } from './registry.ts'
+import type { SourceEvent } from '../sources/sources.ts'
+import type { WorkerEnv } from './env.ts'
+import { fleetExists } from './registry.ts'
 
 /**
  * Takes a mail that was sent to an address of this Worker. One to an address that no trigger has is sent back, with the
  * reason. Throws where it cannot be taken now: the platform then asks the sender's server to try again later.
  */
-export async function takeMail(message: ForwardableEmailMessage, env: Env): Promise<void> {
+export async function receiveMail(message: ForwardableEmailMessage, env: WorkerEnv): Promise<void> {
   const to = message.to.toLowerCase()
-  for (const { fleet, address } of doorsOf(to)) {
-    if (!await isMade(env, fleet)) continue
+  for (const { fleet, address } of destinationsOf(to)) {
+    if (!await fleetExists(env, fleet)) continue
     const object = env.FLEETS.get(env.FLEETS.idFromName(fleet))
     // Most of what comes to a domain is for nobody: it is not read before it is known that somebody wants it.
     if (!await object.takesMail(address)) continue
-    const { payload, once } = await readMail(await bytesOf(message), {
+    const { payload, dedupeKey } = await readMail(await bytesOf(message), {
       id: null,
       at: Date.now(),
       size: message.rawSize,
     })
     const metadata = { source: 'address', address, sender: message.from, recipient: message.to }
-    const given: Given = { payload, metadata, once }
-    if (await object.mailed(address, JSON.stringify(given)) === 'done') return
+    const event: SourceEvent = { payload, metadata, dedupeKey }
+    if (await object.mailReceived(address, JSON.stringify(event)) === 'done') return
     throw new Error('The orchestrator cannot take this mail now')
   }
   message.setReject(`No trigger takes mail to ${to}`)
 }
 
 /** Where a trigger asks for mail of a server, to which an object would have to keep a connection, and never sleep. */
-export function mailIsDelivered(config: JsonObject): Refusal | null {
+export function checkMailAddress(config: JsonObject): Refusal | null {
   if (!('server' in config)) return null
   const message = 'Field config.server: a Worker keeps no connection to a mail server; name an address here'
   return refuse('INVALID_PAYLOAD', message, { field: 'config.server' })
 }
 
 /** Where an address may lead: with the name of a fleet behind the last plus to that fleet; else to the default one. */
-function doorsOf(to: string): readonly { readonly fleet: string; readonly address: string }[] {
+function destinationsOf(to: string): readonly { readonly fleet: string; readonly address: string }[] {
   const [, user = '', fleet = '', domain = ''] = /^([^@]+)\+([^+@]+)(@.*)$/.exec(to) ?? []
   const root = { fleet: DEFAULT_FLEET, address: to }
   return isFleetName(fleet) ? [{ fleet, address: user + domain }, root] : [root]

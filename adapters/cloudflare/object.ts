@@ -5,33 +5,33 @@ import { refuse } from '../../core/protocol/refusal.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
-import type { Fleets } from '../http/fleets.ts'
-import { noteAddress, senderOf } from '../http/address.ts'
+import type { FleetRegistry } from '../http/fleets.ts'
+import { resolveClientAddress, setPeerAddress } from '../http/address.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import { createKey, publishSamples } from '../library.ts'
 import { hashOf } from '../secret.ts'
-import { isWanted } from '../sources/mail.ts'
-import { fireTrigger, type Given } from '../sources/sources.ts'
+import { matchesFilters } from '../sources/mail.ts'
+import { fireTrigger, type SourceEvent } from '../sources/sources.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
-import { drain } from './body.ts'
-import { connecting } from './connecting.ts'
-import { isUpgrade, LINE } from './cutting.ts'
-import { type Env, settingsOf } from './env.ts'
+import { drainBody } from './body.ts'
+import { readRobotUpgrade } from './connecting.ts'
+import { CONNECTION_HEADER, isUpgradeRequest } from './cutting.ts'
+import { settingsOf, type WorkerEnv } from './env.ts'
 import { NO_FLEET, refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
 import {
-  accept,
+  acceptSocket,
   answerClose,
-  carried,
-  deafen,
-  idOf,
-  isDeaf,
-  isOverlong,
-  isPassedOver,
-  isWaitedFor,
-  settle,
-  wait,
+  closeIfOverlong,
+  decideCutOff,
+  isClosing,
+  isCutOffAwaited,
+  isIgnored,
+  restoredSockets,
+  socketIdOf,
+  stopReading,
+  waitForCutOff,
 } from './socket.ts'
 
 /** Stands in the storage of a fleet that somebody has made. */
@@ -50,19 +50,19 @@ interface Running {
  * nothing is under way; whatever comes next runs the constructor, which begins from the store and from what the sockets
  * carry.
  */
-export class FleetObject extends DurableObject<Env> {
+export class FleetObject extends DurableObject<WorkerEnv> {
   readonly #platform: ObjectPlatform
   readonly #isDefault: boolean
   #running: Running | null = null
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: WorkerEnv) {
     super(ctx, env)
     this.#platform = objectPlatform(ctx)
     this.#isDefault = ctx.id.equals(env.FLEETS.idFromName(DEFAULT_FLEET))
     // Nothing is delivered before this has ended. A fleet that nobody has made stays without a table.
     void ctx.blockConcurrencyWhile(async () => {
       if (this.#isDefault || await ctx.storage.get(MADE) === true) this.#running = await this.#begin()
-      if (this.#isDefault && this.#running !== null) await this.#admit(this.#running.fleet)
+      if (this.#isDefault && this.#running !== null) await this.#ensureAdminKey(this.#running.fleet)
     })
   }
 
@@ -70,55 +70,59 @@ export class FleetObject extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
     if (running === null) return refusedResponse(request, NO_FLEET)
-    if (!isUpgrade(request)) {
-      noteAddress(request, request.headers.get('cf-connecting-ip'))
+    if (!isUpgradeRequest(request)) {
+      setPeerAddress(request, request.headers.get('cf-connecting-ip'))
       const response = await running.fetch(request)
-      await drain(request, response)
+      await drainBody(request, response)
       return response
     }
-    const asked = connecting(request, running.fleet.state.settings)
+    const asked = readRobotUpgrade(request, running.fleet.state.settings)
     if (asked instanceof Response) return asked
     const { 0: client, 1: server } = new WebSocketPair()
     const { headers } = request
     const { trustedProxies } = running.fleet.state.settings
-    const address = senderOf(headers.get('cf-connecting-ip'), headers.get('x-forwarded-for'), trustedProxies)
-    const id = headers.get(LINE) as SocketId // The Worker has put it there.
-    running.fleet.opened(accept(this.ctx, server, id, address), asked.credential, asked.robot)
+    const address = resolveClientAddress(
+      headers.get('cf-connecting-ip'),
+      headers.get('x-forwarded-for'),
+      trustedProxies,
+    )
+    const id = headers.get(CONNECTION_HEADER) as SocketId // The Worker has put it there.
+    running.fleet.opened(acceptSocket(this.ctx, server, id, address), asked.credential, asked.robot)
     return new Response(null, { status: 101, webSocket: client })
   }
 
   override async webSocketMessage(ws: WebSocket, frame: string | ArrayBuffer): Promise<void> {
-    const id = idOf(this.ctx, ws)
-    if (id === undefined || isPassedOver(id, ws)) return
-    const overlong = isOverlong(id, ws, frame)
+    const id = socketIdOf(this.ctx, ws)
+    if (id === undefined || isIgnored(id, ws)) return
+    const overlong = closeIfOverlong(id, ws, frame)
     if (this.#running === null) return
     const { fleet } = this.#running
     if (overlong) fleet.closed(id)
-    else if (!fleet.heard(id, frame)) return deafen(id, ws)
-    if (isWaitedFor(id) && !fleet.received(id, 0)) settle(id, false)
-    await fleet.idle()
+    else if (!fleet.received(id, frame)) return stopReading(id, ws)
+    if (isCutOffAwaited(id) && !fleet.bytesReceived(id, 0)) decideCutOff(id, false)
+    await fleet.whenIdle()
   }
 
   override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {
     // The platform leaves the answer to a peer's close to us; without it the peer waits for it in vain.
     answerClose(ws, code, reason)
-    await this.#gone(ws)
+    await this.#socketClosed(ws)
   }
 
   override async webSocketError(ws: WebSocket): Promise<void> {
-    await this.#gone(ws)
+    await this.#socketClosed(ws)
   }
 
   override async alarm(): Promise<void> {
-    this.#platform.rang()
-    await this.#running?.fleet.idle()
+    this.#platform.alarmFired()
+    await this.#running?.fleet.whenIdle()
   }
 
   /** Resolves once it is known whether the Worker is to cut a connection off: not, if somebody registers on it. */
-  isToGo(id: SocketId): Promise<boolean> {
+  isToBeCutOff(id: SocketId): Promise<boolean> {
     const [ws] = this.ctx.getWebSockets(id)
-    const isStrange = ws !== undefined && (isDeaf(ws) || this.#running?.fleet.received(id, 0) === true)
-    return isStrange ? wait(id, ws) : Promise.resolve(false)
+    const isStranger = ws !== undefined && (isClosing(ws) || this.#running?.fleet.bytesReceived(id, 0) === true)
+    return isStranger ? waitForCutOff(id, ws) : Promise.resolve(false)
   }
 
   /** Whether there is a trigger that takes mail to this address. */
@@ -127,16 +131,16 @@ export class FleetObject extends DurableObject<Env> {
   }
 
   /** A mail to this address, as JSON of what it gives. `later`: the same is to be brought again. */
-  async mailed(address: string, json: string): Promise<'done' | 'later'> {
-    const given = JSON.parse(json) as Given
+  async mailReceived(address: string, json: string): Promise<'done' | 'later'> {
+    const event = JSON.parse(json) as SourceEvent
     const fleet = this.#running?.fleet
     let answer: 'done' | 'later' = 'done'
     for (const trigger of this.#mailTriggers(address)) {
-      if (fleet === undefined || !isWanted(trigger.config, given.payload)) continue
+      if (fleet === undefined || !matchesFilters(trigger.config, event.payload)) continue
       const { rowId, log } = this.#platform
-      const host = { request: (make: Parameters<Fleet['request']>[0]) => fleet.request(make), rowId, log }
+      const host = { request: (create: Parameters<Fleet['request']>[0]) => fleet.request(create), rowId, log }
       // Whoever has had it does not fire again when it comes again for the others.
-      if (await fireTrigger(host, trigger, given) === 'later') answer = 'later'
+      if (await fireTrigger(host, trigger, event) === 'later') answer = 'later'
     }
     return answer
   }
@@ -149,7 +153,7 @@ export class FleetObject extends DurableObject<Env> {
   }
 
   /** Of the default fleet: whether somebody has made one of this name. */
-  async hasMade(name: string): Promise<boolean> {
+  async hasFleet(name: string): Promise<boolean> {
     return await this.ctx.storage.get(FLEET + name) === true
   }
 
@@ -162,7 +166,7 @@ export class FleetObject extends DurableObject<Env> {
   }
 
   /** The operator's own key opens the default fleet. One that was revoked stays so. */
-  async #admit(fleet: Fleet): Promise<void> {
+  async #ensureAdminKey(fleet: Fleet): Promise<void> {
     const secret = this.env.CASARE_ADMIN_KEY ?? ''
     if (secret === '' || fleet.state.keysBySecret.has(hashOf(secret))) return
     if (fleet.state.keys.size === 0) await publishSamples(fleet, SAMPLES)
@@ -173,7 +177,7 @@ export class FleetObject extends DurableObject<Env> {
    * The other fleets, each an object of its own. What is made is written down first: a fleet that is on the list and has
    * no key is made whole when it is made again.
    */
-  #fleets(): Fleets {
+  #fleets(): FleetRegistry {
     const { storage } = this.ctx
     return {
       create: async (name) => {
@@ -189,23 +193,23 @@ export class FleetObject extends DurableObject<Env> {
     }
   }
 
-  async #gone(ws: WebSocket): Promise<void> {
-    const id = idOf(this.ctx, ws)
+  async #socketClosed(ws: WebSocket): Promise<void> {
+    const id = socketIdOf(this.ctx, ws)
     if (id !== undefined) {
       // Once a peer has answered our close, nothing is left to wait for; the platform would wait until it hibernates.
-      settle(id, isDeaf(ws))
+      decideCutOff(id, isClosing(ws))
       this.#running?.fleet.closed(id)
     }
-    await this.#running?.fleet.idle()
+    await this.#running?.fleet.whenIdle()
   }
 
   async #begin(): Promise<Running> {
     const store = openDurableStore(this.ctx.storage, MIGRATIONS)
-    const gone = (error: Error): void => {
+    const onFatal = (error: Error): void => {
       this.#platform.log('error', 'this object starts anew', { error: String(error) })
       this.ctx.abort(error.message)
     }
-    const fleet = await openFleet(store, this.#platform, settingsOf(this.env), gone, carried(this.ctx))
+    const fleet = await openFleet(store, this.#platform, settingsOf(this.env), onFatal, restoredSockets(this.ctx))
     const about = { version: pkg.version, durability: 'full' } as const
     const fleets = this.#isDefault ? { fleets: this.#fleets() } : { hidden: true }
     const apps = new Map<string, ReturnType<typeof httpApp>>()

@@ -3,14 +3,14 @@ import type { Millis } from '../../core/ids.ts'
 import { withoutSecrets } from '../../core/protocol/credential.ts'
 import { shownJson } from '../../core/protocol/plain.ts'
 import type { Platform } from '../fleet.ts'
-import { mailIsDelivered } from './mail.ts'
+import { checkMailAddress } from './mail.ts'
 import { fetchPost } from '../sinks/post.ts'
-import { onlyReported, startReported } from '../sources/reported.ts'
+import { checkReported, startReported } from '../sources/reported.ts'
 
 /** A platform with the other end of its alarm. */
 export interface ObjectPlatform extends Platform {
   /** The object's alarm has come: early, late or twice, it only means that the clock is to be looked at. */
-  rang(): void
+  alarmFired(): void
 }
 
 /**
@@ -21,7 +21,7 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
   const { storage } = ctx
   // What an earlier life has set may have been lost or may have rung: unknown is the same as none.
   let set: Millis | null = null
-  let ringing: (() => void) | null = null
+  let onAlarm: (() => void) | null = null
   const log: Platform['log'] = (level, message, details = {}) =>
     console.log(
       withoutSecrets(shownJson(JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...details }))),
@@ -33,9 +33,9 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
     rowId: uuidv7,
     seed: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 1) >>> 1,
     // Frames and requests that have arrived together are read before this, and share one turn.
-    soon: (run, ms = 0) => void setTimeout(run, ms),
-    alarm(at, ring) {
-      ringing = at === null ? null : ring
+    defer: (run, ms = 0) => void setTimeout(run, ms),
+    setAlarm(at, callback) {
+      onAlarm = at === null ? null : callback
       if (at !== null && set !== null && set <= at) return
       // Asked for no alarm, one that is set may ring in vain: it is only not relied upon any more.
       set = at
@@ -52,10 +52,10 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
       return done
     },
     sources: { file_watch: startReported },
-    checks: { file_watch: onlyReported, email: mailIsDelivered },
-    rang() {
+    configChecks: { file_watch: checkReported, email: checkMailAddress },
+    alarmFired() {
       set = null
-      ringing?.()
+      onAlarm?.()
     },
     log,
   }

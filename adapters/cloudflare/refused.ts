@@ -1,7 +1,7 @@
 import { errorPayload } from '../../core/protocol/encode.ts'
 import { type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import { headersOf, NOSNIFF, requestIdHeader } from '../http/respond.ts'
-import { drain } from './body.ts'
+import { drainBody } from './body.ts'
 
 /** For an address of a fleet that does not exist. */
 export const NO_FLEET: Refusal = refuse('NOT_FOUND', 'This fleet does not exist')
@@ -16,6 +16,6 @@ export async function refusedResponse(request: Request, refusal: Refusal): Promi
   }
   const { status } = REFUSALS[refusal.refused]
   const response = Response.json(body, { status, headers: { ...NOSNIFF, ...named, ...headersOf(refusal) } })
-  await drain(request, response)
+  await drainBody(request, response)
   return response
 }

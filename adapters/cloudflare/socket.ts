@@ -1,13 +1,13 @@
 import type { SocketId } from '../../core/ids.ts'
 import { exceedsBytes } from '../../core/protocol/decode.ts'
-import type { Carried } from '../shell.ts'
+import type { RestoredSocket } from '../shell.ts'
 import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
 
 /**
  * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its first tag, its address the second, and what it carries
  * is its attachment: both survive hibernation, and nothing else does.
  */
-export function accept(
+export function acceptSocket(
   ctx: DurableObjectState,
   server: WebSocket,
   id: SocketId,
@@ -18,23 +18,23 @@ export function accept(
 }
 
 /** The connections that are open still, when memory has gone. */
-export function carried(ctx: DurableObjectState): readonly Carried[] {
+export function restoredSockets(ctx: DurableObjectState): readonly RestoredSocket[] {
   return ctx.getWebSockets().flatMap((ws) => {
     const [id, address = null] = ctx.getTags(ws)
     const open = ws.readyState === WebSocket.OPEN && id !== undefined
     return open
-      ? [{ socket: robotSocket(id as SocketId, ws, address), text: ws.deserializeAttachment() as string | null }]
+      ? [{ socket: robotSocket(id as SocketId, ws, address), snapshot: ws.deserializeAttachment() as string | null }]
       : []
   })
 }
 
 /** Which of our sockets this is. */
-export function idOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefined {
+export function socketIdOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefined {
   return ctx.getTags(ws)[0] as SocketId | undefined
 }
 
 /** Whether a frame is too large to be answered: the socket is closed then, as on the other runtimes. */
-export function isOverlong(id: SocketId, ws: WebSocket, frame: string | ArrayBuffer): boolean {
+export function closeIfOverlong(id: SocketId, ws: WebSocket, frame: string | ArrayBuffer): boolean {
   const tooLarge = typeof frame === 'string'
     ? exceedsBytes(frame, HARD_FRAME_BYTES_MAX)
     : frame.byteLength > HARD_FRAME_BYTES_MAX
@@ -43,11 +43,11 @@ export function isOverlong(id: SocketId, ws: WebSocket, frame: string | ArrayBuf
 }
 
 /** Sockets that nobody listens to any more, and how many frames came since. The platform goes on reading them. */
-const deaf = new WeakMap<WebSocket, number>()
+const ignoredFrames = new WeakMap<WebSocket, number>()
 
 /** A stranger that is told to close has so long to answer, and so many frames that are passed over. Then it is cut off. */
 const CLOSING_MS = 5_000
-const PASSED_MAX = 10
+const IGNORED_MAX = 10
 
 /** The Worker waits so long at the most: the platform grants it 30 s. */
 const WAIT_MS = 25_000
@@ -55,64 +55,64 @@ const WAIT_MS = 25_000
 /** Those of whom the Worker waits to hear whether it is to cut them off. */
 const waiting = new Map<
   SocketId,
-  { timer: ReturnType<typeof setTimeout>; readonly resolve: (isToGo: boolean) => void }
+  { timer: ReturnType<typeof setTimeout>; readonly resolve: (isToBeCutOff: boolean) => void }
 >()
 
 /** Waits until it is known whether a connection is to be cut off. */
-export function wait(id: SocketId, ws: WebSocket): Promise<boolean> {
+export function waitForCutOff(id: SocketId, ws: WebSocket): Promise<boolean> {
   return new Promise((resolve) => {
-    waiting.set(id, { timer: setTimeout(() => settle(id, false), WAIT_MS), resolve })
-    if (isDeaf(ws)) hurry(id)
+    waiting.set(id, { timer: setTimeout(() => decideCutOff(id, false), WAIT_MS), resolve })
+    if (isClosing(ws)) cutOffSoon(id)
   })
 }
 
 /** It is known soon. */
-function hurry(id: SocketId): void {
+function cutOffSoon(id: SocketId): void {
   const one = waiting.get(id)
   if (one === undefined) return
   clearTimeout(one.timer)
-  one.timer = setTimeout(() => settle(id, true), CLOSING_MS)
+  one.timer = setTimeout(() => decideCutOff(id, true), CLOSING_MS)
 }
 
 /** Whether the Worker waits for word of it. */
-export function isWaitedFor(id: SocketId): boolean {
+export function isCutOffAwaited(id: SocketId): boolean {
   return waiting.has(id)
 }
 
 /** Says so, if it is waited for. */
-export function settle(id: SocketId, isToGo: boolean): void {
+export function decideCutOff(id: SocketId, isToBeCutOff: boolean): void {
   const one = waiting.get(id)
   if (one === undefined) return
   waiting.delete(id)
   // A timer that is set keeps an object from hibernating.
   clearTimeout(one.timer)
-  one.resolve(isToGo)
+  one.resolve(isToBeCutOff)
 }
 
 /** Whether nobody listens to a socket any more. */
-export function isDeaf(ws: WebSocket): boolean {
-  return deaf.has(ws)
+export function isClosing(ws: WebSocket): boolean {
+  return ignoredFrames.has(ws)
 }
 
 /** Nothing that comes from here on is read. */
-export function deafen(id: SocketId, ws: WebSocket): void {
-  if (deaf.has(ws)) return
-  deaf.set(ws, 0)
-  hurry(id)
+export function stopReading(id: SocketId, ws: WebSocket): void {
+  if (ignoredFrames.has(ws)) return
+  ignoredFrames.set(ws, 0)
+  cutOffSoon(id)
 }
 
 /** Whether a frame is to be left, since nobody listens. */
-export function isPassedOver(id: SocketId, ws: WebSocket): boolean {
-  const passed = deaf.get(ws)
-  if (passed === undefined) return false
-  deaf.set(ws, passed + 1)
-  if (passed >= PASSED_MAX) settle(id, true)
+export function isIgnored(id: SocketId, ws: WebSocket): boolean {
+  const ignored = ignoredFrames.get(ws)
+  if (ignored === undefined) return false
+  ignoredFrames.set(ws, ignored + 1)
+  if (ignored >= IGNORED_MAX) decideCutOff(id, true)
   return true
 }
 
 /** Tells a socket to close, and listens to it no more. */
 function close(id: SocketId, ws: WebSocket, code: number, reason: string): void {
-  deafen(id, ws)
+  stopReading(id, ws)
   answerClose(ws, code, reason)
 }
 
@@ -141,6 +141,6 @@ function robotSocket(id: SocketId, ws: WebSocket, address: string | null): Robot
     close: (code, reason) => close(id, ws, code, reason),
     // The platform does not say. What it cannot deliver it drops with the connection.
     buffered: () => 0,
-    attach: (text) => ws.serializeAttachment(text),
+    saveSnapshot: (text) => ws.serializeAttachment(text),
   }
 }

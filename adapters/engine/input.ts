@@ -1,14 +1,14 @@
 import * as v from 'valibot'
-import { DEFAULTS, type Settings, STRATEGIES } from '../../core/limits.ts'
+import { DEFAULTS, type Settings, STRATEGY_NAMES } from '../../core/limits.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
 import { stringifyExact } from '../../core/protocol/exact.ts'
 import { isObject, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import type { NewKey, NewRobot, Submission } from '../../core/protocol/request.ts'
 import type { Platform } from '../fleet.ts'
-import { checked } from '../http/request.ts'
+import { validate } from '../http/request.ts'
 import { type Camel, snakeName } from './names.ts'
-import { RefusedError, taken } from './refused.ts'
+import { RefusedError, unwrap } from './refused.ts'
 
 /** How an engine is made. Everything may be left out. */
 export interface EngineOptions {
@@ -41,7 +41,7 @@ export interface EngineOptions {
 }
 
 /** The options of the Python engine that mean nothing here, and what there is in their place. */
-const IDLE = {
+const IGNORED = {
   dispatchInterval: 'a job is offered the moment it and a robot are there',
   timeoutCheckInterval: 'a job times out the moment its time is up',
   triggerWebhookPort: 'startHttp takes the port',
@@ -74,7 +74,7 @@ export type NewApiKey = Optional<Camel<v.InferInput<typeof NewKey>>>
 export type Optional<T> = { readonly [K in keyof T]: T[K] | (undefined extends T[K] ? undefined : never) }
 
 const Options = v.strictObject({
-  loadBalancing: v.optional(v.picklist(STRATEGIES), DEFAULTS.strategy),
+  loadBalancing: v.optional(v.picklist(STRATEGY_NAMES), DEFAULTS.strategy),
   defaultJobTimeout: v.optional(
     v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000)),
     DEFAULTS.jobTimeoutMs / 1000,
@@ -86,19 +86,19 @@ const Options = v.strictObject({
   robotsAuth: v.optional(v.picklist(['key', 'open']), 'key'),
   actor: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), 'engine'),
   log: v.optional(v.custom<Platform['log']>((given) => typeof given === 'function', 'must be a function')),
-  ...v.entriesFromList(Object.keys(IDLE) as (keyof typeof IDLE)[], v.optional(v.unknown())),
+  ...v.entriesFromList(Object.keys(IGNORED) as (keyof typeof IGNORED)[], v.optional(v.unknown())),
 })
 
-export type SettledOptions = v.InferOutput<typeof Options>
+export type ResolvedOptions = v.InferOutput<typeof Options>
 
 /** What there is to say of options that are taken and do nothing. */
-export function idleOptions(options: SettledOptions): readonly string[] {
-  return Object.entries(IDLE).filter(([name]) => options[name as keyof typeof IDLE] !== undefined)
+export function ignoredOptions(options: ResolvedOptions): readonly string[] {
+  return Object.entries(IGNORED).filter(([name]) => options[name as keyof typeof IGNORED] !== undefined)
     .map(([name, instead]) => `${name} is taken and does nothing: ${instead}`)
 }
 
 /** The options with every default filled in. Throws a `TypeError` that names what cannot be used. */
-export function settle(options: EngineOptions): SettledOptions {
+export function resolveOptions(options: EngineOptions): ResolvedOptions {
   const parsed = v.safeParse(Options, options)
   if (!parsed.success) throw new TypeError(problemsOf(parsed.issues))
   if (parsed.output.data !== undefined && parsed.output.database !== undefined) {
@@ -111,7 +111,7 @@ export function settle(options: EngineOptions): SettledOptions {
  * What a caller gives, as the HTTP API would have taken it: by the same schema, and as JSON, so that what is stored is
  * what a robot gets. `special` names the fields that the API calls otherwise.
  */
-export function read<const S extends v.GenericSchema>(
+export function readInput<const S extends v.GenericSchema>(
   given: object,
   schema: S,
   special: Readonly<Record<string, string>> = {},
@@ -129,8 +129,8 @@ export function read<const S extends v.GenericSchema>(
     body[field] = value
   }
   const json = parseJson(textOf(body))
-  if (isRefusal(json)) return taken(json)
-  return taken(checked(json, schema))
+  if (isRefusal(json)) return unwrap(json)
+  return unwrap(validate(json, schema))
 }
 
 function textOf(body: object): string {
@@ -142,6 +142,6 @@ function textOf(body: object): string {
 }
 
 /** Whether it is an object with fields; for callers without types. */
-export function fieldsOf(given: unknown): object {
-  return isObject(given) ? given : taken(refuse('INVALID_PAYLOAD', 'An object with fields is expected'))
+export function requireObject(given: unknown): object {
+  return isObject(given) ? given : unwrap(refuse('INVALID_PAYLOAD', 'An object with fields is expected'))
 }

@@ -5,10 +5,10 @@ import { notFound } from '../../core/protocol/refusal.ts'
 import { Cancellation, Release, Submission } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { logText } from '../log-text.ts'
-import { idempotencyOf, retrying, submission } from '../submission.ts'
-import { fieldsOf, type NewJob, read } from './input.ts'
+import { idempotencyOf, retryJob, submitJob } from '../submission.ts'
+import { type NewJob, readInput, requireObject } from './input.ts'
 import { type Camel, camel } from './names.ts'
-import { answerOf, errorOf, taken } from './refused.ts'
+import { errorOf, unwrap, unwrapReply } from './refused.ts'
 import { type Job, jobOf } from './view.ts'
 
 /** The row with what is kept beside it. */
@@ -21,33 +21,33 @@ export async function wholeJob({ queries }: Fleet, row: JobRow): Promise<Job> {
 }
 
 /** Resolves with the job once it is durable. */
-export async function submitJob(fleet: Fleet, job: NewJob, by: string): Promise<Job> {
-  const { idempotencyKey, ...fields } = fieldsOf(job) as NewJob
-  const body = read(fields, Submission, { params: 'parameters' })
-  const once = taken(idempotencyOf(idempotencyKey, { id: `engine:${by}` as KeyId }, body))
-  const answer = await fleet.request(taken(submission(fleet.platform, body, by, null, once)))
-  return wholeJob(fleet, answerOf(answer, 'job').job)
+export async function submitNewJob(fleet: Fleet, job: NewJob, by: string): Promise<Job> {
+  const { idempotencyKey, ...fields } = requireObject(job) as NewJob
+  const body = readInput(fields, Submission, { params: 'parameters' })
+  const once = unwrap(idempotencyOf(idempotencyKey, { id: `engine:${by}` as KeyId }, body))
+  const answer = await fleet.request(unwrap(submitJob(fleet.platform, body, by, null, once)))
+  return wholeJob(fleet, unwrapReply(answer, 'job').job)
 }
 
 /** False when there is no such job, or it has ended already. */
 export async function cancelJob(fleet: Fleet, id: string, given: string | undefined, by: string): Promise<boolean> {
-  const { reason } = read({ reason: given }, Cancellation)
+  const { reason } = readInput({ reason: given }, Cancellation)
   const answer = await fleet.request((reply) => ({ type: 'cancel.requested', reply, job: id as JobId, by, reason }))
   if (answer.type === 'refusal' && ['NOT_FOUND', 'CONFLICT'].includes(answer.refusal.refused)) return false
-  return answerOf(answer, 'job').job.status === 'cancelled'
+  return unwrapReply(answer, 'job').job.status === 'cancelled'
 }
 
 /** Has a job offered anew whose robot has not answered. */
 export async function releaseJob(fleet: Fleet, id: string, given: string | undefined, by: string): Promise<Job> {
-  const { reason } = read({ reason: given }, Release)
+  const { reason } = readInput({ reason: given }, Release)
   const answer = await fleet.request((reply) => ({ type: 'release.requested', reply, job: id as JobId, by, reason }))
-  return wholeJob(fleet, answerOf(answer, 'job').job)
+  return wholeJob(fleet, unwrapReply(answer, 'job').job)
 }
 
 /** A new job with everything that was asked for. */
-export async function retryJob(fleet: Fleet, id: string, by: string): Promise<Job> {
-  const event = taken(await retrying(fleet, String(id) as JobId, 'retry', by, null))
-  return wholeJob(fleet, answerOf(await fleet.request(event), 'job').job)
+export async function retryEndedJob(fleet: Fleet, id: string, by: string): Promise<Job> {
+  const event = unwrap(await retryJob(fleet, String(id) as JobId, 'retry', by, null))
+  return wholeJob(fleet, unwrapReply(await fleet.request(event), 'job').job)
 }
 
 /** Why a job is not running, as the HTTP API explains it. */

@@ -6,11 +6,11 @@ import { NewRobot } from '../../core/protocol/request.ts'
 import type { RobotRow } from '../../core/state.ts'
 import type { Fleet } from '../fleet.ts'
 import { jobQuery } from '../http/query.ts'
-import { encodeCursor, ledgerPage, pageOf } from '../http/request.ts'
-import type { Page as Rows, PageQuery } from '../store/contract.ts'
-import { fieldsOf, type NewRobotRecord, read } from './input.ts'
+import { encodeCursor, ledgerPage, parsePageQuery } from '../http/request.ts'
+import type { PageQuery, RowPage as Rows } from '../store/contract.ts'
+import { type NewRobotRecord, readInput, requireObject } from './input.ts'
 import { snakeName } from './names.ts'
-import { answerOf, errorOf, RefusedError, taken } from './refused.ts'
+import { errorOf, RefusedError, unwrap, unwrapReply } from './refused.ts'
 import { type Schedule, scheduleOf } from './schedules.ts'
 import {
   jobOf,
@@ -56,7 +56,7 @@ const JOBS = ['status', 'workflowId', 'robotId', 'triggerId', 'scheduleId', 'par
 /** By creation, the newest first. */
 export async function listJobs({ queries }: Fleet, filter: JobFilter): Promise<Page<JobSummary>> {
   const query = queryOf(filter, JOBS)
-  return shown(await queries.jobs(taken(jobQuery(query, pageOf(query)))), jobOf)
+  return shown(await queries.jobs(unwrap(jobQuery(query, parsePageQuery(query)))), jobOf)
 }
 
 /** As they are just now. */
@@ -72,7 +72,7 @@ export async function getRobot(fleet: Fleet, id: string): Promise<Robot | undefi
 
 /** Puts a robot on record, or changes it there. */
 export async function registerRobot(fleet: Fleet, robot: NewRobotRecord): Promise<Robot> {
-  const body = read(fieldsOf(robot), NewRobot, { robotId: 'id' })
+  const body = readInput(requireObject(robot), NewRobot, { robotId: 'id' })
   const answer = await fleet.request((reply) => ({
     type: 'robot.saved',
     reply,
@@ -84,7 +84,7 @@ export async function registerRobot(fleet: Fleet, robot: NewRobotRecord): Promis
     tags: body.tags,
     capabilities: body.capabilities,
   }))
-  return robotNow(fleet, answerOf(answer, 'robot').robot)
+  return robotNow(fleet, unwrapReply(answer, 'robot').robot)
 }
 
 function robotNow(fleet: Fleet, robot: RobotRow): Robot {
@@ -132,13 +132,13 @@ function shown<Row, T>({ items, next }: Rows<Row>, show: (row: Row) => T): Page<
 }
 
 function pageIn(options: PageOptions): PageQuery {
-  return taken(pageOf(queryOf(options, PAGE)))
+  return unwrap(parsePageQuery(queryOf(options, PAGE)))
 }
 
 /** What is asked for as the query of the HTTP API has it. A misspelt filter must not find everything. */
 function queryOf(given: object, names: readonly string[]): Record<string, string> {
   const query: Record<string, string> = {}
-  for (const [name, value] of Object.entries(fieldsOf(given)) as [string, unknown][]) {
+  for (const [name, value] of Object.entries(requireObject(given)) as [string, unknown][]) {
     if (!names.includes(name)) {
       throw new RefusedError('INVALID_PAYLOAD', `Unknown field: ${name}; use ${names.join(', ')}`, { fields: [name] })
     }

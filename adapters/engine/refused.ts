@@ -1,4 +1,4 @@
-import { type Answer } from '../../core/effects.ts'
+import { type Reply } from '../../core/effects.ts'
 import { isRefusal, type Refusal, type RefusalCode } from '../../core/protocol/refusal.ts'
 import { camel, camelName } from './names.ts'
 
@@ -28,14 +28,14 @@ export function errorOf({ refused, message, details }: Refusal): RefusedError {
 }
 
 /** Whatever is no refusal; a refusal is thrown. */
-export function taken<T>(given: T | Refusal): T {
+export function unwrap<T>(given: T | Refusal): T {
   if (isRefusal(given)) throw errorOf(given)
   return given
 }
 
 /** The answer of the type that was asked for; a refusal is thrown. */
-export function answerOf<T extends Answer['type']>(answer: Answer, type: T): Extract<Answer, { type: T }> {
+export function unwrapReply<T extends Reply['type']>(answer: Reply, type: T): Extract<Reply, { type: T }> {
   if (answer.type === 'refusal') throw errorOf(answer.refusal)
   if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)
-  return answer as Extract<Answer, { type: T }>
+  return answer as Extract<Reply, { type: T }>
 }

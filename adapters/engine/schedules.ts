@@ -3,14 +3,14 @@ import type { JsonText, WorkflowId } from '../../core/ids.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
 import { NewSchedule as ScheduleBody, NewWorkflow as WorkflowBody } from '../../core/protocol/request.ts'
 import type { ScheduleRow } from '../../core/schedule.ts'
-import { unrunnable } from '../../core/unsuited.ts'
+import { workflowWarnings } from '../../core/unsuited.ts'
 import { NODE_TYPES } from '../../workflows/node-types.ts'
 import { validDefinition } from '../definition.ts'
 import type { Fleet } from '../fleet.ts'
-import { newScheduleId, saving } from '../schedule.ts'
-import { fieldsOf, type Optional, read } from './input.ts'
+import { newScheduleId, saveSchedule } from '../schedule.ts'
+import { type Optional, readInput, requireObject } from './input.ts'
 import type { Camel } from './names.ts'
-import { answerOf, errorOf, taken } from './refused.ts'
+import { errorOf, unwrap, unwrapReply } from './refused.ts'
 
 type Times = 'run_at' | 'start_at' | 'end_at'
 
@@ -72,14 +72,14 @@ export function scheduleOf(schedule: ScheduleRow) {
 
 /** Sets a schedule up. Throws a `RefusedError` that names the field when it can never be due, or not be understood. */
 export async function createSchedule(fleet: Fleet, given: NewSchedule, by: string): Promise<Schedule> {
-  const body = read(fieldsOf(given), ScheduleBody, { params: 'parameters' })
-  const event = taken(saving(body, { schedule: newScheduleId(fleet.platform.rowId), mode: 'create', by }))
-  return scheduleOf(answerOf(await fleet.request(event), 'schedule').schedule)
+  const body = readInput(requireObject(given), ScheduleBody, { params: 'parameters' })
+  const event = unwrap(saveSchedule(body, { schedule: newScheduleId(fleet.platform.rowId), mode: 'create', by }))
+  return scheduleOf(unwrapReply(await fleet.request(event), 'schedule').schedule)
 }
 
 /** Saves a workflow, new or known, and makes it what jobs run. Resolves with its id. */
 export async function publishWorkflow(fleet: Fleet, given: NewWorkflow, by: string): Promise<string> {
-  const body = read(fieldsOf(given), WorkflowBody, { workflowId: 'id', workflowJson: 'json_definition' })
+  const body = readInput(requireObject(given), WorkflowBody, { workflowId: 'id', workflowJson: 'json_definition' })
   const definition = validDefinition(body.json_definition)
   if (isRefusal(definition)) throw errorOf(definition)
   const workflow = (body.id ?? fleet.platform.rowId()) as WorkflowId
@@ -95,10 +95,10 @@ export async function publishWorkflow(fleet: Fleet, given: NewWorkflow, by: stri
     maxConcurrent: body.max_concurrent,
     definition,
   }))
-  answerOf(saved, 'workflow')
+  unwrapReply(saved, 'workflow')
   const published = await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow }))
-  const row = answerOf(published, 'workflow').workflow
-  for (const { message } of unrunnable(fleet.state, row, NODE_TYPES)) {
+  const row = unwrapReply(published, 'workflow').workflow
+  for (const { message } of workflowWarnings(fleet.state, row, NODE_TYPES)) {
     fleet.platform.log('warn', `workflow ${row.id}: ${message}`)
   }
   return row.id

@@ -2,21 +2,23 @@ import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Store } from '../store/contract.ts'
 import { memoryStore } from '../store/memory.ts'
-import { openFolder, openStore, type Place } from '../store/open.ts'
+import { openFolder, openStore, type StoreLocation } from '../store/open.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
-import type { SettledOptions } from './input.ts'
+import type { ResolvedOptions } from './input.ts'
 
 /** Where an engine keeps everything, apart from the folder. */
-export function placeOf({ database = '', databaseToken, durability }: SettledOptions): Omit<Place, 'path'> {
+export function storeLocation(
+  { database = '', databaseToken, durability }: ResolvedOptions,
+): Omit<StoreLocation, 'path'> {
   return { database, databaseToken, durability }
 }
 
 /** Opens the store of an engine: in memory, in a folder, or on a server. */
-export async function storeOf(options: SettledOptions): Promise<Store> {
+export async function openEngineStore(options: ResolvedOptions): Promise<Store> {
   const { data, database } = options
-  const place = placeOf(options)
+  const location = storeLocation(options)
   // With a server there is no file.
-  if (data === undefined) return database === undefined ? memoryStore() : openStore({ ...place, path: '' })
+  if (data === undefined) return database === undefined ? memoryStore() : openStore({ ...location, path: '' })
   await mkdir(resolve(data), { recursive: true, mode: PRIVATE_FOLDER })
-  return openFolder(resolve(data), place)
+  return openFolder(resolve(data), location)
 }

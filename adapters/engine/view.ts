@@ -108,7 +108,7 @@ export function robotOf(robot: RobotRow, now: Presence) {
     capabilities: parseExact(toText(robot.capabilities)) as Readonly<Record<string, unknown>>,
     createdAt: new Date(robot.created_at),
     /** Null for one that never came. */
-    lastSeen: date(now.heard_at ?? robot.last_seen),
+    lastSeen: date(now.last_frame_at ?? robot.last_seen),
     /** Of a robot that is away its last one on record; so are its metrics. */
     lastHeartbeat: date(now.last_heartbeat),
     metrics: camel(now.metrics),

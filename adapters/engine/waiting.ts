@@ -11,7 +11,7 @@ interface Waiter {
 }
 
 /** Who waits for which job to end. They are told by the commits, nobody asks again and again. */
-export class Waiting {
+export class JobWaiters {
   readonly #fleet: Fleet
   readonly #show: (job: JobRow) => Promise<Job>
   readonly #showing = new Set<Promise<unknown>>()
@@ -25,14 +25,14 @@ export class Waiting {
     this.#show = show
     this.#unwatch = fleet.watch((jobs) => {
       if (this.#waiters.size === 0) return
-      for (const job of jobs ?? []) this.#told(job)
+      for (const job of jobs ?? []) this.#changed(job)
       // After a failed commit it is not certain what was made durable without our having been told.
       if (jobs === null) { for (const id of this.#waiters.keys()) void this.#look(id) }
     })
   }
 
   /** Resolves with the job once it has ended. Rejects when there is no such job, when aborted, and on `stop`. */
-  async ended(id: JobId, signal?: AbortSignal): Promise<Job> {
+  async waitForEnd(id: JobId, signal?: AbortSignal): Promise<Job> {
     signal?.throwIfAborted()
     if (this.#over !== undefined) throw this.#over
     const waiters = this.#waiters.get(id) ?? new Set()
@@ -58,7 +58,7 @@ export class Waiting {
   }
 
   /** Resolves when nothing is being read: the store may be closed then. */
-  async shown(): Promise<void> {
+  async whenShown(): Promise<void> {
     while (this.#showing.size > 0) await Promise.allSettled(this.#showing)
   }
 
@@ -69,7 +69,7 @@ export class Waiting {
     for (const waiter of [...this.#waiters.values()].flatMap((waiters) => [...waiters])) waiter.reject(error)
   }
 
-  #told(job: JobRow): void {
+  #changed(job: JobRow): void {
     const waiters = [...this.#waiters.get(job.id) ?? []]
     if (isLive(job.status) || waiters.length === 0) return
     const showing = this.#end(job, waiters).finally(() => this.#showing.delete(showing))
@@ -89,7 +89,7 @@ export class Waiting {
     try {
       const job = await this.#fleet.queries.job(id)
       if (job === undefined) throw errorOf(notFound('Job', id))
-      this.#told(job)
+      this.#changed(job)
     } catch (error) {
       for (const waiter of this.#waiters.get(id) ?? []) waiter.reject(error as Error)
     }
@@ -97,7 +97,7 @@ export class Waiting {
 }
 
 /** Resolves when no robot has a job, or when the time is up. */
-export async function quiet(fleet: Fleet, mostMs: number): Promise<void> {
+export async function whenDrained(fleet: Fleet, mostMs: number): Promise<void> {
   const busy = (): boolean => [...fleet.state.jobs.values()].some(isAssigned)
   if (!busy() || mostMs <= 0) return
   await new Promise<void>((resolve) => {

@@ -1,18 +1,18 @@
-import type { Answer } from '../../core/effects.ts'
+import type { Reply } from '../../core/effects.ts'
 import type { ReplyId } from '../../core/ids.ts'
 import { UNAVAILABLE } from '../shell.ts'
 
 /** The open requests of a fleet: each waits for the answer of the turn that takes its event. */
 export class Replies {
-  readonly #open = new Map<ReplyId, (answer: Answer) => void>()
+  readonly #open = new Map<ReplyId, (answer: Reply) => void>()
 
   /** Opens a request. Resolves with its answer; never rejects. */
-  open(reply: ReplyId): Promise<Answer> {
+  open(reply: ReplyId): Promise<Reply> {
     return new Promise((resolve) => void this.#open.set(reply, resolve))
   }
 
   /** Answers a request, once. */
-  answer(reply: ReplyId, answer: Answer): void {
+  answer(reply: ReplyId, answer: Reply): void {
     this.#open.get(reply)?.(answer)
     this.#open.delete(reply)
   }

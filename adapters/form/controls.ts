@@ -9,9 +9,13 @@ import { attributes, type Markup, markup } from './markup.ts'
  */
 
 /** What a field looks like with what was written into it, undefined for nothing yet, and with what is wrong with that. */
-export function fieldOf(field: FieldShape, given: readonly string[] | undefined, problem: string | undefined): Markup {
+export function fieldMarkup(
+  field: FieldShape,
+  given: readonly string[] | undefined,
+  problem: string | undefined,
+): Markup {
   const written = given ?? (field.default === undefined ? [] : writtenOf(field.default))
-  return SHOWN[field.type](field, written, problem)
+  return RENDER[field.type](field, written, problem)
 }
 
 /** Where a link to a field leads: to the control itself, and in a group to its first. */
@@ -20,14 +24,14 @@ export function anchorOf(field: FieldShape): string {
 }
 
 /** What is wrong with a control, beside it. */
-export function problemOf(id: string, problem: string | null | undefined): Markup | string {
+export function problemMarkup(id: string, problem: string | null | undefined): Markup | string {
   if (problem === null || problem === undefined) return ''
   return markup`<p class="error" id="${id}-error"><span class="hidden">Problem: </span>${problem}</p>`
 }
 
 type Show = (field: FieldShape, written: readonly string[], problem: string | undefined) => Markup
 
-const SHOWN: { readonly [T in FieldType]: Show } = {
+const RENDER: { readonly [T in FieldType]: Show } = {
   text: line,
   email: line,
   url: line,
@@ -145,7 +149,7 @@ function labelled(field: FieldShape, problem: string | undefined, control: Marku
 
 function beside({ name, help = '' }: FieldShape, problem: string | undefined): Markup {
   const helps = help === '' ? '' : markup`<p class="help" id="f-${name}-help">${help}</p>`
-  return markup`${helps}${problemOf(`f-${name}`, problem)}`
+  return markup`${helps}${problemMarkup(`f-${name}`, problem)}`
 }
 
 function common(field: FieldShape, problem: string | undefined): Parameters<typeof attributes>[0] {

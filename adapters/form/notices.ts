@@ -5,38 +5,38 @@ import type { TokenCheck } from './token.ts'
 
 /** What people are told where a form is not taken, or not shown. They did not set it up: it says what they can do. */
 
-export const NOWHERE: Notice = {
+export const FORM_NOT_FOUND: Notice = {
   heading: 'There is no such form',
   words: 'The address may have been copied in part, or the form is no longer there. Ask whoever gave it to you.',
 }
-export const NOT_HERE: Notice = {
+export const FORM_NOT_ALLOWED: Notice = {
   heading: 'This form is not for everywhere',
   words:
     'It can be filled in from certain networks only, and you are not in one of them. You may need to be in the office, or to turn on a VPN.',
 }
-export const CLOSED: Notice = {
+export const FORM_CLOSED: Notice = {
   heading: 'This form is closed',
   words: 'It takes no answers at the moment.',
 }
-export const UNREAD: Notice = {
+export const FORM_TOO_LONG: Notice = {
   heading: 'This is longer than can be taken',
   words: 'Go back, shorten it, and send it again.',
 }
-export const MISWRITTEN: Notice = {
+export const FORM_QUERY_UNREADABLE: Notice = {
   heading: 'This address cannot be read',
   words: 'What it writes into the form is not in UTF-8. Ask whoever gave it to you.',
 }
-export const FAILED: Notice = {
+export const FORM_FAILED: Notice = {
   heading: 'Something went wrong',
   words: 'That is our fault, and it has been noted. Go back and try it again in a minute.',
 }
-export const FOREIGN: Notice = {
+export const FORM_FROM_OTHER_PAGE: Notice = {
   heading: 'Please send it from here',
   words: 'This came from another page, so it was not taken. If it is what you want to send, send it now.',
 }
 
 /** By why a token did not count. */
-export const TOKENS: { readonly [W in Extract<TokenCheck, { readonly wrong: string }>['wrong']]: Notice } = {
+export const TOKEN_NOTICES: { readonly [W in Extract<TokenCheck, { readonly wrong: string }>['wrong']]: Notice } = {
   absent: {
     heading: 'Please send it once more',
     words:
@@ -83,7 +83,7 @@ export function noticeOf({ refused, details }: Refusal): Notice {
         words: 'What stands here now is not what you sent then. To send this as well, send it once more.',
       }
     case 'PAYLOAD_TOO_LARGE':
-      return { ...UNREAD, words: 'What you wrote is still here: shorten it, and send it again.' }
+      return { ...FORM_TOO_LONG, words: 'What you wrote is still here: shorten it, and send it again.' }
     case 'UNSUPPORTED_MEDIA_TYPE':
       return {
         heading: 'This cannot be read',

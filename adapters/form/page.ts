@@ -1,13 +1,13 @@
 import { raw } from 'hono/html'
 import { type FormConfig, labelOf } from '../../core/protocol/form.ts'
-import { anchorOf, fieldOf, problemOf } from './controls.ts'
+import { anchorOf, fieldMarkup, problemMarkup } from './controls.ts'
 import { attributes, type Markup, markup } from './markup.ts'
-import type { Sent } from './sent.ts'
+import type { FormSubmission } from './sent.ts'
 import { STYLE } from './style.ts'
 
 /** The names of our own fields. No field of a form can be called so: they have a hyphen. */
-export const TOKEN = 'casare-token'
-export const CODE = 'casare-code'
+export const TOKEN_FIELD = 'casare-token'
+export const CODE_FIELD = 'casare-code'
 
 /** A form as it stands on a page. */
 export interface FormPage {
@@ -20,7 +20,7 @@ export interface FormPage {
   readonly code: boolean
   readonly codeProblem: string | null
   /** What has been written into it already. */
-  readonly written: Sent['written']
+  readonly written: FormSubmission['written']
   /** Whether that was sent: then a box that is not ticked is not ticked by default either. */
   readonly sent: boolean
   readonly problems: ReadonlyMap<string, string>
@@ -38,7 +38,7 @@ export function formPage(page: FormPage): Markup {
   const { form, title, problems, codeProblem, written, notice } = page
   const wrong = problems.size > 0 || codeProblem !== null || notice !== null
   const fields = form.fields.map((field) =>
-    fieldOf(field, written.get(field.name) ?? (page.sent ? [] : undefined), problems.get(field.name))
+    fieldMarkup(field, written.get(field.name) ?? (page.sent ? [] : undefined), problems.get(field.name))
   )
   return whole(
     wrong ? `Problem: ${title}` : title,
@@ -47,7 +47,7 @@ ${form.description === '' ? '' : markup`<p class="lead">${form.description}</p>`
 ${notice === null ? '' : noticeOf(notice)}
 ${problems.size === 0 && codeProblem === null ? '' : summaryOf(page)}
 <form method="post"${attributes({ action: page.action })} accept-charset="utf-8">
-<input type="hidden" name="${TOKEN}" value="${page.token}">
+<input type="hidden" name="${TOKEN_FIELD}" value="${page.token}">
 ${fields}
 ${page.code ? codeOf(codeProblem) : ''}
 <button type="submit">${form.submit_label}</button>
@@ -111,7 +111,7 @@ function summaryOf({ form, problems, codeProblem }: FormPage): Markup {
       field.type === 'hidden' ? markup`<li>${words}</li>` : markup`<li><a href="#${anchorOf(field)}">${words}</a></li>`,
     ]
   })
-  if (codeProblem !== null) links.push(markup`<li><a href="#${CODE}">Access code: ${codeProblem}</a></li>`)
+  if (codeProblem !== null) links.push(markup`<li><a href="#${CODE_FIELD}">Access code: ${codeProblem}</a></li>`)
   const heading = links.length === 1 ? 'One answer needs another look' : `${links.length} answers need another look`
   return markup`<div class="summary" role="group" tabindex="-1" autofocus aria-labelledby="summary-heading">
 <h2 id="summary-heading">${heading}</h2>
@@ -120,12 +120,19 @@ function summaryOf({ form, problems, codeProblem }: FormPage): Markup {
 }
 
 function codeOf(problem: string | null): Markup {
-  const described = problem === null ? `${CODE}-help` : `${CODE}-help ${CODE}-error`
-  const own = { class: 'box', type: 'password', id: CODE, name: CODE, autocomplete: 'off', 'aria-required': 'true' }
+  const described = problem === null ? `${CODE_FIELD}-help` : `${CODE_FIELD}-help ${CODE_FIELD}-error`
+  const own = {
+    class: 'box',
+    type: 'password',
+    id: CODE_FIELD,
+    name: CODE_FIELD,
+    autocomplete: 'off',
+    'aria-required': 'true',
+  }
   return markup`<div class="field${problem === null ? '' : ' bad'}">
-<label for="${CODE}">Access code</label>
-<p class="help" id="${CODE}-help">Whoever asked you to fill this in has it.</p>
-${problemOf(CODE, problem)}
+<label for="${CODE_FIELD}">Access code</label>
+<p class="help" id="${CODE_FIELD}-help">Whoever asked you to fill this in has it.</p>
+${problemMarkup(CODE_FIELD, problem)}
 <input${attributes({ ...own, 'aria-describedby': described, 'aria-invalid': problem === null ? undefined : 'true' })}>
 </div>`
 }

@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { isPercentUtf8, textOf, utf8Text } from '../charset.ts'
+import { decodeBody, isPercentUtf8, utf8Text } from '../charset.ts'
 
 const UNREADABLE = refuse('INVALID_PAYLOAD', 'The body is not valid UTF-8')
 
@@ -7,7 +7,7 @@ const UNREADABLE = refuse('INVALID_PAYLOAD', 'The body is not valid UTF-8')
 const EXTRA = 20
 
 /** What a browser sent: for each name what was written there. Files are not read; `files` names the fields they are in. */
-export interface Sent {
+export interface FormSubmission {
   readonly written: ReadonlyMap<string, readonly string[]>
   readonly files: readonly string[]
 }
@@ -17,14 +17,14 @@ export interface Sent {
  * UNSUPPORTED_MEDIA_TYPE for any other, INVALID_PAYLOAD for what is not UTF-8, for parts that cannot be told apart, and for
  * many more values than there can be, which are counted before they are read.
  */
-export async function readSent(
+export async function readSubmission(
   type: string | undefined,
   bytes: Uint8Array<ArrayBuffer>,
   most: number,
-): Promise<Sent | Refusal> {
+): Promise<FormSubmission | Refusal> {
   const kind = type?.split(';')[0]?.trim().toLowerCase()
   if (kind === 'application/x-www-form-urlencoded') {
-    const text = textOf(bytes, type)
+    const text = decodeBody(bytes, type)
     if (isRefusal(text)) return text
     if (countOf(bytes, '&') > most + EXTRA) return TOO_MANY
     return isPercentUtf8(text) ? gathered(new URLSearchParams(text)) : UNREADABLE
@@ -47,7 +47,7 @@ export async function readSent(
 }
 
 /** What the query of an address writes into a form beforehand. */
-export function writtenIn(query: string): Sent['written'] {
+export function prefilledFrom(query: string): FormSubmission['written'] {
   return gathered(new URLSearchParams(query)).written
 }
 
@@ -63,7 +63,7 @@ function countOf(bytes: Uint8Array<ArrayBuffer>, text: string): number {
   return count
 }
 
-function gathered(entries: Iterable<readonly [string, unknown]>): Sent {
+function gathered(entries: Iterable<readonly [string, unknown]>): FormSubmission {
   const written = new Map<string, string[]>()
   const files: string[] = []
   for (const [name, value] of entries) {

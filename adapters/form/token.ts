@@ -12,7 +12,7 @@ import type { Millis } from '../../core/ids.ts'
  */
 
 /** What a token says about what it came with: the name of this one filling in, or why it does not count. */
-export type TokenCheck = { readonly once: string } | { readonly wrong: 'absent' | 'old' | 'foreign' }
+export type TokenCheck = { readonly dedupeKey: string } | { readonly wrong: 'absent' | 'old' | 'foreign' }
 
 /** A name for a browser, for its cookie: 128 bits, and nothing about whom it belongs to. */
 export function newBrowser(): string {
@@ -40,10 +40,11 @@ export async function checkToken(
   mostMs: Millis,
 ): Promise<TokenCheck> {
   if (!isBrowser(browser) || token === undefined || token === '') return { wrong: 'absent' }
-  const [, page, at = '', once = '', signature = ''] = /^(([0-9a-z]{1,11})\.([\w-]{22}))\.([\w-]{43})$/.exec(token) ??
-    []
+  const [, page, at = '', dedupeKey = '', signature = ''] =
+    /^(([0-9a-z]{1,11})\.([\w-]{22}))\.([\w-]{43})$/.exec(token) ??
+      []
   if (page === undefined || !await isSigned(key, ['page', form, browser, page], signature)) return { wrong: 'foreign' }
-  return now - Number.parseInt(at, 36) > mostMs ? { wrong: 'old' } : { once }
+  return now - Number.parseInt(at, 36) > mostMs ? { wrong: 'old' } : { dedupeKey }
 }
 
 /** What the address of the page of thanks says: which job there is, signed, so that nobody puts his own words there. */

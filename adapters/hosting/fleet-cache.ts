@@ -1,11 +1,25 @@
 import { Bug } from '../../core/assert.ts'
 import type { Settings } from '../../core/limits.ts'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { isAtRest } from '../../core/rest.ts'
+import { isIdle } from '../../core/rest.ts'
 import { openFleet, type Platform } from '../fleet.ts'
-import { hold, isStrangers, newOpen, type Open, ROOM_MS, type UsedFleet } from '../open-fleet.ts'
+import {
+  acquireFleet,
+  type FleetHandle,
+  IDLE_BEFORE_CLOSE_MS,
+  isUsedByStrangersOnly,
+  newOpenFleet,
+  type OpenFleet,
+} from '../open-fleet.ts'
 import { type Store, StoreDamaged } from '../store/contract.ts'
-import { type Doors, doorsOf, hasKey, isKnownTo, STRANGER, type Visitor } from '../visitor.ts'
+import {
+  type AccessList,
+  accessListOf,
+  isKnownToFleet,
+  isValidKey,
+  type RequestIdentity,
+  UNKNOWN_KEY,
+} from '../visitor.ts'
 
 /** What the fleets of one process are opened with. */
 export interface FleetCacheHost {
@@ -23,13 +37,13 @@ export interface FleetCacheHost {
 /** The fleets of one process that are open. Those that nobody would miss make room for others. */
 export class FleetCache {
   readonly #host: FleetCacheHost
-  readonly #entries = new Map<string, Promise<Open | Refusal>>()
-  readonly #open = new Set<Open>()
+  readonly #entries = new Map<string, Promise<OpenFleet | Refusal>>()
+  readonly #open = new Set<OpenFleet>()
   readonly #closing = new Map<string, Promise<void>>()
   /** Those in whose database damage has been found: nothing of them is served until the process begins anew. */
   readonly #damaged = new Set<string>()
   /** Whom those that are closed are opened for. One that is not here has to be opened to know. */
-  readonly #accessLists = new Map<string, Doors>()
+  readonly #accessLists = new Map<string, AccessList>()
   #draining = false
 
   constructor(host: FleetCacheHost) {
@@ -44,7 +58,7 @@ export class FleetCache {
   isFullFor(keyed: boolean): boolean {
     if (this.isFull) return true
     if (keyed) return false
-    const strangers = [...this.#open].filter((entry) => isStrangers(entry, this.#host.monotonic()))
+    const strangers = [...this.#open].filter((entry) => isUsedByStrangersOnly(entry, this.#host.monotonic()))
     return strangers.length >= Math.ceil(this.#host.settings.fleetsOpenMax / 2)
   }
 
@@ -53,26 +67,26 @@ export class FleetCache {
   }
 
   /** Whom a fleet that is closed is opened for; undefined when it has to be opened to know. */
-  accessList(name: string): Doors | undefined {
+  accessList(name: string): AccessList | undefined {
     return this.#accessLists.get(name)
   }
 
-  keepAccessList(name: string, list: Doors): void {
+  keepAccessList(name: string, list: AccessList): void {
     this.#accessLists.set(name, list)
   }
 
   /** One that is open, or is being opened. */
-  get(name: string): Promise<Open | Refusal> | undefined {
+  get(name: string): Promise<OpenFleet | Refusal> | undefined {
     return this.#entries.get(name)
   }
 
-  open(name: string): Promise<Open | Refusal> {
+  open(name: string): Promise<OpenFleet | Refusal> {
     const opening = this.#openNow(name)
     this.#entries.set(name, opening)
     return opening
   }
 
-  async #openNow(name: string): Promise<Open | Refusal> {
+  async #openNow(name: string): Promise<OpenFleet | Refusal> {
     const { settings, log } = this.#host
     try {
       const store = await this.#host.open(name)
@@ -81,7 +95,7 @@ export class FleetCache {
           await store.close()
           throw error
         })
-      const entry: Open = newOpen(name, fleet)
+      const entry: OpenFleet = newOpenFleet(name, fleet)
       this.#open.add(entry)
       if (this.#draining) fleet.drain()
       return entry
@@ -93,7 +107,7 @@ export class FleetCache {
   }
 
   /** A bug that comes at once again, or damage, closes the fleet that has it; the others are not to suffer for it. */
-  #lost(entry: Open, error: Error): void {
+  #lost(entry: OpenFleet, error: Error): void {
     const { log, onFatal } = this.#host
     const { name } = entry
     if (error instanceof StoreDamaged) {
@@ -112,13 +126,13 @@ export class FleetCache {
     return this.#closing.get(name)
   }
 
-  #close(entry: Open): Promise<void> {
+  #close(entry: OpenFleet): Promise<void> {
     const { name, fleet } = entry
     if (entry.closed) return this.#closing.get(name) ?? Promise.resolve()
     entry.closed = true
     this.#open.delete(entry)
     this.#entries.delete(name)
-    this.#accessLists.set(name, doorsOf(fleet.state))
+    this.#accessLists.set(name, accessListOf(fleet.state))
     const end = fleet.stop()
       .catch((error: unknown) =>
         this.#host.log('error', 'a fleet could not be closed', { fleet: name, error: String(error) })
@@ -133,11 +147,11 @@ export class FleetCache {
    * whose time is so far off that it is on disk only. False when somebody would. Strangers are not asked where somebody with
    * a key needs the room.
    */
-  async closeIfIdle(entry: Open, forKey = false): Promise<boolean> {
+  async closeIfIdle(entry: OpenFleet, forKey = false): Promise<boolean> {
     const { fleet } = entry
     const isUnused = (): boolean =>
       !entry.closed && entry.uses === 0 && (forKey || entry.strangers === 0) && fleet.phase === 'running' &&
-      !fleet.isWatched && isAtRest(fleet.state)
+      !fleet.isWatched && isIdle(fleet.state)
     if (!isUnused()) return false
     const far = await fleet.queries.jobs({ status: ['pending'], limit: 1 }).catch((error: unknown) => {
       this.#host.log('error', 'a fleet cannot be read', { fleet: entry.name, error: String(error) })
@@ -153,8 +167,8 @@ export class FleetCache {
   async makeRoom(forKey: boolean): Promise<boolean> {
     const { monotonic } = this.#host
     for (const entry of [...this.#open].toSorted((a, b) => a.busyAt - b.busyAt)) {
-      if (monotonic() - entry.busyAt < ROOM_MS) return false
-      if (!forKey && monotonic() - entry.strangerAt < ROOM_MS) continue
+      if (monotonic() - entry.busyAt < IDLE_BEFORE_CLOSE_MS) return false
+      if (!forKey && monotonic() - entry.strangerAt < IDLE_BEFORE_CLOSE_MS) continue
       if (await this.closeIfIdle(entry, forKey)) return true
     }
     return false
@@ -164,7 +178,7 @@ export class FleetCache {
   async closeIdle(): Promise<void> {
     const { monotonic, settings } = this.#host
     for (const entry of this.#open) {
-      if (entry.uses > 0 || !isAtRest(entry.fleet.state)) entry.busyAt = monotonic()
+      if (entry.uses > 0 || !isIdle(entry.fleet.state)) entry.busyAt = monotonic()
       else if (monotonic() - Math.max(entry.busyAt, entry.strangerAt) >= settings.fleetIdleMs) {
         await this.closeIfIdle(entry)
       }
@@ -172,11 +186,11 @@ export class FleetCache {
   }
 
   /** Has a visitor whom the fleet knows hold it, and everybody where no visitor is named. */
-  acquire(entry: Open, identity: Visitor | null): UsedFleet | Refusal {
+  acquire(entry: OpenFleet, identity: RequestIdentity | null): FleetHandle | Refusal {
     const { state } = entry.fleet
     const { monotonic } = this.#host
-    if (identity === null || hasKey(state, identity.credential)) return hold(entry, 'key', monotonic)
-    return isKnownTo(state, identity) ? hold(entry, 'address', monotonic) : STRANGER
+    if (identity === null || isValidKey(state, identity.credential)) return acquireFleet(entry, 'key', monotonic)
+    return isKnownToFleet(state, identity) ? acquireFleet(entry, 'address', monotonic) : UNKNOWN_KEY
   }
 
   /** From here on nothing new is taken in or offered, in those that are open or will be. */

@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js'
 const addresses = new WeakMap<Request, string>()
 
 /** Notes the other end of the connection that a request came on, for whoever asks about this very request. */
-export function noteAddress(request: Request, address: string | null | undefined): void {
+export function setPeerAddress(request: Request, address: string | null | undefined): void {
   if (address !== null && address !== undefined) addresses.set(request, address)
 }
 
@@ -12,19 +12,19 @@ export function noteAddress(request: Request, address: string | null | undefined
  * Who sent a request: the other end of its connection, or, where that is a proxy that we trust, whom the proxy names in
  * `X-Forwarded-For`, and so on along that header from its end. Null where nobody knows.
  */
-export function addressOf(request: Request, trusted: readonly string[]): string | null {
-  return senderOf(addresses.get(request), request.headers.get('x-forwarded-for'), trusted)
+export function clientAddress(request: Request, trusted: readonly string[]): string | null {
+  return resolveClientAddress(addresses.get(request), request.headers.get('x-forwarded-for'), trusted)
 }
 
 /** The same of a connection to `peer`, whose request had this `X-Forwarded-For`. */
-export function senderOf(
+export function resolveClientAddress(
   peer: string | null | undefined,
   header: string | null | undefined,
   trusted: readonly string[],
 ): string | null {
   let address = normal(peer)
   const forwarded = (header ?? '').split(',')
-  while (address !== null && trusted.length > 0 && isWithin(address, trusted)) {
+  while (address !== null && trusted.length > 0 && isInRanges(address, trusted)) {
     const before = normal(forwarded.pop()?.trim())
     if (before === null) break
     address = before
@@ -34,7 +34,7 @@ export function senderOf(
 
 /** Whether a trigger may be called from an address, by the list that it has; an empty one lets everybody. */
 export function mayCall(allowFrom: readonly string[], address: string | null): boolean {
-  return allowFrom.length === 0 || (address !== null && isWithin(address, allowFrom))
+  return allowFrom.length === 0 || (address !== null && isInRanges(address, allowFrom))
 }
 
 /** The first half of an IPv6 address, which one subscriber has all of; the whole of an IPv4 address. Empty where it is unknown. */
@@ -46,7 +46,7 @@ export function networkOf(address: string | null): string {
 }
 
 /** Whether an address is one of these, or in one of these ranges. IPv4 inside IPv6 is IPv4. */
-export function isWithin(address: string, ranges: readonly string[]): boolean {
+export function isInRanges(address: string, ranges: readonly string[]): boolean {
   const parsed = addressIn(address)
   if (parsed === null) return false
   return ranges.some((text) => {

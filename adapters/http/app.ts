@@ -11,20 +11,20 @@ import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './calls.ts'
 import { chatRoutes } from './chat.ts'
 import { fileEventRoutes } from './file-events.ts'
-import { fleetRoutes, type Fleets } from './fleets.ts'
+import { type FleetRegistry, fleetRoutes } from './fleets.ts'
 import { jobRoutes } from './jobs.ts'
 import { formRoutes } from './form.ts'
 import { keyRoutes } from './keys.ts'
 import { poolRoutes } from './pools.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { methodsOf } from './methods.ts'
-import { type Env, guard } from './request.ts'
+import { type HonoEnv, requireScope } from './request.ts'
 import { namesRequest, refused, writesJson } from './respond.ts'
 import { robotRoutes } from './robots.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { triggerRoutes } from './triggers.ts'
-import { webhookRoutes } from './webhook.ts'
-import { outgoingRoutes } from './webhooks.ts'
+import { incomingWebhookRoutes } from './webhook.ts'
+import { outgoingWebhookRoutes } from './webhooks.ts'
 import { workflowRoutes } from './workflows.ts'
 
 /** What the health check and `/` tell of the process. */
@@ -42,27 +42,27 @@ export const MAY_LOSE = {
 export interface AppOptions {
   /** The beginning of every path, as `/fleets/acme`. */
   readonly base?: string
-  /** Serves the paths of whatever fleet they name: for the lobby. */
-  readonly anywhere?: boolean
+  /** Serves the paths of whatever fleet they name: for the empty fleet. */
+  readonly anyFleet?: boolean
   /** Whether the health check and `/` take a key: that there is a fleet is told to nobody else. */
   readonly hidden?: boolean
   /** For the default fleet: the others are made and listed by it. */
-  readonly fleets?: Fleets
+  readonly fleets?: FleetRegistry
 }
 
 /** The HTTP surface of one fleet, the same on every runtime. */
 export function httpApp(
   fleet: Fleet,
   about: About,
-  { base = '', anywhere = false, hidden = false, fleets }: AppOptions = {},
-): Hono<Env> {
-  const rest = (path: string): string => path.slice((anywhere ? fleetPath(path)?.base ?? '' : base).length) || '/'
-  const app = new Hono<Env>(base === '' && !anywhere ? {} : { getPath: (request) => rest(getPath(request)) })
+  { base = '', anyFleet = false, hidden = false, fleets }: AppOptions = {},
+): Hono<HonoEnv> {
+  const rest = (path: string): string => path.slice((anyFleet ? fleetPath(path)?.base ?? '' : base).length) || '/'
+  const app = new Hono<HonoEnv>(base === '' && !anyFleet ? {} : { getPath: (request) => rest(getPath(request)) })
   app.use('*', namesRequest)
   const { corsOrigins } = fleet.state.settings
   for (const path of corsOrigins.length > 0 ? ['/api/*', '/healthz'] : []) app.use(path, crossOrigin(corsOrigins))
   if (hidden) {
-    const anyKey = guard(fleet, ...SCOPES)
+    const anyKey = requireScope(fleet, ...SCOPES)
     app.use('/', writesJson, anyKey)
     app.use('/healthz', writesJson, anyKey)
   }
@@ -95,13 +95,13 @@ export function httpApp(
 }
 
 /** What strangers call: other systems, chats and people, each with what its trigger asks for in place of a key. */
-function mountPublic(app: Hono<Env>, fleet: Fleet, base: string): void {
-  app.route('/webhook', webhookRoutes(fleet, fleet.failures))
-  app.route('/chat', chatRoutes(fleet, fleet.failures))
-  app.route('/form', formRoutes(fleet, base, fleet.failures))
+function mountPublic(app: Hono<HonoEnv>, fleet: Fleet, base: string): void {
+  app.route('/webhook', incomingWebhookRoutes(fleet, fleet.failedAttempts))
+  app.route('/chat', chatRoutes(fleet, fleet.failedAttempts))
+  app.route('/form', formRoutes(fleet, base, fleet.failedAttempts))
 }
 
-function mountApi(app: Hono<Env>, fleet: Fleet): void {
+function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   app.route('/api/v1/jobs', jobRoutes(fleet))
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))
@@ -111,12 +111,12 @@ function mountApi(app: Hono<Env>, fleet: Fleet): void {
   app.route('/api/v1/schedules', scheduleRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
   app.route('/api/v1/pools', poolRoutes(fleet))
-  app.route('/api/v1/webhooks', outgoingRoutes(fleet))
-  app.get('/api/v1/stats/queue', guard(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
-  app.get('/api/v1/stats/dispatcher', guard(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
+  app.route('/api/v1/webhooks', outgoingWebhookRoutes(fleet))
+  app.get('/api/v1/stats/queue', requireScope(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
+  app.get('/api/v1/stats/dispatcher', requireScope(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
 }
 
-function health(c: Context<Env>, fleet: Fleet, { version, durability }: About): Response {
+function health(c: Context<HonoEnv>, fleet: Fleet, { version, durability }: About): Response {
   const { state, phase, clock } = fleet
   const body: Health = {
     status: phase === 'running' ? 'ok' : phase,
@@ -126,20 +126,21 @@ function health(c: Context<Env>, fleet: Fleet, { version, durability }: About): 
     live_jobs: state.jobs.size,
     robots_connected: state.sessions.size,
     loads: fleet.loads,
-    clock_set: clock.set && { at: new Date(clock.set.at).toISOString(), by_ms: clock.set.by, count: clock.set.count },
+    clock_set: clock.lastSet &&
+      { at: new Date(clock.lastSet.at).toISOString(), by_ms: clock.lastSet.by, count: clock.lastSet.count },
   }
   return phase === 'running' ? c.json(body) : c.json(body, 503, { 'Retry-After': '5' })
 }
 
 /** A path that nothing is at, or that takes other methods. */
-function nowhere(c: Context<Env>, allow: readonly string[]): Response {
+function nowhere(c: Context<HonoEnv>, allow: readonly string[]): Response {
   const { method, path } = c.req
   if (allow.length === 0) return refused(c, refuse('NOT_FOUND', `There is nothing at ${method} ${path}`))
   const message = `${method} is not allowed at ${path}: use ${allow.join(', ')}`
   return refused(c, refuse('METHOD_NOT_ALLOWED', message, { allow }))
 }
 
-function failed(c: Context<Env>, fleet: Fleet, error: Error): Response {
+function failed(c: Context<HonoEnv>, fleet: Fleet, error: Error): Response {
   if (error instanceof StoreUnusable) return refused(c, refuse('UNAVAILABLE', 'The database cannot be read just now'))
   fleet.platform.log('error', 'a request failed', {
     path: c.req.path,

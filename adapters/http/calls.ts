@@ -9,24 +9,24 @@ import type { Scope } from '../../core/protocol/scope.ts'
 import type { KeyRow } from '../../core/state.ts'
 import type { Fleet } from '../fleet.ts'
 import { idempotencyOf } from '../submission.ts'
-import { bearer, type Env, problemWithCoding, readOptionalBody } from './request.ts'
-import { numberIn, problemWithQuery } from './query.ts'
-import { locationOf, refused, tellQuota } from './respond.ts'
+import { bearerCredential, type HonoEnv, problemWithCoding, readOptionalBody } from './request.ts'
+import { problemWithQuery, queryNumber } from './query.ts'
+import { locationOf, refused, setQuotaHeaders } from './respond.ts'
 import { callView, firingView } from './trigger-view.ts'
 
 /** How often it is looked whether the orchestrator is about to stop or the key has been revoked, while somebody waits. */
 const LOOK_MS = 1_000
 
 /** `/api/v1/calls`: workflows that other workflows call by their alias, and wait for. */
-export function callRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
+export function callRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
   app.post('/:alias', (c) => call(fleet, c))
   app.get('/:id', (c) => wait(fleet, c))
   return app
 }
 
-async function call(fleet: Fleet, c: Context<Env>): Promise<Response> {
-  const key = caller(fleet, c, 'jobs:submit')
+async function call(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
+  const key = callerKey(fleet, c, 'jobs:submit')
   if (isRefusal(key)) return refused(c, key)
   const problem = problemWithQuery(c) ?? problemWithCoding(c)
   if (problem !== null) return refused(c, problem)
@@ -48,21 +48,21 @@ async function call(fleet: Fleet, c: Context<Env>): Promise<Response> {
     idempotency,
   }))
   if (answer.type === 'refusal') {
-    tellQuota(c, answer.quota)
+    setQuotaHeaders(c, answer.quota)
     return refused(c, answer.refusal)
   }
   if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
-  tellQuota(c, answer.quota)
+  setQuotaHeaders(c, answer.quota)
   if (answer.job === null) return c.json(firingView(answer))
   return await respondWhenEnded(fleet, c, 'jobs:submit', answer.job, wait_seconds)
 }
 
-async function wait(fleet: Fleet, c: Context<Env>): Promise<Response> {
-  const key = caller(fleet, c, 'jobs:read')
+async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
+  const key = callerKey(fleet, c, 'jobs:read')
   if (isRefusal(key)) return refused(c, key)
   const problem = problemWithQuery(c) ?? problemWithCoding(c)
   if (problem !== null) return refused(c, problem)
-  const seconds = numberIn(c.req.query('wait_seconds') ?? '0', true)
+  const seconds = queryNumber(c.req.query('wait_seconds') ?? '0', true)
   if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
     const message = `wait_seconds must be from 0 to ${CALL_WAIT_SECONDS_MAX}`
     return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'wait_seconds' }))
@@ -76,21 +76,21 @@ async function wait(fleet: Fleet, c: Context<Env>): Promise<Response> {
 /** The job once it has ended or the time is up; nothing is told with a key that has been revoked meanwhile. */
 async function respondWhenEnded(
   fleet: Fleet,
-  c: Context<Env>,
+  c: Context<HonoEnv>,
   scope: Scope,
   job: JobRow,
   seconds: number,
 ): Promise<Response> {
   const { signal } = c.req.raw
-  const isOver = (): boolean => signal.aborted || isRefusal(caller(fleet, c, scope))
-  const after = await awaited(fleet, job.id, seconds, isOver) ?? job
-  const key = caller(fleet, c, scope)
+  const isOver = (): boolean => signal.aborted || isRefusal(callerKey(fleet, c, scope))
+  const after = await waitForEnd(fleet, job.id, seconds, isOver) ?? job
+  const key = callerKey(fleet, c, scope)
   return isRefusal(key) ? refused(c, key) : shown(c, after)
 }
 
 /** Whoever may do it anyway, and robots, whose keys may nothing else: what they may call is looked at with the job. */
-function caller(fleet: Fleet, c: Context, scope: Scope): KeyRow | Refusal {
-  const credential = bearer(c.req.header('authorization'))
+function callerKey(fleet: Fleet, c: Context, scope: Scope): KeyRow | Refusal {
+  const credential = bearerCredential(c.req.header('authorization'))
   const key = authorize(fleet.state, credential, scope)
   if (!isRefusal(key) || key.refused !== 'FORBIDDEN') return key
   const robot = authorize(fleet.state, credential, 'robots:connect')
@@ -105,12 +105,17 @@ async function maySee(fleet: Fleet, key: KeyRow, { parent_job_id }: JobRow): Pro
 }
 
 /** 200 with what has become of it, or 202 while nothing has. */
-function shown(c: Context<Env>, job: JobRow): Response {
+function shown(c: Context<HonoEnv>, job: JobRow): Response {
   return c.json(callView(job), isLive(job.status) ? 202 : 200, locationOf(c, 'calls', job.id))
 }
 
 /** The job when it has ended, or as it is when the time is up, nobody waits any more, or the orchestrator is to stop. */
-async function awaited(fleet: Fleet, id: JobId, seconds: number, isOver: () => boolean): Promise<JobRow | undefined> {
+async function waitForEnd(
+  fleet: Fleet,
+  id: JobId,
+  seconds: number,
+  isOver: () => boolean,
+): Promise<JobRow | undefined> {
   if (seconds > 0) {
     const until = performance.now() + seconds * 1_000
     await new Promise<void>((resolve) => {

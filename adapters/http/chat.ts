@@ -1,77 +1,91 @@
 import { type Context, Hono } from 'hono'
-import type { Answer } from '../../core/effects.ts'
+import type { Reply } from '../../core/effects.ts'
 import type { JobId, Millis, TriggerId } from '../../core/ids.ts'
 import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { toText } from '../../core/protocol/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
 import type { ConfigOf } from '../../core/protocol/trigger.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
-import { passedOver } from '../chat/filter.ts'
-import type { Asked, Messenger, Outcome, Reply } from '../chat/messenger.ts'
-import { MESSENGERS } from '../chat/messengers.ts'
+import { filterReason } from '../chat/filter.ts'
+import type { ChatPlatform, ChatReply, IncomingMessage, MessageOutcome } from '../chat/messenger.ts'
+import { CHAT_PLATFORM_BY_NAME } from '../chat/messengers.ts'
 import type { Fleet } from '../fleet.ts'
 import { sha256 } from '../secret.ts'
-import type { Call, Knock } from '../signature.ts'
-import { addressOf } from './address.ts'
-import type { Failures } from './failures.ts'
-import { type Env, readBytes } from './request.ts'
-import { notAllowed, turnAway } from './webhook.ts'
+import type { IncomingRequest, RequestHead } from '../signature.ts'
+import { clientAddress } from './address.ts'
+import type { FailedAttempts } from './failures.ts'
+import { type HonoEnv, readBytes } from './request.ts'
+import { notAllowed, respondRefused } from './webhook.ts'
 
 /**
  * `POST /chat/{trigger_id}`: what somebody says in a chat. Whoever shows that he is the platform gets an answer in its form and
  * within its time, with status 200, or 503 where it is to send the same again. Others get the flat errors of the webhook.
  */
-export function chatRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
-  const app = new Hono<Env>()
+export function chatRoutes(fleet: Fleet, failedAttempts: FailedAttempts): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
   app.post('/:trigger', async (c) => {
     const { platform, state } = fleet
     const since = platform.now()
     const began = performance.now()
     const trigger = c.req.param('trigger') as TriggerId
-    const address = addressOf(c.req.raw, state.settings.trustedProxies)
-    const away = (refusal: Refusal) => turnAway(c, refusal, { trigger, address, failures, now: since })
-    const listener = listenerOf(state.triggers.get(trigger))
-    if (listener === null) return away(noTrigger(trigger))
+    const address = clientAddress(c.req.raw, state.settings.trustedProxies)
+    const refuseWith = (refusal: Refusal) =>
+      respondRefused(c, refusal, { trigger, address, failedAttempts, now: since })
+    const chat = chatTriggerOf(state.triggers.get(trigger))
+    if (chat === null) return refuseWith(noTrigger(trigger))
     // Of a stranger's body nothing is read.
-    const knock: Knock = { header: (name) => c.req.header(name), now: since }
-    const stranger = notAllowed(listener.allowFrom, address) ?? listener.messenger.lacks(listener.key, knock)
-    if (stranger !== null) return away(stranger)
+    const head: RequestHead = { header: (name) => c.req.header(name), now: since }
+    const refusal = notAllowed(chat.allowFrom, address) ?? chat.platform.verifyHeaders(chat.key, head)
+    if (refusal !== null) return refuseWith(refusal)
     const bytes = await readBytes(c)
-    if (isRefusal(bytes)) return away(bytes)
-    const heard = await hear(listener, { ...knock, bytes })
-    if (isRefusal(heard)) return away(heard)
-    if (!('message' in heard)) return replied(c, heard)
-    const why = passedOver(heard, listener.config)
-    if (why !== null) return replied(c, heard.answer({ type: 'ignored', why }))
-    const left = listener.messenger.answerMs - (performance.now() - began)
-    return replied(c, heard.answer(await within(left, () => fire(fleet, trigger, heard, address))))
+    if (isRefusal(bytes)) return refuseWith(bytes)
+    const incoming = await readVerified(chat, { ...head, bytes })
+    if (isRefusal(incoming)) return refuseWith(incoming)
+    if (!('message' in incoming)) return respondChat(c, incoming)
+    const why = filterReason(incoming, chat.config)
+    if (why !== null) return respondChat(c, incoming.answer({ type: 'ignored', why }))
+    const left = chat.platform.answerMs - (performance.now() - began)
+    return respondChat(c, incoming.answer(await within(left, () => fire(fleet, trigger, incoming, address))))
   })
   return app
 }
 
 /** A trigger of this type, and what its platform is. */
-interface Listener {
-  readonly messenger: Messenger
+interface ChatTrigger {
+  readonly platform: ChatPlatform
   readonly config: ChatConfig
   readonly key: string
   readonly allowFrom: readonly string[]
 }
 
-function listenerOf(trigger: TriggerRow | undefined): Listener | null {
+function chatTriggerOf(trigger: TriggerRow | undefined): ChatTrigger | null {
   if (trigger === undefined || trigger.trigger_type !== 'chat' || trigger.signing === null) return null
   const config = trigger.config as ConfigOf<'chat'>
-  return { messenger: MESSENGERS[config.platform], config, key: trigger.signing.key, allowFrom: trigger.allow_from }
+  return {
+    platform: CHAT_PLATFORM_BY_NAME[config.platform],
+    config,
+    key: trigger.signing.key,
+    allowFrom: trigger.allow_from,
+  }
 }
 
 /** What a call says, once it is known who calls: nothing of it is told to anybody else. */
-async function hear({ messenger, config, key }: Listener, call: Call): Promise<Asked | Reply | Refusal> {
-  return await messenger.verify(key, call) ?? messenger.read(call, config)
+async function readVerified(
+  { platform, config, key }: ChatTrigger,
+  call: IncomingRequest,
+): Promise<IncomingMessage | ChatReply | Refusal> {
+  return await platform.verify(key, call) ?? platform.read(call, config)
 }
 
-async function fire(fleet: Fleet, trigger: TriggerId, asked: Asked, remote: string | null): Promise<Outcome> {
-  const { message } = asked
+async function fire(
+  fleet: Fleet,
+  trigger: TriggerId,
+  incoming: IncomingMessage,
+  remote: string | null,
+): Promise<MessageOutcome> {
+  const { message } = incoming
   // The platform says what is the same message, and signs it: another body under the same name is not another message.
-  const once = sha256(JSON.stringify([trigger, 'chat', asked.once]))
+  const dedupeKey = sha256(JSON.stringify([trigger, 'chat', incoming.dedupeKey]))
   const event_type = message.command !== '' ? 'command' : message.is_mention ? 'mention' : 'message'
   const answer = await fleet.request((reply) => ({
     type: 'trigger.fired',
@@ -81,16 +95,22 @@ async function fire(fleet: Fleet, trigger: TriggerId, asked: Asked, remote: stri
     as: 'chat',
     by: null,
     payload: toText(message),
-    metadata: toText({ source: 'chat', platform: message.platform, event_type, delivery_id: asked.once, remote }),
-    idempotency: { key: once, fingerprint: once },
+    metadata: toText({
+      source: 'chat',
+      platform: message.platform,
+      event_type,
+      delivery_id: incoming.dedupeKey,
+      remote,
+    }),
+    idempotency: { key: dedupeKey, fingerprint: dedupeKey },
     cursor: null,
     parent: null,
-    unheard: asked.unheard,
+    fireAndForget: incoming.fireAndForget,
   }))
   return outcomeOf(answer)
 }
 
-function outcomeOf(answer: Answer): Outcome {
+function outcomeOf(answer: Reply): MessageOutcome {
   if (answer.type === 'fired') {
     if (answer.job !== null) return { type: 'started', job: answer.job.id }
     return {
@@ -112,10 +132,10 @@ function outcomeOf(answer: Answer): Outcome {
  * What comes of it, if that is known in time. What is not known is not said: the job may be made all the same, and when the
  * platform sends the message again it is answered with that one.
  */
-async function within(ms: Millis, ask: () => Promise<Outcome>): Promise<Outcome> {
+async function within(ms: Millis, ask: () => Promise<MessageOutcome>): Promise<MessageOutcome> {
   if (ms <= 0) return { type: 'later' }
   let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<Outcome>((resolve) => {
+  const late = new Promise<MessageOutcome>((resolve) => {
     timer = setTimeout(() => resolve({ type: 'unsure' }), ms)
   })
   try {
@@ -125,6 +145,6 @@ async function within(ms: Millis, ask: () => Promise<Outcome>): Promise<Outcome>
   }
 }
 
-function replied(c: Context<Env>, { status, body, headers = {} }: Reply): Response {
+function respondChat(c: Context<HonoEnv>, { status, body, headers = {} }: ChatReply): Response {
   return body === null ? c.body(null, status, headers) : c.json(body, status, headers)
 }

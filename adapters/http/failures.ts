@@ -1,10 +1,10 @@
 import type { Event } from '../../core/event.ts'
 import type { Millis } from '../../core/ids.ts'
-import { type Limit, type Quota, Ring } from '../../core/limiter.ts'
-import { overRate } from '../../core/rate.ts'
+import { type Limit, type Quota, SlidingWindow } from '../../core/limiter.ts'
+import { rateLimited } from '../../core/rate.ts'
 import type { State } from '../../core/state.ts'
 import type { Platform } from '../platform.ts'
-import { type Frame, frameEvent, type RobotSocket } from '../socket.ts'
+import { eventOfFrame, type Frame, type RobotSocket } from '../socket.ts'
 import { networkOf } from './address.ts'
 
 const WINDOW_MS: Millis = 60_000
@@ -16,7 +16,7 @@ const ADDRESSES_MAX = 10_000
 const LINES_MAX = 50
 
 interface Guesser {
-  readonly ring: Ring
+  readonly window: SlidingWindow
   /** When the log last named it. */
   loggedAt: Millis
 }
@@ -27,18 +27,18 @@ interface Guesser {
  * triggers and keys, which outsiders must not use up. A client with the right key is let in all the same, for others may share its
  * address: so the key is looked up first, which takes one hash.
  */
-export class Failures {
+export class FailedAttempts {
   readonly limit: Limit
   readonly #log: Platform['log']
   readonly #guessers = new Map<string, Guesser>()
   #now: Millis = 0
-  readonly #lines: Ring
+  readonly #lines: SlidingWindow
 
   /** `most` in a minute; 0: any number. */
   constructor(most: number, log: Platform['log']) {
     this.limit = { most, windowMs: WINDOW_MS }
     this.#log = log
-    this.#lines = new Ring({ most: LINES_MAX, windowMs: WINDOW_MS })
+    this.#lines = new SlidingWindow({ most: LINES_MAX, windowMs: WINDOW_MS })
   }
 
   /** Counts one. Null while there were not too many, and else what is left of the limit: nothing. */
@@ -47,23 +47,25 @@ export class Failures {
     if (now < this.#now) this.#move(now - this.#now)
     this.#now = now
     const network = networkOf(address)
-    const guesser = this.#guessers.get(network) ?? { ring: new Ring(this.limit), loggedAt: -Infinity }
+    const guesser = this.#guessers.get(network) ?? { window: new SlidingWindow(this.limit), loggedAt: -Infinity }
     this.#guessers.delete(network)
     this.#guessers.set(network, guesser)
     if (this.#guessers.size > ADDRESSES_MAX) this.#guessers.delete(this.#guessers.keys().next().value ?? '')
-    if (guesser.ring.take(now)) return null
+    if (guesser.window.take(now)) return null
     this.#report(network, guesser, now)
-    return guesser.ring.quota(now)
+    return guesser.window.quota(now)
   }
 
   /** The event that a frame is. A registration with a key that was never valid counts, and says whether there were too many. */
-  heard(socket: RobotSocket, frame: Frame, { keysBySecret, sockets }: State, now: Millis): Event {
-    const event = frameEvent(socket.id, frame)
-    if (event.type !== 'robot.said' || event.message.type !== 'register') return event
+  eventOf(socket: RobotSocket, frame: Frame, { keysBySecret, sockets }: State, now: Millis): Event {
+    const event = eventOfFrame(socket.id, frame)
+    if (event.type !== 'robot.message' || event.message.type !== 'register') return event
     const { id, address = null, credential } = socket
     const shown = event.credential ?? credential ?? sockets.get(id)?.credential ?? null
     const quota = shown === null || keysBySecret.has(shown) ? null : this.count(address, now)
-    return quota === null ? event : { ...event, guessed: overRate('wrong keys from one address', this.limit, quota) }
+    return quota === null
+      ? event
+      : { ...event, wrongKeyRefusal: rateLimited('wrong keys from one address', this.limit, quota) }
   }
 
   /** A line for each address and window, as long as there are not too many of them. */
@@ -83,9 +85,9 @@ export class Failures {
 
   #move(by: Millis): void {
     for (const guesser of this.#guessers.values()) {
-      guesser.ring.move(by)
+      guesser.window.shift(by)
       guesser.loggedAt += by
     }
-    this.#lines.move(by)
+    this.#lines.shift(by)
   }
 }

@@ -15,20 +15,20 @@ import type { KeyRow } from '../../core/state.ts'
 import type { TriggerFired } from '../../core/trigger-event.ts'
 import type { Fleet } from '../fleet.ts'
 import { filePayload } from '../sources/file-payload.ts'
-import { choosing, slashed } from '../sources/patterns.ts'
+import { compilePatterns, withForwardSlashes } from '../sources/patterns.ts'
 import { idempotencyOf } from '../submission.ts'
-import { type Env, guard, readBody } from './request.ts'
-import { refused, tellQuota } from './respond.ts'
+import { type HonoEnv, readBody, requireScope } from './request.ts'
+import { refused, setQuotaHeaders } from './respond.ts'
 
 /**
  * `POST /api/v1/triggers/{id}/file-events`: a robot tells what has happened to files of its own machine. Each event is
  * put to the trigger in order and answered for itself, so that one that is refused does not take the others along.
  */
-export function fileEventRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
-  app.post('/:id/file-events', guard(fleet, 'robots:connect', 'jobs:submit'), async (c) => {
+export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  app.post('/:id/file-events', requireScope(fleet, 'robots:connect', 'jobs:submit'), async (c) => {
     const id = c.req.param('id') as TriggerId
-    const config = reportedTo(fleet, id)
+    const config = watchConfigOf(fleet, id)
     if (isRefusal(config)) return refused(c, config)
     const body = await readBody(c, FileReport)
     if (isRefusal(body)) return refused(c, body)
@@ -45,11 +45,15 @@ export function fileEventRoutes(fleet: Fleet): Hono<Env> {
     const outcomeOf = (event: ReportedEvent, index: number): FileOutcome | Promise<FileOutcome> => {
       if (!config.events.includes(event.event_type)) return { outcome: 'skipped', reason: 'events' }
       if (chosen[index] !== true) return { outcome: 'skipped', reason: 'patterns' }
-      return put(fleet, id, event, { key: c.var.key, at, idempotency: once[index] as Circumstances['idempotency'] })
+      return fireReported(fleet, id, event, {
+        key: c.var.key,
+        at,
+        idempotency: once[index] as ReportContext['idempotency'],
+      })
     }
     // All at once: they are taken in the order in which they are put, and share what it costs to make them durable.
     const items = await Promise.all(body.events.map(outcomeOf))
-    tellQuota(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
+    setQuotaHeaders(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
     return c.json({ items } satisfies FileReportView)
   })
   return app
@@ -60,7 +64,7 @@ const WORK_MAX = 4_000_000
 
 /** Which of the events are about files that the patterns choose. */
 async function chosenOf(events: readonly ReportedEvent[], patterns: readonly string[]): Promise<readonly boolean[]> {
-  const chooses = choosing(patterns)
+  const chooses = compilePatterns(patterns)
   const width = globChars(patterns) ?? GLOB_CHARS_MAX
   const chosen: boolean[] = []
   let work = 0
@@ -70,13 +74,13 @@ async function chosenOf(events: readonly ReportedEvent[], patterns: readonly str
       work = 0
       await new Promise((resolve) => void setTimeout(resolve))
     }
-    chosen.push(chooses(slashed(file_path)))
+    chosen.push(chooses(withForwardSlashes(file_path)))
   }
   return chosen
 }
 
 /** What a trigger wants to be told of. CONFLICT for one that has no use for reports. */
-function reportedTo(fleet: Fleet, id: TriggerId): FileWatch | Refusal {
+function watchConfigOf(fleet: Fleet, id: TriggerId): FileWatch | Refusal {
   const trigger = fleet.state.triggers.get(id)
   if (trigger === undefined) {
     return noTrigger(id)
@@ -86,18 +90,18 @@ function reportedTo(fleet: Fleet, id: TriggerId): FileWatch | Refusal {
   return refuse('CONFLICT', `Trigger ${id} takes no reports: make one of type file_watch with config.reported true`)
 }
 
-interface Circumstances {
+interface ReportContext {
   readonly key: KeyRow
   /** When the report came, for events that do not say when they were. */
   readonly at: string
   readonly idempotency: TriggerFired['idempotency']
 }
 
-async function put(
+async function fireReported(
   fleet: Fleet,
   trigger: TriggerId,
   event: ReportedEvent,
-  { key, at, idempotency }: Circumstances,
+  { key, at, idempotency }: ReportContext,
 ): Promise<FileOutcome> {
   const { event_type: type, file_path: path, src_path: source, size } = event
   const answer = await fleet.request((reply) => ({

@@ -3,11 +3,11 @@ import * as v from 'valibot'
 import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
 import { isFleetName } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
-import { type Env, guard, readBody } from './request.ts'
+import { type HonoEnv, readBody, requireScope } from './request.ts'
 import { refused } from './respond.ts'
 
 /** The fleets of an installation, besides the default one. */
-export interface Fleets {
+export interface FleetRegistry {
   /** Makes a fleet with its first admin key, which is told this once. CONFLICT when it exists. */
   create(name: string): Promise<{ readonly adminKey: string } | Refusal>
   /** Every name, in alphabetical order. */
@@ -22,9 +22,9 @@ const NewFleet = v.strictObject({
 })
 
 /** `/api/v1/fleets`, with the default fleet's keys. What is inside another fleet is seen with its own keys only. */
-export function fleetRoutes(fleet: Fleet, fleets: Fleets): Hono<Env> {
-  const app = new Hono<Env>()
-  const admin = guard(fleet, 'admin')
+export function fleetRoutes(fleet: Fleet, fleets: FleetRegistry): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  const admin = requireScope(fleet, 'admin')
 
   app.post('/', admin, async (c) => {
     const body = await readBody(c, NewFleet)

@@ -7,13 +7,13 @@ import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { Fleet } from '../fleet.ts'
 import type { Markup } from '../form/markup.ts'
-import { CLOSED, NOT_HERE, noticeOf, NOWHERE, UNREAD } from '../form/notices.ts'
+import { FORM_CLOSED, FORM_NOT_ALLOWED, FORM_NOT_FOUND, FORM_TOO_LONG, noticeOf } from '../form/notices.ts'
 import { type FormPage, formPage, type Notice, plainPage } from '../form/page.ts'
 import { styleHash } from '../form/style.ts'
 import { isBrowser, newBrowser, newToken } from '../form/token.ts'
-import { askingOf, reboundPage } from '../origin.ts'
-import { addressOf, mayCall } from './address.ts'
-import type { Env } from './request.ts'
+import { reboundPage, requestOrigin } from '../origin.ts'
+import { clientAddress, mayCall } from './address.ts'
+import type { HonoEnv } from './request.ts'
 import { headersOf } from './respond.ts'
 
 /** Names the browser that a page was drawn for, and nothing else: see `adapters/form/token.ts`. */
@@ -46,16 +46,16 @@ export class FormPages {
   }
 
   /** The form that is asked for, or why there is none for this caller. */
-  openForm(c: Context<Env>): OpenForm | (Notice & { readonly status: 403 | 404 }) {
+  openForm(c: Context<HonoEnv>): OpenForm | (Notice & { readonly status: 403 | 404 }) {
     const { state } = this.#fleet
     const trigger = state.triggers.get(c.req.param('trigger') as TriggerId)
     const key = trigger?.signing?.key
-    if (trigger?.trigger_type !== 'form' || key === undefined) return { ...NOWHERE, status: 404 }
+    if (trigger?.trigger_type !== 'form' || key === undefined) return { ...FORM_NOT_FOUND, status: 404 }
     const { trustedProxies, allowedOrigins } = state.settings
-    const address = addressOf(c.req.raw, trustedProxies)
+    const address = clientAddress(c.req.raw, trustedProxies)
     const isRebound = trigger.allow_from.length > 0 &&
-      reboundPage(askingOf((name) => c.req.header(name)), allowedOrigins) !== null
-    if (isRebound || !mayCall(trigger.allow_from, address)) return { ...NOT_HERE, status: 403 }
+      reboundPage(requestOrigin((name) => c.req.header(name)), allowedOrigins) !== null
+    if (isRebound || !mayCall(trigger.allow_from, address)) return { ...FORM_NOT_ALLOWED, status: 403 }
     const form = trigger.config as unknown as FormConfig
     const path = `${this.#base}/form/${encodeURIComponent(trigger.id)}`
     return { trigger, form, key, title: form.title ?? trigger.name, path, address }
@@ -63,7 +63,7 @@ export class FormPages {
 
   /** Draws the form, with a token of its own where the one that came with it does not count. */
   async draw(
-    c: Context<Env>,
+    c: Context<HonoEnv>,
     { trigger, form, key, title, path }: OpenForm,
     as: Drawn,
     status: ContentfulStatusCode,
@@ -91,10 +91,10 @@ export class FormPages {
   }
 
   /** The same, where it could not be taken: with what is to be done now, and how long that may take. */
-  drawRefused(c: Context<Env>, opened: OpenForm, as: Drawn, refusal: Refusal): Promise<Response> | Response {
+  drawRefused(c: Context<HonoEnv>, opened: OpenForm, as: Drawn, refusal: Refusal): Promise<Response> | Response {
     const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
     for (const [name, value] of Object.entries(headersOf(refusal))) c.header(name, value)
-    if (refusal.refused === 'FORBIDDEN') return plain(c, 403, CLOSED)
+    if (refusal.refused === 'FORBIDDEN') return plain(c, 403, FORM_CLOSED)
     return this.draw(c, opened, { ...as, notice: noticeOf(refusal) }, status)
   }
 }
@@ -103,7 +103,7 @@ export class FormPages {
 export function drawUnreadable(c: Context, refusal: Refusal): Response | Promise<Response> {
   const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
   for (const [name, value] of Object.entries(headersOf(refusal))) c.header(name, value)
-  return plain(c, status, refusal.refused === 'PAYLOAD_TOO_LARGE' ? UNREAD : noticeOf(refusal))
+  return plain(c, status, refusal.refused === 'PAYLOAD_TOO_LARGE' ? FORM_TOO_LONG : noticeOf(refusal))
 }
 
 /** A page that only says something. */

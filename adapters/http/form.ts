@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
-import type { Answer } from '../../core/effects.ts'
+import type { Reply } from '../../core/effects.ts'
 import { instantText } from '../../core/instant.ts'
 import type { JobId, JsonText, Millis } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
@@ -12,67 +12,74 @@ import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
 import { callsLeft } from '../../core/rate.ts'
 import { isPercentUtf8 } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
-import { CLOSED, FAILED, FOREIGN, ignoredFiles, MISWRITTEN, TOKENS } from '../form/notices.ts'
-import { CODE, thanksPage, TOKEN } from '../form/page.ts'
-import { readSent, type Sent, writtenIn } from '../form/sent.ts'
+import {
+  FORM_CLOSED,
+  FORM_FAILED,
+  FORM_FROM_OTHER_PAGE,
+  FORM_QUERY_UNREADABLE,
+  ignoredFiles,
+  TOKEN_NOTICES,
+} from '../form/notices.ts'
+import { CODE_FIELD, thanksPage, TOKEN_FIELD } from '../form/page.ts'
+import { type FormSubmission, prefilledFrom, readSubmission } from '../form/sent.ts'
 import { checkToken, newReceipt, readReceipt } from '../form/token.ts'
-import { askingOf, foreignPage } from '../origin.ts'
+import { foreignPage, requestOrigin } from '../origin.ts'
 import { hashOf, sha256 } from '../secret.ts'
-import type { Failures } from './failures.ts'
+import type { FailedAttempts } from './failures.ts'
 import { COOKIE, drawUnreadable, FormPages, type OpenForm, plain, show } from './form-pages.ts'
-import { BODY_BYTES_MAX, type Env, readBytes } from './request.ts'
-import { tellQuota } from './respond.ts'
+import { BODY_BYTES_MAX, type HonoEnv, readBytes } from './request.ts'
+import { setQuotaHeaders } from './respond.ts'
 
 /** What the forms of one fleet are served with. */
 interface Forms {
   readonly fleet: Fleet
-  readonly failedAttempts: Failures
+  readonly failedAttempts: FailedAttempts
   readonly pages: FormPages
 }
 
 /** `/form/{trigger_id}`: a page for people, which needs no script, and nothing from anywhere else. */
-export function formRoutes(fleet: Fleet, base: string, failures: Failures): Hono<Env> {
-  const app = new Hono<Env>()
-  const forms: Forms = { fleet, failedAttempts: failures, pages: new FormPages(fleet, base) }
+export function formRoutes(fleet: Fleet, base: string, failedAttempts: FailedAttempts): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  const forms: Forms = { fleet, failedAttempts, pages: new FormPages(fleet, base) }
   app.get('/:trigger', (c) => page(forms, c))
   app.post('/:trigger', (c) => submit(forms, c))
   app.onError((error, c) => {
     fleet.platform.log('error', 'a form failed', { path: c.req.path, error: error.stack ?? String(error) })
-    return plain(c, 500, FAILED)
+    return plain(c, 500, FORM_FAILED)
   })
   return app
 }
 
 /** The form to be filled in, or the thanks for one that has been. */
-async function page({ pages }: Forms, c: Context<Env>): Promise<Response> {
+async function page({ pages }: Forms, c: Context<HonoEnv>): Promise<Response> {
   const opened = pages.openForm(c)
   if ('heading' in opened) return plain(c, opened.status, opened)
   const { trigger, form, key, title, path } = opened
   const receipt = c.req.query('done')
   const reference = receipt === undefined ? null : await readReceipt(key, trigger.id, receipt)
   if (reference !== null) return show(c, 200, thanksPage(title, form.success_message, reference, path))
-  if (!trigger.enabled) return plain(c, 403, CLOSED)
+  if (!trigger.enabled) return plain(c, 403, FORM_CLOSED)
   const { search } = new URL(c.req.url)
-  if (!isPercentUtf8(search)) return plain(c, 400, MISWRITTEN)
-  return await pages.draw(c, opened, { written: writtenIn(search) }, 200)
+  if (!isPercentUtf8(search)) return plain(c, 400, FORM_QUERY_UNREADABLE)
+  return await pages.draw(c, opened, { written: prefilledFrom(search) }, 200)
 }
 
 /** Fires the trigger with a form that has been filled in, and leads to the thanks. What is wrong with it is drawn into it. */
-async function submit(forms: Forms, c: Context<Env>): Promise<Response> {
+async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
   const { fleet, pages } = forms
   const opened = pages.openForm(c)
   if ('heading' in opened) return plain(c, opened.status, opened)
   const { trigger, form, key, path, address } = opened
-  if (!trigger.enabled) return plain(c, 403, CLOSED)
+  if (!trigger.enabled) return plain(c, 403, FORM_CLOSED)
   const sent = await readForm(pages, c, opened)
   if (!('written' in sent)) return sent
   const now = fleet.platform.now()
   const proof = await authenticate(forms, c, opened, sent, now)
-  if (!('once' in proof)) return proof
-  tellQuota(c, callsLeft(fleet.state, trigger.id, now))
+  if (!('dedupeKey' in proof)) return proof
+  setQuotaHeaders(c, callsLeft(fleet.state, trigger.id, now))
 
   const { written } = sent
-  const again = { written, sent: true, token: written.get(TOKEN)?.[0] }
+  const again = { written, sent: true, token: written.get(TOKEN_FIELD)?.[0] }
   if (sent.files.length > 0) return await pages.draw(c, opened, { ...again, notice: ignoredFiles(sent.files) }, 415)
   const { values, problems } = read(form, written)
   if (problems.size > 0) return await pages.draw(c, opened, { ...again, problems }, 422)
@@ -83,8 +90,12 @@ async function submit(forms: Forms, c: Context<Env>): Promise<Response> {
     return await pages.drawRefused(c, opened, again, refuse('PAYLOAD_TOO_LARGE', ''))
   }
 
-  const answer = await fire(fleet, c, opened, { payload, once: proof.once, fingerprint: sha256(toText(values)) })
-  if ('quota' in answer) tellQuota(c, answer.quota)
+  const answer = await fire(fleet, c, opened, {
+    payload,
+    dedupeKey: proof.dedupeKey,
+    fingerprint: sha256(toText(values)),
+  })
+  if ('quota' in answer) setQuotaHeaders(c, answer.quota)
   if (answer.type === 'refusal') {
     // What was refused may be sent again as it is, and is the same once more; only what differs needs another token.
     const { token, ...anew } = again
@@ -99,36 +110,36 @@ async function submit(forms: Forms, c: Context<Env>): Promise<Response> {
 }
 
 /** What the body holds; a page that says so where it cannot be read, or not be put on a page again. */
-async function readForm(pages: FormPages, c: Context<Env>, opened: OpenForm): Promise<Sent | Response> {
+async function readForm(pages: FormPages, c: Context<HonoEnv>, opened: OpenForm): Promise<FormSubmission | Response> {
   const bytes = await readBytes(c)
   if (isRefusal(bytes)) return drawUnreadable(c, bytes)
-  const sent = await readSent(c.req.header('content-type'), bytes, valuesMax(opened.form))
+  const sent = await readSubmission(c.req.header('content-type'), bytes, valuesMax(opened.form))
   if (isRefusal(sent)) return await pages.drawRefused(c, opened, {}, sent)
   return charsOn(opened.form, sent.written) > WRITTEN_CHARS_MAX
     ? drawUnreadable(c, refuse('PAYLOAD_TOO_LARGE', ''))
     : sent
 }
 
-/** Whether it comes from a page of ours, which `once` names, by somebody who has the access code; the form again if not. */
+/** Whether it comes from a page of ours, which `dedupeKey` names, by somebody who has the access code; the form again if not. */
 async function authenticate(
   { fleet, failedAttempts, pages }: Forms,
-  c: Context<Env>,
+  c: Context<HonoEnv>,
   opened: OpenForm,
-  { written }: Sent,
+  { written }: FormSubmission,
   now: Millis,
-): Promise<{ readonly once: string } | Response> {
+): Promise<{ readonly dedupeKey: string } | Response> {
   const { trigger, key, address } = opened
   const { allowedOrigins, idempotencyMs } = fleet.state.settings
   const again = { written, sent: true }
-  if (foreignPage(askingOf((name) => c.req.header(name)), allowedOrigins) !== null) {
-    return await pages.draw(c, opened, { ...again, notice: FOREIGN }, 403)
+  if (foreignPage(requestOrigin((name) => c.req.header(name)), allowedOrigins) !== null) {
+    return await pages.draw(c, opened, { ...again, notice: FORM_FROM_OTHER_PAGE }, 403)
   }
-  const token = written.get(TOKEN)?.[0]
+  const token = written.get(TOKEN_FIELD)?.[0]
   const proof = await checkToken(key, trigger.id, getCookie(c, COOKIE), token, now, idempotencyMs)
-  if ('wrong' in proof) return await pages.draw(c, opened, { ...again, notice: TOKENS[proof.wrong] }, 403)
-  if (trigger.auth !== 'secret' || hashOf(written.get(CODE)?.[0] ?? '') === trigger.secret) return proof
+  if ('wrong' in proof) return await pages.draw(c, opened, { ...again, notice: TOKEN_NOTICES[proof.wrong] }, 403)
+  if (trigger.auth !== 'secret' || hashOf(written.get(CODE_FIELD)?.[0] ?? '') === trigger.secret) return proof
   const guessed = failedAttempts.count(address, now)
-  tellQuota(c, guessed)
+  setQuotaHeaders(c, guessed)
   const codeProblem = 'This is not the access code.'
   if (guessed === null) return await pages.draw(c, opened, { ...again, token, codeProblem }, 403)
   const refusal = refuse('RATE_LIMITED', '', { retry_after_ms: guessed.retryAfterMs, limit: failedAttempts.limit.most })
@@ -137,10 +148,14 @@ async function authenticate(
 
 function fire(
   fleet: Fleet,
-  c: Context<Env>,
+  c: Context<HonoEnv>,
   { trigger, address }: OpenForm,
-  { payload, once, fingerprint }: { readonly payload: JsonText; readonly once: string; readonly fingerprint: string },
-): Promise<Answer> {
+  { payload, dedupeKey, fingerprint }: {
+    readonly payload: JsonText
+    readonly dedupeKey: string
+    readonly fingerprint: string
+  },
+): Promise<Reply> {
   const agent = c.req.header('user-agent')
   const metadata = toText({
     source: 'form',
@@ -157,7 +172,7 @@ function fire(
     by: null,
     payload,
     metadata,
-    idempotency: { key: sha256(JSON.stringify([trigger.id, 'form', once])), fingerprint },
+    idempotency: { key: sha256(JSON.stringify([trigger.id, 'form', dedupeKey])), fingerprint },
     cursor: null,
     parent: null,
   }))
@@ -166,7 +181,7 @@ function fire(
 /** What was written, as what the fields are for, and what is wrong with each that cannot be read so. */
 function read(
   form: FormConfig,
-  written: Sent['written'],
+  written: FormSubmission['written'],
 ): { readonly values: JsonObject; readonly problems: ReadonlyMap<string, string> } {
   const values: [string, Json][] = []
   const problems = new Map<string, string>()
@@ -182,7 +197,7 @@ function read(
 const WRITTEN_CHARS_MAX = 3 << 19
 
 /** What the answers would take on the page, where five characters are written longer. */
-function charsOn(form: FormConfig, written: Sent['written']): number {
+function charsOn(form: FormConfig, written: FormSubmission['written']): number {
   const answers = form.fields.map(({ name }) => written.get(name)?.[0] ?? '')
   return answers.reduce((sum, answer) => sum + answer.length + 5 * (answer.match(/[&<>"']/g)?.length ?? 0), 0)
 }

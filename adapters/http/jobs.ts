@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
-import { lacking } from '../../core/access.ts'
-import type { Answer } from '../../core/effects.ts'
+import { missingScope } from '../../core/access.ts'
+import type { Reply } from '../../core/effects.ts'
 import { explain } from '../../core/explain.ts'
 import type { JobId } from '../../core/ids.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
@@ -8,54 +8,54 @@ import { Cancellation, Release, Submission } from '../../core/protocol/request.t
 import { submissionsLeft } from '../../core/rate.ts'
 import type { Fleet } from '../fleet.ts'
 import { logText } from '../log-text.ts'
-import { idempotencyOf, retrying, submission } from '../submission.ts'
-import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
-import { jobQuery, numberIn } from './query.ts'
-import { answered, locationOf, refused, tellQuota } from './respond.ts'
+import { idempotencyOf, retryJob, submitJob } from '../submission.ts'
+import { encodeCursor, type HonoEnv, pageQuery, readBody, readOptionalBody, requireScope } from './request.ts'
+import { jobQuery, queryNumber } from './query.ts'
+import { locationOf, refused, respond, setQuotaHeaders } from './respond.ts'
 import { unlessUnchanged } from './unchanged.ts'
 import { explanationView, historyEntry, jobDetail, jobSummary, logLine, submittedJob } from './view.ts'
 
 const LOG_PAGE_MAX = 1000
 
 /** `/api/v1/jobs`. */
-export function jobRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
-  const read = guard(fleet, 'jobs:read')
-  app.post('/', guard(fleet, 'jobs:submit', 'jobs:submit-definition'), (c) => submit(fleet, c))
+export function jobRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  const read = requireScope(fleet, 'jobs:read')
+  app.post('/', requireScope(fleet, 'jobs:submit', 'jobs:submit-definition'), (c) => submit(fleet, c))
   app.get('/', read, (c) => list(fleet, c))
   app.get('/:id', read, unlessUnchanged, (c) => detail(fleet, c))
   app.get('/:id/logs', read, (c) => logs(fleet, c))
   app.get('/:id/history', read, (c) => history(fleet, c))
   app.get('/:id/explain', read, (c) => explained(fleet, c))
-  app.post('/:id/cancel', guard(fleet, 'jobs:cancel'), (c) => stop(fleet, c, 'cancel', Cancellation))
-  app.post('/:id/release', guard(fleet, 'jobs:cancel'), (c) => stop(fleet, c, 'release', Release))
-  app.post('/:id/retry', guard(fleet, 'jobs:submit'), (c) => again(fleet, c, 'retry'))
-  app.post('/:id/requeue', guard(fleet, 'jobs:submit'), (c) => again(fleet, c, 'requeue'))
+  app.post('/:id/cancel', requireScope(fleet, 'jobs:cancel'), (c) => stop(fleet, c, 'cancel', Cancellation))
+  app.post('/:id/release', requireScope(fleet, 'jobs:cancel'), (c) => stop(fleet, c, 'release', Release))
+  app.post('/:id/retry', requireScope(fleet, 'jobs:submit'), (c) => again(fleet, c, 'retry'))
+  app.post('/:id/requeue', requireScope(fleet, 'jobs:submit'), (c) => again(fleet, c, 'requeue'))
   return app
 }
 
-async function submit(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function submit(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const { key } = c.var
-  tellQuota(c, submissionsLeft(fleet.state, key.id, fleet.platform.now()))
+  setQuotaHeaders(c, submissionsLeft(fleet.state, key.id, fleet.platform.now()))
   const body = await readBody(c, Submission)
   if (isRefusal(body)) return refused(c, body)
-  const lack = lacking(key, body.workflow_json === undefined ? 'jobs:submit' : 'jobs:submit-definition')
+  const lack = missingScope(key, body.workflow_json === undefined ? 'jobs:submit' : 'jobs:submit-definition')
   if (lack !== null) return refused(c, lack)
   const idempotency = idempotencyOf(c.req.header('idempotency-key'), key, body)
   if (isRefusal(idempotency)) return refused(c, idempotency)
-  const event = submission(fleet.platform, body, key.name, key.id, idempotency)
+  const event = submitJob(fleet.platform, body, key.name, key.id, idempotency)
   if (isRefusal(event)) return refused(c, event)
   return submitted(fleet, c, await fleet.request(event))
 }
 
-async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function list(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const query = jobQuery(c.req.query(), pageQuery(c))
   if (isRefusal(query)) return refused(c, query)
   const page = await fleet.queries.jobs(query)
   return c.json({ items: page.items.map(jobSummary), next_cursor: encodeCursor(page.next) })
 }
 
-async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function detail(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const job = await fleet.queries.job(idOf(c))
   if (job === undefined) return refused(c, noJob(c))
   const [definition, log] = await Promise.all([
@@ -65,11 +65,11 @@ async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
   return c.json(jobDetail(job, definition, log))
 }
 
-async function logs(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function logs(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const job = await fleet.queries.job(idOf(c))
   if (job === undefined) return refused(c, noJob(c))
-  const after = numberIn(c.req.query('cursor') ?? '0')
-  const limit = numberIn(c.req.query('limit') ?? String(LOG_PAGE_MAX))
+  const after = queryNumber(c.req.query('cursor') ?? '0')
+  const limit = queryNumber(c.req.query('limit') ?? String(LOG_PAGE_MAX))
   if (!Number.isSafeInteger(after) || after < 0) {
     return refused(c, refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { field: 'cursor' }))
   }
@@ -82,13 +82,13 @@ async function logs(fleet: Fleet, c: Context<Env>): Promise<Response> {
   return c.json({ items: lines.map((line) => logLine(line, job)), next_cursor: next === null ? null : String(next) })
 }
 
-async function history(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function history(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const job = await fleet.queries.job(idOf(c))
   if (job === undefined) return refused(c, noJob(c))
   return c.json({ items: (await fleet.queries.history(job.id)).map(historyEntry), next_cursor: null })
 }
 
-async function explained(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function explained(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const id = idOf(c)
   const job = fleet.state.jobs.get(id) ?? await fleet.queries.job(id)
   if (job === undefined) return refused(c, noJob(c))
@@ -99,7 +99,7 @@ async function explained(fleet: Fleet, c: Context<Env>): Promise<Response> {
 /** Calls a job off, or takes it from a robot that does not answer. */
 async function stop(
   fleet: Fleet,
-  c: Context<Env>,
+  c: Context<HonoEnv>,
   verb: 'cancel' | 'release',
   schema: typeof Cancellation | typeof Release,
 ): Promise<Response> {
@@ -108,30 +108,30 @@ async function stop(
   const { reason } = body
   const by = c.var.key.name
   const asked = await fleet.request((reply) => ({ type: `${verb}.requested`, reply, job: idOf(c), by, reason }))
-  return answered(c, asked, 'job', ({ job }) => c.json(jobSummary(job)))
+  return respond(c, asked, 'job', ({ job }) => c.json(jobSummary(job)))
 }
 
 /** Submits a job that has ended as a new one. */
-async function again(fleet: Fleet, c: Context<Env>, mode: 'retry' | 'requeue'): Promise<Response> {
+async function again(fleet: Fleet, c: Context<HonoEnv>, mode: 'retry' | 'requeue'): Promise<Response> {
   const { id, name } = c.var.key
-  tellQuota(c, submissionsLeft(fleet.state, id, fleet.platform.now()))
-  const event = await retrying(fleet, idOf(c), mode, name, id)
+  setQuotaHeaders(c, submissionsLeft(fleet.state, id, fleet.platform.now()))
+  const event = await retryJob(fleet, idOf(c), mode, name, id)
   if (isRefusal(event)) return refused(c, event)
   return submitted(fleet, c, await fleet.request(event))
 }
 
-function submitted(fleet: Fleet, c: Context<Env>, answer: Answer): Response {
-  return answered(c, answer, 'job', ({ job, replayed }) =>
+function submitted(fleet: Fleet, c: Context<HonoEnv>, answer: Reply): Response {
+  return respond(c, answer, 'job', ({ job, replayed }) =>
     c.json(submittedJob(fleet.state, job), 201, {
       ...locationOf(c, 'jobs', job.id),
       ...(replayed === true ? { 'Idempotency-Replayed': 'true' } : {}),
     }))
 }
 
-function idOf(c: Context<Env>): JobId {
+function idOf(c: Context<HonoEnv>): JobId {
   return c.req.param('id') as JobId
 }
 
-function noJob(c: Context<Env>): Refusal {
+function noJob(c: Context<HonoEnv>): Refusal {
   return notFound('Job', idOf(c))
 }

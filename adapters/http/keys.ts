@@ -5,14 +5,14 @@ import { NewKey } from '../../core/protocol/request.ts'
 import type { NewKeyView } from '../../core/protocol/view.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf, newKey } from '../secret.ts'
-import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
-import { answered, refused } from './respond.ts'
+import { encodeCursor, type HonoEnv, pageQuery, readBody, requireScope } from './request.ts'
+import { refused, respond } from './respond.ts'
 import { keyView } from './view.ts'
 
 /** `/api/v1/keys`: one for each robot and each program, revoked one by one. */
-export function keyRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
-  const admin = guard(fleet, 'admin')
+export function keyRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  const admin = requireScope(fleet, 'admin')
 
   app.post('/', admin, async (c) => {
     const body = await readBody(c, NewKey)
@@ -32,7 +32,7 @@ export function keyRoutes(fleet: Fleet): Hono<Env> {
       robot: body.robot_id,
     }))
     // The key is shown this once: what is kept is its hash.
-    return answered(c, answer, 'key', ({ key }) => c.json({ ...keyView(key), key: secret } satisfies NewKeyView, 201))
+    return respond(c, answer, 'key', ({ key }) => c.json({ ...keyView(key), key: secret } satisfies NewKeyView, 201))
   })
 
   app.get('/', admin, async (c) => {
@@ -44,7 +44,7 @@ export function keyRoutes(fleet: Fleet): Hono<Env> {
 
   app.delete('/:id', admin, async (c) => {
     const key = c.req.param('id') as KeyId
-    return answered(
+    return respond(
       c,
       await fleet.request((reply) => ({ type: 'key.revoked', reply, key })),
       'key',

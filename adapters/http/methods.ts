@@ -1,10 +1,10 @@
 import type { Hono } from 'hono'
 import { METHOD_NAME_ALL } from 'hono/router'
 import { TrieRouter } from 'hono/router/trie-router'
-import type { Env } from './request.ts'
+import type { HonoEnv } from './request.ts'
 
 /** Which methods each address of an app takes. Looked up for those only that were asked with another one. */
-export function methodsOf(app: Hono<Env>): (path: string) => readonly string[] {
+export function methodsOf(app: Hono<HonoEnv>): (path: string) => readonly string[] {
   let router: TrieRouter<string> | undefined
   return (path) => {
     router ??= routerOf(app)
@@ -16,7 +16,7 @@ export function methodsOf(app: Hono<Env>): (path: string) => readonly string[] {
   }
 }
 
-function routerOf(app: Hono<Env>): TrieRouter<string> {
+function routerOf(app: Hono<HonoEnv>): TrieRouter<string> {
   const router = new TrieRouter<string>()
   // What stands before the routes is there for every method.
   for (const { method, path } of app.routes) if (method !== METHOD_NAME_ALL) router.add(METHOD_NAME_ALL, path, method)

@@ -2,15 +2,15 @@ import { Hono } from 'hono'
 import { isRefusal } from '../../core/protocol/refusal.ts'
 import { NewPool } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
-import { type Env, guard, readBody } from './request.ts'
-import { answered, refused } from './respond.ts'
+import { type HonoEnv, readBody, requireScope } from './request.ts'
+import { refused, respond } from './respond.ts'
 import { poolView } from './view.ts'
 
 /** `/api/v1/pools`: robots under a name, by their tags. */
-export function poolRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
+export function poolRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
 
-  app.post('/', guard(fleet, 'admin'), async (c) => {
+  app.post('/', requireScope(fleet, 'admin'), async (c) => {
     const body = await readBody(c, NewPool)
     if (isRefusal(body)) return refused(c, body)
     const answer = await fleet.request((reply) => ({
@@ -21,10 +21,10 @@ export function poolRoutes(fleet: Fleet): Hono<Env> {
       maxConcurrent: body.max_concurrent,
       workflows: body.workflows,
     }))
-    return answered(c, answer, 'pool', ({ pool }) => c.json(poolView(pool), 201))
+    return respond(c, answer, 'pool', ({ pool }) => c.json(poolView(pool), 201))
   })
 
-  app.get('/', guard(fleet, 'jobs:read'), async (c) => {
+  app.get('/', requireScope(fleet, 'jobs:read'), async (c) => {
     return c.json({ items: (await fleet.queries.pools()).map(poolView), next_cursor: null })
   })
 

@@ -19,7 +19,7 @@ const JOBS = [
 ] as const
 
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
-const TAKEN: readonly (readonly [RegExp, readonly string[]])[] = [
+const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/jobs$/, [...JOBS, ...PAGE]],
   [/^\/(?:workflows|robots|triggers|schedules|keys|pools|webhooks|fleets)$/, PAGE],
   [/^\/schedules\/upcoming$/, PAGE],
@@ -37,9 +37,9 @@ export function problemWithQuery(c: Context): Refusal | null {
   const { search, searchParams } = new URL(c.req.url)
   if (search === '') return null
   const path = c.req.path.replace(/^.*?\/api\/v1/, '')
-  const taken = c.req.method === 'GET' ? TAKEN.find(([route]) => route.test(path))?.[1] ?? [] : []
+  const allowed = c.req.method === 'GET' ? ALLOWED.find(([route]) => route.test(path))?.[1] ?? [] : []
   for (const name of new Set(searchParams.keys())) {
-    const wrong = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), taken)
+    const wrong = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), allowed)
     if (wrong !== null) return refuse('INVALID_PAYLOAD', wrong, { field: cut(name, NAME_CHARS_MAX) })
   }
   return null
@@ -48,18 +48,20 @@ export function problemWithQuery(c: Context): Refusal | null {
 /** A longer name is cut in the refusal. */
 const NAME_CHARS_MAX = 50
 
-function problemWith(name: string, values: readonly string[], taken: readonly string[]): string | null {
-  if (!taken.includes(name)) return unknown(cut(name, NAME_CHARS_MAX), taken)
+function problemWith(name: string, values: readonly string[], allowed: readonly string[]): string | null {
+  if (!allowed.includes(name)) return unknown(cut(name, NAME_CHARS_MAX), allowed)
   if (values.length > 1) return `${name} must be given once${name === 'status' ? ', with commas between' : ''}`
   return values[0] === '' ? `${name} must not be empty` : null
 }
 
-function unknown(name: string, taken: readonly string[]): string {
-  const near = taken.map((other) => ({ other, apart: editsBetween(name.toLowerCase(), other) }))
+function unknown(name: string, allowed: readonly string[]): string {
+  const near = allowed.map((other) => ({ other, apart: editsBetween(name.toLowerCase(), other) }))
     .filter(({ other, apart }) => apart <= Math.max(2, Math.floor(other.length * 0.4)))
     .toSorted((a, b) => a.apart - b.apart)[0]
   if (near !== undefined) return `Unknown query parameter ${name}; did you mean ${near.other}?`
-  return `Unknown query parameter ${name}: ${taken.length === 0 ? 'there are none here' : `use ${taken.join(', ')}`}`
+  return `Unknown query parameter ${name}: ${
+    allowed.length === 0 ? 'there are none here' : `use ${allowed.join(', ')}`
+  }`
 }
 
 /** Which jobs a query asks for. INVALID_PAYLOAD names what is wrong with it. */
@@ -102,6 +104,6 @@ function editsBetween(a: string, b: string): number {
 }
 
 /** A decimal number in a query, with a point only where `fraction` allows one; NaN for anything else. */
-export function numberIn(text: string, fraction = false): number {
+export function queryNumber(text: string, fraction = false): number {
   return (fraction ? /^\d{1,15}(?:\.\d{1,15})?$/ : /^\d{1,15}$/).test(text) ? Number(text) : NaN
 }

@@ -6,16 +6,16 @@ import { cut } from '../../core/protocol/cut.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
 import { isObject, type Parsed, parseJson } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { grafted, type Lost } from '../../core/protocol/written.ts'
+import { grafted, type LostNumber } from '../../core/protocol/written.ts'
 import type { Scope } from '../../core/protocol/scope.ts'
-import { overRate } from '../../core/rate.ts'
+import { rateLimited } from '../../core/rate.ts'
 import type { KeyRow } from '../../core/state.ts'
-import { textOf } from '../charset.ts'
+import { decodeBody } from '../charset.ts'
 import type { Fleet } from '../fleet.ts'
 import { hashOf } from '../secret.ts'
 import type { Cursor, PageQuery } from '../store/contract.ts'
-import { addressOf } from './address.ts'
-import { numberIn, problemWithQuery } from './query.ts'
+import { clientAddress } from './address.ts'
+import { problemWithQuery, queryNumber } from './query.ts'
 import { refused } from './respond.ts'
 
 /** The largest body that is read. What a robot can be sent is smaller still. */
@@ -24,7 +24,7 @@ export const BODY_BYTES_MAX = 1 << 20
 const PAGE_MAX = 200
 const PAGE_DEFAULT = 50
 
-export interface Env {
+export interface HonoEnv {
   Variables: {
     /** Whose key the request came with. */
     key: KeyRow
@@ -39,13 +39,13 @@ export interface Env {
  * Lets a request pass whose key has the scope, or one of the others, and whose query the address knows. Every route but the webhook, the health check and `/`
  * has one.
  */
-export function guard(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): MiddlewareHandler<Env> {
+export function requireScope(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): MiddlewareHandler<HonoEnv> {
   return async (c, next) => {
-    const credential = bearer(c.req.header('authorization'))
+    const credential = bearerCredential(c.req.header('authorization'))
     const first = authorize(fleet.state, credential, scope)
     const keys = isRefusal(first) ? others.map((other) => authorize(fleet.state, credential, other)) : []
     const key = keys.find((one) => !isRefusal(one)) ?? first
-    if (isRefusal(key)) return refused(c, guessedOften(fleet, c.req.raw, credential) ?? key)
+    if (isRefusal(key)) return refused(c, tooManyGuesses(fleet, c.req.raw, credential) ?? key)
     const problem = problemWithQuery(c) ?? problemWithCoding(c)
     if (problem !== null) return refused(c, problem)
     c.set('key', key)
@@ -54,27 +54,27 @@ export function guard(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): 
 }
 
 /** What is told to an address that shows one wrong key after another; null while it may be a mistake. */
-function guessedOften(
-  { state, failures, platform }: Fleet,
+function tooManyGuesses(
+  { state, failedAttempts, platform }: Fleet,
   request: Request,
   credential: SecretHash | null,
 ): Refusal | null {
   // One that was valid once is no guess.
   if (credential === null || state.keysBySecret.has(credential)) return null
-  const quota = failures.count(addressOf(request, state.settings.trustedProxies), platform.now())
-  return quota === null ? null : overRate('wrong keys from one address', failures.limit, quota)
+  const quota = failedAttempts.count(clientAddress(request, state.settings.trustedProxies), platform.now())
+  return quota === null ? null : rateLimited('wrong keys from one address', failedAttempts.limit, quota)
 }
 
 /** The hash of the key in an `Authorization: Bearer` header, or null. */
-export function bearer(header: string | undefined): SecretHash | null {
+export function bearerCredential(header: string | undefined): SecretHash | null {
   const token = header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1]
   return token === undefined ? null : hashOf(token)
 }
 
 /** The hash of the key that a robot shows when it connects: in the header, or as `api_key` in its address. */
-export function keyShown(authorization: string | null | undefined, query: URLSearchParams): SecretHash | null {
+export function robotCredential(authorization: string | null | undefined, query: URLSearchParams): SecretHash | null {
   const key = query.get('api_key')
-  return bearer(authorization ?? undefined) ?? (key === null ? null : hashOf(key))
+  return bearerCredential(authorization ?? undefined) ?? (key === null ? null : hashOf(key))
 }
 
 /**
@@ -83,7 +83,7 @@ export function keyShown(authorization: string | null | undefined, query: URLSea
  */
 async function readJson(c: Context): Promise<Parsed | Refusal> {
   const bytes = await readBytes(c)
-  const text = isRefusal(bytes) ? bytes : textOf(bytes, c.req.header('content-type'))
+  const text = isRefusal(bytes) ? bytes : decodeBody(bytes, c.req.header('content-type'))
   return isRefusal(text) ? text : parseJson(text)
 }
 
@@ -154,7 +154,7 @@ export async function readBody<const S extends v.GenericSchema>(
   if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
     return refuse('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be application/json, not ${type}`)
   }
-  return checked(await readJson(c), schema)
+  return validate(await readJson(c), schema)
 }
 
 /** The same where the body may be left out. */
@@ -163,22 +163,22 @@ export async function readOptionalBody<const S extends v.GenericSchema>(
   schema: S,
 ): Promise<v.InferOutput<S> | Refusal> {
   const none = c.req.header('transfer-encoding') === undefined && Number(c.req.header('content-length') ?? 0) === 0
-  return none ? checked(NOTHING, schema) : readBody(c, schema)
+  return none ? validate(EMPTY_BODY, schema) : readBody(c, schema)
 }
 
-const NOTHING: Parsed = { json: {}, written: {} }
+const EMPTY_BODY: Parsed = { json: {}, written: {} }
 
 /**
  * A body as the schema wants it, wherever it comes from: what only passes through has its numbers as they were written. One
  * that is read, and that a double cannot keep, is refused with its path.
  */
-export function checked<const S extends v.GenericSchema>(
+export function validate<const S extends v.GenericSchema>(
   body: Parsed | Refusal,
   schema: S,
 ): v.InferOutput<S> | Refusal {
   if (isRefusal(body)) return body
   if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
-  const found: Lost[] = []
+  const found: LostNumber[] = []
   const input = grafted(schema, body, found)
   const [lost] = found
   if (lost !== undefined) {
@@ -193,12 +193,12 @@ export function checked<const S extends v.GenericSchema>(
 
 /** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */
 export function pageQuery(c: Context): PageQuery | Refusal {
-  return pageOf(c.req.query())
+  return parsePageQuery(c.req.query())
 }
 
 /** The same of a query that has been read. */
-export function pageOf({ limit, cursor }: Readonly<Record<string, string>>): PageQuery | Refusal {
-  const count = limit === undefined ? PAGE_DEFAULT : numberIn(limit)
+export function parsePageQuery({ limit, cursor }: Readonly<Record<string, string>>): PageQuery | Refusal {
+  const count = limit === undefined ? PAGE_DEFAULT : queryNumber(limit)
   if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
     return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { field: 'limit' })
   }

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { requestId } from 'hono/request-id'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Answer } from '../../core/effects.ts'
+import type { Reply } from '../../core/effects.ts'
 import { epochSeconds, type Quota } from '../../core/limiter.ts'
 import { errorPayload } from '../../core/protocol/encode.ts'
 import { toText } from '../../core/protocol/json.ts'
@@ -76,7 +76,7 @@ export function locationOf(c: Context, list: string, id: string): { readonly Loc
 }
 
 /** Tells what is left of the limit that a route is held to, on whatever is answered after this. */
-export function tellQuota(c: Context, quota: Quota | null | undefined): void {
+export function setQuotaHeaders(c: Context, quota: Quota | null | undefined): void {
   if (quota === null || quota === undefined) return
   c.header('X-RateLimit-Limit', String(quota.limit))
   c.header('X-RateLimit-Remaining', String(quota.remaining))
@@ -84,14 +84,14 @@ export function tellQuota(c: Context, quota: Quota | null | undefined): void {
 }
 
 /** The answer of the core as a response: the refusal, or what `show` makes of the row. */
-export function answered<T extends Answer['type']>(
+export function respond<T extends Reply['type']>(
   c: Context,
-  answer: Answer,
+  answer: Reply,
   type: T,
-  show: (answer: Extract<Answer, { type: T }>) => Response,
+  show: (answer: Extract<Reply, { type: T }>) => Response,
 ): Response {
-  if ('quota' in answer) tellQuota(c, answer.quota)
+  if ('quota' in answer) setQuotaHeaders(c, answer.quota)
   if (answer.type === 'refusal') return refused(c, answer.refusal)
   if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)
-  return show(answer as Extract<Answer, { type: T }>)
+  return show(answer as Extract<Reply, { type: T }>)
 }

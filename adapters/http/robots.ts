@@ -1,32 +1,32 @@
 import { type Context, Hono } from 'hono'
-import type { Answer } from '../../core/effects.ts'
+import type { Reply } from '../../core/effects.ts'
 import type { RobotId } from '../../core/ids.ts'
 import { presence } from '../../core/presence.ts'
 import { isRefusal, notFound } from '../../core/protocol/refusal.ts'
 import { NewRobot, Shutdown } from '../../core/protocol/request.ts'
 import type { Fleet } from '../fleet.ts'
-import { encodeCursor, type Env, guard, pageQuery, readBody, readOptionalBody } from './request.ts'
-import { answered, locationOf, refused } from './respond.ts'
+import { encodeCursor, type HonoEnv, pageQuery, readBody, readOptionalBody, requireScope } from './request.ts'
+import { locationOf, refused, respond } from './respond.ts'
 import { unlessUnchanged } from './unchanged.ts'
 import { reportView, robotView } from './view.ts'
 
 /** `/api/v1/robots`. What is on record comes from the store, how they are just now from memory. */
-export function robotRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
-  const read = guard(fleet, 'jobs:read')
-  const admin = guard(fleet, 'admin')
+export function robotRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  const read = requireScope(fleet, 'jobs:read')
+  const admin = requireScope(fleet, 'admin')
   app.get('/', read, (c) => list(fleet, c))
   app.get('/:id', read, unlessUnchanged, (c) => detail(fleet, c))
   app.post('/', admin, (c) => save(fleet, c, undefined))
   app.put('/:id', admin, (c) => save(fleet, c, idOf(c)))
   for (const verb of ['pause', 'resume', 'shutdown'] as const) {
-    app.post(`/:id/${verb}`, guard(fleet, 'robots:control'), (c) => control(fleet, c, verb))
+    app.post(`/:id/${verb}`, requireScope(fleet, 'robots:control'), (c) => control(fleet, c, verb))
   }
   app.post('/:id/status', read, (c) => report(fleet, c))
   return app
 }
 
-async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function list(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const query = pageQuery(c)
   if (isRefusal(query)) return refused(c, query)
   const page = await fleet.queries.robots(query)
@@ -34,14 +34,14 @@ async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
   return c.json({ items, next_cursor: encodeCursor(page.next) })
 }
 
-async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function detail(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const robot = await fleet.queries.robot(idOf(c))
   if (robot === undefined) return refused(c, notFound('Robot', idOf(c)))
   return c.json(robotView(robot, presence(fleet.state, robot.id)))
 }
 
 /** Puts a robot on record before it comes, or changes what is on record. */
-async function save(fleet: Fleet, c: Context<Env>, id: RobotId | undefined): Promise<Response> {
+async function save(fleet: Fleet, c: Context<HonoEnv>, id: RobotId | undefined): Promise<Response> {
   const body = await readBody(c, NewRobot)
   if (isRefusal(body)) return refused(c, body)
   const answer = await fleet.request((reply) => ({
@@ -58,7 +58,7 @@ async function save(fleet: Fleet, c: Context<Env>, id: RobotId | undefined): Pro
   return shown(fleet, c, answer, id === undefined ? 201 : 200)
 }
 
-async function control(fleet: Fleet, c: Context<Env>, verb: 'pause' | 'resume' | 'shutdown'): Promise<Response> {
+async function control(fleet: Fleet, c: Context<HonoEnv>, verb: 'pause' | 'resume' | 'shutdown'): Promise<Response> {
   const body = await readOptionalBody(c, Shutdown)
   if (isRefusal(body)) return refused(c, body)
   const { graceful } = body
@@ -68,10 +68,10 @@ async function control(fleet: Fleet, c: Context<Env>, verb: 'pause' | 'resume' |
 }
 
 /** Asks a robot how it is. */
-async function report(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function report(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const asked = idOf(c)
   const answer = await fleet.request((reply) => ({ type: 'status.requested', reply, robot: asked }))
-  return answered(
+  return respond(
     c,
     answer,
     'status',
@@ -79,8 +79,8 @@ async function report(fleet: Fleet, c: Context<Env>): Promise<Response> {
   )
 }
 
-function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Response {
-  return answered(
+function shown(fleet: Fleet, c: Context, answer: Reply, status: 200 | 201): Response {
+  return respond(
     c,
     answer,
     'robot',
@@ -88,6 +88,6 @@ function shown(fleet: Fleet, c: Context, answer: Answer, status: 200 | 201): Res
   )
 }
 
-function idOf(c: Context<Env>): RobotId {
+function idOf(c: Context<HonoEnv>): RobotId {
   return c.req.param('id') as RobotId
 }

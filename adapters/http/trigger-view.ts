@@ -2,7 +2,7 @@ import type { ChatConfig } from '../../core/protocol/chat.ts'
 import { fromText, type JsonObject } from '../../core/protocol/json.ts'
 import { isLive, type JobRow } from '../../core/job.ts'
 import type { CallView, FiringView, TriggerEventView, TriggerView } from '../../core/protocol/trigger-view.ts'
-import type { Answer } from '../../core/effects.ts'
+import type { Reply } from '../../core/effects.ts'
 import type { TriggerEventRow, TriggerRow } from '../../core/trigger.ts'
 import type { SourceStatus } from '../sources/sources.ts'
 import { iso } from './view.ts'
@@ -73,7 +73,7 @@ export function callView(job: JobRow): CallView {
 }
 
 /** What a caller is told of a trigger that has fired, or not: the shape that the API reference gives webhooks. */
-export function firingView({ trigger, job, skipped }: Extract<Answer, { type: 'fired' }>): FiringView {
+export function firingView({ trigger, job, skipped }: Extract<Reply, { type: 'fired' }>): FiringView {
   return job === null
     ? { status: 'ignored', trigger_id: trigger.id, job_id: null, message: `No job was made: ${skipped ?? ''}` }
     : { status: 'accepted', trigger_id: trigger.id, job_id: job.id, message: 'Workflow execution triggered' }

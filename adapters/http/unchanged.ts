@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import { sha256 } from '../secret.ts'
-import type { Env } from './request.ts'
+import type { HonoEnv } from './request.ts'
 
 const compare = etag({
   retainedHeaders: [
@@ -18,7 +18,7 @@ const compare = etag({
  * of a list a caller wants what is new. The tag is made of the text before there is a response: to read it out of one
  * costs more than everything else about a request.
  */
-export const unlessUnchanged: MiddlewareHandler<Env> = (c, next) => {
+export const unlessUnchanged: MiddlewareHandler<HonoEnv> = (c, next) => {
   c.set('tagOf', (text) => `"${sha256(text).slice(0, 32)}"`)
   return compare(c, next)
 }

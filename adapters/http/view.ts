@@ -5,35 +5,35 @@ import { type HistoryRow, isLive, type JobRow, type LogRow } from '../../core/jo
 import type { Presence } from '../../core/presence.ts'
 import { fromText, type JsonObject } from '../../core/protocol/json.ts'
 import type {
-  ComingView,
   ExplanationView,
   HistoryEntry,
   JobDetail,
   JobSummary,
   KeyView,
   LogLine,
-  OccurrenceView,
   PoolView,
   ReportView,
   RobotView,
+  ScheduleRunView,
   ScheduleView,
   SubmittedJob,
   Time,
+  UpcomingRunView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../../core/protocol/view.ts'
-import type { Coming, OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
+import type { ScheduleRow, ScheduleRunRow, UpcomingRun } from '../../core/schedule.ts'
 import type { Report } from '../../core/seen.ts'
 import type { KeyRow, PoolRow, RobotRow, State, VersionRow, WorkflowRow } from '../../core/state.ts'
-import { unsuited } from '../../core/unsuited.ts'
+import { noSuitableRobot } from '../../core/unsuited.ts'
 import { writtenAt } from '../log-text.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 
 /** A job that has just been submitted, with what there is to know. */
 export function submittedJob(state: State, job: JobRow): SubmittedJob {
-  const warning = isLive(job.status) ? unsuited(state, job) : null
+  const warning = isLive(job.status) ? noSuitableRobot(state, job) : null
   return { ...jobSummary(job), ...(warning === null ? {} : { warnings: [warning] }) }
 }
 
@@ -134,7 +134,7 @@ export function robotView(robot: RobotRow, now: Presence): RobotView {
     max_concurrent_jobs: robot.max_concurrent_jobs,
     current_jobs: now.current_jobs,
     active_job_ids: now.active_job_ids,
-    last_seen: iso(now.heard_at ?? robot.last_seen),
+    last_seen: iso(now.last_frame_at ?? robot.last_seen),
     last_heartbeat: iso(now.last_heartbeat),
     connected_since: iso(now.connected_since),
     last_disconnect: robot.last_disconnect === null
@@ -221,12 +221,12 @@ export function scheduleView(schedule: ScheduleRow): ScheduleView {
 }
 
 /** An instant to come. */
-export function comingView({ due_at, fires_at }: Coming): ComingView {
+export function upcomingRunView({ due_at, fires_at }: UpcomingRun): UpcomingRunView {
   return { due_at: iso(due_at), fires_at: iso(fires_at) }
 }
 
 /** One row of a schedule's ledger. */
-export function occurrenceView({ due_at, until, at, outcome, reason, job_id }: OccurrenceRow): OccurrenceView {
+export function scheduleRunView({ due_at, until, at, outcome, reason, job_id }: ScheduleRunRow): ScheduleRunView {
   return { due_at: iso(due_at), until: iso(until), at: iso(at), outcome, reason, job_id }
 }
 

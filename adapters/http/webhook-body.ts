@@ -3,11 +3,11 @@ import type { JsonText } from '../../core/ids.ts'
 import { problemsOf } from '../../core/protocol/decode.ts'
 import { isObject, type Json, type JsonObject, type Parsed, parseJson, toText } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { WebhookEvent } from '../../core/protocol/request.ts'
+import { WebhookBody } from '../../core/protocol/request.ts'
 import { grafted } from '../../core/protocol/written.ts'
 import type { TriggerAuth } from '../../core/protocol/trigger.ts'
-import { textOf } from '../charset.ts'
-import type { Call } from '../signature.ts'
+import { decodeBody } from '../charset.ts'
+import type { IncomingRequest } from '../signature.ts'
 
 /** The bodies of webhooks, of which each sender has a form of its own. */
 
@@ -22,9 +22,9 @@ export interface WebhookContent {
 }
 
 /** The body as JSON. UNSUPPORTED_MEDIA_TYPE for that of a form, with what to choose at the sender instead. */
-export function bodyOf(call: Call, auth: TriggerAuth): Parsed | Refusal {
+export function bodyOf(call: IncomingRequest, auth: TriggerAuth): Parsed | Refusal {
   const type = call.header('content-type')
-  const text = textOf(call.bytes, type)
+  const text = decodeBody(call.bytes, type)
   if (isRefusal(text)) return text
   const body = parseJson(text)
   if (!isRefusal(body) || text === '' || !FORM.test(type ?? '')) return body
@@ -55,7 +55,7 @@ const EVENT_TYPES: { readonly [A in TriggerAuth]: { readonly header?: string; re
  * Reads the event in a body. Senders with bodies of their own need no `event_type` and `data`: the data is the whole body,
  * under `body` where it is not an object, with the type of the event beside it.
  */
-export function contentOf(body: Parsed, auth: TriggerAuth, call: Call): WebhookContent | Refusal {
+export function contentOf(body: Parsed, auth: TriggerAuth, call: IncomingRequest): WebhookContent | Refusal {
   const own = EVENT_TYPES[auth]
   if (own === null) return referenceEvent(body)
   // These senders choose the form of their bodies, and may choose ours.
@@ -76,21 +76,25 @@ export function contentOf(body: Parsed, auth: TriggerAuth, call: Call): WebhookC
 /** Whether the body has the form of the API reference and no other member, which would be lost. */
 function isReference(json: Json): boolean {
   return isObject(json) && 'data' in json && Object.keys(json).every((name) => REFERENCE.has(name)) &&
-    v.is(WebhookEvent, json)
+    v.is(WebhookBody, json)
 }
 
-const REFERENCE: ReadonlySet<string> = new Set(Object.keys(WebhookEvent.entries))
+const REFERENCE: ReadonlySet<string> = new Set(Object.keys(WebhookBody.entries))
 
 function referenceEvent(body: Parsed): WebhookContent | Refusal {
   if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
-  const event = v.safeParse(WebhookEvent, grafted(WebhookEvent, body))
+  const event = v.safeParse(WebhookBody, grafted(WebhookBody, body))
   if (!event.success) return refuse('INVALID_PAYLOAD', problemsOf(event.issues))
   const { event_type: eventType, data, timestamp = null } = event.output
   return { data: toText(data), eventType, timestamp: timestamp as Json, delivery: null }
 }
 
 /** The handshake by which a sender checks the address; null for an event. */
-export function handshakeIn(json: Json, auth: TriggerAuth, call: Call): 'ping' | { readonly challenge: string } | null {
+export function handshakeIn(
+  json: Json,
+  auth: TriggerAuth,
+  call: IncomingRequest,
+): 'ping' | { readonly challenge: string } | null {
   if (auth === 'github') return call.header('x-github-event') === 'ping' ? 'ping' : null
   if (auth !== 'slack' || !isObject(json) || json['type'] !== 'url_verification') return null
   const challenge = textAt(json, 'challenge')

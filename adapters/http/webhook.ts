@@ -1,44 +1,44 @@
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { unproven } from '../../core/call.ts'
-import type { Checked } from '../../core/trigger-event.ts'
+import { authenticate } from '../../core/call.ts'
+import type { CallerCheck } from '../../core/trigger-event.ts'
 import type { JobId, Millis, SecretHash, TriggerId } from '../../core/ids.ts'
 import type { Quota } from '../../core/limiter.ts'
 import { toText } from '../../core/protocol/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import type { FiringView } from '../../core/protocol/trigger-view.ts'
-import { overRate } from '../../core/rate.ts'
+import { rateLimited } from '../../core/rate.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { Fleet } from '../fleet.ts'
-import { askingOf, pageRefused } from '../origin.ts'
+import { pageRefused, requestOrigin } from '../origin.ts'
 import { hashOf, sha256 } from '../secret.ts'
-import { type Call, type Knock, lacking, verify } from '../signature.ts'
-import { addressOf, mayCall } from './address.ts'
-import type { Failures } from './failures.ts'
-import { type Env, readBytes } from './request.ts'
-import { headersOf, tellQuota } from './respond.ts'
+import { type IncomingRequest, type RequestHead, verifyHeaders, verifySignature } from '../signature.ts'
+import { clientAddress, mayCall } from './address.ts'
+import type { FailedAttempts } from './failures.ts'
+import { type HonoEnv, readBytes } from './request.ts'
+import { headersOf, setQuotaHeaders } from './respond.ts'
 import { firingView } from './trigger-view.ts'
 import { bodyOf, contentOf, handshakeIn } from './webhook-body.ts'
 
 /** `/webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
-export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
-  const app = new Hono<Env>()
+export function incomingWebhookRoutes(fleet: Fleet, failedAttempts: FailedAttempts): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
   app.post('/:trigger', async (c) => {
     const id = c.req.param('trigger') as TriggerId
     const now = fleet.platform.now()
     const trigger = fleet.state.triggers.get(id)
-    const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
-    const knock: Knock = { header: (name) => c.req.header(name), now }
-    const secret = knock.header('x-webhook-secret')
+    const address = clientAddress(c.req.raw, fleet.state.settings.trustedProxies)
+    const head: RequestHead = { header: (name) => c.req.header(name), now }
+    const secret = head.header('x-webhook-secret')
     const given = secret === undefined ? null : hashOf(secret)
     // Of a stranger's body nothing is read.
-    if (trigger === undefined) return turnAway(c, noTrigger(id), { trigger: id, address, failures, now })
-    const stranger = strangerTo(trigger, knock, given, { address, allowed: fleet.state.settings.allowedOrigins })
-    if (stranger !== null) return turnAway(c, stranger, { trigger: id, address, failures, now })
+    if (trigger === undefined) return respondRefused(c, noTrigger(id), { trigger: id, address, failedAttempts, now })
+    const refusal = refusalBeforeBody(trigger, head, given, { address, allowed: fleet.state.settings.allowedOrigins })
+    if (refusal !== null) return respondRefused(c, refusal, { trigger: id, address, failedAttempts, now })
     const { auth } = trigger
     const bytes = await readBytes(c)
-    const call: Call = { ...knock, bytes: isRefusal(bytes) ? NOTHING : bytes }
-    const { delivery, ...checked } = await check(trigger, isRefusal(bytes) ? bytes : null, call)
+    const call: IncomingRequest = { ...head, bytes: isRefusal(bytes) ? NOTHING : bytes }
+    const { delivery, ...checked } = await verifyCaller(trigger, isRefusal(bytes) ? bytes : null, call)
     const body = isRefusal(bytes) ? bytes : bodyOf(call, auth)
     if (checked.refused === null && !isRefusal(body)) {
       const handshake = handshakeIn(body.json, auth, call)
@@ -54,7 +54,7 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
       job: fleet.platform.rowId() as JobId,
       trigger: id,
       secret: given,
-      checked,
+      callerCheck: checked,
       data: isRefusal(content) ? content : content.data,
       metadata: toText({ source: 'webhook', event_type: eventType, timestamp, delivery_id: once, remote: address }),
       idempotency: once === null
@@ -62,10 +62,10 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
         : { key: sha256(JSON.stringify([id, 'webhook', once])), fingerprint: sha256(call.bytes) },
     }))
     if (answer.type === 'refusal') {
-      return turnAway(c, answer.refusal, { trigger: id, address, failures, now }, answer.quota)
+      return respondRefused(c, answer.refusal, { trigger: id, address, failedAttempts, now }, answer.quota)
     }
     if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
-    tellQuota(c, answer.quota)
+    setQuotaHeaders(c, answer.quota)
     return c.json(firingView(answer))
   })
 
@@ -73,11 +73,13 @@ export function webhookRoutes(fleet: Fleet, failures: Failures): Hono<Env> {
   app.get('/:trigger', (c) => {
     const id = c.req.param('trigger') as TriggerId
     const trigger = fleet.state.triggers.get(id)
-    const address = addressOf(c.req.raw, fleet.state.settings.trustedProxies)
+    const address = clientAddress(c.req.raw, fleet.state.settings.trustedProxies)
     const wrong = trigger?.trigger_type === 'webhook' ? notAllowed(trigger.allow_from, address) : noTrigger(id)
-    if (wrong !== null) return turnAway(c, wrong, { trigger: id, address, failures, now: fleet.platform.now() })
+    if (wrong !== null) {
+      return respondRefused(c, wrong, { trigger: id, address, failedAttempts, now: fleet.platform.now() })
+    }
     if (new URL(c.req.url).search === '') return reached(c, id)
-    return told(c, refuse('INVALID_MESSAGE', 'A webhook takes events by POST'), id, null)
+    return respondFlat(c, refuse('INVALID_MESSAGE', 'A webhook takes events by POST'), id, null)
   })
   return app
 }
@@ -96,45 +98,45 @@ const NOTHING = new Uint8Array()
 const GUESSES: ReadonlySet<string> = new Set(['AUTHENTICATION_FAILED', 'TRIGGER_NOT_FOUND'])
 
 /** Who called what, when, and what is known of how often callers guess. */
-export interface Attempt {
+export interface Caller {
   readonly trigger: TriggerId
   readonly address: string | null
-  readonly failures: Failures
+  readonly failedAttempts: FailedAttempts
   readonly now: Millis
 }
 
 /** A refusal as the API reference shows it on this route; 429 to whoever guesses too often. */
-export function turnAway(c: Context, refusal: Refusal, attempt: Attempt, quota: Quota | null = null): Response {
-  const { trigger, address, failures, now } = attempt
-  const guessed = GUESSES.has(refusal.refused) ? failures.count(address, now) : null
-  if (guessed === null) return told(c, refusal, trigger, quota)
-  return told(c, overRate('failed calls from one address', failures.limit, guessed), trigger, guessed)
+export function respondRefused(c: Context, refusal: Refusal, caller: Caller, quota: Quota | null = null): Response {
+  const { trigger, address, failedAttempts, now } = caller
+  const guessed = GUESSES.has(refusal.refused) ? failedAttempts.count(address, now) : null
+  if (guessed === null) return respondFlat(c, refusal, trigger, quota)
+  return respondFlat(c, rateLimited('failed calls from one address', failedAttempts.limit, guessed), trigger, guessed)
 }
 
 /** Why the caller is not let in, as far as that is known without the body; null when it has to be read. */
-function strangerTo(
+function refusalBeforeBody(
   trigger: TriggerRow,
-  knock: Knock,
+  head: RequestHead,
   secret: SecretHash | null,
   { address, allowed }: { readonly address: string | null; readonly allowed: readonly string[] },
 ): Refusal | null {
   const { auth, signing, allow_from } = trigger
   const refused = notAllowed(allow_from, address) ??
-    (auth === 'none' ? pageRefused(askingOf(knock.header), allowed, true) : null) ??
-    (auth === 'secret' || auth === 'none' || signing === null ? null : lacking(auth, signing, knock))
-  return unproven(trigger, { checked: { key: signing?.key ?? null, refused }, secret })
+    (auth === 'none' ? pageRefused(requestOrigin(head.header), allowed, true) : null) ??
+    (auth === 'secret' || auth === 'none' || signing === null ? null : verifyHeaders(auth, signing, head))
+  return authenticate(trigger, { callerCheck: { key: signing?.key ?? null, refused }, secret })
 }
 
 /** Whether the caller may be let in, as far as that takes computing. A body that was not read cannot have been signed. */
-async function check(
+async function verifyCaller(
   trigger: TriggerRow,
   unread: Refusal | null,
-  call: Call,
-): Promise<Checked & { readonly delivery: string | null }> {
+  call: IncomingRequest,
+): Promise<CallerCheck & { readonly delivery: string | null }> {
   const { auth, signing } = trigger
   const key = signing?.key ?? null
   if (auth === 'secret' || auth === 'none' || signing === null) return { key, refused: null, delivery: null }
-  const verified = unread ?? await verify(auth, signing, call)
+  const verified = unread ?? await verifySignature(auth, signing, call)
   return isRefusal(verified)
     ? { key, refused: verified, delivery: null }
     : { key, refused: null, delivery: verified.id }
@@ -145,13 +147,13 @@ export function notAllowed(allowFrom: TriggerRow['allow_from'], address: string 
   return mayCall(allowFrom, address) ? null : refuse('FORBIDDEN', 'This address may not call this trigger')
 }
 
-function told(c: Context, refusal: Refusal, trigger: TriggerId, quota: Quota | null | undefined): Response {
+function respondFlat(c: Context, refusal: Refusal, trigger: TriggerId, quota: Quota | null | undefined): Response {
   const { cooldown_remaining = secondsOf(refusal.details['retry_after_ms']) } = refusal.details
   const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
   const body = cooldown_remaining === undefined
     ? { status: 'error', error_code: refusal.refused, message: refusal.message }
     : { status: 'rate_limited', trigger_id: trigger, cooldown_remaining, message: refusal.message }
-  tellQuota(c, quota)
+  setQuotaHeaders(c, quota)
   return c.json(body, status, headersOf(refusal))
 }
 

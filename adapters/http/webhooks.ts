@@ -8,15 +8,15 @@ import { DELIVERY_STATUSES, type DeliveryStatus, type WebhookRow } from '../../c
 import type { Fleet } from '../fleet.ts'
 import { newStandardSecret } from '../secret.ts'
 import { problemWithUrl } from '../../outgoing/address.ts'
-import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
-import { answered, locationOf, refused } from './respond.ts'
+import { encodeCursor, type HonoEnv, pageQuery, readBody, requireScope } from './request.ts'
+import { locationOf, refused, respond } from './respond.ts'
 import { unlessUnchanged } from './unchanged.ts'
 import { deliveryView, webhookView } from './webhook-view.ts'
 
 /** `/api/v1/webhooks`: who is told of what happens, and what they were told. What comes in is at `/webhook`. */
-export function outgoingRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
-  const admin = guard(fleet, 'admin')
+export function outgoingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  const admin = requireScope(fleet, 'admin')
   app.post('/', admin, (c) => create(fleet, c))
   app.get('/', admin, (c) => list(fleet, c))
   app.get('/:id', admin, unlessUnchanged, (c) => detail(fleet, c))
@@ -32,13 +32,13 @@ export function outgoingRoutes(fleet: Fleet): Hono<Env> {
   return app
 }
 
-async function create(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function create(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const secret = newStandardSecret()
-  const event = await saving(c, fleet, { mode: 'create', webhook: fleet.platform.rowId() as WebhookId, secret })
+  const event = await readWebhook(c, fleet, { mode: 'create', webhook: fleet.platform.rowId() as WebhookId, secret })
   if (isRefusal(event)) return refused(c, event)
   const answer = await fleet.request((reply) => ({ ...event, reply }))
   // Shown this once. It is kept, because a hash signs nothing.
-  return answered(
+  return respond(
     c,
     answer,
     'webhook',
@@ -46,41 +46,41 @@ async function create(fleet: Fleet, c: Context<Env>): Promise<Response> {
   )
 }
 
-async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function list(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const query = pageQuery(c)
   if (isRefusal(query)) return refused(c, query)
   const page = await fleet.queries.webhooks(query)
   return c.json({ items: page.items.map(webhookView), next_cursor: encodeCursor(page.next) })
 }
 
-async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function detail(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const webhook = await fleet.queries.webhook(idOf(c))
   return webhook === undefined ? refused(c, noWebhook(c)) : c.json(webhookView(webhook))
 }
 
-async function update(fleet: Fleet, c: Context<Env>): Promise<Response> {
-  const event = await saving(c, fleet, { mode: 'update', webhook: idOf(c), secret: '' })
+async function update(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
+  const event = await readWebhook(c, fleet, { mode: 'update', webhook: idOf(c), secret: '' })
   if (isRefusal(event)) return refused(c, event)
   const answer = await fleet.request((reply) => ({ ...event, reply }))
-  return answered(c, answer, 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
+  return respond(c, answer, 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
 }
 
-async function change(fleet: Fleet, c: Context<Env>, what: 'enabled' | 'disabled' | 'deleted'): Promise<Response> {
-  return answered(c, await asked(c, fleet, what), 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
+async function change(fleet: Fleet, c: Context<HonoEnv>, what: 'enabled' | 'disabled' | 'deleted'): Promise<Response> {
+  return respond(c, await requestChange(c, fleet, what), 'webhook', ({ webhook }) => c.json(webhookView(webhook)))
 }
 
-async function ping(fleet: Fleet, c: Context<Env>): Promise<Response> {
-  const answer = await asked(c, fleet, 'pinged')
-  return answered(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
+async function ping(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
+  const answer = await requestChange(c, fleet, 'pinged')
+  return respond(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
 }
 
-async function rotate(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function rotate(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const secret = newStandardSecret()
   const answer = await fleet.request((reply) => ({ type: 'webhook.rotated', reply, webhook: idOf(c), secret }))
-  return answered(c, answer, 'webhook', ({ webhook }) => c.json(shown(webhook)))
+  return respond(c, answer, 'webhook', ({ webhook }) => c.json(shown(webhook)))
 }
 
-async function deliveries(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function deliveries(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const query = pageQuery(c)
   const status = c.req.query('status')
   if (isRefusal(query)) return refused(c, query)
@@ -93,13 +93,13 @@ async function deliveries(fleet: Fleet, c: Context<Env>): Promise<Response> {
   return c.json({ items: page.items.map(deliveryView), next_cursor: encodeCursor(page.next) })
 }
 
-async function deliveryOf(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function deliveryOf(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const id = deliveryIdOf(c)
   const delivery = await fleet.queries.delivery(id)
   return delivery?.webhook_id === idOf(c) ? c.json(deliveryView(delivery)) : refused(c, notFound('Delivery', id))
 }
 
-async function replay(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function replay(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const replayed = deliveryIdOf(c)
   const answer = await fleet.request((reply) => ({
     type: 'delivery.replayed',
@@ -107,17 +107,17 @@ async function replay(fleet: Fleet, c: Context<Env>): Promise<Response> {
     webhook: idOf(c),
     delivery: replayed,
   }))
-  return answered(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
+  return respond(c, answer, 'delivery', ({ delivery }) => c.json(deliveryView(delivery), 202))
 }
 
-type Saving = Omit<WebhookSaved, 'reply'>
+type WebhookInput = Omit<WebhookSaved, 'reply'>
 
 /** What the body asks for. INVALID_PAYLOAD for a URL that may not be called: it is looked at again at each call. */
-async function saving(
-  c: Context<Env>,
+async function readWebhook(
+  c: Context<HonoEnv>,
   fleet: Fleet,
-  to: Pick<Saving, 'mode' | 'webhook' | 'secret'>,
-): Promise<Saving | Refusal> {
+  to: Pick<WebhookInput, 'mode' | 'webhook' | 'secret'>,
+): Promise<WebhookInput | Refusal> {
   const body = await readBody(c, NewWebhook)
   if (isRefusal(body)) return body
   const problem = problemWithUrl(body.url, fleet.state.settings.webhooksAllowPrivate)
@@ -133,7 +133,7 @@ async function saving(
   }
 }
 
-function asked(c: Context<Env>, fleet: Fleet, what: 'enabled' | 'disabled' | 'deleted' | 'pinged') {
+function requestChange(c: Context<HonoEnv>, fleet: Fleet, what: 'enabled' | 'disabled' | 'deleted' | 'pinged') {
   const event = { type: `webhook.${what}`, webhook: idOf(c), by: c.var.key.name } as const
   return fleet.request((reply: ReplyId) => ({ ...event, reply }))
 }

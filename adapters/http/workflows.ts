@@ -3,20 +3,20 @@ import type { WorkflowId } from '../../core/ids.ts'
 import { isRefusal, notFound, type Refusal } from '../../core/protocol/refusal.ts'
 import { NewWorkflow } from '../../core/protocol/request.ts'
 import type { PublishedWorkflow } from '../../core/protocol/view.ts'
-import { unrunnable } from '../../core/unsuited.ts'
+import { workflowWarnings } from '../../core/unsuited.ts'
 import { NODE_TYPES } from '../../workflows/node-types.ts'
 import type { Fleet } from '../fleet.ts'
 import { validDefinition } from '../definition.ts'
-import { encodeCursor, type Env, guard, pageQuery, readBody } from './request.ts'
-import { answered, locationOf, refused } from './respond.ts'
+import { encodeCursor, type HonoEnv, pageQuery, readBody, requireScope } from './request.ts'
+import { locationOf, refused, respond } from './respond.ts'
 import { unlessUnchanged } from './unchanged.ts'
 import { versionView, workflowDetail, workflowSummary } from './view.ts'
 
 /** `/api/v1/workflows`. */
-export function workflowRoutes(fleet: Fleet): Hono<Env> {
-  const app = new Hono<Env>()
-  const admin = guard(fleet, 'admin')
-  const read = guard(fleet, 'jobs:read')
+export function workflowRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  const admin = requireScope(fleet, 'admin')
+  const read = requireScope(fleet, 'jobs:read')
   app.post('/', admin, (c) => save(fleet, c, undefined))
   app.put('/:id', admin, (c) => save(fleet, c, idOf(c)))
   app.get('/', read, (c) => list(fleet, c))
@@ -27,7 +27,7 @@ export function workflowRoutes(fleet: Fleet): Hono<Env> {
 }
 
 /** Saves a draft of the workflow with this id, or of a new one. */
-async function save(fleet: Fleet, c: Context<Env>, id: WorkflowId | undefined): Promise<Response> {
+async function save(fleet: Fleet, c: Context<HonoEnv>, id: WorkflowId | undefined): Promise<Response> {
   const body = await readBody(c, NewWorkflow)
   if (isRefusal(body)) return refused(c, body)
   const definition = validDefinition(body.json_definition)
@@ -44,7 +44,7 @@ async function save(fleet: Fleet, c: Context<Env>, id: WorkflowId | undefined): 
     maxConcurrent: body.max_concurrent,
     definition,
   }))
-  return answered(
+  return respond(
     c,
     answer,
     'workflow',
@@ -57,37 +57,37 @@ async function save(fleet: Fleet, c: Context<Env>, id: WorkflowId | undefined): 
   )
 }
 
-async function list(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function list(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const query = pageQuery(c)
   if (isRefusal(query)) return refused(c, query)
   const page = await fleet.queries.workflows(query)
   return c.json({ items: page.items.map(workflowSummary), next_cursor: encodeCursor(page.next) })
 }
 
-async function detail(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function detail(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const workflow = await fleet.queries.workflow(idOf(c))
   if (workflow === undefined) return refused(c, noWorkflow(c))
   return c.json(workflowDetail(workflow, await fleet.queries.definition(workflow.definition)))
 }
 
-async function versions(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function versions(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const workflow = await fleet.queries.workflow(idOf(c))
   if (workflow === undefined) return refused(c, noWorkflow(c))
   return c.json({ items: (await fleet.queries.versions(workflow.id)).map(versionView), next_cursor: null })
 }
 
-async function publish(fleet: Fleet, c: Context<Env>): Promise<Response> {
+async function publish(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const answer = await fleet.request((reply) => ({ type: 'workflow.published', reply, workflow: idOf(c) }))
-  return answered(c, answer, 'workflow', ({ workflow }) => {
-    const warnings = unrunnable(fleet.state, workflow, NODE_TYPES)
+  return respond(c, answer, 'workflow', ({ workflow }) => {
+    const warnings = workflowWarnings(fleet.state, workflow, NODE_TYPES)
     return c.json({ ...workflowSummary(workflow), warnings } satisfies PublishedWorkflow)
   })
 }
 
-function idOf(c: Context<Env>): WorkflowId {
+function idOf(c: Context<HonoEnv>): WorkflowId {
   return c.req.param('id') as WorkflowId
 }
 
-function noWorkflow(c: Context<Env>): Refusal {
+function noWorkflow(c: Context<HonoEnv>): Refusal {
   return notFound('Workflow', idOf(c))
 }

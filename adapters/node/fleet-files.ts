@@ -37,14 +37,14 @@ export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): Flee
     },
     has: (name) => existsSync(pathOf(name)),
     open: (name) => openLibsqlStore({ path: pathOf(name), durability }),
-    async create(name, fill) {
+    async create(name, initialize) {
       const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
       // No fleet's name begins with a dot: what a crash leaves half made belongs to none, and `tidy` clears it away.
       const draft = join(folder, `.${name}.${randomUUID()}`)
       const copy = `${draft}-copy`
       try {
         const store = await openLibsqlStore({ path: draft, durability })
-        await fill(store).finally(() => store.close())
+        await initialize(store).finally(() => store.close())
         if ((await stat(`${draft}-wal`).catch(() => null))?.size) throw new Error('the new database is not in one file')
         // A copy and not the draft itself: the addon's connection lives on until its statements are garbage collected.
         // SQLite would have the next connection to the same file share what that one knows, and its files' names.

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
-import { noteAddress } from '../http/address.ts'
+import { setPeerAddress } from '../http/address.ts'
 import { NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { Problem } from './problem.ts'
 import { acceptRobots, type FindFleet } from './robots.ts'
@@ -27,13 +27,13 @@ const LULL_MS = 500
 const LULL_LOOK_MS = 50
 
 /** What the settings are called, for messages about them. */
-export interface Names {
+export interface SettingNames {
   readonly host: string
   readonly http: string
   readonly robots: string
 }
 
-const FLAGS: Names = { host: '--host', http: '--http-port', robots: '--robot-port' }
+const FLAGS: SettingNames = { host: '--host', http: '--http-port', robots: '--robot-port' }
 
 type Called = { readonly host: string; readonly port: string }
 
@@ -53,10 +53,10 @@ export function listenHttp(
   find: FindFleet,
   host: string,
   port: number,
-  names: Names = FLAGS,
+  names: SettingNames = FLAGS,
 ): Promise<Listener> {
   const server = newServer(getRequestListener((request, { incoming }) => {
-    noteAddress(request, incoming.socket.remoteAddress)
+    setPeerAddress(request, incoming.socket.remoteAddress)
     return fetch(request)
   }))
   acceptRobots(server, find, false)
@@ -64,7 +64,12 @@ export function listenHttp(
 }
 
 /** Serves robots, at whatever path they ask for; below `/fleets/{name}` those of that fleet. */
-export function listenRobots(find: FindFleet, host: string, port: number, names: Names = FLAGS): Promise<Listener> {
+export function listenRobots(
+  find: FindFleet,
+  host: string,
+  port: number,
+  names: SettingNames = FLAGS,
+): Promise<Listener> {
   const server = newServer((request, response) => {
     const named = requestIdHeader(request.headers['x-request-id']?.toString())
     const headers = {

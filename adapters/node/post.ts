@@ -1,21 +1,21 @@
 import type { IncomingMessage } from 'node:http'
 import { problemWithAddress } from '../../outgoing/address.ts'
-import { addressesOf, atFirst, requestAt, type Resolve, systemResolve } from '../../outgoing/request.ts'
-import { ANSWER_BYTES_MAX, type Posted, type Poster } from '../sinks/post.ts'
+import { requestAt, type Resolve, resolveAddresses, systemResolve, tryEach } from '../../outgoing/request.ts'
+import { ANSWER_BYTES_MAX, type PostResponse, type SendPost } from '../sinks/post.ts'
 
 /** Sends a request to an address that has been looked at: every address of the name must be on the internet. */
-export function pinnedPost(resolve: Resolve = systemResolve): Poster {
+export function pinnedPost(resolve: Resolve = systemResolve): SendPost {
   return async ({ allowPrivate, ...post }) => {
-    const addresses = await addressesOf(post.url.hostname, post.signal, resolve)
+    const addresses = await resolveAddresses(post.url.hostname, post.signal, resolve)
     for (const address of allowPrivate ? [] : addresses) {
       const problem = problemWithAddress(address)
       if (problem !== null) throw new Error(`not sent: ${problem}`)
     }
-    return atFirst(addresses, (address) => requestAt(address, { method: 'POST', ...post }, answerOf))
+    return tryEach(addresses, (address) => requestAt(address, { method: 'POST', ...post }, readResponse))
   }
 }
 
-async function answerOf(response: IncomingMessage): Promise<Posted> {
+async function readResponse(response: IncomingMessage): Promise<PostResponse> {
   const { statusCode = 0, headers } = response
   return { status: statusCode, retryAfter: headers['retry-after'] ?? null, text: await beginning(response) }
 }

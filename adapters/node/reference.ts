@@ -35,7 +35,7 @@ const NEEDED =
   /^(PATH|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|TZ|LANG|LC_\w+|NODE_(OPTIONS|EXTRA_CA_CERTS|V8_COVERAGE)|SSL_CERT_(FILE|DIR))$/i
 
 /** The robot's own settings, and what its process needs. Jobs could tell what else is there: tokens of databases and clouds. */
-export function neededOf(env: RobotProcess['env']): RobotProcess['env'] {
+export function inheritedEnvironment(env: RobotProcess['env']): RobotProcess['env'] {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => NEEDED.test(name) || name.startsWith('CASARE_ROBOT_')),
   )
@@ -52,7 +52,7 @@ export function startReferenceRobot(how: RobotProcess, env: RobotEnvironment): R
     // notices when we are gone.
     const folders = [env.CASARE_ROBOT_FILES, dirname(env.CASARE_ROBOT_STATE)]
     child = spawn(process.execPath, [...how.args(folders), PROGRAM], {
-      env: { ...neededOf(how.env), ...env },
+      env: { ...inheritedEnvironment(how.env), ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: true,
       cwd: fileURLToPath(new URL('../../', import.meta.url)),

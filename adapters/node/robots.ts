@@ -8,12 +8,12 @@ import type { RobotId, SecretHash, SocketId } from '../../core/ids.ts'
 import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
-import type { UsedFleet } from '../open-fleet.ts'
-import { senderOf } from '../http/address.ts'
-import { keyShown } from '../http/request.ts'
+import type { FleetHandle } from '../open-fleet.ts'
+import { resolveClientAddress } from '../http/address.ts'
+import { robotCredential } from '../http/request.ts'
 import { headersOf, NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { robotPageRefused } from '../origin.ts'
-import { elsewhere, robotPath, robotsUrl } from '../robot-path.ts'
+import { robotPath, robotsUrl, wrongRobotPath } from '../robot-path.ts'
 import { BUFFERED_BYTES_MAX, HARD_FRAME_BYTES_MAX } from '../socket.ts'
 import { isUpgrade, serveAsRequest, targetOf } from './upgrade.ts'
 
@@ -27,8 +27,8 @@ const CLOSING_MS = 5_000
  * Of a peer that is told to close, so many frames of up to 1 kB are passed over, and of longer ones as much less. One that
  * sends more is cut off: to pass over a long one costs as much as to read it.
  */
-const PASSED_MAX = 1_000
-const PASSED_BYTES = 1_024
+const IGNORED_MAX = 1_000
+const IGNORED_BYTES = 1_024
 
 const SERVER_OPTIONS = { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false, closeTimeout: CLOSING_MS }
 
@@ -36,39 +36,40 @@ const SERVER_OPTIONS = { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: fa
 export type FindFleet = (
   name: string,
   credential: SecretHash | null,
-) => UsedFleet | Refusal | Promise<UsedFleet | Refusal>
+) => FleetHandle | Refusal | Promise<FleetHandle | Refusal>
 
 /** For a process with one fleet. */
 export function onlyFleet(fleet: Fleet): FindFleet {
-  return (name) => name === DEFAULT_FLEET ? { fleet, done: () => {} } : refuse('NOT_FOUND', `There is no fleet ${name}`)
+  return (name) =>
+    name === DEFAULT_FLEET ? { fleet, release: () => {} } : refuse('NOT_FOUND', `There is no fleet ${name}`)
 }
 
 /** What is known of a connection when it has been made. */
-interface Seat {
+interface PeerContext {
   readonly fleet: Fleet
   readonly credential: SecretHash | null
   readonly robot: RobotId | null
   readonly address: string | null
   readonly socket: Duplex
   /** Frames that came when nobody listened any more; null while somebody does. */
-  passed: number | null
+  ignored: number | null
 }
 
 /** Hands upgraded connections to their fleets. crossws stays inside this file. */
-export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean): void {
+export function acceptRobots(server: Server, find: FindFleet, anyPath: boolean): void {
   const ws = crossws({
     idleTimeout: IDLE_SECONDS,
     serverOptions: SERVER_OPTIONS,
     hooks: {
       open: (peer) => void (safely(peer, () => opened(peer)) || peer.terminate()),
       message: (peer, message) => {
-        const seat = seatOf(peer)
+        const context = contextOf(peer)
         // What nobody listens to is not even copied.
-        const heard = seat.passed === null &&
-          safely(peer, (fleet) => fleet.heard(peer.id as SocketId, message.uint8Array()))
-        if (heard) return
-        seat.passed = (seat.passed ?? 0) + Math.max(1, message.uint8Array().byteLength / PASSED_BYTES)
-        if (seat.passed > PASSED_MAX) peer.terminate()
+        const isRead = context.ignored === null &&
+          safely(peer, (fleet) => fleet.received(peer.id as SocketId, message.uint8Array()))
+        if (isRead) return
+        context.ignored = (context.ignored ?? 0) + Math.max(1, message.uint8Array().byteLength / IGNORED_BYTES)
+        if (context.ignored > IGNORED_MAX) peer.terminate()
       },
       // Each is answered, whoever reads it or not.
       ping: (peer) => void (buffered(peer) > BUFFERED_BYTES_MAX && peer.terminate()),
@@ -80,30 +81,30 @@ export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean)
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const target = targetOf(request)
     const { headers } = request
-    if (isRefusal(target)) return turnAway(socket, headers, target)
-    const credential = keyShown(headers.authorization, target.query)
+    if (isRefusal(target)) return refuseUpgrade(socket, headers, target)
+    const credential = robotCredential(headers.authorization, target.query)
     const at = fleetPath(target.path)
-    const asked = at === null ? null : robotPath(target.path.slice(at.base.length), anywhere)
-    const used = asked === null || at === null
-      ? elsewhere(target.path, robotsUrl(headers.host, false, at?.base ?? ''))
+    const asked = at === null ? null : robotPath(target.path.slice(at.base.length), anyPath)
+    const handle = asked === null || at === null
+      ? wrongRobotPath(target.path, robotsUrl(headers.host, false, at?.base ?? ''))
       : await find(at.name, credential)
-    if (isRefusal(used)) return turnAway(socket, headers, used)
-    const { settings } = used.fleet.state
+    if (isRefusal(handle)) return refuseUpgrade(socket, headers, handle)
+    const { settings } = handle.fleet.state
     const page = robotPageRefused((name) => headers[name]?.toString(), settings)
     if (page !== null) {
-      used.done()
-      return turnAway(socket, headers, page)
+      handle.release()
+      return refuseUpgrade(socket, headers, page)
     }
-    socket.once('close', used.done)
-    if (socket.destroyed) return used.done()
+    socket.once('close', handle.release)
+    if (socket.destroyed) return handle.release()
     const forwarded = [headers['x-forwarded-for'] ?? []].flat().join(',')
-    const context: Seat = {
-      fleet: used.fleet,
+    const context: PeerContext = {
+      fleet: handle.fleet,
       socket,
       credential,
       robot: asked?.robot ?? null,
-      address: senderOf(request.socket.remoteAddress, forwarded, settings.trustedProxies),
-      passed: null,
+      address: resolveClientAddress(request.socket.remoteAddress, forwarded, settings.trustedProxies),
+      ignored: null,
     }
     // The request is where crossws takes a peer's context from.
     await ws.handleUpgrade(request, socket, head, Object.assign(new Request('http://localhost/'), { context }))
@@ -118,7 +119,7 @@ export function acceptRobots(server: Server, find: FindFleet, anywhere: boolean)
   })
 }
 
-function turnAway(socket: Duplex, asked: IncomingHttpHeaders, refusal: Refusal): void {
+function refuseUpgrade(socket: Duplex, asked: IncomingHttpHeaders, refusal: Refusal): void {
   const { status } = REFUSALS[refusal.refused]
   const body = `${refusal.message}\n`
   const headers = Object.entries({
@@ -134,7 +135,7 @@ function turnAway(socket: Duplex, asked: IncomingHttpHeaders, refusal: Refusal):
 }
 
 function opened(peer: Peer): boolean {
-  const { fleet, socket, credential, robot, address } = seatOf(peer)
+  const { fleet, socket, credential, robot, address } = contextOf(peer)
   const id = peer.id as SocketId
   fleet.opened(
     {
@@ -142,7 +143,7 @@ function opened(peer: Peer): boolean {
       address,
       send: (text) => void peer.send(text),
       close(code, reason) {
-        seatOf(peer).passed ??= 0
+        contextOf(peer).ignored ??= 0
         peer.close(code, reason)
       },
       buffered: () => buffered(peer),
@@ -152,14 +153,14 @@ function opened(peer: Peer): boolean {
   )
   // A message of megabytes that never ends, and pings without end, are no frames yet that anybody could count.
   const count = (chunk: Buffer): void => {
-    if (!fleet.received(id, chunk.length)) socket.off('data', count)
+    if (!fleet.bytesReceived(id, chunk.length)) socket.off('data', count)
   }
   socket.on('data', count)
   return true
 }
 
-function seatOf(peer: Peer): Seat {
-  return peer.context as unknown as Seat // As `upgrade` has put it there.
+function contextOf(peer: Peer): PeerContext {
+  return peer.context as unknown as PeerContext // As `upgrade` has put it there.
 }
 
 function buffered(peer: Peer): number {
@@ -168,7 +169,7 @@ function buffered(peer: Peer): number {
 
 /** A throw in a crossws hook would end the process. False for that too. */
 function safely(peer: Peer, run: (fleet: Fleet) => boolean | void): boolean {
-  const { fleet } = seatOf(peer)
+  const { fleet } = contextOf(peer)
   try {
     return run(fleet) !== false
   } catch (error) {

@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { asksForSocket } from '../robot-path.ts'
+import { isWebSocketUpgrade } from '../robot-path.ts'
 
 /** Whether a request of Node's asks for a WebSocket. */
 export function isUpgrade({ headers }: IncomingMessage): boolean {
-  return asksForSocket(headers.upgrade)
+  return isWebSocketUpgrade(headers.upgrade)
 }
 
 /** Where an upgrade asks to connect. */

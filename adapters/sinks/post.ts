@@ -3,7 +3,7 @@ import { cut } from '../../core/protocol/cut.ts'
 import { retryAfterSeconds } from '../../core/protocol/retry-after.ts'
 
 /** A request to another system, and all that a platform has to be able to send. */
-export interface Post {
+export interface PostRequest {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -13,7 +13,7 @@ export interface Post {
   readonly allowPrivate: boolean
 }
 
-export interface Posted {
+export interface PostResponse {
   readonly status: number
   readonly retryAfter: string | null
   /** The beginning of the body. */
@@ -21,7 +21,7 @@ export interface Posted {
 }
 
 /** Sends a request, follows no redirect, and reads only the beginning of the answer. Throws when none comes. */
-export type Poster = (post: Post) => Promise<Posted>
+export type SendPost = (post: PostRequest) => Promise<PostResponse>
 
 /** How much of an answer is read. */
 export const ANSWER_BYTES_MAX = 64 * 1024
@@ -30,7 +30,7 @@ export const ANSWER_BYTES_MAX = 64 * 1024
  * By `fetch`, where there is nothing nearer to the wire. The platform itself looks up names here, so it is the platform's
  * affair where they lead; the URL has been looked at before.
  */
-export const fetchPost: Poster = async ({ url, headers, body, signal }) => {
+export const fetchPost: SendPost = async ({ url, headers, body, signal }) => {
   const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' })
   return {
     status: response.status,

@@ -1,9 +1,9 @@
 import type { FileEventType } from '../../core/protocol/file-watch.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
-import { slashed } from './patterns.ts'
+import { withForwardSlashes } from './patterns.ts'
 
 /** What a trigger is told of a file, by whoever has seen it. */
-export interface FileHappening {
+export interface FileChange {
   readonly type: FileEventType
   readonly path: string
   /** ISO 8601. */
@@ -13,8 +13,8 @@ export interface FileHappening {
 }
 
 /** The payload of a `file_watch` trigger. Paths of Windows and of others are both understood, wherever this runs. */
-export function filePayload({ type, path, at, source, size }: FileHappening): JsonObject {
-  const cut = slashed(path).lastIndexOf('/')
+export function filePayload({ type, path, at, source, size }: FileChange): JsonObject {
+  const cut = withForwardSlashes(path).lastIndexOf('/')
   return {
     file_path: path,
     file_name: path.slice(cut + 1),

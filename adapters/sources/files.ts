@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { join, relative, sep } from 'node:path'
 import type { FileEventType, FileWatch, WatchedFiles } from '../../core/protocol/file-watch.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
-import { Backlog, type Told } from './backlog.ts'
+import { Backlog, type QueuedFileEvent } from './backlog.ts'
 import { filePayload } from './file-payload.ts'
-import { filesOf, type Folder, folderIn, glanceAt, lookAt } from './folder.ts'
-import { Nap } from './nap.ts'
-import { choosing } from './patterns.ts'
+import { folderIn, statPath, statRealPath, walkFiles, type WatchedFolder } from './folder.ts'
+import { Sleep } from './nap.ts'
+import { compilePatterns } from './patterns.ts'
 import { startReported } from './reported.ts'
 import { type FileEvent, Settling } from './settling.ts'
-import type { Source, StartSource, Tell } from './sources.ts'
+import type { Source, SourceContext, StartSource } from './sources.ts'
 import { type Watcher, watchFolder } from './watcher.ts'
 
 /** How often it is looked whether the folder is there and still the same. */
@@ -33,14 +33,14 @@ const NOT_UTF8 = 'a name is not UTF-8, and what has such a name is not watched'
 
 /** The source of `file_watch` triggers. Only folders in the roots are watched, and nothing when there are none. */
 export function watchFiles(roots: readonly string[]): StartSource {
-  return (trigger, tell) => {
+  return (trigger, context) => {
     const config = trigger.config as FileWatch
-    return config.reported ? startReported(trigger, tell) : startWatch(config, roots, tell)
+    return config.reported ? startReported(trigger, context) : startWatch(config, roots, context)
   }
 }
 
-function startWatch(config: WatchedFiles, roots: readonly string[], tell: Tell): Source {
-  const watch = new FolderWatch(config, roots, tell)
+function startWatch(config: WatchedFiles, roots: readonly string[], context: SourceContext): Source {
+  const watch = new FolderWatch(config, roots, context)
   const done = Promise.all([watch.see(), watch.deliver()])
   return {
     async stop() {
@@ -57,16 +57,16 @@ function startWatch(config: WatchedFiles, roots: readonly string[], tell: Tell):
 class FolderWatch {
   readonly #config: WatchedFiles
   readonly #roots: readonly string[]
-  readonly #tell: Tell
+  readonly #context: SourceContext
   readonly #chosen: (path: string) => boolean
   readonly #wanted: ReadonlySet<FileEventType>
   /** By paths from the folder on: it may come back under another real path. */
   readonly #settling: Settling
   readonly #backlog = new Backlog()
   readonly #hints = new Set<string>()
-  readonly #seeing = new Nap()
-  readonly #delivering = new Nap()
-  #folder: Folder | null = null
+  readonly #untilLook = new Sleep()
+  readonly #untilDelivery = new Sleep()
+  #folder: WatchedFolder | null = null
   /** Which folder it was, last time that there was one. */
   #identity: string | null = null
   #watcher: Watcher | null = null
@@ -76,16 +76,16 @@ class FolderWatch {
   #readAgainAt = 0
   /** What is over could not be told of: it is tried again with the next check. */
   #isStuck = false
-  #said = ''
+  #lastStatus = ''
   /** A name that is not UTF-8. */
   #unnamed: string | null = null
   #ended = false
 
-  constructor(config: WatchedFiles, roots: readonly string[], tell: Tell) {
+  constructor(config: WatchedFiles, roots: readonly string[], context: SourceContext) {
     this.#config = config
     this.#roots = roots
-    this.#tell = tell
-    const chosen = choosing(config.patterns)
+    this.#context = context
+    const chosen = compilePatterns(config.patterns)
     this.#chosen = (path) => chosen(path.replaceAll(sep, '/'))
     this.#wanted = new Set(config.events)
     this.#settling = new Settling({ debounceMs: config.debounce_ms, settleMs: config.settle_ms })
@@ -93,8 +93,8 @@ class FolderWatch {
 
   end(): void {
     this.#ended = true
-    this.#seeing.end()
-    this.#delivering.end()
+    this.#untilLook.wake()
+    this.#untilDelivery.wake()
   }
 
   async see(): Promise<void> {
@@ -107,7 +107,7 @@ class FolderWatch {
         const took = performance.now() - began
         this.#checkAt = performance.now() + Math.max(READ_UNWATCHED_MS, took * READ_SHARE)
       }
-      await this.#seeing.wait(Math.max(GATHER_MS, this.#next() - performance.now()))
+      await this.#untilLook.wait(Math.max(GATHER_MS, this.#next() - performance.now()))
     }
     this.#watcher?.close()
   }
@@ -151,8 +151,8 @@ class FolderWatch {
     if (this.#folder?.real !== folder.real || this.#folder.identity !== folder.identity) await this.#enter(folder)
     const limit = this.#watcher?.limit() ?? null
     const but = this.#unnamed === null ? '' : `; ${NOT_UTF8}: ${this.#unnamed}`
-    if (limit === null) this.#say('active', `watching ${folder.path}${but}`)
-    else this.#say('error', `${limit}; meanwhile the folder is read every ${READ_UNWATCHED_MS / 1_000} seconds`)
+    if (limit === null) this.#setStatus('active', `watching ${folder.path}${but}`)
+    else this.#setStatus('error', `${limit}; meanwhile the folder is read every ${READ_UNWATCHED_MS / 1_000} seconds`)
   }
 
   #leave(why: string): void {
@@ -161,10 +161,10 @@ class FolderWatch {
     this.#folder = null
     this.#hints.clear()
     this.#settling.away()
-    this.#say('error', why)
+    this.#setStatus('error', why)
   }
 
-  async #enter(folder: Folder): Promise<void> {
+  async #enter(folder: WatchedFolder): Promise<void> {
     this.#watcher?.close()
     this.#hints.clear()
     this.#settling.away()
@@ -179,7 +179,7 @@ class FolderWatch {
   async #watch(real: string): Promise<void> {
     this.#watcher?.close()
     this.#watcher = await watchFolder(real, this.#config.recursive, this.#inside, (path) => {
-      if (this.#hints.size === 0) setTimeout(() => this.#seeing.end(), GATHER_MS)
+      if (this.#hints.size === 0) setTimeout(() => this.#untilLook.wake(), GATHER_MS)
       if (this.#hints.size <= HINTS_MAX) this.#hints.add(path)
     })
   }
@@ -190,7 +190,7 @@ class FolderWatch {
     const there = new Set<string>()
     const inside = new Set<string>()
     let unnamed: string | null = null
-    const files = filesOf(real, this.#config.recursive, (path) => inside.add(path), (path, isFile) => {
+    const files = walkFiles(real, this.#config.recursive, (path) => inside.add(path), (path, isFile) => {
       if (!isFile || this.#chosen(relative(real, path))) unnamed ??= relative(real, path)
     })
     for await (const path of files) {
@@ -199,7 +199,7 @@ class FolderWatch {
       if (!this.#chosen(file)) continue
       there.add(file)
       if (there.size > FILES_MAX) throw new Error(`more than ${FILES_MAX} files are watched: choose fewer by patterns`)
-      const look = await glanceAt(path)
+      const look = await statPath(path)
       if (typeof look === 'string') continue
       if (isFirst) this.#settling.settled(file, look.file)
       else this.#settling.found(file, look.file, performance.now())
@@ -215,7 +215,7 @@ class FolderWatch {
   /** Says it once, as long as there is such a name. */
   #passOver(name: string | null): void {
     const isNew = name !== null && this.#unnamed === null
-    if (isNew) this.#tell.log('warn', NOT_UTF8, { watch_path: this.#config.watch_path, name })
+    if (isNew) this.#context.log('warn', NOT_UTF8, { watch_path: this.#config.watch_path, name })
     this.#unnamed = name
   }
 
@@ -225,7 +225,7 @@ class FolderWatch {
     if (this.#chosen(file)) await this.#look(real, file)
     // A folder that has come or gone takes everything in it along.
     if (!this.#config.recursive) return
-    if (this.#inside.has(path) || await glanceAt(path) === 'folder') this.#readBy(0)
+    if (this.#inside.has(path) || await statPath(path) === 'folder') this.#readBy(0)
   }
 
   #readBy(at: number): void {
@@ -234,7 +234,7 @@ class FolderWatch {
 
   /** Whether it could be told what is there. */
   async #look(real: string, file: string): Promise<boolean> {
-    const look = await lookAt(join(real, file))
+    const look = await statRealPath(join(real, file))
     if (look === 'unknown') return false
     if (typeof look === 'string') this.#settling.missed(file, performance.now())
     else this.#settling.found(file, look.file, performance.now())
@@ -250,43 +250,43 @@ class FolderWatch {
       : [{ type: 'deleted', path: source, source: null, size: null }, { ...event, type: 'created', path, source: null }]
     for (const part of parts) {
       if (!this.#wanted.has(part.type)) continue
-      this.#backlog.put({ event: part, once: randomUUID(), at: new Date().toISOString() })
-      this.#delivering.end()
+      this.#backlog.put({ event: part, dedupeKey: randomUUID(), at: new Date().toISOString() })
+      this.#untilDelivery.wake()
     }
   }
 
   async deliver(): Promise<void> {
     while (!this.#ended) {
-      const told = this.#backlog.first
-      if (told === undefined) await this.#delivering.wait(CHECK_MS)
-      else if (await this.#given(told)) this.#backlog.done(told)
-      else await this.#delivering.wait(AGAIN_MS)
+      const queued = this.#backlog.first
+      if (queued === undefined) await this.#untilDelivery.wait(CHECK_MS)
+      else if (await this.#emitted(queued)) this.#backlog.done(queued)
+      else await this.#untilDelivery.wait(AGAIN_MS)
     }
   }
 
   /** Whether an event is out of the way: somebody was told, or it is about a file that is no longer there. */
-  async #given({ event, once, at: when }: Told): Promise<boolean> {
+  async #emitted({ event, dedupeKey, at: when }: QueuedFileEvent): Promise<boolean> {
     const { type, path, source, size } = event
     try {
       // Much may have happened since it was seen: what is told of lies in a root now.
       const folder = await folderIn(this.#roots, this.#config.watch_path)
       if (isRefusal(folder)) return false
-      const look = type === 'deleted' ? null : await lookAt(join(folder.real, path))
+      const look = type === 'deleted' ? null : await statRealPath(join(folder.real, path))
       if (look === 'unknown') return false
       if (typeof look === 'string') return true
       const at = (file: string): string => join(folder.path, file)
       const payload = filePayload({ type, path: at(path), at: when, source: source === null ? null : at(source), size })
       const metadata = { source: 'watch', watch_path: folder.path, event_type: type }
-      return await this.#tell.fire({ payload, metadata, once }) === 'done'
+      return await this.#context.emit({ payload, metadata, dedupeKey }) === 'done'
     } catch (error) {
-      this.#tell.log('error', 'a file event could not be told', { path, error: String(error) })
+      this.#context.log('error', 'a file event could not be told', { path, error: String(error) })
       return false
     }
   }
 
-  #say(state: 'active' | 'error', detail: string): void {
-    if (this.#said === `${state} ${detail}`) return
-    this.#said = `${state} ${detail}`
-    this.#tell.status(state, detail)
+  #setStatus(state: 'active' | 'error', detail: string): void {
+    if (this.#lastStatus === `${state} ${detail}`) return
+    this.#lastStatus = `${state} ${detail}`
+    this.#context.setStatus(state, detail)
   }
 }

@@ -3,10 +3,10 @@ import { isAbsolute, join, relative, sep } from 'node:path'
 import type { FileWatch } from '../../core/protocol/file-watch.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import type { Seen } from './settling.ts'
+import type { FileStat } from './settling.ts'
 
 /** A folder that may be watched, by the path that somebody gave and by its real one, where no part is a symbolic link. */
-export interface Folder {
+export interface WatchedFolder {
   readonly path: string
   readonly real: string
   /** Tells it from one that has come to the same path after it: file systems give a freed inode to the next folder. */
@@ -14,7 +14,7 @@ export interface Folder {
 }
 
 /** What is at a path: a file, a folder, nothing that is watched, or it cannot be told. */
-export type Look = { readonly file: Seen } | 'folder' | 'nothing' | 'unknown'
+export type PathStat = { readonly file: FileStat } | 'folder' | 'nothing' | 'unknown'
 
 const OPTION = '--watch-root'
 
@@ -22,32 +22,32 @@ const OPTION = '--watch-root'
  * The folder at a path, if it lies in one of the roots once every symbolic link is resolved, on both sides. INVALID_PAYLOAD
  * says what is wrong with it, and names the field and the option.
  */
-export async function folderIn(roots: readonly string[], path: string): Promise<Folder | Refusal> {
+export async function folderIn(roots: readonly string[], path: string): Promise<WatchedFolder | Refusal> {
   const wrong = (message: string): Refusal =>
     refuse('INVALID_PAYLOAD', `Field config.watch_path: ${message}`, { field: 'config.watch_path', option: OPTION })
   if (!isAbsolute(path)) return wrong('must be an absolute path')
   if (roots.length === 0) return wrong(`no folder may be watched: start the orchestrator with ${OPTION} FOLDER`)
   const outside = `${path} is not inside a folder that may be watched: see ${OPTION}`
   // Where nobody may look it is not told what is there.
-  const isNear = roots.some((root) => isWithin(root, join(path)))
+  const isNear = roots.some((root) => isInsideFolder(root, join(path)))
   try {
     const real = await realpath(path)
     const reals = await Promise.all(roots.map((root) => realpath(root).catch(() => null)))
-    if (!reals.some((root) => root !== null && isWithin(root, real))) return wrong(outside)
+    if (!reals.some((root) => root !== null && isInsideFolder(root, real))) return wrong(outside)
     const there = await lstat(real)
     return there.isDirectory()
       ? { path, real, identity: `${there.dev} ${there.ino} ${there.birthtimeMs}` }
       : wrong(`${path} is not a folder`)
   } catch (error) {
     if (!isNear) return wrong(outside)
-    const missing = await Promise.all(roots.filter((root) => isWithin(root, join(path))).map(whyNoFolder))
+    const missing = await Promise.all(roots.filter((root) => isInsideFolder(root, join(path))).map(folderProblem))
     const [why] = missing.every((one) => one !== null) ? missing : []
     return wrong(why === undefined ? problemOf(path, error) : `${OPTION}: ${why}`)
   }
 }
 
 /** Whether what a trigger is to watch may be watched. INVALID_PAYLOAD names the field and the option. */
-export async function mayWatch(roots: readonly string[], config: JsonObject): Promise<Refusal | null> {
+export async function checkWatchPath(roots: readonly string[], config: JsonObject): Promise<Refusal | null> {
   const { reported, watch_path } = config as FileWatch & { readonly watch_path: string }
   if (reported) return null
   const folder = await folderIn(roots, watch_path)
@@ -55,7 +55,7 @@ export async function mayWatch(roots: readonly string[], config: JsonObject): Pr
 }
 
 /** Why nothing can be watched at a path, whatever is to be watched there; null: there is a folder. */
-export async function whyNoFolder(path: string): Promise<string | null> {
+export async function folderProblem(path: string): Promise<string | null> {
   try {
     return (await stat(path)).isDirectory() ? null : `${path} is not a folder`
   } catch (error) {
@@ -69,15 +69,15 @@ function problemOf(path: string, error: unknown): string {
 }
 
 /** Whether a path is the folder or below it, going by the names alone. */
-export function isWithin(folder: string, path: string): boolean {
+export function isInsideFolder(folder: string, path: string): boolean {
   const rest = relative(folder, path)
   return rest === '' || (rest !== '..' && !rest.startsWith(`..${sep}`) && !isAbsolute(rest))
 }
 
 /** Looks at a path. Nothing is a symbolic link, and everything that is reached by way of one. */
-export async function lookAt(path: string): Promise<Look> {
+export async function statRealPath(path: string): Promise<PathStat> {
   try {
-    const look = await glanceAt(path)
+    const look = await statPath(path)
     if (look === 'nothing' || look === 'unknown') return look
     return await realpath(path) === path ? look : 'nothing'
   } catch (error) {
@@ -86,7 +86,7 @@ export async function lookAt(path: string): Promise<Look> {
 }
 
 /** The same for what was met on the way down through folders that are none. */
-export async function glanceAt(path: string): Promise<Look> {
+export async function statPath(path: string): Promise<PathStat> {
   try {
     const there = await lstat(path)
     if (there.isDirectory()) return 'folder'
@@ -110,7 +110,7 @@ const REPLACED = '\ufffd'
  * or may not be read meanwhile have no files; `folder` hears of each that is there, and `unnamed` of each name that is not
  * UTF-8: there is no text by which what bears it could be reached.
  */
-export async function* filesOf(
+export async function* walkFiles(
   real: string,
   recursive: boolean,
   folder: (path: string) => void,
@@ -122,7 +122,7 @@ export async function* filesOf(
       for await (const entry of await opendir(path)) {
         const inside = join(path, entry.name)
         // It may also be a letter of the name.
-        if (entry.name.includes(REPLACED) && await glanceAt(inside) === 'nothing') {
+        if (entry.name.includes(REPLACED) && await statPath(inside) === 'nothing') {
           if (entry.isFile() || (recursive && entry.isDirectory())) unnamed(inside, entry.isFile())
           continue
         }

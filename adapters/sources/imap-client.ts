@@ -3,13 +3,13 @@ import type { Millis } from '../../core/ids.ts'
 import { cut } from '../../core/protocol/cut.ts'
 import { addressIn } from '../../outgoing/address.ts'
 import { INTERNET, type Reach, reachOf, USUAL_PORTS } from '../../outgoing/reach.ts'
-import { addressesOf, type Resolve, systemResolve } from '../../outgoing/request.ts'
+import { type Resolve, resolveAddresses, systemResolve } from '../../outgoing/request.ts'
 import { MAIL_BYTES_MAX } from './mail.ts'
 
 /** The connection to an IMAP server, and what can go wrong with it. */
 
 /** Where it is, and who we are there. */
-export interface ServerConfig {
+export interface MailServerConfig {
   readonly server: string
   readonly port?: number
   readonly tls: 'implicit' | 'starttls' | 'none'
@@ -33,20 +33,20 @@ export function mailReach(hosts: readonly string[] = INTERNET, resolve: Resolve 
 }
 
 /** Why a mailbox may not be there, for the person who names the server; null: nothing in its name and port speaks against it. */
-export function problemWithServer(config: ServerConfig, { reach }: MailReach, address?: string): string | null {
+export function problemWithServer(config: MailServerConfig, { reach }: MailReach, address?: string): string | null {
   const problem = reach.problem(config.server, portOf(config), address)
   return problem === null ? null : `${problem}; the setting mailbox_hosts can allow it`
 }
 
 /** Where a server is, once it is known that all of it may be connected to. */
 export async function serverAddresses(
-  config: ServerConfig,
+  config: MailServerConfig,
   from: MailReach,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const before = problemWithServer(config, from)
   if (before !== null) throw new Error(before)
-  const addresses = await inTime(addressesOf(config.server, signal, from.resolve))
+  const addresses = await withTimeout(resolveAddresses(config.server, signal, from.resolve))
   for (const address of addresses) {
     const problem = problemWithServer(config, from, address)
     if (problem !== null) throw new Error(problem)
@@ -54,12 +54,12 @@ export async function serverAddresses(
   return addresses
 }
 
-function portOf({ port, tls }: ServerConfig): number {
+function portOf({ port, tls }: MailServerConfig): number {
   return port ?? (tls === 'implicit' ? 993 : 143)
 }
 
 /** A client that is to be connected, to this address and not to the name. It says nothing in the clear unless it is told to. */
-export async function newClient(config: ServerConfig, password: string, address: string): Promise<ImapFlow> {
+export async function newImapClient(config: MailServerConfig, password: string, address: string): Promise<ImapFlow> {
   const { server, tls, username } = config
   // Most who run an orchestrator have no use for it.
   const { ImapFlow } = await import('imapflow')
@@ -84,7 +84,7 @@ export async function newClient(config: ServerConfig, password: string, address:
 }
 
 /** Rejects where the server does not answer for a minute. */
-export function inTime<T>(work: Promise<T>): Promise<T> {
+export function withTimeout<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('The server does not answer')), ANSWER_MS)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
@@ -92,7 +92,7 @@ export function inTime<T>(work: Promise<T>): Promise<T> {
 }
 
 /** What went wrong, for whoever set the trigger up. The library's own message often says only that a command failed. */
-export function problemOf(error: unknown): string {
+export function imapProblem(error: unknown): string {
   const { message = '', code = '', responseText, authenticationFailed } = error as Error & {
     readonly code?: string
     readonly responseText?: string

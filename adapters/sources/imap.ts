@@ -2,31 +2,31 @@ import type { FetchMessageObject, ImapFlow, SearchObject } from 'imapflow'
 import type { Millis } from '../../core/ids.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { atFirst } from '../../outgoing/request.ts'
+import { tryEach } from '../../outgoing/request.ts'
 import {
-  inTime,
+  imapProblem,
   type MailReach,
-  newClient,
-  problemOf,
+  type MailServerConfig,
+  newImapClient,
   problemWithServer,
   serverAddresses,
-  type ServerConfig,
+  withTimeout,
 } from './imap-client.ts'
-import { cursorOf, type Place, placeOf } from './mail-place.ts'
-import { HEADER_BYTES_MAX, isWanted, type Mail, MAIL_BYTES_MAX, type MailFilters, readMail } from './mail.ts'
-import type { StartSource, Tell } from './sources.ts'
+import { cursorOf, type MailboxPosition, positionOf } from './mail-place.ts'
+import { HEADER_BYTES_MAX, type Mail, MAIL_BYTES_MAX, type MailFilters, matchesFilters, readMail } from './mail.ts'
+import type { SourceContext, StartSource } from './sources.ts'
 
 /** Takes mail out of a folder on an IMAP server: one connection for each trigger, which waits there for mail. */
 
 /** As the trigger has it in `config`. */
-interface ImapConfig extends MailFilters, ServerConfig {
+interface ImapConfig extends MailFilters, MailServerConfig {
   readonly folder: string
   readonly poll_seconds: number
   readonly mark_seen: boolean
 }
 
 /** What is known of a mail before it is read. */
-type Listed = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate' | 'headers'>
+type MailHeaders = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate' | 'headers'>
 
 const AGAIN_MS = 1_000
 const AGAIN_MS_MAX = 300_000
@@ -39,23 +39,23 @@ const DAY_MS = 86_400_000
 
 /**
  * Fires the trigger for each mail that comes into the folder, in the order of the server. A connection that is lost, or a
- * server that lets nobody in, is tried again after a pause that doubles each time; `tell.status` says which it is.
+ * server that lets nobody in, is tried again after a pause that doubles each time; `context.setStatus` says which it is.
  *
  * The place in the folder is kept with the trigger in the turn in which the mail fires. Where there is none yet, or it is
  * a place in another folder or in one that the server has made anew, mail counts as new that came in after the trigger
  * was created, was last changed, or had last fired; the server's clock decides.
  */
-export const fetchMail = (from: MailReach): StartSource => (trigger, tell) => {
+export const fetchMail = (from: MailReach): StartSource => (trigger, context) => {
   // As it was decoded when it was saved.
   const config = trigger.config as unknown as ImapConfig
   const folder = `${config.username}@${config.server}/${config.folder}`
-  const reader = new Reader(config, trigger.signing?.key ?? '', tell, folder, from)
-  const place = placeOf(trigger.cursor)
+  const reader = new ImapReader(config, trigger.signing?.key ?? '', context, folder, from)
+  const position = positionOf(trigger.cursor)
   // Servers keep whole seconds: what came in the second in which the trigger was made came after it.
   const created = Math.floor(trigger.created_at / 1000) * 1000 - 1
-  if (place?.folder === folder) reader.place = place
+  if (position?.folder === folder) reader.position = position
   const done = reader.run(
-    place === null ? created : Math.max(place.at, place.folder === folder ? 0 : trigger.updated_at),
+    position === null ? created : Math.max(position.at, position.folder === folder ? 0 : trigger.updated_at),
   )
   return {
     async stop() {
@@ -66,7 +66,7 @@ export const fetchMail = (from: MailReach): StartSource => (trigger, tell) => {
 }
 
 /** What is in the way of taking mail from there: an address, to which nobody delivers here, or a server out of reach. */
-export const mailIsFetched = (from: MailReach) => (config: JsonObject): Refusal | null => {
+export const checkMailServer = (from: MailReach) => (config: JsonObject): Refusal | null => {
   if ('address' in config) {
     const message = 'Field config.address: mail is delivered to addresses on Workers only; name a server here'
     return refuse('INVALID_PAYLOAD', message, { field: 'config.address' })
@@ -76,11 +76,11 @@ export const mailIsFetched = (from: MailReach) => (config: JsonObject): Refusal 
   return refuse('INVALID_PAYLOAD', `Field config.server: ${problem}`, { field: 'config.server' })
 }
 
-class Reader {
-  place: Place | null = null
+class ImapReader {
+  position: MailboxPosition | null = null
   readonly #config: ImapConfig
   readonly #password: string
-  readonly #tell: Tell
+  readonly #context: SourceContext
   readonly #folder: string
   readonly #from: MailReach
   readonly #stop = new AbortController()
@@ -90,7 +90,7 @@ class Reader {
   #wake = (): void => {}
   #news = false
   /** The place that was noted last. */
-  #kept = ''
+  #savedCursor = ''
   /** Since something went well. */
   #failures = 0
   /** The mail that was to be next when something went wrong, and how often it has been so far. */
@@ -98,10 +98,10 @@ class Reader {
   /** Up to this one there may be a mail over which the server fails. */
   #suspect = 0
 
-  constructor(config: ImapConfig, password: string, tell: Tell, folder: string, from: MailReach) {
+  constructor(config: ImapConfig, password: string, context: SourceContext, folder: string, from: MailReach) {
     this.#config = config
     this.#password = password
-    this.#tell = tell
+    this.#context = context
     this.#folder = folder
     this.#from = from
   }
@@ -111,10 +111,10 @@ class Reader {
     while (!this.#ended) {
       try {
         const addresses = await serverAddresses(this.#config, this.#from, this.#stop.signal)
-        await atFirst(addresses, (address) => this.#session(address, since))
+        await tryEach(addresses, (address) => this.#session(address, since))
       } catch (error) {
         if (this.#ended) return
-        this.#tell.status('error', problemOf(error))
+        this.#context.setStatus('error', imapProblem(error))
         // A wrong password, again and again, is what servers lock accounts for.
         const locked = (error as { authenticationFailed?: boolean }).authenticationFailed === true
         await this.#wait(locked ? AGAIN_MS_MAX : Math.min(AGAIN_MS * 2 ** this.#failures++, AGAIN_MS_MAX))
@@ -130,7 +130,7 @@ class Reader {
   }
 
   async #session(address: string, since: Millis): Promise<void> {
-    const client = this.#client = await newClient(this.#config, this.#password, address)
+    const client = this.#client = await newImapClient(this.#config, this.#password, address)
     const look = (): void => {
       // What a connection says that we have ended must not cut the pause before the next one short.
       if (this.#client !== client) return
@@ -146,20 +146,20 @@ class Reader {
       await client.connect()
       const { folder, mark_seen, poll_seconds } = this.#config
       const { uidValidity, uidNext } = await client.mailboxOpen(folder, { readOnly: !mark_seen })
-      this.#tell.status('active', `Waits for mail in ${folder}`)
+      this.#context.setStatus('active', `Waits for mail in ${folder}`)
       const validity = String(uidValidity)
-      if (this.place?.validity !== validity) {
-        const after = this.place?.at ?? since
-        this.place = { validity, uid: 0, at: after, below: uidNext - 1, since: after, folder: this.#folder }
+      if (this.position?.validity !== validity) {
+        const after = this.position?.at ?? since
+        this.position = { validity, uid: 0, at: after, below: uidNext - 1, since: after, folder: this.#folder }
       }
       while (!this.#ended) {
         this.#news = false
-        await this.#takeNew(client, this.place)
-        await this.#keep(this.place)
+        await this.#readNew(client, this.position)
+        await this.#saveCursor(this.position)
         this.#failures = 0
         if (!this.#news) await this.#wait(poll_seconds * 1000)
         // Not every server says by itself that there is mail, and not every connection that is gone says so.
-        await inTime(client.noop())
+        await withTimeout(client.noop())
       }
     } finally {
       this.#client = null
@@ -167,7 +167,7 @@ class Reader {
     }
   }
 
-  async #takeNew(client: ImapFlow, { uid, below, since }: Place): Promise<void> {
+  async #readNew(client: ImapFlow, { uid, below, since }: MailboxPosition): Promise<void> {
     // The server compares dates, in a zone of its own.
     const days = { since: new Date(since - DAY_MS), uid: `${uid + 1}:${below}` }
     const old = uid < below ? await search(client, days) : []
@@ -180,14 +180,14 @@ class Reader {
       i += page.length
       for (const mail of await this.#list(client, page)) {
         const sketch = await readMail(mail.headers ?? new Uint8Array(), { id: null, at: 0, size: 0 })
-        const wanted = isWanted(this.#config, sketch.payload) &&
+        const wanted = matchesFilters(this.#config, sketch.payload) &&
           (mail.uid > below || cameAfter(since, mail, Date.parse(String(sketch.payload['sent_at']))))
         if (wanted && !await this.#fire(client, mail)) return
-        if (!wanted) this.place = this.#placeAt(client, mail)
+        if (!wanted) this.position = this.#positionAt(client, mail)
         this.#failures = 0
       }
     }
-    if (this.place !== null && this.place.uid < below) this.place = { ...this.place, uid: below }
+    if (this.position !== null && this.position.uid < below) this.position = { ...this.position, uid: below }
   }
 
   /** The mails that are looked at next: all of these, or the first alone where something went wrong among them before. */
@@ -203,10 +203,10 @@ class Reader {
    * What has to be known of mails to choose among them; in the end, of one that the server does not give out, nothing but
    * that it is there. Those that were deleted meanwhile are left out.
    */
-  async #list(client: ImapFlow, page: readonly number[]): Promise<readonly Listed[]> {
+  async #list(client: ImapFlow, page: readonly number[]): Promise<readonly MailHeaders[]> {
     const [uid = 0] = page
     if (this.#next.tries > TRIES_MAX) {
-      this.#tell.log('warn', 'the server does not give a mail out', { uid })
+      this.#context.log('warn', 'the server does not give a mail out', { uid })
       return [{ uid }]
     }
     const query = { uid: true, size: true, internalDate: true, headers: ['from', 'subject', 'date'] }
@@ -216,42 +216,42 @@ class Reader {
   }
 
   /** Has what was passed over noted too, so that it is not looked at again after a restart. */
-  async #keep(place: Place): Promise<void> {
-    const cursor = cursorOf(place)
-    if (cursor !== this.#kept && await this.#tell.keep(cursor) === 'done') this.#kept = cursor
+  async #saveCursor(position: MailboxPosition): Promise<void> {
+    const cursor = cursorOf(position)
+    if (cursor !== this.#savedCursor && await this.#context.saveCursor(cursor) === 'done') this.#savedCursor = cursor
   }
 
   /** Where the folder is once a mail has been dealt with. */
-  #placeAt({ mailbox }: ImapFlow, mail: Listed): Place {
-    if (mailbox === false || this.place === null) throw new Error('The folder was closed')
+  #positionAt({ mailbox }: ImapFlow, mail: MailHeaders): MailboxPosition {
+    if (mailbox === false || this.position === null) throw new Error('The folder was closed')
     // Mail that was moved here comes with its own date.
-    return { ...this.place, uid: mail.uid, at: Math.min(Math.max(this.place.at, dateOf(mail)), Date.now()) }
+    return { ...this.position, uid: mail.uid, at: Math.min(Math.max(this.position.at, dateOf(mail)), Date.now()) }
   }
 
   /** Returns whether the mail has been dealt with; it has not where the source ends before. */
-  async #fire(client: ImapFlow, listed: Listed): Promise<boolean> {
+  async #fire(client: ImapFlow, listed: MailHeaders): Promise<boolean> {
     const { server, folder, mark_seen } = this.#config
-    const place = this.#placeAt(client, listed)
-    const mail = await this.#read(client, listed, `${place.validity}:${place.uid}`)
+    const position = this.#positionAt(client, listed)
+    const mail = await this.#read(client, listed, `${position.validity}:${position.uid}`)
     if (mail === null) return true
-    const given = {
+    const event = {
       payload: mail.payload,
       metadata: { source: 'imap', server, folder },
-      cursor: cursorOf(place),
-      once: mail.once,
+      cursor: cursorOf(position),
+      dedupeKey: mail.dedupeKey,
     }
-    for (let pause = AGAIN_MS; await this.#tell.fire(given) === 'later'; pause = Math.min(2 * pause, LATER_MS_MAX)) {
+    for (let pause = AGAIN_MS; await this.#context.emit(event) === 'later'; pause = Math.min(2 * pause, LATER_MS_MAX)) {
       await this.#wait(pause)
       if (this.#ended) return false
     }
-    this.place = place
-    this.#kept = given.cursor
+    this.position = position
+    this.#savedCursor = event.cursor
     if (mark_seen) await client.messageFlagsAdd(String(listed.uid), ['\\Seen'], { uid: true })
     return true
   }
 
   /** The mail; null where it was deleted meanwhile. */
-  async #read(client: ImapFlow, listed: Listed, id: string): Promise<Mail | null> {
+  async #read(client: ImapFlow, listed: MailHeaders, id: string): Promise<Mail | null> {
     const { uid, size = 0, headers = new Uint8Array() } = listed
     const arrival = { id, at: dateOf(listed), size }
     if (this.#next.tries > TRIES_MAX) {
@@ -281,12 +281,12 @@ async function search(client: ImapFlow, query: SearchObject): Promise<readonly n
   return uids.sort((a, b) => a - b)
 }
 
-function cameAfter(since: Millis, mail: Listed, sentAt: number): boolean {
+function cameAfter(since: Millis, mail: MailHeaders, sentAt: number): boolean {
   // A folder that was moved may have come in whole today; its mail was sent before.
   return mail.internalDate !== undefined && dateOf(mail) > since && !(sentAt < since - DAY_MS)
 }
 
-function dateOf({ internalDate }: Listed): Millis {
+function dateOf({ internalDate }: MailHeaders): Millis {
   const at = new Date(internalDate ?? NaN).getTime()
   return Number.isNaN(at) ? Date.now() : at
 }

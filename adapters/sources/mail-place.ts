@@ -1,7 +1,7 @@
 import type { Millis } from '../../core/ids.ts'
 
 /** How far a folder has been dealt with. */
-export interface Place {
+export interface MailboxPosition {
   /** The server's number for the folder as it is: another one makes all UIDs of before meaningless. */
   readonly validity: string
   /** The last mail that was dealt with. */
@@ -16,12 +16,12 @@ export interface Place {
 }
 
 /** A place as it is kept with the trigger. */
-export function cursorOf({ validity, uid, at, below, since, folder }: Place): string {
+export function cursorOf({ validity, uid, at, below, since, folder }: MailboxPosition): string {
   return [validity, uid, at, below, since, folder].join(':')
 }
 
 /** The place that was kept; null where there is none yet. */
-export function placeOf(cursor: string): Place | null {
+export function positionOf(cursor: string): MailboxPosition | null {
   const [whole, validity = '', uid, at, below, since, folder = ''] =
     /^(\d+):(\d+):(\d+):(\d+):(\d+):(.*)$/s.exec(cursor) ?? []
   if (whole === undefined) return null

@@ -25,7 +25,7 @@ const { readLine } = PostalMime.prototype as unknown as { readonly readLine: (th
  * The parser, with its own text for HTML parts that stand beside text parts: the library's has the style sheet in it; and with
  * headers that senders write in windows-1252 without saying so, which it reads as UTF-8.
  */
-export class WholeMail extends PostalMime {
+export class MailParser extends PostalMime {
   declare readonly currentNode: { readonly state: string }
   declare readonly textMap: ReadonlyMap<object, Entry>
   declare readonly textContent: { readonly plain?: string }

@@ -5,7 +5,7 @@ import { cut } from '../../core/protocol/cut.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
 import { asWindows1252, MISREADS_WINDOWS_1252 } from '../charset.ts'
 import { sha256 } from '../secret.ts'
-import { HTML_CHARS_MAX, textOfHtml, WholeMail } from './mail-text.ts'
+import { HTML_CHARS_MAX, MailParser, textOfHtml } from './mail-text.ts'
 
 /** What is made of a mail, on every runtime alike. Nothing in a mail is to be believed, the sender least of all. */
 
@@ -33,11 +33,11 @@ const DEPTH_MAX = 50
 export interface Mail {
   readonly payload: JsonObject
   /** The same for the same mail wherever and however often it comes; null where it does not say who it is. */
-  readonly once: string | null
+  readonly dedupeKey: string | null
 }
 
 /** What the place that it came from says of a mail. */
-export interface Arrival {
+export interface MailArrival {
   /** What the mail is called there. */
   readonly id: string | null
   readonly at: Millis
@@ -57,7 +57,7 @@ export interface MailFilters {
  * Reads a mail. Never throws and never gives up: of one that is too large or that cannot be taken apart the headers are
  * read, and of one whose headers cannot be, nothing is; `notes` in the payload says what is missing.
  */
-export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival): Promise<Mail> {
+export async function readMail(raw: Uint8Array, { id, at, size, note }: MailArrival): Promise<Mail> {
   const notes = note === undefined ? [] : [note]
   const mail = await parse(raw, size, notes)
   const from = mailboxes([mail.from])[0]
@@ -86,11 +86,11 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: Arrival)
   }
   const { message_id, sent_at, from_address, to_address, subject } = payload
   const same = JSON.stringify([message_id, sent_at, from_address, to_address, subject, body])
-  return { payload, once: messageId === null ? null : `mail:${sha256(same)}` }
+  return { payload, dedupeKey: messageId === null ? null : `mail:${sha256(same)}` }
 }
 
 /** Whether a mail is what a trigger wants, by its payload. */
-export function isWanted({ from_filter, subject_filter }: MailFilters, payload: JsonObject): boolean {
+export function matchesFilters({ from_filter, subject_filter }: MailFilters, payload: JsonObject): boolean {
   const { from_name, from_address, subject } = payload as Readonly<Record<string, string>>
   return isLike(`${from_name} <${from_address}>`, from_filter ?? '', false) &&
     isLike(subject ?? '', subject_filter ?? '', false)
@@ -99,17 +99,17 @@ export function isWanted({ from_filter, subject_filter }: MailFilters, payload: 
 async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Email> {
   if (size > MAIL_BYTES_MAX) {
     notes.push(`The mail has ${size} bytes, more than ${MAIL_BYTES_MAX}: only its headers were read`)
-  } else if (isTooFine(raw)) {
+  } else if (hasTooManyLines(raw)) {
     notes.push(`The mail has more than ${LINES_MAX} lines, or ${PARTS_MAX} parts: only its headers were read`)
   } else {
     try {
-      return await new WholeMail({ maxNestingDepth: DEPTH_MAX }).parse(raw)
+      return await new MailParser({ maxNestingDepth: DEPTH_MAX }).parse(raw)
     } catch (error) {
       notes.push(`The mail could not be taken apart: ${line(String(error))}`)
     }
   }
   try {
-    return await new WholeMail().parse(headersOf(raw))
+    return await new MailParser().parse(headersOf(raw))
   } catch (error) {
     notes.push(`Its headers could not be read: ${line(String(error))}`)
     return { headers: [], headerLines: [], attachments: [] }
@@ -117,7 +117,7 @@ async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Em
 }
 
 /** Whether there are too many lines, or too many that begin with two hyphens, as each part does. */
-function isTooFine(raw: Uint8Array): boolean {
+function hasTooManyLines(raw: Uint8Array): boolean {
   let [lines, parts] = [0, 0]
   for (let at = 0; at < raw.length; at++) {
     if (raw[at] !== LINE_FEED) continue

@@ -1,24 +1,24 @@
 /** A wait that can be cut short. */
-export class Nap {
-  #end: () => void = () => {}
-  #ended = false
+export class Sleep {
+  #wake: () => void = () => {}
+  #isWoken = false
 
-  /** Waits, at most this many milliseconds, and not at all when `end` was called since the last wait. */
+  /** Waits, at most this many milliseconds, and not at all when `wake` was called since the last wait. */
   wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.end(), ms)
-      this.#end = () => {
+      const timer = setTimeout(() => this.wake(), ms)
+      this.#wake = () => {
         clearTimeout(timer)
-        this.#end = () => {}
-        this.#ended = false
+        this.#wake = () => {}
+        this.#isWoken = false
         resolve()
       }
-      if (this.#ended) this.#end()
+      if (this.#isWoken) this.#wake()
     })
   }
 
-  end(): void {
-    this.#ended = true
-    this.#end()
+  wake(): void {
+    this.#isWoken = true
+    this.#wake()
   }
 }

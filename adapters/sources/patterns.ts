@@ -6,7 +6,7 @@ import { globOf } from '../../core/glob.ts'
  * `**` pass over names that begin with a dot, as in a shell. Upper and lower case differ; ways to write one letter in
  * Unicode do not. Folders of the path are divided by slashes.
  */
-export function choosing(patterns: readonly string[]): (path: string) => boolean {
+export function compilePatterns(patterns: readonly string[]): (path: string) => boolean {
   const composed = patterns.map((pattern) => pattern.normalize('NFC'))
   const out = composed.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
   const own = composed.filter((pattern) => !pattern.startsWith('!'))
@@ -23,6 +23,6 @@ export function choosing(patterns: readonly string[]): (path: string) => boolean
  * A path of any machine with slashes between its folders. A backslash divides them on Windows, where no path begins with a
  * slash; elsewhere it is a letter like any other.
  */
-export function slashed(path: string): string {
+export function withForwardSlashes(path: string): string {
   return path.startsWith('/') ? path : path.replaceAll('\\', '/')
 }

@@ -1,15 +1,15 @@
 import type { JsonObject } from '../../core/protocol/json.ts'
 import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import type { Source, Tell } from './sources.ts'
+import type { Source, SourceContext } from './sources.ts'
 
 /** The source of triggers whose events robots report: there is nothing to listen to. */
-export function startReported(_trigger: unknown, tell: Tell): Source {
-  tell.status('active', 'robots report what happens')
+export function startReported(_trigger: unknown, context: SourceContext): Source {
+  context.setStatus('active', 'robots report what happens')
   return { stop: () => Promise.resolve() }
 }
 
 /** For a platform without files. INVALID_PAYLOAD for a folder of its own. */
-export function onlyReported({ reported }: JsonObject): Refusal | null {
+export function checkReported({ reported }: JsonObject): Refusal | null {
   if (reported === true) return null
   const message = 'there are no folders on this platform: have a robot report its files, with config.reported true'
   return refuse('INVALID_PAYLOAD', `Field config.watch_path: ${message}`, { field: 'config.watch_path' })

@@ -1,7 +1,7 @@
 import type { FileEventType } from '../../core/protocol/file-watch.ts'
 
 /** What is looked at of a file to know whether it is another one, or was written to. */
-export interface Seen {
+export interface FileStat {
   /** The device and the inode: what stays when a file is renamed. */
   readonly inode: string
   readonly size: number
@@ -23,7 +23,7 @@ export interface FileEvent {
 }
 
 /** How long things must be quiet, in milliseconds. */
-export interface Quiet {
+export interface SettlingTimes {
   readonly debounceMs: number
   readonly settleMs: number
 }
@@ -33,11 +33,11 @@ const MOVE_MS = 500
 
 interface Pending {
   /** As it was seen last; null: gone. */
-  readonly seen: Seen | null
+  readonly seen: FileStat | null
   /** When that was first so. */
   readonly since: number
   /** For a file that is new here: where it has been moved from, and how it was known there. */
-  readonly source: { readonly path: string; readonly seen: Seen } | null
+  readonly source: { readonly path: string; readonly seen: FileStat } | null
 }
 
 /**
@@ -49,17 +49,17 @@ interface Pending {
  * are compared, because file systems give a freed inode to the next file.
  */
 export class Settling {
-  readonly #quiet: Quiet
+  readonly #quiet: SettlingTimes
   /** Every file, as it was when it was last told of. */
-  readonly #known = new Map<string, Seen>()
+  readonly #known = new Map<string, FileStat>()
   readonly #pending = new Map<string, Pending>()
   /** Files of a folder that another one has replaced, as they were known there. */
-  #former = new Map<string, Seen>()
+  #former = new Map<string, FileStat>()
   /** Of those that are pending: where a file of this identity has gone from, and where one has come to. */
   readonly #gone = new Map<string, string>()
   readonly #come = new Map<string, string>()
 
-  constructor(quiet: Quiet) {
+  constructor(quiet: SettlingTimes) {
     this.#quiet = quiet
   }
 
@@ -75,7 +75,7 @@ export class Settling {
   }
 
   /** Takes a file as it is for known: it was there before anybody asked. */
-  settled(path: string, seen: Seen): void {
+  settled(path: string, seen: FileStat): void {
     this.#known.set(path, seen)
   }
 
@@ -94,7 +94,7 @@ export class Settling {
   }
 
   /** A file was looked at. Nothing happens when it is as it was. */
-  found(path: string, seen: Seen, now: number): void {
+  found(path: string, seen: FileStat, now: number): void {
     const before = this.#pending.get(path)
     if (before?.seen != null && same(before.seen, seen)) return
     this.#forget(path)
@@ -190,12 +190,12 @@ export class Settling {
 }
 
 /** Whether it is the same file, and as it was. */
-function same(a: Seen, b: Seen): boolean {
+function same(a: FileStat, b: FileStat): boolean {
   return alike(a, b) && !isAnother(a, b)
 }
 
 /** Whether a file is as it was, be it another one. */
-function alike(a: Seen, b: Seen): boolean {
+function alike(a: FileStat, b: FileStat): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs
 }
 
@@ -204,11 +204,11 @@ function alike(a: Seen, b: Seen): boolean {
  * file systems of networks and of programs may give a file a new one at every look. Nor does ctime alone: other rights
  * change it. An inode that is given to the next file is seen by when that was made.
  */
-function isAnother(a: Seen, b: Seen): boolean {
+function isAnother(a: FileStat, b: FileStat): boolean {
   const isBorn = a.bornMs !== b.bornMs && a.bornMs !== 0 && b.bornMs !== 0
   return isBorn || (a.inode !== b.inode && a.ctimeMs !== b.ctimeMs)
 }
 
-function identity({ inode, size, mtimeMs }: Seen): string {
+function identity({ inode, size, mtimeMs }: FileStat): string {
   return `${inode} ${size} ${mtimeMs}`
 }

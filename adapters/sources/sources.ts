@@ -1,4 +1,4 @@
-import type { Answer, Effects } from '../../core/effects.ts'
+import type { Effects, Reply } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import type { JobId, Millis, ReplyId, TriggerId } from '../../core/ids.ts'
 import type { JsonObject } from '../../core/protocol/json.ts'
@@ -15,28 +15,28 @@ export interface Source {
 }
 
 /** Begins to listen for a trigger, from its cursor on. Must not throw: what is wrong is a status. */
-export type StartSource = (trigger: TriggerRow, tell: Tell) => Source
+export type StartSource = (trigger: TriggerRow, context: SourceContext) => Source
 
 /** Something that has come for a trigger. */
-export interface Given {
+export interface SourceEvent {
   readonly payload: JsonObject
   readonly metadata: JsonObject
   readonly cursor?: string | null
-  readonly once?: string | null
+  readonly dedupeKey?: string | null
 }
 
-/** What a source has to say. */
-export interface Tell {
+/** What a source reports with. */
+export interface SourceContext {
   /**
    * Something has come. `done`: it has fired, was skipped, or is refused for good, and it is durable that it was: go on.
    * `later`: the orchestrator could not take it, and the same is to be told again. With a cursor this is never told
-   * again after a restart; with `once`, not again within a day.
+   * again after a restart; with a `dedupeKey`, not again within a day.
    */
-  fire(given: Given): Promise<'done' | 'later'>
+  emit(event: SourceEvent): Promise<'done' | 'later'>
   /** The source has come to this place, and there was nothing for the trigger on the way. */
-  keep(cursor: string): Promise<'done' | 'later'>
+  saveCursor(cursor: string): Promise<'done' | 'later'>
   /** Whether it can listen; what is in the way, in words for people. */
-  status(state: SourceState, detail: string): void
+  setStatus(state: SourceState, detail: string): void
   log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
 }
 
@@ -51,16 +51,16 @@ export interface SourceStatus {
 }
 
 /** Which types of trigger have a source here, and how each begins. */
-export type SourceKinds = { readonly [T in TriggerType]?: StartSource }
+export type SourceStarters = { readonly [T in TriggerType]?: StartSource }
 
 /** What sources need of their fleet. */
 export interface SourceHost {
-  readonly kinds: SourceKinds
+  readonly starters: SourceStarters
   triggers(): Iterable<TriggerRow>
-  request(make: (reply: ReplyId) => Event): Promise<Answer>
+  request(make: (reply: ReplyId) => Event): Promise<Reply>
   now(): Millis
   rowId(): string
-  log: Tell['log']
+  log: SourceContext['log']
 }
 
 interface Running {
@@ -84,7 +84,7 @@ export class Sources {
   /** Whether a turn may have changed what is listened for. Whatever fires changes its trigger's row, of whatever type. */
   concerns({ deletions, rows }: Pick<Effects, 'deletions' | 'rows'>): boolean {
     return deletions.triggers.size > 0 ||
-      [...rows.triggers.values()].some(({ trigger_type }) => this.#host.kinds[trigger_type] !== undefined)
+      [...rows.triggers.values()].some(({ trigger_type }) => this.#host.starters[trigger_type] !== undefined)
   }
 
   /** The triggers may have changed: those that are enabled are listened for, as they are now, and no others. */
@@ -117,14 +117,14 @@ export class Sources {
 
   /** The triggers that are to be listened for. */
   #wanted(): Map<TriggerId, TriggerRow> {
-    const { kinds } = this.#host
+    const { starters: kinds } = this.#host
     const rows = [...this.#host.triggers()].filter((row) => row.enabled && kinds[row.trigger_type] !== undefined)
     return new Map(rows.map((row) => [row.id, row]))
   }
 
   /** Begins to listen once what listened before has ended, since its place may have moved until then. */
   #begin(trigger: TriggerRow, before: Promise<void>): void {
-    const start = this.#host.kinds[trigger.trigger_type] as StartSource
+    const start = this.#host.starters[trigger.trigger_type] as StartSource
     const one: Running = {
       revision: trigger.revision,
       status: { state: 'starting', detail: '', since: this.#host.now() },
@@ -145,33 +145,34 @@ export class Sources {
       .catch((error: unknown) => this.#host.log('error', 'a source could not be stopped', { error: String(error) }))
   }
 
-  #contextOf(trigger: TriggerRow, one: Running): Tell {
+  #contextOf(trigger: TriggerRow, one: Running): SourceContext {
     const { id } = trigger
     const host = this.#host
-    const log: Tell['log'] = (level, message, details = {}) => host.log(level, message, { trigger: id, ...details })
+    const log: SourceContext['log'] = (level, message, details = {}) =>
+      host.log(level, message, { trigger: id, ...details })
     return {
       log,
-      status(state, detail) {
+      setStatus(state, detail) {
         if (one.status.state === state && one.status.detail === detail) return
         one.status = { state, detail, since: host.now() }
         if (state === 'error') log('warn', 'a trigger cannot listen', { reason: detail })
       },
-      async fire(event) {
+      async emit(event) {
         return one.ended ? 'later' : await fireTrigger({ ...host, log }, trigger, event)
       },
-      async keep(cursor) {
+      async saveCursor(cursor) {
         if (one.ended) return 'later'
-        return taken(await host.request((reply) => ({ type: 'trigger.read', reply, trigger: id, cursor })), log)
+        return handled(await host.request((reply) => ({ type: 'trigger.read', reply, trigger: id, cursor })), log)
       },
     }
   }
 }
 
-/** Fires a trigger with what has come for it. The answer is that of `Tell.fire`. */
+/** Fires a trigger with what has come for it. The answer is that of `SourceContext.emit`. */
 export async function fireTrigger(
   { request, rowId, log }: Pick<SourceHost, 'request' | 'rowId' | 'log'>,
   { id, trigger_type }: TriggerRow,
-  { payload, metadata, cursor = null, once = null }: Given,
+  { payload, metadata, cursor = null, dedupeKey = null }: SourceEvent,
 ): Promise<'done' | 'later'> {
   const answer = await request((reply) => ({
     type: 'trigger.fired',
@@ -182,16 +183,16 @@ export async function fireTrigger(
     by: null,
     payload: cleanText(payload),
     metadata: cleanText(metadata),
-    idempotency: once === null
+    idempotency: dedupeKey === null
       ? null
-      : { key: sha256(JSON.stringify([id, 'source', once])), fingerprint: sha256(once) },
+      : { key: sha256(JSON.stringify([id, 'source', dedupeKey])), fingerprint: sha256(dedupeKey) },
     cursor,
     parent: null,
   }))
-  return taken(answer, log)
+  return handled(answer, log)
 }
 
-function taken(answer: Answer, log: Tell['log']): 'done' | 'later' {
+function handled(answer: Reply, log: SourceContext['log']): 'done' | 'later' {
   if (answer.type !== 'refusal') return 'done'
   const { refused, message } = answer.refusal
   if (REFUSALS[refused].retry) return 'later'

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { isWithin } from './folder.ts'
+import { isInsideFolder } from './folder.ts'
 
 /** Tells at which paths of a folder something has happened. */
 export interface Watcher {
@@ -29,7 +29,7 @@ export async function watchFolder(
     followSymlinks: false,
     // The library looks for a folder that has gone in the one above.
     ignored: (path) =>
-      !isWithin(real, path) || (!recursive && path !== real && (inside.has(path) || dirname(path) !== real)),
+      !isInsideFolder(real, path) || (!recursive && path !== real && (inside.has(path) || dirname(path) !== real)),
   })
   watchpack.on('change', hint)
   watchpack.on('remove', hint)

@@ -1,10 +1,10 @@
-import type { Effects, Found, Need } from '../../core/effects.ts'
+import type { Effects, Prefetch, Prefetched } from '../../core/effects.ts'
 import type { Receipt } from '../../core/receipt.ts'
 import type { DefinitionHash, DeliveryId, JobId, Millis, RobotId, ScheduleId } from '../../core/ids.ts'
 import type { TriggerId, WebhookId, WorkflowId } from '../../core/ids.ts'
 import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/job.ts'
-import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
-import type { Hot, KeyRow, PoolRow, RobotRow, VersionRow, WorkflowRow } from '../../core/state.ts'
+import type { ScheduleRow, ScheduleRunRow } from '../../core/schedule.ts'
+import type { KeyRow, PoolRow, RobotRow, StoredRows, VersionRow, WorkflowRow } from '../../core/state.ts'
 import type { TriggerEventRow, TriggerRow } from '../../core/trigger.ts'
 import type { DeliveryRow, DeliveryStatus, WebhookRow } from '../../core/webhook.ts'
 
@@ -20,9 +20,9 @@ export interface Store {
    * that were made after `recentSince` what limits go by; null: nothing of them. The only way to begin. Throws when the
    * database cannot be used.
    */
-  load(dueUntil: Millis, recentSince?: Millis | null): Promise<Hot>
+  load(dueUntil: Millis, recentSince?: Millis | null): Promise<StoredRows>
   /** What an event may touch outside memory, as it was when the last turn had been committed. */
-  find(need: Need): Found | Promise<Found>
+  prefetch(need: Prefetch): Prefetched | Promise<Prefetched>
   /**
    * Makes a turn durable, once `load` has been called. An empty turn costs no transaction, and is not fenced.
    * Throws `StaleEpoch` when another process has loaded since, and the driver's error when the disk refuses.
@@ -51,7 +51,7 @@ export class StoreDamaged extends StoreUnusable {
 }
 
 /** A page of rows, newest first, and where the next one starts. */
-export interface Page<T> {
+export interface RowPage<T> {
   readonly items: readonly T[]
   readonly next: Cursor | null
 }
@@ -94,7 +94,7 @@ export interface LedgerQuery {
 export interface Queries {
   job(id: JobId): Promise<JobRow | undefined>
   /** By creation, newest first. An empty list of statuses is no status, and finds nothing. */
-  jobs(query: JobQuery): Promise<Page<JobRow>>
+  jobs(query: JobQuery): Promise<RowPage<JobRow>>
   /** A job's log in the order in which it arrived, after the line with this number. */
   logs(id: JobId, query: { readonly after: number; readonly limit: number }): Promise<readonly LogRow[]>
   /** The last lines of a job's log, in the order in which they arrived. */
@@ -103,26 +103,26 @@ export interface Queries {
   /** A job's history in order. */
   history(id: JobId): Promise<readonly HistoryRow[]>
   workflow(id: WorkflowId): Promise<WorkflowRow | undefined>
-  workflows(query: PageQuery): Promise<Page<WorkflowRow>>
+  workflows(query: PageQuery): Promise<RowPage<WorkflowRow>>
   /** The newest first. */
   versions(id: WorkflowId): Promise<readonly VersionRow[]>
   definition(hash: DefinitionHash): Promise<string | undefined>
   robot(id: RobotId): Promise<RobotRow | undefined>
-  robots(query: PageQuery): Promise<Page<RobotRow>>
+  robots(query: PageQuery): Promise<RowPage<RobotRow>>
   trigger(id: TriggerId): Promise<TriggerRow | undefined>
-  triggers(query: PageQuery): Promise<Page<TriggerRow>>
+  triggers(query: PageQuery): Promise<RowPage<TriggerRow>>
   /** The events of a trigger, the last first, before the row with this number. */
   triggerEvents(id: TriggerId, query: LedgerQuery): Promise<readonly TriggerEventRow[]>
   schedule(id: ScheduleId): Promise<ScheduleRow | undefined>
-  schedules(query: PageQuery): Promise<Page<ScheduleRow>>
+  schedules(query: PageQuery): Promise<RowPage<ScheduleRow>>
   /** What became of a schedule's due instants, the last decided first, before the row with this number. */
-  occurrences(id: ScheduleId, query: LedgerQuery): Promise<readonly OccurrenceRow[]>
-  keys(query: PageQuery): Promise<Page<KeyRow>>
+  scheduleRuns(id: ScheduleId, query: LedgerQuery): Promise<readonly ScheduleRunRow[]>
+  keys(query: PageQuery): Promise<RowPage<KeyRow>>
   /** By name. */
   pools(): Promise<readonly PoolRow[]>
   webhook(id: WebhookId): Promise<WebhookRow | undefined>
-  webhooks(query: PageQuery): Promise<Page<WebhookRow>>
+  webhooks(query: PageQuery): Promise<RowPage<WebhookRow>>
   delivery(id: DeliveryId): Promise<DeliveryRow | undefined>
   /** Of one webhook, by creation, newest first. */
-  deliveries(query: DeliveryQuery): Promise<Page<DeliveryRow>>
+  deliveries(query: DeliveryQuery): Promise<RowPage<DeliveryRow>>
 }

@@ -1,12 +1,12 @@
-import type { Dealing, Need, RecentJob } from '../../core/effects.ts'
-import type { Member } from '../../core/family.ts'
-import { COLUMNS, packed } from './rows.ts'
+import type { Interaction, Prefetch, RecentJob } from '../../core/effects.ts'
+import type { FamilyMember } from '../../core/family.ts'
+import { COLUMNS, packColumns } from './rows.ts'
 
 /** Rows of which a few columns are read: the others may be large, and are not asked for. */
 
 // A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
 // ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
-export const HOT = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
+export const IN_MEMORY = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
 
 const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id']
 const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(name))
@@ -15,7 +15,7 @@ const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(n
 export const RECENT = {
   table: 'jobs',
   columns: RECENT_COLUMNS,
-  sql: `select ${packed(RECENT_COLUMNS)} from jobs where created_at > ? order by created_at, id`,
+  sql: `select ${packColumns(RECENT_COLUMNS)} from jobs where created_at > ? order by created_at, id`,
 } as const
 
 /** What a limit has to know of a job. */
@@ -24,39 +24,46 @@ export function asRecent({ created_at, created_by, trigger_id }: RecentJob): Rec
 }
 
 /** What is known of a job as one of a family. */
-export function asMember({ id, root_job_id, completed_at }: Member): Member {
+export function asMember({ id, root_job_id, completed_at }: FamilyMember): FamilyMember {
   return { id, root_job_id, completed_at }
 }
 
 const MEMBER_NAMES = ['id', 'root_job_id', 'completed_at']
 const MEMBER_COLUMNS = COLUMNS.jobs.filter(({ name }) => MEMBER_NAMES.includes(name))
 /** The roots of hot jobs that have not ended. One that no robot was ever asked to run has led to nothing. */
-const HOT_ROOTS = `(
-  select ifnull(root_job_id, id) from jobs ${HOT} and ready_at is null
+const IN_MEMORY_ROOTS = `(
+  select ifnull(root_job_id, id) from jobs ${IN_MEMORY} and ready_at is null
   and completed_at is null and (root_job_id is not null or attempt > 0)
-  union select ifnull(root_job_id, id) from jobs ${HOT} and ready_at <= ?
+  union select ifnull(root_job_id, id) from jobs ${IN_MEMORY} and ready_at <= ?
   and completed_at is null and (root_job_id is not null or attempt > 0)
 )`
 export const ROOTS = {
   table: 'jobs',
   columns: MEMBER_COLUMNS,
-  sql: `select ${packed(MEMBER_COLUMNS)} from jobs where id in ${HOT_ROOTS}`,
+  sql: `select ${packColumns(MEMBER_COLUMNS)} from jobs where id in ${IN_MEMORY_ROOTS}`,
 } as const
 export const DESCENDANTS = {
   table: 'jobs',
   columns: MEMBER_COLUMNS,
-  sql: `select ${packed(MEMBER_COLUMNS)} from jobs where root_job_id is not null and root_job_id in ${HOT_ROOTS}`,
+  sql: `select ${
+    packColumns(MEMBER_COLUMNS)
+  } from jobs where root_job_id is not null and root_job_id in ${IN_MEMORY_ROOTS}`,
 } as const
 
-const DEALING_COLUMNS = COLUMNS.job_history.filter(({ name }) => ['job_id', 'robot_id', 'event'].includes(name))
+const INTERACTION_COLUMNS = COLUMNS.job_history.filter(({ name }) => ['job_id', 'robot_id', 'event'].includes(name))
 
 /** The first entry of each kind for each job and robot: a history may have thousands. */
-export function wantDealings(wanted: Need['dealings']) {
+export function wantInteractions(wanted: Prefetch['interactions']) {
   const triples = wanted.flatMap(({ job, robot }) => ['offer', 'late_result'].map((event) => [job, robot, event]))
-  return { table: 'job_history', columns: DEALING_COLUMNS, sql: DEALINGS, args: [JSON.stringify(triples)] } as const
+  return {
+    table: 'job_history',
+    columns: INTERACTION_COLUMNS,
+    sql: INTERACTIONS,
+    args: [JSON.stringify(triples)],
+  } as const
 }
 
-const DEALINGS = `select ${packed(DEALING_COLUMNS)} from job_history where seq in (
+const INTERACTIONS = `select ${packColumns(INTERACTION_COLUMNS)} from job_history where seq in (
   select (
     select seq from job_history where job_id = json_each.value ->> 0 and robot_id = json_each.value ->> 1
     and event = json_each.value ->> 2 order by seq limit 1
@@ -64,6 +71,6 @@ const DEALINGS = `select ${packed(DEALING_COLUMNS)} from job_history where seq i
 )`
 
 /** What is asked of an entry in a history. */
-export function asDealing({ job_id, robot_id, event }: Dealing): Dealing {
+export function asInteraction({ job_id, robot_id, event }: Interaction): Interaction {
   return { job_id, robot_id, event }
 }

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { StoreDamaged, StoreUnusable } from './contract.ts'
 import { readIfThere, type Stamp, stampsOf, statOf } from './pages.ts'
 import { PRIVATE_FILE } from './private.ts'
-import type { Witness } from './sql.ts'
+import type { TurnCounter } from './sql.ts'
 
 /**
  * A small file beside a database says which one it is and how many turns it has had at the least, so that a start can
@@ -20,7 +20,7 @@ const BLOCK_BYTES = 4096
 /** Written twice, so that half a write is no number. */
 const DIGITS = 16
 
-interface Mark extends Stamp {
+interface GenerationMark extends Stamp {
   readonly state: 'running' | 'stopped'
   readonly durability: 'full' | 'relaxed'
   /** The turns by the second block. */
@@ -35,7 +35,7 @@ export interface Generation {
    * Throws `StoreDamaged` when this is not the database that was there, or has had fewer turns. Returns how many turns
    * a power cut has taken, which only `durability: relaxed` allows.
    */
-  judge(found: () => Stamp): number
+  verify(found: () => Stamp): number
 }
 
 function markPath(path: string): string {
@@ -52,7 +52,7 @@ export function readGeneration(path: string, fresh: boolean): Generation {
     for (const left of [markPath(path), `${path}-wal`, `${path}-shm`]) rmSync(left, { force: true })
   }
   const mark = readMark(path)
-  const judge = (found: () => Stamp): number => (mark === null ? 0 : judgeBy(mark, path, found()))
+  const verify = (found: () => Stamp): number => (mark === null ? 0 : verifyAgainst(mark, path, found()))
   if (!isThere) {
     const left = [markPath(path), `${path}-wal`].find((file) => existsSync(file))
     if (left !== undefined) {
@@ -61,7 +61,7 @@ export function readGeneration(path: string, fresh: boolean): Generation {
           'to begin with an empty database',
       )
     }
-    return { isOrderly: true, judge }
+    return { isOrderly: true, verify }
   }
   const { file, wal } = stampsOf(path)
   if (wal !== null) {
@@ -76,10 +76,10 @@ export function readGeneration(path: string, fresh: boolean): Generation {
     }
   }
   const latest = wal?.last ?? file
-  if (latest !== null) judge(() => latest)
+  if (latest !== null) verify(() => latest)
   const hasWal = (statOf(`${path}-wal`)?.size ?? 0) > 0
   const isOrderly = mark === null ? !hasWal : mark.state === 'stopped' && !hasWal && latest?.turns === mark.turns
-  return { isOrderly, judge }
+  return { isOrderly, verify }
 }
 
 function mixed(path: string, how: string): never {
@@ -90,7 +90,7 @@ function mixed(path: string, how: string): never {
   )
 }
 
-function judgeBy(mark: Mark, path: string, found: Stamp): number {
+function verifyAgainst(mark: GenerationMark, path: string, found: Stamp): number {
   const wayOut = 'restore the newest backup; or, to go on with this one and do without what is missing, ' +
     `delete ${markPath(path)}`
   if (mark.identity !== found.identity) {
@@ -105,7 +105,7 @@ function judgeBy(mark: Mark, path: string, found: Stamp): number {
   return Math.max(0, mark.counted - found.turns)
 }
 
-function readMark(path: string): Mark | null {
+function readMark(path: string): GenerationMark | null {
   const bytes = readIfThere(markPath(path))
   if (bytes === null) return null
   const [text = '', sum = ''] = bytes.toString('latin1', 0, BLOCK_BYTES).trimEnd().split('\n')
@@ -117,7 +117,7 @@ function readMark(path: string): Mark | null {
   }
   const half = (from: number): string => bytes.toString('latin1', BLOCK_BYTES + from, BLOCK_BYTES + from + DIGITS)
   const counted = half(0) === half(DIGITS) && /^\d{16}$/.test(half(0)) ? Number(half(0)) : 0
-  return { ...JSON.parse(text) as Omit<Mark, 'counted'>, counted }
+  return { ...JSON.parse(text) as Omit<GenerationMark, 'counted'>, counted }
 }
 
 function digitsOf(turns: number): string {
@@ -132,7 +132,7 @@ function sumOf(text: string): string {
 }
 
 /** Keeps the file beside a database while a store is open. */
-export interface MarkKeeper extends Witness {
+export interface GenerationFile extends TurnCounter {
   /** The last process that wrote to the database has come to its end, and everything is in the file. */
   stopped(): void
   /** Whether nobody else has written to a database that has had so many turns. */
@@ -141,8 +141,8 @@ export interface MarkKeeper extends Witness {
   close(): void
 }
 
-/** `settle` makes all that is committed durable, whatever the durability. */
-export function keepMark(path: string, durability: 'full' | 'relaxed', settle: () => void): MarkKeeper {
+/** `flush` makes all that is committed durable, whatever the durability. */
+export function openGenerationFile(path: string, durability: 'full' | 'relaxed', flush: () => void): GenerationFile {
   let fd: number | null = null
   let identity = ''
   let turns = 0
@@ -158,7 +158,7 @@ export function keepMark(path: string, durability: 'full' | 'relaxed', settle: (
     }
   }
 
-  function replace(state: Mark['state']): void {
+  function replace(state: GenerationMark['state']): void {
     const mark = JSON.stringify({ identity, state, turns, durability })
     const draft = `${markPath(path)}.new`
     try {
@@ -188,7 +188,7 @@ export function keepMark(path: string, durability: 'full' | 'relaxed', settle: (
       const isFirst = fd === null
       ;[identity, turns] = [found, reached]
       if (!isFirst) return count()
-      settle()
+      flush()
       replace('running')
     },
     committed() {
@@ -196,7 +196,7 @@ export function keepMark(path: string, durability: 'full' | 'relaxed', settle: (
       count()
     },
     stopped() {
-      settle()
+      flush()
       replace('stopped')
     },
     isLast: (found) => found === turns,

@@ -1,8 +1,8 @@
 import { sha256 } from '../secret.ts'
 import { readGeneration } from './generation.ts'
-import { connect, refuseDamaged, stampIn, unusable } from './libsql.ts'
+import { connect, refuseDamaged, stampIn, storeError } from './libsql.ts'
 import { readMigrations } from './migrations.ts'
-import { damaged, decode, type SqlRow, TABLE_NAMES, type TableName, WHOLE } from './rows.ts'
+import { ALL_COLUMNS, decodeRow, type SqlRow, TABLE_NAMES, type TableName, throwDamaged } from './rows.ts'
 import { pending } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -20,7 +20,7 @@ export function inspect(path: string): number | null {
     const generation = readGeneration(path, false)
     sql = connect(path)
     refuseDamaged(sql, 'integrity_check')
-    generation.judge(stampIn(sql))
+    generation.verify(stampIn(sql))
     const version = Number(sql.all('select version from meta', [])[0]?.['version'])
     if (pending(version, readMigrations()).length > 0) return null
     let rows = 0
@@ -32,23 +32,25 @@ export function inspect(path: string): number | null {
     }
     return rows
   } catch (error) {
-    throw unusable(path, error)
+    throw storeError(path, error)
   } finally {
     sql?.close()
   }
 }
 
 function judge(table: TableName, record: SqlRow): void {
-  if (table !== 'definitions') return void decode(table, record)
-  const { hash, json } = decode(table, record)
-  if (sha256(json) !== hash) damaged(`the workflow definition ${hash.slice(0, 12)}… is not the one of this hash`)
+  if (table !== 'definitions') return void decodeRow(table, record)
+  const { hash, json } = decodeRow(table, record)
+  if (sha256(json) !== hash) throwDamaged(`the workflow definition ${hash.slice(0, 12)}… is not the one of this hash`)
 }
 
 function* rowsOf(sql: Sql, table: TableName): Generator<SqlRow> {
   const [kind] = sql.all('select wr from pragma_table_list where name = ?', [table])
   // These are small.
-  if (kind?.['wr'] === 1) return yield* sql.all(`select ${WHOLE[table]} from ${table}`, [])
-  const text = `select rowid as at, ${WHOLE[table]} from ${table} where rowid > ? order by rowid limit ${PAGE_ROWS}`
+  if (kind?.['wr'] === 1) return yield* sql.all(`select ${ALL_COLUMNS[table]} from ${table}`, [])
+  const text = `select rowid as at, ${
+    ALL_COLUMNS[table]
+  } from ${table} where rowid > ? order by rowid limit ${PAGE_ROWS}`
   for (let at = -1;;) {
     const page = sql.all(text, [at])
     yield* page

@@ -2,12 +2,12 @@ import { statSync } from 'node:fs'
 import Database from 'libsql'
 import { assert } from '../../core/assert.ts'
 import { type Store, StoreDamaged, StoreUnusable } from './contract.ts'
-import { keepMark, readGeneration } from './generation.ts'
+import { openGenerationFile, readGeneration } from './generation.ts'
 import { readMigrations } from './migrations.ts'
 import type { Stamp } from './pages.ts'
 import { makePrivate } from './private.ts'
-import { named, rethrowing } from './rethrow.ts'
-import { damaged, type SqlRow, textOf } from './rows.ts'
+import { mapErrors, withDatabaseName } from './rethrow.ts'
+import { blobText, type SqlRow, throwDamaged } from './rows.ts'
 import { migrate, type Sql, sqlStore } from './sql.ts'
 
 export interface LibsqlOptions {
@@ -55,25 +55,25 @@ export async function openLibsqlStore(options: LibsqlOptions): Promise<Store> {
     sql = connect(path)
     // Before the first setting: the journal mode is written into the file, and another program's is not ours to change.
     refuseForeign(sql)
-    prepare(sql, durability)
+    applyPragmas(sql, durability)
     const isSmall = statSync(path).size <= CHECK_BYTES_MAX
     if (isSmall || !generation.isOrderly) refuseDamaged(sql, isSmall ? 'integrity_check' : 'quick_check')
-    const missing = generation.judge(stampIn(sql))
+    const missing = generation.verify(stampIn(sql))
     migrate(sql, readMigrations())
     if (missing > 0) lost(missing)
   } catch (error) {
     sql?.close()
-    throw unusable(path, error)
+    throw storeError(path, error)
   }
-  return marked(path, sql, durability)
+  return withGeneration(path, sql, durability)
 }
 
 /** The store over a database that may be used, and what is kept beside it. */
-function marked(path: string, sql: Sql, durability: 'full' | 'relaxed'): Store {
-  const keeper = keepMark(path, durability, () => void sql.all('pragma wal_checkpoint(passive)', []))
+function withGeneration(path: string, sql: Sql, durability: 'full' | 'relaxed'): Store {
+  const keeper = openGenerationFile(path, durability, () => void sql.all('pragma wal_checkpoint(passive)', []))
   let isSound = true
-  const store = rethrowing(sqlStore(sql, keeper), (error) => {
-    const reason = unusable(path, error)
+  const store = mapErrors(sqlStore(sql, keeper), (error) => {
+    const reason = storeError(path, error)
     isSound &&= !(reason instanceof StoreDamaged)
     return reason
   })
@@ -102,13 +102,13 @@ export function stampIn(sql: Sql): () => Stamp {
       return { identity: '', turns: 0 }
     }
     const [row] = sql.all('select turns, cast(identity as blob) as identity from meta', [])
-    return { identity: textOf(row?.['identity']), turns: Number(row?.['turns']) }
+    return { identity: blobText(row?.['identity']), turns: Number(row?.['turns']) }
   }
 }
 
 /** Opens a file with the addon, and no more. Throws `StoreUnusable` when there is no opening it. */
 export function connect(path: string): Sql {
-  const db = open(path)
+  const db = openDatabase(path)
   const prepared = new Map<string, ReturnType<typeof db.prepare>>()
 
   const all: Sql['all'] = (text, args) => {
@@ -149,7 +149,7 @@ export function connect(path: string): Sql {
 }
 
 /** Opens a file with the addon. `busyMs` is how long a statement waits for a lock. Throws `StoreUnusable`. */
-export function open(path: string, busyMs: number = BUSY_MS): InstanceType<typeof Database> {
+export function openDatabase(path: string, busyMs: number = BUSY_MS): InstanceType<typeof Database> {
   try {
     makePrivate(path)
     return new Database(path, { timeout: busyMs })
@@ -166,7 +166,7 @@ export function open(path: string, busyMs: number = BUSY_MS): InstanceType<typeo
  * two statements, so each of them can finish, and the WAL starts over; only a program that reads the file from
  * outside and does not stop makes it grow.
  */
-export function prepare(sql: Sql, durability: 'full' | 'relaxed'): void {
+export function applyPragmas(sql: Sql, durability: 'full' | 'relaxed'): void {
   // Only before the first table is made: later it takes a VACUUM, and without it deleting rows never shrinks the file.
   sql.all('pragma auto_vacuum = incremental', [])
   const [mode] = values(sql, 'pragma journal_mode = wal')
@@ -196,7 +196,7 @@ export function refuseDamaged(sql: Sql, check: 'quick_check' | 'integrity_check'
   const [row] = sql.all(`select cast(${check} as blob) as found from pragma_${check}(1)`, [])
   const found = Buffer.from(row?.['found'] as ArrayBuffer).toString()
   // The first line only names the database.
-  if (found !== 'ok') damaged(String(found.split('\n').at(-1)))
+  if (found !== 'ok') throwDamaged(String(found.split('\n').at(-1)))
 }
 
 /** The first column of every row. */
@@ -222,8 +222,8 @@ const DAMAGE: Readonly<Record<number, string>> = {
 }
 
 /** Whatever went wrong with a database, as one sentence with the path in it. A bug of ours stays a bug. */
-export function unusable(path: string, error: unknown): unknown {
-  if (!(error instanceof Database.SqliteError)) return named(path, error)
+export function storeError(path: string, error: unknown): unknown {
+  if (!(error instanceof Database.SqliteError)) return withDatabaseName(path, error)
   const damage = DAMAGE[codeOf(error)]
   if (damage !== undefined) return new StoreDamaged(`${path} ${damage}`, { cause: error })
   return new StoreUnusable(`${path} ${ADVICE[codeOf(error)] ?? `cannot be used (${error.message})`}`, { cause: error })

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { StoreUnusable } from './contract.ts'
-import { isBusy, open, unusable } from './libsql.ts'
+import { isBusy, openDatabase, storeError } from './libsql.ts'
 
-type Database = ReturnType<typeof open>
+type Database = ReturnType<typeof openDatabase>
 
 /** A data folder that is this process's alone, until it is released or the process ends, however it ends. */
-export interface Hold {
+export interface FolderLock {
   release(): void
 }
 
@@ -13,7 +13,7 @@ export interface Hold {
 const WAIT_MS = 1_000
 
 /** Whoever holds a lock is named here: the addon closes a connection that nobody refers to, and the lock goes with it. */
-const held = new Set<Database>()
+const locks = new Set<Database>()
 
 /**
  * Takes a data folder with every database in it, or throws `StoreUnusable` when another process has it.
@@ -24,19 +24,19 @@ const held = new Set<Database>()
  * readable for everybody. On POSIX systems closing any other descriptor of the file drops the lock too: whatever copies
  * the folder from inside this process must leave `orchestrator.lock` out.
  */
-export function holdFolder(folder: string): Hold {
+export function lockFolder(folder: string): FolderLock {
   const path = join(folder, 'orchestrator.lock')
-  const db = taken(path, folder)
-  held.add(db)
+  const db = acquireLock(path, folder)
+  locks.add(db)
   return {
     release() {
-      if (held.delete(db)) db.close()
+      if (locks.delete(db)) db.close()
     },
   }
 }
 
-function taken(path: string, folder: string): Database {
-  const db = open(path, WAIT_MS)
+function acquireLock(path: string, folder: string): Database {
+  const db = openDatabase(path, WAIT_MS)
   try {
     // A journal in a file would be left behind by `kill -9`.
     db.exec('pragma journal_mode = memory')
@@ -44,7 +44,7 @@ function taken(path: string, folder: string): Database {
     return db
   } catch (error) {
     db.close()
-    if (!isBusy(error)) throw unusable(path, error)
+    if (!isBusy(error)) throw storeError(path, error)
     throw new StoreUnusable(
       `the data folder ${folder} is in use by another orchestrator: stop that one first, or name another folder`,
       { cause: error },

@@ -1,11 +1,11 @@
 import { assert } from '../../core/assert.ts'
-import type { Dealing, Need } from '../../core/effects.ts'
+import type { Interaction, Prefetch } from '../../core/effects.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { HistoryRow } from '../../core/job.ts'
 import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
-import { asDealing } from './excerpts.ts'
+import { asInteraction } from './excerpts.ts'
 import type { MemoryDisk } from './memory.ts'
-import { newestFirst, pageOf } from './queries.ts'
+import { newestFirst, pageOfRows } from './queries.ts'
 
 /** `Queries` over rows in memory: every row of a table is looked at, which serves where there are few. */
 export function memoryQueries({ tables }: MemoryDisk): Queries {
@@ -43,7 +43,7 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
     triggerEvents: async (id, query) => lastFirst(tables.trigger_events, query, (row) => row.trigger_id === id),
     schedule: async (id) => tables.schedules.get(id),
     schedules: async (query) => page([...tables.schedules.values()], query),
-    occurrences: async (id, query) => lastFirst(tables.occurrences, query, (row) => row.schedule_id === id),
+    scheduleRuns: async (id, query) => lastFirst(tables.occurrences, query, (row) => row.schedule_id === id),
     keys: async (query) => page([...tables.keys.values()], query),
     pools: async () => byKey(tables.pools),
     webhook: async (id) => tables.webhooks.get(id),
@@ -63,7 +63,7 @@ function page<T extends { readonly created_at: number; readonly id: string }>(ro
   assert(Number.isSafeInteger(query.limit) && query.limit > 0, 'a page has room for a row')
   const { after } = query
   const start = after && { created_at: after.at, id: after.id }
-  return pageOf((start ? rows.filter((row) => newestFirst(row, start) > 0) : rows).toSorted(newestFirst), query)
+  return pageOfRows((start ? rows.filter((row) => newestFirst(row, start) > 0) : rows).toSorted(newestFirst), query)
 }
 
 /** The rows of one job, in their order. */
@@ -89,14 +89,17 @@ export function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
 }
 
 /** What there was between these jobs and robots: the first entry of each kind. */
-export function dealingsOf(history: Iterable<HistoryRow>, wanted: Need['dealings']): readonly Dealing[] {
-  const found = new Map<string, Dealing>()
+export function interactionsOf(
+  history: Iterable<HistoryRow>,
+  wanted: Prefetch['interactions'],
+): readonly Interaction[] {
+  const found = new Map<string, Interaction>()
   for (const entry of history) {
     const { job_id, robot_id, event } = entry
     if (event !== 'offer' && event !== 'late_result') continue
     if (!wanted.some(({ job, robot }) => job === job_id && robot === robot_id)) continue
     const key = JSON.stringify([job_id, robot_id, event])
-    if (!found.has(key)) found.set(key, asDealing(entry))
+    if (!found.has(key)) found.set(key, asInteraction(entry))
   }
   return [...found.values()]
 }

@@ -4,13 +4,13 @@ import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.t
 /** What makes a map of rows as strict as a STRICT table: its keys, what it refuses, and that rows stay as they were. */
 
 /** The rows of a turn for one table, by key. */
-export interface Change<T extends TableName = TableName> {
+export interface TableChange<T extends TableName = TableName> {
   readonly table: T
   readonly rows: ReadonlyMap<string, RowOf[T]>
 }
 
 /** What a row is kept under. */
-export function keyOf<T extends TableName>(table: T, row: RowOf[T]): string {
+export function rowKey<T extends TableName>(table: T, row: RowOf[T]): string {
   const key = TABLES[table].key as readonly string[]
   const fields = fieldsOf(row)
   return key.length === 1 ? String(fields[key[0] as string]) : JSON.stringify(key.map((name) => fields[name]))
@@ -22,7 +22,7 @@ export function fieldsOf(row: RowOf[TableName]): Readonly<Record<string, unknown
 }
 
 /** Refuses, before anything is written, what a STRICT table would refuse. Throws an `Error` as a driver does. */
-export function verify(disk: MemoryDisk, { table, rows }: Change): void {
+export function verifyRows(disk: MemoryDisk, { table, rows }: TableChange): void {
   const taken = new Map<string, string>()
   const columns = COLUMNS[table]
   const isNew = TABLES[table].conflict === 'fail'
@@ -33,7 +33,7 @@ export function verify(disk: MemoryDisk, { table, rows }: Change): void {
       const value = fields[name]
       if (!fits(value, kind, nullable)) throw new Error(`${table}.${name} cannot hold ${String(value)}`)
     }
-    const unique = uniqueOf(table, row)
+    const unique = uniqueKey(table, row)
     if (unique === null) continue
     const owner = taken.get(unique) ?? disk.unique.get(unique) ?? key
     if (owner !== key) throw new Error(`${table} has ${unique} already, in ${owner}`)
@@ -42,7 +42,7 @@ export function verify(disk: MemoryDisk, { table, rows }: Change): void {
 }
 
 /** What no other row of the table may have; null where there is nothing of the kind. */
-export function uniqueOf<T extends TableName>(table: T, row: RowOf[T]): string | null {
+export function uniqueKey<T extends TableName>(table: T, row: RowOf[T]): string | null {
   const { unique } = TABLES[table] as { readonly unique?: readonly string[] }
   if (unique === undefined) return null
   const fields = fieldsOf(row)

@@ -1,19 +1,20 @@
 import { assert } from '../../core/assert.ts'
-import type { Ahead } from '../../core/ahead.ts'
-import type { Moved } from '../../core/clock.ts'
-import { type Deletions, type Effects, type Found, isEmpty, type Need, type RecentJob } from '../../core/effects.ts'
-import { type Member, rootOf } from '../../core/family.ts'
+import type { EarlyRun } from '../../core/ahead.ts'
+import type { ClockChange } from '../../core/clock.ts'
+import type { Deletions, Effects, Prefetch, Prefetched, RecentJob } from '../../core/effects.ts'
+import { writesNothing } from '../../core/effects.ts'
+import { type FamilyMember, rootOf } from '../../core/family.ts'
 import { Receipt } from '../../core/receipt.ts'
 import type { JobId, Millis, WebhookId } from '../../core/ids.ts'
-import { check, type JobRow } from '../../core/job.ts'
-import { LANE_PAGE } from '../../core/limits.ts'
-import type { Hot } from '../../core/state.ts'
+import { checkJob, type JobRow } from '../../core/job.ts'
+import { DELIVERY_PAGE } from '../../core/limits.ts'
+import type { StoredRows } from '../../core/state.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
 import { StaleEpoch, type Store } from './contract.ts'
 import { asMember, asRecent } from './excerpts.ts'
-import { byKey, dealingsOf, memoryQueries } from './memory-queries.ts'
+import { byKey, interactionsOf, memoryQueries } from './memory-queries.ts'
 import { newestFirst } from './queries.ts'
-import { type Change, fieldsOf, frozen, keyOf, uniqueOf, verify } from './memory-strict.ts'
+import { fieldsOf, frozen, rowKey, type TableChange, uniqueKey, verifyRows } from './memory-strict.ts'
 import { GOES, type RowOf, type TableName, TABLES } from './rows.ts'
 import { seqMax } from './writes.ts'
 
@@ -64,16 +65,16 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   return {
     async load(dueUntil, recentSince = null) {
       epoch = ++disk.epoch
-      return readHot(disk, dueUntil, recentSince)
+      return readStored(disk, dueUntil, recentSince)
     },
-    find: (need) => readFound(disk, need),
+    prefetch: (need) => readPrefetched(disk, need),
     commit(out) {
-      if (isEmpty(out)) return new Receipt(out.turn)
+      if (writesNothing(out)) return new Receipt(out.turn)
       assert(epoch !== null, 'a store is loaded before it commits')
       if (epoch !== disk.epoch) throw new StaleEpoch()
       const changes = changesOf(out)
-      for (const tableChange of changes) verify(disk, tableChange)
-      if (out.moved !== null) move(disk, out.moved)
+      for (const tableChange of changes) verifyRows(disk, tableChange)
+      if (out.clockChange !== null) move(disk, out.clockChange)
       forget(disk, out)
       remove(disk, out.deletions)
       for (const tableChange of changes) put(disk, tableChange)
@@ -86,7 +87,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   }
 }
 
-function readHot(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null): Hot {
+function readStored(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null): StoredRows {
   const { tables, live, seq, clock, epoch } = disk
   const jobs = [...live.values()].filter((job) => job.ready_at === null || job.ready_at <= dueUntil)
   const hashes = new Set<string | null>(jobs.map((job) => job.definition))
@@ -94,7 +95,7 @@ function readHot(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null)
     hashes.add(workflow.definition).add(workflow.published_definition)
   }
   return {
-    jobs: jobs.sort((a, b) => a.seq - b.seq).map(check),
+    jobs: jobs.sort((a, b) => a.seq - b.seq).map(checkJob),
     robots: byKey(tables.robots),
     workflows: byKey(tables.workflows),
     triggers: byKey(tables.triggers),
@@ -105,10 +106,10 @@ function readHot(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | null)
     definitions: byKey(tables.definitions).filter((definition) => hashes.has(definition.hash)),
     webhooks: byKey(tables.webhooks),
     deliveries: byKey(tables.webhooks).filter(({ enabled }) => enabled)
-      .flatMap(({ id }) => pendingOf(disk, id).slice(0, LANE_PAGE + 1)).sort(byDue),
+      .flatMap(({ id }) => pendingOf(disk, id).slice(0, DELIVERY_PAGE + 1)).sort(byDue),
     recent: recentSince === null ? [] : recentOf(tables.jobs.values(), recentSince),
     members: membersOf(disk, jobs),
-    ahead: aheadOf(disk, clock),
+    earlyRuns: earlyRunsOf(disk, clock),
     seq,
     clock,
     epoch,
@@ -119,12 +120,12 @@ function recentOf(jobs: Iterable<JobRow>, since: Millis): readonly RecentJob[] {
   return [...jobs].filter((job) => job.created_at > since).sort((a, b) => newestFirst(b, a)).map(asRecent)
 }
 
-function membersOf({ tables }: MemoryDisk, hot: readonly JobRow[]): readonly Member[] {
-  const roots = new Set(hot.filter(({ completed_at }) => completed_at === null).map(rootOf))
+function membersOf({ tables }: MemoryDisk, jobs: readonly JobRow[]): readonly FamilyMember[] {
+  const roots = new Set(jobs.filter(({ completed_at }) => completed_at === null).map(rootOf))
   return [...tables.jobs.values()].filter((job) => roots.has(rootOf(job))).map(asMember)
 }
 
-function readFound(disk: MemoryDisk, need: Need): Found {
+function readPrefetched(disk: MemoryDisk, need: Prefetch): Prefetched {
   const { tables, live } = disk
   const idempotency = new Map(need.idempotency.flatMap((key) => {
     const row = tables.idempotency.get(key)
@@ -133,14 +134,14 @@ function readFound(disk: MemoryDisk, need: Need): Found {
   const jobs = new Map<JobId, JobRow>()
   for (const id of [...need.jobs, ...[...idempotency.values()].map((row) => row.job_id)]) {
     const job = tables.jobs.get(id)
-    if (job !== undefined) jobs.set(id, check(job))
+    if (job !== undefined) jobs.set(id, checkJob(job))
   }
   const duplicates = new Map<string, JobRow>()
   if (need.duplicates.length > 0) {
     for (const job of tables.jobs.values()) {
       const recent = job.completed_at === null || job.created_at > need.duplicatesSince
       if (recent && job.duplicate_key !== null && need.duplicates.includes(job.duplicate_key)) {
-        duplicates.set(job.duplicate_key, check(job))
+        duplicates.set(job.duplicate_key, checkJob(job))
       }
     }
   }
@@ -151,18 +152,21 @@ function readFound(disk: MemoryDisk, need: Need): Found {
   const definitions = soon.flatMap((job) => tables.definitions.get(job.definition) ?? [])
   const pages = new Map(need.pages.map(({ webhook, at, seq }) => {
     const behind = (row: DeliveryRow): boolean => (row.next_at ?? 0) > at || (row.next_at === at && row.seq > seq)
-    return [webhook, pendingOf(disk, webhook).filter(behind).slice(0, LANE_PAGE + 1)]
+    return [webhook, pendingOf(disk, webhook).filter(behind).slice(0, DELIVERY_PAGE + 1)]
   }))
   const deliveries = new Map(need.deliveries.flatMap((id) => {
     const row = tables.deliveries.get(id)
     return row === undefined ? [] : [[id, row]]
   }))
-  const dealings = need.dealings.length === 0 ? [] : dealingsOf(tables.job_history.values(), need.dealings)
-  const ahead = need.ahead === null ? [] : aheadOf(disk, need.ahead)
-  return { jobs, duplicates, idempotency, due: soon.map(check), definitions, pages, deliveries, dealings, ahead }
+  const interactions = need.interactions.length === 0
+    ? []
+    : interactionsOf(tables.job_history.values(), need.interactions)
+  const earlyRuns = need.earlyRuns === null ? [] : earlyRunsOf(disk, need.earlyRuns)
+  const fetched = soon.map(checkJob)
+  return { jobs, duplicates, idempotency, due: fetched, definitions, pages, deliveries, interactions, earlyRuns }
 }
 
-function aheadOf({ tables }: MemoryDisk, after: Millis): readonly Ahead[] {
+function earlyRunsOf({ tables }: MemoryDisk, after: Millis): readonly EarlyRun[] {
   return [...tables.occurrences.values()].flatMap(({ schedule_id, due_at, job_id }) =>
     due_at !== null && due_at > after && job_id !== null && tables.schedules.has(schedule_id)
       ? [{ schedule_id, due_at }]
@@ -179,8 +183,8 @@ function byDue(a: DeliveryRow, b: DeliveryRow): number {
   return (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq
 }
 
-function changesOf({ rows, history, logs, occurrences, triggerEvents }: Effects): readonly Change[] {
-  const changes: Change[] = []
+function changesOf({ rows, history, logs, scheduleRuns: occurrences, triggerEvents }: Effects): readonly TableChange[] {
+  const changes: TableChange[] = []
   change(changes, 'definitions', rows.definitions)
   change(changes, 'workflow_versions', rows.versions)
   change(changes, 'workflows', rows.workflows)
@@ -203,7 +207,7 @@ function changesOf({ rows, history, logs, occurrences, triggerEvents }: Effects)
 
 /** Throws when a row that must be the only one with its key is not. Most tables are not touched by most turns. */
 function change<T extends TableName>(
-  changes: Change[],
+  changes: TableChange[],
   table: T,
   changed: ReadonlyMap<string, RowOf[T]> | readonly RowOf[T][],
 ): void {
@@ -211,16 +215,16 @@ function change<T extends TableName>(
   const { conflict } = TABLES[table]
   const rows = new Map<string, RowOf[T]>()
   for (const row of changed.values()) {
-    const key = keyOf(table, row)
+    const key = rowKey(table, row)
     if (conflict === 'fail' && rows.has(key)) throw new Error(`${table} has ${key} twice`)
     if (conflict !== 'keep' || !rows.has(key)) rows.set(key, row)
   }
   // That the rows are those of the table is lost on the compiler where tables stand side by side.
-  changes.push({ table, rows } as unknown as Change)
+  changes.push({ table, rows } as unknown as TableChange)
 }
 
 /** As `moves` in `writes.ts`. */
-function move(disk: MemoryDisk, { by, since }: Moved): void {
+function move(disk: MemoryDisk, { by, since }: ClockChange): void {
   const { tables } = disk
   const at = (instant: Millis | null): Millis | null => (instant === null ? null : instant + by)
   const idempotency = new Map(
@@ -265,13 +269,13 @@ function remove({ tables, pending }: MemoryDisk, deletions: Deletions): void {
   }
 }
 
-function put(disk: MemoryDisk, { table, rows }: Change): void {
+function put(disk: MemoryDisk, { table, rows }: TableChange): void {
   // That the rows are those of the table is lost on the compiler here: it cannot relate the two for a union.
   const kept = disk.tables[table] as Map<string, RowOf[TableName]>
   for (const [key, row] of rows) {
     if (TABLES[table].conflict === 'keep' && kept.has(key)) continue
     kept.set(key, disk.freezes ? frozen(row, table) : row)
-    const unique = uniqueOf(table, row)
+    const unique = uniqueKey(table, row)
     if (unique !== null) disk.unique.set(unique, key)
   }
   if (table === 'deliveries') { for (const row of rows.values() as Iterable<DeliveryRow>) putPending(disk, row) }

@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Store, StoreDamaged } from './contract.ts'
 import { openLibsqlStore } from './libsql.ts'
-import { holdFolder } from './lock.ts'
+import { lockFolder } from './lock.ts'
 import { tighten, type Tightened } from './private.ts'
 import { openRemoteStore } from './remote.ts'
 
 /** Where the rows of a process are to be, as its options say it. */
-export interface Place {
+export interface StoreLocation {
   /** The URL of a libSQL server; empty: a file. */
   readonly database: string
   readonly databaseToken: string
@@ -22,7 +22,7 @@ export interface Place {
 }
 
 /** Opens the store that was asked for: on a server, or in a file. Throws `StoreUnusable` when it cannot be used. */
-export function openStore({ database, databaseToken, ...file }: Place): Promise<Store> {
+export function openStore({ database, databaseToken, ...file }: StoreLocation): Promise<Store> {
   return database === '' ? openLibsqlStore(file) : openRemoteStore({ url: database, token: databaseToken })
 }
 
@@ -30,10 +30,10 @@ export function openStore({ database, databaseToken, ...file }: Place): Promise<
  * The store of a data folder, which is this process's alone until the store is closed. Throws `StoreUnusable` when another
  * process has the folder, or the store cannot be used.
  */
-export async function openFolder(folder: string, options: Omit<Place, 'path'>): Promise<Store> {
+export async function openFolder(folder: string, options: Omit<StoreLocation, 'path'>): Promise<Store> {
   const found = tighten(folder)
   if (found.closed.length + found.open.length > 0) options.exposed?.(found)
-  const hold = holdFolder(folder)
+  const lock = lockFolder(folder)
   const path = join(folder, 'orchestrator.db')
   try {
     if (options.database === '' && options.fresh !== true && !existsSync(path) && hasFleets(folder)) {
@@ -43,9 +43,9 @@ export async function openFolder(folder: string, options: Omit<Place, 'path'>): 
       )
     }
     const store = await openStore({ ...options, path })
-    return { ...store, close: () => store.close().finally(hold.release) }
+    return { ...store, close: () => store.close().finally(lock.release) }
   } catch (error) {
-    hold.release()
+    lock.release()
     throw error
   }
 }
@@ -57,7 +57,7 @@ function hasFleets(folder: string): boolean {
 
 /** What an answer is safe against, for people: with a server, whatever that server does. */
 export function durabilityOf(
-  { database, durability }: Pick<Place, 'database' | 'durability'>,
+  { database, durability }: Pick<StoreLocation, 'database' | 'durability'>,
 ): 'full' | 'relaxed' | 'server' {
   return database === '' ? durability : 'server'
 }

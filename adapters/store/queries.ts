@@ -1,36 +1,45 @@
 import { assert } from '../../core/assert.ts'
-import type { Ahead } from '../../core/ahead.ts'
-import type { Found, Need } from '../../core/effects.ts'
+import type { EarlyRun } from '../../core/ahead.ts'
+import type { Prefetch, Prefetched } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
-import { LANE_PAGE } from '../../core/limits.ts'
+import { DELIVERY_PAGE } from '../../core/limits.ts'
 import { isLive } from '../../core/job.ts'
-import type { OccurrenceRow } from '../../core/schedule.ts'
-import type { Hot } from '../../core/state.ts'
-import type { Cursor, JobQuery, Page, PageQuery, Queries } from './contract.ts'
-import { asDealing, asMember, asRecent, DESCENDANTS, HOT, RECENT, ROOTS, wantDealings } from './excerpts.ts'
-import { type Column, decode, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
-import { sound, type TableName, WHOLE } from './rows.ts'
+import type { ScheduleRunRow } from '../../core/schedule.ts'
+import type { StoredRows } from '../../core/state.ts'
+import type { Cursor, JobQuery, PageQuery, Queries, RowPage } from './contract.ts'
+import {
+  asInteraction,
+  asMember,
+  asRecent,
+  DESCENDANTS,
+  IN_MEMORY,
+  RECENT,
+  ROOTS,
+  wantInteractions,
+} from './excerpts.ts'
+import { type Column, decodeRow, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
+import { ALL_COLUMNS, checkedJob, type TableName } from './rows.ts'
 import type { Statement } from './writes.ts'
 
 /** Runs one reading statement, here or far away. */
-export type Read = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
+export type ReadSql = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
 
 /** Tables that are shown in pages. */
 type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'schedules' | 'keys' | 'webhooks'
 
 /** `Queries` over anything that speaks SQL. A test shows that each of them finds its rows by an index. */
-export function sqlQueries(read: Read): Queries {
+export function sqlQueries(read: ReadSql): Queries {
   const rows = async <T extends TableName>(table: T, rest: string, args: readonly SqlValue[]) =>
-    (await read(`${select(table)} ${rest}`, args)).map((record) => decode(table, record))
+    (await read(`${select(table)} ${rest}`, args)).map((record) => decodeRow(table, record))
   const page = async <T extends Listed>(table: T, query: PageQuery) =>
-    pageOf(await rows(table, PAGE, ends(query)), query)
+    pageOfRows(await rows(table, PAGE, ends(query)), query)
 
   return {
     job: async (id) => (await rows('jobs', 'where id = ?', [id]))[0],
     jobs: async (query) => {
       const lists = await Promise.all(jobList(query).map(({ sql, args }) => read(sql, args)))
-      const jobs = lists.flat().map((record) => decode('jobs', record))
-      return pageOf(lists.length > 1 ? jobs.sort(newestFirst) : jobs, query)
+      const jobs = lists.flat().map((record) => decodeRow('jobs', record))
+      return pageOfRows(lists.length > 1 ? jobs.sort(newestFirst) : jobs, query)
     },
     logs: (id, { after, limit }) =>
       rows('job_logs', 'where job_id = ? and seq > ? order by seq limit ?', [id, after, limit]),
@@ -51,7 +60,7 @@ export function sqlQueries(read: Read): Queries {
       rows('trigger_events', 'where trigger_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
     schedule: async (id) => (await rows('schedules', 'where id = ?', [id]))[0],
     schedules: (query) => page('schedules', query),
-    occurrences: (id, { before = Number.MAX_SAFE_INTEGER, limit }) =>
+    scheduleRuns: (id, { before = Number.MAX_SAFE_INTEGER, limit }) =>
       rows('occurrences', 'where schedule_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
     keys: (query) => page('keys', query),
     pools: () => rows('pools', 'order by name', []),
@@ -62,7 +71,7 @@ export function sqlQueries(read: Read): Queries {
       const { webhook_id, status } = query
       const kind = status === undefined ? [] : [status]
       const where = `where webhook_id = ?${status === undefined ? '' : ' and status = ?'} and ${BEHIND} ${NEWEST_FIRST}`
-      return pageOf(await rows('deliveries', where, [webhook_id, ...kind, ...ends(query)]), query)
+      return pageOfRows(await rows('deliveries', where, [webhook_id, ...kind, ...ends(query)]), query)
     },
   }
 }
@@ -71,20 +80,20 @@ export function sqlQueries(read: Read): Queries {
  * Statements that can do without each other's rows, and what their rows come to. How they are run is the store's
  * affair: one after another where the answer is at hand, together where it is far away.
  */
-export interface Plan<T> {
+export interface QueryPlan<T> {
   readonly statements: readonly Statement[]
   /** Takes the rows of each statement, in the order of the statements. */
   make(results: readonly (readonly SqlRow[])[]): T
 }
 
 /** What `load` hands over of the row `meta`, which comes with raising the epoch. */
-export type Meta = Pick<Hot, 'seq' | 'clock' | 'epoch'>
+export type Meta = Pick<StoredRows, 'seq' | 'clock' | 'epoch'>
 
 /** What `load` hands over beside that, once this process alone may write to the database. */
-export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit<Hot, keyof Meta>> {
+export function loadPlan(dueUntil: Millis, recentSince: Millis | null): QueryPlan<Omit<StoredRows, keyof Meta>> {
   return plan({
-    blocked: want('jobs', `${HOT} and ready_at is null order by seq`),
-    ready: want('jobs', `${HOT} and ready_at <= ? order by ready_at, seq`, [dueUntil]),
+    blocked: want('jobs', `${IN_MEMORY} and ready_at is null order by seq`),
+    ready: want('jobs', `${IN_MEMORY} and ready_at <= ? order by ready_at, seq`, [dueUntil]),
     robots: want('robots', 'order by id'),
     workflows: want('workflows', 'order by id'),
     triggers: want('triggers', 'order by id'),
@@ -92,18 +101,18 @@ export function hotPlan(dueUntil: Millis, recentSince: Millis | null): Plan<Omit
     keys: want('keys', 'order by id'),
     pools: want('pools', 'order by name'),
     affinities: want('affinities', 'order by workflow_id, robot_id'),
-    definitions: want('definitions', HOT_DEFINITIONS, [dueUntil]),
+    definitions: want('definitions', LOADED_DEFINITIONS, [dueUntil]),
     webhooks: want('webhooks', 'order by id'),
-    deliveries: want('deliveries', HOT_DELIVERIES, [LANE_PAGE + 1]),
+    deliveries: want('deliveries', LOADED_DELIVERIES, [DELIVERY_PAGE + 1]),
     recent: recentSince === null ? null : { ...RECENT, args: [recentSince] },
     roots: { ...ROOTS, args: [dueUntil] },
     descendants: { ...DESCENDANTS, args: [dueUntil] },
-    ahead: want('occurrences', `${AHEAD} (select clock from meta)`),
-  }, ({ blocked, ready, recent, roots, descendants, ahead, ...rest }) => ({
+    earlyRuns: want('occurrences', `${EARLY_RUNS} (select clock from meta)`),
+  }, ({ blocked, ready, recent, roots, descendants, earlyRuns, ...rest }) => ({
     recent: recent.map(asRecent),
     members: [...roots, ...descendants].map(asMember),
-    ahead: ahead.map(asAhead),
-    jobs: [...blocked, ...ready].map(sound).sort((a, b) => a.seq - b.seq),
+    earlyRuns: earlyRuns.map(asEarlyRun),
+    jobs: [...blocked, ...ready].map(checkedJob).sort((a, b) => a.seq - b.seq),
     ...rest,
   }))
 }
@@ -117,23 +126,23 @@ export function metaOf(record: SqlRow | undefined): Meta {
 }
 
 /** For each schedule one look into the index, which has nothing there while the clock is right. */
-const AHEAD = 'where job_id is not null and schedule_id in (select id from schedules) and due_at >'
+const EARLY_RUNS = 'where job_id is not null and schedule_id in (select id from schedules) and due_at >'
 
-function asAhead({ schedule_id, due_at }: OccurrenceRow): Ahead {
+function asEarlyRun({ schedule_id, due_at }: ScheduleRunRow): EarlyRun {
   return { schedule_id, due_at: due_at ?? 0 }
 }
 
 /** Those of hot jobs, and of every workflow the published one and the newest, which may be published next. */
-const HOT_DEFINITIONS = `where hash in (
-  select definition from jobs ${HOT} and ready_at is null
-  union select definition from jobs ${HOT} and ready_at <= ?
+const LOADED_DEFINITIONS = `where hash in (
+  select definition from jobs ${IN_MEMORY} and ready_at is null
+  union select definition from jobs ${IN_MEMORY} and ready_at <= ?
   union select definition from workflows union select published_definition from workflows
 ) order by hash`
 
 /** What a turn may touch outside memory. */
-export function foundPlan(
-  { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries, dealings, ahead }: Need,
-): Plan<Found> {
+export function prefetchPlan(
+  { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries, interactions, earlyRuns }: Prefetch,
+): QueryPlan<Prefetched> {
   const keys = idempotency.length === 0 ? null : [JSON.stringify(idempotency)]
   const window = due === null ? null : [due.after, due.until]
   return plan({
@@ -147,23 +156,23 @@ export function foundPlan(
     definitions: window && want('definitions', `where hash in (select definition from jobs ${DUE})`, window),
     pages: pages.length === 0 ? null : want('deliveries', PAGES, [
       JSON.stringify(pages.map(({ webhook, at, seq }) => [webhook, at, seq])),
-      LANE_PAGE + 1,
+      DELIVERY_PAGE + 1,
     ]),
     deliveries: deliveries.length === 0
       ? null
       : want('deliveries', `where id in ${LIST}`, [JSON.stringify(deliveries)]),
-    dealings: dealings.length === 0 ? null : wantDealings(dealings),
-    ahead: ahead === null ? null : want('occurrences', `${AHEAD} ?`, [ahead]),
+    interactions: interactions.length === 0 ? null : wantInteractions(interactions),
+    earlyRuns: earlyRuns === null ? null : want('occurrences', `${EARLY_RUNS} ?`, [earlyRuns]),
   }, (found) => ({
-    jobs: new Map([...found.jobs, ...found.answered].map(sound).map((job) => [job.id, job])),
-    duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', sound(job)])),
+    jobs: new Map([...found.jobs, ...found.answered].map(checkedJob).map((job) => [job.id, job])),
+    duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', checkedJob(job)])),
     idempotency: new Map(found.idempotency.map((row) => [row.key, row])),
-    due: found.due.map(sound),
+    due: found.due.map(checkedJob),
     definitions: found.definitions,
     pages: new Map(pages.map(({ webhook }) => [webhook, found.pages.filter((row) => row.webhook_id === webhook)])),
     deliveries: new Map(found.deliveries.map((row) => [row.id, row])),
-    dealings: found.dealings.map(asDealing),
-    ahead: found.ahead.map(asAhead),
+    interactions: found.interactions.map(asInteraction),
+    earlyRuns: found.earlyRuns.map(asEarlyRun),
   }))
 }
 
@@ -175,7 +184,7 @@ const DUPLICATES = `where id in (
   ) from json_each(?)
 )`
 /** Of each webhook so many of those that are due first: whatever else is pending is not walked over. */
-const HOT_DELIVERIES = `where id in (
+const LOADED_DELIVERIES = `where id in (
   select one.id from webhooks, deliveries as one where webhooks.enabled = 1 and one.id in (
     select id from deliveries where webhook_id = webhooks.id and next_at is not null order by next_at, seq limit ?
   )
@@ -187,7 +196,7 @@ const PAGES = `where id in (
     and (next_at, seq) > (wanted.value ->> 1, wanted.value ->> 2) order by next_at, seq limit ?
   )
 ) order by next_at, seq`
-const DUE = `${HOT} and ready_at > ? and ready_at <= ?`
+const DUE = `${IN_MEMORY} and ready_at > ? and ready_at <= ?`
 
 /** Rows of one table that a plan is made of. */
 interface Want<T extends TableName> extends Statement {
@@ -203,7 +212,7 @@ function want<T extends TableName>(table: T, rest: string, args: readonly SqlVal
 }
 
 /** Of what is null nothing is wanted: it costs no statement, and gives no rows. */
-function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Plan<T> {
+function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): QueryPlan<T> {
   const names = Object.keys(wants)
   const asked = Object.entries(wants).flatMap(([name, one]) => (one === null ? [] : [{ name, ...one }]))
   return {
@@ -211,7 +220,7 @@ function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Plan
     make(results) {
       const rows: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, []]))
       for (const [i, { name, table, columns }] of asked.entries()) {
-        rows[name] = results[i]?.map((record) => decode(table, record, columns))
+        rows[name] = results[i]?.map((record) => decodeRow(table, record, columns))
       }
       // That the rows are those of the table is lost on the compiler here: it cannot relate the two for a union.
       return make(rows as RowsFor<W>)
@@ -220,7 +229,7 @@ function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Plan
 }
 
 function select(table: TableName): string {
-  return `select ${WHOLE[table]} from ${table}`
+  return `select ${ALL_COLUMNS[table]} from ${table}`
 }
 
 const BEHIND = '(created_at, id) < (?, ?)'
@@ -277,7 +286,7 @@ export function newestFirst(a: Placed, b: Placed): number {
 }
 
 /** Rows that begin where the page does, in order, cut to its size. */
-export function pageOf<T extends Placed>(rows: readonly T[], { limit }: PageQuery): Page<T> {
+export function pageOfRows<T extends Placed>(rows: readonly T[], { limit }: PageQuery): RowPage<T> {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
   return { items, next: last !== undefined && rows.length > limit ? { at: last.created_at, id: last.id } : null }

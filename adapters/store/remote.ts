@@ -1,14 +1,14 @@
 import { LibsqlError } from '@libsql/client/http'
 import { assert } from '../../core/assert.ts'
-import { isEmpty } from '../../core/effects.ts'
+import { writesNothing } from '../../core/effects.ts'
 import { Receipt } from '../../core/receipt.ts'
 import { StaleEpoch, type Store, StoreUnusable } from './contract.ts'
 import { readMigrations } from './migrations.ts'
-import { foundPlan, hotPlan, META, type Meta, metaOf, sqlQueries } from './queries.ts'
-import { named, rethrowing } from './rethrow.ts'
-import { damaged, type SqlRow, type SqlValue } from './rows.ts'
+import { loadPlan, META, type Meta, metaOf, prefetchPlan, sqlQueries } from './queries.ts'
+import { mapErrors, withDatabaseName } from './rethrow.ts'
+import { type SqlRow, type SqlValue, throwDamaged } from './rows.ts'
 import { pending } from './schema.ts'
-import { connectServer, nameOf, type Server } from './server.ts'
+import { connectServer, databaseName, type Server } from './server.ts'
 import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
 
 export interface RemoteOptions {
@@ -37,7 +37,7 @@ const RAISES_MAX = 10
  * that it starts from.
  */
 export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }: RemoteOptions): Promise<Store> {
-  const name = nameOf(url)
+  const name = databaseName(url)
   let open = true
   let epoch: number | null = null
 
@@ -46,7 +46,7 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
     server = await usable(async () => connectServer({ url, token, timeoutMs }))
     await usable(() => migrateServer(server))
   } catch (error) {
-    throw named(name, error)
+    throw withDatabaseName(name, error)
   }
 
   function connected(): Server {
@@ -54,29 +54,29 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
     return server
   }
 
-  return rethrowing({
+  return mapErrors({
     load: (dueUntil, recentSince = null) =>
       usable(async () => {
         const meta = await raise(connected())
-        const { statements, make } = hotPlan(dueUntil, recentSince)
+        const { statements, make } = loadPlan(dueUntil, recentSince)
         const results = await connected().read(statements)
         // Nobody but us could commit in between, unless somebody has loaded: then these rows are of several moments.
         if ((await readEpoch(connected())) !== meta.epoch) throw new StaleEpoch()
         epoch = meta.epoch
         return { ...make(results), ...meta }
       }),
-    async find(need) {
-      const { statements, make } = foundPlan(need)
+    async prefetch(need) {
+      const { statements, make } = prefetchPlan(need)
       return make(await connected().read(statements))
     },
     async commit(out) {
       assert(open, 'a closed store is left alone')
-      if (isEmpty(out)) return new Receipt(out.turn)
+      if (writesNothing(out)) return new Receipt(out.turn)
       assert(epoch !== null, 'a store is loaded before it commits')
       try {
         await server.write(turnWrites(out, epoch))
       } catch (error) {
-        throw isStale(error) ? new StaleEpoch() : isUnsound(error) ? damaged(UNSOUND) : error
+        throw isStale(error) ? new StaleEpoch() : isUnsound(error) ? throwDamaged(UNSOUND) : error
       }
       return new Receipt(out.turn)
     },
@@ -85,7 +85,7 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
       if (open) server.close()
       open = false
     },
-  }, (error) => named(name, error))
+  }, (error) => withDatabaseName(name, error))
 }
 
 /**
@@ -130,7 +130,7 @@ async function raise(server: Server): Promise<Meta> {
       const [rows] = await server.write([{ sql: RAISE, args: [from] }])
       return metaOf(rows?.[0])
     } catch (error) {
-      if (isUnsound(error)) damaged(UNSOUND)
+      if (isUnsound(error)) throwDamaged(UNSOUND)
       if (!isStale(error)) throw error
       if (tries === RAISES_MAX) throw new StaleEpoch()
     }

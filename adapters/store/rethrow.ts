@@ -1,24 +1,24 @@
 import { type Queries, type Store, StoreDamaged, StoreUnusable } from './contract.ts'
 
 /** The same store, with whatever it throws put otherwise. What is answered at once still is. */
-export function rethrowing(store: Store, otherwise: (error: unknown) => unknown): Store {
+export function mapErrors(store: Store, map: (error: unknown) => unknown): Store {
   function guarded<A extends unknown[], R>(work: (...args: A) => R): (...args: A) => R {
     return (...args) => {
       try {
         const result = work(...args)
         if (!(result instanceof Promise)) return result
         return result.catch((error: unknown) => {
-          throw otherwise(error)
+          throw map(error)
         }) as R
       } catch (error) {
-        throw otherwise(error)
+        throw map(error)
       }
     }
   }
   const queries = Object.entries(store.queries).map(([name, query]) => [name, guarded(query as () => Promise<unknown>)])
   return {
     load: guarded(store.load),
-    find: guarded(store.find),
+    prefetch: guarded(store.prefetch),
     commit: guarded(store.commit),
     queries: Object.fromEntries(queries) as Queries,
     close: store.close,
@@ -26,7 +26,7 @@ export function rethrowing(store: Store, otherwise: (error: unknown) => unknown)
 }
 
 /** An error with the name of the database before what is said about it. What is said of other things stays as it is. */
-export function named(name: string, error: unknown): unknown {
+export function withDatabaseName(name: string, error: unknown): unknown {
   if (!(error instanceof StoreUnusable)) return error
   const Kind = error instanceof StoreDamaged ? StoreDamaged : StoreUnusable
   return new Kind(`${name} ${error.message}`, { cause: error })

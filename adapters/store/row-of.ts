@@ -1,5 +1,5 @@
 import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
-import type { OccurrenceRow, ScheduleRow } from '../../core/schedule.ts'
+import type { ScheduleRow, ScheduleRunRow } from '../../core/schedule.ts'
 import type {
   AffinityRow,
   DefinitionRow,
@@ -30,14 +30,14 @@ export interface RowOf {
   readonly deliveries: DeliveryRow
   readonly job_history: HistoryRow
   readonly job_logs: LogRow
-  readonly occurrences: OccurrenceRow
+  readonly occurrences: ScheduleRunRow
   readonly trigger_events: TriggerEventRow
 }
 
 export type TableName = keyof RowOf
 
 /** How a column is kept: `json` is an array or an object in the row and text in the database; `?` may be null. */
-export type Kind = 'text' | 'int' | 'real' | 'flag' | 'json'
+export type ColumnKind = 'text' | 'int' | 'real' | 'flag' | 'json'
 type KindOf<V> = [V] extends [boolean] ? 'flag'
   : [V] extends [number] ? 'int' | 'real'
   : [V] extends [string] ? 'text'

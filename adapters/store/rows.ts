@@ -1,20 +1,20 @@
 import { Bug } from '../../core/assert.ts'
 import type { JsonText } from '../../core/ids.ts'
-import { check, type JobRow } from '../../core/job.ts'
+import { checkJob, type JobRow } from '../../core/job.ts'
 import { fromText, toText } from '../../core/protocol/json.ts'
 import { checksumOf, seedOf, type Summed } from './checksum.ts'
 import { StoreDamaged } from './contract.ts'
-import type { Kind, RowOf, TableName } from './row-of.ts'
+import type { ColumnKind, RowOf, TableName } from './row-of.ts'
 import { TABLES } from './tables.ts'
 
-export type { Kind, RowOf, TableName } from './row-of.ts'
-export { GOES, TABLES } from './tables.ts'
+export type { ColumnKind as Kind, RowOf, TableName } from './row-of.ts'
+export { CASCADES as GOES, TABLES } from './tables.ts'
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
 
 export interface Column {
   readonly name: string
-  readonly kind: Kind
+  readonly kind: ColumnKind
   readonly nullable: boolean
 }
 
@@ -24,12 +24,12 @@ export const COLUMNS = Object.fromEntries<readonly Column[]>(
 ) as Readonly<Record<TableName, readonly Column[]>>
 
 function columnOf([name, kept]: readonly [string, string]): Column {
-  return { name, kind: kept.replace('?', '') as Kind, nullable: kept.endsWith('?') }
+  return { name, kind: kept.replace('?', '') as ColumnKind, nullable: kept.endsWith('?') }
 }
 
 /** What a database takes. */
 export type SqlValue = string | number | null
-/** What it gives: a blob is what `packed` has made. */
+/** What it gives: a blob is what `packColumns` has made. */
 export type SqlRow = Readonly<Record<string, SqlValue | ArrayBuffer>>
 
 /** Tables whose rows have a checksum beside them: all, but that of the definitions, whose key is their hash. */
@@ -41,13 +41,13 @@ export function isSummed(table: TableName): boolean {
 const CHECKSUM = 'checksum'
 
 /** The columns of each table in the database: those of its rows, and the checksum. */
-export const NAMES = ofEachTable((table) => {
+export const COLUMN_NAMES = ofEachTable((table) => {
   const names = COLUMNS[table].map(({ name }) => name)
   return isSummed(table) ? [...names, CHECKSUM] : names
 })
 
 /** What a column that is added later has in the rows that are there: no other default leaves their checksums true. */
-const PLAIN: { readonly [K in Kind]: SqlValue } = { text: '', int: 0, real: 0, flag: 0, json: '[]' }
+const PLAIN: { readonly [K in ColumnKind]: SqlValue } = { text: '', int: 0, real: 0, flag: 0, json: '[]' }
 
 /** What each column brings to the checksum of its rows. */
 const SUMMED = ofEachTable<readonly Summed[]>((table) =>
@@ -55,18 +55,18 @@ const SUMMED = ofEachTable<readonly Summed[]>((table) =>
 )
 
 /**
- * A row as a JSON array, its values in the order of `NAMES`.
+ * A row as a JSON array, its values in the order of `COLUMN_NAMES`.
  *
  * Lists and objects become text within it: SQLite then neither reads them (it gives up on JSON 1,000 levels deep) nor
  * writes them anew. Texts are well-formed and without U+0000, which what decodes them on the way in sees to.
  */
-export function encode<T extends TableName>(table: T, row: RowOf[T]): string {
-  return JSON.stringify(values(table, row))
+export function encodeRow<T extends TableName>(table: T, row: RowOf[T]): string {
+  return JSON.stringify(rowValues(table, row))
 }
 
-/** A row as what is bound to its columns one by one, in the order of `NAMES`. */
-export function values<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
-  // A row is looked at by column name here, and only here and in `decode`.
+/** A row as what is bound to its columns one by one, in the order of `COLUMN_NAMES`. */
+export function rowValues<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
+  // A row is looked at by column name here, and only here and in `decodeRow`.
   const fields = row as unknown as Readonly<Record<string, unknown>>
   const record = COLUMNS[table].map(({ name, kind }) => {
     const value = fields[name] ?? null
@@ -82,7 +82,7 @@ export function values<T extends TableName>(table: T, row: RowOf[T]): readonly S
  * process, without a word to us, at a text that is not UTF-8; in a blob such a text is found out here. It is also one
  * value to hand over instead of fifty. The signs are for `concat_ws`, which passes over what is null or empty.
  */
-export function packed(columns: readonly Column[]): string {
+export function packColumns(columns: readonly Column[]): string {
   const parts = columns.map(({ name, kind, nullable }) => {
     if (nullable) return `ifnull('+' || ${name}, '-')`
     return isText(kind) ? `'+' || ${name}` : name
@@ -90,29 +90,31 @@ export function packed(columns: readonly Column[]): string {
   return `cast(concat_ws(char(0), ${parts.join()}) as blob) as packed`
 }
 
-function isText(kind: Kind): boolean {
+function isText(kind: ColumnKind): boolean {
   return kind === 'text' || kind === 'json'
 }
 
 /** What is selected of a table to read whole rows of it. */
-export const WHOLE = ofEachTable((table) => `${packed(COLUMNS[table])}${isSummed(table) ? `, ${CHECKSUM}` : ''}`)
+export const ALL_COLUMNS = ofEachTable((table) =>
+  `${packColumns(COLUMNS[table])}${isSummed(table) ? `, ${CHECKSUM}` : ''}`
+)
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A text that was read as a blob. Throws `StoreDamaged` when it is not UTF-8. */
-export function textOf(blob: SqlRow[string] | undefined): string {
-  if (!(blob instanceof ArrayBuffer)) return damaged('a row has no values')
+export function blobText(blob: SqlRow[string] | undefined): string {
+  if (!(blob instanceof ArrayBuffer)) return throwDamaged('a row has no values')
   try {
     return UTF8.decode(blob)
   } catch {
-    return damaged('a row has text that is not UTF-8')
+    return throwDamaged('a row has text that is not UTF-8')
   }
 }
 
-/** The values that `packed` has put into one. Throws `StoreDamaged` where they are not as they were written. */
+/** The values that `packColumns` has put into one. Throws `StoreDamaged` where they are not as they were written. */
 function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): SqlValue[] {
-  const parts: SqlValue[] = textOf(blob).split('\0')
-  if (parts.length !== columns.length) return damaged('a row has lost a value')
+  const parts: SqlValue[] = blobText(blob).split('\0')
+  if (parts.length !== columns.length) return throwDamaged('a row has lost a value')
   for (let i = 0; i < columns.length; i++) {
     const { kind, nullable } = columns[i] as Column
     const part = parts[i] as string
@@ -123,10 +125,10 @@ function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): S
 }
 
 /**
- * The row that `encode` made this record from, which was read as `WHOLE`; of other columns than all, with null for the
+ * The row that `encodeRow` made this record from, which was read as `ALL_COLUMNS`; of other columns than all, with null for the
  * rest. Throws `StoreDamaged` when it is another than was written.
  */
-export function decode<T extends TableName>(
+export function decodeRow<T extends TableName>(
   table: T,
   record: SqlRow,
   columns: readonly Column[] = COLUMNS[table],
@@ -134,7 +136,7 @@ export function decode<T extends TableName>(
   const read = unpack(columns, record['packed'])
   const checksum = record[CHECKSUM]
   if (typeof checksum === 'number' && checksum !== checksumOf(SUMMED[table], read)) {
-    damaged(`a row of ${table} does not match its checksum`)
+    throwDamaged(`a row of ${table} does not match its checksum`)
   }
   const row: Record<string, unknown> = { ...BLANK[table] }
   for (let i = 0; i < columns.length; i++) {
@@ -151,22 +153,22 @@ function parsed(table: TableName, text: string): unknown {
   try {
     return fromText(text as JsonText)
   } catch {
-    return damaged(`a row of ${table} has JSON that cannot be read`)
+    return throwDamaged(`a row of ${table} has JSON that cannot be read`)
   }
 }
 
 /** A job that is as every job must be. Throws `StoreDamaged` for one that is not. */
-export function sound(job: JobRow): JobRow {
+export function checkedJob(job: JobRow): JobRow {
   try {
-    return check(job)
+    return checkJob(job)
   } catch (error) {
-    if (error instanceof Bug) damaged(`the job ${job.id} cannot be: ${error.message}`)
+    if (error instanceof Bug) throwDamaged(`the job ${job.id} cannot be: ${error.message}`)
     throw error
   }
 }
 
 /** Says that the database does not hold what was written into it, and what can be done about it. */
-export function damaged(found: string): never {
+export function throwDamaged(found: string): never {
   throw new StoreDamaged(`is damaged (${found}): restore it from a backup`)
 }
 

@@ -28,7 +28,7 @@ export interface Server {
 const PAGE_ROWS = 1_024
 
 /** The URL as it may be shown and logged. Throws `StoreUnusable` for one that cannot be used, or that has a token in it. */
-export function nameOf(url: string): string {
+export function databaseName(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null
   // What cannot be taken apart may have a token anywhere, so it is not repeated.
   if (parsed === null || parsed.host === '') {

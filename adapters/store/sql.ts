@@ -1,9 +1,9 @@
 import { assert } from '../../core/assert.ts'
-import { isEmpty } from '../../core/effects.ts'
+import { writesNothing } from '../../core/effects.ts'
 import { Receipt } from '../../core/receipt.ts'
 import { StaleEpoch, type Store } from './contract.ts'
-import { foundPlan, hotPlan, META, metaOf, type Plan, sqlQueries } from './queries.ts'
-import { damaged, textOf } from './rows.ts'
+import { loadPlan, META, metaOf, prefetchPlan, type QueryPlan, sqlQueries } from './queries.ts'
+import { blobText, throwDamaged } from './rows.ts'
 import type { SqlRow, SqlValue } from './rows.ts'
 import { type Migration, pending } from './schema.ts'
 import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
@@ -32,52 +32,52 @@ export function migrate(sql: Sql, migrations: readonly Migration[]): void {
 }
 
 /** What is told of a store's turns, to be kept where the database itself is not. */
-export interface Witness {
+export interface TurnCounter {
   /** A process has begun: from here on the database has had so many turns. */
   loaded(identity: string, turns: number): void
   /** One more is committed. */
   committed(): void
 }
 
-const NOBODY: Witness = { loaded: () => {}, committed: () => {} }
+const NO_COUNTER: TurnCounter = { loaded: () => {}, committed: () => {} }
 
 const RAISE = `update meta set epoch = epoch + 1, ${counted('seq', 'clock', '(epoch + 1)')} returning ${META}`
 
 /** A store over a database that `migrate` has seen. */
-export function sqlStore(sql: Sql, witness: Witness = NOBODY): Store {
+export function sqlStore(sql: Sql, counter: TurnCounter = NO_COUNTER): Store {
   let epoch: number | null = null
   let open = true
 
-  const run = <T>({ statements, make }: Plan<T>): T =>
+  const run = <T>({ statements, make }: QueryPlan<T>): T =>
     make(statements.map(({ sql: text, args }) => sql.all(text, args)))
 
   function written<T>(work: () => T): T {
     try {
       return sql.transaction(work)
     } catch (error) {
-      throw isStale(error) ? new StaleEpoch() : isUnsound(error) ? damaged(UNSOUND) : error
+      throw isStale(error) ? new StaleEpoch() : isUnsound(error) ? throwDamaged(UNSOUND) : error
     }
   }
 
   return {
     async load(dueUntil, recentSince = null) {
-      const { hot, record } = written(() => {
+      const { rows, record } = written(() => {
         const raised = sql.all(RAISE, [])[0]
-        return { hot: { ...run(hotPlan(dueUntil, recentSince)), ...metaOf(raised) }, record: raised }
+        return { rows: { ...run(loadPlan(dueUntil, recentSince)), ...metaOf(raised) }, record: raised }
       })
-      epoch = hot.epoch
-      witness.loaded(textOf(record?.['identity']), Number(record?.['turns']))
-      return hot
+      epoch = rows.epoch
+      counter.loaded(blobText(record?.['identity']), Number(record?.['turns']))
+      return rows
     },
-    find: (need) => run(foundPlan(need)),
+    prefetch: (need) => run(prefetchPlan(need)),
     commit(out) {
-      if (isEmpty(out)) return new Receipt(out.turn)
+      if (writesNothing(out)) return new Receipt(out.turn)
       assert(epoch !== null, 'a store is loaded before it commits')
       const statements = turnWrites(out, epoch)
       written(() => {
         for (const statement of statements) sql.all(statement.sql, statement.args)
       })
-      witness.committed()
+      counter.committed()
       return new Receipt(out.turn)
     },
     queries: sqlQueries((text, args) => sql.all(text, args)),

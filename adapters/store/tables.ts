@@ -315,7 +315,7 @@ export const TABLES = {
 } as const satisfies { readonly [T in TableName]: TableOf<RowOf[T]> }
 
 /** What goes when a row of a table is deleted by its key: the rows that name it in this column, wherever they are. */
-export const GOES: { readonly [T in keyof Deletions]: readonly (readonly [TableName, string])[] } = {
+export const CASCADES: { readonly [T in keyof Deletions]: readonly (readonly [TableName, string])[] } = {
   schedules: [['schedules', 'id']],
   triggers: [['triggers', 'id'], ['trigger_events', 'trigger_id']],
   webhooks: [['webhooks', 'id'], ['deliveries', 'webhook_id']],

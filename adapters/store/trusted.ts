@@ -1,25 +1,25 @@
 import type { DefinitionRow } from '../../core/state.ts'
 import { sha256 } from '../secret.ts'
 import { type Store, StoreDamaged } from './contract.ts'
-import { rethrowing } from './rethrow.ts'
-import { damaged } from './rows.ts'
+import { mapErrors } from './rethrow.ts'
+import { throwDamaged } from './rows.ts'
 
 /**
  * A store whose definitions are compared with their hashes as they are read, wherever the rows are: what has been changed
- * in the database by whomever does not reach a robot. `alarm` is called with whatever shows that it is damaged, also when
+ * in the database by whomever does not reach a robot. `onDamage` is called with whatever shows that it is damaged, also when
  * only a person has asked.
  */
-export function trusted(store: Store, alarm: (error: StoreDamaged) => void): Store {
+export function verifiedStore(store: Store, onDamage: (error: StoreDamaged) => void): Store {
   const { queries } = store
   const checked: Store = {
     ...store,
     async load(dueUntil, recentSince) {
-      const hot = await store.load(dueUntil, recentSince)
-      for (const definition of hot.definitions) check(definition)
-      return hot
+      const rows = await store.load(dueUntil, recentSince)
+      for (const definition of rows.definitions) check(definition)
+      return rows
     },
-    find(need) {
-      const found = store.find(need)
+    prefetch(need) {
+      const found = store.prefetch(need)
       if (!(found instanceof Promise)) return all(found)
       return found.then(all)
     },
@@ -32,8 +32,8 @@ export function trusted(store: Store, alarm: (error: StoreDamaged) => void): Sto
       },
     },
   }
-  return rethrowing(checked, (error) => {
-    if (error instanceof StoreDamaged) alarm(error)
+  return mapErrors(checked, (error) => {
+    if (error instanceof StoreDamaged) onDamage(error)
     return error
   })
 }
@@ -44,5 +44,5 @@ function all<F extends { readonly definitions: readonly DefinitionRow[] }>(found
 }
 
 function check({ hash, json }: DefinitionRow): void {
-  if (sha256(json) !== hash) damaged(`the workflow definition ${hash.slice(0, 12)}… is not the one of this hash`)
+  if (sha256(json) !== hash) throwDamaged(`the workflow definition ${hash.slice(0, 12)}… is not the one of this hash`)
 }

@@ -1,7 +1,7 @@
-import type { Moved } from '../../core/clock.ts'
+import type { ClockChange } from '../../core/clock.ts'
 import type { Deletions, Effects } from '../../core/effects.ts'
-import { encode, type SqlValue, values } from './rows.ts'
-import { GOES, NAMES, type RowOf, type TableName, TABLES } from './rows.ts'
+import { encodeRow, rowValues, type SqlValue } from './rows.ts'
+import { COLUMN_NAMES, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {
@@ -57,7 +57,7 @@ export function isUnsound(error: unknown): boolean {
 }
 
 /** The largest number in a turn, 0 without any. */
-export function seqMax({ rows, history, logs, occurrences, triggerEvents }: Effects): number {
+export function seqMax({ rows, history, logs, scheduleRuns: occurrences, triggerEvents }: Effects): number {
   let seq = 0
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
   for (const row of history) seq = Math.max(seq, row.seq)
@@ -70,9 +70,18 @@ export function seqMax({ rows, history, logs, occurrences, triggerEvents }: Effe
 
 /** The rows of a turn: what goes, and then one statement for each table it touches. */
 export function writes(out: Effects): Statement[] {
-  const { rows, history, logs, occurrences, triggerEvents, forgetBefore, forgetDeliveriesBefore, deletions } = out
+  const {
+    rows,
+    history,
+    logs,
+    scheduleRuns: occurrences,
+    triggerEvents,
+    forgetBefore,
+    forgetDeliveriesBefore,
+    deletions,
+  } = out
   return [
-    ...(out.moved === null ? [] : moves(out.moved)),
+    ...(out.clockChange === null ? [] : moves(out.clockChange)),
     ...(forgetBefore === null ? [] : [{ sql: 'delete from idempotency where created_at < ?', args: [forgetBefore] }]),
     ...(forgetDeliveriesBefore === null ? [] : [{ sql: FORGET_DELIVERIES, args: [forgetDeliveriesBefore] }]),
     ...deletes(deletions),
@@ -101,7 +110,7 @@ export function writes(out: Effects): Statement[] {
  * Of live jobs that is when they were made: those in memory come with the turn, and the others wait for an instant of the wall.
  * Such rows are without a checksum until they are written again.
  */
-function moves({ by, since }: Moved): Statement[] {
+function moves({ by, since }: ClockChange): Statement[] {
   return [
     { sql: 'update idempotency set created_at = created_at + ?, checksum = null', args: [by] },
     { sql: 'update deliveries set next_at = next_at + ?, checksum = null where next_at is not null', args: [by] },
@@ -133,9 +142,9 @@ function* write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Genera
   let batch: string[] = []
   let chars = 0
   for (const row of rows) {
-    const text = encode(table, row)
+    const text = encodeRow(table, row)
     if (text.length > STATEMENT_CHARS_MAX) {
-      yield { sql: ALONE[table], args: values(table, row) }
+      yield { sql: ALONE[table], args: rowValues(table, row) }
       continue
     }
     if (batch.length > 0 && chars + text.length > STATEMENT_CHARS_MAX) {
@@ -170,7 +179,7 @@ function forEachTable(
 ): Readonly<Record<TableName, string>> {
   return Object.fromEntries(
     Object.entries(TABLES).map(([table, { key, conflict }]) => {
-      const names = NAMES[table as TableName]
+      const names = COLUMN_NAMES[table as TableName]
       const others = names.filter((name) => !(key as readonly string[]).includes(name))
       const resolve = {
         replace: `on conflict (${key.join()}) do update set ${

@@ -1,4 +1,4 @@
-import { type Link, openLink } from '../../robot/link.ts'
+import { type Connection, openConnection } from '../../robot/link.ts'
 import { serveTasks } from '../child.ts'
 
 /** The process that plays all robots: each takes what it is offered and is done with it at once. */
@@ -18,7 +18,7 @@ export interface Seen {
   readonly sizes: { readonly assign: number; readonly accept: number; readonly complete: number }
 }
 
-const links: Link[] = []
+const links: Connection[] = []
 let seen = { ids: [] as string[], at: [] as number[], sizes: { assign: 0, accept: 0, complete: 0 } }
 let sent = 0
 
@@ -29,7 +29,7 @@ function frame(type: string, payload: object): string {
 /** Connects and registers; resolves when the robot has been taken in. */
 function connect(plan: RobotsPlan, robot: RobotsPlan['robots'][number]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const link = openLink(plan.url, robot.key, {
+    const link = openConnection(plan.url, robot.key, {
       opened() {
         link.send(frame('register', {
           robot_id: robot.id,
@@ -54,7 +54,7 @@ function connect(plan: RobotsPlan, robot: RobotsPlan['robots'][number]): Promise
   })
 }
 
-function work(link: Link, robot: string, assign: Readonly<Record<string, unknown>>, chars: number): void {
+function work(link: Connection, robot: string, assign: Readonly<Record<string, unknown>>, chars: number): void {
   const about = { job_id: assign['job_id'], robot_id: robot, attempt: assign['attempt'] }
   const accept = frame('job_accept', about)
   const complete = frame('job_complete', { ...about, result: { greeting: 'Hello, Ada!' }, duration_ms: 1 })

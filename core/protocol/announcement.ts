@@ -1,5 +1,5 @@
-/** What webhooks may be told of. Another kind of event is one more line here, and one call of `announce`. */
-export const ANNOUNCEMENTS = [
+/** What webhooks may be told of. Another kind of event is one more line here, and one call of `emit`. */
+export const WEBHOOK_EVENTS = [
   'job.created',
   'job.queued',
   'job.started',
@@ -16,20 +16,20 @@ export const ANNOUNCEMENTS = [
   'trigger.skipped',
   'webhook.disabled',
 ] as const
-export type Announcement = (typeof ANNOUNCEMENTS)[number]
+export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
 
 /** What a webhook is told when somebody asks for a test, whatever it listens to. */
 export const PING = 'webhook.ping'
 
 /** What a webhook may ask for: everything, a family as `job.*`, or one kind by its name. */
-export const PATTERNS: readonly string[] = [
+export const EVENT_PATTERNS: readonly string[] = [
   '*',
-  ...new Set(ANNOUNCEMENTS.map((name) => `${name.split('.')[0]}.*`)),
-  ...ANNOUNCEMENTS,
+  ...new Set(WEBHOOK_EVENTS.map((name) => `${name.split('.')[0]}.*`)),
+  ...WEBHOOK_EVENTS,
 ]
 
 /** Whether somebody who asked for these is told of this. */
-export function asksFor(patterns: readonly string[], name: Announcement): boolean {
+export function matches(patterns: readonly string[], name: WebhookEvent): boolean {
   return patterns.some((pattern) =>
     pattern === '*' || pattern === name || (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -1)))
   )

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 /** The `config` of a trigger of type `chat`. */
 
 export const CHAT_PLATFORMS = ['slack', 'telegram', 'teams', 'discord'] as const
-export type ChatPlatform = (typeof CHAT_PLATFORMS)[number]
+export type ChatPlatformName = (typeof CHAT_PLATFORMS)[number]
 
 /** Ids or names, each as the platform writes it; a `#`, `@` or `/` before it is left out. */
 const among = v.optional(
@@ -32,7 +32,7 @@ const Fields = v.strictObject({
 })
 
 /** Where anybody in the world can write to a bot, or have it in a room of his own: nobody is let in by not being thought of. */
-const OPEN: ReadonlySet<ChatPlatform> = new Set(['telegram', 'discord'])
+const OPEN: ReadonlySet<ChatPlatformName> = new Set(['telegram', 'discord'])
 
 export const ChatConfig = v.pipe(
   Fields,

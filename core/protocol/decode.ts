@@ -134,8 +134,8 @@ function headOf({ json, written }: Parsed, from: 'robot' | 'orchestrator'): Head
     const received_type = cut(cleanText(type), 100)
     return no(refuse('INVALID_MESSAGE', `Unknown message type: ${received_type}`, { received_type }), id)
   }
-  const kind = MESSAGES[type as MessageType]
-  if (kind.from !== from && kind.from !== 'both') {
+  const messageKind = MESSAGES[type as MessageType]
+  if (messageKind.from !== from && messageKind.from !== 'both') {
     return no(refuse('INVALID_MESSAGE', `${type} is not sent by a ${from}`, { received_type: type }), id)
   }
   if (json['payload'] === undefined && json['robot_id'] !== undefined) return no(flat(type, json['robot_id']), id)

@@ -1,6 +1,6 @@
 import type { JsonText } from '../ids.ts'
 import { fromText, type Json, NUMBER_CHARS_MAX, numberAs, tokenOf, unmarked } from './json.ts'
-import { isJsonNumber, isKept } from './number.ts'
+import { fitsDouble, isJsonNumber } from './number.ts'
 
 /** JSON for programs that must not lose a digit: what a double cannot keep is a `bigint` or an `ExactNumber`. */
 
@@ -51,7 +51,7 @@ export function stringifyExact(value: unknown, space?: number): string {
 }
 
 function exactNumber(token: string): number | bigint | ExactNumber {
-  if (isKept(token)) return Number(token)
+  if (fitsDouble(token)) return Number(token)
   // Making a bigint of digits takes longer than in proportion, and nobody here passes on more of them.
   return /^-?\d+$/.test(token) && token.length <= NUMBER_CHARS_MAX ? BigInt(token) : new ExactNumber(token)
 }

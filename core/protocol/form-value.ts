@@ -1,8 +1,8 @@
 import { parseDate } from '../instant.ts'
 import * as v from 'valibot'
-import { patternOf } from '../pattern.ts'
+import { safeRegExp } from '../pattern.ts'
 import { type Json, numberAs } from './json.ts'
-import { compareNumbers, isKept, isWhole } from './number.ts'
+import { compareNumbers, fitsDouble, isWhole } from './number.ts'
 import { isRefusal } from './refusal.ts'
 
 /** What somebody wrote into a field of a form, read as what the field is for. */
@@ -63,7 +63,9 @@ export function writtenOf(value: Json): readonly string[] {
  * several may be chosen; dates as 2026-11-23, times as 09:30 or 09:30:15, and both as 2026-11-23T09:30, of no zone.
  */
 export function valueOf(field: FieldShape, written: readonly string[]): FieldValue {
-  if (written.some((one) => UNKEPT.test(one))) return { problem: 'It has a character in it that cannot be kept.' }
+  if (written.some((one) => CONTROL_CHARS.test(one))) {
+    return { problem: 'It has a character in it that cannot be kept.' }
+  }
   if (field.type === 'checkbox') {
     const ticked = written.some((one) => one !== '')
     return field.required === true && !ticked ? { problem: 'Please tick this to go on.' } : { value: ticked }
@@ -78,7 +80,7 @@ export function valueOf(field: FieldShape, written: readonly string[]): FieldVal
 
 /** U+0000 is kept nowhere; the rest of them nobody can see, and much that robots write to does not take them. */
 // oxlint-disable-next-line no-control-regex
-const UNKEPT = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/
+const CONTROL_CHARS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/
 
 type Read = (field: FieldShape, text: string) => FieldValue
 
@@ -125,7 +127,7 @@ function lengthy(field: FieldShape, text: string, mostElse: number): FieldValue 
   const most = max_length ?? mostElse
   if (text.length > most) return { problem: `At most ${characters(most)}, please: these are ${text.length}.` }
   if (text.length < min_length) return { problem: `At least ${characters(min_length)}, please.` }
-  const wanted = pattern === undefined ? null : patternOf(pattern, 'pattern')
+  const wanted = pattern === undefined ? null : safeRegExp(pattern, 'pattern')
   const right = wanted === null || (!isRefusal(wanted) && wanted.matches(text))
   if (!right) return { problem: pattern_message === '' ? 'This is not written as it has to be.' : pattern_message }
   return { value: text }
@@ -149,7 +151,7 @@ function numeric({ min, max }: FieldShape, text: string, problem: string, whole 
   if (typeof max === 'number' && compareNumbers(token, String(max)) > 0) {
     return { problem: `It must be ${max} or less.` }
   }
-  return { value: isKept(token) ? Number(token) + 0 : numberAs(token) }
+  return { value: fitsDouble(token) ? Number(token) + 0 : numberAs(token) }
 }
 
 /** Written alike, so that later is also later in the alphabet: without seconds where there are none. */

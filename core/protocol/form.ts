@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { patternOf } from '../pattern.ts'
+import { safeRegExp } from '../pattern.ts'
 import { FIELD_TYPES, type FieldShape, TEXT_CHARS_MAX, valueOf, writtenOf } from './form-value.ts'
 import { isRefusal } from './refusal.ts'
 
@@ -183,7 +183,7 @@ function problemWith(given: FieldShape): string | null {
   if (low !== undefined && high !== undefined && low > high) {
     return `the least that ${given.name} may be is more than the most`
   }
-  const pattern = given.pattern === undefined ? null : patternOf(given.pattern, `the pattern of ${given.name}`)
+  const pattern = given.pattern === undefined ? null : safeRegExp(given.pattern, `the pattern of ${given.name}`)
   if (isRefusal(pattern)) return pattern.message
   if (given.default === undefined) return null
   const read = valueOf({ ...given, required: false }, writtenOf(given.default))

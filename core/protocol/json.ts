@@ -1,5 +1,5 @@
 import type { JsonText } from '../ids.ts'
-import { isKept } from './number.ts'
+import { fitsDouble } from './number.ts'
 import { closingQuote } from './quote.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 
@@ -98,7 +98,7 @@ export function numberAs(token: string): Json {
 /** What stands first in `written` whose value no double has: where, and how it was written; null where all are kept. */
 export function firstLost(written: Json, path: string): { readonly path: string; readonly token: string } | null {
   const token = tokenOf(written)
-  if (token !== null) return isKept(token) ? null : { path, token }
+  if (token !== null) return fitsDouble(token) ? null : { path, token }
   if (typeof written !== 'object' || written === null) return null
   for (const [key, value] of Object.entries(written)) {
     const lost = firstLost(value as Json, path === '' ? key : `${path}.${key}`)

@@ -4,7 +4,7 @@ import { isObject, type Json, JSON_KEYS_MAX, type JsonObject, type Parsed } from
 import { mend } from './mend.ts'
 import { type Flaws, MESSAGES, type MessageType } from './message.ts'
 import { type Refusal, refuse } from './refusal.ts'
-import { UNKEPT, type Unkept } from './unkept.ts'
+import { RESULT_PROBLEMS, type ResultProblem } from './unkept.ts'
 import { grafted } from './written.ts'
 
 /** A frame of a robot, as it was read. */
@@ -46,12 +46,12 @@ const PAYLOAD = v.custom<JsonObject>(isObject, 'payload must be a JSON object')
  * 2. A result of which anything is missing is none: what is left of it would be taken for the whole.
  * 3. What has a wrong type is read as what it stands for, or left out: `mend`.
  */
-export function readPayload(type: MessageType, said: Parsed, frame: Frame): Read | Unreadable {
+export function readPayload(type: MessageType, given: Parsed, frame: Frame): Read | Unreadable {
   const schema: Schema = MESSAGES[type].payload
   const isAboutJob = 'job_id' in schema.entries
   if (frame.refusal !== null && !isAboutJob) return { issues: [] }
-  if (!isObject(said.json)) return { issues: v.safeParse(PAYLOAD, said.json).issues ?? [] }
-  const fitted = fitBoth(said.json, said.written as JsonObject, schema, frame)
+  if (!isObject(given.json)) return { issues: v.safeParse(PAYLOAD, given.json).issues ?? [] }
+  const fitted = fitBoth(given.json, given.written as JsonObject, schema, frame)
   const sound = v.safeParse(schema, fitted.given)
   if (sound.success && fitted.problems.length === 0 && frame.refusal === null) return { payload: sound.output }
   const mends: string[] = []
@@ -59,19 +59,19 @@ export function readPayload(type: MessageType, said: Parsed, frame: Frame): Read
   if (!mended.success) return { issues: mended.issues }
   if (frame.refusal === null && fitted.problems.length + mends.length === 0) return { payload: mended.output }
   const words = [...frame.refusal === null ? [] : [frame.refusal.message], ...fitted.problems, ...mends]
-  const isTold = !isAboutJob || fitted.problems.length > 0
-  const refusal = frame.refusal ?? (isTold ? refuse('INVALID_PAYLOAD', `${type}: ${words.join('; ')}`) : null)
-  return { payload: mended.output, flaws: { words, refusal, unkept: fitted.unkept } }
+  const isReported = !isAboutJob || fitted.problems.length > 0
+  const refusal = frame.refusal ?? (isReported ? refuse('INVALID_PAYLOAD', `${type}: ${words.join('; ')}`) : null)
+  return { payload: mended.output, flaws: { words, refusal, resultProblem: fitted.resultProblem } }
 }
 
 interface Fitted {
   /** The payload, less what does not fit. */
   readonly given: JsonObject
   readonly problems: readonly string[]
-  readonly unkept: Unkept | null
+  readonly resultProblem: ResultProblem | null
 }
 
-const FITS: Pick<Fitted, 'problems' | 'unkept'> = { problems: [], unkept: null }
+const FITS: Pick<Fitted, 'problems' | 'resultProblem'> = { problems: [], resultProblem: null }
 
 /** What is only kept has its numbers as they were written. */
 function fitBoth(json: JsonObject, written: JsonObject, schema: Schema, frame: Frame): Fitted {
@@ -100,10 +100,10 @@ function fitFields(payload: JsonObject, { entries }: Schema, frame: Frame): Fitt
 
 function fitEach(payload: JsonObject, entries: Schema['entries'], { cut, refusal, room }: Frame): Fitted {
   const isNoJson = refusal !== null && refusal.refused === 'INVALID_JSON'
-  const notRead = isNoJson ? UNKEPT.invalid : UNKEPT.large
+  const notRead = isNoJson ? RESULT_PROBLEMS.invalid : RESULT_PROBLEMS.large
   const given: Record<string, Json> = {}
   const problems: string[] = []
-  let unkept: Unkept | null = isNoJson ? UNKEPT.invalid : null
+  let resultProblem: ResultProblem | null = isNoJson ? RESULT_PROBLEMS.invalid : null
   room.members = JSON_KEYS_MAX
   for (const name in entries) {
     if (!Object.hasOwn(payload, name)) {
@@ -116,15 +116,15 @@ function fitEach(payload: JsonObject, entries: Schema['entries'], { cut, refusal
     const why = cut.has(name)
       ? notRead
       : room.deep
-      ? UNKEPT.deep
+      ? RESULT_PROBLEMS.deep
       : room.many
-      ? UNKEPT.many
+      ? RESULT_PROBLEMS.many
       : room.long
-      ? UNKEPT.long
+      ? RESULT_PROBLEMS.long
       : null
     if (why !== null) problems.push(`${name} ${why.why}`)
-    if (why !== null && name === 'result') unkept ??= why
+    if (why !== null && name === 'result') resultProblem ??= why
     if (why === null || !WHOLE.has(name)) given[name] = value
   }
-  return { given, problems, unkept }
+  return { given, problems, resultProblem }
 }

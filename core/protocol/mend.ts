@@ -19,9 +19,9 @@ export function mend(fields: Fields, given: JsonObject, note: (flaw: string) => 
       return [[name, reading.read]]
     }
     // Many languages write null for what they do not have.
-    const isSaid = value !== null
-    if (!v.is(schema, undefined) || (isSaid && isAsSaid(name, value))) return [[name, value]]
-    if (isSaid) note(`${name} was ${nameOf(value)} and was left out`)
+    const isGiven = value !== null
+    if (!v.is(schema, undefined) || (isGiven && staysAsGiven(name, value))) return [[name, value]]
+    if (isGiven) note(`${name} was ${nameOf(value)} and was left out`)
     return []
   })
   return Object.fromEntries(mended)
@@ -34,7 +34,7 @@ const IDS: ReadonlySet<string> = new Set(['job_id', 'robot_id'])
  * A robot that belongs to another environment than it says would be given work that is not for it; and so would one whose
  * capabilities were left out because there are too many of them.
  */
-function isAsSaid(name: string, value: Json): boolean {
+function staysAsGiven(name: string, value: Json): boolean {
   return name === 'environment' || (name === 'capabilities' && isObject(value))
 }
 

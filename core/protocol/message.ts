@@ -5,7 +5,7 @@ import { newRobotId } from './robot-id.ts'
 import { isObject } from './json.ts'
 import { mend } from './mend.ts'
 import type { Refusal } from './refusal.ts'
-import type { Unkept } from './unkept.ts'
+import type { ResultProblem } from './unkept.ts'
 import { readAs, written, writtenObject } from './written.ts'
 
 /**
@@ -113,7 +113,7 @@ const batchLine = v.pipe(
 )
 
 type From = 'robot' | 'orchestrator' | 'both'
-interface Kind {
+interface MessageKind {
   readonly from: From
   readonly payload: v.GenericSchema
 }
@@ -243,7 +243,7 @@ export const MESSAGES = {
       details: v.nullish(jsonObject, {}),
     }),
   },
-} as const satisfies Record<string, Kind>
+} as const satisfies Record<string, MessageKind>
 
 export type MessageType = keyof typeof MESSAGES
 export type Payload<T extends MessageType> = v.InferOutput<(typeof MESSAGES)[T]['payload']>
@@ -271,7 +271,7 @@ export interface Flaws {
   /** It is not JSON, or is beyond the limits: its sender is answered so. */
   readonly refusal: Refusal | null
   /** Its result is not among what was read. */
-  readonly unkept: Unkept | null
+  readonly resultProblem: ResultProblem | null
 }
 
 type SentBy<F extends From> = {

@@ -1,7 +1,7 @@
 /** Numbers as JSON writes them, by their value: exactly, however many digits they have. */
 
 /** Whether a double has the very value that is written: `1.0` and `1e2` are kept, `0.1` is, `9007199254740993` is not. */
-export function isKept(token: string): boolean {
+export function fitsDouble(token: string): boolean {
   const double = Number(token)
   return Number.isFinite(double) && compareNumbers(token, String(double)) === 0
 }
@@ -13,7 +13,7 @@ export function isJsonNumber(text: string): boolean {
 
 /** One way of writing for each value: that of a double where there is one, and otherwise its digits and a power of ten. */
 export function canonicalNumber(token: string): string {
-  if (isKept(token)) return String(Number(token) + 0)
+  if (fitsDouble(token)) return String(Number(token) + 0)
   const { sign, digits, exponent } = decimal(token)
   return `${sign < 0 ? '-' : ''}0.${digits}e${exponent}`
 }

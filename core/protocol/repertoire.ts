@@ -9,7 +9,7 @@ import { isObject, type Json, parseJson, tokenOf } from './json.ts'
 export const NODE_GRAPH = 'workflow'
 
 /** What a definition asks of the robot that is to run it. Worked out once for each definition. */
-export interface Asks {
+export interface DefinitionNeeds {
   /** Equal for definitions that exactly the same robots can run. */
   readonly key: string
   /** Null for a definition that has neither nodes nor a format: kept by an earlier version. */
@@ -17,7 +17,7 @@ export interface Asks {
   /** Of a node graph, the types of the nodes that are not disabled, as they are first written there. */
   readonly nodeTypes: readonly string[]
   /** The same as they are compared. */
-  readonly kinds: readonly string[]
+  readonly nodeKinds: readonly string[]
 }
 
 /** What a robot says that it runs: jobs of these workflows, and whatever is of these formats and has these nodes only. */
@@ -25,7 +25,7 @@ export interface Repertoire {
   readonly workflows: ReadonlySet<string>
   readonly formats: ReadonlySet<string>
   /** As they are compared. Null: every type. */
-  readonly kinds: ReadonlySet<string> | null
+  readonly nodeKinds: ReadonlySet<string> | null
 }
 
 /** The capabilities by which a robot says what it runs. */
@@ -36,7 +36,7 @@ export interface Runnable {
   /** The workflow's id where some robot names it, else null: it then makes no difference. */
   readonly workflow: string | null
   /** Null where the definition is not in memory: then nothing is asked. */
-  readonly asks: Asks | null
+  readonly definition: DefinitionNeeds | null
 }
 
 /** What is missing in a repertoire: a workflow, a format, or node types. */
@@ -46,17 +46,19 @@ export type Lack =
   | { readonly missing_workflow: string }
 
 /** A node type as it is compared, without its `Node` suffix and its case: `HTTPRequest` and `HttpRequestNode` are the same. */
-export function kindOf(nodeType: string): string {
+export function nodeKind(nodeType: string): string {
   return nodeType.replace(/Node$/, '').toLowerCase()
 }
 
 /** What a definition asks of a robot. */
-export function asksOf(json: string): Asks {
+export function definitionNeeds(json: string): DefinitionNeeds {
   const parsed = parseJson(json)
   const definition = 'json' in parsed && isObject(parsed.json) ? parsed.json : {}
   const { format, nodes } = definition
-  if (typeof format === 'string' && format !== '' && format !== NODE_GRAPH) return asking(format, [])
-  return isObject(nodes) ? asking(NODE_GRAPH, Object.values(nodes).flatMap(enabledType)) : asking(null, [])
+  if (typeof format === 'string' && format !== '' && format !== NODE_GRAPH) return needsOfFormat(format, [])
+  return isObject(nodes)
+    ? needsOfFormat(NODE_GRAPH, Object.values(nodes).flatMap(enabledType))
+    : needsOfFormat(null, [])
 }
 
 function enabledType(node: Json): readonly string[] {
@@ -65,15 +67,15 @@ function enabledType(node: Json): readonly string[] {
   return typeof node_type !== 'string' || (isObject(config) && config['_disabled'] === true) ? [] : [node_type]
 }
 
-function asking(format: string | null, types: readonly string[]): Asks {
+function needsOfFormat(format: string | null, types: readonly string[]): DefinitionNeeds {
   const byKind = new Map<string, string>()
-  for (const type of types) if (!byKind.has(kindOf(type))) byKind.set(kindOf(type), type)
-  const kinds = [...byKind.keys()].toSorted()
+  for (const type of types) if (!byKind.has(nodeKind(type))) byKind.set(nodeKind(type), type)
+  const nodeKinds = [...byKind.keys()].toSorted()
   return {
-    key: JSON.stringify([format, ...kinds]),
+    key: JSON.stringify([format, ...nodeKinds]),
     format,
-    kinds,
-    nodeTypes: kinds.map((kind) => byKind.get(kind) ?? kind),
+    nodeKinds,
+    nodeTypes: nodeKinds.map((kind) => byKind.get(kind) ?? kind),
   }
 }
 
@@ -87,7 +89,7 @@ export function repertoireOf(capabilities: Readonly<Record<string, unknown>>): R
     workflows: new Set(workflows ?? []),
     // Whoever names node types runs node graphs.
     formats: new Set([...formats ?? [], ...(types ? [NODE_GRAPH] : [])]),
-    kinds: types ? new Set(types.map(kindOf)) : null,
+    nodeKinds: types ? new Set(types.map(nodeKind)) : null,
   }
 }
 
@@ -107,35 +109,42 @@ function isTextList(given: unknown): given is readonly string[] {
 }
 
 /** Whether a robot with this repertoire runs such a workflow. */
-export function runs(repertoire: Repertoire | null, { workflow, asks }: Runnable): boolean {
-  if (repertoire === null || asks === null) return true
+export function runsDefinition(repertoire: Repertoire | null, { workflow, definition }: Runnable): boolean {
+  if (repertoire === null || definition === null) return true
   if (workflow !== null && repertoire.workflows.has(workflow)) return true
-  if (asks.format === null || !repertoire.formats.has(asks.format)) return false
-  const { kinds } = repertoire
-  return asks.format !== NODE_GRAPH || kinds === null || asks.kinds.every((kind) => kinds.has(kind))
+  if (definition.format === null || !repertoire.formats.has(definition.format)) return false
+  const { nodeKinds } = repertoire
+  return definition.format !== NODE_GRAPH || nodeKinds === null ||
+    definition.nodeKinds.every((kind) => nodeKinds.has(kind))
 }
 
 /** What a robot with this repertoire lacks for a workflow of this id; null when it runs it. */
 export function lackOf(repertoire: Repertoire | null, runnable: Runnable, id: string): Lack | null {
-  const { asks } = runnable
-  if (repertoire === null || asks === null || runs(repertoire, runnable)) return null
+  const { definition } = runnable
+  if (repertoire === null || definition === null || runsDefinition(repertoire, runnable)) return null
   if (repertoire.formats.size === 0) return { missing_workflow: id }
-  if (asks.format === null || !repertoire.formats.has(asks.format)) return { missing_format: asks.format }
-  return { missing_node_types: asks.nodeTypes.filter((_, at) => repertoire.kinds?.has(asks.kinds[at] ?? '') !== true) }
+  if (definition.format === null || !repertoire.formats.has(definition.format)) {
+    return { missing_format: definition.format }
+  }
+  return {
+    missing_node_types: definition.nodeTypes.filter((_, at) =>
+      repertoire.nodeKinds?.has(definition.nodeKinds[at] ?? '') !== true
+    ),
+  }
 }
 
 /** The capabilities of a robot that runs such a definition too; null for a definition that nobody can name. */
 export function broadened(
   capabilities: Readonly<Record<string, unknown>>,
-  { format, kinds, nodeTypes }: Asks,
+  { format, nodeKinds, nodeTypes }: DefinitionNeeds,
 ): Readonly<Record<string, unknown>> | null {
   const { formats, node_types: types } = capabilities
-  const known = repertoireOf(capabilities)?.kinds ?? null
+  const known = repertoireOf(capabilities)?.nodeKinds ?? null
   if (format === null) return null
   if (format !== NODE_GRAPH || known === null || !isTextList(types)) {
     return { ...capabilities, formats: [...isTextList(formats) ? formats : [], format] }
   }
-  return { ...capabilities, node_types: [...types, ...nodeTypes.filter((_, at) => !known.has(kinds[at] ?? ''))] }
+  return { ...capabilities, node_types: [...types, ...nodeTypes.filter((_, at) => !known.has(nodeKinds[at] ?? ''))] }
 }
 
 /** What is missing, in words. */

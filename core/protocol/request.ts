@@ -2,7 +2,7 @@ import { parseInstant } from '../instant.ts'
 import * as v from 'valibot'
 import { RETRY_SAFETIES } from '../job.ts'
 import type { JobId, WorkflowId } from '../ids.ts'
-import { PATTERNS } from './announcement.ts'
+import { EVENT_PATTERNS } from './announcement.ts'
 import { problemWithKeyName } from './credential.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { newRobotId } from './robot-id.ts'
@@ -163,7 +163,7 @@ export const NewTrigger = v.strictObject({
 })
 
 /** What somebody fires a trigger with by hand. */
-export const Firing = v.strictObject({
+export const ManualFiring = v.strictObject({
   payload: v.optional(writtenObject, {}),
   metadata: v.optional(writtenObject, {}),
 })
@@ -240,9 +240,9 @@ export const NewWebhook = v.strictObject({
   url: v.pipe(v.string(), v.maxLength(2_000)),
   /** Names of events, families as `job.*`, or `*`. */
   events: v.pipe(
-    v.array(v.picklist(PATTERNS, `must be one of ${PATTERNS.join(', ')}`)),
+    v.array(v.picklist(EVENT_PATTERNS, `must be one of ${EVENT_PATTERNS.join(', ')}`)),
     v.minLength(1),
-    v.maxLength(PATTERNS.length),
+    v.maxLength(EVENT_PATTERNS.length),
   ),
   /** Only what is about this workflow. */
   workflow_id: v.nullish(workflowId, null),
@@ -250,7 +250,7 @@ export const NewWebhook = v.strictObject({
 })
 
 /** The body of `POST /webhook/{trigger_id}`. Other fields are the sender's own affair. */
-export const WebhookEvent = v.looseObject({
+export const WebhookBody = v.looseObject({
   event_type: v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
   data: v.optional(writtenObject, {}),
   timestamp: v.optional(written),
@@ -266,8 +266,8 @@ export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewWebhook = v.InferOutput<typeof NewWebhook>
 export type NewSchedule = v.InferOutput<typeof NewSchedule>
 export type NewKey = v.InferOutput<typeof NewKey>
-export type WebhookEvent = v.InferOutput<typeof WebhookEvent>
+export type WebhookBody = v.InferOutput<typeof WebhookBody>
 
 /** The same as their senders write them: what has a default may be left out, and no object is too special to be sent. */
-export type Given<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
+export type InputOf<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
 type Loose<V> = V extends JsonObject ? object : V extends (infer Item)[] ? readonly Item[] : V

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { ScheduleId, WorkflowId } from '../ids.ts'
-import { ChatConfig, type ChatPlatform } from './chat.ts'
+import { ChatConfig, type ChatPlatformName } from './chat.ts'
 import { problemsOf } from './decode.ts'
 import { FormConfig } from './form.ts'
 import { FileWatch } from './file-watch.ts'
@@ -42,7 +42,7 @@ export type TriggerAuth = (typeof TRIGGER_AUTHS)[number]
 /** The same as people see it: a chat is verified as its platform does it. */
 export const SHOWN_AUTHS = [...TRIGGER_AUTHS, 'telegram', 'teams', 'discord'] as const satisfies readonly (
   | TriggerAuth
-  | ChatPlatform
+  | ChatPlatformName
 )[]
 export type ShownAuth = (typeof SHOWN_AUTHS)[number]
 

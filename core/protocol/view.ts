@@ -2,11 +2,11 @@ import type { Explanation } from '../explain.ts'
 import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../job.ts'
 import type { Presence } from '../presence.ts'
-import type { OccurrenceRow, ScheduleRow } from '../schedule.ts'
+import type { ScheduleRow, ScheduleRunRow } from '../schedule.ts'
 import type { Report } from '../seen.ts'
 import type { KeyRow, PoolRow, RobotRow, VersionRow, WorkflowRow } from '../state.ts'
 import type { dispatcherStats, queueStats } from '../stats.ts'
-import type { Warning } from '../unsuited.ts'
+import type { SuitabilityWarning } from '../unsuited.ts'
 import type { RefusalCode } from './refusal.ts'
 
 /**
@@ -87,7 +87,7 @@ export interface JobSummary extends
 }
 
 /** Something to know about what was asked for, though it was done. */
-export type WarningView = Warning
+export type WarningView = SuitabilityWarning
 
 /** A job that has just been submitted. */
 export interface SubmittedJob extends JobSummary {
@@ -236,13 +236,13 @@ export interface ScheduleView extends
 }
 
 /** An instant to come. */
-export interface ComingView {
+export interface UpcomingRunView {
   readonly due_at: Time
   readonly fires_at: Time
 }
 
 /** What became of an instant, or of a stretch of them. */
-export interface OccurrenceView extends Shown<OccurrenceRow, 'outcome' | 'reason' | 'job_id'> {
+export interface ScheduleRunView extends Shown<ScheduleRunRow, 'outcome' | 'reason' | 'job_id'> {
   /** Null for a job that somebody had made by hand. */
   readonly due_at: Time | null
   readonly until: Time | null

@@ -19,7 +19,7 @@ export function readAs<T>(schema: v.GenericSchema): v.MetadataAction<T, { readon
 const READ_AS = 'readAs'
 
 /** A number that is read and that no double has. */
-export interface Lost {
+export interface LostNumber {
   readonly path: string
   readonly token: string
 }
@@ -28,7 +28,11 @@ export interface Lost {
  * What `schema` is to check of a value that was parsed. `found` gets the numbers that it would not read exactly: for values
  * of bounded depth, since all that is read is gone through.
  */
-export function grafted(schema: v.GenericSchema, { json, written: tokens }: Parsed, found: Lost[] | null = null): Json {
+export function grafted(
+  schema: v.GenericSchema,
+  { json, written: tokens }: Parsed,
+  found: LostNumber[] | null = null,
+): Json {
   return json === tokens ? json : graft(schema as Shape, json, tokens, '', found)
 }
 
@@ -43,7 +47,7 @@ interface Shape {
 
 const PASSES: ReadonlySet<unknown> = new Set([written, writtenObject])
 
-function graft(shape: Shape | undefined, json: Json, as: Json, path: string, found: Lost[] | null): Json {
+function graft(shape: Shape | undefined, json: Json, as: Json, path: string, found: LostNumber[] | null): Json {
   if (shape !== undefined && passes(shape, json)) return as
   const { entries, item } = unwrapped(shape) ?? {}
   const below = (key: string): string => path === '' ? key : `${path}.${key}`

@@ -5,7 +5,7 @@ import { booleanInput, type NodeRunner, numberInput, setResult, textInput } from
  * Calls another workflow by its alias, with `parameters`, and waits for its end, unless `wait` is false. `timeout` is in
  * seconds; 0 waits as long as this job may run. A called job that does not complete fails the node.
  */
-export const callWorkflow: NodeRunner = async (call) => {
+export const callWorkflowNode: NodeRunner = async (call) => {
   const alias = textInput(call, 'alias', '')
   if (alias === '') throw new TypeError('alias is required')
   const seconds = numberInput(call, 'timeout', 0)
@@ -19,8 +19,8 @@ export const callWorkflow: NodeRunner = async (call) => {
 }
 
 /** An object, or the JSON text of one. */
-function parametersOf(told: unknown): Readonly<Record<string, unknown>> {
-  const value: unknown = typeof told === 'string' && told !== '' ? parseExact(told) : told ?? {}
+function parametersOf(input: unknown): Readonly<Record<string, unknown>> {
+  const value: unknown = typeof input === 'string' && input !== '' ? parseExact(input) : input ?? {}
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   if (value === '') return {}
   throw new TypeError('parameters must be an object')

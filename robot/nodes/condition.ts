@@ -11,9 +11,9 @@ export const ifNode: NodeRunner = (call) => {
 /** Goes on at `case_…` of the case that the value equals as text, or else at `default`. */
 export const switchNode: NodeRunner = (call) => {
   const expression = call.raw('expression')
-  const told = call.input('value')
+  const input = call.input('value')
   const value = textOf(
-    told ?? (typeof expression === 'string' && expression !== '' ? evaluated(call, expression) : null),
+    input ?? (typeof expression === 'string' && expression !== '' ? evaluated(call, expression) : null),
   )
   const cases = call.input('cases')
   const match = Array.isArray(cases) ? cases.map(textOf).find((item) => item === value) : undefined

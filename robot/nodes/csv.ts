@@ -7,7 +7,7 @@ import { booleanInput, type NodeRunner, numberInput, setResult, textInput } from
  * All values are texts. Rows shorter or longer than the header are an error if `strict` is set.
  */
 export const readCsv: NodeRunner = async (call) => {
-  const bytes = await call.surroundings.files.read(textInput(call, 'file_path', ''))
+  const bytes = await call.services.files.read(textInput(call, 'file_path', ''))
   const hasHeader = booleanInput(call, 'has_header', true)
   const rowsMax = numberInput(call, 'max_rows', 0)
   const rows: string[][] = parse(decodeText(call, bytes), {

@@ -5,7 +5,7 @@ import { booleanInput, type NodeCall, type NodeRunner, numberInput, setResult, t
 
 /** Reads a file of the robot's folder as a text. */
 export const readFile: NodeRunner = async (call) => {
-  const bytes = await call.surroundings.files.read(textInput(call, 'file_path', ''), numberInput(call, 'max_size', 0))
+  const bytes = await call.services.files.read(textInput(call, 'file_path', ''), numberInput(call, 'max_size', 0))
   const content = decodeText(call, bytes)
   setResult(call, content)
   return { outputs: { content, size: bytes.length, success: true } }
@@ -29,6 +29,6 @@ async function write(call: NodeCall, append: boolean): Promise<{ outputs: Readon
   const content = call.input('content')
   const text = typeof content === 'object' && content !== null ? stringifyExact(content, 2) : textOf(content)
   const makeFolders = booleanInput(call, 'create_dirs', true)
-  const bytes_written = await call.surroundings.files.write(file_path, Buffer.from(text, encoding), append, makeFolders)
+  const bytes_written = await call.services.files.write(file_path, Buffer.from(text, encoding), append, makeFolders)
   return { outputs: { file_path, attachment_file: [file_path], bytes_written, success: true } }
 }

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { parseExact } from '../../core/protocol/exact.ts'
 import { messageOf } from '../text.ts'
 import { textOf } from '../variables.ts'
-import { callWeb, type WebRequest, type WebResponse } from '../web.ts'
+import { fetchLimited, type WebRequest, type WebResponse } from '../web.ts'
 import { booleanInput, type NodeCall, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
 
 const TIMEOUT_SECONDS = 30
@@ -15,7 +15,7 @@ export const httpRequest: NodeRunner = async (call) => {
   const tries = 1 + Math.max(0, numberInput(call, 'retry_count', 0))
   for (let attempt = 1;; attempt++) {
     try {
-      return outputsOf(call, await callWeb(call.surroundings.web, requestOf(call)))
+      return outputsOf(call, await fetchLimited(call.services.web, requestOf(call)))
     } catch (error) {
       if (call.job.signal.aborted || attempt >= tries) {
         setResult(call, { status: 0, headers: {}, body: null, error: messageOf(error) })
@@ -33,10 +33,10 @@ function requestOf(call: NodeCall): WebRequest {
   const headers = Object.fromEntries(
     Object.entries(record(call.input('headers'))).map(([name, value]) => [name.toLowerCase(), textOf(value)]),
   )
-  const told = call.input('body')
-  const body = ['GET', 'HEAD'].includes(method) || told === undefined || told === null || told === ''
+  const input = call.input('body')
+  const body = ['GET', 'HEAD'].includes(method) || input === undefined || input === null || input === ''
     ? undefined
-    : textOf(told)
+    : textOf(input)
   if (body !== undefined) headers['content-type'] ??= textInput(call, 'content_type', 'application/json')
   const timeoutMs = numberInput(call, 'timeout', TIMEOUT_SECONDS) * 1_000
   return {
@@ -68,8 +68,8 @@ function outputsOf(call: NodeCall, { status, headers, text }: WebResponse): { ou
 
 /** An object, or the JSON text of one. */
 function record(value: unknown): Readonly<Record<string, unknown>> {
-  const told = typeof value === 'string' ? parsed(value) : value
-  return typeof told === 'object' && told !== null ? told as Readonly<Record<string, unknown>> : {}
+  const object = typeof value === 'string' ? parsed(value) : value
+  return typeof object === 'object' && object !== null ? object as Readonly<Record<string, unknown>> : {}
 }
 
 function parsed(text: string): unknown {

@@ -49,12 +49,12 @@ function backTo(call: NodeCall, leave: boolean): NodeReturn {
 function collectionOf(call: NodeCall): Pick<LoopState, 'items' | 'keys'> {
   const mode = textInput(call, 'mode', 'items')
   const variable = textInput(call, 'list_var', '')
-  const told = call.input('items') ?? (variable === '' ? undefined : call.variables.get(variable))
-  if (mode === 'range' || told === undefined || told === null) return { items: rangeOf(call), keys: null }
-  if (typeof told === 'string') return { items: [...told], keys: null }
-  if (Array.isArray(told)) return { items: told, keys: null }
-  if (typeof told === 'object' && !isExact(told)) return { items: Object.values(told), keys: Object.keys(told) }
-  return { items: [told], keys: null }
+  const input = call.input('items') ?? (variable === '' ? undefined : call.variables.get(variable))
+  if (mode === 'range' || input === undefined || input === null) return { items: rangeOf(call), keys: null }
+  if (typeof input === 'string') return { items: [...input], keys: null }
+  if (Array.isArray(input)) return { items: input, keys: null }
+  if (typeof input === 'object' && !isExact(input)) return { items: Object.values(input), keys: Object.keys(input) }
+  return { items: [input], keys: null }
 }
 
 function rangeOf(call: NodeCall): readonly number[] {

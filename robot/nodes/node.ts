@@ -1,14 +1,14 @@
 import { isExact } from '../../core/protocol/exact.ts'
-import { isJsonNumber, isKept } from '../../core/protocol/number.ts'
+import { fitsDouble, isJsonNumber } from '../../core/protocol/number.ts'
 import type { JobContext } from '../job.ts'
 import type { Files } from '../files.ts'
-import type { WebAccess } from '../web.ts'
+import type { FetchLimits } from '../web.ts'
 import type { Variables } from '../variables.ts'
 
 /** What a node may use outside the workflow. */
-export interface Surroundings {
+export interface NodeServices {
   readonly files: Files
-  readonly web: WebAccess
+  readonly web: FetchLimits
 }
 
 /** One node while it runs. */
@@ -16,7 +16,7 @@ export interface NodeCall {
   readonly id: string
   readonly job: JobContext
   readonly variables: Variables
-  readonly surroundings: Surroundings
+  readonly services: NodeServices
   /** What another node has put out to the input port; undefined where nothing is connected. */
   readonly connected: (name: string) => unknown
   /** What is connected to the input port, or else configured, with its templates filled in; undefined without both. */
@@ -61,7 +61,7 @@ export function numberInput(call: NodeCall, name: string, fallback: number): num
   const value = call.input(name)
   if (value === undefined || value === null || value === '') return fallback
   const token = String(value).trim()
-  if (isExact(value) || (isJsonNumber(token) && !isKept(token))) {
+  if (isExact(value) || (isJsonNumber(token) && !fitsDouble(token))) {
     throw new TypeError(`${name}: ${token} has more digits than can be kept here`)
   }
   const number = Number(value)
@@ -79,6 +79,6 @@ export function booleanInput(call: NodeCall, name: string, fallback: boolean): b
 /** Sets the variable that a node's configuration names for its result, if it names one. */
 export function setResult(call: NodeCall, value: unknown): void {
   const name = ['result_variable', 'output_variable', 'variable_name'].map((key) => call.raw(key))
-    .find((told) => typeof told === 'string' && told !== '')
+    .find((configured) => typeof configured === 'string' && configured !== '')
   if (typeof name === 'string') call.variables.set(name, value)
 }

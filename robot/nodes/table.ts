@@ -1,7 +1,7 @@
 import { kindOf } from '../../workflows/definition.ts'
 import type { NODE_TYPES } from '../../workflows/node-types.ts'
 import { comment, end, pass } from './boundary.ts'
-import { callWorkflow } from './call.ts'
+import { callWorkflowNode } from './call.ts'
 import { evalExpression, ifNode, switchNode } from './condition.ts'
 import { readCsv } from './csv.ts'
 import { appendFile, readFile, writeFile } from './file.ts'
@@ -12,7 +12,7 @@ import type { NodeRunner } from './node.ts'
 import { getVariable, incrementVariable, setVariable } from './variable.ts'
 import { wait } from './wait.ts'
 
-/** Every node type that the reference robot runs. Found by `kindOf`, so that case and the suffix do not matter. */
+/** Every node type that the reference robot runs. Found by `nodeKind`, so that case and the suffix do not matter. */
 export const NODES = {
   StartNode: pass,
   EndNode: end,
@@ -38,7 +38,7 @@ export const NODES = {
   AppendFileNode: appendFile,
   ReadCSVNode: readCsv,
   HttpRequestNode: httpRequest,
-  CallWorkflowNode: callWorkflow,
+  CallWorkflowNode: callWorkflowNode,
 } as const satisfies Record<(typeof NODE_TYPES)[number], NodeRunner>
 
 const byKind = new Map<string, NodeRunner>(Object.entries(NODES).map(([name, runner]) => [kindOf(name), runner]))

@@ -7,8 +7,8 @@ import { numberInput } from './node.ts'
 export const setVariable: NodeRunner = (call) => {
   const name = nameOf(call)
   const type = call.raw('variable_type')
-  const told = call.input('value') ?? call.input('default_value') ?? null
-  const value = convert(name, told, typeof type === 'string' ? type : null)
+  const input = call.input('value') ?? call.input('default_value') ?? null
+  const value = convert(name, input, typeof type === 'string' ? type : null)
   call.variables.set(name, value)
   return { outputs: { value } }
 }

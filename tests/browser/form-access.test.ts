@@ -1,11 +1,11 @@
 import axe, { type AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
-import { CONFIG, desk, fillIn, send } from './forms.ts'
+import { CONFIG, fillIn, send, useFormLab } from './forms.ts'
 
 /** Forms for everybody: what axe finds, small screens, and hands that are not steady. Axe itself needs scripts. */
 
-const { visit, form, server } = desk()
+const { visit, form, server } = useFormLab()
 
 const STANDARDS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 /** How much a page is wider than what is seen of it, and how high everything is that can be hit. */

@@ -2,11 +2,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { until } from '../wire/api.ts'
-import { CONFIG, desk, fillIn, send } from './forms.ts'
+import { CONFIG, fillIn, send, useFormLab } from './forms.ts'
 
 /** Forms as people meet them: in a browser, and in one that runs no scripts. */
 
-const { visit, form, fieldsOf, complaints } = desk()
+const { visit, form, fieldsOf, complaints } = useFormLab()
 
 describe('without scripts', () => {
   test('filled in by its labels: what is wrong, then thanks, and a reload sends nothing', async () => {
@@ -139,8 +139,11 @@ describe('without scripts', () => {
     await fillIn(page)
     await send(page)
     // There is nobody, but it went there: a policy that does not let it would have said so.
-    const told = await until('the browser complains', () => complaints.find((line) => line.includes('thanks.example')))
-    expect(told).toBe('https://thanks.example/done?from=form net::ERR_NAME_NOT_RESOLVED')
+    const complaint = await until(
+      'the browser complains',
+      () => complaints.find((line) => line.includes('thanks.example')),
+    )
+    expect(complaint).toBe('https://thanks.example/done?from=form net::ERR_NAME_NOT_RESOLVED')
     complaints.length = 0
   })
 
@@ -195,8 +198,11 @@ describe('from a page of somebody else', () => {
       await page.goto(url)
       // To a browser this is another site, though it is the same machine.
       await page.goto(`http://localhost:${(elsewhere.address() as AddressInfo).port}/`)
-      const told = await until('the browser complains', () => complaints.find((line) => /frame-ancestors/.test(line)))
-      expect(told).toContain("frame-ancestors 'none'")
+      const complaint = await until(
+        'the browser complains',
+        () => complaints.find((line) => /frame-ancestors/.test(line)),
+      )
+      expect(complaint).toContain("frame-ancestors 'none'")
       await until('the frame shows an error', () => page.frames()[1]?.url() === 'chrome-error://chromewebdata/')
       await page.getByRole('button', { name: 'Win' }).click()
       expect(await page.getByRole('heading', { level: 2 }).textContent()).toMatch(/^Please send it/)

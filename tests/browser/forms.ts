@@ -38,7 +38,7 @@ export const CONFIG = {
 }
 
 /** What a test file has: it begins before its tests, and is gone after them. */
-export interface Desk {
+export interface FormLab {
   readonly server: Server
   /** A page of a new browser. Unless a test takes them away, there must be no complaints in the end. */
   visit(options?: BrowserContextOptions): Promise<Page>
@@ -51,7 +51,7 @@ export interface Desk {
 }
 
 /** Registers what the tests of a file need. Browsers run no scripts where nothing else is said. */
-export function desk(): Desk {
+export function useFormLab(): FormLab {
   const server = new Server(node)
   const complaints: string[] = []
   const contexts: BrowserContext[] = []

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import type { Store } from '../../adapters/store/contract.ts'
 import { StoreUnusable } from '../../adapters/store/contract.ts'
 import { openLibsqlStore } from '../../adapters/store/libsql.ts'
-import { trusted } from '../../adapters/store/trusted.ts'
+import { verifiedStore } from '../../adapters/store/trusted.ts'
 import { sha256 } from '../../adapters/secret.ts'
 import { SOON } from './disk.ts'
 
@@ -18,7 +18,7 @@ for await (const path of createInterface({ input: process.stdin })) {
 async function answer(path: string): Promise<string> {
   let store: Store | undefined
   try {
-    store = trusted(await openLibsqlStore({ path }), () => {})
+    store = verifiedStore(await openLibsqlStore({ path }), () => {})
     return `same ${sha256(JSON.stringify(await all(store)))}`
   } catch (error) {
     if (error instanceof StoreUnusable) return `refused ${error.message}`
@@ -54,7 +54,7 @@ async function all(store: Store): Promise<unknown> {
     triggers,
     await each(triggers.items, ({ id }) => queries.triggerEvents(id, { limit: 100 })),
     schedules,
-    await each(schedules.items, ({ id }) => queries.occurrences(id, { limit: 100 })),
+    await each(schedules.items, ({ id }) => queries.scheduleRuns(id, { limit: 100 })),
     await queries.keys(page),
     await queries.pools(),
     webhooks,

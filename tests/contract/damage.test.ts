@@ -4,7 +4,7 @@ import { afterAll, describe, test } from 'vitest'
 import { StoreDamaged } from '../../adapters/store/contract.ts'
 import { connect, openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
-import { trusted } from '../../adapters/store/trusted.ts'
+import { verifiedStore } from '../../adapters/store/trusted.ts'
 import { sha256 } from '../../adapters/secret.ts'
 import { asking, SOON } from './disk.ts'
 import { begun, copy, FILES, fresh, HARD, removePast, write } from './past.ts'
@@ -205,17 +205,20 @@ describe('what is met while a store is open', () => {
       const due = job('due', { seq: 900, definition: hash, status: 'pending', ready_at: 5 })
       await given.commit(turn(900, { jobs: [due] }))
       let alarms = 0
-      const store = trusted({
+      const store = verifiedStore({
         ...given,
         load: async (...args) => ({
           ...await given.load(...args),
           definitions: [{ hash: hash as never, json: altered }],
         }),
-        find: async (need) => ({ ...await given.find(need), definitions: [{ hash: hash as never, json: altered }] }),
+        prefetch: async (need) => ({
+          ...await given.prefetch(need),
+          definitions: [{ hash: hash as never, json: altered }],
+        }),
         queries: { ...given.queries, definition: async () => altered },
       }, () => alarms++)
       await rejects(store.load(SOON), /workflow definition [0-9a-f]{12}… is not the one of this hash/)
-      await rejects(async () => store.find(asking({ due: { after: 1, until: 9 } })), StoreDamaged)
+      await rejects(async () => store.prefetch(asking({ due: { after: 1, until: 9 } })), StoreDamaged)
       await rejects(store.queries.definition(hash as never), StoreDamaged)
       same(alarms, 3)
       await given.close()

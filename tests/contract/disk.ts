@@ -1,9 +1,9 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
 import type { Store } from '../../adapters/store/contract.ts'
-import type { Need } from '../../core/effects.ts'
+import type { Prefetch } from '../../core/effects.ts'
 import type { JobId } from '../../core/ids.ts'
 import { isLive, isStopping, type JobRow } from '../../core/job.ts'
-import type { Hot } from '../../core/state.ts'
+import type { StoredRows } from '../../core/state.ts'
 import { job, row, type Sample } from './rows.ts'
 
 /** Something that outlives stores: each `open` gives another store on the same rows. */
@@ -17,7 +17,7 @@ export interface Disk {
 export const SOON = Number.MAX_SAFE_INTEGER
 
 /** What a turn may ask for, with nothing asked for but what is given. */
-export function asking(need: Partial<Need>): Need {
+export function asking(need: Partial<Prefetch>): Prefetch {
   return {
     jobs: [],
     duplicates: [],
@@ -26,8 +26,8 @@ export function asking(need: Partial<Need>): Need {
     due: null,
     pages: [],
     deliveries: [],
-    dealings: [],
-    ahead: null,
+    interactions: [],
+    earlyRuns: null,
     ...need,
   }
 }
@@ -72,7 +72,7 @@ export function ids(...texts: readonly string[]): JobId[] {
 }
 
 /** Asserts that each row is what a store answers when asked for it. */
-export async function sameRows({ find, queries }: Store, sample: Sample): Promise<void> {
+export async function sameRows({ prefetch: find, queries }: Store, sample: Sample): Promise<void> {
   const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
   const { keys = [], pools = [], idempotency = [], job_history = [], job_logs = [] } = sample
   const { schedules = [], occurrences = [], trigger_events = [] } = sample
@@ -93,7 +93,7 @@ export async function sameRows({ find, queries }: Store, sample: Sample): Promis
   for (const one of triggers) same(await queries.trigger(one.id), one)
   for (const one of schedules) same(await queries.schedule(one.id), one)
   for (const one of occurrences) {
-    const [entry] = await queries.occurrences(one.schedule_id, { before: one.seq + 1, limit: 1 })
+    const [entry] = await queries.scheduleRuns(one.schedule_id, { before: one.seq + 1, limit: 1 })
     same(entry, one)
   }
   for (const one of trigger_events) {
@@ -135,7 +135,9 @@ export async function sameHot(store: Store, sample: Sample): Promise<void> {
 /** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
 export async function listed(
   { queries }: Store,
-): Promise<Pick<Hot, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'schedules' | 'keys' | 'pools' | 'webhooks'>> {
+): Promise<
+  Pick<StoredRows, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'schedules' | 'keys' | 'pools' | 'webhooks'>
+> {
   const all = { limit: 1_000 }
   const jobs = (await queries.jobs(all)).items.filter(isHot)
   return {

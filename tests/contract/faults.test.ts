@@ -5,10 +5,10 @@ import { type Fleet, openFleet } from '../../adapters/fleet.ts'
 import { nodePlatform } from '../../adapters/node/platform.ts'
 import { StaleEpoch, type Store, StoreUnusable } from '../../adapters/store/contract.ts'
 import { openRemoteStore } from '../../adapters/store/remote.ts'
-import type { Answer } from '../../core/effects.ts'
+import type { Reply } from '../../core/effects.ts'
 import type { ReplyId } from '../../core/ids.ts'
 import { DEFAULTS } from '../../core/limits.ts'
-import { submit } from '../core/rows.ts'
+import { submit } from '../core/bench.ts'
 import { until } from '../wire/api.ts'
 import { ids, SOON } from './disk.ts'
 import { type Fate, Network } from './network.ts'
@@ -61,7 +61,7 @@ async function fleetOn(store: Store): Promise<{ readonly fleet: Fleet; readonly 
   return { fleet, gone }
 }
 
-const send = (fleet: Fleet, id: string): Promise<Answer> =>
+const send = (fleet: Fleet, id: string): Promise<Reply> =>
   fleet.request((reply: ReplyId) => ({ ...submit(id), reply }) as ReturnType<typeof submit>)
 
 const running = (fleet: Fleet) => until('the fleet runs', () => (fleet.phase === 'running' ? true : undefined))
@@ -96,10 +96,10 @@ describe.skipIf(!HAS_SQLD)('a libSQL server far away', () => {
       due: { after: 1, until: 2 },
       pages: [{ webhook: 'a' as never, at: 0, seq: 0 }],
       deliveries: ['a' as never],
-      dealings: [{ job: 'a' as never, robot: 'r' as never }],
-      ahead: 0,
+      interactions: [{ job: 'a' as never, robot: 'r' as never }],
+      earlyRuns: 0,
     }
-    same(await requests(() => store.find(need)), 1)
+    same(await requests(() => store.prefetch(need)), 1)
     same(await requests(() => store.commit(turn(2, {}))), 0)
   })
 

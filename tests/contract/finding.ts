@@ -1,9 +1,9 @@
 import { deepStrictEqual as same, ok, rejects } from 'node:assert/strict'
-import type { Ahead } from '../../core/ahead.ts'
-import type { Need } from '../../core/effects.ts'
+import type { EarlyRun } from '../../core/ahead.ts'
+import type { Prefetch } from '../../core/effects.ts'
 import { countFamilies } from '../../core/family.ts'
 import type { JobRow } from '../../core/job.ts'
-import { ids } from '../core/rows.ts'
+import { ids } from '../core/bench.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 
@@ -18,7 +18,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const definitions = [row('definitions', { hash: '', json: '{}' })]
     await store.commit(turn(1, { jobs: [...jobs, blocked], definitions }))
     same((await store.load(10)).jobs.map((one) => one.id), ['at-5', 'at-10', 'blocked'])
-    const found = await store.find(asking({ due: { after: 10, until: 20 } }))
+    const found = await store.prefetch(asking({ due: { after: 10, until: 20 } }))
     same(found.due.map((one) => one.id).toSorted(), ['at-11', 'at-20'])
     same(found.definitions.map((one) => one.json)[0], '{}')
     await store.close()
@@ -92,7 +92,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       job('nothing', { created_at: 20, seq: 3 }),
     ]
     await store.commit(turn(1, { jobs }))
-    const found = await store.find(asking({ duplicates: ['a', 'b', 'c', 'd'], duplicatesSince: 10 }))
+    const found = await store.prefetch(asking({ duplicates: ['a', 'b', 'c', 'd'], duplicatesSince: 10 }))
     same([...found.duplicates].map(([key, one]) => [key, one.id]).toSorted(), [['a', 'live'], ['b', 'lately']])
     await store.close()
   },
@@ -105,11 +105,11 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const a = job('a', { status: 'completed' })
     await store.commit(turn(1, { jobs: [a], idempotency: answers }))
     const need = asking({ idempotency: ['k1', 'k2', 'k3'] })
-    const found = await store.find(need)
+    const found = await store.prefetch(need)
     same([...found.idempotency.values()].toSorted((x, y) => x.created_at - y.created_at), answers)
     same([...found.jobs.values()], [a])
     await store.commit({ ...turn(2, {}), forgetBefore: 2 })
-    same([...(await store.find(need)).idempotency.keys()], ['k2'])
+    same([...(await store.prefetch(need)).idempotency.keys()], ['k2'])
     await store.close()
   },
 
@@ -130,8 +130,9 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.commit(turn(1, { job_history: history }))
     const [a, b] = [ids.job('a'), ids.job('b')]
     const [r1, r2, r3] = [ids.robot('r1'), ids.robot('r2'), ids.robot('r3')]
-    const of = async (...dealings: Need['dealings']) =>
-      (await store.find(asking({ dealings }))).dealings.map((one) => Object.values(one).join(' ')).toSorted()
+    const of = async (...interactions: Prefetch['interactions']) =>
+      (await store.prefetch(asking({ interactions }))).interactions.map((one) => Object.values(one).join(' '))
+        .toSorted()
     same(await of({ job: a, robot: r1 }), ['a r1 offer'])
     same(await of({ job: a, robot: r2 }, { job: b, robot: r1 }), ['a r2 late_result', 'a r2 offer', 'b r1 late_result'])
     same(await of({ job: a, robot: r3 }, { job: b, robot: r2 }), [])
@@ -159,20 +160,21 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
   async 'what is due still and has its job is found: by a start, and when it is asked for'(disk) {
     const store = await loaded(disk)
     const schedules = ['a', 'b'].map((id) => row('schedules', { id }))
-    const told = [[1, 'a', 50, 'j1'], [2, 'a', 150, 'j2'], [3, 'b', 250, 'j3'], [4, 'b', 350, null], [
+    const runs = [[1, 'a', 50, 'j1'], [2, 'a', 150, 'j2'], [3, 'b', 250, 'j3'], [4, 'b', 350, null], [
       5,
       'gone',
       450,
       'j5',
     ]]
-    const occurrences = told.map(([seq, schedule_id, due_at, job_id]) =>
+    const occurrences = runs.map(([seq, schedule_id, due_at, job_id]) =>
       row('occurrences', { seq, schedule_id, due_at, job_id })
     )
     await store.commit({ ...turn(1, { schedules, occurrences }), at: 100 })
-    const dues = (ahead: readonly Ahead[]) => ahead.map(({ schedule_id, due_at }) => [schedule_id, due_at]).toSorted()
-    same(dues((await store.find(asking({ ahead: 200 }))).ahead), [['b', 250]])
-    same((await store.find(asking({ jobs: [ids.job('x')] }))).ahead, [])
-    same(dues((await store.load(SOON)).ahead), [['a', 150], ['b', 250]])
+    const dues = (ahead: readonly EarlyRun[]) =>
+      ahead.map(({ schedule_id, due_at }) => [schedule_id, due_at]).toSorted()
+    same(dues((await store.prefetch(asking({ earlyRuns: 200 }))).earlyRuns), [['b', 250]])
+    same((await store.prefetch(asking({ jobs: [ids.job('x')] }))).earlyRuns, [])
+    same(dues((await store.load(SOON)).earlyRuns), [['a', 150], ['b', 250]])
     await store.close()
   },
 
@@ -191,8 +193,8 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.commit({ ...turn(1, { jobs, idempotency, deliveries }), at: 200 })
     // What is in memory comes with the turn, as the core has moved it.
     const live = { ...jobs[2], created_at: 10, queued_at: 11 } as JobRow
-    await store.commit({ ...turn(2, { jobs: [live] }), at: 110, moved: { by: -90, since: 60 } })
-    const found = await store.find(
+    await store.commit({ ...turn(2, { jobs: [live] }), at: 110, clockChange: { by: -90, since: 60 } })
+    const found = await store.prefetch(
       asking({ jobs: jobs.map(({ id }) => id), idempotency: ['k'], deliveries: ['d', 'e'] as never }),
     )
     same(found.jobs.get(ids.job('new')), {
@@ -220,7 +222,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.commit(out)
     same((await store.load(SOON)).schedules, schedules.slice(1))
     same(await store.queries.schedule('a' as never), undefined)
-    same(await store.queries.occurrences('a' as never, { limit: 9 }), occurrences)
+    same(await store.queries.scheduleRuns('a' as never, { limit: 9 }), occurrences)
     await store.close()
   },
 }

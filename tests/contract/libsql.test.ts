@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
 import { StaleEpoch, StoreUnusable } from '../../adapters/store/contract.ts'
-import { connect, openLibsqlStore, prepare } from '../../adapters/store/libsql.ts'
+import { applyPragmas, connect, openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
 import { META_COLUMNS } from '../../adapters/store/pages.ts'
-import { foundPlan, hotPlan, sqlQueries } from '../../adapters/store/queries.ts'
+import { loadPlan, prefetchPlan, sqlQueries } from '../../adapters/store/queries.ts'
 import { COLUMNS, isSummed, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
 import { migrationsOf } from '../../adapters/store/schema.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
@@ -47,7 +47,7 @@ test('a file is in WAL mode, may shrink, and each connection is as durable as wa
   look(path, (sql) => same([read(sql, 'pragma journal_mode'), read(sql, 'pragma auto_vacuum')], [['wal'], [2]]))
   for (const [durability, synchronous] of [['full', 2], ['relaxed', 1]] as const) {
     look(path, (sql) => {
-      prepare(sql, durability)
+      applyPragmas(sql, durability)
       same(read(sql, 'pragma synchronous'), [synchronous])
     })
   }
@@ -61,9 +61,9 @@ test('a store refuses to start where the settings do not hold', () => {
     close() {},
   })
   const good = { 'pragma journal_mode = wal': 'wal', 'pragma synchronous': 2 }
-  prepare(pretend(good), 'full')
+  applyPragmas(pretend(good), 'full')
   for (const bad of [{ 'pragma journal_mode = wal': 'delete' }, { 'pragma synchronous': 1 }]) {
-    throws(() => prepare(pretend({ ...good, ...bad }), 'full'), StoreUnusable)
+    throws(() => applyPragmas(pretend({ ...good, ...bad }), 'full'), StoreUnusable)
   }
 })
 
@@ -162,7 +162,7 @@ test('every query of jobs, log lines and history goes by an index', async () => 
   await Promise.all([queries.history(any), queries.versions(any), queries.logTail(any, 1), queries.logCount(any)])
   await queries.logs(any, { after: 0, limit: 1 })
   for (const status of [undefined, 'failed'] as const) await queries.deliveries({ webhook_id: any, status, limit: 1 })
-  await queries.occurrences(any, { limit: 1 })
+  await queries.scheduleRuns(any, { limit: 1 })
   await queries.triggerEvents(any, { limit: 1 })
   const need = asking({
     jobs: [any],
@@ -170,9 +170,9 @@ test('every query of jobs, log lines and history goes by an index', async () => 
     idempotency: ['a'],
     due: { after: 1, until: 2 },
     deliveries: [any],
-    dealings: [{ job: any, robot: any }],
+    interactions: [{ job: any, robot: any }],
   })
-  for (const { sql, args } of foundPlan(need).statements) statements.set(sql, args.length)
+  for (const { sql, args } of prefetchPlan(need).statements) statements.set(sql, args.length)
   look(fresh(), (sql) => {
     migrate(sql, readMigrations())
     const plan = (text: string, args: number) =>
@@ -183,7 +183,7 @@ test('every query of jobs, log lines and history goes by an index', async () => 
       ok(!steps.some((step) => /^SCAN (?!json_each)|TEMP B-TREE/.test(step)), `${text}: ${steps.join()}`)
     }
     // Loading walks the live jobs from one end of their index to the other, and nothing of those that have ended.
-    for (const { sql: text, args } of hotPlan(SOON, SOON).statements) {
+    for (const { sql: text, args } of loadPlan(SOON, SOON).statements) {
       const steps = plan(text, args.length)
       const ofJobs = steps.filter((step) => step.includes(' jobs '))
       const others = {
@@ -238,7 +238,7 @@ test('the WAL starts over while the store is read from, and is empty when it is 
     await store.commit(turn(number, { jobs }))
     await store.queries.jobs({ limit: 3 })
     await store.queries.job(jobs[0]!.id)
-    await store.find(asking({ jobs: [jobs[1]!.id] }))
+    await store.prefetch(asking({ jobs: [jobs[1]!.id] }))
   }
   ok(statSync(`${path}-wal`).size < 8 * 1024 * 1024, 'the WAL has grown')
   await store.close()

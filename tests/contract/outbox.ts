@@ -1,7 +1,7 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
 import { newestFirst } from '../../adapters/store/queries.ts'
 import type { DeliveryId, WebhookId } from '../../core/ids.ts'
-import { LANE_PAGE } from '../../core/limits.ts'
+import { DELIVERY_PAGE } from '../../core/limits.ts'
 import { DELIVERY_STATUSES, type DeliveryRow } from '../../core/webhook.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
 import { row, turn } from './rows.ts'
@@ -26,7 +26,7 @@ const idsOf = (rows: readonly DeliveryRow[]): readonly string[] => rows.map(({ i
 export const OUTBOX: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'of each webhook that is enabled the deliveries that are due first are loaded, and no more'(disk) {
     const store = await loaded(disk)
-    const many = pending('a', LANE_PAGE + 20)
+    const many = pending('a', DELIVERY_PAGE + 20)
     const few = pending('b', 3, 500)
     const ended = row('deliveries', { id: 'ended', webhook_id: 'a', seq: 900, status: 'delivered' })
     await store.commit(turn(1, {
@@ -34,28 +34,28 @@ export const OUTBOX: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
       deliveries: [...many.toReversed(), ...few, ...pending('off', 3, 700), ended],
     }))
     const hot = await store.load(SOON)
-    same(idsOf(hot.deliveries), idsOf([...many.slice(0, LANE_PAGE + 1), ...few]))
+    same(idsOf(hot.deliveries), idsOf([...many.slice(0, DELIVERY_PAGE + 1), ...few]))
     same(hot.seq, 900)
     await store.close()
   },
 
   async 'a page begins behind its place, and each webhook that is asked about gets its own'(disk) {
     const store = await loaded(disk)
-    const many = pending('a', LANE_PAGE + 20)
+    const many = pending('a', DELIVERY_PAGE + 20)
     const few = pending('b', 3, 500)
     await store.commit(turn(1, { webhooks: [webhook('a'), webhook('b')], deliveries: [...many, ...few] }))
     const page = (id: string, after: number) => {
       const { next_at, seq } = after < 0 ? { next_at: -1, seq: -1 } : many[after] as DeliveryRow
       return { webhook: id as WebhookId, at: next_at ?? 0, seq }
     }
-    const { pages } = await store.find(asking({ pages: [page('a', 9), page('b', -1), page('c', -1)] }))
+    const { pages } = await store.prefetch(asking({ pages: [page('a', 9), page('b', -1), page('c', -1)] }))
     same([...pages].map(([id, rows]) => [id, idsOf(rows)]), [
-      ['a', idsOf(many.slice(10, 10 + LANE_PAGE + 1))],
+      ['a', idsOf(many.slice(10, 10 + DELIVERY_PAGE + 1))],
       ['b', idsOf(few)],
       ['c', []],
     ])
     await store.commit(turn(2, { deliveries: [{ ...many[11] as DeliveryRow, next_at: null, status: 'delivered' }] }))
-    const again = await store.find(asking({ pages: [page('a', 10)] }))
+    const again = await store.prefetch(asking({ pages: [page('a', 10)] }))
     same(again.pages.get('a' as WebhookId)?.[0]?.id, many[12]?.id)
     await store.close()
   },

@@ -1,5 +1,5 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
-import type { Cursor, JobQuery, Page } from '../../adapters/store/contract.ts'
+import type { Cursor, JobQuery, RowPage } from '../../adapters/store/contract.ts'
 import { newestFirst } from '../../adapters/store/queries.ts'
 import { JOB_STATUSES, type JobRow } from '../../core/job.ts'
 import { type Disk, id, loaded } from './disk.ts'
@@ -95,7 +95,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const byHand = [5, 6].map((seq) => row('occurrences', { seq, schedule_id: 'a' }))
     await store.commit(turn(1, { occurrences: [...occurrences, ...byHand] }))
     const rows = async (query: { before?: number; limit: number }) =>
-      (await store.queries.occurrences('a' as never, query)).map(({ seq }) => seq)
+      (await store.queries.scheduleRuns('a' as never, query)).map(({ seq }) => seq)
     same([await rows({ limit: 3 }), await rows({ before: 4, limit: 3 })], [[6, 5, 4], [2, 1]])
     await store.close()
   },
@@ -132,7 +132,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       Array.from({ length: 6 }, () => undefined),
     )
     same([await queries.history(nobody), await queries.versions(nobody)], [[], []])
-    same(await queries.occurrences(nobody, { limit: 1 }), [])
+    same(await queries.scheduleRuns(nobody, { limit: 1 }), [])
     same(await queries.jobs({ limit: 1, status: [] }), { items: [], next: null })
     await close()
   },
@@ -169,7 +169,7 @@ function matches(one: JobRow, query: Omit<JobQuery, 'limit'>): boolean {
 }
 
 /** All items of a list, page by page. */
-async function walk<T>(read: (after: Cursor | undefined) => Promise<Page<T>>): Promise<T[]> {
+async function walk<T>(read: (after: Cursor | undefined) => Promise<RowPage<T>>): Promise<T[]> {
   const items: T[] = []
   let after: Cursor | undefined
   do {

@@ -61,7 +61,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server', () => {
     same([hot.jobs, hot.definitions], [jobs, definitions])
     same(await store.queries.history(jobs[0]!.id), history)
     same((await store.queries.jobs({ limit: 1_000 })).items, jobs.toReversed().slice(0, 1_000))
-    same((await store.find(asking({ jobs: jobs.map(({ id }) => id) }))).jobs.size, jobs.length)
+    same((await store.prefetch(asking({ jobs: jobs.map(({ id }) => id) }))).jobs.size, jobs.length)
     await store.commit(turn(2, { jobs: [job('last', { seq: 9_999 })] }))
   })
 })
@@ -71,8 +71,8 @@ async function refused(options: RemoteOptions, words: RegExp, secret = 'S3cret')
   await rejects(async () => (await openRemoteStore({ timeoutMs: 300, ...options })).load(SOON), (error: Error) => {
     ok(error instanceof StoreUnusable, String(error))
     ok(words.test(error.message), error.message)
-    const told = `${error.stack} ${JSON.stringify(error)} ${(error.cause as Error | undefined)?.stack}`
-    ok(!told.includes(secret) && !error.message.includes('\n'), told)
+    const shown = `${error.stack} ${JSON.stringify(error)} ${(error.cause as Error | undefined)?.stack}`
+    ok(!shown.includes(secret) && !error.message.includes('\n'), shown)
     return true
   })
 }

@@ -3,7 +3,7 @@ import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../ad
 import { type Effects, newEffects } from '../../core/effects.ts'
 import type { JsonText } from '../../core/ids.ts'
 import { fromText, toText } from '../../core/protocol/json.ts'
-import { check, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/job.ts'
+import { checkJob, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/job.ts'
 
 /** Rows to write, by table. */
 export type Sample = { readonly [T in TableName]?: readonly RowOf[T][] }
@@ -26,7 +26,7 @@ export function turn(number: number, sample: Sample): Effects {
   for (const one of sample.deliveries ?? []) out.rows.deliveries.set(one.id, one)
   out.history.push(...(sample.job_history ?? []))
   out.logs.push(...(sample.job_logs ?? []))
-  out.occurrences.push(...(sample.occurrences ?? []))
+  out.scheduleRuns.push(...(sample.occurrences ?? []))
   out.triggerEvents.push(...(sample.trigger_events ?? []))
   return out
 }
@@ -49,7 +49,7 @@ export function job(id: string, over: Record<string, unknown> = {}): JobRow {
 function inStatus(one: JobRow, status: JobStatus): JobRow {
   const stopping = !isLive(status) && one.stop_until !== null
   const held = status === 'running' || (status === 'queued' && one.offer_until !== null) || stopping
-  return check({
+  return checkJob({
     ...one,
     status,
     ready_at: status === 'pending' ? one.ready_at : null,

@@ -3,8 +3,8 @@ import { openFleet, type Platform } from '../../adapters/fleet.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
 import type { JobId, JsonText, WorkflowId } from '../../core/ids.ts'
 import { DEFAULTS } from '../../core/limits.ts'
-import { UNASKED } from '../../core/submission.ts'
-import { DEFINITION } from '../core/rows.ts'
+import { DEFAULT_JOB_SPEC } from '../../core/submission.ts'
+import { DEFINITION } from '../core/bench.ts'
 import type { Check } from './store.ts'
 
 /** What the core's loop counts on in a runtime. It needs no test runner: it runs on Node, on Deno, and inside workerd. */
@@ -42,8 +42,8 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
   async 'what is to run soon runs later, once, and in its order'(platform) {
     const ran: number[] = []
     await new Promise<void>((resolve) => {
-      for (const n of [1, 2, 3]) platform.soon(() => void ran.push(n))
-      platform.soon(resolve)
+      for (const n of [1, 2, 3]) platform.defer(() => void ran.push(n))
+      platform.defer(resolve)
       same(ran, [])
     })
     same(ran, [1, 2, 3])
@@ -52,9 +52,9 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
   async 'the alarm rings once its time has come, and only the one that was asked for last'(platform) {
     const rings: string[] = []
     const begin = platform.now()
-    platform.alarm(begin + 60_000, () => void rings.push('far'))
+    platform.setAlarm(begin + 60_000, () => void rings.push('far'))
     await new Promise<void>((resolve) => {
-      platform.alarm(begin + 200, () => {
+      platform.setAlarm(begin + 200, () => {
         rings.push('near')
         resolve()
       })
@@ -62,13 +62,13 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
     ok(platform.now() >= begin + 200 && platform.now() < begin + 200 + LATE_MS)
     same(rings, ['near'])
     // What is past is due at once.
-    await new Promise<void>((resolve) => platform.alarm(begin - 1, resolve))
+    await new Promise<void>((resolve) => platform.setAlarm(begin - 1, resolve))
   },
 
   async 'an alarm that is called off does not ring for whoever had asked for it'(platform) {
     let rang = false
-    platform.alarm(platform.now() + 100, () => void (rang = true))
-    platform.alarm(null, () => {})
+    platform.setAlarm(platform.now() + 100, () => void (rang = true))
+    platform.setAlarm(null, () => {})
     await pause(400)
     ok(!rang)
   },
@@ -83,7 +83,7 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
       })
     })
     const answer = await fleet.request((reply) => ({
-      ...UNASKED,
+      ...DEFAULT_JOB_SPEC,
       type: 'job.submitted',
       reply,
       job,

@@ -5,7 +5,7 @@ import { Bug } from '../../core/assert.ts'
 import { newEffects } from '../../core/effects.ts'
 import { isLive, JOB_STATUSES } from '../../core/job.ts'
 import { asking, type Disk, everything, id, ids, listed, loaded, sameHot, sameRows, SOON } from './disk.ts'
-import { NO_ROWS } from '../core/rows.ts'
+import { NO_ROWS } from '../core/bench.ts'
 import { FINDING } from './finding.ts'
 import { OUTBOX } from './outbox.ts'
 import { READING } from './reading.ts'
@@ -142,9 +142,9 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const store = await loaded(disk)
     const jobs = [job('live'), job('ended', { seq: 1, status: 'completed' })]
     await store.commit(turn(1, { jobs }))
-    const found = await store.find(asking({ jobs: ids('ended', 'nobody', 'live', 'live', `'"\\`) }))
+    const found = await store.prefetch(asking({ jobs: ids('ended', 'nobody', 'live', 'live', `'"\\`) }))
     same(new Map([...found.jobs].sort()), new Map(jobs.map((one) => [one.id, one] as const).sort()))
-    same((await store.find(asking({}))).jobs.size, 0)
+    same((await store.prefetch(asking({}))).jobs.size, 0)
     await store.close()
   },
 

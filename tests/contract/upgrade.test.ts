@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
-import { connect, openLibsqlStore, prepare } from '../../adapters/store/libsql.ts'
+import { applyPragmas, connect, openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
 import { COLUMNS, TABLE_NAMES } from '../../adapters/store/rows.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
@@ -56,7 +56,7 @@ for (let version = 1; version < readMigrations().length; version++) {
       })
     )
     const sql = connect(path)
-    prepare(sql, 'full')
+    applyPragmas(sql, 'full')
     migrate(sql, readMigrations().slice(0, version))
     insert(sql, { ...everything('a', 1), jobs })
     sql.close()
@@ -90,7 +90,7 @@ test('the mean of a workflow is that of its completed jobs, also for those that 
     job(id, { status, workflow_id: workflow_id as never, started_at: 1_000, completed_at: 1_000 + took })
   const workflow = { ...everything('a', 1).workflows?.[0], total_duration_ms: 1_023, success_count: 2 }
   const sql = connect(path)
-  prepare(sql, 'full')
+  applyPragmas(sql, 'full')
   migrate(sql, readMigrations().slice(0, 8))
   insert(sql, {
     workflows: [{ ...workflow, id: 'w' }, { ...workflow, id: 'unused' }] as never,
@@ -106,7 +106,7 @@ test('the mean of a workflow is that of its completed jobs, also for those that 
 test('S8: a robot that was only put on record was never seen; one that has run something was', async () => {
   const path = join(folder, 'robots.db')
   const sql = connect(path)
-  prepare(sql, 'full')
+  applyPragmas(sql, 'full')
   const all = readMigrations()
   migrate(sql, all.slice(0, all.findIndex((step) => step.sql.includes('last_disconnect'))))
   const robot = (id: string, seen: number): string => `('${id}', '', '', 1, '[]', '{}', 5, ${seen})`

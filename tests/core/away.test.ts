@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { presence } from '../../core/presence.ts'
-import { beat, bench, closed, ids, join, say, submit } from './rows.ts'
+import { beat, bench, closed, ids, join, say, submit } from './bench.ts'
 
 /** What is to be seen of a robot that is not there. */
 
@@ -30,11 +30,11 @@ test('its last heartbeat and what that said stay, over a restart too', () => {
   fleet.turn(...join('r'))
   fleet.now += 5_000
   fleet.turn(say('r', 'heartbeat', { cpu_percent: 41, memory_percent: 42, disk_percent: 43 }))
-  const said = { last_heartbeat: fleet.now, metrics: { cpu_percent: 41, memory_percent: 42, disk_percent: 43 } }
+  const report = { last_heartbeat: fleet.now, metrics: { cpu_percent: 41, memory_percent: 42, disk_percent: 43 } }
   fleet.now += 5_000
   fleet.turn(closed('socket-r'))
-  expect(presence(fleet.state, r)).toMatchObject({ status: 'offline', ...said })
-  expect(presence(bench({}, fleet.hot()).state, r)).toMatchObject({ status: 'offline', ...said })
+  expect(presence(fleet.state, r)).toMatchObject({ status: 'offline', ...report })
+  expect(presence(bench({}, fleet.hot()).state, r)).toMatchObject({ status: 'offline', ...report })
 })
 
 test('heartbeats are not written one by one', () => {

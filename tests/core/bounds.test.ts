@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { frameEvent, HARD_FRAME_BYTES_MAX } from '../../adapters/socket.ts'
+import { eventOfFrame, HARD_FRAME_BYTES_MAX } from '../../adapters/socket.ts'
 import { MESSAGES } from '../../core/protocol/message.ts'
-import { type Bench, bench, ids, join, messages, say, submit } from './rows.ts'
+import { type Bench, bench, ids, join, messages, say, submit } from './bench.ts'
 
 /** P74: how much of what one robot says is kept, in memory and in rows, whatever it says in whatever field. */
 
@@ -70,9 +70,9 @@ function sizeOf(value: unknown, seen = new Set<unknown>()): number {
 function left(fleet: Bench, text: string, socket = 'socket-r1'): number {
   const { history, logs } = fleet.disk
   const before = sizeOf([fleet.state, fleet.disk.rows, history, logs])
-  const said = fleet.turn(frameEvent(ids.socket(socket), text))
+  const sent = fleet.turn(eventOfFrame(ids.socket(socket), text))
   fleet.pass(0)
-  return sizeOf([fleet.state, fleet.disk.rows, history, logs]) - before + sizeOf(said)
+  return sizeOf([fleet.state, fleet.disk.rows, history, logs]) - before + sizeOf(sent)
 }
 
 describe.each(SPOKEN)('[P74] of %s little is kept', (type) => {
@@ -111,8 +111,8 @@ describe('[P74] what is kept between messages', () => {
   test('no more robots than a fleet may have, also where nobody shows a key', () => {
     const fleet = bench({ robotsMax: 2, robotsAuth: 'open' })
     fleet.turn(...join('r1'), ...join('r2'))
-    const said = fleet.turn(...join('r3'))
-    expect(messages(said, 'register_ack')).toMatchObject([{ payload: { success: false } }])
+    const sent = fleet.turn(...join('r3'))
+    expect(messages(sent, 'register_ack')).toMatchObject([{ payload: { success: false } }])
     expect([...fleet.state.robots.keys()]).toEqual(['r1', 'r2'])
     expect(messages(fleet.turn(...join('r2', { socket: 's9' })), 'register_ack')).toMatchObject([
       { payload: { success: true } },
@@ -123,18 +123,18 @@ describe('[P74] what is kept between messages', () => {
     const fleet = atWork('log_entry')
     const before = sizeOf(fleet.state)
     for (let i = 0; i < 20; i++) {
-      fleet.turn(frameEvent(ids.socket('socket-r1'), frameOf('log_entry', {}, { id: `"${i}${BIG}"` })))
+      fleet.turn(eventOfFrame(ids.socket('socket-r1'), frameOf('log_entry', {}, { id: `"${i}${BIG}"` })))
     }
     expect(sizeOf(fleet.state) - before).toBeLessThan(10_000)
     expect(fleet.disk.logs).toHaveLength(20)
-    fleet.turn(frameEvent(ids.socket('socket-r1'), frameOf('log_entry', {}, { id: `"7${BIG}"` })))
+    fleet.turn(eventOfFrame(ids.socket('socket-r1'), frameOf('log_entry', {}, { id: `"7${BIG}"` })))
     expect(fleet.disk.logs).toHaveLength(20)
   })
 
   test('5 and "5" are two ids', () => {
     const fleet = atWork('log_entry')
     for (const id of ['5', '"5"', '5', '"5"']) {
-      fleet.turn(frameEvent(ids.socket('socket-r1'), frameOf('log_entry', {}, { id })))
+      fleet.turn(eventOfFrame(ids.socket('socket-r1'), frameOf('log_entry', {}, { id })))
     }
     expect(fleet.disk.logs).toHaveLength(2)
   })
@@ -145,8 +145,8 @@ describe('[P74] what is not cut is refused, and nothing else is lost', () => {
     const fleet = atWork('heartbeat')
     const { capabilities } = fleet.disk.rows.robots.get(ids.robot('r1')) ?? {}
     const value = JSON.stringify({ node_types: [BIG] })
-    const said = fleet.turn(frameEvent(ids.socket('socket-r1'), frameOf('register', { capabilities: value })))
-    expect(messages(said, 'error').map(({ payload }) => payload)).toMatchObject([{
+    const sent = fleet.turn(eventOfFrame(ids.socket('socket-r1'), frameOf('register', { capabilities: value })))
+    expect(messages(sent, 'error').map(({ payload }) => payload)).toMatchObject([{
       error_code: 'INVALID_PAYLOAD',
       error_message: 'register: Field capabilities: must have at most 65536 characters as JSON',
     }])
@@ -156,11 +156,11 @@ describe('[P74] what is not cut is refused, and nothing else is lost', () => {
   test('a list of more jobs than a robot can have says nothing about jobs', () => {
     const fleet = atWork('heartbeat')
     for (let i = 0; i < 3; i++) {
-      const said = fleet.turn(
-        frameEvent(ids.socket('socket-r1'), frameOf('heartbeat', { active_job_ids: VALUES['ids'] ?? '' })),
+      const sent = fleet.turn(
+        eventOfFrame(ids.socket('socket-r1'), frameOf('heartbeat', { active_job_ids: VALUES['ids'] ?? '' })),
       )
-      expect(messages(said, 'heartbeat_ack')).toHaveLength(1)
-      expect(messages(said, 'error')).toMatchObject([{ payload: { error_code: 'INVALID_PAYLOAD' } }])
+      expect(messages(sent, 'heartbeat_ack')).toHaveLength(1)
+      expect(messages(sent, 'error')).toMatchObject([{ payload: { error_code: 'INVALID_PAYLOAD' } }])
     }
     expect(fleet.state.jobs.get(ids.job('j1'))?.status).toBe('running')
   })
@@ -168,7 +168,7 @@ describe('[P74] what is not cut is refused, and nothing else is lost', () => {
   test('what a machine says of itself at length is left out, and says so', () => {
     const fleet = atWork('status_response')
     fleet.turn(
-      frameEvent(ids.socket('socket-r1'), frameOf('status_response', { system_info: VALUES['an object'] ?? '' })),
+      eventOfFrame(ids.socket('socket-r1'), frameOf('status_response', { system_info: VALUES['an object'] ?? '' })),
     )
     expect(fleet.state.sessions.get(ids.robot('r1'))?.reported?.system_info).toEqual({
       dropped: `${SIZE + 18} characters are too many`,

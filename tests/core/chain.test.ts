@@ -6,7 +6,7 @@ import type { Scope } from '../../core/protocol/scope.ts'
 import { configOf } from '../../core/protocol/trigger.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { WorkflowCalled } from '../../core/trigger-event.ts'
-import { answers, type Bench, bench, complete, ids, job, join, say, submit } from './rows.ts'
+import { answers, type Bench, bench, complete, ids, job, join, say, submit } from './bench.ts'
 import { workflow } from './schedules.ts'
 import { trigger } from './triggers.ts'
 

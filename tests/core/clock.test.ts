@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { jobIdOf } from '../../core/schedule.ts'
+import { scheduledJobId } from '../../core/schedule.ts'
 import { setClock } from './clocks.ts'
-import { ask, DOWN, hook, report } from './hooks.ts'
-import { beat, type Bench, bench, ids, job, join, say, spoken, START, submit } from './rows.ts'
-import { ledger, save, schedule, workflow } from './schedules.ts'
-import { drive, stories } from './story.ts'
+import { ask, DOWN, hook, report } from './webhooks.ts'
+import { beat, type Bench, bench, ids, job, join, say, START, submit, summaryOf } from './bench.ts'
+import { runLog, save, schedule, workflow } from './schedules.ts'
+import { perform, stories } from './stories.ts'
 import { fire, outcome, ready } from './triggers.ts'
 
 const SECOND = 1_000
@@ -34,13 +34,13 @@ describe.each(STEPS)('a clock that is set by %i ms', (by) => {
       fleet.turn(...join('r2'), beat('r2', []))
       setClock(fleet, by)
       fleet.turn(beat(robot, []))
-      expect(spoken(fleet.turn(submit('j')))).toEqual(['socket-r1 job_assign j#1'])
+      expect(summaryOf(fleet.turn(submit('j')))).toEqual(['socket-r1 job_assign j#1'])
     },
   )
 
   test('ends no job sooner or later', () => {
     const fleet = runningFor(10 * SECOND)
-    expect(spoken(setClock(fleet, by))).toEqual([])
+    expect(summaryOf(setClock(fleet, by))).toEqual([])
     expect(job(fleet, 'j')).toMatchObject({ status: 'running', started_at: fleet.now - 10 * SECOND })
     for (let beats = 0; beats < 4; beats++) {
       fleet.pass(12 * SECOND)
@@ -136,13 +136,13 @@ describe.each(STEPS)('a clock that is set by %i ms', (by) => {
     fleet.pass(2 * HOUR + 30 * MINUTE)
     setClock(fleet, by)
     fleet.turn({ type: 'tick' })
-    const before = ledger(fleet).length
+    const before = runLog(fleet).length
     const next = (Math.floor(fleet.now / HOUR) + 1) * HOUR
     expect(schedule(fleet).next_run).toBeLessThanOrEqual(by < 0 && -by < 3 * HOUR ? START + 3 * HOUR : next)
     fleet.pass(4 * HOUR)
-    const dues = fleet.disk.occurrences.filter(({ job_id }) => job_id !== null).map(({ due_at }) => due_at)
+    const dues = fleet.disk.scheduleRuns.filter(({ job_id }) => job_id !== null).map(({ due_at }) => due_at)
     expect(new Set(dues).size).toBe(dues.length)
-    expect(ledger(fleet).length).toBeGreaterThan(before)
+    expect(runLog(fleet).length).toBeGreaterThan(before)
     expect(schedule(fleet).next_run).toBe((Math.floor(fleet.now / HOUR) + 1) * HOUR)
   })
 })
@@ -154,11 +154,11 @@ describe('a clock that is put right', () => {
     // Two hours ahead for a moment: one instant runs late for both.
     setClock(fleet, 2 * HOUR + MINUTE)
     fleet.turn({ type: 'tick' })
-    expect(ledger(fleet)).toEqual(['01-05T10:00 merged', '01-05T11:00 fired'])
+    expect(runLog(fleet)).toEqual(['01-05T10:00 merged', '01-05T11:00 fired'])
     setClock(fleet, -2 * HOUR - MINUTE)
     fleet.pass(3 * HOUR)
-    expect(ledger(fleet).slice(2)).toEqual(['01-05T10:00 fired', '01-05T12:00 fired'])
-    expect(fleet.state.ahead.size).toBe(0)
+    expect(runLog(fleet).slice(2)).toEqual(['01-05T10:00 fired', '01-05T12:00 fired'])
+    expect(fleet.state.earlyRuns.size).toBe(0)
   })
 
   test('does not run again what was due once and has run', () => {
@@ -169,7 +169,7 @@ describe('a clock that is put right', () => {
     setClock(fleet, MINUTE - 2 * HOUR)
     expect(schedule(fleet)).toMatchObject({ next_run: null, run_count: 1 })
     fleet.pass(DAY)
-    expect(ledger(fleet)).toEqual(['01-05T10:00 late'])
+    expect(runLog(fleet)).toEqual(['01-05T10:00 late'])
   })
 
   test('runs at its true time what was due once and was skipped for its age', () => {
@@ -179,20 +179,20 @@ describe('a clock that is put right', () => {
     fleet.turn({ type: 'tick' })
     setClock(fleet, -DAY)
     fleet.pass(HOUR)
-    expect(ledger(fleet)).toEqual(['01-05T10:00 skipped misfire', '01-05T10:00 fired'])
+    expect(runLog(fleet)).toEqual(['01-05T10:00 skipped misfire', '01-05T10:00 fired'])
   })
 
   test('is found by the next process too', () => {
     const fleet = bench()
     fleet.turn(...workflow(), save())
     fleet.pass(HOUR)
-    const id = jobIdOf(ids.schedule('s'), START + HOUR)
+    const id = scheduledJobId(ids.schedule('s'), START + HOUR)
     expect(job(fleet, id).created_at).toBe(START + HOUR)
-    const hot = { ...fleet.hot(), ahead: [{ schedule_id: ids.schedule('s'), due_at: START + 2 * HOUR }] }
+    const hot = { ...fleet.hot(), earlyRuns: [{ schedule_id: ids.schedule('s'), due_at: START + 2 * HOUR }] }
     const next = bench({}, hot)
     next.pass(HOUR + MINUTE)
     next.pass(HOUR)
-    expect(next.disk.occurrences.filter(({ due_at }) => due_at === START + 2 * HOUR)).toEqual([])
+    expect(next.disk.scheduleRuns.filter(({ due_at }) => due_at === START + 2 * HOUR)).toEqual([])
   })
 })
 
@@ -206,7 +206,7 @@ function nothingDiffers(set: (fleet: Bench, by: number) => void, given: { numRun
         if (index === when) set(fleets[1], by)
         for (const fleet of fleets) {
           let names = 0
-          drive(fleet, step, () => `${index}-${names++}`)
+          perform(fleet, step, () => `${index}-${names++}`)
         }
         expect(asOfNow(fleets[1])).toEqual(asOfNow(fleets[0]))
       }
@@ -225,15 +225,15 @@ const PLANTED: Readonly<Record<string, (fleet: Bench, by: number) => void>> = {
   },
   'deadlines stay at the instant that they had': (fleet, by) => {
     const { timers } = fleet.state
-    const { move } = timers
-    timers.move = () => {}
+    const { shift: move } = timers
+    timers.shift = () => {}
     setClock(fleet, by)
-    timers.move = move
+    timers.shift = move
   },
   'leases stay where they were': (fleet, by) => {
-    const before = [...fleet.state.sessions.values()].map((session) => [session, session.heardAt] as const)
+    const before = [...fleet.state.sessions.values()].map((session) => [session, session.lastFrameAt] as const)
     setClock(fleet, by)
-    for (const [session, heardAt] of before) session.heardAt = heardAt
+    for (const [session, heardAt] of before) session.lastFrameAt = heardAt
   },
   'what is on the disk only stays': (fleet, by) => {
     const before = new Map(fleet.disk.rows.jobs)
@@ -261,14 +261,14 @@ function asOfNow(fleet: Bench) {
     sessions: [...fleet.state.sessions.values()].map((session) => ({
       ...session,
       since: since(session.since),
-      heardAt: since(session.heardAt),
+      lastFrameAt: since(session.lastFrameAt),
       idleSince: since(session.idleSince),
       reported: session.reported && { ...session.reported, at: since(session.reported.at) },
     })),
     timers: [...fleet.state.robots.keys()].map((id) =>
-      (['robot.silent', 'robot.lost', 'robot.rest'] as const).map((why) => since(fleet.state.timers.at(why, id)))
+      (['robot.lease', 'robot.lost', 'robot.cooldown'] as const).map((why) => since(fleet.state.timers.at(why, id)))
     ),
-    said: fleet.state.seq,
+    seq: fleet.state.seq,
   }
 }
 

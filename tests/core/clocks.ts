@@ -1,8 +1,8 @@
-import type { Ahead } from '../../core/ahead.ts'
-import type { Moved } from '../../core/clock.ts'
+import type { EarlyRun } from '../../core/ahead.ts'
+import type { ClockChange } from '../../core/clock.ts'
 import type { Effects, Send } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
-import type { Bench } from './rows.ts'
+import type { Bench } from './bench.ts'
 
 /** A clock that is set, for tests of the core, and what a store would do and find then. */
 
@@ -13,7 +13,7 @@ export function setClock(fleet: Bench, by: Millis): readonly Send[] {
 }
 
 /** What a store does to rows when the clock was set. */
-export function moveRows({ rows }: Effects, moved: Moved | null): void {
+export function moveRows({ rows }: Effects, moved: ClockChange | null): void {
   if (moved === null) return
   const { by, since } = moved
   const at = (instant: Millis | null): Millis | null => (instant === null ? null : instant + by)
@@ -28,7 +28,7 @@ export function moveRows({ rows }: Effects, moved: Moved | null): void {
 }
 
 /** Due instants after this one that have made their job. */
-export function aheadIn({ occurrences }: Effects, after: Millis | null): readonly Ahead[] {
+export function aheadIn({ scheduleRuns: occurrences }: Effects, after: Millis | null): readonly EarlyRun[] {
   return occurrences.flatMap(({ schedule_id, due_at, job_id }) =>
     due_at !== null && job_id !== null && due_at > (after ?? Infinity) ? [{ schedule_id, due_at }] : []
   )

@@ -13,9 +13,9 @@ import {
   join,
   running,
   say,
-  spoken,
   submit,
-} from './rows.ts'
+  summaryOf,
+} from './bench.ts'
 
 const cancel = (id: string): Event => ({
   type: 'cancel.requested',
@@ -73,19 +73,19 @@ describe('cancelling', () => {
   test('[P31] the robot is told, and its slot is not free before it says that it has stopped', () => {
     const fleet = running()
     fleet.turn(submit('j2'))
-    expect(spoken(fleet.turn(cancel('j1')))).toEqual(['socket-r1 job_cancel j1'])
-    expect(spoken(fleet.turn(beat('r1', ['j1'])))).toEqual(['socket-r1 heartbeat_ack'])
-    expect(spoken(fleet.turn(say('r1', 'job_cancelled', { job_id: 'j1' })))).toEqual(['socket-r1 job_assign j2#1'])
+    expect(summaryOf(fleet.turn(cancel('j1')))).toEqual(['socket-r1 job_cancel j1'])
+    expect(summaryOf(fleet.turn(beat('r1', ['j1'])))).toEqual(['socket-r1 heartbeat_ack'])
+    expect(summaryOf(fleet.turn(say('r1', 'job_cancelled', { job_id: 'j1' })))).toEqual(['socket-r1 job_assign j2#1'])
   })
 
   test.each<[string, (fleet: Bench) => readonly string[]]>([
-    ['a list of its jobs without this one', (fleet) => spoken(fleet.turn(beat('r1', [])))],
-    ['a result after all, which changes nothing', (fleet) => spoken(fleet.turn(complete('r1', 'j1', { late: 1 })))],
-    ['a failure after all', (fleet) => spoken(fleet.turn(failure('j1', 'CancelledError')))],
+    ['a list of its jobs without this one', (fleet) => summaryOf(fleet.turn(beat('r1', [])))],
+    ['a result after all, which changes nothing', (fleet) => summaryOf(fleet.turn(complete('r1', 'j1', { late: 1 })))],
+    ['a failure after all', (fleet) => summaryOf(fleet.turn(failure('j1', 'CancelledError')))],
     ['the end of its time', (fleet) => {
       fleet.pass(90_000)
       fleet.turn(beat('r1', ['j1']))
-      return spoken(fleet.pass(30_000))
+      return summaryOf(fleet.pass(30_000))
     }],
   ])('[P31] the slot is freed by %s', (_name, free) => {
     const fleet = running()
@@ -99,7 +99,7 @@ describe('cancelling', () => {
     const fleet = running()
     fleet.turn(closed('socket-r1'), cancel('j1'))
     const restarted = bench({}, fleet.hot())
-    expect(spoken(restarted.turn(...join('r1', { socket: 's2' })))).toEqual([
+    expect(summaryOf(restarted.turn(...join('r1', { socket: 's2' })))).toEqual([
       's2 register_ack true',
       's2 job_cancel j1',
       's2 status_request',
@@ -117,7 +117,7 @@ describe('cancelling', () => {
     fleet.pass(60_000)
     expect(job(fleet, 'j1').status).toBe('timeout')
     expect(job(fleet, 'j2').robot_id).toBeNull()
-    expect(spoken(fleet.turn(say('r1', 'job_cancelled', { job_id: 'j1' })))).toContain('socket-r1 job_assign j2#1')
+    expect(summaryOf(fleet.turn(say('r1', 'job_cancelled', { job_id: 'j1' })))).toContain('socket-r1 job_assign j2#1')
   })
 })
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { attachmentOf } from '../../core/attachment.ts'
+import { snapshotOf } from '../../core/attachment.ts'
 import { explain } from '../../core/explain.ts'
 import { presence } from '../../core/presence.ts'
-import { beat, type Bench, bench, closed, ids, join, messages, say, spoken, submit } from './rows.ts'
+import { beat, type Bench, bench, closed, ids, join, messages, say, submit, summaryOf } from './bench.ts'
 
 /** Two machines under one robot id: the rule P54. */
 
@@ -15,14 +15,14 @@ const codes = (fleet: Bench, id: string) => {
 
 /** Each comes back five seconds after it was replaced. */
 function fight(fleet: Bench, times: number): readonly string[] {
-  const said: string[] = []
+  const sent: string[] = []
   for (let n = 0; n < times; n++) {
     fleet.now += 5_000
     const socket = `s${fleet.now}`
     const older = fleet.state.sessions.get(r)?.socket ?? ''
-    said.push(...spoken(fleet.turn(...join('r', { socket }), closed(older), beat('r', [], socket))))
+    sent.push(...summaryOf(fleet.turn(...join('r', { socket }), closed(older), beat('r', [], socket))))
   }
-  return said.filter((text) => / close | error /.test(text))
+  return sent.filter((text) => / close | error /.test(text))
 }
 
 test('[P54] three takeovers of a live connection are a conflict: in the log, in the view, in words to the robots', () => {
@@ -101,7 +101,7 @@ test('[P54] it is remembered where memory goes', () => {
   const fleet = bench()
   fleet.turn(...join('r'))
   fight(fleet, 4)
-  const text = attachmentOf(fleet.state, fleet.state.sessions.get(r)?.socket ?? ids.socket('')) ?? ''
+  const text = snapshotOf(fleet.state, fleet.state.sessions.get(r)?.socket ?? ids.socket('')) ?? ''
   expect(seen(bench({}, fleet.hot(), [text]))).toEqual(seen(fleet))
 })
 
@@ -110,8 +110,8 @@ test('explain says of a job whose robot is away since when, and how its connecti
   fleet.turn(...join('r'), submit('j'), say('r', 'job_accept', { job_id: 'j' }))
   fleet.turn(say('r', 'disconnect', { reason: 'lunch' }))
   const row = fleet.state.jobs.get(ids.job('j'))
-  const told = row === undefined ? null : explain(fleet.state, row, fleet.now)
+  const explanation = row === undefined ? null : explain(fleet.state, row, fleet.now)
   const why = 'r has been away since 2026-01-05T09:00:00.000Z, closed with 1000: lunch'
-  expect(told?.blockers).toEqual([{ code: 'ROBOT_OFFLINE', message: why }])
-  expect(told?.summary).toBe(`It is running on ${why.replace('r has', 'r, which has')}.`)
+  expect(explanation?.blockers).toEqual([{ code: 'ROBOT_OFFLINE', message: why }])
+  expect(explanation?.summary).toBe(`It is running on ${why.replace('r has', 'r, which has')}.`)
 })

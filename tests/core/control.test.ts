@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import { presence } from '../../core/presence.ts'
-import { answers, beat, bench, closed, complete, ids, job, join, running, say, spoken, submit } from './rows.ts'
+import { answers, beat, bench, closed, complete, ids, job, join, running, say, submit, summaryOf } from './bench.ts'
 
 const control = (verb: 'pause' | 'resume' | 'shutdown', robot = 'r1', graceful = true): Event => ({
   type: 'control.requested',
@@ -20,17 +20,17 @@ const ask = (robot = 'r1'): Event => ({
 describe('pause, resume, shutdown', () => {
   test('[P32] a paused robot is told, gets nothing, keeps what it has, and goes on when it is resumed', () => {
     const fleet = running()
-    expect(spoken(fleet.turn(control('pause'), submit('j2')))).toEqual(['socket-r1 pause'])
-    expect(spoken(fleet.turn(complete('r1', 'j1')))).toEqual([])
+    expect(summaryOf(fleet.turn(control('pause'), submit('j2')))).toEqual(['socket-r1 pause'])
+    expect(summaryOf(fleet.turn(complete('r1', 'j1')))).toEqual([])
     expect(presence(fleet.state, ids.robot('r1')).status).toBe('maintenance')
-    expect(spoken(fleet.turn(control('resume')))).toEqual(['socket-r1 resume', 'socket-r1 job_assign j2#1'])
+    expect(summaryOf(fleet.turn(control('resume')))).toEqual(['socket-r1 resume', 'socket-r1 job_assign j2#1'])
   })
 
   test('[P32] it is remembered while the robot is away, and after a restart', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), closed('socket-r1'), control('pause'), submit('j1'))
     const restarted = bench({}, fleet.hot())
-    expect(spoken(restarted.turn(...join('r1', { socket: 's2' })))).toEqual([
+    expect(summaryOf(restarted.turn(...join('r1', { socket: 's2' })))).toEqual([
       's2 register_ack true',
       's2 pause',
       's2 status_request',
@@ -40,17 +40,17 @@ describe('pause, resume, shutdown', () => {
 
   test('[P32] a robot that was told to shut down gets nothing until it has said goodbye and comes again', () => {
     const fleet = running()
-    expect(spoken(fleet.turn(control('shutdown'), submit('j2')))).toEqual(['socket-r1 shutdown'])
+    expect(summaryOf(fleet.turn(control('shutdown'), submit('j2')))).toEqual(['socket-r1 shutdown'])
     fleet.turn(complete('r1', 'j1'))
     expect(job(fleet, 'j2').robot_id).toBeNull()
     fleet.turn(closed('socket-r1'))
-    expect(spoken(fleet.turn(...join('r1', { socket: 's2' })))).toEqual([
+    expect(summaryOf(fleet.turn(...join('r1', { socket: 's2' })))).toEqual([
       's2 register_ack true',
       's2 shutdown',
       's2 status_request',
     ])
     fleet.turn(say('r1', 'disconnect', { reason: 'Shutdown' }, 's2'))
-    expect(spoken(fleet.turn(...join('r1', { socket: 's3' })))).toContain('s3 job_assign j2#1')
+    expect(summaryOf(fleet.turn(...join('r1', { socket: 's3' })))).toContain('s3 job_assign j2#1')
   })
 
   test('a robot that is not known cannot be told anything', () => {
@@ -68,7 +68,7 @@ test.each([[null, 'active'], ['pause', 'paused'], ['resume', 'resuming'], ['shut
     const fleet = bench()
     fleet.turn(...join('r1'), ...(asked === null ? [] : [control(asked)]))
     expect(fleet.state.robots.get(ids.robot('r1'))?.mode).toBe(mode)
-    const isOffered = spoken(fleet.turn(submit('j1'))).includes('socket-r1 job_assign j1#1')
+    const isOffered = summaryOf(fleet.turn(submit('j1'))).includes('socket-r1 job_assign j1#1')
     expect(page).toContain(`\n| \`${mode}\` | ${isOffered ? 'yes' : 'no'} |`)
   },
 )
@@ -78,11 +78,11 @@ test('[P32] a resume that is lost with its connection is said again, until the r
   const paused = (socket: string) => say('r1', 'heartbeat', { status: 'paused' }, socket)
   fleet.turn(...join('r1'), control('pause'), paused('socket-r1'), submit('j1'), control('resume'), closed('socket-r1'))
   const restarted = bench({}, fleet.hot())
-  expect(spoken(restarted.turn(...join('r1', { socket: 's2' })))).toContain('s2 resume')
+  expect(summaryOf(restarted.turn(...join('r1', { socket: 's2' })))).toContain('s2 resume')
   restarted.turn(paused('s2'), closed('s2'))
-  expect(spoken(restarted.turn(...join('r1', { socket: 's3' })))).toContain('s3 resume')
+  expect(summaryOf(restarted.turn(...join('r1', { socket: 's3' })))).toContain('s3 resume')
   restarted.turn(beat('r1', [], 's3'), closed('s3'))
-  expect(spoken(restarted.turn(...join('r1', { socket: 's4' })))).not.toContain('s4 resume')
+  expect(summaryOf(restarted.turn(...join('r1', { socket: 's4' })))).not.toContain('s4 resume')
 })
 
 describe('asking a robot how it is', () => {
@@ -92,7 +92,7 @@ describe('asking a robot how it is', () => {
   test('[P33] everybody who asked is answered by its answer', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
-    expect(spoken(fleet.turn(ask(), ask()))).toEqual(['socket-r1 status_request', 'socket-r1 status_request'])
+    expect(summaryOf(fleet.turn(ask(), ask()))).toEqual(['socket-r1 status_request', 'socket-r1 status_request'])
     const given = answers(fleet.turn(reply()))
     expect(given).toHaveLength(2)
     expect(given[0]).toMatchObject({ type: 'status', report: { uptime_seconds: 7, system_info: { os: 'Windows 11' } } })

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { nextDue, type Pattern, readPattern } from '../../core/cron.ts'
+import { type CronPattern, nextDue, readCron } from '../../core/cron.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
-import { changeIn, isZone, wallAt } from '../../core/zone.ts'
+import { changeIn, isZone, wallClockAt } from '../../core/zone.ts'
 import { dueByOracle, oracleOf } from './cron-oracle.ts'
 
 const MINUTE = 60_000
@@ -11,8 +11,8 @@ const DAY = 1_440 * MINUTE
 const FORTNIGHT = 14 * DAY
 const YEARS = [Date.UTC(2020, 0, 1), Date.UTC(2036, 0, 1)] as const
 
-function pattern(text: string, zone: string): Pattern {
-  const read = readPattern(text, zone)
+function pattern(text: string, zone: string): CronPattern {
+  const read = readCron(text, zone)
   if (isRefusal(read)) throw new Error(read.message)
   return read
 }
@@ -31,7 +31,7 @@ function due(text: string, zone: string, after: number, until: number, most = In
 function changesOf(zone: string): readonly number[] {
   const changes: number[] = []
   for (let at: number = YEARS[0]; at < YEARS[1]; at += FORTNIGHT) {
-    if (wallAt(zone, at) - at === wallAt(zone, at + FORTNIGHT) - at - FORTNIGHT) continue
+    if (wallClockAt(zone, at) - at === wallClockAt(zone, at + FORTNIGHT) - at - FORTNIGHT) continue
     changes.push(changeIn(zone, at, at + FORTNIGHT) ?? 0)
   }
   return changes
@@ -161,10 +161,10 @@ describe('patterns', () => {
     ['22-2 * * * *', /the minute "22-2"/],
     ['*/0 * * * *', /the minute/],
   ])('%s is refused, at once, and the field is named', (text, message) => {
-    const refusal = readPattern(text, 'Europe/Berlin')
+    const refusal = readCron(text, 'Europe/Berlin')
     // CPU time: what others do on this machine should not make us look slow.
     const began = process.cpuUsage()
-    readPattern(text, 'Europe/Berlin')
+    readCron(text, 'Europe/Berlin')
     expect(process.cpuUsage(began).user).toBeLessThan(50_000)
     expect(isRefusal(refusal) && refusal.message).toMatch(message)
   })

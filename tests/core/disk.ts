@@ -1,15 +1,15 @@
-import { type Effects, type Found, type Need, NOTHING_FOUND } from '../../core/effects.ts'
+import { type Effects, NOTHING_PREFETCHED, type Prefetch, type Prefetched } from '../../core/effects.ts'
 import type { Millis } from '../../core/ids.ts'
 import { isLive, isStopping } from '../../core/job.ts'
-import type { Hot, State } from '../../core/state.ts'
+import type { State, StoredRows } from '../../core/state.ts'
 import { aheadIn, moveRows } from './clocks.ts'
-import { deleteWebhooks, firstPending, pagesOf } from './hooks.ts'
+import { deleteWebhooks, firstPending, pagesOf } from './webhooks.ts'
 
 /** The rows of all turns of a fleet that is stepped by hand, in one place, as a store would keep them. */
 
 /** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
-export function foundOn(disk: Effects, need: Need | null): Found {
-  if (need === null) return NOTHING_FOUND
+export function foundOn(disk: Effects, need: Prefetch | null): Prefetched {
+  if (need === null) return NOTHING_PREFETCHED
   const { due } = need
   const jobs = [...disk.rows.jobs.values()]
   const soon = due === null
@@ -28,16 +28,16 @@ export function foundOn(disk: Effects, need: Need | null): Found {
     definitions: soon.flatMap((job) => disk.rows.definitions.get(job.definition) ?? []),
     pages: pagesOf(disk, need.pages),
     deliveries: new Map(disk.rows.deliveries),
-    dealings: need.dealings.flatMap(({ job, robot }) =>
+    interactions: need.interactions.flatMap(({ job, robot }) =>
       disk.history.filter((entry) => entry.job_id === job && entry.robot_id === robot)
     ),
-    ahead: aheadIn(disk, need.ahead),
+    earlyRuns: aheadIn(disk, need.earlyRuns),
   }
 }
 
 /** Keeps the rows of a turn. */
 export function keepOn(disk: Effects, out: Effects): void {
-  moveRows(disk, out.moved)
+  moveRows(disk, out.clockChange)
   deleteWebhooks(disk, out.deletions.webhooks)
   for (const [name, rows] of Object.entries(out.rows)) {
     const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
@@ -45,13 +45,13 @@ export function keepOn(disk: Effects, out: Effects): void {
   }
   disk.history.push(...out.history)
   disk.logs.push(...out.logs)
-  disk.occurrences.push(...out.occurrences)
+  disk.scheduleRuns.push(...out.scheduleRuns)
   disk.triggerEvents.push(...out.triggerEvents)
   for (const id of out.deletions.schedules) disk.rows.schedules.delete(id)
 }
 
 /** What the next process would load. */
-export function hotOn(disk: Effects, state: State, now: Millis): Hot {
+export function hotOn(disk: Effects, state: State, now: Millis): StoredRows {
   const jobs = [...disk.rows.jobs.values()]
     .filter((job) => isLive(job.status) || isStopping(job))
     .filter((job) => job.ready_at === null || job.ready_at <= state.horizonAt)
@@ -75,7 +75,7 @@ export function hotOn(disk: Effects, state: State, now: Millis): Hot {
     deliveries: firstPending(disk),
     recent: [...disk.rows.jobs.values()],
     members: [...disk.rows.jobs.values()],
-    ahead: [],
+    earlyRuns: [],
     seq: state.seq,
     clock: now,
     epoch: 1,

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { slotsElsewhere } from '../../core/elsewhere.ts'
+import { foreignSlots } from '../../core/elsewhere.ts'
 import { isWaiting, type JobRow } from '../../core/job.ts'
 import { load } from '../../core/load.ts'
 import { effectivePriority } from '../../core/queue.ts'
 import type { RobotRow, State } from '../../core/state.ts'
-import { type Bench, bench, ids, START } from './rows.ts'
-import { drive, stories } from './story.ts'
+import { type Bench, bench, ids, START } from './bench.ts'
+import { perform, stories } from './stories.ts'
 
 describe('against the obvious', () => {
   test('after every event no waiting job has a free robot that may run it, and what was offered was the best', () => {
@@ -16,7 +16,7 @@ describe('against the obvious', () => {
         let n = 0
         for (const event of list) {
           const before = new Map(fleet.state.jobs)
-          drive(fleet, event, () => `j${++n}`)
+          perform(fleet, event, () => `j${++n}`)
           noneLeftBehind(fleet.state)
           urgentFirst(fleet.state, before, fleet.now)
           sameAfterRestart(fleet)
@@ -29,10 +29,10 @@ describe('against the obvious', () => {
   function mayRun(state: State, row: JobRow, id: string): boolean {
     const robot = state.robots.get(ids.robot(id))
     const session = state.sessions.get(ids.robot(id))
-    if (robot === undefined || session === undefined || session.paused || session.resting) return false
+    if (robot === undefined || session === undefined || session.paused || session.coolingDown) return false
     if ([...session.offers.values()].some((asked) => asked !== null)) return false
-    const used = (state.held.get(robot.id)?.size ?? 0) + slotsElsewhere(session)
-    return used < robot.max_concurrent_jobs && !session.barred.has(row.id) &&
+    const used = (state.held.get(robot.id)?.size ?? 0) + foreignSlots(session)
+    return used < robot.max_concurrent_jobs && !session.excluded.has(row.id) &&
       (session.reported !== null || row.attempt === 0) &&
       (row.pinned_robot_id === null || row.pinned_robot_id === robot.id) &&
       (row.environment === '' || robot.environment === 'default' || robot.environment === row.environment) &&
@@ -41,9 +41,9 @@ describe('against the obvious', () => {
 
   /** What a robot says that it runs, read anew each time: by workflow, by format, and of node graphs by type. */
   function runs({ capabilities }: RobotRow, row: JobRow): boolean {
-    const said = (name: string): string[] | null =>
+    const listed = (name: string): string[] | null =>
       Array.isArray(capabilities[name]) ? capabilities[name] as string[] : null
-    const [workflows, formats, types] = [said('workflows'), said('formats'), said('node_types')]
+    const [workflows, formats, types] = [listed('workflows'), listed('formats'), listed('node_types')]
     if (workflows === null && formats === null && types === null) return true
     if (workflows?.includes(row.workflow_id) === true) return true
     if (row.definition === 'own') return formats?.includes('own') === true
@@ -67,7 +67,7 @@ describe('against the obvious', () => {
       const robot = state.robots.get(row.robot_id)
       const session = state.sessions.get(row.robot_id)
       for (const other of state.jobs.values()) {
-        if (!isWaiting(other) || robot === undefined || session?.barred.has(other.id) === true) continue
+        if (!isWaiting(other) || robot === undefined || session?.excluded.has(other.id) === true) continue
         if (session?.reported === null && other.attempt > 0) continue
         const fits = (other.pinned_robot_id === null || other.pinned_robot_id === robot.id) &&
           (other.environment === '' || robot.environment === 'default' || robot.environment === other.environment) &&
@@ -86,13 +86,13 @@ describe('against the obvious', () => {
       jobs: [...state.jobs.values()].toSorted((a, b) => a.seq - b.seq),
       held: [...state.held].map(([robot, jobs]) => [robot, [...jobs].toSorted()]).toSorted(),
       definitions: [...state.definitions].toSorted(([a], [b]) => a < b ? -1 : 1),
-      waiting: [...state.roster.classes.values()].flatMap((jobs) =>
+      waiting: [...state.matching.classes.values()].flatMap((jobs) =>
         jobs.byPriority.flatMap((heap) => heap.values().map(({ id }) => id))
       ).toSorted(),
       robots: [...state.robots.values()].toSorted((a, b) => a.id < b.id ? -1 : 1),
-      named: [...state.roster.named].toSorted(),
-      known: [...state.roster.known].map(([key, { robots }]) => [key, [...robots].toSorted()]).toSorted(),
-      classes: [...state.roster.classes.keys()].toSorted(),
+      named: [...state.matching.namedWorkflows].toSorted(),
+      known: [...state.matching.abilityGroups].map(([key, { robots }]) => [key, [...robots].toSorted()]).toSorted(),
+      classes: [...state.matching.classes.keys()].toSorted(),
     })
     expect(derived(again)).toEqual(derived(fleet.state))
   }

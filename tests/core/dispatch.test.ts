@@ -1,13 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { answers, beat, type Bench, bench, complete, ids, job, join, messages, say, spoken, submit } from './rows.ts'
+import {
+  answers,
+  beat,
+  type Bench,
+  bench,
+  complete,
+  ids,
+  job,
+  join,
+  messages,
+  say,
+  submit,
+  summaryOf,
+} from './bench.ts'
 
 describe('who gets which job', () => {
   test('a job is offered the moment it is submitted, and the next the moment a slot is free', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
-    expect(spoken(fleet.turn(submit('j1'), submit('j2')))).toEqual(['socket-r1 job_assign j1#1'])
+    expect(summaryOf(fleet.turn(submit('j1'), submit('j2')))).toEqual(['socket-r1 job_assign j1#1'])
     fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }))
-    expect(spoken(fleet.turn(complete('r1', 'j1')))).toEqual(['socket-r1 job_assign j2#1'])
+    expect(summaryOf(fleet.turn(complete('r1', 'j1')))).toEqual(['socket-r1 job_assign j2#1'])
   })
 
   test('the more urgent goes first, and among equals the earlier', () => {
@@ -27,7 +40,7 @@ describe('who gets which job', () => {
     fleet.turn(submit('old', { priority: 0 }))
     fleet.pass(181_000)
     fleet.turn(submit('new', { priority: 2 }))
-    expect(spoken(fleet.turn(...join('r1')))).toContain('socket-r1 job_assign old#1')
+    expect(summaryOf(fleet.turn(...join('r1')))).toContain('socket-r1 job_assign old#1')
   })
 
   test.each<[string, object, object, boolean]>([
@@ -76,7 +89,7 @@ describe('who gets which job', () => {
     fleet.turn(...join('r1'), say('r1', 'heartbeat', { status: 'paused' }))
     fleet.turn(submit('j1'))
     expect(job(fleet, 'j1').robot_id).toBeNull()
-    expect(spoken(fleet.turn(beat('r1')))).toContain('socket-r1 job_assign j1#1')
+    expect(summaryOf(fleet.turn(beat('r1')))).toContain('socket-r1 job_assign j1#1')
   })
 
   test('nothing is offered or taken in while draining, and what runs may end', () => {
@@ -84,7 +97,7 @@ describe('who gets which job', () => {
     fleet.turn(...join('r1'), submit('j1'), say('r1', 'job_accept', { job_id: 'j1' }), submit('j2'))
     fleet.turn({ type: 'drain' })
     expect(answers(fleet.turn(submit('j3')))).toMatchObject([{ refusal: { refused: 'UNAVAILABLE' } }])
-    expect(spoken(fleet.turn(complete('r1', 'j1')))).toEqual([])
+    expect(summaryOf(fleet.turn(complete('r1', 'j1')))).toEqual([])
     expect(job(fleet, 'j1').status).toBe('completed')
     expect(job(fleet, 'j2').status).toBe('queued')
   })
@@ -128,10 +141,10 @@ describe('offers that nobody takes up', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
     fleet.turn(submit('j1'))
-    expect(spoken(fleet.turn(say('r1', 'job_reject', { job_id: 'j1', reason: 'Robot is paused' })))).toEqual([])
+    expect(summaryOf(fleet.turn(say('r1', 'job_reject', { job_id: 'j1', reason: 'Robot is paused' })))).toEqual([])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', refusals: 1 })
     fleet.turn(...join('r2'), beat('r2', []))
-    expect(spoken(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
+    expect(summaryOf(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
   test('[P26] with nobody else there, the robot that refused is asked again, each time after a longer wait', () => {
@@ -160,8 +173,8 @@ describe('offers that nobody takes up', () => {
     let offers = messages(fleet.turn(...Array.from({ length: 100 }, (_, i) => submit(`j${i}`))), 'job_assign').length
     for (let i = 0; i < 60; i++) {
       const id = offered(fleet)
-      const said = id === undefined ? [] : fleet.turn(say('r1', 'job_reject', { job_id: id }))
-      offers += messages([...said, ...fleet.pass(1_000)], 'job_assign').length
+      const sent = id === undefined ? [] : fleet.turn(say('r1', 'job_reject', { job_id: id }))
+      offers += messages([...sent, ...fleet.pass(1_000)], 'job_assign').length
     }
     expect(offers).toBeLessThan(10)
   })
@@ -174,9 +187,9 @@ describe('offers that nobody takes up', () => {
     expect(job(fleet, 'j1').status).toBe('pending')
     fleet.pass(60_000)
     expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', offer_until: null })
-    expect(spoken(fleet.turn(beat('r1', [])))).toEqual(['socket-r1 heartbeat_ack'])
-    expect(spoken(fleet.turn(say('r1', 'status_response', { active_job_ids: [] })))).toEqual([])
-    expect(spoken(fleet.turn(say('r1', 'status_response', { active_job_ids: [] })))).toEqual([
+    expect(summaryOf(fleet.turn(beat('r1', [])))).toEqual(['socket-r1 heartbeat_ack'])
+    expect(summaryOf(fleet.turn(say('r1', 'status_response', { active_job_ids: [] })))).toEqual([])
+    expect(summaryOf(fleet.turn(say('r1', 'status_response', { active_job_ids: [] })))).toEqual([
       'socket-r1 job_assign j1#2',
     ])
   })

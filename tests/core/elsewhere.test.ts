@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { attachmentOf } from '../../core/attachment.ts'
+import { snapshotOf } from '../../core/attachment.ts'
 import { presence } from '../../core/presence.ts'
-import { beat, type Bench, bench, closed, complete, ids, job, join, messages, say, submit } from './rows.ts'
+import { beat, type Bench, bench, closed, complete, ids, job, join, messages, say, submit } from './bench.ts'
 
 /** Robots whose slots are taken by work that is not ours: the rules P52 and P53. */
 
@@ -15,8 +15,8 @@ function waited(running: number): Bench {
   return fleet
 }
 
-const offers = (fleet: Bench, said: object): number =>
-  messages(fleet.turn(say('r', 'heartbeat', said)), 'job_assign').length
+const offers = (fleet: Bench, status: object): number =>
+  messages(fleet.turn(say('r', 'heartbeat', status)), 'job_assign').length
 
 describe('what a robot says that it runs besides', () => {
   test.each<[string, number, object, number]>([
@@ -38,8 +38,8 @@ describe('what a robot says that it runs besides', () => {
     ['busy with one of ours and one of its own', 1, { status: 'busy', current_jobs: 2, active_job_ids: ['mine-1'] }, 1],
     ['busy with one of ours and others, by number alone', 1, { status: 'busy', current_jobs: 3 }, 0],
     ['busy with all that it can', 3, { status: 'busy', current_jobs: 3 }, 0],
-  ])('[P52] %s', (_what, running, said, expected) => {
-    expect(offers(waited(running), said)).toBe(expected)
+  ])('[P52] %s', (_what, running, status, expected) => {
+    expect(offers(waited(running), status)).toBe(expected)
   })
 
   test('[P52] a slot is free again with its next report, and with a result at once', () => {
@@ -62,7 +62,7 @@ describe('what a robot says that it runs besides', () => {
   test('[P52] it is remembered where memory goes', () => {
     const fleet = waited(0)
     offers(fleet, { active_job_ids: ['x', 'y', 'z'] })
-    const again = bench({}, fleet.hot(), [attachmentOf(fleet.state, ids.socket('socket-r')) ?? ''])
+    const again = bench({}, fleet.hot(), [snapshotOf(fleet.state, ids.socket('socket-r')) ?? ''])
     again.now = fleet.now
     expect(messages(again.turn(submit('k')), 'job_assign')).toHaveLength(0)
     expect(messages(again.turn(complete('r', 'x')), 'job_assign')).toHaveLength(1)
@@ -87,7 +87,7 @@ describe('a robot that says it is offline', () => {
   test('[P53] a new connection is online until it says otherwise', () => {
     const fleet = bench()
     fleet.turn(...join('r'), say('r', 'heartbeat', { status: 'offline' }), submit('j'))
-    const said = fleet.turn(closed('socket-r'), ...join('r', { socket: 'again' }))
-    expect(messages(said, 'job_assign')).toHaveLength(1)
+    const sent = fleet.turn(closed('socket-r'), ...join('r', { socket: 'again' }))
+    expect(messages(sent, 'job_assign')).toHaveLength(1)
   })
 })

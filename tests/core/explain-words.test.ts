@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { explain } from '../../core/explain.ts'
 import type { DefinitionHash } from '../../core/ids.ts'
-import { unrunnable, unsuited } from '../../core/unsuited.ts'
-import { type Bench, bench, closed, ids, job, join, say, submit } from './rows.ts'
-import { drive, stories } from './story.ts'
+import { noSuitableRobot, workflowWarnings } from '../../core/unsuited.ts'
+import { type Bench, bench, closed, ids, job, join, say, submit } from './bench.ts'
+import { perform, stories } from './stories.ts'
 
 /** What an explanation says: every state of a job and of the robots that could run it has a sentence with the cause. */
 
@@ -51,11 +51,11 @@ describe('a job that waits', () => {
   test('says first what its robots lack, then its place in line, however far back it is', () => {
     const fleet = bench()
     fleet.turn(...join('r'), ...join('s'), submit('a'), submit('b'))
-    const said = [1, 2, 3, 4].map((n) => {
+    const summaries = [1, 2, 3, 4].map((n) => {
       fleet.turn(submit(`j${n}`))
       return summary(fleet, `j${n}`)
     })
-    expect(said).toEqual([
+    expect(summaries).toEqual([
       '2 robots can run it, and all have no free slot.',
       '2 robots can run it, and all have no free slot. 1 job has waited longer, and goes first.',
       '2 robots can run it, and all have no free slot. 2 jobs have waited longer, and go first.',
@@ -126,7 +126,10 @@ describe('a job that no known robot can run', () => {
       if (away) fleet.turn(closed('socket-r'))
       fleet.turn(submit(`j${away}`, asked))
       expect(summary(fleet, `j${away}`)).toBe(`${words}.`)
-      expect(unsuited(fleet.state, job(fleet, `j${away}`))).toMatchObject({ code: 'NO_SUITABLE_ROBOT', message: words })
+      expect(noSuitableRobot(fleet.state, job(fleet, `j${away}`))).toMatchObject({
+        code: 'NO_SUITABLE_ROBOT',
+        message: words,
+      })
     }
   })
 
@@ -164,7 +167,7 @@ describe('a workflow that is published', () => {
     }, { type: 'workflow.published', reply: ids.reply('p'), workflow })
     const row = fleet.state.workflows.get(workflow)
     if (row === undefined) throw new Error('there is no workflow')
-    return unrunnable(fleet.state, row, reference)
+    return workflowWarnings(fleet.state, row, reference)
   }
   const of = (...types: readonly string[]): string =>
     JSON.stringify({ nodes: Object.fromEntries(types.map((node_type, at) => [`n${at}`, { node_type }])) })
@@ -260,15 +263,15 @@ test('whatever happened, a job that waits says what for, and never in codes', ()
     fc.property(stories, (story) => {
       const fleet = bench()
       let n = 0
-      for (const step of story) drive(fleet, step, () => `j${++n}`)
+      for (const step of story) perform(fleet, step, () => `j${++n}`)
       for (const row of fleet.state.jobs.values()) {
-        const said = explain(fleet.state, row, fleet.now)
-        expect(said.summary).toMatch(/^[A-Za-z0-9].*\.$/)
-        expect(said.summary).not.toMatch(/[A-Z]{3,}_|undefined|null|about to run/)
-        for (const { message } of said.blockers) expect(message).not.toMatch(/[A-Z]{3,}_|undefined|null/)
-        for (const { code } of said.blockers) seen.add(code)
-        const hopeless = said.blockers.some(({ code }) => code === 'NO_SUITABLE_ROBOT' || code === 'NO_ROBOTS')
-        const suited = said.robots.some(({ codes }) => !codes.some((code) => LASTING.includes(code)))
+        const explanation = explain(fleet.state, row, fleet.now)
+        expect(explanation.summary).toMatch(/^[A-Za-z0-9].*\.$/)
+        expect(explanation.summary).not.toMatch(/[A-Z]{3,}_|undefined|null|about to run/)
+        for (const { message } of explanation.blockers) expect(message).not.toMatch(/[A-Z]{3,}_|undefined|null/)
+        for (const { code } of explanation.blockers) seen.add(code)
+        const hopeless = explanation.blockers.some(({ code }) => code === 'NO_SUITABLE_ROBOT' || code === 'NO_ROBOTS')
+        const suited = explanation.robots.some(({ codes }) => !codes.some((code) => LASTING.includes(code)))
         if (row.status === 'queued' && row.robot_id === null) expect(hopeless).toBe(!suited)
       }
     }),

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import { explain } from '../../core/explain.ts'
 import { isBlocked, isOffered, isWaiting } from '../../core/job.ts'
-import type { Change } from '../../core/unblock.ts'
-import { beat, type Bench, bench, DEFINITION, ids, job, join, say, submit } from './rows.ts'
-import { drive, type Step, stories } from './story.ts'
+import type { Suggestion } from '../../core/unblock.ts'
+import { beat, type Bench, bench, DEFINITION, ids, job, join, say, submit } from './bench.ts'
+import { perform, type Step, stories } from './stories.ts'
 
 const workflow = (maxConcurrent: number | null, mode: 'create' | 'update'): readonly Event[] => [
   {
@@ -140,19 +140,19 @@ describe('why a job is not running', () => {
     const fleet = bench()
     for (let i = 0; i < 200; i++) fleet.turn(...join(`r${i}`))
     fleet.turn(submit('j', { requiredTags: ['x'] }))
-    const told = why(fleet, 'j')
-    expect(told).toMatchObject({ eligible: false, robots_omitted: 150 })
-    expect(told.blockers).toEqual([
+    const explanation = why(fleet, 'j')
+    expect(explanation).toMatchObject({ eligible: false, robots_omitted: 150 })
+    expect(explanation.blockers).toEqual([
       { code: 'NO_SUITABLE_ROBOT', message: 'No known robot has the tag x' },
       { code: 'ROBOT_TAG_MISSING', count: 200, message: '200 of 200 robots lack the tag x' },
     ])
-    expect(told.would_run_if).toHaveLength(10)
+    expect(explanation.would_run_if).toHaveLength(10)
   })
 })
 
 describe('what would let it run', () => {
   test('is done, and it runs, whatever happened before', () => {
-    let told = 0
+    let explained = 0
     const kinds = new Set<string>()
     fc.assert(
       fc.property(stories, fc.nat(), (story, pick) => {
@@ -161,7 +161,7 @@ describe('what would let it run', () => {
         const chosen = waiting[pick % Math.max(1, waiting.length)]
         if (chosen === undefined) return
         for (const change of why(fleet, chosen.id).would_run_if) {
-          told++
+          explained++
           kinds.add(Object.keys(change.change).join())
           const copy = replay(story)
           const runs = apply(copy, change, chosen.id)
@@ -172,7 +172,7 @@ describe('what would let it run', () => {
       // What is demanded of the stories below is demanded of these.
       { numRuns: 3_000, seed: 1 },
     )
-    expect(told).toBeGreaterThan(300)
+    expect(explained).toBeGreaterThan(300)
     for (
       const kind of [
         'robot_id,tags',
@@ -213,12 +213,12 @@ describe('what would let it run', () => {
     const fleet = bench({ leaseMs: 1e9 })
     let n = 0
     fleet.turn(...workflow(2, 'create'))
-    for (const step of story) drive(fleet, step, () => `j${++n}`)
+    for (const step of story) perform(fleet, step, () => `j${++n}`)
     return fleet
   }
 
   /** Does what was said. Returns the job to look at: a change to a job is made by submitting it anew. */
-  function apply(fleet: Bench, { change }: Change, id: string): string {
+  function apply(fleet: Bench, { change }: Suggestion, id: string): string {
     const robot = fleet.state.robots.get(change['robot_id'] as never)
     if (robot !== undefined) {
       const changed = { ...robot, slots: robot.max_concurrent_jobs, ...change, socket: 'anew' }

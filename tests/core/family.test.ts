@@ -5,7 +5,7 @@ import { countFamilies } from '../../core/family.ts'
 import { load } from '../../core/load.ts'
 import { configOf } from '../../core/protocol/trigger.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
-import { answers, type Bench, bench, complete, DEFINITION, ids, join, say, submit } from './rows.ts'
+import { answers, type Bench, bench, complete, DEFINITION, ids, join, say, submit } from './bench.ts'
 import { workflow } from './schedules.ts'
 import { trigger } from './triggers.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
-import { beat, type Bench, bench, closed, complete, ids, job, join, messages, say, spoken, submit } from './rows.ts'
-import { atWork, errors, exhaust, LIMIT, line, progress, SECOND } from './talk.ts'
+import { beat, type Bench, bench, closed, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
+import { atWork, errors, exhaust, LIMIT, line, progress, SECOND } from './message-rates.ts'
 
 /** Whose connection is closed for saying too much, and whose is not: the rules P35 to P38 and P51. */
 
@@ -9,18 +9,18 @@ import { atWork, errors, exhaust, LIMIT, line, progress, SECOND } from './talk.t
 function idle(): Bench {
   const fleet = bench({ robotMessagesMax: LIMIT, robotMessagesMs: 60 * SECOND })
   fleet.turn(...join('r1', { slots: 3 }))
-  for (let said = 1; said < LIMIT; said++) fleet.turn(beat('r1'))
+  for (let count = 1; count < LIMIT; count++) fleet.turn(beat('r1'))
   return fleet
 }
 
 describe('telemetry of the jobs that a robot has', () => {
-  const endings = (said: readonly string[]) => said.filter((text) => / close /.test(text))
+  const endings = (sent: readonly string[]) => sent.filter((text) => / close /.test(text))
 
   test('[P38] 1,200 lines of one job: its result is kept, and one line says what is missing', () => {
     const fleet = atWork()
     exhaust(fleet)
-    const said = Array.from({ length: 1_200 }, (_, n) => spoken(fleet.turn(line(`line ${n}`)))).flat()
-    expect(endings(said)).toEqual([])
+    const sent = Array.from({ length: 1_200 }, (_, n) => summaryOf(fleet.turn(line(`line ${n}`)))).flat()
+    expect(endings(sent)).toEqual([])
     fleet.turn(complete('r1', 'j1', { sum: 7 }))
     expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', result: '{"sum":7}' })
     expect(fleet.disk.logs.map(({ message }) => message)).toEqual(['1200 lines dropped by the rate limit'])
@@ -30,27 +30,27 @@ describe('telemetry of the jobs that a robot has', () => {
     const fleet = bench({ robotMessagesMax: 100 })
     fleet.turn(...join('r1'))
     fleet.turn(say('r1', 'status_response', { status: 'online', active_job_ids: [] }))
-    const said: string[] = []
+    const sent: string[] = []
     for (let n = 1; n <= 918; n++) {
       fleet.now += 60
       const id = `n${n}`
       const of = (type: 'job_accept' | 'log_entry', payload: object = {}) => say('r1', type, { job_id: id, ...payload })
       fleet.turn(submit(id))
-      said.push(...spoken(fleet.turn(of('job_accept'), of('log_entry', { level: 'INFO', message: 'x' }))))
-      said.push(...spoken(fleet.turn(complete('r1', id), beat('r1', []))))
+      sent.push(...summaryOf(fleet.turn(of('job_accept'), of('log_entry', { level: 'INFO', message: 'x' }))))
+      sent.push(...summaryOf(fleet.turn(complete('r1', id), beat('r1', []))))
       expect(job(fleet, id).status).toBe('completed')
     }
-    expect(endings(said)).toEqual([])
-    expect(said.filter((text) => text.endsWith('heartbeat_ack'))).toHaveLength(918)
-    expect(fleet.state.limiters.robots.get(ids.robot('r1'))?.vain).toBe(0)
+    expect(endings(sent)).toEqual([])
+    expect(sent.filter((text) => text.endsWith('heartbeat_ack'))).toHaveLength(918)
+    expect(fleet.state.limiters.robots.get(ids.robot('r1'))?.excess).toBe(0)
   })
 
   test('[P38] the last lines of a job that has ended are no flood, and are counted in a line of their own', () => {
     const fleet = atWork()
     exhaust(fleet)
     fleet.turn(complete('r1', 'j1'))
-    const said = Array.from({ length: 300 }, (_, n) => spoken(fleet.turn(line(`${n}`), progress(99)))).flat()
-    expect(endings(said)).toEqual([])
+    const sent = Array.from({ length: 300 }, (_, n) => summaryOf(fleet.turn(line(`${n}`), progress(99)))).flat()
+    expect(endings(sent)).toEqual([])
     expect(fleet.disk.logs).toEqual([])
     fleet.pass(60 * SECOND)
     expect(fleet.disk.logs.map(({ job_id, message }) => [job_id, message])).toEqual([
@@ -79,7 +79,7 @@ describe('telemetry of the jobs that a robot has', () => {
 
   test('[P36] the heartbeat after a result does not count, and the one after that does', () => {
     const fleet = atWork()
-    const used = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.ring.quota(fleet.now)?.remaining
+    const used = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.window.quota(fleet.now)?.remaining
     const left = used() ?? 0
     fleet.turn(complete('r1', 'j1'), beat('r1', []))
     expect(used()).toBe(left - 1)
@@ -91,7 +91,7 @@ describe('telemetry of the jobs that a robot has', () => {
     const fleet = bench({ robotMessagesMax: LIMIT })
     fleet.turn(...join('r1'))
     const answer = () => fleet.turn(say('r1', 'status_response', { status: 'online', active_job_ids: [] }))
-    const used = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.ring.quota(fleet.now)?.remaining
+    const used = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.window.quota(fleet.now)?.remaining
     answer()
     expect(used()).toBe(LIMIT - 1)
     answer()
@@ -101,8 +101,11 @@ describe('telemetry of the jobs that a robot has', () => {
   test('[P38] nothing that a robot with a job says for its number closes its connection', () => {
     const fleet = atWork()
     exhaust(fleet)
-    const said = Array.from({ length: 20 * LIMIT }, () => spoken(fleet.turn(complete('r1', 'of another'), beat('r1'))))
-    expect(endings(said.flat())).toEqual([])
+    const sent = Array.from(
+      { length: 20 * LIMIT },
+      () => summaryOf(fleet.turn(complete('r1', 'of another'), beat('r1'))),
+    )
+    expect(endings(sent.flat())).toEqual([])
     for (let n = 0; n < 20 * LIMIT; n++) {
       const [ack] = messages(fleet.turn(...join('r1', { slots: 3, socket: `s${n}` })), 'register_ack')
       expect(ack?.payload.success).toBe(true)
@@ -112,9 +115,11 @@ describe('telemetry of the jobs that a robot has', () => {
 
 describe('a flood', () => {
   const flood = (fleet: Bench, count: number): readonly string[] => {
-    const said: string[] = []
-    for (let n = 0; n < count; n++) said.push(...spoken(fleet.turn(progress(50))).filter((text) => /close/.test(text)))
-    return said
+    const sent: string[] = []
+    for (let n = 0; n < count; n++) {
+      sent.push(...summaryOf(fleet.turn(progress(50))).filter((text) => /close/.test(text)))
+    }
+    return sent
   }
 
   test('[P38] more than ten times the limit closes the connection of a robot without jobs, and the log says so', () => {
@@ -129,7 +134,7 @@ describe('a flood', () => {
     const fleet = idle()
     flood(fleet, 9 * LIMIT + 1)
     fleet.turn(closed('socket-r1'))
-    expect(spoken(fleet.turn(...join('r1', { slots: 3 })))).toEqual(['socket-r1 close 4429'])
+    expect(summaryOf(fleet.turn(...join('r1', { slots: 3 })))).toEqual(['socket-r1 close 4429'])
     fleet.turn(closed('socket-r1'))
     fleet.now += 60 * SECOND
     expect(messages(fleet.turn(...join('r1', { slots: 3 })), 'register_ack')).toHaveLength(1)
@@ -146,13 +151,13 @@ describe('a flood', () => {
       expect(job(fleet, `n${n}`).status).toBe('completed')
     }
     // Not sure whether they arrived, it sends them all again.
-    for (let n = 0; n < 20 * LIMIT; n++) expect(spoken(fleet.turn(complete('r1', `n${n}`)))).toEqual([])
+    for (let n = 0; n < 20 * LIMIT; n++) expect(summaryOf(fleet.turn(complete('r1', `n${n}`)))).toEqual([])
   })
 
   test('[P38] words about jobs that are not its own are a flood like any other', () => {
     const fleet = idle()
-    const said = Array.from({ length: 10 * LIMIT }, () => spoken(fleet.turn(complete('r1', 'of another')))).flat()
-    expect(said.filter((text) => text.endsWith('close 4429'))).toHaveLength(1)
+    const sent = Array.from({ length: 10 * LIMIT }, () => summaryOf(fleet.turn(complete('r1', 'of another')))).flat()
+    expect(sent.filter((text) => text.endsWith('close 4429'))).toHaveLength(1)
   })
 
   test('a flood of one robot takes nothing from another', () => {
@@ -179,7 +184,7 @@ describe('bytes', () => {
   }
 
   const frame = (bytes: number): Event => ({ ...beat('r1', ['j1']), bytes } as Event)
-  const says = (fleet: Bench, bytes: number) => spoken(fleet.turn(frame(bytes)))
+  const says = (fleet: Bench, bytes: number) => summaryOf(fleet.turn(frame(bytes)))
 
   test('[P51] sixteen seconds of the budget may come at once, and one byte more closes the connection', () => {
     const fleet = quiet()
@@ -205,7 +210,7 @@ describe('bytes', () => {
     const fleet = quiet()
     says(fleet, 17 * PER_SECOND)
     fleet.now += 8 * SECOND - 1
-    expect(spoken(fleet.turn(closed('socket-r1'), ...join('r1')))).toEqual(['socket-r1 close 4429'])
+    expect(summaryOf(fleet.turn(closed('socket-r1'), ...join('r1')))).toEqual(['socket-r1 close 4429'])
     fleet.now += 1
     expect(messages(fleet.turn(closed('socket-r1'), ...join('r1')), 'register_ack')).toHaveLength(1)
   })

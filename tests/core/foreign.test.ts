@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { RobotMessage } from '../../core/protocol/message.ts'
 import { MESSAGES } from '../../core/protocol/message.ts'
-import { beat, type Bench, bench, closed, complete, ids, job, join, messages, running, say, submit } from './rows.ts'
+import { beat, type Bench, bench, closed, complete, ids, job, join, messages, running, say, submit } from './bench.ts'
 
 /** What robots say of jobs that they never had, and what stands of it anywhere: nothing. */
 
@@ -32,7 +32,13 @@ const TYPES = Object.entries(MESSAGES).filter(([, { from }]) => from !== 'orches
   .map(([type]) => type as RobotMessage['type']).filter((type) => type !== 'register')
 
 describe('[P75] a robot that never had a job writes nothing about it', () => {
-  const said = { progress: 99, message: 'planted', result: 'planted', entries: [{ message: 'planted' }], reason: 'x' }
+  const planted = {
+    progress: 99,
+    message: 'planted',
+    result: 'planted',
+    entries: [{ message: 'planted' }],
+    reason: 'x',
+  }
   const more = { active_job_ids: ['j1'], error_message: 'planted', level: 'INFO' }
   for (const [when, end] of ENDS) {
     test.each(TYPES)(`${when}: %s`, (type) => {
@@ -40,7 +46,7 @@ describe('[P75] a robot that never had a job writes nothing about it', () => {
       end(fleet)
       const before = kept(fleet)
       for (const attempt of [undefined, 1, 2]) {
-        fleet.turn(say('r2', type, { job_id: 'j1', ...said, ...more, attempt }))
+        fleet.turn(say('r2', type, { job_id: 'j1', ...planted, ...more, attempt }))
         if (type === 'disconnect') fleet.turn(...join('r2'))
       }
       fleet.turn(...join('r2', { socket: 's9', memory: { id: 'm', start: 1, offers: [{ job_id: 'j1', attempt: 1 }] } }))

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { frameEvent } from '../../adapters/socket.ts'
+import { eventOfFrame } from '../../adapters/socket.ts'
 import type { SocketId } from '../../core/ids.ts'
 import { FRAME_BYTES_MAX, fromRobot } from '../../core/protocol/decode.ts'
-import { bench, ids, job, join, messages, running, spoken } from './rows.ts'
+import { bench, ids, job, join, messages, running, summaryOf } from './bench.ts'
 
 /** Frames in which something is wrong: what robots write that nobody should. */
 
 /** A frame of r1, just as it came. */
-const frame = (text: string) => frameEvent('socket-r1' as SocketId, text)
+const frame = (text: string) => eventOfFrame('socket-r1' as SocketId, text)
 const message = (type: string, payload: unknown, id: unknown = 'm-1'): string => JSON.stringify({ type, id, payload })
 
 const deep = (levels: number): string => `${'['.repeat(levels)}1${']'.repeat(levels)}`
@@ -17,8 +17,8 @@ const LARGE = 'x'.repeat(FRAME_BYTES_MAX)
 describe('[P47] a message about a job counts, whatever else is wrong with it', () => {
   const ends = (text: string) => {
     const fleet = running()
-    const said = fleet.turn(frame(text))
-    return { row: fleet.disk.rows.jobs.get(ids.job('j1')), said, logs: fleet.disk.logs, fleet }
+    const sent = fleet.turn(frame(text))
+    return { row: fleet.disk.rows.jobs.get(ids.job('j1')), sent, logs: fleet.disk.logs, fleet }
   }
 
   const results: readonly [string, string, string, RegExp, string][] = [
@@ -55,7 +55,7 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     ['nothing', '', 'RESULT_INVALID', /is not JSON$/, ''],
   ]
   test.each(results)('a result: %s', (_name, result, error_type, words, begins) => {
-    const { row, said, logs, fleet } = ends(
+    const { row, sent, logs, fleet } = ends(
       `{"type":"job_complete","id":7,"payload":{"job_id":"j1","result":${result}}}`,
     )
     expect(row).toMatchObject({
@@ -65,7 +65,7 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
       error_message: expect.stringMatching(words),
     })
     expect(fleet.state.held.get(ids.robot('r1'))).toBeUndefined()
-    expect(messages(said, 'error')).toMatchObject([{
+    expect(messages(sent, 'error')).toMatchObject([{
       correlation_id: 7,
       payload: { error_code: expect.stringMatching(/^INVALID_/) },
     }])
@@ -86,7 +86,7 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     fleet.turn(frame(message('job_failed', { job_id: 'j1', robot_id: 'r2', error_message: {} })))
     expect(job(fleet, 'j1').status).toBe('running')
     fleet.turn(...join('r2'))
-    fleet.turn(frameEvent('socket-r2' as SocketId, message('job_failed', { job_id: 'j1', error_message: {} })))
+    fleet.turn(eventOfFrame('socket-r2' as SocketId, message('job_failed', { job_id: 'j1', error_message: {} })))
     expect(job(fleet, 'j1').status).toBe('running')
   })
 
@@ -131,17 +131,17 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     ['job_cancelled', { attempt: {} }, { status: 'cancelled' }, 'attempt was an object and was left out'],
   ]
   test.each(fields)('%s with %j', (type, wrong, kept, words) => {
-    const { row, said, logs } = ends(message(type, { job_id: 'j1', ...wrong }))
+    const { row, sent, logs } = ends(message(type, { job_id: 'j1', ...wrong }))
     expect(row).toMatchObject({ status: type === 'job_failed' ? 'failed' : expect.any(String), ...kept })
     expect(row?.completed_at).not.toBeNull()
     expect(logs.map((line) => line.message)).toEqual(words === null ? [] : [`${type}: ${words}`])
-    expect(messages(said, 'error')).toEqual([])
+    expect(messages(sent, 'error')).toEqual([])
   })
 
   test('a binary frame that is no UTF-8 ends its job too', () => {
     const fleet = running()
     const text = JSON.stringify({ type: 'job_failed', payload: { job_id: 'j1', error_message: 'Zürich' } })
-    fleet.turn(frameEvent('socket-r1' as SocketId, new Uint8Array(Buffer.from(text, 'latin1'))))
+    fleet.turn(eventOfFrame('socket-r1' as SocketId, new Uint8Array(Buffer.from(text, 'latin1'))))
     expect(fleet.disk.rows.jobs.get(ids.job('j1'))).toMatchObject({ status: 'failed', error_message: 'Z\ufffdrich' })
   })
 
@@ -169,9 +169,9 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
       const others = pairs.filter(([name, value]) =>
         !(name === 'robot_id' && value.startsWith('"')) && !(name === 'attempt' && /^\s*"?-?\d/.test(value))
       )
-      const said = others.map(([name, value]) => `"${name}":${value}`)
-      said.splice(place, 0, '"job_id":"j1"')
-      const { row } = ends(`{"id":${id},"payload":{${said.join()}},"type":"${named}"}`)
+      const sent = others.map(([name, value]) => `"${name}":${value}`)
+      sent.splice(place, 0, '"job_id":"j1"')
+      const { row } = ends(`{"id":${id},"payload":{${sent.join()}},"type":"${named}"}`)
       expect(row?.completed_at).not.toBeNull()
     }))
   })
@@ -188,7 +188,7 @@ describe('messages that are about no job', () => {
   const answer = (type: string, payload: unknown) => {
     const fleet = bench()
     fleet.turn(...join('r1', { slots: 3 }))
-    return { fleet, said: spoken(fleet.turn(frame(message(type, payload)))) }
+    return { fleet, said: summaryOf(fleet.turn(frame(message(type, payload)))) }
   }
 
   test('[P48] a heartbeat in which something is wrong is answered, and says so', () => {
@@ -209,7 +209,7 @@ describe('messages that are about no job', () => {
     const fleet = bench()
     fleet.turn({ type: 'socket.opened', socket: 'socket-r1' as SocketId, credential: null })
     const wrong = { robot_id: 'r1', robot_name: 7, max_concurrent_jobs: '3', tags: 'a,b', capabilities: ['x'] }
-    expect(spoken(fleet.turn(frame(message('register', wrong))))).toEqual([
+    expect(summaryOf(fleet.turn(frame(message('register', wrong))))).toEqual([
       'socket-r1 register_ack true',
       'socket-r1 status_request',
       'socket-r1 error INVALID_PAYLOAD',

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type Plan, preview } from '../../core/schedule.ts'
-import { type Bench, bench, START } from './rows.ts'
-import { ledger, save, schedule, workflow } from './schedules.ts'
+import { preview, type ScheduleSpec } from '../../core/schedule.ts'
+import { type Bench, bench, START } from './bench.ts'
+import { runLog, save, schedule, workflow } from './schedules.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-function fleetWith(plan: Partial<Plan>): Bench {
+function fleetWith(plan: Partial<ScheduleSpec>): Bench {
   const fleet = bench()
   fleet.turn(...workflow(), save(plan))
   return fleet
@@ -20,9 +20,9 @@ describe('jitter', () => {
     const wait = (first?.fires_at ?? 0) - START
     expect(wait > HOUR && wait < HOUR + 10 * MINUTE).toBe(true)
     fleet.pass(wait - 1)
-    expect(ledger(fleet)).toEqual([])
+    expect(runLog(fleet)).toEqual([])
     fleet.pass(1)
-    expect(ledger(fleet)).toEqual(['01-05T10:00 fired'])
+    expect(runLog(fleet)).toEqual(['01-05T10:00 fired'])
   })
 
   test('ends before the next instant', () => {
@@ -31,13 +31,13 @@ describe('jitter', () => {
       expect(fires_at >= due_at && fires_at < due_at + MINUTE).toBe(true)
     }
     fleet.pass(HOUR)
-    expect(ledger(fleet).every((line) => line.endsWith('fired'))).toBe(true)
+    expect(runLog(fleet).every((line) => line.endsWith('fired'))).toBe(true)
   })
 
   test('an edit cuts it short', () => {
     const fleet = fleetWith({ jitter_ms: 10 * MINUTE })
     fleet.pass(HOUR)
     fleet.turn(save({ name: 'another' }, 'update'))
-    expect([ledger(fleet), schedule(fleet).next_run]).toEqual([['01-05T10:00 fired'], START + 2 * HOUR])
+    expect([runLog(fleet), schedule(fleet).next_run]).toEqual([['01-05T10:00 fired'], START + 2 * HOUR])
   })
 })

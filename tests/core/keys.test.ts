@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { attachmentOf } from '../../core/attachment.ts'
+import { snapshotOf } from '../../core/attachment.ts'
 import type { Event } from '../../core/event.ts'
 import { load } from '../../core/load.ts'
 import type { Scope } from '../../core/protocol/scope.ts'
-import { type Bench, bench, closed, ids, messages, say, spoken, submit } from './rows.ts'
+import { type Bench, bench, closed, ids, messages, say, submit, summaryOf } from './bench.ts'
 
 /** Who may register as whom, with which key. */
 
@@ -81,30 +81,31 @@ describe('[P70] a key that belongs to no robot yet is for a new one', () => {
     }],
   ])('and not for one that %s', (_who, past) => {
     const fleet = after(past)
-    const said = fleet.turn(...register('victim', 'fresh', 'impostor'))
-    expect(spoken(said)).toEqual(['impostor register_ack false', 'impostor close 4403'])
-    expect(messages(said, 'register_ack')[0]?.payload).toMatchObject({
+    const sent = fleet.turn(...register('victim', 'fresh', 'impostor'))
+    expect(summaryOf(sent)).toEqual(['impostor register_ack false', 'impostor close 4403'])
+    expect(messages(sent, 'register_ack')[0]?.payload).toMatchObject({
       message: 'This API key is for a new robot: make one for this robot with POST /api/v1/keys and its robot_id',
     })
-    expect(spoken(fleet.turn(say('victim', 'job_complete', { job_id: 'job', result: 'forged' }, 'impostor')))).toEqual(
-      [],
-    )
+    expect(summaryOf(fleet.turn(say('victim', 'job_complete', { job_id: 'job', result: 'forged' }, 'impostor'))))
+      .toEqual(
+        [],
+      )
     expect(fleet.disk.rows.jobs.get(ids.job('job'))?.status).not.toBe('completed')
     // The key has not been used up, and is good for a new robot still.
     expect(fleet.disk.rows.keys.get(ids.key('fresh'))?.robot_id).toBeNull()
-    expect(spoken(fleet.turn(...register('new', 'fresh')))).toContain('s1 register_ack true')
+    expect(summaryOf(fleet.turn(...register('new', 'fresh')))).toContain('s1 register_ack true')
   })
 
   test('a robot that has a valid key must show it, also where none is asked for', () => {
     const lab = bench({ robotsAuth: 'open' })
     lab.turn(newKey('own', ['robots:connect'], 'victim'), JOB, ...register('victim', 'own', 'theirs'))
-    const said = lab.turn(...register('victim', null, 'impostor'))
-    expect(spoken(said)).toEqual(['impostor register_ack false', 'impostor close 4401'])
-    expect(messages(said, 'register_ack')[0]?.payload).toMatchObject({
+    const sent = lab.turn(...register('victim', null, 'impostor'))
+    expect(summaryOf(sent)).toEqual(['impostor register_ack false', 'impostor close 4401'])
+    expect(messages(sent, 'register_ack')[0]?.payload).toMatchObject({
       message: 'This robot has an API key of its own: connect with it, or revoke it',
     })
     lab.turn(revoke('own'))
-    expect(spoken(lab.turn(...register('victim', null)))).toContain('s1 register_ack true')
+    expect(summaryOf(lab.turn(...register('victim', null)))).toContain('s1 register_ack true')
   })
 
   test.each<[string, Past]>([
@@ -112,14 +113,14 @@ describe('[P70] a key that belongs to no robot yet is for a new one', () => {
     ['was put on record, has no key, and has never come', { keyed: [SAVED] }],
   ])('and for one that %s', (_who, past) => {
     const fleet = after(past)
-    expect(spoken(fleet.turn(...register('victim', 'fresh')))).toContain('s1 register_ack true')
+    expect(summaryOf(fleet.turn(...register('victim', 'fresh')))).toContain('s1 register_ack true')
     expect(fleet.disk.rows.keys.get(ids.key('fresh'))?.robot_id).toBe('victim')
   })
 
   test('of two that come with two of them in one turn, the first is let in', () => {
     const fleet = after({ keyed: [newKey('other', ['robots:connect'], null)] })
-    const said = fleet.turn(...register('victim', 'fresh'), ...register('victim', 'other', 's2'))
-    expect(spoken(said)).toEqual([
+    const sent = fleet.turn(...register('victim', 'fresh'), ...register('victim', 'other', 's2'))
+    expect(summaryOf(sent)).toEqual([
       's1 register_ack true',
       's1 status_request',
       's2 register_ack false',
@@ -129,7 +130,7 @@ describe('[P70] a key that belongs to no robot yet is for a new one', () => {
 
   test('a second key that was made for the robot takes over from the first', () => {
     const fleet = after({ keyed: [...register('victim', 'fresh'), newKey('next', ['robots:connect'], 'victim')] })
-    const said = spoken(fleet.turn(...register('victim', 'next', 's2')))
+    const said = summaryOf(fleet.turn(...register('victim', 'next', 's2')))
     expect(said.slice(0, 2)).toEqual(['s1 close 4409', 's2 register_ack true'])
   })
 })
@@ -139,7 +140,7 @@ test.each<[string, readonly Event[]]>([
   ['key belongs to another robot since', [newKey('own', ['robots:connect'], 'another')]],
 ])('a connection whose %s is not put back when memory has gone', (_what, meanwhile) => {
   const fleet = after({ keyed: [OWN, ...register('victim', 'own')] })
-  const text = attachmentOf(fleet.state, ids.socket('s1')) ?? ''
+  const text = snapshotOf(fleet.state, ids.socket('s1')) ?? ''
   fleet.turn(...meanwhile)
   // The process has ended before the socket was closed, and so the socket carries what it carried before.
   const awake = load(fleet.hot(), fleet.now, 1, fleet.state.settings, [text])

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Limit, restoredRing, Ring, ringOf } from '../../core/limiter.ts'
+import { type Limit, restoreWindow, SlidingWindow, windowOf } from '../../core/limiter.ts'
 
 /** The obvious way: every instant at which something was counted, and how many of them are in the window. */
 class List {
@@ -40,7 +40,7 @@ const steps = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 5 }), 
 describe('the ring', () => {
   test('accepts what a list of all instants accepts, and tells what it tells', () => {
     fc.assert(fc.property(limits, steps, (limit, waits) => {
-      const [ring, list] = [new Ring(limit), new List(limit)]
+      const [ring, list] = [new SlidingWindow(limit), new List(limit)]
       let now = 1_000
       for (const wait of waits) {
         now += wait
@@ -55,7 +55,7 @@ describe('the ring', () => {
 
   test('never accepts more than its limit in any window, however it is asked', () => {
     fc.assert(fc.property(limits, steps, (limit, waits) => {
-      const ring = new Ring(limit)
+      const ring = new SlidingWindow(limit)
       const accepted: number[] = []
       let now = 0
       for (const wait of waits) if (ring.take(now += wait)) accepted.push(now)
@@ -68,7 +68,7 @@ describe('the ring', () => {
 
   test('what may not be refused is counted, and keeps out what may', () => {
     fc.assert(fc.property(limits, steps, fc.array(fc.boolean(), { minLength: 120 }), (limit, waits, forced) => {
-      const [ring, list] = [new Ring(limit), new List(limit)]
+      const [ring, list] = [new SlidingWindow(limit), new List(limit)]
       let now = 0
       for (const [index, wait] of waits.entries()) {
         now += wait
@@ -85,11 +85,13 @@ describe('the ring', () => {
 
   test('is as it was after it was carried', () => {
     fc.assert(fc.property(limits, steps, steps, (limit, before, after) => {
-      const ring = new Ring(limit)
+      const ring = new SlidingWindow(limit)
       let now = 0
       for (const wait of before) ring.take(now += wait)
-      const carried = ring.carried(now)
-      const again = carried === null ? new Ring(limit) : restoredRing(limit, JSON.parse(JSON.stringify(carried)))
+      const carried = ring.snapshot(now)
+      const again = carried === null
+        ? new SlidingWindow(limit)
+        : restoreWindow(limit, JSON.parse(JSON.stringify(carried)))
       for (const wait of after) {
         expect(again.quota(now)).toEqual(ring.quota(now))
         now += wait
@@ -101,11 +103,11 @@ describe('the ring', () => {
 
 describe('at the boundary', () => {
   const limit = { most: 50, windowMs: 60_000 }
-  const burst = (ring: Ring, at: number, count: number): number =>
+  const burst = (ring: SlidingWindow, at: number, count: number): number =>
     Array.from({ length: count }, () => ring.take(at)).filter(Boolean).length
 
   test('a burst before the minute is over and one after it are one burst', () => {
-    const ring = new Ring(limit)
+    const ring = new SlidingWindow(limit)
     expect(burst(ring, 59_900, 50)).toBe(50)
     expect(burst(ring, 60_100, 50)).toBe(0)
     expect(burst(ring, 119_899, 50)).toBe(0)
@@ -113,7 +115,7 @@ describe('at the boundary', () => {
   })
 
   test('what was refused is accepted at the instant that was told, and not a millisecond earlier', () => {
-    const ring = ringOf(limit, Array.from({ length: 50 }, (_, index) => 1_000 + index))
+    const ring = windowOf(limit, Array.from({ length: 50 }, (_, index) => 1_000 + index))
     const quota = ring.quota(2_000)
     expect(quota).toEqual({ limit: 50, remaining: 0, resetAt: 61_000, retryAfterMs: 59_000 })
     expect(ring.isOpen(60_999)).toBe(false)
@@ -122,13 +124,13 @@ describe('at the boundary', () => {
   })
 
   test('nothing is used up while nothing has been accepted', () => {
-    expect(new Ring(limit).quota(5)).toEqual({ limit: 50, remaining: 50, resetAt: 5, retryAfterMs: 0 })
+    expect(new SlidingWindow(limit).quota(5)).toEqual({ limit: 50, remaining: 50, resetAt: 5, retryAfterMs: 0 })
   })
 
   test('no limit is none', () => {
-    const ring = new Ring({ most: 0, windowMs: 60_000 })
+    const ring = new SlidingWindow({ most: 0, windowMs: 60_000 })
     expect(burst(ring, 0, 1_000)).toBe(1_000)
     expect(ring.quota(0)).toBeNull()
-    expect(ring.carried(0)).toBeNull()
+    expect(ring.snapshot(0)).toBeNull()
   })
 })

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checked } from '../../adapters/http/request.ts'
-import { idempotencyOf, submission } from '../../adapters/submission.ts'
+import { validate } from '../../adapters/http/request.ts'
+import { idempotencyOf, submitJob } from '../../adapters/submission.ts'
 import type { JsonText, KeyId, ReplyId } from '../../core/ids.ts'
-import { parametersOf, passes, problemWith } from '../../core/payload.ts'
+import { parametersOf, passesFilter, selectionProblem } from '../../core/payload.ts'
 import { fromRobot } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import {
@@ -14,7 +14,7 @@ import {
   parseJson,
   toText,
 } from '../../core/protocol/json.ts'
-import { canonicalNumber, compareNumbers, isKept, isWhole } from '../../core/protocol/number.ts'
+import { canonicalNumber, compareNumbers, fitsDouble, isWhole } from '../../core/protocol/number.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
 import { Submission } from '../../core/protocol/request.ts'
 import { nodePlatform } from '../../adapters/node/platform.ts'
@@ -115,7 +115,7 @@ describe('the value of a number', () => {
     fc.assert(fc.property(numeral, (token) => {
       const double = Number(token)
       const [exact, nearest] = Number.isFinite(double) ? scaled(token, String(double)) : [0n, 1n]
-      expect(isKept(token)).toBe(exact === nearest)
+      expect(fitsDouble(token)).toBe(exact === nearest)
       expect(isWhole(token)).toBe(scaled(token, '1').reduce((value, one) => value % one) === 0n)
     }))
   })
@@ -160,9 +160,9 @@ describe('frames of robots', () => {
   })
 
   test('[P59] a result with a number that is too long ends its job, and says so', () => {
-    expect(end(`[${'9'.repeat(NUMBER_CHARS_MAX)}]`)).not.toHaveProperty('flaws.unkept.error_type')
+    expect(end(`[${'9'.repeat(NUMBER_CHARS_MAX)}]`)).not.toHaveProperty('flaws.resultProblem.error_type')
     expect(end(`{"a":[${'9'.repeat(NUMBER_CHARS_MAX + 1)}]}`)).toMatchObject({
-      flaws: { unkept: { error_type: 'RESULT_TOO_LARGE', why: 'has a number of more than 1000 characters' } },
+      flaws: { resultProblem: { error_type: 'RESULT_TOO_LARGE', why: 'has a number of more than 1000 characters' } },
     })
   })
 
@@ -191,14 +191,14 @@ describe('frames of robots', () => {
 })
 
 describe('submissions', () => {
-  const body = (text: string) => checked(parseJson(text), Submission)
+  const body = (text: string) => validate(parseJson(text), Submission)
 
   test('parameters and definitions are as they were written', () => {
     fc.assert(fc.property(objectText, objectText, (parameters, definition) => {
       const json = `{"format":"custom","own":${definition}}`
       const read = body(`{"workflow_json":${json},"parameters":${parameters},"timeout_seconds":60.0}`)
       if (isRefusal(read)) throw new Error(read.message)
-      const event = submission(nodePlatform(), read, 'test', null, null)
+      const event = submitJob(nodePlatform(), read, 'test', null, null)
       if (isRefusal(event)) throw new Error(event.message)
       expect(event('r' as ReplyId)).toMatchObject({
         parameters,
@@ -265,8 +265,8 @@ describe('filters and mappings', () => {
     ["match(@.payload.id, '.*')", false],
     ['count(@.payload.lines[*]) == 2', true],
   ])('%s: %s', (filter, passed) => {
-    expect(problemWith({ filter, mapping: null })).toBeNull()
-    expect(passes(filter, event)).toBe(passed)
+    expect(selectionProblem({ filter, mapping: null })).toBeNull()
+    expect(passesFilter(filter, event)).toBe(passed)
   })
 
   test.each([
@@ -283,9 +283,9 @@ describe('filters and mappings', () => {
     fc.assert(fc.property(numeral, numeral, (a, b) => {
       const order = compareNumbers(a, b)
       const given = fromText(`{"payload":{"a":${a},"b":${b}}}` as JsonText) as JsonObject
-      expect(passes('@.payload.a < @.payload.b', given)).toBe(order < 0)
-      expect(passes('@.payload.a >= @.payload.b', given)).toBe(order >= 0)
-      expect(passes('@.payload.a == @.payload.b', given)).toBe(order === 0)
+      expect(passesFilter('@.payload.a < @.payload.b', given)).toBe(order < 0)
+      expect(passesFilter('@.payload.a >= @.payload.b', given)).toBe(order >= 0)
+      expect(passesFilter('@.payload.a == @.payload.b', given)).toBe(order === 0)
     }))
   })
 })

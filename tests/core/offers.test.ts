@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import { explain } from '../../core/explain.ts'
-import { beat, bench, closed, complete, ids, job, join, messages, say, spoken, submit } from './rows.ts'
-import { accepts, lists, onOffer, restarted, WAITING } from './offered.ts'
+import { beat, bench, closed, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
+import { accepts, lists, onOffer, restarted, WAITING } from './offers.ts'
 
 /** Offers that are not simply accepted. Each story ends with what a second robot was asked to do. */
 
 describe('an offer that is not answered', () => {
   test.each(WAITING)('[P39] a job that is %s waits for its robot, which takes it late', (retrySafety) => {
     const fleet = onOffer(retrySafety)
-    expect(spoken(fleet.pass(15_000))).toEqual(['socket-r1 status_request'])
+    expect(summaryOf(fleet.pass(15_000))).toEqual(['socket-r1 status_request'])
     expect(messages(fleet.pass(60_000), 'job_assign')).toEqual([])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', robot_id: 'r1', attempt: 1 })
-    expect(spoken(fleet.turn(accepts(), lists('r1', ['j1'])))).toEqual([])
+    expect(summaryOf(fleet.turn(accepts(), lists('r1', ['j1'])))).toEqual([])
     fleet.turn(complete('r1', 'j1', { total: 3 }))
     expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', attempt: 1, tries: 1, result: '{"total":3}' })
   })
@@ -23,7 +23,7 @@ describe('an offer that is not answered', () => {
     for (let i = 0; i < 9; i++) fleet.turn(...(fleet.pass(60_000), [beat('r1', [])]))
     expect(job(fleet, 'j1').status).toBe('queued')
     fleet.turn(...(fleet.pass(50_000), [beat('r1', [])]))
-    expect(spoken(fleet.pass(10_000))).toEqual(['socket-r1 job_cancel j1', 'socket-r1 status_request'])
+    expect(summaryOf(fleet.pass(10_000))).toEqual(['socket-r1 job_cancel j1', 'socket-r1 status_request'])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
     expect(job(fleet, 'j1').stop_until).toBeGreaterThan(fleet.now)
   })
@@ -36,7 +36,7 @@ describe('an offer that is not answered', () => {
     expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', attempt: 1 })
     fleet.turn(lists('r1', []))
     expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', attempt: 1, offered_at: null })
-    expect(spoken(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
+    expect(summaryOf(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
   test('[P40] an answer that nobody asked for is not taken for the next one', () => {
@@ -54,15 +54,15 @@ describe('an offer that is not answered', () => {
     expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
     const refused = onOffer('never')
     refused.turn(say('r1', 'job_reject', { job_id: 'j1' }))
-    expect(spoken(refused.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
+    expect(summaryOf(refused.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
   test('[P46] a robot that has not answered in time is offered nothing more before it does', () => {
     const fleet = bench()
     fleet.turn(...join('r1', { slots: 3 }), submit('j1'))
     fleet.pass(15_000)
-    expect(spoken(fleet.turn(submit('j2')))).toEqual([])
-    expect(spoken(fleet.turn(accepts()))).toEqual(['socket-r1 job_assign j2#1'])
+    expect(summaryOf(fleet.turn(submit('j2')))).toEqual([])
+    expect(summaryOf(fleet.turn(accepts()))).toEqual(['socket-r1 job_assign j2#1'])
   })
 
   test('[P39] explain says since when the job waits, and for whom', () => {
@@ -93,7 +93,7 @@ describe('a robot that goes', () => {
     fleet.turn(lists('r1', [], 's2'))
     expect(job(fleet, 'j1').status).toBe('queued')
     fleet.pass(30_000)
-    expect(spoken(fleet.turn(beat('r1', [], 's2')))).toEqual(['s2 heartbeat_ack'])
+    expect(summaryOf(fleet.turn(beat('r1', [], 's2')))).toEqual(['s2 heartbeat_ack'])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
   })
 
@@ -138,15 +138,16 @@ describe('a robot that remembers', () => {
   test.each(WAITING)('[P41] an offer that is not in its memory was never read: %s is offered anew', (retrySafety) => {
     const again = restarted(onOffer(retrySafety, memory()))
     again.turn(...join('r1', { socket: 's2', memory: memory() }), lists('r1', [], 's2'))
-    expect(spoken(again.pass(0))).toEqual(['s2 job_assign j1#2'])
+    expect(summaryOf(again.pass(0))).toEqual(['s2 job_assign j1#2'])
   })
 
   test('[P41] one that is in its memory was, and a list without it proves nothing', () => {
     const again = restarted(onOffer('unless_started', memory()))
     const remembers = memory({ job_id: 'j1', attempt: 1 })
-    expect(spoken(again.turn(...join('r1', { socket: 's2', memory: remembers }), lists('r1', [], 's2')))).not.toContain(
-      's2 job_assign j1#2',
-    )
+    expect(summaryOf(again.turn(...join('r1', { socket: 's2', memory: remembers }), lists('r1', [], 's2')))).not
+      .toContain(
+        's2 job_assign j1#2',
+      )
     expect(job(again, 'j1')).toMatchObject({ status: 'queued', attempt: 1 })
   })
 
@@ -156,7 +157,7 @@ describe('a robot that remembers', () => {
     fleet.pass(20_000)
     expect(job(fleet, 'j1')).toMatchObject({ attempt: 2, robot_id: 'r1' })
     fleet.turn(...join('r1', { socket: 's2', memory: memory({ job_id: 'j1', attempt: 1 }) }), lists('r1', [], 's2'))
-    expect(spoken(fleet.pass(0))).toEqual(['s2 job_assign j1#3'])
+    expect(summaryOf(fleet.pass(0))).toEqual(['s2 job_assign j1#3'])
   })
 
   test.each([
@@ -177,8 +178,8 @@ describe('jobs that say that they may run twice', () => {
     (retrySafety) => {
       const fleet = onOffer(retrySafety)
       fleet.pass(15_000)
-      expect(spoken(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
-      expect(spoken(fleet.turn(accepts()))).toEqual(['socket-r1 job_cancel j1'])
+      expect(summaryOf(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
+      expect(summaryOf(fleet.turn(accepts()))).toEqual(['socket-r1 job_cancel j1'])
       fleet.turn(complete('r1', 'j1', { late: true }))
       expect(fleet.disk.history.at(-1)).toMatchObject({ event: 'late_result', job_id: 'j1' })
       expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', robot_id: 'r2' })
@@ -218,7 +219,7 @@ describe('jobs that say that they may run twice', () => {
     fleet.pass(16_000)
     fleet.turn(say('r1', 'job_reject', { job_id: 'j1' }))
     expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', offered_at: null })
-    expect(spoken(fleet.turn(accepts()))).toEqual(['socket-r1 job_cancel j1'])
+    expect(summaryOf(fleet.turn(accepts()))).toEqual(['socket-r1 job_cancel j1'])
   })
 
   test('[P31] cancelled while the robot may be running it, the robot is told to stop', () => {
@@ -226,8 +227,8 @@ describe('jobs that say that they may run twice', () => {
     fleet.turn(...join('r1'), submit('j1', { retrySafety: 'unless_accepted' }))
     fleet.pass(16_000)
     const cancel = { job: ids.job('j1'), by: 'ann', reason: 'not needed' }
-    const said = fleet.turn({ type: 'cancel.requested', reply: ids.reply('cancel'), ...cancel })
-    expect(spoken(said)).toContain('socket-r1 job_cancel j1')
+    const sent = fleet.turn({ type: 'cancel.requested', reply: ids.reply('cancel'), ...cancel })
+    expect(summaryOf(sent)).toContain('socket-r1 job_cancel j1')
     expect(job(fleet, 'j1').stop_until).not.toBeNull()
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { OwnDefinition, Submitted } from '../../core/event.ts'
+import type { InlineDefinition, JobSubmitted } from '../../core/event.ts'
 import { configOf } from '../../core/protocol/trigger.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
-import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, say, submit } from './rows.ts'
+import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, say, submit } from './bench.ts'
 import { workflow } from './schedules.ts'
 import { trigger } from './triggers.ts'
 
@@ -54,16 +54,16 @@ function ready(settings: object = {}): Bench {
   return fleet
 }
 
-const own = (definition: OwnDefinition['definition'], given: Partial<OwnDefinition> = {}) => ({
+const own = (definition: InlineDefinition['definition'], given: Partial<InlineDefinition> = {}) => ({
   workflow: { id: ids.workflow('paid'), name: 'Paid', definition, ...given },
 })
-const KINDS: readonly [string, Partial<Submitted>, boolean][] = [
+const KINDS: readonly [string, Partial<JobSubmitted>, boolean][] = [
   ['by its id', { workflow: ids.workflow('paid') }, true],
   ['with the very definition that is published', own(DEFINITION), true],
   ['with another definition under its id', own(OTHER), false],
 ]
 
-const run = (fleet: Bench, id: string, given: Partial<Submitted>): void => {
+const run = (fleet: Bench, id: string, given: Partial<JobSubmitted>): void => {
   fleet.turn(submit(id, given))
   fleet.turn(say('r1', 'job_accept', { job_id: id }))
 }
@@ -81,7 +81,7 @@ const call = (fleet: Bench, parent: string): string => {
   }))
   return answer?.type === 'refusal' ? answer.refusal.refused : answer?.type ?? 'nothing'
 }
-const refused = (fleet: Bench, id: string, given: Partial<Submitted>): string | undefined => {
+const refused = (fleet: Bench, id: string, given: Partial<JobSubmitted>): string | undefined => {
   const [answer] = answers(fleet.turn(submit(id, given)))
   return answer?.type === 'refusal' ? answer.refusal.refused : undefined
 }
@@ -125,7 +125,7 @@ describe.each(KINDS)('a job of a workflow that is submitted %s', (_kind, given, 
     const fleet = ready()
     fleet.turn(submit('first', { workflow: ids.workflow('paid'), duplicateKey: 'paid, north' }))
     const keys = typeof given.workflow === 'object'
-      ? { workflow: { ...given.workflow, keptDuplicateKey: 'paid, north' }, duplicateKey: 'own, north' }
+      ? { workflow: { ...given.workflow, workflowDuplicateKey: 'paid, north' }, duplicateKey: 'own, north' }
       : { workflow: ids.workflow('paid'), duplicateKey: 'paid, north' }
     expect(refused(fleet, 'j', { ...keys, checkDuplicate: true })).toBe(isOne ? 'DUPLICATE_JOB' : undefined)
     expect(refused(fleet, 'k', { ...keys, checkDuplicate: true })).toBe('DUPLICATE_JOB')

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Budget } from '../../core/budget.ts'
 import type { JsonText } from '../../core/ids.ts'
 import { pathOf } from '../../core/path.ts'
-import { parametersOf, passes, problemWith } from '../../core/payload.ts'
+import { parametersOf, passesFilter, selectionProblem } from '../../core/payload.ts'
 import type { Json, JsonObject } from '../../core/protocol/json.ts'
 
 describe('paths', () => {
@@ -91,8 +91,8 @@ describe('what it costs', () => {
     ['two descents through what is large', event(wide), '@..x || @..y || @..z'],
     ['every value with every one', event(list), '@.payload.a[?count($..*) == 1]'],
   ])('a filter with %s is refused', (_what, given, filter) => {
-    expect(problemWith({ filter, mapping: null })).toBeNull()
-    expect(passes(filter, given)).toMatchObject({ refused: 'PAYLOAD_TOO_LARGE', details: { field: 'filter' } })
+    expect(selectionProblem({ filter, mapping: null })).toBeNull()
+    expect(passesFilter(filter, given)).toMatchObject({ refused: 'PAYLOAD_TOO_LARGE', details: { field: 'filter' } })
   })
 
   test('a mapping that picks the same again and again is refused, and so is one that looks too often', () => {
@@ -108,7 +108,7 @@ describe('what it costs', () => {
 
   test('filter and mapping spend of one budget', () => {
     const budget = new Budget()
-    expect(passes('@.payload..a', event(wide), budget)).toBe(true)
+    expect(passesFilter('@.payload..a', event(wide), budget)).toBe(true)
     expect(parametersOf('{}' as JsonText, { it: '$..c' }, event(wide), budget)).toMatchObject({
       refused: 'PAYLOAD_TOO_LARGE',
     })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { logText } from '../../adapters/log-text.ts'
 import type { Queries } from '../../adapters/store/contract.ts'
 import { escapedLine, oneLine, shownJson } from '../../core/protocol/plain.ts'
-import { job, running } from './rows.ts'
+import { job, running } from './bench.ts'
 
 /** Text of others, where it is read as lines. */
 

@@ -206,9 +206,9 @@ describe('what robots in the field really send', () => {
   })
 
   test('[P9] a heartbeat that says nothing about jobs is not one that says there are none', () => {
-    const said = (payload: object) => (fromRobot(frame('heartbeat', payload)) as { payload: object }).payload
-    expect('active_job_ids' in said({ robot_id: 'r' })).toBe(false)
-    expect(said({ robot_id: 'r', active_job_ids: [] })).toMatchObject({ active_job_ids: [] })
+    const decoded = (payload: object) => (fromRobot(frame('heartbeat', payload)) as { payload: object }).payload
+    expect('active_job_ids' in decoded({ robot_id: 'r' })).toBe(false)
+    expect(decoded({ robot_id: 'r', active_job_ids: [] })).toMatchObject({ active_job_ids: [] })
   })
 
   test('[P10] NaN and Infinity, as Python writes them, are read as null', () => {

@@ -3,10 +3,10 @@ import type { Event } from '../../core/event.ts'
 import type { WebhookReceived } from '../../core/trigger-event.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
 import { configOf } from '../../core/protocol/trigger.ts'
-import { answers, type Bench, bench, DEFINITION, ids, join, say, submit } from './rows.ts'
+import { answers, type Bench, bench, DEFINITION, ids, join, say, submit } from './bench.ts'
 import { save as scheduleSaved } from './schedules.ts'
 import { fire, trigger } from './triggers.ts'
-import { type TriggerRow, UNSAID } from '../../core/trigger.ts'
+import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/trigger.ts'
 
 /** How many jobs may be made with one key and by one webhook. */
 
@@ -45,8 +45,8 @@ function fleetWith(settings: object = {}): Bench {
       trigger: ids.trigger(id),
       revision: null,
       by: 'tester',
-      terms: {
-        ...UNSAID,
+      settings: {
+        ...TRIGGER_DEFAULTS,
         name: id,
         trigger_type: 'webhook',
         workflow_id: ids.workflow('w'),
@@ -95,7 +95,7 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   job: ids.job(`c${++made}`),
   trigger: ids.trigger('t1'),
   secret: ids.secret('right'),
-  checked: { key: null, refused: null },
+  callerCheck: { key: null, refused: null },
   data: '{}' as never,
   metadata: '{}' as never,
   idempotency: null,
@@ -170,8 +170,8 @@ describe.each([
 
   test('many in one turn are as many as may be', () => {
     const fleet = fleetWith()
-    const told = answers(fleet.turn(...Array.from({ length: 7 }, event))).map(({ type }) => type)
-    expect(told).toEqual([expected, expected, expected, 'refusal', 'refusal', 'refusal', 'refusal'])
+    const types = answers(fleet.turn(...Array.from({ length: 7 }, event))).map(({ type }) => type)
+    expect(types).toEqual([expected, expected, expected, 'refusal', 'refusal', 'refusal', 'refusal'])
   })
 })
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
-import { recurrenceOf, type Wanted } from '../../core/recurrence.ts'
+import { type RecurrenceInput, recurrenceOf } from '../../core/recurrence.ts'
 import { dueAfter } from '../../core/schedule.ts'
 
-const NOTHING: Wanted = {
+const NOTHING: RecurrenceInput = {
   frequency: 'daily',
   cron_expression: null,
   run_at: null,
@@ -18,7 +18,7 @@ const NOTHING: Wanted = {
 const FROM = Date.UTC(2026, 0, 5, 12)
 
 /** The pattern, and the next two instants. */
-function told(wanted: Partial<Wanted>): readonly string[] {
+function shown(wanted: Partial<RecurrenceInput>): readonly string[] {
   const recurrence = recurrenceOf({ ...NOTHING, ...wanted })
   if (isRefusal(recurrence)) return [recurrence.refused, String(recurrence.details['field'])]
   const first = dueAfter(recurrence, FROM)
@@ -28,7 +28,7 @@ function told(wanted: Partial<Wanted>): readonly string[] {
 }
 
 describe('when a schedule is due', () => {
-  test.each<[Partial<Wanted>, readonly string[]]>([
+  test.each<[Partial<RecurrenceInput>, readonly string[]]>([
     [{ frequency: 'once', run_at: FROM + 1 }, ['', '2026-01-05T12:00', 'never']],
     [{ frequency: 'hourly' }, ['0 * * * *', '2026-01-05T13:00', '2026-01-05T14:00']],
     [{ frequency: 'hourly', time_minute: 30 }, ['30 * * * *', '2026-01-05T12:30', '2026-01-05T13:30']],
@@ -47,10 +47,10 @@ describe('when a schedule is due', () => {
     ]],
     [{ timezone: 'America/New_York' }, ['0 9 * * *', '2026-01-05T14:00', '2026-01-06T14:00']],
   ])('%j', (wanted, expected) => {
-    expect(told(wanted)).toEqual(expected)
+    expect(shown(wanted)).toEqual(expected)
   })
 
-  test.each<[Partial<Wanted>, string]>([
+  test.each<[Partial<RecurrenceInput>, string]>([
     [{ timezone: 'Mars/Olympus' }, 'timezone'],
     [{ timezone: '+01:00' }, 'timezone'],
     [{ frequency: 'once' }, 'run_at'],
@@ -65,7 +65,7 @@ describe('when a schedule is due', () => {
     [{ start_at: 5, end_at: 5 }, 'end_at'],
   ])('%j is refused, by the name of the field, at once', (wanted, field) => {
     const began = performance.now()
-    expect(told(wanted)).toEqual(['INVALID_PAYLOAD', field])
+    expect(shown(wanted)).toEqual(['INVALID_PAYLOAD', field])
     expect(performance.now() - began).toBeLessThan(1_000)
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import { RETRY_SAFETIES } from '../../core/job.ts'
-import { answers, bench, closed, complete, ids, job, join, messages, say, spoken, submit } from './rows.ts'
-import { accepts, lists, onOffer, restarted } from './offered.ts'
+import { answers, bench, closed, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
+import { accepts, lists, onOffer, restarted } from './offers.ts'
 
 describe('release', () => {
   const release = (reason = ''): Event => ({
@@ -16,14 +16,14 @@ describe('release', () => {
   test('[P43] a person who knows that a job was not started has it offered anew, and the history says so', () => {
     const fleet = onOffer()
     fleet.turn(closed('socket-r1'))
-    const said = fleet.turn(release('the machine was off'))
-    expect(answers(said)[0]).toMatchObject({ type: 'job', job: { status: 'pending' } })
+    const sent = fleet.turn(release('the machine was off'))
+    expect(answers(sent)[0]).toMatchObject({ type: 'job', job: { status: 'pending' } })
     expect(fleet.disk.history.at(-1)).toMatchObject({
       event: 'back_off',
       actor: 'ann',
       detail: 'released: r1 has not started it: the machine was off',
     })
-    expect(spoken(fleet.pass(0))).toEqual(['socket-r2 job_assign j1#2'])
+    expect(summaryOf(fleet.pass(0))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
   test('[P43] the robot that had it is not asked before its list shows that it has not got it', () => {
@@ -32,7 +32,7 @@ describe('release', () => {
     fleet.turn(closed('socket-r2'), release())
     expect(messages(fleet.pass(1_000), 'job_assign')).toEqual([])
     fleet.turn(lists('r1', []))
-    expect(spoken(fleet.turn(lists('r1', [])))).toEqual(['socket-r1 job_assign j1#2'])
+    expect(summaryOf(fleet.turn(lists('r1', [])))).toEqual(['socket-r1 job_assign j1#2'])
   })
 
   test('[P43] if it was wrong, and no other robot was asked yet, the robot takes the job', () => {
@@ -89,7 +89,7 @@ describe('what happened before the deadline counts as before it', () => {
     fleet.turn(closed('socket-r1'))
     fleet.pass(100_000)
     fleet.turn(...join('r1', { socket: 's2' }), lists('r1', ['j1'], 's2'))
-    expect(spoken(fleet.pass(0))).toEqual(['s2 job_cancel j1'])
+    expect(summaryOf(fleet.pass(0))).toEqual(['s2 job_cancel j1'])
     expect(job(fleet, 'j1').status).toBe('timeout')
   })
 

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { DefinitionHash } from '../../core/ids.ts'
-import { asksOf, lackOf, type Repertoire, repertoireOf, runs, unreadable } from '../../core/protocol/repertoire.ts'
-import { size } from '../../core/queue.ts'
-import { beat, bench, ids, job, join, messages, submit } from './rows.ts'
+import {
+  definitionNeeds,
+  lackOf,
+  type Repertoire,
+  repertoireOf,
+  runsDefinition,
+  unreadable,
+} from '../../core/protocol/repertoire.ts'
+import { countWaiting } from '../../core/queue.ts'
+import { beat, bench, ids, job, join, messages, submit } from './bench.ts'
 
 const graph = (...types: readonly (string | object)[]): string => {
   const nodes = types.map((type, at) => [`n${at}`, typeof type === 'string' ? { node_type: type } : type])
@@ -33,13 +40,13 @@ describe('what a definition asks for', () => {
     ['no JSON', '{', null, []],
     ['what Python writes', '{"nodes":{"a":{"node_type":"X","config":{"x":NaN}}}}', 'workflow', ['X']],
   ])('%s', (_, json, format, nodeTypes) => {
-    expect(asksOf(json)).toMatchObject({ format, nodeTypes })
+    expect(definitionNeeds(json)).toMatchObject({ format, nodeTypes })
   })
 
   test('is the same for the same types in another order', () => {
-    expect(asksOf(graph('B', 'A', 'b')).key).toBe(asksOf(graph('ANode', 'B')).key)
-    expect(asksOf(graph('A')).key).not.toBe(asksOf(graph('B')).key)
-    expect(asksOf('{"format":"a"}').key).not.toBe(asksOf('{"format":"b"}').key)
+    expect(definitionNeeds(graph('B', 'A', 'b')).key).toBe(definitionNeeds(graph('ANode', 'B')).key)
+    expect(definitionNeeds(graph('A')).key).not.toBe(definitionNeeds(graph('B')).key)
+    expect(definitionNeeds('{"format":"a"}').key).not.toBe(definitionNeeds('{"format":"b"}').key)
   })
 })
 
@@ -65,12 +72,14 @@ describe('what a robot runs', () => {
   ])('%s', (_, capabilities, json, lack) => {
     const repertoire = repertoireOf(capabilities as Record<string, unknown>)
     const workflow = repertoire?.workflows.has('w') === true ? 'w' : null
-    expect(lackOf(repertoire, { workflow, asks: asksOf(json) }, 'w')).toEqual(lack)
-    expect(runs(repertoire, { workflow, asks: asksOf(json) })).toBe(lack === null)
+    expect(lackOf(repertoire, { workflow, definition: definitionNeeds(json) }, 'w')).toEqual(lack)
+    expect(runsDefinition(repertoire, { workflow, definition: definitionNeeds(json) })).toBe(lack === null)
   })
 
   test('is not kept from it where nobody knows what it is', () => {
-    expect(runs(repertoireOf({ workflows: [] }) as Repertoire, { workflow: null, asks: null })).toBe(true)
+    expect(runsDefinition(repertoireOf({ workflows: [] }) as Repertoire, { workflow: null, definition: null })).toBe(
+      true,
+    )
   })
 
   test('must be lists of texts', () => {
@@ -93,7 +102,7 @@ describe('dispatch', () => {
   test('jobs with workflows of their own are one class, but for those that a robot names', () => {
     const fleet = bench()
     for (let i = 0; i < 1_000; i++) fleet.turn(submit(`j${i}`, own(`w${i}`)))
-    const classes = () => [...fleet.state.roster.classes.values()].map(size).toSorted((a, b) => a - b)
+    const classes = () => [...fleet.state.matching.classes.values()].map(countWaiting).toSorted((a, b) => a - b)
     expect(classes()).toEqual([1_000])
     fleet.turn(...join('r', { slots: 1, capabilities: { workflows: ['w500', 'w501', 'elsewhere'] } }))
     expect(job(fleet, 'j500')).toMatchObject({ robot_id: 'r', status: 'queued' })
@@ -101,18 +110,18 @@ describe('dispatch', () => {
     // What it does not name any more goes back to the others.
     fleet.turn(...join('r', { slots: 0, socket: 'anew', capabilities: { workflows: ['w500'] } }))
     expect(classes()).toEqual([999])
-    expect([...fleet.state.roster.named]).toEqual([['w500', 1]])
+    expect([...fleet.state.matching.namedWorkflows]).toEqual([['w500', 1]])
   })
 
   test('a workflow stays named as long as one robot names it, connected or not', () => {
     const fleet = bench()
     const names = { capabilities: { workflows: ['w'] } }
     fleet.turn(...join('a', { ...names, slots: 1 }), ...join('b', { ...names, slots: 2, tags: ['t'] }))
-    expect([...fleet.state.roster.named]).toEqual([['w', 2]])
+    expect([...fleet.state.matching.namedWorkflows]).toEqual([['w', 2]])
     fleet.turn({ type: 'socket.closed', socket: ids.socket('socket-a') }, ...join('b', { socket: 'anew' }))
-    expect([...fleet.state.roster.named]).toEqual([['w', 1]])
+    expect([...fleet.state.matching.namedWorkflows]).toEqual([['w', 1]])
     fleet.turn(...join('a', { socket: 'again' }))
-    expect([...fleet.state.roster.named]).toEqual([])
+    expect([...fleet.state.matching.namedWorkflows]).toEqual([])
   })
 
   test('two robots with handlers of their own get the jobs that are theirs, whatever comes first', () => {
@@ -127,8 +136,8 @@ describe('dispatch', () => {
   })
 
   test('a robot that says it wrongly is told so', () => {
-    const said = bench().turn(...join('r', { capabilities: { formats: 'own', workflows: [] } }))
-    expect(messages(said, 'register_ack')[0]?.payload).toMatchObject({
+    const sent = bench().turn(...join('r', { capabilities: { formats: 'own', workflows: [] } }))
+    expect(messages(sent, 'register_ack')[0]?.payload).toMatchObject({
       success: true,
       message: 'Registration successful; ignored, since it must be an array of strings: capabilities.formats',
     })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonText } from '../../core/ids.ts'
-import { beat, bench, closed, complete, ids, job, join, running, say, spoken, submit } from './rows.ts'
+import { beat, bench, closed, complete, ids, job, join, running, say, submit, summaryOf } from './bench.ts'
 
 describe('reporting', () => {
   test('[P19] accept and complete in one breath', () => {
@@ -16,7 +16,7 @@ describe('reporting', () => {
     const entries = fleet.disk.history.length
     fleet.turn(closed('socket-r1'), ...join('r1', { socket: 's2' }))
     const again = say('r1', 'job_complete', { job_id: 'j1', result: { n: 1 }, attempt: 1 }, 's2')
-    expect(spoken(fleet.turn(again))).toEqual([])
+    expect(summaryOf(fleet.turn(again))).toEqual([])
     expect(fleet.disk.history).toHaveLength(entries)
   })
 
@@ -36,7 +36,7 @@ describe('reporting', () => {
   test('a result for a job that never was is refused', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
-    expect(spoken(fleet.turn(complete('r1', 'nope')))).toEqual(['socket-r1 error NOT_FOUND'])
+    expect(summaryOf(fleet.turn(complete('r1', 'nope')))).toEqual(['socket-r1 error NOT_FOUND'])
   })
 
   test('[P28] progress is a percentage that never falls within an attempt', () => {
@@ -128,13 +128,13 @@ describe('reporting', () => {
     const fleet = running()
     fleet.turn(...join('r2'))
     const foreign = say('r2', 'log_entry', { job_id: 'j1', level: 'INFO', message: 'x', node_id: '' })
-    expect(spoken(fleet.turn(foreign))).toEqual(['socket-r2 error NOT_FOUND'])
+    expect(summaryOf(fleet.turn(foreign))).toEqual(['socket-r2 error NOT_FOUND'])
     expect(fleet.disk.logs).toEqual([])
   })
 
   test('[P24] a robot that says goodbye is let go, and its job waits for it', () => {
     const fleet = running()
-    expect(spoken(fleet.turn(say('r1', 'disconnect', { reason: 'Scheduled maintenance' })))).toEqual([
+    expect(summaryOf(fleet.turn(say('r1', 'disconnect', { reason: 'Scheduled maintenance' })))).toEqual([
       'socket-r1 close 1000',
     ])
     expect(job(fleet, 'j1').status).toBe('running')

@@ -13,9 +13,9 @@ import {
   messages,
   running,
   say,
-  spoken,
   submit,
-} from './rows.ts'
+  summaryOf,
+} from './bench.ts'
 
 const opened = (socket: string, credential: string | null = null): Event => ({
   type: 'socket.opened',
@@ -31,8 +31,8 @@ describe('connecting', () => {
     expect(job(fleet, 'a').robot_id).toBe('r2')
     fleet.turn(...join('r1', { socket: 'again' }), beat('r1', ['a'], 'again'))
     // The other one does not answer, and is gone.
-    const said = [...fleet.pass(15_000), ...fleet.turn(closed('socket-r2')), ...fleet.pass(20_000)]
-    expect(messages(said, 'job_assign')).toEqual([])
+    const sent = [...fleet.pass(15_000), ...fleet.turn(closed('socket-r2')), ...fleet.pass(20_000)]
+    expect(messages(sent, 'job_assign')).toEqual([])
     const answer = say('r1', 'status_response', { status: 'online', active_job_ids: [] }, 'again')
     expect(messages(fleet.turn(answer), 'job_assign')).toHaveLength(1)
   })
@@ -40,13 +40,13 @@ describe('connecting', () => {
   test('[P11] the answer to register is the first thing a robot hears, and a job may follow at once', () => {
     const fleet = bench()
     fleet.turn(submit('j1'))
-    const said = fleet.turn(...join('r1'))
-    expect(spoken(said)).toEqual([
+    const sent = fleet.turn(...join('r1'))
+    expect(summaryOf(sent)).toEqual([
       'socket-r1 register_ack true',
       'socket-r1 status_request',
       'socket-r1 job_assign j1#1',
     ])
-    expect(messages(said, 'register_ack')[0]).toMatchObject({
+    expect(messages(sent, 'register_ack')[0]).toMatchObject({
       correlation_id: 'register-r1',
       payload: { robot_id: 'r1', success: true, config: { heartbeat_interval: 30, log_batch_size: 100 } },
     })
@@ -55,7 +55,7 @@ describe('connecting', () => {
   test('[P12] before it has registered, nothing that a socket says is heard', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), submit('j1'), opened('stranger'))
-    expect(spoken(fleet.turn(say('r1', 'job_complete', { job_id: 'j1', result: {} }, 'stranger'))))
+    expect(summaryOf(fleet.turn(say('r1', 'job_complete', { job_id: 'j1', result: {} }, 'stranger'))))
       .toEqual(['stranger error AUTHENTICATION_FAILED'])
     expect(job(fleet, 'j1').status).toBe('queued')
   })
@@ -63,15 +63,15 @@ describe('connecting', () => {
   test('[P13] a socket that does not register is closed', () => {
     const fleet = bench()
     fleet.turn(opened('s1'))
-    expect(spoken(fleet.pass(10_000))).toEqual(['s1 close 4408'])
-    expect(spoken(fleet.turn(say('r1', 'register', { robot_id: 'r1' }, 's1')))).toEqual([])
+    expect(summaryOf(fleet.pass(10_000))).toEqual(['s1 close 4408'])
+    expect(summaryOf(fleet.turn(say('r1', 'register', { robot_id: 'r1' }, 's1')))).toEqual([])
   })
 
   test('[P14] of two connections of one robot the newer holds; the older is closed and can do nothing more', () => {
     const fleet = running()
-    const said = spoken(fleet.turn(...join('r1', { socket: 'newer' })))
-    expect(said).toEqual(['socket-r1 close 4409', 'newer register_ack true', 'newer status_request'])
-    expect(spoken(fleet.turn(complete('r1', 'j1')))).toEqual([])
+    const sent = summaryOf(fleet.turn(...join('r1', { socket: 'newer' })))
+    expect(sent).toEqual(['socket-r1 close 4409', 'newer register_ack true', 'newer status_request'])
+    expect(summaryOf(fleet.turn(complete('r1', 'j1')))).toEqual([])
     expect(job(fleet, 'j1').status).toBe('running')
     fleet.turn(closed('socket-r1'))
     expect(presence(fleet.state, ids.robot('r1')).status).toBe('busy')
@@ -83,7 +83,7 @@ describe('connecting', () => {
     const fleet = running()
     fleet.turn(...join('r2'))
     const forged = say('r1', 'job_complete', { job_id: 'j1', result: {} }, 'socket-r2')
-    expect(spoken(fleet.turn(forged))).toEqual(['socket-r2 error FORBIDDEN'])
+    expect(summaryOf(fleet.turn(forged))).toEqual(['socket-r2 error FORBIDDEN'])
     fleet.turn(complete('r2', 'j1', { forged: true }))
     expect(job(fleet, 'j1').status).toBe('running')
   })
@@ -91,7 +91,7 @@ describe('connecting', () => {
   test('[P15] a connection belongs to one robot for good', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
-    expect(spoken(fleet.turn(say('r2', 'register', {}, 'socket-r1')))).toEqual(['socket-r1 error FORBIDDEN'])
+    expect(summaryOf(fleet.turn(say('r2', 'register', {}, 'socket-r1')))).toEqual(['socket-r1 error FORBIDDEN'])
     expect(fleet.state.robots.has(ids.robot('r2'))).toBe(false)
   })
 })
@@ -127,31 +127,31 @@ describe('keys', () => {
     ['[P16] the key of another robot', 'r1', 'k2', ['s1 register_ack false', 's1 close 4403']],
     ['[P16] its own key', 'r2', 'k2', ['s1 register_ack true', 's1 status_request']],
     ['an admin key, for any robot', 'r7', 'admin', ['s1 register_ack true', 's1 status_request']],
-  ])('%s', (_name, robot, key, said) => {
+  ])('%s', (_name, robot, key, sent) => {
     const fleet = withKeys()
-    expect(spoken(fleet.turn(...register(robot, key)))).toEqual(said)
+    expect(summaryOf(fleet.turn(...register(robot, key)))).toEqual(sent)
   })
 
   test('[P17] a key that belongs to no robot yet belongs to the first that registers with it', () => {
     const fleet = withKeys()
-    expect(spoken(fleet.turn(...register('r1', 'k1')))).toContain('s1 register_ack true')
+    expect(summaryOf(fleet.turn(...register('r1', 'k1')))).toContain('s1 register_ack true')
     expect(fleet.disk.rows.keys.get(ids.key('k1'))?.robot_id).toBe('r1')
-    expect(spoken(fleet.turn(...register('r3', 'k1', 's3')))).toEqual(['s3 register_ack false', 's3 close 4403'])
+    expect(summaryOf(fleet.turn(...register('r3', 'k1', 's3')))).toEqual(['s3 register_ack false', 's3 close 4403'])
   })
 
   test('[P16] the key in register goes before the one of the upgrade', () => {
     const fleet = withKeys()
     const event = { ...say('r2', 'register', {}, 's1'), credential: ids.secret('hash-k2') } as Event
-    expect(spoken(fleet.turn(opened('s1', 'hash-reader'), event))).toContain('s1 register_ack true')
+    expect(summaryOf(fleet.turn(opened('s1', 'hash-reader'), event))).toContain('s1 register_ack true')
   })
 
   test('[P17] a key that is revoked ends its connections at once, and opens nothing any more', () => {
     const fleet = withKeys()
     fleet.turn(...register('r2', 'k2'))
     const said = fleet.turn({ type: 'key.revoked', reply: ids.reply('x'), key: ids.key('k2') })
-    expect(spoken(said)).toEqual(['s1 close 4401'])
+    expect(summaryOf(said)).toEqual(['s1 close 4401'])
     expect(answers(said)).toMatchObject([{ key: { id: 'k2' } }])
-    expect(spoken(fleet.turn(...register('r2', 'k2', 's2')))).toEqual(['s2 register_ack false', 's2 close 4401'])
+    expect(summaryOf(fleet.turn(...register('r2', 'k2', 's2')))).toEqual(['s2 register_ack false', 's2 close 4401'])
   })
 })
 
@@ -167,8 +167,8 @@ describe('staying alive', () => {
     const fleet = running()
     fleet.pass(99_000)
     fleet.turn(say('r1', 'job_progress', { job_id: 'j1', progress: 10, current_node: '', message: '' }))
-    expect(spoken(fleet.pass(99_000))).toEqual([])
-    expect(spoken(fleet.pass(1_000))).toEqual(['socket-r1 close 4408'])
+    expect(summaryOf(fleet.pass(99_000))).toEqual([])
+    expect(summaryOf(fleet.pass(1_000))).toEqual(['socket-r1 close 4408'])
     expect(presence(fleet.state, ids.robot('r1')).status).toBe('offline')
   })
 
@@ -194,7 +194,7 @@ describe('staying alive', () => {
     fleet.turn(closed('socket-r1'), ...join('r2'))
     fleet.pass(60_000)
     fleet.turn(beat('r2'))
-    expect(spoken(fleet.pass(60_000))).toContain('socket-r2 job_assign j1#2')
+    expect(summaryOf(fleet.pass(60_000))).toContain('socket-r2 job_assign j1#2')
   })
 
   test('[P23] a job that the robot has forgotten is lost after two of its lists, not after one', () => {
@@ -217,13 +217,13 @@ describe('staying alive', () => {
     fleet.turn(...join('r1'), submit('j1', { retrySafety: 'unless_accepted' }), closed('socket-r1'))
     fleet.pass(10)
     fleet.turn(...join('r1', { socket: 's2' }), beat('r1', [], 's2'))
-    expect(spoken(fleet.pass(0))).toEqual(['s2 job_assign j1#2'])
+    expect(summaryOf(fleet.pass(0))).toEqual(['s2 job_assign j1#2'])
   })
 
   test('[P27] a job that runs too long ends, and its robot is told to stop', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), submit('j1', { timeoutMs: 60_000 }), say('r1', 'job_accept', { job_id: 'j1' }))
-    expect(spoken(fleet.pass(60_000))).toEqual(['socket-r1 job_cancel j1'])
+    expect(summaryOf(fleet.pass(60_000))).toEqual(['socket-r1 job_cancel j1'])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'timeout', error_type: 'TimeoutError' })
   })
 })

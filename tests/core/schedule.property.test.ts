@@ -1,13 +1,13 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dueAfter, firesAt, MISFIRES, type Plan, preview } from '../../core/schedule.ts'
-import { bench, START } from './rows.ts'
+import { dueAfter, firesAt, MISFIRES, preview, type ScheduleSpec } from '../../core/schedule.ts'
+import { bench, START } from './bench.ts'
 import { save, schedule, workflow } from './schedules.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-const plans: fc.Arbitrary<Partial<Plan>> = fc.record({
+const plans: fc.Arbitrary<Partial<ScheduleSpec>> = fc.record({
   cron_expression: fc.tuple(
     fc.constantFrom('*', '*/7', '0', '30', '15,45', '59'),
     fc.constantFrom('*', '*/3', '2', '1,2', '0-4', '23'),
@@ -26,15 +26,15 @@ test('what was shown beforehand is what is then fired, when it was said to be', 
       fleet.now = now
       fleet.turn(...workflow(), save(plan))
       const shown = preview(schedule(fleet), fleet.now, 12)
-      while (fleet.disk.occurrences.length < 12) {
+      while (fleet.disk.scheduleRuns.length < 12) {
         const wake = schedule(fleet).fires_at
         if (wake === null) break
         fleet.now = wake
         fleet.turn({ type: 'tick' })
       }
-      const fired = fleet.disk.occurrences.map(({ due_at, at }) => ({ due_at, fires_at: at }))
+      const fired = fleet.disk.scheduleRuns.map(({ due_at, at }) => ({ due_at, fires_at: at }))
       expect(fired).toEqual(shown)
-      expect(new Set(fleet.disk.occurrences.map(({ outcome }) => outcome))).toEqual(new Set(['fired']))
+      expect(new Set(fleet.disk.scheduleRuns.map(({ outcome }) => outcome))).toEqual(new Set(['fired']))
     }),
     { numRuns: 60 },
   )
@@ -59,7 +59,7 @@ test('what is missed is what a walk through every instant finds, however many th
         walked.push(due)
         due = dueAfter(before, due)
       }
-      const rows = fleet.disk.occurrences
+      const rows = fleet.disk.scheduleRuns
       expect(rows.map(({ due_at }) => due_at)).toEqual([
         ...walked.slice(0, walked.length > 100 ? 1 : 0),
         ...walked.slice(walked.length <= 100 ? 0 : misfire === 'run_all' ? -100 : -1),

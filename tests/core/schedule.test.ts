@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
-import type { Plan } from '../../core/schedule.ts'
-import { jobIdOf, preview, upcoming } from '../../core/schedule.ts'
-import { answers, type Bench, bench, complete, ids, job, join, START } from './rows.ts'
-import { byHand, ledger, save, schedule, turnOn, workflow } from './schedules.ts'
+import type { ScheduleSpec } from '../../core/schedule.ts'
+import { preview, scheduledJobId, upcoming } from '../../core/schedule.ts'
+import { answers, type Bench, bench, complete, ids, job, join, START } from './bench.ts'
+import { byHand, runLog, save, schedule, turnOn, workflow } from './schedules.ts'
 
 // The clock of these tests begins on Monday, 2026-01-05, at 09:00Z.
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-function fleetWith(plan: Partial<Plan> = {}): Bench {
+function fleetWith(plan: Partial<ScheduleSpec> = {}): Bench {
   const fleet = bench()
   fleet.turn(...workflow(), save(plan))
   return fleet
@@ -30,10 +30,10 @@ describe('a schedule', () => {
   test('makes a job when it is due, and not before', () => {
     const fleet = fleetWith()
     fleet.pass(HOUR - 1)
-    expect(ledger(fleet)).toEqual([])
+    expect(runLog(fleet)).toEqual([])
     fleet.pass(1)
-    expect(ledger(fleet)).toEqual(['01-05T10:00 fired'])
-    const id = jobIdOf(ids.schedule('s'), START + HOUR)
+    expect(runLog(fleet)).toEqual(['01-05T10:00 fired'])
+    const id = scheduledJobId(ids.schedule('s'), START + HOUR)
     expect(job(fleet, id)).toMatchObject({ schedule_id: 's', due_at: START + HOUR, created_by: 'schedule:s' })
     expect(schedule(fleet)).toMatchObject({ next_run: START + 2 * HOUR, last_run: START + HOUR, run_count: 1 })
   })
@@ -42,7 +42,7 @@ describe('a schedule', () => {
     const fleet = fleetWith()
     fleet.pass(HOUR)
     fleet.turn(...join('r1'))
-    const id = jobIdOf(ids.schedule('s'), START + HOUR)
+    const id = scheduledJobId(ids.schedule('s'), START + HOUR)
     fleet.turn(complete('r1', id, {}, 1))
     expect(schedule(fleet)).toMatchObject({ run_count: 1, success_count: 1 })
   })
@@ -50,14 +50,14 @@ describe('a schedule', () => {
   test('is due once, when it says', () => {
     const fleet = fleetWith({ frequency: 'once', cron_expression: '', run_at: START + 90 * MINUTE })
     fleet.pass(24 * HOUR)
-    expect(ledger(fleet)).toEqual(['01-05T10:30 fired'])
+    expect(runLog(fleet)).toEqual(['01-05T10:30 fired'])
     expect(schedule(fleet)).toMatchObject({ next_run: null, enabled: true })
   })
 
   test('is due between its start and its end only, both included', () => {
     const fleet = fleetWith({ start_at: START + 3 * HOUR, end_at: START + 4 * HOUR })
     fleet.pass(24 * HOUR)
-    expect(ledger(fleet)).toEqual(['01-05T12:00 fired', '01-05T13:00 fired'])
+    expect(runLog(fleet)).toEqual(['01-05T12:00 fired', '01-05T13:00 fired'])
   })
 
   test('while it is disabled nothing is due, and nothing was when it is enabled again', () => {
@@ -67,13 +67,13 @@ describe('a schedule', () => {
     fleet.pass(3.5 * HOUR)
     fleet.turn(turnOn(true))
     expect(schedule(fleet)).toMatchObject({ enabled: true, note: '', next_run: START + 4 * HOUR })
-    expect(ledger(fleet)).toEqual([])
+    expect(runLog(fleet)).toEqual([])
   })
 
   test('runs by hand, disabled or not, and waits for nothing but its gate', () => {
     const fleet = fleetWith({ overlap: 'skip' })
     fleet.turn(turnOn(false), byHand('a'), byHand('b'))
-    expect(ledger(fleet)).toEqual(['now fired by hand', 'now fired by hand'])
+    expect(runLog(fleet)).toEqual(['now fired by hand', 'now fired by hand'])
     expect(schedule(fleet)).toMatchObject({ run_count: 2, last_run: START, next_run: null })
     expect(job(fleet, 'b')).toMatchObject({ schedule_id: 's', due_at: null, created_by: 'tester', status: 'queued' })
   })
@@ -83,21 +83,21 @@ describe('a schedule', () => {
       const fleet = fleetWith()
       fleet.now += HOUR
       fleet.turn(change)
-      expect(ledger(fleet)).toEqual(['01-05T10:00 fired'])
+      expect(runLog(fleet)).toEqual(['01-05T10:00 fired'])
     }
     const fleet = fleetWith()
     fleet.now += HOUR
     fleet.turn({ type: 'schedule.deleted', reply: ids.reply('d'), schedule: ids.schedule('s') })
-    expect([ledger(fleet), fleet.disk.rows.schedules.size]).toEqual([['01-05T10:00 fired'], 0])
+    expect([runLog(fleet), fleet.disk.rows.schedules.size]).toEqual([['01-05T10:00 fired'], 0])
     fleet.pass(24 * HOUR)
-    expect(ledger(fleet).length).toBe(1)
+    expect(runLog(fleet).length).toBe(1)
   })
 
   test('is one job for each instant, whatever comes twice', () => {
     const made = new Set<string>()
-    for (let i = 0; i < 100_000; i++) made.add(jobIdOf(ids.schedule(`s-${i % 1_000}`), START + i * MINUTE))
+    for (let i = 0; i < 100_000; i++) made.add(scheduledJobId(ids.schedule(`s-${i % 1_000}`), START + i * MINUTE))
     expect(made.size).toBe(100_000)
-    const [a = '', b = ''] = [jobIdOf(ids.schedule('s'), START), jobIdOf(ids.schedule('s'), START + 1)]
+    const [a = '', b = ''] = [scheduledJobId(ids.schedule('s'), START), scheduledJobId(ids.schedule('s'), START + 1)]
     expect(a).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(a < b).toBe(true)
   })
@@ -108,7 +108,7 @@ describe('a schedule', () => {
     const again = bench({}, fleet.hot())
     again.now = fleet.now
     again.pass(HOUR)
-    expect(ledger(again)).toEqual(['01-05T11:00 fired'])
+    expect(runLog(again)).toEqual(['01-05T11:00 fired'])
     expect(schedule(again)).toMatchObject({ run_count: 2, next_run: START + 3 * HOUR })
   })
 
@@ -116,16 +116,16 @@ describe('a schedule', () => {
     const fleet = fleetWith()
     fleet.turn({ type: 'drain' })
     fleet.pass(HOUR)
-    expect([ledger(fleet), outcome(fleet, turnOn(false))]).toEqual([[], ['UNAVAILABLE', undefined]])
+    expect([runLog(fleet), outcome(fleet, turnOn(false))]).toEqual([[], ['UNAVAILABLE', undefined]])
     const again = bench({}, fleet.hot())
     again.now = fleet.now
     sleep(again, 2 * MINUTE)
-    expect(ledger(again)).toEqual(['01-05T10:00 late'])
+    expect(runLog(again)).toEqual(['01-05T10:00 late'])
   })
 })
 
 describe('what was missed', () => {
-  test.each<[string, Partial<Plan>, number, readonly string[]]>([
+  test.each<[string, Partial<ScheduleSpec>, number, readonly string[]]>([
     ['run_once: the latest runs for all', {}, 3.5 * HOUR, [
       '01-05T10:00 merged',
       '01-05T11:00 merged',
@@ -169,14 +169,14 @@ describe('what was missed', () => {
   ])('%s', (_name, plan, ms, expected) => {
     const fleet = fleetWith(plan)
     sleep(fleet, ms)
-    expect(ledger(fleet)).toEqual(expected)
+    expect(runLog(fleet)).toEqual(expected)
   })
 
   test('run_all runs the latest hundred, and no more', () => {
     const fleet = fleetWith({ cron_expression: '*/10 * * * *', misfire: 'run_all' })
     sleep(fleet, 48 * HOUR)
-    expect(ledger(fleet)[0]).toBe('01-05T09:10 to 01-06T16:20 skipped misfire')
-    expect([ledger(fleet).length, ledger(fleet).at(1), ledger(fleet).at(-1)]).toEqual([
+    expect(runLog(fleet)[0]).toBe('01-05T09:10 to 01-06T16:20 skipped misfire')
+    expect([runLog(fleet).length, runLog(fleet).at(1), runLog(fleet).at(-1)]).toEqual([
       101,
       '01-06T16:30 late',
       '01-07T09:00 fired',
@@ -188,15 +188,15 @@ describe('what was missed', () => {
     const began = performance.now()
     sleep(fleet, 365 * 24 * HOUR)
     expect(performance.now() - began).toBeLessThan(1_000)
-    expect(fleet.disk.occurrences.map((run) => run.outcome)).toEqual(['merged', 'fired'])
-    expect(fleet.disk.occurrences[0]?.until).toBe(fleet.now - 1_000)
+    expect(fleet.disk.scheduleRuns.map((run) => run.outcome)).toEqual(['merged', 'fired'])
+    expect(fleet.disk.scheduleRuns[0]?.until).toBe(fleet.now - 1_000)
   })
 })
 
 describe('while an earlier job has not ended', () => {
   const statuses = (fleet: Bench) => [...fleet.disk.rows.jobs.values()].map(({ status }) => status)
 
-  test.each<[Plan['overlap'], readonly string[], readonly string[]]>([
+  test.each<[ScheduleSpec['overlap'], readonly string[], readonly string[]]>([
     ['allow', ['10:00 fired', '11:00 fired', '12:00 fired'], ['queued', 'queued', 'queued']],
     ['skip', ['10:00 fired', '11:00 skipped overlap', '12:00 skipped overlap'], ['queued']],
     ['queue_one', ['10:00 fired', '11:00 fired', '12:00 skipped overlap'], ['queued', 'pending']],
@@ -205,7 +205,7 @@ describe('while an earlier job has not ended', () => {
   ])('%s', (overlap, lines, status) => {
     const fleet = fleetWith({ overlap })
     fleet.pass(3.5 * HOUR)
-    expect(ledger(fleet)).toEqual(lines.map((line) => `01-05T${line}`))
+    expect(runLog(fleet)).toEqual(lines.map((line) => `01-05T${line}`))
     expect(statuses(fleet)).toEqual(status)
   })
 
@@ -214,7 +214,7 @@ describe('while an earlier job has not ended', () => {
       const fleet = fleetWith({ overlap: 'queue_one' })
       fleet.pass(2 * HOUR)
       fleet.turn(...join('r1', { slots: 5 }))
-      const first = jobIdOf(ids.schedule('s'), START + HOUR)
+      const first = scheduledJobId(ids.schedule('s'), START + HOUR)
       if (how === 'ended') fleet.turn(complete('r1', first, {}, job(fleet, first).attempt))
       if (how === 'edited') fleet.turn(save({ overlap: 'allow' }, 'update'))
       if (how === 'deleted') {
@@ -226,7 +226,7 @@ describe('while an earlier job has not ended', () => {
 })
 
 describe('what is refused or skipped', () => {
-  test.each<[string, Partial<Plan>, readonly unknown[]]>([
+  test.each<[string, Partial<ScheduleSpec>, readonly unknown[]]>([
     ['a workflow that is not there', { workflow_id: ids.workflow('x') }, ['NOT_FOUND', 'workflow_id']],
     ['a pool that is not there', { pool: 'x' }, ['NOT_FOUND', 'pool']],
     ['a time that has passed', { frequency: 'once', run_at: START }, ['INVALID_PAYLOAD', 'run_at']],
@@ -254,14 +254,14 @@ describe('what is refused or skipped', () => {
     fleet.turn(...workflow(), save())
     fleet.turn(...workflow('v').slice(0, 1), save({ workflow_id: ids.workflow('v') }, 'create', 't'))
     fleet.pass(2 * HOUR)
-    expect(ledger(fleet)).toEqual([
+    expect(runLog(fleet)).toEqual([
       '01-05T10:00 fired',
       '01-05T10:00 skipped CONFLICT',
       '01-05T11:00 skipped QUEUE_FULL',
       '01-05T11:00 skipped CONFLICT',
     ])
     expect(outcome(fleet, byHand('a'))).toEqual(['QUEUE_FULL', undefined])
-    expect(ledger(fleet).length).toBe(4)
+    expect(runLog(fleet).length).toBe(4)
   })
 })
 

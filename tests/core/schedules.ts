@@ -1,9 +1,9 @@
 import type { Event } from '../../core/event.ts'
-import type { Plan, ScheduleRow } from '../../core/schedule.ts'
-import { type Bench, DEFINITION, ids } from './rows.ts'
+import type { ScheduleRow, ScheduleSpec } from '../../core/schedule.ts'
+import { type Bench, DEFINITION, ids } from './bench.ts'
 
 /** Every hour, on the hour, with nothing special about it. */
-const HOURLY: Plan = {
+const HOURLY: ScheduleSpec = {
   name: 'hourly',
   workflow_id: ids.workflow('w'),
   frequency: 'hourly',
@@ -12,7 +12,7 @@ const HOURLY: Plan = {
   timezone: 'UTC',
   start_at: null,
   end_at: null,
-  parameters: '{}' as Plan['parameters'],
+  parameters: '{}' as ScheduleSpec['parameters'],
   priority: 1,
   robot_id: null,
   environment: '',
@@ -40,14 +40,14 @@ export function workflow(id = 'w'): readonly Event[] {
   return [saved, { type: 'workflow.published', reply: ids.reply('p'), workflow: ids.workflow(id) }]
 }
 
-export function save(plan: Partial<Plan> = {}, mode: 'create' | 'update' = 'create', id = 's'): Event {
+export function save(plan: Partial<ScheduleSpec> = {}, mode: 'create' | 'update' = 'create', id = 's'): Event {
   return {
     type: 'schedule.saved',
     reply: ids.reply('s'),
     schedule: ids.schedule(id),
     mode,
     by: 'tester',
-    plan: { ...HOURLY, ...plan },
+    spec: { ...HOURLY, ...plan },
     workflowName: null,
     enabled: null,
   }
@@ -75,8 +75,8 @@ export function schedule(fleet: Bench, id = 's'): ScheduleRow {
 }
 
 /** The ledger, a line each: when it was due, until when, what became of it and why. */
-export function ledger(fleet: Bench): readonly string[] {
-  return fleet.disk.occurrences.map(({ due_at, until, outcome, reason }) => {
+export function runLog(fleet: Bench): readonly string[] {
+  return fleet.disk.scheduleRuns.map(({ due_at, until, outcome, reason }) => {
     const time = due_at === null ? 'now' : new Date(due_at).toISOString().slice(5, 16)
     const end = until === due_at || until === null ? '' : ` to ${new Date(until).toISOString().slice(5, 16)}`
     return `${time}${end} ${outcome}${reason === '' ? '' : ` ${reason}`}`

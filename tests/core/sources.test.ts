@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
-import { isAtRest } from '../../core/rest.ts'
+import { isIdle } from '../../core/rest.ts'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { TriggerFired } from '../../core/trigger-event.ts'
-import { bench, ids } from './rows.ts'
+import { bench, ids } from './bench.ts'
 import { workflow } from './schedules.ts'
 import { fire, outcome, ready, row, trigger } from './triggers.ts'
 
@@ -58,17 +58,17 @@ describe('sources', () => {
   test('a fleet that listens is not at rest', () => {
     const fleet = bench()
     fleet.turn(...workflow())
-    expect(isAtRest(fleet.state)).toBe(true)
+    expect(isIdle(fleet.state)).toBe(true)
     fleet.turn(trigger({ trigger_type: 'email' }))
-    expect(isAtRest(fleet.state)).toBe(false)
+    expect(isIdle(fleet.state)).toBe(false)
     fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t'), enabled: false })
-    expect(isAtRest(fleet.state)).toBe(true)
+    expect(isIdle(fleet.state)).toBe(true)
   })
 
   test('a fleet that robots tell of their files may rest', () => {
     const fleet = bench()
     fleet.turn(...workflow())
     fleet.turn(trigger({ trigger_type: 'file_watch', config: { reported: true } }))
-    expect(isAtRest(fleet.state)).toBe(true)
+    expect(isIdle(fleet.state)).toBe(true)
   })
 })

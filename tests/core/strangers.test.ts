@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { attachmentOf } from '../../core/attachment.ts'
+import { snapshotOf } from '../../core/attachment.ts'
 import type { Event } from '../../core/event.ts'
 import { load } from '../../core/load.ts'
 import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import { MESSAGES } from '../../core/protocol/message.ts'
-import { isLetIn } from '../../core/robot.ts'
+import { mayRegister } from '../../core/robot.ts'
 import type { KeyRow } from '../../core/state.ts'
-import { newAllowance, spend } from '../../core/strangers.ts'
-import { type Bench, bench, closed, ids, join, NO_ROWS, say, spoken } from './rows.ts'
+import { newAllowance, spendAllowance } from '../../core/strangers.ts'
+import { type Bench, bench, closed, ids, join, NO_ROWS, say, summaryOf } from './bench.ts'
 
 /** Connections that have not said who they are: the rules P64 to P66. */
 
@@ -28,16 +28,16 @@ const come = (id: string, from: string | null = null, credential: string | null 
   type: 'socket.opened',
   socket: ids.socket(id),
   credential: credential === null ? null : ids.secret(credential),
-  from,
+  network: from,
 })
 
 describe('places', () => {
   test('[P66] of one network the stranger that came first gives way, and others stay', () => {
     const fleet = bench({ unregisteredSocketsMax: 2 })
     fleet.turn(come('other', '192.0.2.2'), come('unknown'), come('a', '192.0.2.1'), come('b', '192.0.2.1'))
-    expect(spoken(fleet.turn(come('c', '192.0.2.1')))).toEqual(['a close 1013'])
-    expect(spoken(fleet.turn(come('d', '192.0.2.1')))).toEqual(['b close 1013'])
-    expect(spoken(fleet.turn(come('e'), come('f'), come('g'))), 'of no network').toEqual([])
+    expect(summaryOf(fleet.turn(come('c', '192.0.2.1')))).toEqual(['a close 1013'])
+    expect(summaryOf(fleet.turn(come('d', '192.0.2.1')))).toEqual(['b close 1013'])
+    expect(summaryOf(fleet.turn(come('e'), come('f'), come('g'))), 'of no network').toEqual([])
     expect(fleet.warnings, 'said once, however many there are').toHaveLength(1)
   })
 
@@ -45,7 +45,7 @@ describe('places', () => {
     const fleet = bench({ unregisteredSocketsMax: 1 })
     for (let n = 0; n < 20; n++) {
       fleet.turn(come(`s${n}`, '192.0.2.1'))
-      expect(spoken(fleet.turn(say(`r${n}`, 'register', {}, `s${n}`)))).toContain(`s${n} register_ack true`)
+      expect(summaryOf(fleet.turn(say(`r${n}`, 'register', {}, `s${n}`)))).toContain(`s${n} register_ack true`)
     }
     expect(fleet.state.sessions.size).toBe(20)
   })
@@ -53,20 +53,20 @@ describe('places', () => {
   test('[P66] when all places are taken the oldest stranger gives way, and nobody else', () => {
     const fleet = withKey({ socketsMax: 4 })
     fleet.turn(...join('r1'), come('keyed', '192.0.2.1', 'hash'), come('a'), come('wrong', null, 'no key'))
-    expect(spoken(fleet.turn(come('b')))).toEqual(['a close 1013'])
+    expect(summaryOf(fleet.turn(come('b')))).toEqual(['a close 1013'])
     fleet.turn(closed('a'))
-    expect(spoken(fleet.turn(come('c', null, 'hash')))).toEqual(['wrong close 1013'])
+    expect(summaryOf(fleet.turn(come('c', null, 'hash')))).toEqual(['wrong close 1013'])
     fleet.turn(closed('wrong'))
-    expect(spoken(fleet.turn(come('d', null, 'hash')))).toEqual(['b close 1013'])
+    expect(summaryOf(fleet.turn(come('d', null, 'hash')))).toEqual(['b close 1013'])
     fleet.turn(closed('b'))
-    expect(spoken(fleet.turn(come('e')))).toEqual(['e close 1013'])
-    expect(spoken(fleet.turn(say('r2', 'register', {}, 'keyed')))).toContain('keyed register_ack true')
+    expect(summaryOf(fleet.turn(come('e')))).toEqual(['e close 1013'])
+    expect(summaryOf(fleet.turn(say('r2', 'register', {}, 'keyed')))).toContain('keyed register_ack true')
   })
 
   test('[P66] those that do not answer their close are not without end', () => {
     const fleet = bench({ socketsMax: 3 })
-    const said = Array.from({ length: 10 }, (_, n) => spoken(fleet.turn(come(`s${n}`)))).flat()
-    expect(said).toEqual([
+    const sent = Array.from({ length: 10 }, (_, n) => summaryOf(fleet.turn(come(`s${n}`)))).flat()
+    expect(sent).toEqual([
       ...['s0', 's1', 's2'].map((id) => `${id} close 1013`),
       ...['s6', 's7', 's8', 's9'].map((id) => `${id} close 1013`),
     ])
@@ -79,13 +79,13 @@ describe('places', () => {
     fleet.turn({ type: 'socket.flooded', socket: ids.socket('b') })
     expect([...fleet.state.strangers.all]).toEqual(['c'])
     fleet.pass(10_000)
-    expect(fleet.state.strangers).toEqual({ all: new Set(), from: new Map() })
+    expect(fleet.state.strangers).toEqual({ all: new Set(), byNetwork: new Map() })
   })
 
   test('[P66] memory that goes forgets none', () => {
     const fleet = bench()
     fleet.turn(come('a', '192.0.2.1'))
-    const text = attachmentOf(fleet.state, ids.socket('a')) ?? ''
+    const text = snapshotOf(fleet.state, ids.socket('a')) ?? ''
     const { strangers } = load(NO_ROWS, fleet.now, 1, fleet.state.settings, [text])
     expect(strangers).toEqual(fleet.state.strangers)
   })
@@ -96,27 +96,27 @@ describe('what may be said before a registration', () => {
     const fleet = bench()
     const flooded = (socket: string): Event => ({ type: 'socket.flooded', socket: ids.socket(socket) })
     fleet.turn(come('s'), ...join('r1'))
-    expect(spoken(fleet.turn(flooded('s'), flooded('s'), flooded('socket-r1'), flooded('gone')))).toEqual([
+    expect(summaryOf(fleet.turn(flooded('s'), flooded('s'), flooded('socket-r1'), flooded('gone')))).toEqual([
       's close 4429',
     ])
-    expect(spoken(fleet.turn(say('r2', 'register', {}, 's')))).toEqual([])
+    expect(summaryOf(fleet.turn(say('r2', 'register', {}, 's')))).toEqual([])
   })
 
   test('[P64] twenty frames and 65,536 bytes, and of a robot that has shown its key a megabyte', () => {
     const { state } = withKey()
     const stranger = newAllowance(state, { credential: null })
-    expect(Array.from({ length: 21 }, () => spend(stranger, 1)).indexOf(false)).toBe(20)
-    expect(spend(newAllowance(state, { credential: null }), 65_536)).toBe(true)
-    expect(spend(newAllowance(state, { credential: ids.secret('another') }), 65_537)).toBe(false)
-    expect(spend(newAllowance(state, { credential: ids.secret('hash') }), 1 << 20)).toBe(true)
+    expect(Array.from({ length: 21 }, () => spendAllowance(stranger, 1)).indexOf(false)).toBe(20)
+    expect(spendAllowance(newAllowance(state, { credential: null }), 65_536)).toBe(true)
+    expect(spendAllowance(newAllowance(state, { credential: ids.secret('another') }), 65_537)).toBe(false)
+    expect(spendAllowance(newAllowance(state, { credential: ids.secret('hash') }), 1 << 20)).toBe(true)
   })
 
   test('[P64] a registration counts as one by the rules by which it is judged', () => {
     const { state } = withKey({ robotsAuth: 'key' })
     const letIn = (credential: string | null, meant: string | null = null): boolean =>
-      isLetIn(
+      mayRegister(
         state,
-        { credential: null, meant: meant === null ? null : ids.robot(meant) },
+        { credential: null, onlyRobot: meant === null ? null : ids.robot(meant) },
         ids.robot('r'),
         credential === null ? null : ids.secret(credential),
       )
@@ -137,8 +137,8 @@ describe('[P65] what is answered is short, whatever was said', () => {
     const message = fromRobot(text)
     const socket = ids.socket('socket-r1')
     const event: Event = isUndecodable(message)
-      ? { type: 'robot.garbled', socket, bytes: 1, refusal: message.refusal, id: message.correlation_id }
-      : { type: 'robot.said', socket, message, bytes: 1, credential: null }
+      ? { type: 'robot.malformed', socket, bytes: 1, refusal: message.refusal, id: message.correlation_id }
+      : { type: 'robot.message', socket, message, bytes: 1, credential: null }
     return fleet.turn(event).flatMap((send) =>
       send.to === 'socket' && 'message' in send ? [encode(send.message, 'id', 'now')] : []
     )
@@ -160,9 +160,9 @@ describe('[P65] what is answered is short, whatever was said', () => {
     ['the flat dialect', { type: 'register', id: long, robot_id: long }],
     ['a list', [long]],
   ]
-  test.each([...others, ...cases])('%s', (_what, said) => {
+  test.each([...others, ...cases])('%s', (_what, frame) => {
     for (const isRobot of [false, true]) {
-      for (const text of answered(JSON.stringify(said), isRobot)) expect(text.length).toBeLessThan(3_000)
+      for (const text of answered(JSON.stringify(frame), isRobot)) expect(text.length).toBeLessThan(3_000)
     }
   })
 })

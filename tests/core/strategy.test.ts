@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Strategy } from '../../core/limits.ts'
-import { bench, complete, ids, job, join, submit } from './rows.ts'
+import { bench, complete, ids, job, join, submit } from './bench.ts'
 
 /** Gives eight jobs, one after the other, to robots that finish at once; who got them. */
 function spread(strategy: Strategy, robots: Readonly<Record<string, object>>, wants: object = {}): readonly string[] {

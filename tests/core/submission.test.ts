@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/event.ts'
 import type { WebhookReceived } from '../../core/trigger-event.ts'
 import { refuse } from '../../core/protocol/refusal.ts'
-import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, messages, submit } from './rows.ts'
-import { UNSAID } from '../../core/trigger.ts'
+import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, messages, submit } from './bench.ts'
+import { TRIGGER_DEFAULTS } from '../../core/trigger.ts'
 
 const save = (id: string, text: string, mode: 'create' | 'update' = 'create'): Event => ({
   type: 'workflow.saved',
@@ -28,8 +28,8 @@ const trigger = (given: object = {}, id = 't1'): Event => ({
   trigger: ids.trigger(id),
   revision: null,
   by: 'tester',
-  terms: {
-    ...UNSAID,
+  settings: {
+    ...TRIGGER_DEFAULTS,
     name: 'Trigger',
     trigger_type: 'webhook',
     workflow_id: ids.workflow('w'),
@@ -48,7 +48,7 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   job: ids.job(`job-${++calls}`),
   trigger: ids.trigger('t1'),
   secret: ids.secret('right'),
-  checked: { key: null, refused: null },
+  callerCheck: { key: null, refused: null },
   data: '{"limit":5}' as never,
   metadata: '{}' as never,
   idempotency: null,
@@ -192,7 +192,7 @@ describe('webhooks', () => {
   describe('a trigger whose callers sign', () => {
     const signing = { key: 'k1', header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }
     const signed = (given: object = {}) => ready({ auth: 'github', secret: null, signing, ...given })
-    const checked = (key: string | null) => ({ secret: null, checked: { key, refused: null } })
+    const checked = (key: string | null) => ({ secret: null, callerCheck: { key, refused: null } })
 
     test('lets in whom the shell has verified, with the key that holds', () => {
       expect(code(signed(), call(checked('k1')))).toBe('fired')
@@ -206,7 +206,7 @@ describe('webhooks', () => {
 
     test('what the shell has against a caller is told before anything else', () => {
       const refused = refuse('FORBIDDEN', 'This address may not call this trigger')
-      const stranger = { checked: { key: 'k1', refused }, data: refuse('INVALID_PAYLOAD', 'no') }
+      const stranger = { callerCheck: { key: 'k1', refused }, data: refuse('INVALID_PAYLOAD', 'no') }
       const fleet = signed({ enabled: false })
       expect(answers(fleet.turn(call(stranger)))).toMatchObject([{ refusal: refused, quota: null }])
       expect(code(fleet, call({ ...stranger, trigger: ids.trigger('none') }))).toBe('TRIGGER_NOT_FOUND')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { TriggerRow } from '../../core/trigger.ts'
 import type { TriggerFired } from '../../core/trigger-event.ts'
-import { answers, type Bench, bench, complete, ids, job, join, say } from './rows.ts'
+import { answers, type Bench, bench, complete, ids, job, join, say } from './bench.ts'
 import { byHand, workflow } from './schedules.ts'
 import { fire, outcome, ready, row, text, trigger } from './triggers.ts'
 
@@ -61,7 +61,7 @@ describe('firing', () => {
 
   test('where nobody is told, the events of the trigger say so', () => {
     const fleet = ready({ filter: '@..x || @..y' })
-    fleet.turn({ ...fire(many), unheard: true } as TriggerFired)
+    fleet.turn({ ...fire(many), fireAndForget: true } as TriggerFired)
     expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'skipped', reason: 'PAYLOAD_TOO_LARGE', job_id: null }])
   })
 
@@ -186,7 +186,7 @@ describe('bound to a schedule', () => {
     after.pass(3_600 * SECOND)
     expect(after.disk.triggerEvents).toHaveLength(1)
     after.turn({ type: 'trigger.deleted', reply: ids.reply('d'), trigger: ids.trigger('t') })
-    expect(after.state.listening.size).toBe(0)
+    expect(after.state.subscribers.size).toBe(0)
     after.pass(3_600 * SECOND)
     expect(after.disk.triggerEvents).toHaveLength(1)
   })

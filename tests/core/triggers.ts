@@ -1,8 +1,8 @@
 import type { Event } from '../../core/event.ts'
 import type { JsonText } from '../../core/ids.ts'
-import { type TriggerRow, UNSAID } from '../../core/trigger.ts'
+import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/trigger.ts'
 import type { TriggerFired } from '../../core/trigger-event.ts'
-import { answers, type Bench, bench, ids } from './rows.ts'
+import { answers, type Bench, bench, ids } from './bench.ts'
 import { save, workflow } from './schedules.ts'
 
 /** Triggers for tests of the core, and events for them. */
@@ -15,8 +15,8 @@ export const trigger = (given: Partial<TriggerRow> = {}, revision: number | null
   trigger: ids.trigger(id),
   revision,
   by: 'tester',
-  terms: {
-    ...UNSAID,
+  settings: {
+    ...TRIGGER_DEFAULTS,
     name: 'Trigger',
     trigger_type: 'manual',
     workflow_id: ids.workflow('w'),

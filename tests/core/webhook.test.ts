@@ -3,11 +3,25 @@ import * as fc from 'fast-check'
 import { describe, test } from 'vitest'
 import type { WebhookId, WorkflowId } from '../../core/ids.ts'
 import { instantText } from '../../core/instant.ts'
-import { CALL_MS, CALLS_MAX, CALLS_MAX_EACH } from '../../core/limits.ts'
-import { asksFor, PATTERNS } from '../../core/protocol/announcement.ts'
+import { WEBHOOK_REQUEST_MS, WEBHOOK_REQUESTS_MAX, WEBHOOK_REQUESTS_MAX_EACH } from '../../core/limits.ts'
+import { EVENT_PATTERNS, matches } from '../../core/protocol/announcement.ts'
 import type { DeliveryRow } from '../../core/webhook.ts'
-import { answerAll, ask, deliveries, DOWN, hook, HOUR, id, MINUTE, OK, reply, report, row, told } from './hooks.ts'
-import { beat, bench, complete, ids, join, running, say, submit } from './rows.ts'
+import {
+  answerAll,
+  ask,
+  deliveries,
+  DOWN,
+  emitted,
+  hook,
+  HOUR,
+  id,
+  MINUTE,
+  OK,
+  reply,
+  report,
+  row,
+} from './webhooks.ts'
+import { beat, bench, complete, ids, join, running, say, submit } from './bench.ts'
 
 test('an instant is written as the platform writes it', () => {
   fc.assert(fc.property(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31, 23, 59, 59, 999) }), (at) => {
@@ -20,7 +34,7 @@ test('an instant is written as the platform writes it', () => {
 
 test('a pattern asks for one event, for a family, or for everything', () => {
   const cell = (pattern: string): string =>
-    [asksFor([pattern], 'job.failed'), asksFor([pattern], 'robot.online')].join()
+    [matches([pattern], 'job.failed'), matches([pattern], 'robot.online')].join()
   assert.deepEqual(['*', 'job.*', 'job.failed', 'robot.*', 'job', 'jo*', ''].map(cell), [
     'true,true',
     'true,false',
@@ -30,7 +44,7 @@ test('a pattern asks for one event, for a family, or for everything', () => {
     'false,false',
     'false,false',
   ])
-  assert.ok(PATTERNS.includes('webhook.*'))
+  assert.ok(EVENT_PATTERNS.includes('webhook.*'))
 })
 
 describe('what is told', () => {
@@ -39,9 +53,9 @@ describe('what is told', () => {
     fleet.turn(hook({ events: ['job.*'] }))
     fleet.turn(...join('r1'))
     fleet.turn(submit('j1'))
-    assert.deepEqual(told(fleet), ['job.created', 'job.queued'])
+    assert.deepEqual(emitted(fleet), ['job.created', 'job.queued'])
     fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), complete('r1', 'j1', { secret: 'result' }))
-    assert.deepEqual(told(fleet), ['job.created', 'job.queued', 'job.started', 'job.completed'])
+    assert.deepEqual(emitted(fleet), ['job.created', 'job.queued', 'job.started', 'job.completed'])
     const { type, timestamp, data } = JSON.parse(deliveries(fleet)[3]?.payload ?? '') as Record<string, object>
     assert.deepEqual([type, timestamp], ['job.completed', new Date(fleet.now).toISOString()])
     const { job_id, status, robot_id, completed_at } = data as Record<string, unknown>
@@ -71,7 +85,7 @@ describe('what is told', () => {
     })
     fleet.turn({ type: 'socket.closed', socket: ids.socket('socket-r1') }, submit('j3'))
     answerAll(fleet, OK, 2 * MINUTE)
-    assert.deepEqual(told(fleet), [
+    assert.deepEqual(emitted(fleet), [
       'robot.online',
       'job.failed',
       'job.dead_lettered',
@@ -86,7 +100,7 @@ describe('what is told', () => {
     fleet.turn(hook({ events: ['robot.*'] }))
     fleet.turn(...join('r1'))
     fleet.turn(...join('r1', { socket: 'other' }))
-    assert.deepEqual(told(fleet), ['robot.online'])
+    assert.deepEqual(emitted(fleet), ['robot.online'])
   })
 
   test('only what is asked for, of the workflow that is asked for, and nothing while nobody listens', () => {
@@ -94,12 +108,12 @@ describe('what is told', () => {
     fleet.turn(submit('j0'))
     fleet.turn(hook({ events: ['job.created', 'robot.*'], workflow: 'w2' as WorkflowId }))
     fleet.turn(...join('r1'), submit('j1'))
-    assert.deepEqual(told(fleet), [])
+    assert.deepEqual(emitted(fleet), [])
     fleet.turn(hook({ mode: 'update', events: ['job.created'], workflow: 'w1' as WorkflowId }))
     fleet.turn(submit('j2'))
     fleet.turn(ask('disabled'))
     fleet.turn(submit('j3'))
-    assert.deepEqual(told(fleet), ['job.created'])
+    assert.deepEqual(emitted(fleet), ['job.created'])
   })
 
   test('the same turn makes the same ids, and no two things have the same', () => {
@@ -122,7 +136,7 @@ describe('sending', () => {
     const [call] = fleet.calls
     const [delivery] = deliveries(fleet)
     assert.deepEqual(call, {
-      call: 1,
+      request: 1,
       webhook: id,
       delivery: delivery?.id,
       url: 'https://example.com/hook',
@@ -132,7 +146,7 @@ describe('sending', () => {
     fleet.turn(report(fleet, OK))
     const { status, attempt, next_at, status_code, delivered_at } = deliveries(fleet)[0] as DeliveryRow
     assert.deepEqual([status, attempt, next_at, status_code, delivered_at], ['delivered', 1, null, 200, fleet.now])
-    assert.equal(fleet.state.outbox.calls, 0)
+    assert.equal(fleet.state.deliveries.requestsInFlight, 0)
   })
 
   test('what fails is tried again, later each time, and after the last try it has failed for good', () => {
@@ -216,7 +230,7 @@ describe('sending', () => {
     fleet.turn(hook({ events: ['job.created'] }))
     fleet.turn(submit('j1'))
     const late = report(fleet, OK)
-    fleet.pass(2 * CALL_MS + 5_000)
+    fleet.pass(2 * WEBHOOK_REQUEST_MS + 5_000)
     assert.equal(fleet.calls.length, 1)
     assert.equal(deliveries(fleet)[0]?.attempt, 1)
     fleet.turn(late)
@@ -240,7 +254,7 @@ describe('sending', () => {
     const fleet = running()
     fleet.turn(hook({ events: ['job.completed'] }))
     fleet.turn({ type: 'drain' }, complete('r1', 'j1'))
-    assert.deepEqual([told(fleet), fleet.calls], [['job.completed'], []])
+    assert.deepEqual([emitted(fleet), fleet.calls], [['job.completed'], []])
   })
 
   test('so many calls are under way to one webhook, so many in all, and one to a webhook that fails', () => {
@@ -248,11 +262,11 @@ describe('sending', () => {
     const hooks = Array.from({ length: 10 }, (_, i) => `hook-${i}` as WebhookId)
     fleet.turn(...hooks.map((webhook) => hook({ webhook, events: ['job.created'] })))
     fleet.turn(...Array.from({ length: 6 }, (_, i) => submit(`job-${i}`)))
-    assert.equal(fleet.calls.length, CALLS_MAX)
+    assert.equal(fleet.calls.length, WEBHOOK_REQUESTS_MAX)
     const of = (webhook: WebhookId) => fleet.calls.filter((call) => call.webhook === webhook).length
     // By turns: nobody has to wait until another has been told everything.
     assert.deepEqual(hooks.map(of), [4, 4, 3, 3, 3, 3, 3, 3, 3, 3])
-    assert.equal(of(hooks[0]!), CALLS_MAX_EACH)
+    assert.equal(of(hooks[0]!), WEBHOOK_REQUESTS_MAX_EACH)
     while (fleet.calls.length > 0) fleet.turn(report(fleet, DOWN))
     fleet.pass(10_000)
     assert.deepEqual(hooks.map(of), hooks.map(() => 1))

@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { choosing } from '../../adapters/sources/patterns.ts'
+import { compilePatterns } from '../../adapters/sources/patterns.ts'
 import { globChars, isLike } from '../../core/glob.ts'
 import { growing, step } from './cost.ts'
 
@@ -22,7 +22,7 @@ const NAMES: readonly string[] = ['-', '-/', '/', '-x', '.', '\u0301', 'e\u0301/
 describe.each(LISTS)('%s', (...patterns) => {
   for (const part of NAMES) {
     const path = part.repeat(4_096 / part.length)
-    step(`and a path of ${JSON.stringify(part)}`, () => choosing(patterns)(path))
+    step(`and a path of ${JSON.stringify(part)}`, () => compilePatterns(patterns)(path))
   }
 })
 

@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import { readSent } from '../../adapters/form/sent.ts'
-import { isPercentUtf8, textOf } from '../../adapters/charset.ts'
+import { readSubmission } from '../../adapters/form/sent.ts'
+import { decodeBody, isPercentUtf8 } from '../../adapters/charset.ts'
 import { discord } from '../../adapters/chat/discord.ts'
 import { slack } from '../../adapters/chat/slack.ts'
 import { teams } from '../../adapters/chat/teams.ts'
 import { telegram } from '../../adapters/chat/telegram.ts'
-import { bearer, pageOf } from '../../adapters/http/request.ts'
+import { bearerCredential, parsePageQuery } from '../../adapters/http/request.ts'
 import { requestIdIn } from '../../adapters/http/respond.ts'
-import { isRange, isWithin } from '../../adapters/http/address.ts'
-import { verify } from '../../adapters/signature.ts'
+import { isInRanges, isRange } from '../../adapters/http/address.ts'
+import { verifySignature } from '../../adapters/signature.ts'
 import { readMail } from '../../adapters/sources/mail.ts'
 import { idempotencyOf } from '../../adapters/submission.ts'
-import { nextDue, readPattern } from '../../core/cron.ts'
+import { nextDue, readCron } from '../../core/cron.ts'
 import { parseDate, parseInstant } from '../../core/instant.ts'
 import { cut } from '../../core/protocol/cut.ts'
 import { FIELD_TYPES, valueOf } from '../../core/protocol/form-value.ts'
-import { canonicalNumber, compareNumbers, isJsonNumber, isKept, isWhole } from '../../core/protocol/number.ts'
+import { canonicalNumber, compareNumbers, fitsDouble, isJsonNumber, isWhole } from '../../core/protocol/number.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
-import { asksOf, repertoireOf } from '../../core/protocol/repertoire.ts'
+import { definitionNeeds, repertoireOf } from '../../core/protocol/repertoire.ts'
 import { retryAfterSeconds } from '../../core/protocol/retry-after.ts'
 import { oneLine } from '../../core/protocol/plain.ts'
 import { newRobotId } from '../../core/protocol/robot-id.ts'
@@ -26,7 +26,7 @@ import { evaluate } from '../../robot/expression.ts'
 import { logLine } from '../../robot/log-line.ts'
 import { Variables } from '../../robot/variables.ts'
 import * as v from 'valibot'
-import { configOf, replyTo } from '../chat/call.ts'
+import { configOf, replyTo } from '../unit/chat/call.ts'
 import { growing, step } from './cost.ts'
 
 /** What else reads what others send: headers, queries, bodies, chats, mail, dates, and what robots read. */
@@ -87,16 +87,16 @@ const HEADER = { from: 1_024, to: 32_768 }
 
 describe.each(ALL)('headers and queries of %j', (part) => {
   growing('are read', filled('Bearer ', part, 'x'), (text) => {
-    bearer(text)
-    pageOf({ limit: text, cursor: text })
+    bearerCredential(text)
+    parsePageQuery({ limit: text, cursor: text })
     requestIdIn(text)
     idempotencyOf(text, { id: 'k' as never }, {})
     idempotencyOf(`"${text}`, { id: 'k' as never }, {})
-    textOf(new Uint8Array(), `application/json; charset=${text}`)
-    textOf(new Uint8Array(), text)
+    decodeBody(new Uint8Array(), `application/json; charset=${text}`)
+    decodeBody(new Uint8Array(), text)
     isPercentUtf8(text)
     isRange(text)
-    isWithin(text, ['10.0.0.0/8', '::1'])
+    isInRanges(text, ['10.0.0.0/8', '::1'])
     retryAfterSeconds(text, 0, Date.parse)
     retryAfterSeconds(`Sun, ${text}`, 0, Date.parse)
   }, HEADER)
@@ -104,8 +104,11 @@ describe.each(ALL)('headers and queries of %j', (part) => {
   growing('signatures', filled('t=1,v1=', part, 'x'), async (text) => {
     const call = { bytes: bytesOf('{}'), header: () => text, now: 0 }
     for (const auth of ['standard_webhooks', 'github', 'stripe', 'slack', 'shopify', 'hmac', 'teams'] as const) {
-      await verify(auth, signing as never, call)
-      await verify(auth, signing as never, { ...call, header: (name) => /sig|hmac|auth/.test(name) ? text : '0' })
+      await verifySignature(auth, signing as never, call)
+      await verifySignature(auth, signing as never, {
+        ...call,
+        header: (name) => /sig|hmac|auth/.test(name) ? text : '0',
+      })
     }
   }, HEADER)
 
@@ -114,16 +117,16 @@ describe.each(ALL)('headers and queries of %j', (part) => {
     parseDate(text)
     zoneProblem(text)
     v.safeParse(newRobotId, text)
-    readPattern(text, 'UTC')
+    readCron(text, 'UTC')
     cut(text, text.length - 1)
     cut(text, 100)
     oneLine(text)
   })
 
   growing('a form', filled('a=', part, 'x'), async (text) => {
-    await readSent('application/x-www-form-urlencoded', bytesOf(text), 100)
-    await readSent('multipart/form-data; boundary=x', bytesOf(`--x\r\n${text}\r\n--x--`), 100)
-    await readSent(`multipart/form-data; boundary=${text.slice(0, 8_000)}`, bytesOf(text), 100)
+    await readSubmission('application/x-www-form-urlencoded', bytesOf(text), 100)
+    await readSubmission('multipart/form-data; boundary=x', bytesOf(`--x\r\n${text}\r\n--x--`), 100)
+    await readSubmission(`multipart/form-data; boundary=${text.slice(0, 8_000)}`, bytesOf(text), 100)
   }, { from: 4_096, to: 1 << 18 })
 
   growing('what is written into a field', filled('', part, 'x'), (text) => {
@@ -139,9 +142,9 @@ describe.each(ALL)('a chat message of %j', (part) => {
   const bot = { user_filter: ['*'], bot_name: 'bot', message_pattern: 'a*b*c' }
   growing('is read', filled('', part, 'x'), (text) => {
     const written = JSON.stringify(text)
-    const said =
+    const payload =
       `{"type":2,"id":"1","data":{"name":${written},"options":[{"name":"a","value":${written}}]},"member":{"user":{"id":"1"}}}`
-    discord.read(call(said), configOf({ platform: 'discord', ...bot }))
+    discord.read(call(payload), configOf({ platform: 'discord', ...bot }))
     const event =
       `{"type":"event_callback","event_id":"1","authorizations":[{"user_id":"U1"}],"event":{"type":"message","ts":"1.1","text":${written}}}`
     slack.read(call(event), configOf({ platform: 'slack', ...bot }))
@@ -217,7 +220,7 @@ describe('numbers', () => {
   ]
   for (const token of TOKENS) {
     step(`of ${token.length} characters: ${token.slice(0, 12)}`, () => {
-      const read = [isKept, isWhole, canonicalNumber, isJsonNumber, (given: string) => compareNumbers(given, '1')]
+      const read = [fitsDouble, isWhole, canonicalNumber, isJsonNumber, (given: string) => compareNumbers(given, '1')]
       for (let i = 0; i < 100; i++) for (const one of read) one(token)
     })
   }
@@ -238,7 +241,7 @@ describe('cron', () => {
   for (const pattern of PATTERNS) {
     for (const zone of ['UTC', 'Europe/Berlin', 'Australia/Lord_Howe']) {
       step(`${pattern} in ${zone}`, () => {
-        const read = readPattern(pattern, zone)
+        const read = readCron(pattern, zone)
         if (isRefusal(read)) return
         let at: number | null = Date.UTC(2026, 0, 5)
         for (let i = 0; i < 20 && at !== null; i++) at = nextDue(read, at)
@@ -257,7 +260,7 @@ describe('what robots say of themselves', () => {
     'definitions',
     (chars) =>
       `{"nodes":{${Array.from({ length: chars / 40 }, (_, i) => `"n${i}":{"node_type":"A${i}Node"}`).join(',')}}}`,
-    asksOf,
+    definitionNeeds,
   )
 })
 

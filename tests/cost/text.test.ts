@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { frameEvent } from '../../adapters/socket.ts'
+import { eventOfFrame } from '../../adapters/socket.ts'
 import type { SocketId } from '../../core/ids.ts'
 import { fromOrchestrator, fromRobot } from '../../core/protocol/decode.ts'
 import { parseExact, stringifyExact } from '../../core/protocol/exact.ts'
@@ -47,7 +47,7 @@ describe.each(HOSTILE)('%s', (_name, make) => {
     const read = parseJson(text)
     if (!isRefusal(read)) toText(read.written)
   })
-  growing('as a frame', make, (text) => frameEvent('s' as SocketId, text))
+  growing('as a frame', make, (text) => eventOfFrame('s' as SocketId, text))
   growing('as a frame of the orchestrator', make, fromOrchestrator)
   growing('as text for a program', make, (text) => {
     try {

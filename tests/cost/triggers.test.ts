@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonText } from '../../core/ids.ts'
-import { patternOf } from '../../core/pattern.ts'
-import { parametersOf, passes, problemWith } from '../../core/payload.ts'
+import { safeRegExp } from '../../core/pattern.ts'
+import { parametersOf, passesFilter, selectionProblem } from '../../core/payload.ts'
 import type { Json, JsonObject } from '../../core/protocol/json.ts'
 import { isRefusal } from '../../core/protocol/refusal.ts'
 import { step } from './cost.ts'
@@ -46,11 +46,11 @@ describe.each(PAYLOADS)('of %s', (_name, value) => {
   for (const path of PATHS) {
     step(`a mapping by ${path}`, () => parametersOf('{}' as JsonText, { a: path, b: path, c: path }, event))
   }
-  step('filters', () => passes('@..a || @..b || @.payload[?@ == 1] || count(@..*) > 5', event))
+  step('filters', () => passesFilter('@..a || @..b || @.payload[?@ == 1] || count(@..*) > 5', event))
 })
 
 test('every one of these paths is one', () => {
-  for (const path of PATHS) expect(problemWith({ filter: null, mapping: { path } })).toBeNull()
+  for (const path of PATHS) expect(selectionProblem({ filter: null, mapping: { path } })).toBeNull()
 })
 
 const PATTERNS = [
@@ -65,13 +65,13 @@ const PATTERNS = [
 describe('to read the pattern', () => {
   for (const [i, pattern] of PATTERNS.entries()) {
     let count = 0
-    step(pattern.slice(0, 30), () => patternOf(`${pattern}${' '.repeat(i + count++)}`, 'pattern'))
+    step(pattern.slice(0, 30), () => safeRegExp(`${pattern}${' '.repeat(i + count++)}`, 'pattern'))
   }
 })
 
 describe('to look for the pattern in a text of a form', () => {
   for (const pattern of ['(a+)+$', '(?:[a-z]{1,20}\\s?){1,20}$', '(a|b|ab)*c', '^(\\w+\\s?)*$', 'a.*b.*c.*d']) {
-    const read = patternOf(pattern, 'pattern')
+    const read = safeRegExp(pattern, 'pattern')
     const text = `${'ab'.repeat(32_000)}!`
     step(pattern, () => !isRefusal(read) && [read.find(text), read.matches(text)])
   }

@@ -1,7 +1,7 @@
 import { describe } from 'vitest'
 import { UNLIMITED } from '../../core/limits.ts'
 import type { RobotMessage } from '../../core/protocol/message.ts'
-import { bench, complete, join, say, submit } from '../core/rows.ts'
+import { bench, complete, join, say, submit } from '../core/bench.ts'
 import { growing } from './cost.ts'
 
 /** What a turn makes of lists and lines, of which a robot may send as many as fit into a frame. */

@@ -8,7 +8,7 @@ import type { Orchestrator } from './orchestrator.ts'
 
 type Parameters = Readonly<Record<string, unknown>>
 
-export interface Ledger {
+export interface Truth {
   /** Everything that was ever sent, by its number: whether it was taken is another matter. */
   readonly submitted: Map<number, Parameters>
   /** What the orchestrator has said that it has, by the id that it gave. */
@@ -41,10 +41,10 @@ export async function settled(server: Orchestrator): Promise<void> {
   })
 }
 
-/** Compares everything that the orchestrator has with the ledger. Resolves with what does not hold. */
+/** Compares everything that the orchestrator has with the truth. Resolves with what does not hold. */
 export async function audit(
   server: Orchestrator,
-  ledger: Ledger,
+  truth: Truth,
   resultOf: (parameters: Parameters) => unknown,
 ): Promise<{ readonly jobs: number; readonly problems: readonly string[] }> {
   const listed: Page['items'][number][] = []
@@ -56,8 +56,8 @@ export async function audit(
   const problems: string[] = []
   const ids = new Set(listed.map(({ id }) => id))
   if (ids.size !== listed.length) problems.push(`${listed.length - ids.size} jobs are listed more than once`)
-  for (const id of ledger.acknowledged.keys()) if (!ids.has(id)) problems.push(`${id} was acknowledged, and is gone`)
-  for (const id of ledger.runs.keys()) if (!ids.has(id)) problems.push(`${id} was run, and is gone`)
+  for (const id of truth.acknowledged.keys()) if (!ids.has(id)) problems.push(`${id} was acknowledged, and is gone`)
+  for (const id of truth.runs.keys()) if (!ids.has(id)) problems.push(`${id} was run, and is gone`)
 
   const numbers = new Map<unknown, string>()
   const queue = [...ids]
@@ -68,7 +68,7 @@ export async function audit(
       const twin = numbers.get(job.parameters['n'])
       if (twin !== undefined) problems.push(`${id} and ${twin} are the same submission`)
       numbers.set(job.parameters['n'], id)
-      for (const what of wrongWith(job, items, ledger, resultOf)) problems.push(`${id} ${what}: ${story(items)}`)
+      for (const what of wrongWith(job, items, truth, resultOf)) problems.push(`${id} ${what}: ${story(items)}`)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, look))
@@ -95,14 +95,14 @@ export function damage(server: Orchestrator): readonly string[] {
 function* wrongWith(
   job: JobView,
   history: readonly Entry[],
-  ledger: Ledger,
+  truth: Truth,
   resultOf: (parameters: Parameters) => unknown,
 ): Generator<string> {
-  const submitted = ledger.submitted.get(Number(job.parameters['n']))
+  const submitted = truth.submitted.get(Number(job.parameters['n']))
   if (!isDeepStrictEqual(submitted, job.parameters)) yield 'was submitted by nobody'
-  const acknowledged = ledger.acknowledged.get(job.id)
+  const acknowledged = truth.acknowledged.get(job.id)
   if (acknowledged !== undefined && acknowledged !== submitted) yield 'is not what was acknowledged under this id'
-  const runs = ledger.runs.get(job.id) ?? 0
+  const runs = truth.runs.get(job.id) ?? 0
   if (runs !== 1) yield `was run ${runs} times`
   // The robot keeps what it runs and what has come of it over every connection, so its jobs never end for want of
   // knowing how they ended.

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { debian } from '../debian.ts'
 import { Raw } from '../wire/raw.ts'
 import { until } from '../wire/api.ts'
-import { hangUpAll } from '../wire/wire.ts'
+import { closeAll } from '../wire/wire.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { newFolder } from './program.ts'
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   library = places.find((place) => existsSync(place)) ?? ''
   expect(existsSync(library)).toBe(true)
 }, INSTALL_MS)
-afterEach(hangUpAll)
+afterEach(closeAll)
 afterAll(cleanUp)
 
 /** An orchestrator whose clock is so far ahead of ours, and how to set it. */

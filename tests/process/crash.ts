@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { Robot } from '../../robot/robot.ts'
 import { rng } from '../../core/random.ts'
 import type { Sqld } from '../contract/sqld.ts'
-import { audit, damage, type Ledger, settled } from './audit.ts'
+import { audit, damage, settled, type Truth } from './audit.ts'
 import { until } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 
@@ -65,35 +65,35 @@ export async function crash({ kills, seed, remote }: CrashOptions): Promise<Cras
   const random = rng(seed)
   const below: Below = (limit) => Math.floor(random() * limit)
   const begun = performance.now()
-  const ledger: Ledger = { submitted: new Map(), acknowledged: new Map(), runs: new Map() }
+  const truth: Truth = { submitted: new Map(), acknowledged: new Map(), runs: new Map() }
   const problems: string[] = []
   const args = remote === undefined ? [] : ['--database', remote.database.url]
   const server = await Orchestrator.start({ fixedPorts: true, args })
   const victim = remote?.killed === 'database' ? databaseOf(server, remote.database) : orchestrator(server)
   const aim = new Aim(victim)
   const submit = await submission(server)
-  const robot = workingRobot(server, ledger, (moment) => aim.happened(moment))
+  const robot = workingRobot(server, truth, (moment) => aim.happened(moment))
   void robot.stopped.then((reason) => reason === 'stopped' || problems.push(`the robot ended: ${reason}`))
   await robot.start()
 
   const enough = new AbortController()
-  const submitting = { ledger, submit, below, happened: (moment: Moment) => aim.happened(moment) }
+  const submitting = { truth, submit, below, happened: (moment: Moment) => aim.happened(moment) }
   const submitters = Array.from({ length: SUBMITTERS }, (_, i) => submitJobs(submitting, i === 0, enough.signal))
   for (let kill = 0; kill < kills; kill++) {
     // Some come while it is still starting, when it reads what the last one has left behind.
     if (below(5) === 0) await setTimeout(below(START_MS))
     else {
-      await server.program.said(/Ready/)
+      await server.program.printed(/Ready/)
       await setTimeout(below(WORK_MS_MAX))
       await aim.strike(AIMS[below(AIMS.length)] ?? null, below(3))
     }
     await victim.revive()
   }
-  await server.program.said(/Ready/)
+  await server.program.printed(/Ready/)
   enough.abort()
   await Promise.all(submitters)
   await settled(server)
-  const found = await audit(server, ledger, resultOf)
+  const found = await audit(server, truth, resultOf)
   problems.push(...found.problems)
   await robot.stop()
   const status = await server.stop()
@@ -101,9 +101,9 @@ export async function crash({ kills, seed, remote }: CrashOptions): Promise<Cras
   if (remote === undefined) problems.push(...damage(server))
   return {
     kills,
-    acknowledged: ledger.acknowledged.size,
-    unanswered: ledger.submitted.size - ledger.acknowledged.size,
-    unansweredTaken: found.jobs - ledger.acknowledged.size,
+    acknowledged: truth.acknowledged.size,
+    unanswered: truth.submitted.size - truth.acknowledged.size,
+    unansweredTaken: found.jobs - truth.acknowledged.size,
     ms: Math.round(performance.now() - begun),
     problems,
   }
@@ -141,7 +141,7 @@ class Aim {
 type Below = (limit: number) => number
 
 interface Submitting {
-  readonly ledger: Ledger
+  readonly truth: Truth
   readonly submit: (parameters: Parameters, byWebhook: boolean) => Promise<string>
   readonly below: Below
   readonly happened: (moment: Moment) => void
@@ -149,22 +149,22 @@ interface Submitting {
 
 /** Submits jobs, of which only so many wait for a result at a time, until it is enough. */
 async function submitJobs(
-  { ledger, submit, below, happened }: Submitting,
+  { truth, submit, below, happened }: Submitting,
   byWebhook: boolean,
   enough: AbortSignal,
 ): Promise<void> {
   while (!enough.aborted) {
-    if (ledger.acknowledged.size - ledger.runs.size >= WAITING_MAX) await setTimeout(5)
+    if (truth.acknowledged.size - truth.runs.size >= WAITING_MAX) await setTimeout(5)
     else {
-      const n = ledger.submitted.size + 1
+      const n = truth.submitted.size + 1
       const parameters = { n, factor: below(1_000), ms: below(JOB_MS_MAX) }
-      ledger.submitted.set(n, parameters)
+      truth.submitted.set(n, parameters)
       const answer = submit(parameters, byWebhook)
       happened('sent')
       const id = await answer.catch(() => null)
       if (id === null) await setTimeout(30)
       else {
-        ledger.acknowledged.set(id, parameters)
+        truth.acknowledged.set(id, parameters)
         happened('acknowledged')
       }
     }
@@ -195,7 +195,7 @@ function databaseOf(server: Orchestrator, database: Sqld): Victim {
   }
 }
 
-function workingRobot(server: Orchestrator, { runs }: Ledger, happened: (moment: Moment) => void): Robot {
+function workingRobot(server: Orchestrator, { runs }: Truth, happened: (moment: Moment) => void): Robot {
   return new Robot({
     url: server.robots,
     key: server.robotKey,

@@ -87,11 +87,11 @@ async function answers(program: Program, admin: string): Promise<string | null> 
 /** What a start on this folder comes to: all its answers, or the line with which it ends. */
 async function outcome(data: string, admin: string): Promise<{ readonly answers: string } | { readonly line: string }> {
   const program = start(data)
-  const said = await answers(program, admin)
-  if (said === null) return { line: await lastLine(program) }
+  const answered = await answers(program, admin)
+  if (answered === null) return { line: await lastLine(program) }
   program.signal('SIGTERM')
   expect(await program.exited).toBe(0)
-  return { answers: said }
+  return { answers: answered }
 }
 
 describe.each(['stop', 'kill'] as const)('after a %s', (end) => {

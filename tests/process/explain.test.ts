@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Raw } from '../wire/raw.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { hangUpAll } from '../wire/wire.ts'
+import { closeAll } from '../wire/wire.ts'
 
 /** Jobs that have to wait: limits on concurrency, and what is said about why. */
 
@@ -10,7 +10,7 @@ let server: Orchestrator
 beforeAll(async () => {
   server = await Orchestrator.start()
 })
-afterEach(hangUpAll)
+afterEach(closeAll)
 afterAll(cleanUp)
 afterAll(() => expect(server.program.err).toBe(''))
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ErrorBody, type JobView, until } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { hangUpAll, Wire } from '../wire/wire.ts'
+import { closeAll, Wire } from '../wire/wire.ts'
 
 /** Several tenants in one process: each with its own file, keys, robots and jobs, and nobody sees another's. */
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(cleanUp)
 afterAll(() => {
-  hangUpAll()
+  closeAll()
   // A robot with the key of another fleet is warned about, and nothing else is.
   expect(server.program.err.replaceAll(/^.*"msg":"a robot is not let in".*\n/gm, '')).toBe('')
 })

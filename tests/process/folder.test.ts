@@ -46,7 +46,7 @@ test('while the first is on its way out the next waits for a moment', async () =
   // From then on it tries for a second.
   await second.opened(`${first.data}/orchestrator.lock`)
   first.program.signal('SIGKILL')
-  await second.said(/Ready\./)
+  await second.printed(/Ready\./)
 })
 
 test('of several that start at once exactly one wins', async () => {
@@ -54,7 +54,7 @@ test('of several that start at once exactly one wins', async () => {
   const all = [1, 2, 3, 4].map(() => rival(data))
   const fates = await Promise.all(all.map((program) =>
     Promise.race([
-      program.said(/Ready\./).then(() => 'ready', () => 'over'),
+      program.printed(/Ready\./).then(() => 'ready', () => 'over'),
       program.exited,
     ])
   ))

@@ -28,14 +28,14 @@ const ran = (): readonly string[] =>
 /** Starts the robot, with the memory of the one before it. */
 async function start(): Promise<void> {
   robot?.killAll()
-  robot = new Program('tests/robot/worker.ts', [], {
+  robot = new Program('tests/unit/robot/worker.ts', [], {
     ROBOT_URL: server.robots,
     ROBOT_KEY: server.robotKey,
     ROBOT_STATE: inFolder('state.jsonl'),
     ROBOT_RAN: inFolder('ran'),
     ROBOT_HEARTBEAT_MS: '200',
   })
-  await robot.said(/"registered"/)
+  await robot.printed(/"registered"/)
 }
 
 async function restart(): Promise<void> {
@@ -86,13 +86,13 @@ describe('a robot that is killed', () => {
     await begun(job)
     server.program.signal('SIGSTOP')
     finish()
-    await robot.said(/job\.ended/)
+    await robot.printed(/job\.ended/)
     robot.signal('SIGKILL')
     await robot.exited
     server.program.signal('SIGCONT')
     await start()
     expect(await ended(job)).toMatchObject({ status: 'completed', result: { of: job }, attempt: 1 })
-    await robot.said(/job\.confirmed/)
+    await robot.printed(/job\.confirmed/)
     expect(ran()).toEqual([job])
   })
 })

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Raw } from '../wire/raw.ts'
 import type { ErrorBody, JobView } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { hangUpAll } from '../wire/wire.ts'
+import { closeAll } from '../wire/wire.ts'
 
 /** What people do about jobs over HTTP: calling off, running again, not twice, and asking why. */
 
@@ -11,7 +11,7 @@ let server: Orchestrator
 beforeAll(async () => {
   server = await Orchestrator.start()
 })
-afterEach(hangUpAll)
+afterEach(closeAll)
 afterAll(cleanUp)
 afterAll(() => expect(server.program.err).toBe(''))
 
@@ -58,8 +58,8 @@ describe('cancel', () => {
     const [job, next] = [await submit(robot.id), await submit(robot.id)]
     await robot.take(job)
     expect((await post(`/jobs/${job}/cancel`)).body).toMatchObject({ status: 'cancelled', stopping: true })
-    const told = await robot.wire.next('job_cancel')
-    expect(told.payload).toEqual({ job_id: job, reason: 'Cancelled by user' })
+    const cancel = await robot.wire.next('job_cancel')
+    expect(cancel.payload).toEqual({ job_id: job, reason: 'Cancelled by user' })
     await robot.beat({ active_job_ids: [job] })
     expect(robot.offers).toEqual([job])
     expect(await server.api('GET', `/robots/${robot.id}`)).toMatchObject({ status: 'busy', current_jobs: 1 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ErrorBody } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
-import { hangUpAll, Wire } from '../wire/wire.ts'
+import { closeAll, Wire } from '../wire/wire.ts'
 
 /** What the API makes and shows: lists and their pages, workflows and their versions, robots, keys. */
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(cleanUp)
 afterAll(async () => {
-  hangUpAll()
+  closeAll()
   expect(server.program.err).toBe('')
 })
 

@@ -6,7 +6,7 @@ afterAll(cleanUp)
 test('npm start, ended by Ctrl-C in its terminal, ends with 0', async () => {
   const args = ['--data', newFolder(), '--http-port', '0', '--robot-port', '0']
   const program = new Program('npm start', args)
-  await program.said(/waiting for jobs/)
+  await program.printed(/waiting for jobs/)
   program.signal('SIGINT', 'group')
   expect(await program.exited).toBe(0)
   expect(program.out).toContain('Stopping')

@@ -213,18 +213,21 @@ describe('by default nothing is sent to this machine', () => {
 describe('the receiver in docs/API.md', () => {
   const textOf = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8')
 
-  test('is tests/client/receiver.ts', () => {
+  test('is tests/unit/client/receiver.ts', () => {
     const [block] = [...textOf('../../docs/API.md').matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code)
-    expect(block).toBe(textOf('../client/receiver.ts'))
+    expect(block).toBe(textOf('../unit/client/receiver.ts'))
   })
 
   test('takes what the orchestrator sends, and nothing else', async () => {
     const port = await freePort()
     const made = await client.webhooks.create({ url: `http://127.0.0.1:${port}/`, events: ['job.created'] })
-    const program = new Program('tests/client/receiver.ts', [], { WEBHOOK_SECRET: made.secret, PORT: String(port) })
-    await program.said(/listening/)
+    const program = new Program('tests/unit/client/receiver.ts', [], {
+      WEBHOOK_SECRET: made.secret,
+      PORT: String(port),
+    })
+    await program.printed(/listening/)
     const job = await client.jobs.submit({ workflow_id: 'orders-total', parameters: { region: 'north' } })
-    await program.said(new RegExp(`job.created ${job.id}`))
+    await program.printed(new RegExp(`job.created ${job.id}`))
     const forged = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' })
     expect(forged.status).toBe(400)
     program.signal('SIGTERM')

@@ -200,10 +200,10 @@ describe.sequential('the package', () => {
     const bin = join(project, 'node_modules/.bin')
     const args = ['start', '--data', join(project, 'data'), '--http-port', '0', '--robot-port', '0']
     const server = new Program(process.execPath, [join(bin, 'casare'), ...args], {}, project)
-    await server.said(/Ready\. Ctrl-C stops it\./)
-    const [, http = ''] = await server.said(/^ {2}API +(\S+)\/api\/v1$/m)
-    const [, key = ''] = await server.said(/^ {2}Admin key +(\S+)$/m)
-    const [, curl = ''] = await server.said(/^ {2}(curl -X POST .*)$/m)
+    await server.printed(/Ready\. Ctrl-C stops it\./)
+    const [, http = ''] = await server.printed(/^ {2}API +(\S+)\/api\/v1$/m)
+    const [, key = ''] = await server.printed(/^ {2}Admin key +(\S+)$/m)
+    const [, curl = ''] = await server.printed(/^ {2}(curl -X POST .*)$/m)
     const sh = (script: string): Promise<{ stdout: string; stderr: string }> =>
       run('sh', ['-e', '-c', script], {
         cwd: project,
@@ -216,8 +216,10 @@ describe.sequential('the package', () => {
     const [, script = ''] = /^```sh\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, 'docs/CLIENT.md'), 'utf8')) ?? []
     const { stdout, stderr } = await sh(script)
     expect(stderr).toMatch(/^warning: No known robot has the tag sap[^\n]*\n$/)
-    const said = [/^status +ok$/m, /^result +\{"count":11,/m, /^reference-robot +reference-robot +online +0 of 2/m]
-    for (const line of [...said, /^No known robot has the tag sap\.$/m, /cancelled +0 +admin +Not needed any more$/m]) {
+    const lines = [/^status +ok$/m, /^result +\{"count":11,/m, /^reference-robot +reference-robot +online +0 of 2/m]
+    for (
+      const line of [...lines, /^No known robot has the tag sap\.$/m, /cancelled +0 +admin +Not needed any more$/m]
+    ) {
       expect(stdout).toMatch(line)
     }
     const json = stdout.slice(stdout.indexOf('\n{') + 1)

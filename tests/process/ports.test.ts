@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { hangUpAll, Wire } from '../wire/wire.ts'
+import { closeAll, Wire } from '../wire/wire.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 
 /** The two ports of the process, and who is let in where. What is said there is the same on every runtime: tests/wire. */
@@ -38,7 +38,7 @@ beforeAll(async () => {
 })
 afterAll(cleanUp)
 afterAll(() => {
-  hangUpAll()
+  closeAll()
   expect(server.program.err).toBe('')
 })
 

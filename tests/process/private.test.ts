@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { neededOf } from '../../adapters/node/reference.ts'
+import { inheritedEnvironment } from '../../adapters/node/reference.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { newFolder, ROBOT } from './program.ts'
 
@@ -98,5 +98,5 @@ test('what the robot needs of the environment', () => {
     GITHUB_TOKEN: 't',
     casare: '',
   }
-  expect(neededOf(env)).toEqual({ PATH: '/bin', TZ: 'UTC', LC_TIME: 'C', CASARE_ROBOT_SLOTS: '3' })
+  expect(inheritedEnvironment(env)).toEqual({ PATH: '/bin', TZ: 'UTC', LC_TIME: 'C', CASARE_ROBOT_SLOTS: '3' })
 })

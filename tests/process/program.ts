@@ -135,8 +135,8 @@ export class Program {
     if (this.#child.pid === undefined) throw new Error(`${file} could not be started`)
     this.pid = this.#child.pid
     programs.add(this)
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#heard('out', text))
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard('err', text))
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#collect('out', text))
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#collect('err', text))
     this.exited = new Promise((resolve) => this.#child.on('exit', (code, signal) => resolve(code ?? signal)))
     this.closed = new Promise((resolve) => {
       this.#child.on('close', () => {
@@ -154,7 +154,7 @@ export class Program {
   }
 
   /** Resolves when the output matches, now or later. Rejects with all of it when it never will. */
-  said(pattern: RegExp): Promise<RegExpExecArray> {
+  printed(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
         clearTimeout(timer)
@@ -219,7 +219,7 @@ export class Program {
     if (!this.#over) killNow(-this.pid)
   }
 
-  #heard(stream: 'out' | 'err', text: string): void {
+  #collect(stream: 'out' | 'err', text: string): void {
     this[stream] += text
     for (const look of this.#looks) look()
   }

@@ -26,7 +26,7 @@ describe.skipIf(!HAS_SQLD).sequential('from the first start on', () => {
     expect(server.program.out).toContain(`  Database   ${database.url} (durability: that of the server)\n`)
     expect(server.program.out).not.toContain(database.token())
     expect((await server.call('GET', '/healthz')).body).toMatchObject({ status: 'ok', durability: 'server' })
-    await server.program.said(/registered, waiting for jobs/)
+    await server.program.printed(/registered, waiting for jobs/)
     const [robot] = server.program.children(ROBOT)
     const environment = `/proc/${robot}/environ`
     if (existsSync(environment)) expect(readFileSync(environment, 'utf8')).not.toContain('CASARE_DATABASE_TOKEN')

@@ -36,7 +36,7 @@ const runs = async (id: string): Promise<readonly Run[]> =>
 
 describe('a schedule', () => {
   test('is kept with everything that was said of it', async () => {
-    const said = {
+    const fields = {
       name: 'All of it',
       workflow_id: 'greeting',
       timezone: 'America/New_York',
@@ -51,9 +51,9 @@ describe('a schedule', () => {
       misfire_grace_seconds: 600,
       overlap: 'cancel_running',
     }
-    const made = await create({ ...said, frequency: 'weekly', day_of_week: 'FRI', time_hour: 17, time_minute: 30 })
+    const made = await create({ ...fields, frequency: 'weekly', day_of_week: 'FRI', time_hour: 17, time_minute: 30 })
     expect(made).toMatchObject({
-      ...said,
+      ...fields,
       workflow_name: 'Greeting',
       frequency: 'weekly',
       cron_expression: '30 17 * * FRI',

@@ -45,7 +45,7 @@ describe.sequential('from the first start on', () => {
 
   /** A job that takes a second or two, so that something can happen while it runs. */
   const runLong = async (pause_seconds: number): Promise<string> => {
-    await server.program.said(/registered, waiting for jobs/)
+    await server.program.printed(/registered, waiting for jobs/)
     const id = await server.submit({ workflow_id: 'orders-total', parameters: { region: 'west', pause_seconds } })
     await server.jobIn(id, 'running')
     return id
@@ -106,7 +106,7 @@ describe.sequential('from the first start on', () => {
   test('Ctrl-C lets the running job end, takes nothing new in, and ends with 0', async () => {
     drained = await runLong(0.02)
     const exit = server.stop()
-    await server.program.said(/Stopping: /)
+    await server.program.printed(/Stopping: /)
     const late = await server.call<{ readonly payload: object }>('POST', '/api/v1/jobs', {
       body: { workflow_id: 'greeting' },
     })
@@ -137,7 +137,7 @@ describe.sequential('from the first start on', () => {
     const id = await runLong(1)
     const [robot] = server.program.children(ROBOT)
     server.program.signal('SIGINT')
-    await server.program.said(/Stopping: /)
+    await server.program.printed(/Stopping: /)
     // Those that come at once are taken for the first, which npm passes on a second time.
     const pressing = setInterval(() => server.program.signal('SIGINT'), 100)
     expect(await server.program.exited.finally(() => clearInterval(pressing))).toBe(130)
@@ -152,7 +152,7 @@ describe.sequential('from the first start on', () => {
   })
 
   test('the reference robot goes when the server is killed', async () => {
-    await server.program.said(/registered, waiting for jobs/)
+    await server.program.printed(/registered, waiting for jobs/)
     const [robot] = server.program.children(ROBOT)
     expect(robot).toBeGreaterThan(0)
     await server.kill()

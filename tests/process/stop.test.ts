@@ -4,14 +4,14 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { hangUpAll } from '../wire/wire.ts'
+import { closeAll } from '../wire/wire.ts'
 import { Raw } from '../wire/raw.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 
 /** How a process comes to its end: nobody is cut off, and nobody can hold it. */
 
 afterAll(cleanUp)
-afterAll(hangUpAll)
+afterAll(closeAll)
 
 interface Outcome {
   readonly status: number

@@ -27,7 +27,7 @@ async function make({ flood, ground, seconds }: Order): Promise<void> {
   const say = (report: Report): void => void process.send?.(report)
   say({ at: 'begin' })
   const signal = AbortSignal.timeout(seconds * 1_000)
-  // Each lane listens to it, and there are as many as there are.
+  // Each worker listens to it, and there are as many as there are.
   setMaxListeners(0, signal)
   const over = one.run(ground, tally, signal).then(() => true)
   if (!await Promise.race([over, pause(seconds * 1_000 + END_MS, false)])) tally.note('without an end', 1)

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Asker, pour } from './lines.ts'
+import { Asker, pour } from './sockets.ts'
 import { textFrame } from '../wire/flood.ts'
-import { type Flood, inLanes } from './strangers.ts'
+import { type Flood, inParallel } from './strangers.ts'
 import { Partner } from './partner.ts'
 
 /** Floods by people with a key, who keep within what they may. */
@@ -53,7 +53,7 @@ export const INSIDERS: readonly Flood[] = [
       let next = 0
       const deep = deepPayload()
       const wide = `{"event_type":"wide","data":{"text":"${'a'.repeat(1_900)}"}}`
-      await inLanes(4, signal, async () => {
+      await inParallel(4, signal, async () => {
         if (triggers.length === 0) return void await pause(100)
         const body = next % 2 === 0 ? deep : wide
         await asker.ask('POST', `/webhook/${triggers[next++ % triggers.length]}`, { headers: JSON_TYPE, body })
@@ -79,7 +79,7 @@ export const INSIDERS: readonly Flood[] = [
       const body = JSON.stringify({ events: Array.from({ length: 100 }, (_, i) => path('-a'[i % 2] ?? '-')) })
       const headers = { ...JSON_TYPE, Authorization: `Bearer ${await partner.keyWith('jobs:submit')}` }
       let next = 0
-      await inLanes(4, signal, async () => {
+      await inParallel(4, signal, async () => {
         if (triggers.length === 0) return void await pause(100)
         const trigger = triggers[next++ % triggers.length]
         await asker.ask('POST', `/api/v1/triggers/${trigger}/file-events`, { headers, body })
@@ -135,7 +135,7 @@ export const INSIDERS: readonly Flood[] = [
         const made = await partner.trigger({ workflow_id: workflow, trigger_type: 'workflow_call', config })
         if (made === null) tally.note('refused when set', 1)
       }
-      robot.completesAll((jobs) => tally.note('jobs', jobs))
+      robot.completeAll((jobs) => tally.note('jobs', jobs))
       await partner.submit({ workflow_id: workflow, robot_id: 'chains' })
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
       robot.socket.destroy()

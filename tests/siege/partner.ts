@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Asker, upgraded } from './lines.ts'
+import { type Asker, upgraded } from './sockets.ts'
 import { textFrame } from '../wire/flood.ts'
 import type { Ground } from './ground.ts'
 import type { Tally } from './tally.ts'
@@ -69,7 +69,7 @@ export class Insider {
   readonly socket: Socket
   readonly id: string
   readonly #waiting = new Map<string, (message: Message | null) => void>()
-  #heard: (message: Message) => void = () => {}
+  #received: (message: Message) => void = () => {}
   #left: Buffer = Buffer.alloc(0)
 
   constructor(partner: Partner, socket: Socket, id: string) {
@@ -99,14 +99,14 @@ export class Insider {
     return job_id
   }
 
-  /** From here on every job that is offered ends at once. `told` is called with 1 for each. */
-  completesAll(told: (jobs: number) => void): void {
-    this.#heard = ({ type, payload }) => {
+  /** From here on every job that is offered ends at once. `onCompleted` is called with 1 for each. */
+  completeAll(onCompleted: (jobs: number) => void): void {
+    this.#received = ({ type, payload }) => {
       if (type !== 'job_assign') return
       const { job_id } = payload
       this.say('job_accept', { job_id })
       this.say('job_complete', { job_id, result: {} })
-      told(1)
+      onCompleted(1)
     }
   }
 
@@ -128,6 +128,6 @@ export class Insider {
   #take(message: Message): void {
     this.#waiting.get(message.type)?.(message)
     this.#waiting.delete(message.type)
-    this.#heard(message)
+    this.#received(message)
   }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cleanUp } from '../process/program.ts'
 import { Server } from '../wire/server.ts'
 import { node } from '../wire/targets/node.ts'
-import { hangUpAll } from '../wire/wire.ts'
+import { closeAll } from '../wire/wire.ts'
 import { FLOODS } from './floods.ts'
 import { groundOf } from './ground.ts'
 import { layTo, type Outcome } from './siege.ts'
@@ -24,7 +24,7 @@ const of = (flood: string): Outcome => {
 
 afterAll(cleanUp)
 afterAll(async () => {
-  hangUpAll()
+  closeAll()
   await server.stop()
   expect(server.faults()).toBe('')
 })

@@ -42,10 +42,10 @@ export interface Outcome {
 export async function* layTo({ ground, floods, seconds, quietSeconds, server }: Siege): AsyncGenerator<Outcome> {
   const witnesses = await Promise.all(Array.from({ length: WITNESSES }, (_, i) => Witness.register(ground, i)))
   const attackers = fork(ATTACK, { execArgv: ['--import', 'tsx'] })
-  let heard: (report: Report | null) => void = () => {}
-  attackers.on('message', (report: Report) => heard(report)).once('exit', () => heard(null))
+  let received: (report: Report | null) => void = () => {}
+  attackers.on('message', (report: Report) => received(report)).once('exit', () => received(null))
   const report = async (): Promise<Report> => {
-    const next = await new Promise<Report | null>((resolve) => (heard = resolve))
+    const next = await new Promise<Report | null>((resolve) => (received = resolve))
     if (next === null) throw new Error('the attackers have ended by themselves')
     return next
   }

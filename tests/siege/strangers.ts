@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Asker, dial, pour, statusOn, upgraded } from './lines.ts'
+import { Asker, dial, pour, statusOn, upgraded } from './sockets.ts'
 import { textFrame } from '../wire/flood.ts'
 import type { Ground } from './ground.ts'
 import type { Tally } from './tally.ts'
@@ -17,12 +17,12 @@ export interface Flood {
 }
 
 /** Does something again and again, so many times at once. */
-export async function inLanes(
-  lanes: number,
+export async function inParallel(
+  workers: number,
   signal: AbortSignal,
-  work: (lane: number) => Promise<void>,
+  work: (worker: number) => Promise<void>,
 ): Promise<void> {
-  await Promise.all(Array.from({ length: lanes }, async (_, lane) => {
+  await Promise.all(Array.from({ length: workers }, async (_, lane) => {
     while (!signal.aborted) {
       const begun = performance.now()
       await work(lane)
@@ -40,7 +40,7 @@ async function held(
   open: () => Promise<Socket | null>,
 ): Promise<void> {
   const sockets = new Set<Socket>()
-  await inLanes(Math.min(count, 20), signal, async () => {
+  await inParallel(Math.min(count, 20), signal, async () => {
     tally.look()
     if (sockets.size >= count) return void await pause(20)
     const socket = await open()
@@ -82,7 +82,7 @@ export const STRANGERS: readonly Flood[] = [
     name: 'frames',
     what: 'small frames on sockets that never register, as many as will go',
     run: (ground, tally, signal) =>
-      inLanes(20, signal, async () => {
+      inParallel(20, signal, async () => {
         const socket = await upgraded(ground, tally)
         tally.look()
         if (socket === null) return void await pause(20)
@@ -138,10 +138,10 @@ export const STRANGERS: readonly Flood[] = [
       const asker = new Asker(ground, tally)
       const guess = (): string => `crpa_${randomBytes(32).toString('base64url')}`
       await Promise.all([
-        inLanes(32, signal, async () => {
+        inParallel(32, signal, async () => {
           await asker.ask('GET', '/api/v1/jobs', { headers: { Authorization: `Bearer ${guess()}` } })
         }),
-        inLanes(8, signal, async () => {
+        inParallel(8, signal, async () => {
           const socket = await upgraded(ground, tally)
           tally.look()
           if (socket === null) return void await pause(20)
@@ -162,11 +162,11 @@ export const STRANGERS: readonly Flood[] = [
       let next = 0
       const hostile = (): string => HOSTILE[next++ % HOSTILE.length] ?? ''
       await Promise.all([
-        inLanes(8, signal, async () => {
+        inParallel(8, signal, async () => {
           const headers = { 'Content-Type': 'application/json' }
           await asker.ask('POST', '/webhook/anything', { headers, body: hostile() })
         }),
-        inLanes(8, signal, async () => {
+        inParallel(8, signal, async () => {
           const socket = await upgraded(ground, tally)
           tally.look()
           if (socket === null) return void await pause(20)
@@ -188,16 +188,16 @@ export const STRANGERS: readonly Flood[] = [
       const asker = new Asker(ground, tally)
       const fleet = (): string => `/fleets/f${randomBytes(6).toString('hex')}`
       await Promise.all([
-        inLanes(16, signal, async () => void await asker.ask('GET', `${fleet()}/api/v1/jobs`)),
-        inLanes(8, signal, async () => {
+        inParallel(16, signal, async () => void await asker.ask('GET', `${fleet()}/api/v1/jobs`)),
+        inParallel(8, signal, async () => {
           const headers = { 'Content-Type': 'application/json' }
           await asker.ask('POST', `${fleet()}/webhook/x`, { headers, body: '{}' })
         }),
-        inLanes(8, signal, async () => {
+        inParallel(8, signal, async () => {
           const headers = { Authorization: `Bearer crpa_${randomBytes(32).toString('base64url')}` }
           await asker.ask('GET', `${fleet()}/api/v1/robots`, { headers })
         }),
-        inLanes(8, signal, async () => {
+        inParallel(8, signal, async () => {
           const socket = await upgraded(ground, tally, `${fleet()}/ws`)
           tally.look()
           if (socket === null) return void await pause(20)

@@ -1,4 +1,4 @@
-import { SOUND } from './plant.ts'
+import { ORIGINAL } from './mutants/mutant.ts'
 import { type Outcome, simulate, WHOLE } from './run.ts'
 import { shrink } from './shrink.ts'
 
@@ -27,23 +27,29 @@ function* seeds(): Generator<number> {
 }
 
 function show(outcome: Outcome): void {
-  const { seed, hash, weather, jobs, robotHours, failure } = outcome
+  const { seed, hash, faultRates, jobs, robotHours, failure } = outcome
   console.log(`seed ${seed}: ${failure?.message ?? 'fine'}`)
   console.log(`  hash ${hash}, ${jobs} jobs, ${robotHours.toFixed(1)} robot-hours`)
-  console.log(`  weather: ${weather}`)
+  console.log(`  faults: ${faultRates}`)
 }
 
 /** Shows the end of what happened, in the smallest run that still fails. */
 async function explain(failed: Outcome): Promise<void> {
   const { seed } = failed
-  const { scale, outcome } = failed.failure === null ? { scale: WHOLE, outcome: failed } : await shrink(failed, SOUND)
-  const { trace, failure } = await simulate(seed, SOUND, true, scale)
+  const { scale, outcome } = failed.failure === null
+    ? { scale: WHOLE, outcome: failed }
+    : await shrink(failed, ORIGINAL)
+  const { trace, failure } = await simulate(seed, ORIGINAL, true, scale)
   for (const line of trace.slice(-Number(option('trace') ?? TRACE_LINES))) console.log(`  ${line.slice(0, 200)}`)
   if (failure === null) return
   console.log(`\n${failure.stack}`)
-  const { storm, robots } = scale
-  console.log(`\nThe smallest run that still fails: at most ${robots} robots, ${storm * 100} % of the storm, and only`)
-  console.log(`  ${outcome.weather}`)
+  const { faultTime, robots } = scale
+  console.log(
+    `\nThe smallest run that still fails: at most ${robots} robots, ${
+      faultTime * 100
+    } % of the time with faults, and only`,
+  )
+  console.log(`  ${outcome.faultRates}`)
 }
 
 const began = performance.now()

@@ -1,29 +1,30 @@
 import { hashOf } from '../../adapters/secret.ts'
 import { MemoryDisk } from '../../adapters/store/memory.ts'
 import type { Millis, RobotId } from '../../core/ids.ts'
-import { DEFAULTS, type Settings, STRATEGIES, UNLIMITED } from '../../core/limits.ts'
-import { found } from './beginning.ts'
-import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './client.ts'
-import type { Dice } from './dice.ts'
-import { letStorm } from './faults.ts'
-import { HOSTILE, Hostile } from './hostile.ts'
-import { checkAtEnd, COMMITTED } from './judge.ts'
-import { Elapsed } from './elapsed.ts'
-import { Ledger } from './ledger.ts'
-import { Network } from './network.ts'
-import { type Plant, SOUND } from './plant.ts'
-import { KINDS, type Shape } from './kind.ts'
-import { People } from './people.ts'
-import { Receivers } from './receivers.ts'
-import { Planner } from './planner.ts'
-import { SimRobot } from './robot.ts'
-import { atRest, caughtUp } from './rest.ts'
-import { type Rule, Violation } from './rule.ts'
-import { Server } from './server.ts'
-import { watch } from './waits.ts'
-import { Wall } from './wall.ts'
-import { type Fault, Weather } from './weather.ts'
-import { BEGINNING, clock, type Mark, timeless, World } from './world.ts'
+import { DEFAULTS, type Settings, STRATEGY_NAMES, UNLIMITED } from '../../core/limits.ts'
+import { writeInitialRows } from './world/initial-rows.ts'
+import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './actors/client.ts'
+import type { Chance } from './world/chance.ts'
+import { scheduleStrikes } from './world/strikes.ts'
+import { HOSTILE, Hostile } from './actors/hostile.ts'
+import { checkAtEnd, COMMIT_RULES } from './rules/rules.ts'
+import { TrueTime } from './truth/true-time.ts'
+import { Truth } from './truth/truth.ts'
+import { Network } from './world/network.ts'
+import { type Mutant, ORIGINAL } from './mutants/mutant.ts'
+import { ROBOT_MODELS, type Shape } from './actors/robot-models.ts'
+import { Operators } from './actors/operators.ts'
+import { Receivers } from './actors/receivers.ts'
+import { Planner } from './actors/planner.ts'
+import { SimRobot } from './actors/robot.ts'
+import { everythingIsDone, schedulesCaughtUp } from './rules/final-rules.ts'
+import { type Rule, Violation } from './rules/rule.ts'
+import { Server } from './world/server.ts'
+import { watchDelays } from './rules/clock.ts'
+import { MachineClock } from './world/machine-clock.ts'
+import { type Fault, Faults } from './world/faults.ts'
+import { BEGINNING, clock, timeless, World } from './world/world.ts'
+import type { Mark } from './trace.ts'
 
 const MINUTE: Millis = 60_000
 /** In one run of so many whoever changes a row in place is found out: what does it does so in any of them. */
@@ -33,12 +34,10 @@ const STRICT_EVERY = 20
 const JOINER = 'joiner' as RobotId
 
 /**
- * One seed from beginning to end. To read the simulator: `world` (time and chance), `weather` (what may go wrong),
- * `faults` (how), `beginning` (what is on the disk), `network`, `server` with its `lines`, `sockets` and `machine`, which has the
- * `wall` and the `alarm`, and `commits` (the program under test, and how it dies), `kind`, `process`, `robot` and `desk`, `client`, `people`, `planner`, `receivers`
- * and `hostile` (the actors), `ledger`, `elapsed` and `told` (what we know ourselves), `judge`, `invariants`, `outbox`, `offers`, `gates`,
- * `order`, `timetable` with `due`, `waits`, `bounds`, `cache` and `said` (what must hold), `planted` with its mutations (whether we
- * would notice), `shrink` and `main` (what people use).
+ * One seed from beginning to end. To read the simulator, room by room: `world/` is time, chance, faults, the network, and the
+ * program under test with all that happens to its process and its commits; `actors/` act on it; `truth/` is what the
+ * simulation knows without asking the program; `rules/` are what must hold; `mutants/` are bugs that the rules must find.
+ * `trace` is what a run leaves behind, `shrink` makes a failing run smaller, and `main` runs seeds from the command line.
  */
 
 /** What became of one seed. */
@@ -46,8 +45,8 @@ export interface Outcome {
   readonly seed: number
   /** Equal when the same things happened. */
   readonly hash: string
-  readonly weather: string
-  readonly faults: readonly Fault[]
+  readonly faultRates: string
+  readonly faultKinds: readonly Fault[]
   readonly marks: ReadonlyMap<Mark, number>
   readonly robotHours: number
   readonly happened: number
@@ -64,19 +63,19 @@ export interface Scale {
   readonly without: readonly Fault[]
   /** At most so many robots. */
   readonly robots: number
-  /** How much of the storm, from its beginning. */
-  readonly storm: number
+  /** How much of the time with faults, from its beginning. */
+  readonly faultTime: number
 }
-export const WHOLE: Scale = { without: [], robots: Infinity, storm: 1 }
+export const WHOLE: Scale = { without: [], robots: Infinity, faultTime: 1 }
 
-/** Runs one seed to its end: first safety while it storms, then liveness in the sun. */
-export function simulate(seed: number, plant: Plant = SOUND, tracing = false, scale = WHOLE): Promise<Outcome> {
+/** Runs one seed to its end: first safety under faults, then liveness without them. */
+export function simulate(seed: number, mutant: Mutant = ORIGINAL, tracing = false, scale = WHOLE): Promise<Outcome> {
   return timeless(async () => {
-    const run = new Run(seed, plant, tracing, scale)
+    const run = new Run(seed, mutant, tracing, scale)
     let failure: Error | null = null
     try {
-      await run.storm()
-      await run.calm()
+      await run.runWithFaults()
+      await run.runWithoutFaults()
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error))
     }
@@ -89,153 +88,153 @@ const CATCH_UP_MS: Millis = 3 * MINUTE
 
 class Run {
   readonly world: World
-  readonly dice: Dice
-  readonly weather: Weather
-  readonly description: string
-  readonly faults: readonly Fault[]
-  readonly ledger: Ledger
+  readonly chance: Chance
+  readonly faults: Faults
+  readonly faultRates: string
+  readonly faultKinds: readonly Fault[]
+  readonly truth: Truth
   readonly network: Network
   readonly server: Server
   readonly client: Client
   readonly receivers: Receivers
-  readonly people: People
+  readonly operators: Operators
   readonly planner: Planner
   readonly robots: readonly SimRobot[]
   readonly joiner: SimRobot
   readonly hostile: Hostile
   readonly scale: Scale
   readonly rules: readonly Rule[]
-  readonly struck = { count: 0 }
+  readonly strikes = { count: 0 }
   /** From here on there is one robot more. */
   clearedAt: Millis = Infinity
 
-  constructor(seed: number, plant: Plant, tracing: boolean, scale: Scale) {
+  constructor(seed: number, mutant: Mutant, tracing: boolean, scale: Scale) {
     this.scale = scale
     const world = this.world = new World(seed, tracing)
-    const dice = this.dice = world.dice('run')
-    const weather = this.weather = new Weather(dice, plant.certain, scale.without)
-    this.description = weather.toString()
-    this.faults = weather.kinds
+    const chance = this.chance = world.chance('run')
+    const faults = this.faults = new Faults(chance, mutant.certain, scale.without)
+    this.faultRates = faults.toString()
+    this.faultKinds = faults.active
     const disk = new MemoryDisk(seed % FROZEN_EVERY === 0)
-    const time = new Elapsed(new Wall(world))
-    const ledger = this.ledger = new Ledger(disk, settingsOf(world.dice('settings')), seed % STRICT_EVERY === 0, time)
-    const network = this.network = new Network(world, weather)
+    const time = new TrueTime(new MachineClock(world))
+    const truth = this.truth = new Truth(disk, settingsOf(world.chance('settings')), seed % STRICT_EVERY === 0, time)
+    const network = this.network = new Network(world, faults)
     const ids = Array.from(
-      { length: Math.min(dice.whole(1, 5), scale.robots) },
+      { length: Math.min(chance.whole(1, 5), scale.robots) },
       (_, index) => `robot-${index + 1}` as RobotId,
     )
     const keys = new Map([...ids, JOINER, HOSTILE].map((id) => [id, `crpa_${id}`]))
-    const receivers = this.receivers = new Receivers({ world, ledger, plant })
-    found(disk, keys, receivers.found())
-    ledger.hooks.found(disk.tables)
-    const rules = this.rules = [...COMMITTED, ...plant.rules]
+    const receivers = this.receivers = new Receivers({ world, truth, mutant })
+    writeInitialRows(disk, keys, receivers.initialRows())
+    truth.webhooks.load(disk.tables)
+    const rules = this.rules = [...COMMIT_RULES, ...mutant.rules]
     const died = (): void => network.serverDied()
     const server = this.server = new Server({
       world,
-      weather,
-      ledger,
+      faults,
+      truth,
       disk,
       rules,
-      plant,
+      mutant,
       receivers,
       died,
-      settings: ledger.settings,
+      settings: truth.settings,
     })
     network.server = server
     receivers.server = server
     const robot = (id: RobotId, shape: Shape): SimRobot => {
       const key = keys.get(id) ?? ''
-      const kind = id === JOINER ? 'sdk' : dice.pick(KINDS)
-      const fits = kind === 'ws' ? { ...shape, tags: [] } : shape
-      return new SimRobot({ world, weather, ledger, network, id, kind, shape: fits, key })
+      const model = id === JOINER ? 'sdk' : chance.pick(ROBOT_MODELS)
+      const fits = model === 'ws' ? { ...shape, tags: [] } : shape
+      return new SimRobot({ world, faults, truth, network, id, model, shape: fits, key })
     }
-    this.robots = ids.map((id) => robot(id, shapeOf(dice)))
+    this.robots = ids.map((id) => robot(id, shapeOf(chance)))
     this.joiner = robot(JOINER, EVERYTHING)
-    this.people = new People({ world, ledger, server, robots: this.robots })
-    this.planner = new Planner({ world, ledger, server, robots: ids })
-    this.client = new Client({ world, weather, ledger, server, robots: ids })
+    this.operators = new Operators({ world, truth, server, robots: this.robots })
+    this.planner = new Planner({ world, truth, server, robots: ids })
+    this.client = new Client({ world, faults, truth, server, robots: ids })
     const credential = hashOf(keys.get(HOSTILE) ?? '')
-    this.hostile = new Hostile({ world, ledger, network, id: HOSTILE, credential, others: ids })
+    this.hostile = new Hostile({ world, truth, network, id: HOSTILE, credential, others: ids })
   }
 
   /** Everything may go wrong. What must never be is checked all the time. */
-  async storm(): Promise<void> {
-    const { world, ledger, client, people, planner, hostile, network, robots, server, weather, dice, scale } = this
-    world.note(`weather: ${this.description}`)
+  async runWithFaults(): Promise<void> {
+    const { world, truth, client, operators, planner, hostile, network, robots, server, faults, chance, scale } = this
+    world.note(`faults: ${this.faultRates}`)
     server.start()
-    watch(world, ledger, server)
-    for (const robot of robots) world.after(dice.between(0, 10_000), () => robot.start())
+    watchDelays(world, truth, server)
+    for (const robot of robots) world.after(chance.between(0, 10_000), () => robot.start())
     client.start()
     this.receivers.start()
-    if (weather.often('scheduling') > 0) world.after(dice.between(0, 60_000), () => planner.start())
-    letStorm(this.struck, {
+    if (faults.rates('scheduling') > 0) world.after(chance.between(0, 60_000), () => planner.start())
+    scheduleStrikes(this.strikes, {
       world,
-      weather,
+      faults,
       network,
       server,
       client,
-      people,
+      operators,
       planner,
       hostile,
       robots,
-      reshape: () => shapeOf(dice),
+      reshape: () => shapeOf(chance),
     })
-    await world.run(BEGINNING + Math.round(dice.spread(10, 60) * scale.storm * MINUTE))
+    await world.run(BEGINNING + Math.round(chance.spread(10, 60) * scale.faultTime * MINUTE))
   }
 
   /** Nothing goes wrong any more. Whatever is still to be done must get done. */
-  async calm(): Promise<void> {
-    const { world, client, people, planner, robots, server, weather, joiner, ledger, network } = this
-    world.note('the weather clears')
+  async runWithoutFaults(): Promise<void> {
+    const { world, client, operators, planner, robots, server, faults, joiner, truth, network } = this
+    world.note('faults are over')
     this.clearedAt = world.now
-    weather.clear()
+    faults.clear()
     client.stop()
     for (const robot of robots) robot.heal(EVERYTHING)
-    people.relent()
+    operators.restore()
     this.receivers.heal()
     joiner.start()
     server.machine.drift(0)
     await world.run(world.now + server.stallsFor + CATCH_UP_MS)
-    caughtUp(ledger)
+    schedulesCaughtUp(truth)
     planner.pauseAll()
-    people.callOffFar()
-    const limit = world.now + 90 * MINUTE + ledger.live.size * 2 * MINUTE
-    await world.run(limit, () => ledger.live.size + ledger.hooks.pending.size === 0)
-    if (ledger.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)
+    operators.cancelFarOff()
+    const limit = world.now + 90 * MINUTE + truth.live.size * 2 * MINUTE
+    await world.run(limit, () => truth.live.size + truth.webhooks.pending.size === 0)
+    if (truth.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)
     // What ended last may still have something to say, a robot that was sent away comes back, and there are nights in
     // which nothing happens but heartbeats.
-    await world.run(world.now + this.dice.pick([20, 20, 240]) * MINUTE)
-    const lost = [...ledger.acknowledged].filter((id) => ledger.disk.tables.jobs.get(id)?.completed_at == null)
+    await world.run(world.now + this.chance.pick([20, 20, 240]) * MINUTE)
+    const lost = [...truth.acknowledged].filter((id) => truth.disk.tables.jobs.get(id)?.completed_at == null)
     if (lost.length > 0) throw new Violation('I1', `${lost.join(', ')} were acknowledged and have not ended`)
     if (server.waiting > 0) throw new Violation('L1', `${server.waiting} requests were never answered`)
-    atRest(ledger, server.state, [...robots, joiner])
-    checkAtEnd(ledger, server.state, this.rules)
+    everythingIsDone(truth, server.state, [...robots, joiner])
+    checkAtEnd(truth, server.state, this.rules)
     for (const { id } of server.state?.sockets.values() ?? []) {
       const line = [...network.connections].find((connection) => connection.id === id)
-      const whole = line?.robotHolds === true && line.serverHolds
-      if (!whole && ledger.owners.get(id) !== HOSTILE) throw new Violation('L3', `${id} is open at one end only`)
+      const whole = line?.openAtRobot === true && line.openAtServer
+      if (!whole && truth.owners.get(id) !== HOSTILE) throw new Violation('L3', `${id} is open at one end only`)
     }
   }
 
   outcome(failure: Error | null): Outcome {
-    const { world, ledger, robots } = this
+    const { world, truth, robots } = this
     return {
       seed: world.seed,
       hash: world.hash,
-      weather: this.description,
-      faults: this.faults,
+      faultRates: this.faultRates,
+      faultKinds: this.faultKinds,
       marks: world.marks,
       robotHours: (robots.length * (world.now - BEGINNING) + Math.max(0, world.now - this.clearedAt)) / (60 * MINUTE),
       happened: world.happened,
-      jobs: ledger.jobs.size,
+      jobs: truth.jobs.size,
       load: {
-        events: ledger.events,
-        commits: ledger.judged,
-        jobs: ledger.jobs.size,
-        attempts: ledger.given.size,
-        faults: this.struck.count,
-        'due instants': ledger.disk.tables.occurrences.size,
-        'webhook calls': [...ledger.hooks.calls.values()].reduce((sum, calls) => sum + calls, 0),
+        events: truth.events,
+        commits: truth.checked,
+        jobs: truth.jobs.size,
+        attempts: truth.assignedTo.size,
+        faults: this.strikes.count,
+        'due instants': truth.disk.tables.occurrences.size,
+        'webhook calls': [...truth.webhooks.calls.values()].reduce((sum, calls) => sum + calls, 0),
       },
       failure,
       trace: world.trace ?? [],
@@ -243,14 +242,14 @@ class Run {
   }
 
   #pending(): string {
-    const { ledger, server } = this
+    const { truth, server } = this
     const sessions = [...server.state?.sessions.keys() ?? []].join(' ')
-    const jobs = ledger.liveJobs().slice(0, 5).map((job) => {
+    const jobs = truth.liveJobs().slice(0, 5).map((job) => {
       const until = job.ready_at ?? job.offer_until
       const since = until === null ? '' : ` until ${clock(until)}`
       return `${job.id} is ${job.status}${since}, attempt ${job.attempt}, ${job.robot_id}`
     })
-    return `${ledger.live.size} jobs are pending: ${jobs.join('; ')}. Connected: ${sessions}`
+    return `${truth.live.size} jobs are pending: ${jobs.join('; ')}. Connected: ${sessions}`
   }
 }
 
@@ -261,33 +260,33 @@ const EVERYTHING: Shape = {
   capabilities: Object.fromEntries(CAPABILITIES.map((name) => [name, true])),
 }
 
-function shapeOf(dice: Dice): Shape {
+function shapeOf(chance: Chance): Shape {
   return {
-    environment: dice.pick(['default', ...ENVIRONMENTS]),
-    slots: dice.pick([0, 1, 1, 2, 3, 5]),
-    tags: dice.some(TAGS, 0.5),
-    capabilities: Object.fromEntries(CAPABILITIES.map((name) => [name, dice.chance(0.6)])),
+    environment: chance.pick(['default', ...ENVIRONMENTS]),
+    slots: chance.pick([0, 1, 1, 2, 3, 5]),
+    tags: chance.some(TAGS, 0.5),
+    capabilities: Object.fromEntries(CAPABILITIES.map((name) => [name, chance.happens(0.6)])),
   }
 }
 
-function settingsOf(dice: Dice): Settings {
-  const horizonMs = dice.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE])
+function settingsOf(chance: Chance): Settings {
+  const horizonMs = chance.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE])
   return {
     ...DEFAULTS,
     ...UNLIMITED,
-    queueTtlMs: dice.chance(0.3) ? dice.whole(2, 30) * MINUTE : DEFAULTS.queueTtlMs,
-    agingMs: dice.pick([DEFAULTS.agingMs, MINUTE]),
-    strategy: dice.pick(['least_loaded', ...STRATEGIES]),
-    lostTriesMax: dice.pick([DEFAULTS.lostTriesMax, 2]),
+    queueTtlMs: chance.happens(0.3) ? chance.whole(2, 30) * MINUTE : DEFAULTS.queueTtlMs,
+    agingMs: chance.pick([DEFAULTS.agingMs, MINUTE]),
+    strategy: chance.pick(['least_loaded', ...STRATEGY_NAMES]),
+    lostTriesMax: chance.pick([DEFAULTS.lostTriesMax, 2]),
     horizonMs,
     // What backs off stays in memory: so do these settings have to be.
     backoffMsMax: Math.min(DEFAULTS.backoffMsMax, horizonMs / 2),
-    idempotencyMs: dice.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
+    idempotencyMs: chance.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
     deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
-    webhookFailingMs: dice.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
-    submissionsMax: dice.pick([0, 0, 5, 50]),
-    webhookCallsMax: dice.pick([0, 2, 10]),
-    webhookCallsMs: dice.pick([1, 10]) * MINUTE,
-    robotMessagesMax: dice.pick([0, 8, 100]),
+    webhookFailingMs: chance.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
+    submissionsMax: chance.pick([0, 0, 5, 50]),
+    webhookCallsMax: chance.pick([0, 2, 10]),
+    webhookCallsMs: chance.pick([1, 10]) * MINUTE,
+    robotMessagesMax: chance.pick([0, 8, 100]),
   }
 }

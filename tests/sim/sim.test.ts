@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { SOUND } from './plant.ts'
-import { CANARY, find, PLANTED } from './planted.ts'
+import { ORIGINAL } from './mutants/mutant.ts'
+import { CANARY, findMutant, MUTANTS } from './mutants/mutants.ts'
 import { type Outcome, simulate } from './run.ts'
 import { shrink } from './shrink.ts'
-import { MARKS } from './world.ts'
+import { MARKS } from './trace.ts'
 
 /** The simulator in its short form: the same seeds every time. `main.ts` takes others, and more of them. */
 
@@ -46,16 +46,16 @@ test('a seed is the same run on Deno', async () => {
 }, TIMEOUT_MS)
 
 test('a failing run is made smaller, and still fails', async () => {
-  const plant = { ...SOUND, ...CANARY }
-  const failed = await simulate(4, plant)
-  const { scale, outcome } = await shrink(failed, plant)
+  const mutant = { ...ORIGINAL, ...CANARY }
+  const failed = await simulate(4, mutant)
+  const { scale, outcome } = await shrink(failed, mutant)
   expect(outcome.failure?.message).toBe(failed.failure?.message)
   expect(scale.robots).toBe(1)
-  expect(scale.without).toEqual(failed.faults)
+  expect(scale.without).toEqual(failed.faultKinds)
 }, TIMEOUT_MS)
 
 test('tracing a run does not change it', async () => {
-  const [quiet, traced] = [await simulate(9), await simulate(9, SOUND, true)]
+  const [quiet, traced] = [await simulate(9), await simulate(9, ORIGINAL, true)]
   expect(traced.hash).toBe(quiet.hash)
   expect(traced.trace.length).toBeGreaterThan(100)
 })
@@ -65,11 +65,11 @@ test('a rule that cannot hold is reported', async () => {
   expect(failure?.message).toBe('canary: no job is ever written')
 })
 
-test.each(PLANTED)('planted: $bug', async (planted) => {
-  const outcome = await find(planted)
+test.each(MUTANTS)('mutant: $bug', async (known) => {
+  const outcome = await findMutant(known)
   expect(outcome, 'no seed found it: a rule is missing').not.toBeNull()
 }, TIMEOUT_MS)
 
-function describeFailure({ seed, failure, weather }: Outcome): string {
-  return `seed ${seed}: ${failure?.message}\n  weather: ${weather}\n  npm run sim -- --seed ${seed}`
+function describeFailure({ seed, failure, faultRates }: Outcome): string {
+  return `seed ${seed}: ${failure?.message}\n  faults: ${faultRates}\n  npm run sim -- --seed ${seed}`
 }

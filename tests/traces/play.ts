@@ -1,7 +1,7 @@
-import type { Answer, Send } from '../../core/effects.ts'
+import type { Reply, Send } from '../../core/effects.ts'
 import type { Event } from '../../core/event.ts'
 import type { JobRow } from '../../core/job.ts'
-import { type Bench, bench, DEFINITION, ids, join, NO_ROWS, say, submit } from '../core/rows.ts'
+import { type Bench, bench, DEFINITION, ids, join, NO_ROWS, say, submit } from '../core/bench.ts'
 
 /**
  * Plays a conversation: every line at the left margin is something that happens, and what follows it, indented, is what
@@ -83,29 +83,29 @@ const ACTS: readonly (readonly [RegExp, Act])[] = [
   [/^(\S+) (accepts|rejects|completes|stops) (\S+)(.*)$/, (stage, [robot = '', verb = '', job = '', rest = '']) => {
     const type =
       { accepts: 'job_accept', rejects: 'job_reject', completes: 'job_complete', stops: 'job_cancelled' }[verb]
-    return [told(stage, robot, type as 'job_accept', { job_id: job, ...attempt(rest) })]
+    return [messageFrom(stage, robot, type as 'job_accept', { job_id: job, ...attempt(rest) })]
   }],
   [/^(\S+) fails (\S+) with (\S+)(.*)$/, (stage, [robot = '', job = '', error_type = '', rest = '']) => [
-    told(stage, robot, 'job_failed', { job_id: job, error_message: 'it broke', error_type, ...attempt(rest) }),
+    messageFrom(stage, robot, 'job_failed', { job_id: job, error_message: 'it broke', error_type, ...attempt(rest) }),
   ]],
   [/^(\S+) is at (\d+) % of (\S+)$/, (stage, [robot = '', progress = '', job = '']) => [
-    told(stage, robot, 'job_progress', { job_id: job, progress: Number(progress), current_node: 'node' }),
+    messageFrom(stage, robot, 'job_progress', { job_id: job, progress: Number(progress), current_node: 'node' }),
   ]],
   [/^(\S+) beats, running (.*)$/, (stage, [robot = '', jobs = '']) => [
-    told(stage, robot, 'heartbeat', { active_job_ids: jobs === 'nothing' ? [] : list(jobs) }),
+    messageFrom(stage, robot, 'heartbeat', { active_job_ids: jobs === 'nothing' ? [] : list(jobs) }),
   ]],
-  [/^(\S+) beats$/, (stage, [robot = '']) => [told(stage, robot, 'heartbeat', {})]],
+  [/^(\S+) beats$/, (stage, [robot = '']) => [messageFrom(stage, robot, 'heartbeat', {})]],
   [
     /^(\S+) says that it is (\S+)$/,
-    (stage, [robot = '', status = '']) => [told(stage, robot, 'heartbeat', { status })],
+    (stage, [robot = '', status = '']) => [messageFrom(stage, robot, 'heartbeat', { status })],
   ],
   [/^(\S+) answers, running (.*)$/, (stage, [robot = '', jobs = '']) => [
-    told(stage, robot, 'status_response', { active_job_ids: jobs === 'nothing' ? [] : list(jobs) }),
+    messageFrom(stage, robot, 'status_response', { active_job_ids: jobs === 'nothing' ? [] : list(jobs) }),
   ]],
   [/^(\S+) logs (.+) of (\S+)$/, (stage, [robot = '', message = '', job = '']) => [
-    told(stage, robot, 'log_entry', { job_id: job, level: 'INFO', message }),
+    messageFrom(stage, robot, 'log_entry', { job_id: job, level: 'INFO', message }),
   ]],
-  [/^(\S+) says goodbye$/, (stage, [robot = '']) => [told(stage, robot, 'disconnect', { reason: 'goodbye' })]],
+  [/^(\S+) says goodbye$/, (stage, [robot = '']) => [messageFrom(stage, robot, 'disconnect', { reason: 'goodbye' })]],
 ]
 
 function perform(stage: Stage, line: string): readonly string[] {
@@ -115,17 +115,17 @@ function perform(stage: Stage, line: string): readonly string[] {
   const robots = new Map(fleet.disk.rows.robots)
   const logs = fleet.disk.logs.length
   const entries = fleet.disk.history.length
-  let said: readonly Send[]
+  let sent: readonly Send[]
   if (line === 'restart') {
     stage.fleet = bench({}, fleet.hot())
     stage.fleet.now = fleet.now
     stage.fleet = rejoined(stage.fleet, fleet)
     return ['every connection is gone, the rows are loaded']
-  } else if (passes !== null) said = fleet.pass(Number(passes[1]) * (passes[2] === 's' ? 1_000 : 60_000))
+  } else if (passes !== null) sent = fleet.pass(Number(passes[1]) * (passes[2] === 's' ? 1_000 : 60_000))
   else {
     const found = ACTS.map(([pattern, act]) => ({ match: pattern.exec(line), act })).find(({ match }) => match !== null)
     if (found?.match === undefined || found.match === null) throw new Error(`no such thing can happen: ${line}`)
-    said = fleet.turn(...found.act(stage, found.match.slice(1)))
+    sent = fleet.turn(...found.act(stage, found.match.slice(1)))
   }
   const written = [...fleet.disk.rows.jobs.values()].filter((row) => rows.get(row.id) !== row).map(rowLine)
   const modes = [...fleet.disk.rows.robots.values()]
@@ -133,7 +133,7 @@ function perform(stage: Stage, line: string): readonly string[] {
   const lines = fleet.disk.logs.slice(logs).map((log) => `log    ${log.job_id} ${log.level} ${log.message}`)
   const late = fleet.disk.history.slice(entries).filter((entry) => entry.event === 'late_result')
     .map((entry) => `note   ${entry.job_id} ${entry.detail}`)
-  return [...written, ...modes, ...lines, ...late, ...said.map(sendLine)]
+  return [...written, ...modes, ...lines, ...late, ...sent.map(sendLine)]
 }
 
 /** A restarted fleet goes on writing to the disk of the one before it. */
@@ -144,14 +144,14 @@ function rejoined(young: Bench, old: Bench): Bench {
   return Object.assign(young, {
     disk,
     turn: (...events: readonly Event[]) => {
-      const said = turn(...events)
+      const sent = turn(...events)
       for (const [name, rows] of Object.entries(own.rows)) {
         const kept = disk.rows[name as keyof typeof disk.rows] as Map<unknown, unknown>
         for (const [key, row] of rows as Map<unknown, unknown>) kept.set(key, row)
       }
       disk.history.push(...own.history.splice(0))
       disk.logs.push(...own.logs.splice(0))
-      return said
+      return sent
     },
   })
 }
@@ -183,7 +183,7 @@ function sendLine(send: Send): string {
   return `send   ${[robot, send.message.type, ...about.filter((word) => word !== undefined)].join(' ')}${number}`
 }
 
-function answerWords(answer: Answer): string {
+function answerWords(answer: Reply): string {
   switch (answer.type) {
     case 'refusal':
       return `${answer.refusal.refused}: ${answer.refusal.message}`
@@ -198,7 +198,7 @@ function answerWords(answer: Answer): string {
   }
 }
 
-function told(stage: Stage, robot: string, type: Parameters<typeof say>[1], payload: object): Event {
+function messageFrom(stage: Stage, robot: string, type: Parameters<typeof say>[1], payload: object): Event {
   return say(robot, type, payload, stage.sockets.get(robot))
 }
 

@@ -1,12 +1,12 @@
 import { request } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import { closeAll, Wire } from './wire.ts'
 
 /** Where robots connect, who they may be, and what they are told that try it otherwise: the rule P55. */
 
 chapter('addresses of robots', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   const own = (robot: string): string => `${server.http.replace('http', 'ws')}/ws/robot/${encodeURIComponent(robot)}`
 

@@ -12,7 +12,7 @@ export interface Banner {
 
 /** Waits until it says that it is ready, and reads what it has printed. */
 export async function readBanner(program: Program): Promise<Banner> {
-  await program.said(/Ready\. Ctrl-C stops it\./)
+  await program.printed(/Ready\. Ctrl-C stops it\./)
   const read = (pattern: RegExp): string | undefined => pattern.exec(program.out)?.[1]
   return {
     http: read(/^ {2}API +(\S+)\/api\/v1$/m) ?? '',

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import { closeAll, Wire } from './wire.ts'
 
 /** Jobs that start other jobs: by their end, and by calling a workflow and waiting for it. */
 
@@ -22,7 +22,7 @@ chapter('jobs that start jobs', (server) => {
       mapping: { euros: '$.payload.amount', caller: '$.metadata.parent_job_id' },
     })
   })
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   /** A robot with room for several jobs, and one of them running. */
   const working = async () => {

@@ -3,7 +3,7 @@ import { cleanUp } from '../process/program.ts'
 import { Server } from './server.ts'
 import type { Place } from './target.ts'
 import { chosen } from './targets.ts'
-import { hangUpAll } from './wire.ts'
+import { closeAll } from './wire.ts'
 
 /** How long a runtime may take to start: one of them bundles its source first. */
 const START_MS = 120_000
@@ -25,7 +25,7 @@ export function chapter(name: string, tests: (server: Server) => void, settings:
       // Registered first, and so run last: whatever else fails, no process is left.
       afterAll(cleanUp)
       afterAll(async () => {
-        hangUpAll()
+        closeAll()
         await server.stop()
         expect(server.faults()).toBe('')
       }, START_MS)

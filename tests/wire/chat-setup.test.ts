@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { slackHeaders } from '../chat/call.ts'
+import { slackHeaders } from '../unit/chat/call.ts'
 import { chapter } from './chapter.ts'
 import { calls, DISCORD, KEY, type Made, make, now, update } from './chats.ts'
 

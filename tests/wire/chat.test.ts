@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { DiscordKeys, slackHeaders, teamsHeaders } from '../chat/call.ts'
+import { DiscordKeys, slackHeaders, teamsHeaders } from '../unit/chat/call.ts'
 import { chapter } from './chapter.ts'
 import {
   activity,
@@ -11,8 +11,8 @@ import {
   KEY,
   type Made,
   make,
+  messageEvent,
   now,
-  spoken,
   TEAMS_KEY,
   TOKEN,
   update,
@@ -60,12 +60,12 @@ chapter('chats', (server) => {
 
     test('an event starts a job; sent again, or come as a mention too, it is the same', async () => {
       const id = await make(server, 'slack')
-      const event = spoken('<@UBOT> go', {})
-      const heard = { ...event, authorizations: [{ user_id: 'UBOT', is_bot: true }] }
+      const event = messageEvent('<@UBOT> go', {})
+      const authorized = { ...event, authorizations: [{ user_id: 'UBOT', is_bot: true }] }
       for (const retry of [{}, { 'X-Slack-Retry-Num': '1', 'X-Slack-Retry-Reason': 'http_timeout' }]) {
-        expect(await slack(id, heard, retry)).toMatchObject({ status: 200, text: '' })
+        expect(await slack(id, authorized, retry)).toMatchObject({ status: 200, text: '' })
       }
-      const mention = { ...heard, event_id: 'Ev0', event: { ...event.event, type: 'app_mention' } }
+      const mention = { ...authorized, event_id: 'Ev0', event: { ...event.event, type: 'app_mention' } }
       expect(await slack(id, mention)).toMatchObject({ status: 200, text: '' })
       expect(await count(id)).toBe(1)
       expect(await parameters(id)).toMatchObject({ message_text: 'go', is_mention: true, command: '' })
@@ -134,18 +134,20 @@ chapter('chats', (server) => {
       message_pattern: 'shop*',
     }
     const commands = await make(server, 'slack', config)
-    const said = async (fields: Record<string, string>) => String((await command(commands, fields)).body['text'])
-    expect(await said({ channel_name: 'random', channel_id: 'C2' })).toBe('Nothing was started: not from this channel.')
-    expect(await said({ user_id: 'U2' })).toBe('Nothing was started: you may not start this.')
-    expect(await said({ command: '/destroy' })).toBe('Nothing was started: it is no command for this bot.')
-    expect(await said({ text: 'the shop' })).toBe('Nothing was started: the message has another form.')
+    const replyTo = async (fields: Record<string, string>) => String((await command(commands, fields)).body['text'])
+    expect(await replyTo({ channel_name: 'random', channel_id: 'C2' })).toBe(
+      'Nothing was started: not from this channel.',
+    )
+    expect(await replyTo({ user_id: 'U2' })).toBe('Nothing was started: you may not start this.')
+    expect(await replyTo({ command: '/destroy' })).toBe('Nothing was started: it is no command for this bot.')
+    expect(await replyTo({ text: 'the shop' })).toBe('Nothing was started: the message has another form.')
     expect(await count(commands)).toBe(0)
-    expect(await said({})).toMatch(/^Started/)
+    expect(await replyTo({})).toMatch(/^Started/)
 
     const mentions = { mention_required: true }
     const events = await make(server, 'slack', mentions)
-    expect(await slack(events, spoken('hello'))).toMatchObject({ status: 200, text: '' })
-    const bot = spoken('hello', { type: 'app_mention', bot_id: 'B1' })
+    expect(await slack(events, messageEvent('hello'))).toMatchObject({ status: 200, text: '' })
+    const bot = messageEvent('hello', { type: 'app_mention', bot_id: 'B1' })
     expect(await slack(events, bot)).toMatchObject({ status: 200, text: '' })
     const bots = await make(server, 'telegram', mentions)
     const group = { chat: { id: -1, type: 'group', title: 'Ops' } }
@@ -165,12 +167,12 @@ chapter('chats', (server) => {
       filter: '@.payload.options.env == "prod" && @.metadata.event_type == "command"',
       mapping: { env: '$.payload.options.env', who: '/payload/sender_name' },
     })
-    const said = async (env: string) => {
+    const replyIn = async (env: string) => {
       const { body } = await discord(id, interaction({ options: [{ type: 3, name: 'env', value: env }] }))
       return String((body['data'] as Made)['content'])
     }
-    expect(await said('test')).toMatch(/^Nothing was started: /)
-    expect((await server.job(jobIn(await said('prod')))).parameters).toEqual({ env: 'prod', who: 'ann' })
+    expect(await replyIn('test')).toMatch(/^Nothing was started: /)
+    expect((await server.job(jobIn(await replyIn('prod')))).parameters).toEqual({ env: 'prod', who: 'ann' })
     expect(await server.api('GET', `/triggers/${id}`)).toMatchObject({ trigger_count: 1, skipped_count: 1 })
   })
 
@@ -179,7 +181,7 @@ chapter('chats', (server) => {
     const id = await make(server, 'slack', {}, cooling)
     expect((await command(id)).body['text']).toMatch(/^Started/)
     expect((await command(id)).body['text']).toMatch(/^Nothing was started: too soon\. Try again in (60|5\d) s\.$/)
-    expect(await slack(id, spoken('x'))).toMatchObject({ status: 200, text: '' })
+    expect(await slack(id, messageEvent('x'))).toMatchObject({ status: 200, text: '' })
     expect(await count(id)).toBe(1)
     // Its author is not told, so it is written down.
     const { items } = await server.api<{ items: Made[] }>('GET', `/triggers/${id}/events`)
@@ -194,7 +196,7 @@ chapter('chats', (server) => {
     const id = await make(server, 'teams', {}, { workflow_id: 'draft' })
     expect((await teams(id, activity('x'))).body['text']).toMatch(/^Nothing was started: .*draft/)
     const events = await make(server, 'slack', {}, { workflow_id: 'draft' })
-    expect(await slack(events, spoken('x'))).toMatchObject({ status: 200, text: '' })
+    expect(await slack(events, messageEvent('x'))).toMatchObject({ status: 200, text: '' })
     const { items } = await server.api<{ items: Made[] }>('GET', `/triggers/${events}/events`)
     expect(items).toMatchObject([{ outcome: 'skipped', reason: 'CONFLICT', payload: { message_text: 'x' } }])
   })

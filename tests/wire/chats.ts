@@ -1,4 +1,4 @@
-import { DiscordKeys, type Headers, slackHeaders, teamsHeaders } from '../chat/call.ts'
+import { DiscordKeys, type Headers, slackHeaders, teamsHeaders } from '../unit/chat/call.ts'
 import type { Server } from './server.ts'
 
 /** What chat platforms send, signed as they sign it, to a server that is one. */
@@ -33,7 +33,7 @@ export const COMMAND = {
   channel_id: 'C1',
   channel_name: 'ops',
 }
-export const spoken = (text: string, more: object = {}) => ({
+export const messageEvent = (text: string, more: object = {}) => ({
   type: 'event_callback',
   team_id: 'T1',
   event_id: `Ev${nextId()}`,

@@ -3,14 +3,14 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
 import { chapter } from './chapter.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import { closeAll, Wire } from './wire.ts'
 
 /** Who gets in, by what, and what becomes of those who do not. */
 
 const MIB = 1 << 20
 
 chapter('connecting', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   /** A key for any one robot: bound to the first that registers with it. */
   const newKey = async (robot?: string): Promise<string> => {
@@ -116,9 +116,15 @@ chapter('connecting', (server) => {
     })
 
     test('[P11] the robot is on record by then', async () => {
-      const told = { robot_name: 'R', environment: 'test', max_concurrent_jobs: 4, tags: ['a'], capabilities: { b: 2 } }
-      const robot = await Raw.register(server, told)
-      const { robot_name: name, ...others } = told
+      const registration = {
+        robot_name: 'R',
+        environment: 'test',
+        max_concurrent_jobs: 4,
+        tags: ['a'],
+        capabilities: { b: 2 },
+      }
+      const robot = await Raw.register(server, registration)
+      const { robot_name: name, ...others } = registration
       expect(await server.api('GET', `/robots/${robot.id}`)).toMatchObject({ name, ...others, status: 'online' })
     })
 
@@ -184,10 +190,10 @@ chapter('connecting', (server) => {
       const other = await Raw.register(server)
       const types = ['job_accept', 'job_reject', 'job_progress', 'job_complete', 'job_failed', 'job_cancelled']
       for (const type of types) {
-        const said = { progress: 99, result: 1, attempt: 1 }
-        other.say(type, job, said)
+        const result = { progress: 99, result: 1, attempt: 1 }
+        other.say(type, job, result)
         // In its own name, and then in that of the robot whose job it is.
-        other.say(type, job, { ...said, robot_id: robot.id })
+        other.say(type, job, { ...result, robot_id: robot.id })
       }
       other.say('log_entry', job, { level: 'INFO', message: 'planted' })
       await other.beat({ active_job_ids: [job] })

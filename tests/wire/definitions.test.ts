@@ -2,7 +2,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest'
 import type { ErrorBody } from './api.ts'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
-import { hangUpAll } from './wire.ts'
+import { closeAll } from './wire.ts'
 
 /** Jobs that come with a definition: who may submit them, and whose jobs they are. */
 
@@ -20,7 +20,7 @@ chapter('definitions that come with their jobs', (server) => {
     const config = { call_alias: 'only_kept', allowed_callers: ['kept'] }
     await server.api('POST', '/triggers', { ...chain, id: 'only', config })
   })
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   const keyWith = async (...scopes: readonly string[]): Promise<string> =>
     String((await server.api('POST', '/keys', { name: crypto.randomUUID(), scopes }))['key'])

@@ -96,9 +96,9 @@ chapter('forms that are not taken', (server) => {
       expect(page.html).not.toContain('a guess')
       expect(page.headers.get('x-ratelimit-remaining')).toBeNull()
       for (let tries = 1; tries < 20; tries++) await visitor.send(path, page, { company: 'A' })
-      const told = await visitor.send(path, page, { company: 'A' })
-      expect([told.status, headingOf(told)]).toEqual([429, 'Too often, just now'])
-      expect(Number(told.headers.get('retry-after'))).toBeGreaterThan(0)
+      const limited = await visitor.send(path, page, { company: 'A' })
+      expect([limited.status, headingOf(limited)]).toEqual([429, 'Too often, just now'])
+      expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
       // Others may share the address: who has it is let in.
       const sent = await visitor.send(path, page, { company: 'A', 'casare-code': secret ?? '' })
       expect(sent.status).toBe(303)

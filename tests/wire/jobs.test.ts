@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
 import { chapter } from './chapter.ts'
-import { hangUpAll } from './wire.ts'
+import { closeAll } from './wire.ts'
 
 /** Jobs on the wire: from the offer to the end, seen from both sides at once. */
 
@@ -11,7 +11,7 @@ interface Line {
 }
 
 chapter('jobs', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   const logs = async (job: string, query = ''): Promise<readonly Line[]> =>
     (await server.api<{ readonly items: readonly Line[] }>('GET', `/jobs/${job}/logs${query}`)).items
@@ -224,10 +224,10 @@ chapter('jobs', (server) => {
       const robot = await Raw.register(server)
       const job = await robot.running()
       const fault = { error_message: 'Element not found: #submit', error_type: 'ElementNotFoundError' }
-      const told = { ...fault, stack_trace: 'at line 1', failed_node: 'click' }
-      robot.say('job_failed', job, told)
+      const details = { ...fault, stack_trace: 'at line 1', failed_node: 'click' }
+      robot.say('job_failed', job, details)
       await robot.beat()
-      expect(await server.job(job)).toMatchObject({ status: 'failed', ...told })
+      expect(await server.job(job)).toMatchObject({ status: 'failed', ...details })
     })
 
     test('results for jobs that do not exist are refused, and the connection goes on', async () => {

@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from 'vitest'
 import type { ErrorBody } from './api.ts'
 import { chapter } from './chapter.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import { closeAll, Wire } from './wire.ts'
 
 /** Whose key is whose: nobody becomes another by it. */
 
 chapter('keys', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   /** A key for one robot, or for any new one. */
   const newKey = async (robot?: string): Promise<string> => {
@@ -122,7 +122,7 @@ chapter('secrets that are set', (server) => {
 const GUESSES = 5
 
 chapter('keys that are guessed', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   const from = (address: string) => ({ 'X-Forwarded-For': address })
   const guess = (address: string, key: string | null = `crpa_${crypto.randomUUID()}`) =>

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { Reply } from './api.ts'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import { closeAll, Wire } from './wire.ts'
 
 /** How often anybody may ask and say anything: the limits of the reference, and what comes beyond them. */
 
@@ -10,7 +10,7 @@ const DEFAULT = { robot_messages_max: 100, webhook_calls_max: 10, submissions_ma
 const EVENT = { event_type: 'new_order', data: {} }
 
 /** What an answer tells of the limit. */
-function told({ status, headers }: Reply<unknown>): readonly (number | null)[] {
+function quotaIn({ status, headers }: Reply<unknown>): readonly (number | null)[] {
   const number = (name: string): number | null => {
     const text = headers.get(name)
     return text === null ? null : Number(text)
@@ -40,11 +40,11 @@ chapter('how often anybody may ask', (server) => {
       const own = await key()
       const submit = (body: unknown = { workflow_id: 'greeting' }) =>
         server.call('POST', '/api/v1/jobs', { key: own, body })
-      expect(told(await submit('{'))).toEqual([400, 50, 50])
-      expect(told(await submit({ workflow_id: 'none' }))).toEqual([404, 50, 50])
-      for (let left = 49; left >= 0; left--) expect(told(await submit())).toEqual([201, 50, left])
+      expect(quotaIn(await submit('{'))).toEqual([400, 50, 50])
+      expect(quotaIn(await submit({ workflow_id: 'none' }))).toEqual([404, 50, 50])
+      for (let left = 49; left >= 0; left--) expect(quotaIn(await submit())).toEqual([201, 50, left])
       const refused = await submit()
-      expect(told(refused)).toEqual([429, 50, 0])
+      expect(quotaIn(refused)).toEqual([429, 50, 0])
       expect(refused.body).toMatchObject({
         payload: { error_code: 'RATE_LIMITED', details: { limit: 50, remaining: 0 } },
       })
@@ -53,8 +53,8 @@ chapter('how often anybody may ask', (server) => {
       const after = Number(refused.headers.get('retry-after'))
       expect(after).toBeGreaterThan(0)
       expect(after).toBeLessThanOrEqual(60)
-      expect(told(await submit('{')), 'a body that is refused anyway').toEqual([400, 50, 0])
-      expect(told(await server.call('POST', '/api/v1/jobs', { body: { workflow_id: 'greeting' } }))[0]).toBe(201)
+      expect(quotaIn(await submit('{')), 'a body that is refused anyway').toEqual([400, 50, 0])
+      expect(quotaIn(await server.call('POST', '/api/v1/jobs', { body: { workflow_id: 'greeting' } }))[0]).toBe(201)
     })
 
     test('what is asked again with its idempotency key uses nothing up', async () => {
@@ -65,23 +65,23 @@ chapter('how often anybody may ask', (server) => {
           body: { workflow_id: 'greeting' },
           headers: { 'Idempotency-Key': own },
         })
-      expect(told(await submit())).toEqual([201, 50, 49])
-      expect(told(await submit())).toEqual([201, 50, 49])
+      expect(quotaIn(await submit())).toEqual([201, 50, 49])
+      expect(quotaIn(await submit())).toEqual([201, 50, 49])
     })
 
     test('whoever has no key is told nothing', async () => {
       const reply = await server.call('POST', '/api/v1/jobs', { key: null, body: {} })
-      expect(told(reply)).toEqual([401, null, null])
+      expect(quotaIn(reply)).toEqual([401, null, null])
     })
   })
 
   describe('webhooks', () => {
     test('ten calls start a job, and the eleventh is rate_limited', async () => {
       const call = await trigger()
-      expect(told(await call(undefined, {}))).toEqual([400, 10, 10])
-      for (let left = 9; left >= 0; left--) expect(told(await call())).toEqual([200, 10, left])
+      expect(quotaIn(await call(undefined, {}))).toEqual([400, 10, 10])
+      for (let left = 9; left >= 0; left--) expect(quotaIn(await call())).toEqual([200, 10, left])
       const refused = await call()
-      expect(told(refused)).toEqual([429, 10, 0])
+      expect(quotaIn(refused)).toEqual([429, 10, 0])
       expect(refused.body).toEqual({
         status: 'rate_limited',
         trigger_id: expect.any(String),
@@ -93,7 +93,7 @@ chapter('how often anybody may ask', (server) => {
     test('a wrong secret uses nothing up', async () => {
       const call = await trigger()
       for (let n = 0; n < 12; n++) expect((await call('wrong')).status).toBe(401)
-      expect(told(await call())).toEqual([200, 10, 9])
+      expect(quotaIn(await call())).toEqual([200, 10, 9])
     })
   })
 
@@ -104,13 +104,13 @@ chapter('how often anybody may ask', (server) => {
     for (let left = 2; left > 0; left--) await Promise.all([submit(), call()])
     await server.kill()
     await server.start()
-    expect(told(await submit())).toEqual([201, 50, 47])
-    expect(told(await call())).toEqual([200, 10, 7])
+    expect(quotaIn(await submit())).toEqual([201, 50, 47])
+    expect(quotaIn(await call())).toEqual([200, 10, 7])
   })
 }, DEFAULT)
 
 chapter('how much a robot may say', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   test('[P34] the limit is told at the registration', async () => {
     const wire = await Wire.connect(server.robots)
@@ -204,7 +204,7 @@ chapter('how much a robot may say', (server) => {
 }, DEFAULT)
 
 chapter('how many bytes a robot may send', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   test('[P51] beyond the budget the connection is closed, and so are its next ones for a while', async () => {
     const robot = await Raw.register(server)

@@ -10,7 +10,7 @@ const MIB = 1 << 20
 
 chapter('messages', (server) => {
   /** Everything that a robot has heard in these tests. */
-  const heard: Frame[] = []
+  const received: Frame[] = []
 
   describe('those that there are', () => {
     /** What a robot may say of a job that it runs, each as sparingly as it may be said. */
@@ -48,24 +48,24 @@ chapter('messages', (server) => {
       for (const verb of ['pause', 'resume', 'shutdown']) await server.api('POST', `/robots/${robot.id}/${verb}`)
       other.wire.raw('x')
       await other.beat()
-      heard.push(...robot.wire.frames, ...other.wire.frames)
+      received.push(...robot.wire.frames, ...other.wire.frames)
       const sent = Object.entries(MESSAGES).filter(([, { from }]) => from !== 'robot').map(([type]) => type)
       expect(Object.keys(MESSAGES)).toHaveLength(21)
-      expect(new Set(heard.map(({ type }) => type))).toEqual(new Set(sent))
+      expect(new Set(received.map(({ type }) => type))).toEqual(new Set(sent))
     })
 
     test('[P3] what is sent has its keys in order, a UUID, a time in UTC, and no correlation_id that is null', () => {
-      expect(heard.length).toBeGreaterThan(10)
-      for (const frame of heard) {
+      expect(received.length).toBeGreaterThan(10)
+      for (const frame of received) {
         const keys = ['type', 'id', 'timestamp', 'payload', ...('correlation_id' in frame ? ['correlation_id'] : [])]
         expect(Object.keys(frame)).toEqual(keys)
         expect(frame.id).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
         expect(frame.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
         expect(frame.correlation_id).not.toBeNull()
       }
-      expect(new Set(heard.map(({ id }) => id)).size).toBe(heard.length)
-      expect(heard.filter((frame) => 'correlation_id' in frame).map(({ type }) => type)).toContain('heartbeat_ack')
-      expect(heard.filter((frame) => !('correlation_id' in frame)).map(({ type }) => type)).toContain('job_assign')
+      expect(new Set(received.map(({ id }) => id)).size).toBe(received.length)
+      expect(received.filter((frame) => 'correlation_id' in frame).map(({ type }) => type)).toContain('heartbeat_ack')
+      expect(received.filter((frame) => !('correlation_id' in frame)).map(({ type }) => type)).toContain('job_assign')
     })
 
     test.each([

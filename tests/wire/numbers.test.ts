@@ -4,12 +4,12 @@ import { jsonText, objectText } from '../core/numerals.ts'
 import { until } from './api.ts'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import { closeAll, Wire } from './wire.ts'
 
 /** Numbers on the wire, as text: a client that parses them would hide what this is about. */
 
 chapter('numbers', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   const post = (path: string, body: string, headers = {}) =>
     server.call<{ id?: string; job_id?: string; payload?: object }>('POST', path, { body, headers })

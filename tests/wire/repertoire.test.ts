@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
 import { chapter } from './chapter.ts'
-import { hangUpAll } from './wire.ts'
+import { closeAll } from './wire.ts'
 
 /** What robots say that they run, and what they are then offered. */
 
 chapter('what a robot runs', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   test('[P56] a robot that says what it runs is offered that and nothing else', async () => {
     const tag = crypto.randomUUID()

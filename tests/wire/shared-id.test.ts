@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
-import { hangUpAll } from './wire.ts'
+import { closeAll } from './wire.ts'
 
 /** What robots say of work that is not ours, and two of them under one id. */
 
 chapter('robots that are not alone', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   const view = (robot: Raw) => server.api('GET', `/robots/${robot.id}`)
   const blockers = async (job: string) => {

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { Raw } from './raw.ts'
 import { chapter } from './chapter.ts'
-import { hangUpAll } from './wire.ts'
+import { closeAll } from './wire.ts'
 
 /** A robot and its connection: what is sure by when, what may be repeated, and what it finds when it comes back. */
 
 chapter('staying connected', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   /** The robot's connection breaks, and the orchestrator has noticed. */
   async function breakOff(robot: Raw): Promise<void> {

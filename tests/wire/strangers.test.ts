@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
 import { closeCode, Peer, textFrame, upgradeTo } from './flood.ts'
-import { hangUpAll, Wire } from './wire.ts'
+import { closeAll, Wire } from './wire.ts'
 
 /** What may come from those who have not said who they are, and how little it costs: the rules P64 to P67. */
 
@@ -30,7 +30,7 @@ chapter('strangers', (server) => {
   }
 
   afterEach(async () => {
-    hangUpAll()
+    closeAll()
     for (const one of peers) one.socket.destroy()
     await Promise.all([...peers].map((one) => one.closed))
     peers.clear()
@@ -215,7 +215,7 @@ chapter('strangers', (server) => {
 }, { register_seconds: 5 })
 
 chapter('places', (server) => {
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   test('[P66] strangers make room for those who come after them, and a robot with its key for nobody', async () => {
     const robots: [string, Wire][] = []

@@ -74,18 +74,18 @@ export class Transcript {
   }
 
   /** A connection whose frames are written down. */
-  async connect(name: string): Promise<Line> {
+  async connect(name: string): Promise<RobotLine> {
     const wire = await Wire.connect(this.#server.robots)
     this.write(`\n${name} connects`)
-    return new Line(this, this.#plain, name, wire)
+    return new RobotLine(this, this.#plain, name, wire)
   }
 
   /** The same, of a robot that is let in. That is not written down. */
-  async registered(name: string): Promise<Line> {
+  async registered(name: string): Promise<RobotLine> {
     const wire = await Wire.register(this.#server.robots, this.#server.admin, { robot_id: name })
     await wire.beat(name)
     this.write(`\n${name} has registered`)
-    return new Line(this, this.#plain, name, wire)
+    return new RobotLine(this, this.#plain, name, wire)
   }
 
   /** Writes down the body of an answer, and returns it where it is JSON. */
@@ -172,13 +172,13 @@ interface Answer {
 }
 
 /** One robot's connection in a transcript. */
-export class Line {
+export class RobotLine {
   readonly #transcript: Transcript
   readonly #plain: Plain
   readonly #name: string
   readonly #wire: Wire
   #written = 0
-  #said = 0
+  #sent = 0
   #closed = false
 
   constructor(transcript: Transcript, plain: Plain, name: string, wire: Wire) {
@@ -196,10 +196,10 @@ export class Line {
 
   /** The same, with something in it that is not shown. */
   async secretly(type: string, payload: object, more: object): Promise<void> {
-    const id = `${this.#name}-${++this.#said}`
+    const id = `${this.#name}-${++this.#sent}`
     this.#write('>', `${type} ${this.#plain.json(payload, '      ')}`)
     this.#wire.send(type, { ...payload, ...more }, id)
-    await this.heard()
+    await this.writeReceived()
   }
 
   /** Sends a frame as it is, and writes down what comes of it. */
@@ -207,25 +207,25 @@ export class Line {
     const text = typeof frame === 'string' ? short(frame) : `<bytes> ${Buffer.from(frame).toString('hex')}`
     this.#write('>', shown ?? text)
     this.#wire.raw(frame)
-    await this.heard()
+    await this.writeReceived()
   }
 
   /** Sends bytes below the WebSocket, and writes down what comes of it. */
   async bytes(bytes: Uint8Array, shown: string): Promise<void> {
     this.#write('>', shown)
     this.#wire.bytes(bytes)
-    await this.heard()
+    await this.writeReceived()
   }
 
   /** Closes the connection, and writes down how that is answered. */
   async close(code: number, reason: string): Promise<void> {
     this.#write('>', `<close> ${code} ${reason}`)
     void this.#wire.close(code, reason)
-    await this.heard()
+    await this.writeReceived()
   }
 
   /** Writes down everything that has come: what is asked last is answered last, unless the line is closed. */
-  async heard(): Promise<void> {
+  async writeReceived(): Promise<void> {
     if (this.#closed) throw new Error(`the connection of ${this.#name} is closed: nobody hears what it says`)
     const id = crypto.randomUUID()
     this.#wire.raw(JSON.stringify({ type: 'heartbeat', id, payload: { robot_id: this.#name } }))

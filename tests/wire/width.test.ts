@@ -2,7 +2,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest'
 import type { Reply } from './api.ts'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
-import { hangUpAll } from './wire.ts'
+import { closeAll } from './wire.ts'
 
 /** How many jobs robots and people may ask for without submitting them, and how many may follow from one. */
 
@@ -21,7 +21,7 @@ chapter('how many jobs jobs may lead to', (server) => {
       await server.api('POST', '/triggers', { ...loops, id, name: id })
     }
   })
-  afterEach(hangUpAll)
+  afterEach(closeAll)
 
   const keyFor = async (robot: Raw): Promise<string> =>
     String(

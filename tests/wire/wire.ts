@@ -25,7 +25,7 @@ type Opened = InstanceType<Constructor>
 const open = new Set<Wire>()
 
 /** Ends every connection that a test has left open. */
-export function hangUpAll(): void {
+export function closeAll(): void {
   for (const wire of open) wire.terminate()
 }
 

@@ -21,7 +21,7 @@ export class Disk extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    this.#platform.rang()
+    this.#platform.alarmFired()
   }
 
   override async fetch(request: Request): Promise<Response> {

@@ -1,4 +1,4 @@
-import type { Line, Transcript } from '../transcript.ts'
+import type { RobotLine, Transcript } from '../transcript.ts'
 
 /** What robots say, right and wrong, and what they hear. */
 
@@ -36,11 +36,11 @@ export async function robots(to: Transcript, key: string): Promise<void> {
   await ending(to)
 }
 
-async function offered(to: Transcript, robot: Line): Promise<void> {
+async function offered(to: Transcript, robot: RobotLine): Promise<void> {
   to.title('A job from its offer to its end')
   const job = String((await to.ask('POST', '/api/v1/jobs', { body: ASKED }))['id'])
   const about = { job_id: job, robot_id: 'r' }
-  await robot.heard()
+  await robot.writeReceived()
   await robot.say('job_complete', { ...about, attempt: 7 })
   await robot.say('job_accept', about)
   await robot.say('job_progress', { ...about, progress: 45.4, current_node: 'n' })
@@ -59,27 +59,27 @@ async function offered(to: Transcript, robot: Line): Promise<void> {
   }
 }
 
-async function stopped(to: Transcript, robot: Line, key: string): Promise<void> {
+async function stopped(to: Transcript, robot: RobotLine, key: string): Promise<void> {
   to.title('A job that is called off, and what people tell the robot')
   const other = String((await to.ask('POST', '/api/v1/jobs', { body: ASKED }))['id'])
-  await robot.heard()
+  await robot.writeReceived()
   await robot.say('job_accept', { job_id: other, robot_id: 'r' })
   await to.ask('POST', `/api/v1/jobs/${other}/cancel`, { body: { reason: 'Enough' } })
-  await robot.heard()
+  await robot.writeReceived()
   await robot.say('job_cancelled', { job_id: other, robot_id: 'r' })
   await to.ask('GET', `/api/v1/jobs/${other}/history`)
   for (const verb of ['pause', 'resume', 'shutdown']) {
     await to.ask('POST', `/api/v1/robots/r/${verb}`)
-    await robot.heard()
+    await robot.writeReceived()
   }
   const newer = await to.connect('r')
   await newer.secretly('register', REGISTER, { auth_token: key })
-  await robot.heard()
+  await robot.writeReceived()
   await newer.say('disconnect', { robot_id: 'r', reason: 'Good night' })
   await to.ask('GET', '/api/v1/robots/r')
 }
 
-async function frames(robot: Line): Promise<void> {
+async function frames(robot: RobotLine): Promise<void> {
   const message = (type: unknown, payload: unknown, id: unknown = 'm') => JSON.stringify({ type, id, payload })
   await robot.raw('', '<empty>')
   await robot.raw(' ', '<a space>')
@@ -123,7 +123,7 @@ async function frames(robot: Line): Promise<void> {
 
 /** Each on a connection of its own, since that does not outlive it. */
 async function ending(to: Transcript): Promise<void> {
-  const ends: readonly (readonly [string, (line: Line) => Promise<void>])[] = [
+  const ends: readonly (readonly [string, (line: RobotLine) => Promise<void>])[] = [
     ['too-large', (line) => line.raw('x'.repeat(8 * MIB + 1), '<8 MiB and a byte>')],
     [
       'too-large-as-utf8',

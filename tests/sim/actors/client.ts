@@ -1,0 +1,269 @@
+import { hashOf, sha256 } from '../../../adapters/secret.ts'
+import type { Reply } from '../../../core/effects.ts'
+import type { JobSubmitted } from '../../../core/event.ts'
+import type {
+  DefinitionHash,
+  JobId,
+  JsonText,
+  KeyId,
+  Millis,
+  ReplyId,
+  RobotId,
+  TriggerId,
+  WorkflowId,
+} from '../../../core/ids.ts'
+import { RETRY_SAFETIES } from '../../../core/job.ts'
+import type { DefinitionRow } from '../../../core/state.ts'
+import type { Chance } from '../world/chance.ts'
+import type { Truth } from '../truth/truth.ts'
+import { deliveryIsOnce, refusalIsEarned } from '../rules/rates.ts'
+import { demand } from '../rules/rule.ts'
+import { answerIsConsistent } from '../rules/frame-rules.ts'
+import type { Server } from '../world/server.ts'
+import type { Faults } from '../world/faults.ts'
+import type { World } from '../world/world.ts'
+import type { JobRequest } from '../truth/job-request.ts'
+
+/** What every run begins with: two workflows, and a webhook for each. */
+export const FLOWS = ['flow-a', 'flow-b'] as const
+export const SECRET = 'a secret of sixteen characters'
+export const TAGS = ['excel', 'sap'] as const
+export const CAPABILITIES = ['browser', 'desktop'] as const
+export const ENVIRONMENTS = ['default', 'prod', 'test'] as const
+
+export interface ClientOptions {
+  readonly world: World
+  readonly faults: Faults
+  readonly truth: Truth
+  readonly server: Server
+  /** Robots that a job may be pinned to. */
+  readonly robots: readonly RobotId[]
+}
+
+/** A definition, as the shell would bring it. */
+export function definition(text: string): DefinitionRow {
+  const json = JSON.stringify({ nodes: [text] })
+  return { hash: sha256(json) as DefinitionHash, json }
+}
+
+/** The key that jobs are submitted with, and its name. */
+export const KEY = 'key-tester' as KeyId
+export const BY = 'tester'
+
+/** The pool that every run begins with, and the tags that its robots hold. */
+export const POOL = 'sheets'
+export const POOL_TAGS = ['excel'] as const
+
+/** How many jobs with a concurrency key may run at a time. */
+const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-time': 2 }
+
+/** Everybody who wants something done: programs that submit jobs, other systems that call webhooks, and authors. */
+export class Client {
+  readonly #options: ClientOptions
+  readonly #chance: Chance
+  readonly #published = new Set<string>(FLOWS)
+  #requests = 0
+  #done = false
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    this.#chance = options.world.chance('client')
+  }
+
+  /** Asks for something now and then, until it is told to stop. */
+  start(): void {
+    const perHour = this.#chance.spread(10, 200)
+    const next = (): void => {
+      this.#options.world.after(this.#chance.wait(3_600_000 / perHour), () => {
+        if (this.#done) return
+        this.#request()
+        next()
+      })
+    }
+    next()
+  }
+
+  stop(): void {
+    this.#done = true
+  }
+
+  /** U1: many at once. */
+  burst(): void {
+    for (let left = this.#chance.whole(5, 25); left > 0; left--) this.#submit()
+  }
+
+  #request(): void {
+    if (this.#chance.happens(0.05)) return this.#author()
+    if (this.#chance.happens(0.2)) return this.#call()
+    this.#submit()
+  }
+
+  #submit(): void {
+    const chance = this.#chance
+    const { robots, server } = this.#options
+    const reply = this.#reply()
+    const workflow = this.#workflow()
+    const robot = chance.happens(0.15) ? chance.pick(robots) ?? null : null
+    const order = chance.happens(0.8) ? this.#requests : chance.whole(-3, -1)
+    const parameters = JSON.stringify({ order }) as JsonText
+    const key = chance.happens(0.15) ? chance.pick(Object.keys(KEYS)) ?? null : null
+    this.#sendSubmission({
+      type: 'job.submitted',
+      reply,
+      job: `job-${this.#requests}` as JobId,
+      by: BY,
+      key: KEY,
+      workflow,
+      parameters,
+      priority: chance.pick([0, 1, 1, 1, 2, 3]),
+      robot,
+      environment: chance.pick(['', '', '', ...ENVIRONMENTS]),
+      requiredTags: chance.some(TAGS, 0.15),
+      requiredCapabilities: chance.some(CAPABILITIES, 0.1),
+      scheduledTime: chance.happens(0.1) ? server.clock() + chance.whole(-60_000, 1_200_000) : null,
+      timeoutMs: chance.happens(0.4) ? chance.whole(5_000, 900_000) : null,
+      retrySafety: chance.pick(['unless_started', ...RETRY_SAFETIES]),
+      pool: chance.happens(0.1) ? POOL : null,
+      maxAttempts: chance.pick([1, 1, 2, 3]),
+      retryOn: chance.happens(0.1) ? ['BusinessError'] : [],
+      concurrencyKey: key,
+      concurrencyLimit: key === null ? 1 : KEYS[key] ?? 1,
+      duplicateKey: `${typeof workflow === 'string' ? workflow : workflow.id} ${robot} ${parameters}`,
+      checkDuplicate: chance.happens(0.3),
+      idempotency: chance.happens(0.4) ? { key: `key-${this.#requests}`, fingerprint: parameters } : null,
+    })
+  }
+
+  #sendSubmission(submission: JobSubmitted): void {
+    this.#options.world.note(`client: submits ${submission.job}`, JSON.stringify(submission))
+    this.#send({ job: submission.job, trigger: null, submission, retryOf: null }, submission)
+  }
+
+  #workflow(): JobSubmitted['workflow'] {
+    if (this.#chance.happens(0.02)) return 'no-such-flow' as WorkflowId
+    if (this.#chance.happens(0.6)) return this.#chance.pick(FLOWS) as string as WorkflowId
+    const text = this.#chance.pick(['one', 'two', 'three'])
+    return { id: `own-${text}` as WorkflowId, name: text, definition: definition(text) }
+  }
+
+  /** A webhook, with the right secret or a wrong one. */
+  #call(): void {
+    const flow = this.#chance.pick(FLOWS)
+    const trigger = `hook-${flow}` as TriggerId
+    const reply = this.#reply()
+    const job = `job-${this.#requests}` as JobId
+    const secret = hashOf(this.#chance.happens(0.9) ? SECRET : 'not the secret at all')
+    const { faults, world } = this.#options
+    world.note(`client: calls ${trigger} for ${job}`)
+    const data = '{"from":"hook"}' as JsonText
+    const delivery = this.#chance.happens(0.5) ? { key: `delivery-${job}`, fingerprint: data } : null
+    const callerCheck = { key: null, refused: null }
+    const call = {
+      type: 'webhook.received',
+      reply,
+      job,
+      trigger,
+      secret,
+      data,
+      metadata: '{}' as JsonText,
+      callerCheck,
+      idempotency: delivery,
+    } as const
+    this.#send({ job, trigger, submission: null, retryOf: null, delivery: delivery?.key }, call)
+    if (!this.#chance.happens(faults.rates('hookTwice'))) return
+    // N8: it arrives twice, as webhooks do. The second one is a call like any other, and the cooldown is for it.
+    world.after(this.#chance.spread(1, 60_000), () => {
+      const again = { ...call, reply: this.#reply(), job: `job-${this.#requests}` as JobId }
+      this.#send({ job: again.job, trigger, submission: null, retryOf: null, delivery: delivery?.key }, again)
+    })
+  }
+
+  /** An author saves a version of a workflow, and after a while publishes it. */
+  #author(): void {
+    const { server, world } = this.#options
+    const workflow = this.#chance.pick(FLOWS) as string as WorkflowId
+    const text = `${workflow} edition ${this.#chance.whole(1, 4)}`
+    world.note(`client: saves ${text}`)
+    server.request({
+      type: 'workflow.saved',
+      reply: this.#reply(),
+      workflow,
+      mode: 'update',
+      by: 'author',
+      name: workflow,
+      description: '',
+      tags: [],
+      maxConcurrent: null,
+      definition: definition(text),
+    }, () => {})
+    world.after(this.#chance.wait(60_000), () => {
+      server.request({ type: 'workflow.published', reply: this.#reply(), workflow }, () => {})
+    })
+  }
+
+  #send(asked: JobRequest, event: Parameters<Server['request']>[0]): void {
+    const { truth, server, faults, world } = this.#options
+    truth.requests.set(asked.job, asked)
+    server.request(event, (answer) => {
+      if (answer !== 'lost') this.#released(asked, answer)
+      const lost = answer === 'lost' || this.#chance.happens(faults.rates('lostAnswer'))
+      if (!lost || event.type !== 'job.submitted') return
+      // It may have taken effect, and whoever asked asks again, not knowing.
+      if (answer !== 'lost' && answer.type === 'job') world.mark('answer lost after the commit')
+      if (!this.#done) world.after(this.#latency(), () => this.#again(event))
+    })
+  }
+
+  /** N7: with its idempotency key, if it has one, and now and then with that key for something else by mistake. */
+  #again(submission: JobSubmitted): void {
+    const reply = this.#reply()
+    const job = `job-${this.#requests}` as JobId
+    const { idempotency } = submission
+    if (idempotency === null || this.#chance.happens(0.8)) return this.#sendSubmission({ ...submission, reply, job })
+    const parameters = JSON.stringify({ order: this.#requests }) as JsonText
+    this.#sendSubmission({
+      ...submission,
+      reply,
+      job,
+      parameters,
+      idempotency: { ...idempotency, fingerprint: parameters },
+    })
+  }
+
+  /** The answer left the server. From here on it must hold, whether or not it arrives. */
+  #released(asked: JobRequest, answer: Reply): void {
+    const { truth, world } = this.#options
+    const { job, submission } = asked
+    world.note(`client: hears of ${job}: ${answer.type === 'refusal' ? answer.refusal.message : answer.type}`)
+    refusalIsEarned(truth, asked.trigger, answer)
+    answerIsConsistent(truth, asked, answer)
+    const made = answer.type === 'job' || answer.type === 'fired' ? answer.job : null
+    if (answer.type === 'fired' && made !== null && deliveryIsOnce(truth, asked, made)) world.mark('delivery repeated')
+    if (made !== null) {
+      truth.acknowledged.add(made.id)
+      if (answer.type === 'job' && answer.replayed === true) world.mark('idempotency key replayed')
+      return
+    }
+    if (answer.type !== 'refusal' || answer.refusal.refused === 'UNAVAILABLE') return
+    truth.refused.add(job)
+    demand(!truth.disk.tables.jobs.has(job), 'I3', () => `job ${job} was refused and is on the disk`)
+    const { refused } = answer.refusal
+    if (refused === 'DUPLICATE_JOB') world.mark('duplicate refused')
+    if (refused === 'IDEMPOTENCY_MISMATCH') world.mark('idempotency key used for something else')
+    const rate = refused === 'RATE_LIMITED' && answer.refusal.details['cooldown_remaining'] === undefined
+    if (rate) world.mark(submission === null ? 'webhook called too often' : 'too many submissions')
+    else if (refused === 'RATE_LIMITED') world.mark('webhook in its cooldown')
+    const runnable = typeof submission?.workflow !== 'string' || this.#published.has(submission.workflow)
+    const excused = rate || refused === 'DUPLICATE_JOB' || refused === 'IDEMPOTENCY_MISMATCH'
+    const fault = submission !== null && runnable && !excused
+    demand(!fault, 'I1', () => `job ${job} was refused without a reason: ${answer.refusal.message}`)
+  }
+
+  #reply(): ReplyId {
+    return `reply-${++this.#requests}` as ReplyId
+  }
+
+  #latency(): Millis {
+    return this.#chance.spread(100, 10_000)
+  }
+}

@@ -1,0 +1,130 @@
+import { hashOf } from '../../../adapters/secret.ts'
+import type { RobotId, SecretHash } from '../../../core/ids.ts'
+import type { Chance } from '../world/chance.ts'
+import type { Truth } from '../truth/truth.ts'
+import type { Connection, Network } from '../world/network.ts'
+import { Violation } from '../rules/rule.ts'
+import type { World } from '../world/world.ts'
+
+/** Its name. */
+export const HOSTILE = 'mallory' as RobotId
+
+/** A key of its own for a new robot, which it never uses up: it only ever says that it is one that is there. */
+export const FRESH = 'crpa_fresh'
+
+export interface HostileOptions {
+  readonly world: World
+  readonly truth: Truth
+  readonly network: Network
+  readonly id: RobotId
+  readonly credential: SecretHash
+  /** The robots whose jobs it meddles with. */
+  readonly others: readonly RobotId[]
+}
+
+const TYPES = ['job_accept', 'job_reject', 'job_progress', 'job_complete', 'job_failed', 'job_cancelled'] as const
+
+/** More than ten times what a robot may say where that is little. */
+const FLOOD = 150
+
+/** Frames that are no messages, or nearly none. */
+const GARBAGE = [
+  '',
+  'null',
+  '[]',
+  '{"type":"job_complete"}',
+  '{"type":"toString","payload":{}}',
+  '{"type":"register","payload":{"robot_id":7}}',
+  '{"type":"heartbeat","payload":{"robot_id":"mallory","active_job_ids":[{}]}}',
+  '{"type":"job_progress","payload":{"job_id":"job-1","robot_id":"mallory","progress":NaN}}',
+  '{"type":"job_accept","payload":{"job_id":"job-1","robot_id":"mallory","attempt":-1}}',
+  '{"type":"job_complete","payload":{"job_id":"\\u0000","robot_id":"mallory"}}',
+  `${'['.repeat(500)}${']'.repeat(500)}`,
+  `{"type":"log_entry","payload":{"job_id":"job-1","robot_id":"mallory","level":"x","message":"${'y'.repeat(5_000)}"}}`,
+] as const
+
+/**
+ * R8: a robot with a key of its own and no slots, which therefore never has a job. It says whatever it likes of the
+ * jobs of others. Nothing that it says may change anything, and since it never really does anything, every rule that
+ * compares a row with what a robot did would notice.
+ */
+export class Hostile {
+  readonly #options: HostileOptions
+  readonly #chance: Chance
+  /** Of its own, so that it does not stir what it says otherwise. */
+  readonly #disguise: Chance
+  #connection: Connection | null = null
+
+  constructor(options: HostileOptions) {
+    this.#options = options
+    this.#chance = options.world.chance('hostile')
+    this.#disguise = options.world.chance('disguise')
+  }
+
+  /** Says something, if the line is open; opens it otherwise. Now and then it says that it is another robot. */
+  strike(): void {
+    const { network, id, credential } = this.#options
+    if (this.#disguise.happens(0.05)) this.#pretend()
+    if (this.#connection?.openAtRobot === true) {
+      for (let left = this.#chance.happens(0.03) ? FLOOD : 1; left > 0; left--) this.#transmit(this.#frame())
+      return
+    }
+    this.#connection = network.connect(id, credential, {
+      opened: () => this.#register(id),
+      received: () => {},
+      closed: () => {
+        this.#connection = null
+      },
+    })
+  }
+
+  /** Registers as another robot, with a key that would do for a new one, and reports its jobs at once. */
+  #pretend(): void {
+    const { network, id, others, truth, world } = this.#options
+    const robot_id = this.#disguise.pick(others) ?? id
+    const connection = network.connect(id, hashOf(FRESH), {
+      opened: () => {
+        say('register', { max_concurrent_jobs: 5 })
+        say('heartbeat', { active_job_ids: [] })
+        for (const job_id of truth.live) say('job_complete', { job_id, result: { stolen: true } })
+      },
+      received: (text) => {
+        const [, success] = /"success":(true|false)/.exec(text) ?? []
+        if (success === 'true') throw new Violation('I41', `a key for a new robot has let ${id} in as ${robot_id}`)
+        if (success === 'false') world.mark('impostor turned away')
+      },
+      closed: () => {},
+    })
+    const say = (type: string, more: object): void => {
+      world.note(`hostile: ${type} as ${robot_id}`)
+      connection?.sendToServer(JSON.stringify({ type, payload: { robot_id, ...more } }))
+    }
+  }
+
+  #register(robot: RobotId): void {
+    this.#transmit(JSON.stringify({ type: 'register', payload: { robot_id: robot, max_concurrent_jobs: 0 } }))
+  }
+
+  #transmit(text: string): void {
+    this.#options.world.note(`hostile: ${text.slice(0, 200)}`)
+    this.#connection?.sendToServer(text)
+  }
+
+  #frame(): string {
+    const { id, others, truth } = this.#options
+    if (this.#chance.happens(0.2)) return this.#chance.pick(GARBAGE)
+    const robot_id = this.#chance.happens(0.5) ? id : this.#chance.pick(others) ?? id
+    const jobs = [...truth.live]
+    if (this.#chance.happens(0.1)) {
+      return JSON.stringify({ type: 'register', payload: { robot_id, max_concurrent_jobs: 0 } })
+    }
+    if (this.#chance.happens(0.15)) {
+      const payload = { robot_id, status: 'paused', active_job_ids: this.#chance.some(jobs, 0.5) }
+      return JSON.stringify({ type: this.#chance.pick(['heartbeat', 'status_response']), payload })
+    }
+    const job_id = this.#chance.pick(jobs) ?? 'job-1'
+    const attempt = this.#chance.happens(0.5) ? truth.disk.tables.jobs.get(job_id)?.attempt || 1 : undefined
+    const rest = { progress: this.#chance.pick([-5, 50, 1e9, 99.5]), result: { stolen: true }, error_message: 'broken' }
+    return JSON.stringify({ type: this.#chance.pick(TYPES), payload: { job_id, robot_id, attempt, ...rest } })
+  }
+}

@@ -1,0 +1,267 @@
+import { hashOf } from '../../../adapters/secret.ts'
+import type { Reply } from '../../../core/effects.ts'
+import type { ControlRequested, Event } from '../../../core/event.ts'
+import type { DefinitionHash, JobId, KeyId, ReplyId, RobotId, WorkflowId } from '../../../core/ids.ts'
+import type { JobRow } from '../../../core/job.ts'
+import { definition, FLOWS, POOL, POOL_TAGS } from './client.ts'
+import type { Chance } from '../world/chance.ts'
+import type { Truth } from '../truth/truth.ts'
+import type { SimRobot } from './robot.ts'
+import { demand } from '../rules/rule.ts'
+import type { Server } from '../world/server.ts'
+import type { World } from '../world/world.ts'
+
+/** Nobody waits for a job that is to run later than that. */
+const FAR_MS = 3_600_000
+
+type Request = Event & { readonly reply: ReplyId }
+type Limit = number | null
+
+export interface OperatorsOptions {
+  readonly world: World
+  readonly truth: Truth
+  readonly server: Server
+  readonly robots: readonly SimRobot[]
+}
+
+/** Those who run the place: they call jobs off, have them run again, send robots away, and change limits. */
+export class Operators {
+  readonly #options: OperatorsOptions
+  readonly #chance: Chance
+  #requests = 0
+
+  constructor(options: OperatorsOptions) {
+    this.#options = options
+    this.#chance = options.world.chance('people')
+  }
+
+  /** Calls off a job: mostly one that lives, sometimes one that has ended, or never was. */
+  cancel(): void {
+    const { truth } = this.#options
+    const which = this.#chance.happens(0.85) ? truth.live.keys() : truth.jobs.keys()
+    this.#cancel(this.#chance.pick([...which]) ?? 'job-never' as JobId)
+  }
+
+  /** What is to run in a year by a clock that was put right since is not waited for. */
+  cancelFarOff(): void {
+    const { truth, server } = this.#options
+    for (const job of truth.liveJobs()) {
+      if ((job.ready_at ?? 0) <= server.clock() + FAR_MS) continue
+      truth.cancelRequested.add(job.id)
+      this.#requestUntilAnswered((reply) => ({
+        type: 'cancel.requested',
+        reply,
+        job: job.id,
+        by: 'people',
+        reason: 'not wanted',
+      }))
+    }
+  }
+
+  cancelStorm(): void {
+    for (const job of this.#options.truth.live) if (this.#chance.happens(0.7)) this.#cancel(job)
+  }
+
+  #cancel(job: JobId): void {
+    const { truth, world } = this.#options
+    const before = truth.jobs.get(job)
+    truth.cancelRequested.add(job)
+    world.note(`operators: cancel ${job}, which is ${before?.status}`)
+    this.#request(
+      (reply) => ({ type: 'cancel.requested', reply, job, by: 'people', reason: 'not wanted' }),
+      (answer) => {
+        const row = truth.jobs.get(job)
+        if (answer.type === 'job') {
+          demand(row?.status === 'cancelled', 'I30', () => `job ${job} was cancelled, they said, and is ${row?.status}`)
+          if (row.stop_until !== null) world.mark('slot held by a cancelled job')
+        } else if (answer.type === 'refusal' && answer.refusal.refused === 'CONFLICT') {
+          const ended = row !== undefined && row.completed_at !== null
+          demand(ended, 'I30', () => `job ${job} could not be cancelled and is ${row?.status}`)
+        }
+      },
+    )
+  }
+
+  /** Has a job run again, or deals with a dead letter. */
+  retry(): void {
+    const { truth, world } = this.#options
+    const ended = [...truth.jobs.values()].filter(({ completed_at }) => completed_at !== null)
+    const dead = ended.filter(({ dead_lettered }) => dead_lettered)
+    const mode = this.#chance.happens(0.7) ? 'requeue' : 'retry'
+    const job = this.#chance.pick(mode === 'requeue' && dead.length > 0 ? dead : ended)
+    const json = job === undefined ? undefined : truth.disk.tables.definitions.get(job.definition)?.json
+    if (job === undefined || json === undefined) return
+    this.#repeat(job, mode, { hash: job.definition, json })
+    // Twice in one breath, as people do who see nothing happen.
+    if (this.#chance.happens(0.3)) this.#repeat(job, mode, { hash: job.definition, json })
+    world.note(`operators: ${mode} ${job.id}, which is ${job.status}`)
+  }
+
+  #repeat(job: JobRow, mode: 'retry' | 'requeue', runs: { hash: DefinitionHash; json: string }): void {
+    const { truth, world } = this.#options
+    const newJob = `again-${++this.#requests}-${job.id}`.slice(0, 60) as JobId
+    truth.requests.set(newJob, { job: newJob, trigger: null, submission: null, retryOf: { job: job.id, mode } })
+    const by = 'people'
+    this.#request(
+      (reply) => ({ type: 'retry.requested', reply, job: job.id, mode, newJob, by, key: null, definition: runs }),
+      (answer) => {
+        if (answer.type === 'job') {
+          truth.acknowledged.add(newJob)
+          world.mark(mode === 'retry' ? 'retry of a job that has ended' : 'requeue of a dead letter')
+        } else if (answer.type === 'refusal' && answer.refusal.refused !== 'UNAVAILABLE') {
+          truth.refused.add(newJob)
+          demand(!truth.jobs.has(newJob), 'I3', () => `${newJob} was refused and is on the disk`)
+        }
+      },
+    )
+  }
+
+  /** Tells a robot to pause, to go on, or to shut down. */
+  control(): void {
+    const robot = this.#chance.pick(this.#options.robots)
+    if (robot === undefined) return
+    this.#control(robot.id, this.#chance.pick(['pause', 'resume', 'resume', 'shutdown']), this.#chance.happens(0.7))
+  }
+
+  #control(robot: RobotId, control: ControlRequested['control'], graceful = true): void {
+    const { truth, world } = this.#options
+    const number = ++this.#requests
+    truth.lastControls.set(robot, null)
+    this.#last.set(robot, number)
+    world.note(`operators: ${control} ${robot}`)
+    this.#request((reply) => ({ type: 'control.requested', reply, robot, control, graceful }), (answer) => {
+      if (answer.type === 'robot' && this.#last.get(robot) === number) truth.lastControls.set(robot, control)
+    })
+  }
+  readonly #last = new Map<RobotId, number>()
+
+  /** Wants to know how a robot is. The answer comes, whatever it is. */
+  requestStatus(): void {
+    const robot = this.#chance.pick(this.#options.robots)
+    if (robot === undefined) return
+    const { truth, server, world } = this.#options
+    const asked = truth.time.now()
+    this.#request((reply) => ({ type: 'status.requested', reply, robot: robot.id }), (answer) => {
+      if (answer.type === 'refusal' && answer.refusal.refused === 'TIMEOUT') world.mark('status request timed out')
+      const late = truth.time.now() - Math.max(asked, truth.time.steadySince)
+      demand(late <= server.settings.statusMs + 60_000, 'L1', () => `a status request was answered after ${late} ms`)
+    })
+  }
+
+  /** Lets more or fewer jobs of a workflow, or of the pool, run at a time. */
+  changeLimit(): void {
+    const limit = this.#chance.pick([null, 1, 1, 2, 3, 5])
+    if (this.#chance.happens(0.3)) return this.#savePool(limit)
+    this.#saveWorkflow(this.#chance.pick(FLOWS) as string as WorkflowId, limit)
+  }
+
+  #savePool(maxConcurrent: Limit): void {
+    this.#requestUntilAnswered((reply) => ({
+      type: 'pool.saved',
+      reply,
+      name: POOL,
+      tags: POOL_TAGS,
+      maxConcurrent,
+      workflows: [],
+    }))
+  }
+
+  #saveWorkflow(workflow: WorkflowId, maxConcurrent: Limit): void {
+    this.#options.world.note(`operators: at most ${maxConcurrent} of ${workflow}`)
+    this.#requestUntilAnswered((reply) => ({
+      type: 'workflow.saved',
+      reply,
+      workflow,
+      mode: 'update',
+      by: 'people',
+      name: workflow,
+      description: '',
+      tags: [],
+      maxConcurrent,
+      definition: definition(workflow),
+    }))
+  }
+
+  /** Takes a robot's key away, and gives it another after a while. */
+  revokeKey(): void {
+    const robot = this.#chance.pick(this.#options.robots)
+    if (robot === undefined || this.#keyless.has(robot)) return
+    const { truth, world } = this.#options
+    const key = this.#keys.get(robot.id) ?? `key-${robot.id}` as KeyId
+    truth.revoked.add(robot.id)
+    this.#keyless.add(robot)
+    world.note(`operators: revoke ${key}`)
+    this.#requestUntilAnswered((reply) => ({ type: 'key.revoked', reply, key }), () => {
+      world.mark('key revoked')
+      world.after(this.#chance.spread(1_000, 600_000), () => this.#giveKey(robot))
+    })
+  }
+  readonly #keys = new Map<RobotId, KeyId>()
+  readonly #keyless = new Set<SimRobot>()
+
+  #giveKey(robot: SimRobot): void {
+    const key = `key-${robot.id}-${++this.#requests}` as KeyId
+    const secret = `crpa_${key}`
+    this.#requestUntilAnswered((reply) => ({
+      type: 'key.created',
+      reply,
+      key,
+      name: key,
+      secret: hashOf(secret),
+      scopes: ['robots:connect'],
+      robot: robot.id,
+    }), () => {
+      this.#keys.set(robot.id, key)
+      this.#keyless.delete(robot)
+      robot.changeKey(secret)
+    })
+  }
+
+  /** Faults are over: all robots are to work, as much as they can. */
+  restore(): void {
+    this.#resumeAll()
+    for (const flow of FLOWS) this.#saveWorkflow(flow as string as WorkflowId, 5)
+    this.#savePool(null)
+  }
+
+  /** Once, when faults are over: the orchestrator must resend a command that is lost with its connection (L6). */
+  #resumeAll(): void {
+    for (const robot of this.#options.robots) {
+      const { id } = robot
+      const { robots, lastControls } = this.#options.truth
+      const mode = robots.get(id)?.mode
+      // What was asked for a moment ago may be under way still.
+      const settled = lastControls.get(id) !== null
+      if (settled && robot.refusalReason === null && (mode === 'active' || mode === 'resuming')) continue
+      lastControls.set(id, null)
+      // Its answer, if it is yet to come, is no longer the last word.
+      this.#last.set(id, ++this.#requests)
+      this.#requestUntilAnswered((reply) => ({
+        type: 'control.requested',
+        reply,
+        robot: id,
+        control: 'resume',
+        graceful: true,
+      }))
+    }
+  }
+
+  #request(make: (reply: ReplyId) => Request, answered: (answer: Reply) => void = () => {}): void {
+    this.#options.server.request(make(this.#reply()), (answer) => {
+      if (answer !== 'lost') answered(answer)
+    })
+  }
+
+  /** Asks until there is an answer that is not "later". */
+  #requestUntilAnswered(make: (reply: ReplyId) => Request, answered: (answer: Reply) => void = () => {}): void {
+    this.#options.server.request(make(this.#reply()), (answer) => {
+      const unsure = answer === 'lost' || (answer.type === 'refusal' && answer.refusal.refused === 'UNAVAILABLE')
+      if (!unsure) return answered(answer)
+      this.#options.world.after(this.#chance.spread(500, 5_000), () => this.#requestUntilAnswered(make, answered))
+    })
+  }
+
+  #reply(): ReplyId {
+    return `people-${++this.#requests}` as ReplyId
+  }
+}

@@ -1,0 +1,218 @@
+import type { Reply, WebhookRequest } from '../../../core/effects.ts'
+import type { DeliveryFinished, Event } from '../../../core/event.ts'
+import type { DeliveryId, Millis, ReplyId, WebhookId, WorkflowId } from '../../../core/ids.ts'
+import type { DeliveryOutcome, WebhookRow } from '../../../core/webhook.ts'
+import type { Life } from '../world/commits.ts'
+import type { Chance } from '../world/chance.ts'
+import type { Truth } from '../truth/truth.ts'
+import { checkCall } from '../rules/webhooks.ts'
+import type { Mutant } from '../mutants/mutant.ts'
+import { COMMITS_BEHIND, demand } from '../rules/rule.ts'
+import type { Server } from '../world/server.ts'
+import { BEGINNING, type World } from '../world/world.ts'
+
+/** How long a call may take, as the sink has it. */
+const CALL_MS: Millis = 15_000
+const MINUTE: Millis = 60_000
+
+const HOOKS: readonly (Pick<WebhookRow, 'events' | 'workflow_id'> & { readonly id: string })[] = [
+  { id: 'hook-all', events: ['*'], workflow_id: null },
+  { id: 'hook-ends', events: ['job.completed', 'job.failed', 'job.cancelled', 'job.timeout'], workflow_id: null },
+  { id: 'hook-flow', events: ['job.*', 'trigger.fired', 'webhook.*'], workflow_id: 'flow-a' as WorkflowId },
+]
+
+export interface ReceiversOptions {
+  readonly world: World
+  readonly truth: Truth
+  readonly mutant: Mutant
+}
+
+/** What was answered with 410, in which life, and how many commits had been asked for then. */
+interface Gone {
+  readonly life: Life
+  readonly commits: number
+}
+
+/**
+ * Other systems that are told of what happens, and whoever has set that up. They are down, slow, wrong, or gone, and lose
+ * answers; their faults are their own, so that the faults of the others are what they were before there were webhooks.
+ */
+export class Receivers {
+  readonly #options: ReceiversOptions
+  readonly #chance: Chance
+  /** How often a call fails, of those to a receiver that is not down. */
+  readonly #failureRate: number
+  readonly #downUntil = new Map<WebhookId, Millis>()
+  readonly #gone = new Map<WebhookId, Gone>()
+  /** Which life of the server called last. */
+  #life: Life | null = null
+  #requests = 0
+  #calm = false
+  server: Server | null = null
+
+  constructor(options: ReceiversOptions) {
+    this.#options = options
+    this.#chance = options.world.chance('receivers')
+    this.#failureRate = this.#chance.happens(0.3) ? 0 : this.#chance.spread(0.01, 0.6)
+  }
+
+  /** The webhooks that are on the disk when everything begins: none in some of the runs. */
+  initialRows(): readonly WebhookRow[] {
+    if (this.#chance.happens(0.4)) return []
+    return this.#chance.some(HOOKS, 0.6).map(({ id, events, workflow_id }) => ({
+      id: id as WebhookId,
+      url: `https://${id}.example.com/`,
+      description: '',
+      events,
+      workflow_id,
+      secret: 'whsec_AAAA',
+      former_secret: null,
+      former_until: null,
+      enabled: true,
+      disabled_reason: '',
+      failing_since: null,
+      created_by: 'author',
+      created_at: BEGINNING,
+    }))
+  }
+
+  start(): void {
+    const { world, truth } = this.#options
+    if (truth.webhooks.rows.size === 0) return
+    const again = (mean: Millis, run: () => void): void => {
+      world.after(this.#chance.wait(mean), () => {
+        if (this.#calm) return
+        run()
+        again(mean, run)
+      })
+    }
+    again(15 * MINUTE, () => this.#goDown())
+    again(5 * MINUTE, () => this.#operate())
+  }
+
+  /** Faults are over: all receivers are up and accept deliveries, and disabled webhooks are enabled again. */
+  heal(): void {
+    this.#calm = true
+    this.#downUntil.clear()
+    this.#enableAll()
+  }
+
+  /** A request arrives, or does not. What becomes of it is reported to the life that has sent it, if it lives still. */
+  call(call: WebhookRequest, life: Life): void {
+    const { world, truth, mutant } = this.#options
+    if (life.over) return
+    if (life !== this.#life) truth.webhooks.serverStarts++
+    this.#life = life
+    try {
+      checkCall(truth, call)
+      this.#checkNotGone(call, life)
+    } catch (error) {
+      return world.fail(error)
+    }
+    truth.webhooks.sent(call)
+    const { webhook, delivery, request: number } = call
+    const { outcome, ms } = this.#answer(call)
+    world.note(`call ${number} of ${delivery}: ${outcome.status ?? outcome.error}`)
+    world.after(ms, () => {
+      if (life.over || life.state === null) return
+      if (outcome.status === 410) this.#gone.set(webhook, { life, commits: truth.commits })
+      const event: DeliveryFinished = { type: 'delivery.finished', webhook, delivery, request: number, outcome }
+      life.pump?.push(mutant.event(event, life.state))
+    })
+  }
+
+  #answer({ webhook, delivery }: WebhookRequest): { readonly outcome: DeliveryOutcome; readonly ms: Millis } {
+    const { world, truth } = this.#options
+    const quick = this.#chance.spread(5, 2_000)
+    const failed = (status: number | null, ms = quick, retryAfterMs: Millis | null = null) => ({
+      outcome: { status, error: `it failed with ${status}`, retryAfterMs },
+      ms,
+    })
+    if (world.now < (this.#downUntil.get(webhook) ?? 0)) return failed(null, this.#chance.pick([quick, CALL_MS]))
+    if (!this.#calm && this.#chance.happens(0.002)) return failed(410)
+    if (!this.#calm && this.#chance.happens(this.#failureRate)) {
+      const how = this.#chance.pick(['error', 'error', 'asked for patience', 'silent', 'answer lost'])
+      if (how === 'error') return failed(this.#chance.pick([500, 502, 404, 302, 400]))
+      if (how === 'asked for patience') {
+        return failed(this.#chance.pick([429, 503]), quick, this.#chance.whole(1, 120_000))
+      }
+      if (how === 'answer lost') truth.webhooks.accepted.add(delivery)
+      return failed(null, CALL_MS)
+    }
+    if (truth.webhooks.accepted.has(delivery)) world.mark('delivered twice')
+    truth.webhooks.accepted.add(delivery)
+    return { outcome: { status: 200, error: '', retryAfterMs: null }, ms: quick }
+  }
+
+  /** A receiver that has said that it is gone is left alone, from the turn on that has heard it, until it is enabled again. */
+  #checkNotGone(call: WebhookRequest, life: Life): void {
+    const { truth } = this.#options
+    const gone = this.#gone.get(call.webhook)
+    const noticed = gone?.life === life && truth.commits > gone.commits + COMMITS_BEHIND
+    demand(!noticed, 'I44', () => `${call.webhook} has said that it is gone, and is told ${call.delivery}`)
+  }
+
+  #goDown(): void {
+    const { world, truth } = this.#options
+    const id = this.#chance.pick([...truth.webhooks.rows.keys()])
+    if (id === undefined) return
+    const ms = this.#chance.spread(30_000, 60 * MINUTE)
+    world.note(`receiver ${id}: is down for ${Math.round(ms / 1000)} s`)
+    this.#downUntil.set(id, world.now + ms)
+  }
+
+  /** People do something about a webhook, or about something that it was told. */
+  #operate(): void {
+    const { truth, world } = this.#options
+    const webhook = this.#chance.pick([...truth.webhooks.rows.values()])
+    if (webhook === undefined) return
+    const by = 'people'
+    const { id } = webhook
+    const what = this.#chance.pick(['ping', 'replay', 'replay', 'rotate', 'disable', 'enable', 'enable', 'delete'])
+    world.note(`operators: ${what} ${id}`)
+    if (what === 'ping') this.#request((reply) => ({ type: 'webhook.pinged', reply, webhook: id, by }))
+    if (what === 'rotate') {
+      this.#request((reply) => ({ type: 'webhook.rotated', reply, webhook: id, secret: 'whsec_BBBB' }))
+    }
+    if (what === 'disable') this.#request((reply) => ({ type: 'webhook.disabled', reply, webhook: id, by }))
+    if (what === 'enable') this.#enable(id)
+    if (what === 'delete' && this.#chance.happens(0.1)) {
+      this.#request((reply) => ({ type: 'webhook.deleted', reply, webhook: id, by }))
+    }
+    if (what === 'replay') this.#replay(id)
+  }
+
+  #replay(webhook: WebhookId): void {
+    const { truth, world } = this.#options
+    const ended = [...truth.webhooks.deliveries.values()].filter((row) => row.webhook_id === webhook)
+    const failed = ended.filter(({ status }) => status === 'failed')
+    const row = this.#chance.pick(failed.length > 0 ? failed : ended)
+    if (row === undefined) return
+    const delivery: DeliveryId = row.id
+    truth.webhooks.replays.set(delivery, (truth.webhooks.replays.get(delivery) ?? 0) + 1)
+    this.#request((reply) => ({ type: 'delivery.replayed', reply, webhook, delivery }), (answer) => {
+      if (answer.type === 'delivery') world.mark('delivery replayed')
+    })
+  }
+
+  #enable(webhook: WebhookId): void {
+    this.#gone.delete(webhook)
+    this.#request((reply) => ({ type: 'webhook.enabled', reply, webhook, by: 'people' }))
+  }
+
+  /** Again and again, for a word may be lost, and one that answered 410 a moment ago is disabled only now. */
+  #enableAll(): void {
+    const { truth, world } = this.#options
+    for (const { id, enabled } of truth.webhooks.rows.values()) if (!enabled) this.#enable(id)
+    world.after(MINUTE, () => this.#enableAll())
+  }
+
+  #request(
+    make: (reply: ReplyId) => Event & { readonly reply: ReplyId },
+    answered = (_answer: Reply): void => {},
+  ): void {
+    this.server?.request(make(`receivers-${++this.#requests}` as ReplyId), (answer) => {
+      if (answer !== 'lost') answered(answer)
+    })
+  }
+}

@@ -1,0 +1,124 @@
+import type { JobId, Millis, RobotId } from '../../../core/ids.ts'
+import type { Outgoing } from '../../../core/protocol/message.ts'
+import { backoffMs } from '../../../robot/backoff.ts'
+import type { Chance } from '../world/chance.ts'
+import type { Truth } from '../truth/truth.ts'
+import type { Network } from '../world/network.ts'
+import type { Faults } from '../world/faults.ts'
+import type { World } from '../world/world.ts'
+
+/**
+ * The three models of robots in the field. `sdk`: ours; echoes attempts, keeps results until they are known to be safe.
+ * `ws` and `rc`: the original clients; no attempts, and results while offline are dropped. `ws` knows no tags, only
+ * notes a pause, and says nothing about a job that it does not know; `rc` keeps to a pause, and confirms everything.
+ */
+export const ROBOT_MODELS = ['sdk', 'sdk', 'sdk', 'ws', 'rc'] as const
+export type RobotModel = (typeof ROBOT_MODELS)[number]
+
+export interface Shape {
+  readonly environment: string
+  readonly slots: number
+  readonly tags: readonly string[]
+  readonly capabilities: Readonly<Record<string, unknown>>
+}
+
+/** What a simulated robot is made of. */
+export interface RobotOptions {
+  readonly world: World
+  readonly faults: Faults
+  readonly truth: Truth
+  readonly network: Network
+  readonly id: RobotId
+  readonly model: RobotModel
+  readonly shape: Shape
+  readonly key: string
+}
+
+/** How long a robot waits before it connects again, after so many failures in a row. */
+export function reconnectMs(model: RobotModel, failures: number, chance: Chance): Millis {
+  if (model === 'sdk') return backoffMs(failures, 500, 60_000, () => chance.between(0, 1))
+  return model === 'rc' ? 5_000 : Math.min(5_000 * 2 ** failures, 60_000)
+}
+
+/** What people told a robot to do, and what its model makes of it. */
+export class Controls {
+  readonly #model: RobotModel
+  #command: 'work' | 'pause' | 'leave' = 'work'
+
+  constructor(model: RobotModel) {
+    this.#model = model
+  }
+
+  /** A new process knows nothing of what the former one was told. */
+  forget(): void {
+    this.#command = 'work'
+  }
+
+  get leaving(): boolean {
+    return this.#command === 'leave'
+  }
+
+  /** Why it takes no jobs; null while it does. The `ws` client never gives a reason but its slots. */
+  refusalReason(rests: boolean): string | null {
+    if (this.#model === 'ws') return null
+    if (this.leaving) return 'Robot is shutting down'
+    return this.#command === 'pause' || rests ? 'Robot is paused' : null
+  }
+
+  /** The `ws` client only notes it; one that is leaving leaves. */
+  apply(word: 'pause' | 'resume'): void {
+    if (this.#model !== 'ws' && !this.leaving) this.#command = word === 'pause' ? 'pause' : 'work'
+  }
+
+  /**
+   * Whether it leaves at once. If gracefully, `ws` does, `rc` only pauses, and ours leaves when its jobs are done; if
+   * not, `ws` goes on until its line breaks, `rc` leaves, and ours breaks its jobs off.
+   */
+  shutDown(graceful: boolean): boolean {
+    if (this.#model === 'rc' && graceful) this.#command = 'pause'
+    if (this.#model === 'sdk' || (this.#model === 'ws' && !graceful)) this.#command = 'leave'
+    return this.#model === 'ws' ? graceful : this.#model === 'rc' && !graceful
+  }
+}
+
+/** What a robot says of itself when it registers. */
+export function registration(
+  id: RobotId,
+  shape: Shape,
+  key: string | undefined,
+  memory: Outgoing<'register'>['payload']['memory'],
+): Outgoing<'register'>['payload'] {
+  return {
+    robot_id: id,
+    robot_name: `Robot ${id}`,
+    environment: shape.environment,
+    max_concurrent_jobs: shape.slots,
+    tags: [...shape.tags],
+    capabilities: { ...shape.capabilities },
+    auth_token: key,
+    memory,
+  }
+}
+
+/** What a robot says of itself in a heartbeat; `count` is a wrong number of jobs, or null. */
+export function statusOf(
+  { id, model, shape, refusalReason }: Pick<RobotOptions, 'id' | 'model' | 'shape'> & {
+    readonly refusalReason: string | null
+  },
+  active: JobId[],
+  count: number | null,
+): Outgoing<'heartbeat'>['payload'] {
+  const status = refusalReason !== null ? 'paused' : model === 'sdk' && active.length >= shape.slots ? 'busy' : 'online'
+  return { robot_id: id, status, current_jobs: count ?? active.length, active_job_ids: active }
+}
+
+/**
+ * Which heartbeat an acknowledgement is for, read as it stands. Most of what robots hear is this, and always in one form:
+ * one in five is left to the decoder that the SDK has, which is null here, as for every other message.
+ */
+export function acknowledgedIn(text: string): string | null {
+  if (!text.startsWith('{"type":"heartbeat_ack"') || text.charCodeAt(text.length - 3) % 8 === 0) return null
+  return ACKNOWLEDGED.exec(text)?.[1] ?? null
+}
+
+const ACKNOWLEDGED = /"correlation_id":"([^"\\]+)"\}$/

@@ -1,0 +1,39 @@
+import type { ClockSource } from '../../../adapters/clock.ts'
+import type { FleetClock } from '../../../adapters/fleet-clock.ts'
+import type { Ports } from '../../../adapters/shell.ts'
+import type { Store } from '../../../adapters/store/contract.ts'
+import type { MemoryDisk } from '../../../adapters/store/memory.ts'
+import type { Event } from '../../../core/event.ts'
+import type { State } from '../../../core/state.ts'
+import type { Rule } from '../rules/rule.ts'
+import type { Fault } from '../world/faults.ts'
+
+/** What the server asks of its clock. */
+export type ServerClock = Pick<FleetClock, 'now' | 'adjust' | 'resumeFrom' | 'committed' | 'setAlarm' | 'isSet'>
+
+/** A small mutation of the program, put around its parts: the program itself knows nothing of it. */
+export interface Mutant {
+  store(store: Store, disk: MemoryDisk): Store
+  ports(ports: Ports, state: State): Ports
+  /** Of each process, and what it is read from. */
+  clock(clock: ServerClock, dials: ClockSource): ServerClock
+  /** Called with each state that is loaded, before anything is stepped. */
+  state(state: State): void
+  /** What the pump gets for what arrived. */
+  event(event: Event, state: State): Event
+  /** Rules to check besides the real ones. */
+  readonly rules: readonly Rule[]
+  /** Faults that are sure to occur, because the mutation is about them. */
+  readonly certain: readonly Fault[]
+}
+
+/** The program as it is. */
+export const ORIGINAL: Mutant = {
+  store: (store) => store,
+  ports: (ports) => ports,
+  clock: (clock) => clock,
+  state: () => {},
+  event: (event) => event,
+  rules: [],
+  certain: [],
+}

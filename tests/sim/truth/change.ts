@@ -1,0 +1,29 @@
+import type { Millis, ScheduleId } from '../../../core/ids.ts'
+import type { HistoryRow, JobRow, LogRow } from '../../../core/job.ts'
+import type { ScheduleRow, ScheduleRunRow } from '../../../core/schedule.ts'
+import type { PoolRow, RobotRow, WorkflowRow } from '../../../core/state.ts'
+import type { WebhookChange } from './webhook-truth.ts'
+
+/** One transaction as it was found on the disk. */
+export interface Change {
+  /** When it was found, as rows have it, and in elapsed time. */
+  readonly at: Millis
+  readonly elapsed: Millis
+  /** The instant at which the turn was decided. */
+  readonly turnAt: Millis
+  /** What the clock was set by in it; nearly always 0. */
+  readonly set: Millis
+  readonly jobs: readonly { readonly before: JobRow | undefined; readonly after: JobRow }[]
+  readonly history: readonly HistoryRow[]
+  readonly logs: readonly LogRow[]
+  readonly robots: readonly { readonly before: RobotRow | undefined; readonly after: RobotRow }[]
+  readonly limits: readonly {
+    readonly workflow?: WorkflowRow
+    readonly pool?: PoolRow
+    readonly schedule?: ScheduleRow
+  }[]
+  /** As they are then; undefined for those that were deleted. */
+  readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
+  readonly occurrences: readonly ScheduleRunRow[]
+  readonly webhooks: WebhookChange
+}

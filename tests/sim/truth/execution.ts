@@ -1,0 +1,25 @@
+/** What a robot really did with one attempt of a job, whatever it managed to say about it. */
+export interface Execution {
+  started: boolean
+  running: boolean
+  refused: boolean
+  stopped: boolean
+  progress: number
+  /** How it really ended: the result, or the error. */
+  completed: string | null
+  failed: string | null
+  errorType: string
+}
+
+export function newExecution(): Execution {
+  return {
+    started: false,
+    running: false,
+    refused: false,
+    stopped: false,
+    progress: 0,
+    completed: null,
+    failed: null,
+    errorType: '',
+  }
+}

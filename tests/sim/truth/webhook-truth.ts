@@ -1,0 +1,65 @@
+import type { Effects, WebhookRequest } from '../../../core/effects.ts'
+import type { DeliveryId, WebhookId } from '../../../core/ids.ts'
+import type { DeliveryRow, WebhookRow } from '../../../core/webhook.ts'
+
+interface OnDisk {
+  readonly webhooks: ReadonlyMap<string, WebhookRow>
+  readonly deliveries: ReadonlyMap<string, DeliveryRow>
+}
+
+/** What the simulation knows by itself of webhooks: what was asked of receivers, and what they really took. */
+export class WebhookTruth {
+  /** The disk as it was found after each commit. */
+  rows: ReadonlyMap<WebhookId, WebhookRow> = new Map()
+  readonly deliveries = new Map<DeliveryId, DeliveryRow>()
+  readonly pending = new Set<DeliveryId>()
+  /** What was sent under each id, whether it arrived or not. */
+  readonly bodies = new Map<DeliveryId, string>()
+  /** How often. */
+  readonly calls = new Map<DeliveryId, number>()
+  /** What receivers took and answered so. */
+  readonly accepted = new Set<DeliveryId>()
+  readonly replays = new Map<DeliveryId, number>()
+  /** How often the program has begun: after each beginning what was under way is sent again. */
+  serverStarts = 0
+
+  /** A transaction is on the disk: what it wrote, and what was there before. */
+  committed({ rows, deletions, forgetDeliveriesBefore }: Effects, onDisk: OnDisk): WebhookChange {
+    const former = this.rows
+    const webhooks = rows.webhooks.size + deletions.webhooks.size > 0
+    if (webhooks) this.rows = new Map([...onDisk.webhooks.values()].map((webhook) => [webhook.id, webhook]))
+    if (deletions.webhooks.size > 0 || forgetDeliveriesBefore !== null) {
+      for (const id of this.pending) if (!onDisk.deliveries.has(id)) this.pending.delete(id)
+    }
+    const deliveries: WebhookChange['deliveries'][number][] = []
+    for (const id of rows.deliveries.keys()) {
+      const after = onDisk.deliveries.get(id)
+      if (after === undefined) continue
+      const before = this.deliveries.get(id)
+      this.deliveries.set(id, after)
+      if (after.next_at === null) this.pending.delete(id)
+      else this.pending.add(id)
+      deliveries.push({ before, after })
+    }
+    return { former, changed: webhooks, deliveries }
+  }
+
+  /** What is there when everything begins. */
+  load({ webhooks }: OnDisk): void {
+    this.rows = new Map([...webhooks.values()].map((webhook) => [webhook.id, webhook]))
+  }
+
+  sent({ delivery, body }: WebhookRequest): void {
+    this.bodies.set(delivery, this.bodies.get(delivery) ?? body)
+    this.calls.set(delivery, (this.calls.get(delivery) ?? 0) + 1)
+  }
+}
+
+/** What a transaction has changed of it. */
+export interface WebhookChange {
+  /** The webhooks as they were before. */
+  readonly former: ReadonlyMap<WebhookId, WebhookRow>
+  /** Whether any of them was written or deleted. */
+  readonly changed: boolean
+  readonly deliveries: readonly { readonly before: DeliveryRow | undefined; readonly after: DeliveryRow }[]
+}

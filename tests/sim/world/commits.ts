@@ -1,0 +1,234 @@
+import type { TurnLoop } from '../../../adapters/pump.ts'
+import { StaleEpoch, type Store } from '../../../adapters/store/contract.ts'
+import { type Effects, writesNothing } from '../../../core/effects.ts'
+import type { Receipt } from '../../../core/receipt.ts'
+import type { JobId } from '../../../core/ids.ts'
+import { type HistoryRow, isWaiting, type JobRow } from '../../../core/job.ts'
+import type { Settings } from '../../../core/limits.ts'
+import type { State } from '../../../core/state.ts'
+import type { DeliveryRow } from '../../../core/webhook.ts'
+import type { Chance } from './chance.ts'
+import { checkCommit } from '../rules/rules.ts'
+import type { Change } from '../truth/change.ts'
+import type { Truth } from '../truth/truth.ts'
+import { rememberRobots } from '../rules/dispatch-order.ts'
+import type { Rule } from '../rules/rule.ts'
+import type { Faults } from './faults.ts'
+import { clock, type World } from './world.ts'
+
+/** The disk says no. Ours to make, so that it is told from every error that nobody meant. */
+export class DiskError extends Error {
+  override readonly name = 'DiskError'
+}
+
+/** One state with its pump, from loading to its end. What still comes back to it after that finds it over. */
+export interface Life {
+  over: boolean
+  readonly store: Store
+  state: State | null
+  pump: TurnLoop | null
+  /** The commit that is under way, which a crash may find done or not. */
+  pendingCommit: (() => void) | null
+  /** How many more things it may say before it dies. */
+  sendsLeft: number
+}
+
+/** What becomes of one commit. */
+const CRASHES = ['dies before', 'dies after', 'dies between sends'] as const
+const FAILURES = ['fails', 'fails and is durable', 'fails and lands late'] as const
+type CommitFault = 'fine' | (typeof CRASHES)[number] | (typeof FAILURES)[number]
+
+const BACK_OFFS = [
+  ['has never read the offer', 'offer proved not to have been read'],
+  ['has read the offer and is not', 'offer proved not to have been taken'],
+  ['refused by', 'offer refused'],
+  ['failed on', 'retried after a transient error'],
+] as const
+
+/** Why a schedule calls off a job. */
+const REPLACED = 'Cancelled by the next run of its schedule'
+
+/** What a commit needs of the run that it is part of. */
+export interface CommitOptions {
+  readonly world: World
+  readonly faults: Faults
+  readonly truth: Truth
+  readonly settings: Settings
+  /** What is checked after each commit. */
+  readonly rules: readonly Rule[]
+}
+
+/** The way from a turn's effects to the disk, with all that may happen on it: the faults S2, S3 and S4. */
+export class Commits {
+  readonly #options: CommitOptions
+  readonly #kill: (why: string) => void
+  readonly #chance: Chance
+  /** Jobs whose time is so far off that they are not in memory. */
+  readonly #far = new Set<JobId>()
+
+  constructor(options: CommitOptions, kill: (why: string) => void) {
+    this.#options = options
+    this.#kill = kill
+    this.#chance = options.world.chance('commits')
+  }
+
+  /** Makes a turn durable, sooner or later or never. */
+  commit(life: Life, out: Effects): Receipt | Promise<Receipt> {
+    const { truth, faults, world } = this.#options
+    truth.commits++
+    // A turn that writes nothing asks nothing of the disk.
+    if (writesNothing(out)) return this.#write(life, out)
+    const fate = this.#drawFault()
+    const slow = faults.rates('slowCommit')
+    const ms = slow === 0 ? 0 : this.#chance.spread(0.5, 500 * slow)
+    if (fate === 'fine' && ms < 1) return this.#write(life, out)
+    return new Promise((resolve, reject) => {
+      life.pendingCommit = () => void this.#write(life, out)
+      world.after(ms, () => {
+        if (life.over) return
+        life.pendingCommit = null
+        world.settleFirst(() => life.pump?.isIdle === true)
+        this.#applyFault(fate, life, out, resolve, reject)
+      })
+    })
+  }
+
+  /** Decided before the commit is asked for, so that crashes are aimed at it from both sides. */
+  #drawFault(): CommitFault {
+    const { faults } = this.#options
+    if (this.#chance.happens(faults.rates('aimedCrash'))) return this.#chance.pick(CRASHES)
+    if (this.#chance.happens(faults.rates('failedCommit'))) return this.#chance.pick(FAILURES)
+    return 'fine'
+  }
+
+  #applyFault(
+    fate: CommitFault,
+    life: Life,
+    out: Effects,
+    resolve: (receipt: Receipt) => void,
+    reject: (e: Error) => void,
+  ): void {
+    const { world } = this.#options
+    if (fate === 'dies before') return this.#kill('before a commit')
+    if (fate === 'fails') return reject(new DiskError('database is locked'))
+    if (fate === 'fails and lands late') {
+      world.after(this.#chance.between(0, 2_000), () => this.#writeLate(life, out))
+      return reject(new DiskError('the answer to a commit did not come'))
+    }
+    const receipt = this.#write(life, out)
+    if (fate === 'dies after') {
+      if (out.sends.size > 0) world.mark('crash between commit and send')
+      return this.#kill('after a commit, before a word')
+    }
+    if (fate === 'fails and is durable') {
+      world.mark('commit that failed was durable')
+      return reject(new DiskError('I/O error after a commit'))
+    }
+    if (fate === 'dies between sends') life.sendsLeft = this.#chance.whole(0, out.sends.size)
+    resolve(receipt)
+  }
+
+  /** The rows reach the disk, and everything that must hold of them is checked. */
+  #write(life: Life, out: Effects): Receipt {
+    const { truth, rules, world } = this.#options
+    try {
+      const receipt = life.store.commit(out)
+      if (receipt instanceof Promise) throw new Error('the memory store answers at once')
+      if (writesNothing(out)) {
+        if (life.state !== null) rememberRobots(life.state)
+        return receipt
+      }
+      const change = truth.committed(out)
+      for (const { before, after } of change.jobs) {
+        const short = () => `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`
+        world.note(short, JSON.stringify(after))
+        this.#markJob(before, after)
+      }
+      for (const entry of change.history) this.#markEntry(entry)
+      for (const { after } of change.webhooks.deliveries) this.#markDelivery(after)
+      if (change.logs.some(({ message }) => message.endsWith('by the rate limit'))) world.mark('log lines refused')
+      this.#markSchedules(change)
+      if (life.state !== null) this.#markState(life.state, change)
+      checkCommit(truth, change, life.over ? null : life.state, rules)
+      if (life.state !== null) rememberRobots(life.state)
+      return receipt
+    } catch (error) {
+      if (!(error instanceof StaleEpoch)) world.fail(error)
+      throw error
+    }
+  }
+
+  #markJob(before: JobRow | undefined, after: JobRow): void {
+    const { world } = this.#options
+    if (after.error_type === 'OUTCOME_UNKNOWN') world.mark('outcome unknown')
+    if (after.error_type === 'TimeoutError') world.mark('job timed out')
+    if (after.dead_lettered) world.mark('dead letter')
+    if (after.error_message === REPLACED && after.status === 'cancelled') world.mark('job replaced by its schedule')
+    if (before?.status === 'pending' && before.ready_at === null) world.mark('waited for room under a limit')
+  }
+
+  #markEntry({ job_id, event, detail, from_status, at }: HistoryRow): void {
+    const { truth, world } = this.#options
+    world.note(`  ${job_id} ${event}: ${detail}`)
+    const job = truth.jobs.get(job_id)
+    if (event === 'requeue') world.mark('requeue of an always job')
+    if (event === 'late_result') world.mark(from_status === 'cancelled' ? 'late result after a cancel' : 'late result')
+    if (event === 'back_off') world.mark(BACK_OFFS.find(([words]) => detail.includes(words))?.[1] ?? 'offer lapsed')
+    if (event === 'unanswered') world.mark('offer waited for its robot')
+    if (detail.startsWith('adopted')) world.mark('adopted job')
+    if (event !== 'offer' || job === undefined || at - (job.queued_at ?? at) < this.#options.settings.agingMs) return
+    const passed = truth.liveJobs().some((other) => isWaiting(other) && other.priority > job.priority)
+    if (passed) world.mark('offered before its elders by age')
+  }
+
+  #markSchedules({ schedules, occurrences }: Change): void {
+    const { truth, world } = this.#options
+    for (const { schedule_id, due_at, until, outcome, reason, job_id } of occurrences) {
+      world.note(`  ${schedule_id} due at ${clock(due_at ?? 0)}: ${outcome} ${reason} ${job_id}`)
+      if (outcome === 'late') world.mark('due instant run late')
+      if (outcome === 'merged') world.mark('due instants merged')
+      if (reason === 'misfire') world.mark('due instant skipped for its age')
+      if (reason === 'overlap') world.mark('due instant skipped for an overlap')
+      if (reason === 'by hand') world.mark('schedule run by hand')
+      if (due_at !== until) world.mark('stretch of due instants')
+      const known = truth.schedules.get(schedule_id)?.row
+      const row = schedules.get(schedule_id)
+      if (row?.updated_at !== known?.updated_at && due_at !== null) world.mark('schedule changed while due')
+    }
+    for (const row of schedules.values()) if (row === undefined) world.mark('schedule deleted')
+  }
+
+  #markDelivery({ id, event, status, attempt, status_code, webhook_id }: DeliveryRow): void {
+    const { truth, world } = this.#options
+    world.note(`  ${id} ${event} is ${status} after ${attempt} tries`)
+    if (attempt > 1) world.mark('delivery tried again')
+    if (status === 'failed') world.mark(status_code === 410 ? 'webhook gone' : 'delivery given up')
+    const { enabled, disabled_reason } = truth.webhooks.rows.get(webhook_id) ?? { enabled: true, disabled_reason: '' }
+    if (!enabled && disabled_reason.startsWith('Every')) world.mark('webhook disabled for failing')
+  }
+
+  #markState({ jobs, robots, horizonAt, deliveries }: State, change: Change): void {
+    const { truth, world } = this.#options
+    for (const { loadedUpTo } of deliveries.queues.values()) {
+      if (loadedUpTo !== null) world.mark('deliveries on the disk only')
+    }
+    let slots = 0
+    for (const robot of robots.values()) slots += robot.max_concurrent_jobs
+    if (slots > 0 && jobs.size > 10 * slots) world.mark('queue ten times as long as there are slots')
+    for (const id of this.#far) {
+      if (jobs.has(id)) world.mark('job fetched from beyond the horizon')
+      if (jobs.has(id) || !truth.live.has(id)) this.#far.delete(id)
+    }
+    for (const { after } of change.jobs) if ((after.ready_at ?? 0) > horizonAt) this.#far.add(after.id)
+  }
+
+  /** A commit that was given up lands all the same, unless somebody has loaded since: that is what the epoch is for. */
+  #writeLate(life: Life, out: Effects): void {
+    try {
+      this.#write(life, out)
+    } catch (error) {
+      if (!(error instanceof StaleEpoch)) throw error
+      this.#options.world.mark('late commit fenced')
+    }
+  }
+}

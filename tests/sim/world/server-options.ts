@@ -1,0 +1,12 @@
+import type { CommitOptions } from './commits.ts'
+import type { MemoryDisk } from '../../../adapters/store/memory.ts'
+import type { Mutant } from '../mutants/mutant.ts'
+import type { Receivers } from '../actors/receivers.ts'
+
+export interface ServerOptions extends CommitOptions {
+  readonly disk: MemoryDisk
+  readonly mutant: Mutant
+  readonly receivers: Receivers
+  /** Its connections are gone with it. */
+  readonly died: () => void
+}
