@@ -1,5 +1,5 @@
-import { cut } from '../core/protocol/cut.ts'
-import { type Refusal, refuse } from '../core/protocol/refusal.ts'
+import { cut } from '../core/base/text.ts'
+import { type Refusal, refuse } from '../core/base/refusal.ts'
 
 /** Decodes bytes that came from outside. Bytes that are not valid in their charset are refused: U+FFFD would lose them. */
 

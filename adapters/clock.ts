@@ -1,4 +1,4 @@
-import type { Millis } from '../core/ids.ts'
+import type { Millis } from '../core/base/ids.ts'
 
 /** What a clock is read from. */
 export interface ClockSource {

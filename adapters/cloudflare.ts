@@ -1,6 +1,4 @@
-import { withoutSecrets } from '../core/protocol/credential.ts'
-import { shownJson } from '../core/protocol/plain.ts'
-import { refuse } from '../core/protocol/refusal.ts'
+import { refuse } from '../core/base/refusal.ts'
 import { problemWithEnv, type WorkerEnv } from './cloudflare/env.ts'
 import { serveUnknownFleet } from './cloudflare/lobby.ts'
 import { receiveMail } from './cloudflare/mail.ts'
@@ -8,6 +6,7 @@ import { connectRobot, isUpgradeRequest } from './cloudflare/cutting.ts'
 import { NO_FLEET, refusedResponse } from './cloudflare/refused.ts'
 import { fleetExists } from './cloudflare/registry.ts'
 import { fleetPath } from './fleet-path.ts'
+import { shownJson, withoutSecrets } from '../core/base/text.ts'
 
 export { FleetObject } from './cloudflare/object.ts'
 

@@ -1,12 +1,12 @@
-import type { Event } from '../core/event.ts'
-import type { RobotId, SecretHash, SocketId } from '../core/ids.ts'
-import { STRANGER_UNSENT_BYTES_MAX } from '../core/limits.ts'
-import { utf8Bytes } from '../core/protocol/decode.ts'
-import { mayRegister } from '../core/robot.ts'
+import type { Event } from '../core/events/index.ts'
+import type { RobotId, SecretHash, SocketId } from '../core/base/ids.ts'
+import { STRANGER_UNSENT_BYTES_MAX } from '../core/settings.ts'
+import { mayRegister } from '../core/robots/registration.ts'
 import type { State } from '../core/state.ts'
-import { type Allowance, newAllowance, spendAllowance } from '../core/strangers.ts'
+import { type Allowance, newAllowance, spendAllowance } from '../core/robots/strangers.ts'
 import { isInRanges, networkOf } from './http/address.ts'
 import { BUFFERED_BYTES_MAX, type Frame, type RobotSocket, sendableCode, sendableReason } from './socket.ts'
+import { utf8Bytes } from '../core/base/text.ts'
 
 /** A connection, and what has to be known of it before a frame is read. */
 interface RobotConnection {

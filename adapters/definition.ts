@@ -1,11 +1,11 @@
 import { parseDefinition, problemText } from '../workflows/definition.ts'
 import { definitionIn } from '../workflows/shape.ts'
-import type { DefinitionHash } from '../core/ids.ts'
-import { isObject, parseJson, toText } from '../core/protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { DefinitionHash } from '../core/base/ids.ts'
+import { isObject, parseJson, toText } from '../core/base/json.ts'
+import { isRefusal, type Refusal, refuse } from '../core/base/refusal.ts'
 import { definitionNeeds, NODE_GRAPH } from '../core/protocol/repertoire.ts'
-import type { DefinitionRow } from '../core/state.ts'
 import { sha256 } from './secret.ts'
+import type { DefinitionRow } from '../core/records/workflow.ts'
 
 /**
  * A workflow definition as it is stored: by hash, and otherwise untouched. INVALID_PAYLOAD when it is not a JSON object, or

@@ -1,9 +1,9 @@
 import pkg from '../package.json' with { type: 'json' }
-import type { JobId } from '../core/ids.ts'
-import { DEFAULTS } from '../core/limits.ts'
-import { NewKey } from '../core/protocol/request.ts'
-import { upcoming } from '../core/schedule.ts'
-import { dispatcherStats, queueStats } from '../core/stats.ts'
+import type { JobId } from '../core/base/ids.ts'
+import { DEFAULTS } from '../core/settings.ts'
+import { NewKey } from '../core/api/request.ts'
+import { upcoming } from '../core/records/schedule.ts'
+import { dispatcherStats, queueStats } from '../core/explain/stats.ts'
 import {
   type EngineOptions,
   ignoredOptions,
@@ -61,7 +61,7 @@ import { durabilityOf } from './store/open.ts'
 export { JobPriority, JobStatus, RobotStatus, ScheduleFrequency, TriggerType, WorkflowStatus } from './engine/enums.ts'
 export type { EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './engine/input.ts'
 export type { JobFilter, Page, PageOptions } from './engine/lists.ts'
-export { ExactNumber, parseExact, stringifyExact } from '../core/protocol/exact.ts'
+export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { RefusedError } from './engine/refused.ts'
 export type { NewSchedule, NewWorkflow, Schedule } from './engine/schedules.ts'
 export type { Job, JobSummary, Robot, TriggerEvent, Workflow, WorkflowSummary } from './engine/view.ts'

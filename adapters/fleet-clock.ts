@@ -1,4 +1,4 @@
-import type { Millis } from '../core/ids.ts'
+import type { Millis } from '../core/base/ids.ts'
 import { Clock } from './clock.ts'
 import type { Platform } from './platform.ts'
 

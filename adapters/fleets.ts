@@ -1,5 +1,5 @@
-import type { Settings } from '../core/limits.ts'
-import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { Settings } from '../core/settings.ts'
+import { isRefusal, type Refusal, refuse } from '../core/base/refusal.ts'
 import { DEFAULT_FLEET, isFleetName } from './fleet-path.ts'
 import { type Fleet, openFleet, type Platform } from './fleet.ts'
 import { FleetCache } from './hosting/fleet-cache.ts'

@@ -1,11 +1,11 @@
-import type { Reply } from '../core/effects.ts'
-import type { KeyId, RobotId, TriggerId, WorkflowId } from '../core/ids.ts'
-import type { Scope } from '../core/protocol/scope.ts'
+import type { Reply } from '../core/turn.ts'
+import type { KeyId, RobotId, TriggerId, WorkflowId } from '../core/base/ids.ts'
+import type { Scope } from '../core/records/key.ts'
 import type { Fleet } from './fleet.ts'
 import { definitionOf } from './definition.ts'
 import { hashOf, newKey, newSecret } from './secret.ts'
-import { isRefusal } from '../core/protocol/refusal.ts'
-import { TRIGGER_DEFAULTS } from '../core/trigger.ts'
+import { isRefusal } from '../core/base/refusal.ts'
+import { TRIGGER_DEFAULTS } from '../core/records/trigger.ts'
 
 /** What a new installation begins with: the sample workflows, one webhook, and the first keys. */
 

@@ -1,7 +1,7 @@
-import type { Millis } from '../core/ids.ts'
-import type { JobRow, LogRow } from '../core/job.ts'
-import { escapedLine } from '../core/protocol/plain.ts'
+import type { Millis } from '../core/base/ids.ts'
+import type { JobRow, LogRow } from '../core/records/job.ts'
 import type { Queries } from './store/contract.ts'
+import { escapedLine } from '../core/base/text.ts'
 
 /** How much of a job's log is shown with the job. */
 const LOG_TAIL = 100

@@ -1,12 +1,11 @@
 import { CommanderError } from 'commander'
-import { withoutSecrets } from '../core/protocol/credential.ts'
-import { oneLine } from '../core/protocol/plain.ts'
 import { checkFolder } from './check.ts'
 import { type Options, startCommand } from './node/options.ts'
 import { Problem } from './node/problem.ts'
 import type { RobotProcess } from './node/reference.ts'
 import { startOn } from './start.ts'
 import { StaleEpoch, StoreUnusable } from './store/contract.ts'
+import { oneLine, withoutSecrets } from '../core/base/text.ts'
 
 /** The orchestrator as a process, on every runtime that has Node's modules. */
 

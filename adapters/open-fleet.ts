@@ -1,6 +1,6 @@
-import type { Millis } from '../core/ids.ts'
-import { isIdle } from '../core/rest.ts'
+import type { Millis } from '../core/base/ids.ts'
 import type { Fleet } from './fleet.ts'
+import { isIdle } from '../core/explain/stats.ts'
 
 /** The open fleets of one process, and who holds them open. */
 

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js'
-import type { Settings } from '../core/limits.ts'
-import { cut } from '../core/protocol/cut.ts'
-import { type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { Settings } from '../core/settings.ts'
+import { cut } from '../core/base/text.ts'
+import { type Refusal, refuse } from '../core/base/refusal.ts'
 
 /*
  * Pages of the web, and what they may have a visitor's browser ask us. A browser names the page in `Origin`, and says in

@@ -1,7 +1,7 @@
-import type { Millis } from '../core/ids.ts'
-import type { JsonObject } from '../core/protocol/json.ts'
-import type { Refusal } from '../core/protocol/refusal.ts'
-import type { TriggerType } from '../core/protocol/trigger.ts'
+import type { Millis } from '../core/base/ids.ts'
+import type { JsonObject } from '../core/base/json.ts'
+import type { Refusal } from '../core/base/refusal.ts'
+import type { TriggerType } from '../core/trigger-types/index.ts'
 import type { SendPost } from './sinks/post.ts'
 import type { SourceStarters } from './sources/sources.ts'
 

@@ -1,21 +1,15 @@
-import { snapshotOf } from '../core/attachment.ts'
-import {
-  type Effects,
-  newEffects,
-  NOTHING_PREFETCHED,
-  type Prefetched,
-  type Send,
-  type Turn,
-  writesNothing,
-} from '../core/effects.ts'
-import type { Event } from '../core/event.ts'
-import { nextAlarm } from '../core/lapse.ts'
-import type { Millis } from '../core/ids.ts'
-import { TURN_EVENTS_MAX } from '../core/limits.ts'
-import type { Receipt } from '../core/receipt.ts'
+import { snapshotOf } from '../core/robots/snapshot.ts'
+import { type Effects, newEffects, type Send, type Turn, writesNothing } from '../core/turn.ts'
+import type { Event } from '../core/events/index.ts'
+import { nextAlarm } from '../core/on-timer.ts'
+import type { Millis } from '../core/base/ids.ts'
+import { TURN_EVENTS_MAX } from '../core/settings.ts'
+import type { Receipt } from '../core/base/receipt.ts'
 import type { State } from '../core/state.ts'
-import { needs, step } from '../core/step.ts'
+import { step } from '../core/step.ts'
 import type { Ports } from './shell.ts'
+import { NOTHING_PREFETCHED, type Prefetched } from '../core/prefetch.ts'
+import { needs } from '../core/needs.ts'
 
 /** An alarm that rings later than this tells of a process that stood still. */
 const LATE_MS: Millis = 250
@@ -39,7 +33,7 @@ const TICK: Event = { type: 'tick' }
  *
  * An exception in stepping or committing ends the loop: memory may have changed in part, and there is no way back but the
  * store. What was to be said is not said, and `Ports.failed` is called. What looks into the payloads of strangers changes
- * nothing, and keeps its exceptions to itself (`core/payload.ts`).
+ * nothing, and keeps its exceptions to itself (`core/triggers/selection.ts`).
  */
 export class TurnLoop {
   readonly #state: State

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import type { RobotId } from '../core/ids.ts'
-import { type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { RobotId } from '../core/base/ids.ts'
+import { type Refusal, refuse } from '../core/base/refusal.ts'
 import { newRobotId } from '../core/protocol/robot-id.ts'
 
 /** What a robot's address says: whose it is, or null where it does not say. */

@@ -1,9 +1,9 @@
-import type { ScheduleSaved } from '../core/event.ts'
-import type { ReplyId, ScheduleId } from '../core/ids.ts'
-import { toText } from '../core/protocol/json.ts'
-import { isRefusal, type Refusal } from '../core/protocol/refusal.ts'
-import type { NewSchedule } from '../core/protocol/request.ts'
-import { recurrenceOf } from '../core/recurrence.ts'
+import type { ReplyId, ScheduleId } from '../core/base/ids.ts'
+import { toText } from '../core/base/json.ts'
+import { isRefusal, type Refusal } from '../core/base/refusal.ts'
+import type { NewSchedule } from '../core/api/request.ts'
+import { recurrenceOf } from '../core/scheduler/recurrence.ts'
+import type { ScheduleSaved } from '../core/events/schedules.ts'
 
 /** The event that saving a schedule is, over HTTP or from the same process; or INVALID_PAYLOAD, naming the field. */
 export function saveSchedule(

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { SecretHash } from '../core/ids.ts'
+import type { SecretHash } from '../core/base/ids.ts'
 
 /**
  * What is kept of a key or a secret. They have 256 random bits, so a fast hash is the right one: there is nothing to

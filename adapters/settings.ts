@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { DEFAULTS, type Settings, STRATEGY_NAMES } from '../core/limits.ts'
+import { DEFAULTS, type Settings, STRATEGY_NAMES } from '../core/settings.ts'
 import { isRange } from './http/address.ts'
 import { isReachEntry } from '../outgoing/reach.ts'
 import { isOrigin } from './origin.ts'

@@ -1,8 +1,9 @@
-import type { Effects, LogWarning, Prefetch, Prefetched, Reply, Send, WebhookRequest } from '../core/effects.ts'
-import type { Receipt } from '../core/receipt.ts'
-import type { Millis, SocketId } from '../core/ids.ts'
-import { refuse } from '../core/protocol/refusal.ts'
+import type { Effects, LogWarning, Reply, Send, WebhookRequest } from '../core/turn.ts'
+import type { Receipt } from '../core/base/receipt.ts'
+import type { Millis, SocketId } from '../core/base/ids.ts'
+import { refuse } from '../core/base/refusal.ts'
 import type { RobotSocket } from './socket.ts'
+import type { Prefetch, Prefetched } from '../core/prefetch.ts'
 
 /** A connection that is open still though memory has gone, and what it carries. */
 export interface RestoredSocket {

@@ -1,8 +1,8 @@
-import type { Event } from '../core/event.ts'
-import type { SecretHash, SocketId } from '../core/ids.ts'
-import { cut } from '../core/protocol/cut.ts'
-import { FRAME_BYTES_MAX, fromRobot, isUndecodable, utf8Bytes } from '../core/protocol/decode.ts'
-import { refuse } from '../core/protocol/refusal.ts'
+import type { Event } from '../core/events/index.ts'
+import type { SecretHash, SocketId } from '../core/base/ids.ts'
+import { cut, utf8Bytes } from '../core/base/text.ts'
+import { FRAME_BYTES_MAX, fromRobot, isUndecodable } from '../core/protocol/decode.ts'
+import { refuse } from '../core/base/refusal.ts'
 import { utf8Text } from './charset.ts'
 import { hashOf } from './secret.ts'
 

@@ -1,13 +1,13 @@
-import type { Event } from '../core/event.ts'
-import type { JobId, KeyId, ReplyId, WorkflowId } from '../core/ids.ts'
-import { isObject, type JsonObject, tokenOf, toText } from '../core/protocol/json.ts'
-import { canonicalNumber } from '../core/protocol/number.ts'
-import { isRefusal, notFound, type Refusal, refuse } from '../core/protocol/refusal.ts'
-import type { Submission } from '../core/protocol/request.ts'
-import type { KeyRow } from '../core/state.ts'
+import type { Event } from '../core/events/index.ts'
+import type { JobId, KeyId, ReplyId, WorkflowId } from '../core/base/ids.ts'
+import { isObject, type JsonObject, tokenOf, toText } from '../core/base/json.ts'
+import { canonicalNumber } from '../core/base/number.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../core/base/refusal.ts'
+import type { Submission } from '../core/api/request.ts'
 import { definitionOf } from './definition.ts'
 import type { Fleet, Platform } from './fleet.ts'
 import { sha256 } from './secret.ts'
+import type { KeyRow } from '../core/records/key.ts'
 
 type Submitted = Extract<Event, { type: 'job.submitted' }>
 

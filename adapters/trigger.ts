@@ -1,16 +1,16 @@
-import type { TriggerSaved } from '../core/trigger-event.ts'
-import { toText } from '../core/protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from '../core/protocol/refusal.ts'
-import type { ChatPlatformName } from '../core/protocol/chat.ts'
-import type { NewTrigger } from '../core/protocol/request.ts'
+import type { TriggerSaved } from '../core/events/triggers.ts'
+import { toText } from '../core/base/json.ts'
+import { isRefusal, type Refusal, refuse } from '../core/base/refusal.ts'
+import type { ChatPlatformName } from '../core/trigger-types/chat.ts'
+import type { NewTrigger } from '../core/api/request.ts'
 import {
   configOf,
   type ShownAuth,
   TRIGGER_AUTHS,
   type TriggerAuth,
   type TriggerType,
-} from '../core/protocol/trigger.ts'
-import type { TriggerRow } from '../core/trigger.ts'
+} from '../core/trigger-types/index.ts'
+import type { TriggerRow } from '../core/records/trigger.ts'
 import { problemWithChatKey } from './chat/messengers.ts'
 import type { Platform } from './fleet.ts'
 import { isRange } from './http/address.ts'

@@ -1,5 +1,5 @@
-import type { SecretHash, TriggerId } from '../core/ids.ts'
-import { type Refusal, refuse } from '../core/protocol/refusal.ts'
+import type { SecretHash, TriggerId } from '../core/base/ids.ts'
+import { type Refusal, refuse } from '../core/base/refusal.ts'
 import type { State } from '../core/state.ts'
 
 /** What a request shows before anything is done for it: a key, or the address of a trigger. */

@@ -9,7 +9,7 @@ import { openRemoteStore } from '../adapters/store/remote.ts'
 import { encodeRow, type SqlValue } from '../adapters/store/rows.ts'
 import { COLUMNS, type RowOf, type TableName, TABLES } from '../adapters/store/rows.ts'
 import { migrate } from '../adapters/store/sql.ts'
-import type { Effects } from '../core/effects.ts'
+import type { Effects } from '../core/turn.ts'
 import { Sqld } from '../tests/contract/sqld.ts'
 
 /** Something that makes turns durable in a file of its own: our store, and the least that others could do. */

@@ -1,14 +1,15 @@
-import { type Effects, newEffects, NOTHING_PREFETCHED, type Turn } from '../core/effects.ts'
-import { Receipt } from '../core/receipt.ts'
-import type { Event } from '../core/event.ts'
-import type { JobId } from '../core/ids.ts'
-import { isOffered, type JobRow, type Priority } from '../core/job.ts'
-import { DEFAULTS } from '../core/limits.ts'
+import { type Effects, newEffects, type Turn } from '../core/turn.ts'
+import { Receipt } from '../core/base/receipt.ts'
+import type { Event } from '../core/events/index.ts'
+import type { JobId } from '../core/base/ids.ts'
+import { isOffered, type JobRow, type Priority } from '../core/records/job.ts'
+import { DEFAULTS } from '../core/settings.ts'
 import { load } from '../core/load.ts'
 import type { State } from '../core/state.ts'
 import { step } from '../core/step.ts'
 import { complete, join, NO_ROWS, say, START, submit } from '../tests/core/bench.ts'
 import { sum, timed } from './measure.ts'
+import { NOTHING_PREFETCHED } from '../core/prefetch.ts'
 
 /** A state with a queue and busy robots, to be stepped and timed. */
 export interface Fleet {

@@ -1,5 +1,5 @@
 import { openLibsqlStore } from '../adapters/store/libsql.ts'
-import { DEFAULTS } from '../core/limits.ts'
+import { DEFAULTS } from '../core/settings.ts'
 import { load } from '../core/load.ts'
 
 /** One start on the file that is named, and what it took, as JSON. The process of `history.ts`. */

@@ -1,5 +1,5 @@
-import type { JsonText } from '../core/ids.ts'
-import { parseJson, toText } from '../core/protocol/json.ts'
+import type { JsonText } from '../core/base/ids.ts'
+import { parseJson, toText } from '../core/base/json.ts'
 import { median, timed } from './measure.ts'
 import { number, type Table } from './table.ts'
 

@@ -1,12 +1,13 @@
 import { nodePlatform } from '../adapters/node/platform.ts'
-import { type Effects, newEffects, NOTHING_PREFETCHED, type Turn } from '../core/effects.ts'
-import type { Event } from '../core/event.ts'
-import type { DefinitionHash, JsonText, ReplyId, WorkflowId } from '../core/ids.ts'
-import { isOffered, type JobRow } from '../core/job.ts'
-import { DEFAULTS } from '../core/limits.ts'
+import { type Effects, newEffects, type Turn } from '../core/turn.ts'
+import type { Event } from '../core/events/index.ts'
+import type { DefinitionHash, JsonText, ReplyId, WorkflowId } from '../core/base/ids.ts'
+import { isOffered, type JobRow } from '../core/records/job.ts'
+import { DEFAULTS } from '../core/settings.ts'
 import { load } from '../core/load.ts'
 import { step } from '../core/step.ts'
 import { join, NO_ROWS, say, START, submit } from '../tests/core/bench.ts'
+import { NOTHING_PREFETCHED } from '../core/prefetch.ts'
 
 /** Turns as the core makes them when jobs come and go at the same pace: what a store has to write in earnest. */
 export interface Lifelike {

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect, openLibsqlStore } from '../adapters/store/libsql.ts'
-import { newEffects, NOTHING_PREFETCHED } from '../core/effects.ts'
-import { nextAlarm } from '../core/lapse.ts'
+import { newEffects } from '../core/turn.ts'
+import { nextAlarm } from '../core/on-timer.ts'
 import { step } from '../core/step.ts'
 import { type Bench, bench, ids, START, submit } from '../tests/core/bench.ts'
 import { save, workflow } from '../tests/core/schedules.ts'
 import { median, timed } from './measure.ts'
 import { number, percent, type Table } from './table.ts'
+import { NOTHING_PREFETCHED } from '../core/prefetch.ts'
 
 /** Many schedules: nothing while none is due, and nothing for what has been. */
 

@@ -1,4 +1,4 @@
-import type { ReplyId, WebhookId } from '../core/ids.ts'
+import type { ReplyId, WebhookId } from '../core/base/ids.ts'
 import { type Costs, cycles, type Fleet, newFleet, take } from './fleet.ts'
 import { median } from './measure.ts'
 import { number, type Table } from './table.ts'

@@ -1,11 +1,11 @@
 import { Command, CommanderError } from 'commander'
 import pkg from '../package.json' with { type: 'json' }
 import { CasareError } from '../client/client.ts'
-import { oneLine } from '../core/protocol/plain.ts'
 import { CLIENT_OPTIONS, refuseClientOptions } from './connect.ts'
 import { jobCommands } from './jobs.ts'
 import { recordCommands } from './records.ts'
 import { robotCommand } from './robot.ts'
+import { oneLine } from '../core/base/text.ts'
 
 /** What the command ends with. 130 is what a shell makes of Ctrl-C. */
 const FAILED = 1

@@ -1,7 +1,7 @@
 /** What people see. Everything that came over the wire is one line of plain text, whatever it holds. */
 
-import { isExact, stringifyExact } from '../core/protocol/exact.ts'
-import { oneLine, shownJson } from '../core/protocol/plain.ts'
+import { isExact, stringifyExact } from '../core/base/exact.ts'
+import { oneLine, shownJson } from '../core/base/text.ts'
 
 /** Columns of a table, each with what it shows of a row. */
 export type Columns<T> = Readonly<Record<string, (row: T) => unknown>>

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { ExactNumber, parseWritten } from '../core/protocol/exact.ts'
+import { ExactNumber, parseWritten } from '../core/base/exact.ts'
 import { InvalidArgumentError } from 'commander'
 
 /** Readers of arguments. What cannot be read is bad usage, and the message says what would do. */

@@ -1,4 +1,4 @@
-import type { CallView } from '../core/protocol/trigger-view.ts'
+import type { CallView } from '../core/api/trigger-view.ts'
 import { newKey } from './jobs.ts'
 import type { CallOptions, Transport } from './transport.ts'
 

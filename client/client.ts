@@ -1,14 +1,8 @@
-import type { Health } from '../core/protocol/view.ts'
-export type { FileOutcome } from '../core/protocol/file-watch.ts'
-export type {
-  CallView,
-  FiringView,
-  NewTriggerView,
-  TriggerEventView,
-  TriggerView,
-} from '../core/protocol/trigger-view.ts'
-export type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
-import type { CallView } from '../core/protocol/trigger-view.ts'
+import type { Health } from '../core/api/view.ts'
+export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
+export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
+export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhook-view.ts'
+import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { Jobs } from './jobs.ts'
 import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
@@ -16,14 +10,13 @@ import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
 
 export type { WorkflowCall } from './calls.ts'
-export { ExactNumber, parseExact, stringifyExact } from '../core/protocol/exact.ts'
+export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './error.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
 export type { FileEvent, Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
-  DispatcherStats,
   ExplanationView,
   Health,
   HistoryEntry,
@@ -34,7 +27,6 @@ export type {
   NewKeyView,
   PoolView,
   PublishedWorkflow,
-  QueueStats,
   ReportView,
   RobotView,
   ScheduleRunView,
@@ -45,7 +37,8 @@ export type {
   WarningView,
   WorkflowDetail,
   WorkflowSummary,
-} from '../core/protocol/view.ts'
+} from '../core/api/view.ts'
+export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
 /**
  * The HTTP API for programs, wherever there is `fetch`. Names are those of the API. What is refused is thrown as a

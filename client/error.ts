@@ -1,7 +1,7 @@
-import { cut } from '../core/protocol/cut.ts'
-import type { RefusalCode } from '../core/protocol/refusal.ts'
-import { retryAfterSeconds } from '../core/protocol/retry-after.ts'
-import type { Anything, ErrorBody } from '../core/protocol/view.ts'
+import { cut } from '../core/base/text.ts'
+import type { RefusalCode } from '../core/base/refusal.ts'
+import { retryAfterSeconds } from '../core/base/retry-after.ts'
+import type { Anything, ErrorBody } from '../core/api/view.ts'
 
 /** What an error is made of. */
 interface ErrorFields {

@@ -1,4 +1,4 @@
-import type { InputOf, Submission } from '../core/protocol/request.ts'
+import type { InputOf, Submission } from '../core/api/request.ts'
 import type {
   ExplanationView,
   HistoryEntry,
@@ -7,7 +7,7 @@ import type {
   LogLine,
   Page,
   SubmittedJob,
-} from '../core/protocol/view.ts'
+} from '../core/api/view.ts'
 import { type CallOptions, pause, type Transport } from './transport.ts'
 
 /** A job to submit. Only `workflow_id` is needed, or `workflow_json` and a `workflow_name`. */

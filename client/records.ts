@@ -1,20 +1,18 @@
-import type { FileOutcome, FileReport, FileReportView } from '../core/protocol/file-watch.ts'
-import type { InputOf, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/protocol/request.ts'
+import type { FileOutcome, FileReport, FileReportView } from '../core/trigger-types/file-watch.ts'
+import type { InputOf, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/api/request.ts'
 import type {
   ManualFiring as TriggerFiring,
   NewSchedule as Schedule,
   NewTrigger as Trigger,
   NewWorkflow as Workflow,
-} from '../core/protocol/request.ts'
+} from '../core/api/request.ts'
 import type {
-  DispatcherStats,
   JobSummary,
   KeyView,
   NewKeyView,
   Page,
   PoolView,
   PublishedWorkflow,
-  QueueStats,
   ReportView,
   RobotView,
   ScheduleRunView,
@@ -23,10 +21,11 @@ import type {
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
-} from '../core/protocol/view.ts'
-import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/protocol/trigger-view.ts'
+} from '../core/api/view.ts'
+import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
 import { newKey, type SubmitOptions } from './jobs.ts'
 import type { CallOptions, Transport } from './transport.ts'
+import type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
 /** Everything but jobs: what is on record. Each is what `docs/API.md` says of its route. */
 

@@ -1,7 +1,7 @@
-import { problemWithKey } from '../core/protocol/credential.ts'
-import { stringifyExact } from '../core/protocol/exact.ts'
-import type { Page } from '../core/protocol/view.ts'
+import { stringifyExact } from '../core/base/exact.ts'
+import type { Page } from '../core/api/view.ts'
 import { CasareError, errorOf, parsed } from './error.ts'
+import { problemWithKey } from '../core/records/key.ts'
 
 export interface ClientOptions {
   /** Where the orchestrator is, for instance `http://127.0.0.1:8766`. */

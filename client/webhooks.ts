@@ -1,5 +1,5 @@
-import type { InputOf, NewWebhook as Webhook } from '../core/protocol/request.ts'
-import type { DeliveryView, NewWebhookView, WebhookView } from '../core/protocol/webhook-view.ts'
+import type { InputOf, NewWebhook as Webhook } from '../core/api/request.ts'
+import type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhook-view.ts'
 import { Resource } from './records.ts'
 import type { CallOptions } from './transport.ts'
 

@@ -1,26 +1,19 @@
-import { earlyRunsBySchedule } from './ahead.ts'
-import type { Turn } from './effects.ts'
-import type { Millis } from './ids.ts'
-import { isLive, type JobRow } from './job.ts'
-import { saveJob, saveRobot, saveTrigger } from './keep.ts'
-import { shiftMessageRate } from './meter.ts'
-import { scheduleNext } from './occurrence.ts'
-import { saveWebhook, shiftDeliveryQueues } from './outbox.ts'
-import { recentSince } from './rate.ts'
-import { indexRobot } from './roster.ts'
-import { dueAfter } from './schedule.ts'
+import { earlyRunsBySchedule } from './scheduler/early-runs.ts'
+import type { Turn } from './turn.ts'
+import type { Millis } from './base/ids.ts'
+import { isLive, type JobRow } from './records/job.ts'
+import { saveJob } from './jobs/save.ts'
+import { shiftMessageRate } from './limiter/message-rate.ts'
+import { scheduleNext } from './scheduler/runs.ts'
+import { saveWebhook, shiftDeliveryQueues } from './webhooks/queue.ts'
+import { recentSince } from './limiter/rates.ts'
+import { indexRobot } from './queue/matching.ts'
+import { dueAfter } from './records/schedule.ts'
 import type { State } from './state.ts'
 import type { TimerName } from './timers.ts'
-import { cooldownLeft } from './trigger.ts'
-
-/**
- * The clock was set by so much, and rows that are on disk only go along where elapsed time is counted by them: answers to
- * requests, deliveries that are pending, jobs for a time that is far off, and those that have ended and were made after `since`.
- */
-export interface ClockChange {
-  readonly by: Millis
-  readonly since: Millis
-}
+import { cooldownLeft } from './records/trigger.ts'
+import { saveRobot } from './queue/save.ts'
+import { saveTrigger } from './triggers/save.ts'
 
 /**
  * The clock was set. `now` follows the wall, forward and back, and everything that counts elapsed time goes along by as

@@ -1,7 +1,8 @@
-import type { JobRow } from './job.ts'
-import type { ScheduleRow, ScheduleRunRow } from './schedule.ts'
-import type { KeyRow, RobotRow } from './state.ts'
-import type { TriggerEventRow, TriggerRow } from './trigger.ts'
+import type { JobRow } from './records/job.ts'
+import type { ScheduleRow, ScheduleRunRow } from './records/schedule.ts'
+import type { TriggerEventRow, TriggerRow } from './records/trigger.ts'
+import type { RobotRow } from './records/robot.ts'
+import type { KeyRow } from './records/key.ts'
 
 /**
  * Something that has happened in a turn and may set off more. `reactions.ts` says what. Rows are those of the moment at

@@ -1,27 +1,24 @@
-import type { Millis } from './ids.ts'
-import { restoreSocket } from './attachment.ts'
-import { earlyRunsBySchedule } from './ahead.ts'
-import { countFamilies } from './family.ts'
-import { newConcurrencyGroups } from './gate.ts'
-import { checkJob } from './job.ts'
-import {
-  indexAffinity,
-  indexDefinition,
-  indexJob,
-  indexKey,
-  indexSchedule,
-  indexTrigger,
-  indexWorkflow,
-} from './keep.ts'
-import { indexKnownRobot } from './known.ts'
-import type { Settings } from './limits.ts'
-import { loadDeliveryQueues, newDeliveryQueues } from './outbox.ts'
-import { loadRecent, newLimiters } from './rate.ts'
-import { rng } from './random.ts'
-import { newMatchingIndex } from './roster.ts'
+import type { Millis } from './base/ids.ts'
+import { restoreSocket } from './robots/snapshot.ts'
+import { earlyRunsBySchedule } from './scheduler/early-runs.ts'
+import { countFamilies } from './jobs/family.ts'
+import { newConcurrencyGroups } from './queue/concurrency.ts'
+import { checkJob } from './records/job.ts'
+import { indexJob } from './jobs/save.ts'
+import { indexKnownRobot } from './queue/known-robots.ts'
+import type { Settings } from './settings.ts'
+import { loadDeliveryQueues, newDeliveryQueues } from './webhooks/queue.ts'
+import { loadRecent, newLimiters } from './limiter/rates.ts'
+import { rng } from './base/random.ts'
+import { newMatchingIndex } from './queue/matching.ts'
 import type { State, StoredRows } from './state.ts'
-import { newStrangers } from './strangers.ts'
+import { newStrangers } from './robots/strangers.ts'
 import { Timers } from './timers.ts'
+import { indexKey } from './access/keys.ts'
+import { indexAffinity } from './queue/save.ts'
+import { indexDefinition, indexWorkflow } from './workflows/definitions.ts'
+import { indexSchedule } from './scheduler/save.ts'
+import { indexTrigger } from './triggers/save.ts'
 
 /**
  * The state that these rows make. The only way to begin: first start, restart, deploy, and recovery from a commit

@@ -1,14 +1,14 @@
-import { emitJob, emitRobot, emitScheduleRun, emitTriggerEvent } from './announce.ts'
-import { startFollowers } from './chain.ts'
-import { disconnectKey } from './connection.ts'
-import type { Turn } from './effects.ts'
+import { emitJob, emitRobot, emitScheduleRun, emitTriggerEvent } from './webhooks/emit.ts'
+import { disconnectKey } from './robots/connection.ts'
+import type { Turn } from './turn.ts'
 import type { Fact, FactOf } from './fact.ts'
-import { leaveFamily } from './family.ts'
-import { countTriggerRun, startBoundTriggers } from './firing.ts'
-import { closeLog } from './log.ts'
-import { countScheduleRun } from './occurrence.ts'
+import { leaveFamily } from './jobs/family.ts'
+import { countTriggerRun } from './triggers/fire.ts'
+import { closeLog } from './robots/logs.ts'
+import { countScheduleRun } from './scheduler/runs.ts'
 import type { State } from './state.ts'
-import { countWorkflowRun } from './workflow.ts'
+import { countWorkflowRun } from './workflows/commands.ts'
+import { startBoundTriggers, startFollowers } from './triggers/follow.ts'
 
 type Reaction<T extends Fact['type']> = (state: State, fact: FactOf<T>, turn: Turn) => void
 

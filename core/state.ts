@@ -3,7 +3,6 @@ import type {
   JobId,
   KeyId,
   Millis,
-  ReplyId,
   RobotId,
   ScheduleId,
   SecretHash,
@@ -11,139 +10,23 @@ import type {
   TriggerId,
   WebhookId,
   WorkflowId,
-} from './ids.ts'
-import type { LogCount } from './log.ts'
-import type { Socket } from './socket.ts'
-import type { Strangers } from './strangers.ts'
-import type { Takeovers } from './conflict.ts'
-import type { Family, FamilyMember } from './family.ts'
-import type { ConcurrencyGroups } from './gate.ts'
-import type { JobRow, JobStatus } from './job.ts'
-import type { Settings } from './limits.ts'
-import type { DeliveryQueues } from './outbox.ts'
-import type { EarlyRun } from './ahead.ts'
-import type { RecentJob } from './effects.ts'
-import type { Limiters } from './rate.ts'
-import type { Rng } from './random.ts'
+} from './base/ids.ts'
+import type { FamilyMember, JobRow, RecentJob } from './records/job.ts'
+import type { Settings } from './settings.ts'
+import type { Rng } from './base/random.ts'
 import type { DefinitionNeeds } from './protocol/repertoire.ts'
-import type { Scope } from './protocol/scope.ts'
-import type { MatchingIndex } from './roster.ts'
-import type { ScheduleRow } from './schedule.ts'
-import type { Disconnect, Metrics, Report } from './seen.ts'
+import type { KeyRow } from './records/key.ts'
+import type { EarlyRun, ScheduleRow } from './records/schedule.ts'
 import type { Timers } from './timers.ts'
-import type { TriggerRow } from './trigger.ts'
-import type { DeliveryRow, WebhookRow } from './webhook.ts'
-
-/**
- * `paused` ends with a resume. `resuming`: gets jobs again, and is told so until it no longer says that it is paused: a
- * word that is lost with its connection would leave it paused for ever. `draining`: told to shut down once its jobs are done; ends with its goodbye, upon which
- * it may register anew, or with a resume.
- */
-export const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
-export type RobotMode = (typeof ROBOT_MODES)[number]
-
-/** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
-export interface RobotRow {
-  readonly id: RobotId
-  readonly name: string
-  readonly environment: string
-  readonly max_concurrent_jobs: number
-  readonly tags: readonly string[]
-  readonly capabilities: Readonly<Record<string, unknown>>
-  /** What it has been told to do. Remembered across connections: a robot that is paused gets nothing when it returns. */
-  readonly mode: RobotMode
-  readonly created_at: Millis
-  /** Null before its first registration. Written then and when it leaves, and now and then between: at most `seenMs` behind. */
-  readonly last_seen: Millis | null
-  /** Its last heartbeat and what that said of its machine, written together with `last_seen`. */
-  readonly last_heartbeat: Millis | null
-  readonly metrics: Metrics | null
-  /** How its last connection ended. */
-  readonly last_disconnect: Disconnect | null
-}
-
-export const WORKFLOW_STATUSES = ['draft', 'published', 'archived'] as const
-export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number]
-
-/** A workflow: its newest version, and the one that is published. Versions themselves never change. */
-export interface WorkflowRow {
-  readonly id: WorkflowId
-  readonly name: string
-  readonly description: string
-  readonly tags: readonly string[]
-  readonly status: WorkflowStatus
-  readonly version: number
-  readonly definition: DefinitionHash
-  /** What jobs run; null before the first publication. */
-  readonly published_version: number | null
-  readonly published_definition: DefinitionHash | null
-  /** How many of its jobs may be queued or running at a time; null: any number. */
-  readonly max_concurrent: number | null
-  readonly created_by: string
-  readonly created_at: Millis
-  readonly updated_at: Millis
-  readonly execution_count: number
-  readonly success_count: number
-  /** Of those that were completed. */
-  readonly total_duration_ms: number
-}
-
-/** One version of a workflow: immutable. */
-export interface VersionRow {
-  readonly workflow_id: WorkflowId
-  readonly version: number
-  readonly definition: DefinitionHash
-  readonly created_by: string
-  readonly created_at: Millis
-}
-
-/** The text of a workflow, kept once however many jobs run it. Opaque: never parsed and written again. */
-export interface DefinitionRow {
-  readonly hash: DefinitionHash
-  readonly json: string
-}
-
-/** A key, without the key itself. */
-export interface KeyRow {
-  readonly id: KeyId
-  readonly name: string
-  readonly secret: SecretHash
-  readonly scopes: readonly Scope[]
-  /** The one robot that may use it. A robot's key that has none yet is bound to the first that registers with it. */
-  readonly robot_id: RobotId | null
-  readonly created_at: Millis
-  readonly revoked_at: Millis | null
-}
-
-/** Robots under a name: those that hold these tags. */
-export interface PoolRow {
-  readonly name: string
-  readonly tags: readonly string[]
-  /** How many jobs that ask for the pool may be queued or running at a time; null: any number. */
-  readonly max_concurrent: number | null
-  /** The workflows that may ask for it; empty: all. */
-  readonly workflows: readonly WorkflowId[]
-  readonly created_at: Millis
-}
-
-/** How often a robot has completed a workflow. Kept where the strategy is `affinity`. */
-export interface AffinityRow {
-  readonly workflow_id: WorkflowId
-  readonly robot_id: RobotId
-  readonly successes: number
-}
-
-/** What was answered to a request with an idempotency key: the same request gets the same answer. */
-export interface IdempotencyRow {
-  /** Whose request, to which route, with which key: hashed. */
-  readonly key: string
-  /** SHA-256 of the body. */
-  readonly fingerprint: string
-  readonly job_id: JobId
-  /** Of the job when it had just been submitted: whether a concurrency limit held it back is not in its row. */
-  readonly status: JobStatus
-  readonly created_at: Millis
-}
+import type { TriggerRow } from './records/trigger.ts'
+import type { DeliveryRow, WebhookRow } from './records/webhook.ts'
+import type { RobotRow } from './records/robot.ts'
+import type { DefinitionRow, WorkflowRow } from './records/workflow.ts'
+import type { AffinityRow, PoolRow } from './records/pool.ts'
+import type { ConcurrencyGroups, DeliveryQueues, Family, MatchingIndex } from './indexes.ts'
+import type { MessageRate, Session, Socket, Strangers, Takeovers } from './session.ts'
+import type { Bucket } from './base/bucket.ts'
+import type { SlidingWindow } from './base/sliding-window.ts'
 
 /** Every row that lives in memory, as the store hands them over at the beginning. */
 export interface StoredRows {
@@ -241,50 +124,6 @@ export interface State {
   draining: boolean
 }
 
-/** A robot's present connection. A robot that registers anew has a new one, and what the old one knew is gone. */
-export interface Session {
-  readonly robot: RobotId
-  readonly socket: SocketId
-  since: Millis
-  /** The last frame of any kind. */
-  lastFrameAt: Millis
-  /** Since when it has had nothing to do, or, if it has, since it last finished something. */
-  idleSince: Millis
-  /** It says that it is paused, or otherwise not there for jobs, and takes nothing. */
-  paused: boolean
-  /** It has just refused an offer, or let one pass: nothing is offered for a while. */
-  coolingDown: boolean
-  /** Which of all offers was its last; 0 before the first. */
-  lastOffer: number
-  /** Offers in a row that it did not take up. */
-  refusals: number
-  reported: Report | null
-  /** By its last report: jobs that it runs and we do not know as its own, and how much other work takes its slots. */
-  foreignJobs: Set<JobId>
-  foreignLoad: number
-  /** Who waits for its next status response. */
-  readonly awaitingStatus: ReplyId[]
-  /** Status requests sent on this connection, and answers to them: the nth answer was written after the nth request. */
-  statusRequests: number
-  statusResponses: number
-  /** Jobs that it runs, or may have started, and that its last list did not name. Missing twice, a job is lost. */
-  missing: ReadonlySet<JobId>
-  /**
-   * Offers that were made on this connection and are not answered: null, or, for one that is overdue, the status request
-   * that was sent after it. A list that the robot writes when it has read that request proves whether it has the job.
-   */
-  readonly offers: Map<JobId, number | null>
-  /** The name of what it remembers of offers, so that it can say which of them it has read; empty if it cannot. */
-  readonly memory: string
-  /** Jobs of which it has reported a result too late: one entry in their history is enough. */
-  readonly lateResults: Set<JobId>
-  /**
-   * Jobs that it is not asked to run. It refused one, until its back-off has grown; or it may be running one all the
-   * same, until a report does not name it that was written after this status request had been read.
-   */
-  readonly excluded: Map<JobId, 'refused' | number>
-}
-
 /** A definition in memory, as long as a live job or a published workflow refers to it. */
 interface Definition {
   readonly json: string
@@ -293,4 +132,32 @@ interface Definition {
   /** What it asks of the robot that is to run it. Derived. */
   readonly needs: DefinitionNeeds
   references: number
+}
+
+/** Of one job's log: what was kept of it, and what was not. */
+export interface LogCount {
+  stored: number
+  /** Of the lines that were kept. */
+  bytes: number
+  /** Of the lines that were kept lately. */
+  readonly disk: Bucket
+  dropped: number
+  /** Refused for the rate of the robot's messages. It may have sent some of them again. */
+  refused: number
+  /** What was wrong with messages about the job, and stands in its log. */
+  noted?: Set<string>
+  /** How often its robot has gone and come again. */
+  breaks?: number
+}
+
+/** What has been used up of the limits of a fleet, by whom. */
+export interface Limiters {
+  /** Messages of each robot, whatever its connection. In memory, and carried by its socket where memory may go. */
+  readonly robots: Map<RobotId, MessageRate>
+  /** Jobs that calls of each webhook have made: the rows of the jobs say the same. */
+  readonly triggers: Map<TriggerId, SlidingWindow>
+  /** Events of each trigger that made no job and were written down. In memory only. */
+  readonly skips: Map<TriggerId, SlidingWindow>
+  /** Jobs that were submitted with each key, likewise. */
+  readonly keys: Map<KeyId, SlidingWindow>
 }

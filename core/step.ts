@@ -1,37 +1,36 @@
-import { cursorMoved, triggerFired, webhookReceived } from './call.ts'
+import { cursorMoved, triggerFired, webhookReceived } from './triggers/receive.ts'
 import { clockSet } from './clock.ts'
-import { cancelRequested, releaseRequested, retryRequested } from './command.ts'
-import { controlRequested, robotSaved, statusReceived, statusRequested } from './control.ts'
-import { dispatch } from './dispatcher.ts'
-import { type Prefetch, send, type Turn } from './effects.ts'
-import type { Event } from './event.ts'
-import { workflowCalled } from './chain.ts'
-import { releaseWaiting } from './admission.ts'
-import { disconnectFlood, socketClosed, socketFlooded, socketOpened } from './connection.ts'
-import { deliveryFinished, deliveryReplayed } from './delivery.ts'
-import type { JobId, Millis, RobotId } from './ids.ts'
-import { keyCreated, keyRevoked } from './key.ts'
-import { isHorizonDue, moveHorizon } from './horizon.ts'
-import { runTimers } from './lapse.ts'
-import { poolSaved } from './pool.ts'
-import { refuse } from './protocol/refusal.ts'
+import { cancelRequested, releaseRequested, retryRequested } from './jobs/commands.ts'
+import { controlRequested, robotSaved, statusReceived, statusRequested } from './robots/commands.ts'
+import { dispatch, releaseWaiting } from './dispatcher/dispatcher.ts'
+import { refuseMessage, send, type Turn } from './turn.ts'
+import type { Event, On } from './events/index.ts'
+import { workflowCalled } from './triggers/calls.ts'
+import { disconnected, disconnectFlood, socketClosed, socketFlooded, socketOpened } from './robots/connection.ts'
+import { deliveryFinished, deliveryReplayed } from './webhooks/results.ts'
+import type { RobotId } from './base/ids.ts'
+import { keyCreated, keyRevoked } from './access/keys.ts'
+import { runTimers } from './on-timer.ts'
+import { poolSaved } from './queue/pools.ts'
+import { refuse } from './base/refusal.ts'
 import type { Message, RobotMessage } from './protocol/message.ts'
-import { logFlaws, logReceived } from './log.ts'
-import { countMessage, takeProgress } from './meter.ts'
-import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './planning.ts'
-import { accepted, cancelled, completed, failed, lateInteractions, progressed, rejected } from './report.ts'
-import { neededPages, sendDue, takePages } from './outbox.ts'
+import { logFlaws, logReceived } from './robots/logs.ts'
+import { countMessage, takeProgress } from './limiter/message-rate.ts'
+import { scheduleDeleted, scheduleSaved, scheduleSwitched, scheduleTriggered } from './scheduler/commands.ts'
+import { accepted, cancelled, completed, failed, progressed, rejected } from './robots/reports.ts'
+import { sendDue, takePages } from './webhooks/queue.ts'
 import { react } from './reactions.ts'
-import { disconnected, heartbeat, refuseMessage, registered } from './robot.ts'
-import type { Socket } from './socket.ts'
-import type { Session, State } from './state.ts'
-import { submitted } from './submission.ts'
-import { webhookCommand, webhookRotated, webhookSaved } from './subscription.ts'
-import { triggerDeleted, triggerSaved, triggerSwitched } from './trigger-setup.ts'
-import { warn } from './warn.ts'
-import { workflowPublished, workflowSaved } from './workflow.ts'
+import { registered } from './robots/registration.ts'
+import type { State } from './state.ts'
+import { submitted } from './jobs/submit.ts'
+import { webhookCommand, webhookRotated, webhookSaved } from './webhooks/commands.ts'
+import { triggerDeleted, triggerSaved, triggerSwitched } from './triggers/commands.ts'
+import { warn } from './robots/warn.ts'
+import { workflowPublished, workflowSaved } from './workflows/commands.ts'
+import type { Session, Socket } from './session.ts'
+import { isHorizonDue, moveHorizon } from './jobs/save.ts'
+import { heartbeat } from './robots/heartbeat.ts'
 
-type On<T extends Event['type']> = Extract<Event, { type: T }>
 type Handler<T extends Event['type']> = (state: State, event: On<T>, turn: Turn) => void
 
 /** Everything that can happen, and what happens then. Start reading here. */
@@ -119,80 +118,6 @@ export function step(state: State, event: Event, turn: Turn): void {
   react(state, turn)
   sendDue(state, turn)
 }
-
-/** What the events of a turn may touch outside memory. Almost always nothing, and then nothing is fetched. */
-export function needs(state: State, events: readonly Event[], now: Millis): Prefetch | null {
-  const prefetch: Prefetch = {
-    jobs: [],
-    duplicates: [],
-    duplicatesSince: now - state.settings.duplicateMs,
-    idempotency: [],
-    due: null,
-    pages: neededPages(state),
-    deliveries: [],
-    interactions: [],
-    earlyRuns: null,
-  }
-  for (const event of events) needsOf(state, event, prefetch, now)
-  for (const interaction of lateInteractions(state, events)) prefetch.interactions.push(interaction)
-  if (isHorizonDue(state, now)) prefetch.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
-  const rows = prefetch.jobs.length + prefetch.duplicates.length + prefetch.idempotency.length +
-    prefetch.deliveries.length
-  return rows + prefetch.interactions.length + prefetch.pages.length === 0 && prefetch.due === null &&
-      prefetch.earlyRuns === null
-    ? null
-    : prefetch
-}
-
-function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): void {
-  const job = (id: JobId): void => void (state.jobs.has(id) || prefetch.jobs.push(id))
-  switch (event.type) {
-    case 'robot.message':
-      if (ABOUT_ENDED_JOBS.has(event.message.type) && 'job_id' in event.message.payload) {
-        job(event.message.payload.job_id)
-      }
-      return
-    case 'job.submitted':
-      if (event.checkDuplicate) prefetch.duplicates.push(...duplicateKeys(event))
-      if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
-      return
-    case 'delivery.replayed':
-      prefetch.deliveries.push(event.delivery)
-      return
-    case 'trigger.fired':
-    case 'workflow.called':
-      if (event.parent !== null) job(event.parent)
-      if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
-      return
-    case 'webhook.received':
-      if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
-      return
-    case 'cancel.requested':
-    case 'release.requested':
-    case 'retry.requested':
-      job(event.job)
-      return
-    case 'clock.set':
-      if (event.by < 0) prefetch.earlyRuns = now
-  }
-}
-
-/** Which of them counts is known when it is known whether it is a job of a workflow that is kept. */
-function duplicateKeys({ duplicateKey, workflow }: On<'job.submitted'>): readonly string[] {
-  return [duplicateKey, typeof workflow === 'string' ? null : workflow.workflowDuplicateKey].filter((key) =>
-    key != null
-  )
-}
-
-/** What robots say about jobs that may have ended. */
-const ABOUT_ENDED_JOBS: ReadonlySet<RobotMessage['type']> = new Set([
-  'job_complete',
-  'job_failed',
-  'job_cancelled',
-  'job_progress',
-  'log_entry',
-  'log_batch',
-])
 
 /** A message of a robot, from a socket that is listened to, by the robot that the socket belongs to. */
 function messageReceived(state: State, event: On<'robot.message'>, turn: Turn): void {

@@ -1,5 +1,5 @@
-import { Heap } from './heap.ts'
-import type { Millis } from './ids.ts'
+import { Heap } from './base/heap.ts'
+import type { Millis } from './base/ids.ts'
 
 /**
  * Every deadline, by name. The shell sees only the nearest, and asks after every turn: a lost or repeated alarm is

@@ -1,6 +1,6 @@
-import { ExactNumber, isExact } from '../core/protocol/exact.ts'
-import { compareNumbers, fitsDouble } from '../core/protocol/number.ts'
-import { closingQuote } from '../core/protocol/quote.ts'
+import { ExactNumber, isExact } from '../core/base/exact.ts'
+import { compareNumbers, fitsDouble } from '../core/base/number.ts'
+import { closingQuote } from '../core/base/quote.ts'
 
 /**
  * Numbers in expressions, as Python has them: whole numbers of any length are exact, and fractions are doubles. What a

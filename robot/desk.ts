@@ -1,5 +1,5 @@
 import type { MessageId, OrchestratorMessage, Outgoing } from '../core/protocol/message.ts'
-import { toText } from '../core/protocol/json.ts'
+import { toText } from '../core/base/json.ts'
 import { type JobContext, type JobHandler, RunningJob } from './job.ts'
 import type { RobotEvent, Settings } from './options.ts'
 import { resultOf } from './outcome.ts'

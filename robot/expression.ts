@@ -4,8 +4,8 @@ import { access, binary, expr, group, member, nary, parse, skip, token, type Tre
 import 'subscript/feature/number.js'
 // oxlint-disable-next-line import/no-unassigned-import
 import 'subscript/feature/string.js'
-import { cut } from '../core/protocol/cut.ts'
-import { isExact, stringifyExact } from '../core/protocol/exact.ts'
+import { cut } from '../core/base/text.ts'
+import { isExact, stringifyExact } from '../core/base/exact.ts'
 import { calculate, compareNumeric, double, isNumeric, type Numeric, roundedIn, wholeIn } from './arithmetic.ts'
 import { JobError } from './job.ts'
 

@@ -1,6 +1,6 @@
-import type { JsonText } from '../core/ids.ts'
-import { stringifyExact } from '../core/protocol/exact.ts'
-import { fromText } from '../core/protocol/json.ts'
+import type { JsonText } from '../core/base/ids.ts'
+import { stringifyExact } from '../core/base/exact.ts'
+import { fromText } from '../core/base/json.ts'
 import type { LogLevel } from '../core/protocol/message.ts'
 import { truncate } from './text.ts'
 

@@ -1,7 +1,7 @@
-import { problemWithKey } from '../core/protocol/credential.ts'
 import { REPERTOIRE_NAMES } from '../core/protocol/repertoire.ts'
 import { apiOf } from './calls.ts'
 import type { JobHandler } from './job.ts'
+import { problemWithKey } from '../core/records/key.ts'
 
 /** Everything that a robot waits for, in milliseconds. The defaults suit production; tests make them short. */
 const TIMINGS = {

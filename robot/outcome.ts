@@ -1,12 +1,12 @@
-import { exceedsBytes } from '../core/protocol/decode.ts'
-import { stringifyExact } from '../core/protocol/exact.ts'
+import { stringifyExact } from '../core/base/exact.ts'
 import { FIELD_DEPTH, fitJson, roomFor } from '../core/protocol/fit.ts'
-import type { JsonText } from '../core/ids.ts'
-import { fromText, type Json } from '../core/protocol/json.ts'
+import type { JsonText } from '../core/base/ids.ts'
+import { fromText, type Json } from '../core/base/json.ts'
 import { RESULT_PROBLEMS } from '../core/protocol/unkept.ts'
 import type { Outcome, RunningJob } from './job.ts'
 import type { ResultMessage } from './outbox.ts'
 import { messageOf, truncate } from './text.ts'
+import { exceedsBytes } from '../core/base/text.ts'
 
 const MESSAGE_CHARS_MAX = 10_000
 const STACK_CHARS_MAX = 20_000

@@ -1,8 +1,7 @@
-import { withoutSecrets } from '../core/protocol/credential.ts'
-import { oneLine } from '../core/protocol/plain.ts'
 import { optionsFrom } from './environment.ts'
 import { describe, Robot } from './robot.ts'
 import { messageOf } from './text.ts'
+import { oneLine, withoutSecrets } from '../core/base/text.ts'
 
 /**
  * The reference robot as a process: runs canonical workflows, and is configured by its environment. It ends with 0

@@ -9,7 +9,7 @@ import { messageOf } from './text.ts'
 
 export { describe } from './options.ts'
 export type { RobotEvent, RobotOptions, StopReason, Timings } from './options.ts'
-export { ExactNumber, parseExact, stringifyExact } from '../core/protocol/exact.ts'
+export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { JobError } from './job.ts'
 export type { JobContext, JobHandler } from './job.ts'
 export type { Called, CallOptions } from './calls.ts'

@@ -1,7 +1,7 @@
-import { exceedsBytes } from '../core/protocol/decode.ts'
 import type { MessageType, Outgoing, Payload } from '../core/protocol/message.ts'
 import { Budget } from './budget.ts'
 import { type LogLine, logLine } from './log-line.ts'
+import { exceedsBytes } from '../core/base/text.ts'
 
 /** The most lines that one job keeps while they cannot be sent. The oldest go first. */
 const LOG_LINES_MAX = 10_000

@@ -1,4 +1,4 @@
-import { cut } from '../core/protocol/cut.ts'
+import { cut } from '../core/base/text.ts'
 
 /**
  * Text as the orchestrator takes it: well-formed, without U+0000, and at most `charsMax` characters long, the last

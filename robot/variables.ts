@@ -1,5 +1,5 @@
 import type { Definition } from '../workflows/definition.ts'
-import { isExact, parseExact, stringifyExact } from '../core/protocol/exact.ts'
+import { isExact, parseExact, stringifyExact } from '../core/base/exact.ts'
 import { wholeIn } from './arithmetic.ts'
 import { evaluate } from './expression.ts'
 import { JobError } from './job.ts'

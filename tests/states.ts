@@ -1,8 +1,8 @@
-import { REFUSALS } from '../core/protocol/refusal.ts'
-import { JOB_STATUSES, JOB_TRANSITIONS, type JobTransition } from '../core/job.ts'
-import { MODE_AFTER } from '../core/control.ts'
-import { takesJobs } from '../core/roster.ts'
-import { ROBOT_MODES, type RobotMode } from '../core/state.ts'
+import { REFUSALS } from '../core/base/refusal.ts'
+import { JOB_STATUSES, JOB_TRANSITIONS, type JobTransition } from '../core/records/job.ts'
+import { MODE_AFTER } from '../core/robots/commands.ts'
+import { takesJobs } from '../core/queue/matching.ts'
+import { ROBOT_MODES, type RobotMode } from '../core/records/robot.ts'
 
 /** What each transition means, and what brings it about. A transition without a sentence does not compile. */
 const MEANING: { readonly [V in JobTransition]: string } = {

@@ -32,16 +32,41 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dashboard: ['core', 'client'],
   examples: ['robot', 'client'],
 }
-/** Of the core, ordinary clients of the protocol see only the protocol. */
-const PROTOCOL_ONLY = ['robot', 'client', 'cli', 'dashboard']
-const PROTOCOL = [/^core\/protocol\//, /^core\/ids\.ts$/, /^core\/assert\.ts$/, /^core\/random\.ts$/]
+/** Of the core, ordinary clients of the protocol see only what robots and clients are told. */
+const CLIENTS = ['robot', 'client', 'cli', 'dashboard']
+const CLIENT_ROOMS = ['base', 'protocol', 'trigger-types', 'records', 'api']
+
+/**
+ * The rooms of the core from the ground up, as core/README.md lists them: folders, and the files that stand in none. A room
+ * imports only rooms on floors below its own; types count.
+ */
+const FLOORS: readonly (readonly string[])[] = [
+  ['base'],
+  ['protocol', 'settings.ts', 'timers.ts'],
+  ['trigger-types'],
+  ['records'],
+  ['api', 'events', 'prefetch.ts', 'indexes.ts', 'session.ts', 'fact.ts'],
+  ['state.ts'],
+  ['turn.ts'],
+  ['access', 'limiter', 'queue'],
+  ['workflows'],
+  ['webhooks'],
+  ['jobs'],
+  ['dispatcher', 'robots', 'scheduler', 'triggers'],
+  ['explain', 'load.ts', 'clock.ts', 'on-timer.ts', 'reactions.ts', 'needs.ts'],
+  ['step.ts'],
+  ['index.ts'],
+]
+
+/** Files that are named for being the way into their folder. */
+const ENTRIES = ['core/index.ts', 'core/events/index.ts', 'core/trigger-types/index.ts']
 
 /** The packages that the core may use, and where. */
 const CORE_PACKAGES: Readonly<Record<string, RegExp>> = {
-  'valibot': /^core\/protocol\//,
-  'croner': /^core\/cron\.ts$/,
-  'json-p3': /^core\/path\.ts$/,
-  're2js': /^core\/pattern\.ts$/,
+  'valibot': /^core\/(protocol|trigger-types|api)\//,
+  'croner': /^core\/records\/cron\.ts$/,
+  'json-p3': /^core\/triggers\/json-path\.ts$/,
+  're2js': /^core\/base\/pattern\.ts$/,
 }
 
 /** Files that are longer than the limit, each with its reason. */
@@ -74,11 +99,27 @@ test('imports respect the layout', () => {
       const allowed = MAY_IMPORT[from]
       if (allowed === undefined || folder === from) return []
       if (!allowed.includes(folder)) return [`${path} imports ${to}`]
-      const hidden = folder === 'core' && PROTOCOL_ONLY.includes(from) && !PROTOCOL.some((rule) => rule.test(to))
+      const hidden = folder === 'core' && CLIENTS.includes(from) && !CLIENT_ROOMS.includes(roomOf(to))
       return hidden ? [`${path} imports ${to}`] : []
     })
   )
   expect(wrong).toEqual([])
+})
+
+test('a room of the core imports only rooms on floors below its own', () => {
+  const floorOf = (path: string): number => FLOORS.findIndex((rooms) => rooms.includes(roomOf(path)))
+  const core = inFolder('core')
+  expect(core.filter(({ path }) => floorOf(path) < 0).map(({ path }) => path)).toEqual([])
+  const upward = core.flatMap(({ path, imports }) =>
+    imports.filter((target) => target.startsWith('.')).map((target) => join(dirname(path), target))
+      .filter((to) => roomOf(to) !== roomOf(path) && floorOf(to) >= floorOf(path)).map((to) => `${path} imports ${to}`)
+  )
+  expect(upward).toEqual([])
+})
+
+test('the reading order of the core lists every room, from the ground up', () => {
+  const listed = [...readFileSync(join(ROOT, 'core/README.md'), 'utf8').matchAll(/^\| *\d* *\| \[`([^`]+?)\/?`\]/gm)]
+  expect(listed.map(([, room]) => room)).toEqual(FLOORS.flat())
 })
 
 test('the core imports valibot where it decodes, three packages in one file each, and no other', () => {
@@ -94,7 +135,7 @@ test('the core has no clock, no randomness, no timers, no waiting and no platfor
     /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|Deno|Bun|globalThis|console|crypto|fetch|Buffer|require)\b(?!['"`:])|Math\.random|\bawait\b|\basync\b|\bPromise\b/g
   // An instant as the calendar's object is no clock; croner wants it so.
   const allowed = (path: string, code: string): string =>
-    path === 'core/cron.ts' ? code.replace(/new Date\(\w+\)/g, '') : code
+    path === 'core/records/cron.ts' ? code.replace(/new Date\(\w+\)/g, '') : code
   const wrong = inFolder('core').flatMap(({ path, code }) =>
     (allowed(path, code).match(banned) ?? []).map((word) => `${path}: ${word}`)
   )
@@ -116,7 +157,8 @@ test('no file is longer than a screenful of screens without a stated reason', ()
 
 test('no folder or file is named for not having decided', () => {
   const undecided = /(^|\/)(utils?|lib|helpers?|services?|managers?|shared|types|common|index)(\/|\.ts$)/
-  expect(sources.map(({ path }) => path).filter((path) => undecided.test(path))).toEqual([])
+  const paths = sources.map(({ path }) => path).filter((path) => !ENTRIES.includes(path))
+  expect(paths.filter((path) => undecided.test(path))).toEqual([])
 })
 
 test('nothing is exported by default or passed on wholesale', () => {
@@ -161,6 +203,11 @@ test('every rule of the protocol has a test on the wire that bears its number', 
   expect(rules.filter((rule) => !testedIn('tests/wire').has(rule))).toEqual([])
   expect([...testedIn('tests')].filter((rule) => rule === undefined || !rules.includes(rule))).toEqual([])
 })
+
+/** The folder of a file of the core, or the file itself where it stands in none. */
+function roomOf(path: string): string {
+  return path.split('/')[1] ?? ''
+}
 
 function filesIn(folder: string): string[] {
   let entries

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { isObject, parseJson } from '../core/protocol/json.ts'
-import { isRefusal } from '../core/protocol/refusal.ts'
+import { isObject, parseJson } from '../core/base/json.ts'
+import { isRefusal } from '../core/base/refusal.ts'
 import { nodeKind } from '../core/protocol/repertoire.ts'
 
 /**

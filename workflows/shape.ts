@@ -1,6 +1,6 @@
-import { isObject, type JsonObject, parseJson } from '../core/protocol/json.ts'
-import { isRefusal } from '../core/protocol/refusal.ts'
-import { closingQuote } from '../core/protocol/quote.ts'
+import { isObject, type JsonObject, parseJson } from '../core/base/json.ts'
+import { isRefusal } from '../core/base/refusal.ts'
+import { closingQuote } from '../core/base/quote.ts'
 import { NODE_GRAPH } from '../core/protocol/repertoire.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type Json, type JsonObject } from '../../core/protocol/json.ts'
-import { isRefusal } from '../../core/protocol/refusal.ts'
+import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { isObject, type Json, type JsonObject } from '../../core/base/json.ts'
+import { isRefusal } from '../../core/base/refusal.ts'
 import { verifyDiscord, verifyDiscordHeaders } from '../signature.ts'
 import {
   type ChatPlatform,

@@ -1,5 +1,5 @@
-import { isLike } from '../../core/glob.ts'
-import type { ChatConfig } from '../../core/protocol/chat.ts'
+import { isLike } from '../../core/base/glob.ts'
+import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import type { IncomingMessage } from './messenger.ts'
 
 /** Why a trigger passes a message over, in words for whoever wrote it; null when it does not. */

@@ -1,6 +1,6 @@
-import type { ChatConfig, ChatPlatformName } from '../../core/protocol/chat.ts'
-import { isObject, type Json, type JsonObject, type Parsed, parseJson, tokenOf } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { ChatConfig, ChatPlatformName } from '../../core/trigger-types/chat.ts'
+import { isObject, type Json, type JsonObject, type Parsed, parseJson, tokenOf } from '../../core/base/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import { decodeBody } from '../charset.ts'
 import type { IncomingRequest, RequestHead } from '../signature.ts'
 

@@ -1,4 +1,4 @@
-import type { ChatPlatformName } from '../../core/protocol/chat.ts'
+import type { ChatPlatformName } from '../../core/trigger-types/chat.ts'
 import { discord } from './discord.ts'
 import type { ChatPlatform } from './messenger.ts'
 import { slack } from './slack.ts'

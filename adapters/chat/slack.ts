@@ -1,7 +1,6 @@
-import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type JsonObject, type Parsed, parseJson } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
-import type { SigningKey } from '../../core/signing.ts'
+import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { isObject, type JsonObject, type Parsed, parseJson } from '../../core/base/json.ts'
+import { isRefusal, type Refusal } from '../../core/base/refusal.ts'
 import { decodeBody, isPercentUtf8 } from '../charset.ts'
 import { type IncomingRequest, verifyHeaders, verifySignature } from '../signature.ts'
 import {
@@ -18,6 +17,7 @@ import {
   textIn,
   unexpectedBody,
 } from './messenger.ts'
+import type { SigningKey } from '../../core/records/trigger.ts'
 
 function signingWith(key: string): SigningKey {
   return { key, header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }

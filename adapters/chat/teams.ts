@@ -1,7 +1,6 @@
-import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type JsonObject } from '../../core/protocol/json.ts'
-import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
-import type { SigningKey } from '../../core/signing.ts'
+import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { isObject, type JsonObject } from '../../core/base/json.ts'
+import { isRefusal, refuse } from '../../core/base/refusal.ts'
 import { verifyHeaders, verifySignature } from '../signature.ts'
 import {
   type ChatPlatform,
@@ -14,6 +13,7 @@ import {
   textIn,
   unexpectedBody,
 } from './messenger.ts'
+import type { SigningKey } from '../../core/records/trigger.ts'
 
 function signingWith(key: string): SigningKey {
   return { key, header: '', algorithm: 'sha256', encoding: 'base64', prefix: '' }

@@ -1,7 +1,7 @@
 import { weaknessOf } from '../secret.ts'
-import type { ChatConfig } from '../../core/protocol/chat.ts'
-import { isObject, type JsonObject } from '../../core/protocol/json.ts'
-import { isRefusal, refuse } from '../../core/protocol/refusal.ts'
+import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { isObject, type JsonObject } from '../../core/base/json.ts'
+import { isRefusal, refuse } from '../../core/base/refusal.ts'
 import { hashOf } from '../secret.ts'
 import {
   type ChatPlatform,

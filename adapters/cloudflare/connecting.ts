@@ -1,5 +1,5 @@
-import type { RobotId, SecretHash } from '../../core/ids.ts'
-import type { Settings } from '../../core/limits.ts'
+import type { RobotId, SecretHash } from '../../core/base/ids.ts'
+import type { Settings } from '../../core/settings.ts'
 import { fleetPath } from '../fleet-path.ts'
 import { robotCredential } from '../http/request.ts'
 import { NOSNIFF, requestIdHeader } from '../http/respond.ts'

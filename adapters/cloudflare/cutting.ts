@@ -1,4 +1,4 @@
-import type { SocketId } from '../../core/ids.ts'
+import type { SocketId } from '../../core/base/ids.ts'
 import { isWebSocketUpgrade } from '../robot-path.ts'
 import type { FleetObject } from './object.ts'
 

@@ -1,9 +1,9 @@
-import { DEFAULTS, type Settings } from '../../core/limits.ts'
-import { problemWithKey } from '../../core/protocol/credential.ts'
-import { cut } from '../../core/protocol/cut.ts'
+import { DEFAULTS, type Settings } from '../../core/settings.ts'
+import { cut } from '../../core/base/text.ts'
 import { weaknessOf } from '../secret.ts'
 import { readSettings } from '../settings.ts'
 import type { FleetObject } from './object.ts'
+import { problemWithKey } from '../../core/records/key.ts'
 
 /** What is bound to the Worker: by wrangler.toml, and variables and secrets that the operator sets. */
 export interface WorkerEnv {

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import pkg from '../../package.json' with { type: 'json' }
-import type { SocketId } from '../../core/ids.ts'
+import type { SocketId } from '../../core/base/ids.ts'
 import type { Platform } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import { setPeerAddress } from '../http/address.ts'

@@ -1,8 +1,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import pkg from '../../package.json' with { type: 'json' }
-import type { SocketId } from '../../core/ids.ts'
-import { refuse } from '../../core/protocol/refusal.ts'
-import type { TriggerRow } from '../../core/trigger.ts'
+import type { SocketId } from '../../core/base/ids.ts'
+import { refuse } from '../../core/base/refusal.ts'
+import type { TriggerRow } from '../../core/records/trigger.ts'
 import { type Fleet, openFleet } from '../fleet.ts'
 import { httpApp } from '../http/app.ts'
 import type { FleetRegistry } from '../http/fleets.ts'

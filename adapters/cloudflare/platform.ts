@@ -1,11 +1,10 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { Millis } from '../../core/ids.ts'
-import { withoutSecrets } from '../../core/protocol/credential.ts'
-import { shownJson } from '../../core/protocol/plain.ts'
+import type { Millis } from '../../core/base/ids.ts'
 import type { Platform } from '../fleet.ts'
 import { checkMailAddress } from './mail.ts'
 import { fetchPost } from '../sinks/post.ts'
 import { checkReported, startReported } from '../sources/reported.ts'
+import { shownJson, withoutSecrets } from '../../core/base/text.ts'
 
 /** A platform with the other end of its alarm. */
 export interface ObjectPlatform extends Platform {

@@ -1,5 +1,5 @@
 import { errorPayload } from '../../core/protocol/encode.ts'
-import { type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
+import { type Refusal, REFUSALS, refuse } from '../../core/base/refusal.ts'
 import { headersOf, NOSNIFF, requestIdHeader } from '../http/respond.ts'
 import { drainBody } from './body.ts'
 

@@ -1,7 +1,7 @@
-import type { SocketId } from '../../core/ids.ts'
-import { exceedsBytes } from '../../core/protocol/decode.ts'
+import type { SocketId } from '../../core/base/ids.ts'
 import type { RestoredSocket } from '../shell.ts'
 import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
+import { exceedsBytes } from '../../core/base/text.ts'
 
 /**
  * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its first tag, its address the second, and what it carries

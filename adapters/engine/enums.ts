@@ -1,8 +1,8 @@
-import type { JobStatus as Status } from '../../core/job.ts'
-import type { Presence } from '../../core/presence.ts'
-import type { TriggerType as Type } from '../../core/protocol/trigger.ts'
-import type { Frequency } from '../../core/schedule.ts'
-import type { WorkflowStatus as Published } from '../../core/state.ts'
+import type { JobStatus as Status } from '../../core/records/job.ts'
+import type { TriggerType as Type } from '../../core/trigger-types/index.ts'
+import type { Frequency } from '../../core/records/schedule.ts'
+import type { Presence } from '../../core/records/robot.ts'
+import type { WorkflowStatus as Published } from '../../core/records/workflow.ts'
 
 /** The enumerations of the API reference, as objects. What the engine takes and shows are their values. */
 

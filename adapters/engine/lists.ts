@@ -1,9 +1,8 @@
-import type { RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
-import type { JobStatus } from '../../core/job.ts'
-import { presence } from '../../core/presence.ts'
-import { notFound } from '../../core/protocol/refusal.ts'
-import { NewRobot } from '../../core/protocol/request.ts'
-import type { RobotRow } from '../../core/state.ts'
+import type { RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/base/ids.ts'
+import type { JobStatus } from '../../core/records/job.ts'
+import { presence } from '../../core/robots/presence.ts'
+import { notFound } from '../../core/base/refusal.ts'
+import { NewRobot } from '../../core/api/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { jobQuery } from '../http/query.ts'
 import { encodeCursor, ledgerPage, parsePageQuery } from '../http/request.ts'
@@ -23,6 +22,7 @@ import {
   workflowOf,
   type WorkflowSummary,
 } from './view.ts'
+import type { RobotRow } from '../../core/records/robot.ts'
 
 /** Which page of a list. */
 export interface PageOptions {

@@ -1,5 +1,5 @@
-import { type Reply } from '../../core/effects.ts'
-import { isRefusal, type Refusal, type RefusalCode } from '../../core/protocol/refusal.ts'
+import { type Reply } from '../../core/turn.ts'
+import { isRefusal, type Refusal, type RefusalCode } from '../../core/base/refusal.ts'
 import { camel, camelName } from './names.ts'
 
 /** The engine does not do what was asked for. `code` is the HTTP API's, `details` what a program may need. */

@@ -1,12 +1,11 @@
-import { durationOf } from '../../core/duration.ts'
-import type { JobRow } from '../../core/job.ts'
-import { parseExact } from '../../core/protocol/exact.ts'
-import { toText } from '../../core/protocol/json.ts'
-import type { Presence } from '../../core/presence.ts'
-import type { RobotRow, WorkflowRow } from '../../core/state.ts'
-import type { TriggerEventRow } from '../../core/trigger.ts'
+import { durationOf, type JobRow } from '../../core/records/job.ts'
+import { parseExact } from '../../core/base/exact.ts'
+import { toText } from '../../core/base/json.ts'
+import type { TriggerEventRow } from '../../core/records/trigger.ts'
 import { workflowSummary } from '../http/view.ts'
 import { camel } from './names.ts'
+import type { Presence, RobotRow } from '../../core/records/robot.ts'
+import type { WorkflowRow } from '../../core/records/workflow.ts'
 
 /** A job in a list: everything but its definition and its log. */
 export type JobSummary = ReturnType<typeof jobOf>

@@ -1,5 +1,5 @@
-import { Bug } from '../../core/assert.ts'
-import type { Millis } from '../../core/ids.ts'
+import { Bug } from '../../core/base/assert.ts'
+import type { Millis } from '../../core/base/ids.ts'
 import { StaleEpoch } from '../store/contract.ts'
 
 /** A bug of ours that comes again this soon would come for ever: the process ends and says so. */

@@ -1,5 +1,5 @@
-import type { Reply } from '../../core/effects.ts'
-import type { ReplyId } from '../../core/ids.ts'
+import type { Reply } from '../../core/turn.ts'
+import type { ReplyId } from '../../core/base/ids.ts'
 import { UNAVAILABLE } from '../shell.ts'
 
 /** The open requests of a fleet: each waits for the answer of the turn that takes its event. */

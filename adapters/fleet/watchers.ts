@@ -1,4 +1,4 @@
-import type { JobRow } from '../../core/job.ts'
+import type { JobRow } from '../../core/records/job.ts'
 
 /** Gets the jobs that a turn has changed; null when each has to be looked up anew. Must not throw. */
 export type JobListener = (jobs: Iterable<JobRow> | null) => void

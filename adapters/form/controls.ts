@@ -1,5 +1,5 @@
-import { labelOf } from '../../core/protocol/form.ts'
-import { type FieldShape, type FieldType, writtenOf } from '../../core/protocol/form-value.ts'
+import { labelOf } from '../../core/trigger-types/form.ts'
+import { type FieldShape, type FieldType, writtenOf } from '../../core/trigger-types/form-value.ts'
 import { attributes, type Markup, markup } from './markup.ts'
 
 /*

@@ -1,5 +1,5 @@
-import { cut } from '../../core/protocol/cut.ts'
-import { type Refusal, REFUSALS } from '../../core/protocol/refusal.ts'
+import { cut } from '../../core/base/text.ts'
+import { type Refusal, REFUSALS } from '../../core/base/refusal.ts'
 import type { Notice } from './page.ts'
 import type { TokenCheck } from './token.ts'
 

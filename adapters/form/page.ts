@@ -1,5 +1,5 @@
 import { raw } from 'hono/html'
-import { type FormConfig, labelOf } from '../../core/protocol/form.ts'
+import { type FormConfig, labelOf } from '../../core/trigger-types/form.ts'
 import { anchorOf, fieldMarkup, problemMarkup } from './controls.ts'
 import { attributes, type Markup, markup } from './markup.ts'
 import type { FormSubmission } from './sent.ts'

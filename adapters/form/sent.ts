@@ -1,4 +1,4 @@
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import { decodeBody, isPercentUtf8, utf8Text } from '../charset.ts'
 
 const UNREADABLE = refuse('INVALID_PAYLOAD', 'The body is not valid UTF-8')

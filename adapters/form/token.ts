@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Millis } from '../../core/ids.ts'
+import type { Millis } from '../../core/base/ids.ts'
 
 /*
  * A form without a login is still worth forging. A page of somebody else's could have a visitor's browser send it: from

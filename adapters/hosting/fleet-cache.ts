@@ -1,7 +1,6 @@
-import { Bug } from '../../core/assert.ts'
-import type { Settings } from '../../core/limits.ts'
-import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { isIdle } from '../../core/rest.ts'
+import { Bug } from '../../core/base/assert.ts'
+import type { Settings } from '../../core/settings.ts'
+import { type Refusal, refuse } from '../../core/base/refusal.ts'
 import { openFleet, type Platform } from '../fleet.ts'
 import {
   acquireFleet,
@@ -20,6 +19,7 @@ import {
   type RequestIdentity,
   UNKNOWN_KEY,
 } from '../visitor.ts'
+import { isIdle } from '../../core/explain/stats.ts'
 
 /** What the fleets of one process are opened with. */
 export interface FleetCacheHost {

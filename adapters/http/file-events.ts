@@ -1,24 +1,24 @@
 import { Hono } from 'hono'
-import { GLOB_CHARS_MAX, globChars } from '../../core/glob.ts'
-import type { JobId, TriggerId } from '../../core/ids.ts'
+import { GLOB_CHARS_MAX, globChars } from '../../core/base/glob.ts'
+import type { JobId, TriggerId } from '../../core/base/ids.ts'
 import {
   type FileOutcome,
   FileReport,
   type FileReportView,
   type FileWatch,
   type ReportedEvent,
-} from '../../core/protocol/file-watch.ts'
-import { toText } from '../../core/protocol/json.ts'
-import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/protocol/refusal.ts'
-import { submissionsLeft } from '../../core/rate.ts'
-import type { KeyRow } from '../../core/state.ts'
-import type { TriggerFired } from '../../core/trigger-event.ts'
+} from '../../core/trigger-types/file-watch.ts'
+import { toText } from '../../core/base/json.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../core/base/refusal.ts'
+import { submissionsLeft } from '../../core/limiter/rates.ts'
+import type { TriggerFired } from '../../core/events/triggers.ts'
 import type { Fleet } from '../fleet.ts'
 import { filePayload } from '../sources/file-payload.ts'
 import { compilePatterns, withForwardSlashes } from '../sources/patterns.ts'
 import { idempotencyOf } from '../submission.ts'
 import { type HonoEnv, readBody, requireScope } from './request.ts'
 import { refused, setQuotaHeaders } from './respond.ts'
+import type { KeyRow } from '../../core/records/key.ts'
 
 /**
  * `POST /api/v1/triggers/{id}/file-events`: a robot tells what has happened to files of its own machine. Each event is

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import * as v from 'valibot'
-import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
+import { isRefusal, type Refusal } from '../../core/base/refusal.ts'
 import { isFleetName } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
 import { type HonoEnv, readBody, requireScope } from './request.ts'

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { isRefusal } from '../../core/protocol/refusal.ts'
+import { isRefusal } from '../../core/base/refusal.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
 import type { Fleet } from '../fleet.ts'
 import type { FleetHost } from '../fleets.ts'

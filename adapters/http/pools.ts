@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
-import { isRefusal } from '../../core/protocol/refusal.ts'
-import { NewPool } from '../../core/protocol/request.ts'
+import { isRefusal } from '../../core/base/refusal.ts'
+import { NewPool } from '../../core/api/request.ts'
 import type { Fleet } from '../fleet.ts'
 import { type HonoEnv, readBody, requireScope } from './request.ts'
 import { refused, respond } from './respond.ts'

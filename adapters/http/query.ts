@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
-import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/ids.ts'
-import { JOB_STATUSES, type JobStatus } from '../../core/job.ts'
-import { cut } from '../../core/protocol/cut.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/base/ids.ts'
+import { JOB_STATUSES, type JobStatus } from '../../core/records/job.ts'
+import { cut } from '../../core/base/text.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import type { JobQuery, PageQuery } from '../store/contract.ts'
 
 /** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */

@@ -1,8 +1,8 @@
 import { type Context, Hono } from 'hono'
-import type { JobId, ScheduleId } from '../../core/ids.ts'
-import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { Disabling, NewSchedule } from '../../core/protocol/request.ts'
-import { preview, upcoming } from '../../core/schedule.ts'
+import type { JobId, ScheduleId } from '../../core/base/ids.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../../core/base/refusal.ts'
+import { Disabling, NewSchedule } from '../../core/api/request.ts'
+import { preview, upcoming } from '../../core/records/schedule.ts'
 import type { Fleet } from '../fleet.ts'
 import { newScheduleId, saveSchedule } from '../schedule.ts'
 import {

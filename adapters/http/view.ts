@@ -1,9 +1,6 @@
-import { durationOf } from '../../core/duration.ts'
-import type { Explanation } from '../../core/explain.ts'
-import type { Millis } from '../../core/ids.ts'
-import { type HistoryRow, isLive, type JobRow, type LogRow } from '../../core/job.ts'
-import type { Presence } from '../../core/presence.ts'
-import { fromText, type JsonObject } from '../../core/protocol/json.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import { durationOf, type HistoryRow, isLive, type JobRow, type LogRow } from '../../core/records/job.ts'
+import { fromText, type JsonObject } from '../../core/base/json.ts'
 import type {
   ExplanationView,
   HistoryEntry,
@@ -22,12 +19,16 @@ import type {
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
-} from '../../core/protocol/view.ts'
-import type { ScheduleRow, ScheduleRunRow, UpcomingRun } from '../../core/schedule.ts'
-import type { Report } from '../../core/seen.ts'
-import type { KeyRow, PoolRow, RobotRow, State, VersionRow, WorkflowRow } from '../../core/state.ts'
-import { noSuitableRobot } from '../../core/unsuited.ts'
+} from '../../core/api/view.ts'
+import type { ScheduleRow, ScheduleRunRow, UpcomingRun } from '../../core/records/schedule.ts'
+import type { State } from '../../core/state.ts'
+import { noSuitableRobot } from '../../core/explain/unsuited.ts'
 import { writtenAt } from '../log-text.ts'
+import type { Presence, Report, RobotRow } from '../../core/records/robot.ts'
+import type { VersionRow, WorkflowRow } from '../../core/records/workflow.ts'
+import type { KeyRow } from '../../core/records/key.ts'
+import type { PoolRow } from '../../core/records/pool.ts'
+import type { Explanation } from '../../core/records/explanation.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
 

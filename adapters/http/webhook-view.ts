@@ -1,6 +1,6 @@
-import { fromText } from '../../core/protocol/json.ts'
-import type { DeliveryView, WebhookView } from '../../core/protocol/webhook-view.ts'
-import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
+import { fromText } from '../../core/base/json.ts'
+import type { DeliveryView, WebhookView } from '../../core/api/webhook-view.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/records/webhook.ts'
 import { iso } from './view.ts'
 
 /** A webhook, without its secret. */

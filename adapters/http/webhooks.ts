@@ -1,10 +1,9 @@
 import { type Context, Hono } from 'hono'
-import type { WebhookSaved } from '../../core/event.ts'
-import type { DeliveryId, ReplyId, WebhookId } from '../../core/ids.ts'
-import { isRefusal, notFound, type Refusal, refuse } from '../../core/protocol/refusal.ts'
-import { NewWebhook } from '../../core/protocol/request.ts'
-import type { NewWebhookView } from '../../core/protocol/webhook-view.ts'
-import { DELIVERY_STATUSES, type DeliveryStatus, type WebhookRow } from '../../core/webhook.ts'
+import type { DeliveryId, ReplyId, WebhookId } from '../../core/base/ids.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../../core/base/refusal.ts'
+import { NewWebhook } from '../../core/api/request.ts'
+import type { NewWebhookView } from '../../core/api/webhook-view.ts'
+import { DELIVERY_STATUSES, type DeliveryStatus, type WebhookRow } from '../../core/records/webhook.ts'
 import type { Fleet } from '../fleet.ts'
 import { newStandardSecret } from '../secret.ts'
 import { problemWithUrl } from '../../outgoing/address.ts'
@@ -12,6 +11,7 @@ import { encodeCursor, type HonoEnv, pageQuery, readBody, requireScope } from '.
 import { locationOf, refused, respond } from './respond.ts'
 import { unlessUnchanged } from './unchanged.ts'
 import { deliveryView, webhookView } from './webhook-view.ts'
+import type { WebhookSaved } from '../../core/events/webhooks.ts'
 
 /** `/api/v1/webhooks`: who is told of what happens, and what they were told. What comes in is at `/webhook`. */
 export function outgoingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {

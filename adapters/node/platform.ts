@@ -1,13 +1,12 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet.ts'
-import { withoutSecrets } from '../../core/protocol/credential.ts'
-import { shownJson } from '../../core/protocol/plain.ts'
 import { watchFiles } from '../sources/files.ts'
 import { checkWatchPath } from '../sources/folder.ts'
 import { mailReach } from '../sources/imap-client.ts'
 import { checkMailServer, fetchMail } from '../sources/imap.ts'
 import { pinnedPost } from './post.ts'
+import { shownJson, withoutSecrets } from '../../core/base/text.ts'
 
 /** Longer waits are split: the clock may be set forward meanwhile, and what is due then must not wait for the timer. */
 const TIMEOUT_MS_MAX = 60_000

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import { type Refusal, refuse } from '../../core/base/refusal.ts'
 import { isWebSocketUpgrade } from '../robot-path.ts'
 
 /** Whether a request of Node's asks for a WebSocket. */

@@ -1,6 +1,6 @@
-import type { Millis } from '../../core/ids.ts'
-import { cut } from '../../core/protocol/cut.ts'
-import { retryAfterSeconds } from '../../core/protocol/retry-after.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import { cut } from '../../core/base/text.ts'
+import { retryAfterSeconds } from '../../core/base/retry-after.ts'
 
 /** A request to another system, and all that a platform has to be able to send. */
 export interface PostRequest {

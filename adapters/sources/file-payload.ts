@@ -1,5 +1,5 @@
-import type { FileEventType } from '../../core/protocol/file-watch.ts'
-import type { JsonObject } from '../../core/protocol/json.ts'
+import type { FileEventType } from '../../core/trigger-types/file-watch.ts'
+import type { JsonObject } from '../../core/base/json.ts'
 import { withForwardSlashes } from './patterns.ts'
 
 /** What a trigger is told of a file, by whoever has seen it. */

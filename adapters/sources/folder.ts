@@ -1,8 +1,8 @@
 import { lstat, opendir, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
-import type { FileWatch } from '../../core/protocol/file-watch.ts'
-import type { JsonObject } from '../../core/protocol/json.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { FileWatch } from '../../core/trigger-types/file-watch.ts'
+import type { JsonObject } from '../../core/base/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import type { FileStat } from './settling.ts'
 
 /** A folder that may be watched, by the path that somebody gave and by its real one, where no part is a symbolic link. */

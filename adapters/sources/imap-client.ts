@@ -1,6 +1,6 @@
 import type { ImapFlow } from 'imapflow'
-import type { Millis } from '../../core/ids.ts'
-import { cut } from '../../core/protocol/cut.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import { cut } from '../../core/base/text.ts'
 import { addressIn } from '../../outgoing/address.ts'
 import { INTERNET, type Reach, reachOf, USUAL_PORTS } from '../../outgoing/reach.ts'
 import { type Resolve, resolveAddresses, systemResolve } from '../../outgoing/request.ts'

@@ -1,7 +1,7 @@
 import type { FetchMessageObject, ImapFlow, SearchObject } from 'imapflow'
-import type { Millis } from '../../core/ids.ts'
-import type { JsonObject } from '../../core/protocol/json.ts'
-import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import type { JsonObject } from '../../core/base/json.ts'
+import { type Refusal, refuse } from '../../core/base/refusal.ts'
 import { tryEach } from '../../outgoing/request.ts'
 import {
   imapProblem,

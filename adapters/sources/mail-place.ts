@@ -1,4 +1,4 @@
-import type { Millis } from '../../core/ids.ts'
+import type { Millis } from '../../core/base/ids.ts'
 
 /** How far a folder has been dealt with. */
 export interface MailboxPosition {

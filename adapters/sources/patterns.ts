@@ -1,4 +1,4 @@
-import { globOf } from '../../core/glob.ts'
+import { globOf } from '../../core/base/glob.ts'
 
 /**
  * Whether a file's path is one of those that the patterns choose: at least one lets it in, and none that begins with `!`

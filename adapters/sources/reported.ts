@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../core/protocol/json.ts'
-import { type Refusal, refuse } from '../../core/protocol/refusal.ts'
+import type { JsonObject } from '../../core/base/json.ts'
+import { type Refusal, refuse } from '../../core/base/refusal.ts'
 import type { Source, SourceContext } from './sources.ts'
 
 /** The source of triggers whose events robots report: there is nothing to listen to. */

@@ -1,4 +1,4 @@
-import type { FileEventType } from '../../core/protocol/file-watch.ts'
+import type { FileEventType } from '../../core/trigger-types/file-watch.ts'
 
 /** What is looked at of a file to know whether it is another one, or was written to. */
 export interface FileStat {

@@ -1,4 +1,4 @@
-import type { JsonText } from '../../core/ids.ts'
+import type { JsonText } from '../../core/base/ids.ts'
 
 /** JSON text of what the world has sent, of which the database reads every character: without U+0000, and well-formed. */
 export function cleanText(json: unknown): JsonText {

@@ -1,6 +1,6 @@
-import type { Interaction, Prefetch, RecentJob } from '../../core/effects.ts'
-import type { FamilyMember } from '../../core/family.ts'
 import { COLUMNS, packColumns } from './rows.ts'
+import type { FamilyMember, RecentJob } from '../../core/records/job.ts'
+import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 
 /** Rows of which a few columns are read: the others may be large, and are not asked for. */
 

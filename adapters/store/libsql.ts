@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import Database from 'libsql'
-import { assert } from '../../core/assert.ts'
+import { assert } from '../../core/base/assert.ts'
 import { type Store, StoreDamaged, StoreUnusable } from './contract.ts'
 import { openGenerationFile, readGeneration } from './generation.ts'
 import { readMigrations } from './migrations.ts'

@@ -1,11 +1,11 @@
-import { assert } from '../../core/assert.ts'
-import type { Interaction, Prefetch } from '../../core/effects.ts'
-import type { JobId } from '../../core/ids.ts'
-import type { HistoryRow } from '../../core/job.ts'
+import { assert } from '../../core/base/assert.ts'
+import type { JobId } from '../../core/base/ids.ts'
+import type { HistoryRow } from '../../core/records/job.ts'
 import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
 import { asInteraction } from './excerpts.ts'
 import type { MemoryDisk } from './memory.ts'
 import { newestFirst, pageOfRows } from './queries.ts'
+import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 
 /** `Queries` over rows in memory: every row of a table is looked at, which serves where there are few. */
 export function memoryQueries({ tables }: MemoryDisk): Queries {

@@ -1,10 +1,8 @@
-import { assert } from '../../core/assert.ts'
-import type { EarlyRun } from '../../core/ahead.ts'
-import type { Prefetch, Prefetched } from '../../core/effects.ts'
-import type { Millis } from '../../core/ids.ts'
-import { DELIVERY_PAGE } from '../../core/limits.ts'
-import { isLive } from '../../core/job.ts'
-import type { ScheduleRunRow } from '../../core/schedule.ts'
+import { assert } from '../../core/base/assert.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import { DELIVERY_PAGE } from '../../core/settings.ts'
+import { isLive } from '../../core/records/job.ts'
+import type { EarlyRun, ScheduleRunRow } from '../../core/records/schedule.ts'
 import type { StoredRows } from '../../core/state.ts'
 import type { Cursor, JobQuery, PageQuery, Queries, RowPage } from './contract.ts'
 import {
@@ -20,6 +18,7 @@ import {
 import { type Column, decodeRow, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
 import { ALL_COLUMNS, checkedJob, type TableName } from './rows.ts'
 import type { Statement } from './writes.ts'
+import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
 
 /** Runs one reading statement, here or far away. */
 export type ReadSql = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>

@@ -1,17 +1,11 @@
-import type { HistoryRow, JobRow, LogRow } from '../../core/job.ts'
-import type { ScheduleRow, ScheduleRunRow } from '../../core/schedule.ts'
-import type {
-  AffinityRow,
-  DefinitionRow,
-  IdempotencyRow,
-  KeyRow,
-  PoolRow,
-  RobotRow,
-  VersionRow,
-  WorkflowRow,
-} from '../../core/state.ts'
-import type { TriggerEventRow, TriggerRow } from '../../core/trigger.ts'
-import type { DeliveryRow, WebhookRow } from '../../core/webhook.ts'
+import type { HistoryRow, JobRow, LogRow } from '../../core/records/job.ts'
+import type { ScheduleRow, ScheduleRunRow } from '../../core/records/schedule.ts'
+import type { TriggerEventRow, TriggerRow } from '../../core/records/trigger.ts'
+import type { DeliveryRow, WebhookRow } from '../../core/records/webhook.ts'
+import type { RobotRow } from '../../core/records/robot.ts'
+import type { DefinitionRow, VersionRow, WorkflowRow } from '../../core/records/workflow.ts'
+import type { IdempotencyRow, KeyRow } from '../../core/records/key.ts'
+import type { AffinityRow, PoolRow } from '../../core/records/pool.ts'
 
 /** What each table holds. A field here is a column there, under the same name. */
 export interface RowOf {

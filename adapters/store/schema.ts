@@ -1,4 +1,4 @@
-import { assert } from '../../core/assert.ts'
+import { assert } from '../../core/base/assert.ts'
 import { StoreUnusable } from './contract.ts'
 
 /** One step of the schema. Steps are only ever added: what has been released is never edited. */

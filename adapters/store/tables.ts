@@ -1,4 +1,4 @@
-import type { Deletions } from '../../core/effects.ts'
+import type { Deletions } from '../../core/turn.ts'
 import type { RowOf, TableName, TableOf } from './row-of.ts'
 
 /** Every table, column by column. A field that a row has and this lacks does not compile, nor the reverse. */

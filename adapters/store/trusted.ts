@@ -1,8 +1,8 @@
-import type { DefinitionRow } from '../../core/state.ts'
 import { sha256 } from '../secret.ts'
 import { type Store, StoreDamaged } from './contract.ts'
 import { mapErrors } from './rethrow.ts'
 import { throwDamaged } from './rows.ts'
+import type { DefinitionRow } from '../../core/records/workflow.ts'
 
 /**
  * A store whose definitions are compared with their hashes as they are read, wherever the rows are: what has been changed

@@ -1,5 +1,4 @@
-import type { ClockChange } from '../../core/clock.ts'
-import type { Deletions, Effects } from '../../core/effects.ts'
+import type { ClockChange, Deletions, Effects } from '../../core/turn.ts'
 import { encodeRow, rowValues, type SqlValue } from './rows.ts'
 import { COLUMN_NAMES, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
 

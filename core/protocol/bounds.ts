@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { clip } from './cut.ts'
-import { toText } from './json.ts'
+import { clip } from '../base/text.ts'
+import { toText } from '../base/json.ts'
 import { writtenObject } from './written.ts'
 
 /**

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import { cut } from './cut.ts'
+import { cut, exceedsBytes } from '../base/text.ts'
 import { cleanText, roomFor } from './fit.ts'
-import { isObject, type Json, type JsonObject, type Parsed, parseJson, readJson } from './json.ts'
+import { isObject, type Json, type JsonObject, type Parsed, parseJson, readJson } from '../base/json.ts'
 import { FIELDS, type Frame, readPayload } from './loose.ts'
 import { type MessageId, MESSAGES, type MessageType, type OrchestratorMessage, type RobotMessage } from './message.ts'
-import { isRefusal, type Refusal, refuse } from './refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import { skim } from './skim.ts'
 import { grafted } from './written.ts'
 
@@ -52,23 +52,6 @@ export function fromOrchestrator(text: string): OrchestratorMessage | Undecodabl
   const payload = v.safeParse(schema, grafted(schema, head.payload))
   if (payload.success) return { ...head, payload: payload.output } as OrchestratorMessage
   return no(unreadable(head.type, payload.issues), head.id)
-}
-
-/** Whether the text, as UTF-8, is longer than `bytesMax`; it is measured only where its length leaves a doubt. */
-export function exceedsBytes(text: string, bytesMax: number): boolean {
-  if (text.length > bytesMax) return true
-  return text.length * 3 > bytesMax && utf8Bytes(text) > bytesMax
-}
-
-/** How long the text is as UTF-8. */
-export function utf8Bytes(text: string): number {
-  let bytes = 0
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    // Each half of a surrogate pair counts two, and the pair is four bytes long.
-    bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 2 : 3
-  }
-  return bytes
 }
 
 const PROBLEM_CHARS_MAX = 300

@@ -1,7 +1,7 @@
-import { cut } from './cut.ts'
-import { tokenOf, toText } from './json.ts'
+import { cut } from '../base/text.ts'
+import { tokenOf, toText } from '../base/json.ts'
 import type { MessageId, Outgoing } from './message.ts'
-import type { Refusal, RefusalCode } from './refusal.ts'
+import type { Refusal, RefusalCode } from '../base/refusal.ts'
 
 /**
  * Writes one frame, with the keys in the order in which every implementation writes them.

@@ -1,4 +1,4 @@
-import { type Json, JSON_DEPTH_MAX, JSON_KEYS_MAX, type JsonObject, NUMBER_CHARS_MAX, tokenOf } from './json.ts'
+import { type Json, JSON_DEPTH_MAX, JSON_KEYS_MAX, type JsonObject, NUMBER_CHARS_MAX, tokenOf } from '../base/json.ts'
 
 /** How a value, or what is left of it, is made to fit what every runtime stores and reads back alike. */
 export interface Room {

@@ -1,9 +1,9 @@
 import * as v from 'valibot'
 import { FIELD_DEPTH, fitJson, type Room } from './fit.ts'
-import { isObject, type Json, JSON_KEYS_MAX, type JsonObject, type Parsed } from './json.ts'
+import { isObject, type Json, JSON_KEYS_MAX, type JsonObject, type Parsed } from '../base/json.ts'
 import { mend } from './mend.ts'
 import { type Flaws, MESSAGES, type MessageType } from './message.ts'
-import { type Refusal, refuse } from './refusal.ts'
+import { type Refusal, refuse } from '../base/refusal.ts'
 import { RESULT_PROBLEMS, type ResultProblem } from './unkept.ts'
 import { grafted } from './written.ts'
 

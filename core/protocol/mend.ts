@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { isObject, type Json, type JsonObject, toText } from './json.ts'
+import { isObject, type Json, type JsonObject, toText } from '../base/json.ts'
 
 /** What is right for each field. */
 type Fields = Readonly<Record<string, v.GenericSchema>>

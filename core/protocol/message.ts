@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import type { JobId, RobotId, WorkflowId } from '../ids.ts'
+import type { JobId, RobotId, WorkflowId } from '../base/ids.ts'
 import * as most from './bounds.ts'
 import { newRobotId } from './robot-id.ts'
-import { isObject } from './json.ts'
+import { isObject } from '../base/json.ts'
 import { mend } from './mend.ts'
-import type { Refusal } from './refusal.ts'
+import type { Refusal } from '../base/refusal.ts'
 import type { ResultProblem } from './unkept.ts'
 import { readAs, written, writtenObject } from './written.ts'
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { parseInstant } from '../instant.ts'
+import { parseInstant } from '../base/instant.ts'
 
 const WRITTEN = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/
 

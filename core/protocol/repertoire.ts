@@ -1,4 +1,4 @@
-import { isObject, type Json, parseJson, tokenOf } from './json.ts'
+import { isObject, type Json, parseJson, tokenOf } from '../base/json.ts'
 
 /**
  * Which robots can run a workflow by what it is made of: what its definition asks for, and what a robot says that it

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { RobotId } from '../ids.ts'
+import type { RobotId } from '../base/ids.ts'
 
 /** Ids of robots stand in paths. A path cannot carry `.` and `..`, whatever is done to write them otherwise. */
 const UNADDRESSABLE = /^\.{1,2}$/

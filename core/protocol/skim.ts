@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from './json.ts'
+import type { Json, JsonObject } from '../base/json.ts'
 
 /** A message of which only as much was read as is needed to act on it. */
 export interface Skimmed {

@@ -1,4 +1,4 @@
-import { JSON_DEPTH_MAX, JSON_KEYS_MAX, NUMBER_CHARS_MAX } from './json.ts'
+import { JSON_DEPTH_MAX, JSON_KEYS_MAX, NUMBER_CHARS_MAX } from '../base/json.ts'
 
 /** Why a result cannot be kept. A job that was completed with one fails, with this error type. */
 export interface ResultProblem {

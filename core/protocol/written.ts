@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { firstLost, isObject, type Json, type JsonObject, type Parsed } from './json.ts'
+import { firstLost, isObject, type Json, type JsonObject, type Parsed } from '../base/json.ts'
 
 /**
  * What a schema does not look into passes through as it was written, numbers digit for digit: `grafted` puts it where the

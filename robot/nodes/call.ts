@@ -1,4 +1,4 @@
-import { parseExact } from '../../core/protocol/exact.ts'
+import { parseExact } from '../../core/base/exact.ts'
 import { booleanInput, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
 
 /**

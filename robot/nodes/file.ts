@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { stringifyExact } from '../../core/protocol/exact.ts'
+import { stringifyExact } from '../../core/base/exact.ts'
 import { textOf } from '../variables.ts'
 import { booleanInput, type NodeCall, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
 

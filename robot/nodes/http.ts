@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { parseExact } from '../../core/protocol/exact.ts'
+import { parseExact } from '../../core/base/exact.ts'
 import { messageOf } from '../text.ts'
 import { textOf } from '../variables.ts'
 import { fetchLimited, type WebRequest, type WebResponse } from '../web.ts'

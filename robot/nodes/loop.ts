@@ -1,4 +1,4 @@
-import { isExact } from '../../core/protocol/exact.ts'
+import { isExact } from '../../core/base/exact.ts'
 import { isTruthy } from '../expression.ts'
 import { conditionOf } from './condition.ts'
 import { type LoopState, type NodeCall, type NodeReturn, type NodeRunner, numberInput, textInput } from './node.ts'

@@ -1,5 +1,5 @@
-import { isExact } from '../../core/protocol/exact.ts'
-import { fitsDouble, isJsonNumber } from '../../core/protocol/number.ts'
+import { isExact } from '../../core/base/exact.ts'
+import { fitsDouble, isJsonNumber } from '../../core/base/number.ts'
 import type { JobContext } from '../job.ts'
 import type { Files } from '../files.ts'
 import type { FetchLimits } from '../web.ts'

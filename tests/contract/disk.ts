@@ -1,10 +1,10 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
 import type { Store } from '../../adapters/store/contract.ts'
-import type { Prefetch } from '../../core/effects.ts'
-import type { JobId } from '../../core/ids.ts'
-import { isLive, isStopping, type JobRow } from '../../core/job.ts'
+import type { JobId } from '../../core/base/ids.ts'
+import { isLive, isStopping, type JobRow } from '../../core/records/job.ts'
 import type { StoredRows } from '../../core/state.ts'
 import { job, row, type Sample } from './rows.ts'
+import type { Prefetch } from '../../core/prefetch.ts'
 
 /** Something that outlives stores: each `open` gives another store on the same rows. */
 export interface Disk {

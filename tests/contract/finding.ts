@@ -1,11 +1,11 @@
 import { deepStrictEqual as same, ok, rejects } from 'node:assert/strict'
-import type { EarlyRun } from '../../core/ahead.ts'
-import type { Prefetch } from '../../core/effects.ts'
-import { countFamilies } from '../../core/family.ts'
-import type { JobRow } from '../../core/job.ts'
+import { countFamilies } from '../../core/jobs/family.ts'
+import type { JobRow } from '../../core/records/job.ts'
 import { ids } from '../core/bench.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
+import type { EarlyRun } from '../../core/records/schedule.ts'
+import type { Prefetch } from '../../core/prefetch.ts'
 
 /** What a store promises about rows outside memory that a turn asks for. */
 export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {

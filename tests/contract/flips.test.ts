@@ -4,7 +4,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, describe, test } from 'vitest'
-import { rng } from '../../core/random.ts'
+import { rng } from '../../core/base/random.ts'
 import { begun, copy, FILES, removePast } from './past.ts'
 
 /** Bits that flip on a disk, each drawn from a seed: every answer is as it was, or none is given. */

@@ -12,7 +12,7 @@ import { COLUMNS, isSummed, TABLE_NAMES, TABLES } from '../../adapters/store/row
 import { migrationsOf } from '../../adapters/store/schema.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
 import { STATEMENT_CHARS_MAX, writes } from '../../adapters/store/writes.ts'
-import { Bug } from '../../core/assert.ts'
+import { Bug } from '../../core/base/assert.ts'
 import { asking, SOON } from './disk.ts'
 import { filters } from './reading.ts'
 import { job, row, turn } from './rows.ts'

@@ -1,8 +1,8 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
 import { newestFirst } from '../../adapters/store/queries.ts'
-import type { DeliveryId, WebhookId } from '../../core/ids.ts'
-import { DELIVERY_PAGE } from '../../core/limits.ts'
-import { DELIVERY_STATUSES, type DeliveryRow } from '../../core/webhook.ts'
+import type { DeliveryId, WebhookId } from '../../core/base/ids.ts'
+import { DELIVERY_PAGE } from '../../core/settings.ts'
+import { DELIVERY_STATUSES, type DeliveryRow } from '../../core/records/webhook.ts'
 import { asking, type Disk, loaded, SOON } from './disk.ts'
 import { row, turn } from './rows.ts'
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
 import type { Cursor, JobQuery, RowPage } from '../../adapters/store/contract.ts'
 import { newestFirst } from '../../adapters/store/queries.ts'
-import { JOB_STATUSES, type JobRow } from '../../core/job.ts'
+import { JOB_STATUSES, type JobRow } from '../../core/records/job.ts'
 import { type Disk, id, loaded } from './disk.ts'
 import { job, row, type Sample, turn } from './rows.ts'
 

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from '../../adapters/store/rows.ts'
-import { type Effects, newEffects } from '../../core/effects.ts'
-import type { JsonText } from '../../core/ids.ts'
-import { fromText, toText } from '../../core/protocol/json.ts'
-import { checkJob, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/job.ts'
+import { type Effects, newEffects } from '../../core/turn.ts'
+import type { JsonText } from '../../core/base/ids.ts'
+import { fromText, toText } from '../../core/base/json.ts'
+import { checkJob, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../../core/records/job.ts'
 
 /** Rows to write, by table. */
 export type Sample = { readonly [T in TableName]?: readonly RowOf[T][] }

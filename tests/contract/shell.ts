@@ -1,11 +1,11 @@
 import { deepStrictEqual as same, ok } from 'node:assert/strict'
 import { openFleet, type Platform } from '../../adapters/fleet.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
-import type { JobId, JsonText, WorkflowId } from '../../core/ids.ts'
-import { DEFAULTS } from '../../core/limits.ts'
-import { DEFAULT_JOB_SPEC } from '../../core/submission.ts'
+import type { JobId, JsonText, WorkflowId } from '../../core/base/ids.ts'
+import { DEFAULTS } from '../../core/settings.ts'
 import { DEFINITION } from '../core/bench.ts'
 import type { Check } from './store.ts'
+import { DEFAULT_JOB_SPEC } from '../../core/jobs/create.ts'
 
 /** What the core's loop counts on in a runtime. It needs no test runner: it runs on Node, on Deno, and inside workerd. */
 

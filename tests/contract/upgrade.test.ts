@@ -7,7 +7,7 @@ import { applyPragmas, connect, openLibsqlStore } from '../../adapters/store/lib
 import { readMigrations } from '../../adapters/store/migrations.ts'
 import { COLUMNS, TABLE_NAMES } from '../../adapters/store/rows.ts'
 import { migrate, type Sql } from '../../adapters/store/sql.ts'
-import { JOB_STATUSES, type JobRow } from '../../core/job.ts'
+import { JOB_STATUSES, type JobRow } from '../../core/records/job.ts'
 import { everything, SOON } from './disk.ts'
 import { job, type Sample, turn } from './rows.ts'
 

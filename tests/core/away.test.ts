@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { presence } from '../../core/presence.ts'
+import { presence } from '../../core/robots/presence.ts'
 import { beat, bench, closed, ids, join, say, submit } from './bench.ts'
 
 /** What is to be seen of a robot that is not there. */

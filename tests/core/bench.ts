@@ -6,21 +6,22 @@ import {
   type Send,
   type Turn,
   type WebhookRequest,
-} from '../../core/effects.ts'
-import type { Event } from '../../core/event.ts'
-import { Receipt } from '../../core/receipt.ts'
-import type { DefinitionHash, JobId, JsonText, KeyId, Millis, ReplyId } from '../../core/ids.ts'
-import type { RobotId, ScheduleId, SecretHash, SocketId, TriggerId, WorkflowId } from '../../core/ids.ts'
-import type { JobRow, RetrySafety } from '../../core/job.ts'
-import { nextAlarm } from '../../core/lapse.ts'
-import { DEFAULTS, type Settings, UNLIMITED } from '../../core/limits.ts'
+} from '../../core/turn.ts'
+import type { Event } from '../../core/events/index.ts'
+import { Receipt } from '../../core/base/receipt.ts'
+import type { DefinitionHash, JobId, JsonText, KeyId, Millis, ReplyId } from '../../core/base/ids.ts'
+import type { RobotId, ScheduleId, SecretHash, SocketId, TriggerId, WorkflowId } from '../../core/base/ids.ts'
+import type { JobRow, RetrySafety } from '../../core/records/job.ts'
+import { nextAlarm } from '../../core/on-timer.ts'
+import { DEFAULTS, type Settings, UNLIMITED } from '../../core/settings.ts'
 import { load } from '../../core/load.ts'
 import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import type { Outgoing, RobotMessage } from '../../core/protocol/message.ts'
 import type { State, StoredRows } from '../../core/state.ts'
-import { needs, step } from '../../core/step.ts'
-import { DEFAULT_JOB_SPEC } from '../../core/submission.ts'
+import { step } from '../../core/step.ts'
 import { foundOn, hotOn, keepOn } from './disk.ts'
+import { DEFAULT_JOB_SPEC } from '../../core/jobs/create.ts'
+import { needs } from '../../core/needs.ts'
 
 /** A fleet for tests of the core: one state, stepped by hand, its rows kept as a store would keep them. */
 export interface Bench {

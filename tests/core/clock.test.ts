@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { scheduledJobId } from '../../core/schedule.ts'
+import { scheduledJobId } from '../../core/records/schedule.ts'
 import { setClock } from './clocks.ts'
 import { ask, DOWN, hook, report } from './webhooks.ts'
 import { beat, type Bench, bench, ids, job, join, say, START, submit, summaryOf } from './bench.ts'

@@ -1,8 +1,7 @@
-import type { EarlyRun } from '../../core/ahead.ts'
-import type { ClockChange } from '../../core/clock.ts'
-import type { Effects, Send } from '../../core/effects.ts'
-import type { Millis } from '../../core/ids.ts'
+import type { ClockChange, Effects, Send } from '../../core/turn.ts'
+import type { Millis } from '../../core/base/ids.ts'
 import type { Bench } from './bench.ts'
+import type { EarlyRun } from '../../core/records/schedule.ts'
 
 /** A clock that is set, for tests of the core, and what a store would do and find then. */
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
+import type { Event } from '../../core/events/index.ts'
 import {
   answers,
   beat,

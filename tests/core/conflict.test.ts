@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { snapshotOf } from '../../core/attachment.ts'
-import { explain } from '../../core/explain.ts'
-import { presence } from '../../core/presence.ts'
+import { snapshotOf } from '../../core/robots/snapshot.ts'
+import { explain } from '../../core/explain/explain.ts'
+import { presence } from '../../core/robots/presence.ts'
 import { beat, type Bench, bench, closed, ids, join, messages, say, submit, summaryOf } from './bench.ts'
 
 /** Two machines under one robot id: the rule P54. */

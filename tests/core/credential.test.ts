@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { problemWithKeyName, withoutSecrets } from '../../core/protocol/credential.ts'
+import { withoutSecrets } from '../../core/base/text.ts'
+import { problemWithKeyName } from '../../core/records/key.ts'
 
 /** What is said of keys, and what is not. */
 

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type CronPattern, nextDue, readCron } from '../../core/cron.ts'
-import { isRefusal } from '../../core/protocol/refusal.ts'
-import { changeIn, isZone, wallClockAt } from '../../core/zone.ts'
+import { type CronPattern, nextDue, readCron } from '../../core/records/cron.ts'
+import { isRefusal } from '../../core/base/refusal.ts'
+import { changeIn, isZone, wallClockAt } from '../../core/records/zone.ts'
 import { dueByOracle, oracleOf } from './cron-oracle.ts'
 
 const MINUTE = 60_000

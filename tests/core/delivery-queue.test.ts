@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import type { DeliveryId, WebhookId } from '../../core/ids.ts'
-import { DELIVERY_PAGE } from '../../core/limits.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { DeliveryId, WebhookId } from '../../core/base/ids.ts'
+import { DELIVERY_PAGE } from '../../core/settings.ts'
 import { ask, deliveries, hook, HOUR, id, OK, refusalIn, reply, report } from './webhooks.ts'
 import { answers, bench, submit } from './bench.ts'
 

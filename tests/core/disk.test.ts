@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { JsonText } from '../../core/ids.ts'
-import { LOG_BYTES_MAX } from '../../core/limits.ts'
+import type { JsonText } from '../../core/base/ids.ts'
+import { LOG_BYTES_MAX } from '../../core/settings.ts'
 import { beat, type Bench, bench, complete, ids, job, join, say, submit } from './bench.ts'
 
 /** P76: how much of what one robot says is written down, in a minute and in one log. */

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { foreignSlots } from '../../core/elsewhere.ts'
-import { isWaiting, type JobRow } from '../../core/job.ts'
+import { isWaiting, type JobRow } from '../../core/records/job.ts'
 import { load } from '../../core/load.ts'
-import { effectivePriority } from '../../core/queue.ts'
-import type { RobotRow, State } from '../../core/state.ts'
+import { effectivePriority } from '../../core/queue/queue.ts'
+import type { State } from '../../core/state.ts'
 import { type Bench, bench, ids, START } from './bench.ts'
 import { perform, stories } from './stories.ts'
+import type { RobotRow } from '../../core/records/robot.ts'
+import { foreignSlots } from '../../core/queue/matching.ts'
 
 describe('against the obvious', () => {
   test('after every event no waiting job has a free robot that may run it, and what was offered was the best', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { snapshotOf } from '../../core/attachment.ts'
-import { presence } from '../../core/presence.ts'
+import { snapshotOf } from '../../core/robots/snapshot.ts'
+import { presence } from '../../core/robots/presence.ts'
 import { beat, type Bench, bench, closed, complete, ids, job, join, messages, say, submit } from './bench.ts'
 
 /** Robots whose slots are taken by work that is not ours: the rules P52 and P53. */

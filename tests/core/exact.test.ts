@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ExactNumber, parseExact, parseWritten, stringifyExact } from '../../core/protocol/exact.ts'
-import { compareNumbers } from '../../core/protocol/number.ts'
+import { ExactNumber, parseExact, parseWritten, stringifyExact } from '../../core/base/exact.ts'
+import { compareNumbers } from '../../core/base/number.ts'
 import { jsonText, numeral } from './numerals.ts'
 
 describe('JSON for programs', () => {

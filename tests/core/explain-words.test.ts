@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { explain } from '../../core/explain.ts'
-import type { DefinitionHash } from '../../core/ids.ts'
-import { noSuitableRobot, workflowWarnings } from '../../core/unsuited.ts'
+import { explain } from '../../core/explain/explain.ts'
+import type { DefinitionHash } from '../../core/base/ids.ts'
+import { noSuitableRobot, workflowWarnings } from '../../core/explain/unsuited.ts'
 import { type Bench, bench, closed, ids, job, join, say, submit } from './bench.ts'
 import { perform, stories } from './stories.ts'
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import { explain } from '../../core/explain.ts'
-import { isBlocked, isOffered, isWaiting } from '../../core/job.ts'
-import type { Suggestion } from '../../core/unblock.ts'
+import type { Event } from '../../core/events/index.ts'
+import { explain } from '../../core/explain/explain.ts'
+import { isBlocked, isOffered, isWaiting } from '../../core/records/job.ts'
 import { beat, type Bench, bench, DEFINITION, ids, job, join, say, submit } from './bench.ts'
 import { perform, type Step, stories } from './stories.ts'
+import type { Suggestion } from '../../core/records/explanation.ts'
 
 const workflow = (maxConcurrent: number | null, mode: 'create' | 'update'): readonly Event[] => [
   {

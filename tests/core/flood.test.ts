@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
+import type { Event } from '../../core/events/index.ts'
 import { beat, type Bench, bench, closed, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
 import { atWork, errors, exhaust, LIMIT, line, progress, SECOND } from './message-rates.ts'
 

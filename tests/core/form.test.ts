@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { problemsOf } from '../../core/protocol/decode.ts'
-import { FormConfig, labelOf } from '../../core/protocol/form.ts'
-import { numberAs } from '../../core/protocol/json.ts'
-import { type FieldShape, type FieldType, valueOf, writtenOf } from '../../core/protocol/form-value.ts'
+import { FormConfig, labelOf } from '../../core/trigger-types/form.ts'
+import { numberAs } from '../../core/base/json.ts'
+import { type FieldShape, type FieldType, valueOf, writtenOf } from '../../core/trigger-types/form-value.ts'
 
 /** What a form may ask, and how what people write is read. */
 

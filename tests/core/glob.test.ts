@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { globChars, globOf, isLike } from '../../core/glob.ts'
+import { globChars, globOf, isLike } from '../../core/base/glob.ts'
 
 describe('globs of paths', () => {
   test.each<[string, string, boolean]>([

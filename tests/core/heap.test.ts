@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Heap } from '../../core/heap.ts'
+import { Heap } from '../../core/base/heap.ts'
 
 interface Entry {
   readonly key: number

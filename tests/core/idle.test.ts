@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { isIdle } from '../../core/rest.ts'
 import { ask, DOWN, hook, OK, report } from './webhooks.ts'
 import { bench, closed, complete, job, join, submit } from './bench.ts'
+import { isIdle } from '../../core/explain/stats.ts'
 
 test('a state is at rest before anything has come and after everything has ended, and not in between', () => {
   const fleet = bench()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { instantText, parseInstant } from '../../core/instant.ts'
+import { instantText, parseInstant } from '../../core/base/instant.ts'
 
 describe('an instant that somebody writes', () => {
   test.each([

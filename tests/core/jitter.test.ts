@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { preview, type ScheduleSpec } from '../../core/schedule.ts'
+import { preview, type ScheduleSpec } from '../../core/records/schedule.ts'
 import { type Bench, bench, START } from './bench.ts'
 import { runLog, save, schedule, workflow } from './schedules.ts'
 

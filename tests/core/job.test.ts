@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { JOB_STATUSES, JOB_TRANSITIONS, type JobTransition, nextStatus } from '../../core/job.ts'
+import { JOB_STATUSES, JOB_TRANSITIONS, type JobTransition, nextStatus } from '../../core/records/job.ts'
 
 const VERBS: readonly JobTransition[] = [
   'ready',

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { snapshotOf } from '../../core/attachment.ts'
-import type { Event } from '../../core/event.ts'
+import { snapshotOf } from '../../core/robots/snapshot.ts'
+import type { Event } from '../../core/events/index.ts'
 import { load } from '../../core/load.ts'
-import type { Scope } from '../../core/protocol/scope.ts'
+import type { Scope } from '../../core/records/key.ts'
 import { type Bench, bench, closed, ids, messages, say, submit, summaryOf } from './bench.ts'
 
 /** Who may register as whom, with which key. */

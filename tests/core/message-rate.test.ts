@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { snapshotOf } from '../../core/attachment.ts'
-import type { Event } from '../../core/event.ts'
-import { DEFAULTS } from '../../core/limits.ts'
-import { refuse } from '../../core/protocol/refusal.ts'
+import { snapshotOf } from '../../core/robots/snapshot.ts'
+import type { Event } from '../../core/events/index.ts'
+import { DEFAULTS } from '../../core/settings.ts'
+import { refuse } from '../../core/base/refusal.ts'
 import { beat, bench, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
 import { atWork, batch, errors, exhaust, LIMIT, line, progress, SECOND } from './message-rates.ts'
 

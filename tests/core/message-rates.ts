@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import type { Send } from '../../core/effects.ts'
-import type { Event } from '../../core/event.ts'
+import type { Send } from '../../core/turn.ts'
+import type { Event } from '../../core/events/index.ts'
 import { beat, type Bench, bench, join, messages, say, submit } from './bench.ts'
 
 /** A robot that says much, for tests of how much it may. */

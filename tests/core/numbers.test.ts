@@ -2,21 +2,14 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { validate } from '../../adapters/http/request.ts'
 import { idempotencyOf, submitJob } from '../../adapters/submission.ts'
-import type { JsonText, KeyId, ReplyId } from '../../core/ids.ts'
-import { parametersOf, passesFilter, selectionProblem } from '../../core/payload.ts'
+import type { JsonText, KeyId, ReplyId } from '../../core/base/ids.ts'
+import { parametersOf, passesFilter, selectionProblem } from '../../core/triggers/selection.ts'
 import { fromRobot } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
-import {
-  fromText,
-  type JsonObject,
-  NUMBER_CHARS_MAX,
-  type Parsed,
-  parseJson,
-  toText,
-} from '../../core/protocol/json.ts'
-import { canonicalNumber, compareNumbers, fitsDouble, isWhole } from '../../core/protocol/number.ts'
-import { isRefusal } from '../../core/protocol/refusal.ts'
-import { Submission } from '../../core/protocol/request.ts'
+import { fromText, type JsonObject, NUMBER_CHARS_MAX, type Parsed, parseJson, toText } from '../../core/base/json.ts'
+import { canonicalNumber, compareNumbers, fitsDouble, isWhole } from '../../core/base/number.ts'
+import { isRefusal } from '../../core/base/refusal.ts'
+import { Submission } from '../../core/api/request.ts'
 import { nodePlatform } from '../../adapters/node/platform.ts'
 import { jsonText, numeral, objectText } from './numerals.ts'
 

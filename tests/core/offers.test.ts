@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import { explain } from '../../core/explain.ts'
+import type { Event } from '../../core/events/index.ts'
+import { explain } from '../../core/explain/explain.ts'
 import { beat, bench, closed, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
 import { accepts, lists, onOffer, restarted, WAITING } from './offers.ts'
 

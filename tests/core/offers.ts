@@ -1,5 +1,5 @@
-import type { Event } from '../../core/event.ts'
-import type { RetrySafety } from '../../core/job.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { RetrySafety } from '../../core/records/job.ts'
 import { beat, type Bench, bench, join, say, submit } from './bench.ts'
 
 /** Stories that begin with an offer. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { InlineDefinition, JobSubmitted } from '../../core/event.ts'
-import { configOf } from '../../core/protocol/trigger.ts'
-import type { TriggerRow } from '../../core/trigger.ts'
+import { configOf } from '../../core/trigger-types/index.ts'
+import type { TriggerRow } from '../../core/records/trigger.ts'
 import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, say, submit } from './bench.ts'
 import { workflow } from './schedules.ts'
 import { trigger } from './triggers.ts'
+import type { InlineDefinition, JobSubmitted } from '../../core/events/jobs.ts'
 
 /** Jobs that come with a definition of their own, under the id of a workflow that is kept. */
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { logText } from '../../adapters/log-text.ts'
 import type { Queries } from '../../adapters/store/contract.ts'
-import { escapedLine, oneLine, shownJson } from '../../core/protocol/plain.ts'
 import { job, running } from './bench.ts'
+import { escapedLine, oneLine, shownJson } from '../../core/base/text.ts'
 
 /** Text of others, where it is read as lines. */
 

@@ -1,16 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  exceedsBytes,
-  FRAME_BYTES_MAX,
-  fromOrchestrator,
-  fromRobot,
-  isUndecodable,
-} from '../../core/protocol/decode.ts'
+import { FRAME_BYTES_MAX, fromOrchestrator, fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
-import { JSON_DEPTH_MAX, parseJson } from '../../core/protocol/json.ts'
+import { JSON_DEPTH_MAX, parseJson } from '../../core/base/json.ts'
 import { MESSAGES, type MessageType, type Outgoing } from '../../core/protocol/message.ts'
-import { isRefusal, REFUSALS } from '../../core/protocol/refusal.ts'
+import { isRefusal, REFUSALS } from '../../core/base/refusal.ts'
+import { exceedsBytes } from '../../core/base/text.ts'
 
 /** One full example of each message: the API reference's own, with the ids shortened. */
 const EXAMPLES: { readonly [T in MessageType]: object } = {

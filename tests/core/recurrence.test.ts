@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { isRefusal, type Refusal } from '../../core/protocol/refusal.ts'
-import { type RecurrenceInput, recurrenceOf } from '../../core/recurrence.ts'
-import { dueAfter } from '../../core/schedule.ts'
+import { isRefusal, type Refusal } from '../../core/base/refusal.ts'
+import { type RecurrenceInput, recurrenceOf } from '../../core/scheduler/recurrence.ts'
+import { dueAfter } from '../../core/records/schedule.ts'
 
 const NOTHING: RecurrenceInput = {
   frequency: 'daily',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import { RETRY_SAFETIES } from '../../core/job.ts'
+import type { Event } from '../../core/events/index.ts'
+import { RETRY_SAFETIES } from '../../core/records/job.ts'
 import { answers, bench, closed, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
 import { accepts, lists, onOffer, restarted } from './offers.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { DefinitionHash } from '../../core/ids.ts'
+import type { DefinitionHash } from '../../core/base/ids.ts'
 import {
   definitionNeeds,
   lackOf,
@@ -8,7 +8,7 @@ import {
   runsDefinition,
   unreadable,
 } from '../../core/protocol/repertoire.ts'
-import { countWaiting } from '../../core/queue.ts'
+import { countWaiting } from '../../core/queue/queue.ts'
 import { beat, bench, ids, job, join, messages, submit } from './bench.ts'
 
 const graph = (...types: readonly (string | object)[]): string => {

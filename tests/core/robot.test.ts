@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import { presence } from '../../core/presence.ts'
+import type { Event } from '../../core/events/index.ts'
+import { presence } from '../../core/robots/presence.ts'
 import {
   answers,
   beat,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dueAfter, firesAt, MISFIRES, preview, type ScheduleSpec } from '../../core/schedule.ts'
+import { dueAfter, firesAt, MISFIRES, preview, type ScheduleSpec } from '../../core/records/schedule.ts'
 import { bench, START } from './bench.ts'
 import { save, schedule, workflow } from './schedules.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import type { ScheduleSpec } from '../../core/schedule.ts'
-import { preview, scheduledJobId, upcoming } from '../../core/schedule.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { ScheduleSpec } from '../../core/records/schedule.ts'
+import { preview, scheduledJobId, upcoming } from '../../core/records/schedule.ts'
 import { answers, type Bench, bench, complete, ids, job, join, START } from './bench.ts'
 import { byHand, runLog, save, schedule, turnOn, workflow } from './schedules.ts'
 

@@ -1,5 +1,5 @@
-import type { Event } from '../../core/event.ts'
-import type { ScheduleRow, ScheduleSpec } from '../../core/schedule.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { ScheduleRow, ScheduleSpec } from '../../core/records/schedule.ts'
 import { type Bench, DEFINITION, ids } from './bench.ts'
 
 /** Every hour, on the hour, with nothing special about it. */

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
-import { snapshotOf } from '../../core/attachment.ts'
-import { newEffects, NOTHING_PREFETCHED } from '../../core/effects.ts'
+import { snapshotOf } from '../../core/robots/snapshot.ts'
+import { newEffects } from '../../core/turn.ts'
 import { load } from '../../core/load.ts'
-import { refuse } from '../../core/protocol/refusal.ts'
+import { refuse } from '../../core/base/refusal.ts'
 import type { State } from '../../core/state.ts'
 import { step } from '../../core/step.ts'
 import { type Bench, bench, ids, job, join, messages, NO_ROWS, say, submit } from './bench.ts'
+import { NOTHING_PREFETCHED } from '../../core/prefetch.ts'
 
 /** What every open socket of a fleet carries. */
 function carried({ state }: Bench): readonly string[] {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../core/event.ts'
-import { isIdle } from '../../core/rest.ts'
-import type { TriggerRow } from '../../core/trigger.ts'
-import type { TriggerFired } from '../../core/trigger-event.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { TriggerRow } from '../../core/records/trigger.ts'
+import type { TriggerFired } from '../../core/events/triggers.ts'
 import { bench, ids } from './bench.ts'
 import { workflow } from './schedules.ts'
 import { fire, outcome, ready, row, trigger } from './triggers.ts'
+import { isIdle } from '../../core/explain/stats.ts'
 
 const SECOND = 1_000
 

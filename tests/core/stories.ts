@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import type { Event } from '../../core/event.ts'
-import type { DefinitionHash } from '../../core/ids.ts'
-import type { Priority } from '../../core/job.ts'
-import type { DefinitionRow } from '../../core/state.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { DefinitionHash } from '../../core/base/ids.ts'
+import type { Priority } from '../../core/records/job.ts'
 import { beat, type Bench, DEFINITION, ids, join, say, submit } from './bench.ts'
+import type { DefinitionRow } from '../../core/records/workflow.ts'
 
 type Verb = 'finish' | 'reject' | 'pause' | 'offline' | 'busy' | 'beat'
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { snapshotOf } from '../../core/attachment.ts'
-import type { Event } from '../../core/event.ts'
+import { snapshotOf } from '../../core/robots/snapshot.ts'
+import type { Event } from '../../core/events/index.ts'
 import { load } from '../../core/load.ts'
 import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import { MESSAGES } from '../../core/protocol/message.ts'
-import { mayRegister } from '../../core/robot.ts'
-import type { KeyRow } from '../../core/state.ts'
-import { newAllowance, spendAllowance } from '../../core/strangers.ts'
+import { mayRegister } from '../../core/robots/registration.ts'
+import { newAllowance, spendAllowance } from '../../core/robots/strangers.ts'
 import { type Bench, bench, closed, ids, join, NO_ROWS, say, summaryOf } from './bench.ts'
+import type { KeyRow } from '../../core/records/key.ts'
 
 /** Connections that have not said who they are: the rules P64 to P66. */
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Strategy } from '../../core/limits.ts'
+import type { Strategy } from '../../core/settings.ts'
 import { bench, complete, ids, job, join, submit } from './bench.ts'
 
 /** Gives eight jobs, one after the other, to robots that finish at once; who got them. */

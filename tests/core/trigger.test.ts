@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { TriggerRow } from '../../core/trigger.ts'
-import type { TriggerFired } from '../../core/trigger-event.ts'
+import type { TriggerRow } from '../../core/records/trigger.ts'
+import type { TriggerFired } from '../../core/events/triggers.ts'
 import { answers, type Bench, bench, complete, ids, job, join, say } from './bench.ts'
 import { byHand, workflow } from './schedules.ts'
 import { fire, outcome, ready, row, text, trigger } from './triggers.ts'

@@ -1,7 +1,7 @@
-import type { Event } from '../../core/event.ts'
-import type { JsonText } from '../../core/ids.ts'
-import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/trigger.ts'
-import type { TriggerFired } from '../../core/trigger-event.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { JsonText } from '../../core/base/ids.ts'
+import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/records/trigger.ts'
+import type { TriggerFired } from '../../core/events/triggers.ts'
 import { answers, type Bench, bench, ids } from './bench.ts'
 import { save, workflow } from './schedules.ts'
 

@@ -1,11 +1,10 @@
 import { strict as assert } from 'node:assert'
 import * as fc from 'fast-check'
 import { describe, test } from 'vitest'
-import type { WebhookId, WorkflowId } from '../../core/ids.ts'
-import { instantText } from '../../core/instant.ts'
-import { WEBHOOK_REQUEST_MS, WEBHOOK_REQUESTS_MAX, WEBHOOK_REQUESTS_MAX_EACH } from '../../core/limits.ts'
-import { EVENT_PATTERNS, matches } from '../../core/protocol/announcement.ts'
-import type { DeliveryRow } from '../../core/webhook.ts'
+import type { WebhookId, WorkflowId } from '../../core/base/ids.ts'
+import { instantText } from '../../core/base/instant.ts'
+import { WEBHOOK_REQUEST_MS, WEBHOOK_REQUESTS_MAX, WEBHOOK_REQUESTS_MAX_EACH } from '../../core/settings.ts'
+import { type DeliveryRow, EVENT_PATTERNS, matches } from '../../core/records/webhook.ts'
 import {
   answerAll,
   ask,

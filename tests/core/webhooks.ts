@@ -1,9 +1,11 @@
-import type { DeliveryPageRequest, Effects, Reply } from '../../core/effects.ts'
-import type { Event, WebhookSaved } from '../../core/event.ts'
-import type { ReplyId, WebhookId } from '../../core/ids.ts'
-import { DELIVERY_PAGE } from '../../core/limits.ts'
-import type { DeliveryOutcome, DeliveryRow, WebhookRow } from '../../core/webhook.ts'
+import type { Effects, Reply } from '../../core/turn.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { ReplyId, WebhookId } from '../../core/base/ids.ts'
+import { DELIVERY_PAGE } from '../../core/settings.ts'
+import type { DeliveryOutcome, DeliveryRow, WebhookRow } from '../../core/records/webhook.ts'
 import type { Bench } from './bench.ts'
+import type { WebhookSaved } from '../../core/events/webhooks.ts'
+import type { DeliveryPageRequest } from '../../core/prefetch.ts'
 
 /** Webhooks for tests of the core, and what a store would find of what they are told. */
 

@@ -1,6 +1,6 @@
 import { describe } from 'vitest'
 import { compilePatterns } from '../../adapters/sources/patterns.ts'
-import { globChars, isLike } from '../../core/glob.ts'
+import { globChars, isLike } from '../../core/base/glob.ts'
 import { growing, step } from './cost.ts'
 
 /** Globs of files, chats and mail, and what is matched against them. */

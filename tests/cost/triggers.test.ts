@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { JsonText } from '../../core/ids.ts'
-import { safeRegExp } from '../../core/pattern.ts'
-import { parametersOf, passesFilter, selectionProblem } from '../../core/payload.ts'
-import type { Json, JsonObject } from '../../core/protocol/json.ts'
-import { isRefusal } from '../../core/protocol/refusal.ts'
+import type { JsonText } from '../../core/base/ids.ts'
+import { safeRegExp } from '../../core/base/pattern.ts'
+import { parametersOf, passesFilter, selectionProblem } from '../../core/triggers/selection.ts'
+import type { Json, JsonObject } from '../../core/base/json.ts'
+import { isRefusal } from '../../core/base/refusal.ts'
 import { step } from './cost.ts'
 
 /** One event costs a step at the most, whatever is in it and whatever its trigger asks. */

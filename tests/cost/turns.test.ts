@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { UNLIMITED } from '../../core/limits.ts'
+import { UNLIMITED } from '../../core/settings.ts'
 import type { RobotMessage } from '../../core/protocol/message.ts'
 import { bench, complete, join, say, submit } from '../core/bench.ts'
 import { growing } from './cost.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SCOPES } from '../../core/protocol/scope.ts'
+import { SCOPES } from '../../core/records/key.ts'
 import type { ErrorBody } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 

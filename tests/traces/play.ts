@@ -1,6 +1,6 @@
-import type { Reply, Send } from '../../core/effects.ts'
-import type { Event } from '../../core/event.ts'
-import type { JobRow } from '../../core/job.ts'
+import type { Reply, Send } from '../../core/turn.ts'
+import type { Event } from '../../core/events/index.ts'
+import type { JobRow } from '../../core/records/job.ts'
 import { type Bench, bench, DEFINITION, ids, join, NO_ROWS, say, submit } from '../core/bench.ts'
 
 /**

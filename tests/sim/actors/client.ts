@@ -1,6 +1,5 @@
 import { hashOf, sha256 } from '../../../adapters/secret.ts'
-import type { Reply } from '../../../core/effects.ts'
-import type { JobSubmitted } from '../../../core/event.ts'
+import type { Reply } from '../../../core/turn.ts'
 import type {
   DefinitionHash,
   JobId,
@@ -11,9 +10,8 @@ import type {
   RobotId,
   TriggerId,
   WorkflowId,
-} from '../../../core/ids.ts'
-import { RETRY_SAFETIES } from '../../../core/job.ts'
-import type { DefinitionRow } from '../../../core/state.ts'
+} from '../../../core/base/ids.ts'
+import { RETRY_SAFETIES } from '../../../core/records/job.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import { deliveryIsOnce, refusalIsEarned } from '../rules/rates.ts'
@@ -23,6 +21,8 @@ import type { Server } from '../world/server.ts'
 import type { Faults } from '../world/faults.ts'
 import type { World } from '../world/world.ts'
 import type { JobRequest } from '../truth/job-request.ts'
+import type { DefinitionRow } from '../../../core/records/workflow.ts'
+import type { JobSubmitted } from '../../../core/events/jobs.ts'
 
 /** What every run begins with: two workflows, and a webhook for each. */
 export const FLOWS = ['flow-a', 'flow-b'] as const

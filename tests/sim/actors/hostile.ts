@@ -1,5 +1,5 @@
 import { hashOf } from '../../../adapters/secret.ts'
-import type { RobotId, SecretHash } from '../../../core/ids.ts'
+import type { RobotId, SecretHash } from '../../../core/base/ids.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { Connection, Network } from '../world/network.ts'

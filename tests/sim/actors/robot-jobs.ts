@@ -1,4 +1,4 @@
-import type { JobId, Millis } from '../../../core/ids.ts'
+import type { JobId, Millis } from '../../../core/base/ids.ts'
 import type { Payload } from '../../../core/protocol/message.ts'
 import { Outbox, type ResultMessage } from '../../../robot/outbox.ts'
 import type { Chance } from '../world/chance.ts'

@@ -1,4 +1,4 @@
-import type { JobId, Millis, RobotId } from '../../../core/ids.ts'
+import type { JobId, Millis, RobotId } from '../../../core/base/ids.ts'
 import type { Outgoing } from '../../../core/protocol/message.ts'
 import { backoffMs } from '../../../robot/backoff.ts'
 import type { Chance } from '../world/chance.ts'

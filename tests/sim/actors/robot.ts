@@ -1,5 +1,5 @@
 import { hashOf } from '../../../adapters/secret.ts'
-import type { Millis, RobotId } from '../../../core/ids.ts'
+import type { Millis, RobotId } from '../../../core/base/ids.ts'
 import { fromOrchestrator, isUndecodable } from '../../../core/protocol/decode.ts'
 import { encode } from '../../../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing, Payload } from '../../../core/protocol/message.ts'

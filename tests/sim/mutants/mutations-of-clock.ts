@@ -1,7 +1,7 @@
-import type { Millis, ScheduleId } from '../../../core/ids.ts'
-import type { Effects } from '../../../core/effects.ts'
-import { indexJob } from '../../../core/keep.ts'
-import type { ScheduleRow } from '../../../core/schedule.ts'
+import type { Millis, ScheduleId } from '../../../core/base/ids.ts'
+import type { Effects } from '../../../core/turn.ts'
+import { indexJob } from '../../../core/jobs/save.ts'
+import type { ScheduleRow } from '../../../core/records/schedule.ts'
 import type { State } from '../../../core/state.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'
 

@@ -1,14 +1,13 @@
-import type { Send } from '../../../core/effects.ts'
-import type { Event } from '../../../core/event.ts'
-import { Heap } from '../../../core/heap.ts'
-import type { JobId, SocketId } from '../../../core/ids.ts'
-import { isStopping } from '../../../core/job.ts'
-import { indexJob } from '../../../core/keep.ts'
-import type { JobClass, WaitingJob } from '../../../core/queue.ts'
+import type { Send } from '../../../core/turn.ts'
+import type { Event } from '../../../core/events/index.ts'
+import { Heap } from '../../../core/base/heap.ts'
+import type { JobId, SocketId } from '../../../core/base/ids.ts'
+import { isStopping } from '../../../core/records/job.ts'
+import { indexJob } from '../../../core/jobs/save.ts'
 import type { RobotMessage } from '../../../core/protocol/message.ts'
-import type { FreeRobot } from '../../../core/roster.ts'
 import { changingMessages, withSettings } from './mutations.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'
+import type { FreeRobot, JobClass, WaitingJob } from '../../../core/indexes.ts'
 
 /** Mutations of what came later: cancelling, retries, limits, order, and what must stay small. */
 

@@ -1,9 +1,10 @@
-import type { RobotId } from '../../../core/ids.ts'
-import { indexJob } from '../../../core/keep.ts'
+import type { RobotId } from '../../../core/base/ids.ts'
+import { indexJob } from '../../../core/jobs/save.ts'
 import type { RobotMessage } from '../../../core/protocol/message.ts'
-import type { Session, State } from '../../../core/state.ts'
+import type { State } from '../../../core/state.ts'
 import { asIfSafe, changingMessages } from './mutations.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'
+import type { Session } from '../../../core/session.ts'
 
 /** Mutations of what is taken for proof that an offer was not started. */
 

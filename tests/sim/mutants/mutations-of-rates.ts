@@ -1,4 +1,4 @@
-import { refuse } from '../../../core/protocol/refusal.ts'
+import { refuse } from '../../../core/base/refusal.ts'
 import type { State } from '../../../core/state.ts'
 import { changingSnapshots } from './mutations-of-jobs.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'

@@ -1,7 +1,7 @@
-import type { Event } from '../../../core/event.ts'
-import type { ScheduleId } from '../../../core/ids.ts'
-import type { ScheduleRow, ScheduleRunRow, ScheduleSpec } from '../../../core/schedule.ts'
-import { dueAfter } from '../../../core/schedule.ts'
+import type { Event } from '../../../core/events/index.ts'
+import type { ScheduleId } from '../../../core/base/ids.ts'
+import type { ScheduleRow, ScheduleRunRow, ScheduleSpec } from '../../../core/records/schedule.ts'
+import { dueAfter } from '../../../core/records/schedule.ts'
 import type { State } from '../../../core/state.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'
 

@@ -1,4 +1,4 @@
-import { Receipt } from '../../../core/receipt.ts'
+import { Receipt } from '../../../core/base/receipt.ts'
 import { withSettings } from './mutations.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'
 

@@ -1,11 +1,11 @@
-import { dispatcherStats, queueStats } from '../../../core/stats.ts'
-import type { Prefetch } from '../../../core/effects.ts'
-import type { HistoryRow, JobRow } from '../../../core/job.ts'
-import { TURN_EVENTS_MAX } from '../../../core/limits.ts'
-import type { JobId } from '../../../core/ids.ts'
+import { dispatcherStats, queueStats } from '../../../core/explain/stats.ts'
+import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
+import { TURN_EVENTS_MAX } from '../../../core/settings.ts'
+import type { JobId } from '../../../core/base/ids.ts'
 import { LOG_CHARS_MAX } from '../../../core/protocol/bounds.ts'
 import type { Truth } from '../truth/truth.ts'
 import { demand, type Rule } from './rule.ts'
+import type { Prefetch } from '../../../core/prefetch.ts'
 
 /** What must stay small, and what must stay in order: the rules I16, I18, I36 to I40. */
 

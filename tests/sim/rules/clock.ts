@@ -1,14 +1,14 @@
 import { CLOCK_CHECK_MS } from '../../../adapters/fleet-clock.ts'
-import type { ClockChange } from '../../../core/clock.ts'
-import { nextAlarm } from '../../../core/lapse.ts'
-import type { JobRow } from '../../../core/job.ts'
-import type { Millis } from '../../../core/ids.ts'
+import { nextAlarm } from '../../../core/on-timer.ts'
+import type { JobRow } from '../../../core/records/job.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import type { State } from '../../../core/state.ts'
 import type { TimerName } from '../../../core/timers.ts'
 import type { Truth } from '../truth/truth.ts'
 import { demand, type Rule, same } from './rule.ts'
 import type { Server } from '../world/server.ts'
 import type { World } from '../world/world.ts'
+import type { ClockChange } from '../../../core/turn.ts'
 
 /**
  * What must hold of a clock that is set: nothing waits for it, nothing is over before its time, and the rows go along. Judged

@@ -1,7 +1,7 @@
-import type { Event } from '../../../core/event.ts'
-import type { JobId, Millis } from '../../../core/ids.ts'
-import type { JobRow } from '../../../core/job.ts'
-import type { ScheduleRow } from '../../../core/schedule.ts'
+import type { Event } from '../../../core/events/index.ts'
+import type { JobId, Millis } from '../../../core/base/ids.ts'
+import type { JobRow } from '../../../core/records/job.ts'
+import type { ScheduleRow } from '../../../core/records/schedule.ts'
 import type { Truth } from '../truth/truth.ts'
 import { COMMITS_BEHIND, demand, type Rule, same } from './rule.ts'
 

@@ -1,4 +1,4 @@
-import type { Millis } from '../../../core/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import type { State } from '../../../core/state.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { SimRobot } from '../actors/robot.ts'

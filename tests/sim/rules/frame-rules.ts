@@ -1,6 +1,6 @@
 import { SET_MS } from '../../../adapters/clock.ts'
-import type { Reply, Send } from '../../../core/effects.ts'
-import type { JobId, RobotId } from '../../../core/ids.ts'
+import type { Reply, Send } from '../../../core/turn.ts'
+import type { JobId, RobotId } from '../../../core/base/ids.ts'
 import type { ResultMessage } from '../../../robot/outbox.ts'
 import { HOSTILE } from '../actors/hostile.ts'
 import type { Truth } from '../truth/truth.ts'

@@ -1,4 +1,4 @@
-import { type HistoryRow, JOB_STATUSES, type JobRow } from '../../../core/job.ts'
+import { type HistoryRow, JOB_STATUSES, type JobRow } from '../../../core/records/job.ts'
 import { POOL_TAGS } from '../actors/client.ts'
 import type { Truth } from '../truth/truth.ts'
 import { demand, type Rule, type RuleInput, same } from './rule.ts'

@@ -1,16 +1,18 @@
 import { CLOCK_CHECK_MS } from '../../../adapters/fleet-clock.ts'
-import { foreignSlots } from '../../../core/elsewhere.ts'
-import type { JobId, Millis, RobotId } from '../../../core/ids.ts'
-import type { JobRow } from '../../../core/job.ts'
-import { nextAlarm } from '../../../core/lapse.ts'
+import type { JobId, Millis, RobotId } from '../../../core/base/ids.ts'
+import type { JobRow } from '../../../core/records/job.ts'
+import { nextAlarm } from '../../../core/on-timer.ts'
 import { load } from '../../../core/load.ts'
-import type { RobotRow, Session, State } from '../../../core/state.ts'
+import type { State } from '../../../core/state.ts'
 import { demand, type Rule, same, Violation } from './rule.ts'
 import { clock } from '../world/world.ts'
 import type { Change } from '../truth/change.ts'
 import { holdsSlot, type Truth } from '../truth/truth.ts'
 import { LATE_MS, UNSEEN_MS } from './clock.ts'
 import { storedRowsOf } from '../truth/stored-rows.ts'
+import type { RobotRow } from '../../../core/records/robot.ts'
+import type { Session } from '../../../core/session.ts'
+import { foreignSlots } from '../../../core/queue/matching.ts'
 
 /** The modes in which a robot is offered jobs. */
 const WORKING: ReadonlySet<string> = new Set(['active', 'resuming'])

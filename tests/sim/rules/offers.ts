@@ -1,4 +1,4 @@
-import type { HistoryRow, JobRow } from '../../../core/job.ts'
+import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
 import type { Message } from '../../../core/protocol/message.ts'
 import { holdsSlot } from '../truth/truth.ts'
 import { COMMITS_BEHIND, demand, type Rule, type RuleInput } from './rule.ts'

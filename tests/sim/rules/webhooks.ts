@@ -1,6 +1,6 @@
-import type { WebhookRequest } from '../../../core/effects.ts'
-import type { HistoryRow } from '../../../core/job.ts'
-import type { DeliveryRow, WebhookRow } from '../../../core/webhook.ts'
+import type { WebhookRequest } from '../../../core/turn.ts'
+import type { HistoryRow } from '../../../core/records/job.ts'
+import type { DeliveryRow, WebhookRow } from '../../../core/records/webhook.ts'
 import type { Truth } from '../truth/truth.ts'
 import { demand, type Rule, same } from './rule.ts'
 

@@ -1,8 +1,10 @@
-import type { Millis, ScheduleId } from '../../../core/ids.ts'
-import type { HistoryRow, JobRow, LogRow } from '../../../core/job.ts'
-import type { ScheduleRow, ScheduleRunRow } from '../../../core/schedule.ts'
-import type { PoolRow, RobotRow, WorkflowRow } from '../../../core/state.ts'
+import type { Millis, ScheduleId } from '../../../core/base/ids.ts'
+import type { HistoryRow, JobRow, LogRow } from '../../../core/records/job.ts'
+import type { ScheduleRow, ScheduleRunRow } from '../../../core/records/schedule.ts'
 import type { WebhookChange } from './webhook-truth.ts'
+import type { RobotRow } from '../../../core/records/robot.ts'
+import type { WorkflowRow } from '../../../core/records/workflow.ts'
+import type { PoolRow } from '../../../core/records/pool.ts'
 
 /** One transaction as it was found on the disk. */
 export interface Change {

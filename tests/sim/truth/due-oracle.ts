@@ -1,5 +1,5 @@
-import type { Millis } from '../../../core/ids.ts'
-import type { ScheduleSpec } from '../../../core/schedule.ts'
+import type { Millis } from '../../../core/base/ids.ts'
+import type { ScheduleSpec } from '../../../core/records/schedule.ts'
 
 /** When schedules are due, by arithmetic alone: it shares nothing with the program, which reads patterns and zones. */
 

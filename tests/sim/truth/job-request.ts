@@ -1,5 +1,5 @@
-import type { JobId, TriggerId } from '../../../core/ids.ts'
-import type { JobSubmitted } from '../../../core/event.ts'
+import type { JobId, TriggerId } from '../../../core/base/ids.ts'
+import type { JobSubmitted } from '../../../core/events/jobs.ts'
 
 /** What a client asked for: all fields of a submission, or those that a webhook settles. */
 export interface JobRequest {

@@ -1,4 +1,4 @@
-import type { RobotId } from '../../../core/ids.ts'
+import type { RobotId } from '../../../core/base/ids.ts'
 import type { Message } from '../../../core/protocol/message.ts'
 import { COMMITS_BEHIND } from '../rules/rule.ts'
 

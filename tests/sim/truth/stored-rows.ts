@@ -1,4 +1,4 @@
-import type { Millis } from '../../../core/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import type { Truth } from './truth.ts'
 import type { State, StoredRows } from '../../../core/state.ts'
 

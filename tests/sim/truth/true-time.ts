@@ -1,5 +1,5 @@
-import type { HistoryRow, JobRow } from '../../../core/job.ts'
-import type { JobId, Millis } from '../../../core/ids.ts'
+import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
+import type { JobId, Millis } from '../../../core/base/ids.ts'
 import type { MachineClock } from '../world/machine-clock.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { Effects, WebhookRequest } from '../../../core/effects.ts'
-import type { DeliveryId, WebhookId } from '../../../core/ids.ts'
-import type { DeliveryRow, WebhookRow } from '../../../core/webhook.ts'
+import type { Effects, WebhookRequest } from '../../../core/turn.ts'
+import type { DeliveryId, WebhookId } from '../../../core/base/ids.ts'
+import type { DeliveryRow, WebhookRow } from '../../../core/records/webhook.ts'
 
 interface OnDisk {
   readonly webhooks: ReadonlyMap<string, WebhookRow>

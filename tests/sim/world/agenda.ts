@@ -1,4 +1,4 @@
-import type { Millis } from '../../../core/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 
 /** Something that is to happen, and null once it is called off. */
 export interface AgendaEntry {

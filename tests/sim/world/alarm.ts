@@ -1,4 +1,4 @@
-import type { Millis } from '../../../core/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import type { AgendaEntry } from './agenda.ts'
 import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'

@@ -1,4 +1,4 @@
-import { type Rng, rng } from '../../../core/random.ts'
+import { type Rng, rng } from '../../../core/base/random.ts'
 
 /** Chance, decided by a seed and a name. */
 export class Chance {

@@ -1,5 +1,5 @@
-import type { Send } from '../../../core/effects.ts'
-import type { Millis, SocketId } from '../../../core/ids.ts'
+import type { Send } from '../../../core/turn.ts'
+import type { Millis, SocketId } from '../../../core/base/ids.ts'
 import { encode } from '../../../core/protocol/encode.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { Connection } from './network.ts'

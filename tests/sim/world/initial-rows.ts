@@ -1,13 +1,21 @@
 import { type MemoryDisk, memoryStore } from '../../../adapters/store/memory.ts'
 import { hashOf } from '../../../adapters/secret.ts'
-import { newEffects } from '../../../core/effects.ts'
-import type { DefinitionHash, JsonText, KeyId, RobotId, SecretHash, TriggerId, WorkflowId } from '../../../core/ids.ts'
-import type { WorkflowRow } from '../../../core/state.ts'
-import type { WebhookRow } from '../../../core/webhook.ts'
+import { newEffects } from '../../../core/turn.ts'
+import type {
+  DefinitionHash,
+  JsonText,
+  KeyId,
+  RobotId,
+  SecretHash,
+  TriggerId,
+  WorkflowId,
+} from '../../../core/base/ids.ts'
+import type { WebhookRow } from '../../../core/records/webhook.ts'
 import { BY, definition, FLOWS, KEY, POOL, POOL_TAGS, SECRET } from '../actors/client.ts'
 import { FRESH } from '../actors/hostile.ts'
 import { BEGINNING } from './world.ts'
-import { NO_RUNS_YET, TRIGGER_DEFAULTS } from '../../../core/trigger.ts'
+import { NO_RUNS_YET, TRIGGER_DEFAULTS } from '../../../core/records/trigger.ts'
+import type { WorkflowRow } from '../../../core/records/workflow.ts'
 
 /** What is on the disk before anything happens: keys, workflows, triggers and webhooks. */
 export function writeInitialRows(

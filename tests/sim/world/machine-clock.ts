@@ -1,5 +1,5 @@
 import type { ClockSource } from '../../../adapters/clock.ts'
-import type { Millis } from '../../../core/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import type { World } from './world.ts'
 
 /** C1, C2: the clock of the server's machine, which people set, and which goes too fast or too slow. Processes come and go. */

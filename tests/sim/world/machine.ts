@@ -1,5 +1,5 @@
 import { FleetClock } from '../../../adapters/fleet-clock.ts'
-import type { Millis } from '../../../core/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import { Alarm } from './alarm.ts'
 import type { CommitOptions } from './commits.ts'
 import type { Chance } from './chance.ts'

@@ -1,4 +1,4 @@
-import type { Millis, RobotId, SecretHash, SocketId } from '../../../core/ids.ts'
+import type { Millis, RobotId, SecretHash, SocketId } from '../../../core/base/ids.ts'
 import type { AgendaEntry } from './agenda.ts'
 import { malform } from './malformed.ts'
 import type { Chance } from './chance.ts'

@@ -1,4 +1,4 @@
-import type { Millis, RobotId } from '../../../core/ids.ts'
+import type { Millis, RobotId } from '../../../core/base/ids.ts'
 import type { AgendaEntry } from './agenda.ts'
 import type { World } from './world.ts'
 

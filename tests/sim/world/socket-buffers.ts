@@ -1,5 +1,5 @@
-import type { Event } from '../../../core/event.ts'
-import type { Millis } from '../../../core/ids.ts'
+import type { Event } from '../../../core/events/index.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import type { Chance } from './chance.ts'
 import type { World } from './world.ts'
 

@@ -1,4 +1,4 @@
-import type { Millis } from '../../../core/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import { Agenda, type AgendaEntry } from './agenda.ts'
 import { Chance } from './chance.ts'
 import { fold, type Mark } from '../trace.ts'

@@ -5,7 +5,7 @@ import { type FormPage, formPage, plainPage, thanksPage } from '../../../adapter
 import { readSubmission } from '../../../adapters/form/sent.ts'
 import { STYLE } from '../../../adapters/form/style.ts'
 import { checkToken, newBrowser, newReceipt, newToken, readReceipt } from '../../../adapters/form/token.ts'
-import { FormConfig } from '../../../core/protocol/form.ts'
+import { FormConfig } from '../../../core/trigger-types/form.ts'
 
 /** Reads the body of a form with many fields. */
 function sentIn(type: string | undefined, bytes: Uint8Array<ArrayBuffer>): ReturnType<typeof readSubmission> {

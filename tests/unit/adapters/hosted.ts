@@ -4,8 +4,8 @@ import type { FleetHandle } from '../../../adapters/open-fleet.ts'
 import { expect } from 'vitest'
 import type { Store } from '../../../adapters/store/contract.ts'
 import { MemoryDisk, memoryStore } from '../../../adapters/store/memory.ts'
-import { DEFAULTS, type Settings } from '../../../core/limits.ts'
-import { isRefusal } from '../../../core/protocol/refusal.ts'
+import { DEFAULTS, type Settings } from '../../../core/settings.ts'
+import { isRefusal } from '../../../core/base/refusal.ts'
 import { START } from '../../core/bench.ts'
 
 /** A host of fleets on disks in memory, with a clock in the hands of the test. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type Mail, MAIL_BYTES_MAX, matchesFilters, readMail } from '../../../adapters/sources/mail.ts'
 import { cleanText } from '../../../adapters/sources/text.ts'
 import { FRAME_BYTES_MAX } from '../../../core/protocol/decode.ts'
-import { parseJson } from '../../../core/protocol/json.ts'
+import { parseJson } from '../../../core/base/json.ts'
 import { workOf } from '../../work.ts'
 
 /** What is made of a mail, whatever is in it. */

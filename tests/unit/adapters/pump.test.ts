@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { startTurnLoop } from '../../../adapters/pump.ts'
 import type { Ports } from '../../../adapters/shell.ts'
-import { type Effects, type LogWarning, NOTHING_PREFETCHED, type Prefetch, type Send } from '../../../core/effects.ts'
-import { Receipt } from '../../../core/receipt.ts'
-import { DEFAULTS } from '../../../core/limits.ts'
+import type { Effects, LogWarning, Send } from '../../../core/turn.ts'
+import { Receipt } from '../../../core/base/receipt.ts'
+import { DEFAULTS } from '../../../core/settings.ts'
 import { load } from '../../../core/load.ts'
-import type { Event } from '../../../core/event.ts'
+import type { Event } from '../../../core/events/index.ts'
 import {
   beat,
   complete,
@@ -19,6 +19,7 @@ import {
   submit,
   summaryOf,
 } from '../../core/bench.ts'
+import { NOTHING_PREFETCHED, type Prefetch } from '../../../core/prefetch.ts'
 
 /** A shell whose commits end when the test says so. */
 function heldShell(settings = {}) {

@@ -7,7 +7,7 @@ import {
   problemWithSecret,
   weaknessOf,
 } from '../../../adapters/secret.ts'
-import { problemWithKey } from '../../../core/protocol/credential.ts'
+import { problemWithKey } from '../../../core/records/key.ts'
 
 /** Secrets that could never match are not kept. */
 

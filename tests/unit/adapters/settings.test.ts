@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../../adapters/settings.ts'
-import { DEFAULTS } from '../../../core/limits.ts'
+import { DEFAULTS } from '../../../core/settings.ts'
 
 describe('settings', () => {
   test('those that the manual shows are the defaults', () => {

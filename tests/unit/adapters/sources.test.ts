@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Sources } from '../../../adapters/sources/sources.ts'
-import type { TriggerRow } from '../../../core/trigger.ts'
+import type { TriggerRow } from '../../../core/records/trigger.ts'
 import { mailTrigger } from '../sources/mail-trigger.ts'
 
 /** What listens for triggers by itself follows the triggers as they change. */

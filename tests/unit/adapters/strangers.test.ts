@@ -4,8 +4,8 @@ import { createKey, createWebhook, publishSamples } from '../../../adapters/libr
 import type { FleetHandle } from '../../../adapters/open-fleet.ts'
 import { hashOf } from '../../../adapters/secret.ts'
 import type { RequestIdentity } from '../../../adapters/visitor.ts'
-import type { KeyId, SecretHash } from '../../../core/ids.ts'
-import { isRefusal } from '../../../core/protocol/refusal.ts'
+import type { KeyId, SecretHash } from '../../../core/base/ids.ts'
+import { isRefusal } from '../../../core/base/refusal.ts'
 import { type Lab, lab, used } from './hosted.ts'
 
 /** Whom the fleets of a process are opened for. */

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CHAT_PLATFORM_BY_NAME } from '../../../adapters/chat/messengers.ts'
-import { CHAT_PLATFORMS, type ChatPlatformName } from '../../../core/protocol/chat.ts'
-import { type Json, parseJson } from '../../../core/protocol/json.ts'
-import { isRefusal } from '../../../core/protocol/refusal.ts'
+import { CHAT_PLATFORMS, type ChatPlatformName } from '../../../core/trigger-types/chat.ts'
+import { type Json, parseJson } from '../../../core/base/json.ts'
+import { isRefusal } from '../../../core/base/refusal.ts'
 import { filterReason } from '../../../adapters/chat/filter.ts'
 import { callOf, configOf } from './call.ts'
 

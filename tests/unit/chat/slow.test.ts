@@ -4,8 +4,8 @@ import { httpApp } from '../../../adapters/http/app.ts'
 import { hashOf } from '../../../adapters/secret.ts'
 import type { Store } from '../../../adapters/store/contract.ts'
 import { memoryStore } from '../../../adapters/store/memory.ts'
-import type { KeyId } from '../../../core/ids.ts'
-import { DEFAULTS } from '../../../core/limits.ts'
+import type { KeyId } from '../../../core/base/ids.ts'
+import { DEFAULTS } from '../../../core/settings.ts'
 import { DiscordKeys, type Headers, slackHeaders, teamsHeaders } from './call.ts'
 
 /** What platforms are told by an orchestrator whose database is slow: in time, and never more than is true. */

@@ -8,11 +8,11 @@ import {
   WorkflowStatus,
 } from '../../../adapters/engine.ts'
 import { camelName } from '../../../adapters/engine/names.ts'
-import { JOB_STATUSES } from '../../../core/job.ts'
-import { TRIGGER_TYPES } from '../../../core/protocol/trigger.ts'
-import { FREQUENCIES } from '../../../core/schedule.ts'
-import { WORKFLOW_STATUSES } from '../../../core/state.ts'
+import { JOB_STATUSES } from '../../../core/records/job.ts'
+import { TRIGGER_TYPES } from '../../../core/trigger-types/index.ts'
+import { FREQUENCIES } from '../../../core/records/schedule.ts'
 import { useLab } from './lab.ts'
+import { WORKFLOW_STATUSES } from '../../../core/records/workflow.ts'
 
 /** The engine shows everything that the HTTP API shows, and so every field of the models of the reference. */
 

@@ -7,11 +7,11 @@ import type { Store } from '../../../adapters/store/contract.ts'
 import { memoryStore } from '../../../adapters/store/memory.ts'
 import { submitJob } from '../../../adapters/submission.ts'
 import { validate } from '../../../adapters/http/request.ts'
-import type { Effects, Reply } from '../../../core/effects.ts'
-import type { JobId } from '../../../core/ids.ts'
-import { DEFAULTS } from '../../../core/limits.ts'
-import { isRefusal } from '../../../core/protocol/refusal.ts'
-import { Submission } from '../../../core/protocol/request.ts'
+import type { Effects, Reply } from '../../../core/turn.ts'
+import type { JobId } from '../../../core/base/ids.ts'
+import { DEFAULTS } from '../../../core/settings.ts'
+import { isRefusal } from '../../../core/base/refusal.ts'
+import { Submission } from '../../../core/api/request.ts'
 
 /** Waiting for the end of a job while the disk gives trouble. */
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ExactNumber } from '../../../core/protocol/exact.ts'
+import { ExactNumber } from '../../../core/base/exact.ts'
 import { evaluate } from '../../../robot/expression.ts'
 import { Variables } from '../../../robot/variables.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { JsonText } from '../../../core/ids.ts'
-import { fromText, type JsonObject, toText } from '../../../core/protocol/json.ts'
+import type { JsonText } from '../../../core/base/ids.ts'
+import { fromText, type JsonObject, toText } from '../../../core/base/json.ts'
 import { JobError, parseExact } from '../../../robot/robot.ts'
 import { gate, useLab } from './lab.ts'
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ExactNumber } from '../../../core/protocol/exact.ts'
+import { ExactNumber } from '../../../core/base/exact.ts'
 import { one as runOne, ran } from './workflow.ts'
 
 let outside: string

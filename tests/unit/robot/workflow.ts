@@ -1,4 +1,4 @@
-import { stringifyExact } from '../../../core/protocol/exact.ts'
+import { stringifyExact } from '../../../core/base/exact.ts'
 import type { JobContext } from '../../../robot/job.ts'
 import { createRunner, type RunnerOptions } from '../../../robot/runner.ts'
 

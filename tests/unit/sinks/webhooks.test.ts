@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { newStandardSecret } from '../../../adapters/secret.ts'
 import type { PostRequest, PostResponse } from '../../../adapters/sinks/post.ts'
 import { sendDelivery, signatureHeaders, startSender } from '../../../adapters/sinks/webhooks.ts'
-import type { WebhookRequest } from '../../../core/effects.ts'
-import type { DeliveryId, JsonText, WebhookId } from '../../../core/ids.ts'
-import type { DeliveryOutcome } from '../../../core/webhook.ts'
+import type { WebhookRequest } from '../../../core/turn.ts'
+import type { DeliveryId, JsonText, WebhookId } from '../../../core/base/ids.ts'
+import type { DeliveryOutcome } from '../../../core/records/webhook.ts'
 
 const SECRET = newStandardSecret()
 const NOW = Date.now()

@@ -6,9 +6,9 @@ import * as v from 'valibot'
 import { afterAll, afterEach } from 'vitest'
 import { watchFiles } from '../../../adapters/sources/files.ts'
 import type { Source, SourceContext } from '../../../adapters/sources/sources.ts'
-import { FileWatch } from '../../../core/protocol/file-watch.ts'
-import type { JsonObject } from '../../../core/protocol/json.ts'
-import type { TriggerRow } from '../../../core/trigger.ts'
+import { FileWatch } from '../../../core/trigger-types/file-watch.ts'
+import type { JsonObject } from '../../../core/base/json.ts'
+import type { TriggerRow } from '../../../core/records/trigger.ts'
 
 /** What the tests wait for at most. */
 const SOON_MS = 60_000

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { mailReach } from '../../../adapters/sources/imap-client.ts'
 import { checkMailServer, fetchMail } from '../../../adapters/sources/imap.ts'
 import type { Source } from '../../../adapters/sources/sources.ts'
-import type { Json, JsonObject } from '../../../core/protocol/json.ts'
+import type { Json, JsonObject } from '../../../core/base/json.ts'
 import { mailTrigger } from './mail-trigger.ts'
 
 /** Where a mailbox may be. What listens here only counts who comes: no name leads anywhere else than to this machine. */

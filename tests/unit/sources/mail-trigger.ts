@@ -1,6 +1,6 @@
-import type { TriggerId, WorkflowId } from '../../../core/ids.ts'
-import type { JsonObject } from '../../../core/protocol/json.ts'
-import { NO_RUNS_YET, TRIGGER_DEFAULTS, type TriggerRow } from '../../../core/trigger.ts'
+import type { TriggerId, WorkflowId } from '../../../core/base/ids.ts'
+import type { JsonObject } from '../../../core/base/json.ts'
+import { NO_RUNS_YET, TRIGGER_DEFAULTS, type TriggerRow } from '../../../core/records/trigger.ts'
 
 /** A trigger that takes mail, as it is kept. */
 export function mailTrigger(config: JsonObject, password: string, more: Partial<TriggerRow> = {}): TriggerRow {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { JsonObject } from '../../../core/protocol/json.ts'
+import type { JsonObject } from '../../../core/base/json.ts'
 import { definitionIn } from '../../../workflows/shape.ts'
 
 const found = (json: string) => definitionIn(json, JSON.parse(json) as JsonObject)

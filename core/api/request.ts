@@ -1,0 +1,272 @@
+import { parseInstant } from '../base/instant.ts'
+import * as v from 'valibot'
+import { RETRY_SAFETIES } from '../records/job.ts'
+import type { JobId, WorkflowId } from '../base/ids.ts'
+import { isObject, type JsonObject } from '../base/json.ts'
+import { newRobotId } from '../protocol/robot-id.ts'
+import { ROBOT_SLOTS_MAX, TAGS_MAX } from '../protocol/message.ts'
+import { moment } from '../protocol/moment.ts'
+import { unreadable } from '../protocol/repertoire.ts'
+import { problemWithKeyName, SCOPES } from '../records/key.ts'
+import { SHOWN_AUTHS, TRIGGER_TYPES } from '../trigger-types/index.ts'
+import { written, writtenObject } from '../protocol/written.ts'
+import { EVENT_PATTERNS } from '../records/webhook.ts'
+
+/** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
+
+const name = v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(200))
+const text = v.pipe(v.string(), v.maxLength(10_000))
+/** Ids that a caller chooses: they stand in URLs and in `curl` lines. */
+const ownId = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, hyphens or underscores'),
+)
+const workflowId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))
+const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
+const environment = v.pipe(v.string(), v.maxLength(100))
+/** Settings, which are read: `CONFIGS`. What is not read is `writtenObject`. */
+const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
+/** A workflow definition, as text or as JSON. */
+const definition = v.union([v.string(), writtenObject], 'must be a JSON object, or its text')
+/** 0 to 3, or the name. */
+const priority = v.union([
+  v.picklist([0, 1, 2, 3]),
+  v.pipe(
+    v.picklist(['low', 'normal', 'high', 'critical'], 'must be 0 to 3, or low, normal, high or critical'),
+    v.transform((word) => ({ low: 0, normal: 1, high: 2, critical: 3 } as const)[word]),
+  ),
+], 'must be 0 to 3, or low, normal, high or critical')
+/** At most a year: longer is a mistake in the unit. */
+const seconds = v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000))
+const instant = v.pipe(moment, v.transform((given) => parseInstant(given) ?? NaN))
+
+/** How many jobs of one kind may run at a time; null: any number. */
+const limit = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), null)
+
+export const Submission = v.strictObject({
+  workflow_id: v.optional(workflowId),
+  /** A definition of the job's own, as text or as JSON, instead of a published workflow. */
+  workflow_json: v.optional(definition),
+  workflow_name: v.optional(name),
+  parameters: v.optional(writtenObject, {}),
+  priority: v.optional(priority, 1),
+  robot_id: v.nullish(newRobotId, null),
+  environment: v.optional(environment, ''),
+  required_tags: v.optional(names, []),
+  required_capabilities: v.optional(names, []),
+  scheduled_time: v.nullish(instant, null),
+  timeout_seconds: v.optional(seconds),
+  retry_safety: v.optional(v.picklist(RETRY_SAFETIES), 'unless_started'),
+  max_attempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 1),
+  retry_on: v.optional(names, []),
+  concurrency_key: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), null),
+  concurrency_limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), 1),
+  pool: v.nullish(name, null),
+  check_duplicate: v.optional(v.boolean(), false),
+})
+
+export const Cancellation = v.strictObject({
+  reason: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(1_000)), 'Cancelled by user'),
+})
+
+export const Release = v.strictObject({
+  reason: v.optional(v.pipe(v.string(), v.maxLength(1_000)), ''),
+})
+
+export const NewRobot = v.strictObject({
+  id: v.optional(newRobotId),
+  name,
+  environment: v.optional(environment, 'default'),
+  max_concurrent_jobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)), 1),
+  tags: v.optional(names, []),
+  capabilities: v.optional(
+    v.pipe(
+      writtenObject,
+      v.rawCheck(({ dataset, addIssue }) => {
+        for (const field of dataset.typed ? unreadable(dataset.value) : []) {
+          addIssue({ message: `${field} must be an array of strings` })
+        }
+      }),
+    ),
+    {},
+  ),
+})
+
+export const Shutdown = v.strictObject({ graceful: v.optional(v.boolean(), true) })
+
+export const NewPool = v.strictObject({
+  name,
+  tags: names,
+  max_concurrent: limit,
+  workflows: v.optional(v.pipe(v.array(workflowId), v.maxLength(1_000)), []),
+})
+
+export const NewWorkflow = v.strictObject({
+  id: v.optional(ownId),
+  name,
+  description: v.optional(text, ''),
+  tags: v.optional(names, []),
+  max_concurrent: limit,
+  /** The definition, as text or as JSON. */
+  json_definition: definition,
+})
+
+/** Where a signature of the sender's own making is, and how it is made. */
+const Signature = v.strictObject({
+  header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')),
+  algorithm: v.optional(v.picklist(['sha1', 'sha256', 'sha512']), 'sha256'),
+  encoding: v.optional(v.picklist(['hex', 'base64']), 'hex'),
+  prefix: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(50),
+      v.regex(/^(?! )[ -~]*$/, 'must be what can stand at the beginning of a header'),
+    ),
+    '',
+  ),
+})
+
+const MAPPED_MAX = 200
+
+function isMapping(given: unknown): boolean {
+  return isObject(given) && Object.keys(given).length <= MAPPED_MAX &&
+    Object.values(given).every((path) => typeof path === 'string')
+}
+
+export const NewTrigger = v.strictObject({
+  id: v.optional(ownId),
+  name,
+  description: v.optional(text, ''),
+  trigger_type: v.optional(v.picklist(TRIGGER_TYPES), 'webhook'),
+  workflow_id: workflowId,
+  scenario_id: v.optional(v.pipe(v.string(), v.maxLength(200)), ''),
+  /** What the type asks for: `CONFIGS`. */
+  config: v.optional(jsonObject, {}),
+  filter: v.nullish(v.string(), null),
+  mapping: v.nullish(v.pipe(v.custom<Record<string, string>>(isMapping, 'must have a path for each parameter')), null),
+  priority: v.optional(priority, 1),
+  parameters: v.optional(writtenObject, {}),
+  cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
+  enabled: v.optional(v.boolean(), true),
+  /** `secret` where nothing is said, and `none` with a secret that is null; of a chat, its platform. */
+  auth: v.optional(v.picklist(SHOWN_AUTHS)),
+  /** For `auth: "hmac"`, and needed there. */
+  signature: v.optional(Signature),
+  /** Addresses and ranges, IPv4 and IPv6, that may call; empty: all. */
+  allow_from: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(50))), v.maxLength(100)), []),
+  /**
+   * What callers send in `X-Webhook-Secret` or sign with; one is made where none is given, and null asks for none. Or what
+   * the trigger itself logs in with.
+   */
+  secret: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256))),
+})
+
+/** What somebody fires a trigger with by hand. */
+export const ManualFiring = v.strictObject({
+  payload: v.optional(writtenObject, {}),
+  metadata: v.optional(writtenObject, {}),
+})
+
+/** How long a call may wait for its answer at a time, in seconds: proxies give up on what takes longer. */
+export const CALL_WAIT_SECONDS_MAX = 60
+
+export const NewCall = v.strictObject({
+  parameters: v.optional(writtenObject, {}),
+  /** The job that calls. */
+  parent_job_id: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as JobId)), null),
+  wait_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(CALL_WAIT_SECONDS_MAX)), 0),
+})
+
+/** A whole number between these, or nothing. */
+const between = (low: number, high: number) =>
+  v.nullish(v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high)), null)
+const weekday = v.union([
+  v.pipe(v.string(), v.regex(/^(sun|mon|tue|wed|thu|fri|sat)$/i)),
+  v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7)),
+], 'must be MON to SUN, or 0 to 7')
+const monthday = v.union([
+  v.literal('L'),
+  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(31)),
+], 'must be 1 to 31, or L for the last day')
+
+/** Which of the fields go with which frequency, `recurrenceOf` says. */
+export const NewSchedule = v.strictObject({
+  name,
+  workflow_id: workflowId,
+  workflow_name: v.nullish(name, null),
+  frequency: v.picklist(['once', 'hourly', 'daily', 'weekly', 'monthly', 'cron']),
+  cron_expression: v.nullish(v.pipe(v.string(), v.maxLength(200)), null),
+  run_at: v.nullish(instant, null),
+  time_hour: between(0, 23),
+  time_minute: between(0, 59),
+  day_of_week: v.nullish(weekday, null),
+  day_of_month: v.nullish(monthday, null),
+  timezone: v.optional(v.pipe(v.string(), v.maxLength(100)), 'UTC'),
+  start_at: v.nullish(instant, null),
+  end_at: v.nullish(instant, null),
+  /** Left out, it stays as it was; a new schedule is enabled. */
+  enabled: v.nullish(v.boolean(), null),
+  parameters: v.optional(writtenObject, {}),
+  priority: v.optional(priority, 1),
+  robot_id: v.nullish(newRobotId, null),
+  environment: v.optional(environment, ''),
+  pool: v.nullish(name, null),
+  jitter_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(86_400)), 0),
+  misfire: v.optional(v.picklist(['run_once', 'skip', 'run_all']), 'run_once'),
+  misfire_grace_seconds: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), null),
+  overlap: v.optional(v.picklist(['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow']), 'queue_one'),
+})
+
+export const Disabling = v.strictObject({ note: v.optional(v.pipe(v.string(), v.maxLength(1_000)), '') })
+
+export const NewKey = v.strictObject({
+  /** What histories show of whoever does something with it. */
+  name: v.pipe(
+    name,
+    v.rawCheck(({ dataset, addIssue }) => {
+      const problem = dataset.typed ? problemWithKeyName(dataset.value) : null
+      if (problem !== null) addIssue({ message: problem })
+    }),
+  ),
+  scopes: v.pipe(
+    v.array(v.picklist(SCOPES)),
+    v.minLength(1),
+  ),
+  robot_id: v.nullish(newRobotId, null),
+})
+
+export const NewWebhook = v.strictObject({
+  url: v.pipe(v.string(), v.maxLength(2_000)),
+  /** Names of events, families as `job.*`, or `*`. */
+  events: v.pipe(
+    v.array(v.picklist(EVENT_PATTERNS, `must be one of ${EVENT_PATTERNS.join(', ')}`)),
+    v.minLength(1),
+    v.maxLength(EVENT_PATTERNS.length),
+  ),
+  /** Only what is about this workflow. */
+  workflow_id: v.nullish(workflowId, null),
+  description: v.optional(text, ''),
+})
+
+/** The body of `POST /webhook/{trigger_id}`. Other fields are the sender's own affair. */
+export const WebhookBody = v.looseObject({
+  event_type: v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
+  data: v.optional(writtenObject, {}),
+  timestamp: v.optional(written),
+})
+
+export type Submission = v.InferOutput<typeof Submission>
+export type Cancellation = v.InferOutput<typeof Cancellation>
+export type Release = v.InferOutput<typeof Release>
+export type NewRobot = v.InferOutput<typeof NewRobot>
+export type NewPool = v.InferOutput<typeof NewPool>
+export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
+export type NewTrigger = v.InferOutput<typeof NewTrigger>
+export type NewWebhook = v.InferOutput<typeof NewWebhook>
+export type NewSchedule = v.InferOutput<typeof NewSchedule>
+export type NewKey = v.InferOutput<typeof NewKey>
+export type WebhookBody = v.InferOutput<typeof WebhookBody>
+
+/** The same as their senders write them: what has a default may be left out, and no object is too special to be sent. */
+export type InputOf<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
+type Loose<V> = V extends JsonObject ? object : V extends (infer Item)[] ? readonly Item[] : V

@@ -1,0 +1,292 @@
+import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../base/ids.ts'
+import type { HistoryRow, JobRow, LogRow } from '../records/job.ts'
+import type { ScheduleRow, ScheduleRunRow } from '../records/schedule.ts'
+import type { RefusalCode } from '../base/refusal.ts'
+import type { Presence, Report, RobotRow } from '../records/robot.ts'
+import type { VersionRow, WorkflowRow } from '../records/workflow.ts'
+import type { KeyRow } from '../records/key.ts'
+import type { PoolRow } from '../records/pool.ts'
+import type { Explanation, SuitabilityWarning } from '../records/explanation.ts'
+
+/**
+ * What the HTTP API answers with. Derived from the rows, so that a field has one type from the column to the client:
+ * the server makes these from rows, the client promises them.
+ */
+
+/** ISO 8601 in UTC, with milliseconds and `Z`. */
+export type Time = string
+
+/** Any JSON object: parameters, results, capabilities. */
+export type Anything = Readonly<Record<string, unknown>>
+
+type AnyId = DeliveryId | JobId | KeyId | RobotId | ScheduleId | TriggerId | WebhookId | WorkflowId
+/** Ids that are told apart inside are text to everybody else. */
+type Plain<V> = V extends AnyId ? string : V extends readonly AnyId[] ? readonly string[] : V
+/** Fields of a row that are shown as they are. */
+export type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof Pick<Row, K>]: Plain<Row[F]> }
+
+/** One page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Where the next page starts; null on the last. */
+  readonly next_cursor: string | null
+}
+
+/** A job in a list: everything but what may be large or secret. */
+export interface JobSummary extends
+  Shown<
+    JobRow,
+    | 'id'
+    | 'workflow_id'
+    | 'workflow_name'
+    | 'workflow_version'
+    | 'robot_name'
+    | 'pinned_robot_id'
+    | 'pool'
+    | 'status'
+    | 'priority'
+    | 'environment'
+    | 'required_tags'
+    | 'required_capabilities'
+    | 'progress'
+    | 'current_node'
+    | 'progress_message'
+    | 'error_message'
+    | 'error_type'
+    | 'failed_node'
+    | 'attempt'
+    | 'tries'
+    | 'max_attempts'
+    | 'retry_on'
+    | 'retry_of'
+    | 'dead_lettered'
+    | 'concurrency_key'
+    | 'concurrency_limit'
+    | 'retry_safety'
+    | 'trigger_id'
+    | 'schedule_id'
+    | 'parent_job_id'
+    | 'depth'
+    | 'created_by'
+  > {
+  /** The instant for which its schedule made it. */
+  readonly due_at: Time | null
+  /** The robot that has it or had it last; before the first offer the one that was asked for. */
+  readonly robot_id: string | null
+  readonly scheduled_time: Time | null
+  readonly started_at: Time | null
+  /** When it ended, however it ended; null until then. */
+  readonly completed_at: Time | null
+  /** By its robot's clock, where the robot has said it; 0 where it has not ended, or never started. */
+  readonly duration_ms: number
+  /** It has ended, and its robot has not said yet that it has stopped. */
+  readonly stopping: boolean
+  readonly timeout_seconds: number
+  readonly created_at: Time
+}
+
+/** Something to know about what was asked for, though it was done. */
+export type WarningView = SuitabilityWarning
+
+/** A job that has just been submitted. */
+export interface SubmittedJob extends JobSummary {
+  /** Where no robot on record can run it: it waits for one. */
+  readonly warnings?: readonly WarningView[]
+}
+
+/** One job, whole. */
+export interface JobDetail extends JobSummary, Shown<JobRow, 'stack_trace'> {
+  /** The definition that it runs, as text. */
+  readonly workflow_json: string
+  readonly parameters: Anything
+  /** What the robot returned; `{}` where there is nothing. */
+  readonly result: unknown
+  /** The last lines of its log, as text; the first says how many are left out, and where they are. */
+  readonly logs: string
+}
+
+/** One line of a job's log. */
+export interface LogLine extends Shown<LogRow, 'seq' | 'robot_id' | 'level' | 'node_id' | 'message'> {
+  /** When it reached the orchestrator. */
+  readonly timestamp: Time
+  /** When it was written: by the robot's clock, where that can be. */
+  readonly logged_at: Time
+  /** As the robot's own clock has it, in its own words. */
+  readonly robot_timestamp: string | null
+  readonly extra: unknown
+}
+
+/** One entry of a job's history. */
+export interface HistoryEntry extends Shown<Omit<HistoryRow, 'at'>> {
+  readonly at: Time
+}
+
+/** Why a job is not running, and what single change would let it run now. */
+export interface ExplanationView extends Shown<Omit<Explanation, 'queue' | 'next_check_at'>> {
+  readonly as_of: Time
+  /** Null for a job that does not wait for a robot. */
+  readonly queue: Omit<NonNullable<Explanation['queue']>, 'aging_at'> & { readonly aging_at: Time | null } | null
+  /** When something happens to the job though nobody does anything. */
+  readonly next_check_at: Time | null
+}
+
+/** A robot as it is on record, and as it is just now. */
+export interface RobotView
+  extends
+    Shown<RobotRow, 'id' | 'name' | 'mode' | 'environment' | 'max_concurrent_jobs' | 'tags' | 'capabilities'>,
+    Shown<Presence, 'status' | 'current_jobs' | 'active_job_ids' | 'metrics'> {
+  /** When anything was heard of it last; null: it has never been here. */
+  readonly last_seen: Time | null
+  readonly last_heartbeat: Time | null
+  readonly connected_since: Time | null
+  /** How its last connection ended: `code` is ours, and null where the line broke or the robot closed it. */
+  readonly last_disconnect: { readonly at: Time; readonly code: number | null; readonly reason: string } | null
+  /** Two machines connect as this robot and replace each other, since then; null: there is one. */
+  readonly conflict: { readonly since: Time; readonly takeovers: number } | null
+  readonly created_at: Time
+}
+
+/** What a robot has just said of itself. */
+export interface ReportView
+  extends Shown<Report, 'status' | 'current_jobs' | 'uptime_seconds' | 'system_info'>, Shown<Presence, 'metrics'> {
+  /** null where it does not say which jobs it has. */
+  readonly active_job_ids: readonly string[] | null
+  readonly robot_id: string
+  readonly at: Time
+}
+
+/** A workflow in a list. */
+export interface WorkflowSummary extends
+  Shown<
+    WorkflowRow,
+    | 'id'
+    | 'name'
+    | 'description'
+    | 'version'
+    | 'published_version'
+    | 'status'
+    | 'max_concurrent'
+    | 'created_by'
+    | 'tags'
+    | 'execution_count'
+    | 'success_count'
+  > {
+  readonly created_at: Time
+  readonly updated_at: Time
+  /** Of the jobs that were completed. */
+  readonly avg_duration_ms: number
+}
+
+/** A workflow that has just been published. */
+export interface PublishedWorkflow extends WorkflowSummary {
+  /** That no robot on record says that it runs it. */
+  readonly warnings: readonly WarningView[]
+}
+
+/** One workflow, whole. */
+export interface WorkflowDetail extends WorkflowSummary {
+  /** Its newest definition, as text. */
+  readonly json_definition: string
+}
+
+/** One version of a workflow. */
+export interface VersionView extends Shown<VersionRow, 'version' | 'created_by'> {
+  /** Of the definition. */
+  readonly hash: string
+  readonly created_at: Time
+}
+
+/** A schedule. */
+export interface ScheduleView extends
+  Shown<
+    ScheduleRow,
+    | 'id'
+    | 'name'
+    | 'workflow_id'
+    | 'workflow_name'
+    | 'robot_id'
+    | 'frequency'
+    | 'cron_expression'
+    | 'timezone'
+    | 'enabled'
+    | 'note'
+    | 'priority'
+    | 'environment'
+    | 'pool'
+    | 'misfire'
+    | 'overlap'
+    | 'run_count'
+    | 'success_count'
+    | 'created_by'
+  > {
+  readonly parameters: Anything
+  readonly run_at: Time | null
+  readonly start_at: Time | null
+  readonly end_at: Time | null
+  readonly jitter_seconds: number
+  readonly misfire_grace_seconds: number | null
+  readonly last_run: Time | null
+  /** When it is due next; null when it never is again, or is disabled. */
+  readonly next_run: Time | null
+  /** When that is acted upon: the same, and jitter. */
+  readonly fires_at: Time | null
+  readonly created_at: Time
+  readonly updated_at: Time
+}
+
+/** An instant to come. */
+export interface UpcomingRunView {
+  readonly due_at: Time
+  readonly fires_at: Time
+}
+
+/** What became of an instant, or of a stretch of them. */
+export interface ScheduleRunView extends Shown<ScheduleRunRow, 'outcome' | 'reason' | 'job_id'> {
+  /** Null for a job that somebody had made by hand. */
+  readonly due_at: Time | null
+  readonly until: Time | null
+  readonly at: Time
+}
+
+/** A key, without the key itself. */
+export interface KeyView extends Shown<KeyRow, 'id' | 'name' | 'scopes' | 'robot_id'> {
+  readonly created_at: Time
+  readonly revoked_at: Time | null
+}
+
+/** A key that was made just now: it is shown this once. */
+export interface NewKeyView extends KeyView {
+  readonly key: string
+}
+
+/** A pool. */
+export interface PoolView extends Shown<Omit<PoolRow, 'created_at'>> {
+  readonly created_at: Time
+}
+
+/** How the process is doing. */
+export interface Health {
+  readonly status: 'ok' | 'recovering' | 'draining' | 'stopped'
+  readonly version: string
+  readonly durability: 'full' | 'relaxed' | 'server'
+  /** What a power cut may take of what was answered, where that is anything. */
+  readonly may_lose?: string
+  readonly live_jobs: number
+  readonly robots_connected: number
+  /** How often a state has been loaded from the store, in whatever process. */
+  readonly loads: number
+  /** How the clock of the machine was set last since the process began: by `by_ms`, and how often; null: it was not. */
+  readonly clock_set: { readonly at: string; readonly by_ms: number; readonly count: number } | null
+}
+
+/** How the API says no. */
+export interface ErrorBody {
+  readonly type: 'error'
+  readonly payload: {
+    readonly error_code: RefusalCode
+    readonly error_message: string
+    readonly details: Anything
+  }
+  /** The `X-Request-Id` of the request, or one that was made for it. */
+  readonly correlation_id: string
+}

@@ -1,0 +1,175 @@
+import type { Turn } from '../turn.ts'
+import type { JobId, Millis, RobotId } from '../base/ids.ts'
+import { offer } from './offer.ts'
+import { firstWaiting, goesBefore } from '../queue/queue.ts'
+import { abilitiesOf, canRun, foreignSlots } from '../queue/matching.ts'
+import type { State } from '../state.ts'
+import type { RobotRow } from '../records/robot.ts'
+import type { ConcurrencyGroup, FreeRobot, JobClass, JobNeeds, RobotGroup, WaitingJob } from '../indexes.ts'
+import { transition } from '../jobs/transition.ts'
+import type { JobRow } from '../records/job.ts'
+import { blockedBy } from '../queue/concurrency.ts'
+import { STRATEGIES } from './strategies.ts'
+
+/**
+ * Offers jobs to robots until no waiting job has a free robot that may run it. Called after every event.
+ *
+ * Since that held before the event, only the jobs and the robots that the event touched have to be looked at.
+ */
+export function dispatch(state: State, turn: Turn): void {
+  const { dirtyClasses, dirtyRobots } = state.matching
+  if (state.draining) return
+  for (const robot of dirtyRobots) offerJobsTo(state, robot, turn)
+  dirtyRobots.clear()
+  while (dirtyClasses.size > 0) {
+    const jobs = mostUrgent(state, turn.now)
+    if (jobs === undefined) break
+    if (!offerFrom(state, jobs, turn)) dirtyClasses.delete(jobs)
+  }
+  dirtyClasses.clear()
+  // What was offered just now has touched its robots again, and left them with nothing to run.
+  dirtyRobots.clear()
+}
+
+/** Gives a robot the jobs whose turn it is, until its slots are full or nothing is left that it may run. */
+function offerJobsTo(state: State, id: RobotId, turn: Turn): void {
+  const group = state.matching.groupOf.get(id)
+  while (group?.free.has(id) === true) {
+    const job = bestFor(state, group, id, turn.now)
+    if (job === undefined) return
+    offer(state, job, id, turn)
+  }
+}
+
+function bestFor(state: State, group: RobotGroup, id: RobotId, now: Millis): JobId | undefined {
+  return bestAmong(state, classesFor(state, group, id), now, (job) => mayOffer(state, id, job))
+}
+
+/** The classes with waiting jobs that a robot may run. */
+function classesFor(state: State, group: RobotGroup, id: RobotId): readonly JobClass[] {
+  const pinned = [...state.matching.pinned.get(id) ?? []].filter((jobs) => canRun(group, jobs.needs))
+  return [...group.classes, ...pinned]
+}
+
+function bestAmong(
+  state: State,
+  classes: readonly JobClass[],
+  now: Millis,
+  passes: (job: JobId) => boolean,
+): JobId | undefined {
+  const { agingMs } = state.settings
+  let leader: WaitingJob | undefined
+  for (const jobs of classes) {
+    const head = firstWaiting(jobs, now, agingMs, ({ id }) => passes(id))
+    if (head !== undefined && (leader === undefined || goesBefore(head, leader, now, agingMs))) leader = head
+  }
+  return leader?.id
+}
+
+/**
+ * Whether the dispatcher would give a robot this waiting job at once, if the robot were as `robot` says: `anew`, when it
+ * registers so, and when it has said what it is running; with a `report`, when it says that it is there and runs nothing
+ * else; or with a `resume`. For explanations: it asks the same questions in the same order, and changes nothing.
+ */
+export function wouldTake(
+  state: State,
+  robot: RobotRow,
+  job: JobId,
+  now: Millis,
+  comes: 'anew' | 'report' | 'resume',
+): boolean {
+  const abilities = abilitiesOf(robot)
+  const classes = [...state.matching.classes.values()].filter(({ needs }) =>
+    (needs.robot === null || needs.robot === robot.id) && canRun(abilities, needs)
+  )
+  const taken = new Set<JobId>()
+  const session = state.sessions.get(robot.id)
+  const foreign = comes === 'resume' && session !== undefined ? foreignSlots(session) : 0
+  const slots = robot.max_concurrent_jobs - (state.held.get(robot.id)?.size ?? 0) - foreign
+  // Before it has said what it is running, a robot gets only what was never offered.
+  const rounds: ((id: JobId) => boolean)[] = comes === 'anew'
+    ? [(id) => state.jobs.get(id)?.attempt === 0, () => true]
+    : [(id) => mayOffer(state, robot.id, id)]
+  for (const passes of rounds) {
+    while (taken.size < slots) {
+      const next = bestAmong(state, classes, now, (id) => !taken.has(id) && passes(id))
+      if (next === job) return true
+      if (next === undefined) break
+      taken.add(next)
+    }
+  }
+  return false
+}
+
+/** Whether some robot is free just now for a job that needs this: it would be offered at once. */
+export function wouldBeTaken(state: State, needs: JobNeeds, job: JobId): boolean {
+  return !state.draining && freeRobotFor(state, needs, job) !== undefined
+}
+
+function mostUrgent(state: State, now: Millis): JobClass | undefined {
+  const { agingMs } = state.settings
+  let leader: { jobs: JobClass; head: WaitingJob } | undefined
+  for (const jobs of state.matching.dirtyClasses) {
+    const head = firstWaiting(jobs, now, agingMs, () => true)
+    if (head !== undefined && (leader === undefined || goesBefore(head, leader.head, now, agingMs))) {
+      leader = { jobs, head }
+    }
+  }
+  return leader?.jobs
+}
+
+/** Offers the first job of the class that some free robot may run. False when there is none. */
+function offerFrom(state: State, jobs: JobClass, turn: Turn): boolean {
+  if (freeRobotFor(state, jobs.needs, null) === undefined) return false
+  const robots = new Map<JobId, RobotId>()
+  const job = firstWaiting(jobs, turn.now, state.settings.agingMs, ({ id }) => {
+    const robot = freeRobotFor(state, jobs.needs, id)
+    if (robot !== undefined) robots.set(id, robot)
+    return robot !== undefined
+  })
+  const robot = job === undefined ? undefined : robots.get(job.id)
+  if (job === undefined || robot === undefined) return false
+  offer(state, job.id, robot, turn)
+  return true
+}
+
+/** The robot to ask first for such a job; with `job` null, whether there is any, whatever jobs they are excluded from. */
+function freeRobotFor(state: State, needs: JobNeeds, job: JobId | null): RobotId | undefined {
+  const { matching } = state
+  const isOpen = (free: FreeRobot): boolean => job === null || mayOffer(state, free.robot, job)
+  if (needs.robot !== null) {
+    const group = matching.groupOf.get(needs.robot)
+    const free = group?.free.get(needs.robot)
+    return group !== undefined && free !== undefined && canRun(group, needs) && isOpen(free) ? needs.robot : undefined
+  }
+  const groups = [...matching.groups.values()].filter((group) => group.free.size > 0 && canRun(group, needs))
+  return job === null ? groups[0]?.free.peek()?.robot : STRATEGIES[state.settings.strategy](state, groups, isOpen, job)
+}
+
+/**
+ * Not a job that it is excluded from; nor, until it has said what it is running, one that was offered before: it may be
+ * running that since an earlier connection.
+ */
+function mayOffer(state: State, robot: RobotId, job: JobId): boolean {
+  const session = state.sessions.get(robot)
+  if (session === undefined || session.excluded.has(job)) return false
+  return session.reported !== null || state.jobs.get(job)?.attempt === 0
+}
+
+/** Releases the waiting jobs that concurrency groups have room for again. Called after every event, before dispatch. */
+export function releaseWaiting(state: State, turn: Turn): void {
+  for (const group of state.concurrency.released) {
+    for (let job = nextBlocked(state, group, turn.now); job !== undefined; job = nextBlocked(state, group, turn.now)) {
+      transition(state, job, 'ready', turn, { by: 'orchestrator', detail: 'another job with the same limit has ended' })
+    }
+  }
+  state.concurrency.released.clear()
+}
+
+function nextBlocked(state: State, group: ConcurrencyGroup, now: Millis): JobRow | undefined {
+  const head = firstWaiting(group.waiting, now, state.settings.agingMs, ({ id }) => {
+    const job = state.jobs.get(id)
+    return job !== undefined && blockedBy(state, job).length === 0
+  })
+  return head === undefined ? undefined : state.jobs.get(head.id)
+}

@@ -1,0 +1,56 @@
+import { assert } from '../base/assert.ts'
+import { send, type Turn } from '../turn.ts'
+import type { JobId, RobotId } from '../base/ids.ts'
+import type { JobRow } from '../records/job.ts'
+import { saveJob } from '../jobs/save.ts'
+import { fromText, type JsonObject } from '../base/json.ts'
+import type { State } from '../state.ts'
+import type { Session } from '../session.ts'
+import { recordHistory } from '../jobs/history.ts'
+
+/**
+ * Asks a robot to run a job. The attempt that fences everything said about it is on disk before the robot hears of
+ * it, so that no attempt is ever handed out twice.
+ */
+export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void {
+  const job = state.jobs.get(id)
+  const row = state.robots.get(robot)
+  const session = state.sessions.get(robot)
+  assert(job !== undefined && row !== undefined && session !== undefined, 'an offer joins what exists')
+  const offered: JobRow = {
+    ...job,
+    attempt: job.attempt + 1,
+    robot_id: robot,
+    robot_name: row.name,
+    offer_until: turn.now + state.settings.offerMs,
+    offered_at: turn.now,
+    offer_memory: session.memory,
+  }
+  session.lastOffer = ++state.offersMade
+  session.offers.set(id, null)
+  saveJob(state, offered, turn)
+  recordHistory(state, offered, turn, {
+    event: 'offer',
+    from_status: 'queued',
+    cause: { by: 'orchestrator', detail: `offered to ${row.name}` },
+  })
+  assign(state, session, offered, turn)
+}
+
+function assign(state: State, session: Session, job: JobRow, turn: Turn): void {
+  const definition = state.definitions.get(job.definition)
+  assert(definition !== undefined, 'a job is offered with its definition')
+  send(turn, session.socket, {
+    type: 'job_assign',
+    payload: {
+      job_id: job.id,
+      workflow_id: job.workflow_id,
+      workflow_name: job.workflow_name,
+      workflow_json: definition.json,
+      priority: job.priority,
+      timeout_seconds: job.timeout_ms / 1000,
+      parameters: fromText(job.parameters) as JsonObject,
+      attempt: job.attempt,
+    },
+  })
+}

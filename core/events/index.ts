@@ -1,0 +1,101 @@
+import type {
+  DeliveryId,
+  KeyId,
+  Millis,
+  ReplyId,
+  RobotId,
+  ScheduleId,
+  SecretHash,
+  SocketId,
+  WebhookId,
+  WorkflowId,
+} from '../base/ids.ts'
+import type { MessageId, RobotMessage } from '../protocol/message.ts'
+import type { Refusal } from '../base/refusal.ts'
+import type {
+  TriggerDeleted,
+  TriggerFired,
+  TriggerRead,
+  TriggerSaved,
+  TriggerSwitched,
+  WebhookReceived,
+  WorkflowCalled,
+} from './triggers.ts'
+import type { ControlRequested, PoolSaved, RobotSaved, SocketOpened } from './robots.ts'
+import type { CancelRequested, JobSubmitted, ReleaseRequested, RetryRequested } from './jobs.ts'
+import type { WorkflowSaved } from './workflows.ts'
+import type { ScheduleSaved, ScheduleSwitched, ScheduleTriggered } from './schedules.ts'
+import type { KeyCreated } from './access.ts'
+import type { DeliveryFinished, WebhookCommand, WebhookSaved } from './webhooks.ts'
+
+/** Everything that can happen. What is done about it is the table in `step.ts`. */
+export type Event =
+  | JobSubmitted
+  | CancelRequested
+  | ReleaseRequested
+  | RetryRequested
+  | ControlRequested
+  | RobotSaved
+  | PoolSaved
+  | { readonly type: 'status.requested'; readonly reply: ReplyId; readonly robot: RobotId }
+  | WebhookReceived
+  | WorkflowSaved
+  | { readonly type: 'workflow.published'; readonly reply: ReplyId; readonly workflow: WorkflowId }
+  | TriggerSaved
+  | WorkflowCalled
+  | TriggerFired
+  | TriggerSwitched
+  | TriggerDeleted
+  | TriggerRead
+  | ScheduleSaved
+  | ScheduleSwitched
+  | ScheduleTriggered
+  | { readonly type: 'schedule.deleted'; readonly reply: ReplyId; readonly schedule: ScheduleId }
+  | KeyCreated
+  | { readonly type: 'key.revoked'; readonly reply: ReplyId; readonly key: KeyId }
+  | SocketOpened
+  /** It has said too much without having registered, and nothing of it is read any more. */
+  | { readonly type: 'socket.flooded'; readonly socket: SocketId }
+  | { readonly type: 'socket.closed'; readonly socket: SocketId }
+  | {
+    readonly type: 'robot.message'
+    readonly socket: SocketId
+    readonly message: RobotMessage
+    /** How long the frame was, as UTF-8. */
+    readonly bytes: number
+    /** The hash of the token in a `register`. */
+    readonly credential: SecretHash | null
+    /** What is said of its wrong key, where its address has shown too many. */
+    readonly wrongKeyRefusal?: Refusal
+  }
+  | {
+    /** A frame that is no message. */
+    readonly type: 'robot.malformed'
+    readonly socket: SocketId
+    /** As in `robot.message`. */
+    readonly bytes: number
+    readonly refusal: Refusal
+    readonly id: MessageId | undefined
+  }
+  | WebhookSaved
+  | WebhookCommand
+  | {
+    readonly type: 'webhook.rotated'
+    readonly reply: ReplyId
+    readonly webhook: WebhookId
+    readonly secret: string
+  }
+  | {
+    readonly type: 'delivery.replayed'
+    readonly reply: ReplyId
+    readonly webhook: WebhookId
+    readonly delivery: DeliveryId
+  }
+  | DeliveryFinished
+  | { readonly type: 'drain' }
+  /** The clock was set by so much, and the turn is at the instant that it shows now. It has a turn to itself. */
+  | { readonly type: 'clock.set'; readonly by: Millis }
+  /** The alarm has rung. `until`: deadlines up to here are judged; left out: up to the instant of the turn. */
+  | { readonly type: 'tick'; readonly until?: Millis }
+
+export type On<T extends Event['type']> = Extract<Event, { type: T }>

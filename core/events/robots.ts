@@ -1,0 +1,43 @@
+import type { ReplyId, RobotId, SecretHash, SocketId, WorkflowId } from '../base/ids.ts'
+
+/** A connection has been made. */
+export interface SocketOpened {
+  readonly type: 'socket.opened'
+  readonly socket: SocketId
+  readonly credential: SecretHash | null
+  /** The one robot whose address this is; left out where the address does not say. */
+  readonly robot?: RobotId | null
+  /** The network that it comes from; left out where nobody knows. */
+  readonly network?: string | null
+}
+
+export interface ControlRequested {
+  readonly type: 'control.requested'
+  readonly reply: ReplyId
+  readonly robot: RobotId
+  readonly control: 'pause' | 'resume' | 'shutdown'
+  /** For a shutdown: whether running jobs may end. */
+  readonly graceful: boolean
+}
+
+export interface RobotSaved {
+  readonly type: 'robot.saved'
+  readonly reply: ReplyId
+  readonly robot: RobotId
+  /** `create`: the id must be new. `update`: it must exist. `upsert`: either. */
+  readonly mode: 'create' | 'update' | 'upsert'
+  readonly name: string
+  readonly environment: string
+  readonly maxConcurrentJobs: number
+  readonly tags: readonly string[]
+  readonly capabilities: Readonly<Record<string, unknown>>
+}
+
+export interface PoolSaved {
+  readonly type: 'pool.saved'
+  readonly reply: ReplyId
+  readonly name: string
+  readonly tags: readonly string[]
+  readonly maxConcurrent: number | null
+  readonly workflows: readonly WorkflowId[]
+}

@@ -1,0 +1,133 @@
+import { findJob, refuseRequest, reply, type Turn } from '../turn.ts'
+import type { JobId, Millis, ReplyId } from '../base/ids.ts'
+import { isLive, isOffered, type JobRow } from '../records/job.ts'
+import { saveJob } from './save.ts'
+import { requestStatus, sessionOf, stopJob, transition } from './transition.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../base/refusal.ts'
+import { withSubmissionLimit } from '../limiter/rates.ts'
+import type { State } from '../state.ts'
+import type { CancelRequested, ReleaseRequested, RetryRequested } from '../events/jobs.ts'
+import { type Cause, recordHistory } from './history.ts'
+import { createJob, type JobSpec, NO_SOURCE } from './create.ts'
+
+/** What people ask to be done about a job that exists. */
+
+/** A job is called off. It ends at once; one that has ended already stays as it is. */
+export function cancelRequested(state: State, event: CancelRequested, turn: Turn): void {
+  const job = findOrRefuse(state, event.job, turn)
+  if (isRefusal(job)) return refuseCommand(event.reply, job, turn)
+  if (!isLive(job.status)) {
+    const refusal = refuse('CONFLICT', `Job ${job.id} has ended already: it is ${job.status}`, { status: job.status })
+    return refuseCommand(event.reply, refusal, turn)
+  }
+  const cancelled = stopJob(state, job, 'cancel', turn, { by: event.by, detail: event.reason }, {
+    error_type: 'Cancelled',
+    error_message: event.reason,
+  })
+  reply(turn, event.reply, { type: 'job', job: cancelled })
+}
+
+/**
+ * A person says that the robot has not started a job that it has been offered: the job is offered anew. Refused while the
+ * robot still has time to answer, and once it has accepted.
+ */
+export function releaseRequested(state: State, event: ReleaseRequested, turn: Turn): void {
+  const job = findOrRefuse(state, event.job, turn)
+  if (isRefusal(job)) return refuseCommand(event.reply, job, turn)
+  const why = notReleasable(state, job, turn.now)
+  if (why !== null) {
+    return refuseCommand(event.reply, refuse('CONFLICT', `Job ${job.id} ${why}`, { status: job.status }), turn)
+  }
+  const reason = event.reason === '' ? '' : `: ${event.reason}`
+  const detail = `released: ${job.robot_name} has not started it${reason}`
+  reply(turn, event.reply, { type: 'job', job: offerReleased(state, job, turn, { by: event.by, detail }) })
+}
+
+function notReleasable(state: State, job: JobRow, now: Millis): string | null {
+  if (!isLive(job.status)) return `has ended already: it is ${job.status}`
+  if (job.status === 'running') return `is running: ${job.robot_name} has accepted it. Cancel it, and retry it`
+  if (!isOffered(job)) return `is not held by a robot: it is ${job.status}, and is offered when its turn comes`
+  const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
+  const mayAnswer = session?.offers.has(job.id) === true && now < (job.offered_at ?? 0) + state.settings.offerMs
+  return mayAnswer ? `was offered to ${job.robot_name} a moment ago, which may still answer` : null
+}
+
+/**
+ * A job that has ended is run again, as a new job that names it. With `requeue` it must be a dead letter, and is dealt
+ * with by that. It runs the very definition that it ran before, whatever has been published since.
+ */
+export function retryRequested(state: State, event: RetryRequested, turn: Turn): void {
+  const job = findOrRefuse(state, event.job, turn)
+  if (isRefusal(job)) return refuseCommand(event.reply, job, turn)
+  if (isLive(job.status)) {
+    const refusal = refuse('CONFLICT', `Job ${job.id} has not ended yet: it is ${job.status}`, { status: job.status })
+    return refuseCommand(event.reply, refusal, turn)
+  }
+  if (event.mode === 'requeue' && !job.dead_lettered) {
+    return refuseCommand(event.reply, refuse('CONFLICT', `Job ${job.id} is not in the dead letter list`), turn)
+  }
+  const workflow = {
+    workflow_id: job.workflow_id,
+    workflow_name: job.workflow_name,
+    workflow_version: job.workflow_version,
+    definition: event.definition,
+  }
+  // Not the schedule's: what somebody has run again is his own, and must not be counted twice, nor held up by the next.
+  const parent = job.parent_job_id === null ? null : { id: job.parent_job_id, depth: job.depth - 1 }
+  const source = { ...NO_SOURCE, trigger: job.trigger_id, retryOf: job.id, parent, workflow }
+  const { job: again, quota } = withSubmissionLimit(state, event.key, turn, () => {
+    return createJob(state, specOf(job, event.newJob, event.by), source, turn)
+  })
+  if (isRefusal(again)) return refuseRequest(turn, event.reply, again, quota)
+  if (job.dead_lettered) {
+    const dealtWith = { ...job, dead_lettered: false }
+    saveJob(state, dealtWith, turn)
+    recordHistory(state, dealtWith, turn, {
+      event: 'requeued',
+      from_status: job.status,
+      cause: { by: event.by, detail: `run again as ${again.id}` },
+    })
+  }
+  reply(turn, event.reply, { type: 'job', job: again, quota })
+}
+
+/** What was asked for when the job was submitted, to be asked for again. */
+function specOf(job: JobRow, id: JobId, by: string): JobSpec {
+  return {
+    job: id,
+    by,
+    parameters: job.parameters,
+    priority: job.priority,
+    robot: job.pinned_robot_id,
+    environment: job.environment,
+    pool: job.pool,
+    requiredTags: job.required_tags,
+    requiredCapabilities: job.required_capabilities,
+    scheduledTime: null,
+    timeoutMs: job.timeout_ms,
+    retrySafety: job.retry_safety,
+    maxAttempts: job.max_attempts,
+    retryOn: job.retry_on,
+    concurrencyKey: job.concurrency_key,
+    concurrencyLimit: job.concurrency_limit,
+    duplicateKey: job.duplicate_key,
+  }
+}
+
+function findOrRefuse(state: State, id: JobId, turn: Turn): JobRow | Refusal {
+  return findJob(state, id, turn) ?? notFound('Job', id)
+}
+
+function refuseCommand(to: ReplyId, refusal: Refusal, turn: Turn): void {
+  refuseRequest(turn, to, refusal)
+}
+
+/**
+ * A person says that the robot has not started the job. It is offered anew; the robot that had the offer is excluded
+ * until its list shows the same, and takes the job after all if it says so before another robot is asked.
+ */
+export function offerReleased(state: State, job: JobRow, turn: Turn, cause: Cause): JobRow {
+  const session = sessionOf(state, job)
+  if (session !== undefined) session.excluded.set(job.id, requestStatus(session, turn))
+  return transition(state, job, 'back_off', turn, cause, { ready_at: turn.now, offered_at: job.offered_at })
+}

@@ -1,0 +1,195 @@
+import { isOfWorkflow, type JobRow } from '../records/job.ts'
+import type { JobSubmitted } from '../events/jobs.ts'
+import type { JobId, Millis, ScheduleId, TriggerId } from '../base/ids.ts'
+import { evictUnused, saveDefinition, sentBytes, type WorkflowRef } from '../workflows/definitions.ts'
+import type { State } from '../state.ts'
+import type { Turn } from '../turn.ts'
+import { type Refusal, refuse } from '../base/refusal.ts'
+import { cut, exceedsBytes } from '../base/text.ts'
+import { FRAME_BYTES_MAX } from '../protocol/decode.ts'
+import { ASSIGN_OVERHEAD_BYTES } from '../settings.ts'
+import { saveJob } from './save.ts'
+import { recordHistory } from './history.ts'
+import { blockedBy } from '../queue/concurrency.ts'
+
+/** Everything about a job that is still to come. */
+export const NEW_JOB = {
+  attempt: 0,
+  tries: 0,
+  refusals: 0,
+  robot_id: null,
+  robot_name: '',
+  offer_until: null,
+  offered_at: null,
+  offer_memory: '',
+  stop_until: null,
+  started_at: null,
+  completed_at: null,
+  progress: 0,
+  progress_message: '',
+  robot_duration_ms: null,
+  current_node: '',
+  result: null,
+  error_message: '',
+  error_type: '',
+  stack_trace: '',
+  failed_node: '',
+  dead_lettered: false,
+} as const satisfies Partial<JobRow>
+
+/** What a job is made of, whoever asks for it. */
+export type JobSpec = Omit<JobSubmitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'checkDuplicate'>
+
+/** What nothing was said about. */
+export const DEFAULT_JOB_SPEC = {
+  robot: null,
+  environment: '',
+  pool: null,
+  requiredTags: [],
+  requiredCapabilities: [],
+  scheduledTime: null,
+  timeoutMs: null,
+  retrySafety: 'unless_started',
+  maxAttempts: 1,
+  retryOn: [],
+  concurrencyKey: null,
+  concurrencyLimit: 1,
+  duplicateKey: null,
+} as const satisfies Partial<JobSpec>
+
+/** What a job comes from, and what it runs. */
+export interface JobSource {
+  readonly trigger: TriggerId | null
+  readonly retryOf: JobId | null
+  readonly schedule: ScheduleId | null
+  /** The instant for which the schedule makes it; null for a job by hand. */
+  readonly dueAt: Millis | null
+  /** The job that asked for it, or whose end it follows. */
+  readonly parent: Pick<JobRow, 'id' | 'depth'> | null
+  /** The root of that one's family; null for a job that somebody asks for, also again. */
+  readonly root: JobId | null
+  /** It follows from what has happened here, and nobody could ask for it again: it is taken in while draining too. */
+  readonly whileDraining: boolean
+  readonly workflow: WorkflowRef
+}
+
+/** A job that somebody asks for himself. */
+export const NO_SOURCE = {
+  trigger: null,
+  retryOf: null,
+  schedule: null,
+  dueAt: null,
+  parent: null,
+  root: null,
+  whileDraining: false,
+} as const
+
+/**
+ * Takes a job in, or says why not. UNAVAILABLE while draining, QUEUE_FULL at the bound on live jobs,
+ * PAYLOAD_TOO_LARGE when no robot could be sent it in one frame.
+ */
+export function createJob(state: State, spec: JobSpec, source: JobSource, turn: Turn): JobRow | Refusal {
+  if (state.draining && !source.whileDraining) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
+  if (state.jobs.size >= state.settings.liveJobsMax) {
+    return refuse('QUEUE_FULL', `${state.jobs.size} jobs are waiting or running, which is as many as may be`, {
+      limit: state.settings.liveJobsMax,
+    })
+  }
+  const { workflow } = source
+  const { definition } = workflow
+  const definitionBytes = state.definitions.get(definition.hash)?.sentBytes ?? sentBytes(definition.json)
+  if (exceedsBytes(spec.parameters, FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES - definitionBytes)) {
+    const message = 'The workflow and its parameters together do not fit into one message to a robot'
+    return refuse('PAYLOAD_TOO_LARGE', message, { max_bytes: FRAME_BYTES_MAX - ASSIGN_OVERHEAD_BYTES })
+  }
+  const pool = spec.pool === null ? null : state.pools.get(spec.pool)
+  if (pool === undefined) {
+    return refuse('NOT_FOUND', `There is no pool ${cut(spec.pool ?? '', 100)}`, { field: 'pool' })
+  }
+  if (
+    pool !== null && pool.workflows.length > 0 &&
+    !(isOfWorkflow(workflow) && pool.workflows.includes(workflow.workflow_id))
+  ) {
+    const what = isOfWorkflow(workflow)
+      ? `the workflow ${workflow.workflow_id}`
+      : 'definitions that come with their jobs'
+    return refuse('FORBIDDEN', `The pool ${pool.name} does not run ${what}`, { field: 'pool' })
+  }
+  saveDefinition(state, definition, turn)
+  const job = newJob(state, spec, source, pool?.tags ?? [], turn)
+  saveJob(state, job, turn)
+  evictUnused(state, definition.hash)
+  const cause = { by: spec.by, detail: `submitted by ${spec.by}` }
+  recordHistory(state, job, turn, { event: 'submit', from_status: null, cause })
+  return job
+}
+
+/** A job in the queue, or, if its time has not come or a concurrency limit holds it back, before the queue. */
+function newJob(state: State, spec: JobSpec, source: JobSource, poolTags: readonly string[], turn: Turn): JobRow {
+  const job = queuedJob(state, spec, source, poolTags, turn)
+  if (spec.scheduledTime !== null && spec.scheduledTime > turn.now) {
+    return { ...job, status: 'pending', queued_at: null, ready_at: spec.scheduledTime }
+  }
+  return blockedBy(state, job).length === 0 ? job : { ...job, status: 'pending', queued_at: null }
+}
+
+/** Written out: an object this wide that begins as a copy of a smaller one is a hash table to V8, and stays one. */
+function queuedJob(state: State, spec: JobSpec, source: JobSource, poolTags: readonly string[], turn: Turn): JobRow {
+  const { workflow } = source
+  return {
+    attempt: NEW_JOB.attempt,
+    tries: NEW_JOB.tries,
+    refusals: NEW_JOB.refusals,
+    robot_id: NEW_JOB.robot_id,
+    robot_name: NEW_JOB.robot_name,
+    offer_until: NEW_JOB.offer_until,
+    offered_at: NEW_JOB.offered_at,
+    offer_memory: NEW_JOB.offer_memory,
+    stop_until: NEW_JOB.stop_until,
+    started_at: NEW_JOB.started_at,
+    completed_at: NEW_JOB.completed_at,
+    progress: NEW_JOB.progress,
+    current_node: NEW_JOB.current_node,
+    progress_message: NEW_JOB.progress_message,
+    robot_duration_ms: NEW_JOB.robot_duration_ms,
+    result: NEW_JOB.result,
+    error_message: NEW_JOB.error_message,
+    error_type: NEW_JOB.error_type,
+    stack_trace: NEW_JOB.stack_trace,
+    failed_node: NEW_JOB.failed_node,
+    dead_lettered: NEW_JOB.dead_lettered,
+    id: spec.job,
+    workflow_id: workflow.workflow_id,
+    workflow_name: workflow.workflow_name,
+    workflow_version: workflow.workflow_version,
+    definition: workflow.definition.hash,
+    pinned_robot_id: spec.robot,
+    pool: spec.pool,
+    environment: spec.environment,
+    required_tags: poolTags.length === 0 ? spec.requiredTags : [...new Set([...spec.requiredTags, ...poolTags])],
+    required_capabilities: spec.requiredCapabilities,
+    priority: spec.priority,
+    parameters: spec.parameters,
+    timeout_ms: spec.timeoutMs ?? state.settings.jobTimeoutMs,
+    retry_safety: spec.retrySafety,
+    max_attempts: spec.maxAttempts,
+    retry_on: spec.retryOn,
+    concurrency_key: spec.concurrencyKey,
+    concurrency_limit: spec.concurrencyLimit,
+    duplicate_key: spec.duplicateKey,
+    retry_of: source.retryOf,
+    scheduled_time: spec.scheduledTime,
+    created_at: turn.now,
+    created_by: spec.by,
+    trigger_id: source.trigger,
+    schedule_id: source.schedule,
+    due_at: source.dueAt,
+    parent_job_id: source.parent?.id ?? null,
+    root_job_id: source.root,
+    depth: source.parent === null ? 0 : source.parent.depth + 1,
+    seq: ++state.seq,
+    status: 'queued',
+    queued_at: turn.now,
+    ready_at: null,
+  }
+}

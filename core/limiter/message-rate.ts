@@ -1,0 +1,265 @@
+import { type Bucket, bucketLevel, fitsBucket, newBucket } from '../base/bucket.ts'
+import { findJob, send, type Turn } from '../turn.ts'
+import type { Millis, RobotId } from '../base/ids.ts'
+import { isAssigned, isHeld, isLive, isOffered, isStopping, type JobRow } from '../records/job.ts'
+import { restoreWindow, SlidingWindow, type WindowSnapshot } from '../base/sliding-window.ts'
+import { ABUSE_FACTOR, BURST_SECONDS, LATE_LOG_MS, type Settings } from '../settings.ts'
+import { errorMessage } from '../protocol/encode.ts'
+import type { Message, MessageId, RobotMessage } from '../protocol/message.ts'
+import { messageLimit, rateLimited } from './rates.ts'
+import type { State } from '../state.ts'
+import type { MessageRate, Session } from '../session.ts'
+import { countRefusedLines } from './log-count.ts'
+
+/** The same as plain data. Progress that waits is not carried: more will come. */
+export interface MessageRateSnapshot extends Omit<MessageRate, 'window' | 'progress'> {
+  readonly window: WindowSnapshot | null
+}
+
+/**
+ * What becomes of each message beyond the limit. `control` is acted upon all the same: a result that is lost would be a
+ * job that is lost. `heartbeat` too, and the robot is told. `telemetry` is merged or dropped.
+ */
+const CLASSES: { readonly [T in RobotMessage['type'] | 'malformed']: 'control' | 'heartbeat' | 'telemetry' } = {
+  register: 'control',
+  disconnect: 'control',
+  status_response: 'control',
+  error: 'control',
+  job_accept: 'control',
+  job_reject: 'control',
+  job_complete: 'control',
+  job_failed: 'control',
+  job_cancelled: 'control',
+  heartbeat: 'heartbeat',
+  job_progress: 'telemetry',
+  log_entry: 'telemetry',
+  log_batch: 'telemetry',
+  // A frame that is no message at all.
+  malformed: 'telemetry',
+}
+
+/** The bytes of a registration count so many times. */
+const REGISTRATION_FACTOR = 16
+
+/** The least time between two answers of one robot that say it says too much: or the limiter would double the flood. */
+const WARN_INTERVAL_MS: Millis = 1_000
+
+/** What is done about a message: it is acted upon, left, or its connection is closed for how many there are, or how long. */
+export type MessageVerdict = 'act' | 'refused' | Flood
+export type Flood = 'messages' | 'bytes'
+
+/** Counts a message of a robot, and says what is to be done about it. */
+export function countMessage(
+  state: State,
+  session: Session,
+  message: RobotMessage | null,
+  id: MessageId | undefined,
+  bytes: number,
+  turn: Turn,
+): MessageVerdict {
+  const rate = messageRateOf(state, session.robot, turn.now)
+  if (addBytes(state.settings, rate, bytes, turn.now)) return 'bytes'
+  if (state.settings.robotMessagesMax === 0 || (message !== null && isFree(session, rate, message))) return 'act'
+  const open = rate.window.isOpen(turn.now)
+  const messageClass = CLASSES[message?.type ?? 'malformed']
+  if (open || messageClass !== 'telemetry') rate.window.count(turn.now)
+  if (open) return 'act'
+  const wanted = message !== null && isWanted(state, session, message, turn)
+  if (messageClass === 'control' && wanted) return 'act'
+  if (!wanted && isAbuse(state, session.robot, rate, turn.now)) return 'messages'
+  if (messageClass === 'control') return 'act'
+  warnRobot(state, session, rate, id, turn)
+  if (messageClass === 'heartbeat') return 'act'
+  if (message !== null) leaveOut(state, session, message, turn)
+  return 'refused'
+}
+
+/**
+ * Whether so many bytes of a robot may be written down, and counts them if they may: of a job at most half of what there is
+ * for its robot, so that one that says very much does not take the room of others.
+ */
+export function mayWrite(state: State, robot: RobotId, job: Bucket | null, bytes: number, now: Millis): boolean {
+  const most = state.settings.robotDiskBytesPerMinute
+  if (most === 0) return true
+  const { disk } = messageRateOf(state, robot, now)
+  if (!fitsBucket(disk, bytes, most, now) || (job !== null && !fitsBucket(job, bytes, most / 2, now))) return false
+  disk.level += bytes
+  if (job !== null) job.level += bytes
+  return true
+}
+
+/** Has progress wait for the next heartbeat of its robot. By then the job may be in another attempt, of which this says nothing. */
+export function postponeProgress(
+  state: State,
+  session: Session,
+  message: Message<'job_progress'>,
+  job: JobRow,
+  now: Millis,
+): void {
+  const payload = { ...message.payload, attempt: job.attempt }
+  messageRateOf(state, session.robot, now).progress.set(job.id, { ...message, payload })
+}
+
+/** Counts a registration, which comes before there is a session. */
+export function countRegistration(state: State, robot: RobotId, bytes: number, turn: Turn): 'act' | Flood {
+  const rate = messageRateOf(state, robot, turn.now)
+  // What it says is written down each time.
+  const weight = bytes * REGISTRATION_FACTOR
+  if (turn.now < rate.blockedUntil || addBytes(state.settings, rate, weight, turn.now)) return 'bytes'
+  if (state.settings.robotMessagesMax === 0) return 'act'
+  const open = rate.window.isOpen(turn.now)
+  rate.window.count(turn.now)
+  return !open && isAbuse(state, robot, rate, turn.now) ? 'messages' : 'act'
+}
+
+/** What was said too often to be acted upon at once, and has waited for a heartbeat: the last word on each job. */
+export function takeProgress(state: State, robot: RobotId): readonly Message<'job_progress'>[] {
+  const waiting = state.limiters.robots.get(robot)?.progress
+  if (waiting === undefined || waiting.size === 0) return []
+  const words = [...waiting.values()]
+  waiting.clear()
+  return words
+}
+
+/** Why a connection is closed, in words for its robot. */
+export function floodReason(
+  { robotMessagesMax, robotMessagesMs, robotBytesPerSecond }: Settings,
+  flood: Flood,
+): string {
+  return flood === 'messages'
+    ? `More than ${ABUSE_FACTOR * robotMessagesMax} messages in ${robotMessagesMs / 1000} s`
+    : `More than ${robotBytesPerSecond} bytes a second, and ${BURST_SECONDS} times that at once`
+}
+
+/**
+ * What a robot is told at its registration, so that it need not be refused anything: the limit, and how often each of its
+ * jobs may report progress and send lines for that to take seven tenths of it. The rest is for control and heartbeats.
+ */
+export function rateLimitConfig({ robotMessagesMax, robotMessagesMs }: Settings, slots: number): {
+  readonly rate_limit?: { readonly limit: number; readonly window_seconds: number }
+  readonly progress_min_interval_ms?: number
+} {
+  if (robotMessagesMax === 0) return {}
+  return {
+    rate_limit: { limit: robotMessagesMax, window_seconds: robotMessagesMs / 1000 },
+    progress_min_interval_ms: Math.ceil((2 * Math.max(1, slots) * robotMessagesMs) / (0.7 * robotMessagesMax)),
+  }
+}
+
+/** A snapshot of what a robot has used up; null when there is nothing that matters any more. */
+export function messageRateSnapshot(state: State, robot: RobotId, now: Millis): MessageRateSnapshot | null {
+  const rate = state.limiters.robots.get(robot)
+  if (rate === undefined) return null
+  const { window, progress: _, ...rest } = rate
+  return { ...rest, window: window.snapshot(now) }
+}
+
+/** The clock was set: what a robot has said is as long ago as it was before. */
+export function shiftMessageRate(rate: MessageRate, by: Millis): void {
+  rate.window.shift(by)
+  rate.excessSince += by
+  rate.warnedAt += by
+  rate.sent.at += by
+  rate.blockedUntil += by
+  rate.disk.at += by
+}
+
+/** Restores what a robot had used up from a snapshot. */
+export function restoreMessageRate(state: State, robot: RobotId, { window, ...rest }: MessageRateSnapshot): void {
+  const limit = messageLimit(state.settings)
+  const restored = window === null ? new SlidingWindow(limit) : restoreWindow(limit, window)
+  state.limiters.robots.set(robot, { ...rest, window: restored, progress: new Map() })
+}
+
+function messageRateOf(state: State, robot: RobotId, now: Millis): MessageRate {
+  let rate = state.limiters.robots.get(robot)
+  if (rate === undefined) {
+    rate = {
+      window: new SlidingWindow(messageLimit(state.settings)),
+      excess: 0,
+      excessSince: now,
+      warnedAt: 0,
+      confirms: false,
+      sent: newBucket(now),
+      blockedUntil: 0,
+      disk: newBucket(now),
+      progress: new Map(),
+    }
+    state.limiters.robots.set(robot, rate)
+  }
+  return rate
+}
+
+/** Puts a frame into the bucket, and says whether it runs over. Half of it must have run out before the robot comes again. */
+function addBytes({ robotBytesPerSecond }: Settings, rate: MessageRate, bytes: number, now: Millis): boolean {
+  if (robotBytesPerSecond === 0) return false
+  const { sent } = rate
+  sent.level = bucketLevel(sent, robotBytesPerSecond * 60, now) + bytes
+  if (sent.level <= BURST_SECONDS * robotBytesPerSecond) return false
+  rate.blockedUntil = now + BURST_SECONDS * 1000 / 2
+  return true
+}
+
+/**
+ * Whether a message is one that we have asked for: an answer to a status request, and the one heartbeat after a result by
+ * which a robot learns that it may forget it.
+ */
+function isFree(session: Session, rate: MessageRate, { type }: RobotMessage): boolean {
+  if (type === 'status_response') return session.statusResponses < session.statusRequests
+  const confirming = rate.confirms && type === 'heartbeat'
+  if (type === 'heartbeat') rate.confirms = false
+  else if (type === 'job_complete' || type === 'job_failed' || type === 'job_cancelled') rate.confirms = true
+  return confirming
+}
+
+/**
+ * Whether a message is this robot's to send now: an answer to its offer, what ends a job that it had, and telemetry of
+ * one, also in the moments after its end. Others are counted as vain.
+ */
+function isWanted(state: State, session: Session, { type, payload }: RobotMessage, turn: Turn): boolean {
+  if (type === 'disconnect') return true
+  const job = 'job_id' in payload ? findJob(state, payload.job_id, turn) : undefined
+  if (job === undefined || job.robot_id !== session.robot) return false
+  if (type === 'job_accept' || type === 'job_reject') return isOffered(job)
+  if (CLASSES[type] === 'control') return isAssigned(job) || isStopping(job) || !isLive(job.status)
+  return hasIt(job, turn.now)
+}
+
+/** Whether the robot in the row has the job, or had it until a moment ago. */
+function hasIt(job: JobRow, now: Millis): boolean {
+  return isHeld(job) || (!isLive(job.status) && now - (job.completed_at ?? 0) <= LATE_LOG_MS)
+}
+
+/**
+ * One more in vain. Counted by whole windows: it is for floods, which do not end with one. A robot with jobs is left its
+ * connection, whatever it says: with it the results of its jobs would be lost.
+ */
+function isAbuse(state: State, robot: RobotId, rate: MessageRate, now: Millis): boolean {
+  const { settings, held } = state
+  if (held.has(robot)) return false
+  if (now - rate.excessSince >= settings.robotMessagesMs) {
+    rate.excessSince = now
+    rate.excess = 0
+  }
+  return ++rate.excess > (ABUSE_FACTOR - 1) * settings.robotMessagesMax
+}
+
+function warnRobot(state: State, session: Session, rate: MessageRate, id: MessageId | undefined, turn: Turn): void {
+  const quota = rate.window.quota(turn.now)
+  if (quota === null || turn.now - rate.warnedAt < WARN_INTERVAL_MS) return
+  rate.warnedAt = turn.now
+  send(turn, session.socket, errorMessage(rateLimited('messages', messageLimit(state.settings), quota), id))
+}
+
+/** Of progress the last word is kept for the next heartbeat. Lines are missed in the log: how many is told in it. */
+function leaveOut(state: State, session: Session, message: RobotMessage, turn: Turn): void {
+  const job = 'job_id' in message.payload ? findJob(state, message.payload.job_id, turn) : undefined
+  if (job === undefined || job.robot_id !== session.robot) return
+  if (message.type === 'job_progress') {
+    const { attempt } = message.payload
+    // Without an attempt it may be about an earlier one.
+    const current = attempt === undefined ? !session.excluded.has(job.id) : attempt === job.attempt
+    if (isAssigned(job) && current) postponeProgress(state, session, message, job, turn.now)
+  } else if (message.type === 'log_batch') countRefusedLines(state, job, message.payload.entries.length, turn)
+  else if (message.type === 'log_entry') countRefusedLines(state, job, 1, turn)
+}

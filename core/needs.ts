@@ -1,0 +1,82 @@
+import type { State } from './state.ts'
+import type { Event, On } from './events/index.ts'
+import type { JobId, Millis } from './base/ids.ts'
+import type { Prefetch } from './prefetch.ts'
+import { neededPages } from './webhooks/queue.ts'
+import { lateInteractions } from './robots/reports.ts'
+import { isHorizonDue } from './jobs/save.ts'
+import type { RobotMessage } from './protocol/message.ts'
+
+/** What the events of a turn may touch outside memory. Almost always nothing, and then nothing is fetched. */
+export function needs(state: State, events: readonly Event[], now: Millis): Prefetch | null {
+  const prefetch: Prefetch = {
+    jobs: [],
+    duplicates: [],
+    duplicatesSince: now - state.settings.duplicateMs,
+    idempotency: [],
+    due: null,
+    pages: neededPages(state),
+    deliveries: [],
+    interactions: [],
+    earlyRuns: null,
+  }
+  for (const event of events) needsOf(state, event, prefetch, now)
+  for (const interaction of lateInteractions(state, events)) prefetch.interactions.push(interaction)
+  if (isHorizonDue(state, now)) prefetch.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
+  const rows = prefetch.jobs.length + prefetch.duplicates.length + prefetch.idempotency.length +
+    prefetch.deliveries.length
+  return rows + prefetch.interactions.length + prefetch.pages.length === 0 && prefetch.due === null &&
+      prefetch.earlyRuns === null
+    ? null
+    : prefetch
+}
+
+function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): void {
+  const job = (id: JobId): void => void (state.jobs.has(id) || prefetch.jobs.push(id))
+  switch (event.type) {
+    case 'robot.message':
+      if (ABOUT_ENDED_JOBS.has(event.message.type) && 'job_id' in event.message.payload) {
+        job(event.message.payload.job_id)
+      }
+      return
+    case 'job.submitted':
+      if (event.checkDuplicate) prefetch.duplicates.push(...duplicateKeys(event))
+      if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
+      return
+    case 'delivery.replayed':
+      prefetch.deliveries.push(event.delivery)
+      return
+    case 'trigger.fired':
+    case 'workflow.called':
+      if (event.parent !== null) job(event.parent)
+      if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
+      return
+    case 'webhook.received':
+      if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
+      return
+    case 'cancel.requested':
+    case 'release.requested':
+    case 'retry.requested':
+      job(event.job)
+      return
+    case 'clock.set':
+      if (event.by < 0) prefetch.earlyRuns = now
+  }
+}
+
+/** Which of them counts is known when it is known whether it is a job of a workflow that is kept. */
+function duplicateKeys({ duplicateKey, workflow }: On<'job.submitted'>): readonly string[] {
+  return [duplicateKey, typeof workflow === 'string' ? null : workflow.workflowDuplicateKey].filter((key) =>
+    key != null
+  )
+}
+
+/** What robots say about jobs that may have ended. */
+const ABOUT_ENDED_JOBS: ReadonlySet<RobotMessage['type']> = new Set([
+  'job_complete',
+  'job_failed',
+  'job_cancelled',
+  'job_progress',
+  'log_entry',
+  'log_batch',
+])

@@ -1,0 +1,63 @@
+import type { Turn } from './turn.ts'
+import { registrationExpired } from './robots/connection.ts'
+import { requestExpired } from './webhooks/results.ts'
+import type { JobId, Millis, RobotId, ScheduleId, SocketId, WebhookId } from './base/ids.ts'
+import { closeLateLog } from './robots/logs.ts'
+import { scheduleDue } from './scheduler/runs.ts'
+import { cooldownOver, exclusionExpired, offerExpired } from './robots/offers.ts'
+import { robotLost } from './robots/reconcile.ts'
+import { statusExpired } from './robots/commands.ts'
+import type { State } from './state.ts'
+import type { TimerName } from './timers.ts'
+import { becomeReady, jobTimeoutExpired, queueTimeoutExpired, stopExpired } from './jobs/expiry.ts'
+import { leaseExpired } from './robots/heartbeat.ts'
+
+type OnTimer = (state: State, id: string, turn: Turn) => void
+
+/** What each deadline means when it has come. Ids carry their kind in the timer's name. */
+const ON_TIMER: { readonly [T in TimerName]: OnTimer } = {
+  'job.ready': (state, id, turn) => becomeReady(state, id as JobId, turn),
+  'job.queue-timeout': (state, id, turn) => queueTimeoutExpired(state, id as JobId, turn),
+  'job.offer': (state, id, turn) => offerExpired(state, id as JobId, turn),
+  'job.timeout': (state, id, turn) => jobTimeoutExpired(state, id as JobId, turn),
+  'job.stop': (state, id, turn) => stopExpired(state, id as JobId, turn),
+  'schedule.due': (state, id, turn) => scheduleDue(state, id as ScheduleId, turn),
+  'robot.lease': (state, id, turn) => leaseExpired(state, id as RobotId, turn),
+  'robot.lost': (state, id, turn) => robotLost(state, id as RobotId, turn),
+  'robot.cooldown': (state, id) => cooldownOver(state, id as RobotId),
+  'robot.exclusion': (state, id) => exclusionExpired(state, id),
+  'robot.conflict': (state, id) => void state.takeovers.delete(id as RobotId),
+  'log.close': (state, id, turn) => closeLateLog(state, id as JobId, turn),
+  'robot.status': (state, id, turn) => statusExpired(state, id as RobotId, turn),
+  'socket.registration': (state, id, turn) => registrationExpired(state, id as SocketId, turn),
+  // The event that found it due has moved it already.
+  'store.horizon': () => {},
+  'store.forget': (state, _id, turn) => forgetOldReplies(state, turn),
+  'webhook.due': (state, id) => void state.deliveries.ready.add(id as WebhookId),
+  'webhook.request': (state, id, turn) => requestExpired(state, id, turn),
+  // The event that found it due has them already.
+  'webhook.page': () => {},
+}
+
+/**
+ * The clock is looked at: every deadline that has come is acted upon, the earliest first. `until` is an instant up to which
+ * everything that had arrived has been read: later deadlines may have been met by what nobody has read yet.
+ */
+export function runTimers(state: State, event: { readonly until?: Millis }, turn: Turn): void {
+  const until = Math.min(event.until ?? turn.now, turn.now)
+  for (let timer = state.timers.due(until); timer !== undefined; timer = state.timers.due(until)) {
+    ON_TIMER[timer.why](state, timer.id, turn)
+  }
+}
+
+/** When to look at the clock next, and why; null when nothing is to come. Asked after every turn. */
+export function nextAlarm(state: State): { readonly at: Millis; readonly why: TimerName } | null {
+  return state.timers.next() ?? null
+}
+
+/** What was answered to requests long ago may be forgotten, and what webhooks were told. */
+function forgetOldReplies(state: State, turn: Turn): void {
+  turn.out.forgetBefore = turn.now - state.settings.idempotencyMs
+  if (state.webhooks.size > 0) turn.out.forgetDeliveriesBefore = turn.now - state.settings.deliveryKeptMs
+  state.timers.set('store.forget', '', turn.now + state.settings.idempotencyMs / 24)
+}

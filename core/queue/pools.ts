@@ -1,0 +1,20 @@
+import { reply, type Turn } from '../turn.ts'
+import { markReleased, poolGroup } from './concurrency.ts'
+import type { State } from '../state.ts'
+import type { PoolRow } from '../records/pool.ts'
+import type { PoolSaved } from '../events/robots.ts'
+import { savePool } from './save.ts'
+
+/** A pool is made or changed. Jobs that were submitted before keep the tags that they asked for then. */
+export function poolSaved(state: State, event: PoolSaved, turn: Turn): void {
+  const pool: PoolRow = {
+    name: event.name,
+    tags: event.tags,
+    max_concurrent: event.maxConcurrent,
+    workflows: event.workflows,
+    created_at: state.pools.get(event.name)?.created_at ?? turn.now,
+  }
+  savePool(state, pool, turn)
+  markReleased(state, poolGroup(pool.name))
+  reply(turn, event.reply, { type: 'pool', pool })
+}

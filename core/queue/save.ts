@@ -1,0 +1,34 @@
+import type { State } from '../state.ts'
+import type { RobotRow } from '../records/robot.ts'
+import type { Turn } from '../turn.ts'
+import { indexKnownRobot } from './known-robots.ts'
+import { indexRobot } from './matching.ts'
+import type { AffinityRow, PoolRow } from '../records/pool.ts'
+
+/** The only way a robot changes. */
+export function saveRobot(state: State, robot: RobotRow, turn: Turn): void {
+  const before = state.robots.get(robot.id)
+  state.robots.set(robot.id, robot)
+  indexKnownRobot(state, before, robot)
+  indexRobot(state, robot.id)
+  turn.out.rows.robots.set(robot.id, robot)
+}
+
+/** The only way a pool changes. */
+export function savePool(state: State, pool: PoolRow, turn: Turn): void {
+  state.pools.set(pool.name, pool)
+  turn.out.rows.pools.set(pool.name, pool)
+}
+
+/** The only way in which what robots are good at changes. */
+export function saveAffinity(state: State, affinity: AffinityRow, turn: Turn): void {
+  indexAffinity(state, affinity)
+  turn.out.rows.affinities.set(`${affinity.workflow_id} ${affinity.robot_id}`, affinity)
+}
+
+/** How often a robot has completed a workflow, in memory. */
+export function indexAffinity(state: State, { workflow_id, robot_id, successes }: AffinityRow): void {
+  const robots = state.affinities.get(workflow_id)
+  if (robots === undefined) state.affinities.set(workflow_id, new Map([[robot_id, successes]]))
+  else robots.set(robot_id, successes)
+}

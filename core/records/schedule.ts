@@ -1,0 +1,190 @@
+import { type CronPattern, nextDue, readCron } from './cron.ts'
+import { derivedId, hash128 } from '../base/hash.ts'
+import type { JobId, JsonText, Millis, RobotId, ScheduleId, WorkflowId } from '../base/ids.ts'
+import type { Priority } from './job.ts'
+import { isRefusal } from '../base/refusal.ts'
+import { isZone } from './zone.ts'
+
+/**
+ * Schedules, and when they are due. Everything that needs to know asks `dueAfter` and `firesAt`: what is fired, what is
+ * shown beforehand, and what was missed come from the same two functions.
+ */
+export const FREQUENCIES = ['once', 'hourly', 'daily', 'weekly', 'monthly', 'cron'] as const
+export type Frequency = (typeof FREQUENCIES)[number]
+
+/**
+ * What becomes of instants that nobody acted on in time. `run_once`: the latest runs late, if its grace is not over, for
+ * all of them. `skip`: none runs. `run_all`: each runs late, up to a number.
+ */
+export const MISFIRES = ['run_once', 'skip', 'run_all'] as const
+type Misfire = (typeof MISFIRES)[number]
+
+/**
+ * What becomes of an instant while earlier jobs of the schedule have not ended. `queue_one`: one runs and one may wait.
+ * `queue_all`: all wait, and run one after another. `cancel_running`: they are called off.
+ */
+export const OVERLAPS = ['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow'] as const
+type Overlap = (typeof OVERLAPS)[number]
+
+/** What a schedule is due by. */
+export interface Recurrence {
+  readonly frequency: Frequency
+  /** The pattern, whatever the frequency; empty for `once`. */
+  readonly cron_expression: string
+  /** When `once` is due; null for all others. */
+  readonly run_at: Millis | null
+  readonly timezone: string
+  /** Nothing before the one, and nothing after the other, is due. */
+  readonly start_at: Millis | null
+  readonly end_at: Millis | null
+}
+
+/** What people say of a schedule. */
+export interface ScheduleSpec extends Recurrence {
+  readonly name: string
+  readonly workflow_id: WorkflowId
+  readonly parameters: JsonText
+  readonly priority: Priority
+  readonly robot_id: RobotId | null
+  readonly environment: string
+  readonly pool: string | null
+  /** Each instant is acted upon up to so much later, and before the next one. 0: at once. */
+  readonly jitter_ms: Millis
+  readonly misfire: Misfire
+  /** How late an instant may run; null: as `graceOf` says. */
+  readonly misfire_grace_ms: Millis | null
+  readonly overlap: Overlap
+}
+
+/** A schedule, as it stands in memory and in the table `schedules`. */
+export interface ScheduleRow extends ScheduleSpec {
+  readonly id: ScheduleId
+  /** As it was called when the schedule was saved. */
+  readonly workflow_name: string
+  readonly enabled: boolean
+  /** Why it is not enabled, in somebody's words. */
+  readonly note: string
+  /** The first instant that has not been decided; null when none is to come, or it is not enabled. */
+  readonly next_run: Millis | null
+  /** When that is acted upon: the same, and jitter. */
+  readonly fires_at: Millis | null
+  /** What is due up to this instant has been decided, and is in the ledger if it was due while enabled. */
+  readonly decided_until: Millis
+  /** When it made its last job. */
+  readonly last_run: Millis | null
+  /** How many jobs it has made, and how many of them have completed. */
+  readonly run_count: number
+  readonly success_count: number
+  readonly created_by: string
+  readonly created_at: Millis
+  readonly updated_at: Millis
+}
+
+const RUN_OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
+export type RunOutcome = (typeof RUN_OUTCOMES)[number]
+
+/** What became of an instant, or of a stretch of them. Append only; never read back into memory. */
+export interface ScheduleRunRow {
+  readonly seq: number
+  readonly schedule_id: ScheduleId
+  /** When it was due; null for a job that somebody had made by hand. */
+  readonly due_at: Millis | null
+  /** The last instant of a stretch, or the same. */
+  readonly until: Millis | null
+  /** When it was decided. */
+  readonly at: Millis
+  readonly outcome: RunOutcome
+  /** Why: `misfire`, `overlap`, `by hand`, or the code of a refusal; empty where there is nothing to say. */
+  readonly reason: string
+  readonly job_id: JobId | null
+}
+
+/** The first instant after this one at which the schedule is due, whether or not it is enabled; null when none is. */
+export function dueAfter(schedule: Recurrence, after: Millis): Millis | null {
+  const { run_at, start_at, end_at } = schedule
+  if (schedule.frequency === 'once') return run_at !== null && run_at > after ? run_at : null
+  const due = patternDue(schedule, start_at === null ? after : Math.max(after, start_at - 1))
+  return due === null || (end_at !== null && due > end_at) ? null : due
+}
+
+/**
+ * When a due instant is acted upon. Jitter is decided by the schedule and the instant, so that it can be told beforehand,
+ * and ends before the next instant, so that they stay in order.
+ */
+export function firesAt(schedule: ScheduleSpec & Pick<ScheduleRow, 'id'>, due: Millis): Millis {
+  if (schedule.jitter_ms === 0) return due
+  const next = dueAfter(schedule, due)
+  const room = next === null ? schedule.jitter_ms : Math.min(schedule.jitter_ms, next - due)
+  return due + hash128(`${schedule.id} ${due} jitter`)[0] % room
+}
+
+/** One instant to come: when it is due, and when it is acted upon. */
+export interface UpcomingRun {
+  readonly due_at: Millis
+  readonly fires_at: Millis
+}
+
+/** The next instants, if nobody changes anything; of a schedule that is not enabled those that there would be. */
+export function preview(schedule: ScheduleRow, now: Millis, count: number): readonly UpcomingRun[] {
+  const coming: UpcomingRun[] = []
+  const first = schedule.enabled ? schedule.next_run : dueAfter(schedule, Math.max(now, schedule.decided_until))
+  for (let due = first; due !== null && coming.length < count; due = dueAfter(schedule, due)) {
+    coming.push({ due_at: due, fires_at: firesAt(schedule, due) })
+  }
+  return coming
+}
+
+/** Schedules that are due next, the nearest first. */
+export function upcoming(schedules: Iterable<ScheduleRow>, limit: number): readonly ScheduleRow[] {
+  return [...schedules].filter(({ fires_at }) => fires_at !== null)
+    .sort((a, b) => (a.fires_at ?? 0) - (b.fires_at ?? 0) || (a.id < b.id ? -1 : 1)).slice(0, limit)
+}
+
+/**
+ * The id of the job that a due instant makes, the same whenever it is asked for: however often an instant is come upon,
+ * there is one job with this id. A UUID of version 8, with the instant first, so that jobs are stored in order.
+ */
+export function scheduledJobId(schedule: ScheduleId, due: Millis): JobId {
+  return derivedId(`${schedule} ${due} job`, due)
+}
+
+/** A pattern that has been read, and its last answer: between `after` and `due` it is not due. */
+interface Read {
+  readonly pattern: CronPattern | null
+  after: Millis
+  due: Millis | null
+}
+
+const patterns = new Map<string, Read>()
+const PATTERNS_MAX = 10_000
+
+/** Many schedules have the same pattern and ask at the same time, and finding an instant costs some fifty microseconds. */
+function patternDue(recurrence: Recurrence, after: Millis): Millis | null {
+  const read = cachedPattern(recurrence)
+  if (read.pattern === null) return null
+  if (after < read.after || after >= (read.due ?? Infinity)) {
+    read.due = nextDue(read.pattern, after)
+    read.after = after
+  }
+  return read.due
+}
+
+/** Null where the platform does not know the zone any more, which it knew when the schedule was saved: never due. */
+function cachedPattern({ cron_expression, timezone }: Recurrence): Read {
+  const key = `${timezone} ${cron_expression}`
+  let known = patterns.get(key)
+  if (known === undefined) {
+    const read = isZone(timezone) ? readCron(cron_expression, timezone) : null
+    known = { pattern: isRefusal(read) ? null : read, after: Infinity, due: null }
+    // Reading costs as much as a hundred instants; many schedules have the same, and one has the same for ever.
+    if (patterns.size >= PATTERNS_MAX) patterns.clear()
+    patterns.set(key, known)
+  }
+  return known
+}
+
+/** A due instant that is still to come, though its job was made while the clock was ahead. */
+export interface EarlyRun {
+  readonly schedule_id: ScheduleId
+  readonly due_at: Millis
+}

@@ -1,0 +1,249 @@
+import { findJob, refuseMessage, send, type Turn } from '../turn.ts'
+import { foreignJobDone } from './foreign-work.ts'
+import type { Event } from '../events/index.ts'
+import type { JobId, RobotId, SocketId } from '../base/ids.ts'
+import { hasExpiredOffer, isAssigned, isOffered, isStopping, type JobRow, reportedDuration } from '../records/job.ts'
+import { saveJob } from '../jobs/save.ts'
+import { JOB_TEXT_BYTES_MAX, ROW_BYTES } from '../settings.ts'
+import { logBeginning, unknownJob } from './logs.ts'
+import { mayWrite, postponeProgress } from '../limiter/message-rate.ts'
+import { slotReleased, transition } from '../jobs/transition.ts'
+import { offerDeclined, offerDeclinedLate } from './offers.ts'
+import { backoff, isTransient } from '../jobs/retry.ts'
+import { clip, exceedsBytes, utf8Bytes } from '../base/text.ts'
+import { toText } from '../base/json.ts'
+import type { Message } from '../protocol/message.ts'
+import { RESULT_PROBLEMS, type ResultProblem } from '../protocol/unkept.ts'
+import { borrowsId } from '../workflows/definitions.ts'
+import { indexRobot } from '../queue/matching.ts'
+import type { State } from '../state.ts'
+import type { Session } from '../session.ts'
+import type { Prefetch } from '../prefetch.ts'
+import { saveAffinity } from '../queue/save.ts'
+import { recordHistory, robotCause } from '../jobs/history.ts'
+
+/**
+ * What robots say about jobs. Whoever speaks is known from the connection; a job changes only at the word of the
+ * robot that holds its present attempt (I12). Anything else is late or foreign: it changes nothing.
+ */
+
+type JobMessage = Message<
+  'job_accept' | 'job_reject' | 'job_progress' | 'job_complete' | 'job_failed' | 'job_cancelled'
+>
+
+/** A robot takes a job on: from here on it is running. A robot that is too late is told to stop. */
+export function accepted(state: State, session: Session, message: Message<'job_accept'>, turn: Turn): void {
+  const job = heldJob(state, session, message)
+  if (job === undefined) {
+    // It has started something that is no longer its to run: an offer that had expired, or a job that has ended.
+    send(turn, session.socket, {
+      type: 'job_cancel',
+      payload: { job_id: message.payload.job_id, reason: 'This job is no longer offered to this robot' },
+    })
+    return
+  }
+  session.refusals = 0
+  if (job.status !== 'running') {
+    transition(state, job, 'accept', turn, robotCause(session, `accepted by ${job.robot_name}`))
+  }
+}
+
+/** A robot does not take the job it was offered. */
+export function rejected(state: State, session: Session, message: Message<'job_reject'>, turn: Turn): void {
+  const job = heldJob(state, session, message)
+  if (job === undefined || job.status === 'running') return
+  if (!isOffered(job)) return offerDeclinedLate(state, session, job, turn)
+  const reason = message.payload.reason || 'no reason given'
+  offerDeclined(state, job, turn, robotCause(session, `refused by ${job.robot_name}: ${reason}`))
+}
+
+/** Within one attempt progress never falls; a value out of range is taken for the nearest in it. */
+export function progressed(state: State, session: Session, message: Message<'job_progress'>, turn: Turn): void {
+  const held = heldJob(state, session, message)
+  if (held === undefined) return
+  const job = ensureStarted(state, session, held, turn)
+  const { payload } = message
+  const progress = Math.max(job.progress, Math.round(Math.min(100, Math.max(0, payload.progress ?? 0))))
+  const current_node = payload.current_node || job.current_node
+  const progress_message = payload.message || job.progress_message
+  const { progress: former, current_node: node, progress_message: words } = job
+  if (progress === former && current_node === node && progress_message === words) return
+  // Its whole row is written with it.
+  const bytes = ROW_BYTES + utf8Bytes(job.parameters) + utf8Bytes(progress_message)
+  if (!mayWrite(state, session.robot, null, bytes, turn.now)) {
+    return postponeProgress(state, session, message, job, turn.now)
+  }
+  saveJob(state, { ...job, progress, current_node, progress_message }, turn)
+}
+
+/** A robot has finished a job. */
+export function completed(state: State, session: Session, message: Message<'job_complete'>, turn: Turn): void {
+  const job = heldJob(state, session, message)
+  if (job === undefined) return lateResult(state, session, message, turn)
+  const result = toText(message.payload.result)
+  const tooLarge = exceedsBytes(job.parameters + result, JOB_TEXT_BYTES_MAX) ? NO_ROOM : null
+  const reason = message.flaws?.resultProblem ?? tooLarge
+  if (reason !== null) return resultUnusable(state, session, job, message, reason, turn)
+  const cause = robotCause(session, `completed by ${job.robot_name}`)
+  const robot_duration_ms = reportedDuration(job, message.payload.duration_ms, turn.now)
+  transition(state, ensureStarted(state, session, job, turn), 'complete', turn, cause, { result, robot_duration_ms })
+  if (state.settings.strategy === 'affinity' && !borrowsId(state, job)) {
+    const successes = (state.affinities.get(job.workflow_id)?.get(session.robot) ?? 0) + 1
+    saveAffinity(state, { workflow_id: job.workflow_id, robot_id: session.robot, successes }, turn)
+  }
+}
+
+const NO_ROOM: ResultProblem = {
+  error_type: RESULT_PROBLEMS.large.error_type,
+  why: `and the parameters together exceed ${JOB_TEXT_BYTES_MAX} bytes`,
+}
+
+/**
+ * A job was completed, and its result cannot be kept. It is not cut, for what is left of it would be taken for the whole:
+ * the job fails, and its log has what the result begins with.
+ */
+function resultUnusable(
+  state: State,
+  session: Session,
+  job: JobRow,
+  message: Message<'job_complete'>,
+  { error_type, why }: ResultProblem,
+  turn: Turn,
+): void {
+  const { result } = message.payload
+  const text = typeof result === 'string' ? result : toText(result)
+  if (text !== '{}') logBeginning(state, job, session.robot, 'The result', text, turn)
+  transition(
+    state,
+    ensureStarted(state, session, job, turn),
+    'fail',
+    turn,
+    robotCause(session, `completed, but its result ${why}`),
+    {
+      robot_duration_ms: reportedDuration(job, message.payload.duration_ms, turn.now),
+      error_type,
+      error_message: `${job.robot_name} completed this job; its result ${why}`,
+    },
+  )
+}
+
+/** A job has failed on its robot. */
+export function failed(state: State, session: Session, message: Message<'job_failed'>, turn: Turn): void {
+  const held = heldJob(state, session, message)
+  if (held === undefined) return lateResult(state, session, message, turn)
+  const job = ensureStarted(state, session, held, turn)
+  const { payload } = message
+  const error_message = payload.error_message || 'Unknown error'
+  const error_type = payload.error_type || 'ExecutionError'
+  const transient = isTransient(error_type, job)
+  const detail = `failed on ${job.robot_name}: ${error_type}: ${clip(error_message, 200)}`
+  if (transient && job.tries < job.max_attempts) {
+    const ready_at = turn.now + backoff(job.tries, state.settings, state.random)
+    const cause = robotCause(session, `${detail}; try ${job.tries} of ${job.max_attempts}`)
+    transition(state, job, 'back_off', turn, cause, { ready_at })
+    return
+  }
+  transition(state, job, 'fail', turn, robotCause(session, detail), {
+    error_message,
+    error_type,
+    stack_trace: payload.stack_trace,
+    failed_node: payload.failed_node,
+    dead_lettered: transient && job.max_attempts > 1,
+  })
+}
+
+/**
+ * A robot confirms that it has stopped a job; if the job was still its own, it stopped it by itself. Said without an
+ * attempt while the job is on offer, it is about an earlier one: this one it would have accepted first.
+ */
+export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
+  const job = heldJob(state, session, message)
+  if (job === undefined || (job.status !== 'running' && message.payload.attempt === undefined)) {
+    return hasStopped(state, session, message.payload.job_id, turn)
+  }
+  const cause = robotCause(session, `cancelled on ${job.robot_name}`)
+  transition(state, ensureStarted(state, session, job, turn), 'cancel', turn, cause, {
+    error_message: `Cancelled on the robot ${job.robot_name}`,
+  })
+}
+
+/** Word that a robot is done with a job that it had been told to stop, however it ended for the robot. */
+function hasStopped(state: State, session: Session, id: JobId, turn: Turn): void {
+  const job = state.jobs.get(id)
+  if (foreignJobDone(session, id)) indexRobot(state, session.robot)
+  if (job === undefined || !isStopping(job) || job.robot_id !== session.robot) return
+  slotReleased(state, job, turn, robotCause(session, `${job.robot_name} has stopped`))
+}
+
+/**
+ * The job, if this robot holds it and the message is about the attempt that it holds; or if its offer to this robot has
+ * lapsed and no other robot was asked since. A robot that does not echo `attempt` speaks of the latest one: it is not
+ * offered a job again while it may run an earlier attempt (I12b).
+ */
+function heldJob(state: State, session: Session, message: JobMessage): JobRow | undefined {
+  const job = state.jobs.get(message.payload.job_id)
+  if (job === undefined || job.robot_id !== session.robot) return undefined
+  const { attempt } = message.payload
+  if (attempt !== undefined && attempt !== job.attempt) return undefined
+  if (hasExpiredOffer(job)) return job
+  return isAssigned(job) && (attempt !== undefined || !session.excluded.has(job.id)) ? job : undefined
+}
+
+/** Word of a job that has not started says that it was accepted: the answer itself was lost, late, or left out. */
+function ensureStarted(state: State, session: Session, job: JobRow, turn: Turn): JobRow {
+  if (job.status === 'running') return job
+  return transition(state, job, 'accept', turn, robotCause(session, `${job.robot_name} has started`))
+}
+
+/**
+ * A result for a job that this robot does not hold. The end that was recorded stands; the history keeps that this
+ * one came, if the robot ever had the job: otherwise any robot could write into any history. A robot that repeats a result we have, because the line broke before it knew, is not late.
+ */
+function lateResult(
+  state: State,
+  session: Session,
+  message: Message<'job_complete'> | Message<'job_failed'>,
+  turn: Turn,
+): void {
+  const { job_id, attempt } = message.payload
+  hasStopped(state, session, job_id, turn)
+  const job = findJob(state, job_id, turn)
+  const past = turn.prefetched.interactions.filter((one) => one.job_id === job_id && one.robot_id === session.robot)
+  if (job === undefined || (job.robot_id !== session.robot && !past.some(({ event }) => event === 'offer'))) {
+    return refuseMessage(turn, session.socket, unknownJob(job_id), message.id)
+  }
+  const repeated = message.type === 'job_complete' ? job.status === 'completed' : job.status === 'failed'
+  const same = job.robot_id === session.robot && (attempt === undefined || attempt === job.attempt)
+  if (repeated && same && job.error_type !== 'OUTCOME_UNKNOWN') return
+  if (session.lateResults.has(job_id) || past.some(({ event }) => event === 'late_result')) return
+  if (session.lateResults.size >= LATE_MAX) session.lateResults.clear()
+  session.lateResults.add(job_id)
+  const result = message.type === 'job_complete' ? toText(message.payload.result) : message.payload.error_message
+  recordHistory(state, job, turn, {
+    event: 'late_result',
+    from_status: job.status,
+    attempt: attempt ?? job.attempt,
+    robot_id: session.robot,
+    cause: robotCause(session, `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`),
+  })
+}
+
+/**
+ * The results that come from robots which do not have the job: whether a robot had it once stands in the history alone. A
+ * robot that registers is the one that its socket belongs to from there on.
+ */
+export function lateInteractions(state: State, events: readonly Event[]): Prefetch['interactions'] {
+  const registered = new Map<SocketId, RobotId>()
+  return events.flatMap((event) => {
+    if (event.type !== 'robot.message') return []
+    const { socket, message: { type, payload } } = event
+    if (type === 'register') registered.set(socket, payload.robot_id)
+    if (type !== 'job_complete' && type !== 'job_failed') return []
+    const robot = registered.get(socket) ?? state.sockets.get(socket)?.robot ?? null
+    const holder = state.jobs.get(payload.job_id)?.robot_id
+    return robot === null || robot === holder ? [] : [{ job: payload.job_id, robot }]
+  })
+}
+
+/** How many late results of one session are told apart. */
+const LATE_MAX = 1_000

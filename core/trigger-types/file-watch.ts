@@ -1,0 +1,92 @@
+import * as v from 'valibot'
+import { GLOB_CHARS_MAX, globChars } from '../base/glob.ts'
+import { moment } from '../protocol/moment.ts'
+import type { RefusalCode } from '../base/refusal.ts'
+
+/** What a `file_watch` trigger is asked to look for, and how a robot reports what happened to its files. */
+
+const FILE_EVENTS = ['created', 'modified', 'deleted', 'moved'] as const
+export type FileEventType = (typeof FILE_EVENTS)[number]
+
+/** How many events one request may report. Each may be a job. */
+const REPORTED_MAX = 100
+
+const path = v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(4_096))
+const milliseconds = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max))
+
+const chosen = {
+  /** Globs; one that begins with `!` leaves out what the others let in. */
+  patterns: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200))),
+      v.minLength(1),
+      v.maxLength(100),
+      v.check(
+        (patterns) => (globChars(patterns) ?? Infinity) <= GLOB_CHARS_MAX,
+        `must not exceed ${GLOB_CHARS_MAX} characters together, with their braces written out`,
+      ),
+    ),
+    ['*'],
+  ),
+  events: v.optional(
+    v.pipe(v.array(v.picklist(FILE_EVENTS)), v.minLength(1), v.maxLength(FILE_EVENTS.length)),
+    ['created', 'modified'],
+  ),
+}
+
+/** A folder of the orchestrator's own machine. */
+const Watched = v.strictObject({
+  reported: v.optional(v.literal(false), false),
+  watch_path: path,
+  recursive: v.optional(v.boolean(), false),
+  /** Several changes of one file that are no further apart than this are one event. */
+  debounce_ms: v.optional(milliseconds(600_000), 1_000),
+  /** For how long size and modification time must stay as they are before a file counts as written. */
+  settle_ms: v.optional(milliseconds(3_600_000), 2_000),
+  ...chosen,
+})
+
+/** Files of other machines: robots say what happens to them. */
+const Reported = v.strictObject({ reported: v.literal(true), ...chosen })
+
+export const FileWatch = v.variant('reported', [Watched, Reported])
+
+/** The body of `POST /api/v1/triggers/{id}/file-events`. */
+export const FileReport = v.strictObject({
+  events: v.pipe(
+    v.array(v.strictObject({
+      /** As the robot's machine writes it. */
+      file_path: path,
+      event_type: v.picklist(FILE_EVENTS),
+      /** Where a file that was moved has been. */
+      src_path: v.nullish(path, null),
+      /** When it happened; left out, it is when the report came. */
+      timestamp: v.nullish(moment, null),
+      size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), null),
+    })),
+    v.minLength(1),
+    v.maxLength(REPORTED_MAX),
+  ),
+})
+
+export type WatchedFiles = v.InferOutput<typeof Watched>
+export type FileWatch = v.InferOutput<typeof FileWatch>
+export type FileReport = v.InferOutput<typeof FileReport>
+export type ReportedEvent = FileReport['events'][number]
+
+/** What became of one reported event. */
+export type FileOutcome =
+  | { readonly outcome: 'fired'; readonly job_id: string }
+  | { readonly outcome: 'skipped'; readonly reason: string }
+  | {
+    readonly outcome: 'refused'
+    readonly error_code: RefusalCode
+    readonly message: string
+    /** Whether the same may be reported again, later. */
+    readonly retry: boolean
+  }
+
+/** The answer to a report: an outcome for each event, in the order in which they were reported. */
+export interface FileReportView {
+  readonly items: readonly FileOutcome[]
+}

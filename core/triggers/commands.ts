@@ -1,0 +1,107 @@
+import { findTrigger } from './receive.ts'
+import { refuseRequest, reply, type Turn } from '../turn.ts'
+import type { TriggerDeleted, TriggerSaved, TriggerSwitched } from '../events/triggers.ts'
+import type { TriggerId } from '../base/ids.ts'
+import { selectionProblem } from './selection.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../base/refusal.ts'
+import type { State } from '../state.ts'
+import { callTopic, configIn, NO_RUNS_YET, type TriggerRow } from '../records/trigger.ts'
+import { deleteTrigger, saveTrigger } from './save.ts'
+
+/** What people do with triggers. */
+
+/** A trigger is set up, or changed in all that people say of it. Its workflow must exist; it may be published later. */
+export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): void {
+  const saved = event.revision === null ? created(state, event, turn) : edited(state, event, event.revision, turn)
+  if (isRefusal(saved)) return refuseRequest(turn, event.reply, saved)
+  saveTrigger(state, saved, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger: saved })
+}
+
+function created(state: State, { trigger: id, by, settings }: TriggerSaved, turn: Turn): TriggerRow | Refusal {
+  if (state.triggers.has(id)) return refuse('CONFLICT', `Trigger ${id} exists already`, { field: 'id' })
+  const refusal = settingsProblem(state, settings, id)
+  if (refusal !== null) return refusal
+  return {
+    ...settings,
+    ...NO_RUNS_YET,
+    id,
+    created_by: by,
+    created_at: turn.now,
+    updated_at: turn.now,
+  }
+}
+
+function edited(
+  state: State,
+  { trigger: id, settings }: TriggerSaved,
+  revision: number,
+  turn: Turn,
+): TriggerRow | Refusal {
+  const known = findTrigger(state, id)
+  if (isRefusal(known)) return known
+  if (known.revision !== revision) {
+    return refuse('CONFLICT', `Trigger ${id} was changed a moment ago: look at it again`, { revision: known.revision })
+  }
+  if (known.trigger_type !== settings.trigger_type) {
+    const message = `Trigger ${id} is of type ${known.trigger_type}, and stays so: make another one`
+    return refuse('CONFLICT', message, { field: 'trigger_type' })
+  }
+  const refusal = settingsProblem(state, settings, id)
+  if (refusal !== null) return refusal
+  // Another folder begins anew. A place in a mailbox says by itself where it is.
+  const same = known.trigger_type === 'email' || JSON.stringify(known.config) === JSON.stringify(settings.config)
+  const cursor = same ? known.cursor : ''
+  return { ...known, ...settings, cursor, revision: revision + 1, updated_at: turn.now }
+}
+
+/** What it names must be there, and what it is told to read must be readable. */
+function settingsProblem(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
+  if (!state.workflows.has(settings.workflow_id)) {
+    return notFound('Workflow', settings.workflow_id, { field: 'workflow_id' })
+  }
+  return missingReference(state, settings, id) ?? selectionProblem(settings)
+}
+
+/** What the config names. */
+function missingReference(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
+  if (settings.trigger_type === 'scheduled') {
+    const { schedule_id } = configIn(settings, 'scheduled')
+    return state.schedules.has(schedule_id) ? null : notFound('Schedule', schedule_id, { field: 'config.schedule_id' })
+  }
+  if (settings.trigger_type !== 'workflow_call') return null
+  const { call_alias, after, allowed_callers } = configIn(settings, 'workflow_call')
+  const taken = call_alias === null ? [] : [...state.subscribers.get(callTopic(call_alias)) ?? []]
+  if (taken.some((other) => other !== id)) {
+    return refuse('CONFLICT', `Trigger ${taken[0]} is called ${call_alias} already`, { field: 'config.call_alias' })
+  }
+  const unknown = after?.workflows.find((one) => !state.workflows.has(one))
+  if (unknown !== undefined) return notFound('Workflow', unknown, { field: 'config.after.workflows' })
+  const caller = allowed_callers.find((one) => !state.workflows.has(one))
+  return caller === undefined ? null : notFound('Workflow', caller, { field: 'config.allowed_callers' })
+}
+
+/** A trigger is enabled or disabled. Who called it while it was disabled was told; what a mailbox has got is there still. */
+export function triggerSwitched(
+  state: State,
+  event: TriggerSwitched,
+  turn: Turn,
+): void {
+  const known = findTrigger(state, event.trigger)
+  if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
+  const trigger = { ...known, enabled: event.enabled, revision: known.revision + 1, updated_at: turn.now }
+  saveTrigger(state, trigger, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger })
+}
+
+/** A trigger is no more, and its events with it. Its jobs go on. */
+export function triggerDeleted(
+  state: State,
+  event: TriggerDeleted,
+  turn: Turn,
+): void {
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return refuseRequest(turn, event.reply, trigger)
+  deleteTrigger(state, trigger, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger })
+}

@@ -1,0 +1,169 @@
+import { findJob, type Reply, reply, type Turn } from '../turn.ts'
+import type { TriggerFired, TriggerRead, WebhookReceived } from '../events/triggers.ts'
+import { cooldownRefusal, fire, type FireResult, skip, skipReason, type TriggerInput } from './fire.ts'
+import type { JsonText, ReplyId, TriggerId } from '../base/ids.ts'
+import type { SlidingWindow } from '../base/sliding-window.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../base/refusal.ts'
+import { isSource } from '../trigger-types/index.ts'
+import {
+  callLimit,
+  callWindow,
+  hasCallLimit,
+  rateLimited,
+  submissionLimit,
+  submissionWindow,
+} from '../limiter/rates.ts'
+import type { State } from '../state.ts'
+import type { TriggerRow } from '../records/trigger.ts'
+import type { IdempotencyRow } from '../records/key.ts'
+import { findIdempotent, saveIdempotent } from '../access/idempotency.ts'
+import { saveTrigger } from './save.ts'
+
+/**
+ * Somebody or something outside calls a trigger. Checked in this order: the trigger, who calls, whether it is enabled,
+ * whether this call came before, its rate, its cooldown, what it brings, and then whether a job can be made. Only a call
+ * that makes a job counts for the rate and starts the cooldown.
+ */
+
+/** A person, a page, a chat, a watched folder or a mailbox has something for a trigger. */
+export function triggerFired(state: State, event: TriggerFired, turn: Turn): void {
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
+  const { key, name } = event.by ?? { key: null, name: `trigger:${trigger.id}` }
+  const window = key !== null ? submissionWindow(state, key) : event.by === null ? windowOf(state, trigger) : null
+  const limit = key !== null ? submissionLimit(state.settings) : callLimit(state.settings)
+  const callerWaits = event.fireAndForget !== true && (event.as === null || !isSource(event.as))
+  const fired = event.as !== null && event.as !== trigger.trigger_type
+    ? refuse('CONFLICT', `Trigger ${trigger.id} is of type ${trigger.trigger_type}, not ${event.as}`)
+    : admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits }, turn)
+  if (!isRefusal(fired) && event.cursor !== null) {
+    const after = state.triggers.get(trigger.id) ?? fired.trigger
+    saveTrigger(state, { ...after, cursor: event.cursor }, turn)
+  }
+  replyFired(turn, event.reply, fired, window?.quota(turn.now) ?? null)
+}
+
+/** Somebody calls a webhook. Whoever does not have its secret is not told what others have used up. */
+export function webhookReceived(state: State, event: WebhookReceived, turn: Turn): void {
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
+  const refusal = authenticate(trigger, event)
+  if (refusal !== null) return replyFired(turn, event.reply, refusal, null)
+  const window = callWindow(state, trigger.id)
+  const call = {
+    ...event,
+    payload: event.data,
+    by: `trigger:${trigger.id}`,
+    window,
+    limit: callLimit(state.settings),
+    callerWaits: true,
+    parent: null,
+  }
+  const fired = admitCall(state, trigger, call, turn)
+  replyFired(turn, event.reply, fired, window.quota(turn.now))
+}
+
+/** A source has come to this place, and there was nothing for the trigger on the way. */
+export function cursorMoved(
+  state: State,
+  event: TriggerRead,
+  turn: Turn,
+): void {
+  const trigger = findTrigger(state, event.trigger)
+  if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
+  const after = { ...trigger, cursor: event.cursor }
+  saveTrigger(state, after, turn)
+  reply(turn, event.reply, { type: 'trigger', trigger: after })
+}
+
+export interface TriggerCall extends Omit<TriggerInput, 'payload' | 'parent'> {
+  readonly payload: JsonText | Refusal
+  readonly parent: WebhookReceived['job'] | null
+  readonly idempotency: WebhookReceived['idempotency']
+  readonly window: SlidingWindow | null
+  readonly limit: Parameters<typeof rateLimited>[1]
+  /** Whether somebody is told what becomes of it, and may come again. */
+  readonly callerWaits: boolean
+}
+
+/** Lets a call in, or says why not. */
+export function admitCall(state: State, trigger: TriggerRow, call: TriggerCall, turn: Turn): FireResult | Refusal {
+  if (!trigger.enabled) return refuse('FORBIDDEN', 'Trigger is disabled')
+  const earlier = findIdempotent(state, call.idempotency, turn)
+  if (earlier !== undefined) return replayed(trigger, call, earlier, turn, state)
+  const quota = call.window?.quota(turn.now) ?? null
+  if (quota !== null && quota.remaining === 0) return rateLimited('calls', call.limit, quota)
+  const cooldown = call.callerWaits ? cooldownRefusal(trigger, turn) : null
+  if (cooldown !== null) return cooldown
+  const { payload } = call
+  if (isRefusal(payload)) return payload
+  const parent = call.parent === null ? null : findJob(state, call.parent, turn) ?? null
+  const input = { job: call.job, by: call.by, payload, metadata: call.metadata, parent }
+  const fired = fire(state, trigger, input, turn)
+  if (isRefusal(fired)) {
+    const again = call.callerWaits || (REFUSALS[fired.refused].retry && skipReason(fired) !== 'cooldown')
+    return again ? fired : skip(state, trigger, input, skipReason(fired), turn)
+  }
+  if (fired.job === null) return fired
+  call.window?.count(turn.now)
+  saveIdempotent(call.idempotency, fired.job, turn)
+  return fired
+}
+
+function windowOf(state: State, { id, trigger_type }: TriggerRow): SlidingWindow | null {
+  return hasCallLimit(trigger_type) ? callWindow(state, id) : null
+}
+
+/** TRIGGER_NOT_FOUND names it. */
+export function findTrigger(state: State, id: TriggerId): TriggerRow | Refusal {
+  return state.triggers.get(id) ?? noTrigger(id)
+}
+
+/** Why the caller is not let in: the shell has checked what it can, and the core that it was checked with what holds. */
+export function authenticate(
+  trigger: TriggerRow,
+  { callerCheck, secret }: Pick<WebhookReceived, 'callerCheck' | 'secret'>,
+): Refusal | null {
+  if (callerCheck.refused !== null) return callerCheck.refused
+  if (callerCheck.key !== (trigger.signing?.key ?? null)) {
+    return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
+  }
+  if (trigger.trigger_type !== 'webhook') return refuse('CONFLICT', `Trigger ${trigger.id} is no webhook`)
+  if (trigger.auth === 'none') return null
+  // What was verified was verified with a key; without one nothing was.
+  if (trigger.auth !== 'secret') return trigger.signing === null ? refuse('AUTHENTICATION_FAILED', 'No key') : null
+  if (trigger.secret !== null && trigger.secret === secret) return null
+  const message = secret === null ? 'Missing header: X-Webhook-Secret' : 'Wrong webhook secret'
+  return refuse('AUTHENTICATION_FAILED', message)
+}
+
+/** A call that came before: the same answer, and nothing happens. */
+function replayed(
+  trigger: TriggerRow,
+  { idempotency }: TriggerCall,
+  { fingerprint, job_id }: IdempotencyRow,
+  turn: Turn,
+  state: State,
+): FireResult | Refusal {
+  if (fingerprint !== idempotency?.fingerprint) {
+    return refuse('IDEMPOTENCY_MISMATCH', 'A delivery with this id came before, with another body', { job_id })
+  }
+  const job = findJob(state, job_id, turn)
+  return job === undefined
+    ? refuse('NOT_FOUND', `The job ${job_id} that this delivery made has been deleted since`)
+    : { trigger, job, skipped: null }
+}
+
+/** Answers a call. */
+export function replyFired(
+  turn: Turn,
+  to: ReplyId,
+  fired: FireResult | Refusal,
+  quota: Extract<Reply, { type: 'fired' }>['quota'],
+) {
+  reply(
+    turn,
+    to,
+    isRefusal(fired) ? { type: 'refusal', refusal: fired, quota } : { type: 'fired', ...fired, quota },
+  )
+}

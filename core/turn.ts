@@ -1,0 +1,249 @@
+import type { Fact } from './fact.ts'
+import type {
+  DefinitionHash,
+  DeliveryId,
+  JobId,
+  JsonText,
+  KeyId,
+  Millis,
+  ReplyId,
+  RobotId,
+  ScheduleId,
+  SocketId,
+  TriggerId,
+  WebhookId,
+  WorkflowId,
+} from './base/ids.ts'
+import type { HistoryRow, JobRow, LogRow } from './records/job.ts'
+import type { Quota } from './base/sliding-window.ts'
+import type { MessageId, Outgoing } from './protocol/message.ts'
+import type { Refusal } from './base/refusal.ts'
+import { Sealed } from './base/receipt.ts'
+import type { ScheduleRow, ScheduleRunRow } from './records/schedule.ts'
+import type { TriggerEventRow, TriggerRow } from './records/trigger.ts'
+import type { DeliveryRow, WebhookRow } from './records/webhook.ts'
+import type { Report, RobotRow } from './records/robot.ts'
+import type { DefinitionRow, VersionRow, WorkflowRow } from './records/workflow.ts'
+import type { IdempotencyRow, KeyRow } from './records/key.ts'
+import type { AffinityRow, PoolRow } from './records/pool.ts'
+import type { Prefetched } from './prefetch.ts'
+import type { State } from './state.ts'
+import { errorMessage } from './protocol/encode.ts'
+
+/** The rows that a turn changed. The last one per key wins. */
+export interface Rows {
+  readonly jobs: Map<JobId, JobRow>
+  readonly robots: Map<RobotId, RobotRow>
+  readonly workflows: Map<WorkflowId, WorkflowRow>
+  /** By workflow id and version. */
+  readonly versions: Map<string, VersionRow>
+  readonly definitions: Map<DefinitionHash, DefinitionRow>
+  readonly triggers: Map<TriggerId, TriggerRow>
+  readonly schedules: Map<ScheduleId, ScheduleRow>
+  readonly keys: Map<KeyId, KeyRow>
+  readonly pools: Map<string, PoolRow>
+  /** By workflow id and robot id. */
+  readonly affinities: Map<string, AffinityRow>
+  readonly idempotency: Map<string, IdempotencyRow>
+  readonly webhooks: Map<WebhookId, WebhookRow>
+  readonly deliveries: Map<DeliveryId, DeliveryRow>
+}
+
+/** The rows that a turn deletes, by table, each with all that belongs to it. What is written anew in the turn stays. */
+export interface Deletions {
+  readonly schedules: Set<ScheduleId>
+  readonly triggers: Set<TriggerId>
+  readonly webhooks: Set<WebhookId>
+}
+
+/**
+ * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit
+ * that the request was held to, null where there is none.
+ */
+export type Reply =
+  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
+  | {
+    readonly type: 'fired'
+    readonly trigger: TriggerRow
+    /** null: none was made, and why is said in `skipped`. */
+    readonly job: JobRow | null
+    readonly skipped: string | null
+    readonly quota: Quota | null
+  }
+  | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
+  | { readonly type: 'trigger'; readonly trigger: TriggerRow }
+  | { readonly type: 'schedule'; readonly schedule: ScheduleRow }
+  | { readonly type: 'key'; readonly key: KeyRow }
+  | { readonly type: 'pool'; readonly pool: PoolRow }
+  | { readonly type: 'robot'; readonly robot: RobotRow }
+  | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
+  | { readonly type: 'webhook'; readonly webhook: WebhookRow }
+  | { readonly type: 'delivery'; readonly delivery: DeliveryRow }
+  | { readonly type: 'refusal'; readonly refusal: Refusal; readonly quota?: Quota | null }
+
+/** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
+export type Send =
+  | { readonly to: 'socket'; readonly socket: SocketId; readonly message: Outgoing }
+  | { readonly to: 'socket'; readonly socket: SocketId; readonly close: Close }
+  | { readonly to: 'reply'; readonly reply: ReplyId; readonly answer: Reply }
+
+/** A request to another system. Whoever makes it reports with `delivery.finished` what became of it, and gives the number. */
+export interface WebhookRequest {
+  readonly request: number
+  readonly webhook: WebhookId
+  readonly delivery: DeliveryId
+  readonly url: string
+  /** What it is signed with: with each of them. */
+  readonly secrets: readonly string[]
+  readonly body: JsonText
+}
+
+/** A line for the server's log, which an operator might act on. */
+export interface LogWarning {
+  readonly message: string
+  readonly details: object
+}
+
+export interface Close {
+  readonly code: number
+  readonly reason: string
+}
+
+/** What one turn asks of the world, in the order in which it must happen. */
+export interface Effects {
+  readonly turn: number
+  /** The instant of the turn. The store keeps the last one: a start that finds itself before it knows that the clock was set. */
+  readonly at: Millis
+  /** 1. In the same transaction, before anything is written. null: the clock was not set. */
+  clockChange: ClockChange | null
+  /** 1. Persist in one transaction. */
+  readonly rows: Rows
+  /** 1. In the same transaction, append only. */
+  readonly history: HistoryRow[]
+  /** 1. Likewise. */
+  readonly logs: LogRow[]
+  /** 1. Likewise. */
+  readonly scheduleRuns: ScheduleRunRow[]
+  /** 1. Likewise. */
+  readonly triggerEvents: TriggerEventRow[]
+  /** 1. Likewise: forget answers to requests that were made before this. */
+  forgetBefore: Millis | null
+  /** 1. Likewise: forget deliveries that were made before this, unless they are pending still and their webhook enabled. */
+  forgetDeliveriesBefore: Millis | null
+  /** 1. Likewise, before anything is written. */
+  readonly deletions: Deletions
+  /** 2. What these sockets carry has changed, for a platform whose sockets outlive its memory. */
+  readonly snapshots: Set<SocketId>
+  /** 3. Deliver, only once (1) is durable. */
+  readonly sends: Sealed<Send>
+  /** 3. Likewise. */
+  readonly requests: Sealed<WebhookRequest>
+  /** At any time: nobody is misled if a line is lost. */
+  readonly warnings: LogWarning[]
+}
+
+/** What the world contributes to a turn besides its events, and what the turn asks of the world. */
+export interface Turn {
+  readonly now: Millis
+  /** Rows outside memory, fetched because `needs` asked; one that is absent does not exist. */
+  readonly prefetched: Prefetched
+  readonly out: Effects
+  /** What has happened and was not reacted to yet: `reactions.ts`. */
+  readonly facts: Fact[]
+}
+
+/**
+ * The effects of a turn that has not done anything yet. Most turns write nothing: their tables, `spare`, are as good as
+ * new and are taken over.
+ */
+export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows' | 'deletions'> = noRows()): Effects {
+  return {
+    turn,
+    at,
+    clockChange: null,
+    rows: spare.rows,
+    history: [],
+    logs: [],
+    scheduleRuns: [],
+    triggerEvents: [],
+    forgetBefore: null,
+    forgetDeliveriesBefore: null,
+    deletions: spare.deletions,
+    snapshots: new Set(),
+    sends: new Sealed(turn),
+    requests: new Sealed(turn),
+    warnings: [],
+  }
+}
+
+function noRows(): Pick<Effects, 'rows' | 'deletions'> {
+  return {
+    rows: {
+      jobs: new Map(),
+      robots: new Map(),
+      workflows: new Map(),
+      versions: new Map(),
+      definitions: new Map(),
+      triggers: new Map(),
+      schedules: new Map(),
+      keys: new Map(),
+      pools: new Map(),
+      affinities: new Map(),
+      idempotency: new Map(),
+      webhooks: new Map(),
+      deliveries: new Map(),
+    },
+    deletions: { schedules: new Set(), triggers: new Set(), webhooks: new Set() },
+  }
+}
+
+/** Says something to a robot, once the turn is durable. */
+export function send(turn: Turn, socket: SocketId, message: Outgoing): void {
+  turn.out.snapshots.add(socket)
+  turn.out.sends.push({ to: 'socket', socket, message })
+}
+
+/** Closes a socket, after everything said to it before. */
+export function closeSocket(turn: Turn, socket: SocketId, code: number, reason: string): void {
+  turn.out.snapshots.add(socket)
+  turn.out.sends.push({ to: 'socket', socket, close: { code, reason } })
+}
+
+/** Answers a request, once the turn is durable. */
+export function reply(turn: Turn, to: ReplyId, answer: Reply): void {
+  turn.out.sends.push({ to: 'reply', reply: to, answer })
+}
+
+/** Answers a request with a refusal. */
+export function refuseRequest(turn: Turn, to: ReplyId, refusal: Refusal, quota: Quota | null = null): void {
+  reply(turn, to, { type: 'refusal', refusal, quota })
+}
+
+/** Whether a turn has anything to make durable. Asked of every turn, and most have nothing: it makes no lists. */
+export function writesNothing(out: Effects): boolean {
+  const { rows, deletions } = out
+  if (out.history.length + out.logs.length + out.scheduleRuns.length + out.triggerEvents.length > 0) return false
+  if (out.clockChange !== null || out.forgetBefore !== null || out.forgetDeliveriesBefore !== null) return false
+  for (const table in rows) if (rows[table as keyof Rows].size > 0) return false
+  for (const table in deletions) if (deletions[table as keyof Deletions].size > 0) return false
+  return true
+}
+
+/**
+ * The clock was set by so much, and rows that are on disk only go along where elapsed time is counted by them: answers to
+ * requests, deliveries that are pending, jobs for a time that is far off, and those that have ended and were made after `since`.
+ */
+export interface ClockChange {
+  readonly by: Millis
+  readonly since: Millis
+}
+
+/** Finds a job: in memory, ended earlier in this turn and not yet on disk, or ended long ago and prefetched. */
+export function findJob(state: State, id: JobId, turn: Turn): JobRow | undefined {
+  return state.jobs.get(id) ?? turn.out.rows.jobs.get(id) ?? turn.prefetched.jobs.get(id)
+}
+
+/** Answers a message that is refused, with its id. */
+export function refuseMessage(turn: Turn, socket: SocketId, refusal: Refusal, id: MessageId | undefined): void {
+  send(turn, socket, errorMessage(refusal, id))
+}
