@@ -6,11 +6,12 @@ import Database from 'libsql'
 import { applyPragmas, connect, openLibsqlStore } from '../adapters/store/libsql.ts'
 import { readMigrations } from '../adapters/store/migrations.ts'
 import { openRemoteStore } from '../adapters/store/remote.ts'
-import { encodeRow, type SqlValue } from '../adapters/store/rows.ts'
+import { encodeRow } from '../adapters/store/rows.ts'
 import { COLUMNS, type RowOf, type TableName, TABLES } from '../adapters/store/rows.ts'
 import { migrate } from '../adapters/store/sql.ts'
 import type { Effects } from '../core/turn.ts'
 import { Sqld } from '../tests/contract/sqld.ts'
+import type { SqlValue } from '../adapters/store/row-of.ts'
 
 /** Something that makes turns durable in a file of its own: our store, and the least that others could do. */
 export interface Writer {

@@ -48,7 +48,7 @@ function throughput({ floods, acknowledged }: Ours): Table {
       number(completed / commits, 1),
     ]),
     notes: [
-      '3 processes beside this one: the server (adapters/node.ts, synchronous=FULL, a temporary folder), the generator',
+      '3 processes beside this one: the server (adapters/node/main.ts, synchronous=FULL, a temporary folder), the generator',
       `(that many keep-alive connections, each with one POST ${'/api/v1/jobs'} under way), and one with ${PLAN.robots} robots,`,
       `each on a WebSocket and with ${PLAN.slots} slots, which accept and complete a job the moment it is offered.`,
       `jobs/s: those whose \`completed_at\` lies in a window of ${PLAN.floodSeconds} s, after ${PLAN.warmUpSeconds} s of ` +

@@ -20,8 +20,8 @@ const PLAN = {
 
 /** The process that holds a fleet, among those that a target starts. */
 const HOLDS: Readonly<Record<string, RegExp>> = {
-  node: /adapters\/node\.ts/,
-  deno: /adapters\/deno\.ts/,
+  node: /adapters\/node\/main\.ts/,
+  deno: /adapters\/deno\/main\.ts/,
   cloudflare: /workerd/,
 }
 

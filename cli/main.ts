@@ -3,7 +3,7 @@ import pkg from '../package.json' with { type: 'json' }
 import { CasareError } from '../client/client.ts'
 import { CLIENT_OPTIONS, refuseClientOptions } from './connect.ts'
 import { jobCommands } from './jobs.ts'
-import { recordCommands } from './records.ts'
+import { recordCommands } from './resources.ts'
 import { robotCommand } from './robot.ts'
 import { oneLine } from '../core/base/text.ts'
 

@@ -5,15 +5,15 @@ export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webh
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { Jobs } from './jobs.ts'
-import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './records.ts'
+import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './resources.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
 
 export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
-export { CasareError } from './error.ts'
+export { CasareError } from './errors.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { FileEvent, Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './records.ts'
+export type { FileEvent, Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './resources.ts'
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {

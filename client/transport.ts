@@ -1,6 +1,6 @@
 import { stringifyExact } from '../core/base/exact.ts'
 import type { Page } from '../core/api/view.ts'
-import { CasareError, errorOf, parsed } from './error.ts'
+import { CasareError, errorOf, parsed } from './errors.ts'
 import { problemWithKey } from '../core/records/key.ts'
 
 export interface ClientOptions {

@@ -1,6 +1,6 @@
 import type { InputOf, NewWebhook as Webhook } from '../core/api/request.ts'
 import type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhook-view.ts'
-import { Resource } from './records.ts'
+import { Resource } from './resources.ts'
 import type { CallOptions } from './transport.ts'
 
 export type NewWebhook = InputOf<typeof Webhook>

@@ -1,6 +1,6 @@
 /**
  * `casare-orchestrator/core`: what a shell of one's own needs. State is begun by `load`, an event is one `step`, and what
- * is owed to the world stands in the turn's effects. `adapters/pump.ts` in the repository is the loop around it.
+ * is owed to the world stands in the turn's effects. `adapters/fleet/turn-loop.ts` in the repository is the loop around it.
  */
 
 export { authorize } from './access/authorize.ts'

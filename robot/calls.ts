@@ -3,8 +3,8 @@ import type { JsonText } from '../core/base/ids.ts'
 import { stringifyExact } from '../core/base/exact.ts'
 import { fromText, toText } from '../core/base/json.ts'
 import { backoffMs } from './backoff.ts'
-import { JobError } from './job.ts'
 import { messageOf } from './text.ts'
+import { JobError } from './job-error.ts'
 
 /** Where a robot calls workflows: the HTTP API of its fleet, and its own key. */
 export interface ApiAccess {

@@ -7,7 +7,7 @@ import 'subscript/feature/string.js'
 import { cut } from '../core/base/text.ts'
 import { isExact, stringifyExact } from '../core/base/exact.ts'
 import { calculate, compareNumeric, double, isNumeric, type Numeric, roundedIn, wholeIn } from './arithmetic.ts'
-import { JobError } from './job.ts'
+import { JobError } from './job-error.ts'
 
 /**
  * Expressions as CasareRPA's users write them: the operators of Python with Python's precedences, over the values of

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { mkdir, open, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
-import { JobError } from './job.ts'
+import { JobError } from './job-error.ts'
 
 /** The largest file that is read. */
 const FILE_BYTES_MAX = 32 << 20

@@ -1,5 +1,6 @@
 import type { Called, CallOptions } from './calls.ts'
 import type { LogLevel, MessageId, Payload } from '../core/protocol/message.ts'
+import { JobError } from './job-error.ts'
 
 /** What a handler gets: one job, and the means to report on it. Nothing of it throws, connected or not. */
 export interface JobContext {
@@ -51,17 +52,6 @@ export type Outcome =
   | { readonly type: 'completed'; readonly result: unknown }
   | { readonly type: 'failed'; readonly error: unknown }
   | { readonly type: 'cancelled' }
-
-/** An error of the robot's own making, with the `error_type` that the job fails with. */
-export class JobError extends Error {
-  override readonly name = 'JobError'
-  readonly type: string
-
-  constructor(type: string, message: string) {
-    super(message)
-    this.type = type
-  }
-}
 
 /** Longer waits do not fit into a timer, which would fire at once. It is 24 days. */
 const TIMER_MS_MAX = 2 ** 31 - 1

@@ -6,12 +6,12 @@ import { INTERNET, reachOf, USUAL_PORTS } from '../outgoing/reach.ts'
 import type { Resolve } from '../outgoing/request.ts'
 import { filesIn } from './files.ts'
 import { type Flow, flowOf, isLoopEnd } from './flow.ts'
-import { JobError } from './job.ts'
 import type { JobContext, JobHandler } from './job.ts'
 import type { LoopState, NodeCall, NodeReturn, NodeRunner, NodeServices } from './nodes/node.ts'
 import { runnerOf } from './nodes/table.ts'
 import { messageOf } from './text.ts'
 import { Variables } from './variables.ts'
+import { JobError } from './job-error.ts'
 
 export interface RunnerOptions {
   /** The folder to which the file nodes are confined. */

@@ -2,7 +2,7 @@ import { fromOrchestrator, isUndecodable } from '../core/protocol/decode.ts'
 import { encode } from '../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing, Payload } from '../core/protocol/message.ts'
 import { backoffMs } from './backoff.ts'
-import { type Connection, openConnection } from './link.ts'
+import { type Connection, openConnection } from './connection.ts'
 import type { Settings } from './options.ts'
 
 /** The orchestrator does not want this robot, or not on this connection. Trying again would not help. */

@@ -2,7 +2,7 @@ import type { Definition } from '../workflows/definition.ts'
 import { isExact, parseExact, stringifyExact } from '../core/base/exact.ts'
 import { wholeIn } from './arithmetic.ts'
 import { evaluate } from './expression.ts'
-import { JobError } from './job.ts'
+import { JobError } from './job-error.ts'
 
 /** `{{ path }}`: a variable or a node's output, and members of it. */
 const TEMPLATE = /\{\{([^{}]+)\}\}/g

@@ -1,6 +1,6 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
 import type { GenericSchema } from 'valibot'
-import { SettingsFile } from '../adapters/settings.ts'
+import { SettingsFile } from '../adapters/fleet/settings.ts'
 import { NODE_GRAPH } from '../core/protocol/repertoire.ts'
 import { WorkflowDefinition } from '../workflows/definition.ts'
 

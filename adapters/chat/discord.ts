@@ -1,7 +1,7 @@
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import { isObject, type Json, type JsonObject } from '../../core/base/json.ts'
 import { isRefusal } from '../../core/base/refusal.ts'
-import { verifyDiscord, verifyDiscordHeaders } from '../signature.ts'
+import { verifyDiscord, verifyDiscordHeaders } from '../crypto/signatures.ts'
 import {
   type ChatPlatform,
   type ChatReply,
@@ -13,7 +13,7 @@ import {
   outcomeText,
   textIn,
   unexpectedBody,
-} from './messenger.ts'
+} from './platform.ts'
 
 /** Discord: interactions, which are commands. It waits three seconds for the answer, and does not ask again. */
 export const discord: ChatPlatform = {

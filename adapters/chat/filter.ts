@@ -1,6 +1,6 @@
 import { isLike } from '../../core/base/glob.ts'
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
-import type { IncomingMessage } from './messenger.ts'
+import type { IncomingMessage } from './platform.ts'
 
 /** Why a trigger passes a message over, in words for whoever wrote it; null when it does not. */
 export function filterReason({ message, aliases }: IncomingMessage, config: ChatConfig): string | null {

@@ -1,8 +1,8 @@
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import { isObject, type JsonObject, type Parsed, parseJson } from '../../core/base/json.ts'
 import { isRefusal, type Refusal } from '../../core/base/refusal.ts'
-import { decodeBody, isPercentUtf8 } from '../charset.ts'
-import { type IncomingRequest, verifyHeaders, verifySignature } from '../signature.ts'
+import { decodeBody, isPercentUtf8 } from '../net/charset.ts'
+import { type IncomingRequest, verifyHeaders, verifySignature } from '../crypto/signatures.ts'
 import {
   type ChatPlatform,
   type ChatReply,
@@ -16,7 +16,7 @@ import {
   RETRY_REPLY,
   textIn,
   unexpectedBody,
-} from './messenger.ts'
+} from './platform.ts'
 import type { SigningKey } from '../../core/records/trigger.ts'
 
 function signingWith(key: string): SigningKey {

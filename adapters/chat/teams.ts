@@ -1,7 +1,7 @@
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import { isObject, type JsonObject } from '../../core/base/json.ts'
 import { isRefusal, refuse } from '../../core/base/refusal.ts'
-import { verifyHeaders, verifySignature } from '../signature.ts'
+import { verifyHeaders, verifySignature } from '../crypto/signatures.ts'
 import {
   type ChatPlatform,
   type ChatReply,
@@ -12,7 +12,7 @@ import {
   outcomeText,
   textIn,
   unexpectedBody,
-} from './messenger.ts'
+} from './platform.ts'
 import type { SigningKey } from '../../core/records/trigger.ts'
 
 function signingWith(key: string): SigningKey {

@@ -1,8 +1,8 @@
-import { weaknessOf } from '../secret.ts'
+import { weaknessOf } from '../crypto/secrets.ts'
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import { isObject, type JsonObject } from '../../core/base/json.ts'
 import { isRefusal, refuse } from '../../core/base/refusal.ts'
-import { hashOf } from '../secret.ts'
+import { hashOf } from '../crypto/secrets.ts'
 import {
   type ChatPlatform,
   EMPTY_REPLY,
@@ -16,7 +16,7 @@ import {
   RETRY_REPLY,
   textIn,
   unexpectedBody,
-} from './messenger.ts'
+} from './platform.ts'
 
 /**
  * Telegram: updates of a bot. Whoever knows the secret token can say anything: nothing is signed. What is not answered with

@@ -1,4 +1,4 @@
-import { BODY_BYTES_MAX } from '../http/request.ts'
+import { BODY_BYTES_MAX } from '../http/kit/request.ts'
 
 /** Of a body that was left unread, so much is read for the refusal to arrive; a client that sends more is cut off. */
 const DRAIN_BYTES_MAX = 64 * BODY_BYTES_MAX

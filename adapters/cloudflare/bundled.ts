@@ -1,7 +1,7 @@
 import greeting from '../../workflows/library/greeting.json' with { type: 'json' }
 import ordersTotal from '../../workflows/library/orders-total.json' with { type: 'json' }
 import urlCheck from '../../workflows/library/url-check.json' with { type: 'json' }
-import type { Sample } from '../library.ts'
+import type { Sample } from '../commands/installation.ts'
 import start from '../store/schema/0001_start.sql'
 import jobLife from '../store/schema/0002_job_life.sql'
 import triggerAuth from '../store/schema/0003_trigger_auth.sql'

@@ -1,13 +1,13 @@
 import { DEFAULTS, type Settings } from '../../core/settings.ts'
 import { cut } from '../../core/base/text.ts'
-import { weaknessOf } from '../secret.ts'
-import { readSettings } from '../settings.ts'
-import type { FleetObject } from './object.ts'
+import { weaknessOf } from '../crypto/secrets.ts'
+import { readSettings } from '../fleet/settings.ts'
+import type { FleetCalls } from './fleet-calls.ts'
 import { problemWithKey } from '../../core/records/key.ts'
 
 /** What is bound to the Worker: by wrangler.toml, and variables and secrets that the operator sets. */
 export interface WorkerEnv {
-  readonly FLEETS: DurableObjectNamespace<FleetObject>
+  readonly FLEETS: DurableObjectNamespace<FleetCalls>
   /** The admin key of the default fleet, a secret. Setting another adds that one. */
   readonly CASARE_ADMIN_KEY?: string
   /** JSON, as in the settings file on Node. */

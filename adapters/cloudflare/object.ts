@@ -3,21 +3,22 @@ import pkg from '../../package.json' with { type: 'json' }
 import type { SocketId } from '../../core/base/ids.ts'
 import { refuse } from '../../core/base/refusal.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
-import { type Fleet, openFleet } from '../fleet.ts'
+import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import { httpApp } from '../http/app.ts'
-import type { FleetRegistry } from '../http/fleets.ts'
-import { resolveClientAddress, setPeerAddress } from '../http/address.ts'
-import { DEFAULT_FLEET, fleetPath } from '../fleet-path.ts'
-import { createKey, publishSamples } from '../library.ts'
-import { hashOf } from '../secret.ts'
+import type { FleetRegistry } from '../http/routes/fleets.ts'
+import { resolveClientAddress, setPeerAddress } from '../net/client-address.ts'
+import { DEFAULT_FLEET, fleetPath } from '../fleet/path.ts'
+import { createKey, publishSamples } from '../commands/installation.ts'
+import { hashOf } from '../crypto/secrets.ts'
 import { matchesFilters } from '../sources/mail.ts'
 import { fireTrigger, type SourceEvent } from '../sources/sources.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
 import { drainBody } from './body.ts'
-import { readRobotUpgrade } from './connecting.ts'
-import { CONNECTION_HEADER, isUpgradeRequest } from './cutting.ts'
+import { readRobotUpgrade } from './robot-upgrade.ts'
+import { CONNECTION_HEADER, isUpgradeRequest } from './robot-connection.ts'
 import { settingsOf, type WorkerEnv } from './env.ts'
+import type { FleetCalls } from './fleet-calls.ts'
 import { NO_FLEET, refusedResponse } from './refused.ts'
 import { type ObjectPlatform, objectPlatform } from './platform.ts'
 import {
@@ -50,7 +51,7 @@ interface Running {
  * nothing is under way; whatever comes next runs the constructor, which begins from the store and from what the sockets
  * carry.
  */
-export class FleetObject extends DurableObject<WorkerEnv> {
+export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls {
   readonly #platform: ObjectPlatform
   readonly #isDefault: boolean
   #running: Running | null = null
@@ -158,7 +159,7 @@ export class FleetObject extends DurableObject<WorkerEnv> {
   }
 
   /** Makes this fleet, and returns its first admin key, which is shown once; null when it is there already. */
-  async make(): Promise<string | null> {
+  async create(): Promise<string | null> {
     if (this.#running !== null && this.#running.fleet.state.keys.size > 0) return null
     await this.ctx.storage.put(MADE, true)
     const { fleet } = this.#running ??= await this.#begin()
@@ -184,7 +185,7 @@ export class FleetObject extends DurableObject<WorkerEnv> {
         if (name !== DEFAULT_FLEET) await storage.put(FLEET + name, true)
         const adminKey = name === DEFAULT_FLEET
           ? null
-          : await this.env.FLEETS.get(this.env.FLEETS.idFromName(name)).make()
+          : await this.env.FLEETS.get(this.env.FLEETS.idFromName(name)).create()
         return adminKey === null
           ? refuse('CONFLICT', `There is a fleet ${name} already`, { field: 'name' })
           : { adminKey }

@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Millis } from '../../core/base/ids.ts'
-import type { Platform } from '../fleet.ts'
+import type { Platform } from '../fleet/fleet.ts'
 import { checkMailAddress } from './mail.ts'
-import { fetchPost } from '../sinks/post.ts'
+import { fetchPost } from '../net/post.ts'
 import { checkReported, startReported } from '../sources/reported.ts'
 import { shownJson, withoutSecrets } from '../../core/base/text.ts'
 

@@ -1,6 +1,6 @@
 import { errorPayload } from '../../core/protocol/encode.ts'
 import { type Refusal, REFUSALS, refuse } from '../../core/base/refusal.ts'
-import { headersOf, NOSNIFF, requestIdHeader } from '../http/respond.ts'
+import { headersOf, NOSNIFF, requestIdHeader } from '../http/kit/response.ts'
 import { drainBody } from './body.ts'
 
 /** For an address of a fleet that does not exist. */

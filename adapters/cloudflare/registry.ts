@@ -1,4 +1,4 @@
-import { DEFAULT_FLEET } from '../fleet-path.ts'
+import { DEFAULT_FLEET } from '../fleet/path.ts'
 import type { WorkerEnv } from './env.ts'
 
 /** Fleets that are known to have been made, here: they are never unmade. */

@@ -1,6 +1,6 @@
 import type { SocketId } from '../../core/base/ids.ts'
-import type { RestoredSocket } from '../shell.ts'
-import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../socket.ts'
+import type { RestoredSocket } from '../fleet/ports.ts'
+import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../fleet/robot-socket.ts'
 import { exceedsBytes } from '../../core/base/text.ts'
 
 /**

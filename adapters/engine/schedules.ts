@@ -5,12 +5,12 @@ import { NewSchedule as ScheduleBody, NewWorkflow as WorkflowBody } from '../../
 import type { ScheduleRow } from '../../core/records/schedule.ts'
 import { workflowWarnings } from '../../core/explain/unsuited.ts'
 import { NODE_TYPES } from '../../workflows/node-types.ts'
-import { validDefinition } from '../definition.ts'
-import type { Fleet } from '../fleet.ts'
-import { newScheduleId, saveSchedule } from '../schedule.ts'
-import { type Optional, readInput, requireObject } from './input.ts'
+import { validDefinition } from '../commands/workflows.ts'
+import type { Fleet } from '../fleet/fleet.ts'
+import { newScheduleId, saveSchedule } from '../commands/schedules.ts'
+import { type Optional, readInput, requireObject } from './options.ts'
 import type { Camel } from './names.ts'
-import { errorOf, unwrap, unwrapReply } from './refused.ts'
+import { errorOf, unwrap, unwrapReply } from './errors.ts'
 
 type Times = 'run_at' | 'start_at' | 'end_at'
 

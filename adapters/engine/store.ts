@@ -4,7 +4,7 @@ import type { Store } from '../store/contract.ts'
 import { memoryStore } from '../store/memory.ts'
 import { openFolder, openStore, type StoreLocation } from '../store/open.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
-import type { ResolvedOptions } from './input.ts'
+import type { ResolvedOptions } from './options.ts'
 
 /** Where an engine keeps everything, apart from the folder. */
 export function storeLocation(

@@ -1,6 +1,6 @@
 import type { Reply } from '../../core/turn.ts'
 import type { ReplyId } from '../../core/base/ids.ts'
-import { UNAVAILABLE } from '../shell.ts'
+import { UNAVAILABLE } from './ports.ts'
 
 /** The open requests of a fleet: each waits for the answer of the turn that takes its event. */
 export class Replies {

@@ -2,7 +2,7 @@ import { raw } from 'hono/html'
 import { type FormConfig, labelOf } from '../../core/trigger-types/form.ts'
 import { anchorOf, fieldMarkup, problemMarkup } from './controls.ts'
 import { attributes, type Markup, markup } from './markup.ts'
-import type { FormSubmission } from './sent.ts'
+import type { FormSubmission } from './submission.ts'
 import { STYLE } from './style.ts'
 
 /** The names of our own fields. No field of a form can be called so: they have a hyphen. */

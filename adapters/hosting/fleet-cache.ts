@@ -1,7 +1,7 @@
 import { Bug } from '../../core/base/assert.ts'
 import type { Settings } from '../../core/settings.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
-import { openFleet, type Platform } from '../fleet.ts'
+import { openFleet, type Platform } from '../fleet/fleet.ts'
 import {
   acquireFleet,
   type FleetHandle,
@@ -9,7 +9,7 @@ import {
   isUsedByStrangersOnly,
   newOpenFleet,
   type OpenFleet,
-} from '../open-fleet.ts'
+} from './open-fleet.ts'
 import { type Store, StoreDamaged } from '../store/contract.ts'
 import {
   type AccessList,
@@ -18,7 +18,7 @@ import {
   isValidKey,
   type RequestIdentity,
   UNKNOWN_KEY,
-} from '../visitor.ts'
+} from './access-list.ts'
 import { isIdle } from '../../core/explain/stats.ts'
 
 /** What the fleets of one process are opened with. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FleetStores } from '../fleets.ts'
+import type { FleetStores } from '../hosting/fleets.ts'
 import { openLibsqlStore } from '../store/libsql.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 

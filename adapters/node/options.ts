@@ -1,7 +1,7 @@
 import { delimiter, resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { isReachEntry, reachEntries } from '../../outgoing/reach.ts'
-import { isOrigin } from '../origin.ts'
+import { isOrigin } from '../net/origin.ts'
 
 /** How the orchestrator is started on Node and Deno. A flag wins over its environment variable, and both over the default. */
 export interface Options {

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
-import type { Platform } from '../fleet.ts'
+import type { Platform } from '../fleet/fleet.ts'
 import { watchFiles } from '../sources/files.ts'
 import { checkWatchPath } from '../sources/folder.ts'
 import { mailReach } from '../sources/imap-client.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { problemWithAddress } from '../../outgoing/address.ts'
 import { requestAt, type Resolve, resolveAddresses, systemResolve, tryEach } from '../../outgoing/request.ts'
-import { ANSWER_BYTES_MAX, type PostResponse, type SendPost } from '../sinks/post.ts'
+import { ANSWER_BYTES_MAX, type PostResponse, type SendPost } from '../net/post.ts'
 
 /** Sends a request to an address that has been looked at: every address of the name must be on the internet. */
 export function pinnedPost(resolve: Resolve = systemResolve): SendPost {

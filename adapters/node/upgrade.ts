@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
-import { isWebSocketUpgrade } from '../robot-path.ts'
+import { isWebSocketUpgrade } from '../fleet/robot-path.ts'
 
 /** Whether a request of Node's asks for a WebSocket. */
 export function isUpgrade({ headers }: IncomingMessage): boolean {

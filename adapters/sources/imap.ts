@@ -12,7 +12,7 @@ import {
   serverAddresses,
   withTimeout,
 } from './imap-client.ts'
-import { cursorOf, type MailboxPosition, positionOf } from './mail-place.ts'
+import { cursorOf, type MailboxPosition, positionOf } from './mail-position.ts'
 import { HEADER_BYTES_MAX, type Mail, MAIL_BYTES_MAX, type MailFilters, matchesFilters, readMail } from './mail.ts'
 import type { SourceContext, StartSource } from './sources.ts'
 

@@ -1,5 +1,5 @@
 import PostalMime, { type Email, type RawEmail } from 'postal-mime'
-import { asWindows1252, utf8Text } from '../charset.ts'
+import { asWindows1252, utf8Text } from '../net/charset.ts'
 
 /** Converts HTML to text. The mail parser does it, after what a reader does not see has been removed. */
 

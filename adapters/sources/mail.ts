@@ -3,8 +3,8 @@ import { isLike } from '../../core/base/glob.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { cut } from '../../core/base/text.ts'
 import type { JsonObject } from '../../core/base/json.ts'
-import { asWindows1252, MISREADS_WINDOWS_1252 } from '../charset.ts'
-import { sha256 } from '../secret.ts'
+import { asWindows1252, MISREADS_WINDOWS_1252 } from '../net/charset.ts'
+import { sha256 } from '../crypto/secrets.ts'
 import { HTML_CHARS_MAX, MailParser, textOfHtml } from './mail-text.ts'
 
 /** What is made of a mail, on every runtime alike. Nothing in a mail is to be believed, the sender least of all. */

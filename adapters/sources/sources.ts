@@ -5,7 +5,7 @@ import type { JsonObject } from '../../core/base/json.ts'
 import { REFUSALS } from '../../core/base/refusal.ts'
 import type { TriggerType } from '../../core/trigger-types/index.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
-import { sha256 } from '../secret.ts'
+import { sha256 } from '../crypto/secrets.ts'
 import { cleanText } from './text.ts'
 
 /** Something that listens for one trigger: a watched folder, a mailbox. */

@@ -1,4 +1,4 @@
-import type { SqlValue } from './rows.ts'
+import type { SqlValue } from './row-of.ts'
 
 /**
  * A sum over the values of a row, which is kept beside them: a value that is read and is not what was written does not

@@ -1,7 +1,8 @@
 import type { Store } from './contract.ts'
-import type { SqlRow, SqlValue } from './rows.ts'
+import type { SqlRow } from './rows.ts'
 import type { Migration } from './schema.ts'
 import { migrate, type Sql, sqlStore } from './sql.ts'
+import type { SqlValue } from './row-of.ts'
 
 /** What is used of a Durable Object's storage. */
 export interface DurableStorage {

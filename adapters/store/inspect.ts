@@ -1,4 +1,4 @@
-import { sha256 } from '../secret.ts'
+import { sha256 } from '../crypto/secrets.ts'
 import { readGeneration } from './generation.ts'
 import { connect, refuseDamaged, stampIn, storeError } from './libsql.ts'
 import { readMigrations } from './migrations.ts'

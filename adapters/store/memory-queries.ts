@@ -3,9 +3,9 @@ import type { JobId } from '../../core/base/ids.ts'
 import type { HistoryRow } from '../../core/records/job.ts'
 import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
 import { asInteraction } from './excerpts.ts'
-import type { MemoryDisk } from './memory.ts'
 import { newestFirst, pageOfRows } from './queries.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
+import type { MemoryDisk } from './memory-disk.ts'
 
 /** `Queries` over rows in memory: every row of a table is looked at, which serves where there are few. */
 export function memoryQueries({ tables }: MemoryDisk): Queries {

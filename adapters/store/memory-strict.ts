@@ -1,5 +1,5 @@
-import type { MemoryDisk } from './memory.ts'
 import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
+import type { MemoryDisk } from './memory-disk.ts'
 
 /** What makes a map of rows as strict as a STRICT table: its keys, what it refuses, and that rows stay as they were. */
 

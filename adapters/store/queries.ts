@@ -15,10 +15,11 @@ import {
   ROOTS,
   wantInteractions,
 } from './excerpts.ts'
-import { type Column, decodeRow, type RowOf, type SqlRow, type SqlValue } from './rows.ts'
+import { type Column, decodeRow, type RowOf, type SqlRow } from './rows.ts'
 import { ALL_COLUMNS, checkedJob, type TableName } from './rows.ts'
 import type { Statement } from './writes.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
+import type { SqlValue } from './row-of.ts'
 
 /** Runs one reading statement, here or far away. */
 export type ReadSql = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>

@@ -6,10 +6,11 @@ import { StaleEpoch, type Store, StoreUnusable } from './contract.ts'
 import { readMigrations } from './migrations.ts'
 import { loadPlan, META, type Meta, metaOf, prefetchPlan, sqlQueries } from './queries.ts'
 import { mapErrors, withDatabaseName } from './rethrow.ts'
-import { type SqlRow, type SqlValue, throwDamaged } from './rows.ts'
+import { type SqlRow, throwDamaged } from './rows.ts'
 import { pending } from './schema.ts'
 import { connectServer, databaseName, type Server } from './server.ts'
 import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
+import type { SqlValue } from './row-of.ts'
 
 export interface RemoteOptions {
   /** Where the server is: `libsql:`, `https:` or `http:`, without the token. */

@@ -49,3 +49,6 @@ export interface TableOf<Row> {
   readonly conflict: Conflict
   readonly columns: { readonly [C in keyof Row]-?: ColumnOf<Row[C]> }
 }
+
+/** What a database takes. */
+export type SqlValue = string | number | null

@@ -4,7 +4,7 @@ import { checkJob, type JobRow } from '../../core/records/job.ts'
 import { fromText, toText } from '../../core/base/json.ts'
 import { checksumOf, seedOf, type Summed } from './checksum.ts'
 import { StoreDamaged } from './contract.ts'
-import type { ColumnKind, RowOf, TableName } from './row-of.ts'
+import type { ColumnKind, RowOf, SqlValue, TableName } from './row-of.ts'
 import { TABLES } from './tables.ts'
 
 export type { ColumnKind as Kind, RowOf, TableName } from './row-of.ts'
@@ -27,8 +27,6 @@ function columnOf([name, kept]: readonly [string, string]): Column {
   return { name, kind: kept.replace('?', '') as ColumnKind, nullable: kept.endsWith('?') }
 }
 
-/** What a database takes. */
-export type SqlValue = string | number | null
 /** What it gives: a blob is what `packColumns` has made. */
 export type SqlRow = Readonly<Record<string, SqlValue | ArrayBuffer>>
 

@@ -4,9 +4,10 @@ import { Receipt } from '../../core/base/receipt.ts'
 import { StaleEpoch, type Store } from './contract.ts'
 import { loadPlan, META, metaOf, prefetchPlan, type QueryPlan, sqlQueries } from './queries.ts'
 import { blobText, throwDamaged } from './rows.ts'
-import type { SqlRow, SqlValue } from './rows.ts'
+import type { SqlRow } from './rows.ts'
 import { type Migration, pending } from './schema.ts'
 import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
+import type { SqlValue } from './row-of.ts'
 
 /** An SQLite that answers at once: a file, or a Durable Object's own. */
 export interface Sql {

@@ -1,4 +1,4 @@
-import { sha256 } from '../secret.ts'
+import { sha256 } from '../crypto/secrets.ts'
 import { type Store, StoreDamaged } from './contract.ts'
 import { mapErrors } from './rethrow.ts'
 import { throwDamaged } from './rows.ts'

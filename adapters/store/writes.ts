@@ -1,6 +1,7 @@
 import type { ClockChange, Deletions, Effects } from '../../core/turn.ts'
-import { encodeRow, rowValues, type SqlValue } from './rows.ts'
+import { encodeRow, rowValues } from './rows.ts'
 import { COLUMN_NAMES, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
+import type { SqlValue } from './row-of.ts'
 
 /** One statement and what its question marks stand for. */
 export interface Statement {

@@ -1,4 +1,4 @@
-import { type Connection, openConnection } from '../../robot/link.ts'
+import { type Connection, openConnection } from '../../robot/connection.ts'
 import { serveTasks } from '../child.ts'
 
 /** The process that plays all robots: each takes what it is offered and is done with it at once. */

@@ -25,7 +25,7 @@ export async function startServer(data: string, profile: string | null): Promise
     ...(profile === null ? [] : ['--cpu-prof', '--cpu-prof-interval=250', `--cpu-prof-dir=${profile}`]),
     '--import',
     'tsx',
-    'adapters/node.ts',
+    'adapters/node/main.ts',
     '--no-robot',
     // What is measured is how much it can do, not how much it lets one key do.
     '--settings',

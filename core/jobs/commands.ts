@@ -126,7 +126,7 @@ function refuseCommand(to: ReplyId, refusal: Refusal, turn: Turn): void {
  * A person says that the robot has not started the job. It is offered anew; the robot that had the offer is excluded
  * until its list shows the same, and takes the job after all if it says so before another robot is asked.
  */
-export function offerReleased(state: State, job: JobRow, turn: Turn, cause: Cause): JobRow {
+function offerReleased(state: State, job: JobRow, turn: Turn, cause: Cause): JobRow {
   const session = sessionOf(state, job)
   if (session !== undefined) session.excluded.set(job.id, requestStatus(session, turn))
   return transition(state, job, 'back_off', turn, cause, { ready_at: turn.now, offered_at: job.offered_at })

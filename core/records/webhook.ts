@@ -75,7 +75,7 @@ export function listenersOf(webhooks: Iterable<WebhookRow>): Map<WebhookEvent, r
 }
 
 /** What webhooks may be told of. Another kind of event is one more line here, and one call of `emit`. */
-export const WEBHOOK_EVENTS = [
+const WEBHOOK_EVENTS = [
   'job.created',
   'job.queued',
   'job.started',

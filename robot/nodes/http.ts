@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { parseExact } from '../../core/base/exact.ts'
 import { messageOf } from '../text.ts'
 import { textOf } from '../variables.ts'
-import { fetchLimited, type WebRequest, type WebResponse } from '../web.ts'
+import { fetchLimited, type WebRequest, type WebResponse } from '../fetch.ts'
 import { booleanInput, type NodeCall, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
 
 const TIMEOUT_SECONDS = 30

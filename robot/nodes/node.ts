@@ -2,7 +2,7 @@ import { isExact } from '../../core/base/exact.ts'
 import { fitsDouble, isJsonNumber } from '../../core/base/number.ts'
 import type { JobContext } from '../job.ts'
 import type { Files } from '../files.ts'
-import type { FetchLimits } from '../web.ts'
+import type { FetchLimits } from '../fetch.ts'
 import type { Variables } from '../variables.ts'
 
 /** What a node may use outside the workflow. */

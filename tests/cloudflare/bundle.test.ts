@@ -28,9 +28,9 @@ test(
     expect(files.filter((name) => name.endsWith('.sql')).length).toBe(schema().length)
     expect(bytes).toBeGreaterThan(BUNDLE_MAX / 10)
     expect(bytes).toBeLessThan(BUNDLE_MAX)
-    const { sources } = JSON.parse(readFileSync(join(out, 'cloudflare.js.map'), 'utf8')) as { sources: string[] }
+    const { sources } = JSON.parse(readFileSync(join(out, 'index.js.map'), 'utf8')) as { sources: string[] }
     expect(sources.some((path) => path.endsWith('core/step.ts'))).toBe(true)
-    const code = readFileSync(join(out, 'cloudflare.js'), 'utf8')
+    const code = readFileSync(join(out, 'index.js'), 'utf8')
     expect(code).not.toMatch(/node:(fs|net|http|child_process|worker_threads)['"]/)
   },
   TIMEOUT_MS,

@@ -3,7 +3,7 @@ import type { Store } from '../../adapters/store/contract.ts'
 import { StoreUnusable } from '../../adapters/store/contract.ts'
 import { openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { verifiedStore } from '../../adapters/store/trusted.ts'
-import { sha256 } from '../../adapters/secret.ts'
+import { sha256 } from '../../adapters/crypto/secrets.ts'
 import { SOON } from './disk.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { deepStrictEqual as same, ok, rejects } from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, test } from 'vitest'
-import { type Fleet, openFleet } from '../../adapters/fleet.ts'
+import { type Fleet, openFleet } from '../../adapters/fleet/fleet.ts'
 import { nodePlatform } from '../../adapters/node/platform.ts'
 import { StaleEpoch, type Store, StoreUnusable } from '../../adapters/store/contract.ts'
 import { openRemoteStore } from '../../adapters/store/remote.ts'

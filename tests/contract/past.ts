@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Store } from '../../adapters/store/contract.ts'
 import { openLibsqlStore } from '../../adapters/store/libsql.ts'
-import { sha256 } from '../../adapters/secret.ts'
+import { sha256 } from '../../adapters/crypto/secrets.ts'
 import { everything, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 

@@ -1,5 +1,5 @@
 import { deepStrictEqual as same, ok } from 'node:assert/strict'
-import { openFleet, type Platform } from '../../adapters/fleet.ts'
+import { openFleet, type Platform } from '../../adapters/fleet/fleet.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
 import type { JobId, JsonText, WorkflowId } from '../../core/base/ids.ts'
 import { DEFAULTS } from '../../core/settings.ts'

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
 import { openLibsqlStore } from '../../adapters/store/libsql.ts'
-import { MemoryDisk, memoryStore } from '../../adapters/store/memory.ts'
+import { memoryStore } from '../../adapters/store/memory.ts'
 import { storeContract } from './store.ts'
+import { MemoryDisk } from '../../adapters/store/memory-disk.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'store-'))
 afterAll(() => rmSync(folder, { recursive: true }))

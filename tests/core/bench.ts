@@ -1,4 +1,4 @@
-import { sha256 } from '../../adapters/secret.ts'
+import { sha256 } from '../../adapters/crypto/secrets.ts'
 import {
   type Effects,
   type LogWarning,

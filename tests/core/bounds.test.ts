@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { eventOfFrame, HARD_FRAME_BYTES_MAX } from '../../adapters/socket.ts'
+import { eventOfFrame, HARD_FRAME_BYTES_MAX } from '../../adapters/fleet/robot-socket.ts'
 import { MESSAGES } from '../../core/protocol/message.ts'
 import { type Bench, bench, ids, join, messages, say, submit } from './bench.ts'
 

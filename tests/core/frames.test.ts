@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { eventOfFrame } from '../../adapters/socket.ts'
+import { eventOfFrame } from '../../adapters/fleet/robot-socket.ts'
 import type { SocketId } from '../../core/base/ids.ts'
 import { FRAME_BYTES_MAX, fromRobot } from '../../core/protocol/decode.ts'
 import { bench, ids, job, join, messages, running, summaryOf } from './bench.ts'

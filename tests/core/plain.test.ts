@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { logText } from '../../adapters/log-text.ts'
+import { logText } from '../../adapters/views/log-text.ts'
 import type { Queries } from '../../adapters/store/contract.ts'
 import { job, running } from './bench.ts'
 import { escapedLine, oneLine, shownJson } from '../../core/base/text.ts'

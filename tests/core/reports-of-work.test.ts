@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { writtenAt } from '../../adapters/log-text.ts'
-import { eventOfFrame } from '../../adapters/socket.ts'
+import { writtenAt } from '../../adapters/views/log-text.ts'
+import { eventOfFrame } from '../../adapters/fleet/robot-socket.ts'
 import { fromRobot } from '../../core/protocol/decode.ts'
 import { beat, closed, complete, ids, job, join, running, say } from './bench.ts'
 

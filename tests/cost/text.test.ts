@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { eventOfFrame } from '../../adapters/socket.ts'
+import { eventOfFrame } from '../../adapters/fleet/robot-socket.ts'
 import type { SocketId } from '../../core/base/ids.ts'
 import { fromOrchestrator, fromRobot } from '../../core/protocol/decode.ts'
 import { parseExact, stringifyExact } from '../../core/base/exact.ts'

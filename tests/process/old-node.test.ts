@@ -15,8 +15,8 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64' || proces
     test('is installed for this', () => expect(existsSync(OLD_NODE)).toBe(true))
 
     test.each([
-      ['casare', ['casare.ts', '--version']],
-      ['casare start', ['casare.ts', 'start', '--no-robot']],
+      ['casare', ['cli/bin.ts', '--version']],
+      ['casare start', ['cli/bin.ts', 'start', '--no-robot']],
       ['npm start', pkg.scripts.start.split(' ').slice(-1)],
     ])('%s says in one line what is needed', async (_name, args) => {
       const program = new Program(OLD_NODE, ['--import', 'tsx', ...args])

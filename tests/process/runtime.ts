@@ -16,8 +16,8 @@ interface Runtime {
 }
 
 const RUNTIMES: Readonly<Record<string, Runtime>> = {
-  node: { main: 'adapters/node.ts', command: () => [process.execPath, '--import', 'tsx'] },
-  deno: { main: 'adapters/deno.ts', command: denoCommand },
+  node: { main: 'adapters/node/main.ts', command: () => [process.execPath, '--import', 'tsx'] },
+  deno: { main: 'adapters/deno/main.ts', command: denoCommand },
 }
 
 const NAME = process.env['RUNTIME'] ?? 'node'

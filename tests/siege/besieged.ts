@@ -30,14 +30,14 @@ export const START: Readonly<Record<RuntimeName, () => Promise<Besieged>>> = {
     inProcess((flags, inspector) =>
       new Program(
         process.execPath,
-        [`--inspect=${inspector}`, '--import', 'tsx', 'adapters/node.ts', ...flags],
+        [`--inspect=${inspector}`, '--import', 'tsx', 'adapters/node/main.ts', ...flags],
         ALLOCATOR,
       )
     ),
   deno: () =>
     inProcess((flags, inspector) => {
       const [command, run = '', ...own] = denoCommand(flags)
-      return new Program(command, [run, `--inspect=${inspector}`, ...own, 'adapters/deno.ts', ...flags], {
+      return new Program(command, [run, `--inspect=${inspector}`, ...own, 'adapters/deno/main.ts', ...flags], {
         NO_COLOR: '1',
         ...ALLOCATOR,
       })
@@ -94,8 +94,8 @@ async function inWorkerd(): Promise<Besieged> {
 }
 
 const EDGE = `
-  import worker from './cloudflare.js'
-  export { FleetObject } from './cloudflare.js'
+  import worker from './index.js'
+  export { FleetObject } from './index.js'
   export default {
     fetch(request, env, context) {
       const headers = new Headers(request.headers)
@@ -108,7 +108,7 @@ const EDGE = `
 function configOf(folder: string, port: number, admin: string): string {
   const texts = readdirSync(folder).filter((name) => name.endsWith('.sql'))
   const modules = [
-    ...['edge.js', 'cloudflare.js'].map((name) => `(name = "${name}", esModule = embed "${name}")`),
+    ...['edge.js', 'index.js'].map((name) => `(name = "${name}", esModule = embed "${name}")`),
     ...texts.map((name) => `(name = "${name}", text = embed "${name}")`),
   ]
   return `using Workerd = import "/workerd/workerd.capnp";

@@ -1,5 +1,4 @@
-import { hashOf } from '../../adapters/secret.ts'
-import { MemoryDisk } from '../../adapters/store/memory.ts'
+import { hashOf } from '../../adapters/crypto/secrets.ts'
 import type { Millis, RobotId } from '../../core/base/ids.ts'
 import { DEFAULTS, type Settings, STRATEGY_NAMES, UNLIMITED } from '../../core/settings.ts'
 import { writeInitialRows } from './world/initial-rows.ts'
@@ -25,6 +24,7 @@ import { MachineClock } from './world/machine-clock.ts'
 import { type Fault, Faults } from './world/faults.ts'
 import { BEGINNING, clock, timeless, World } from './world/world.ts'
 import type { Mark } from './trace.ts'
+import { MemoryDisk } from '../../adapters/store/memory-disk.ts'
 
 const MINUTE: Millis = 60_000
 /** In one run of so many whoever changes a row in place is found out: what does it does so in any of them. */

@@ -1,4 +1,4 @@
-import { hashOf, sha256 } from '../../../adapters/secret.ts'
+import { hashOf, sha256 } from '../../../adapters/crypto/secrets.ts'
 import type { Reply } from '../../../core/turn.ts'
 import type {
   DefinitionHash,

@@ -1,4 +1,4 @@
-import { hashOf } from '../../../adapters/secret.ts'
+import { hashOf } from '../../../adapters/crypto/secrets.ts'
 import type { RobotId, SecretHash } from '../../../core/base/ids.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'

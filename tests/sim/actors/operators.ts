@@ -1,4 +1,4 @@
-import { hashOf } from '../../../adapters/secret.ts'
+import { hashOf } from '../../../adapters/crypto/secrets.ts'
 import type { Reply } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { DefinitionHash, JobId, KeyId, ReplyId, RobotId, WorkflowId } from '../../../core/base/ids.ts'

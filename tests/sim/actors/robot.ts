@@ -1,4 +1,4 @@
-import { hashOf } from '../../../adapters/secret.ts'
+import { hashOf } from '../../../adapters/crypto/secrets.ts'
 import type { Millis, RobotId } from '../../../core/base/ids.ts'
 import { fromOrchestrator, isUndecodable } from '../../../core/protocol/decode.ts'
 import { encode } from '../../../core/protocol/encode.ts'

@@ -1,12 +1,12 @@
-import type { ClockSource } from '../../../adapters/clock.ts'
-import type { FleetClock } from '../../../adapters/fleet-clock.ts'
-import type { Ports } from '../../../adapters/shell.ts'
+import type { ClockSource } from '../../../adapters/fleet/clock.ts'
+import type { FleetClock } from '../../../adapters/fleet/fleet-clock.ts'
+import type { Ports } from '../../../adapters/fleet/ports.ts'
 import type { Store } from '../../../adapters/store/contract.ts'
-import type { MemoryDisk } from '../../../adapters/store/memory.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { State } from '../../../core/state.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Fault } from '../world/faults.ts'
+import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
 /** What the server asks of its clock. */
 export type ServerClock = Pick<FleetClock, 'now' | 'adjust' | 'resumeFrom' | 'committed' | 'setAlarm' | 'isSet'>

@@ -1,4 +1,4 @@
-import { hashOf } from '../../../adapters/secret.ts'
+import { hashOf } from '../../../adapters/crypto/secrets.ts'
 import { memoryStore } from '../../../adapters/store/memory.ts'
 import { Receipt } from '../../../core/base/receipt.ts'
 import type { Event } from '../../../core/events/index.ts'

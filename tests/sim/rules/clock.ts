@@ -1,4 +1,4 @@
-import { CLOCK_CHECK_MS } from '../../../adapters/fleet-clock.ts'
+import { CLOCK_CHECK_MS } from '../../../adapters/fleet/fleet-clock.ts'
 import { nextAlarm } from '../../../core/on-timer.ts'
 import type { JobRow } from '../../../core/records/job.ts'
 import type { Millis } from '../../../core/base/ids.ts'

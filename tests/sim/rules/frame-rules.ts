@@ -1,4 +1,4 @@
-import { SET_MS } from '../../../adapters/clock.ts'
+import { SET_MS } from '../../../adapters/fleet/clock.ts'
 import type { Reply, Send } from '../../../core/turn.ts'
 import type { JobId, RobotId } from '../../../core/base/ids.ts'
 import type { ResultMessage } from '../../../robot/outbox.ts'

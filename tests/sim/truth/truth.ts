@@ -1,4 +1,3 @@
-import type { MemoryDisk } from '../../../adapters/store/memory.ts'
 import type { Effects } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { JobId, Millis, RobotId, ScheduleId, SocketId, TriggerId } from '../../../core/base/ids.ts'
@@ -17,6 +16,7 @@ import type { ScheduleTruth } from '../rules/schedules.ts'
 import { shiftWithClock } from '../rules/clock.ts'
 import type { JobRequest } from './job-request.ts'
 import type { RobotRow } from '../../../core/records/robot.ts'
+import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
 /** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
 export interface Received {

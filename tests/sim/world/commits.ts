@@ -1,4 +1,4 @@
-import type { TurnLoop } from '../../../adapters/pump.ts'
+import type { TurnLoop } from '../../../adapters/fleet/turn-loop.ts'
 import { StaleEpoch, type Store } from '../../../adapters/store/contract.ts'
 import { type Effects, writesNothing } from '../../../core/turn.ts'
 import type { Receipt } from '../../../core/base/receipt.ts'

@@ -1,5 +1,5 @@
-import { type MemoryDisk, memoryStore } from '../../../adapters/store/memory.ts'
-import { hashOf } from '../../../adapters/secret.ts'
+import { memoryStore } from '../../../adapters/store/memory.ts'
+import { hashOf } from '../../../adapters/crypto/secrets.ts'
 import { newEffects } from '../../../core/turn.ts'
 import type {
   DefinitionHash,
@@ -16,6 +16,7 @@ import { FRESH } from '../actors/hostile.ts'
 import { BEGINNING } from './world.ts'
 import { NO_RUNS_YET, TRIGGER_DEFAULTS } from '../../../core/records/trigger.ts'
 import type { WorkflowRow } from '../../../core/records/workflow.ts'
+import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
 /** What is on the disk before anything happens: keys, workflows, triggers and webhooks. */
 export function writeInitialRows(

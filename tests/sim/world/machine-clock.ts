@@ -1,4 +1,4 @@
-import type { ClockSource } from '../../../adapters/clock.ts'
+import type { ClockSource } from '../../../adapters/fleet/clock.ts'
 import type { Millis } from '../../../core/base/ids.ts'
 import type { World } from './world.ts'
 

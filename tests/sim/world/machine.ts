@@ -1,4 +1,4 @@
-import { FleetClock } from '../../../adapters/fleet-clock.ts'
+import { FleetClock } from '../../../adapters/fleet/fleet-clock.ts'
 import type { Millis } from '../../../core/base/ids.ts'
 import { Alarm } from './alarm.ts'
 import type { CommitOptions } from './commits.ts'

@@ -1,7 +1,7 @@
 import type { CommitOptions } from './commits.ts'
-import type { MemoryDisk } from '../../../adapters/store/memory.ts'
 import type { Mutant } from '../mutants/mutant.ts'
 import type { Receivers } from '../actors/receivers.ts'
+import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
 export interface ServerOptions extends CommitOptions {
   readonly disk: MemoryDisk

@@ -1,7 +1,7 @@
-import { loadRows } from '../../../adapters/hot.ts'
-import { startTurnLoop } from '../../../adapters/pump.ts'
-import type { Ports } from '../../../adapters/shell.ts'
-import { eventOfFrame } from '../../../adapters/socket.ts'
+import { loadRows } from '../../../adapters/fleet/load.ts'
+import { startTurnLoop } from '../../../adapters/fleet/turn-loop.ts'
+import type { Ports } from '../../../adapters/fleet/ports.ts'
+import { eventOfFrame } from '../../../adapters/fleet/robot-socket.ts'
 import { memoryStore } from '../../../adapters/store/memory.ts'
 import type { Reply, Send } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
@@ -26,7 +26,7 @@ import type { ServerOptions } from './server-options.ts'
 const UNAVAILABLE: Reply = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
 
 /**
- * The server's process: the real core and the real pump on a fake shell. It does what `adapters/fleet.ts` does:
+ * The server's process: the real core and the real pump on a fake shell. It does what `adapters/fleet/fleet.ts` does:
  * opens the store, loads, pumps, and after a commit that failed begins again from the disk. And it dies: at random,
  * and where it hurts most.
  */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { clientAddress, isInRanges, isRange, setPeerAddress } from '../../../adapters/http/address.ts'
+import { clientAddress, isInRanges, isRange, setPeerAddress } from '../../../adapters/net/client-address.ts'
 
 /** Who calls, and from where. */
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeBody, isPercentUtf8, utf8Text } from '../../../adapters/charset.ts'
+import { decodeBody, isPercentUtf8, utf8Text } from '../../../adapters/net/charset.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
 
 /** Bytes as the text that they are, or refused. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Clock, SET_MS } from '../../../adapters/clock.ts'
-import { adjustmentText } from '../../../adapters/fleet-clock.ts'
+import { Clock, SET_MS } from '../../../adapters/fleet/clock.ts'
+import { adjustmentText } from '../../../adapters/fleet/fleet-clock.ts'
 import { START } from '../../core/bench.ts'
 
 const SECOND = 1_000

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FailedAttempts } from '../../../adapters/http/failures.ts'
+import { FailedAttempts } from '../../../adapters/fleet/failed-attempts.ts'
 
 /** Who has shown too many wrong keys. */
 

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { type Fleet, openFleet, type Platform } from '../../../adapters/fleet.ts'
-import type { RobotSocket } from '../../../adapters/socket.ts'
+import { type Fleet, openFleet, type Platform } from '../../../adapters/fleet/fleet.ts'
+import type { RobotSocket } from '../../../adapters/fleet/robot-socket.ts'
 import { StaleEpoch, type Store } from '../../../adapters/store/contract.ts'
-import { MemoryDisk, memoryStore } from '../../../adapters/store/memory.ts'
+import { memoryStore } from '../../../adapters/store/memory.ts'
 import { Bug } from '../../../core/base/assert.ts'
 import type { ReplyId, SocketId } from '../../../core/base/ids.ts'
 import { DEFAULTS } from '../../../core/settings.ts'
 import { DEFINITION, ids, START, submit } from '../../core/bench.ts'
+import { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
 /** A fleet on a disk whose commits fail when they are told to, with a clock and an alarm in the hands of the test. */
 async function open(disk = new MemoryDisk(), start = START) {

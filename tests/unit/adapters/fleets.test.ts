@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { fleetPath } from '../../../adapters/fleet-path.ts'
-import type { FleetHost } from '../../../adapters/fleets.ts'
-import type { FleetHandle } from '../../../adapters/open-fleet.ts'
+import { fleetPath } from '../../../adapters/fleet/path.ts'
+import type { FleetHost } from '../../../adapters/hosting/fleets.ts'
+import type { FleetHandle } from '../../../adapters/hosting/open-fleet.ts'
 import { StaleEpoch } from '../../../adapters/store/contract.ts'
-import type { MemoryDisk } from '../../../adapters/store/memory.ts'
 import { Bug } from '../../../core/base/assert.ts'
 import type { ReplyId, SocketId } from '../../../core/base/ids.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
 import { START, submit } from '../../core/bench.ts'
 import { lab, used } from './hosted.ts'
+import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
 /** Which fleets of a process are open when: on disks in memory, with a clock in the hands of the test. */
 

@@ -1,12 +1,13 @@
-import type { Platform } from '../../../adapters/fleet.ts'
-import { FleetHost, type FleetStores } from '../../../adapters/fleets.ts'
-import type { FleetHandle } from '../../../adapters/open-fleet.ts'
+import type { Platform } from '../../../adapters/fleet/fleet.ts'
+import { FleetHost, type FleetStores } from '../../../adapters/hosting/fleets.ts'
+import type { FleetHandle } from '../../../adapters/hosting/open-fleet.ts'
 import { expect } from 'vitest'
 import type { Store } from '../../../adapters/store/contract.ts'
-import { MemoryDisk, memoryStore } from '../../../adapters/store/memory.ts'
+import { memoryStore } from '../../../adapters/store/memory.ts'
 import { DEFAULTS, type Settings } from '../../../core/settings.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
 import { START } from '../../core/bench.ts'
+import { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
 /** A host of fleets on disks in memory, with a clock in the hands of the test. */
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { foreignPage, isOrigin, reboundPage, robotPageRefused } from '../../../adapters/origin.ts'
+import { foreignPage, isOrigin, reboundPage, robotPageRefused } from '../../../adapters/net/origin.ts'
 
 /** Which pages may have a browser ask something. */
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { startTurnLoop } from '../../../adapters/pump.ts'
-import type { Ports } from '../../../adapters/shell.ts'
+import { startTurnLoop } from '../../../adapters/fleet/turn-loop.ts'
+import type { Ports } from '../../../adapters/fleet/ports.ts'
 import type { Effects, LogWarning, Send } from '../../../core/turn.ts'
 import { Receipt } from '../../../core/base/receipt.ts'
 import { DEFAULTS } from '../../../core/settings.ts'

@@ -6,7 +6,7 @@ import {
   newStandardSecret,
   problemWithSecret,
   weaknessOf,
-} from '../../../adapters/secret.ts'
+} from '../../../adapters/crypto/secrets.ts'
 import { problemWithKey } from '../../../core/records/key.ts'
 
 /** Secrets that could never match are not kept. */

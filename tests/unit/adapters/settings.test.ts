@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { readSettings } from '../../../adapters/settings.ts'
+import { readSettings } from '../../../adapters/fleet/settings.ts'
 import { DEFAULTS } from '../../../core/settings.ts'
 
 describe('settings', () => {

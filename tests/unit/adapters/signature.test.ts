@@ -3,7 +3,7 @@ import { sign } from '@octokit/webhooks-methods'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
 import { isRefusal } from '../../../core/base/refusal.ts'
-import { type IncomingRequest, isStandardSecret, verifySignature } from '../../../adapters/signature.ts'
+import { type IncomingRequest, isStandardSecret, verifySignature } from '../../../adapters/crypto/signatures.ts'
 import type { SigningKey } from '../../../core/records/trigger.ts'
 
 /** Signatures as the senders document and make them. */

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { Problem, start } from '../../../adapters/node/start.ts'
+import { Problem, start } from '../../../adapters/node/index.ts'
 import { CasareClient } from '../../../client/client.ts'
 import { cleanUp, newFolder } from '../../process/program.ts'
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CHAT_PLATFORM_BY_NAME } from '../../../adapters/chat/messengers.ts'
+import { CHAT_PLATFORM_BY_NAME } from '../../../adapters/chat/index.ts'
 import { CHAT_PLATFORMS, type ChatPlatformName } from '../../../core/trigger-types/chat.ts'
 import { type Json, parseJson } from '../../../core/base/json.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'

@@ -3,9 +3,9 @@ import { type ChatConfig, ChatConfig as Config } from '../../../core/trigger-typ
 import type { InputOf } from '../../../core/api/request.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
 import * as v from 'valibot'
-import type { ChatPlatform, ChatReply, IncomingMessage } from '../../../adapters/chat/messenger.ts'
-import { CHAT_PLATFORM_BY_NAME } from '../../../adapters/chat/messengers.ts'
-import type { IncomingRequest } from '../../../adapters/signature.ts'
+import type { ChatPlatform, ChatReply, IncomingMessage } from '../../../adapters/chat/platform.ts'
+import { CHAT_PLATFORM_BY_NAME } from '../../../adapters/chat/index.ts'
+import type { IncomingRequest } from '../../../adapters/crypto/signatures.ts'
 
 /** Requests as chat platforms make them. */
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { discord } from '../../../adapters/chat/discord.ts'
-import { problemWithChatKey } from '../../../adapters/chat/messengers.ts'
-import { isEd25519 } from '../../../adapters/signature.ts'
+import { problemWithChatKey } from '../../../adapters/chat/index.ts'
+import { isEd25519 } from '../../../adapters/crypto/signatures.ts'
 import { askedIn, callOf, configOf, DiscordKeys, replyTo } from './call.ts'
 
 /** Discord, with the examples of its manual and the vectors of RFC 8032. */

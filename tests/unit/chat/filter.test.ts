@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { filterReason } from '../../../adapters/chat/filter.ts'
-import type { ChatMessage, IncomingMessage } from '../../../adapters/chat/messenger.ts'
+import type { ChatMessage, IncomingMessage } from '../../../adapters/chat/platform.ts'
 import { isLike } from '../../../core/base/glob.ts'
 import { workOf } from '../../work.ts'
 import { configOf } from './call.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { MessageOutcome } from '../../../adapters/chat/messenger.ts'
+import type { MessageOutcome } from '../../../adapters/chat/platform.ts'
 import { slack } from '../../../adapters/chat/slack.ts'
 import { askedIn, callOf, configOf, replyTo, slackHeaders } from './call.ts'
 

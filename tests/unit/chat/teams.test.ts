@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { problemWithChatKey } from '../../../adapters/chat/messengers.ts'
+import { problemWithChatKey } from '../../../adapters/chat/index.ts'
 import { teams } from '../../../adapters/chat/teams.ts'
 import { workOf } from '../../work.ts'
 import { askedIn, callOf, configOf, replyTo, teamsHeaders } from './call.ts'

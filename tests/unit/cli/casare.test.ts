@@ -14,7 +14,7 @@ interface Ended {
 }
 
 async function casare(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const program = new Program('casare.ts', args, env)
+  const program = new Program('cli/bin.ts', args, env)
   const status = await program.exited
   await program.closed
   return { status, out: program.out, err: program.err }
@@ -47,7 +47,10 @@ describe('against a real orchestrator', () => {
       '--tags',
       'sap,excel',
     ]
-    const robot = new Program('casare.ts', ['robot', ...flags], { CASARE_ROBOT_SLOTS: '3', CASARE_ROBOT_STATE: 'none' })
+    const robot = new Program('cli/bin.ts', ['robot', ...flags], {
+      CASARE_ROBOT_SLOTS: '3',
+      CASARE_ROBOT_STATE: 'none',
+    })
     await robot.printed(/registered, waiting for jobs/)
     const { out } = await run('robots', 'list')
     expect(out).toMatch(
@@ -216,7 +219,7 @@ test('help names the variable and the default of each option, and of no option t
 test('casare start is an orchestrator, whatever stands before the word', async () => {
   const data = newFolder()
   const flags = ['--data', data, '--no-robot', '--http-port', '0', '--robot-port', '0']
-  const server = new Program('casare.ts', ['--fleet', 'default', 'start', ...flags])
+  const server = new Program('cli/bin.ts', ['--fleet', 'default', 'start', ...flags])
   await server.printed(/Ready\. Ctrl-C stops it\./)
   server.signal('SIGINT')
   expect(await server.exited).toBe(0)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ExactNumber, JobPriority, OrchestratorEngine, parseExact } from '../../../adapters/engine.ts'
+import { ExactNumber, JobPriority, OrchestratorEngine, parseExact } from '../../../adapters/engine/index.ts'
 import { held, useLab } from './lab.ts'
 
 /** The engine in this process, with real robots on real sockets. */

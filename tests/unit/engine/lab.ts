@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach } from 'vitest'
-import { type EngineOptions, type Job, type NewJob, OrchestratorEngine } from '../../../adapters/engine.ts'
+import { type EngineOptions, type Job, type NewJob, OrchestratorEngine } from '../../../adapters/engine/index.ts'
 import { type JobHandler, Robot, type RobotOptions } from '../../../robot/robot.ts'
 import { cleanUp, newFolder } from '../../process/program.ts'
 

@@ -6,7 +6,7 @@ import {
   ScheduleFrequency,
   TriggerType,
   WorkflowStatus,
-} from '../../../adapters/engine.ts'
+} from '../../../adapters/engine/index.ts'
 import { camelName } from '../../../adapters/engine/names.ts'
 import { JOB_STATUSES } from '../../../core/records/job.ts'
 import { TRIGGER_TYPES } from '../../../core/trigger-types/index.ts'

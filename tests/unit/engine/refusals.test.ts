@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { type EngineOptions, OrchestratorEngine } from '../../../adapters/engine.ts'
+import { type EngineOptions, OrchestratorEngine } from '../../../adapters/engine/index.ts'
 import { JOB, useLab } from './lab.ts'
 
 /** What the engine does not take, and how it says so. */

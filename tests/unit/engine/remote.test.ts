@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { OrchestratorEngine } from '../../../adapters/engine.ts'
+import { OrchestratorEngine } from '../../../adapters/engine/index.ts'
 import { HAS_SQLD, Sqld } from '../../contract/sqld.ts'
 import { JOB } from './lab.ts'
 

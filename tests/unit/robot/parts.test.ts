@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { backoffMs } from '../../../robot/backoff.ts'
 import { optionsFrom } from '../../../robot/environment.ts'
 import { ROBOT_OPTIONS } from '../../../robot/flags.ts'
-import { faultOf } from '../../../robot/outcome.ts'
+import { faultOf } from '../../../robot/results.ts'
 import { Outbox } from '../../../robot/outbox.ts'
 import { truncate } from '../../../robot/text.ts'
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { pinnedPost } from '../../../adapters/node/post.ts'
-import { ANSWER_BYTES_MAX, fetchPost, type PostRequest, retryAfterMs } from '../../../adapters/sinks/post.ts'
+import { ANSWER_BYTES_MAX, fetchPost, type PostRequest, retryAfterMs } from '../../../adapters/net/post.ts'
 
 /** How requests are sent on Node, to real sockets. */
 

@@ -12,6 +12,6 @@ export const deno: Target = {
   start(place) {
     const flags = flagsOf(place)
     const [command, ...own] = denoCommand(flags)
-    return serverIn(new Program(command, [...own, 'adapters/deno.ts', ...flags], { NO_COLOR: '1' }))
+    return serverIn(new Program(command, [...own, 'adapters/deno/main.ts', ...flags], { NO_COLOR: '1' }))
   },
 }

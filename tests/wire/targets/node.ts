@@ -8,5 +8,5 @@ export const node: Target = {
   sleepsAfterMs: null,
   limits: {},
   answers: [],
-  start: (place) => serverIn(new Program('adapters/node.ts', flagsOf(place))),
+  start: (place) => serverIn(new Program('adapters/node/main.ts', flagsOf(place))),
 }

@@ -1,0 +1,76 @@
+import { v7 as uuidv7 } from 'uuid'
+import pkg from '../../package.json' with { type: 'json' }
+import type { SocketId } from '../../core/base/ids.ts'
+import type { Platform } from '../fleet/fleet.ts'
+import { httpApp } from '../http/app.ts'
+import { setPeerAddress } from '../net/client-address.ts'
+import { openEmptyFleet } from '../hosting/empty-fleet.ts'
+import { drainBody } from './body.ts'
+import { readRobotUpgrade } from './robot-upgrade.ts'
+import { isUpgradeRequest } from './robot-connection.ts'
+import { settingsOf, type WorkerEnv } from './env.ts'
+import { answerClose } from './socket.ts'
+
+/** Answers requests for fleets that do not exist, in the Worker itself, as a fleet answers clients that it does not know. */
+
+let app: ReturnType<typeof httpApp> | undefined
+
+/** A request for such a fleet, or a robot that wants to connect to it. */
+export async function serveUnknownFleet(request: Request, env: WorkerEnv): Promise<Response> {
+  if (isUpgradeRequest(request)) return await connectUnknown(request, env)
+  const about = { version: pkg.version, durability: 'full' } as const
+  app ??= httpApp(await openEmptyFleet(platform(), settingsOf(env)), about, { anyFleet: true, hidden: true })
+  setPeerAddress(request, request.headers.get('cf-connecting-ip'))
+  const response = await app.fetch(request)
+  await drainBody(request, response)
+  return response
+}
+
+/** An empty fleet for each connection: the platform lets none speak for another. */
+async function connectUnknown(request: Request, env: WorkerEnv): Promise<Response> {
+  // Where no key is asked for, there is none that could be wrong.
+  const settings = { ...settingsOf(env), robotsAuth: 'key' } as const
+  const asked = readRobotUpgrade(request, settings)
+  if (asked instanceof Response) return asked
+  const { 0: client, 1: server } = new WebSocketPair()
+  const emptyFleet = await openEmptyFleet(platform(), settings)
+  const id = crypto.randomUUID() as SocketId
+  server.accept()
+  const onClose = (): void => {
+    emptyFleet.closed(id)
+    void emptyFleet.stop()
+  }
+  server.addEventListener('message', ({ data }) => void emptyFleet.received(id, data))
+  server.addEventListener('close', ({ code, reason }) => {
+    answerClose(server, code, reason)
+    onClose()
+  })
+  server.addEventListener('error', onClose)
+  const socket = {
+    id,
+    address: request.headers.get('cf-connecting-ip'),
+    send: (text: string) => server.send(text),
+    close: (code: number, reason: string) => answerClose(server, code, reason),
+    buffered: () => 0,
+  }
+  emptyFleet.opened(socket, asked.credential, asked.robot)
+  return new Response(null, { status: 101, webSocket: client })
+}
+
+function platform(): Platform {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  return {
+    hibernates: false,
+    now: Date.now,
+    uuid: () => crypto.randomUUID(),
+    rowId: uuidv7,
+    seed: () => 1,
+    defer: (run, ms = 0) => void setTimeout(run, ms),
+    setAlarm(at, onAlarm) {
+      clearTimeout(timer)
+      if (at !== null) timer = setTimeout(onAlarm, Math.max(0, at - Date.now()))
+    },
+    post: () => Promise.reject(new Error('nothing is sent from here')),
+    log: (level, message, details = {}) => console.log(JSON.stringify({ level, msg: message, ...details })),
+  }
+}

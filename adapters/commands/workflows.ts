@@ -1,0 +1,35 @@
+import { parseDefinition, problemText } from '../../workflows/definition.ts'
+import { definitionIn } from '../../workflows/shape.ts'
+import type { DefinitionHash } from '../../core/base/ids.ts'
+import { isObject, parseJson, toText } from '../../core/base/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
+import { definitionNeeds, NODE_GRAPH } from '../../core/protocol/repertoire.ts'
+import { sha256 } from '../crypto/secrets.ts'
+import type { DefinitionRow } from '../../core/records/workflow.ts'
+
+/**
+ * A workflow definition as it is stored: by hash, and otherwise untouched. INVALID_PAYLOAD when it is not a JSON object, or
+ * neither a graph of nodes nor anything that names its format. Taken out of a wrapper where it is in one.
+ */
+export function definitionOf(given: string | object): DefinitionRow | Refusal {
+  const json = typeof given === 'string' ? given : toText(given)
+  const parsed = parseJson(json)
+  if (isRefusal(parsed)) {
+    return refuse('INVALID_PAYLOAD', `The workflow definition is no JSON: ${parsed.message}`)
+  }
+  if (!isObject(parsed.json)) return refuse('INVALID_PAYLOAD', 'The workflow definition must be a JSON object')
+  const found = definitionIn(json, parsed.json)
+  if ('problem' in found) return refuse('INVALID_PAYLOAD', `The workflow definition ${found.problem}`)
+  return { hash: sha256(found.json) as DefinitionHash, json: found.json }
+}
+
+/** The same for a workflow that is kept: INVALID_PAYLOAD with every problem there is in its nodes. */
+export function validDefinition(given: string | object): DefinitionRow | Refusal {
+  const definition = definitionOf(given)
+  if (isRefusal(definition) || definitionNeeds(definition.json).format !== NODE_GRAPH) return definition
+  const parsed = parseDefinition(definition.json)
+  if (!('problems' in parsed)) return definition
+  const { problems } = parsed
+  const message = `The workflow definition is not valid: ${problemText(problems.slice(0, 3))}`
+  return refuse('INVALID_PAYLOAD', message, { problems })
+}

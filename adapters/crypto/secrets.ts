@@ -1,0 +1,58 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { SecretHash } from '../../core/base/ids.ts'
+
+/**
+ * What is kept of a key or a secret. They have 256 random bits, so a fast hash is the right one: there is nothing to
+ * guess. A webhook secret that a person chose is held to at least 16 characters where it is set.
+ */
+export function hashOf(secret: string): SecretHash {
+  return createHash('sha256').update(secret).digest('hex') as SecretHash
+}
+
+/** A new API key: recognisable for secret scanners, 256 bits. */
+export function newKey(): string {
+  return `crpa_${randomBytes(32).toString('base64url')}`
+}
+
+/** A new webhook secret, 192 bits. */
+export function newSecret(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+/** A new secret as the Standard Webhooks write it, 256 bits. */
+export function newStandardSecret(): string {
+  return `whsec_${randomBytes(32).toString('base64')}`
+}
+
+/** SHA-256 of text or bytes, lower-case hexadecimal. */
+export function sha256(given: string | Uint8Array): string {
+  return createHash('sha256').update(given).digest('hex')
+}
+
+/** Why no caller can ever send this secret, or sign with it; null when one can. */
+export function problemWithSecret(secret: string, inHeader: boolean): string | null {
+  if (hasControls(secret)) return 'must not contain control characters, as line breaks'
+  if (secret.trim() !== secret) return 'must not begin or end with white space'
+  if (inHeader && !/^[ -~]*$/.test(secret)) {
+    return 'must consist of ASCII letters, digits and signs: a header carries no others'
+  }
+  return null
+}
+
+/** Fewer different characters than these are easy to guess, however many there are. Random hexadecimal digits have more. */
+const DIFFERENT_MIN = 6
+
+/** Why a secret that somebody has chosen is guessed too easily; null when it is not. */
+export function weaknessOf(secret: string): string | null {
+  if (new Set(secret).size < DIFFERENT_MIN) {
+    return `is too easy to guess: it must have at least ${DIFFERENT_MIN} different characters`
+  }
+  // A text that is repeated stands in its own double before the middle.
+  const repeats = (secret + secret).indexOf(secret, 1) < secret.length
+  return repeats ? 'is too easy to guess: it must not be a shorter text that is repeated' : null
+}
+
+/** Whether a text has control characters, or U+FFFD, which stands where a character was lost. */
+export function hasControls(text: string): boolean {
+  return /[\p{Cc}\ufffd]/u.test(text)
+}

@@ -1,0 +1,93 @@
+import type { Event } from '../../core/events/index.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import { type Limit, type Quota, SlidingWindow } from '../../core/base/sliding-window.ts'
+import { rateLimited } from '../../core/limiter/rates.ts'
+import type { State } from '../../core/state.ts'
+import type { Platform } from './platform.ts'
+import { eventOfFrame, type Frame, type RobotSocket } from './robot-socket.ts'
+import { networkOf } from '../net/client-address.ts'
+
+const WINDOW_MS: Millis = 60_000
+
+/** So many addresses are told apart. Beyond, those that failed longest ago are forgotten. */
+const ADDRESSES_MAX = 10_000
+
+/** So many addresses are named in the log in each window, for there may be as many as somebody likes. */
+const LINES_MAX = 50
+
+interface Guesser {
+  readonly window: SlidingWindow
+  /** When the log last named it. */
+  loggedAt: Millis
+}
+
+/**
+ * How often each address has shown a key, a secret or a signature that is wrong, or has asked for a trigger that there is not.
+ * There is one count for all of them, since a client that guesses at one may guess at any. It is kept apart from the limits of
+ * triggers and keys, which outsiders must not use up. A client with the right key is let in all the same, for others may share its
+ * address: so the key is looked up first, which takes one hash.
+ */
+export class FailedAttempts {
+  readonly limit: Limit
+  readonly #log: Platform['log']
+  readonly #guessers = new Map<string, Guesser>()
+  #now: Millis = 0
+  readonly #lines: SlidingWindow
+
+  /** `most` in a minute; 0: any number. */
+  constructor(most: number, log: Platform['log']) {
+    this.limit = { most, windowMs: WINDOW_MS }
+    this.#log = log
+    this.#lines = new SlidingWindow({ most: LINES_MAX, windowMs: WINDOW_MS })
+  }
+
+  /** Counts one. Null while there were not too many, and else what is left of the limit: nothing. */
+  count(address: string | null, now: Millis): Quota | null {
+    // A clock that was set back keeps nobody out for longer.
+    if (now < this.#now) this.#move(now - this.#now)
+    this.#now = now
+    const network = networkOf(address)
+    const guesser = this.#guessers.get(network) ?? { window: new SlidingWindow(this.limit), loggedAt: -Infinity }
+    this.#guessers.delete(network)
+    this.#guessers.set(network, guesser)
+    if (this.#guessers.size > ADDRESSES_MAX) this.#guessers.delete(this.#guessers.keys().next().value ?? '')
+    if (guesser.window.take(now)) return null
+    this.#report(network, guesser, now)
+    return guesser.window.quota(now)
+  }
+
+  /** The event that a frame is. A registration with a key that was never valid counts, and says whether there were too many. */
+  eventOf(socket: RobotSocket, frame: Frame, { keysBySecret, sockets }: State, now: Millis): Event {
+    const event = eventOfFrame(socket.id, frame)
+    if (event.type !== 'robot.message' || event.message.type !== 'register') return event
+    const { id, address = null, credential } = socket
+    const shown = event.credential ?? credential ?? sockets.get(id)?.credential ?? null
+    const quota = shown === null || keysBySecret.has(shown) ? null : this.count(address, now)
+    return quota === null
+      ? event
+      : { ...event, wrongKeyRefusal: rateLimited('wrong keys from one address', this.limit, quota) }
+  }
+
+  /** A line for each address and window, as long as there are not too many of them. */
+  #report(network: string, guesser: Guesser, now: Millis): void {
+    if (now - guesser.loggedAt < WINDOW_MS) return
+    guesser.loggedAt = now
+    if (!this.#lines.take(now)) return
+    const more = this.#lines.isOpen(now) ? {} : { others: 'further addresses are not named for a minute' }
+    const address = network === '' ? null : network
+    this.#log('warn', 'too many wrong keys, secrets or signatures from one address', {
+      address,
+      limit: this.limit.most,
+      window_seconds: WINDOW_MS / 1000,
+      ...more,
+    })
+  }
+
+  #move(by: Millis): void {
+    for (const guesser of this.#guessers.values()) {
+      guesser.window.shift(by)
+      guesser.loggedAt += by
+    }
+    this.#lines.shift(by)
+  }
+}

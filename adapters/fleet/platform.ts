@@ -1,0 +1,33 @@
+import type { Millis } from '../../core/base/ids.ts'
+import type { JsonObject } from '../../core/base/json.ts'
+import type { Refusal } from '../../core/base/refusal.ts'
+import type { TriggerType } from '../../core/trigger-types/index.ts'
+import type { SendPost } from '../net/post.ts'
+import type { SourceStarters } from '../sources/sources.ts'
+
+/** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
+export interface Platform {
+  /** Memory may go while sockets stay: each is kept ready to be restored. */
+  readonly hibernates: boolean
+  now(): Millis
+  /** Goes on evenly whatever becomes of `now`. Left out where nothing does: then a clock that is set forward is time that has passed. */
+  monotonic?(): Millis
+  /** For messages and requests. */
+  uuid(): string
+  /** For rows: a UUID that sorts by when it was made, so that rows that are made together are stored together. */
+  rowId(): string
+  seed(): number
+  defer(run: () => void, ms?: Millis): void
+  /** Calls `onAlarm` at or soon after the instant; null cancels. */
+  setAlarm(at: Millis | null, onAlarm: () => void): void
+  /** Sends a request to another system. */
+  readonly post: SendPost
+  /** What listens here by itself, and why other types of trigger cannot be had. */
+  readonly sources?: SourceStarters
+  readonly unsupported?: { readonly [T in TriggerType]?: string }
+  /** What is in the way of a config that is right in itself, as a folder that may not be watched; null: nothing. */
+  readonly configChecks?: {
+    readonly [T in TriggerType]?: (config: JsonObject) => Refusal | null | Promise<Refusal | null>
+  }
+  log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
+}

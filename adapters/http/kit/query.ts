@@ -1,0 +1,109 @@
+import type { Context } from 'hono'
+import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
+import { JOB_STATUSES, type JobStatus } from '../../../core/records/job.ts'
+import { cut } from '../../../core/base/text.ts'
+import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
+import type { JobQuery, PageQuery } from '../../store/contract.ts'
+
+/** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */
+
+const PAGE = ['limit', 'cursor'] as const
+const JOBS = [
+  'status',
+  'workflow_id',
+  'robot_id',
+  'trigger_id',
+  'schedule_id',
+  'parent_job_id',
+  'dead_lettered',
+] as const
+
+/** By the path, for GET. Addresses that are not here take `pretty` only. */
+const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^\/jobs$/, [...JOBS, ...PAGE]],
+  [/^\/(?:workflows|robots|triggers|schedules|keys|pools|webhooks|fleets)$/, PAGE],
+  [/^\/schedules\/upcoming$/, PAGE],
+  [/^\/\w+\/[^/]+\/(?:logs|history|versions|events|runs)$/, PAGE],
+  [/^\/schedules\/[^/]+\/preview$/, ['count']],
+  [/^\/webhooks\/[^/]+\/deliveries$/, ['status', ...PAGE]],
+  [/^\/calls\/[^/]+$/, ['wait_seconds']],
+]
+
+/** Asks for an indented answer, on every address. */
+const PRETTY = 'pretty'
+
+/** Why the query of a request cannot be used, by its names; null when it can. */
+export function problemWithQuery(c: Context): Refusal | null {
+  const { search, searchParams } = new URL(c.req.url)
+  if (search === '') return null
+  const path = c.req.path.replace(/^.*?\/api\/v1/, '')
+  const allowed = c.req.method === 'GET' ? ALLOWED.find(([route]) => route.test(path))?.[1] ?? [] : []
+  for (const name of new Set(searchParams.keys())) {
+    const wrong = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), allowed)
+    if (wrong !== null) return refuse('INVALID_PAYLOAD', wrong, { field: cut(name, NAME_CHARS_MAX) })
+  }
+  return null
+}
+
+/** A longer name is cut in the refusal. */
+const NAME_CHARS_MAX = 50
+
+function problemWith(name: string, values: readonly string[], allowed: readonly string[]): string | null {
+  if (!allowed.includes(name)) return unknown(cut(name, NAME_CHARS_MAX), allowed)
+  if (values.length > 1) return `${name} must be given once${name === 'status' ? ', with commas between' : ''}`
+  return values[0] === '' ? `${name} must not be empty` : null
+}
+
+function unknown(name: string, allowed: readonly string[]): string {
+  const near = allowed.map((other) => ({ other, apart: editsBetween(name.toLowerCase(), other) }))
+    .filter(({ other, apart }) => apart <= Math.max(2, Math.floor(other.length * 0.4)))
+    .toSorted((a, b) => a.apart - b.apart)[0]
+  if (near !== undefined) return `Unknown query parameter ${name}; did you mean ${near.other}?`
+  return `Unknown query parameter ${name}: ${
+    allowed.length === 0 ? 'there are none here' : `use ${allowed.join(', ')}`
+  }`
+}
+
+/** Which jobs a query asks for. INVALID_PAYLOAD names what is wrong with it. */
+export function jobQuery(query: Readonly<Record<string, string>>, page: PageQuery | Refusal): JobQuery | Refusal {
+  if (isRefusal(page)) return page
+  const status = query['status']?.split(',')
+  const wrong = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
+  if (wrong !== undefined) {
+    const message = `Unknown status ${cut(wrong, 50)}: use ${JOB_STATUSES.join(', ')}`
+    return refuse('INVALID_PAYLOAD', message, { field: 'status' })
+  }
+  const dead = query['dead_lettered']
+  if (dead !== undefined && dead !== 'true' && dead !== 'false') {
+    return refuse('INVALID_PAYLOAD', 'dead_lettered must be true or false', { field: 'dead_lettered' })
+  }
+  return {
+    ...page,
+    status: status as readonly JobStatus[] | undefined,
+    workflow_id: query['workflow_id'] as WorkflowId | undefined,
+    robot_id: query['robot_id'] as RobotId | undefined,
+    trigger_id: query['trigger_id'] as TriggerId | undefined,
+    schedule_id: query['schedule_id'] as ScheduleId | undefined,
+    parent_job_id: query['parent_job_id'] as JobId | undefined,
+    dead_lettered: dead === 'true',
+  }
+}
+
+/** The Levenshtein distance: how many letters have to be added, left out or changed to turn one into the other. */
+function editsBetween(a: string, b: string): number {
+  let before = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const now = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const changed = (before[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      now.push(Math.min(changed, (before[j] ?? 0) + 1, (now[j - 1] ?? 0) + 1))
+    }
+    before = now
+  }
+  return before[b.length] ?? 0
+}
+
+/** A decimal number in a query, with a point only where `fraction` allows one; NaN for anything else. */
+export function queryNumber(text: string, fraction = false): number {
+  return (fraction ? /^\d{1,15}(?:\.\d{1,15})?$/ : /^\d{1,15}$/).test(text) ? Number(text) : NaN
+}

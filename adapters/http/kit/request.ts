@@ -1,0 +1,230 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import * as v from 'valibot'
+import { authorize } from '../../../core/access/authorize.ts'
+import type { SecretHash } from '../../../core/base/ids.ts'
+import { cut } from '../../../core/base/text.ts'
+import { problemsOf } from '../../../core/protocol/decode.ts'
+import { isObject, type Parsed, parseJson } from '../../../core/base/json.ts'
+import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
+import { grafted, type LostNumber } from '../../../core/protocol/written.ts'
+import type { KeyRow, Scope } from '../../../core/records/key.ts'
+import { rateLimited } from '../../../core/limiter/rates.ts'
+import { decodeBody } from '../../net/charset.ts'
+import type { Fleet } from '../../fleet/fleet.ts'
+import { hashOf } from '../../crypto/secrets.ts'
+import type { Cursor, PageQuery } from '../../store/contract.ts'
+import { clientAddress } from '../../net/client-address.ts'
+import { problemWithQuery, queryNumber } from './query.ts'
+import { refused } from './response.ts'
+
+/** The largest body that is read. What a robot can be sent is smaller still. */
+export const BODY_BYTES_MAX = 1 << 20
+
+const PAGE_MAX = 200
+const PAGE_DEFAULT = 50
+
+export interface HonoEnv {
+  Variables: {
+    /** Whose key the request came with. */
+    key: KeyRow
+    /** What stands before `/api` in the paths of this fleet. */
+    base: string
+    /** Makes the `ETag` of an answer, where it gets one. */
+    tagOf?: (text: string) => string
+  }
+}
+
+/**
+ * Lets a request pass whose key has the scope, or one of the others, and whose query the address knows. Every route but the webhook, the health check and `/`
+ * has one.
+ */
+export function requireScope(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): MiddlewareHandler<HonoEnv> {
+  return async (c, next) => {
+    const credential = bearerCredential(c.req.header('authorization'))
+    const first = authorize(fleet.state, credential, scope)
+    const keys = isRefusal(first) ? others.map((other) => authorize(fleet.state, credential, other)) : []
+    const key = keys.find((one) => !isRefusal(one)) ?? first
+    if (isRefusal(key)) return refused(c, tooManyGuesses(fleet, c.req.raw, credential) ?? key)
+    const problem = problemWithQuery(c) ?? problemWithCoding(c)
+    if (problem !== null) return refused(c, problem)
+    c.set('key', key)
+    return next()
+  }
+}
+
+/** What is told to an address that shows one wrong key after another; null while it may be a mistake. */
+function tooManyGuesses(
+  { state, failedAttempts, platform }: Fleet,
+  request: Request,
+  credential: SecretHash | null,
+): Refusal | null {
+  // One that was valid once is no guess.
+  if (credential === null || state.keysBySecret.has(credential)) return null
+  const quota = failedAttempts.count(clientAddress(request, state.settings.trustedProxies), platform.now())
+  return quota === null ? null : rateLimited('wrong keys from one address', failedAttempts.limit, quota)
+}
+
+/** The hash of the key in an `Authorization: Bearer` header, or null. */
+export function bearerCredential(header: string | undefined): SecretHash | null {
+  const token = header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1]
+  return token === undefined ? null : hashOf(token)
+}
+
+/** The hash of the key that a robot shows when it connects: in the header, or as `api_key` in its address. */
+export function robotCredential(authorization: string | null | undefined, query: URLSearchParams): SecretHash | null {
+  const key = query.get('api_key')
+  return bearerCredential(authorization ?? undefined) ?? (key === null ? null : hashOf(key))
+}
+
+/**
+ * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep, has too many members, or is no text in
+ * its charset, and what `readBytes` refuses.
+ */
+async function readJson(c: Context): Promise<Parsed | Refusal> {
+  const bytes = await readBytes(c)
+  const text = isRefusal(bytes) ? bytes : decodeBody(bytes, c.req.header('content-type'))
+  return isRefusal(text) ? text : parseJson(text)
+}
+
+/**
+ * The body as it came, byte for byte. PAYLOAD_TOO_LARGE, where its length is announced before anything of it is read;
+ * UNSUPPORTED_MEDIA_TYPE for one that is compressed.
+ */
+export async function readBytes(c: Context): Promise<Uint8Array<ArrayBuffer> | Refusal> {
+  const coded = problemWithCoding(c)
+  if (coded !== null) return coded
+  if (isChunked(c)) return await readCounted(c.req.raw.body) ?? bodyTooLarge()
+  return isTooLong(c) ? bodyTooLarge() : new Uint8Array(await c.req.arrayBuffer())
+}
+
+/** UNSUPPORTED_MEDIA_TYPE for a body that is compressed, whether it would be read or not. */
+export function problemWithCoding(c: Context): Refusal | null {
+  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? ''
+  if (coding === '' || coding === 'identity') return null
+  const message = `Content-Encoding ${cut(coding, 50)} is not read: send the body as it is`
+  return refuse('UNSUPPORTED_MEDIA_TYPE', message, { accept_encoding: 'identity' })
+}
+
+/** An announced length is the body's: the HTTP parser reads no further. Any other body has to be counted. */
+function isChunked(c: Context): boolean {
+  return c.req.header('transfer-encoding') !== undefined || c.req.header('content-length') === undefined
+}
+
+function isTooLong(c: Context): boolean {
+  return Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX
+}
+
+/** Null for more than may be read. hono's own `bodyLimit` cannot make its copy of the request on Node. */
+async function readCounted(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array<ArrayBuffer> | null> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  // By its reader and not by `for await`, which at an early end cancels the stream: that resets the connection before
+  // the refusal is on its way.
+  const reader = body?.getReader()
+  for (;;) {
+    const part = await reader?.read()
+    if (part?.value === undefined) break
+    bytes += part.value.length
+    if (bytes > BODY_BYTES_MAX) {
+      reader?.releaseLock()
+      return null
+    }
+    parts.push(part.value)
+  }
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+function bodyTooLarge(): Refusal {
+  return refuse('PAYLOAD_TOO_LARGE', `The body must not exceed ${BODY_BYTES_MAX} bytes`, { max_bytes: BODY_BYTES_MAX })
+}
+
+/** The body as the schema wants it; the refusal names each field that is not. 415 for anything but JSON. */
+export async function readBody<const S extends v.GenericSchema>(
+  c: Context,
+  schema: S,
+): Promise<v.InferOutput<S> | Refusal> {
+  const type = c.req.header('content-type')
+  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+    return refuse('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be application/json, not ${type}`)
+  }
+  return validate(await readJson(c), schema)
+}
+
+/** The same where the body may be left out. */
+export async function readOptionalBody<const S extends v.GenericSchema>(
+  c: Context,
+  schema: S,
+): Promise<v.InferOutput<S> | Refusal> {
+  const none = c.req.header('transfer-encoding') === undefined && Number(c.req.header('content-length') ?? 0) === 0
+  return none ? validate(EMPTY_BODY, schema) : readBody(c, schema)
+}
+
+const EMPTY_BODY: Parsed = { json: {}, written: {} }
+
+/**
+ * A body as the schema wants it, wherever it comes from: what only passes through has its numbers as they were written. One
+ * that is read, and that a double cannot keep, is refused with its path.
+ */
+export function validate<const S extends v.GenericSchema>(
+  body: Parsed | Refusal,
+  schema: S,
+): v.InferOutput<S> | Refusal {
+  if (isRefusal(body)) return body
+  if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
+  const found: LostNumber[] = []
+  const input = grafted(schema, body, found)
+  const [lost] = found
+  if (lost !== undefined) {
+    const message = `Field ${lost.path}: ${lost.token.slice(0, 50)} has more digits than can be kept here`
+    return refuse('INVALID_PAYLOAD', message, { fields: [lost.path] })
+  }
+  const parsed = v.safeParse(schema, input)
+  if (parsed.success) return parsed.output
+  const fields = parsed.issues.map((issue) => v.getDotPath(issue)).filter((path) => path !== null)
+  return refuse('INVALID_PAYLOAD', problemsOf(parsed.issues), { fields })
+}
+
+/** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */
+export function pageQuery(c: Context): PageQuery | Refusal {
+  return parsePageQuery(c.req.query())
+}
+
+/** The same of a query that has been read. */
+export function parsePageQuery({ limit, cursor }: Readonly<Record<string, string>>): PageQuery | Refusal {
+  const count = limit === undefined ? PAGE_DEFAULT : queryNumber(limit)
+  if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
+    return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { field: 'limit' })
+  }
+  if (cursor === undefined) return { limit: count }
+  const after = decodeCursor(cursor)
+  return after === null
+    ? refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { field: 'cursor' })
+    : { limit: count, after }
+}
+
+/** A page of rows that are only added, of which one more was read than it shows; `next` says whence the next one goes. */
+export function ledgerPage<Row extends { readonly seq: number }>(
+  rows: readonly Row[],
+  { limit }: PageQuery,
+  id: string,
+): { readonly items: readonly Row[]; readonly next: Cursor | null } {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  return { items, next: last !== undefined && rows.length > limit ? { at: last.seq, id } : null }
+}
+
+/** Where the next page starts, as text that means nothing to anybody else. */
+export function encodeCursor(cursor: Cursor | null): string | null {
+  return cursor === null ? null : Buffer.from(`${cursor.at}:${cursor.id}`).toString('base64url')
+}
+
+function decodeCursor(text: string): Cursor | null {
+  const match = /^(\d{1,16}):(.{1,300})$/s.exec(Buffer.from(text, 'base64url').toString())
+  return match?.[1] === undefined || match[2] === undefined ? null : { at: Number(match[1]), id: match[2] }
+}

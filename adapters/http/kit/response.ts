@@ -1,0 +1,97 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { requestId } from 'hono/request-id'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Reply } from '../../../core/turn.ts'
+import { epochSeconds, type Quota } from '../../../core/base/sliding-window.ts'
+import { errorPayload } from '../../../core/protocol/encode.ts'
+import { toText } from '../../../core/base/json.ts'
+import { type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
+import type { ErrorBody } from '../../../core/api/view.ts'
+
+/** On every answer, whatever it is: a browser is not to take it for something that its type does not say. */
+export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const
+
+/**
+ * Lets `c.json` write what passes through digit for digit, and with `?pretty` indented. hono's own way to either parses what
+ * is written once more, into doubles.
+ */
+export const writesJson: MiddlewareHandler = async (c, next) => {
+  for (const [name, value] of Object.entries(NOSNIFF)) c.header(name, value)
+  const space = c.req.query('pretty') === undefined ? undefined : 2
+  const json = (body: unknown, status?: ContentfulStatusCode, headers?: Record<string, string>): Response => {
+    const text = toText(body, space)
+    // Refusals, which have a status, are not kept.
+    const tag = status === undefined ? c.get('tagOf')?.(text) : undefined
+    return c.body(text, status, {
+      ...headers,
+      ...(tag === undefined ? {} : { ETag: tag }),
+      'Content-Type': 'application/json',
+    })
+  }
+  c.json = json as typeof c.json
+  await next()
+}
+
+/** A refusal as the API reference shows errors, with the status from the one table. */
+export function refused(c: Context, refusal: Refusal): Response {
+  const body: ErrorBody = {
+    type: 'error',
+    payload: errorPayload(refusal),
+    correlation_id: c.get('requestId'),
+  }
+  return c.json(body, REFUSALS[refusal.refused].status as ContentfulStatusCode, headersOf(refusal))
+}
+
+const REQUEST_ID = 'X-Request-Id'
+
+/** What the caller called a request, or a name for it, so that it can be found again. */
+export function requestIdIn(given: string | null | undefined): string {
+  return given !== null && given !== undefined && /^[\w.:=-]{1,128}$/.test(given) ? given : crypto.randomUUID()
+}
+
+/** The header that says it, for what is answered outside of hono. */
+export function requestIdHeader(given: string | null | undefined): { readonly [REQUEST_ID]: string } {
+  return { [REQUEST_ID]: requestIdIn(given) }
+}
+
+/** Names each request, and says the name on its answer. No name is short enough for hono's own rule, which lacks dots and colons. */
+export const namesRequest = requestId({ limitLength: 0, generator: (c) => requestIdIn(c.req.header(REQUEST_ID)) })
+
+/** Headers that a refusal comes with: whom to ask for, what is read, and when to come back. */
+export function headersOf(refusal: Refusal): Record<string, string> {
+  const { cooldown_remaining, retry_after_ms, accept_encoding, allow } = refusal.details
+  if (refusal.refused === 'AUTHENTICATION_FAILED') return { 'WWW-Authenticate': 'Bearer' }
+  if (refusal.refused === 'METHOD_NOT_ALLOWED' && Array.isArray(allow)) return { Allow: allow.join(', ') }
+  if (typeof accept_encoding === 'string') return { 'Accept-Encoding': accept_encoding }
+  if (typeof cooldown_remaining === 'number') return { 'Retry-After': String(cooldown_remaining) }
+  if (typeof retry_after_ms === 'number') {
+    return { 'Retry-After': String(Math.max(1, Math.ceil(retry_after_ms / 1000))) }
+  }
+  return REFUSALS[refusal.refused].retry ? { 'Retry-After': '5' } : {}
+}
+
+/** The header that names the address of something, in the fleet that answers. */
+export function locationOf(c: Context, list: string, id: string): { readonly Location: string } {
+  return { Location: `${c.var.base}/api/v1/${list}/${encodeURIComponent(id)}` }
+}
+
+/** Tells what is left of the limit that a route is held to, on whatever is answered after this. */
+export function setQuotaHeaders(c: Context, quota: Quota | null | undefined): void {
+  if (quota === null || quota === undefined) return
+  c.header('X-RateLimit-Limit', String(quota.limit))
+  c.header('X-RateLimit-Remaining', String(quota.remaining))
+  c.header('X-RateLimit-Reset', String(epochSeconds(quota.resetAt)))
+}
+
+/** The answer of the core as a response: the refusal, or what `show` makes of the row. */
+export function respond<T extends Reply['type']>(
+  c: Context,
+  answer: Reply,
+  type: T,
+  show: (answer: Extract<Reply, { type: T }>) => Response,
+): Response {
+  if ('quota' in answer) setQuotaHeaders(c, answer.quota)
+  if (answer.type === 'refusal') return refused(c, answer.refusal)
+  if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)
+  return show(answer as Extract<Reply, { type: T }>)
+}

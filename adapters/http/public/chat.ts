@@ -1,0 +1,150 @@
+import { type Context, Hono } from 'hono'
+import type { Reply } from '../../../core/turn.ts'
+import type { JobId, Millis, TriggerId } from '../../../core/base/ids.ts'
+import type { ChatConfig } from '../../../core/trigger-types/chat.ts'
+import { toText } from '../../../core/base/json.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
+import type { ConfigOf } from '../../../core/trigger-types/index.ts'
+import type { TriggerRow } from '../../../core/records/trigger.ts'
+import { filterReason } from '../../chat/filter.ts'
+import type { ChatPlatform, ChatReply, IncomingMessage, MessageOutcome } from '../../chat/platform.ts'
+import { CHAT_PLATFORM_BY_NAME } from '../../chat/index.ts'
+import type { Fleet } from '../../fleet/fleet.ts'
+import { sha256 } from '../../crypto/secrets.ts'
+import type { IncomingRequest, RequestHead } from '../../crypto/signatures.ts'
+import { clientAddress } from '../../net/client-address.ts'
+import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
+import { type HonoEnv, readBytes } from '../kit/request.ts'
+import { notAllowed, respondRefused } from './caller.ts'
+
+/**
+ * `POST /chat/{trigger_id}`: what somebody says in a chat. Whoever shows that he is the platform gets an answer in its form and
+ * within its time, with status 200, or 503 where it is to send the same again. Others get the flat errors of the webhook.
+ */
+export function chatRoutes(fleet: Fleet, failedAttempts: FailedAttempts): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  app.post('/:trigger', async (c) => {
+    const { platform, state } = fleet
+    const since = platform.now()
+    const began = performance.now()
+    const trigger = c.req.param('trigger') as TriggerId
+    const address = clientAddress(c.req.raw, state.settings.trustedProxies)
+    const refuseWith = (refusal: Refusal) =>
+      respondRefused(c, refusal, { trigger, address, failedAttempts, now: since })
+    const chat = chatTriggerOf(state.triggers.get(trigger))
+    if (chat === null) return refuseWith(noTrigger(trigger))
+    // Of a stranger's body nothing is read.
+    const head: RequestHead = { header: (name) => c.req.header(name), now: since }
+    const refusal = notAllowed(chat.allowFrom, address) ?? chat.platform.verifyHeaders(chat.key, head)
+    if (refusal !== null) return refuseWith(refusal)
+    const bytes = await readBytes(c)
+    if (isRefusal(bytes)) return refuseWith(bytes)
+    const incoming = await readVerified(chat, { ...head, bytes })
+    if (isRefusal(incoming)) return refuseWith(incoming)
+    if (!('message' in incoming)) return respondChat(c, incoming)
+    const why = filterReason(incoming, chat.config)
+    if (why !== null) return respondChat(c, incoming.answer({ type: 'ignored', why }))
+    const left = chat.platform.answerMs - (performance.now() - began)
+    return respondChat(c, incoming.answer(await within(left, () => fire(fleet, trigger, incoming, address))))
+  })
+  return app
+}
+
+/** A trigger of this type, and what its platform is. */
+interface ChatTrigger {
+  readonly platform: ChatPlatform
+  readonly config: ChatConfig
+  readonly key: string
+  readonly allowFrom: readonly string[]
+}
+
+function chatTriggerOf(trigger: TriggerRow | undefined): ChatTrigger | null {
+  if (trigger === undefined || trigger.trigger_type !== 'chat' || trigger.signing === null) return null
+  const config = trigger.config as ConfigOf<'chat'>
+  return {
+    platform: CHAT_PLATFORM_BY_NAME[config.platform],
+    config,
+    key: trigger.signing.key,
+    allowFrom: trigger.allow_from,
+  }
+}
+
+/** What a call says, once it is known who calls: nothing of it is told to anybody else. */
+async function readVerified(
+  { platform, config, key }: ChatTrigger,
+  call: IncomingRequest,
+): Promise<IncomingMessage | ChatReply | Refusal> {
+  return await platform.verify(key, call) ?? platform.read(call, config)
+}
+
+async function fire(
+  fleet: Fleet,
+  trigger: TriggerId,
+  incoming: IncomingMessage,
+  remote: string | null,
+): Promise<MessageOutcome> {
+  const { message } = incoming
+  // The platform says what is the same message, and signs it: another body under the same name is not another message.
+  const dedupeKey = sha256(JSON.stringify([trigger, 'chat', incoming.dedupeKey]))
+  const event_type = message.command !== '' ? 'command' : message.is_mention ? 'mention' : 'message'
+  const answer = await fleet.request((reply) => ({
+    type: 'trigger.fired',
+    reply,
+    job: fleet.platform.rowId() as JobId,
+    trigger,
+    as: 'chat',
+    by: null,
+    payload: toText(message),
+    metadata: toText({
+      source: 'chat',
+      platform: message.platform,
+      event_type,
+      delivery_id: incoming.dedupeKey,
+      remote,
+    }),
+    idempotency: { key: dedupeKey, fingerprint: dedupeKey },
+    cursor: null,
+    parent: null,
+    fireAndForget: incoming.fireAndForget,
+  }))
+  return outcomeOf(answer)
+}
+
+function outcomeOf(answer: Reply): MessageOutcome {
+  if (answer.type === 'fired') {
+    if (answer.job !== null) return { type: 'started', job: answer.job.id }
+    return {
+      type: 'ignored',
+      why: answer.skipped === 'filter' ? 'it is not what is listened for' : answer.skipped ?? '',
+    }
+  }
+  if (answer.type !== 'refusal') throw new Error(`expected an answer of type fired, got ${answer.type}`)
+  const { refused, message, details } = answer.refusal
+  const { cooldown_remaining, retry_after_ms } = details
+  if (typeof cooldown_remaining === 'number') return { type: 'limited', seconds: cooldown_remaining }
+  if (typeof retry_after_ms === 'number') return { type: 'limited', seconds: Math.ceil(retry_after_ms / 1000) }
+  // A commit that failed may have been one that did not.
+  if (refused === 'UNAVAILABLE') return { type: 'unsure' }
+  return REFUSALS[refused].retry ? { type: 'later' } : { type: 'refused', why: message }
+}
+
+/**
+ * What comes of it, if that is known in time. What is not known is not said: the job may be made all the same, and when the
+ * platform sends the message again it is answered with that one.
+ */
+async function within(ms: Millis, ask: () => Promise<MessageOutcome>): Promise<MessageOutcome> {
+  if (ms <= 0) return { type: 'later' }
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<MessageOutcome>((resolve) => {
+    timer = setTimeout(() => resolve({ type: 'unsure' }), ms)
+  })
+  try {
+    return await Promise.race([ask(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function respondChat(c: Context<HonoEnv>, { status, body, headers = {} }: ChatReply): Response {
+  return body === null ? c.body(null, status, headers) : c.json(body, status, headers)
+}

@@ -1,0 +1,140 @@
+import { type Context, Hono } from 'hono'
+import { authorize } from '../../../core/access/authorize.ts'
+import type { JobId } from '../../../core/base/ids.ts'
+import { isLive, type JobRow } from '../../../core/records/job.ts'
+import { toText } from '../../../core/base/json.ts'
+import { isRefusal, notFound, type Refusal, refuse } from '../../../core/base/refusal.ts'
+import { CALL_WAIT_SECONDS_MAX, NewCall } from '../../../core/api/request.ts'
+import type { KeyRow, Scope } from '../../../core/records/key.ts'
+import type { Fleet } from '../../fleet/fleet.ts'
+import { idempotencyOf } from '../../commands/jobs.ts'
+import { bearerCredential, type HonoEnv, problemWithCoding, readOptionalBody } from '../kit/request.ts'
+import { problemWithQuery, queryNumber } from '../kit/query.ts'
+import { locationOf, refused, setQuotaHeaders } from '../kit/response.ts'
+import { callView, firingView } from '../../views/triggers.ts'
+
+/** How often it is looked whether the orchestrator is about to stop or the key has been revoked, while somebody waits. */
+const LOOK_MS = 1_000
+
+/** `/api/v1/calls`: workflows that other workflows call by their alias, and wait for. */
+export function callRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  app.post('/:alias', (c) => call(fleet, c))
+  app.get('/:id', (c) => wait(fleet, c))
+  return app
+}
+
+async function call(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
+  const key = callerKey(fleet, c, 'jobs:submit')
+  if (isRefusal(key)) return refused(c, key)
+  const problem = problemWithQuery(c) ?? problemWithCoding(c)
+  if (problem !== null) return refused(c, problem)
+  const body = await readOptionalBody(c, NewCall)
+  if (isRefusal(body)) return refused(c, body)
+  const { wait_seconds, ...asked } = body
+  const alias = c.req.param('alias') ?? ''
+  const idempotency = idempotencyOf(c.req.header('idempotency-key'), key, asked, `call ${alias}`)
+  if (isRefusal(idempotency)) return refused(c, idempotency)
+  const answer = await fleet.request((reply) => ({
+    type: 'workflow.called',
+    reply,
+    job: fleet.platform.rowId() as JobId,
+    alias,
+    by: { name: key.name, key: key.id },
+    robot: key.scopes.includes('jobs:submit') || key.scopes.includes('admin') ? null : key.robot_id,
+    parent: asked.parent_job_id,
+    payload: toText(asked.parameters),
+    idempotency,
+  }))
+  if (answer.type === 'refusal') {
+    setQuotaHeaders(c, answer.quota)
+    return refused(c, answer.refusal)
+  }
+  if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
+  setQuotaHeaders(c, answer.quota)
+  if (answer.job === null) return c.json(firingView(answer))
+  return await respondWhenEnded(fleet, c, 'jobs:submit', answer.job, wait_seconds)
+}
+
+async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
+  const key = callerKey(fleet, c, 'jobs:read')
+  if (isRefusal(key)) return refused(c, key)
+  const problem = problemWithQuery(c) ?? problemWithCoding(c)
+  if (problem !== null) return refused(c, problem)
+  const seconds = queryNumber(c.req.query('wait_seconds') ?? '0', true)
+  if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
+    const message = `wait_seconds must be from 0 to ${CALL_WAIT_SECONDS_MAX}`
+    return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'wait_seconds' }))
+  }
+  const id = c.req.param('id') as JobId
+  const job = await fleet.queries.job(id)
+  if (job === undefined || !await maySee(fleet, key, job)) return refused(c, notFound('Job', id))
+  return await respondWhenEnded(fleet, c, 'jobs:read', job, seconds)
+}
+
+/** The job once it has ended or the time is up; nothing is told with a key that has been revoked meanwhile. */
+async function respondWhenEnded(
+  fleet: Fleet,
+  c: Context<HonoEnv>,
+  scope: Scope,
+  job: JobRow,
+  seconds: number,
+): Promise<Response> {
+  const { signal } = c.req.raw
+  const isOver = (): boolean => signal.aborted || isRefusal(callerKey(fleet, c, scope))
+  const after = await waitForEnd(fleet, job.id, seconds, isOver) ?? job
+  const key = callerKey(fleet, c, scope)
+  return isRefusal(key) ? refused(c, key) : shown(c, after)
+}
+
+/** Whoever may do it anyway, and robots, whose keys may nothing else: what they may call is looked at with the job. */
+function callerKey(fleet: Fleet, c: Context, scope: Scope): KeyRow | Refusal {
+  const credential = bearerCredential(c.req.header('authorization'))
+  const key = authorize(fleet.state, credential, scope)
+  if (!isRefusal(key) || key.refused !== 'FORBIDDEN') return key
+  const robot = authorize(fleet.state, credential, 'robots:connect')
+  return isRefusal(robot) || robot.robot_id === null ? key : robot
+}
+
+/** A robot sees what the jobs that it ran have called. */
+async function maySee(fleet: Fleet, key: KeyRow, { parent_job_id }: JobRow): Promise<boolean> {
+  if (key.scopes.includes('jobs:read') || key.scopes.includes('admin')) return true
+  const parent = parent_job_id === null ? undefined : await fleet.queries.job(parent_job_id)
+  return parent !== undefined && parent.robot_id === key.robot_id
+}
+
+/** 200 with what has become of it, or 202 while nothing has. */
+function shown(c: Context<HonoEnv>, job: JobRow): Response {
+  return c.json(callView(job), isLive(job.status) ? 202 : 200, locationOf(c, 'calls', job.id))
+}
+
+/** The job when it has ended, or as it is when the time is up, nobody waits any more, or the orchestrator is to stop. */
+async function waitForEnd(
+  fleet: Fleet,
+  id: JobId,
+  seconds: number,
+  isOver: () => boolean,
+): Promise<JobRow | undefined> {
+  if (seconds > 0) {
+    const until = performance.now() + seconds * 1_000
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (isOver() || fleet.phase !== 'running' || performance.now() >= until) return end()
+        timer = setTimeout(look, Math.min(LOOK_MS, until - performance.now()))
+      }
+      const end = (): void => {
+        clearTimeout(timer)
+        unwatch()
+        resolve()
+      }
+      const unwatch = fleet.watch((jobs) => {
+        for (const job of jobs ?? []) if (job.id === id && !isLive(job.status)) end()
+      })
+      let timer: NodeJS.Timeout | undefined
+      look()
+      // Only now that changes are told: it may have ended in between.
+      void fleet.queries.job(id).then((job) => job !== undefined && isLive(job.status) || end(), end)
+    })
+  }
+  return fleet.queries.job(id)
+}

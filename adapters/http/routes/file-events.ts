@@ -1,0 +1,129 @@
+import { Hono } from 'hono'
+import { GLOB_CHARS_MAX, globChars } from '../../../core/base/glob.ts'
+import type { JobId, TriggerId } from '../../../core/base/ids.ts'
+import {
+  type FileOutcome,
+  FileReport,
+  type FileReportView,
+  type FileWatch,
+  type ReportedEvent,
+} from '../../../core/trigger-types/file-watch.ts'
+import { toText } from '../../../core/base/json.ts'
+import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../../core/base/refusal.ts'
+import { submissionsLeft } from '../../../core/limiter/rates.ts'
+import type { TriggerFired } from '../../../core/events/triggers.ts'
+import type { Fleet } from '../../fleet/fleet.ts'
+import { filePayload } from '../../sources/file-payload.ts'
+import { compilePatterns, withForwardSlashes } from '../../sources/patterns.ts'
+import { idempotencyOf } from '../../commands/jobs.ts'
+import { type HonoEnv, readBody, requireScope } from '../kit/request.ts'
+import { refused, setQuotaHeaders } from '../kit/response.ts'
+import type { KeyRow } from '../../../core/records/key.ts'
+
+/**
+ * `POST /api/v1/triggers/{id}/file-events`: a robot tells what has happened to files of its own machine. Each event is
+ * put to the trigger in order and answered for itself, so that one that is refused does not take the others along.
+ */
+export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
+  const app = new Hono<HonoEnv>()
+  app.post('/:id/file-events', requireScope(fleet, 'robots:connect', 'jobs:submit'), async (c) => {
+    const id = c.req.param('id') as TriggerId
+    const config = watchConfigOf(fleet, id)
+    if (isRefusal(config)) return refused(c, config)
+    const body = await readBody(c, FileReport)
+    if (isRefusal(body)) return refused(c, body)
+    const chosen = await chosenOf(body.events, config.patterns)
+    const at = new Date(fleet.platform.now()).toISOString()
+    const header = c.req.header('idempotency-key')
+
+    const once = body.events.map((event, index) =>
+      idempotencyOf(header, c.var.key, event, `file-events ${id} ${index}`)
+    )
+    const wrong = once.find((one) => isRefusal(one))
+    if (isRefusal(wrong)) return refused(c, wrong)
+
+    const outcomeOf = (event: ReportedEvent, index: number): FileOutcome | Promise<FileOutcome> => {
+      if (!config.events.includes(event.event_type)) return { outcome: 'skipped', reason: 'events' }
+      if (chosen[index] !== true) return { outcome: 'skipped', reason: 'patterns' }
+      return fireReported(fleet, id, event, {
+        key: c.var.key,
+        at,
+        idempotency: once[index] as ReportContext['idempotency'],
+      })
+    }
+    // All at once: they are taken in the order in which they are put, and share what it costs to make them durable.
+    const items = await Promise.all(body.events.map(outcomeOf))
+    setQuotaHeaders(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
+    return c.json({ items } satisfies FileReportView)
+  })
+  return app
+}
+
+/** So many letters of paths times letters of patterns, and others have their turn. */
+const WORK_MAX = 4_000_000
+
+/** Which of the events are about files that the patterns choose. */
+async function chosenOf(events: readonly ReportedEvent[], patterns: readonly string[]): Promise<readonly boolean[]> {
+  const chooses = compilePatterns(patterns)
+  const width = globChars(patterns) ?? GLOB_CHARS_MAX
+  const chosen: boolean[] = []
+  let work = 0
+  for (const { file_path } of events) {
+    work += file_path.length * width
+    if (work > WORK_MAX) {
+      work = 0
+      await new Promise((resolve) => void setTimeout(resolve))
+    }
+    chosen.push(chooses(withForwardSlashes(file_path)))
+  }
+  return chosen
+}
+
+/** What a trigger wants to be told of. CONFLICT for one that has no use for reports. */
+function watchConfigOf(fleet: Fleet, id: TriggerId): FileWatch | Refusal {
+  const trigger = fleet.state.triggers.get(id)
+  if (trigger === undefined) {
+    return noTrigger(id)
+  }
+  const config = trigger.config as FileWatch
+  if (trigger.trigger_type === 'file_watch' && config.reported) return config
+  return refuse('CONFLICT', `Trigger ${id} takes no reports: make one of type file_watch with config.reported true`)
+}
+
+interface ReportContext {
+  readonly key: KeyRow
+  /** When the report came, for events that do not say when they were. */
+  readonly at: string
+  readonly idempotency: TriggerFired['idempotency']
+}
+
+async function fireReported(
+  fleet: Fleet,
+  trigger: TriggerId,
+  event: ReportedEvent,
+  { key, at, idempotency }: ReportContext,
+): Promise<FileOutcome> {
+  const { event_type: type, file_path: path, src_path: source, size } = event
+  const answer = await fleet.request((reply) => ({
+    type: 'trigger.fired',
+    reply,
+    job: fleet.platform.rowId() as JobId,
+    trigger,
+    as: 'file_watch',
+    by: { name: key.name, key: key.id },
+    payload: toText(filePayload({ type, path, at: event.timestamp ?? at, source, size })),
+    // Whose files they are is known from the key, and not from what is said.
+    metadata: toText({ source: 'robot', robot_id: key.robot_id, event_type: type }),
+    idempotency,
+    cursor: null,
+    parent: null,
+  }))
+  if (answer.type === 'refusal') {
+    const { refused: error_code, message } = answer.refusal
+    return { outcome: 'refused', error_code, message, retry: REFUSALS[error_code].retry }
+  }
+  if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
+  return answer.job === null
+    ? { outcome: 'skipped', reason: answer.skipped ?? '' }
+    : { outcome: 'fired', job_id: answer.job.id }
+}

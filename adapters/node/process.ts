@@ -1,0 +1,83 @@
+import { CommanderError } from 'commander'
+import { checkFolder } from './check.ts'
+import { type Options, startCommand } from './options.ts'
+import { Problem } from './problem.ts'
+import type { RobotProcess } from './reference.ts'
+import { startOn } from './start.ts'
+import { StaleEpoch, StoreUnusable } from '../store/contract.ts'
+import { oneLine, withoutSecrets } from '../../core/base/text.ts'
+
+/** The orchestrator as a process, on every runtime that has Node's modules. */
+
+/** What differs between the runtimes. */
+export interface Runtime {
+  /** How a user starts it, for `--help`. */
+  readonly command: string
+  readonly robot: RobotProcess
+}
+
+const SAME_SIGNAL_MS = 500
+
+/** What a process ends with that was started with an option that is wrong. */
+const MISUSED = 2
+
+/** One clear line for what an operator can put right, the whole story for what is our fault. */
+function fail(error: unknown): never {
+  process.stderr.write(
+    `casare: ${
+      withoutSecrets(isKnown(error) ? error.message : error instanceof Error ? error.stack ?? '' : String(error))
+    }\n`,
+  )
+  process.exit(1)
+}
+
+function isKnown(error: unknown): error is Error {
+  if (error instanceof Problem || error instanceof StoreUnusable || error instanceof StaleEpoch) return true
+  // Deno lacks a permission, and the message names the flag that grants it.
+  return error instanceof Error && error.name === 'NotCapable'
+}
+
+/** Runs the orchestrator as this process's whole work: reads its arguments, prints, and ends it with a status. */
+export function main(runtime: Runtime): void {
+  const command = startCommand(runtime.command, (options) => runOrchestrator(runtime.robot, options))
+    .exitOverride()
+    .configureOutput({
+      // Nothing is coloured, and whether it could be is not looked up in the environment, which Deno may forbid.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(`casare: ${oneLine(text.replace(/^error: /, '').trim())}\n`),
+    })
+  command.parseAsync(process.argv.slice(2), { from: 'user' }).catch((error: unknown) => {
+    if (!(error instanceof CommanderError)) fail(error)
+    process.exitCode = error.exitCode === 0 ? 0 : MISUSED
+  })
+}
+
+/** The same with options that have been read. Resolves when it has started, or has nothing more to do. */
+export async function runOrchestrator(robot: RobotProcess, options: Options): Promise<void> {
+  process.on('uncaughtException', fail)
+  process.on('unhandledRejection', fail)
+  await run(robot, options).catch(fail)
+}
+
+async function run(robot: RobotProcess, options: Options): Promise<void> {
+  if (options.check) {
+    const isSound = await checkFolder(options, (line) => void process.stdout.write(`${line}\n`))
+    process.exitCode = isSound ? 0 : 1
+    return
+  }
+  const running = await startOn(robot, options, fail)
+  let stopping: number | null = null
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // One Ctrl-C comes twice under npm: from the terminal, and from npm, which passes it on.
+      if (stopping !== null && performance.now() - stopping < SAME_SIGNAL_MS) return
+      if (stopping !== null) process.exit(130)
+      stopping = performance.now()
+      process.stdout.write('Stopping: jobs on the reference robot are finished first.\n')
+      running.stop().then(() => process.exit(0), fail)
+    })
+  }
+  // Whoever reads "Ready" may press Ctrl-C at once, so that is listened to first.
+  process.stdout.write(running.banner)
+}

@@ -1,0 +1,43 @@
+import type { Millis } from '../../core/base/ids.ts'
+import type { JobRow, LogRow } from '../../core/records/job.ts'
+import type { Queries } from '../store/contract.ts'
+import { escapedLine } from '../../core/base/text.ts'
+
+/** How much of a job's log is shown with the job. */
+const LOG_TAIL = 100
+
+/** How far a robot's clock may be off, for what it says to be put right instead of left. */
+const CLOCK_MS: Millis = 300_000
+
+/** The end of a job's log, as text: a line for each, whatever is in it. What stands before it is counted in the first. */
+export async function logText(queries: Queries, job: JobRow, whole: string): Promise<string> {
+  const lines = await queries.logTail(job.id, LOG_TAIL)
+  const shown = lines.map((line) =>
+    `${new Date(writtenAt(line, job)).toISOString()} ${line.level} ${escapedLine(line.message)}`
+  )
+  const left = lines.length < LOG_TAIL ? 0 : await queries.logCount(job.id) - lines.length
+  if (left > 0) {
+    shown.unshift(`… ${left} earlier ${left === 1 ? 'line is' : 'lines are'} left out: ${whole} has all of them`)
+  }
+  return shown.join('\n')
+}
+
+/**
+ * When a line was written: by its robot's clock, where that can be. It lies between the making of the job and the arrival
+ * of the line; a little beside it is a clock that is a little off, and anything else is when the line arrived.
+ */
+export function writtenAt({ at, logged_at }: LogRow, job: Pick<JobRow, 'created_at'>): Millis {
+  const robotAt = instantIn(logged_at)
+  if (!(robotAt >= job.created_at - CLOCK_MS && robotAt <= at + CLOCK_MS)) return at
+  return Math.min(at, Math.max(robotAt, job.created_at))
+}
+
+/** The instant that a robot's text names, or NaN. Python writes no zone, and means UTC; a number counts since 1970. */
+function instantIn(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * (Number(text) < 1e11 ? 1000 : 1))
+  const parts = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(Z|[+-]\d\d:?\d\d)?$/i.exec(text)
+  if (parts === null) return NaN
+  const [, day, clock = '', zone = 'Z'] = parts
+  const offset = /^[+-]\d{4}$/.test(zone) ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone.toUpperCase()
+  return Date.parse(`${day}T${clock.replace(',', '.')}${offset}`)
+}

@@ -1,0 +1,80 @@
+import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { fromText, type JsonObject } from '../../core/base/json.ts'
+import { isLive, type JobRow } from '../../core/records/job.ts'
+import type { CallView, FiringView, TriggerEventView, TriggerView } from '../../core/api/trigger-view.ts'
+import type { Reply } from '../../core/turn.ts'
+import type { TriggerEventRow, TriggerRow } from '../../core/records/trigger.ts'
+import type { SourceStatus } from '../sources/sources.ts'
+import { iso } from './records.ts'
+
+/** A trigger. Its secret is not kept, or is nobody's business, so it is not shown. */
+export function triggerView(trigger: TriggerRow, source: SourceStatus | null): TriggerView {
+  return {
+    id: trigger.id,
+    name: trigger.name,
+    description: trigger.description,
+    trigger_type: trigger.trigger_type,
+    workflow_id: trigger.workflow_id,
+    scenario_id: trigger.scenario_id,
+    config: trigger.config,
+    filter: trigger.filter,
+    mapping: trigger.mapping,
+    enabled: trigger.enabled,
+    priority: trigger.priority,
+    parameters: fromText(trigger.parameters) as JsonObject,
+    cooldown_seconds: trigger.cooldown_ms / 1000,
+    auth: trigger.trigger_type === 'chat' ? (trigger.config as unknown as ChatConfig).platform : trigger.auth,
+    // A form has a key of its own, which is nobody's secret to know.
+    has_secret: trigger.secret !== null || (trigger.signing !== null && trigger.trigger_type !== 'form'),
+    allow_from: trigger.allow_from,
+    webhook_path: PATHS[trigger.trigger_type]?.(encodeURIComponent(trigger.id)) ?? null,
+    source: source && { state: source.state, detail: source.detail, since: iso(source.since) },
+    last_triggered: iso(trigger.last_fired_at),
+    trigger_count: trigger.fire_count,
+    success_count: trigger.success_count,
+    error_count: trigger.error_count,
+    skipped_count: trigger.skipped_count,
+    revision: trigger.revision,
+    created_by: trigger.created_by,
+    created_at: iso(trigger.created_at),
+    updated_at: iso(trigger.updated_at),
+  }
+}
+
+/** Where triggers are called from outside. */
+const PATHS: { readonly [T in TriggerRow['trigger_type']]?: (id: string) => string } = {
+  webhook: (id) => `/webhook/${id}`,
+  chat: (id) => `/chat/${id}`,
+  form: (id) => `/form/${id}`,
+}
+
+/** One event that reached a trigger. */
+export function triggerEventView({ at, payload, metadata, ...event }: TriggerEventRow): TriggerEventView {
+  return {
+    ...event,
+    timestamp: iso(at),
+    payload: fromText(payload) as JsonObject,
+    metadata: fromText(metadata) as JsonObject,
+  }
+}
+
+/** What has become of a call so far. */
+export function callView(job: JobRow): CallView {
+  return {
+    job_id: job.id,
+    workflow_id: job.workflow_id,
+    status: job.status,
+    ended: !isLive(job.status),
+    result: job.result === null ? {} : fromText(job.result),
+    error_type: job.error_type,
+    error_message: job.error_message,
+    parent_job_id: job.parent_job_id,
+  }
+}
+
+/** What a caller is told of a trigger that has fired, or not: the shape that the API reference gives webhooks. */
+export function firingView({ trigger, job, skipped }: Extract<Reply, { type: 'fired' }>): FiringView {
+  return job === null
+    ? { status: 'ignored', trigger_id: trigger.id, job_id: null, message: `No job was made: ${skipped ?? ''}` }
+    : { status: 'accepted', trigger_id: trigger.id, job_id: job.id, message: 'Workflow execution triggered' }
+}
