@@ -109,7 +109,7 @@ function readCommands(jobs: Command, end: (failed: boolean) => void): void {
 /** `cancel`, `release`, `retry` and `requeue`. */
 function changeCommands(jobs: Command): void {
   jobs.command('cancel').argument('<id>').description('call a job off')
-    .option('--reason <text>', 'why, for whoever looks at it later')
+    .option('--reason <text>', 'why, for the record')
     .action(async (id: string, { reason }: { readonly reason?: string }, command: Command) =>
       show(await connect(command).jobs.cancel(id, reason), command)
     )

@@ -22,7 +22,7 @@ const WEB_PORTS = new Set([80, 443])
  */
 export function problemWithUrl(text: string, allowPrivate: boolean): string | null {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null) return 'is no URL'
+  if (url === null) return 'is not a URL'
   if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) return 'must begin with https://'
   if (url.username !== '' || url.password !== '') return 'must not have a user name or a password in it'
   if (allowPrivate) return null
@@ -37,7 +37,7 @@ export function isWebPort(port: number): boolean {
 
 /** The same for an address to which a name leads. */
 export function problemWithAddress(address: string): string | null {
-  if (!ipaddr.isValid(address)) return `${address} is no address`
+  if (!ipaddr.isValid(address)) return `${address} is not an address`
   const parsed = ipaddr.parse(address)
   const range = parsed.range()
   if (range !== 'unicast') return `${address} is not on the internet (${range})`

@@ -111,7 +111,7 @@ function plain(value: Numeric): number | bigint {
 
 function wholeOf(value: number | bigint): bigint {
   if (typeof value === 'bigint') return value
-  if (!Number.isInteger(value)) throw new Error(`${value} is no whole number, and the result would be rounded`)
+  if (!Number.isInteger(value)) throw new Error(`${value} is not a whole number, and the result would be rounded`)
   return BigInt(value)
 }
 

@@ -45,7 +45,7 @@ export function definitionIn(
   const text = typeof member === 'string' ? member : memberText(json, wrapper)
   const parsed = parseJson(text)
   const inner = isRefusal(parsed) ? parsed.message : parsed.json
-  if (!isObject(inner)) return { problem: `is no JSON object in "${wrapper}"` }
+  if (!isObject(inner)) return { problem: `is not a JSON object in "${wrapper}"` }
   const found = definitionIn(text, inner, depth + 1)
   return 'problem' in found ? { problem: `in "${wrapper}" ${found.problem}` } : found
 }

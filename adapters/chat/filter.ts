@@ -8,7 +8,9 @@ export function filterReason({ message, aliases }: IncomingMessage, config: Chat
   if (config.bot_filter && message.is_bot) return 'what bots say is passed over'
   if (config.mention_required && !message.is_mention) return 'the bot was not spoken to'
   // A command with a subcommand is meant by its first word as well.
-  if (!isAmong(config.command_filter, [command, command.split(' ', 1)[0] ?? ''])) return 'it is no command for this bot'
+  if (!isAmong(config.command_filter, [command, command.split(' ', 1)[0] ?? ''])) {
+    return 'it is not a command for this bot'
+  }
   if (!isAmong(config.channel_filter, [channel_id, ...aliases.channel])) return 'not from this channel'
   if (!isAmong(config.user_filter, [sender_id, ...aliases.sender])) return 'you may not start this'
   if (config.message_pattern !== null && !isLike(message.message_text.trim(), config.message_pattern, true)) {

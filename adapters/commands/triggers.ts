@@ -38,7 +38,7 @@ export function triggerSettings(
   const config = configOf(trigger_type, body.config)
   if (isRefusal(config)) return config
   const range = body.allow_from.find((text) => !isRange(text))
-  if (range !== undefined) return wrong('allow_from', `Field allow_from: ${range} is no address and no range`)
+  if (range !== undefined) return wrong('allow_from', `Field allow_from: ${range} is neither an address nor a range`)
   const credential = CREDENTIALS[trigger_type](body, before)
   if (isRefusal(credential)) return credential
   const { shownSecret, ...kept } = credential
@@ -117,7 +117,7 @@ function byPlatform(body: NewTrigger, before: TriggerRow | undefined): Credentia
 function byCode(body: NewTrigger, before: TriggerRow | undefined): Credential | Refusal {
   const { auth = typeof body.secret === 'string' ? 'secret' : body.secret === null ? 'none' : before?.auth ?? 'none' } =
     body
-  if (auth !== 'none' && auth !== 'secret') return wrong('auth', 'Field auth: of a form it is none or secret')
+  if (auth !== 'none' && auth !== 'secret') return wrong('auth', 'Field auth: must be none or secret for a form')
   const credential = byAuth({ ...body, auth }, before)
   const kept = before?.trigger_type === 'form' ? before.signing : null
   return isRefusal(credential) ? credential : { ...credential, signing: kept ?? { ...UNSIGNED, key: newSecret() } }

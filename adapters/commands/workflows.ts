@@ -15,7 +15,7 @@ export function definitionOf(given: string | object): DefinitionRow | Refusal {
   const json = typeof given === 'string' ? given : toText(given)
   const parsed = parseJson(json)
   if (isRefusal(parsed)) {
-    return refuse('INVALID_PAYLOAD', `The workflow definition is no JSON: ${parsed.message}`)
+    return refuse('INVALID_PAYLOAD', `The workflow definition is not valid JSON: ${parsed.message}`)
   }
   if (!isObject(parsed.json)) return refuse('INVALID_PAYLOAD', 'The workflow definition must be a JSON object')
   const found = definitionIn(json, parsed.json)

@@ -119,7 +119,7 @@ export function readSettings(text: string): Settings | string {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    return `it is no JSON: ${error instanceof Error ? error.message : String(error)}`
+    return `it is not valid JSON: ${error instanceof Error ? error.message : String(error)}`
   }
   const parsed = v.safeParse(SettingsFile, json)
   if (!parsed.success) return problemsOf(parsed.issues)

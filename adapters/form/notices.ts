@@ -6,8 +6,8 @@ import type { TokenCheck } from './token.ts'
 /** What people are told where a form is not taken, or not shown. They did not set it up: it says what they can do. */
 
 export const FORM_NOT_FOUND: Notice = {
-  heading: 'There is no such form',
-  words: 'The address may have been copied in part, or the form is no longer there. Ask whoever gave it to you.',
+  heading: 'Form not found',
+  words: 'The address may have been copied in part, or the form no longer exists. Ask the person who sent it to you.',
 }
 export const FORM_NOT_ALLOWED: Notice = {
   heading: 'This form is not for everywhere',
@@ -24,7 +24,7 @@ export const FORM_TOO_LONG: Notice = {
 }
 export const FORM_QUERY_UNREADABLE: Notice = {
   heading: 'This address cannot be read',
-  words: 'What it writes into the form is not in UTF-8. Ask whoever gave it to you.',
+  words: 'The values in it are not in UTF-8. Ask the person who sent it to you.',
 }
 export const FORM_FAILED: Notice = {
   heading: 'Something went wrong',
@@ -40,7 +40,7 @@ export const TOKEN_NOTICES: { readonly [W in Extract<TokenCheck, { readonly wron
   absent: {
     heading: 'Please send it once more',
     words:
-      'It could not be told that this comes from the page you were shown. That takes a cookie: if this happens again, let your browser take cookies from here. What you wrote is still here.',
+      'We could not verify that this came from our page. That needs a cookie: if this happens again, allow cookies for this site. What you wrote is still here.',
   },
   old: {
     heading: 'This page was open for a long time',
@@ -49,7 +49,7 @@ export const TOKEN_NOTICES: { readonly [W in Extract<TokenCheck, { readonly wron
   foreign: {
     heading: 'Please send it once more',
     words:
-      'It could not be told that this comes from the page you were shown, so it was not taken. If it is what you want to send, send it now.',
+      'We could not verify that this came from our page, so nothing was sent. If this is what you want to send, send it now.',
   },
 }
 
@@ -72,15 +72,16 @@ export function noticeOf({ refused, details }: Refusal): Notice {
   switch (refused) {
     case 'RATE_LIMITED':
       return {
-        heading: 'Too often, just now',
-        words: `It was sent more often than it may be. What you wrote is still here: send it again in ${
-          waitOf(details)
-        }.`,
+        heading: 'Sent too often',
+        words:
+          `This form has been sent more often than its limit allows. What you wrote is still here: send it again in ${
+            waitOf(details)
+          }.`,
       }
     case 'IDEMPOTENCY_MISMATCH':
       return {
         heading: 'You have sent this form already',
-        words: 'What stands here now is not what you sent then. To send this as well, send it once more.',
+        words: 'You sent it before with other answers. To send these as well, send it again.',
       }
     case 'PAYLOAD_TOO_LARGE':
       return { ...FORM_TOO_LONG, words: 'What you wrote is still here: shorten it, and send it again.' }
@@ -97,7 +98,7 @@ export function noticeOf({ refused, details }: Refusal): Notice {
     default:
       return REFUSALS[refused].retry ? LATER : {
         heading: 'This cannot be taken at present',
-        words: 'Something about this form has to be put right first. Please tell whoever gave it to you.',
+        words: 'This form is not set up correctly. Please tell the person who sent it to you.',
       }
   }
 }

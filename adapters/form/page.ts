@@ -131,7 +131,7 @@ function codeOf(problem: string | null): Markup {
   }
   return markup`<div class="field${problem === null ? '' : ' bad'}">
 <label for="${CODE_FIELD}">Access code</label>
-<p class="help" id="${CODE_FIELD}-help">Whoever asked you to fill this in has it.</p>
+<p class="help" id="${CODE_FIELD}-help">Ask the person who sent you this form.</p>
 ${problemMarkup(CODE_FIELD, problem)}
 <input${attributes({ ...own, 'aria-describedby': described, 'aria-invalid': problem === null ? undefined : 'true' })}>
 </div>`

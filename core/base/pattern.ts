@@ -49,7 +49,7 @@ function read(text: string, field: string, flags: 'i' | ''): SafeRegExp | Refusa
       matches: (given) => compiled.testExact(given),
     }
   } catch (error) {
-    return wrong(`is no regular expression: ${error instanceof Error ? error.message : String(error)}`)
+    return wrong(`is not a regular expression: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

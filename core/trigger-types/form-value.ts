@@ -91,21 +91,21 @@ const READ: { readonly [T in Exclude<FieldType, 'checkbox' | 'multiselect'>]: Re
   email: (field, text) =>
     text.length <= 254 && v.is(EMAIL, text)
       ? lengthy(field, text, 254)
-      : { problem: 'This is no e-mail address. One looks like name@example.org.' },
+      : { problem: 'Enter an e-mail address, such as name@example.org.' },
   url: (field, text) =>
     v.is(URL_TEXT, text) ? lengthy(field, text, 2_000) : { problem: 'An address on the web begins with https://.' },
   tel: (field, text) =>
     /^[\d +()./#*,;x-]+$/i.test(text) && text.replace(/\D/g, '').length >= 3
       ? lengthy(field, text, 50)
       : { problem: 'A telephone number has digits, and may have spaces and + ( ) - . / between them.' },
-  number: (field, text) => numeric(field, text, 'This is no number. One looks like 42 or 12.5, with a point.'),
+  number: (field, text) => numeric(field, text, 'Enter a number, such as 42 or 12.5.'),
   integer: (field, text) => numeric(field, text, WHOLE, true),
-  date: (field, text) => moment(field, text, parseDate(text) !== null, 'This is no date. One looks like 2026-11-23.'),
-  time: (field, text) => moment(field, text, TIME.test(text), 'This is no time of day. One looks like 09:30.'),
+  date: (field, text) => moment(field, text, parseDate(text) !== null, 'Enter a date, such as 2026-11-23.'),
+  time: (field, text) => moment(field, text, TIME.test(text), 'Enter a time, such as 09:30.'),
   datetime(field, text) {
     const [date = '', time = '', ...more] = text.split('T')
     const right = more.length === 0 && parseDate(date) !== null && TIME.test(time)
-    return moment(field, `${date}T${time}`, right, 'This is no date with a time. One looks like 2026-11-23T09:30.')
+    return moment(field, `${date}T${time}`, right, 'Enter a date and a time, such as 2026-11-23T09:30.')
   },
   select: oneOf,
   radio: oneOf,
@@ -114,7 +114,7 @@ const READ: { readonly [T in Exclude<FieldType, 'checkbox' | 'multiselect'>]: Re
 /** As browsers judge it, by the HTML standard; and with a domain that is one of the internet. */
 const EMAIL = v.pipe(v.string(), v.rfcEmail(), v.regex(/^[^@]{1,64}@.+\./))
 const URL_TEXT = v.pipe(v.string(), v.maxLength(2_000), v.url(), v.regex(/^https?:\/\//i))
-const WHOLE = 'This is no whole number. One looks like 42.'
+const WHOLE = 'Enter a whole number, such as 42.'
 const TIME = /^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/
 
 /** As a browser cleans it: a single line has no breaks. Every system breaks lines in one way. */

@@ -17,7 +17,7 @@ export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn):
   const [id] = state.subscribers.get(callTopic(event.alias)) ?? []
   const trigger = id === undefined ? undefined : state.triggers.get(id)
   if (trigger === undefined) {
-    const message = `Nothing is called ${cut(event.alias, 100)}`
+    const message = `No workflow is called ${cut(event.alias, 100)}`
     return replyFired(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
   }
   // A robot that calls for its jobs is held to the limit of its key, like anybody who submits with one.

@@ -128,7 +128,7 @@ export function authenticate(
   if (callerCheck.key !== (trigger.signing?.key ?? null)) {
     return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
   }
-  if (trigger.trigger_type !== 'webhook') return refuse('CONFLICT', `Trigger ${trigger.id} is no webhook`)
+  if (trigger.trigger_type !== 'webhook') return refuse('CONFLICT', `Trigger ${trigger.id} is not a webhook trigger`)
   if (trigger.auth === 'none') return null
   // What was verified was verified with a key; without one nothing was.
   if (trigger.auth !== 'secret') return trigger.signing === null ? refuse('AUTHENTICATION_FAILED', 'No key') : null

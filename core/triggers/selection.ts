@@ -92,7 +92,7 @@ function readFilter(text: string): Read<boolean> | Refusal {
   try {
     return conditionOf(text)
   } catch (error) {
-    return wrong(`is no filter of RFC 9535: ${reasonText(error)}`)
+    return wrong(`is not a filter of RFC 9535: ${reasonText(error)}`)
   }
 }
 

@@ -24,7 +24,7 @@ describe('without scripts', () => {
     expect(await page.getByRole('heading', { level: 2 }).textContent()).toBe('6 answers need another look')
     expect(await page.getByRole('listitem').allTextContents()).toEqual([
       'Company: Please fill this in.',
-      'E-mail for invoices: This is no e-mail address. One looks like name@example.org.',
+      'E-mail for invoices: Enter an e-mail address, such as name@example.org.',
       'Credit limit: It must be 50000 or less.',
       'Country: Please choose one of these.',
       'Payment terms: Please choose one of these.',
@@ -35,7 +35,7 @@ describe('without scripts', () => {
     const described = (await email.getAttribute('aria-describedby'))?.split(' ') ?? []
     expect(await Promise.all(described.map((part) => page.locator(`#${part}`).textContent()))).toEqual([
       'Where our advices go.',
-      'Problem: This is no e-mail address. One looks like name@example.org.',
+      'Problem: Enter an e-mail address, such as name@example.org.',
     ])
     // What was written is still there.
     expect(await email.inputValue()).toBe('ann@example')
@@ -171,7 +171,7 @@ describe('without scripts', () => {
     await fillIn(page)
     await page.getByLabel('Access code').fill('a code of 16 letters')
     await send(page)
-    expect(await page.locator(':focus').textContent()).toMatch(/Too often, just now\s+.*send it again in \d+ seconds/)
+    expect(await page.locator(':focus').textContent()).toMatch(/Sent too often\s+.*send it again in \d+ seconds/)
     expect(await page.getByLabel('Company').inputValue()).toBe('Müller & Söhne')
     expect(await page.getByLabel('Access code').inputValue()).toBe('')
   })

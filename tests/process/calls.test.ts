@@ -68,7 +68,7 @@ test('what cannot be called fails the job, with the code of the refusal', async 
   expect(await server.jobIn(id, 'completed', 'failed')).toMatchObject({
     status: 'failed',
     error_type: 'TRIGGER_NOT_FOUND',
-    error_message: 'Nothing is called nobody',
+    error_message: 'No workflow is called nobody',
     failed_node: 'call',
   })
 })

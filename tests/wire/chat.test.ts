@@ -139,7 +139,7 @@ chapter('chats', (server) => {
       'Nothing was started: not from this channel.',
     )
     expect(await replyTo({ user_id: 'U2' })).toBe('Nothing was started: you may not start this.')
-    expect(await replyTo({ command: '/destroy' })).toBe('Nothing was started: it is no command for this bot.')
+    expect(await replyTo({ command: '/destroy' })).toBe('Nothing was started: it is not a command for this bot.')
     expect(await replyTo({ text: 'the shop' })).toBe('Nothing was started: the message has another form.')
     expect(await count(commands)).toBe(0)
     expect(await replyTo({})).toMatch(/^Started/)

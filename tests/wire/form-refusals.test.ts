@@ -97,7 +97,7 @@ chapter('forms that are not taken', (server) => {
       expect(page.headers.get('x-ratelimit-remaining')).toBeNull()
       for (let tries = 1; tries < 20; tries++) await visitor.send(path, page, { company: 'A' })
       const limited = await visitor.send(path, page, { company: 'A' })
-      expect([limited.status, headingOf(limited)]).toEqual([429, 'Too often, just now'])
+      expect([limited.status, headingOf(limited)]).toEqual([429, 'Sent too often'])
       expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
       // Others may share the address: who has it is let in.
       const sent = await visitor.send(path, page, { company: 'A', 'casare-code': secret ?? '' })
@@ -112,7 +112,7 @@ chapter('forms that are not taken', (server) => {
       const visitor = new Visitor(server)
       await visitor.fillIn(path, { company: 'A' })
       const page = await visitor.fillIn(path, { company: 'Kept' })
-      expect([page.status, headingOf(page)]).toEqual([429, 'Too often, just now'])
+      expect([page.status, headingOf(page)]).toEqual([429, 'Sent too often'])
       expect(page.html).toMatch(/send it again in (59|60) minutes/)
       expect(page.html).toContain('value="Kept"')
       expect(Number(page.headers.get('retry-after'))).toBeGreaterThan(3_500)
@@ -141,7 +141,7 @@ chapter('forms that are not taken', (server) => {
       const webhook = await server.api('POST', '/triggers', { name: 'W', workflow_id: 'greeting' })
       for (const id of ['none', String(webhook['id'])]) {
         const page = await new Visitor(server).open(`/form/${id}`)
-        expect([page.status, headingOf(page)]).toEqual([404, 'There is no such form'])
+        expect([page.status, headingOf(page)]).toEqual([404, 'Form not found'])
         expect((await new Visitor(server).post(`/form/${id}`, new URLSearchParams())).status).toBe(404)
       }
     })
@@ -170,7 +170,7 @@ chapter('forms that are filled in too often', (server) => {
     const page = await visitor.open(path)
     await visitor.send(path, page, { company: 'B' })
     const over = await visitor.fillIn(path, { company: 'Kept' })
-    expect([over.status, headingOf(over)]).toEqual([429, 'Too often, just now'])
+    expect([over.status, headingOf(over)]).toEqual([429, 'Sent too often'])
     expect(over.headers.get('x-ratelimit-remaining')).toBe('0')
     expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(over.html).toContain('value="Kept"')

@@ -93,7 +93,7 @@ chapter('forms', (server) => {
     expect(problemsOn(page)).toEqual([
       'Company: Please fill this in.',
       'Amount: It must be 1000 or less.',
-      'Start: This is no date. One looks like 2026-11-23.',
+      'Start: Enter a date, such as 2026-11-23.',
       'Goods: This is not one of the answers to choose from.',
     ])
     expect(page.html).toContain('value="1001"')

@@ -79,7 +79,7 @@ chapter('HTTP that is wrong', (server) => {
       },
       `Field ${field}: must be a valid date and time`,
     ]),
-    ['a definition that is no JSON', 'jobs', { workflow_json: '{' }, 'is no JSON'],
+    ['a definition that is no JSON', 'jobs', { workflow_json: '{' }, 'is not valid JSON'],
     [
       'what a robot runs as a text',
       'robots',

@@ -245,7 +245,7 @@ chapter('webhooks that are signed', (server) => {
       ['one where nobody asks', { auth: 'none', secret: 'sixteen characters' }, 'asks for none'],
       ['no header', { auth: 'hmac', secret: 'sixteen characters' }, 'Missing required field: signature'],
       ['a header of a known scheme', { auth: 'github', signature: { header: 'X' } }, 'only for auth hmac'],
-      ['a name for an address', { allow_from: ['example.com'] }, 'example.com is no address'],
+      ['a name for an address', { allow_from: ['example.com'] }, 'example.com is neither an address'],
       ['an unknown scheme', { auth: 'basic' }, 'auth'],
     ])('%s is refused', async (_name, options, words) => {
       const body = { name: 'T', workflow_id: 'greeting', ...options }

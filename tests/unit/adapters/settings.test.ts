@@ -26,7 +26,7 @@ describe('settings', () => {
   test.each([
     ['{"cors_origins":["*"]}', 'cors_origins.0'],
     ['{"cors_origins":["https://app.example.com/"]}', 'must be an origin'],
-    ['{', 'no JSON'],
+    ['{', 'not valid JSON'],
     ['{"ofer_seconds":1}', 'ofer_seconds'],
     ['{"offer_seconds":"1"}', 'offer_seconds'],
     ['{"offer_seconds":0}', 'offer_seconds'],

@@ -43,8 +43,8 @@ describe('a definition', () => {
     ['an empty format', '{"format":""}', /^format must be a text/],
     ['a wrapper with a list of nodes', '{"workflow":{"nodes":[]}}', /^in "workflow" nodes must be an object/],
     ['a wrapper around nothing', '{"workflow":{}}', /^in "workflow" has neither/],
-    ['a wrapper around a text', '{"workflow":"greeting"}', /^is no JSON object in "workflow"/],
-    ['a wrapper around a list', '{"workflow":[]}', /^is no JSON object in "workflow"/],
+    ['a wrapper around a text', '{"workflow":"greeting"}', /^is not a JSON object in "workflow"/],
+    ['a wrapper around a list', '{"workflow":[]}', /^is not a JSON object in "workflow"/],
     [
       'a scenario with values',
       `{"workflow":${GRAPH},"variable_values":{"a":1}}`,
