@@ -143,7 +143,7 @@ function byDue(a: DeliveryRow, b: DeliveryRow): number {
   return (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq
 }
 
-function changesOf({ rows, history, logs, scheduleRuns: occurrences, triggerEvents }: Effects): readonly TableChange[] {
+function changesOf({ rows, history, logs, scheduleRuns, triggerEvents }: Effects): readonly TableChange[] {
   const changes: TableChange[] = []
   change(changes, 'definitions', rows.definitions)
   change(changes, 'workflow_versions', rows.versions)
@@ -160,7 +160,7 @@ function changesOf({ rows, history, logs, scheduleRuns: occurrences, triggerEven
   change(changes, 'jobs', rows.jobs)
   change(changes, 'job_history', history)
   change(changes, 'job_logs', logs)
-  change(changes, 'occurrences', occurrences)
+  change(changes, 'occurrences', scheduleRuns)
   change(changes, 'trigger_events', triggerEvents)
   return changes
 }

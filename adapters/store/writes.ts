@@ -57,13 +57,13 @@ export function isUnsound(error: unknown): boolean {
 }
 
 /** The largest number in a turn, 0 without any. */
-export function seqMax({ rows, history, logs, scheduleRuns: occurrences, triggerEvents }: Effects): number {
+export function seqMax({ rows, history, logs, scheduleRuns, triggerEvents }: Effects): number {
   let seq = 0
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
   for (const row of history) seq = Math.max(seq, row.seq)
   for (const row of logs) seq = Math.max(seq, row.seq)
   for (const row of rows.deliveries.values()) seq = Math.max(seq, row.seq)
-  for (const row of occurrences) seq = Math.max(seq, row.seq)
+  for (const row of scheduleRuns) seq = Math.max(seq, row.seq)
   for (const row of triggerEvents) seq = Math.max(seq, row.seq)
   return seq
 }
@@ -74,7 +74,7 @@ export function writes(out: Effects): Statement[] {
     rows,
     history,
     logs,
-    scheduleRuns: occurrences,
+    scheduleRuns,
     triggerEvents,
     forgetBefore,
     forgetDeliveriesBefore,
@@ -100,7 +100,7 @@ export function writes(out: Effects): Statement[] {
     ...write('jobs', rows.jobs.values()),
     ...write('job_history', history),
     ...write('job_logs', logs),
-    ...write('occurrences', occurrences),
+    ...write('occurrences', scheduleRuns),
     ...write('trigger_events', triggerEvents),
   ]
 }

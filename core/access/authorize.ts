@@ -37,15 +37,15 @@ export function registrationRefusal(state: State, key: KeyRow, robot: RobotId): 
   return isForAnyRobot(key) || isNewRobot(state, robot) ? null : refuse('FORBIDDEN', KEY_FOR_NEW_ROBOT)
 }
 
-const KEYED = 'This robot has an API key of its own: connect with it, or revoke it'
+const ROBOT_HAS_KEY = 'This robot has an API key of its own: connect with it, or revoke it'
 
 /**
  * Refuses a registration without a key, in a fleet that asks for none, as a robot that has a valid key of its own: otherwise
  * anybody could take its place and its jobs. Null when it may register.
  */
-export function whyNotWithoutKey(state: State, robot: RobotId): Refusal | null {
+export function keylessRefusal(state: State, robot: RobotId): Refusal | null {
   for (const key of state.keys.values()) {
-    if (key.robot_id === robot && key.revoked_at === null) return refuse('AUTHENTICATION_FAILED', KEYED)
+    if (key.robot_id === robot && key.revoked_at === null) return refuse('AUTHENTICATION_FAILED', ROBOT_HAS_KEY)
   }
   return null
 }

@@ -1,5 +1,5 @@
 import { recordAbsence } from './absence.ts'
-import { authorize, isForAnyRobot, registrationRefusal, whyNotWithoutKey } from '../access/authorize.ts'
+import { authorize, isForAnyRobot, registrationRefusal, keylessRefusal } from '../access/authorize.ts'
 import { noteTakeover } from './conflict.ts'
 import { CLOSE, disconnect, disconnectFlood } from './connection.ts'
 import { resendMode } from './commands.ts'
@@ -126,7 +126,7 @@ function admitRobot(
   if (credential === null && state.settings.robotsAuth !== 'open') return refuse('AUTHENTICATION_FAILED', NO_KEY)
   const key = credential === null ? null : authorize(state, credential, 'robots:connect')
   if (isRefusal(key)) return key
-  const why = key === null ? whyNotWithoutKey(state, robot) : registrationRefusal(state, key, robot)
+  const why = key === null ? keylessRefusal(state, robot) : registrationRefusal(state, key, robot)
   if (why !== null) return why
   if (!state.robots.has(robot) && state.robots.size >= state.settings.robotsMax) {
     return refuse('FORBIDDEN', `This fleet already has ${state.settings.robotsMax} robots`)
