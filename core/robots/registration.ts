@@ -1,5 +1,5 @@
 import { recordAbsence } from './absence.ts'
-import { authorize, isForAnyRobot, registrationRefusal, keylessRefusal } from '../access/authorize.ts'
+import { authorize, isForAnyRobot, keylessRefusal, registrationRefusal } from '../access/authorize.ts'
 import { noteTakeover } from './conflict.ts'
 import { CLOSE, disconnect, disconnectFlood } from './connection.ts'
 import { resendMode } from './commands.ts'

@@ -14,7 +14,18 @@ import { cleanUp, newFolder, Program } from './program.ts'
 /** Each way in, with what must be found there. */
 const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   '.': ['JobPriority', 'OrchestratorEngine', 'RefusedError'],
-  './core': ['DEFAULTS', 'JOB_LIFE', 'Receipt', 'encode', 'explain', 'fromRobot', 'load', 'needs', 'nextAlarm', 'step'],
+  './core': [
+    'DEFAULTS',
+    'JOB_TRANSITIONS',
+    'Receipt',
+    'encode',
+    'explain',
+    'fromRobot',
+    'load',
+    'needs',
+    'nextAlarm',
+    'step',
+  ],
   './robot': ['JobError', 'Robot', 'RobotRefused', 'describe'],
   './client': ['CasareClient', 'CasareError'],
   './node': ['Problem', 'start'],
