@@ -159,7 +159,7 @@ chapter('chats', (server) => {
       .toEqual({ type: 'message', text: 'Nothing was started: you may not start this.' })
     const guild = await make(server, 'discord', { command_filter: ['/destroy'] })
     expect((await discord(guild, interaction())).body)
-      .toMatchObject({ type: 4, data: { content: expect.stringMatching(/no command/), flags: 64 } })
+      .toMatchObject({ type: 4, data: { content: expect.stringMatching(/not a command/), flags: 64 } })
   })
 
   test('the filter and the mapping of the trigger see the message', async () => {
