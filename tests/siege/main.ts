@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { cleanUp } from '../process/program.ts'
 import { Wire } from '../wire/wire.ts'
@@ -21,7 +22,8 @@ const GROWN_MB_MAX = 50
 const WARM_MS = 10_000
 const WARM_LANES = 8
 /** Fewer than a robot may send at once. */
-const WARM_BEATS = 20
+const WARM_BEATS = 10
+const WARM_PAUSE_MS = 1_000
 /** A frame that is long, as results and logs may be. */
 const WARM_CHARS = 400_000
 
@@ -73,8 +75,9 @@ async function warmUp({ http, robots, admin }: Besieged): Promise<void> {
   const end = performance.now() + WARM_MS
   const headers = { Authorization: `Bearer ${admin}` }
   await Promise.all(Array.from({ length: WARM_LANES }, async (_, i) => {
-    const id = `early-${i}`
-    while (performance.now() < end) {
+    for (let round = 0; performance.now() < end; round++) {
+      // Another one each time, so that none comes near the limits of a robot.
+      const id = `early-${i}-${round}`
       await (await fetch(`${http}/api/v1/robots`, { headers })).text()
       const wire = await Wire.register(robots, admin, { robot_id: id, capabilities: { workflows: ['none'] } })
       for (let beat = 0; beat < WARM_BEATS; beat++) {
@@ -82,6 +85,7 @@ async function warmUp({ http, robots, admin }: Besieged): Promise<void> {
         await wire.next('heartbeat_ack')
       }
       await wire.close()
+      await pause(WARM_PAUSE_MS)
     }
   }))
 }
