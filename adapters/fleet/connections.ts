@@ -40,14 +40,7 @@ export class Connections {
   /** Takes in a connection, and says which network it is to be counted with; null where that is not known. */
   open(socket: RobotSocket, credential: SecretHash | null, onlyRobot: RobotId | null): string | null {
     const state = this.#state()
-    const allowance = newAllowance(state, { credential })
-    this.#connections.set(socket.id, {
-      socket: { ...socket, credential },
-      credential,
-      onlyRobot,
-      allowance,
-      closing: false,
-    })
+    this.#add(socket, { credential, onlyRobot, allowance: newAllowance(state, { credential }) })
     const { address = null } = socket
     // A proxy is many.
     return address === null || isInRanges(address, state.settings.trustedProxies) ? null : networkOf(address)
@@ -58,15 +51,13 @@ export class Connections {
     const known = state.sockets.get(socket.id)
     if (known === undefined) return false
     const { credential, onlyRobot, robot } = known
-    const allowance = robot === null ? newAllowance(state, known) : null
-    this.#connections.set(socket.id, {
-      socket: { ...socket, credential },
-      credential,
-      onlyRobot,
-      allowance,
-      closing: false,
-    })
+    this.#add(socket, { credential, onlyRobot, allowance: robot === null ? newAllowance(state, known) : null })
     return true
+  }
+
+  #add(socket: RobotSocket, known: Pick<RobotConnection, 'credential' | 'onlyRobot' | 'allowance'>): void {
+    const { credential } = known
+    this.#connections.set(socket.id, { socket: { ...socket, credential }, ...known, closing: false })
   }
 
   /** False when it was not one of these any more. */

@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, expect, test } from 'vitest'
 import { cleanUp, newFolder } from '../process/program.ts'
 import { ROOT } from '../process/runtime.ts'
-import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from './wrangler.ts'
+import { bundleWorker } from './wrangler.ts'
 
 /** What a Worker is made of, without one being started. */
 
@@ -21,8 +19,7 @@ test(
   'the bundle that is deployed is small, has its source map beside it, and no library of another runtime in it',
   async () => {
     const out = newFolder()
-    const args = [WRANGLER, 'deploy', '--dry-run', '--outdir', out]
-    await promisify(execFile)(nodeForWrangler(), args, { cwd: ROOT, env: { ...process.env, ...WRANGLER_ENV } })
+    await bundleWorker(out)
     const files = readdirSync(out).filter((name) => /\.(js|sql)$/.test(name))
     const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(out, name))).length, 0)
     expect(files.filter((name) => name.endsWith('.sql')).length).toBe(schema().length)

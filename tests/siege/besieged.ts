@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { nodeForWrangler, WRANGLER, WRANGLER_ENV } from '../cloudflare/wrangler.ts'
+import { bundleWorker } from '../cloudflare/wrangler.ts'
 import { freePort, newFolder, Program } from '../process/program.ts'
 import { denoCommand, ROOT } from '../process/runtime.ts'
 import { until } from '../wire/api.ts'
@@ -68,8 +66,7 @@ const READY_MS = 60_000
 async function inWorkerd(): Promise<Besieged> {
   const [folder, port, inspector] = [newFolder(), await freePort(), await freePort()]
   const admin = `crpa_${randomBytes(32).toString('base64url')}`
-  const args = [WRANGLER, 'deploy', '--dry-run', '--outdir', folder]
-  await promisify(execFile)(nodeForWrangler(), args, { cwd: ROOT, env: { ...process.env, ...WRANGLER_ENV } })
+  await bundleWorker(folder)
   writeFileSync(join(folder, 'edge.js'), EDGE)
   writeFileSync(join(folder, 'config.capnp'), configOf(folder, port, admin))
   const program = new Program(WORKERD, [
