@@ -263,7 +263,7 @@ export class Fleet {
     }
   }
 
-  /** Whoever waits on the state that is thrown away is told so: nobody hangs, and nobody is told what may not hold. */
+  /** Ends what waits on a state that is thrown away: closes connections, and answers requests with UNAVAILABLE. */
   #abandon(code: number, reason: string): void {
     this.#connections.closeAll(code, reason)
     this.#replies.abandon()

@@ -26,7 +26,7 @@ export function hostApp(root: Fleet, host: FleetHost, about: About): Hono<HonoEn
 
   app.all('/fleets/*', async (c) => {
     const at = fleetPath(c.req.path)
-    // The pattern also matches `/fleets`, which is nobody's.
+    // The pattern also matches `/fleets`, which belongs to no fleet.
     if (at === null || at.base === '') return c.notFound()
     if (at.name === DEFAULT_FLEET) return alias.fetch(c.req.raw)
     const identity = requestIdentity(c.req.path.slice(at.base.length), bearerCredential(c.req.header('authorization')))

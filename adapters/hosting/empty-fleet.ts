@@ -8,7 +8,7 @@ import { memoryStore } from '../store/memory.ts'
 import { MemoryDisk } from '../store/memory-disk.ts'
 
 /*
- * Whoever asks for a fleet and is not known there is served by the empty fleet: one that has no rows, no keys and no triggers,
+ * The empty fleet serves requests for a fleet that does not know the caller: it has no rows, no keys and no triggers, and is
  * in memory. It answers as any fleet answers a stranger, with the same words and the same bounds, and whether there is a
  * fleet of the name that was asked for does not show. No tenant's database is opened for it.
  */

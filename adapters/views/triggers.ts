@@ -24,7 +24,7 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
     parameters: fromText(trigger.parameters) as JsonObject,
     cooldown_seconds: trigger.cooldown_ms / 1000,
     auth: trigger.trigger_type === 'chat' ? (trigger.config as unknown as ChatConfig).platform : trigger.auth,
-    // A form has a key of its own, which is nobody's secret to know.
+    // A form has a key of its own, which no caller has to know.
     has_secret: trigger.secret !== null || (trigger.signing !== null && trigger.trigger_type !== 'form'),
     allow_from: trigger.allow_from,
     webhook_path: PATHS[trigger.trigger_type]?.(encodeURIComponent(trigger.id)) ?? null,

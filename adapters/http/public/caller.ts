@@ -9,7 +9,7 @@ import { mayCall } from '../../net/client-address.ts'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { headersOf, setQuotaHeaders } from '../kit/response.ts'
 
-/** What is told to whoever does not know the trigger, or its secret. */
+/** The answer to a caller that does not know the trigger, or its secret. */
 const GUESSES: ReadonlySet<string> = new Set(['AUTHENTICATION_FAILED', 'TRIGGER_NOT_FOUND'])
 
 /** Who called what, when, and what is known of how often callers guess. */
@@ -20,7 +20,7 @@ export interface Caller {
   readonly now: Millis
 }
 
-/** A refusal as the API reference shows it on this route; 429 to whoever guesses too often. */
+/** A refusal as the API reference shows it on this route; 429 for a caller that guesses too often. */
 export function respondRefused(c: Context, refusal: Refusal, caller: Caller, quota: Quota | null = null): Response {
   const { trigger, address, failedAttempts, now } = caller
   const guessed = GUESSES.has(refusal.refused) ? failedAttempts.count(address, now) : null

@@ -18,7 +18,7 @@ import { type HonoEnv, readBytes } from '../kit/request.ts'
 import { notAllowed, respondRefused } from './caller.ts'
 
 /**
- * `POST /chat/{trigger_id}`: what somebody says in a chat. Whoever shows that he is the platform gets an answer in its form and
+ * `POST /chat/{trigger_id}`: a message in a chat. A sender that proves to be the platform is answered in its form and
  * within its time, with status 200, or 503 where it is to send the same again. Others get the flat errors of the webhook.
  */
 export function chatRoutes(fleet: Fleet, failedAttempts: FailedAttempts): Hono<HonoEnv> {
