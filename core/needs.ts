@@ -46,11 +46,11 @@ function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): v
     case 'delivery.replayed':
       prefetch.deliveries.push(event.delivery)
       return
-    case 'trigger.fired':
     case 'workflow.called':
       if (event.parent !== null) job(event.parent)
       if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
       return
+    case 'trigger.fired':
     case 'webhook.received':
       if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
       return

@@ -12,6 +12,7 @@ const FLOORS = [
   'crypto',
   'net',
   'store',
+  'triggers',
   'sources',
   'webhooks',
   'chat',

@@ -11,7 +11,7 @@ import { DEFAULT_FLEET, fleetPath } from '../fleet/path.ts'
 import { createKey, publishSamples } from '../commands/installation.ts'
 import { hashOf } from '../crypto/secrets.ts'
 import { matchesFilters } from '../sources/mail.ts'
-import { fireTrigger, type SourceEvent } from '../sources/sources.ts'
+import { fireFromSource, type SourceEvent } from '../sources/sources.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
 import { drainBody } from './body.ts'
@@ -141,7 +141,7 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
       const { rowId, log } = this.#platform
       const host = { request: (create: Parameters<Fleet['request']>[0]) => fleet.request(create), rowId, log }
       // Whoever has had it does not fire again when it comes again for the others.
-      if (await fireTrigger(host, trigger, event) === 'later') answer = 'later'
+      if (await fireFromSource(host, trigger, event) === 'later') answer = 'later'
     }
     return answer
   }

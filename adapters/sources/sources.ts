@@ -1,11 +1,11 @@
 import type { Effects, Reply } from '../../core/turn.ts'
 import type { Event } from '../../core/events/index.ts'
-import type { JobId, Millis, ReplyId, TriggerId } from '../../core/base/ids.ts'
+import type { Millis, ReplyId, TriggerId } from '../../core/base/ids.ts'
 import type { JsonObject } from '../../core/base/json.ts'
 import { REFUSALS } from '../../core/base/refusal.ts'
 import type { TriggerType } from '../../core/trigger-types/index.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
-import { sha256 } from '../crypto/secrets.ts'
+import { fireTrigger, onceBy } from '../triggers/fire.ts'
 import { cleanText } from './text.ts'
 
 /** Something that listens for one trigger: a watched folder, a mailbox. */
@@ -158,7 +158,7 @@ export class Sources {
         if (state === 'error') log('warn', 'a trigger cannot listen', { reason: detail })
       },
       async emit(event) {
-        return one.ended ? 'later' : await fireTrigger({ ...host, log }, trigger, event)
+        return one.ended ? 'later' : await fireFromSource({ ...host, log }, trigger, event)
       },
       async saveCursor(cursor) {
         if (one.ended) return 'later'
@@ -168,26 +168,19 @@ export class Sources {
   }
 }
 
-/** Fires a trigger with what has come for it. The answer is that of `SourceContext.emit`. */
-export async function fireTrigger(
+/** Fires a trigger with what its source has. The answer is that of `SourceContext.emit`. */
+export async function fireFromSource(
   { request, rowId, log }: Pick<SourceHost, 'request' | 'rowId' | 'log'>,
   { id, trigger_type }: TriggerRow,
   { payload, metadata, cursor = null, dedupeKey = null }: SourceEvent,
 ): Promise<'done' | 'later'> {
-  const answer = await request((reply) => ({
-    type: 'trigger.fired',
-    reply,
-    job: rowId() as JobId,
+  const answer = await request(fireTrigger({ rowId }, {
     trigger: id,
     as: trigger_type,
-    by: null,
     payload: cleanText(payload),
     metadata: cleanText(metadata),
-    idempotency: dedupeKey === null
-      ? null
-      : { key: sha256(JSON.stringify([id, 'source', dedupeKey])), fingerprint: sha256(dedupeKey) },
+    idempotency: dedupeKey === null ? null : onceBy(id, 'source', dedupeKey),
     cursor,
-    parent: null,
   }))
   return handled(answer, log)
 }

@@ -50,10 +50,8 @@ export interface TriggerFired {
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
   /** Up to where its source has told of what it has, this included. Kept in the same turn; null: it has no places. */
   readonly cursor: string | null
-  /** The job that asks for it. */
-  readonly parent: JobId | null
-  /** Somebody calls, and yet nobody is told what becomes of it: what would be said is written down. */
-  readonly fireAndForget?: boolean
+  /** The author reads no answer: where there can be no job, the reason stands in the events of the trigger. */
+  readonly fireAndForget: boolean
 }
 
 /** A job, a person or a program calls a workflow by the alias of its trigger. */

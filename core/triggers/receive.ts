@@ -32,10 +32,10 @@ export function triggerFired(state: State, event: TriggerFired, turn: Turn): voi
   const { key, name } = event.by ?? { key: null, name: `trigger:${trigger.id}` }
   const window = key !== null ? submissionWindow(state, key) : event.by === null ? windowOf(state, trigger) : null
   const limit = key !== null ? submissionLimit(state.settings) : callLimit(state.settings)
-  const callerWaits = event.fireAndForget !== true && (event.as === null || !isSource(event.as))
+  const callerWaits = !event.fireAndForget && (event.as === null || !isSource(event.as))
   const fired = event.as !== null && event.as !== trigger.trigger_type
     ? refuse('CONFLICT', `Trigger ${trigger.id} is of type ${trigger.trigger_type}, not ${event.as}`)
-    : admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits }, turn)
+    : admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits, parent: null }, turn)
   if (!isRefusal(fired) && event.cursor !== null) {
     const after = state.triggers.get(trigger.id) ?? fired.trigger
     saveTrigger(state, { ...after, cursor: event.cursor }, turn)

@@ -38,7 +38,7 @@ export const fire = (payload: object = {}, given: Partial<TriggerFired> = {}): E
   metadata: text({ source: 'manual' }),
   idempotency: null,
   cursor: null,
-  parent: null,
+  fireAndForget: false,
   ...given,
 })
 

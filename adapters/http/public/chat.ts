@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { Reply } from '../../../core/turn.ts'
-import type { JobId, Millis, TriggerId } from '../../../core/base/ids.ts'
+import type { Millis, TriggerId } from '../../../core/base/ids.ts'
 import type { ChatConfig } from '../../../core/trigger-types/chat.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
@@ -10,10 +10,10 @@ import { filterReason } from '../../chat/filter.ts'
 import type { ChatPlatform, ChatReply, IncomingMessage, MessageOutcome } from '../../chat/platform.ts'
 import { CHAT_PLATFORM_BY_NAME } from '../../chat/index.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
-import { sha256 } from '../../crypto/secrets.ts'
 import type { IncomingRequest, RequestHead } from '../../crypto/signatures.ts'
 import { clientAddress } from '../../net/client-address.ts'
 import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
+import { fireTrigger, onceBy } from '../../triggers/fire.ts'
 import { type HonoEnv, readBytes } from '../kit/request.ts'
 import { notAllowed, respondRefused } from './caller.ts'
 
@@ -84,16 +84,10 @@ async function fire(
   remote: string | null,
 ): Promise<MessageOutcome> {
   const { message } = incoming
-  // The platform says what is the same message, and signs it: another body under the same name is not another message.
-  const dedupeKey = sha256(JSON.stringify([trigger, 'chat', incoming.dedupeKey]))
   const event_type = message.command !== '' ? 'command' : message.is_mention ? 'mention' : 'message'
-  const answer = await fleet.request((reply) => ({
-    type: 'trigger.fired',
-    reply,
-    job: fleet.platform.rowId() as JobId,
+  const answer = await fleet.request(fireTrigger(fleet.platform, {
     trigger,
     as: 'chat',
-    by: null,
     payload: toText(message),
     metadata: toText({
       source: 'chat',
@@ -102,9 +96,8 @@ async function fire(
       delivery_id: incoming.dedupeKey,
       remote,
     }),
-    idempotency: { key: dedupeKey, fingerprint: dedupeKey },
-    cursor: null,
-    parent: null,
+    // The platform says what is the same message, and signs it: another body under the same name is not another message.
+    idempotency: onceBy(trigger, 'chat', incoming.dedupeKey),
     fireAndForget: incoming.fireAndForget,
   }))
   return outcomeOf(answer)

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
 import type { Reply } from '../../../core/turn.ts'
 import { instantText } from '../../../core/base/instant.ts'
-import type { JobId, JsonText, Millis } from '../../../core/base/ids.ts'
+import type { JsonText, Millis } from '../../../core/base/ids.ts'
 import { cut, exceedsBytes } from '../../../core/base/text.ts'
 import { type FormConfig, valuesMax } from '../../../core/trigger-types/form.ts'
 import { valueOf } from '../../../core/trigger-types/form-value.ts'
@@ -23,8 +23,9 @@ import { CODE_FIELD, thanksPage, TOKEN_FIELD } from '../../form/page.ts'
 import { type FormSubmission, prefilledFrom, readSubmission } from '../../form/submission.ts'
 import { checkToken, newReceipt, readReceipt } from '../../form/token.ts'
 import { foreignPage, requestOrigin } from '../../net/origin.ts'
-import { hashOf, sha256 } from '../../crypto/secrets.ts'
+import { hashOf } from '../../crypto/secrets.ts'
 import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
+import { fireTrigger, onceBy } from '../../triggers/fire.ts'
 import { COOKIE, drawUnreadable, FormPages, type OpenForm, plain, show } from './form-pages.ts'
 import { BODY_BYTES_MAX, type HonoEnv, readBytes } from '../kit/request.ts'
 import { setQuotaHeaders } from '../kit/response.ts'
@@ -89,11 +90,7 @@ async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
     return await pages.drawRefused(c, opened, again, refuse('PAYLOAD_TOO_LARGE', ''))
   }
 
-  const answer = await fire(fleet, c, opened, {
-    payload,
-    dedupeKey: proof.dedupeKey,
-    fingerprint: sha256(toText(values)),
-  })
+  const answer = await fire(fleet, c, opened, { payload, values, dedupeKey: proof.dedupeKey })
   if ('quota' in answer) setQuotaHeaders(c, answer.quota)
   if (answer.type === 'refusal') {
     // What was refused may be sent again as it is, and is the same once more; only what differs needs another token.
@@ -149,10 +146,10 @@ function fire(
   fleet: Fleet,
   c: Context<HonoEnv>,
   { trigger, address }: OpenForm,
-  { payload, dedupeKey, fingerprint }: {
+  { payload, values, dedupeKey }: {
     readonly payload: JsonText
+    readonly values: JsonObject
     readonly dedupeKey: string
-    readonly fingerprint: string
   },
 ): Promise<Reply> {
   const agent = c.req.header('user-agent')
@@ -162,18 +159,12 @@ function fire(
     remote: address,
     user_agent: agent === undefined ? null : cut(agent, 300),
   })
-  return fleet.request((reply) => ({
-    type: 'trigger.fired',
-    reply,
-    job: fleet.platform.rowId() as JobId,
+  return fleet.request(fireTrigger(fleet.platform, {
     trigger: trigger.id,
     as: 'form',
-    by: null,
     payload,
     metadata,
-    idempotency: { key: sha256(JSON.stringify([trigger.id, 'form', dedupeKey])), fingerprint },
-    cursor: null,
-    parent: null,
+    idempotency: onceBy(trigger.id, 'form', dedupeKey, toText(values)),
   }))
 }
 

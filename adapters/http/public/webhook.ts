@@ -8,10 +8,11 @@ import type { FiringView } from '../../../core/api/trigger-view.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { pageRefused, requestOrigin } from '../../net/origin.ts'
-import { hashOf, sha256 } from '../../crypto/secrets.ts'
+import { hashOf } from '../../crypto/secrets.ts'
 import { type IncomingRequest, type RequestHead, verifyHeaders, verifySignature } from '../../crypto/signatures.ts'
 import { clientAddress } from '../../net/client-address.ts'
 import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
+import { onceBy } from '../../triggers/fire.ts'
 import { type HonoEnv, readBytes } from '../kit/request.ts'
 import { setQuotaHeaders } from '../kit/response.ts'
 import { firingView } from '../../views/triggers.ts'
@@ -55,9 +56,7 @@ export function incomingWebhookRoutes(fleet: Fleet, failedAttempts: FailedAttemp
       callerCheck: checked,
       data: isRefusal(content) ? content : content.data,
       metadata: toText({ source: 'webhook', event_type: eventType, timestamp, delivery_id: once, remote: address }),
-      idempotency: once === null
-        ? null
-        : { key: sha256(JSON.stringify([id, 'webhook', once])), fingerprint: sha256(call.bytes) },
+      idempotency: once === null ? null : onceBy(id, 'webhook', once, call.bytes),
     }))
     if (answer.type === 'refusal') {
       return respondRefused(c, answer.refusal, { trigger: id, address, failedAttempts, now }, answer.quota)

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { GLOB_CHARS_MAX, globChars } from '../../../core/base/glob.ts'
-import type { JobId, TriggerId } from '../../../core/base/ids.ts'
+import type { TriggerId } from '../../../core/base/ids.ts'
 import {
   type FileOutcome,
   FileReport,
@@ -16,6 +16,7 @@ import type { Fleet } from '../../fleet/fleet.ts'
 import { filePayload } from '../../sources/file-payload.ts'
 import { compilePatterns, withForwardSlashes } from '../../sources/patterns.ts'
 import { idempotencyOf } from '../../commands/jobs.ts'
+import { fireTrigger } from '../../triggers/fire.ts'
 import { type HonoEnv, readBody, requireScope } from '../kit/request.ts'
 import { refused, setQuotaHeaders } from '../kit/response.ts'
 import type { KeyRow } from '../../../core/records/key.ts'
@@ -104,10 +105,7 @@ async function fireReported(
   { key, at, idempotency }: ReportContext,
 ): Promise<FileOutcome> {
   const { event_type: type, file_path: path, src_path: source, size } = event
-  const answer = await fleet.request((reply) => ({
-    type: 'trigger.fired',
-    reply,
-    job: fleet.platform.rowId() as JobId,
+  const answer = await fleet.request(fireTrigger(fleet.platform, {
     trigger,
     as: 'file_watch',
     by: { name: key.name, key: key.id },
@@ -115,8 +113,6 @@ async function fireReported(
     // Whose files they are is known from the key, and not from what is said.
     metadata: toText({ source: 'robot', robot_id: key.robot_id, event_type: type }),
     idempotency,
-    cursor: null,
-    parent: null,
   }))
   if (answer.type === 'refusal') {
     const { refused: error_code, message } = answer.refusal

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { Reply } from '../../../core/turn.ts'
-import type { JobId, TriggerId } from '../../../core/base/ids.ts'
+import type { TriggerId } from '../../../core/base/ids.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, noTrigger, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import { ManualFiring, NewTrigger } from '../../../core/api/request.ts'
@@ -10,6 +10,7 @@ import type { TriggerRow } from '../../../core/records/trigger.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { idempotencyOf } from '../../commands/jobs.ts'
 import { triggerSettings } from '../../commands/triggers.ts'
+import { fireTrigger } from '../../triggers/fire.ts'
 import {
   encodeCursor,
   type HonoEnv,
@@ -112,18 +113,13 @@ async function fire(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const trigger = idOf(c)
   const idempotency = idempotencyOf(c.req.header('idempotency-key'), key, body, `fire ${trigger}`)
   if (isRefusal(idempotency)) return refused(c, idempotency)
-  const answer = await fleet.request((reply) => ({
-    type: 'trigger.fired',
-    reply,
-    job: fleet.platform.rowId() as JobId,
+  const answer = await fleet.request(fireTrigger(fleet.platform, {
     trigger,
     as: null,
     by: { name: key.name, key: key.id },
     payload: toText(body.payload),
     metadata: toText({ ...body.metadata, source: 'manual', fired_by: key.name }),
     idempotency,
-    cursor: null,
-    parent: null,
   }))
   return respond(c, answer, 'fired', (fired) =>
     c.json(

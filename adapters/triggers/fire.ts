@@ -1,0 +1,39 @@
+import type { TriggerFired, WebhookReceived } from '../../core/events/triggers.ts'
+import type { JobId, ReplyId, TriggerId } from '../../core/base/ids.ts'
+import { sha256 } from '../crypto/secrets.ts'
+
+/** Something that has come for a trigger. What is left out does not hold for most who bring something. */
+export type Firing =
+  & Pick<TriggerFired, 'trigger' | 'as' | 'payload' | 'metadata'>
+  & Partial<Pick<TriggerFired, 'by' | 'idempotency' | 'cursor' | 'fireAndForget'>>
+
+/** Builds the event with which a trigger fires, whatever has come for it and from wherever. */
+export function fireTrigger(
+  { rowId }: { readonly rowId: () => string },
+  firing: Firing,
+): (reply: ReplyId) => TriggerFired {
+  const job = rowId() as JobId
+  return (reply) => ({
+    type: 'trigger.fired',
+    reply,
+    job,
+    by: null,
+    idempotency: null,
+    cursor: null,
+    fireAndForget: false,
+    ...firing,
+  })
+}
+
+/**
+ * Recognises a delivery that comes again, by the name that its sender gives it. The same name at another trigger, or from
+ * another kind of sender, is another delivery. `content` is what must be the same then; left out, the name says it all.
+ */
+export function onceBy(
+  trigger: TriggerId,
+  sender: 'webhook' | 'chat' | 'form' | 'source',
+  name: string,
+  content: string | Uint8Array = name,
+): NonNullable<WebhookReceived['idempotency']> {
+  return { key: sha256(JSON.stringify([trigger, sender, name])), fingerprint: sha256(content) }
+}
