@@ -34,7 +34,7 @@ export async function receiveMail(message: ForwardableEmailMessage, env: WorkerE
 export function checkMailAddress(config: JsonObject): Refusal | null {
   if (!('server' in config)) return null
   const message = 'Field config.server: a Worker keeps no connection to a mail server; name an address here'
-  return refuse('INVALID_PAYLOAD', message, { field: 'config.server' })
+  return refuse('INVALID_PAYLOAD', message, { fields: ['config.server'] })
 }
 
 /** Where an address may lead: with the name of a fleet behind the last plus to that fleet; else to the default one. */

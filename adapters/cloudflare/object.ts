@@ -187,7 +187,7 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
           ? null
           : await this.env.FLEETS.get(this.env.FLEETS.idFromName(name)).create()
         return adminKey === null
-          ? refuse('CONFLICT', `There is a fleet ${name} already`, { field: 'name' })
+          ? refuse('CONFLICT', `There is a fleet ${name} already`, { fields: ['name'] })
           : { adminKey }
       },
       names: async () => [...(await storage.list({ prefix: FLEET })).keys()].map((key) => key.slice(FLEET.length)),

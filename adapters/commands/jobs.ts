@@ -65,7 +65,7 @@ export function idempotencyOf(
   const given = /^"(.*)"$/.exec(header)?.[1] ?? header
   if (!/^[\x21-\x7e]{1,255}$/.test(given)) {
     return refuse('INVALID_PAYLOAD', 'Idempotency-Key must be 1 to 255 visible ASCII characters', {
-      field: 'Idempotency-Key',
+      fields: ['Idempotency-Key'],
     })
   }
   return { key: sha256(JSON.stringify([key.id, route, given])), fingerprint: sha256(canonical(body)) }
@@ -97,7 +97,7 @@ export async function retryJob(
 function workflowOf(platform: Platform, body: Submission): Submitted['workflow'] | Refusal {
   if (body.workflow_json === undefined) {
     return body.workflow_id ?? refuse('INVALID_PAYLOAD', 'Missing required field: workflow_id', {
-      field: 'workflow_id',
+      fields: ['workflow_id'],
     })
   }
   const definition = definitionOf(body.workflow_json)

@@ -34,7 +34,7 @@ export function triggerSettings(
 ): TriggerSettings | Refusal {
   const { trigger_type } = body
   const refusal = platform.unsupported?.[trigger_type]
-  if (refusal !== undefined) return refuse('INVALID_PAYLOAD', refusal, { field: 'trigger_type' })
+  if (refusal !== undefined) return refuse('INVALID_PAYLOAD', refusal, { fields: ['trigger_type'] })
   const config = configOf(trigger_type, body.config)
   if (isRefusal(config)) return config
   const range = body.allow_from.find((text) => !isRange(text))
@@ -192,5 +192,5 @@ function isTriggerAuth(auth: ShownAuth): auth is TriggerAuth {
 }
 
 function wrong(field: string, message: string): Refusal {
-  return refuse('INVALID_PAYLOAD', message, { field })
+  return refuse('INVALID_PAYLOAD', message, { fields: [field] })
 }

@@ -17,14 +17,11 @@ export class RefusedError extends Error {
 
 /** The refusal as an error, with the fields that it names called as the engine calls them. */
 export function errorOf({ refused, message, details }: Refusal): RefusedError {
-  const { field, fields } = details
-  const named = [field, ...(Array.isArray(fields) ? fields : [])].filter((name) => typeof name === 'string')
+  const { fields } = details
+  if (!Array.isArray(fields)) return new RefusedError(refused, message, camel(details))
+  const named = fields.filter((name) => typeof name === 'string')
   const words = named.reduce((text, name) => text.replaceAll(name, camelName(name)), message)
-  const renamed = field === undefined && fields === undefined ? {} : {
-    ...(typeof field === 'string' ? { field: camelName(field) } : {}),
-    ...(Array.isArray(fields) ? { fields: named.map(camelName) } : {}),
-  }
-  return new RefusedError(refused, words, { ...camel(details), ...renamed })
+  return new RefusedError(refused, words, { ...camel(details), fields: named.map(camelName) })
 }
 
 /** Whatever is no refusal; a refusal is thrown. */

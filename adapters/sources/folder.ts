@@ -24,7 +24,7 @@ const OPTION = '--watch-root'
  */
 export async function folderIn(roots: readonly string[], path: string): Promise<WatchedFolder | Refusal> {
   const wrong = (message: string): Refusal =>
-    refuse('INVALID_PAYLOAD', `Field config.watch_path: ${message}`, { field: 'config.watch_path', option: OPTION })
+    refuse('INVALID_PAYLOAD', `Field config.watch_path: ${message}`, { fields: ['config.watch_path'], option: OPTION })
   if (!isAbsolute(path)) return wrong('must be an absolute path')
   if (roots.length === 0) return wrong(`no folder may be watched: start the orchestrator with ${OPTION} FOLDER`)
   const outside = `${path} is not inside a folder that may be watched: see ${OPTION}`

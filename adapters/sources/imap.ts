@@ -69,11 +69,11 @@ export const fetchMail = (from: MailReach): StartSource => (trigger, context) =>
 export const checkMailServer = (from: MailReach) => (config: JsonObject): Refusal | null => {
   if ('address' in config) {
     const message = 'Field config.address: mail is delivered to addresses on Workers only; name a server here'
-    return refuse('INVALID_PAYLOAD', message, { field: 'config.address' })
+    return refuse('INVALID_PAYLOAD', message, { fields: ['config.address'] })
   }
   const problem = problemWithServer(config as unknown as ImapConfig, from)
   if (problem === null) return null
-  return refuse('INVALID_PAYLOAD', `Field config.server: ${problem}`, { field: 'config.server' })
+  return refuse('INVALID_PAYLOAD', `Field config.server: ${problem}`, { fields: ['config.server'] })
 }
 
 class ImapReader {

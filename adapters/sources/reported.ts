@@ -12,5 +12,5 @@ export function startReported(_trigger: unknown, context: SourceContext): Source
 export function checkReported({ reported }: JsonObject): Refusal | null {
   if (reported === true) return null
   const message = 'there are no folders on this platform: have a robot report its files, with config.reported true'
-  return refuse('INVALID_PAYLOAD', `Field config.watch_path: ${message}`, { field: 'config.watch_path' })
+  return refuse('INVALID_PAYLOAD', `Field config.watch_path: ${message}`, { fields: ['config.watch_path'] })
 }

@@ -37,7 +37,7 @@ export function safeRegExp(text: string, field: string, flags: 'i' | '' = ''): S
 }
 
 function read(text: string, field: string, flags: 'i' | ''): SafeRegExp | Refusal {
-  const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${why}`, { field })
+  const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${why}`, { fields: [field] })
   if (text.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
   if (sizeOf(text) > SIZE_MAX) return wrong(`must not exceed ${SIZE_MAX} characters with what it repeats written out`)
   try {

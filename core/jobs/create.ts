@@ -104,7 +104,7 @@ export function createJob(state: State, spec: JobSpec, source: JobSource, turn: 
   }
   const pool = spec.pool === null ? null : state.pools.get(spec.pool)
   if (pool === undefined) {
-    return refuse('NOT_FOUND', `There is no pool ${cut(spec.pool ?? '', 100)}`, { field: 'pool' })
+    return refuse('NOT_FOUND', `There is no pool ${cut(spec.pool ?? '', 100)}`, { fields: ['pool'] })
   }
   if (
     pool !== null && pool.workflows.length > 0 &&
@@ -113,7 +113,7 @@ export function createJob(state: State, spec: JobSpec, source: JobSource, turn: 
     const what = isOfWorkflow(workflow)
       ? `the workflow ${workflow.workflow_id}`
       : 'definitions that come with their jobs'
-    return refuse('FORBIDDEN', `The pool ${pool.name} does not run ${what}`, { field: 'pool' })
+    return refuse('FORBIDDEN', `The pool ${pool.name} does not run ${what}`, { fields: ['pool'] })
   }
   saveDefinition(state, definition, turn)
   const job = newJob(state, spec, source, pool?.tags ?? [], turn)

@@ -27,7 +27,7 @@ const FIELDS = ['second', 'minute', 'hour', 'day of month', 'month', 'day of wee
 /** Reads a pattern. INVALID_PAYLOAD names the field that is wrong, or says that no day will ever match. */
 export function readCron(text: string, zone: string): CronPattern | Refusal {
   const fields = text.trim().split(/\s+/)
-  const wrong = (message: string): Refusal => refuse('INVALID_PAYLOAD', message, { field: 'cron_expression' })
+  const wrong = (message: string): Refusal => refuse('INVALID_PAYLOAD', message, { fields: ['cron_expression'] })
   if (text.length > CHARS_MAX) return wrong(`cron_expression must not exceed ${CHARS_MAX} characters`)
   if (fields.length !== 5 && fields.length !== 6) {
     return wrong(`cron_expression must have 5 fields, or 6 with seconds first; "${text.trim()}" has ${fields.length}`)

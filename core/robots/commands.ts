@@ -89,7 +89,7 @@ export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
   const before = state.robots.get(event.robot)
   if (before === undefined && event.mode === 'update') return refuseUnknownRobot(event.reply, event.robot, turn)
   if (before !== undefined && event.mode === 'create') {
-    const refusal = refuse('CONFLICT', `Robot ${event.robot} exists already`, { field: 'id' })
+    const refusal = refuse('CONFLICT', `Robot ${event.robot} exists already`, { fields: ['id'] })
     return refuseRequest(turn, event.reply, refusal)
   }
   if (before === undefined && state.robots.size >= state.settings.robotsMax) {

@@ -24,7 +24,7 @@ export function scheduleSaved(state: State, event: ScheduleSaved, turn: Turn): v
 function created(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | Refusal {
   if (state.draining) return stopping()
   if (state.schedules.has(event.schedule)) {
-    return refuse('CONFLICT', `Schedule ${event.schedule} exists already`, { field: 'id' })
+    return refuse('CONFLICT', `Schedule ${event.schedule} exists already`, { fields: ['id'] })
   }
   if (state.schedules.size >= state.settings.schedulesMax) {
     return refuse('CONFLICT', `This fleet already has ${state.settings.schedulesMax} schedules`)
@@ -125,10 +125,10 @@ function nextOf(schedule: ScheduleRow, now: Millis): Millis | null {
 function workflowName(state: State, { spec, workflowName: given }: ScheduleSaved): string | Refusal {
   const workflow = state.workflows.get(spec.workflow_id)
   if (workflow === undefined) {
-    return notFound('Workflow', spec.workflow_id, { field: 'workflow_id' })
+    return notFound('Workflow', spec.workflow_id, { fields: ['workflow_id'] })
   }
   if (spec.pool !== null && !state.pools.has(spec.pool)) {
-    return refuse('NOT_FOUND', `There is no pool ${cut(spec.pool, 100)}`, { field: 'pool' })
+    return refuse('NOT_FOUND', `There is no pool ${cut(spec.pool, 100)}`, { fields: ['pool'] })
   }
   return given ?? workflow.name
 }
@@ -141,5 +141,5 @@ function neverDue(spec: ScheduleSpec, now: Millis): Refusal {
     : field === 'run_at' || (spec.end_at ?? 0) <= now
     ? 'must be in the future'
     : 'must not come before the first time that the schedule is due'
-  return refuse('INVALID_PAYLOAD', `${field} ${why}`, { field })
+  return refuse('INVALID_PAYLOAD', `${field} ${why}`, { fields: [field] })
 }

@@ -35,7 +35,8 @@ const FIELDS: { readonly [F in Frequency]: readonly Field[] } = {
 /** When the schedule is due, or INVALID_PAYLOAD with the field that is wrong. */
 export function recurrenceOf(input: RecurrenceInput): Recurrence | Refusal {
   const { frequency, timezone, run_at, start_at, end_at } = input
-  const wrong = (field: string, message: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${message}`, { field })
+  const wrong = (field: string, message: string): Refusal =>
+    refuse('INVALID_PAYLOAD', `${field} ${message}`, { fields: [field] })
   const fields = FIELDS[frequency]
   const { frequency: _, timezone: __, ...given } = input
   const astray = (Object.keys(given) as Field[]).find((name) => given[name] !== null && !fields.includes(name))

@@ -18,7 +18,7 @@ export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn):
   const trigger = id === undefined ? undefined : state.triggers.get(id)
   if (trigger === undefined) {
     const message = `No workflow is called ${cut(event.alias, 100)}`
-    return replyFired(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { field: 'alias' }), null)
+    return replyFired(turn, event.reply, refuse('TRIGGER_NOT_FOUND', message, { fields: ['alias'] }), null)
   }
   // A robot that calls for its jobs is held to the limit of its key, like anybody who submits with one.
   const window = event.by.key === null ? null : submissionWindow(state, event.by.key)
@@ -40,13 +40,13 @@ function callWorkflow(
 ): FireResult | Refusal {
   const { required, allowed_callers } = configIn(trigger, 'workflow_call')
   const caller = event.parent === null ? null : findJob(state, event.parent, turn)
-  if (caller === undefined) return notFound('Job', event.parent ?? '', { field: 'parent_job_id' })
+  if (caller === undefined) return notFound('Job', event.parent ?? '', { fields: ['parent_job_id'] })
   if (event.robot !== null && (caller === null || caller.robot_id !== event.robot)) {
-    return refuse('FORBIDDEN', `${event.robot} may call for the jobs that it runs`, { field: 'parent_job_id' })
+    return refuse('FORBIDDEN', `${event.robot} may call for the jobs that it runs`, { fields: ['parent_job_id'] })
   }
   if (caller !== null && !isLive(caller.status)) {
     const message = `Job ${caller.id} has ended already: it is ${caller.status}`
-    return refuse('CONFLICT', message, { field: 'parent_job_id', status: caller.status })
+    return refuse('CONFLICT', message, { fields: ['parent_job_id'], status: caller.status })
   }
   const calls = caller !== null && isOneOf(allowed_callers, caller) && speaksFor(state, event, caller)
   if (allowed_callers.length > 0 && !calls) {
@@ -56,7 +56,7 @@ function callWorkflow(
   const missing = required.find((name) => !Object.hasOwn(given, name))
   if (missing !== undefined) {
     return refuse('INVALID_PAYLOAD', `Missing required field: parameters.${missing}`, {
-      field: `parameters.${missing}`,
+      fields: [`parameters.${missing}`],
     })
   }
   const metadata = toText({ source: 'call', caller: event.by.name, parent_job_id: event.parent, robot_id: event.robot })

@@ -19,7 +19,7 @@ export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): voi
 }
 
 function created(state: State, { trigger: id, by, settings }: TriggerSaved, turn: Turn): TriggerRow | Refusal {
-  if (state.triggers.has(id)) return refuse('CONFLICT', `Trigger ${id} exists already`, { field: 'id' })
+  if (state.triggers.has(id)) return refuse('CONFLICT', `Trigger ${id} exists already`, { fields: ['id'] })
   const refusal = settingsProblem(state, settings, id)
   if (refusal !== null) return refusal
   return {
@@ -45,7 +45,7 @@ function edited(
   }
   if (known.trigger_type !== settings.trigger_type) {
     const message = `Trigger ${id} is of type ${known.trigger_type}, and stays so: make another one`
-    return refuse('CONFLICT', message, { field: 'trigger_type' })
+    return refuse('CONFLICT', message, { fields: ['trigger_type'] })
   }
   const refusal = settingsProblem(state, settings, id)
   if (refusal !== null) return refusal
@@ -58,7 +58,7 @@ function edited(
 /** What it names must be there, and what it is told to read must be readable. */
 function settingsProblem(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
   if (!state.workflows.has(settings.workflow_id)) {
-    return notFound('Workflow', settings.workflow_id, { field: 'workflow_id' })
+    return notFound('Workflow', settings.workflow_id, { fields: ['workflow_id'] })
   }
   return missingReference(state, settings, id) ?? selectionProblem(settings)
 }
@@ -67,18 +67,20 @@ function settingsProblem(state: State, settings: TriggerSaved['settings'], id: T
 function missingReference(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
   if (settings.trigger_type === 'scheduled') {
     const { schedule_id } = configIn(settings, 'scheduled')
-    return state.schedules.has(schedule_id) ? null : notFound('Schedule', schedule_id, { field: 'config.schedule_id' })
+    return state.schedules.has(schedule_id)
+      ? null
+      : notFound('Schedule', schedule_id, { fields: ['config.schedule_id'] })
   }
   if (settings.trigger_type !== 'workflow_call') return null
   const { call_alias, after, allowed_callers } = configIn(settings, 'workflow_call')
   const taken = call_alias === null ? [] : [...state.subscribers.get(callTopic(call_alias)) ?? []]
   if (taken.some((other) => other !== id)) {
-    return refuse('CONFLICT', `Trigger ${taken[0]} is called ${call_alias} already`, { field: 'config.call_alias' })
+    return refuse('CONFLICT', `Trigger ${taken[0]} is called ${call_alias} already`, { fields: ['config.call_alias'] })
   }
   const unknown = after?.workflows.find((one) => !state.workflows.has(one))
-  if (unknown !== undefined) return notFound('Workflow', unknown, { field: 'config.after.workflows' })
+  if (unknown !== undefined) return notFound('Workflow', unknown, { fields: ['config.after.workflows'] })
   const caller = allowed_callers.find((one) => !state.workflows.has(one))
-  return caller === undefined ? null : notFound('Workflow', caller, { field: 'config.allowed_callers' })
+  return caller === undefined ? null : notFound('Workflow', caller, { fields: ['config.allowed_callers'] })
 }
 
 /** A trigger is enabled or disabled. Who called it while it was disabled was told; what a mailbox has got is there still. */

@@ -64,18 +64,20 @@ function within<T>(field: string, look: () => T): T | Refusal {
     return look()
   } catch (error) {
     if (!(error instanceof BudgetExceeded)) {
-      return refuse('INVALID_PAYLOAD', `${field} cannot be followed in this event: ${reasonText(error)}`, { field })
+      return refuse('INVALID_PAYLOAD', `${field} cannot be followed in this event: ${reasonText(error)}`, {
+        fields: [field],
+      })
     }
     return error.of === 'steps'
       ? refuse('PAYLOAD_TOO_LARGE', `${field} looks at more than ${STEPS_MAX} values of this event`, {
-        field,
+        fields: [field],
         max_steps: STEPS_MAX,
       })
       : refuse(
         'PAYLOAD_TOO_LARGE',
         `${field} picks more out of this event than the ${PICKED_CHARS_MAX} characters that may be`,
         {
-          field,
+          fields: [field],
           max_chars: PICKED_CHARS_MAX,
         },
       )
@@ -87,7 +89,7 @@ const CHARS_MAX = 2_000
 type Read<T> = (event: JsonObject, budget: Budget) => T
 
 function readFilter(text: string): Read<boolean> | Refusal {
-  const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `filter ${why}`, { field: 'filter' })
+  const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `filter ${why}`, { fields: ['filter'] })
   if (text.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
   try {
     return conditionOf(text)
@@ -98,7 +100,7 @@ function readFilter(text: string): Read<boolean> | Refusal {
 
 /** What a path finds, as text; undefined where that is nothing. */
 function readPath(path: string, field: string): Read<string | undefined> | Refusal {
-  const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${why}`, { field })
+  const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${why}`, { fields: [field] })
   if (path.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
   try {
     const { single, find } = path === '' || path.startsWith('/') ? pointerOf(path) : pathOf(path)

@@ -36,7 +36,7 @@ export function webhookSaved(state: State, event: WebhookSaved, turn: Turn): voi
 
 function refusalOf(state: State, event: WebhookSaved, before: WebhookRow | undefined): Refusal | null {
   if (event.mode === 'update') return before === undefined ? noWebhook(event.webhook) : null
-  if (before !== undefined) return refuse('CONFLICT', `Webhook ${event.webhook} exists already`, { field: 'id' })
+  if (before !== undefined) return refuse('CONFLICT', `Webhook ${event.webhook} exists already`, { fields: ['id'] })
   if (state.webhooks.size < state.settings.webhooksMax) return null
   return refuse('CONFLICT', `This fleet already has ${state.settings.webhooksMax} webhooks`)
 }

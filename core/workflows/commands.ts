@@ -15,7 +15,7 @@ import { saveDefinition, saveWorkflow } from './definitions.ts'
 export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): void {
   const before = state.workflows.get(event.workflow)
   if (event.mode === 'create' && before !== undefined) {
-    const refusal = refuse('CONFLICT', `Workflow ${event.workflow} exists already`, { field: 'id' })
+    const refusal = refuse('CONFLICT', `Workflow ${event.workflow} exists already`, { fields: ['id'] })
     return refuseRequest(turn, event.reply, refusal)
   }
   if (event.mode === 'update' && before === undefined) return refuseUnknownWorkflow(event.reply, event.workflow, turn)

@@ -19,7 +19,7 @@ export interface WorkflowRef extends Pick<JobRow, 'workflow_id' | 'workflow_name
 /** What a workflow's jobs run: its published version. */
 export function publishedWorkflow(workflow: WorkflowRow | undefined, id: string, state: State): WorkflowRef | Refusal {
   if (workflow === undefined) {
-    return notFound('Workflow', id, { field: 'workflow_id' })
+    return notFound('Workflow', id, { fields: ['workflow_id'] })
   }
   const definition = workflow.published_definition
   const text = definition === null ? undefined : state.definitions.get(definition)

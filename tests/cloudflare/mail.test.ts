@@ -211,6 +211,6 @@ test('is refused where it names a server: a Worker keeps no connection', async (
   const config = { server: 'mail.example.com', username: 'robot' }
   const body = { ...trigger('imap', config), secret: 'any password' }
   const { status, body: said } = await worker.call<ErrorBody>('POST', '/api/v1/triggers', { body })
-  expect([status, said.payload.details]).toEqual([400, expect.objectContaining({ field: 'config.server' })])
+  expect([status, said.payload.details]).toEqual([400, expect.objectContaining({ fields: ['config.server'] })])
   expect(said.payload.error_message).toContain('a Worker keeps no connection to a mail server')
 })

@@ -222,7 +222,7 @@ describe('a job calls a workflow', () => {
   test('a name belongs to one trigger', () => {
     const fleet = ready(alias())
     const [answer] = answers(fleet.turn(call('second', { call_alias: 'convert' })))
-    expect(answer).toMatchObject({ refusal: { refused: 'CONFLICT', details: { field: 'config.call_alias' } } })
+    expect(answer).toMatchObject({ refusal: { refused: 'CONFLICT', details: { fields: ['config.call_alias'] } } })
     fleet.turn({ type: 'trigger.deleted', reply: ids.reply('d'), trigger: ids.trigger('named') })
     expect(answers(fleet.turn(call('second', { call_alias: 'convert' })))).toMatchObject([{ type: 'trigger' }])
   })

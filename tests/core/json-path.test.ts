@@ -92,7 +92,7 @@ describe('what it costs', () => {
     ['every value with every one', event(list), '@.payload.a[?count($..*) == 1]'],
   ])('a filter with %s is refused', (_what, given, filter) => {
     expect(selectionProblem({ filter, mapping: null })).toBeNull()
-    expect(passesFilter(filter, given)).toMatchObject({ refused: 'PAYLOAD_TOO_LARGE', details: { field: 'filter' } })
+    expect(passesFilter(filter, given)).toMatchObject({ refused: 'PAYLOAD_TOO_LARGE', details: { fields: ['filter'] } })
   })
 
   test('a mapping that picks the same again and again is refused, and so is one that looks too often', () => {
@@ -101,9 +101,9 @@ describe('what it costs', () => {
     const mapping = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`p${i}`, '$..a']))
     expect(parametersOf(own, mapping, large)).toMatchObject({
       refused: 'PAYLOAD_TOO_LARGE',
-      details: { field: 'mapping.p0', max_chars: 1 << 20 },
+      details: { fields: ['mapping.p0'], max_chars: 1 << 20 },
     })
-    expect(parametersOf(own, { it: '$..a..a..a..a..a' }, large)).toMatchObject({ details: { field: 'mapping.it' } })
+    expect(parametersOf(own, { it: '$..a..a..a..a..a' }, large)).toMatchObject({ details: { fields: ['mapping.it'] } })
   })
 
   test('filter and mapping spend of one budget', () => {

@@ -20,7 +20,7 @@ const FROM = Date.UTC(2026, 0, 5, 12)
 /** The pattern, and the next two instants. */
 function shown(wanted: Partial<RecurrenceInput>): readonly string[] {
   const recurrence = recurrenceOf({ ...NOTHING, ...wanted })
-  if (isRefusal(recurrence)) return [recurrence.refused, String(recurrence.details['field'])]
+  if (isRefusal(recurrence)) return [recurrence.refused, String(recurrence.details['fields'])]
   const first = dueAfter(recurrence, FROM)
   const second = first === null ? null : dueAfter(recurrence, first)
   const times = [first, second].map((due) => (due === null ? 'never' : new Date(due).toISOString().slice(0, 16)))
@@ -107,7 +107,7 @@ describe('the name of a zone', () => {
     ['', null],
   ])('%s does not, and what was meant is %s', (timezone, meant) => {
     const refusal = recurrenceOf({ ...NOTHING, timezone }) as Refusal
-    expect(refusal).toMatchObject({ refused: 'INVALID_PAYLOAD', details: { field: 'timezone' } })
+    expect(refusal).toMatchObject({ refused: 'INVALID_PAYLOAD', details: { fields: ['timezone'] } })
     expect(/did you mean (.+)\?/.exec(refusal.message)?.[1] ?? null).toBe(meant)
   })
 })

@@ -23,7 +23,9 @@ function sleep(fleet: Bench, ms: number): void {
 
 const outcome = (fleet: Bench, event: Event) => {
   const [answer] = answers(fleet.turn(event))
-  return answer?.type === 'refusal' ? [answer.refusal.refused, answer.refusal.details['field']] : answer?.type
+  return answer?.type === 'refusal'
+    ? [answer.refusal.refused, [answer.refusal.details['fields']].flat()[0]]
+    : answer?.type
 }
 
 describe('a schedule', () => {

@@ -45,7 +45,10 @@ describe('filters and mappings', () => {
     ['a path without its $', { filter: null, mapping: { id: 'payload.id' } }, 'mapping.id'],
     ['a path that is too long', { filter: null, mapping: { id: `$.${'a'.repeat(3_000)}` } }, 'mapping.id'],
   ])('%s is refused, by its field', (_what, selection, field) => {
-    expect(selectionProblem(selection as never)).toMatchObject({ refused: 'INVALID_PAYLOAD', details: { field } })
+    expect(selectionProblem(selection as never)).toMatchObject({
+      refused: 'INVALID_PAYLOAD',
+      details: { fields: [field] },
+    })
   })
 
   test('a hostile text cannot make an expression run for long', () => {
@@ -54,7 +57,7 @@ describe('filters and mappings', () => {
     expect(performance.now() - before).toBeLessThan(2_000)
     const pattern = safeRegExp('^(\\w+\\s?)*$', 'pattern')
     expect(!isRefusal(pattern) && pattern.find(`${'word '.repeat(1_000)}!`)).toBe(false)
-    expect(safeRegExp('(', 'pattern')).toMatchObject({ details: { field: 'pattern' } })
+    expect(safeRegExp('(', 'pattern')).toMatchObject({ details: { fields: ['pattern'] } })
     expect(safeRegExp('(?<=a)b', 'pattern')).toMatchObject({ refused: 'INVALID_PAYLOAD' })
   })
 

@@ -196,7 +196,7 @@ describe('bound to a schedule', () => {
     const [answer] = answers(
       fleet.turn(trigger({ trigger_type: 'scheduled', config: { schedule_id: 'x' } }, null, 't2')),
     )
-    expect(answer).toMatchObject({ refusal: { refused: 'NOT_FOUND', details: { field: 'config.schedule_id' } } })
+    expect(answer).toMatchObject({ refusal: { refused: 'NOT_FOUND', details: { fields: ['config.schedule_id'] } } })
   })
 })
 

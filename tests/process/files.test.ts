@@ -222,7 +222,7 @@ test('what may not be watched is refused, with the field and the option', async 
     const { error_code, error_message, details } = await refusal(path)
     expect(error_code).toBe('INVALID_PAYLOAD')
     expect(error_message).toContain('is not inside a folder that may be watched: see --watch-root')
-    expect(details).toMatchObject({ field: 'config.watch_path', option: '--watch-root' })
+    expect(details).toMatchObject({ fields: ['config.watch_path'], option: '--watch-root' })
   }
   expect((await refusal('in')).error_message).toContain('must be an absolute path')
   expect((await refusal(join(root, 'nothing'))).error_message).toContain('there is no folder')

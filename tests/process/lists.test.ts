@@ -122,7 +122,7 @@ describe('the list of jobs', () => {
   ])('?%s is refused', async (query, field) => {
     const { status, body } = await server.call<ErrorBody>('GET', `/api/v1/jobs?${query}`)
     expect(status).toBe(400)
-    expect(body.payload).toMatchObject({ error_code: 'INVALID_PAYLOAD', details: { field } })
+    expect(body.payload).toMatchObject({ error_code: 'INVALID_PAYLOAD', details: { fields: [field] } })
   })
 
   test.each(['limit=0', 'limit=1001', 'cursor=-1', 'cursor=x', 'cursor=', 'level=INFO'])(

@@ -238,7 +238,7 @@ chapter('people and robots', (server) => {
       const other = await post<ErrorBody>('/jobs', { ...job, workflow_id: 'orders-total' })
       expect([other.status, other.body.payload.error_code]).toEqual([403, 'FORBIDDEN'])
       const none = await post<ErrorBody>('/jobs', { ...job, pool: 'none' })
-      expect([none.status, none.body.payload.details]).toEqual([404, { field: 'pool' }])
+      expect([none.status, none.body.payload.details]).toEqual([404, { fields: ['pool'] }])
     })
   })
 

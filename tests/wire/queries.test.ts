@@ -8,7 +8,7 @@ chapter('queries', (server) => {
   const ask = async (path: string, method = 'GET'): Promise<readonly [number, string, unknown]> => {
     const { status, body } = await server.call<ErrorBody>(method, `/api/v1${path}`)
     const { error_message = '', details = {} } = body.payload ?? {}
-    return [status, error_message, details['field']]
+    return [status, error_message, details['fields']]
   }
 
   const LISTS = [
@@ -60,11 +60,11 @@ chapter('queries', (server) => {
 
   test.each(LISTS)('GET %s takes limit, and refuses two of them', async (path) => {
     expect((await ask(`${path}?limit=7`))[1]).not.toContain('query')
-    expect(await ask(`${path}?limit=1&limit=2`)).toEqual([400, 'limit must be given once', 'limit'])
+    expect(await ask(`${path}?limit=1&limit=2`)).toEqual([400, 'limit must be given once', ['limit']])
     expect(await ask(`${path}?limmit=7`)).toEqual([
       400,
       'Unknown query parameter limmit; did you mean limit?',
-      'limmit',
+      ['limmit'],
     ])
   })
 
@@ -103,7 +103,7 @@ chapter('queries', (server) => {
     expect(await ask('/jobs/none/cancel?reason=x', 'POST')).toEqual([
       400,
       'Unknown query parameter reason: there are none here',
-      'reason',
+      ['reason'],
     ])
   })
 

@@ -40,7 +40,7 @@ export function problemWithQuery(c: Context): Refusal | null {
   const allowed = c.req.method === 'GET' ? ALLOWED.find(([route]) => route.test(path))?.[1] ?? [] : []
   for (const name of new Set(searchParams.keys())) {
     const wrong = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), allowed)
-    if (wrong !== null) return refuse('INVALID_PAYLOAD', wrong, { field: cut(name, NAME_CHARS_MAX) })
+    if (wrong !== null) return refuse('INVALID_PAYLOAD', wrong, { fields: [cut(name, NAME_CHARS_MAX)] })
   }
   return null
 }
@@ -71,11 +71,11 @@ export function jobQuery(query: Readonly<Record<string, string>>, page: PageQuer
   const wrong = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
   if (wrong !== undefined) {
     const message = `Unknown status ${cut(wrong, 50)}: use ${JOB_STATUSES.join(', ')}`
-    return refuse('INVALID_PAYLOAD', message, { field: 'status' })
+    return refuse('INVALID_PAYLOAD', message, { fields: ['status'] })
   }
   const dead = query['dead_lettered']
   if (dead !== undefined && dead !== 'true' && dead !== 'false') {
-    return refuse('INVALID_PAYLOAD', 'dead_lettered must be true or false', { field: 'dead_lettered' })
+    return refuse('INVALID_PAYLOAD', 'dead_lettered must be true or false', { fields: ['dead_lettered'] })
   }
   return {
     ...page,

@@ -199,12 +199,12 @@ export function pageQuery(c: Context): PageQuery | Refusal {
 export function parsePageQuery({ limit, cursor }: Readonly<Record<string, string>>): PageQuery | Refusal {
   const count = limit === undefined ? PAGE_DEFAULT : queryNumber(limit)
   if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
-    return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { field: 'limit' })
+    return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { fields: ['limit'] })
   }
   if (cursor === undefined) return { limit: count }
   const after = decodeCursor(cursor)
   return after === null
-    ? refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { field: 'cursor' })
+    ? refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { fields: ['cursor'] })
     : { limit: count, after }
 }
 

@@ -64,7 +64,7 @@ async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const seconds = queryNumber(c.req.query('wait_seconds') ?? '0', true)
   if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {
     const message = `wait_seconds must be from 0 to ${CALL_WAIT_SECONDS_MAX}`
-    return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'wait_seconds' }))
+    return refused(c, refuse('INVALID_PAYLOAD', message, { fields: ['wait_seconds'] }))
   }
   const id = c.req.param('id') as JobId
   const job = await fleet.queries.job(id)

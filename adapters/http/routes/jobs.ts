@@ -71,11 +71,11 @@ async function logs(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const after = queryNumber(c.req.query('cursor') ?? '0')
   const limit = queryNumber(c.req.query('limit') ?? String(LOG_PAGE_MAX))
   if (!Number.isSafeInteger(after) || after < 0) {
-    return refused(c, refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { field: 'cursor' }))
+    return refused(c, refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { fields: ['cursor'] }))
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > LOG_PAGE_MAX) {
     const message = `limit must be a whole number from 1 to ${LOG_PAGE_MAX}`
-    return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'limit' }))
+    return refused(c, refuse('INVALID_PAYLOAD', message, { fields: ['limit'] }))
   }
   const lines = await fleet.queries.logs(job.id, { after, limit })
   const next = lines.length < limit ? null : lines.at(-1)?.seq ?? null

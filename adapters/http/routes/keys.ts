@@ -19,7 +19,7 @@ export function keyRoutes(fleet: Fleet): Hono<HonoEnv> {
     if (isRefusal(body)) return refused(c, body)
     if (body.robot_id !== null && !body.scopes.includes('robots:connect')) {
       const message = 'robot_id is for keys with the scope robots:connect'
-      return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'robot_id' }))
+      return refused(c, refuse('INVALID_PAYLOAD', message, { fields: ['robot_id'] }))
     }
     const secret = newKey()
     const answer = await fleet.request((reply) => ({

@@ -86,7 +86,7 @@ async function previewed(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const count = queryNumber(c.req.query('count') ?? String(PREVIEW_DEFAULT))
   if (!Number.isInteger(count) || count < 1 || count > PREVIEW_MAX) {
     const message = `count must be a whole number from 1 to ${PREVIEW_MAX}`
-    return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'count' }))
+    return refused(c, refuse('INVALID_PAYLOAD', message, { fields: ['count'] }))
   }
   const coming = preview(schedule, fleet.platform.now(), count)
   return c.json({ items: coming.map(upcomingRunView), next_cursor: null })

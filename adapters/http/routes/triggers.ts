@@ -49,7 +49,7 @@ async function save(fleet: Fleet, c: Context<HonoEnv>, before: TriggerRow | unde
   const body = await readBody(c, NewTrigger)
   if (isRefusal(body)) return refused(c, body)
   if (before !== undefined && body.id !== undefined && body.id !== before.id) {
-    return refused(c, refuse('INVALID_PAYLOAD', 'Field id: a trigger keeps its id', { field: 'id' }))
+    return refused(c, refuse('INVALID_PAYLOAD', 'Field id: a trigger keeps its id', { fields: ['id'] }))
   }
   const made = triggerSettings(body, before, fleet.platform)
   if (isRefusal(made)) return refused(c, made)

@@ -86,7 +86,7 @@ async function deliveries(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> 
   if (isRefusal(query)) return refused(c, query)
   if (status !== undefined && !isDeliveryStatus(status)) {
     const message = `status must be one of ${DELIVERY_STATUSES.join(', ')}`
-    return refused(c, refuse('INVALID_PAYLOAD', message, { field: 'status' }))
+    return refused(c, refuse('INVALID_PAYLOAD', message, { fields: ['status'] }))
   }
   if (await fleet.queries.webhook(idOf(c)) === undefined) return refused(c, noWebhook(c))
   const page = await fleet.queries.deliveries({ ...query, webhook_id: idOf(c), status })

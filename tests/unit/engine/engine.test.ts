@@ -251,6 +251,6 @@ test.each([
   await expect(lab.engine.createSchedule(wrong)).rejects.toMatchObject({
     name: 'RefusedError',
     message: expect.stringMatching(message) as string,
-    details: { field },
+    details: { fields: [field] },
   })
 })
