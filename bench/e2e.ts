@@ -1,9 +1,14 @@
 import type { Control, Flood, Ours, Paced, StoreControl } from './e2e/run.ts'
 import { PLAN, runBareHttp, runBareSocket, runBareStore, runOurs } from './e2e/run.ts'
 import type { Spent } from './e2e/window.ts'
-import type { BenchOptions } from './main.ts'
 import { quantile } from './measure.ts'
 import { number, percent, type Table } from './table.ts'
+
+/** What a benchmark is asked for. */
+export interface BenchOptions {
+  /** Where the server of `e2e` leaves a CPU profile; null: it is not profiled. */
+  readonly profile: string | null
+}
 
 /** From the request that submits a job to the record that it is completed, in separate processes. */
 export async function endToEnd({ profile }: BenchOptions): Promise<readonly Table[]> {

@@ -3,7 +3,7 @@ import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { commitBench } from './commit.ts'
-import { endToEnd } from './e2e.ts'
+import { type BenchOptions, endToEnd } from './e2e.ts'
 import { historyBench } from './history.ts'
 import { scheduleBench } from './schedules.ts'
 import { jsonBench } from './json.ts'
@@ -12,11 +12,6 @@ import { turnBench } from './turn.ts'
 import { scaleBench } from './scale.ts'
 
 /** The benchmarks: `npm run bench`, or `npm run bench -- turn`; `--save` keeps the numbers in `results/`. */
-
-export interface BenchOptions {
-  /** Where the server of `e2e` leaves a CPU profile; null: it is not profiled. */
-  readonly profile: string | null
-}
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Table[]>>> = {
   turn: turnBench,

@@ -232,3 +232,9 @@ export const ids = {
   secret: (text: string) => text as SecretHash,
   reply: (text: string) => text as ReplyId,
 }
+
+/** Somebody sets the clock. Returns what was said. */
+export function setClock(fleet: Bench, by: Millis): readonly Send[] {
+  fleet.now += by
+  return fleet.turn({ type: 'clock.set', by })
+}

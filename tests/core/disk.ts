@@ -2,9 +2,9 @@ import type { Effects } from '../../core/turn.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { isLive, isStopping } from '../../core/records/job.ts'
 import type { State, StoredRows } from '../../core/state.ts'
-import { aheadIn, moveRows } from './clocks.ts'
-import { deleteWebhooks, firstPending, pagesOf } from './webhooks.ts'
 import { NOTHING_PREFETCHED, type Prefetch, type Prefetched } from '../../core/prefetch.ts'
+import { aheadIn, moveRows } from './disk-clock.ts'
+import { deleteWebhooks, firstPending, pagesOf } from './disk-deliveries.ts'
 
 /** The rows of all turns of a fleet that is stepped by hand, in one place, as a store would keep them. */
 

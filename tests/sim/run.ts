@@ -2,10 +2,10 @@ import { hashOf } from '../../adapters/crypto/secrets.ts'
 import type { Millis, RobotId } from '../../core/base/ids.ts'
 import { DEFAULTS, type Settings, STRATEGY_NAMES, UNLIMITED } from '../../core/settings.ts'
 import { writeInitialRows } from './world/initial-rows.ts'
-import { CAPABILITIES, Client, ENVIRONMENTS, TAGS } from './actors/client.ts'
+import { Client } from './actors/client.ts'
 import type { Chance } from './world/chance.ts'
 import { scheduleStrikes } from './world/strikes.ts'
-import { HOSTILE, Hostile } from './actors/hostile.ts'
+import { Hostile } from './actors/hostile.ts'
 import { checkAtEnd, COMMIT_RULES } from './rules/rules.ts'
 import { TrueTime } from './truth/true-time.ts'
 import { Truth } from './truth/truth.ts'
@@ -17,7 +17,7 @@ import { Receivers } from './actors/receivers.ts'
 import { Planner } from './actors/planner.ts'
 import { SimRobot } from './actors/robot.ts'
 import { everythingIsDone, schedulesCaughtUp } from './rules/final-rules.ts'
-import { type Rule, Violation } from './rules/rule.ts'
+import type { Rule } from './rules/rule.ts'
 import { Server } from './world/server.ts'
 import { watchDelays } from './rules/clock.ts'
 import { MachineClock } from './world/machine-clock.ts'
@@ -25,6 +25,8 @@ import { type Fault, Faults } from './world/faults.ts'
 import { BEGINNING, clock, timeless, World } from './world/world.ts'
 import type { Mark } from './trace.ts'
 import { MemoryDisk } from '../../adapters/store/memory-disk.ts'
+import { Violation } from './violation.ts'
+import { CAPABILITIES, ENVIRONMENTS, HOSTILE, TAGS } from './world/givens.ts'
 
 const MINUTE: Millis = 60_000
 /** In one run of so many whoever changes a row in place is found out: what does it does so in any of them. */
@@ -37,7 +39,7 @@ const JOINER = 'joiner' as RobotId
  * One seed from beginning to end. To read the simulator, room by room: `world/` is time, chance, faults, the network, and the
  * program under test with all that happens to its process and its commits; `actors/` act on it; `truth/` is what the
  * simulation knows without asking the program; `rules/` are what must hold; `mutants/` are bugs that the rules must find.
- * `trace` is what a run leaves behind, `shrink` makes a failing run smaller, and `main` runs seeds from the command line.
+ * `violation` is a rule that did not hold, `trace` is what a run leaves behind, `shrink` makes a failing run smaller, and `main` runs seeds from the command line.
  */
 
 /** What became of one seed. */

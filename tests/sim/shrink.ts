@@ -1,6 +1,6 @@
 import type { Mutant } from './mutants/mutant.ts'
 import { type Outcome, type Scale, simulate, WHOLE } from './run.ts'
-import { Violation } from './rules/rule.ts'
+import { Violation } from './violation.ts'
 
 /** The smallest run of a seed that was found to break the same rule. */
 export interface Shrunk {

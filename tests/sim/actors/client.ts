@@ -1,35 +1,18 @@
-import { hashOf, sha256 } from '../../../adapters/crypto/secrets.ts'
+import { hashOf } from '../../../adapters/crypto/secrets.ts'
 import type { Reply } from '../../../core/turn.ts'
-import type {
-  DefinitionHash,
-  JobId,
-  JsonText,
-  KeyId,
-  Millis,
-  ReplyId,
-  RobotId,
-  TriggerId,
-  WorkflowId,
-} from '../../../core/base/ids.ts'
+import type { JobId, JsonText, Millis, ReplyId, RobotId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
 import { RETRY_SAFETIES } from '../../../core/records/job.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import { deliveryIsOnce, refusalIsEarned } from '../rules/rates.ts'
-import { demand } from '../rules/rule.ts'
 import { answerIsConsistent } from '../rules/frame-rules.ts'
 import type { Server } from '../world/server.ts'
 import type { Faults } from '../world/faults.ts'
 import type { World } from '../world/world.ts'
 import type { JobRequest } from '../truth/job-request.ts'
-import type { DefinitionRow } from '../../../core/records/workflow.ts'
 import type { JobSubmitted } from '../../../core/events/jobs.ts'
-
-/** What every run begins with: two workflows, and a webhook for each. */
-export const FLOWS = ['flow-a', 'flow-b'] as const
-export const SECRET = 'a secret of sixteen characters'
-export const TAGS = ['excel', 'sap'] as const
-export const CAPABILITIES = ['browser', 'desktop'] as const
-export const ENVIRONMENTS = ['default', 'prod', 'test'] as const
+import { demand } from '../violation.ts'
+import { BY, CAPABILITIES, definition, ENVIRONMENTS, FLOWS, KEY, POOL, SECRET, TAGS } from '../world/givens.ts'
 
 export interface ClientOptions {
   readonly world: World
@@ -39,20 +22,6 @@ export interface ClientOptions {
   /** Robots that a job may be pinned to. */
   readonly robots: readonly RobotId[]
 }
-
-/** A definition, as the shell would bring it. */
-export function definition(text: string): DefinitionRow {
-  const json = JSON.stringify({ nodes: [text] })
-  return { hash: sha256(json) as DefinitionHash, json }
-}
-
-/** The key that jobs are submitted with, and its name. */
-export const KEY = 'key-tester' as KeyId
-export const BY = 'tester'
-
-/** The pool that every run begins with, and the tags that its robots hold. */
-export const POOL = 'sheets'
-export const POOL_TAGS = ['excel'] as const
 
 /** How many jobs with a concurrency key may run at a time. */
 const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-time': 2 }

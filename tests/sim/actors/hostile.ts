@@ -3,14 +3,9 @@ import type { RobotId, SecretHash } from '../../../core/base/ids.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { Connection, Network } from '../world/network.ts'
-import { Violation } from '../rules/rule.ts'
 import type { World } from '../world/world.ts'
-
-/** Its name. */
-export const HOSTILE = 'mallory' as RobotId
-
-/** A key of its own for a new robot, which it never uses up: it only ever says that it is one that is there. */
-export const FRESH = 'crpa_fresh'
+import { Violation } from '../violation.ts'
+import { FRESH } from '../world/givens.ts'
 
 export interface HostileOptions {
   readonly world: World

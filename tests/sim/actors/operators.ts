@@ -3,14 +3,14 @@ import type { Reply } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { DefinitionHash, JobId, KeyId, ReplyId, RobotId, WorkflowId } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'
-import { definition, FLOWS, POOL, POOL_TAGS } from './client.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { SimRobot } from './robot.ts'
-import { demand } from '../rules/rule.ts'
 import type { Server } from '../world/server.ts'
 import type { World } from '../world/world.ts'
 import type { ControlRequested } from '../../../core/events/robots.ts'
+import { demand } from '../violation.ts'
+import { definition, FLOWS, POOL, POOL_TAGS } from '../world/givens.ts'
 
 /** Nobody waits for a job that is to run later than that. */
 const FAR_MS = 3_600_000

@@ -2,13 +2,13 @@ import type { Reply } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { JobId, JsonText, ReplyId, RobotId, ScheduleId, WorkflowId } from '../../../core/base/ids.ts'
 import { MISFIRES, OVERLAPS, type ScheduleSpec } from '../../../core/records/schedule.ts'
-import { FLOWS } from './client.ts'
 import type { Chance } from '../world/chance.ts'
 import { PATTERNS, ZONES } from '../truth/due-oracle.ts'
 import type { Truth } from '../truth/truth.ts'
-import { demand } from '../rules/rule.ts'
 import type { Server } from '../world/server.ts'
 import type { World } from '../world/world.ts'
+import { demand } from '../violation.ts'
+import { FLOWS } from '../world/givens.ts'
 
 type Request = Event & { readonly reply: ReplyId }
 

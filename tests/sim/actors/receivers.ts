@@ -2,15 +2,16 @@ import type { Reply, WebhookRequest } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { DeliveryId, Millis, ReplyId, WebhookId, WorkflowId } from '../../../core/base/ids.ts'
 import type { DeliveryOutcome, WebhookRow } from '../../../core/records/webhook.ts'
-import type { Life } from '../world/commits.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import { checkCall } from '../rules/webhooks.ts'
 import type { Mutant } from '../mutants/mutant.ts'
-import { COMMITS_BEHIND, demand } from '../rules/rule.ts'
 import type { Server } from '../world/server.ts'
 import { BEGINNING, type World } from '../world/world.ts'
 import type { DeliveryFinished } from '../../../core/events/webhooks.ts'
+import { demand } from '../violation.ts'
+import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
+import type { Life } from '../world/life.ts'
 
 /** How long a call may take, as the sink has it. */
 const CALL_MS: Millis = 15_000

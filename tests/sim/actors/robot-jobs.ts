@@ -1,9 +1,8 @@
-import type { JobId, Millis } from '../../../core/base/ids.ts'
+import type { JobId, Millis, RobotId } from '../../../core/base/ids.ts'
 import type { Payload } from '../../../core/protocol/message.ts'
 import { Outbox, type ResultMessage } from '../../../robot/outbox.ts'
 import type { Chance } from '../world/chance.ts'
-import type { RobotOptions } from './robot-models.ts'
-import type { SimRobot } from './robot.ts'
+import type { Colleague, RobotOptions } from './robot-models.ts'
 import { attemptIsGivenOnce, resultIsSafe, startedOnce } from '../rules/frame-rules.ts'
 import type { Execution } from '../truth/execution.ts'
 
@@ -20,7 +19,7 @@ interface Run {
 
 /** What a robot does with jobs. What really happens goes into the truth; what it says of it may get lost. */
 export class RobotJobs {
-  readonly #robot: SimRobot
+  readonly #robot: Colleague
   readonly #options: RobotOptions
   readonly #chance: Chance
   readonly #runs = new Set<Run>()
@@ -33,7 +32,7 @@ export class RobotJobs {
   /** Offers that it has read and that are not settled, by job: the attempt, and the heartbeats since it has not had the job. */
   readonly #read = new Map<JobId, { readonly attempt: number; beats: number }>()
 
-  constructor(robot: SimRobot, options: RobotOptions, chance: Chance) {
+  constructor(robot: Colleague, options: RobotOptions, chance: Chance) {
     this.#robot = robot
     this.#options = options
     this.#chance = chance
@@ -275,7 +274,7 @@ export class RobotJobs {
     this.#robot.heartbeatSoon()
   }
 
-  #about(job: JobId, attempt?: number): { job_id: JobId; robot_id: SimRobot['id']; attempt?: number } {
+  #about(job: JobId, attempt?: number): { job_id: JobId; robot_id: RobotId; attempt?: number } {
     const about = { job_id: job, robot_id: this.#robot.id }
     return this.#robot.model === 'sdk' && attempt !== undefined ? { ...about, attempt } : about
   }

@@ -34,6 +34,23 @@ export interface RobotOptions {
   readonly key: string
 }
 
+/** A robot as its jobs see it. */
+export interface Colleague {
+  readonly id: RobotId
+  readonly model: RobotModel
+  readonly shape: Shape
+  /** Why it takes no jobs; null while it does. */
+  readonly refusalReason: string | null
+  nextId(): string
+  /** Says something, if it is registered. Returns the message's id, or null when it did not leave. */
+  send(message: Outgoing, id?: string): string | null
+  /** Does something later, unless its process has ended by then. */
+  later(ms: Millis, run: () => void): void
+  heartbeatSoon(): void
+  /** Its last job has ended. */
+  idle(): void
+}
+
 /** How long a robot waits before it connects again, after so many failures in a row. */
 export function reconnectMs(model: RobotModel, failures: number, chance: Chance): Millis {
   if (model === 'sdk') return backoffMs(failures, 500, 60_000, () => chance.between(0, 1))

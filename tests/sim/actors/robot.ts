@@ -18,9 +18,9 @@ import {
 import type { Connection } from '../world/network.ts'
 import { Process } from '../world/process.ts'
 import { Reader } from './reader.ts'
-import { Violation } from '../rules/rule.ts'
 import { RobotJobs } from './robot-jobs.ts'
 import { summaryOf } from '../trace.ts'
+import { Violation } from '../violation.ts'
 
 const HEARTBEAT_MS = 30_000
 const SILENCE_MS = 2 * HEARTBEAT_MS + 10_000

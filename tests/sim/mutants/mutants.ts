@@ -6,9 +6,9 @@ import * as jobs from './mutations-of-jobs.ts'
 import * as offers from './mutations-of-offers.ts'
 import * as rates from './mutations-of-rates.ts'
 import * as schedules from './mutations-of-schedules.ts'
-import { Violation } from '../rules/rule.ts'
 import { type Outcome, simulate } from '../run.ts'
 import type { Fault } from '../world/faults.ts'
+import { Violation } from '../violation.ts'
 
 /**
  * Bugs that people really write, put around the original program one at a time. Each must be found within so many seeds:

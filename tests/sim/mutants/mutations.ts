@@ -9,10 +9,9 @@ import type { RobotMessage } from '../../../core/protocol/message.ts'
 import { refuse } from '../../../core/base/refusal.ts'
 import type { State } from '../../../core/state.ts'
 import type { TimerName } from '../../../core/timers.ts'
-import { TAGS } from '../actors/client.ts'
-import { FRESH } from '../actors/hostile.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'
 import { NOTHING_PREFETCHED } from '../../../core/prefetch.ts'
+import { FRESH, TAGS } from '../world/givens.ts'
 
 /** Mutations that mutants are made of: bugs that people really write, put around the original program one at a time. */
 

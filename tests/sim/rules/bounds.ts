@@ -4,8 +4,9 @@ import { TURN_EVENTS_MAX } from '../../../core/settings.ts'
 import type { JobId } from '../../../core/base/ids.ts'
 import { LOG_CHARS_MAX } from '../../../core/protocol/bounds.ts'
 import type { Truth } from '../truth/truth.ts'
-import { demand, type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import type { Prefetch } from '../../../core/prefetch.ts'
+import { demand } from '../violation.ts'
 
 /** What must stay small, and what must stay in order: the rules I16, I18, I36 to I40. */
 

@@ -5,10 +5,10 @@ import type { Millis } from '../../../core/base/ids.ts'
 import type { State } from '../../../core/state.ts'
 import type { TimerName } from '../../../core/timers.ts'
 import type { Truth } from '../truth/truth.ts'
-import { demand, type Rule, same } from './rule.ts'
-import type { Server } from '../world/server.ts'
+import type { Rule } from './rule.ts'
 import type { World } from '../world/world.ts'
 import type { ClockChange } from '../../../core/turn.ts'
+import { demand, same } from '../violation.ts'
 
 /**
  * What must hold of a clock that is set: nothing waits for it, nothing is over before its time, and the rows go along. Judged
@@ -41,8 +41,14 @@ function nothingWaits(truth: Truth, state: State | null): void {
   demand(late <= 60_000, 'L8', () => `${next.why} should have happened ${late} ms ago, and waits for the clock`)
 }
 
+/** A server that may be down, or standing still. */
+interface Watched {
+  readonly isUp: boolean
+  readonly state: State | null
+}
+
 /** L8 is about what does not happen, so somebody has to look. */
-export function watchDelays(world: World, truth: Truth, server: Server): void {
+export function watchDelays(world: World, truth: Truth, server: Watched): void {
   world.after(30_000, () => {
     if (server.isUp) nothingWaits(truth, server.state)
     watchDelays(world, truth, server)

@@ -3,7 +3,9 @@ import type { JobId, Millis } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'
 import type { ScheduleRow } from '../../../core/records/schedule.ts'
 import type { Truth } from '../truth/truth.ts'
-import { COMMITS_BEHIND, demand, type Rule, same } from './rule.ts'
+import type { Rule } from './rule.ts'
+import { demand, same } from '../violation.ts'
+import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 
 /** What must hold of requests that repeat others, and of limits on what runs at a time: the rules I4, I14, I21, I27. */
 
@@ -36,12 +38,6 @@ function limitNames(job: JobRow, { limitNames: known }: Truth): readonly string[
 
 function limitOf({ overlap }: ScheduleRow): number {
   return overlap === 'queue_one' || overlap === 'queue_all' ? 1 : Infinity
-}
-
-/** The most that anybody has asked for within so few turns that they may be one. */
-export interface RequestedLimit {
-  readonly limit: number
-  readonly commit: number
 }
 
 export function noteRequestedLimit({ commits, requestedLimits: limitsAsked }: Truth, event: Event): void {

@@ -2,10 +2,11 @@ import type { JobId, RobotId } from '../../../core/base/ids.ts'
 import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
 import type { State } from '../../../core/state.ts'
 import type { Truth } from '../truth/truth.ts'
-import { demand, type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { mayRun } from './memory.ts'
 import type { Session } from '../../../core/session.ts'
 import { foreignSlots } from '../../../core/queue/matching.ts'
+import { demand } from '../violation.ts'
 
 /** Who goes first, and where to: the rules I20, I22 and I23. They judge only what did not change in the same turn. */
 

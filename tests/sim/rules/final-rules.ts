@@ -2,7 +2,7 @@ import type { Millis } from '../../../core/base/ids.ts'
 import type { State } from '../../../core/state.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { SimRobot } from '../actors/robot.ts'
-import { Violation } from './rule.ts'
+import { Violation } from '../violation.ts'
 
 /** What must be so in the end, when nothing goes wrong any more. */
 

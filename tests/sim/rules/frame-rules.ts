@@ -2,11 +2,11 @@ import { SET_MS } from '../../../adapters/fleet/clock.ts'
 import type { Reply, Send } from '../../../core/turn.ts'
 import type { JobId, RobotId } from '../../../core/base/ids.ts'
 import type { ResultMessage } from '../../../robot/outbox.ts'
-import { HOSTILE } from '../actors/hostile.ts'
 import type { Truth } from '../truth/truth.ts'
 import { rateIsFair } from './rates.ts'
-import { demand, same } from './rule.ts'
 import type { JobRequest } from '../truth/job-request.ts'
+import { demand, same } from '../violation.ts'
+import { HOSTILE } from '../world/givens.ts'
 
 /** What must hold of everything that is said, at the moment at which it is said: the rules I2, I11 and I33. */
 

@@ -1,8 +1,9 @@
 import { type HistoryRow, JOB_STATUSES, type JobRow } from '../../../core/records/job.ts'
-import { POOL_TAGS } from '../actors/client.ts'
 import type { Truth } from '../truth/truth.ts'
-import { demand, type Rule, type RuleInput, same } from './rule.ts'
+import type { Rule, RuleInput } from './rule.ts'
 import type { JobRequest } from '../truth/job-request.ts'
+import { demand, same } from '../violation.ts'
+import { POOL_TAGS } from '../world/givens.ts'
 
 /** What must hold of jobs after every commit. `rules.ts` says when. */
 

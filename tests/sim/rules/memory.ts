@@ -4,7 +4,7 @@ import type { JobRow } from '../../../core/records/job.ts'
 import { nextAlarm } from '../../../core/on-timer.ts'
 import { load } from '../../../core/load.ts'
 import type { State } from '../../../core/state.ts'
-import { demand, type Rule, same, Violation } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { clock } from '../world/world.ts'
 import type { Change } from '../truth/change.ts'
 import { holdsSlot, type Truth } from '../truth/truth.ts'
@@ -13,6 +13,7 @@ import { storedRowsOf } from '../truth/stored-rows.ts'
 import type { RobotRow } from '../../../core/records/robot.ts'
 import type { Session } from '../../../core/session.ts'
 import { foreignSlots } from '../../../core/queue/matching.ts'
+import { demand, same, Violation } from '../violation.ts'
 
 /** The modes in which a robot is offered jobs. */
 const WORKING: ReadonlySet<string> = new Set(['active', 'resuming'])

@@ -4,11 +4,12 @@ import type { JobRow } from '../../../core/records/job.ts'
 import type { Settings } from '../../../core/settings.ts'
 import { submissionsLeft } from '../../../core/limiter/rates.ts'
 import type { State } from '../../../core/state.ts'
-import { BY, KEY } from '../actors/client.ts'
 import type { Truth } from '../truth/truth.ts'
-import { demand, type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import type { World } from '../world/world.ts'
 import type { JobRequest } from '../truth/job-request.ts'
+import { demand } from '../violation.ts'
+import { BY, KEY } from '../world/givens.ts'
 
 /** How often anybody may ask and say anything: the rule I28. Windows are counted here from the rows, one by one. */
 

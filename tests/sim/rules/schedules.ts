@@ -4,26 +4,16 @@ import type { RunOutcome, ScheduleRow, ScheduleRunRow, ScheduleSpec } from '../.
 import { nextDue } from '../truth/due-oracle.ts'
 import type { Change } from '../truth/change.ts'
 import type { Truth } from '../truth/truth.ts'
-import { demand, type Rule, same } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { UNSEEN_MS } from './clock.ts'
 import { clock } from '../world/world.ts'
+import { demand, same } from '../violation.ts'
+import type { ScheduleTruth } from '../truth/schedule-truth.ts'
 
 /**
  * What must hold of schedules: the rules I24 and I25, and L4. When they are due we know by arithmetic, and what has become
  * of an instant stands in the rows that the program keeps.
  */
-
-/** A schedule as the simulation knows it. */
-export interface ScheduleTruth {
-  readonly row: ScheduleRow
-  /** Everything that was due up to here is in the program's rows, or came before the schedule was what it is. */
-  readonly covered: Millis
-  /** Instants that have made a job. When the clock is set back they are not due again, and all others are. */
-  readonly ran: ReadonlySet<Millis>
-  readonly runs: number
-  readonly successes: number
-  readonly lastRun: Millis | null
-}
 
 const ON_TIME_MS: Millis = 60_000
 const GRACE_MS_MAX: Millis = 3_600_000

@@ -1,6 +1,6 @@
 import type { RobotId } from '../../../core/base/ids.ts'
 import type { Message } from '../../../core/protocol/message.ts'
-import { COMMITS_BEHIND } from '../rules/rule.ts'
+import { COMMITS_BEHIND } from './commits-behind.ts'
 
 /** What says that a job is done with. */
 const ENDS: ReadonlySet<string> = new Set(['job_complete', 'job_failed', 'job_cancelled'])

@@ -6,17 +6,16 @@ import type { Settings } from '../../../core/settings.ts'
 import type { Message, MessageId } from '../../../core/protocol/message.ts'
 import type { ScheduleRow, ScheduleSpec } from '../../../core/records/schedule.ts'
 import type { Change } from './change.ts'
-import { noteRequestedLimit, type RequestedLimit } from '../rules/concurrency.ts'
 import { ReportTruth } from './report-truth.ts'
 import type { TrueTime } from './true-time.ts'
-import { COMMITS_BEHIND } from '../rules/rule.ts'
 import { WebhookTruth } from './webhook-truth.ts'
 import { type Execution, newExecution } from './execution.ts'
-import type { ScheduleTruth } from '../rules/schedules.ts'
-import { shiftWithClock } from '../rules/clock.ts'
 import type { JobRequest } from './job-request.ts'
 import type { RobotRow } from '../../../core/records/robot.ts'
 import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
+import { COMMITS_BEHIND } from './commits-behind.ts'
+import type { ScheduleTruth } from './schedule-truth.ts'
+import type { RequestedLimit } from './requested-limit.ts'
 
 /** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
 export interface Received {
@@ -146,7 +145,6 @@ export class Truth {
   /** An event reaches the server. */
   pushed(event: Event): void {
     this.events++
-    noteRequestedLimit(this, event)
     if (event.type === 'cancel.requested') this.messageCountOf(event.job).reasons++
     if (event.type !== 'robot.message' && event.type !== 'robot.malformed') return
     this.frames.set(event.socket, (this.frames.get(event.socket) ?? 0) + 1)
@@ -174,10 +172,12 @@ export class Truth {
     }
   }
 
-  /** A transaction is on the disk. Reads back what it wrote, and says how that differs from what was there. */
+  /**
+   * A transaction is on the disk. Reads back what it wrote, and says how that differs from what was there. Where the clock
+   * was set in it, the rows that are known have gone along already.
+   */
   committed(out: Effects): Change {
     const { tables } = this.disk
-    if (out.clockChange !== null) shiftWithClock(this, out.clockChange)
     const robots: Change['robots'][number][] = []
     for (const id of out.rows.robots.keys()) {
       const [before, after] = [this.robots.get(id), tables.robots.get(id)]

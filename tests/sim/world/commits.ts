@@ -1,5 +1,4 @@
-import type { TurnLoop } from '../../../adapters/fleet/turn-loop.ts'
-import { StaleEpoch, type Store } from '../../../adapters/store/contract.ts'
+import { StaleEpoch } from '../../../adapters/store/contract.ts'
 import { type Effects, writesNothing } from '../../../core/turn.ts'
 import type { Receipt } from '../../../core/base/receipt.ts'
 import type { JobId } from '../../../core/base/ids.ts'
@@ -11,26 +10,16 @@ import type { Chance } from './chance.ts'
 import { checkCommit } from '../rules/rules.ts'
 import type { Change } from '../truth/change.ts'
 import type { Truth } from '../truth/truth.ts'
+import { shiftWithClock } from '../rules/clock.ts'
 import { rememberRobots } from '../rules/dispatch-order.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Faults } from './faults.ts'
 import { clock, type World } from './world.ts'
+import type { Life } from './life.ts'
 
 /** The disk says no. Ours to make, so that it is told from every error that nobody meant. */
 export class DiskError extends Error {
   override readonly name = 'DiskError'
-}
-
-/** One state with its pump, from loading to its end. What still comes back to it after that finds it over. */
-export interface Life {
-  over: boolean
-  readonly store: Store
-  state: State | null
-  pump: TurnLoop | null
-  /** The commit that is under way, which a crash may find done or not. */
-  pendingCommit: (() => void) | null
-  /** How many more things it may say before it dies. */
-  sendsLeft: number
 }
 
 /** What becomes of one commit. */
@@ -138,6 +127,7 @@ export class Commits {
         if (life.state !== null) rememberRobots(life.state)
         return receipt
       }
+      if (out.clockChange !== null) shiftWithClock(truth, out.clockChange)
       const change = truth.committed(out)
       for (const { before, after } of change.jobs) {
         const short = () => `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`

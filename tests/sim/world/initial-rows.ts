@@ -11,12 +11,11 @@ import type {
   WorkflowId,
 } from '../../../core/base/ids.ts'
 import type { WebhookRow } from '../../../core/records/webhook.ts'
-import { BY, definition, FLOWS, KEY, POOL, POOL_TAGS, SECRET } from '../actors/client.ts'
-import { FRESH } from '../actors/hostile.ts'
 import { BEGINNING } from './world.ts'
 import { NO_RUNS_YET, TRIGGER_DEFAULTS } from '../../../core/records/trigger.ts'
 import type { WorkflowRow } from '../../../core/records/workflow.ts'
 import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
+import { BY, definition, FLOWS, FRESH, KEY, POOL, POOL_TAGS, SECRET } from './givens.ts'
 
 /** What is on the disk before anything happens: keys, workflows, triggers and webhooks. */
 export function writeInitialRows(

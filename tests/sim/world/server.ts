@@ -10,7 +10,7 @@ import type { Settings } from '../../../core/settings.ts'
 import { load } from '../../../core/load.ts'
 import { refuse } from '../../../core/base/refusal.ts'
 import type { State } from '../../../core/state.ts'
-import { Commits, DiskError, type Life } from './commits.ts'
+import { Commits, DiskError } from './commits.ts'
 import type { Chance } from './chance.ts'
 import { readsAreBounded } from '../rules/bounds.ts'
 import { acknowledgedJobsExist } from '../rules/jobs.ts'
@@ -18,10 +18,12 @@ import { Connections } from './connections.ts'
 import { Machine } from './machine.ts'
 import type { Connection, ServerEnd } from './network.ts'
 import type { ServerClock } from '../mutants/mutant.ts'
+import { noteRequestedLimit } from '../rules/concurrency.ts'
 import { forgetCounted, markRates } from '../rules/rates.ts'
 import { checkSend } from '../rules/frame-rules.ts'
 import { SocketBuffers } from './socket-buffers.ts'
 import type { ServerOptions } from './server-options.ts'
+import type { Life } from './life.ts'
 
 const UNAVAILABLE: Reply = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
 
@@ -241,6 +243,7 @@ export class Server implements ServerEnd {
     const { truth, mutant } = this.#options
     if (this.#phase === 'down' || this.#phase === 'recovering') return
     truth.pushed(event)
+    noteRequestedLimit(truth, event)
     if (this.#phase !== 'running') {
       this.#arrived.push(event)
       return this.#wakeUp()

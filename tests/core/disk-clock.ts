@@ -1,15 +1,8 @@
-import type { ClockChange, Effects, Send } from '../../core/turn.ts'
+import type { ClockChange, Effects } from '../../core/turn.ts'
 import type { Millis } from '../../core/base/ids.ts'
-import type { Bench } from './bench.ts'
 import type { EarlyRun } from '../../core/records/schedule.ts'
 
-/** A clock that is set, for tests of the core, and what a store would do and find then. */
-
-/** Somebody sets the clock. Returns what was said. */
-export function setClock(fleet: Bench, by: Millis): readonly Send[] {
-  fleet.now += by
-  return fleet.turn({ type: 'clock.set', by })
-}
+/** What a store does to rows when the clock is set, and finds then, for tests of the core. */
 
 /** What a store does to rows when the clock was set. */
 export function moveRows({ rows }: Effects, moved: ClockChange | null): void {

@@ -1,0 +1,34 @@
+import type { Effects } from '../../core/turn.ts'
+import type { WebhookId } from '../../core/base/ids.ts'
+import type { DeliveryRow } from '../../core/records/webhook.ts'
+import type { DeliveryPageRequest } from '../../core/prefetch.ts'
+import { DELIVERY_PAGE } from '../../core/settings.ts'
+
+/** What a store does about deliveries of webhooks, for tests of the core. */
+
+/** What one webhook is still to be told, in the order in which it is due. */
+function pendingOf({ rows }: Effects, webhook: WebhookId): DeliveryRow[] {
+  return [...rows.deliveries.values()].filter((delivery) =>
+    delivery.webhook_id === webhook && delivery.next_at !== null
+  )
+    .sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq)
+}
+
+export function pagesOf(disk: Effects, pages: readonly DeliveryPageRequest[]): Map<WebhookId, readonly DeliveryRow[]> {
+  return new Map(pages.map(({ webhook, at, seq }) => {
+    const behind = pendingOf(disk, webhook)
+      .filter((delivery) => (delivery.next_at ?? 0) > at || (delivery.next_at === at && delivery.seq > seq))
+    return [webhook, behind.slice(0, DELIVERY_PAGE + 1)]
+  }))
+}
+
+/** Those that are loaded. */
+export function firstPending(disk: Effects): DeliveryRow[] {
+  return [...disk.rows.webhooks.values()].filter(({ enabled }) => enabled)
+    .flatMap((one) => pendingOf(disk, one.id).slice(0, DELIVERY_PAGE + 1))
+}
+
+export function deleteWebhooks({ rows }: Effects, ids: ReadonlySet<WebhookId>): void {
+  for (const webhook of ids) rows.webhooks.delete(webhook)
+  for (const delivery of rows.deliveries.values()) if (ids.has(delivery.webhook_id)) rows.deliveries.delete(delivery.id)
+}
