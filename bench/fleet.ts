@@ -114,7 +114,7 @@ export function take(fleet: Fleet, events: readonly Event[]): Effects {
   return turn.out
 }
 
-const TAKEN = { status: 200, error: '', retryAfterMs: null }
+const TAKEN = { status: 200, error: '', retry_after_ms: null }
 
 function heldBy(fleet: Fleet, robot: string): JobId {
   for (const id of (fleet.state.held as ReadonlyMap<string, ReadonlySet<JobId>>).get(robot) ?? []) return id
@@ -126,7 +126,7 @@ function newId(fleet: Fleet): string {
 }
 
 function stuck(fleet: Fleet): Event {
-  return submit(newId(fleet), { priority: 3, requiredTags: ['nobody-has-this'] })
+  return submit(newId(fleet), { priority: 3, required_tags: ['nobody-has-this'] })
 }
 
 /** Twenty kinds of job: the even ones ask for a pool and perhaps SAP, the odd ones for an environment and a browser. */
@@ -135,8 +135,8 @@ function job(fleet: Fleet, kind: number, priority: Priority): Event {
   return submit(newId(fleet), {
     priority,
     environment: kind % 2 === 0 || robot.environment === 'default' ? '' : robot.environment,
-    requiredTags: robot.tags.slice(0, 1),
-    requiredCapabilities: kind % 2 === 1 ? ['browser'] : 'sap' in robot.capabilities ? ['sap'] : [],
+    required_tags: robot.tags.slice(0, 1),
+    required_capabilities: kind % 2 === 1 ? ['browser'] : 'sap' in robot.capabilities ? ['sap'] : [],
   })
 }
 
@@ -145,8 +145,8 @@ function likewise(fleet: Fleet, row: JobRow): Event {
   return submit(newId(fleet), {
     priority: row.priority,
     environment: row.environment,
-    requiredTags: row.required_tags,
-    requiredCapabilities: row.required_capabilities,
+    required_tags: row.required_tags,
+    required_capabilities: row.required_capabilities,
   })
 }
 

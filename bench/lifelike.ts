@@ -73,7 +73,7 @@ function published(): readonly Event[] {
       name: 'Workflow',
       description: '',
       tags: [],
-      maxConcurrent: null,
+      max_concurrent: null,
       definition: DEFINITION,
     },
     { type: 'workflow.published', reply: 'published' as ReplyId, workflow: WORKFLOW },

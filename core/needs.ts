@@ -40,7 +40,7 @@ function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): v
       }
       return
     case 'job.submitted':
-      if (event.checkDuplicate) prefetch.duplicates.push(...duplicateKeys(event))
+      if (event.check_duplicate) prefetch.duplicates.push(...duplicateKeys(event))
       if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
       return
     case 'delivery.replayed':
@@ -65,8 +65,8 @@ function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): v
 }
 
 /** Which of them counts is known when it is known whether it is a job of a workflow that is kept. */
-function duplicateKeys({ duplicateKey, workflow }: On<'job.submitted'>): readonly string[] {
-  return [duplicateKey, typeof workflow === 'string' ? null : workflow.workflowDuplicateKey].filter((key) =>
+function duplicateKeys({ duplicate_key, workflow }: On<'job.submitted'>): readonly string[] {
+  return [duplicate_key, typeof workflow === 'string' ? null : workflow.workflow_duplicate_key].filter((key) =>
     key != null
   )
 }

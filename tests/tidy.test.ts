@@ -200,6 +200,20 @@ test('every exported function says what it promises', () => {
   expect(silent).toEqual([])
 })
 
+/** Where data is declared. docs/decisions/0019. */
+const DATA = /^core\/(events|records|api|fact\.ts|jobs\/create\.ts)/
+/** A pattern that has been read is code, though it stands beside the rows. */
+const NO_DATA = ['core/records/cron.ts']
+
+test('events, rows and views are spelled in snake_case', () => {
+  const declared = inFolder('core').filter(({ path }) => DATA.test(path) && !NO_DATA.includes(path))
+  const camel = declared.flatMap(({ path, code }) =>
+    [...code.matchAll(/^ +readonly ([a-z]+[A-Z]\w*)\??: (?!.*=>)/gm)].map(([, field]) => `${path}: ${field}`)
+  )
+  expect(declared.length).toBeGreaterThan(20)
+  expect(camel).toEqual([])
+})
+
 test('every rule of the protocol has a test on the wire that bears its number', () => {
   const rules = [...readFileSync(join(ROOT, 'docs/PROTOCOL.md'), 'utf8').matchAll(/^\*\*(P\d+)\.\*\*/gm)].map((m) =>
     m[1]

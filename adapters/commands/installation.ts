@@ -36,7 +36,7 @@ export async function publishSamples(fleet: Fleet, samples: readonly Sample[]): 
         name: metadata.name,
         description: metadata.description ?? '',
         tags: metadata.tags ?? [],
-        maxConcurrent: null,
+        max_concurrent: null,
         definition,
       })),
     )

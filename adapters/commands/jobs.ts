@@ -33,20 +33,20 @@ export function submitJob(
     priority: body.priority,
     robot: body.robot_id,
     environment: body.environment,
-    requiredTags: body.required_tags,
-    requiredCapabilities: body.required_capabilities,
-    scheduledTime: body.scheduled_time,
-    timeoutMs: body.timeout_seconds === undefined ? null : Math.round(body.timeout_seconds * 1000),
-    retrySafety: body.retry_safety,
+    required_tags: body.required_tags,
+    required_capabilities: body.required_capabilities,
+    scheduled_time: body.scheduled_time,
+    timeout_ms: body.timeout_seconds === undefined ? null : Math.round(body.timeout_seconds * 1000),
+    retry_safety: body.retry_safety,
     pool: body.pool,
-    maxAttempts: body.max_attempts,
-    retryOn: body.retry_on,
-    concurrencyKey: body.concurrency_key,
-    concurrencyLimit: body.concurrency_limit,
-    duplicateKey: typeof workflow === 'string'
+    max_attempts: body.max_attempts,
+    retry_on: body.retry_on,
+    concurrency_key: body.concurrency_key,
+    concurrency_limit: body.concurrency_limit,
+    duplicate_key: typeof workflow === 'string'
       ? duplicateKeyOf(workflow, body)
       : duplicateKeyOf({ definition_of: body.workflow_id ?? workflow.definition.hash }, body),
-    checkDuplicate: body.check_duplicate,
+    check_duplicate: body.check_duplicate,
     idempotency,
   })
 }
@@ -87,7 +87,7 @@ export async function retryJob(
     reply,
     job: job.id,
     mode,
-    newJob: fleet.platform.rowId() as JobId,
+    new_job: fleet.platform.rowId() as JobId,
     by,
     key,
     definition: { hash: job.definition, json },
@@ -103,7 +103,7 @@ function workflowOf(platform: Platform, body: Submission): Submitted['workflow']
   const definition = definitionOf(body.workflow_json)
   if (isRefusal(definition)) return definition
   const id = body.workflow_id ?? (platform.rowId() as WorkflowId)
-  return { id, name: body.workflow_name ?? id, definition, workflowDuplicateKey: duplicateKeyOf(id, body) }
+  return { id, name: body.workflow_name ?? id, definition, workflow_duplicate_key: duplicateKeyOf(id, body) }
 }
 
 function duplicateKeyOf(what: unknown, { robot_id, parameters }: Submission): string {

@@ -38,8 +38,8 @@ export function saveSchedule(
     misfire_grace_ms: grace === null ? null : Math.round(grace * 1000),
     overlap: body.overlap,
   }
-  const { workflow_name: workflowName, enabled } = body
-  return (reply) => ({ type: 'schedule.saved', reply, ...given, spec: plan, workflowName, enabled })
+  const { workflow_name, enabled } = body
+  return (reply) => ({ type: 'schedule.saved', reply, ...given, spec: plan, workflow_name, enabled })
 }
 
 /** An id for a schedule. It is always made here: one that came again would find the ledger of the first. */

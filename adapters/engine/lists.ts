@@ -80,7 +80,7 @@ export async function registerRobot(fleet: Fleet, robot: NewRobotRecord): Promis
     mode: 'upsert',
     name: body.name,
     environment: body.environment,
-    maxConcurrentJobs: body.max_concurrent_jobs,
+    max_concurrent_jobs: body.max_concurrent_jobs,
     tags: body.tags,
     capabilities: body.capabilities,
   }))

@@ -92,7 +92,7 @@ export async function publishWorkflow(fleet: Fleet, given: NewWorkflow, by: stri
     name: body.name,
     description: body.description,
     tags: body.tags,
-    maxConcurrent: body.max_concurrent,
+    max_concurrent: body.max_concurrent,
     definition,
   }))
   unwrapReply(saved, 'workflow')

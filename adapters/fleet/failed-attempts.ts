@@ -65,7 +65,7 @@ export class FailedAttempts {
     const quota = shown === null || keysBySecret.has(shown) ? null : this.count(address, now)
     return quota === null
       ? event
-      : { ...event, wrongKeyRefusal: rateLimited('wrong keys from one address', this.limit, quota) }
+      : { ...event, wrong_key_refusal: rateLimited('wrong keys from one address', this.limit, quota) }
   }
 
   /** A line for each address and window, as long as there are not too many of them. */

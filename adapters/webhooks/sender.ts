@@ -52,7 +52,7 @@ export async function sendDelivery(
   { post, now, allowPrivate }: SenderOptions,
 ): Promise<DeliveryOutcome> {
   const problem = problemWithUrl(call.url, allowPrivate)
-  if (problem !== null) return { status: null, error: `not sent: the URL ${problem}`, retryAfterMs: null }
+  if (problem !== null) return { status: null, error: `not sent: the URL ${problem}`, retry_after_ms: null }
   const at = now()
   try {
     const { status, retryAfter, text } = await post({
@@ -62,9 +62,9 @@ export async function sendDelivery(
       signal: AbortSignal.timeout(WEBHOOK_REQUEST_MS),
       allowPrivate,
     })
-    return { status, error: wrongWith(status, text), retryAfterMs: retryAfterMs(retryAfter, at) }
+    return { status, error: wrongWith(status, text), retry_after_ms: retryAfterMs(retryAfter, at) }
   } catch (error) {
-    return { status: null, error: reasonOf(error), retryAfterMs: null }
+    return { status: null, error: reasonOf(error), retry_after_ms: null }
   }
 }
 

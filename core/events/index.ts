@@ -66,7 +66,7 @@ export type Event =
     /** The hash of the token in a `register`. */
     readonly credential: SecretHash | null
     /** What is said of its wrong key, where its address has shown too many. */
-    readonly wrongKeyRefusal?: Refusal
+    readonly wrong_key_refusal?: Refusal
   }
   | {
     /** A frame that is no message. */

@@ -7,8 +7,8 @@ export interface InlineDefinition {
   readonly id: WorkflowId
   readonly name: string
   readonly definition: DefinitionRow
-  /** The `duplicateKey` that jobs of the workflow have which is kept under this id, for when it turns out to be one of them. */
-  readonly workflowDuplicateKey?: string | null
+  /** The `duplicate_key` that jobs of the workflow have which is kept under this id, for when it turns out to be one of them. */
+  readonly workflow_duplicate_key?: string | null
 }
 
 /** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
@@ -25,20 +25,20 @@ export interface JobSubmitted {
   readonly priority: Priority
   readonly robot: RobotId | null
   readonly environment: string
-  readonly requiredTags: readonly string[]
-  readonly requiredCapabilities: readonly string[]
-  readonly scheduledTime: Millis | null
-  readonly timeoutMs: Millis | null
-  readonly retrySafety: RetrySafety
+  readonly required_tags: readonly string[]
+  readonly required_capabilities: readonly string[]
+  readonly scheduled_time: Millis | null
+  readonly timeout_ms: Millis | null
+  readonly retry_safety: RetrySafety
   readonly pool: string | null
-  readonly maxAttempts: number
-  readonly retryOn: readonly string[]
-  readonly concurrencyKey: string | null
-  readonly concurrencyLimit: number
+  readonly max_attempts: number
+  readonly retry_on: readonly string[]
+  readonly concurrency_key: string | null
+  readonly concurrency_limit: number
   /** Equal for jobs that would do the same: a hash of the workflow, the robot and the parameters. */
-  readonly duplicateKey: string | null
+  readonly duplicate_key: string | null
   /** Refuse this one while the same is under way, or was submitted a moment ago. */
-  readonly checkDuplicate: boolean
+  readonly check_duplicate: boolean
   /** The same request again gets the same answer: a hash of who asks and of the key that they gave, and of the body. */
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
 }
@@ -66,7 +66,7 @@ export interface RetryRequested {
   readonly reply: ReplyId
   readonly job: JobId
   readonly mode: 'retry' | 'requeue'
-  readonly newJob: JobId
+  readonly new_job: JobId
   readonly by: string
   /** As of a submission. */
   readonly key: KeyId | null

@@ -28,7 +28,7 @@ export interface RobotSaved {
   readonly mode: 'create' | 'update' | 'upsert'
   readonly name: string
   readonly environment: string
-  readonly maxConcurrentJobs: number
+  readonly max_concurrent_jobs: number
   readonly tags: readonly string[]
   readonly capabilities: Readonly<Record<string, unknown>>
 }
@@ -38,6 +38,6 @@ export interface PoolSaved {
   readonly reply: ReplyId
   readonly name: string
   readonly tags: readonly string[]
-  readonly maxConcurrent: number | null
+  readonly max_concurrent: number | null
   readonly workflows: readonly WorkflowId[]
 }

@@ -11,7 +11,7 @@ export interface ScheduleSaved {
   /** Checked: the pattern can be read, the zone is known, and an end comes after the start. */
   readonly spec: ScheduleSpec
   /** What the workflow is called in the schedule; null: as it is called. */
-  readonly workflowName: string | null
+  readonly workflow_name: string | null
   /** null: as it was; a new one is enabled. */
   readonly enabled: boolean | null
 }

@@ -51,7 +51,7 @@ export interface TriggerFired {
   /** Up to where its source has told of what it has, this included. Kept in the same turn; null: it has no places. */
   readonly cursor: string | null
   /** The author reads no answer: where there can be no job, the reason stands in the events of the trigger. */
-  readonly fireAndForget: boolean
+  readonly fire_and_forget: boolean
 }
 
 /** A job, a person or a program calls a workflow by the alias of its trigger. */
@@ -83,7 +83,7 @@ export interface WebhookReceived {
   readonly job: JobId
   readonly trigger: TriggerId
   readonly secret: SecretHash | null
-  readonly callerCheck: CallerCheck
+  readonly caller_check: CallerCheck
   readonly data: JsonText | Refusal
   readonly metadata: JsonText
   /** A delivery that comes again gets the same answer: a hash of its trigger and of the sender's id for it. */

@@ -11,6 +11,6 @@ export interface WorkflowSaved {
   readonly name: string
   readonly description: string
   readonly tags: readonly string[]
-  readonly maxConcurrent: number | null
+  readonly max_concurrent: number | null
   readonly definition: DefinitionRow
 }

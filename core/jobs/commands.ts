@@ -74,9 +74,9 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
   }
   // Not the schedule's: what somebody has run again is his own, and must not be counted twice, nor held up by the next.
   const parent = job.parent_job_id === null ? null : { id: job.parent_job_id, depth: job.depth - 1 }
-  const source = { ...NO_SOURCE, trigger: job.trigger_id, retryOf: job.id, parent, workflow }
+  const source = { ...NO_SOURCE, trigger: job.trigger_id, retry_of: job.id, parent, workflow }
   const { job: again, quota } = withSubmissionLimit(state, event.key, turn, () => {
-    return createJob(state, specOf(job, event.newJob, event.by), source, turn)
+    return createJob(state, specOf(job, event.new_job, event.by), source, turn)
   })
   if (isRefusal(again)) return refuseRequest(turn, event.reply, again, quota)
   if (job.dead_lettered) {
@@ -101,16 +101,16 @@ function specOf(job: JobRow, id: JobId, by: string): JobSpec {
     robot: job.pinned_robot_id,
     environment: job.environment,
     pool: job.pool,
-    requiredTags: job.required_tags,
-    requiredCapabilities: job.required_capabilities,
-    scheduledTime: null,
-    timeoutMs: job.timeout_ms,
-    retrySafety: job.retry_safety,
-    maxAttempts: job.max_attempts,
-    retryOn: job.retry_on,
-    concurrencyKey: job.concurrency_key,
-    concurrencyLimit: job.concurrency_limit,
-    duplicateKey: job.duplicate_key,
+    required_tags: job.required_tags,
+    required_capabilities: job.required_capabilities,
+    scheduled_time: null,
+    timeout_ms: job.timeout_ms,
+    retry_safety: job.retry_safety,
+    max_attempts: job.max_attempts,
+    retry_on: job.retry_on,
+    concurrency_key: job.concurrency_key,
+    concurrency_limit: job.concurrency_limit,
+    duplicate_key: job.duplicate_key,
   }
 }
 

@@ -38,50 +38,50 @@ export const NEW_JOB = {
 } as const satisfies Partial<JobRow>
 
 /** What a job is made of, whoever asks for it. */
-export type JobSpec = Omit<JobSubmitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'checkDuplicate'>
+export type JobSpec = Omit<JobSubmitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'check_duplicate'>
 
 /** What nothing was said about. */
 export const DEFAULT_JOB_SPEC = {
   robot: null,
   environment: '',
   pool: null,
-  requiredTags: [],
-  requiredCapabilities: [],
-  scheduledTime: null,
-  timeoutMs: null,
-  retrySafety: 'unless_started',
-  maxAttempts: 1,
-  retryOn: [],
-  concurrencyKey: null,
-  concurrencyLimit: 1,
-  duplicateKey: null,
+  required_tags: [],
+  required_capabilities: [],
+  scheduled_time: null,
+  timeout_ms: null,
+  retry_safety: 'unless_started',
+  max_attempts: 1,
+  retry_on: [],
+  concurrency_key: null,
+  concurrency_limit: 1,
+  duplicate_key: null,
 } as const satisfies Partial<JobSpec>
 
 /** What a job comes from, and what it runs. */
 export interface JobSource {
   readonly trigger: TriggerId | null
-  readonly retryOf: JobId | null
+  readonly retry_of: JobId | null
   readonly schedule: ScheduleId | null
   /** The instant for which the schedule makes it; null for a job by hand. */
-  readonly dueAt: Millis | null
+  readonly due_at: Millis | null
   /** The job that asked for it, or whose end it follows. */
   readonly parent: Pick<JobRow, 'id' | 'depth'> | null
   /** The root of that one's family; null for a job that somebody asks for, also again. */
   readonly root: JobId | null
   /** It follows from what has happened here, and nobody could ask for it again: it is taken in while draining too. */
-  readonly whileDraining: boolean
+  readonly while_draining: boolean
   readonly workflow: WorkflowRef
 }
 
 /** A job that somebody asks for himself. */
 export const NO_SOURCE = {
   trigger: null,
-  retryOf: null,
+  retry_of: null,
   schedule: null,
-  dueAt: null,
+  due_at: null,
   parent: null,
   root: null,
-  whileDraining: false,
+  while_draining: false,
 } as const
 
 /**
@@ -89,7 +89,7 @@ export const NO_SOURCE = {
  * PAYLOAD_TOO_LARGE when no robot could be sent it in one frame.
  */
 export function createJob(state: State, spec: JobSpec, source: JobSource, turn: Turn): JobRow | Refusal {
-  if (state.draining && !source.whileDraining) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
+  if (state.draining && !source.while_draining) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
   if (state.jobs.size >= state.settings.liveJobsMax) {
     return refuse('QUEUE_FULL', `${state.jobs.size} jobs are waiting or running, which is as many as may be`, {
       limit: state.settings.liveJobsMax,
@@ -127,8 +127,8 @@ export function createJob(state: State, spec: JobSpec, source: JobSource, turn: 
 /** A job in the queue, or, if its time has not come or a concurrency limit holds it back, before the queue. */
 function newJob(state: State, spec: JobSpec, source: JobSource, poolTags: readonly string[], turn: Turn): JobRow {
   const job = queuedJob(state, spec, source, poolTags, turn)
-  if (spec.scheduledTime !== null && spec.scheduledTime > turn.now) {
-    return { ...job, status: 'pending', queued_at: null, ready_at: spec.scheduledTime }
+  if (spec.scheduled_time !== null && spec.scheduled_time > turn.now) {
+    return { ...job, status: 'pending', queued_at: null, ready_at: spec.scheduled_time }
   }
   return blockedBy(state, job).length === 0 ? job : { ...job, status: 'pending', queued_at: null }
 }
@@ -166,24 +166,24 @@ function queuedJob(state: State, spec: JobSpec, source: JobSource, poolTags: rea
     pinned_robot_id: spec.robot,
     pool: spec.pool,
     environment: spec.environment,
-    required_tags: poolTags.length === 0 ? spec.requiredTags : [...new Set([...spec.requiredTags, ...poolTags])],
-    required_capabilities: spec.requiredCapabilities,
+    required_tags: poolTags.length === 0 ? spec.required_tags : [...new Set([...spec.required_tags, ...poolTags])],
+    required_capabilities: spec.required_capabilities,
     priority: spec.priority,
     parameters: spec.parameters,
-    timeout_ms: spec.timeoutMs ?? state.settings.jobTimeoutMs,
-    retry_safety: spec.retrySafety,
-    max_attempts: spec.maxAttempts,
-    retry_on: spec.retryOn,
-    concurrency_key: spec.concurrencyKey,
-    concurrency_limit: spec.concurrencyLimit,
-    duplicate_key: spec.duplicateKey,
-    retry_of: source.retryOf,
-    scheduled_time: spec.scheduledTime,
+    timeout_ms: spec.timeout_ms ?? state.settings.jobTimeoutMs,
+    retry_safety: spec.retry_safety,
+    max_attempts: spec.max_attempts,
+    retry_on: spec.retry_on,
+    concurrency_key: spec.concurrency_key,
+    concurrency_limit: spec.concurrency_limit,
+    duplicate_key: spec.duplicate_key,
+    retry_of: source.retry_of,
+    scheduled_time: spec.scheduled_time,
     created_at: turn.now,
     created_by: spec.by,
     trigger_id: source.trigger,
     schedule_id: source.schedule,
-    due_at: source.dueAt,
+    due_at: source.due_at,
     parent_job_id: source.parent?.id ?? null,
     root_job_id: source.root,
     depth: source.parent === null ? 0 : source.parent.depth + 1,

@@ -55,19 +55,19 @@ function asSubmitted(job: JobRow, status: JobStatus): JobRow {
 }
 
 function createSubmitted(state: State, event: JobSubmitted, turn: Turn): JobRow | Refusal {
-  const { workflow, checkDuplicate } = event
+  const { workflow, check_duplicate } = event
   const ref = typeof workflow === 'string'
     ? publishedWorkflow(state.workflows.get(workflow), workflow, state)
     : submittedWorkflow(state, workflow)
   if (isRefusal(ref)) return ref
   const isPublished = typeof workflow !== 'string' && isOfWorkflow(ref)
-  const duplicateKey = isPublished ? workflow.workflowDuplicateKey ?? null : event.duplicateKey
-  const first = duplicateKey === null || !checkDuplicate ? undefined : findDuplicate(state, duplicateKey, turn)
+  const duplicate_key = isPublished ? workflow.workflow_duplicate_key ?? null : event.duplicate_key
+  const first = duplicate_key === null || !check_duplicate ? undefined : findDuplicate(state, duplicate_key, turn)
   if (first !== undefined) {
     const message = `The same job was submitted as ${first.id}, which is ${first.status}`
     return refuse('DUPLICATE_JOB', message, { job_id: first.id, status: first.status })
   }
-  return createJob(state, { ...event, duplicateKey }, { ...NO_SOURCE, workflow: ref }, turn)
+  return createJob(state, { ...event, duplicate_key }, { ...NO_SOURCE, workflow: ref }, turn)
 }
 
 /** An earlier job that would do the same, and has not ended or is younger than the window. */

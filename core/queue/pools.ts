@@ -10,7 +10,7 @@ export function poolSaved(state: State, event: PoolSaved, turn: Turn): void {
   const pool: PoolRow = {
     name: event.name,
     tags: event.tags,
-    max_concurrent: event.maxConcurrent,
+    max_concurrent: event.max_concurrent,
     workflows: event.workflows,
     created_at: state.pools.get(event.name)?.created_at ?? turn.now,
   }

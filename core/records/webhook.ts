@@ -62,7 +62,7 @@ export interface DeliveryOutcome {
   /** What was wrong, in words for people; empty for an answer of success. */
   readonly error: string
   /** How long the receiver asks to be left alone. */
-  readonly retryAfterMs: Millis | null
+  readonly retry_after_ms: Millis | null
 }
 
 /** Who is told of what. Made anew when a webhook changes, so that an event for which nobody listens costs one look. */

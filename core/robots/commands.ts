@@ -100,7 +100,7 @@ export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
     id: event.robot,
     name: event.name,
     environment: event.environment,
-    max_concurrent_jobs: event.maxConcurrentJobs,
+    max_concurrent_jobs: event.max_concurrent_jobs,
     tags: event.tags,
     capabilities: event.capabilities,
     mode: before?.mode ?? 'active',

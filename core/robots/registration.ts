@@ -33,9 +33,9 @@ export function registered(
   state: State,
   socket: Socket,
   message: Message<'register'>,
-  { credential, bytes, wrongKeyRefusal }: Pick<
+  { credential, bytes, wrong_key_refusal }: Pick<
     Extract<Event, { type: 'robot.message' }>,
-    'credential' | 'bytes' | 'wrongKeyRefusal'
+    'credential' | 'bytes' | 'wrong_key_refusal'
   >,
   turn: Turn,
 ): void {
@@ -50,7 +50,7 @@ export function registered(
       state,
       socket,
       message,
-      key.refused === 'AUTHENTICATION_FAILED' ? wrongKeyRefusal ?? key : key,
+      key.refused === 'AUTHENTICATION_FAILED' ? wrong_key_refusal ?? key : key,
       turn,
     )
   }

@@ -86,7 +86,7 @@ export function scheduleTriggered(state: State, event: ScheduleTriggered, turn: 
   const known = findSchedule(state, event.schedule)
   if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
   const { job, quota } = withSubmissionLimit(state, event.key, turn, () => {
-    return createRun(state, known, { job: event.job, by: event.by, dueAt: null }, turn)
+    return createRun(state, known, { job: event.job, by: event.by, due_at: null }, turn)
   })
   if (isRefusal(job)) return refuseRequest(turn, event.reply, job, quota)
   recordRun(state, known.id, { due_at: null, until: null, outcome: 'fired', reason: 'by hand' }, job, turn)
@@ -122,7 +122,7 @@ function nextOf(schedule: ScheduleRow, now: Millis): Millis | null {
 }
 
 /** A workflow may be published later; there must be one. And so for the pool. */
-function workflowName(state: State, { spec, workflowName: given }: ScheduleSaved): string | Refusal {
+function workflowName(state: State, { spec, workflow_name: given }: ScheduleSaved): string | Refusal {
   const workflow = state.workflows.get(spec.workflow_id)
   if (workflow === undefined) {
     return notFound('Workflow', spec.workflow_id, { fields: ['workflow_id'] })

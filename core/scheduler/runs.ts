@@ -76,7 +76,7 @@ function createDueJob(state: State, id: ScheduleId, due: Millis, turn: Turn): Jo
     { queue_one: 2, skip: 1, queue_all: Infinity, cancel_running: Infinity, allow: Infinity }[schedule.overlap]
   if (others.length >= most) return 'overlap'
   const by = `schedule:${id}`
-  const job = createRun(state, schedule, { job: scheduledJobId(id, due), by, dueAt: due }, turn)
+  const job = createRun(state, schedule, { job: scheduledJobId(id, due), by, due_at: due }, turn)
   if (isRefusal(job)) return job.refused
   if (schedule.overlap === 'cancel_running') { for (const other of others) replace(state, other, by, turn) }
   return job
@@ -96,7 +96,7 @@ function replace(state: State, id: JobId, by: string, turn: Turn): void {
 export function createRun(
   state: State,
   schedule: ScheduleRow,
-  given: { readonly job: JobId; readonly by: string; readonly dueAt: Millis | null },
+  given: { readonly job: JobId; readonly by: string; readonly due_at: Millis | null },
   turn: Turn,
 ): JobRow | Refusal {
   const workflow = publishedWorkflow(state.workflows.get(schedule.workflow_id), schedule.workflow_id, state)
@@ -111,7 +111,7 @@ export function createRun(
     environment: schedule.environment,
     pool: schedule.pool,
   }
-  const job = createJob(state, spec, { ...NO_SOURCE, schedule: schedule.id, dueAt: given.dueAt, workflow }, turn)
+  const job = createJob(state, spec, { ...NO_SOURCE, schedule: schedule.id, due_at: given.due_at, workflow }, turn)
   if (!isRefusal(job)) {
     saveSchedule(state, { ...schedule, last_run: turn.now, run_count: schedule.run_count + 1 }, turn)
   }

@@ -78,7 +78,14 @@ export function fire(
   }
   const { parent } = input
   const root = parent === null ? null : rootOf(parent)
-  const job = createJob(state, spec, { ...NO_SOURCE, trigger: trigger.id, parent, root, whileDraining, workflow }, turn)
+  const job = createJob(state, spec, {
+    ...NO_SOURCE,
+    trigger: trigger.id,
+    parent,
+    root,
+    while_draining: whileDraining,
+    workflow,
+  }, turn)
   if (isRefusal(job)) return job
   const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
   saveTrigger(state, after, turn)

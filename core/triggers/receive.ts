@@ -32,7 +32,7 @@ export function triggerFired(state: State, event: TriggerFired, turn: Turn): voi
   const { key, name } = event.by ?? { key: null, name: `trigger:${trigger.id}` }
   const window = key !== null ? submissionWindow(state, key) : event.by === null ? windowOf(state, trigger) : null
   const limit = key !== null ? submissionLimit(state.settings) : callLimit(state.settings)
-  const callerWaits = !event.fireAndForget && (event.as === null || !isSource(event.as))
+  const callerWaits = !event.fire_and_forget && (event.as === null || !isSource(event.as))
   const fired = event.as !== null && event.as !== trigger.trigger_type
     ? refuse('CONFLICT', `Trigger ${trigger.id} is of type ${trigger.trigger_type}, not ${event.as}`)
     : admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits, parent: null }, turn)
@@ -122,10 +122,10 @@ export function findTrigger(state: State, id: TriggerId): TriggerRow | Refusal {
 /** Why the caller is not let in: the shell has checked what it can, and the core that it was checked with what holds. */
 export function authenticate(
   trigger: TriggerRow,
-  { callerCheck, secret }: Pick<WebhookReceived, 'callerCheck' | 'secret'>,
+  { caller_check, secret }: Pick<WebhookReceived, 'caller_check' | 'secret'>,
 ): Refusal | null {
-  if (callerCheck.refused !== null) return callerCheck.refused
-  if (callerCheck.key !== (trigger.signing?.key ?? null)) {
+  if (caller_check.refused !== null) return caller_check.refused
+  if (caller_check.key !== (trigger.signing?.key ?? null)) {
     return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
   }
   if (trigger.trigger_type !== 'webhook') return refuse('CONFLICT', `Trigger ${trigger.id} is not a webhook trigger`)

@@ -25,7 +25,7 @@ export function requestExpired(state: State, id: string, turn: Turn): void {
   const [webhook, delivery] = id.split(' ') as [WebhookId, DeliveryId]
   const row = takeInFlight(state, webhook, delivery)
   if (row !== undefined) {
-    recordOutcome(state, row, { status: null, error: 'nothing came back', retryAfterMs: null }, turn)
+    recordOutcome(state, row, { status: null, error: 'nothing came back', retry_after_ms: null }, turn)
   }
 }
 
@@ -60,7 +60,7 @@ function replayable(state: State, id: WebhookId, delivery: DeliveryId, turn: Tur
 function recordOutcome(
   state: State,
   row: DeliveryRow,
-  { status, error, retryAfterMs }: DeliveryOutcome,
+  { status, error, retry_after_ms }: DeliveryOutcome,
   turn: Turn,
 ): void {
   const webhook = state.webhooks.get(row.webhook_id)
@@ -71,7 +71,7 @@ function recordOutcome(
     if (webhook.failing_since !== null) saveWebhook(state, { ...webhook, failing_since: null }, turn)
     return
   }
-  const wait = waitAfter(state, attempted.attempt, retryAfterMs)
+  const wait = waitAfter(state, attempted.attempt, retry_after_ms)
   const last = wait === null || status === GONE
   saveDelivery(
     state,
@@ -82,10 +82,10 @@ function recordOutcome(
 }
 
 /** Less up to a quarter by chance, so that what failed together does not come back together. Null: it is given up. */
-function waitAfter(state: State, attempt: number, retryAfterMs: Millis | null): Millis | null {
+function waitAfter(state: State, attempt: number, retry_after_ms: Millis | null): Millis | null {
   const wait = state.settings.deliveryBackoffMs[attempt - 1]
   if (wait === undefined) return null
-  return Math.max(Math.round(wait * (1 - state.random() / 4)), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX))
+  return Math.max(Math.round(wait * (1 - state.random() / 4)), Math.min(retry_after_ms ?? 0, RETRY_AFTER_MS_MAX))
 }
 
 /** A webhook that wants nothing any more is disabled at once, and one at which nothing has succeeded for a long time. */

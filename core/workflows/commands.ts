@@ -33,7 +33,7 @@ export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): v
     definition: definition.hash,
     published_version: before?.published_version ?? null,
     published_definition: before?.published_definition ?? null,
-    max_concurrent: event.maxConcurrent,
+    max_concurrent: event.max_concurrent,
     created_by: before?.created_by ?? event.by,
     created_at: before?.created_at ?? turn.now,
     updated_at: turn.now,

@@ -92,8 +92,8 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
       workflow: { id: 'w' as WorkflowId, name: 'W', definition: DEFINITION },
       parameters: '{}' as JsonText,
       priority: 1,
-      scheduledTime: platform.now() + 300,
-      checkDuplicate: false,
+      scheduled_time: platform.now() + 300,
+      check_duplicate: false,
       idempotency: null,
     }))
     same(answer.type === 'job' && answer.job.status, 'pending')

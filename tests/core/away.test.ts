@@ -14,7 +14,7 @@ test('one that was only put on record has never been seen', () => {
     robot: r,
     name: 'R',
     environment: 'default',
-    maxConcurrentJobs: 1,
+    max_concurrent_jobs: 1,
     tags: [],
     capabilities: {},
   } as const

@@ -121,7 +121,7 @@ export function submit(id: string, given: Partial<Extract<Event, { type: 'job.su
     ...DEFAULT_JOB_SPEC,
     parameters: '{}' as JsonText,
     priority: 1,
-    checkDuplicate: false,
+    check_duplicate: false,
     idempotency: null,
     ...given,
   }
@@ -216,7 +216,7 @@ export const closed = (socket: string): Event => ({ type: 'socket.closed', socke
 export function running(retrySafety: RetrySafety = 'unless_started'): Bench {
   const fleet = bench()
   fleet.turn(...join('r1'))
-  fleet.turn(submit('j1', { retrySafety }))
+  fleet.turn(submit('j1', { retry_safety: retrySafety }))
   fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }))
   return fleet
 }

@@ -17,7 +17,7 @@ const STEPS = [30 * SECOND, 50 * MINUTE, 2 * HOUR, DAY, 365 * DAY].flatMap((ms) 
 function runningFor(ms: number): Bench {
   const fleet = bench()
   fleet.turn(...join('r1'))
-  fleet.turn(submit('j', { timeoutMs: MINUTE }))
+  fleet.turn(submit('j', { timeout_ms: MINUTE }))
   fleet.turn(say('r1', 'job_accept', { job_id: 'j' }))
   fleet.pass(ms)
   return fleet
@@ -65,7 +65,7 @@ describe.each(STEPS)('a clock that is set by %i ms', (by) => {
   test('leaves a job at the time that people named', () => {
     const fleet = bench()
     const scheduledTime = START + 20 * MINUTE
-    fleet.turn(submit('j', { scheduledTime }))
+    fleet.turn(submit('j', { scheduled_time: scheduledTime }))
     setClock(fleet, by)
     if (fleet.now < scheduledTime) {
       fleet.pass(scheduledTime - fleet.now - 1)
@@ -102,7 +102,7 @@ describe.each(STEPS)('a clock that is set by %i ms', (by) => {
   test('leaves the answer to a request as long as it is kept, and a duplicate a duplicate', () => {
     const fleet = bench({ idempotencyMs: HOUR, duplicateMs: MINUTE })
     const idempotency = { key: 'k', fingerprint: 'f' }
-    const again = { duplicateKey: 'd', checkDuplicate: true }
+    const again = { duplicate_key: 'd', check_duplicate: true }
     fleet.turn(...join('r1'))
     fleet.turn(submit('a', { ...again, idempotency }))
     fleet.turn(say('r1', 'job_accept', { job_id: 'a' }), say('r1', 'job_complete', { job_id: 'a', result: {} }))
@@ -274,7 +274,7 @@ function asOfNow(fleet: Bench) {
 test('every instant in memory goes along, or is one of the wall', () => {
   const fleet = ready({ cooldown_ms: HOUR })
   fleet.turn(...join('r1'), ...join('r2'), hook(), ask('pinged'), save())
-  fleet.turn(submit('j'), submit('later', { scheduledTime: fleet.now + MINUTE }), fire({}))
+  fleet.turn(submit('j'), submit('later', { scheduled_time: fleet.now + MINUTE }), fire({}))
   fleet.turn(say('r1', 'job_accept', { job_id: 'j' }), beat('r1', ['j']))
   const before = new Map(instants(fleet))
   setClock(fleet, DAY)

@@ -25,7 +25,7 @@ const workflow = (id: string, maxConcurrent: number | null, mode: 'create' | 'up
     name: id,
     description: '',
     tags: [],
-    maxConcurrent,
+    max_concurrent: maxConcurrent,
     definition: DEFINITION,
   },
   { type: 'workflow.published', reply: ids.reply('p'), workflow: ids.workflow(id) },
@@ -40,7 +40,7 @@ const pool = (
   reply: ids.reply('pool'),
   name,
   tags,
-  maxConcurrent,
+  max_concurrent: maxConcurrent,
   workflows: workflows as never,
 })
 const statuses = (fleet: Bench, ...jobs: string[]) => jobs.map((id) => job(fleet, id).status)
@@ -48,7 +48,7 @@ const statuses = (fleet: Bench, ...jobs: string[]) => jobs.map((id) => job(fleet
 describe('limits on concurrency', () => {
   test('of one key: the next may pass when one has ended, the more urgent first', () => {
     const fleet = bench()
-    const keyed = (id: string, priority = 1) => submit(id, { concurrencyKey: 'sap', priority: priority as never })
+    const keyed = (id: string, priority = 1) => submit(id, { concurrency_key: 'sap', priority: priority as never })
     fleet.turn(...join('r1', { slots: 5 }), keyed('a'), keyed('b'), keyed('c', 3), submit('free'))
     expect(statuses(fleet, 'a', 'b', 'c', 'free')).toEqual(['queued', 'pending', 'pending', 'queued'])
     fleet.turn(complete('r1', 'a'))
@@ -59,7 +59,7 @@ describe('limits on concurrency', () => {
 
   test('a job that waits for its back-off is outside, and has to pass again', () => {
     const fleet = bench()
-    const keyed = (id: string) => submit(id, { concurrencyKey: 'k' })
+    const keyed = (id: string) => submit(id, { concurrency_key: 'k' })
     fleet.turn(...join('r1'), keyed('a'), keyed('b'))
     fleet.turn(say('r1', 'job_reject', { job_id: 'a' }))
     expect(statuses(fleet, 'a', 'b')).toEqual(['pending', 'queued'])
@@ -81,7 +81,7 @@ describe('limits on concurrency', () => {
 
   test('a cancelled job whose robot has not stopped is still inside', () => {
     const fleet = bench()
-    const keyed = (id: string) => submit(id, { concurrencyKey: 'k' })
+    const keyed = (id: string) => submit(id, { concurrency_key: 'k' })
     fleet.turn(...join('r1', { slots: 2 }), keyed('a'), keyed('b'), say('r1', 'job_accept', { job_id: 'a' }))
     const reply = ids.reply('c')
     fleet.turn({ type: 'cancel.requested', reply, job: ids.job('a'), by: 'x', reason: 'y' })
@@ -92,7 +92,7 @@ describe('limits on concurrency', () => {
 
   test('who waits at a gate for too long ends', () => {
     const fleet = bench({ queueTtlMs: 60_000 })
-    const keyed = (id: string) => submit(id, { concurrencyKey: 'k' })
+    const keyed = (id: string) => submit(id, { concurrency_key: 'k' })
     fleet.turn(...join('r1'), keyed('a'), say('r1', 'job_accept', { job_id: 'a' }), keyed('b'))
     fleet.pass(60_000)
     expect(job(fleet, 'b')).toMatchObject({ status: 'timeout', error_type: 'QueueTimeout' })
@@ -100,7 +100,7 @@ describe('limits on concurrency', () => {
 
   test('they hold after a restart', () => {
     const fleet = bench()
-    const keyed = (id: string) => submit(id, { concurrencyKey: 'k' })
+    const keyed = (id: string) => submit(id, { concurrency_key: 'k' })
     fleet.turn(keyed('a'), keyed('b'), keyed('c'))
     const restarted = bench({}, fleet.hot())
     restarted.turn(...join('r1', { slots: 3 }))
@@ -116,7 +116,7 @@ describe('pools', () => {
   test('a pool is its tags, with a limit of its own', () => {
     const fleet = bench()
     fleet.turn(pool('desk', ['desk', 'sap'], 1), ...join('r1', { slots: 3, tags: ['sap', 'desk', 'x'] }), ...join('r2'))
-    fleet.turn(submit('a', { pool: 'desk' }), submit('b', { pool: 'desk', requiredTags: ['x'] }))
+    fleet.turn(submit('a', { pool: 'desk' }), submit('b', { pool: 'desk', required_tags: ['x'] }))
     expect(job(fleet, 'a')).toMatchObject({ robot_id: 'r1', required_tags: ['desk', 'sap'] })
     expect(job(fleet, 'b')).toMatchObject({ status: 'pending', required_tags: ['x', 'desk', 'sap'] })
   })
@@ -136,7 +136,7 @@ describe('jobs whose time is far off', () => {
   test('are not in memory, and run when their time has come', () => {
     const fleet = bench()
     const due = fleet.now + 5 * 3_600_000
-    fleet.turn(submit('later', { scheduledTime: due }))
+    fleet.turn(submit('later', { scheduled_time: due }))
     expect(fleet.state.jobs.size + fleet.state.definitions.size).toBe(0)
     fleet.pass(4.6 * 3_600_000)
     expect(fleet.state.jobs.size).toBe(1)
@@ -166,11 +166,11 @@ describe('jobs whose time is far off', () => {
     const fleet = bench({ horizonMs: 600_000, queueTtlMs: 1e12 })
     fleet.now += 300_000
     const scheduledTime = fleet.now + 500_000
-    fleet.turn(submit('a', { scheduledTime }), { type: 'tick' })
+    fleet.turn(submit('a', { scheduled_time: scheduledTime }), { type: 'tick' })
     expect(fleet.state.jobs.has(ids.job('a'))).toBe(true)
     const other = bench({ horizonMs: 600_000 })
     other.now += 300_000
-    other.turn({ type: 'tick' }, submit('a', { scheduledTime: other.now + 500_000 }))
+    other.turn({ type: 'tick' }, submit('a', { scheduled_time: other.now + 500_000 }))
     expect(other.state.jobs.has(ids.job('a'))).toBe(true)
   })
 })

@@ -57,7 +57,7 @@ test('[P54] the closed connection is told why', () => {
 test('[P54] explain says so of jobs that the robot has, and of those that wait for it', () => {
   const fleet = bench()
   fleet.turn(...join('r'), submit('held'), say('r', 'job_accept', { job_id: 'held' }))
-  fleet.turn(submit('waits'), submit('other', { requiredTags: ['x'] }))
+  fleet.turn(submit('waits'), submit('other', { required_tags: ['x'] }))
   fight(fleet, 3)
   expect(codes(fleet, 'waits')).toContain('ROBOT_ID_CONFLICT')
   expect(codes(fleet, 'other')).not.toContain('ROBOT_ID_CONFLICT')

@@ -49,18 +49,18 @@ describe('who gets which job', () => {
     ['another environment', { environment: 'production' }, { environment: 'test' }, false],
     ['a robot in default serves every environment', { environment: 'production' }, { environment: 'default' }, true],
     ['a job without environment goes anywhere', {}, { environment: 'production' }, true],
-    ['tags that it has', { requiredTags: ['sap'] }, { tags: ['sap', 'office'] }, true],
-    ['a tag that it lacks', { requiredTags: ['sap', 'citrix'] }, { tags: ['sap'] }, false],
-    ['a capability', { requiredCapabilities: ['office'] }, { capabilities: { office: true } }, true],
+    ['tags that it has', { required_tags: ['sap'] }, { tags: ['sap', 'office'] }, true],
+    ['a tag that it lacks', { required_tags: ['sap', 'citrix'] }, { tags: ['sap'] }, false],
+    ['a capability', { required_capabilities: ['office'] }, { capabilities: { office: true } }, true],
     [
       'a capability that it says it lacks',
-      { requiredCapabilities: ['office'] },
+      { required_capabilities: ['office'] },
       { capabilities: { office: false } },
       false,
     ],
     ['the robot that was asked for', { robot: ids.robot('r1') }, {}, true],
     ['another robot', { robot: ids.robot('r2') }, {}, false],
-    ['the robot that was asked for, but it lacks a tag', { robot: ids.robot('r1'), requiredTags: ['x'] }, {}, false],
+    ['the robot that was asked for, but it lacks a tag', { robot: ids.robot('r1'), required_tags: ['x'] }, {}, false],
   ])('%s', (_name, wants, traits, runs) => {
     const fleet = bench()
     fleet.turn(...join('r1', traits))
@@ -107,7 +107,7 @@ describe('an offer', () => {
   test('[P25] is on record, with its attempt, in the turn that speaks of it', () => {
     const fleet = bench()
     fleet.turn(...join('r1', { slots: 2 }))
-    const [offer] = messages(fleet.turn(submit('j1', { timeoutMs: 90_000, priority: 2 })), 'job_assign')
+    const [offer] = messages(fleet.turn(submit('j1', { timeout_ms: 90_000, priority: 2 })), 'job_assign')
     expect(offer?.payload).toEqual({
       job_id: 'j1',
       workflow_id: 'w1',
@@ -182,7 +182,7 @@ describe('offers that nobody takes up', () => {
   test('[P26] an offer that is not answered lapses, and its robot is not asked again before it says it has not got it', () => {
     const fleet = bench()
     fleet.turn(...join('r1'))
-    fleet.turn(submit('j1', { retrySafety: 'unless_accepted' }))
+    fleet.turn(submit('j1', { retry_safety: 'unless_accepted' }))
     fleet.pass(15_000)
     expect(job(fleet, 'j1').status).toBe('pending')
     fleet.pass(60_000)

@@ -69,7 +69,7 @@ describe('a job that waits', () => {
     const fleet = bench()
     for (const robot of ['r', 's', 't', 'u']) fleet.turn(...join(robot, { tags: robot === 'u' ? [] : ['x'] }))
     ROBOTS['paused']?.(fleet)
-    fleet.turn(closed('socket-s'), submit('a', { robot: ids.robot('t') }), submit('j', { requiredTags: ['x'] }))
+    fleet.turn(closed('socket-s'), submit('a', { robot: ids.robot('t') }), submit('j', { required_tags: ['x'] }))
     const words = '1 is paused, or was told to shut down, 1 is not connected, 1 has no free slot'
     expect(summary(fleet)).toBe(`3 of 4 robots can run it: ${words}.`)
   })
@@ -91,11 +91,11 @@ describe('a job that no known robot can run', () => {
   const graph = { id: ids.workflow('g'), name: 'G', definition: { hash: 'g' as DefinitionHash, json: nodes } }
   const pool = { type: 'pool.saved', reply: ids.reply('p'), name: 'finance', tags: ['a', 'b'] } as const
   test.each<[string, Parameters<typeof join>[1], Parameters<typeof submit>[1], string]>([
-    ['a tag', {}, { requiredTags: ['sap'] }, 'No known robot has the tag sap'],
+    ['a tag', {}, { required_tags: ['sap'] }, 'No known robot has the tag sap'],
     [
       'two things',
       {},
-      { requiredTags: ['sap'], requiredCapabilities: ['excel'] },
+      { required_tags: ['sap'], required_capabilities: ['excel'] },
       'No known robot has the tag sap, and none has the capability excel',
     ],
     ['an environment', { environment: 'test' }, { environment: 'prod' }, 'No known robot serves the environment prod'],
@@ -103,7 +103,7 @@ describe('a job that no known robot can run', () => {
     [
       'a robot that cannot',
       {},
-      { robot: ids.robot('r'), requiredTags: ['x'] },
+      { robot: ids.robot('r'), required_tags: ['x'] },
       'It is for the robot r alone, and needs one that has the tag x',
     ],
     ['a format', { capabilities: { formats: ['other'] } }, { workflow: own }, 'No known robot runs the format own'],
@@ -113,12 +113,12 @@ describe('a job that no known robot can run', () => {
     [
       'what two robots have',
       { tags: ['x'], environment: 'test' },
-      { requiredTags: ['x'], environment: 'prod' },
+      { required_tags: ['x'], environment: 'prod' },
       'No known robot does all of it: serves the environment prod, has the tag x',
     ],
   ])('for lack of %s', (_, robot, asked, words) => {
     const fleet = bench()
-    fleet.turn({ ...pool, maxConcurrent: null, workflows: [] })
+    fleet.turn({ ...pool, max_concurrent: null, workflows: [] })
     fleet.turn(...join('r', robot))
     if (words.includes('all of it')) fleet.turn(...join('s', { environment: 'prod' }))
     // Whether it is there or not: nobody has it.
@@ -135,7 +135,7 @@ describe('a job that no known robot can run', () => {
 
   test('says so too while it waits for its time', () => {
     const fleet = bench()
-    fleet.turn(...join('r'), submit('j', { scheduledTime: fleet.now + 1_000, requiredTags: ['x'] }))
+    fleet.turn(...join('r'), submit('j', { scheduled_time: fleet.now + 1_000, required_tags: ['x'] }))
     expect(summary(fleet)).toBe('Its time has not come. No known robot has the tag x.')
   })
 
@@ -162,7 +162,7 @@ describe('a workflow that is published', () => {
       name: 'W',
       description: '',
       tags: [],
-      maxConcurrent: null,
+      max_concurrent: null,
       definition: { hash: json as DefinitionHash, json },
     }, { type: 'workflow.published', reply: ids.reply('p'), workflow })
     const row = fleet.state.workflows.get(workflow)

@@ -17,7 +17,7 @@ const workflow = (maxConcurrent: number | null, mode: 'create' | 'update'): read
     name: 'w',
     description: '',
     tags: [],
-    maxConcurrent,
+    max_concurrent: maxConcurrent,
     definition: DEFINITION,
   },
   { type: 'workflow.published', reply: ids.reply('p'), workflow: ids.workflow('w') },
@@ -33,17 +33,17 @@ const codes = (fleet: Bench, id: string) => why(fleet, id).blockers.map(({ code 
 describe('why a job is not running', () => {
   test.each<[string, (fleet: Bench) => void, string[]]>([
     ['nobody is there', (fleet) => void fleet.turn(submit('j')), ['NO_ROBOTS']],
-    ['its time has not come', (fleet) => void fleet.turn(submit('j', { scheduledTime: fleet.now + 1 })), [
+    ['its time has not come', (fleet) => void fleet.turn(submit('j', { scheduled_time: fleet.now + 1 })), [
       'NOT_DUE',
       'NO_ROBOTS',
     ]],
-    ['a tag is missing', (fleet) => void fleet.turn(...join('r'), submit('j', { requiredTags: ['x'] })), [
+    ['a tag is missing', (fleet) => void fleet.turn(...join('r'), submit('j', { required_tags: ['x'] })), [
       'NO_SUITABLE_ROBOT',
       'ROBOT_TAG_MISSING',
     ]],
     [
       'a capability is missing',
-      (fleet) => void fleet.turn(...join('r'), submit('j', { requiredCapabilities: ['x'] })),
+      (fleet) => void fleet.turn(...join('r'), submit('j', { required_capabilities: ['x'] })),
       ['NO_SUITABLE_ROBOT', 'ROBOT_CAPABILITY_MISSING'],
     ],
     [
@@ -66,7 +66,7 @@ describe('why a job is not running', () => {
     }, ['ROBOT_AT_CAPACITY', 'LOWER_PRIORITY', 'QUEUED_BEHIND']],
     ['others wait that go to no robot of its own', (fleet) => {
       fleet.turn(...join('r', { tags: ['x'] }), ...join('s'), submit('a'), submit('b'))
-      fleet.turn(submit('no', { requiredTags: ['nobody'] }), submit('j', { requiredTags: ['x'] }))
+      fleet.turn(submit('no', { required_tags: ['nobody'] }), submit('j', { required_tags: ['x'] }))
     }, ['ROBOT_AT_CAPACITY', 'ROBOT_TAG_MISSING']],
     ['the robot has not answered', (fleet) => void fleet.turn(...join('r'), submit('j')), ['AWAITING_ACCEPT']],
     [
@@ -108,7 +108,7 @@ describe('why a job is not running', () => {
       fleet.pass(61_000)
     }, ['ROBOT_SUSPECT', 'ROBOT_AT_CAPACITY']],
     ['another with the same key is under way', (fleet) => {
-      fleet.turn(submit('a', { concurrencyKey: 'k' }), submit('j', { concurrencyKey: 'k' }))
+      fleet.turn(submit('a', { concurrency_key: 'k' }), submit('j', { concurrency_key: 'k' }))
     }, ['KEY_CONCURRENCY', 'NO_ROBOTS']],
     ['the workflow runs as often as it may', (fleet) => {
       const run = { workflow: ids.workflow('w') }
@@ -139,7 +139,7 @@ describe('why a job is not running', () => {
   test('many robots are summed up', () => {
     const fleet = bench()
     for (let i = 0; i < 200; i++) fleet.turn(...join(`r${i}`))
-    fleet.turn(submit('j', { requiredTags: ['x'] }))
+    fleet.turn(submit('j', { required_tags: ['x'] }))
     const explanation = why(fleet, 'j')
     expect(explanation).toMatchObject({ eligible: false, robots_omitted: 150 })
     expect(explanation.blockers).toEqual([
@@ -237,7 +237,7 @@ describe('what would let it run', () => {
     fleet.turn(submit('anew', {
       priority: row.priority,
       environment: wants.environment ?? row.environment,
-      requiredTags: row.required_tags,
+      required_tags: row.required_tags,
       workflow: {
         // Not `w`, at whose gate it would wait. A robot that names `w` runs node graphs anyhow.
         id: ids.workflow(row.workflow_id === 'w' ? 'w1' : row.workflow_id),

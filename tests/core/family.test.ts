@@ -104,7 +104,7 @@ describe('a chain that fans out', () => {
     exhaust(fleet)
     const child = [...fleet.disk.rows.jobs.values()].find(({ depth }) => depth === 1)?.id ?? ids.job('')
     const again = { type: 'retry.requested', mode: 'retry', by: 'tester', key: null, definition: DEFINITION } as const
-    fleet.turn({ ...again, reply: ids.reply('r'), job: child, newJob: ids.job('again') })
+    fleet.turn({ ...again, reply: ids.reply('r'), job: child, new_job: ids.job('again') })
     expect(fleet.disk.rows.jobs.get(ids.job('again'))).toMatchObject({ root_job_id: null, depth: 1 })
     exhaust(fleet)
     expect([madeBy(fleet, 'j'), madeBy(fleet, 'again')]).toEqual([20, 20])

@@ -69,7 +69,7 @@ describe('telemetry of the jobs that a robot has', () => {
 
   test('[P35] progress that has waited says nothing of a later attempt', () => {
     const fleet = bench({ robotMessagesMax: 4, backoffMs: 1_000 })
-    fleet.turn(...join('r1'), submit('j1', { maxAttempts: 2 }), say('r1', 'job_accept', { job_id: 'j1' }))
+    fleet.turn(...join('r1'), submit('j1', { max_attempts: 2 }), say('r1', 'job_accept', { job_id: 'j1' }))
     fleet.turn(beat('r1', ['j1']), beat('r1', ['j1']), progress(70))
     fleet.turn(say('r1', 'job_failed', { job_id: 'j1', error_type: 'ConnectionError' }))
     fleet.pass(5_000)

@@ -29,7 +29,7 @@ const again = (id: string, newJob: string, mode: 'retry' | 'requeue' = 'retry'):
   reply: ids.reply('retry'),
   job: ids.job(id),
   mode,
-  newJob: ids.job(newJob),
+  new_job: ids.job(newJob),
   by: 'tester',
   key: null,
   definition: DEFINITION,
@@ -43,11 +43,11 @@ const failure = (id: string, error_type: string) =>
 
 describe('cancelling', () => {
   test.each<[string, (fleet: Bench) => void]>([
-    ['a job that waits for its time', (fleet) => void fleet.turn(submit('j', { scheduledTime: fleet.now + 9_000 }))],
+    ['a job that waits for its time', (fleet) => void fleet.turn(submit('j', { scheduled_time: fleet.now + 9_000 }))],
     ['a job that waits for a robot', (fleet) => void fleet.turn(submit('j'))],
     [
       'a job that is far off, on disk only',
-      (fleet) => void fleet.turn(submit('j', { scheduledTime: fleet.now + 1e10 })),
+      (fleet) => void fleet.turn(submit('j', { scheduled_time: fleet.now + 1e10 })),
     ],
     ['a job that is on offer', (fleet) => void fleet.turn(...join('r1'), submit('j'))],
     [
@@ -110,7 +110,7 @@ describe('cancelling', () => {
     const fleet = bench()
     fleet.turn(
       ...join('r1'),
-      submit('j1', { timeoutMs: 60_000 }),
+      submit('j1', { timeout_ms: 60_000 }),
       say('r1', 'job_accept', { job_id: 'j1' }),
       submit('j2'),
     )
@@ -124,7 +124,7 @@ describe('cancelling', () => {
 describe('running again', () => {
   test('a retry is a new job that names the old one and asks for the same', () => {
     const fleet = running()
-    const wants = { priority: 3, requiredTags: ['x'], parameters: '{"a":1}', robot: ids.robot('r9'), maxAttempts: 4 }
+    const wants = { priority: 3, required_tags: ['x'], parameters: '{"a":1}', robot: ids.robot('r9'), max_attempts: 4 }
     fleet.turn(submit('j2', wants as never), cancel('j2'))
     expect(outcome(fleet, again('j2', 'j3'))).toBe('queued')
     expect(job(fleet, 'j3')).toMatchObject({
@@ -142,7 +142,7 @@ describe('running again', () => {
 
   test('a transient failure is tried again after a growing wait, until the attempts are used up', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), beat('r1', []), submit('j1', { maxAttempts: 3 }))
+    fleet.turn(...join('r1'), beat('r1', []), submit('j1', { max_attempts: 3 }))
     const waits: number[] = []
     for (let tries = 1; tries < 3; tries++) {
       fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), failure('j1', 'ConnectionError'))
@@ -156,9 +156,9 @@ describe('running again', () => {
   })
 
   test.each<[string, object, string]>([
-    ['an error of the workflow', { maxAttempts: 3 }, 'BusinessError'],
-    ['a job that may be started once', { maxAttempts: 1 }, 'ConnectionError'],
-    ['an error that the job does not name', { maxAttempts: 3, retryOn: ['OtherError'] }, 'ConnectionError'],
+    ['an error of the workflow', { max_attempts: 3 }, 'BusinessError'],
+    ['a job that may be started once', { max_attempts: 1 }, 'ConnectionError'],
+    ['an error that the job does not name', { max_attempts: 3, retry_on: ['OtherError'] }, 'ConnectionError'],
   ])('%s is not tried again, and is no dead letter', (_name, wants, type) => {
     const fleet = bench()
     fleet.turn(...join('r1'), submit('j1', wants), say('r1', 'job_accept', { job_id: 'j1' }), failure('j1', type))
@@ -167,7 +167,7 @@ describe('running again', () => {
 
   test('a dead letter is dealt with once, by a new job', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), beat('r1', []), submit('j1', { maxAttempts: 2, retryOn: ['X'] }))
+    fleet.turn(...join('r1'), beat('r1', []), submit('j1', { max_attempts: 2, retry_on: ['X'] }))
     fleet.turn(failure('j1', 'X'))
     fleet.pass(15_000)
     fleet.turn(failure('j1', 'X'))
@@ -208,8 +208,8 @@ describe('the same request', () => {
 
   test('gets the same answer though the job waited at a gate then', () => {
     const fleet = bench()
-    const behind = submit('j2', { concurrencyKey: 'k', idempotency: { key: 'i', fingerprint: 'f' } })
-    fleet.turn(...join('r1'), submit('j1', { concurrencyKey: 'k' }))
+    const behind = submit('j2', { concurrency_key: 'k', idempotency: { key: 'i', fingerprint: 'f' } })
+    fleet.turn(...join('r1'), submit('j1', { concurrency_key: 'k' }))
     const [first] = answers(fleet.turn(behind))
     expect(first).toMatchObject({ job: { status: 'pending', queued_at: null } })
     fleet.turn(complete('r1', 'j1'))
@@ -237,8 +237,8 @@ describe('the same request', () => {
 
   test('without a key is a duplicate while the first is under way, and for a while after', () => {
     const fleet = bench()
-    const same = (id: string) => submit(id, { duplicateKey: 'd', checkDuplicate: true })
-    fleet.turn(...join('r1'), submit('j1', { duplicateKey: 'd' }))
+    const same = (id: string) => submit(id, { duplicate_key: 'd', check_duplicate: true })
+    fleet.turn(...join('r1'), submit('j1', { duplicate_key: 'd' }))
     expect(answers(fleet.turn(same('j2')))).toMatchObject([
       { refusal: { refused: 'DUPLICATE_JOB', details: { job_id: 'j1' } } },
     ])
@@ -247,15 +247,15 @@ describe('the same request', () => {
     fleet.pass(300_000)
     expect(outcome(fleet, same('j4'))).toBe('queued')
     expect(answers(fleet.turn(same('j5'), same('j6'))).map((answer) => answer.type)).toEqual(['refusal', 'refusal'])
-    expect(outcome(fleet, submit('j7', { duplicateKey: 'd' }))).toBe('queued')
+    expect(outcome(fleet, submit('j7', { duplicate_key: 'd' }))).toBe('queued')
   })
 
   test('is a duplicate of another that is under way, though the one that was found has ended in this very turn', () => {
     const fleet = bench({ duplicateMs: 1_000 })
-    fleet.turn(...join('r1', { slots: 2 }), submit('a', { duplicateKey: 'd' }), submit('b', { duplicateKey: 'd' }))
+    fleet.turn(...join('r1', { slots: 2 }), submit('a', { duplicate_key: 'd' }), submit('b', { duplicate_key: 'd' }))
     fleet.pass(5_000)
     for (const ended of ['a', 'b']) {
-      const repeated = submit('c', { duplicateKey: 'd', checkDuplicate: true })
+      const repeated = submit('c', { duplicate_key: 'd', check_duplicate: true })
       const twin = bench({ duplicateMs: 1_000 }, fleet.hot())
       twin.now = fleet.now
       for (const [id, row] of fleet.disk.rows.jobs) twin.disk.rows.jobs.set(id, row)

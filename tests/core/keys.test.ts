@@ -37,7 +37,7 @@ const SAVED: Event = {
   mode: 'upsert',
   name: 'Put on record',
   environment: 'default',
-  maxConcurrentJobs: 1,
+  max_concurrent_jobs: 1,
   tags: [],
   capabilities: {},
 }

@@ -195,7 +195,7 @@ describe('submissions', () => {
       if (isRefusal(event)) throw new Error(event.message)
       expect(event('r' as ReplyId)).toMatchObject({
         parameters,
-        timeoutMs: 60_000,
+        timeout_ms: 60_000,
         workflow: { definition: { json } },
       })
     }))

@@ -196,7 +196,7 @@ describe('jobs that say that they may run twice', () => {
   test.each(LATE)('[P42] as long as no other robot was asked, a late %s takes the job', (_, message, status) => {
     for (const wait of [1, 30_000]) {
       const fleet = bench()
-      fleet.turn(...join('r1'), lists('r1', []), submit('j1', { retrySafety: 'unless_accepted' }))
+      fleet.turn(...join('r1'), lists('r1', []), submit('j1', { retry_safety: 'unless_accepted' }))
       fleet.pass(15_000 + wait)
       expect(job(fleet, 'j1')).toMatchObject({ status: wait === 1 ? 'pending' : 'queued', offer_until: null })
       fleet.turn(message('socket-r1'))
@@ -206,7 +206,7 @@ describe('jobs that say that they may run twice', () => {
 
   test('[P42] over a restart, too', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1', { retrySafety: 'unless_accepted' }))
+    fleet.turn(...join('r1'), submit('j1', { retry_safety: 'unless_accepted' }))
     fleet.pass(30_000)
     const again = restarted(fleet)
     again.turn(...join('r1', { socket: 's2' }), say('r1', 'job_complete', { job_id: 'j1', result: {} }, 's2'))
@@ -215,7 +215,7 @@ describe('jobs that say that they may run twice', () => {
 
   test('[P42] a late refusal settles the offer: nothing more that is said of it counts', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1', { retrySafety: 'unless_accepted' }))
+    fleet.turn(...join('r1'), submit('j1', { retry_safety: 'unless_accepted' }))
     fleet.pass(16_000)
     fleet.turn(say('r1', 'job_reject', { job_id: 'j1' }))
     expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', offered_at: null })
@@ -224,7 +224,7 @@ describe('jobs that say that they may run twice', () => {
 
   test('[P31] cancelled while the robot may be running it, the robot is told to stop', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1', { retrySafety: 'unless_accepted' }))
+    fleet.turn(...join('r1'), submit('j1', { retry_safety: 'unless_accepted' }))
     fleet.pass(16_000)
     const cancel = { job: ids.job('j1'), by: 'ann', reason: 'not needed' }
     const sent = fleet.turn({ type: 'cancel.requested', reply: ids.reply('cancel'), ...cancel })

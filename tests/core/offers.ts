@@ -9,7 +9,7 @@ export const WAITING = ['never', 'unless_started'] as const satisfies readonly R
 /** A job is on offer to `r1`, which has reported that it runs nothing; `r2` is free, and would take it. */
 export function onOffer(retrySafety: RetrySafety = 'unless_started', memory?: object): Bench {
   const fleet = bench()
-  fleet.turn(...join('r1', { memory }), lists('r1', []), submit('j1', { retrySafety }))
+  fleet.turn(...join('r1', { memory }), lists('r1', []), submit('j1', { retry_safety: retrySafety }))
   fleet.turn(...join('r2'), beat('r2', []))
   return fleet
 }

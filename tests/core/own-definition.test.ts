@@ -24,7 +24,7 @@ const chain = (id: string, config: object) =>
 function ready(settings: object = {}): Bench {
   const fleet = bench({ strategy: 'affinity', ...settings })
   fleet.turn(
-    { ...workflow('paid')[0], maxConcurrent: 1 } as never,
+    { ...workflow('paid')[0], max_concurrent: 1 } as never,
     { type: 'workflow.published', reply: ids.reply('p'), workflow: ids.workflow('paid') },
     ...workflow('next'),
     chain('after', { after: { workflows: ['paid'] } }),
@@ -34,7 +34,7 @@ function ready(settings: object = {}): Bench {
       reply: ids.reply('pool'),
       name: 'vault',
       tags: [],
-      maxConcurrent: null,
+      max_concurrent: null,
       workflows: [ids.workflow('paid')],
     },
     {
@@ -123,12 +123,12 @@ describe.each(KINDS)('a job of a workflow that is submitted %s', (_kind, given, 
 
   test('is a duplicate of its jobs', () => {
     const fleet = ready()
-    fleet.turn(submit('first', { workflow: ids.workflow('paid'), duplicateKey: 'paid, north' }))
+    fleet.turn(submit('first', { workflow: ids.workflow('paid'), duplicate_key: 'paid, north' }))
     const keys = typeof given.workflow === 'object'
-      ? { workflow: { ...given.workflow, workflowDuplicateKey: 'paid, north' }, duplicateKey: 'own, north' }
-      : { workflow: ids.workflow('paid'), duplicateKey: 'paid, north' }
-    expect(refused(fleet, 'j', { ...keys, checkDuplicate: true })).toBe(isOne ? 'DUPLICATE_JOB' : undefined)
-    expect(refused(fleet, 'k', { ...keys, checkDuplicate: true })).toBe('DUPLICATE_JOB')
+      ? { workflow: { ...given.workflow, workflow_duplicate_key: 'paid, north' }, duplicate_key: 'own, north' }
+      : { workflow: ids.workflow('paid'), duplicate_key: 'paid, north' }
+    expect(refused(fleet, 'j', { ...keys, check_duplicate: true })).toBe(isOne ? 'DUPLICATE_JOB' : undefined)
+    expect(refused(fleet, 'k', { ...keys, check_duplicate: true })).toBe('DUPLICATE_JOB')
   })
 
   test('run again, it is what it was', () => {
@@ -144,7 +144,7 @@ describe.each(KINDS)('a job of a workflow that is submitted %s', (_kind, given, 
       key: null,
       definition,
     } as const
-    fleet.turn({ ...again, job: ids.job('j'), newJob: ids.job('again') })
+    fleet.turn({ ...again, job: ids.job('j'), new_job: ids.job('again') })
     expect(job(fleet, 'again')).toMatchObject({ workflow_id: 'paid', workflow_version: isOne ? 1 : null })
   })
 })

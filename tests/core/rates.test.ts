@@ -35,7 +35,7 @@ function fleetWith(settings: object = {}): Bench {
     name: 'w',
     description: '',
     tags: [],
-    maxConcurrent: null,
+    max_concurrent: null,
     definition: { hash: 'd' as never, json: '{}' },
   }, { type: 'workflow.published', reply: ids.reply('publish'), workflow: ids.workflow('w') })
   for (const [id, cooldownMs] of [['t1', 0], ['slow', 20 * SECOND]] as const) {
@@ -77,7 +77,7 @@ const asked = (what: 'retry' | 'run' | 'fire' | 'call of a robot' | 'call'): Eve
   const [reply, job] = [ids.reply('asked'), ids.job(`a${++made}`)]
   if (what === 'retry') {
     const again = { type: 'retry.requested', mode: 'retry', job: ids.job('ended'), definition: DEFINITION } as const
-    return { ...again, reply, newJob: job, by: by.name, key: by.key }
+    return { ...again, reply, new_job: job, by: by.name, key: by.key }
   }
   if (what === 'run') {
     return { type: 'schedule.triggered', reply, schedule: ids.schedule('s'), job, by: by.name, key: by.key }
@@ -95,7 +95,7 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   job: ids.job(`c${++made}`),
   trigger: ids.trigger('t1'),
   secret: ids.secret('right'),
-  callerCheck: { key: null, refused: null },
+  caller_check: { key: null, refused: null },
   data: '{}' as never,
   metadata: '{}' as never,
   idempotency: null,

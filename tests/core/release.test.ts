@@ -61,7 +61,7 @@ describe('release', () => {
 describe('what happened before the deadline counts as before it', () => {
   const started = () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), lists('r1', []), submit('j1', { timeoutMs: 60_000 }), accepts())
+    fleet.turn(...join('r1'), lists('r1', []), submit('j1', { timeout_ms: 60_000 }), accepts())
     return fleet
   }
   const result = say('r1', 'job_complete', { job_id: 'j1', result: {} }, 's2')
@@ -106,7 +106,12 @@ describe('what happened before the deadline counts as before it', () => {
 
   test.each(RETRY_SAFETIES)('[P45] one that does not come back is lost, and %s decides', (retrySafety) => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1', { timeoutMs: 60_000, retrySafety }), accepts(), closed('socket-r1'))
+    fleet.turn(
+      ...join('r1'),
+      submit('j1', { timeout_ms: 60_000, retry_safety: retrySafety }),
+      accepts(),
+      closed('socket-r1'),
+    )
     fleet.pass(120_000)
     const ends = { status: 'failed', error_type: 'OUTCOME_UNKNOWN' }
     expect(job(fleet, 'j1')).toMatchObject(retrySafety === 'always' ? { status: 'queued' } : ends)

@@ -118,7 +118,7 @@ describe('reporting', () => {
   test('[P8] a result that cannot be kept is not cut: the job fails, and says so', () => {
     const fleet = bench()
     const parameters = JSON.stringify({ text: 'p'.repeat(900_000) }) as JsonText
-    fleet.turn(...join('r1', { slots: 2 }), submit('a', { parameters, maxAttempts: 3 }), submit('b', { parameters }))
+    fleet.turn(...join('r1', { slots: 2 }), submit('a', { parameters, max_attempts: 3 }), submit('b', { parameters }))
     fleet.turn(complete('r1', 'a', 'x'.repeat(900_000)), complete('r1', 'b', 'x'.repeat(800_000)))
     expect(fleet.disk.rows.jobs.get(ids.job('a'))).toMatchObject({ status: 'failed', error_type: 'RESULT_TOO_LARGE' })
     expect(fleet.disk.rows.jobs.get(ids.job('b'))?.status).toBe('completed')

@@ -119,7 +119,7 @@ describe('a robot on record', () => {
       mode: 'create',
       name: 'Robot 1',
       environment: 'production',
-      maxConcurrentJobs: 3,
+      max_concurrent_jobs: 3,
       tags: ['a'],
       capabilities: {},
     }

@@ -25,7 +25,7 @@ const opened = (socket: string, credential: string | null = null): Event => ({
 describe('connecting', () => {
   test('[P21] a robot that comes back with a job that another has on offer is not given it a second time', () => {
     const fleet = bench({ offerMs: 15_000, backoffMs: 5_000, graceMs: 30_000 })
-    fleet.turn(...join('r1'), submit('a', { retrySafety: 'always' }), say('r1', 'job_accept', { job_id: 'a' }))
+    fleet.turn(...join('r1'), submit('a', { retry_safety: 'always' }), say('r1', 'job_accept', { job_id: 'a' }))
     fleet.turn(closed('socket-r1'), ...join('r2'), beat('r2', []))
     expect(messages(fleet.pass(30_000), 'job_assign')).toHaveLength(1)
     expect(job(fleet, 'a').robot_id).toBe('r2')
@@ -214,7 +214,7 @@ describe('staying alive', () => {
 
   test('[P42] a job on offer that its robot has not got, after it came anew, is offered again at once', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1', { retrySafety: 'unless_accepted' }), closed('socket-r1'))
+    fleet.turn(...join('r1'), submit('j1', { retry_safety: 'unless_accepted' }), closed('socket-r1'))
     fleet.pass(10)
     fleet.turn(...join('r1', { socket: 's2' }), beat('r1', [], 's2'))
     expect(summaryOf(fleet.pass(0))).toEqual(['s2 job_assign j1#2'])
@@ -222,7 +222,7 @@ describe('staying alive', () => {
 
   test('[P27] a job that runs too long ends, and its robot is told to stop', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j1', { timeoutMs: 60_000 }), say('r1', 'job_accept', { job_id: 'j1' }))
+    fleet.turn(...join('r1'), submit('j1', { timeout_ms: 60_000 }), say('r1', 'job_accept', { job_id: 'j1' }))
     expect(summaryOf(fleet.pass(60_000))).toEqual(['socket-r1 job_cancel j1'])
     expect(job(fleet, 'j1')).toMatchObject({ status: 'timeout', error_type: 'TimeoutError' })
   })

@@ -34,7 +34,7 @@ export function workflow(id = 'w'): readonly Event[] {
     name: 'Workflow',
     description: '',
     tags: [],
-    maxConcurrent: null,
+    max_concurrent: null,
     definition: DEFINITION,
   }
   return [saved, { type: 'workflow.published', reply: ids.reply('p'), workflow: ids.workflow(id) }]
@@ -48,7 +48,7 @@ export function save(plan: Partial<ScheduleSpec> = {}, mode: 'create' | 'update'
     mode,
     by: 'tester',
     spec: { ...HOURLY, ...plan },
-    workflowName: null,
+    workflow_name: null,
     enabled: null,
   }
 }

@@ -26,7 +26,7 @@ test('a session that is restored is the session that it was', () => {
     ...join('r1', { slots: 4, memory: { id: 'm1', start: 1, offers: [] } }),
     submit('a'),
     submit('b'),
-    submit('c', { retrySafety: 'unless_accepted' }),
+    submit('c', { retry_safety: 'unless_accepted' }),
   )
   fleet.turn(submit('d'))
   fleet.turn(say('r1', 'job_reject', { job_id: 'a', reason: 'no' }))

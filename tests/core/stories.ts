@@ -38,7 +38,7 @@ export function perform(fleet: Bench, step: Step, fresh: () => string): void {
         submit(fresh(), {
           priority,
           environment,
-          requiredTags: tags,
+          required_tags: tags,
           robot: pin,
           ...step.workflow === null ? own : run,
         }),

@@ -35,7 +35,7 @@ describe('strategies', () => {
 
   test('capability_match: those who can do less first, so that the others stay free', () => {
     const robots = { able: { tags: ['sap', 'x', 'y'] }, plain: { tags: ['sap'] }, unfit: {} }
-    expect(new Set(spread('capability_match', robots, { requiredTags: ['sap'] }))).toEqual(new Set(['plain']))
+    expect(new Set(spread('capability_match', robots, { required_tags: ['sap'] }))).toEqual(new Set(['plain']))
   })
 
   test('affinity: whoever has completed this workflow most often, by what is on disk', () => {

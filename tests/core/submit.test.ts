@@ -14,7 +14,7 @@ const save = (id: string, text: string, mode: 'create' | 'update' = 'create'): E
   name: id,
   description: '',
   tags: [],
-  maxConcurrent: null,
+  max_concurrent: null,
   definition: { hash: `hash of ${text}` as never, json: text },
 })
 const publish = (id: string): Event => ({
@@ -48,7 +48,7 @@ const call = (given: Partial<WebhookReceived> = {}): Event => ({
   job: ids.job(`job-${++calls}`),
   trigger: ids.trigger('t1'),
   secret: ids.secret('right'),
-  callerCheck: { key: null, refused: null },
+  caller_check: { key: null, refused: null },
   data: '{"limit":5}' as never,
   metadata: '{}' as never,
   idempotency: null,
@@ -87,7 +87,7 @@ describe('submitting', () => {
 
   test('a job for later waits for its time', () => {
     const fleet = bench()
-    fleet.turn(...join('r1'), submit('j', { scheduledTime: fleet.now + 30_000 }))
+    fleet.turn(...join('r1'), submit('j', { scheduled_time: fleet.now + 30_000 }))
     expect(job(fleet, 'j').status).toBe('pending')
     expect(messages(fleet.pass(29_999), 'job_assign')).toHaveLength(0)
     expect(messages(fleet.pass(1), 'job_assign')).toHaveLength(1)
@@ -95,7 +95,7 @@ describe('submitting', () => {
 
   test('a time that has passed is now', () => {
     const fleet = bench()
-    fleet.turn(submit('j', { scheduledTime: fleet.now - 1 }))
+    fleet.turn(submit('j', { scheduled_time: fleet.now - 1 }))
     expect(job(fleet, 'j').status).toBe('queued')
   })
 
@@ -192,7 +192,7 @@ describe('webhooks', () => {
   describe('a trigger whose callers sign', () => {
     const signing = { key: 'k1', header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }
     const signed = (given: object = {}) => ready({ auth: 'github', secret: null, signing, ...given })
-    const checked = (key: string | null) => ({ secret: null, callerCheck: { key, refused: null } })
+    const checked = (key: string | null) => ({ secret: null, caller_check: { key, refused: null } })
 
     test('lets in whom the shell has verified, with the key that holds', () => {
       expect(code(signed(), call(checked('k1')))).toBe('fired')
@@ -206,7 +206,7 @@ describe('webhooks', () => {
 
     test('what the shell has against a caller is told before anything else', () => {
       const refused = refuse('FORBIDDEN', 'This address may not call this trigger')
-      const stranger = { callerCheck: { key: 'k1', refused }, data: refuse('INVALID_PAYLOAD', 'no') }
+      const stranger = { caller_check: { key: 'k1', refused }, data: refuse('INVALID_PAYLOAD', 'no') }
       const fleet = signed({ enabled: false })
       expect(answers(fleet.turn(call(stranger)))).toMatchObject([{ refusal: refused, quota: null }])
       expect(code(fleet, call({ ...stranger, trigger: ids.trigger('none') }))).toBe('TRIGGER_NOT_FOUND')

@@ -61,7 +61,7 @@ describe('firing', () => {
 
   test('where nobody is told, the events of the trigger say so', () => {
     const fleet = ready({ filter: '@..x || @..y' })
-    fleet.turn({ ...fire(many), fireAndForget: true } as TriggerFired)
+    fleet.turn({ ...fire(many), fire_and_forget: true } as TriggerFired)
     expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'skipped', reason: 'PAYLOAD_TOO_LARGE', job_id: null }])
   })
 

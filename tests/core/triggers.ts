@@ -38,7 +38,7 @@ export const fire = (payload: object = {}, given: Partial<TriggerFired> = {}): E
   metadata: text({ source: 'manual' }),
   idempotency: null,
   cursor: null,
-  fireAndForget: false,
+  fire_and_forget: false,
   ...given,
 })
 

@@ -68,7 +68,7 @@ describe('what is told', () => {
     fleet.turn(...join('r1'))
     const fail = { job_id: 'j1', error_type: 'NetworkError', error_message: 'no' }
     fleet.turn(
-      submit('j1', { maxAttempts: 2 }),
+      submit('j1', { max_attempts: 2 }),
       say('r1', 'job_accept', { job_id: 'j1' }),
       say('r1', 'job_failed', fail),
     )
@@ -174,10 +174,10 @@ describe('sending', () => {
     const fleet = bench()
     fleet.turn(hook({ events: ['job.created'] }))
     fleet.turn(submit('j1'))
-    fleet.turn(report(fleet, { status: 429, error: 'answered 429', retryAfterMs: HOUR }))
+    fleet.turn(report(fleet, { status: 429, error: 'answered 429', retry_after_ms: HOUR }))
     assert.equal(deliveries(fleet)[0]?.next_at, fleet.now + HOUR)
     fleet.pass(HOUR)
-    fleet.turn(report(fleet, { status: 503, error: 'answered 503', retryAfterMs: 1e12 }))
+    fleet.turn(report(fleet, { status: 503, error: 'answered 503', retry_after_ms: 1e12 }))
     assert.equal(deliveries(fleet)[0]?.next_at, fleet.now + 24 * HOUR)
   })
 
@@ -185,7 +185,7 @@ describe('sending', () => {
     const fleet = bench()
     fleet.turn(hook({ events: ['job.created'] }), hook({ webhook: 'other' as WebhookId, events: ['webhook.disabled'] }))
     fleet.turn(submit('j1'))
-    fleet.turn(report(fleet, { status: 410, error: 'answered 410', retryAfterMs: null }))
+    fleet.turn(report(fleet, { status: 410, error: 'answered 410', retry_after_ms: null }))
     assert.deepEqual([row(fleet).enabled, row(fleet).disabled_reason.includes('410')], [false, true])
     assert.deepEqual(deliveries(fleet).map(({ event, status }) => `${event} ${status}`), [
       'job.created failed',

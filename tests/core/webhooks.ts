@@ -32,8 +32,8 @@ export function ask(type: 'enabled' | 'disabled' | 'deleted' | 'pinged', webhook
   return { type: `webhook.${type}`, reply, webhook, by: 'admin' }
 }
 
-export const OK: DeliveryOutcome = { status: 200, error: '', retryAfterMs: null }
-export const DOWN: DeliveryOutcome = { status: 500, error: 'answered 500', retryAfterMs: null }
+export const OK: DeliveryOutcome = { status: 200, error: '', retry_after_ms: null }
+export const DOWN: DeliveryOutcome = { status: 500, error: 'answered 500', retry_after_ms: null }
 
 /** Reports the oldest call that nobody has reported yet. */
 export function report(fleet: Bench, outcome: DeliveryOutcome): Event {

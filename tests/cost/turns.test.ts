@@ -11,7 +11,7 @@ function atWork() {
   const fleet = bench(UNLIMITED)
   fleet.turn(...join('r1', { slots: 5 }), submit('j1'))
   fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }))
-  for (let i = 0; i < 50; i++) fleet.turn(submit(`w${i}`, { requiredTags: ['none'] }))
+  for (let i = 0; i < 50; i++) fleet.turn(submit(`w${i}`, { required_tags: ['none'] }))
   return fleet
 }
 

@@ -65,7 +65,7 @@ const ACTS: readonly (readonly [RegExp, Act])[] = [
     reply: ids.reply('client'),
     job: ids.job(job),
     mode: mode as 'retry' | 'requeue',
-    newJob: ids.job(newJob),
+    new_job: ids.job(newJob),
     by: 'ann',
     key: null,
     definition: DEFINITION,
@@ -215,15 +215,15 @@ function wants(given: Readonly<Record<string, string | undefined>>): object {
   const { priority, tags, robot, retry, attempts, key, timeout, env, idem, dup } = given
   return {
     ...(priority === undefined ? {} : { priority: Number(priority) }),
-    ...(tags === undefined ? {} : { requiredTags: list(tags) }),
+    ...(tags === undefined ? {} : { required_tags: list(tags) }),
     ...(robot === undefined ? {} : { robot }),
-    ...(retry === undefined ? {} : { retrySafety: retry }),
-    ...(attempts === undefined ? {} : { maxAttempts: Number(attempts) }),
-    ...(key === undefined ? {} : { concurrencyKey: key }),
-    ...(timeout === undefined ? {} : { timeoutMs: Number(timeout) * 1_000 }),
+    ...(retry === undefined ? {} : { retry_safety: retry }),
+    ...(attempts === undefined ? {} : { max_attempts: Number(attempts) }),
+    ...(key === undefined ? {} : { concurrency_key: key }),
+    ...(timeout === undefined ? {} : { timeout_ms: Number(timeout) * 1_000 }),
     ...(env === undefined ? {} : { environment: env }),
     ...(idem === undefined ? {} : { idempotency: { key: idem, fingerprint: 'f' } }),
-    ...(dup === undefined ? {} : { duplicateKey: dup, checkDuplicate: true }),
+    ...(dup === undefined ? {} : { duplicate_key: dup, check_duplicate: true }),
   }
 }
 

@@ -98,7 +98,7 @@ async function fire(
     }),
     // The platform says what is the same message, and signs it: another body under the same name is not another message.
     idempotency: onceBy(trigger, 'chat', incoming.dedupeKey),
-    fireAndForget: incoming.fireAndForget,
+    fire_and_forget: incoming.fireAndForget,
   }))
   return outcomeOf(answer)
 }

@@ -53,7 +53,7 @@ export function incomingWebhookRoutes(fleet: Fleet, failedAttempts: FailedAttemp
       job: fleet.platform.rowId() as JobId,
       trigger: id,
       secret: given,
-      callerCheck: checked,
+      caller_check: checked,
       data: isRefusal(content) ? content : content.data,
       metadata: toText({ source: 'webhook', event_type: eventType, timestamp, delivery_id: once, remote: address }),
       idempotency: once === null ? null : onceBy(id, 'webhook', once, call.bytes),
@@ -102,7 +102,7 @@ function refusalBeforeBody(
   const refused = notAllowed(allow_from, address) ??
     (auth === 'none' ? pageRefused(requestOrigin(head.header), allowed, true) : null) ??
     (auth === 'secret' || auth === 'none' || signing === null ? null : verifyHeaders(auth, signing, head))
-  return authenticate(trigger, { callerCheck: { key: signing?.key ?? null, refused }, secret })
+  return authenticate(trigger, { caller_check: { key: signing?.key ?? null, refused }, secret })
 }
 
 /** Whether the caller may be let in, as far as that takes computing. A body that was not read cannot have been signed. */

@@ -18,7 +18,7 @@ export function poolRoutes(fleet: Fleet): Hono<HonoEnv> {
       reply,
       name: body.name,
       tags: body.tags,
-      maxConcurrent: body.max_concurrent,
+      max_concurrent: body.max_concurrent,
       workflows: body.workflows,
     }))
     return respond(c, answer, 'pool', ({ pool }) => c.json(poolView(pool), 201))

@@ -51,7 +51,7 @@ async function save(fleet: Fleet, c: Context<HonoEnv>, id: RobotId | undefined):
     mode: id === undefined ? 'create' : 'update',
     name: body.name,
     environment: body.environment,
-    maxConcurrentJobs: body.max_concurrent_jobs,
+    max_concurrent_jobs: body.max_concurrent_jobs,
     tags: body.tags,
     capabilities: body.capabilities,
   }))

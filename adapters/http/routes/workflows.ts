@@ -41,7 +41,7 @@ async function save(fleet: Fleet, c: Context<HonoEnv>, id: WorkflowId | undefine
     name: body.name,
     description: body.description,
     tags: body.tags,
-    maxConcurrent: body.max_concurrent,
+    max_concurrent: body.max_concurrent,
     definition,
   }))
   return respond(

@@ -87,18 +87,18 @@ export class Client {
       priority: chance.pick([0, 1, 1, 1, 2, 3]),
       robot,
       environment: chance.pick(['', '', '', ...ENVIRONMENTS]),
-      requiredTags: chance.some(TAGS, 0.15),
-      requiredCapabilities: chance.some(CAPABILITIES, 0.1),
-      scheduledTime: chance.happens(0.1) ? server.clock() + chance.whole(-60_000, 1_200_000) : null,
-      timeoutMs: chance.happens(0.4) ? chance.whole(5_000, 900_000) : null,
-      retrySafety: chance.pick(['unless_started', ...RETRY_SAFETIES]),
+      required_tags: chance.some(TAGS, 0.15),
+      required_capabilities: chance.some(CAPABILITIES, 0.1),
+      scheduled_time: chance.happens(0.1) ? server.clock() + chance.whole(-60_000, 1_200_000) : null,
+      timeout_ms: chance.happens(0.4) ? chance.whole(5_000, 900_000) : null,
+      retry_safety: chance.pick(['unless_started', ...RETRY_SAFETIES]),
       pool: chance.happens(0.1) ? POOL : null,
-      maxAttempts: chance.pick([1, 1, 2, 3]),
-      retryOn: chance.happens(0.1) ? ['BusinessError'] : [],
-      concurrencyKey: key,
-      concurrencyLimit: key === null ? 1 : KEYS[key] ?? 1,
-      duplicateKey: `${typeof workflow === 'string' ? workflow : workflow.id} ${robot} ${parameters}`,
-      checkDuplicate: chance.happens(0.3),
+      max_attempts: chance.pick([1, 1, 2, 3]),
+      retry_on: chance.happens(0.1) ? ['BusinessError'] : [],
+      concurrency_key: key,
+      concurrency_limit: key === null ? 1 : KEYS[key] ?? 1,
+      duplicate_key: `${typeof workflow === 'string' ? workflow : workflow.id} ${robot} ${parameters}`,
+      check_duplicate: chance.happens(0.3),
       idempotency: chance.happens(0.4) ? { key: `key-${this.#requests}`, fingerprint: parameters } : null,
     })
   }
@@ -126,7 +126,7 @@ export class Client {
     world.note(`client: calls ${trigger} for ${job}`)
     const data = '{"from":"hook"}' as JsonText
     const delivery = this.#chance.happens(0.5) ? { key: `delivery-${job}`, fingerprint: data } : null
-    const callerCheck = { key: null, refused: null }
+    const caller_check = { key: null, refused: null }
     const call = {
       type: 'webhook.received',
       reply,
@@ -135,7 +135,7 @@ export class Client {
       secret,
       data,
       metadata: '{}' as JsonText,
-      callerCheck,
+      caller_check,
       idempotency: delivery,
     } as const
     this.#send({ job, trigger, submission: null, retryOf: null, delivery: delivery?.key }, call)
@@ -162,7 +162,7 @@ export class Client {
       name: workflow,
       description: '',
       tags: [],
-      maxConcurrent: null,
+      max_concurrent: null,
       definition: definition(text),
     }, () => {})
     world.after(this.#chance.wait(60_000), () => {

@@ -104,7 +104,16 @@ export class Operators {
     truth.requests.set(newJob, { job: newJob, trigger: null, submission: null, retryOf: { job: job.id, mode } })
     const by = 'people'
     this.#request(
-      (reply) => ({ type: 'retry.requested', reply, job: job.id, mode, newJob, by, key: null, definition: runs }),
+      (reply) => ({
+        type: 'retry.requested',
+        reply,
+        job: job.id,
+        mode,
+        new_job: newJob,
+        by,
+        key: null,
+        definition: runs,
+      }),
       (answer) => {
         if (answer.type === 'job') {
           truth.acknowledged.add(newJob)
@@ -162,7 +171,7 @@ export class Operators {
       reply,
       name: POOL,
       tags: POOL_TAGS,
-      maxConcurrent,
+      max_concurrent: maxConcurrent,
       workflows: [],
     }))
   }
@@ -178,7 +187,7 @@ export class Operators {
       name: workflow,
       description: '',
       tags: [],
-      maxConcurrent,
+      max_concurrent: maxConcurrent,
       definition: definition(workflow),
     }))
   }

@@ -90,7 +90,7 @@ export class Planner {
       mode,
       by: 'planner',
       spec: plan,
-      workflowName: null,
+      workflow_name: null,
       enabled,
     } as const
     this.#request((reply) => ({ ...event, reply }), (answer) => {

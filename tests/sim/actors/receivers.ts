@@ -126,8 +126,8 @@ export class Receivers {
   #answer({ webhook, delivery }: WebhookRequest): { readonly outcome: DeliveryOutcome; readonly ms: Millis } {
     const { world, truth } = this.#options
     const quick = this.#chance.spread(5, 2_000)
-    const failed = (status: number | null, ms = quick, retryAfterMs: Millis | null = null) => ({
-      outcome: { status, error: `it failed with ${status}`, retryAfterMs },
+    const failed = (status: number | null, ms = quick, retry_after_ms: Millis | null = null) => ({
+      outcome: { status, error: `it failed with ${status}`, retry_after_ms },
       ms,
     })
     if (world.now < (this.#downUntil.get(webhook) ?? 0)) return failed(null, this.#chance.pick([quick, CALL_MS]))
@@ -143,7 +143,7 @@ export class Receivers {
     }
     if (truth.webhooks.accepted.has(delivery)) world.mark('delivered twice')
     truth.webhooks.accepted.add(delivery)
-    return { outcome: { status: 200, error: '', retryAfterMs: null }, ms: quick }
+    return { outcome: { status: 200, error: '', retry_after_ms: null }, ms: quick }
   }
 
   /** A receiver that has said that it is gone is left alone, from the turn on that has heard it, until it is enabled again. */

@@ -131,7 +131,7 @@ export const noIdempotency = (): Mutant =>
   changingEvents((event) => event.type === 'job.submitted' ? { ...event, idempotency: null } : event)
 
 export const noDuplicates = (): Mutant =>
-  changingEvents((event) => event.type === 'job.submitted' ? { ...event, checkDuplicate: false } : event)
+  changingEvents((event) => event.type === 'job.submitted' ? { ...event, check_duplicate: false } : event)
 
 /** Everybody counts as inside already. */
 export const noLimits = (): Mutant => ({

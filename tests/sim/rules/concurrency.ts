@@ -45,7 +45,7 @@ export function noteRequestedLimit({ commits, requestedLimits: limitsAsked }: Tr
   const name = event.type === 'pool.saved' ? `pool ${event.name}` : `workflow ${event.workflow}`
   const former = limitsAsked.get(name)
   const recent = former !== undefined && former.commit >= commits - COMMITS_BEHIND ? former.limit : 0
-  limitsAsked.set(name, { limit: Math.max(recent, event.maxConcurrent ?? Infinity), commit: commits })
+  limitsAsked.set(name, { limit: Math.max(recent, event.max_concurrent ?? Infinity), commit: commits })
 }
 
 function countsAsRunning(job: JobRow): boolean {
@@ -112,7 +112,7 @@ const nothingTwice: Rule = ({ truth, state, change }) => {
       demand(other === undefined, 'I4', () => `the key ${key} made ${other?.id} and ${job.id}`)
       truth.byIdempotency.set(key, (truth.byIdempotency.get(key) ?? new Set()).add(job.id))
     }
-    if (!submission.checkDuplicate) continue
+    if (!submission.check_duplicate) continue
     const other = [...truth.jobs.values()].find(({ id, duplicate_key, completed_at, seq }) =>
       id !== job.id && duplicate_key === job.duplicate_key && seq < job.seq &&
       (completed_at === null || isRecent(id, truth.settings.duplicateMs))

@@ -80,7 +80,7 @@ export function answerIsConsistent(
   if (refused?.refused === 'DUPLICATE_JOB') {
     const { job_id } = (refused.details ?? {}) as { readonly job_id?: JobId }
     const first = job_id === undefined ? undefined : truth.jobs.get(job_id)
-    const real = submission.checkDuplicate && first?.duplicate_key === submission.duplicateKey
+    const real = submission.check_duplicate && first?.duplicate_key === submission.duplicate_key
     demand(real, 'I4', () => `job ${job} was taken for a duplicate of ${job_id}`)
   }
   if (submission.idempotency === null) return

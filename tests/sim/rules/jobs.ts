@@ -80,15 +80,15 @@ function matchesRequest(job: JobRow, asked: JobRequest | undefined): void {
     ['pinned_robot_id', job.pinned_robot_id, submission.robot],
     ['environment', job.environment, submission.environment],
     ['required_tags', job.required_tags, [
-      ...new Set([...submission.requiredTags, ...submission.pool === null ? [] : POOL_TAGS]),
+      ...new Set([...submission.required_tags, ...submission.pool === null ? [] : POOL_TAGS]),
     ]],
-    ['required_capabilities', job.required_capabilities, submission.requiredCapabilities],
-    ['scheduled_time', job.scheduled_time, submission.scheduledTime],
-    ['retry_safety', job.retry_safety, submission.retrySafety],
+    ['required_capabilities', job.required_capabilities, submission.required_capabilities],
+    ['scheduled_time', job.scheduled_time, submission.scheduled_time],
+    ['retry_safety', job.retry_safety, submission.retry_safety],
     ['pool', job.pool, submission.pool],
-    ['max_attempts', job.max_attempts, submission.maxAttempts],
-    ['concurrency_key', job.concurrency_key, submission.concurrencyKey],
-    ['concurrency_limit', job.concurrency_limit, submission.concurrencyLimit],
+    ['max_attempts', job.max_attempts, submission.max_attempts],
+    ['concurrency_key', job.concurrency_key, submission.concurrency_key],
+    ['concurrency_limit', job.concurrency_limit, submission.concurrency_limit],
   ]
   for (const [field, kept, wanted] of pairs) {
     demand(same(kept, wanted), 'I1', () => `${field} of job ${job.id} is not what was submitted`)

@@ -235,8 +235,8 @@ describe('the clock', () => {
 
   test('that was ahead and was put right leaves no job with a time to come, near or far, made in the future', async () => {
     const { fleet, disk, world, pass } = await open(new MemoryDisk(), START + 2 * HOUR)
-    for (const [id, scheduledTime] of [['near', START + 2.1 * HOUR], ['far', START + 80 * HOUR]] as const) {
-      await fleet.request((reply) => ({ ...submit(id, { scheduledTime }), reply }) as never)
+    for (const [id, scheduled_time] of [['near', START + 2.1 * HOUR], ['far', START + 80 * HOUR]] as const) {
+      await fleet.request((reply) => ({ ...submit(id, { scheduled_time }), reply }) as never)
     }
     world.set -= 2 * HOUR
     await pass(60_000)
@@ -255,7 +255,7 @@ describe('the clock', () => {
       const robot = socket('s1')
       first.fleet.opened(robot, null)
       first.fleet.received(robot.id, '{"type":"register","payload":{"robot_id":"r1"}}')
-      const one = { duplicateKey: 'the same', checkDuplicate: true }
+      const one = { duplicate_key: 'the same', check_duplicate: true }
       await first.fleet.request((reply) => ({ ...submit('old', one), reply }) as never)
       first.fleet.received(robot.id, '{"type":"job_accept","payload":{"job_id":"old"}}')
       first.fleet.received(robot.id, '{"type":"job_complete","payload":{"job_id":"old"}}')
@@ -276,11 +276,11 @@ describe('the clock', () => {
 
   test('that was ahead does not leave a job waiting until it has caught up', async () => {
     const { fleet, world, pass } = await open(new MemoryDisk(), START + 2 * HOUR)
-    const scheduledTime = START + 20_000
-    await fleet.request((reply) => ({ ...submit('soon', { scheduledTime: scheduledTime + 2 * HOUR }), reply }) as never)
+    const scheduled_time = START + 20_000 + 2 * HOUR
+    await fleet.request((reply) => ({ ...submit('soon', { scheduled_time }), reply }) as never)
     world.set -= 2 * HOUR
     await pass(60_000)
-    await fleet.request((reply) => ({ ...submit('later', { scheduledTime: START + 80_000 }), reply }) as never)
+    await fleet.request((reply) => ({ ...submit('later', { scheduled_time: START + 80_000 }), reply }) as never)
     expect(fleet.state.jobs.get(ids.job('later'))?.status).toBe('pending')
     await pass(21_000)
     expect(fleet.state.jobs.get(ids.job('later'))?.status).toBe('queued')

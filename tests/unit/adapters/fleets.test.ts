@@ -109,7 +109,7 @@ describe('at the start', () => {
     await send(await used(before.host, 'busy'), 'j1')
     const far = await used(before.host, 'far')
     await far.fleet.request((reply: ReplyId) => {
-      return { ...submit('j2', { scheduledTime: START + 7_200_000 }), reply } as ReturnType<typeof submit>
+      return { ...submit('j2', { scheduled_time: START + 7_200_000 }), reply } as ReturnType<typeof submit>
     })
     await before.host.stop()
     await host.start()

@@ -62,7 +62,11 @@ test('a secret is 32 random bytes in the form of the specification', () => {
 
 test('what a receiver answers is put into words', async () => {
   const sent: PostRequest[] = []
-  expect(await answered({ status: 204, text: 'ignored' }, sent)).toEqual({ status: 204, error: '', retryAfterMs: null })
+  expect(await answered({ status: 204, text: 'ignored' }, sent)).toEqual({
+    status: 204,
+    error: '',
+    retry_after_ms: null,
+  })
   expect(sent[0]?.headers).toMatchObject({ 'Content-Type': 'application/json', 'webhook-id': 'msg_1' })
   expect(sent[0]?.body).toBe(calling().body)
   expect(await answered({ status: 500, text: 'out of\u0000\u001b[31mpaper\n' })).toMatchObject({
@@ -70,7 +74,7 @@ test('what a receiver answers is put into words', async () => {
     error: 'answered 500: out of [31mpaper',
   })
   expect(await answered({ status: 302 })).toMatchObject({ error: 'answered 302: redirects are not followed' })
-  expect(await answered({ status: 429, retryAfter: '30' })).toMatchObject({ retryAfterMs: 30_000 })
+  expect(await answered({ status: 429, retryAfter: '30' })).toMatchObject({ retry_after_ms: 30_000 })
   expect((await answered({ status: 400, text: 'x'.repeat(10_000) })).error.length).toBeLessThan(400)
   expect(await answered(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }))).toMatchObject({
     status: null,
