@@ -96,9 +96,9 @@ export function httpApp(
 
 /** What strangers call: other systems, chats and people, each with what its trigger asks for in place of a key. */
 function mountPublic(app: Hono<HonoEnv>, fleet: Fleet, base: string): void {
-  app.route('/webhook', incomingWebhookRoutes(fleet, fleet.failedAttempts))
-  app.route('/chat', chatRoutes(fleet, fleet.failedAttempts))
-  app.route('/form', formRoutes(fleet, base, fleet.failedAttempts))
+  app.route('/webhook', incomingWebhookRoutes(fleet))
+  app.route('/chat', chatRoutes(fleet))
+  app.route('/form', formRoutes(fleet, base))
 }
 
 function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {

@@ -1,40 +1,65 @@
 import type { Millis, TriggerId } from '../../../core/base/ids.ts'
-import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
 import type { Context } from 'hono'
-import { type Refusal, REFUSALS, refuse } from '../../../core/base/refusal.ts'
+import { noTrigger, type Refusal, REFUSALS, refuse } from '../../../core/base/refusal.ts'
 import type { Quota } from '../../../core/base/sliding-window.ts'
 import { rateLimited } from '../../../core/limiter/rates.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
-import { mayCall } from '../../net/client-address.ts'
+import type { TriggerType } from '../../../core/trigger-types/index.ts'
+import type { Fleet } from '../../fleet/fleet.ts'
+import { clientAddress, mayCall } from '../../net/client-address.ts'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { HonoEnv } from '../kit/request.ts'
 import { headersOf, setQuotaHeaders } from '../kit/response.ts'
 
 /** The answer to a caller that does not know the trigger, or its secret. */
 const GUESSES: ReadonlySet<string> = new Set(['AUTHENTICATION_FAILED', 'TRIGGER_NOT_FOUND'])
 
-/** Who called what, when, and what is known of how often callers guess. */
+/** A request to a trigger from outside, with no key of ours: from a sender of webhooks, a chat platform, or a form. */
 export interface Caller {
+  readonly fleet: Fleet
   readonly trigger: TriggerId
   readonly address: string | null
-  readonly failedAttempts: FailedAttempts
   readonly now: Millis
+}
+
+/** Reads from a request which trigger it calls, and from where. */
+export function callerOf(fleet: Fleet, c: Context<HonoEnv>): Caller {
+  return {
+    fleet,
+    trigger: c.req.param('trigger') as TriggerId,
+    address: clientAddress(c.req.raw, fleet.state.settings.trustedProxies),
+    now: fleet.platform.now(),
+  }
+}
+
+/**
+ * Finds the trigger that is called; `type` null: of whatever type. TRIGGER_NOT_FOUND where there is none; FORBIDDEN where its
+ * `allow_from` does not list the caller's address.
+ */
+export function calledTrigger({ fleet, trigger: id, address }: Caller, type: TriggerType | null): TriggerRow | Refusal {
+  const trigger = fleet.state.triggers.get(id)
+  if (trigger === undefined || (type !== null && trigger.trigger_type !== type)) return noTrigger(id)
+  return mayCall(trigger.allow_from, address) ? trigger : refuse('FORBIDDEN', 'This address may not call this trigger')
+}
+
+/** Counts a wrong secret, signature or access code, or a trigger that does not exist. RATE_LIMITED once there were too many. */
+export function countFailure({ fleet, address, now }: Caller): { refusal: Refusal; quota: Quota } | null {
+  const { failedAttempts } = fleet
+  const quota = failedAttempts.count(address, now)
+  if (quota === null) return null
+  return { refusal: rateLimited('failed calls from one address', failedAttempts.limit, quota), quota }
 }
 
 /** A refusal as the API reference shows it on this route; 429 for a caller that guesses too often. */
 export function respondRefused(c: Context, refusal: Refusal, caller: Caller, quota: Quota | null = null): Response {
-  const { trigger, address, failedAttempts, now } = caller
-  const guessed = GUESSES.has(refusal.refused) ? failedAttempts.count(address, now) : null
-  if (guessed === null) return respondFlat(c, refusal, trigger, quota)
-  return respondFlat(c, rateLimited('failed calls from one address', failedAttempts.limit, guessed), trigger, guessed)
-}
-
-/** FORBIDDEN for an address that is not in the list, where there is one. */
-export function notAllowed(allowFrom: TriggerRow['allow_from'], address: string | null): Refusal | null {
-  return mayCall(allowFrom, address) ? null : refuse('FORBIDDEN', 'This address may not call this trigger')
+  const tooMany = GUESSES.has(refusal.refused) ? countFailure(caller) : null
+  return tooMany === null
+    ? respondFlat(c, refusal, caller.trigger, quota)
+    : respondFlat(c, tooMany.refusal, caller.trigger, tooMany.quota)
 }
 
 /** Responds with a refusal in the flat form of this route. */
-export function respondFlat(
+function respondFlat(
   c: Context,
   refusal: Refusal,
   trigger: TriggerId,

@@ -1,41 +1,36 @@
 import { type Context, Hono } from 'hono'
 import type { Reply } from '../../../core/turn.ts'
-import type { Millis, TriggerId } from '../../../core/base/ids.ts'
+import type { Millis } from '../../../core/base/ids.ts'
 import type { ChatConfig } from '../../../core/trigger-types/chat.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
-import type { ConfigOf } from '../../../core/trigger-types/index.ts'
-import type { TriggerRow } from '../../../core/records/trigger.ts'
+import { configIn, type TriggerRow } from '../../../core/records/trigger.ts'
 import { filterReason } from '../../chat/filter.ts'
 import type { ChatPlatform, ChatReply, IncomingMessage, MessageOutcome } from '../../chat/platform.ts'
 import { CHAT_PLATFORM_BY_NAME } from '../../chat/index.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { IncomingRequest, RequestHead } from '../../crypto/signatures.ts'
-import { clientAddress } from '../../net/client-address.ts'
-import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
 import { fireTrigger, onceBy } from '../../triggers/fire.ts'
 import { type HonoEnv, readBytes } from '../kit/request.ts'
-import { notAllowed, respondRefused } from './caller.ts'
+import { calledTrigger, type Caller, callerOf, respondRefused } from './caller.ts'
 
 /**
  * `POST /chat/{trigger_id}`: a message in a chat. A sender that proves to be the platform is answered in its form and
  * within its time, with status 200, or 503 where it is to send the same again. Others get the flat errors of the webhook.
  */
-export function chatRoutes(fleet: Fleet, failedAttempts: FailedAttempts): Hono<HonoEnv> {
+export function chatRoutes(fleet: Fleet): Hono<HonoEnv> {
   const app = new Hono<HonoEnv>()
   app.post('/:trigger', async (c) => {
-    const { platform, state } = fleet
-    const since = platform.now()
     const began = performance.now()
-    const trigger = c.req.param('trigger') as TriggerId
-    const address = clientAddress(c.req.raw, state.settings.trustedProxies)
-    const refuseWith = (refusal: Refusal) =>
-      respondRefused(c, refusal, { trigger, address, failedAttempts, now: since })
-    const chat = chatTriggerOf(state.triggers.get(trigger))
-    if (chat === null) return refuseWith(noTrigger(trigger))
+    const caller = callerOf(fleet, c)
+    const refuseWith = (refusal: Refusal) => respondRefused(c, refusal, caller)
+    const trigger = calledTrigger(caller, 'chat')
+    if (isRefusal(trigger)) return refuseWith(trigger)
+    const chat = chatOf(trigger)
+    if (isRefusal(chat)) return refuseWith(chat)
     // Of a stranger's body nothing is read.
-    const head: RequestHead = { header: (name) => c.req.header(name), now: since }
-    const refusal = notAllowed(chat.allowFrom, address) ?? chat.platform.verifyHeaders(chat.key, head)
+    const head: RequestHead = { header: (name) => c.req.header(name), now: caller.now }
+    const refusal = chat.platform.verifyHeaders(chat.key, head)
     if (refusal !== null) return refuseWith(refusal)
     const bytes = await readBytes(c)
     if (isRefusal(bytes)) return refuseWith(bytes)
@@ -45,44 +40,35 @@ export function chatRoutes(fleet: Fleet, failedAttempts: FailedAttempts): Hono<H
     const why = filterReason(incoming, chat.config)
     if (why !== null) return respondChat(c, incoming.answer({ type: 'ignored', why }))
     const left = chat.platform.answerMs - (performance.now() - began)
-    return respondChat(c, incoming.answer(await within(left, () => fire(fleet, trigger, incoming, address))))
+    return respondChat(c, incoming.answer(await within(left, () => fire(caller, incoming))))
   })
   return app
 }
 
-/** A trigger of this type, and what its platform is. */
-interface ChatTrigger {
+/** The platform that a trigger listens to, and the key that it proves itself with. */
+interface Chat {
   readonly platform: ChatPlatform
   readonly config: ChatConfig
   readonly key: string
-  readonly allowFrom: readonly string[]
 }
 
-function chatTriggerOf(trigger: TriggerRow | undefined): ChatTrigger | null {
-  if (trigger === undefined || trigger.trigger_type !== 'chat' || trigger.signing === null) return null
-  const config = trigger.config as ConfigOf<'chat'>
-  return {
-    platform: CHAT_PLATFORM_BY_NAME[config.platform],
-    config,
-    key: trigger.signing.key,
-    allowFrom: trigger.allow_from,
-  }
+function chatOf(trigger: TriggerRow): Chat | Refusal {
+  const config = configIn(trigger, 'chat')
+  // Anybody could sign with no key at all.
+  return trigger.signing === null
+    ? noTrigger(trigger.id)
+    : { platform: CHAT_PLATFORM_BY_NAME[config.platform], config, key: trigger.signing.key }
 }
 
 /** What a call says, once it is known who calls: nothing of it is told to anybody else. */
 async function readVerified(
-  { platform, config, key }: ChatTrigger,
+  { platform, config, key }: Chat,
   call: IncomingRequest,
 ): Promise<IncomingMessage | ChatReply | Refusal> {
   return await platform.verify(key, call) ?? platform.read(call, config)
 }
 
-async function fire(
-  fleet: Fleet,
-  trigger: TriggerId,
-  incoming: IncomingMessage,
-  remote: string | null,
-): Promise<MessageOutcome> {
+async function fire({ fleet, trigger, address }: Caller, incoming: IncomingMessage): Promise<MessageOutcome> {
   const { message } = incoming
   const event_type = message.command !== '' ? 'command' : message.is_mention ? 'mention' : 'message'
   const answer = await fleet.request(fireTrigger(fleet.platform, {
@@ -94,7 +80,7 @@ async function fire(
       platform: message.platform,
       event_type,
       delivery_id: incoming.dedupeKey,
-      remote,
+      remote: address,
     }),
     // The platform says what is the same message, and signs it: another body under the same name is not another message.
     idempotency: onceBy(trigger, 'chat', incoming.dedupeKey),

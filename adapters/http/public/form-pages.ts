@@ -1,9 +1,8 @@
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { TriggerId } from '../../../core/base/ids.ts'
 import type { FormConfig } from '../../../core/trigger-types/form.ts'
-import { type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
+import { isRefusal, type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { Markup } from '../../form/markup.ts'
@@ -12,9 +11,9 @@ import { type FormPage, formPage, type Notice, plainPage } from '../../form/page
 import { styleHash } from '../../form/style.ts'
 import { isBrowser, newBrowser, newToken } from '../../form/token.ts'
 import { reboundPage, requestOrigin } from '../../net/origin.ts'
-import { clientAddress, mayCall } from '../../net/client-address.ts'
 import type { HonoEnv } from '../kit/request.ts'
 import { headersOf } from '../kit/response.ts'
+import { calledTrigger, type Caller, callerOf } from './caller.ts'
 
 /** Names the browser that a page was drawn for, and nothing else: see `adapters/form/token.ts`. */
 export const COOKIE = 'casare-form'
@@ -26,7 +25,7 @@ export interface OpenForm {
   readonly key: string
   readonly title: string
   readonly path: string
-  readonly address: string | null
+  readonly caller: Caller
 }
 
 /** What a form is drawn with beside its fields. */
@@ -47,18 +46,21 @@ export class FormPages {
 
   /** The form that is asked for, or why there is none for this caller. */
   openForm(c: Context<HonoEnv>): OpenForm | (Notice & { readonly status: 403 | 404 }) {
-    const { state } = this.#fleet
-    const trigger = state.triggers.get(c.req.param('trigger') as TriggerId)
-    const key = trigger?.signing?.key
-    if (trigger?.trigger_type !== 'form' || key === undefined) return { ...FORM_NOT_FOUND, status: 404 }
-    const { trustedProxies, allowedOrigins } = state.settings
-    const address = clientAddress(c.req.raw, trustedProxies)
-    const isRebound = trigger.allow_from.length > 0 &&
-      reboundPage(requestOrigin((name) => c.req.header(name)), allowedOrigins) !== null
-    if (isRebound || !mayCall(trigger.allow_from, address)) return { ...FORM_NOT_ALLOWED, status: 403 }
+    const caller = callerOf(this.#fleet, c)
+    const trigger = calledTrigger(caller, 'form')
+    if (isRefusal(trigger)) {
+      return trigger.refused === 'FORBIDDEN' ? { ...FORM_NOT_ALLOWED, status: 403 } : { ...FORM_NOT_FOUND, status: 404 }
+    }
+    const key = trigger.signing?.key
+    if (key === undefined) return { ...FORM_NOT_FOUND, status: 404 }
+    // A page from elsewhere that has taken our address calls from within the network of the person who looks at it.
+    const origin = requestOrigin((name) => c.req.header(name))
+    if (trigger.allow_from.length > 0 && reboundPage(origin, this.#fleet.state.settings.allowedOrigins) !== null) {
+      return { ...FORM_NOT_ALLOWED, status: 403 }
+    }
     const form = trigger.config as unknown as FormConfig
     const path = `${this.#base}/form/${encodeURIComponent(trigger.id)}`
-    return { trigger, form, key, title: form.title ?? trigger.name, path, address }
+    return { trigger, form, key, title: form.title ?? trigger.name, path, caller }
   }
 
   /** Draws the form, with a token of its own where the one that came with it does not count. */

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
 import type { Reply } from '../../../core/turn.ts'
 import { instantText } from '../../../core/base/instant.ts'
-import type { JsonText, Millis } from '../../../core/base/ids.ts'
+import type { JsonText } from '../../../core/base/ids.ts'
 import { cut, exceedsBytes } from '../../../core/base/text.ts'
 import { type FormConfig, valuesMax } from '../../../core/trigger-types/form.ts'
 import { valueOf } from '../../../core/trigger-types/form-value.ts'
@@ -24,23 +24,22 @@ import { type FormSubmission, prefilledFrom, readSubmission } from '../../form/s
 import { checkToken, newReceipt, readReceipt } from '../../form/token.ts'
 import { foreignPage, requestOrigin } from '../../net/origin.ts'
 import { hashOf } from '../../crypto/secrets.ts'
-import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
 import { fireTrigger, onceBy } from '../../triggers/fire.ts'
 import { COOKIE, drawUnreadable, FormPages, type OpenForm, plain, show } from './form-pages.ts'
 import { BODY_BYTES_MAX, type HonoEnv, readBytes } from '../kit/request.ts'
 import { setQuotaHeaders } from '../kit/response.ts'
+import { countFailure } from './caller.ts'
 
 /** What the forms of one fleet are served with. */
 interface Forms {
   readonly fleet: Fleet
-  readonly failedAttempts: FailedAttempts
   readonly pages: FormPages
 }
 
 /** `/form/{trigger_id}`: a page for people, which needs no script, and nothing from anywhere else. */
-export function formRoutes(fleet: Fleet, base: string, failedAttempts: FailedAttempts): Hono<HonoEnv> {
+export function formRoutes(fleet: Fleet, base: string): Hono<HonoEnv> {
   const app = new Hono<HonoEnv>()
-  const forms: Forms = { fleet, failedAttempts, pages: new FormPages(fleet, base) }
+  const forms: Forms = { fleet, pages: new FormPages(fleet, base) }
   app.get('/:trigger', (c) => page(forms, c))
   app.post('/:trigger', (c) => submit(forms, c))
   app.onError((error, c) => {
@@ -69,12 +68,12 @@ async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
   const { fleet, pages } = forms
   const opened = pages.openForm(c)
   if ('heading' in opened) return plain(c, opened.status, opened)
-  const { trigger, form, key, path, address } = opened
+  const { trigger, form, key, path, caller } = opened
   if (!trigger.enabled) return plain(c, 403, FORM_CLOSED)
   const sent = await readForm(pages, c, opened)
   if (!('written' in sent)) return sent
   const now = fleet.platform.now()
-  const proof = await authenticate(forms, c, opened, sent, now)
+  const proof = await authenticate(forms, c, opened, sent)
   if (!('dedupeKey' in proof)) return proof
   setQuotaHeaders(c, callsLeft(fleet.state, trigger.id, now))
 
@@ -84,7 +83,7 @@ async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
   const { values, problems } = read(form, written)
   if (problems.size > 0) return await pages.draw(c, opened, { ...again, problems }, 422)
   // As the original had it: the fields together, and each by itself beside them. No field can be named like the rest.
-  const at = { submitted_at: instantText(now), submitter_ip: address }
+  const at = { submitted_at: instantText(now), submitter_ip: caller.address }
   const payload = toText({ ...values, form_id: trigger.id, fields: values, ...at })
   if (exceedsBytes(payload, BODY_BYTES_MAX)) {
     return await pages.drawRefused(c, opened, again, refuse('PAYLOAD_TOO_LARGE', ''))
@@ -118,34 +117,32 @@ async function readForm(pages: FormPages, c: Context<HonoEnv>, opened: OpenForm)
 
 /** Whether it comes from a page of ours, which `dedupeKey` names, by somebody who has the access code; the form again if not. */
 async function authenticate(
-  { fleet, failedAttempts, pages }: Forms,
+  { fleet, pages }: Forms,
   c: Context<HonoEnv>,
   opened: OpenForm,
   { written }: FormSubmission,
-  now: Millis,
 ): Promise<{ readonly dedupeKey: string } | Response> {
-  const { trigger, key, address } = opened
+  const { trigger, key, caller } = opened
   const { allowedOrigins, idempotencyMs } = fleet.state.settings
   const again = { written, sent: true }
   if (foreignPage(requestOrigin((name) => c.req.header(name)), allowedOrigins) !== null) {
     return await pages.draw(c, opened, { ...again, notice: FORM_FROM_OTHER_PAGE }, 403)
   }
   const token = written.get(TOKEN_FIELD)?.[0]
-  const proof = await checkToken(key, trigger.id, getCookie(c, COOKIE), token, now, idempotencyMs)
+  const proof = await checkToken(key, trigger.id, getCookie(c, COOKIE), token, caller.now, idempotencyMs)
   if ('wrong' in proof) return await pages.draw(c, opened, { ...again, notice: TOKEN_NOTICES[proof.wrong] }, 403)
   if (trigger.auth !== 'secret' || hashOf(written.get(CODE_FIELD)?.[0] ?? '') === trigger.secret) return proof
-  const guessed = failedAttempts.count(address, now)
-  setQuotaHeaders(c, guessed)
+  const tooMany = countFailure(caller)
   const codeProblem = 'This is not the access code.'
-  if (guessed === null) return await pages.draw(c, opened, { ...again, token, codeProblem }, 403)
-  const refusal = refuse('RATE_LIMITED', '', { retry_after_ms: guessed.retryAfterMs, limit: failedAttempts.limit.most })
-  return await pages.drawRefused(c, opened, { ...again, token }, refusal)
+  if (tooMany === null) return await pages.draw(c, opened, { ...again, token, codeProblem }, 403)
+  setQuotaHeaders(c, tooMany.quota)
+  return await pages.drawRefused(c, opened, { ...again, token }, tooMany.refusal)
 }
 
 function fire(
   fleet: Fleet,
   c: Context<HonoEnv>,
-  { trigger, address }: OpenForm,
+  { trigger, caller }: OpenForm,
   { payload, values, dedupeKey }: {
     readonly payload: JsonText
     readonly values: JsonObject
@@ -156,7 +153,7 @@ function fire(
   const metadata = toText({
     source: 'form',
     event_type: 'form_submitted',
-    remote: address,
+    remote: caller.address,
     user_agent: agent === undefined ? null : cut(agent, 300),
   })
   return fleet.request(fireTrigger(fleet.platform, {

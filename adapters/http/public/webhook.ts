@@ -3,37 +3,34 @@ import { authenticate } from '../../../core/triggers/receive.ts'
 import type { CallerCheck } from '../../../core/events/triggers.ts'
 import type { JobId, SecretHash, TriggerId } from '../../../core/base/ids.ts'
 import { toText } from '../../../core/base/json.ts'
-import { isRefusal, noTrigger, type Refusal, refuse } from '../../../core/base/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import type { FiringView } from '../../../core/api/trigger-view.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { pageRefused, requestOrigin } from '../../net/origin.ts'
 import { hashOf } from '../../crypto/secrets.ts'
 import { type IncomingRequest, type RequestHead, verifyHeaders, verifySignature } from '../../crypto/signatures.ts'
-import { clientAddress } from '../../net/client-address.ts'
-import type { FailedAttempts } from '../../fleet/failed-attempts.ts'
 import { onceBy } from '../../triggers/fire.ts'
 import { type HonoEnv, readBytes } from '../kit/request.ts'
 import { setQuotaHeaders } from '../kit/response.ts'
 import { firingView } from '../../views/triggers.ts'
 import { bodyOf, contentOf, handshakeIn } from './webhook-body.ts'
-import { notAllowed, respondFlat, respondRefused } from './caller.ts'
+import { calledTrigger, callerOf, respondRefused } from './caller.ts'
 
 /** `/webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
-export function incomingWebhookRoutes(fleet: Fleet, failedAttempts: FailedAttempts): Hono<HonoEnv> {
+export function incomingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {
   const app = new Hono<HonoEnv>()
   app.post('/:trigger', async (c) => {
-    const id = c.req.param('trigger') as TriggerId
-    const now = fleet.platform.now()
-    const trigger = fleet.state.triggers.get(id)
-    const address = clientAddress(c.req.raw, fleet.state.settings.trustedProxies)
-    const head: RequestHead = { header: (name) => c.req.header(name), now }
+    const caller = callerOf(fleet, c)
+    const trigger = calledTrigger(caller, null)
+    if (isRefusal(trigger)) return respondRefused(c, trigger, caller)
+    const { id } = trigger
+    const head: RequestHead = { header: (name) => c.req.header(name), now: caller.now }
     const secret = head.header('x-webhook-secret')
     const given = secret === undefined ? null : hashOf(secret)
     // Of a stranger's body nothing is read.
-    if (trigger === undefined) return respondRefused(c, noTrigger(id), { trigger: id, address, failedAttempts, now })
-    const refusal = refusalBeforeBody(trigger, head, given, { address, allowed: fleet.state.settings.allowedOrigins })
-    if (refusal !== null) return respondRefused(c, refusal, { trigger: id, address, failedAttempts, now })
+    const refusal = refusalBeforeBody(trigger, head, given, fleet.state.settings.allowedOrigins)
+    if (refusal !== null) return respondRefused(c, refusal, caller)
     const { auth } = trigger
     const bytes = await readBytes(c)
     const call: IncomingRequest = { ...head, bytes: isRefusal(bytes) ? NOTHING : bytes }
@@ -55,12 +52,16 @@ export function incomingWebhookRoutes(fleet: Fleet, failedAttempts: FailedAttemp
       secret: given,
       caller_check: checked,
       data: isRefusal(content) ? content : content.data,
-      metadata: toText({ source: 'webhook', event_type: eventType, timestamp, delivery_id: once, remote: address }),
+      metadata: toText({
+        source: 'webhook',
+        event_type: eventType,
+        timestamp,
+        delivery_id: once,
+        remote: caller.address,
+      }),
       idempotency: once === null ? null : onceBy(id, 'webhook', once, call.bytes),
     }))
-    if (answer.type === 'refusal') {
-      return respondRefused(c, answer.refusal, { trigger: id, address, failedAttempts, now }, answer.quota)
-    }
+    if (answer.type === 'refusal') return respondRefused(c, answer.refusal, caller, answer.quota)
     if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
     setQuotaHeaders(c, answer.quota)
     return c.json(firingView(answer))
@@ -68,15 +69,11 @@ export function incomingWebhookRoutes(fleet: Fleet, failedAttempts: FailedAttemp
 
   // Some senders check that an address answers before they accept it, by HEAD or a GET without a query.
   app.get('/:trigger', (c) => {
-    const id = c.req.param('trigger') as TriggerId
-    const trigger = fleet.state.triggers.get(id)
-    const address = clientAddress(c.req.raw, fleet.state.settings.trustedProxies)
-    const wrong = trigger?.trigger_type === 'webhook' ? notAllowed(trigger.allow_from, address) : noTrigger(id)
-    if (wrong !== null) {
-      return respondRefused(c, wrong, { trigger: id, address, failedAttempts, now: fleet.platform.now() })
-    }
-    if (new URL(c.req.url).search === '') return reached(c, id)
-    return respondFlat(c, refuse('INVALID_MESSAGE', 'A webhook takes events by POST'), id, null)
+    const caller = callerOf(fleet, c)
+    const trigger = calledTrigger(caller, 'webhook')
+    if (isRefusal(trigger)) return respondRefused(c, trigger, caller)
+    if (new URL(c.req.url).search === '') return reached(c, trigger.id)
+    return respondRefused(c, refuse('INVALID_MESSAGE', 'A webhook takes events by POST'), caller)
   })
   return app
 }
@@ -96,11 +93,10 @@ function refusalBeforeBody(
   trigger: TriggerRow,
   head: RequestHead,
   secret: SecretHash | null,
-  { address, allowed }: { readonly address: string | null; readonly allowed: readonly string[] },
+  allowedOrigins: readonly string[],
 ): Refusal | null {
-  const { auth, signing, allow_from } = trigger
-  const refused = notAllowed(allow_from, address) ??
-    (auth === 'none' ? pageRefused(requestOrigin(head.header), allowed, true) : null) ??
+  const { auth, signing } = trigger
+  const refused = (auth === 'none' ? pageRefused(requestOrigin(head.header), allowedOrigins, true) : null) ??
     (auth === 'secret' || auth === 'none' || signing === null ? null : verifyHeaders(auth, signing, head))
   return authenticate(trigger, { caller_check: { key: signing?.key ?? null, refused }, secret })
 }
