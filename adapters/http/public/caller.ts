@@ -43,9 +43,10 @@ export function calledTrigger({ fleet, trigger: id, address }: Caller, type: Tri
 }
 
 /** Counts a wrong secret, signature or access code, or a trigger that does not exist. RATE_LIMITED once there were too many. */
-export function countFailure({ fleet, address, now }: Caller): { refusal: Refusal; quota: Quota } | null {
-  const { failedAttempts } = fleet
-  const quota = failedAttempts.count(address, now)
+export function countFailure({ fleet, address }: Caller): { refusal: Refusal; quota: Quota } | null {
+  const { failedAttempts, platform } = fleet
+  // Not when the request began: a body can take long, and the count would take it for a clock that was set back.
+  const quota = failedAttempts.count(address, platform.now())
   if (quota === null) return null
   return { refusal: rateLimited('failed calls from one address', failedAttempts.limit, quota), quota }
 }
