@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { requireNode } from '../adapters/node/version.ts'
 
-/** The `casare` command. What follows is imported once it is known that this Node can read it. */
+/** The `casare` command. The rest is imported only after the check that this Node can read it. */
 
 requireNode()
 // Stack traces show the lines of the sources in every module that is loaded after this.

@@ -10,7 +10,7 @@ interface Globals {
   readonly json?: boolean
 }
 
-/** The options of every command that asks an orchestrator. They may stand before the command or behind it. */
+/** The options of every command that asks an orchestrator, before the command or after it. */
 export const CLIENT_OPTIONS: readonly Option[] = [
   new Option('--url <url>', 'where the orchestrator is').env('CASARE_URL').default('http://127.0.0.1:8766')
     .argParser((text, before) => text === '' ? before : text),
@@ -19,7 +19,7 @@ export const CLIENT_OPTIONS: readonly Option[] = [
   new Option('--json', 'print what the API answers, as JSON'),
 ]
 
-/** The orchestrator that a command is about. */
+/** The client that a command uses, made from its options. */
 export function connect(command: Command): CasareClient {
   const { url, ...given } = command.optsWithGlobals<Globals>()
   if (!/^https?:\/\/[^/]/.test(url)) command.error(`--url or CASARE_URL must start with http:// or https://: ${url}`)
@@ -30,14 +30,16 @@ export function connect(command: Command): CasareClient {
     url,
     key,
     fleet: given.fleet || undefined,
-    // What is printed is what was answered.
+    // Answers are printed as they were received, digit for digit.
     parse: parseWritten,
-    // Somebody sits there and waits.
+    // A person waits for the answer, so give up early.
     retries: 2,
   })
 }
 
-/** Has a command that asks no orchestrator refuse the options of those that do, but for those that it has itself. */
+/**
+ * Makes a command that asks no orchestrator refuse the options of those that do, except those that it defines itself.
+ */
 export function refuseClientOptions(command: Command): void {
   command.configureHelp({ showGlobalOptions: false }).hook('preAction', () => {
     for (const option of CLIENT_OPTIONS) {
@@ -50,7 +52,7 @@ export function refuseClientOptions(command: Command): void {
   })
 }
 
-/** Whether the answer is for a program. */
+/** True if `--json` was given. */
 export function wantsJson(command: Command): boolean {
   return command.optsWithGlobals<Globals>().json === true
 }

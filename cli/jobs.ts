@@ -46,7 +46,7 @@ interface ListFlags {
   readonly limit: number
 }
 
-/** `casare jobs …`. `end` is told whether a job that was waited for has failed. */
+/** `casare jobs …`. `end` is called with true when a job that was waited for has failed. */
 export function jobCommands(program: Command, end: (failed: boolean) => void): void {
   const jobs = program.command('jobs').description('jobs: submit them, see what became of them')
   submitCommand(jobs, end)
@@ -161,14 +161,14 @@ function pastCommands(jobs: Command): void {
     })
 }
 
-/** Waits for a job to end, and shows it. True when it has failed. */
+/** Waits for a job to end, and prints it. Returns true when it has failed. */
 async function follow(client: CasareClient, id: string, command: Command, quiet = false): Promise<boolean> {
   const job = await client.jobs.wait(id)
   if (!quiet) showDetail(job, command)
   return job.status !== 'completed'
 }
 
-/** The first items of a list; no more of its pages are fetched than that takes. */
+/** The first items of a list. Fetches no more pages than that takes. */
 async function first<T>(list: AsyncIterable<T>, most: number): Promise<readonly T[]> {
   const items: T[] = []
   for await (const item of list) if (items.push(item) >= most) break
@@ -180,7 +180,7 @@ function jobOf(workflow: string | undefined, flags: SubmitFlags): NewJob {
     workflow_id: workflow,
     workflow_json: flags.definition,
     parameters: { ...flags.parameters, ...flags.param },
-    // What it may be, the orchestrator says.
+    // Anything else is sent as it is: the orchestrator's refusal names the allowed values.
     priority: (/^\d+$/.test(flags.priority ?? '') ? Number(flags.priority) : flags.priority) as NewJob['priority'],
     robot_id: flags.robot,
     environment: flags.environment,

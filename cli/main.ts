@@ -7,13 +7,16 @@ import { recordCommands } from './resources.ts'
 import { robotCommand } from './robot.ts'
 import { oneLine } from '../core/base/text.ts'
 
-/** What the command ends with. 130 is what a shell makes of Ctrl-C. */
+/** Exit statuses. 130 is what a shell reports for Ctrl-C. */
 const FAILED = 1
 const MISUSED = 2
 
-/** Runs one command line; `start` is the command that starts an orchestrator. Resolves with the exit status: 0, 1 when it was refused or failed, 2 when it is no command. */
+/**
+ * Runs one command line; `start` is the command that starts an orchestrator. Resolves with the exit status: 0, 1 when
+ * the request was refused or failed, 2 when the command line is invalid.
+ */
 export async function main(args: readonly string[], start: Command): Promise<number> {
-  // Whoever reads no further, as `head` does, has what was wanted.
+  // A reader that closes the pipe early, as `head` does, has all that it wanted.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : FAILED))
   let status = 0
   const program = new Command('casare')

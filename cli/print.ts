@@ -1,12 +1,12 @@
-/** What people see. Everything that came over the wire is one line of plain text, whatever it holds. */
+/** Output for people. Everything that came over the wire is printed as one line of plain text. */
 
 import { isExact, stringifyExact } from '../core/base/exact.ts'
 import { oneLine, shownJson } from '../core/base/text.ts'
 
-/** Columns of a table, each with what it shows of a row. */
+/** The columns of a table: a heading, and the value to show of a row. */
 export type Columns<T> = Readonly<Record<string, (row: T) => unknown>>
 
-/** Prints rows under headings, or that there are none. The last column is as wide as it likes. */
+/** Prints rows under headings, or `(none)`. The last column has no width limit. */
 export function printTable<T>(rows: readonly T[], columns: Columns<T>): void {
   if (rows.length === 0) return print('(none)')
   const cells = [Object.keys(columns), ...rows.map((row) => Object.values(columns).map((show) => textOf(show(row))))]
@@ -14,7 +14,7 @@ export function printTable<T>(rows: readonly T[], columns: Columns<T>): void {
   for (const row of cells) print(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
 }
 
-/** Prints the fields of one thing under each other. Those without a value are left out. */
+/** Prints the fields of a record one below the other. Fields without a value are left out. */
 export function printFields(fields: Readonly<Record<string, unknown>>): void {
   const shown = Object.entries(fields).map(([name, value]) => [name, textOf(value)] as const).filter(([, text]) =>
     text !== ''
@@ -23,7 +23,7 @@ export function printFields(fields: Readonly<Record<string, unknown>>): void {
   for (const [name, text] of shown) print(`${name.padEnd(width)}  ${text}`)
 }
 
-/** Prints an answer for a program, who may be a person. */
+/** Prints an answer as JSON, with control characters escaped in case a terminal shows it. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${shownJson(stringifyExact(value, 2))}\n`)
 }
@@ -33,7 +33,7 @@ export function print(text: string): void {
   process.stdout.write(`${oneLine(text)}\n`)
 }
 
-/** Prints what a person should know, beside what a program reads. */
+/** Prints a warning to stderr, so that programs can read stdout. */
 export function warn(text: string): void {
   process.stderr.write(`warning: ${oneLine(text)}\n`)
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { ExactNumber, parseWritten } from '../core/base/exact.ts'
 import { InvalidArgumentError } from 'commander'
 
-/** Readers of arguments. What cannot be read is bad usage, and the message says what would do. */
+/** Parsers of arguments. An argument that cannot be parsed is invalid usage, and the message says what is expected. */
 
 /** A whole number from 1. */
 export function count(text: string): number {
@@ -10,7 +10,7 @@ export function count(text: string): number {
   return Number(text)
 }
 
-/** `name=value`, beside those given before. A value that is JSON is taken as that, any other as text. */
+/** `name=value`, added to the earlier ones. A value that parses as JSON is used as such, any other as text. */
 export function parameter(text: string, before: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   const [, name, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('It must be name=value.')
@@ -26,7 +26,7 @@ export function jsonObject(text: string): object {
   return value
 }
 
-/** What a file holds. */
+/** The content of a file that must be UTF-8. */
 export function fileText(path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
@@ -36,7 +36,7 @@ export function fileText(path: string): string {
   }
 }
 
-/** One more of what may be given several times. */
+/** Appends the value of an option that may be given several times. */
 export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text]
 }

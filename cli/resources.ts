@@ -6,7 +6,7 @@ import { type Columns, printFields, printJson, printTable, warn } from './print.
 import { fileText } from './read.ts'
 
 interface NamedFile {
-  /** Its name without folder and ending. */
+  /** The file name without folder and extension. */
   readonly stem: string
   readonly text: string
 }
@@ -131,7 +131,10 @@ function fileNamed(path: string): NamedFile {
   return { stem: basename(path).replace(/\.json$/i, ''), text: fileText(path) }
 }
 
-/** Saves a workflow, new or known, and publishes it. What was said of a known one before stays as it is. */
+/**
+ * Saves a workflow, creating it if it is unknown, and publishes it. The name of a known one stays unless another is
+ * given.
+ */
 async function publish(
   client: CasareClient,
   id: string,

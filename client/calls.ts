@@ -2,19 +2,21 @@ import type { CallView } from '../core/api/trigger-view.ts'
 import { newKey } from './jobs.ts'
 import type { CallOptions, Transport } from './transport.ts'
 
-/** How long the orchestrator is asked to wait at a time. Below what a try may take. */
+/** The wait that is requested of the orchestrator at a time. It stays below the timeout of one try. */
 const WAIT_SECONDS = 20
 
 export interface WorkflowCall extends CallOptions {
-  /** The job that calls, if one does. */
+  /** The calling job, if there is one. */
   readonly parentJobId?: string | undefined
-  /** What makes this call the same as another. Without one, each is a call of its own. */
+  /**
+   * Identifies the call: another call with the same key returns the same job. Without a key, every call is a new one.
+   */
   readonly idempotencyKey?: string | undefined
 }
 
 /**
- * Calls a workflow by its alias and resolves with what became of it once it has ended, however it ended. What the filter of
- * its trigger does not let pass resolves at once, with `job_id` null.
+ * Calls a workflow by its alias and resolves with the outcome once the job has ended, successfully or not. A call that
+ * the trigger's filter rejects resolves at once, with `job_id` null.
  */
 export async function call(
   transport: Transport,

@@ -41,8 +41,8 @@ export type {
 export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
 /**
- * The HTTP API for programs, wherever there is `fetch`. Names are those of the API. What is refused is thrown as a
- * `CasareError`; what may be repeated is, when the orchestrator is away for a moment or asks for patience.
+ * The HTTP API for programs, wherever there is `fetch`. Names are those of the API. Throws a `CasareError` for a
+ * refusal. Requests that are safe to repeat are tried again while the orchestrator is unreachable or asks to wait.
  */
 export class CasareClient {
   readonly jobs: Jobs
@@ -57,7 +57,7 @@ export class CasareClient {
   readonly #transport: Transport
   readonly #calls: string
 
-  /** Throws a `TypeError` for a `url` that is none. Nothing is sent yet. */
+  /** Throws a `TypeError` for an invalid `url`. Sends nothing yet. */
   constructor(options: ClientOptions) {
     const { fleet } = options
     const api = `${fleet === undefined ? '' : `/fleets/${encodeURIComponent(fleet)}`}/api/v1`
@@ -74,12 +74,12 @@ export class CasareClient {
     this.#calls = `${api}/calls`
   }
 
-  /** Calls a workflow by the alias of its trigger, and resolves with what became of it once it has ended. */
+  /** Calls a workflow by the alias of its trigger, and resolves with the outcome once the job has ended. */
   call(alias: string, parameters: object = {}, options: WorkflowCall = {}): Promise<CallView> {
     return call(this.#transport, this.#calls, alias, parameters, options)
   }
 
-  /** How the process is doing. Needs no key, and tells too of one that takes no jobs just now. */
+  /** The health of the process. Needs no key, and resolves also for an orchestrator that takes no jobs at present. */
   health(options: CallOptions = {}): Promise<Health> {
     return this.#transport.send('GET', '/healthz', { ...options, also: 503 })
   }

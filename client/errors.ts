@@ -3,7 +3,7 @@ import type { RefusalCode } from '../core/base/refusal.ts'
 import { retryAfterSeconds } from '../core/base/retry-after.ts'
 import type { Anything, ErrorBody } from '../core/api/view.ts'
 
-/** What an error is made of. */
+/** The fields of an error. */
 interface ErrorFields {
   readonly code: CasareError['code']
   readonly status?: number
@@ -14,20 +14,20 @@ interface ErrorFields {
 }
 
 /**
- * The orchestrator said no, or could not be reached. `CONNECTION_ERROR` and `TIMEOUT` with the status 0 are ours: no
- * answer came, and whether the request took effect is not known.
+ * The orchestrator refused the request, or could not be reached. `CONNECTION_ERROR` and `TIMEOUT` with the status 0 are
+ * made by this client: no answer came, so the request may or may not have taken effect.
  */
 export class CasareError extends Error {
   override readonly name = 'CasareError'
-  /** Stable, for programs. A newer orchestrator may have more of them. */
+  /** Stable, for programs. A newer orchestrator may have further codes. */
   readonly code: RefusalCode | (string & {})
-  /** The HTTP status; 0 where there was no answer. */
+  /** The HTTP status; 0 if there was no answer. */
   readonly status: number
-  /** What a program needs to act on it. */
+  /** Data that a program needs to act on the error. */
   readonly details: Anything
-  /** In how many seconds trying again makes sense, at most a day; null where nothing was said of that. */
+  /** Seconds after which trying again makes sense, at most a day; null if the answer has no `Retry-After`. */
   readonly retryAfter: number | null
-  /** By which the request is found in the orchestrator's own log. */
+  /** The id under which the orchestrator logged the request. */
   readonly requestId: string | null
 
   constructor(
@@ -43,7 +43,7 @@ export class CasareError extends Error {
   }
 }
 
-/** The error that an answer tells of. What is not in our form comes from something that stands between. */
+/** Turns an error response into a `CasareError`. A body in any other form comes from a proxy in between. */
 export function errorOf(response: Response, text: string): CasareError {
   const { status } = response
   const after = retryAfterSeconds(response.headers.get('retry-after'), Date.now(), Date.parse)
@@ -59,7 +59,7 @@ export function errorOf(response: Response, text: string): CasareError {
   return new CasareError(error_message, { code, status, details, retryAfter, requestId })
 }
 
-/** The value of JSON, or undefined for what is none. */
+/** The value of JSON, or undefined for invalid JSON. */
 export function parsed(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   try {
     return parse(text)

@@ -15,7 +15,7 @@ export type NewJob = InputOf<typeof Submission>
 
 export type JobStatus = JobSummary['status']
 
-/** Which jobs. What is left out does not matter. */
+/** Filters of a list of jobs. A field that is left out does not filter. */
 export interface JobQuery {
   readonly status?: JobStatus | readonly JobStatus[] | undefined
   readonly workflow_id?: string | undefined
@@ -23,22 +23,25 @@ export interface JobQuery {
   readonly trigger_id?: string | undefined
   readonly schedule_id?: string | undefined
   readonly parent_job_id?: string | undefined
-  /** Only those that have failed for good, and that nobody has dealt with. */
+  /** Only dead letters: jobs that have failed for good and were not requeued since. */
   readonly dead_lettered?: boolean | undefined
-  /** How many are fetched at a time, 1 to 200: 50. */
+  /** Jobs fetched at a time, 1 to 200; default 50. */
   readonly limit?: number | undefined
 }
 
 export interface SubmitOptions extends CallOptions {
-  /** What makes this submission the same as another. Without one, each call is a submission of its own. */
+  /**
+   * Identifies the submission: submitting again with the same key returns the same job. Without a key, every call
+   * submits a new job.
+   */
   readonly idempotencyKey?: string | undefined
 }
 
-/** The first and the longest time between two looks at a job that is waited for. */
+/** The first and the longest pause between two polls of a job that is waited for. */
 const POLL_MS = 100
 const POLL_MS_MAX = 2_000
 
-/** Jobs: submitted, followed, called off, run again. */
+/** Jobs: submit, follow, cancel, retry. */
 export class Jobs {
   readonly #transport: Transport
   readonly #root: string
@@ -49,8 +52,8 @@ export class Jobs {
   }
 
   /**
-   * Resolves with the job once it is durable. Every submission has an idempotency key, so that it can be sent again
-   * when the answer was lost, and is still one job.
+   * Resolves with the job once it is durable. Every submission has an idempotency key, so it can be sent again when the
+   * answer was lost without making a second job.
    */
   submit(job: NewJob, { idempotencyKey = newKey(), signal }: SubmitOptions = {}): Promise<SubmittedJob> {
     const headers = { 'Idempotency-Key': idempotencyKey }
@@ -62,52 +65,54 @@ export class Jobs {
     return this.#transport.send('GET', this.#at(id), options)
   }
 
-  /** Jobs, the newest first. Pages are fetched as they are needed; leave the loop, and no more are. */
+  /** Jobs, newest first. Pages are fetched as the loop needs them. */
   list(query: JobQuery = {}, options: CallOptions = {}): AsyncGenerator<JobSummary, void, undefined> {
     return this.#transport.list(this.#root, { ...query }, options)
   }
 
-  /** Final at once; the robot is told. `CONFLICT` when the job has ended already. */
+  /**
+   * Cancels a job. Final at once; the robot is asked to stop. Refused with `CONFLICT` when the job has already ended.
+   */
   cancel(id: string, reason?: string, options: CallOptions = {}): Promise<JobSummary> {
     return this.#transport.send('POST', `${this.#at(id)}/cancel`, { ...options, body: { reason } })
   }
 
   /**
-   * Says that the robot which has been offered this job, and has not answered, has not started it: it is offered anew.
-   * `CONFLICT` when the robot has accepted it or may still answer, and when the job has ended.
+   * Declares that the robot which was offered this job, and has not answered, has not started it; the job is offered
+   * anew. Refused with `CONFLICT` when the robot has accepted it or may still answer, and when the job has ended.
    */
   release(id: string, reason?: string, options: CallOptions = {}): Promise<JobSummary> {
     return this.#transport.send('POST', `${this.#at(id)}/release`, { ...options, body: { reason } })
   }
 
-  /** A new job that does the same as one that has ended. */
+  /** Submits a new job that repeats one that has ended. */
   retry(id: string, options: CallOptions = {}): Promise<SubmittedJob> {
     return this.#transport.send('POST', `${this.#at(id)}/retry`, options)
   }
 
-  /** The same for a dead letter, which is dealt with by that. */
+  /** Submits a new job that repeats a dead letter, and takes that off the list of dead letters. */
   requeue(id: string, options: CallOptions = {}): Promise<SubmittedJob> {
     return this.#transport.send('POST', `${this.#at(id)}/requeue`, options)
   }
 
-  /** Why it is not running, and what would let it. */
+  /** Explains why a job is not running, and under which conditions it would run. */
   explain(id: string, options: CallOptions = {}): Promise<ExplanationView> {
     return this.#transport.send('GET', `${this.#at(id)}/explain`, options)
   }
 
-  /** What happened to it, in order. */
+  /** The history of a job, in order. */
   async history(id: string, options: CallOptions = {}): Promise<readonly HistoryEntry[]> {
     return (await this.#transport.send<Page<HistoryEntry>>('GET', `${this.#at(id)}/history`, options)).items
   }
 
-  /** Every line of its log up to now, in order. */
+  /** Every line of the job's log so far, in order. */
   logs(id: string, options: CallOptions = {}): AsyncGenerator<LogLine, void, undefined> {
     return this.#transport.list(`${this.#at(id)}/logs`, {}, options)
   }
 
   /**
-   * Resolves with the job once it has ended, however it ended. Asks ever less often, at least every 2 s, and once anything
-   * has been answered to this client goes on through a restart of the orchestrator.
+   * Resolves with the job once it has ended, successfully or not. Polls at growing intervals of at most 2 s. Once the
+   * orchestrator has answered this client, waiting continues through a restart of it.
    */
   async wait(id: string, options: CallOptions = {}): Promise<JobDetail> {
     for (let ms = POLL_MS;; ms = Math.min(POLL_MS_MAX, ms * 1.5)) {
@@ -123,7 +128,7 @@ export class Jobs {
   }
 }
 
-/** What tells a request from every other. Not `randomUUID`, which browsers have on secure pages only. */
+/** A random key of 128 bits. Not `randomUUID`, which browsers offer on secure pages only. */
 export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -27,19 +27,19 @@ import { newKey, type SubmitOptions } from './jobs.ts'
 import type { CallOptions, Transport } from './transport.ts'
 import type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
-/** Everything but jobs: what is on record. Each is what `docs/API.md` says of its route. */
+/** Every resource except jobs. `docs/API.md` describes the route of each. */
 
 export type NewRobot = InputOf<typeof Robot>
 export type NewWorkflow = InputOf<typeof Workflow>
 export type NewTrigger = InputOf<typeof Trigger>
 export type Firing = InputOf<typeof TriggerFiring>
-/** What has happened to a file of the reporter's own machine. */
+/** A change to a file on the reporter's own machine. */
 export type FileEvent = InputOf<typeof FileReport>['events'][number]
 export type NewSchedule = InputOf<typeof Schedule>
 export type NewKey = InputOf<typeof Key>
 export type NewPool = InputOf<typeof Pool>
 
-/** What all of them have: a route, and a way to it. */
+/** The base of all resources: the transport and the root of their routes. */
 export class Resource {
   protected readonly transport: Transport
   protected readonly root: string
@@ -54,7 +54,7 @@ export class Resource {
   }
 }
 
-/** Robots, and what they are told to do. */
+/** Robots, and the commands to them. */
 export class Robots extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<RobotView, void, undefined> {
     return this.transport.list(this.root, {}, options)
@@ -64,7 +64,7 @@ export class Robots extends Resource {
     return this.transport.send('GET', this.at(id), options)
   }
 
-  /** Puts a robot on record before it has connected. What it says when it registers wins. */
+  /** Registers a robot before it has connected. The fields that it registers with later win. */
   create(robot: NewRobot, options: CallOptions = {}): Promise<RobotView> {
     return this.transport.send('POST', this.root, { ...options, body: robot })
   }
@@ -73,7 +73,7 @@ export class Robots extends Resource {
     return this.transport.send('PUT', this.at(id), { ...options, body: robot })
   }
 
-  /** It gets no more jobs, now and after it has reconnected, until `resume`. */
+  /** Gives the robot no more jobs, even after it has reconnected, until `resume`. */
   pause(id: string, options: CallOptions = {}): Promise<RobotView> {
     return this.transport.send('POST', `${this.at(id)}/pause`, { ...options, repeatable: true })
   }
@@ -82,13 +82,16 @@ export class Robots extends Resource {
     return this.transport.send('POST', `${this.at(id)}/resume`, { ...options, repeatable: true })
   }
 
-  /** Told to end; `graceful`, as it is unless said otherwise, once its jobs have. */
+  /** Asks the robot to shut down; `graceful`, the default, after its jobs have ended. */
   shutdown(id: string, options: CallOptions & { readonly graceful?: boolean | undefined } = {}): Promise<RobotView> {
     const { graceful, ...rest } = options
     return this.transport.send('POST', `${this.at(id)}/shutdown`, { ...rest, body: { graceful } })
   }
 
-  /** Asks the robot itself. `TIMEOUT` when it does not answer, `CONNECTION_ERROR` when it is away. */
+  /**
+   * Asks the robot itself. Refused with `TIMEOUT` when it does not answer, with `CONNECTION_ERROR` when it is not
+   * connected.
+   */
   status(id: string, options: CallOptions = {}): Promise<ReportView> {
     return this.transport.send('POST', `${this.at(id)}/status`, options)
   }
@@ -108,23 +111,23 @@ export class Workflows extends Resource {
     return (await this.transport.send<Page<VersionView>>('GET', `${this.at(id)}/versions`, options)).items
   }
 
-  /** A draft: nothing runs it before `publish`. */
+  /** Creates a draft. Nothing runs it before `publish`. */
   create(workflow: NewWorkflow, options: CallOptions = {}): Promise<WorkflowDetail> {
     return this.transport.send('POST', this.root, { ...options, body: workflow })
   }
 
-  /** A new version, if the definition differs. */
+  /** Saves a new version, if the definition differs. */
   update(id: string, workflow: NewWorkflow, options: CallOptions = {}): Promise<WorkflowDetail> {
     return this.transport.send('PUT', this.at(id), { ...options, body: workflow })
   }
 
-  /** The newest version becomes what jobs run. */
+  /** Makes the newest version the one that jobs run. */
   publish(id: string, options: CallOptions = {}): Promise<PublishedWorkflow> {
     return this.transport.send('POST', `${this.at(id)}/publish`, { ...options, repeatable: true })
   }
 }
 
-/** What starts workflows from outside. */
+/** Triggers: they start workflows on events from outside. */
 export class Triggers extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<TriggerView, void, undefined> {
     return this.transport.list(this.root, {}, options)
@@ -134,17 +137,20 @@ export class Triggers extends Resource {
     return this.transport.send('GET', this.at(id), options)
   }
 
-  /** The secret that callers must send is in the answer, this once. */
+  /** Creates a trigger. The secret that callers must send is in this answer only. */
   create(trigger: NewTrigger, options: CallOptions = {}): Promise<NewTriggerView> {
     return this.transport.send('POST', this.root, { ...options, body: trigger })
   }
 
-  /** Everything is as it is given here, or as it is for a new one; its type stays, and its secret where none is given. */
+  /**
+   * Replaces the trigger's fields; a field left out gets its default. The type stays, and so does the secret unless one
+   * is given.
+   */
   update(id: string, trigger: NewTrigger, options: CallOptions = {}): Promise<NewTriggerView> {
     return this.transport.send('PUT', this.at(id), { ...options, body: trigger })
   }
 
-  /** Its events go with it; its jobs go on. */
+  /** Deletes the trigger and its events. Its jobs continue. */
   delete(id: string, options: CallOptions = {}): Promise<TriggerView> {
     return this.transport.send('DELETE', this.at(id), options)
   }
@@ -157,7 +163,7 @@ export class Triggers extends Resource {
     return this.transport.send('POST', `${this.at(id)}/disable`, { ...options, repeatable: true })
   }
 
-  /** Fires it by hand, whatever its type. As `jobs.submit`, it is sent again when the answer was lost, and is one job. */
+  /** Fires a trigger of any type by hand. As with `jobs.submit`, a repeat after a lost answer makes no second job. */
   fire(
     id: string,
     event: Firing = {},
@@ -168,8 +174,8 @@ export class Triggers extends Resource {
   }
 
   /**
-   * Tells a `file_watch` trigger with `reported: true` what has happened to files, with a robot's key too. What became of
-   * each event stands in its place. Sent again when the answer was lost, and then each makes one job all the same.
+   * Reports file changes to a `file_watch` trigger with `reported: true`; a robot's key may do this too. The outcomes
+   * are in the order of the events. A repeat after a lost answer makes no second job.
    */
   async reportFiles(
     id: string,
@@ -180,13 +186,13 @@ export class Triggers extends Resource {
     return (await this.transport.send<FileReportView>('POST', `${this.at(id)}/file-events`, body)).items
   }
 
-  /** What reached it, and what became of that; the last first. */
+  /** The events that reached a trigger with their outcomes, newest first. */
   events(id: string, options: CallOptions = {}): AsyncGenerator<TriggerEventView, void, undefined> {
     return this.transport.list(`${this.at(id)}/events`, {}, options)
   }
 }
 
-/** What makes jobs at times. */
+/** Schedules: they make jobs at given times. */
 export class Schedules extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<ScheduleView, void, undefined> {
     return this.transport.list(this.root, {}, options)
@@ -196,19 +202,19 @@ export class Schedules extends Resource {
     return this.transport.send('GET', this.at(id), options)
   }
 
-  /** Those that are due next, the nearest first. */
+  /** The schedules that are due next, nearest first. */
   async upcoming(limit = 10, options: CallOptions = {}): Promise<readonly ScheduleView[]> {
     const request = { ...options, query: { limit } }
     return (await this.transport.send<Page<ScheduleView>>('GET', `${this.root}/upcoming`, request)).items
   }
 
-  /** When it is due next, and when that is acted upon. */
+  /** The next instants at which a schedule is due, with the time at which each would be acted upon. */
   async preview(id: string, count = 10, options: CallOptions = {}): Promise<readonly UpcomingRunView[]> {
     const request = { ...options, query: { count } }
     return (await this.transport.send<Page<UpcomingRunView>>('GET', `${this.at(id)}/preview`, request)).items
   }
 
-  /** What became of every instant at which it was due, the last decided first. */
+  /** The outcome of every instant at which the schedule was due, the last decided first. */
   runs(id: string, options: CallOptions = {}): AsyncGenerator<ScheduleRunView, void, undefined> {
     return this.transport.list(`${this.at(id)}/runs`, {}, options)
   }
@@ -217,12 +223,12 @@ export class Schedules extends Resource {
     return this.transport.send('POST', this.root, { ...options, body: schedule })
   }
 
-  /** Everything but `enabled` is as it is given here, or as it is for a new one. */
+  /** Replaces every field except `enabled`; a field left out gets its default. */
   update(id: string, schedule: NewSchedule, options: CallOptions = {}): Promise<ScheduleView> {
     return this.transport.send('PUT', this.at(id), { ...options, body: schedule })
   }
 
-  /** Its jobs go on. */
+  /** Deletes the schedule. Its jobs continue. */
   delete(id: string, options: CallOptions = {}): Promise<ScheduleView> {
     return this.transport.send('DELETE', this.at(id), options)
   }
@@ -231,13 +237,13 @@ export class Schedules extends Resource {
     return this.transport.send('POST', `${this.at(id)}/enable`, { ...options, repeatable: true })
   }
 
-  /** With a note for whoever wonders why. */
+  /** Disables the schedule. `note` says why, for others who look at it. */
   disable(id: string, options: CallOptions & { readonly note?: string | undefined } = {}): Promise<ScheduleView> {
     const { note, ...rest } = options
     return this.transport.send('POST', `${this.at(id)}/disable`, { ...rest, body: { note }, repeatable: true })
   }
 
-  /** A job now, whether or not it is enabled. */
+  /** Makes a job now, even if the schedule is disabled. */
   trigger(id: string, options: CallOptions = {}): Promise<JobSummary> {
     return this.transport.send('POST', `${this.at(id)}/trigger`, options)
   }
@@ -249,18 +255,18 @@ export class Keys extends Resource {
     return this.transport.list(this.root, {}, options)
   }
 
-  /** The key is in the answer, this once. */
+  /** Creates a key. The key itself is in this answer only. */
   create(key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
     return this.transport.send('POST', this.root, { ...options, body: key })
   }
 
-  /** Ends its connections at once. */
+  /** Revokes a key, and closes its connections at once. */
   revoke(id: string, options: CallOptions = {}): Promise<KeyView> {
     return this.transport.send('DELETE', this.at(id), options)
   }
 }
 
-/** Robots under a name. */
+/** Pools: named groups of robots. */
 export class Pools extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<PoolView, void, undefined> {
     return this.transport.list(this.root, {}, options)
@@ -271,7 +277,7 @@ export class Pools extends Resource {
   }
 }
 
-/** Counts, as they are just now. */
+/** Current counts. */
 export class Stats extends Resource {
   queue(options: CallOptions = {}): Promise<QueueStats> {
     return this.transport.send('GET', `${this.root}/queue`, options)

@@ -4,25 +4,25 @@ import { CasareError, errorOf, parsed } from './errors.ts'
 import { problemWithKey } from '../core/records/key.ts'
 
 export interface ClientOptions {
-  /** Where the orchestrator is, for instance `http://127.0.0.1:8766`. */
+  /** The address of the orchestrator, for instance `http://127.0.0.1:8766`. */
   readonly url: string
   /** An API key. */
   readonly key?: string | undefined
-  /** Which fleet, where the orchestrator has more than one. */
+  /** The fleet, if the orchestrator has more than one. */
   readonly fleet?: string | undefined
-  /** Instead of the platform's own. */
+  /** Used instead of the platform's `fetch`. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
-  /** How answers are read: `JSON.parse`. `parseExact` keeps every digit of every number. */
+  /** Parses answers; default `JSON.parse`. `parseExact` keeps every digit of every number. */
   readonly parse?: ((text: string) => unknown) | undefined
-  /** How long one try may take: 30,000 ms. */
+  /** Timeout of one try in milliseconds; default 30,000. */
   readonly timeoutMs?: number | undefined
-  /** How often a request that may be repeated is tried again: 4 times. */
+  /** Retries of a request that is safe to repeat; default 4. */
   readonly retries?: number | undefined
 }
 
-/** What every call takes besides. */
+/** Options that every call takes. */
 export interface CallOptions {
-  /** Gives the call up. It throws the signal's reason then. */
+  /** Aborts the call, which then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -30,11 +30,11 @@ export interface RequestOptions extends CallOptions {
   readonly query?: Query
   readonly body?: object | undefined
   readonly headers?: Readonly<Record<string, string>>
-  /** Doing it twice is doing it once. Always so for GET, PUT and DELETE. */
+  /** Sending the request twice has the effect of sending it once. GET, PUT and DELETE always are repeatable. */
   readonly repeatable?: boolean
-  /** It was answered a moment ago, and will be again: worth more tries than others. */
+  /** The orchestrator answered a moment ago, so a restart is likely: try more often than usual. */
   readonly patient?: boolean
-  /** A status that is an answer too, and no error. */
+  /** A status that is a regular answer as well, not an error. */
   readonly also?: number
 }
 
@@ -43,16 +43,16 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 const TIMEOUT_MS = 30_000
 const RETRIES = 4
-/** How many times as often what is `patient` is tried again: through a restart, with a minute for it. */
+/** Multiplies the retries of a `patient` request, so that they span about a minute and outlast a restart. */
 const PATIENCE = 3
 const BACKOFF_MS = 250
 const BACKOFF_MS_MAX = 8_000
-/** Nobody waits longer than this for `Retry-After`: the caller is told. */
+/** A longer `Retry-After` is not waited for; the error goes to the caller. */
 const RETRY_AFTER_SECONDS_MAX = 60
-/** No answer, too many requests, and whoever stands before the orchestrator while it restarts. */
+/** Transient statuses: no answer (0), too many requests, and a proxy's answers while the orchestrator restarts. */
 const PASSING: ReadonlySet<number> = new Set([0, 429, 502, 503, 504])
 
-/** Sends requests, again where that is safe, and reads the answers. */
+/** Sends requests, retries where that is safe, and reads the answers. */
 export class Transport {
   readonly #base: string
   readonly #headers: Readonly<Record<string, string>>
@@ -62,7 +62,7 @@ export class Transport {
   readonly #retries: number
   #hasAnswered = false
 
-  /** Throws a `TypeError` for a `url` that is not one, and for a `key` that no request can carry. */
+  /** Throws a `TypeError` for an invalid `url`, and for a `key` that cannot stand in a header. */
   constructor({ url, key, fetch = (input, init) => globalThis.fetch(input, init), ...options }: ClientOptions) {
     if (!/^https?:\/\/[^/]/.test(url)) throw new TypeError(`url must start with http:// or https://: ${url}`)
     const problem = key === undefined ? null : problemWithKey(key)
@@ -75,12 +75,12 @@ export class Transport {
     this.#retries = options.retries ?? RETRIES
   }
 
-  /** Whether there has been an orchestrator: then an address that does not answer is not a wrong one. */
+  /** True after the first answer. From then on an address that does not answer is not taken for a wrong one. */
   get hasAnswered(): boolean {
     return this.#hasAnswered
   }
 
-  /** Resolves with the body of the answer. Throws `CasareError` for every other answer, and for none. */
+  /** Resolves with the body of the answer. Throws a `CasareError` for an error status, and for no answer. */
   async send<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
     const repeatable = method !== 'POST' || options.repeatable === true
     const retries = repeatable ? this.#retries * (options.patient === true ? PATIENCE : 1) : 0
@@ -96,7 +96,7 @@ export class Transport {
     }
   }
 
-  /** Every item of a list, page by page as they are asked for. */
+  /** Every item of a list. Pages are fetched as the loop needs them. */
   async *list<T>(path: string, query: Query, { signal }: CallOptions): AsyncGenerator<T, void, undefined> {
     let cursor: string | undefined
     do {
@@ -130,7 +130,7 @@ export class Transport {
   }
 }
 
-/** Waits. Throws the signal's reason when that comes first. */
+/** Waits. Throws the signal's reason if it aborts first. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
@@ -150,11 +150,11 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** How long to wait before the next try; null where there should be none. */
+/** Milliseconds to wait before the next try; null if there should be none. */
 function delayBefore(error: CasareError, tries: number): number | null {
   if (!PASSING.has(error.status)) return null
   if (error.retryAfter !== null) return error.retryAfter > RETRY_AFTER_SECONDS_MAX ? null : error.retryAfter * 1_000
-  // Not all at once, for whoever comes back after an outage is not alone.
+  // Jitter: after an outage many clients return at the same time.
   return Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2)
 }
 
@@ -164,14 +164,14 @@ function textOf(query: Query = {}): string {
   return params.size === 0 ? '' : `?${params}`
 }
 
-/** What fetch says is often only that it failed; why stands beneath. */
+/** The message of the cause. fetch often reports only that it failed. */
 function reasonOf(error: unknown): string {
   const { cause, message } = error as Error
   if (!(cause instanceof Error)) return message ?? String(error)
   return cause.message || String((cause as { code?: unknown }).code ?? message)
 }
 
-/** The same without slashes at its end. */
+/** The URL without trailing slashes. */
 function withoutSlashes(url: string): string {
   let end = url.length
   while (url[end - 1] === '/') end--

@@ -6,11 +6,11 @@ import type { CallOptions } from './transport.ts'
 export type NewWebhook = InputOf<typeof Webhook>
 
 export interface DeliveryQuery extends CallOptions {
-  /** `failed` is the list of those that were given up. */
+  /** `failed` lists the deliveries that were given up. */
   readonly status?: DeliveryView['status'] | undefined
 }
 
-/** Who is told of what happens, and what they were told. */
+/** Webhooks: receivers of events, and the deliveries to them. */
 export class Webhooks extends Resource {
   list(options: CallOptions = {}): AsyncGenerator<WebhookView, void, undefined> {
     return this.transport.list(this.root, {}, options)
@@ -20,7 +20,7 @@ export class Webhooks extends Resource {
     return this.transport.send('GET', this.at(id), options)
   }
 
-  /** The secret that requests are signed with is in the answer, this once. */
+  /** Creates a webhook. The secret that signs its requests is in this answer only. */
   create(webhook: NewWebhook, options: CallOptions = {}): Promise<NewWebhookView> {
     return this.transport.send('POST', this.root, { ...options, body: webhook })
   }
@@ -29,12 +29,12 @@ export class Webhooks extends Resource {
     return this.transport.send('PUT', this.at(id), { ...options, body: webhook })
   }
 
-  /** With all that it was and was still to be told. */
+  /** Deletes the webhook with all its deliveries, pending ones too. */
   delete(id: string, options: CallOptions = {}): Promise<WebhookView> {
     return this.transport.send('DELETE', this.at(id), options)
   }
 
-  /** Told first what was pending when it was disabled. */
+  /** Enables the webhook. Deliveries that were pending when it was disabled are sent first. */
   enable(id: string, options: CallOptions = {}): Promise<WebhookView> {
     return this.transport.send('POST', `${this.at(id)}/enable`, { ...options, repeatable: true })
   }
@@ -43,17 +43,17 @@ export class Webhooks extends Resource {
     return this.transport.send('POST', `${this.at(id)}/disable`, { ...options, repeatable: true })
   }
 
-  /** Sends a `webhook.ping`, whatever it listens to. */
+  /** Sends a `webhook.ping`, whichever events the webhook subscribes to. */
   test(id: string, options: CallOptions = {}): Promise<DeliveryView> {
     return this.transport.send('POST', `${this.at(id)}/test`, options)
   }
 
-  /** Another secret, shown this once. Requests are signed with the former one too for a day. */
+  /** Makes a new secret, shown in this answer only. For a day, requests are signed with the former one too. */
   rotate(id: string, options: CallOptions = {}): Promise<NewWebhookView> {
     return this.transport.send('POST', `${this.at(id)}/rotate`, options)
   }
 
-  /** What it was told, the newest first. */
+  /** The deliveries to a webhook, newest first. */
   deliveries(id: string, { status, ...options }: DeliveryQuery = {}): AsyncGenerator<DeliveryView, void, undefined> {
     return this.transport.list(`${this.at(id)}/deliveries`, { status }, options)
   }
@@ -62,7 +62,7 @@ export class Webhooks extends Resource {
     return this.transport.send('GET', `${this.at(id)}/deliveries/${encodeURIComponent(delivery)}`, options)
   }
 
-  /** Tells it once more, under the same id. */
+  /** Sends a delivery once more, under the same id. */
   replay(id: string, delivery: string, options: CallOptions = {}): Promise<DeliveryView> {
     return this.transport.send('POST', `${this.at(id)}/deliveries/${encodeURIComponent(delivery)}/replay`, options)
   }

@@ -2,25 +2,25 @@ import ipaddr from 'ipaddr.js'
 import { addressIn, isWebPort, normalizeHost, problemWithAddress, problemWithHost } from './address.ts'
 
 /**
- * Which hosts may be connected to, as an operator lists them. An entry is `*` for the internet, a name or an address that is
- * meant wherever it is, or a network as `10.0.0.0/8`; behind it stands `:8080` for a port that is not a usual one, or `:*`
- * for any. IPv6 with a port is in brackets.
+ * The hosts that may be connected to, as an operator lists them. An entry is `*` for the internet, a name or an
+ * address, which may then be private, or a network such as `10.0.0.0/8`. A suffix `:8080` allows a port that is not a
+ * usual one, `:*` any port. IPv6 with a port stands in brackets.
  */
 export interface Reach {
   /**
-   * Why this host may not be connected to, in words for people; null: it may be. Without an address only what the host and
-   * port say is judged, so it is to be asked again for each address that the name leads to.
+   * The reason why this host may not be connected to, in words for people; null if it may. Without an address, only
+   * host and port are judged: ask again for each address that the name resolves to.
    */
   problem(host: string, port: number, address?: string | null): string | null
 }
 
-/** The ports that are meant where an entry has none. */
+/** The ports that an entry without a port allows. */
 export const USUAL_PORTS = {
   http: isWebPort,
   imap: (port: number): boolean => port === 143 || port === 993,
 } as const
 
-/** What is reached where nothing is listed. */
+/** The default list. */
 export const INTERNET: readonly string[] = ['*']
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
@@ -30,7 +30,7 @@ interface Entry {
   readonly ports: '*' | 'usual' | number
 }
 
-/** Reads a list. Throws a `TypeError` that names an entry that is not usable; `isReachEntry` says so before. */
+/** Parses a list. Throws a `TypeError` that names an invalid entry; `isReachEntry` checks one beforehand. */
 export function reachOf(list: readonly string[], isUsual: (port: number) => boolean): Reach {
   const entries = list.map((text) => {
     const entry = entryOf(text)
@@ -51,12 +51,12 @@ export function reachOf(list: readonly string[], isUsual: (port: number) => bool
   }
 }
 
-/** The entries of a list that is written with commas between them; as it is, they may be wrong. */
+/** Splits a comma-separated list. The entries are not checked. */
 export function reachEntries(text: string): readonly string[] {
   return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '')
 }
 
-/** Whether a text can stand in such a list. */
+/** True if the text is a valid entry of such a list. */
 export function isReachEntry(text: string): boolean {
   return entryOf(text) !== null
 }
@@ -69,7 +69,7 @@ function problemFor(hosts: Entry['hosts'], host: string, address: string | null)
 
 function isIn(address: string, range: Range): boolean {
   if (!ipaddr.isValid(address)) return false
-  // IPv4 inside IPv6 leads where IPv4 does.
+  // An IPv4 address inside IPv6 leads to the same host as the IPv4 address.
   const parsed = ipaddr.process(address)
   return parsed.kind() === range[0].kind() && parsed.match(range)
 }
@@ -85,11 +85,11 @@ function entryOf(text: string): Entry | null {
 function hostsOf(host: string): Entry['hosts'] | null {
   if (host === '*') return host
   if (host.includes('/')) {
-    // The four parts of an IPv4 address have to be there: `10/8` would be 0.0.0.10.
+    // All four parts of an IPv4 address are required: `10/8` would be read as 0.0.0.10.
     const known = ipaddr.IPv4.isValidCIDRFourPartDecimal(host) || ipaddr.IPv6.isValidCIDR(host)
     return known ? { range: ipaddr.parseCIDR(host) } : null
   }
-  // As the platform reads it before it connects, so that a host is the same however it is spelt.
+  // Normalise as the platform does before it connects, so that every spelling of a host is judged alike.
   const url = `http://${host.includes(':') ? `[${host}]` : host}/`
   if (!/^[^\s/@?#\\*%]+$/.test(host) || !URL.canParse(url)) return null
   const { hostname } = new URL(url)

@@ -4,8 +4,8 @@ import { request as requestHttps } from 'node:https'
 import { addressIn } from './address.ts'
 
 /**
- * Connections that go to an address that was looked at: a name is looked up once, the caller judges every address of it, and
- * the connection is made to one of these, not to the name. So a name that leads elsewhere a moment later leads nowhere.
+ * Connections to an address that was checked. A name is resolved once, the caller judges every address, and the
+ * connection goes to one of these, not to the name. A name that resolves differently a moment later cannot redirect it.
  */
 
 /** All addresses of a name. */
@@ -15,10 +15,10 @@ export type Resolve = (name: string) => Promise<readonly string[]>
 export const systemResolve: Resolve = async (name) =>
   (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address)
 
-/** What shows itself before a byte was sent: the next address may do. */
+/** Errors that occur before a byte was sent, so that the next address can be tried. */
 const UNREACHED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'])
 
-/** All addresses of a host, which may be one itself. */
+/** All addresses of a host, which may itself be an address. */
 export async function resolveAddresses(
   host: string,
   signal: AbortSignal | null,
@@ -31,7 +31,7 @@ export async function resolveAddresses(
   return addresses
 }
 
-/** Does something with the first of these addresses that can be reached. */
+/** Calls `work` with the addresses in order until one can be reached. */
 export async function tryEach<T>(addresses: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
   for (const [i, address] of addresses.entries()) {
     try {
@@ -44,7 +44,7 @@ export async function tryEach<T>(addresses: readonly string[], work: (address: s
   throw new Error('there is no address')
 }
 
-/** A request as it goes over the wire. */
+/** A request as it is sent. */
 export interface PinnedRequest {
   readonly method: string
   readonly url: URL
@@ -54,8 +54,8 @@ export interface PinnedRequest {
 }
 
 /**
- * Sends a request to an address, and reads the answer. Certificate and `Host` are those of the URL. Follows no redirect, and
- * keeps no connection. Aborted, it throws the signal's reason.
+ * Sends a request to an address and reads the answer. Certificate and `Host` are those of the URL. Follows no redirect
+ * and keeps no connection. Throws the signal's reason when aborted.
  */
 export async function requestAt<T>(
   address: string,
@@ -70,7 +70,7 @@ export async function requestAt<T>(
       response.destroy()
     }
   } catch (error) {
-    // An abort ends everything with an error of its own, which does not say that the time was over.
+    // After an abort the request fails with an error of its own, which does not show that the time was up.
     throw asked.signal.aborted ? asked.signal.reason : error
   }
 }
@@ -88,7 +88,7 @@ function answerFrom(address: string, { method, url, headers, body, signal }: Pin
         'Host': url.host,
         ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }),
       },
-      // An address is no server's name: with one for its host the certificate is compared with the address.
+      // Server Name Indication takes names only. For an address the certificate is compared with the address.
       ...(secure && addressIn(url.hostname) === null ? { servername: url.hostname } : {}),
       agent: false,
       signal,
@@ -98,7 +98,7 @@ function answerFrom(address: string, { method, url, headers, body, signal }: Pin
   })
 }
 
-/** The port that a URL of HTTP means. */
+/** The port of an HTTP URL, with the default of its scheme. */
 export function portOf(url: URL): number {
   if (url.port !== '') return Number(url.port)
   return url.protocol === 'https:' ? 443 : 80

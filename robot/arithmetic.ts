@@ -3,33 +3,33 @@ import { compareNumbers, fitsDouble } from '../core/base/number.ts'
 import { closingQuote } from '../core/base/quote.ts'
 
 /**
- * Numbers in expressions, as Python has them: whole numbers of any length are exact, and fractions are doubles. What a
- * double would round is refused, with the number.
+ * Numbers in expressions, with Python's semantics: integers of any length are exact, fractions are doubles. A number
+ * that a double would round is refused, and the error names it.
  */
 
-/** What numbers there are. Truth values count as 1 and 0, as in Python. */
+/** The numeric values. Booleans count as 1 and 0, as in Python. */
 export type Numeric = number | bigint | ExactNumber | boolean
 
-/** Digits of the longest whole number that is calculated with. */
+/** Digits of the longest integer that is calculated with. */
 const DIGITS_MAX = 1_000
 
-/** Whether it is a number, or counts as one. */
+/** True for numbers, and for booleans, which count as numbers. */
 export function isNumeric(value: unknown): value is Numeric {
   return typeof value === 'number' || typeof value === 'boolean' || isExact(value)
 }
 
-/** Negative, 0 or positive, by the exact values. */
+/** Compares exact values. Returns a negative number, 0 or a positive number. */
 export function compareNumeric(a: Numeric, b: Numeric): number {
   return isExact(a) || isExact(b) ? compareNumbers(tokenOf(a), tokenOf(b)) : Number(a) - Number(b)
 }
 
-/** A number that is read where no more digits than those of a double can be used. Throws for any other. */
+/** The value as a double, for operations that need one. Throws if a double would lose digits. */
 export function double(value: Numeric): number {
   if (isExact(value)) throw new Error(`${value} has more digits than can be kept here`)
   return Number(value)
 }
 
-/** `+`, `-`, `*`, `/`, `//`, `%` and `**`. Throws where the exact result cannot be had. */
+/** `+`, `-`, `*`, `/`, `//`, `%` and `**`. Throws if the exact result cannot be computed. */
 export function calculate(operator: string, a: Numeric, b: Numeric): number | bigint {
   const [one, other] = [plain(a), plain(b)]
   if (typeof one === 'number' && typeof other === 'number') {
@@ -41,19 +41,22 @@ export function calculate(operator: string, a: Numeric, b: Numeric): number | bi
   return shortest(whole(operator, wholeOf(one), wholeOf(other)))
 }
 
-/** The value as it is written. */
+/** The number in its written form. */
 function tokenOf(value: Numeric): string {
   return typeof value === 'boolean' ? String(Number(value)) : String(value)
 }
 
-/** The number that a text is, as Python's `int` reads it: exactly. Undefined for what is none. */
+/** The integer in a text, exactly, by the rules of Python's `int`. Undefined for any other text. */
 export function wholeIn(text: string): number | bigint | undefined {
   const digits = /^\s*([+-]?\d+)\s*$/.exec(text)?.[1]
   if (digits === undefined || digits.length > DIGITS_MAX) return undefined
   return shortest(BigInt(digits.replace('+', '')))
 }
 
-/** The first number of an expression that a double would round, texts left out; undefined where there is none. */
+/**
+ * The first number literal of an expression that a double would round, skipping string literals; undefined if there is
+ * none.
+ */
 export function roundedIn(expression: string): string | undefined {
   const tokens = /["']|[A-Za-z_]\w*|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
   for (let found = tokens.exec(expression); found !== null; found = tokens.exec(expression)) {
@@ -115,7 +118,7 @@ function wholeOf(value: number | bigint): bigint {
   return BigInt(value)
 }
 
-/** A number where that keeps it. */
+/** A number if it holds the value exactly, otherwise a bigint. */
 function shortest(value: bigint): number | bigint {
   const text = String(value)
   if (text.length > DIGITS_MAX) throw new Error('the result has too many digits')

@@ -1,6 +1,6 @@
 import type { MessageType } from '../core/protocol/message.ts'
 
-/** What the orchestrator says about how much may be said. */
+/** The orchestrator's rate limit for a robot's messages. */
 export interface Rate {
   readonly limit: number
   readonly window_seconds: number
@@ -8,17 +8,22 @@ export interface Rate {
 
 /** Messages that may leave at once before the budget per minute paces them. */
 const BURST = 30
-/** How much of the orchestrator's limit reports may take, over time and at once. The rest is for results and heartbeats. */
+/**
+ * The share of the orchestrator's limit that reports may use, over time and at once. The rest is for results and
+ * heartbeats.
+ */
 const STEADY = 0.6
 const AT_ONCE = 0.2
-/** How full the orchestrator's window may be for a report to leave. What is on its way may arrive closer together. */
+/**
+ * The share of the orchestrator's window up to which a report may leave. Messages under way may arrive closer together.
+ */
 const FULL = 0.9
 
 const ENDS: readonly MessageType[] = ['job_complete', 'job_failed', 'job_cancelled']
 
 /**
- * How much the robot may report: a bucket that is refilled evenly, and the orchestrator's own window, in which results and
- * heartbeats count too. Those never wait; reports do. Instants are of the monotonic clock.
+ * The budget for reports: a bucket that refills evenly, and the orchestrator's own window, in which results and
+ * heartbeats count too. Results and heartbeats never wait; reports do. Instants are of the monotonic clock.
  */
 export class Budget {
   readonly #perMinute: number
@@ -27,9 +32,9 @@ export class Budget {
   #burst = BURST
   #tokens = BURST
   #filledAt = 0
-  /** A result has left, and the next heartbeat, which asks whether it has arrived, is not counted. */
+  /** True if a result has left: the next heartbeat, which asks for its confirmation, is not counted. */
   #confirms = false
-  /** When messages that count left, the latest of them. */
+  /** The instants at which the latest counted messages left. */
   #sentAt: number[] = []
 
   constructor(perMinute: number) {
@@ -37,7 +42,7 @@ export class Budget {
     this.#refillMs = 60_000 / perMinute
   }
 
-  /** Keeps to a limit of the orchestrator, if it names one. */
+  /** Adopts the orchestrator's limit, if it sends one. */
   setLimit(rate: Rate | undefined): void {
     const { limit = Infinity, window_seconds = 60 } = rate ?? {}
     this.#rate = rate ?? null
@@ -46,7 +51,7 @@ export class Budget {
     this.#sentAt = this.#sentAt.slice(-limit)
   }
 
-  /** Counts a message that has left, of whatever kind, as the orchestrator does (P34). */
+  /** Counts a message of any type that has left, as the orchestrator does (P34). */
   messageSent(type: MessageType, now: number): void {
     if (ENDS.includes(type)) this.#confirms = true
     const confirming = type === 'heartbeat' && this.#confirms
@@ -55,12 +60,12 @@ export class Budget {
     if (this.#sentAt.push(now) > (this.#rate?.limit ?? 0)) this.#sentAt.shift()
   }
 
-  /** Counts a report that has left, which `messageSent` has counted already. */
+  /** Counts a report that has left. `messageSent` has counted it in the window already. */
   reported(): void {
     this.#tokens--
   }
 
-  /** How long a report has to wait; 0: it may leave. */
+  /** Milliseconds that a report has to wait; 0 if it may leave. */
   waitMs(now: number): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) / this.#refillMs)
     this.#filledAt = now
@@ -71,7 +76,7 @@ export class Budget {
   #windowMs(now: number): number {
     if (this.#rate === null) return 0
     const { limit, window_seconds } = this.#rate
-    // The message that must have left the window for one more to be in its share of it.
+    // The message that must have left the window before one more fits into the reports' share.
     const former = this.#sentAt.at(-Math.max(1, Math.floor(FULL * limit)))
     return former === undefined ? 0 : Math.max(0, former + window_seconds * 1_000 - now)
   }

@@ -6,29 +6,29 @@ import { backoffMs } from './backoff.ts'
 import { messageOf } from './text.ts'
 import { JobError } from './job-error.ts'
 
-/** Where a robot calls workflows: the HTTP API of its fleet, and its own key. */
+/** The HTTP API of the robot's fleet and the robot's own key, for calls of workflows. */
 export interface ApiAccess {
   readonly api: string
   readonly key: string | undefined
 }
 
 export interface CallOptions {
-  /** Whether the end of the called job is waited for: true. */
+  /** Wait for the end of the called job; default true. */
   readonly wait?: boolean | undefined
-  /** How long it is waited for; without it, as long as the calling job may take. */
+  /** The longest wait; by default as long as the calling job may run. */
   readonly timeoutMs?: number | undefined
 }
 
-/** A job that was called. */
+/** A called job. */
 export interface Called {
   readonly jobId: string
-  /** What it returned; `{}` where it was not waited for. */
+  /** The result; `{}` if the call did not wait. */
   readonly result: unknown
-  /** The same as JSON, digit for digit. */
+  /** The result as JSON, digit for digit. */
   readonly resultText: string
 }
 
-/** Who calls: the job, and which of its calls this is, so that the same call again is the same job. */
+/** The calling job, and the number of this call within it: repeating a call yields the same job. */
 export interface Caller {
   readonly jobId: string
   readonly attempt: number
@@ -36,13 +36,13 @@ export interface Caller {
   readonly signal: AbortSignal
 }
 
-/** How long the orchestrator is asked to wait at a time. */
+/** The wait that is requested of the orchestrator at a time. */
 const WAIT_SECONDS = 30
-/** How long one request may take: what it was asked to wait, and a little. */
+/** Timeout of one request: the requested wait with a margin. */
 const REQUEST_MS = (WAIT_SECONDS + 15) * 1_000
 const BACKOFF_BASE_MS = 500
 const BACKOFF_CAP_MS = 15_000
-/** No answer, too many requests, and an orchestrator that restarts. */
+/** Transient statuses: no answer (0), too many requests, and an orchestrator that restarts. */
 const TRANSIENT: ReadonlySet<number> = new Set([0, 429, 500, 502, 503, 504])
 
 interface Reply {
@@ -51,9 +51,9 @@ interface Reply {
 }
 
 /**
- * Calls a workflow by its alias and waits for its end, over restarts of the orchestrator. Throws a `JobError` with the code
- * of a refusal, `CalledJobFailed` when the called job does not complete, and `CallTimeout` when the time is up; the called
- * job goes on then. Aborted, it throws the signal's reason.
+ * Calls a workflow by its alias and waits for its end, through restarts of the orchestrator. Throws a `JobError` with
+ * the code of a refusal, `CalledJobFailed` if the called job does not complete, and `CallTimeout` when the time is up,
+ * while the called job continues. Throws the signal's reason when aborted.
  */
 export async function callWorkflow(
   api: ApiAccess,
@@ -97,11 +97,11 @@ export async function callWorkflow(
 interface Problem {
   readonly error_code?: string
   readonly error_message?: string
-  /** `retry_after_ms`: when the limit lets one more through. */
+  /** `retry_after_ms`: milliseconds until the limit lets one more call through. */
   readonly details?: { readonly retry_after_ms?: number }
 }
 
-/** The answer of the API, asked for again while there is none. */
+/** Sends a request to the API, and repeats it while no answer comes. */
 async function requestApi(
   { api, key }: ApiAccess,
   { signal }: Caller,
@@ -142,8 +142,8 @@ async function once(url: string, init: RequestInit, signal: AbortSignal): Promis
 }
 
 /**
- * The HTTP API beside the address for robots, where nothing else is said: the same place where that is `/ws`, and the port
- * after it where it is the usual one.
+ * The HTTP API that belongs to the robots' address, by default: the same origin if the path is `/ws`, or the next port
+ * if the address has the usual one.
  */
 export function apiOf(url: string): string {
   const api = new URL(url.replace(/^ws/, 'http'))

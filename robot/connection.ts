@@ -1,6 +1,6 @@
 import WebSocket from 'crossws/websocket'
 
-/** What a connection tells its owner. `closed` comes once, and nothing comes after it. */
+/** Events of a connection. `closed` comes exactly once and last. */
 export interface ConnectionEvents {
   readonly opened: () => void
   readonly text: (text: string) => void
@@ -10,24 +10,24 @@ export interface ConnectionEvents {
 /** One WebSocket from its beginning to its end. */
 export interface Connection {
   readonly send: (text: string) => void
-  /** Says goodbye and ends within `CLOSE_MS`, whether or not the other side answers. */
+  /** Starts the closing handshake. The connection ends within `CLOSE_MS`, even if the other side does not answer. */
   readonly close: (code: number, reason: string) => void
-  /** Ends at once: `closed` comes before this returns. */
+  /** Ends at once: `closed` is called before this returns. */
   readonly drop: (reason: string) => void
-  /** Bytes that were sent and have not left this machine. */
+  /** Bytes that were handed over for sending and have not left this machine. */
   readonly buffered: () => number
 }
 
-/** How long a closing handshake may take. The library's own limit is 30 s, which would hold up the process's end. */
+/** The longest closing handshake. The library's own limit of 30 s would delay the end of the process. */
 const CLOSE_MS = 1_000
-/** What is reported where the connection broke without a closing handshake. */
+/** The close code of a connection that broke without a closing handshake. */
 const ABNORMAL = 1006
 
-/** The platform's type knows two arguments; crossws takes headers as a third on every runtime that can send them. */
+/** The platform's type has two parameters; crossws takes headers as a third on every runtime that can send them. */
 type Constructor = new (url: string, protocols: string[], options: object) => WebSocket & { terminate?: () => void }
 const Socket = WebSocket as unknown as Constructor
 
-/** Opens a WebSocket. Never throws: what goes wrong arrives as `closed`. The key travels as a bearer token. */
+/** Opens a WebSocket. Never throws: errors arrive as `closed`. The key travels as a bearer token. */
 export function openConnection(url: string, key: string | undefined, events: ConnectionEvents): Connection {
   let over = false
   let failure = ''
@@ -52,7 +52,7 @@ export function openConnection(url: string, key: string | undefined, events: Con
   socket.addEventListener('message', ({ data }) => {
     if (!over) events.text(typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer))
   })
-  // An error is always followed by a close, which knows no reason of its own then.
+  // A close follows every error, without a reason of its own; keep the error's.
   socket.addEventListener('error', (event) => {
     failure = 'message' in event ? String(event.message) : ''
   })

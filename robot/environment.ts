@@ -7,7 +7,7 @@ import { createRunner } from './runner.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The robot's options as the environment gives them. Throws an `Error` that names the variable which is not usable. */
+/** Reads the robot's options from environment variables. Throws an `Error` that names the invalid variable. */
 export function optionsFrom(env: Environment): RobotOptions {
   const read = (name: keyof typeof ROBOT_OPTIONS): string => {
     const { variable, fallback } = ROBOT_OPTIONS[name]

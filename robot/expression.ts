@@ -10,12 +10,12 @@ import { calculate, compareNumeric, double, isNumeric, type Numeric, roundedIn, 
 import { JobError } from './job-error.ts'
 
 /**
- * Expressions as CasareRPA's users write them: the operators of Python with Python's precedences, over the values of
- * JSON. There are no assignments, no attributes of JavaScript objects, and no functions but those in `FUNCTIONS`.
+ * Expressions as users of CasareRPA write them: Python's operators with Python's precedences, over JSON values. There
+ * are no assignments, no attributes of JavaScript objects, and no functions except those in `FUNCTIONS`.
  */
 
 const EXPRESSION_CHARS_MAX = 2_000
-/** Texts and lists made by an expression are at most this long, so that no expression eats the memory. */
+/** The longest text or list that an expression may make, which bounds its memory. */
 const LENGTH_MAX = 1_000_000
 
 // The grammar. The numbers are precedences: larger binds tighter. Where two operators begin alike, the longer one
@@ -45,7 +45,7 @@ access('()', 20)
 access('[]', 20)
 member('.', 20)
 
-/** Finds the value of a name, or undefined where there is none. */
+/** Returns the value of a name, or undefined if there is none. */
 export type Lookup = (name: string) => unknown
 
 /** The value of an expression. Throws a `JobError` of type `ExpressionError` that quotes it and says what is wrong. */
@@ -65,7 +65,7 @@ export function evaluate(expression: string, lookup: Lookup): unknown {
   }
 }
 
-/** What Python takes for true: not nothing, zero, or empty. */
+/** Python's truth value: false for None, zero and anything empty. */
 export function isTruthy(value: unknown): boolean {
   if (typeof value === 'object' && value !== null && !isExact(value)) return Object.keys(value).length > 0
   return Boolean(value)
@@ -149,7 +149,7 @@ function nameOf(name: string, lookup: Lookup): unknown {
   throw new Error(`${name} is not defined`)
 }
 
-/** `a < b < c` means that both hold, which makes comparisons unlike every other operator. */
+/** `a < b < c` means that both comparisons hold, so comparisons are parsed unlike every other operator. */
 function compareAll(
   compare: (a: unknown, b: unknown) => boolean,
   a: Tree | null,
@@ -169,13 +169,13 @@ function call(callee: Tree | null, args: Tree | null, lookup: Lookup): unknown {
   return FUNCTIONS[callee]?.(...itemsOf(args).map((item) => valueOf(item, lookup)))
 }
 
-/** The members of a list as the parser leaves them: nothing, one tree, or a comma with many. */
+/** The members of a list in the parser's form: null, one tree, or a comma node. */
 function itemsOf(tree: Tree | null): readonly (Tree | null)[] {
   if (tree === null) return []
   return Array.isArray(tree) && tree[0] === ',' ? (tree as readonly (Tree | null)[]).slice(1) : [tree]
 }
 
-/** A member of a list or an object, by its own keys only: nothing that a prototype brings can be reached. */
+/** A member of a list or an object, by its own keys only: nothing inherited from a prototype can be reached. */
 function itemOf(of: unknown, key: unknown): unknown {
   if ((Array.isArray(of) || typeof of === 'string') && typeof key === 'number') return of.at(key) ?? null
   if (isExact(of)) throw new Error(`a number has no ${String(key)}`)
@@ -202,7 +202,7 @@ function isIn(item: unknown, of: unknown): boolean {
   return Object.hasOwn(object(of), String(item))
 }
 
-/** Orders numbers among themselves and texts among themselves, and nothing else: "9" < 10 is a mistake, not a fact. */
+/** Orders numbers among themselves and texts among themselves. Any other pair is an error, for instance "9" < 10. */
 function order(operator: string, a: unknown, b: unknown): number {
   if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0
   if (isNumeric(a) && isNumeric(b)) return compareNumeric(a, b)

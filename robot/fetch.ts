@@ -8,11 +8,11 @@ import { JobError } from './job-error.ts'
 const REDIRECTS_MAX = 10
 
 export interface FetchLimits {
-  /** Which hosts jobs may call. Asked again for each redirect, and for each address that a name leads to. */
+  /** The hosts that jobs may call. Checked for each redirect, and for each address that a name resolves to. */
   readonly reach: Reach
   /** The largest body that is read, in bytes. */
   readonly bytesMax: number
-  /** Looks names up; without it, the system does. */
+  /** Resolves names; by default with the system's resolver. */
   readonly resolve?: Resolve | undefined
 }
 
@@ -31,18 +31,18 @@ export interface WebResponse {
   readonly text: string
 }
 
-/** What a request has unless the workflow says otherwise. */
+/** The default headers of a request. */
 const HEADERS = { 'accept': '*/*', 'accept-encoding': 'gzip, br', 'user-agent': 'casare-robot' }
 
-/** What says where a message ends and whose it is, which is not up to a workflow. */
+/** Headers that frame the message or name its host. A workflow cannot set them. */
 const OURS = ['connection', 'content-length', 'expect', 'host', 'keep-alive', 'te', 'transfer-encoding', 'upgrade']
 
-/** These do not ask for an answer, or have our own headers sent back. */
+/** Methods without a usual answer, or whose answer would contain our own headers. */
 const NO_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
 /**
- * Makes one HTTP request and reads the answer. Throws a `JobError` of type `UrlNotAllowed` or `ResponseTooLarge`, and
- * whatever says why there is no answer. An answer of any status is an answer.
+ * Makes one HTTP request and reads the answer. Throws a `JobError` of type `UrlNotAllowed` or `ResponseTooLarge`, or
+ * the error that prevented an answer. An answer with any status is returned.
  */
 export async function fetchLimited(access: FetchLimits, request: WebRequest): Promise<WebResponse> {
   const { follow, signal } = request
@@ -60,7 +60,7 @@ export async function fetchLimited(access: FetchLimits, request: WebRequest): Pr
     if (redirects === REDIRECTS_MAX) throw new JobError('TooManyRedirects', `${request.url} redirects in circles`)
     const { status, location } = answer
     const next = new URL(location, url)
-    // A secret for one host is not for another; and what moved after a POST is fetched, as browsers do.
+    // Credentials for one host must not reach another; and a redirect after a POST is fetched with GET, as browsers do.
     if (next.origin !== url.origin) { for (const name of ['authorization', 'cookie']) headers.delete(name) }
     if (status === 303 || (status < 303 && method === 'POST')) {
       method = 'GET'
@@ -71,7 +71,7 @@ export async function fetchLimited(access: FetchLimits, request: WebRequest): Pr
   }
 }
 
-/** The answer, or where it asks us to go. */
+/** The answer, or the URL that it redirects to. */
 async function readAnswer(
   response: IncomingMessage,
   method: string,
@@ -86,10 +86,10 @@ async function readAnswer(
   return { status, headers: joined(headers), text }
 }
 
-/** What is packed in such an answer is not there. */
+/** Statuses whose answers have no body to unpack. */
 const NO_BODY = new Set([204, 205, 304])
 
-/** Where a URL leads, once it is known that all of it may be called. */
+/** The addresses of a URL's host, once all of them are known to be allowed. */
 async function allowedAddresses(
   { reach, resolve = systemResolve }: FetchLimits,
   url: URL,
@@ -117,7 +117,7 @@ function joined(headers: IncomingMessage['headers']): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
 }
 
-/** The body as text. It is counted as it is unpacked: a few bytes may be the packing of very many. */
+/** Reads the body as text. Bytes are counted after unpacking, since a small body may unpack to a huge one. */
 async function readText(response: IncomingMessage, bytesMax: number): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
@@ -132,7 +132,7 @@ async function readText(response: IncomingMessage, bytesMax: number): Promise<st
 
 function unpacked(response: IncomingMessage): Readable {
   const unpack = UNPACK.get(response.headers['content-encoding']?.toLowerCase() ?? '')
-  // What goes wrong with either of them is an error of what is read.
+  // An error of either stream arrives as an error of the one that is read.
   return unpack === undefined ? response : pipeline(response, unpack(), () => {})
 }
 

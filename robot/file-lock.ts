@@ -4,15 +4,14 @@ import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-/** The longest path that a socket can have on every system. */
+/** The longest path of a socket that every system allows. */
 const SOCKET_BYTES_MAX = 100
 
 /**
- * Makes a file this process's own, until what is returned is called or the process ends, however it ends. Null where
- * another process has it. Throws where the system does not allow it.
- *
- * A socket that listens is the sign: the operating system closes it with the process, so what `kill -9` leaves behind
- * answers nobody, while a process that stands still goes on being there. A process id in a file would say neither.
+ * Locks a file for this process until the returned function is called or the process ends, in whatever way. Returns
+ * null if another process holds the lock, and throws if the system does not allow it. A listening socket is the lock:
+ * the operating system closes it with the process. So after `kill -9` nothing answers there, while a stopped process
+ * still holds it. A process id in a file would show neither.
  */
 export async function lockFile(file: string): Promise<(() => void) | null> {
   const path = socketOf(resolve(file))
@@ -32,7 +31,9 @@ function socketOf(file: string): string {
   return Buffer.byteLength(beside) <= SOCKET_BYTES_MAX ? beside : join(tmpdir(), `casare-robot-${hash}.lock`)
 }
 
-/** A server at the path, or null where something is in its place. It does not keep the process alive. */
+/**
+ * Listens at the path, or resolves with null if something is there already. The server does not keep the process alive.
+ */
 function listening(path: string): Promise<Server | null> {
   return new Promise((settle, reject) => {
     const server = createServer((socket) => socket.destroy())
@@ -52,7 +53,7 @@ function answers(path: string): Promise<boolean> {
   })
 }
 
-/** Removes a socket that nobody listens at. Another process may do the same, and listen there before we are through. */
+/** Removes a socket that has no listener. Another process may do the same, and listen there before we are through. */
 async function removeDead(path: string): Promise<void> {
   const aside = `${path}.${randomUUID().slice(0, 8)}`
   try {

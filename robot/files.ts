@@ -7,13 +7,13 @@ import { JobError } from './job-error.ts'
 const FILE_BYTES_MAX = 32 << 20
 
 /**
- * The files of one folder, and nothing outside it: neither `..` nor an absolute path nor a symbolic link leads out.
- * Every method throws a `JobError` of type `PathNotAllowed` for a path that would.
+ * The files of one folder, and none outside it: neither `..` nor an absolute path nor a symbolic link leads out. Every
+ * method throws a `JobError` of type `PathNotAllowed` for a path that would.
  */
 export interface Files {
   /** The bytes of a file. Throws if it is larger than `bytesMax` (0: `FILE_BYTES_MAX`). */
   readonly read: (path: string, bytesMax?: number) => Promise<Buffer>
-  /** Writes or appends, and returns how many bytes. Missing folders are made if `makeFolders` says so. */
+  /** Writes or appends, and returns the number of bytes. Creates missing folders if `makeFolders` is true. */
   readonly write: (path: string, bytes: Buffer, append: boolean, makeFolders: boolean) => Promise<number>
 }
 
@@ -47,7 +47,7 @@ export function filesIn(root: string): Files {
   }
 }
 
-/** The real path behind a path in the folder, once it is sure that it lies in the folder as well. */
+/** The real path of a path in the folder. Throws if it lies outside. */
 async function inside(root: string, path: string, realOf: (target: string) => Promise<string>): Promise<string> {
   if (path === '') throw new TypeError('file_path is required')
   const realRoot = await realpath(root)
@@ -63,7 +63,7 @@ async function inside(root: string, path: string, realOf: (target: string) => Pr
   throw notAllowed(path)
 }
 
-/** The real path of a file that may not exist yet: its folder's, and the file's own if it is there. */
+/** The real path of a file that may not exist yet: its folder's real path, and the file's own if it exists. */
 async function realTarget(target: string, root: string | null): Promise<string> {
   if (root !== null) await makeFolders(dirname(target), await realpath(root))
   const folder = await realpath(dirname(target))
@@ -72,7 +72,7 @@ async function realTarget(target: string, root: string | null): Promise<string> 
   return exists ? await realpath(path) : path
 }
 
-/** Makes the missing folders one by one, and none below a link that leads out. */
+/** Creates missing folders one by one, and none below a link that leads out. */
 async function makeFolders(folder: string, root: string): Promise<void> {
   let at = root
   for (const name of relative(root, folder).split(sep)) {

@@ -1,14 +1,14 @@
-/** One thing that the reference robot can be told. */
+/** One option of the reference robot. */
 interface RobotOption {
   readonly variable: string
-  /** What the flag of `casare robot` takes. */
+  /** The placeholder of the flag's value. */
   readonly value: string
-  /** Empty: none. */
+  /** The default; empty if there is none. */
   readonly fallback: string
   readonly help: string
 }
 
-/** What the reference robot can be told: each by its flag of `casare robot`, and by its variable. */
+/** The options of the reference robot, each with its flag of `casare robot` and its environment variable. */
 export const ROBOT_OPTIONS = {
   url: {
     variable: 'CASARE_ROBOT_URL',

@@ -1,26 +1,26 @@
 import { type Definition, isControl, kindOf } from '../workflows/definition.ts'
 
-/** Where data comes from. */
+/** The output port that feeds an input. */
 interface Source {
   readonly node: string
   readonly port: string
 }
 
-/** A workflow's arrows, by what asks for them. */
+/** The connections of a workflow, indexed for the runner. */
 export interface Flow {
-  /** The nodes at which it begins. */
+  /** The nodes at which the workflow starts. */
   readonly starts: readonly string[]
-  /** What a control port leads to, in the order of the connections. */
+  /** The nodes that a control port leads to, in the order of the connections. */
   readonly after: (nodeId: string, port: string) => readonly string[]
-  /** What a data port is fed from. */
+  /** The output port that feeds a data port. */
   readonly source: (nodeId: string, port: string) => Source | undefined
-  /** The data ports of a node that are fed. */
+  /** The data ports of a node that are connected. */
   readonly inputs: (nodeId: string) => readonly string[]
   /** The loop's end node, if it names the loop as its pair. */
   readonly endOf: (loopId: string) => string | undefined
 }
 
-/** Reads the arrows of a definition that `parseDefinition` has let through. */
+/** Indexes the connections of a definition that `parseDefinition` has accepted. */
 export function flowOf({ nodes, connections }: Definition): Flow {
   const control = new Map<string, string[]>()
   const data = new Map<string, Source>()
@@ -48,12 +48,12 @@ export function flowOf({ nodes, connections }: Definition): Flow {
   }
 }
 
-/** Whether nodes of this type stand where the body of a loop ends. */
+/** True if nodes of this type end the body of a loop. */
 export function isLoopEnd(nodeType: string): boolean {
   return /^(for|while)loopend$/.test(kindOf(nodeType))
 }
 
-/** Ids and ports can hold any character but this one. */
+/** Ids and ports can contain any character except the separator. */
 function keyOf(nodeId: string, port: string): string {
   return `${nodeId}\u0000${port}`
 }

@@ -1,4 +1,4 @@
-/** An error of the robot's own making, with the `error_type` that the job fails with. */
+/** An error that the robot raises itself, with the `error_type` that the job fails with. */
 export class JobError extends Error {
   override readonly name = 'JobError'
   readonly type: string

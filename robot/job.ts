@@ -2,28 +2,31 @@ import type { Called, CallOptions } from './calls.ts'
 import type { LogLevel, MessageId, Payload } from '../core/protocol/message.ts'
 import { JobError } from './job-error.ts'
 
-/** What a handler gets: one job, and the means to report on it. Nothing of it throws, connected or not. */
+/** The argument of a handler: one job, and the means to report on it. No method throws, connected or not. */
 export interface JobContext {
   readonly id: string
   readonly workflowId: string
   readonly workflowName: string
   /** The workflow's definition exactly as it was stored. `parseDefinition` reads the canonical form. */
   readonly workflowJson: string
-  /** With numbers as doubles, which may have lost digits of what was submitted. */
+  /** Numbers are doubles, which may have lost digits of the submitted ones. */
   readonly parameters: Readonly<Record<string, unknown>>
-  /** The same as JSON, digit for digit: `parseExact` reads it without a loss. */
+  /** The parameters as JSON, digit for digit: `parseExact` reads them without a loss. */
   readonly parametersText: string
-  /** Which try this is, from 1. A server that does not count attempts leaves it at 1. */
+  /** The number of this attempt, from 1. Stays 1 with a server that does not count attempts. */
   readonly attempt: number
-  /** 0 where there is no limit. */
+  /** 0 if there is no limit. */
   readonly timeoutSeconds: number
-  /** Aborted when the job is cancelled, has run out of time, or the robot stops. Then end soon, in any way. */
+  /**
+   * Aborted when the job is cancelled, has run out of time, or the robot stops. The handler should then return or throw
+   * soon.
+   */
   readonly signal: AbortSignal
-  /** Reports how far the job is, in percent from 0 to 100. Cheap: of many calls only the latest is sent. */
+  /** Reports progress in percent, 0 to 100. Cheap: of many calls only the latest is sent. */
   readonly progress: (percent: number, currentNode?: string, message?: string) => void
   /**
-   * Starts another workflow by the alias of its trigger, as a child of this job, and waits for what it returns. The same
-   * call in another run of the same attempt is the same job.
+   * Starts another workflow by the alias of its trigger, as a child of this job, and waits for its result. Repeating a
+   * call in another run of the same attempt yields the same job.
    */
   readonly call: (
     alias: string,
@@ -39,13 +42,13 @@ export interface JobContext {
 }
 
 /**
- * Runs one job. What it returns is the job's result and must be JSON, with a `bigint` or an `ExactNumber` where a double
- * would lose digits. What it throws fails the job: the error's
- * `type`, or else its `name`, tells the kind, and its `node` the node at fault.
+ * Runs one job. The returned value is the job's result and must be JSON, with a `bigint` or an `ExactNumber` where a
+ * double would lose digits. A thrown error fails the job: its `type`, or else its `name`, becomes the error type, and
+ * its `node` the node at fault.
  */
 export type JobHandler = (job: JobContext) => unknown
 
-/** Why the robot, and not the handler, ends a job. */
+/** The reason why the robot, not the handler, ends a job. */
 export type Abort = 'cancel' | 'timeout' | 'shutdown'
 
 export type Outcome =
@@ -53,10 +56,10 @@ export type Outcome =
   | { readonly type: 'failed'; readonly error: unknown }
   | { readonly type: 'cancelled' }
 
-/** Longer waits do not fit into a timer, which would fire at once. It is 24 days. */
+/** The longest timer, 24 days. A longer one would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/** One accepted job while its handler runs. */
+/** An accepted job while its handler runs. */
 export class RunningJob {
   readonly assigned: Payload<'job_assign'>
   readonly startedAt = performance.now()
@@ -90,8 +93,8 @@ export class RunningJob {
   }
 
   /**
-   * Runs the handler and resolves with how the job ended; never rejects. A handler that goes on for `graceMs` after
-   * its signal was aborted is no longer waited for, since a job that cannot be ended would hold its slot for ever.
+   * Runs the handler and resolves with the outcome; never rejects. A handler that continues for `graceMs` after its
+   * signal was aborted is abandoned, because a job that cannot be ended would hold its slot for ever.
    */
   async run(handler: JobHandler, context: JobContext): Promise<Outcome> {
     const { timeout_seconds } = this.assigned
@@ -117,7 +120,7 @@ export class RunningJob {
       const { timeout_seconds } = this.assigned
       return { type: 'failed', error: new JobError('TimeoutError', `The job ran longer than ${timeout_seconds} s`) }
     }
-    // Work that was done is done, even if it was finished in the robot's last moments.
+    // A completed job counts as completed, even in the robot's last moments.
     if (ended !== 'abandoned' && ended.type === 'completed') return ended
     return { type: 'failed', error: new JobError('RobotShutdown', 'The robot was stopped before the job had ended') }
   }

@@ -13,9 +13,9 @@ import { truncate } from './text.ts'
 type Assign = Extract<OrchestratorMessage, { type: 'job_assign' }>
 type Cancel = Extract<OrchestratorMessage, { type: 'job_cancel' }>
 
-/** How many results may wait for confirmation before the robot takes no more jobs. */
+/** The number of unconfirmed results at which the robot takes no more jobs. */
 const OUTBOX_MAX = 1_000
-/** After how many answers to lists without them the orchestrator has dealt with jobs that an earlier process had begun. */
+/** Answers to empty lists after which the orchestrator has dealt with the jobs that an earlier process had begun. */
 const LISTS_ANSWERED = 3
 const NOT_BEGUN = 'The robot was restarted before it had begun the job'
 const ENDS = { job_complete: 'completed', job_failed: 'failed', job_cancelled: 'cancelled' } as const
@@ -25,26 +25,29 @@ export interface JobTableOptions {
   readonly telemetry: Telemetry
   /** Sends a message and returns its id, or null where the robot is not registered. */
   readonly send: (message: Outgoing, id?: string) => string | null
-  /** Why the robot takes no jobs at all, or null. */
+  /** The reason why the robot takes no jobs at all, or null. */
   readonly closedBecause: () => string | null
-  /** A result has left: somebody should ask soon whether it has arrived. */
+  /** A result was sent: a heartbeat should follow soon to confirm it. */
   readonly delivered: () => void
   /** A job has ended, or a result is confirmed. */
   readonly settled: () => void
   readonly emit: (event: RobotEvent) => void
 }
 
-/** Where jobs come in and results go out: what runs, and what has run and is not known to have arrived. */
+/**
+ * The jobs of a robot: assignments come in, results go out. Holds the running jobs and the results that are not yet
+ * confirmed.
+ */
 export class JobTable {
   bytesMax = 1 << 20
   readonly #options: JobTableOptions
   readonly #jobs = new Map<string, RunningJob>()
   readonly #outbox = new Outbox()
-  /** Of jobs that an earlier process has taken, and never began. */
+  /** Refusals of jobs that an earlier process accepted and never began. */
   readonly #rejects = new Outbox<RejectMessage>()
   #memory = Memory.ofProcess()
   #closing = false
-  /** Heartbeats that were answered on the present connection. */
+  /** Heartbeats answered on the present connection. */
   #answered = 0
 
   constructor(options: JobTableOptions) {
@@ -55,13 +58,13 @@ export class JobTable {
     return this.#memory
   }
 
-  /** Lets go of the memory, once no job runs whose end belongs into it. */
+  /** Closes the memory, once no job runs whose end belongs into it. */
   close(): void {
     this.#closing = true
     if (this.#jobs.size === 0) this.#memory.close()
   }
 
-  /** Goes on with what earlier processes have left: results to deliver, and jobs that they took and never began. */
+  /** Takes over from earlier processes: results to deliver, and jobs that they accepted and never began. */
   remember(memory: Memory): void {
     this.#memory = memory
     for (const kept of memory.kept) {
@@ -74,7 +77,7 @@ export class JobTable {
     }
   }
 
-  /** The ids of the jobs that are really running. */
+  /** The ids of the jobs that are running. */
   get running(): readonly string[] {
     return [...this.#jobs.keys()]
   }
@@ -87,12 +90,12 @@ export class JobTable {
     return this.#outbox.size
   }
 
-  /** Whether a result has left that no heartbeat has followed. */
+  /** True if a result has left and no heartbeat has followed it. */
   get unasked(): boolean {
     return this.#outbox.unasked
   }
 
-  /** On a new connection, sends everything again that the earlier ones may have lost, in its order. */
+  /** After a reconnection, sends everything again that may have been lost, in its order. */
   registered(): void {
     this.#answered = 0
     for (const { id, message } of this.#outbox.all()) this.#deliver(id, message)
@@ -125,7 +128,7 @@ export class JobTable {
     for (const job of this.#jobs.values()) job.abort('shutdown')
   }
 
-  /** Takes a job, or says why not. The same attempt is never run twice. */
+  /** Accepts or rejects a job. The same attempt is never run twice. */
   assigned(message: Assign): void {
     const { job_id, attempt, workflow_id } = message.payload
     const running = this.#jobs.get(job_id)
@@ -150,7 +153,7 @@ export class JobTable {
     void this.#run(job, handler)
   }
 
-  /** Aborts a running job, whose end is the answer. A job that does not run is answered at once. */
+  /** Aborts a running job, whose end is the answer. A job that is not running is answered at once. */
   cancelled(message: Cancel): void {
     const { job_id } = message.payload
     const job = this.#jobs.get(job_id)
@@ -161,7 +164,7 @@ export class JobTable {
     this.#options.send({ type: 'job_cancelled', payload, correlation_id: message.id })
   }
 
-  /** The orchestrator cannot take a result. It would refuse it for ever, so the job fails with what it said. */
+  /** The orchestrator refused a result as invalid and would do so each time: fail the job with the reason instead. */
   resultRefused(messageId: MessageId | undefined, why: string): void {
     const entry = this.#outbox.get(String(messageId))
     if (entry === undefined || entry.message.type !== 'job_complete') return
@@ -177,10 +180,9 @@ export class JobTable {
   }
 
   /**
-   * Answers an assignment with the result that the job already has here, if it has one.
-   *
-   * Under a newer attempt a completion is still the answer: had the orchestrator seen it, it would not ask again, and
-   * running the job twice is what nobody wants. A failure is not: the orchestrator may have seen it and want a retry.
+   * Answers an assignment with a result of the same job that waits here, if there is one. A completion also answers a
+   * newer attempt: had the orchestrator seen it, it would not assign the job again, and the job must not run twice. A
+   * failure does not: the orchestrator may have seen it and want a retry.
    */
   #answeredFromOutbox(message: Assign): boolean {
     const { job_id, attempt } = message.payload
@@ -198,7 +200,7 @@ export class JobTable {
     return true
   }
 
-  /** Notes that the robot has a job, and accepts it. Without the note it must not begin, and refuses. */
+  /** Records the job in memory and accepts it. Refuses it if it cannot be recorded, since it must not begin then. */
   #begin(message: Assign): boolean {
     if (!this.#memory.begin(message.payload)) {
       this.#reject(message, 'The robot cannot write down that it has the job')
@@ -228,7 +230,8 @@ export class JobTable {
     const outcome = await job.run(handler, this.#contextOf(job))
     const { job_id: jobId } = job.assigned
     const resultMessage = resultOf(job, outcome, settings.id, this.bytesMax)
-    // The logs before the result, as far as they may be said now; and no heartbeat between the job's end and its result.
+    // Send the logs before the result, as far as the rate allows; and no heartbeat between the job's end and its
+    // result.
     telemetry.finish(jobId)
     this.#post(resultMessage)
     this.#jobs.delete(jobId)
@@ -243,7 +246,7 @@ export class JobTable {
     const { telemetry } = this.#options
     const topic = { jobId: job_id, attempt }
     const parametersText = toText(parameters)
-    /** A handler that was given up may still talk, but not about a job that has ended. */
+    /** An abandoned handler may still call, but its job has ended. */
     let calls = 0
     const live = (): boolean => this.#jobs.get(job_id) === job
     return {
@@ -275,7 +278,7 @@ export class JobTable {
     }
   }
 
-  /** Keeps a result until it is confirmed, and sends it if there is a connection. */
+  /** Keeps a result until it is confirmed, and sends it if connected. */
   #post(message: ResultMessage): void {
     const entry = { id: crypto.randomUUID(), message }
     this.#memory.ended(entry)

@@ -4,7 +4,7 @@ import { fromText } from '../core/base/json.ts'
 import type { LogLevel } from '../core/protocol/message.ts'
 import { truncate } from './text.ts'
 
-/** The longest log message, in characters. What is longer is cut and says so. */
+/** The longest log message, in characters. A longer one is cut, with a note. */
 const LOG_CHARS_MAX = 8_000
 
 export interface LogLine {
@@ -15,7 +15,7 @@ export interface LogLine {
   readonly extra: Readonly<Record<string, unknown>> | null
 }
 
-/** Makes a log line of what a handler said: cut to size, and of `extra` a copy that is sure to be JSON. */
+/** Makes a log line: the message cut to size, and a copy of `extra` that is certain to be JSON. */
 export function logLine(level: LogLevel, message: string, nodeId = '', extra?: unknown): LogLine {
   return {
     level,

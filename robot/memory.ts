@@ -7,38 +7,37 @@ export interface Offer {
 }
 
 /**
- * How far a job came that was offered. `read`: its handler has not been called. `begun`: it may have been. `ended`: the
- * result is there, and the orchestrator may not have it yet.
+ * The state of an offered job. `read`: its handler has not been called. `begun`: it may have been. `ended`: there is a
+ * result, which the orchestrator may not have received.
  */
 export type OfferRecord =
   | { readonly offer: Offer; readonly state: 'read' | 'begun' }
   | { readonly offer: Offer; readonly state: 'ended'; readonly entry: OutboxEntry }
 
-/** Something that happened to an offer, as it is written down. */
+/** A change to an offer, as it is stored. */
 export type OfferNote = OfferRecord | { readonly offer: Offer; readonly state: 'settled' }
 
-/** Where notes outlast the process. */
+/** Stores notes so that they survive the process. */
 export interface Journal {
-  /** Writes a note down, and with `durable` sees to it that it outlasts a power cut too. Throws if it cannot. */
+  /** Writes a note. `durable` waits until it would survive a power cut. Throws on failure. */
   readonly write: (note: OfferNote, durable: boolean) => void
-  /** Goes on with a file of these alone, if the present one has become much longer than that. Throws if it cannot. */
+  /** Replaces the file by one with only these records, if it has grown much longer than that. Throws on failure. */
   readonly shorten: (kept: readonly OfferRecord[]) => void
   readonly close: () => void
 }
 
-/** What an earlier process with this memory has left. */
+/** The memory that an earlier process has left. */
 export interface RestoredMemory {
   readonly id: string
-  /** How many processes there were with this memory, this one included. */
+  /** The number of processes that have used this memory, including this one. */
   readonly start: number
   readonly kept: readonly OfferRecord[]
 }
 
 /**
- * Which offers the robot has read, until the orchestrator is known to have their ends.
- *
- * It has a name, and vouches under this name: an offer that is not in it was never begun. So an offer is in it before it is
- * accepted, and when the journal fails, it goes on without it under another name.
+ * The offers that the robot has read and whose ends the orchestrator is not yet known to have. A memory has an id,
+ * which guarantees: an offer that is not in it was never begun. So an offer is recorded before it is accepted, and when
+ * the journal fails the robot continues with a new id.
  */
 export class Memory {
   #id: string
@@ -47,10 +46,10 @@ export class Memory {
   readonly #kept: Map<string, OfferRecord>
   readonly #earlier: Set<string>
   readonly #failed: (error: unknown) => void
-  /** Whether the orchestrator has been given the present name. */
+  /** True if the orchestrator knows the present id. */
   #introduced = true
 
-  /** `failed` is called when the journal has failed: the robot has to register anew then. */
+  /** `failed` is called when the journal has failed: the robot then has to register anew. */
   constructor(restored: RestoredMemory, journal: Journal | null, failed: (error: unknown) => void) {
     this.#id = restored.id
     this.#start = restored.start
@@ -65,7 +64,7 @@ export class Memory {
     return new Memory({ id: crypto.randomUUID(), start: 1, kept: [] }, null, () => {})
   }
 
-  /** What the robot says of it when it registers. */
+  /** The memory as the robot registers with it. */
   introduce(): { readonly id: string; readonly start: number; readonly offers: Offer[] } {
     this.#introduced = true
     return { id: this.#id, start: this.#start, offers: [...this.#kept.values()].map(({ offer }) => offer) }
@@ -75,36 +74,38 @@ export class Memory {
     return [...this.#kept.values()]
   }
 
-  /** Whether an earlier process has begun this very attempt. What became of it nobody knows. */
+  /** True if an earlier process began this very attempt. Its outcome is unknown. */
   begunEarlier(offer: Offer): boolean {
     return offer.attempt !== undefined && this.#earlier.has(keyOf(offer))
   }
 
-  /** Notes that a job is about to begin, for good. False if that is not possible: then it must not begin. */
+  /** Records durably that a job is about to begin. Returns false on failure: the job must not begin then. */
   begin({ job_id, attempt }: Offer): boolean {
     if (!this.#introduced) return false
     const offer = { job_id, attempt }
     this.#note({ offer, state: 'read' }, true)
-    // After `kill -9` this is there if the handler has been called; that it outlasts a power cut too is not worth waiting
-    // for: whoever reads the file looks whether there may have been one.
+    // After `kill -9` this note exists if the handler was called. Surviving a power cut is not worth the wait: the
+    // reader of the file checks whether one is possible.
     this.#note({ offer, state: 'begun' }, false)
     if (!this.#introduced) this.#kept.delete(keyOf(offer))
     return this.#introduced
   }
 
-  /** Keeps the message that says how a job has ended. */
+  /** Keeps the message that ends a job. */
   ended(entry: OutboxEntry): void {
     const { job_id, attempt } = entry.message.payload
     this.#note({ offer: { job_id, attempt }, state: 'ended', entry }, true)
   }
 
-  /** Forgets an offer: it was refused, or its end is known to have arrived. */
+  /** Forgets an offer: it was refused, or the orchestrator has its end. */
   settled({ job_id, attempt }: Offer): void {
     this.#note({ offer: { job_id, attempt }, state: 'settled' }, false)
     this.#try((journal) => journal.shorten(this.kept))
   }
 
-  /** Forgets what earlier processes had begun: the orchestrator has had time to see that it is not running. */
+  /**
+   * Forgets the jobs that earlier processes had begun: the orchestrator has had time to see that they are not running.
+   */
   settleEarlier(): void {
     for (const { offer } of this.kept) if (this.#earlier.has(keyOf(offer))) this.settled(offer)
   }
@@ -131,7 +132,7 @@ export class Memory {
     } catch (error) {
       this.#journal = null
       journal.close()
-      // What the file has now is true of the offers of its time, and of no later one.
+      // The file is complete for offers up to now, and for none after this.
       this.#id = crypto.randomUUID()
       this.#start = 1
       this.#introduced = false

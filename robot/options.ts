@@ -3,36 +3,36 @@ import { apiOf } from './calls.ts'
 import type { JobHandler } from './job.ts'
 import { problemWithKey } from '../core/records/key.ts'
 
-/** Everything that a robot waits for, in milliseconds. The defaults suit production; tests make them short. */
+/** Every duration that a robot waits for, in milliseconds. The defaults suit production; tests shorten them. */
 const TIMINGS = {
-  /** How soon after a terminal message the heartbeat follows whose answer confirms it. */
+  /** The delay from a terminal message to the heartbeat whose answer confirms it. */
   confirmMs: 250,
   /** The least time between two progress messages of one job. The last report of each interval is sent. */
   progressMs: 250,
-  /** How long log lines wait for company before they are sent as one batch. */
+  /** The longest time that a log line waits to be sent in a batch with others. */
   logsMs: 1_000,
-  /** How long logs and progress pause after the orchestrator refused one for its rate. */
+  /** The pause of logs and progress after the orchestrator refused one for its rate. */
   pauseMs: 5_000,
-  /** Within this, a connection has to be open and the registration answered; twice as long after each failure. */
+  /** The time within which a connection has to be open and the registration answered; doubled after each failure. */
   registerMs: 10_000,
-  /** Added to two heartbeat intervals: a server that is silent for longer is taken for gone. */
+  /** Added to two heartbeat intervals: a server that is silent for longer is considered lost. */
   silenceMs: 10_000,
   backoffBaseMs: 500,
   backoffCapMs: 60_000,
-  /** How long a handler may go on after its signal was aborted before the robot answers without it. */
+  /** The time that a handler may continue after its signal was aborted. After that the robot answers without it. */
   abortGraceMs: 5_000,
-  /** How long `stop` waits, once no job runs, for results to be confirmed and for the last log lines to leave. */
+  /** The time that `stop` waits, once no job runs, for confirmation of results and for the last log lines to leave. */
   confirmWaitMs: 5_000,
 } as const
 
 export type Timings = { readonly [K in keyof typeof TIMINGS]: number }
 
 export interface RobotOptions {
-  /** Where the orchestrator listens: `ws://` or `wss://`. */
+  /** The address for robots: `ws://` or `wss://`. */
   readonly url: string
   /** The robot's API key. Sent in the upgrade's `Authorization` header and in the registration. */
   readonly key?: string | undefined
-  /** The HTTP API, where jobs call other workflows. Without it: beside `url`. */
+  /** The HTTP API, through which jobs call other workflows. By default derived from `url`. */
   readonly api?: string | undefined
   /** The identity that the key is bound to. */
   readonly id: string
@@ -41,29 +41,30 @@ export interface RobotOptions {
   readonly maxConcurrentJobs?: number | undefined
   readonly tags?: readonly string[] | undefined
   /**
-   * What a job may ask for, by name. Three of them say what the robot runs, each a list of texts: `workflows`, `formats` and
-   * `node_types`. `workflows` are those that have handlers, unless there is a `runner` and none of the three.
+   * Capabilities that jobs can require by name. Three of them declare what the robot runs, each a list of texts:
+   * `workflows`, `formats` and `node_types`. By default `workflows` lists the workflows with handlers, unless there is
+   * a `runner`.
    */
   readonly capabilities?: Readonly<Record<string, unknown>> | undefined
-  /** What runs the jobs of one workflow, by workflow id. */
+  /** Handlers by workflow id. */
   readonly handlers?: Readonly<Record<string, JobHandler>> | undefined
-  /** What runs every other job. Without it, jobs of unknown workflows are rejected. */
+  /** Runs every other job. Without it, jobs of other workflows are rejected. */
   readonly runner?: JobHandler | undefined
   /**
-   * The file in which the robot keeps what it knows of its jobs over a restart of its process. Without it: one for this
-   * robot and this orchestrator where the system keeps such things of a user. `false`: none.
+   * The file in which the robot keeps the state of its jobs over a restart of the process. By default a file for this
+   * robot and orchestrator in the user's state folder. `false`: none.
    */
   readonly stateFile?: string | false | undefined
-  /** The heartbeat interval. Without it, the orchestrator's choice is adopted, and 30 s until it has told. */
+  /** The heartbeat interval. By default the orchestrator's choice, and 30 s until that is known. */
   readonly heartbeatMs?: number | undefined
-  /** Progress and log messages that the robot sends in a minute, over all jobs. Terminal messages are never held. */
+  /** The limit of progress and log messages per minute, over all jobs. Terminal messages are never held back. */
   readonly telemetryPerMinute?: number | undefined
   readonly timings?: Partial<Timings> | undefined
-  /** Called for everything worth telling. What it throws is dropped. */
+  /** Called for every notable event. Errors that it throws are dropped. */
   readonly onEvent?: ((event: RobotEvent) => void) | undefined
 }
 
-/** Why a robot does not run any more. Only `stopped` was asked for on this side. */
+/** The reason why a robot has stopped. Only `stopped` was requested on this side. */
 export type StopReason = 'stopped' | 'shutdown' | 'refused' | 'replaced'
 
 type JobEnd = 'completed' | 'failed' | 'cancelled'
@@ -78,9 +79,9 @@ export type RobotEvent =
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
   | { readonly type: 'draining'; readonly jobs: number }
-  /** Something that the robot could not use: an unknown message, a refusal by the server, a bug in a callback. */
+  /** A problem that the robot continues from: an unknown message, a refusal by the server, a bug in a callback. */
   | { readonly type: 'warning'; readonly message: string }
-  /** The robot cannot go on. A `stopped` follows. */
+  /** The robot cannot continue. A `stopped` follows. */
   | { readonly type: 'error'; readonly error: Error }
   | { readonly type: 'stopped'; readonly reason: StopReason }
 
@@ -103,7 +104,7 @@ export interface Settings {
   readonly timings: Timings
 }
 
-/** Fills in the defaults. Throws a `TypeError` that names the option which is not usable. */
+/** Fills in the defaults. Throws a `TypeError` that names the invalid option. */
 export function resolveOptions(options: RobotOptions): Settings {
   const { id, name = id, environment = 'default', maxConcurrentJobs = 1, telemetryPerMinute = 60 } = options
   if (!/^wss?:$/.test(protocolOf(options.url))) {
@@ -140,7 +141,10 @@ export function resolveOptions(options: RobotOptions): Settings {
   }
 }
 
-/** What runs by a handler is said, unless the robot is to be offered every job: its runner has not said what it runs. */
+/**
+ * Declares the workflows with handlers, unless a runner is given that has declared nothing: then the robot is offered
+ * every job.
+ */
 function capabilitiesOf({ capabilities = {}, handlers = {}, runner }: RobotOptions): Settings['capabilities'] {
   const workflows = Object.keys(handlers)
   const says = REPERTOIRE_NAMES.some((name) => Object.hasOwn(capabilities, name))
@@ -148,7 +152,7 @@ function capabilitiesOf({ capabilities = {}, handlers = {}, runner }: RobotOptio
   return silent ? capabilities : { workflows, ...capabilities }
 }
 
-/** One line for people about one event. */
+/** Describes an event in one line for people. */
 export function describe(event: RobotEvent): string {
   switch (event.type) {
     case 'registered':

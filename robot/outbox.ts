@@ -3,7 +3,7 @@ import type { Outgoing } from '../core/protocol/message.ts'
 /** A message that ends a job. */
 export type ResultMessage = Outgoing<'job_complete' | 'job_failed' | 'job_cancelled'>
 
-/** A message that refuses a job, which nobody has begun. */
+/** A message that refuses a job which was never begun. */
 export type RejectMessage = Outgoing<'job_reject'>
 
 export interface OutboxEntry<M extends ResultMessage | RejectMessage = ResultMessage> {
@@ -14,20 +14,19 @@ export interface OutboxEntry<M extends ResultMessage | RejectMessage = ResultMes
 
 interface Held<M extends ResultMessage | RejectMessage> {
   readonly entry: OutboxEntry<M>
-  /** When it left on the present connection, counted in sends. 0 where it has not. */
+  /** The number of the send on the present connection, counting all sends; 0 if it was not sent on it. */
   sentAs: number
 }
 
 /**
- * The results that the orchestrator may not have yet.
- *
- * The protocol does not acknowledge results. But the orchestrator answers a heartbeat only after everything that
- * came before it on the same connection is durable. So a result is known to be safe when the answer arrives to a
- * heartbeat that left after it on the same connection; until then it is kept, and sent again on every new connection.
+ * The results that the orchestrator may not have yet. The protocol does not acknowledge results, but the orchestrator
+ * answers a heartbeat only after everything before it on the same connection is durable. So a result is safe once a
+ * heartbeat that left after it on the same connection is answered. Until then it is kept, and sent again on every new
+ * connection.
  */
 export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
   readonly #held = new Map<string, Held<M>>()
-  /** Heartbeats without an answer, each with the number of results that had left before it. */
+  /** Unanswered heartbeats, each with the number of results sent before it. */
   readonly #heartbeats = new Map<string, number>()
   #sends = 0
 
@@ -35,7 +34,7 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
     return this.#held.size
   }
 
-  /** Keeps a result. It counts as not sent. */
+  /** Keeps a result, marked as not sent. */
   put(entry: OutboxEntry<M>): void {
     this.#held.set(entry.id, { entry, sentAs: 0 })
   }
@@ -51,7 +50,7 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
     if (this.#held.size > 0) this.#heartbeats.set(id, this.#sends)
   }
 
-  /** Whether a result waits that no heartbeat has followed yet. */
+  /** True if a result waits that no heartbeat has followed yet. */
   get unasked(): boolean {
     const asked = Math.max(0, ...this.#heartbeats.values())
     return [...this.#held.values()].some((held) => held.sentAs > asked)
@@ -68,7 +67,7 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
     return safe.map((held) => held.entry)
   }
 
-  /** Forgets what the connection that has just ended was told: nothing of it is known to have arrived. */
+  /** Forgets what was sent on the connection that has just ended: none of it is known to have arrived. */
   disconnected(): void {
     this.#heartbeats.clear()
     this.#sends = 0
@@ -79,12 +78,12 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
     return this.#held.get(id)?.entry
   }
 
-  /** The result of a job that waits here, the latest if there are several. */
+  /** The latest result of a job that waits here. */
   of(jobId: string): OutboxEntry<M> | undefined {
     return this.all().findLast((entry) => entry.message.payload.job_id === jobId)
   }
 
-  /** All that waits, in the order in which the jobs ended. */
+  /** All waiting results, in the order in which the jobs ended. */
   all(): readonly OutboxEntry<M>[] {
     return [...this.#held.values()].map((held) => held.entry)
   }

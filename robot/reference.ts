@@ -4,11 +4,14 @@ import { messageOf } from './text.ts'
 import { oneLine, withoutSecrets } from '../core/base/text.ts'
 
 /**
- * The reference robot as a process: runs canonical workflows, and is configured by its environment. It ends with 0
- * when it was told to stop, and with 1 when it was configured wrongly or the orchestrator does not want it.
+ * The reference robot as a process: runs canonical workflows, and is configured by its environment. Exits with 0 after
+ * a requested stop, and with 1 for an invalid configuration or when the orchestrator refuses the robot.
  */
 
-/** With the time to abort jobs and to confirm results, the end comes within 20 s, when service managers lose patience. */
+/**
+ * Together with the time to abort jobs and to confirm results, the process ends within 20 s, before service managers
+ * kill it.
+ */
 const STOP_GRACE_MS = 8_000
 
 function say(line: string): void {
@@ -21,7 +24,7 @@ async function main(): Promise<void> {
   const stop = (): void => void robot.stop({ graceMs: STOP_GRACE_MS })
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  // The process that started this one is gone, and nobody would ever stop it.
+  // The parent process is gone, so no one else would stop this one.
   process.on('disconnect', stop)
   say(`${options.id} connects to ${options.url}`)
   // A refusal arrives as an event, and `stopped` follows.

@@ -10,12 +10,12 @@ import { exceedsBytes } from '../core/base/text.ts'
 
 const MESSAGE_CHARS_MAX = 10_000
 const STACK_CHARS_MAX = 20_000
-/** What the envelope around a payload may weigh. */
+/** Bytes reserved for the envelope around a payload. */
 const ENVELOPE_BYTES = 1_000
 
 /**
- * The message that tells how a job ended. A result that cannot be sent becomes a failure that says why: it must
- * never happen that a job has ended and nobody can be told.
+ * The message that reports how a job ended. A result that cannot be sent becomes a failure that says why, because every
+ * end must be reportable.
  */
 export function resultOf(job: RunningJob, outcome: Outcome, robotId: string, bytesMax: number): ResultMessage {
   const { job_id, attempt } = job.assigned
@@ -36,7 +36,7 @@ export interface Fault {
   readonly failed_node?: string
 }
 
-/** What an error says of itself, in the protocol's words. Takes whatever can be thrown. */
+/** The error in the protocol's form. Takes any thrown value. */
 export function faultOf(error: unknown): Fault {
   const fields = typeof error === 'object' && error !== null ? error as Readonly<Record<string, unknown>> : {}
   const name = [fields['type'], fields['name']].find((value) => typeof value === 'string' && value !== '')
@@ -53,7 +53,7 @@ function failureOf(job: RunningJob, robotId: string, fault: Fault): ResultMessag
   return { type: 'job_failed', payload: { job_id, robot_id: robotId, ...fault, attempt } }
 }
 
-/** The result as it is put into a message, or why it cannot be sent. */
+/** The result in its written form, or the error that prevents sending it. */
 function sendable(given: unknown, bytesMax: number): { readonly written: Json } | { readonly fault: Fault } {
   const result = given ?? {}
   let text: string | undefined
@@ -68,7 +68,7 @@ function sendable(given: unknown, bytesMax: number): { readonly written: Json } 
     const error_message = `The result has ${size} bytes of JSON, and a message may have ${bytesMax}`
     return { fault: { error_type: 'ResultTooLarge', error_message } }
   }
-  // The orchestrator reads with the same functions, so what passes here is kept there.
+  // The orchestrator checks with the same functions, so a result that passes here is stored there.
   const room = { ...roomFor(text), numbers: true }
   const written = fitJson(fromText(text as JsonText), FIELD_DEPTH, room)
   const why = room.deep

@@ -16,11 +16,11 @@ export type { Called, CallOptions } from './calls.ts'
 export { RobotRefused } from './session.ts'
 
 const STOP_GRACE_MS = 30_000
-/** Timers cannot wait longer than this. A longer grace is endless. */
+/** The longest timer. A longer grace has no end. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
- * A software robot: connects to an orchestrator, takes jobs, runs each with a handler, and sees to it that the
+ * A software robot: connects to an orchestrator, takes jobs, runs each with a handler, and makes sure that the
  * orchestrator learns how each ended, over any number of lost connections.
  */
 export class Robot {
@@ -41,10 +41,10 @@ export class Robot {
   #draining = false
   #heartbeatTimer: NodeJS.Timeout | undefined
   #confirmTimer: NodeJS.Timeout | undefined
-  /** What `stop` waits with for running jobs and unconfirmed results. */
+  /** Called when a job or result has settled, while `stop` waits for those. */
   #look: () => void = () => {}
 
-  /** Throws a `TypeError` for options that cannot be used. Nothing is connected before `start`. */
+  /** Throws a `TypeError` for invalid options. Connects only in `start`. */
   constructor(options: RobotOptions) {
     const settings = resolveOptions(options)
     this.#options = options
@@ -80,19 +80,19 @@ export class Robot {
     })
   }
 
-  /** How many jobs are running. */
+  /** The number of running jobs. */
   get runningJobs(): number {
     return this.#jobs.running.length
   }
 
-  /** How many results the orchestrator has not confirmed. */
+  /** The number of results that the orchestrator has not confirmed. */
   get unconfirmedResults(): number {
     return this.#jobs.unconfirmed
   }
 
   /**
-   * Connects, and resolves when the robot is registered for the first time; until then it keeps trying. Rejects with
-   * `RobotRefused` when the orchestrator refuses the robot for good, and when `stop` comes first.
+   * Connects, and resolves at the first registration; until then it keeps trying. Rejects with `RobotRefused` when the
+   * orchestrator refuses the robot for good, and when `stop` is called first.
    */
   start(): Promise<void> {
     if (this.#started !== undefined || this.#over) return Promise.reject(new Error('A robot is started once'))
@@ -111,8 +111,8 @@ export class Robot {
   }
 
   /**
-   * Takes no more jobs, gives the running ones `graceMs` to end, aborts those that have not, delivers logs and
-   * results, and disconnects. Resolves when the connection is closed. Calling it again changes nothing.
+   * Takes no more jobs, gives the running ones `graceMs` to end, aborts the others, delivers logs and results, and
+   * disconnects. Resolves when the connection is closed. Calling it again changes nothing.
    */
   stop({ graceMs = STOP_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
     return this.#stop('stopped', graceMs)
@@ -137,7 +137,10 @@ export class Robot {
     this.#end(reason, new Error('The robot was stopped before it was registered'))
   }
 
-  /** Waits until a condition holds, at most for a time. It can come to hold only when the job table has settled something. */
+  /**
+   * Waits until a condition holds, at most for a time. The condition is checked whenever the job table has settled
+   * something.
+   */
   async #until(holds: () => boolean, mostMs: number): Promise<void> {
     if (holds()) return
     await new Promise<void>((resolve) => {
@@ -172,7 +175,7 @@ export class Robot {
 
   #registered(config: Payload<'register_ack'>['config']): void {
     this.#jobs.bytesMax = config.max_message_bytes ?? this.#jobs.bytesMax
-    // Results come first: a list that overtakes one says of its job that it was never begun.
+    // Results come first: a job list that overtakes a result would report its job as never begun.
     this.#jobs.registered()
     this.#telemetry.reconnected(config.log_batch_size ?? 100, this.#jobs.bytesMax, config)
     this.#emit({ type: 'registered' })
@@ -219,7 +222,7 @@ export class Robot {
     return sent
   }
 
-  /** Asks soon, once for all results of that time, whether they have arrived. */
+  /** Schedules one heartbeat for all results of a short period, to confirm that they have arrived. */
   #confirmSoon(): void {
     this.#confirmTimer ??= setTimeout(() => {
       this.#confirmTimer = undefined
@@ -257,7 +260,7 @@ export class Robot {
     else if (error_code.startsWith('INVALID_')) this.#jobs.resultRefused(message.correlation_id, text)
   }
 
-  /** A mistake in handling a frame must not end the process that the robot lives in. */
+  /** Reports an error in handling a frame, instead of ending the process that the robot lives in. */
   #guard(act: () => void): void {
     try {
       act()
@@ -266,7 +269,7 @@ export class Robot {
     }
   }
 
-  /** A listener's fault must not end the robot, and there is nobody else to tell of it. */
+  /** Emits an event. An error in the listener must not end the robot, and there is no other place to report it. */
   #emit(event: RobotEvent): void {
     try {
       this.#options.onEvent?.(event)

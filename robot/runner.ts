@@ -17,21 +17,21 @@ export interface RunnerOptions {
   /** The folder to which the file nodes are confined. */
   readonly root: string
   /**
-   * Which hosts the HTTP nodes may call: `*` for the internet, names, addresses, and networks as `10.0.0.0/8`, each with its
-   * port where that is not 80, 443 or above 1023. Without it: the internet.
+   * The hosts that the HTTP nodes may call: `*` for the internet, names, addresses, and networks such as `10.0.0.0/8`,
+   * each with its port unless that is 80, 443 or above 1023. Default: the internet.
    */
   readonly httpHosts?: readonly string[] | undefined
-  /** Looks names up; without it, the system does. */
+  /** Resolves names; by default with the system's resolver. */
   readonly resolve?: Resolve | undefined
   /** The largest HTTP response, in bytes. */
   readonly responseBytesMax?: number | undefined
-  /** How many nodes one job may run. Ends loops that would never end by themselves. */
+  /** The number of nodes that one job may run, which ends endless loops. */
   readonly stepsMax?: number | undefined
 }
 
 const RESPONSE_BYTES_MAX = 8 << 20
 const STEPS_MAX = 1_000_000
-/** How long nodes may run without a pause for the robot's own work: heartbeats, cancellations, other jobs. */
+/** The time that nodes may run without a pause for the robot's own work: heartbeats, cancellations, other jobs. */
 const PAUSE_MS = 10
 
 /** Makes a job handler that runs canonical CasareRPA workflows, with the node types in `nodes/table.ts`. */
@@ -44,7 +44,9 @@ export function createRunner(options: RunnerOptions): JobHandler {
   return (job) => new Run(job, readWorkflow(job), services, stepsMax).run()
 }
 
-/** The definition of a job's workflow. Throws before any node runs: for what cannot be read, and for unknown types. */
+/**
+ * The definition of a job's workflow. Throws for an unreadable one and for unknown node types, before any node runs.
+ */
 function readWorkflow(job: JobContext): Definition {
   const read = parseDefinition(job.workflowJson)
   const lost = 'problems' in read ? null : firstLost(fromText(job.workflowJson as JsonText), '')
@@ -60,7 +62,7 @@ function readWorkflow(job: JobContext): Definition {
   return read.definition
 }
 
-/** Whether the editor has switched a node off: it is in the definition, and must not run. */
+/** True if the editor has disabled the node: it is in the definition, but must not run. */
 function isDisabled({ config }: WorkflowNode): boolean {
   return config?.['_disabled'] === true
 }
@@ -69,15 +71,15 @@ function parametersOf({ parametersText }: JobContext): Readonly<Record<string, u
   return parseExact(parametersText) as Readonly<Record<string, unknown>>
 }
 
-/** A node whose turn will come; with `loop`, a loop whose body is through. */
+/** A node to run later; with `loop`, a loop whose body has run. */
 interface Pending {
   readonly id: string
   readonly loop?: LoopState
 }
 
 /**
- * One run of one workflow. What is to come lies on a stack, so that a branch is followed to its end before the next
- * one begins; a loop lies below its body, and its turn comes when the body has nothing more to run.
+ * One run of a workflow. Pending nodes lie on a stack, so a branch is followed to its end before the next one begins. A
+ * loop lies below its body, and continues when the body has nothing more to run.
  */
 class Run {
   readonly #job: JobContext
@@ -102,7 +104,7 @@ class Run {
     })
   }
 
-  /** Runs to the end and returns the job's result: what an EndNode says, or else the variable `result`. */
+  /** Runs to the end and returns the job's result: the value of an EndNode, or else the variable `result`. */
   async run(): Promise<unknown> {
     this.#push(this.#flow.starts)
     let pausedAt = performance.now()
@@ -124,7 +126,7 @@ class Run {
     const { id } = pending
     const node = this.#definition.nodes[id]
     if (node !== undefined && isDisabled(node)) return this.#passOver(id, node)
-    // An arrow drawn from the body back to its loop means the same as the body's end.
+    // A connection from the body back to its loop means the same as the end of the body.
     const resumed = pending.loop === undefined && this.#unwindTo(id) ? this.#stack.pop() ?? pending : pending
     const runner = node === undefined ? undefined : runnerOf(node.node_type)
     if (node === undefined || runner === undefined) throw new JobError('UnknownNodeType', `There is no node ${id}`)
@@ -141,8 +143,8 @@ class Run {
   }
 
   /**
-   * Goes on behind a node as if it were not there: what comes in goes out at the ports of the same name. A loop leads on
-   * where it would once it is through, and the end of a loop ends the loop's body all the same.
+   * Skips a node as if it were not there: inputs go out at the ports of the same name. A disabled loop continues at
+   * `completed`, and a disabled loop end still ends the body.
    */
   #passOver(id: string, { node_type, config }: WorkflowNode): void {
     this.#visited.add(id)
@@ -153,7 +155,7 @@ class Run {
     this.#goOn(id, this.#flow.after(id, 'exec_out').length > 0 ? 'exec_out' : 'completed')
   }
 
-  /** Runs a node. Its failure ends the job, or, if the workflow does not stop on errors, goes to its outputs. */
+  /** Runs a node. An error ends the job, or, if the workflow does not stop on errors, goes to the node's outputs. */
   async #attempt(id: string, node: WorkflowNode, runner: NodeRunner, loop: LoopState | undefined): Promise<NodeReturn> {
     try {
       return await runner(this.#callOf(id, node, loop))
@@ -194,20 +196,20 @@ class Run {
     if (port === null) return
     const after = this.#flow.after(id, port)
     const end = port === 'completed' && after.length === 0 ? this.#flow.endOf(id) : undefined
-    // A loop whose `completed` leads nowhere goes on behind its end node, as editors draw it.
+    // A loop whose `completed` is not connected continues after its end node, as editors draw it.
     this.#push(end === undefined ? after : this.#flow.after(end, 'exec_out'))
   }
 
   #goBack(from: string, { to, leave }: { readonly to: string; readonly leave: boolean }): void {
     const loopId = to === '' ? this.#stack.findLast(({ loop }) => loop !== undefined)?.id : to
-    // Outside of its loop, the end of a loop is a node like any other.
+    // Outside its loop, a loop end is a node like any other.
     if (loopId === undefined || !this.#unwindTo(loopId)) return this.#goOn(from, 'exec_out')
     if (!leave) return
     this.#stack.pop()
     this.#goOn(loopId, 'completed')
   }
 
-  /** Drops what lies above a loop that is under way. False, and nothing is dropped, where there is no such loop. */
+  /** Drops the stack above a running loop. Returns false, and drops nothing, if there is no such loop. */
   #unwindTo(loopId: string): boolean {
     const at = this.#stack.findLastIndex(({ id, loop }) => id === loopId && loop !== undefined)
     if (at !== -1) this.#stack.length = at + 1
@@ -218,7 +220,7 @@ class Run {
     for (const id of ids.toReversed()) this.#stack.push({ id })
   }
 
-  /** Progress is the share of nodes that have run. Those in a loop count by the share of its iterations. */
+  /** Progress is the share of nodes that have run. Nodes in a loop count by the share of its iterations. */
   #report(id: string, node: WorkflowNode, loop: LoopState | undefined): void {
     this.#visited.add(id)
     const outermost = this.#stack.find((pending) => pending.loop !== undefined)?.loop ?? loop

@@ -5,7 +5,7 @@ import { backoffMs } from './backoff.ts'
 import { type Connection, openConnection } from './connection.ts'
 import type { Settings } from './options.ts'
 
-/** The orchestrator does not want this robot, or not on this connection. Trying again would not help. */
+/** The orchestrator refuses this robot, or this connection. Trying again would not help. */
 export class RobotRefused extends Error {
   override readonly name = 'RobotRefused'
   /** The WebSocket close code, the HTTP status of the refused upgrade, or null for a refused registration. */
@@ -18,32 +18,32 @@ export class RobotRefused extends Error {
 }
 
 export interface SessionEvents {
-  /** What the robot remembers, which goes with each registration. */
+  /** The robot's memory, sent with each registration. */
   readonly memory: () => Outgoing<'register'>['payload']['memory']
-  /** A new connection is registered. Whatever was said on an earlier one may be lost. */
+  /** A new connection is registered. Messages on earlier ones may be lost. */
   readonly registered: (config: Payload<'register_ack'>['config']) => void
   readonly received: (message: OrchestratorMessage) => void
   readonly lost: (code: number, reason: string, retryMs: number) => void
-  /** The end of the session. It does not try again. */
+  /** The session has ended and does not try again. */
   readonly over: (error: RobotRefused) => void
   readonly warn: (message: string) => void
 }
 
-/** Close codes after which another try would end in the same way. 4001 is what the original orchestrator sends. */
+/** Close codes after which another try would end in the same way. The original orchestrator sends 4001. */
 const REPLACED = 4409
 const REFUSED_CODES = [4001, 4401, 4403, REPLACED]
-/** What the client library says of an upgrade that was answered with this status. */
+/** Matches the client library's message for an upgrade that was answered with one of these statuses. */
 const REFUSED_UPGRADE = /\b(401|403)\b/
 const HEARTBEAT_MS = 30_000
-/** Above this many unsent bytes, telemetry waits: the network is slower than the robot talks. */
+/** The number of unsent bytes above which telemetry waits for the network. */
 const CONGESTED_BYTES = 1 << 20
 
-/** Whether an error means that another connection of the same robot has taken over. */
+/** True if the error means that another connection of the same robot has taken over. */
 export function isReplaced(error: RobotRefused): boolean {
   return error.code === REPLACED
 }
 
-/** Keeps one registered connection: connects, registers, notices silence, and comes back after a loss. */
+/** Keeps one registered connection: connects, registers, detects silence, and reconnects after a loss. */
 export class Session {
   readonly #settings: Settings
   readonly #events: SessionEvents
@@ -68,7 +68,7 @@ export class Session {
     return this.#registered
   }
 
-  /** How often the orchestrator, or the robot's operator, wants a heartbeat. */
+  /** The heartbeat interval in milliseconds, by the robot's options or else by the orchestrator. */
   get heartbeatMs(): number {
     return this.#heartbeatMs
   }
@@ -77,7 +77,7 @@ export class Session {
     return (this.#connection?.buffered() ?? 0) > CONGESTED_BYTES
   }
 
-  /** Makes the first try; the others follow by themselves. */
+  /** Makes the first try. Further ones follow automatically. */
   open(): void {
     if (this.#closed) return
     const { url, key, timings } = this.#settings
@@ -87,25 +87,25 @@ export class Session {
       closed: (code, reason) => this.#ended(code, reason),
     })
     this.#connection = connection
-    // A slow orchestrator, or a slow machine, gets more time with each failure: the same again would fail again.
+    // Double the time after each failure: on a slow orchestrator or machine the same time would fail again.
     const mostMs = Math.max(timings.registerMs, timings.backoffCapMs)
     const waitMs = Math.min(mostMs, timings.registerMs * 2 ** Math.min(this.#failures, 16))
     this.#registerTimer = setTimeout(() => connection.drop('the registration was not answered'), waitMs)
   }
 
-  /** Sends a message if the robot is registered. Returns its id, or null if it did not leave. */
+  /** Sends a message if the robot is registered. Returns its id, or null if it was not sent. */
   send(message: Outgoing, id: string = crypto.randomUUID()): string | null {
     if (!this.#registered || this.#connection === undefined) return null
     this.#connection.send(encode(message, id, new Date().toISOString()))
     return id
   }
 
-  /** Ends the connection once what was said has left, and comes back as after a loss. */
+  /** Closes the connection after the pending messages, and reconnects as after a loss. */
   renew(reason: string): void {
     this.#connection?.close(1000, reason)
   }
 
-  /** Says goodbye and never comes back. `closed` is called when the connection is gone. */
+  /** Closes the connection for good. `closed` is called when it is gone. */
   close(reason: string, closed: () => void): void {
     this.#closed = true
     clearTimeout(this.#retryTimer)
@@ -158,7 +158,7 @@ export class Session {
     this.#events.registered(ack.config)
   }
 
-  /** Drops the connection when nothing at all has come for two heartbeats, each of which should have an answer. */
+  /** Drops the connection if nothing has arrived for two heartbeats, each of which should have been answered. */
   #watch(): void {
     const connection = this.#connection
     const limitMs = 2 * this.#heartbeatMs + this.#settings.timings.silenceMs

@@ -9,32 +9,31 @@ import type { Settings } from './options.ts'
 import { messageOf } from './text.ts'
 
 /**
- * The memory of a robot in a file, so that it outlasts the process.
- *
- * A line for each note, with a checksum, the newest last: a job costs two writes that are waited for. Each start writes the
- * file anew with what is still kept, and so does a process whose file has grown. What a power cut leaves of the end of
- * the file is passed over, for nothing was done yet that rests on it; damage anywhere else is not.
+ * The memory of a robot in a file, so that it survives the process. One line per note, with a checksum, newest last; a
+ * job costs two writes that are waited for. The file is rewritten with the records that are still needed at each start
+ * and when it has grown. An incomplete end left by a power cut is ignored, since nothing was done yet that relies on
+ * it; damage anywhere else is an error.
  */
 
-/** The first line: what this is, and of which robot. */
+/** The first line: the format, and the robot. */
 interface Head {
   readonly robot_memory: 1
   readonly id: string
   readonly robot: string
   readonly start: number
-  /** Which run of the machine it was, where the system tells. */
+  /** The id of the machine's boot, if the system has one. */
   readonly boot: string
 }
 
-/** A file that is shorter is not written anew. */
+/** A shorter file is not rewritten. */
 const SHORT_BYTES = 256 << 10
 
 const ENDS_SOON = 'what the robot knows of its jobs ends with its process'
 
 /**
- * Opens the memory that a robot keeps in a file, and makes the file if there is none. Where the file cannot be used, it says
- * so with `warn`, and the memory is one that ends with the process. So it goes on when the file cannot be written any
- * more: then the robot has to register anew, and `failed` is called.
+ * Opens the memory that a robot keeps in a file, and creates the file if there is none. If the file cannot be used,
+ * warns and uses a memory that ends with the process. The same happens when the file cannot be written later: the robot
+ * then has to register anew, and `failed` is called.
  */
 export async function openMemory(
   { id: robot, url, stateFile }: Pick<Settings, 'id' | 'url' | 'stateFile'>,
@@ -62,7 +61,7 @@ export async function openMemory(
   }
 }
 
-/** Where a robot keeps its memory if nobody says: by user, robot and orchestrator. Throws where there is no such place. */
+/** The default state file: by user, robot and orchestrator. Throws if there is no place for it. */
 export function usualStateFile(robot: string, url: string): string {
   const { origin, pathname } = new URL(url.replace(/^ws/, 'http'))
   const hash = createHash('sha256').update(`${robot}\n${origin}${pathname}`).digest('hex').slice(0, 12)
@@ -76,14 +75,14 @@ function stateFolder(): string {
   return env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
 }
 
-/** What the file says; if there is none, a memory that begins. Throws where it is damaged, or another robot's. */
+/** Reads the file; without one, begins a new memory. Throws if the file is damaged or belongs to another robot. */
 function readStateFile(file: string, robot: string): RestoredMemory {
   const text = textOf(file)
   if (text === null) return { id: randomUUID(), start: 1, kept: [] }
   const [head, ...lines] = text.split('\n').map(read)
   if (!isHead(head)) throw new Error('it is not the state of a robot, or it is damaged')
   if (head.robot !== robot) throw new Error(`it belongs to the robot ${head.robot}`)
-  // Whether the machine has run on since: then a process that was killed is all that can have happened.
+  // On the same boot, the worst that can have happened is that the process was killed.
   const certain = head.boot !== '' && head.boot === bootOf()
   const notes = notesOf(lines, certain)
   const kept = new Map<string, OfferRecord>()
@@ -92,7 +91,7 @@ function readStateFile(file: string, robot: string): RestoredMemory {
     kept.delete(key)
     if (note.state !== 'settled') kept.set(key, note)
   }
-  // That a job has begun is written without waiting for the disk: after a power cut it may be missing.
+  // That a job has begun is written without waiting for the disk, so the note may be missing after a power cut.
   const doubted = (
     one: OfferRecord,
   ): OfferRecord => (one.state === 'read' && !certain ? { offer: one.offer, state: 'begun' } : one)
@@ -103,7 +102,7 @@ function headOf({ id, start }: RestoredMemory, robot: string): Head {
   return { robot_memory: 1, id, robot, start, boot: bootOf() }
 }
 
-/** What Linux calls this run of the machine. Empty where the system does not tell, or does not let us ask. */
+/** The boot id of Linux. Empty if the system does not have one or does not permit reading it. */
 function bootOf(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -121,12 +120,15 @@ function textOf(file: string): string | null {
   }
 }
 
-/** The notes without what was being written last when the process was killed or, if not `certain`, the machine stopped. */
+/**
+ * The notes without the one that was being written when the process was killed or, if not `certain`, the machine
+ * stopped.
+ */
 function notesOf(lines: readonly unknown[], certain: boolean): readonly OfferNote[] {
   const first = lines.indexOf(undefined)
   const whole = first === -1 ? lines : lines.slice(0, first)
   const lost = lines.slice(whole.length)
-  // Behind the last line break stands nothing, or the part of a line.
+  // Nothing, or part of a line, follows the last line break.
   const torn = certain ? lost.length <= 1 : lost.every((line) => line === undefined)
   if (!torn) throw new Error(`line ${whole.length + 2} is damaged`)
   return whole as OfferNote[]
@@ -157,10 +159,10 @@ class StateFile implements Journal {
   readonly #release: () => void
   #fd = -1
   #bytes = 0
-  /** From which length on it is worth looking how much of it is still kept. */
+  /** The length from which it is worth checking how much of the file is still needed. */
   #longBytes = SHORT_BYTES
 
-  /** Writes the file anew, in one step, and goes on with it. */
+  /** Rewrites the file atomically, and continues with it. */
   constructor(file: string, head: Head, kept: readonly OfferRecord[], release: () => void) {
     this.#file = file
     this.#head = head
@@ -212,7 +214,7 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
 }
 
-/** Has the new name outlast a power cut. Windows sees to that by itself, and does not open folders. */
+/** Makes the new name survive a power cut. Windows does so by itself, and cannot open folders. */
 function syncFolder(folder: string): void {
   try {
     const fd = openSync(folder, 'r')
@@ -222,6 +224,6 @@ function syncFolder(folder: string): void {
       closeSync(fd)
     }
   } catch {
-    // A system that cannot do it has no other way.
+    // This system has no other way.
   }
 }

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 
-/** How busy the machine is, in percent. `null` where the platform does not tell. */
+/** The load of the machine in percent; `null` if the platform does not report it. */
 export interface SystemLoad {
   readonly cpu_percent: number | null
   readonly memory_percent: number
@@ -14,12 +14,12 @@ export class SystemLoadMeter {
   #cpu: number | null = null
   #disk: number | null = null
 
-  /** The load now. Never waits and never throws. */
+  /** The present load. Never waits and never throws. */
   read(): SystemLoad {
     void this.#readDisk()
     const spent = processorTimes()
     const total = spent.total - this.#spent.total
-    // The system counts in steps of 10 ms: a shorter span says nothing.
+    // The system counts in steps of 10 ms, so a shorter span is meaningless.
     if (total >= 100) {
       this.#cpu = percent(1 - (spent.idle - this.#spent.idle) / total)
       this.#spent = spent

@@ -3,17 +3,23 @@ import { Budget } from './budget.ts'
 import { type LogLine, logLine } from './log-line.ts'
 import { exceedsBytes } from '../core/base/text.ts'
 
-/** The most lines that one job keeps while they cannot be sent. The oldest go first. */
+/** The number of unsent lines that one job keeps. The oldest are dropped first. */
 const LOG_LINES_MAX = 10_000
-/** Batches that are remembered, in case the orchestrator refuses one for its rate. */
+/** Sent batches that are remembered, in case the orchestrator refuses one for its rate. */
 const BATCHES_MAX = 32
-/** How much larger than the orchestrator wishes a batch may be when lines have piled up. It takes ten times as much. */
+/**
+ * The factor by which a batch may exceed the size that the orchestrator asks for when lines have piled up. It accepts
+ * ten times as much.
+ */
 const MERGED = 5
-/** The most jobs that have ended and still have lines to send, and for how long: lines are taken for ten minutes. */
+/**
+ * Ended jobs that still have lines to send: how many, and for how long. The orchestrator accepts lines for ten minutes
+ * after the end.
+ */
 const ENDED_MAX = 1_000
 const ENDED_MS = 540_000
 
-/** What the orchestrator says about how much may be said. */
+/** The orchestrator's limits for messages. */
 export type RateConfig = Pick<Payload<'register_ack'>['config'], 'rate_limit' | 'progress_min_interval_ms'>
 
 export interface Topic {
@@ -27,17 +33,17 @@ export interface Report {
   readonly message: string
 }
 
-/** What one job has to say. */
+/** The pending telemetry of one job. */
 interface JobTelemetry {
   readonly topic: Topic
   lines: LogLine[]
-  /** When the first of the lines came. */
+  /** The instant at which the first of the lines was added. */
   linesAt: number
   dropped: number
   batchAt: number
   report: Report | undefined
   reportedAt: number
-  /** When the job ended: once its lines have left, it goes. */
+  /** The instant at which the job ended. The entry is removed after its lines have left. */
   endedAt: number | null
 }
 
@@ -47,26 +53,26 @@ export interface TelemetryOptions {
   readonly logsMs: number
   readonly progressMs: number
   readonly pauseMs: number
-  /** Sends a message and returns its id, or null where there is no connection or it is congested. */
+  /** Sends a message and returns its id, or null if there is no connection or it is congested. */
   readonly send: (message: Outgoing) => string | null
   /** Nothing is left to send. */
   readonly drained: () => void
 }
 
 /**
- * Gathers what handlers report besides their results, per job: log lines in batches, of progress the latest. Both may
- * get lost without harm, and neither holds up a result: what may not be said by then comes after it. Instants are of the
+ * Collects what handlers report besides their results, per job: log lines in batches, and the latest progress. Both may
+ * be lost without harm, and neither delays a result: lines that the rate holds back follow it. Instants are of the
  * monotonic clock.
  */
 export class Telemetry {
   readonly #options: TelemetryOptions
   readonly #budget: Budget
-  /** In the order in which they have their turns. */
+  /** In the order of their turns. */
   readonly #jobs = new Map<string, JobTelemetry>()
   readonly #batches = new Map<string, { readonly topic: Topic; readonly lines: readonly LogLine[] }>()
   #batchSize = 100
   #bytesMax = 1 << 20
-  /** The least time between two reports, and between two batches, of one job that the orchestrator wants. */
+  /** The minimum time between two reports, and between two batches, of one job, as the orchestrator asks. */
   #gapMs = 0
   #pausedUntil = 0
   #lost = { lines: 0, jobs: 0 }
@@ -79,7 +85,7 @@ export class Telemetry {
     this.#budget = new Budget(options.perMinute)
   }
 
-  /** Whether there is nothing to send. */
+  /** True if there is nothing to send. */
   get idle(): boolean {
     return this.#jobs.size === 0
   }
@@ -88,12 +94,12 @@ export class Telemetry {
     const job = this.#jobOf(topic)
     if (job.lines.length === 0) job.linesAt = performance.now()
     job.lines.push(line)
-    // Trimmed in strides, since taking one line off the front of a long array copies the rest.
+    // Cut in large steps, since removing one line from the front of a long array copies the rest.
     if (job.lines.length > LOG_LINES_MAX * 1.1) {
       job.dropped += job.lines.length - LOG_LINES_MAX
       job.lines = job.lines.slice(-LOG_LINES_MAX)
     }
-    // At each full batch and no oftener, so that lines which cannot be sent are not tried one by one.
+    // Only at each full batch, so that lines which cannot be sent are not tried one by one.
     if (job.lines.length % this.#batchSize === 0) this.#pump()
     else this.#wake(this.#logsDue(job))
   }
@@ -105,34 +111,34 @@ export class Telemetry {
     else this.#wake(this.#reportDue(job))
   }
 
-  /** Sends what there is of one job, as far as it may be said now: its terminal message comes next. */
+  /** Sends the pending lines of one job as far as the rate allows: its terminal message comes next. */
   finish(jobId: string): void {
     const job = this.#jobs.get(jobId)
     if (job === undefined) return
     job.endedAt = performance.now()
     this.#serve(job)
-    // What comes after the end is of no use, but for the log.
+    // After the end only the log is of use.
     job.report = undefined
     this.#pump()
   }
 
-  /** Counts a message that has left. Those of other kinds never wait, but reports may have to wait for them. */
+  /** Counts a message that has left. Other types never wait, but reports may have to wait for them. */
   messageSent(type: MessageType): void {
     this.#budget.messageSent(type, performance.now())
   }
 
-  /** Sends what has gathered while there was no connection, in batches and at the pace that the orchestrator likes. */
+  /** Sends the lines collected while disconnected, in batches and at the orchestrator's rate. */
   reconnected(batchSize: number, bytesMax: number, config: RateConfig = {}): void {
     this.#budget.setLimit(config.rate_limit)
     this.#gapMs = config.progress_min_interval_ms ?? 0
     this.#batchSize = Math.max(1, Math.floor(batchSize))
     this.#bytesMax = bytesMax
-    // The orchestrator learns of these ends only now.
+    // The orchestrator learns of these ends only now, so the time for their lines starts now.
     for (const job of this.#jobs.values()) if (job.endedAt !== null) job.endedAt = performance.now()
     this.#pump()
   }
 
-  /** The orchestrator refused a message for its rate: if it was a batch of logs, takes it back. Then pauses. */
+  /** The orchestrator refused a message for its rate. A refused batch of logs is taken back; then telemetry pauses. */
   refused(messageId: string): void {
     const now = performance.now()
     this.#pausedUntil = now + this.#options.pauseMs
@@ -179,7 +185,7 @@ export class Telemetry {
     return Math.max(company, batchAt + this.#gapMs)
   }
 
-  /** Gives each job its turn, and sees to it that the next one comes in time. */
+  /** Gives each job its turn, and schedules the next one. */
   #pump(): void {
     clearTimeout(this.#timer)
     this.#wakeAt = Infinity
@@ -190,7 +196,7 @@ export class Telemetry {
     if (this.idle) this.#options.drained()
   }
 
-  /** Sends what is due of one job. False where nothing may be said at present, or nothing leaves. */
+  /** Sends what is due of one job. Returns false if the rate allows nothing at present, or nothing leaves. */
   #serve(job: JobTelemetry): boolean {
     for (let now = performance.now(); this.#dueAt(job) < Infinity; now = performance.now()) {
       if (this.#dueAt(job) > now) {
@@ -202,7 +208,7 @@ export class Telemetry {
         this.#wake(now + (waitMs > 0 ? waitMs : this.#options.logsMs))
         return false
       }
-      // The others come first the next time.
+      // Move the job behind the others for the next turn.
       this.#jobs.delete(job.topic.jobId)
       this.#jobs.set(job.topic.jobId, job)
     }
@@ -220,7 +226,7 @@ export class Telemetry {
     return sent
   }
 
-  /** Without a connection the report stays, and the latest is sent upon the next registration. */
+  /** Without a connection the report stays, and the latest is sent after the next registration. */
   #sendReport(job: JobTelemetry, now: number): boolean {
     const { jobId: job_id, attempt } = job.topic
     const { report } = job
@@ -232,7 +238,7 @@ export class Telemetry {
     return true
   }
 
-  /** Sends the first lines of a job, as many as are taken at once and fit into a frame. */
+  /** Sends the first lines of a job, as many as fit into a batch and a frame. */
   #sendBatch(job: JobTelemetry, now: number): boolean {
     const { robotId: robot_id, send } = this.#options
     const notices = this.#droppedLines(job)
@@ -241,7 +247,7 @@ export class Telemetry {
     do {
       payload = { job_id: job.topic.jobId, robot_id, entries: [...notices, ...job.lines.slice(0, count)] }
       count = (payload.entries.length - notices.length) >> 1
-      // The envelope around it weighs a few hundred bytes.
+      // The envelope takes a few hundred bytes.
     } while (count > 0 && exceedsBytes(JSON.stringify(payload), this.#bytesMax - 1_000))
     const id = send({ type: 'log_batch', payload })
     if (id === null) return false
@@ -254,7 +260,7 @@ export class Telemetry {
     return true
   }
 
-  /** What is missing: of this job, and of others whose logs will say nothing any more. */
+  /** Lines that report what was dropped: of this job, and of others that will send no more logs. */
   #droppedLines({ dropped }: JobTelemetry): readonly LogLine[] {
     const { lines, jobs } = this.#lost
     const unsent = 'were dropped while they could not be sent'
@@ -264,7 +270,7 @@ export class Telemetry {
     ]
   }
 
-  /** Drops what is not taken any more, and the oldest of what is too much. */
+  /** Drops lines that the orchestrator no longer takes, and the oldest of those above the limit. */
   #forget(): void {
     const ended = [...this.#jobs.values()].filter(({ endedAt }) => endedAt !== null)
     const latest = performance.now() - ENDED_MS
@@ -276,7 +282,7 @@ export class Telemetry {
     }
   }
 
-  /** Has the next turn come at an instant, or sooner if it is to come sooner. */
+  /** Schedules the next turn at an instant, unless one is scheduled sooner. */
   #wake(at: number): void {
     if (this.#stopped || at >= this.#wakeAt) return
     clearTimeout(this.#timer)

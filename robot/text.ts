@@ -1,8 +1,8 @@
 import { cut } from '../core/base/text.ts'
 
 /**
- * Text as the orchestrator takes it: well-formed, without U+0000, and at most `charsMax` characters long, the last
- * of which say how much was cut off.
+ * Text in the form that the orchestrator accepts: well-formed, without U+0000, and at most `charsMax` characters. If it
+ * was cut, the last characters say by how much.
  */
 export function truncate(text: string, charsMax: number): string {
   const clean = text.replaceAll('\u0000', '\ufffd')
@@ -11,7 +11,7 @@ export function truncate(text: string, charsMax: number): string {
   return `${kept}… [${clean.length - kept.length} characters cut]`
 }
 
-/** What to say of anything that was thrown. */
+/** The message for any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error)
 }

@@ -7,16 +7,19 @@ import { JobError } from './job-error.ts'
 /** `{{ path }}`: a variable or a node's output, and members of it. */
 const TEMPLATE = /\{\{([^{}]+)\}\}/g
 const WHOLE = /^\{\{([^{}]+)\}\}$/
-/** Characters of a text that templates were filled into. */
+/** Characters of the longest text that templates may produce. */
 const TEXT_CHARS_MAX = 1_000_000
 
-/** What a running workflow knows by name: its variables, and what the ports of its nodes put out. */
+/** The names of a running workflow: its variables, and the outputs of its nodes. */
 export class Variables {
   readonly #values = new Map<string, unknown>()
   readonly #outputs = new Map<string, ReadonlyMap<string, unknown>>()
   readonly #unknown: (path: string) => void
 
-  /** Starts with the workflow's defaults, overridden by the job's parameters. `unknown` hears of names without value. */
+  /**
+   * Starts with the workflow's defaults, overridden by the job's parameters. `unknown` is called with names that have
+   * no value.
+   */
   constructor(
     declared: Definition['variables'],
     parameters: Readonly<Record<string, unknown>>,
@@ -38,7 +41,7 @@ export class Variables {
     this.#values.set(name, value)
   }
 
-  /** Adds to what a node has put out. */
+  /** Adds outputs of a node. */
   put(nodeId: string, outputs: Readonly<Record<string, unknown>>): void {
     this.#outputs.set(nodeId, new Map([...this.#outputs.get(nodeId) ?? [], ...Object.entries(outputs)]))
   }
@@ -48,8 +51,8 @@ export class Variables {
   }
 
   /**
-   * Fills templates in, at any depth. A text that is nothing but one template becomes the value itself, with its
-   * type. In a longer text, nothing becomes empty, and lists and objects become JSON. An unknown name stays as it is.
+   * Fills in templates, at any depth. A text that consists of one template becomes the value itself, with its type. In
+   * a longer text, null becomes empty, and lists and objects become JSON. An unknown name stays as it is.
    */
   fill(value: unknown): unknown {
     if (typeof value === 'string') return value.includes('{{') ? this.#fillText(value) : value
@@ -59,8 +62,8 @@ export class Variables {
   }
 
   /**
-   * The value of an expression. Templates in it stand for values, never for text: what a variable holds cannot
-   * change what the expression means. Throws a `JobError`.
+   * The value of an expression. Templates in it stand for values, not text: the content of a variable cannot change the
+   * meaning of the expression. Throws a `JobError`.
    */
   evaluate(expression: string): unknown {
     const filled: unknown[] = []
@@ -103,26 +106,26 @@ export class Variables {
   }
 }
 
-/** A step of a path, less the bracket behind it and the quotes around it. */
+/** A step of a path, without the closing bracket and the quotes. */
 function bare(step: string): string {
   const trimmed = step.trim()
   const key = trimmed.endsWith(']') ? trimmed.slice(0, -1).trim() : trimmed
   return key.replace(/^["']/, '').replace(/["']$/, '')
 }
 
-/** A member by its own key; undefined where there is none. */
+/** An own member of an object or list; undefined if there is none. */
 function member(of: unknown, key: string): unknown {
   if (typeof of !== 'object' || of === null || isExact(of) || !Object.hasOwn(of, key)) return undefined
   return Reflect.get(of, key)
 }
 
-/** What a value looks like inside a text. */
+/** The form of a value inside a text. */
 export function textOf(value: unknown): string {
   if (value === null || value === undefined) return ''
   return typeof value === 'object' ? stringifyExact(value) : String(value)
 }
 
-/** Reads a value as a declared type. Only texts are converted, since forms and webhooks can send nothing else. */
+/** Converts a value to a declared type. Only texts are converted, since forms and webhooks can send nothing else. */
 export function convert(name: string, value: unknown, type: string | null): unknown {
   if (typeof value !== 'string' || type === null) return value
   const problem = new JobError('InvalidParameter', `${name} must be of type ${type}, and is ${JSON.stringify(value)}`)

@@ -3,14 +3,14 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import pkg from '../package.json' with { type: 'json' }
 
-/** Makes `dist/`, which is what is published: the sources as JavaScript with declarations, in the folders they are in. */
+/** Builds `dist/`, the published package: the sources as JavaScript with declarations, in the same folders. */
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** What the compiler does not know of, and the compiled code looks for beside itself. */
+/** Files that the compiler does not copy, and that the compiled code reads. */
 const FILES = ['adapters/store/schema', 'workflows/library']
 
-/** What runs in a Worker is compiled against the types of Workers. */
+/** Code for Workers is compiled against the types of Workers. */
 const PROJECTS = ['tsconfig.build.json', 'adapters/cloudflare/tsconfig.build.json']
 
 rmSync(here('dist'), { recursive: true, force: true })

@@ -4,10 +4,9 @@ import { isRefusal } from '../core/base/refusal.ts'
 import { nodeKind } from '../core/protocol/repertoire.ts'
 
 /**
- * The workflow language: the canonical JSON that CasareRPA writes, with the limits of its loader.
- *
- * Fields that no robot acts on (positions, ports, frames, categories) are let through unread, so that a workflow from
- * the editor is as good as one that was written by hand.
+ * The workflow language: the canonical JSON that CasareRPA writes, with the limits of its loader. Fields that robots
+ * ignore (positions, ports, frames, categories) are not checked, so a workflow from the editor is as good as one
+ * written by hand.
  */
 
 export { nodeKind as kindOf }
@@ -32,7 +31,7 @@ const node = v.object({
 
 const connection = v.object({ source_node: nodeId, source_port: port, target_node: nodeId, target_port: port })
 
-/** A variable in full, or just its first value. */
+/** A variable object, or just its initial value. */
 const variable = v.pipe(
   v.unknown(),
   v.transform((given): Variable => {
@@ -42,7 +41,7 @@ const variable = v.pipe(
   }),
 )
 
-/** What a definition is, but for what only all of it together shows. */
+/** The schema of a definition. Rules that concern several parts together are checked afterwards. */
 export const WorkflowDefinition = v.object({
   metadata: v.optional(
     v.object({ name: v.optional(v.string(), ''), description: v.optional(v.string(), '') }),
@@ -62,7 +61,7 @@ export const WorkflowDefinition = v.object({
 })
 
 interface Variable {
-  /** `String`, `Integer`, `Float`, `Boolean`, `List`, `Dict` or `DataTable`, if it is declared. */
+  /** `String`, `Integer`, `Float`, `Boolean`, `List`, `Dict` or `DataTable`; null if not declared. */
   readonly type: string | null
   readonly default_value: unknown
 }
@@ -71,22 +70,22 @@ export type Connection = v.InferOutput<typeof connection>
 export type Definition = v.InferOutput<typeof WorkflowDefinition>
 
 export interface Problem {
-  /** Where, as in `nodes.read.config`; empty for the whole text. */
+  /** The path, for instance `nodes.read.config`; empty for the whole text. */
   readonly path: string
   readonly message: string
 }
 
-/** How many problems are told at a time. One is usually the cause of the others. */
+/** The number of problems reported at a time. One is usually the cause of the others. */
 const PROBLEMS_MAX = 20
 
-/** Whether a connection says what runs next. The others carry data. */
+/** True if a connection is control flow. The others carry data. */
 export function isControl(edge: Connection): boolean {
   return edge.target_port.startsWith('exec')
 }
 
 /**
- * Reads a workflow definition, or tells what is wrong with it, at most `PROBLEMS_MAX` problems. Never throws.
- * Where there is no StartNode, one is added that leads to every node which nothing leads to.
+ * Parses a workflow definition, or reports at most `PROBLEMS_MAX` problems. Never throws. If there is no StartNode, one
+ * is added that leads to every node without a predecessor.
  */
 export function parseDefinition(
   text: string,
@@ -102,7 +101,7 @@ export function parseDefinition(
   return { definition: withStart(checked.output) }
 }
 
-/** One sentence of several problems, for logs and refusals. */
+/** Joins problems into one sentence, for logs and refusals. */
 export function problemText(problems: readonly Problem[]): string {
   return problems.map(({ path, message }) => path === '' ? message : `${path}: ${message}`).join('; ')
 }
@@ -120,7 +119,7 @@ function danglingConnections({ nodes, connections }: Definition): Problem[] {
   )
 }
 
-/** Twice the same arrow would run its target twice, which nobody who drew it can see. */
+/** Finds duplicate connections. A duplicate would run its target twice, and the editor draws both as one line. */
 function duplicateConnections({ connections }: Definition): Problem[] {
   const first = new Map<string, number>()
   return connections.flatMap(({ source_node, source_port, target_node, target_port }, index) => {

@@ -1,6 +1,6 @@
 /**
- * Every node type that the reference robot runs. `robot/nodes/table.ts` has what runs each: one that is here alone, or
- * there alone, does not compile.
+ * Every node type that the reference robot runs. `robot/nodes/table.ts` has their runners: a type that is missing on
+ * either side does not compile.
  */
 export const NODE_TYPES = [
   'StartNode',

@@ -4,14 +4,14 @@ import { closingQuote } from '../core/base/quote.ts'
 import { NODE_GRAPH } from '../core/protocol/repertoire.ts'
 
 /**
- * What may be given for a definition: a graph of nodes, or whatever names a format of its own. Exports and answers of
- * APIs hold it in a wrapper, out of which it is taken as it was written.
+ * Accepts JSON for a definition: a graph of nodes, or an object that names another format. Exports and answers of APIs
+ * wrap it in a member, from which it is taken unchanged.
  */
 
 /** The members in which wrappers hold a definition, as JSON or as its text. */
 const WRAPPERS = ['workflow', 'workflow_definition', 'workflow_json', 'workflow_data', 'json_definition', 'definition']
 const WRAPPERS_DEEP_MAX = 3
-/** What wrappers hold beside it that decides how it runs: without these it would run with other values. */
+/** Members of a wrapper that change how the definition runs: without them it would run with other values. */
 const VALUES = ['variable_values', 'credential_bindings', 'parameters']
 
 const NEITHER =
@@ -20,7 +20,7 @@ const NEITHER =
 const NO_NODE_OBJECT =
   'nodes must be an object whose keys are the node ids, as in {"nodes": {"n1": {"node_type": "LogNode"}}}'
 
-/** The text of the definition that is meant, or what to do where none can be made out. */
+/** The text of the definition inside the JSON, or a message about what to change if there is none. */
 export function definitionIn(
   json: string,
   given: JsonObject,
@@ -56,7 +56,9 @@ function isEmpty(value: unknown): boolean {
 
 const MARKS = /["{}[\],:]/g
 
-/** A member of an object as it is written, so that its numbers keep their digits. Of two with one name the last counts. */
+/**
+ * The text of an object's member as it is written, so that numbers keep their digits. Of duplicates the last counts.
+ */
 function memberText(json: string, name: string): string {
   const marks = new RegExp(MARKS)
   let depth = 0

@@ -1,12 +1,12 @@
 import type { NodeRunner } from './node.ts'
 
-/** Where a workflow begins, and where branches come together: nothing happens. */
+/** Start and merge nodes: they do nothing. */
 export const pass: NodeRunner = () => ({})
 
-/** A remark. Nothing leads on from it. */
+/** A comment. Nothing follows it. */
 export const comment: NodeRunner = () => ({ next: null })
 
-/** Where a branch ends. What `result` says is the job's result. */
+/** Ends a branch. The input `result` becomes the job's result. */
 export const end: NodeRunner = (call) => {
   const result = call.input('result')
   return result === undefined ? { next: null } : { next: null, result }

@@ -2,13 +2,13 @@ import { isTruthy } from '../expression.ts'
 import { textOf } from '../variables.ts'
 import { type NodeCall, type NodeRunner, setResult } from './node.ts'
 
-/** Goes on at `true` or at `false`. */
+/** Continues at `true` or at `false`. */
 export const ifNode: NodeRunner = (call) => {
   const result = isTruthy(conditionOf(call))
   return { outputs: { result }, next: result ? 'true' : 'false' }
 }
 
-/** Goes on at `case_…` of the case that the value equals as text, or else at `default`. */
+/** Continues at the `case_…` whose text equals the value, or else at `default`. */
 export const switchNode: NodeRunner = (call) => {
   const expression = call.raw('expression')
   const input = call.input('value')
@@ -20,7 +20,7 @@ export const switchNode: NodeRunner = (call) => {
   return { outputs: { value }, next: match === undefined ? 'default' : `case_${match}` }
 }
 
-/** Puts out the value of an expression. */
+/** Outputs the value of an expression. */
 export const evalExpression: NodeRunner = (call) => {
   const expression = call.raw('expression')
   if (typeof expression !== 'string' || expression === '') throw new TypeError('expression is required')
@@ -29,7 +29,7 @@ export const evalExpression: NodeRunner = (call) => {
   return { outputs: { result, success: true, error: '' } }
 }
 
-/** What is connected to `condition`; or else the value of the expression in `expression` or `condition`; or false. */
+/** The value connected to `condition`; else the value of the expression in `expression` or `condition`; else false. */
 export function conditionOf(call: NodeCall): unknown {
   const connected = call.connected('condition')
   if (connected !== undefined) return connected

@@ -3,8 +3,8 @@ import { decodeText } from './file.ts'
 import { booleanInput, type NodeRunner, numberInput, setResult, textInput } from './node.ts'
 
 /**
- * Reads a CSV file of the robot's folder: rows as objects by their column, or as lists where `has_header` is false.
- * All values are texts. Rows shorter or longer than the header are an error if `strict` is set.
+ * Reads a CSV file of the robot's folder: rows as objects by column, or as lists if `has_header` is false. All values
+ * are texts. With `strict`, a row that is shorter or longer than the header is an error.
  */
 export const readCsv: NodeRunner = async (call) => {
   const bytes = await call.services.files.read(textInput(call, 'file_path', ''))

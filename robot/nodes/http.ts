@@ -8,8 +8,8 @@ import { booleanInput, type NodeCall, type NodeRunner, numberInput, setResult, t
 const TIMEOUT_SECONDS = 30
 
 /**
- * Makes an HTTP request. An answer of any status is a success of the node; `success` tells 2xx from the others. No
- * answer at all, after `retry_count` (0) more tries, fails the node.
+ * Makes an HTTP request. An answer with any status is a success of the node; `success` distinguishes 2xx from the
+ * others. The node fails if no answer comes after `retry_count` (0) more tries.
  */
 export const httpRequest: NodeRunner = async (call) => {
   const tries = 1 + Math.max(0, numberInput(call, 'retry_count', 0))

@@ -35,12 +35,12 @@ export const whileLoop: NodeRunner = (call) => {
   return { outputs: { current_iteration: index }, next: 'body', loop: { items: [], keys: null, index: index + 1 } }
 }
 
-/** The end of a loop's body, and what leaves out its rest. */
+/** The end of a loop's body, and the node that skips the rest of it. */
 export const loopEnd: NodeRunner = (call) => backTo(call, false)
 
 export const breakLoop: NodeRunner = (call) => backTo(call, true)
 
-/** Without a paired loop, it is the innermost one that is meant. */
+/** Without a paired loop, the innermost one is meant. */
 function backTo(call: NodeCall, leave: boolean): NodeReturn {
   const to = textInput(call, 'paired_start_id', textInput(call, 'paired_loop_start_id', ''))
   return { next: null, back: { to, leave } }

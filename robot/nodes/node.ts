@@ -5,46 +5,49 @@ import type { Files } from '../files.ts'
 import type { FetchLimits } from '../fetch.ts'
 import type { Variables } from '../variables.ts'
 
-/** What a node may use outside the workflow. */
+/** Services of the robot that nodes may use. */
 export interface NodeServices {
   readonly files: Files
   readonly web: FetchLimits
 }
 
-/** One node while it runs. */
+/** A node while it runs. */
 export interface NodeCall {
   readonly id: string
   readonly job: JobContext
   readonly variables: Variables
   readonly services: NodeServices
-  /** What another node has put out to the input port; undefined where nothing is connected. */
+  /** The value that another node sends to the input port; undefined if nothing is connected. */
   readonly connected: (name: string) => unknown
-  /** What is connected to the input port, or else configured, with its templates filled in; undefined without both. */
+  /**
+   * The value connected to the input port, or else the configured one with its templates filled in; undefined without
+   * both.
+   */
   readonly input: (name: string) => unknown
-  /** What is configured, with its templates as they were written. Expressions are read from here. */
+  /** The configured value, templates unfilled. Expressions are read from here. */
   readonly raw: (name: string) => unknown
-  /** What the node has kept since its loop began; undefined on the first call. */
+  /** The state that the node has kept since its loop began; undefined on the first call. */
   readonly loop: LoopState | undefined
 }
 
-/** Where a loop is. It lasts from the loop's first iteration until it is left. */
+/** The position of a loop. It lasts from the first iteration until the loop is left. */
 export interface LoopState {
   readonly items: readonly unknown[]
   readonly keys: readonly string[] | null
   readonly index: number
 }
 
-/** What a node did. */
+/** The outcome of a node. */
 export interface NodeReturn {
-  /** What its data ports put out. */
+  /** The values of its output ports. */
   readonly outputs?: Readonly<Record<string, unknown>>
-  /** The control port on which the workflow goes on: `exec_out` if absent, nowhere if null. */
+  /** The control port at which the workflow continues: `exec_out` if absent, none if null. */
   readonly next?: string | null
-  /** The node is a loop that goes on: it is called again, with this state, when its body has run. */
+  /** The node is a loop that continues: it is called again with this state after its body has run. */
   readonly loop?: LoopState
-  /** Goes back to a loop and leaves the rest of its body out; `leave` ends the loop. */
+  /** Returns to a loop and skips the rest of its body; `leave` ends the loop. */
   readonly back?: { readonly to: string; readonly leave: boolean }
-  /** Ends the workflow's branch; what is given is the job's result. */
+  /** Ends the branch; the value is the job's result. */
   readonly result?: unknown
 }
 
@@ -69,7 +72,7 @@ export function numberInput(call: NodeCall, name: string, fallback: number): num
   return number
 }
 
-/** Reads an input as a truth value; of texts, `false`, `0`, `no` and `off` are false. */
+/** Reads an input as a boolean; of texts, `false`, `0`, `no` and `off` are false. */
 export function booleanInput(call: NodeCall, name: string, fallback: boolean): boolean {
   const value = call.input(name)
   if (value === undefined || value === null || value === '') return fallback

@@ -12,7 +12,7 @@ import type { NodeRunner } from './node.ts'
 import { getVariable, incrementVariable, setVariable } from './variable.ts'
 import { wait } from './wait.ts'
 
-/** Every node type that the reference robot runs. Found by `nodeKind`, so that case and the suffix do not matter. */
+/** Every node type that the reference robot runs. Looked up by `nodeKind`, so case and suffix do not matter. */
 export const NODES = {
   StartNode: pass,
   EndNode: end,
@@ -43,7 +43,7 @@ export const NODES = {
 
 const byKind = new Map<string, NodeRunner>(Object.entries(NODES).map(([name, runner]) => [kindOf(name), runner]))
 
-/** What runs nodes of a type, or undefined for a type that this robot does not know. */
+/** The runner for nodes of a type, or undefined if this robot does not know the type. */
 export function runnerOf(nodeType: string): NodeRunner | undefined {
   return byKind.get(kindOf(nodeType))
 }

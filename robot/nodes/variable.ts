@@ -3,7 +3,7 @@ import { convert } from '../variables.ts'
 import type { NodeCall, NodeRunner } from './node.ts'
 import { numberInput } from './node.ts'
 
-/** Sets a variable to `value`, or else to `default_value`, read as `variable_type` if that is given. */
+/** Sets a variable to `value`, or else to `default_value`, converted to `variable_type` if given. */
 export const setVariable: NodeRunner = (call) => {
   const name = nameOf(call)
   const type = call.raw('variable_type')

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type NodeRunner, numberInput } from './node.ts'
 
-/** Timers cannot wait longer. It is 24 days. */
+/** The longest timer, 24 days. */
 const SECONDS_MAX = 2_147_483
 
 /** Waits for `duration` seconds (1), or until the job is stopped. */
