@@ -1,17 +1,20 @@
 import { BODY_BYTES_MAX } from '../http/kit/request.ts'
 
-/** Of a body that was left unread, so much is read for the refusal to arrive; a client that sends more is cut off. */
+/**
+ * The number of unread bytes of a body that are drained so that the refusal arrives. A client that sends more is
+ * disconnected.
+ */
 const DRAIN_BYTES_MAX = 64 * BODY_BYTES_MAX
-/** The same where it is not known who asks, and for how long it is read then. */
+/** The same for an unauthenticated client, and the longest time to drain. */
 const STRANGER_BYTES_MAX = BODY_BYTES_MAX
 const STRANGER_MS = 1_000
 
-/** Answers to those who have not shown that they may ask. */
+/** Statuses of answers to unauthenticated clients. */
 const STRANGER_STATUSES: ReadonlySet<number> = new Set([401, 403, 404, 429, 503])
 
 /**
- * Reads what an answer has left unread of the request's body, and keeps nothing of it. A Worker cannot answer and leave the
- * rest of a body unread: the platform resets the connection, and the client never sees the answer.
+ * Reads and discards the rest of the request's body. A Worker cannot answer and leave a body unread: the platform
+ * resets the connection, and the client never sees the answer.
  */
 export async function drainBody({ body }: Request, { status }: Response): Promise<void> {
   if (body === null || body.locked) return
@@ -26,6 +29,6 @@ export async function drainBody({ body }: Request, { status }: Response): Promis
     clearTimeout(timer)
     if (left <= 0) await reader.cancel()
   } catch {
-    // It has been read, or its sender is gone.
+    // It has been read, or the sender is gone.
   }
 }

@@ -17,8 +17,8 @@ import families from '../store/schema/0012_families.sql'
 import { type Migration, migrationsOf } from '../store/schema.ts'
 
 /**
- * What Node and Deno read from folders, and a Worker carries in its bundle. A test compares the two: a step of the schema
- * that is left out here would be left out of every object.
+ * The files that Node and Deno read from folders, and a Worker has in its bundle. A test compares the two: a migration
+ * that is missing here would be missing in every object.
  */
 export const MIGRATIONS: readonly Migration[] = migrationsOf({
   '0001_start.sql': start,

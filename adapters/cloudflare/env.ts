@@ -5,10 +5,10 @@ import { readSettings } from '../fleet/settings.ts'
 import type { FleetCalls } from './fleet-calls.ts'
 import { problemWithKey } from '../../core/records/key.ts'
 
-/** What is bound to the Worker: by wrangler.toml, and variables and secrets that the operator sets. */
+/** The bindings of the Worker: by wrangler.toml, and by variables and secrets that the operator sets. */
 export interface WorkerEnv {
   readonly FLEETS: DurableObjectNamespace<FleetCalls>
-  /** The admin key of the default fleet, a secret. Setting another adds that one. */
+  /** The admin key of the default fleet, a secret. A changed value adds another key. */
   readonly CASARE_ADMIN_KEY?: string
   /** JSON, as in the settings file on Node. */
   readonly CASARE_SETTINGS?: string
@@ -16,10 +16,10 @@ export interface WorkerEnv {
   readonly CASARE_ROBOTS_AUTH?: string
 }
 
-/** As long as the keys that we make ourselves: what is kept of a key is a fast hash, so it must not be guessable. */
+/** The length of the keys that we generate: only a fast hash of a key is stored, so a key must not be guessable. */
 const ADMIN_KEY_CHARS_MIN = 32
 
-/** What is wrong with the variables, in one line for the operator; null when nothing is. */
+/** The problem with the variables, in one line for the operator; null if there is none. */
 export function problemWithEnv(env: WorkerEnv): string | null {
   if ((env.CASARE_ADMIN_KEY ?? '').length < ADMIN_KEY_CHARS_MIN) {
     return `the secret CASARE_ADMIN_KEY must be set, to ${ADMIN_KEY_CHARS_MIN} characters or more: ` +
@@ -35,7 +35,7 @@ export function problemWithEnv(env: WorkerEnv): string | null {
   }
 }
 
-/** Throws an `Error` with the variable's name when one is not valid. */
+/** Parses the settings. Throws an `Error` with the variable's name when one is invalid. */
 export function settingsOf(env: WorkerEnv): Settings {
   const settings = env.CASARE_SETTINGS === undefined ? DEFAULTS : readSettings(env.CASARE_SETTINGS)
   if (typeof settings === 'string') throw new Error(`the variable CASARE_SETTINGS is not valid: ${settings}`)

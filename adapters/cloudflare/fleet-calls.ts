@@ -1,6 +1,8 @@
 import type { RobotSocket } from '../fleet/robot-socket.ts'
 
-/** What the Worker and other objects ask of the object of a fleet, besides its requests. `FleetObject` says what each does. */
+/**
+ * The calls that the Worker and other objects make to a fleet's object, besides requests. `FleetObject` documents each.
+ */
 export interface FleetCalls extends Rpc.DurableObjectBranded {
   isToBeCutOff(id: RobotSocket['id']): Promise<boolean>
   takesMail(address: string): boolean

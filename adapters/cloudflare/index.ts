@@ -10,7 +10,7 @@ import { shownJson, withoutSecrets } from '../../core/base/text.ts'
 
 export { FleetObject } from './object.ts'
 
-/** The orchestrator on Cloudflare: the Worker finds the Durable Object that is the fleet, and nothing else. */
+/** The orchestrator on Cloudflare: the Worker passes each request to the Durable Object of its fleet. */
 const worker: ExportedHandler<WorkerEnv> = {
   async fetch(request, env, ctx) {
     const problem = problemOnce(env)
@@ -18,7 +18,7 @@ const worker: ExportedHandler<WorkerEnv> = {
       console.error(`casare: ${problem}`)
       return refusedResponse(request, refuse('UNAVAILABLE', `This installation is not set up: ${problem}`))
     }
-    // The host of a request is in its URL, whatever stands in the header.
+    // The platform takes the host of a request from its URL, whatever the header says.
     if (!URL.canParse(request.url)) {
       return refusedResponse(
         request,
@@ -48,12 +48,12 @@ const worker: ExportedHandler<WorkerEnv> = {
 
 const problems = new WeakMap<WorkerEnv, string | null>()
 
-/** Variables do not change while a Worker runs: they are looked at once. */
+/** Checks the variables once, since they do not change while a Worker runs. */
 function problemOnce(env: WorkerEnv): string | null {
   let problem = problems.get(env)
   if (problem === undefined) problems.set(env, problem = problemWithEnv(env))
   return problem
 }
 
-// The platform asks for a default export.
+// The platform requires a default export.
 export { worker as default }

@@ -7,15 +7,15 @@ import type { WorkerEnv } from './env.ts'
 import { fleetExists } from './registry.ts'
 
 /**
- * Takes a mail that was sent to an address of this Worker. One to an address that no trigger has is sent back, with the
- * reason. Throws where it cannot be taken now: the platform then asks the sender's server to try again later.
+ * Takes a mail sent to an address of this Worker. Rejects it with the reason if no trigger has that address. Throws if
+ * it cannot be processed now: the platform then asks the sender's server to try again later.
  */
 export async function receiveMail(message: ForwardableEmailMessage, env: WorkerEnv): Promise<void> {
   const to = message.to.toLowerCase()
   for (const { fleet, address } of destinationsOf(to)) {
     if (!await fleetExists(env, fleet)) continue
     const object = env.FLEETS.get(env.FLEETS.idFromName(fleet))
-    // Most of what comes to a domain is for nobody: it is not read before it is known that somebody wants it.
+    // Most mail to a domain is not for a trigger, so read it only once a trigger is known.
     if (!await object.takesMail(address)) continue
     const { payload, dedupeKey } = await readMail(await bytesOf(message), {
       id: null,
@@ -30,21 +30,24 @@ export async function receiveMail(message: ForwardableEmailMessage, env: WorkerE
   message.setReject(`No trigger takes mail to ${to}`)
 }
 
-/** Where a trigger asks for mail of a server, to which an object would have to keep a connection, and never sleep. */
+/**
+ * Refuses a trigger that reads mail from a server: the object would have to keep a connection, and could never
+ * hibernate.
+ */
 export function checkMailAddress(config: JsonObject): Refusal | null {
   if (!('server' in config)) return null
   const message = 'Field config.server: a Worker keeps no connection to a mail server; name an address here'
   return refuse('INVALID_PAYLOAD', message, { fields: ['config.server'] })
 }
 
-/** Where an address may lead: with the name of a fleet behind the last plus to that fleet; else to the default one. */
+/** The possible destinations of an address: the fleet named after the last plus, or the default fleet. */
 function destinationsOf(to: string): readonly { readonly fleet: string; readonly address: string }[] {
   const [, user = '', fleet = '', domain = ''] = /^([^@]+)\+([^+@]+)(@.*)$/.exec(to) ?? []
   const root = { fleet: DEFAULT_FLEET, address: to }
   return isFleetName(fleet) ? [{ fleet, address: user + domain }, root] : [root]
 }
 
-/** The whole mail; of one that is too large the beginning. */
+/** The whole mail; only the beginning if it is too large. */
 async function bytesOf({ raw, rawSize }: ForwardableEmailMessage): Promise<Uint8Array> {
   if (rawSize <= MAIL_BYTES_MAX) return new Uint8Array(await new Response(raw).arrayBuffer())
   const beginning = new Uint8Array(HEADER_BYTES_MAX)

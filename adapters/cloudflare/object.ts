@@ -35,10 +35,10 @@ import {
   waitForCutOff,
 } from './socket.ts'
 
-/** Stands in the storage of a fleet that somebody has made. */
+/** The key in a fleet's storage that marks it as created. */
 const MADE = 'made'
 
-/** In the storage of the default fleet, before the name of each other one. */
+/** The prefix of other fleets' names in the storage of the default fleet. */
 const FLEET = 'fleet:'
 
 interface Running {
@@ -47,9 +47,9 @@ interface Running {
 }
 
 /**
- * One fleet: its rows in the object's SQLite, its robots' sockets, its one alarm. Memory may go at any moment at which
- * nothing is under way; whatever comes next runs the constructor, which begins from the store and from what the sockets
- * carry.
+ * One fleet: its rows in the object's SQLite, its robots' sockets, its one alarm. The platform may evict it whenever no
+ * request or timer is pending; the next event runs the constructor, which starts from the store and from the sockets'
+ * attachments.
  */
 export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls {
   readonly #platform: ObjectPlatform
@@ -60,14 +60,14 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
     super(ctx, env)
     this.#platform = objectPlatform(ctx)
     this.#isDefault = ctx.id.equals(env.FLEETS.idFromName(DEFAULT_FLEET))
-    // Nothing is delivered before this has ended. A fleet that nobody has made stays without a table.
+    // Events are delivered only after this has finished. A fleet that was never created gets no tables.
     void ctx.blockConcurrencyWhile(async () => {
       if (this.#isDefault || await ctx.storage.get(MADE) === true) this.#running = await this.#begin()
       if (this.#isDefault && this.#running !== null) await this.#ensureAdminKey(this.#running.fleet)
     })
   }
 
-  /** A request of somebody, or a robot that wants to connect. */
+  /** Serves a request, or connects a robot. */
   override async fetch(request: Request): Promise<Response> {
     const running = this.#running
     if (running === null) return refusedResponse(request, NO_FLEET)
@@ -87,7 +87,7 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
       headers.get('x-forwarded-for'),
       trustedProxies,
     )
-    const id = headers.get(CONNECTION_HEADER) as SocketId // The Worker has put it there.
+    const id = headers.get(CONNECTION_HEADER) as SocketId // Set by the Worker.
     running.fleet.opened(acceptSocket(this.ctx, server, id, address), asked.credential, asked.robot)
     return new Response(null, { status: 101, webSocket: client })
   }
@@ -105,7 +105,7 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
   }
 
   override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {
-    // The platform leaves the answer to a peer's close to us; without it the peer waits for it in vain.
+    // The platform leaves it to us to answer a peer's close; without an answer the peer would wait.
     answerClose(ws, code, reason)
     await this.#socketClosed(ws)
   }
@@ -119,19 +119,25 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
     await this.#running?.fleet.whenIdle()
   }
 
-  /** Resolves once it is known whether the Worker is to cut a connection off: not, if somebody registers on it. */
+  /**
+   * Resolves once it is decided whether the Worker should cut a connection off. It should not if a robot registers on
+   * it.
+   */
   isToBeCutOff(id: SocketId): Promise<boolean> {
     const [ws] = this.ctx.getWebSockets(id)
     const isStranger = ws !== undefined && (isClosing(ws) || this.#running?.fleet.bytesReceived(id, 0) === true)
     return isStranger ? waitForCutOff(id, ws) : Promise.resolve(false)
   }
 
-  /** Whether there is a trigger that takes mail to this address. */
+  /** True if a trigger takes mail to this address. */
   takesMail(address: string): boolean {
     return this.#mailTriggers(address).length > 0
   }
 
-  /** A mail to this address, as JSON of what it gives. `later`: the same is to be brought again. */
+  /**
+   * Processes a mail to this address, given as the JSON of its event. Resolves with `later` if the same mail should be
+   * delivered again.
+   */
   async mailReceived(address: string, json: string): Promise<'done' | 'later'> {
     const event = JSON.parse(json) as SourceEvent
     const fleet = this.#running?.fleet
@@ -140,7 +146,7 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
       if (fleet === undefined || !matchesFilters(trigger.config, event.payload)) continue
       const { rowId, log } = this.#platform
       const host = { request: (create: Parameters<Fleet['request']>[0]) => fleet.request(create), rowId, log }
-      // Whoever has had it does not fire again when it comes again for the others.
+      // A trigger that has fired for this mail does not fire again when it is delivered again for the others.
       if (await fireFromSource(host, trigger, event) === 'later') answer = 'later'
     }
     return answer
@@ -153,12 +159,12 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
     )
   }
 
-  /** Of the default fleet: whether somebody has made one of this name. */
+  /** Called on the default fleet: true if a fleet of this name was created. */
   async hasFleet(name: string): Promise<boolean> {
     return await this.ctx.storage.get(FLEET + name) === true
   }
 
-  /** Makes this fleet, and returns its first admin key, which is shown once; null when it is there already. */
+  /** Creates this fleet, and returns its first admin key, which is shown once; null if it exists already. */
   async create(): Promise<string | null> {
     if (this.#running !== null && this.#running.fleet.state.keys.size > 0) return null
     await this.ctx.storage.put(MADE, true)
@@ -166,7 +172,7 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
     return createKey(fleet, 'admin', ['admin'])
   }
 
-  /** The operator's own key opens the default fleet. One that was revoked stays so. */
+  /** Adds the operator's key to the default fleet. A revoked one stays revoked. */
   async #ensureAdminKey(fleet: Fleet): Promise<void> {
     const secret = this.env.CASARE_ADMIN_KEY ?? ''
     if (secret === '' || fleet.state.keysBySecret.has(hashOf(secret))) return
@@ -175,8 +181,8 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
   }
 
   /**
-   * The other fleets, each an object of its own. What is made is written down first: a fleet that is on the list and has
-   * no key is made whole when it is made again.
+   * The other fleets, each an object of its own. The list is written before the object: a fleet that is on the list and
+   * has no key is completed when it is created again.
    */
   #fleets(): FleetRegistry {
     const { storage } = this.ctx
@@ -214,7 +220,7 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
     const about = { version: pkg.version, durability: 'full' } as const
     const fleets = this.#isDefault ? { fleets: this.#fleets() } : { hidden: true }
     const apps = new Map<string, ReturnType<typeof httpApp>>()
-    // The default fleet has two: at the root, and under its name.
+    // The default fleet has two bases: the root, and the path with its name.
     const appAt = (base: string): ReturnType<typeof httpApp> => {
       const app = apps.get(base) ?? httpApp(fleet, about, { base, ...fleets })
       apps.set(base, app)

@@ -6,19 +6,19 @@ import { fetchPost } from '../net/post.ts'
 import { checkReported, startReported } from '../sources/reported.ts'
 import { shownJson, withoutSecrets } from '../../core/base/text.ts'
 
-/** A platform with the other end of its alarm. */
+/** A platform, with the receiver of the object's alarm. */
 export interface ObjectPlatform extends Platform {
-  /** The object's alarm has come: early, late or twice, it only means that the clock is to be looked at. */
+  /** The object's alarm has fired. Whether early, late or twice, it only means that the clock has to be checked. */
   alarmFired(): void
 }
 
 /**
- * The clock, chance and the one alarm of a Durable Object. The alarm survives hibernation, and each setting of it is a
- * row that is written: one that is set for earlier is left to ring, and set anew then.
+ * The clock, randomness and the single alarm of a Durable Object. The alarm survives hibernation, and setting it costs
+ * a row write: one that is set for an earlier time is left to fire, and is then set anew.
  */
 export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
   const { storage } = ctx
-  // What an earlier life has set may have been lost or may have rung: unknown is the same as none.
+  // An alarm set before hibernation may be lost or have fired, so it counts as not set.
   let set: Millis | null = null
   let onAlarm: (() => void) | null = null
   const log: Platform['log'] = (level, message, details = {}) =>
@@ -31,12 +31,12 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
     uuid: () => crypto.randomUUID(),
     rowId: uuidv7,
     seed: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 1) >>> 1,
-    // Frames and requests that have arrived together are read before this, and share one turn.
+    // Frames and requests that arrive together are read before this runs, and share one turn.
     defer: (run, ms = 0) => void setTimeout(run, ms),
     setAlarm(at, callback) {
       onAlarm = at === null ? null : callback
       if (at !== null && set !== null && set <= at) return
-      // Asked for no alarm, one that is set may ring in vain: it is only not relied upon any more.
+      // Without a deadline, an alarm that is set may fire to no effect: it is just not relied upon.
       set = at
       if (at === null) return
       storage.setAlarm(at).catch((error: unknown) => {
@@ -46,7 +46,7 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
     },
     post(request) {
       const done = fetchPost(request)
-      // Memory stays while an answer is waited for.
+      // Keeps the object in memory while an answer is awaited.
       ctx.waitUntil(done.catch(() => {}))
       return done
     },

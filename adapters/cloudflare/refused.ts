@@ -3,10 +3,10 @@ import { type Refusal, REFUSALS, refuse } from '../../core/base/refusal.ts'
 import { headersOf, NOSNIFF, requestIdHeader } from '../http/kit/response.ts'
 import { drainBody } from './body.ts'
 
-/** For an address of a fleet that does not exist. */
+/** The refusal for a fleet that does not exist. */
 export const NO_FLEET: Refusal = refuse('NOT_FOUND', 'This fleet does not exist')
 
-/** A refusal where no fleet answers: as the API reference shows errors. */
+/** A refusal where no fleet answers, in the usual format of errors. */
 export async function refusedResponse(request: Request, refusal: Refusal): Promise<Response> {
   const named = requestIdHeader(request.headers.get('x-request-id'))
   const body = {

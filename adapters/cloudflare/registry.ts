@@ -1,15 +1,15 @@
 import { DEFAULT_FLEET } from '../fleet/path.ts'
 import type { WorkerEnv } from './env.ts'
 
-/** Fleets that are known to have been made, here: they are never unmade. */
+/** Fleets known to exist, cached here: fleets are never deleted. */
 const existing = new Set<string>()
 
-/** More names than these are asked for each time. */
+/** The size of that cache; further names are looked up each time. */
 const REMEMBERED_MAX = 10_000
 
 /**
- * Whether there is a fleet of this name: the default one has the list. An object comes to be by being asked, so it is not asked
- * before this is known.
+ * True if a fleet of this name exists, by the list in the default fleet. Calling an object creates it, so an object is
+ * called only after this check.
  */
 export async function fleetExists(env: WorkerEnv, name: string): Promise<boolean> {
   if (name === DEFAULT_FLEET || existing.has(name)) return true

@@ -2,17 +2,18 @@ import type { SocketId } from '../../core/base/ids.ts'
 import { isWebSocketUpgrade } from '../fleet/robot-path.ts'
 import type { FleetCalls } from './fleet-calls.ts'
 
-/** How the Worker names a connection to the object. A client that sends it is overruled. */
+/** The header in which the Worker passes a connection's id to the object. A value from a client is overwritten. */
 export const CONNECTION_HEADER = 'casare-line'
 
-/** Whether a request of the platform's asks for a WebSocket. */
+/** True if a request asks for a WebSocket. */
 export function isUpgradeRequest({ headers }: Request): boolean {
   return isWebSocketUpgrade(headers.get('upgrade'))
 }
 
 /**
- * Connects a robot with its fleet. An object can tell a connection to close, and has to go on reading it for as long as the peer
- * pleases; the Worker before it can cut it off. So as long as nobody has registered on it, the Worker waits for the word to.
+ * Connects a robot with its fleet. An object can start to close a connection, but has to go on reading it as long as
+ * the peer pleases; the Worker in front of it can cut it off. So until a robot has registered, the Worker waits for the
+ * object's decision.
  */
 export async function connectRobot(
   request: Request,
@@ -29,7 +30,7 @@ export async function connectRobot(
 }
 
 async function cutOff(fleet: DurableObjectStub<FleetCalls>, id: SocketId, controller: AbortController): Promise<void> {
-  // An object that fails has lost its connections with it.
+  // An object that fails has lost its connections already.
   const isToBeCutOff = await fleet.isToBeCutOff(id).catch(() => false)
   if (isToBeCutOff) controller.abort()
 }

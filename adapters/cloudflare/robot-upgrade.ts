@@ -6,13 +6,13 @@ import { NOSNIFF, requestIdHeader } from '../http/kit/response.ts'
 import { robotPageRefused } from '../net/origin.ts'
 import { robotPath, robotsUrl, wrongRobotPath } from '../fleet/robot-path.ts'
 
-/** What a robot shows that wants to connect, or the answer to who may not. */
+/** The data of a robot that wants to connect, or the answer that refuses it. */
 export function readRobotUpgrade(
   { url, headers }: Request,
   settings: Settings,
 ): { readonly robot: RobotId | null; readonly credential: SecretHash | null } | Response {
   const { pathname, protocol, searchParams } = new URL(url)
-  // Robots in the field know a host and a port: where there is one origin, they come to its root.
+  // Robots in the field know a host and a port: where there is one origin, they connect to its root.
   const base = fleetPath(pathname)?.base ?? ''
   const rest = pathname.slice(base.length)
   const asked = robotPath(rest, rest === '/' || rest === '')

@@ -4,8 +4,8 @@ import { HARD_FRAME_BYTES_MAX, type RobotSocket } from '../fleet/robot-socket.ts
 import { exceedsBytes } from '../../core/base/text.ts'
 
 /**
- * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its first tag, its address the second, and what it carries
- * is its attachment: both survive hibernation, and nothing else does.
+ * Robots' connections on the platform's own hibernation API (decision 8). A socket's id is its first tag, its address
+ * the second, and its snapshot is its attachment: these survive hibernation, and nothing else does.
  */
 export function acceptSocket(
   ctx: DurableObjectState,
@@ -17,7 +17,7 @@ export function acceptSocket(
   return robotSocket(id, server, address)
 }
 
-/** The connections that are open still, when memory has gone. */
+/** The connections that are still open after the object was evicted. */
 export function restoredSockets(ctx: DurableObjectState): readonly RestoredSocket[] {
   return ctx.getWebSockets().flatMap((ws) => {
     const [id, address = null] = ctx.getTags(ws)
@@ -28,12 +28,12 @@ export function restoredSockets(ctx: DurableObjectState): readonly RestoredSocke
   })
 }
 
-/** Which of our sockets this is. */
+/** The id of a socket. */
 export function socketIdOf(ctx: DurableObjectState, ws: WebSocket): SocketId | undefined {
   return ctx.getTags(ws)[0] as SocketId | undefined
 }
 
-/** Whether a frame is too large to be answered: the socket is closed then, as on the other runtimes. */
+/** Closes the socket if a frame is too large to be answered, as on the other runtimes. Returns true if so. */
 export function closeIfOverlong(id: SocketId, ws: WebSocket, frame: string | ArrayBuffer): boolean {
   const tooLarge = typeof frame === 'string'
     ? exceedsBytes(frame, HARD_FRAME_BYTES_MAX)
@@ -42,23 +42,25 @@ export function closeIfOverlong(id: SocketId, ws: WebSocket, frame: string | Arr
   return tooLarge
 }
 
-/** Sockets that nobody listens to any more, and how many frames came since. The platform goes on reading them. */
+/** Sockets that are closing, each with the number of frames since then. The platform goes on reading them. */
 const ignoredFrames = new WeakMap<WebSocket, number>()
 
-/** A stranger that is told to close has so long to answer, and so many frames that are passed over. Then it is cut off. */
+/**
+ * The time for an unregistered peer to answer a close, and the number of frames ignored meanwhile. Then it is cut off.
+ */
 const CLOSING_MS = 5_000
 const IGNORED_MAX = 10
 
-/** The Worker waits so long at the most: the platform grants it 30 s. */
+/** The longest time that the Worker waits; the platform grants it 30 s. */
 const WAIT_MS = 25_000
 
-/** Those of whom the Worker waits to hear whether it is to cut them off. */
+/** Connections for which the Worker awaits the decision to cut off or not. */
 const waiting = new Map<
   SocketId,
   { timer: ReturnType<typeof setTimeout>; readonly resolve: (isToBeCutOff: boolean) => void }
 >()
 
-/** Waits until it is known whether a connection is to be cut off. */
+/** Waits until it is decided whether a connection is to be cut off. */
 export function waitForCutOff(id: SocketId, ws: WebSocket): Promise<boolean> {
   return new Promise((resolve) => {
     waiting.set(id, { timer: setTimeout(() => decideCutOff(id, false), WAIT_MS), resolve })
@@ -66,7 +68,7 @@ export function waitForCutOff(id: SocketId, ws: WebSocket): Promise<boolean> {
   })
 }
 
-/** It is known soon. */
+/** Schedules the decision to cut off. */
 function cutOffSoon(id: SocketId): void {
   const one = waiting.get(id)
   if (one === undefined) return
@@ -74,34 +76,34 @@ function cutOffSoon(id: SocketId): void {
   one.timer = setTimeout(() => decideCutOff(id, true), CLOSING_MS)
 }
 
-/** Whether the Worker waits for word of it. */
+/** True if the Worker awaits the decision for a connection. */
 export function isCutOffAwaited(id: SocketId): boolean {
   return waiting.has(id)
 }
 
-/** Says so, if it is waited for. */
+/** Sends the decision, if it is awaited. */
 export function decideCutOff(id: SocketId, isToBeCutOff: boolean): void {
   const one = waiting.get(id)
   if (one === undefined) return
   waiting.delete(id)
-  // A timer that is set keeps an object from hibernating.
+  // A pending timer keeps an object from hibernating.
   clearTimeout(one.timer)
   one.resolve(isToBeCutOff)
 }
 
-/** Whether nobody listens to a socket any more. */
+/** True if frames of the socket are ignored. */
 export function isClosing(ws: WebSocket): boolean {
   return ignoredFrames.has(ws)
 }
 
-/** Nothing that comes from here on is read. */
+/** Ignores every further frame of a socket. */
 export function stopReading(id: SocketId, ws: WebSocket): void {
   if (ignoredFrames.has(ws)) return
   ignoredFrames.set(ws, 0)
   cutOffSoon(id)
 }
 
-/** Whether a frame is to be left, since nobody listens. */
+/** True if a frame is to be ignored, because its socket is closing. */
 export function isIgnored(id: SocketId, ws: WebSocket): boolean {
   const ignored = ignoredFrames.get(ws)
   if (ignored === undefined) return false
@@ -110,16 +112,16 @@ export function isIgnored(id: SocketId, ws: WebSocket): boolean {
   return true
 }
 
-/** Tells a socket to close, and listens to it no more. */
+/** Starts to close a socket, and ignores its further frames. */
 function close(id: SocketId, ws: WebSocket, code: number, reason: string): void {
   stopReading(id, ws)
   answerClose(ws, code, reason)
 }
 
-/** Closes, or answers the peer's close. A socket that is gone already is left alone. */
+/** Closes, or answers the peer's close. Does nothing for a socket that is gone. */
 export function answerClose(ws: WebSocket, code: number, reason: string): void {
   try {
-    // What a peer that has vanished, or gave no code, is reported with cannot be sent.
+    // Codes that stand for a vanished peer or a missing code cannot be sent.
     if (code === 1005 || code === 1006 || code === 1015) ws.close()
     else ws.close(code, reason)
   } catch {
@@ -135,11 +137,11 @@ function robotSocket(id: SocketId, ws: WebSocket, address: string | null): Robot
       try {
         ws.send(text)
       } catch {
-        // It is gone; that is told by its own event.
+        // It is gone; the close event reports that.
       }
     },
     close: (code, reason) => close(id, ws, code, reason),
-    // The platform does not say. What it cannot deliver it drops with the connection.
+    // The platform does not report it. What it cannot deliver it drops with the connection.
     buffered: () => 0,
     saveSnapshot: (text) => ws.serializeAttachment(text),
   }

@@ -11,11 +11,11 @@ import { isUpgradeRequest } from './robot-connection.ts'
 import { settingsOf, type WorkerEnv } from './env.ts'
 import { answerClose } from './socket.ts'
 
-/** Answers requests for fleets that do not exist, in the Worker itself, as a fleet answers clients that it does not know. */
+/** Answers requests for fleets that do not exist in the Worker itself, the way a fleet answers unknown clients. */
 
 let app: ReturnType<typeof httpApp> | undefined
 
-/** A request for such a fleet, or a robot that wants to connect to it. */
+/** Serves a request, or a robot's connection, for such a fleet. */
 export async function serveUnknownFleet(request: Request, env: WorkerEnv): Promise<Response> {
   if (isUpgradeRequest(request)) return await connectUnknown(request, env)
   const about = { version: pkg.version, durability: 'full' } as const
@@ -26,9 +26,9 @@ export async function serveUnknownFleet(request: Request, env: WorkerEnv): Promi
   return response
 }
 
-/** An empty fleet for each connection: the platform lets none speak for another. */
+/** An empty fleet for each connection, because the platform does not let one connection act for another. */
 async function connectUnknown(request: Request, env: WorkerEnv): Promise<Response> {
-  // Where no key is asked for, there is none that could be wrong.
+  // With open authentication no key could be wrong, so ask for one.
   const settings = { ...settingsOf(env), robotsAuth: 'key' } as const
   const asked = readRobotUpgrade(request, settings)
   if (asked instanceof Response) return asked

@@ -8,8 +8,8 @@ import { inspect } from '../store/inspect.ts'
 import { lockFolder } from '../store/lock.ts'
 
 /**
- * Reads every database in a data folder through, while no orchestrator has it. `print` is given a line for each. Returns
- * whether all of them are sound. Throws `Problem` or `StoreUnusable` when it cannot be looked at.
+ * Checks every database in a data folder that no orchestrator is using. Calls `print` with a line for each. Returns
+ * true if all of them are sound. Throws `Problem` or `StoreUnusable` when the check is impossible.
  */
 export async function checkFolder(options: Options, print: (line: string) => void): Promise<boolean> {
   if (options.database !== '') throw new Problem('--check reads files: a server has means of its own')

@@ -6,13 +6,13 @@ import type { FleetStores } from '../hosting/fleets.ts'
 import { openLibsqlStore } from '../store/libsql.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 
-/** A fleet that is being made: a dot, its name, a UUID, and what a database has beside it. */
+/** The files of a fleet that is being created: a dot, its name, a UUID, and the suffixes of a database. */
 const DRAFT = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-(wal|shm|copy|generation(\.new)?))?$/
 
 export interface FleetFiles extends FleetStores {
   /**
-   * Clears away what the making of a fleet has left behind that did not come to its end, and returns the names of those
-   * whose database is missing though others of its files are there. To be called before any is made.
+   * Removes the remains of fleets whose creation was interrupted, and returns the names of fleets whose database is
+   * missing while other files of theirs exist. Call it before any fleet is created.
    */
   tidy(): Promise<readonly string[]>
 }
@@ -39,18 +39,18 @@ export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): Flee
     open: (name) => openLibsqlStore({ path: pathOf(name), durability }),
     async create(name, initialize) {
       const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
-      // No fleet's name begins with a dot: what a crash leaves half made belongs to none, and `tidy` clears it away.
+      // A fleet's name never begins with a dot, so `tidy` can remove drafts that a crash leaves behind.
       const draft = join(folder, `.${name}.${randomUUID()}`)
       const copy = `${draft}-copy`
       try {
         const store = await openLibsqlStore({ path: draft, durability })
         await initialize(store).finally(() => store.close())
         if ((await stat(`${draft}-wal`).catch(() => null))?.size) throw new Error('the new database is not in one file')
-        // A copy and not the draft itself: the addon's connection lives on until its statements are garbage collected.
-        // SQLite would have the next connection to the same file share what that one knows, and its files' names.
+        // Use a copy, because the addon's connection to the draft lives until its statements are garbage collected.
+        // SQLite would let the next connection to the same file share that one's state and file names.
         await copyFile(draft, copy)
         await sync(copy)
-        // What is left of a fleet of that name that was removed would be taken for this one's.
+        // The remains of a removed fleet with the same name would be taken for files of this one.
         for (const suffix of ['-wal', '-shm', '-generation']) await rm(pathOf(name) + suffix, { force: true })
         await rename(copy, pathOf(name))
       } finally {
@@ -62,7 +62,7 @@ export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): Flee
   }
 }
 
-/** Makes a file, or the names in a folder, survive a power cut. Windows refuses to open a folder, and does not need it. */
+/** Makes a file, or the names in a folder, survive a power cut. Windows cannot open a folder, and does not need it. */
 async function sync(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(path, 'r')

@@ -8,25 +8,26 @@ import { Problem } from './problem.ts'
 import { acceptRobots, type FindFleet } from './robots.ts'
 import { isUpgrade } from './upgrade.ts'
 
-/** How long headers and a body may take to arrive, and how often it is looked who has taken longer. */
+/** Timeouts for headers and for a whole request, and the interval at which they are checked. */
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
 const LOOK_MS = 2_000
 
-/** How long connections may take to close. */
+/** The time for connections to close. */
 const CLOSE_MS = 1_000
 
-/** How long a request that has begun may take to come to its end once the process is to stop. */
+/** The time for a started request to finish while the process stops. */
 const FINISH_MS = 5_000
 /**
- * How long nobody may have asked for anything before connections without a request are closed then: one may be on its way,
- * which a close would lose. A request that does come is answered, and its client told to close.
+ * The time without any request after which, while stopping, connections without a request are closed: a request may be
+ * on its way, and closing would lose it. One that does arrive is answered, and its client is told to close the
+ * connection.
  */
 const LULL_MS = 500
-/** How often that is looked at. */
+/** The interval at which that is checked. */
 const LULL_LOOK_MS = 50
 
-/** What the settings are called, for messages about them. */
+/** The names of the settings, for messages about them. */
 export interface SettingNames {
   readonly host: string
   readonly http: string
@@ -39,11 +40,11 @@ type Called = { readonly host: string; readonly port: string }
 
 export interface Listener {
   readonly port: number
-  /** From here on each answer ends its connection, so that clients look for another server. */
+  /** From now on each answer closes its connection, so that clients look for another server. */
   drain(): void
-  /** Takes no more connections, and resolves when each request that has come is answered, or has taken too long. */
+  /** Accepts no more connections, and resolves when every request is answered or has timed out. */
   finish(): Promise<void>
-  /** Ends every connection. */
+  /** Closes every connection. */
   close(): Promise<void>
 }
 
@@ -63,7 +64,7 @@ export function listenHttp(
   return listen(server, host, port, { host: names.host, port: names.http })
 }
 
-/** Serves robots, at whatever path they ask for; below `/fleets/{name}` those of that fleet. */
+/** Serves robots, on any path; below `/fleets/{name}` the robots of that fleet. */
 export function listenRobots(
   find: FindFleet,
   host: string,
@@ -86,13 +87,13 @@ export function listenRobots(
   return listen(server, host, port, { host: names.host, port: names.robots })
 }
 
-/** What is asked of a server and not answered yet, and whether it is coming to its end. */
+/** The unanswered requests of a server, and whether it is stopping. */
 interface Work {
   readonly open: Set<ServerResponse>
-  /** When the last request came, by what is steady. */
+  /** The instant of the last request, on the monotonic clock. */
   askedAt: number
   isDraining: boolean
-  /** Is called when the last answer is out. */
+  /** Called when the last answer has been sent. */
   done: () => void
 }
 
@@ -105,7 +106,7 @@ function newServer(listener: RequestListener): Server {
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: 15_000,
     connectionsCheckingInterval: LOOK_MS,
-    // From Node 24.9 on, and on Deno. Where it is not known, such a request comes back from `acceptRobots`.
+    // From Node 24.9 on, and on Deno. Without this option, such a request returns from `acceptRobots`.
     shouldUpgradeCallback: isUpgrade,
   }, (request, response) => {
     if (work.isDraining) response.shouldKeepAlive = false
@@ -121,7 +122,7 @@ function newServer(listener: RequestListener): Server {
   return server
 }
 
-/** How a server comes to its end without losing what is on its way to it or from it. */
+/** Stops a server without losing requests or answers under way. */
 function endOf(server: Server): Pick<Listener, 'drain' | 'finish'> {
   const work = works.get(server) as Work // `newServer` has put it there.
   function drain(): void {
@@ -173,7 +174,7 @@ function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, cal
       return `port ${port} on ${host} may not be opened by this user; choose one above 1023 with ${called.port}`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-    // What Deno says of an address that no interface has.
+    // Deno's code for an address that no interface has.
     case 'EINVAL':
       return `this machine has no address ${host}; set ${called.host}`
     default:
@@ -181,7 +182,9 @@ function reasonFor(error: NodeJS.ErrnoException, host: string, port: number, cal
   }
 }
 
-/** Closes listeners. A robot that does not answer the close would hold its connection open for ever: it is not waited for. */
+/**
+ * Closes listeners. Does not wait for a robot that ignores the close, which would hold its connection open for ever.
+ */
 export async function closeAll(listeners: readonly Listener[]): Promise<void> {
   const timer = new AbortController()
   await Promise.race([

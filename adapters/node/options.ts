@@ -3,41 +3,44 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { isReachEntry, reachEntries } from '../../outgoing/reach.ts'
 import { isOrigin } from '../net/origin.ts'
 
-/** How the orchestrator is started on Node and Deno. A flag wins over its environment variable, and both over the default. */
+/**
+ * Options for starting the orchestrator on Node and Deno. A flag wins over its environment variable, and both over the
+ * default.
+ */
 export interface Options {
   readonly data: string
   /** The URL of a libSQL server; empty: the database is a file in the data folder. */
   readonly database: string
-  /** From the environment only: flags can be read by everybody on the machine. */
+  /** Only from the environment: other users of the machine can read flags. */
   readonly databaseToken: string
   readonly host: string
   readonly httpPort: number
   readonly robotPort: number
   /** Start the reference robot beside the server. */
   readonly robot: boolean
-  /** The hosts that its workflows may call, with commas between them. */
+  /** The hosts that its workflows may call, comma-separated. */
   readonly robotHosts: string
   readonly durability: 'full' | 'relaxed'
-  /** A file with settings; empty: the defaults. */
+  /** A settings file; empty: the defaults. */
   readonly settings: string
   readonly robotsAuth: 'key' | 'open'
-  /** The folders in which triggers may watch files; none: nowhere. */
+  /** The folders in which triggers may watch files; none if empty. */
   readonly watchRoots: readonly string[]
-  /** Origins of pages that may ask, beside those in the settings. */
+  /** Origins of web pages that may send requests, in addition to those in the settings. */
   readonly allowedOrigins: readonly string[]
-  /** Whose keys `newKeys` makes. */
+  /** The fleet for which `newKeys` makes keys. */
   readonly fleet: string
-  /** Make and print a new admin key and a new robot key, beside those that exist. */
+  /** Make and print a new admin key and a new robot key, in addition to the existing ones. */
   readonly newKeys: boolean
-  /** Make a database anew where the one that was there is missing. */
+  /** Create the database although an earlier one is missing. */
   readonly fresh: boolean
-  /** Read the databases through, and start nothing. */
+  /** Check the databases, and start nothing. */
   readonly check: boolean
 }
 
 const TOKEN = 'CASARE_DATABASE_TOKEN'
 
-/** Every option, in the order of the help: its flag, its variable, its default, and what it may be. */
+/** Every option, in the order of the help: its flag, its variable, its default, and its allowed values. */
 const OPTIONS: readonly Option[] = [
   option('--data <folder>', 'CASARE_DATA', 'folder for the database and files').default('data'),
   option('--database <url>', 'CASARE_DATABASE', `URL of a libSQL server instead of a file, its token in ${TOKEN}`)
@@ -80,14 +83,17 @@ const OPTIONS: readonly Option[] = [
   new Option('--check', 'read the databases in the data folder through, say what was found, and end'),
 ]
 
-/** What the options are called once they are read. */
+/** The parsed options under commander's names. */
 interface Values extends Omit<Options, 'watchRoots' | 'allowedOrigins' | 'fresh' | 'databaseToken'> {
   readonly watchRoot: readonly string[]
   readonly allowedOrigin: readonly string[]
   readonly new?: true
 }
 
-/** The command that starts the orchestrator, under any name: flags, variables and help. `run` gets what they come to. */
+/**
+ * The command that starts the orchestrator, under any name: flags, variables and help. Calls `run` with the resulting
+ * options.
+ */
 export function startCommand(name: string, run: (options: Options) => Promise<void>): Command {
   const command = withOptions(
     new Command(name).description('Start the orchestrator.').helpOption('--help', 'print this'),
@@ -95,7 +101,7 @@ export function startCommand(name: string, run: (options: Options) => Promise<vo
   return command.allowExcessArguments(false).action(() => run(optionsOf(command, process.env)))
 }
 
-/** The options where nothing is said of them. The environment is not read. */
+/** The defaults. The environment is not read. */
 export function defaultOptions(): Options {
   return optionsOf(withOptions(new Command()), {})
 }
@@ -106,7 +112,7 @@ function withOptions(command: Command): Command {
 }
 
 function optionsOf(command: Command, env: Readonly<Record<string, string | undefined>>): Options {
-  // An option of the same name may have been given before the name of the command.
+  // An option of the same name may stand before the name of the command.
   const { watchRoot, allowedOrigin, new: fresh, ...values } = command.optsWithGlobals<Values>()
   return {
     ...values,
@@ -119,7 +125,9 @@ function optionsOf(command: Command, env: Readonly<Record<string, string | undef
   }
 }
 
-/** Flags have a folder each, the variable has them as `PATH` has. An empty one would be where the process is. */
+/**
+ * Each flag is one folder; the variable separates them like `PATH`. An empty entry would mean the current directory.
+ */
 function watchRoots(command: Command, given: readonly string[]): readonly string[] {
   const isFlag = command.getOptionValueSource('watchRoot') !== 'env'
   if (isFlag && given.includes('')) command.error('error: --watch-root must be a folder, not ""')
@@ -127,12 +135,12 @@ function watchRoots(command: Command, given: readonly string[]): readonly string
   return paths.map((path) => resolve(path))
 }
 
-/** A value that is empty, as that of a variable may be, is none. */
+/** An option whose empty value, as a variable may have, counts as not given. */
 function option(flags: string, variable: string, help: string, read = (text: string): unknown => text): Option {
   return new Option(flags, help).env(variable).argParser((text, before) => text === '' ? before : read(text))
 }
 
-/** One that may be given more than once. */
+/** An option that may be given more than once. */
 function repeated(
   flags: string,
   variable: string,
@@ -157,7 +165,7 @@ function oneOf(...choices: readonly string[]): (text: string) => string {
   }
 }
 
-/** A wrong one would only show itself when the robot ends, again and again. */
+/** Check here: an invalid entry would otherwise show only when the robot exits, again and again. */
 function hosts(text: string): string {
   const wrong = reachEntries(text).find((host) => !isReachEntry(host))
   if (wrong === undefined) return text

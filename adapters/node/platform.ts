@@ -8,12 +8,12 @@ import { checkMailServer, fetchMail } from '../sources/imap.ts'
 import { pinnedPost } from './post.ts'
 import { shownJson, withoutSecrets } from '../../core/base/text.ts'
 
-/** Longer waits are split: the clock may be set forward meanwhile, and what is due then must not wait for the timer. */
+/** Longer waits are split: if the clock is set forward meanwhile, work that is then due must not wait for the timer. */
 const TIMEOUT_MS_MAX = 60_000
 
 /**
- * Node's clock, chance and timers, the folders in which triggers may watch files, and the hosts that mailboxes may be at.
- * Log lines are JSON on stderr, one object a line.
+ * Node's clock, randomness and timers, the folders in which triggers may watch files, and the hosts that mailboxes may
+ * be at. Logs are JSON on stderr, one object per line.
  */
 export function nodePlatform(watchRoots: readonly string[] = [], mailboxHosts?: readonly string[]): Platform {
   let timer: NodeJS.Timeout | undefined

@@ -3,7 +3,7 @@ import { problemWithAddress } from '../../outgoing/address.ts'
 import { requestAt, type Resolve, resolveAddresses, systemResolve, tryEach } from '../../outgoing/request.ts'
 import { ANSWER_BYTES_MAX, type PostResponse, type SendPost } from '../net/post.ts'
 
-/** Sends a request to an address that has been looked at: every address of the name must be on the internet. */
+/** Sends a request to an address that was checked: every address of the name must be on the internet. */
 export function pinnedPost(resolve: Resolve = systemResolve): SendPost {
   return async ({ allowPrivate, ...post }) => {
     const addresses = await resolveAddresses(post.url.hostname, post.signal, resolve)

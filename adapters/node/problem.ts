@@ -1,4 +1,4 @@
-/** Something that the operator can put right. Its message is one line, and the process ends with status 1. */
+/** An error that the operator can correct. Its message is one line, and the process exits with status 1. */
 export class Problem extends Error {
   override readonly name = 'Problem'
 }

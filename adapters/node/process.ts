@@ -9,19 +9,19 @@ import { oneLine, withoutSecrets } from '../../core/base/text.ts'
 
 /** The orchestrator as a process, on every runtime that has Node's modules. */
 
-/** What differs between the runtimes. */
+/** The differences between the runtimes. */
 export interface Runtime {
-  /** How a user starts it, for `--help`. */
+  /** The command line that starts it, for `--help`. */
   readonly command: string
   readonly robot: RobotProcess
 }
 
 const SAME_SIGNAL_MS = 500
 
-/** What a process ends with that was started with an option that is wrong. */
+/** The exit status for an invalid option. */
 const MISUSED = 2
 
-/** One clear line for what an operator can put right, the whole story for what is our fault. */
+/** Prints one clear line for an error that an operator can correct, and the stack for a bug. Exits. */
 function fail(error: unknown): never {
   process.stderr.write(
     `casare: ${
@@ -33,16 +33,16 @@ function fail(error: unknown): never {
 
 function isKnown(error: unknown): error is Error {
   if (error instanceof Problem || error instanceof StoreUnusable || error instanceof StaleEpoch) return true
-  // Deno lacks a permission, and the message names the flag that grants it.
+  // Deno lacks a permission; the message names the flag that grants it.
   return error instanceof Error && error.name === 'NotCapable'
 }
 
-/** Runs the orchestrator as this process's whole work: reads its arguments, prints, and ends it with a status. */
+/** Runs the orchestrator as the only work of this process: reads the arguments, prints, and sets the exit status. */
 export function main(runtime: Runtime): void {
   const command = startCommand(runtime.command, (options) => runOrchestrator(runtime.robot, options))
     .exitOverride()
     .configureOutput({
-      // Nothing is coloured, and whether it could be is not looked up in the environment, which Deno may forbid.
+      // Output has no colours. Detecting their support would read the environment, which Deno may forbid.
       getOutHasColors: () => false,
       getErrHasColors: () => false,
       outputError: (text, write) => write(`casare: ${oneLine(text.replace(/^error: /, '').trim())}\n`),
@@ -53,7 +53,7 @@ export function main(runtime: Runtime): void {
   })
 }
 
-/** The same with options that have been read. Resolves when it has started, or has nothing more to do. */
+/** Runs the orchestrator with parsed options. Resolves when it has started, or has nothing more to do. */
 export async function runOrchestrator(robot: RobotProcess, options: Options): Promise<void> {
   process.on('uncaughtException', fail)
   process.on('unhandledRejection', fail)
@@ -70,7 +70,7 @@ async function run(robot: RobotProcess, options: Options): Promise<void> {
   let stopping: number | null = null
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      // One Ctrl-C comes twice under npm: from the terminal, and from npm, which passes it on.
+      // Under npm one Ctrl-C arrives twice: from the terminal, and passed on by npm.
       if (stopping !== null && performance.now() - stopping < SAME_SIGNAL_MS) return
       if (stopping !== null) process.exit(130)
       stopping = performance.now()
@@ -78,6 +78,6 @@ async function run(robot: RobotProcess, options: Options): Promise<void> {
       running.stop().then(() => process.exit(0), fail)
     })
   }
-  // Whoever reads "Ready" may press Ctrl-C at once, so that is listened to first.
+  // Before this line: a user who reads "Ready" may press Ctrl-C at once.
   process.stdout.write(running.banner)
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-// The same as its default export, less a check that refuses Deno, whose node:http serves it well: decision 5.
+// The same as its default export, without a check that refuses Deno, whose node:http works well with it: decision 5.
 import { _nodeAdapter as crossws } from 'crossws/adapters/node'
 import type { Peer } from 'crossws'
 import type { RobotId, SecretHash, SocketId } from '../../core/base/ids.ts'
@@ -17,22 +17,22 @@ import { robotPath, robotsUrl, wrongRobotPath } from '../fleet/robot-path.ts'
 import { BUFFERED_BYTES_MAX, HARD_FRAME_BYTES_MAX } from '../fleet/robot-socket.ts'
 import { isUpgrade, serveAsRequest, targetOf } from './upgrade.ts'
 
-/** A transport ping after this long without a frame; a peer that does not answer by the next one is gone. */
+/** A ping is sent after this time without a frame; a peer that has not answered by the next one is disconnected. */
 const IDLE_SECONDS = 30
 
-/** A peer that is told to close has so long to answer. */
+/** The time for a peer to answer a close. */
 const CLOSING_MS = 5_000
 
 /**
- * Of a peer that is told to close, so many frames of up to 1 kB are passed over, and of longer ones as much less. One that
- * sends more is cut off: to pass over a long one costs as much as to read it.
+ * The number of frames up to 1 kB that are ignored while a peer closes; of longer frames proportionally fewer, because
+ * ignoring one costs as much as reading it. A peer that sends more is disconnected.
  */
 const IGNORED_MAX = 1_000
 const IGNORED_BYTES = 1_024
 
 const SERVER_OPTIONS = { maxPayload: HARD_FRAME_BYTES_MAX, perMessageDeflate: false, closeTimeout: CLOSING_MS }
 
-/** The fleet of this name, held open until the connection that asks for it has ended. */
+/** Finds the fleet of this name, and holds it open until the connection that asks for it has ended. */
 export type FindFleet = (
   name: string,
   credential: SecretHash | null,
@@ -44,18 +44,18 @@ export function onlyFleet(fleet: Fleet): FindFleet {
     name === DEFAULT_FLEET ? { fleet, release: () => {} } : refuse('NOT_FOUND', `There is no fleet ${name}`)
 }
 
-/** What is known of a connection when it has been made. */
+/** The data of a connection from its upgrade. */
 interface PeerContext {
   readonly fleet: Fleet
   readonly credential: SecretHash | null
   readonly robot: RobotId | null
   readonly address: string | null
   readonly socket: Duplex
-  /** Frames that came when nobody listened any more; null while somebody does. */
+  /** The number of ignored frames; null while frames are read. */
   ignored: number | null
 }
 
-/** Hands upgraded connections to their fleets. crossws stays inside this file. */
+/** Passes upgraded connections to their fleets. Only this file uses crossws. */
 export function acceptRobots(server: Server, find: FindFleet, anyPath: boolean): void {
   const ws = crossws({
     idleTimeout: IDLE_SECONDS,
@@ -64,14 +64,14 @@ export function acceptRobots(server: Server, find: FindFleet, anyPath: boolean):
       open: (peer) => void (safely(peer, () => opened(peer)) || peer.terminate()),
       message: (peer, message) => {
         const context = contextOf(peer)
-        // What nobody listens to is not even copied.
+        // A frame that is ignored is not even copied.
         const isRead = context.ignored === null &&
           safely(peer, (fleet) => fleet.received(peer.id as SocketId, message.uint8Array()))
         if (isRead) return
         context.ignored = (context.ignored ?? 0) + Math.max(1, message.uint8Array().byteLength / IGNORED_BYTES)
         if (context.ignored > IGNORED_MAX) peer.terminate()
       },
-      // Each is answered, whoever reads it or not.
+      // Each ping is answered, even if the peer does not read the answers.
       ping: (peer) => void (buffered(peer) > BUFFERED_BYTES_MAX && peer.terminate()),
       close: (peer) => void safely(peer, (fleet) => fleet.closed(peer.id as SocketId)),
       error: () => {},
@@ -106,14 +106,14 @@ export function acceptRobots(server: Server, find: FindFleet, anyPath: boolean):
       address: resolveClientAddress(request.socket.remoteAddress, forwarded, settings.trustedProxies),
       ignored: null,
     }
-    // The request is where crossws takes a peer's context from.
+    // crossws takes a peer's context from the request.
     await ws.handleUpgrade(request, socket, head, Object.assign(new Request('http://localhost/'), { context }))
   }
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!isUpgrade(request)) return serveAsRequest(server, request, socket, head)
-    // A peer that resets the connection before the upgrade is done would otherwise end the process: nobody else
-    // listens for errors on this socket yet.
+    // A peer that resets the connection before the upgrade is complete would otherwise end the process: this socket has
+    // no other error listener yet.
     socket.on('error', () => {})
     upgrade(request, socket, head).catch(() => socket.destroy())
   })
@@ -151,7 +151,7 @@ function opened(peer: Peer): boolean {
     credential,
     robot,
   )
-  // A message of megabytes that never ends, and pings without end, are no frames yet that anybody could count.
+  // Endless frames of megabytes and endless pings never become frames that can be counted, so bytes are counted.
   const count = (chunk: Buffer): void => {
     if (!fleet.bytesReceived(id, chunk.length)) socket.off('data', count)
   }
@@ -160,14 +160,14 @@ function opened(peer: Peer): boolean {
 }
 
 function contextOf(peer: Peer): PeerContext {
-  return peer.context as unknown as PeerContext // As `upgrade` has put it there.
+  return peer.context as unknown as PeerContext // Set in `upgrade`.
 }
 
 function buffered(peer: Peer): number {
   return peer.websocket.bufferedAmount ?? 0
 }
 
-/** A throw in a crossws hook would end the process. False for that too. */
+/** Runs a hook, in which a throw would end the process. Returns false after one. */
 function safely(peer: Peer, run: (fleet: Fleet) => boolean | void): boolean {
   const { fleet } = contextOf(peer)
   try {

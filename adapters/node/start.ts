@@ -38,28 +38,28 @@ const CLOSED = 'files with secrets could be read by other users of this machine;
 const EXPOSED = 'other users of this machine may look into these, and they have not been closed: see to it'
 const MISSING = 'the database of a fleet is missing, though others of its files are there: restore it from a backup'
 
-/** The orchestrator while it runs. */
+/** A running orchestrator. */
 export interface Running {
-  /** Where the HTTP API is, and where robots connect, with the ports that were really taken. */
+  /** The addresses of the HTTP API and for robots, with the actual ports. */
   readonly http: string
   readonly robots: string
-  /** The keys that were made at this start; null when there had been some, for they are shown once. */
+  /** The keys created at this start; null if there were keys already, since they are shown only once. */
   readonly keys: { readonly admin: string; readonly robot: string } | null
-  /** All of this for a person to read, with a line that starts a job. */
+  /** All of this for people, with a command that starts a job. */
   readonly banner: string
-  /** Lets jobs on the reference robot end; other robots keep theirs, and come back with them. Closes everything. */
+  /** Lets jobs on the reference robot finish; other robots keep theirs, and reconnect with them. Closes everything. */
   stop(): Promise<void>
 }
 
-/** What is closed at the end. */
+/** The parts to close at the end. */
 interface Parts {
   readonly fleet: Fleet
-  /** The fleets besides the default one; null where they have nowhere to be. */
+  /** The fleets besides the default one; null if they have no place. */
   readonly host: FleetHost | null
   readonly listeners: Listener[]
 }
 
-/** Starts the orchestrator. `failed` is told when it cannot go on: nothing it does is kept then. */
+/** Starts the orchestrator. `failed` is called when it cannot continue: from then on it stores nothing. */
 export async function startOn(
   robot: RobotProcess,
   options: Options,
@@ -93,14 +93,14 @@ export async function startOn(
     },
   })
   const fleet = await openFleet(store, platform, settings, failed)
-  // Each of the others is a file, beside that of the default one.
+  // Each of the other fleets is a file beside that of the default one.
   const files = options.database === '' ? fleetFiles(join(data, 'fleets'), options.durability) : null
   for (const name of await files?.tidy() ?? []) platform.log('error', MISSING, { fleet: name })
   const host = files === null ? null : new FleetHost(files, platformOf, settings, failed)
   const parts: Parts = { fleet, host, listeners: [] }
   try {
     const running = await serve(parts, robot, options, data)
-    // Whoever asks for one of them meanwhile opens it.
+    // A request for one of them opens it meanwhile.
     host?.start().catch(failed)
     return running
   } catch (error) {
@@ -109,7 +109,10 @@ export async function startOn(
   }
 }
 
-/** Tenants do not see each other's files: the folders are the operator's, and of each the others have the one of their name. */
+/**
+ * The watch roots of a fleet. Tenants must not see each other's files: the default fleet has the operator's folders,
+ * every other one the subfolder with its name.
+ */
 function rootsOf(fleet: string, roots: readonly string[]): readonly string[] {
   return fleet === DEFAULT_FLEET ? roots : roots.map((root) => join(root, fleet))
 }
@@ -121,7 +124,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   const only = onlyFleet(fleet)
   const find: FindFleet = host === null ? only : async (name, credential) => {
     if (name === DEFAULT_FLEET) return only(name, credential)
-    // Where no key is asked for, whoever connects may have come to stay.
+    // With open authentication, any connection may stay.
     if (options.robotsAuth === 'open') return host.acquire(name)
     const handle = await host.acquire(name, { credential, trigger: null })
     if (handle !== UNKNOWN_KEY) return handle
@@ -134,7 +137,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   listeners.push(robots)
   const http = await listenHttp((request) => app.fetch(request), find, options.host, options.httpPort)
   listeners.push(http)
-  // One that was killed before it had made its keys goes on as a first one.
+  // A process that was killed before it had made the keys counts as a first start again.
   const firstStart = ![...fleet.state.keys.values()].some(({ scopes }) => scopes.includes('admin'))
   await publishSamples(fleet, await samples())
   const secret = await createWebhook(fleet, SAMPLE, 'Sample: total of the orders')
@@ -142,7 +145,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
   const robot = options.robot
     ? await reference(fleet, how, { data, hosts: options.robotHosts }, robots.port, http.port)
     : null
-  // Last of all: keys that are made and not printed before the process ends have been shown to no one.
+  // The last step, since keys that are made but not printed would be lost.
   const keys = firstStart || options.newKeys
     ? await newKeys(owner === DEFAULT_FLEET || host === null ? await only(owner, null) : await host.acquire(owner))
     : null
@@ -160,7 +163,7 @@ async function serve(parts: Parts, how: RobotProcess, options: Options, data: st
 }
 
 async function close({ fleet, host, listeners }: Parts): Promise<void> {
-  // What was asked is answered while there is still somebody to answer it.
+  // Requests are answered while the fleets still run.
   await Promise.all(listeners.map((listener) => listener.finish()))
   await Promise.all([host?.stop(), fleet.stop()])
   await closeAll(listeners)
@@ -196,8 +199,8 @@ async function samples(): Promise<readonly Sample[]> {
 }
 
 /**
- * The reference robot gets a new key at each start, and the sample files in a folder of its own. What it keeps of its jobs
- * is in another, where its workflows do not come to.
+ * Starts the reference robot with a new key, and with the sample files in a folder of its own. Its state is in another
+ * folder, which its workflows cannot reach.
  */
 async function reference(
   fleet: Fleet,
@@ -223,7 +226,7 @@ async function reference(
   })
 }
 
-/** Copies the sample files that are not there. `cp` would look into every folder above, which Deno may forbid. */
+/** Copies the sample files that are missing. `cp` would read every parent folder, which Deno may forbid. */
 async function copySamples(to: string): Promise<void> {
   await mkdir(to, { recursive: true, mode: PRIVATE_FOLDER })
   for (const name of await readdir(SAMPLE_FILES)) {
@@ -233,7 +236,7 @@ async function copySamples(to: string): Promise<void> {
   }
 }
 
-/** As somebody on this machine reaches them. */
+/** The addresses as users of this machine reach them. */
 function addresses(listening: string, http: number, robots: number): Pick<Running, 'http' | 'robots'> {
   const any = listening === '0.0.0.0' || listening === '::'
   const host = any ? '127.0.0.1' : listening.includes(':') ? `[${listening}]` : listening

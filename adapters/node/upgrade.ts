@@ -3,21 +3,21 @@ import type { Duplex } from 'node:stream'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
 import { isWebSocketUpgrade } from '../fleet/robot-path.ts'
 
-/** Whether a request of Node's asks for a WebSocket. */
+/** True if a request asks for a WebSocket. */
 export function isUpgrade({ headers }: IncomingMessage): boolean {
   return isWebSocketUpgrade(headers.upgrade)
 }
 
-/** Where an upgrade asks to connect. */
+/** The target of an upgrade. */
 export interface Target {
   readonly path: string
   readonly query: URLSearchParams
 }
 
-/** Headers of which a second one would leave it open which of them counts. */
+/** Headers that may occur only once, since a second one would be ambiguous. */
 const ONCE: ReadonlySet<string> = new Set(['host', 'authorization', 'sec-websocket-key', 'sec-websocket-version'])
 
-/** Reads what an upgrade asks for: with its path alone, or as a whole URL. Refuses what leaves a doubt. */
+/** Parses the target of an upgrade: a path, or a whole URL. Refuses an ambiguous one. */
 export function targetOf({ url = '', headers: { host }, rawHeaders }: IncomingMessage): Target | Refusal {
   const seen = new Set<string>()
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -35,12 +35,13 @@ export function targetOf({ url = '', headers: { host }, rawHeaders }: IncomingMe
   return { path, query: new URLSearchParams(query) }
 }
 
-/** What asks for an upgrade, and is served without one. */
+/** Headers that ask for an upgrade. They are removed when a request is served without one. */
 const UPGRADING: ReadonlySet<string> = new Set(['upgrade', 'http2-settings'])
 
 /**
- * Serves a request that asks for an upgrade which is not ours to make, as the request that it is: the connection is given back
- * to the server with the same request, less what asks for the upgrade. Before Node 24.9 there is no other way to decline one.
+ * Serves a request for an upgrade that we do not offer as a plain request: returns the connection to the server with
+ * the same request, without the headers that ask for the upgrade. Before Node 24.9 there is no other way to decline
+ * one.
  */
 export function serveAsRequest(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module'
 
 /*
- * Looked at before anything else is imported: on an older Node even that may fail, with a stack trace. This file and
- * those that import it must be read by every Node that knows modules.
+ * Checked before anything else is imported: on an older Node even an import may fail, with a stack trace. This file and
+ * those that import it must be readable by every Node that supports modules.
  */
 
-/** Why the package does not run on this Node, in one line; null where it does. */
+/** The reason why the package does not run on this Node, in one line; null if it does. */
 export function problemWithNode(running: string, needed: string): string | null {
   const [major = 0, minor = 0] = running.split('.').map(Number)
   const [least = 0, leastMinor = 0] = needed.replace(/^\D+/, '').split('.').map(Number)
@@ -13,7 +13,7 @@ export function problemWithNode(running: string, needed: string): string | null 
   return `Node ${least}.${leastMinor} or newer is needed, and this is Node ${running}`
 }
 
-/** Ends the process with one line and status 1 where its Node is older than the package needs. */
+/** Ends the process with one line and status 1 if its Node is older than the package needs. */
 export function requireNode(): void {
   const { engines } = createRequire(import.meta.url)('../../package.json') as { readonly engines: { node: string } }
   const problem = problemWithNode(process.versions.node, engines.node)

@@ -1,12 +1,10 @@
 import type { SqlValue } from './row-of.ts'
 
 /**
- * A sum over the values of a row, which is kept beside them: a value that is read and is not what was written does not
- * match it. 32 bits, and quick, because every row that is written and read is counted; it is there against disks that
- * err, not against people who mean to.
- *
- * Each column adds its own part, so the order of the columns does not matter; and a value that a new column has in rows
- * that were there before it (null, or the plainest of its kind) adds nothing, so those rows still match.
+ * A checksum over the values of a row, stored beside them, that detects a value which is not what was written. It has
+ * 32 bits and is fast, because every row that is read or written is summed; it guards against faulty disks, not against
+ * attackers. Each column contributes separately, so the order of columns does not matter. The default of a column that
+ * is added later (null, or the plain value of its kind) contributes nothing, so existing rows still match.
  */
 export function checksumOf(columns: readonly Summed[], values: readonly SqlValue[]): number {
   let sum = 0
@@ -18,25 +16,25 @@ export function checksumOf(columns: readonly Summed[], values: readonly SqlValue
   return sum >>> 0
 }
 
-/** What a column brings to the sum of its rows. */
+/** The contribution of a column to the checksum. */
 export interface Summed {
-  /** Of its own, so that two values that have changed places do not add up to the same. */
+  /** Differs between columns, so that exchanging two values changes the sum. */
   readonly seed: number
-  /** The value that adds nothing. */
+  /** The value that contributes nothing. */
   readonly plain: SqlValue
 }
 
-/** The seed of a column. It goes by its name: columns are not renamed without `checksum` being set to null. */
+/** The seed of a column, derived from its name: a migration that renames a column must set `checksum` to null. */
 export function seedOf(column: string): number {
   return partOf(BASIS, column)
 }
 
-// FNV-1a, by letters or by four bytes at a time. Every step is one to one, so two texts that differ in one place never
-// have the same part.
+// FNV-1a, by characters or by four bytes at a time. Every step is a bijection, so two texts that differ in one place
+// never contribute the same.
 const BASIS = 0x811c9dc5 | 0
 const PRIME = 0x01000193
 
-/** From this length on a text is faster looked at as bytes. */
+/** Texts from this length on are faster to process as bytes. */
 const LONG = 128
 const UTF8 = new TextEncoder()
 let bytes = new Uint8Array(4096)
@@ -57,7 +55,7 @@ function partOf(seed: number, value: SqlValue): number {
   return Math.imul(part ^ value.length, PRIME)
 }
 
-/** Puts a text into `words`, and says how many it takes. */
+/** Encodes a text into `words`, and returns the number of words used. */
 function encoded(text: string): number {
   if (bytes.length < text.length * 3 + 4) {
     bytes = new Uint8Array(Math.ceil(text.length * 3 / 4096 + 1) * 4096)

@@ -14,30 +14,29 @@ import type { PoolRow } from '../../core/records/pool.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
 
 /**
- * Where a fleet's rows live. A store is whatever passes `tests/contract/store.ts`.
- *
- * A commit is all or nothing, the last row per key wins, and it is durable when its receipt exists. `load` raises
- * the epoch in the database; from then on a store that loaded earlier, in whatever process, cannot commit.
+ * Stores a fleet's rows. Every implementation must pass `tests/contract/store.ts`. A commit is all or nothing, the last
+ * row per key wins, and it is durable when its receipt exists. `load` raises the epoch in the database; after that, a
+ * store that loaded earlier, in any process, cannot commit.
  */
 export interface Store {
   /**
-   * Every row that belongs in memory, of the pending jobs only those that become ready up to this instant, and of those
-   * that were made after `recentSince` what limits go by; null: nothing of them. The only way to begin. Throws when the
+   * Every row that belongs in memory; the only way to begin. Pending jobs only as far as they become ready up to
+   * `dueUntil`. Of jobs created after `recentSince`, the fields that rate limits count; none if null. Throws when the
    * database cannot be used.
    */
   load(dueUntil: Millis, recentSince?: Millis | null): Promise<StoredRows>
-  /** What an event may touch outside memory, as it was when the last turn had been committed. */
+  /** The rows outside memory that an event may touch, as of the last committed turn. */
   prefetch(need: Prefetch): Prefetched | Promise<Prefetched>
   /**
-   * Makes a turn durable, once `load` has been called. An empty turn costs no transaction, and is not fenced.
-   * Throws `StaleEpoch` when another process has loaded since, and the driver's error when the disk refuses.
+   * Makes a turn durable; `load` must have been called. An empty turn takes no transaction and is not fenced. Throws
+   * `StaleEpoch` when another process has loaded since, and the driver's error when the disk fails.
    */
   commit(out: Effects): Receipt | Promise<Receipt>
   readonly queries: Queries
   close(): Promise<void>
 }
 
-/** Another process has taken over this database. Whoever gets this must stop. */
+/** Another process has taken over this database. The process that catches this must stop. */
 export class StaleEpoch extends Error {
   override readonly name = 'StaleEpoch'
   constructor() {
@@ -45,23 +44,26 @@ export class StaleEpoch extends Error {
   }
 }
 
-/** The database cannot be used as it is: damaged, from a newer version, or unsafe. The message says what to do. */
+/** The database cannot be used: it is damaged, from a newer version, or unsafe. The message says what to do. */
 export class StoreUnusable extends Error {
   override readonly name: string = 'StoreUnusable'
 }
 
-/** The database does not hold what was written into it. Whoever gets this must stop: nothing that it says is certain. */
+/**
+ * The database does not contain what was written into it. The process that catches this must stop, since none of its
+ * data is certain.
+ */
 export class StoreDamaged extends StoreUnusable {
   override readonly name = 'StoreDamaged'
 }
 
-/** A page of rows, newest first, and where the next one starts. */
+/** A page of rows, newest first, and the cursor of the next one. */
 export interface RowPage<T> {
   readonly items: readonly T[]
   readonly next: Cursor | null
 }
 
-/** Behind this row: its place in the order of the list. Stable while rows are added. */
+/** The position after a row in the order of the list. Stable while rows are added. */
 export interface Cursor {
   readonly at: number
   readonly id: string
@@ -80,7 +82,7 @@ export interface JobQuery extends PageQuery {
   readonly trigger_id?: TriggerId | undefined
   readonly schedule_id?: ScheduleId | undefined
   readonly parent_job_id?: JobId | undefined
-  /** Only dead letters; `status` is not looked at then. */
+  /** Only dead letters; `status` is ignored then. */
   readonly dead_lettered?: boolean | undefined
 }
 
@@ -89,16 +91,16 @@ interface DeliveryQuery extends PageQuery {
   readonly status?: DeliveryStatus | undefined
 }
 
-/** Of a list to which rows are only added. */
+/** A page of an append-only list. */
 export interface LedgerQuery {
   readonly before?: number | undefined
   readonly limit: number
 }
 
-/** What people and programs read: committed rows, straight from the store, never through the core. */
+/** Reads for people and programs: committed rows, straight from the store, never through the core. */
 export interface Queries {
   job(id: JobId): Promise<JobRow | undefined>
-  /** By creation, newest first. An empty list of statuses is no status, and finds nothing. */
+  /** By creation, newest first. An empty list of statuses matches nothing. */
   jobs(query: JobQuery): Promise<RowPage<JobRow>>
   /** A job's log in the order in which it arrived, after the line with this number. */
   logs(id: JobId, query: { readonly after: number; readonly limit: number }): Promise<readonly LogRow[]>
@@ -116,11 +118,11 @@ export interface Queries {
   robots(query: PageQuery): Promise<RowPage<RobotRow>>
   trigger(id: TriggerId): Promise<TriggerRow | undefined>
   triggers(query: PageQuery): Promise<RowPage<TriggerRow>>
-  /** The events of a trigger, the last first, before the row with this number. */
+  /** The events of a trigger, newest first, before the row with this number. */
   triggerEvents(id: TriggerId, query: LedgerQuery): Promise<readonly TriggerEventRow[]>
   schedule(id: ScheduleId): Promise<ScheduleRow | undefined>
   schedules(query: PageQuery): Promise<RowPage<ScheduleRow>>
-  /** What became of a schedule's due instants, the last decided first, before the row with this number. */
+  /** The outcomes of a schedule's due instants, the last decided first, before the row with this number. */
   scheduleRuns(id: ScheduleId, query: LedgerQuery): Promise<readonly ScheduleRunRow[]>
   keys(query: PageQuery): Promise<RowPage<KeyRow>>
   /** By name. */

@@ -4,15 +4,16 @@ import type { Migration } from './schema.ts'
 import { migrate, type Sql, sqlStore } from './sql.ts'
 import type { SqlValue } from './row-of.ts'
 
-/** What is used of a Durable Object's storage. */
+/** The part of a Durable Object's storage that the store uses. */
 export interface DurableStorage {
   readonly sql: { exec(text: string, ...args: SqlValue[]): { toArray(): Record<string, unknown>[] } }
   transactionSync<T>(work: () => T): T
 }
 
 /**
- * A store in a Durable Object's own SQLite: the same statements as in a file. A commit returns at once, and the platform
- * holds back whatever the object sends until what it wrote is durable: a message never leaves before its turn is safe.
+ * A store in a Durable Object's own SQLite, with the same statements as the store in a file. A commit returns at once;
+ * the platform delays everything that the object sends until its writes are durable, so a message never leaves before
+ * its turn is safe.
  */
 export function openDurableStore(storage: DurableStorage, migrations: readonly Migration[]): Store {
   const sql: Sql = {

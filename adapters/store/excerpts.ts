@@ -2,35 +2,35 @@ import { COLUMNS, packColumns } from './rows.ts'
 import type { FamilyMember, RecentJob } from '../../core/records/job.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 
-/** Rows of which a few columns are read: the others may be large, and are not asked for. */
+/** Rows of which only a few columns are read. The others may be large. */
 
-// A live job is one without an end (`check` sees to that), so the database need not know the statuses. Those that are
-// ready, or need no time to become so, come first in the index; those whose time is far off are not walked over.
+// A live job has no end (`check` guarantees that), so the database need not know the statuses. Jobs that are ready, or
+// that wait for no instant, come first in the index; the scan stops before those that wait for a later one.
 export const IN_MEMORY = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
 
 const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id']
 const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(name))
 
-/** Of these jobs nothing is read but what limits go by: there may be many, and large ones. */
+/** The jobs that rate limits count. Only the columns that they need are read: the jobs may be many, and large. */
 export const RECENT = {
   table: 'jobs',
   columns: RECENT_COLUMNS,
   sql: `select ${packColumns(RECENT_COLUMNS)} from jobs where created_at > ? order by created_at, id`,
 } as const
 
-/** What a limit has to know of a job. */
+/** The fields of a job that a rate limit needs. */
 export function asRecent({ created_at, created_by, trigger_id }: RecentJob): RecentJob {
   return { created_at, created_by, trigger_id }
 }
 
-/** What is known of a job as one of a family. */
+/** The fields of a job that its family is known by. */
 export function asMember({ id, root_job_id, completed_at }: FamilyMember): FamilyMember {
   return { id, root_job_id, completed_at }
 }
 
 const MEMBER_NAMES = ['id', 'root_job_id', 'completed_at']
 const MEMBER_COLUMNS = COLUMNS.jobs.filter(({ name }) => MEMBER_NAMES.includes(name))
-/** The roots of hot jobs that have not ended. One that no robot was ever asked to run has led to nothing. */
+/** The roots of hot jobs that have not ended. A job that was never offered to a robot cannot have started others. */
 const IN_MEMORY_ROOTS = `(
   select ifnull(root_job_id, id) from jobs ${IN_MEMORY} and ready_at is null
   and completed_at is null and (root_job_id is not null or attempt > 0)
@@ -52,7 +52,7 @@ export const DESCENDANTS = {
 
 const INTERACTION_COLUMNS = COLUMNS.job_history.filter(({ name }) => ['job_id', 'robot_id', 'event'].includes(name))
 
-/** The first entry of each kind for each job and robot: a history may have thousands. */
+/** The first entry of each kind for each job and robot, as a history may have thousands. */
 export function wantInteractions(wanted: Prefetch['interactions']) {
   const triples = wanted.flatMap(({ job, robot }) => ['offer', 'late_result'].map((event) => [job, robot, event]))
   return {
@@ -70,7 +70,7 @@ const INTERACTIONS = `select ${packColumns(INTERACTION_COLUMNS)} from job_histor
   ) from json_each(?)
 )`
 
-/** What is asked of an entry in a history. */
+/** The fields of a history entry that are requested. */
 export function asInteraction({ job_id, robot_id, event }: Interaction): Interaction {
   return { job_id, robot_id, event }
 }

@@ -6,34 +6,34 @@ import { PRIVATE_FILE } from './private.ts'
 import type { TurnCounter } from './sql.ts'
 
 /**
- * A small file beside a database says which one it is and how many turns it has had at the least, so that a start can
- * tell that the database or its WAL is missing, or another one than it was. Decision 17 has the orders in which a power
- * cut may find the files: nothing here is ever ahead of what is durable in the database.
+ * A small file beside a database records its identity and the least number of turns that it has had, so that a start
+ * detects that the database or its WAL is missing or was exchanged. Decision 17 describes the states that a power cut
+ * may leave: this file is never ahead of what is durable in the database.
  *
- * The first block is replaced as a whole, with what is certain even after a power cut. The second is a number that is
- * written over with each turn, without waiting for the disk: it is exact when the process was killed, and may be too
- * small, never too large, after a power cut. With `durability: relaxed` the commits themselves may not outlast one, so
- * there the number only tells how many were lost.
+ * The first block is replaced atomically, with facts that hold even after a power cut. The second is a number that is
+ * overwritten with each turn, without waiting for the disk: exact if the process was killed, possibly too small, never
+ * too large, after a power cut. With `durability: relaxed` a power cut may lose commits, so there the number only tells
+ * how many.
  */
 
 const BLOCK_BYTES = 4096
-/** Written twice, so that half a write is no number. */
+/** Written twice, so that half a write is recognised. */
 const DIGITS = 16
 
 interface GenerationMark extends Stamp {
   readonly state: 'running' | 'stopped'
   readonly durability: 'full' | 'relaxed'
-  /** The turns by the second block. */
+  /** The number of turns by the second block. */
   readonly counted: number
 }
 
-/** What the files beside a database say about it, before it is opened. */
+/** The state of a database by the files beside it, read before it is opened. */
 export interface Generation {
-  /** Whether the last process came to its end, so that nothing need be looked through. */
+  /** True if the last process stopped in order, so that nothing has to be checked. */
   readonly isOrderly: boolean
   /**
-   * Throws `StoreDamaged` when this is not the database that was there, or has had fewer turns. Returns how many turns
-   * a power cut has taken, which only `durability: relaxed` allows.
+   * Throws `StoreDamaged` when this is another database than before, or has had fewer turns. Returns the number of
+   * turns that a power cut has lost, which only `durability: relaxed` permits.
    */
   verify(found: () => Stamp): number
 }
@@ -43,8 +43,8 @@ function markPath(path: string): string {
 }
 
 /**
- * Looks at the files of a database before SQLite does, which would join what does not belong together. Throws
- * `StoreDamaged` when they do not. `fresh`: one that is missing is to be made anew.
+ * Compares the files of a database before SQLite opens them, because it would combine a file and a WAL that do not
+ * belong together. Throws `StoreDamaged` when they do not. `fresh`: a missing database may be created.
  */
 export function readGeneration(path: string, fresh: boolean): Generation {
   const isThere = (statOf(path)?.size ?? 0) > 0
@@ -124,20 +124,20 @@ function digitsOf(turns: number): string {
   return String(turns).padStart(DIGITS, '0').repeat(2)
 }
 
-/** Enough to tell a file that was written from one that was damaged. */
+/** A checksum that distinguishes an intact file from a damaged one. */
 function sumOf(text: string): string {
   let sum = 0
   for (let i = 0; i < text.length; i++) sum = (Math.imul(sum, 31) + text.charCodeAt(i)) | 0
   return (sum >>> 0).toString(16)
 }
 
-/** Keeps the file beside a database while a store is open. */
+/** Maintains the file beside a database while a store is open. */
 export interface GenerationFile extends TurnCounter {
-  /** The last process that wrote to the database has come to its end, and everything is in the file. */
+  /** The last process that wrote to the database has stopped in order, and everything is in the file. */
   stopped(): void
-  /** Whether nobody else has written to a database that has had so many turns. */
+  /** True if no other process has written to a database with this number of turns. */
   isLast(found: number): boolean
-  /** Lets go of the file. */
+  /** Closes the file. */
   close(): void
 }
 
@@ -151,10 +151,10 @@ export function openGenerationFile(path: string, durability: 'full' | 'relaxed',
     if (fd === null) return
     try {
       const digits = Buffer.from(digitsOf(turns))
-      // For a text Deno passes over the place.
+      // Deno ignores the position when writing a string.
       writeSync(fd, digits, 0, digits.length, BLOCK_BYTES)
     } catch {
-      // The number stays as small as it is, which is true as well.
+      // The number stays too small, which is permitted.
     }
   }
 
@@ -205,8 +205,8 @@ export function openGenerationFile(path: string, durability: 'full' | 'relaxed',
 }
 
 /**
- * Makes the names in a folder survive a power cut. Where the system cannot, as Windows, the former file may come back, and
- * what it says is true as well.
+ * Makes the names in a folder survive a power cut. On Windows, which cannot do that, the former file may come back, and
+ * its content is permitted as well.
  */
 function syncFolder(folder: string): void {
   let fd: number | null = null

@@ -6,13 +6,13 @@ import { ALL_COLUMNS, decodeRow, type SqlRow, TABLE_NAMES, type TableName, throw
 import { pending } from './schema.ts'
 import type { Sql } from './sql.ts'
 
-/** Rows that are in memory at a time. */
+/** Rows in memory at a time. */
 const PAGE_ROWS = 1_000
 
 /**
- * Reads a database from end to end, its indexes, its rows and what lies beside it, and returns how many rows it has. Null
- * when it is of an older schema: then only its structure was looked at. Throws `StoreDamaged` with the first damage there
- * is. Nothing is changed but that the WAL is written back.
+ * Checks a database with its indexes, its rows and the files beside it, and returns the number of rows. Returns null
+ * for an older schema, of which only the structure is checked. Throws `StoreDamaged` at the first damage. Changes
+ * nothing, except that the WAL is checkpointed.
  */
 export function inspect(path: string): number | null {
   let sql: Sql | null = null
@@ -46,7 +46,7 @@ function judge(table: TableName, record: SqlRow): void {
 
 function* rowsOf(sql: Sql, table: TableName): Generator<SqlRow> {
   const [kind] = sql.all('select wr from pragma_table_list where name = ?', [table])
-  // These are small.
+  // These tables are small.
   if (kind?.['wr'] === 1) return yield* sql.all(`select ${ALL_COLUMNS[table]} from ${table}`, [])
   const text = `select rowid as at, ${
     ALL_COLUMNS[table]

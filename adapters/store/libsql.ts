@@ -11,41 +11,39 @@ import { blobText, type SqlRow, throwDamaged } from './rows.ts'
 import { migrate, type Sql, sqlStore } from './sql.ts'
 
 export interface LibsqlOptions {
-  /** The database file. It is made when it is not there; its folder is not. */
+  /** The database file. It is created if missing; its folder must exist. */
   readonly path: string
   /**
    * `full`, the default: a receipt survives a power cut. `relaxed`: it survives the end of the process; a power cut
    * loses what was committed since the last checkpoint.
    */
   readonly durability?: 'full' | 'relaxed'
-  /** Make a database anew where the one that was there is missing, which is refused otherwise. */
+  /** Create the database although an earlier one is missing, which is refused otherwise. */
   readonly fresh?: boolean
-  /** Is called with the number of turns that a power cut has taken, as `relaxed` allows it. */
+  /** Called with the number of turns that a power cut has lost, which `relaxed` permits. */
   readonly lost?: (turns: number) => void
 }
 
-/** How long a commit waits for another process to finish its own. The event loop stands still meanwhile. */
+/** Milliseconds that a commit waits for another process's commit, blocking the event loop. */
 const BUSY_MS = 50
 
 /**
- * Up to this size a file is read through at each start, indexes and all, which takes some 70 ms. Beyond, starting must not
- * take longer the more has ever happened: then it is read through only when the last process did not come to its end,
- * and without comparing indexes with their tables. Damage to rows shows where they are read.
+ * Files up to this size are checked completely at each start, indexes too, which takes some 70 ms. A larger file is
+ * checked only after an unclean stop, and without comparing indexes with their tables, so that the duration of a start
+ * does not grow with the history. Damaged rows are detected when they are read.
  */
 const CHECK_BYTES_MAX = 16 * 1024 * 1024
 
-/** A WAL that one large turn has blown up is cut back to this once it has been checkpointed. */
+/** The size to which a WAL that one large turn has grown is truncated after its checkpoint. */
 const WAL_BYTES_KEPT = 64 * 1024 * 1024
 
-/** As `synchronous` reads back. */
+/** The values of `synchronous` as the pragma returns them. */
 const SYNCHRONOUS = { full: 2, relaxed: 1 } as const
 
 /**
- * A store in one file. Throws `StoreUnusable` when the file is damaged, from a newer version, not ours, or cannot be
- * made as durable as was asked for.
- *
- * `libsql` is the addon beneath `@libsql/client`. Used directly it keeps statements prepared, has no pool whose
- * connections differ in their settings, and answers at once.
+ * A store in one file. Throws `StoreUnusable` when the file is damaged, from a newer version, another program's, or
+ * cannot be as durable as requested. `libsql` is the addon beneath `@libsql/client`. Used directly it keeps statements
+ * prepared, has no pool whose connections differ in their settings, and answers synchronously.
  */
 export async function openLibsqlStore(options: LibsqlOptions): Promise<Store> {
   const { path, durability = 'full', fresh = false, lost = () => {} } = options
@@ -53,7 +51,7 @@ export async function openLibsqlStore(options: LibsqlOptions): Promise<Store> {
   try {
     const generation = readGeneration(path, fresh)
     sql = connect(path)
-    // Before the first setting: the journal mode is written into the file, and another program's is not ours to change.
+    // Before the first setting: the journal mode is stored in the file, and another program's file must not be changed.
     refuseForeign(sql)
     applyPragmas(sql, durability)
     const isSmall = statSync(path).size <= CHECK_BYTES_MAX
@@ -68,7 +66,7 @@ export async function openLibsqlStore(options: LibsqlOptions): Promise<Store> {
   return withGeneration(path, sql, durability)
 }
 
-/** The store over a database that may be used, and what is kept beside it. */
+/** The store over a verified database, with the generation file beside it. */
 function withGeneration(path: string, sql: Sql, durability: 'full' | 'relaxed'): Store {
   const keeper = openGenerationFile(path, durability, () => void sql.all('pragma wal_checkpoint(passive)', []))
   let isSound = true
@@ -85,7 +83,7 @@ function withGeneration(path: string, sql: Sql, durability: 'full' | 'relaxed'):
         try {
           if (keeper.isLast(stampIn(sql)().turns)) keeper.stopped()
         } catch {
-          // Then the next start takes this for a crash, and looks closer.
+          // The next start then treats this as a crash, and checks more.
         }
       }
       isOpen = false
@@ -95,7 +93,7 @@ function withGeneration(path: string, sql: Sql, durability: 'full' | 'relaxed'):
   }
 }
 
-/** What a database says of itself; one from before it did says nothing. */
+/** The identity and turns that a database records; none if its schema is older than these. */
 export function stampIn(sql: Sql): () => Stamp {
   return () => {
     if (values(sql, "select 1 from pragma_table_info('meta') where name = 'turns'").length === 0) {
@@ -106,7 +104,7 @@ export function stampIn(sql: Sql): () => Stamp {
   }
 }
 
-/** Opens a file with the addon, and no more. Throws `StoreUnusable` when there is no opening it. */
+/** Opens a file with the addon, without settings or checks. Throws `StoreUnusable` when it cannot be opened. */
 export function connect(path: string): Sql {
   const db = openDatabase(path)
   const prepared = new Map<string, ReturnType<typeof db.prepare>>()
@@ -115,7 +113,7 @@ export function connect(path: string): Sql {
     assert(db.open, 'a closed store is left alone')
     let statement = prepared.get(text)
     if (statement === undefined) prepared.set(text, statement = db.prepare(text))
-    // `all` reads to the end, which `get` does not: a statement left halfway would hold up every checkpoint.
+    // `all` reads to the end, which `get` does not: an unfinished statement would block every checkpoint.
     return statement.all(args) as SqlRow[] // The addon declares `unknown[]`.
   }
 
@@ -139,35 +137,36 @@ export function connect(path: string): Sql {
       try {
         if (db.open) db.exec('pragma wal_checkpoint(truncate)')
       } catch {
-        // What is not in the file yet is in the WAL, and safe there. Nothing but neatness is lost.
+        // Pages that are not in the file yet are safe in the WAL, so nothing is lost.
       }
-      // The addon has no way to end a statement: the files stay open, without locks on others, until the statements are
-      // garbage collected.
+      // The addon cannot finalize a statement: the files stay open, without locks, until the statements are garbage
+      // collected.
       db.close()
     },
   }
 }
 
-/** Opens a file with the addon. `busyMs` is how long a statement waits for a lock. Throws `StoreUnusable`. */
+/** Opens a file with the addon. `busyMs` is the time that a statement waits for a lock. Throws `StoreUnusable`. */
 export function openDatabase(path: string, busyMs: number = BUSY_MS): InstanceType<typeof Database> {
   try {
     makePrivate(path)
     return new Database(path, { timeout: busyMs })
   } catch (cause) {
-    // The addon's error has a text and no code, and there is but one reason why SQLite does not open a file.
+    // The addon's error has a text and no code, and SQLite has only one reason not to open a file.
     throw new StoreUnusable(`${path} ${ADVICE[SQLITE_CANTOPEN]}`, { cause })
   }
 }
 
 /**
- * Settings last as long as the connection, or cannot be changed later, and a file system may refuse them: read back.
+ * Applies the settings and reads them back, because a file system may refuse them. They last as long as the connection,
+ * or cannot be changed later.
  *
- * Checkpoints are SQLite's own: after the commit that brings the WAL to 1,000 pages. We hold no reader open between
- * two statements, so each of them can finish, and the WAL starts over; only a program that reads the file from
- * outside and does not stop makes it grow.
+ * Checkpoints are SQLite's own: after the commit that brings the WAL to 1,000 pages. No reader stays open between two
+ * statements, so each checkpoint can finish and the WAL starts over; it grows only while another program reads the file
+ * without a pause.
  */
 export function applyPragmas(sql: Sql, durability: 'full' | 'relaxed'): void {
-  // Only before the first table is made: later it takes a VACUUM, and without it deleting rows never shrinks the file.
+  // Only possible before the first table: later it takes a VACUUM. Without it, deleting rows never shrinks the file.
   sql.all('pragma auto_vacuum = incremental', [])
   const [mode] = values(sql, 'pragma journal_mode = wal')
   sql.all(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`, [])
@@ -190,9 +189,9 @@ function refuseForeign(sql: Sql): void {
   }
 }
 
-/** Reads a file through. Throws `StoreDamaged` when its structure is not as it must be. */
+/** Runs SQLite's check. Throws `StoreDamaged` when the structure of the file is broken. */
 export function refuseDamaged(sql: Sql, check: 'quick_check' | 'integrity_check'): void {
-  // As a blob: it may repeat names that are no text any more.
+  // As a blob: the message may repeat names that are no longer valid text.
   const [row] = sql.all(`select cast(${check} as blob) as found from pragma_${check}(1)`, [])
   const found = Buffer.from(row?.['found'] as ArrayBuffer).toString()
   // The first line only names the database.
@@ -207,7 +206,7 @@ function values(sql: Sql, text: string): readonly unknown[] {
 const SQLITE_BUSY = 5
 const SQLITE_CANTOPEN = 14
 
-/** What to do about SQLite's primary result codes. */
+/** Advice for operators by SQLite's primary result code. */
 const ADVICE: Readonly<Record<number, string>> = {
   [SQLITE_BUSY]: 'is in use by another process (SQLITE_BUSY): stop that one, or try again',
   8: 'may not be written to (SQLITE_READONLY): see to the permissions of the file and of its folder',
@@ -215,13 +214,13 @@ const ADVICE: Readonly<Record<number, string>> = {
   [SQLITE_CANTOPEN]: 'cannot be opened (SQLITE_CANTOPEN): see that its folder exists and may be written to',
 }
 
-/** What SQLite says when it finds that a file is not what it was. */
+/** Result codes that mean damage. */
 const DAMAGE: Readonly<Record<number, string>> = {
   11: 'is damaged (SQLITE_CORRUPT): restore it from a backup',
   26: 'is not a database (SQLITE_NOTADB): restore it from a backup, move it away, or name another path',
 }
 
-/** Whatever went wrong with a database, as one sentence with the path in it. A bug of ours stays a bug. */
+/** An error of a database as one sentence with its path. A bug of ours stays a `Bug`. */
 export function storeError(path: string, error: unknown): unknown {
   if (!(error instanceof Database.SqliteError)) return withDatabaseName(path, error)
   const damage = DAMAGE[codeOf(error)]
@@ -229,12 +228,12 @@ export function storeError(path: string, error: unknown): unknown {
   return new StoreUnusable(`${path} ${ADVICE[codeOf(error)] ?? `cannot be used (${error.message})`}`, { cause: error })
 }
 
-/** Whether somebody else holds the lock that a statement needs. */
+/** True if another connection holds the lock that a statement needs. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && codeOf(error) === SQLITE_BUSY
 }
 
-/** The primary result code. The addon gives extended ones, whose lowest byte it is. */
+/** The primary result code: the lowest byte of the extended one that the addon gives. */
 function codeOf(error: Error): number {
   return ((error as { rawCode?: number }).rawCode ?? 0) & 0xff
 }

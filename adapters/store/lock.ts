@@ -4,25 +4,28 @@ import { isBusy, openDatabase, storeError } from './libsql.ts'
 
 type Database = ReturnType<typeof openDatabase>
 
-/** A data folder that is this process's alone, until it is released or the process ends, however it ends. */
+/** An exclusive lock on a data folder. It is held until it is released or the process ends, in whatever way. */
 export interface FolderLock {
   release(): void
 }
 
-/** Waited for once, at the start: a process that was just killed may still be on its way out. */
+/** Waited for once, at the start: a killed process may still be exiting. */
 const WAIT_MS = 1_000
 
-/** Whoever holds a lock is named here: the addon closes a connection that nobody refers to, and the lock goes with it. */
+/**
+ * Keeps a reference to each lock's connection: the addon closes one that is garbage collected, and the lock goes with
+ * it.
+ */
 const locks = new Set<Database>()
 
 /**
- * Takes a data folder with every database in it, or throws `StoreUnusable` when another process has it.
+ * Locks a data folder with every database in it. Throws `StoreUnusable` when another process holds the lock.
  *
- * The lock is SQLite's own, on an empty database beside the others: a transaction that is never ended. The operating
- * system drops it when the process is gone, so nothing stale is left behind by `kill -9`, and it holds between
- * containers that share a volume, where a file with a process id would say nothing. The databases themselves stay
- * readable for everybody. On POSIX systems closing any other descriptor of the file drops the lock too: whatever copies
- * the folder from inside this process must leave `orchestrator.lock` out.
+ * The lock is SQLite's own, on an empty database beside the others: a transaction that never ends. The operating system
+ * drops it with the process, so `kill -9` leaves nothing stale behind, and it works between containers that share a
+ * volume, where a process id in a file would mean nothing. The databases themselves stay readable for others. On POSIX
+ * systems closing any other descriptor of the file drops the lock too: code in this process that copies the folder must
+ * leave out `orchestrator.lock`.
  */
 export function lockFolder(folder: string): FolderLock {
   const path = join(folder, 'orchestrator.lock')
@@ -38,7 +41,7 @@ export function lockFolder(folder: string): FolderLock {
 function acquireLock(path: string, folder: string): Database {
   const db = openDatabase(path, WAIT_MS)
   try {
-    // A journal in a file would be left behind by `kill -9`.
+    // `kill -9` would leave a journal file behind.
     db.exec('pragma journal_mode = memory')
     db.exec('begin exclusive')
     return db

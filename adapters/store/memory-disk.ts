@@ -4,11 +4,11 @@ import type { DeliveryRow } from '../../core/records/webhook.ts'
 import type { JobRow } from '../../core/records/job.ts'
 
 /**
- * What a file is to other stores: it outlives them, and a store made on it reads what earlier ones committed.
- * Rows are shared, not copied, and frozen, so that nobody can change what is on the disk by changing what he holds.
+ * The counterpart of a file for the memory store: a store created on it reads what earlier ones have committed. Rows
+ * are shared, not copied, and frozen, so that a change to a row in memory cannot change the disk.
  */
 export class MemoryDisk {
-  /** Whether rows are frozen. Copying a frozen one, as the core does with each change, costs far more than any other. */
+  /** Freezes rows. Copying a frozen row, as the core does with each change, is much slower. */
   readonly freezes: boolean
   epoch = 0
   seq = 0
@@ -32,11 +32,11 @@ export class MemoryDisk {
     occurrences: new Map(),
     trigger_events: new Map(),
   }
-  /** By table and what must be unique: the key of the row that has it. */
+  /** By table and unique columns: the key of the row that has these values. */
   readonly unique = new Map<string, string>()
-  /** What each webhook is still to be told, so that finding it costs what is pending and not what has been told. */
+  /** The pending deliveries of each webhook, so that finding them costs what is pending, not what was ever sent. */
   readonly pending = new Map<WebhookId, Map<string, DeliveryRow>>()
-  /** The jobs that belong in memory, and those whose time is far off, so that loading costs what is live. */
+  /** The jobs that belong in memory, and those that wait for a later instant, so that loading costs what is live. */
   readonly live = new Map<JobId, JobRow>()
 
   constructor(freezes = true) {

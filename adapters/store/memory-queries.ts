@@ -7,7 +7,7 @@ import { newestFirst, pageOfRows } from './queries.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 
-/** `Queries` over rows in memory: every row of a table is looked at, which serves where there are few. */
+/** `Queries` over rows in memory. Each query scans its table, which suits small numbers of rows. */
 export function memoryQueries({ tables }: MemoryDisk): Queries {
   const logOf = (id: JobId) => ofJob(tables.job_logs, id)
   return {
@@ -88,7 +88,7 @@ export function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
   return [...table.keys()].sort().map((key) => table.get(key) as Row)
 }
 
-/** What there was between these jobs and robots: the first entry of each kind. */
+/** The interactions between these jobs and robots: the first entry of each kind. */
 export function interactionsOf(
   history: Iterable<HistoryRow>,
   wanted: Prefetch['interactions'],

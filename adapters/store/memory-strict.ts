@@ -1,27 +1,27 @@
 import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 
-/** What makes a map of rows as strict as a STRICT table: its keys, what it refuses, and that rows stay as they were. */
+/** Makes a map of rows as strict as a STRICT table: keys, refusals, and immutable rows. */
 
-/** The rows of a turn for one table, by key. */
+/** The rows that a turn writes to one table, by key. */
 export interface TableChange<T extends TableName = TableName> {
   readonly table: T
   readonly rows: ReadonlyMap<string, RowOf[T]>
 }
 
-/** What a row is kept under. */
+/** The key under which a row is stored. */
 export function rowKey<T extends TableName>(table: T, row: RowOf[T]): string {
   const key = TABLES[table].key as readonly string[]
   const fields = fieldsOf(row)
   return key.length === 1 ? String(fields[key[0] as string]) : JSON.stringify(key.map((name) => fields[name]))
 }
 
-/** A row by column names. */
+/** The fields of a row by column name. */
 export function fieldsOf(row: RowOf[TableName]): Readonly<Record<string, unknown>> {
   return row as unknown as Readonly<Record<string, unknown>>
 }
 
-/** Refuses, before anything is written, what a STRICT table would refuse. Throws an `Error` as a driver does. */
+/** Refuses, before anything is written, the rows that a STRICT table would refuse. Throws an `Error`, like a driver. */
 export function verifyRows(disk: MemoryDisk, { table, rows }: TableChange): void {
   const taken = new Map<string, string>()
   const columns = COLUMNS[table]
@@ -41,7 +41,7 @@ export function verifyRows(disk: MemoryDisk, { table, rows }: TableChange): void
   }
 }
 
-/** What no other row of the table may have; null where there is nothing of the kind. */
+/** The unique values of a row; null if the table has no unique columns or one of them is null. */
 export function uniqueKey<T extends TableName>(table: T, row: RowOf[T]): string | null {
   const { unique } = TABLES[table] as { readonly unique?: readonly string[] }
   if (unique === undefined) return null
@@ -62,7 +62,7 @@ function fits(value: unknown, kind: Kind, nullable: boolean): boolean {
   return typeof value === (kind === 'flag' ? 'boolean' : 'object')
 }
 
-/** The same row, unchangeable from now on all the way down. Only its columns of JSON go any further down. */
+/** Freezes a row deeply. Only JSON columns have any depth. */
 export function frozen(row: RowOf[TableName], table: TableName): RowOf[TableName] {
   const fields = fieldsOf(row)
   for (const { name, kind } of COLUMNS[table]) if (kind === 'json') freeze(fields[name])

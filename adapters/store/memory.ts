@@ -19,7 +19,7 @@ import type { EarlyRun } from '../../core/records/schedule.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
 import { MemoryDisk } from './memory-disk.ts'
 
-/** A store in memory, for tests and the simulator: deterministic, and a commit costs what it writes. */
+/** A store in memory, for tests and the simulator: deterministic, and a commit costs only what it writes. */
 export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
   let epoch: number | null = null
   return {
@@ -134,7 +134,7 @@ function earlyRunsOf({ tables }: MemoryDisk, after: Millis): readonly EarlyRun[]
   )
 }
 
-/** What one webhook is still to be told, in the order in which it is due. */
+/** The pending deliveries of a webhook, in the order in which they are due. */
 function pendingOf({ pending }: MemoryDisk, webhook: WebhookId): DeliveryRow[] {
   return [...pending.get(webhook)?.values() ?? []].sort(byDue)
 }
@@ -165,7 +165,7 @@ function changesOf({ rows, history, logs, scheduleRuns, triggerEvents }: Effects
   return changes
 }
 
-/** Throws when a row that must be the only one with its key is not. Most tables are not touched by most turns. */
+/** Collects the change of one table. Throws when a row violates a unique key. Most turns touch few tables. */
 function change<T extends TableName>(
   changes: TableChange[],
   table: T,
@@ -179,11 +179,11 @@ function change<T extends TableName>(
     if (conflict === 'fail' && rows.has(key)) throw new Error(`${table} has ${key} twice`)
     if (conflict !== 'keep' || !rows.has(key)) rows.set(key, row)
   }
-  // That the rows are those of the table is lost on the compiler where tables stand side by side.
+  // The compiler cannot relate table and rows once different tables are in one list.
   changes.push({ table, rows } as unknown as TableChange)
 }
 
-/** As `moves` in `writes.ts`. */
+/** The same as `moves` in `writes.ts`. */
 function move(disk: MemoryDisk, { by, since }: ClockChange): void {
   const { tables } = disk
   const at = (instant: Millis | null): Millis | null => (instant === null ? null : instant + by)
@@ -230,7 +230,7 @@ function remove({ tables, pending }: MemoryDisk, deletions: Deletions): void {
 }
 
 function put(disk: MemoryDisk, { table, rows }: TableChange): void {
-  // That the rows are those of the table is lost on the compiler here: it cannot relate the two for a union.
+  // The compiler cannot relate table and rows for a union.
   const kept = disk.tables[table] as Map<string, RowOf[TableName]>
   for (const [key, row] of rows) {
     if (TABLES[table].conflict === 'keep' && kept.has(key)) continue

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Migration, migrationsOf } from './schema.ts'
 
-/** The steps of the schema, from the folder beside this file. */
+/** Reads the migrations from the folder beside this file. */
 export function readMigrations(): readonly Migration[] {
   const folder = new URL('./schema/', import.meta.url)
   return migrationsOf(Object.fromEntries(

@@ -6,29 +6,29 @@ import { lockFolder } from './lock.ts'
 import { tighten, type Tightened } from './private.ts'
 import { openRemoteStore } from './remote.ts'
 
-/** Where the rows of a process are to be, as its options say it. */
+/** The options that say where a process keeps its rows. */
 export interface StoreLocation {
   /** The URL of a libSQL server; empty: a file. */
   readonly database: string
   readonly databaseToken: string
-  /** The file, when it is one. */
+  /** The path of the file, if it is one. */
   readonly path: string
   readonly durability: 'full' | 'relaxed'
-  /** As in `LibsqlOptions`. */
+  /** The same as in `LibsqlOptions`. */
   readonly fresh?: boolean
   readonly lost?: (turns: number) => void
-  /** Is called where a data folder, or what is in it, was open to other users of the machine. */
+  /** Called when a data folder, or a file in it, was accessible to other users of the machine. */
   readonly exposed?: (found: Tightened) => void
 }
 
-/** Opens the store that was asked for: on a server, or in a file. Throws `StoreUnusable` when it cannot be used. */
+/** Opens the configured store: on a server, or in a file. Throws `StoreUnusable` when it cannot be used. */
 export function openStore({ database, databaseToken, ...file }: StoreLocation): Promise<Store> {
   return database === '' ? openLibsqlStore(file) : openRemoteStore({ url: database, token: databaseToken })
 }
 
 /**
- * The store of a data folder, which is this process's alone until the store is closed. Throws `StoreUnusable` when another
- * process has the folder, or the store cannot be used.
+ * The store of a data folder, which is locked for this process until the store is closed. Throws `StoreUnusable` when
+ * another process has the folder, or the store cannot be used.
  */
 export async function openFolder(folder: string, options: Omit<StoreLocation, 'path'>): Promise<Store> {
   const found = tighten(folder)
@@ -55,7 +55,7 @@ function hasFleets(folder: string): boolean {
   return existsSync(fleets) && readdirSync(fleets).some((file) => /^[^.].*\.db$/.test(file))
 }
 
-/** What an answer is safe against, for people: with a server, whatever that server does. */
+/** The durability of an answered request, for people. With a server it depends on the server. */
 export function durabilityOf(
   { database, durability }: Pick<StoreLocation, 'database' | 'durability'>,
 ): 'full' | 'relaxed' | 'server' {

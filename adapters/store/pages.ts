@@ -1,24 +1,27 @@
 import { closeSync, openSync, readFileSync, readSync, type Stats, statSync } from 'node:fs'
 
 /**
- * What a database file and its WAL say of themselves, read from their bytes and apart from each other. SQLite reads them
- * as one, whether or not they belong together: over an older file the pages of a newer WAL make a database that never was.
+ * Reads the stamps of a database file and of its WAL from their bytes, separately. SQLite reads them as one database,
+ * whether or not they belong together: the pages of a newer WAL over an older file make a database that never existed.
  * https://www.sqlite.org/fileformat2.html
  */
 
-/** The row `meta` as it stands in one place. */
+/** The row `meta` in one of the two places. */
 export interface Stamp {
   readonly identity: string
   readonly turns: number
 }
 
-/** Where `identity` and `turns` stand in the row `meta`. A test compares it with the schema. */
+/**
+ * The columns of the row `meta` in their order; `identity` and `turns` are found by it. A test compares it with the
+ * schema.
+ */
 export const META_COLUMNS = ['only', 'version', 'epoch', 'seq', 'clock', 'identity', 'turns', 'checksum'] as const
 
-/** The stamps that a file and its WAL bear; null where there is none to be read. */
+/** The stamps of a file and its WAL; null if there is none to be read. */
 export interface Stamps {
   readonly file: Stamp | null
-  /** After the first turn that the WAL holds, and after the last one. */
+  /** The stamps after the first turn in the WAL, and after the last one. */
   readonly wal: { readonly first: Stamp; readonly last: Stamp } | null
 }
 
@@ -28,7 +31,7 @@ const FRAME_HEADER_BYTES = 24
 const LEAF = 13
 const INTERIOR = 5
 
-/** Reads both. What is damaged is SQLite's to find out: here it only bears no stamp. */
+/** Reads both. Damage is for SQLite to detect: here a damaged file just has no stamp. */
 export function stampsOf(path: string): Stamps {
   const none: Stamps = { file: null, wal: null }
   if (statOf(path)?.isFile() !== true) return none
@@ -44,7 +47,7 @@ export function stampsOf(path: string): Stamps {
     const own = page(root)
     return { file: own === null ? null : stampOn(own), wal: walStamps(`${path}-wal`, root, pageSize) }
   } catch (error) {
-    // A number that leads out of a page.
+    // A number that leads outside the page.
     if (error instanceof RangeError) return none
     throw error
   } finally {
@@ -57,7 +60,7 @@ function bytesOf(fd: number, at: number, length: number): Buffer | null {
   return readSync(fd, bytes, 0, length, at) === length ? bytes : null
 }
 
-/** The page on which the table `meta` begins: it was the first to be made, so it stands first in the schema. */
+/** The root page of the table `meta`: it was created first, so it is first in the schema. */
 function rootOfMeta(page: (number: number) => Buffer | null): number | null {
   let at = HEADER_BYTES
   let number = 1
@@ -82,7 +85,7 @@ function stampOn(page: Buffer): Stamp | null {
   return typeof identity === 'string' && identity !== '' && typeof turns === 'number' ? { identity, turns } : null
 }
 
-/** The values of the first row on a leaf of a table. */
+/** The values of the first row on a leaf page of a table. */
 function firstRecord(page: Buffer, at: number): readonly unknown[] | null {
   if (page[at] !== LEAF || page.readUInt16BE(at + 3) === 0) return null
   let cursor = page.readUInt16BE(at + 8)
@@ -95,12 +98,12 @@ function firstRecord(page: Buffer, at: number): readonly unknown[] | null {
     }
     return value * 256 + page.readUInt8(cursor++)
   }
-  varint() // The size of the row.
-  varint() // Its number.
+  varint() // Skip the size of the row.
+  varint() // Skip the row id.
   const header = cursor
   const body = header + varint()
   const types: number[] = []
-  // Each takes a byte at the least, and the cursor moves on.
+  // Each takes at least one byte, so the cursor advances.
   for (let left = body - cursor; left > 0; left = body - cursor) types.push(varint())
   cursor = body
   return types.map((type) => {
@@ -114,7 +117,7 @@ function firstRecord(page: Buffer, at: number): readonly unknown[] | null {
   })
 }
 
-/** What stands in the frames that are whole and committed, as SQLite counts them. */
+/** The stamps in the frames that SQLite counts as complete and committed. */
 function walStamps(path: string, root: number, pageSize: number): Stamps['wal'] {
   const wal = readIfThere(path)
   if (wal === null || wal.length < WAL_HEADER_BYTES || wal.readUInt32BE(0) >>> 1 !== 0x377f0682 >>> 1) return null
@@ -137,7 +140,7 @@ function walStamps(path: string, root: number, pageSize: number): Stamps['wal'] 
     if (wal.readUInt32BE(at) === root) {
       const page = wal.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + pageSize)
       latest = stampOn(page)
-      // Before the step of the schema that began to count.
+      // From before the migration that introduced the count.
       if (latest === null && first === null) return null
     }
     if (wal.readUInt32BE(at + 4) !== 0 && latest !== null) {
@@ -148,7 +151,7 @@ function walStamps(path: string, root: number, pageSize: number): Stamps['wal'] 
   return first === null || last === null ? null : { first, last }
 }
 
-/** The bytes of a file, or null where there is none. What else may be wrong with it SQLite says better. */
+/** The bytes of a file, or null if there is none. SQLite reports any other problem better. */
 export function readIfThere(path: string): Buffer | null {
   try {
     return readFileSync(path)
@@ -157,7 +160,7 @@ export function readIfThere(path: string): Buffer | null {
   }
 }
 
-/** The checksum of a WAL, which goes on from frame to frame. */
+/** The checksum of a WAL, which continues from frame to frame. */
 class Sum {
   #a = 0
   #b = 0
@@ -183,9 +186,9 @@ class Sum {
   }
 }
 
-/** What the file system says of a file; undefined where there is none, and where a part of the path is no folder. */
+/** The stats of a file; undefined if it does not exist, or if a part of the path is not a folder. */
 export function statOf(path: string): Stats | undefined {
-  // Node 20 throws for the latter, though it is not to.
+  // In the latter case Node 20 throws, although it is asked not to.
   try {
     return statSync(path, { throwIfNoEntry: false })
   } catch (error) {

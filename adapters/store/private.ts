@@ -2,50 +2,53 @@ import { chmodSync, closeSync, lstatSync, openSync, readdirSync, statSync } from
 import { join } from 'node:path'
 
 /**
- * What is kept on disk has keys that sign, passwords of mailboxes and the data of jobs in it: it is for the user alone
- * that the orchestrator runs as. Windows gives what is in a user's folder to that user, and knows no such modes.
+ * Restricts stored files to the user that the orchestrator runs as: they contain signing keys, passwords of mailboxes
+ * and the data of jobs. Windows gives the files in a user's folder to that user, and has no such modes.
  */
 
-/** What the group and everybody else may do with a file. */
+/** The permission bits of the group and of others. */
 const OTHERS = 0o077
 
-/** Whoever may write here, as into `/tmp`, may do so on purpose. */
+/** The sticky bit: in such a folder, for instance `/tmp`, others may write on purpose. */
 const STICKY = 0o1000
 
-/** The modes of what only its owner may use. */
+/** The modes of files and folders that only their owner may use. */
 export const PRIVATE_FOLDER = 0o700
 export const PRIVATE_FILE = 0o600
 
 const FOLDERS = ['fleets', 'robot-files', 'robot-state']
-/** What a file system puts into its root. */
+/** An entry that a file system creates in its root. */
 const EMPTY = ['lost+found']
 const DATABASE = /\.(db(-wal|-shm|-journal|-generation(\.new)?)?|lock|jsonl(\.new)?)$/
 
-/** Makes a file for its owner alone, unless it is there: SQLite gives the files beside a database the mode of that one. */
+/**
+ * Creates a file with access for its owner only, unless it exists. SQLite gives the files beside a database the mode of
+ * the database.
+ */
 export function makePrivate(path: string): void {
   try {
     closeSync(openSync(path, 'ax', PRIVATE_FILE))
   } catch {
-    // It is there, or cannot be made, which is said by what opens it.
+    // It exists, or cannot be created; opening it will report that.
   }
 }
 
-/** What came of closing a data folder to others: the paths that were open to them, and those that still are. */
+/** The result of restricting a data folder: the paths that were accessible to others, and those that still are. */
 export interface Tightened {
   readonly closed: readonly string[]
   readonly open: readonly string[]
 }
 
 /**
- * Closes a data folder to others, with the databases, backups and states in it. A folder with anything else in it may be
- * somebody else's too: then it stays as it is, and only what is ours in it is closed.
+ * Restricts a data folder to its owner, with the databases, backups and state files in it. A folder that contains
+ * anything else may be shared on purpose: then the folder stays as it is, and only our files in it are restricted.
  */
 export function tighten(folder: string): Tightened {
   const found: { readonly closed: string[]; readonly open: string[] } = { closed: [], open: [] }
   if (process.platform === 'win32') return found
   const names = namesIn(folder)
   const ours = (name: string): boolean => [...FOLDERS, ...EMPTY].includes(name) || DATABASE.test(name)
-  // A link to the folder is the operator's own; those inside are not followed.
+  // A link to the folder is the operator's choice; links inside are not followed.
   if (names.every(ours)) close(folder, statSync(folder).mode, found)
   else if ((statSync(folder).mode & OTHERS) !== 0) found.open.push(folder)
   const inner = FOLDERS.filter((name) => names.includes(name)).map((name) => join(folder, name))

@@ -21,13 +21,13 @@ import type { Statement } from './writes.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
 import type { SqlValue } from './row-of.ts'
 
-/** Runs one reading statement, here or far away. */
+/** Runs one reading statement, locally or remotely. */
 export type ReadSql = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
 
-/** Tables that are shown in pages. */
+/** Tables that are listed in pages. */
 type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'schedules' | 'keys' | 'webhooks'
 
-/** `Queries` over anything that speaks SQL. A test shows that each of them finds its rows by an index. */
+/** `Queries` over any SQL database. A test shows that every statement finds its rows by an index. */
 export function sqlQueries(read: ReadSql): Queries {
   const rows = async <T extends TableName>(table: T, rest: string, args: readonly SqlValue[]) =>
     (await read(`${select(table)} ${rest}`, args)).map((record) => decodeRow(table, record))
@@ -77,19 +77,19 @@ export function sqlQueries(read: ReadSql): Queries {
 }
 
 /**
- * Statements that can do without each other's rows, and what their rows come to. How they are run is the store's
- * affair: one after another where the answer is at hand, together where it is far away.
+ * Independent statements, and how to combine their rows. Each store decides how to run them: one after another if
+ * answers are immediate, in one batch if the database is far away.
  */
 export interface QueryPlan<T> {
   readonly statements: readonly Statement[]
-  /** Takes the rows of each statement, in the order of the statements. */
+  /** Combines the rows of each statement, in the order of the statements. */
   make(results: readonly (readonly SqlRow[])[]): T
 }
 
-/** What `load` hands over of the row `meta`, which comes with raising the epoch. */
+/** The part of `load` that comes from the row `meta`, read while raising the epoch. */
 export type Meta = Pick<StoredRows, 'seq' | 'clock' | 'epoch'>
 
-/** What `load` hands over beside that, once this process alone may write to the database. */
+/** The rest of `load`, once this process alone may write to the database. */
 export function loadPlan(dueUntil: Millis, recentSince: Millis | null): QueryPlan<Omit<StoredRows, keyof Meta>> {
   return plan({
     blocked: want('jobs', `${IN_MEMORY} and ready_at is null order by seq`),
@@ -117,29 +117,29 @@ export function loadPlan(dueUntil: Millis, recentSince: Millis | null): QueryPla
   }))
 }
 
-/** The columns that raising the epoch is to return. */
+/** The columns to return when raising the epoch. */
 export const META = 'epoch, seq, clock, turns, cast(identity as blob) as identity'
 
-/** What they say that `load` hands over. */
+/** Decodes these columns. */
 export function metaOf(record: SqlRow | undefined): Meta {
   return { epoch: Number(record?.['epoch']), seq: Number(record?.['seq']), clock: Number(record?.['clock']) }
 }
 
-/** For each schedule one look into the index, which has nothing there while the clock is right. */
+/** For each schedule one index look-up, which finds nothing as long as the clock is right. */
 const EARLY_RUNS = 'where job_id is not null and schedule_id in (select id from schedules) and due_at >'
 
 function asEarlyRun({ schedule_id, due_at }: ScheduleRunRow): EarlyRun {
   return { schedule_id, due_at: due_at ?? 0 }
 }
 
-/** Those of hot jobs, and of every workflow the published one and the newest, which may be published next. */
+/** The definitions of hot jobs, and of every workflow the published one and the newest, which may be published next. */
 const LOADED_DEFINITIONS = `where hash in (
   select definition from jobs ${IN_MEMORY} and ready_at is null
   union select definition from jobs ${IN_MEMORY} and ready_at <= ?
   union select definition from workflows union select published_definition from workflows
 ) order by hash`
 
-/** What a turn may touch outside memory. */
+/** The statements for the rows outside memory that a turn may touch. */
 export function prefetchPlan(
   { jobs, idempotency, duplicates, duplicatesSince, due, pages, deliveries, interactions, earlyRuns }: Prefetch,
 ): QueryPlan<Prefetched> {
@@ -177,19 +177,19 @@ export function prefetchPlan(
 }
 
 const LIST = '(select value from json_each(?))'
-/** One job for each key: which of several does not matter to whoever asks. */
+/** One job for each key; any of several will do. */
 const DUPLICATES = `where id in (
   select (
     select id from jobs where duplicate_key = json_each.value and (completed_at is null or created_at > ?) limit 1
   ) from json_each(?)
 )`
-/** Of each webhook so many of those that are due first: whatever else is pending is not walked over. */
+/** The first due deliveries of each webhook, up to a number, without scanning its other pending ones. */
 const LOADED_DELIVERIES = `where id in (
   select one.id from webhooks, deliveries as one where webhooks.enabled = 1 and one.id in (
     select id from deliveries where webhook_id = webhooks.id and next_at is not null order by next_at, seq limit ?
   )
 ) order by next_at, seq`
-/** The same behind a place, for each of a list of webhooks. */
+/** The same after a position, for each webhook of a list. */
 const PAGES = `where id in (
   select one.id from json_each(?) as wanted, deliveries as one where one.id in (
     select id from deliveries where webhook_id = wanted.value ->> 0 and next_at is not null
@@ -198,10 +198,10 @@ const PAGES = `where id in (
 ) order by next_at, seq`
 const DUE = `${IN_MEMORY} and ready_at > ? and ready_at <= ?`
 
-/** Rows of one table that a plan is made of. */
+/** The rows of one table that a plan reads. */
 interface Want<T extends TableName> extends Statement {
   readonly table: T
-  /** Those that are selected, where it is not whole rows. */
+  /** The selected columns; all if left out. */
   readonly columns?: readonly Column[]
 }
 type Wants = Readonly<Record<string, Want<TableName> | null>>
@@ -211,7 +211,7 @@ function want<T extends TableName>(table: T, rest: string, args: readonly SqlVal
   return { table, sql: `${select(table)} ${rest}`, args }
 }
 
-/** Of what is null nothing is wanted: it costs no statement, and gives no rows. */
+/** Builds a plan. A null entry takes no statement, and yields no rows. */
 function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): QueryPlan<T> {
   const names = Object.keys(wants)
   const asked = Object.entries(wants).flatMap(([name, one]) => (one === null ? [] : [{ name, ...one }]))
@@ -222,7 +222,7 @@ function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Quer
       for (const [i, { name, table, columns }] of asked.entries()) {
         rows[name] = results[i]?.map((record) => decodeRow(table, record, columns))
       }
-      // That the rows are those of the table is lost on the compiler here: it cannot relate the two for a union.
+      // The compiler cannot relate table and rows for a union.
       return make(rows as RowsFor<W>)
     },
   }
@@ -236,12 +236,12 @@ const BEHIND = '(created_at, id) < (?, ?)'
 const NEWEST_FIRST = 'order by created_at desc, id desc limit ?'
 const PAGE = `where ${BEHIND} ${NEWEST_FIRST}`
 
-/** Behind nothing: the first page begins in the index like any other. */
+/** Before every row: the first page starts in the index like any other. */
 const START: Cursor = { at: Number.MAX_VALUE, id: '' }
 
 /**
- * One statement for each status, each in the order of its index, to be merged. With `status in (…)` SQLite would gather
- * every job that ever had one of them, and sort, to show a page; and a Durable Object allows a union five terms.
+ * One statement for each status, each in the order of its index, to be merged. For `status in (…)` SQLite would collect
+ * and sort every job with one of the statuses to show one page; and a Durable Object limits a union to five terms.
  */
 function jobList(query: JobQuery): readonly Statement[] {
   const { status, workflow_id, robot_id, trigger_id, schedule_id, parent_job_id, dead_lettered } = query
@@ -263,12 +263,12 @@ function list(columns: readonly string[], ...conditions: readonly string[]): str
   return `${select('jobs')} where ${where} ${NEWEST_FIRST}`
 }
 
-/** The plus hides a column from its index: few jobs are live, while those of a workflow are as many as ever ran. */
+/** A plus hides a column from its index: live jobs are few, while a workflow may have any number of jobs. */
 function unindexed(column: string): string {
   return `+${column}`
 }
 
-/** Where a page starts, and one row more than it shows: whether there is one tells whether there is a next page. */
+/** The arguments for the start of a page and its size. One row more is read to learn whether there is a next page. */
 function ends({ after = START, limit }: PageQuery): readonly [number, string, number] {
   assert(Number.isSafeInteger(limit) && limit > 0, 'a page has room for a row')
   return [after.at, after.id, limit + 1]
@@ -285,7 +285,7 @@ export function newestFirst(a: Placed, b: Placed): number {
   return a.id < b.id ? 1 : a.id > b.id ? -1 : 0
 }
 
-/** Rows that begin where the page does, in order, cut to its size. */
+/** Cuts rows that begin at the start of a page to its size. */
 export function pageOfRows<T extends Placed>(rows: readonly T[], { limit }: PageQuery): RowPage<T> {
   const items = rows.slice(0, limit)
   const last = items.at(-1)

@@ -13,29 +13,28 @@ import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
 import type { SqlValue } from './row-of.ts'
 
 export interface RemoteOptions {
-  /** Where the server is: `libsql:`, `https:` or `http:`, without the token. */
+  /** The URL of the server: `libsql:`, `https:` or `http:`, without the token. */
   readonly url: string
-  /** What the server knows us by; empty or absent when it wants nothing. */
+  /** The token for the server; empty or absent if it needs none. */
   readonly token?: string | undefined
-  /** How long the server may take for one answer. */
+  /** The longest time for one answer, in milliseconds. */
   readonly timeoutMs?: number
 }
 
-/** A server that takes longer than this for an answer is as good as gone. */
+/** A server that takes longer to answer counts as unreachable. */
 const ANSWER_MS = 15_000
 
-/** How often the epoch is tried for while others load at the same time. */
+/** The number of tries to raise the epoch while others load at the same time. */
 const RAISES_MAX = 10
 
 /**
- * A store on a libSQL server, with the schema and the statements of the store in a file. Throws `StoreUnusable`, naming
+ * A store on a libSQL server, with the schema and the statements of the store in a file. Throws `StoreUnusable`, with
  * the URL and never the token, when the server cannot be used.
  *
- * A turn is one transaction in one request. When its answer is lost nobody here knows what became of it: that is an
- * error like any other, and whoever gets it loads, which sees what is there. A request that was given up may reach the
- * server at any later time, and must then change nothing: a commit fails at its fence, because `load` has raised the
- * epoch meanwhile; raising the epoch names the epoch that it is to be raised from; a step of the schema names the version
- * that it starts from.
+ * A turn is one transaction in one request. If its answer is lost, the outcome is unknown here: that is an error like
+ * any other, and the caller loads again, which shows the outcome. A request that was abandoned may reach the server at
+ * any later time, and must then change nothing: a commit fails at its fence, because `load` has raised the epoch;
+ * raising the epoch names the previous epoch; a migration names the version that it starts from.
  */
 export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }: RemoteOptions): Promise<Store> {
   const name = databaseName(url)
@@ -61,7 +60,7 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
         const meta = await raise(connected())
         const { statements, make } = loadPlan(dueUntil, recentSince)
         const results = await connected().read(statements)
-        // Nobody but us could commit in between, unless somebody has loaded: then these rows are of several moments.
+        // Only a process that loaded in between can have committed: then these rows are from different moments.
         if ((await readEpoch(connected())) !== meta.epoch) throw new StaleEpoch()
         epoch = meta.epoch
         return { ...make(results), ...meta }
@@ -90,8 +89,8 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
 }
 
 /**
- * Brings a database up to the newest schema: all the steps that it lacks in one transaction. Of two processes that start
- * at once one does it; the other fails at the guard of a step, looks again, and finds nothing left to do.
+ * Migrates a database to the newest schema, with all missing steps in one transaction. If two processes start at once,
+ * one migrates; the other fails at the guard of a step, looks again, and finds nothing left to do.
  */
 async function migrateServer(server: Server): Promise<void> {
   const migrations = readMigrations()
@@ -100,7 +99,7 @@ async function migrateServer(server: Server): Promise<void> {
     const steps = pending(version, migrations)
     if (steps.length === 0) return
     const texts = steps.map(({ version: to, sql }) =>
-      // As the fence of a commit: from another version than the one before, this is a null that is refused.
+      // Like the fence of a commit: from any other version than the one before, the value is null, which is refused.
       `${sql}\nupdate meta set version = case version when ${to - 1} then ${to} end;\n`
     )
     try {
@@ -111,7 +110,7 @@ async function migrateServer(server: Server): Promise<void> {
   }
 }
 
-/** 0 for an empty database. */
+/** The schema version; 0 for an empty database. */
 async function readVersion(server: Server): Promise<number> {
   const tables = (await one(server, "select name from sqlite_master where type = 'table'")).map(({ name }) => name)
   if (tables.length === 0) return 0
@@ -121,8 +120,8 @@ async function readVersion(server: Server): Promise<number> {
 }
 
 /**
- * Raises the epoch from what it is just now. A request for that which was given up and arrives late must not raise it
- * once more, or we would take ourselves for a process that has been taken over.
+ * Raises the epoch from its present value. An abandoned request that arrives late must not raise it again, or this
+ * process would believe that another one has taken over.
  */
 async function raise(server: Server): Promise<Meta> {
   for (let tries = 1;; tries++) {
@@ -152,12 +151,12 @@ async function one(server: Server, sql: string, args: readonly SqlValue[] = []):
   return (await server.read([{ sql, args }]))[0] ?? []
 }
 
-/** What the server or the client says while a store begins is told as a reason why it cannot. */
+/** Turns an error of the server or the client during the start into a `StoreUnusable`. */
 async function usable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    // The client reads answers as JSON, and fails with a `SyntaxError` where something else is spoken.
+    // The client parses answers as JSON, and throws a `SyntaxError` if the other side speaks something else.
     if (error instanceof SyntaxError) {
       throw new StoreUnusable('does not answer as a libSQL server does', { cause: error })
     }

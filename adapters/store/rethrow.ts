@@ -1,6 +1,6 @@
 import { type Queries, type Store, StoreDamaged, StoreUnusable } from './contract.ts'
 
-/** The same store, with whatever it throws put otherwise. What is answered at once still is. */
+/** Wraps a store so that its errors are mapped. Synchronous results stay synchronous. */
 export function mapErrors(store: Store, map: (error: unknown) => unknown): Store {
   function guarded<A extends unknown[], R>(work: (...args: A) => R): (...args: A) => R {
     return (...args) => {
@@ -25,7 +25,7 @@ export function mapErrors(store: Store, map: (error: unknown) => unknown): Store
   }
 }
 
-/** An error with the name of the database before what is said about it. What is said of other things stays as it is. */
+/** Puts the name of the database before the message of a store error. Other errors are returned unchanged. */
 export function withDatabaseName(name: string, error: unknown): unknown {
   if (!(error instanceof StoreUnusable)) return error
   const Kind = error instanceof StoreDamaged ? StoreDamaged : StoreUnusable

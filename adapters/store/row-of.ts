@@ -7,7 +7,7 @@ import type { DefinitionRow, VersionRow, WorkflowRow } from '../../core/records/
 import type { IdempotencyRow, KeyRow } from '../../core/records/key.ts'
 import type { AffinityRow, PoolRow } from '../../core/records/pool.ts'
 
-/** What each table holds. A field here is a column there, under the same name. */
+/** The row type of each table. A field has the same name as its column. */
 export interface RowOf {
   readonly jobs: JobRow
   readonly robots: RobotRow
@@ -30,7 +30,7 @@ export interface RowOf {
 
 export type TableName = keyof RowOf
 
-/** How a column is kept: `json` is an array or an object in the row and text in the database; `?` may be null. */
+/** The type of a column: `json` is an array or an object in the row and text in the database; `?` may be null. */
 export type ColumnKind = 'text' | 'int' | 'real' | 'flag' | 'json'
 type KindOf<V> = [V] extends [boolean] ? 'flag'
   : [V] extends [number] ? 'int' | 'real'
@@ -38,17 +38,17 @@ type KindOf<V> = [V] extends [boolean] ? 'flag'
   : 'json'
 type ColumnOf<V> = null extends V ? `${KindOf<NonNullable<V>>}?` : KindOf<V>
 
-/** What a row does whose key is there already: take its place, yield to it, or fail the turn. */
+/** The handling of a row whose key exists: replace the old row, keep it, or fail the turn. */
 type Conflict = 'replace' | 'keep' | 'fail'
 
-/** How a table holds its rows. */
+/** The description of a table. */
 export interface TableOf<Row> {
   readonly key: readonly (keyof Row)[]
-  /** No two rows have the same in these, but for rows that have null in one of them. */
+  /** Columns whose values together are unique, except where one of them is null. */
   readonly unique?: readonly (keyof Row)[]
   readonly conflict: Conflict
   readonly columns: { readonly [C in keyof Row]-?: ColumnOf<Row[C]> }
 }
 
-/** What a database takes. */
+/** The values that a database accepts. */
 export type SqlValue = string | number | null

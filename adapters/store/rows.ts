@@ -27,15 +27,15 @@ function columnOf([name, kept]: readonly [string, string]): Column {
   return { name, kind: kept.replace('?', '') as ColumnKind, nullable: kept.endsWith('?') }
 }
 
-/** What it gives: a blob is what `packColumns` has made. */
+/** The values that a database returns: a blob is the result of `packColumns`. */
 export type SqlRow = Readonly<Record<string, SqlValue | ArrayBuffer>>
 
-/** Tables whose rows have a checksum beside them: all, but that of the definitions, whose key is their hash. */
+/** True for tables whose rows have a checksum: all except the definitions, whose key is their hash. */
 export function isSummed(table: TableName): boolean {
   return table !== 'definitions'
 }
 
-/** The column of the checksum. It is null in rows that were there before it, until they are next written. */
+/** The name of the checksum's column. It is null in rows written before it existed. */
 const CHECKSUM = 'checksum'
 
 /** The columns of each table in the database: those of its rows, and the checksum. */
@@ -44,27 +44,26 @@ export const COLUMN_NAMES = ofEachTable((table) => {
   return isSummed(table) ? [...names, CHECKSUM] : names
 })
 
-/** What a column that is added later has in the rows that are there: no other default leaves their checksums true. */
+/** The default that a column added later must have in existing rows, so that their checksums stay valid. */
 const PLAIN: { readonly [K in ColumnKind]: SqlValue } = { text: '', int: 0, real: 0, flag: 0, json: '[]' }
 
-/** What each column brings to the checksum of its rows. */
+/** The contribution of each column to the checksum of its rows. */
 const SUMMED = ofEachTable<readonly Summed[]>((table) =>
   COLUMNS[table].map(({ name, kind, nullable }) => ({ seed: seedOf(name), plain: nullable ? null : PLAIN[kind] }))
 )
 
 /**
- * A row as a JSON array, its values in the order of `COLUMN_NAMES`.
- *
- * Lists and objects become text within it: SQLite then neither reads them (it gives up on JSON 1,000 levels deep) nor
- * writes them anew. Texts are well-formed and without U+0000, which what decodes them on the way in sees to.
+ * A row as a JSON array, its values in the order of `COLUMN_NAMES`. Lists and objects become text within it, so SQLite
+ * does not parse them (it gives up on JSON nested 1,000 levels deep) nor write them anew. Texts are well-formed and
+ * without U+0000, because decoding of requests guarantees that.
  */
 export function encodeRow<T extends TableName>(table: T, row: RowOf[T]): string {
   return JSON.stringify(rowValues(table, row))
 }
 
-/** A row as what is bound to its columns one by one, in the order of `COLUMN_NAMES`. */
+/** The values to bind for a row, in the order of `COLUMN_NAMES`. */
 export function rowValues<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
-  // A row is looked at by column name here, and only here and in `decodeRow`.
+  // Only here and in `decodeRow` are rows accessed by column name.
   const fields = row as unknown as Readonly<Record<string, unknown>>
   const record = COLUMNS[table].map(({ name, kind }) => {
     const value = fields[name] ?? null
@@ -76,9 +75,9 @@ export function rowValues<T extends TableName>(table: T, row: RowOf[T]): readonl
 }
 
 /**
- * Columns of a table as what is selected of it: all values as one blob, with U+0000 between them. The addon ends the
- * process, without a word to us, at a text that is not UTF-8; in a blob such a text is found out here. It is also one
- * value to hand over instead of fifty. The signs are for `concat_ws`, which passes over what is null or empty.
+ * The selected expression for columns of a table: all values in one blob, separated by U+0000. The addon crashes the
+ * process at a text that is not UTF-8; in a blob such a text is detected here. It is also one value to transfer instead
+ * of fifty. Each value has a sign before it, because `concat_ws` skips null and empty values.
  */
 export function packColumns(columns: readonly Column[]): string {
   const parts = columns.map(({ name, kind, nullable }) => {
@@ -92,7 +91,7 @@ function isText(kind: ColumnKind): boolean {
   return kind === 'text' || kind === 'json'
 }
 
-/** What is selected of a table to read whole rows of it. */
+/** The selected expressions that read whole rows of a table. */
 export const ALL_COLUMNS = ofEachTable((table) =>
   `${packColumns(COLUMNS[table])}${isSummed(table) ? `, ${CHECKSUM}` : ''}`
 )
@@ -109,7 +108,7 @@ export function blobText(blob: SqlRow[string] | undefined): string {
   }
 }
 
-/** The values that `packColumns` has put into one. Throws `StoreDamaged` where they are not as they were written. */
+/** Splits the values that `packColumns` has joined. Throws `StoreDamaged` if they are not as they were written. */
 function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): SqlValue[] {
   const parts: SqlValue[] = blobText(blob).split('\0')
   if (parts.length !== columns.length) return throwDamaged('a row has lost a value')
@@ -123,8 +122,8 @@ function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): S
 }
 
 /**
- * The row that `encodeRow` made this record from, which was read as `ALL_COLUMNS`; of other columns than all, with null for the
- * rest. Throws `StoreDamaged` when it is another than was written.
+ * Decodes a record selected as `ALL_COLUMNS` to the row that `encodeRow` was given; if fewer columns were selected, the
+ * rest is null. Throws `StoreDamaged` when the row is not as it was written.
  */
 export function decodeRow<T extends TableName>(
   table: T,
@@ -155,7 +154,7 @@ function parsed(table: TableName, text: string): unknown {
   }
 }
 
-/** A job that is as every job must be. Throws `StoreDamaged` for one that is not. */
+/** Returns the job if it satisfies the rules of every job. Throws `StoreDamaged` otherwise. */
 export function checkedJob(job: JobRow): JobRow {
   try {
     return checkJob(job)
@@ -165,7 +164,7 @@ export function checkedJob(job: JobRow): JobRow {
   }
 }
 
-/** Says that the database does not hold what was written into it, and what can be done about it. */
+/** Throws an error that says that the database is damaged, and what can be done about it. */
 export function throwDamaged(found: string): never {
   throw new StoreDamaged(`is damaged (${found}): restore it from a backup`)
 }
@@ -175,8 +174,8 @@ function ofEachTable<V>(make: (table: TableName) => V): Readonly<Record<TableNam
 }
 
 /**
- * What rows are copied from before they are filled in, so that all of a table have one shape. Given its fields one by
- * one, by name, an object this wide would be a hash table to V8, and so slow for as long as the core holds it.
+ * A template that rows are copied from before they are filled in, so that all rows of a table share one hidden class.
+ * V8 would turn an object this wide, built field by field, into a slow hash table.
  */
 const BLANK = ofEachTable<Readonly<Record<string, unknown>>>((table) =>
   Object.fromEntries(COLUMNS[table].map(({ name }) => [name, null]))

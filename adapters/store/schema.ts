@@ -1,16 +1,16 @@
 import { assert } from '../../core/base/assert.ts'
 import { StoreUnusable } from './contract.ts'
 
-/** One step of the schema. Steps are only ever added: what has been released is never edited. */
+/** One step of the schema. Steps are only ever added; a released one is never edited. */
 export interface Migration {
   readonly version: number
   readonly sql: string
 }
 
 /**
- * The steps in order, from the texts of the files in `schema/` by their names. How they are read is the runtime's
- * affair: Node and Deno read the folder, a bundler imports each file as text.
- * Throws `Bug` when a number is missing or there twice.
+ * The migrations in order, from the texts of the files in `schema/` by name. Each runtime reads them in its own way:
+ * Node and Deno from the folder, a bundler imports each file as text. Throws `Bug` when a number is missing or occurs
+ * twice.
  */
 export function migrationsOf(files: Readonly<Record<string, string>>): readonly Migration[] {
   const migrations = Object.entries(files).map(([name, sql]) => ({ version: Number.parseInt(name, 10), sql }))
@@ -20,9 +20,8 @@ export function migrationsOf(files: Readonly<Record<string, string>>): readonly 
 }
 
 /**
- * The steps that a database of this version lacks. There is no way back: a database that a newer program has written
- * to may mean things that this one does not know.
- * Throws `StoreUnusable` for such a database.
+ * The migrations that a database of this version lacks. Throws `StoreUnusable` for a newer database: its data may mean
+ * things that this program does not know.
  */
 export function pending(version: number, migrations: readonly Migration[]): readonly Migration[] {
   const known = migrations.length

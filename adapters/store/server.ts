@@ -3,34 +3,37 @@ import { StoreUnusable } from './contract.ts'
 import type { SqlRow } from './rows.ts'
 import type { Statement } from './writes.ts'
 
-/** Where a libSQL server is, and how to speak to it. */
+/** The address of a libSQL server, and how to speak to it. */
 export interface ServerOptions {
   /** `libsql:`, `https:` or `http:`, with no token in it. */
   readonly url: string
-  /** Empty when the server wants none. */
+  /** Empty if the server needs none. */
   readonly token: string
-  /** How long one answer may take, to its last byte. */
+  /** The longest time for one answer, to its last byte. */
   readonly timeoutMs: number
 }
 
 /** A database on a libSQL server. Each call throws `StoreUnusable` when the server does not answer as it should. */
 export interface Server {
-  /** The rows of each reading statement, however many, in one round trip unless they are too many for that. */
+  /** The rows of any number of reading statements, in one round trip unless the answer is too large for that. */
   read(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
-  /** As `read`, for statements that write: all or nothing. Throws the error of the one that failed. */
+  /** Like `read`, for statements that write: all or nothing. Throws the error of the one that failed. */
   write(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
-  /** Runs many statements without arguments, and none after one that fails. */
+  /** Runs many statements without arguments, and stops at the first that fails. */
   script(sql: string): Promise<void>
   close(): void
 }
 
-/** With how many rows a page of an answer begins that is too large to come whole. */
+/** The initial page size, in rows, for an answer that is too large for one response. */
 const PAGE_ROWS = 1_024
 
-/** The URL as it may be shown and logged. Throws `StoreUnusable` for one that cannot be used, or that has a token in it. */
+/**
+ * The URL in the form that may be shown and logged. Throws `StoreUnusable` for an invalid one, or one with a token in
+ * it.
+ */
 export function databaseName(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null
-  // What cannot be taken apart may have a token anywhere, so it is not repeated.
+  // A text that cannot be parsed may contain a token anywhere, so it is not repeated.
   if (parsed === null || parsed.host === '') {
     throw new StoreUnusable(
       'the URL of the database cannot be read: it should be like libsql://host or http://host:8080',
@@ -49,11 +52,11 @@ export function databaseName(url: string): string {
 const TOKEN_ADVICE = 'put the token into CASARE_DATABASE_TOKEN'
 
 /**
- * Prepares to speak to a server; the first call connects. Over HTTP and not WebSocket: a transaction is one request
- * either way, a request needs no connection to be kept, and one that gets no answer can be given up by itself.
+ * Prepares to use a server; the first call connects. Uses HTTP, not WebSocket: a transaction is one request either way,
+ * a request needs no lasting connection, and one without an answer can be abandoned by itself.
  */
 export function connectServer({ url, token, timeoutMs }: ServerOptions): Server {
-  // Within a header such a token would fail with a message that repeats it.
+  // As a header such a token would fail with a message that repeats it.
   if (!/^[\x21-\x7e]*$/.test(token)) {
     throw new StoreUnusable(`needs a token without blanks or line ends: ${TOKEN_ADVICE}`)
   }
@@ -82,8 +85,8 @@ export function connectServer({ url, token, timeoutMs }: ServerOptions): Server 
 }
 
 /**
- * One request, with an end to it. The answer is read here to its last byte, so that everything that can happen to it on
- * its way happens here.
+ * Sends one request with a timeout. The answer is read to its last byte here, so that every failure on its way occurs
+ * here.
  */
 async function send(request: Request, token: string, timeoutMs: number): Promise<Response> {
   const signal = AbortSignal.timeout(timeoutMs)
@@ -110,21 +113,21 @@ async function send(request: Request, token: string, timeoutMs: number): Promise
   return new Response(body, { status, headers: response.headers })
 }
 
-/** Why a request failed: the system's code, which `fetch` hides one level down. */
+/** The reason why a request failed: the system's code, which `fetch` hides one level down. */
 function reason(error: unknown): string {
   const { cause, message } = error as Error & { readonly cause?: { readonly code?: string; readonly message?: string } }
   return cause?.code ?? cause?.message ?? message
 }
 
 /**
- * The rows of a statement whose answer is larger than the server gives at a time, page by page, of one moment. How many
- * bytes a row has is not known before, so a page that is too large is asked for again with fewer rows.
+ * Reads a result that is larger than one response, in pages from one snapshot. The size of a row is not known
+ * beforehand, so a page that is too large is requested again with fewer rows.
  */
 async function inPages(client: Client, { sql, args }: Statement): Promise<readonly SqlRow[]> {
   const rows: SqlRow[] = []
   const moment = await client.transaction('read')
   try {
-    // A transaction ends when the request that begins it fails, so that one asks for nothing that could be too large.
+    // A transaction ends when its first request fails, so that one must not return anything large.
     await moment.execute('select 1')
     for (let limit = PAGE_ROWS;;) {
       try {
@@ -148,7 +151,7 @@ function isTooLarge(error: unknown): boolean {
   return error instanceof LibsqlError && error.code === 'RESPONSE_TOO_LARGE'
 }
 
-/** No column holds a blob, and integers come as numbers. */
+/** No column holds a blob, and integers arrive as numbers. */
 function rowsOf({ rows }: { readonly rows: readonly unknown[] }): readonly SqlRow[] {
   return rows as readonly SqlRow[]
 }

@@ -9,18 +9,21 @@ import { type Migration, pending } from './schema.ts'
 import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
 import type { SqlValue } from './row-of.ts'
 
-/** An SQLite that answers at once: a file, or a Durable Object's own. */
+/** An SQLite database that answers synchronously: a file, or a Durable Object's own. */
 export interface Sql {
-  /** Runs one statement to its end, whether or not it gives rows. Throws the driver's error. */
+  /** Runs one statement to its end, with or without rows. Throws the driver's error. */
   all(sql: string, args: readonly SqlValue[]): readonly SqlRow[]
   /** Runs many statements without arguments. */
   script(sql: string): void
-  /** All or nothing, with nobody else writing, and durable when it returns. Undone when `work` throws. */
+  /**
+   * Runs `work` in a transaction: all or nothing, without other writers, and durable when it returns. Rolled back when
+   * `work` throws.
+   */
   transaction<T>(work: () => T): T
   close(): void
 }
 
-/** Brings a database, empty or not, up to the newest schema. Throws `StoreUnusable` when it is beyond that. */
+/** Migrates a database, empty or not, to the newest schema. Throws `StoreUnusable` for a newer one. */
 export function migrate(sql: Sql, migrations: readonly Migration[]): void {
   sql.transaction(() => {
     const found = sql.all("select 1 from sqlite_master where type = 'table' and name = 'meta'", []).length > 0
@@ -32,11 +35,11 @@ export function migrate(sql: Sql, migrations: readonly Migration[]): void {
   })
 }
 
-/** What is told of a store's turns, to be kept where the database itself is not. */
+/** Receives the count of a store's turns, to record it outside the database. */
 export interface TurnCounter {
-  /** A process has begun: from here on the database has had so many turns. */
+  /** A process has loaded a database with this number of turns. */
   loaded(identity: string, turns: number): void
-  /** One more is committed. */
+  /** One more turn is committed. */
   committed(): void
 }
 
@@ -44,7 +47,7 @@ const NO_COUNTER: TurnCounter = { loaded: () => {}, committed: () => {} }
 
 const RAISE = `update meta set epoch = epoch + 1, ${counted('seq', 'clock', '(epoch + 1)')} returning ${META}`
 
-/** A store over a database that `migrate` has seen. */
+/** A store over a database that `migrate` has brought up to date. */
 export function sqlStore(sql: Sql, counter: TurnCounter = NO_COUNTER): Store {
   let epoch: number | null = null
   let open = true

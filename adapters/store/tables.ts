@@ -1,7 +1,7 @@
 import type { Deletions } from '../../core/turn.ts'
 import type { RowOf, TableName, TableOf } from './row-of.ts'
 
-/** Every table, column by column. A field that a row has and this lacks does not compile, nor the reverse. */
+/** Every table, column by column. A field that only the row or only this list has does not compile. */
 export const TABLES = {
   jobs: {
     key: ['id'],
@@ -314,7 +314,7 @@ export const TABLES = {
   },
 } as const satisfies { readonly [T in TableName]: TableOf<RowOf[T]> }
 
-/** What goes when a row of a table is deleted by its key: the rows that name it in this column, wherever they are. */
+/** The rows to delete with a row of a table: those that have its key in this column. */
 export const CASCADES: { readonly [T in keyof Deletions]: readonly (readonly [TableName, string])[] } = {
   schedules: [['schedules', 'id']],
   triggers: [['triggers', 'id'], ['trigger_events', 'trigger_id']],

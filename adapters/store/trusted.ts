@@ -5,9 +5,9 @@ import { throwDamaged } from './rows.ts'
 import type { DefinitionRow } from '../../core/records/workflow.ts'
 
 /**
- * A store whose definitions are compared with their hashes as they are read, wherever the rows are: what has been changed
- * in the database by whomever does not reach a robot. `onDamage` is called with whatever shows that it is damaged, also when
- * only a person has asked.
+ * A store that compares definitions with their hashes as they are read, in memory or not, so that a definition which
+ * was changed in the database does not reach a robot. `onDamage` is called with every sign of damage, also when it was
+ * found by a query.
  */
 export function verifiedStore(store: Store, onDamage: (error: StoreDamaged) => void): Store {
   const { queries } = store

@@ -3,32 +3,34 @@ import { encodeRow, rowValues } from './rows.ts'
 import { COLUMN_NAMES, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
 import type { SqlValue } from './row-of.ts'
 
-/** One statement and what its question marks stand for. */
+/** A statement and its arguments. */
 export interface Statement {
   readonly sql: string
   readonly args: readonly SqlValue[]
 }
 
 /**
- * How many characters of rows one statement carries. At most three bytes each, this stays below the two megabytes that a
- * Durable Object allows a value. A row that is longer goes alone, each of its columns a value of its own.
+ * The number of characters of rows in one statement. At up to three bytes each, this stays below the two megabytes that
+ * a Durable Object allows a value. A longer row goes alone, one value for each column.
  */
 export const STATEMENT_CHARS_MAX = 500_000
 
 /**
- * A turn as SQL: its fence, and one statement for each table it touches. To be run in one transaction, in this order.
- * The fence fails, as `isStale` tells, when somebody has loaded after the process that was given this epoch.
+ * A turn as SQL: its fence, and one statement for each table it touches, to be run in one transaction, in this order.
+ * The fence fails, as `isStale` detects, if another process has loaded after the one with this epoch.
  */
 export function turnWrites(out: Effects, epoch: number): Statement[] {
   return [{ sql: FENCE, args: [seqMax(out), out.at, epoch] }, ...writes(out)]
 }
 
-/** The checksum of the row `meta`. One flipped bit in any of the numbers makes another sum of it. */
+/** The checksum of the row `meta`. A flipped bit in any of the numbers changes the sum. */
 const sumOf = (turns: string, seq: string, clock: string, epoch: string): string =>
   `${turns} + 3 * ${seq} + 5 * ${clock} + 7 * ${epoch}`
 const IS_SOUND = `checksum is null or checksum = ${sumOf('turns', 'seq', 'clock', 'epoch')}`
 
-/** What is set with every write to `meta`: a sum that was wrong before becomes a text, which its column refuses. */
+/**
+ * The assignments of every write to `meta`. If the sum was wrong before, it becomes a text, which its column refuses.
+ */
 export function counted(seq: string, clock: string, epoch: string): string {
   return `turns = turns + 1, checksum = case when ${IS_SOUND} then ${
     sumOf('(turns + 1)', seq, clock, epoch)
@@ -36,27 +38,27 @@ export function counted(seq: string, clock: string, epoch: string): string {
 }
 
 /**
- * An epoch that is not the given one becomes null, which its column refuses: so the fence is a statement that fails,
- * and no answer of it has to be looked at before the rest is sent. Keeping the largest number is done on the way.
+ * Any epoch other than the given one becomes null, which its column refuses. So the fence is a statement that fails,
+ * and the rest can be sent without waiting for its answer. The same statement keeps the largest number.
  */
 const FENCE = `update meta set seq = max(seq, ?1), clock = ?2, epoch = case epoch when ?3 then epoch end, ${
   counted('max(seq, ?1)', '?2', 'epoch')
 }`
 
-/** Whether a statement has failed because the epoch was not the one that it was given. */
+/** True if a statement has failed because the epoch has changed. */
 export function isStale(error: unknown): boolean {
   return error instanceof Error && error.message.includes('NOT NULL constraint failed: meta.epoch')
 }
 
-/** What is found when the numbers in `meta` are not those that were written. */
+/** The finding if the numbers in `meta` are not those that were written. */
 export const UNSOUND = 'its count of turns does not match its checksum'
 
-/** Whether a statement has failed because the numbers in `meta` are not those that were written. */
+/** True if a statement has failed because the numbers in `meta` are not those that were written. */
 export function isUnsound(error: unknown): boolean {
   return error instanceof Error && error.message.includes('cannot store TEXT value in INTEGER column meta.checksum')
 }
 
-/** The largest number in a turn, 0 without any. */
+/** The largest number in a turn; 0 if there is none. */
 export function seqMax({ rows, history, logs, scheduleRuns, triggerEvents }: Effects): number {
   let seq = 0
   for (const row of rows.jobs.values()) seq = Math.max(seq, row.seq)
@@ -68,7 +70,7 @@ export function seqMax({ rows, history, logs, scheduleRuns, triggerEvents }: Eff
   return seq
 }
 
-/** The rows of a turn: what goes, and then one statement for each table it touches. */
+/** The rows of a turn: first the deletions, then one statement for each table it touches. */
 export function writes(out: Effects): Statement[] {
   const {
     rows,
@@ -106,9 +108,9 @@ export function writes(out: Effects): Statement[] {
 }
 
 /**
- * The clock was set: what counts elapsed time goes along, and jobs that have ended as one, so that they end after they began.
- * Of live jobs that is when they were made: those in memory come with the turn, and the others wait for an instant of the wall.
- * Such rows are without a checksum until they are written again.
+ * The clock was set: instants that measure elapsed time are moved along, and jobs that have ended as a whole, so that
+ * their end stays after their start. Of live jobs only the creation is moved here: those in memory come with the turn,
+ * and the others wait for an instant of the wall clock. The moved rows have no checksum until they are written again.
  */
 function moves({ by, since }: ClockChange): Statement[] {
   return [
@@ -122,7 +124,7 @@ function moves({ by, since }: ClockChange): Statement[] {
   ]
 }
 
-/** A webhook that is enabled is owed what is pending, however old. */
+/** Pending deliveries of an enabled webhook are kept, however old. */
 const FORGET_DELIVERIES = `delete from deliveries where created_at < ?
   and (next_at is null or webhook_id not in (select id from webhooks where enabled = 1))`
 
@@ -159,17 +161,18 @@ function* write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Genera
 }
 
 /**
- * All rows of a table come as one JSON parameter, because a server far away and a Durable Object count statements.
- * Turned into JSONB once per row, and picked apart by position, it costs a seventh more than a prepared statement per
- * row does; as text, or by name, two to three times as much. `materialized` is what makes it once per row.
+ * All rows of a table are passed as one JSON parameter, because a remote server and a Durable Object limit or charge
+ * statements. Converted to JSONB once per row, and read by position, this takes a seventh longer than a prepared
+ * statement per row; as text, or by name, two to three times as long. `materialized` makes the conversion happen once
+ * per row.
  */
 const SQL = forEachTable((table, names) => {
   const insert = `insert into ${table} (${names.join()}) select ${names.map((_, i) => `v ->> ${i}`).join()} from r`
-  // Without `where true` the parser takes `on` for the beginning of a join.
+  // Without `where true` the parser takes `on` for part of a join.
   return `with r as materialized (select jsonb(value) as v from json_each(?)) ${insert} where true`
 })
 
-/** One row, a parameter for each column: no value is larger than the largest of its columns. */
+/** One row with a parameter for each column, so that no value is larger than its largest column. */
 const ALONE = forEachTable((table, names) =>
   `insert into ${table} (${names.join()}) values (${names.map(() => '?').join()})`
 )
