@@ -1,5 +1,5 @@
 import type { CallView } from '../core/api/trigger-view.ts'
-import { newKey } from './jobs.ts'
+import { newIdempotencyKey } from './idempotency.ts'
 import type { CallOptions, Transport } from './transport.ts'
 
 /** The wait that is requested of the orchestrator at a time. It stays below the timeout of one try. */
@@ -23,7 +23,7 @@ export async function call(
   root: string,
   alias: string,
   parameters: object,
-  { parentJobId, idempotencyKey = newKey(), signal }: WorkflowCall,
+  { parentJobId, idempotencyKey = newIdempotencyKey(), signal }: WorkflowCall,
 ): Promise<CallView> {
   const body = { parameters, parent_job_id: parentJobId ?? null }
   const headers = { 'Idempotency-Key': idempotencyKey }

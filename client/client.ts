@@ -1,3 +1,6 @@
+import { PATHS } from '../core/api/paths.ts'
+import type { pools } from '../core/api/pools.ts'
+import type { InputOf, NewPool as NewPoolSchema } from '../core/api/request.ts'
 import type { Health } from '../core/api/view.ts'
 export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
 export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
@@ -5,7 +8,8 @@ export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webh
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { Jobs } from './jobs.ts'
-import { Keys, Pools, Robots, Schedules, Stats, Triggers, Workflows } from './resources.ts'
+import { Keys, Robots, Schedules, Stats, Triggers, Workflows } from './resources.ts'
+import { type ClientOf, clientOf } from './routes.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
 
@@ -13,7 +17,8 @@ export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './errors.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { FileEvent, Firing, NewKey, NewPool, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './resources.ts'
+export type { FileEvent, Firing, NewKey, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './resources.ts'
+export type NewPool = InputOf<typeof NewPoolSchema>
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
@@ -51,7 +56,7 @@ export class CasareClient {
   readonly triggers: Triggers
   readonly schedules: Schedules
   readonly keys: Keys
-  readonly pools: Pools
+  readonly pools: ClientOf<typeof pools>
   readonly webhooks: Webhooks
   readonly stats: Stats
   readonly #transport: Transport
@@ -60,7 +65,8 @@ export class CasareClient {
   /** Throws a `TypeError` for an invalid `url`. Sends nothing yet. */
   constructor(options: ClientOptions) {
     const { fleet } = options
-    const api = `${fleet === undefined ? '' : `/fleets/${encodeURIComponent(fleet)}`}/api/v1`
+    const base = fleet === undefined ? '' : `/fleets/${encodeURIComponent(fleet)}`
+    const api = `${base}/api/v1`
     const transport = this.#transport = new Transport(options)
     this.jobs = new Jobs(transport, api)
     this.robots = new Robots(transport, `${api}/robots`)
@@ -68,7 +74,7 @@ export class CasareClient {
     this.triggers = new Triggers(transport, `${api}/triggers`)
     this.schedules = new Schedules(transport, `${api}/schedules`)
     this.keys = new Keys(transport, `${api}/keys`)
-    this.pools = new Pools(transport, `${api}/pools`)
+    this.pools = clientOf(transport, base, PATHS.pools)
     this.webhooks = new Webhooks(transport, `${api}/webhooks`)
     this.stats = new Stats(transport, `${api}/stats`)
     this.#calls = `${api}/calls`

@@ -1,7 +1,8 @@
 import { cut } from '../core/base/text.ts'
 import type { RefusalCode } from '../core/base/refusal.ts'
 import { retryAfterSeconds } from '../core/base/retry-after.ts'
-import type { Anything, ErrorBody } from '../core/api/view.ts'
+import type { ErrorBody } from '../core/api/error.ts'
+import type { Anything } from '../core/api/view.ts'
 
 /** The fields of an error. */
 interface ErrorFields {

@@ -8,6 +8,7 @@ import type {
   Page,
   SubmittedJob,
 } from '../core/api/view.ts'
+import { newIdempotencyKey } from './idempotency.ts'
 import { type CallOptions, pause, type Transport } from './transport.ts'
 
 /** A job to submit. Only `workflow_id` is needed, or `workflow_json` and a `workflow_name`. */
@@ -55,7 +56,7 @@ export class Jobs {
    * Resolves with the job once it is durable. Every submission has an idempotency key, so it can be sent again when the
    * answer was lost without making a second job.
    */
-  submit(job: NewJob, { idempotencyKey = newKey(), signal }: SubmitOptions = {}): Promise<SubmittedJob> {
+  submit(job: NewJob, { idempotencyKey = newIdempotencyKey(), signal }: SubmitOptions = {}): Promise<SubmittedJob> {
     const headers = { 'Idempotency-Key': idempotencyKey }
     return this.#transport.send('POST', this.#root, { body: job, headers, repeatable: true, signal })
   }
@@ -126,9 +127,4 @@ export class Jobs {
   #at(id: string): string {
     return `${this.#root}/${encodeURIComponent(id)}`
   }
-}
-
-/** A random key of 128 bits. Not `randomUUID`, which browsers offer on secure pages only. */
-export function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,5 +1,5 @@
 import type { FileOutcome, FileReport, FileReportView } from '../core/trigger-types/file-watch.ts'
-import type { InputOf, NewKey as Key, NewPool as Pool, NewRobot as Robot } from '../core/api/request.ts'
+import type { InputOf, NewKey as Key, NewRobot as Robot } from '../core/api/request.ts'
 import type {
   ManualFiring as TriggerFiring,
   NewSchedule as Schedule,
@@ -11,7 +11,6 @@ import type {
   KeyView,
   NewKeyView,
   Page,
-  PoolView,
   PublishedWorkflow,
   ReportView,
   RobotView,
@@ -23,7 +22,8 @@ import type {
   WorkflowSummary,
 } from '../core/api/view.ts'
 import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
-import { newKey, type SubmitOptions } from './jobs.ts'
+import { newIdempotencyKey } from './idempotency.ts'
+import type { SubmitOptions } from './jobs.ts'
 import type { CallOptions, Transport } from './transport.ts'
 import type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
@@ -37,7 +37,6 @@ export type Firing = InputOf<typeof TriggerFiring>
 export type FileEvent = InputOf<typeof FileReport>['events'][number]
 export type NewSchedule = InputOf<typeof Schedule>
 export type NewKey = InputOf<typeof Key>
-export type NewPool = InputOf<typeof Pool>
 
 /** The base of all resources: the transport and the root of their routes. */
 export class Resource {
@@ -167,7 +166,7 @@ export class Triggers extends Resource {
   fire(
     id: string,
     event: Firing = {},
-    { idempotencyKey = newKey(), signal }: SubmitOptions = {},
+    { idempotencyKey = newIdempotencyKey(), signal }: SubmitOptions = {},
   ): Promise<FiringView> {
     const headers = { 'Idempotency-Key': idempotencyKey }
     return this.transport.send('POST', `${this.at(id)}/fire`, { body: event, headers, repeatable: true, signal })
@@ -180,7 +179,7 @@ export class Triggers extends Resource {
   async reportFiles(
     id: string,
     events: readonly FileEvent[],
-    { idempotencyKey = newKey(), signal }: SubmitOptions = {},
+    { idempotencyKey = newIdempotencyKey(), signal }: SubmitOptions = {},
   ): Promise<readonly FileOutcome[]> {
     const body = { body: { events }, headers: { 'Idempotency-Key': idempotencyKey }, repeatable: true, signal }
     return (await this.transport.send<FileReportView>('POST', `${this.at(id)}/file-events`, body)).items
@@ -263,17 +262,6 @@ export class Keys extends Resource {
   /** Revokes a key, and closes its connections at once. */
   revoke(id: string, options: CallOptions = {}): Promise<KeyView> {
     return this.transport.send('DELETE', this.at(id), options)
-  }
-}
-
-/** Pools: named groups of robots. */
-export class Pools extends Resource {
-  list(options: CallOptions = {}): AsyncGenerator<PoolView, void, undefined> {
-    return this.transport.list(this.root, {}, options)
-  }
-
-  create(pool: NewPool, options: CallOptions = {}): Promise<PoolView> {
-    return this.transport.send('POST', this.root, { ...options, body: pool })
   }
 }
 

@@ -22,11 +22,12 @@ import { Sealed } from './base/receipt.ts'
 import type { ScheduleRow, ScheduleRunRow } from './records/schedule.ts'
 import type { TriggerEventRow, TriggerRow } from './records/trigger.ts'
 import type { DeliveryRow, WebhookRow } from './records/webhook.ts'
-import type { Report, RobotRow } from './records/robot.ts'
+import type { RobotRow } from './records/robot.ts'
 import type { DefinitionRow, VersionRow, WorkflowRow } from './records/workflow.ts'
 import type { IdempotencyRow, KeyRow } from './records/key.ts'
 import type { AffinityRow, PoolRow } from './records/pool.ts'
 import type { Prefetched } from './prefetch.ts'
+import type { Reply } from './reply.ts'
 import type { State } from './state.ts'
 import { errorMessage } from './protocol/encode.ts'
 
@@ -55,31 +56,6 @@ export interface Deletions {
   readonly triggers: Set<TriggerId>
   readonly webhooks: Set<WebhookId>
 }
-
-/**
- * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit
- * that the request was held to, null where there is none.
- */
-export type Reply =
-  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
-  | {
-    readonly type: 'fired'
-    readonly trigger: TriggerRow
-    /** null: none was made, and why is said in `skipped`. */
-    readonly job: JobRow | null
-    readonly skipped: string | null
-    readonly quota: Quota | null
-  }
-  | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
-  | { readonly type: 'trigger'; readonly trigger: TriggerRow }
-  | { readonly type: 'schedule'; readonly schedule: ScheduleRow }
-  | { readonly type: 'key'; readonly key: KeyRow }
-  | { readonly type: 'pool'; readonly pool: PoolRow }
-  | { readonly type: 'robot'; readonly robot: RobotRow }
-  | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
-  | { readonly type: 'webhook'; readonly webhook: WebhookRow }
-  | { readonly type: 'delivery'; readonly delivery: DeliveryRow }
-  | { readonly type: 'refusal'; readonly refusal: Refusal; readonly quota?: Quota | null }
 
 /** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
 export type Send =

@@ -45,7 +45,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['trigger-types'],
   ['records'],
   ['api', 'events', 'prefetch.ts', 'indexes.ts', 'session.ts', 'fact.ts'],
-  ['state.ts'],
+  ['state.ts', 'reply.ts'],
   ['turn.ts'],
   ['access', 'limiter', 'queue'],
   ['workflows'],
@@ -60,6 +60,7 @@ const FLOORS: readonly (readonly string[])[] = [
 /** Files that are named for being the way into their folder. */
 const ENTRIES = [
   'core/index.ts',
+  'core/api/index.ts',
   'core/events/index.ts',
   'core/trigger-types/index.ts',
   'adapters/chat/index.ts',
@@ -71,7 +72,7 @@ const ENTRIES = [
 
 /** The packages that the core may use, and where. */
 const CORE_PACKAGES: Readonly<Record<string, RegExp>> = {
-  'valibot': /^core\/(protocol|trigger-types|api)\//,
+  'valibot': /^core\/(protocol|trigger-types|records|api)\//,
   'croner': /^core\/records\/cron\.ts$/,
   'json-p3': /^core\/triggers\/json-path\.ts$/,
   're2js': /^core\/base\/pattern\.ts$/,

@@ -1,4 +1,4 @@
-import type { Reply } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
 import type { KeyId, RobotId, TriggerId, WorkflowId } from '../../core/base/ids.ts'
 import type { Scope } from '../../core/records/key.ts'
 import type { Fleet } from '../fleet/fleet.ts'

@@ -1,4 +1,4 @@
-import { type Reply } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
 import { isRefusal, type Refusal, type RefusalCode } from '../../core/base/refusal.ts'
 import { camel, camelName } from './names.ts'
 

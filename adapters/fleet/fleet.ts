@@ -1,4 +1,5 @@
-import type { Effects, Reply, Send, WebhookRequest } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
+import type { Effects, Send, WebhookRequest } from '../../core/turn.ts'
 import type { Receipt } from '../../core/base/receipt.ts'
 import type { Event } from '../../core/events/index.ts'
 import type { ReplyId, RobotId, SecretHash, SocketId, TriggerId } from '../../core/base/ids.ts'
@@ -21,7 +22,6 @@ import { startSender, type WebhookSender } from '../webhooks/sender.ts'
 import type { Frame, RobotSocket } from './robot-socket.ts'
 import type { Queries, Store } from '../store/contract.ts'
 import { verifiedStore } from '../store/trusted.ts'
-
 export type { Platform } from './platform.ts'
 
 /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */

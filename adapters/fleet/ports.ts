@@ -1,4 +1,5 @@
-import type { Effects, LogWarning, Reply, Send, WebhookRequest } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
+import type { Effects, LogWarning, Send, WebhookRequest } from '../../core/turn.ts'
 import type { Receipt } from '../../core/base/receipt.ts'
 import type { Millis, SocketId } from '../../core/base/ids.ts'
 import { refuse } from '../../core/base/refusal.ts'

@@ -1,4 +1,4 @@
-import type { Reply } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
 import type { ReplyId } from '../../core/base/ids.ts'
 import { UNAVAILABLE } from './ports.ts'
 

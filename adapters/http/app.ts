@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/base/refusal.ts'
+import { pools } from '../../core/api/pools.ts'
 import type { Health } from '../../core/api/view.ts'
 import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
 import { SCOPES } from '../../core/records/key.ts'
@@ -15,11 +16,12 @@ import { type FleetRegistry, fleetRoutes } from './routes/fleets.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { formRoutes } from './public/form.ts'
 import { keyRoutes } from './routes/keys.ts'
-import { poolRoutes } from './routes/pools.ts'
+import { poolHandlers } from './routes/pools.ts'
 import { crossOrigin } from './kit/cross-origin.ts'
 import { methodsOf } from './kit/methods.ts'
 import { type HonoEnv, requireScope } from './kit/request.ts'
 import { namesRequest, refused, writesJson } from './kit/response.ts'
+import { serve } from './kit/serve.ts'
 import { robotRoutes } from './routes/robots.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
 import { triggerRoutes } from './routes/triggers.ts'
@@ -110,7 +112,7 @@ function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   app.route('/api/v1/triggers', fileEventRoutes(fleet))
   app.route('/api/v1/schedules', scheduleRoutes(fleet))
   app.route('/api/v1/keys', keyRoutes(fleet))
-  app.route('/api/v1/pools', poolRoutes(fleet))
+  serve(app, fleet, pools, poolHandlers)
   app.route('/api/v1/webhooks', outgoingWebhookRoutes(fleet))
   app.get('/api/v1/stats/queue', requireScope(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
   app.get('/api/v1/stats/dispatcher', requireScope(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))

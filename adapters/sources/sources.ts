@@ -1,4 +1,5 @@
-import type { Effects, Reply } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
+import type { Effects } from '../../core/turn.ts'
 import type { Event } from '../../core/events/index.ts'
 import type { Millis, ReplyId, TriggerId } from '../../core/base/ids.ts'
 import type { JsonObject } from '../../core/base/json.ts'

@@ -1,3 +1,4 @@
+import { Affinity, Pool } from '../../core/records/pool.ts'
 import type { Deletions } from '../../core/turn.ts'
 import type { RowOf, TableName, TableOf } from './row-of.ts'
 
@@ -196,16 +197,8 @@ export const TABLES = {
       revoked_at: 'int?',
     },
   },
-  pools: {
-    key: ['name'],
-    conflict: 'replace',
-    columns: { name: 'text', tags: 'json', max_concurrent: 'int?', workflows: 'json', created_at: 'int' },
-  },
-  affinities: {
-    key: ['workflow_id', 'robot_id'],
-    conflict: 'replace',
-    columns: { workflow_id: 'text', robot_id: 'text', successes: 'int' },
-  },
+  pools: { key: Pool.key, conflict: 'replace', columns: Pool.columns },
+  affinities: { key: Affinity.key, conflict: 'replace', columns: Affinity.columns },
   idempotency: {
     key: ['key'],
     conflict: 'replace',

@@ -8,7 +8,6 @@ import type {
   JobSummary,
   KeyView,
   LogLine,
-  PoolView,
   ReportView,
   RobotView,
   ScheduleRunView,
@@ -27,7 +26,6 @@ import { writtenAt } from './log-text.ts'
 import type { Presence, Report, RobotRow } from '../../core/records/robot.ts'
 import type { VersionRow, WorkflowRow } from '../../core/records/workflow.ts'
 import type { KeyRow } from '../../core/records/key.ts'
-import type { PoolRow } from '../../core/records/pool.ts'
 import type { Explanation } from '../../core/records/explanation.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
@@ -241,11 +239,6 @@ export function keyView(key: KeyRow): KeyView {
     created_at: iso(key.created_at),
     revoked_at: iso(key.revoked_at),
   }
-}
-
-/** A pool. */
-export function poolView(pool: PoolRow): PoolView {
-  return { ...pool, created_at: iso(pool.created_at) }
 }
 
 /** What a robot has just said of itself. */

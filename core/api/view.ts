@@ -1,11 +1,11 @@
 import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../base/ids.ts'
 import type { HistoryRow, JobRow, LogRow } from '../records/job.ts'
 import type { ScheduleRow, ScheduleRunRow } from '../records/schedule.ts'
-import type { RefusalCode } from '../base/refusal.ts'
 import type { Presence, Report, RobotRow } from '../records/robot.ts'
 import type { VersionRow, WorkflowRow } from '../records/workflow.ts'
 import type { KeyRow } from '../records/key.ts'
-import type { PoolRow } from '../records/pool.ts'
+import type { Pool } from '../records/pool.ts'
+import type { ViewOf } from '../records/record.ts'
 import type { Explanation, SuitabilityWarning } from '../records/explanation.ts'
 
 /**
@@ -260,9 +260,7 @@ export interface NewKeyView extends KeyView {
 }
 
 /** A pool. */
-export interface PoolView extends Shown<Omit<PoolRow, 'created_at'>> {
-  readonly created_at: Time
-}
+export type PoolView = ViewOf<typeof Pool>
 
 /** How the process is doing. */
 export interface Health {
@@ -277,16 +275,4 @@ export interface Health {
   readonly loads: number
   /** How the clock of the machine was set last since the process began: by `by_ms`, and how often; null: it was not. */
   readonly clock_set: { readonly at: string; readonly by_ms: number; readonly count: number } | null
-}
-
-/** How the API says no. */
-export interface ErrorBody {
-  readonly type: 'error'
-  readonly payload: {
-    readonly error_code: RefusalCode
-    readonly error_message: string
-    readonly details: Anything
-  }
-  /** The `X-Request-Id` of the request, or one that was made for it. */
-  readonly correlation_id: string
 }

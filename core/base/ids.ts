@@ -5,6 +5,8 @@
 
 declare const brand: unique symbol
 type Id<K extends string> = string & { readonly [brand]: K }
+/** Any of the names below. */
+export type AnyId = Id<string>
 
 export type JobId = Id<'job'>
 export type RobotId = Id<'robot'>

@@ -1,4 +1,5 @@
-import { findJob, refuseRequest, type Reply, reply, type Turn } from '../turn.ts'
+import type { Reply } from '../reply.ts'
+import { findJob, refuseRequest, reply, type Turn } from '../turn.ts'
 import { isLive, isOfWorkflow, type JobRow, type JobStatus } from '../records/job.ts'
 import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import { publishedWorkflow, submittedWorkflow } from '../workflows/definitions.ts'

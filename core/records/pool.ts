@@ -1,19 +1,23 @@
-import type { Millis, RobotId, WorkflowId } from '../base/ids.ts'
+import type { RobotId, WorkflowId } from '../base/ids.ts'
+import { count, id, list, text } from './fields.ts'
+import { column, hidden, instant, key, record, type RowOf } from './record.ts'
 
 /** Robots under a name: those that hold these tags. */
-export interface PoolRow {
-  readonly name: string
-  readonly tags: readonly string[]
+export const Pool = record('pools', {
+  name: key(text),
+  tags: column('json', list(text)),
   /** How many jobs that ask for the pool may be queued or running at a time; null: any number. */
-  readonly max_concurrent: number | null
+  max_concurrent: column('int?', count),
   /** The workflows that may ask for it; empty: all. */
-  readonly workflows: readonly WorkflowId[]
-  readonly created_at: Millis
-}
+  workflows: column('json', list(id<WorkflowId>())),
+  created_at: instant('int'),
+})
+export type PoolRow = RowOf<typeof Pool>
 
 /** How often a robot has completed a workflow. Kept where the strategy is `affinity`. */
-export interface AffinityRow {
-  readonly workflow_id: WorkflowId
-  readonly robot_id: RobotId
-  readonly successes: number
-}
+export const Affinity = record('affinities', {
+  workflow_id: key(id<WorkflowId>()),
+  robot_id: key(id<RobotId>()),
+  successes: hidden<number, 'int'>('int'),
+})
+export type AffinityRow = RowOf<typeof Affinity>

@@ -1,4 +1,5 @@
-import { findJob, type Reply, reply, type Turn } from '../turn.ts'
+import type { Reply } from '../reply.ts'
+import { findJob, reply, type Turn } from '../turn.ts'
 import type { TriggerFired, TriggerRead, WebhookReceived } from '../events/triggers.ts'
 import { cooldownRefusal, fire, type FireResult, skip, skipReason, type TriggerInput } from './fire.ts'
 import type { JsonText, ReplyId, TriggerId } from '../base/ids.ts'

@@ -1,4 +1,4 @@
-import type { Reply } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
 import type { Event } from '../../core/events/index.ts'
 import type { ReplyId, WebhookId } from '../../core/base/ids.ts'
 import type { DeliveryOutcome, DeliveryRow, WebhookRow } from '../../core/records/webhook.ts'

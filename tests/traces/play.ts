@@ -1,4 +1,5 @@
-import type { Reply, Send } from '../../core/turn.ts'
+import type { Reply } from '../../core/reply.ts'
+import type { Send } from '../../core/turn.ts'
 import type { Event } from '../../core/events/index.ts'
 import type { JobRow } from '../../core/records/job.ts'
 import { type Bench, bench, DEFINITION, ids, join, NO_ROWS, say, submit } from '../core/bench.ts'

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { checkAnswer } from './contract.ts'
 
 /** What an answer of the API is, read whole. */
 export interface Reply<T> {
@@ -68,7 +69,9 @@ export abstract class Api {
       ? body as NonNullable<RequestInit['body']>
       : JSON.stringify(body) ?? null
     const response = await fetch(this.http + path, { method, headers, body: sent })
-    return { status: response.status, headers: response.headers, body: await response.json() as T }
+    const read = await response.json() as T
+    checkAnswer(method, path, response.status, read)
+    return { status: response.status, headers: response.headers, body: read }
   }
 
   /** The text of an answer, as it came. */

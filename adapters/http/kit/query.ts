@@ -21,7 +21,7 @@ const JOBS = [
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
 const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/jobs$/, [...JOBS, ...PAGE]],
-  [/^\/(?:workflows|robots|triggers|schedules|keys|pools|webhooks|fleets)$/, PAGE],
+  [/^\/(?:workflows|robots|triggers|schedules|keys|webhooks|fleets)$/, PAGE],
   [/^\/schedules\/upcoming$/, PAGE],
   [/^\/\w+\/[^/]+\/(?:logs|history|versions|events|runs)$/, PAGE],
   [/^\/schedules\/[^/]+\/preview$/, ['count']],
@@ -33,16 +33,20 @@ const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
 const PRETTY = 'pretty'
 
 /** Why the query of a request cannot be used, by its names; null when it can. */
-export function problemWithQuery(c: Context): Refusal | null {
+export function problemWithQuery(c: Context, allowed: readonly string[]): Refusal | null {
   const { search, searchParams } = new URL(c.req.url)
   if (search === '') return null
-  const path = c.req.path.replace(/^.*?\/api\/v1/, '')
-  const allowed = c.req.method === 'GET' ? ALLOWED.find(([route]) => route.test(path))?.[1] ?? [] : []
   for (const name of new Set(searchParams.keys())) {
     const wrong = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), allowed)
     if (wrong !== null) return refuse('INVALID_PAYLOAD', wrong, { fields: [cut(name, NAME_CHARS_MAX)] })
   }
   return null
+}
+
+/** The query parameters of an address that is not in a contract. */
+export function namesByPath(c: Context): readonly string[] {
+  const path = c.req.path.replace(/^.*?\/api\/v1/, '')
+  return c.req.method === 'GET' ? ALLOWED.find(([route]) => route.test(path))?.[1] ?? [] : []
 }
 
 /** A longer name is cut in the refusal. */

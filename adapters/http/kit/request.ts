@@ -14,7 +14,7 @@ import type { Fleet } from '../../fleet/fleet.ts'
 import { hashOf } from '../../crypto/secrets.ts'
 import type { Cursor, PageQuery } from '../../store/contract.ts'
 import { clientAddress } from '../../net/client-address.ts'
-import { problemWithQuery, queryNumber } from './query.ts'
+import { namesByPath, problemWithQuery, queryNumber } from './query.ts'
 import { refused } from './response.ts'
 
 /** The largest body that is read. What a robot can be sent is smaller still. */
@@ -34,18 +34,23 @@ export interface HonoEnv {
   }
 }
 
-/**
- * Lets a request pass whose key has the scope, or one of the others, and whose query the address knows. Every route but the webhook, the health check and `/`
- * has one.
- */
-export function requireScope(fleet: Fleet, scope: Scope, ...others: readonly Scope[]): MiddlewareHandler<HonoEnv> {
+/** Lets a request pass whose key has one of the scopes, and whose query the address knows. */
+export function requireScope(fleet: Fleet, ...scopes: readonly [Scope, ...Scope[]]): MiddlewareHandler<HonoEnv> {
+  return admit(fleet, scopes, namesByPath)
+}
+
+/** The same for an address whose query parameters are these. */
+export function admit(
+  fleet: Fleet,
+  scopes: readonly [Scope, ...Scope[]],
+  queryNames: (c: Context) => readonly string[],
+): MiddlewareHandler<HonoEnv> {
   return async (c, next) => {
     const credential = bearerCredential(c.req.header('authorization'))
-    const first = authorize(fleet.state, credential, scope)
-    const keys = isRefusal(first) ? others.map((other) => authorize(fleet.state, credential, other)) : []
-    const key = keys.find((one) => !isRefusal(one)) ?? first
+    const keys = scopes.map((scope) => authorize(fleet.state, credential, scope))
+    const key = keys.find((one) => !isRefusal(one)) ?? keys[0] as Refusal
     if (isRefusal(key)) return refused(c, tooManyGuesses(fleet, c.req.raw, credential) ?? key)
-    const problem = problemWithQuery(c) ?? problemWithCoding(c)
+    const problem = problemWithQuery(c, queryNames(c)) ?? problemWithCoding(c)
     if (problem !== null) return refused(c, problem)
     c.set('key', key)
     return next()
@@ -201,11 +206,18 @@ export function parsePageQuery({ limit, cursor }: Readonly<Record<string, string
   if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
     return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { fields: ['limit'] })
   }
-  if (cursor === undefined) return { limit: count }
+  return pageFrom({ limit: count, cursor })
+}
+
+/** The same of a query whose schema has read it. */
+export function pageFrom(
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+): PageQuery | Refusal {
+  if (cursor === undefined) return { limit }
   const after = decodeCursor(cursor)
   return after === null
     ? refuse('INVALID_PAYLOAD', 'cursor must be a next_cursor of this list', { fields: ['cursor'] })
-    : { limit: count, after }
+    : { limit, after }
 }
 
 /** A page of rows that are only added, of which one more was read than it shows; `next` says whence the next one goes. */

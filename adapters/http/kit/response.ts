@@ -1,12 +1,12 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { requestId } from 'hono/request-id'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import { epochSeconds, type Quota } from '../../../core/base/sliding-window.ts'
 import { errorPayload } from '../../../core/protocol/encode.ts'
 import { toText } from '../../../core/base/json.ts'
 import { type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
-import type { ErrorBody } from '../../../core/api/view.ts'
+import type { ErrorBody } from '../../../core/api/error.ts'
 
 /** On every answer, whatever it is: a browser is not to take it for something that its type does not say. */
 export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const

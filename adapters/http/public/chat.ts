@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import type { Millis } from '../../../core/base/ids.ts'
 import type { ChatConfig } from '../../../core/trigger-types/chat.ts'
 import { toText } from '../../../core/base/json.ts'

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import { instantText } from '../../../core/base/instant.ts'
 import type { JsonText } from '../../../core/base/ids.ts'
 import { cut, exceedsBytes } from '../../../core/base/text.ts'

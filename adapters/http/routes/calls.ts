@@ -9,7 +9,7 @@ import type { KeyRow, Scope } from '../../../core/records/key.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { idempotencyOf } from '../../commands/jobs.ts'
 import { bearerCredential, type HonoEnv, problemWithCoding, readOptionalBody } from '../kit/request.ts'
-import { problemWithQuery, queryNumber } from '../kit/query.ts'
+import { namesByPath, problemWithQuery, queryNumber } from '../kit/query.ts'
 import { locationOf, refused, setQuotaHeaders } from '../kit/response.ts'
 import { callView, firingView } from '../../views/triggers.ts'
 
@@ -27,7 +27,7 @@ export function callRoutes(fleet: Fleet): Hono<HonoEnv> {
 async function call(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const key = callerKey(fleet, c, 'jobs:submit')
   if (isRefusal(key)) return refused(c, key)
-  const problem = problemWithQuery(c) ?? problemWithCoding(c)
+  const problem = problemWithQuery(c, namesByPath(c)) ?? problemWithCoding(c)
   if (problem !== null) return refused(c, problem)
   const body = await readOptionalBody(c, NewCall)
   if (isRefusal(body)) return refused(c, body)
@@ -59,7 +59,7 @@ async function call(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
 async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   const key = callerKey(fleet, c, 'jobs:read')
   if (isRefusal(key)) return refused(c, key)
-  const problem = problemWithQuery(c) ?? problemWithCoding(c)
+  const problem = problemWithQuery(c, namesByPath(c)) ?? problemWithCoding(c)
   if (problem !== null) return refused(c, problem)
   const seconds = queryNumber(c.req.query('wait_seconds') ?? '0', true)
   if (!(seconds >= 0 && seconds <= CALL_WAIT_SECONDS_MAX)) {

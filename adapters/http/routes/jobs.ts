@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { missingScope } from '../../../core/access/authorize.ts'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import { explain } from '../../../core/explain/explain.ts'
 import type { JobId } from '../../../core/base/ids.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../../core/base/refusal.ts'

@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import type { RobotId } from '../../../core/base/ids.ts'
 import { presence } from '../../../core/robots/presence.ts'
 import { isRefusal, notFound } from '../../../core/base/refusal.ts'

@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import type { TriggerId } from '../../../core/base/ids.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, noTrigger, type Refusal, refuse } from '../../../core/base/refusal.ts'

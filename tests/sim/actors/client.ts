@@ -1,5 +1,5 @@
 import { hashOf } from '../../../adapters/crypto/secrets.ts'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import type { JobId, JsonText, Millis, ReplyId, RobotId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
 import { RETRY_SAFETIES } from '../../../core/records/job.ts'
 import type { Chance } from '../world/chance.ts'

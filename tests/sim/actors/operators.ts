@@ -1,5 +1,5 @@
 import { hashOf } from '../../../adapters/crypto/secrets.ts'
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { DefinitionHash, JobId, KeyId, ReplyId, RobotId, WorkflowId } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'

@@ -1,4 +1,4 @@
-import type { Reply } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { JobId, JsonText, ReplyId, RobotId, ScheduleId, WorkflowId } from '../../../core/base/ids.ts'
 import { MISFIRES, OVERLAPS, type ScheduleSpec } from '../../../core/records/schedule.ts'

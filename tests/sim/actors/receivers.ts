@@ -1,4 +1,5 @@
-import type { Reply, WebhookRequest } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
+import type { WebhookRequest } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { DeliveryId, Millis, ReplyId, WebhookId, WorkflowId } from '../../../core/base/ids.ts'
 import type { DeliveryOutcome, WebhookRow } from '../../../core/records/webhook.ts'

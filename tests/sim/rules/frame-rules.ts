@@ -1,5 +1,6 @@
 import { SET_MS } from '../../../adapters/fleet/clock.ts'
-import type { Reply, Send } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
+import type { Send } from '../../../core/turn.ts'
 import type { JobId, RobotId } from '../../../core/base/ids.ts'
 import type { ResultMessage } from '../../../robot/outbox.ts'
 import type { Truth } from '../truth/truth.ts'

@@ -1,4 +1,5 @@
-import type { Reply, Send } from '../../../core/turn.ts'
+import type { Reply } from '../../../core/reply.ts'
+import type { Send } from '../../../core/turn.ts'
 import type { KeyId, Millis, RobotId, TriggerId } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'
 import type { Settings } from '../../../core/settings.ts'

@@ -1,0 +1,158 @@
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import * as v from 'valibot'
+import type { ReplyId } from '../../../core/base/ids.ts'
+import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
+import type { AnswerOf, BodyOf, Contract, ParamsOf, QueryOf, Route } from '../../../core/api/route.ts'
+import { submissionsLeft } from '../../../core/limiter/rates.ts'
+import type { KeyRow, Scope } from '../../../core/records/key.ts'
+import type { ReplyTo, RequestEvent } from '../../../core/reply.ts'
+import type { Fleet } from '../../fleet/fleet.ts'
+import type { PageQuery } from '../../store/contract.ts'
+import { admit, type HonoEnv, pageFrom, readBody, readOptionalBody } from './request.ts'
+import { locationOf, refused, setQuotaHeaders } from './response.ts'
+import { unlessUnchanged } from './unchanged.ts'
+
+/** An event that somebody waits for, without the address of its answer. */
+type Command<E = RequestEvent> = E extends RequestEvent ? Omit<E, 'reply'> : never
+
+/** What a handler knows of a request: checked, and with the names in its path. */
+export type RequestTo<R extends Route> =
+  & { readonly [N in ParamsOf<R>]: string }
+  & {
+    readonly fleet: Fleet
+    /** The caller's. */
+    readonly key: KeyRow
+    readonly body: BodyOf<R>
+    readonly query: QueryOf<R>
+    /** Where a list is continued, and how much of it is asked for. */
+    readonly page: R extends { readonly paged: true } ? PageQuery : undefined
+    /** What stands before `/api` in the paths of this fleet. */
+    readonly base: string
+    header(name: string): string | undefined
+    /** Puts an event to the core. Resolves with its answer once that is durable, or with the refusal. */
+    send<const C extends Command>(command: C): Promise<ReplyTo<C['type']> | Refusal>
+  }
+
+/** What a handler gives: the answer, a refusal, or an answer with a status or headers of its own. */
+export type Handled<A> = A | Refusal | Answered<A>
+
+/** An answer that differs from what its route says. */
+export class Answered<A> {
+  readonly body: A
+  readonly status: 200 | 201 | 202 | undefined
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(body: A, { status, headers = {} }: {
+    readonly status?: 200 | 201 | 202
+    readonly headers?: Readonly<Record<string, string>>
+  }) {
+    this.body = body
+    this.status = status
+    this.headers = headers
+  }
+}
+
+/** A handler for each route of a contract. One that is missing, or is there for no route, does not compile. */
+export type Handlers<C> = {
+  readonly [N in keyof C]: C[N] extends Route
+    ? (request: RequestTo<C[N]>) => Handled<AnswerOf<C[N]>> | Promise<Handled<AnswerOf<C[N]>>>
+    : never
+}
+
+/** Gives the handlers of a contract their types. */
+export function handlers<const C extends Contract, H extends Handlers<C>>(
+  _contract: C,
+  given: H & { readonly [N in Exclude<keyof H, keyof C>]: never },
+): Handlers<C> {
+  return given
+}
+
+/** Serves the routes of a contract: key, query, body, answer, headers and refusals are the same for all of them. */
+export function serve<const C extends Contract>(
+  app: Hono<HonoEnv>,
+  fleet: Fleet,
+  contract: C,
+  given: Handlers<C>,
+): void {
+  for (const [name, route] of Object.entries<Route>(contract)) {
+    const [method = '', path = ''] = route.at.split(' ')
+    const handle = given[name] as unknown as (request: RequestTo<Route>) => Promise<Handled<object>>
+    const names = Object.keys(route.query?.entries ?? {})
+    const middleware: MiddlewareHandler<HonoEnv>[] = [admit(fleet, scopesOf(route), () => names)]
+    if (route.tagged === true) middleware.push(unlessUnchanged)
+    app.on([method], [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...middleware, async (c: Context<HonoEnv>) => {
+      if (route.countsAsSubmission === true) {
+        setQuotaHeaders(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
+      }
+      const request = await readRequest(c, fleet, route)
+      const handled = isRefusal(request) ? request : await handle(request)
+      return isRefusal(handled) ? refused(c, handled) : answer(c, route, handled)
+    })
+  }
+}
+
+async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Promise<RequestTo<Route> | Refusal> {
+  const query = readQuery(c, route)
+  if (isRefusal(query)) return query
+  const page = route.paged === true
+    ? pageFrom(query as { readonly limit: number; readonly cursor?: string })
+    : undefined
+  if (isRefusal(page)) return page
+  const body = await readBodyOf(c, route)
+  if (isRefusal(body)) return body
+  return {
+    ...c.req.param(),
+    fleet,
+    key: c.var.key,
+    base: c.var.base,
+    body,
+    query,
+    page,
+    header: (name: string) => c.req.header(name),
+    send: (command: Command) => send(c, fleet, command),
+  } as RequestTo<Route>
+}
+
+/** The query as its schema reads it. INVALID_PAYLOAD names what is wrong with it. */
+function readQuery(c: Context, { query: schema }: Route): unknown {
+  if (schema === undefined) return undefined
+  const { pretty: _, ...query } = c.req.query()
+  const read = v.safeParse(schema, query)
+  if (read.success) return read.output
+  const fields = read.issues.map((issue) => v.getDotPath(issue) ?? '')
+  return refuse('INVALID_PAYLOAD', read.issues.map(({ message }, i) => `${fields[i]} ${message}`).join('; '), {
+    fields,
+  })
+}
+
+function readBodyOf(c: Context, { body: schema, bodyIs }: Route): unknown {
+  if (schema === undefined) return undefined
+  return bodyIs === 'optional' ? readOptionalBody(c, schema) : readBody(c, schema)
+}
+
+async function send(
+  c: Context<HonoEnv>,
+  fleet: Fleet,
+  command: Command,
+): Promise<ReplyTo<RequestEvent['type']> | Refusal> {
+  const reply = await fleet.request((id: ReplyId) => ({ ...command, reply: id }) as RequestEvent)
+  if ('quota' in reply) setQuotaHeaders(c, reply.quota)
+  return reply.type === 'refusal' ? reply.refusal : reply
+}
+
+function answer(c: Context<HonoEnv>, route: Route, handled: Exclude<Handled<object>, Refusal>): Response {
+  const own = handled instanceof Answered ? handled : undefined
+  const body = own === undefined ? handled : own.body
+  const status = own?.status ?? route.status ?? 200
+  const headers = {
+    ...(route.location === undefined ? {} : locationOf(c, route.location, (body as { readonly id: string }).id)),
+    ...own?.headers,
+  }
+  // Only what is answered without a status gets a tag.
+  return status === 200 && route.tagged === true ? c.json(body) : c.json(body, status as ContentfulStatusCode, headers)
+}
+
+function scopesOf({ scope }: Route): readonly [Scope, ...Scope[]] {
+  return typeof scope === 'string' ? [scope] : scope as readonly [Scope, ...Scope[]]
+}

@@ -1,0 +1,27 @@
+import * as v from 'valibot'
+
+/** What query parameters are made of: each arrives as text. */
+
+const PAGE_MAX = 200
+const PAGE_DEFAULT = 50
+
+/** A whole number in decimal digits, within bounds. */
+export function wholeNumber(low: number, high: number, otherwise: number) {
+  const message = `must be a whole number from ${low} to ${high}`
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,15}$/, message),
+      v.transform(Number),
+      v.minValue(low, message),
+      v.maxValue(high, message),
+    ),
+    String(otherwise),
+  )
+}
+
+/** Which part of a list: `cursor` is the `next_cursor` of the page before. */
+export const page = { limit: wholeNumber(1, PAGE_MAX, PAGE_DEFAULT), cursor: v.optional(v.string()) }
+
+/** The query of a list that has no other. */
+export const PageQuery = v.strictObject(page)

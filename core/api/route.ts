@@ -1,0 +1,68 @@
+import * as v from 'valibot'
+import type { Scope } from '../records/key.ts'
+import type { Address, Addresses } from './paths.ts'
+
+/** What a route takes and gives, beside its address. */
+export interface Terms {
+  /** What the key must be allowed to do: one of these. */
+  readonly scope: Scope | readonly Scope[]
+  /** For `docs/API.md` and OpenAPI: a sentence or two, in Markdown. */
+  readonly summary: string
+  /** The query parameters, each as text that the schema reads. Others are refused by name. */
+  readonly query?: v.StrictObjectSchema<v.ObjectEntries, undefined>
+  readonly body?: v.GenericSchema
+  readonly answer: v.GenericSchema
+  /** Of an answer that is no refusal. 200 where it does not say. */
+  readonly status?: 200 | 201 | 202
+  /** A handler may answer with this status instead. */
+  readonly otherStatus?: 200 | 202
+  /** The list in which the answer stands by its id: gives the `Location` of what was made or changed. */
+  readonly location?: string
+  /** Counts as a submission: the answer says what is left of the limit. */
+  readonly countsAsSubmission?: true
+  /** Answers with an `ETag`, and 304 to a caller that has it as it is. */
+  readonly tagged?: true
+}
+
+/** A route, whole. */
+export type Route = Address & Terms
+export type Contract = Readonly<Record<string, Route>>
+
+/** Adds to each address what it takes and gives. One that is left out, or has no address, does not compile. */
+export function contract<
+  const A extends Addresses,
+  const T extends { readonly [N in keyof A]: TermsOf<A[N]> },
+>(addresses: A, terms: T & { readonly [N in Exclude<keyof T, keyof A>]: never }): {
+  readonly [N in keyof A]: A[N] & T[N]
+} {
+  const routes = Object.entries<Address>(addresses).map(([name, address]) => [name, { ...address, ...terms[name] }])
+  return Object.fromEntries(routes) as never
+}
+
+/** A body has a schema where the address says that there is one. */
+type TermsOf<A extends Address> = A extends { readonly bodyIs: string } ? Terms & { readonly body: v.GenericSchema }
+  : Terms & { readonly body?: never }
+
+/** The names in `{braces}` of a path. */
+export type ParamsOf<R extends Address> = NamesIn<R['at']>
+type NamesIn<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | NamesIn<Rest> : never
+
+/** What a handler gets of the body. */
+export type BodyOf<R> = R extends { readonly body: infer S extends v.GenericSchema } ? v.InferOutput<S> : undefined
+/** What a handler gets of the query. */
+export type QueryOf<R> = R extends { readonly query: infer S extends v.GenericSchema } ? v.InferOutput<S> : undefined
+/** What a route answers, refusals apart. */
+export type AnswerOf<R> = R extends { readonly answer: infer S extends v.GenericSchema } ? v.InferOutput<S> : never
+
+/** One page of a list. */
+export function pageOf<S extends v.GenericSchema>(
+  item: S,
+): v.StrictObjectSchema<
+  { readonly items: v.ArraySchema<S, undefined>; readonly next_cursor: typeof cursorOut },
+  undefined
+> {
+  return v.strictObject({ items: v.array(item), next_cursor: cursorOut })
+}
+
+/** Where the next page starts; null on the last. */
+const cursorOut = v.nullable(v.string())

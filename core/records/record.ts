@@ -1,0 +1,126 @@
+import * as v from 'valibot'
+import type { AnyId, Millis } from '../base/ids.ts'
+import { instantText } from '../base/instant.ts'
+
+/**
+ * A record is written once. Its fields give the type of a row (`RowOf`), the columns of its table, the schema of what the
+ * API shows (`view`) and the function that makes it (`show`). There are no relations and no queries here: SQL stays SQL.
+ */
+
+type Kind = 'text' | 'int' | 'real' | 'flag' | 'json'
+/** How a column is kept: `json` is an array or an object in the row and text in the database; `?` may be null. */
+export type ColumnKind = Kind | `${Kind}?`
+type Stored<K extends ColumnKind, T> = K extends `${string}?` ? T | null : T
+
+/** Ids that are told apart inside are plain text to everybody else. */
+export type Plain<T> = T extends AnyId ? string
+  : T extends readonly (infer Item)[] ? readonly Plain<Item>[]
+  : T
+
+/** One field: how it is kept, and how the API shows it. */
+export interface Field<K extends ColumnKind, Row, Shown> {
+  readonly kind: K
+  readonly isKey: boolean
+  /** null: never shown. */
+  readonly view: v.GenericSchema<Shown> | null
+  /** null: shown as it is kept. */
+  readonly show: ((stored: Row) => Shown) | null
+}
+type AnyField = Field<ColumnKind, never, unknown>
+
+/** Something that the API shows and no column has. */
+export interface Computed<Row, Shown> {
+  readonly view: v.GenericSchema<Shown>
+  readonly of: (row: Row) => Shown
+}
+type AnyComputed = Computed<never, unknown>
+
+type RowOfFields<F> = { readonly [N in keyof F]: F[N] extends Field<infer _K, infer Row, infer _S> ? Row : never }
+type ShownOf<F, C> =
+  & {
+    readonly [
+      N in keyof F as F[N] extends Field<infer _K, infer _R, infer S> ? [S] extends [never] ? never : N : never
+    ]: F[N] extends Field<infer _K, infer _R, infer S> ? S : never
+  }
+  & { readonly [N in keyof C]: C[N] extends Computed<never, infer S> ? S : never }
+type EntriesOf<T> = { readonly [N in keyof T]: v.GenericSchema<T[N]> }
+
+/** What `record` makes of the fields `F` and the computed ones `C`. */
+export interface RecordOf<F, C> {
+  readonly table: string
+  readonly key: readonly (keyof F & string)[]
+  readonly columns: { readonly [N in keyof F]: F[N] extends Field<infer K, infer _R, infer _S> ? K : never }
+  /** What the API shows. Strict: nothing else is shown. */
+  readonly view: v.StrictObjectSchema<EntriesOf<ShownOf<F, C>>, undefined>
+  /** Makes what the API shows of a row. */
+  show(row: RowOfFields<F>): ShownOf<F, C>
+}
+
+/** The row of a record, as the core and the store work with it. */
+export type RowOf<T> = T extends RecordOf<infer F, infer _C> ? RowOfFields<F> : never
+/** What the API shows of a record. */
+export type ViewOf<T> = T extends RecordOf<infer F, infer C> ? ShownOf<F, C> : never
+
+/** Defines a record: its table, its fields in the order in which they are shown, and what is computed from a row. */
+export function record<
+  const F extends Readonly<Record<string, AnyField>>,
+  const C extends Readonly<Record<string, AnyComputed>> = Record<never, never>,
+>(table: string, fields: F, computedFields?: C): RecordOf<F, C> {
+  const all = Object.entries<AnyField>(fields)
+  const shown = all.filter(([, { view }]) => view !== null)
+  const computedOnes = Object.entries<AnyComputed>(computedFields ?? {})
+  const entries = Object.fromEntries([...shown, ...computedOnes].map(([name, { view }]) => [name, view]))
+  const show = (row: Readonly<Record<string, never>>): Record<string, unknown> => {
+    const view: Record<string, unknown> = {}
+    for (const [name, field] of shown) {
+      const stored = row[name] as never
+      view[name] = field.show === null ? stored : field.show(stored)
+    }
+    for (const [name, field] of computedOnes) view[name] = field.of(row as never)
+    return view
+  }
+  return {
+    table,
+    key: all.filter(([, { isKey }]) => isKey).map(([name]) => name),
+    columns: Object.fromEntries(all.map(([name, { kind }]) => [name, kind])) as never,
+    view: v.strictObject(entries as never) as never,
+    show: show as never,
+  }
+}
+
+/** A field that is shown as it is kept. */
+export function column<const K extends ColumnKind, T>(
+  kind: K,
+  schema: v.GenericSchema<T>,
+): Field<K, Stored<K, T>, Plain<Stored<K, T>>> {
+  const view = isOptional(kind) ? v.nullable(schema) : schema
+  return { kind, isKey: false, view: view as never, show: null }
+}
+
+/** The same, for what tells the rows of a table apart. */
+export function key<T extends string>(schema: v.GenericSchema<T>): Field<'text', T, Plain<T>> {
+  return { ...column('text', schema), isKey: true } as Field<'text', T, Plain<T>>
+}
+
+/** A field that the API does not show. */
+export function hidden<T, const K extends ColumnKind = ColumnKind>(kind: K): Field<K, Stored<K, T>, never> {
+  return { kind, isKey: false, view: null, show: null }
+}
+
+/** ISO 8601 in UTC, with milliseconds and `Z`. */
+export const time = v.pipe(v.string(), v.isoTimestamp())
+
+/** An instant: kept in milliseconds, shown as ISO 8601. */
+export function instant<const K extends 'int' | 'int?'>(kind: K): Field<K, Stored<K, Millis>, Stored<K, string>> {
+  const show = (at: Millis | null): string | null => at === null ? null : instantText(at)
+  return { kind, isKey: false, view: (isOptional(kind) ? v.nullable(time) : time) as never, show: show as never }
+}
+
+/** What the API shows besides, made of the row. */
+export function computed<Row, Shown>(view: v.GenericSchema<Shown>, of: (row: Row) => Shown): Computed<Row, Shown> {
+  return { view, of }
+}
+
+function isOptional(kind: ColumnKind): boolean {
+  return kind.endsWith('?')
+}

@@ -1,0 +1,76 @@
+import type { Quota } from './base/sliding-window.ts'
+import type { Refusal } from './base/refusal.ts'
+import type { Event } from './events/index.ts'
+import type { JobRow } from './records/job.ts'
+import type { KeyRow } from './records/key.ts'
+import type { PoolRow } from './records/pool.ts'
+import type { Report, RobotRow } from './records/robot.ts'
+import type { ScheduleRow } from './records/schedule.ts'
+import type { TriggerRow } from './records/trigger.ts'
+import type { DeliveryRow, WebhookRow } from './records/webhook.ts'
+import type { WorkflowRow } from './records/workflow.ts'
+
+/**
+ * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit
+ * that the request was held to, null where there is none.
+ */
+export type Reply =
+  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
+  | {
+    readonly type: 'fired'
+    readonly trigger: TriggerRow
+    /** null: none was made, and why is said in `skipped`. */
+    readonly job: JobRow | null
+    readonly skipped: string | null
+    readonly quota: Quota | null
+  }
+  | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
+  | { readonly type: 'trigger'; readonly trigger: TriggerRow }
+  | { readonly type: 'schedule'; readonly schedule: ScheduleRow }
+  | { readonly type: 'key'; readonly key: KeyRow }
+  | { readonly type: 'pool'; readonly pool: PoolRow }
+  | { readonly type: 'robot'; readonly robot: RobotRow }
+  | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
+  | { readonly type: 'webhook'; readonly webhook: WebhookRow }
+  | { readonly type: 'delivery'; readonly delivery: DeliveryRow }
+  | { readonly type: 'refusal'; readonly refusal: Refusal; readonly quota?: Quota | null }
+
+/** An event whose sender waits for an answer. */
+export type RequestEvent = Extract<Event, { readonly reply: unknown }>
+
+/** What each request is answered with, where it is not refused. `ReplyTo` does not compile without all of them. */
+interface ReplyTypes {
+  readonly 'job.submitted': 'job'
+  readonly 'cancel.requested': 'job'
+  readonly 'release.requested': 'job'
+  readonly 'retry.requested': 'job'
+  readonly 'schedule.triggered': 'job'
+  readonly 'webhook.received': 'fired'
+  readonly 'workflow.called': 'fired'
+  readonly 'trigger.fired': 'fired'
+  readonly 'control.requested': 'robot'
+  readonly 'robot.saved': 'robot'
+  readonly 'status.requested': 'status'
+  readonly 'pool.saved': 'pool'
+  readonly 'workflow.saved': 'workflow'
+  readonly 'workflow.published': 'workflow'
+  readonly 'trigger.saved': 'trigger'
+  readonly 'trigger.switched': 'trigger'
+  readonly 'trigger.deleted': 'trigger'
+  readonly 'trigger.read': 'trigger'
+  readonly 'schedule.saved': 'schedule'
+  readonly 'schedule.switched': 'schedule'
+  readonly 'schedule.deleted': 'schedule'
+  readonly 'key.created': 'key'
+  readonly 'key.revoked': 'key'
+  readonly 'webhook.saved': 'webhook'
+  readonly 'webhook.enabled': 'webhook'
+  readonly 'webhook.disabled': 'webhook'
+  readonly 'webhook.deleted': 'webhook'
+  readonly 'webhook.rotated': 'webhook'
+  readonly 'webhook.pinged': 'delivery'
+  readonly 'delivery.replayed': 'delivery'
+}
+
+/** What an event of this type is answered with, refusals apart. */
+export type ReplyTo<T extends RequestEvent['type']> = Extract<Reply, { readonly type: ReplyTypes[T] }>

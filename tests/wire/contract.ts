@@ -1,0 +1,43 @@
+import * as v from 'valibot'
+import { ErrorView } from '../../core/api/error.ts'
+import { API } from '../../core/api/index.ts'
+import type { Route } from '../../core/api/route.ts'
+
+/** Every answer that a test sees is what the contract says, refusals too. */
+
+interface Matcher {
+  readonly method: string
+  readonly path: RegExp
+  readonly name: string
+  readonly route: Route
+}
+
+const ROUTES: readonly Matcher[] = Object.entries(API).flatMap(([group, routes]) =>
+  Object.entries<Route>(routes).map(([name, route]): Matcher => {
+    const [method = '', path = ''] = route.at.split(' ')
+    return { method, path: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`), name: `${group}.${name}`, route }
+  })
+)
+
+/** Throws where an answer of the API differs from the contract. `path` may be below a fleet, and have a query. */
+export function checkAnswer(method: string, path: string, status: number, body: unknown): void {
+  const [, at = ''] = /^(?:\/fleets\/[^/]+)?(\/api\/v1\/[^?#]*)/.exec(path) ?? []
+  if (at === '' || status === 304) return
+  if (status >= 400) return check(`${method} ${path}: ${status}`, ErrorView, body)
+  // A fixed path goes before one with a name in it.
+  const found = ROUTES.filter((one) => one.method === method && one.path.test(at))
+    .toSorted((a, b) => Number(a.route.at.includes('{')) - Number(b.route.at.includes('{')))[0]
+  if (found === undefined) return
+  const { status: expected = 200, otherStatus } = found.route
+  if (status !== expected && status !== otherStatus) {
+    throw new Error(`${method} ${path}: the contract of ${found.name} has no status ${status}`)
+  }
+  check(`${method} ${path}, ${found.name}`, found.route.answer, body)
+}
+
+function check(what: string, schema: v.GenericSchema, body: unknown): void {
+  const { issues } = v.safeParse(schema, body)
+  if (issues === undefined) return
+  const lines = issues.map((issue) => `  ${v.getDotPath(issue) ?? '(whole)'}: ${issue.message}`)
+  throw new Error(`the answer is not what the contract says. ${what}\n${lines.join('\n')}\n${JSON.stringify(body)}`)
+}
