@@ -3,16 +3,11 @@ import { toText } from '../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import type { ChatPlatformName } from '../../core/trigger-types/chat.ts'
 import type { NewTrigger } from '../../core/api/request.ts'
-import {
-  configOf,
-  type ShownAuth,
-  TRIGGER_AUTHS,
-  type TriggerAuth,
-  type TriggerType,
-} from '../../core/trigger-types/index.ts'
+import { type ShownAuth, TRIGGER_AUTHS, type TriggerAuth } from '../../core/trigger-types/auth.ts'
+import { configOf, type TriggerType, triggerTypeOf } from '../../core/trigger-types/index.ts'
+import type { CredentialRule } from '../../core/trigger-types/trigger-type.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
 import { problemWithChatKey } from '../chat/index.ts'
-import type { Platform } from '../fleet/fleet.ts'
 import { isRange } from '../net/client-address.ts'
 import { hasControls, hashOf, newSecret, newStandardSecret, problemWithSecret, weaknessOf } from '../crypto/secrets.ts'
 import { isStandardSecret } from '../crypto/signatures.ts'
@@ -24,22 +19,19 @@ export interface TriggerSettings {
 }
 
 /**
- * What saving a trigger comes to, where it can be had on this platform: INVALID_PAYLOAD names the field. `before`: what
- * is changed; its secret stays where nothing is said of one.
+ * What saving a trigger comes to: INVALID_PAYLOAD names the field. `before`: what is changed; its secret stays where
+ * nothing is said of one.
  */
 export function triggerSettings(
   body: NewTrigger,
   before: TriggerRow | undefined,
-  platform: Platform,
 ): TriggerSettings | Refusal {
   const { trigger_type } = body
-  const refusal = platform.unsupported?.[trigger_type]
-  if (refusal !== undefined) return refuse('INVALID_PAYLOAD', refusal, { fields: ['trigger_type'] })
   const config = configOf(trigger_type, body.config)
   if (isRefusal(config)) return config
   const range = body.allow_from.find((text) => !isRange(text))
   if (range !== undefined) return wrong('allow_from', `Field allow_from: ${range} is neither an address nor a range`)
-  const credential = CREDENTIALS[trigger_type](body, before)
+  const credential = CREDENTIALS[triggerTypeOf(trigger_type).credential](body, before)
   if (isRefusal(credential)) return credential
   const { shownSecret, ...kept } = credential
   return {
@@ -69,18 +61,15 @@ interface Credential extends Pick<TriggerRow, 'auth' | 'secret' | 'signing'> {
   readonly shownSecret: string | null
 }
 
-/** What becomes of `auth`, `secret` and `signature` with each type. */
+/** The five rules for `auth`, `secret` and `signature`. */
 const CREDENTIALS: {
-  readonly [T in TriggerType]: (body: NewTrigger, before: TriggerRow | undefined) => Credential | Refusal
+  readonly [R in CredentialRule]: (body: NewTrigger, before: TriggerRow | undefined) => Credential | Refusal
 } = {
-  webhook: byAuth,
-  manual: noCredential,
-  scheduled: noCredential,
-  file_watch: noCredential,
-  email: byPassword,
-  form: byCode,
-  chat: byPlatform,
-  workflow_call: noCredential,
+  'none': noCredential,
+  'secret-or-signature': byAuth,
+  'access-code': byCode,
+  'platform-key': byPlatform,
+  'password': byPassword,
 }
 
 /** Nobody from outside calls it, and it logs in nowhere. */

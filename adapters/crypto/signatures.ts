@@ -1,6 +1,6 @@
 import { createPublicKey, verify as isSigned } from 'node:crypto'
 import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
-import type { TriggerAuth } from '../../core/trigger-types/index.ts'
+import type { TriggerAuth } from '../../core/trigger-types/auth.ts'
 import type { SigningKey } from '../../core/records/trigger.ts'
 
 /** A call of a webhook, as it came: what is signed are its bytes, before anybody has read anything into them. */

@@ -1,5 +1,5 @@
 import type { JobStatus as Status } from '../../core/records/job.ts'
-import type { TriggerType as Type } from '../../core/trigger-types/index.ts'
+import { TRIGGER_TYPE_NAMES, type TriggerType as Type } from '../../core/trigger-types/index.ts'
 import type { Frequency } from '../../core/records/schedule.ts'
 import type { Presence } from '../../core/records/robot.ts'
 import type { WorkflowStatus as Published } from '../../core/records/workflow.ts'
@@ -54,14 +54,7 @@ export const WorkflowStatus = {
 export type WorkflowStatus = Values<typeof WorkflowStatus>
 
 /** What a trigger fires upon. */
-export const TriggerType = {
-  MANUAL: 'manual',
-  SCHEDULED: 'scheduled',
-  WEBHOOK: 'webhook',
-  FILE_WATCH: 'file_watch',
-  EMAIL: 'email',
-  FORM: 'form',
-  CHAT: 'chat',
-  WORKFLOW_CALL: 'workflow_call',
-} as const satisfies Record<string, Type>
+export const TriggerType = Object.fromEntries(TRIGGER_TYPE_NAMES.map((name) => [name.toUpperCase(), name])) as {
+  readonly [T in Type as Uppercase<T>]: T
+}
 export type TriggerType = Values<typeof TriggerType>

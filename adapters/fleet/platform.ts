@@ -22,9 +22,8 @@ export interface Platform {
   setAlarm(at: Millis | null, onAlarm: () => void): void
   /** Sends a request to another system. */
   readonly post: SendPost
-  /** What listens here by itself, and why other types of trigger cannot be had. */
+  /** What listens here by itself, by the type of trigger that it does so for. */
   readonly sources?: SourceStarters
-  readonly unsupported?: { readonly [T in TriggerType]?: string }
   /** What is in the way of a config that is right in itself, as a folder that may not be watched; null: nothing. */
   readonly configChecks?: {
     readonly [T in TriggerType]?: (config: JsonObject) => Refusal | null | Promise<Refusal | null>

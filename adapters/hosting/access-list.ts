@@ -1,6 +1,7 @@
 import type { SecretHash, TriggerId } from '../../core/base/ids.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
 import type { State } from '../../core/state.ts'
+import { TRIGGER_TYPE_NAMES, triggerTypeOf } from '../../core/trigger-types/index.ts'
 
 /** What a request shows before anything is done for it: a key, or the address of a trigger. */
 export interface RequestIdentity {
@@ -9,8 +10,9 @@ export interface RequestIdentity {
   readonly trigger: string | null
 }
 
-/** The types of trigger that have an address, as it begins. */
-const TRIGGER_PATH = /^\/(webhook|chat|form)\/([^/]+)\/?$/
+/** The types of trigger that have an address, and how it begins. */
+const CALLED = TRIGGER_TYPE_NAMES.filter((name) => triggerTypeOf(name).path !== null)
+const TRIGGER_PATH = new RegExp(`^/(${CALLED.join('|')})/([^/]+)/?$`)
 
 /** Who asks for this path of a fleet. */
 export function requestIdentity(rest: string, credential: SecretHash | null): RequestIdentity {

@@ -1,4 +1,5 @@
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { triggerTypeOf } from '../../core/trigger-types/index.ts'
 import { fromText, type JsonObject } from '../../core/base/json.ts'
 import { isLive, type JobRow } from '../../core/records/job.ts'
 import type { CallView, FiringView, TriggerEventView, TriggerView } from '../../core/api/trigger-view.ts'
@@ -9,6 +10,7 @@ import { iso } from './records.ts'
 
 /** A trigger. Its secret is not kept, or is nobody's business, so it is not shown. */
 export function triggerView(trigger: TriggerRow, source: SourceStatus | null): TriggerView {
+  const { path } = triggerTypeOf(trigger.trigger_type)
   return {
     id: trigger.id,
     name: trigger.name,
@@ -27,7 +29,7 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
     // A form has a key of its own, which no caller has to know.
     has_secret: trigger.secret !== null || (trigger.signing !== null && trigger.trigger_type !== 'form'),
     allow_from: trigger.allow_from,
-    webhook_path: PATHS[trigger.trigger_type]?.(encodeURIComponent(trigger.id)) ?? null,
+    webhook_path: path === null ? null : `${path}/${encodeURIComponent(trigger.id)}`,
     source: source && { state: source.state, detail: source.detail, since: iso(source.since) },
     last_triggered: iso(trigger.last_fired_at),
     trigger_count: trigger.fire_count,
@@ -39,13 +41,6 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
     created_at: iso(trigger.created_at),
     updated_at: iso(trigger.updated_at),
   }
-}
-
-/** Where triggers are called from outside. */
-const PATHS: { readonly [T in TriggerRow['trigger_type']]?: (id: string) => string } = {
-  webhook: (id) => `/webhook/${id}`,
-  chat: (id) => `/chat/${id}`,
-  form: (id) => `/form/${id}`,
 }
 
 /** One event that reached a trigger. */

@@ -8,7 +8,8 @@ import { ROBOT_SLOTS_MAX, TAGS_MAX } from '../protocol/message.ts'
 import { moment } from '../protocol/moment.ts'
 import { unreadable } from '../protocol/repertoire.ts'
 import { problemWithKeyName, SCOPES } from '../records/key.ts'
-import { SHOWN_AUTHS, TRIGGER_TYPES } from '../trigger-types/index.ts'
+import { SHOWN_AUTHS } from '../trigger-types/auth.ts'
+import { TRIGGER_TYPE_NAMES } from '../trigger-types/index.ts'
 import { written, writtenObject } from '../protocol/written.ts'
 import { EVENT_PATTERNS } from '../records/webhook.ts'
 
@@ -24,7 +25,7 @@ const ownId = v.pipe(
 const workflowId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))
 const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
 const environment = v.pipe(v.string(), v.maxLength(100))
-/** Settings, which are read: `CONFIGS`. What is not read is `writtenObject`. */
+/** Settings, which are read: `config` in `trigger-types/`. What is not read is `writtenObject`. */
 const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
 /** A workflow definition, as text or as JSON. */
 const definition = v.union([v.string(), writtenObject], 'must be a JSON object, or its text')
@@ -137,10 +138,10 @@ export const NewTrigger = v.strictObject({
   id: v.optional(ownId),
   name,
   description: v.optional(text, ''),
-  trigger_type: v.optional(v.picklist(TRIGGER_TYPES), 'webhook'),
+  trigger_type: v.optional(v.picklist(TRIGGER_TYPE_NAMES), 'webhook'),
   workflow_id: workflowId,
   scenario_id: v.optional(v.pipe(v.string(), v.maxLength(200)), ''),
-  /** What the type asks for: `CONFIGS`. */
+  /** What the type asks for: `config` in `trigger-types/`. */
   config: v.optional(jsonObject, {}),
   filter: v.nullish(v.string(), null),
   mapping: v.nullish(v.pipe(v.custom<Record<string, string>>(isMapping, 'must have a path for each parameter')), null),

@@ -1,6 +1,6 @@
 import type { JobStatus } from '../records/job.ts'
 import type { TriggerEventRow, TriggerRow } from '../records/trigger.ts'
-import type { ShownAuth } from '../trigger-types/index.ts'
+import type { ShownAuth } from '../trigger-types/auth.ts'
 import type { Anything, Shown, Time } from './view.ts'
 
 /** A trigger, without its secret. */

@@ -2,7 +2,7 @@ import { presence } from '../robots/presence.ts'
 import type { DispatcherStats, PoolStats, QueueStats } from '../records/stats.ts'
 import type { State } from '../state.ts'
 import type { TriggerRow } from '../records/trigger.ts'
-import { isSource } from '../trigger-types/index.ts'
+import { triggerTypeOf } from '../trigger-types/index.ts'
 
 /** Counts for people, in the shapes that the API reference's engine gives them. Counted when asked for. */
 
@@ -66,10 +66,9 @@ function percent(part: number, whole: number): number {
  */
 export function isIdle(state: State): boolean {
   return state.jobs.size === 0 && state.sockets.size === 0 && state.timers.every((why) => why.startsWith('store.')) &&
-    ![...state.triggers.values()].some(hasSource)
+    ![...state.triggers.values()].some(isListenedFor)
 }
 
-/** Of files that robots report it is told by a request, as of a job that is submitted. */
-function hasSource({ enabled, trigger_type, config }: TriggerRow): boolean {
-  return enabled && isSource(trigger_type) && config['reported'] !== true
+function isListenedFor({ enabled, trigger_type, config }: TriggerRow): boolean {
+  return enabled && triggerTypeOf(trigger_type).listens(config)
 }

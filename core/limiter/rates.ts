@@ -4,17 +4,12 @@ import type { JobRow, RecentJob } from '../records/job.ts'
 import { epochSeconds, type Limit, type Quota, SlidingWindow } from '../base/sliding-window.ts'
 import type { Settings } from '../settings.ts'
 import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
-import type { TriggerType } from '../trigger-types/index.ts'
+import { triggerTypeOf } from '../trigger-types/index.ts'
 import type { Limiters, State } from '../state.ts'
 
 /** Nothing is used up. */
 export function newLimiters(): Limiters {
   return { robots: new Map(), triggers: new Map(), skips: new Map(), keys: new Map() }
-}
-
-/** Triggers that strangers may call: only those have a limit of their own. */
-export function hasCallLimit(type: TriggerType): boolean {
-  return type === 'webhook' || type === 'form' || type === 'chat'
 }
 
 /** What a robot may say. */
@@ -116,7 +111,8 @@ export function loadRecent(state: State, jobs: readonly RecentJob[], now: Millis
     // Of a clock that was wrong when the job was made.
     if (created_at > now) continue
     if (trigger_id !== null && created_by === `trigger:${trigger_id}`) {
-      if (hasCallLimit(state.triggers.get(trigger_id)?.trigger_type ?? 'manual')) {
+      const trigger = state.triggers.get(trigger_id)
+      if (trigger !== undefined && triggerTypeOf(trigger.trigger_type).rateLimited) {
         callWindow(state, trigger_id).count(created_at)
       }
     } else for (const key of named.get(created_by) ?? []) submissionWindow(state, key).count(created_at)

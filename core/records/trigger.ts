@@ -1,7 +1,8 @@
-import type { JobId, JsonText, Millis, ScheduleId, SecretHash, TriggerId, WorkflowId } from '../base/ids.ts'
+import type { JobId, JsonText, Millis, SecretHash, TriggerId, WorkflowId } from '../base/ids.ts'
 import type { Priority } from './job.ts'
 import type { JsonObject } from '../base/json.ts'
-import type { ConfigOf, TriggerAuth, TriggerType } from '../trigger-types/index.ts'
+import type { TriggerAuth } from '../trigger-types/auth.ts'
+import { type ConfigOf, type TriggerType, triggerTypeOf } from '../trigger-types/index.ts'
 
 /** What starts a workflow by itself, or when somebody or something calls it. */
 export interface TriggerRow extends Selection {
@@ -12,7 +13,7 @@ export interface TriggerRow extends Selection {
   readonly workflow_id: WorkflowId
   /** The user's own: what belongs together. Empty: none. */
   readonly scenario_id: string
-  /** What its type asks for: `CONFIGS`. */
+  /** What its type asks for: `config` in `trigger-types/`. */
   readonly config: JsonObject
   readonly enabled: boolean
   readonly priority: Priority
@@ -95,31 +96,13 @@ export function cooldownLeft(trigger: TriggerRow, now: Millis): number {
 }
 
 /** By what a trigger fires that happens in the fleet itself, as keys of `State.subscribers`. */
-export function subscriptionsOf(trigger: TriggerRow): readonly string[] {
-  if (trigger.trigger_type === 'scheduled') return [scheduleTopic(configIn(trigger, 'scheduled').schedule_id)]
-  if (trigger.trigger_type !== 'workflow_call') return []
-  const { call_alias, after } = configIn(trigger, 'workflow_call')
-  return [...call_alias === null ? [] : [callTopic(call_alias)], ...after?.workflows.map(endTopic) ?? []]
+export function subscriptionsOf(trigger: Pick<TriggerRow, 'trigger_type' | 'config'>): readonly string[] {
+  return triggerTypeOf(trigger.trigger_type).subscribes(trigger.config)
 }
 
 /** The config of a trigger of this type: it was checked when it was saved. */
 export function configIn<T extends TriggerType>({ config }: Pick<TriggerRow, 'config'>, _type: T): ConfigOf<T> {
   return config as unknown as ConfigOf<T>
-}
-
-/** Somebody calls a workflow by this name. */
-export function callTopic(alias: string): string {
-  return `call ${alias}`
-}
-
-/** A job of this workflow has ended. */
-export function endTopic(workflow: WorkflowId): string {
-  return `end ${workflow}`
-}
-
-/** A schedule makes a job. */
-export function scheduleTopic(schedule: ScheduleId): string {
-  return `schedule ${schedule}`
 }
 
 /** A key that has to be known itself, because what is signed with it is to be checked; and how, where that is up to us. */

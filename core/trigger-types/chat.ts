@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { triggerType } from './trigger-type.ts'
 
 /** The `config` of a trigger of type `chat`. */
 
@@ -47,3 +48,17 @@ export const ChatConfig = v.pipe(
 )
 
 export type ChatConfig = v.InferOutput<typeof ChatConfig>
+
+/** A person writes to a bot. */
+export const chat = triggerType({
+  name: 'chat',
+  config: ChatConfig,
+  credential: 'platform-key',
+  path: '/chat',
+  rateLimited: true,
+  source: false,
+  listens: () => false,
+  cursorSurvivesEdit: false,
+  references: () => [],
+  subscribes: () => [],
+})

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { isObject } from '../base/json.ts'
+import { triggerType } from './trigger-type.ts'
 
 /** Whoever is on the way to these could read everything anyway. */
 const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1'])
@@ -32,5 +33,17 @@ const MailAddress = v.strictObject({
   subject_filter: mailFilter,
 })
 
-/** Where mail comes from: one or the other, as the platform has it. */
-export const MailConfig = v.lazy((given) => isObject(given) && 'address' in given ? MailAddress : Mailbox)
+/** Mail comes in: to a folder of an IMAP server, or to an address, as the platform has it. */
+export const email = triggerType({
+  name: 'email',
+  config: v.lazy((given) => isObject(given) && 'address' in given ? MailAddress : Mailbox),
+  credential: 'password',
+  path: null,
+  rateLimited: false,
+  source: true,
+  listens: () => true,
+  // A place in a mailbox says by itself in which one it is.
+  cursorSurvivesEdit: true,
+  references: () => [],
+  subscribes: () => [],
+})

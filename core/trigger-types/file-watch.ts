@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { GLOB_CHARS_MAX, globChars } from '../base/glob.ts'
 import { moment } from '../protocol/moment.ts'
 import type { RefusalCode } from '../base/refusal.ts'
+import { triggerType } from './trigger-type.ts'
 
 /** What a `file_watch` trigger is asked to look for, and how a robot reports what happened to its files. */
 
@@ -50,6 +51,22 @@ const Watched = v.strictObject({
 const Reported = v.strictObject({ reported: v.literal(true), ...chosen })
 
 export const FileWatch = v.variant('reported', [Watched, Reported])
+
+/** Files appear or change, in a folder here or on a robot's machine. */
+export const fileWatch = triggerType({
+  name: 'file_watch',
+  config: FileWatch,
+  credential: 'none',
+  path: null,
+  rateLimited: false,
+  source: true,
+  // What robots report comes as a request, like a job that is submitted.
+  listens: ({ reported }) => !reported,
+  // Another folder begins anew.
+  cursorSurvivesEdit: false,
+  references: () => [],
+  subscribes: () => [],
+})
 
 /** The body of `POST /api/v1/triggers/{id}/file-events`. */
 export const FileReport = v.strictObject({

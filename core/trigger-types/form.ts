@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { safeRegExp } from '../base/pattern.ts'
 import { FIELD_TYPES, type FieldShape, TEXT_CHARS_MAX, valueOf, writtenOf } from './form-value.ts'
 import { isRefusal } from '../base/refusal.ts'
+import { triggerType } from './trigger-type.ts'
 
 /** What a form asks: the `config` of a trigger of type `form`. */
 
@@ -155,9 +156,23 @@ export const FormConfig = v.strictObject({
 
 export type FormConfig = v.InferOutput<typeof FormConfig>
 
+/** A person fills in a page of ours. */
+export const form = triggerType({
+  name: 'form',
+  config: FormConfig,
+  credential: 'access-code',
+  path: '/form',
+  rateLimited: true,
+  source: false,
+  listens: () => false,
+  cursorSurvivesEdit: false,
+  references: () => [],
+  subscribes: () => [],
+})
+
 /** How many values a browser sends of a form at the most: one of each field, and of some each of their options. */
-export function valuesMax(form: FormConfig): number {
-  return form.fields.reduce((sum, one) => sum + (one.type === 'multiselect' ? optionsIn(one) : 1), 0)
+export function valuesMax({ fields: all }: FormConfig): number {
+  return all.reduce((sum, one) => sum + (one.type === 'multiselect' ? optionsIn(one) : 1), 0)
 }
 
 function optionsIn(one: object): number {

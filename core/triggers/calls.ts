@@ -7,7 +7,8 @@ import { fromText, type JsonObject, toText } from '../base/json.ts'
 import { notFound, type Refusal, refuse } from '../base/refusal.ts'
 import { submissionLimit, submissionWindow } from '../limiter/rates.ts'
 import type { State } from '../state.ts'
-import { callTopic, configIn, type TriggerRow } from '../records/trigger.ts'
+import { configIn, type TriggerRow } from '../records/trigger.ts'
+import { callTopic } from '../trigger-types/topic.ts'
 import type { WorkflowCalled } from '../events/triggers.ts'
 
 /** Jobs that start other jobs: by calling a workflow while they run, or by their end. */

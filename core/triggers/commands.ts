@@ -5,7 +5,10 @@ import type { TriggerId } from '../base/ids.ts'
 import { selectionProblem } from './selection.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../base/refusal.ts'
 import type { State } from '../state.ts'
-import { callTopic, configIn, NO_RUNS_YET, type TriggerRow } from '../records/trigger.ts'
+import { NO_RUNS_YET, type TriggerRow } from '../records/trigger.ts'
+import { triggerTypeOf } from '../trigger-types/index.ts'
+import { callTopic } from '../trigger-types/topic.ts'
+import type { Reference } from '../trigger-types/trigger-type.ts'
 import { deleteTrigger, saveTrigger } from './save.ts'
 
 /** What people do with triggers. */
@@ -49,9 +52,9 @@ function edited(
   }
   const refusal = settingsProblem(state, settings, id)
   if (refusal !== null) return refusal
-  // Another folder begins anew. A place in a mailbox says by itself where it is.
-  const same = known.trigger_type === 'email' || JSON.stringify(known.config) === JSON.stringify(settings.config)
-  const cursor = same ? known.cursor : ''
+  const keepsCursor = triggerTypeOf(known.trigger_type).cursorSurvivesEdit ||
+    JSON.stringify(known.config) === JSON.stringify(settings.config)
+  const cursor = keepsCursor ? known.cursor : ''
   return { ...known, ...settings, cursor, revision: revision + 1, updated_at: turn.now }
 }
 
@@ -60,27 +63,28 @@ function settingsProblem(state: State, settings: TriggerSaved['settings'], id: T
   if (!state.workflows.has(settings.workflow_id)) {
     return notFound('Workflow', settings.workflow_id, { fields: ['workflow_id'] })
   }
-  return missingReference(state, settings, id) ?? selectionProblem(settings)
+  for (const reference of triggerTypeOf(settings.trigger_type).references(settings.config)) {
+    const problem = referenceProblem(state, reference, id)
+    if (problem !== null) return problem
+  }
+  return selectionProblem(settings)
 }
 
-/** What the config names. */
-function missingReference(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
-  if (settings.trigger_type === 'scheduled') {
-    const { schedule_id } = configIn(settings, 'scheduled')
-    return state.schedules.has(schedule_id)
-      ? null
-      : notFound('Schedule', schedule_id, { fields: ['config.schedule_id'] })
+/** Why the config of a trigger cannot name this; null when it can. */
+function referenceProblem(state: State, reference: Reference, id: TriggerId): Refusal | null {
+  const { record } = reference
+  const fields = [reference.field]
+  switch (record) {
+    case 'workflow':
+      return state.workflows.has(reference.id) ? null : notFound('Workflow', reference.id, { fields })
+    case 'schedule':
+      return state.schedules.has(reference.id) ? null : notFound('Schedule', reference.id, { fields })
+    case 'alias': {
+      const [taken] = state.subscribers.get(callTopic(reference.alias)) ?? []
+      if (taken === undefined || taken === id) return null
+      return refuse('CONFLICT', `Trigger ${taken} is called ${reference.alias} already`, { fields })
+    }
   }
-  if (settings.trigger_type !== 'workflow_call') return null
-  const { call_alias, after, allowed_callers } = configIn(settings, 'workflow_call')
-  const taken = call_alias === null ? [] : [...state.subscribers.get(callTopic(call_alias)) ?? []]
-  if (taken.some((other) => other !== id)) {
-    return refuse('CONFLICT', `Trigger ${taken[0]} is called ${call_alias} already`, { fields: ['config.call_alias'] })
-  }
-  const unknown = after?.workflows.find((one) => !state.workflows.has(one))
-  if (unknown !== undefined) return notFound('Workflow', unknown, { fields: ['config.after.workflows'] })
-  const caller = allowed_callers.find((one) => !state.workflows.has(one))
-  return caller === undefined ? null : notFound('Workflow', caller, { fields: ['config.allowed_callers'] })
 }
 
 /** A trigger is enabled or disabled. Who called it while it was disabled was told; what a mailbox has got is there still. */

@@ -2,7 +2,7 @@ import type { State } from '../state.ts'
 import type { FactOf } from '../fact.ts'
 import type { Turn } from '../turn.ts'
 import { isOfWorkflow, type JobRow } from '../records/job.ts'
-import { configIn, endTopic, scheduleTopic } from '../records/trigger.ts'
+import { endTopic, scheduleTopic } from '../trigger-types/topic.ts'
 import { fireOrSkip } from './fire.ts'
 import { derivedId } from '../base/hash.ts'
 import { toText } from '../base/json.ts'
@@ -14,11 +14,9 @@ import { exceedsBytes, utf8Bytes } from '../base/text.ts'
 /** A job has ended: what waits for that starts, each trigger once for each job, in the turn in which it ends. */
 export function startFollowers(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   if (!isOfWorkflow(job)) return
-  for (const id of state.subscribers.get(endTopic(job.workflow_id)) ?? []) {
+  for (const id of state.subscribers.get(endTopic(job.status, job.workflow_id)) ?? []) {
     const trigger = state.triggers.get(id)
     if (trigger === undefined || !trigger.enabled) continue
-    const statuses: readonly string[] = configIn(trigger, 'workflow_call').after?.statuses ?? []
-    if (!statuses.includes(job.status)) continue
     fireOrSkip(state, trigger, {
       job: derivedId(`${id} ${job.id}`, turn.now),
       by: `trigger:${id}`,

@@ -5,15 +5,8 @@ import { cooldownRefusal, fire, type FireResult, skip, skipReason, type TriggerI
 import type { JsonText, ReplyId, TriggerId } from '../base/ids.ts'
 import type { SlidingWindow } from '../base/sliding-window.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../base/refusal.ts'
-import { isSource } from '../trigger-types/index.ts'
-import {
-  callLimit,
-  callWindow,
-  hasCallLimit,
-  rateLimited,
-  submissionLimit,
-  submissionWindow,
-} from '../limiter/rates.ts'
+import { triggerTypeOf } from '../trigger-types/index.ts'
+import { callLimit, callWindow, rateLimited, submissionLimit, submissionWindow } from '../limiter/rates.ts'
 import type { State } from '../state.ts'
 import type { TriggerRow } from '../records/trigger.ts'
 import type { IdempotencyRow } from '../records/key.ts'
@@ -33,7 +26,7 @@ export function triggerFired(state: State, event: TriggerFired, turn: Turn): voi
   const { key, name } = event.by ?? { key: null, name: `trigger:${trigger.id}` }
   const window = key !== null ? submissionWindow(state, key) : event.by === null ? windowOf(state, trigger) : null
   const limit = key !== null ? submissionLimit(state.settings) : callLimit(state.settings)
-  const callerWaits = !event.fire_and_forget && (event.as === null || !isSource(event.as))
+  const callerWaits = !event.fire_and_forget && (event.as === null || !triggerTypeOf(event.as).source)
   const fired = event.as !== null && event.as !== trigger.trigger_type
     ? refuse('CONFLICT', `Trigger ${trigger.id} is of type ${trigger.trigger_type}, not ${event.as}`)
     : admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits, parent: null }, turn)
@@ -112,7 +105,7 @@ export function admitCall(state: State, trigger: TriggerRow, call: TriggerCall, 
 }
 
 function windowOf(state: State, { id, trigger_type }: TriggerRow): SlidingWindow | null {
-  return hasCallLimit(trigger_type) ? callWindow(state, id) : null
+  return triggerTypeOf(trigger_type).rateLimited ? callWindow(state, id) : null
 }
 
 /** TRIGGER_NOT_FOUND names it. */

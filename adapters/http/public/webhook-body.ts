@@ -5,7 +5,7 @@ import { isObject, type Json, type JsonObject, type Parsed, parseJson, toText } 
 import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import { WebhookBody } from '../../../core/api/request.ts'
 import { grafted } from '../../../core/protocol/written.ts'
-import type { TriggerAuth } from '../../../core/trigger-types/index.ts'
+import type { TriggerAuth } from '../../../core/trigger-types/auth.ts'
 import { decodeBody } from '../../net/charset.ts'
 import type { IncomingRequest } from '../../crypto/signatures.ts'
 

@@ -51,7 +51,7 @@ async function save(fleet: Fleet, c: Context<HonoEnv>, before: TriggerRow | unde
   if (before !== undefined && body.id !== undefined && body.id !== before.id) {
     return refused(c, refuse('INVALID_PAYLOAD', 'Field id: a trigger keeps its id', { fields: ['id'] }))
   }
-  const made = triggerSettings(body, before, fleet.platform)
+  const made = triggerSettings(body, before)
   if (isRefusal(made)) return refused(c, made)
   const configProblem = await fleet.platform.configChecks?.[body.trigger_type]?.(made.settings.config) ?? null
   if (configProblem !== null) return refused(c, configProblem)

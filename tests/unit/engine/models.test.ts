@@ -9,7 +9,7 @@ import {
 } from '../../../adapters/engine/index.ts'
 import { camelName } from '../../../adapters/engine/names.ts'
 import { JOB_STATUSES } from '../../../core/records/job.ts'
-import { TRIGGER_TYPES } from '../../../core/trigger-types/index.ts'
+import { TRIGGER_TYPE_NAMES } from '../../../core/trigger-types/index.ts'
 import { FREQUENCIES } from '../../../core/records/schedule.ts'
 import { useLab } from './lab.ts'
 import { WORKFLOW_STATUSES } from '../../../core/records/workflow.ts'
@@ -138,7 +138,7 @@ test.each<[string, object, readonly unknown[]]>([
   ['RobotStatus', RobotStatus, ['offline', 'online', 'busy', 'error', 'maintenance']],
   ['ScheduleFrequency', ScheduleFrequency, FREQUENCIES],
   ['WorkflowStatus', WorkflowStatus, WORKFLOW_STATUSES],
-  ['TriggerType', TriggerType, TRIGGER_TYPES],
+  ['TriggerType', TriggerType, TRIGGER_TYPE_NAMES],
 ])('%s has every value there is', (_name, values, all) => {
   expect(Object.values(values)).toEqual(all)
   for (const [name, value] of Object.entries(values)) {

@@ -1,0 +1,18 @@
+import type { ScheduleId, WorkflowId } from '../base/ids.ts'
+
+/** What happens in a fleet and fires triggers, as keys of `State.subscribers`. */
+
+/** Somebody calls a workflow by this name. */
+export function callTopic(alias: string): string {
+  return `call ${alias}`
+}
+
+/** A job of this workflow has ended so. */
+export function endTopic(status: string, workflow: WorkflowId): string {
+  return `end ${status} ${workflow}`
+}
+
+/** A schedule makes a job. */
+export function scheduleTopic(schedule: ScheduleId): string {
+  return `schedule ${schedule}`
+}

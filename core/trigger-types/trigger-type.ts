@@ -1,0 +1,48 @@
+import type * as v from 'valibot'
+import type { ScheduleId, WorkflowId } from '../base/ids.ts'
+import type { JsonObject } from '../base/json.ts'
+
+/** Which credential goes with a type. `triggers/credentials.ts` has the rules, one for each name. */
+export type CredentialRule = 'none' | 'secret-or-signature' | 'access-code' | 'platform-key' | 'password'
+
+/** A row that must exist because a config names it, or an alias that no other trigger may have; and the field that names it. */
+export type Reference =
+  & { readonly field: string }
+  & (
+    | { readonly record: 'workflow'; readonly id: WorkflowId }
+    | { readonly record: 'schedule'; readonly id: ScheduleId }
+    | { readonly record: 'alias'; readonly alias: string }
+  )
+
+/** Everything that the rest of the orchestrator asks about a type of trigger. A question that is left open does not compile. */
+export interface TriggerTypeDeclaration<Name extends string, Config> {
+  /** The field `trigger_type`. */
+  readonly name: Name
+  /** Reads the field `config`, and fills in what was left out. */
+  readonly config: v.GenericSchema<unknown, Config>
+  readonly credential: CredentialRule
+  /** Where strangers call a trigger of this type: `/webhook/{id}`. Null where they do not. */
+  readonly path: `/${string}` | null
+  /** Calls of one trigger are limited (`webhook_calls_max`), as strangers make them. */
+  readonly rateLimited: boolean
+  /** Its events are reported once and nobody waits for the reply: one that starts no job is written down as skipped. */
+  readonly source: boolean
+  /** The orchestrator itself listens for this trigger, so its fleet stays in memory. */
+  listens(config: Config): boolean
+  /** The cursor means the same after the config has changed, as it names the place by itself. */
+  readonly cursorSurvivesEdit: boolean
+  /** What must exist, or be free, when the trigger is saved, in the order in which it is checked. */
+  references(config: Config): readonly Reference[]
+  /** What happens in this fleet that fires the trigger: topics of `topic.ts`. */
+  subscribes(config: Config): readonly string[]
+}
+
+/** A type whose config is not known more closely than that it was checked. */
+export type AnyTriggerType = TriggerTypeDeclaration<string, JsonObject>
+
+/** Declares a type of trigger. */
+export function triggerType<const Name extends string, Config>(
+  declaration: TriggerTypeDeclaration<Name, Config>,
+): TriggerTypeDeclaration<Name, Config> {
+  return declaration
+}
