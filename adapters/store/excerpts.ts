@@ -6,7 +6,7 @@ import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 
 // A live job has no end (`check` guarantees that), so the database need not know the statuses. Jobs that are ready, or
 // that wait for no instant, come first in the index; the scan stops before those that wait for a later one.
-export const IN_MEMORY = 'indexed by jobs_hot where (completed_at is null or stop_until is not null)'
+export const IN_MEMORY = 'indexed by jobs_in_memory where (completed_at is null or stop_until is not null)'
 
 const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id']
 const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(name))

@@ -4,7 +4,7 @@ import { connect, refuseDamaged, stampIn, storeError } from './libsql.ts'
 import { readMigrations } from './migrations.ts'
 import { ALL_COLUMNS, decodeRow, type SqlRow, TABLE_NAMES, type TableName, throwDamaged } from './rows.ts'
 import { pending } from './schema.ts'
-import type { Sql } from './sql.ts'
+import { type Sql, versionIn } from './sql.ts'
 
 /** Rows in memory at a time. */
 const PAGE_ROWS = 1_000
@@ -21,8 +21,7 @@ export function inspect(path: string): number | null {
     sql = connect(path)
     refuseDamaged(sql, 'integrity_check')
     generation.verify(stampIn(sql))
-    const version = Number(sql.all('select version from meta', [])[0]?.['version'])
-    if (pending(version, readMigrations()).length > 0) return null
+    if (pending(versionIn(sql), readMigrations()).length > 0) return null
     let rows = 0
     for (const table of TABLE_NAMES) {
       for (const record of rowsOf(sql, table)) {

@@ -16,7 +16,16 @@ export interface Stamp {
  * The columns of the row `meta` in their order; `identity` and `turns` are found by it. A test compares it with the
  * schema.
  */
-export const META_COLUMNS = ['only', 'version', 'epoch', 'seq', 'clock', 'identity', 'turns', 'checksum'] as const
+export const META_COLUMNS = [
+  'only',
+  'schema_version',
+  'epoch',
+  'seq',
+  'clock',
+  'identity',
+  'turns',
+  'checksum',
+] as const
 
 /** The stamps of a file and its WAL; null if there is none to be read. */
 export interface Stamps {

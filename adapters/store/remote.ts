@@ -7,7 +7,7 @@ import { readMigrations } from './migrations.ts'
 import { loadPlan, META, type Meta, metaOf, prefetchPlan, sqlQueries } from './queries.ts'
 import { mapErrors, withDatabaseName } from './rethrow.ts'
 import { type SqlRow, throwDamaged } from './rows.ts'
-import { pending } from './schema.ts'
+import { FIND_META, hasSchema, pending, READ_VERSION, setVersion } from './schema.ts'
 import { connectServer, databaseName, type Server } from './server.ts'
 import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
 import type { SqlValue } from './row-of.ts'
@@ -100,7 +100,7 @@ async function migrateServer(server: Server): Promise<void> {
     if (steps.length === 0) return
     const texts = steps.map(({ version: to, sql }) =>
       // Like the fence of a commit: from any other version than the one before, the value is null, which is refused.
-      `${sql}\nupdate meta set version = case version when ${to - 1} then ${to} end;\n`
+      `${sql}\n${setVersion(`case schema_version when ${to - 1} then ${to} end`)};\n`
     )
     try {
       await server.script(`begin immediate;\n${texts.join('')}commit;`)
@@ -115,8 +115,10 @@ async function readVersion(server: Server): Promise<number> {
   const tables = (await one(server, "select name from sqlite_master where type = 'table'")).map(({ name }) => name)
   if (tables.length === 0) return 0
   if (!tables.includes('meta')) throw new StoreUnusable('is the database of another program: name another one')
-  const [meta] = await one(server, 'select version from meta')
-  return Number(meta?.['version'])
+  const [made] = await one(server, FIND_META)
+  hasSchema(made?.['sql']?.toString())
+  const [meta] = await one(server, READ_VERSION)
+  return Number(meta?.['schema_version'])
 }
 
 /**

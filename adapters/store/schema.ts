@@ -19,6 +19,31 @@ export function migrationsOf(files: Readonly<Record<string, string>>): readonly 
   return migrations
 }
 
+/** Finds the table `meta`, and with it out how it was made. */
+export const FIND_META = "select sql from sqlite_master where type = 'table' and name = 'meta'"
+
+/** The last step of the schema that a database has seen. */
+export const READ_VERSION = 'select schema_version from meta'
+
+/** The statement that says so; `version` is SQL. */
+export function setVersion(version: string): string {
+  return `update meta set schema_version = ${version}`
+}
+
+/**
+ * Whether a database has a schema; an empty one has none. `meta` is the text that made its table `meta`.
+ * Throws `StoreUnusable` for one that was written before the first release: it counted other steps.
+ */
+export function hasSchema(meta: string | undefined): boolean {
+  if (meta !== undefined && !/\bschema_version\b/.test(meta)) {
+    throw new StoreUnusable(
+      'was written by a version from before the first release, or by another program, and cannot be upgraded: ' +
+        'move it away, or name another path',
+    )
+  }
+  return meta !== undefined
+}
+
 /**
  * The migrations that a database of this version lacks. Throws `StoreUnusable` for a newer database: its data may mean
  * things that this program does not know.

@@ -5,7 +5,7 @@ import { StaleEpoch, type Store } from './contract.ts'
 import { loadPlan, META, metaOf, prefetchPlan, type QueryPlan, sqlQueries } from './queries.ts'
 import { blobText, throwDamaged } from './rows.ts'
 import type { SqlRow } from './rows.ts'
-import { type Migration, pending } from './schema.ts'
+import { FIND_META, hasSchema, type Migration, pending, READ_VERSION, setVersion } from './schema.ts'
 import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
 import type { SqlValue } from './row-of.ts'
 
@@ -26,13 +26,17 @@ export interface Sql {
 /** Migrates a database, empty or not, to the newest schema. Throws `StoreUnusable` for a newer one. */
 export function migrate(sql: Sql, migrations: readonly Migration[]): void {
   sql.transaction(() => {
-    const found = sql.all("select 1 from sqlite_master where type = 'table' and name = 'meta'", []).length > 0
-    const version = found ? Number(sql.all('select version from meta', [])[0]?.['version']) : 0
-    for (const migration of pending(version, migrations)) {
-      sql.script(migration.sql)
-      sql.all('update meta set version = ?', [migration.version])
+    for (const { version, sql: text } of pending(versionIn(sql), migrations)) {
+      sql.script(text)
+      sql.all(setVersion('?'), [version])
     }
   })
+}
+
+/** The last step of the schema that a database has seen; 0 for an empty one. Throws `StoreUnusable` when it has another. */
+export function versionIn(sql: Sql): number {
+  const [meta] = sql.all(FIND_META, [])
+  return hasSchema(meta?.['sql']?.toString()) ? Number(sql.all(READ_VERSION, [])[0]?.['schema_version']) : 0
 }
 
 /** Receives the count of a store's turns, to record it outside the database. */

@@ -51,7 +51,7 @@ function next(network: Network, word: string, fate: Fate): () => boolean {
 /** Words that only the request for one thing has in it. */
 const COMMIT = 'update meta set seq'
 const RAISE = 'returning epoch'
-const HOT = 'jobs_hot'
+const HOT = 'jobs_in_memory'
 const STEP = 'begin immediate'
 
 async function fleetOn(store: Store): Promise<{ readonly fleet: Fleet; readonly gone: Error[] }> {

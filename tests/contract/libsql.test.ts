@@ -100,22 +100,22 @@ test('a file that cannot be used is refused in a sentence that names it and says
 
   const newer = fresh()
   await (await loaded(newer)).close()
-  look(newer, (sql) => sql.all('update meta set version = version + 1', []))
+  look(newer, (sql) => sql.all('update meta set schema_version = schema_version + 1', []))
   await refused(newer, /newer version/)
 })
 
 test('steps of the schema apply once, in order, whole or not at all', () => {
-  const one = 'create table meta (version integer) strict; insert into meta values (0)'
+  const one = 'create table meta (schema_version integer) strict; insert into meta values (0)'
   look(fresh(), (sql) => {
     const tables = () => read(sql, "select name from sqlite_master where type = 'table' order by name")
     migrate(sql, migrationsOf({ '0001_one.sql': one }))
     const bad = migrationsOf({ '0002_two.sql': 'create table b (c); create table b (c)', '0001_one.sql': one })
     throws(() => migrate(sql, bad))
-    same([tables(), read(sql, 'select version from meta')], [['meta'], [1]])
+    same([tables(), read(sql, 'select schema_version from meta')], [['meta'], [1]])
     const good = migrationsOf({ '0002_two.sql': 'create table b (c)', '0001_one.sql': one })
     migrate(sql, good)
     migrate(sql, good)
-    same([tables(), read(sql, 'select version from meta')], [['b', 'meta'], [2]])
+    same([tables(), read(sql, 'select schema_version from meta')], [['b', 'meta'], [2]])
   })
   throws(() => migrationsOf({ '0001_one.sql': '', '0003_three.sql': '' }), Bug)
 })
@@ -191,8 +191,9 @@ test('every query of jobs, log lines and history goes by an index', async () => 
         'where root_job_id': 'jobs_root',
         'where id in': 'sqlite',
       }
-      const other = Object.entries(others).find(([words]) => text.includes(` from jobs ${words}`))?.[1] ?? 'jobs_hot'
-      const indexes = ['jobs_hot', other].map((index) => `SEARCH jobs USING INDEX ${index}`)
+      const other = Object.entries(others).find(([words]) => text.includes(` from jobs ${words}`))?.[1] ??
+        'jobs_in_memory'
+      const indexes = ['jobs_in_memory', other].map((index) => `SEARCH jobs USING INDEX ${index}`)
       ok(ofJobs.every((step) => indexes.some((index) => step.startsWith(index))), steps.join())
       ok(
         !text.includes('from jobs indexed by') || !steps.some((step) => step.includes('TEMP B-TREE FOR ORDER BY')),

@@ -133,13 +133,19 @@ describe('a server that cannot be used is refused in a sentence that names it', 
     await store.close()
   })
 
-  test.skipIf(!HAS_SQLD)("the database is another program's, or that of a newer version", async () => {
-    const foreign = await started()
-    await createClient({ url: foreign.url }).execute('create table invoices (id integer)')
-    await refused({ url: foreign.url }, /is the database of another program: name another one/)
-    const { url } = await started()
-    await (await openRemoteStore({ url })).close()
-    await createClient({ url }).execute('update meta set version = version + 1')
-    await refused({ url }, /was written by a newer version/)
-  })
+  test.skipIf(!HAS_SQLD)(
+    "the database is another program's, or that of a newer version, or one from before the first release",
+    async () => {
+      const foreign = await started()
+      await createClient({ url: foreign.url }).execute('create table invoices (id integer)')
+      await refused({ url: foreign.url }, /is the database of another program: name another one/)
+      const { url } = await started()
+      await (await openRemoteStore({ url })).close()
+      await createClient({ url }).execute('update meta set schema_version = schema_version + 1')
+      await refused({ url }, /was written by a newer version/)
+      const old = await started()
+      await createClient({ url: old.url }).execute('create table meta (only integer primary key, version integer)')
+      await refused({ url: old.url }, /was written by a version from before the first release, .* move it away/)
+    },
+  )
 })

@@ -1,16 +1,28 @@
 -- Instants and durations are milliseconds, flags are 0 or 1. `tables.ts` says the same in TypeScript; a test compares
 -- the two. Lists are paged by (created_at, id), so every list has an index that ends in these two.
 
--- One row. `epoch` grows with every load, and a commit under an older one fails. `seq` is the largest number that any
--- row ever had: kept, because the row that had it may be deleted one day, and its number must not come back.
+-- One row. `schema_version` is the last step that was taken. `epoch` grows with every load, and a commit under an older one
+-- fails. `seq` is the largest number that any row ever had: kept, because the row that had it may be deleted one day, and
+-- its number must not come back. `clock` is the instant of the last turn: a clock that is set back does not go back over a
+-- restart. `identity` tells this database from any other, and is never changed. `turns` grows with everything that is
+-- committed: files that do not belong together do not agree about it (generation.ts). `checksum` is a sum over the numbers.
 CREATE TABLE meta (
   only INTEGER PRIMARY KEY CHECK (only = 1),
-  version INTEGER NOT NULL,
+  schema_version INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
-  seq INTEGER NOT NULL
+  seq INTEGER NOT NULL,
+  clock INTEGER NOT NULL,
+  identity TEXT NOT NULL,
+  turns INTEGER NOT NULL,
+  checksum INTEGER
 ) STRICT;
 
-INSERT INTO meta (only, version, epoch, seq) VALUES (1, 0, 0, 0);
+INSERT INTO meta (only, schema_version, epoch, seq, clock, identity, turns)
+VALUES (1, 0, 0, 0, 0, lower(hex(randomblob(16))), 0);
+
+-- In every other table `checksum` is a sum over the values of the row (checksum.ts). Null: a step of the schema has changed
+-- the row, and it has not been written since. Steps after this one that change rows, rename a column, or add one whose
+-- default is not null or the plainest value of its kind ('', 0, '[]') set `checksum` of that table to null.
 
 -- An ordinary rowid table: rows are large, and in a WITHOUT ROWID table every look at the key would wade through them.
 CREATE TABLE jobs (
@@ -20,6 +32,7 @@ CREATE TABLE jobs (
   workflow_version INTEGER,
   definition TEXT NOT NULL,
   pinned_robot_id TEXT,
+  pool TEXT,
   environment TEXT NOT NULL,
   required_tags TEXT NOT NULL,
   required_capabilities TEXT NOT NULL,
@@ -27,114 +40,64 @@ CREATE TABLE jobs (
   parameters TEXT NOT NULL,
   timeout_ms INTEGER NOT NULL,
   retry_safety TEXT NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  retry_on TEXT NOT NULL,
+  concurrency_key TEXT,
+  concurrency_limit INTEGER NOT NULL,
+  duplicate_key TEXT,
+  retry_of TEXT,
   scheduled_time INTEGER,
   created_at INTEGER NOT NULL,
   created_by TEXT NOT NULL,
   trigger_id TEXT,
+  schedule_id TEXT,
+  due_at INTEGER,
+  parent_job_id TEXT,
+  root_job_id TEXT,
+  depth INTEGER NOT NULL,
   seq INTEGER NOT NULL,
   status TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   refusals INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
   robot_id TEXT,
   robot_name TEXT NOT NULL,
   queued_at INTEGER,
   ready_at INTEGER,
   offer_until INTEGER,
+  offered_at INTEGER,
+  offer_memory TEXT NOT NULL,
+  stop_until INTEGER,
   started_at INTEGER,
   completed_at INTEGER,
   progress INTEGER NOT NULL,
   current_node TEXT NOT NULL,
+  progress_message TEXT NOT NULL,
+  robot_duration_ms INTEGER,
   result TEXT,
   error_message TEXT NOT NULL,
   error_type TEXT NOT NULL,
   stack_trace TEXT NOT NULL,
-  failed_node TEXT NOT NULL
+  failed_node TEXT NOT NULL,
+  dead_lettered INTEGER NOT NULL,
+  checksum INTEGER
 ) STRICT;
 
--- What `load` reads: as long as what is alive, however many jobs have ended.
-CREATE INDEX jobs_live ON jobs (seq) WHERE completed_at IS NULL;
+-- What `load` reads, however many jobs have ended: jobs that have not, and those that a robot has yet to stop. Those whose
+-- time is far off come last, and stay where they are.
+CREATE INDEX jobs_in_memory ON jobs (ready_at, seq) WHERE completed_at IS NULL OR stop_until IS NOT NULL;
 CREATE INDEX jobs_created ON jobs (created_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
 CREATE INDEX jobs_by_workflow ON jobs (workflow_id, created_at, id);
 CREATE INDEX jobs_by_robot ON jobs (robot_id, created_at, id) WHERE robot_id IS NOT NULL;
 CREATE INDEX jobs_by_trigger ON jobs (trigger_id, created_at, id) WHERE trigger_id IS NOT NULL;
-
-CREATE TABLE robots (
-  id TEXT NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL,
-  environment TEXT NOT NULL,
-  max_concurrent_jobs INTEGER NOT NULL,
-  tags TEXT NOT NULL,
-  capabilities TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  last_seen INTEGER NOT NULL
-) STRICT;
-
-CREATE INDEX robots_created ON robots (created_at, id);
-
-CREATE TABLE workflows (
-  id TEXT NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL,
-  description TEXT NOT NULL,
-  tags TEXT NOT NULL,
-  status TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  definition TEXT NOT NULL,
-  published_version INTEGER,
-  published_definition TEXT,
-  created_by TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL,
-  execution_count INTEGER NOT NULL,
-  success_count INTEGER NOT NULL,
-  total_duration_ms INTEGER NOT NULL
-) STRICT;
-
-CREATE INDEX workflows_created ON workflows (created_at, id);
-
-CREATE TABLE workflow_versions (
-  workflow_id TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  definition TEXT NOT NULL,
-  created_by TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  PRIMARY KEY (workflow_id, version)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE definitions (
-  hash TEXT NOT NULL PRIMARY KEY,
-  json TEXT NOT NULL
-) STRICT;
-
-CREATE TABLE triggers (
-  id TEXT NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL,
-  trigger_type TEXT NOT NULL,
-  workflow_id TEXT NOT NULL,
-  enabled INTEGER NOT NULL,
-  priority INTEGER NOT NULL,
-  parameters TEXT NOT NULL,
-  cooldown_ms INTEGER NOT NULL,
-  secret TEXT,
-  created_by TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  last_fired_at INTEGER,
-  fire_count INTEGER NOT NULL
-) STRICT;
-
-CREATE INDEX triggers_created ON triggers (created_at, id);
-
-CREATE TABLE keys (
-  id TEXT NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL,
-  secret TEXT NOT NULL,
-  scopes TEXT NOT NULL,
-  robot_id TEXT,
-  created_at INTEGER NOT NULL,
-  revoked_at INTEGER
-) STRICT;
-
-CREATE INDEX keys_created ON keys (created_at, id);
+CREATE INDEX jobs_by_schedule ON jobs (schedule_id, created_at, id) WHERE schedule_id IS NOT NULL;
+CREATE INDEX jobs_by_parent ON jobs (parent_job_id, created_at, id) WHERE parent_job_id IS NOT NULL;
+CREATE INDEX jobs_by_duplicate ON jobs (duplicate_key, created_at) WHERE duplicate_key IS NOT NULL;
+CREATE INDEX jobs_dead ON jobs (created_at, id) WHERE dead_lettered = 1;
+CREATE UNIQUE INDEX jobs_due ON jobs (schedule_id, due_at) WHERE due_at IS NOT NULL;
+-- All that has followed from a job: few jobs follow from any.
+CREATE INDEX jobs_root ON jobs (root_job_id, completed_at) WHERE root_job_id IS NOT NULL;
 
 -- `seq` is the rowid, so rows are appended at the end of the file, and an index on `job_id` is one on (job_id, seq).
 CREATE TABLE job_history (
@@ -146,7 +109,9 @@ CREATE TABLE job_history (
   to_status TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   robot_id TEXT,
-  detail TEXT NOT NULL
+  actor TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  checksum INTEGER
 ) STRICT;
 
 CREATE INDEX job_history_by_job ON job_history (job_id);
@@ -160,7 +125,254 @@ CREATE TABLE job_logs (
   level TEXT NOT NULL,
   node_id TEXT NOT NULL,
   message TEXT NOT NULL,
-  extra TEXT
+  extra TEXT,
+  checksum INTEGER
 ) STRICT;
 
 CREATE INDEX job_logs_by_job ON job_logs (job_id);
+
+CREATE TABLE idempotency (
+  key TEXT NOT NULL PRIMARY KEY,
+  fingerprint TEXT NOT NULL,
+  job_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  checksum INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_created ON idempotency (created_at);
+
+CREATE TABLE robots (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  max_concurrent_jobs INTEGER NOT NULL,
+  tags TEXT NOT NULL,
+  capabilities TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_seen INTEGER,
+  last_heartbeat INTEGER,
+  metrics TEXT,
+  last_disconnect TEXT,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX robots_created ON robots (created_at, id);
+
+CREATE TABLE pools (
+  name TEXT NOT NULL PRIMARY KEY,
+  tags TEXT NOT NULL,
+  max_concurrent INTEGER,
+  workflows TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  checksum INTEGER
+) STRICT;
+
+CREATE TABLE affinities (
+  workflow_id TEXT NOT NULL,
+  robot_id TEXT NOT NULL,
+  successes INTEGER NOT NULL,
+  checksum INTEGER,
+  PRIMARY KEY (workflow_id, robot_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE workflows (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  status TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  definition TEXT NOT NULL,
+  published_version INTEGER,
+  published_definition TEXT,
+  max_concurrent INTEGER,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  execution_count INTEGER NOT NULL,
+  success_count INTEGER NOT NULL,
+  total_duration_ms INTEGER NOT NULL,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX workflows_created ON workflows (created_at, id);
+
+CREATE TABLE workflow_versions (
+  workflow_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  definition TEXT NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  checksum INTEGER,
+  PRIMARY KEY (workflow_id, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE definitions (
+  hash TEXT NOT NULL PRIMARY KEY,
+  json TEXT NOT NULL
+) STRICT;
+
+-- A key that signs has to be known itself, and not its hash: `signing` holds it, and is shown to nobody.
+CREATE TABLE triggers (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  trigger_type TEXT NOT NULL,
+  workflow_id TEXT NOT NULL,
+  scenario_id TEXT NOT NULL,
+  config TEXT NOT NULL,
+  filter TEXT,
+  mapping TEXT,
+  enabled INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  parameters TEXT NOT NULL,
+  cooldown_ms INTEGER NOT NULL,
+  auth TEXT NOT NULL,
+  secret TEXT,
+  signing TEXT,
+  allow_from TEXT NOT NULL,
+  cursor TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  last_fired_at INTEGER,
+  fire_count INTEGER NOT NULL,
+  success_count INTEGER NOT NULL,
+  error_count INTEGER NOT NULL,
+  skipped_count INTEGER NOT NULL,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX triggers_created ON triggers (created_at, id);
+
+-- Append only, as `job_history`: an index on `trigger_id` is one on (trigger_id, seq). `load` never reads it.
+CREATE TABLE trigger_events (
+  seq INTEGER PRIMARY KEY,
+  trigger_id TEXT NOT NULL,
+  trigger_type TEXT NOT NULL,
+  workflow_id TEXT NOT NULL,
+  scenario_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  job_id TEXT,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX trigger_events_by_trigger ON trigger_events (trigger_id);
+
+CREATE TABLE schedules (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  workflow_id TEXT NOT NULL,
+  workflow_name TEXT NOT NULL,
+  frequency TEXT NOT NULL,
+  cron_expression TEXT NOT NULL,
+  run_at INTEGER,
+  timezone TEXT NOT NULL,
+  start_at INTEGER,
+  end_at INTEGER,
+  parameters TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  robot_id TEXT,
+  environment TEXT NOT NULL,
+  pool TEXT,
+  jitter_ms INTEGER NOT NULL,
+  misfire TEXT NOT NULL,
+  misfire_grace_ms INTEGER,
+  overlap TEXT NOT NULL,
+  enabled INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  next_run INTEGER,
+  fires_at INTEGER,
+  decided_until INTEGER NOT NULL,
+  last_run INTEGER,
+  run_count INTEGER NOT NULL,
+  success_count INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX schedules_created ON schedules (created_at, id);
+
+-- Append only, as `job_history`: an index on `schedule_id` is one on (schedule_id, seq). Of all this `load` reads only
+-- instants to come, which were decided while the clock was ahead.
+CREATE TABLE occurrences (
+  seq INTEGER PRIMARY KEY,
+  schedule_id TEXT NOT NULL,
+  due_at INTEGER,
+  until INTEGER,
+  at INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  job_id TEXT,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX occurrences_by_schedule ON occurrences (schedule_id);
+-- An instant that was skipped while the clock was ahead is due again once the clock has been put right, and both are
+-- recorded. No instant makes two jobs. What was made by hand was due at no instant.
+CREATE UNIQUE INDEX occurrences_due ON occurrences (schedule_id, due_at) WHERE due_at IS NOT NULL AND job_id IS NOT NULL;
+
+CREATE TABLE keys (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  secret TEXT NOT NULL,
+  scopes TEXT NOT NULL,
+  robot_id TEXT,
+  created_at INTEGER NOT NULL,
+  revoked_at INTEGER,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX keys_created ON keys (created_at, id);
+
+CREATE TABLE webhooks (
+  id TEXT NOT NULL PRIMARY KEY,
+  url TEXT NOT NULL,
+  description TEXT NOT NULL,
+  events TEXT NOT NULL,
+  workflow_id TEXT,
+  secret TEXT NOT NULL,
+  former_secret TEXT,
+  former_until INTEGER,
+  enabled INTEGER NOT NULL,
+  disabled_reason TEXT NOT NULL,
+  failing_since INTEGER,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  checksum INTEGER
+) STRICT;
+
+CREATE INDEX webhooks_created ON webhooks (created_at, id);
+
+-- What webhooks are sent: the outbox, its log, and its dead letters in one table.
+CREATE TABLE deliveries (
+  id TEXT NOT NULL PRIMARY KEY,
+  webhook_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  next_at INTEGER,
+  status_code INTEGER,
+  error TEXT NOT NULL,
+  delivered_at INTEGER,
+  checksum INTEGER
+) STRICT;
+
+-- What is still to be sent, in the order in which it is due: as long as what is pending, however much was delivered.
+CREATE INDEX deliveries_due ON deliveries (webhook_id, next_at, seq) WHERE next_at IS NOT NULL;
+CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, created_at, id);
+CREATE INDEX deliveries_by_status ON deliveries (webhook_id, status, created_at, id);
+CREATE INDEX deliveries_created ON deliveries (created_at);
