@@ -16,7 +16,7 @@ import { NOTHING_PREFETCHED } from '../core/prefetch.ts'
 /** Many schedules: nothing while none is due, and nothing for what has been. */
 
 const SCHEDULES = 10_000
-const OCCURRENCES = 1_000_000
+const RUNS = 1_000_000
 const EVENTS = 5_000
 const ROUNDS = 9
 const STARTS = 7
@@ -115,7 +115,7 @@ async function starts(): Promise<Table> {
     const files = { none: join(folder, 'none.db'), empty: join(folder, 'empty.db'), full: join(folder, 'full.db') }
     await fill(files.none, 0, 0)
     await fill(files.empty, SCHEDULES, 0)
-    await fill(files.full, SCHEDULES, OCCURRENCES)
+    await fill(files.full, SCHEDULES, RUNS)
     const times = { none: [] as number[], empty: [] as number[], full: [] as number[] }
     for (let i = 0; i < STARTS; i++) {
       for (const file of ['none', 'empty', 'full'] as const) times[file].push(start(files[file]))
@@ -127,7 +127,7 @@ async function starts(): Promise<Table> {
       rows: [
         ['no schedules', number(none, 1), size(files.none)],
         [`${number(SCHEDULES)} schedules`, number(empty, 1), size(files.empty)],
-        [`  and ${number(OCCURRENCES)} rows of ledger`, number(full, 1), size(files.full)],
+        [`  and ${number(RUNS)} rows of ledger`, number(full, 1), size(files.full)],
       ],
       notes: [
         `Median of ${STARTS} starts by turns, each in a process of its own. A ledger costs ${
@@ -144,7 +144,7 @@ function size(file: string): string {
   return `${number(statSync(file).size / 2 ** 20)} MiB`
 }
 
-async function fill(path: string, schedules: number, occurrences: number): Promise<void> {
+async function fill(path: string, schedules: number, runs: number): Promise<void> {
   const fleet = fleetOf(schedules)
   const store = await openLibsqlStore({ path })
   await store.load(Number.MAX_SAFE_INTEGER)
@@ -152,8 +152,8 @@ async function fill(path: string, schedules: number, occurrences: number): Promi
   await store.close()
   const sql = connect(path)
   sql.script(`
-    with recursive numbers(n) as (select 1 where ${occurrences} > 0 union all select n + 1 from numbers where n < ${occurrences})
-    insert into occurrences(seq, schedule_id, due_at, until, at, outcome, reason, job_id)
+    with recursive numbers(n) as (select 1 where ${runs} > 0 union all select n + 1 from numbers where n < ${runs})
+    insert into schedule_runs(seq, schedule_id, due_at, until, at, outcome, reason, job_id)
     select n, 's-' || (n % ${SCHEDULES}), n * 60000, n * 60000, n * 60000, 'fired', '', 'job-' || n from numbers
   `)
   sql.close()

@@ -29,7 +29,7 @@ export class MemoryDisk {
     deliveries: new Map(),
     job_history: new Map(),
     job_logs: new Map(),
-    occurrences: new Map(),
+    schedule_runs: new Map(),
     trigger_events: new Map(),
   }
   /** By table and unique columns: the key of the row that has these values. */

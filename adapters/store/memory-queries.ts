@@ -43,7 +43,7 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
     triggerEvents: async (id, query) => lastFirst(tables.trigger_events, query, (row) => row.trigger_id === id),
     schedule: async (id) => tables.schedules.get(id),
     schedules: async (query) => page([...tables.schedules.values()], query),
-    scheduleRuns: async (id, query) => lastFirst(tables.occurrences, query, (row) => row.schedule_id === id),
+    scheduleRuns: async (id, query) => lastFirst(tables.schedule_runs, query, (row) => row.schedule_id === id),
     keys: async (query) => page([...tables.keys.values()], query),
     pools: async () => byKey(tables.pools),
     webhook: async (id) => tables.webhooks.get(id),

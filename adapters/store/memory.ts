@@ -127,7 +127,7 @@ function readPrefetched(disk: MemoryDisk, need: Prefetch): Prefetched {
 }
 
 function earlyRunsOf({ tables }: MemoryDisk, after: Millis): readonly EarlyRun[] {
-  return [...tables.occurrences.values()].flatMap(({ schedule_id, due_at, job_id }) =>
+  return [...tables.schedule_runs.values()].flatMap(({ schedule_id, due_at, job_id }) =>
     due_at !== null && due_at > after && job_id !== null && tables.schedules.has(schedule_id)
       ? [{ schedule_id, due_at }]
       : []
@@ -160,7 +160,7 @@ function changesOf({ rows, history, logs, scheduleRuns, triggerEvents }: Effects
   change(changes, 'jobs', rows.jobs)
   change(changes, 'job_history', history)
   change(changes, 'job_logs', logs)
-  change(changes, 'occurrences', scheduleRuns)
+  change(changes, 'schedule_runs', scheduleRuns)
   change(changes, 'trigger_events', triggerEvents)
   return changes
 }

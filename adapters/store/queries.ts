@@ -61,7 +61,7 @@ export function sqlQueries(read: ReadSql): Queries {
     schedule: async (id) => (await rows('schedules', 'where id = ?', [id]))[0],
     schedules: (query) => page('schedules', query),
     scheduleRuns: (id, { before = Number.MAX_SAFE_INTEGER, limit }) =>
-      rows('occurrences', 'where schedule_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
+      rows('schedule_runs', 'where schedule_id = ? and seq < ? order by seq desc limit ?', [id, before, limit]),
     keys: (query) => page('keys', query),
     pools: () => rows('pools', 'order by name', []),
     webhook: async (id) => (await rows('webhooks', 'where id = ?', [id]))[0],
@@ -107,7 +107,7 @@ export function loadPlan(dueUntil: Millis, recentSince: Millis | null): QueryPla
     recent: recentSince === null ? null : { ...RECENT, args: [recentSince] },
     roots: { ...ROOTS, args: [dueUntil] },
     descendants: { ...DESCENDANTS, args: [dueUntil] },
-    earlyRuns: want('occurrences', `${EARLY_RUNS} (select clock from meta)`),
+    earlyRuns: want('schedule_runs', `${EARLY_RUNS} (select clock from meta)`),
   }, ({ blocked, ready, recent, roots, descendants, earlyRuns, ...rest }) => ({
     recent: recent.map(asRecent),
     members: [...roots, ...descendants].map(asMember),
@@ -162,7 +162,7 @@ export function prefetchPlan(
       ? null
       : want('deliveries', `where id in ${LIST}`, [JSON.stringify(deliveries)]),
     interactions: interactions.length === 0 ? null : wantInteractions(interactions),
-    earlyRuns: earlyRuns === null ? null : want('occurrences', `${EARLY_RUNS} ?`, [earlyRuns]),
+    earlyRuns: earlyRuns === null ? null : want('schedule_runs', `${EARLY_RUNS} ?`, [earlyRuns]),
   }, (found) => ({
     jobs: new Map([...found.jobs, ...found.answered].map(checkedJob).map((job) => [job.id, job])),
     duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', checkedJob(job)])),

@@ -24,7 +24,7 @@ export interface RowOf {
   readonly deliveries: DeliveryRow
   readonly job_history: HistoryRow
   readonly job_logs: LogRow
-  readonly occurrences: ScheduleRunRow
+  readonly schedule_runs: ScheduleRunRow
   readonly trigger_events: TriggerEventRow
 }
 

@@ -272,7 +272,7 @@ export const TABLES = {
       extra: 'text?',
     },
   },
-  occurrences: {
+  schedule_runs: {
     key: ['seq'],
     unique: ['schedule_id', 'due_at', 'job_id'],
     conflict: 'fail',

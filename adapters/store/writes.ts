@@ -102,7 +102,7 @@ export function writes(out: Effects): Statement[] {
     ...write('jobs', rows.jobs.values()),
     ...write('job_history', history),
     ...write('job_logs', logs),
-    ...write('occurrences', scheduleRuns),
+    ...write('schedule_runs', scheduleRuns),
     ...write('trigger_events', triggerEvents),
   ]
 }

@@ -57,7 +57,7 @@ export function everything(name: string, seq: number): Sample {
     deliveries: [row('deliveries', { id: name, webhook_id: name, next_at: 1 })],
     job_history: [row('job_history', { seq: seq + 1, job_id: name })],
     job_logs: [row('job_logs', { seq: seq + 2, job_id: name })],
-    occurrences: [row('occurrences', { seq: seq + 3, schedule_id: name, due_at: 1 })],
+    schedule_runs: [row('schedule_runs', { seq: seq + 3, schedule_id: name, due_at: 1 })],
     trigger_events: [row('trigger_events', { seq: seq + 4, trigger_id: name })],
   }
 }
@@ -75,7 +75,7 @@ export function ids(...texts: readonly string[]): JobId[] {
 export async function sameRows({ prefetch: find, queries }: Store, sample: Sample): Promise<void> {
   const { jobs = [], robots = [], workflows = [], workflow_versions = [], definitions = [], triggers = [] } = sample
   const { keys = [], pools = [], idempotency = [], job_history = [], job_logs = [] } = sample
-  const { schedules = [], occurrences = [], trigger_events = [] } = sample
+  const { schedules = [], schedule_runs = [], trigger_events = [] } = sample
   const { webhooks = [], deliveries = [] } = sample
   const found = await find(
     asking({
@@ -92,7 +92,7 @@ export async function sameRows({ prefetch: find, queries }: Store, sample: Sampl
   for (const one of definitions) same(await queries.definition(one.hash), one.json)
   for (const one of triggers) same(await queries.trigger(one.id), one)
   for (const one of schedules) same(await queries.schedule(one.id), one)
-  for (const one of occurrences) {
+  for (const one of schedule_runs) {
     const [entry] = await queries.scheduleRuns(one.schedule_id, { before: one.seq + 1, limit: 1 })
     same(entry, one)
   }

@@ -143,13 +143,15 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const store = await loaded(disk)
     const due = { schedule_id: 's', due_at: 5 }
     const made = job('a', { ...due })
-    await store.commit(turn(1, { jobs: [made], occurrences: [row('occurrences', { seq: 1, ...due, job_id: 'a' })] }))
+    await store.commit(
+      turn(1, { jobs: [made], schedule_runs: [row('schedule_runs', { seq: 1, ...due, job_id: 'a' })] }),
+    )
     await rejects(async () => store.commit(turn(2, { jobs: [job('b', due)] })))
-    const again = row('occurrences', { seq: 2, ...due, job_id: 'a' })
-    await rejects(async () => store.commit(turn(3, { occurrences: [again] })))
+    const again = row('schedule_runs', { seq: 2, ...due, job_id: 'a' })
+    await rejects(async () => store.commit(turn(3, { schedule_runs: [again] })))
     // One that made none while the clock was ahead is told of once more.
-    const skipped = [3, 4].map((seq) => row('occurrences', { seq, ...due, due_at: 7, job_id: null }))
-    await store.commit(turn(3, { occurrences: skipped }))
+    const skipped = [3, 4].map((seq) => row('schedule_runs', { seq, ...due, due_at: 7, job_id: null }))
+    await store.commit(turn(3, { schedule_runs: skipped }))
     const [c, d] = [job('c', { ...due, due_at: 6 }), job('d', { ...due, due_at: 6 })]
     await rejects(async () => store.commit(turn(4, { jobs: [c, d] })))
     await store.commit(turn(5, { jobs: [{ ...made, progress: 7 }] }))
@@ -166,10 +168,10 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       450,
       'j5',
     ]]
-    const occurrences = runs.map(([seq, schedule_id, due_at, job_id]) =>
-      row('occurrences', { seq, schedule_id, due_at, job_id })
+    const schedule_runs = runs.map(([seq, schedule_id, due_at, job_id]) =>
+      row('schedule_runs', { seq, schedule_id, due_at, job_id })
     )
-    await store.commit({ ...turn(1, { schedules, occurrences }), at: 100 })
+    await store.commit({ ...turn(1, { schedules, schedule_runs }), at: 100 })
     const dues = (ahead: readonly EarlyRun[]) =>
       ahead.map(({ schedule_id, due_at }) => [schedule_id, due_at]).toSorted()
     same(dues((await store.prefetch(asking({ earlyRuns: 200 }))).earlyRuns), [['b', 250]])
@@ -215,14 +217,14 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
   async 'a schedule that is dropped is gone, and what became of it stays'(disk) {
     const store = await loaded(disk)
     const schedules = ['a', 'b'].map((id) => row('schedules', { id }))
-    const occurrences = [row('occurrences', { seq: 1, schedule_id: 'a', due_at: 1 })]
-    await store.commit(turn(1, { schedules, occurrences }))
+    const schedule_runs = [row('schedule_runs', { seq: 1, schedule_id: 'a', due_at: 1 })]
+    await store.commit(turn(1, { schedules, schedule_runs }))
     const out = turn(2, {})
     out.deletions.schedules.add('a' as never)
     await store.commit(out)
     same((await store.load(SOON)).schedules, schedules.slice(1))
     same(await store.queries.schedule('a' as never), undefined)
-    same(await store.queries.scheduleRuns('a' as never, { limit: 9 }), occurrences)
+    same(await store.queries.scheduleRuns('a' as never, { limit: 9 }), schedule_runs)
     await store.close()
   },
 }

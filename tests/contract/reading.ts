@@ -89,11 +89,11 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
 
   async 'what became of a schedule is told from the last decided on, in pages'(disk) {
     const store = await loaded(disk)
-    const occurrences = [4, 2, 3, 1].map((seq) =>
-      row('occurrences', { seq, schedule_id: seq === 3 ? 'b' : 'a', due_at: seq, until: seq })
+    const schedule_runs = [4, 2, 3, 1].map((seq) =>
+      row('schedule_runs', { seq, schedule_id: seq === 3 ? 'b' : 'a', due_at: seq, until: seq })
     )
-    const byHand = [5, 6].map((seq) => row('occurrences', { seq, schedule_id: 'a' }))
-    await store.commit(turn(1, { occurrences: [...occurrences, ...byHand] }))
+    const byHand = [5, 6].map((seq) => row('schedule_runs', { seq, schedule_id: 'a' }))
+    await store.commit(turn(1, { schedule_runs: [...schedule_runs, ...byHand] }))
     const rows = async (query: { before?: number; limit: number }) =>
       (await store.queries.scheduleRuns('a' as never, query)).map(({ seq }) => seq)
     same([await rows({ limit: 3 }), await rows({ before: 4, limit: 3 })], [[6, 5, 4], [2, 1]])

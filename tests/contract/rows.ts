@@ -26,7 +26,7 @@ export function turn(number: number, sample: Sample): Effects {
   for (const one of sample.deliveries ?? []) out.rows.deliveries.set(one.id, one)
   out.history.push(...(sample.job_history ?? []))
   out.logs.push(...(sample.job_logs ?? []))
-  out.scheduleRuns.push(...(sample.occurrences ?? []))
+  out.scheduleRuns.push(...(sample.schedule_runs ?? []))
   out.triggerEvents.push(...(sample.trigger_events ?? []))
   return out
 }
@@ -142,7 +142,7 @@ export function samples(): fc.Arbitrary<Required<Sample>> {
     deliveries: rowsOf('deliveries'),
     job_history: rowsOf('job_history'),
     job_logs: rowsOf('job_logs'),
-    occurrences: rowsOf('occurrences'),
+    schedule_runs: rowsOf('schedule_runs'),
     trigger_events: rowsOf('trigger_events'),
   })
 }

@@ -20,8 +20,8 @@ export function moveRows({ rows }: Effects, moved: ClockChange | null): void {
 }
 
 /** Due instants after this one that have made their job. */
-export function aheadIn({ scheduleRuns: occurrences }: Effects, after: Millis | null): readonly EarlyRun[] {
-  return occurrences.flatMap(({ schedule_id, due_at, job_id }) =>
+export function aheadIn({ scheduleRuns }: Effects, after: Millis | null): readonly EarlyRun[] {
+  return scheduleRuns.flatMap(({ schedule_id, due_at, job_id }) =>
     due_at !== null && job_id !== null && due_at > (after ?? Infinity) ? [{ schedule_id, due_at }] : []
   )
 }

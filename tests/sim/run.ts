@@ -235,7 +235,7 @@ class Run {
         jobs: truth.jobs.size,
         attempts: truth.assignedTo.size,
         faults: this.strikes.count,
-        'due instants': truth.disk.tables.occurrences.size,
+        'due instants': truth.disk.tables.schedule_runs.size,
         'webhook calls': [...truth.webhooks.calls.values()].reduce((sum, calls) => sum + calls, 0),
       },
       failure,

@@ -305,7 +305,7 @@ CREATE INDEX schedules_created ON schedules (created_at, id);
 
 -- Append only, as `job_history`: an index on `schedule_id` is one on (schedule_id, seq). Of all this `load` reads only
 -- instants to come, which were decided while the clock was ahead.
-CREATE TABLE occurrences (
+CREATE TABLE schedule_runs (
   seq INTEGER PRIMARY KEY,
   schedule_id TEXT NOT NULL,
   due_at INTEGER,
@@ -317,10 +317,10 @@ CREATE TABLE occurrences (
   checksum INTEGER
 ) STRICT;
 
-CREATE INDEX occurrences_by_schedule ON occurrences (schedule_id);
+CREATE INDEX schedule_runs_by_schedule ON schedule_runs (schedule_id);
 -- An instant that was skipped while the clock was ahead is due again once the clock has been put right, and both are
 -- recorded. No instant makes two jobs. What was made by hand was due at no instant.
-CREATE UNIQUE INDEX occurrences_due ON occurrences (schedule_id, due_at) WHERE due_at IS NOT NULL AND job_id IS NOT NULL;
+CREATE UNIQUE INDEX schedule_runs_due ON schedule_runs (schedule_id, due_at) WHERE due_at IS NOT NULL AND job_id IS NOT NULL;
 
 CREATE TABLE keys (
   id TEXT NOT NULL PRIMARY KEY,

@@ -67,7 +67,7 @@ function misreading<F extends 'misfire' | 'overlap'>(field: F, lie: ScheduleSpec
   }
 }
 
-/** What is written of occurrences is changed on its way to the disk; null is not written. */
+/** What is written of runs of schedules is changed on its way to the disk; null is not written. */
 function changingRuns(change: (row: ScheduleRunRow, state: State) => ScheduleRunRow | null): Mutant {
   return {
     ...ORIGINAL,

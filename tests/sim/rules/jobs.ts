@@ -196,7 +196,7 @@ const progressGrows: Rule = ({ change }) => {
 function isReplaced({ job_id, actor }: HistoryRow, change: RuleInput['change']): boolean {
   const id = change.jobs.find(({ after }) => after.id === job_id)?.after.schedule_id ?? null
   return id !== null && actor === `schedule:${id}` &&
-    change.occurrences.some((row) => row.schedule_id === id && row.job_id !== null && row.job_id !== job_id)
+    change.scheduleRuns.some((row) => row.schedule_id === id && row.job_id !== null && row.job_id !== job_id)
 }
 
 /** I12: only the holder of the present attempt moves a job, and it really did what is recorded of it. */

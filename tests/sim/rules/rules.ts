@@ -42,8 +42,8 @@ const ALL_EVERY = 5 * WHOLE_EVERY
 
 /** Every rule that is checked after every commit. `state` is null when the commit landed after its process had gone. */
 export function checkCommit(truth: Truth, change: Change, state: State | null, rules: readonly Rule[]): void {
-  const { jobs, history, logs, limits, schedules, occurrences, webhooks } = change
-  const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + occurrences.length +
+  const { jobs, history, logs, limits, schedules, scheduleRuns, webhooks } = change
+  const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + scheduleRuns.length +
       webhooks.deliveries.length === 0
   const whole = ++truth.checked % WHOLE_EVERY === 0 || truth.strict
   if (quiet && !whole) return
@@ -54,7 +54,7 @@ export function checkCommit(truth: Truth, change: Change, state: State | null, r
 
 /** Every rule once more when all is over, over all that there is. */
 export function checkAtEnd(truth: Truth, state: State | null, rules: readonly Rule[]): void {
-  const none = { jobs: [], history: [], logs: [], robots: [], limits: [], schedules: new Map(), occurrences: [] }
+  const none = { jobs: [], history: [], logs: [], robots: [], limits: [], schedules: new Map(), scheduleRuns: [] }
   const webhooks = { former: truth.webhooks.rows, changed: false, deliveries: [] }
   const at = truth.time.inRows()
   const change: Change = { ...none, webhooks, at, elapsed: truth.time.now(), turnAt: at, set: 0 }

@@ -37,7 +37,7 @@ const PLANNED = [
 
 /** I24: every instant at which a schedule is due while it is enabled is decided exactly once, and rightly. */
 const instantsAreDecided: Rule = ({ truth, change }) => {
-  const touched = new Set([...change.schedules.keys(), ...change.occurrences.map((row) => row.schedule_id)])
+  const touched = new Set([...change.schedules.keys(), ...change.scheduleRuns.map((row) => row.schedule_id)])
   for (const job of change.jobs) if (job.after.schedule_id !== null) touched.add(job.after.schedule_id)
   if (change.set < 0) { for (const id of truth.schedules.keys()) touched.add(id) }
   for (const id of touched) instantsOf(truth, change, id)
@@ -55,7 +55,7 @@ function dueAgain(plan: ScheduleSpec, after: Millis, ran: ReadonlySet<Millis>): 
 function instantsOf(truth: Truth, change: Change, id: ScheduleId): void {
   const known = truth.schedules.get(id)
   const after = truth.disk.tables.schedules.get(id)
-  const rows = change.occurrences.filter((row) => row.schedule_id === id)
+  const rows = change.scheduleRuns.filter((row) => row.schedule_id === id)
   const due = rows.filter((row) => row.due_at !== null)
   demand(known !== undefined || due.length === 0, 'I24', () => `${id} was due before it was there`)
   const ran = known?.ran ?? NONE
@@ -211,7 +211,7 @@ function countsAreRight(truth: Truth, { row, covered, ran, runs, successes, last
 
 /** I3, I24: every job of a schedule is among its runs, in the same turn. */
 const noGhostRuns: Rule = ({ change }) => {
-  const recorded = new Set<JobId | null>(change.occurrences.map((row) => row.job_id))
+  const recorded = new Set<JobId | null>(change.scheduleRuns.map((row) => row.job_id))
   for (const { before, after } of change.jobs) {
     if (before !== undefined || after.schedule_id === null) continue
     demand(recorded.has(after.id), 'I24', () => `${after.schedule_id} made ${after.id}, which is not among its runs`)

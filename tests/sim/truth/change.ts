@@ -26,6 +26,6 @@ export interface Change {
   }[]
   /** As they are then; undefined for those that were deleted. */
   readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
-  readonly occurrences: readonly ScheduleRunRow[]
+  readonly scheduleRuns: readonly ScheduleRunRow[]
   readonly webhooks: WebhookChange
 }

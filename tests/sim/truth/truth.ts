@@ -214,7 +214,7 @@ export class Truth {
     for (const id of out.rows.schedules.keys()) schedules.set(id, tables.schedules.get(id))
     for (const id of out.deletions.schedules) schedules.set(id, tables.schedules.get(id))
     for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
-    const occurrences = out.scheduleRuns.flatMap((row) => tables.occurrences.get(String(row.seq)) ?? [])
+    const scheduleRuns = out.scheduleRuns.flatMap((row) => tables.schedule_runs.get(String(row.seq)) ?? [])
     const webhooks = this.webhooks.committed(out, tables)
     const at = Math.max(this.time.inRows(), out.at)
     return {
@@ -228,7 +228,7 @@ export class Truth {
       robots,
       limits,
       schedules,
-      occurrences,
+      scheduleRuns,
       webhooks,
     }
   }

@@ -171,9 +171,9 @@ export class Commits {
     if (passed) world.mark('offered before its elders by age')
   }
 
-  #markSchedules({ schedules, occurrences }: Change): void {
+  #markSchedules({ schedules, scheduleRuns }: Change): void {
     const { truth, world } = this.#options
-    for (const { schedule_id, due_at, until, outcome, reason, job_id } of occurrences) {
+    for (const { schedule_id, due_at, until, outcome, reason, job_id } of scheduleRuns) {
       world.note(`  ${schedule_id} due at ${clock(due_at ?? 0)}: ${outcome} ${reason} ${job_id}`)
       if (outcome === 'late') world.mark('due instant run late')
       if (outcome === 'merged') world.mark('due instants merged')
