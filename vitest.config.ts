@@ -16,6 +16,7 @@ class LongFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    setupFiles: ['./tests/keep-alive.ts'],
     // They end what hangs, on a machine that has much else to do as well: what takes long is not wrong for that.
     testTimeout: 180_000,
     hookTimeout: 180_000,

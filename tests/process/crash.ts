@@ -24,6 +24,8 @@ const SUBMITTERS = 3
 const START_MS = 700
 /** How long after a start a kill, or its aiming, comes at the latest. */
 const WORK_MS_MAX = 600
+/** So many jobs at least are acknowledged between two kills, but for those that hit a start. */
+const BETWEEN_KILLS = 5
 /** How long an aimed kill waits for its target. */
 const AIM_MS = 500
 
@@ -84,12 +86,15 @@ export async function crash({ kills, seed, remote }: CrashOptions): Promise<Cras
     if (below(5) === 0) await setTimeout(below(START_MS))
     else {
       await server.program.printed(/Ready/)
+      // However slow the machine is, there is work for the kill to hit.
+      await aim.saw('acknowledged', BETWEEN_KILLS)
       await setTimeout(below(WORK_MS_MAX))
       await aim.strike(AIMS[below(AIMS.length)] ?? null, below(3))
     }
     await victim.revive()
   }
   await server.program.printed(/Ready/)
+  await aim.saw('acknowledged', BETWEEN_KILLS)
   enough.abort()
   await Promise.all(submitters)
   await settled(server)
@@ -120,6 +125,15 @@ class Aim {
 
   happened(moment: Moment): void {
     this.#seen(moment)
+  }
+
+  /** Resolves once something has happened so many times more. */
+  async saw(moment: Moment, times: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      let left = times
+      this.#seen = (seen) => seen === moment && --left === 0 && resolve()
+    })
+    this.#seen = () => {}
   }
 
   /** Kills it so many milliseconds after something has happened; 0: in that very moment. */

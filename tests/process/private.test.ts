@@ -20,11 +20,14 @@ function below(folder: string): readonly string[] {
   return [folder, ...inner.map((entry) => join(entry.parentPath, entry.name))]
 }
 
-/** What others than the owner may use, less what only a folder that is closed has. */
+/** What others than the owner may use, less what only a folder that is closed has, and files that have gone meanwhile. */
 function exposed(folder: string): readonly string[] {
-  return below(folder)
-    .filter((path) => !path.startsWith(join(folder, 'robot-files', '/')) && !lstatSync(path).isSocket())
-    .filter((path) => (lstatSync(path).mode & 0o077) !== 0)
+  return below(folder).filter((path) => {
+    const found = path.startsWith(join(folder, 'robot-files', '/'))
+      ? undefined
+      : lstatSync(path, { throwIfNoEntry: false })
+    return found !== undefined && !found.isSocket() && (found.mode & 0o077) !== 0
+  })
 }
 
 test.skipIf(isWindows)(
