@@ -16,7 +16,7 @@ export interface Address {
   /** It takes an `Idempotency-Key`, and with the same one is done once. */
   readonly idempotent?: true
 }
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export type Addresses = Readonly<Record<string, Address>>
 
 export const PATHS = {

@@ -3,7 +3,7 @@ import type { Scope } from '../records/key.ts'
 import type { Address, Addresses } from './paths.ts'
 
 /** What a route takes and gives, beside its address. */
-export interface Terms {
+interface Terms {
   /** What the key must be allowed to do: one of these. */
   readonly scope: Scope | readonly Scope[]
   /** For `docs/API.md` and OpenAPI: a sentence or two, in Markdown. */
