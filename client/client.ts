@@ -1,6 +1,7 @@
 import { PATHS } from '../core/api/paths.ts'
 import type { pools } from '../core/api/pools.ts'
-import type { InputOf, NewPool as NewPoolSchema } from '../core/api/request.ts'
+import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
+import type { InputOf } from '../core/api/route.ts'
 import type { Health } from '../core/api/view.ts'
 export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
 export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'

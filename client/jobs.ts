@@ -1,4 +1,5 @@
-import type { InputOf, Submission } from '../core/api/request.ts'
+import type { Submission } from '../core/api/request.ts'
+import type { InputOf } from '../core/api/route.ts'
 import type {
   ExplanationView,
   HistoryEntry,

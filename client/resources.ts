@@ -1,5 +1,6 @@
 import type { FileOutcome, FileReport, FileReportView } from '../core/trigger-types/file-watch.ts'
-import type { InputOf, NewKey as Key, NewRobot as Robot } from '../core/api/request.ts'
+import type { NewKey as Key, NewRobot as Robot } from '../core/api/request.ts'
+import type { InputOf } from '../core/api/route.ts'
 import type {
   ManualFiring as TriggerFiring,
   NewSchedule as Schedule,

@@ -1,5 +1,5 @@
 import type * as v from 'valibot'
-import type { InputOf } from '../core/api/request.ts'
+import type { InputOf } from '../core/api/route.ts'
 import type { Address, Addresses } from '../core/api/paths.ts'
 import type { AnswerOf, Route } from '../core/api/route.ts'
 import { newIdempotencyKey } from './idempotency.ts'

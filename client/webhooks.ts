@@ -1,4 +1,5 @@
-import type { InputOf, NewWebhook as Webhook } from '../core/api/request.ts'
+import type { NewWebhook as Webhook } from '../core/api/request.ts'
+import type { InputOf } from '../core/api/route.ts'
 import type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhook-view.ts'
 import { Resource } from './resources.ts'
 import type { CallOptions } from './transport.ts'

@@ -1,68 +1,54 @@
-import { parseInstant } from '../base/instant.ts'
 import * as v from 'valibot'
 import { RETRY_SAFETIES } from '../records/job.ts'
-import type { JobId, WorkflowId } from '../base/ids.ts'
+import type { JobId } from '../base/ids.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { newRobotId } from '../protocol/robot-id.ts'
-import { ROBOT_SLOTS_MAX, TAGS_MAX } from '../protocol/message.ts'
-import { moment } from '../protocol/moment.ts'
+import { ROBOT_SLOTS_MAX } from '../protocol/message.ts'
 import { unreadable } from '../protocol/repertoire.ts'
 import { problemWithKeyName, SCOPES } from '../records/key.ts'
 import { SHOWN_AUTHS } from '../trigger-types/auth.ts'
 import { TRIGGER_TYPE_NAMES } from '../trigger-types/index.ts'
 import { written, writtenObject } from '../protocol/written.ts'
 import { EVENT_PATTERNS } from '../records/webhook.ts'
+import {
+  definitionField,
+  environmentField,
+  instantField,
+  limitField,
+  nameField,
+  namesField,
+  ownIdField,
+  priorityField,
+  textField,
+  workflowIdField,
+} from './fields.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
 
-const name = v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(200))
-const text = v.pipe(v.string(), v.maxLength(10_000))
-/** Ids that a caller chooses: they stand in URLs and in `curl` lines. */
-const ownId = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, hyphens or underscores'),
-)
-const workflowId = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as WorkflowId))
-const names = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
-const environment = v.pipe(v.string(), v.maxLength(100))
 /** Settings, which are read: `config` in `trigger-types/`. What is not read is `writtenObject`. */
 const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
-/** A workflow definition, as text or as JSON. */
-const definition = v.union([v.string(), writtenObject], 'must be a JSON object, or its text')
-/** 0 to 3, or the name. */
-const priority = v.union([
-  v.picklist([0, 1, 2, 3]),
-  v.pipe(
-    v.picklist(['low', 'normal', 'high', 'critical'], 'must be 0 to 3, or low, normal, high or critical'),
-    v.transform((word) => ({ low: 0, normal: 1, high: 2, critical: 3 } as const)[word]),
-  ),
-], 'must be 0 to 3, or low, normal, high or critical')
 /** At most a year: longer is a mistake in the unit. */
 const seconds = v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000))
-const instant = v.pipe(moment, v.transform((given) => parseInstant(given) ?? NaN))
-
-/** How many jobs of one kind may run at a time; null: any number. */
-const limit = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), null)
 
 export const Submission = v.strictObject({
-  workflow_id: v.optional(workflowId),
+  workflow_id: v.optional(workflowIdField),
   /** A definition of the job's own, as text or as JSON, instead of a published workflow. */
-  workflow_json: v.optional(definition),
-  workflow_name: v.optional(name),
+  workflow_json: v.optional(definitionField),
+  workflow_name: v.optional(nameField),
   parameters: v.optional(writtenObject, {}),
-  priority: v.optional(priority, 1),
+  priority: v.optional(priorityField, 1),
   robot_id: v.nullish(newRobotId, null),
-  environment: v.optional(environment, ''),
-  required_tags: v.optional(names, []),
-  required_capabilities: v.optional(names, []),
-  scheduled_time: v.nullish(instant, null),
+  environment: v.optional(environmentField, ''),
+  required_tags: v.optional(namesField, []),
+  required_capabilities: v.optional(namesField, []),
+  scheduled_time: v.nullish(instantField, null),
   timeout_seconds: v.optional(seconds),
   retry_safety: v.optional(v.picklist(RETRY_SAFETIES), 'unless_started'),
   max_attempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 1),
-  retry_on: v.optional(names, []),
+  retry_on: v.optional(namesField, []),
   concurrency_key: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), null),
   concurrency_limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), 1),
-  pool: v.nullish(name, null),
+  pool: v.nullish(nameField, null),
   check_duplicate: v.optional(v.boolean(), false),
 })
 
@@ -76,10 +62,10 @@ export const Release = v.strictObject({
 
 export const NewRobot = v.strictObject({
   id: v.optional(newRobotId),
-  name,
-  environment: v.optional(environment, 'default'),
+  name: nameField,
+  environment: v.optional(environmentField, 'default'),
   max_concurrent_jobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)), 1),
-  tags: v.optional(names, []),
+  tags: v.optional(namesField, []),
   capabilities: v.optional(
     v.pipe(
       writtenObject,
@@ -96,20 +82,20 @@ export const NewRobot = v.strictObject({
 export const Shutdown = v.strictObject({ graceful: v.optional(v.boolean(), true) })
 
 export const NewPool = v.strictObject({
-  name,
-  tags: names,
-  max_concurrent: limit,
-  workflows: v.optional(v.pipe(v.array(workflowId), v.maxLength(1_000)), []),
+  name: nameField,
+  tags: namesField,
+  max_concurrent: limitField,
+  workflows: v.optional(v.pipe(v.array(workflowIdField), v.maxLength(1_000)), []),
 })
 
 export const NewWorkflow = v.strictObject({
-  id: v.optional(ownId),
-  name,
-  description: v.optional(text, ''),
-  tags: v.optional(names, []),
-  max_concurrent: limit,
+  id: v.optional(ownIdField),
+  name: nameField,
+  description: v.optional(textField, ''),
+  tags: v.optional(namesField, []),
+  max_concurrent: limitField,
   /** The definition, as text or as JSON. */
-  json_definition: definition,
+  json_definition: definitionField,
 })
 
 /** Where a signature of the sender's own making is, and how it is made. */
@@ -135,17 +121,17 @@ function isMapping(given: unknown): boolean {
 }
 
 export const NewTrigger = v.strictObject({
-  id: v.optional(ownId),
-  name,
-  description: v.optional(text, ''),
+  id: v.optional(ownIdField),
+  name: nameField,
+  description: v.optional(textField, ''),
   trigger_type: v.optional(v.picklist(TRIGGER_TYPE_NAMES), 'webhook'),
-  workflow_id: workflowId,
+  workflow_id: workflowIdField,
   scenario_id: v.optional(v.pipe(v.string(), v.maxLength(200)), ''),
   /** What the type asks for: `config` in `trigger-types/`. */
   config: v.optional(jsonObject, {}),
   filter: v.nullish(v.string(), null),
   mapping: v.nullish(v.pipe(v.custom<Record<string, string>>(isMapping, 'must have a path for each parameter')), null),
-  priority: v.optional(priority, 1),
+  priority: v.optional(priorityField, 1),
   parameters: v.optional(writtenObject, {}),
   cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
   enabled: v.optional(v.boolean(), true),
@@ -192,26 +178,26 @@ const monthday = v.union([
 
 /** Which of the fields go with which frequency, `recurrenceOf` says. */
 export const NewSchedule = v.strictObject({
-  name,
-  workflow_id: workflowId,
-  workflow_name: v.nullish(name, null),
+  name: nameField,
+  workflow_id: workflowIdField,
+  workflow_name: v.nullish(nameField, null),
   frequency: v.picklist(['once', 'hourly', 'daily', 'weekly', 'monthly', 'cron']),
   cron_expression: v.nullish(v.pipe(v.string(), v.maxLength(200)), null),
-  run_at: v.nullish(instant, null),
+  run_at: v.nullish(instantField, null),
   time_hour: between(0, 23),
   time_minute: between(0, 59),
   day_of_week: v.nullish(weekday, null),
   day_of_month: v.nullish(monthday, null),
   timezone: v.optional(v.pipe(v.string(), v.maxLength(100)), 'UTC'),
-  start_at: v.nullish(instant, null),
-  end_at: v.nullish(instant, null),
+  start_at: v.nullish(instantField, null),
+  end_at: v.nullish(instantField, null),
   /** Left out, it stays as it was; a new schedule is enabled. */
   enabled: v.nullish(v.boolean(), null),
   parameters: v.optional(writtenObject, {}),
-  priority: v.optional(priority, 1),
+  priority: v.optional(priorityField, 1),
   robot_id: v.nullish(newRobotId, null),
-  environment: v.optional(environment, ''),
-  pool: v.nullish(name, null),
+  environment: v.optional(environmentField, ''),
+  pool: v.nullish(nameField, null),
   jitter_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(86_400)), 0),
   misfire: v.optional(v.picklist(['run_once', 'skip', 'run_all']), 'run_once'),
   misfire_grace_seconds: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), null),
@@ -223,7 +209,7 @@ export const Disabling = v.strictObject({ note: v.optional(v.pipe(v.string(), v.
 export const NewKey = v.strictObject({
   /** What histories show of whoever does something with it. */
   name: v.pipe(
-    name,
+    nameField,
     v.rawCheck(({ dataset, addIssue }) => {
       const problem = dataset.typed ? problemWithKeyName(dataset.value) : null
       if (problem !== null) addIssue({ message: problem })
@@ -245,8 +231,8 @@ export const NewWebhook = v.strictObject({
     v.maxLength(EVENT_PATTERNS.length),
   ),
   /** Only what is about this workflow. */
-  workflow_id: v.nullish(workflowId, null),
-  description: v.optional(text, ''),
+  workflow_id: v.nullish(workflowIdField, null),
+  description: v.optional(textField, ''),
 })
 
 /** The body of `POST /webhook/{trigger_id}`. Other fields are the sender's own affair. */
@@ -267,7 +253,3 @@ export type NewWebhook = v.InferOutput<typeof NewWebhook>
 export type NewSchedule = v.InferOutput<typeof NewSchedule>
 export type NewKey = v.InferOutput<typeof NewKey>
 export type WebhookBody = v.InferOutput<typeof WebhookBody>
-
-/** The same as their senders write them: what has a default may be left out, and no object is too special to be sent. */
-export type InputOf<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
-type Loose<V> = V extends JsonObject ? object : V extends (infer Item)[] ? readonly Item[] : V

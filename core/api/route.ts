@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { JsonObject } from '../base/json.ts'
 import type { Scope } from '../records/key.ts'
 import type { Address, Addresses } from './paths.ts'
 
@@ -49,6 +50,9 @@ type NamesIn<P extends string> = P extends `${string}{${infer N}}${infer Rest}` 
 
 /** What a handler gets of the body. */
 export type BodyOf<R> = R extends { readonly body: infer S extends v.GenericSchema } ? v.InferOutput<S> : undefined
+/** A body as its senders write it: what has a default may be left out, and no object is too special to be sent. */
+export type InputOf<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
+type Loose<V> = V extends JsonObject ? object : V extends (infer Item)[] ? readonly Item[] : V
 /** What a handler gets of the query. */
 export type QueryOf<R> = R extends { readonly query: infer S extends v.GenericSchema } ? v.InferOutput<S> : undefined
 /** What a route answers, refusals apart. */

@@ -1,6 +1,6 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { type ChatConfig, ChatConfig as Config } from '../../../core/trigger-types/chat.ts'
-import type { InputOf } from '../../../core/api/request.ts'
+import type { InputOf } from '../../../core/api/route.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
 import * as v from 'valibot'
 import type { ChatPlatform, ChatReply, IncomingMessage } from '../../../adapters/chat/platform.ts'
