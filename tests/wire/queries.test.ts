@@ -49,7 +49,7 @@ chapter('queries', (server) => {
       expect(await ask(`${path}?colour=red`)).toEqual([
         400,
         expect.stringMatching(/^Unknown query parameter colour: (use \w|there are none here)/),
-        'colour',
+        ['colour'],
       ])
     })
 
