@@ -111,7 +111,7 @@ function changeCommands(jobs: Command): void {
   jobs.command('cancel').argument('<id>').description('call a job off')
     .option('--reason <text>', 'why, for the record')
     .action(async (id: string, { reason }: { readonly reason?: string }, command: Command) =>
-      show(await connect(command).jobs.cancel(id, reason), command)
+      show(await connect(command).jobs.cancel(id, { reason }), command)
     )
 
   jobs.command('release').argument('<id>').description(
@@ -119,7 +119,7 @@ function changeCommands(jobs: Command): void {
   )
     .option('--reason <text>', 'how you know, for the history')
     .action(async (id: string, { reason }: { readonly reason?: string }, command: Command) =>
-      show(await connect(command).jobs.release(id, reason), command)
+      show(await connect(command).jobs.release(id, { reason }), command)
     )
 
   for (const [verb, about] of [['retry', 'a job that has ended'], ['requeue', 'a dead letter']] as const) {
@@ -141,7 +141,7 @@ function pastCommands(jobs: Command): void {
 
   jobs.command('history').argument('<id>').description('what happened to it')
     .action(async (id: string, _flags: object, command: Command) => {
-      const history = await connect(command).jobs.history(id)
+      const history = await first(connect(command).jobs.history(id), Infinity)
       if (wantsJson(command)) return printJson(history)
       printTable(history, {
         at: ({ at }) => at,

@@ -2,13 +2,15 @@ import { PATHS } from '../core/api/paths.ts'
 import type { pools } from '../core/api/pools.ts'
 import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
+import type { HistoryEntry as HistoryEntryRecord } from '../core/records/job-history.ts'
+import type { ViewOf } from '../core/records/record.ts'
 import type { Health } from '../core/api/view.ts'
 export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
 export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
 export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhook-view.ts'
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
-import { Jobs } from './jobs.ts'
+import { type Jobs, jobsOf } from './jobs.ts'
 import { Keys, Robots, Schedules, Stats, Triggers, Workflows } from './resources.ts'
 import { type ClientOf, clientOf } from './routes.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
@@ -23,13 +25,8 @@ export type NewPool = InputOf<typeof NewPoolSchema>
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type {
-  ExplanationView,
   Health,
-  HistoryEntry,
-  JobDetail,
-  JobSummary,
   KeyView,
-  LogLine,
   NewKeyView,
   PoolView,
   PublishedWorkflow,
@@ -37,13 +34,14 @@ export type {
   RobotView,
   ScheduleRunView,
   ScheduleView,
-  SubmittedJob,
   UpcomingRunView,
   VersionView,
-  WarningView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../core/api/view.ts'
+export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
+export type HistoryEntry = ViewOf<typeof HistoryEntryRecord>
+export type { ExplanationView, SuitabilityWarning as WarningView } from '../core/records/explanation.ts'
 export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
 /**
@@ -69,7 +67,7 @@ export class CasareClient {
     const base = fleet === undefined ? '' : `/fleets/${encodeURIComponent(fleet)}`
     const api = `${base}/api/v1`
     const transport = this.#transport = new Transport(options)
-    this.jobs = new Jobs(transport, api)
+    this.jobs = jobsOf(transport, base)
     this.robots = new Robots(transport, `${api}/robots`)
     this.workflows = new Workflows(transport, `${api}/workflows`)
     this.triggers = new Triggers(transport, `${api}/triggers`)

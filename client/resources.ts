@@ -7,8 +7,8 @@ import type {
   NewTrigger as Trigger,
   NewWorkflow as Workflow,
 } from '../core/api/request.ts'
+import type { JobSummary } from '../core/api/jobs.ts'
 import type {
-  JobSummary,
   KeyView,
   NewKeyView,
   Page,

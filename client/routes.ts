@@ -2,6 +2,7 @@ import type * as v from 'valibot'
 import type { InputOf } from '../core/api/route.ts'
 import type { Address, Addresses } from '../core/api/paths.ts'
 import type { AnswerOf, Route } from '../core/api/route.ts'
+import type { Plain } from '../core/records/record.ts'
 import { newIdempotencyKey } from './idempotency.ts'
 import type { CallOptions, Query, Transport } from './transport.ts'
 
@@ -20,14 +21,15 @@ type BodyIn<R> = R extends { readonly bodyIs: infer Is; readonly body: infer S e
 
 type ItemOf<A> = A extends { readonly items: readonly (infer Item)[] } ? Item : never
 
-type OptionsOf<R> =
+/** What a method takes beside the names in its path and a body. */
+export type OptionsOf<R> =
   & CallOptions
   & (R extends { readonly query: infer S extends v.GenericSchema } ? QueryIn<v.InferOutput<S>> : object)
   & (R extends { readonly idempotent: true } ? Idempotency : object)
 
 /** What narrows a list. `cursor` is the client's own affair. */
 type QueryIn<Q> = {
-  readonly [K in keyof Q as K extends 'cursor' ? never : K]?: OneOrMore<NonNullable<Q[K]>> | undefined
+  readonly [K in keyof Q as K extends 'cursor' ? never : K]?: OneOrMore<Plain<NonNullable<Q[K]>>> | undefined
 }
 type OneOrMore<T> = T extends readonly (infer Item)[] ? Item | readonly Item[] : T
 

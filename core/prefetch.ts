@@ -1,9 +1,10 @@
 import type { DeliveryId, JobId, Millis, RobotId, WebhookId } from './base/ids.ts'
-import type { HistoryRow, JobRow } from './records/job.ts'
+import type { JobRow } from './records/job.ts'
 import type { IdempotencyRow } from './records/key.ts'
 import type { DefinitionRow } from './records/workflow.ts'
 import type { DeliveryRow } from './records/webhook.ts'
 import type { EarlyRun } from './records/schedule.ts'
+import type { HistoryRow } from './records/job-history.ts'
 
 /** Of one webhook the pending deliveries behind this place, in the order in which they are due. */
 export interface DeliveryPageRequest {

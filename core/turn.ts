@@ -14,7 +14,7 @@ import type {
   WebhookId,
   WorkflowId,
 } from './base/ids.ts'
-import type { HistoryRow, JobRow, LogRow } from './records/job.ts'
+import type { JobRow } from './records/job.ts'
 import type { Quota } from './base/sliding-window.ts'
 import type { MessageId, Outgoing } from './protocol/message.ts'
 import type { Refusal } from './base/refusal.ts'
@@ -30,6 +30,7 @@ import type { Prefetched } from './prefetch.ts'
 import type { Reply } from './reply.ts'
 import type { State } from './state.ts'
 import { errorMessage } from './protocol/encode.ts'
+import type { HistoryRow, LogRow } from './records/job-history.ts'
 
 /** The rows that a turn changed. The last one per key wins. */
 export interface Rows {

@@ -1,15 +1,13 @@
-import type { Event } from '../../core/events/index.ts'
-import type { JobId, KeyId, ReplyId, WorkflowId } from '../../core/base/ids.ts'
+import type { JobSubmitted, RetryRequested } from '../../core/events/jobs.ts'
+import type { JobId, KeyId, WorkflowId } from '../../core/base/ids.ts'
 import { isObject, type JsonObject, tokenOf, toText } from '../../core/base/json.ts'
 import { canonicalNumber } from '../../core/base/number.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/base/refusal.ts'
-import type { Submission } from '../../core/api/request.ts'
+import type { Submission } from '../../core/api/jobs.ts'
 import { definitionOf } from './workflows.ts'
 import type { Fleet, Platform } from '../fleet/fleet.ts'
 import { sha256 } from '../crypto/secrets.ts'
 import type { KeyRow } from '../../core/records/key.ts'
-
-type Submitted = Extract<Event, { type: 'job.submitted' }>
 
 /** The event that a submission is, whether it came over HTTP or from the same process; or why it is none. */
 export function submitJob(
@@ -17,15 +15,13 @@ export function submitJob(
   body: Submission,
   by: string,
   key: KeyId | null,
-  idempotency: Submitted['idempotency'],
-): ((reply: ReplyId) => Event) | Refusal {
+  idempotency: JobSubmitted['idempotency'],
+): Omit<JobSubmitted, 'reply'> | Refusal {
   const workflow = workflowOf(platform, body)
   if (isRefusal(workflow)) return workflow
-  const job = platform.rowId() as JobId
-  return (reply) => ({
+  return {
     type: 'job.submitted',
-    reply,
-    job,
+    job: platform.rowId() as JobId,
     by,
     key,
     workflow,
@@ -48,7 +44,7 @@ export function submitJob(
       : duplicateKeyOf({ definition_of: body.workflow_id ?? workflow.definition.hash }, body),
     check_duplicate: body.check_duplicate,
     idempotency,
-  })
+  }
 }
 
 /**
@@ -60,7 +56,7 @@ export function idempotencyOf(
   key: Pick<KeyRow, 'id'>,
   body: unknown,
   route = 'jobs',
-): Submitted['idempotency'] | Refusal {
+): JobSubmitted['idempotency'] | Refusal {
   if (header === undefined) return null
   const given = /^"(.*)"$/.exec(header)?.[1] ?? header
   if (!/^[\x21-\x7e]{1,255}$/.test(given)) {
@@ -78,23 +74,22 @@ export async function retryJob(
   mode: 'retry' | 'requeue',
   by: string,
   key: KeyId | null,
-): Promise<((reply: ReplyId) => Event) | Refusal> {
+): Promise<Omit<RetryRequested, 'reply'> | Refusal> {
   const job = await fleet.queries.job(id)
   const json = job === undefined ? undefined : await fleet.queries.definition(job.definition)
   if (job === undefined || json === undefined) return notFound('Job', id)
-  return (reply) => ({
+  return {
     type: 'retry.requested',
-    reply,
     job: job.id,
     mode,
     new_job: fleet.platform.rowId() as JobId,
     by,
     key,
     definition: { hash: job.definition, json },
-  })
+  }
 }
 
-function workflowOf(platform: Platform, body: Submission): Submitted['workflow'] | Refusal {
+function workflowOf(platform: Platform, body: Submission): JobSubmitted['workflow'] | Refusal {
   if (body.workflow_json === undefined) {
     return body.workflow_id ?? refuse('INVALID_PAYLOAD', 'Missing required field: workflow_id', {
       fields: ['workflow_id'],

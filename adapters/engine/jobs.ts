@@ -2,7 +2,7 @@ import { explain } from '../../core/explain/explain.ts'
 import type { JobId, KeyId } from '../../core/base/ids.ts'
 import type { JobRow } from '../../core/records/job.ts'
 import { notFound } from '../../core/base/refusal.ts'
-import { Cancellation, Release, Submission } from '../../core/api/request.ts'
+import { Cancellation, Release, Submission } from '../../core/api/jobs.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { logText } from '../views/log-text.ts'
 import { idempotencyOf, retryJob, submitJob } from '../commands/jobs.ts'
@@ -25,7 +25,8 @@ export async function submitNewJob(fleet: Fleet, job: NewJob, by: string): Promi
   const { idempotencyKey, ...fields } = requireObject(job) as NewJob
   const body = readInput(fields, Submission, { params: 'parameters' })
   const once = unwrap(idempotencyOf(idempotencyKey, { id: `engine:${by}` as KeyId }, body))
-  const answer = await fleet.request(unwrap(submitJob(fleet.platform, body, by, null, once)))
+  const command = unwrap(submitJob(fleet.platform, body, by, null, once))
+  const answer = await fleet.request((reply) => ({ ...command, reply }))
   return wholeJob(fleet, unwrapReply(answer, 'job').job)
 }
 
@@ -46,8 +47,9 @@ export async function releaseJob(fleet: Fleet, id: string, given: string | undef
 
 /** A new job with everything that was asked for. */
 export async function retryEndedJob(fleet: Fleet, id: string, by: string): Promise<Job> {
-  const event = unwrap(await retryJob(fleet, String(id) as JobId, 'retry', by, null))
-  return wholeJob(fleet, unwrapReply(await fleet.request(event), 'job').job)
+  const command = unwrap(await retryJob(fleet, String(id) as JobId, 'retry', by, null))
+  const answer = await fleet.request((reply) => ({ ...command, reply }))
+  return wholeJob(fleet, unwrapReply(answer, 'job').job)
 }
 
 /** Why a job is not running, as the HTTP API explains it. */

@@ -2,10 +2,11 @@ import type { RobotId, ScheduleId, TriggerId, WorkflowId } from '../../core/base
 import type { JobStatus } from '../../core/records/job.ts'
 import { presence } from '../../core/robots/presence.ts'
 import { notFound } from '../../core/base/refusal.ts'
+import { JobsQuery } from '../../core/api/jobs.ts'
 import { NewRobot } from '../../core/api/request.ts'
 import type { Fleet } from '../fleet/fleet.ts'
-import { jobQuery } from '../http/kit/query.ts'
-import { encodeCursor, ledgerPage, parsePageQuery } from '../http/kit/request.ts'
+import { readQuery } from '../http/kit/query.ts'
+import { encodeCursor, ledgerPage, pageFrom, parsePageQuery } from '../http/kit/request.ts'
 import type { PageQuery, RowPage as Rows } from '../store/contract.ts'
 import { type NewRobotRecord, readInput, requireObject } from './options.ts'
 import { snakeName } from './names.ts'
@@ -55,8 +56,8 @@ const JOBS = ['status', 'workflowId', 'robotId', 'triggerId', 'scheduleId', 'par
 
 /** By creation, the newest first. */
 export async function listJobs({ queries }: Fleet, filter: JobFilter): Promise<Page<JobSummary>> {
-  const query = queryOf(filter, JOBS)
-  return shown(await queries.jobs(unwrap(jobQuery(query, parsePageQuery(query)))), jobOf)
+  const query = unwrap(readQuery(queryOf(filter, JOBS), JobsQuery))
+  return shown(await queries.jobs({ ...query, ...unwrap(pageFrom(query)) }), jobOf)
 }
 
 /** As they are just now. */

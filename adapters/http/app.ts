@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/base/refusal.ts'
+import { jobs } from '../../core/api/jobs.ts'
 import { pools } from '../../core/api/pools.ts'
 import type { Health } from '../../core/api/view.ts'
 import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
@@ -13,7 +14,7 @@ import { callRoutes } from './routes/calls.ts'
 import { chatRoutes } from './public/chat.ts'
 import { fileEventRoutes } from './routes/file-events.ts'
 import { type FleetRegistry, fleetRoutes } from './routes/fleets.ts'
-import { jobRoutes } from './routes/jobs.ts'
+import { jobHandlers } from './routes/jobs.ts'
 import { formRoutes } from './public/form.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { poolHandlers } from './routes/pools.ts'
@@ -104,7 +105,7 @@ function mountPublic(app: Hono<HonoEnv>, fleet: Fleet, base: string): void {
 }
 
 function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
-  app.route('/api/v1/jobs', jobRoutes(fleet))
+  serve(app, fleet, jobs, jobHandlers)
   app.route('/api/v1/workflows', workflowRoutes(fleet))
   app.route('/api/v1/robots', robotRoutes(fleet))
   app.route('/api/v1/triggers', triggerRoutes(fleet))

@@ -2,7 +2,7 @@ import type { Effects } from '../../core/turn.ts'
 import type { Receipt } from '../../core/base/receipt.ts'
 import type { DefinitionHash, DeliveryId, JobId, Millis, RobotId, ScheduleId } from '../../core/base/ids.ts'
 import type { TriggerId, WebhookId, WorkflowId } from '../../core/base/ids.ts'
-import type { HistoryRow, JobRow, JobStatus, LogRow } from '../../core/records/job.ts'
+import type { JobRow, JobStatus } from '../../core/records/job.ts'
 import type { ScheduleRow, ScheduleRunRow } from '../../core/records/schedule.ts'
 import type { StoredRows } from '../../core/state.ts'
 import type { TriggerEventRow, TriggerRow } from '../../core/records/trigger.ts'
@@ -12,6 +12,7 @@ import type { VersionRow, WorkflowRow } from '../../core/records/workflow.ts'
 import type { KeyRow } from '../../core/records/key.ts'
 import type { PoolRow } from '../../core/records/pool.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
+import type { HistoryRow, LogRow } from '../../core/records/job-history.ts'
 
 /**
  * Stores a fleet's rows. Every implementation must pass `tests/contract/store.ts`. A commit is all or nothing, the last

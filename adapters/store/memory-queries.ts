@@ -1,11 +1,11 @@
 import { assert } from '../../core/base/assert.ts'
 import type { JobId } from '../../core/base/ids.ts'
-import type { HistoryRow } from '../../core/records/job.ts'
 import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
 import { asInteraction } from './excerpts.ts'
 import { newestFirst, pageOfRows } from './queries.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 import type { MemoryDisk } from './memory-disk.ts'
+import type { HistoryRow } from '../../core/records/job-history.ts'
 
 /** `Queries` over rows in memory. Each query scans its table, which suits small numbers of rows. */
 export function memoryQueries({ tables }: MemoryDisk): Queries {

@@ -1,4 +1,4 @@
-import type { HistoryRow, JobRow, LogRow } from '../../core/records/job.ts'
+import type { JobRow } from '../../core/records/job.ts'
 import type { ScheduleRow, ScheduleRunRow } from '../../core/records/schedule.ts'
 import type { TriggerEventRow, TriggerRow } from '../../core/records/trigger.ts'
 import type { DeliveryRow, WebhookRow } from '../../core/records/webhook.ts'
@@ -6,6 +6,7 @@ import type { RobotRow } from '../../core/records/robot.ts'
 import type { DefinitionRow, VersionRow, WorkflowRow } from '../../core/records/workflow.ts'
 import type { IdempotencyRow, KeyRow } from '../../core/records/key.ts'
 import type { AffinityRow, PoolRow } from '../../core/records/pool.ts'
+import type { HistoryRow, LogRow } from '../../core/records/job-history.ts'
 
 /** The row type of each table. A field has the same name as its column. */
 export interface RowOf {

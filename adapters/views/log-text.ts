@@ -1,7 +1,8 @@
 import type { Millis } from '../../core/base/ids.ts'
-import type { JobRow, LogRow } from '../../core/records/job.ts'
+import type { JobRow } from '../../core/records/job.ts'
 import type { Queries } from '../store/contract.ts'
 import { escapedLine } from '../../core/base/text.ts'
+import type { LogRow } from '../../core/records/job-history.ts'
 
 /** How much of a job's log is shown with the job. */
 const LOG_TAIL = 100

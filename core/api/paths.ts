@@ -20,6 +20,34 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export type Addresses = Readonly<Record<string, Address>>
 
 export const PATHS = {
+  jobs: {
+    /**
+     * Resolves with the job once it is durable. Every submission has an idempotency key, so it can be sent again when the
+     * answer was lost without making a second job.
+     */
+    submit: { at: 'POST /api/v1/jobs', bodyIs: 'required', idempotent: true },
+    /** Jobs, newest first. Pages are fetched as the loop needs them. */
+    list: { at: 'GET /api/v1/jobs', paged: true },
+    /** The job with its parameters, result, definition and the end of its log. */
+    get: { at: 'GET /api/v1/jobs/{id}' },
+    /** Every line of the job's log so far, in order. */
+    logs: { at: 'GET /api/v1/jobs/{id}/logs', paged: true },
+    /** The history of a job, in order. */
+    history: { at: 'GET /api/v1/jobs/{id}/history', paged: true },
+    /** Explains why a job is not running, and under which conditions it would run. */
+    explain: { at: 'GET /api/v1/jobs/{id}/explain' },
+    /** Cancels a job. Final at once; the robot is asked to stop. Refused with `CONFLICT` when the job has already ended. */
+    cancel: { at: 'POST /api/v1/jobs/{id}/cancel', bodyIs: 'optional' },
+    /**
+     * Declares that the robot which was offered this job, and has not answered, has not started it; the job is offered
+     * anew. Refused with `CONFLICT` when the robot has accepted it or may still answer, and when the job has ended.
+     */
+    release: { at: 'POST /api/v1/jobs/{id}/release', bodyIs: 'optional' },
+    /** Submits a new job that repeats one that has ended. */
+    retry: { at: 'POST /api/v1/jobs/{id}/retry' },
+    /** Submits a new job that repeats a dead letter, and takes that off the list of dead letters. */
+    requeue: { at: 'POST /api/v1/jobs/{id}/requeue' },
+  },
   keys: {
     create: { at: 'POST /api/v1/keys', bodyIs: 'required' },
     list: { at: 'GET /api/v1/keys', paged: true },

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { AnyId } from '../base/ids.ts'
 
 /** What query parameters are made of: each arrives as text. */
 
@@ -25,3 +26,19 @@ export const page = { limit: wholeNumber(1, PAGE_MAX, PAGE_DEFAULT), cursor: v.o
 
 /** The query of a list that has no other. */
 export const PageQuery = v.strictObject(page)
+
+/** Several of these words, with commas between. */
+export function oneOrMoreOf<const T extends string>(words: readonly T[]) {
+  const message = `must be of ${words.join(', ')}, with commas between`
+  return v.pipe(v.string(), v.transform((given) => given.split(',')), v.array(v.picklist(words, message)))
+}
+
+/** An id, of whatever is named. */
+export function idParameter<T extends AnyId>() {
+  return v.optional(v.pipe(v.string(), v.transform((given) => given as T)))
+}
+
+/** `true` or `false`. */
+export const trueOrFalse = v.optional(
+  v.pipe(v.picklist(['true', 'false'], 'must be true or false'), v.transform((given) => given === 'true')),
+)

@@ -1,5 +1,4 @@
 import * as v from 'valibot'
-import { RETRY_SAFETIES } from '../records/job.ts'
 import type { JobId } from '../base/ids.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { newRobotId } from '../protocol/robot-id.ts'
@@ -27,39 +26,6 @@ import {
 
 /** Settings, which are read: `config` in `trigger-types/`. What is not read is `writtenObject`. */
 const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
-/** At most a year: longer is a mistake in the unit. */
-const seconds = v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000))
-
-export const Submission = v.strictObject({
-  workflow_id: v.optional(workflowIdField),
-  /** A definition of the job's own, as text or as JSON, instead of a published workflow. */
-  workflow_json: v.optional(definitionField),
-  workflow_name: v.optional(nameField),
-  parameters: v.optional(writtenObject, {}),
-  priority: v.optional(priorityField, 1),
-  robot_id: v.nullish(newRobotId, null),
-  environment: v.optional(environmentField, ''),
-  required_tags: v.optional(namesField, []),
-  required_capabilities: v.optional(namesField, []),
-  scheduled_time: v.nullish(instantField, null),
-  timeout_seconds: v.optional(seconds),
-  retry_safety: v.optional(v.picklist(RETRY_SAFETIES), 'unless_started'),
-  max_attempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 1),
-  retry_on: v.optional(namesField, []),
-  concurrency_key: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)), null),
-  concurrency_limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), 1),
-  pool: v.nullish(nameField, null),
-  check_duplicate: v.optional(v.boolean(), false),
-})
-
-export const Cancellation = v.strictObject({
-  reason: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(1_000)), 'Cancelled by user'),
-})
-
-export const Release = v.strictObject({
-  reason: v.optional(v.pipe(v.string(), v.maxLength(1_000)), ''),
-})
-
 export const NewRobot = v.strictObject({
   id: v.optional(newRobotId),
   name: nameField,
@@ -242,9 +208,6 @@ export const WebhookBody = v.looseObject({
   timestamp: v.optional(written),
 })
 
-export type Submission = v.InferOutput<typeof Submission>
-export type Cancellation = v.InferOutput<typeof Cancellation>
-export type Release = v.InferOutput<typeof Release>
 export type NewRobot = v.InferOutput<typeof NewRobot>
 export type NewPool = v.InferOutput<typeof NewPool>
 export type NewWorkflow = v.InferOutput<typeof NewWorkflow>

@@ -21,6 +21,8 @@ interface Terms {
   readonly location?: string
   /** Counts as a submission: the answer says what is left of the limit. */
   readonly countsAsSubmission?: true
+  /** A paged list whose cursor its own query schema reads. */
+  readonly ownCursor?: true
   /** Answers with an `ETag`, and 304 to a caller that has it as it is. */
   readonly tagged?: true
 }

@@ -1,12 +1,11 @@
 import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../base/ids.ts'
-import type { HistoryRow, JobRow, LogRow } from '../records/job.ts'
 import type { ScheduleRow, ScheduleRunRow } from '../records/schedule.ts'
 import type { Presence, Report, RobotRow } from '../records/robot.ts'
 import type { VersionRow, WorkflowRow } from '../records/workflow.ts'
 import type { KeyRow } from '../records/key.ts'
 import type { Pool } from '../records/pool.ts'
 import type { ViewOf } from '../records/record.ts'
-import type { Explanation, SuitabilityWarning } from '../records/explanation.ts'
+import type { SuitabilityWarning } from '../records/explanation.ts'
 
 /**
  * What the HTTP API answers with. Derived from the rows, so that a field has one type from the column to the client:
@@ -30,104 +29,6 @@ export interface Page<T> {
   readonly items: readonly T[]
   /** Where the next page starts; null on the last. */
   readonly next_cursor: string | null
-}
-
-/** A job in a list: everything but what may be large or secret. */
-export interface JobSummary extends
-  Shown<
-    JobRow,
-    | 'id'
-    | 'workflow_id'
-    | 'workflow_name'
-    | 'workflow_version'
-    | 'robot_name'
-    | 'pinned_robot_id'
-    | 'pool'
-    | 'status'
-    | 'priority'
-    | 'environment'
-    | 'required_tags'
-    | 'required_capabilities'
-    | 'progress'
-    | 'current_node'
-    | 'progress_message'
-    | 'error_message'
-    | 'error_type'
-    | 'failed_node'
-    | 'attempt'
-    | 'tries'
-    | 'max_attempts'
-    | 'retry_on'
-    | 'retry_of'
-    | 'dead_lettered'
-    | 'concurrency_key'
-    | 'concurrency_limit'
-    | 'retry_safety'
-    | 'trigger_id'
-    | 'schedule_id'
-    | 'parent_job_id'
-    | 'depth'
-    | 'created_by'
-  > {
-  /** The instant for which its schedule made it. */
-  readonly due_at: Time | null
-  /** The robot that has it or had it last; before the first offer the one that was asked for. */
-  readonly robot_id: string | null
-  readonly scheduled_time: Time | null
-  readonly started_at: Time | null
-  /** When it ended, however it ended; null until then. */
-  readonly completed_at: Time | null
-  /** By its robot's clock, where the robot has said it; 0 where it has not ended, or never started. */
-  readonly duration_ms: number
-  /** It has ended, and its robot has not said yet that it has stopped. */
-  readonly stopping: boolean
-  readonly timeout_seconds: number
-  readonly created_at: Time
-}
-
-/** Something to know about what was asked for, though it was done. */
-export type WarningView = SuitabilityWarning
-
-/** A job that has just been submitted. */
-export interface SubmittedJob extends JobSummary {
-  /** Where no robot on record can run it: it waits for one. */
-  readonly warnings?: readonly WarningView[]
-}
-
-/** One job, whole. */
-export interface JobDetail extends JobSummary, Shown<JobRow, 'stack_trace'> {
-  /** The definition that it runs, as text. */
-  readonly workflow_json: string
-  readonly parameters: Anything
-  /** What the robot returned; `{}` where there is nothing. */
-  readonly result: unknown
-  /** The last lines of its log, as text; the first says how many are left out, and where they are. */
-  readonly logs: string
-}
-
-/** One line of a job's log. */
-export interface LogLine extends Shown<LogRow, 'seq' | 'robot_id' | 'level' | 'node_id' | 'message'> {
-  /** When it reached the orchestrator. */
-  readonly timestamp: Time
-  /** When it was written: by the robot's clock, where that can be. */
-  readonly logged_at: Time
-  /** As the robot's own clock has it, in its own words. */
-  readonly robot_timestamp: string | null
-  readonly extra: unknown
-}
-
-/** One entry of a job's history. */
-export interface HistoryEntry extends Shown<Omit<HistoryRow, 'at'>> {
-  readonly at: Time
-}
-
-/** Why a job is not running, and what single change would let it run now. */
-export interface ExplanationView extends Shown<Omit<Explanation, 'queue' | 'next_check_at'>> {
-  readonly as_of: Time
-  /** Null for a job that does not wait for a robot. */
-  readonly queue: Omit<NonNullable<Explanation['queue']>, 'aging_at'> & { readonly aging_at: Time | null } | null
-  /** When something happens to the job though nobody does anything. */
-  readonly next_check_at: Time | null
 }
 
 /** A robot as it is on record, and as it is just now. */
@@ -180,7 +81,7 @@ export interface WorkflowSummary extends
 /** A workflow that has just been published. */
 export interface PublishedWorkflow extends WorkflowSummary {
   /** That no robot on record says that it runs it. */
-  readonly warnings: readonly WarningView[]
+  readonly warnings: readonly SuitabilityWarning[]
 }
 
 /** One workflow, whole. */

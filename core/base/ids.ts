@@ -4,7 +4,11 @@
  */
 
 declare const brand: unique symbol
-type Id<K extends string> = string & { readonly [brand]: K }
+/** Tells one kind of text from another. */
+export interface Brand<K extends string> {
+  readonly [brand]: K
+}
+type Id<K extends string> = string & Brand<K>
 /** Any of the names below. */
 export type AnyId = Id<string>
 

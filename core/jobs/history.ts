@@ -1,8 +1,9 @@
-import type { HistoryRow, JobRow } from '../records/job.ts'
+import type { JobRow } from '../records/job.ts'
 import type { RobotId } from '../base/ids.ts'
 import type { State } from '../state.ts'
 import type { Turn } from '../turn.ts'
 import type { Session } from '../session.ts'
+import type { HistoryRow } from '../records/job-history.ts'
 
 /** What is to be remembered of something that happened to a job. What is not said is as it stands in the row. */
 export interface HistoryInput extends Pick<HistoryRow, 'event' | 'from_status'> {

@@ -1,87 +1,111 @@
+import * as v from 'valibot'
 import type { JobId, Millis, RobotId } from '../base/ids.ts'
-import type { JobRow } from './job.ts'
+import { anyObject, count, flag, id, list, number, oneOf, text } from './fields.ts'
+import { JOB_STATUSES } from './job.ts'
+import { time } from './record.ts'
 
 /** Why a job is not running: stable codes, for programs. */
-export type ReasonCode =
-  | 'NOT_DUE'
-  | 'RETRY_BACKOFF'
-  | 'WORKFLOW_CONCURRENCY'
-  | 'KEY_CONCURRENCY'
-  | 'POOL_CONCURRENCY'
-  | 'SCHEDULE_OVERLAP'
-  | 'QUEUE_TTL_NEAR'
-  | 'NO_ROBOTS'
-  | 'NO_SUITABLE_ROBOT'
-  | 'ROBOT_OFFLINE'
-  | 'ROBOT_SAYS_OFFLINE'
-  | 'ROBOT_SUSPECT'
-  | 'ROBOT_ID_CONFLICT'
-  | 'ROBOT_PAUSED'
-  | 'ROBOT_MAINTENANCE'
-  | 'ROBOT_AT_CAPACITY'
-  | 'ROBOT_BUSY_ELSEWHERE'
-  | 'ROBOT_ENV_MISMATCH'
-  | 'ROBOT_TAG_MISSING'
-  | 'ROBOT_CAPABILITY_MISSING'
-  | 'ROBOT_CANNOT_RUN'
-  | 'ROBOT_NOT_IN_POOL'
-  | 'ROBOT_PINNED_OTHER'
-  | 'ROBOT_REJECTED_RECENTLY'
-  | 'ROBOT_AWAITING_REPORT'
-  | 'ROBOT_NOT_ANSWERING'
-  | 'LOWER_PRIORITY'
-  | 'QUEUED_BEHIND'
-  | 'AWAITING_ACCEPT'
-  | 'DRAINING'
+const REASON_CODES = [
+  'NOT_DUE',
+  'RETRY_BACKOFF',
+  'WORKFLOW_CONCURRENCY',
+  'KEY_CONCURRENCY',
+  'POOL_CONCURRENCY',
+  'SCHEDULE_OVERLAP',
+  'QUEUE_TTL_NEAR',
+  'NO_ROBOTS',
+  'NO_SUITABLE_ROBOT',
+  'ROBOT_OFFLINE',
+  'ROBOT_SAYS_OFFLINE',
+  'ROBOT_SUSPECT',
+  'ROBOT_ID_CONFLICT',
+  'ROBOT_PAUSED',
+  'ROBOT_MAINTENANCE',
+  'ROBOT_AT_CAPACITY',
+  'ROBOT_BUSY_ELSEWHERE',
+  'ROBOT_ENV_MISMATCH',
+  'ROBOT_TAG_MISSING',
+  'ROBOT_CAPABILITY_MISSING',
+  'ROBOT_CANNOT_RUN',
+  'ROBOT_NOT_IN_POOL',
+  'ROBOT_PINNED_OTHER',
+  'ROBOT_REJECTED_RECENTLY',
+  'ROBOT_AWAITING_REPORT',
+  'ROBOT_NOT_ANSWERING',
+  'LOWER_PRIORITY',
+  'QUEUED_BEHIND',
+  'AWAITING_ACCEPT',
+  'DRAINING',
+] as const
+export type ReasonCode = (typeof REASON_CODES)[number]
 
-export interface Verdict {
-  readonly robot_id: RobotId
-  readonly robot_name: string
+const verdict = v.strictObject({
+  robot_id: id<RobotId>(),
+  robot_name: text,
   /** Empty: nothing about the robot keeps it from the job. */
-  readonly codes: readonly ReasonCode[]
+  codes: list(oneOf(REASON_CODES)),
   /** What the codes are about: the tags that are missing, for one. */
-  readonly details: Readonly<Record<string, unknown>>
-}
+  details: anyObject,
+})
+export interface Verdict extends Readonly<v.InferOutput<typeof verdict>> {}
 
-export interface Blocker {
-  readonly code: ReasonCode
+const blocker = v.strictObject({
+  code: oneOf(REASON_CODES),
   /** For codes of robots: how many. */
-  readonly count?: number
-  readonly message: string
-}
+  count: v.exactOptional(count),
+  message: text,
+})
+export interface Blocker extends Readonly<v.InferOutput<typeof blocker>> {}
 
-export interface Explanation {
-  readonly job_id: JobId
-  readonly status: JobRow['status']
+const suggestion = v.strictObject({
+  /** What to do, as a program would: the fields to change, by what they belong to. */
+  change: anyObject,
+  /** The same in words. */
+  message: text,
+})
+/** One thing that, done now and alone, has the job offered to a robot at once. */
+export interface Suggestion extends Readonly<v.InferOutput<typeof suggestion>> {}
+
+const queuePosition = v.strictObject({
+  position: count,
+  ahead_by_priority: list(count),
+  effective_priority: number,
+})
+
+const explanation = v.strictObject({
+  job_id: id<JobId>(),
+  status: oneOf(JOB_STATUSES),
   /** Whether anything but its turn keeps it waiting: false when no robot could take it as things are. */
-  readonly eligible: boolean
-  readonly summary: string
-  readonly blockers: readonly Blocker[]
-  readonly robots: readonly Verdict[]
+  eligible: flag,
+  summary: text,
+  blockers: list(blocker),
+  robots: list(verdict),
   /** How many robots are not in `robots`. */
-  readonly robots_omitted: number
-  readonly queue: {
-    readonly position: number
-    readonly ahead_by_priority: readonly number[]
-    readonly effective_priority: number
-    readonly aging_at: Millis | null
-  } | null
-  readonly would_run_if: readonly Suggestion[]
-  /** When something happens to the job though nobody does anything. */
+  robots_omitted: count,
+  would_run_if: list(suggestion),
+})
+
+/** Why a job is not running, and what single change would let it run now. */
+export interface Explanation extends Readonly<v.InferOutput<typeof explanation>> {
+  readonly queue: Readonly<v.InferOutput<typeof queuePosition>> & { readonly aging_at: Millis | null } | null
   readonly next_check_at: Millis | null
 }
 
-/** One thing that, done now and alone, has the job offered to a robot at once. */
-export interface Suggestion {
-  /** What to do, as a program would: the fields to change, by what they belong to. */
-  readonly change: Readonly<Record<string, unknown>>
-  /** The same in words. */
-  readonly message: string
-}
+/** The same as the API shows it. */
+export const ExplanationView = v.strictObject({
+  ...explanation.entries,
+  /** Null for a job that does not wait for a robot. */
+  queue: v.nullable(v.strictObject({ ...queuePosition.entries, aging_at: v.nullable(time) })),
+  /** When something happens to the job though nobody does anything. */
+  next_check_at: v.nullable(time),
+  as_of: time,
+})
+export type ExplanationView = Readonly<v.InferOutput<typeof ExplanationView>>
 
 /** Something to know about what was asked for, though it was done. */
-export interface SuitabilityWarning {
-  readonly code: 'NO_ROBOTS' | 'NO_SUITABLE_ROBOT' | 'ROBOT_CANNOT_RUN'
-  readonly message: string
-  readonly details: Readonly<Record<string, unknown>>
-}
+export const WarningView = v.strictObject({
+  code: oneOf(['NO_ROBOTS', 'NO_SUITABLE_ROBOT', 'ROBOT_CANNOT_RUN']),
+  message: text,
+  details: anyObject,
+})
+export interface SuitabilityWarning extends Readonly<v.InferOutput<typeof WarningView>> {}

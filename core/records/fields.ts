@@ -14,6 +14,9 @@ export const flag: v.GenericSchema<boolean> = v.boolean()
 export const count: v.GenericSchema<number> = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const number: v.GenericSchema<number> = v.number()
 
+/** Any JSON object. */
+export const anyObject: v.GenericSchema<Readonly<Record<string, unknown>>> = v.record(v.string(), v.unknown())
+
 /** Any number of these, in order. */
 export function list<T>(item: v.GenericSchema<T>): v.GenericSchema<readonly T[]> {
   return v.array(item)

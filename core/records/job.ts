@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import { assert } from '../base/assert.ts'
 import type {
   DefinitionHash,
@@ -9,6 +10,8 @@ import type {
   TriggerId,
   WorkflowId,
 } from '../base/ids.ts'
+import { count, flag, id, list, number, oneOf, text } from './fields.ts'
+import { column, computed, hidden, instant, key, record, type RowOf } from './record.ts'
 
 /**
  * The life of a job: what may happen to it in each status, and what it is then. DESIGN.md 5.1.
@@ -39,6 +42,9 @@ export const JOB_TRANSITIONS = {
 export type JobStatus = keyof typeof JOB_TRANSITIONS
 export type JobTransition = { [S in JobStatus]: keyof (typeof JOB_TRANSITIONS)[S] }[JobStatus]
 export const JOB_STATUSES = Object.keys(JOB_TRANSITIONS) as readonly JobStatus[]
+export const JOB_TRANSITION_NAMES = [
+  ...new Set(Object.values(JOB_TRANSITIONS).flatMap((actions) => Object.keys(actions))),
+] as readonly JobTransition[]
 
 /** Whether anything may still happen to a job in this status. */
 export function isLive(status: JobStatus): boolean {
@@ -74,91 +80,107 @@ export function needsProof({ retry_safety }: Pick<JobRow, 'retry_safety'>): bool
 }
 
 /** One job, as it stands in memory, in the table `jobs`, and (with times as ISO 8601) in the API. */
-export interface JobRow {
-  readonly id: JobId
-  readonly workflow_id: WorkflowId
-  readonly workflow_name: string
+export const Job = record('jobs', {
+  id: key(id<JobId>()),
+  workflow_id: column('text', id<WorkflowId>()),
+  workflow_name: column('text', text),
   /** null for a definition that was submitted with the job itself. */
-  readonly workflow_version: number | null
-  readonly definition: DefinitionHash
+  workflow_version: column('int?', count),
+  definition: hidden<DefinitionHash, 'text'>('text'),
+  /** The robot that holds the offer or the lease, or held the last one; null before the first offer. */
+  robot_id: hidden<RobotId, 'text?'>('text?'),
+  robot_name: column('text', text),
   /** What the submitter asked for: this robot and no other. */
-  readonly pinned_robot_id: RobotId | null
+  pinned_robot_id: column('text?', id<RobotId>()),
   /** The pool that was asked for: its tags are among `required_tags`. */
-  readonly pool: string | null
+  pool: column('text?', text),
+  status: column('text', oneOf(JOB_STATUSES)),
+  priority: column('int', v.picklist(PRIORITIES)),
   /** Empty where any environment will do. */
-  readonly environment: string
-  readonly required_tags: readonly string[]
-  readonly required_capabilities: readonly string[]
-  readonly priority: Priority
-  readonly parameters: JsonText
-  readonly timeout_ms: Millis
-  readonly retry_safety: RetrySafety
-  /** How often it may be started: more than once only after a failure that `retry_on` names, or a lost robot. */
-  readonly max_attempts: number
-  /** Error types after which it is tried again; empty: those that are taken for transient. */
-  readonly retry_on: readonly string[]
-  /** Jobs with the same key run at most `concurrency_limit` at a time. */
-  readonly concurrency_key: string | null
-  readonly concurrency_limit: number
-  /** Equal for jobs that would do the same; null for those that a trigger made. */
-  readonly duplicate_key: string | null
-  /** The job that this one repeats. */
-  readonly retry_of: JobId | null
-  readonly scheduled_time: Millis | null
-  readonly created_at: Millis
-  /** The name of the key that submitted it, or `trigger:` or `schedule:` and the id. */
-  readonly created_by: string
-  readonly trigger_id: TriggerId | null
-  /** The schedule that made it, and the instant for which it did: null for one that was made by hand. */
-  readonly schedule_id: ScheduleId | null
-  readonly due_at: Millis | null
-  /** The job that asked for this one, or whose end it follows. */
-  readonly parent_job_id: JobId | null
-  /** The first job above it in such a chain, which somebody asked for; null where that is itself. */
-  readonly root_job_id: JobId | null
-  /** How many jobs stand above it in such a chain. */
-  readonly depth: number
-  /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */
-  readonly seq: number
-
-  readonly status: JobStatus
-  /** Grows with each offer, and fences everything that robots say about earlier ones. 0 before the first. */
-  readonly attempt: number
-  /** Offers in a row that no robot took up: they set the back-off. */
-  readonly refusals: number
-  /** How often a robot has started it. */
-  readonly tries: number
-  /** Who holds the offer or the lease, or held the last one; null before the first offer. */
-  readonly robot_id: RobotId | null
-  readonly robot_name: string
-  /** When it first became eligible: ageing and the queue's time limit count from here. */
-  readonly queued_at: Millis | null
-  /** pending: when it becomes eligible; null: when a job with the same limit on concurrency makes room. */
-  readonly ready_at: Millis | null
-  /** queued: when `robot_id` must have answered the offer, or, once that has passed, when waiting ends. null: no offer is out. */
-  readonly offer_until: Millis | null
-  /** When the last offer was made, until it is answered or proved not to have been started. */
-  readonly offered_at: Millis | null
-  /** The name of the memory that the robot had when the last offer was made; empty for a robot that has none. */
-  readonly offer_memory: string
-  /** ended: `robot_id` has been told to stop, and its slot is not free until it says so, or until this. */
-  readonly stop_until: Millis | null
-  readonly started_at: Millis | null
-  readonly completed_at: Millis | null
+  environment: column('text', text),
+  required_tags: column('json', list(text)),
+  required_capabilities: column('json', list(text)),
+  scheduled_time: instant('int?'),
+  started_at: instant('int?'),
+  /** When it ended, in whichever status; null until then. */
+  completed_at: instant('int?'),
   /** 0 to 100. */
-  readonly progress: number
-  readonly current_node: string
+  progress: column('int', count),
+  current_node: column('text', text),
   /** What the robot says that it is doing. */
-  readonly progress_message: string
+  progress_message: column('text', text),
+  error_message: column('text', text),
+  error_type: column('text', text),
+  failed_node: column('text', text),
+  /** Grows with each offer, and fences everything that robots say about earlier ones. 0 before the first. */
+  attempt: column('int', count),
+  /** How often a robot has started it. */
+  tries: column('int', count),
+  /** How often it may be started: more than once only after a failure that `retry_on` names, or a lost robot. */
+  max_attempts: column('int', count),
+  /** Error types after which it is tried again; empty: those that are taken for transient. */
+  retry_on: column('json', list(text)),
+  /** The job that this one repeats. */
+  retry_of: column('text?', id<JobId>()),
+  /** It failed for good after all its attempts, and has not been requeued since. */
+  dead_lettered: column('flag', flag),
+  /** Jobs with the same key run at most `concurrency_limit` at a time. */
+  concurrency_key: column('text?', text),
+  concurrency_limit: column('int', count),
+  retry_safety: column('text', oneOf(RETRY_SAFETIES)),
+  trigger_id: column('text?', id<TriggerId>()),
+  /** The schedule that made it. */
+  schedule_id: column('text?', id<ScheduleId>()),
+  /** The instant for which its schedule made it; null for one that was made by hand. */
+  due_at: instant('int?'),
+  /** The job that asked for this one, or whose end it follows. */
+  parent_job_id: column('text?', id<JobId>()),
+  /** How many jobs stand above it in such a chain. */
+  depth: column('int', count),
+  created_at: instant('int'),
+  /** The name of the key that submitted it, or `trigger:` or `schedule:` and the id. */
+  created_by: column('text', text),
+
+  parameters: hidden<JsonText, 'text'>('text'),
+  result: hidden<JsonText, 'text?'>('text?'),
+  stack_trace: hidden<string, 'text'>('text'),
+  timeout_ms: hidden<Millis, 'int'>('int'),
+  /** Equal for jobs that would do the same; null for those that a trigger made. */
+  duplicate_key: hidden<string, 'text?'>('text?'),
+  /** The first job above it in its chain, which somebody asked for; null where that is itself. */
+  root_job_id: hidden<JobId, 'text?'>('text?'),
+  /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */
+  seq: hidden<number, 'int'>('int'),
+  /** Offers in a row that no robot took up: they set the back-off. */
+  refusals: hidden<number, 'int'>('int'),
+  /** When it first became eligible: ageing and the queue's time limit count from here. */
+  queued_at: hidden<Millis, 'int?'>('int?'),
+  /** pending: when it becomes eligible; null: when a job with the same limit on concurrency makes room. */
+  ready_at: hidden<Millis, 'int?'>('int?'),
+  /** queued: when `robot_id` must have answered the offer, or, once that has passed, when waiting ends. null: no offer is out. */
+  offer_until: hidden<Millis, 'int?'>('int?'),
+  /** When the last offer was made, until it is answered or proved not to have been started. */
+  offered_at: hidden<Millis, 'int?'>('int?'),
+  /** The name of the memory that the robot had when the last offer was made; empty for a robot that has none. */
+  offer_memory: hidden<string, 'text'>('text'),
+  /** ended: `robot_id` has been told to stop, and its slot is not free until it says so, or until this. */
+  stop_until: hidden<Millis, 'int?'>('int?'),
   /** How long the robot says that it took; null where it has not said it, or it cannot be so. */
-  readonly robot_duration_ms: Millis | null
-  readonly result: JsonText | null
-  readonly error_message: string
-  readonly error_type: string
-  readonly stack_trace: string
-  readonly failed_node: string
-  /** It failed for good after all its attempts, and nobody has dealt with it yet. */
-  readonly dead_lettered: boolean
+  robot_duration_ms: hidden<Millis, 'int?'>('int?'),
+}, {
+  /** The robot that has it or had it last; before the first offer the one that was asked for. */
+  robot_id: computed(v.nullable(text), (job: Holder): string | null => job.robot_id ?? job.pinned_robot_id),
+  /** By its robot's clock, where the robot has said it; 0 where it has not ended, or never started. */
+  duration_ms: computed(count, durationOf),
+  /** It has ended, and its robot has not said yet that it has stopped. */
+  stopping: computed(flag, ({ stop_until }: { readonly stop_until: Millis | null }) => stop_until !== null),
+  timeout_seconds: computed(number, ({ timeout_ms }: { readonly timeout_ms: Millis }) => timeout_ms / 1000),
+})
+export interface JobRow extends RowOf<typeof Job> {}
+
+interface Holder {
+  readonly robot_id: RobotId | null
+  readonly pinned_robot_id: RobotId | null
 }
 
 /** Whether a robot has been asked and has not answered. */
@@ -221,47 +243,6 @@ export function checkJob(job: JobRow): JobRow {
   return job
 }
 
-/** What happened to a job, append only; never read back into memory. */
-export interface HistoryRow {
-  readonly seq: number
-  readonly job_id: JobId
-  readonly at: Millis
-  /** A transition of the table, or an event that does not change the status. */
-  readonly event:
-    | JobTransition
-    | 'submit'
-    | 'offer'
-    | 'unanswered'
-    | 'late_result'
-    | 'stopped'
-    | 'requeued'
-    | 'started_job'
-    | 'disconnected'
-    | 'reconnected'
-  readonly from_status: JobStatus | null
-  readonly to_status: JobStatus
-  readonly attempt: number
-  readonly robot_id: RobotId | null
-  /** Who made it happen: a key's name, `robot:`, `trigger:` or `schedule:` and the id, or `orchestrator`. */
-  readonly actor: string
-  /** Why, in words for people. */
-  readonly detail: string
-}
-
-/** One line of a job's log. */
-export interface LogRow {
-  readonly seq: number
-  readonly job_id: JobId
-  readonly robot_id: RobotId
-  /** When it reached us. The robot's own clock stands in `logged_at`. */
-  readonly at: Millis
-  readonly logged_at: string
-  readonly level: string
-  readonly node_id: string
-  readonly message: string
-  readonly extra: JsonText | null
-}
-
 /** What a limit has to know of a job that was made a moment ago. */
 export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id'>
 
@@ -276,8 +257,14 @@ export function isOfWorkflow({ workflow_version }: Pick<JobRow, 'workflow_versio
   return workflow_version !== null
 }
 
+interface Run {
+  readonly started_at: Millis | null
+  readonly completed_at: Millis | null
+  readonly robot_duration_ms: Millis | null
+}
+
 /** How long a job ran: by its robot's clock, where that is known. 0 where it has not ended, or never started. */
-export function durationOf({ started_at, completed_at, robot_duration_ms }: JobRow): Millis {
+export function durationOf({ started_at, completed_at, robot_duration_ms }: Run): Millis {
   if (completed_at === null || started_at === null) return 0
   return robot_duration_ms ?? completed_at - started_at
 }

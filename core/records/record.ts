@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { AnyId, Millis } from '../base/ids.ts'
+import type { Brand, Millis } from '../base/ids.ts'
 import { instantText } from '../base/instant.ts'
 
 /**
@@ -13,7 +13,7 @@ export type ColumnKind = Kind | `${Kind}?`
 type Stored<K extends ColumnKind, T> = K extends `${string}?` ? T | null : T
 
 /** Ids that are told apart inside are plain text to everybody else. */
-export type Plain<T> = T extends AnyId ? string
+export type Plain<T> = T extends string & Brand<string> ? string
   : T extends readonly (infer Item)[] ? readonly Plain<Item>[]
   : T
 
@@ -61,22 +61,28 @@ export type RowOf<T> = T extends RecordOf<infer F, infer _C> ? RowOfFields<F> : 
 /** What the API shows of a record. */
 export type ViewOf<T> = T extends RecordOf<infer F, infer C> ? ShownOf<F, C> : never
 
-/** Defines a record: its table, its fields in the order in which they are shown, and what is computed from a row. */
+/**
+ * Defines a record: its table, its fields in the order in which they are shown, and what is computed from a row. What is
+ * computed may have the name of a hidden field: it is shown in its place.
+ */
 export function record<
   const F extends Readonly<Record<string, AnyField>>,
   const C extends Readonly<Record<string, AnyComputed>> = Record<never, never>,
 >(table: string, fields: F, computedFields?: C): RecordOf<F, C> {
   const all = Object.entries<AnyField>(fields)
-  const shown = all.filter(([, { view }]) => view !== null)
-  const computedOnes = Object.entries<AnyComputed>(computedFields ?? {})
-  const entries = Object.fromEntries([...shown, ...computedOnes].map(([name, { view }]) => [name, view]))
+  const computedOnes: Readonly<Record<string, AnyComputed>> = computedFields ?? {}
+  // What is computed in the place of a field is shown there.
+  const shown = Object.entries<AnyField | AnyComputed>({ ...fields, ...computedOnes }).filter(([, { view }]) =>
+    view !== null
+  )
+  const entries = Object.fromEntries(shown.map(([name, { view }]) => [name, view]))
   const show = (row: Readonly<Record<string, never>>): Record<string, unknown> => {
     const view: Record<string, unknown> = {}
     for (const [name, field] of shown) {
       const stored = row[name] as never
-      view[name] = field.show === null ? stored : field.show(stored)
+      if ('of' in field) view[name] = field.of(row as never)
+      else view[name] = field.show === null ? stored : field.show(stored)
     }
-    for (const [name, field] of computedOnes) view[name] = field.of(row as never)
     return view
   }
   return {
@@ -100,6 +106,11 @@ export function column<const K extends ColumnKind, T>(
 /** The same, for what tells the rows of a table apart. */
 export function key<T extends string>(schema: v.GenericSchema<T>): Field<'text', T, Plain<T>> {
   return { ...column('text', schema), isKey: true } as Field<'text', T, Plain<T>>
+}
+
+/** The key of a table to which rows are only added: their number, in the order in which they came. */
+export function sequence(): Field<'int', number, number> {
+  return { kind: 'int', isKey: true, view: v.pipe(v.number(), v.integer(), v.minValue(0)), show: null }
 }
 
 /** A field that the API does not show. */

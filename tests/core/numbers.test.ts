@@ -2,14 +2,14 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { validate } from '../../adapters/http/kit/request.ts'
 import { idempotencyOf, submitJob } from '../../adapters/commands/jobs.ts'
-import type { JsonText, KeyId, ReplyId } from '../../core/base/ids.ts'
+import type { JsonText, KeyId } from '../../core/base/ids.ts'
 import { parametersOf, passesFilter, selectionProblem } from '../../core/triggers/selection.ts'
 import { fromRobot } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import { fromText, type JsonObject, NUMBER_CHARS_MAX, type Parsed, parseJson, toText } from '../../core/base/json.ts'
 import { canonicalNumber, compareNumbers, fitsDouble, isWhole } from '../../core/base/number.ts'
 import { isRefusal } from '../../core/base/refusal.ts'
-import { Submission } from '../../core/api/request.ts'
+import { Submission } from '../../core/api/jobs.ts'
 import { nodePlatform } from '../../adapters/node/platform.ts'
 import { jsonText, numeral, objectText } from './numerals.ts'
 
@@ -191,9 +191,9 @@ describe('submissions', () => {
       const json = `{"format":"custom","own":${definition}}`
       const read = body(`{"workflow_json":${json},"parameters":${parameters},"timeout_seconds":60.0}`)
       if (isRefusal(read)) throw new Error(read.message)
-      const event = submitJob(nodePlatform(), read, 'test', null, null)
-      if (isRefusal(event)) throw new Error(event.message)
-      expect(event('r' as ReplyId)).toMatchObject({
+      const command = submitJob(nodePlatform(), read, 'test', null, null)
+      if (isRefusal(command)) throw new Error(command.message)
+      expect(command).toMatchObject({
         parameters,
         timeout_ms: 60_000,
         workflow: { definition: { json } },

@@ -1,29 +1,16 @@
 import type { Context } from 'hono'
-import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
-import { JOB_STATUSES, type JobStatus } from '../../../core/records/job.ts'
+import * as v from 'valibot'
 import { cut } from '../../../core/base/text.ts'
-import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
-import type { JobQuery, PageQuery } from '../../store/contract.ts'
+import { type Refusal, refuse } from '../../../core/base/refusal.ts'
 
 /** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */
 
 const PAGE = ['limit', 'cursor'] as const
-const JOBS = [
-  'status',
-  'workflow_id',
-  'robot_id',
-  'trigger_id',
-  'schedule_id',
-  'parent_job_id',
-  'dead_lettered',
-] as const
-
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
 const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^\/jobs$/, [...JOBS, ...PAGE]],
   [/^\/(?:workflows|robots|triggers|schedules|keys|webhooks|fleets)$/, PAGE],
   [/^\/schedules\/upcoming$/, PAGE],
-  [/^\/\w+\/[^/]+\/(?:logs|history|versions|events|runs)$/, PAGE],
+  [/^\/\w+\/[^/]+\/(?:versions|events|runs)$/, PAGE],
   [/^\/schedules\/[^/]+\/preview$/, ['count']],
   [/^\/webhooks\/[^/]+\/deliveries$/, ['status', ...PAGE]],
   [/^\/calls\/[^/]+$/, ['wait_seconds']],
@@ -68,29 +55,17 @@ function unknown(name: string, allowed: readonly string[]): string {
   }`
 }
 
-/** Which jobs a query asks for. INVALID_PAYLOAD names what is wrong with it. */
-export function jobQuery(query: Readonly<Record<string, string>>, page: PageQuery | Refusal): JobQuery | Refusal {
-  if (isRefusal(page)) return page
-  const status = query['status']?.split(',')
-  const wrong = status?.find((name) => !(JOB_STATUSES as readonly string[]).includes(name))
-  if (wrong !== undefined) {
-    const message = `Unknown status ${cut(wrong, 50)}: use ${JOB_STATUSES.join(', ')}`
-    return refuse('INVALID_PAYLOAD', message, { fields: ['status'] })
-  }
-  const dead = query['dead_lettered']
-  if (dead !== undefined && dead !== 'true' && dead !== 'false') {
-    return refuse('INVALID_PAYLOAD', 'dead_lettered must be true or false', { fields: ['dead_lettered'] })
-  }
-  return {
-    ...page,
-    status: status as readonly JobStatus[] | undefined,
-    workflow_id: query['workflow_id'] as WorkflowId | undefined,
-    robot_id: query['robot_id'] as RobotId | undefined,
-    trigger_id: query['trigger_id'] as TriggerId | undefined,
-    schedule_id: query['schedule_id'] as ScheduleId | undefined,
-    parent_job_id: query['parent_job_id'] as JobId | undefined,
-    dead_lettered: dead === 'true',
-  }
+/** A query as its schema reads it. INVALID_PAYLOAD names what is wrong with it. */
+export function readQuery<const S extends v.GenericSchema>(
+  query: Readonly<Record<string, string>>,
+  schema: S,
+): v.InferOutput<S> | Refusal {
+  const read = v.safeParse(schema, query)
+  if (read.success) return read.output
+  const fields = read.issues.map((issue) => String(issue.path?.[0]?.key ?? ''))
+  return refuse('INVALID_PAYLOAD', read.issues.map(({ message }, i) => `${fields[i]} ${message}`).join('; '), {
+    fields,
+  })
 }
 
 /** The Levenshtein distance: how many letters have to be added, left out or changed to turn one into the other. */

@@ -1,8 +1,7 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import * as v from 'valibot'
 import type { ReplyId } from '../../../core/base/ids.ts'
-import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
+import { isRefusal, type Refusal } from '../../../core/base/refusal.ts'
 import type { AnswerOf, BodyOf, Contract, ParamsOf, QueryOf, Route } from '../../../core/api/route.ts'
 import { submissionsLeft } from '../../../core/limiter/rates.ts'
 import type { KeyRow, Scope } from '../../../core/records/key.ts'
@@ -10,6 +9,7 @@ import type { ReplyTo, RequestEvent } from '../../../core/reply.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { PageQuery } from '../../store/contract.ts'
 import { admit, type HonoEnv, pageFrom, readBody, readOptionalBody } from './request.ts'
+import { readQuery } from './query.ts'
 import { locationOf, refused, setQuotaHeaders } from './response.ts'
 import { unlessUnchanged } from './unchanged.ts'
 
@@ -26,7 +26,9 @@ export type RequestTo<R extends Route> =
     readonly body: BodyOf<R>
     readonly query: QueryOf<R>
     /** Where a list is continued, and how much of it is asked for. */
-    readonly page: R extends { readonly paged: true } ? PageQuery : undefined
+    readonly page: R extends { readonly ownCursor: true } ? undefined
+      : R extends { readonly paged: true } ? PageQuery
+      : undefined
     /** What stands before `/api` in the paths of this fleet. */
     readonly base: string
     header(name: string): string | undefined
@@ -93,9 +95,9 @@ export function serve<const C extends Contract>(
 }
 
 async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Promise<RequestTo<Route> | Refusal> {
-  const query = readQuery(c, route)
+  const query = readQueryOf(c, route)
   if (isRefusal(query)) return query
-  const page = route.paged === true
+  const page = route.paged === true && route.ownCursor !== true
     ? pageFrom(query as { readonly limit: number; readonly cursor?: string })
     : undefined
   if (isRefusal(page)) return page
@@ -114,16 +116,10 @@ async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Pro
   } as RequestTo<Route>
 }
 
-/** The query as its schema reads it. INVALID_PAYLOAD names what is wrong with it. */
-function readQuery(c: Context, { query: schema }: Route): unknown {
+function readQueryOf(c: Context, { query: schema }: Route): unknown {
   if (schema === undefined) return undefined
   const { pretty: _, ...query } = c.req.query()
-  const read = v.safeParse(schema, query)
-  if (read.success) return read.output
-  const fields = read.issues.map((issue) => v.getDotPath(issue) ?? '')
-  return refuse('INVALID_PAYLOAD', read.issues.map(({ message }, i) => `${fields[i]} ${message}`).join('; '), {
-    fields,
-  })
+  return readQuery(query, schema)
 }
 
 function readBodyOf(c: Context, { body: schema, bodyIs }: Route): unknown {

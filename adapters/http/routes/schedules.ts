@@ -17,7 +17,8 @@ import {
 import { queryNumber } from '../kit/query.ts'
 import { locationOf, refused, respond } from '../kit/response.ts'
 import { unlessUnchanged } from '../kit/unchanged.ts'
-import { jobSummary, scheduleRunView, scheduleView, upcomingRunView } from '../../views/records.ts'
+import { Job } from '../../../core/records/job.ts'
+import { scheduleRunView, scheduleView, upcomingRunView } from '../../views/records.ts'
 
 const PREVIEW_MAX = 100
 const PREVIEW_DEFAULT = 10
@@ -123,7 +124,7 @@ async function trigger(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
     c,
     answer,
     'job',
-    (made) => c.json(jobSummary(made.job), 201, locationOf(c, 'jobs', made.job.id)),
+    (made) => c.json(Job.show(made.job), 201, locationOf(c, 'jobs', made.job.id)),
   )
 }
 

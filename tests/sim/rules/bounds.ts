@@ -1,5 +1,5 @@
 import { dispatcherStats, queueStats } from '../../../core/explain/stats.ts'
-import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
+import type { JobRow } from '../../../core/records/job.ts'
 import { TURN_EVENTS_MAX } from '../../../core/settings.ts'
 import type { JobId } from '../../../core/base/ids.ts'
 import { LOG_CHARS_MAX } from '../../../core/protocol/bounds.ts'
@@ -7,6 +7,7 @@ import type { Truth } from '../truth/truth.ts'
 import type { Rule } from './rule.ts'
 import type { Prefetch } from '../../../core/prefetch.ts'
 import { demand } from '../violation.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** What must stay small, and what must stay in order: the rules I16, I18, I36 to I40. */
 

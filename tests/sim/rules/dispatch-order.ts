@@ -1,5 +1,5 @@
 import type { JobId, RobotId } from '../../../core/base/ids.ts'
-import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
+import type { JobRow } from '../../../core/records/job.ts'
 import type { State } from '../../../core/state.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { Rule } from './rule.ts'
@@ -7,6 +7,7 @@ import { mayRun } from './memory.ts'
 import type { Session } from '../../../core/session.ts'
 import { foreignSlots } from '../../../core/queue/matching.ts'
 import { demand } from '../violation.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** Who goes first, and where to: the rules I20, I22 and I23. They judge only what did not change in the same turn. */
 

@@ -1,9 +1,10 @@
-import { type HistoryRow, JOB_STATUSES, type JobRow } from '../../../core/records/job.ts'
+import { JOB_STATUSES, type JobRow } from '../../../core/records/job.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { Rule, RuleInput } from './rule.ts'
 import type { JobRequest } from '../truth/job-request.ts'
 import { demand, same } from '../violation.ts'
 import { POOL_TAGS } from '../world/givens.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** What must hold of jobs after every commit. `rules.ts` says when. */
 

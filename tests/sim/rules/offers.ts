@@ -1,9 +1,10 @@
-import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
+import type { JobRow } from '../../../core/records/job.ts'
 import type { Message } from '../../../core/protocol/message.ts'
 import { holdsSlot } from '../truth/truth.ts'
 import type { Rule, RuleInput } from './rule.ts'
 import { demand } from '../violation.ts'
 import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** What must hold of every offer that a commit made: the rules I11, I14, I15 and I17. */
 

@@ -1,9 +1,9 @@
 import type { WebhookRequest } from '../../../core/turn.ts'
-import type { HistoryRow } from '../../../core/records/job.ts'
 import type { DeliveryRow, WebhookRow } from '../../../core/records/webhook.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { Rule } from './rule.ts'
 import { demand, same } from '../violation.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** What must hold of webhooks: nothing is lost, nothing is told before it is true, and nothing goes on for ever. */
 

@@ -1,10 +1,11 @@
 import type { Millis, ScheduleId } from '../../../core/base/ids.ts'
-import type { HistoryRow, JobRow, LogRow } from '../../../core/records/job.ts'
+import type { JobRow } from '../../../core/records/job.ts'
 import type { ScheduleRow, ScheduleRunRow } from '../../../core/records/schedule.ts'
 import type { WebhookChange } from './webhook-truth.ts'
 import type { RobotRow } from '../../../core/records/robot.ts'
 import type { WorkflowRow } from '../../../core/records/workflow.ts'
 import type { PoolRow } from '../../../core/records/pool.ts'
+import type { HistoryRow, LogRow } from '../../../core/records/job-history.ts'
 
 /** One transaction as it was found on the disk. */
 export interface Change {

@@ -1,6 +1,7 @@
-import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
+import type { JobRow } from '../../../core/records/job.ts'
 import type { JobId, Millis } from '../../../core/base/ids.ts'
 import type { MachineClock } from '../world/machine-clock.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /**
  * How long things really take: the server's clock as if nobody had ever set it. What is in the program's rows goes along with

@@ -1,7 +1,7 @@
 import type { Effects } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
 import type { JobId, Millis, RobotId, ScheduleId, SocketId, TriggerId } from '../../../core/base/ids.ts'
-import type { HistoryRow, JobRow } from '../../../core/records/job.ts'
+import type { JobRow } from '../../../core/records/job.ts'
 import type { Settings } from '../../../core/settings.ts'
 import type { Message, MessageId } from '../../../core/protocol/message.ts'
 import type { ScheduleRow, ScheduleSpec } from '../../../core/records/schedule.ts'
@@ -16,6 +16,7 @@ import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 import { COMMITS_BEHIND } from './commits-behind.ts'
 import type { ScheduleTruth } from './schedule-truth.ts'
 import type { RequestedLimit } from './requested-limit.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
 export interface Received {

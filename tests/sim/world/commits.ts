@@ -2,7 +2,7 @@ import { StaleEpoch } from '../../../adapters/store/contract.ts'
 import { type Effects, writesNothing } from '../../../core/turn.ts'
 import type { Receipt } from '../../../core/base/receipt.ts'
 import type { JobId } from '../../../core/base/ids.ts'
-import { type HistoryRow, isWaiting, type JobRow } from '../../../core/records/job.ts'
+import { isWaiting, type JobRow } from '../../../core/records/job.ts'
 import type { Settings } from '../../../core/settings.ts'
 import type { State } from '../../../core/state.ts'
 import type { DeliveryRow } from '../../../core/records/webhook.ts'
@@ -16,6 +16,7 @@ import type { Rule } from '../rules/rule.ts'
 import type { Faults } from './faults.ts'
 import { clock, type World } from './world.ts'
 import type { Life } from './life.ts'
+import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** The disk says no. Ours to make, so that it is told from every error that nobody meant. */
 export class DiskError extends Error {

@@ -20,14 +20,15 @@ for await (const { level, message } of client.jobs.logs(job.id)) {
   console.log(level, message)
   break
 }
-const history = await client.jobs.history(job.id)
-console.log(history.map(({ event }) => event).join(', '))
+const events: string[] = []
+for await (const { event } of client.jobs.history(job.id)) events.push(event)
+console.log(events.join(', '))
 
 const stuck = await client.jobs.submit({ workflow_id: 'orders-total', required_tags: ['sap'] })
 const { summary, would_run_if } = await client.jobs.explain(stuck.id)
 console.log(summary, would_run_if.map(({ message }) => message))
 
-await client.jobs.cancel(stuck.id, 'Not needed any more')
+await client.jobs.cancel(stuck.id, { reason: 'Not needed any more' })
 try {
   await client.jobs.cancel(stuck.id)
 } catch (error) {

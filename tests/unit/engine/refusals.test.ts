@@ -100,7 +100,7 @@ describe('what is refused', () => {
     const wrong = { name: 'RefusedError', code: 'INVALID_PAYLOAD' }
     await expect(engine.listJobs({ state: 'failed' } as object)).rejects.toMatchObject(wrong)
     await expect(engine.listJobs({ workflow_id: 'w' } as object)).rejects.toMatchObject(wrong)
-    await expect(engine.listJobs({ status: 'lost' as 'failed' })).rejects.toThrow(/Unknown status lost/)
+    await expect(engine.listJobs({ status: 'lost' as 'failed' })).rejects.toThrow(/status must be of pending, /)
     await expect(engine.listRobots({ limit: 0 })).rejects.toThrow(/limit must be/)
     await expect(engine.listSchedules({ cursor: '!' })).rejects.toThrow(/cursor must be/)
     await expect(engine.listTriggerEvents('none')).rejects.toMatchObject({ code: 'NOT_FOUND' })

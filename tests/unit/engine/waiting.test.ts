@@ -12,7 +12,7 @@ import type { Effects } from '../../../core/turn.ts'
 import type { JobId } from '../../../core/base/ids.ts'
 import { DEFAULTS } from '../../../core/settings.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
-import { Submission } from '../../../core/api/request.ts'
+import { Submission } from '../../../core/api/jobs.ts'
 
 /** Waiting for the end of a job while the disk gives trouble. */
 
@@ -39,9 +39,9 @@ async function fleetWith(fails: (out: Effects) => 'before' | 'after' | null): Pr
 async function submit(): Promise<JobId> {
   const given = { workflow_id: 'w', workflow_json: { nodes: {} } }
   const body = validate({ json: given, written: given }, Submission)
-  const event = isRefusal(body) ? body : submitJob(fleet.platform, body, 'test', null, null)
-  if (isRefusal(event)) throw new Error(event.message)
-  const answer = await fleet.request(event)
+  const command = isRefusal(body) ? body : submitJob(fleet.platform, body, 'test', null, null)
+  if (isRefusal(command)) throw new Error(command.message)
+  const answer = await fleet.request((reply) => ({ ...command, reply }))
   if (answer.type !== 'job') throw new Error(`not taken: ${JSON.stringify(answer)}`)
   return answer.job.id
 }

@@ -1,0 +1,50 @@
+import type { JobDetail, LogLineView, SubmittedJob } from '../../core/api/jobs.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import { instantText } from '../../core/base/instant.ts'
+import { fromText, type JsonObject } from '../../core/base/json.ts'
+import { noSuitableRobot } from '../../core/explain/unsuited.ts'
+import type { Explanation, ExplanationView } from '../../core/records/explanation.ts'
+import { LogLine, type LogRow } from '../../core/records/job-history.ts'
+import { isLive, Job, type JobRow } from '../../core/records/job.ts'
+import type { State } from '../../core/state.ts'
+import { writtenAt } from './log-text.ts'
+
+/** What the API shows of a job besides its row. */
+
+/** A job that has just been submitted, with what there is to know. */
+export function submittedJob(state: State, job: JobRow): SubmittedJob {
+  const warning = isLive(job.status) ? noSuitableRobot(state, job) : null
+  return { ...Job.show(job), ...(warning === null ? {} : { warnings: [warning] }) }
+}
+
+/** One job, whole. */
+export function jobDetail(job: JobRow, definition: string | undefined, logs: string): JobDetail {
+  return {
+    ...Job.show(job),
+    workflow_json: definition ?? '{}',
+    parameters: fromText(job.parameters) as JsonObject,
+    result: job.result === null ? {} : fromText(job.result),
+    stack_trace: job.stack_trace,
+    logs,
+  }
+}
+
+/** One line of a job's log. */
+export function logLineView(line: LogRow, job: JobRow): LogLineView {
+  return { ...LogLine.show(line), logged_at: instantText(writtenAt(line, job)) }
+}
+
+/** Why a job is not running. */
+export function explanationView(explanation: Explanation, asOf: Millis): ExplanationView {
+  const { queue, next_check_at } = explanation
+  return {
+    ...explanation,
+    as_of: instantText(asOf),
+    queue: queue && { ...queue, aging_at: instantOf(queue.aging_at) },
+    next_check_at: instantOf(next_check_at),
+  }
+}
+
+function instantOf(at: Millis | null): string | null {
+  return at === null ? null : instantText(at)
+}
