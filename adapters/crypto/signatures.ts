@@ -3,7 +3,7 @@ import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import type { TriggerAuth } from '../../core/trigger-types/auth.ts'
 import type { SigningKey } from '../../core/records/trigger.ts'
 
-/** A call of a webhook, as it came: what is signed are its bytes, before anybody has read anything into them. */
+/** A call of a webhook as received: the signature covers the raw bytes. */
 export interface IncomingRequest {
   readonly bytes: Uint8Array<ArrayBuffer>
   header(name: string): string | undefined
@@ -11,27 +11,30 @@ export interface IncomingRequest {
   readonly now: number
 }
 
-/** What is known of a call before any of its body is read. */
+/** The part of a call that is known before its body is read. */
 export type RequestHead = Omit<IncomingRequest, 'bytes'>
 
-/** What a valid signature comes with: what the sender calls this delivery, to tell one that is repeated. */
+/** The result of a valid signature: the sender's id of the delivery, to detect repeats. */
 export interface VerifiedDelivery {
   readonly id: string | null
 }
 
-/** What is to be checked: what was signed, with which key, and which signatures are there. One that is right will do. */
+/** The claim to verify: the signed content, the key, and the given signatures, of which one must match. */
 interface Claim extends VerifiedDelivery {
   readonly key: Uint8Array<ArrayBuffer>
   readonly hash: 'SHA-1' | 'SHA-256' | 'SHA-512'
-  /** What stands before the body in what is signed. */
+  /** The part of the signed content before the body. */
   readonly before: string
   readonly signatures: readonly (Uint8Array<ArrayBuffer> | null)[]
 }
 
-/** Those of webhooks, and one that only a chat has. */
+/** The schemes of webhooks, and one that only a chat platform uses. */
 type Scheme = Exclude<TriggerAuth, 'secret' | 'none'> | 'teams'
 
-/** How far the clock of a sender may be from ours, and so for how long a call can be sent again by whoever saw it. */
+/**
+ * The tolerated difference between a sender's clock and ours, which is also the time in which an observer could replay
+ * a call.
+ */
 const TOLERANCE_SECONDS = 300
 
 const WRONG = refuse('AUTHENTICATION_FAILED', 'Wrong signature')
@@ -90,15 +93,18 @@ const SCHEMES: { readonly [S in Scheme]: (call: RequestHead, signing: SigningKey
   },
 }
 
-/** Why a call cannot be signed with the key, as far as its headers tell; null when its body has to be read for that. */
+/**
+ * The reason why a call cannot be signed with the key, as far as its headers show; null if the body is needed to
+ * decide.
+ */
 export function verifyHeaders(auth: Scheme, signing: SigningKey, head: RequestHead): Refusal | null {
   const claim = SCHEMES[auth](head, signing)
   return isRefusal(claim) ? claim : null
 }
 
 /**
- * Checks that whoever sent the call has the key. AUTHENTICATION_FAILED names the header that is missing, or says that the
- * signature is wrong or too old. The comparison takes as long for a near miss as for any other.
+ * Verifies that the sender of the call has the key. AUTHENTICATION_FAILED names the missing header, or says that the
+ * signature is wrong or too old. The comparison takes constant time.
  */
 export async function verifySignature(
   auth: Scheme,
@@ -118,8 +124,8 @@ export async function verifySignature(
 }
 
 /**
- * The same where Discord signs, with Ed25519: `key` is the public key in hexadecimal. By `node:crypto`, which all our runtimes
- * have: the Web Crypto of Node before 20.19.3 has Ed25519 too, but warns of it on stderr.
+ * The same for Discord, which signs with Ed25519: `key` is the public key in hexadecimal. Uses `node:crypto`, which all
+ * our runtimes have: the Web Crypto of Node before 20.19.3 has Ed25519 too, but prints a warning to stderr.
  */
 export function verifyDiscord(key: string, call: IncomingRequest): Refusal | null {
   const claim = claimOfDiscord(call)
@@ -127,7 +133,7 @@ export function verifyDiscord(key: string, call: IncomingRequest): Refusal | nul
   return isEd25519(key, joined(utf8(claim.at), call.bytes), claim.signature) ? null : WRONG
 }
 
-/** As `verifyHeaders`, for Discord. */
+/** The same as `verifyHeaders`, for Discord. */
 export function verifyDiscordHeaders(head: RequestHead): Refusal | null {
   const claim = claimOfDiscord(head)
   return isRefusal(claim) ? claim : null
@@ -142,7 +148,10 @@ function claimOfDiscord(call: RequestHead): { readonly at: string; readonly sign
   return signature === null ? WRONG : { at, signature }
 }
 
-/** Whether a signature (RFC 8032) over these bytes was made with the private half of this key, which is in hexadecimal. */
+/**
+ * True if the signature (RFC 8032) over these bytes was made with the private key of this public key, given in
+ * hexadecimal.
+ */
 export function isEd25519(key: string, signed: Uint8Array, signature: Uint8Array): boolean {
   const bytes = fromHex(key)
   if (bytes?.length !== 32 || signature.length !== 64) return false
@@ -150,21 +159,21 @@ export function isEd25519(key: string, signed: Uint8Array, signature: Uint8Array
     const x = Buffer.from(bytes).toString('base64url')
     return isSigned(null, signed, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }), signature)
   } catch {
-    // 32 bytes that are no point of the curve are nobody's key.
+    // These 32 bytes are not a point of the curve, so not a key.
     return false
   }
 }
 
-/** Senders that change their key sign with both for a while. */
+/** Senders sign with both keys for a while when they change keys. */
 const SIGNATURES_MAX = 5
 
-/** The secret of the Standard Webhooks, as it is written: 24 to 64 bytes. */
+/** True if the text is a secret in the format of Standard Webhooks: 24 to 64 bytes. */
 export function isStandardSecret(text: string): boolean {
   const length = text.startsWith('whsec_') ? fromBase64(text.slice('whsec_'.length))?.length ?? 0 : 0
   return length >= 24 && length <= 64
 }
 
-/** Where the body alone is signed, and one header has the signature. */
+/** A claim where the body alone is signed, and one header has the signature. */
 function ofBody(
   call: RequestHead,
   key: string,
@@ -185,7 +194,7 @@ function requireHeader(call: RequestHead, header: string): string | Refusal {
   return value === undefined || value === '' ? refuse('AUTHENTICATION_FAILED', `Missing header: ${header}`) : value
 }
 
-/** A time as it was signed, if it is near enough to ours. */
+/** The signed time, if it is near enough to ours. */
 function requireRecent(call: RequestHead, seconds: string | Refusal): string | Refusal {
   if (isRefusal(seconds)) return seconds
   const apart = Math.abs(Math.floor(call.now / 1000) - Number(seconds))

@@ -6,10 +6,10 @@ export type { Running } from '../node/start.ts'
 export type { Options } from '../node/options.ts'
 export { Problem } from '../node/problem.ts'
 
-/** What the robot reads of its environment: its own settings, and what the WebSocket library asks for. */
+/** The environment variables that the robot reads: its own settings, and those of the WebSocket library. */
 const ROBOT_ENV = 'CASARE_*,WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE'
 
-/** The reference robot reaches any host, and of the disk its own folders. */
+/** The reference robot may connect to any host, and access its own folders only. */
 export const DENO_ROBOT: RobotProcess = {
   args: (folders) => [
     'run',
@@ -20,11 +20,11 @@ export const DENO_ROBOT: RobotProcess = {
     `--allow-read=${folders.join()}`,
     `--allow-write=${folders.join()}`,
   ],
-  // All of ours could not be read without leave to read everybody's.
+  // None of ours: listing them would need permission to read every variable.
   env: {},
 }
 
-/** As `start` of `casare-orchestrator/node`, on Deno. */
+/** The same as `start` of `casare-orchestrator/node`, on Deno. */
 export function start(given: Partial<Options> = {}, failed?: (error: unknown) => void): Promise<Running> {
   return startOn(DENO_ROBOT, { ...defaultOptions(), ...given }, failed)
 }

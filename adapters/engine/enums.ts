@@ -4,15 +4,15 @@ import type { Frequency } from '../../core/records/schedule.ts'
 import type { Presence } from '../../core/records/robot.ts'
 import type { WorkflowStatus as Published } from '../../core/records/workflow.ts'
 
-/** The enumerations of the API reference, as objects. What the engine takes and shows are their values. */
+/** The enumerations of the API reference, as objects. The engine takes and returns their values. */
 
 type Values<T> = T[keyof T]
 
-/** How urgent a job is; larger is more urgent. */
+/** The urgency of a job; a larger number is more urgent. */
 export const JobPriority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const
 export type JobPriority = Values<typeof JobPriority>
 
-/** What a job may be. */
+/** The statuses of a job. */
 export const JobStatus = {
   PENDING: 'pending',
   QUEUED: 'queued',
@@ -24,7 +24,7 @@ export const JobStatus = {
 } as const satisfies Record<string, Status>
 export type JobStatus = Values<typeof JobStatus>
 
-/** How a robot may be. */
+/** The statuses of a robot. */
 export const RobotStatus = {
   OFFLINE: 'offline',
   ONLINE: 'online',
@@ -34,7 +34,7 @@ export const RobotStatus = {
 } as const satisfies Record<string, Presence['status']>
 export type RobotStatus = Values<typeof RobotStatus>
 
-/** How often a schedule is due. */
+/** The frequencies of a schedule. */
 export const ScheduleFrequency = {
   ONCE: 'once',
   HOURLY: 'hourly',
@@ -45,7 +45,7 @@ export const ScheduleFrequency = {
 } as const satisfies Record<string, Frequency>
 export type ScheduleFrequency = Values<typeof ScheduleFrequency>
 
-/** Whether jobs may run a workflow. */
+/** The statuses of a workflow: only published ones can be run. */
 export const WorkflowStatus = {
   DRAFT: 'draft',
   PUBLISHED: 'published',

@@ -2,7 +2,7 @@ import type { Reply } from '../../core/reply.ts'
 import { isRefusal, type Refusal, type RefusalCode } from '../../core/base/refusal.ts'
 import { camel, camelName } from './names.ts'
 
-/** The engine does not do what was asked for. `code` is the HTTP API's, `details` what a program may need. */
+/** The engine refused a call. `code` is that of the HTTP API; `details` are for programs. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'
   readonly code: RefusalCode
@@ -15,7 +15,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** The refusal as an error, with the fields that it names called as the engine calls them. */
+/** The refusal as an error, with the engine's names for its fields. */
 export function errorOf({ refused, message, details }: Refusal): RefusedError {
   const { fields } = details
   if (!Array.isArray(fields)) return new RefusedError(refused, message, camel(details))
@@ -24,13 +24,13 @@ export function errorOf({ refused, message, details }: Refusal): RefusedError {
   return new RefusedError(refused, words, { ...camel(details), fields: named.map(camelName) })
 }
 
-/** Whatever is no refusal; a refusal is thrown. */
+/** Returns the value. Throws if it is a refusal. */
 export function unwrap<T>(given: T | Refusal): T {
   if (isRefusal(given)) throw errorOf(given)
   return given
 }
 
-/** The answer of the type that was asked for; a refusal is thrown. */
+/** Returns the reply of the given type. Throws if it is a refusal. */
 export function unwrapReply<T extends Reply['type']>(answer: Reply, type: T): Extract<Reply, { type: T }> {
   if (answer.type === 'refusal') throw errorOf(answer.refusal)
   if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)

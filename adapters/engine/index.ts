@@ -66,11 +66,11 @@ export { RefusedError } from './errors.ts'
 export type { NewSchedule, NewWorkflow, Schedule } from './schedules.ts'
 export type { Job, JobSummary, Robot, TriggerEvent, Workflow, WorkflowSummary } from './view.ts'
 
-/** Where to listen. */
+/** The address to listen at. */
 export interface Address {
-  /** `127.0.0.1` unless said otherwise; `0.0.0.0` for every interface. */
+  /** Default `127.0.0.1`; `0.0.0.0` for every interface. */
   readonly host?: string | undefined
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port?: number | undefined
 }
 
@@ -84,8 +84,8 @@ interface Running {
 }
 
 /**
- * The orchestrator inside a program: the same events, rules and storage as behind the HTTP API, without HTTP. A refusal
- * is a `RefusedError`. Only one engine at a time may work on one data folder.
+ * The orchestrator inside a program: the same events, rules and storage as behind the HTTP API, without HTTP. Refused
+ * calls throw a `RefusedError`. Only one engine at a time can use a data folder.
  */
 export class OrchestratorEngine {
   readonly #options: ResolvedOptions
@@ -93,19 +93,19 @@ export class OrchestratorEngine {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
-  /** Throws a `TypeError` for options that cannot be used. Nothing is opened before `start`. */
+  /** Throws a `TypeError` for invalid options. Opens nothing before `start`. */
   constructor(options: EngineOptions = {}) {
     this.#options = resolveOptions(options)
   }
 
-  /** Opens the store. Jobs may be submitted from then on. An engine is started once. */
+  /** Opens the store; after that jobs can be submitted. An engine can be started once. */
   start(): Promise<void> {
     if (this.#starting !== undefined) return Promise.reject(new Error('An engine is started once'))
     this.#starting = this.#open()
     return this.#starting
   }
 
-  /** Listens for robots. Resolves with the port, once they may connect. */
+  /** Listens for robots. Resolves with the port. */
   async startServer({ host = '127.0.0.1', port = 8765 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
     const listener = await listenRobots(onlyFleet(fleet), host, port, NAMES)
@@ -113,7 +113,7 @@ export class OrchestratorEngine {
     return { port: listener.port }
   }
 
-  /** Serves the HTTP API and webhooks, and robots at `/ws`. Keys for it are made by `createKey`. */
+  /** Serves the HTTP API and webhooks, and robots at `/ws`. `createKey` makes keys for it. */
   async startHttp({ host = '127.0.0.1', port = 8766 }: Address = {}): Promise<{ readonly port: number }> {
     const { fleet, listeners } = this.#on
     const app = httpApp(fleet, { version: pkg.version, durability: durabilityOf(storeLocation(this.#options)) })
@@ -127,68 +127,70 @@ export class OrchestratorEngine {
     return this.#with((fleet, by) => submitNewJob(fleet, job, by))
   }
 
-  /** Calls a job off. False when there is no such job, or it has ended already. */
+  /** Cancels a job. Resolves with false if it does not exist or has already ended. */
   cancelJob(jobId: string, reason?: string): Promise<boolean> {
     return this.#with((fleet, by) => cancelJob(fleet, jobId, reason, by))
   }
 
   /**
-   * Says that the robot which has been offered this job, and has not answered, has not started it: it is offered anew.
-   * Rejects with `CONFLICT` when the robot has accepted it or may still answer, and when it has ended.
+   * Declares that the robot which was offered this job, and has not answered, has not started it; the job is offered
+   * anew. Rejects with `CONFLICT` when the robot has accepted it or may still answer, and when the job has ended.
    */
   releaseJob(jobId: string, reason?: string): Promise<Job> {
     return this.#with((fleet, by) => releaseJob(fleet, jobId, reason, by))
   }
 
-  /** Runs a job that has ended again: a new job with everything that was asked for, whose `retryOf` is the old one. */
+  /** Repeats a job that has ended: a new job with the same request, whose `retryOf` is the old one. */
   retryJob(jobId: string): Promise<Job> {
     return this.#with((fleet, by) => retryEndedJob(fleet, jobId, by))
   }
 
-  /** The job as it is on disk, or undefined. */
+  /** The job as stored, or undefined. */
   async getJob(jobId: string): Promise<Job | undefined> {
     const { fleet } = this.#on
     const job = await fleet.queries.job(jobId as JobId)
     return job === undefined ? undefined : wholeJob(fleet, job)
   }
 
-  /** Jobs as they are on disk, the newest first, without their definitions and logs. */
+  /** Jobs as stored, newest first, without definitions and logs. */
   listJobs(filter: JobFilter = {}): Promise<Page<JobSummary>> {
     return this.#with((fleet) => listJobs(fleet, filter))
   }
 
-  /** Resolves with the job once it has ended, however it ended. Rejects when the engine stops first. */
+  /** Resolves with the job once it has ended, successfully or not. Rejects if the engine stops first. */
   async waitForJob(jobId: string, options: { readonly signal?: AbortSignal } = {}): Promise<Job> {
     return this.#on.waiters.waitForEnd(jobId as JobId, options.signal)
   }
 
-  /** Why a job is not running, and what single change would let it run now. */
+  /** Explains why a job is not running, and which single change would let it run now. */
   explain(jobId: string): Promise<JobExplanation> {
     return this.#with((fleet) => explainJob(fleet, jobId))
   }
 
-  /** Puts a robot on record before it has connected, or changes it there. What it says when it registers wins. */
+  /** Registers a robot before it has connected, or changes its record. The fields that it registers with later win. */
   registerRobot(robot: NewRobotRecord): Promise<Robot> {
     return this.#with((fleet) => registerRobot(fleet, robot))
   }
 
-  /** A robot on record, as it is just now, or undefined. */
+  /** The present state of a robot, or undefined. */
   getRobot(robotId: string): Promise<Robot | undefined> {
     return this.#with((fleet) => getRobot(fleet, robotId))
   }
 
-  /** Every robot on record, as it is just now. */
+  /** The present state of every robot. */
   listRobots(options: PageOptions = {}): Promise<Page<Robot>> {
     return this.#with((fleet) => listRobots(fleet, options))
   }
 
-  /** Makes a key for a robot (`robots:connect`) or for the HTTP API. It is told this once; what is kept is its hash. */
+  /** Makes a key for a robot (`robots:connect`) or for the HTTP API. It is returned only here; its hash is stored. */
   async createKey(key: NewApiKey): Promise<string> {
     const { name, scopes, robot_id } = readInput(requireObject(key), NewKey)
     return createKey(this.#on.fleet, name, scopes, { robot: robot_id })
   }
 
-  /** Saves a workflow, new or known, and makes it what jobs run. Resolves with its id. */
+  /**
+   * Saves a workflow, creating it if unknown, and makes the new version the one that jobs run. Resolves with its id.
+   */
   publishWorkflow(workflow: NewWorkflow): Promise<string> {
     return this.#with((fleet, by) => publishWorkflow(fleet, workflow, by))
   }
@@ -203,12 +205,12 @@ export class OrchestratorEngine {
     return this.#with((fleet) => listWorkflows(fleet, options))
   }
 
-  /** What has come to a trigger that was made over HTTP, and what became of it, the last first. */
+  /** The events of a trigger that was created over HTTP, with their outcomes, newest first. */
   listTriggerEvents(triggerId: string, options: PageOptions = {}): Promise<Page<TriggerEvent>> {
     return this.#with((fleet) => listTriggerEvents(fleet, triggerId, options))
   }
 
-  /** Has a published workflow run at times. Resolves with the schedule once it is durable. */
+  /** Creates a schedule for a published workflow. Resolves with it once it is durable. */
   createSchedule(schedule: NewSchedule): Promise<Schedule> {
     return this.#with((fleet, by) => createSchedule(fleet, schedule, by))
   }
@@ -218,32 +220,31 @@ export class OrchestratorEngine {
     return this.#with((fleet) => getSchedule(fleet, scheduleId))
   }
 
-  /** Every schedule, those too that are not due again. */
+  /** Every schedule, including those that will not be due again. */
   listSchedules(options: PageOptions = {}): Promise<Page<Schedule>> {
     return this.#with((fleet) => listSchedules(fleet, options))
   }
 
-  /** Those that are due next, the nearest first. */
+  /** The schedules that are due next, nearest first. */
   getUpcomingSchedules({ limit = 10 }: { readonly limit?: number } = {}): readonly Schedule[] {
     return upcoming(this.#on.fleet.state.schedules.values(), limit).map(scheduleOf)
   }
 
-  /** How many jobs wait and run just now. */
+  /** The present numbers of waiting and running jobs. */
   getQueueStats(): Camel<ReturnType<typeof queueStats>> {
     return camel(queueStats(this.#on.fleet.state))
   }
 
-  /** How many robots there are just now, and how busy they are. */
+  /** The present numbers of robots, and their utilisation. */
   getDispatcherStats(): Camel<ReturnType<typeof dispatcherStats>> {
     const { pools, ...stats } = dispatcherStats(this.#on.fleet.state)
-    // Pools are called as their makers called them.
+    // Names of pools are chosen by users, and stay as they are.
     return { ...camel(stats), pools }
   }
 
   /**
-   * Takes nothing new in and offers nothing more, gives running jobs the time to end, and closes every connection and
-   * the store. With a data folder, jobs that go on running on their robots are adopted at the next start. Calling it
-   * again changes nothing.
+   * Accepts and offers nothing new, gives running jobs time to end, and closes every connection and the store. With a
+   * data folder, jobs that continue on their robots are adopted at the next start. Calling it again changes nothing.
    */
   stop({ graceSeconds = STOP_GRACE_SECONDS }: { readonly graceSeconds?: number } = {}): Promise<void> {
     this.#stopping ??= this.#close(graceSeconds * 1000)
@@ -255,7 +256,7 @@ export class OrchestratorEngine {
     return this.#running
   }
 
-  /** Everything that may go wrong is a rejection. */
+  /** Runs a call so that every error is a rejection. */
   async #with<T>(run: (fleet: Fleet, by: string) => Promise<T>): Promise<T> {
     return run(this.#on.fleet, this.#options.actor)
   }
@@ -263,7 +264,7 @@ export class OrchestratorEngine {
   async #open(): Promise<void> {
     const { log, loadBalancing, defaultJobTimeout, robotsAuth } = this.#options
     const platform = nodePlatform()
-    // Who calls from the same process is held to no rate; over HTTP, keys and webhooks are.
+    // Calls from the same process have no rate limit; keys over HTTP and webhooks do.
     const settings = { ...DEFAULTS, strategy: loadBalancing, jobTimeoutMs: defaultJobTimeout * 1000, robotsAuth }
     const fleet = await openFleet(
       await openEngineStore(this.#options),
@@ -278,7 +279,7 @@ export class OrchestratorEngine {
   }
 
   async #close(graceMs: number): Promise<void> {
-    // At once: what is submitted after `stop` was called is refused.
+    // Before waiting: jobs submitted after `stop` was called are refused.
     this.#running?.fleet.drain()
     await this.#starting?.catch(() => {})
     if (this.#running === undefined) return

@@ -10,7 +10,7 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
-/** Who waits for which job to end. They are told by the commits, nobody asks again and again. */
+/** Promises for the end of jobs. They are notified by commits, without polling. */
 export class JobWaiters {
   readonly #fleet: Fleet
   readonly #show: (job: JobRow) => Promise<Job>
@@ -19,19 +19,19 @@ export class JobWaiters {
   readonly #unwatch: () => void
   #over: Error | undefined
 
-  /** `show` reads what belongs to a job that has ended. */
+  /** `show` reads the details of a job that has ended. */
   constructor(fleet: Fleet, show: (job: JobRow) => Promise<Job>) {
     this.#fleet = fleet
     this.#show = show
     this.#unwatch = fleet.watch((jobs) => {
       if (this.#waiters.size === 0) return
       for (const job of jobs ?? []) this.#changed(job)
-      // After a failed commit it is not certain what was made durable without our having been told.
+      // After a failed commit, something may have become durable without a notification.
       if (jobs === null) { for (const id of this.#waiters.keys()) void this.#look(id) }
     })
   }
 
-  /** Resolves with the job once it has ended. Rejects when there is no such job, when aborted, and on `stop`. */
+  /** Resolves with the job once it has ended. Rejects if it does not exist, when aborted, and on `stop`. */
   async waitForEnd(id: JobId, signal?: AbortSignal): Promise<Job> {
     signal?.throwIfAborted()
     if (this.#over !== undefined) throw this.#over
@@ -48,7 +48,7 @@ export class JobWaiters {
         }
         waiters.add(waiter)
         signal?.addEventListener('abort', abort)
-        // Only now that we are told of changes: a job that ended in between would be waited for for ever.
+        // Only after subscribing: a job that ended in between would be awaited for ever.
         void this.#look(id)
       })
     } finally {
@@ -57,12 +57,12 @@ export class JobWaiters {
     }
   }
 
-  /** Resolves when nothing is being read: the store may be closed then. */
+  /** Resolves when no read is in progress, so that the store can be closed. */
   async whenShown(): Promise<void> {
     while (this.#showing.size > 0) await Promise.allSettled(this.#showing)
   }
 
-  /** Nobody is told any more. */
+  /** Rejects every waiting promise, and later ones. */
   stop(error: Error): void {
     this.#over ??= error
     this.#unwatch()
@@ -96,7 +96,7 @@ export class JobWaiters {
   }
 }
 
-/** Resolves when no robot has a job, or when the time is up. */
+/** Resolves when no robot has a job, or after `mostMs`. */
 export async function whenDrained(fleet: Fleet, mostMs: number): Promise<void> {
   const busy = (): boolean => [...fleet.state.jobs.values()].some(isAssigned)
   if (!busy() || mostMs <= 0) return

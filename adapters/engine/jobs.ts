@@ -11,7 +11,7 @@ import { type Camel, camel } from './names.ts'
 import { errorOf, unwrap, unwrapReply } from './errors.ts'
 import { type Job, jobOf } from './view.ts'
 
-/** The row with what is kept beside it. */
+/** The job of a row, with its definition and log. */
 export async function wholeJob({ queries }: Fleet, row: JobRow): Promise<Job> {
   const [definition, logs] = await Promise.all([
     queries.definition(row.definition),
@@ -30,7 +30,7 @@ export async function submitNewJob(fleet: Fleet, job: NewJob, by: string): Promi
   return wholeJob(fleet, unwrapReply(answer, 'job').job)
 }
 
-/** False when there is no such job, or it has ended already. */
+/** Resolves with false if the job does not exist or has already ended. */
 export async function cancelJob(fleet: Fleet, id: string, given: string | undefined, by: string): Promise<boolean> {
   const { reason } = readInput({ reason: given }, Cancellation)
   const answer = await fleet.request((reply) => ({ type: 'cancel.requested', reply, job: id as JobId, by, reason }))
@@ -38,24 +38,24 @@ export async function cancelJob(fleet: Fleet, id: string, given: string | undefi
   return unwrapReply(answer, 'job').job.status === 'cancelled'
 }
 
-/** Has a job offered anew whose robot has not answered. */
+/** Offers a job anew whose robot has not answered. */
 export async function releaseJob(fleet: Fleet, id: string, given: string | undefined, by: string): Promise<Job> {
   const { reason } = readInput({ reason: given }, Release)
   const answer = await fleet.request((reply) => ({ type: 'release.requested', reply, job: id as JobId, by, reason }))
   return wholeJob(fleet, unwrapReply(answer, 'job').job)
 }
 
-/** A new job with everything that was asked for. */
+/** Submits a new job with the same request. */
 export async function retryEndedJob(fleet: Fleet, id: string, by: string): Promise<Job> {
   const command = unwrap(await retryJob(fleet, String(id) as JobId, 'retry', by, null))
   const answer = await fleet.request((reply) => ({ ...command, reply }))
   return wholeJob(fleet, unwrapReply(answer, 'job').job)
 }
 
-/** Why a job is not running, as the HTTP API explains it. */
+/** The explanation why a job is not running, as in the HTTP API. */
 export type JobExplanation = Camel<ReturnType<typeof explain>>
 
-/** Of a job that has ended too. */
+/** Explains live jobs, and jobs that have ended. */
 export async function explainJob(fleet: Fleet, id: string): Promise<JobExplanation> {
   const job = fleet.state.jobs.get(id as JobId) ?? await fleet.queries.job(id as JobId)
   if (job === undefined) throw errorOf(notFound('Job', String(id)))

@@ -25,15 +25,15 @@ import {
 } from './view.ts'
 import type { RobotRow } from '../../core/records/robot.ts'
 
-/** Which page of a list. */
+/** Selects a page of a list. */
 export interface PageOptions {
-  /** 1 to 200; 50 unless said otherwise. */
+  /** 1 to 200; default 50. */
   readonly limit?: number | undefined
-  /** The `nextCursor` of the page before. */
+  /** The `nextCursor` of the previous page. */
   readonly cursor?: string | null | undefined
 }
 
-/** Which jobs, and which page of them. */
+/** Filters for a list of jobs, and the page of it. */
 export interface JobFilter extends PageOptions {
   readonly status?: JobStatus | readonly JobStatus[] | undefined
   readonly workflowId?: string | undefined
@@ -47,31 +47,31 @@ export interface JobFilter extends PageOptions {
 /** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[]
-  /** Where the next page starts; null on the last. */
+  /** The cursor of the next page; null on the last. */
   readonly nextCursor: string | null
 }
 
 const PAGE = ['limit', 'cursor']
 const JOBS = ['status', 'workflowId', 'robotId', 'triggerId', 'scheduleId', 'parentJobId', 'deadLettered', ...PAGE]
 
-/** By creation, the newest first. */
+/** By creation, newest first. */
 export async function listJobs({ queries }: Fleet, filter: JobFilter): Promise<Page<JobSummary>> {
   const query = unwrap(readQuery(queryOf(filter, JOBS), JobsQuery))
   return shown(await queries.jobs({ ...query, ...unwrap(pageFrom(query)) }), jobOf)
 }
 
-/** As they are just now. */
+/** The present state of robots. */
 export async function listRobots(fleet: Fleet, options: PageOptions): Promise<Page<Robot>> {
   return shown(await fleet.queries.robots(pageIn(options)), (robot) => robotNow(fleet, robot))
 }
 
-/** The robot as it is just now, or undefined. */
+/** The present state of a robot, or undefined. */
 export async function getRobot(fleet: Fleet, id: string): Promise<Robot | undefined> {
   const robot = await fleet.queries.robot(id as RobotId)
   return robot === undefined ? undefined : robotNow(fleet, robot)
 }
 
-/** Puts a robot on record, or changes it there. */
+/** Registers a robot, or changes its record. */
 export async function registerRobot(fleet: Fleet, robot: NewRobotRecord): Promise<Robot> {
   const body = readInput(requireObject(robot), NewRobot, { robotId: 'id' })
   const answer = await fleet.request((reply) => ({
@@ -92,7 +92,7 @@ function robotNow(fleet: Fleet, robot: RobotRow): Robot {
   return robotOf(robot, presence(fleet.state, robot.id))
 }
 
-/** All of them, those too that are never due again. */
+/** Every schedule, including those that are never due again. */
 export async function listSchedules({ queries }: Fleet, options: PageOptions): Promise<Page<Schedule>> {
   return shown(await queries.schedules(pageIn(options)), scheduleOf)
 }
@@ -103,7 +103,7 @@ export async function getSchedule({ queries }: Fleet, id: string): Promise<Sched
   return schedule === undefined ? undefined : scheduleOf(schedule)
 }
 
-/** Without their definitions. */
+/** Lists workflows without their definitions. */
 export async function listWorkflows({ queries }: Fleet, options: PageOptions): Promise<Page<WorkflowSummary>> {
   return shown(await queries.workflows(pageIn(options)), workflowOf)
 }
@@ -115,7 +115,7 @@ export async function getWorkflow({ queries }: Fleet, id: string): Promise<Workf
   return { ...workflowOf(workflow), jsonDefinition: await queries.definition(workflow.definition) ?? '{}' }
 }
 
-/** What has come to a trigger, the last first. */
+/** The events of a trigger, newest first. */
 export async function listTriggerEvents(
   { queries }: Fleet,
   trigger: string,
@@ -136,7 +136,7 @@ function pageIn(options: PageOptions): PageQuery {
   return unwrap(parsePageQuery(queryOf(options, PAGE)))
 }
 
-/** What is asked for as the query of the HTTP API has it. A misspelt filter must not find everything. */
+/** Turns options into a query of the HTTP API. Refuses unknown names: a misspelt filter must not match everything. */
 function queryOf(given: object, names: readonly string[]): Record<string, string> {
   const query: Record<string, string> = {}
   for (const [name, value] of Object.entries(requireObject(given)) as [string, unknown][]) {

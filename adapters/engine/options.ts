@@ -11,27 +11,27 @@ import { validate } from '../http/kit/request.ts'
 import { type Camel, snakeName } from './names.ts'
 import { RefusedError, unwrap } from './errors.ts'
 
-/** How an engine is made. Everything may be left out. */
+/** Options of an engine, all optional. */
 export interface EngineOptions {
-  /** How jobs are spread over the robots that could take them: `least_loaded` unless said otherwise. */
+  /** The strategy to choose among suitable robots; default `least_loaded`. */
   readonly loadBalancing?: Settings['strategy']
-  /** How long a job may run that does not say so itself, in seconds: 3600. */
+  /** The timeout of a job that has none of its own, in seconds; default 3600. */
   readonly defaultJobTimeout?: number
-  /** The folder of the database. Without one everything is in memory, and gone when the engine stops. */
+  /** The folder of the database. Without it everything is in memory, and lost when the engine stops. */
   readonly data?: string
   /** Instead of a folder: the URL of a libSQL server, without a token in it. */
   readonly database?: string
-  /** The token that the server wants, if it wants one. */
+  /** The token for the server, if it needs one. */
   readonly databaseToken?: string
-  /** `full`: what was answered survives a power cut. `relaxed`: faster; a power cut may lose the last second. */
+  /** `full`: an answered request survives a power cut. `relaxed`: faster; a power cut may lose the last second. */
   readonly durability?: 'full' | 'relaxed'
-  /** `key`: robots show a key that `createKey` made. `open`: any robot may connect; for a lab. */
+  /** `key`: robots need a key made with `createKey`. `open`: any robot may connect; for a lab. */
   readonly robotsAuth?: 'key' | 'open'
-  /** Who stands in `createdBy` and in the history of what this engine does: `engine`. */
+  /** The name in `createdBy` and in the history for this engine's actions; default `engine`. */
   readonly actor?: string
-  /** Where log lines go. Without it they are written to stderr, as JSON. */
+  /** Receives log lines. Default: JSON on stderr. */
   readonly log?: Platform['log']
-  /** @deprecated Options of the Python engine without a meaning here: each is taken, and the log says so. */
+  /** @deprecated Options of the Python engine that have no effect here: each is accepted, and the log says so. */
   readonly dispatchInterval?: unknown
   /** @deprecated */
   readonly timeoutCheckInterval?: unknown
@@ -41,7 +41,7 @@ export interface EngineOptions {
   readonly service?: unknown
 }
 
-/** The options of the Python engine that mean nothing here, and what there is in their place. */
+/** Options of the Python engine without effect here, and the reason for each. */
 const IGNORED = {
   dispatchInterval: 'a job is offered the moment it and a robot are there',
   timeoutCheckInterval: 'a job times out the moment its time is up',
@@ -55,23 +55,23 @@ export type NewJob =
   & {
     /** The definition, as text or as an object, for a job that does not run a published workflow. */
     readonly workflowJson?: string | object | undefined
-    /** In the future, the job waits until then. Text is ISO 8601 with `Z` or an offset. */
+    /** An instant in the future at which the job becomes ready. Text is ISO 8601 with `Z` or an offset. */
     readonly scheduledTime?: Date | string | null | undefined
     readonly params?: Readonly<Record<string, unknown>> | undefined
-    /** Submitting the same again under the same key gives the first job, for 24 hours. */
+    /** Submitting again with the same key within 24 hours returns the first job. */
     readonly idempotencyKey?: string | undefined
   }
 
-/** A robot to put on record: the fields of `POST /api/v1/robots`, `robotId` for its `id`. */
+/** A robot to register: the fields of `POST /api/v1/robots`, `robotId` for its `id`. */
 export type NewRobotRecord = Optional<Camel<Omit<v.InferInput<typeof NewRobot>, 'id' | 'capabilities'>>> & {
   readonly robotId?: string | undefined
   readonly capabilities?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** A key to make: the fields of `POST /api/v1/keys`. */
+/** A key to create: the fields of `POST /api/v1/keys`. */
 export type NewApiKey = Optional<Camel<v.InferInput<typeof NewKey>>>
 
-/** What may be left out may also be given as undefined. */
+/** Optional fields may also be given as undefined. */
 export type Optional<T> = { readonly [K in keyof T]: T[K] | (undefined extends T[K] ? undefined : never) }
 
 const Options = v.strictObject({
@@ -92,13 +92,13 @@ const Options = v.strictObject({
 
 export type ResolvedOptions = v.InferOutput<typeof Options>
 
-/** What there is to say of options that are taken and do nothing. */
+/** Messages about options that are accepted without effect. */
 export function ignoredOptions(options: ResolvedOptions): readonly string[] {
   return Object.entries(IGNORED).filter(([name]) => options[name as keyof typeof IGNORED] !== undefined)
     .map(([name, instead]) => `${name} is taken and does nothing: ${instead}`)
 }
 
-/** The options with every default filled in. Throws a `TypeError` that names what cannot be used. */
+/** Fills in the defaults. Throws a `TypeError` that names the invalid option. */
 export function resolveOptions(options: EngineOptions): ResolvedOptions {
   const parsed = v.safeParse(Options, options)
   if (!parsed.success) throw new TypeError(problemsOf(parsed.issues))
@@ -109,8 +109,8 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
 }
 
 /**
- * What a caller gives, as the HTTP API would have taken it: by the same schema, and as JSON, so that what is stored is
- * what a robot gets. `special` names the fields that the API calls otherwise.
+ * Validates a caller's input as the HTTP API would: with the same schema, and converted to JSON, so that a robot gets
+ * what is stored. `special` maps fields whose name in the API differs.
  */
 export function readInput<const S extends v.GenericSchema>(
   given: object,
@@ -120,7 +120,7 @@ export function readInput<const S extends v.GenericSchema>(
   const body: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
     const field = Object.hasOwn(special, name) ? special[name] ?? name : snakeName(name)
-    // A name of the API's own would otherwise slip through as a second way to say the same.
+    // The API's own name would otherwise be a second way to give the same field.
     if (name.includes('_') || Object.values(special).includes(name)) {
       throw new RefusedError('INVALID_PAYLOAD', `Unknown field: ${name}`, { fields: [name] })
     }
@@ -142,7 +142,7 @@ function textOf(body: object): string {
   }
 }
 
-/** Whether it is an object with fields; for callers without types. */
+/** Returns the value if it is an object. For callers without types. */
 export function requireObject(given: unknown): object {
   return isObject(given) ? given : unwrap(refuse('INVALID_PAYLOAD', 'An object with fields is expected'))
 }

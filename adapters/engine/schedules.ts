@@ -14,7 +14,7 @@ import { errorOf, unwrap, unwrapReply } from './errors.ts'
 
 type Times = 'run_at' | 'start_at' | 'end_at'
 
-/** A schedule to set up: the fields of `POST /api/v1/schedules`, `params` for its `parameters`. */
+/** A schedule to create: the fields of `POST /api/v1/schedules`, `params` for its `parameters`. */
 export type NewSchedule =
   & Optional<Camel<Omit<v.InferInput<typeof ScheduleBody>, 'parameters' | Times>>>
   & { readonly [T in keyof Camel<Record<Times, unknown>>]?: Date | string | null | undefined }
@@ -26,10 +26,10 @@ export type NewWorkflow = Optional<Camel<Omit<v.InferInput<typeof WorkflowBody>,
   readonly workflowJson: string | object
 }
 
-/** A schedule as the engine shows it: as it was when it was asked for. */
+/** A snapshot of a schedule. */
 export type Schedule = ReturnType<typeof scheduleOf>
 
-/** The row with the names and the types that programs expect. */
+/** Converts a row to the engine's names and types. */
 export function scheduleOf(schedule: ScheduleRow) {
   const date = (at: number | null): Date | null => (at === null ? null : new Date(at))
   return {
@@ -39,7 +39,7 @@ export function scheduleOf(schedule: ScheduleRow) {
     workflowName: schedule.workflow_name,
     robotId: schedule.robot_id as string | null,
     frequency: schedule.frequency,
-    /** The pattern that it is due by, whatever the frequency; empty for `once`. */
+    /** The cron pattern for every frequency; empty for `once`. */
     cronExpression: schedule.cron_expression,
     runAt: date(schedule.run_at),
     timezone: schedule.timezone,
@@ -49,7 +49,7 @@ export function scheduleOf(schedule: ScheduleRow) {
     note: schedule.note,
     priority: schedule.priority,
     params: JSON.parse(schedule.parameters as JsonText) as Readonly<Record<string, unknown>>,
-    /** The same as JSON, digit for digit. */
+    /** The parameters as JSON, digit for digit. */
     paramsText: schedule.parameters as string,
     environment: schedule.environment,
     pool: schedule.pool,
@@ -58,9 +58,9 @@ export function scheduleOf(schedule: ScheduleRow) {
     misfireGraceSeconds: schedule.misfire_grace_ms === null ? null : schedule.misfire_grace_ms / 1000,
     overlap: schedule.overlap,
     lastRun: date(schedule.last_run),
-    /** When it is due next; null when it never is again, or is disabled. */
+    /** The next instant at which it is due; null if there is none, or it is disabled. */
     nextRun: date(schedule.next_run),
-    /** When that is acted upon: the same, and jitter. */
+    /** The instant at which the next run is acted upon: `nextRun` with jitter. */
     firesAt: date(schedule.fires_at),
     runCount: schedule.run_count,
     successCount: schedule.success_count,
@@ -70,14 +70,14 @@ export function scheduleOf(schedule: ScheduleRow) {
   }
 }
 
-/** Sets a schedule up. Throws a `RefusedError` that names the field when it can never be due, or not be understood. */
+/** Creates a schedule. Throws a `RefusedError` that names the field if it is invalid, or could never be due. */
 export async function createSchedule(fleet: Fleet, given: NewSchedule, by: string): Promise<Schedule> {
   const body = readInput(requireObject(given), ScheduleBody, { params: 'parameters' })
   const event = unwrap(saveSchedule(body, { schedule: newScheduleId(fleet.platform.rowId), mode: 'create', by }))
   return scheduleOf(unwrapReply(await fleet.request(event), 'schedule').schedule)
 }
 
-/** Saves a workflow, new or known, and makes it what jobs run. Resolves with its id. */
+/** Saves a workflow, creating it if unknown, and publishes it. Resolves with its id. */
 export async function publishWorkflow(fleet: Fleet, given: NewWorkflow, by: string): Promise<string> {
   const body = readInput(requireObject(given), WorkflowBody, { workflowId: 'id', workflowJson: 'json_definition' })
   const definition = validDefinition(body.json_definition)

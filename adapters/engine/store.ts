@@ -6,7 +6,7 @@ import { openFolder, openStore, type StoreLocation } from '../store/open.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 import type { ResolvedOptions } from './options.ts'
 
-/** Where an engine keeps everything, apart from the folder. */
+/** The location of an engine's store, without the folder. */
 export function storeLocation(
   { database = '', databaseToken, durability }: ResolvedOptions,
 ): Omit<StoreLocation, 'path'> {
@@ -17,7 +17,7 @@ export function storeLocation(
 export async function openEngineStore(options: ResolvedOptions): Promise<Store> {
   const { data, database } = options
   const location = storeLocation(options)
-  // With a server there is no file.
+  // A server needs no file.
   if (data === undefined) return database === undefined ? memoryStore() : openStore({ ...location, path: '' })
   await mkdir(resolve(data), { recursive: true, mode: PRIVATE_FOLDER })
   return openFolder(resolve(data), location)

@@ -7,33 +7,33 @@ import { camel } from './names.ts'
 import type { Presence, RobotRow } from '../../core/records/robot.ts'
 import type { WorkflowRow } from '../../core/records/workflow.ts'
 
-/** A job in a list: everything but its definition and its log. */
+/** A job in a list, without its definition and log. */
 export type JobSummary = ReturnType<typeof jobOf>
 
-/** A job as the engine shows it: as it was when it was asked for, and no link to what becomes of it. */
+/** A snapshot of a job. It does not change when the job does. */
 export interface Job extends JobSummary {
-  /** The definition that it runs. */
+  /** The definition that the job runs. */
   readonly workflowJson: string
-  /** The last lines of its log; the first says how many are left out. */
+  /** The last lines of the log; the first line says how many are left out. */
   readonly logs: string
 }
 
-/** A robot as it is on record, and as it was just then. */
+/** A robot's record and its present state. */
 export type Robot = ReturnType<typeof robotOf>
 
 /** A workflow in a list. */
 export type WorkflowSummary = ReturnType<typeof workflowOf>
 
-/** One workflow, whole. */
+/** A workflow with its definition. */
 export interface Workflow extends WorkflowSummary {
-  /** Its newest definition. */
+  /** The newest definition. */
   readonly jsonDefinition: string
 }
 
-/** Something that has come to a trigger, and what became of it. */
+/** An event of a trigger with its outcome. */
 export type TriggerEvent = ReturnType<typeof triggerEventOf>
 
-/** The row with the names and the types that programs expect. */
+/** Converts a row to the engine's names and types. */
 export function jobOf(job: JobRow) {
   return {
     id: job.id as string,
@@ -42,7 +42,7 @@ export function jobOf(job: JobRow) {
     workflowVersion: job.workflow_version,
     status: job.status,
     priority: job.priority,
-    /** The robot that has it or had it last; before the first offer the one that was asked for. */
+    /** The robot that has or had it last; before the first offer, the requested one. */
     robotId: (job.robot_id ?? job.pinned_robot_id) as string | null,
     robotName: job.robot_name,
     pinnedRobotId: job.pinned_robot_id as string | null,
@@ -51,7 +51,7 @@ export function jobOf(job: JobRow) {
     requiredTags: job.required_tags,
     requiredCapabilities: job.required_capabilities,
     params: JSON.parse(job.parameters) as Readonly<Record<string, unknown>>,
-    /** The same as JSON, digit for digit: `parseExact` reads it without a loss. */
+    /** The parameters as JSON, digit for digit: `parseExact` reads them without a loss. */
     paramsText: job.parameters as string,
     scheduledTime: date(job.scheduled_time),
     createdAt: new Date(job.created_at),
@@ -62,7 +62,7 @@ export function jobOf(job: JobRow) {
     progress: job.progress,
     currentNode: job.current_node,
     progressMessage: job.progress_message,
-    /** What the robot returned; null before the end, and where there is none. */
+    /** The robot's result; null before the end, and if there is none. */
     result: job.result === null ? null : JSON.parse(job.result) as unknown,
     resultText: job.result as string | null,
     errorMessage: job.error_message,
@@ -78,20 +78,20 @@ export function jobOf(job: JobRow) {
     deadLettered: job.dead_lettered,
     concurrencyKey: job.concurrency_key,
     concurrencyLimit: job.concurrency_limit,
-    /** It has ended, and its robot has not said yet that it has stopped. */
+    /** True if the job has ended and its robot has not confirmed that it stopped. */
     stopping: job.stop_until !== null,
     timeoutSeconds: job.timeout_ms / 1000,
     triggerId: job.trigger_id as string | null,
     scheduleId: job.schedule_id as string | null,
-    /** The job that called it or whose end made it, and how many there are above it. */
+    /** The job that called it, or whose end triggered it; and the number of jobs above it. */
     parentJobId: job.parent_job_id as string | null,
     depth: job.depth,
-    /** The instant for which its schedule made it. */
+    /** The due instant for which its schedule made it. */
     dueAt: date(job.due_at),
   }
 }
 
-/** The row with the names and the types that programs expect. */
+/** Converts a row to the engine's names and types. */
 export function robotOf(robot: RobotRow, now: Presence) {
   return {
     id: robot.id as string,
@@ -103,32 +103,32 @@ export function robotOf(robot: RobotRow, now: Presence) {
     currentJobs: now.current_jobs,
     activeJobIds: now.active_job_ids as readonly string[],
     tags: robot.tags,
-    /** With a number that no double has as `parseExact` reads it. */
+    /** Numbers that no double can hold are kept, as `parseExact` reads them. */
     capabilities: parseExact(toText(robot.capabilities)) as Readonly<Record<string, unknown>>,
     createdAt: new Date(robot.created_at),
-    /** Null for one that never came. */
+    /** Null if it never connected. */
     lastSeen: date(now.last_frame_at ?? robot.last_seen),
-    /** Of a robot that is away its last one on record; so are its metrics. */
+    /** For a robot that is offline, the last heartbeat and metrics on record. */
     lastHeartbeat: date(now.last_heartbeat),
     metrics: camel(now.metrics),
     connectedSince: date(now.connected_since),
-    /** How its last connection ended. */
+    /** The end of its last connection. */
     lastDisconnect: robot.last_disconnect === null
       ? null
       : { ...robot.last_disconnect, at: new Date(robot.last_disconnect.at) },
-    /** Two machines that replace each other under this id; null: it is one. */
+    /** Two machines that replace each other under this id; null if there is only one. */
     conflict: now.conflict === null ? null : { ...now.conflict, since: new Date(now.conflict.since) },
   }
 }
 
-/** The row with the names and the types that programs expect. */
+/** Converts a row to the engine's names and types. */
 export function workflowOf(workflow: WorkflowRow) {
   return {
     id: workflow.id as string,
     name: workflow.name,
     description: workflow.description,
     version: workflow.version,
-    /** What jobs run; null before the first publication. */
+    /** The version that jobs run; null before the first publication. */
     publishedVersion: workflow.published_version,
     status: workflow.status,
     maxConcurrent: workflow.max_concurrent,
@@ -138,12 +138,12 @@ export function workflowOf(workflow: WorkflowRow) {
     tags: workflow.tags,
     executionCount: workflow.execution_count,
     successCount: workflow.success_count,
-    /** Of the jobs that were completed. */
+    /** The mean over completed jobs. */
     avgDurationMs: workflowSummary(workflow).avg_duration_ms,
   }
 }
 
-/** The row with the names and the types that programs expect. */
+/** Converts a row to the engine's names and types. */
 export function triggerEventOf(event: TriggerEventRow) {
   return {
     seq: event.seq,
@@ -154,12 +154,12 @@ export function triggerEventOf(event: TriggerEventRow) {
     timestamp: new Date(event.at),
     payload: JSON.parse(event.payload) as Readonly<Record<string, unknown>>,
     metadata: JSON.parse(event.metadata) as Readonly<Record<string, unknown>>,
-    /** Both as JSON, digit for digit. */
+    /** Payload and metadata as JSON, digit for digit. */
     payloadText: event.payload as string,
     metadataText: event.metadata as string,
     priority: event.priority,
     outcome: event.outcome,
-    /** Why it made no job. */
+    /** The reason why it started no job. */
     reason: event.reason,
     jobId: event.job_id as string | null,
   }

@@ -1,29 +1,32 @@
 import type { Millis } from '../../core/base/ids.ts'
 
-/** What a clock is read from. */
+/** The clocks of a runtime. */
 export interface ClockSource {
-  /** What people call the time: it may be set. */
+  /** Wall-clock time, which may be set. */
   wall(): Millis
-  /** Goes on evenly, whatever becomes of the wall; from where is all the same. A platform that has nothing of the kind gives the wall. */
+  /** Monotonic time, from any origin. A platform without such a clock returns the wall clock. */
   monotonic(): Millis
 }
 
-/** The clock of the wall is further off than this only when somebody has set it, or the machine has slept. */
+/** A difference to the wall clock above this means that the clock was set, or that the machine slept. */
 export const SET_MS: Millis = 1_000
 
-/** What is less is taken up little by little: time goes on by up to a twentieth faster or slower, so within twenty seconds. */
+/**
+ * A smaller difference is corrected gradually: time runs up to a twentieth faster or slower, so it takes at most twenty
+ * seconds.
+ */
 const SLEW = 1 / 20
 
 /**
- * The time that the core is shown. Between two settings of the clock it follows the monotonic clock, never back, and keeps to
- * the wall as that drifts. When the wall is further off it was set: then `adjust` says by how much, once, and time is the
- * wall's again.
+ * The time that the core sees. It follows the monotonic clock, never runs backwards, and is slowly corrected towards
+ * the wall clock. When the wall clock is further off, it was set: then `adjust` returns the difference once, and time
+ * equals the wall clock again.
  */
 export class Clock {
   readonly #source: ClockSource
   #monotonic: Millis
   #now: Millis
-  /** What was taken up last, until it is on disk. */
+  /** The last adjustment, until it is on disk. */
   #uncommitted: { readonly by: Millis; readonly at: Millis } | null = null
 
   constructor(source: ClockSource) {
@@ -33,19 +36,19 @@ export class Clock {
   }
 
   /**
-   * A state begins from rows whose last instant is this one. Where they are of a later instant, the clock was set while nobody
-   * looked; and what was taken up and is not among them is to be taken up once more.
+   * Starts from rows whose last instant is `last`. If that is in the future, the clock was set while no process ran;
+   * and an adjustment that is not among the rows has to be repeated.
    */
   resumeFrom(last: Millis): void {
     const uncommitted = this.#uncommitted
     this.#uncommitted = null
-    // Its turn is of the instant at which it was taken up, or of one just after that; what was before is further off.
+    // A committed adjustment has the instant of its turn, or one just after it; older rows are further off.
     const isCommitted = uncommitted !== null && last >= uncommitted.at && last < uncommitted.at + SET_MS
     if (uncommitted !== null && !isCommitted) this.#now -= uncommitted.by
     this.#now = Math.max(this.#now, last)
   }
 
-  /** What was taken up is on disk. */
+  /** The adjustment is on disk. */
   committed(): void {
     this.#uncommitted = null
   }
@@ -56,12 +59,12 @@ export class Clock {
     return Math.floor(this.#now)
   }
 
-  /** Whether the clock was set, and nobody has taken that up yet. */
+  /** True if the clock was set, and `adjust` was not called since. */
   get isSet(): boolean {
     return Math.abs(this.#read()) > SET_MS
   }
 
-  /** Takes up what the clock was set by: from here on time is the wall's. 0 when it was not set. */
+  /** Adopts the wall clock after it was set, and returns the difference; 0 if it was not set. */
   adjust(): Millis {
     const off = this.#read()
     if (Math.abs(off) <= SET_MS) return 0
@@ -71,7 +74,7 @@ export class Clock {
     return by
   }
 
-  /** Goes on, and says how far the wall is ahead. */
+  /** Advances the time, and returns how far the wall clock is ahead. */
   #read(): Millis {
     const monotonic = this.#source.monotonic()
     const passed = Math.max(0, monotonic - this.#monotonic)

@@ -8,45 +8,45 @@ import { isInRanges, networkOf } from '../net/client-address.ts'
 import { BUFFERED_BYTES_MAX, type Frame, type RobotSocket, sendableCode, sendableReason } from './robot-socket.ts'
 import { utf8Bytes } from '../../core/base/text.ts'
 
-/** A connection, and what has to be known of it before a frame is read. */
+/** A connection, and the data needed before a frame is read. */
 interface RobotConnection {
   readonly socket: RobotSocket
   readonly credential: SecretHash | null
   readonly onlyRobot: RobotId | null
-  /** What it may still say before it registers; null once it may register. */
+  /** The budget until it registers; null once it may register. */
   allowance: Allowance | null
-  /** It has been told to close, or is about to be: nothing that comes is read. */
+  /** It was asked to close, or is about to be: its frames are not read. */
   closing: boolean
 }
 
-/** What a peer that has not been let in sends below its messages, in fragments and pings, beside what these may have. */
+/** The budget in bytes of an unregistered peer for fragments and pings, beside that for its messages. */
 const OVERHEAD_BYTES_MAX = 4_096
 
 /**
- * The connections of one fleet. Here frames are counted before they are read: of a peer that has not registered only so many
- * are read, and none after a close.
+ * The connections of one fleet. Counts frames before they are read: a peer that has not registered has a small budget,
+ * and frames after a close are ignored.
  */
 export class Connections {
   readonly #connections = new Map<SocketId, RobotConnection>()
   readonly #state: () => State
   readonly #read: (socket: RobotSocket, frame: Frame) => Event
 
-  /** `read` makes an event of a frame. */
+  /** `read` turns a frame into an event. */
   constructor(state: () => State, read: (socket: RobotSocket, frame: Frame) => Event) {
     this.#state = state
     this.#read = read
   }
 
-  /** Takes in a connection, and says which network it is to be counted with; null where that is not known. */
+  /** Adds a connection, and returns the network that it counts towards; null if that is unknown. */
   open(socket: RobotSocket, credential: SecretHash | null, onlyRobot: RobotId | null): string | null {
     const state = this.#state()
     this.#add(socket, { credential, onlyRobot, allowance: newAllowance(state, { credential }) })
     const { address = null } = socket
-    // A proxy is many.
+    // A proxy stands for many clients.
     return address === null || isInRanges(address, state.settings.trustedProxies) ? null : networkOf(address)
   }
 
-  /** Goes on with a connection that has outlived the memory. False when nothing is known of it. */
+  /** Resumes a connection that was open before hibernation. Returns false if nothing is known of it. */
   resume(socket: RobotSocket, state: State): boolean {
     const known = state.sockets.get(socket.id)
     if (known === undefined) return false
@@ -60,12 +60,12 @@ export class Connections {
     this.#connections.set(socket.id, { socket: { ...socket, credential }, ...known, closing: false })
   }
 
-  /** False when it was not one of these any more. */
+  /** Returns false if it was removed already. */
   delete(id: SocketId): boolean {
     return this.#connections.delete(id)
   }
 
-  /** What a frame comes to; null when it is not to be read. */
+  /** The event of a frame; null if the frame is to be ignored. */
   received(id: SocketId, frame: Frame): Event | null {
     const connection = this.#connections.get(id)
     if (connection === undefined || connection.closing) return null
@@ -73,7 +73,8 @@ export class Connections {
       return flooded(connection)
     }
     const event = this.#read(connection.socket, frame)
-    // What comes right behind its registration is no stranger's, though the registration is yet to be acted upon.
+    // Messages right behind a valid registration are no longer limited, though the registration is still to be
+    // processed.
     if (connection.allowance !== null && event.type === 'robot.message' && event.message.type === 'register') {
       const { robot_id } = event.message.payload
       if (mayRegister(this.#state(), connection, robot_id, event.credential)) connection.allowance = null
@@ -82,8 +83,8 @@ export class Connections {
   }
 
   /**
-   * So many bytes have come, whether they are messages or not yet. `more`: those that follow are to be counted too, since the
-   * peer has not registered. `event`: they were too many.
+   * Counts received bytes, of complete messages or not. `more`: later bytes have to be counted too, since the peer has
+   * not registered. `event`: the limit is exceeded.
    */
   bytesReceived(id: SocketId, bytes: number): { readonly more: boolean; readonly event: Event | null } {
     const connection = this.#connections.get(id)
@@ -96,7 +97,7 @@ export class Connections {
     return { more: event === null, event }
   }
 
-  /** Whether something can be said to it. */
+  /** True if messages can be sent to it. */
   has(id: SocketId): boolean {
     return this.#connections.get(id)?.closing === false
   }

@@ -9,23 +9,23 @@ import { networkOf } from '../net/client-address.ts'
 
 const WINDOW_MS: Millis = 60_000
 
-/** So many addresses are told apart. Beyond, those that failed longest ago are forgotten. */
+/** The number of addresses that are tracked. Beyond it, the one that failed longest ago is forgotten. */
 const ADDRESSES_MAX = 10_000
 
-/** So many addresses are named in the log in each window, for there may be as many as somebody likes. */
+/** The number of addresses logged per window, since an attacker may use any number of them. */
 const LINES_MAX = 50
 
 interface Guesser {
   readonly window: SlidingWindow
-  /** When the log last named it. */
+  /** The instant at which it was last logged. */
   loggedAt: Millis
 }
 
 /**
- * How often each address has shown a key, a secret or a signature that is wrong, or has asked for a trigger that there is not.
- * There is one count for all of them, since a client that guesses at one may guess at any. It is kept apart from the limits of
- * triggers and keys, which outsiders must not use up. A client with the right key is let in all the same, for others may share its
- * address: so the key is looked up first, which takes one hash.
+ * Counts for each address how often it has sent a wrong key, secret or signature, or asked for a trigger that does not
+ * exist. There is one count for all of these, since a client that guesses one may guess any. It is separate from the
+ * limits of triggers and keys, which outsiders must not use up. A client with the right key is admitted all the same,
+ * for others may share its address: so the key is looked up first, which takes one hash.
  */
 export class FailedAttempts {
   readonly limit: Limit
@@ -34,16 +34,16 @@ export class FailedAttempts {
   #now: Millis = 0
   readonly #lines: SlidingWindow
 
-  /** `most` in a minute; 0: any number. */
+  /** `most`: failures per minute; 0 for no limit. */
   constructor(most: number, log: Platform['log']) {
     this.limit = { most, windowMs: WINDOW_MS }
     this.#log = log
     this.#lines = new SlidingWindow({ most: LINES_MAX, windowMs: WINDOW_MS })
   }
 
-  /** Counts one. Null while there were not too many, and else what is left of the limit: nothing. */
+  /** Counts one. Returns null within the limit, and the exhausted quota beyond it. */
   count(address: string | null, now: Millis): Quota | null {
-    // A clock that was set back keeps nobody out for longer.
+    // Setting the clock back must not extend anyone's block.
     if (now < this.#now) this.#move(now - this.#now)
     this.#now = now
     const network = networkOf(address)
@@ -56,7 +56,10 @@ export class FailedAttempts {
     return guesser.window.quota(now)
   }
 
-  /** The event that a frame is. A registration with a key that was never valid counts, and says whether there were too many. */
+  /**
+   * Turns a frame into an event. A registration with a key that was never valid counts, and the event says whether the
+   * limit is exceeded.
+   */
   eventOf(socket: RobotSocket, frame: Frame, { keysBySecret, sockets }: State, now: Millis): Event {
     const event = eventOfFrame(socket.id, frame)
     if (event.type !== 'robot.message' || event.message.type !== 'register') return event
@@ -68,7 +71,7 @@ export class FailedAttempts {
       : { ...event, wrong_key_refusal: rateLimited('wrong keys from one address', this.limit, quota) }
   }
 
-  /** A line for each address and window, as long as there are not too many of them. */
+  /** Logs one line per address and window, within a limit. */
   #report(network: string, guesser: Guesser, now: Millis): void {
     if (now - guesser.loggedAt < WINDOW_MS) return
     guesser.loggedAt = now

@@ -2,26 +2,29 @@ import type { Millis } from '../../core/base/ids.ts'
 import { Clock } from './clock.ts'
 import type { Platform } from './platform.ts'
 
-/** The clock of the machine was put right, or wrong. */
+/** A change of the machine's clock. */
 export interface ClockSet {
   readonly at: Millis
-  /** Positive when it was set forward. */
+  /** Positive if it was set forward. */
   readonly by: Millis
-  /** How often that has happened. */
+  /** The number of changes so far. */
   readonly count: number
 }
 
-/** How often a process that has nothing else to do looks whether the clock was set. */
+/** The interval at which an idle process checks whether the clock was set. */
 export const CLOCK_CHECK_MS: Millis = 30_000
 
-/** What it needs of a runtime. */
+/** The parts of a platform that it uses. */
 export type ClockPlatform = Pick<Platform, 'hibernates' | 'now' | 'monotonic' | 'setAlarm' | 'log'>
 
-/** The clock of a fleet, with its one alarm: both go by the monotonic clock, and a clock that is set is noticed. */
+/**
+ * The clock of a fleet, with its one alarm. Both follow the monotonic clock, and a change of the wall clock is
+ * detected.
+ */
 export class FleetClock extends Clock {
-  /** How the clock was set last; null: it was not. */
+  /** The last change of the clock; null if there was none. */
   lastSet: ClockSet | null = null
-  /** What elapsed time is measured by, from where is all the same. */
+  /** A clock for measuring elapsed time, from any origin. */
   readonly monotonic: () => Millis
   readonly #platform: ClockPlatform
   #text = { at: 0, text: '' }
@@ -41,13 +44,13 @@ export class FleetClock extends Clock {
     return by
   }
 
-  /** Rings in so long, in place of every alarm before; null: not at all. */
+  /** Replaces the alarm by one after so many milliseconds; null cancels it. */
   setAlarmIn(ms: Millis | null, onAlarm: () => void): void {
     const { setAlarm, now } = this.#platform
     setAlarm(ms === null ? null : now() + ms, onAlarm)
   }
 
-  /** The present instant as messages have it. Many have the same. */
+  /** The present instant as text for messages. Messages of one millisecond share it. */
   text(): string {
     const at = this.now()
     if (at !== this.#text.at) this.#text = { at, text: new Date(at).toISOString() }
@@ -55,8 +58,8 @@ export class FleetClock extends Clock {
   }
 
   /**
-   * Rings at this instant, and when the clock was set. Where memory stays that is seen by looking now and then; elsewhere
-   * nobody would be there to look, and whatever comes next sees it.
+   * Sets the alarm for an instant, and for a change of the clock. A process detects a change by checking periodically;
+   * a hibernating object checks at its next event.
    */
   setAlarm(at: Millis | null, onAlarm: () => void): void {
     const { hibernates } = this.#platform
@@ -69,7 +72,7 @@ export class FleetClock extends Clock {
   }
 }
 
-/** How far a clock was set, for people: `2 h 5 min forward`. */
+/** The amount by which a clock was set, for people: `2 h 5 min forward`. */
 export function adjustmentText(by: Millis): string {
   const units = [[86_400_000, 'd'], [3_600_000, 'h'], [60_000, 'min'], [1_000, 's']] as const
   let left = Math.abs(by)

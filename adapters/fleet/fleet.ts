@@ -27,14 +27,16 @@ export type { Platform } from './platform.ts'
 /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
 type FleetPhase = 'running' | 'recovering' | 'draining' | 'stopped'
 
-/** How long a stop waits for calls that are under way: whatever they come to then is not noted, and they are made again. */
+/**
+ * The longest wait of a stop for calls in flight. Results that come later are not recorded, and the calls are repeated.
+ */
 const CALLS_END_MS = 5_000
 
 /**
- * Begins a fleet from its store. A commit that fails is treated as a crash: connections are closed, open requests
- * are answered UNAVAILABLE, and the state is loaded anew, again and again with a growing pause until it can be.
- * `onFatal` is called when it never can: another process has taken over the database, it is damaged, or a bug of ours comes
- * again at once. Connections that were `restored` after memory had gone go on where they were, or are closed.
+ * Starts a fleet from its store. A failed commit is treated as a crash: connections are closed, open requests are
+ * answered UNAVAILABLE, and the state is loaded anew, with growing pauses until it succeeds. `onFatal` is called if it
+ * cannot: another process has taken over the database, it is damaged, or a bug recurs at once. `restored` are the
+ * connections that survived hibernation: each resumes or is closed.
  */
 export async function openFleet(
   given: Store,
@@ -48,7 +50,7 @@ export async function openFleet(
   return fleet
 }
 
-/** One state from its loading until a turn fails, and what drives it. */
+/** A loaded state until a turn fails, with its loop. */
 interface Current {
   readonly state: State
   readonly loop: TurnLoop
@@ -56,11 +58,11 @@ interface Current {
 }
 
 /**
- * One tenant's state, store, connections and open requests: what the mains and the HTTP routes work with. Everything but
- * the state outlives a failed turn. `openFleet` makes one.
+ * The state, store, connections and open requests of one tenant, used by runtimes and HTTP routes. Everything except
+ * the state outlives a failed turn. `openFleet` creates one.
  */
 export class Fleet {
-  /** Its `now` is the time that the state is shown. */
+  /** Its `now` is the time that the core sees. */
   readonly platform: Platform
   readonly clock: FleetClock
   readonly failedAttempts: FailedAttempts
@@ -75,7 +77,7 @@ export class Fleet {
   readonly #replies = new Replies()
   readonly #watchers = new Watchers()
   readonly #recovery = new Recovery()
-  /** There is one once it has begun. Until then it takes in as little as when it has stopped. */
+  /** Set by `begin`. Until then the phase is `stopped`, so nothing is accepted. */
   #current!: Current
   #phase: FleetPhase = 'stopped'
   #draining = false
@@ -97,25 +99,25 @@ export class Fleet {
       triggers: () => this.state.triggers.values(),
       request: (make) => this.request(make),
     })
-    // Damage may be found by a turn or by a read. From then on nothing is answered, since it might not be true.
+    // A turn or a read may find damage. From then on nothing is answered, since it might be wrong.
     this.#store = verifiedStore(given, (error) => this.#phase !== 'stopped' && this.#end(error))
     this.queries = this.#store.queries
     this.#ports = this.#newPorts()
   }
 
-  /** Loads the state, with the connections that have outlived the one before. */
+  /** Loads the state, with the connections that survived hibernation. */
   async begin(restored: readonly RestoredSocket[]): Promise<void> {
     this.#current = await this.#load(restored)
     this.#phase = 'running'
     this.#sources.look()
   }
 
-  /** For reading only: what is true in memory may be one turn ahead of the disk. */
+  /** For reading only. Memory may be one turn ahead of the disk. */
   get state(): State {
     return this.#current.state
   }
 
-  /** How often a state has been loaded from this store, in whatever process. */
+  /** The number of times that a state was loaded from this store, by any process. */
   get loads(): number {
     return this.#current.loads
   }
@@ -128,7 +130,7 @@ export class Fleet {
     return this.#watchers.any
   }
 
-  /** Sends an event whose answer somebody waits for. Resolves once the answer is durable; never rejects. */
+  /** Sends an event whose answer is awaited. Resolves once the answer is durable; never rejects. */
   request(make: (reply: ReplyId) => Event): Promise<Reply> {
     if (this.#phase === 'recovering' || this.#phase === 'stopped') return Promise.resolve(UNAVAILABLE)
     const reply = this.platform.uuid() as ReplyId
@@ -144,14 +146,17 @@ export class Fleet {
     this.#push({ type: 'socket.opened', socket: socket.id, credential, robot, network })
   }
 
-  /** False when nobody listens to this connection any more: whatever it still sends is better not even read. */
+  /** Returns false if the connection is closing: further frames need not even be read. */
   received(socket: SocketId, frame: Frame): boolean {
     const event = this.#connections.received(socket, frame)
     if (event !== null) this.#push(event)
     return event !== null && event.type !== 'socket.flooded'
   }
 
-  /** Bytes have come on a connection, whole messages or not. False when it need not be told of more: it has registered. */
+  /**
+   * Counts bytes received on a connection, whole messages or not. Returns false if it need not be called again, because
+   * the robot has registered.
+   */
   bytesReceived(socket: SocketId, bytes: number): boolean {
     const { more, event } = this.#connections.bytesReceived(socket, bytes)
     if (event !== null) this.#push(event)
@@ -163,26 +168,26 @@ export class Fleet {
   }
 
   /**
-   * Tells the jobs that a turn has changed, once that is durable; null after a failed commit, when whatever one waits
-   * for has to be looked up anew. `listener` must not throw. Returns how to stop it.
+   * Calls `listener` with the jobs that a turn has changed, once that is durable, and with null after a failed commit:
+   * then every awaited job has to be read again. `listener` must not throw. Returns a function that stops it.
    */
   watch(listener: JobListener): () => void {
     return this.#watchers.add(listener)
   }
 
-  /** How it stands with what listens for a trigger; null where nothing does. */
+  /** The status of the source that listens for a trigger; null if there is none. */
   sourceStatus(trigger: TriggerId): SourceStatus | null {
     return this.#sources.status(trigger)
   }
 
-  /** From here on nothing new is taken in or offered; jobs that run may end. */
+  /** Accepts and offers nothing new from now on; running jobs may end. */
   drain(): void {
     this.#draining = true
     if (this.#phase === 'running') this.#phase = 'draining'
     this.#push({ type: 'drain' })
   }
 
-  /** Resolves when everything that has arrived is durable and answered. */
+  /** Resolves when every event so far is durable and answered. */
   whenIdle(): Promise<void> {
     return this.#current.loop.whenIdle()
   }
@@ -191,7 +196,7 @@ export class Fleet {
   async stop(): Promise<void> {
     await this.#sources.stop()
     await this.whenIdle()
-    // Nothing new is sent, and what is under way can still be noted.
+    // Nothing new is sent, and results of calls in flight can still be recorded.
     if (!this.#draining) this.#push({ type: 'drain' })
     await this.#sender.whenSent(CALLS_END_MS)
     await this.whenIdle()
@@ -246,7 +251,7 @@ export class Fleet {
     })
   }
 
-  /** What a call comes to is told to the state that it was made for, which may be gone by then. */
+  /** Makes a call. Its outcome goes to the state that requested it, which may be gone by then. */
   #callWebhook(made: WebhookRequest): void {
     const { webhook, delivery, request } = made
     const { loop } = this.#current
@@ -263,7 +268,7 @@ export class Fleet {
     }
   }
 
-  /** Ends what waits on a state that is thrown away: closes connections, and answers requests with UNAVAILABLE. */
+  /** Gives up a failed state: closes connections, and answers open requests with UNAVAILABLE. */
   #abandon(code: number, reason: string): void {
     this.#connections.closeAll(code, reason)
     this.#replies.abandon()

@@ -6,10 +6,10 @@ import { type Clock, SET_MS } from './clock.ts'
 import type { Store } from '../store/contract.ts'
 
 /**
- * The rows that a state begins with, and the instant up to which jobs for later are among them. Rows that are ahead of the
- * clock are taken as they are: it was set while nobody looked, and the first turn does what is to be done. That moves only
- * what is in memory, so where the clock is behind the rows they are loaded once more, by the time that they are of: a job
- * that backs off for a minute would otherwise seem to be hours away, and wait for so long.
+ * Loads the rows that a state begins with, and returns the instant up to which scheduled jobs are included. Rows may be
+ * ahead of the clock, if it was set while no process ran; the first turn corrects that, but only in memory. So if the
+ * clock is behind the rows, they are loaded once more by the rows' own time: otherwise a job that backs off for a
+ * minute would seem to be hours away, and would wait for so long.
  */
 export async function loadRows(
   store: Pick<Store, 'load'>,

@@ -1,9 +1,9 @@
-/** The fleet at the root paths. No other can have its name, and `/fleets/default/…` is its too. */
+/** The fleet at the root paths. No other can have its name; `/fleets/default/…` leads to it as well. */
 export const DEFAULT_FLEET = 'default'
 
 const FLEETS = '/fleets/'
 
-/** Which fleet a path belongs to, and the part of the path that says so: empty for the root paths. */
+/** The fleet of a path, and the prefix that names it: empty for the root paths. */
 export interface FleetPath {
   readonly name: string
   readonly base: string
@@ -11,12 +11,12 @@ export interface FleetPath {
 
 const ROOT: FleetPath = { name: DEFAULT_FLEET, base: '' }
 
-/** Whether a fleet may have this name. Names stand in paths, in file names, and in names of Durable Objects. */
+/** True if a fleet may have this name. Names are used in paths, file names, and names of Durable Objects. */
 export function isFleetName(text: string): boolean {
   return /^[a-z0-9][a-z0-9-]{0,62}$/.test(text)
 }
 
-/** Splits `/fleets/{name}/rest`; null when that can be no fleet's name. Everything else is the default fleet's. */
+/** Splits `/fleets/{name}/rest`; null if the name is invalid. Every other path belongs to the default fleet. */
 export function fleetPath(path: string): FleetPath | null {
   if (!path.startsWith(FLEETS)) return ROOT
   const end = path.indexOf('/', FLEETS.length)

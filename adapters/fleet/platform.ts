@@ -5,16 +5,19 @@ import type { TriggerType } from '../../core/trigger-types/index.ts'
 import type { SendPost } from '../net/post.ts'
 import type { SourceStarters } from '../sources/sources.ts'
 
-/** What a runtime brings: the clock, chance, one alarm, and a way to run later. */
+/** The services of a runtime: clock, randomness, one alarm, and deferred execution. */
 export interface Platform {
-  /** Memory may go while sockets stay: each is kept ready to be restored. */
+  /** True if memory may be evicted while sockets stay open: each socket then stores a snapshot. */
   readonly hibernates: boolean
   now(): Millis
-  /** Goes on evenly whatever becomes of `now`. Left out where nothing does: then a clock that is set forward is time that has passed. */
+  /**
+   * Monotonic time, independent of changes to `now`. Absent on platforms without it: there a clock that is set forward
+   * counts as elapsed time.
+   */
   monotonic?(): Millis
   /** For messages and requests. */
   uuid(): string
-  /** For rows: a UUID that sorts by when it was made, so that rows that are made together are stored together. */
+  /** For rows: a UUID that sorts by creation time, so that rows made together are stored together. */
   rowId(): string
   seed(): number
   defer(run: () => void, ms?: Millis): void

@@ -6,43 +6,43 @@ import { refuse } from '../../core/base/refusal.ts'
 import type { RobotSocket } from './robot-socket.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
 
-/** A connection that is open still though memory has gone, and what it carries. */
+/** A connection that survived hibernation, with its snapshot. */
 export interface RestoredSocket {
   readonly socket: RobotSocket
   readonly snapshot: string | null
 }
 
-/** What waiting requests hear when a turn has failed. */
+/** The answer to waiting requests after a failed turn. */
 export const UNAVAILABLE: Reply = {
   type: 'refusal',
   refusal: refuse('UNAVAILABLE', 'The store could not take this now; whether it took effect is not certain'),
 }
 
-/** What the loop of turns asks of the world, and all that it asks. The simulator's is a fake; a fleet's is the real one. */
+/** Everything that the turn loop needs from outside. The simulator provides a fake, a fleet the real one. */
 export interface Ports {
-  /** The present instant. Less than it was before only once `clockSet` has said so. */
+  /** The present instant. Runs backwards only by the amount that `clockSet` has returned. */
   now(): Millis
-  /** By how much the clock was set since this was last asked: `now` is by so much later, or earlier. 0: it was not. */
+  /** The amount by which the clock was set since the last call; 0 if it was not. `now` includes it. */
   clockSet(): Millis
-  /** What the events of a turn may touch outside memory. */
+  /** Fetches the rows outside memory that the events of a turn may touch. */
   prefetch(need: Prefetch): Prefetched | Promise<Prefetched>
-  /** Makes a turn durable. Throws when that is not certain. */
+  /** Makes a turn durable. Throws if that is not certain. */
   commit(out: Effects): Receipt | Promise<Receipt>
-  /** Says something to a robot or answers a request. Never throws; whoever is gone hears nothing. */
+  /** Sends a message to a robot, or answers a request. Never throws; drops the message if the receiver is gone. */
   deliver(send: Send): void
   /**
-   * Makes a request to another system, and pushes `delivery.finished` with what became of it. Never throws. What is under way
-   * when the process ends is made again by the next one.
+   * Sends a request to another system, and pushes `delivery.finished` with the outcome. Never throws. Requests in
+   * flight when the process ends are repeated by the next one.
    */
   callWebhook(call: WebhookRequest): void
-  /** Writes a line into the log. Left out where nobody reads it. */
+  /** Writes a line into the log. Absent if there is none. */
   warn?(warning: LogWarning): void
-  /** Has a socket carry what it is restored from. Left out where memory and sockets go together. */
+  /** Stores the snapshot from which a socket is restored. Absent where memory and sockets end together. */
   saveSnapshot?(socket: SocketId, snapshot: string | null): void
-  /** Sets the one alarm; null: none. A later call replaces an earlier one. */
+  /** Sets the one alarm; null cancels it. A later call replaces an earlier one. */
   setAlarm(at: Millis | null): void
-  /** Runs the function once the frames and requests that have arrived already have been read, and not before so long. */
+  /** Runs the function once the frames and requests that have already arrived were read, and not before `ms`. */
   defer(run: () => void, ms?: Millis): void
-  /** A turn could not be completed. Memory and disk may differ: nothing more may be done with this state. */
+  /** A turn failed. Memory and disk may differ, so this state must not be used any more. */
   failed(error: unknown): void
 }

@@ -2,19 +2,19 @@ import { Bug } from '../../core/base/assert.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { StaleEpoch } from '../store/contract.ts'
 
-/** A bug of ours that comes again this soon would come for ever: the process ends and says so. */
+/** A bug that recurs within this time would recur for ever: the process ends and says so. */
 const BUG_AGAIN_MS = 10_000
 
 const PAUSE_MS_MAX = 10_000
 
-/** Says after a failed turn whether the state may be loaded again, and when. */
+/** Decides after a failed turn whether and when to load the state again. */
 export class Recovery {
   #failed = 0
   #lastBug = -Infinity
 
   /**
-   * How long to wait before the state is loaded again: longer each time. Null when it never can be, since another process
-   * has taken over the database, or a bug of ours has come again at once.
+   * Milliseconds until the state is loaded again, longer each time. Null if it must not be: another process has taken
+   * over the database, or a bug has recurred at once.
    */
   pauseAfter(error: unknown, now: Millis): Millis | null {
     this.#failed++
@@ -26,7 +26,7 @@ export class Recovery {
     return Math.min(100 * 2 ** this.#failed, PAUSE_MS_MAX)
   }
 
-  /** The state has been loaded: the next pause is a short one again. */
+  /** The state was loaded: the next pause is short again. */
   succeeded(): void {
     this.#failed = 0
   }

@@ -2,7 +2,7 @@ import type { Reply } from '../../core/reply.ts'
 import type { ReplyId } from '../../core/base/ids.ts'
 import { UNAVAILABLE } from './ports.ts'
 
-/** The open requests of a fleet: each waits for the answer of the turn that takes its event. */
+/** The open requests of a fleet. Each waits for the answer of the turn that processes its event. */
 export class Replies {
   readonly #open = new Map<ReplyId, (answer: Reply) => void>()
 
@@ -17,7 +17,7 @@ export class Replies {
     this.#open.delete(reply)
   }
 
-  /** Answers all of them UNAVAILABLE: the state that was to answer is thrown away. */
+  /** Answers all of them UNAVAILABLE: the state that should have answered is gone. */
   abandon(): void {
     for (const answer of this.#open.values()) answer(UNAVAILABLE)
     this.#open.clear()

@@ -3,7 +3,7 @@ import type { RobotId } from '../../core/base/ids.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
 import { newRobotId } from '../../core/protocol/robot-id.ts'
 
-/** What a robot's address says: whose it is, or null where it does not say. */
+/** The robot that an address is for; null if it is for any. */
 export interface RobotPath {
   readonly robot: RobotId | null
 }
@@ -11,8 +11,8 @@ export interface RobotPath {
 const OWN = '/ws/robot/'
 
 /**
- * Reads the part of a path behind its fleet; null when robots do not connect there. `/ws/robot/{id}` is the address of one
- * robot alone. `anyPath`: a port that is for robots only takes them at any other path too.
+ * Parses the part of a path behind its fleet; null if robots do not connect there. `/ws/robot/{id}` is for one robot
+ * only. With `anyPath`, for a port that serves only robots, every other path is accepted too.
  */
 export function robotPath(rest: string, anyPath: boolean): RobotPath | null {
   if (rest.startsWith(OWN) && rest.length > OWN.length) {
@@ -30,18 +30,21 @@ function decoded(text: string): string | null {
   }
 }
 
-/** Where a robot should have connected, from the `Host` that it asked for; a host that is none is left out. */
+/** The address at which a robot should have connected, with the host that it asked for, if that is a valid one. */
 export function robotsUrl(host: string | null | undefined, secure: boolean, base: string): string {
   const named = host != null && /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : 'this-host'
   return `${secure ? 'wss' : 'ws'}://${named}${base}/ws`
 }
 
-/** What a robot is told that connects where none does. */
+/** The refusal for a robot that connects to a wrong path. */
 export function wrongRobotPath(path: string, url: string): Refusal {
   return refuse('NOT_FOUND', `Robots do not connect at ${path.slice(0, 256)}, but at ${url} or ${url}/robot/{robot_id}`)
 }
 
-/** Whether the header `Upgrade` asks for a WebSocket. A client that offers another protocol, as HTTP/2 in clear, is served in HTTP/1.1. */
+/**
+ * True if the header `Upgrade` asks for a WebSocket. An offer of another protocol, for instance clear-text HTTP/2, is
+ * ignored and the request served in HTTP/1.1.
+ */
 export function isWebSocketUpgrade(upgrade: string | null | undefined): boolean {
   return upgrade?.toLowerCase() === 'websocket'
 }

@@ -8,7 +8,7 @@ import { problemsOf } from '../../core/protocol/decode.ts'
 const YEAR_SECONDS = 31_536_000
 const seconds = v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(YEAR_SECONDS)))
 const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000_000)))
-/** 0: no limit. Each of those that are let through is remembered for as long as it counts, so there cannot be very many. */
+/** A rate limit; 0 for no limit. Bounded, because every counted request is remembered for the window. */
 const rate = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000)))
 const bytes = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 40)))
 
@@ -16,9 +16,9 @@ const origins = v.optional(
   v.array(v.pipe(v.string(), v.check(isOrigin, 'must be an origin, as https://example.com'))),
 )
 
-/** What an operator may set, in seconds and numbers; whatever is left out keeps its default. */
+/** The settings that an operator can change, in seconds and numbers. A setting that is left out keeps its default. */
 export const SettingsFile = v.strictObject({
-  /** For editors: where the JSON Schema of these settings is. */
+  /** For editors: the URL of the JSON Schema of these settings. */
   $schema: v.optional(v.string()),
   strategy: v.optional(v.picklist(STRATEGY_NAMES)),
   heartbeat_seconds: seconds,
@@ -66,7 +66,7 @@ export const SettingsFile = v.strictObject({
   fleet_idle_seconds: seconds,
 })
 
-/** The setting that each name stands for. */
+/** The field of `Settings` for each name. */
 const NAMES: { readonly [N in Exclude<keyof v.InferOutput<typeof SettingsFile>, '$schema'>]-?: keyof Settings } = {
   strategy: 'strategy',
   heartbeat_seconds: 'heartbeatMs',
@@ -111,8 +111,8 @@ const NAMES: { readonly [N in Exclude<keyof v.InferOutput<typeof SettingsFile>, 
 }
 
 /**
- * The settings that a file's text asks for, over the defaults; or what is wrong with it, in one line that names the
- * field. A name that is not known is refused: a misspelt limit must not be no limit.
+ * Parses a settings file over the defaults, or returns the problem in one line that names the field. An unknown name is
+ * refused: a misspelt limit must not be no limit.
  */
 export function readSettings(text: string): Settings | string {
   let json: unknown

@@ -11,29 +11,33 @@ import type { Ports } from './ports.ts'
 import { NOTHING_PREFETCHED, type Prefetched } from '../../core/prefetch.ts'
 import { needs } from '../../core/needs.ts'
 
-/** An alarm that rings later than this tells of a process that stood still. */
+/** An alarm later than this means that the process stood still. */
 const LATE_MS: Millis = 250
 
-/** Between two looks then: Deno reads sockets only while it has nothing else to do, and not between two immediates. */
+/** The pause between two checks in that case: Deno reads sockets only while idle, and not between two immediates. */
 const REST_MS: Millis = 5
 
-/** After that so many looks in a row that find nothing new mean that everything has been read that was waiting. */
+/**
+ * The number of checks in a row without a new event, in that case, after which everything that was waiting has been
+ * read.
+ */
 const QUIET_LOOKS = 3
 
-/** So many looks are enough whatever they find: what comes without an end is no reason to wait without an end. */
+/** The most checks in total, because events may never stop arriving. */
 const LOOKS_MAX = 200
 
-/** Stands in the inbox for an alarm that has rung. */
+/** The event for an alarm that has fired. */
 const TICK: Event = { type: 'tick' }
 
 /**
- * Drives a state: takes what has arrived, steps through it at one instant, commits it in one transaction, and only
- * then speaks. One commit is in flight at a time, so memory is never more than one turn ahead of the disk; while it
- * runs, events gather, so a slow disk makes turns larger, not commits more numerous. Nobody else may step the state.
+ * Drives a state: takes the events that have arrived, steps through them at one instant, commits the turn in one
+ * transaction, and only then sends messages. One commit is in flight at a time, so memory is never more than one turn
+ * ahead of the disk. Events collect meanwhile, so a slow disk makes turns larger, not commits more frequent. Only this
+ * loop may step the state.
  *
- * An exception in stepping or committing ends the loop: memory may have changed in part, and there is no way back but the
- * store. What was to be said is not said, and `Ports.failed` is called. What looks into the payloads of strangers changes
- * nothing, and keeps its exceptions to itself (`core/triggers/selection.ts`).
+ * An exception in stepping or committing ends the loop: memory may have changed in part, and only the store can restore
+ * it. The turn's messages are not sent, and `Ports.failed` is called. Code that evaluates payloads from outside changes
+ * nothing, and handles its own exceptions (`core/triggers/selection.ts`).
  */
 export class TurnLoop {
   readonly #state: State
@@ -41,11 +45,14 @@ export class TurnLoop {
   readonly #inbox: Event[] = []
   readonly #waiters: (() => void)[] = []
   #turns = 0
-  /** How many events have been pushed. */
+  /** The number of events pushed. */
   #arrived = 0
-  /** For when the alarm is set. */
+  /** The instant that the alarm is set for. */
   #alarmAt: Millis | null = null
-  /** The alarm has rung: deadlines up to here are judged, once what had arrived by then has been read. */
+  /**
+   * Set once the alarm has fired: the instant up to which deadlines are judged, after events that had arrived by then
+   * were read.
+   */
   #until: Millis | null = null
   #last: Effects | undefined
   #scheduled = false
@@ -58,7 +65,7 @@ export class TurnLoop {
     this.#setAlarm()
   }
 
-  /** Takes an event in. It is stepped through in its turn, after those that came before it. */
+  /** Adds an event. It is processed in order. */
   push(event: Event): void {
     if (this.#stopped) return
     this.#arrived++
@@ -69,8 +76,9 @@ export class TurnLoop {
   }
 
   /**
-   * The alarm has rung. What robots have said by now may still wait in their sockets, since timers come before them, and most
-   * of all when the process has stood still: that is read first, and only deadlines up to this very instant are judged then.
+   * The alarm has fired. Messages that robots have sent by now may still wait in their sockets, because timers run
+   * before them, especially after the process stood still. So these are read first, and then deadlines up to this very
+   * instant are judged.
    */
   alarm(): void {
     if (this.#stopped || this.#until !== null) return
@@ -80,17 +88,17 @@ export class TurnLoop {
     else this.#read(1, 1)
   }
 
-  /** Nothing is waiting and nothing is under way. */
+  /** True if nothing is waiting or in progress. */
   get isIdle(): boolean {
     return this.#inbox.length === 0 && !this.#running && !this.#scheduled && this.#until === null
   }
 
-  /** Resolves when it is quiet. */
+  /** Resolves when it is idle. */
   whenIdle(): Promise<void> {
     return this.isIdle ? Promise.resolve() : new Promise((resolve) => void this.#waiters.push(resolve))
   }
 
-  /** Takes nothing in any more. What is waiting is dropped, and its senders hear nothing. */
+  /** Accepts no more events. Waiting ones are dropped without an answer. */
   stop(): void {
     this.#stopped = true
     this.#until = null
@@ -102,7 +110,7 @@ export class TurnLoop {
     if (this.#running) return
     this.#running = true
     try {
-      // `stop` empties the inbox, and nothing enters it from then on.
+      // `stop` empties the inbox, and no event enters it afterwards.
       while (this.#inbox.length > 0) await this.#turn()
     } catch (error) {
       this.stop()
@@ -114,7 +122,7 @@ export class TurnLoop {
 
   async #turn(): Promise<void> {
     const events = this.#take()
-    // One instant for the whole turn: what is due is what was asked for.
+    // One instant for the whole turn, so that what is prefetched matches what is due.
     const now = this.#ports.now()
     const need = needs(this.#state, events, now)
     const found = need === null ? NOTHING_PREFETCHED : await this.#ports.prefetch(need)
@@ -126,7 +134,7 @@ export class TurnLoop {
     this.#setAlarm()
   }
 
-  /** The events of the next turn. That the clock was set has one to itself, before all the others. */
+  /** The events of the next turn. A change of the clock is processed first, in a turn of its own. */
   #take(): readonly Event[] {
     const by = this.#ports.clockSet()
     if (by === 0) return this.#inbox.splice(0, TURN_EVENTS_MAX).map((event) => this.#withInstant(event))
@@ -149,7 +157,7 @@ export class TurnLoop {
     return out
   }
 
-  /** What the turn has to say, now that it is durable. */
+  /** Sends the messages of a turn, which is durable. */
   #speak(out: Effects, receipt: Receipt): void {
     const ports = this.#ports
     const sends = out.sends.open(receipt)
@@ -159,12 +167,12 @@ export class TurnLoop {
     for (const send of sends) this.#deliver(send)
     for (const warning of out.warnings) ports.warn?.(warning)
     for (const call of out.requests.open(receipt)) {
-      // What was about to be told when its webhook was deleted is not on the disk, and nobody waits for it.
+      // A delivery of a webhook that was deleted in the same turn is not on disk, and must not be sent.
       if (!out.deletions.webhooks.has(call.webhook)) ports.callWebhook(call)
     }
   }
 
-  /** A message that cannot be sent keeps no other from being sent: all of it is durable. */
+  /** A message that cannot be sent does not prevent the others: all of them are durable. */
   #deliver(send: Send): void {
     try {
       this.#ports.deliver(send)
@@ -179,20 +187,22 @@ export class TurnLoop {
     this.#ports.setAlarm(this.#alarmAt)
   }
 
-  /** Lets what has arrived be read, until so many looks in a row find nothing new, and then has the deadlines judged. */
+  /**
+   * Lets waiting frames be read until `quietLooks` checks in a row find nothing new, and then has the deadlines judged.
+   */
   #read(quietLooks: number, looks: number, rest?: Millis): void {
     const before = this.#arrived
     this.#ports.defer(() => {
       if (this.#stopped) return
       const left = this.#arrived === before ? quietLooks - 1 : QUIET_LOOKS
       if (left > 0 && looks > 1) this.#read(left, looks - 1, rest)
-      // Behind everything that was read, and before what comes next: a flood does not keep it from its turn.
+      // After everything that was read, and before later events: a flood does not delay it.
       else this.push(TICK)
     }, rest)
   }
 }
 
-/** Begins to drive a state. */
+/** Creates the loop of a state. */
 export function startTurnLoop(state: State, ports: Ports): TurnLoop {
   return new TurnLoop(state, ports)
 }

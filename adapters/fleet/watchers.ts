@@ -1,18 +1,18 @@
 import type { JobRow } from '../../core/records/job.ts'
 
-/** Gets the jobs that a turn has changed; null when each has to be looked up anew. Must not throw. */
+/** Called with the jobs that a turn has changed; with null if each has to be read again. Must not throw. */
 export type JobListener = (jobs: Iterable<JobRow> | null) => void
 
-/** Those who wait for a job of a fleet to change. */
+/** Listeners for changes of a fleet's jobs. */
 export class Watchers {
   readonly #listeners = new Set<JobListener>()
 
-  /** Whether there are any. */
+  /** True if there are listeners. */
   get any(): boolean {
     return this.#listeners.size > 0
   }
 
-  /** Returns how to end it. */
+  /** Returns a function that removes it. */
   add(listener: JobListener): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)

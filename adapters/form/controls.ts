@@ -3,12 +3,13 @@ import { type FieldShape, type FieldType, writtenOf } from '../../core/trigger-t
 import { attributes, type Markup, markup } from './markup.ts'
 
 /*
- * The fields of a form. All that is wrong is said at once, by the server, in words that stay: a browser says one thing at
- * a time, in a bubble that goes. So nothing here makes a browser refuse to send, but a date that is half typed, of which
- * only the browser knows. `aria-required` and not `required`, and e-mail addresses in a field of text, are due to that.
+ * The fields of a form. The server reports all problems at once, in text that stays on the page; a browser shows one at
+ * a time, in a bubble that disappears. So browsers are never made to refuse submission, except for an incomplete date,
+ * which only they can detect. That is why `aria-required` is used instead of `required`, and text fields for e-mail
+ * addresses.
  */
 
-/** What a field looks like with what was written into it, undefined for nothing yet, and with what is wrong with that. */
+/** The markup of a field, with the value given so far (undefined for none) and the problem with it. */
 export function fieldMarkup(
   field: FieldShape,
   given: readonly string[] | undefined,
@@ -18,12 +19,12 @@ export function fieldMarkup(
   return RENDER[field.type](field, written, problem)
 }
 
-/** Where a link to a field leads: to the control itself, and in a group to its first. */
+/** The target of a link to a field: the control, and in a group its first one. */
 export function anchorOf(field: FieldShape): string {
   return field.type === 'radio' || field.type === 'multiselect' ? `f-${field.name}-1` : `f-${field.name}`
 }
 
-/** What is wrong with a control, beside it. */
+/** The problem with a control, shown beside it. */
 export function problemMarkup(id: string, problem: string | null | undefined): Markup | string {
   if (problem === null || problem === undefined) return ''
   return markup`<p class="error" id="${id}-error"><span class="hidden">Problem: </span>${problem}</p>`
@@ -43,7 +44,7 @@ const RENDER: { readonly [T in FieldType]: Show } = {
   datetime: line,
   textarea(field, [written = ''], problem) {
     const own = { class: 'box', rows: 5, placeholder: field.placeholder, autocomplete: field.autocomplete }
-    // A break at the very beginning is left out when it is read, so that the text may begin with one.
+    // HTML ignores a line break at the very beginning, so one is added in case the text starts with one.
     return labelled(
       field,
       problem,
@@ -78,12 +79,12 @@ const RENDER: { readonly [T in FieldType]: Show } = {
   hidden: ({ name }, [written]) => markup`<input${attributes({ type: 'hidden', name, value: written })}>`,
 }
 
-/** What the fields of one line are in HTML, and what brings up the right keys and offers. */
+/** The attributes of single-line fields, which select keyboards and autofill. */
 const LINES: { readonly [T in FieldType]?: Parameters<typeof attributes>[0] } = {
   email: { type: 'text', inputmode: 'email', autocomplete: 'email', autocapitalize: 'none', spellcheck: 'false' },
   url: { type: 'text', inputmode: 'url', autocomplete: 'url', autocapitalize: 'none', spellcheck: 'false' },
   tel: { type: 'tel', autocomplete: 'tel' },
-  // A field of type number changes when somebody scrolls by, and forgets what is not a number.
+  // A field of type number changes when the user scrolls over it, and discards text that is not a number.
   number: { type: 'text', inputmode: 'decimal', autocomplete: 'off' },
   integer: { type: 'text', inputmode: 'numeric', autocomplete: 'off' },
   date: { type: 'date' },
@@ -95,7 +96,7 @@ const SHORT: ReadonlySet<FieldType> = new Set([...MOMENTS, 'number', 'integer'])
 
 function line(field: FieldShape, [written = '']: readonly string[], problem: string | undefined): Markup {
   const moments = MOMENTS.has(field.type) ? { min: field.min, max: field.max } : {}
-  // Browsers ask for whole minutes unless they are told.
+  // Browsers default to whole minutes.
   const seconds = [written, moments.min, moments.max].some((text) => /:\d\d:\d\d$/.test(String(text)))
   const own = {
     class: SHORT.has(field.type) ? 'box short' : 'box',
@@ -117,7 +118,7 @@ function group(
 ): Markup {
   const { name, required } = field
   const invalid = problem === undefined ? undefined : 'true'
-  // Radio buttons say together that they are needed, or wrong; boxes each for itself.
+  // A group of radio buttons is required or invalid as a whole; each checkbox by itself.
   const together = type === 'radio'
     ? { role: 'radiogroup', 'aria-required': required === true ? 'true' : undefined, 'aria-invalid': invalid }
     : {}
@@ -138,7 +139,7 @@ function group(
 </fieldset>`
 }
 
-/** A label, what helps, what is wrong, and the control. */
+/** A label, the help text, the problem, and the control. */
 function labelled(field: FieldShape, problem: string | undefined, control: Markup): Markup {
   return markup`<div class="field${bad(problem)}">
   <label for="f-${field.name}">${labelOf(field)}${optional(field)}</label>

@@ -3,7 +3,10 @@ import { type Refusal, REFUSALS } from '../../core/base/refusal.ts'
 import type { Notice } from './page.ts'
 import type { TokenCheck } from './token.ts'
 
-/** What people are told where a form is not taken, or not shown. They did not set it up: it says what they can do. */
+/**
+ * Messages for people when a form is not accepted or not shown. The readers did not set it up, so each says what they
+ * can do.
+ */
 
 export const FORM_NOT_FOUND: Notice = {
   heading: 'Form not found',
@@ -35,7 +38,7 @@ export const FORM_FROM_OTHER_PAGE: Notice = {
   words: 'This came from another page, so it was not taken. If it is what you want to send, send it now.',
 }
 
-/** By why a token did not count. */
+/** Messages by the reason why a token is invalid. */
 export const TOKEN_NOTICES: { readonly [W in Extract<TokenCheck, { readonly wrong: string }>['wrong']]: Notice } = {
   absent: {
     heading: 'Please send it once more',
@@ -53,7 +56,7 @@ export const TOKEN_NOTICES: { readonly [W in Extract<TokenCheck, { readonly wron
   },
 }
 
-/** A form takes no files, and says so: whoever attached one must not think that it has arrived. */
+/** The notice that a form takes no files. Without it, someone who attached one would assume that it arrived. */
 export function ignoredFiles(fields: readonly string[]): Notice {
   const which = [...new Set(fields)].map((name) => cut(name, 64)).join(', ')
   return {
@@ -67,7 +70,7 @@ const LATER: Notice = {
   words: 'What you wrote is still here: send it again in a minute. It will not count twice.',
 }
 
-/** What a refusal means to whoever has filled in the form. */
+/** The message of a refusal for the person who has filled in the form. */
 export function noticeOf({ refused, details }: Refusal): Notice {
   switch (refused) {
     case 'RATE_LIMITED':

@@ -5,35 +5,35 @@ import { attributes, type Markup, markup } from './markup.ts'
 import type { FormSubmission } from './submission.ts'
 import { STYLE } from './style.ts'
 
-/** The names of our own fields. No field of a form can be called so: they have a hyphen. */
+/** The names of our own fields. A form's own field cannot have such a name, because of the hyphen. */
 export const TOKEN_FIELD = 'casare-token'
 export const CODE_FIELD = 'casare-code'
 
-/** A form as it stands on a page. */
+/** The content of a page with a form. */
 export interface FormPage {
   readonly title: string
   readonly form: FormConfig
-  /** Where it is sent to. */
+  /** The URL that it is submitted to. */
   readonly action: string
   readonly token: string
-  /** Whether it asks for the access code, and what was wrong with the one that was given. */
+  /** True if it asks for the access code; and the problem with the one that was given. */
   readonly code: boolean
   readonly codeProblem: string | null
-  /** What has been written into it already. */
+  /** The values entered so far. */
   readonly written: FormSubmission['written']
-  /** Whether that was sent: then a box that is not ticked is not ticked by default either. */
+  /** True if these were submitted: then the default no longer ticks an unticked box. */
   readonly sent: boolean
   readonly problems: ReadonlyMap<string, string>
   readonly notice: Notice | null
 }
 
-/** Why a form was not taken, where that is not due to what is in it; or why there is none. */
+/** A message about a form that was not accepted for a reason other than its content, or that does not exist. */
 export interface Notice {
   readonly heading: string
   readonly words: string
 }
 
-/** The form, with all that is wrong with it above it, each a link to its field. The keyboard starts there. */
+/** The form, with all its problems above it, each a link to its field. The focus starts there. */
 export function formPage(page: FormPage): Markup {
   const { form, title, problems, codeProblem, written, notice } = page
   const wrong = problems.size > 0 || codeProblem !== null || notice !== null
@@ -55,7 +55,7 @@ ${page.code ? codeOf(codeProblem) : ''}
   )
 }
 
-/** What is shown once a form has been taken. The reference is the job's id, empty where there is none. */
+/** The page after a submission. The reference is the job's id, empty if there is none. */
 export function thanksPage(title: string, message: string, reference: string, again: string): Markup {
   return whole(
     `Sent: ${title}`,
@@ -69,7 +69,7 @@ ${reference === '' ? '' : markup`<p class="reference">Reference: <code>${referen
 const TICK =
   '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 1a11 11 0 1 0 0 22 11 11 0 0 0 0-22Zm-1.6 16L5.5 12.1l1.7-1.7 3.2 3.2 6.4-6.5 1.7 1.7Z"/></svg>'
 
-/** A page with a sentence or two, where there is no form to show. */
+/** A page with a short message, if there is no form to show. */
 export function plainPage({ heading, words }: Notice): Markup {
   return whole(heading, markup`<h1>${heading}</h1><p class="lead">${words}</p>`)
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * How the pages look, whole: nothing is fetched from anywhere. Colours keep 4.5 to 1 for text and 3 to 1 for the edges of
- * controls, in the light and in the dark; whatever can be hit is 44 pixels high; no line needs more than 320 pixels.
+ * The style sheet of the pages; nothing is loaded from elsewhere. The contrast is at least 4.5 to 1 for text and 3 to 1
+ * for the borders of controls, in light and dark mode; targets are 44 pixels high; no line needs more than 320 pixels.
  */
 export const STYLE = `
 :root {
@@ -117,7 +117,7 @@ code { font: .9375em ui-monospace, "SF Mono", Menlo, Consolas, monospace; color:
 
 let hash: string | null = null
 
-/** The only style that a page may have, for its Content-Security-Policy. */
+/** The hash of the only style that a page may have, for its Content-Security-Policy. */
 export function styleHash(): string {
   return hash ??= `sha256-${createHash('sha256').update(STYLE).digest('base64')}`
 }

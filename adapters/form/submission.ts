@@ -3,19 +3,19 @@ import { decodeBody, isPercentUtf8, utf8Text } from '../net/charset.ts'
 
 const UNREADABLE = refuse('INVALID_PAYLOAD', 'The body is not valid UTF-8')
 
-/** Beside the fields of a form there are the token and the access code, and files that somebody attached. */
+/** Further values: the token, the access code, and attached files. */
 const EXTRA = 20
 
-/** What a browser sent: for each name what was written there. Files are not read; `files` names the fields they are in. */
+/** The values that a browser sent, by name. Files are not read; `files` lists the fields that contain them. */
 export interface FormSubmission {
   readonly written: ReadonlyMap<string, readonly string[]>
   readonly files: readonly string[]
 }
 
 /**
- * Reads the body of a form that has so many values at the most, in either of the ways in which browsers write them.
- * UNSUPPORTED_MEDIA_TYPE for any other, INVALID_PAYLOAD for what is not UTF-8, for parts that cannot be told apart, and for
- * many more values than there can be, which are counted before they are read.
+ * Parses a submitted form with at most so many values, in either of the two encodings of browsers. Refuses with
+ * UNSUPPORTED_MEDIA_TYPE any other encoding; with INVALID_PAYLOAD text that is not UTF-8, parts that cannot be
+ * separated, and many more values than the form has, which are counted before they are parsed.
  */
 export async function readSubmission(
   type: string | undefined,
@@ -33,20 +33,21 @@ export async function readSubmission(
     const known = 'application/x-www-form-urlencoded or multipart/form-data'
     return refuse('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be ${known}`)
   }
-  // RFC 2046 has no longer ones. What would look for one takes its length times that of the body.
+  // RFC 2046 limits boundaries to 70 characters. Searching for a longer one could take time proportional to its length
+  // times the body's.
   const boundary = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70})(?![^\s;]))/i.exec(type ?? '')
   if (boundary === null) return UNPARTED
   if (countOf(bytes, `--${boundary[1] ?? boundary[2] ?? ''}`) > most + EXTRA) return TOO_MANY
   try {
     const sent = gathered(await new Response(bytes, { headers: { 'Content-Type': type ?? '' } }).formData())
-    // A file may be any bytes; but then it is not taken anyway.
+    // A file may have any bytes, but files are not accepted anyway.
     return sent.files.length === 0 && utf8Text(bytes) === null ? UNREADABLE : sent
   } catch {
     return UNPARTED
   }
 }
 
-/** What the query of an address writes into a form beforehand. */
+/** The values with which the query of an address prefills a form. */
 export function prefilledFrom(query: string): FormSubmission['written'] {
   return gathered(new URLSearchParams(query)).written
 }
@@ -55,7 +56,7 @@ const UNPARTED = refuse('INVALID_PAYLOAD', 'The parts of the body cannot be read
 
 const TOO_MANY = refuse('INVALID_PAYLOAD', 'The body has more values than the form has')
 
-/** How often a text is in the bytes; it is one that cannot overlap itself, or one too many counts. */
+/** Counts occurrences of a text in the bytes. The text must not overlap itself, or the count is too high. */
 function countOf(bytes: Uint8Array<ArrayBuffer>, text: string): number {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let count = 0

@@ -2,35 +2,35 @@ import { randomBytes } from 'node:crypto'
 import type { Millis } from '../../core/base/ids.ts'
 
 /*
- * A form without a login is still worth forging. A page of somebody else's could have a visitor's browser send it: from
- * an address that may, in his name as far as `submitter_ip` tells, as often as people come by. So what is sent has to
- * come from a page that we drew for this very browser: the page has a token, the browser a cookie, and the token is
- * signed together with the cookie. A stranger can fetch a token, but not the one that goes with his visitor's cookie,
- * and his page can neither read ours nor set our cookie. Nothing is kept for it: the key is the trigger's own.
- *
- * The token is also what makes a form one form: sent twice, it is one job.
+ * Protection against forged submissions. A form without a login is still worth forging: another site's page could make
+ * a visitor's browser submit it, from an address that is allowed, under the visitor's name as far as `submitter_ip`
+ * shows, as often as that page is visited. So a submission must come from a page that we rendered for this very
+ * browser: the page has a token, the browser a cookie, and the token is signed together with the cookie. An attacker
+ * can fetch a token, but not the one that belongs to the visitor's cookie, and the attacker's page can neither read
+ * ours nor set our cookie. No state is stored: the key is the trigger's own. The token also identifies the form that
+ * was filled in: submitted twice, it is one job.
  */
 
-/** What a token says about what it came with: the name of this one filling in, or why it does not count. */
+/** The result of checking a token: the id of this submission, or the reason why the token is invalid. */
 export type TokenCheck = { readonly dedupeKey: string } | { readonly wrong: 'absent' | 'old' | 'foreign' }
 
-/** A name for a browser, for its cookie: 128 bits, and nothing about whom it belongs to. */
+/** A random value of 128 bits for a browser's cookie, without any information about the person. */
 export function newBrowser(): string {
   return randomBytes(16).toString('base64url')
 }
 
-/** Whether a cookie is one that we may have set. */
+/** True if the cookie has the format of ours. */
 export function isBrowser(text: string | undefined): text is string {
   return text !== undefined && /^[\w-]{22}$/.test(text)
 }
 
-/** A token for one page, drawn for one browser now. */
+/** A token for one page, rendered for one browser now. */
 export async function newToken(key: string, form: string, browser: string, now: Millis): Promise<string> {
   const page = `${now.toString(36)}.${randomBytes(16).toString('base64url')}`
   return `${page}.${await sign(key, ['page', form, browser, page])}`
 }
 
-/** Whether we drew the page that this token is from, for this browser, and not longer ago than `mostMs`. */
+/** Checks that we rendered the page of this token for this browser, not longer ago than `mostMs`. */
 export async function checkToken(
   key: string,
   form: string,
@@ -47,12 +47,15 @@ export async function checkToken(
   return now - Number.parseInt(at, 36) > mostMs ? { wrong: 'old' } : { dedupeKey }
 }
 
-/** What the address of the page of thanks says: which job there is, signed, so that nobody puts his own words there. */
+/**
+ * The signed reference of a job in the address of the confirmation page. The signature prevents others from showing
+ * their own text there.
+ */
 export async function newReceipt(key: string, form: string, reference: string): Promise<string> {
   return `${reference}.${await sign(key, ['receipt', form, reference])}`
 }
 
-/** The job that a receipt tells of, empty where there is none; null for what is no receipt of this form. */
+/** The job id in a receipt, empty if there is no job; null if it is not a receipt of this form. */
 export async function readReceipt(key: string, form: string, receipt: string): Promise<string | null> {
   const [, reference, signature = ''] = /^([\w-]{0,64})\.([\w-]{43})$/.exec(receipt) ?? []
   if (reference === undefined) return null
@@ -66,7 +69,7 @@ async function sign(key: string, words: readonly string[]): Promise<string> {
 
 async function isSigned(key: string, words: readonly string[], signature: string): Promise<boolean> {
   const bytes = Uint8Array.from(Buffer.from(signature, 'base64url'))
-  // The last of 43 characters has two bits more than there are to be written: only one way of writing them counts.
+  // The last of 43 characters has two unused bits: only the canonical encoding is accepted.
   if (Buffer.from(bytes).toString('base64url') !== signature) return false
   return await crypto.subtle.verify('HMAC', await keyOf(key, 'verify'), bytes, bytesOf(words))
 }

@@ -9,8 +9,8 @@ import { bearerCredential, type HonoEnv } from '../http/kit/request.ts'
 import { refused } from '../http/kit/response.ts'
 
 /**
- * The HTTP surface of all fleets of one process: the default fleet's, which leaves `/fleets/…` to the others. Every other
- * path is routed as if there were none.
+ * The HTTP surface of all fleets of a process: the default fleet's, with `/fleets/…` for the others. Any other path is
+ * routed as if there were only one fleet.
  */
 export function hostApp(root: Fleet, host: FleetHost, about: About): Hono<HonoEnv> {
   const app = httpApp(root, about, { fleets: host })
@@ -26,7 +26,7 @@ export function hostApp(root: Fleet, host: FleetHost, about: About): Hono<HonoEn
 
   app.all('/fleets/*', async (c) => {
     const at = fleetPath(c.req.path)
-    // The pattern also matches `/fleets`, which belongs to no fleet.
+    // The pattern also matches `/fleets`, which names no fleet.
     if (at === null || at.base === '') return c.notFound()
     if (at.name === DEFAULT_FLEET) return alias.fetch(c.req.raw)
     const identity = requestIdentity(c.req.path.slice(at.base.length), bearerCredential(c.req.header('authorization')))

@@ -8,9 +8,9 @@ import { memoryStore } from '../store/memory.ts'
 import { MemoryDisk } from '../store/memory-disk.ts'
 
 /*
- * The empty fleet serves requests for a fleet that does not know the caller: it has no rows, no keys and no triggers, and is
- * in memory. It answers as any fleet answers a stranger, with the same words and the same bounds, and whether there is a
- * fleet of the name that was asked for does not show. No tenant's database is opened for it.
+ * The empty fleet serves requests from callers that a fleet does not know. It has no rows, keys or triggers, and is in
+ * memory. It answers as any fleet answers unknown callers, with the same texts and limits, so an answer does not show
+ * whether a fleet of that name exists. No tenant's database is opened for it.
  */
 
 /** Opens the empty fleet of a process, or of a Worker. */
@@ -19,13 +19,13 @@ export function openEmptyFleet(platform: Platform, settings: Settings): Promise<
   return openFleet(memoryStore(new MemoryDisk(false)), { ...platform, sources: {}, log }, settings, () => {})
 }
 
-/** Frames that may come while the fleet is opened, and bytes in them. A robot waits for its `register_ack`. */
+/** Limits for frames received while the fleet is being opened. A robot usually waits for its `register_ack`. */
 const PENDING_FRAMES_MAX = 20
 const PENDING_BYTES_MAX = 1 << 20
 
 /**
- * The empty fleet for one connection, until it registers with a key that its fleet knows. Then the connection goes there, as
- * if it had always been there; `acquire` says whether it may.
+ * Connects one connection to the empty fleet until it registers with a key that its fleet knows, and then moves it to
+ * that fleet, as if it had always been there. `acquire` decides.
  */
 export function bindOnRegistration(
   emptyFleet: Fleet,
@@ -47,7 +47,7 @@ export function bindOnRegistration(
       emptyFleet.closed(id)
       return connection?.socket.close(1013, handle.message)
     }
-    // It leaves the empty fleet, which says nothing, and enters the other.
+    // Leave the empty fleet silently, and enter the other.
     emptyFleet.closed(id)
     bound = handle
     const { socket, rest } = connection as NonNullable<typeof connection>
@@ -66,7 +66,7 @@ export function bindOnRegistration(
       if (buffered !== null) return buffered.add(frame)
       const event = eventOfFrame(id, frame)
       const credential = event.type === 'robot.message' ? event.credential : null
-      // Said too much there, it is not listened to here either.
+      // A connection that exceeded its limits there stays closed here.
       if (credential === null) return !(isClosing = !emptyFleet.received(id, frame))
       buffered = new HeldFrames()
       void bind(id, credential)
@@ -79,7 +79,7 @@ export function bindOnRegistration(
     },
   }
   return {
-    // Whatever else is asked is asked of where the connection is by now.
+    // Any other member is that of the fleet that the connection belongs to at the time.
     fleet: overlaid(emptyFleet, () => bound?.fleet ?? emptyFleet, own),
     release() {
       isClosed = true
@@ -88,7 +88,7 @@ export function bindOnRegistration(
   }
 }
 
-/** What comes while the fleet is opened. Beyond the bounds it is dropped. */
+/** Frames that arrive while the fleet is being opened. Beyond the limits they are dropped. */
 class HeldFrames {
   readonly frames: Frame[] = []
   #bytes = 0
@@ -100,7 +100,7 @@ class HeldFrames {
   }
 }
 
-/** An object whose members are `own`, and beside them those of whatever `below` is by then. */
+/** An object with the members of `own`, and otherwise those of the object that `below` returns at each access. */
 function overlaid<T extends object>(shape: T, below: () => T, own: Partial<T>): T {
   return new Proxy(shape, {
     get(_, name) {

@@ -21,28 +21,28 @@ import {
 } from './access-list.ts'
 import { isIdle } from '../../core/explain/stats.ts'
 
-/** What the fleets of one process are opened with. */
+/** The environment of the fleets of a process. */
 export interface FleetCacheHost {
-  /** Throws when it cannot be used. */
+  /** Throws when the store cannot be used. */
   open(name: string): Promise<Store>
-  /** With a clock, an alarm and log lines of the fleet's own. */
+  /** A platform with a clock, an alarm and log lines of the fleet's own. */
   platformOf(name: string): Platform
   readonly settings: Settings
   readonly monotonic: Platform['now']
   readonly log: Platform['log']
-  /** The process must end: another one has taken a fleet's database over. */
+  /** Another process has taken over a fleet's database: this process must end. */
   onFatal(error: Error): void
 }
 
-/** The fleets of one process that are open. Those that nobody would miss make room for others. */
+/** The open fleets of a process. Idle ones are closed to make room for others. */
 export class FleetCache {
   readonly #host: FleetCacheHost
   readonly #entries = new Map<string, Promise<OpenFleet | Refusal>>()
   readonly #open = new Set<OpenFleet>()
   readonly #closing = new Map<string, Promise<void>>()
-  /** Those in whose database damage has been found: nothing of them is served until the process begins anew. */
+  /** Fleets with a damaged database: they are not served until the process restarts. */
   readonly #damaged = new Set<string>()
-  /** Whom those that are closed are opened for. One that is not here has to be opened to know. */
+  /** The access lists of closed fleets. A fleet without one has to be opened to check. */
   readonly #accessLists = new Map<string, AccessList>()
   #draining = false
 
@@ -54,7 +54,7 @@ export class FleetCache {
     return this.#entries.size >= this.#host.settings.fleetsOpenMax
   }
 
-  /** Strangers may have half of the places: the others are kept for those who have a key. */
+  /** True if there is no place left. Callers without a key may take half of the places only. */
   isFullFor(keyed: boolean): boolean {
     if (this.isFull) return true
     if (keyed) return false
@@ -66,7 +66,7 @@ export class FleetCache {
     return this.#damaged.has(name)
   }
 
-  /** Whom a fleet that is closed is opened for; undefined when it has to be opened to know. */
+  /** The access list of a closed fleet; undefined if it has to be opened to check. */
   accessList(name: string): AccessList | undefined {
     return this.#accessLists.get(name)
   }
@@ -75,7 +75,7 @@ export class FleetCache {
     this.#accessLists.set(name, list)
   }
 
-  /** One that is open, or is being opened. */
+  /** A fleet that is open or being opened. */
   get(name: string): Promise<OpenFleet | Refusal> | undefined {
     return this.#entries.get(name)
   }
@@ -106,7 +106,7 @@ export class FleetCache {
     }
   }
 
-  /** A bug that comes at once again, or damage, closes the fleet that has it; the others are not to suffer for it. */
+  /** Closes a fleet after a bug that recurred at once, or after damage. The other fleets continue. */
   #lost(entry: OpenFleet, error: Error): void {
     const { log, onFatal } = this.#host
     const { name } = entry
@@ -117,11 +117,11 @@ export class FleetCache {
       log('error', 'a fleet is closed; its next use opens it again', { fleet: name, error: String(error) })
     } else return onFatal(error)
     void this.#close(entry)
-    // What it had in memory may be ahead of its disk.
+    // Its memory may be ahead of its disk.
     this.#accessLists.delete(name)
   }
 
-  /** Resolves when the fleet of this name is closed; undefined where none is being closed. */
+  /** Resolves when the fleet of this name is closed; undefined if it is not being closed. */
   whenClosed(name: string): Promise<void> | undefined {
     return this.#closing.get(name)
   }
@@ -143,9 +143,9 @@ export class FleetCache {
   }
 
   /**
-   * Closes a fleet that nobody would miss: nobody holds it, and nothing is to happen in it by itself, not even in a job
-   * whose time is so far off that it is on disk only. False when somebody would. Strangers are not asked where somebody with
-   * a key needs the room.
+   * Closes an idle fleet: one that is not held, and in which nothing will happen by itself, including jobs for a later
+   * time that are only on disk. Returns false if it is not idle. With `forKey`, the place is needed for a caller with a
+   * key, and holders without one do not count.
    */
   async closeIfIdle(entry: OpenFleet, forKey = false): Promise<boolean> {
     const { fleet } = entry
@@ -157,13 +157,13 @@ export class FleetCache {
       this.#host.log('error', 'a fleet cannot be read', { fleet: entry.name, error: String(error) })
       return null
     })
-    // Somebody may have come meanwhile; from here to the closing nobody can.
+    // Check again: a caller may have come meanwhile. From here to the closing none can.
     if (far === null || far.items.length > 0 || !isUnused()) return false
     await this.#close(entry)
     return true
   }
 
-  /** Closes the fleet that has been idle the longest. False when none has been for long enough. */
+  /** Closes the fleet that has been idle the longest. Returns false if none has been idle for long enough. */
   async makeRoom(forKey: boolean): Promise<boolean> {
     const { monotonic } = this.#host
     for (const entry of [...this.#open].toSorted((a, b) => a.busyAt - b.busyAt)) {
@@ -174,7 +174,7 @@ export class FleetCache {
     return false
   }
 
-  /** Closes those that have been idle for long enough. */
+  /** Closes the fleets that have been idle for long enough. */
   async closeIdle(): Promise<void> {
     const { monotonic, settings } = this.#host
     for (const entry of this.#open) {
@@ -185,7 +185,7 @@ export class FleetCache {
     }
   }
 
-  /** Has a visitor whom the fleet knows hold it, and everybody where no visitor is named. */
+  /** Takes a hold on the fleet for a caller that it knows, or for any caller if none is named. */
   acquire(entry: OpenFleet, identity: RequestIdentity | null): FleetHandle | Refusal {
     const { state } = entry.fleet
     const { monotonic } = this.#host
@@ -193,13 +193,13 @@ export class FleetCache {
     return isKnownToFleet(state, identity) ? acquireFleet(entry, 'address', monotonic) : UNKNOWN_KEY
   }
 
-  /** From here on nothing new is taken in or offered, in those that are open or will be. */
+  /** Accepts and offers nothing new from now on, in every fleet that is or will be open. */
   drain(): void {
     this.#draining = true
     for (const { fleet } of this.#open) fleet.drain()
   }
 
-  /** Closes all. None may be opened any more. */
+  /** Closes all fleets. None can be opened afterwards. */
   async stop(): Promise<void> {
     await Promise.all(this.#entries.values())
     await Promise.all([...this.#open].map((entry) => this.#close(entry)))

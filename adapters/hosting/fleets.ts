@@ -10,21 +10,23 @@ import type { FleetHandle } from './open-fleet.ts'
 import type { Store } from '../store/contract.ts'
 import { type AccessList, accessListOf, isOnAccessList, type RequestIdentity, UNKNOWN_KEY } from './access-list.ts'
 
-/** Where the fleets of one process are kept. What is there is the registry: nobody else knows which fleets exist. */
+/** The stores of the fleets of a process. They are the only registry of fleets. */
 export interface FleetStores {
   /** In any order. */
   names(): Promise<readonly string[]>
   has(name: string): boolean
-  /** Throws when it cannot be used. */
+  /** Throws when the store cannot be used. */
   open(name: string): Promise<Store>
-  /** Makes one that `initialize` begins and closes. It exists, durably, once that is done, and not at all if it fails. */
+  /**
+   * Creates a store that `initialize` fills and closes. Once this resolves it exists durably; if it fails, not at all.
+   */
   create(name: string, initialize: (store: Store) => Promise<void>): Promise<void>
 }
 
-/** How often it is looked for fleets that may be closed, at the least. */
+/** The longest interval between two checks for idle fleets. */
 const LOOK_MS_MAX = 60_000
 
-/** The fleets of one process, besides the default one: opened on first use, closed when nothing is going on in them. */
+/** The fleets of a process besides the default one: opened on first use, closed when idle. */
 export class FleetHost implements FleetRegistry {
   readonly #stores: FleetStores
   readonly #newPlatform: (fleet: string) => Platform
@@ -32,13 +34,13 @@ export class FleetHost implements FleetRegistry {
   readonly #platform: Platform
   readonly #cache: FleetCache
   readonly #making = new Set<string>()
-  /** Those that have not been looked into since the process began. */
+  /** Fleets not opened since the process began. */
   #unopened: readonly string[] = []
   #emptyFleet: Promise<Fleet> | undefined
   #timer: NodeJS.Timeout | undefined
   #stopping = false
 
-  /** `onFatal` is called when the process must end: another one has taken a fleet's database over. */
+  /** `onFatal` is called when the process must end, because another one has taken over a fleet's database. */
   constructor(
     stores: FleetStores,
     newPlatform: (fleet: string) => Platform,
@@ -60,8 +62,9 @@ export class FleetHost implements FleetRegistry {
   }
 
   /**
-   * UNAVAILABLE when as many as may be are open and busy, NOT_FOUND for a fleet that does not exist. A caller whom the fleet
-   * does not know gets AUTHENTICATION_FAILED, whether it exists or not, and opens none.
+   * Opens a fleet and holds it. Refuses with UNAVAILABLE when the maximum is open and busy, and with NOT_FOUND for a
+   * fleet that does not exist. A caller that the fleet does not know gets AUTHENTICATION_FAILED, even if the fleet does
+   * not exist, and opens none.
    */
   async acquire(name: string, identity: RequestIdentity | null = null): Promise<FleetHandle | Refusal> {
     for (;;) {
@@ -84,7 +87,7 @@ export class FleetHost implements FleetRegistry {
     }
   }
 
-  /** A fleet without rows, which answers those whom no fleet knows. */
+  /** A fleet without rows, which answers callers that their fleet does not know. */
   emptyFleet(): Promise<Fleet> {
     return this.#emptyFleet ??= openEmptyFleet(this.#platform, this.#settings)
   }
@@ -110,8 +113,8 @@ export class FleetHost implements FleetRegistry {
   }
 
   /**
-   * Opens each fleet once, so that what is due in it happens, and from then on looks now and then which may be closed.
-   * One that cannot be opened keeps no other from it.
+   * Opens each fleet once, so that work which is due in it happens, and then checks periodically for idle ones. A fleet
+   * that cannot be opened does not prevent others.
    */
   async start(): Promise<void> {
     this.#unopened = await this.names()
@@ -119,7 +122,7 @@ export class FleetHost implements FleetRegistry {
     this.#lookAgain()
   }
 
-  /** From here on nothing new is taken in or offered, in any fleet. */
+  /** Accepts and offers nothing new from now on, in every fleet. */
   drain(): void {
     this.#cache.drain()
     void this.#emptyFleet?.then((fleet) => fleet.drain())
@@ -138,7 +141,7 @@ export class FleetHost implements FleetRegistry {
     return { ...own, log: (level, message, details) => own.log(level, message, { fleet: name, ...details }) }
   }
 
-  /** Why a fleet that is closed is not opened for this visitor; null when it is. */
+  /** The reason not to open a closed fleet for this caller; null if it may be opened. */
   #whyNotOpened(name: string, identity: RequestIdentity | null): Refusal | null {
     if (!this.#stores.has(name)) {
       return identity === null ? refuse('NOT_FOUND', `There is no fleet ${name}`) : UNKNOWN_KEY
@@ -149,13 +152,13 @@ export class FleetHost implements FleetRegistry {
     return null
   }
 
-  /** Whether the visitor of a fleet that is closed counts as one with a key. */
+  /** True if the caller of a closed fleet counts as one with a key. */
   #mayHaveKey(name: string, identity: RequestIdentity | null): boolean {
     if (identity === null) return true
     return identity.credential !== null && this.#cache.accessList(name)?.keys.has(identity.credential) === true
   }
 
-  /** Makes a fleet, and returns its first admin key. */
+  /** Creates a fleet, and returns its first admin key. */
   async #make(name: string): Promise<string> {
     let adminKey = ''
     let accessList: AccessList | null = null
@@ -169,18 +172,18 @@ export class FleetHost implements FleetRegistry {
     return adminKey
   }
 
-  /** Looks into the fleets that nobody has looked into, and closes those that have been idle for long enough. */
+  /** Opens the fleets not opened so far, and closes those that have been idle for long enough. */
   async #look(): Promise<void> {
     await this.#cache.closeIdle()
     const names = this.#unopened
     this.#unopened = []
     for (const name of names) {
       if (this.#stopping) return
-      // Opening does not wait for anything, and requests must not wait for all of it.
+      // Opening is synchronous work, so let requests run in between.
       await new Promise<void>((resolve) => this.#platform.defer(resolve))
       await this.#lookInto(name)
     }
-    // Those that cannot be opened have been told of.
+    // Fleets that failed to open were logged already.
     if (this.#cache.isFull && this.#unopened.length > 0) {
       this.#platform.log('warn', 'fleets wait for others to end: see fleets_open_max', {
         fleets: this.#unopened.length,

@@ -2,7 +2,7 @@ import type { Millis } from '../../core/base/ids.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { isIdle } from '../../core/explain/stats.ts'
 
-/** The open fleets of one process, and who holds them open. */
+/** The open fleets of a process, and their holders. */
 
 /** A fleet that stays open until `release` is called. */
 export interface FleetHandle {
@@ -14,34 +14,34 @@ export interface FleetHandle {
 export interface OpenFleet {
   readonly name: string
   readonly fleet: Fleet
-  /** Requests and connections that hold it, and those of them that show no key: these are given up first. */
+  /** Requests and connections that hold it: all, and those without a key, which are given up first. */
   uses: number
   strangers: number
-  /** When one of the latter last did. */
+  /** The last instant at which one of the latter took it. */
   strangerAt: number
-  /** When somebody last held it, or a job was last seen in it. */
+  /** The last instant at which it was held, or had a job. */
   busyAt: number
   closed: boolean
 }
 
 /**
- * A fleet makes room for another once it has been idle for this long. Sooner would let requests to many fleets in turn
- * open and close files faster than the addon lets go of them.
+ * The idle time after which a fleet may be closed for another. A shorter one would let requests to many fleets in turn
+ * open and close files faster than the addon releases them.
  */
 export const IDLE_BEFORE_CLOSE_MS = 10_000
 
-/** One that has just been opened, and that nobody holds. */
+/** A fleet that was just opened, without holders. */
 export function newOpenFleet(name: string, fleet: Fleet): OpenFleet {
   return { name, fleet, uses: 0, strangers: 0, busyAt: -Infinity, strangerAt: -Infinity, closed: false }
 }
 
-/** Whether those who show no key alone have had to do with it of late. */
+/** True if only callers without a key have used it lately. */
 export function isUsedByStrangersOnly(entry: OpenFleet, now: Millis): boolean {
   return entry.uses === 0 && now - entry.busyAt >= IDLE_BEFORE_CLOSE_MS && isIdle(entry.fleet.state)
 }
 
 /**
- * Holds a fleet open: for somebody with a key, or for who has an address, which is known to many, only as long as nobody with a
+ * Holds a fleet open. For a caller that only has an address, which many know, the hold lasts only until a caller with a
  * key needs the place.
  */
 export function acquireFleet(entry: OpenFleet, by: 'key' | 'address', now: () => Millis): FleetHandle {

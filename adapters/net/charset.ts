@@ -1,11 +1,11 @@
 import { cut } from '../../core/base/text.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
 
-/** Decodes bytes that came from outside. Bytes that are not valid in their charset are refused: U+FFFD would lose them. */
+/** Decodes bytes from outside. Bytes that are invalid in their charset are refused, because U+FFFD would lose them. */
 
 /**
- * Decodes a body in the charset that its Content-Type declares, or in UTF-8.
- * UNSUPPORTED_MEDIA_TYPE for a charset that is not known, INVALID_PAYLOAD for bytes that are not in it.
+ * Decodes a body in the charset of its Content-Type, by default UTF-8. Refuses with UNSUPPORTED_MEDIA_TYPE an unknown
+ * charset, with INVALID_PAYLOAD bytes that are invalid in it.
  */
 export function decodeBody(bytes: Uint8Array, contentType: string | undefined): string | Refusal {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType ?? '')?.[1] || 'utf-8'
@@ -32,7 +32,7 @@ function decoderOf(charset: string) {
   }
 }
 
-/** Decodes UTF-8; null for bytes that are not UTF-8. */
+/** Decodes UTF-8; null for invalid bytes. */
 export function utf8Text(bytes: Uint8Array | ArrayBuffer): string | null {
   try {
     return UTF_8.decode(bytes)
@@ -43,10 +43,10 @@ export function utf8Text(bytes: Uint8Array | ArrayBuffer): string | null {
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-/** Whether the percent-encoded bytes of a query or a form are UTF-8. */
+/** True if the percent-encoded bytes of a query or a form are UTF-8. */
 export function isPercentUtf8(encoded: string): boolean {
   try {
-    // A percent sign that begins no escape stands for itself.
+    // A percent sign that starts no escape stands for itself.
     decodeURIComponent(encoded.replace(/%(?![0-9a-f]{2})/gi, '%25'))
     return true
   } catch {
@@ -59,7 +59,10 @@ export function asWindows1252(text: string): string {
   return text.replace(C1, (unit) => WINDOWS_1252[unit.charCodeAt(0) - 0x80] ?? unit)
 }
 
-/** Node 20.18.3, 22.13 and others read windows-1252 as ISO-8859-1 (https://github.com/nodejs/node/issues/56542). */
+/**
+ * Some versions of Node, such as 20.18.3 and 22.13, read windows-1252 as ISO-8859-1
+ * (https://github.com/nodejs/node/issues/56542).
+ */
 export const MISREADS_WINDOWS_1252 = new TextDecoder('windows-1252').decode(Uint8Array.of(0x80)) !== '€'
 
 const C1 = /[\u0080-\u009f]/g

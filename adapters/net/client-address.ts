@@ -1,22 +1,22 @@
 import ipaddr from 'ipaddr.js'
 
-/** Where requests come from, as far as their connections say. A header can say anything. */
+/** The peer addresses of requests, from their connections. Headers can be forged. */
 const addresses = new WeakMap<Request, string>()
 
-/** Notes the other end of the connection that a request came on, for whoever asks about this very request. */
+/** Records the address of the peer of the connection that a request came on. */
 export function setPeerAddress(request: Request, address: string | null | undefined): void {
   if (address !== null && address !== undefined) addresses.set(request, address)
 }
 
 /**
- * Who sent a request: the other end of its connection, or, where that is a proxy that we trust, whom the proxy names in
- * `X-Forwarded-For`, and so on along that header from its end. Null where nobody knows.
+ * The address of the client: the peer of the connection or, if that is a trusted proxy, the last address in
+ * `X-Forwarded-For`, and so on from its end while that is a trusted proxy. Null if unknown.
  */
 export function clientAddress(request: Request, trusted: readonly string[]): string | null {
   return resolveClientAddress(addresses.get(request), request.headers.get('x-forwarded-for'), trusted)
 }
 
-/** The same of a connection to `peer`, whose request had this `X-Forwarded-For`. */
+/** The same for a connection from `peer`, whose request had this `X-Forwarded-For`. */
 export function resolveClientAddress(
   peer: string | null | undefined,
   header: string | null | undefined,
@@ -32,12 +32,15 @@ export function resolveClientAddress(
   return address
 }
 
-/** Whether a trigger may be called from an address, by the list that it has; an empty one lets everybody. */
+/** True if a trigger with this list may be called from an address; an empty list allows all. */
 export function mayCall(allowFrom: readonly string[], address: string | null): boolean {
   return allowFrom.length === 0 || (address !== null && isInRanges(address, allowFrom))
 }
 
-/** The first half of an IPv6 address, which one subscriber has all of; the whole of an IPv4 address. Empty where it is unknown. */
+/**
+ * The network that counts as one client: the first half of an IPv6 address, which a single subscriber has, or a whole
+ * IPv4 address. Empty if unknown.
+ */
 export function networkOf(address: string | null): string {
   if (address === null || !ipaddr.isValid(address)) return ''
   const parsed = ipaddr.process(address)
@@ -45,7 +48,7 @@ export function networkOf(address: string | null): string {
   return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`
 }
 
-/** Whether an address is one of these, or in one of these ranges. IPv4 inside IPv6 is IPv4. */
+/** True if an address is in the list, or in one of its ranges. IPv4 inside IPv6 counts as IPv4. */
 export function isInRanges(address: string, ranges: readonly string[]): boolean {
   const parsed = addressIn(address)
   if (parsed === null) return false
@@ -55,7 +58,7 @@ export function isInRanges(address: string, ranges: readonly string[]): boolean 
   })
 }
 
-/** Whether this is an address or a range in CIDR notation, IPv4 or IPv6. */
+/** True if the text is an address or a range in CIDR notation, IPv4 or IPv6. */
 export function isRange(text: string): boolean {
   return rangeOf(text) !== null
 }
@@ -71,8 +74,8 @@ function rangeOf(text: string): Range | null {
 }
 
 /**
- * The address that a text is. An IPv4 address has four decimal parts without leading zeros, also at the end of an IPv6 one:
- * the other ways to write it, as `10`, `0x7f.1` and `010.0.0.1`, are read differently by different programs.
+ * Parses an address. An IPv4 address needs four decimal parts without leading zeros, also at the end of an IPv6 one:
+ * programs disagree about the other notations, such as `10`, `0x7f.1` and `010.0.0.1`.
  */
 function addressIn(text: string): Address | null {
   if (text.length > CHARS_MAX) return null
@@ -82,7 +85,7 @@ function addressIn(text: string): Address | null {
   return ipaddr.isValid(text) && (four || text.includes(':')) ? ipaddr.process(text) : null
 }
 
-/** No address is longer, not even with the name of an interface. */
+/** No address is longer, even with the name of an interface. */
 const CHARS_MAX = 100
 
 function normal(text: string | null | undefined): string | null {

@@ -2,14 +2,14 @@ import type { Millis } from '../../core/base/ids.ts'
 import { cut } from '../../core/base/text.ts'
 import { retryAfterSeconds } from '../../core/base/retry-after.ts'
 
-/** A request to another system, and all that a platform has to be able to send. */
+/** A request to another system, in the form that every platform can send. */
 export interface PostRequest {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** It is given up when this says so. */
+  /** Aborts the request. */
   readonly signal: AbortSignal
-  /** Addresses are not looked at. */
+  /** Private addresses are allowed. */
   readonly allowPrivate: boolean
 }
 
@@ -20,15 +20,15 @@ export interface PostResponse {
   readonly text: string
 }
 
-/** Sends a request, follows no redirect, and reads only the beginning of the answer. Throws when none comes. */
+/** Sends a request, follows no redirect, and reads only the beginning of the answer. Throws if there is none. */
 export type SendPost = (post: PostRequest) => Promise<PostResponse>
 
-/** How much of an answer is read. */
+/** The number of bytes of an answer that are read. */
 export const ANSWER_BYTES_MAX = 64 * 1024
 
 /**
- * By `fetch`, where there is nothing nearer to the wire. The platform itself looks up names here, so it is the platform's
- * affair where they lead; the URL has been looked at before.
+ * Sends with `fetch`, on platforms without lower-level access. The platform resolves names itself, so it is responsible
+ * for where they lead; the URL has been checked before.
  */
 export const fetchPost: SendPost = async ({ url, headers, body, signal }) => {
   const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' })
@@ -39,7 +39,7 @@ export const fetchPost: SendPost = async ({ url, headers, body, signal }) => {
   }
 }
 
-/** How long an answer asks to be left alone; null: it does not say. */
+/** The value of `Retry-After` in milliseconds; null if there is none. */
 export function retryAfterMs(header: string | null, now: Millis): Millis | null {
   const seconds = retryAfterSeconds(header, now, Date.parse)
   return seconds === null ? null : Math.round(seconds * 1_000)

@@ -1,6 +1,6 @@
 import type { FileEvent } from './settling.ts'
 
-/** An event that is to be told of, with a name of its own: however often it is given, it fires once. */
+/** A pending event with its deduplication key: however often it is emitted, it fires once. */
 export interface QueuedFileEvent {
   readonly event: FileEvent
   readonly dedupeKey: string
@@ -8,10 +8,10 @@ export interface QueuedFileEvent {
   readonly at: string
 }
 
-/** How many events may wait to be taken. Nothing is lost beyond: what has happened to a file can be seen again later. */
+/** The number of pending events. No event is lost beyond it: a later scan finds the changes again. */
 const WAITING_MAX = 10_000
 
-/** The events that nobody has taken yet, at most one for each path. */
+/** The pending events, at most one for each path. */
 export class Backlog {
   readonly #waiting = new Map<string, QueuedFileEvent>()
 
@@ -19,12 +19,15 @@ export class Backlog {
     return this.#waiting.size >= WAITING_MAX
   }
 
-  /** The one that has waited the longest. */
+  /** The event that has waited the longest. */
   get first(): QueuedFileEvent | undefined {
     return this.#waiting.values().next().value
   }
 
-  /** The newest wins, and a file that is new stays new when it is written to before anybody was told of it. */
+  /**
+   * Adds an event. It replaces an earlier one of the same path, except that a file reported as created stays so when it
+   * is written to before that was emitted.
+   */
   put(queued: QueuedFileEvent): void {
     const { path, type } = queued.event
     const earlier = this.#waiting.get(path)?.event
@@ -33,7 +36,7 @@ export class Backlog {
     this.#waiting.set(path, { ...queued, event })
   }
 
-  /** Takes one away, unless a newer one of its path has come meanwhile. */
+  /** Removes an event, unless a newer one of its path has replaced it. */
   done(queued: QueuedFileEvent): void {
     if (this.#waiting.get(queued.event.path) === queued) this.#waiting.delete(queued.event.path)
   }

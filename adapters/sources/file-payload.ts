@@ -2,7 +2,7 @@ import type { FileEventType } from '../../core/trigger-types/file-watch.ts'
 import type { JsonObject } from '../../core/base/json.ts'
 import { withForwardSlashes } from './patterns.ts'
 
-/** What a trigger is told of a file, by whoever has seen it. */
+/** A change of a file, observed here or reported by a robot. */
 export interface FileChange {
   readonly type: FileEventType
   readonly path: string
@@ -12,13 +12,13 @@ export interface FileChange {
   readonly size: number | null
 }
 
-/** The payload of a `file_watch` trigger. Paths of Windows and of others are both understood, wherever this runs. */
+/** The payload of a `file_watch` trigger. Paths of Windows and of other systems are understood on any system. */
 export function filePayload({ type, path, at, source, size }: FileChange): JsonObject {
   const cut = withForwardSlashes(path).lastIndexOf('/')
   return {
     file_path: path,
     file_name: path.slice(cut + 1),
-    // What lies in the root has the root for its folder.
+    // For a file in the root folder, the folder is the root.
     file_dir: cut === 0 ? path.slice(0, 1) : path.slice(0, Math.max(cut, 0)),
     event_type: type,
     timestamp: at,

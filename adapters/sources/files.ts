@@ -12,26 +12,32 @@ import { type FileEvent, Settling } from './settling.ts'
 import type { Source, SourceContext, StartSource } from './sources.ts'
 import { type Watcher, watchFolder } from './watcher.ts'
 
-/** How often it is looked whether the folder is there and still the same. */
+/** The interval at which the folder is checked to exist and to be the same. */
 const CHECK_MS = 1_000
-/** How often the whole folder is read, for what the system did not tell of, and when it tells of nothing. */
+/**
+ * The interval at which the whole folder is scanned, for changes that the system did not report; and if it reports
+ * none.
+ */
 const READ_MS = 30_000
 const READ_UNWATCHED_MS = 5_000
-/** Of a burst not everything may be heard (Deno keeps 1,024 events for us): after something has, the folder is read. */
+/** The delay of a scan after an event: in a burst, events may be lost (Deno buffers 1,024). */
 const READ_AFTER_MS = 2_000
-/** A folder that takes long to read is read more seldom: that takes at most one twentieth of the time. */
+/** A scan may take at most one twentieth of the time, so slow folders are scanned less often. */
 const READ_SHARE = 20
-/** Hints come in bursts: what has come within this time is looked at together. */
+/** Events come in bursts: those within this time are processed together. */
 const GATHER_MS = 20
-/** How long an event that could not be taken waits for the next try. */
+/** The delay before an event that could not be emitted is tried again. */
 const AGAIN_MS = 1_000
-/** How many files one trigger may watch. Each is some 600 bytes of memory, and is looked at every half minute. */
+/**
+ * The number of files that one trigger may watch. Each takes some 600 bytes of memory, and is checked every half
+ * minute.
+ */
 const FILES_MAX = 50_000
-/** With so many hints reading the whole folder is less work. */
+/** From this number of events on, a full scan is less work. */
 const HINTS_MAX = 10_000
 const NOT_UTF8 = 'a name is not UTF-8, and what has such a name is not watched'
 
-/** The source of `file_watch` triggers. Only folders in the roots are watched, and nothing when there are none. */
+/** The source of `file_watch` triggers. It watches folders inside the roots only; none if there are no roots. */
 export function watchFiles(roots: readonly string[]): StartSource {
   return (trigger, context) => {
     const config = trigger.config as FileWatch
@@ -51,8 +57,8 @@ function startWatch(config: WatchedFiles, roots: readonly string[], context: Sou
 }
 
 /**
- * One folder that is watched. `see` finds out what happens in it and `deliver` tells it; they run side by side, so that
- * an orchestrator that can take nothing just now does not keep anybody from looking.
+ * Watches one folder. `see` detects changes and `deliver` emits them. They run concurrently, so that an orchestrator
+ * that cannot accept events at present does not stop the detection.
  */
 class FolderWatch {
   readonly #config: WatchedFiles
@@ -60,21 +66,21 @@ class FolderWatch {
   readonly #context: SourceContext
   readonly #chosen: (path: string) => boolean
   readonly #wanted: ReadonlySet<FileEventType>
-  /** By paths from the folder on: it may come back under another real path. */
+  /** By paths relative to the folder, which may return under another real path. */
   readonly #settling: Settling
   readonly #backlog = new Backlog()
   readonly #hints = new Set<string>()
   readonly #untilLook = new Sleep()
   readonly #untilDelivery = new Sleep()
   #folder: WatchedFolder | null = null
-  /** Which folder it was, last time that there was one. */
+  /** The identity of the folder when it last existed. */
   #identity: string | null = null
   #watcher: Watcher | null = null
   #inside: ReadonlySet<string> = new Set()
   #checkAt = 0
   #readAt = 0
   #readAgainAt = 0
-  /** What is over could not be told of: it is tried again with the next check. */
+  /** A finished change could not be checked: it is tried again with the next check. */
   #isStuck = false
   #lastStatus = ''
   /** A name that is not UTF-8. */
@@ -112,14 +118,14 @@ class FolderWatch {
     this.#watcher?.close()
   }
 
-  /** When there is something to do, if nothing happens before. */
+  /** The instant of the next work, if no event comes before it. */
   #next(): number {
     if (this.#folder === null || this.#isStuck) return this.#checkAt
     return Math.min(this.#checkAt, this.#readAt, this.#settling.next())
   }
 
   async #turn(): Promise<void> {
-    // What is found missing when the folder itself is away is not.
+    // If the folder itself is away, its missing files are not deletions.
     const isDue = this.#settling.due(performance.now()).length > 0
     if (isDue || performance.now() >= this.#checkAt) await this.#check()
     if (this.#folder === null) return
@@ -143,7 +149,7 @@ class FolderWatch {
     }
   }
 
-  /** Whether the folder is there, inside the roots, and the same as before. */
+  /** Checks that the folder exists, lies inside the roots, and is the same as before. */
   async #check(): Promise<void> {
     this.#checkAt = performance.now() + CHECK_MS
     const folder = await folderIn(this.#roots, this.#config.watch_path)
@@ -169,7 +175,7 @@ class FolderWatch {
     this.#hints.clear()
     this.#settling.away()
     if (this.#identity !== null && this.#identity !== folder.identity) this.#settling.replaced()
-    // What is there at the first time is nothing that has happened.
+    // Files present at the first scan are not events.
     await this.#read(folder.real, this.#identity === null)
     this.#identity = folder.identity
     this.#folder = folder
@@ -184,7 +190,7 @@ class FolderWatch {
     })
   }
 
-  /** Reads the whole folder and compares it with what is known. */
+  /** Scans the whole folder and compares it with the known files. */
   async #read(real: string, isFirst = false): Promise<void> {
     const began = performance.now()
     const there = new Set<string>()
@@ -212,7 +218,7 @@ class FolderWatch {
     this.#readAt = Math.max(this.#readAgainAt, performance.now() + every)
   }
 
-  /** Says it once, as long as there is such a name. */
+  /** Reports a name that is not UTF-8, once. */
   #passOver(name: string | null): void {
     const isNew = name !== null && this.#unnamed === null
     if (isNew) this.#context.log('warn', NOT_UTF8, { watch_path: this.#config.watch_path, name })
@@ -223,7 +229,7 @@ class FolderWatch {
     const file = relative(real, path)
     if (file === '') return
     if (this.#chosen(file)) await this.#look(real, file)
-    // A folder that has come or gone takes everything in it along.
+    // A folder that appears or disappears takes its content along.
     if (!this.#config.recursive) return
     if (this.#inside.has(path) || await statPath(path) === 'folder') this.#readBy(0)
   }
@@ -232,7 +238,7 @@ class FolderWatch {
     this.#readAt = Math.min(this.#readAt, Math.max(at, this.#readAgainAt))
   }
 
-  /** Whether it could be told what is there. */
+  /** Checks one file. Returns false if its state could not be determined. */
   async #look(real: string, file: string): Promise<boolean> {
     const look = await statRealPath(join(real, file))
     if (look === 'unknown') return false
@@ -241,7 +247,10 @@ class FolderWatch {
     return true
   }
 
-  /** To whom moves mean nothing, a file that was moved is gone from the one place and new in the other. */
+  /**
+   * Queues an event. For a trigger that does not want moves, a moved file is deleted in one place and created in the
+   * other.
+   */
   #put(event: FileEvent | null): void {
     if (event === null) return
     const { type, path, source } = event
@@ -264,11 +273,11 @@ class FolderWatch {
     }
   }
 
-  /** Whether an event is out of the way: somebody was told, or it is about a file that is no longer there. */
+  /** Emits an event. Returns true if it is done: it was accepted, or its file no longer exists. */
   async #emitted({ event, dedupeKey, at: when }: QueuedFileEvent): Promise<boolean> {
     const { type, path, source, size } = event
     try {
-      // Much may have happened since it was seen: what is told of lies in a root now.
+      // Check again, since much may have changed: the reported file must lie inside a root now.
       const folder = await folderIn(this.#roots, this.#config.watch_path)
       if (isRefusal(folder)) return false
       const look = type === 'deleted' ? null : await statRealPath(join(folder.real, path))

@@ -5,22 +5,22 @@ import type { JsonObject } from '../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import type { FileStat } from './settling.ts'
 
-/** A folder that may be watched, by the path that somebody gave and by its real one, where no part is a symbolic link. */
+/** A folder that may be watched, by the path in the config and by its real path, without symbolic links. */
 export interface WatchedFolder {
   readonly path: string
   readonly real: string
-  /** Tells it from one that has come to the same path after it: file systems give a freed inode to the next folder. */
+  /** Distinguishes it from a later folder at the same path: file systems reuse a freed inode for the next folder. */
   readonly identity: string
 }
 
-/** What is at a path: a file, a folder, nothing that is watched, or it cannot be told. */
+/** The state of a path: a file, a folder, anything else, or unknown. */
 export type PathStat = { readonly file: FileStat } | 'folder' | 'nothing' | 'unknown'
 
 const OPTION = '--watch-root'
 
 /**
- * The folder at a path, if it lies in one of the roots once every symbolic link is resolved, on both sides. INVALID_PAYLOAD
- * says what is wrong with it, and names the field and the option.
+ * The folder at a path, if it lies in one of the roots after resolving symbolic links on both sides. INVALID_PAYLOAD
+ * says what is wrong, and names the field and the option.
  */
 export async function folderIn(roots: readonly string[], path: string): Promise<WatchedFolder | Refusal> {
   const wrong = (message: string): Refusal =>
@@ -28,7 +28,7 @@ export async function folderIn(roots: readonly string[], path: string): Promise<
   if (!isAbsolute(path)) return wrong('must be an absolute path')
   if (roots.length === 0) return wrong(`no folder may be watched: start the orchestrator with ${OPTION} FOLDER`)
   const outside = `${path} is not inside a folder that may be watched: see ${OPTION}`
-  // Where nobody may look it is not told what is there.
+  // Outside the roots, do not reveal what exists.
   const isNear = roots.some((root) => isInsideFolder(root, join(path)))
   try {
     const real = await realpath(path)
@@ -46,7 +46,7 @@ export async function folderIn(roots: readonly string[], path: string): Promise<
   }
 }
 
-/** Whether what a trigger is to watch may be watched. INVALID_PAYLOAD names the field and the option. */
+/** Checks that a trigger may watch its path. INVALID_PAYLOAD names the field and the option. */
 export async function checkWatchPath(roots: readonly string[], config: JsonObject): Promise<Refusal | null> {
   const { reported, watch_path } = config as FileWatch & { readonly watch_path: string }
   if (reported) return null
@@ -54,7 +54,7 @@ export async function checkWatchPath(roots: readonly string[], config: JsonObjec
   return isRefusal(folder) ? folder : null
 }
 
-/** Why nothing can be watched at a path, whatever is to be watched there; null: there is a folder. */
+/** The reason why a folder cannot be watched at all; null if it exists. */
 export async function folderProblem(path: string): Promise<string | null> {
   try {
     return (await stat(path)).isDirectory() ? null : `${path} is not a folder`
@@ -68,13 +68,13 @@ function problemOf(path: string, error: unknown): string {
   return code === 'ENOENT' || code === 'ENOTDIR' ? `there is no folder ${path}` : message
 }
 
-/** Whether a path is the folder or below it, going by the names alone. */
+/** True if a path is the folder or below it, by the names alone. */
 export function isInsideFolder(folder: string, path: string): boolean {
   const rest = relative(folder, path)
   return rest === '' || (rest !== '..' && !rest.startsWith(`..${sep}`) && !isAbsolute(rest))
 }
 
-/** Looks at a path. Nothing is a symbolic link, and everything that is reached by way of one. */
+/** Reads the state of a path. A symbolic link, and any path that leads through one, counts as nothing. */
 export async function statRealPath(path: string): Promise<PathStat> {
   try {
     const look = await statPath(path)
@@ -85,14 +85,14 @@ export async function statRealPath(path: string): Promise<PathStat> {
   }
 }
 
-/** The same for what was met on the way down through folders that are none. */
+/** The same for a path whose parents are known not to be links. */
 export async function statPath(path: string): Promise<PathStat> {
   try {
     const there = await lstat(path)
     if (there.isDirectory()) return 'folder'
     if (!there.isFile()) return 'nothing'
     const { dev, ino, size, mtimeMs, ctimeMs, birthtimeMs } = there
-    // Where a file system does not keep it, it is ctime or none: then there is nothing to tell files apart by.
+    // Some file systems do not keep the birth time, and report ctime or none: then it cannot distinguish files.
     const bornMs = birthtimeMs === ctimeMs ? 0 : birthtimeMs || 0
     return { file: { inode: `${dev} ${ino}`, size, mtimeMs, ctimeMs, bornMs } }
   } catch (error) {
@@ -102,13 +102,13 @@ export async function statPath(path: string): Promise<PathStat> {
 
 const NOTHING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
-/** What stands for bytes that are no UTF-8 in the names that the platform reads. */
+/** The character that the platform substitutes for bytes that are not UTF-8. */
 const REPLACED = '\ufffd'
 
 /**
- * Every file of a folder and, when `recursive`, of those below it, without following symbolic links. Folders that are gone
- * or may not be read meanwhile have no files; `folder` hears of each that is there, and `unnamed` of each name that is not
- * UTF-8: there is no text by which what bears it could be reached.
+ * Yields every file of a folder and, if `recursive`, of the folders below it, without following symbolic links. A
+ * folder that disappears or cannot be read meanwhile has no files. Calls `folder` for each folder, and `unnamed` for
+ * each name that is not UTF-8, since no text can address such a file.
  */
 export async function* walkFiles(
   real: string,
@@ -121,7 +121,7 @@ export async function* walkFiles(
     try {
       for await (const entry of await opendir(path)) {
         const inside = join(path, entry.name)
-        // It may also be a letter of the name.
+        // It may also be a character of the name.
         if (entry.name.includes(REPLACED) && await statPath(inside) === 'nothing') {
           if (entry.isFile() || (recursive && entry.isDirectory())) unnamed(inside, entry.isFile())
           continue
@@ -132,7 +132,7 @@ export async function* walkFiles(
         if (recursive) todo.push(inside)
       }
     } catch (error) {
-      // Of the folder itself nothing may be concluded: it may be a disk that is away.
+      // Nothing can be concluded about the folder itself: its disk may be away.
       if (path === real) throw error
     }
   }

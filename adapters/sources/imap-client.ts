@@ -6,9 +6,9 @@ import { INTERNET, type Reach, reachOf, USUAL_PORTS } from '../../outgoing/reach
 import { type Resolve, resolveAddresses, systemResolve } from '../../outgoing/request.ts'
 import { MAIL_BYTES_MAX } from './mail.ts'
 
-/** The connection to an IMAP server, and what can go wrong with it. */
+/** The connection to an IMAP server, and its possible errors. */
 
-/** Where it is, and who we are there. */
+/** The address of a mail server and the account on it. */
 export interface MailServerConfig {
   readonly server: string
   readonly port?: number
@@ -16,29 +16,29 @@ export interface MailServerConfig {
   readonly username: string
 }
 
-/** A server that has not answered for this long is gone, though nobody has said so. */
+/** A server without an answer for this long is considered lost. */
 const ANSWER_MS: Millis = 60_000
-/** Servers end a connection that is silent for half an hour, and some routers one that is for five minutes. */
+/** Servers close a connection after half an hour of silence, and some routers after five minutes. */
 const IDLE_MS: Millis = 240_000
 
-/** Where mailboxes may be, and how their names are looked up. */
+/** The hosts that mailboxes may be at, and the resolver of their names. */
 export interface MailReach {
   readonly reach: Reach
   readonly resolve: Resolve
 }
 
-/** Mailboxes at these hosts, and no others. */
+/** Restricts mailboxes to these hosts. */
 export function mailReach(hosts: readonly string[] = INTERNET, resolve: Resolve = systemResolve): MailReach {
   return { reach: reachOf(hosts, USUAL_PORTS.imap), resolve }
 }
 
-/** Why a mailbox may not be there, for the person who names the server; null: nothing in its name and port speaks against it. */
+/** The reason why a mailbox may not be at a server, for the person who names it; null if name and port are allowed. */
 export function problemWithServer(config: MailServerConfig, { reach }: MailReach, address?: string): string | null {
   const problem = reach.problem(config.server, portOf(config), address)
   return problem === null ? null : `${problem}; the setting mailbox_hosts can allow it`
 }
 
-/** Where a server is, once it is known that all of it may be connected to. */
+/** The addresses of a server, once all of them are known to be allowed. */
 export async function serverAddresses(
   config: MailServerConfig,
   from: MailReach,
@@ -58,22 +58,22 @@ function portOf({ port, tls }: MailServerConfig): number {
   return port ?? (tls === 'implicit' ? 993 : 143)
 }
 
-/** A client that is to be connected, to this address and not to the name. It says nothing in the clear unless it is told to. */
+/** A client for this address, not yet connected. It sends nothing unencrypted unless configured to. */
 export async function newImapClient(config: MailServerConfig, password: string, address: string): Promise<ImapFlow> {
   const { server, tls, username } = config
-  // Most who run an orchestrator have no use for it.
+  // Loaded on demand, since most installations do not use it.
   const { ImapFlow } = await import('imapflow')
   return new ImapFlow({
     host: address,
     port: portOf(config),
-    // The certificate is to be that of the name.
+    // The certificate must be that of the name.
     ...(addressIn(server) === null ? { servername: server } : {}),
     secure: tls === 'implicit',
     doSTARTTLS: tls === 'starttls',
     auth: { user: username, pass: password },
     clientInfo: { name: 'casare-orchestrator' },
     logger: false,
-    // Inflating what the server has compressed does not work on Deno: https://github.com/postalsys/imapflow/issues/329
+    // Deflate compression by the server does not work on Deno: https://github.com/postalsys/imapflow/issues/329
     disableCompression: true,
     autoIdleDelay: 100,
     maxIdleTime: IDLE_MS,
@@ -83,7 +83,7 @@ export async function newImapClient(config: MailServerConfig, password: string, 
   })
 }
 
-/** Rejects where the server does not answer for a minute. */
+/** Rejects if the server does not answer for a minute. */
 export function withTimeout<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('The server does not answer')), ANSWER_MS)
@@ -91,7 +91,10 @@ export function withTimeout<T>(work: Promise<T>): Promise<T> {
   })
 }
 
-/** What went wrong, for whoever set the trigger up. The library's own message often says only that a command failed. */
+/**
+ * A description of an error, for the person who has set the trigger up. The library's own message often says only that
+ * a command failed.
+ */
 export function imapProblem(error: unknown): string {
   const { message = '', code = '', responseText, authenticationFailed } = error as Error & {
     readonly code?: string

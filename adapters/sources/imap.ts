@@ -16,42 +16,44 @@ import { cursorOf, type MailboxPosition, positionOf } from './mail-position.ts'
 import { HEADER_BYTES_MAX, type Mail, MAIL_BYTES_MAX, type MailFilters, matchesFilters, readMail } from './mail.ts'
 import type { SourceContext, StartSource } from './sources.ts'
 
-/** Takes mail out of a folder on an IMAP server: one connection for each trigger, which waits there for mail. */
+/** Fetches mail from a folder on an IMAP server: one connection for each trigger, which waits for new mail. */
 
-/** As the trigger has it in `config`. */
+/** The trigger's `config`. */
 interface ImapConfig extends MailFilters, MailServerConfig {
   readonly folder: string
   readonly poll_seconds: number
   readonly mark_seen: boolean
 }
 
-/** What is known of a mail before it is read. */
+/** The data of a mail that is fetched before its content. */
 type MailHeaders = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate' | 'headers'>
 
 const AGAIN_MS = 1_000
 const AGAIN_MS_MAX = 300_000
-/** While the orchestrator takes nothing. */
+/** The limit of the pause while the orchestrator accepts nothing. */
 const LATER_MS_MAX = 60_000
 const LIST_MAX = 100
-/** A server that fails so often over one mail does not keep the others from coming: it is taken without being read. */
+/**
+ * After this many failures of the server over one mail, that mail is passed on without its content, so that later mail
+ * is not blocked.
+ */
 const TRIES_MAX = 4
 const DAY_MS = 86_400_000
 
 /**
- * Fires the trigger for each mail that comes into the folder, in the order of the server. A connection that is lost, or a
- * server that lets nobody in, is tried again after a pause that doubles each time; `context.setStatus` says which it is.
- *
- * The place in the folder is kept with the trigger in the turn in which the mail fires. Where there is none yet, or it is
- * a place in another folder or in one that the server has made anew, mail counts as new that came in after the trigger
- * was created, was last changed, or had last fired; the server's clock decides.
+ * Fires the trigger for each mail that arrives in the folder, in the server's order. After a lost connection or a
+ * refused login it tries again with doubling pauses; `context.setStatus` reports which it is. The position in the
+ * folder is stored with the trigger in the turn in which the mail fires. Without a stored position, or with one of
+ * another folder or of a folder that the server has recreated, mail counts as new if it arrived after the trigger was
+ * created, last changed, or last fired, by the server's clock.
  */
 export const fetchMail = (from: MailReach): StartSource => (trigger, context) => {
-  // As it was decoded when it was saved.
+  // Validated when it was saved.
   const config = trigger.config as unknown as ImapConfig
   const folder = `${config.username}@${config.server}/${config.folder}`
   const reader = new ImapReader(config, trigger.signing?.key ?? '', context, folder, from)
   const position = positionOf(trigger.cursor)
-  // Servers keep whole seconds: what came in the second in which the trigger was made came after it.
+  // Servers keep whole seconds: mail from the second in which the trigger was created counts as later.
   const created = Math.floor(trigger.created_at / 1000) * 1000 - 1
   if (position?.folder === folder) reader.position = position
   const done = reader.run(
@@ -65,7 +67,10 @@ export const fetchMail = (from: MailReach): StartSource => (trigger, context) =>
   }
 }
 
-/** What is in the way of taking mail from there: an address, to which nobody delivers here, or a server out of reach. */
+/**
+ * The reason why mail cannot be fetched from there: an address, which works on Workers only, or a server that may not
+ * be reached.
+ */
 export const checkMailServer = (from: MailReach) => (config: JsonObject): Refusal | null => {
   if ('address' in config) {
     const message = 'Field config.address: mail is delivered to addresses on Workers only; name a server here'
@@ -86,16 +91,16 @@ class ImapReader {
   readonly #stop = new AbortController()
   #client: ImapFlow | null = null
   #ended = false
-  /** Ends the wait that is under way, if any. */
+  /** Ends the current wait, if there is one. */
   #wake = (): void => {}
   #news = false
-  /** The place that was noted last. */
+  /** The position stored last. */
   #savedCursor = ''
-  /** Since something went well. */
+  /** Failures since the last success. */
   #failures = 0
-  /** The mail that was to be next when something went wrong, and how often it has been so far. */
+  /** The mail that was next when an error occurred, and the number of tries. */
   #next = { uid: 0, tries: 0 }
-  /** Up to this one there may be a mail over which the server fails. */
+  /** Mail up to this UID may contain one that makes the server fail. */
   #suspect = 0
 
   constructor(config: ImapConfig, password: string, context: SourceContext, folder: string, from: MailReach) {
@@ -106,7 +111,7 @@ class ImapReader {
     this.#from = from
   }
 
-  /** Goes on until `end`. What came before `since` is old, as long as nothing else says what is. */
+  /** Runs until `end`. Mail from before `since` is old, unless a stored position says otherwise. */
   async run(since: Millis): Promise<void> {
     while (!this.#ended) {
       try {
@@ -115,7 +120,7 @@ class ImapReader {
       } catch (error) {
         if (this.#ended) return
         this.#context.setStatus('error', imapProblem(error))
-        // A wrong password, again and again, is what servers lock accounts for.
+        // Servers lock accounts after repeated wrong passwords.
         const locked = (error as { authenticationFailed?: boolean }).authenticationFailed === true
         await this.#wait(locked ? AGAIN_MS_MAX : Math.min(AGAIN_MS * 2 ** this.#failures++, AGAIN_MS_MAX))
       }
@@ -132,14 +137,14 @@ class ImapReader {
   async #session(address: string, since: Millis): Promise<void> {
     const client = this.#client = await newImapClient(this.#config, this.#password, address)
     const look = (): void => {
-      // What a connection says that we have ended must not cut the pause before the next one short.
+      // An event of a connection that we have closed must not shorten the pause before the next one.
       if (this.#client !== client) return
       this.#news = true
       this.#wake()
     }
     client.on('exists', look)
     client.on('close', look)
-    // Whoever waits for an answer gets the error too; without this one it would end the process.
+    // Pending commands get the error too; without this listener it would end the process.
     client.on('error', look)
     try {
       if (this.#ended) return
@@ -158,7 +163,7 @@ class ImapReader {
         await this.#saveCursor(this.position)
         this.#failures = 0
         if (!this.#news) await this.#wait(poll_seconds * 1000)
-        // Not every server says by itself that there is mail, and not every connection that is gone says so.
+        // Not every server announces mail, and not every lost connection is noticed.
         await withTimeout(client.noop())
       }
     } finally {
@@ -168,11 +173,11 @@ class ImapReader {
   }
 
   async #readNew(client: ImapFlow, { uid, below, since }: MailboxPosition): Promise<void> {
-    // The server compares dates, in a zone of its own.
+    // The server compares dates in its own time zone.
     const days = { since: new Date(since - DAY_MS), uid: `${uid + 1}:${below}` }
     const old = uid < below ? await search(client, days) : []
     const seen = Math.max(uid, below)
-    // The last one is in any range that ends with it.
+    // A range always includes the last mail.
     const fresh = (await search(client, { uid: `${seen + 1}:*` })).filter((one) => one > seen)
     const uids = [...old, ...fresh]
     for (let i = 0; i < uids.length && !this.#ended;) {
@@ -190,7 +195,7 @@ class ImapReader {
     if (this.position !== null && this.position.uid < below) this.position = { ...this.position, uid: below }
   }
 
-  /** The mails that are looked at next: all of these, or the first alone where something went wrong among them before. */
+  /** The mails to process next: all, or only the first if an error has occurred among them. */
   #page(uids: readonly number[]): readonly number[] {
     const [uid = 0] = uids
     this.#next = { uid, tries: this.#next.uid === uid ? this.#next.tries + 1 : 1 }
@@ -200,8 +205,8 @@ class ImapReader {
   }
 
   /**
-   * What has to be known of mails to choose among them; in the end, of one that the server does not give out, nothing but
-   * that it is there. Those that were deleted meanwhile are left out.
+   * Fetches the data needed to select mails. After repeated failures over one mail, only its existence is known. Mails
+   * deleted meanwhile are left out.
    */
   async #list(client: ImapFlow, page: readonly number[]): Promise<readonly MailHeaders[]> {
     const [uid = 0] = page
@@ -215,20 +220,20 @@ class ImapReader {
     return mails.sort((a, b) => a.uid - b.uid)
   }
 
-  /** Has what was passed over noted too, so that it is not looked at again after a restart. */
+  /** Stores the position after skipped mail, so that it is not fetched again after a restart. */
   async #saveCursor(position: MailboxPosition): Promise<void> {
     const cursor = cursorOf(position)
     if (cursor !== this.#savedCursor && await this.#context.saveCursor(cursor) === 'done') this.#savedCursor = cursor
   }
 
-  /** Where the folder is once a mail has been dealt with. */
+  /** The position after a mail was processed. */
   #positionAt({ mailbox }: ImapFlow, mail: MailHeaders): MailboxPosition {
     if (mailbox === false || this.position === null) throw new Error('The folder was closed')
-    // Mail that was moved here comes with its own date.
+    // Mail that was moved here keeps its own date.
     return { ...this.position, uid: mail.uid, at: Math.min(Math.max(this.position.at, dateOf(mail)), Date.now()) }
   }
 
-  /** Returns whether the mail has been dealt with; it has not where the source ends before. */
+  /** Returns true if the mail was processed, and false if the source ended before that. */
   async #fire(client: ImapFlow, listed: MailHeaders): Promise<boolean> {
     const { server, folder, mark_seen } = this.#config
     const position = this.#positionAt(client, listed)
@@ -250,7 +255,7 @@ class ImapReader {
     return true
   }
 
-  /** The mail; null where it was deleted meanwhile. */
+  /** The mail; null if it was deleted meanwhile. */
   async #read(client: ImapFlow, listed: MailHeaders, id: string): Promise<Mail | null> {
     const { uid, size = 0, headers = new Uint8Array() } = listed
     const arrival = { id, at: dateOf(listed), size }
@@ -262,7 +267,7 @@ class ImapReader {
     return fetched === false || fetched.source === undefined ? null : await readMail(fetched.source, arrival)
   }
 
-  /** Until the time is over, the source is to end, or there are news. */
+  /** Waits until the time is over, the source ends, or mail is announced. */
   #wait(ms: Millis): Promise<void> {
     return new Promise((resolve) => {
       if (this.#ended) return resolve()
@@ -282,7 +287,7 @@ async function search(client: ImapFlow, query: SearchObject): Promise<readonly n
 }
 
 function cameAfter(since: Millis, mail: MailHeaders, sentAt: number): boolean {
-  // A folder that was moved may have come in whole today; its mail was sent before.
+  // A moved folder may have arrived today as a whole; its mail was sent before.
   return mail.internalDate !== undefined && dateOf(mail) > since && !(sentAt < since - DAY_MS)
 }
 

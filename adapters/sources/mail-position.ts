@@ -1,26 +1,28 @@
 import type { Millis } from '../../core/base/ids.ts'
 
-/** How far a folder has been dealt with. */
+/** The position in a mailbox up to which mail was processed. */
 export interface MailboxPosition {
-  /** The server's number for the folder as it is: another one makes all UIDs of before meaningless. */
+  /** The UIDVALIDITY of the folder: a different value makes all earlier UIDs meaningless. */
   readonly validity: string
-  /** The last mail that was dealt with. */
+  /** The last mail that was processed. */
   readonly uid: number
-  /** When the latest of them came in, by the server's clock. */
+  /** The latest arrival among them, by the server's clock. */
   readonly at: Millis
-  /** Mail up to this was there when the folder was seen first; of that only what came in after `since` is new. */
+  /**
+   * UIDs up to this one existed when the folder was first seen; of these only mail that arrived after `since` is new.
+   */
   readonly below: number
   readonly since: Millis
-  /** Where: a place in another folder says nothing. */
+  /** The folder: a position in another one is meaningless. */
   readonly folder: string
 }
 
-/** A place as it is kept with the trigger. */
+/** The position as text, as stored with the trigger. */
 export function cursorOf({ validity, uid, at, below, since, folder }: MailboxPosition): string {
   return [validity, uid, at, below, since, folder].join(':')
 }
 
-/** The place that was kept; null where there is none yet. */
+/** Parses a stored position; null if there is none. */
 export function positionOf(cursor: string): MailboxPosition | null {
   const [whole, validity = '', uid, at, below, since, folder = ''] =
     /^(\d+):(\d+):(\d+):(\d+):(\d+):(.*)$/s.exec(cursor) ?? []

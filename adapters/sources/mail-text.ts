@@ -1,12 +1,12 @@
 import PostalMime, { type Email, type RawEmail } from 'postal-mime'
 import { asWindows1252, utf8Text } from '../net/charset.ts'
 
-/** Converts HTML to text. The mail parser does it, after what a reader does not see has been removed. */
+/** Converts HTML to text with the mail parser, after removing what a reader does not see. */
 
-/** The most HTML that is converted. */
+/** The longest HTML that is converted, in characters. */
 export const HTML_CHARS_MAX = 256 << 10
 
-/** The parts of one place in a mail, by what kind of text they are, as the parser has collected them. */
+/** The parts at one place in a mail, by type of text, as the parser collects them. */
 interface Entry {
   plain?: readonly Piece[]
   readonly html?: readonly Piece[]
@@ -18,12 +18,12 @@ interface Line {
   readonly done: boolean
 }
 
-/** How the parser comes to its lines. Its types do not say so. */
+/** The parser's method that reads lines, which its types do not declare. */
 const { readLine } = PostalMime.prototype as unknown as { readonly readLine: (this: PostalMime) => Line }
 
 /**
- * The parser, with its own text for HTML parts that stand beside text parts: the library's has the style sheet in it; and with
- * headers that senders write in windows-1252 without saying so, which it reads as UTF-8.
+ * The parser with two changes: HTML parts beside text parts are converted by the functions below, because the library
+ * would include style sheets; and undeclared windows-1252 in headers is decoded, which the library reads as UTF-8.
  */
 export class MailParser extends PostalMime {
   declare readonly currentNode: { readonly state: string }
@@ -57,7 +57,7 @@ export class MailParser extends PostalMime {
   }
 }
 
-/** The bytes of a line as UTF-8: what is not valid in it is windows-1252. */
+/** The bytes of a line as UTF-8: invalid UTF-8 is taken for windows-1252. */
 function asUtf8(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   if (utf8Text(bytes) !== null) return bytes
   return new Uint8Array(new TextEncoder().encode(asWindows1252(LATIN_1.decode(bytes))))
@@ -65,25 +65,28 @@ function asUtf8(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 
 const LATIN_1 = new TextDecoder('windows-1252')
 
-/** The text in HTML: no style sheet, script, title or comment, a line for each row of a table, links with where they lead. */
+/**
+ * The text of HTML: without style sheets, scripts, title and comments, one line per table row, links followed by their
+ * targets.
+ */
 export async function textOfHtml(html: string): Promise<string> {
   return (await textsOfHtml([html]))[0] ?? ''
 }
 
-/** The text of each. They are converted together: a mail may have ten thousand of them. */
+/** The text of each source. They are converted together, since a mail may have ten thousand of them. */
 async function textsOfHtml(sources: readonly string[]): Promise<readonly string[]> {
   const shown = sources.map((html) => shownOf(html).replaceAll(BETWEEN, ' ')).join(`<div>${BETWEEN}<div>`)
   if (shown.trim() === '') return []
-  // The parser makes text of HTML only where there is other text beside it.
+  // The parser converts HTML only where it stands beside other text.
   const before = '--x\r\nContent-Type: text/plain\r\n\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n'
   const { text = '' } = await PostalMime.parse(`Content-Type: multipart/mixed; boundary=x\r\n\r\n${before}${shown}`)
   return text.split(BETWEEN).map((one) => one.trim())
 }
 
-/** Stands between two sources. The parser uses the one before it itself. */
+/** Separates two sources. The parser itself uses the preceding character. */
 const BETWEEN = '\u0002'
 
-/** The HTML without what a reader does not see, and with line breaks where a reader sees them. */
+/** The HTML without invisible parts, and with line breaks where a reader sees them. */
 function shownOf(html: string): string {
   return withoutHidden(html).split(PRE).map(onLines).join('')
     .replace(BLOCKS, '<div>')
@@ -95,7 +98,7 @@ function shownOf(html: string): string {
     })
 }
 
-/** Lines of the source are those of the text only in `<pre>`, which stands between two of the pieces that it splits into. */
+/** Replaces line breaks of the source by spaces, except in `<pre>`, whose tags are the odd pieces of the split. */
 function onLines(piece: string, at: number, pieces: readonly string[]): string {
   return /^<pre/i.test(pieces[at - 1] ?? '') ? piece.replace(/\r?\n/g, '<br>') : piece.replace(/[ \t\r\n]+/g, ' ')
 }
@@ -106,12 +109,12 @@ const BLOCKS =
   /<\/?(?:h[1-6]|ul|ol|dl|dt|dd|blockquote|section|article|header|footer|aside|main|nav|address|center|pre|figure|caption|fieldset|form)\b[^<>]*>/gi
 /** The cells of a row go on one line. */
 const CELLS = /<\/?t[dh]\b[^<>]*>/gi
-/** The references that HTML reads as windows-1252. */
+/** Character references that HTML interprets as windows-1252. */
 const NUMBERED = /&#(?:(1[2-5]\d)|x([89][0-9a-f]));/gi
 
 const HIDDEN = /<!--|<(style|script|title|template|svg)\b/gi
 
-/** Removes hidden elements and comments in one pass. One without an end hides the rest, as in a browser. */
+/** Removes hidden elements and comments in one pass. An unclosed one hides the rest, as in a browser. */
 function withoutHidden(html: string): string {
   const shown: string[] = []
   let at = 0
@@ -123,7 +126,7 @@ function withoutHidden(html: string): string {
     const tag = opens[1]
     const closing = tag === undefined ? /--(?=>)/g : new RegExp(`</${tag}\\b`, 'gi')
     closing.lastIndex = HIDDEN.lastIndex
-    // A tag that does not end is looked through once, and not once for each that begins in it.
+    // An unclosed tag is scanned once, not once for each tag that begins in it.
     const end = closing.exec(html) === null ? -1 : html.indexOf('>', closing.lastIndex)
     if (end === -1) return shown.join('')
     at = end + 1

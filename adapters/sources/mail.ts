@@ -7,55 +7,59 @@ import { asWindows1252, MISREADS_WINDOWS_1252 } from '../net/charset.ts'
 import { sha256 } from '../crypto/secrets.ts'
 import { HTML_CHARS_MAX, MailParser, textOfHtml } from './mail-text.ts'
 
-/** What is made of a mail, on every runtime alike. Nothing in a mail is to be believed, the sender least of all. */
+/**
+ * Converts mail to payloads, in the same way on every runtime. Nothing in a mail can be trusted, least of all the
+ * sender.
+ */
 
-/** Of a mail that is larger, only the headers are read. */
+/** Of a larger mail only the headers are read. */
 export const MAIL_BYTES_MAX = 10 << 20
-/** How much of such a mail is asked for: its headers are in there, or are cut. */
+/** The number of bytes fetched of such a mail: they contain the headers, or the beginning of them. */
 export const HEADER_BYTES_MAX = 256 << 10
 
-/** All of it together, written as JSON, stays below what robots take in one frame. */
+/** The payload as JSON stays below the frame limit of robots. */
 const BODY_CHARS_MAX = 64 << 10
 const LINE_CHARS_MAX = 1_000
 const NAME_CHARS_MAX = 255
 const ATTACHMENTS_MAX = 100
 const CC_MAX = 100
 /**
- * The parser's work and memory grow with the lines, and a line may be one byte: ten million of them end the process. So
- * many are there in a mail of the largest size whose attachments are written as usual, in lines of 76 characters.
+ * The limit of lines. The parser's work and memory grow with the lines, and a line may be one byte: ten million of them
+ * crash the process. A mail of the maximum size with attachments in the usual lines of 76 characters stays within the
+ * limit.
  */
 const LINES_MAX = 150_000
-/** A line that begins a part costs as much as twenty others. */
+/** The limit of parts, each of which costs as much as twenty lines. */
 const PARTS_MAX = 10_000
 const DEPTH_MAX = 50
 
-/** A mail, ready to fire a trigger with. */
+/** A mail in the form that fires a trigger. */
 export interface Mail {
   readonly payload: JsonObject
-  /** The same for the same mail wherever and however often it comes; null where it does not say who it is. */
+  /** The same for the same mail wherever and however often it arrives; null if it has no usable id. */
   readonly dedupeKey: string | null
 }
 
-/** What the place that it came from says of a mail. */
+/** Facts about a mail from the server that delivered it. */
 export interface MailArrival {
-  /** What the mail is called there. */
+  /** The id of the mail there. */
   readonly id: string | null
   readonly at: Millis
-  /** In bytes. More than MAIL_BYTES_MAX: what there is to read is only the beginning. */
+  /** In bytes. Above MAIL_BYTES_MAX, only the beginning is available. */
   readonly size: number
-  /** Stands for the mail where it could not be read whole, and says why. */
+  /** The reason why the mail could not be read completely. */
   readonly note?: string
 }
 
-/** What a trigger wants of mail: text that must be in there, in any case of letters, `*` for anything between. */
+/** The filters of a trigger: text that must occur, ignoring case; `*` matches anything. */
 export interface MailFilters {
   readonly from_filter?: string | undefined
   readonly subject_filter?: string | undefined
 }
 
 /**
- * Reads a mail. Never throws and never gives up: of one that is too large or that cannot be taken apart the headers are
- * read, and of one whose headers cannot be, nothing is; `notes` in the payload says what is missing.
+ * Parses a mail. Never throws: if the mail is too large or malformed, only its headers are parsed, and if these are
+ * malformed, nothing is; `notes` in the payload says what is missing.
  */
 export async function readMail(raw: Uint8Array, { id, at, size, note }: MailArrival): Promise<Mail> {
   const notes = note === undefined ? [] : [note]
@@ -77,7 +81,7 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: MailArri
     subject: line(mail.subject ?? ''),
     body,
     html: mail.html === undefined ? null : shortened('html', mail.html, notes),
-    // The parser leaves a date that it cannot read as it stands.
+    // The parser returns a date that it cannot parse unchanged.
     sent_at: line(mail.date ?? '') || null,
     received_at: new Date(at).toISOString(),
     size_bytes: size,
@@ -89,7 +93,7 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: MailArri
   return { payload, dedupeKey: messageId === null ? null : `mail:${sha256(same)}` }
 }
 
-/** Whether a mail is what a trigger wants, by its payload. */
+/** True if a mail's payload passes the filters of a trigger. */
 export function matchesFilters({ from_filter, subject_filter }: MailFilters, payload: JsonObject): boolean {
   const { from_name, from_address, subject } = payload as Readonly<Record<string, string>>
   return isLike(`${from_name} <${from_address}>`, from_filter ?? '', false) &&
@@ -116,7 +120,7 @@ async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Em
   }
 }
 
-/** Whether there are too many lines, or too many that begin with two hyphens, as each part does. */
+/** True if there are too many lines, or too many that begin with two hyphens, as each part does. */
 function hasTooManyLines(raw: Uint8Array): boolean {
   let [lines, parts] = [0, 0]
   for (let at = 0; at < raw.length; at++) {
@@ -131,7 +135,7 @@ const HYPHEN = 0x2d
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
-/** What stands before the first empty line, without anything that says how the rest is to be read. */
+/** The bytes before the first empty line, without the headers that describe the body. */
 function headersOf(raw: Uint8Array): Uint8Array {
   const beginning = raw.subarray(0, HEADER_BYTES_MAX)
   for (let at = beginning.indexOf(LINE_FEED); at !== -1; at = beginning.indexOf(LINE_FEED, at + 1)) {
@@ -160,7 +164,7 @@ function mailboxes(addresses: readonly (Address | undefined)[] = []): readonly {
   return addresses.flatMap((one) => one === undefined ? [] : one.group ?? [one])
 }
 
-/** A text that goes on one line, without the characters that JSON needs six for. */
+/** A text on one line, without control characters, which JSON would escape in six characters each. */
 function line(text: string, charsMax = LINE_CHARS_MAX): string {
   return cut(readAright(text), charsMax).replace(CONTROLS, ' ').trim()
 }
@@ -174,5 +178,8 @@ function shortened(field: string, text: string, notes: string[]): string {
   return kept.replace(CONTROLS, (one) => '\t\n\r'.includes(one) ? one : ' ')
 }
 
-/** The parser uses the platform's decoder. The C1 characters that a faulty one makes of windows-1252 do not occur in mail. */
+/**
+ * Repairs text of the platform's decoder. The C1 characters that a faulty one makes of windows-1252 do not occur in
+ * mail.
+ */
 const readAright = MISREADS_WINDOWS_1252 ? asWindows1252 : (text: string): string => text

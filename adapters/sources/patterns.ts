@@ -1,17 +1,17 @@
 import { globOf } from '../../core/base/glob.ts'
 
 /**
- * Whether a file's path is one of those that the patterns choose: at least one lets it in, and none that begins with `!`
- * leaves it out. A pattern without a slash is about the file's name, one with slashes about the whole path; `*` and
- * `**` pass over names that begin with a dot, as in a shell. Upper and lower case differ; ways to write one letter in
- * Unicode do not. Folders of the path are divided by slashes.
+ * Compiles patterns to a test of paths: at least one pattern must match, and none that begins with `!`. A pattern
+ * without a slash is matched against the file's name, others against the whole path; `*` and `**` do not match names
+ * that begin with a dot, as in a shell. Case matters; different Unicode encodings of one letter do not. Folders in the
+ * path are separated by slashes.
  */
 export function compilePatterns(patterns: readonly string[]): (path: string) => boolean {
   const composed = patterns.map((pattern) => pattern.normalize('NFC'))
   const out = composed.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
   const own = composed.filter((pattern) => !pattern.startsWith('!'))
   const letIn = (own.length === 0 ? ['*'] : own).map((pattern) => globOf(pattern))
-  // What is left out is left out with a dot before its name too.
+  // An excluding pattern also matches names that begin with a dot.
   const leftOut = out.map((pattern) => globOf(pattern, true))
   return (path) => {
     const given = path.normalize('NFC')
@@ -20,8 +20,8 @@ export function compilePatterns(patterns: readonly string[]): (path: string) => 
 }
 
 /**
- * A path of any machine with slashes between its folders. A backslash divides them on Windows, where no path begins with a
- * slash; elsewhere it is a letter like any other.
+ * A path of any system with slashes between folders. A backslash separates folders on Windows, where no path begins
+ * with a slash; elsewhere it is an ordinary character.
  */
 export function withForwardSlashes(path: string): string {
   return path.startsWith('/') ? path : path.replaceAll('\\', '/')

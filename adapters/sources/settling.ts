@@ -1,61 +1,60 @@
 import type { FileEventType } from '../../core/trigger-types/file-watch.ts'
 
-/** What is looked at of a file to know whether it is another one, or was written to. */
+/** The data of a file that shows whether it is a different one, or was written to. */
 export interface FileStat {
-  /** The device and the inode: what stays when a file is renamed. */
+  /** Device and inode, which stay when a file is renamed. */
   readonly inode: string
   readonly size: number
   readonly mtimeMs: number
-  /** When it was written to, renamed or given other rights last. */
+  /** The last write, rename or change of permissions. */
   readonly ctimeMs: number
-  /** When it was made; 0 where the file system does not say. */
+  /** The birth time; 0 if the file system does not keep it. */
   readonly bornMs: number
 }
 
-/** Something that has happened to a file, and is over. */
+/** A completed change of a file. */
 export interface FileEvent {
   readonly type: FileEventType
   readonly path: string
-  /** Where a file that was moved has been. */
+  /** The former path of a moved file. */
   readonly source: string | null
-  /** Null for one that is gone. */
+  /** Null for a deleted file. */
   readonly size: number | null
 }
 
-/** How long things must be quiet, in milliseconds. */
+/** The quiet periods required, in milliseconds. */
 export interface SettlingTimes {
   readonly debounceMs: number
   readonly settleMs: number
 }
 
-/** How long a file that is gone may be on its way to another name. Both names are told of within milliseconds. */
+/** The time within which a missing file may reappear under another name. Both events arrive within milliseconds. */
 const MOVE_MS = 500
 
 interface Pending {
-  /** As it was seen last; null: gone. */
+  /** The last state seen; null if it is missing. */
   readonly seen: FileStat | null
-  /** When that was first so. */
+  /** The instant since when this has been so. */
   readonly since: number
-  /** For a file that is new here: where it has been moved from, and how it was known there. */
+  /** For a new file that was moved here: its former path, and its state there. */
   readonly source: { readonly path: string; readonly seen: FileStat } | null
 }
 
 /**
- * Makes events of looks at files. It knows how each file was when it was last told of, and what has changed since. A
- * change becomes an event when nothing more has happened to the file for `debounceMs`, and, while there is one, its size
- * and modification time have stayed for `settleMs`. All instants are handed in, in milliseconds.
- *
- * A file that goes and one that comes with the same inode, size and modification time are one that was moved. All three
- * are compared, because file systems give a freed inode to the next file.
+ * Turns observations of files into events. It keeps the last reported state of each file and the changes since. A
+ * change becomes an event when nothing more has happened to the file for `debounceMs` and, if the file exists, its size
+ * and modification time have been stable for `settleMs`. All instants are arguments, in milliseconds. A file that
+ * disappears and one that appears with the same inode, size and modification time are one that was moved. All three are
+ * compared, because file systems reuse a freed inode for the next file.
  */
 export class Settling {
   readonly #quiet: SettlingTimes
-  /** Every file, as it was when it was last told of. */
+  /** Every file with its last reported state. */
   readonly #known = new Map<string, FileStat>()
   readonly #pending = new Map<string, Pending>()
-  /** Files of a folder that another one has replaced, as they were known there. */
+  /** The known files of a folder that was replaced by another one. */
   #former = new Map<string, FileStat>()
-  /** Of those that are pending: where a file of this identity has gone from, and where one has come to. */
+  /** Of pending changes: the paths that a file identity has left, and the paths where one has appeared. */
   readonly #gone = new Map<string, string>()
   readonly #come = new Map<string, string>()
 
@@ -63,37 +62,37 @@ export class Settling {
     this.#quiet = quiet
   }
 
-  /** How many files are known or on the way. */
+  /** The number of files that are known or pending. */
   get size(): number {
     return this.#known.size + this.#pending.size
   }
 
-  /** The paths of every file that is known or has come. */
+  /** The paths of all files that are known or have appeared. */
   paths(): string[] {
     const come = [...this.#pending].filter(([path, { seen }]) => seen !== null && !this.#known.has(path))
     return [...this.#known.keys(), ...come.map(([path]) => path)]
   }
 
-  /** Takes a file as it is for known: it was there before anybody asked. */
+  /** Adds a file as known: it existed before the watching began. */
   settled(path: string, seen: FileStat): void {
     this.#known.set(path, seen)
   }
 
-  /** The folder is away: that its files are not there says nothing about them. */
+  /** The folder is missing, so its missing files are not deletions. */
   away(): void {
     for (const [path, { seen }] of this.#pending) if (seen === null) this.#forget(path)
   }
 
   /**
-   * Another folder is where this one has been, as when it was made anew or a disk is back. A file in it that is as it was
-   * known is no event, any other is a new one, and of those that are missing nothing is told.
+   * Another folder has replaced this one, for instance after it was recreated or a disk was mounted again. A file that
+   * equals a known one causes no event, any other is new, and missing ones are not reported.
    */
   replaced(): void {
     this.#former = new Map([...this.#former, ...this.#known])
     for (const index of [this.#known, this.#pending, this.#gone, this.#come]) index.clear()
   }
 
-  /** A file was looked at. Nothing happens when it is as it was. */
+  /** Records that a file exists. Has no effect if it is unchanged. */
   found(path: string, seen: FileStat, now: number): void {
     const before = this.#pending.get(path)
     if (before?.seen != null && same(before.seen, seen)) return
@@ -110,33 +109,33 @@ export class Settling {
     else this.#moved(from, path)
   }
 
-  /** A file was looked for and is not there. */
+  /** Records that a file is missing. */
   missed(path: string, now: number): void {
     const before = this.#pending.get(path)
     if (before !== undefined && before.seen === null) return
     this.#forget(path)
-    // Of one that came and went before it was told of, nothing is told.
+    // A file that came and went before it was reported causes no event.
     if (this.#known.has(path)) this.#lost(path, now)
     const source = before?.source
     if (source == null) return
-    // What was moved here and is gone again is gone from where it was.
+    // A file that was moved here and disappeared counts as deleted at its former path.
     this.#known.set(source.path, source.seen)
     if (!this.#pending.has(source.path)) this.#lost(source.path, now)
   }
 
-  /** Which files have been quiet for long enough by now; they are to be looked at again before `take`. */
+  /** The paths that have been quiet for long enough; check each again before `take`. */
   due(now: number): string[] {
     return [...this.#pending].filter(([, pending]) => this.#dueAt(pending) <= now).map(([path]) => path)
   }
 
-  /** When the next will have been; Infinity: nothing is on its way. */
+  /** The instant at which the next one will be; Infinity if nothing is pending. */
   next(): number {
     let at = Infinity
     for (const pending of this.#pending.values()) at = Math.min(at, this.#dueAt(pending))
     return at
   }
 
-  /** What has happened to a file, if that is over by now. From here on the file is known as it is. */
+  /** The completed change of a file, or null. From then on its present state is the known one. */
   take(path: string, now: number): FileEvent | null {
     const pending = this.#pending.get(path)
     if (pending === undefined || this.#dueAt(pending) > now) return null
@@ -156,7 +155,7 @@ export class Settling {
     return since + (seen === null ? Math.max(debounceMs, MOVE_MS) : Math.max(debounceMs, settleMs))
   }
 
-  /** A known file is gone from its path, maybe to one that has come. */
+  /** A known file has disappeared from its path, possibly because it was moved to one that appeared. */
   #lost(path: string, now: number): void {
     const known = this.#known.get(path)
     if (known === undefined) return
@@ -166,14 +165,14 @@ export class Settling {
     if (to !== undefined) this.#moved(path, to)
   }
 
-  /** The file that is gone from one path is the one that has come to the other. */
+  /** The file that left one path is the one that appeared at the other. */
   #moved(from: string, to: string): void {
     const seen = this.#known.get(from)
     const pending = this.#pending.get(to)
     if (seen === undefined || pending === undefined) return
     this.#forget(from)
     this.#come.delete(identity(seen))
-    // Its former path is free: what comes to it is another file.
+    // Its former path is free: a file that appears there is a different one.
     this.#known.delete(from)
     this.#pending.set(to, { ...pending, source: { path: from, seen } })
   }
@@ -189,20 +188,20 @@ export class Settling {
   }
 }
 
-/** Whether it is the same file, and as it was. */
+/** True if it is the same file, unchanged. */
 function same(a: FileStat, b: FileStat): boolean {
   return alike(a, b) && !isAnother(a, b)
 }
 
-/** Whether a file is as it was, be it another one. */
+/** True if the content seems unchanged, even if it is a different file. */
 function alike(a: FileStat, b: FileStat): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs
 }
 
 /**
- * Whether a file has taken the place of another one, as by `mv`. A rename changes ctime. Its inode alone proves nothing:
- * file systems of networks and of programs may give a file a new one at every look. Nor does ctime alone: other rights
- * change it. An inode that is given to the next file is seen by when that was made.
+ * True if a different file has taken the place of one, as with `mv`. A rename changes ctime. A new inode alone proves
+ * nothing: network and user-space file systems may report a new one each time. Nor does ctime alone: a change of
+ * permissions changes it too. A reused inode is recognised by its birth time.
  */
 function isAnother(a: FileStat, b: FileStat): boolean {
   const isBorn = a.bornMs !== b.bornMs && a.bornMs !== 0 && b.bornMs !== 0

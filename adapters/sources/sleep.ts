@@ -1,9 +1,9 @@
-/** A wait that can be cut short. */
+/** A wait that can be ended early. */
 export class Sleep {
   #wake: () => void = () => {}
   #isWoken = false
 
-  /** Waits, at most this many milliseconds, and not at all when `wake` was called since the last wait. */
+  /** Waits at most this many milliseconds; returns at once if `wake` was called since the last wait. */
   wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.wake(), ms)

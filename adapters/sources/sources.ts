@@ -9,16 +9,16 @@ import type { TriggerRow } from '../../core/records/trigger.ts'
 import { fireTrigger, onceBy } from '../triggers/fire.ts'
 import { cleanText } from './text.ts'
 
-/** Something that listens for one trigger: a watched folder, a mailbox. */
+/** A listener for one trigger: a watched folder, a mailbox. */
 export interface Source {
-  /** Nothing is told any more once this has resolved. */
+  /** Emits nothing more once this has resolved. */
   stop(): Promise<void>
 }
 
-/** Begins to listen for a trigger, from its cursor on. Must not throw: what is wrong is a status. */
+/** Starts to listen for a trigger, from its cursor on. Must not throw: a problem is reported as a status. */
 export type StartSource = (trigger: TriggerRow, context: SourceContext) => Source
 
-/** Something that has come for a trigger. */
+/** An event for a trigger. */
 export interface SourceEvent {
   readonly payload: JsonObject
   readonly metadata: JsonObject
@@ -26,35 +26,35 @@ export interface SourceEvent {
   readonly dedupeKey?: string | null
 }
 
-/** What a source reports with. */
+/** The means of a source to report. */
 export interface SourceContext {
   /**
-   * Something has come. `done`: it has fired, was skipped, or is refused for good, and it is durable that it was: go on.
-   * `later`: the orchestrator could not take it, and the same is to be told again. With a cursor this is never told
-   * again after a restart; with a `dedupeKey`, not again within a day.
+   * Emits an event. `done`: it has fired, was skipped, or was refused for good, durably; continue with the next.
+   * `later`: the orchestrator could not take it, so emit it again later. An event with a cursor is never emitted again
+   * after a restart; one with a `dedupeKey` does not fire again within a day.
    */
   emit(event: SourceEvent): Promise<'done' | 'later'>
-  /** The source has come to this place, and there was nothing for the trigger on the way. */
+  /** Stores the position of the source when no event for the trigger led there. */
   saveCursor(cursor: string): Promise<'done' | 'later'>
-  /** Whether it can listen; what is in the way, in words for people. */
+  /** Reports whether the source can listen; `detail` describes the problem for people. */
   setStatus(state: SourceState, detail: string): void
   log(level: 'info' | 'warn' | 'error', message: string, details?: object): void
 }
 
 type SourceState = 'starting' | 'active' | 'error'
 
-/** How it stands with a source. */
+/** The status of a source. */
 export interface SourceStatus {
   readonly state: SourceState
   readonly detail: string
-  /** Since when. */
+  /** The instant of the last change. */
   readonly since: Millis
 }
 
-/** Which types of trigger have a source here, and how each begins. */
+/** The types of triggers that have a source on this platform, and how to start each. */
 export type SourceStarters = { readonly [T in TriggerType]?: StartSource }
 
-/** What sources need of their fleet. */
+/** The services of a fleet that sources need. */
 export interface SourceHost {
   readonly starters: SourceStarters
   triggers(): Iterable<TriggerRow>
@@ -67,12 +67,12 @@ export interface SourceHost {
 interface Running {
   readonly revision: number
   status: SourceStatus
-  /** Resolves to what is to be stopped, once what listened before it has ended. */
+  /** Resolves to the started source, once its predecessor has ended. */
   readonly source: Promise<Source | null>
   ended: boolean
 }
 
-/** The sources for the triggers of a fleet. Nothing listens before the first `look`. */
+/** The sources of a fleet's triggers. None runs before the first `look`. */
 export class Sources {
   readonly #host: SourceHost
   readonly #running = new Map<TriggerId, Running>()
@@ -82,17 +82,17 @@ export class Sources {
     this.#host = host
   }
 
-  /** Whether a turn may have changed what is listened for. Whatever fires changes its trigger's row, of whatever type. */
+  /** True if a turn may have changed the set of sources. Firing changes a trigger's row too, of any type. */
   concerns({ deletions, rows }: Pick<Effects, 'deletions' | 'rows'>): boolean {
     return deletions.triggers.size > 0 ||
       [...rows.triggers.values()].some(({ trigger_type }) => this.#host.starters[trigger_type] !== undefined)
   }
 
-  /** The triggers may have changed: those that are enabled are listened for, as they are now, and no others. */
+  /** Starts and stops sources so that exactly the enabled triggers, in their present form, have one. */
   look(): void {
     if (this.#stopped) return
     const wanted = this.#wanted()
-    // What begins here is not to be looked at again.
+    // Sources started below are not checked again.
     const before = [...this.#running]
     for (const [id, one] of before) {
       const row = wanted.get(id)
@@ -109,21 +109,21 @@ export class Sources {
     return this.#running.get(trigger)?.status ?? null
   }
 
-  /** Ends all of them; `look` does nothing any more. */
+  /** Stops all sources; `look` has no effect afterwards. */
   async stop(): Promise<void> {
     this.#stopped = true
     await Promise.all([...this.#running.values()].map((one) => this.#end(one)))
     this.#running.clear()
   }
 
-  /** The triggers that are to be listened for. */
+  /** The triggers that should have a source. */
   #wanted(): Map<TriggerId, TriggerRow> {
     const { starters: kinds } = this.#host
     const rows = [...this.#host.triggers()].filter((row) => row.enabled && kinds[row.trigger_type] !== undefined)
     return new Map(rows.map((row) => [row.id, row]))
   }
 
-  /** Begins to listen once what listened before has ended, since its place may have moved until then. */
+  /** Starts a source once its predecessor has ended, since the cursor may move until then. */
   #begin(trigger: TriggerRow, before: Promise<void>): void {
     const start = this.#host.starters[trigger.trigger_type] as StartSource
     const one: Running = {
@@ -169,7 +169,7 @@ export class Sources {
   }
 }
 
-/** Fires a trigger with what its source has. The answer is that of `SourceContext.emit`. */
+/** Fires a trigger with an event of its source. Answers as `SourceContext.emit`. */
 export async function fireFromSource(
   { request, rowId, log }: Pick<SourceHost, 'request' | 'rowId' | 'log'>,
   { id, trigger_type }: TriggerRow,

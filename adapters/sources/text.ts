@@ -1,6 +1,6 @@
 import type { JsonText } from '../../core/base/ids.ts'
 
-/** JSON text of what the world has sent, of which the database reads every character: without U+0000, and well-formed. */
+/** JSON text of data from outside, safe for the database: well-formed and without U+0000. */
 export function cleanText(json: unknown): JsonText {
   return JSON.stringify(
     json,

@@ -4,16 +4,18 @@ import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { isInsideFolder } from './folder.ts'
 
-/** Tells at which paths of a folder something has happened. */
+/** Reports the paths in a folder at which something may have changed. */
 export interface Watcher {
-  /** What the system lacks for it to tell of everything, and what an operator can do; null: nothing. */
+  /**
+   * The limitation that keeps the system from reporting everything, with advice for an operator; null if there is none.
+   */
   limit(): string | null
   close(): void
 }
 
 /**
- * Watches a folder, by watchpack. What is heard is a hint to look there and no more: it may come too often, and from
- * network folders it may not come at all. `inside` are the folders in it, which are left alone unless `recursive`.
+ * Watches a folder with watchpack. Its events are only hints to check a path: there may be too many, and for network
+ * folders none. `inside` are the folders in it, which are ignored unless `recursive`.
  */
 export async function watchFolder(
   real: string,
@@ -23,21 +25,21 @@ export async function watchFolder(
 ): Promise<Watcher> {
   const none = await whyNot(real)
   if (none !== null) return { limit: () => none, close: () => {} }
-  // Loaded by those who need it: it reads the environment, which Deno has to be given leave for.
+  // Loaded on demand: it reads the environment, for which Deno requires permission.
   const { default: Watchpack } = await import('watchpack')
   const watchpack = new Watchpack({
     followSymlinks: false,
-    // The library looks for a folder that has gone in the one above.
+    // The library looks for a missing folder in its parent.
     ignored: (path) =>
       !isInsideFolder(real, path) || (!recursive && path !== real && (inside.has(path) || dirname(path) !== real)),
   })
   watchpack.on('change', hint)
   watchpack.on('remove', hint)
-  // Whatever was written since a moment ago is hinted at: between the reading of the folder and this nothing is missed.
+  // Changes of the last second are reported too, so that none is missed between the scan of the folder and this.
   watchpack.watch({ directories: [real], startTime: Date.now() - 1_000 })
   const { directoryWatchers } = watchpack.watcherManager
   return {
-    // When the system can watch no more, the library goes over to reading those folders now and then.
+    // When the system can watch no more, the library polls those folders.
     limit: () => [...directoryWatchers.values()].some(({ polledWatching }) => polledWatching !== false) ? FULL : null,
     close: () => watchpack.close(),
   }
@@ -46,10 +48,10 @@ export async function watchFolder(
 const FULL = 'the system watches no more folders: raise fs.inotify.max_user_watches'
 const INSTANCES = 'the system has no more watchers: raise fs.inotify.max_user_instances'
 
-/** Deno says only afterwards that it cannot, and it is not known when. */
+/** The time in which Deno reports that it cannot watch; it does so later, at no known moment. */
 const AFTERWARDS_MS = 50
 
-/** Why a folder cannot be watched; null when it can be. */
+/** The reason why a folder cannot be watched; null if it can. */
 async function whyNot(real: string): Promise<string | null> {
   try {
     const watcher = watch(real)
@@ -63,7 +65,7 @@ async function whyNot(real: string): Promise<string | null> {
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  // Deno gives this one no code.
+  // Deno sets no code for this error.
   if (code === 'ENOSPC' || message.includes('watch limit')) return FULL
   return code === 'EMFILE' ? INSTANCES : message
 }

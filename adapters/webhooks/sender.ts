@@ -7,10 +7,10 @@ import type { DeliveryOutcome } from '../../core/records/webhook.ts'
 import { problemWithUrl } from '../../outgoing/address.ts'
 import { retryAfterMs, type SendPost } from '../net/post.ts'
 
-/** How much of a receiver's own words is kept. */
+/** The number of characters kept of a receiver's answer. */
 const WORDS_MAX = 300
 
-/** What calls are made with. */
+/** The services that calls need. */
 export interface SenderOptions {
   readonly post: SendPost
   now(): Millis
@@ -18,15 +18,15 @@ export interface SenderOptions {
   readonly allowPrivate: boolean
 }
 
-/** The calls that are under way. */
+/** Sends deliveries, and knows those in flight. */
 export interface WebhookSender {
-  /** Makes a call, and reports what became of it, whatever that is. Never throws. */
+  /** Sends a call, and reports its outcome in every case. Never throws. */
   send(call: WebhookRequest, report: (outcome: DeliveryOutcome) => void): void
-  /** Resolves when none is under way, or after this long. */
+  /** Resolves when none is in flight, or after this long. */
   whenSent(ms: Millis): Promise<void>
 }
 
-/** Makes calls to webhooks, as many at a time as it is asked to: how many may be is the core's affair. */
+/** Sends as many calls at a time as it is given: the core limits their number. */
 export function startSender(options: SenderOptions): WebhookSender {
   const underWay = new Set<Promise<void>>()
   return {
@@ -46,7 +46,7 @@ export function startSender(options: SenderOptions): WebhookSender {
   }
 }
 
-/** Sends one delivery once, signed as Standard Webhooks has it. Where it goes is looked at each time. Never throws. */
+/** Sends one delivery once, signed by Standard Webhooks. The destination is checked each time. Never throws. */
 export async function sendDelivery(
   call: WebhookRequest,
   { post, now, allowPrivate }: SenderOptions,
@@ -70,7 +70,7 @@ export async function sendDelivery(
 
 const HEADERS = { 'Content-Type': 'application/json', 'User-Agent': 'casare-orchestrator' }
 
-/** The headers by which a receiver knows who sends, and that it is not an old request that somebody has kept. */
+/** The headers with which a receiver verifies the sender, and that the request is not a replay. */
 export function signatureHeaders(
   { delivery, body, secrets }: Pick<WebhookRequest, 'delivery' | 'body' | 'secrets'>,
   at: Millis,
@@ -90,14 +90,14 @@ function wrongWith(status: number, text: string): string {
   return words === '' ? `answered ${status}` : `answered ${status}: ${words}`
 }
 
-/** What fetch says is often only that it failed; why stands beneath. */
+/** The message of the cause. fetch often reports only that it failed. */
 function reasonOf(error: unknown): string {
   const { name, message, cause } = error as Error
   if (name === 'TimeoutError' || name === 'AbortError') return `no answer within ${WEBHOOK_REQUEST_MS / 1000} s`
   return kept(cause instanceof Error && cause.message !== '' ? cause.message : message ?? String(error))
 }
 
-/** A receiver's words are for people's eyes, and go into a row: well-formed, on one line, and without U+0000. */
+/** A receiver's text in the form that is shown and stored: well-formed, on one line, and without control characters. */
 function kept(text: string): string {
   return cut(text, WORDS_MAX).replace(/\p{Cc}+/gu, ' ').trim()
 }
