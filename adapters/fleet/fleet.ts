@@ -27,9 +27,7 @@ export type { Platform } from './platform.ts'
 /** `running`, `recovering` after a failed commit, `draining`, or `stopped` for good. */
 type FleetPhase = 'running' | 'recovering' | 'draining' | 'stopped'
 
-/**
- * The longest wait of a stop for calls in flight. Results that come later are not recorded, and the calls are repeated.
- */
+/** The longest wait of a stop for calls in flight. Those that end later are repeated after the next start. */
 const CALLS_END_MS = 5_000
 
 /**
@@ -57,10 +55,7 @@ interface Current {
   readonly loads: number
 }
 
-/**
- * The state, store, connections and open requests of one tenant, used by runtimes and HTTP routes. Everything except
- * the state outlives a failed turn. `openFleet` creates one.
- */
+/** One tenant: state, store, connections and open requests. All but the state outlives a failed turn. See `openFleet`. */
 export class Fleet {
   /** Its `now` is the time that the core sees. */
   readonly platform: Platform
@@ -153,10 +148,7 @@ export class Fleet {
     return event !== null && event.type !== 'socket.flooded'
   }
 
-  /**
-   * Counts bytes received on a connection, whole messages or not. Returns false if it need not be called again, because
-   * the robot has registered.
-   */
+  /** Counts received bytes, of whole messages or not. Returns false once the robot has registered: no need to count. */
   bytesReceived(socket: SocketId, bytes: number): boolean {
     const { more, event } = this.#connections.bytesReceived(socket, bytes)
     if (event !== null) this.#push(event)

@@ -14,10 +14,7 @@ import { type Watcher, watchFolder } from './watcher.ts'
 
 /** The interval at which the folder is checked to exist and to be the same. */
 const CHECK_MS = 1_000
-/**
- * The interval at which the whole folder is scanned, for changes that the system did not report; and if it reports
- * none.
- */
+/** The interval between scans of the folder, for changes that the system missed; and if the system reports none. */
 const READ_MS = 30_000
 const READ_UNWATCHED_MS = 5_000
 /** The delay of a scan after an event: in a burst, events may be lost (Deno buffers 1,024). */

@@ -1,6 +1,6 @@
 import type { Millis } from './ids.ts'
 
-/** What somebody has used up of an amount that runs out at a steady rate: how much there was, and when. */
+/** A leaky bucket: a level, and the instant at which it was computed. It drains at a steady rate. */
 export interface Bucket {
   level: number
   at: Millis
@@ -11,14 +11,14 @@ export function newBucket(now: Millis): Bucket {
   return { level: 0, at: now }
 }
 
-/** What is left in a bucket by now, after what has run out of it at so much a minute. */
+/** The present level of a bucket that drains at `perMinute`. */
 export function bucketLevel(bucket: Bucket, perMinute: number, now: Millis): number {
   bucket.level = Math.max(0, bucket.level - (now - bucket.at) * perMinute / 60_000)
   bucket.at = now
   return bucket.level
 }
 
-/** Whether so much fits into what a minute has room for. Nothing changes but that what has run out is gone. */
+/** True if the amount fits below `perMinute`. Only drains the bucket. */
 export function fitsBucket(bucket: Bucket, amount: number, perMinute: number, now: Millis): boolean {
   return bucketLevel(bucket, perMinute, now) + amount <= perMinute
 }

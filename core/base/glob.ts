@@ -1,28 +1,29 @@
 /**
- * Globs, for files, chats and mail. No regular expressions: those of the platform try every way to share a text among the
- * stars. After a star the first place where the next piece fits is as good as any later one, so none is tried twice.
+ * Globs for files, chats and mail. The platform's regular expressions would backtrack over every way to divide a text
+ * among the stars. Here the first match of the piece after a star is as good as any later one, so no position is tried
+ * twice.
  */
 
-/** Whether one path is meant by a pattern. */
+/** True if a pattern matches the path. */
 export type Glob = (path: string) => boolean
 
-/** How long all patterns of one trigger may be, with their braces written out: a path costs its length times that. */
+/** The total length of a trigger's patterns with braces expanded: matching takes the path's length times that. */
 export const GLOB_CHARS_MAX = 1_000
 
-/** How many ways of writing one pattern its braces may stand for. */
+/** The number of alternatives that the braces of one pattern may expand to. */
 const ALTERNATIVES_MAX = 100
 
-/** How long patterns are with their braces written out; null where these stand for too many ways. */
+/** The length of patterns with braces expanded; null if there are too many alternatives. */
 export function globChars(patterns: readonly string[]): number | null {
   const all = patterns.map(alternatives)
   return all.some((some) => some === null) ? null : all.flat().reduce((sum, one) => sum + (one?.length ?? 0), 0)
 }
 
 /**
- * A pattern of paths, whose folders are divided by slashes. Without a slash it is about the name alone. `*` stands for any
- * letters but a slash, `?` for one, `[a-z]` and `[!a-z]` for one of these and one of others, `**` between slashes for any
- * folders, and `{a,b}` and `{1..3}` for each of these. A backslash takes away what the next letter means. What begins with a
- * dot is meant only by what does too, unless `dot` says otherwise.
+ * Compiles a pattern for paths, whose folders are separated by slashes. Without a slash it is matched against the name
+ * alone. `*` matches any characters except a slash, `?` one, `[a-z]` and `[!a-z]` one inside and outside a class, `**`
+ * between slashes any folders, and `{a,b}` and `{1..3}` each alternative. A backslash escapes the next character. A
+ * name that begins with a dot is matched only by a pattern that does, unless `dot` is true.
  */
 export function globOf(pattern: string, dot = false): Glob {
   const ways = (alternatives(pattern) ?? [pattern]).map(segmentsOf)
@@ -34,12 +35,12 @@ export function globOf(pattern: string, dot = false): Glob {
   }
 }
 
-/** Folders without number. */
+/** Any number of folders. */
 const FOLDERS = '**'
 const STAR = Symbol('*')
 const ANY = Symbol('?')
 
-/** Letters of which one is meant, or is not. */
+/** A class of characters, possibly negated. */
 interface Class {
   readonly not: boolean
   readonly ranges: readonly (readonly [from: string, to: string])[]
@@ -49,7 +50,7 @@ type Token = string | typeof STAR | typeof ANY | Class
 type Segment = typeof FOLDERS | readonly Token[]
 
 function meansPath(way: readonly Segment[], names: readonly (readonly string[])[], dot: boolean): boolean {
-  // Which segments may come next.
+  // The segments that may match next.
   let next = beyondFolders(way, [0])
   for (const name of names) {
     const hidden = name[0] === '.' && !dot
@@ -65,7 +66,7 @@ function meansPath(way: readonly Segment[], names: readonly (readonly string[])[
   return next.includes(way.length)
 }
 
-/** The same places, and those behind folders without number, of which there may be none; at the end there is the file. */
+/** The same positions, and those after a `**`, which may match no folder; at the end only the file remains. */
 function beyondFolders(way: readonly Segment[], places: readonly number[]): number[] {
   const all = new Set<number>()
   for (const at of places) {
@@ -89,7 +90,7 @@ function meansName(tokens: readonly Token[], name: readonly string[], hidden: bo
       token++
       letter++
     } else if (star >= 0) {
-      // The last star takes one more; what the stars before it took need not be looked at again.
+      // Extend the last star by one character; earlier stars need not be reconsidered.
       token = star + 1
       letter = ++since
     } else return false
@@ -104,7 +105,7 @@ function isMeant(token: Exclude<Token, typeof STAR>, letter: string): boolean {
   return token.ranges.some(([from, to]) => from <= letter && letter <= to) !== token.not
 }
 
-/** The segments of a pattern. `**` after `**` adds nothing to it, and each of them would be looked at for each name. */
+/** Splits a pattern into segments. Repeated `**` are merged, since each would be tried for each name. */
 function segmentsOf(pattern: string): Segment[] {
   const segments = pattern.replaceAll('\\/', '/').split('/').map(segmentOf)
   return segments.filter((segment, i) => segment !== FOLDERS || segments[i - 1] !== FOLDERS)
@@ -129,7 +130,7 @@ function segmentOf(text: string): Segment {
   return tokens
 }
 
-/** A class that begins here, and where it ends; null where it does not end. */
+/** The character class that begins here, and its end; null if it is not closed. */
 function classAt(letters: readonly string[], from: number): { readonly token: Class; readonly end: number } | null {
   const not = letters[from + 1] === '!' || letters[from + 1] === '^'
   const first = from + (not ? 2 : 1)
@@ -146,7 +147,7 @@ function classAt(letters: readonly string[], from: number): { readonly token: Cl
   return null
 }
 
-/** The patterns that braces stand for; null where there are too many. */
+/** Expands braces; null if there are too many alternatives. */
 function alternatives(pattern: string): readonly string[] | null {
   const done: string[] = []
   const left = [pattern]
@@ -159,7 +160,7 @@ function alternatives(pattern: string): readonly string[] | null {
   return done
 }
 
-/** A pattern once for each of what its first braces stand for; null where it has none. */
+/** Expands the first braces of a pattern; null if there are none. */
 function unbraced(pattern: string): readonly string[] | null {
   for (let open = 0; open < pattern.length; open++) {
     if (pattern[open] === '\\') open++
@@ -191,7 +192,7 @@ function bracesAt(pattern: string, open: number): { readonly ways: readonly stri
   return null
 }
 
-/** `1..3`: each whole number from the one to the other, as many as there may be of them. */
+/** Expands `1..3` to its integers, up to the limit. */
 function rangeOf(text: string): readonly string[] | null {
   const [, from, to] = /^(\d{1,9})\.\.(\d{1,9})$/.exec(text) ?? []
   if (from === undefined || to === undefined) return null
@@ -200,8 +201,8 @@ function rangeOf(text: string): readonly string[] | null {
 }
 
 /**
- * Whether a text is as a pattern says, in which `*` alone has a meaning: any text, also none. Upper and lower case are one.
- * `whole`: it must be all of the text, and not be somewhere in it.
+ * True if a text matches a pattern in which only `*` is special and matches any text. Ignores case. `whole`: the
+ * pattern must match the whole text, not just a part of it.
  */
 export function isLike(text: string, pattern: string, whole: boolean): boolean {
   const given = text.toLowerCase()
@@ -219,8 +220,8 @@ export function isLike(text: string, pattern: string, whole: boolean): boolean {
 }
 
 /**
- * Where the first of these pieces ends; -1 where there is none. Each letter of the text is looked at once or twice, by the
- * method of Knuth, Morris and Pratt: the platform's own may look at it once for each letter of the piece.
+ * The end of the first occurrence of a piece; -1 if there is none. Uses the Knuth-Morris-Pratt algorithm, which reads
+ * each character at most twice; the platform's search may read it once for each character of the piece.
  */
 function behind(text: string, piece: string, from: number): number {
   if (piece === '') return from

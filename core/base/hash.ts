@@ -1,8 +1,8 @@
 import type { JobId, Millis } from './ids.ts'
 
 /**
- * Four numbers of 32 bits that say the same of the same text, on every machine and after every restart, and almost surely
- * not of two. Not for secrets: whoever wants two texts with one hash can find them.
+ * A 128-bit non-cryptographic hash as four numbers, stable across machines and restarts. Do not use it where an
+ * attacker chooses the text and gains from a collision.
  */
 export function hash128(text: string): readonly [number, number, number, number] {
   let [a, b, c, d] = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a]
@@ -21,7 +21,7 @@ export function hash128(text: string): readonly [number, number, number, number]
   return [a >>> 0, (b ^ a) >>> 0, (c ^ a) >>> 0, (d ^ a) >>> 0]
 }
 
-/** An id for the job that follows from this, and from nothing else. The instant puts it in order. */
+/** A deterministic job id from a cause and an instant, which orders it. */
 export function derivedId(cause: string, at: Millis): JobId {
   const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0').slice(-digits)
   const [a, b, c] = hash128(cause)

@@ -1,4 +1,4 @@
-/** An entry, which knows its place: moving it costs no look-up of its key. */
+/** An entry that knows its position, so that moving it needs no look-up of its key. */
 interface Entry<K, V> {
   readonly key: K
   value: V
@@ -6,8 +6,8 @@ interface Entry<K, V> {
 }
 
 /**
- * A binary heap that knows where each key is, so that any entry can be changed or removed in O(log n).
- * `before` must be a total order, or equal entries would come out in an order that depends on history.
+ * A binary heap with an index of keys, so that any entry can be changed or removed in O(log n). `before` must be a
+ * total order; otherwise equal entries would come out in an order that depends on history.
  */
 export class Heap<K, V> {
   readonly #before: (a: V, b: V) => boolean
@@ -30,17 +30,17 @@ export class Heap<K, V> {
     return this.#byKey.get(key)?.value
   }
 
-  /** The least value, or undefined when empty. */
+  /** The least value, or undefined if empty. */
   peek(): V | undefined {
     return this.#entries[0]?.value
   }
 
-  /** All of them, the least first and the others in no order that means anything. */
+  /** All values, the least first and the others in no particular order. */
   values(): readonly V[] {
     return this.#entries.map(({ value }) => value)
   }
 
-  /** Adds an entry, or gives an existing one its new value. */
+  /** Adds an entry, or changes the value of an existing one. */
   set(key: K, value: V): void {
     let entry = this.#byKey.get(key)
     if (entry === undefined) {
@@ -65,8 +65,8 @@ export class Heap<K, V> {
   }
 
   /**
-   * The least value that passes. Costs as much as the number of lesser ones that do not, never the whole heap:
-   * entries are looked at in order, from a frontier that starts at the top.
+   * The least value that passes. Takes time proportional to the number of lesser values that do not, since entries are
+   * visited in order from the top.
    */
   first(passes: (value: V) => boolean): V | undefined {
     const top = this.peek()

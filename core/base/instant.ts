@@ -1,11 +1,14 @@
 import type { Millis } from './ids.ts'
 
-/** An instant as ISO 8601 in UTC with milliseconds and `Z`. For the years 1970 to 9999, and without the platform. */
+/**
+ * An instant as ISO 8601 in UTC with milliseconds and `Z`, for the years 1970 to 9999. Does not use the platform's
+ * `Date`.
+ */
 export function instantText(at: Millis): string {
   const day = Math.floor(at / 86_400_000)
   const ms = at - day * 86_400_000
-  // Years begin in March here, so that the day that is added every four years is their last one. In 400 years they are
-  // as many days as they ever are.
+  // Years begin in March here, so that a leap day is the last day of its year. Eras of 400 years all have the same
+  // length.
   const shifted = day + 719_468
   const era = Math.floor(shifted / 146_097)
   const ofEra = shifted - era * 146_097
@@ -25,16 +28,16 @@ function two(value: number): string {
   return String(Math.floor(value)).padStart(2, '0')
 }
 
-/** As RFC 3339 has it, seconds left out if you like. */
+/** The format of RFC 3339, with optional seconds. */
 const WRITTEN =
   /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):([0-5]\d))$/
 
-/** No zone has ever been further from UTC than this, but for local mean times of long ago. */
+/** No time zone has a larger offset from UTC, except historical local mean times. */
 const OFFSET_MINUTES_MAX = 14 * 60
 
 /**
- * The instant that a date and time with `Z` or an offset names; null for what no calendar and no clock has: the 30th of February,
- * 24:00, a leap second, an offset of 25 hours. Everybody who reads an instant reads it by this. Digits beyond milliseconds are cut off.
+ * Parses a date and time with `Z` or an offset; null if the calendar or the clock does not have it: 30 February, 24:00,
+ * a leap second, an offset of 25 hours. This is the only parser of instants. Digits beyond milliseconds are cut off.
  */
 export function parseInstant(text: string): Millis | null {
   const [matched, date = '', hour, minute, second = '0', fraction = '', sign, hours = '0', minutes = '0'] =
@@ -46,7 +49,7 @@ export function parseInstant(text: string): Millis | null {
   return day + seconds * 1_000 + Number(fraction.slice(0, 3).padEnd(3, '0'))
 }
 
-/** The beginning in UTC of a day such as 2026-11-23, if the calendar has it. */
+/** The start in UTC of a day such as 2026-11-23; null if the calendar does not have it. */
 export function parseDate(text: string): Millis | null {
   const [, year = 0, month = 0, day = 0] = (/^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? []).map(Number)
   const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0

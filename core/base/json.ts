@@ -3,22 +3,22 @@ import { fitsDouble } from './number.ts'
 import { closingQuote } from './quote.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 
-/** Caps that keep a hostile text from costing more than it weighs. */
+/** Limits that keep the cost of hostile JSON proportional to its size. */
 export const JSON_DEPTH_MAX = 64
 export const JSON_KEYS_MAX = 100_000
-/** Python, which most robots are written in, reads no number of more than 4,300 digits. */
+/** Python, which most robots are written in, parses integers of up to 4,300 digits only. */
 export const NUMBER_CHARS_MAX = 1_000
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
 
-/** One value, read in two ways. Where every number is written as a double is, both are the same object. */
+/** One value in two forms. If every number is written as a double would be, both are the same object. */
 export interface Parsed {
-  /** To be looked into: numbers are doubles, and may have lost digits. */
+  /** For reading: numbers are doubles, and may have lost digits. */
   readonly json: Json
   /**
-   * To be passed on: `toText` writes each number digit for digit as it came. Those that are not written as a double is are
-   * texts in it that begin with U+0000, which no other text has.
+   * For passing on: `toText` writes each number digit for digit as it came. A number whose notation a double would
+   * change is represented by a text that begins with U+0000, which no other text contains.
    */
   readonly written: Json
 }
@@ -47,9 +47,9 @@ export function parseJson(given: string): Parsed | Refusal {
   return { json: mended, written: json === written ? mended : wellFormed(written) }
 }
 
-/** Parses text into JSON, with rule 1 alone: it may hold anything, of any size, that JSON can. */
+/** Parses text into JSON by rule 1 alone: the JSON may be of any size and content. */
 export function readJson(given: string): Parsed | Refusal {
-  // A byte order mark is gone where bytes were decoded, and still there in a text frame.
+  // Decoding bytes removes a byte order mark; a text frame may still have one.
   const text = given.startsWith('\ufeff') ? given.slice(1) : given
   try {
     return readBoth(text)
@@ -70,32 +70,32 @@ function readBoth(text: string): Parsed {
   return { json, written: hasUnlikeDouble(text) ? asWritten(text) : json }
 }
 
-/** The text of a value that came out of `parseJson`, read in either way, or that our own code built. */
+/** The text of a value from `parseJson`, in either form, or of one that our own code built. */
 export function toText(json: unknown, space?: number): JsonText {
   return unmarked(JSON.stringify(json, undefined, space)) as JsonText
 }
 
-/** Text that `JSON.stringify` made of `Parsed.written`, with its numbers as they were. */
+/** Restores the numbers in text that `JSON.stringify` made of `Parsed.written`. */
 export function unmarked(text: string): string {
   return text.includes('"\\u0000') ? text.replace(MARKED, '$1$2') : text
 }
 
-/** What `toText` has written, to be passed on once more: `Parsed.written`. Throws a `SyntaxError` for what is no JSON. */
+/** Parses text that `toText` has written back into `Parsed.written`. Throws a `SyntaxError` for invalid JSON. */
 export function fromText(text: JsonText): Json {
   return readBoth(text).written
 }
 
-/** How a number was written that is not written as a double is; null for every other value of `Parsed.written`. */
+/** The original notation of a marked number; null for every other value of `Parsed.written`. */
 export function tokenOf(written: unknown): string | null {
   return typeof written === 'string' && written.startsWith(MARK) ? written.slice(1) : null
 }
 
-/** A number in a value that is passed on, digit for digit. */
+/** A number in `Parsed.written` with this notation, digit for digit. */
 export function numberAs(token: string): Json {
   return isUnlike(token) ? MARK + token : Number(token)
 }
 
-/** What stands first in `written` whose value no double has: where, and how it was written; null where all are kept. */
+/** The path and notation of the first number in `written` that no double can hold; null if there is none. */
 export function firstLost(written: Json, path: string): { readonly path: string; readonly token: string } | null {
   const token = tokenOf(written)
   if (token !== null) return fitsDouble(token) ? null : { path, token }
@@ -107,7 +107,7 @@ export function firstLost(written: Json, path: string): { readonly path: string;
   return null
 }
 
-/** Whether it is a JSON object: no array, and not null. */
+/** True for a JSON object, not for an array or null. */
 export function isObject(json: unknown): json is JsonObject {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
 }
@@ -115,14 +115,14 @@ export function isObject(json: unknown): json is JsonObject {
 const MARK = '\u0000'
 
 /**
- * Whether a number in this JSON would be written in another way by a double: `1.0`, `1e3`, `-0`, or more digits than it has.
- * Every frame and body comes through here: it costs a fraction of parsing.
+ * True if a double would write a number of this JSON differently: `1.0`, `1e3`, `-0`, or more digits than it has. Runs
+ * for every frame and body, at a fraction of the cost of parsing.
  */
 function hasUnlikeDouble(text: string): boolean {
   return someNumber(text, (from, end) => mayBeUnlike(text, from, end) && isUnlike(text.slice(from, end)))
 }
 
-/** Looks at the numbers of JSON one after another, by where they begin and end, until `found` is content with one. */
+/** Calls `found` with the start and end of each number until it returns true. */
 function someNumber(text: string, found: (from: number, end: number) => boolean): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
@@ -142,17 +142,17 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code < ZERO + 10
 }
 
-/** Behind the digits, the fraction and the exponent. */
+/** The position after the digits, the fraction and the exponent. */
 function numberEnd(text: string, from: number): number {
   let at = from + 1
   for (;; at++) {
     const code = text.charCodeAt(at)
-    // Of these a number is made, and nothing that may stand behind one: digits, `.`, `e`, `E`, `+` and `-`.
+    // These characters make up a number, and none of them can follow one: digits, `.`, `e`, `E`, `+` and `-`.
     if (!isDigit(code) && code !== DOT && code !== 101 && code !== 69 && code !== 43 && code !== MINUS) return at
   }
 }
 
-/** Short whole numbers and short fractions are most there are, and need no second look. */
+/** False for short integers and short fractions, the most common numbers, which need no second look. */
 function mayBeUnlike(text: string, from: number, end: number): boolean {
   const last = text.charCodeAt(end - 1)
   if (end - from > 15 || (last === ZERO && text.charCodeAt(end - 2) === MINUS)) return true
@@ -168,12 +168,12 @@ function isUnlike(token: string): boolean {
   return String(Number(token)) !== token
 }
 
-/** A quote behind one of these opens a text: inside of one it has a backslash before it. */
+/** A quote after one of these characters opens a string: inside a string it would follow a backslash. */
 const MARKED = /(^|[\s:,[])"\\u0000([-\d.eE+]+)"(?!:)/g
 
-/** What has been parsed before, with a mark before each number that would be written in another way, and before nothing else. */
+/** JSON that was parsed before, with each number marked whose notation a double would change. */
 function asWritten(text: string): Json {
-  // Backslashes stand in texts only.
+  // Backslashes occur in strings only.
   const plain = text.includes('\\u0000') ? text.replace(/\\(?:u0000|.)/g, unmarkedEscape) : text
   let marked = ''
   let rest = 0
@@ -196,12 +196,12 @@ function hasLongNumber(text: string): boolean {
   return someNumber(text, (from, end) => end - from > NUMBER_CHARS_MAX)
 }
 
-/** An escaped surrogate: where there is none, well-formed text has well-formed strings. */
+/** An escaped surrogate. Without one, well-formed text has well-formed strings. */
 const SURROGATE = /\\u[dD][89a-fA-F]/
 
 /**
- * The engine's words, less the line and column that only newer engines add: every runtime says the same. They quote the
- * text, and may cut a character in two.
+ * The engine's message without line and column, which only newer engines add, so that it is the same on every runtime.
+ * It quotes the text, and may cut a character in two.
  */
 function reasonOf(error: unknown): string {
   const words = error instanceof Error ? error.message : String(error)
@@ -209,8 +209,8 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * The text with `null` for each bare number, where there is one. Texts are stepped over, so that "NaN" inside one stays: by
- * hand, since a pattern for texts tries each quote anew where the last one is not closed.
+ * Replaces bare `NaN` and `Infinity` by `null`; null if there are none. Strings are skipped by a scanner: a regular
+ * expression for strings would retry at each quote when the last one is not closed.
  */
 function withoutBareNumbers(text: string): string | null {
   let repaired = ''
@@ -239,7 +239,7 @@ function inspect(json: Json, depth: number, budget: { members: number }): string
     }
     return null
   }
-  // Every frame comes through here, and a list of pairs would be an array for each member.
+  // Runs for every frame. A list of pairs would allocate an array for each member.
   for (const key of Object.keys(json)) {
     if (--budget.members < 0) return `JSON has more than ${JSON_KEYS_MAX} members`
     if (key.includes('\u0000')) return 'Text must not contain U+0000'

@@ -1,24 +1,24 @@
-/** Numbers as JSON writes them, by their value: exactly, however many digits they have. */
+/** JSON numbers by their exact value, with any number of digits. */
 
-/** Whether a double has the very value that is written: `1.0` and `1e2` are kept, `0.1` is, `9007199254740993` is not. */
+/** True if a double holds exactly this value: true for `1.0`, `1e2` and `0.1`, false for `9007199254740993`. */
 export function fitsDouble(token: string): boolean {
   const double = Number(token)
   return Number.isFinite(double) && compareNumbers(token, String(double)) === 0
 }
 
-/** Whether it is a number as JSON writes them. */
+/** True if the text is a JSON number. */
 export function isJsonNumber(text: string): boolean {
   return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)
 }
 
-/** One way of writing for each value: that of a double where there is one, and otherwise its digits and a power of ten. */
+/** The canonical notation of a value: a double's if it can hold the value, otherwise digits and a power of ten. */
 export function canonicalNumber(token: string): string {
   if (fitsDouble(token)) return String(Number(token) + 0)
   const { sign, digits, exponent } = decimal(token)
   return `${sign < 0 ? '-' : ''}0.${digits}e${exponent}`
 }
 
-/** Negative where the first is less than the second, positive where it is more, and 0 where both have one value. */
+/** Compares two values. Returns a negative number, 0 or a positive number. */
 export function compareNumbers(a: string, b: string): number {
   const [one, other] = [decimal(a), decimal(b)]
   if (one.sign !== other.sign || one.sign === 0) return one.sign - other.sign
@@ -26,7 +26,7 @@ export function compareNumbers(a: string, b: string): number {
   return one.digits === other.digits ? 0 : one.digits < other.digits ? -one.sign : one.sign
 }
 
-/** Whether it has no fraction. */
+/** True if the number is an integer. */
 export function isWhole(token: string): boolean {
   const { digits, exponent } = decimal(token)
   return BigInt(digits.length) <= exponent
@@ -50,7 +50,7 @@ function decimal(token: string): Decimal {
   return { sign: minus === '' ? 1 : -1, digits, exponent }
 }
 
-/** Not by a pattern, which from each zero on would look for the end. */
+/** Without a regular expression, which would search for the end from each zero. */
 function withoutZeros(digits: string): string {
   let end = digits.length
   while (digits.charCodeAt(end - 1) === 48) end--

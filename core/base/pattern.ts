@@ -2,34 +2,33 @@ import { RE2JS } from 're2js'
 import { type Refusal, refuse } from './refusal.ts'
 
 /**
- * Regular expressions that people write, to be matched against what strangers send. Those of the platform can be made to
- * run for minutes by a few dozen characters; these take time in proportion to the text, for which they know no
- * back-references and no look-around.
+ * Regular expressions written by users, applied to text from outside. A few dozen characters can make the platform's
+ * run for minutes; these take linear time, and therefore have no back-references and no look-around.
  */
 export interface SafeRegExp {
-  /** Of how many instructions it is made: what a character of the text costs at worst grows with it. */
+  /** The number of instructions, to which the worst cost per character is proportional. */
   readonly size: number
-  /** Whether it occurs anywhere in the text. */
+  /** True if it matches anywhere in the text. */
   find(text: string): boolean
-  /** Whether it is the whole text. */
+  /** True if it matches the whole text. */
   matches(text: string): boolean
 }
 
-/** A pattern is refused when it is longer: no honest one is. */
+/** The longest pattern that is accepted, in characters. */
 const CHARS_MAX = 1_000
 
-/** Nor when it is longer with everything written out that it repeats. */
+/** The largest size with repetitions expanded. */
 const SIZE_MAX = 1_000
 
 const known = new Map<string, SafeRegExp | Refusal>()
 const KNOWN_MAX = 2_000
 
-/** Reads a pattern in the syntax of RE2. INVALID_PAYLOAD, with `field`, says what is wrong with it. */
+/** Compiles a pattern in the syntax of RE2. INVALID_PAYLOAD, with `field`, says what is wrong with it. */
 export function safeRegExp(text: string, field: string, flags: 'i' | '' = ''): SafeRegExp | Refusal {
   const key = `${field} ${flags} ${text}`
   let pattern = known.get(key)
   if (pattern === undefined) {
-    // Reading takes longer than matching does.
+    // Compiling takes longer than matching.
     if (known.size >= KNOWN_MAX) known.clear()
     known.set(key, pattern = read(text, field, flags))
   }
@@ -42,7 +41,7 @@ function read(text: string, field: string, flags: 'i' | ''): SafeRegExp | Refusa
   if (sizeOf(text) > SIZE_MAX) return wrong(`must not exceed ${SIZE_MAX} characters with what it repeats written out`)
   try {
     const compiled = RE2JS.compile(text, flags === 'i' ? RE2JS.CASE_INSENSITIVE : 0)
-    // Not by a matcher, which looks for where the match begins and ends, and takes a hundred times as long.
+    // Without a matcher object, which finds the bounds of the match and takes a hundred times as long.
     return {
       size: compiled.programSize(),
       find: (given) => compiled.test(given),
@@ -56,11 +55,11 @@ function read(text: string, field: string, flags: 'i' | ''): SafeRegExp | Refusa
 /** An escape, a count, or any other character. */
 const PARTS = /\\[pPx]\{[^{}]*\}|\\.|\{(\d+)(?:,(\d*))?\}|./gs
 
-/** About how long a pattern is with everything written out that it repeats: reading it takes that long. */
+/** The approximate size of a pattern with repetitions expanded, to which the time for compiling it is proportional. */
 function sizeOf(pattern: string): number {
   const outer: number[] = []
   let sum = 0
-  /** Of what a count would repeat. */
+  /** The size of the part that a count would repeat. */
   let last = 0
   let inClass = false
   for (const [part, least, most = least] of pattern.matchAll(PARTS)) {

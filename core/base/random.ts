@@ -1,7 +1,9 @@
 /** A source of numbers in [0, 1). The same seed gives the same numbers. */
 export type Rng = () => number
 
-/** sfc32: small, fast, and good enough for jitter and for choosing among equals. Never for secrets. */
+/**
+ * The sfc32 generator: small, fast, and good enough for jitter and for choosing among equals. Never use it for secrets.
+ */
 export function rng(seed: number): Rng {
   let a = seed | 0
   let b = (seed ^ 0x9e3779b9) | 0

@@ -17,7 +17,7 @@ export class Receipt {
   }
 }
 
-/** Messages that would be lies if the turn that produced them were lost. */
+/** Messages that would be false if the turn that produced them were lost. */
 export class Sealed<T> {
   readonly turn: number
   readonly #items: T[] = []

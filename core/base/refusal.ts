@@ -1,10 +1,8 @@
 import { cut } from './text.ts'
 
 /**
- * Every way we say no, and what each transport makes of it.
- *
- * The first ten are the API reference's ("Error Codes"); the others are ours. A refusal is a value, never an
- * exception: the state is untouched, and the peer is told why.
+ * Every refusal with its HTTP status, and whether trying again makes sense. The first ten codes are the API reference's
+ * ("Error Codes"). A refusal is a value, never an exception: the state is unchanged, and the peer gets the reason.
  */
 export const REFUSALS = {
   INVALID_JSON: { status: 400, retry: false },
@@ -18,35 +16,40 @@ export const REFUSALS = {
   CONNECTION_ERROR: { status: 502, retry: true },
   TIMEOUT: { status: 504, retry: true },
   TRIGGER_NOT_FOUND: { status: 404, retry: false },
-  /** Something is at the address, and takes other methods. `details.allow` lists them. */
+  /** The address exists, but does not support the method. `details.allow` lists the methods that it does. */
   METHOD_NOT_ALLOWED: { status: 405, retry: false },
   CONFLICT: { status: 409, retry: false },
-  /** The same job is waiting or running, or was submitted a moment ago. `details.job_id` is that one. */
+  /** The same job is waiting or running, or was submitted recently. `details.job_id` names it. */
   DUPLICATE_JOB: { status: 409, retry: false },
-  /** An idempotency key was used before, for another body. */
+  /** The idempotency key was used before, for a different body. */
   IDEMPOTENCY_MISMATCH: { status: 422, retry: false },
   PAYLOAD_TOO_LARGE: { status: 413, retry: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, retry: false },
-  /** A chain of jobs, each called by or following from the one before, is as long as one may be: it may be a loop. */
+  /**
+   * A chain of jobs, each called by or following from the previous one, has reached the maximum length. It may be a
+   * loop.
+   */
   CALL_TOO_DEEP: { status: 409, retry: false },
-  /** One job, by what it and its followers call and start, has led to as many jobs as one may. */
+  /** One job has led to the maximum number of jobs, by calls and by their ends. */
   CALL_TOO_WIDE: { status: 409, retry: false },
-  /** The queue holds as many live jobs as it may. Try again when some have ended. */
+  /** The number of live jobs has reached its limit. Try again after some have ended. */
   QUEUE_FULL: { status: 429, retry: true },
-  /** Draining, or the store cannot take writes. Whether the request took effect is unknown if it was under way. */
+  /**
+   * The orchestrator is draining, or the store cannot write. A request in progress may or may not have taken effect.
+   */
   UNAVAILABLE: { status: 503, retry: true },
 } as const satisfies Record<string, { readonly status: number; readonly retry: boolean }>
 
 export type RefusalCode = keyof typeof REFUSALS
 
-/** One refusal, ready to be told. `details` holds what a program needs, `message` what a person needs. */
+/** A refusal: `details` for programs, `message` for people. */
 export interface Refusal {
   readonly refused: RefusalCode
   readonly message: string
   readonly details: Readonly<Record<string, unknown>>
 }
 
-/** Makes a refusal. The message names the field or the thing, so that the peer can act on it. */
+/** Makes a refusal. The message names the field or the record, so that the peer can act on it. */
 export function refuse(
   refused: RefusalCode,
   message: string,
@@ -55,17 +58,17 @@ export function refuse(
   return { refused, message, details }
 }
 
-/** NOT_FOUND for something that is asked for by its id, which is told up to a length. */
+/** NOT_FOUND for a record requested by id. A long id is cut. */
 export function notFound(what: string, id: string, details: Refusal['details'] = {}): Refusal {
   return refuse('NOT_FOUND', `${what} with ID ${cut(id, 256)} not found`, details)
 }
 
-/** TRIGGER_NOT_FOUND, in the words of the API reference. */
+/** TRIGGER_NOT_FOUND, with the API reference's message. */
 export function noTrigger(id: string): Refusal {
   return refuse('TRIGGER_NOT_FOUND', `Trigger with ID ${cut(id, 256)} not found`)
 }
 
-/** Tells a refusal from any other value. */
+/** True if a value is a refusal. */
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'refused' in value
 }

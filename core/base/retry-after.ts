@@ -1,12 +1,12 @@
-/** A server that asks for more is asked again after this. */
+/** The longest time honoured; a server that asks for more is tried again after this. */
 const RETRY_AFTER_SECONDS_MAX = 86_400
 
-/** As HTTP writes dates: `Sun, 06 Nov 1994 08:49:37 GMT`, and the two older ways. */
+/** The formats of HTTP dates: `Sun, 06 Nov 1994 08:49:37 GMT`, and two obsolete ones. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /
 
 /**
- * How long an answer asks to be left alone, by `Retry-After`: a number of seconds, or a date. At most a day. Null: it does
- * not say. `parse` reads a date as milliseconds, as the platform does.
+ * Seconds until a server wants to be asked again, by its `Retry-After`: a number, or a date. At most a day; null
+ * without a valid header. `parse` converts a date to milliseconds, like `Date.parse`.
  */
 export function retryAfterSeconds(
   header: string | null,
@@ -18,7 +18,7 @@ export function retryAfterSeconds(
   return Number.isNaN(seconds) ? null : Math.min(Math.max(0, seconds), RETRY_AFTER_SECONDS_MAX)
 }
 
-/** All of them are of Greenwich; the oldest does not say so. */
+/** All of them are in GMT; the oldest format does not say so. */
 function withZone(date: string): string {
   return / (?:GMT|UTC|[+-]\d{4})$/.test(date) ? date : `${date} GMT`
 }

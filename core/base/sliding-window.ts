@@ -1,51 +1,51 @@
 import type { Millis } from './ids.ts'
 
-/** How many in how long. None at most means no limit. */
+/** A number of events per window. `most: 0` means no limit. */
 export interface Limit {
   readonly most: number
   readonly windowMs: Millis
 }
 
-/** What is left of a limit, as whoever is held to it is told. */
+/** The state of a limit, as it is reported to the limited client. */
 export interface Quota {
   readonly limit: number
   readonly remaining: number
-  /** The first instant at which more remains; the present one while nothing is used up. */
+  /** The instant at which more remains; the present one if nothing is used up. */
   readonly resetAt: Millis
-  /** How long until one more is accepted; 0 when it is now. */
+  /** Milliseconds until one more is accepted; 0 if it is accepted now. */
   readonly retryAfterMs: Millis
 }
 
-/** A window, as plain data that is short as text: how long before the newest each of the others was, newest first. */
+/** A window as compact data: the newest instant, and the ages of the others relative to it, newest first. */
 export interface WindowSnapshot {
   readonly newest: Millis
   readonly before: readonly Millis[]
 }
 
 /**
- * The last instants at which something was accepted: as many as the limit has. One more is accepted when the oldest of
- * them is no longer in the window, so never more than the limit stand in any window (t − W, t], whatever the clock does
- * between. Constant time, and no more memory than has been used. Instants must not go back.
+ * The instants of the last accepted events, at most as many as the limit. One more is accepted when the oldest of them
+ * has left the window, so no window (t − W, t] ever contains more than the limit, whatever the clock does between.
+ * Constant time, and memory only for what was used. Instants must not decrease.
  */
 export class SlidingWindow {
   readonly #limit: Limit
-  /** Grows to the limit, and is written over in a circle from then on. */
+  /** Grows up to the limit, and is then a ring buffer. */
   readonly #times: Millis[] = []
-  /** Where the oldest is, once it is full. */
+  /** The index of the oldest instant, once it is full. */
   #next = 0
 
   constructor(limit: Limit) {
     this.#limit = limit
   }
 
-  /** Whether one more would be accepted now. */
+  /** True if one more would be accepted now. */
   isOpen(now: Millis): boolean {
     const { most, windowMs } = this.#limit
     if (most === 0 || this.#times.length < most) return true
     return now - (this.#times[this.#next] ?? 0) >= windowMs
   }
 
-  /** Counts one, whether or not it would have been accepted: what may not be refused takes the place of what may. */
+  /** Counts one even beyond the limit: an event that cannot be refused uses up the room of one that can. */
   count(now: Millis): void {
     const { most } = this.#limit
     if (most === 0) return
@@ -57,19 +57,19 @@ export class SlidingWindow {
     this.#next = (this.#next + 1) % most
   }
 
-  /** Counts one if it is accepted. */
+  /** Counts one if it is accepted. Returns false if not. */
   take(now: Millis): boolean {
     const open = this.isOpen(now)
     if (open) this.count(now)
     return open
   }
 
-  /** The clock was set: what was counted is as long ago as it was before. */
+  /** Moves all instants after the clock was set, so that their ages stay. */
   shift(by: Millis): void {
     for (const [i, time] of this.#times.entries()) this.#times[i] = time + by
   }
 
-  /** What is left. Null where there is no limit. Asking changes nothing. */
+  /** The state of the limit; null if there is no limit. Changes nothing. */
   quota(now: Millis): Quota | null {
     const { most, windowMs } = this.#limit
     if (most === 0) return null
@@ -79,7 +79,7 @@ export class SlidingWindow {
     return { limit: most, remaining, resetAt, retryAfterMs: remaining > 0 ? 0 : resetAt - now }
   }
 
-  /** What there is to carry to where memory has gone; null when nothing is in the window. */
+  /** The window as data, to be restored after hibernation; null if it is empty. */
   snapshot(now: Millis): WindowSnapshot | null {
     const used = this.#used(now)
     if (used === 0) return null
@@ -89,7 +89,7 @@ export class SlidingWindow {
     return { newest, before }
   }
 
-  /** How many are in the window: those are the newest, so the first that is not is found by halving. */
+  /** The number of instants in the window, found by binary search, since the newest are inside. */
   #used(now: Millis): number {
     let [from, to] = [0, this.#times.length]
     while (from < to) {
@@ -100,26 +100,26 @@ export class SlidingWindow {
     return from
   }
 
-  /** The newest for 0, the one before it for 1. */
+  /** The newest instant for 0, the one before it for 1. */
   #newest(back: number): Millis {
     const { length } = this.#times
     return this.#times[(this.#next - 1 - back + 2 * length) % length] ?? 0
   }
 }
 
-/** A window that has counted these instants, in their order. */
+/** A window that has counted these instants, in order. */
 export function windowOf(limit: Limit, times: Iterable<Millis>): SlidingWindow {
   const window = new SlidingWindow(limit)
   for (const time of times) window.count(time)
   return window
 }
 
-/** A window as it was when its snapshot was made. */
+/** The window from which a snapshot was made. */
 export function restoreWindow(limit: Limit, { newest, before }: WindowSnapshot): SlidingWindow {
   return windowOf(limit, [...before.map((ms) => newest - ms).toReversed(), newest])
 }
 
-/** An instant in seconds, rounded up: who waits until then has waited long enough. */
+/** An instant in seconds, rounded up, so that a client that waits until then has waited long enough. */
 export function epochSeconds(at: Millis): number {
   return Math.ceil(at / 1000)
 }

@@ -12,9 +12,8 @@ import { blockedBy } from '../queue/concurrency.ts'
 import { STRATEGIES } from './strategies.ts'
 
 /**
- * Offers jobs to robots until no waiting job has a free robot that may run it. Called after every event.
- *
- * Since that held before the event, only the jobs and the robots that the event touched have to be looked at.
+ * Offers jobs to robots until no waiting job has a free robot that can run it. Runs after every event. Since that held
+ * before the event, only the jobs and robots that the event touched have to be matched.
  */
 export function dispatch(state: State, turn: Turn): void {
   const { dirtyClasses, dirtyRobots } = state.matching
@@ -27,11 +26,11 @@ export function dispatch(state: State, turn: Turn): void {
     if (!offerFrom(state, jobs, turn)) dirtyClasses.delete(jobs)
   }
   dirtyClasses.clear()
-  // What was offered just now has touched its robots again, and left them with nothing to run.
+  // The offers have marked their robots again, but left them with nothing to run.
   dirtyRobots.clear()
 }
 
-/** Gives a robot the jobs whose turn it is, until its slots are full or nothing is left that it may run. */
+/** Offers a robot the first jobs in line, until its slots are full or no job is left that it can run. */
 function offerJobsTo(state: State, id: RobotId, turn: Turn): void {
   const group = state.matching.groupOf.get(id)
   while (group?.free.has(id) === true) {
@@ -45,7 +44,7 @@ function bestFor(state: State, group: RobotGroup, id: RobotId, now: Millis): Job
   return bestAmong(state, classesFor(state, group, id), now, (job) => mayOffer(state, id, job))
 }
 
-/** The classes with waiting jobs that a robot may run. */
+/** The classes of waiting jobs that a robot can run. */
 function classesFor(state: State, group: RobotGroup, id: RobotId): readonly JobClass[] {
   const pinned = [...state.matching.pinned.get(id) ?? []].filter((jobs) => canRun(group, jobs.needs))
   return [...group.classes, ...pinned]
@@ -67,9 +66,10 @@ function bestAmong(
 }
 
 /**
- * Whether the dispatcher would give a robot this waiting job at once, if the robot were as `robot` says: `anew`, when it
- * registers so, and when it has said what it is running; with a `report`, when it says that it is there and runs nothing
- * else; or with a `resume`. For explanations: it asks the same questions in the same order, and changes nothing.
+ * True if the dispatcher would offer a robot this waiting job at once if the robot were as `robot` says: `anew` when it
+ * registers and has reported its jobs; `report` when it reports that it is available and runs nothing else; `resume`
+ * when it is resumed. For explanations: it asks the same questions in the same order as the dispatcher, and changes
+ * nothing.
  */
 export function wouldTake(
   state: State,
@@ -86,7 +86,7 @@ export function wouldTake(
   const session = state.sessions.get(robot.id)
   const foreign = comes === 'resume' && session !== undefined ? foreignSlots(session) : 0
   const slots = robot.max_concurrent_jobs - (state.held.get(robot.id)?.size ?? 0) - foreign
-  // Before it has said what it is running, a robot gets only what was never offered.
+  // Before it has reported its jobs, a robot gets only jobs that were never offered.
   const rounds: ((id: JobId) => boolean)[] = comes === 'anew'
     ? [(id) => state.jobs.get(id)?.attempt === 0, () => true]
     : [(id) => mayOffer(state, robot.id, id)]
@@ -101,7 +101,7 @@ export function wouldTake(
   return false
 }
 
-/** Whether some robot is free just now for a job that needs this: it would be offered at once. */
+/** True if a robot is free at present for a job with these needs, so that it would be offered at once. */
 export function wouldBeTaken(state: State, needs: JobNeeds, job: JobId): boolean {
   return !state.draining && freeRobotFor(state, needs, job) !== undefined
 }
@@ -118,7 +118,7 @@ function mostUrgent(state: State, now: Millis): JobClass | undefined {
   return leader?.jobs
 }
 
-/** Offers the first job of the class that some free robot may run. False when there is none. */
+/** Offers the first job of the class that a free robot can run. Returns false if there is none. */
 function offerFrom(state: State, jobs: JobClass, turn: Turn): boolean {
   if (freeRobotFor(state, jobs.needs, null) === undefined) return false
   const robots = new Map<JobId, RobotId>()
@@ -133,7 +133,7 @@ function offerFrom(state: State, jobs: JobClass, turn: Turn): boolean {
   return true
 }
 
-/** The robot to ask first for such a job; with `job` null, whether there is any, whatever jobs they are excluded from. */
+/** The robot to ask first for such a job. With `job` null, any free robot, regardless of exclusions. */
 function freeRobotFor(state: State, needs: JobNeeds, job: JobId | null): RobotId | undefined {
   const { matching } = state
   const isOpen = (free: FreeRobot): boolean => job === null || mayOffer(state, free.robot, job)
@@ -147,8 +147,8 @@ function freeRobotFor(state: State, needs: JobNeeds, job: JobId | null): RobotId
 }
 
 /**
- * Not a job that it is excluded from; nor, until it has said what it is running, one that was offered before: it may be
- * running that since an earlier connection.
+ * True unless the robot is excluded from the job. Until the robot has reported its jobs, it does not get a job that was
+ * offered before: it may be running that since an earlier connection.
  */
 function mayOffer(state: State, robot: RobotId, job: JobId): boolean {
   const session = state.sessions.get(robot)
@@ -156,7 +156,7 @@ function mayOffer(state: State, robot: RobotId, job: JobId): boolean {
   return session.reported !== null || state.jobs.get(job)?.attempt === 0
 }
 
-/** Releases the waiting jobs that concurrency groups have room for again. Called after every event, before dispatch. */
+/** Releases waiting jobs from concurrency groups that have room again. Runs after every event, before dispatch. */
 export function releaseWaiting(state: State, turn: Turn): void {
   for (const group of state.concurrency.released) {
     for (let job = nextBlocked(state, group, turn.now); job !== undefined; job = nextBlocked(state, group, turn.now)) {

@@ -9,8 +9,8 @@ import type { Session } from '../session.ts'
 import { recordHistory } from '../jobs/history.ts'
 
 /**
- * Asks a robot to run a job. The attempt that fences everything said about it is on disk before the robot hears of
- * it, so that no attempt is ever handed out twice.
+ * Offers a job to a robot. The attempt number that fences all messages about it is on disk before the offer is sent, so
+ * no attempt is ever handed out twice.
  */
 export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void {
   const job = state.jobs.get(id)

@@ -10,7 +10,7 @@ type ChooseRobot = (
   job: JobId,
 ) => RobotId | undefined
 
-/** How each strategy chooses among the free robots that may run a job. DESIGN.md 5.2. */
+/** The strategies: each chooses among the free robots that can run a job. DESIGN.md 5.2. */
 export const STRATEGIES: { readonly [S in Strategy]: ChooseRobot } = {
   least_loaded: firstOf,
   round_robin: firstOf,
@@ -23,7 +23,7 @@ export const STRATEGIES: { readonly [S in Strategy]: ChooseRobot } = {
     }
     return undefined
   },
-  /** Whoever has completed this workflow most often; a robot that never has comes last. */
+  /** The robot that has completed this workflow most often; one that never has comes last. */
   affinity(state, groups, isOpen, job) {
     const workflow = state.jobs.get(job)?.workflow_id
     const successes = workflow === undefined ? undefined : state.affinities.get(workflow)
@@ -38,7 +38,7 @@ export const STRATEGIES: { readonly [S in Strategy]: ChooseRobot } = {
     }
     return leader?.free.robot ?? firstOf(state, groups, isOpen, job)
   },
-  /** Whoever can do the least besides, so that robots that can do more stay free for jobs that ask for more. */
+  /** The robot with the fewest abilities, so that robots with more stay free for jobs that need them. */
   capability_match(state, groups, isOpen, job) {
     const abilities = (group: RobotGroup): number => group.tags.size + group.capabilities.size
     for (const count of [...new Set(groups.map(abilities))].toSorted((a, b) => a - b)) {

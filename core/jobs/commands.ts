@@ -10,9 +10,9 @@ import type { CancelRequested, ReleaseRequested, RetryRequested } from '../event
 import { type Cause, recordHistory } from './history.ts'
 import { createJob, type JobSpec, NO_SOURCE } from './create.ts'
 
-/** What people ask to be done about a job that exists. */
+/** Commands of users about existing jobs. */
 
-/** A job is called off. It ends at once; one that has ended already stays as it is. */
+/** Cancels a job. It ends at once; one that has already ended stays as it is. */
 export function cancelRequested(state: State, event: CancelRequested, turn: Turn): void {
   const job = findOrRefuse(state, event.job, turn)
   if (isRefusal(job)) return refuseCommand(event.reply, job, turn)
@@ -28,8 +28,8 @@ export function cancelRequested(state: State, event: CancelRequested, turn: Turn
 }
 
 /**
- * A person says that the robot has not started a job that it has been offered: the job is offered anew. Refused while the
- * robot still has time to answer, and once it has accepted.
+ * Offers a job anew after a user has declared that its robot has not started it. Refused while the robot still has time
+ * to answer, and once it has accepted.
  */
 export function releaseRequested(state: State, event: ReleaseRequested, turn: Turn): void {
   const job = findOrRefuse(state, event.job, turn)
@@ -53,8 +53,8 @@ function notReleasable(state: State, job: JobRow, now: Millis): string | null {
 }
 
 /**
- * A job that has ended is run again, as a new job that names it. With `requeue` it must be a dead letter, and is dealt
- * with by that. It runs the very definition that it ran before, whatever has been published since.
+ * Runs a job that has ended again, as a new job that refers to it. With `requeue` it must be a dead letter, and ceases
+ * to be one. The new job runs the same definition, even if another one was published since.
  */
 export function retryRequested(state: State, event: RetryRequested, turn: Turn): void {
   const job = findOrRefuse(state, event.job, turn)
@@ -72,7 +72,8 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
     workflow_version: job.workflow_version,
     definition: event.definition,
   }
-  // Not the schedule's: what somebody has run again is his own, and must not be counted twice, nor held up by the next.
+  // The schedule is not inherited: a job that a user runs again must not be counted twice, nor be held back by the next
+  // run.
   const parent = job.parent_job_id === null ? null : { id: job.parent_job_id, depth: job.depth - 1 }
   const source = { ...NO_SOURCE, trigger: job.trigger_id, retry_of: job.id, parent, workflow }
   const { job: again, quota } = withSubmissionLimit(state, event.key, turn, () => {
@@ -91,7 +92,7 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
   reply(turn, event.reply, { type: 'job', job: again, quota })
 }
 
-/** What was asked for when the job was submitted, to be asked for again. */
+/** The request of a job, to be submitted again. */
 function specOf(job: JobRow, id: JobId, by: string): JobSpec {
   return {
     job: id,
@@ -123,8 +124,9 @@ function refuseCommand(to: ReplyId, refusal: Refusal, turn: Turn): void {
 }
 
 /**
- * A person says that the robot has not started the job. It is offered anew; the robot that had the offer is excluded
- * until its list shows the same, and takes the job after all if it says so before another robot is asked.
+ * Offers a job anew after a user has declared that the robot has not started it. The robot with the previous offer is
+ * excluded until its list shows the same; if it reports the job before another robot was asked, it gets the job after
+ * all.
  */
 function offerReleased(state: State, job: JobRow, turn: Turn, cause: Cause): JobRow {
   const session = sessionOf(state, job)

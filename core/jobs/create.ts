@@ -12,7 +12,7 @@ import { saveJob } from './save.ts'
 import { recordHistory } from './history.ts'
 import { blockedBy } from '../queue/concurrency.ts'
 
-/** Everything about a job that is still to come. */
+/** The fields of a new job that are set later. */
 export const NEW_JOB = {
   attempt: 0,
   tries: 0,
@@ -37,10 +37,10 @@ export const NEW_JOB = {
   dead_lettered: false,
 } as const satisfies Partial<JobRow>
 
-/** What a job is made of, whoever asks for it. */
+/** The properties of a job, whatever creates it. */
 export type JobSpec = Omit<JobSubmitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'check_duplicate'>
 
-/** What nothing was said about. */
+/** Defaults of the properties. */
 export const DEFAULT_JOB_SPEC = {
   robot: null,
   environment: '',
@@ -57,23 +57,23 @@ export const DEFAULT_JOB_SPEC = {
   duplicate_key: null,
 } as const satisfies Partial<JobSpec>
 
-/** What a job comes from, and what it runs. */
+/** The origin of a job, and the definition that it runs. */
 export interface JobSource {
   readonly trigger: TriggerId | null
   readonly retry_of: JobId | null
   readonly schedule: ScheduleId | null
-  /** The instant for which the schedule makes it; null for a job by hand. */
+  /** The due instant for which the schedule makes it; null for a job made by hand. */
   readonly due_at: Millis | null
-  /** The job that asked for it, or whose end it follows. */
+  /** The job that called it, or whose end it follows. */
   readonly parent: Pick<JobRow, 'id' | 'depth'> | null
-  /** The root of that one's family; null for a job that somebody asks for, also again. */
+  /** The root of the parent's family; null for a job that was submitted or retried. */
   readonly root: JobId | null
-  /** It follows from what has happened here, and nobody could ask for it again: it is taken in while draining too. */
+  /** Accept the job while draining: it follows from an event here, so no client could submit it again. */
   readonly while_draining: boolean
   readonly workflow: WorkflowRef
 }
 
-/** A job that somebody asks for himself. */
+/** The origin of a job that was submitted directly. */
 export const NO_SOURCE = {
   trigger: null,
   retry_of: null,
@@ -85,8 +85,8 @@ export const NO_SOURCE = {
 } as const
 
 /**
- * Takes a job in, or says why not. UNAVAILABLE while draining, QUEUE_FULL at the bound on live jobs,
- * PAYLOAD_TOO_LARGE when no robot could be sent it in one frame.
+ * Creates a job, or refuses: UNAVAILABLE while draining, QUEUE_FULL at the limit of live jobs, PAYLOAD_TOO_LARGE if it
+ * would not fit into one frame to a robot.
  */
 export function createJob(state: State, spec: JobSpec, source: JobSource, turn: Turn): JobRow | Refusal {
   if (state.draining && !source.while_draining) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
@@ -124,7 +124,7 @@ export function createJob(state: State, spec: JobSpec, source: JobSource, turn: 
   return job
 }
 
-/** A job in the queue, or, if its time has not come or a concurrency limit holds it back, before the queue. */
+/** Creates a job in the queue, or pending if its time has not come or a concurrency limit holds it back. */
 function newJob(state: State, spec: JobSpec, source: JobSource, poolTags: readonly string[], turn: Turn): JobRow {
   const job = queuedJob(state, spec, source, poolTags, turn)
   if (spec.scheduled_time !== null && spec.scheduled_time > turn.now) {
@@ -133,7 +133,10 @@ function newJob(state: State, spec: JobSpec, source: JobSource, poolTags: readon
   return blockedBy(state, job).length === 0 ? job : { ...job, status: 'pending', queued_at: null }
 }
 
-/** Written out: an object this wide that begins as a copy of a smaller one is a hash table to V8, and stays one. */
+/**
+ * All fields are written out: V8 would turn an object this wide that starts as a copy of a smaller one into a slow hash
+ * table.
+ */
 function queuedJob(state: State, spec: JobSpec, source: JobSource, poolTags: readonly string[], turn: Turn): JobRow {
   const { workflow } = source
   return {

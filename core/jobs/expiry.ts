@@ -6,10 +6,10 @@ import { saveJob } from './save.ts'
 import { slotReleased, stopJob, transition } from './transition.ts'
 import { isBlocked, isStopping, isWaiting } from '../records/job.ts'
 
-/** Whoever acts when nobody does. */
+/** The actor recorded for changes made by a timer. */
 const ORCHESTRATOR = 'orchestrator'
 
-/** Its time has come, or its back-off is over: the job becomes eligible, unless a limit holds it back. */
+/** The job's time has come, or its back-off is over: it becomes eligible, unless a limit holds it back. */
 export function becomeReady(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job?.status !== 'pending' || job.ready_at === null) return
@@ -18,7 +18,7 @@ export function becomeReady(state: State, id: JobId, turn: Turn): void {
   else transition(state, job, 'ready', turn, { by: ORCHESTRATOR, detail })
 }
 
-/** The job waited longer than it may. */
+/** The job has waited longer than its limit. */
 export function queueTimeoutExpired(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job === undefined || !(isWaiting(job) || isBlocked(job))) return
@@ -28,7 +28,7 @@ export function queueTimeoutExpired(state: State, id: JobId, turn: Turn): void {
   })
 }
 
-/** The job ran longer than it may. */
+/** The job has run longer than its timeout. */
 export function jobTimeoutExpired(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job?.status !== 'running') return
@@ -38,7 +38,7 @@ export function jobTimeoutExpired(state: State, id: JobId, turn: Turn): void {
   })
 }
 
-/** The robot did not say in time that it has stopped: its slot is free. */
+/** The robot has not confirmed in time that it stopped: its slot is freed. */
 export function stopExpired(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job === undefined || !isStopping(job)) return

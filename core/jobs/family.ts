@@ -5,12 +5,12 @@ import { type Refusal, refuse } from '../base/refusal.ts'
 import type { State } from '../state.ts'
 import type { Family } from '../indexes.ts'
 
-/** The root of the family that a job is in: itself, where nothing has led to it. */
+/** The root of the family of a job: the job itself if no other led to it. */
 export function rootOf({ id, root_job_id }: Pick<JobRow, 'id' | 'root_job_id'>): JobId {
   return root_job_id ?? id
 }
 
-/** Families of more than their root of which a job has not ended, counted from their rows. */
+/** Counts, from rows, the families with more than a root and at least one live job. */
 export function countFamilies(members: Iterable<FamilyMember>): Map<JobId, Family> {
   const families = new Map<JobId, Family>()
   for (const member of members) {
@@ -25,7 +25,7 @@ export function countFamilies(members: Iterable<FamilyMember>): Map<JobId, Famil
 }
 const NONE: Family = { made: 0, live: 0 }
 
-/** CALL_TOO_WIDE where the root of this job has led to as many jobs as it may. */
+/** CALL_TOO_WIDE if the root of this job has led to the maximum number of jobs. */
 export function familyTooLarge(state: State, parent: JobRow): Refusal | null {
   const root = rootOf(parent)
   const { made } = state.families.get(root) ?? NONE
@@ -36,13 +36,16 @@ export function familyTooLarge(state: State, parent: JobRow): Refusal | null {
   return refuse('CALL_TOO_WIDE', message, { limit, root_job_id: root, parent_job_id: parent.id })
 }
 
-/** A job has led to one more. It is live itself, or its end is just being dealt with: `leaveFamily` comes after that. */
+/**
+ * Counts a job that another has led to. The parent is live, or its end is being processed: `leaveFamily` runs after
+ * that.
+ */
 export function joinFamily(state: State, parent: JobRow): void {
   const { made, live } = state.families.get(rootOf(parent)) ?? { made: 0, live: 1 }
   state.families.set(rootOf(parent), { made: made + 1, live: live + 1 })
 }
 
-/** A job has ended, and what follows from its end has been started. */
+/** Counts the end of a job, after the jobs that follow from it were started. */
 export function leaveFamily(state: State, { job }: FactOf<'job.ended'>): void {
   const root = rootOf(job)
   const family = state.families.get(root)

@@ -5,7 +5,7 @@ import type { Turn } from '../turn.ts'
 import type { Session } from '../session.ts'
 import type { HistoryRow } from '../records/job-history.ts'
 
-/** What is to be remembered of something that happened to a job. What is not said is as it stands in the row. */
+/** The content of a history entry. Fields that are left out come from the row. */
 export interface HistoryInput extends Pick<HistoryRow, 'event' | 'from_status'> {
   readonly cause: Cause
   readonly attempt?: number
@@ -29,13 +29,13 @@ export function recordHistory(state: State, job: JobRow, turn: Turn, entry: Hist
   turn.facts.push({ type: 'job.changed', job, event: entry.event })
 }
 
-/** Who made something happen to a job, and why, in words for people. */
+/** The actor who caused a change of a job, and the reason for people. */
 export interface Cause {
   readonly by: string
   readonly detail: string
 }
 
-/** What a robot says is the cause. */
+/** The cause of a change that a robot reported. */
 export function robotCause(session: Session, detail: string): Cause {
   return { by: `robot:${session.robot}`, detail }
 }

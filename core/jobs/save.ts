@@ -8,7 +8,7 @@ import type { State } from '../state.ts'
 import { indexDefinition, releaseDefinition, retainDefinition } from '../workflows/definitions.ts'
 
 /**
- * The only ways in which rows change: in memory and on the way to disk, together. The `index…` functions change memory
+ * The only functions that change rows, in memory and on the way to disk together. The `index…` functions change memory
  * alone, with everything that is derived from the row; `load` uses them too, so that a restart derives the same.
  */
 export function saveJob(state: State, job: JobRow, turn: Turn): void {
@@ -16,7 +16,7 @@ export function saveJob(state: State, job: JobRow, turn: Turn): void {
   turn.out.rows.jobs.set(job.id, job)
 }
 
-/** A job in memory, with its definition, its place in the queue, its deadline and its slot. */
+/** Indexes a job: its definition, its place in the queue, its deadline and its slot. */
 export function indexJob(state: State, job: JobRow): void {
   const before = state.jobs.get(job.id)
   const inMemory = isInMemory(state, job)
@@ -28,17 +28,20 @@ export function indexJob(state: State, job: JobRow): void {
   setDeadline(state, job, inMemory)
   indexSlot(state, before, job)
   if (job.schedule_id !== null) indexRun(state, job.schedule_id, job, inMemory)
-  // By its definition it is found in the queue: that goes last.
+  // The queue finds the job by its definition, so that is released last.
   if (before !== undefined && !inMemory) releaseDefinition(state, job.definition)
 }
 
-/** Whether a job belongs in memory: a live one, unless its time is far off, and one whose robot has yet to stop. */
+/**
+ * True if a job belongs in memory: a live one, unless its time lies beyond the horizon, and one whose robot has yet to
+ * stop.
+ */
 function isInMemory(state: State, job: JobRow): boolean {
   if (job.status === 'pending') return job.ready_at === null || job.ready_at <= state.horizonAt
   return isLive(job.status) || isStopping(job)
 }
 
-/** The one deadline that a job has in its status. */
+/** Sets the one deadline that a job has in its status. */
 function setDeadline(state: State, job: JobRow, inMemory: boolean): void {
   const { timers } = state
   const deadline = inMemory ? deadlineOf(state, job) : null
@@ -47,8 +50,8 @@ function setDeadline(state: State, job: JobRow, inMemory: boolean): void {
 }
 
 /**
- * When something happens to the job though no message comes; null once it has ended, and while it runs on a robot that is
- * away: then the robot's own deadline settles it.
+ * The next instant at which something happens to the job without a message. Null if it has ended, and while its robot
+ * is offline: then the robot's own deadline settles it.
  */
 export function deadlineOf(
   state: State,
@@ -64,8 +67,8 @@ export function deadlineOf(
 }
 
 /**
- * A job that finished in time while its robot could not say so has not run too long. So nothing times out while the robot
- * is away, nor before it has come back and reported; a robot that does not report gets two heartbeats.
+ * A job may have finished in time while its robot could not report it. So it does not time out while the robot is
+ * offline, nor before the robot has reconnected and reported; a robot that does not report gets two heartbeats.
  */
 function timeoutOf(state: State, job: JobRow): { readonly at: Millis; readonly why: 'job.timeout' } | null {
   const session = job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
@@ -75,7 +78,7 @@ function timeoutOf(state: State, job: JobRow): { readonly at: Millis; readonly w
   return { at: Math.max(at, reported), why: 'job.timeout' }
 }
 
-/** Sets the deadlines of a robot's jobs anew: it has come, gone, or reported for the first time. */
+/** Resets the deadlines of a robot's jobs: it has connected, disconnected, or reported for the first time. */
 export function resetDeadlines(state: State, robot: RobotId): void {
   for (const id of state.held.get(robot) ?? []) {
     const job = state.jobs.get(id)
@@ -110,15 +113,19 @@ function indexRun(state: State, schedule: ScheduleId, job: JobRow, inMemory: boo
 }
 
 /**
- * Pending jobs whose time is further off than the horizon are on disk only. It moves before they are needed, with the
- * page of jobs that it uncovers, and before anything else in a turn: a job that changed earlier in the turn would be
- * judged by where the horizon was, and might leave memory, with what it runs, for which nobody has asked the store.
+ * Returns true if the horizon is due to move. Pending jobs beyond the horizon are on disk only. It moves before they
+ * are needed, with a page of rows that was prefetched, and first in a turn: a job that changed earlier in the turn
+ * would be compared with the old horizon and could be evicted, together with its definition, which this turn has not
+ * fetched.
  */
 export function isHorizonDue(state: State, now: Millis): boolean {
   return state.timers.at('store.horizon', '') <= now
 }
 
-/** Pending jobs whose time comes nearer enter memory. The first event of the turn that finds it due has them. */
+/**
+ * Moves the horizon, and loads the pending jobs that it uncovers. They come with the first event of the turn that finds
+ * it due.
+ */
 export function moveHorizon(state: State, turn: Turn): void {
   const { horizonMs } = state.settings
   state.horizonAt = Math.max(state.horizonAt, turn.now + horizonMs)

@@ -10,11 +10,11 @@ import type { JobSubmitted } from '../events/jobs.ts'
 import { findIdempotent, saveIdempotent } from '../access/idempotency.ts'
 import { createJob, NEW_JOB, NO_SOURCE } from './create.ts'
 
-/** The definition that a job runs, and under what name. */
+/** The definition that a job runs, and the workflow's name. */
 /**
- * Somebody submits a job over the API. The answer comes once the job is durable. The same request again, by its
- * idempotency key, gets the same answer, makes no second job, and uses nothing up. Only what makes a job counts for the
- * limit on submissions: so the rows of the jobs are what a restart knows it by.
+ * Submits a job over the API. The answer comes once the job is durable. The same request again, by its idempotency key,
+ * gets the same answer, makes no second job, and does not count. Only submissions that make a job count for the limit,
+ * so that a restart can count them from the jobs' rows.
  */
 export function submitted(state: State, event: JobSubmitted, turn: Turn): void {
   const { idempotency } = event
@@ -29,7 +29,7 @@ export function submitted(state: State, event: JobSubmitted, turn: Turn): void {
   reply(turn, event.reply, { type: 'job', job, quota })
 }
 
-/** What was answered the first time; IDEMPOTENCY_MISMATCH when this is another request under the same key. */
+/** The first answer to a repeated request; IDEMPOTENCY_MISMATCH for a different request with the same key. */
 function replayReply(
   state: State,
   fingerprint: string,
@@ -71,14 +71,14 @@ function createSubmitted(state: State, event: JobSubmitted, turn: Turn): JobRow 
   return createJob(state, { ...event, duplicate_key }, { ...NO_SOURCE, workflow: ref }, turn)
 }
 
-/** An earlier job that would do the same, and has not ended or is younger than the window. */
+/** An equal job that has not ended, or is younger than the window. */
 function findDuplicate(state: State, key: string, turn: Turn): JobRow | undefined {
-  // What this turn has changed goes before what was on disk when it began.
+  // Rows changed in this turn take precedence over those that were prefetched.
   const rows = [...turn.out.rows.jobs.values()].filter((job) => job.duplicate_key === key)
   const found = turn.prefetched.duplicates.get(key)
   if (found !== undefined && !turn.out.rows.jobs.has(found.id)) rows.push(state.jobs.get(found.id) ?? found)
   const first = rows.find((job) => isLive(job.status) || turn.now - job.created_at < state.settings.duplicateMs)
   if (first !== undefined || found === undefined) return first
-  // The one that was found has ended in this very turn. There may be others of which nobody asked whether they are.
+  // The prefetched one has ended in this very turn. Look for others in memory, since none was prefetched.
   return [...state.jobs.values()].find((job) => job.duplicate_key === key && isLive(job.status))
 }

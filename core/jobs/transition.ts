@@ -17,14 +17,14 @@ import { type Cause, recordHistory } from './history.ts'
 import type { Millis } from '../base/ids.ts'
 import { assert } from '../base/assert.ts'
 
-/** The connection of the robot that has the job; undefined when no robot has it, or the robot is away. */
+/** The session of the robot that has the job; undefined if there is no robot or it is offline. */
 export function sessionOf(state: State, job: JobRow): Session | undefined {
   return job.robot_id === null ? undefined : state.sessions.get(job.robot_id)
 }
 
 /**
- * Something happens to a job: the row moves along the life table, and the history says so. Whatever changes a job's
- * status comes through here. What follows from its end is in `reactions.ts`.
+ * Applies a transition to a job: the row moves along the life table, and the history records it. Every change of a
+ * job's status goes through here. `reactions.ts` lists the consequences of its end.
  */
 export function transition(
   state: State,
@@ -37,7 +37,7 @@ export function transition(
   const changed = applyTransition(job, action, turn.now, fields)
   const session = sessionOf(state, job)
   if (session !== undefined && isHeld(job) && !isHeld(changed)) session.idleSince = turn.now
-  // Before the row is kept: whether the robot takes more jobs is worked out then.
+  // Before the row is saved, which recomputes whether the robot takes more jobs.
   if (isOffered(job)) session?.offers.delete(job.id)
   saveJob(state, changed, turn)
   if (session !== undefined && isOffered(job) && isHeld(changed)) indexRobot(state, session.robot)
@@ -47,9 +47,9 @@ export function transition(
 }
 
 /**
- * Ends a job that a robot may be working on. The end is final at once. The robot is told to stop, again whenever it
- * registers, and its slot stays held until it says that it has, or until a grace period is over: until then the desktop
- * is still busy.
+ * Ends a job that a robot may be working on. The end is final at once. The robot is asked to stop, again whenever it
+ * registers, and its slot stays occupied until it confirms or a grace period is over, because until then the desktop is
+ * still in use.
  */
 export function stopJob(
   state: State,
@@ -64,19 +64,19 @@ export function stopJob(
   const changed = transition(state, job, action, turn, cause, { ...fields, stop_until })
   sendCancel(state, changed, turn)
   const session = sessionOf(state, job)
-  // It may not have read the offer yet: a list that lacks the job says nothing until it has.
+  // The robot may not have read the offer yet: a list without the job proves nothing until it has.
   if (session !== undefined && job.status !== 'running') session.excluded.set(job.id, requestStatus(session, turn))
   return changed
 }
 
-/** Tells the robot of a job that has ended to stop working on it, if the robot is there. */
+/** Asks the robot of a job that has ended to stop working on it, if the robot is connected. */
 export function sendCancel(state: State, job: JobRow, turn: Turn): void {
   const session = sessionOf(state, job)
   if (session === undefined) return
   send(turn, session.socket, { type: 'job_cancel', payload: { job_id: job.id, reason: job.error_message } })
 }
 
-/** The robot has stopped, or has had long enough to: its slot is free. */
+/** Frees the slot: the robot has stopped, or its time to do so is over. */
 export function slotReleased(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   const freed = { ...job, stop_until: null }
   const session = sessionOf(state, job)
@@ -86,15 +86,15 @@ export function slotReleased(state: State, job: JobRow, turn: Turn, cause: Cause
 }
 
 /**
- * Asks a robot what it is running. Its answer, and every report after it, was written when it had read all that was
- * sent before. Returns which request this is.
+ * Requests a robot's status. The robot writes its answer, and every later report, after it has read everything sent
+ * before. Returns the number of the request.
  */
 export function requestStatus(session: Session, turn: Turn): number {
   send(turn, session.socket, { type: 'status_request', payload: { robot_id: session.robot } })
   return ++session.statusRequests
 }
 
-/** What a job fails with that may have been started, and must not be started a second time unasked. */
+/** The error of a job that may have been started, and must not be started again without a request. */
 export function unknownOutcome(job: JobRow): { readonly error_type: string; readonly error_message: string } {
   return {
     error_type: 'OUTCOME_UNKNOWN',
@@ -121,8 +121,8 @@ type JobFields = Partial<
 >
 
 /**
- * The row after a transition, with every field that the new status demands or forbids set accordingly. A `Bug` where
- * the table does not allow it.
+ * The row after a transition, with every field set as the new status requires. Throws a `Bug` if the table does not
+ * allow the transition.
  */
 export function applyTransition(job: JobRow, action: JobTransition, now: Millis, fields: JobFields = {}): JobRow {
   const status = nextStatus(job.status, action)
@@ -131,16 +131,16 @@ export function applyTransition(job: JobRow, action: JobTransition, now: Millis,
   const offered_at = action === 'ready' ? job.offered_at : fields.offered_at ?? null
   const next: JobRow = { ...job, ...fields, status, offer_until: null, offered_at, ready_at }
   if (status === 'running') {
-    // A robot that says late that it took a job whose offer had expired may find it waiting for its back-off.
+    // A robot that accepts late, after its offer has expired, may find the job in back-off.
     return { ...next, queued_at: job.queued_at ?? now, started_at: now, refusals: 0, tries: job.tries + 1 }
   }
   if (isLive(status)) {
-    // A job that has been running begins to wait anew; one that was only offered has been waiting all along.
+    // A job that was running starts to wait anew; one that was only offered has been waiting all along.
     const waited = job.status === 'running' ? null : job.queued_at
     const queued_at = waited ?? (status === 'queued' ? now : null)
     return { ...next, queued_at, started_at: null, progress: 0, current_node: '', progress_message: '' }
   }
-  // A clock that was set back must not end a job before it started.
+  // After the clock was set back, a job must not end before it started.
   const completed_at = Math.max(now, job.started_at ?? job.created_at)
   return { ...next, completed_at, progress: status === 'completed' ? 100 : job.progress }
 }

@@ -4,40 +4,43 @@ import { toText } from '../base/json.ts'
 import { writtenObject } from './written.ts'
 
 /**
- * How much of what robots say is kept. A robot may say a megabyte in any field, a hundred times a minute, and what it says is
- * kept in memory, in rows, and in copies of rows: so every text and every list of a message has its bound here. P74.
+ * Limits for the texts and lists in robots' messages. A robot may send a megabyte in any field, a hundred times a
+ * minute, and its values are kept in memory, in rows and in copies of rows: so each has a limit. P74.
  */
 
-/** Of the name of a robot: as many as people may give it. */
+/** The name of a robot; people may give it as many. */
 export const NAME_CHARS_MAX = 200
-/** Of a word, such as the status of a robot. */
+/** A single word, such as the status of a robot. */
 export const WORD_CHARS_MAX = 64
-/** Of the name of a node. */
+/** The name of a node. */
 export const NODE_CHARS_MAX = 256
 export const ERROR_TYPE_CHARS_MAX = 200
-/** Of a reason: it stands in histories, and with the robot. */
+/** A reason, which is stored in histories, and with the robot. */
 export const REASON_CHARS_MAX = 1_000
-/** Of what a job is doing: it stands in every list of jobs, and is written anew with each message. */
+/** The progress message of a job, which is shown in every list of jobs, and rewritten with each report. */
 export const PROGRESS_CHARS_MAX = 2_000
-/** Of a line of a log, and of what it has beside its text. */
+/** A log line, and its extra data. */
 export const LOG_CHARS_MAX = 16_384
-/** Of an error's message, and of its stack trace. */
+/** An error message, and a stack trace. */
 export const ERROR_CHARS_MAX = 65_536
-/** Of what a robot says of its machine, as JSON. */
+/** The description of a robot's machine, as JSON. */
 export const SYSTEM_INFO_CHARS_MAX = 16_384
-/** Of what a robot can do, as JSON. */
+/** The capabilities of a robot, as JSON. */
 const CAPABILITIES_CHARS_MAX = 65_536
-/** Twice as many jobs as a robot can have of us: a longer list is not read. */
+/** Twice as many jobs as a robot can have from us; the rest of a longer list is ignored. */
 export const ACTIVE_JOBS_MAX = 2_000
 /** Offers that a robot remembers, likewise. */
 export const MEMORY_OFFERS_MAX = 10_000
 
-/** A text of any length, of which so much is read. */
+/** A text of any length, clipped to the limit. */
 export function textOf(charsMax: number) {
   return v.pipe(v.string(), v.transform((text) => clip(text, charsMax)))
 }
 
-/** A value of any size, to be passed on where it is not longer than this as JSON; where it is, that it was dropped. */
+/**
+ * A value of any size that is only passed on. If its JSON is longer than the limit, a note that it was dropped replaces
+ * it.
+ */
 export function passedOn<T>(charsMax: number): v.TransformAction<T, T | Anything> {
   return v.transform((value) => {
     const { length } = toText(value)
@@ -47,7 +50,10 @@ export function passedOn<T>(charsMax: number): v.TransformAction<T, T | Anything
 
 type Anything = Readonly<Record<string, unknown>>
 
-/** What a robot can do. It may not be cut, and the robot would be given work that is not for it if it were left out. */
+/**
+ * The capabilities of a robot. Too large ones are refused: without them, or cut, the robot would get jobs that it
+ * cannot run.
+ */
 export const capabilities = v.pipe(
   writtenObject as v.GenericSchema<Anything>,
   v.check(

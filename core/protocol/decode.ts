@@ -8,29 +8,27 @@ import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import { skim } from './skim.ts'
 import { grafted } from './written.ts'
 
-/** The largest frame that is read, in UTF-8 bytes. The robots in the field close on anything larger. */
+/** The largest frame that is read, in UTF-8 bytes. Robots in the field disconnect on a larger one. */
 export const FRAME_BYTES_MAX = 1 << 20
 
-/** A frame that is no message of the protocol, with the id to answer to where one could be read. */
+/** A frame that is not a valid message, with the id to answer to if it could be read. */
 export interface Undecodable {
   readonly refusal: Refusal
   readonly correlation_id: MessageId | undefined
 }
 
-/** Tells a frame that could not be decoded from a message. */
+/** True for a frame that could not be decoded. */
 export function isUndecodable(value: object): value is Undecodable {
   return 'refusal' in value
 }
 
 /**
- * Decodes a frame that a robot sent. Never throws, on any text whatever.
+ * Decodes a frame from a robot. Never throws, for any text. INVALID_JSON: not JSON. INVALID_MESSAGE: no envelope, an
+ * unknown type, or a type that only we send. INVALID_PAYLOAD: a required field is missing; the message names it.
  *
- * INVALID_JSON: not JSON. INVALID_MESSAGE: no envelope, an unknown type, or a type that only we send. INVALID_PAYLOAD: it
- * lacks what it must say; the message names it.
- *
- * Work that has ended must not be taken for lost because of how its robot writes. So a message that says which job it
- * speaks of is one, whatever else is wrong with it: `flaws` says what that was. `refusal`: what is wrong with the frame
- * itself, of which the text is what could be made of it.
+ * Work that has ended must not be treated as lost because of a formal error. So a message that identifies its job is
+ * accepted whatever else is wrong with it, and `flaws` describes that. `refusal` is a problem with the frame itself, of
+ * which `text` is the readable part.
  */
 export function fromRobot(text: string, refusal: Refusal | null = null): RobotMessage | Undecodable {
   const frame = readFrame(text, refusal)
@@ -41,7 +39,7 @@ export function fromRobot(text: string, refusal: Refusal | null = null): RobotMe
   return { ...head, ...read } as RobotMessage
 }
 
-/** The same for a frame that the orchestrator sent, in which nothing may be wrong. */
+/** Decodes a frame from the orchestrator, in which nothing may be wrong. */
 export function fromOrchestrator(text: string): OrchestratorMessage | Undecodable {
   if (exceedsBytes(text, FRAME_BYTES_MAX)) return no(tooLarge())
   const parsed = parseJson(text)
@@ -56,11 +54,11 @@ export function fromOrchestrator(text: string): OrchestratorMessage | Undecodabl
 
 const PROBLEM_CHARS_MAX = 300
 
-/** A sentence per problem, each naming the field by its path. At most three, since one is usually the cause. */
+/** One sentence per problem, each with the path of the field. At most three, since one is usually the cause. */
 export function problemsOf(issues: readonly v.BaseIssue<unknown>[]): string {
   return issues.slice(0, 3).map((issue) => {
     const path = v.getDotPath(issue)
-    // It shows what was received.
+    // valibot's message quotes the received value.
     const message = cut(issue.message, PROBLEM_CHARS_MAX)
     if (path === null) return message
     const field = cut(path, PROBLEM_CHARS_MAX)
@@ -68,7 +66,7 @@ export function problemsOf(issues: readonly v.BaseIssue<unknown>[]): string {
   }).join('; ')
 }
 
-/** A frame as JSON; what can be read of it, where it is too large or no JSON. */
+/** Parses a frame as JSON, or reads what it can of one that is too large or invalid. */
 function readFrame(text: string, refusal: Refusal | null): Frame {
   const read = refusal ?? (exceedsBytes(text, FRAME_BYTES_MAX) ? tooLarge() : readJson(text))
   if (!isRefusal(read)) return { ...read, cut: NOTHING, refusal: null, room: roomFor(text) }
@@ -78,7 +76,7 @@ function readFrame(text: string, refusal: Refusal | null): Frame {
 
 const NOTHING: ReadonlySet<string> = new Set()
 
-/** What is answered to a frame over the cap. */
+/** The refusal of a frame over the limit. */
 function tooLarge(): Refusal {
   return refuse('INVALID_PAYLOAD', `A message must not exceed ${FRAME_BYTES_MAX} bytes`, {
     max_message_bytes: FRAME_BYTES_MAX,
@@ -89,7 +87,7 @@ function unreadable(type: MessageType, issues: readonly v.BaseIssue<unknown>[]):
   return refuse('INVALID_PAYLOAD', `${type}: ${problemsOf(issues)}`, { received_type: type })
 }
 
-/** What the envelope of a message says. */
+/** The envelope of a message. */
 interface Head {
   readonly type: MessageType
   readonly id: MessageId | undefined
@@ -97,7 +95,7 @@ interface Head {
   readonly payload: Parsed
 }
 
-/** A line for a log bears the time of its message, if it has none of its own. */
+/** Gives a log line the time of its message if it has none of its own. */
 function withTime({ type, payload }: Head, { json: envelope }: Parsed): Parsed {
   const { json, written } = payload
   if (type !== 'log_entry' || !isObject(json) || !isObject(envelope) || 'timestamp' in json) return payload
@@ -132,7 +130,7 @@ function headOf({ json, written }: Parsed, from: 'robot' | 'orchestrator'): Head
   }
 }
 
-/** The robots of a later CasareRPA write all fields beside `type`. What they say could be guessed at, and is not. */
+/** Refuses the flat dialect of later versions of CasareRPA, whose fields stand beside `type`. It is not interpreted. */
 function flat(type: string, robot: Json): Refusal {
   const message = `${type}: the fields stand at the top level, as in the flat dialect of CasareRPA's FastAPI ` +
     `orchestrator; here they belong into payload: {"type": "${type}", "payload": {"robot_id": …}}`
@@ -141,8 +139,8 @@ function flat(type: string, robot: Json): Refusal {
 }
 
 /**
- * An id, to be sent back: a number as it was written, digit for digit. What is no id is none: there is nothing to answer to,
- * and that is all.
+ * An id to send back; a number is returned digit for digit. Undefined for anything else: then there is no id to answer
+ * to.
  */
 function idOf(json: Json | undefined, written = json): MessageId | undefined {
   if (typeof json === 'number') return written as MessageId

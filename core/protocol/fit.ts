@@ -1,29 +1,29 @@
 import { type Json, JSON_DEPTH_MAX, JSON_KEYS_MAX, type JsonObject, NUMBER_CHARS_MAX, tokenOf } from '../base/json.ts'
 
-/** How a value, or what is left of it, is made to fit what every runtime stores and reads back alike. */
+/** The remaining room for a value, which bounds it so that every runtime stores and reads it alike. */
 export interface Room {
-  /** How many more members may be kept. */
+  /** The number of members that may still be kept. */
   members: number
-  /** Whether texts may hold what cannot be stored: only then is each of them looked at. */
+  /** True if texts may contain characters that cannot be stored: only then is each text checked. */
   readonly unclean: boolean
-  /** Whether numbers are in it as they were written: `Parsed.written`. */
+  /** True if numbers are in their original notation, as in `Parsed.written`. */
   readonly numbers: boolean
-  /** Something was left out since this was last set: it lay too deep, was one of too many, or a number that is too long. */
+  /** Set when something was left out: too deep, one member too many, or a number that is too long. */
   deep: boolean
   many: boolean
   long: boolean
 }
 
-/** How many levels a field of a payload lies below the top of its message. */
+/** The depth of a payload's field below the top of the message. */
 export const FIELD_DEPTH = 2
 
-/** What stands in place of what lies too deep. */
+/** Replaces a value that is too deep. */
 const LEFT_OUT = '…'
 
-/** An escaped surrogate, or U+0000, which JSON text can only hold escaped. */
+/** An escaped surrogate, or U+0000, which JSON can only contain escaped. */
 const UNCLEAN = /\\u(?:0000|[dD][89a-fA-F])/
 
-/** Room for the values of one message, of which this is the text. */
+/** Room for the values of one message with this text. */
 export function roomFor(text: string): Room {
   return {
     members: JSON_KEYS_MAX,
@@ -35,7 +35,7 @@ export function roomFor(text: string): Room {
   }
 }
 
-/** As much of a value as fits: the value itself, where all of it does. `depth`: how many levels it lies below the top. */
+/** As much of a value as fits; the same value if all of it does. `depth`: its depth below the top. */
 export function fitJson(json: Json, depth: number, room: Room): Json {
   if (typeof json === 'string') return room.numbers ? fitText(json, room) : room.unclean ? cleanText(json) : json
   if (typeof json !== 'object' || json === null) return json
@@ -56,7 +56,7 @@ function fitText(written: string, room: Room): string {
   return LEFT_OUT
 }
 
-/** Text as it can be stored: runtimes differ in what becomes of lone surrogates, and SQLite reads up to U+0000. */
+/** Text that every runtime can store: lone surrogates are stored differently, and SQLite reads up to U+0000 only. */
 export function cleanText(text: string): string {
   return text.toWellFormed().replaceAll('\u0000', '\ufffd')
 }
@@ -75,7 +75,7 @@ function fitList(list: readonly Json[], depth: number, room: Room): Json {
 }
 
 function fitObject(object: JsonObject, depth: number, room: Room): Json {
-  // Every frame comes through here, and a list of pairs would be an array for each member.
+  // Runs for every frame. A list of pairs would allocate an array for each member.
   const keys = Object.keys(object)
   let copy: [string, Json][] | null = null
   for (let i = 0; i < keys.length; i++) {

@@ -7,11 +7,11 @@ import { type Refusal, refuse } from '../base/refusal.ts'
 import { RESULT_PROBLEMS, type ResultProblem } from './unkept.ts'
 import { grafted } from './written.ts'
 
-/** A frame of a robot, as it was read. */
+/** A robot's frame as it was parsed. */
 export interface Frame extends Parsed {
-  /** The fields of its payload of which there is at most the beginning, as text. */
+  /** The fields of the payload of which only the beginning, as text, is present. */
   readonly cut: ReadonlySet<string>
-  /** It is too large, or no JSON; null where it was read whole. */
+  /** The problem if it is too large or not JSON; null if it was parsed completely. */
   readonly refusal: Refusal | null
   readonly room: Room
 }
@@ -21,18 +21,18 @@ export const FIELDS: ReadonlySet<string> = new Set(
   Object.values(MESSAGES).flatMap(({ from, payload }) => from === 'orchestrator' ? [] : Object.keys(payload.entries)),
 )
 
-/** Ids; and lists that say by what is not in them that something is not so. One that is not whole says nothing. */
+/** Ids, and lists in which the absence of an entry has a meaning. A truncated one is ignored. */
 const WHOLE: ReadonlySet<string> = new Set(['job_id', 'robot_id', 'active_job_ids', 'memory'])
 
 type Schema = v.GenericSchema & { readonly entries: Readonly<Record<string, v.GenericSchema>> }
 
-/** A payload, and what was wrong with it. */
+/** A payload, and its flaws. */
 interface Read {
   readonly payload: unknown
   readonly flaws?: Flaws
 }
 
-/** Why there is none; nothing where the frame says it. */
+/** The reason why there is no payload; empty if the frame's own problem says it. */
 interface Unreadable {
   readonly issues: readonly v.BaseIssue<unknown>[]
 }
@@ -40,11 +40,11 @@ interface Unreadable {
 const PAYLOAD = v.custom<JsonObject>(isObject, 'payload must be a JSON object')
 
 /**
- * Reads a payload as well as it can be read.
- *
- * 1. What is nested too deep, or is one member too many, is left out; so is what a frame that is too large has no room for.
- * 2. A result of which anything is missing is none: what is left of it would be taken for the whole.
- * 3. What has a wrong type is read as what it stands for, or left out: `mend`.
+ * Reads a payload as far as possible.
+ * 1. Values nested too deep, and members beyond the limit, are left out, and so are values that a too large frame has
+ * no room for.
+ * 2. A result with anything missing is dropped, since the rest would be taken for the whole.
+ * 3. A value of a wrong type is converted to the type that it represents, or left out: `mend`.
  */
 export function readPayload(type: MessageType, given: Parsed, frame: Frame): Read | Unreadable {
   const schema: Schema = MESSAGES[type].payload
@@ -65,7 +65,7 @@ export function readPayload(type: MessageType, given: Parsed, frame: Frame): Rea
 }
 
 interface Fitted {
-  /** The payload, less what does not fit. */
+  /** The payload without the parts that do not fit. */
   readonly given: JsonObject
   readonly problems: readonly string[]
   readonly resultProblem: ResultProblem | null
@@ -73,7 +73,7 @@ interface Fitted {
 
 const FITS: Pick<Fitted, 'problems' | 'resultProblem'> = { problems: [], resultProblem: null }
 
-/** What is only kept has its numbers as they were written. */
+/** Fits a payload in both forms. Fields that are only stored keep their numbers' notation. */
 function fitBoth(json: JsonObject, written: JsonObject, schema: Schema, frame: Frame): Fitted {
   const read = fitFields(json, schema, frame)
   if (json === written) return read
@@ -83,7 +83,7 @@ function fitBoth(json: JsonObject, written: JsonObject, schema: Schema, frame: F
 
 function fitFields(payload: JsonObject, { entries }: Schema, frame: Frame): Fitted {
   const { refusal, room } = frame
-  // Nearly all messages of robots end here, as they came.
+  // Nearly all messages end here, unchanged.
   if (refusal === null && !room.unclean) {
     let isSame = true
     for (const name in entries) {
@@ -107,7 +107,7 @@ function fitEach(payload: JsonObject, entries: Schema['entries'], { cut, refusal
   room.members = JSON_KEYS_MAX
   for (const name in entries) {
     if (!Object.hasOwn(payload, name)) {
-      // The lines of a batch that has no room for them.
+      // A batch whose log lines do not fit.
       if (refusal !== null && name === 'entries') given[name] = []
       continue
     }

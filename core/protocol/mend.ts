@@ -1,12 +1,13 @@
 import * as v from 'valibot'
 import { isObject, type Json, type JsonObject, toText } from '../base/json.ts'
 
-/** What is right for each field. */
+/** The schema of each field. */
 type Fields = Readonly<Record<string, v.GenericSchema>>
 
 /**
- * Reads what robots write wrong. A field of a wrong type is read as the text, the number or the list that it stands for,
- * or left out where it may be. One that may not be left out stays as it is: it is for the schema to refuse it.
+ * Repairs common errors in robots' messages. A field of a wrong type is converted to the text, number or list that it
+ * represents, or left out if it is optional. A required one that cannot be converted stays, so that the schema refuses
+ * it.
  */
 export function mend(fields: Fields, given: JsonObject, note: (flaw: string) => void): JsonObject {
   const mended = Object.entries(given).flatMap(([name, value]): [string, Json][] => {
@@ -18,7 +19,7 @@ export function mend(fields: Fields, given: JsonObject, note: (flaw: string) => 
       note(`${name} was ${nameOf(value)} and was read as a ${reading.as}`)
       return [[name, reading.read]]
     }
-    // Many languages write null for what they do not have.
+    // Many languages write null for an absent value.
     const isGiven = value !== null
     if (!v.is(schema, undefined) || (isGiven && staysAsGiven(name, value))) return [[name, value]]
     if (isGiven) note(`${name} was ${nameOf(value)} and was left out`)
@@ -27,12 +28,12 @@ export function mend(fields: Fields, given: JsonObject, note: (flaw: string) => 
   return Object.fromEntries(mended)
 }
 
-/** Nothing but itself names a thing. */
+/** An id must not be converted. */
 const IDS: ReadonlySet<string> = new Set(['job_id', 'robot_id'])
 
 /**
- * A robot that belongs to another environment than it says would be given work that is not for it; and so would one whose
- * capabilities were left out because there are too many of them.
+ * True for fields that must not be repaired: with a wrong environment, or without capabilities that are too large, the
+ * robot would get jobs that it cannot run.
  */
 function staysAsGiven(name: string, value: Json): boolean {
   return name === 'environment' || (name === 'capabilities' && isObject(value))
@@ -56,7 +57,7 @@ function readingsOf(value: Json): readonly Reading[] {
 
 const NUMBER = /^\s*-?\d{1,15}(?:\.\d{1,15})?\s*$/
 
-/** What it was, for people. */
+/** A description of the value's type, for people. */
 function nameOf(value: Json): string {
   if (Array.isArray(value)) return 'a list'
   if (isObject(value)) return 'an object'

@@ -9,14 +9,12 @@ import type { ResultProblem } from './unkept.ts'
 import { readAs, written, writtenObject } from './written.ts'
 
 /**
- * The 21 messages of the wire, once: who sends each, and what its payload holds.
- *
- * Where the API reference and the two robot clients in the field differ, the schema takes what they really send:
- * fields that either of them leaves out have the default that the original server gives them. Unknown fields are
- * dropped. Two fields are ours: `attempt`, sent with `job_assign` and echoed by robots that can, and `memory`.
- *
- * What a robot must say is little: which job it speaks of and, when it registers, who it is. Anything else may be
- * missing, and where it has a wrong type it is read as well as it can be: see `fromRobot`.
+ * The 21 messages of the wire: the sender of each, and the schema of its payload. Where the API reference and the two
+ * robot clients in the field differ, the schema accepts what the clients really send: fields that either of them omits
+ * have the default of the original server. Unknown fields are dropped. Two fields are additions: `attempt`, sent with
+ * `job_assign` and echoed by robots that support it, and `memory`. Little is required of a robot: the id of the job
+ * and, when it registers, its own. Any other field may be missing, and one of a wrong type is read as far as possible:
+ * see `fromRobot`.
  */
 
 const ID_CHARS_MAX = 256
@@ -25,7 +23,7 @@ const jobId = v.pipe(id, v.transform((text) => text as JobId))
 const robotId = v.pipe(id, v.transform((text) => text as RobotId))
 const workflowId = v.pipe(v.string(), v.transform((text) => text as WorkflowId))
 const text = v.string()
-/** Senders of our own may put in what JSON can be made of. */
+/** For sending, any value that can be converted to JSON is accepted. */
 const jsonObject = writtenObject as v.GenericSchema<Readonly<Record<string, unknown>>>
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const percent = v.nullish(v.number(), null)
@@ -34,7 +32,7 @@ const jobIds: v.GenericSchema<string[], JobId[]> = v.pipe(v.array(jobId), v.maxL
 const reason = v.nullish(most.textOf(most.REASON_CHARS_MAX), '')
 const node = v.nullish(most.textOf(most.NODE_CHARS_MAX), '')
 
-/** The most jobs one robot may say it can run at a time. */
+/** The most jobs that one robot may declare to run at a time. */
 export const ROBOT_SLOTS_MAX = 1000
 export const TAGS_MAX = 100
 const tags = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(TAGS_MAX))
@@ -42,7 +40,7 @@ const tags = v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))),
 export const LOG_LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Levels as robots write them: any case, and the short names of other logging libraries. */
+/** Spellings of log levels: any case, and the short names of other logging libraries. */
 const LEVEL_NAMES: Readonly<Record<string, LogLevel>> = {
   WARN: 'WARNING',
   FATAL: 'CRITICAL',
@@ -61,7 +59,7 @@ const level = v.pipe(
   }),
 )
 
-/** Who speaks is known from the connection; what is said of it is only compared. */
+/** The sender is known from the connection; the field is only compared with it. */
 const speaker = v.optional(robotId)
 
 const heartbeat = v.object({
@@ -71,7 +69,7 @@ const heartbeat = v.object({
   cpu_percent: percent,
   memory_percent: percent,
   disk_percent: percent,
-  /** Absent means that the robot says nothing about its jobs, which is not the same as having none. */
+  /** Absent means that the robot does not report its jobs, which differs from having none. */
   active_job_ids: v.optional(jobIds),
 })
 
@@ -89,17 +87,19 @@ const offers: v.GenericSchema<unknown[], Offer[]> = v.pipe(
   v.maxLength(most.MEMORY_OFFERS_MAX),
 )
 
-/** What a robot remembers of offers. One that was made while this memory existed and is not in it was never read. */
+/**
+ * The offers that a robot remembers. An offer that was made while this memory existed and is not in it was never read.
+ */
 const memory = v.object({
-  /** Names the memory: another as soon as anything in it may have been forgotten. */
+  /** The id of the memory. It changes when anything in the memory may have been forgotten. */
   id,
-  /** Which start of the robot's process this is since the memory began. */
+  /** The number of starts of the robot's process with this memory. */
   start: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  /** Offers that were read, but for those that were refused or whose end is known to be recorded. */
+  /** Offers that were read, without those that were refused or whose end is confirmed. */
   offers,
 })
 
-/** A line of a batch; null for one that cannot be read. */
+/** A line of a batch; null if it cannot be read. */
 const batchLine = v.pipe(
   v.unknown(),
   v.transform((value): v.InferOutput<typeof logEntry> | null => {
@@ -133,7 +133,7 @@ export const MESSAGES = {
       capabilities: v.optional(most.capabilities, {}),
       auth_token: v.nullish(text),
       token: v.nullish(text),
-      // One that cannot be read is left out, and proves nothing.
+      // An invalid memory is ignored, and proves nothing.
       memory: v.optional(memory),
     }),
   },
@@ -249,7 +249,7 @@ export type MessageType = keyof typeof MESSAGES
 export type Payload<T extends MessageType> = v.InferOutput<(typeof MESSAGES)[T]['payload']>
 export type LogEntry = v.InferOutput<typeof logEntry>
 
-/** What names one message. Strings by the reference; a peer's number is echoed back as a number. */
+/** The id of a message. A string by the reference; a peer's number is echoed as a number. */
 export type MessageId = string | number
 
 /** One message as decoded: its payload is checked, complete and typed. */
@@ -259,18 +259,18 @@ export type Message<T extends MessageType = MessageType> = {
     readonly id: MessageId | undefined
     readonly correlation_id: MessageId | undefined
     readonly payload: Payload<K>
-    /** What was wrong with it; absent where nothing was. */
+    /** The flaws of the message; absent if there are none. */
     readonly flaws?: Flaws
   }
 }[T]
 
-/** What was wrong with a message that is acted upon all the same. */
+/** The flaws of a message that is processed nevertheless. */
 export interface Flaws {
-  /** In words, for the log of the job. */
+  /** Descriptions for the log of the job. */
   readonly words: readonly string[]
-  /** It is not JSON, or is beyond the limits: its sender is answered so. */
+  /** Set if the frame is not JSON, or exceeds a limit; the sender gets this answer. */
   readonly refusal: Refusal | null
-  /** Its result is not among what was read. */
+  /** Set if its result could not be read. */
   readonly resultProblem: ResultProblem | null
 }
 
@@ -278,12 +278,12 @@ type SentBy<F extends From> = {
   [T in MessageType]: (typeof MESSAGES)[T]['from'] extends F | 'both' ? T : never
 }[MessageType]
 
-/** What a robot may say to us. */
+/** The messages from robots. */
 export type RobotMessage = Message<SentBy<'robot'>>
-/** What we may say to a robot. */
+/** The messages to robots. */
 export type OrchestratorMessage = Message<SentBy<'orchestrator'>>
 
-/** What a sender fills in; the id and the timestamp are added as it leaves. */
+/** A message to send; its id and timestamp are added when it leaves. */
 export type Outgoing<T extends MessageType = MessageType> = {
   readonly [K in T]: {
     readonly type: K

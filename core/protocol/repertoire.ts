@@ -1,56 +1,62 @@
 import { isObject, type Json, parseJson, tokenOf } from '../base/json.ts'
 
 /**
- * Which robots can run a workflow by what it is made of: what its definition asks for, and what a robot says that it
- * runs. A robot that says nothing is asked for everything.
+ * Decides which robots can run a workflow by its content: the requirements of its definition against the declaration of
+ * a robot. A robot without a declaration is offered everything.
  */
 
 /** The format of a node graph: a definition with `nodes`. Every other definition names its format itself. */
 export const NODE_GRAPH = 'workflow'
 
-/** What a definition asks of the robot that is to run it. Worked out once for each definition. */
+/** The requirements of a definition on robots. Computed once for each definition. */
 export interface DefinitionNeeds {
   /** Equal for definitions that exactly the same robots can run. */
   readonly key: string
-  /** Null for a definition that has neither nodes nor a format: kept by an earlier version. */
+  /** Null for a definition with neither nodes nor a format, stored by an earlier version. */
   readonly format: string | null
-  /** Of a node graph, the types of the nodes that are not disabled, as they are first written there. */
+  /** The types of the enabled nodes of a node graph, in the spelling of their first occurrence. */
   readonly nodeTypes: readonly string[]
-  /** The same as they are compared. */
+  /** The same in the form in which they are compared. */
   readonly nodeKinds: readonly string[]
 }
 
-/** What a robot says that it runs: jobs of these workflows, and whatever is of these formats and has these nodes only. */
+/**
+ * The jobs that a robot declares to run: those of these workflows, and those in these formats that have only these
+ * nodes.
+ */
 export interface Repertoire {
   readonly workflows: ReadonlySet<string>
   readonly formats: ReadonlySet<string>
-  /** As they are compared. Null: every type. */
+  /** In the form in which they are compared. Null: every type. */
   readonly nodeKinds: ReadonlySet<string> | null
 }
 
-/** The capabilities by which a robot says what it runs. */
+/** The capabilities that declare a repertoire. */
 export const REPERTOIRE_NAMES = ['workflows', 'formats', 'node_types'] as const
 
-/** What a workflow asks of a robot's repertoire. */
+/** The requirements of a workflow on a robot's repertoire. */
 export interface Runnable {
-  /** The workflow's id where some robot names it, else null: it then makes no difference. */
+  /** The workflow's id if a robot names it, else null, because it makes no difference then. */
   readonly workflow: string | null
-  /** Null where the definition is not in memory: then nothing is asked. */
+  /** Null if the definition is not in memory: then nothing is required. */
   readonly definition: DefinitionNeeds | null
 }
 
-/** What is missing in a repertoire: a workflow, a format, or node types. */
+/** The missing part of a repertoire: a workflow, a format, or node types. */
 export type Lack =
   | { readonly missing_node_types: readonly string[] }
   | { readonly missing_format: string | null }
   | { readonly missing_workflow: string }
 
-/** A node type as it is compared, without its `Node` suffix and its case: `HTTPRequest` and `HttpRequestNode` are the same. */
+/**
+ * The form of a node type for comparison, without its `Node` suffix and its case: `HTTPRequest` and `HttpRequestNode`
+ * are equal.
+ */
 export function nodeKind(nodeType: string): string {
   return nodeType.replace(/Node$/, '').toLowerCase()
 }
 
-/** What a definition asks of a robot. */
+/** The requirements of a definition on robots. */
 export function definitionNeeds(json: string): DefinitionNeeds {
   const parsed = parseJson(json)
   const definition = 'json' in parsed && isObject(parsed.json) ? parsed.json : {}
@@ -79,7 +85,7 @@ function needsOfFormat(format: string | null, types: readonly string[]): Definit
   }
 }
 
-/** What a robot says that it runs; null when it says nothing. What is no list of texts says nothing. */
+/** The repertoire that a robot declares; null if it declares none. A value that is not a list of texts is ignored. */
 export function repertoireOf(capabilities: Readonly<Record<string, unknown>>): Repertoire | null {
   const [workflows, formats, types] = REPERTOIRE_NAMES.map((name) => capabilities[name]).map((given) =>
     isTextList(given) ? given : null
@@ -87,18 +93,18 @@ export function repertoireOf(capabilities: Readonly<Record<string, unknown>>): R
   if (!workflows && !formats && !types) return null
   return {
     workflows: new Set(workflows ?? []),
-    // Whoever names node types runs node graphs.
+    // A robot that names node types runs node graphs.
     formats: new Set([...formats ?? [], ...(types ? [NODE_GRAPH] : [])]),
     nodeKinds: types ? new Set(types.map(nodeKind)) : null,
   }
 }
 
-/** The capabilities that should say what a robot runs, and do not: they are no lists of texts. */
+/** The names of repertoire capabilities that are ignored because they are not lists of texts. */
 export function unreadable(capabilities: Readonly<Record<string, unknown>>): readonly string[] {
   return REPERTOIRE_NAMES.filter((name) => Object.hasOwn(capabilities, name) && !isTextList(capabilities[name]))
 }
 
-/** Says so of what a robot registers with; empty where there is nothing to say. */
+/** A warning about ignored capabilities of a registration; empty if there is nothing to report. */
 export function ignoredText(capabilities: Readonly<Record<string, unknown>>): string {
   const names = unreadable(capabilities).map((name) => `capabilities.${name}`)
   return names.length === 0 ? '' : `; ignored, since it must be an array of strings: ${names.join(', ')}`
@@ -108,7 +114,7 @@ function isTextList(given: unknown): given is readonly string[] {
   return Array.isArray(given) && given.every((item) => typeof item === 'string' && tokenOf(item) === null)
 }
 
-/** Whether a robot with this repertoire runs such a workflow. */
+/** True if a robot with this repertoire can run the workflow. */
 export function runsDefinition(repertoire: Repertoire | null, { workflow, definition }: Runnable): boolean {
   if (repertoire === null || definition === null) return true
   if (workflow !== null && repertoire.workflows.has(workflow)) return true
@@ -118,7 +124,7 @@ export function runsDefinition(repertoire: Repertoire | null, { workflow, defini
     definition.nodeKinds.every((kind) => nodeKinds.has(kind))
 }
 
-/** What a robot with this repertoire lacks for a workflow of this id; null when it runs it. */
+/** The part of the repertoire that a robot lacks for a workflow of this id; null if it lacks nothing. */
 export function lackOf(repertoire: Repertoire | null, runnable: Runnable, id: string): Lack | null {
   const { definition } = runnable
   if (repertoire === null || definition === null || runsDefinition(repertoire, runnable)) return null
@@ -133,7 +139,7 @@ export function lackOf(repertoire: Repertoire | null, runnable: Runnable, id: st
   }
 }
 
-/** The capabilities of a robot that runs such a definition too; null for a definition that nobody can name. */
+/** The capabilities with which a robot could run the definition too; null if no robot can declare it. */
 export function broadened(
   capabilities: Readonly<Record<string, unknown>>,
   { format, nodeKinds, nodeTypes }: DefinitionNeeds,
@@ -147,7 +153,7 @@ export function broadened(
   return { ...capabilities, node_types: [...types, ...nodeTypes.filter((_, at) => !known.has(nodeKinds[at] ?? ''))] }
 }
 
-/** What is missing, in words. */
+/** Describes a lack in words. */
 export function lackText(lack: Lack): string {
   if ('missing_node_types' in lack) {
     const { length } = lack.missing_node_types
@@ -156,7 +162,7 @@ export function lackText(lack: Lack): string {
   return 'missing_workflow' in lack ? `the workflow ${lack.missing_workflow}` : formatText(lack.missing_format)
 }
 
-/** A format in words. */
+/** Describes a format in words. */
 export function formatText(format: string | null): string {
   if (format === null) return 'definitions without nodes and format'
   return format === NODE_GRAPH ? 'workflows made of nodes' : `the format ${format}`

@@ -1,15 +1,15 @@
 import * as v from 'valibot'
 import type { RobotId } from '../base/ids.ts'
 
-/** Ids of robots stand in paths. A path cannot carry `.` and `..`, whatever is done to write them otherwise. */
+/** Robots' ids occur in paths, which cannot contain `.` and `..`, even percent-encoded. */
 const UNADDRESSABLE = /^\.{1,2}$/
 
-/** Letters that nobody sees, and that end lines in logs. */
+/** Invisible characters, and those that end lines in logs. */
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u
 
 const ID_CHARS_MAX = 256
 
-/** An id that a robot may have: of whatever letters, as long as `/api/v1/robots/{id}` can name it. */
+/** A valid id of a robot: any characters that `/api/v1/robots/{id}` can contain. */
 export const newRobotId = v.pipe(
   v.string(),
   v.nonEmpty('must not be empty'),

@@ -1,28 +1,27 @@
 import type { Json, JsonObject } from '../base/json.ts'
 
-/** A message of which only as much was read as is needed to act on it. */
+/** A message that was read only as far as is needed to process it. */
 export interface Skimmed {
   readonly json: JsonObject
-  /** The fields of its payload of which there is at most the beginning, as text. */
+  /** The fields of the payload of which only the beginning, as text, is present. */
   readonly cut: ReadonlySet<string>
 }
 
-/** Of larger values the beginning is kept, as text. */
+/** The number of characters kept of a larger value, as text. */
 const VALUE_CHARS_MAX = 65_536
 
-/** No message has so many: whatever comes then is not read. */
+/** The number of members that are read. No valid message has more. */
 const MEMBERS_MAX = 1_000
 
-/** What is read of an envelope. */
+/** The members of an envelope that are read. */
 const HEAD: ReadonlySet<string> = new Set(['type', 'id', 'timestamp', 'correlation_id', 'payload'])
 
 /**
- * Reads the envelope of a message that is too large to be read, or that is no JSON, and the small values of these fields
- * of its payload, without making anything of the rest.
- *
- * 1. Keys may come in any order, and the last of two counts, as for `JSON.parse`.
- * 2. What lies deeper than the payload is stepped over by its brackets and quotation marks: no key in it counts.
- * 3. Where the text stops being JSON, what stood before that counts.
+ * Reads the envelope of a message that is too large or not JSON, and the small values of these fields of its payload,
+ * without parsing the rest.
+ * 1. Keys may come in any order, and the last of duplicates counts, as for `JSON.parse`.
+ * 2. Deeper values are skipped by their brackets and quotation marks: no key in them counts.
+ * 3. At invalid JSON it stops, and what came before counts.
  */
 export function skim(text: string, fields: ReadonlySet<string>): Skimmed {
   const scan = new Scan(text)
@@ -49,12 +48,12 @@ const CLOSE = 0x7d
 const LIST = 0x5b
 const LIST_END = 0x5d
 
-/** A place in the text, which moves on. Where the text is no JSON it is broken, and nothing more is read. */
+/** A position in the text that moves forward. At invalid JSON it is marked as broken, and nothing more is read. */
 class Scan {
   readonly #text: string
   #at = 0
   #broken = false
-  /** The value that was read last is not whole. */
+  /** True if the last value was truncated. */
   isCut = false
 
   constructor(text: string) {
@@ -63,12 +62,12 @@ class Scan {
     this.#space()
   }
 
-  /** Whether an object begins here. */
+  /** True if an object begins here. */
   get isObject(): boolean {
     return this.#unit === OPEN
   }
 
-  /** The members of an object that begins here. Those that are wanted are read by `read`, the others stepped over. */
+  /** The members of the object that begins here: the wanted ones, read by `read`. Others are skipped. */
   members(wanted: ReadonlySet<string>, read: (key: string) => Json | undefined): JsonObject {
     const found = new Map<string, Json>()
     this.#expect(OPEN)
@@ -89,13 +88,13 @@ class Scan {
     return Object.fromEntries(found)
   }
 
-  /** The value that begins here, if all of it is small enough to be kept. */
+  /** The value that begins here, if it is small enough to be kept whole. */
   whole(): Json | undefined {
     const value = this.value()
     return this.isCut ? undefined : value
   }
 
-  /** The value that begins here, if it is small enough to be kept; otherwise what it begins with, as text. */
+  /** The value that begins here if it is small enough, otherwise its beginning as text. */
   value(): Json {
     const isText = this.#unit === QUOTE
     const from = this.#at
@@ -104,13 +103,13 @@ class Scan {
     const whole = this.#broken || until - from > VALUE_CHARS_MAX ? undefined : parsed(raw)
     this.isCut = whole === undefined
     if (whole !== undefined) return whole
-    // Neither a text nor anything with brackets, and no JSON: where it ends is a guess.
+    // Neither a string nor a bracketed value, and not valid JSON: its end is unknown.
     if (!isText && raw[0] !== '{' && raw[0] !== '[') this.#broken = true
     // It may have been cut in the middle of a character.
     return (isText ? beginning(raw) : raw).toWellFormed()
   }
 
-  /** The code of the character that comes next; NaN at the end. */
+  /** The code of the next character; NaN at the end. */
   get #unit(): number {
     return this.#text.charCodeAt(this.#at)
   }
@@ -122,7 +121,7 @@ class Scan {
     this.#space()
   }
 
-  /** null for one that cannot be read. */
+  /** Null for a key that cannot be read. */
   #key(): string | null {
     if (this.#unit !== QUOTE) this.#broken = true
     if (this.#broken) return null
@@ -131,7 +130,7 @@ class Scan {
     return raw.includes('\\') ? parsed(raw) as string | undefined ?? null : raw.slice(1, -1)
   }
 
-  /** Steps over the value that begins here, and over the space behind it. Returns where the value ended. */
+  /** Skips the value that begins here, and the white space after it. Returns the end of the value. */
   #skip(): number {
     const from = this.#at
     const unit = this.#unit
@@ -180,14 +179,14 @@ class Scan {
   }
 }
 
-/** Where the text ends that begins with the quotation mark at this place: behind its other one, or nowhere. */
+/** The end of the string that begins with the quotation mark at this position, after the closing one. */
 function textEnd(text: string, at: number): number {
   for (let i = at + 1; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     if (unit === BACKSLASH) i++
     else if (unit === QUOTE) return i + 1
   }
-  // One more: the last character may be the mark that the text begins with, or one that is escaped.
+  // One more, in case the last character is the opening mark, or escaped.
   return text.length + 1
 }
 
@@ -204,7 +203,7 @@ function parsed(text: string): Json | undefined {
   }
 }
 
-/** What a text begins with that was cut. The last characters may belong to an escape that was cut in two. */
+/** The text of a truncated string. Its last characters may belong to an escape that was cut in two. */
 function beginning(raw: string): string {
   for (let less = 0; less < 6; less++) {
     const text = parsed(`${raw.slice(0, raw.length - less)}"`)

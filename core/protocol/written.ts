@@ -2,31 +2,31 @@ import * as v from 'valibot'
 import { firstLost, isObject, type Json, type JsonObject, type Parsed } from '../base/json.ts'
 
 /**
- * What a schema does not look into passes through as it was written, numbers digit for digit: `grafted` puts it where the
- * schema says `written` or `writtenObject`. What a schema reads are doubles.
+ * Values that a schema does not examine pass through in their original notation, with every digit: `grafted` inserts
+ * them where the schema says `written` or `writtenObject`. Values that a schema reads are doubles.
  */
 
-/** Any value, to be passed on. Only `toText` knows how its numbers are to be read. */
+/** Any value that is only passed on. Only `toText` can interpret its numbers. */
 export const written = v.unknown()
-/** The same for an object. Taken as it is: valibot's own objects drop members named like those of a prototype. */
+/** The same for an object. Not valibot's own object schema, which drops members named like those of a prototype. */
 export const writtenObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
 
-/** For a schema that reads its value by another one, of which its parts that are passed on are. */
+/** Marks a schema that reads its value with another schema, whose parts may be passed on. */
 export function readAs<T>(schema: v.GenericSchema): v.MetadataAction<T, { readonly [READ_AS]: v.GenericSchema }> {
   return v.metadata({ [READ_AS]: schema })
 }
 
 const READ_AS = 'readAs'
 
-/** A number that is read and that no double has. */
+/** A number that is read and that no double can hold. */
 export interface LostNumber {
   readonly path: string
   readonly token: string
 }
 
 /**
- * What `schema` is to check of a value that was parsed. `found` gets the numbers that it would not read exactly: for values
- * of bounded depth, since all that is read is gone through.
+ * The input for `schema` from a parsed value. Calls `found` with each number that the schema would read and a double
+ * cannot hold. Only for values of bounded depth, since it visits everything that is read.
  */
 export function grafted(
   schema: v.GenericSchema,
@@ -36,7 +36,7 @@ export function grafted(
   return json === tokens ? json : graft(schema as Shape, json, tokens, '', found)
 }
 
-/** What schemas are made of, as far as it matters here. */
+/** The parts of schemas that matter here. */
 interface Shape {
   readonly entries?: Readonly<Record<string, Shape>>
   readonly item?: Shape
@@ -66,7 +66,7 @@ function graft(shape: Shape | undefined, json: Json, as: Json, path: string, fou
   return json
 }
 
-/** A union of a text and an object is for either to be passed on. */
+/** True if the schema passes the value on. A union of a text and an object passes either. */
 function passes(shape: Shape, json: Json): boolean {
   return PASSES.has(shape) || PASSES.has(shape.pipe?.[0]) ||
     (shape.wrapped !== undefined && passes(shape.wrapped, json)) ||

@@ -4,7 +4,7 @@ import { addWaiting, countWaiting, newJobClass, NO_NEEDS, removeWaiting } from '
 import type { State } from '../state.ts'
 import type { ConcurrencyGroup, ConcurrencyGroups } from '../indexes.ts'
 
-/** No job is counted, and none waits. */
+/** Empty groups. */
 export function newConcurrencyGroups(): ConcurrencyGroups {
   return { byKey: new Map(), released: new Set() }
 }
@@ -33,7 +33,7 @@ function concurrencyGroupsOf(job: JobRow): readonly string[] {
   return groups
 }
 
-/** How many jobs of a group may run at a time, as far as this job is concerned. */
+/** The number of jobs of a group that may run at a time, as it applies to this job. */
 export function concurrencyLimitOf(state: State, group: string, job: JobRow): number {
   if (group.startsWith('key:')) return job.concurrency_limit
   if (group.startsWith('schedule:') && job.schedule_id !== null) {
@@ -45,13 +45,13 @@ export function concurrencyLimitOf(state: State, group: string, job: JobRow): nu
   return limit ?? Infinity
 }
 
-/** Whether jobs of the schedule wait for each other. One that is deleted holds none of its jobs back. */
+/** True if jobs of the schedule wait for each other. A deleted schedule does not hold back its jobs. */
 function queuesItsRuns(state: State, id: ScheduleId): boolean {
   const overlap = state.schedules.get(id)?.overlap
   return overlap === 'queue_one' || overlap === 'queue_all'
 }
 
-/** The groups whose limit holds this job back; none when it may run. */
+/** The groups whose limits hold this job back; empty if it may run. */
 export function blockedBy(state: State, job: JobRow): readonly string[] {
   return concurrencyGroupsOf(job).filter((key) => {
     const running = state.concurrency.byKey.get(key)?.running
@@ -59,7 +59,7 @@ export function blockedBy(state: State, job: JobRow): readonly string[] {
   })
 }
 
-/** Keeps the groups in step with a job that has changed from `before` to `job`. */
+/** Updates the groups after a job has changed from `before` to `job`. */
 export function indexConcurrency(state: State, before: JobRow | undefined, job: JobRow): void {
   const was = {
     running: before !== undefined && countsAsRunning(before),
@@ -80,7 +80,7 @@ export function indexConcurrency(state: State, before: JobRow | undefined, job: 
   }
 }
 
-/** A limit has changed: jobs that it lets run now are released after this event. */
+/** Marks a group whose limit has changed: jobs that it now allows are released after this event. */
 export function markReleased(state: State, key: string): void {
   const group = state.concurrency.byKey.get(key)
   if (group !== undefined) state.concurrency.released.add(group)

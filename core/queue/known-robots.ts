@@ -5,7 +5,7 @@ import type { State } from '../state.ts'
 import type { RobotRow } from '../records/robot.ts'
 import type { Abilities } from '../indexes.ts'
 
-/** Keeps in step what the robots on record can do, after a row that was `before` has become `robot`. */
+/** Updates the abilities of known robots after a row has changed from `before` to `robot`. */
 export function indexKnownRobot(state: State, before: RobotRow | undefined, robot: RobotRow): void {
   if (offersTheSame(robot, before)) return
   const { abilityGroups, abilityGroupOf } = state.matching
@@ -27,12 +27,15 @@ export function indexKnownRobot(state: State, before: RobotRow | undefined, robo
   }
 }
 
-/** What a robot on record can do; undefined for one that is not. */
+/** The abilities of a robot on record; undefined if it is not on record. */
 export function knownAbilities(state: State, robot: RobotId): Abilities | undefined {
   return state.matching.abilityGroupOf.get(robot)?.abilities
 }
 
-/** Counts who names these workflows. The jobs of one that is named for the first time, or no more, change classes. */
+/**
+ * Counts the robots that name these workflows. Jobs of a workflow that is named for the first or the last time change
+ * classes.
+ */
 function countNamed(state: State, workflows: Iterable<string>, by: 1 | -1): void {
   const { namedWorkflows } = state.matching
   const counts = new Map([...workflows].map((id) => [id, (namedWorkflows.get(id) ?? 0) + by]))

@@ -10,7 +10,7 @@ import type { RobotRow } from '../records/robot.ts'
 import type { Abilities, FreeRobot, JobClass, JobNeeds, MatchingIndex, RobotGroup } from '../indexes.ts'
 import type { Session } from '../session.ts'
 
-/** Nobody waits and nobody is there. */
+/** Without waiting jobs and robots. */
 export function newMatchingIndex(strategy: Strategy): MatchingIndex {
   return {
     before: strategy === 'round_robin' ? wasOfferedEarlier : isFreer,
@@ -27,13 +27,13 @@ export function newMatchingIndex(strategy: Strategy): MatchingIndex {
   }
 }
 
-/** Keeps the queue in step with a job that has changed from `before` to `job`. */
+/** Updates the queue after a job has changed from `before` to `job`. */
 export function indexWaiting(state: State, before: JobRow | undefined, job: JobRow): void {
   if (before !== undefined && isWaiting(before)) unqueue(state, before)
   if (isWaiting(job)) enqueue(state, job)
 }
 
-/** Keeps the groups in step with a robot whose row, session or jobs have changed. */
+/** Updates the groups after a robot's row, session or jobs have changed. */
 export function indexRobot(state: State, id: RobotId): void {
   const { matching } = state
   const robot = state.robots.get(id)
@@ -62,35 +62,40 @@ export function indexRobot(state: State, id: RobotId): void {
   }
 }
 
-/** A row is copied with what it refers to when something else in it changes, as with nearly every heartbeat. */
+/**
+ * True if the fields for matching are unchanged. Compares by reference, since rows share unchanged values, and nearly
+ * every heartbeat changes other fields only.
+ */
 export function offersTheSame(robot: RobotRow, former: RobotRow | undefined): boolean {
   return former?.environment === robot.environment && former.tags === robot.tags &&
     former.capabilities === robot.capabilities
 }
 
-/** Has a waiting job looked at again, because a robot that was closed to it has opened. */
+/** Marks a waiting job to be matched again, because a robot that was excluded from it is available. */
 export function markDirty(state: State, job: JobRow): void {
   const jobs = state.matching.classes.get(classKey(jobNeeds(state, job)))
   if (jobs !== undefined) state.matching.dirtyClasses.add(jobs)
 }
 
-/** Whether nobody has told the robot to take no more jobs. */
+/** True unless a user has paused the robot or asked it to shut down. */
 export function takesJobs({ mode }: Pick<RobotRow, 'mode'>): boolean {
   return mode === 'active' || mode === 'resuming'
 }
 
-/** Whether a connected robot takes jobs at all, whatever its slots: not while it is paused, rests, or is behind. */
+/**
+ * True if a connected robot takes jobs at all, apart from its slots: not while it is paused, cooling down, or behind.
+ */
 function isAvailable(robot: RobotRow, session: Session): boolean {
   return takesJobs(robot) && !session.paused && !session.coolingDown && !isBehind(session)
 }
 
-/** Whether a robot has an offer that it has not answered in time: it is not reading, and is offered nothing more. */
+/** True if the robot has not answered an offer in time: it is not reading, and gets no more offers. */
 export function isBehind(session: Session): boolean {
   for (const request of session.offers.values()) if (request !== null) return true
   return false
 }
 
-/** Whether robots with these abilities may run jobs that need this. DESIGN.md 5.2. */
+/** True if robots with these abilities can run jobs with these needs. DESIGN.md 5.2. */
 export function canRun(abilities: Abilities, needs: JobNeeds): boolean {
   return (needs.environment === '' || abilities.environment === 'default' ||
     abilities.environment === needs.environment) &&
@@ -99,18 +104,18 @@ export function canRun(abilities: Abilities, needs: JobNeeds): boolean {
     runsDefinition(abilities.repertoire, needs)
 }
 
-/** The robot whose turn it is to be asked, where all are asked in turn. */
+/** The order of `round_robin`: the robot whose last offer was earlier goes first. */
 function wasOfferedEarlier(a: FreeRobot, b: FreeRobot): boolean {
   return a.lastOffer < b.lastOffer || (a.lastOffer === b.lastOffer && a.robot < b.robot)
 }
 
-/** The less loaded first, then the longer idle. */
+/** The order of `least_loaded`: the lower load first, then the longer idle. */
 function isFreer(a: FreeRobot, b: FreeRobot): boolean {
   if (a.load !== b.load) return a.load < b.load
   return a.idleSince < b.idleSince || (a.idleSince === b.idleSince && a.robot < b.robot)
 }
 
-/** Lets happen what changes the classes of these waiting jobs. */
+/** Runs a change of the classes of these waiting jobs, and queues them anew. */
 export function regroup(state: State, jobs: readonly JobRow[], change: () => void): void {
   for (const job of jobs) unqueue(state, job)
   change()
@@ -158,7 +163,7 @@ function link(matching: MatchingIndex, jobs: JobClass): void {
   else classes.add(jobs)
 }
 
-/** What a robot that is as the row says can do. A capability that it reports as false or empty is one that it lacks. */
+/** The abilities of a robot by its row. A capability reported as false or empty counts as absent. */
 export function abilitiesOf({ environment, tags, capabilities }: RobotRow): Abilities {
   const repertoire = repertoireOf(capabilities)
   const reported = repertoire === null
@@ -177,7 +182,7 @@ export function abilitiesOf({ environment, tags, capabilities }: RobotRow): Abil
   }
 }
 
-/** Of a number that is kept as it was written, what counts is the number. */
+/** For a number in its original notation, the value counts. */
 function isTruthy(value: unknown): boolean {
   const token = tokenOf(value)
   return Boolean(token === null ? value : Number(token))
@@ -204,7 +209,7 @@ function leaveGroup(matching: MatchingIndex, group: RobotGroup, id: RobotId): vo
   if (group.robots.size === 0) matching.groups.delete(group.key)
 }
 
-/** How many slots of a robot are not for our jobs. */
+/** The number of a robot's slots that other work occupies. */
 export function foreignSlots({ foreignJobs, foreignLoad }: Session): number {
   return foreignJobs.size + foreignLoad
 }

@@ -5,7 +5,7 @@ import type { PoolRow } from '../records/pool.ts'
 import type { PoolSaved } from '../events/robots.ts'
 import { savePool } from './save.ts'
 
-/** A pool is made or changed. Jobs that were submitted before keep the tags that they asked for then. */
+/** Creates or changes a pool. Jobs submitted earlier keep the tags that they got from it. */
 export function poolSaved(state: State, event: PoolSaved, turn: Turn): void {
   const pool: PoolRow = {
     name: event.name,

@@ -5,7 +5,7 @@ import { indexKnownRobot } from './known-robots.ts'
 import { indexRobot } from './matching.ts'
 import type { AffinityRow, PoolRow } from '../records/pool.ts'
 
-/** The only way a robot changes. */
+/** Changes a robot. The only function that does. */
 export function saveRobot(state: State, robot: RobotRow, turn: Turn): void {
   const before = state.robots.get(robot.id)
   state.robots.set(robot.id, robot)
@@ -14,19 +14,19 @@ export function saveRobot(state: State, robot: RobotRow, turn: Turn): void {
   turn.out.rows.robots.set(robot.id, robot)
 }
 
-/** The only way a pool changes. */
+/** Changes a pool. The only function that does. */
 export function savePool(state: State, pool: PoolRow, turn: Turn): void {
   state.pools.set(pool.name, pool)
   turn.out.rows.pools.set(pool.name, pool)
 }
 
-/** The only way in which what robots are good at changes. */
+/** Changes an affinity. The only function that does. */
 export function saveAffinity(state: State, affinity: AffinityRow, turn: Turn): void {
   indexAffinity(state, affinity)
   turn.out.rows.affinities.set(`${affinity.workflow_id} ${affinity.robot_id}`, affinity)
 }
 
-/** How often a robot has completed a workflow, in memory. */
+/** Sets, in memory, how often a robot has completed a workflow. */
 export function indexAffinity(state: State, { workflow_id, robot_id, successes }: AffinityRow): void {
   const robots = state.affinities.get(workflow_id)
   if (robots === undefined) state.affinities.set(workflow_id, new Map([[robot_id, successes]]))

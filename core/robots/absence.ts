@@ -5,10 +5,13 @@ import type { State } from '../state.ts'
 import { logCountOf } from '../limiter/log-count.ts'
 import { recordHistory } from '../jobs/history.ts'
 
-/** A line that breaks all the time would fill the history of each job that it has. */
+/** The number of disconnections recorded per job: an unstable connection would fill the histories of its jobs. */
 const BREAKS_MAX = 20
 
-/** A robot has gone, or is there again: the history of each of its jobs says so, for it explains what happens then. */
+/**
+ * Records in the history of each of a robot's jobs that the robot has disconnected or reconnected, since that explains
+ * later events.
+ */
 export function recordAbsence(
   state: State,
   robot: RobotId,

@@ -9,15 +9,15 @@ import type { Session } from '../session.ts'
 import { saveRobot } from '../queue/save.ts'
 
 /**
- * What people tell robots to do. It is remembered with the robot, so that it holds although the robot is away just now,
- * or has never heard of it: nothing is offered to a robot that is paused or is to shut down.
+ * Commands of users to robots. The mode is stored with the robot, so it holds even if the robot is offline or does not
+ * support the command: a robot that is paused or should shut down gets no offers.
  */
 export const MODE_AFTER = { pause: 'paused', resume: 'resuming', shutdown: 'draining' } as const satisfies Record<
   string,
   RobotMode
 >
 
-/** Pause, resume or shut down. A robot that is there is told at once. */
+/** Pauses, resumes or shuts down a robot. A connected one gets the command at once. */
 export function controlRequested(state: State, event: ControlRequested, turn: Turn): void {
   const before = state.robots.get(event.robot)
   if (before === undefined) return refuseUnknownRobot(event.reply, event.robot, turn)
@@ -33,7 +33,7 @@ export function controlRequested(state: State, event: ControlRequested, turn: Tu
   reply(turn, event.reply, { type: 'robot', robot })
 }
 
-/** A robot that returns is told again what it may have missed. */
+/** Repeats the present mode to a robot that reconnects, since it may have missed the command. */
 export function resendMode(session: Session, robot: RobotRow, turn: Turn): void {
   const payload = { robot_id: robot.id }
   if (robot.mode === 'paused') send(turn, session.socket, { type: 'pause', payload })
@@ -43,7 +43,7 @@ export function resendMode(session: Session, robot: RobotRow, turn: Turn): void 
   }
 }
 
-/** Somebody wants to know how a robot is, from the robot itself. Answered when it answers, or TIMEOUT. */
+/** Requests the status of a robot from the robot itself. Answered when it answers, or with TIMEOUT. */
 export function statusRequested(
   state: State,
   event: { readonly reply: ReplyId; readonly robot: RobotId },
@@ -60,7 +60,7 @@ export function statusRequested(
   requestStatus(session, turn)
 }
 
-/** The robot has answered: so has everybody who asked. */
+/** Answers everyone who has requested the status of the robot. */
 export function statusReceived(state: State, session: Session, turn: Turn): void {
   const robot = state.robots.get(session.robot)
   const report = session.reported
@@ -78,13 +78,13 @@ export function statusExpired(state: State, robot: RobotId, turn: Turn): void {
   for (const to of session.awaitingStatus.splice(0)) refuseRequest(turn, to, refusal)
 }
 
-/** The connection that was asked over is gone. */
+/** The connection of the request is gone. */
 export function statusLost(session: Session, turn: Turn): void {
   const refusal = refuse('CONNECTION_ERROR', `Robot ${session.robot} has disconnected`)
   for (const to of session.awaitingStatus.splice(0)) refuseRequest(turn, to, refusal)
 }
 
-/** A robot is put on record before it has ever connected, or changed there. What it says when it registers wins. */
+/** Registers a robot before it has connected, or changes its record. The fields that it registers with later win. */
 export function robotSaved(state: State, event: RobotSaved, turn: Turn): void {
   const before = state.robots.get(event.robot)
   if (before === undefined && event.mode === 'update') return refuseUnknownRobot(event.reply, event.robot, turn)

@@ -7,13 +7,13 @@ import type { State } from '../state.ts'
 import { forgetWarning, warn } from './warn.ts'
 import type { Session, Takeovers } from '../session.ts'
 
-/** As many in a row are no accident: one machine, the other, and the first again. */
+/** The number of takeovers in a row that is not an accident: one machine, the other, and the first again. */
 const TAKEOVERS_MIN = 3
 
-/** The next takeover comes sooner than this, or it begins a new row. Robots back off for up to a minute. */
+/** A takeover later than this begins a new row. Robots back off for up to a minute. */
 const ROW_MS: Millis = 300_000
 
-/** The connection of a robot is about to be taken over by another. Returns the words with which it is closed. */
+/** Records that another connection takes over a robot's. Returns the reason with which the old one is closed. */
 export function noteTakeover(state: State, former: Session, turn: Turn): string {
   const reason = 'Replaced by a newer connection'
   const { robot } = former
@@ -31,13 +31,13 @@ export function noteTakeover(state: State, former: Session, turn: Turn): string 
   return `${reason}, ${row.count} times by turns: another machine uses this robot id`
 }
 
-/** Two machines that replace each other under this id just now; null: it is one robot. */
+/** The present conflict of two machines that replace each other under this id; null if there is none. */
 export function conflictOf(state: State, robot: RobotId): Takeovers | null {
   const row = state.takeovers.get(robot)
   return row !== undefined && row.count >= TAKEOVERS_MIN ? row : null
 }
 
-/** What has been taken over, in memory, until it is too long ago to matter. */
+/** Sets, in memory, the takeovers of a robot, until they are too old to matter. */
 export function setTakeovers(state: State, robot: RobotId, row: Takeovers): void {
   state.takeovers.set(robot, row)
   state.timers.set('robot.conflict', robot, row.last + ROW_MS)

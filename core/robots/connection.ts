@@ -17,9 +17,9 @@ import type { Session, Socket } from '../session.ts'
 import { saveRobot } from '../queue/save.ts'
 import type { Message } from '../protocol/message.ts'
 
-/** The life of a connection: how it begins, and every way in which it ends. */
+/** The life of a connection: its beginning, and every way in which it ends. */
 
-/** Close codes of ours, beside the standard ones. They follow the HTTP statuses that mean the same. */
+/** Close codes of our own, beside the standard ones. They follow the HTTP statuses with the same meaning. */
 export const CLOSE = {
   unauthenticated: 4401,
   forbidden: 4403,
@@ -30,7 +30,7 @@ export const CLOSE = {
   normal: 1000,
 } as const
 
-/** A connection has been made. It has a while to say who it is. */
+/** Adds a connection, which has some time to register. */
 export function socketOpened(
   state: State,
   event: SocketOpened,
@@ -50,13 +50,19 @@ export function socketOpened(
   displace(state, oldestStranger(state, network), 'Too many connections of this address have not registered', turn)
 }
 
-/** A stranger has to go for a new connection, which may be that of a robot. False when there is none, or no end of them. */
+/**
+ * Disconnects an unregistered connection in favour of a new one, which may be a robot's. Returns false if there is
+ * none, or if too many are closing.
+ */
 function makeRoom(state: State, turn: Turn): boolean {
   if (state.sockets.size >= CLOSING_FACTOR * state.settings.socketsMax) return false
   return displace(state, oldestStranger(state), 'Too many connections have not registered', turn)
 }
 
-/** A robot registers as soon as it is connected: the longest here is the least likely to be one. */
+/**
+ * Disconnects one. Robots register as soon as they are connected, so the oldest unregistered connection is the least
+ * likely to be a robot.
+ */
 function displace(state: State, stranger: Socket | undefined, reason: string, turn: Turn): boolean {
   if (stranger === undefined) return false
   warn(state, turn, `strangers ${reason}`, 'connections that do not register are closed to make room', {
@@ -67,7 +73,7 @@ function displace(state: State, stranger: Socket | undefined, reason: string, tu
   return true
 }
 
-/** What comes before a registration has its bounds, and whoever exceeds them is not listened to any more. */
+/** Disconnects a peer that has exceeded the limits before registration; further frames are ignored. */
 export function socketFlooded(state: State, event: { readonly socket: SocketId }, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing || socket.robot !== null) return
@@ -81,7 +87,7 @@ export function socketFlooded(state: State, event: { readonly socket: SocketId }
   disconnect(state, socket, CLOSE.flood, reason, turn)
 }
 
-/** A connection is gone, whoever closed it. Its robot, if it has no newer one, is away from here on. */
+/** Removes a connection that has ended. Its robot, unless it has a newer one, is offline from now on. */
 export function socketClosed(state: State, event: { readonly socket: SocketId }, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined) return
@@ -91,7 +97,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   endSession(state, socket, { at: turn.now, code: null, reason: '' }, turn)
 }
 
-/** Tells a socket to close, and stops listening to it at once. */
+/** Closes a socket, and ignores its further frames at once. */
 export function disconnect(state: State, socket: Socket, code: number, reason: string, turn: Turn): void {
   socket.closing = true
   forgetStranger(state, socket)
@@ -100,21 +106,21 @@ export function disconnect(state: State, socket: Socket, code: number, reason: s
   endSession(state, socket, { at: turn.now, code, reason }, turn)
 }
 
-/** Somebody says far too much. What has been counted stays counted: connecting anew does not help. */
+/** Disconnects a robot that sends far too much. Its counters stay, so reconnecting does not help. */
 export function disconnectFlood(state: State, socket: Socket, robot: RobotId, flood: Flood, turn: Turn): void {
   const reason = floodReason(state.settings, flood)
   warn(state, turn, `flood ${robot}`, 'a robot says too much, and its connection is closed', { robot, reason })
   disconnect(state, socket, CLOSE.flood, reason, turn)
 }
 
-/** Nobody has said who they are on this socket, in the time that there was for it. */
+/** Disconnects a socket on which no robot has registered in time. */
 export function registrationExpired(state: State, id: SocketId, turn: Turn): void {
   const socket = state.sockets.get(id)
   if (socket === undefined || socket.robot !== null) return
   disconnect(state, socket, CLOSE.silent, `No registration within ${state.settings.registerMs / 1000} s`, turn)
 }
 
-/** The robot behind a socket is away, unless a newer connection of it has taken over. */
+/** Marks the robot behind a socket as offline, unless a newer connection has taken over. */
 function endSession(state: State, socket: Socket, last_disconnect: Disconnect, turn: Turn): void {
   const { robot } = socket
   socket.robot = null
@@ -137,13 +143,13 @@ function endSession(state: State, socket: Socket, last_disconnect: Disconnect, t
   if ((state.held.get(robot)?.size ?? 0) > 0) state.timers.set('robot.lost', robot, turn.now + state.settings.graceMs)
 }
 
-/** How a connection ended, in words for people. */
+/** Describes how a connection ended, for people. */
 function disconnectReason(code: number | null, reason: string): string {
   if (code === null) return 'has lost its connection, or closed it'
   return `${code === CLOSE.normal ? 'has disconnected' : 'was disconnected'}: ${reason}`
 }
 
-/** Ends every connection that was made with a key that is valid no longer. */
+/** Ends every connection that was made with a revoked key. */
 export function disconnectKey(state: State, { key }: FactOf<'key.revoked'>, turn: Turn): void {
   for (const socket of state.sockets.values()) {
     if (socket.key === key.id && !socket.closing) {
@@ -152,12 +158,12 @@ export function disconnectKey(state: State, { key }: FactOf<'key.revoked'>, turn
   }
 }
 
-/** A robot takes its leave. Its jobs wait for it for the grace period, as if the line had broken. */
+/** A robot disconnects in order. Its jobs wait for it for the grace period, as after a broken connection. */
 export function disconnected(state: State, session: Session, message: Message<'disconnect'>, turn: Turn): void {
   const socket = state.sockets.get(session.socket)
   const robot = state.robots.get(session.robot)
   assert(socket !== undefined && robot !== undefined, 'a session has a socket and a robot')
-  // It was told to shut down and does: when it comes again, it comes to work.
+  // It has shut down as requested: when it connects again, it is available.
   if (robot.mode === 'draining') saveRobot(state, { ...robot, mode: 'active' }, turn)
   disconnect(state, socket, CLOSE.normal, message.payload.reason || 'Disconnect requested', turn)
 }

@@ -4,7 +4,7 @@ import { ROBOT_SLOTS_MAX } from '../protocol/message.ts'
 import type { State } from '../state.ts'
 import type { Session } from '../session.ts'
 
-/** Slots of robots that are taken by work that is not ours: an attended desktop, or a job that we know as ended. */
+/** Slots that are occupied by other work: an attended desktop, or a job that has ended here. */
 
 interface ReportedLoad {
   readonly status: string
@@ -13,10 +13,10 @@ interface ReportedLoad {
 }
 
 /**
- * What a robot says that it is running, less the jobs that we know it has. A list is taken by its word. A number beyond
- * it is taken too, but a robot that is `online` has a slot free. One that is `busy` and names nothing, while we know of
- * nothing either, has none. Busy with fewer of our jobs than it has slots, it may be offered more: many a robot calls
- * itself so while it runs anything, and one that is full refuses.
+ * Records the work that a robot reports, without the jobs that we know it has. A list is taken literally. A number
+ * beyond the list counts too, but an `online` robot has at least one free slot. A robot that is `busy`, lists nothing
+ * and has none of our jobs has no free slot. One that is busy with fewer of our jobs than it has slots may be offered
+ * more: many robots call themselves busy while they run anything, and a full one refuses.
  */
 export function recordForeignWork(state: State, session: Session, reported: ReportedLoad): void {
   const slots = state.robots.get(session.robot)?.max_concurrent_jobs ?? 0
@@ -32,17 +32,17 @@ export function recordForeignWork(state: State, session: Session, reported: Repo
   else session.foreignLoad = Math.max(named, reported.current_jobs) === 0 ? slots : more
 }
 
-/** A robot is done with a job that was not its own any more. Whether that has freed a slot. */
+/** A robot has finished a job that was no longer its own. Returns true if that has freed a slot. */
 export function foreignJobDone(session: Session, id: JobId): boolean {
   return session.foreignJobs.delete(id)
 }
 
-/** Whether a robot calls itself offline, though it is there. */
+/** True if a connected robot reports that it is offline. */
 export function saysOffline(session: Session): boolean {
   return session.reported?.status === 'offline'
 }
 
-/** The jobs that it has taken on: an offer may not have reached it yet. */
+/** The jobs that it has accepted. An offer may not have reached it yet. */
 function countStarted(state: State, session: Session): number {
   let count = 0
   for (const id of state.held.get(session.robot) ?? []) {

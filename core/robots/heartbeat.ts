@@ -12,10 +12,10 @@ import { indexRobot } from '../queue/matching.ts'
 import type { RobotId } from '../base/ids.ts'
 import { CLOSE, disconnect } from './connection.ts'
 
-/** What a robot calls itself when it takes no jobs. */
+/** Statuses of robots that take no jobs. */
 const TAKES_NO_JOBS: ReadonlySet<string> = new Set(['paused', 'maintenance', 'error', 'offline'])
 
-/** A sign of life, with what the robot says of itself. */
+/** Processes a heartbeat or a status response. */
 export function heartbeat(
   state: State,
   session: Session,
@@ -24,7 +24,7 @@ export function heartbeat(
 ): void {
   const { payload } = message
   const first = session.reported === null
-  // An answer to nothing must not be taken for the answer to the next request.
+  // An unrequested response must not be taken for the answer to the next request.
   if (message.type === 'status_response' && session.statusResponses < session.statusRequests) session.statusResponses++
   session.reported = reportOf(session.reported ?? state.robots.get(session.robot)?.metrics ?? null, message, turn.now)
   state.timers.set('robot.lease', session.robot, turn.now + state.settings.leaseMs)
@@ -51,7 +51,7 @@ export function heartbeat(
   }
 }
 
-/** The lease has run out, or frames have come since the timer was set. */
+/** The lease may have expired; if frames have arrived since the timer was set, it is extended. */
 export function leaseExpired(state: State, robot: RobotId, turn: Turn): void {
   const session = state.sessions.get(robot)
   if (session === undefined) return

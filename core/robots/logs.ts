@@ -14,12 +14,12 @@ import type { State } from '../state.ts'
 import type { Session } from '../session.ts'
 import { countRefusedLines, logCountOf } from '../limiter/log-count.ts'
 
-/** How many things that are wrong with messages about one job its log tells apart. */
+/** The number of different flaws that are recorded in one job's log. */
 const FLAWS_MAX = 20
 
 /**
- * Lines for a job's log, from the robot that runs it or ran it last. Late ones are taken for a while; a message that is
- * repeated, after a reconnect, say, is not stored twice.
+ * Stores log lines from the robot that runs the job or ran it last. Late lines are accepted for a while. A repeated
+ * message, for instance after a reconnection, is not stored twice.
  */
 export function logReceived(
   state: State,
@@ -48,35 +48,32 @@ export function logReceived(
   }
 }
 
-/**
- * What was wrong with a message that was acted upon all the same, in the log of its job: once, for a robot that writes
- * something wrong does so every time.
- */
+/** Records the flaws of an accepted message in the log of its job, once each, since a robot repeats its errors. */
 export function logFlaws(state: State, session: Session, { type, payload, flaws }: RobotMessage, turn: Turn): void {
   const job = flaws === undefined || !('job_id' in payload) ? undefined : state.jobs.get(payload.job_id)
   if (job === undefined || flaws === undefined || job.robot_id !== session.robot || !isLive(job.status)) return
   const count = logCountOf(state, job.id, turn.now)
   const noted = count.noted ??= new Set()
-  // By the field that each of them begins with: what stands in it may be another every time.
+  // Identified by the field that each description begins with, since the content may differ every time.
   const fault = [type, ...flaws.words.map((words) => words.split(' ', 1)[0])].join()
   if (noted.size >= FLAWS_MAX || noted.has(fault)) return
   noted.add(fault)
   addNote(state, job.id, session.robot, `${type}: ${flaws.words.join('; ')}`, turn)
 }
 
-/** What there is of a text that cannot be kept where it belongs. */
+/** Stores the beginning of a text that cannot be stored in its proper place. */
 export function logBeginning(state: State, job: JobRow, robot: RobotId, what: string, text: string, turn: Turn): void {
   addNote(state, job.id, robot, `${what} begins: ${clip(text, LOG_CHARS_MAX)}`, turn)
 }
 
-/** Lines of a job that has ended have been refused, and now it is told how many. */
+/** Adds to the log of a job that has ended the number of lines that were refused since. */
 export function closeLateLog(state: State, id: JobId, turn: Turn): void {
   const late = state.lateLogs.get(id)
   state.lateLogs.delete(id)
   if (late !== undefined) addNote(state, id, late.robot, droppedByRate(late.refused), turn)
 }
 
-/** How many lines are not in the log of a job that ends, and why: told in the log itself, where they would be missed. */
+/** Adds to the log of a job that ends the number of lines that are missing, and why. */
 export function closeLog(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   const count = state.logs.get(job.id)
   state.logs.delete(job.id)
@@ -87,7 +84,7 @@ export function closeLog(state: State, { job }: FactOf<'job.ended'>, turn: Turn)
   }
 }
 
-/** A line of ours in a job's log. */
+/** Adds a line of the orchestrator to a job's log. */
 function addNote(state: State, job_id: JobId, robot_id: RobotId, message: string, turn: Turn): void {
   turn.out.logs.push({
     seq: ++state.seq,
@@ -106,14 +103,14 @@ function droppedByRate(lines: number): string {
   return `${lines} ${lines === 1 ? 'line' : 'lines'} dropped by the rate limit`
 }
 
-/** What is answered to word of a job that the robot has nothing to do with. */
+/** The refusal of a message about a job that the robot does not have. */
 export function unknownJob(id: JobId): Refusal {
   return refuse('NOT_FOUND', `This robot has no job ${cut(id, 256)}`)
 }
 
 function isRepeated(state: State, session: Session, { id }: Message<'log_entry'> | Message<'log_batch'>): boolean {
   if (id === undefined) return false
-  // An id is of any length, and thousands of robots have a thousand each.
+  // Hashed, because an id may have any length, and thousands of robots remember a thousand each.
   const [high, low] = hash128(`${typeof id} ${id}`)
   const hash = (high % (1 << 21)) * 2 ** 32 + low
   const known = state.logMessages.get(session.robot) ?? new Set()
@@ -152,7 +149,7 @@ function recordLine(state: State, session: Session, job: JobRow, entry: LogEntry
   })
 }
 
-/** What a robot's clock said, in the robot's words. */
+/** The timestamp as the robot sent it, clipped. */
 function robotTime(timestamp: unknown): string {
   if (typeof timestamp === 'number') return String(timestamp)
   return typeof timestamp === 'string' ? clip(timestamp, 64) : ''

@@ -10,16 +10,15 @@ import type { Session } from '../session.ts'
 import { type Cause, recordHistory } from '../jobs/history.ts'
 
 /**
- * What follows when a robot does not simply accept an offer. PROTOCOL.md P39 to P42.
- *
- * An offer that may have been read counts as a start until something proves that it was not: robots that stand still,
- * lines that break and results that are dropped while offline all look the same from here. Only a job that says so
- * (`unless_accepted`, `always`) goes to another robot without proof.
+ * The outcomes of offers that a robot does not simply accept. PROTOCOL.md P39 to P42. An offer that may have been read
+ * counts as a start until it is proved otherwise: a robot that hangs, a broken connection and a result that was dropped
+ * while offline cannot be distinguished from here. Only a job that allows it (`unless_accepted`, `always`) goes to
+ * another robot without proof.
  */
 
 /**
- * The robot has not answered in time. A job that needs proof stays with it: the robot is asked what it is running, and
- * its answer, or its loss, settles the offer. Any other job is free again.
+ * The robot has not answered in time. A job that needs proof stays with it: its status is requested, and the answer, or
+ * the loss of the robot, settles the offer. Any other job is freed.
  */
 export function offerExpired(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
@@ -36,7 +35,7 @@ export function offerExpired(state: State, id: JobId, turn: Turn): void {
   }
 }
 
-/** A job with an offer that is not answered ends when it could have waited in the queue no longer. */
+/** The end of a job with an unanswered offer: when its time in the queue would be over. */
 function waitEndsAt(state: State, job: JobRow): number {
   return (job.offered_at ?? 0) + Math.max(state.settings.queueTtlMs, state.settings.offerMs + 1)
 }
@@ -56,7 +55,7 @@ function waitForAnswer(state: State, job: JobRow, session: Session | undefined, 
   indexRobot(state, session.robot)
 }
 
-/** The offer expired without proof. The job is free for others; this robot is excluded until its list lacks the job. */
+/** Frees a job whose offer expired without proof. This robot is excluded until its list lacks the job. */
 function freeUnanswered(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   const session = sessionOf(state, job)
   if (session !== undefined) {
@@ -73,8 +72,8 @@ function freeUnanswered(state: State, job: JobRow, turn: Turn, cause: Cause): vo
 }
 
 /**
- * The robot has refused the offer, or its list proves that it has read the offer and has not started the job. The job
- * backs off, so that other robots come first; this one is excluded for twice as long.
+ * The robot has refused the offer, or its list proves that it has read the offer and not started the job. The job backs
+ * off, so that other robots come first; this one is excluded for twice as long.
  */
 export function offerDeclined(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   const delay = backoff(job.refusals + 1, state.settings, state.random)
@@ -86,14 +85,14 @@ export function offerDeclined(state: State, job: JobRow, turn: Turn, cause: Caus
   transition(state, job, 'back_off', turn, cause, { ready_at: turn.now + delay, refusals: job.refusals + 1 })
 }
 
-/** A robot that has let an offer expire refuses it after all: it will not report the job any more. */
+/** A robot that has let an offer expire refuses it later: it will not report the job any more. */
 export function offerDeclinedLate(state: State, session: Session, job: JobRow, turn: Turn): void {
   saveJob(state, { ...job, offered_at: null }, turn)
   const delay = backoff(job.refusals, state.settings, state.random)
   exclude(state, session, job.id, turn.now + 2 * delay)
 }
 
-/** The robot is not asked for this job before that instant. */
+/** Excludes a robot from a job until an instant. */
 function exclude(state: State, session: Session, job: JobId, until: Millis): void {
   session.excluded.set(job, 'refused')
   state.timers.set('robot.exclusion', exclusionTimer(session, job), until)
@@ -104,26 +103,29 @@ export function offerLost(state: State, job: JobRow, turn: Turn, cause: Cause): 
   transition(state, job, 'back_off', turn, cause, { ready_at: turn.now })
 }
 
-/** A robot may be asked again for a job from which it was excluded. */
+/** Ends the exclusion of a robot from a job. */
 export function readmit(state: State, session: Session, id: JobId): void {
   session.excluded.delete(id)
   const job = state.jobs.get(id)
   if (job !== undefined) markDirty(state, job)
 }
 
-/** The `robot.exclusion` timer: its id names the session too, for a later one begins with no exclusions. */
+/** Ends an exclusion after its time. The timer's id includes the session, because a later session has no exclusions. */
 export function exclusionExpired(state: State, timerId: string): void {
   const [robot, socket, job] = JSON.parse(timerId) as [RobotId, string, JobId]
   const session = state.sessions.get(robot)
   if (session?.socket === socket && session.excluded.get(job) === 'refused') readmit(state, session, job)
 }
 
-/** `robot.exclusion` timers name the session's socket too: a new session starts with no exclusions. */
+/**
+ * The id of a `robot.exclusion` timer. It includes the session's socket, because a new session starts with no
+ * exclusions.
+ */
 export function exclusionTimer(session: Session, job: JobId): string {
   return JSON.stringify([session.robot, session.socket, job])
 }
 
-/** A robot that does not take what it is offered is left alone for a while, or it would be asked for the whole queue. */
+/** Offers nothing to the robot for a while: otherwise one that refuses would be asked for every job in the queue. */
 function coolDown(state: State, session: Session, turn: Turn): void {
   session.refusals++
   session.coolingDown = true

@@ -6,8 +6,8 @@ import type { State } from '../state.ts'
 import type { Presence } from '../records/robot.ts'
 
 /**
- * For people. `busy` is a robot without a free slot, by what it runs for us and says that it runs besides; a paused one is
- * in `maintenance`; one that says it is offline is shown so, though it is connected.
+ * The status of a robot, for people. `busy`: no free slot, counting other work that it reports. A paused robot is in
+ * `maintenance`. One that reports to be offline is shown so, though it is connected.
  */
 export function presence(state: State, id: RobotId): Presence {
   const session = state.sessions.get(id)

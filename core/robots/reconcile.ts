@@ -8,12 +8,11 @@ import type { Session } from '../session.ts'
 import { type Cause, robotCause } from '../jobs/history.ts'
 
 /**
- * A robot's own list of its jobs against ours.
- *
- * A list that names a job takes it: the answer to the offer was lost, or late. A job that the list lacks is not lost yet:
- * the robot may have written the list just before it accepted, or be about to report the end. Missing from two lists in
- * a row, over one connection or several, it is. A list proves that an offer was not taken only if the robot wrote it when
- * it had read the offer: on the connection of the offer, in answer to a request that was sent later.
+ * Compares a robot's list of its jobs with ours. A job in the list was accepted: the answer to the offer was lost or is
+ * late. A job that is missing from the list is not lost yet, since the robot may have written the list just before it
+ * accepted, or be about to report the end. Missing from two lists in a row, over one connection or several, it is lost.
+ * A list proves that an offer was not accepted only if the robot wrote it after it had read the offer: on the same
+ * connection, in answer to a later request.
  */
 export function reconcile(state: State, session: Session, active: ReadonlySet<JobId>, turn: Turn): void {
   const missing = new Set<JobId>()
@@ -50,7 +49,10 @@ function adopt(state: State, session: Session, job: JobRow, turn: Turn): void {
   transition(state, job, 'accept', turn, robotCause(session, 'adopted: the robot says that it is running it'))
 }
 
-/** The robot has read the offer, has not started the job, and does not answer: it is free again, but for `never`. */
+/**
+ * The robot has read the offer, has not started the job, and does not answer: the job is freed, unless it is `never`
+ * safe to retry.
+ */
 function notTaken(state: State, session: Session, job: JobRow, turn: Turn): void {
   const cause = robotCause(session, `${job.robot_name} has read the offer and is not running the job`)
   if (job.retry_safety === 'never') transition(state, job, 'fail', turn, cause, unknownOutcome(job))
@@ -58,8 +60,8 @@ function notTaken(state: State, session: Session, job: JobRow, turn: Turn): void
 }
 
 /**
- * A robot that registers says which offers it has read, in a memory that it names. An offer that was made to that memory
- * and is not in it was never read, so the job can be offered anew.
+ * Compares the memory that a robot registers with to our offers. An offer that was made to that memory and is not in it
+ * was never read, so the job can be offered anew.
  */
 export function reconcileMemory(state: State, session: Session, offers: readonly ReadOffer[], turn: Turn): void {
   const read = new Map(offers.map(({ job_id, attempt }) => [job_id, attempt]))
@@ -72,15 +74,15 @@ export function reconcileMemory(state: State, session: Session, offers: readonly
   }
 }
 
-/** An offer that a robot has read, as it says at its registration. */
+/** An offer that a robot has read, as it declares at registration. */
 interface ReadOffer {
   readonly job_id: JobId
   readonly attempt?: number | undefined
 }
 
 /**
- * What a robot says on a new connection that it is running: jobs that an earlier connection left it with. Those that are
- * not its own any more, whether they wait or are with another robot, are not for this robot.
+ * Excludes a robot from jobs that it reports on a new connection, left over from an earlier one, and that are no longer
+ * its own: they wait, or another robot has them.
  */
 export function excludeLeftOver(state: State, session: Session, active: ReadonlySet<JobId>): void {
   for (const id of active) {
@@ -90,7 +92,7 @@ export function excludeLeftOver(state: State, session: Session, active: Readonly
   }
 }
 
-/** The grace is over and the robot has not come back: what it was running, or may have started, ends without it. */
+/** The grace period is over: the jobs that the robot was running, or may have started, end without it. */
 export function robotLost(state: State, robot: RobotId, turn: Turn): void {
   for (const id of state.held.get(robot) ?? []) {
     const job = state.jobs.get(id)
@@ -101,8 +103,8 @@ export function robotLost(state: State, robot: RobotId, turn: Turn): void {
 }
 
 /**
- * A job that its robot runs, or may have started, and the robot is gone or has forgotten it. Work of robots is not
- * idempotent: unless the job says that it may always be run again, it fails with its outcome unknown rather than being
+ * Ends a job that its robot was running, or may have started, after the robot was lost or has forgotten it. Work of
+ * robots is not idempotent: unless the job is always safe to retry, it fails with an unknown outcome instead of being
  * run a second time.
  */
 function jobLost(state: State, job: JobRow, turn: Turn, cause: Cause): void {

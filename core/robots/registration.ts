@@ -26,8 +26,8 @@ import { saveKey } from '../access/keys.ts'
 import { saveRobot } from '../queue/save.ts'
 
 /**
- * A robot says who it is. The answer is the first thing it hears from us, and it comes once the robot is on record.
- * A robot that was connected already is taken over: the older connection is closed and can do nothing more.
+ * Registers a robot. The answer is the first message that it gets, and is sent once the robot is on record. A
+ * connection that it already had is taken over: it is closed, and its messages are ignored.
  */
 export function registered(
   state: State,
@@ -72,7 +72,7 @@ export function registered(
   catchUp(state, session, turn)
 }
 
-/** Tells a robot why it is not let in, in the words of an answer to its registration, and closes. */
+/** Refuses a registration with the reason, and closes the connection. */
 function refuseRegistration(
   state: State,
   socket: Socket,
@@ -92,23 +92,29 @@ function closeCodeFor({ refused }: Refusal): number {
   return refused === 'RATE_LIMITED' ? CLOSE.flood : CLOSE.forbidden
 }
 
-/** What a robot that returns may have missed: jobs that it is to stop. And what we may have missed: how its jobs are. */
+/**
+ * Sends a returning robot what it may have missed, the jobs to stop, and requests what we may have missed, the state of
+ * its jobs.
+ */
 function catchUp(state: State, session: Session, turn: Turn): void {
   const held = [...state.held.get(session.robot) ?? []].flatMap((id) => state.jobs.get(id) ?? [])
   for (const job of held) if (isStopping(job)) sendCancel(state, job, turn)
   requestStatus(session, turn)
 }
 
-/** What a robot without a key is told: it fits into the reason of a close, which has 123 bytes. */
+/** The refusal of a robot without a key. It fits into a close reason, which has at most 123 bytes. */
 const NO_KEY =
   'Missing API key: send it as auth_token, Bearer header or ?api_key=; POST /api/v1/keys (robots:connect) makes one'
 
-/** Whether a robot that registers like this is let in: what comes behind its registration is no stranger's, then. */
+/**
+ * True if a registration will be accepted: then the messages after it are not limited like those of an unregistered
+ * peer.
+ */
 export function mayRegister(state: State, socket: SocketClaim, robot: RobotId, credential: SecretHash | null): boolean {
   return !isRefusal(admitRobot(state, socket, robot, credential ?? socket.credential))
 }
 
-/** What a connection says of who may register on it. */
+/** The data of a connection that decide who may register on it. */
 export type SocketClaim = Pick<Socket, 'credential' | 'onlyRobot'>
 
 function admitRobot(

@@ -23,19 +23,19 @@ import { saveAffinity } from '../queue/save.ts'
 import { recordHistory, robotCause } from '../jobs/history.ts'
 
 /**
- * What robots say about jobs. Whoever speaks is known from the connection; a job changes only at the word of the
- * robot that holds its present attempt (I12). Anything else is late or foreign: it changes nothing.
+ * Robots' messages about jobs. The sender is known from the connection; a job changes only by messages of the robot
+ * that holds its present attempt (I12). Anything else is late or foreign, and changes nothing.
  */
 
 type JobMessage = Message<
   'job_accept' | 'job_reject' | 'job_progress' | 'job_complete' | 'job_failed' | 'job_cancelled'
 >
 
-/** A robot takes a job on: from here on it is running. A robot that is too late is told to stop. */
+/** A robot accepts a job, which is running from now on. A robot that is too late is asked to stop. */
 export function accepted(state: State, session: Session, message: Message<'job_accept'>, turn: Turn): void {
   const job = heldJob(state, session, message)
   if (job === undefined) {
-    // It has started something that is no longer its to run: an offer that had expired, or a job that has ended.
+    // It has started a job that is no longer its own: the offer had expired, or the job has ended.
     send(turn, session.socket, {
       type: 'job_cancel',
       payload: { job_id: message.payload.job_id, reason: 'This job is no longer offered to this robot' },
@@ -48,7 +48,7 @@ export function accepted(state: State, session: Session, message: Message<'job_a
   }
 }
 
-/** A robot does not take the job it was offered. */
+/** A robot rejects an offered job. */
 export function rejected(state: State, session: Session, message: Message<'job_reject'>, turn: Turn): void {
   const job = heldJob(state, session, message)
   if (job === undefined || job.status === 'running') return
@@ -57,7 +57,7 @@ export function rejected(state: State, session: Session, message: Message<'job_r
   offerDeclined(state, job, turn, robotCause(session, `refused by ${job.robot_name}: ${reason}`))
 }
 
-/** Within one attempt progress never falls; a value out of range is taken for the nearest in it. */
+/** Records progress, which never decreases within an attempt. A value out of range is moved to the nearest bound. */
 export function progressed(state: State, session: Session, message: Message<'job_progress'>, turn: Turn): void {
   const held = heldJob(state, session, message)
   if (held === undefined) return
@@ -68,7 +68,7 @@ export function progressed(state: State, session: Session, message: Message<'job
   const progress_message = payload.message || job.progress_message
   const { progress: former, current_node: node, progress_message: words } = job
   if (progress === former && current_node === node && progress_message === words) return
-  // Its whole row is written with it.
+  // The whole row is written with it.
   const bytes = ROW_BYTES + utf8Bytes(job.parameters) + utf8Bytes(progress_message)
   if (!mayWrite(state, session.robot, null, bytes, turn.now)) {
     return postponeProgress(state, session, message, job, turn.now)
@@ -76,7 +76,7 @@ export function progressed(state: State, session: Session, message: Message<'job
   saveJob(state, { ...job, progress, current_node, progress_message }, turn)
 }
 
-/** A robot has finished a job. */
+/** A robot has completed a job. */
 export function completed(state: State, session: Session, message: Message<'job_complete'>, turn: Turn): void {
   const job = heldJob(state, session, message)
   if (job === undefined) return lateResult(state, session, message, turn)
@@ -99,8 +99,8 @@ const NO_ROOM: ResultProblem = {
 }
 
 /**
- * A job was completed, and its result cannot be kept. It is not cut, for what is left of it would be taken for the whole:
- * the job fails, and its log has what the result begins with.
+ * Fails a completed job whose result cannot be stored. The result is not cut, since a part would be taken for the
+ * whole; the log gets its beginning.
  */
 function resultUnusable(
   state: State,
@@ -153,8 +153,9 @@ export function failed(state: State, session: Session, message: Message<'job_fai
 }
 
 /**
- * A robot confirms that it has stopped a job; if the job was still its own, it stopped it by itself. Said without an
- * attempt while the job is on offer, it is about an earlier one: this one it would have accepted first.
+ * A robot confirms that it has stopped a job; if the job was still its own, it stopped by itself. Without an attempt,
+ * and while the job is only offered, the message is about an earlier attempt: the robot would have accepted this one
+ * first.
  */
 export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
   const job = heldJob(state, session, message)
@@ -167,7 +168,7 @@ export function cancelled(state: State, session: Session, message: Message<'job_
   })
 }
 
-/** Word that a robot is done with a job that it had been told to stop, however it ended for the robot. */
+/** A robot has finished a job that it was asked to stop, in whatever way. */
 function hasStopped(state: State, session: Session, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (foreignJobDone(session, id)) indexRobot(state, session.robot)
@@ -176,8 +177,8 @@ function hasStopped(state: State, session: Session, id: JobId, turn: Turn): void
 }
 
 /**
- * The job, if this robot holds it and the message is about the attempt that it holds; or if its offer to this robot has
- * lapsed and no other robot was asked since. A robot that does not echo `attempt` speaks of the latest one: it is not
+ * The job, if this robot holds it and the message is about its present attempt; or if its offer to this robot has
+ * expired and no other robot was asked since. A robot that does not echo `attempt` means the latest one: it is not
  * offered a job again while it may run an earlier attempt (I12b).
  */
 function heldJob(state: State, session: Session, message: JobMessage): JobRow | undefined {
@@ -189,15 +190,19 @@ function heldJob(state: State, session: Session, message: JobMessage): JobRow | 
   return isAssigned(job) && (attempt !== undefined || !session.excluded.has(job.id)) ? job : undefined
 }
 
-/** Word of a job that has not started says that it was accepted: the answer itself was lost, late, or left out. */
+/**
+ * A message about a job that has not started implies that it was accepted: the answer itself was lost, is late, or was
+ * left out.
+ */
 function ensureStarted(state: State, session: Session, job: JobRow, turn: Turn): JobRow {
   if (job.status === 'running') return job
   return transition(state, job, 'accept', turn, robotCause(session, `${job.robot_name} has started`))
 }
 
 /**
- * A result for a job that this robot does not hold. The end that was recorded stands; the history keeps that this
- * one came, if the robot ever had the job: otherwise any robot could write into any history. A robot that repeats a result we have, because the line broke before it knew, is not late.
+ * Processes a result for a job that this robot does not hold. The recorded end stands. The history gets an entry only
+ * if the robot ever had the job, since otherwise any robot could write into any history. A robot that repeats a known
+ * result after a broken connection is not late.
  */
 function lateResult(
   state: State,
@@ -229,8 +234,8 @@ function lateResult(
 }
 
 /**
- * The results that come from robots which do not have the job: whether a robot had it once stands in the history alone. A
- * robot that registers is the one that its socket belongs to from there on.
+ * The results from robots that do not have the job: only the history tells whether they once had it. After a
+ * registration the socket belongs to the registering robot.
  */
 export function lateInteractions(state: State, events: readonly Event[]): Prefetch['interactions'] {
   const registered = new Map<SocketId, RobotId>()
@@ -245,5 +250,5 @@ export function lateInteractions(state: State, events: readonly Event[]): Prefet
   })
 }
 
-/** How many late results of one session are told apart. */
+/** The number of late results that are remembered per session. */
 const LATE_MAX = 1_000

@@ -3,11 +3,11 @@ import type { Message } from '../protocol/message.ts'
 import type { Metrics, Report, RobotRow } from '../records/robot.ts'
 import type { Session } from '../session.ts'
 
-/** What is remembered of a robot's last words, and of how its last connection ended. */
+/** The last report of a robot, and the end of its last connection. */
 
 /**
- * What a robot says of itself. An answer to a status request has the load of its machine among its `system_info`, or
- * nowhere: then what it said before still holds.
+ * The report in a robot's message. An answer to a status request has the machine's load in its `system_info`, or not at
+ * all: then the previous values stay.
  */
 export function reportOf(
   former: Metrics | null,
@@ -33,7 +33,7 @@ export function reportOf(
   }
 }
 
-/** What is written of a robot that is here: when it was seen, and what it said last. */
+/** The fields to store for a connected robot: when it was seen, and its last report. */
 export function seenFields({ reported }: Session, now: Millis): Pick<RobotRow, 'last_seen'> & Partial<RobotRow> {
   if (reported === null) return { last_seen: now }
   const { cpu_percent, memory_percent, disk_percent } = reported

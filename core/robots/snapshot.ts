@@ -11,18 +11,18 @@ import type { Report } from '../records/robot.ts'
 import type { Session, Socket, Takeovers } from '../session.ts'
 
 /**
- * Where memory may go while the sockets stay, as in an object that hibernates, each socket carries what is known of its
- * robot and stands in no row. What it carries is written with each turn that has changed it, so waking is as if nothing
- * had been: no message that is under way, and no answer that is due, is taken for something else.
+ * Snapshots of sockets. An object can be evicted while its sockets stay open. So each socket stores a snapshot of its
+ * session, rewritten in every turn that changed it: after waking, the orchestrator still recognises late messages and
+ * answers.
  */
 interface SocketSnapshot {
   readonly version: typeof VERSION
   readonly socket: SocketId
   readonly credential: SecretHash | null
   readonly onlyRobot: RobotId | null
-  /** Left out by texts of an earlier version. */
+  /** Absent in snapshots of an earlier version. */
   readonly network?: string | null
-  /** When it is closed, unless somebody has registered on it; null once that has happened. */
+  /** The deadline for its registration; null once a robot has registered. */
   readonly registerBy: Millis | null
   readonly session: SessionSnapshot | null
 }
@@ -45,39 +45,39 @@ interface SessionSnapshot extends
   readonly robot: RobotId
   readonly key: KeyId | null
   readonly cooldownUntil: Millis | null
-  /** Without what may be of any size: whoever asks for it gets a new one. */
+  /** Without values of unbounded size; the next report replaces it. */
   readonly reported: Report | null
   readonly missing: readonly JobId[]
   readonly offers: readonly (readonly [JobId, number | null])[]
   readonly foreignJobs: readonly JobId[]
-  /** What it has used up of its limit on messages. */
+  /** The used part of its message limit. */
   readonly messageRate: MessageRateSnapshot | null
   readonly takeovers: Takeovers | null
   readonly lateResults: readonly JobId[]
-  /** Hashes of the last messages with log lines, so that one that is repeated is not stored a second time. */
+  /** Hashes of the last messages with log lines, so that a repeated one is not stored twice. */
   readonly logMessages: readonly number[]
-  /** With a job that it refused: until when it is not asked for it. */
+  /** For a job that it refused: the end of the exclusion. */
   readonly excluded: readonly (readonly [JobId, 'refused' | number, Millis | null])[]
 }
 
-/** Raised whenever an older text would be misread. */
+/** Increased whenever an older snapshot would be misread. */
 const VERSION = 5
 
-/** A platform keeps 16 KiB with a socket, and may use two bytes for a character. */
+/** The limit of a snapshot: a platform stores 16 KiB with a socket, and may use two bytes per character. */
 const CHARS_MAX = 8_000
 
-/** Of the late results that a robot is known to have reported, the last ones are remembered. */
+/** The number of late results in a snapshot; the last ones are kept. */
 const LATE_KEPT = 50
 
-/** More jobs than these that are not its own are only counted. */
+/** The number of foreign jobs in a snapshot; more are only counted. */
 const FOREIGN_JOBS_KEPT = 50
 
-/** Likewise of its messages with log lines. */
+/** The number of messages with log lines in a snapshot. */
 const LOG_MESSAGES_KEPT = 32
 
 /**
- * What a socket is to carry, as text; null for one that could not be restored from it: it is closing, or its robot has
- * too much to remember. Such a socket has to be closed when memory has gone, and its robot comes anew.
+ * The snapshot of a socket as text; null if it could not be restored: it is closing, or there is too much to remember.
+ * Such a socket has to be closed after hibernation, and its robot reconnects.
  */
 export function snapshotOf(state: State, id: SocketId): string | null {
   const socket = state.sockets.get(id)
@@ -141,14 +141,17 @@ function sessionSnapshot(state: State, socket: Socket, robot: RobotId): SessionS
   }
 }
 
-/** A limit may be set so high that what has been used up of it does not fit. Waking then begins it anew. */
+/**
+ * The number of instants in a snapshot. A limit may be set so high that its use does not fit; then counting starts anew
+ * after hibernation.
+ */
 const WINDOW_KEPT = 250
 
 function rateSnapshot(state: State, robot: RobotId, now: Millis): MessageRateSnapshot | null {
   return state.settings.robotMessagesMax > WINDOW_KEPT ? null : messageRateSnapshot(state, robot, now)
 }
 
-/** Puts a socket and its session back. False when the text is not of a socket that can be restored: it must be closed. */
+/** Restores a socket and its session. Returns false if the text cannot be restored: the socket must be closed. */
 export function restoreSocket(state: State, text: string): boolean {
   const snapshot = JSON.parse(text) as SocketSnapshot | null
   if (snapshot?.version !== VERSION) return false
@@ -170,7 +173,7 @@ export function restoreSocket(state: State, text: string): boolean {
   return true
 }
 
-/** Its robot is on record, no other socket is its connection, and its key was not revoked on the way. */
+/** True if the robot is on record, has no other connection, and its key was not revoked meanwhile. */
 function isRestorable(state: State, { robot, key }: SessionSnapshot): boolean {
   return state.robots.has(robot) && !state.sessions.has(robot) && isStillAllowed(state, key, robot)
 }
@@ -204,7 +207,7 @@ function restoreSession(state: State, socket: SocketId, saved: SessionSnapshot):
   if (saved.takeovers !== null) setTakeovers(state, session.robot, saved.takeovers)
   state.offersMade = Math.max(state.offersMade, session.lastOffer)
   state.timers.cancel('robot.lost', session.robot)
-  // It was listened to until now, so a lease that has run out meanwhile has run out.
+  // The connection was read until now, so an expired lease has expired.
   state.timers.set('robot.lease', session.robot, session.lastFrameAt + state.settings.leaseMs)
   if (saved.cooldownUntil !== null) state.timers.set('robot.cooldown', session.robot, saved.cooldownUntil)
   for (const [job, , until] of saved.excluded) {

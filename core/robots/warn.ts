@@ -2,15 +2,15 @@ import type { Turn } from '../turn.ts'
 import type { Millis } from '../base/ids.ts'
 import type { State } from '../state.ts'
 
-/** How often the server's log has the same of the same robot, or the same of anybody who has not said who it is. */
+/** The interval in which the server's log repeats a line about the same robot, or about unregistered peers. */
 const WARN_MS: Millis = 600_000
 
-/** How many lines are told apart. Beyond, the log may repeat itself early. */
+/** The number of different lines that are remembered. Beyond it, the log may repeat itself early. */
 const WARNED_MAX = 1_000
 
 /**
- * A line for the server's log, at most once in ten minutes for each `about`: what peers do again and again must not fill a
- * disk. `about` is of the server's own choosing, or names what is on record: never what a stranger says.
+ * Logs a line, at most once in ten minutes for each `about`, so that peers that repeat an action do not fill the disk.
+ * `about` is a constant of ours or names a record; it never contains input of an unknown peer.
  */
 export function warn(state: State, turn: Turn, about: string, message: string, details: object = {}): void {
   const last = state.warned.get(about)
@@ -20,7 +20,7 @@ export function warn(state: State, turn: Turn, about: string, message: string, d
   turn.out.warnings.push({ message, details })
 }
 
-/** An episode is over: the next one is a line of its own. */
+/** Ends an episode: the next occurrence is logged at once. */
 export function forgetWarning(state: State, about: string): void {
   state.warned.delete(about)
 }

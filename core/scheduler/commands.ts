@@ -10,11 +10,11 @@ import type { ScheduleSaved, ScheduleSwitched, ScheduleTriggered } from '../even
 import { deleteSchedule } from './save.ts'
 
 /**
- * What people do with schedules. What was due up to now is decided first, by the schedule as it was; only then does it
- * change, and looks for its next instant from now on.
+ * Commands of users about schedules. Instants that are due up to now are decided first, by the schedule as it was; then
+ * it changes, and its next instant is computed from now.
  */
 
-/** A schedule is set up, or changed in all that people say of it. */
+/** Creates a schedule, or replaces its settings. */
 export function scheduleSaved(state: State, event: ScheduleSaved, turn: Turn): void {
   const saved = event.mode === 'create' ? created(state, event, turn) : edited(state, event, turn)
   if (isRefusal(saved)) return refuseRequest(turn, event.reply, saved)
@@ -67,7 +67,7 @@ function edited(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | R
   return scheduleNext(state, schedule, nextOf(schedule, turn.now), turn)
 }
 
-/** A schedule is enabled or disabled. What was missed while it was disabled is nobody's. */
+/** Enables or disables a schedule. Instants that are missed while it is disabled are dropped. */
 export function scheduleSwitched(state: State, event: ScheduleSwitched, turn: Turn): void {
   const known = findSchedule(state, event.schedule)
   if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
@@ -79,8 +79,8 @@ export function scheduleSwitched(state: State, event: ScheduleSwitched, turn: Tu
 }
 
 /**
- * Somebody wants a job of the schedule now, whether or not it is enabled. He gets one whatever else runs; where jobs of
- * the schedule wait for each other, so does this one.
+ * Creates a job of the schedule now, even if the schedule is disabled, and regardless of other runs. If the schedule
+ * queues its runs, this one queues too.
  */
 export function scheduleTriggered(state: State, event: ScheduleTriggered, turn: Turn): void {
   const known = findSchedule(state, event.schedule)
@@ -93,7 +93,7 @@ export function scheduleTriggered(state: State, event: ScheduleTriggered, turn: 
   reply(turn, event.reply, { type: 'job', job, quota })
 }
 
-/** A schedule is no more. What it was due for up to now is decided; its jobs go on, and its ledger stays. */
+/** Deletes a schedule. Instants due up to now are decided; its jobs continue, and its runs stay listed. */
 export function scheduleDeleted(
   state: State,
   event: { readonly reply: ReplyId; readonly schedule: ScheduleId },
@@ -107,7 +107,7 @@ export function scheduleDeleted(
   reply(turn, event.reply, { type: 'schedule', schedule })
 }
 
-/** Nothing is decided while the process is about to stop, so nothing may change what is to be decided. */
+/** Refuses while draining: nothing is decided then, so nothing may change that decisions depend on. */
 function findSchedule(state: State, id: ScheduleId): ScheduleRow | Refusal {
   if (state.draining) return stopping()
   return state.schedules.get(id) ?? notFound('Schedule', id)
@@ -121,7 +121,7 @@ function nextOf(schedule: ScheduleRow, now: Millis): Millis | null {
   return schedule.enabled ? dueAfter(schedule, Math.max(now, schedule.decided_until)) : null
 }
 
-/** A workflow may be published later; there must be one. And so for the pool. */
+/** The workflow must exist, but may be published later. The same goes for the pool. */
 function workflowName(state: State, { spec, workflow_name: given }: ScheduleSaved): string | Refusal {
   const workflow = state.workflows.get(spec.workflow_id)
   if (workflow === undefined) {
@@ -133,7 +133,7 @@ function workflowName(state: State, { spec, workflow_name: given }: ScheduleSave
   return given ?? workflow.name
 }
 
-/** Why a schedule that is new would never be due. */
+/** The reason why a new schedule would never be due. */
 function neverDue(spec: ScheduleSpec, now: Millis): Refusal {
   const field = spec.frequency === 'once' ? 'run_at' : spec.end_at === null ? 'cron_expression' : 'end_at'
   const why = field === 'cron_expression'

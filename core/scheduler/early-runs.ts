@@ -3,11 +3,11 @@ import { dueAfter, type EarlyRun, type Recurrence } from '../records/schedule.ts
 import type { State } from '../state.ts'
 
 /**
- * Due instants that are still to come, though they have made their job: that was decided while the clock was ahead, and
- * stays decided when it has been put right. All others between are due again at their true time.
+ * Due instants in the future that have already made their job, because they were decided while the clock was ahead.
+ * They stay decided after the clock was corrected; all others in between become due again at their true time.
  */
 
-/** The same by schedule, as memory has it. */
+/** Groups early runs by schedule. */
 export function earlyRunsBySchedule(rows: readonly EarlyRun[]): Map<ScheduleId, Set<Millis>> {
   const earlyRuns = new Map<ScheduleId, Set<Millis>>()
   for (const { schedule_id, due_at } of rows) {
@@ -18,12 +18,12 @@ export function earlyRunsBySchedule(rows: readonly EarlyRun[]): Map<ScheduleId, 
   return earlyRuns
 }
 
-/** Whether there is a job for this instant already. */
+/** True if there is a job for this instant already. */
 export function hasEarlyRun({ earlyRuns }: State, schedule: ScheduleId, due: Millis): boolean {
   return earlyRuns.get(schedule)?.has(due) === true
 }
 
-/** This due instant, or the first after it that has no job yet. */
+/** This due instant, or the first after it without a job. */
 export function skipEarlyRuns(
   state: State,
   schedule: Recurrence & { readonly id: ScheduleId },
@@ -34,7 +34,7 @@ export function skipEarlyRuns(
   return next
 }
 
-/** What is due up to this instant has been decided in the ordinary way. */
+/** Forgets early runs up to this instant, which has now been decided as usual. */
 export function forgetEarlyRuns({ earlyRuns }: State, schedule: ScheduleId, until: Millis): void {
   const known = earlyRuns.get(schedule)
   if (known === undefined) return

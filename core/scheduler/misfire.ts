@@ -1,16 +1,16 @@
 import type { Millis } from '../base/ids.ts'
 import { dueAfter, firesAt, type RunOutcome, type ScheduleRow } from '../records/schedule.ts'
 
-/** So many instants are decided one by one; beyond, the earlier ones are told of in one row. */
+/** The number of instants that are decided one by one; earlier ones are recorded in one row. */
 const EACH_MAX = 100
 
-/** What is acted upon no later than this is on time: an alarm may be late, and a turn may be long. */
+/** The tolerance within which an instant is on time, since an alarm may be late, and a turn long. */
 const ON_TIME_MS: Millis = 60_000
 
-/** How late an instant may run where the schedule does not say, unless the next one comes sooner. */
+/** The maximum lateness of a run if the schedule sets none, unless the next instant comes sooner. */
 const GRACE_MS_MAX: Millis = 3_600_000
 
-/** What is to become of an instant, or of a stretch of them. */
+/** The decision about an instant, or about a range of them. */
 export interface RunDecision {
   readonly due_at: Millis
   readonly until: Millis
@@ -18,17 +18,17 @@ export interface RunDecision {
   readonly reason: '' | 'misfire'
 }
 
-/** Instants that have come, and the first that has not. */
+/** The instants that are due, and the first that is not. */
 interface DueRuns {
-  /** From the first one on, up to this: more than are looked at one by one. null: there are no more. */
+  /** A range of earlier instants that are too many to decide one by one; null if there is none. */
   readonly range: { readonly from: Millis; readonly until: Millis } | null
   readonly each: readonly Millis[]
   readonly following: Millis | null
 }
 
 /**
- * What is to become of every instant that has come, in order, and which is the first that has not. `ignoreJitter`: jitter is cut
- * short, because the schedule is about to change, and what is due is decided by what it was.
+ * Decides every instant that is due, in order, and returns the first that is not. `ignoreJitter`: decide at once,
+ * without waiting for jitter, because the schedule is about to change.
  */
 export function decideMissed(
   schedule: ScheduleRow,
@@ -52,7 +52,7 @@ function decision(due_at: Millis, until: Millis, outcome: RunOutcome): RunDecisi
   return { due_at, until, outcome, reason: outcome === 'skipped' ? 'misfire' : '' }
 }
 
-/** What becomes of an instant by its age alone. */
+/** The outcome of an instant by its age alone. */
 function outcomeOf(schedule: ScheduleRow, due: Millis, now: Millis): RunOutcome {
   const age = now - firesAt(schedule, due)
   if (age <= ON_TIME_MS) return 'fired'
@@ -60,8 +60,8 @@ function outcomeOf(schedule: ScheduleRow, due: Millis, now: Millis): RunOutcome 
 }
 
 /**
- * How late an instant may run: what the schedule says; or, where it says nothing, until the next one is due and no longer
- * than an hour. With `run_all` for ever, for what is run then is older than that.
+ * The maximum lateness of a run: the schedule's own setting or, by default, the time until the next instant and at most
+ * an hour. With `run_all` there is no limit, because such runs are older than that.
  */
 function graceOf(schedule: ScheduleRow, due: Millis): Millis {
   if (schedule.misfire_grace_ms !== null) return schedule.misfire_grace_ms
@@ -81,7 +81,7 @@ function dueRuns(schedule: ScheduleRow, now: Millis, ignoreJitter: boolean): Due
   if (first === null || each.length <= EACH_MAX) return { range: null, each, following }
   let latest = latestBefore(schedule, now + 1, first)
   following = dueAfter(schedule, latest)
-  // Only the latest may still be put off by jitter, which ends before the next instant.
+  // Only the latest may still be delayed by jitter, which ends before the next instant.
   if (!hasCome(latest)) {
     following = latest
     latest = latestBefore(schedule, latest, first)
@@ -96,8 +96,8 @@ function dueRuns(schedule: ScheduleRow, now: Millis, ignoreJitter: boolean): Due
 }
 
 /**
- * The latest due instant before this one, without walking all that lie between: steps back that double until there is one,
- * and then halves. `first` is one, so that there always is.
+ * The latest due instant before this one, without visiting all between: steps back with doubling distance until there
+ * is one, then bisects. `first` is a due instant, so there always is one.
  */
 function latestBefore(schedule: ScheduleRow, before: Millis, first: Millis): Millis {
   const due = (after: Millis): Millis => dueAfter(schedule, after) ?? Infinity

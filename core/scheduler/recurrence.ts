@@ -4,7 +4,7 @@ import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import type { Frequency, Recurrence } from '../records/schedule.ts'
 import { zoneProblem } from '../records/zone.ts'
 
-/** What people say of when a schedule is due; what they leave out is null. */
+/** The timing fields of a request; null if left out. */
 export interface RecurrenceInput {
   readonly frequency: Frequency
   readonly cron_expression: string | null
@@ -14,15 +14,15 @@ export interface RecurrenceInput {
   readonly end_at: Millis | null
   readonly time_hour: number | null
   readonly time_minute: number | null
-  /** A name of three letters, or 0 to 7: Sunday is 0 and 7. */
+  /** A name of three letters, or 0 to 7, where Sunday is 0 and 7. */
   readonly day_of_week: string | number | null
-  /** `L` is the last. A month that lacks the day is skipped. */
+  /** `L` is the last day. A month without the day is skipped. */
   readonly day_of_month: number | 'L' | null
 }
 
 type Field = Exclude<keyof RecurrenceInput, 'frequency' | 'timezone'>
 
-/** Which of the fields a frequency is told by. A field of another one is refused: it would be ignored. */
+/** The fields of each frequency. A field of another one is refused, since it would have no effect. */
 const FIELDS: { readonly [F in Frequency]: readonly Field[] } = {
   once: ['run_at'],
   hourly: ['time_minute', 'start_at', 'end_at'],
@@ -32,7 +32,7 @@ const FIELDS: { readonly [F in Frequency]: readonly Field[] } = {
   cron: ['cron_expression', 'start_at', 'end_at'],
 }
 
-/** When the schedule is due, or INVALID_PAYLOAD with the field that is wrong. */
+/** The recurrence of a request, or INVALID_PAYLOAD with the wrong field. */
 export function recurrenceOf(input: RecurrenceInput): Recurrence | Refusal {
   const { frequency, timezone, run_at, start_at, end_at } = input
   const wrong = (field: string, message: string): Refusal =>
@@ -55,7 +55,7 @@ export function recurrenceOf(input: RecurrenceInput): Recurrence | Refusal {
   return { frequency, cron_expression: pattern.text, run_at, timezone, start_at, end_at }
 }
 
-/** The pattern of a frequency: nine in the morning, on Mondays, on the first, where nothing else is said. */
+/** The cron pattern of a frequency. Defaults: nine in the morning, on Mondays, on the first. */
 function patternText(input: RecurrenceInput): string | null {
   const [minute, hour] = [input.time_minute ?? 0, input.time_hour ?? 9]
   switch (input.frequency) {

@@ -14,8 +14,8 @@ import { createJob, DEFAULT_JOB_SPEC, NO_SOURCE } from '../jobs/create.ts'
 import { saveSchedule } from './save.ts'
 
 /**
- * What becomes of due instants. Each is decided once: with it the schedule moves on to the next, and the ledger says what
- * was done and why, all in one turn. Where nothing is decided, as while the process is about to stop, nothing moves on.
+ * Decides due instants, each once: in one turn the schedule moves on to its next instant, and a row records the outcome
+ * and the reason. While draining nothing is decided, so nothing moves on.
  */
 
 /** The deadline of a schedule has come. */
@@ -25,20 +25,20 @@ export function scheduleDue(state: State, id: ScheduleId, turn: Turn): void {
 }
 
 /**
- * Decides what has come. `ignoreJitter`: jitter is cut short, because the schedule is about to change. Returns the schedule as it
- * is then.
+ * Decides the instants that are due. `ignoreJitter`: without waiting for jitter, because the schedule is about to
+ * change. Returns the schedule afterwards.
  */
 export function runDue(state: State, schedule: ScheduleRow, turn: Turn, ignoreJitter: boolean): ScheduleRow {
   if (state.draining || schedule.next_run === null) return schedule
   const { decisions, following } = decideMissed(schedule, turn.now, ignoreJitter)
   if (decisions.length === 0) return schedule
   for (const decision of decisions) applyDecision(state, schedule.id, decision, turn)
-  // Jobs that were called off have changed other rows, and may have changed this one.
+  // Cancelling jobs has changed other rows, possibly this one.
   const current = state.schedules.get(schedule.id) ?? schedule
   return scheduleNext(state, current, following, turn)
 }
 
-/** The schedule waits for this instant, and everything before it is decided. */
+/** Sets the next due instant; everything before it is decided. */
 export function scheduleNext(state: State, schedule: ScheduleRow, due: Millis | null, turn: Turn): ScheduleRow {
   const next = skipEarlyRuns(state, schedule, due)
   const until = next === null ? turn.now : Math.min(turn.now, next - 1)
@@ -55,7 +55,7 @@ export function scheduleNext(state: State, schedule: ScheduleRow, due: Millis | 
 
 function applyDecision(state: State, id: ScheduleId, decision: RunDecision, turn: Turn): void {
   const { due_at, until, outcome, reason } = decision
-  // It was decided while the clock was ahead, and is in the ledger.
+  // It was decided while the clock was ahead, and has its row.
   if (hasEarlyRun(state, id, due_at)) return
   if (outcome === 'merged' || outcome === 'skipped') {
     return recordRun(state, id, { due_at, until, outcome, reason }, null, turn)
@@ -67,7 +67,7 @@ function applyDecision(state: State, id: ScheduleId, decision: RunDecision, turn
   recordRun(state, id, { due_at, until, outcome, reason }, job, turn)
 }
 
-/** A job for a due instant, or the reason why there is none. */
+/** Makes the job for a due instant, or returns the reason why there is none. */
 function createDueJob(state: State, id: ScheduleId, due: Millis, turn: Turn): JobRow | string {
   const schedule = state.schedules.get(id)
   if (schedule === undefined) return 'NOT_FOUND'
@@ -82,7 +82,7 @@ function createDueJob(state: State, id: ScheduleId, due: Millis, turn: Turn): Jo
   return job
 }
 
-/** Only once there is a job to take its place. */
+/** Cancels a running job, once there is a job to replace it. */
 function replace(state: State, id: JobId, by: string, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job === undefined) return
@@ -92,7 +92,7 @@ function replace(state: State, id: JobId, by: string, turn: Turn): void {
   })
 }
 
-/** Makes a job of the schedule, and counts it. Says why not as a submission would be told. */
+/** Makes a job of the schedule, and counts it. Returns the same refusals as a submission. */
 export function createRun(
   state: State,
   schedule: ScheduleRow,
@@ -118,7 +118,7 @@ export function createRun(
   return job
 }
 
-/** One more row of the ledger, with the job that was made; null where none was. */
+/** Records a run, with the job that was made; null if there is none. */
 export function recordRun(
   state: State,
   id: ScheduleId,
@@ -143,7 +143,7 @@ export function recordRun(
   turn.facts.push({ type: 'schedule.ran', schedule, run, job })
 }
 
-/** A schedule counts its jobs that were completed. */
+/** Counts a completed job of a schedule. */
 export function countScheduleRun(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   const schedule = job.schedule_id === null ? undefined : state.schedules.get(job.schedule_id)
   if (schedule === undefined || job.status !== 'completed') return

@@ -4,13 +4,13 @@ import type { Turn } from '../turn.ts'
 import { markReleased, scheduleGroup } from '../queue/concurrency.ts'
 import type { ScheduleId } from '../base/ids.ts'
 
-/** The only way a schedule changes. */
+/** Changes a schedule. The only function that does. */
 export function saveSchedule(state: State, schedule: ScheduleRow, turn: Turn): void {
   indexSchedule(state, schedule)
   turn.out.rows.schedules.set(schedule.id, schedule)
 }
 
-/** A schedule in memory, with its deadline. */
+/** Indexes a schedule with its deadline. */
 export function indexSchedule(state: State, schedule: ScheduleRow): void {
   const before = state.schedules.get(schedule.id)
   state.schedules.set(schedule.id, schedule)
@@ -19,7 +19,7 @@ export function indexSchedule(state: State, schedule: ScheduleRow): void {
   if (before !== undefined && before.overlap !== schedule.overlap) markReleased(state, scheduleGroup(schedule.id))
 }
 
-/** The only way a schedule goes. Its jobs stay, and wait for each other no longer. */
+/** Deletes a schedule. The only function that does. Its jobs stay, and wait for each other no longer. */
 export function deleteSchedule(state: State, id: ScheduleId, turn: Turn): void {
   state.schedules.delete(id)
   state.timers.cancel('schedule.due', id)
