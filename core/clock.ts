@@ -16,14 +16,14 @@ import { saveRobot } from './queue/save.ts'
 import { saveTrigger } from './triggers/save.ts'
 
 /**
- * The clock was set. `now` follows the wall, forward and back, and everything that counts elapsed time goes along by as
- * much: what was to happen in ten seconds happens in ten seconds. What people named by the wall, which is the times of
- * schedules and of jobs, stays where it is. What has been decided stays decided.
- * See docs/decisions/0016-a-clock-that-is-set.md.
+ * The clock was set. `now` follows the wall clock, forward and back, and everything that measures elapsed time moves
+ * along: an event due in ten seconds stays due in ten seconds. Instants given in wall-clock time, those of schedules
+ * and scheduled jobs, stay. Decisions stay. See docs/decisions/0016-a-clock-that-is-set.md.
  */
 export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Turn): void {
   const before = turn.now - by
-  // Set back, the wall shows instants again at which jobs were made: after a start they would count as made just now.
+  // After the clock was set back, jobs have creation times in the future: after a restart they would count as created
+  // just now.
   const earlier = by < 0 ? Math.max(turn.now, before - ENDED_JOBS_MS) : before
   const since = Math.min(earlier - state.settings.duplicateMs, recentSince(state.settings, earlier) ?? Infinity)
   turn.out.clockChange = { by, since }
@@ -51,13 +51,13 @@ export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Tu
   if (by < 0) decideSchedulesAgain(state, turn)
 }
 
-/** Jobs that have ended go along with a clock that is set back if they were made this long before: there may be very many. */
+/** The age up to which ended jobs are moved along with a clock that is set back, since there may be very many. */
 const ENDED_JOBS_MS: Millis = 24 * 3_600_000
 
-/** Deadlines at an instant of the wall. That of a job for later is moved, and then put back with its row. */
+/** Deadlines in wall-clock time. That of a scheduled job is moved, and then restored from its row. */
 const WALL_TIMERS: ReadonlySet<TimerName> = new Set(['schedule.due', 'store.horizon', 'webhook.page'])
 
-/** What stands in no row, and the deliveries, which the store moves by itself. */
+/** Moves the state that is in no row, and the deliveries, whose rows the store moves itself. */
 function shiftMemory(state: State, by: Millis, turn: Turn): void {
   const { limiters, logs, sessions, sockets, takeovers, timers, warned } = state
   timers.shift(by, WALL_TIMERS)
@@ -66,7 +66,7 @@ function shiftMemory(state: State, by: Millis, turn: Turn): void {
     session.lastFrameAt += by
     session.idleSince += by
     if (session.reported !== null) session.reported = { ...session.reported, at: session.reported.at + by }
-    // Among the free robots it has its place by how long it has been idle.
+    // Its place among the free robots depends on how long it has been idle.
     indexRobot(state, session.robot)
   }
   for (const socket of sockets.keys()) turn.out.snapshots.add(socket)
@@ -82,19 +82,22 @@ function shiftMemory(state: State, by: Millis, turn: Turn): void {
   shiftDeliveryQueues(state, by)
 }
 
-/** Jobs whose time is beyond it now leave memory. Forward it moves as ever, and the rows that it uncovers come with this turn. */
+/**
+ * Evicts jobs that are beyond the horizon now. When the clock is set forward the horizon moves as usual, and the rows
+ * that it uncovers come with this turn.
+ */
 function moveHorizonBack(state: State, now: Millis): void {
   const { horizonMs } = state.settings
   state.horizonAt = Math.min(state.horizonAt, now + horizonMs)
   state.timers.set('store.horizon', '', Math.min(state.timers.at('store.horizon', ''), now + horizonMs / 2))
 }
 
-/** A job whose clock was set. One that has ended and has yet to be seen to stop goes the way of all that have ended. */
+/** Moves a job along with the clock. One that has ended and whose robot has not confirmed moves like all ended jobs. */
 function shiftJob(job: JobRow, by: Millis, since: Millis): JobRow {
   const stop_until = shifted(job.stop_until, by)
   if (!isLive(job.status) && job.created_at <= since) return { ...job, stop_until }
   const asked = job.ready_at !== null && job.ready_at === job.scheduled_time
-  // The limit on its time in the queue counts from when it was asked for, if it has waited for room since.
+  // For a job that has waited for room, the queue timeout counts from its scheduled time.
   const waiting = job.queued_at ?? (job.status === 'pending' && job.ready_at === null ? job.scheduled_time : null)
   return {
     ...job,
@@ -113,7 +116,10 @@ function shifted(instant: Millis | null, by: Millis): Millis | null {
   return instant === null ? null : instant + by
 }
 
-/** Schedules go by the wall: what lies between now and where the clock was is due once more, but for what has its job. */
+/**
+ * Schedules follow the wall clock: instants between the new and the old time become due again, except those that have
+ * made a job.
+ */
 function decideSchedulesAgain(state: State, turn: Turn): void {
   for (const [id, dues] of earlyRunsBySchedule(turn.prefetched.earlyRuns)) state.earlyRuns.set(id, dues)
   for (const schedule of state.schedules.values()) {

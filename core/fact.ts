@@ -5,21 +5,20 @@ import type { RobotRow } from './records/robot.ts'
 import type { KeyRow } from './records/key.ts'
 
 /**
- * Something that has happened in a turn and may set off more. `reactions.ts` says what. Rows are those of the moment at
- * which it happened.
+ * Something that happened in a turn and may have consequences, listed in `reactions.ts`. Rows are as of that moment.
  */
 export type Fact =
-  /** An entry was made in the history of a job: `event` says which. */
+  /** The history of a job got an entry of this kind. */
   | { readonly type: 'job.changed'; readonly job: JobRow; readonly event: string }
   | { readonly type: 'job.ended'; readonly job: JobRow }
-  /** A due instant of a schedule was decided. `job`: what it has made; null where it made none. */
+  /** A due instant of a schedule was decided. `job` is the one that it made; null if none. */
   | {
     readonly type: 'schedule.ran'
     readonly schedule: ScheduleRow
     readonly run: ScheduleRunRow
     readonly job: JobRow | null
   }
-  /** An event has reached a trigger: it has made a job, or not. */
+  /** A trigger got an event, which has made a job or not. */
   | { readonly type: 'trigger.fired'; readonly trigger: TriggerRow; readonly event: TriggerEventRow }
   | { readonly type: 'robot.online' | 'robot.offline'; readonly robot: RobotRow }
   | { readonly type: 'key.revoked'; readonly key: KeyRow }

@@ -1,6 +1,6 @@
 /**
- * `casare-orchestrator/core`: what a shell of one's own needs. State is begun by `load`, an event is one `step`, and what
- * is owed to the world stands in the turn's effects. `adapters/fleet/turn-loop.ts` in the repository is the loop around it.
+ * `casare-orchestrator/core`: the parts for a shell of your own. `load` makes the state, `step` processes an event, and
+ * the turn's effects list what to do. `adapters/fleet/turn-loop.ts` in the repository is the loop around it.
  */
 
 export { authorize } from './access/authorize.ts'

@@ -6,8 +6,8 @@ import type { RobotRow } from './records/robot.ts'
 import type { DeliveryRow, WebhookEvent, WebhookRow } from './records/webhook.ts'
 
 /**
- * The waiting jobs. Jobs that ask the same of a robot form one class, so that a job nobody can run costs the others
- * nothing: its class is simply never looked at. Inside a class there is one heap per priority, in order of waiting.
+ * The waiting jobs. Jobs with the same needs form one class, so a job that no robot can run costs the others nothing:
+ * its class is never visited. Each class has one heap per priority, in order of waiting.
  */
 export interface JobNeeds extends Runnable {
   /** Empty: any. */
@@ -31,32 +31,34 @@ export interface JobClass {
 }
 
 /**
- * Who could run what: the waiting jobs by what they need, the robots by what they offer, and which suit which.
- *
- * Robots that offer the same form one group. Jobs are matched with groups, not with robots, and a match is worked out
- * once: an event costs as much as there are classes and groups, however many jobs and robots they hold.
+ * The index that matches waiting jobs, by needs, with robots, by abilities. Robots with the same abilities form one
+ * group. Classes are matched with groups, and a match is computed once: an event costs as much as there are classes and
+ * groups, however many jobs and robots they contain.
  */
 export interface MatchingIndex {
-  /** Which of two free robots is asked first. */
+  /** Decides which of two free robots is asked first. */
   readonly before: (a: FreeRobot, b: FreeRobot) => boolean
   readonly classes: Map<string, JobClass>
   readonly groups: Map<string, RobotGroup>
   readonly groupOf: Map<RobotId, RobotGroup>
-  /** The row by which each of them came to its group. */
+  /** The row by which each robot came to its group. */
   readonly groupedBy: Map<RobotId, RobotRow>
-  /** What the robots that are on record can do, connected or not: once for all that can do the same. */
+  /** The abilities of robots on record, connected or not, once for each set of equal ones. */
   readonly abilityGroups: Map<string, AbilityGroup>
   readonly abilityGroupOf: Map<RobotId, AbilityGroup>
-  /** The workflows that robots on record name, and how many of `abilityGroups` do. Jobs of these wait in classes of their own. */
+  /**
+   * The workflows that robots on record name, and by how many of `abilityGroups`. Jobs of these form classes of their
+   * own.
+   */
   readonly namedWorkflows: Map<string, number>
-  /** Classes whose jobs may go to one robot only, by that robot. */
+  /** Classes whose jobs are pinned to one robot, by that robot. */
   readonly pinned: Map<RobotId, Set<JobClass>>
-  /** What has changed since the last dispatch. */
+  /** Marked since the last dispatch. */
   readonly dirtyClasses: Set<JobClass>
   readonly dirtyRobots: Set<RobotId>
 }
 
-/** Robots on record that can do the same. */
+/** Robots on record with equal abilities. */
 interface AbilityGroup {
   readonly abilities: Abilities
   readonly robots: Set<RobotId>
@@ -68,31 +70,30 @@ export interface RobotGroup {
   readonly environment: string
   readonly tags: ReadonlySet<string>
   readonly capabilities: ReadonlySet<string>
-  /** Null: they do not say what they run. */
+  /** Null: they do not declare what they run. */
   readonly repertoire: Repertoire | null
   readonly robots: Set<RobotId>
-  /** Those that could take a job now, in the order in which the strategy asks them. */
+  /** The robots that could take a job now, in the order in which the strategy asks them. */
   readonly free: Heap<RobotId, FreeRobot>
-  /** The classes with waiting jobs that these robots may run, those for one robot only left out. */
+  /** The classes of waiting jobs that these robots can run, without those pinned to one robot. */
   readonly classes: Set<JobClass>
 }
 
 export interface FreeRobot {
   readonly robot: RobotId
   readonly lastOffer: number
-  /** Slots in use by slots, from 0 up to less than 1. */
+  /** The share of slots in use, from 0 to less than 1. */
   readonly load: number
   readonly idleSince: Millis
 }
 
-/** What decides whether a robot may run a job. */
+/** The properties that decide which jobs a robot can run. */
 export type Abilities = Pick<RobotGroup, 'key' | 'environment' | 'tags' | 'capabilities' | 'repertoire'>
 
 /**
- * Limits on how many jobs run at a time: those of one workflow, of one pool, with one concurrency key, and those of a
- * schedule whose jobs wait for each other. A job counts in
- * its groups from when it becomes queued until it has ended, gone back, or been seen to stop. One that a limit holds
- * back is pending until another leaves.
+ * Limits on jobs that run at a time: of a workflow, of a pool, with a concurrency key, and of a schedule whose jobs
+ * wait for each other. A job counts in its groups from when it is queued until it has ended and its robot has stopped,
+ * or until it goes back to pending. A job that a limit holds back is pending until another one leaves.
  */
 export interface ConcurrencyGroup {
   readonly key: string
@@ -102,37 +103,37 @@ export interface ConcurrencyGroup {
 
 export interface ConcurrencyGroups {
   readonly byKey: Map<string, ConcurrencyGroup>
-  /** Those that a job has left since they were last looked at. */
+  /** Groups that a job has left since they were last checked. */
   readonly released: Set<ConcurrencyGroup>
 }
 
 /**
- * What is to be told to webhooks, and when. Of each webhook the deliveries that are due first are in memory, a page or
- * two; the others are on disk only, and come in when there is room. So a receiver that is down for a day fills the disk
- * and not memory, and does not stand in the way of another.
+ * The deliveries to webhooks that are due. The first due ones of each webhook are in memory, up to two pages; the
+ * others are on disk only, and are loaded when there is room. So a receiver that is down for a day fills the disk and
+ * not memory, and does not hold up others.
  */
 export interface DeliveryQueues {
   listeners: ReadonlyMap<WebhookEvent, readonly WebhookRow[]>
-  /** Of the webhooks that are enabled. */
+  /** Of enabled webhooks. */
   readonly queues: Map<WebhookId, DeliveryQueue>
-  /** Webhooks that may have something to send: one that was served goes to the end. */
+  /** Webhooks that may have something to send; one that was served goes to the end. */
   readonly ready: Set<WebhookId>
   /** Webhooks whose queue has room for the next page. */
   readonly needsPage: Set<WebhookId>
-  /** Calls that are under way. */
+  /** Calls in flight. */
   requestsInFlight: number
-  /** How many have been made since the beginning of this state: the number of the next one fences what is late. */
+  /** The number of calls since this state was loaded: the number of a call distinguishes it from late ones. */
   requests: number
-  /** The turn that has taken the pages that came with it. */
+  /** The turn whose prefetched pages were added. */
   pagedIn: number
 }
 
-/** One webhook's pending deliveries. */
+/** The pending deliveries of one webhook. */
 export interface DeliveryQueue {
   readonly waiting: Heap<DeliveryId, DeliveryRow>
-  /** Sent, and not yet reported: on disk they are as they were, so that they are sent again after a crash. */
+  /** Sent and not yet reported. On disk they are unchanged, so that they are sent again after a crash. */
   readonly inFlight: Map<DeliveryId, { readonly row: DeliveryRow; readonly call: number }>
-  /** Up to here all of them are in memory; null: all there are. */
+  /** Deliveries up to here are in memory; null: all of them are. */
   loadedUpTo: DueOrder | null
 }
 
@@ -143,12 +144,13 @@ export interface DueOrder {
 }
 
 /**
- * A family is a job that somebody asked for, its root, and all that follows from it: what it calls, what its end starts,
- * and so on. How deep that may go is bounded, and so must be how wide: ten jobs at each end are 10^10 at a depth of ten.
+ * A family is a job that was submitted, its root, and everything that follows from it: the jobs that it calls, those
+ * that its end starts, and so on. The depth is limited, and so must be the width: ten jobs at each end are 10^10 at a
+ * depth of ten.
  */
 export interface Family {
-  /** How many jobs the root has led to, those that have ended among them. */
+  /** The number of jobs that the root has led to, including ended ones. */
   readonly made: number
-  /** How many of all have not ended, the root among them: only those can lead to more. */
+  /** The number of live jobs, including the root. Only these can lead to more. */
   readonly live: number
 }

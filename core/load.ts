@@ -21,10 +21,10 @@ import { indexSchedule } from './scheduler/save.ts'
 import { indexTrigger } from './triggers/save.ts'
 
 /**
- * The state that these rows make. The only way to begin: first start, restart, deploy, and recovery from a commit
- * that failed are one path. Robots with jobs get the whole grace period from now, so that our own downtime does not
- * cost them their work. `snapshots` are what the sockets carry that are open still, where memory alone has gone; those
- * that are not in the state then must be closed.
+ * Builds the state from rows; the only way to begin. First start, restart, deployment, and recovery from a failed
+ * commit use the same path. Robots with jobs get the whole grace period from now, so that our own downtime does not
+ * cost them their work. `snapshots` are those of sockets that survived hibernation; sockets that are not in the state
+ * afterwards must be closed.
  */
 export function load(
   rows: StoredRows,
@@ -51,7 +51,7 @@ export function load(
   return state
 }
 
-/** A state with nothing in it yet but what its containers are made from. */
+/** An empty state. */
 function newState(hot: StoredRows, now: Millis, seed: number, settings: Settings): State {
   return {
     settings,

@@ -7,7 +7,7 @@ import { lateInteractions } from './robots/reports.ts'
 import { isHorizonDue } from './jobs/save.ts'
 import type { RobotMessage } from './protocol/message.ts'
 
-/** What the events of a turn may touch outside memory. Almost always nothing, and then nothing is fetched. */
+/** The rows outside memory that the events of a turn may touch; null if there are none, as is usual. */
 export function needs(state: State, events: readonly Event[], now: Millis): Prefetch | null {
   const prefetch: Prefetch = {
     jobs: [],
@@ -64,14 +64,14 @@ function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): v
   }
 }
 
-/** Which of them counts is known when it is known whether it is a job of a workflow that is kept. */
+/** Both keys, because only the step knows which counts: whether the definition equals the stored workflow's. */
 function duplicateKeys({ duplicate_key, workflow }: On<'job.submitted'>): readonly string[] {
   return [duplicate_key, typeof workflow === 'string' ? null : workflow.workflow_duplicate_key].filter((key) =>
     key != null
   )
 }
 
-/** What robots say about jobs that may have ended. */
+/** Messages about jobs that may have ended. */
 const ABOUT_ENDED_JOBS: ReadonlySet<RobotMessage['type']> = new Set([
   'job_complete',
   'job_failed',

@@ -14,7 +14,7 @@ import { leaseExpired } from './robots/heartbeat.ts'
 
 type OnTimer = (state: State, id: string, turn: Turn) => void
 
-/** What each deadline means when it has come. Ids carry their kind in the timer's name. */
+/** The action for each deadline. The timer's name determines the type of its id. */
 const ON_TIMER: { readonly [T in TimerName]: OnTimer } = {
   'job.ready': (state, id, turn) => becomeReady(state, id as JobId, turn),
   'job.queue-timeout': (state, id, turn) => queueTimeoutExpired(state, id as JobId, turn),
@@ -35,13 +35,13 @@ const ON_TIMER: { readonly [T in TimerName]: OnTimer } = {
   'store.forget': (state, _id, turn) => forgetOldReplies(state, turn),
   'webhook.due': (state, id) => void state.deliveries.ready.add(id as WebhookId),
   'webhook.request': (state, id, turn) => requestExpired(state, id, turn),
-  // The event that found it due has them already.
+  // The event that found it due has added them already.
   'webhook.page': () => {},
 }
 
 /**
- * The clock is looked at: every deadline that has come is acted upon, the earliest first. `until` is an instant up to which
- * everything that had arrived has been read: later deadlines may have been met by what nobody has read yet.
+ * Runs every deadline that is due, earliest first. `until` is an instant up to which everything that had arrived was
+ * read: a later deadline may have been met by a message that is not read yet.
  */
 export function runTimers(state: State, event: { readonly until?: Millis }, turn: Turn): void {
   const until = Math.min(event.until ?? turn.now, turn.now)
@@ -50,12 +50,12 @@ export function runTimers(state: State, event: { readonly until?: Millis }, turn
   }
 }
 
-/** When to look at the clock next, and why; null when nothing is to come. Asked after every turn. */
+/** The next deadline, and the reason for it; null if there is none. Called after every turn. */
 export function nextAlarm(state: State): { readonly at: Millis; readonly why: TimerName } | null {
   return state.timers.next() ?? null
 }
 
-/** What was answered to requests long ago may be forgotten, and what webhooks were told. */
+/** Discards old answers to requests and old deliveries. */
 function forgetOldReplies(state: State, turn: Turn): void {
   turn.out.forgetBefore = turn.now - state.settings.idempotencyMs
   if (state.webhooks.size > 0) turn.out.forgetDeliveriesBefore = turn.now - state.settings.deliveryKeptMs

@@ -12,10 +12,10 @@ import { startBoundTriggers, startFollowers } from './triggers/follow.ts'
 
 type Reaction<T extends Fact['type']> = (state: State, fact: FactOf<T>, turn: Turn) => void
 
-/** What follows from each fact, in this order. Read it beside `step.ts`: that says what can happen, this what it sets off. */
+/** The consequences of each fact, in order. Read it beside `step.ts`: that lists the events, this what they set off. */
 const REACTIONS: { readonly [T in Fact['type']]: readonly Reaction<T>[] } = {
   'job.changed': [emitJob],
-  // A family counts what follows from an end before it counts the end.
+  // A family counts the jobs that follow from an end before it counts the end.
   'job.ended': [closeLog, countScheduleRun, countTriggerRun, countWorkflowRun, startFollowers, leaveFamily],
   'schedule.ran': [emitScheduleRun, startBoundTriggers],
   'trigger.fired': [emitTriggerEvent],
@@ -25,9 +25,8 @@ const REACTIONS: { readonly [T in Fact['type']]: readonly Reaction<T>[] } = {
 }
 
 /**
- * Runs the reactions to everything that has happened in the turn so far, in the order in which it happened. A reaction may
- * make new facts, as a job that follows from the end of another: they come last. How deep jobs may follow from each other
- * is bounded, and so this ends.
+ * Runs the reactions to the turn's facts, in order. A reaction may append facts, for instance when a job follows from
+ * the end of another. This ends because the depth of such chains is limited.
  */
 export function react(state: State, turn: Turn): void {
   const { facts } = turn

@@ -4,99 +4,104 @@ import type { Millis } from './base/ids.ts'
 export const STRATEGY_NAMES = ['least_loaded', 'round_robin', 'random', 'affinity', 'capability_match'] as const
 export type Strategy = (typeof STRATEGY_NAMES)[number]
 
-/** The payload of a trigger's event: as much as a robot can return, and what is said beside it. A row holds two million. */
+/**
+ * The size of a trigger event's payload: as large as a robot's result with its metadata. A row has room for two million
+ * bytes.
+ */
 export const EVENT_BYTES_MAX = (1 << 20) + (1 << 16)
 
-/** How many jobs may stand above one that was called by another, or follows from its end. */
+/** The number of ancestors that a called or following job may have. */
 export const CALL_DEPTH_MAX = 10
 
-/**
- * Every bound and every duration, in one place. Each queue in the program names its limit here, and what happens
- * when it is full is a refusal.
- */
+/** Every limit and every duration, in one place. Every queue has its limit here, and a full one refuses. */
 export interface Settings {
-  /** `key`: robots show a key. `open`: anybody may connect as any robot; for a lab. */
+  /** `key`: robots need a key. `open`: any client may connect as any robot; for a lab. */
   readonly robotsAuth: 'key' | 'open'
-  /** What robots are asked to keep to; any frame counts as a sign of life. */
+  /** The interval that robots are asked to keep; any frame counts as a sign of life. */
   readonly heartbeatMs: Millis
-  /** No frame for this long, and the connection is taken for dead: three heartbeats and a little. */
+  /** A connection without a frame for this long is dead: three heartbeats and a margin. */
   readonly leaseMs: Millis
-  /** How long a robot that has gone may take to come back to its jobs. Robots back off for up to 60 s. */
+  /** The time for a disconnected robot to return to its jobs. Robots back off for up to 60 s. */
   readonly graceMs: Millis
-  /** How long a robot may take to answer an offer. */
+  /** The time for a robot to answer an offer. */
   readonly offerMs: Millis
-  /** How long a socket may stay open without having registered. */
+  /** The time for a socket to register. */
   readonly registerMs: Millis
-  /** After the first refused offer; doubles with each, up to `backoffMsMax`. */
+  /** The pause after the first refused offer; doubles with each, up to `backoffMsMax`. */
   readonly backoffMs: Millis
   readonly backoffMsMax: Millis
-  /** A waiting job counts as one priority more urgent for each of these that it has waited. */
+  /** The waiting time that raises a job's priority by one. */
   readonly agingMs: Millis
-  /** A job that no robot took for this long ends in `timeout`. */
+  /** A job that no robot accepts for this long ends in `timeout`. */
   readonly queueTtlMs: Millis
-  /** How long a job may run where neither it nor its workflow says. */
+  /** The timeout of a job if neither it nor its workflow sets one. */
   readonly jobTimeoutMs: Millis
-  /** How far behind `last_seen` on disk may be. */
+  /** The maximum age of `last_seen` on disk. */
   readonly seenMs: Millis
-  /** Jobs that have not ended. Beyond, submissions are refused. */
+  /** The maximum of jobs that have not ended. Beyond it, submissions are refused. */
   readonly liveJobsMax: number
-  /** How many jobs may follow from one that somebody asked for, by calls and ends, in all. */
+  /** The maximum of jobs that may follow from a submitted one, by calls and ends, in total. */
   readonly descendantsMax: number
-  /** How jobs are spread over the robots that could take them. */
+  /** The strategy to choose among suitable robots. */
   readonly strategy: Strategy
-  /** How long after a job the same is taken for a duplicate, if the submitter asks, though the first has ended. */
+  /** The time after a job's submission in which an equal one counts as a duplicate, even if the first has ended. */
   readonly duplicateMs: Millis
-  /** How long an idempotency key is remembered. */
+  /** The time for which an idempotency key is remembered. */
   readonly idempotencyMs: Millis
   /**
-   * Pending jobs that become ready later than this from now stay on disk. At least twice `backoffMsMax`: a job that backs
-   * off stays in memory, where its schedule looks for it.
+   * Pending jobs that become ready later than this from now stay on disk. At least twice `backoffMsMax`, so that a job
+   * in back-off stays in memory, where its schedule looks for it.
    */
   readonly horizonMs: Millis
-  /** How long a robot may take to answer a status request. */
+  /** The time for a robot to answer a status request. */
   readonly statusMs: Millis
-  /** A job whose robots are lost is started at most this often, though it may always be run again. */
+  /** The maximum of starts of a job whose robots are lost, even if it is always safe to retry. */
   readonly lostTriesMax: number
-  /** How long to wait before each further try to deliver; after the last of them a delivery has failed. */
+  /** The pauses before further tries of a delivery; after the last one it has failed. */
   readonly deliveryBackoffMs: readonly Millis[]
-  /** A webhook at which nothing succeeds for this long is disabled. */
+  /** A webhook without a success for this long is disabled. */
   readonly webhookFailingMs: Millis
-  /** Deliveries can be looked up, and replayed, for this long. */
+  /** The time for which deliveries can be listed and replayed. */
   readonly deliveryKeptMs: Millis
   readonly webhooksMax: number
-  /** Webhooks may be at private addresses, and need no TLS; for a lab, or a network that is trusted. */
+  /** Webhooks may have private addresses, and need no TLS; for a lab, or a trusted network. */
   readonly webhooksAllowPrivate: boolean
-  /** Where mailboxes may be: `*` for the internet, names, addresses and networks, each with its port where it is another one. */
+  /**
+   * The hosts that mailboxes may be at: `*` for the internet, names, addresses and networks, each with its port unless
+   * it is the usual one.
+   */
   readonly mailboxHosts: readonly string[]
   readonly robotsMax: number
   readonly schedulesMax: number
   readonly socketsMax: number
-  /** Connections of one network that have not registered. */
+  /** Unregistered connections of one network. */
   readonly unregisteredSocketsMax: number
-  /** How many messages a robot may send in how long. 0: any number, as with the limits below. */
+  /** Messages that a robot may send per window. 0: no limit, as with the limits below. */
   readonly robotMessagesMax: number
   readonly robotMessagesMs: Millis
-  /** How many bytes a robot may send a second, and sixteen times as many at once. 0: any number. */
+  /** Bytes that a robot may send per second, and sixteen times as many at once. 0: no limit. */
   readonly robotBytesPerSecond: number
-  /** How many bytes of log lines and progress of a robot are written down in a minute, and half as many of each job. */
+  /** Bytes of log lines and progress that are written per minute for a robot, and half as many for each job. */
   readonly robotDiskBytesPerMinute: number
-  /** How many jobs calls of one webhook may make in how long. */
+  /** Jobs that calls of one webhook trigger may make per window. */
   readonly webhookCallsMax: number
   readonly webhookCallsMs: Millis
-  /** How many jobs may be submitted with one key in how long. */
+  /** Jobs that may be submitted with one key per window. */
   readonly submissionsMax: number
   readonly submissionsMs: Millis
-  /** How many wrong keys, secrets and signatures one address may show in a minute before it is told so. 0: any number. */
+  /** Wrong keys, secrets and signatures that one address may send per minute before it is refused. 0: no limit. */
   readonly wrongKeysMax: number
-  /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: readonly string[]
-  /** Origins of pages that may connect, send forms and call webhooks without a secret, beside our own. */
+  /**
+   * Origins of web pages, besides our own, that may connect, send forms, and call webhook triggers without a secret.
+   */
   readonly allowedOrigins: readonly string[]
-  /** Origins of pages that may call the API with a key, and read what it answers. */
+  /** Origins of web pages that may call the API with a key, and read its answers. */
   readonly corsOrigins: readonly string[]
-  /** Fleets that one process has open at a time, besides the default one. */
+  /** Open fleets of one process, besides the default one. */
   readonly fleetsOpenMax: number
-  /** A fleet in which nothing is going on is closed after this long. */
+  /** The time after which an idle fleet is closed. */
   readonly fleetIdleMs: Millis
 }
 
@@ -124,7 +129,7 @@ export const DEFAULTS: Settings = {
   horizonMs: 60 * MINUTE,
   statusMs: 10 * SECOND,
   lostTriesMax: 5,
-  // As in the Standard Webhooks specification, up to the one that makes it more than a day.
+  // As in the Standard Webhooks specification, up to a total of more than a day.
   deliveryBackoffMs: [
     5 * SECOND,
     5 * MINUTE,
@@ -159,7 +164,7 @@ export const DEFAULTS: Settings = {
   fleetIdleMs: 5 * MINUTE,
 }
 
-/** No limit on how often anything is said or asked for: for tests, benchmarks, and whoever trusts everybody. */
+/** No rate limits: for tests, benchmarks, and trusted environments. */
 export const UNLIMITED = {
   robotMessagesMax: 0,
   robotBytesPerSecond: 0,
@@ -169,50 +174,50 @@ export const UNLIMITED = {
   wrongKeysMax: 0,
 } as const satisfies Partial<Settings>
 
-/** So many times the limit on its messages in one window, and a robot that has no jobs is no longer listened to. */
+/** A robot without jobs is disconnected at this multiple of its message limit in one window. */
 export const ABUSE_FACTOR = 10
-/** What a robot may send at once, in seconds of what it may send: the results that an outage has held back, for one. */
+/** The burst that a robot may send, in seconds of its byte rate, for instance the results held back by an outage. */
 export const BURST_SECONDS = 16
 
-/** What a connection may send before it registers: a few messages, and as many bytes as a robot that says all of itself. */
+/** The budget of a connection before it registers: a few messages, and the bytes of a large registration. */
 export const STRANGER_FRAMES_MAX = 20
 export const STRANGER_BYTES_MAX = 1 << 16
-/** So many bytes may wait for a connection that has not registered. All that is answered to it is less. */
+/** The unsent bytes of an unregistered connection. All answers to it together are smaller. */
 export const STRANGER_UNSENT_BYTES_MAX = 1 << 16
-/** Connections that are told to close may take their time. With them there are at most so many times as many as may be. */
+/** The factor by which closing connections may exceed the limit of connections, since they may take their time. */
 export const CLOSING_FACTOR = 2
 
-/** What a robot may send in one log batch; told to it in `register_ack`. */
+/** Log lines per batch, announced in `register_ack`. */
 export const LOG_BATCH_MAX = 100
-/** A job whose log has this many lines gets one more, which says how many were left out. */
+/** The number of lines of a job's log. One more line states how many were left out. */
 export const LOG_LINES_MAX = 100_000
-/** The same in bytes: it is full then, however few lines it has. */
+/** The same in bytes. */
 export const LOG_BYTES_MAX = 64 << 20
-/** What a row takes up beside its text. */
+/** The bytes of a row besides its text. */
 export const ROW_BYTES = 200
-/** How many messages with log lines of one robot are told apart, by their ids: those of ten minutes, at the most. */
+/** Message ids with log lines that are remembered per robot: those of ten minutes at most. */
 export const LOG_MESSAGES_MAX = 1_000
-/** Late log lines are taken for this long after a job has ended: the line that explains the end often is one. */
+/** Late log lines are accepted for this long after a job has ended: the line that explains the end is often late. */
 export const LATE_LOG_MS: Millis = 10 * MINUTE
 /**
- * What the parameters and the result of a job may have together: a Durable Object keeps two megabytes in a row, and the
- * rule is the same everywhere.
+ * The size of a job's parameters and result together: a row of a Durable Object holds two megabytes, and the limit is
+ * the same everywhere.
  */
 export const JOB_TEXT_BYTES_MAX = 1_800_000
-/** What the envelope and the other fields of a `job_assign` may take, beside the definition and the parameters. */
+/** The bytes of a `job_assign` besides definition and parameters. */
 export const ASSIGN_OVERHEAD_BYTES = 8_192
-/** The most events that are stepped through in one turn; the rest waits for the next. */
+/** The most events in one turn; the rest waits for the next. */
 export const TURN_EVENTS_MAX = 4_096
-/** Calls to webhooks that are under way at a time, in all and to each. */
+/** Calls to webhooks in flight, in total and per webhook. */
 export const WEBHOOK_REQUESTS_MAX = 32
 export const WEBHOOK_REQUESTS_MAX_EACH = 4
-/** How long a receiver may take to answer. */
+/** The time for a receiver to answer. */
 export const WEBHOOK_REQUEST_MS: Millis = 15 * SECOND
-/** Of a webhook's pending deliveries, how many are fetched at a time; twice as many are in memory at the most. */
+/** Pending deliveries of a webhook that are fetched at a time; at most twice as many are in memory. */
 export const DELIVERY_PAGE = 64
-/** Requests are signed with the secret before a change too, for this long. */
+/** The time after a rotation in which requests are signed with the former secret too. */
 export const FORMER_SECRET_MS: Millis = 24 * 60 * MINUTE
-/** A receiver that asks to be left alone is, but not for longer than this. */
+/** The limit of a receiver's `Retry-After`. */
 export const RETRY_AFTER_MS_MAX: Millis = 24 * 60 * MINUTE
-/** Longer texts in what webhooks are told are cut: the specification asks for less than 20 KB. */
+/** The length to which texts in deliveries are cut: the specification asks for payloads below 20 KB. */
 export const WEBHOOK_TEXT_CHARS_MAX = 2_000

@@ -28,7 +28,7 @@ import type { MessageRate, Session, Socket, Strangers, Takeovers } from './sessi
 import type { Bucket } from './base/bucket.ts'
 import type { SlidingWindow } from './base/sliding-window.ts'
 
-/** Every row that lives in memory, as the store hands them over at the beginning. */
+/** Every row that belongs in memory, as the store returns it at the start. */
 export interface StoredRows {
   readonly jobs: readonly JobRow[]
   readonly robots: readonly RobotRow[]
@@ -38,32 +38,32 @@ export interface StoredRows {
   readonly keys: readonly KeyRow[]
   readonly pools: readonly PoolRow[]
   readonly affinities: readonly AffinityRow[]
-  /** Those that live jobs refer to, and of every workflow the newest and the published one. */
+  /** The definitions of live jobs, and of every workflow the newest and the published one. */
   readonly definitions: readonly DefinitionRow[]
   readonly webhooks: readonly WebhookRow[]
-  /** Of each webhook that is enabled the pending ones that are due first, in that order: a page, and one more. */
+  /** The first due deliveries of each enabled webhook, in order: a page, and one more. */
   readonly deliveries: readonly DeliveryRow[]
-  /** Jobs that were made a moment ago, whatever has become of them: limits on how many go by them. */
+  /** Recently created jobs in any state, for rate limits. */
   readonly recent: readonly RecentJob[]
-  /** Of the families of those jobs that have not ended every job. */
+  /** Every job of the families of live jobs. */
   readonly members: readonly FamilyMember[]
-  /** Due instants after that which have made their job: the clock was ahead. */
+  /** Due instants after `clock` that have already made their job, because the clock was ahead. */
   readonly earlyRuns: readonly EarlyRun[]
-  /** The instant of the last turn that was committed. */
+  /** The instant of the last committed turn. */
   readonly clock: Millis
-  /** How often rows have been loaded from this store, this time among them. */
+  /** The number of loads from this store, including this one. */
   readonly epoch: number
-  /** The largest number that a job's order, a history entry, a log line or a delivery has. */
+  /** The largest sequence number of a job, history entry, log line or delivery. */
   readonly seq: number
 }
 
 /**
- * Everything the orchestrator knows about one fleet. Containers change in place; rows are replaced, never edited.
- * `jobs` to `deliveries` are a cache of the store; the rest is derived from them, or is gone after a restart.
+ * The complete state of one fleet. Containers change in place; rows are replaced, never edited. `jobs` to `deliveries`
+ * are a cache of the store; the rest is derived from them, or is lost in a restart.
  */
 export interface State {
   readonly settings: Settings
-  /** Live jobs only; a job leaves the moment it ends. */
+  /** Live jobs only; a job leaves when it ends. */
   readonly jobs: Map<JobId, JobRow>
   readonly robots: Map<RobotId, RobotRow>
   readonly workflows: Map<WorkflowId, WorkflowRow>
@@ -76,17 +76,17 @@ export interface State {
   readonly webhooks: Map<WebhookId, WebhookRow>
   readonly deliveries: DeliveryQueues
 
-  /** Keys by what they hash to: revoked ones too, so that a refusal can say so. */
+  /** Keys by their hash, revoked ones too, so that a refusal can say so. */
   readonly keysBySecret: Map<SecretHash, KeyId>
-  /** The jobs that hold a robot's slots. Derived, so that a slot cannot leak. */
+  /** The jobs that occupy a robot's slots. Derived, so a slot cannot leak. */
   readonly held: Map<RobotId, Set<JobId>>
-  /** By their roots the families in which a job has led to another and one has not ended. Derived. */
+  /** The families with more than a root and at least one live job, by root. Derived. */
   readonly families: Map<JobId, Family>
   /** The live jobs of each schedule. Derived. */
   readonly runs: Map<ScheduleId, Set<JobId>>
-  /** Due instants to come for which there is a job already, made while the clock was ahead: they make no other. */
+  /** Due instants in the future that have already made their job, while the clock was ahead: they make no other. */
   readonly earlyRuns: Map<ScheduleId, Set<Millis>>
-  /** The triggers that fire by what happens here, by what that is: see `subscriptionsOf`. Derived. */
+  /** Triggers that fire on internal events, by event: see `subscriptionsOf`. Derived. */
   readonly subscribers: Map<string, Set<TriggerId>>
   readonly matching: MatchingIndex
   readonly concurrency: ConcurrencyGroups
@@ -95,69 +95,69 @@ export interface State {
   readonly random: Rng
 
   readonly sockets: Map<SocketId, Socket>
-  /** Those of them that have not said who they are. Derived. */
+  /** The unregistered sockets. Derived. */
   readonly strangers: Strangers
   /** The connected robots. */
   readonly sessions: Map<RobotId, Session>
-  /** Of robots that are away: the jobs that their last list did not name. */
+  /** For offline robots: the jobs that were missing from their last list. */
   readonly missing: Map<RobotId, ReadonlySet<JobId>>
   /**
-   * Of the log of each job in memory: the lines that were kept, and left out, since this state began. A restart counts
-   * anew, since a row for every line would cost more than the lines that it might save.
+   * For each job in memory, the log lines that were kept and left out since this state was loaded. A restart starts at
+   * zero, since a row for every line would cost more than the lines that it could save.
    */
   readonly logs: Map<JobId, LogCount>
-  /** Of jobs that have ended: the lines that came afterwards and were refused, until that is told in their logs. */
+  /** For jobs that have ended: the lines refused since, until their log states the number. */
   readonly lateLogs: Map<JobId, { readonly robot: RobotId; readonly refused: number }>
-  /** What the ids of the last messages with log lines hash to: one that is repeated is not stored a second time. */
+  /** Hashes of the ids of the last messages with log lines, so that a repeated one is not stored twice. */
   readonly logMessages: Map<RobotId, Set<number>>
-  /** Connections of each robot that were taken over lately, by others that register as the same robot. */
+  /** Recent takeovers of each robot's connections by others that register as the same robot. */
   readonly takeovers: Map<RobotId, Takeovers>
-  /** What was written into the server's log lately, and when. */
+  /** Lines that were logged lately, and when. */
   readonly warned: Map<string, Millis>
   /** Pending jobs that become ready later than this are on disk only. */
   horizonAt: Millis
-  /** Grows with every row that has an order. */
+  /** Increases with every row that has an order. */
   seq: number
-  /** How many offers have been made since the beginning of this state. */
+  /** The number of offers since this state was loaded. */
   offersMade: number
-  /** Nothing is offered any more: the process is about to stop. */
+  /** No offers are made: the process is stopping. */
   draining: boolean
 }
 
-/** A definition in memory, as long as a live job or a published workflow refers to it. */
+/** A definition in memory, while a live job or a workflow refers to it. */
 interface Definition {
   readonly json: string
-  /** What it takes up in a frame, where it is a string inside JSON, with its escapes. */
+  /** Its size in a frame, as a string inside JSON, with escapes. */
   readonly sentBytes: number
-  /** What it asks of the robot that is to run it. Derived. */
+  /** Its requirements on robots. Derived. */
   readonly needs: DefinitionNeeds
   references: number
 }
 
-/** Of one job's log: what was kept of it, and what was not. */
+/** The counts of a job's log. */
 export interface LogCount {
   stored: number
-  /** Of the lines that were kept. */
+  /** The bytes of the stored lines. */
   bytes: number
-  /** Of the lines that were kept lately. */
+  /** The bytes stored lately. */
   readonly disk: Bucket
   dropped: number
   /** Refused for the rate of the robot's messages. It may have sent some of them again. */
   refused: number
-  /** What was wrong with messages about the job, and stands in its log. */
+  /** Flaws of messages that the log has recorded. */
   noted?: Set<string>
-  /** How often its robot has gone and come again. */
+  /** The number of recorded disconnections of its robot. */
   breaks?: number
 }
 
-/** What has been used up of the limits of a fleet, by whom. */
+/** The used parts of a fleet's limits. */
 export interface Limiters {
-  /** Messages of each robot, whatever its connection. In memory, and carried by its socket where memory may go. */
+  /** Messages of each robot, over all its connections. In memory, and in its socket's snapshot. */
   readonly robots: Map<RobotId, MessageRate>
-  /** Jobs that calls of each webhook have made: the rows of the jobs say the same. */
+  /** Jobs made by calls of each trigger. Restored from the jobs' rows. */
   readonly triggers: Map<TriggerId, SlidingWindow>
-  /** Events of each trigger that made no job and were written down. In memory only. */
+  /** Events of each trigger that made no job and were stored. In memory only. */
   readonly skips: Map<TriggerId, SlidingWindow>
-  /** Jobs that were submitted with each key, likewise. */
+  /** Jobs submitted with each key. Restored from the jobs' rows. */
   readonly keys: Map<KeyId, SlidingWindow>
 }

@@ -33,7 +33,7 @@ import { heartbeat } from './robots/heartbeat.ts'
 
 type Handler<T extends Event['type']> = (state: State, event: On<T>, turn: Turn) => void
 
-/** Everything that can happen, and what happens then. Start reading here. */
+/** Every event with its handler. Start reading here. */
 const HANDLERS: { readonly [T in Event['type']]: Handler<T> } = {
   'job.submitted': submitted,
   'cancel.requested': cancelRequested,
@@ -83,7 +83,7 @@ type MessageHandler<T extends RobotMessage['type']> = (
   turn: Turn,
 ) => void
 
-/** What a registered robot may say, and who listens. */
+/** The messages of a registered robot with their handlers. */
 const MESSAGE_HANDLERS: { readonly [T in Exclude<RobotMessage['type'], 'register'>]: MessageHandler<T> } = {
   heartbeat: (state, session, message, turn) => {
     for (const waiting of takeProgress(state, session.robot)) progressed(state, session, waiting, turn)
@@ -102,11 +102,11 @@ const MESSAGE_HANDLERS: { readonly [T in Exclude<RobotMessage['type'], 'register
   job_cancelled: cancelled,
   log_entry: logReceived,
   log_batch: logReceived,
-  // A robot's complaint about a message of ours. It changes nothing.
+  // The robot reports a problem with our message. It changes nothing.
   error: () => {},
 }
 
-/** One event in, the state moved on, everything owed to the world in `turn.out`. Never throws at a peer. */
+/** Processes one event: changes the state, and adds effects to `turn.out`. Input from outside never makes it throw. */
 export function step(state: State, event: Event, turn: Turn): void {
   if (isHorizonDue(state, turn.now)) moveHorizon(state, turn)
   takePages(state, turn)
@@ -119,7 +119,7 @@ export function step(state: State, event: Event, turn: Turn): void {
   sendDue(state, turn)
 }
 
-/** A message of a robot, from a socket that is listened to, by the robot that the socket belongs to. */
+/** Handles a message of a robot on the socket that belongs to it. */
 function messageReceived(state: State, event: On<'robot.message'>, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing) return
@@ -148,13 +148,13 @@ function messageReceived(state: State, event: On<'robot.message'>, turn: Turn): 
   reportFlaws(socket, message, turn)
 }
 
-/** Whoever writes what is beyond the limits learns of it, though it was acted upon. An `error` is never answered. */
+/** Reports a problem with the frame of a message that was processed nevertheless. An `error` is never answered. */
 function reportFlaws(socket: Socket, { type, id, flaws }: RobotMessage, turn: Turn): void {
   const refusal = flaws?.refusal ?? null
   if (refusal !== null && type !== 'error' && !socket.closing) refuseMessage(turn, socket.id, refusal, id)
 }
 
-/** A frame that is no message is answered, and the connection goes on. It counts as a sign of life, and as a message. */
+/** Answers an invalid frame; the connection continues. It counts as a sign of life, and as a message. */
 function malformedReceived(state: State, event: On<'robot.malformed'>, turn: Turn): void {
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing) return
@@ -170,7 +170,7 @@ function malformedReceived(state: State, event: On<'robot.malformed'>, turn: Tur
   refuseMessage(turn, socket.id, event.refusal, event.id)
 }
 
-/** A robot of another dialect: its registration is answered as one, so that its own log says why it is not let in. */
+/** Answers a robot that speaks another dialect with a refused registration, so that its own log shows the reason. */
 function warnOfDialect(state: State, socket: Socket, { refusal, id }: On<'robot.malformed'>, turn: Turn): void {
   const { dialect, received_type, robot_id } = refusal.details
   if (dialect === undefined) return
@@ -183,7 +183,7 @@ function warnOfDialect(state: State, socket: Socket, { refusal, id }: On<'robot.
   send(turn, socket.id, { type: 'register_ack', payload, correlation_id: id })
 }
 
-/** The process is about to stop: nothing new is taken in or offered, what runs may end. */
+/** The process is stopping: nothing new is accepted or offered, and running jobs may end. */
 function drain(state: State): void {
   state.draining = true
 }

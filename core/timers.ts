@@ -2,8 +2,8 @@ import { Heap } from './base/heap.ts'
 import type { Millis } from './base/ids.ts'
 
 /**
- * Every deadline, by name. The shell sees only the nearest, and asks after every turn: a lost or repeated alarm is
- * harmless, because all it means is "look at the clock".
+ * Every deadline, by name. The shell sees only the nearest, and asks after every turn. A lost or repeated alarm is
+ * harmless, because it only means "check the clock".
  */
 export type TimerName =
   | 'job.ready'
@@ -30,11 +30,11 @@ export interface Timer {
   readonly at: Millis
   readonly why: TimerName
   readonly id: string
-  /** Breaks ties in the order in which the timers were set. */
+  /** Breaks ties by the order in which the timers were set. */
   readonly order: number
 }
 
-/** A job has one deadline at a time, whatever it is for, so setting another replaces it: all of them are one group. */
+/** A job has one deadline at a time, and setting another replaces it, so all of them form one group. */
 type TimerGroup = 'job' | Exclude<TimerName, `job.${string}`>
 
 function groupOf(why: TimerName): TimerGroup {
@@ -46,7 +46,7 @@ function isBefore(a: Timer, b: Timer): boolean {
 }
 
 export class Timers {
-  /** A heap for each group, so that a timer is found by its id: every message of a robot moves one. */
+  /** A heap for each group, in which a timer is found by its id, since every message of a robot moves one. */
   readonly #groups = new Map<TimerGroup, Heap<string, Timer>>()
   #order = 0
 
@@ -70,26 +70,28 @@ export class Timers {
     this.#groups.get(groupOf(why))?.delete(id)
   }
 
-  /** When this one comes; never, if it is not set. */
+  /** The instant of a deadline; Infinity if it is not set. */
   at(why: TimerName, id: string): Millis {
     const timer = this.#groups.get(groupOf(why))?.get(id)
     return timer?.why === why ? timer.at : Infinity
   }
 
-  /** The clock was set: what was so long off is as long off now. The deadlines of these reasons are left where they are. */
+  /**
+   * Moves all deadlines after the clock was set, so that they are as far off as before, except those with these names.
+   */
   shift(by: Millis, but: ReadonlySet<TimerName>): void {
     for (const heap of this.#groups.values()) {
       for (const timer of heap.values()) if (!but.has(timer.why)) heap.set(timer.id, { ...timer, at: timer.at + by })
     }
   }
 
-  /** Whether the reasons of all deadlines pass the test. Looks at each of them. */
+  /** True if the names of all deadlines pass the test. Visits each of them. */
   every(test: (why: TimerName) => boolean): boolean {
     for (const heap of this.#groups.values()) if (!heap.values().every(({ why }) => test(why))) return false
     return true
   }
 
-  /** The nearest deadline and its reason, or undefined when nothing is to come. */
+  /** The nearest deadline and its name, or undefined. */
   next(): Timer | undefined {
     let next: Timer | undefined
     for (const heap of this.#groups.values()) {
@@ -99,7 +101,7 @@ export class Timers {
     return next
   }
 
-  /** Takes out the nearest deadline that has come, or nothing. */
+  /** Removes and returns the nearest deadline that is due, or undefined. */
   due(now: Millis): Timer | undefined {
     const timer = this.next()
     if (timer === undefined || timer.at > now) return undefined

@@ -32,7 +32,7 @@ import type { State } from './state.ts'
 import { errorMessage } from './protocol/encode.ts'
 import type { HistoryRow, LogRow } from './records/job-history.ts'
 
-/** The rows that a turn changed. The last one per key wins. */
+/** The rows that a turn has changed. The last one per key wins. */
 export interface Rows {
   readonly jobs: Map<JobId, JobRow>
   readonly robots: Map<RobotId, RobotRow>
@@ -51,31 +51,33 @@ export interface Rows {
   readonly deliveries: Map<DeliveryId, DeliveryRow>
 }
 
-/** The rows that a turn deletes, by table, each with all that belongs to it. What is written anew in the turn stays. */
+/**
+ * The rows that a turn deletes, by table, each with everything that belongs to it. Rows written in the same turn stay.
+ */
 export interface Deletions {
   readonly schedules: Set<ScheduleId>
   readonly triggers: Set<TriggerId>
   readonly webhooks: Set<WebhookId>
 }
 
-/** Something said to somebody. `close` comes after every message that was sent to the socket before it. */
+/** A message to a socket or an answer to a request. `close` comes after every earlier message to the socket. */
 export type Send =
   | { readonly to: 'socket'; readonly socket: SocketId; readonly message: Outgoing }
   | { readonly to: 'socket'; readonly socket: SocketId; readonly close: Close }
   | { readonly to: 'reply'; readonly reply: ReplyId; readonly answer: Reply }
 
-/** A request to another system. Whoever makes it reports with `delivery.finished` what became of it, and gives the number. */
+/** A request to another system. Its sender reports the outcome with `delivery.finished`, and this number. */
 export interface WebhookRequest {
   readonly request: number
   readonly webhook: WebhookId
   readonly delivery: DeliveryId
   readonly url: string
-  /** What it is signed with: with each of them. */
+  /** It is signed with each of these. */
   readonly secrets: readonly string[]
   readonly body: JsonText
 }
 
-/** A line for the server's log, which an operator might act on. */
+/** A line for the server's log that an operator may act on. */
 export interface LogWarning {
   readonly message: string
   readonly details: object
@@ -86,53 +88,53 @@ export interface Close {
   readonly reason: string
 }
 
-/** What one turn asks of the world, in the order in which it must happen. */
+/** The effects of one turn, in the order in which they must happen. */
 export interface Effects {
   readonly turn: number
-  /** The instant of the turn. The store keeps the last one: a start that finds itself before it knows that the clock was set. */
+  /** The instant of the turn. The store keeps the last one: a start at an earlier time knows that the clock was set. */
   readonly at: Millis
-  /** 1. In the same transaction, before anything is written. null: the clock was not set. */
+  /** 1. In the same transaction, before any write. null: the clock was not set. */
   clockChange: ClockChange | null
   /** 1. Persist in one transaction. */
   readonly rows: Rows
   /** 1. In the same transaction, append only. */
   readonly history: HistoryRow[]
-  /** 1. Likewise. */
+  /** 1. In the same transaction, append only. */
   readonly logs: LogRow[]
-  /** 1. Likewise. */
+  /** 1. In the same transaction, append only. */
   readonly scheduleRuns: ScheduleRunRow[]
-  /** 1. Likewise. */
+  /** 1. In the same transaction, append only. */
   readonly triggerEvents: TriggerEventRow[]
-  /** 1. Likewise: forget answers to requests that were made before this. */
+  /** 1. In the same transaction: discard answers to requests made before this. */
   forgetBefore: Millis | null
-  /** 1. Likewise: forget deliveries that were made before this, unless they are pending still and their webhook enabled. */
+  /**
+   * 1. In the same transaction: discard deliveries made before this, unless they are pending and their webhook is
+   * enabled.
+   */
   forgetDeliveriesBefore: Millis | null
-  /** 1. Likewise, before anything is written. */
+  /** 1. In the same transaction, before any write. */
   readonly deletions: Deletions
-  /** 2. What these sockets carry has changed, for a platform whose sockets outlive its memory. */
+  /** 2. Sockets whose snapshots have changed, for a platform with hibernation. */
   readonly snapshots: Set<SocketId>
   /** 3. Deliver, only once (1) is durable. */
   readonly sends: Sealed<Send>
-  /** 3. Likewise. */
+  /** 3. Send, only once (1) is durable. */
   readonly requests: Sealed<WebhookRequest>
-  /** At any time: nobody is misled if a line is lost. */
+  /** At any time: a lost line does no harm. */
   readonly warnings: LogWarning[]
 }
 
-/** What the world contributes to a turn besides its events, and what the turn asks of the world. */
+/** The inputs of a turn besides its events, and its effects. */
 export interface Turn {
   readonly now: Millis
-  /** Rows outside memory, fetched because `needs` asked; one that is absent does not exist. */
+  /** Rows outside memory, fetched because `needs` asked for them; an absent one does not exist. */
   readonly prefetched: Prefetched
   readonly out: Effects
-  /** What has happened and was not reacted to yet: `reactions.ts`. */
+  /** Facts without reactions so far: see `reactions.ts`. */
   readonly facts: Fact[]
 }
 
-/**
- * The effects of a turn that has not done anything yet. Most turns write nothing: their tables, `spare`, are as good as
- * new and are taken over.
- */
+/** Empty effects for a turn. Most turns write nothing: the tables of such a turn, `spare`, are reused. */
 export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows' | 'deletions'> = noRows()): Effects {
   return {
     turn,
@@ -174,13 +176,13 @@ function noRows(): Pick<Effects, 'rows' | 'deletions'> {
   }
 }
 
-/** Says something to a robot, once the turn is durable. */
+/** Sends a message to a robot, once the turn is durable. */
 export function send(turn: Turn, socket: SocketId, message: Outgoing): void {
   turn.out.snapshots.add(socket)
   turn.out.sends.push({ to: 'socket', socket, message })
 }
 
-/** Closes a socket, after everything said to it before. */
+/** Closes a socket, after every earlier message to it. */
 export function closeSocket(turn: Turn, socket: SocketId, code: number, reason: string): void {
   turn.out.snapshots.add(socket)
   turn.out.sends.push({ to: 'socket', socket, close: { code, reason } })
@@ -196,7 +198,7 @@ export function refuseRequest(turn: Turn, to: ReplyId, refusal: Refusal, quota: 
   reply(turn, to, { type: 'refusal', refusal, quota })
 }
 
-/** Whether a turn has anything to make durable. Asked of every turn, and most have nothing: it makes no lists. */
+/** True if a turn has nothing to make durable. Runs for every turn, and most have nothing, so it allocates nothing. */
 export function writesNothing(out: Effects): boolean {
   const { rows, deletions } = out
   if (out.history.length + out.logs.length + out.scheduleRuns.length + out.triggerEvents.length > 0) return false
@@ -207,20 +209,20 @@ export function writesNothing(out: Effects): boolean {
 }
 
 /**
- * The clock was set by so much, and rows that are on disk only go along where elapsed time is counted by them: answers to
- * requests, deliveries that are pending, jobs for a time that is far off, and those that have ended and were made after `since`.
+ * The clock was set by this amount. Rows that are only on disk move along if they measure elapsed time: answers to
+ * requests, pending deliveries, jobs beyond the horizon, and ended ones created after `since`.
  */
 export interface ClockChange {
   readonly by: Millis
   readonly since: Millis
 }
 
-/** Finds a job: in memory, ended earlier in this turn and not yet on disk, or ended long ago and prefetched. */
+/** Finds a job: in memory, ended earlier in this turn and not yet on disk, or ended before and prefetched. */
 export function findJob(state: State, id: JobId, turn: Turn): JobRow | undefined {
   return state.jobs.get(id) ?? turn.out.rows.jobs.get(id) ?? turn.prefetched.jobs.get(id)
 }
 
-/** Answers a message that is refused, with its id. */
+/** Answers a message with a refusal, with its id. */
 export function refuseMessage(turn: Turn, socket: SocketId, refusal: Refusal, id: MessageId | undefined): void {
   send(turn, socket, errorMessage(refusal, id))
 }

@@ -28,7 +28,7 @@ import type { ScheduleSaved, ScheduleSwitched, ScheduleTriggered } from './sched
 import type { KeyCreated } from './access.ts'
 import type { DeliveryFinished, WebhookCommand, WebhookSaved } from './webhooks.ts'
 
-/** Everything that can happen. What is done about it is the table in `step.ts`. */
+/** Everything that can happen. `step.ts` has the table of handlers. */
 export type Event =
   | JobSubmitted
   | CancelRequested
@@ -54,22 +54,22 @@ export type Event =
   | KeyCreated
   | { readonly type: 'key.revoked'; readonly reply: ReplyId; readonly key: KeyId }
   | SocketOpened
-  /** It has said too much without having registered, and nothing of it is read any more. */
+  /** It has exceeded the limits before registration; its frames are ignored from now on. */
   | { readonly type: 'socket.flooded'; readonly socket: SocketId }
   | { readonly type: 'socket.closed'; readonly socket: SocketId }
   | {
     readonly type: 'robot.message'
     readonly socket: SocketId
     readonly message: RobotMessage
-    /** How long the frame was, as UTF-8. */
+    /** The length of the frame in bytes of UTF-8. */
     readonly bytes: number
     /** The hash of the token in a `register`. */
     readonly credential: SecretHash | null
-    /** What is said of its wrong key, where its address has shown too many. */
+    /** The refusal of its wrong key, if its address has sent too many. */
     readonly wrong_key_refusal?: Refusal
   }
   | {
-    /** A frame that is no message. */
+    /** A frame that is not a valid message. */
     readonly type: 'robot.malformed'
     readonly socket: SocketId
     /** As in `robot.message`. */
@@ -93,9 +93,11 @@ export type Event =
   }
   | DeliveryFinished
   | { readonly type: 'drain' }
-  /** The clock was set by so much, and the turn is at the instant that it shows now. It has a turn to itself. */
+  /** The clock was set by this amount, and the turn has the new time. This event has a turn to itself. */
   | { readonly type: 'clock.set'; readonly by: Millis }
-  /** The alarm has rung. `until`: deadlines up to here are judged; left out: up to the instant of the turn. */
+  /**
+   * The alarm has fired. `until`: deadlines up to this instant are judged; by default up to the instant of the turn.
+   */
   | { readonly type: 'tick'; readonly until?: Millis }
 
 export type On<T extends Event['type']> = Extract<Event, { type: T }>

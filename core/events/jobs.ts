@@ -2,24 +2,26 @@ import type { JobId, JsonText, KeyId, Millis, ReplyId, RobotId, WorkflowId } fro
 import type { DefinitionRow } from '../records/workflow.ts'
 import type { Priority, RetrySafety } from '../records/job.ts'
 
-/** A definition that comes with its job, and what that calls itself. */
+/** A definition submitted with its job, and its own id and name. */
 export interface InlineDefinition {
   readonly id: WorkflowId
   readonly name: string
   readonly definition: DefinitionRow
-  /** The `duplicate_key` that jobs of the workflow have which is kept under this id, for when it turns out to be one of them. */
+  /**
+   * The `duplicate_key` of a job of the stored workflow with this id, in case the definition equals the published one.
+   */
   readonly workflow_duplicate_key?: string | null
 }
 
-/** A request for a job, checked and complete. Ids and hashes are made by the shell, and come with the event. */
+/** A valid request for a job. The shell has made ids and hashes. */
 export interface JobSubmitted {
   readonly type: 'job.submitted'
   readonly reply: ReplyId
   readonly job: JobId
   readonly by: string
-  /** What it came with, if there is a limit on how many may come with it; null in the same process. */
+  /** The key whose submission limit it counts for; null from the same process. */
   readonly key: KeyId | null
-  /** A published workflow, or a definition of the job's own. */
+  /** A published workflow, or a definition submitted with the job. */
   readonly workflow: WorkflowId | InlineDefinition
   readonly parameters: JsonText
   readonly priority: Priority
@@ -35,11 +37,13 @@ export interface JobSubmitted {
   readonly retry_on: readonly string[]
   readonly concurrency_key: string | null
   readonly concurrency_limit: number
-  /** Equal for jobs that would do the same: a hash of the workflow, the robot and the parameters. */
+  /** Equal for jobs that would do the same: a hash of workflow, robot and parameters. */
   readonly duplicate_key: string | null
-  /** Refuse this one while the same is under way, or was submitted a moment ago. */
+  /** Refuse this job while an equal one is live, or was submitted recently. */
   readonly check_duplicate: boolean
-  /** The same request again gets the same answer: a hash of who asks and of the key that they gave, and of the body. */
+  /**
+   * Makes a repeated request get the same answer: a hash of the caller and its idempotency key, and one of the body.
+   */
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
 }
 
@@ -51,13 +55,13 @@ export interface CancelRequested {
   readonly reason: string
 }
 
-/** A person says that the robot which has been offered a job, and has not answered, has not started it. */
+/** A user declares that the robot which was offered a job, and has not answered, has not started it. */
 export interface ReleaseRequested {
   readonly type: 'release.requested'
   readonly reply: ReplyId
   readonly job: JobId
   readonly by: string
-  /** How they know; may be empty. */
+  /** The user's reason; may be empty. */
   readonly reason: string
 }
 
@@ -70,6 +74,6 @@ export interface RetryRequested {
   readonly by: string
   /** As of a submission. */
   readonly key: KeyId | null
-  /** What the job ran. It never changes, so it may have been read before. */
+  /** The definition of the job. It never changes, so it can be read beforehand. */
   readonly definition: DefinitionRow
 }

@@ -1,13 +1,13 @@
 import type { ReplyId, RobotId, SecretHash, SocketId, WorkflowId } from '../base/ids.ts'
 
-/** A connection has been made. */
+/** A connection was opened. */
 export interface SocketOpened {
   readonly type: 'socket.opened'
   readonly socket: SocketId
   readonly credential: SecretHash | null
-  /** The one robot whose address this is; left out where the address does not say. */
+  /** The robot in the address; absent if the address names none. */
   readonly robot?: RobotId | null
-  /** The network that it comes from; left out where nobody knows. */
+  /** The network of the peer; absent if it is unknown. */
   readonly network?: string | null
 }
 
@@ -16,7 +16,7 @@ export interface ControlRequested {
   readonly reply: ReplyId
   readonly robot: RobotId
   readonly control: 'pause' | 'resume' | 'shutdown'
-  /** For a shutdown: whether running jobs may end. */
+  /** For a shutdown: running jobs may end first. */
   readonly graceful: boolean
 }
 

@@ -8,11 +8,11 @@ export interface ScheduleSaved {
   /** `create`: the id is new. `update`: it must exist. */
   readonly mode: 'create' | 'update'
   readonly by: string
-  /** Checked: the pattern can be read, the zone is known, and an end comes after the start. */
+  /** Validated: the pattern can be parsed, the zone is known, and the end is after the start. */
   readonly spec: ScheduleSpec
-  /** What the workflow is called in the schedule; null: as it is called. */
+  /** The name of the workflow in the schedule; null: the workflow's own name. */
   readonly workflow_name: string | null
-  /** null: as it was; a new one is enabled. */
+  /** null: unchanged; a new one is enabled. */
   readonly enabled: boolean | null
 }
 
@@ -21,7 +21,7 @@ export interface ScheduleSwitched {
   readonly reply: ReplyId
   readonly schedule: ScheduleId
   readonly enabled: boolean
-  /** Why it is disabled. */
+  /** The reason why it is disabled. */
   readonly note: string
 }
 

@@ -3,7 +3,7 @@ import type { Refusal } from '../base/refusal.ts'
 import type { TriggerType } from '../trigger-types/index.ts'
 import type { TriggerRow } from '../records/trigger.ts'
 
-/** What can happen to triggers, and what comes to them from outside. */
+/** Events about triggers, and events from outside for them. */
 
 export interface TriggerSaved {
   readonly type: 'trigger.saved'
@@ -12,7 +12,7 @@ export interface TriggerSaved {
   /** null: the id must be new; otherwise the revision that is changed. */
   readonly revision: number | null
   readonly by: string
-  /** All that people say of it. The config is as its type wants it. */
+  /** The settings of a request. The config is valid for its type. */
   readonly settings: Pick<
     TriggerRow,
     | 'name'
@@ -34,49 +34,49 @@ export interface TriggerSaved {
   >
 }
 
-/** A call of a trigger by anybody but the callers of webhooks, of whom less is known. */
+/** A trigger fires, except by calls to `/webhook/{trigger_id}`, which are a separate event. */
 export interface TriggerFired {
   readonly type: 'trigger.fired'
   readonly reply: ReplyId
   readonly job: JobId
   readonly trigger: TriggerId
-  /** Of which type the trigger must be; null: somebody fires it by hand, whatever it is. */
+  /** The type that the trigger must have; null: a user fires it by hand, whatever its type. */
   readonly as: TriggerType | null
-  /** Who does, and with which key where there is a limit on how many may come with it; null: the trigger itself. */
+  /** The caller, and the key whose limit it counts for, if any; null: the trigger's own source. */
   readonly by: { readonly name: string; readonly key: KeyId | null } | null
   readonly payload: JsonText
   readonly metadata: JsonText
-  /** A call that comes again gets the same answer, as with webhooks. */
+  /** Makes a repeated call get the same answer, as with webhooks. */
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
-  /** Up to where its source has told of what it has, this included. Kept in the same turn; null: it has no places. */
+  /** The source's cursor after this event, saved in the same turn; null if it has none. */
   readonly cursor: string | null
-  /** The author reads no answer: where there can be no job, the reason stands in the events of the trigger. */
+  /** The caller reads no answer: a refusal is recorded as an event of the trigger. */
   readonly fire_and_forget: boolean
 }
 
-/** A job, a person or a program calls a workflow by the alias of its trigger. */
+/** A job, a user or a program calls a workflow by the alias of its trigger. */
 export interface WorkflowCalled {
   readonly type: 'workflow.called'
   readonly reply: ReplyId
   readonly job: JobId
   readonly alias: string
   readonly by: { readonly name: string; readonly key: KeyId | null }
-  /** The robot whose key it is: it calls for a job that it is running, and for no other. null: anybody else. */
+  /** The robot whose key it is: it may only call for a job that it is running. null: any other caller. */
   readonly robot: RobotId | null
   readonly parent: JobId | null
   readonly payload: JsonText
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
 }
 
-/** What the shell has found out about who calls: the core cannot compute a signature, and knows no addresses. */
+/** The shell's findings about the caller, since the core cannot verify signatures and knows no addresses. */
 export interface CallerCheck {
-  /** The key that the signature was checked with; null where none was. The trigger may have another by now. */
+  /** The key that the signature was verified with; null if none was. The trigger may have another by now. */
   readonly key: string | null
-  /** Why the caller is not let in; null when nothing speaks against it. */
+  /** The reason to refuse the caller; null if there is none. */
   readonly refused: Refusal | null
 }
 
-/** A call of `POST /webhook/{trigger_id}`. The body is decoded already; what is wrong with it is told in its turn. */
+/** A call of `POST /webhook/{trigger_id}`. The body is decoded; an error in it is reported in the turn. */
 export interface WebhookReceived {
   readonly type: 'webhook.received'
   readonly reply: ReplyId
@@ -86,7 +86,7 @@ export interface WebhookReceived {
   readonly caller_check: CallerCheck
   readonly data: JsonText | Refusal
   readonly metadata: JsonText
-  /** A delivery that comes again gets the same answer: a hash of its trigger and of the sender's id for it. */
+  /** Makes a repeated delivery get the same answer: a hash of its trigger and of the sender's id for it. */
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
 }
 
@@ -103,7 +103,7 @@ export interface TriggerDeleted {
   readonly trigger: TriggerId
 }
 
-/** A source has come to this place, and there was nothing for its trigger on the way. */
+/** A source has moved its cursor, without an event for its trigger. */
 export interface TriggerRead {
   readonly type: 'trigger.read'
   readonly reply: ReplyId

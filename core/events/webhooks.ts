@@ -1,23 +1,23 @@
 import type { DeliveryId, ReplyId, WebhookId, WorkflowId } from '../base/ids.ts'
 import type { DeliveryOutcome } from '../records/webhook.ts'
 
-/** Somebody wants to be told of what happens, or to be told otherwise. */
+/** Creates or changes a webhook. */
 export interface WebhookSaved {
   readonly type: 'webhook.saved'
   readonly reply: ReplyId
   readonly webhook: WebhookId
   readonly mode: 'create' | 'update'
   readonly by: string
-  /** It has been seen that it may be called. */
+  /** Checked: this URL may be called. */
   readonly url: string
   readonly description: string
   readonly events: readonly string[]
   readonly workflow: WorkflowId | null
-  /** For one that is new. */
+  /** For a new one. */
   readonly secret: string
 }
 
-/** What may be asked of a webhook that is there. */
+/** A command about an existing webhook. */
 export interface WebhookCommand {
   readonly type: 'webhook.enabled' | 'webhook.disabled' | 'webhook.deleted' | 'webhook.pinged'
   readonly reply: ReplyId
@@ -25,7 +25,7 @@ export interface WebhookCommand {
   readonly by: string
 }
 
-/** What became of a call. */
+/** The outcome of a call. */
 export interface DeliveryFinished {
   readonly type: 'delivery.finished'
   readonly webhook: WebhookId

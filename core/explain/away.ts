@@ -5,9 +5,12 @@ import type { State } from '../state.ts'
 import type { RobotRow } from '../records/robot.ts'
 import type { Blocker, Verdict } from '../records/explanation.ts'
 
-/** What people are told of robots that are away, or two under one id, by the jobs that it is about. */
+/** Explanations about robots that are offline, or that share an id, grouped by the jobs that they concern. */
 
-/** The robot that has the job is away, and why; and robots that it waits for, or has, of which there are two. */
+/**
+ * Blockers because the job's robot is offline, and because two machines share the id of a robot that the job waits for
+ * or has.
+ */
 export function robotBlockers(
   state: State,
   job: JobRow,
@@ -32,7 +35,7 @@ export function robotBlockers(
   return blockers
 }
 
-/** Since when a robot is away, and how its connection ended. */
+/** Since when a robot is offline, and how its connection ended. */
 export function awayText({ last_disconnect: left }: RobotRow): string {
   if (left === null) return 'is not connected'
   const code = left.code === null ? '' : `, closed with ${left.code}`

@@ -12,9 +12,9 @@ import { noSuitableRobot } from './unsuited.ts'
 import type { Blocker, ReasonCode, Verdict } from '../records/explanation.ts'
 import type { JobClass, JobNeeds } from '../indexes.ts'
 
-/** The words of an explanation: what keeps a job waiting, the cause first, and then its place in line. */
+/** The texts of an explanation: the blockers of a job, the cause first, then its place in the queue. */
 
-/** What keeps a job waiting. */
+/** The blockers of a job. */
 export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict[], now: Millis): readonly Blocker[] {
   const robots = robotBlockers(state, job, verdicts, ({ codes }) => !codes.some((code) => UNSUITABLE.has(code)))
   if (job.status === 'running') return robots
@@ -46,7 +46,7 @@ export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict
   return blockers
 }
 
-/** Why a job that has been offered still waits for its robot. PROTOCOL.md P39. */
+/** The reason why an offered job still waits for its robot. PROTOCOL.md P39. */
 function awaitedMessage(state: State, job: JobRow, now: Millis): string {
   const { robot_name: name, offered_at } = job
   const offered = `Offered to ${name} at ${instantText(offered_at ?? now)}`
@@ -73,7 +73,7 @@ function concurrencyBlocker(state: State, group: string, job: JobRow): Blocker {
   return { code: 'WORKFLOW_CONCURRENCY', message: `Of the workflow ${job.workflow_id}: ${count}` }
 }
 
-/** Why it is as it is, in a sentence or two. */
+/** The state of a job and the reason for it, in a sentence or two. */
 export function summaryOf(
   state: State,
   job: JobRow,
@@ -99,7 +99,7 @@ export function summaryOf(
   return `${suitableText(state, job, verdicts)}.${line}`
 }
 
-/** How it stands with the robots that could run it: each is counted once, by what is first in its way. */
+/** The robots that could run the job, each counted once by its foremost reason not to. */
 function suitableText(state: State, job: JobRow, verdicts: readonly Verdict[]): string {
   const suitable = verdicts.filter(({ codes }) => !codes.some((code) => UNSUITABLE.has(code)))
   const parts = [...grouped(suitable, ({ codes }) => ORDER.filter((code) => codes.includes(code)).slice(0, 1))]
@@ -112,7 +112,7 @@ function suitableText(state: State, job: JobRow, verdicts: readonly Verdict[]): 
   return `${suitable.length} of ${state.robots.size} robots can run it: ${each.join(', ')}`
 }
 
-/** The verdicts by each of the codes that are taken of them. */
+/** Groups verdicts by the selected codes of each. */
 function grouped(
   verdicts: readonly Verdict[],
   codesOf: (verdict: Verdict) => readonly ReasonCode[],
@@ -128,7 +128,7 @@ function grouped(
   return groups
 }
 
-/** What waiting does not help with. */
+/** Reasons that waiting does not remove. */
 const UNSUITABLE: ReadonlySet<ReasonCode> = new Set([
   'ROBOT_PINNED_OTHER',
   'ROBOT_ENV_MISMATCH',
@@ -138,7 +138,7 @@ const UNSUITABLE: ReadonlySet<ReasonCode> = new Set([
   'ROBOT_CANNOT_RUN',
 ])
 
-/** What is most in the way first. */
+/** Reasons in order of importance. */
 const ORDER: readonly ReasonCode[] = [
   'ROBOT_OFFLINE',
   'ROBOT_SAYS_OFFLINE',
@@ -152,7 +152,7 @@ const ORDER: readonly ReasonCode[] = [
   'ROBOT_SUSPECT',
 ]
 
-/** What is so of robots with such a code, after how many they are. */
+/** The predicate of a sentence about robots with such a code; their number comes before it. */
 function robotsText(code: ReasonCode, job: JobRow, verdicts: readonly Verdict[]): string {
   const one = verdicts.length === 1
   const lacking = (what: string, whats: string, detail: string): string => {
@@ -179,10 +179,10 @@ function robotsText(code: ReasonCode, job: JobRow, verdicts: readonly Verdict[])
   }
 }
 
-/** As many different lacks are named as anybody reads. */
+/** The number of different lacks that are listed. */
 const LACKS_MAX = 3
 
-/** Of one robot, and of several. */
+/** The predicates for one robot, and for several. */
 const PASSING_TEXT: Partial<Record<ReasonCode, readonly [string, string]>> = {
   ROBOT_OFFLINE: ['is not connected', 'are not connected'],
   ROBOT_SAYS_OFFLINE: ['says that it is offline', 'say that they are offline'],
@@ -196,7 +196,7 @@ const PASSING_TEXT: Partial<Record<ReasonCode, readonly [string, string]>> = {
   ROBOT_SUSPECT: ['has not been heard from for a while', 'have not been heard from for a while'],
 }
 
-/** That the robot which has a job, or was offered it, may not answer. */
+/** A note that the robot which has the job, or was offered it, may not answer. */
 function absence(state: State, job: JobRow, verdicts: readonly Verdict[]): string {
   const verdict = verdicts.find(({ robot_id }) => robot_id === job.robot_id)
   const code = (['ROBOT_OFFLINE', 'ROBOT_SUSPECT'] as const).find((one) => verdict?.codes.includes(one) === true)
@@ -205,7 +205,7 @@ function absence(state: State, job: JobRow, verdicts: readonly Verdict[]): strin
   return `, which ${robot === undefined ? robotsText(code, job, [verdict]) : awayText(robot)}`
 }
 
-/** The jobs that go first to the robots that could run it. Counts them: for people, not for every event. */
+/** The jobs that go first on the robots that could run it. Counts them on request, not in every event. */
 function jobsAhead(state: State, job: JobRow, now: Millis): readonly Blocker[] {
   const { agingMs } = state.settings
   const self = waitingOf(job)
@@ -233,7 +233,7 @@ function jobsAhead(state: State, job: JobRow, now: Millis): readonly Blocker[] {
   ]
 }
 
-/** The classes whose jobs some robot on record may take as well as one that needs this. */
+/** The classes that compete with these needs for a robot on record. */
 function competingClasses(state: State, needs: JobNeeds): readonly JobClass[] {
   const { classes, abilityGroups } = state.matching
   const one = needs.robot === null ? undefined : knownAbilities(state, needs.robot)

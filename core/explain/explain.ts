@@ -13,10 +13,10 @@ import { suggestionsFor } from './suggestions.ts'
 import type { RobotRow } from '../records/robot.ts'
 import type { Explanation, ReasonCode, Verdict } from '../records/explanation.ts'
 
-/** The most robots that are told apart in one explanation. */
+/** The number of robots listed in one explanation. */
 const ROBOTS_MAX = 50
 
-/** Why a job is not running, and what single change would let it run now. Changes nothing. */
+/** Explains why a job is not running, and which single changes would let it run now. Changes nothing. */
 export function explain(state: State, job: JobRow, now: Millis): Explanation {
   if (!isLive(job.status)) return explainEnded(job)
   const verdicts = [...state.robots.values()].map((robot) => verdictOn(state, robot, job, now))
@@ -36,7 +36,7 @@ export function explain(state: State, job: JobRow, now: Millis): Explanation {
   }
 }
 
-/** Nothing lets a job run that has ended: the history says how it came to that. */
+/** An ended job cannot run; the history tells how it ended. */
 function explainEnded(job: JobRow): Explanation {
   const why = job.error_message === '' ? '' : `: ${job.error_message}`
   return {
@@ -53,7 +53,7 @@ function explainEnded(job: JobRow): Explanation {
   }
 }
 
-/** What passes by itself: a robot that only has these is one that will take the job in time. */
+/** Reasons that pass by themselves: a robot with only these will take the job in time. */
 const PASSING: ReadonlySet<ReasonCode> = new Set([
   'ROBOT_AT_CAPACITY',
   'ROBOT_BUSY_ELSEWHERE',
@@ -112,7 +112,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
   return { robot_id: robot.id, robot_name: robot.name, codes, details }
 }
 
-/** Where it stands among all that wait. Counts them: for people, not for every event. */
+/** The position of a job among all that wait. Counts them on request, not in every event. */
 function queuePosition(state: State, job: JobRow, now: Millis): NonNullable<Explanation['queue']> {
   const { agingMs } = state.settings
   const self = waitingOf(job)

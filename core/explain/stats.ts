@@ -4,7 +4,7 @@ import type { State } from '../state.ts'
 import type { TriggerRow } from '../records/trigger.ts'
 import { triggerTypeOf } from '../trigger-types/index.ts'
 
-/** Counts for people, in the shapes that the API reference's engine gives them. Counted when asked for. */
+/** Statistics, in the format of the API reference's engine. Counted on request. */
 
 /** Jobs that have not ended. `by_priority` counts those in the queue. */
 export function queueStats(state: State): QueueStats {
@@ -18,7 +18,7 @@ export function queueStats(state: State): QueueStats {
   return { ...counts, by_priority: { critical, high, normal, low }, total_tracked: state.jobs.size }
 }
 
-/** Robots and their slots. `utilization` is a percentage of all slots, those of robots that are away included. */
+/** Robots and their slots. `utilization` is the percentage of all slots in use, those of offline robots included. */
 export function dispatcherStats(state: State): DispatcherStats {
   const statuses = { online: 0, busy: 0, offline: 0, error: 0, maintenance: 0 }
   let total_capacity = 0
@@ -61,8 +61,8 @@ function percent(part: number, whole: number): number {
 }
 
 /**
- * Whether nothing is under way, nobody is connected, nothing is listened for, and no deadline is to come but the store's
- * own: a shell may forget such a state until somebody asks for it again. Jobs whose time is beyond the horizon are not in it.
+ * True if there is no live job, no connection and no source, and no deadline except the store's own: a shell may unload
+ * such a state until the next request. Jobs beyond the horizon are not part of it.
  */
 export function isIdle(state: State): boolean {
   return state.jobs.size === 0 && state.sockets.size === 0 && state.timers.every((why) => why.startsWith('store.')) &&

@@ -8,12 +8,12 @@ import type { State } from '../state.ts'
 import type { RobotRow } from '../records/robot.ts'
 import type { Suggestion, Verdict } from '../records/explanation.ts'
 
-/** The most changes that are told. The first are the smallest. */
+/** The number of suggestions. The smallest changes come first. */
 const SUGGESTIONS_MAX = 10
 
 /**
- * The single changes that would let a job run now. Nothing is guessed: each is put to the dispatcher's own questions,
- * about a robot, a job or a limit that is changed for the purpose and thrown away.
+ * The single changes that would let a job run now. Each is verified with the dispatcher's own functions, on a copy of
+ * the robot, job or limit with that change.
  */
 export function suggestionsFor(
   state: State,
@@ -32,7 +32,7 @@ export function suggestionsFor(
   return changes.slice(0, SUGGESTIONS_MAX)
 }
 
-/** The one thing to change about a robot, if one is enough. */
+/** The one change to a robot that would suffice; null if there is none. */
 function robotSuggestion(state: State, job: JobRow, verdict: Verdict, now: Millis): Suggestion | null {
   const robot = state.robots.get(verdict.robot_id)
   const [code, ...others] = verdict.codes
@@ -42,7 +42,7 @@ function robotSuggestion(state: State, job: JobRow, verdict: Verdict, now: Milli
   return { change: { robot_id: robot.id, ...changed.change }, message: `${robot.name} ${changed.message}` }
 }
 
-/** In which way the robot would come to take jobs. */
+/** The way in which the robot would become available. */
 function comesBy(code: Verdict['codes'][number]): 'anew' | 'report' | 'resume' {
   if (code === 'ROBOT_PAUSED') return 'resume'
   const isReported = code === 'ROBOT_MAINTENANCE' || code === 'ROBOT_SAYS_OFFLINE' || code === 'ROBOT_BUSY_ELSEWHERE'
@@ -98,7 +98,7 @@ function changedRobot(
   }
 }
 
-/** What to ask for differently. A robot that is free now has nothing else to run, or it would be running it. */
+/** Changes to the request of the job. A robot that is free now has nothing else to run, or it would be running it. */
 function jobSuggestions(state: State, job: JobRow): Suggestion[] {
   const changes: Suggestion[] = []
   const needs = jobNeeds(state, job)
@@ -111,7 +111,7 @@ function jobSuggestions(state: State, job: JobRow): Suggestion[] {
   return changes
 }
 
-/** One more place in the one group whose limit is reached, if it is this job that would get it. */
+/** One more place in the group whose limit is reached, if it is the only one and this job would get the place. */
 function concurrencySuggestions(state: State, job: JobRow, now: Millis): Suggestion[] {
   const [key, ...others] = blockedBy(state, job)
   const group = key === undefined ? undefined : state.concurrency.byKey.get(key)

@@ -17,20 +17,20 @@ import type { WorkflowRow } from '../records/workflow.ts'
 import type { SuitabilityWarning } from '../records/explanation.ts'
 import type { Abilities, JobNeeds } from '../indexes.ts'
 
-/** What no robot that is on record can do, connected or not: no waiting helps there. */
+/** Requirements that no robot on record meets, connected or not, so that waiting does not help. */
 
-/** One thing that a job asks of a robot. */
+/** One requirement of a job. */
 interface Demand {
   readonly met: (by: Abilities) => boolean
-  /** What a robot does that meets it, after "No known robot". */
+  /** The predicate of a robot that meets it, after "No known robot". */
   readonly text: string
 }
 
-/** Why no robot that is on record can run a job, as a sentence without its full stop; null when one can. */
+/** The reason why no robot on record can run a job, as a sentence without its full stop; null if one can. */
 export function noSuitableRobot(state: State, job: JobRow): SuitabilityWarning | null {
   const needs = jobNeeds(state, job)
   if (needs.robot !== null) return pinnedTo(state, job, needs, needs.robot)
-  // Asked of every job that is submitted: nearly always the first that is looked at can run it.
+  // Runs for every submitted job; nearly always the first group can run it.
   for (const { abilities } of state.matching.abilityGroups.values()) if (canRun(abilities, needs)) return null
   const known = [...state.matching.abilityGroups.values()].map(({ abilities }) => abilities)
   if (known.length === 0) return { code: 'NO_ROBOTS', message: 'No robot has ever registered', details: {} }
@@ -84,15 +84,15 @@ function demandsOf(state: State, job: JobRow, needs: JobNeeds, known: readonly A
   return demands
 }
 
-/** How far from it: a robot that lacks a node type is nearer than one that runs other things. */
+/** A measure of how much is missing: a robot that lacks a node type is nearer than one that runs other formats. */
 function weight(lack: Lack): number {
   if ('missing_node_types' in lack) return lack.missing_node_types.length
   return 'missing_format' in lack ? Infinity : Number.MAX_VALUE
 }
 
 /**
- * What to know when a workflow has been published: that nobody on record says that it runs it. `reference` is what the
- * reference robot runs, which may come at any time.
+ * Warnings about a published workflow: no robot on record declares to run it. `reference` is the repertoire of the
+ * reference robot, which may be started at any time.
  */
 export function workflowWarnings(
   state: State,
@@ -137,7 +137,7 @@ export function workflowWarnings(
   }]
 }
 
-/** Every type that the reference robot does not run, with the robots that do. */
+/** Lists the node types that the reference robot does not run, with the robots that do. */
 function typesMessage(knowing: readonly (readonly [string, readonly RobotRow['id'][]])[]): string {
   const unknown = knowing.filter(([, robots]) => robots.length === 0).map(([type]) => type)
   const some = knowing.filter(([, robots]) => robots.length > 0)

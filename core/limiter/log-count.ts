@@ -6,8 +6,8 @@ import type { JobId, Millis } from '../base/ids.ts'
 import { newBucket } from '../base/bucket.ts'
 
 /**
- * Lines that were refused for their rate. How many is told at the end of the log; of a job that has ended, once no more of
- * them can be on their way.
+ * Counts lines that were refused for their rate. The log states the number at its end; for a job that has ended, once
+ * no more of them can arrive.
  */
 export function countRefusedLines(state: State, job: JobRow, lines: number, turn: Turn): void {
   if (!isLive(job.status)) {
@@ -21,7 +21,7 @@ export function countRefusedLines(state: State, job: JobRow, lines: number, turn
   logCountOf(state, job.id, turn.now).refused += lines
 }
 
-/** The count of a job's log, from here on if there was none. */
+/** The count of a job's log, starting now if there was none. */
 export function logCountOf(state: State, job: JobId, now: Millis): LogCount {
   let count = state.logs.get(job)
   if (count === undefined) {

@@ -11,14 +11,14 @@ import type { State } from '../state.ts'
 import type { MessageRate, Session } from '../session.ts'
 import { countRefusedLines } from './log-count.ts'
 
-/** The same as plain data. Progress that waits is not carried: more will come. */
+/** The same as plain data. Waiting progress is not included: more will come. */
 export interface MessageRateSnapshot extends Omit<MessageRate, 'window' | 'progress'> {
   readonly window: WindowSnapshot | null
 }
 
 /**
- * What becomes of each message beyond the limit. `control` is acted upon all the same: a result that is lost would be a
- * job that is lost. `heartbeat` too, and the robot is told. `telemetry` is merged or dropped.
+ * The treatment of messages beyond the limit. `control` is processed nevertheless, since a lost result would be a lost
+ * job. `heartbeat` too, with a warning to the robot. `telemetry` is merged or dropped.
  */
 const CLASSES: { readonly [T in RobotMessage['type'] | 'malformed']: 'control' | 'heartbeat' | 'telemetry' } = {
   register: 'control',
@@ -34,21 +34,25 @@ const CLASSES: { readonly [T in RobotMessage['type'] | 'malformed']: 'control' |
   job_progress: 'telemetry',
   log_entry: 'telemetry',
   log_batch: 'telemetry',
-  // A frame that is no message at all.
+  // A frame that is not a valid message.
   malformed: 'telemetry',
 }
 
-/** The bytes of a registration count so many times. */
+/** The bytes of a registration count this many times. */
 const REGISTRATION_FACTOR = 16
 
-/** The least time between two answers of one robot that say it says too much: or the limiter would double the flood. */
+/**
+ * The minimum interval between two warnings to a robot about its rate; otherwise the limiter would double the flood.
+ */
 const WARN_INTERVAL_MS: Millis = 1_000
 
-/** What is done about a message: it is acted upon, left, or its connection is closed for how many there are, or how long. */
+/**
+ * The treatment of a message: process it, drop it, or close the connection for the number or the size of its messages.
+ */
 export type MessageVerdict = 'act' | 'refused' | Flood
 export type Flood = 'messages' | 'bytes'
 
-/** Counts a message of a robot, and says what is to be done about it. */
+/** Counts a message of a robot, and decides its treatment. */
 export function countMessage(
   state: State,
   session: Session,
@@ -75,8 +79,8 @@ export function countMessage(
 }
 
 /**
- * Whether so many bytes of a robot may be written down, and counts them if they may: of a job at most half of what there is
- * for its robot, so that one that says very much does not take the room of others.
+ * Returns true, and counts the bytes, if they may be written for a robot. One job may use at most half of its robot's
+ * allowance, so that it does not take the room of others.
  */
 export function mayWrite(state: State, robot: RobotId, job: Bucket | null, bytes: number, now: Millis): boolean {
   const most = state.settings.robotDiskBytesPerMinute
@@ -88,7 +92,7 @@ export function mayWrite(state: State, robot: RobotId, job: Bucket | null, bytes
   return true
 }
 
-/** Has progress wait for the next heartbeat of its robot. By then the job may be in another attempt, of which this says nothing. */
+/** Defers progress until the next heartbeat of its robot. If the job has another attempt by then, it is dropped. */
 export function postponeProgress(
   state: State,
   session: Session,
@@ -103,7 +107,7 @@ export function postponeProgress(
 /** Counts a registration, which comes before there is a session. */
 export function countRegistration(state: State, robot: RobotId, bytes: number, turn: Turn): 'act' | Flood {
   const rate = messageRateOf(state, robot, turn.now)
-  // What it says is written down each time.
+  // Its content is written each time.
   const weight = bytes * REGISTRATION_FACTOR
   if (turn.now < rate.blockedUntil || addBytes(state.settings, rate, weight, turn.now)) return 'bytes'
   if (state.settings.robotMessagesMax === 0) return 'act'
@@ -112,7 +116,7 @@ export function countRegistration(state: State, robot: RobotId, bytes: number, t
   return !open && isAbuse(state, robot, rate, turn.now) ? 'messages' : 'act'
 }
 
-/** What was said too often to be acted upon at once, and has waited for a heartbeat: the last word on each job. */
+/** Removes and returns the deferred progress: the latest of each job. */
 export function takeProgress(state: State, robot: RobotId): readonly Message<'job_progress'>[] {
   const waiting = state.limiters.robots.get(robot)?.progress
   if (waiting === undefined || waiting.size === 0) return []
@@ -121,7 +125,7 @@ export function takeProgress(state: State, robot: RobotId): readonly Message<'jo
   return words
 }
 
-/** Why a connection is closed, in words for its robot. */
+/** The reason of a disconnection, in words for the robot. */
 export function floodReason(
   { robotMessagesMax, robotMessagesMs, robotBytesPerSecond }: Settings,
   flood: Flood,
@@ -132,8 +136,9 @@ export function floodReason(
 }
 
 /**
- * What a robot is told at its registration, so that it need not be refused anything: the limit, and how often each of its
- * jobs may report progress and send lines for that to take seven tenths of it. The rest is for control and heartbeats.
+ * The limits that a robot gets at its registration, so that it can avoid refusals: the message limit, and the intervals
+ * of progress and log batches per job with which these take seven tenths of it. The rest is for control messages and
+ * heartbeats.
  */
 export function rateLimitConfig({ robotMessagesMax, robotMessagesMs }: Settings, slots: number): {
   readonly rate_limit?: { readonly limit: number; readonly window_seconds: number }
@@ -146,7 +151,7 @@ export function rateLimitConfig({ robotMessagesMax, robotMessagesMs }: Settings,
   }
 }
 
-/** A snapshot of what a robot has used up; null when there is nothing that matters any more. */
+/** A snapshot of a robot's message rate; null if nothing in it matters any more. */
 export function messageRateSnapshot(state: State, robot: RobotId, now: Millis): MessageRateSnapshot | null {
   const rate = state.limiters.robots.get(robot)
   if (rate === undefined) return null
@@ -154,7 +159,7 @@ export function messageRateSnapshot(state: State, robot: RobotId, now: Millis): 
   return { ...rest, window: window.snapshot(now) }
 }
 
-/** The clock was set: what a robot has said is as long ago as it was before. */
+/** Moves the counted instants after the clock was set, so that their ages stay. */
 export function shiftMessageRate(rate: MessageRate, by: Millis): void {
   rate.window.shift(by)
   rate.excessSince += by
@@ -164,7 +169,7 @@ export function shiftMessageRate(rate: MessageRate, by: Millis): void {
   rate.disk.at += by
 }
 
-/** Restores what a robot had used up from a snapshot. */
+/** Restores a robot's message rate from a snapshot. */
 export function restoreMessageRate(state: State, robot: RobotId, { window, ...rest }: MessageRateSnapshot): void {
   const limit = messageLimit(state.settings)
   const restored = window === null ? new SlidingWindow(limit) : restoreWindow(limit, window)
@@ -190,7 +195,7 @@ function messageRateOf(state: State, robot: RobotId, now: Millis): MessageRate {
   return rate
 }
 
-/** Puts a frame into the bucket, and says whether it runs over. Half of it must have run out before the robot comes again. */
+/** Adds a frame to the bucket. Returns true if it overflows: half of it must drain before the robot may return. */
 function addBytes({ robotBytesPerSecond }: Settings, rate: MessageRate, bytes: number, now: Millis): boolean {
   if (robotBytesPerSecond === 0) return false
   const { sent } = rate
@@ -201,8 +206,8 @@ function addBytes({ robotBytesPerSecond }: Settings, rate: MessageRate, bytes: n
 }
 
 /**
- * Whether a message is one that we have asked for: an answer to a status request, and the one heartbeat after a result by
- * which a robot learns that it may forget it.
+ * True for a requested message, which does not count: the answer to a status request, and the one heartbeat after a
+ * result whose answer confirms it.
  */
 function isFree(session: Session, rate: MessageRate, { type }: RobotMessage): boolean {
   if (type === 'status_response') return session.statusResponses < session.statusRequests
@@ -213,8 +218,8 @@ function isFree(session: Session, rate: MessageRate, { type }: RobotMessage): bo
 }
 
 /**
- * Whether a message is this robot's to send now: an answer to its offer, what ends a job that it had, and telemetry of
- * one, also in the moments after its end. Others are counted as vain.
+ * True if a message fits the robot's present state: an answer to its offer, the end of its job, and telemetry of its
+ * job, also shortly after the end. Others count as unwanted.
  */
 function isWanted(state: State, session: Session, { type, payload }: RobotMessage, turn: Turn): boolean {
   if (type === 'disconnect') return true
@@ -225,14 +230,15 @@ function isWanted(state: State, session: Session, { type, payload }: RobotMessag
   return hasIt(job, turn.now)
 }
 
-/** Whether the robot in the row has the job, or had it until a moment ago. */
+/** True if the robot in the row has the job, or had it until a moment ago. */
 function hasIt(job: JobRow, now: Millis): boolean {
   return isHeld(job) || (!isLive(job.status) && now - (job.completed_at ?? 0) <= LATE_LOG_MS)
 }
 
 /**
- * One more in vain. Counted by whole windows: it is for floods, which do not end with one. A robot with jobs is left its
- * connection, whatever it says: with it the results of its jobs would be lost.
+ * Counts an unwanted message, and returns true if there are too many. Counts by whole windows, because a flood lasts
+ * longer than one. A robot with jobs keeps its connection in any case, since the results of its jobs would be lost with
+ * it.
  */
 function isAbuse(state: State, robot: RobotId, rate: MessageRate, now: Millis): boolean {
   const { settings, held } = state
@@ -251,7 +257,10 @@ function warnRobot(state: State, session: Session, rate: MessageRate, id: Messag
   send(turn, session.socket, errorMessage(rateLimited('messages', messageLimit(state.settings), quota), id))
 }
 
-/** Of progress the last word is kept for the next heartbeat. Lines are missed in the log: how many is told in it. */
+/**
+ * Handles dropped telemetry: the latest progress is kept for the next heartbeat, and missing log lines are counted for
+ * the log.
+ */
 function leaveOut(state: State, session: Session, message: RobotMessage, turn: Turn): void {
   const job = 'job_id' in message.payload ? findJob(state, message.payload.job_id, turn) : undefined
   if (job === undefined || job.robot_id !== session.robot) return

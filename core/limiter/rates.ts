@@ -7,7 +7,7 @@ import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import { triggerTypeOf } from '../trigger-types/index.ts'
 import type { Limiters, State } from '../state.ts'
 
-/** Nothing is used up. */
+/** With nothing used up. */
 export function newLimiters(): Limiters {
   return { robots: new Map(), triggers: new Map(), skips: new Map(), keys: new Map() }
 }
@@ -17,43 +17,43 @@ export function messageLimit({ robotMessagesMax, robotMessagesMs }: Settings): L
   return { most: robotMessagesMax, windowMs: robotMessagesMs }
 }
 
-/** How often a trigger may be called. */
+/** The limit of a trigger's calls. */
 export function callLimit({ webhookCallsMax, webhookCallsMs }: Settings): Limit {
   return { most: webhookCallsMax, windowMs: webhookCallsMs }
 }
 
-/** How many jobs may be submitted with one key. */
+/** The limit of submissions with one key. */
 export function submissionLimit({ submissionsMax, submissionsMs }: Settings): Limit {
   return { most: submissionsMax, windowMs: submissionsMs }
 }
 
-/** Since when the jobs that were made count for a limit; null when there is none that they count for. */
+/** The instant since when created jobs count for a limit; null if no limit counts jobs. */
 export function recentSince(settings: Settings, now: Millis): Millis | null {
   const windows = [callLimit(settings), submissionLimit(settings)].filter(({ most }) => most > 0)
   return windows.length === 0 ? null : now - Math.max(...windows.map(({ windowMs }) => windowMs))
 }
 
-/** What calls of a trigger have used up. */
+/** The used part of a trigger's call limit. */
 export function callWindow(state: State, trigger: TriggerId): SlidingWindow {
   return windowIn(state.limiters.triggers, trigger, callLimit(state.settings))
 }
 
-/** What events of a trigger that made no job have used up of what is written down of them: one a second, by the minute. */
+/** The used part of the limit of stored skips of a trigger: 60 per minute. */
 export function skipWindow(state: State, trigger: TriggerId): SlidingWindow {
   return windowIn(state.limiters.skips, trigger, { most: 60, windowMs: 60_000 })
 }
 
-/** What submissions with a key have used up. */
+/** The used part of a key's submission limit. */
 export function submissionWindow(state: State, key: KeyId): SlidingWindow {
   return windowIn(state.limiters.keys, key, submissionLimit(state.settings))
 }
 
-/** What is left of a key's submissions, for answers that need not go through the core. */
+/** The state of a key's submission limit, for answers that do not go through the core. */
 export function submissionsLeft(state: State, key: KeyId, now: Millis): Quota | null {
   return (state.limiters.keys.get(key) ?? new SlidingWindow(submissionLimit(state.settings))).quota(now)
 }
 
-/** What is left of the calls of a trigger, likewise. */
+/** The state of a trigger's call limit, likewise. */
 export function callsLeft(state: State, trigger: TriggerId, now: Millis): Quota | null {
   return (state.limiters.triggers.get(trigger) ?? new SlidingWindow(callLimit(state.settings))).quota(now)
 }
@@ -65,8 +65,8 @@ function windowIn<Id>(windows: Map<Id, SlidingWindow>, id: Id, limit: Limit): Sl
 }
 
 /**
- * Makes a job for somebody with a key, if the limit on submissions lets one more through; null, as in the same process: there
- * is none. However a job is asked for, it counts: by a submission, as one that is run again, or as the run of a schedule.
+ * Makes a job for a key, if its submission limit permits one more; without a limit for a null key, from the same
+ * process. Submissions, retries and manual runs of schedules count alike.
  */
 export function withSubmissionLimit(
   state: State,
@@ -83,7 +83,7 @@ export function withSubmissionLimit(
   return { job, quota: window.quota(turn.now) }
 }
 
-/** What is told to whoever has used a limit up. */
+/** The refusal when a limit is used up. */
 export function rateLimited(what: string, { most, windowMs }: Limit, quota: Quota): Refusal {
   const seconds = secondsLeft(quota)
   return refuse('RATE_LIMITED', `At most ${most} ${what} in ${windowMs / 1000} s: try again in ${seconds} s`, {
@@ -94,21 +94,21 @@ export function rateLimited(what: string, { most, windowMs }: Limit, quota: Quot
   })
 }
 
-/** Whole seconds, at least one, after which one more is accepted. */
+/** Whole seconds, at least one, until one more is accepted. */
 function secondsLeft(quota: Quota): number {
   return Math.max(1, Math.ceil(quota.retryAfterMs / 1000))
 }
 
 /**
- * Counts the jobs that were made before this state began. Rows have the name of the key that a job was asked for with: a
- * job counts for every key of that name, so that none gets more than its limit.
+ * Counts recent jobs from rows at the start. A row has the name of the key, so a job counts for every key of that name,
+ * and none gets more than its limit.
  */
 export function loadRecent(state: State, jobs: readonly RecentJob[], now: Millis): void {
   const named = new Map<string, KeyId[]>()
   for (const { id, name } of state.keys.values()) named.set(name, [...named.get(name) ?? [], id])
   for (const job of jobs.toSorted((a, b) => a.created_at - b.created_at)) {
     const { created_at, created_by, trigger_id } = job
-    // Of a clock that was wrong when the job was made.
+    // The clock was wrong when the job was made.
     if (created_at > now) continue
     if (trigger_id !== null && created_by === `trigger:${trigger_id}`) {
       const trigger = state.triggers.get(trigger_id)

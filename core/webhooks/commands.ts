@@ -8,9 +8,9 @@ import type { State } from '../state.ts'
 import type { WebhookRow } from '../records/webhook.ts'
 import type { WebhookCommand, WebhookSaved } from '../events/webhooks.ts'
 
-/** What people ask to be done about webhooks. */
+/** Commands of users about webhooks. */
 
-/** A webhook is made, or told to listen to something else, or elsewhere. What it has been sent already stays. */
+/** Creates a webhook, or changes its events or URL. Existing deliveries stay. */
 export function webhookSaved(state: State, event: WebhookSaved, turn: Turn): void {
   const before = state.webhooks.get(event.webhook)
   const refusal = refusalOf(state, event, before)
@@ -41,7 +41,9 @@ function refusalOf(state: State, event: WebhookSaved, before: WebhookRow | undef
   return refuse('CONFLICT', `This fleet already has ${state.settings.webhooksMax} webhooks`)
 }
 
-/** A webhook is enabled, disabled, deleted or tested. Enabled anew, it is told first what was pending before. */
+/**
+ * Enables, disables, deletes or tests a webhook. After enabling, deliveries that were pending before are sent first.
+ */
 export function webhookCommand(state: State, event: WebhookCommand, turn: Turn): void {
   const webhook = state.webhooks.get(event.webhook)
   if (webhook === undefined) return refuseRequest(turn, event.reply, noWebhook(event.webhook))
@@ -67,7 +69,7 @@ export function webhookCommand(state: State, event: WebhookCommand, turn: Turn):
   }
 }
 
-/** Requests are signed with another secret from now on, and for a day with the former one too. */
+/** Makes requests be signed with a new secret from now on, and for a day with the former one too. */
 export function webhookRotated(
   state: State,
   event: { readonly reply: ReplyId; readonly webhook: WebhookId; readonly secret: string },

@@ -15,9 +15,9 @@ import { type DeliveryRow, newDelivery, PING, type WebhookEvent, type WebhookRow
 import type { RobotRow } from '../records/robot.ts'
 
 /**
- * Something has happened that webhooks may be told of. What each of those that listen is told is written in this very
- * turn, in the transaction that makes it true: a turn that is lost tells nothing, and one that is not cannot be silent.
- * What is told is only made, of the row that it is about, when somebody listens.
+ * Creates the deliveries of an event, in the same transaction as the change that they report. A lost turn therefore
+ * sends nothing, and a committed one is always reported. The data is built from the row only if a webhook subscribes to
+ * the event.
  */
 export function emit<Row>(
   state: State,
@@ -37,7 +37,7 @@ export function emit<Row>(
   }
 }
 
-/** One thing for one webhook, to be sent as soon as the turn is durable. */
+/** Creates one delivery, to be sent as soon as the turn is durable. */
 function createDelivery(
   state: State,
   webhook: WebhookRow,
@@ -47,7 +47,7 @@ function createDelivery(
 ): DeliveryRow {
   const seq = ++state.seq
   const row: DeliveryRow = {
-    // The number is used up when this is on disk: no id ever stands for two things.
+    // The number is consumed when this is on disk, so an id never stands for two deliveries.
     id: `msg_${webhook.id}_${seq}` as DeliveryId,
     webhook_id: webhook.id,
     seq,
@@ -60,7 +60,7 @@ function createDelivery(
   return row
 }
 
-/** Webhooks learn of what has happened to a job. */
+/** Emits a change of a job. */
 export function emitJob(state: State, { job, event }: FactOf<'job.changed'>, turn: Turn): void {
   if (state.deliveries.listeners.size === 0) return
   const about = borrowsId(state, job) ? null : job.workflow_id
@@ -79,7 +79,7 @@ const ENDS = {
 } as const satisfies Record<string, WebhookEvent>
 const QUEUES: ReadonlySet<string> = new Set(['submit', 'ready', 'requeue'])
 
-/** A robot has come or gone. */
+/** Emits that a robot has connected or disconnected. */
 export function emitRobot(
   state: State,
   { type, robot }: FactOf<'robot.online' | 'robot.offline'>,
@@ -88,25 +88,28 @@ export function emitRobot(
   emit(state, turn, type, null, robot, robotData)
 }
 
-/** An event has reached a trigger: it has made a job, or not. */
+/** Emits an event of a trigger, which has made a job or not. */
 export function emitTriggerEvent(state: State, { trigger, event }: FactOf<'trigger.fired'>, turn: Turn): void {
   const about = trigger.workflow_id
   if (event.outcome === 'fired') emit(state, turn, 'trigger.fired', about, { trigger, event }, firedData)
   else emit(state, turn, 'trigger.skipped', about, { trigger, event }, skippedData)
 }
 
-/** Something has become of a due instant of a schedule: a job, or not. */
+/** Emits the outcome of a schedule's due instant: a job, or none. */
 export function emitScheduleRun(state: State, { schedule, run }: FactOf<'schedule.ran'>, turn: Turn): void {
   const event = run.job_id === null ? 'schedule.skipped' : 'schedule.fired'
   emit(state, turn, event, schedule.workflow_id, run, scheduleRunData)
 }
 
-/** A test, whatever the webhook listens to. */
+/** Creates a test delivery, whichever events the webhook subscribes to. */
 export function ping(state: State, webhook: WebhookRow, by: string, turn: Turn): DeliveryRow {
   return createDelivery(state, webhook, PING, { webhook_id: webhook.id, requested_by: by }, turn)
 }
 
-/** What is told of a job: not its parameters and its result, which may be large or secret. Whoever may can ask for them. */
+/**
+ * The data of a job in a delivery, without parameters and result, which may be large or secret. A receiver with access
+ * can request them.
+ */
 function jobData(job: JobRow): object {
   return {
     job_id: job.id,
@@ -161,7 +164,7 @@ function text(at: Millis | null): string | null {
   return at === null ? null : instantText(at)
 }
 
-/** Cut behind a whole character. */
+/** Cuts a text at a character boundary. */
 function short(long: string): string {
   return cut(long, WEBHOOK_TEXT_CHARS_MAX)
 }

@@ -7,10 +7,10 @@ import { type DeliveryRow, listenersOf, type WebhookRow } from '../records/webho
 import type { DeliveryQueue, DeliveryQueues, DueOrder } from '../indexes.ts'
 import type { DeliveryPageRequest } from '../prefetch.ts'
 
-/** Before every delivery. */
+/** Sorts before every delivery. */
 const BEFORE_ALL: DueOrder = { at: -1, seq: -1 }
 
-/** No webhooks, and nothing to send. */
+/** Without webhooks and deliveries. */
 export function newDeliveryQueues(): DeliveryQueues {
   return {
     listeners: new Map(),
@@ -23,18 +23,19 @@ export function newDeliveryQueues(): DeliveryQueues {
   }
 }
 
-/** The only way a webhook changes. */
+/** Changes a webhook. The only function that does. */
 export function saveWebhook(state: State, webhook: WebhookRow, turn: Turn): void {
   const before = state.webhooks.get(webhook.id)
   state.webhooks.set(webhook.id, webhook)
   turn.out.rows.webhooks.set(webhook.id, webhook)
   if (!webhook.enabled) closeQueue(state, webhook.id)
-  // What it missed while it was disabled was not noted, but what was pending when that began is on disk still.
+  // Events during the time it was disabled were not recorded. Deliveries that were pending before are still on disk, so
+  // start paging from the first.
   else if (before?.enabled !== true) openQueue(state, webhook.id, before === undefined ? null : BEFORE_ALL)
   state.deliveries.listeners = listenersOf(state.webhooks.values())
 }
 
-/** A webhook goes, and with it all that it was or was to be told. */
+/** Deletes a webhook with all its deliveries. */
 export function deleteWebhook(state: State, id: WebhookId, turn: Turn): void {
   const { rows, deletions } = turn.out
   state.webhooks.delete(id)
@@ -45,7 +46,7 @@ export function deleteWebhook(state: State, id: WebhookId, turn: Turn): void {
   deletions.webhooks.add(id)
 }
 
-/** The only way a delivery changes. */
+/** Changes a delivery. The only function that does. */
 export function saveDelivery(state: State, row: DeliveryRow, turn: Turn): void {
   turn.out.rows.deliveries.set(row.id, row)
   const queue = state.deliveries.queues.get(row.webhook_id)
@@ -56,7 +57,7 @@ export function saveDelivery(state: State, row: DeliveryRow, turn: Turn): void {
   state.deliveries.ready.add(row.webhook_id)
 }
 
-/** What is loaded: webhooks, and of each that is enabled the deliveries that are due first, one more than a page. */
+/** Loads webhooks, and the first due deliveries of each enabled one, one more than a page. */
 export function loadDeliveryQueues(
   state: State,
   webhooks: readonly WebhookRow[],
@@ -74,7 +75,7 @@ export function loadDeliveryQueues(
   }
 }
 
-/** The pages that are wanted of the store. */
+/** The pages to fetch from the store. */
 export function neededPages({ deliveries }: State): readonly DeliveryPageRequest[] {
   return deliveries.needsPage.size === 0 ? NO_PAGES : [...deliveries.needsPage].map((webhook) => {
     const { at, seq } = deliveries.queues.get(webhook)?.loadedUpTo ?? BEFORE_ALL
@@ -84,7 +85,7 @@ export function neededPages({ deliveries }: State): readonly DeliveryPageRequest
 
 const NO_PAGES: readonly DeliveryPageRequest[] = []
 
-/** Takes in what was fetched: once in a turn, before anything else happens in it. */
+/** Adds the fetched pages, once in a turn, before anything else in it. */
 export function takePages(state: State, turn: Turn): void {
   const { deliveries } = state
   if (turn.prefetched.pages.size === 0 || deliveries.pagedIn === turn.out.turn) return
@@ -98,7 +99,9 @@ export function takePages(state: State, turn: Turn): void {
   state.timers.cancel('webhook.page', '')
 }
 
-/** The clock was set: what is due is as long off as it was. The store does the same to the rows. */
+/**
+ * Moves due times after the clock was set, so that they are as far off as before. The store does the same to its rows.
+ */
 export function shiftDeliveryQueues({ deliveries }: State, by: Millis): void {
   const later = (row: DeliveryRow): DeliveryRow => (row.next_at === null ? row : { ...row, next_at: row.next_at + by })
   for (const queue of deliveries.queues.values()) {
@@ -112,7 +115,7 @@ export function shiftDeliveryQueues({ deliveries }: State, by: Millis): void {
   }
 }
 
-/** Sends what is due. Called after every event, and nearly always there is nothing to look at. */
+/** Sends due deliveries. Runs after every event; nearly always there is nothing to check. */
 export function sendDue(state: State, turn: Turn): void {
   const { deliveries } = state
   if (deliveries.ready.size === 0 || state.draining) return
@@ -125,7 +128,9 @@ export function sendDue(state: State, turn: Turn): void {
   }
 }
 
-/** A call has come back: it is no longer under way. The row that was sent, or undefined when it is not waited for. */
+/**
+ * Takes a returned call out of those in flight. Returns the row that was sent, or undefined if it is no longer awaited.
+ */
 export function takeInFlight(
   state: State,
   webhook: WebhookId,
@@ -145,12 +150,12 @@ export function takeInFlight(
   return flight.row
 }
 
-/** `webhook.request` timers name both. */
+/** The id of a `webhook.request` timer. */
 function requestTimer(webhook: WebhookId, delivery: DeliveryId): string {
   return `${webhook} ${delivery}`
 }
 
-/** As many as may be under way, by turns. One that keeps failing is asked one thing at a time. */
+/** Sends as many as may be in flight. A webhook that keeps failing gets one at a time. */
 function serve(state: State, webhook: WebhookRow, queue: DeliveryQueue, turn: Turn): void {
   const { deliveries, timers } = state
   const most = webhook.failing_since === null ? WEBHOOK_REQUESTS_MAX_EACH : 1
@@ -174,7 +179,7 @@ function sendRequest(state: State, webhook: WebhookRow, queue: DeliveryQueue, ro
   const request = ++deliveries.requests
   deliveries.requestsInFlight++
   queue.inFlight.set(row.id, { row, call: request })
-  // Whatever becomes of the call, it is over then: the shell gives up sooner.
+  // By then the call is over in any case: the shell gives up sooner.
   state.timers.set('webhook.request', requestTimer(webhook.id, row.id), turn.now + 2 * WEBHOOK_REQUEST_MS)
   const { former_secret, former_until } = webhook
   const former = former_secret !== null && turn.now < (former_until ?? 0) ? [former_secret] : []
@@ -194,7 +199,7 @@ function openQueue(state: State, id: WebhookId, loadedUpTo: DueOrder | null): vo
     inFlight: new Map(),
     loadedUpTo,
   })
-  // The page comes with the next turn.
+  // The page arrives with the next turn.
   if (loadedUpTo !== null) requestPage(state, id, 0)
 }
 
@@ -215,7 +220,7 @@ function requestPage(state: State, id: WebhookId, at: Millis): void {
   state.timers.set('webhook.page', '', at)
 }
 
-/** Rows behind the edge, in order: one more than a page when there are more still. */
+/** Adds rows after the loaded ones, in order: one more than a page if there are further ones. */
 function takePage(queue: DeliveryQueue, rows: readonly DeliveryRow[]): void {
   const page = rows.slice(0, DELIVERY_PAGE)
   for (const row of page) if (!queue.inFlight.has(row.id)) queue.waiting.set(row.id, row)
@@ -223,7 +228,7 @@ function takePage(queue: DeliveryQueue, rows: readonly DeliveryRow[]): void {
   queue.loadedUpTo = rows.length > DELIVERY_PAGE && last !== undefined ? dueOrderOf(last) : null
 }
 
-/** Beyond two pages, those that are due last are on disk only. */
+/** Evicts the deliveries that are due last if there are more than two pages. */
 function evictTail(queue: DeliveryQueue): void {
   if (queue.waiting.size <= 2 * DELIVERY_PAGE) return
   const rows = [...queue.waiting.values()].sort((a, b) => isBefore(dueOrderOf(a), dueOrderOf(b)) ? -1 : 1)

@@ -9,18 +9,18 @@ import type { State } from '../state.ts'
 import { type DeliveryOutcome, type DeliveryRow, newDelivery, type WebhookRow } from '../records/webhook.ts'
 import type { DeliveryFinished } from '../events/webhooks.ts'
 
-/** What becomes of what webhooks are told. */
+/** The outcomes of deliveries. */
 
-/** A receiver that says so wants nothing any more. */
+/** The status with which a receiver unsubscribes. */
 const GONE = 410
 
-/** A call has been made. One that is not waited for any more changes nothing: it is made again, or was given up. */
+/** A call has ended. If it is no longer awaited, nothing changes: the delivery is being repeated, or was given up. */
 export function deliveryFinished(state: State, event: DeliveryFinished, turn: Turn): void {
   const row = takeInFlight(state, event.webhook, event.delivery, event.request)
   if (row !== undefined) recordOutcome(state, row, event.outcome, turn)
 }
 
-/** Nobody has said what became of a call, for longer than a call may take. */
+/** A call has not ended within the longest time that a call may take. */
 export function requestExpired(state: State, id: string, turn: Turn): void {
   const [webhook, delivery] = id.split(' ') as [WebhookId, DeliveryId]
   const row = takeInFlight(state, webhook, delivery)
@@ -29,10 +29,7 @@ export function requestExpired(state: State, id: string, turn: Turn): void {
   }
 }
 
-/**
- * What was delivered or given up is told to its webhook once more, as it was: under the same id, so that a receiver that
- * has it already knows.
- */
+/** Sends a delivery that has ended once more, unchanged and under the same id, so that a receiver recognises it. */
 export function deliveryReplayed(
   state: State,
   event: { readonly reply: ReplyId; readonly webhook: WebhookId; readonly delivery: DeliveryId },
@@ -56,7 +53,10 @@ function replayable(state: State, id: WebhookId, delivery: DeliveryId, turn: Tur
   return row
 }
 
-/** Writes down what became of a try. Only an answer of success is one; what is not is tried again, later each time. */
+/**
+ * Records the outcome of a try. Only a success status counts as one; after anything else it is tried again, with
+ * growing pauses.
+ */
 function recordOutcome(
   state: State,
   row: DeliveryRow,
@@ -81,14 +81,17 @@ function recordOutcome(
   countFailure(state, webhook, status, turn)
 }
 
-/** Less up to a quarter by chance, so that what failed together does not come back together. Null: it is given up. */
+/**
+ * Milliseconds until the next try, minus up to a quarter at random, so that deliveries which failed together do not
+ * return together. Null: it is given up.
+ */
 function waitAfter(state: State, attempt: number, retry_after_ms: Millis | null): Millis | null {
   const wait = state.settings.deliveryBackoffMs[attempt - 1]
   if (wait === undefined) return null
   return Math.max(Math.round(wait * (1 - state.random() / 4)), Math.min(retry_after_ms ?? 0, RETRY_AFTER_MS_MAX))
 }
 
-/** A webhook that wants nothing any more is disabled at once, and one at which nothing has succeeded for a long time. */
+/** Disables a webhook that has unsubscribed at once, and one without a success for a long time. */
 function countFailure(state: State, webhook: WebhookRow, status: number | null, turn: Turn): void {
   const failing_since = webhook.failing_since ?? turn.now
   const long = turn.now - failing_since >= state.settings.webhookFailingMs

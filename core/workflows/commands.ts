@@ -9,8 +9,8 @@ import type { WorkflowSaved } from '../events/workflows.ts'
 import { saveDefinition, saveWorkflow } from './definitions.ts'
 
 /**
- * A workflow is created, or gets a new version. Versions never change; saving the text that the newest version
- * already has makes none. What is published stays published until another version is.
+ * Creates a workflow, or adds a version. Versions never change; saving the text of the newest version adds none. The
+ * published version stays until another one is published.
  */
 export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): void {
   const before = state.workflows.get(event.workflow)
@@ -54,7 +54,7 @@ export function workflowSaved(state: State, event: WorkflowSaved, turn: Turn): v
   reply(turn, event.reply, { type: 'workflow', workflow })
 }
 
-/** The newest version becomes what jobs run. Jobs that were submitted before keep theirs. */
+/** Makes the newest version the one that jobs run. Jobs submitted earlier keep theirs. */
 export function workflowPublished(
   state: State,
   event: { readonly reply: ReplyId; readonly workflow: WorkflowId },
@@ -78,7 +78,7 @@ function refuseUnknownWorkflow(to: ReplyId, id: WorkflowId, turn: Turn): void {
   refuseRequest(turn, to, refusal)
 }
 
-/** A workflow counts the runs of its own definitions, those that were completed, and how long these took. */
+/** Counts the runs of a workflow's own definitions, how many completed, and their duration. */
 export function countWorkflowRun(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   const workflow = state.workflows.get(job.workflow_id)
   if (workflow === undefined || job.started_at === null || !isOfWorkflow(job)) return

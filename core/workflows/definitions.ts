@@ -9,14 +9,16 @@ import { definitionNeeds } from '../protocol/repertoire.ts'
 import type { DefinitionHash } from '../base/ids.ts'
 import { utf8Bytes } from '../base/text.ts'
 
-/** What jobs run: the published version of a workflow that is kept, or a definition that came with the job itself. */
+/**
+ * The definitions that jobs run: the published version of a stored workflow, or a definition submitted with the job.
+ */
 
-/** What a job runs, and as a job of which workflow. */
+/** The definition of a job, and the workflow that it belongs to. */
 export interface WorkflowRef extends Pick<JobRow, 'workflow_id' | 'workflow_name' | 'workflow_version'> {
   readonly definition: DefinitionRow
 }
 
-/** What a workflow's jobs run: its published version. */
+/** The published version of a workflow, which its jobs run. */
 export function publishedWorkflow(workflow: WorkflowRow | undefined, id: string, state: State): WorkflowRef | Refusal {
   if (workflow === undefined) {
     return notFound('Workflow', id, { fields: ['workflow_id'] })
@@ -37,8 +39,8 @@ export function publishedWorkflow(workflow: WorkflowRow | undefined, id: string,
 }
 
 /**
- * What a job runs that comes with its definition. It is a job of the workflow whose id it gives only if that is the very
- * definition that the workflow has published; any other keeps the id for its robot, and has no version.
+ * The workflow of a job submitted with its definition. The job belongs to the workflow whose id it gives only if the
+ * definition equals the published one; otherwise it keeps the id for its robot, and has no version.
  */
 export function submittedWorkflow(
   state: State,
@@ -49,18 +51,18 @@ export function submittedWorkflow(
   return { workflow_id: id, workflow_name: name, workflow_version: null, definition }
 }
 
-/** Whether it is no job of the workflow that is kept under its `workflow_id`, though there is one. */
+/** True if the job has the id of a stored workflow without belonging to it. */
 export function borrowsId(state: State, job: Pick<JobRow, 'workflow_id' | 'workflow_version'>): boolean {
   return !isOfWorkflow(job) && state.workflows.has(job.workflow_id)
 }
 
-/** The only way a workflow changes. */
+/** Changes a workflow. The only function that does. */
 export function saveWorkflow(state: State, workflow: WorkflowRow, turn: Turn): void {
   indexWorkflow(state, workflow)
   turn.out.rows.workflows.set(workflow.id, workflow)
 }
 
-/** Its newest and its published definition stay in memory with it. */
+/** Indexes a workflow. Its newest and its published definition stay in memory with it. */
 export function indexWorkflow(state: State, workflow: WorkflowRow): void {
   const before = state.workflows.get(workflow.id)
   state.workflows.set(workflow.id, workflow)
@@ -74,35 +76,35 @@ export function indexWorkflow(state: State, workflow: WorkflowRow): void {
   if (before.published_definition !== null) releaseDefinition(state, before.published_definition)
 }
 
-/** Brings a definition that is about to be used. The store keeps one copy, whoever else brings the same. */
+/** Saves a definition that is about to be used. The store keeps one copy of equal ones. */
 export function saveDefinition(state: State, definition: DefinitionRow, turn: Turn): void {
   if (state.definitions.has(definition.hash)) return
   indexDefinition(state, definition)
   turn.out.rows.definitions.set(definition.hash, definition)
 }
 
-/** A definition in memory. Whoever uses it says so afterwards. */
+/** Adds a definition to memory. Its users call `retainDefinition` afterwards. */
 export function indexDefinition(state: State, { hash, json }: DefinitionRow): void {
   state.definitions.set(hash, { json, sentBytes: sentBytes(json), needs: definitionNeeds(json), references: 0 })
 }
 
-/** A definition that was brought for a job which does not stay in memory does not stay either. */
+/** Evicts a definition without users, for instance that of a job which does not stay in memory. */
 export function evictUnused(state: State, hash: DefinitionHash): void {
   if (state.definitions.get(hash)?.references === 0) state.definitions.delete(hash)
 }
 
-/** What a definition takes up in a frame, in bytes. */
+/** The size of a definition in a frame, in bytes. */
 export function sentBytes(json: string): number {
   return utf8Bytes(JSON.stringify(json))
 }
 
-/** Counts one more that refers to a definition in memory. */
+/** Counts a user of a definition in memory. */
 export function retainDefinition(state: State, hash: DefinitionHash): void {
   const definition = state.definitions.get(hash)
   if (definition !== undefined) definition.references++
 }
 
-/** Counts one less, and removes the definition from memory with the last. */
+/** Removes a user, and the definition from memory with the last one. */
 export function releaseDefinition(state: State, hash: DefinitionHash): void {
   const definition = state.definitions.get(hash)
   if (definition !== undefined && --definition.references === 0) state.definitions.delete(hash)
