@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** What takes minutes begins first, or all the others are done and wait for it. A fresh clone knows no durations. */
+/** Long suites start first, so that the others do not finish and wait for them. A fresh clone knows no durations. */
 const LONG = ['/tests/sim/sim.test.ts', '/tests/wire/crash.test.ts', '/tests/unit/adapters/imap.test.ts']
 
 class LongFirst extends BaseSequencer {

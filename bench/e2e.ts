@@ -4,9 +4,9 @@ import type { Spent } from './e2e/window.ts'
 import { quantile } from './measure.ts'
 import { number, percent, type Table } from './table.ts'
 
-/** What a benchmark is asked for. */
+/** Options of a benchmark. */
 export interface BenchOptions {
-  /** Where the server of `e2e` leaves a CPU profile; null: it is not profiled. */
+  /** The path for a CPU profile of the server in `e2e`; null: none. */
   readonly profile: string | null
 }
 

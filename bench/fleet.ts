@@ -89,7 +89,10 @@ function clocked(fleet: Fleet, events: readonly Event[], times: number[]): Effec
   return out as Effects
 }
 
-/** Steps through the events in one turn. Whoever is called takes it at once, which is heard of in a turn of its own. */
+/**
+ * Steps through the events in one turn. Every webhook call succeeds at once; its outcome is processed in a turn of its
+ * own.
+ */
 export function take(fleet: Fleet, events: readonly Event[]): Effects {
   const turn: Turn = {
     now: ++fleet.now,

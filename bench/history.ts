@@ -10,7 +10,7 @@ import { bench, submit } from '../tests/core/bench.ts'
 import { median } from './measure.ts'
 import { number, percent, type Table } from './table.ts'
 
-/** What a long past costs a start: nothing, if memory and start-up depend on what is live alone. */
+/** The cost of a long history for a start: none, if memory and start-up depend only on live jobs. */
 
 const ENDED = 1_000_000
 const LIVE = 1_000

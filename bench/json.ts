@@ -3,7 +3,10 @@ import { parseJson, toText } from '../core/base/json.ts'
 import { median, timed } from './measure.ts'
 import { number, type Table } from './table.ts'
 
-/** What it costs that JSON keeps every digit: for messages without a number that needs it, which is nearly all, and with. */
+/**
+ * The cost of keeping every digit of JSON: for messages without a number that needs it, which is nearly all, and with
+ * one.
+ */
 
 const ROUNDS = 15
 const ROUND_CHARS = 2_000_000

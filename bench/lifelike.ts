@@ -11,7 +11,7 @@ import { NOTHING_PREFETCHED } from '../core/prefetch.ts'
 
 /** Turns as the core makes them when jobs come and go at the same pace: what a store has to write in earnest. */
 export interface Lifelike {
-  /** What must be in the store before. */
+  /** The turns that must be in the store before. */
   readonly before: readonly Effects[]
   readonly turns: readonly Effects[]
 }

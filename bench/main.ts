@@ -41,7 +41,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (unknown !== undefined) {
     throw new Error(`there is no benchmark "${unknown}"; there are ${Object.keys(BENCHES).join(', ')}`)
   }
-  // It takes minutes, and starts every runtime: only for whoever names it.
+  // It takes minutes and starts every runtime, so it only runs when named.
   const names = positionals.length > 0 ? positionals : Object.keys(BENCHES).filter((name) => name !== 'scale')
   const results: Result[] = []
   for (const name of names) results.push(await run(name, { profile: values.profile ?? null }))

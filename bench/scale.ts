@@ -6,7 +6,7 @@ import { chosen } from '../tests/wire/targets.ts'
 import { Wire } from '../tests/wire/wire.ts'
 import { number, type Table } from './table.ts'
 
-/** What one fleet holds on each runtime, by the real program of each, one after the other. */
+/** The resources of one fleet on each runtime, with the real program of each, one after the other. */
 
 const PLAN = {
   robots: 1_000,

@@ -43,7 +43,7 @@ function idle(): Table {
   const times = { none: [] as number[], many: [] as number[] }
   let id = 0
   const round = ({ state }: Bench): number => {
-    // The processor's time: what others do on the machine is no cost of ours.
+    // CPU time, which other processes on the machine do not affect.
     const before = process.cpuUsage().user
     for (let i = 0; i < EVENTS; i++) {
       // Not through the bench, which keeps a disk and reads from it.

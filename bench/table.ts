@@ -1,15 +1,15 @@
 import { cpus, release, totalmem, type } from 'node:os'
 
-/** What a benchmark has found, as it is printed and saved. */
+/** The results of a benchmark, in the form that is printed and saved. */
 export interface Table {
   readonly title: string
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
-  /** How to read it: what was measured, for how long, and what the control rows are. */
+  /** How to read it: the measured quantity, the duration, and the meaning of the control rows. */
   readonly notes: readonly string[]
 }
 
-/** Where and when numbers come from; without it they mean nothing. */
+/** The machine and the date of the numbers, without which they mean nothing. */
 export function machine(): string {
   const [cpu] = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)

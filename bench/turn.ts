@@ -76,7 +76,7 @@ function events(rounds: readonly Round[]): Table {
   }
 }
 
-/** What it takes to begin with many waiting jobs, and what one of them occupies. */
+/** The cost of starting with many waiting jobs, and the memory of one of them. */
 function beginning(): Table {
   const { state: large } = newFleet(LARGE.queued, LARGE.robots)
   const bytesBefore = heapBytes()
@@ -114,7 +114,7 @@ function beginning(): Table {
   }
 }
 
-/** The job as it would wait, were no robot at it. */
+/** The job as it would wait if no robot were running it. */
 function waiting(job: JobRow): JobRow {
   return { ...job, status: 'queued', offer_until: null, started_at: null, progress: 0, queued_at: job.created_at }
 }
@@ -124,7 +124,7 @@ const collect = ((): () => void => {
   return runInNewContext('gc') as () => void
 })()
 
-/** What is on the heap and reachable. */
+/** The bytes on the heap that are reachable. */
 function heapBytes(): number {
   collect()
   collect()

@@ -3,7 +3,7 @@ import { type Costs, cycles, type Fleet, newFleet, take } from './fleet.ts'
 import { median } from './measure.ts'
 import { number, type Table } from './table.ts'
 
-/** What webhooks cost the core: events without a subscriber, and events that are delivered. */
+/** The cost of webhooks for the core: events without a subscriber, and events that are delivered. */
 
 const SMALL = { queued: 100, robots: 10 }
 const ROUNDS = 9

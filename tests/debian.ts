@@ -6,9 +6,9 @@ import { promisify } from 'node:util'
 
 /** Programs that tests need and that npm does not have: from the packages of Debian. */
 
-/** Where servers are, for which the path of an ordinary user does not look. */
+/** Folders of servers, which are not in an ordinary user's PATH. */
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin']
-/** Test files run beside each other, and only one may install at a time; this lock goes with whoever holds it. */
+/** Test files run in parallel, and only one may install at a time. The lock ends with the process that holds it. */
 const LOCK = join(tmpdir(), 'casare-tests-apt.lock')
 /** Longer than a browser takes on a slow line. */
 const INSTALL_MS = 300_000

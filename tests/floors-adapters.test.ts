@@ -31,7 +31,7 @@ const FLOORS = [
   'cloudflare',
 ]
 
-/** What is on top: nothing imports it, and these do not import each other. */
+/** The top rooms: nothing imports them, and they do not import each other. */
 const ROOFS = ['deno', 'engine', 'cloudflare']
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })

@@ -18,7 +18,7 @@ const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .split('\n').filter((path) => path !== '' && existsSync(join(ROOT, path)))
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
-/** What is not ours to format, or whose bytes are the point. */
+/** Files that we do not format, or whose exact bytes matter. */
 const AS_THEY_ARE = /^(LICENSE|package-lock\.json)$|\.(csv|eml|png|bin)$/
 
 test('files are as .editorconfig says', () => {

@@ -28,8 +28,8 @@ export function drawSchemas(): Readonly<Record<string, object>> {
 }
 
 /**
- * What cannot be said in a JSON Schema is left out: it is judged by the orchestrator alone. Of several schemas one after the
- * other it is the last that says most, and where nothing is converted what comes out is what went in.
+ * Rules that JSON Schema cannot express are left out: only the orchestrator checks them. Of several schemas in a pipe
+ * the last says most, and without conversions the output has the type of the input.
  */
 function schemaOf(schema: GenericSchema): JsonSchema {
   return toJsonSchema(schema, {

@@ -4,7 +4,7 @@ import { MODE_AFTER } from '../core/robots/commands.ts'
 import { takesJobs } from '../core/queue/matching.ts'
 import { ROBOT_MODES, type RobotMode } from '../core/records/robot.ts'
 
-/** What each transition means, and what brings it about. A transition without a sentence does not compile. */
+/** The meaning and the cause of each transition. A transition without a sentence does not compile. */
 const MEANING: { readonly [V in JobTransition]: string } = {
   ready: 'its time has come, its back-off is over, or another job under the same limit has made room',
   accept: 'a robot has accepted the offer, or said anything of the job but a refusal',
@@ -16,7 +16,7 @@ const MEANING: { readonly [V in JobTransition]: string } = {
   requeue: 'its robot was lost, and it may always be run again',
 }
 
-/** What each mode of a robot means, and what ends it. */
+/** The meaning of each mode of a robot, and what ends it. */
 const MODE_MEANING: { readonly [M in RobotMode]: string } = {
   active: 'nobody has asked it to stop',
   paused: 'it keeps the jobs that it has, and gets no others until it is resumed',

@@ -19,7 +19,7 @@ const FOLDERS = [
   'scripts',
 ]
 
-/** Which folders a folder may import from, besides itself. Tests and benchmarks may use everything. */
+/** The folders that a folder may import from, besides itself. Tests and benchmarks may use everything. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   workflows: ['core'],
@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The command hands `start` to the adapters, and has the Node looked at first.
   'cli/bin.ts': ['adapters'],
 }
-/** Of the core, ordinary clients of the protocol see only what robots and clients are told. */
+/** Ordinary clients of the protocol may use only these rooms of the core. */
 const CLIENTS = ['robot', 'client', 'cli']
 const CLIENT_ROOMS = ['base', 'protocol', 'trigger-types', 'records', 'api']
 
@@ -142,7 +142,7 @@ test('the core imports valibot where it decodes, three packages in one file each
 test('the core has no clock, no randomness, no timers, no waiting and no platform', () => {
   const banned =
     /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|Deno|Bun|globalThis|console|crypto|fetch|Buffer|require)\b(?!['"`:])|Math\.random|\bawait\b|\basync\b|\bPromise\b/g
-  // An instant as the calendar's object is no clock; croner wants it so.
+  // An instant as a `Date` object does not read the clock; croner needs it.
   const allowed = (path: string, code: string): string =>
     path === 'core/records/cron.ts' ? code.replace(/new Date\(\w+\)/g, '') : code
   const wrong = inFolder('core').flatMap(({ path, code }) =>
@@ -201,7 +201,7 @@ test('every exported function says what it promises', () => {
   expect(silent).toEqual([])
 })
 
-/** Where data is declared. docs/decisions/0019. */
+/** The files that declare data. docs/decisions/0019. */
 const DATA = /^core\/(events|records|api|fact\.ts|jobs\/create\.ts)/
 /** Code that stands beside the data: a pattern that has been read, and what describes records and routes. */
 const NO_DATA = ['core/records/cron.ts', 'core/records/record.ts', 'core/api/paths.ts', 'core/api/route.ts']
@@ -222,7 +222,7 @@ test('every rule of the protocol has a test on the wire that bears its number', 
   const testedIn = (folder: string): ReadonlySet<string | undefined> =>
     new Set(inFolder(folder).flatMap(({ text }) => [...text.matchAll(/'\[(P\d+)\]/g)].map((m) => m[1])))
   expect(rules.length).toBeGreaterThan(20)
-  // From outside, against each runtime: a test of the core shows what is decided, and not what is said.
+  // From outside, against each runtime: a test of the core shows decisions, not messages.
   expect(rules.filter((rule) => !testedIn('tests/wire').has(rule))).toEqual([])
   expect([...testedIn('tests')].filter((rule) => rule === undefined || !rules.includes(rule))).toEqual([])
 })

@@ -1,6 +1,6 @@
 /**
- * How much work something is, in milliseconds that this process was busy with it. Time on the clock is longer on a machine
- * that has other things to do as well; this is not.
+ * The work of a function, in milliseconds of CPU time of this process, which other processes on the machine do not
+ * affect.
  */
 export async function workOf(run: () => unknown): Promise<number> {
   const before = process.cpuUsage()

@@ -28,7 +28,7 @@ interface Record {
   readonly refused: string[]
 }
 
-/** How often a job is looked at until it is seen completed: one in so many, at the fixed rate. */
+/** The sampling of jobs at the fixed rate: one in so many is polled until it is completed. */
 const WATCH_EVERY = 4
 
 const flooding = { on: false }

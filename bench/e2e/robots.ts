@@ -9,10 +9,10 @@ export interface RobotsPlan {
   readonly slots: number
 }
 
-/** What the robots have seen and said since the last time they were asked. */
+/** The messages that the robots have received and sent since the last query. */
 export interface Seen {
   readonly ids: readonly string[]
-  /** When each was offered (epoch, ms). */
+  /** The instant of each offer (epoch, ms). */
   readonly at: readonly number[]
   /** Longest frame of each kind, in characters. */
   readonly sizes: { readonly assign: number; readonly accept: number; readonly complete: number }

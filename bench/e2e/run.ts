@@ -8,7 +8,7 @@ import { type Server, startServer } from './server.ts'
 import { settled, verified } from './verify.ts'
 import { countIn, watch, type Window } from './window.ts'
 
-/** How many processes, connections and seconds. */
+/** The numbers of processes and connections, and the duration. */
 export const PLAN = {
   workflow: 'greeting',
   robots: 8,
@@ -159,7 +159,7 @@ export interface StoreControl extends StoreCost {
   readonly rows: number
 }
 
-/** How many jobs control (c) is measured with. */
+/** The number of jobs that control (c) is measured with. */
 const STORE_JOBS = 8_000
 
 /** Control (a): the same requests, to bare Hono. */
@@ -202,7 +202,10 @@ export async function runBareSocket(sizes: Seen['sizes'], inFlight: number): Pro
   }
 }
 
-/** Control (c): the same rows, by bare libsql, as many to a commit as the server had, in a file with so many jobs. */
+/**
+ * Control (c): the same rows, with bare libsql, as many per commit as the server had, in a file with the same number of
+ * jobs.
+ */
 export async function runBareStore(jobsPerCommit: number, jobsBefore: number): Promise<StoreControl> {
   const store = startChild(new URL('./bare-store.ts', import.meta.url))
   try {

@@ -27,7 +27,7 @@ export async function startServer(data: string, profile: string | null): Promise
     'tsx',
     'adapters/node/main.ts',
     '--no-robot',
-    // What is measured is how much it can do, not how much it lets one key do.
+    // Measure the capacity, not the limit of one key.
     '--settings',
     'tests/unlimited.json',
     '--data',
@@ -61,7 +61,7 @@ export async function startServer(data: string, profile: string | null): Promise
   }
 }
 
-/** Reads what it says at its start. The stream is left open: a server whose output nobody takes would fail. */
+/** Reads the server's banner. The stream stays open: a server would fail if its output were not read. */
 function announcement(child: ChildProcess): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = ''
@@ -74,7 +74,7 @@ function announcement(child: ChildProcess): Promise<RegExpExecArray> {
   })
 }
 
-/** The third word of a WAL's shared memory counts its transactions; reading it disturbs nobody. */
+/** The third word of a WAL's shared memory counts its transactions; reading it does not affect the database. */
 function commitsOf(database: string): number {
   const file = openSync(`${database}-shm`, 'r')
   const word = Buffer.alloc(4)

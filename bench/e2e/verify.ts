@@ -12,7 +12,7 @@ interface Listed {
   readonly next_cursor: string | null
 }
 
-/** How many jobs have their whole history read. */
+/** The number of jobs whose whole history is read. */
 const HISTORIES = 200
 const LIFE = 'submit offer accept complete'
 

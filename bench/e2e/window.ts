@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Child, type Cpu, cpuOf } from '../child.ts'
 
-/** What one process spent during a window. */
+/** The resources that a process used during a window. */
 export interface Spent {
   /** Milliseconds of CPU of all threads, and of the one with the event loop. */
   readonly cpu: Cpu
@@ -18,7 +18,7 @@ export interface Window {
   readonly robots: Spent
 }
 
-/** Lets everything run for a while and tells what each process spent meanwhile. */
+/** Lets everything run for a while, and returns what each process used meanwhile. */
 export async function watch(seconds: number, server: number, generator: Child, robots: Child): Promise<Window> {
   const pids = [server, generator.pid, robots.pid]
   const before = pids.map(cpuOf)
@@ -34,7 +34,7 @@ export async function watch(seconds: number, server: number, generator: Child, r
   return { from, until, server: spent(0), generator: spent(1), robots: spent(2) }
 }
 
-/** How many of these instants lie in the window. */
+/** The number of these instants inside the window. */
 export function countIn(window: Window, instants: readonly number[]): number {
   return instants.filter((at) => at >= window.from && at < window.until).length
 }

@@ -8,7 +8,7 @@ import { CONFIG, fillIn, send, useFormLab } from './forms.ts'
 const { visit, form, server } = useFormLab()
 
 const STANDARDS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-/** How much a page is wider than what is seen of it, and how high everything is that can be hit. */
+/** The excess width of a page over the viewport, and the height of everything clickable. */
 const MEASURE = `({
   width: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   targets: [...document.querySelectorAll('.box, button, .choice, .summary a')]

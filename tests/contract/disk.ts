@@ -9,14 +9,14 @@ import type { Prefetch } from '../../core/prefetch.ts'
 /** Something that outlives stores: each `open` gives another store on the same rows. */
 export interface Disk {
   open(): Promise<Store>
-  /** How many samples are drawn for it; 25 unless it is slow. */
+  /** The number of samples drawn; 25 unless it is slow. */
   readonly samples?: number
 }
 
 /** Later than the time of every pending job, unless a test makes one that is not. */
 export const SOON = Number.MAX_SAFE_INTEGER
 
-/** What a turn may ask for, with nothing asked for but what is given. */
+/** An otherwise empty request of a turn for rows. */
 export function asking(need: Partial<Prefetch>): Prefetch {
   return {
     jobs: [],
@@ -132,7 +132,7 @@ export async function sameHot(store: Store, sample: Sample): Promise<void> {
   expect(hot.affinities, sample.affinities, (one) => `${one.workflow_id} ${one.robot_id}`)
 }
 
-/** What `load` would give, by way of the queries: to see that nothing has changed. Few rows only. */
+/** The result of `load`, by way of the queries, to verify that nothing has changed. For few rows only. */
 export async function listed(
   { queries }: Store,
 ): Promise<

@@ -15,7 +15,7 @@ import { type Fate, Network } from './network.ts'
 import { job, row, turn } from './rows.ts'
 import { HAS_SQLD, Sqld } from './sqld.ts'
 
-/** What a network and a server may do to a store that is far away, and what becomes of it. */
+/** Faults of a network and of a server, and their effects on a remote store. */
 
 const TIMEOUT_MS = 2_000
 const made: { remove(): void }[] = []

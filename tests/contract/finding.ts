@@ -7,7 +7,7 @@ import { job, row, turn } from './rows.ts'
 import type { EarlyRun } from '../../core/records/schedule.ts'
 import type { Prefetch } from '../../core/prefetch.ts'
 
-/** What a store promises about rows outside memory that a turn asks for. */
+/** The contract of a store for rows outside memory that a turn asks for. */
 export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'jobs whose time is far off stay on disk, and are found when it draws near'(disk) {
     const store = await loaded(disk)
@@ -193,7 +193,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const idempotency = [row('idempotency', { key: 'k', job_id: 'new', created_at: 100 })]
     const deliveries = [row('deliveries', { id: 'd', next_at: 300 }), row('deliveries', { id: 'e', next_at: null })]
     await store.commit({ ...turn(1, { jobs, idempotency, deliveries }), at: 200 })
-    // What is in memory comes with the turn, as the core has moved it.
+    // Jobs in memory come with the turn, as the core has moved them.
     const live = { ...jobs[2], created_at: 10, queued_at: 11 } as JobRow
     await store.commit({ ...turn(2, { jobs: [live] }), at: 110, clockChange: { by: -90, since: 60 } })
     const found = await store.prefetch(

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
 /**
- * What becomes of a request on its way to a server: `through`; `lost answer`: the server does it, and the connection
- * breaks before its answer is here; `held`: it arrives when it is let go, whether or not anybody still waits for it.
+ * The treatment of a request on its way to a server. `lost answer`: the server executes it, and the connection breaks
+ * before the answer arrives; `held`: it arrives when it is released, even if the sender has given up.
  */
 export type Fate = 'through' | 'lost answer' | 'held'
 
@@ -13,7 +13,7 @@ export type Fate = 'through' | 'lost answer' | 'held'
 export class Network {
   /** Decides about each request by what is in it. */
   fate: (body: string) => Fate = () => 'through'
-  /** How many requests have come so far. */
+  /** The number of requests so far. */
   requests = 0
   readonly #to: string
   readonly #server = createServer((request, response) => void this.#carry(request, response))

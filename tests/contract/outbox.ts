@@ -22,7 +22,7 @@ const pending = (webhook_id: string, count: number, from = 0): DeliveryRow[] =>
 
 const idsOf = (rows: readonly DeliveryRow[]): readonly string[] => rows.map(({ id }) => id)
 
-/** What a store promises of webhooks and of what they are told. */
+/** The contract of a store for webhooks and deliveries. */
 export const OUTBOX: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'of each webhook that is enabled the deliveries that are due first are loaded, and no more'(disk) {
     const store = await loaded(disk)

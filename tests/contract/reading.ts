@@ -5,7 +5,7 @@ import { JOB_STATUSES, type JobRow } from '../../core/records/job.ts'
 import { type Disk, id, loaded } from './disk.ts'
 import { job, row, type Sample, turn } from './rows.ts'
 
-/** What `Queries` promise. */
+/** The contract of `Queries`. */
 export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'pages of every filter are complete and in order while rows are added'(disk) {
     const store = await loaded(disk)

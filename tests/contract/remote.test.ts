@@ -66,7 +66,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server', () => {
   })
 })
 
-/** Asserts that there is no beginning there, and why not, in one line that has the URL in it and no secret. */
+/** Asserts that the store cannot be opened, with the reason in one line that contains the URL and no secret. */
 async function refused(options: RemoteOptions, words: RegExp, secret = 'S3cret'): Promise<void> {
   await rejects(async () => (await openRemoteStore({ timeoutMs: 300, ...options })).load(SOON), (error: Error) => {
     ok(error instanceof StoreUnusable, String(error))

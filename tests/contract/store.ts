@@ -17,13 +17,13 @@ export interface Check {
   run(): Promise<void>
 }
 
-/** What every store promises. `make` gives an empty disk. */
+/** The contract of every store. `make` gives an empty disk. */
 export function storeContract(name: string, make: () => Promise<Disk>): readonly Check[] {
   const checks = Object.entries({ ...KEEPING, ...FINDING, ...READING, ...OUTBOX })
   return checks.map(([rule, run]) => ({ name: `${name}: ${rule}`, run: async () => run(await make()) }))
 }
 
-/** What is committed, and what becomes of it. */
+/** The contract for committed rows. */
 const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   async 'an empty disk is an empty fleet'(disk) {
     const store = await disk.open()

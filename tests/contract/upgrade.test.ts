@@ -32,7 +32,7 @@ function insert(sql: Sql, sample: Sample): void {
       sql.all(
         text,
         columns.map(({ name, kind }) => {
-          // What may be null today had to be something then.
+          // A column that may be null now was required then.
           const value = fields[name] ?? (known.get(name) === true ? 0 : null)
           if (kind === 'json' && value !== null) return JSON.stringify(value)
           return typeof value === 'boolean' ? Number(value) : value

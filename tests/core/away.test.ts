@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { presence } from '../../core/robots/presence.ts'
 import { beat, bench, closed, ids, join, say, submit } from './bench.ts'
 
-/** What is to be seen of a robot that is not there. */
+/** The shown state of an offline robot. */
 
 const r = ids.robot('r')
 

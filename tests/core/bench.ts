@@ -33,11 +33,11 @@ export interface Bench {
   readonly calls: WebhookRequest[]
   /** Every line for the server's log so far. */
   readonly warnings: LogWarning[]
-  /** Steps through the events in one turn and returns what was said. */
+  /** Steps through the events in one turn and returns the messages sent. */
   turn(...events: readonly Event[]): readonly Send[]
-  /** Lets time pass, acting on every deadline in between. Returns what was said. */
+  /** Advances time, and runs every deadline in between. Returns the messages sent. */
   pass(ms: Millis): readonly Send[]
-  /** What the disk holds, as a store would load it. */
+  /** The rows on the disk, as a store would load them. */
   hot(): StoredRows
 }
 
@@ -158,7 +158,7 @@ let logMessages = 0
 
 /** A robot says something on its socket; the message takes the way through the decoder. */
 export function say(robot: string, type: RobotMessage['type'], payload: object, socket = `socket-${robot}`): Event {
-  // Messages with log lines are told apart by their ids, as those of real robots are.
+  // Log messages have distinct ids, like those of real robots.
   const id = type.startsWith('log_') ? `${type}-${++logMessages}` : `${type}-${robot}`
   const text = JSON.stringify({ type, id, timestamp: '', payload: { robot_id: robot, ...payload } })
   const message = fromRobot(text)
@@ -176,7 +176,7 @@ export function complete(robot: string, id: string, result: unknown = {}, attemp
   return say(robot, 'job_complete', { job_id: id, result, ...(attempt === undefined ? {} : { attempt }) })
 }
 
-/** What was said to robots, as `type job-or-robot`, in order. */
+/** The messages sent to robots, as `type job-or-robot`, in order. */
 export function summaryOf(sends: readonly Send[]): readonly string[] {
   return sends.flatMap((send) => {
     if (send.to !== 'socket') return []
@@ -233,7 +233,7 @@ export const ids = {
   reply: (text: string) => text as ReplyId,
 }
 
-/** Somebody sets the clock. Returns what was said. */
+/** Sets the clock. Returns the messages sent. */
 export function setClock(fleet: Bench, by: Millis): readonly Send[] {
   fleet.now += by
   return fleet.turn({ type: 'clock.set', by })

@@ -3,12 +3,12 @@ import { eventOfFrame, HARD_FRAME_BYTES_MAX } from '../../adapters/fleet/robot-s
 import { MESSAGES } from '../../core/protocol/message.ts'
 import { type Bench, bench, ids, join, messages, say, submit } from './bench.ts'
 
-/** P74: how much of what one robot says is kept, in memory and in rows, whatever it says in whatever field. */
+/** P74: the data kept of one robot's messages is bounded, in memory and in rows, for any content of any field. */
 
 type Spoken = keyof typeof MESSAGES
 const SPOKEN = (Object.keys(MESSAGES) as Spoken[]).filter((type) => MESSAGES[type].from !== 'orchestrator')
 
-/** What one message may leave behind, in characters, beside what a field is for. */
+/** The characters that one message may leave behind, besides fields meant for large data. */
 const KEPT_MAX = 200_000
 /** Fields that are for much. A result is the job's, and counts by the job's own limit; a list has two thousand ids. */
 const FOR_MUCH: Readonly<Record<string, number>> = { result: 1_000_000, active_job_ids: 600_000, entries: 1_100_000 }
@@ -54,7 +54,7 @@ function frameOf(
   return object({ type: `"${type}"`, id: '"m-1"', ...envelope, payload: object(payload) })
 }
 
-/** How many characters there are in a value, wherever in it. */
+/** The number of characters in a value, at any depth. */
 function sizeOf(value: unknown, seen = new Set<unknown>()): number {
   if (typeof value === 'string') return value.length
   if (typeof value !== 'object' || value === null || seen.has(value)) return 8
@@ -66,7 +66,7 @@ function sizeOf(value: unknown, seen = new Set<unknown>()): number {
   return size
 }
 
-/** How much more there is in memory, in rows and in answers when the robot has said this. */
+/** The growth of memory, rows and answers after this message of the robot. */
 function left(fleet: Bench, text: string, socket = 'socket-r1'): number {
   const { history, logs } = fleet.disk
   const before = sizeOf([fleet.state, fleet.disk.rows, history, logs])

@@ -42,7 +42,7 @@ describe('a job that has ended starts another', () => {
     expect(JSON.parse(child?.parameters ?? '')).toEqual({ sum: 7, from: 'j1' })
     const links = fleet.disk.history.filter(({ event }) => event === 'started_job')
     expect(links).toMatchObject([{ job_id: 'j1', to_status: 'completed', detail: `started job ${child?.id} of next` }])
-    // The same result again is no second end.
+    // A repeated result is not a second end.
     fleet.turn(complete('r1', 'j1', { total: 7 }))
     expect(children(fleet, 'j1')).toHaveLength(1)
     expect(JSON.parse(fleet.disk.triggerEvents[0]?.payload ?? '')).toMatchObject({

@@ -216,7 +216,7 @@ function nothingDiffers(set: (fleet: Bench, by: number) => void, given: { numRun
 
 test('what a fleet does never depends on whether its clock is set', () => nothingDiffers(setClock, { numRuns: 300 }))
 
-/** What programs really do about a clock that is set. */
+/** Typical errors of programs when the clock is set. */
 const PLANTED: Readonly<Record<string, (fleet: Bench, by: number) => void>> = {
   'a step is time that has passed': (fleet, by) => {
     fleet.now += by
@@ -246,14 +246,14 @@ test.each(Object.keys(PLANTED))('planted: %s', (bug) => {
   expect(() => nothingDiffers(PLANTED[bug] ?? setClock, { numRuns: 300, seed: 1 })).toThrow()
 })
 
-/** What a fleet is like, with how long ago or how far off everything is. */
+/** The state of a fleet, with every instant as the time to or from now. */
 function asOfNow(fleet: Bench) {
   const since = (at: number | null): number | null => (at === null ? null : at - fleet.now)
   return {
     jobs: [...fleet.disk.rows.jobs.values()].map((row) =>
       Object.entries(row).map(([name, value]) => {
         if (!/_(at|until)$/.test(name)) return value
-        // What has ended long ago is history, and stays as it is.
+        // Old ended jobs are history, and stay as they are.
         return row.completed_at === null || name === 'stop_until' ? since(value as number | null) : null
       })
     ),
@@ -279,7 +279,7 @@ test('every instant in memory goes along, or is one of the wall', () => {
   const before = new Map(instants(fleet))
   setClock(fleet, DAY)
   const left = [...instants(fleet)].filter(([path, at]) => before.get(path) === at).map(([path]) => path)
-  // What people named, and when something was made or changed.
+  // Instants chosen by users, and those at which something was made or changed.
   const wall = /\.(created_at|updated_at|scheduled_time|next_run|fires_at|decided_until|last_seen)$|horizon/
   expect(left.filter((path) => !wall.test(path) && path !== 'jobs.later.ready_at')).toEqual([])
 })

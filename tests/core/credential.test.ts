@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { withoutSecrets } from '../../core/base/text.ts'
 import { problemWithKeyName } from '../../core/records/key.ts'
 
-/** What is said of keys, and what is not. */
+/** Names of keys, and refusals about keys. */
 
 describe('the name of a key', () => {
   test.each([

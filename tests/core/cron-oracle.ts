@@ -1,13 +1,13 @@
 /**
- * What is due, found the slow way: minute by minute, with the platform's calendar and a matcher of its own. It shares
- * nothing with what it is compared with.
+ * Finds due instants the slow way: minute by minute, with the platform's calendar and a matcher of its own. It shares
+ * no code with what it is compared with.
  */
 
 const MINUTE = 60_000
 
 interface Minute {
   readonly at: number
-  /** What the clock shows, in minutes since 1970 as if it were UTC. */
+  /** The wall-clock time, in minutes since 1970 as if it were UTC. */
   readonly wall: number
 }
 

@@ -17,7 +17,7 @@ function pattern(text: string, zone: string): CronPattern {
   return read
 }
 
-/** What is due after one instant and up to another, or so many of it. */
+/** The due instants after one instant and up to another, or at most so many. */
 function due(text: string, zone: string, after: number, until: number, most = Infinity): readonly string[] {
   const read = pattern(text, zone)
   const found: string[] = []
@@ -81,7 +81,7 @@ describe('clocks that change', () => {
     )
   })
 
-  // What cron libraries are known to get wrong, a case each.
+  // Known errors of cron libraries, one case each.
   test.each([
     ['a time in the gap runs once, when the gap is over', '30 2 * * *', 'America/New_York', '2026-03-08', [
       '2026-03-08T07:00:00Z',

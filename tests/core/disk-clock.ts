@@ -2,9 +2,9 @@ import type { ClockChange, Effects } from '../../core/turn.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import type { EarlyRun } from '../../core/records/schedule.ts'
 
-/** What a store does to rows when the clock is set, and finds then, for tests of the core. */
+/** The behaviour of a store when the clock is set, for tests of the core. */
 
-/** What a store does to rows when the clock was set. */
+/** Moves rows as a store does after the clock was set. */
 export function moveRows({ rows }: Effects, moved: ClockChange | null): void {
   if (moved === null) return
   const { by, since } = moved

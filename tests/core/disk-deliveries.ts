@@ -4,9 +4,9 @@ import type { DeliveryRow } from '../../core/records/webhook.ts'
 import type { DeliveryPageRequest } from '../../core/prefetch.ts'
 import { DELIVERY_PAGE } from '../../core/settings.ts'
 
-/** What a store does about deliveries of webhooks, for tests of the core. */
+/** The behaviour of a store for deliveries, for tests of the core. */
 
-/** What one webhook is still to be told, in the order in which it is due. */
+/** The pending deliveries of one webhook, in the order in which they are due. */
 function pendingOf({ rows }: Effects, webhook: WebhookId): DeliveryRow[] {
   return [...rows.deliveries.values()].filter((delivery) =>
     delivery.webhook_id === webhook && delivery.next_at !== null
@@ -22,7 +22,7 @@ export function pagesOf(disk: Effects, pages: readonly DeliveryPageRequest[]): M
   }))
 }
 
-/** Those that are loaded. */
+/** The deliveries that are loaded. */
 export function firstPending(disk: Effects): DeliveryRow[] {
   return [...disk.rows.webhooks.values()].filter(({ enabled }) => enabled)
     .flatMap((one) => pendingOf(disk, one.id).slice(0, DELIVERY_PAGE + 1))

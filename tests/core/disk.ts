@@ -8,7 +8,7 @@ import { deleteWebhooks, firstPending, pagesOf } from './disk-deliveries.ts'
 
 /** The rows of all turns of a fleet that is stepped by hand, in one place, as a store would keep them. */
 
-/** What a store would find: ended jobs, earlier answers, and jobs whose time draws near. */
+/** The rows that a store would find: ended jobs, earlier answers, and jobs near their time. */
 export function foundOn(disk: Effects, need: Prefetch | null): Prefetched {
   if (need === null) return NOTHING_PREFETCHED
   const { due } = need
@@ -51,7 +51,7 @@ export function keepOn(disk: Effects, out: Effects): void {
   for (const id of out.deletions.schedules) disk.rows.schedules.delete(id)
 }
 
-/** What the next process would load. */
+/** The rows that the next process would load. */
 export function hotOn(disk: Effects, state: State, now: Millis): StoredRows {
   const jobs = [...disk.rows.jobs.values()]
     .filter((job) => isLive(job.status) || isStopping(job))

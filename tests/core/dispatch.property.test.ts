@@ -40,7 +40,10 @@ describe('against the obvious', () => {
       row.required_tags.every((tag) => robot.tags.includes(tag)) && runs(robot, row)
   }
 
-  /** What a robot says that it runs, read anew each time: by workflow, by format, and of node graphs by type. */
+  /**
+   * True if a robot's declaration covers a job, parsed anew each time: by workflow, by format, and for node graphs by
+   * type.
+   */
   function runs({ capabilities }: RobotRow, row: JobRow): boolean {
     const listed = (name: string): string[] | null =>
       Array.isArray(capabilities[name]) ? capabilities[name] as string[] : null

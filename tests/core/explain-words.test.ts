@@ -6,14 +6,14 @@ import { noSuitableRobot, workflowWarnings } from '../../core/explain/unsuited.t
 import { type Bench, bench, closed, ids, job, join, say, submit } from './bench.ts'
 import { perform, stories } from './stories.ts'
 
-/** What an explanation says: every state of a job and of the robots that could run it has a sentence with the cause. */
+/** Explanations: every state of a job and of the robots that could run it has a sentence with the cause. */
 
 const summary = (fleet: Bench, id = 'j'): string => explain(fleet.state, job(fleet, id), fleet.now).summary
 
 const control = (verb: 'pause' | 'shutdown') =>
   ({ type: 'control.requested', reply: ids.reply(verb), robot: ids.robot('r'), control: verb, graceful: true }) as const
 
-/** What becomes of the robot r, which has one slot. */
+/** States of the robot r, which has one slot. */
 const ROBOTS: Readonly<Record<string, (fleet: Bench) => void>> = {
   free: () => {},
   busy: (fleet) => void fleet.turn(submit('own', { robot: ids.robot('r') }), say('r', 'job_accept', { job_id: 'own' })),
@@ -121,7 +121,7 @@ describe('a job that no known robot can run', () => {
     fleet.turn({ ...pool, max_concurrent: null, workflows: [] })
     fleet.turn(...join('r', robot))
     if (words.includes('all of it')) fleet.turn(...join('s', { environment: 'prod' }))
-    // Whether it is there or not: nobody has it.
+    // Connected or not: no robot has the job.
     for (const away of [false, true]) {
       if (away) fleet.turn(closed('socket-r'))
       fleet.turn(submit(`j${away}`, asked))

@@ -169,7 +169,7 @@ describe('what would let it run', () => {
           expect(isOffered(row) || row.status === 'running', `${change.message}: ${row.status}`).toBe(true)
         }
       }),
-      // What is demanded of the stories below is demanded of these.
+      // These cases satisfy the same requirements as the stories below.
       { numRuns: 3_000, seed: 1 },
     )
     expect(explained).toBeGreaterThan(300)
@@ -217,7 +217,7 @@ describe('what would let it run', () => {
     return fleet
   }
 
-  /** Does what was said. Returns the job to look at: a change to a job is made by submitting it anew. */
+  /** Applies the suggestion. Returns the job to check: a changed job is submitted anew. */
   function apply(fleet: Bench, { change }: Suggestion, id: string): string {
     const robot = fleet.state.robots.get(change['robot_id'] as never)
     if (robot !== undefined) {

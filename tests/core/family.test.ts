@@ -9,7 +9,7 @@ import { answers, type Bench, bench, complete, DEFINITION, ids, join, say, submi
 import { workflow } from './schedules.ts'
 import { trigger } from './triggers.ts'
 
-/** How many jobs may follow from one. */
+/** The limit on jobs that follow from one. */
 
 const chain = (id: string, config: object, given: Partial<TriggerRow> = {}): Event =>
   trigger(
@@ -23,7 +23,7 @@ const chain = (id: string, config: object, given: Partial<TriggerRow> = {}): Eve
     id,
   )
 
-/** A workflow at whose end so many triggers start it again, and which may be called as well. */
+/** A workflow that so many triggers start again at its end, and that can also be called. */
 function looping(triggers: number, settings: object = {}): Bench {
   const fleet = bench({ descendantsMax: 20, ...settings })
   const ends = Array.from({ length: triggers }, (_, n) => chain(`end-${n}`, { after: { workflows: ['w'] } }))

@@ -3,7 +3,7 @@ import type { Event } from '../../core/events/index.ts'
 import { beat, type Bench, bench, closed, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
 import { atWork, errors, exhaust, LIMIT, line, progress, SECOND } from './message-rates.ts'
 
-/** Whose connection is closed for saying too much, and whose is not: the rules P35 to P38 and P51. */
+/** Disconnections for too many messages: the rules P35 to P38 and P51. */
 
 /** A robot without jobs that may say ten things a minute, and has. */
 function idle(): Bench {

@@ -3,7 +3,7 @@ import type { RobotMessage } from '../../core/protocol/message.ts'
 import { MESSAGES } from '../../core/protocol/message.ts'
 import { beat, type Bench, bench, closed, complete, ids, job, join, messages, running, say, submit } from './bench.ts'
 
-/** What robots say of jobs that they never had, and what stands of it anywhere: nothing. */
+/** Messages of robots about jobs that they never had leave no trace. */
 
 /** The histories and logs as they are, and the row of the job. */
 const kept = (fleet: Bench, id = 'j1') => JSON.stringify([fleet.disk.history, fleet.disk.logs, job(fleet, id)])

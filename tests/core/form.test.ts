@@ -6,7 +6,7 @@ import { FormConfig, labelOf } from '../../core/trigger-types/form.ts'
 import { numberAs } from '../../core/base/json.ts'
 import { type FieldShape, type FieldType, valueOf, writtenOf } from '../../core/trigger-types/form-value.ts'
 
-/** What a form may ask, and how what people write is read. */
+/** The fields of a form, and the parsing of values. */
 
 describe('the fields of a form', () => {
   function problemsIn(...fields: readonly object[]): string | null {

@@ -5,7 +5,7 @@ import { load } from '../../core/load.ts'
 import type { Scope } from '../../core/records/key.ts'
 import { type Bench, bench, closed, ids, messages, say, submit, summaryOf } from './bench.ts'
 
-/** Who may register as whom, with which key. */
+/** Keys decide who may register as which robot. */
 
 function newKey(id: string, scopes: readonly Scope[], robot: string | null): Event {
   return {
@@ -45,7 +45,7 @@ const SAVED: Event = {
 const JOB = submit('job', { robot: ids.robot('victim') })
 const GONE = closed('theirs')
 
-/** What has happened to the robot `victim` so far, without keys being asked for and with. */
+/** Earlier events of the robot `victim`, with open authentication and with keys. */
 interface Past {
   readonly open?: readonly Event[]
   readonly keyed?: readonly Event[]

@@ -6,7 +6,7 @@ import { refuse } from '../../core/base/refusal.ts'
 import { beat, bench, complete, ids, job, join, messages, say, submit, summaryOf } from './bench.ts'
 import { atWork, batch, errors, exhaust, LIMIT, line, progress, SECOND } from './message-rates.ts'
 
-/** How much a robot may say: the rules P34 to P38. */
+/** The rate limit of robots' messages: the rules P34 to P38. */
 
 describe('messages of a robot', () => {
   test('[P34] a robot is told at its registration what it may say, and how to keep to it', () => {
@@ -33,7 +33,7 @@ describe('messages of a robot', () => {
       },
     }])
     expect(job(fleet, 'j1').progress).toBe(LIMIT - 1)
-    // A millisecond before the instant that was told, and at it.
+    // A millisecond before the announced instant, and at it.
     fleet.now += 40 * SECOND - 1
     fleet.turn(progress(99))
     expect(job(fleet, 'j1').progress).toBe(LIMIT - 1)

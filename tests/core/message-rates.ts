@@ -8,7 +8,7 @@ import { beat, type Bench, bench, join, messages, say, submit } from './bench.ts
 export const LIMIT = 10
 export const SECOND = 1_000
 
-/** A robot at work on the job j1, that may say ten things a minute and has said three that count. */
+/** A robot with the job j1, a limit of ten messages a minute, and three counted messages. */
 export function atWork(limit = LIMIT): Bench {
   const fleet = bench({ robotMessagesMax: limit, robotMessagesMs: 60 * SECOND })
   fleet.turn(...join('r1', { slots: 3 }))

@@ -19,7 +19,7 @@ const values = fc.letrec<{ json: string; object: string }>((tie) => ({
     tie('object'),
     fc.array(tie('json'), { maxLength: 4 }).map((items) => `[${items.join()}]`),
   ),
-  // Names that are numbers would come first, and `__proto__` is no name that `toEqual` sees.
+  // Numeric names would come first, and `toEqual` does not see the name `__proto__`.
   object: fc.uniqueArray(fc.tuple(fc.stringMatching(/^[a-z][a-z .\\"]{0,5}$/), tie('json')), {
     maxLength: 4,
     selector: ([name]) => name,

@@ -8,7 +8,7 @@ import { escapedLine, oneLine, shownJson } from '../../core/base/text.ts'
 /** Text of others, where it is read as lines. */
 
 const HOSTILE = 'a\u001b[2Jb\nc\r\td \u0007 \u202etxt.exe\u202c \u200bx\u2066y\u2069 \u{e0041}z \u2028\u0085e \u009b1m'
-/** What ends a line in a file, in a terminal or in an editor, and what a terminal obeys. */
+/** Characters that end a line in a file, a terminal or an editor, and those that a terminal interprets. */
 const OBEYED = /[\p{Cc}\p{Zl}\p{Zp}]/u
 const UNSEEN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u
 /** Signs of some scripts, which are seen. */

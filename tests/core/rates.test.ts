@@ -8,7 +8,7 @@ import { save as scheduleSaved } from './schedules.ts'
 import { fire, trigger } from './triggers.ts'
 import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/records/trigger.ts'
 
-/** How many jobs may be made with one key and by one webhook. */
+/** The limits on jobs made with one key and by one webhook. */
 
 const SECOND = 1_000
 const SETTINGS = { submissionsMax: 3, submissionsMs: 60 * SECOND, webhookCallsMax: 3, webhookCallsMs: 60 * SECOND }

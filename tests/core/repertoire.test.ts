@@ -107,7 +107,7 @@ describe('dispatch', () => {
     fleet.turn(...join('r', { slots: 1, capabilities: { workflows: ['w500', 'w501', 'elsewhere'] } }))
     expect(job(fleet, 'j500')).toMatchObject({ robot_id: 'r', status: 'queued' })
     expect(classes()).toEqual([1, 999 - 1])
-    // What it does not name any more goes back to the others.
+    // Workflows that it does not name any more return to the common class.
     fleet.turn(...join('r', { slots: 0, socket: 'anew', capabilities: { workflows: ['w500'] } }))
     expect(classes()).toEqual([999])
     expect([...fleet.state.matching.namedWorkflows]).toEqual([['w500', 1]])

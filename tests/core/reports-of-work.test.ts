@@ -4,7 +4,7 @@ import { eventOfFrame } from '../../adapters/fleet/robot-socket.ts'
 import { fromRobot } from '../../core/protocol/decode.ts'
 import { beat, closed, complete, ids, job, join, running, say } from './bench.ts'
 
-/** What robots say of their work, and where it is kept. */
+/** Robots' reports of their work, and where these are stored. */
 
 type Bench = ReturnType<typeof running>
 const row = (fleet: Bench) => fleet.disk.rows.jobs.get(ids.job('j1'))

@@ -32,7 +32,7 @@ class List {
 }
 
 const limits = fc.record({ most: fc.integer({ min: 1, max: 12 }), windowMs: fc.integer({ min: 1, max: 60 }) })
-/** How long after the one before each comes: many at one instant, and some after whole windows. */
+/** The time between successive events: many at one instant, and some after whole windows. */
 const steps = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 100 })), {
   maxLength: 120,
 })

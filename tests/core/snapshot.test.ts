@@ -8,7 +8,7 @@ import { step } from '../../core/step.ts'
 import { type Bench, bench, ids, job, join, messages, NO_ROWS, say, submit } from './bench.ts'
 import { NOTHING_PREFETCHED } from '../../core/prefetch.ts'
 
-/** What every open socket of a fleet carries. */
+/** The snapshots of a fleet's open sockets. */
 function carried({ state }: Bench): readonly string[] {
   return [...state.sockets.keys()].flatMap((socket) => snapshotOf(state, socket) ?? [])
 }

@@ -74,7 +74,7 @@ export function perform(fleet: Bench, step: Step, fresh: () => string): void {
   }
 }
 
-/** Definitions of which robots run some, and what robots say of that. */
+/** Definitions that only some robots run, and the declarations of robots. */
 const DEFINITIONS: readonly DefinitionRow[] = [
   DEFINITION,
   {
@@ -95,7 +95,7 @@ const REPERTOIRES = [
   { formats: 'own' },
 ]
 
-/** What happens to a fleet: jobs come, robots come, work, refuse, pause and leave, and time passes. */
+/** The events of a fleet: jobs arrive; robots connect, work, refuse, pause and leave; time passes. */
 export const stories: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
     fc.record({

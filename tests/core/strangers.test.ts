@@ -10,7 +10,7 @@ import { newAllowance, spendAllowance } from '../../core/robots/strangers.ts'
 import { type Bench, bench, closed, ids, join, NO_ROWS, say, summaryOf } from './bench.ts'
 import type { KeyRow } from '../../core/records/key.ts'
 
-/** Connections that have not said who they are: the rules P64 to P66. */
+/** Unregistered connections: the rules P64 to P66. */
 
 const KEY: KeyRow = {
   id: ids.key('k'),
@@ -129,7 +129,7 @@ describe('[P65] what is answered is short, whatever was said', () => {
   const long = 'x'.repeat(20_000)
   const types = Object.entries(MESSAGES).map(([type, { payload }]) => [type, Object.keys(payload.entries)] as const)
 
-  /** What comes back to a robot, or to a stranger, as it is sent. */
+  /** The answers to a frame, from a robot or from an unregistered connection. */
   function answered(text: string, isRobot: boolean): readonly string[] {
     const fleet = bench()
     if (isRobot) fleet.turn(...join('r1'))

@@ -48,7 +48,7 @@ export const ready = (given: Partial<TriggerRow> = {}): Bench => {
   return fleet
 }
 export const row = (fleet: Bench, id = 't'): TriggerRow => fleet.disk.rows.triggers.get(ids.trigger(id)) as TriggerRow
-/** What a call came to: `fired`, why it was skipped, or the code of the refusal. */
+/** The outcome of a call: `fired`, the reason why it was skipped, or the code of the refusal. */
 export const outcome = (fleet: Bench, event: Event): string => {
   const [answer] = answers(fleet.turn(event))
   if (answer?.type === 'refusal') return answer.refusal.refused

@@ -263,7 +263,7 @@ describe('sending', () => {
     fleet.turn(...Array.from({ length: 6 }, (_, i) => submit(`job-${i}`)))
     assert.equal(fleet.calls.length, WEBHOOK_REQUESTS_MAX)
     const of = (webhook: WebhookId) => fleet.calls.filter((call) => call.webhook === webhook).length
-    // By turns: nobody has to wait until another has been told everything.
+    // In turns: no webhook waits until another has received everything.
     assert.deepEqual(hooks.map(of), [4, 4, 3, 3, 3, 3, 3, 3, 3, 3])
     assert.equal(of(hooks[0]!), WEBHOOK_REQUESTS_MAX_EACH)
     while (fleet.calls.length > 0) fleet.turn(report(fleet, DOWN))

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest'
 
 /**
- * What work on that which others send may cost. Time is that of the processor, so a busy machine changes little, and of several
- * goes the cheapest counts; a slow machine is judged by how long it takes for what is known to be in proportion.
+ * Limits on the cost of work on input from outside. The measure is CPU time, so a busy machine changes little, and the
+ * best of several runs counts; a slow machine is calibrated with work that is known to be linear.
  */
 
 /** A step keeps everybody else waiting for no longer than this, in milliseconds. */
 const STEP_MS = 20
 
-/** Caches are shared with whatever else the machine does: so many times as long is still no fault. */
+/** The factor by which a run may be slower because other processes share the caches. */
 const SHARED = 10
 
-/** What a character of a text that is read may cost, in milliseconds: what reading JSON does, before it is compiled well. */
+/** The milliseconds that a character of a text may cost: those of parsing JSON, before it is compiled well. */
 const CHAR_MS = 400 / (1 << 20)
 
 /** As many characters as a frame or a body may have. */
@@ -20,7 +20,7 @@ const LARGEST = 1 << 20
 interface Growth {
   readonly from?: number
   readonly to?: number
-  /** A character costs so many times as much as others. */
+  /** The factor by which a character may cost more than usual. */
   readonly times?: number
 }
 
@@ -65,7 +65,7 @@ async function leastMs(run: () => unknown, enough: number): Promise<number> {
   return least
 }
 
-/** How long `known` takes on the machine on which the times above were set, which is no fast one. */
+/** The milliseconds that `known` takes on the slow machine for which the limits above were set. */
 const KNOWN_MS = 8
 
 let slow = 0

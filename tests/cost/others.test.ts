@@ -28,7 +28,7 @@ import * as v from 'valibot'
 import { configOf, replyTo } from '../unit/chat/call.ts'
 import { growing, step } from './cost.ts'
 
-/** What else reads what others send: headers, queries, bodies, chats, mail, dates, and what robots read. */
+/** Other input from outside: headers, queries, bodies, chats, mail, dates, and the input of robots. */
 
 const filled = (before: string, part: string, after = '') => (chars: number): string =>
   before + part.repeat(Math.max(1, Math.floor((chars - before.length - after.length) / part.length))) + after

@@ -9,7 +9,7 @@ import { isRefusal } from '../../core/base/refusal.ts'
 import { definitionIn } from '../../workflows/shape.ts'
 import { growing } from './cost.ts'
 
-/** Whatever stands in a frame or a body, reading it costs what its length does. */
+/** Reading a frame or a body takes time proportional to its length, whatever its content. */
 
 /** A text of about so many characters that repeats one part, between a beginning and an end. */
 const filled = (before: string, part: string, after = '') => (chars: number): string =>
@@ -53,7 +53,7 @@ describe.each(HOSTILE)('%s', (_name, make) => {
     try {
       stringifyExact(parseExact(text))
     } catch {
-      // Most of them are no JSON.
+      // Most of them are not JSON.
     }
   })
 })

@@ -4,7 +4,7 @@ import type { RobotMessage } from '../../core/protocol/message.ts'
 import { bench, complete, join, say, submit } from '../core/bench.ts'
 import { growing } from './cost.ts'
 
-/** What a turn makes of lists and lines, of which a robot may send as many as fit into a frame. */
+/** Turns with long lists and many lines, as many as fit into a frame. */
 
 /** A fleet in which a robot works on a job, and others wait. */
 function atWork() {

@@ -3,7 +3,7 @@ import { SCOPES } from '../../core/records/key.ts'
 import type { ErrorBody } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 
-/** Who may do what over HTTP. */
+/** The scopes of the HTTP API. */
 
 let server: Orchestrator
 const keys = new Map<string, string | null>([['no key', null], ['a wrong key', 'crpa_nobody']])
@@ -89,7 +89,7 @@ describe('who may do what', () => {
       expect(reply.headers.get('www-authenticate')).toBe('Bearer')
       expect(reply.body.payload.error_code).toBe('AUTHENTICATION_FAILED')
     } else if (key === 'admin' || scopes.some((scope) => scope === key)) {
-      // The body is empty and most ids are made up: it is let in, and told what is wrong then.
+      // The body is empty and most ids do not exist: the request is authorised, and then refused.
       expect([200, 400, 404]).toContain(reply.status)
     } else {
       expect(reply.status).toBe(403)

@@ -4,16 +4,16 @@ import { connect } from '../../adapters/store/libsql.ts'
 import { type JobView, until } from '../wire/api.ts'
 import type { Orchestrator } from './orchestrator.ts'
 
-/** What a crash test knows, and what it finds in the end. */
+/** The expectations of a crash test, and its verdict. */
 
 type Parameters = Readonly<Record<string, unknown>>
 
 export interface Truth {
   /** Everything that was ever sent, by its number: whether it was taken is another matter. */
   readonly submitted: Map<number, Parameters>
-  /** What the orchestrator has said that it has, by the id that it gave. */
+  /** The acknowledged jobs, by their ids. */
   readonly acknowledged: Map<string, Parameters>
-  /** How often the robot has begun each job. */
+  /** The number of times that the robot has started each job. */
   readonly runs: Map<string, number>
 }
 
@@ -30,7 +30,7 @@ interface Page {
 }
 
 const ENDS = ['completed', 'failed', 'cancelled', 'timeout']
-/** How many jobs are asked for at a time. */
+/** The number of jobs requested at a time. */
 const AT_ONCE = 8
 
 /** Waits until no job is alive. An offer that was lost with the process that made it is made anew: the robot remembers. */

@@ -74,7 +74,7 @@ test('what cannot be called fails the job, with the code of the refusal', async 
 })
 
 test('a workflow that calls itself is cut, and says so', async () => {
-  // Without waiting, since a robot has only so many slots.
+  // Without waiting, since a robot has a limited number of slots.
   await server.api('PUT', '/workflows/itself', { name: 'itself', json_definition: calling('itself', { wait: false }) })
   await server.api('POST', '/workflows/itself/publish')
   const id = await server.submit({ workflow_id: 'itself' })

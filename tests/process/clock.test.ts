@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterEach(closeAll)
 afterAll(cleanUp)
 
-/** An orchestrator whose clock is so far ahead of ours, and how to set it. */
+/** An orchestrator whose clock is this far ahead of ours, with a function to set it. */
 async function started(ahead: number): Promise<{ server: Orchestrator; set(ahead: number): void }> {
   const file = join(newFolder(), 'clock')
   const set = (ms: number): void => writeFileSync(file, `${ms < 0 ? '-' : '+'}${Math.abs(ms) / 1_000}\n`)
@@ -40,7 +40,7 @@ async function started(ahead: number): Promise<{ server: Orchestrator; set(ahead
   return { server: await Orchestrator.start({ env, fixedPorts: true }), set }
 }
 
-/** How far what the server shows is ahead of our clock. */
+/** The difference between an instant that the server shows and our clock. */
 const aheadBy = (text: unknown): number => Date.parse(String(text)) - Date.now()
 /** The same of the creation of a job. */
 const madeBy = async (server: Orchestrator, job: string): Promise<number> =>

@@ -22,7 +22,7 @@ const JOB_MS_MAX = 100
 const SUBMITTERS = 3
 /** About as long as a start takes. */
 const START_MS = 700
-/** How long after a start a kill, or its aiming, comes at the latest. */
+/** The longest time from a start to a kill, or to aiming one. */
 const WORK_MS_MAX = 600
 /** So many jobs at least are acknowledged between two kills, but for those that hit a start. */
 const BETWEEN_KILLS = 5
@@ -44,7 +44,7 @@ type Parameters = Readonly<Record<string, unknown>>
 type Moment = 'sent' | 'acknowledged' | 'accepted' | 'ended'
 const AIMS = ['sent', 'acknowledged', 'accepted', 'ended', null] as const
 
-/** What a job must come to. The robot computes it from what it is sent, the audit from what was submitted. */
+/** The expected result of a job. The robot computes it from what it receives, the audit from what was submitted. */
 function resultOf(parameters: Parameters): object {
   return { product: Number(parameters['n']) * Number(parameters['factor']) }
 }
@@ -56,7 +56,7 @@ export interface CrashOptions {
   readonly remote?: { readonly database: Sqld; readonly killed: 'orchestrator' | 'database' }
 }
 
-/** What is killed: in the very moment, and, if it is not dead yet, for good, and brought back. */
+/** A process to be killed: at a given moment and, if it is still alive then, in any case; then restarted. */
 interface Victim {
   strike(): void
   revive(): Promise<void>
@@ -161,7 +161,7 @@ interface Submitting {
   readonly happened: (moment: Moment) => void
 }
 
-/** Submits jobs, of which only so many wait for a result at a time, until it is enough. */
+/** Submits jobs, with a limited number of pending answers, until stopped. */
 async function submitJobs(
   { truth, submit, below, happened }: Submitting,
   byWebhook: boolean,

@@ -11,7 +11,7 @@ import { readBanner } from '../wire/banner.ts'
 
 afterAll(cleanUp)
 
-// What is put into a folder here is as private as what was there: a start has nothing to say about that.
+// Files copied into a folder here have the same permissions as those before, so a start does not warn.
 process.umask(0o077)
 
 const DATABASE = 'orchestrator.db'
@@ -50,7 +50,7 @@ function start(data: string, ...args: readonly string[]): Program {
   return new Program(MAIN, ['--data', data, '--http-port=0', '--robot-port=0', '--no-robot', ...args])
 }
 
-/** The only line that a process says on stderr when it ends by itself. Anything else is no match. */
+/** The only line on stderr of a process that exits by itself. Anything else does not match. */
 async function lastLine(program: Program): Promise<string> {
   const status = await program.exited
   await program.closed
@@ -84,7 +84,7 @@ async function answers(program: Program, admin: string): Promise<string | null> 
   }
 }
 
-/** What a start on this folder comes to: all its answers, or the line with which it ends. */
+/** The outcome of a start on this folder: all its answers, or the line with which it exits. */
 async function outcome(data: string, admin: string): Promise<{ readonly answers: string } | { readonly line: string }> {
   const program = start(data)
   const answered = await answers(program, admin)

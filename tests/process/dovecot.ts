@@ -8,14 +8,14 @@ import { promisify } from 'node:util'
 import { debian } from '../debian.ts'
 import { freePort, newFolder, Program } from './program.ts'
 
-/** Whose files the mailboxes are, where the server is started by root: it lets nobody read mail as root. */
+/** The owner of the mailboxes if root starts the server, which does not let anyone read mail as root. */
 const MAIL = { name: 'mail', uid: 8, gid: 8 }
 
 /** A real IMAP server on loopback, with mailboxes of its own. */
 export class Dovecot {
-  /** Where it listens without TLS, and for STARTTLS. */
+  /** The port without TLS, and for STARTTLS. */
   readonly port: number
-  /** Where it listens with TLS. */
+  /** The port with TLS. */
   readonly securePort: number
   readonly #binary: string
   readonly #folder = newFolder()
@@ -41,7 +41,7 @@ export class Dovecot {
     return server
   }
 
-  /** Who has signed its certificate, which is for its address: a file. */
+  /** The file of the authority that has signed its certificate. */
   get authority(): string {
     return this.#path('authority.pem')
   }

@@ -3,7 +3,7 @@ import { Raw } from '../wire/raw.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { closeAll } from '../wire/wire.ts'
 
-/** Jobs that have to wait: limits on concurrency, and what is said about why. */
+/** Jobs that wait because of concurrency limits, and the explanations for it. */
 
 let server: Orchestrator
 

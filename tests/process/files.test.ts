@@ -30,7 +30,7 @@ beforeAll(async () => {
 interface Watched {
   readonly id: string
   readonly folder: string
-  /** What has fired, in the order of `type name`, as soon as there is this much of it. */
+  /** The fired events, in the order of `type name`, once there are this many. */
   fired(count: number): Promise<readonly string[]>
   says(state: string): Promise<Record<string, unknown>>
 }

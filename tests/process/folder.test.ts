@@ -3,13 +3,13 @@ import { connect } from '../../adapters/store/libsql.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { MAIN, newFolder, Program } from './program.ts'
 
-/** One data folder, one process: whoever comes second is sent away, and whoever was there does not notice. */
+/** One data folder, one process: a second one is refused, and the first is not affected. */
 
 afterAll(cleanUp)
 
 const IN_USE = /^casare: the data folder \S+ is in use by another orchestrator: stop that one first.*\n$/
 
-/** Starts another on the folder without waiting for what becomes of it. */
+/** Starts another on the folder without waiting for the outcome. */
 function rival(data: string): Program {
   return new Program(MAIN, ['--data', data, '--http-port', '0', '--robot-port', '0', '--no-robot'])
 }

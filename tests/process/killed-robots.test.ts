@@ -125,7 +125,7 @@ describe('a robot that stands still behind an offer', () => {
     await server.kill()
     robot.signal('SIGCONT')
     await server.restart()
-    // Whether it has read the offer, or the offer went with the connection: it is the one who knows.
+    // The robot knows whether it has read the offer, or the offer was lost with the connection.
     expect(await ended(job)).toMatchObject({ status: 'completed', result: { of: job } })
     expect(ran()).toEqual([job])
   })

@@ -4,7 +4,7 @@ import type { ErrorBody, JobView } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { closeAll } from '../wire/wire.ts'
 
-/** What people do about jobs over HTTP: calling off, running again, not twice, and asking why. */
+/** Commands about jobs over HTTP: cancel, retry, deduplicate, and explain. */
 
 let server: Orchestrator
 
@@ -22,7 +22,7 @@ const post = (path: string, body?: unknown, headers: Readonly<Record<string, str
   server.call<JobView & ErrorBody>('POST', `/api/v1${path}`, { body, headers })
 const nobody = (): string => `nobody-${crypto.randomUUID()}`
 
-/** A job that has ended as its robot said. */
+/** A job that has ended as its robot reported. */
 async function ended(type: 'job_complete' | 'job_failed', more: object = {}): Promise<string> {
   const robot = await Raw.register(server)
   const job = await submit(robot.id, more)

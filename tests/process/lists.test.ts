@@ -3,7 +3,7 @@ import type { ErrorBody } from '../wire/api.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { closeAll, Wire } from '../wire/wire.ts'
 
-/** What the API makes and shows: lists and their pages, workflows and their versions, robots, keys. */
+/** Resources of the API: lists and their pages, workflows and their versions, robots, keys. */
 
 let server: Orchestrator
 
@@ -153,7 +153,7 @@ describe('workflows', () => {
     })
     const two = { name: 'Invoices 2', json_definition: JSON.stringify(definition('two')) }
     expect(await server.api('PUT', '/workflows/invoices', two)).toMatchObject({ version: 2, published_version: 1 })
-    // The same text again is no new version.
+    // The same text does not add a version.
     expect(await server.api('PUT', '/workflows/invoices', two)).toMatchObject({ version: 2 })
     const definitionOf = async () => {
       const id = await server.submit({ workflow_id: 'invoices' })

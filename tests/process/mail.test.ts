@@ -10,7 +10,7 @@ import { cleanUp, newFolder } from './program.ts'
 /** Triggers that fire for mail, with a real IMAP server. */
 
 const PASSWORD = 'only on loopback'
-/** A server needs half a second until it says that there is mail. */
+/** A server needs half a second to announce mail. */
 const QUIET_MS = 1_500
 
 afterAll(cleanUp)
@@ -20,7 +20,7 @@ let server: Orchestrator
 // It may have to be installed.
 beforeAll(async () => {
   dovecot = await Dovecot.start(PASSWORD)
-  // Whoever keeps a server of his own has it trusted in the way of the runtime.
+  // An operator with an own mail server adds its authority in the runtime's way.
   const env = { NODE_EXTRA_CA_CERTS: dovecot.authority, DENO_CERT: dovecot.authority }
   const settings = join(newFolder(), 'settings.json')
   writeFileSync(

@@ -4,7 +4,7 @@ import pkg from '../../package.json' with { type: 'json' }
 import { OLD_NODE, OLD_NODE_LINE } from './old-node.ts'
 import { cleanUp, Program } from './program.ts'
 
-/** What somebody sees who has an older Node than the package needs: which one it needs. */
+/** The message for a user whose Node is older than the package needs. */
 
 afterAll(cleanUp)
 

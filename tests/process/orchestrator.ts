@@ -49,11 +49,11 @@ export class Orchestrator extends Api {
   get program(): Program {
     return this.#program
   }
-  /** Where the HTTP API listens, without a path. */
+  /** The address of the HTTP API, without a path. */
   override get http(): string {
     return this.#http
   }
-  /** Where robots connect. */
+  /** The address for robots. */
   override get robots(): string {
     return this.#robots
   }
@@ -90,7 +90,7 @@ export class Orchestrator extends Api {
     await this.#ready()
   }
 
-  /** As `restart`, without waiting until it is ready: for whoever wants to kill it before that. */
+  /** The same as `restart`, without waiting until it is ready, to kill it before that. */
   launch(args: readonly string[] = []): void {
     if (this.#program.running) throw new Error('it is still running')
     this.#program = this.#spawn(args)

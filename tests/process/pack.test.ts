@@ -34,8 +34,8 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Those that need no Node, each with what the platform has to bring: a bundler finds everything else in the package. One
- * that needs `cloudflare:*` is only bundled, for nothing here could run it.
+ * Entries that need no Node, each with the modules that the platform provides: a bundler finds everything else in the
+ * package. Entries that need `cloudflare:*` are only bundled, since nothing here could run them.
  */
 const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   './core': [],

@@ -3,10 +3,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { closeAll, Wire } from '../wire/wire.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 
-/** The two ports of the process, and who is let in where. What is said there is the same on every runtime: tests/wire. */
+/**
+ * The two ports of the process, and the clients that each admits. The answers are the same on every runtime:
+ * tests/wire.
+ */
 
 let server: Orchestrator
-/** What becomes of connections on either port that send a byte of a header now and then. */
+/** The fate of connections on either port that send a byte of a header now and then. */
 let slow: Promise<readonly Slow[]>
 
 interface Slow {

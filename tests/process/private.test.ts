@@ -5,7 +5,7 @@ import { inheritedEnvironment } from '../../adapters/node/reference.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { newFolder, ROBOT } from './program.ts'
 
-/** What is on the disk is for its owner alone, and the reference robot gets no secrets of others. */
+/** Files on disk are readable for their owner only, and the reference robot does not get the secrets of others. */
 
 const isWindows = process.platform === 'win32'
 const mask = process.umask()

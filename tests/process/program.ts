@@ -11,10 +11,10 @@ import { ROOT, RUNTIME } from './runtime.ts'
 
 /** The orchestrator's main on the runtime that is tested. */
 export const MAIN = RUNTIME.main
-/** What a process may take to say something before that counts as never. */
+/** The longest wait for output of a process. */
 const SAID_MS = 60_000
 
-/** What the server starts beside itself, in a process group of its own: `.ts` here, `.js` where it is installed. */
+/** The robot that the server starts in a process group of its own: `.ts` here, `.js` where it is installed. */
 export const ROBOT = 'robot/reference.'
 
 const programs = new Set<Program>()
@@ -81,7 +81,7 @@ function treeOf(root: number): readonly number[] {
   return tree
 }
 
-/** What a process has open, by what Linux says; undefined elsewhere. */
+/** The open files of a process, according to Linux; undefined elsewhere. */
 function openFiles(pid: number): readonly string[] | undefined {
   const folder = `/proc/${pid}/fd`
   if (!existsSync('/proc/self/fd')) return undefined
@@ -148,7 +148,7 @@ export class Program {
     })
   }
 
-  /** Whether the process itself still runs. */
+  /** True while the process itself is running. */
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
@@ -191,7 +191,7 @@ export class Program {
     )
   }
 
-  /** Notes which robot belongs to this process: once that is gone, nobody could tell. */
+  /** Remembers the robot of this process, since it cannot be found once the process is gone. */
   noteRobot(): void {
     this.#orphans = this.children(ROBOT)
   }
@@ -214,7 +214,7 @@ export class Program {
     this.#killGroup()
   }
 
-  /** What a process has left behind that ended by itself is no longer its child, but still of its group. */
+  /** Children of a process that exited by itself are no longer its children, but still in its group. */
   #killGroup(): void {
     if (!this.#over) killNow(-this.pid)
   }

@@ -7,7 +7,10 @@ import { connect } from '../../adapters/store/libsql.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { MAIN, newFolder, Program } from './program.ts'
 
-/** What an operator can put right is said in exactly one line, and the process ends with status 1, or 2 for a wrong option. */
+/**
+ * An error that an operator can correct is reported in exactly one line, and the process exits with status 1, or 2 for
+ * an invalid option.
+ */
 
 const blocker = createServer()
 let taken = ''
@@ -25,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(cleanUp)
 
-// What is put into a folder here is as private as what was there: a start has nothing to say about that.
+// Files copied into a folder here have the same permissions as those before, so a start does not warn.
 process.umask(0o077)
 afterAll(async () => {
   blocker.close()
@@ -34,7 +37,7 @@ afterAll(async () => {
 interface Start {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Where the data is to be; without one, in an empty folder. */
+  /** The data folder; by default an empty one. */
   readonly data?: string
 }
 
@@ -78,7 +81,7 @@ function foreign(path: string): void {
   sql.close()
 }
 
-/** What is wrong, how to start so, and what the line must say. */
+/** A problem, how to start with it, and the expected line. */
 const cases: readonly [string, () => Start, RegExp][] = [
   ['the HTTP port is in use', () => ({ args: ['--http-port', taken] }), /port \d+ .*in use.*--http-port/],
   ['the robot port is in use', () => ({ args: ['--robot-port', taken] }), /port \d+ .*in use.*--robot-port/],
@@ -127,7 +130,7 @@ const cases: readonly [string, () => Start, RegExp][] = [
   ],
 ]
 
-/** How an option is wrong, and what the line must say. */
+/** An invalid option, and the expected line. */
 const misuses: typeof cases = [
   ['a flag that does not exist', () => ({ args: ['--colour'] }), /unknown option '--colour'/],
   ['a word that belongs nowhere', () => ({ args: ['now'] }), /too many arguments.* Expected 0 arguments but got 1/],

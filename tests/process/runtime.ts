@@ -9,7 +9,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** As npm has installed it. `node_modules/.bin` has a link to it. */
 const DENO = join(ROOT, 'node_modules/deno/deno')
 
-/** How a main is started: the program, and what stands before its own arguments. */
+/** The command that starts a runtime: the program, and the arguments before its own. */
 interface Runtime {
   readonly main: string
   command(args: readonly string[]): readonly [string, ...string[]]

@@ -9,9 +9,9 @@ import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { MAIN, Program, ROBOT } from './program.ts'
 import { ROOT } from './runtime.ts'
 
-/** What the README promises, in the order in which a user meets it. The tests share one data folder. */
+/** The promises of the README, in the order in which a user meets them. The tests share one data folder. */
 
-/** What the sample workflow must find, added up here in cents from the file that it reads. */
+/** The totals that the sample workflow must find, computed here in cents from the file that it reads. */
 function totalsOf(region: string): { readonly count: number; readonly total: number; readonly largest: number } {
   const [, ...lines] = readFileSync(join(ROOT, 'workflows/library/files/orders.csv'), 'utf8').trim().split('\n')
   const cents = lines.map((line) => line.split(',')).filter(([, , where, status]) =>
@@ -138,7 +138,7 @@ describe.sequential('from the first start on', () => {
     const [robot] = server.program.children(ROBOT)
     server.program.signal('SIGINT')
     await server.program.printed(/Stopping: /)
-    // Those that come at once are taken for the first, which npm passes on a second time.
+    // Signals in quick succession count as the first, which npm passes on a second time.
     const pressing = setInterval(() => server.program.signal('SIGINT'), 100)
     expect(await server.program.exited.finally(() => clearInterval(pressing))).toBe(130)
     // Left alone it would spend the next half minute on its job.

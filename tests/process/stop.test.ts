@@ -8,7 +8,7 @@ import { closeAll } from '../wire/wire.ts'
 import { Raw } from '../wire/raw.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 
-/** How a process comes to its end: nobody is cut off, and nobody can hold it. */
+/** Stopping a process: no client is cut off, and no client can delay it. */
 
 afterAll(cleanUp)
 afterAll(closeAll)
@@ -76,7 +76,7 @@ test('SIGTERM answers every submission that was sent, keeps what it accepted, an
   await all
   expect(await server.program.exited).toBe(0)
   agent.destroy()
-  // Whoever was about to connect anew after that finds nobody, and has sent nothing.
+  // A client that connects after that is refused, and has sent nothing.
   expect(codes.filter((code) => code !== 'ECONNREFUSED')).toEqual([])
   const refused = outcomes.filter(({ status }) => status !== 201)
   expect(refused.length).toBeGreaterThan(0)
@@ -112,7 +112,7 @@ test('a client that never comes to the end of its request does not hold the proc
   socket.write(
     `POST /webhook/orders-total HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
   )
-  // What is answered on another connection has been read after this.
+  // After this answer on another connection, earlier input has been read.
   expect((await server.call('GET', '/healthz')).status).toBe(200)
   expect(await server.stop()).toBe(0)
   socket.destroy()

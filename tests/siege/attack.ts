@@ -5,8 +5,8 @@ import type { Ground } from './ground.ts'
 import { type Tallied, Tally } from './tally.ts'
 
 /**
- * The attackers as a process of their own, so that what they cost is not taken for the server's. It is told which flood to
- * make, says when that begins and what it came to, and ends with the process that has started it.
+ * The attackers as a separate process, so that their cost does not count as the server's. It receives the flood to
+ * make, reports its start and its result, and exits with the process that started it.
  */
 
 export interface Order {
@@ -17,7 +17,7 @@ export interface Order {
 
 export type Report = { readonly at: 'begin' } | { readonly at: 'end'; readonly tally: Tallied }
 
-/** How long a flood may wait for answers when it is over. */
+/** The time that a flood waits for answers after its end. */
 const END_MS = 15_000
 
 async function make({ flood, ground, seconds }: Order): Promise<void> {

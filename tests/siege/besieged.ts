@@ -15,7 +15,7 @@ export interface Besieged {
   readonly admin: string
   /** The process whose memory counts. */
   readonly pid: number
-  /** Where its inspector listens. */
+  /** The port of its inspector. */
   readonly inspector: number
   kill(): Promise<void>
 }

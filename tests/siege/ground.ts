@@ -1,8 +1,8 @@
-/** What is attacked. */
+/** The target of an attack. */
 export interface Ground {
-  /** Where the HTTP API listens, without a path. */
+  /** The address of the HTTP API, without a path. */
   readonly http: string
-  /** Where robots connect. */
+  /** The address for robots. */
   readonly robots: string
   /** An admin key, for attacks from inside. */
   readonly key: string

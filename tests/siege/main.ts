@@ -68,8 +68,8 @@ async function main(): Promise<void> {
 }
 
 /**
- * What a server takes in memory to be at work at all is not what an attack makes it hold. So it works first: for people who
- * read, and for robots that come and go.
+ * Warms a server up, since the memory that it needs for any work must not count as an attack's: requests that read, and
+ * robots that connect and disconnect.
  */
 async function warmUp({ http, robots, admin }: Besieged): Promise<void> {
   const end = performance.now() + WARM_MS

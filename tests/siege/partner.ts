@@ -10,7 +10,7 @@ interface Message {
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-/** What somebody with an admin key sets up before an attack from inside. */
+/** Prepares attacks from inside with an admin key. */
 export class Partner {
   readonly #ground: Ground
   readonly #asker: Asker

@@ -24,17 +24,17 @@ export interface Siege {
   readonly floods: readonly string[]
   readonly seconds: number
   readonly quietSeconds: number
-  /** The server as a process, if it is one of ours. */
+  /** The server's process, if it is one of ours. */
   readonly server: Pick<Besieged, 'pid' | 'inspector'> | undefined
 }
 
-/** What became of one flood. */
+/** The outcome of one flood. */
 export interface Outcome {
   readonly flood: string
   readonly tally: Tallied
-  /** How long heartbeats that were sent meanwhile waited for their answers, in ms, the shortest first. */
+  /** The time that heartbeats sent meanwhile waited for their answers, in ms, ascending. */
   readonly beats: readonly number[]
-  /** What the server holds more in memory towards the end than before, in MB; null where it is not ours. */
+  /** The growth of the server's memory from before to the end, in MB; null if the server is not ours. */
   readonly grown: number | null
 }
 
@@ -99,7 +99,7 @@ class Witness {
     return new Witness(await Wire.register(robots, key, { robot_id: id, capabilities: { workflows: ['none'] } }), id)
   }
 
-  /** How long the heartbeats that were sent in this time waited. Resolves once all of them are answered. */
+  /** The waiting times of the heartbeats sent in this period. Resolves once all of them are answered. */
   async between(from: number, to: number): Promise<readonly number[]> {
     const sent = this.#beats.filter(({ sentAt }) => sentAt >= from && sentAt <= to)
     const answered = Promise.all(sent.map(({ ms }) => ms))
@@ -130,7 +130,7 @@ class Witness {
   }
 }
 
-/** What a server holds in memory, in MB: what is garbage does not count. Null where there is none of ours. */
+/** The memory that a server holds, in MB, without garbage. Null if the server is not ours. */
 async function heldBy(server: Siege['server']): Promise<number | null> {
   if (server === undefined) return null
   await collectGarbage(server.inspector)

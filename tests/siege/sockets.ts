@@ -77,7 +77,7 @@ export class Asker {
     this.#tally = tally
   }
 
-  /** Sends a request and resolves with the status and the body; 0 where there is no answer. Every answer is counted. */
+  /** Sends a request and resolves with the status and the body; 0 if there is no answer. Every answer is counted. */
   ask(
     method: string,
     path: string,

@@ -10,13 +10,13 @@ import type { Tally } from './tally.ts'
 
 export interface Flood {
   readonly name: string
-  /** What is sent, in words for a report. */
+  /** A description for the report. */
   readonly what: string
   /** Goes on until it is aborted. */
   run(ground: Ground, tally: Tally, signal: AbortSignal): Promise<void>
 }
 
-/** Does something again and again, so many times at once. */
+/** Repeats an action in so many parallel loops. */
 export async function inParallel(
   workers: number,
   signal: AbortSignal,
@@ -26,13 +26,13 @@ export async function inParallel(
     while (!signal.aborted) {
       const begun = performance.now()
       await work(lane)
-      // What is refused at once is not tried again at once: this would be a flood of the attacker's own event loop.
+      // A refused attempt is not repeated at once, which would flood the attacker's own event loop.
       if (performance.now() - begun < 1) await pause(1)
     }
   }))
 }
 
-/** Keeps so many connections open, and opens another one for each that is closed, until it is aborted. */
+/** Keeps a number of connections open, and replaces each one that is closed, until aborted. */
 async function held(
   count: number,
   tally: Tally,

@@ -1,4 +1,4 @@
-/** What an attack has come to, as the attacker counts it. */
+/** The effects of an attack, counted by the attacker. */
 export class Tally {
   /** Frames and requests. */
   sent = 0
@@ -28,5 +28,5 @@ export class Tally {
   }
 }
 
-/** The same as it is told to others. */
+/** The same as plain data. */
 export type Tallied = Pick<Tally, 'sent' | 'sockets' | 'closed' | 'most' | 'answers' | 'notes'>

@@ -40,7 +40,7 @@ function joins(stage: Stage, who: string, robot: string, rest: string): readonly
 
 type Act = (stage: Stage, words: readonly string[]) => readonly Event[]
 
-/** What may stand at the left margin. */
+/** The patterns of lines at the left margin. */
 const ACTS: readonly (readonly [RegExp, Act])[] = [
   [/^(\S+) joins as (\S+)(.*)$/, (stage, [who = '', robot = '', rest = '']) => joins(stage, who, robot, rest)],
   [/^(\S+) joins(.*)$/, (stage, [robot = '', rest = '']) => joins(stage, robot, robot, rest)],

@@ -3,14 +3,14 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
 import { closeAll, Wire } from './wire.ts'
 
-/** Where robots connect, who they may be, and what they are told that try it otherwise: the rule P55. */
+/** Addresses of robots, the ids that they allow, and the answers to others: the rule P55. */
 
 chapter('addresses of robots', (server) => {
   afterEach(closeAll)
 
   const own = (robot: string): string => `${server.http.replace('http', 'ws')}/ws/robot/${encodeURIComponent(robot)}`
 
-  /** What is answered to an upgrade that is not accepted. */
+  /** The answer to an upgrade that is not accepted. */
   function upgrade(path: string): Promise<{ readonly status: number | undefined; readonly text: string }> {
     const { hostname, port } = new URL(server.http)
     const headers = {

@@ -4,7 +4,7 @@ import type { ErrorBody } from './api.ts'
 import { chapter } from './chapter.ts'
 import { form } from './forms.ts'
 
-/** What holds for answers of every address: their methods, their names, and what is not sent a second time. */
+/** Properties of the answers of every address: methods, names, and conditional requests. */
 
 chapter('answers', (server) => {
   const ask = (path: string, headers: Readonly<Record<string, string>> = {}, method = 'GET'): Promise<Response> =>

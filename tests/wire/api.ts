@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { checkAnswer } from './contract.ts'
 
-/** What an answer of the API is, read whole. */
+/** An answer of the API, read completely. */
 export interface Reply<T> {
   readonly status: number
   readonly headers: Headers
@@ -16,7 +16,7 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** How the API says no, on every route but the webhook's. */
+/** The body of a refusal, on every route except the webhook's. */
 export interface ErrorBody {
   readonly type: 'error'
   readonly payload: {
@@ -53,9 +53,9 @@ export interface Entry {
 
 /** An orchestrator as a client knows it: two addresses and a key. What it runs on is its own affair. */
 export abstract class Api {
-  /** Where the HTTP API listens, without a path. */
+  /** The address of the HTTP API, without a path. */
   abstract get http(): string
-  /** Where robots connect. */
+  /** The address for robots. */
   abstract get robots(): string
   abstract get admin(): string
 
@@ -105,7 +105,7 @@ export abstract class Api {
     })
   }
 
-  /** What has happened to a job, in its order. */
+  /** The history of a job, in order. */
   async history(job: string): Promise<readonly Entry[]> {
     return (await this.api<{ readonly items: readonly Entry[] }>('GET', `/jobs/${job}/history`)).items
   }

@@ -7,7 +7,7 @@ import { chapter } from './chapter.ts'
 import { form, headingOf, Visitor } from './forms.ts'
 import type { Server } from './server.ts'
 
-/** Who asks is known before what they send is read, and every answer is what its type says. */
+/** Callers are authorised before their bodies are read, and every answer has the type that it declares. */
 
 const SECRET = 'a secret of 32 characters, or so'
 
@@ -81,7 +81,7 @@ chapter('who asks comes first', (server) => {
       await Promise.all(asked.map(async ([path, headers, status]) => {
         expect([path, await headOnly(server, path, headers)]).toEqual([path, expect.stringContaining(` ${status} `)])
       }))
-      // Who has the secret is waited for.
+      // The body of a caller with the secret is awaited.
       const body = JSON.stringify({ zen: 'x' })
       const sign = createHmac('sha256', SECRET).update(body).digest('hex')
       const headers = { 'X-Hub-Signature-256': `sha256=${sign}`, 'X-GitHub-Event': 'push' }

@@ -1,6 +1,6 @@
 import type { Program } from '../process/program.ts'
 
-/** What the orchestrator prints when it is ready. */
+/** The values that the orchestrator prints when it is ready. */
 export interface Banner {
   readonly http: string
   readonly robots: string
@@ -10,7 +10,7 @@ export interface Banner {
   readonly curl: string | undefined
 }
 
-/** Waits until it says that it is ready, and reads what it has printed. */
+/** Waits until the server is ready, and parses its banner. */
 export async function readBanner(program: Program): Promise<Banner> {
   await program.printed(/Ready\. Ctrl-C stops it\./)
   const read = (pattern: RegExp): string | undefined => pattern.exec(program.out)?.[1]

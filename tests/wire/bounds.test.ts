@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
 
-/** How much of what one robot says is kept. */
+/** The limits on data kept of one robot. */
 
 chapter('bounds', (server) => {
   test('[P74] texts of robots are kept up to a bound, and say how long they were', async () => {

@@ -5,7 +5,7 @@ import type { Place } from './target.ts'
 import { chosen } from './targets.ts'
 import { closeAll } from './wire.ts'
 
-/** How long a runtime may take to start: one of them bundles its source first. */
+/** The longest start of a runtime: one of them bundles its source first. */
 const START_MS = 120_000
 
 /**

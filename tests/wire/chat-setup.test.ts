@@ -4,7 +4,7 @@ import { slackHeaders } from '../unit/chat/call.ts'
 import { chapter } from './chapter.ts'
 import { calls, DISCORD, KEY, type Made, make, now, update } from './chats.ts'
 
-/** Chats as an administrator sets them up, and what becomes of those who call too often. */
+/** Chats as an administrator sets them up, and their rate limits. */
 
 chapter('chats that are set up', (server) => {
   const { command } = calls(server)
@@ -56,7 +56,7 @@ chapter('chats that are set up', (server) => {
       const id = await make(server, platform)
       const shown = await server.api('GET', `/triggers/${id}`)
       expect(shown).toMatchObject({ auth: platform, has_secret: true })
-      // What is shown can be said again.
+      // The shown values can be sent again.
       const { name, workflow_id, trigger_type, config, auth } = shown
       const body = { name, workflow_id, trigger_type, config, auth }
       expect(await server.api('PUT', `/triggers/${id}`, body)).toMatchObject({ auth: platform })

@@ -18,7 +18,7 @@ import {
   update,
 } from './chats.ts'
 
-/** Chats, as their platforms call: who is let in, what becomes of what people say, and what they are answered. */
+/** Chats as their platforms call: authorisation, the treatment of messages, and the answers. */
 
 chapter('chats', (server) => {
   const { call, slack, command, telegram, teams, discord } = calls(server)
@@ -183,7 +183,7 @@ chapter('chats', (server) => {
     expect((await command(id)).body['text']).toMatch(/^Nothing was started: too soon\. Try again in (60|5\d) s\.$/)
     expect(await slack(id, messageEvent('x'))).toMatchObject({ status: 200, text: '' })
     expect(await count(id)).toBe(1)
-    // Its author is not told, so it is written down.
+    // Its author gets no answer, so the reason is stored.
     const { items } = await server.api<{ items: Made[] }>('GET', `/triggers/${id}/events`)
     expect(items.map(({ outcome, reason }) => [outcome, reason])).toEqual([['skipped', 'cooldown'], ['fired', '']])
     const chat = await make(server, 'telegram', {}, cooling)

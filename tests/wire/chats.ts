@@ -1,7 +1,7 @@
 import { DiscordKeys, type Headers, slackHeaders, teamsHeaders } from '../unit/chat/call.ts'
 import type { Server } from './server.ts'
 
-/** What chat platforms send, signed as they sign it, to a server that is one. */
+/** Calls of chat platforms, signed as they sign them, to a server. */
 
 export type Made = Readonly<Record<string, unknown>>
 
@@ -9,7 +9,7 @@ export interface Answer {
   readonly status: number
   readonly headers: globalThis.Headers
   readonly text: string
-  /** Where there is one. */
+  /** The body, if there is one. */
   readonly body: Made
 }
 
@@ -77,7 +77,7 @@ export const interaction = (data: object = {}, more: object = {}) => ({
   ...more,
 })
 
-/** What each platform sends, signed as it does. */
+/** The calls of each platform, signed as it signs them. */
 export function calls(server: Server) {
   const call = async (id: string, body: string, headers: Headers): Promise<Answer> => {
     const response = await fetch(`${server.http}/chat/${id}`, { method: 'POST', headers, body })

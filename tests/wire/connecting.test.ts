@@ -5,7 +5,7 @@ import { Raw } from './raw.ts'
 import { chapter } from './chapter.ts'
 import { closeAll, Wire } from './wire.ts'
 
-/** Who gets in, by what, and what becomes of those who do not. */
+/** Authentication of connections, and the end of those without it. */
 
 const MIB = 1 << 20
 
@@ -166,7 +166,7 @@ chapter('connecting', (server) => {
       const older = await Raw.register(server)
       const job = await older.running()
       const newer = await older.again()
-      // Whatever the older one still says arrives after it was replaced.
+      // Messages of the older one arrive after it was replaced.
       older.say('job_complete', job, { result: 'from the older one' })
       expect(await older.wire.closed).toEqual({ code: 4409, reason: 'Replaced by a newer connection' })
       await newer.beat({ active_job_ids: [job] })

@@ -5,10 +5,10 @@ import type { ErrorBody, Reply } from './api.ts'
 import { chapter } from './chapter.ts'
 import { Server } from './server.ts'
 
-/** What people do about robots over HTTP, and what robots hear of it. */
+/** Commands to robots over HTTP, and the messages that robots get. */
 
 chapter('people and robots', (server) => {
-  /** Asked at the very beginning of a robot that never answers: it takes a while until that is said. */
+  /** Sent at the very beginning to a robot that never answers, since the timeout takes a while. */
   let unanswered: Promise<Reply<ErrorBody>>
   let mute: Raw
   const stops: (() => Promise<void>)[] = []

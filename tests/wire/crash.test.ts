@@ -18,7 +18,7 @@ chapter('kill -9', (server) => {
     await server.start()
   }
 
-  /** The job has ended once, as its robot said. */
+  /** The job has ended once, as its robot reported. */
   async function completedOnce(job: string, result: unknown): Promise<void> {
     expect(await server.job(job)).toMatchObject({ status: 'completed', result })
     expect((await server.events(job)).filter((event) => event === 'complete')).toEqual(['complete'])
@@ -72,7 +72,7 @@ chapter('kill -9', (server) => {
         const robot = await Raw.register(server)
         const job = await robot.running()
         robot.say('job_complete', job, { result: round })
-        // Whether it has arrived by then, and is durable, is the operating system's to say.
+        // The operating system decides whether it has arrived and is durable by then.
         if (round === 1) await setTimeout(2)
         await restart()
         const again = await robot.again()

@@ -25,7 +25,7 @@ export const SETTINGS = {
 export const SLACK_MS = 50
 export const MINUTE = { timeout: 180_000 }
 
-/** Makes robots that go on breathing. Of their jobs they say nothing by themselves. */
+/** Makes robots that keep sending heartbeats, without a list of their jobs. */
 export function breathing(server: Server): (more?: Readonly<Record<string, unknown>>) => Promise<Raw> {
   const beats = new Set<NodeJS.Timeout>()
   afterAll(() => {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { ErrorBody, Reply } from './api.ts'
 import { chapter } from './chapter.ts'
 
-/** What robots report of the files of their own machines, on every runtime. */
+/** Robots' reports of files on their own machines, on every runtime. */
 
 interface Report {
   readonly items: readonly Readonly<Record<string, unknown>>[]

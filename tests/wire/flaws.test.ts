@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
 
-/** What robots write that nobody should: it must not leave their jobs running. */
+/** Invalid messages of robots must not leave their jobs running. */
 
 const MIB = 1 << 20
 

@@ -147,7 +147,7 @@ chapter('fleets', (server) => {
   test('[P69] a robot shows its key at its registration, and whoever has none is turned away as in any fleet', async () => {
     const key = await make(server, 'lobby')
     const wire = await Wire.connect(robotsOf(server, 'lobby'))
-    // Who is not known yet is answered like anybody who has not registered.
+    // Before registration, frames are answered as for any unregistered connection.
     wire.send('heartbeat', { robot_id: 'r' })
     await wire.next('error')
     const asked = wire.send('register', { robot_id: 'r', auth_token: key })

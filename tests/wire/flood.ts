@@ -6,7 +6,7 @@ export class Peer {
   readonly socket: Socket
   /** Everything that has come, as it came. */
   received = Buffer.alloc(0)
-  /** Resolves when the connection is over, whoever has ended it. */
+  /** Resolves when the connection is over, on either side. */
   readonly closed: Promise<void>
   #look: () => void = () => {}
 
@@ -37,7 +37,7 @@ export class Peer {
     }
   }
 
-  /** Writes the same so many times, as fast as it is taken, as long as the connection lives. */
+  /** Writes the same data so many times, as fast as it is accepted, while the connection lives. */
   flood(data: Buffer, times: number): void {
     let left = times
     const write = (): void => {
@@ -75,7 +75,7 @@ export function textFrame(text: string): Buffer {
   return Buffer.concat([head, size, Buffer.alloc(4), payload])
 }
 
-/** How a close with this code begins to be written, behind its length. */
+/** The first two bytes of a close frame's payload: this code. */
 export function closeCode(code: number): Buffer {
   const bytes = Buffer.alloc(2)
   bytes.writeUInt16BE(code)

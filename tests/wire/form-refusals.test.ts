@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
 import { form, headingOf, jobsOf, type Page, problemsOn, tokenOf, Visitor } from './forms.ts'
 
-/** Forms that are not taken, on each runtime, and what the person who filled them in is told and keeps. */
+/** Forms that are not accepted, on each runtime: the message to the person, and the input that stays. */
 
 chapter('forms that are not taken', (server) => {
   describe('from somewhere else', () => {
@@ -12,7 +12,7 @@ chapter('forms that are not taken', (server) => {
       const page = await attempt(visitor, path, await visitor.open(path))
       expect(page.status).toBe(403)
       expect(await jobsOf(server, id)).toEqual([])
-      // What was written is not lost on somebody who meant it.
+      // The input of an honest person is not lost.
       expect(page.html).toContain('value="Kept"')
       expect((await visitor.send(path, page, { company: 'Kept' })).status).toBe(303)
       return page
@@ -174,7 +174,7 @@ chapter('forms that are filled in too often', (server) => {
     expect(over.headers.get('x-ratelimit-remaining')).toBe('0')
     expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(over.html).toContain('value="Kept"')
-    // What was taken before is still answered as it was.
+    // Repeats of an accepted submission are still answered as before.
     expect((await visitor.send(path, page, { company: 'B' })).status).toBe(303)
     expect(await jobsOf(server, id)).toHaveLength(2)
   })

@@ -76,7 +76,7 @@ chapter('forms', (server) => {
       filter: '@.payload.amount > 100',
     })
     const visitor = new Visitor(server)
-    // Whoever fills it in is not told what becomes of it.
+    // The person who submits it does not learn the outcome.
     expect(headingOf(await visitor.fillIn(path, { company: 'A', amount: '100' }))).toBe('New supplier')
     expect(await jobsOf(server, id)).toEqual([])
     await visitor.fillIn(path, { company: 'B', amount: '101' })

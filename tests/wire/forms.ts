@@ -108,7 +108,7 @@ export function tokenOf({ html }: Page): string {
   return /name="casare-token" value="([^"]*)"/.exec(html)?.[1] ?? ''
 }
 
-/** What a page says is wrong, in its order. */
+/** The problems listed on a page, in order. */
 export function problemsOn({ html }: Page): readonly string[] {
   return [...html.matchAll(/<li>(?:<a [^>]*>)?([^<]*)/g)].map(([, words = '']) => words.replaceAll('&#39;', "'"))
 }

@@ -5,16 +5,16 @@ import { chapter } from './chapter.ts'
 import type { Server } from './server.ts'
 
 /**
- * A platform may throw the memory away while nothing happens, and keep the connections: who is connected must not be able
- * to tell. Where the platform does no such thing the same is said after a short silence, and must be true all the more.
+ * A platform may evict memory while idle and keep the connections, and clients must not notice. On platforms without
+ * hibernation the same checks run after a short silence.
  */
 
-/** How long the silence is where nobody sleeps. */
+/** The length of the silence on platforms without hibernation. */
 const SILENCE_MS = 1_000
-/** How often the platform is given the time to fall asleep; on a busy machine it may miss its own. */
+/** The number of times that the platform gets to hibernate; a busy machine may miss it. */
 const TRIES = 3
 
-/** How often the state has been loaded from the store; undefined where the orchestrator does not say. */
+/** The number of loads of the state from the store; undefined if the orchestrator does not report it. */
 async function loadsOf(server: Server): Promise<unknown> {
   return (await server.call('GET', '/healthz', { key: null })).body['loads']
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ErrorBody } from './api.ts'
 import { chapter } from './chapter.ts'
 
-/** What the HTTP surface says to addresses and bodies that are wrong. */
+/** Answers of the HTTP API to wrong addresses and bodies. */
 
 chapter('HTTP that is wrong', (server) => {
   beforeAll(async () => {
@@ -38,7 +38,7 @@ chapter('HTTP that is wrong', (server) => {
     ['an id without end', 'GET', `${V1}/jobs/${'x'.repeat(5_000)}`, 'not found'],
   ]
 
-  /** What is asked with what body, the status, the code, and words of the message. */
+  /** Request and body, with the expected status, code, and words of the message. */
   type Wrong = readonly [string, string, string, unknown, number, string, string]
 
   /** A body whose fields are wrong, and words of the message. */
@@ -189,8 +189,8 @@ chapter('HTTP that is wrong', (server) => {
   describe('large bodies', () => {
     const MAX = 1 << 20
     const ROBOT_MAX = MAX - 8_192
-    // A connection that is kept, as clients do: on one that is to be closed the server hangs up after its answer, and
-    // whoever is still sending may not get to read it.
+    // A connection that stays open, as clients use: a server closes any other after its answer, so a client that is
+    // still sending may not read it.
     const agent = new Agent({ keepAlive: true })
     afterAll(() => agent.destroy())
 

@@ -3,7 +3,7 @@ import type { ErrorBody } from './api.ts'
 import { chapter } from './chapter.ts'
 import { closeAll, Wire } from './wire.ts'
 
-/** Whose key is whose: nobody becomes another by it. */
+/** Keys belong to robots: none can register as another. */
 
 chapter('keys', (server) => {
   afterEach(closeAll)
@@ -32,7 +32,7 @@ chapter('keys', (server) => {
     const intrude = async (url: string): Promise<void> => {
       const impostor = await Wire.connect(url)
       const id = impostor.send('register', { robot_id: 'victim', auth_token: fresh })
-      // Whatever comes in the same breath is not acted upon either.
+      // Messages right behind the registration are not processed either.
       impostor.send('job_complete', { job_id: job, robot_id: 'victim', result: 'forged' })
       impostor.send('heartbeat', { robot_id: 'victim', active_job_ids: [] })
       expect(await impostor.next('register_ack')).toMatchObject({
@@ -148,7 +148,7 @@ chapter('keys that are guessed', (server) => {
     })
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect((await guess('192.0.2.1', server.admin)).status).toBe(200)
-    // Who has no key does not guess, and who is elsewhere has not guessed.
+    // A request without a key is not a guess, and another address has not guessed.
     expect((await guess('192.0.2.1', null)).status).toBe(401)
     expect((await guess('192.0.2.2')).status).toBe(401)
     expect(lines('192.0.2.1')).toHaveLength(1)

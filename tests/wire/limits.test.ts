@@ -4,12 +4,12 @@ import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
 import { closeAll, Wire } from './wire.ts'
 
-/** How often anybody may ask and say anything: the limits of the reference, and what comes beyond them. */
+/** Rate limits of requests and messages: those of the reference, and the answers beyond them. */
 
 const DEFAULT = { robot_messages_max: 100, webhook_calls_max: 10, submissions_max: 50 }
 const EVENT = { event_type: 'new_order', data: {} }
 
-/** What an answer tells of the limit. */
+/** The limit's state in the headers of an answer. */
 function quotaIn({ status, headers }: Reply<unknown>): readonly (number | null)[] {
   const number = (name: string): number | null => {
     const text = headers.get(name)

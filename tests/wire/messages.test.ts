@@ -4,16 +4,16 @@ import { MESSAGES, type MessageType } from '../../core/protocol/message.ts'
 import { chapter } from './chapter.ts'
 import { type Frame, Wire } from './wire.ts'
 
-/** What a message is, and what is said to frames that are none. */
+/** Valid messages, and the answers to invalid frames. */
 
 const MIB = 1 << 20
 
 chapter('messages', (server) => {
-  /** Everything that a robot has heard in these tests. */
+  /** Everything that a robot has received in these tests. */
   const received: Frame[] = []
 
   describe('those that there are', () => {
-    /** What a robot may say of a job that it runs, each as sparingly as it may be said. */
+    /** The messages of a robot about its job, each with the fewest fields. */
     const SAID: readonly (readonly [MessageType, object])[] = [
       ['register', {}],
       ['heartbeat', {}],
@@ -36,7 +36,7 @@ chapter('messages', (server) => {
       await robot.offered(job)
       for (const [type, more] of SAID) {
         robot.wire.send(type, { robot_id: robot.id, job_id: job, auth_token: server.admin, ...more })
-        // Whoever has said goodbye is answered with a close.
+        // A `disconnect` is answered with a close.
         if (type !== 'disconnect') await robot.beat()
       }
       await robot.wire.closed

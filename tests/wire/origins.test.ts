@@ -4,7 +4,7 @@ import { chapter } from './chapter.ts'
 import { form, Visitor } from './forms.ts'
 import { Wire } from './wire.ts'
 
-/** What pages of other sites may have a visitor's browser do here: nothing. */
+/** Requests that pages of other sites make a visitor's browser send: all are refused. */
 
 const PORTAL = 'https://portal.example.com'
 const APP = 'https://app.example.com'

@@ -1,8 +1,8 @@
 import type { ErrorBody } from './api.ts'
 
-/** What differs from one run to the next, by a name: so that two transcripts differ only where the answers do. */
+/** Replaces values that differ between runs by names, so that transcripts differ only where the answers do. */
 
-/** What is shown of a value that nobody can foresee. */
+/** The replacements of unpredictable values. */
 const UNFORESEEN: Readonly<Record<string, string>> = {
   duration_ms: '<ms>',
   avg_duration_ms: '<ms>',
@@ -26,7 +26,7 @@ export function short(text: string): string {
   return text.length <= TEXT_MAX ? text : `${text.slice(0, 40)}… <${text.length} characters>`
 }
 
-/** Whether the text is an id, and nothing else. */
+/** True if the whole text is an id. */
 export function isId(text: unknown): boolean {
   return typeof text === 'string' && text.replace(UUID, '') === '' && text !== ''
 }

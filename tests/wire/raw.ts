@@ -20,7 +20,7 @@ export class Raw {
     return new Raw(server, id, await Wire.register(server.robots, server.admin, { robot_id: id, ...more }))
   }
 
-  /** The same robot on a new connection, with what it says of itself there. The older one may have broken off. */
+  /** The same robot on a new connection, registered with these fields. The older one may be broken. */
   again(more: Readonly<Record<string, unknown>> = {}): Promise<Raw> {
     return Raw.register(this.#server, { robot_id: this.id, ...more })
   }
@@ -42,7 +42,7 @@ export class Raw {
     this.wire.send(type, { job_id: job, robot_id: this.id, ...more })
   }
 
-  /** Everything that was said before is durable then. */
+  /** After this, everything sent before is durable. */
   beat(more: Readonly<Record<string, unknown>> = {}): Promise<Frame> {
     return this.wire.beat(this.id, more)
   }
@@ -68,7 +68,7 @@ export class Raw {
     await this.beat()
   }
 
-  /** The jobs that it was told to stop so far, in this order. */
+  /** The jobs that it was asked to stop so far, in order. */
   get cancels(): readonly string[] {
     return this.wire.frames.flatMap(({ type, payload }) => type === 'job_cancel' ? [String(payload['job_id'])] : [])
   }

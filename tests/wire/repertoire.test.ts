@@ -3,7 +3,7 @@ import { Raw } from './raw.ts'
 import { chapter } from './chapter.ts'
 import { closeAll } from './wire.ts'
 
-/** What robots say that they run, and what they are then offered. */
+/** Robots' declarations of what they run, and the offers that they get. */
 
 chapter('what a robot runs', (server) => {
   afterEach(closeAll)

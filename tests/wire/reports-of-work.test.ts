@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
 
-/** What robots say of their work is to be seen. */
+/** Robots' reports of their work are visible. */
 
 chapter('reports of work', (server) => {
   interface Entry {

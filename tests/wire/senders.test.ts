@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { Reply } from './api.ts'
 import { chapter } from './chapter.ts'
 
-/** Webhooks of senders that sign what they send: who is let in, and what becomes of what they say. */
+/** Webhooks of senders that sign: authorisation, and the treatment of their calls. */
 
 type Headers = Readonly<Record<string, string>>
 type Made = Readonly<Record<string, unknown>>

@@ -34,7 +34,7 @@ export class Server extends Api {
     return this.#now.pid
   }
 
-  /** Where a robot connects that shows its key in the address. */
+  /** The address of a robot that sends its key in the query. */
   robotsWith(key: string): string {
     const url = new URL(this.robots)
     url.searchParams.set('api_key', key)
@@ -72,7 +72,7 @@ export class Server extends Api {
     await this.#running?.stop()
   }
 
-  /** What it has complained of since it was started. Warnings are about peers, and tests are no good ones. */
+  /** Its complaints since it was started, without warnings, which concern peers, and tests misbehave on purpose. */
   faults(): string {
     return this.#lines().filter((line) => !isWarning(line)).join('\n')
   }

@@ -3,7 +3,7 @@ import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
 import { closeAll } from './wire.ts'
 
-/** What robots say of work that is not ours, and two of them under one id. */
+/** Robots' reports of other work, and two robots with one id. */
 
 chapter('robots that are not alone', (server) => {
   afterEach(closeAll)

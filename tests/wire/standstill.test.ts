@@ -11,7 +11,7 @@ const SETTINGS = { offer_seconds: 1, lease_seconds: 3, heartbeat_seconds: 1, gra
 const STILL_MS = 5_000
 
 chapter('standing still', (server) => {
-  /** The deadlines have passed when it goes on, and what was said meanwhile waits in its sockets. */
+  /** The deadlines have passed when it continues, and messages sent meanwhile wait in its sockets. */
   async function standStill(meanwhile: () => void): Promise<void> {
     server.pause()
     meanwhile()

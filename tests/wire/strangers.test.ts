@@ -4,7 +4,7 @@ import { chapter } from './chapter.ts'
 import { closeCode, Peer, textFrame, upgradeTo } from './flood.ts'
 import { closeAll, Wire } from './wire.ts'
 
-/** What may come from those who have not said who they are, and how little it costs: the rules P64 to P67. */
+/** Limits for unregistered connections, and their low cost: the rules P64 to P67. */
 
 const FRAMES_MAX = 20
 const BYTES_MAX = 65_536
@@ -97,7 +97,7 @@ chapter('strangers', (server) => {
       const over = Promise.all(flooders.map((flooder) => flooder.until(closeCode(4429))))
       for (let beats = 0; beats < 20; beats++) await wire.beat('another')
       await over
-      // Those that are not cut off write on.
+      // Those that were not disconnected keep writing.
       for (let beats = 0; beats < 20; beats++) await wire.beat('another')
       await wire.close()
     })

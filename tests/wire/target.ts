@@ -1,12 +1,12 @@
-/** What the suite has to know of a runtime: how to start it, and what its platform does by itself. */
+/** A runtime as the suite needs it: how to start it, and the differences of its platform. */
 
-/** Where a server is started. With the same place it is the same server again. */
+/** The place of a server. The same place gives the same server again. */
 export interface Place {
   /** The folder that its data is in. */
   readonly data: string
   /** Two free ports; a target that needs one leaves the second alone. */
   readonly ports: readonly [number, number]
-  /** What is not as by default, as in a settings file. */
+  /** Settings that differ from the defaults, as in a settings file. */
   readonly settings: Readonly<Record<string, unknown>>
   /** The admin key, for a target that is given one. */
   readonly key: string
@@ -14,11 +14,11 @@ export interface Place {
 
 /** A server that is ready. */
 export interface Running {
-  /** Where the HTTP API listens, without a path. */
+  /** The address of the HTTP API, without a path. */
   readonly http: string
-  /** Where robots connect. */
+  /** The address for robots. */
   readonly robots: string
-  /** Undefined where it is told at the first start only, and this is a later one. */
+  /** Undefined at a later start if only the first prints it. */
   readonly admin: string | undefined
   /** The process that everything of it belongs to. */
   readonly pid: number
@@ -28,7 +28,7 @@ export interface Running {
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
   /** Ends it in the ordinary way; rejects when it does not end well. */
   stop(): Promise<void>
-  /** What it has complained of since it was started: empty as long as nothing has failed inside. */
+  /** Its complaints since it was started; empty as long as no fault has occurred inside. */
   faults(): string
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { chosen, TARGETS } from './targets.ts'
 
-/** Which runtimes are tested is never left to chance. */
+/** The choice of tested runtimes is never left to chance. */
 
 test('no name chooses all, a name that one, and any other throws', () => {
   expect(chosen(undefined)).toBe(TARGETS)

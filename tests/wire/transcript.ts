@@ -10,9 +10,9 @@ import { type Frame, Wire } from './wire.ts'
 /** The headers of an answer that a client acts upon: those that stand beside the status, and the others. */
 const BESIDE = ['content-type', 'cache-control']
 const HEADERS = ['allow', 'idempotency-replayed', 'location', 'retry-after', 'www-authenticate']
-/** An answer of so many fields is shown once, and then what changes in it. */
+/** An answer with this many fields is shown once, then only its changes. */
 const LARGE = 7
-/** How long an answer may take, or a close. */
+/** The longest wait for an answer, or for a close. */
 const ANSWER_MS = 60_000
 
 type Json = Readonly<Record<string, unknown>>
@@ -27,14 +27,14 @@ export interface Asked {
   readonly body?: object | string | Uint8Array
   /** Sends the body in chunks, without its length. */
   readonly chunked?: boolean
-  /** What is written down instead of the body. */
+  /** Recorded instead of the body. */
   readonly shown?: string
 }
 
 export class Transcript {
   readonly #server: Server
   readonly #plain = new Plain()
-  /** What was shown last of each set of fields. */
+  /** The last shown values of each set of fields. */
   readonly #shapes = new Map<string, Json>()
   #text = ''
 
@@ -157,7 +157,7 @@ export class Transcript {
       })
       sent.setTimeout(ANSWER_MS, () => sent.destroy(new Error(`${method} ${path} was not answered`)))
       sent.on('error', reject)
-      // What is still on its way when the answer is there is nobody's loss.
+      // A late error of the request after its answer does not matter.
       sent.on('socket', (socket) => socket.on('error', () => {}))
       for (let at = 0; at < bytes.length; at += 100_000) sent.write(bytes.subarray(at, at + 100_000))
       sent.end()

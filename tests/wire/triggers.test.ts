@@ -92,7 +92,7 @@ chapter('triggers', (server) => {
     const [first, second] = [await fire(id, {}, headers), await fire(id, {}, headers)]
     expect(second.body['job_id']).toBe(first.body['job_id'])
     expect((await fire(id, { payload: { a: 1 } }, headers)).status).toBe(422)
-    // What the key stood for at another route is another matter.
+    // The same key on another route is independent.
     const body = { workflow_id: 'greeting' }
     expect((await server.call('POST', '/api/v1/jobs', { body, headers })).status).toBe(201)
   })

@@ -6,14 +6,14 @@ import { BACKOFF, breathing, GRACE, LEASE, MINUTE, REGISTER, SETTINGS, SLACK_MS,
 import { Wire } from './wire.ts'
 
 /**
- * What happens when nothing does: every deadline is really waited for, with settings that make it short. The tests wait
- * beside each other. Nothing here is wrong because it comes late; what must not come early is asked about in between.
+ * Events without input: every deadline is really waited for, with settings that make it short. The tests wait in
+ * parallel. A late event is not an error; that none comes early is checked in between.
  */
 
 chapter('waiting', (server) => {
   const alive = breathing(server)
 
-  /** How long something takes. */
+  /** The duration of a promise. */
   async function msOf(waiting: Promise<unknown>): Promise<number> {
     const begun = performance.now()
     await waiting
@@ -50,7 +50,7 @@ chapter('waiting', (server) => {
           await Promise.all(says.map(async (say) => {
             const robot = await Raw.register(server)
             const saying = setInterval(() => say(robot), 1_500)
-            // As long as others who came later, one after the other, were there and said nothing.
+            // As long as two silent connections that came later, one after the other.
             for (let silent = 0; silent < 2; silent++) await (await Raw.register(server)).wire.closed
             clearInterval(saying)
             await robot.beat()
@@ -131,7 +131,7 @@ chapter('waiting', (server) => {
         await robot.offered(job)
         await robot.wire.next('status_request')
         expect((await server.events(job)).slice(0, 3)).toEqual(['submit', 'offer', 'back_off'])
-        // It has not said that it has not got the job, though that has become ready again: it may be running it.
+        // It has not declared that it lacks the job, though that is ready again: it may be running it.
         await server.jobIn(job, 'queued')
         await robot.beat()
         expect(robot.offers).toEqual([job])

@@ -4,7 +4,7 @@ import { chapter } from './chapter.ts'
 import { Raw } from './raw.ts'
 import { closeAll } from './wire.ts'
 
-/** How many jobs robots and people may ask for without submitting them, and how many may follow from one. */
+/** The limits on jobs that robots and users may cause without submitting them, and on jobs that follow from one. */
 
 type Answer = Reply<Record<string, unknown>>
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import WebSocket from 'crossws/websocket'
 
-/** What is read of a frame. */
+/** The parts of a frame that are read. */
 export interface Frame {
   readonly type: string
   readonly id: string
@@ -15,7 +15,7 @@ export interface Closed {
   readonly reason: string
 }
 
-/** Where the client keeps its TCP socket. */
+/** The client's member that holds its TCP socket. */
 const TCP = '_socket'
 /** The platform's type knows two arguments; on Node a third carries headers. */
 type Constructor = new (url: string, protocols: string[], options: object) => WebSocket & { readonly [TCP]?: Socket }
@@ -31,7 +31,7 @@ export function closeAll(): void {
 
 /** A robot as the network knows it: frames out, frames in, nothing done by itself. */
 export class Wire {
-  /** Everything that was heard, in its order. */
+  /** Everything received, in order. */
   readonly frames: Frame[] = []
   /** The same, as it came. */
   readonly texts: string[] = []
@@ -102,7 +102,7 @@ export class Wire {
     socket.write(frame)
   }
 
-  /** What the function sends leaves in one write, so that it arrives together. */
+  /** Sends the messages of the function in one write, so that they arrive together. */
   together(send: () => void): void {
     const socket = this.#socket[TCP]
     if (socket === undefined) throw new Error('this platform does not show its TCP sockets')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { clientAddress, isInRanges, isRange, setPeerAddress } from '../../../adapters/net/client-address.ts'
 
-/** Who calls, and from where. */
+/** A request from an address. */
 
 function from(address: string | null, forwarded?: string): Request {
   const request = new Request(
@@ -19,12 +19,12 @@ describe('the address of a caller', () => {
     ['2001:DB8:0:0::1', undefined, [], '2001:db8::1'],
     [null, '203.0.113.7', [], null],
     ['not an address', undefined, [], null],
-    // Whoever is no proxy of ours may say what he likes.
+    // `X-Forwarded-For` of an untrusted peer is ignored.
     ['192.0.2.1', '203.0.113.7', [], '192.0.2.1'],
     ['192.0.2.1', '203.0.113.7', ['10.0.0.0/8'], '192.0.2.1'],
     ['10.0.0.5', '203.0.113.7', ['10.0.0.0/8'], '203.0.113.7'],
     ['::ffff:10.0.0.5', '203.0.113.7', ['10.0.0.0/8'], '203.0.113.7'],
-    // What a proxy was told itself comes before what it saw.
+    // The header that a proxy received comes before the address that it saw.
     ['10.0.0.5', '1.1.1.1, 203.0.113.7', ['10.0.0.0/8'], '203.0.113.7'],
     ['10.0.0.5', '1.1.1.1, 203.0.113.7, 10.0.0.6', ['10.0.0.0/8'], '203.0.113.7'],
     ['10.0.0.5', '10.0.0.7, 10.0.0.6', ['10.0.0.0/8'], '10.0.0.7'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { FailedAttempts } from '../../../adapters/fleet/failed-attempts.ts'
 
-/** Who has shown too many wrong keys. */
+/** The limit on wrong keys per address. */
 
 function lab(most = 20) {
   const lines: string[] = []
@@ -9,7 +9,7 @@ function lab(most = 20) {
     most,
     (level, _message, details) => lines.push(JSON.stringify({ level, ...details })),
   )
-  /** So many at once, and how many of them were too many. */
+  /** Makes so many guesses at once, and returns how many were refused. */
   const guess = (address: string | null, times: number, now: number): number => {
     let refused = 0
     for (let n = 0; n < times; n++) if (failures.count(address, now) !== null) refused++
@@ -70,7 +70,7 @@ test('of very many addresses those that failed longest ago are forgotten', () =>
   guess('192.0.2.1', 20, 0)
   guess('192.0.2.2', 20, 0)
   for (let n = 0; n < 9_999; n++) failures.count(`10.0.${n >> 8}.${n & 255}`, 1)
-  // It was heard of again meanwhile.
+  // It was seen again meanwhile.
   expect(guess('192.0.2.2', 1, 2)).toBe(1)
   expect(guess('192.0.2.1', 1, 2)).toBe(0)
 })

@@ -9,14 +9,14 @@ import { DEFAULTS } from '../../../core/settings.ts'
 import { DEFINITION, ids, START, submit } from '../../core/bench.ts'
 import { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
-/** A fleet on a disk whose commits fail when they are told to, with a clock and an alarm in the hands of the test. */
+/** A fleet on a disk whose commits fail on demand, with a clock and an alarm that the test controls. */
 async function open(disk = new MemoryDisk(), start = START) {
   const failures: Error[] = []
   const gone: Error[] = []
   let alarm: { at: number; ring: () => void } | null = null
   let id = 0
   const logged: unknown[] = []
-  /** What has passed, and what the clock was set by. */
+  /** Elapsed time, and the change of the clock. */
   const world = { now: start, set: 0 }
   const platform: Platform = {
     hibernates: false,

@@ -10,7 +10,7 @@ import { START, submit } from '../../core/bench.ts'
 import { lab, used } from './hosted.ts'
 import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
-/** Which fleets of a process are open when: on disks in memory, with a clock in the hands of the test. */
+/** The open fleets of a process over time: on disks in memory, with a clock that the test controls. */
 
 test.each([
   ['/', 'default', ''],
@@ -103,7 +103,7 @@ test('a use that is given back twice counts once', async () => {
 describe('at the start', () => {
   test('each is looked into, and those with something to come stay open', async () => {
     const { host, disks, open } = lab(['idle', 'busy', 'far'])
-    // What another process has left.
+    // The data of an earlier process.
     const before = lab([])
     for (const [name, disk] of disks) (before.disks as Map<string, MemoryDisk>).set(name, disk)
     await send(await used(before.host, 'busy'), 'j1')

@@ -16,7 +16,7 @@ export interface Lab {
   readonly disks: ReadonlyMap<string, MemoryDisk>
   readonly clock: { now: number }
   readonly gone: readonly Error[]
-  /** What the next commit of a fleet, or its opening, fails with. */
+  /** Errors for the next commit of a fleet, or for its opening. */
   readonly failures: Map<string, Error[]>
   /** The names of the fleets that are open, in the order in which they were opened. */
   readonly open: Set<string>

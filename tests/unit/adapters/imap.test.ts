@@ -14,7 +14,7 @@ import { until } from '../../wire/api.ts'
 /** Taking mail from a real server. What the orchestrator makes of it, tests/process/mail.test.ts shows. */
 
 const PASSWORD = 'only on loopback'
-/** A server needs half a second until it says that there is mail. */
+/** A server needs half a second to announce mail. */
 const QUIET_MS = 1_500
 
 afterAll(cleanUp)
@@ -180,7 +180,7 @@ interface Given {
   readonly [setting: string]: Json
 }
 
-/** A source, and what it has told. */
+/** A source, and the events that it has emitted. */
 function start(given: Given, answers: ('later' | 'done')[] = []) {
   const { created_at, updated_at = created_at, cursor = '', password = PASSWORD, ...over } = given
   const port = over['tls'] === 'implicit' ? server.securePort : server.port

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type Mail, readMail } from '../../../adapters/sources/mail.ts'
 import { workOf } from '../../work.ts'
 
-/** What there is to read in a mail, whatever it is written in. */
+/** The text of a mail in every encoding. */
 
 const MIB = 1 << 20
 
@@ -143,7 +143,7 @@ async function readTwice(html: string): Promise<void> {
 
 let ordinaryWork: Promise<number> | undefined
 
-/** How much work HTML is that is as long, and as people write it. */
+/** The work for ordinary HTML of the same length. */
 function ordinary(): Promise<number> {
   return ordinaryWork ??= workOf(() => readTwice('<p>some words</p>\n'.repeat(MIB / 18)))
 }

@@ -5,7 +5,7 @@ import { FRAME_BYTES_MAX } from '../../../core/protocol/decode.ts'
 import { parseJson } from '../../../core/base/json.ts'
 import { workOf } from '../../work.ts'
 
-/** What is made of a mail, whatever is in it. */
+/** The payload of a mail, for any content. */
 
 const MIB = 1 << 20
 

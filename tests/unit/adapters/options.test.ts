@@ -5,7 +5,7 @@ import { defaultOptions, type Options, startCommand } from '../../../adapters/no
 
 afterEach(() => vi.unstubAllEnvs())
 
-/** What arguments and variables come to. Throws what is said of those that are wrong. */
+/** Parses arguments and variables. Throws the message about an invalid one. */
 function readOptions(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Options {
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
   let read: Options | undefined

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { foreignPage, isOrigin, reboundPage, robotPageRefused } from '../../../adapters/net/origin.ts'
 
-/** Which pages may have a browser ask something. */
+/** Pages that may make a browser send requests. */
 
 const ALLOWED = ['https://portal.example.com', 'http://casare.intranet:8766']
 

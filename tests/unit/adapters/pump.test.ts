@@ -167,7 +167,7 @@ describe('deadlines', () => {
     const state = load(NO_ROWS, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
     const said: Send[] = []
     const world = { now: START, alarm: null as number | null }
-    /** What a read of the sockets brings, look by look. */
+    /** Events that each check of the sockets finds. */
     const sockets: Event[][] = []
     const soon: (() => void)[] = []
     const shell: Ports = {

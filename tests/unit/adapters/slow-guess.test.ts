@@ -39,7 +39,7 @@ const guess = async (body: string | ReadableStream<Uint8Array>): Promise<number>
   return (await app.request('/webhook/t', init)).status
 }
 
-/** A guess whose body has begun and ends when it is told to. */
+/** A guess whose body starts, and ends on demand. */
 function slowGuess(): () => Promise<number> {
   let end = (): void => {}
   const body = new ReadableStream<Uint8Array>({

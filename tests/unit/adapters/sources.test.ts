@@ -3,7 +3,7 @@ import { Sources } from '../../../adapters/sources/sources.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
 import { mailTrigger } from '../sources/mail-trigger.ts'
 
-/** What listens for triggers by itself follows the triggers as they change. */
+/** Sources follow the triggers as these change. */
 
 const ROW = mailTrigger({}, 'password')
 
@@ -26,7 +26,7 @@ function lab() {
   })
   return {
     sources,
-    /** What was noted after a look at these. */
+    /** The notes after a look at these triggers. */
     async look(...triggers: readonly TriggerRow[]): Promise<readonly string[]> {
       rows.splice(0, rows.length, ...triggers)
       sources.look()

@@ -8,7 +8,7 @@ import type { KeyId, SecretHash } from '../../../core/base/ids.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
 import { type Lab, lab, used } from './hosted.ts'
 
-/** Whom the fleets of a process are opened for. */
+/** The callers for which the fleets of a process are opened. */
 
 const SAMPLE = JSON.stringify({
   metadata: { name: 'Own' },
@@ -71,7 +71,7 @@ describe('who shows no key', () => {
     }
     expect(keyed.map((one) => typeof one)).toEqual(['object', 'object', 'object'])
     expect([...open].filter((name) => name === 'a' || name === 'b')).toHaveLength(1)
-    // What those held who had to go is given back in vain.
+    // Releasing a hold that was already given up has no effect.
     for (const got of [...held, ...keyed]) doneOf(got)()
   })
 

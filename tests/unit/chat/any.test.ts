@@ -7,7 +7,7 @@ import { isRefusal } from '../../../core/base/refusal.ts'
 import { filterReason } from '../../../adapters/chat/filter.ts'
 import { callOf, configOf } from './call.ts'
 
-/** Whatever a platform sends, today or some day: it is read, or refused, and nothing breaks. */
+/** Any message of a platform, present or future, is accepted or refused without a failure. */
 
 const AT = Date.parse('2026-01-05T09:00:00Z') / 1_000
 

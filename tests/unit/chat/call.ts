@@ -29,14 +29,14 @@ export function configOf(given: GivenConfig): ChatConfig {
   return v.parse(Config, given)
 }
 
-/** What a platform's call says, which must be a message. */
+/** The message in a platform's call. Throws if there is none. */
 export function askedIn(given: GivenConfig, call: IncomingRequest): IncomingMessage {
   const read = CHAT_PLATFORM_BY_NAME[given.platform].read(call, configOf(given))
   if (isRefusal(read) || !('message' in read)) throw new Error(`no message: ${JSON.stringify(read)}`)
   return read
 }
 
-/** What a platform is answered that sends no message. */
+/** The answer to a platform's call that contains no message. */
 export function replyTo(messenger: ChatPlatform, call: IncomingRequest, config: GivenConfig): ChatReply {
   const read = messenger.read(call, configOf(config))
   if (isRefusal(read) || 'message' in read) throw new Error(`no reply: ${JSON.stringify(read)}`)

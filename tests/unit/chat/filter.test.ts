@@ -6,7 +6,7 @@ import { isLike } from '../../../core/base/glob.ts'
 import { workOf } from '../../work.ts'
 import { configOf } from './call.ts'
 
-/** Which messages a trigger listens to. */
+/** The filters of a trigger's messages. */
 
 const MESSAGE: ChatMessage = {
   platform: 'slack',

@@ -8,7 +8,7 @@ import type { KeyId } from '../../../core/base/ids.ts'
 import { DEFAULTS } from '../../../core/settings.ts'
 import { DiscordKeys, type Headers, slackHeaders, teamsHeaders } from './call.ts'
 
-/** What platforms are told by an orchestrator whose database is slow: in time, and never more than is true. */
+/** The answers to platforms while the database is slow: in time, and never ahead of the facts. */
 
 const DISCORD = new DiscordKeys()
 const TEAMS_KEY = 'vqF0En+Z0ucuRTM/01o2GuhMH3hKKk/N2bOmlM31zaA='
@@ -17,9 +17,9 @@ const ADMIN = `crpa_${'x'.repeat(43)}`
 
 interface Place {
   readonly fleet: Fleet
-  /** How long a commit takes from now on. */
+  /** The duration of a commit from now on. */
   slow(ms: number): void
-  /** How many commits have come to their end. */
+  /** The number of completed commits. */
   commits(): number
   /** The next commit fails, after it has been made or without it. */
   fail(made: boolean): void
@@ -176,7 +176,7 @@ const MESSAGES: Readonly<
   },
 }
 
-/** How long each platform waits; whether it sends again what it got 503 for. Telegram does not say how long. */
+/** The time that each platform waits, and whether it retries after a 503. Telegram does not state a time. */
 const WAITS: readonly [string, number, boolean][] = [
   ['slack command', 3_000, false],
   ['slack event', 3_000, true],

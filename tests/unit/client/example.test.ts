@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { cleanUp, Orchestrator } from '../../process/orchestrator.ts'
 import { Program } from '../../process/program.ts'
 
-/** The pieces of code in docs/CLIENT.md are one program, and it says what it should. */
+/** The code samples in docs/CLIENT.md form one program, with the documented output. */
 
 afterAll(cleanUp)
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { CasareClient } from '../../../client/client.ts'
 
-/** How long a client goes on asking, from what it knows of the orchestrator. */
+/** The time that a client continues to try, by what it knows of the orchestrator. */
 
 const LATE = {
   type: 'error',

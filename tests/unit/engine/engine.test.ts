@@ -14,7 +14,7 @@ describe('jobs', () => {
     expect(job.createdAt).toBeInstanceOf(Date)
     const ended = await lab.engine.waitForJob(job.id)
     expect(ended).toMatchObject({ status: 'completed', result: { got: { customer_id: 'C-1' } }, robotId: 'r1' })
-    // It has ended already: whoever asks now does not wait.
+    // The job has already ended, so a later caller does not wait.
     expect(await lab.engine.waitForJob(job.id)).toEqual(await lab.engine.getJob(job.id))
   })
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { cleanUp, newFolder, Program } from '../../process/program.ts'
 
-/** The pieces of code in docs/ENGINE.md are one program, and it says what it should. */
+/** The code samples in docs/ENGINE.md form one program, with the documented output. */
 
 afterAll(cleanUp)
 

@@ -7,9 +7,9 @@ const QUICK = { timings: { confirmMs: 5, backoffBaseMs: 20, backoffCapMs: 50, ab
 
 /** An engine in memory for each test of a file, and what a test adds to it. All of it is stopped after the test. */
 export interface Lab {
-  /** What `submit` and `robot` work with; a test may put another in its place. */
+  /** The engine that `submit` and `robot` use; a test may replace it. */
   engine: OrchestratorEngine
-  /** Where the engine that was started last listens for robots. */
+  /** The robots' address of the engine that was started last. */
   url: string
   /** Run after the test, the last one first. */
   readonly stops: (() => Promise<void>)[]
@@ -63,7 +63,7 @@ export function useLab(): Lab {
   return lab
 }
 
-/** A handler that says when it has a job and ends when it is told. */
+/** A handler that signals when it has a job, and ends on demand. */
 export function held(): { handler: JobHandler; entered: Promise<string>; end: (result: unknown) => void } {
   let enter: (id: string) => void = () => {}
   let end: (result: unknown) => void = () => {}

@@ -34,12 +34,12 @@ async function http(): Promise<(path: string, body?: object) => Promise<Shown>> 
   }
 }
 
-/** What both show of the same, in one form: by the engine's names, with instants as text. */
+/** Both views of a record in one form: the engine's names, with instants as text. */
 function alike(ours: object | undefined, theirs: Shown, called: Readonly<Record<string, string>> = {}): void {
   const expected = Object.fromEntries(
     Object.entries(theirs).map(([name, value]) => [called[name] ?? camelName(name), value]),
   )
-  // Beside what has numbers the engine has its JSON, for whoever reads it exactly.
+  // Beside values with numbers the engine has their JSON, for exact reading.
   const own = Object.entries(ours ?? {}).filter(([name]) => !name.endsWith('Text'))
   expect(JSON.parse(JSON.stringify(Object.fromEntries(own)))).toEqual(expected)
 }

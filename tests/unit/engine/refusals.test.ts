@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type EngineOptions, OrchestratorEngine } from '../../../adapters/engine/index.ts'
 import { JOB, useLab } from './lab.ts'
 
-/** What the engine does not take, and how it says so. */
+/** Refused input of the engine, and the messages about it. */
 
 const lab = useLab()
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { problemWithAddress, problemWithUrl } from '../../../outgoing/address.ts'
 
-/** Where a webhook may not be, in every spelling that we know of. Each line is one. */
+/** Refused addresses of webhooks, in every known spelling, one per line. */
 const REFUSED = `
   this machine
     https://127.0.0.1/

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { isReachEntry, reachEntries, reachOf, USUAL_PORTS } from '../../../outgoing/reach.ts'
 
-/** Which hosts may be connected to, by lists as operators write them. */
+/** Allowed hosts, by lists as operators write them. */
 
-/** A list, a host with its port, the address it leads to if it is a name, and what is said; empty: nothing. */
+/** A list, a host with its port, the address that it resolves to if it is a name, and the refusal; empty: none. */
 const JUDGED = `
   *                          | example.com:443           | 93.184.216.34        |
   *                          | example.com:8080          | 93.184.216.34        |

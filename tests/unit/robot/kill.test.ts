@@ -81,7 +81,7 @@ describe('killed', () => {
     first.assign('j1', held())
     await first.next('job_accept')
     await killed(first)
-    // What a kill a moment earlier leaves: the last line was not written yet.
+    // As after an earlier kill: the last line was not written yet.
     const lines = readFileSync(inFolder('state.jsonl'), 'utf8').split('\n')
     expect(lines.at(-2)).toContain('"begun"')
     writeFileSync(inFolder('state.jsonl'), lines.toSpliced(-2, 1).join('\n'))
@@ -155,7 +155,7 @@ describe('killed', () => {
     first.assign('j1', held())
     await first.next('job_accept')
     first.drop()
-    // The next connection is not answered, so nothing is said on it.
+    // The next connection is not answered, so nothing is sent on it.
     const mute = await orchestrator.connection()
     writeFileSync(inFolder('go'), '')
     await robot.printed(/job\.ended/)

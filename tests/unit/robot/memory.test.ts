@@ -8,7 +8,7 @@ import { usualStateFile } from '../../../robot/state-file.ts'
 import { gate, PATIENT, useLab } from './lab.ts'
 import type { Connection } from './orchestrator.ts'
 
-/** What a robot says of the offers that it has read, and what of it outlasts its connection and its process. */
+/** The offers that a robot has read, and which of them survive its connection and its process. */
 
 const lab = useLab()
 let folder: string

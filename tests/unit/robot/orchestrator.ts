@@ -9,7 +9,7 @@ import type { Message, MessageType, Outgoing, RobotMessage } from '../../../core
 
 type Of<T extends MessageType> = Message<T>
 
-/** An orchestrator that does only what a test tells it to, on a real WebSocket. */
+/** An orchestrator that only does what a test asks, on a real WebSocket. */
 export class Orchestrator {
   readonly #server: Server
   readonly #connections: Connection[] = []
@@ -74,7 +74,7 @@ export class Orchestrator {
 
 /** One robot's connection, as the orchestrator sees it. */
 export class Connection {
-  /** Everything that was heard, in its order. */
+  /** Everything received, in order. */
   readonly all: RobotMessage[] = []
   readonly closed: Promise<number>
   readonly #peer: Peer

@@ -55,7 +55,7 @@ describe('the reference robot', () => {
 
   test('ends when the process that started it is gone', async () => {
     const { child } = start({})
-    // After `disconnect`, Node tells of the exit and not of the close.
+    // After `disconnect`, Node emits exit and not close.
     const exit = once(child, 'exit')
     const connection = await orchestrator.registered()
     await connection.answerHeartbeat()

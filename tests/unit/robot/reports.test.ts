@@ -236,7 +236,7 @@ test('the budget leaves its share of every window, whatever else is said', () =>
         expect(inWindow).toBeLessThanOrEqual(Math.max(1, limit * 0.9))
       }
     }
-    // However long it was, a report may leave after the time that was said.
+    // After any wait, a report may leave at the announced time.
     const waitMs = budget.waitMs(now)
     expect(budget.waitMs(now + waitMs + 0.001)).toBe(0)
   }))

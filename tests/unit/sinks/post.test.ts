@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { pinnedPost } from '../../../adapters/node/post.ts'
 import { ANSWER_BYTES_MAX, fetchPost, type PostRequest, retryAfterMs } from '../../../adapters/net/post.ts'
 
-/** How requests are sent on Node, to real sockets. */
+/** Requests on Node, to real sockets. */
 
 const servers: Server[] = []
 afterEach(() => {

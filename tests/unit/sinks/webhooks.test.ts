@@ -22,7 +22,7 @@ function calling(over: Partial<WebhookRequest> = {}): WebhookRequest {
   }
 }
 
-/** What becomes of a call that is answered so. */
+/** The outcome of a call with this answer. */
 function answered(answer: Partial<PostResponse> | Error, sent: PostRequest[] = []): Promise<DeliveryOutcome> {
   const post = async (means: PostRequest): Promise<PostResponse> => {
     sent.push(means)

@@ -10,15 +10,15 @@ import { FileWatch } from '../../../core/trigger-types/file-watch.ts'
 import type { JsonObject } from '../../../core/base/json.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
 
-/** What the tests wait for at most. */
+/** The longest wait of the tests. */
 const SOON_MS = 60_000
 
-/** A source on real folders, and what it says. */
+/** A source on real folders, and its reports. */
 export class Watching {
   readonly fired: JsonObject[] = []
   readonly once: string[] = []
   readonly states: string[] = []
-  /** What the orchestrator answers. */
+  /** The orchestrator's answer. */
   answer: 'done' | 'later' = 'done'
   asked = 0
   readonly #source: Source
@@ -40,7 +40,7 @@ export class Watching {
     this.#source = watchFiles(roots)({ config: v.parse(FileWatch, config) } as unknown as TriggerRow, tell)
   }
 
-  /** Waits until the last thing that was said matches. */
+  /** Waits until the last reported status matches. */
   async reported(pattern: RegExp): Promise<void> {
     await until(() => pattern.test(this.states.at(-1) ?? ''), () => `${pattern}: ${this.states.join('\n')}`)
   }
@@ -89,7 +89,7 @@ export const QUICK = { debounce_ms: 50, settle_ms: 100 }
 
 /** Folders for the tests of a file, watched with short waits. What a test has watched is stopped after it. */
 export function useFolders(): {
-  /** What is watched: a test that watches otherwise adds to it. */
+  /** The running watchers; a test that starts its own adds it. */
   readonly running: Watching[]
   readonly watching: (root: string, config?: object) => Promise<Watching>
 } {

@@ -7,7 +7,9 @@ import type { Source } from '../../../adapters/sources/sources.ts'
 import type { Json, JsonObject } from '../../../core/base/json.ts'
 import { mailTrigger } from './mail-trigger.ts'
 
-/** Where a mailbox may be. What listens here only counts who comes: no name leads anywhere else than to this machine. */
+/**
+ * The hosts that mailboxes may be at. The listener here only counts connections: every name resolves to this machine.
+ */
 
 let server: Server
 let port = 0
@@ -41,7 +43,7 @@ const refusal = (over: Readonly<Record<string, Json>>, hosts?: readonly string[]
   return refused === null ? undefined : `${refused.refused} ${refused.message}`
 }
 
-/** What the source says first, and who was asked where a name leads. */
+/** The first status of a source, and the names that were resolved. */
 async function statusWith(
   over: Readonly<Record<string, Json>>,
   hosts?: readonly string[],

@@ -18,7 +18,7 @@ describe('names of files', () => {
     expect(one.fired.map(({ file_name }) => file_name).toSorted()).toEqual(names.toSorted())
   })
 
-  // Where the system does not let such a name be, there is nothing to say.
+  // A system that does not permit such a name has nothing to report.
   test.skipIf(platform() !== 'linux')('that are not UTF-8 are said, once, and others are told of', async () => {
     const folder = newFolder()
     const named = (name: string, byte: number): Buffer => Buffer.concat([Buffer.from(name), Buffer.from([byte])])

@@ -9,7 +9,7 @@ const seen = (inode: number, size = 1, mtimeMs = 1, { ctimeMs = 1, bornMs = 1 } 
   bornMs,
 })
 
-/** What is over at each of the instants, as one would write it down. */
+/** The completed changes at each of the instants, as short texts. */
 function story(settling: Settling, ...instants: readonly number[]): readonly string[] {
   return instants.flatMap((now) =>
     settling.due(now).flatMap((path) => {

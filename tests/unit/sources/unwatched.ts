@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newFolder, removeFolders, Watching } from './folder-lab.ts'
 
-/** Watches a folder and makes a file in it, for a system that watches nothing. Prints what was said and seen. */
+/** Watches a folder and creates a file in it, on a system without watching. Prints what was reported and seen. */
 const folder = newFolder()
 const one = new Watching([folder], { watch_path: folder, debounce_ms: 50, settle_ms: 100 })
 await one.reported(/^error/)

@@ -1,6 +1,6 @@
 import type { Transcript } from '../transcript.ts'
 
-/** What people and other systems do over HTTP, and how it looks to them. */
+/** Requests of people and other systems over HTTP, with their answers. */
 
 export async function people(to: Transcript): Promise<void> {
   await workflows(to)
@@ -10,7 +10,7 @@ export async function people(to: Transcript): Promise<void> {
   await webhooks(to)
 }
 
-/** How the API is asked for something. */
+/** Requests to the API. */
 function api(to: Transcript) {
   return {
     post: (path: string, body: object) => to.ask('POST', `/api/v1${path}`, { body }),

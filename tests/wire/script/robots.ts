@@ -1,6 +1,6 @@
 import type { RobotLine, Transcript } from '../transcript.ts'
 
-/** What robots say, right and wrong, and what they hear. */
+/** Valid and invalid messages of robots, with the answers. */
 
 const MIB = 1 << 20
 const TEXT = 0x1

@@ -1,7 +1,7 @@
 import { wranglerDev } from '../../cloudflare/wrangler.ts'
 import type { Place, Target } from '../target.ts'
 
-/** What the platform says by itself of a client that is answered before it has sent the body that it announced. */
+/** The platform's own message when a client is answered before it has sent its whole body. */
 const UNSENT = /Uncaught TypeError: Can't read from request stream after response has been sent/
 const PROXY_WORKER =
   'https://github.com/cloudflare/workers-sdk/blob/main/packages/wrangler/templates/startDevWorker/ProxyWorker.ts'
@@ -35,7 +35,7 @@ export const cloudflare: Target = {
       pid: program.pid,
       kill: () => program.killTree(),
       signal: (name) => program.signal(name, 'group'),
-      // Whatever is not durable by now would be lost in the cloud too: there nobody is asked before an object goes.
+      // Anything not durable by now would be lost in the cloud too, where an object is evicted without notice.
       stop: () => program.killTree(),
       faults: () =>
         `${program.out}\n${program.err}`.split('\n')

@@ -4,7 +4,7 @@ import type { Program } from '../../process/program.ts'
 import { readBanner } from '../banner.ts'
 import type { Place, Running } from '../target.ts'
 
-/** What Node and Deno have in common: a process with flags, which prints where it is. */
+/** Common to Node and Deno: a process with flags, which prints its addresses. */
 
 /** The flags that start a server in its place. */
 export function flagsOf({ data, ports, settings }: Place): readonly string[] {
