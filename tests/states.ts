@@ -7,18 +7,18 @@ import { ROBOT_MODES, type RobotMode } from '../core/records/robot.ts'
 /** The meaning and the cause of each transition. A transition without a sentence does not compile. */
 const MEANING: { readonly [V in JobTransition]: string } = {
   ready: 'its time has come, its back-off is over, or another job under the same limit has made room',
-  accept: 'a robot has accepted the offer, or said anything of the job but a refusal',
+  accept: 'a robot has accepted the offer, or sent any other message about the job except a refusal',
   back_off: 'an offer was refused or expired, or a transient failure is to be tried again; it waits a while',
   complete: 'the robot that holds it has sent its result',
   fail: 'its robot has reported an error that is not tried again, or was lost while it may have been running it',
-  cancel: 'somebody has cancelled it, or its robot has stopped it by itself',
+  cancel: 'a user has cancelled it, or its robot has stopped it by itself',
   expire: 'it has waited in the queue, or run, longer than it may',
   requeue: 'its robot was lost, and it may always be run again',
 }
 
 /** The meaning of each mode of a robot, and what ends it. */
 const MODE_MEANING: { readonly [M in RobotMode]: string } = {
-  active: 'nobody has asked it to stop',
+  active: 'it takes jobs; no user has paused it or asked it to shut down',
   paused: 'it keeps the jobs that it has, and gets no others until it is resumed',
   resuming:
     'it gets jobs again, and each of its connections begins with a `resume` until a heartbeat says that it is not paused',
@@ -57,7 +57,7 @@ export function drawStates(): string {
     '|---|---|---|---|',
     ...edges.map(({ status, verb, to }) => `| ${status} | \`${verb}\` | ${to} | ${MEANING[verb]} |`),
     '',
-    '## What a robot has been told',
+    '## The modes of a robot',
     '',
     '```mermaid',
     'stateDiagram-v2',
