@@ -11,15 +11,15 @@ import type { DeliveryRow, WebhookRow } from './records/webhook.ts'
 import type { WorkflowRow } from './records/workflow.ts'
 
 /**
- * What a request is answered with: a row to show, or a refusal. The adapter gives it its form. `quota`: what is left of the limit
- * that the request was held to, null where there is none.
+ * The answer to a request: a row, or a refusal. The adapter formats it. `quota` is the state of the limit that applied,
+ * null if none did.
  */
 export type Reply =
   | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
   | {
     readonly type: 'fired'
     readonly trigger: TriggerRow
-    /** null: none was made, and why is said in `skipped`. */
+    /** null: no job was made; `skipped` says why. */
     readonly job: JobRow | null
     readonly skipped: string | null
     readonly quota: Quota | null
