@@ -85,11 +85,12 @@ function scheduleCommands(program: Command): void {
     )
   schedules.command('preview <id>').description('when it is due next')
     .option('--count <n>', 'how many times', '10')
-    .action(async (id: string, { count }: { readonly count: string }, command: Command) => {
-      const coming = await connect(command).schedules.preview(id, Number(count))
-      if (wantsJson(command)) return printJson(coming)
-      printTable(coming, { due: ({ due_at }) => due_at, 'acted upon': ({ fires_at }) => fires_at })
-    })
+    .action((id: string, { count }: { readonly count: string }, command: Command) =>
+      list(connect(command).schedules.preview(id, { count: Number(count) }), command, {
+        due: ({ due_at }) => due_at,
+        'acted upon': ({ fires_at }) => fires_at,
+      })
+    )
 }
 
 /** `stats` and `health`. */

@@ -2,6 +2,7 @@ import { PATHS } from '../core/api/paths.ts'
 import type { pools } from '../core/api/pools.ts'
 import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
+import type { NewSchedule as NewScheduleBody, schedules } from '../core/api/schedules.ts'
 import type { HistoryEntry as HistoryEntryRecord } from '../core/records/job-history.ts'
 import type { ViewOf } from '../core/records/record.ts'
 import type { Health } from '../core/api/view.ts'
@@ -11,7 +12,7 @@ export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webh
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { type Jobs, jobsOf } from './jobs.ts'
-import { Keys, Robots, Schedules, Stats, Triggers, Workflows } from './resources.ts'
+import { Keys, Robots, Stats, Triggers, Workflows } from './resources.ts'
 import { type ClientOf, clientOf } from './routes.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
@@ -20,7 +21,8 @@ export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './errors.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { FileEvent, Firing, NewKey, NewRobot, NewSchedule, NewTrigger, NewWorkflow } from './resources.ts'
+export type { FileEvent, Firing, NewKey, NewRobot, NewTrigger, NewWorkflow } from './resources.ts'
+export type NewSchedule = InputOf<typeof NewScheduleBody>
 export type NewPool = InputOf<typeof NewPoolSchema>
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
@@ -32,14 +34,12 @@ export type {
   PublishedWorkflow,
   ReportView,
   RobotView,
-  ScheduleRunView,
-  ScheduleView,
-  UpcomingRunView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../core/api/view.ts'
 export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
+export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api/schedules.ts'
 export type HistoryEntry = ViewOf<typeof HistoryEntryRecord>
 export type { ExplanationView, SuitabilityWarning as WarningView } from '../core/records/explanation.ts'
 export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
@@ -53,7 +53,7 @@ export class CasareClient {
   readonly robots: Robots
   readonly workflows: Workflows
   readonly triggers: Triggers
-  readonly schedules: Schedules
+  readonly schedules: ClientOf<typeof schedules>
   readonly keys: Keys
   readonly pools: ClientOf<typeof pools>
   readonly webhooks: Webhooks
@@ -71,7 +71,7 @@ export class CasareClient {
     this.robots = new Robots(transport, `${api}/robots`)
     this.workflows = new Workflows(transport, `${api}/workflows`)
     this.triggers = new Triggers(transport, `${api}/triggers`)
-    this.schedules = new Schedules(transport, `${api}/schedules`)
+    this.schedules = clientOf(transport, base, PATHS.schedules)
     this.keys = new Keys(transport, `${api}/keys`)
     this.pools = clientOf(transport, base, PATHS.pools)
     this.webhooks = new Webhooks(transport, `${api}/webhooks`)

@@ -3,11 +3,9 @@ import type { NewKey as Key, NewRobot as Robot } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
 import type {
   ManualFiring as TriggerFiring,
-  NewSchedule as Schedule,
   NewTrigger as Trigger,
   NewWorkflow as Workflow,
 } from '../core/api/request.ts'
-import type { JobSummary } from '../core/api/jobs.ts'
 import type {
   KeyView,
   NewKeyView,
@@ -15,9 +13,6 @@ import type {
   PublishedWorkflow,
   ReportView,
   RobotView,
-  ScheduleRunView,
-  ScheduleView,
-  UpcomingRunView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
@@ -36,7 +31,6 @@ export type NewTrigger = InputOf<typeof Trigger>
 export type Firing = InputOf<typeof TriggerFiring>
 /** A change to a file on the reporter's own machine. */
 export type FileEvent = InputOf<typeof FileReport>['events'][number]
-export type NewSchedule = InputOf<typeof Schedule>
 export type NewKey = InputOf<typeof Key>
 
 /** The base of all resources: the transport and the root of their routes. */
@@ -189,63 +183,6 @@ export class Triggers extends Resource {
   /** The events that reached a trigger with their outcomes, newest first. */
   events(id: string, options: CallOptions = {}): AsyncGenerator<TriggerEventView, void, undefined> {
     return this.transport.list(`${this.at(id)}/events`, {}, options)
-  }
-}
-
-/** Schedules: they make jobs at given times. */
-export class Schedules extends Resource {
-  list(options: CallOptions = {}): AsyncGenerator<ScheduleView, void, undefined> {
-    return this.transport.list(this.root, {}, options)
-  }
-
-  get(id: string, options: CallOptions = {}): Promise<ScheduleView> {
-    return this.transport.send('GET', this.at(id), options)
-  }
-
-  /** The schedules that are due next, nearest first. */
-  async upcoming(limit = 10, options: CallOptions = {}): Promise<readonly ScheduleView[]> {
-    const request = { ...options, query: { limit } }
-    return (await this.transport.send<Page<ScheduleView>>('GET', `${this.root}/upcoming`, request)).items
-  }
-
-  /** The next instants at which a schedule is due, with the time at which each would be acted upon. */
-  async preview(id: string, count = 10, options: CallOptions = {}): Promise<readonly UpcomingRunView[]> {
-    const request = { ...options, query: { count } }
-    return (await this.transport.send<Page<UpcomingRunView>>('GET', `${this.at(id)}/preview`, request)).items
-  }
-
-  /** The outcome of every instant at which the schedule was due, the last decided first. */
-  runs(id: string, options: CallOptions = {}): AsyncGenerator<ScheduleRunView, void, undefined> {
-    return this.transport.list(`${this.at(id)}/runs`, {}, options)
-  }
-
-  create(schedule: NewSchedule, options: CallOptions = {}): Promise<ScheduleView> {
-    return this.transport.send('POST', this.root, { ...options, body: schedule })
-  }
-
-  /** Replaces every field except `enabled`; a field left out gets its default. */
-  update(id: string, schedule: NewSchedule, options: CallOptions = {}): Promise<ScheduleView> {
-    return this.transport.send('PUT', this.at(id), { ...options, body: schedule })
-  }
-
-  /** Deletes the schedule. Its jobs continue. */
-  delete(id: string, options: CallOptions = {}): Promise<ScheduleView> {
-    return this.transport.send('DELETE', this.at(id), options)
-  }
-
-  enable(id: string, options: CallOptions = {}): Promise<ScheduleView> {
-    return this.transport.send('POST', `${this.at(id)}/enable`, { ...options, repeatable: true })
-  }
-
-  /** Disables the schedule. `note` says why, for others who look at it. */
-  disable(id: string, options: CallOptions & { readonly note?: string | undefined } = {}): Promise<ScheduleView> {
-    const { note, ...rest } = options
-    return this.transport.send('POST', `${this.at(id)}/disable`, { ...rest, body: { note }, repeatable: true })
-  }
-
-  /** Makes a job now, even if the schedule is disabled. */
-  trigger(id: string, options: CallOptions = {}): Promise<JobSummary> {
-    return this.transport.send('POST', `${this.at(id)}/trigger`, options)
   }
 }
 

@@ -1,7 +1,7 @@
-import type { ReplyId, ScheduleId } from '../../core/base/ids.ts'
+import type { ScheduleId } from '../../core/base/ids.ts'
 import { toText } from '../../core/base/json.ts'
 import { isRefusal, type Refusal } from '../../core/base/refusal.ts'
-import type { NewSchedule } from '../../core/api/request.ts'
+import type { NewSchedule } from '../../core/api/schedules.ts'
 import { recurrenceOf } from '../../core/scheduler/recurrence.ts'
 import type { ScheduleSaved } from '../../core/events/schedules.ts'
 
@@ -9,7 +9,7 @@ import type { ScheduleSaved } from '../../core/events/schedules.ts'
 export function saveSchedule(
   body: NewSchedule,
   given: Pick<ScheduleSaved, 'schedule' | 'mode' | 'by'>,
-): ((reply: ReplyId) => ScheduleSaved) | Refusal {
+): Omit<ScheduleSaved, 'reply'> | Refusal {
   const recurrence = recurrenceOf({
     frequency: body.frequency,
     cron_expression: body.cron_expression,
@@ -39,7 +39,7 @@ export function saveSchedule(
     overlap: body.overlap,
   }
   const { workflow_name, enabled } = body
-  return (reply) => ({ type: 'schedule.saved', reply, ...given, spec: plan, workflow_name, enabled })
+  return { type: 'schedule.saved', ...given, spec: plan, workflow_name, enabled }
 }
 
 /** An id for a schedule. It is always made here: one that came again would find the ledger of the first. */

@@ -1,7 +1,8 @@
 import type * as v from 'valibot'
 import type { JsonText, WorkflowId } from '../../core/base/ids.ts'
 import { isRefusal } from '../../core/base/refusal.ts'
-import { NewSchedule as ScheduleBody, NewWorkflow as WorkflowBody } from '../../core/api/request.ts'
+import { NewWorkflow as WorkflowBody } from '../../core/api/request.ts'
+import { NewSchedule as ScheduleBody } from '../../core/api/schedules.ts'
 import type { ScheduleRow } from '../../core/records/schedule.ts'
 import { workflowWarnings } from '../../core/explain/unsuited.ts'
 import { NODE_TYPES } from '../../workflows/node-types.ts'
@@ -73,8 +74,8 @@ export function scheduleOf(schedule: ScheduleRow) {
 /** Creates a schedule. Throws a `RefusedError` that names the field if it is invalid, or could never be due. */
 export async function createSchedule(fleet: Fleet, given: NewSchedule, by: string): Promise<Schedule> {
   const body = readInput(requireObject(given), ScheduleBody, { params: 'parameters' })
-  const event = unwrap(saveSchedule(body, { schedule: newScheduleId(fleet.platform.rowId), mode: 'create', by }))
-  return scheduleOf(unwrapReply(await fleet.request(event), 'schedule').schedule)
+  const command = unwrap(saveSchedule(body, { schedule: newScheduleId(fleet.platform.rowId), mode: 'create', by }))
+  return scheduleOf(unwrapReply(await fleet.request((reply) => ({ ...command, reply })), 'schedule').schedule)
 }
 
 /** Saves a workflow, creating it if unknown, and publishes it. Resolves with its id. */

@@ -3,6 +3,7 @@ import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/base/refusal.ts'
 import { jobs } from '../../core/api/jobs.ts'
 import { pools } from '../../core/api/pools.ts'
+import { schedules } from '../../core/api/schedules.ts'
 import type { Health } from '../../core/api/view.ts'
 import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
 import { SCOPES } from '../../core/records/key.ts'
@@ -24,7 +25,7 @@ import { type HonoEnv, requireScope } from './kit/request.ts'
 import { namesRequest, refused, writesJson } from './kit/response.ts'
 import { serve } from './kit/serve.ts'
 import { robotRoutes } from './routes/robots.ts'
-import { scheduleRoutes } from './routes/schedules.ts'
+import { scheduleHandlers } from './routes/schedules.ts'
 import { triggerRoutes } from './routes/triggers.ts'
 import { incomingWebhookRoutes } from './public/webhook.ts'
 import { outgoingWebhookRoutes } from './routes/webhooks.ts'
@@ -111,7 +112,7 @@ function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   app.route('/api/v1/triggers', triggerRoutes(fleet))
   app.route('/api/v1/calls', callRoutes(fleet))
   app.route('/api/v1/triggers', fileEventRoutes(fleet))
-  app.route('/api/v1/schedules', scheduleRoutes(fleet))
+  serve(app, fleet, schedules, scheduleHandlers)
   app.route('/api/v1/keys', keyRoutes(fleet))
   serve(app, fleet, pools, poolHandlers)
   app.route('/api/v1/webhooks', outgoingWebhookRoutes(fleet))

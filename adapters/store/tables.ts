@@ -1,6 +1,7 @@
 import { HistoryEntry, LogLine } from '../../core/records/job-history.ts'
 import { Job } from '../../core/records/job.ts'
 import { Affinity, Pool } from '../../core/records/pool.ts'
+import { Schedule, ScheduleRun } from '../../core/records/schedule.ts'
 import type { Deletions } from '../../core/turn.ts'
 import type { RowOf, TableName, TableOf } from './row-of.ts'
 
@@ -95,42 +96,7 @@ export const TABLES = {
       skipped_count: 'int',
     },
   },
-  schedules: {
-    key: ['id'],
-    conflict: 'replace',
-    columns: {
-      id: 'text',
-      name: 'text',
-      workflow_id: 'text',
-      workflow_name: 'text',
-      frequency: 'text',
-      cron_expression: 'text',
-      run_at: 'int?',
-      timezone: 'text',
-      start_at: 'int?',
-      end_at: 'int?',
-      parameters: 'text',
-      priority: 'int',
-      robot_id: 'text?',
-      environment: 'text',
-      pool: 'text?',
-      jitter_ms: 'int',
-      misfire: 'text',
-      misfire_grace_ms: 'int?',
-      overlap: 'text',
-      enabled: 'flag',
-      note: 'text',
-      next_run: 'int?',
-      fires_at: 'int?',
-      decided_until: 'int',
-      last_run: 'int?',
-      run_count: 'int',
-      success_count: 'int',
-      created_by: 'text',
-      created_at: 'int',
-      updated_at: 'int',
-    },
-  },
+  schedules: { key: Schedule.key, conflict: 'replace', columns: Schedule.columns },
   keys: {
     key: ['id'],
     conflict: 'replace',
@@ -191,19 +157,10 @@ export const TABLES = {
   job_history: { key: HistoryEntry.key, conflict: 'fail', columns: HistoryEntry.columns },
   job_logs: { key: LogLine.key, conflict: 'fail', columns: LogLine.columns },
   schedule_runs: {
-    key: ['seq'],
+    key: ScheduleRun.key,
     unique: ['schedule_id', 'due_at', 'job_id'],
     conflict: 'fail',
-    columns: {
-      seq: 'int',
-      schedule_id: 'text',
-      due_at: 'int?',
-      until: 'int?',
-      at: 'int',
-      outcome: 'text',
-      reason: 'text',
-      job_id: 'text?',
-    },
+    columns: ScheduleRun.columns,
   },
   trigger_events: {
     key: ['seq'],

@@ -1,18 +1,13 @@
 import type { Millis } from '../../core/base/ids.ts'
-import { fromText, type JsonObject } from '../../core/base/json.ts'
 import type {
   KeyView,
   ReportView,
   RobotView,
-  ScheduleRunView,
-  ScheduleView,
   Time,
-  UpcomingRunView,
   VersionView,
   WorkflowDetail,
   WorkflowSummary,
 } from '../../core/api/view.ts'
-import type { ScheduleRow, ScheduleRunRow, UpcomingRun } from '../../core/records/schedule.ts'
 import type { Presence, Report, RobotRow } from '../../core/records/robot.ts'
 import type { VersionRow, WorkflowRow } from '../../core/records/workflow.ts'
 import type { KeyRow } from '../../core/records/key.ts'
@@ -85,52 +80,6 @@ export function versionView(version: VersionRow): VersionView {
     created_by: version.created_by,
     created_at: iso(version.created_at),
   }
-}
-
-/** A schedule. */
-export function scheduleView(schedule: ScheduleRow): ScheduleView {
-  const { misfire_grace_ms } = schedule
-  return {
-    id: schedule.id,
-    name: schedule.name,
-    workflow_id: schedule.workflow_id,
-    workflow_name: schedule.workflow_name,
-    robot_id: schedule.robot_id,
-    frequency: schedule.frequency,
-    cron_expression: schedule.cron_expression,
-    run_at: iso(schedule.run_at),
-    timezone: schedule.timezone,
-    start_at: iso(schedule.start_at),
-    end_at: iso(schedule.end_at),
-    enabled: schedule.enabled,
-    note: schedule.note,
-    priority: schedule.priority,
-    parameters: fromText(schedule.parameters) as JsonObject,
-    environment: schedule.environment,
-    pool: schedule.pool,
-    jitter_seconds: schedule.jitter_ms / 1000,
-    misfire: schedule.misfire,
-    misfire_grace_seconds: misfire_grace_ms === null ? null : misfire_grace_ms / 1000,
-    overlap: schedule.overlap,
-    last_run: iso(schedule.last_run),
-    next_run: iso(schedule.next_run),
-    fires_at: iso(schedule.fires_at),
-    run_count: schedule.run_count,
-    success_count: schedule.success_count,
-    created_by: schedule.created_by,
-    created_at: iso(schedule.created_at),
-    updated_at: iso(schedule.updated_at),
-  }
-}
-
-/** An instant to come. */
-export function upcomingRunView({ due_at, fires_at }: UpcomingRun): UpcomingRunView {
-  return { due_at: iso(due_at), fires_at: iso(fires_at) }
-}
-
-/** One row of a schedule's ledger. */
-export function scheduleRunView({ due_at, until, at, outcome, reason, job_id }: ScheduleRunRow): ScheduleRunView {
-  return { due_at: iso(due_at), until: iso(until), at: iso(at), outcome, reason, job_id }
 }
 
 /** A key, without the key itself. */

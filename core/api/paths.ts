@@ -57,4 +57,24 @@ export const PATHS = {
     create: { at: 'POST /api/v1/pools', bodyIs: 'required' },
     list: { at: 'GET /api/v1/pools', paged: true },
   },
+  schedules: {
+    create: { at: 'POST /api/v1/schedules', bodyIs: 'required' },
+    /** Replaces every field except `enabled`; a field left out gets its default. */
+    update: { at: 'PUT /api/v1/schedules/{id}', bodyIs: 'required' },
+    list: { at: 'GET /api/v1/schedules', paged: true },
+    /** The schedules that are due next, nearest first: at most `limit`. */
+    upcoming: { at: 'GET /api/v1/schedules/upcoming', paged: true },
+    get: { at: 'GET /api/v1/schedules/{id}' },
+    /** The next instants at which a schedule is due, with the time at which each would be acted upon: at most `count`. */
+    preview: { at: 'GET /api/v1/schedules/{id}/preview', paged: true },
+    /** The outcome of every instant at which the schedule was due, the last decided first. */
+    runs: { at: 'GET /api/v1/schedules/{id}/runs', paged: true },
+    enable: { at: 'POST /api/v1/schedules/{id}/enable', repeatable: true },
+    /** Disables the schedule. `note` says why, for others who look at it. */
+    disable: { at: 'POST /api/v1/schedules/{id}/disable', bodyIs: 'optional', repeatable: true },
+    /** Makes a job now, even if the schedule is disabled. */
+    trigger: { at: 'POST /api/v1/schedules/{id}/trigger' },
+    /** Deletes the schedule. Its jobs continue. */
+    delete: { at: 'DELETE /api/v1/schedules/{id}' },
+  },
 } as const satisfies Readonly<Record<string, Addresses>>

@@ -12,7 +12,6 @@ import { EVENT_PATTERNS } from '../records/webhook.ts'
 import {
   definitionField,
   environmentField,
-  instantField,
   limitField,
   nameField,
   namesField,
@@ -130,48 +129,6 @@ export const NewCall = v.strictObject({
   wait_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(CALL_WAIT_SECONDS_MAX)), 0),
 })
 
-/** A whole number between these, or nothing. */
-const between = (low: number, high: number) =>
-  v.nullish(v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high)), null)
-const weekday = v.union([
-  v.pipe(v.string(), v.regex(/^(sun|mon|tue|wed|thu|fri|sat)$/i)),
-  v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7)),
-], 'must be MON to SUN, or 0 to 7')
-const monthday = v.union([
-  v.literal('L'),
-  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(31)),
-], 'must be 1 to 31, or L for the last day')
-
-/** Which of the fields go with which frequency, `recurrenceOf` says. */
-export const NewSchedule = v.strictObject({
-  name: nameField,
-  workflow_id: workflowIdField,
-  workflow_name: v.nullish(nameField, null),
-  frequency: v.picklist(['once', 'hourly', 'daily', 'weekly', 'monthly', 'cron']),
-  cron_expression: v.nullish(v.pipe(v.string(), v.maxLength(200)), null),
-  run_at: v.nullish(instantField, null),
-  time_hour: between(0, 23),
-  time_minute: between(0, 59),
-  day_of_week: v.nullish(weekday, null),
-  day_of_month: v.nullish(monthday, null),
-  timezone: v.optional(v.pipe(v.string(), v.maxLength(100)), 'UTC'),
-  start_at: v.nullish(instantField, null),
-  end_at: v.nullish(instantField, null),
-  /** Left out, it stays as it was; a new schedule is enabled. */
-  enabled: v.nullish(v.boolean(), null),
-  parameters: v.optional(writtenObject, {}),
-  priority: v.optional(priorityField, 1),
-  robot_id: v.nullish(newRobotId, null),
-  environment: v.optional(environmentField, ''),
-  pool: v.nullish(nameField, null),
-  jitter_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(86_400)), 0),
-  misfire: v.optional(v.picklist(['run_once', 'skip', 'run_all']), 'run_once'),
-  misfire_grace_seconds: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), null),
-  overlap: v.optional(v.picklist(['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow']), 'queue_one'),
-})
-
-export const Disabling = v.strictObject({ note: v.optional(v.pipe(v.string(), v.maxLength(1_000)), '') })
-
 export const NewKey = v.strictObject({
   /** What histories show of whoever does something with it. */
   name: v.pipe(
@@ -213,6 +170,5 @@ export type NewPool = v.InferOutput<typeof NewPool>
 export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewWebhook = v.InferOutput<typeof NewWebhook>
-export type NewSchedule = v.InferOutput<typeof NewSchedule>
 export type NewKey = v.InferOutput<typeof NewKey>
 export type WebhookBody = v.InferOutput<typeof WebhookBody>

@@ -1,5 +1,4 @@
 import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../base/ids.ts'
-import type { ScheduleRow, ScheduleRunRow } from '../records/schedule.ts'
 import type { Presence, Report, RobotRow } from '../records/robot.ts'
 import type { VersionRow, WorkflowRow } from '../records/workflow.ts'
 import type { KeyRow } from '../records/key.ts'
@@ -95,58 +94,6 @@ export interface VersionView extends Shown<VersionRow, 'version' | 'created_by'>
   /** Of the definition. */
   readonly hash: string
   readonly created_at: Time
-}
-
-/** A schedule. */
-export interface ScheduleView extends
-  Shown<
-    ScheduleRow,
-    | 'id'
-    | 'name'
-    | 'workflow_id'
-    | 'workflow_name'
-    | 'robot_id'
-    | 'frequency'
-    | 'cron_expression'
-    | 'timezone'
-    | 'enabled'
-    | 'note'
-    | 'priority'
-    | 'environment'
-    | 'pool'
-    | 'misfire'
-    | 'overlap'
-    | 'run_count'
-    | 'success_count'
-    | 'created_by'
-  > {
-  readonly parameters: Anything
-  readonly run_at: Time | null
-  readonly start_at: Time | null
-  readonly end_at: Time | null
-  readonly jitter_seconds: number
-  readonly misfire_grace_seconds: number | null
-  readonly last_run: Time | null
-  /** When it is due next; null when it never is again, or is disabled. */
-  readonly next_run: Time | null
-  /** When that is acted upon: the same, and jitter. */
-  readonly fires_at: Time | null
-  readonly created_at: Time
-  readonly updated_at: Time
-}
-
-/** An instant to come. */
-export interface UpcomingRunView {
-  readonly due_at: Time
-  readonly fires_at: Time
-}
-
-/** What became of an instant, or of a stretch of them. */
-export interface ScheduleRunView extends Shown<ScheduleRunRow, 'outcome' | 'reason' | 'job_id'> {
-  /** Null for a job that somebody had made by hand. */
-  readonly due_at: Time | null
-  readonly until: Time | null
-  readonly at: Time
 }
 
 /** A key, without the key itself. */

@@ -118,6 +118,11 @@ export function hidden<T, const K extends ColumnKind = ColumnKind>(kind: K): Fie
   return { kind, isKey: false, view: null, show: null }
 }
 
+/** A field that tells the rows of a table apart, alone or with others. */
+export function keyed<F extends AnyField>(field: F): F {
+  return { ...field, isKey: true }
+}
+
 /** ISO 8601 in UTC, with milliseconds and `Z`. */
 export const time = v.pipe(v.string(), v.isoTimestamp())
 

@@ -1,7 +1,11 @@
+import * as v from 'valibot'
 import { type CronPattern, nextDue, readCron } from './cron.ts'
 import { derivedId, hash128 } from '../base/hash.ts'
 import type { JobId, JsonText, Millis, RobotId, ScheduleId, WorkflowId } from '../base/ids.ts'
-import type { Priority } from './job.ts'
+import { fromText, type JsonObject } from '../base/json.ts'
+import { anyObject, count, flag, id, number, oneOf, text } from './fields.ts'
+import { PRIORITIES } from './job.ts'
+import { column, computed, hidden, instant, key, keyed, record, type RowOf } from './record.ts'
 import { isRefusal } from '../base/refusal.ts'
 import { isZone } from './zone.ts'
 
@@ -17,87 +21,115 @@ export type Frequency = (typeof FREQUENCIES)[number]
  * all of them. `skip`: none runs. `run_all`: each runs late, up to a number.
  */
 export const MISFIRES = ['run_once', 'skip', 'run_all'] as const
-type Misfire = (typeof MISFIRES)[number]
 
 /**
  * What becomes of an instant while earlier jobs of the schedule have not ended. `queue_one`: one runs and one may wait.
  * `queue_all`: all wait, and run one after another. `cancel_running`: they are called off.
  */
 export const OVERLAPS = ['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow'] as const
-type Overlap = (typeof OVERLAPS)[number]
+
+/** A schedule, as it stands in memory, in the table `schedules`, and in the API. */
+export const Schedule = record('schedules', {
+  id: key(id<ScheduleId>()),
+  name: column('text', text),
+  workflow_id: column('text', id<WorkflowId>()),
+  /** As it was called when the schedule was saved. */
+  workflow_name: column('text', text),
+  robot_id: column('text?', id<RobotId>()),
+  frequency: column('text', oneOf(FREQUENCIES)),
+  /** The pattern, whatever the frequency; empty for `once`. */
+  cron_expression: column('text', text),
+  /** When `once` is due; null for all others. */
+  run_at: instant('int?'),
+  timezone: column('text', text),
+  /** Nothing before the one, and nothing after the other, is due. */
+  start_at: instant('int?'),
+  end_at: instant('int?'),
+  enabled: column('flag', flag),
+  /** Why it is not enabled, in somebody's words. */
+  note: column('text', text),
+  priority: column('int', v.picklist(PRIORITIES)),
+  parameters: hidden<JsonText, 'text'>('text'),
+  environment: column('text', text),
+  pool: column('text?', text),
+  misfire: column('text', oneOf(MISFIRES)),
+  overlap: column('text', oneOf(OVERLAPS)),
+  /** When it made its last job. */
+  last_run: instant('int?'),
+  /** The first instant that has not been decided; null when none is to come, or it is not enabled. */
+  next_run: instant('int?'),
+  /** When that is acted upon: the same, and jitter. */
+  fires_at: instant('int?'),
+  /** How many jobs it has made, and how many of them have completed. */
+  run_count: column('int', count),
+  success_count: column('int', count),
+  created_by: column('text', text),
+  created_at: instant('int'),
+  updated_at: instant('int'),
+
+  /** Each instant is acted upon up to so much later, and before the next one. 0: at once. */
+  jitter_ms: hidden<Millis, 'int'>('int'),
+  /** How late an instant may run; null: as `graceOf` says. */
+  misfire_grace_ms: hidden<Millis, 'int?'>('int?'),
+  /** What is due up to this instant has been decided, and is in the ledger if it was due while enabled. */
+  decided_until: hidden<Millis, 'int'>('int'),
+}, {
+  parameters: computed(
+    anyObject,
+    ({ parameters }: { readonly parameters: JsonText }) => fromText(parameters) as JsonObject,
+  ),
+  jitter_seconds: computed(number, ({ jitter_ms }: { readonly jitter_ms: Millis }) => jitter_ms / 1000),
+  misfire_grace_seconds: computed(
+    v.nullable(number),
+    ({ misfire_grace_ms }: { readonly misfire_grace_ms: Millis | null }): number | null =>
+      misfire_grace_ms === null ? null : misfire_grace_ms / 1000,
+  ),
+})
+export interface ScheduleRow extends RowOf<typeof Schedule> {}
 
 /** What a schedule is due by. */
-export interface Recurrence {
-  readonly frequency: Frequency
-  /** The pattern, whatever the frequency; empty for `once`. */
-  readonly cron_expression: string
-  /** When `once` is due; null for all others. */
-  readonly run_at: Millis | null
-  readonly timezone: string
-  /** Nothing before the one, and nothing after the other, is due. */
-  readonly start_at: Millis | null
-  readonly end_at: Millis | null
-}
+export type Recurrence = Pick<
+  ScheduleRow,
+  'frequency' | 'cron_expression' | 'run_at' | 'timezone' | 'start_at' | 'end_at'
+>
 
 /** What people say of a schedule. */
-export interface ScheduleSpec extends Recurrence {
-  readonly name: string
-  readonly workflow_id: WorkflowId
-  readonly parameters: JsonText
-  readonly priority: Priority
-  readonly robot_id: RobotId | null
-  readonly environment: string
-  readonly pool: string | null
-  /** Each instant is acted upon up to so much later, and before the next one. 0: at once. */
-  readonly jitter_ms: Millis
-  readonly misfire: Misfire
-  /** How late an instant may run; null: as `graceOf` says. */
-  readonly misfire_grace_ms: Millis | null
-  readonly overlap: Overlap
-}
-
-/** A schedule, as it stands in memory and in the table `schedules`. */
-export interface ScheduleRow extends ScheduleSpec {
-  readonly id: ScheduleId
-  /** As it was called when the schedule was saved. */
-  readonly workflow_name: string
-  readonly enabled: boolean
-  /** Why it is not enabled, in somebody's words. */
-  readonly note: string
-  /** The first instant that has not been decided; null when none is to come, or it is not enabled. */
-  readonly next_run: Millis | null
-  /** When that is acted upon: the same, and jitter. */
-  readonly fires_at: Millis | null
-  /** What is due up to this instant has been decided, and is in the ledger if it was due while enabled. */
-  readonly decided_until: Millis
-  /** When it made its last job. */
-  readonly last_run: Millis | null
-  /** How many jobs it has made, and how many of them have completed. */
-  readonly run_count: number
-  readonly success_count: number
-  readonly created_by: string
-  readonly created_at: Millis
-  readonly updated_at: Millis
-}
+export interface ScheduleSpec extends
+  Recurrence,
+  Pick<
+    ScheduleRow,
+    | 'name'
+    | 'workflow_id'
+    | 'parameters'
+    | 'priority'
+    | 'robot_id'
+    | 'environment'
+    | 'pool'
+    | 'jitter_ms'
+    | 'misfire'
+    | 'misfire_grace_ms'
+    | 'overlap'
+  > {}
 
 const RUN_OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
 export type RunOutcome = (typeof RUN_OUTCOMES)[number]
 
 /** What became of an instant, or of a stretch of them. Append only; never read back into memory. */
-export interface ScheduleRunRow {
-  readonly seq: number
-  readonly schedule_id: ScheduleId
+export const ScheduleRun = record('schedule_runs', {
+  seq: keyed(hidden<number, 'int'>('int')),
+  schedule_id: hidden<ScheduleId, 'text'>('text'),
   /** When it was due; null for a job that somebody had made by hand. */
-  readonly due_at: Millis | null
+  due_at: instant('int?'),
   /** The last instant of a stretch, or the same. */
-  readonly until: Millis | null
+  until: instant('int?'),
   /** When it was decided. */
-  readonly at: Millis
-  readonly outcome: RunOutcome
+  at: instant('int'),
+  outcome: column('text', oneOf(RUN_OUTCOMES)),
   /** Why: `misfire`, `overlap`, `by hand`, or the code of a refusal; empty where there is nothing to say. */
-  readonly reason: string
-  readonly job_id: JobId | null
-}
+  reason: column('text', text),
+  job_id: column('text?', id<JobId>()),
+})
+export interface ScheduleRunRow extends RowOf<typeof ScheduleRun> {}
 
 /** The first instant after this one at which the schedule is due, whether or not it is enabled; null when none is. */
 export function dueAfter(schedule: Recurrence, after: Millis): Millis | null {
@@ -125,10 +157,10 @@ export interface UpcomingRun {
 }
 
 /** The next instants, if nobody changes anything; of a schedule that is not enabled those that there would be. */
-export function preview(schedule: ScheduleRow, now: Millis, count: number): readonly UpcomingRun[] {
+export function preview(schedule: ScheduleRow, now: Millis, max: number): readonly UpcomingRun[] {
   const coming: UpcomingRun[] = []
   const first = schedule.enabled ? schedule.next_run : dueAfter(schedule, Math.max(now, schedule.decided_until))
-  for (let due = first; due !== null && coming.length < count; due = dueAfter(schedule, due)) {
+  for (let due = first; due !== null && coming.length < max; due = dueAfter(schedule, due)) {
     coming.push({ due_at: due, fires_at: firesAt(schedule, due) })
   }
   return coming
@@ -171,14 +203,14 @@ function patternDue(recurrence: Recurrence, after: Millis): Millis | null {
 
 /** Null where the platform does not know the zone any more, which it knew when the schedule was saved: never due. */
 function cachedPattern({ cron_expression, timezone }: Recurrence): Read {
-  const key = `${timezone} ${cron_expression}`
-  let known = patterns.get(key)
+  const name = `${timezone} ${cron_expression}`
+  let known = patterns.get(name)
   if (known === undefined) {
     const read = isZone(timezone) ? readCron(cron_expression, timezone) : null
     known = { pattern: isRefusal(read) ? null : read, after: Infinity, due: null }
     // Reading costs as much as a hundred instants; many schedules have the same, and one has the same for ever.
     if (patterns.size >= PATTERNS_MAX) patterns.clear()
-    patterns.set(key, known)
+    patterns.set(name, known)
   }
   return known
 }

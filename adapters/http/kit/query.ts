@@ -8,10 +8,8 @@ import { type Refusal, refuse } from '../../../core/base/refusal.ts'
 const PAGE = ['limit', 'cursor'] as const
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
 const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^\/(?:workflows|robots|triggers|schedules|keys|webhooks|fleets)$/, PAGE],
-  [/^\/schedules\/upcoming$/, PAGE],
-  [/^\/\w+\/[^/]+\/(?:versions|events|runs)$/, PAGE],
-  [/^\/schedules\/[^/]+\/preview$/, ['count']],
+  [/^\/(?:workflows|robots|triggers|keys|webhooks|fleets)$/, PAGE],
+  [/^\/\w+\/[^/]+\/(?:versions|events)$/, PAGE],
   [/^\/webhooks\/[^/]+\/deliveries$/, ['status', ...PAGE]],
   [/^\/calls\/[^/]+$/, ['wait_seconds']],
 ]
