@@ -1,5 +1,6 @@
 import type { Quota } from './base/sliding-window.ts'
 import type { Refusal } from './base/refusal.ts'
+import type { Secret } from './base/secret.ts'
 import type { Event } from './events/index.ts'
 import type { JobRow } from './records/job.ts'
 import type { KeyRow } from './records/key.ts'
@@ -26,6 +27,8 @@ export type Reply =
   }
   | { readonly type: 'workflow'; readonly workflow: WorkflowRow }
   | { readonly type: 'trigger'; readonly trigger: TriggerRow }
+  /** `shown`: the secret that was given or made, to be shown this once; null: there is nothing to show. */
+  | { readonly type: 'saved_trigger'; readonly trigger: TriggerRow; readonly shown: Secret | null }
   | { readonly type: 'schedule'; readonly schedule: ScheduleRow }
   | { readonly type: 'key'; readonly key: KeyRow }
   | { readonly type: 'pool'; readonly pool: PoolRow }
@@ -54,7 +57,7 @@ interface ReplyTypes {
   readonly 'pool.saved': 'pool'
   readonly 'workflow.saved': 'workflow'
   readonly 'workflow.published': 'workflow'
-  readonly 'trigger.saved': 'trigger'
+  readonly 'trigger.saved': 'saved_trigger'
   readonly 'trigger.switched': 'trigger'
   readonly 'trigger.deleted': 'trigger'
   readonly 'trigger.read': 'trigger'

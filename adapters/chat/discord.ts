@@ -18,11 +18,6 @@ import {
 /** Discord: interactions, which are commands. It waits three seconds for the answer, and does not ask again. */
 export const discord: ChatPlatform = {
   answerMs: 2_400,
-  key: {
-    form: /^[0-9a-f]{64}$/i,
-    words: 'the public key of the Discord application, 64 hexadecimal digits',
-    flaw: (key) => isForgeable(key) ? 'is not the public key of an application: anybody could sign for it' : null,
-  },
 
   verifyHeaders: (_key, head) => verifyDiscordHeaders(head),
   verify: (key, call) => Promise.resolve(verifyDiscord(key, call)),
@@ -43,24 +38,6 @@ export const discord: ChatPlatform = {
         return textReply('Only commands are taken.', true)
     }
   },
-}
-
-/** The prime of the curve that Ed25519 is on. */
-const P = 2n ** 255n - 19n
-/** The points of order 1, 2, 4 and 8, by their y. With one of them as its key almost any signature is a valid one. */
-const SMALL_ORDER: ReadonlySet<bigint> = new Set([
-  0n,
-  1n,
-  P - 1n,
-  2707385501144840649318225287225658788936804267575313519463743609750303402022n,
-  P - 2707385501144840649318225287225658788936804267575313519463743609750303402022n,
-])
-
-/** Whether signatures for a public key of Ed25519 can be made without its private key. */
-function isForgeable(key: string): boolean {
-  // Little-endian, and the topmost bit is the sign of x.
-  const y = BigInt(`0x${key.match(/../g)?.toReversed().join('') ?? '0'}`) & (2n ** 255n - 1n)
-  return SMALL_ORDER.has(y % P)
 }
 
 const PING = 1

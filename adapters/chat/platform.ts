@@ -1,4 +1,5 @@
-import type { ChatConfig, ChatPlatformName } from '../../core/trigger-types/chat.ts'
+import type { ChatPlatformName } from '../../core/trigger-types/chat-platforms.ts'
+import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import { isObject, type Json, type JsonObject, type Parsed, parseJson, tokenOf } from '../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import { decodeBody } from '../net/charset.ts'
@@ -63,8 +64,6 @@ export interface IncomingMessage {
 export interface ChatPlatform {
   /** Within this we answer, whatever we know by then: less than the platform waits. */
   readonly answerMs: number
-  /** The key that requests are verified with. */
-  readonly key: { readonly form: RegExp; readonly words: string; readonly flaw?: (key: string) => string | null }
   /** Why a call cannot be the platform's, as far as its headers tell: AUTHENTICATION_FAILED, before its body is read. */
   verifyHeaders(key: string, head: RequestHead): Refusal | null
   /** Null when whoever sent the call has the key, judged by its bytes alone; else AUTHENTICATION_FAILED. */

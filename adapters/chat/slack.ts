@@ -29,7 +29,6 @@ function signingWith(key: string): SigningKey {
  */
 export const slack: ChatPlatform = {
   answerMs: 2_400,
-  key: { form: /^[!-~]{16,256}$/, words: 'the signing secret of the Slack app' },
 
   verifyHeaders: (key, head) => verifyHeaders('slack', signingWith(key), head),
   async verify(key, call) {

@@ -25,11 +25,6 @@ function signingWith(key: string): SigningKey {
  */
 export const teams: ChatPlatform = {
   answerMs: 4_000,
-  key: {
-    // 256 bits.
-    form: /^[A-Za-z0-9+/]{43}=$/,
-    words: 'the security token that Teams showed, in base64',
-  },
 
   verifyHeaders: (key, head) => verifyHeaders('teams', signingWith(key), head),
   async verify(key, call) {

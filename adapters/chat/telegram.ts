@@ -1,4 +1,3 @@
-import { weaknessOf } from '../crypto/secrets.ts'
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import { isObject, type JsonObject } from '../../core/base/json.ts'
 import { isRefusal, refuse } from '../../core/base/refusal.ts'
@@ -24,11 +23,6 @@ import {
  */
 export const telegram: ChatPlatform = {
   answerMs: 5_000,
-  key: {
-    form: /^[A-Za-z0-9_-]{16,256}$/,
-    words: '16 to 256 letters, digits, hyphens and underscores',
-    flaw: weaknessOf,
-  },
 
   // Hashes are compared: how far they agree tells nothing of the token.
   verifyHeaders(key, head) {

@@ -1,6 +1,6 @@
 import { DEFAULTS, type Settings } from '../../core/settings.ts'
 import { cut } from '../../core/base/text.ts'
-import { weaknessOf } from '../crypto/secrets.ts'
+import { weaknessOf } from '../../core/base/secret.ts'
 import { readSettings } from '../fleet/settings.ts'
 import type { FleetCalls } from './fleet-calls.ts'
 import { problemWithKey } from '../../core/records/key.ts'

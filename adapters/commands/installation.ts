@@ -2,8 +2,9 @@ import type { Reply } from '../../core/reply.ts'
 import type { KeyId, RobotId, TriggerId, WorkflowId } from '../../core/base/ids.ts'
 import type { Scope } from '../../core/records/key.ts'
 import type { Fleet } from '../fleet/fleet.ts'
+import { givenCredential } from './triggers.ts'
 import { definitionOf } from './workflows.ts'
-import { hashOf, newKey, newSecret } from '../crypto/secrets.ts'
+import { hashOf, newKey } from '../crypto/secrets.ts'
 import { isRefusal } from '../../core/base/refusal.ts'
 import { TRIGGER_DEFAULTS } from '../../core/records/trigger.ts'
 
@@ -47,25 +48,17 @@ export async function publishSamples(fleet: Fleet, samples: readonly Sample[]): 
 /** Makes a webhook trigger for a sample, if there is none. Returns its secret when it was made: it is shown once. */
 export async function createWebhook(fleet: Fleet, id: string, name: string): Promise<string | null> {
   if (fleet.state.triggers.has(id as TriggerId)) return null
-  const secret = newSecret()
-  throwIfRefused(
-    await fleet.request((reply) => ({
-      type: 'trigger.saved',
-      reply,
-      trigger: id as TriggerId,
-      revision: null,
-      by: SYSTEM,
-      settings: {
-        ...TRIGGER_DEFAULTS,
-        name,
-        trigger_type: 'webhook',
-        workflow_id: id as WorkflowId,
-        auth: 'secret',
-        secret: hashOf(secret),
-      },
-    })),
-  )
-  return secret
+  const answer = await fleet.request((reply) => ({
+    type: 'trigger.saved',
+    reply,
+    trigger: id as TriggerId,
+    revision: null,
+    by: SYSTEM,
+    settings: { ...TRIGGER_DEFAULTS, name, trigger_type: 'webhook', workflow_id: id as WorkflowId },
+    credential: givenCredential({ auth: 'secret' }),
+  }))
+  throwIfRefused(answer)
+  return answer.type === 'saved_trigger' ? answer.shown?.reveal() ?? null : null
 }
 
 /**

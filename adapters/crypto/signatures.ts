@@ -167,12 +167,6 @@ export function isEd25519(key: string, signed: Uint8Array, signature: Uint8Array
 /** Senders sign with both keys for a while when they change keys. */
 const SIGNATURES_MAX = 5
 
-/** True if the text is a secret in the format of Standard Webhooks: 24 to 64 bytes. */
-export function isStandardSecret(text: string): boolean {
-  const length = text.startsWith('whsec_') ? fromBase64(text.slice('whsec_'.length))?.length ?? 0 : 0
-  return length >= 24 && length <= 64
-}
-
 /** A claim where the body alone is signed, and one header has the signature. */
 function ofBody(
   call: RequestHead,

@@ -1,4 +1,4 @@
-import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { shownCredential } from '../../core/triggers/credentials.ts'
 import { triggerTypeOf } from '../../core/trigger-types/index.ts'
 import { fromText, type JsonObject } from '../../core/base/json.ts'
 import { isLive, type JobRow } from '../../core/records/job.ts'
@@ -25,9 +25,7 @@ export function triggerView(trigger: TriggerRow, source: SourceStatus | null): T
     priority: trigger.priority,
     parameters: fromText(trigger.parameters) as JsonObject,
     cooldown_seconds: trigger.cooldown_ms / 1000,
-    auth: trigger.trigger_type === 'chat' ? (trigger.config as unknown as ChatConfig).platform : trigger.auth,
-    // A form has a key of its own, which no caller has to know.
-    has_secret: trigger.secret !== null || (trigger.signing !== null && trigger.trigger_type !== 'form'),
+    ...shownCredential(trigger),
     allow_from: trigger.allow_from,
     webhook_path: path === null ? null : `${path}/${encodeURIComponent(trigger.id)}`,
     source: source && { state: source.state, detail: source.detail, since: iso(source.since) },

@@ -1,7 +1,9 @@
 import type { JobId, JsonText, KeyId, ReplyId, RobotId, SecretHash, TriggerId } from '../base/ids.ts'
 import type { Refusal } from '../base/refusal.ts'
+import type { Secret } from '../base/secret.ts'
 import type { TriggerType } from '../trigger-types/index.ts'
-import type { TriggerRow } from '../records/trigger.ts'
+import type { SigningKey, TriggerRow } from '../records/trigger.ts'
+import type { ShownAuth } from '../trigger-types/auth.ts'
 
 /** Events about triggers, and events from outside for them. */
 
@@ -12,7 +14,7 @@ export interface TriggerSaved {
   /** null: the id must be new; otherwise the revision that is changed. */
   readonly revision: number | null
   readonly by: string
-  /** The settings of a request. The config is valid for its type. */
+  /** The settings of a request, its credential apart. The config is valid for its type. */
   readonly settings: Pick<
     TriggerRow,
     | 'name'
@@ -27,11 +29,20 @@ export interface TriggerSaved {
     | 'priority'
     | 'parameters'
     | 'cooldown_ms'
-    | 'auth'
-    | 'secret'
-    | 'signing'
     | 'allow_from'
   >
+  readonly credential: GivenCredential
+}
+
+/** The credential in a request, and random secrets for what the request leaves open. */
+export interface GivenCredential {
+  /** null: nothing was said. */
+  readonly auth: ShownAuth | null
+  readonly secret: Secret | 'kept' | 'removed'
+  /** The form of signatures that no scheme settles. */
+  readonly signature: Omit<SigningKey, 'key'> | null
+  /** Made for this event: to be shown, in either form, or as a key that is never shown. */
+  readonly fresh: { readonly plain: Secret; readonly standard: Secret; readonly key: Secret }
 }
 
 /** A trigger fires, except by calls to `/webhook/{trigger_id}`, which are a separate event. */

@@ -56,7 +56,6 @@ export const TRIGGER_DEFAULTS = {
   priority: 1,
   parameters: '{}' as JsonText,
   cooldown_ms: 0,
-  signing: null,
   allow_from: [],
 } as const satisfies Partial<TriggerRow>
 

@@ -1,7 +1,7 @@
-import { CHAT_PLATFORMS, type ChatPlatformName } from './chat.ts'
+import { CHAT_PLATFORM_NAMES, type ChatPlatformName } from './chat-platforms.ts'
 
 /** How callers of a webhook show who they are. */
-export const TRIGGER_AUTHS = [
+const TRIGGER_AUTHS = [
   'secret',
   'none',
   'standard_webhooks',
@@ -15,4 +15,9 @@ export type TriggerAuth = (typeof TRIGGER_AUTHS)[number]
 
 /** The same as people see it: a chat is verified as its platform does it. */
 export type ShownAuth = TriggerAuth | ChatPlatformName
-export const SHOWN_AUTHS: readonly ShownAuth[] = [...new Set<ShownAuth>([...TRIGGER_AUTHS, ...CHAT_PLATFORMS])]
+export const SHOWN_AUTHS: readonly ShownAuth[] = [...new Set<ShownAuth>([...TRIGGER_AUTHS, ...CHAT_PLATFORM_NAMES])]
+
+/** True if a webhook can be called in this way. */
+export function isTriggerAuth(auth: ShownAuth): auth is TriggerAuth {
+  return (TRIGGER_AUTHS as readonly string[]).includes(auth)
+}

@@ -1,10 +1,8 @@
 import * as v from 'valibot'
+import { CHAT_PLATFORM_NAMES, chatPlatformOf } from './chat-platforms.ts'
 import { triggerType } from './trigger-type.ts'
 
 /** The `config` of a trigger of type `chat`. */
-
-export const CHAT_PLATFORMS = ['slack', 'telegram', 'teams', 'discord'] as const
-export type ChatPlatformName = (typeof CHAT_PLATFORMS)[number]
 
 /** Ids or names, each as the platform writes it; a `#`, `@` or `/` before it is left out. */
 const among = v.optional(
@@ -13,7 +11,7 @@ const among = v.optional(
 )
 
 const Fields = v.strictObject({
-  platform: v.picklist(CHAT_PLATFORMS, `must be one of ${CHAT_PLATFORMS.join(', ')}`),
+  platform: v.picklist(CHAT_PLATFORM_NAMES, `must be one of ${CHAT_PLATFORM_NAMES.join(', ')}`),
   /** What the whole message has to look like: `*` stands for any text, and case does not matter. Null: anything. */
   message_pattern: v.nullish(v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(500)), null),
   /** Only these commands; empty: any, and what is no command as well. */
@@ -32,15 +30,12 @@ const Fields = v.strictObject({
   reply: v.optional(v.picklist(['private', 'channel', 'none'], 'must be private, channel or none'), 'private'),
 })
 
-/** Where anybody in the world can write to a bot, or have it in a room of his own: nobody is let in by not being thought of. */
-const OPEN: ReadonlySet<ChatPlatformName> = new Set(['telegram', 'discord'])
-
 export const ChatConfig = v.pipe(
   Fields,
   v.forward(
     v.check(
       ({ platform, user_filter, channel_filter }) =>
-        !OPEN.has(platform) || user_filter.length + channel_filter.length > 0,
+        !chatPlatformOf(platform).anybodyCanWrite || user_filter.length + channel_filter.length > 0,
       'needed, or channel_filter: anybody can write to a bot of this platform. ["*"] lets everybody in',
     ),
     ['user_filter'],

@@ -1,3 +1,4 @@
+import { decideCredential } from './credentials.ts'
 import { findTrigger } from './receive.ts'
 import { refuseRequest, reply, type Turn } from '../turn.ts'
 import type { TriggerDeleted, TriggerSaved, TriggerSwitched } from '../events/triggers.ts'
@@ -15,31 +16,32 @@ import { deleteTrigger, saveTrigger } from './save.ts'
 
 /** A trigger is set up, or changed in all that people say of it. Its workflow must exist; it may be published later. */
 export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): void {
-  const saved = event.revision === null ? created(state, event, turn) : edited(state, event, event.revision, turn)
-  if (isRefusal(saved)) return refuseRequest(turn, event.reply, saved)
-  saveTrigger(state, saved, turn)
-  reply(turn, event.reply, { type: 'trigger', trigger: saved })
+  const before = event.revision === null ? newTrigger(state, event, turn) : triggerToEdit(state, event, event.revision)
+  if (isRefusal(before)) return refuseRequest(turn, event.reply, before)
+  const known = state.triggers.get(event.trigger)
+  const credential = settingsProblem(state, event.settings, event.trigger) ?? decideCredential(event, known)
+  if (isRefusal(credential)) return refuseRequest(turn, event.reply, credential)
+  const { shown, ...kept } = credential
+  const trigger = { ...before, ...event.settings, ...kept, updated_at: turn.now }
+  saveTrigger(state, trigger, turn)
+  reply(turn, event.reply, { type: 'saved_trigger', trigger, shown })
 }
 
-function created(state: State, { trigger: id, by, settings }: TriggerSaved, turn: Turn): TriggerRow | Refusal {
+/** What a new trigger has besides its settings. */
+function newTrigger(
+  state: State,
+  { trigger: id, by }: TriggerSaved,
+  turn: Turn,
+): typeof NO_RUNS_YET & Pick<TriggerRow, 'id' | 'created_by' | 'created_at'> | Refusal {
   if (state.triggers.has(id)) return refuse('CONFLICT', `Trigger ${id} exists already`, { fields: ['id'] })
-  const refusal = settingsProblem(state, settings, id)
-  if (refusal !== null) return refusal
-  return {
-    ...settings,
-    ...NO_RUNS_YET,
-    id,
-    created_by: by,
-    created_at: turn.now,
-    updated_at: turn.now,
-  }
+  return { ...NO_RUNS_YET, id, created_by: by, created_at: turn.now }
 }
 
-function edited(
+/** The trigger that is changed, with its next revision; the cursor begins anew where the config does. */
+function triggerToEdit(
   state: State,
   { trigger: id, settings }: TriggerSaved,
   revision: number,
-  turn: Turn,
 ): TriggerRow | Refusal {
   const known = findTrigger(state, id)
   if (isRefusal(known)) return known
@@ -50,12 +52,9 @@ function edited(
     const message = `Trigger ${id} is of type ${known.trigger_type}, and stays so: make another one`
     return refuse('CONFLICT', message, { fields: ['trigger_type'] })
   }
-  const refusal = settingsProblem(state, settings, id)
-  if (refusal !== null) return refusal
   const keepsCursor = triggerTypeOf(known.trigger_type).cursorSurvivesEdit ||
     JSON.stringify(known.config) === JSON.stringify(settings.config)
-  const cursor = keepsCursor ? known.cursor : ''
-  return { ...known, ...settings, cursor, revision: revision + 1, updated_at: turn.now }
+  return { ...known, cursor: keepsCursor ? known.cursor : '', revision: revision + 1 }
 }
 
 /** What it names must be there, and what it is told to read must be readable. */

@@ -224,7 +224,7 @@ describe('a job calls a workflow', () => {
     const [answer] = answers(fleet.turn(call('second', { call_alias: 'convert' })))
     expect(answer).toMatchObject({ refusal: { refused: 'CONFLICT', details: { fields: ['config.call_alias'] } } })
     fleet.turn({ type: 'trigger.deleted', reply: ids.reply('d'), trigger: ids.trigger('named') })
-    expect(answers(fleet.turn(call('second', { call_alias: 'convert' })))).toMatchObject([{ type: 'trigger' }])
+    expect(answers(fleet.turn(call('second', { call_alias: 'convert' })))).toMatchObject([{ type: 'saved_trigger' }])
   })
 })
 

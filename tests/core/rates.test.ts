@@ -5,7 +5,7 @@ import { refuse } from '../../core/base/refusal.ts'
 import { configOf } from '../../core/trigger-types/index.ts'
 import { answers, type Bench, bench, DEFINITION, ids, join, say, submit } from './bench.ts'
 import { save as scheduleSaved } from './schedules.ts'
-import { fire, trigger } from './triggers.ts'
+import { fire, nothingGiven, secret, trigger } from './triggers.ts'
 import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/records/trigger.ts'
 
 /** The limits on jobs made with one key and by one webhook. */
@@ -51,9 +51,8 @@ function fleetWith(settings: object = {}): Bench {
         trigger_type: 'webhook',
         workflow_id: ids.workflow('w'),
         cooldown_ms: cooldownMs,
-        auth: 'secret',
-        secret: ids.secret('right'),
       },
+      credential: nothingGiven({ secret: secret('right') }),
     })
   }
   fleet.turn(

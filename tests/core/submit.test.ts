@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../core/events/index.ts'
-import type { WebhookReceived } from '../../core/events/triggers.ts'
+import type { GivenCredential, WebhookReceived } from '../../core/events/triggers.ts'
 import { refuse } from '../../core/base/refusal.ts'
 import { answers, type Bench, bench, complete, DEFINITION, ids, job, join, messages, submit } from './bench.ts'
-import { TRIGGER_DEFAULTS } from '../../core/records/trigger.ts'
+import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/records/trigger.ts'
+import { nothingGiven, secret } from './triggers.ts'
 
 const save = (id: string, text: string, mode: 'create' | 'update' = 'create'): Event => ({
   type: 'workflow.saved',
@@ -22,7 +23,7 @@ const publish = (id: string): Event => ({
   reply: ids.reply('publish'),
   workflow: ids.workflow(id),
 })
-const trigger = (given: object = {}, id = 't1'): Event => ({
+const trigger = (given: object = {}, credential: Partial<GivenCredential> = {}, id = 't1'): Event => ({
   type: 'trigger.saved',
   reply: ids.reply('trigger'),
   trigger: ids.trigger(id),
@@ -36,10 +37,9 @@ const trigger = (given: object = {}, id = 't1'): Event => ({
     priority: 2,
     parameters: '{"region":"north","limit":1}' as never,
     cooldown_ms: 60_000,
-    auth: 'secret',
-    secret: ids.secret('right'),
     ...given,
   },
+  credential: nothingGiven({ secret: secret('right'), ...credential }),
 })
 let calls = 0
 const call = (given: Partial<WebhookReceived> = {}): Event => ({
@@ -139,9 +139,9 @@ describe('workflows', () => {
 })
 
 describe('webhooks', () => {
-  const ready = (given: object = {}) => {
+  const ready = (given: object = {}, credential: Partial<GivenCredential> = {}) => {
     const fleet = bench()
-    fleet.turn(save('w', '{}'), publish('w'), trigger(given))
+    fleet.turn(save('w', '{}'), publish('w'), trigger(given, credential))
     return fleet
   }
 
@@ -181,52 +181,65 @@ describe('webhooks', () => {
     expect(code(fleet, call({ data: bad }))).toBe('RATE_LIMITED')
   })
 
-  test.each([
-    ['an unknown trigger', {}, { trigger: ids.trigger('t9') }, 'TRIGGER_NOT_FOUND'],
-    ['a trigger that is disabled', { enabled: false }, {}, 'FORBIDDEN'],
-    ['a trigger without a secret asks for none', { auth: 'none', secret: null }, { secret: null }, 'fired'],
-  ])('%s', (_name, given, called, outcome) => {
-    expect(code(ready(given), call(called))).toBe(outcome)
+  test.each(
+    [
+      ['an unknown trigger', {}, {}, { trigger: ids.trigger('t9') }, 'TRIGGER_NOT_FOUND'],
+      ['a trigger that is disabled', { enabled: false }, {}, {}, 'FORBIDDEN'],
+      ['a trigger without a secret asks for none', {}, { secret: 'removed' }, { secret: null }, 'fired'],
+    ] as const,
+  )('%s', (_name, given, credential, called, outcome) => {
+    expect(code(ready(given, credential), call(called))).toBe(outcome)
   })
 
   describe('a trigger whose callers sign', () => {
-    const signing = { key: 'k1', header: '', algorithm: 'sha256', encoding: 'hex', prefix: '' }
-    const signed = (given: object = {}) => ready({ auth: 'github', secret: null, signing, ...given })
-    const checked = (key: string | null) => ({ secret: null, caller_check: { key, refused: null } })
+    const key = secret('signing').reveal()
+    const signed = (given: object = {}) => ready(given, { auth: 'github', secret: secret('signing') })
+    /** A row that is not as it should be. */
+    const damaged = (fleet: Bench, lacks: Partial<TriggerRow>) => {
+      const id = ids.trigger('t1')
+      fleet.state.triggers.set(id, { ...fleet.state.triggers.get(id) as TriggerRow, ...lacks })
+      return fleet
+    }
+    const checked = (verifiedWith: string | null) => ({
+      secret: null,
+      caller_check: { key: verifiedWith, refused: null },
+    })
 
     test('lets in whom the shell has verified, with the key that holds', () => {
-      expect(code(signed(), call(checked('k1')))).toBe('fired')
+      expect(code(signed(), call(checked(key)))).toBe('fired')
       expect(code(signed(), call(checked('an older key')))).toBe('UNAVAILABLE')
       expect(code(signed(), call(checked(null)))).toBe('UNAVAILABLE')
-      expect(code(signed({ signing: null }), call(checked(null))), 'without a key nobody').toBe('AUTHENTICATION_FAILED')
-      expect(code(ready({ secret: null }), call({ secret: null })), 'nor without a secret').toBe(
+      expect(code(damaged(signed(), { signing: null }), call(checked(null))), 'without a key nobody').toBe(
+        'AUTHENTICATION_FAILED',
+      )
+      expect(code(damaged(ready(), { secret: null }), call({ secret: null })), 'nor without a secret').toBe(
         'AUTHENTICATION_FAILED',
       )
     })
 
     test('what the shell has against a caller is told before anything else', () => {
       const refused = refuse('FORBIDDEN', 'This address may not call this trigger')
-      const stranger = { caller_check: { key: 'k1', refused }, data: refuse('INVALID_PAYLOAD', 'no') }
+      const stranger = { caller_check: { key, refused }, data: refuse('INVALID_PAYLOAD', 'no') }
       const fleet = signed({ enabled: false })
       expect(answers(fleet.turn(call(stranger)))).toMatchObject([{ refusal: refused, quota: null }])
       expect(code(fleet, call({ ...stranger, trigger: ids.trigger('none') }))).toBe('TRIGGER_NOT_FOUND')
     })
 
     test('a delivery that comes again gets the first answer, in the cooldown too', () => {
-      const once = { ...checked('k1'), idempotency: { key: 'delivery', fingerprint: 'body' } }
+      const once = { ...checked(key), idempotency: { key: 'delivery', fingerprint: 'body' } }
       const fleet = signed()
       const [first] = answers(fleet.turn(call(once)))
       const again = call(once)
       expect(answers(fleet.turn(again))).toMatchObject([{ type: 'fired', job: { id: (first as never)['job']['id'] } }])
       expect(code(fleet, call({ ...once, idempotency: { key: 'delivery', fingerprint: 'other' } })))
         .toBe('IDEMPOTENCY_MISMATCH')
-      expect(code(fleet, call(checked('k1')))).toBe('RATE_LIMITED')
+      expect(code(fleet, call(checked(key)))).toBe('RATE_LIMITED')
       expect(fleet.disk.rows.jobs.size).toBe(1)
       expect(fleet.disk.rows.triggers.get(ids.trigger('t1'))).toMatchObject({ fire_count: 1 })
     })
 
     test('twice in one turn it is one job', () => {
-      const once = { ...checked('k1'), idempotency: { key: 'delivery', fingerprint: 'body' } }
+      const once = { ...checked(key), idempotency: { key: 'delivery', fingerprint: 'body' } }
       const fleet = signed({ cooldown_ms: 0 })
       fleet.turn(call(once), call(once))
       expect(fleet.disk.rows.jobs.size).toBe(1)
@@ -236,6 +249,6 @@ describe('webhooks', () => {
   test('a trigger needs a workflow that exists, and an id of its own', () => {
     const fleet = ready()
     expect(code(fleet, trigger())).toBe('CONFLICT')
-    expect(code(fleet, trigger({ workflow_id: ids.workflow('x') }, 't2'))).toBe('NOT_FOUND')
+    expect(code(fleet, trigger({ workflow_id: ids.workflow('x') }, {}, 't2'))).toBe('NOT_FOUND')
   })
 })

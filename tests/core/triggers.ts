@@ -1,13 +1,26 @@
 import type { Event } from '../../core/events/index.ts'
 import type { JsonText } from '../../core/base/ids.ts'
 import { TRIGGER_DEFAULTS, type TriggerRow } from '../../core/records/trigger.ts'
-import type { TriggerFired } from '../../core/events/triggers.ts'
+import { Secret } from '../../core/base/secret.ts'
+import type { GivenCredential, TriggerFired } from '../../core/events/triggers.ts'
 import { answers, type Bench, bench, ids } from './bench.ts'
 import { save, workflow } from './schedules.ts'
 
 /** Triggers for tests of the core, and events for them. */
 
 export const text = (json: object): JsonText => JSON.stringify(json) as JsonText
+
+/** A secret that anybody may choose; its hash is not one. */
+export const secret = (name: string): Secret => new Secret(`a ${name} secret of sixteen`, ids.secret(name))
+
+/** Nothing is said about the credential. */
+export const nothingGiven = (given: Partial<GivenCredential> = {}): GivenCredential => ({
+  auth: null,
+  secret: 'kept',
+  signature: null,
+  fresh: { plain: secret('fresh'), standard: secret('fresh standard'), key: secret('fresh key') },
+  ...given,
+})
 
 export const trigger = (given: Partial<TriggerRow> = {}, revision: number | null = null, id = 't'): Event => ({
   type: 'trigger.saved',
@@ -20,10 +33,9 @@ export const trigger = (given: Partial<TriggerRow> = {}, revision: number | null
     name: 'Trigger',
     trigger_type: 'manual',
     workflow_id: ids.workflow('w'),
-    auth: 'none',
-    secret: null,
     ...given,
   },
+  credential: nothingGiven(),
 })
 
 let made = 0

@@ -51,7 +51,7 @@ async function save(fleet: Fleet, c: Context<HonoEnv>, before: TriggerRow | unde
   if (before !== undefined && body.id !== undefined && body.id !== before.id) {
     return refused(c, refuse('INVALID_PAYLOAD', 'Field id: a trigger keeps its id', { fields: ['id'] }))
   }
-  const made = triggerSettings(body, before)
+  const made = triggerSettings(body)
   if (isRefusal(made)) return refused(c, made)
   const configProblem = await fleet.platform.configChecks?.[body.trigger_type]?.(made.settings.config) ?? null
   if (configProblem !== null) return refused(c, configProblem)
@@ -61,10 +61,10 @@ async function save(fleet: Fleet, c: Context<HonoEnv>, before: TriggerRow | unde
     trigger: before?.id ?? (body.id ?? fleet.platform.rowId()) as TriggerId,
     revision: before?.revision ?? null,
     by: c.var.key.name,
-    settings: made.settings,
+    ...made,
   }))
-  return respond(c, answer, 'trigger', ({ trigger }) => {
-    const saved: NewTriggerView = { ...viewOf(fleet, trigger), secret: made.shownSecret }
+  return respond(c, answer, 'saved_trigger', ({ trigger, shown: secret }) => {
+    const saved: NewTriggerView = { ...viewOf(fleet, trigger), secret: secret?.reveal() ?? null }
     return c.json(saved, before === undefined ? 201 : 200, locationOf(c, 'triggers', trigger.id))
   })
 }

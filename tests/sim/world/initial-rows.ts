@@ -55,6 +55,7 @@ export function writeInitialRows(
       cooldown_ms: flow === 'flow-a' ? 0 : 20_000,
       auth: 'secret',
       secret: hashOf(SECRET),
+      signing: null,
       created_by: 'author',
       created_at: BEGINNING,
       updated_at: BEGINNING,

@@ -1,12 +1,7 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import {
-  hashOf,
-  newKey,
-  newSecret,
-  newStandardSecret,
-  problemWithSecret,
-  weaknessOf,
-} from '../../../adapters/crypto/secrets.ts'
+import { hashOf, newKey, newSecret, newStandardSecret, secretOf } from '../../../adapters/crypto/secrets.ts'
+import { isStandardSecret, problemWithSecret, weaknessOf } from '../../../core/base/secret.ts'
 import { problemWithKey } from '../../../core/records/key.ts'
 
 /** Secrets that could never match are not kept. */
@@ -55,6 +50,26 @@ describe('a secret', () => {
     if (words === null) expect(weaknessOf(secret)).toBeNull()
     else expect(weaknessOf(secret)).toContain(words)
   })
+})
+
+test.each([
+  [newStandardSecret(), true],
+  [`whsec_${Buffer.alloc(24).toString('base64')}`, true],
+  [`whsec_${Buffer.alloc(64).toString('base64')}`, true],
+  [`whsec_${Buffer.alloc(64).toString('base64').replace(/=+$/, '')}`, true],
+  [`whsec_${Buffer.alloc(65).toString('base64')}`, false],
+  [`whsec_${Buffer.alloc(23).toString('base64')}`, false],
+  [`whsec_${'A'.repeat(41)}`, false],
+  ['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', false],
+  ['whsec_not base64 at all, not at all', false],
+])('%s is a secret of the Standard Webhooks: %s', (text, is) => {
+  expect(isStandardSecret(text)).toBe(is)
+})
+
+test('a secret in an event shows neither in JSON nor when it is printed', () => {
+  const event = { credential: { secret: secretOf(GOOD) } }
+  expect([JSON.stringify(event), inspect(event, { depth: 9, showHidden: true })].join()).not.toContain(GOOD)
+  expect(event.credential.secret.reveal()).toBe(GOOD)
 })
 
 test.each(['', 'crpa_a b', 'crpa_a\n', ' crpa_a', 'crpa_ü'])('%j is a key that no request can carry', (key) => {

@@ -3,7 +3,7 @@ import { sign } from '@octokit/webhooks-methods'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
 import { isRefusal } from '../../../core/base/refusal.ts'
-import { type IncomingRequest, isStandardSecret, verifySignature } from '../../../adapters/crypto/signatures.ts'
+import { type IncomingRequest, verifySignature } from '../../../adapters/crypto/signatures.ts'
 import type { SigningKey } from '../../../core/records/trigger.ts'
 
 /** Signatures as the senders document and make them. */
@@ -188,15 +188,4 @@ describe('what the libraries of the senders make', () => {
     )
     expect(outcome).toEqual({ id: null })
   })
-})
-
-test.each([
-  [STANDARD, true],
-  [`whsec_${Buffer.alloc(64).toString('base64')}`, true],
-  [`whsec_${Buffer.alloc(65).toString('base64')}`, false],
-  [`whsec_${Buffer.alloc(23).toString('base64')}`, false],
-  ['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', false],
-  ['whsec_not base64 at all, not at all', false],
-])('%s is a secret of the Standard Webhooks: %s', (text, is) => {
-  expect(isStandardSecret(text)).toBe(is)
 })

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CHAT_PLATFORM_BY_NAME } from '../../../adapters/chat/index.ts'
-import { CHAT_PLATFORMS, type ChatPlatformName } from '../../../core/trigger-types/chat.ts'
+import { CHAT_PLATFORM_NAMES, type ChatPlatformName } from '../../../core/trigger-types/chat-platforms.ts'
 import { type Json, parseJson } from '../../../core/base/json.ts'
 import { isRefusal } from '../../../core/base/refusal.ts'
 import { filterReason } from '../../../adapters/chat/filter.ts'
@@ -71,7 +71,7 @@ function changed(json: Json, at: number, value: Json): Json {
   return walk(json)
 }
 
-test.each(CHAT_PLATFORMS)('%s', (platform) => {
+test.each(CHAT_PLATFORM_NAMES)('%s', (platform) => {
   const config = configOf({ platform, user_filter: ['*'], bot_name: null, message_pattern: '*go*' })
   const values = fc.oneof(
     fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,

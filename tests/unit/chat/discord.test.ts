@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { discord } from '../../../adapters/chat/discord.ts'
-import { problemWithChatKey } from '../../../adapters/chat/index.ts'
+import { problemWithChatKey } from '../../../core/trigger-types/chat-platforms.ts'
 import { isEd25519 } from '../../../adapters/crypto/signatures.ts'
 import { askedIn, callOf, configOf, DiscordKeys, replyTo } from './call.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { problemWithChatKey } from '../../../adapters/chat/index.ts'
+import { problemWithChatKey } from '../../../core/trigger-types/chat-platforms.ts'
 import { teams } from '../../../adapters/chat/teams.ts'
 import { workOf } from '../../work.ts'
 import { askedIn, callOf, configOf, replyTo, teamsHeaders } from './call.ts'
