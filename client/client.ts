@@ -3,6 +3,7 @@ import type { pools } from '../core/api/pools.ts'
 import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
 import type { NewSchedule as NewScheduleBody, schedules } from '../core/api/schedules.ts'
+import type { NewWorkflow as NewWorkflowBody, workflows } from '../core/api/workflows.ts'
 import type { HistoryEntry as HistoryEntryRecord } from '../core/records/job-history.ts'
 import type { ViewOf } from '../core/records/record.ts'
 import type { Health } from '../core/api/view.ts'
@@ -12,7 +13,7 @@ export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webh
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { type Jobs, jobsOf } from './jobs.ts'
-import { Keys, Robots, Stats, Triggers, Workflows } from './resources.ts'
+import { Keys, Robots, Stats, Triggers } from './resources.ts'
 import { type ClientOf, clientOf } from './routes.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
@@ -21,25 +22,16 @@ export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './errors.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { FileEvent, Firing, NewKey, NewRobot, NewTrigger, NewWorkflow } from './resources.ts'
+export type { FileEvent, Firing, NewKey, NewRobot, NewTrigger } from './resources.ts'
 export type NewSchedule = InputOf<typeof NewScheduleBody>
+export type NewWorkflow = InputOf<typeof NewWorkflowBody>
 export type NewPool = InputOf<typeof NewPoolSchema>
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
-export type {
-  Health,
-  KeyView,
-  NewKeyView,
-  PoolView,
-  PublishedWorkflow,
-  ReportView,
-  RobotView,
-  VersionView,
-  WorkflowDetail,
-  WorkflowSummary,
-} from '../core/api/view.ts'
+export type { Health, KeyView, NewKeyView, PoolView, ReportView, RobotView } from '../core/api/view.ts'
 export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
 export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api/schedules.ts'
+export type { PublishedWorkflow, VersionView, WorkflowDetail, WorkflowSummary } from '../core/api/workflows.ts'
 export type HistoryEntry = ViewOf<typeof HistoryEntryRecord>
 export type { ExplanationView, SuitabilityWarning as WarningView } from '../core/records/explanation.ts'
 export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
@@ -51,7 +43,7 @@ export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 export class CasareClient {
   readonly jobs: Jobs
   readonly robots: Robots
-  readonly workflows: Workflows
+  readonly workflows: ClientOf<typeof workflows>
   readonly triggers: Triggers
   readonly schedules: ClientOf<typeof schedules>
   readonly keys: Keys
@@ -69,7 +61,7 @@ export class CasareClient {
     const transport = this.#transport = new Transport(options)
     this.jobs = jobsOf(transport, base)
     this.robots = new Robots(transport, `${api}/robots`)
-    this.workflows = new Workflows(transport, `${api}/workflows`)
+    this.workflows = clientOf(transport, base, PATHS.workflows)
     this.triggers = new Triggers(transport, `${api}/triggers`)
     this.schedules = clientOf(transport, base, PATHS.schedules)
     this.keys = new Keys(transport, `${api}/keys`)

@@ -1,22 +1,8 @@
 import type { FileOutcome, FileReport, FileReportView } from '../core/trigger-types/file-watch.ts'
 import type { NewKey as Key, NewRobot as Robot } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
-import type {
-  ManualFiring as TriggerFiring,
-  NewTrigger as Trigger,
-  NewWorkflow as Workflow,
-} from '../core/api/request.ts'
-import type {
-  KeyView,
-  NewKeyView,
-  Page,
-  PublishedWorkflow,
-  ReportView,
-  RobotView,
-  VersionView,
-  WorkflowDetail,
-  WorkflowSummary,
-} from '../core/api/view.ts'
+import type { ManualFiring as TriggerFiring, NewTrigger as Trigger } from '../core/api/request.ts'
+import type { KeyView, NewKeyView, ReportView, RobotView } from '../core/api/view.ts'
 import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
 import { newIdempotencyKey } from './idempotency.ts'
 import type { SubmitOptions } from './jobs.ts'
@@ -26,7 +12,6 @@ import type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 /** Every resource except jobs. `docs/API.md` describes the route of each. */
 
 export type NewRobot = InputOf<typeof Robot>
-export type NewWorkflow = InputOf<typeof Workflow>
 export type NewTrigger = InputOf<typeof Trigger>
 export type Firing = InputOf<typeof TriggerFiring>
 /** A change to a file on the reporter's own machine. */
@@ -88,36 +73,6 @@ export class Robots extends Resource {
    */
   status(id: string, options: CallOptions = {}): Promise<ReportView> {
     return this.transport.send('POST', `${this.at(id)}/status`, options)
-  }
-}
-
-/** Workflows and their versions. */
-export class Workflows extends Resource {
-  list(options: CallOptions = {}): AsyncGenerator<WorkflowSummary, void, undefined> {
-    return this.transport.list(this.root, {}, options)
-  }
-
-  get(id: string, options: CallOptions = {}): Promise<WorkflowDetail> {
-    return this.transport.send('GET', this.at(id), options)
-  }
-
-  async versions(id: string, options: CallOptions = {}): Promise<readonly VersionView[]> {
-    return (await this.transport.send<Page<VersionView>>('GET', `${this.at(id)}/versions`, options)).items
-  }
-
-  /** Creates a draft. Nothing runs it before `publish`. */
-  create(workflow: NewWorkflow, options: CallOptions = {}): Promise<WorkflowDetail> {
-    return this.transport.send('POST', this.root, { ...options, body: workflow })
-  }
-
-  /** Saves a new version, if the definition differs. */
-  update(id: string, workflow: NewWorkflow, options: CallOptions = {}): Promise<WorkflowDetail> {
-    return this.transport.send('PUT', this.at(id), { ...options, body: workflow })
-  }
-
-  /** Makes the newest version the one that jobs run. */
-  publish(id: string, options: CallOptions = {}): Promise<PublishedWorkflow> {
-    return this.transport.send('POST', `${this.at(id)}/publish`, { ...options, repeatable: true })
   }
 }
 

@@ -2,10 +2,9 @@ import { durationOf, type JobRow } from '../../core/records/job.ts'
 import { parseExact } from '../../core/base/exact.ts'
 import { toText } from '../../core/base/json.ts'
 import type { TriggerEventRow } from '../../core/records/trigger.ts'
-import { workflowSummary } from '../views/records.ts'
 import { camel } from './names.ts'
 import type { Presence, RobotRow } from '../../core/records/robot.ts'
-import type { WorkflowRow } from '../../core/records/workflow.ts'
+import { averageDuration, type WorkflowRow } from '../../core/records/workflow.ts'
 
 /** A job in a list, without its definition and log. */
 export type JobSummary = ReturnType<typeof jobOf>
@@ -138,8 +137,8 @@ export function workflowOf(workflow: WorkflowRow) {
     tags: workflow.tags,
     executionCount: workflow.execution_count,
     successCount: workflow.success_count,
-    /** The mean over completed jobs. */
-    avgDurationMs: workflowSummary(workflow).avg_duration_ms,
+    /** Of the jobs that were completed. */
+    avgDurationMs: averageDuration(workflow),
   }
 }
 

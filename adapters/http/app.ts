@@ -4,6 +4,7 @@ import { refuse } from '../../core/base/refusal.ts'
 import { jobs } from '../../core/api/jobs.ts'
 import { pools } from '../../core/api/pools.ts'
 import { schedules } from '../../core/api/schedules.ts'
+import { workflows } from '../../core/api/workflows.ts'
 import type { Health } from '../../core/api/view.ts'
 import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
 import { SCOPES } from '../../core/records/key.ts'
@@ -29,7 +30,7 @@ import { scheduleHandlers } from './routes/schedules.ts'
 import { triggerRoutes } from './routes/triggers.ts'
 import { incomingWebhookRoutes } from './public/webhook.ts'
 import { outgoingWebhookRoutes } from './routes/webhooks.ts'
-import { workflowRoutes } from './routes/workflows.ts'
+import { workflowHandlers } from './routes/workflows.ts'
 
 /** What the health check and `/` tell of the process. */
 export interface About {
@@ -107,7 +108,7 @@ function mountPublic(app: Hono<HonoEnv>, fleet: Fleet, base: string): void {
 
 function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   serve(app, fleet, jobs, jobHandlers)
-  app.route('/api/v1/workflows', workflowRoutes(fleet))
+  serve(app, fleet, workflows, workflowHandlers)
   app.route('/api/v1/robots', robotRoutes(fleet))
   app.route('/api/v1/triggers', triggerRoutes(fleet))
   app.route('/api/v1/calls', callRoutes(fleet))

@@ -2,6 +2,7 @@ import { HistoryEntry, LogLine } from '../../core/records/job-history.ts'
 import { Job } from '../../core/records/job.ts'
 import { Affinity, Pool } from '../../core/records/pool.ts'
 import { Schedule, ScheduleRun } from '../../core/records/schedule.ts'
+import { Definition, Workflow, WorkflowVersion } from '../../core/records/workflow.ts'
 import type { Deletions } from '../../core/turn.ts'
 import type { RowOf, TableName, TableOf } from './row-of.ts'
 
@@ -31,38 +32,9 @@ export const TABLES = {
       last_disconnect: 'json?',
     },
   },
-  workflows: {
-    key: ['id'],
-    conflict: 'replace',
-    columns: {
-      id: 'text',
-      name: 'text',
-      description: 'text',
-      tags: 'json',
-      status: 'text',
-      version: 'int',
-      definition: 'text',
-      published_version: 'int?',
-      published_definition: 'text?',
-      max_concurrent: 'int?',
-      created_by: 'text',
-      created_at: 'int',
-      updated_at: 'int',
-      execution_count: 'int',
-      success_count: 'int',
-      total_duration_ms: 'int',
-    },
-  },
-  workflow_versions: {
-    key: ['workflow_id', 'version'],
-    conflict: 'keep',
-    columns: { workflow_id: 'text', version: 'int', definition: 'text', created_by: 'text', created_at: 'int' },
-  },
-  definitions: {
-    key: ['hash'],
-    conflict: 'keep',
-    columns: { hash: 'text', json: 'text' },
-  },
+  workflows: { key: Workflow.key, conflict: 'replace', columns: Workflow.columns },
+  workflow_versions: { key: WorkflowVersion.key, conflict: 'keep', columns: WorkflowVersion.columns },
+  definitions: { key: Definition.key, conflict: 'keep', columns: Definition.columns },
   triggers: {
     key: ['id'],
     conflict: 'replace',

@@ -1,15 +1,6 @@
 import type { Millis } from '../../core/base/ids.ts'
-import type {
-  KeyView,
-  ReportView,
-  RobotView,
-  Time,
-  VersionView,
-  WorkflowDetail,
-  WorkflowSummary,
-} from '../../core/api/view.ts'
+import type { KeyView, ReportView, RobotView, Time } from '../../core/api/view.ts'
 import type { Presence, Report, RobotRow } from '../../core/records/robot.ts'
-import type { VersionRow, WorkflowRow } from '../../core/records/workflow.ts'
 import type { KeyRow } from '../../core/records/key.ts'
 
 /** Rows as the API shows them: the data models of the reference, and beside them what we know besides. */
@@ -43,42 +34,6 @@ export function robotView(robot: RobotRow, now: Presence): RobotView {
     capabilities: robot.capabilities,
     metrics: now.metrics,
     created_at: iso(robot.created_at),
-  }
-}
-
-/** A workflow in a list. */
-export function workflowSummary(workflow: WorkflowRow): WorkflowSummary {
-  const { execution_count, success_count, total_duration_ms } = workflow
-  return {
-    id: workflow.id,
-    name: workflow.name,
-    description: workflow.description,
-    version: workflow.version,
-    published_version: workflow.published_version,
-    status: workflow.status,
-    max_concurrent: workflow.max_concurrent,
-    created_by: workflow.created_by,
-    created_at: iso(workflow.created_at),
-    updated_at: iso(workflow.updated_at),
-    tags: workflow.tags,
-    execution_count,
-    success_count,
-    avg_duration_ms: success_count === 0 ? 0 : Math.round(total_duration_ms / success_count),
-  }
-}
-
-/** One workflow, whole, with its newest definition. */
-export function workflowDetail(workflow: WorkflowRow, definition: string | undefined): WorkflowDetail {
-  return { ...workflowSummary(workflow), json_definition: definition ?? '{}' }
-}
-
-/** One version of a workflow. */
-export function versionView(version: VersionRow): VersionView {
-  return {
-    version: version.version,
-    hash: version.definition,
-    created_by: version.created_by,
-    created_at: iso(version.created_at),
   }
 }
 

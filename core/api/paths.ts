@@ -77,4 +77,15 @@ export const PATHS = {
     /** Deletes the schedule. Its jobs continue. */
     delete: { at: 'DELETE /api/v1/schedules/{id}' },
   },
+  workflows: {
+    /** Creates a draft. Nothing runs it before `publish`. */
+    create: { at: 'POST /api/v1/workflows', bodyIs: 'required' },
+    /** Saves a new version, if the definition differs. */
+    update: { at: 'PUT /api/v1/workflows/{id}', bodyIs: 'required' },
+    list: { at: 'GET /api/v1/workflows', paged: true },
+    get: { at: 'GET /api/v1/workflows/{id}' },
+    versions: { at: 'GET /api/v1/workflows/{id}/versions', paged: true },
+    /** Makes the newest version the one that jobs run. */
+    publish: { at: 'POST /api/v1/workflows/{id}/publish', repeatable: true },
+  },
 } as const satisfies Readonly<Record<string, Addresses>>

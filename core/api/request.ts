@@ -10,7 +10,6 @@ import { TRIGGER_TYPE_NAMES } from '../trigger-types/index.ts'
 import { written, writtenObject } from '../protocol/written.ts'
 import { EVENT_PATTERNS } from '../records/webhook.ts'
 import {
-  definitionField,
   environmentField,
   limitField,
   nameField,
@@ -51,16 +50,6 @@ export const NewPool = v.strictObject({
   tags: namesField,
   max_concurrent: limitField,
   workflows: v.optional(v.pipe(v.array(workflowIdField), v.maxLength(1_000)), []),
-})
-
-export const NewWorkflow = v.strictObject({
-  id: v.optional(ownIdField),
-  name: nameField,
-  description: v.optional(textField, ''),
-  tags: v.optional(namesField, []),
-  max_concurrent: limitField,
-  /** The definition, as text or as JSON. */
-  json_definition: definitionField,
 })
 
 /** Where a signature of the sender's own making is, and how it is made. */
@@ -167,7 +156,6 @@ export const WebhookBody = v.looseObject({
 
 export type NewRobot = v.InferOutput<typeof NewRobot>
 export type NewPool = v.InferOutput<typeof NewPool>
-export type NewWorkflow = v.InferOutput<typeof NewWorkflow>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewWebhook = v.InferOutput<typeof NewWebhook>
 export type NewKey = v.InferOutput<typeof NewKey>

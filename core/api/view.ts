@@ -1,10 +1,8 @@
 import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../base/ids.ts'
 import type { Presence, Report, RobotRow } from '../records/robot.ts'
-import type { VersionRow, WorkflowRow } from '../records/workflow.ts'
 import type { KeyRow } from '../records/key.ts'
 import type { Pool } from '../records/pool.ts'
 import type { ViewOf } from '../records/record.ts'
-import type { SuitabilityWarning } from '../records/explanation.ts'
 
 /**
  * What the HTTP API answers with. Derived from the rows, so that a field has one type from the column to the client:
@@ -53,47 +51,6 @@ export interface ReportView
   readonly active_job_ids: readonly string[] | null
   readonly robot_id: string
   readonly at: Time
-}
-
-/** A workflow in a list. */
-export interface WorkflowSummary extends
-  Shown<
-    WorkflowRow,
-    | 'id'
-    | 'name'
-    | 'description'
-    | 'version'
-    | 'published_version'
-    | 'status'
-    | 'max_concurrent'
-    | 'created_by'
-    | 'tags'
-    | 'execution_count'
-    | 'success_count'
-  > {
-  readonly created_at: Time
-  readonly updated_at: Time
-  /** Of the jobs that were completed. */
-  readonly avg_duration_ms: number
-}
-
-/** A workflow that has just been published. */
-export interface PublishedWorkflow extends WorkflowSummary {
-  /** That no robot on record says that it runs it. */
-  readonly warnings: readonly SuitabilityWarning[]
-}
-
-/** One workflow, whole. */
-export interface WorkflowDetail extends WorkflowSummary {
-  /** Its newest definition, as text. */
-  readonly json_definition: string
-}
-
-/** One version of a workflow. */
-export interface VersionView extends Shown<VersionRow, 'version' | 'created_by'> {
-  /** Of the definition. */
-  readonly hash: string
-  readonly created_at: Time
 }
 
 /** A key, without the key itself. */

@@ -117,7 +117,7 @@ describe.sequential('a client of a running orchestrator', () => {
     expect(await client.workflows.publish('empty')).toMatchObject({ status: 'published', published_version: 1 })
     const update = { name: 'Empty', json_definition: '{"nodes":{},"connections":[],"more":1}' }
     expect(await client.workflows.update('empty', update)).toMatchObject({ version: 2 })
-    expect((await client.workflows.versions('empty')).map(({ version }) => version)).toContain(2)
+    expect((await all(client.workflows.versions('empty'))).map(({ version }) => version)).toContain(2)
     expect(await client.workflows.get('empty')).toMatchObject({ published_version: 1 })
     expect((await all(client.workflows.list())).map(({ id }) => id)).toContain('orders-total')
 
