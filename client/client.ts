@@ -2,6 +2,7 @@ import { PATHS } from '../core/api/paths.ts'
 import type { pools } from '../core/api/pools.ts'
 import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
+import type { NewRobot as NewRobotBody, robots } from '../core/api/robots.ts'
 import type { NewSchedule as NewScheduleBody, schedules } from '../core/api/schedules.ts'
 import type { NewWorkflow as NewWorkflowBody, workflows } from '../core/api/workflows.ts'
 import type { HistoryEntry as HistoryEntryRecord } from '../core/records/job-history.ts'
@@ -13,7 +14,7 @@ export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webh
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { type Jobs, jobsOf } from './jobs.ts'
-import { Keys, Robots, Stats, Triggers } from './resources.ts'
+import { Keys, Stats, Triggers } from './resources.ts'
 import { type ClientOf, clientOf } from './routes.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
 import { Webhooks } from './webhooks.ts'
@@ -22,14 +23,16 @@ export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './errors.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { FileEvent, Firing, NewKey, NewRobot, NewTrigger } from './resources.ts'
+export type { FileEvent, Firing, NewKey, NewTrigger } from './resources.ts'
+export type NewRobot = InputOf<typeof NewRobotBody>
 export type NewSchedule = InputOf<typeof NewScheduleBody>
 export type NewWorkflow = InputOf<typeof NewWorkflowBody>
 export type NewPool = InputOf<typeof NewPoolSchema>
 export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
 export type { CallOptions, ClientOptions } from './transport.ts'
-export type { Health, KeyView, NewKeyView, PoolView, ReportView, RobotView } from '../core/api/view.ts'
+export type { Health, KeyView, NewKeyView, PoolView } from '../core/api/view.ts'
 export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
+export type { ReportView, RobotView } from '../core/api/robots.ts'
 export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api/schedules.ts'
 export type { PublishedWorkflow, VersionView, WorkflowDetail, WorkflowSummary } from '../core/api/workflows.ts'
 export type HistoryEntry = ViewOf<typeof HistoryEntryRecord>
@@ -42,7 +45,7 @@ export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
  */
 export class CasareClient {
   readonly jobs: Jobs
-  readonly robots: Robots
+  readonly robots: ClientOf<typeof robots>
   readonly workflows: ClientOf<typeof workflows>
   readonly triggers: Triggers
   readonly schedules: ClientOf<typeof schedules>
@@ -60,7 +63,7 @@ export class CasareClient {
     const api = `${base}/api/v1`
     const transport = this.#transport = new Transport(options)
     this.jobs = jobsOf(transport, base)
-    this.robots = new Robots(transport, `${api}/robots`)
+    this.robots = clientOf(transport, base, PATHS.robots)
     this.workflows = clientOf(transport, base, PATHS.workflows)
     this.triggers = new Triggers(transport, `${api}/triggers`)
     this.schedules = clientOf(transport, base, PATHS.schedules)

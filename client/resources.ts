@@ -1,8 +1,8 @@
 import type { FileOutcome, FileReport, FileReportView } from '../core/trigger-types/file-watch.ts'
-import type { NewKey as Key, NewRobot as Robot } from '../core/api/request.ts'
+import type { NewKey as Key } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
 import type { ManualFiring as TriggerFiring, NewTrigger as Trigger } from '../core/api/request.ts'
-import type { KeyView, NewKeyView, ReportView, RobotView } from '../core/api/view.ts'
+import type { KeyView, NewKeyView } from '../core/api/view.ts'
 import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
 import { newIdempotencyKey } from './idempotency.ts'
 import type { SubmitOptions } from './jobs.ts'
@@ -11,7 +11,6 @@ import type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
 /** Every resource except jobs. `docs/API.md` describes the route of each. */
 
-export type NewRobot = InputOf<typeof Robot>
 export type NewTrigger = InputOf<typeof Trigger>
 export type Firing = InputOf<typeof TriggerFiring>
 /** A change to a file on the reporter's own machine. */
@@ -30,49 +29,6 @@ export class Resource {
 
   protected at(id: string): string {
     return `${this.root}/${encodeURIComponent(id)}`
-  }
-}
-
-/** Robots, and the commands to them. */
-export class Robots extends Resource {
-  list(options: CallOptions = {}): AsyncGenerator<RobotView, void, undefined> {
-    return this.transport.list(this.root, {}, options)
-  }
-
-  get(id: string, options: CallOptions = {}): Promise<RobotView> {
-    return this.transport.send('GET', this.at(id), options)
-  }
-
-  /** Registers a robot before it has connected. The fields that it registers with later win. */
-  create(robot: NewRobot, options: CallOptions = {}): Promise<RobotView> {
-    return this.transport.send('POST', this.root, { ...options, body: robot })
-  }
-
-  update(id: string, robot: NewRobot, options: CallOptions = {}): Promise<RobotView> {
-    return this.transport.send('PUT', this.at(id), { ...options, body: robot })
-  }
-
-  /** Gives the robot no more jobs, even after it has reconnected, until `resume`. */
-  pause(id: string, options: CallOptions = {}): Promise<RobotView> {
-    return this.transport.send('POST', `${this.at(id)}/pause`, { ...options, repeatable: true })
-  }
-
-  resume(id: string, options: CallOptions = {}): Promise<RobotView> {
-    return this.transport.send('POST', `${this.at(id)}/resume`, { ...options, repeatable: true })
-  }
-
-  /** Asks the robot to shut down; `graceful`, the default, after its jobs have ended. */
-  shutdown(id: string, options: CallOptions & { readonly graceful?: boolean | undefined } = {}): Promise<RobotView> {
-    const { graceful, ...rest } = options
-    return this.transport.send('POST', `${this.at(id)}/shutdown`, { ...rest, body: { graceful } })
-  }
-
-  /**
-   * Asks the robot itself. Refused with `TIMEOUT` when it does not answer, with `CONNECTION_ERROR` when it is not
-   * connected.
-   */
-  status(id: string, options: CallOptions = {}): Promise<ReportView> {
-    return this.transport.send('POST', `${this.at(id)}/status`, options)
   }
 }
 

@@ -5,6 +5,7 @@ import { jobs } from '../../core/api/jobs.ts'
 import { pools } from '../../core/api/pools.ts'
 import { schedules } from '../../core/api/schedules.ts'
 import { workflows } from '../../core/api/workflows.ts'
+import { robots } from '../../core/api/robots.ts'
 import type { Health } from '../../core/api/view.ts'
 import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
 import { SCOPES } from '../../core/records/key.ts'
@@ -25,7 +26,7 @@ import { methodsOf } from './kit/methods.ts'
 import { type HonoEnv, requireScope } from './kit/request.ts'
 import { namesRequest, refused, writesJson } from './kit/response.ts'
 import { serve } from './kit/serve.ts'
-import { robotRoutes } from './routes/robots.ts'
+import { robotHandlers } from './routes/robots.ts'
 import { scheduleHandlers } from './routes/schedules.ts'
 import { triggerRoutes } from './routes/triggers.ts'
 import { incomingWebhookRoutes } from './public/webhook.ts'
@@ -109,7 +110,7 @@ function mountPublic(app: Hono<HonoEnv>, fleet: Fleet, base: string): void {
 function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   serve(app, fleet, jobs, jobHandlers)
   serve(app, fleet, workflows, workflowHandlers)
-  app.route('/api/v1/robots', robotRoutes(fleet))
+  serve(app, fleet, robots, robotHandlers)
   app.route('/api/v1/triggers', triggerRoutes(fleet))
   app.route('/api/v1/calls', callRoutes(fleet))
   app.route('/api/v1/triggers', fileEventRoutes(fleet))

@@ -1,6 +1,7 @@
 import { HistoryEntry, LogLine } from '../../core/records/job-history.ts'
 import { Job } from '../../core/records/job.ts'
 import { Affinity, Pool } from '../../core/records/pool.ts'
+import { Robot } from '../../core/records/robot.ts'
 import { Schedule, ScheduleRun } from '../../core/records/schedule.ts'
 import { Definition, Workflow, WorkflowVersion } from '../../core/records/workflow.ts'
 import type { Deletions } from '../../core/turn.ts'
@@ -14,24 +15,7 @@ export const TABLES = {
     conflict: 'replace',
     columns: Job.columns,
   },
-  robots: {
-    key: ['id'],
-    conflict: 'replace',
-    columns: {
-      id: 'text',
-      name: 'text',
-      environment: 'text',
-      max_concurrent_jobs: 'int',
-      tags: 'json',
-      capabilities: 'json',
-      mode: 'text',
-      created_at: 'int',
-      last_seen: 'int?',
-      last_heartbeat: 'int?',
-      metrics: 'json?',
-      last_disconnect: 'json?',
-    },
-  },
+  robots: { key: Robot.key, conflict: 'replace', columns: Robot.columns },
   workflows: { key: Workflow.key, conflict: 'replace', columns: Workflow.columns },
   workflow_versions: { key: WorkflowVersion.key, conflict: 'keep', columns: WorkflowVersion.columns },
   definitions: { key: Definition.key, conflict: 'keep', columns: Definition.columns },

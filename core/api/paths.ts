@@ -57,6 +57,23 @@ export const PATHS = {
     create: { at: 'POST /api/v1/pools', bodyIs: 'required' },
     list: { at: 'GET /api/v1/pools', paged: true },
   },
+  robots: {
+    /** Registers a robot before it has connected. The fields that it registers with later win. */
+    create: { at: 'POST /api/v1/robots', bodyIs: 'required' },
+    update: { at: 'PUT /api/v1/robots/{id}', bodyIs: 'required' },
+    list: { at: 'GET /api/v1/robots', paged: true },
+    get: { at: 'GET /api/v1/robots/{id}' },
+    /** Gives the robot no more jobs, even after it has reconnected, until `resume`. */
+    pause: { at: 'POST /api/v1/robots/{id}/pause', repeatable: true },
+    resume: { at: 'POST /api/v1/robots/{id}/resume', repeatable: true },
+    /** Asks the robot to shut down; `graceful`, the default, after its jobs have ended. */
+    shutdown: { at: 'POST /api/v1/robots/{id}/shutdown', bodyIs: 'optional' },
+    /**
+     * Asks the robot itself. Refused with `TIMEOUT` when it does not answer, with `CONNECTION_ERROR` when it is not
+     * connected.
+     */
+    status: { at: 'POST /api/v1/robots/{id}/status' },
+  },
   schedules: {
     create: { at: 'POST /api/v1/schedules', bodyIs: 'required' },
     /** Replaces every field except `enabled`; a field left out gets its default. */

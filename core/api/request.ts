@@ -2,48 +2,17 @@ import * as v from 'valibot'
 import type { JobId } from '../base/ids.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { newRobotId } from '../protocol/robot-id.ts'
-import { ROBOT_SLOTS_MAX } from '../protocol/message.ts'
-import { unreadable } from '../protocol/repertoire.ts'
 import { problemWithKeyName, SCOPES } from '../records/key.ts'
 import { SHOWN_AUTHS } from '../trigger-types/auth.ts'
 import { TRIGGER_TYPE_NAMES } from '../trigger-types/index.ts'
 import { written, writtenObject } from '../protocol/written.ts'
 import { EVENT_PATTERNS } from '../records/webhook.ts'
-import {
-  environmentField,
-  limitField,
-  nameField,
-  namesField,
-  ownIdField,
-  priorityField,
-  textField,
-  workflowIdField,
-} from './fields.ts'
+import { limitField, nameField, namesField, ownIdField, priorityField, textField, workflowIdField } from './fields.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
 
 /** Settings, which are read: `config` in `trigger-types/`. What is not read is `writtenObject`. */
 const jsonObject = v.custom<JsonObject>(isObject, 'must be a JSON object')
-export const NewRobot = v.strictObject({
-  id: v.optional(newRobotId),
-  name: nameField,
-  environment: v.optional(environmentField, 'default'),
-  max_concurrent_jobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ROBOT_SLOTS_MAX)), 1),
-  tags: v.optional(namesField, []),
-  capabilities: v.optional(
-    v.pipe(
-      writtenObject,
-      v.rawCheck(({ dataset, addIssue }) => {
-        for (const field of dataset.typed ? unreadable(dataset.value) : []) {
-          addIssue({ message: `${field} must be an array of strings` })
-        }
-      }),
-    ),
-    {},
-  ),
-})
-
-export const Shutdown = v.strictObject({ graceful: v.optional(v.boolean(), true) })
 
 export const NewPool = v.strictObject({
   name: nameField,
@@ -154,7 +123,6 @@ export const WebhookBody = v.looseObject({
   timestamp: v.optional(written),
 })
 
-export type NewRobot = v.InferOutput<typeof NewRobot>
 export type NewPool = v.InferOutput<typeof NewPool>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
 export type NewWebhook = v.InferOutput<typeof NewWebhook>

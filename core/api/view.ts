@@ -1,5 +1,4 @@
 import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../base/ids.ts'
-import type { Presence, Report, RobotRow } from '../records/robot.ts'
 import type { KeyRow } from '../records/key.ts'
 import type { Pool } from '../records/pool.ts'
 import type { ViewOf } from '../records/record.ts'
@@ -26,31 +25,6 @@ export interface Page<T> {
   readonly items: readonly T[]
   /** Where the next page starts; null on the last. */
   readonly next_cursor: string | null
-}
-
-/** A robot as it is on record, and as it is just now. */
-export interface RobotView
-  extends
-    Shown<RobotRow, 'id' | 'name' | 'mode' | 'environment' | 'max_concurrent_jobs' | 'tags' | 'capabilities'>,
-    Shown<Presence, 'status' | 'current_jobs' | 'active_job_ids' | 'metrics'> {
-  /** When anything was heard of it last; null: it has never been here. */
-  readonly last_seen: Time | null
-  readonly last_heartbeat: Time | null
-  readonly connected_since: Time | null
-  /** How its last connection ended: `code` is ours, and null where the line broke or the robot closed it. */
-  readonly last_disconnect: { readonly at: Time; readonly code: number | null; readonly reason: string } | null
-  /** Two machines connect as this robot and replace each other, since then; null: there is one. */
-  readonly conflict: { readonly since: Time; readonly takeovers: number } | null
-  readonly created_at: Time
-}
-
-/** What a robot has just said of itself. */
-export interface ReportView
-  extends Shown<Report, 'status' | 'current_jobs' | 'uptime_seconds' | 'system_info'>, Shown<Presence, 'metrics'> {
-  /** null where it does not say which jobs it has. */
-  readonly active_job_ids: readonly string[] | null
-  readonly robot_id: string
-  readonly at: Time
 }
 
 /** A key, without the key itself. */

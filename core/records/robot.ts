@@ -1,4 +1,8 @@
+import * as v from 'valibot'
 import type { JobId, Millis, RobotId } from '../base/ids.ts'
+import { instantText } from '../base/instant.ts'
+import { anyObject, count, id, list, number, oneOf, text } from './fields.ts'
+import { column, computed, hidden, instant, key, record, type RowOf, time } from './record.ts'
 
 /**
  * `paused` ends with a resume. `resuming`: gets jobs again, and is told so until it no longer says that it is paused: a
@@ -9,32 +13,50 @@ export const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
 
 export type RobotMode = (typeof ROBOT_MODES)[number]
 
-/** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
-export interface RobotRow {
-  readonly id: RobotId
-  readonly name: string
-  readonly environment: string
-  readonly max_concurrent_jobs: number
-  readonly tags: readonly string[]
-  readonly capabilities: Readonly<Record<string, unknown>>
-  /** What it has been told to do. Remembered across connections: a robot that is paused gets nothing when it returns. */
-  readonly mode: RobotMode
-  readonly created_at: Millis
-  /** Null before its first registration. Written then and when it leaves, and now and then between: at most `seenMs` behind. */
-  readonly last_seen: Millis | null
-  /** Its last heartbeat and what that said of its machine, written together with `last_seen`. */
-  readonly last_heartbeat: Millis | null
-  readonly metrics: Metrics | null
-  /** How its last connection ended. */
-  readonly last_disconnect: Disconnect | null
-}
-
 /** How loaded a robot's machine is, by its own word. */
-export interface Metrics {
-  readonly cpu_percent: number | null
-  readonly memory_percent: number | null
-  readonly disk_percent: number | null
+export const Metrics = v.strictObject({
+  cpu_percent: v.nullable(number),
+  memory_percent: v.nullable(number),
+  disk_percent: v.nullable(number),
+})
+export interface Metrics extends Readonly<v.InferOutput<typeof Metrics>> {}
+
+/** The end of a connection. `code` is the one with which we have closed it; null: the line broke, or the robot closed it. */
+export interface Disconnect {
+  readonly at: Millis
+  readonly code: number | null
+  readonly reason: string
 }
+const DisconnectView = v.strictObject({ at: time, code: v.nullable(number), reason: text })
+
+/** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
+export const Robot = record('robots', {
+  id: key(id<RobotId>()),
+  name: column('text', text),
+  /** What it has been told to do. Remembered across connections: a robot that is paused gets nothing when it returns. */
+  mode: column('text', oneOf(ROBOT_MODES)),
+  environment: column('text', text),
+  max_concurrent_jobs: column('int', count),
+  /** How its last connection ended. */
+  last_disconnect: hidden<Disconnect, 'json?'>('json?'),
+  tags: column('json', list(text)),
+  capabilities: column('json', anyObject),
+  created_at: instant('int'),
+
+  /** Null before its first registration. Written then and when it leaves, and now and then between: at most `seenMs` behind. */
+  last_seen: hidden<Millis, 'int?'>('int?'),
+  /** Its last heartbeat and what that said of its machine, written together with `last_seen`. */
+  last_heartbeat: hidden<Millis, 'int?'>('int?'),
+  metrics: hidden<Metrics, 'json?'>('json?'),
+}, {
+  /** How its last connection ended: `code` is ours, and null where the line broke or the robot closed it. */
+  last_disconnect: computed(
+    v.nullable(DisconnectView),
+    ({ last_disconnect }: { readonly last_disconnect: Disconnect | null }) =>
+      last_disconnect && { ...last_disconnect, at: instantText(last_disconnect.at) },
+  ),
+})
+export interface RobotRow extends RowOf<typeof Robot> {}
 
 /** What a robot last said of itself. */
 export interface Report extends Metrics {
@@ -47,16 +69,11 @@ export interface Report extends Metrics {
   readonly system_info: Readonly<Record<string, unknown>>
 }
 
-/** The end of a connection. `code` is the one with which we have closed it; null: the line broke, or the robot closed it. */
-export interface Disconnect {
-  readonly at: Millis
-  readonly code: number | null
-  readonly reason: string
-}
+export const ROBOT_STATUSES = ['offline', 'online', 'busy', 'error', 'maintenance'] as const
 
 /** How a robot is doing just now, and what it said last. */
 export interface Presence {
-  readonly status: 'offline' | 'online' | 'busy' | 'error' | 'maintenance'
+  readonly status: (typeof ROBOT_STATUSES)[number]
   readonly current_jobs: number
   readonly active_job_ids: readonly JobId[]
   readonly connected_since: Millis | null

@@ -8,7 +8,7 @@ import { type Refusal, refuse } from '../../../core/base/refusal.ts'
 const PAGE = ['limit', 'cursor'] as const
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
 const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^\/(?:robots|triggers|keys|webhooks|fleets)$/, PAGE],
+  [/^\/(?:triggers|keys|webhooks|fleets)$/, PAGE],
   [/^\/\w+\/[^/]+\/events$/, PAGE],
   [/^\/webhooks\/[^/]+\/deliveries$/, ['status', ...PAGE]],
   [/^\/calls\/[^/]+$/, ['wait_seconds']],

@@ -1,93 +1,51 @@
-import { type Context, Hono } from 'hono'
-import type { Reply } from '../../../core/reply.ts'
+import { robots, type RobotView } from '../../../core/api/robots.ts'
 import type { RobotId } from '../../../core/base/ids.ts'
+import { isRefusal, notFound, type Refusal } from '../../../core/base/refusal.ts'
+import type { ReplyTo } from '../../../core/reply.ts'
 import { presence } from '../../../core/robots/presence.ts'
-import { isRefusal, notFound } from '../../../core/base/refusal.ts'
-import { NewRobot, Shutdown } from '../../../core/api/request.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
-import { encodeCursor, type HonoEnv, pageQuery, readBody, readOptionalBody, requireScope } from '../kit/request.ts'
-import { locationOf, refused, respond } from '../kit/response.ts'
-import { unlessUnchanged } from '../kit/unchanged.ts'
-import { reportView, robotView } from '../../views/records.ts'
+import { reportView, robotView } from '../../views/robots.ts'
+import { encodeCursor } from '../kit/request.ts'
+import { handlers } from '../kit/serve.ts'
 
-/** `/api/v1/robots`. What is on record comes from the store, how they are just now from memory. */
-export function robotRoutes(fleet: Fleet): Hono<HonoEnv> {
-  const app = new Hono<HonoEnv>()
-  const read = requireScope(fleet, 'jobs:read')
-  const admin = requireScope(fleet, 'admin')
-  app.get('/', read, (c) => list(fleet, c))
-  app.get('/:id', read, unlessUnchanged, (c) => detail(fleet, c))
-  app.post('/', admin, (c) => save(fleet, c, undefined))
-  app.put('/:id', admin, (c) => save(fleet, c, idOf(c)))
-  for (const verb of ['pause', 'resume', 'shutdown'] as const) {
-    app.post(`/:id/${verb}`, requireScope(fleet, 'robots:control'), (c) => control(fleet, c, verb))
-  }
-  app.post('/:id/status', read, (c) => report(fleet, c))
-  return app
-}
+export const robotHandlers = handlers(robots, {
+  create: async ({ fleet, body: { id, ...given }, send }) => {
+    const robot = (id ?? fleet.platform.rowId()) as RobotId
+    return shown(fleet, await send({ type: 'robot.saved', robot, mode: 'create', ...given }))
+  },
+  update: async ({ fleet, id, body, send }) => {
+    const { id: _, ...given } = body
+    return shown(fleet, await send({ type: 'robot.saved', robot: id as RobotId, mode: 'update', ...given }))
+  },
+  list: async ({ fleet, page }) => {
+    const { items, next } = await fleet.queries.robots(page)
+    const views = items.map((robot) => robotView(robot, presence(fleet.state, robot.id)))
+    return { items: views, next_cursor: encodeCursor(next) }
+  },
+  get: async ({ fleet, id }) => {
+    const robot = await fleet.queries.robot(id as RobotId)
+    return robot === undefined ? notFound('Robot', id) : robotView(robot, presence(fleet.state, robot.id))
+  },
+  pause: async ({ fleet, id, send }) => {
+    const robot = id as RobotId
+    return shown(fleet, await send({ type: 'control.requested', robot, control: 'pause', graceful: true }))
+  },
+  resume: async ({ fleet, id, send }) => {
+    const robot = id as RobotId
+    return shown(fleet, await send({ type: 'control.requested', robot, control: 'resume', graceful: true }))
+  },
+  shutdown: async ({ fleet, id, body: { graceful }, send }) => {
+    const robot = id as RobotId
+    return shown(fleet, await send({ type: 'control.requested', robot, control: 'shutdown', graceful }))
+  },
+  status: async ({ fleet, id, send }) => {
+    const reply = await send({ type: 'status.requested', robot: id as RobotId })
+    if (isRefusal(reply)) return reply
+    const { robot, report } = reply
+    return reportView(robot, report, presence(fleet.state, robot.id))
+  },
+})
 
-async function list(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
-  const query = pageQuery(c)
-  if (isRefusal(query)) return refused(c, query)
-  const page = await fleet.queries.robots(query)
-  const items = page.items.map((robot) => robotView(robot, presence(fleet.state, robot.id)))
-  return c.json({ items, next_cursor: encodeCursor(page.next) })
-}
-
-async function detail(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
-  const robot = await fleet.queries.robot(idOf(c))
-  if (robot === undefined) return refused(c, notFound('Robot', idOf(c)))
-  return c.json(robotView(robot, presence(fleet.state, robot.id)))
-}
-
-/** Puts a robot on record before it comes, or changes what is on record. */
-async function save(fleet: Fleet, c: Context<HonoEnv>, id: RobotId | undefined): Promise<Response> {
-  const body = await readBody(c, NewRobot)
-  if (isRefusal(body)) return refused(c, body)
-  const answer = await fleet.request((reply) => ({
-    type: 'robot.saved',
-    reply,
-    robot: (id ?? body.id ?? fleet.platform.rowId()) as RobotId,
-    mode: id === undefined ? 'create' : 'update',
-    name: body.name,
-    environment: body.environment,
-    max_concurrent_jobs: body.max_concurrent_jobs,
-    tags: body.tags,
-    capabilities: body.capabilities,
-  }))
-  return shown(fleet, c, answer, id === undefined ? 201 : 200)
-}
-
-async function control(fleet: Fleet, c: Context<HonoEnv>, verb: 'pause' | 'resume' | 'shutdown'): Promise<Response> {
-  const body = await readOptionalBody(c, Shutdown)
-  if (isRefusal(body)) return refused(c, body)
-  const { graceful } = body
-  const robot = idOf(c)
-  const answer = await fleet.request((reply) => ({ type: 'control.requested', reply, robot, control: verb, graceful }))
-  return shown(fleet, c, answer, 200)
-}
-
-/** Asks a robot how it is. */
-async function report(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
-  const asked = idOf(c)
-  const answer = await fleet.request((reply) => ({ type: 'status.requested', reply, robot: asked }))
-  return respond(
-    c,
-    answer,
-    'status',
-    ({ robot, report: reported }) => c.json(reportView(robot, reported, presence(fleet.state, robot.id))),
-  )
-}
-
-function shown(fleet: Fleet, c: Context, answer: Reply, status: 200 | 201): Response {
-  return respond(
-    c,
-    answer,
-    'robot',
-    ({ robot }) => c.json(robotView(robot, presence(fleet.state, robot.id)), status, locationOf(c, 'robots', robot.id)),
-  )
-}
-
-function idOf(c: Context<HonoEnv>): RobotId {
-  return c.req.param('id') as RobotId
+function shown(fleet: Fleet, reply: ReplyTo<'robot.saved'> | Refusal): RobotView | Refusal {
+  return isRefusal(reply) ? reply : robotView(reply.robot, presence(fleet.state, reply.robot.id))
 }
