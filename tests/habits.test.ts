@@ -31,6 +31,19 @@ test('.editorconfig says what the formatter does', () => {
   expect(text).toContain(`\nmax_line_length = ${deno.fmt.lineWidth}\n`)
 })
 
+test('the diffs in CONTRIBUTING.md are of what is here', () => {
+  const blocks = [...textOf('CONTRIBUTING.md').matchAll(/^```diff\n(.*?)^```$/gms)]
+  expect(blocks.length).toBeGreaterThan(3)
+  const wrong = blocks.flatMap(([, diff = '']) =>
+    diff.split(/^\+\+\+ /m).slice(1).flatMap((part) => {
+      const [path = '', ...added] = part.trimEnd().split('\n')
+      const lines = existsSync(join(ROOT, path)) ? textOf(path).split('\n') : []
+      return added.filter((line) => !lines.includes(line.slice(1))).map((line) => `${path}: ${line}`)
+    })
+  )
+  expect(wrong).toEqual([])
+})
+
 describe('package.json', () => {
   const address = pkg.homepage.replace('#readme', '')
 
