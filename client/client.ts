@@ -1,7 +1,9 @@
+import type { keys, NewKey as KeySchema } from '../core/api/keys.ts'
 import { PATHS } from '../core/api/paths.ts'
 import type { pools } from '../core/api/pools.ts'
 import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
+import type { NewWebhook as WebhookSchema, webhooks } from '../core/api/webhooks.ts'
 import type { NewRobot as NewRobotBody, robots } from '../core/api/robots.ts'
 import type { NewSchedule as NewScheduleBody, schedules } from '../core/api/schedules.ts'
 import type { NewWorkflow as NewWorkflowBody, workflows } from '../core/api/workflows.ts'
@@ -10,27 +12,28 @@ import type { ViewOf } from '../core/records/record.ts'
 import type { Health } from '../core/api/view.ts'
 export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
 export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
-export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhook-view.ts'
+export type { KeyView, NewKeyView } from '../core/api/keys.ts'
+export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhooks.ts'
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { type Jobs, jobsOf } from './jobs.ts'
-import { Keys, Stats, Triggers } from './resources.ts'
+import { Stats, Triggers } from './resources.ts'
 import { type ClientOf, clientOf } from './routes.ts'
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
-import { Webhooks } from './webhooks.ts'
 
 export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './errors.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { FileEvent, Firing, NewKey, NewTrigger } from './resources.ts'
+export type { FileEvent, Firing, NewTrigger } from './resources.ts'
 export type NewRobot = InputOf<typeof NewRobotBody>
 export type NewSchedule = InputOf<typeof NewScheduleBody>
 export type NewWorkflow = InputOf<typeof NewWorkflowBody>
 export type NewPool = InputOf<typeof NewPoolSchema>
-export type { DeliveryQuery, NewWebhook } from './webhooks.ts'
+export type NewKey = InputOf<typeof KeySchema>
+export type NewWebhook = InputOf<typeof WebhookSchema>
 export type { CallOptions, ClientOptions } from './transport.ts'
-export type { Health, KeyView, NewKeyView, PoolView } from '../core/api/view.ts'
+export type { Health, PoolView } from '../core/api/view.ts'
 export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
 export type { ReportView, RobotView } from '../core/api/robots.ts'
 export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api/schedules.ts'
@@ -49,9 +52,9 @@ export class CasareClient {
   readonly workflows: ClientOf<typeof workflows>
   readonly triggers: Triggers
   readonly schedules: ClientOf<typeof schedules>
-  readonly keys: Keys
+  readonly keys: ClientOf<typeof keys>
   readonly pools: ClientOf<typeof pools>
-  readonly webhooks: Webhooks
+  readonly webhooks: ClientOf<typeof webhooks>
   readonly stats: Stats
   readonly #transport: Transport
   readonly #calls: string
@@ -67,9 +70,9 @@ export class CasareClient {
     this.workflows = clientOf(transport, base, PATHS.workflows)
     this.triggers = new Triggers(transport, `${api}/triggers`)
     this.schedules = clientOf(transport, base, PATHS.schedules)
-    this.keys = new Keys(transport, `${api}/keys`)
+    this.keys = clientOf(transport, base, PATHS.keys)
     this.pools = clientOf(transport, base, PATHS.pools)
-    this.webhooks = new Webhooks(transport, `${api}/webhooks`)
+    this.webhooks = clientOf(transport, base, PATHS.webhooks)
     this.stats = new Stats(transport, `${api}/stats`)
     this.#calls = `${api}/calls`
   }

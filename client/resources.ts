@@ -1,8 +1,6 @@
 import type { FileOutcome, FileReport, FileReportView } from '../core/trigger-types/file-watch.ts'
-import type { NewKey as Key } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
 import type { ManualFiring as TriggerFiring, NewTrigger as Trigger } from '../core/api/request.ts'
-import type { KeyView, NewKeyView } from '../core/api/view.ts'
 import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
 import { newIdempotencyKey } from './idempotency.ts'
 import type { SubmitOptions } from './jobs.ts'
@@ -15,7 +13,6 @@ export type NewTrigger = InputOf<typeof Trigger>
 export type Firing = InputOf<typeof TriggerFiring>
 /** A change to a file on the reporter's own machine. */
 export type FileEvent = InputOf<typeof FileReport>['events'][number]
-export type NewKey = InputOf<typeof Key>
 
 /** The base of all resources: the transport and the root of their routes. */
 export class Resource {
@@ -94,23 +91,6 @@ export class Triggers extends Resource {
   /** The events that reached a trigger with their outcomes, newest first. */
   events(id: string, options: CallOptions = {}): AsyncGenerator<TriggerEventView, void, undefined> {
     return this.transport.list(`${this.at(id)}/events`, {}, options)
-  }
-}
-
-/** API keys. */
-export class Keys extends Resource {
-  list(options: CallOptions = {}): AsyncGenerator<KeyView, void, undefined> {
-    return this.transport.list(this.root, {}, options)
-  }
-
-  /** Creates a key. The key itself is in this answer only. */
-  create(key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
-    return this.transport.send('POST', this.root, { ...options, body: key })
-  }
-
-  /** Revokes a key, and closes its connections at once. */
-  revoke(id: string, options: CallOptions = {}): Promise<KeyView> {
-    return this.transport.send('DELETE', this.at(id), options)
   }
 }
 

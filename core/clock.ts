@@ -40,11 +40,11 @@ export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Tu
     saveTrigger(state, { ...trigger, last_fired_at: trigger.last_fired_at + by }, turn)
   }
   for (const webhook of state.webhooks.values()) {
-    const { former_until, failing_since } = webhook
-    if (former_until === null && failing_since === null) continue
+    const { former_secret_until, failing_since } = webhook
+    if (former_secret_until === null && failing_since === null) continue
     saveWebhook(state, {
       ...webhook,
-      former_until: shifted(former_until, by),
+      former_secret_until: shifted(former_secret_until, by),
       failing_since: shifted(failing_since, by),
     }, turn)
   }

@@ -1,7 +1,7 @@
 import pkg from '../../package.json' with { type: 'json' }
 import type { JobId } from '../../core/base/ids.ts'
 import { DEFAULTS } from '../../core/settings.ts'
-import { NewKey } from '../../core/api/request.ts'
+import { NewKey } from '../../core/api/keys.ts'
 import { upcoming } from '../../core/records/schedule.ts'
 import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
 import {

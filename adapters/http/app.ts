@@ -2,7 +2,9 @@ import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/base/refusal.ts'
 import { jobs } from '../../core/api/jobs.ts'
+import { keys } from '../../core/api/keys.ts'
 import { pools } from '../../core/api/pools.ts'
+import { webhooks } from '../../core/api/webhooks.ts'
 import { schedules } from '../../core/api/schedules.ts'
 import { workflows } from '../../core/api/workflows.ts'
 import { robots } from '../../core/api/robots.ts'
@@ -19,7 +21,7 @@ import { fileEventRoutes } from './routes/file-events.ts'
 import { type FleetRegistry, fleetRoutes } from './routes/fleets.ts'
 import { jobHandlers } from './routes/jobs.ts'
 import { formRoutes } from './public/form.ts'
-import { keyRoutes } from './routes/keys.ts'
+import { keyHandlers } from './routes/keys.ts'
 import { poolHandlers } from './routes/pools.ts'
 import { crossOrigin } from './kit/cross-origin.ts'
 import { methodsOf } from './kit/methods.ts'
@@ -30,7 +32,7 @@ import { robotHandlers } from './routes/robots.ts'
 import { scheduleHandlers } from './routes/schedules.ts'
 import { triggerRoutes } from './routes/triggers.ts'
 import { incomingWebhookRoutes } from './public/webhook.ts'
-import { outgoingWebhookRoutes } from './routes/webhooks.ts'
+import { webhookHandlers } from './routes/webhooks.ts'
 import { workflowHandlers } from './routes/workflows.ts'
 
 /** What the health check and `/` tell of the process. */
@@ -115,9 +117,9 @@ function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   app.route('/api/v1/calls', callRoutes(fleet))
   app.route('/api/v1/triggers', fileEventRoutes(fleet))
   serve(app, fleet, schedules, scheduleHandlers)
-  app.route('/api/v1/keys', keyRoutes(fleet))
+  serve(app, fleet, keys, keyHandlers)
   serve(app, fleet, pools, poolHandlers)
-  app.route('/api/v1/webhooks', outgoingWebhookRoutes(fleet))
+  serve(app, fleet, webhooks, webhookHandlers)
   app.get('/api/v1/stats/queue', requireScope(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
   app.get('/api/v1/stats/dispatcher', requireScope(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
 }

@@ -1,6 +1,8 @@
 import { HistoryEntry, LogLine } from '../../core/records/job-history.ts'
 import { Job } from '../../core/records/job.ts'
+import { Idempotency, Key } from '../../core/records/key.ts'
 import { Affinity, Pool } from '../../core/records/pool.ts'
+import { Delivery, Webhook } from '../../core/records/webhook.ts'
 import { Robot } from '../../core/records/robot.ts'
 import { Schedule, ScheduleRun } from '../../core/records/schedule.ts'
 import { Definition, Workflow, WorkflowVersion } from '../../core/records/workflow.ts'
@@ -53,63 +55,12 @@ export const TABLES = {
     },
   },
   schedules: { key: Schedule.key, conflict: 'replace', columns: Schedule.columns },
-  keys: {
-    key: ['id'],
-    conflict: 'replace',
-    columns: {
-      id: 'text',
-      name: 'text',
-      secret: 'text',
-      scopes: 'json',
-      robot_id: 'text?',
-      created_at: 'int',
-      revoked_at: 'int?',
-    },
-  },
+  keys: { key: Key.key, conflict: 'replace', columns: Key.columns },
   pools: { key: Pool.key, conflict: 'replace', columns: Pool.columns },
   affinities: { key: Affinity.key, conflict: 'replace', columns: Affinity.columns },
-  idempotency: {
-    key: ['key'],
-    conflict: 'replace',
-    columns: { key: 'text', fingerprint: 'text', job_id: 'text', status: 'text', created_at: 'int' },
-  },
-  webhooks: {
-    key: ['id'],
-    conflict: 'replace',
-    columns: {
-      id: 'text',
-      url: 'text',
-      description: 'text',
-      events: 'json',
-      workflow_id: 'text?',
-      secret: 'text',
-      former_secret: 'text?',
-      former_until: 'int?',
-      enabled: 'flag',
-      disabled_reason: 'text',
-      failing_since: 'int?',
-      created_by: 'text',
-      created_at: 'int',
-    },
-  },
-  deliveries: {
-    key: ['id'],
-    conflict: 'replace',
-    columns: {
-      id: 'text',
-      webhook_id: 'text',
-      seq: 'int',
-      event: 'text',
-      payload: 'text',
-      created_at: 'int',
-      status: 'text',
-      attempt: 'int',
-      next_at: 'int?',
-      status_code: 'int?',
-      error: 'text',
-      delivered_at: 'int?',
-    },
-  },
+  idempotency: { key: Idempotency.key, conflict: 'replace', columns: Idempotency.columns },
+  webhooks: { key: Webhook.key, conflict: 'replace', columns: Webhook.columns },
+  deliveries: { key: Delivery.key, conflict: 'replace', columns: Delivery.columns },
   job_history: { key: HistoryEntry.key, conflict: 'fail', columns: HistoryEntry.columns },
   job_logs: { key: LogLine.key, conflict: 'fail', columns: LogLine.columns },
   schedule_runs: {

@@ -49,8 +49,10 @@ export const PATHS = {
     requeue: { at: 'POST /api/v1/jobs/{id}/requeue' },
   },
   keys: {
+    /** Creates a key. The key itself is in this answer only. */
     create: { at: 'POST /api/v1/keys', bodyIs: 'required' },
     list: { at: 'GET /api/v1/keys', paged: true },
+    /** Revokes a key, and closes its connections at once. */
     revoke: { at: 'DELETE /api/v1/keys/{id}' },
   },
   pools: {
@@ -104,5 +106,26 @@ export const PATHS = {
     versions: { at: 'GET /api/v1/workflows/{id}/versions', paged: true },
     /** Makes the newest version the one that jobs run. */
     publish: { at: 'POST /api/v1/workflows/{id}/publish', repeatable: true },
+  },
+  webhooks: {
+    /** Creates a webhook. The secret that signs its requests is in this answer only. */
+    create: { at: 'POST /api/v1/webhooks', bodyIs: 'required' },
+    list: { at: 'GET /api/v1/webhooks', paged: true },
+    get: { at: 'GET /api/v1/webhooks/{id}' },
+    update: { at: 'PUT /api/v1/webhooks/{id}', bodyIs: 'required' },
+    /** Deletes the webhook with all its deliveries, pending ones too. */
+    delete: { at: 'DELETE /api/v1/webhooks/{id}' },
+    /** Enables the webhook. Deliveries that were pending when it was disabled are sent first. */
+    enable: { at: 'POST /api/v1/webhooks/{id}/enable', repeatable: true },
+    disable: { at: 'POST /api/v1/webhooks/{id}/disable', repeatable: true },
+    /** Sends a `webhook.ping`, whichever events the webhook subscribes to. */
+    test: { at: 'POST /api/v1/webhooks/{id}/test' },
+    /** Makes a new secret, shown in this answer only. For a day, requests are signed with the former one too. */
+    rotate: { at: 'POST /api/v1/webhooks/{id}/rotate' },
+    /** The deliveries to a webhook, newest first. */
+    deliveries: { at: 'GET /api/v1/webhooks/{id}/deliveries', paged: true },
+    delivery: { at: 'GET /api/v1/webhooks/{id}/deliveries/{delivery}' },
+    /** Sends a delivery once more, under the same id. */
+    replay: { at: 'POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay' },
   },
 } as const satisfies Readonly<Record<string, Addresses>>

@@ -1,12 +1,9 @@
 import * as v from 'valibot'
 import type { JobId } from '../base/ids.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
-import { newRobotId } from '../protocol/robot-id.ts'
-import { problemWithKeyName, SCOPES } from '../records/key.ts'
 import { SHOWN_AUTHS } from '../trigger-types/auth.ts'
 import { TRIGGER_TYPE_NAMES } from '../trigger-types/index.ts'
 import { written, writtenObject } from '../protocol/written.ts'
-import { EVENT_PATTERNS } from '../records/webhook.ts'
 import { limitField, nameField, namesField, ownIdField, priorityField, textField, workflowIdField } from './fields.ts'
 
 /** The bodies of HTTP requests. Unknown fields are refused by name: a misspelt option must not be ignored. */
@@ -87,35 +84,6 @@ export const NewCall = v.strictObject({
   wait_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(CALL_WAIT_SECONDS_MAX)), 0),
 })
 
-export const NewKey = v.strictObject({
-  /** What histories show of whoever does something with it. */
-  name: v.pipe(
-    nameField,
-    v.rawCheck(({ dataset, addIssue }) => {
-      const problem = dataset.typed ? problemWithKeyName(dataset.value) : null
-      if (problem !== null) addIssue({ message: problem })
-    }),
-  ),
-  scopes: v.pipe(
-    v.array(v.picklist(SCOPES)),
-    v.minLength(1),
-  ),
-  robot_id: v.nullish(newRobotId, null),
-})
-
-export const NewWebhook = v.strictObject({
-  url: v.pipe(v.string(), v.maxLength(2_000)),
-  /** Names of events, families as `job.*`, or `*`. */
-  events: v.pipe(
-    v.array(v.picklist(EVENT_PATTERNS, `must be one of ${EVENT_PATTERNS.join(', ')}`)),
-    v.minLength(1),
-    v.maxLength(EVENT_PATTERNS.length),
-  ),
-  /** Only what is about this workflow. */
-  workflow_id: v.nullish(workflowIdField, null),
-  description: v.optional(textField, ''),
-})
-
 /** The body of `POST /webhook/{trigger_id}`. Other fields are the sender's own affair. */
 export const WebhookBody = v.looseObject({
   event_type: v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
@@ -125,6 +93,4 @@ export const WebhookBody = v.looseObject({
 
 export type NewPool = v.InferOutput<typeof NewPool>
 export type NewTrigger = v.InferOutput<typeof NewTrigger>
-export type NewWebhook = v.InferOutput<typeof NewWebhook>
-export type NewKey = v.InferOutput<typeof NewKey>
 export type WebhookBody = v.InferOutput<typeof WebhookBody>

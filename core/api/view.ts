@@ -1,5 +1,4 @@
 import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookId, WorkflowId } from '../base/ids.ts'
-import type { KeyRow } from '../records/key.ts'
 import type { Pool } from '../records/pool.ts'
 import type { ViewOf } from '../records/record.ts'
 
@@ -25,17 +24,6 @@ export interface Page<T> {
   readonly items: readonly T[]
   /** Where the next page starts; null on the last. */
   readonly next_cursor: string | null
-}
-
-/** A key, without the key itself. */
-export interface KeyView extends Shown<KeyRow, 'id' | 'name' | 'scopes' | 'robot_id'> {
-  readonly created_at: Time
-  readonly revoked_at: Time | null
-}
-
-/** A key that was made just now: it is shown this once. */
-export interface NewKeyView extends KeyView {
-  readonly key: string
 }
 
 /** A pool. */

@@ -1,5 +1,7 @@
 import type { JobId, KeyId, Millis, RobotId, SecretHash } from '../base/ids.ts'
+import { id, list, oneOf, text } from './fields.ts'
 import type { JobStatus } from './job.ts'
+import { column, hidden, instant, key, record, type RowOf } from './record.ts'
 
 /** What a key may do. `admin` includes the others. */
 export const SCOPES = [
@@ -18,8 +20,8 @@ export type Scope = (typeof SCOPES)[number]
 const KEY = /^[!-~]+$/
 
 /** Why no request can come with this key; null when one can. */
-export function problemWithKey(key: string): string | null {
-  return KEY.test(key) ? null : 'must consist of ASCII letters, digits and signs, without white space'
+export function problemWithKey(secret: string): string | null {
+  return KEY.test(secret) ? null : 'must consist of ASCII letters, digits and signs, without white space'
 }
 
 /** What stands for the orchestrator itself in histories, where others have the name of their key. */
@@ -31,26 +33,28 @@ export function problemWithKeyName(name: string): string | null {
   return SYSTEM.test(seen) ? 'must not stand for the orchestrator, a robot, a trigger or a schedule' : null
 }
 
-/** A key, without the key itself. */
-export interface KeyRow {
-  readonly id: KeyId
-  readonly name: string
-  readonly secret: SecretHash
-  readonly scopes: readonly Scope[]
+/** A key. The key itself is not kept: what is kept is its hash. */
+export const Key = record('keys', {
+  id: key(id<KeyId>()),
+  name: column('text', text),
+  secret: hidden<SecretHash, 'text'>('text'),
+  scopes: column('json', list(oneOf(SCOPES))),
   /** The one robot that may use it. A robot's key that has none yet is bound to the first that registers with it. */
-  readonly robot_id: RobotId | null
-  readonly created_at: Millis
-  readonly revoked_at: Millis | null
-}
+  robot_id: column('text?', id<RobotId>()),
+  created_at: instant('int'),
+  revoked_at: instant('int?'),
+})
+export interface KeyRow extends RowOf<typeof Key> {}
 
-/** What was answered to a request with an idempotency key: the same request gets the same answer. */
-export interface IdempotencyRow {
+/** The answer to a request with an idempotency key: the same request gets the same answer. */
+export const Idempotency = record('idempotency', {
   /** Whose request, to which route, with which key: hashed. */
-  readonly key: string
+  key: { ...hidden<string, 'text'>('text'), isKey: true },
   /** SHA-256 of the body. */
-  readonly fingerprint: string
-  readonly job_id: JobId
+  fingerprint: hidden<string, 'text'>('text'),
+  job_id: hidden<JobId, 'text'>('text'),
   /** Of the job when it had just been submitted: whether a concurrency limit held it back is not in its row. */
-  readonly status: JobStatus
-  readonly created_at: Millis
-}
+  status: hidden<JobStatus, 'text'>('text'),
+  created_at: hidden<Millis, 'int'>('int'),
+})
+export interface IdempotencyRow extends RowOf<typeof Idempotency> {}

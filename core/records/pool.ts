@@ -12,7 +12,7 @@ export const Pool = record('pools', {
   workflows: column('json', list(id<WorkflowId>())),
   created_at: instant('int'),
 })
-export type PoolRow = RowOf<typeof Pool>
+export interface PoolRow extends RowOf<typeof Pool> {}
 
 /** How often a robot has completed a workflow. Kept where the strategy is `affinity`. */
 export const Affinity = record('affinities', {
@@ -20,4 +20,4 @@ export const Affinity = record('affinities', {
   robot_id: key(id<RobotId>()),
   successes: hidden<number, 'int'>('int'),
 })
-export type AffinityRow = RowOf<typeof Affinity>
+export interface AffinityRow extends RowOf<typeof Affinity> {}

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
-import type { Brand, Millis } from '../base/ids.ts'
+import type { Brand, JsonText, Millis } from '../base/ids.ts'
 import { instantText } from '../base/instant.ts'
+import { fromText, type Json } from '../base/json.ts'
 
 /**
  * A record is written once. Its fields give the type of a row (`RowOf`), the columns of its table, the schema of what the
@@ -130,6 +131,12 @@ export const time = v.pipe(v.string(), v.isoTimestamp())
 export function instant<const K extends 'int' | 'int?'>(kind: K): Field<K, Stored<K, Millis>, Stored<K, string>> {
   const show = (at: Millis | null): string | null => at === null ? null : instantText(at)
   return { kind, isKey: false, view: (isOptional(kind) ? v.nullable(time) : time) as never, show: show as never }
+}
+
+/** JSON that is kept as the text it was written as, and shown as JSON with every digit. */
+export function jsonText<const K extends 'text' | 'text?'>(kind: K): Field<K, Stored<K, JsonText>, Json> {
+  const show = (text: JsonText | null): Json => text === null ? null : fromText(text)
+  return { kind, isKey: false, view: v.unknown() as v.GenericSchema<Json>, show: show as never }
 }
 
 /** What the API shows besides, made of the row. */

@@ -1,52 +1,81 @@
-import type { DeliveryId, JsonText, Millis, WebhookId, WorkflowId } from '../base/ids.ts'
+import type { DeliveryId, Millis, WebhookId, WorkflowId } from '../base/ids.ts'
+import { count, flag, id, list, oneOf, text } from './fields.ts'
+import { column, hidden, instant, jsonText, key, record, type RowOf } from './record.ts'
 
-/** Somebody who wants to be told of what happens, and where. */
-export interface WebhookRow {
-  readonly id: WebhookId
-  readonly url: string
-  readonly description: string
-  /** Names of events, families as `job.*`, or `*`. */
-  readonly events: readonly string[]
-  /** Only what is about this workflow; null: everything. */
-  readonly workflow_id: WorkflowId | null
-  /** What requests are signed with. Kept as it is, since a hash signs nothing. */
-  readonly secret: string
-  /** The one before, with which they are signed too until then, so that a receiver can change over in its own time. */
-  readonly former_secret: string | null
-  readonly former_until: Millis | null
-  readonly enabled: boolean
-  /** Why it is not enabled, in words for people; empty while it is. */
-  readonly disabled_reason: string
-  /** Since when every try has failed; null: the last one did not. */
-  readonly failing_since: Millis | null
-  readonly created_by: string
-  readonly created_at: Millis
-}
+/** What webhooks may be told of. Another kind of event is one more line here, and one call of `emit`. */
+const WEBHOOK_EVENTS = [
+  'job.created',
+  'job.queued',
+  'job.started',
+  'job.completed',
+  'job.failed',
+  'job.cancelled',
+  'job.timeout',
+  'job.dead_lettered',
+  'robot.online',
+  'robot.offline',
+  'schedule.fired',
+  'schedule.skipped',
+  'trigger.fired',
+  'trigger.skipped',
+  'webhook.disabled',
+] as const
+
+export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
+
+/** What a webhook is told when somebody asks for a test, whatever it listens to. */
+export const PING = 'webhook.ping'
 
 /** `pending` until it has been delivered, or has been given up: then it is `failed`, which is the list of dead letters. */
 export const DELIVERY_STATUSES = ['pending', 'delivered', 'failed'] as const
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
 
-/** One thing that one webhook is told: written in the turn in which it happens, so that it cannot be lost. */
-export interface DeliveryRow {
-  readonly id: DeliveryId
-  readonly webhook_id: WebhookId
-  readonly seq: number
-  readonly event: WebhookEvent | typeof PING
-  /** The body, made when it happened: it tells what was then, and is the same each time. */
-  readonly payload: JsonText
-  readonly created_at: Millis
-  readonly status: DeliveryStatus
+/** An outgoing webhook: which events are sent, and where to. */
+export const Webhook = record('webhooks', {
+  id: key(id<WebhookId>()),
+  url: column('text', text),
+  description: column('text', text),
+  /** Names of events, families as `job.*`, or `*`. */
+  events: column('json', list(text)),
+  /** Only what is about this workflow; null: everything. */
+  workflow_id: column('text?', id<WorkflowId>()),
+  /** Signs the requests. Kept as it is, since a hash signs nothing. */
+  secret: hidden<string, 'text'>('text'),
+  /** The one before. Until `former_secret_until` it signs them too, so that a receiver can change over in its own time. */
+  former_secret: hidden<string, 'text?'>('text?'),
+  enabled: column('flag', flag),
+  /** Why it is not enabled, in words for people; empty while it is. */
+  disabled_reason: column('text', text),
+  /** Since when every try has failed; null: the last one did not. */
+  failing_since: instant('int?'),
+  /** Until when requests are signed with the secret before the last change too. */
+  former_secret_until: instant('int?'),
+  created_by: column('text', text),
+  created_at: instant('int'),
+})
+export interface WebhookRow extends RowOf<typeof Webhook> {}
+
+/** One event for one webhook: written in the turn in which it happens, so that it cannot be lost. */
+export const Delivery = record('deliveries', {
+  id: key(id<DeliveryId>()),
+  webhook_id: column('text', id<WebhookId>()),
+  seq: hidden<number, 'int'>('int'),
+  event: column('text', oneOf([...WEBHOOK_EVENTS, PING])),
+  status: column('text', oneOf(DELIVERY_STATUSES)),
   /** How often it has been tried since it was made, or replayed. */
-  readonly attempt: number
-  /** When it is tried next; null once it has been delivered or given up. */
-  readonly next_at: Millis | null
-  /** What the last try was answered with; null: nothing came back, or nothing has been tried. */
-  readonly status_code: number | null
+  attempt: column('int', count),
+  /** The status of the last answer; null: nothing came back, or nothing has been tried. */
+  status_code: column('int?', count),
   /** What was wrong with the last try; empty when nothing was. */
-  readonly error: string
-  readonly delivered_at: Millis | null
-}
+  error: column('text', text),
+  /** The body, made when it happened: it shows what was then, and is the same each time. */
+  payload: jsonText('text'),
+  created_at: instant('int'),
+  /** When it is tried next; null once it has been delivered or given up. */
+  next_at: instant('int?'),
+  delivered_at: instant('int?'),
+})
+export interface DeliveryRow extends RowOf<typeof Delivery> {}
 
 /** Of a delivery that is to be sent, and has not been tried since it was said so. */
 export function newDelivery(
@@ -73,30 +102,6 @@ export function listenersOf(webhooks: Iterable<WebhookRow>): Map<WebhookEvent, r
     return listening.length === 0 ? [] : [[name, listening]]
   }))
 }
-
-/** What webhooks may be told of. Another kind of event is one more line here, and one call of `emit`. */
-const WEBHOOK_EVENTS = [
-  'job.created',
-  'job.queued',
-  'job.started',
-  'job.completed',
-  'job.failed',
-  'job.cancelled',
-  'job.timeout',
-  'job.dead_lettered',
-  'robot.online',
-  'robot.offline',
-  'schedule.fired',
-  'schedule.skipped',
-  'trigger.fired',
-  'trigger.skipped',
-  'webhook.disabled',
-] as const
-
-export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
-
-/** What a webhook is told when somebody asks for a test, whatever it listens to. */
-export const PING = 'webhook.ping'
 
 /** What a webhook may ask for: everything, a family as `job.*`, or one kind by its name. */
 export const EVENT_PATTERNS: readonly string[] = [

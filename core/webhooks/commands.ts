@@ -23,7 +23,7 @@ export function webhookSaved(state: State, event: WebhookSaved, turn: Turn): voi
     workflow_id: event.workflow,
     secret: before?.secret ?? event.secret,
     former_secret: before?.former_secret ?? null,
-    former_until: before?.former_until ?? null,
+    former_secret_until: before?.former_secret_until ?? null,
     enabled: before?.enabled ?? true,
     disabled_reason: before?.disabled_reason ?? '',
     failing_since: before?.failing_since ?? null,
@@ -77,8 +77,13 @@ export function webhookRotated(
 ): void {
   const webhook = state.webhooks.get(event.webhook)
   if (webhook === undefined) return refuseRequest(turn, event.reply, noWebhook(event.webhook))
-  const former_until = turn.now + FORMER_SECRET_MS
-  change(state, { ...webhook, secret: event.secret, former_secret: webhook.secret, former_until }, event.reply, turn)
+  const former_secret_until = turn.now + FORMER_SECRET_MS
+  change(
+    state,
+    { ...webhook, secret: event.secret, former_secret: webhook.secret, former_secret_until },
+    event.reply,
+    turn,
+  )
 }
 
 function change(state: State, webhook: WebhookRow, to: ReplyId, turn: Turn): void {

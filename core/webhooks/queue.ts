@@ -181,8 +181,8 @@ function sendRequest(state: State, webhook: WebhookRow, queue: DeliveryQueue, ro
   queue.inFlight.set(row.id, { row, call: request })
   // By then the call is over in any case: the shell gives up sooner.
   state.timers.set('webhook.request', requestTimer(webhook.id, row.id), turn.now + 2 * WEBHOOK_REQUEST_MS)
-  const { former_secret, former_until } = webhook
-  const former = former_secret !== null && turn.now < (former_until ?? 0) ? [former_secret] : []
+  const { former_secret, former_secret_until } = webhook
+  const former = former_secret !== null && turn.now < (former_secret_until ?? 0) ? [former_secret] : []
   turn.out.requests.push({
     request,
     webhook: webhook.id,

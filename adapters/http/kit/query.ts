@@ -8,9 +8,8 @@ import { type Refusal, refuse } from '../../../core/base/refusal.ts'
 const PAGE = ['limit', 'cursor'] as const
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
 const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^\/(?:triggers|keys|webhooks|fleets)$/, PAGE],
+  [/^\/(?:triggers|fleets)$/, PAGE],
   [/^\/\w+\/[^/]+\/events$/, PAGE],
-  [/^\/webhooks\/[^/]+\/deliveries$/, ['status', ...PAGE]],
   [/^\/calls\/[^/]+$/, ['wait_seconds']],
 ]
 

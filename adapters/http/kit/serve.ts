@@ -7,8 +7,8 @@ import { submissionsLeft } from '../../../core/limiter/rates.ts'
 import type { KeyRow, Scope } from '../../../core/records/key.ts'
 import type { ReplyTo, RequestEvent } from '../../../core/reply.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
-import type { PageQuery } from '../../store/contract.ts'
-import { admit, type HonoEnv, pageFrom, readBody, readOptionalBody } from './request.ts'
+import type { Cursor, PageQuery } from '../../store/contract.ts'
+import { admit, encodeCursor, type HonoEnv, pageFrom, readBody, readOptionalBody } from './request.ts'
 import { readQuery } from './query.ts'
 import { locationOf, refused, setQuotaHeaders } from './response.ts'
 import { unlessUnchanged } from './unchanged.ts'
@@ -68,6 +68,14 @@ export function handlers<const C extends Contract, H extends Handlers<C>>(
   given: H & { readonly [N in Exclude<keyof H, keyof C>]: never },
 ): Handlers<C> {
   return given
+}
+
+/** Shows a page of rows. */
+export function pageOfRows<Row, View>(
+  { items, next }: { readonly items: readonly Row[]; readonly next: Cursor | null },
+  show: (row: Row) => View,
+): { readonly items: View[]; readonly next_cursor: string | null } {
+  return { items: items.map((row) => show(row)), next_cursor: encodeCursor(next) }
 }
 
 /** Serves the routes of a contract: key, query, body, answer, headers and refusals are the same for all of them. */

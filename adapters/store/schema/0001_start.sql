@@ -343,7 +343,7 @@ CREATE TABLE webhooks (
   workflow_id TEXT,
   secret TEXT NOT NULL,
   former_secret TEXT,
-  former_until INTEGER,
+  former_secret_until INTEGER,
   enabled INTEGER NOT NULL,
   disabled_reason TEXT NOT NULL,
   failing_since INTEGER,

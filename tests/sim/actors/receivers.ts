@@ -70,7 +70,7 @@ export class Receivers {
       workflow_id,
       secret: 'whsec_AAAA',
       former_secret: null,
-      former_until: null,
+      former_secret_until: null,
       enabled: true,
       disabled_reason: '',
       failing_since: null,
