@@ -9,7 +9,8 @@ import type { NewSchedule as NewScheduleBody, schedules } from '../core/api/sche
 import type { NewWorkflow as NewWorkflowBody, workflows } from '../core/api/workflows.ts'
 import type { HistoryEntry as HistoryEntryRecord } from '../core/records/job-history.ts'
 import type { ViewOf } from '../core/records/record.ts'
-import type { Health } from '../core/api/view.ts'
+import type { health } from '../core/api/health.ts'
+import type { stats } from '../core/api/stats.ts'
 export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
 export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
 export type { KeyView, NewKeyView } from '../core/api/keys.ts'
@@ -17,9 +18,9 @@ export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webh
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { type Jobs, jobsOf } from './jobs.ts'
-import { Stats, Triggers } from './resources.ts'
+import { Triggers } from './resources.ts'
 import { type ClientOf, clientOf } from './routes.ts'
-import { type CallOptions, type ClientOptions, Transport } from './transport.ts'
+import { type ClientOptions, Transport } from './transport.ts'
 
 export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
@@ -33,13 +34,14 @@ export type NewPool = InputOf<typeof NewPoolSchema>
 export type NewKey = InputOf<typeof KeySchema>
 export type NewWebhook = InputOf<typeof WebhookSchema>
 export type { CallOptions, ClientOptions } from './transport.ts'
-export type { Health, PoolView } from '../core/api/view.ts'
+export type { PoolView } from '../core/api/view.ts'
 export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
 export type { ReportView, RobotView } from '../core/api/robots.ts'
 export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api/schedules.ts'
 export type { PublishedWorkflow, VersionView, WorkflowDetail, WorkflowSummary } from '../core/api/workflows.ts'
 export type HistoryEntry = ViewOf<typeof HistoryEntryRecord>
 export type { ExplanationView, SuitabilityWarning as WarningView } from '../core/records/explanation.ts'
+export type { Health } from '../core/api/health.ts'
 export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
 /**
@@ -55,7 +57,10 @@ export class CasareClient {
   readonly keys: ClientOf<typeof keys>
   readonly pools: ClientOf<typeof pools>
   readonly webhooks: ClientOf<typeof webhooks>
-  readonly stats: Stats
+  /** Current counts. */
+  readonly stats: ClientOf<typeof stats>
+  /** The health of the process. Needs no key, and resolves also for an orchestrator that takes no jobs at present. */
+  readonly health: ClientOf<typeof health>['check']
   readonly #transport: Transport
   readonly #calls: string
 
@@ -73,17 +78,13 @@ export class CasareClient {
     this.keys = clientOf(transport, base, PATHS.keys)
     this.pools = clientOf(transport, base, PATHS.pools)
     this.webhooks = clientOf(transport, base, PATHS.webhooks)
-    this.stats = new Stats(transport, `${api}/stats`)
+    this.stats = clientOf(transport, base, PATHS.stats)
+    this.health = clientOf<typeof health>(transport, '', PATHS.health).check
     this.#calls = `${api}/calls`
   }
 
   /** Calls a workflow by the alias of its trigger, and resolves with the outcome once the job has ended. */
   call(alias: string, parameters: object = {}, options: WorkflowCall = {}): Promise<CallView> {
     return call(this.#transport, this.#calls, alias, parameters, options)
-  }
-
-  /** The health of the process. Needs no key, and resolves also for an orchestrator that takes no jobs at present. */
-  health(options: CallOptions = {}): Promise<Health> {
-    return this.#transport.send('GET', '/healthz', { ...options, also: 503 })
   }
 }

@@ -5,7 +5,6 @@ import type { FiringView, NewTriggerView, TriggerEventView, TriggerView } from '
 import { newIdempotencyKey } from './idempotency.ts'
 import type { SubmitOptions } from './jobs.ts'
 import type { CallOptions, Transport } from './transport.ts'
-import type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
 /** Every resource except jobs. `docs/API.md` describes the route of each. */
 
@@ -91,16 +90,5 @@ export class Triggers extends Resource {
   /** The events that reached a trigger with their outcomes, newest first. */
   events(id: string, options: CallOptions = {}): AsyncGenerator<TriggerEventView, void, undefined> {
     return this.transport.list(`${this.at(id)}/events`, {}, options)
-  }
-}
-
-/** Current counts. */
-export class Stats extends Resource {
-  queue(options: CallOptions = {}): Promise<QueueStats> {
-    return this.transport.send('GET', `${this.root}/queue`, options)
-  }
-
-  dispatcher(options: CallOptions = {}): Promise<DispatcherStats> {
-    return this.transport.send('GET', `${this.root}/dispatcher`, options)
   }
 }

@@ -52,7 +52,11 @@ interface GivenOptions extends CallOptions, Idempotency {
   readonly [parameter: string]: unknown
 }
 
-function caller(transport: Transport, base: string, { at: address, bodyIs, paged, repeatable, idempotent }: Address) {
+function caller(
+  transport: Transport,
+  base: string,
+  { at: address, bodyIs, paged, repeatable, idempotent, also }: Address,
+) {
   const [method, path = ''] = address.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE', string]
   const names = path.match(/\{\w+\}/g) ?? []
   return (...given: readonly unknown[]): unknown => {
@@ -66,6 +70,6 @@ function caller(transport: Transport, base: string, { at: address, bodyIs, paged
     if (paged === true) return transport.list(url, query as Query, { signal })
     const headers = idempotent === true ? { 'Idempotency-Key': idempotencyKey } : {}
     const isRepeatable = repeatable === true || idempotent === true
-    return transport.send(method, url, { body, query: query as Query, headers, repeatable: isRepeatable, signal })
+    return transport.send(method, url, { body, query: query as Query, headers, repeatable: isRepeatable, signal, also })
   }
 }

@@ -35,7 +35,7 @@ export interface RequestOptions extends CallOptions {
   /** The orchestrator answered a moment ago, so a restart is likely: try more often than usual. */
   readonly patient?: boolean
   /** A status that is a regular answer as well, not an error. */
-  readonly also?: number
+  readonly also?: number | undefined
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>

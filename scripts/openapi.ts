@@ -1,7 +1,7 @@
 import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema'
 import type * as v from 'valibot'
 import { API } from '../core/api/index.ts'
-import type { Route } from '../core/api/route.ts'
+import { type Route, scopesOf, statusesOf } from '../core/api/route.ts'
 import { ErrorView } from '../core/api/error.ts'
 import { REFUSALS } from '../core/base/refusal.ts'
 
@@ -42,21 +42,22 @@ export function drawOpenApi(): object {
 }
 
 function operation(group: string, name: string, path: string, route: Route): object {
-  const scopes = typeof route.scope === 'string' ? [route.scope] : route.scope
+  const scopes = scopesOf(route)
   const answered = { description: 'Done', ...json(schemaOf(route.answer, 'output')) }
-  const statuses = [route.status ?? 200, ...(route.otherStatus === undefined ? [] : [route.otherStatus])]
   return {
     operationId: `${group}.${name}`,
     tags: [group],
     summary: route.summary,
-    description: `Needs a key with the scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
-    security: [{ key: [] }],
+    description: scopes.length === 0
+      ? 'Needs no key.'
+      : `Needs a key with the scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
+    security: scopes.length === 0 ? [] : [{ key: [] }],
     parameters: [...pathParameters(path), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: route.bodyIs === 'required', ...json(schemaOf(route.body, 'input')) } }),
     responses: {
-      ...Object.fromEntries(statuses.map((status) => [status, answered])),
+      ...Object.fromEntries(statusesOf(route).map((status) => [status, answered])),
       default: {
         description: `Refused: ${Object.keys(REFUSALS).join(', ')}`,
         ...json({ $ref: '#/components/schemas/Error' }),

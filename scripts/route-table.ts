@@ -1,5 +1,5 @@
 import { API } from '../core/api/index.ts'
-import type { Route } from '../core/api/route.ts'
+import { type Route, scopesOf } from '../core/api/route.ts'
 
 const BEGIN = '<!-- Drawn from core/api by `npm run bless`. -->\n'
 const END = '<!-- End of what is drawn. -->\n'
@@ -17,7 +17,7 @@ function table(): string {
   return ['| route | scope | |', '|---|---|---|', ...rows, ''].join('\n')
 }
 
-function row({ at, scope, summary }: Route): string {
-  const scopes = typeof scope === 'string' ? [scope] : scope
-  return `| \`${at}\` | ${scopes.map((one) => `\`${one}\``).join(' or ')} | ${summary} |`
+function row(route: Route): string {
+  const scopes = scopesOf(route).map((one) => `\`${one}\``).join(' or ')
+  return `| \`${route.at}\` | ${scopes || 'none'} | ${route.summary} |`
 }

@@ -3,13 +3,13 @@ import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/base/refusal.ts'
 import { jobs } from '../../core/api/jobs.ts'
 import { keys } from '../../core/api/keys.ts'
+import { health } from '../../core/api/health.ts'
 import { pools } from '../../core/api/pools.ts'
+import { stats } from '../../core/api/stats.ts'
 import { webhooks } from '../../core/api/webhooks.ts'
 import { schedules } from '../../core/api/schedules.ts'
 import { workflows } from '../../core/api/workflows.ts'
 import { robots } from '../../core/api/robots.ts'
-import type { Health } from '../../core/api/view.ts'
-import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
 import { SCOPES } from '../../core/records/key.ts'
 import { isPercentUtf8 } from '../net/charset.ts'
 import { fleetPath } from '../fleet/path.ts'
@@ -22,7 +22,9 @@ import { type FleetRegistry, fleetRoutes } from './routes/fleets.ts'
 import { jobHandlers } from './routes/jobs.ts'
 import { formRoutes } from './public/form.ts'
 import { keyHandlers } from './routes/keys.ts'
+import { type About, healthHandlers } from './routes/health.ts'
 import { poolHandlers } from './routes/pools.ts'
+import { statsHandlers } from './routes/stats.ts'
 import { crossOrigin } from './kit/cross-origin.ts'
 import { methodsOf } from './kit/methods.ts'
 import { type HonoEnv, requireScope } from './kit/request.ts'
@@ -34,18 +36,6 @@ import { triggerRoutes } from './routes/triggers.ts'
 import { incomingWebhookRoutes } from './public/webhook.ts'
 import { webhookHandlers } from './routes/webhooks.ts'
 import { workflowHandlers } from './routes/workflows.ts'
-
-/** What the health check and `/` tell of the process. */
-export interface About {
-  readonly version: string
-  readonly durability: 'full' | 'relaxed' | 'server'
-}
-
-/** What a power cut may take of what was answered. */
-export const MAY_LOSE = {
-  relaxed: 'a power cut loses what was answered since the last checkpoint: up to 4 MB of changes, however long ago',
-  server: 'whatever the server has not written to its disk when it confirms',
-} as const
 
 export interface AppOptions {
   /** The beginning of every path, as `/fleets/acme`. */
@@ -87,7 +77,7 @@ export function httpApp(
   mountPublic(app, fleet, base)
   mountApi(app, fleet)
   if (fleets !== undefined) app.route('/api/v1/fleets', fleetRoutes(fleet, fleets))
-  app.get('/healthz', (c) => health(c, fleet, about))
+  serve(app, fleet, health, healthHandlers(about))
   app.get('/', (c) =>
     c.json({
       name: 'CasareRPA Orchestrator',
@@ -120,24 +110,7 @@ function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   serve(app, fleet, keys, keyHandlers)
   serve(app, fleet, pools, poolHandlers)
   serve(app, fleet, webhooks, webhookHandlers)
-  app.get('/api/v1/stats/queue', requireScope(fleet, 'jobs:read'), (c) => c.json(queueStats(fleet.state)))
-  app.get('/api/v1/stats/dispatcher', requireScope(fleet, 'jobs:read'), (c) => c.json(dispatcherStats(fleet.state)))
-}
-
-function health(c: Context<HonoEnv>, fleet: Fleet, { version, durability }: About): Response {
-  const { state, phase, clock } = fleet
-  const body: Health = {
-    status: phase === 'running' ? 'ok' : phase,
-    version,
-    durability,
-    ...(durability === 'full' ? {} : { may_lose: MAY_LOSE[durability] }),
-    live_jobs: state.jobs.size,
-    robots_connected: state.sessions.size,
-    loads: fleet.loads,
-    clock_set: clock.lastSet &&
-      { at: new Date(clock.lastSet.at).toISOString(), by_ms: clock.lastSet.by, count: clock.lastSet.count },
-  }
-  return phase === 'running' ? c.json(body) : c.json(body, 503, { 'Retry-After': '5' })
+  serve(app, fleet, stats, statsHandlers)
 }
 
 /** A path that nothing is at, or that takes other methods. */

@@ -15,6 +15,8 @@ export interface Address {
   readonly repeatable?: true
   /** It takes an `Idempotency-Key`, and with the same one is done once. */
   readonly idempotent?: true
+  /** A status beyond 2xx that comes with an answer like any other, not with a refusal. */
+  readonly also?: 503
 }
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export type Addresses = Readonly<Record<string, Address>>
@@ -127,5 +129,12 @@ export const PATHS = {
     delivery: { at: 'GET /api/v1/webhooks/{id}/deliveries/{delivery}' },
     /** Sends a delivery once more, under the same id. */
     replay: { at: 'POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay' },
+  },
+  stats: {
+    queue: { at: 'GET /api/v1/stats/queue' },
+    dispatcher: { at: 'GET /api/v1/stats/dispatcher' },
+  },
+  health: {
+    check: { at: 'GET /healthz', also: 503 },
   },
 } as const satisfies Readonly<Record<string, Addresses>>

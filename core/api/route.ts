@@ -5,8 +5,8 @@ import type { Address, Addresses } from './paths.ts'
 
 /** What a route takes and gives, beside its address. */
 interface Terms {
-  /** What the key must be allowed to do: one of these. */
-  readonly scope: Scope | readonly Scope[]
+  /** What the key must be allowed to do: one of these. null: no key is asked for. */
+  readonly scope: Scope | readonly Scope[] | null
   /** For `docs/API.md` and OpenAPI: a sentence or two, in Markdown. */
   readonly summary: string
   /** The query parameters, each as text that the schema reads. Others are refused by name. */
@@ -45,6 +45,17 @@ export function contract<
 /** A body has a schema where the address says that there is one. */
 type TermsOf<A extends Address> = A extends { readonly bodyIs: string } ? Terms & { readonly body: v.GenericSchema }
   : Terms & { readonly body?: never }
+
+/** Every status of an answer that is no refusal. */
+export function statusesOf({ status = 200, otherStatus, also }: Route): readonly number[] {
+  return [status, otherStatus, also].filter((one) => one !== undefined)
+}
+
+/** The scopes of which a key needs one; empty: no key is asked for. */
+export function scopesOf({ scope }: Route): readonly Scope[] {
+  if (scope === null) return []
+  return typeof scope === 'string' ? [scope] : scope
+}
 
 /** The names in `{braces}` of a path. */
 export type ParamsOf<R extends Address> = NamesIn<R['at']>

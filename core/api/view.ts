@@ -28,18 +28,3 @@ export interface Page<T> {
 
 /** A pool. */
 export type PoolView = ViewOf<typeof Pool>
-
-/** How the process is doing. */
-export interface Health {
-  readonly status: 'ok' | 'recovering' | 'draining' | 'stopped'
-  readonly version: string
-  readonly durability: 'full' | 'relaxed' | 'server'
-  /** What a power cut may take of what was answered, where that is anything. */
-  readonly may_lose?: string
-  readonly live_jobs: number
-  readonly robots_connected: number
-  /** How often a state has been loaded from the store, in whatever process. */
-  readonly loads: number
-  /** How the clock of the machine was set last since the process began: by `by_ms`, and how often; null: it was not. */
-  readonly clock_set: { readonly at: string; readonly by_ms: number; readonly count: number } | null
-}

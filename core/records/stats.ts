@@ -1,35 +1,36 @@
-import type { Strategy } from '../settings.ts'
+import * as v from 'valibot'
+import { STRATEGY_NAMES } from '../settings.ts'
+import { count, number, oneOf } from './fields.ts'
 
 /** Counts of one fleet, in the shapes that the API reference's engine gives them. */
 
 /** Jobs that have not ended. */
-export interface QueueStats {
-  readonly queued: number
-  readonly running: number
-  readonly pending: number
+export const QueueStats = v.strictObject({
+  queued: count,
+  running: count,
+  pending: count,
   /** Of those in the queue. */
-  readonly by_priority: Readonly<Record<'critical' | 'high' | 'normal' | 'low', number>>
-  readonly total_tracked: number
-}
+  by_priority: v.strictObject({ critical: count, high: count, normal: count, low: count }),
+  total_tracked: count,
+})
+export type QueueStats = Readonly<v.InferOutput<typeof QueueStats>>
 
 /** Of the robots that hold a pool's tags. */
-export interface PoolStats {
-  readonly robots: number
-  readonly available: number
-  readonly utilization: number
-}
+const PoolStats = v.strictObject({ robots: count, available: count, utilization: number })
+export type PoolStats = Readonly<v.InferOutput<typeof PoolStats>>
 
 /** Robots and their slots. `utilization` is a percentage of all slots, those of robots that are away included. */
-export interface DispatcherStats {
-  readonly total_robots: number
-  readonly online: number
-  readonly busy: number
-  readonly offline: number
-  readonly error: number
-  readonly maintenance: number
-  readonly total_capacity: number
-  readonly current_load: number
-  readonly utilization: number
-  readonly strategy: Strategy
-  readonly pools: Readonly<Record<string, PoolStats>>
-}
+export const DispatcherStats = v.strictObject({
+  total_robots: count,
+  online: count,
+  busy: count,
+  offline: count,
+  error: count,
+  maintenance: count,
+  total_capacity: count,
+  current_load: count,
+  utilization: number,
+  strategy: oneOf(STRATEGY_NAMES),
+  pools: v.record(v.string(), PoolStats),
+})
+export type DispatcherStats = Readonly<v.InferOutput<typeof DispatcherStats>>

@@ -2,9 +2,17 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ReplyId } from '../../../core/base/ids.ts'
 import { isRefusal, type Refusal } from '../../../core/base/refusal.ts'
-import type { AnswerOf, BodyOf, Contract, ParamsOf, QueryOf, Route } from '../../../core/api/route.ts'
+import {
+  type AnswerOf,
+  type BodyOf,
+  type Contract,
+  type ParamsOf,
+  type QueryOf,
+  type Route,
+  scopesOf,
+} from '../../../core/api/route.ts'
 import { submissionsLeft } from '../../../core/limiter/rates.ts'
-import type { KeyRow, Scope } from '../../../core/records/key.ts'
+import type { KeyRow } from '../../../core/records/key.ts'
 import type { ReplyTo, RequestEvent } from '../../../core/reply.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { Cursor, PageQuery } from '../../store/contract.ts'
@@ -21,8 +29,8 @@ export type RequestTo<R extends Route> =
   & { readonly [N in ParamsOf<R>]: string }
   & {
     readonly fleet: Fleet
-    /** The caller's. */
-    readonly key: KeyRow
+    /** The caller's, where one is asked for. */
+    readonly key: R extends { readonly scope: null } ? undefined : KeyRow
     readonly body: BodyOf<R>
     readonly query: QueryOf<R>
     /** Where a list is continued, and how much of it is asked for. */
@@ -42,11 +50,11 @@ export type Handled<A> = A | Refusal | Answered<A>
 /** An answer that differs from what its route says. */
 export class Answered<A> {
   readonly body: A
-  readonly status: 200 | 201 | 202 | undefined
+  readonly status: 200 | 201 | 202 | 503 | undefined
   readonly headers: Readonly<Record<string, string>>
 
   constructor(body: A, { status, headers = {} }: {
-    readonly status?: 200 | 201 | 202
+    readonly status?: 200 | 201 | 202 | 503
     readonly headers?: Readonly<Record<string, string>>
   }) {
     this.body = body
@@ -89,7 +97,10 @@ export function serve<const C extends Contract>(
     const [method = '', path = ''] = route.at.split(' ')
     const handle = given[name] as unknown as (request: RequestTo<Route>) => Promise<Handled<object>>
     const names = Object.keys(route.query?.entries ?? {})
-    const middleware: MiddlewareHandler<HonoEnv>[] = [admit(fleet, scopesOf(route), () => names)]
+    const [scope, ...others] = scopesOf(route)
+    const middleware: MiddlewareHandler<HonoEnv>[] = scope === undefined
+      ? []
+      : [admit(fleet, [scope, ...others], () => names)]
     if (route.tagged === true) middleware.push(unlessUnchanged)
     app.on([method], [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...middleware, async (c: Context<HonoEnv>) => {
       if (route.countsAsSubmission === true) {
@@ -155,8 +166,4 @@ function answer(c: Context<HonoEnv>, route: Route, handled: Exclude<Handled<obje
   }
   // Only what is answered without a status gets a tag.
   return status === 200 && route.tagged === true ? c.json(body) : c.json(body, status as ContentfulStatusCode, headers)
-}
-
-function scopesOf({ scope }: Route): readonly [Scope, ...Scope[]] {
-  return typeof scope === 'string' ? [scope] : scope as readonly [Scope, ...Scope[]]
 }

@@ -20,3 +20,10 @@ test('a wait that begins after an answer to anything, as to its submission, goes
   expect(await client.jobs.wait('a')).toMatchObject({ completed_at: '2026-01-01T00:00:00.000Z' })
   expect(asked).toBe(14)
 })
+
+test('the health of a process that takes no jobs is an answer, and asked for once', async () => {
+  let asked = 0
+  const answer = (): Response => new Response('{"status":"draining"}', { status: 503, headers: { 'Retry-After': '5' } })
+  const client = new CasareClient({ url: 'http://casare.test', fetch: () => Promise.resolve((asked++, answer())) })
+  expect([await client.health(), asked]).toEqual([{ status: 'draining' }, 1])
+})
