@@ -2,7 +2,7 @@ import { assert } from '../../core/base/assert.ts'
 import type { JobId } from '../../core/base/ids.ts'
 import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
 import { asInteraction } from './excerpts.ts'
-import { newestFirst, pageOfRows } from './queries.ts'
+import { newestFirst, rowPage } from './queries.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 import type { HistoryRow } from '../../core/records/job-history.ts'
@@ -63,7 +63,7 @@ function page<T extends { readonly created_at: number; readonly id: string }>(ro
   assert(Number.isSafeInteger(query.limit) && query.limit > 0, 'a page has room for a row')
   const { after } = query
   const start = after && { created_at: after.at, id: after.id }
-  return pageOfRows((start ? rows.filter((row) => newestFirst(row, start) > 0) : rows).toSorted(newestFirst), query)
+  return rowPage((start ? rows.filter((row) => newestFirst(row, start) > 0) : rows).toSorted(newestFirst), query)
 }
 
 /** The rows of one job, in their order. */

@@ -32,14 +32,14 @@ export function sqlQueries(read: ReadSql): Queries {
   const rows = async <T extends TableName>(table: T, rest: string, args: readonly SqlValue[]) =>
     (await read(`${select(table)} ${rest}`, args)).map((record) => decodeRow(table, record))
   const page = async <T extends Listed>(table: T, query: PageQuery) =>
-    pageOfRows(await rows(table, PAGE, ends(query)), query)
+    rowPage(await rows(table, PAGE, ends(query)), query)
 
   return {
     job: async (id) => (await rows('jobs', 'where id = ?', [id]))[0],
     jobs: async (query) => {
       const lists = await Promise.all(jobList(query).map(({ sql, args }) => read(sql, args)))
       const jobs = lists.flat().map((record) => decodeRow('jobs', record))
-      return pageOfRows(lists.length > 1 ? jobs.sort(newestFirst) : jobs, query)
+      return rowPage(lists.length > 1 ? jobs.sort(newestFirst) : jobs, query)
     },
     logs: (id, { after, limit }) =>
       rows('job_logs', 'where job_id = ? and seq > ? order by seq limit ?', [id, after, limit]),
@@ -71,7 +71,7 @@ export function sqlQueries(read: ReadSql): Queries {
       const { webhook_id, status } = query
       const kind = status === undefined ? [] : [status]
       const where = `where webhook_id = ?${status === undefined ? '' : ' and status = ?'} and ${BEHIND} ${NEWEST_FIRST}`
-      return pageOfRows(await rows('deliveries', where, [webhook_id, ...kind, ...ends(query)]), query)
+      return rowPage(await rows('deliveries', where, [webhook_id, ...kind, ...ends(query)]), query)
     },
   }
 }
@@ -286,7 +286,7 @@ export function newestFirst(a: Placed, b: Placed): number {
 }
 
 /** Cuts rows that begin at the start of a page to its size. */
-export function pageOfRows<T extends Placed>(rows: readonly T[], { limit }: PageQuery): RowPage<T> {
+export function rowPage<T extends Placed>(rows: readonly T[], { limit }: PageQuery): RowPage<T> {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
   return { items, next: last !== undefined && rows.length > limit ? { at: last.created_at, id: last.id } : null }
