@@ -53,7 +53,7 @@ export function newFleet(queued: number, robots: number): Fleet {
   // One job for every robot, which accepts it, and then the queue.
   for (let i = 0; state.held.size < robots; i++) take(fleet, [job(fleet, i % JOB_KINDS, 1)])
   for (const [robot, held] of state.held) {
-    for (const id of held) take(fleet, [say(robot, 'job_accept', { job_id: id, attempt: 1 })])
+    for (const id of held) take(fleet, [say(robot, 'job_accept', { job_id: id, offer: 1 })])
   }
   for (let i = 0; state.jobs.size < queued + robots; i++) {
     take(fleet, [job(fleet, i % JOB_KINDS, (i * 7 % 4) as Priority)])
@@ -73,7 +73,7 @@ export function cycles(fleet: Fleet): Omit<Costs, 'bare'> {
     const after = clocked(fleet, completions, times.complete)
     const offered = [...after.rows.jobs.values()].filter(isOffered)
     const acceptances = offered.map((row) =>
-      say(row.robot_id ?? '', 'job_accept', { job_id: row.id, attempt: row.attempt })
+      say(row.robot_id ?? '', 'job_accept', { job_id: row.id, offer: row.offer })
     )
     clocked(fleet, acceptances, times.accept)
     clocked(fleet, offered.map((row) => likewise(fleet, row)), times.submit)

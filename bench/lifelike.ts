@@ -44,7 +44,7 @@ export function lifelike(rows: number, count: number): Lifelike {
     return submit(id, { workflow: WORKFLOW, parameters: PARAMETERS, by: 'admin', reply: id as ReplyId })
   }
   const end = (job: JobRow): readonly Event[] => {
-    const about = { job_id: job.id, attempt: job.attempt }
+    const about = { job_id: job.id, offer: job.offer }
     return [
       say(job.robot_id ?? '', 'job_accept', about),
       say(job.robot_id ?? '', 'job_complete', { ...about, result: { ok: true }, duration_ms: 1 }),

@@ -148,6 +148,7 @@ function pastCommands(jobs: Command): void {
         event: ({ event }) => event,
         status: ({ to_status }) => to_status,
         attempt: ({ attempt }) => attempt,
+        offer: ({ offer }) => offer,
         by: ({ actor }) => actor,
         detail: ({ detail }) => detail,
       })

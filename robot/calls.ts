@@ -31,7 +31,7 @@ export interface Called {
 /** The calling job, and the number of this call within it: repeating a call yields the same job. */
 export interface Caller {
   readonly jobId: string
-  readonly attempt: number
+  readonly offer: number
   readonly number: number
   readonly signal: AbortSignal
 }
@@ -63,7 +63,7 @@ export async function callWorkflow(
   { wait = true, timeoutMs }: CallOptions = {},
 ): Promise<Called> {
   const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
-  const headers = { 'Idempotency-Key': `${caller.jobId}:${caller.attempt}:${caller.number}` }
+  const headers = { 'Idempotency-Key': `${caller.jobId}:${caller.offer}:${caller.number}` }
   const body = stringifyExact({ parameters, parent_job_id: caller.jobId })
   const made = await requestApi(
     api,

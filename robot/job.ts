@@ -26,7 +26,7 @@ export interface JobContext {
   readonly progress: (percent: number, currentNode?: string, message?: string) => void
   /**
    * Starts another workflow by the alias of its trigger, as a child of this job, and waits for its result. Repeating a
-   * call in another run of the same attempt yields the same job.
+   * call in another run by the same offer yields the same job.
    */
   readonly call: (
     alias: string,

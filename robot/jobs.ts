@@ -70,8 +70,8 @@ export class JobTable {
     for (const kept of memory.kept) {
       if (kept.state === 'ended') this.#outbox.put(kept.entry)
       else if (kept.state === 'read') {
-        const { job_id, attempt } = kept.offer
-        const payload = { job_id, robot_id: this.#options.settings.id, reason: NOT_BEGUN, attempt }
+        const { job_id, offer } = kept.offer
+        const payload = { job_id, robot_id: this.#options.settings.id, reason: NOT_BEGUN, offer }
         this.#rejects.put({ id: crypto.randomUUID(), message: { type: 'job_reject', payload } })
       }
     }
@@ -128,11 +128,11 @@ export class JobTable {
     for (const job of this.#jobs.values()) job.abort('shutdown')
   }
 
-  /** Accepts or rejects a job. The same attempt is never run twice. */
+  /** Accepts or rejects a job. The same offer never runs it twice. */
   assigned(message: Assign): void {
-    const { job_id, attempt, workflow_id } = message.payload
+    const { job_id, attempt, offer, workflow_id } = message.payload
     const running = this.#jobs.get(job_id)
-    if (running !== undefined && running.assigned.attempt === attempt) return this.#accept(message)
+    if (running !== undefined && running.assigned.offer === offer) return this.#accept(message)
     if (running !== undefined) return this.#reject(message, 'An earlier attempt of the job is still running')
     if (this.#answeredFromOutbox(message)) return
     const { settings, closedBecause } = this.#options
@@ -169,9 +169,9 @@ export class JobTable {
     const entry = this.#outbox.get(String(messageId))
     if (entry === undefined || entry.message.type !== 'job_complete') return
     this.#outbox.drop(entry.id)
-    const { job_id, robot_id, attempt } = entry.message.payload
+    const { job_id, robot_id, offer } = entry.message.payload
     const fault = { error_type: 'ResultRefused', error_message: truncate(why, 1_000) }
-    this.#post({ type: 'job_failed', payload: { job_id, robot_id, ...fault, attempt } })
+    this.#post({ type: 'job_failed', payload: { job_id, robot_id, ...fault, offer } })
   }
 
   #fullBecause(): string | null {
@@ -181,21 +181,21 @@ export class JobTable {
 
   /**
    * Answers an assignment with a result of the same job that waits here, if there is one. A completion also answers a
-   * newer attempt: had the orchestrator seen it, it would not assign the job again, and the job must not run twice. A
+   * newer offer: had the orchestrator seen it, it would not assign the job again, and the job must not run twice. A
    * failure does not: the orchestrator may have seen it and want a retry.
    */
   #answeredFromOutbox(message: Assign): boolean {
-    const { job_id, attempt } = message.payload
+    const { job_id, offer } = message.payload
     const held = this.#outbox.of(job_id)
     if (held === undefined) return false
-    const same = held.message.payload.attempt === attempt
+    const same = held.message.payload.offer === offer
     if (!same && held.message.type !== 'job_complete') return false
     if (same) {
       this.#accept(message)
       this.#deliver(held.id, held.message)
     } else if (this.#begin(message)) {
       this.#drop(held)
-      this.#post({ ...held.message, payload: { ...held.message.payload, attempt } } as ResultMessage)
+      this.#post({ ...held.message, payload: { ...held.message.payload, offer } } as ResultMessage)
     }
     return true
   }
@@ -213,14 +213,14 @@ export class JobTable {
   }
 
   #accept(message: Assign): void {
-    const { job_id, attempt } = message.payload
-    const payload = { job_id, robot_id: this.#options.settings.id, attempt }
+    const { job_id, offer } = message.payload
+    const payload = { job_id, robot_id: this.#options.settings.id, offer }
     this.#options.send({ type: 'job_accept', payload, correlation_id: message.id })
   }
 
   #reject(message: Assign, reason: string): void {
-    const { job_id, attempt } = message.payload
-    const payload = { job_id, robot_id: this.#options.settings.id, reason: truncate(reason, 1_000), attempt }
+    const { job_id, offer } = message.payload
+    const payload = { job_id, robot_id: this.#options.settings.id, reason: truncate(reason, 1_000), offer }
     this.#options.send({ type: 'job_reject', payload, correlation_id: message.id })
     this.#options.emit({ type: 'job.rejected', jobId: job_id, reason })
   }
@@ -244,7 +244,7 @@ export class JobTable {
   #contextOf(job: RunningJob): JobContext {
     const { job_id, workflow_id, workflow_name, workflow_json, parameters, timeout_seconds, attempt } = job.assigned
     const { telemetry } = this.#options
-    const topic = { jobId: job_id, attempt }
+    const topic = { jobId: job_id, offer: job.assigned.offer }
     const parametersText = toText(parameters)
     /** An abandoned handler may still call, but its job has ended. */
     let calls = 0
@@ -269,7 +269,7 @@ export class JobTable {
         })
       },
       call: (alias, given = {}, options = {}) => {
-        const caller = { jobId: job_id, attempt: attempt ?? 1, number: ++calls, signal: job.signal }
+        const caller = { jobId: job_id, offer: topic.offer ?? 1, number: ++calls, signal: job.signal }
         return callWorkflow(this.#options.settings, caller, alias, given, options)
       },
       log: (level, message, { nodeId = '', extra } = {}) => {

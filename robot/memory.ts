@@ -1,9 +1,9 @@
 import type { OutboxEntry } from './outbox.ts'
 
-/** One offer of a job. A server that does not count attempts leaves it out. */
+/** One offer of a job. A server that does not count offers leaves the number out. */
 export interface Offer {
   readonly job_id: string
-  readonly attempt?: number | undefined
+  readonly offer?: number | undefined
 }
 
 /**
@@ -74,15 +74,15 @@ export class Memory {
     return [...this.#kept.values()]
   }
 
-  /** True if an earlier process began this very attempt. Its outcome is unknown. */
+  /** True if an earlier process began the job by this very offer. Its outcome is unknown. */
   begunEarlier(offer: Offer): boolean {
-    return offer.attempt !== undefined && this.#earlier.has(keyOf(offer))
+    return offer.offer !== undefined && this.#earlier.has(keyOf(offer))
   }
 
   /** Records durably that a job is about to begin. Returns false on failure: the job must not begin then. */
-  begin({ job_id, attempt }: Offer): boolean {
+  begin({ job_id, offer: number }: Offer): boolean {
     if (!this.#introduced) return false
-    const offer = { job_id, attempt }
+    const offer = { job_id, offer: number }
     this.#note({ offer, state: 'read' }, true)
     // After `kill -9` this note exists if the handler was called. Surviving a power cut is not worth the wait: the
     // reader of the file checks whether one is possible.
@@ -93,13 +93,13 @@ export class Memory {
 
   /** Keeps the message that ends a job. */
   ended(entry: OutboxEntry): void {
-    const { job_id, attempt } = entry.message.payload
-    this.#note({ offer: { job_id, attempt }, state: 'ended', entry }, true)
+    const { job_id, offer } = entry.message.payload
+    this.#note({ offer: { job_id, offer }, state: 'ended', entry }, true)
   }
 
   /** Forgets an offer: it was refused, or the orchestrator has its end. */
-  settled({ job_id, attempt }: Offer): void {
-    this.#note({ offer: { job_id, attempt }, state: 'settled' }, false)
+  settled({ job_id, offer }: Offer): void {
+    this.#note({ offer: { job_id, offer }, state: 'settled' }, false)
     this.#try((journal) => journal.shorten(this.kept))
   }
 
@@ -141,6 +141,6 @@ export class Memory {
   }
 }
 
-function keyOf({ job_id, attempt }: Offer): string {
-  return `${attempt ?? ''} ${job_id}`
+function keyOf({ job_id, offer }: Offer): string {
+  return `${offer ?? ''} ${job_id}`
 }

@@ -18,15 +18,15 @@ const ENVELOPE_BYTES = 1_000
  * end must be reportable.
  */
 export function resultOf(job: RunningJob, outcome: Outcome, robotId: string, bytesMax: number): ResultMessage {
-  const { job_id, attempt } = job.assigned
+  const { job_id, offer } = job.assigned
   if (outcome.type === 'cancelled') {
-    return { type: 'job_cancelled', payload: { job_id, robot_id: robotId, attempt }, correlation_id: job.cancelId }
+    return { type: 'job_cancelled', payload: { job_id, robot_id: robotId, offer }, correlation_id: job.cancelId }
   }
   if (outcome.type === 'failed') return failureOf(job, robotId, faultOf(outcome.error))
   const result = sendable(outcome.result, bytesMax)
   if ('fault' in result) return failureOf(job, robotId, result.fault)
   const duration_ms = Math.round(performance.now() - job.startedAt)
-  return { type: 'job_complete', payload: { job_id, robot_id: robotId, result: result.written, duration_ms, attempt } }
+  return { type: 'job_complete', payload: { job_id, robot_id: robotId, result: result.written, duration_ms, offer } }
 }
 
 export interface Fault {
@@ -49,8 +49,8 @@ export function faultOf(error: unknown): Fault {
 }
 
 function failureOf(job: RunningJob, robotId: string, fault: Fault): ResultMessage {
-  const { job_id, attempt } = job.assigned
-  return { type: 'job_failed', payload: { job_id, robot_id: robotId, ...fault, attempt } }
+  const { job_id, offer } = job.assigned
+  return { type: 'job_failed', payload: { job_id, robot_id: robotId, ...fault, offer } }
 }
 
 /** The result in its written form, or the error that prevents sending it. */

@@ -87,7 +87,7 @@ function readStateFile(file: string, robot: string): RestoredMemory {
   const notes = notesOf(lines, certain)
   const kept = new Map<string, OfferRecord>()
   for (const note of notes) {
-    const key = JSON.stringify([note.offer.job_id, note.offer.attempt])
+    const key = JSON.stringify([note.offer.job_id, note.offer.offer])
     kept.delete(key)
     if (note.state !== 'settled') kept.set(key, note)
   }

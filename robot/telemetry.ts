@@ -24,7 +24,7 @@ export type RateConfig = Pick<Payload<'register_ack'>['config'], 'rate_limit' | 
 
 export interface Topic {
   readonly jobId: string
-  readonly attempt: number | undefined
+  readonly offer: number | undefined
 }
 
 export interface Report {
@@ -228,10 +228,10 @@ export class Telemetry {
 
   /** Without a connection the report stays, and the latest is sent after the next registration. */
   #sendReport(job: JobTelemetry, now: number): boolean {
-    const { jobId: job_id, attempt } = job.topic
+    const { jobId: job_id, offer } = job.topic
     const { report } = job
     if (report === undefined) return true
-    const payload = { job_id, robot_id: this.#options.robotId, attempt, ...report }
+    const payload = { job_id, robot_id: this.#options.robotId, offer, ...report }
     if (this.#options.send({ type: 'job_progress', payload }) === null) return false
     job.report = undefined
     job.reportedAt = now

@@ -69,7 +69,7 @@ export function jobOf(job: JobRow) {
     stackTrace: job.stack_trace,
     failedNode: job.failed_node,
     attempt: job.attempt,
-    tries: job.tries,
+    offer: job.offer,
     maxAttempts: job.max_attempts,
     retryOn: job.retry_on,
     retryOf: job.retry_of as string | null,

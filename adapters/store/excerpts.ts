@@ -33,9 +33,9 @@ const MEMBER_COLUMNS = COLUMNS.jobs.filter(({ name }) => MEMBER_NAMES.includes(n
 /** The roots of hot jobs that have not ended. A job that was never offered to a robot cannot have started others. */
 const IN_MEMORY_ROOTS = `(
   select ifnull(root_job_id, id) from jobs ${IN_MEMORY} and ready_at is null
-  and completed_at is null and (root_job_id is not null or attempt > 0)
+  and completed_at is null and (root_job_id is not null or offer > 0)
   union select ifnull(root_job_id, id) from jobs ${IN_MEMORY} and ready_at <= ?
-  and completed_at is null and (root_job_id is not null or attempt > 0)
+  and completed_at is null and (root_job_id is not null or offer > 0)
 )`
 export const ROOTS = {
   table: 'jobs',

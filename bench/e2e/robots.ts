@@ -55,7 +55,7 @@ function connect(plan: RobotsPlan, robot: RobotsPlan['robots'][number]): Promise
 }
 
 function work(link: Connection, robot: string, assign: Readonly<Record<string, unknown>>, chars: number): void {
-  const about = { job_id: assign['job_id'], robot_id: robot, attempt: assign['attempt'] }
+  const about = { job_id: assign['job_id'], robot_id: robot, offer: assign['offer'] }
   const accept = frame('job_accept', about)
   const complete = frame('job_complete', { ...about, result: { greeting: 'Hello, Ada!' }, duration_ms: 1 })
   link.send(accept)

@@ -148,7 +148,8 @@ export const jobs = contract(PATHS.jobs, {
   },
   history: {
     scope: 'jobs:read',
-    summary: 'what happened to it, when, why, in which attempt; also when its robot was gone and came again',
+    summary:
+      'what happened to it, when, why, in which attempt and by which offer; also when its robot was gone and came again',
     query: PageQuery,
     answer: pageOf(HistoryEntry.view),
   },

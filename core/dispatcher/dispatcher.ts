@@ -88,7 +88,7 @@ export function wouldTake(
   const slots = robot.max_concurrent_jobs - (state.held.get(robot.id)?.size ?? 0) - foreign
   // Before it has reported its jobs, a robot gets only jobs that were never offered.
   const rounds: ((id: JobId) => boolean)[] = comes === 'anew'
-    ? [(id) => state.jobs.get(id)?.attempt === 0, () => true]
+    ? [(id) => state.jobs.get(id)?.offer === 0, () => true]
     : [(id) => mayOffer(state, robot.id, id)]
   for (const passes of rounds) {
     while (taken.size < slots) {
@@ -153,7 +153,7 @@ function freeRobotFor(state: State, needs: JobNeeds, job: JobId | null): RobotId
 function mayOffer(state: State, robot: RobotId, job: JobId): boolean {
   const session = state.sessions.get(robot)
   if (session === undefined || session.excluded.has(job)) return false
-  return session.reported !== null || state.jobs.get(job)?.attempt === 0
+  return session.reported !== null || state.jobs.get(job)?.offer === 0
 }
 
 /** Releases waiting jobs from concurrency groups that have room again. Runs after every event, before dispatch. */

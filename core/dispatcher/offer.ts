@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import { send, type Turn } from '../turn.ts'
 import type { JobId, RobotId } from '../base/ids.ts'
 import type { JobRow } from '../records/job.ts'
+import { attemptOf } from '../records/offer.ts'
 import { saveJob } from '../jobs/save.ts'
 import { fromText, type JsonObject } from '../base/json.ts'
 import type { State } from '../state.ts'
@@ -9,8 +10,8 @@ import type { Session } from '../session.ts'
 import { recordHistory } from '../jobs/history.ts'
 
 /**
- * Offers a job to a robot. The attempt number that fences all messages about it is on disk before the offer is sent, so
- * no attempt is ever handed out twice.
+ * Offers a job to a robot. The number of the offer, which fences all messages about it, is on disk before it is sent, so
+ * no offer is ever made twice.
  */
 export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void {
   const job = state.jobs.get(id)
@@ -19,7 +20,7 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
   assert(job !== undefined && row !== undefined && session !== undefined, 'an offer joins what exists')
   const offered: JobRow = {
     ...job,
-    attempt: job.attempt + 1,
+    offer: job.offer + 1,
     robot_id: robot,
     robot_name: row.name,
     offer_until: turn.now + state.settings.offerMs,
@@ -50,7 +51,8 @@ function assign(state: State, session: Session, job: JobRow, turn: Turn): void {
       priority: job.priority,
       timeout_seconds: job.timeout_ms / 1000,
       parameters: fromText(job.parameters) as JsonObject,
-      attempt: job.attempt,
+      attempt: attemptOf(job),
+      offer: job.offer,
     },
   })
 }

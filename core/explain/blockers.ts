@@ -24,9 +24,9 @@ export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict
   const blockers: Blocker[] = []
   if (job.status === 'pending' && !isBlocked(job)) {
     blockers.push(
-      job.attempt === 0
+      job.offer === 0
         ? { code: 'NOT_DUE', message: 'Its time has not come' }
-        : { code: 'RETRY_BACKOFF', message: `It waits after attempt ${job.attempt}` },
+        : { code: 'RETRY_BACKOFF', message: backoffMessage(job) },
     )
   }
   for (const group of blockedBy(state, job)) blockers.push(concurrencyBlocker(state, group, job))
@@ -44,6 +44,14 @@ export function blockersOf(state: State, job: JobRow, verdicts: readonly Verdict
     blockers.push({ code: 'QUEUE_TTL_NEAR', message: 'It will soon have waited longer than it may' })
   }
   return blockers
+}
+
+/** The cause of a job's back-off: an attempt that failed, or offers that no robot took up. */
+function backoffMessage({ refusals, attempt }: JobRow): string {
+  if (refusals === 0) return `It waits after attempt ${attempt}`
+  return refusals === 1
+    ? 'It waits after an offer that was not taken up'
+    : `It waits after ${refusals} offers that were not taken up`
 }
 
 /** The reason why an offered job still waits for its robot. PROTOCOL.md P39. */

@@ -100,7 +100,7 @@ function verdictOn(state: State, robot: RobotRow, job: JobRow, now: Millis): Ver
     if (session.paused) codes.push(saysOffline(session) ? 'ROBOT_SAYS_OFFLINE' : 'ROBOT_MAINTENANCE')
     if (now - session.lastFrameAt > 2 * state.settings.heartbeatMs) codes.push('ROBOT_SUSPECT')
     if (session.coolingDown || session.excluded.has(job.id)) codes.push('ROBOT_REJECTED_RECENTLY')
-    if (session.reported === null && job.attempt > 0) codes.push('ROBOT_AWAITING_REPORT')
+    if (session.reported === null && job.offer > 0) codes.push('ROBOT_AWAITING_REPORT')
     if (isBehind(session)) codes.push('ROBOT_NOT_ANSWERING')
   }
   const elsewhere = session === undefined ? 0 : foreignSlots(session)

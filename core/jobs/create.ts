@@ -14,8 +14,8 @@ import { blockedBy } from '../queue/concurrency.ts'
 
 /** The fields of a new job that are set later. */
 export const NEW_JOB = {
+  offer: 0,
   attempt: 0,
-  tries: 0,
   refusals: 0,
   robot_id: null,
   robot_name: '',
@@ -140,8 +140,8 @@ function newJob(state: State, spec: JobSpec, source: JobSource, poolTags: readon
 function queuedJob(state: State, spec: JobSpec, source: JobSource, poolTags: readonly string[], turn: Turn): JobRow {
   const { workflow } = source
   return {
+    offer: NEW_JOB.offer,
     attempt: NEW_JOB.attempt,
-    tries: NEW_JOB.tries,
     refusals: NEW_JOB.refusals,
     robot_id: NEW_JOB.robot_id,
     robot_name: NEW_JOB.robot_name,

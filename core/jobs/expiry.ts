@@ -13,7 +13,7 @@ const ORCHESTRATOR = 'orchestrator'
 export function becomeReady(state: State, id: JobId, turn: Turn): void {
   const job = state.jobs.get(id)
   if (job?.status !== 'pending' || job.ready_at === null) return
-  const detail = job.attempt === 0 ? 'its time has come' : 'its back-off is over'
+  const detail = job.offer === 0 ? 'its time has come' : 'its back-off is over'
   if (blockedBy(state, job).length > 0) saveJob(state, { ...job, ready_at: null }, turn)
   else transition(state, job, 'ready', turn, { by: ORCHESTRATOR, detail })
 }

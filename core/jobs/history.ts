@@ -8,7 +8,7 @@ import type { HistoryRow } from '../records/job-history.ts'
 /** The content of a history entry. Fields that are left out come from the row. */
 export interface HistoryInput extends Pick<HistoryRow, 'event' | 'from_status'> {
   readonly cause: Cause
-  readonly attempt?: number
+  readonly offer?: number
   readonly robot_id?: RobotId | null
 }
 
@@ -21,7 +21,8 @@ export function recordHistory(state: State, job: JobRow, turn: Turn, entry: Hist
     event: entry.event,
     from_status: entry.from_status,
     to_status: job.status,
-    attempt: entry.attempt ?? job.attempt,
+    attempt: job.attempt,
+    offer: entry.offer ?? job.offer,
     robot_id: entry.robot_id === undefined ? job.robot_id : entry.robot_id,
     actor: entry.cause.by,
     detail: entry.cause.detail,

@@ -132,7 +132,7 @@ export function applyTransition(job: JobRow, action: JobTransition, now: Millis,
   const next: JobRow = { ...job, ...fields, status, offer_until: null, offered_at, ready_at }
   if (status === 'running') {
     // A robot that accepts late, after its offer has expired, may find the job in back-off.
-    return { ...next, queued_at: job.queued_at ?? now, started_at: now, refusals: 0, tries: job.tries + 1 }
+    return { ...next, queued_at: job.queued_at ?? now, started_at: now, refusals: 0, attempt: job.attempt + 1 }
   }
   if (isLive(status)) {
     // A job that was running starts to wait anew; one that was only offered has been waiting all along.

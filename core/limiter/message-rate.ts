@@ -2,6 +2,7 @@ import { type Bucket, bucketLevel, fitsBucket, newBucket } from '../base/bucket.
 import { findJob, send, type Turn } from '../turn.ts'
 import type { Millis, RobotId } from '../base/ids.ts'
 import { isAssigned, isHeld, isLive, isOffered, isStopping, type JobRow } from '../records/job.ts'
+import { isCurrent } from '../records/offer.ts'
 import { restoreWindow, SlidingWindow, type WindowSnapshot } from '../base/sliding-window.ts'
 import { ABUSE_FACTOR, BURST_SECONDS, LATE_LOG_MS, type Settings } from '../settings.ts'
 import { errorMessage } from '../protocol/encode.ts'
@@ -92,7 +93,7 @@ export function mayWrite(state: State, robot: RobotId, job: Bucket | null, bytes
   return true
 }
 
-/** Defers progress until the next heartbeat of its robot. If the job has another attempt by then, it is dropped. */
+/** Defers progress until the next heartbeat of its robot. If the job has another offer by then, it is dropped. */
 export function postponeProgress(
   state: State,
   session: Session,
@@ -100,7 +101,7 @@ export function postponeProgress(
   job: JobRow,
   now: Millis,
 ): void {
-  const payload = { ...message.payload, attempt: job.attempt }
+  const payload = { ...message.payload, offer: job.offer }
   messageRateOf(state, session.robot, now).progress.set(job.id, { ...message, payload })
 }
 
@@ -265,10 +266,11 @@ function leaveOut(state: State, session: Session, message: RobotMessage, turn: T
   const job = 'job_id' in message.payload ? findJob(state, message.payload.job_id, turn) : undefined
   if (job === undefined || job.robot_id !== session.robot) return
   if (message.type === 'job_progress') {
-    const { attempt } = message.payload
-    // Without an attempt it may be about an earlier one.
-    const current = attempt === undefined ? !session.excluded.has(job.id) : attempt === job.attempt
-    if (isAssigned(job) && current) postponeProgress(state, session, message, job, turn.now)
+    // Without the number of its offer it may be about an earlier one.
+    const certain = message.payload.offer !== undefined || !session.excluded.has(job.id)
+    if (isAssigned(job) && certain && isCurrent(job, message.payload)) {
+      postponeProgress(state, session, message, job, turn.now)
+    }
   } else if (message.type === 'log_batch') countRefusedLines(state, job, message.payload.entries.length, turn)
   else if (message.type === 'log_entry') countRefusedLines(state, job, 1, turn)
 }

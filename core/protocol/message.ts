@@ -11,8 +11,8 @@ import { readAs, written, writtenObject } from './written.ts'
 /**
  * The 21 messages of the wire: the sender of each, and the schema of its payload. Where the API reference and the two
  * robot clients in the field differ, the schema accepts what the clients really send: fields that either of them omits
- * have the default of the original server. Unknown fields are dropped. Two fields are additions: `attempt`, sent with
- * `job_assign` and echoed by robots that support it, and `memory`. Little is required of a robot: the id of the job
+ * have the default of the original server. Unknown fields are dropped. Three fields are additions: `attempt` and `offer`,
+ * sent with `job_assign`, of which robots that support it echo `offer`; and `memory`. Little is required of a robot: the id of the job
  * and, when it registers, its own. Any other field may be missing, and one of a wrong type is read as far as possible:
  * see `fromRobot`.
  */
@@ -28,6 +28,7 @@ const jsonObject = writtenObject as v.GenericSchema<Readonly<Record<string, unkn
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const percent = v.nullish(v.number(), null)
 const attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
+const offer = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
 const jobIds: v.GenericSchema<string[], JobId[]> = v.pipe(v.array(jobId), v.maxLength(most.ACTIVE_JOBS_MAX))
 const reason = v.nullish(most.textOf(most.REASON_CHARS_MAX), '')
 const node = v.nullish(most.textOf(most.NODE_CHARS_MAX), '')
@@ -81,9 +82,9 @@ const logEntry = v.object({
   extra: v.nullish(v.pipe(written, most.passedOn(most.LOG_CHARS_MAX))),
 })
 
-type Offer = { readonly job_id: JobId; readonly attempt?: number | undefined }
+type Offer = { readonly job_id: JobId; readonly offer?: number | undefined; readonly attempt?: number | undefined }
 const offers: v.GenericSchema<unknown[], Offer[]> = v.pipe(
-  v.array(v.object({ job_id: jobId, attempt })),
+  v.array(v.object({ job_id: jobId, offer, attempt })),
   v.maxLength(most.MEMORY_OFFERS_MAX),
 )
 
@@ -169,13 +170,14 @@ export const MESSAGES = {
       priority: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3)),
       timeout_seconds: v.number(),
       parameters: v.optional(jsonObject, {}),
+      offer,
       attempt,
     }),
   },
-  job_accept: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: speaker, attempt }) },
+  job_accept: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: speaker, offer, attempt }) },
   job_reject: {
     from: 'robot',
-    payload: v.object({ job_id: jobId, robot_id: speaker, reason, attempt }),
+    payload: v.object({ job_id: jobId, robot_id: speaker, reason, offer, attempt }),
   },
   job_progress: {
     from: 'robot',
@@ -185,6 +187,7 @@ export const MESSAGES = {
       progress: percent,
       current_node: node,
       message: v.nullish(most.textOf(most.PROGRESS_CHARS_MAX), ''),
+      offer,
       attempt,
     }),
   },
@@ -195,6 +198,7 @@ export const MESSAGES = {
       robot_id: speaker,
       result: v.nullish(written, {}),
       duration_ms: v.nullish(v.number()),
+      offer,
       attempt,
     }),
   },
@@ -207,11 +211,12 @@ export const MESSAGES = {
       error_type: v.nullish(most.textOf(most.ERROR_TYPE_CHARS_MAX), 'ExecutionError'),
       stack_trace: v.nullish(most.textOf(most.ERROR_CHARS_MAX), ''),
       failed_node: node,
+      offer,
       attempt,
     }),
   },
   job_cancel: { from: 'orchestrator', payload: v.object({ job_id: jobId, reason: v.nullish(text, '') }) },
-  job_cancelled: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: speaker, attempt }) },
+  job_cancelled: { from: 'robot', payload: v.object({ job_id: jobId, robot_id: speaker, offer, attempt }) },
   status_request: { from: 'orchestrator', payload: v.object({ robot_id: robotId }) },
   status_response: {
     from: 'robot',

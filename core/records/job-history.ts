@@ -29,6 +29,8 @@ export const HistoryEntry = record('job_history', {
   from_status: column('text?', oneOf(JOB_STATUSES)),
   to_status: column('text', oneOf(JOB_STATUSES)),
   attempt: column('int', count),
+  /** The last offer at that moment, or the one that a late message was about. */
+  offer: column('int', count),
   robot_id: column('text?', id<RobotId>()),
   /** Who made it happen: a key's name, `robot:`, `trigger:` or `schedule:` and the id, or `orchestrator`. */
   actor: column('text', text),

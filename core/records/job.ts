@@ -112,10 +112,10 @@ export const Job = record('jobs', {
   error_message: column('text', text),
   error_type: column('text', text),
   failed_node: column('text', text),
-  /** Grows with each offer, and fences everything that robots say about earlier ones. 0 before the first. */
+  /** How many times a robot has started it. */
   attempt: column('int', count),
-  /** How often a robot has started it. */
-  tries: column('int', count),
+  /** The number of the last offer, which fences all messages of robots about earlier ones. 0 before the first. */
+  offer: column('int', count),
   /** How often it may be started: more than once only after a failure that `retry_on` names, or a lost robot. */
   max_attempts: column('int', count),
   /** Error types after which it is tried again; empty: those that are taken for transient. */
@@ -226,14 +226,14 @@ export function checkJob(job: JobRow): JobRow {
   const { status } = job
   assert(job.ready_at === null || status === 'pending', 'only a pending job has a time to become ready')
   assert(job.stop_until === null || !isLive(status), 'only a job that has ended is being stopped')
-  assert(job.tries <= job.attempt, 'no job is started without an offer')
+  assert(job.attempt <= job.offer, 'no job is started without an offer')
   assert(job.offer_until === null || status === 'queued', 'only a queued job is on offer')
   assert(job.offer_until === null || job.offered_at !== null, 'an offer was made at some time')
   assert(
     job.offered_at === null || status === 'queued' || status === 'pending',
     'an offer is settled when a job starts',
   )
-  assert(!isHeld(job) || (job.robot_id !== null && job.attempt >= 1), 'a held job has a robot and an attempt')
+  assert(!isHeld(job) || (job.robot_id !== null && job.offer >= 1), 'a held job has a robot and an offer')
   assert((job.started_at !== null) || status !== 'running', 'a running job has started')
   assert(job.started_at === null || isLive(status) === (status === 'running'), 'a job that goes back has not started')
   assert((job.completed_at !== null) === !isLive(status), 'a job has an end when it has ended')

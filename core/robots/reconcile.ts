@@ -1,6 +1,7 @@
 import type { Turn } from '../turn.ts'
 import type { JobId, RobotId } from '../base/ids.ts'
 import { hasExpiredOffer, isHeld, isOffered, isStopping, type JobRow, needsProof } from '../records/job.ts'
+import { attemptOf, type Echo } from '../records/offer.ts'
 import { slotReleased, transition, unknownOutcome } from '../jobs/transition.ts'
 import { offerDeclined, offerLost, readmit } from './offers.ts'
 import type { State } from '../state.ts'
@@ -64,20 +65,24 @@ function notTaken(state: State, session: Session, job: JobRow, turn: Turn): void
  * was never read, so the job can be offered anew.
  */
 export function reconcileMemory(state: State, session: Session, offers: readonly ReadOffer[], turn: Turn): void {
-  const read = new Map(offers.map(({ job_id, attempt }) => [job_id, attempt]))
+  const read = new Map(offers.map((one) => [one.job_id, one]))
   for (const id of state.held.get(session.robot) ?? []) {
     const job = state.jobs.get(id)
     if (job === undefined || !isOffered(job) || job.offer_memory !== session.memory) continue
-    const attempt = read.get(id)
-    if (read.has(id) && (attempt === undefined || attempt >= job.attempt)) continue
+    const known = read.get(id)
+    if (known !== undefined && mayBeLast(job, known)) continue
     offerLost(state, job, turn, robotCause(session, `${job.robot_name} has never read the offer`))
   }
 }
 
 /** An offer that a robot has read, as it declares at registration. */
-interface ReadOffer {
+interface ReadOffer extends Echo {
   readonly job_id: JobId
-  readonly attempt?: number | undefined
+}
+
+/** Whether an offer that was read can be the last one: without its number, one of the same attempt can. */
+function mayBeLast(job: JobRow, { offer, attempt }: Echo): boolean {
+  return offer === undefined ? attempt === undefined || attempt >= attemptOf(job) : offer >= job.offer
 }
 
 /**
@@ -110,10 +115,10 @@ export function robotLost(state: State, robot: RobotId, turn: Turn): void {
 function jobLost(state: State, job: JobRow, turn: Turn, cause: Cause): void {
   if (job.retry_safety !== 'always') {
     transition(state, job, 'fail', turn, cause, unknownOutcome(job))
-  } else if (job.tries < Math.max(job.max_attempts, state.settings.lostTriesMax)) {
+  } else if (job.attempt < Math.max(job.max_attempts, state.settings.lostTriesMax)) {
     transition(state, job, 'requeue', turn, cause)
   } else {
-    const error_message = `Its robot was lost ${job.tries} times while running this job`
+    const error_message = `Its robot was lost ${job.attempt} times while running this job`
     transition(state, job, 'fail', turn, cause, { error_type: 'ROBOT_LOST', error_message, dead_lettered: true })
   }
 }

@@ -3,6 +3,7 @@ import { foreignJobDone } from './foreign-work.ts'
 import type { Event } from '../events/index.ts'
 import type { JobId, RobotId, SocketId } from '../base/ids.ts'
 import { hasExpiredOffer, isAssigned, isOffered, isStopping, type JobRow, reportedDuration } from '../records/job.ts'
+import { isCurrent } from '../records/offer.ts'
 import { saveJob } from '../jobs/save.ts'
 import { JOB_TEXT_BYTES_MAX, ROW_BYTES } from '../settings.ts'
 import { logBeginning, unknownJob } from './logs.ts'
@@ -24,7 +25,7 @@ import { recordHistory, robotCause } from '../jobs/history.ts'
 
 /**
  * Robots' messages about jobs. The sender is known from the connection; a job changes only by messages of the robot
- * that holds its present attempt (I12). Anything else is late or foreign, and changes nothing.
+ * that holds its last offer (I12). Anything else is late or foreign, and changes nothing.
  */
 
 type JobMessage = Message<
@@ -137,9 +138,9 @@ export function failed(state: State, session: Session, message: Message<'job_fai
   const error_type = payload.error_type || 'ExecutionError'
   const transient = isTransient(error_type, job)
   const detail = `failed on ${job.robot_name}: ${error_type}: ${clip(error_message, 200)}`
-  if (transient && job.tries < job.max_attempts) {
-    const ready_at = turn.now + backoff(job.tries, state.settings, state.random)
-    const cause = robotCause(session, `${detail}; try ${job.tries} of ${job.max_attempts}`)
+  if (transient && job.attempt < job.max_attempts) {
+    const ready_at = turn.now + backoff(job.attempt, state.settings, state.random)
+    const cause = robotCause(session, `${detail}; try ${job.attempt} of ${job.max_attempts}`)
     transition(state, job, 'back_off', turn, cause, { ready_at })
     return
   }
@@ -153,13 +154,13 @@ export function failed(state: State, session: Session, message: Message<'job_fai
 }
 
 /**
- * A robot confirms that it has stopped a job; if the job was still its own, it stopped by itself. Without an attempt,
- * and while the job is only offered, the message is about an earlier attempt: the robot would have accepted this one
- * first.
+ * A robot confirms that it has stopped a job; if the job was still its own, it stopped by itself. Without the
+ * number of an offer, and while the job is only offered, the message is about an earlier offer: the robot would have
+ * accepted this one first.
  */
 export function cancelled(state: State, session: Session, message: Message<'job_cancelled'>, turn: Turn): void {
   const job = heldJob(state, session, message)
-  if (job === undefined || (job.status !== 'running' && message.payload.attempt === undefined)) {
+  if (job === undefined || (job.status !== 'running' && message.payload.offer === undefined)) {
     return hasStopped(state, session, message.payload.job_id, turn)
   }
   const cause = robotCause(session, `cancelled on ${job.robot_name}`)
@@ -177,17 +178,16 @@ function hasStopped(state: State, session: Session, id: JobId, turn: Turn): void
 }
 
 /**
- * The job, if this robot holds it and the message is about its present attempt; or if its offer to this robot has
- * expired and no other robot was asked since. A robot that does not echo `attempt` means the latest one: it is not
- * offered a job again while it may run an earlier attempt (I12b).
+ * The job, if this robot holds it and the message is about its last offer; or if its offer to this robot has
+ * expired and no other robot was asked since. A robot that does not echo `offer` means the latest one: it is not
+ * offered a job again while it may run it by an earlier offer (I12b).
  */
 function heldJob(state: State, session: Session, message: JobMessage): JobRow | undefined {
   const job = state.jobs.get(message.payload.job_id)
   if (job === undefined || job.robot_id !== session.robot) return undefined
-  const { attempt } = message.payload
-  if (attempt !== undefined && attempt !== job.attempt) return undefined
+  if (!isCurrent(job, message.payload)) return undefined
   if (hasExpiredOffer(job)) return job
-  return isAssigned(job) && (attempt !== undefined || !session.excluded.has(job.id)) ? job : undefined
+  return isAssigned(job) && (message.payload.offer !== undefined || !session.excluded.has(job.id)) ? job : undefined
 }
 
 /**
@@ -210,7 +210,7 @@ function lateResult(
   message: Message<'job_complete'> | Message<'job_failed'>,
   turn: Turn,
 ): void {
-  const { job_id, attempt } = message.payload
+  const { job_id, offer } = message.payload
   hasStopped(state, session, job_id, turn)
   const job = findJob(state, job_id, turn)
   const past = turn.prefetched.interactions.filter((one) => one.job_id === job_id && one.robot_id === session.robot)
@@ -218,7 +218,7 @@ function lateResult(
     return refuseMessage(turn, session.socket, unknownJob(job_id), message.id)
   }
   const repeated = message.type === 'job_complete' ? job.status === 'completed' : job.status === 'failed'
-  const same = job.robot_id === session.robot && (attempt === undefined || attempt === job.attempt)
+  const same = job.robot_id === session.robot && isCurrent(job, message.payload)
   if (repeated && same && job.error_type !== 'OUTCOME_UNKNOWN') return
   if (session.lateResults.has(job_id) || past.some(({ event }) => event === 'late_result')) return
   if (session.lateResults.size >= LATE_MAX) session.lateResults.clear()
@@ -227,7 +227,7 @@ function lateResult(
   recordHistory(state, job, turn, {
     event: 'late_result',
     from_status: job.status,
-    attempt: attempt ?? job.attempt,
+    offer: offer ?? job.offer,
     robot_id: session.robot,
     cause: robotCause(session, `${message.type} came too late and changed nothing: ${clip(result, 2_000)}`),
   })

@@ -57,7 +57,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       job('child-1', { ...ended, root_job_id: 'root-1', parent_job_id: 'root-1' }),
       job('grandchild-1', { root_job_id: 'root-1', parent_job_id: 'child-1' }),
       // Its root runs, and has called one that has ended.
-      job('root-2', { status: 'running', started_at: 1, attempt: 1, tries: 1 }),
+      job('root-2', { status: 'running', started_at: 1, offer: 1, attempt: 1 }),
       job('child-2', { ...ended, root_job_id: 'root-2', parent_job_id: 'root-2' }),
       // All have ended.
       job('root-3', { ...ended }),
@@ -75,7 +75,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
 
   async 'a job that has ended is loaded until its robot has stopped'(disk) {
     const store = await loaded(disk)
-    const stopping = job('a', { status: 'cancelled', stop_until: 5, robot_id: 'r', attempt: 1 })
+    const stopping = job('a', { status: 'cancelled', stop_until: 5, robot_id: 'r', offer: 1 })
     await store.commit(turn(1, { jobs: [stopping] }))
     same((await store.load(SOON)).jobs, [stopping])
     await store.commit(turn(2, { jobs: [{ ...stopping, stop_until: null }] }))

@@ -54,7 +54,7 @@ function inStatus(one: JobRow, status: JobStatus): JobRow {
     status,
     ready_at: status === 'pending' ? one.ready_at : null,
     stop_until: isLive(status) ? null : one.stop_until,
-    tries: Math.min(one.tries, held ? Math.max(1, one.attempt) : one.attempt),
+    attempt: Math.min(one.attempt, held ? Math.max(1, one.offer) : one.offer),
     offer_until: status === 'queued' ? one.offer_until : null,
     offered_at: status === 'queued' && one.offer_until !== null
       ? one.offered_at ?? 1
@@ -62,7 +62,7 @@ function inStatus(one: JobRow, status: JobStatus): JobRow {
       ? one.offered_at
       : null,
     robot_id: held ? one.robot_id ?? 'robot' as NonNullable<JobRow['robot_id']> : one.robot_id,
-    attempt: held ? Math.max(1, one.attempt) : one.attempt,
+    offer: held ? Math.max(1, one.offer) : one.offer,
     started_at: status === 'running' ? one.started_at ?? 1 : isLive(status) ? null : one.started_at,
     completed_at: isLive(status) ? null : one.completed_at ?? 1,
     progress: status === 'completed' ? 100 : Math.abs(one.progress) % 101,

@@ -172,8 +172,8 @@ export function beat(robot: string, active?: readonly string[], socket?: string)
   return say(robot, 'heartbeat', { status: 'online', current_jobs: 0, ...metrics, ...jobs }, socket)
 }
 
-export function complete(robot: string, id: string, result: unknown = {}, attempt?: number): Event {
-  return say(robot, 'job_complete', { job_id: id, result, ...(attempt === undefined ? {} : { attempt }) })
+export function complete(robot: string, id: string, result: unknown = {}, offer?: number): Event {
+  return say(robot, 'job_complete', { job_id: id, result, ...(offer === undefined ? {} : { offer }) })
 }
 
 /** The messages sent to robots, as `type job-or-robot`, in order. */
@@ -181,10 +181,10 @@ export function summaryOf(sends: readonly Send[]): readonly string[] {
   return sends.flatMap((send) => {
     if (send.to !== 'socket') return []
     if ('close' in send) return [`${send.socket} close ${send.close.code}`]
-    type Said = { job_id?: string; error_code?: string; success?: boolean; attempt?: number }
+    type Said = { job_id?: string; error_code?: string; success?: boolean; offer?: number }
     const payload = send.message.payload as Said
     const about = payload.job_id ?? payload.error_code ?? (payload.success === undefined ? '' : String(payload.success))
-    return [`${send.socket} ${send.message.type} ${about}${payload.attempt ? `#${payload.attempt}` : ''}`.trim()]
+    return [`${send.socket} ${send.message.type} ${about}${payload.offer ? `#${payload.offer}` : ''}`.trim()]
   })
 }
 

@@ -26,7 +26,7 @@ const VALUES: Readonly<Record<string, string>> = {
   'one text in a list': JSON.stringify([BIG]),
   'texts': list(40_000, (i) => `t${i}`),
   'ids': list(3_400, (i) => String(i).padStart(256, 'i')),
-  'jobs': list(11_000, (i) => ({ job_id: `job-${i}`, attempt: 1 })),
+  'jobs': list(11_000, (i) => ({ job_id: `job-${i}`, offer: 1 })),
   'lines': list(5, () => Object.fromEntries(LINE.map((name) => [name, BIG.slice(0, SIZE / 5)]))),
   'an object': JSON.stringify({ cpu_percent: BIG }),
   'an object with many members': `{${Array.from({ length: 20_000 }, (_, i) => `"member${i}":1`).join()}}`,

@@ -104,7 +104,7 @@ describe('a job that has ended starts another', () => {
     run(fleet, 'j1', null)
     fleet.turn({ type: 'drain' })
     fleet.turn(complete('r1', 'j1'))
-    expect(children(fleet, 'j1')).toMatchObject([{ status: 'queued', attempt: 0 }])
+    expect(children(fleet, 'j1')).toMatchObject([{ status: 'queued', offer: 0 }])
   })
 
   test('over a restart, for a job that ends afterwards', () => {

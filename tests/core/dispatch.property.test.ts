@@ -34,7 +34,7 @@ describe('against the obvious', () => {
     if ([...session.offers.values()].some((asked) => asked !== null)) return false
     const used = (state.held.get(robot.id)?.size ?? 0) + foreignSlots(session)
     return used < robot.max_concurrent_jobs && !session.excluded.has(row.id) &&
-      (session.reported !== null || row.attempt === 0) &&
+      (session.reported !== null || row.offer === 0) &&
       (row.pinned_robot_id === null || row.pinned_robot_id === robot.id) &&
       (row.environment === '' || robot.environment === 'default' || robot.environment === row.environment) &&
       row.required_tags.every((tag) => robot.tags.includes(tag)) && runs(robot, row)
@@ -67,12 +67,12 @@ describe('against the obvious', () => {
   function urgentFirst(state: State, before: ReadonlyMap<string, JobRow>, now: number): void {
     for (const row of state.jobs.values()) {
       const was = before.get(row.id)
-      if (row.offer_until === null || row.attempt === (was?.attempt ?? 0) || row.robot_id === null) continue
+      if (row.offer_until === null || row.offer === (was?.offer ?? 0) || row.robot_id === null) continue
       const robot = state.robots.get(row.robot_id)
       const session = state.sessions.get(row.robot_id)
       for (const other of state.jobs.values()) {
         if (!isWaiting(other) || robot === undefined || session?.excluded.has(other.id) === true) continue
-        if (session?.reported === null && other.attempt > 0) continue
+        if (session?.reported === null && other.offer > 0) continue
         const fits = (other.pinned_robot_id === null || other.pinned_robot_id === robot.id) &&
           (other.environment === '' || robot.environment === 'default' || robot.environment === other.environment) &&
           other.required_tags.every((tag) => robot.tags.includes(tag)) && runs(robot, other)

@@ -104,7 +104,7 @@ describe('who gets which job', () => {
 })
 
 describe('an offer', () => {
-  test('[P25] is on record, with its attempt, in the turn that speaks of it', () => {
+  test('[P25] is on record, with its number, in the turn that speaks of it', () => {
     const fleet = bench()
     fleet.turn(...join('r1', { slots: 2 }))
     const [offer] = messages(fleet.turn(submit('j1', { timeout_ms: 90_000, priority: 2 })), 'job_assign')
@@ -117,10 +117,11 @@ describe('an offer', () => {
       timeout_seconds: 90,
       parameters: {},
       attempt: 1,
+      offer: 1,
     })
     expect(job(fleet, 'j1')).toMatchObject({
       status: 'queued',
-      attempt: 1,
+      offer: 1,
       robot_id: 'r1',
       offer_until: fleet.now + 15_000,
     })
@@ -130,7 +131,7 @@ describe('an offer', () => {
     for (const word of ['job_progress', 'job_complete', 'job_failed', 'job_cancelled'] as const) {
       const fleet = bench()
       fleet.turn(...join('r1'), submit('j1'))
-      fleet.turn(say('r1', word, { job_id: 'j1', progress: 1, attempt: 1 }))
+      fleet.turn(say('r1', word, { job_id: 'j1', progress: 1, offer: 1 }))
       expect(fleet.disk.history.map(({ event }) => event).slice(0, 3)).toEqual(['submit', 'offer', 'accept'])
     }
   })

@@ -74,7 +74,7 @@ describe('telemetry of the jobs that a robot has', () => {
     fleet.turn(say('r1', 'job_failed', { job_id: 'j1', error_type: 'ConnectionError' }))
     fleet.pass(5_000)
     fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), beat('r1', ['j1']))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', attempt: 2, progress: 0 })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', offer: 2, progress: 0 })
   })
 
   test('[P36] the heartbeat after a result does not count, and the one after that does', () => {

@@ -45,11 +45,11 @@ describe('[P75] a robot that never had a job writes nothing about it', () => {
       const fleet = two()
       end(fleet)
       const before = kept(fleet)
-      for (const attempt of [undefined, 1, 2]) {
-        fleet.turn(say('r2', type, { job_id: 'j1', ...planted, ...more, attempt }))
+      for (const offer of [undefined, 1, 2]) {
+        fleet.turn(say('r2', type, { job_id: 'j1', ...planted, ...more, offer }))
         if (type === 'disconnect') fleet.turn(...join('r2'))
       }
-      fleet.turn(...join('r2', { socket: 's9', memory: { id: 'm', start: 1, offers: [{ job_id: 'j1', attempt: 1 }] } }))
+      fleet.turn(...join('r2', { socket: 's9', memory: { id: 'm', start: 1, offers: [{ job_id: 'j1', offer: 1 }] } }))
       expect(kept(fleet)).toBe(before)
     })
   }

@@ -82,7 +82,7 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
 
   test('what is said of another attempt changes nothing, nor what another robot says', () => {
     const fleet = running()
-    fleet.turn(frame(`{"type":"job_failed","payload":{"job_id":"j1","attempt":2,"stack_trace":"${LARGE}"}}`))
+    fleet.turn(frame(`{"type":"job_failed","payload":{"job_id":"j1","offer":2,"stack_trace":"${LARGE}"}}`))
     fleet.turn(frame(message('job_failed', { job_id: 'j1', robot_id: 'r2', error_message: {} })))
     expect(job(fleet, 'j1').status).toBe('running')
     fleet.turn(...join('r2'))
@@ -117,8 +117,8 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     ],
     ['job_failed', { failed_node: true }, { failed_node: 'true' }, 'failed_node was true and was read as a text'],
     ['job_failed', { error_message: null }, { error_message: 'Unknown error' }, null],
-    ['job_failed', { attempt: 'two' }, {}, 'attempt was "two" and was left out'],
-    ['job_failed', { attempt: '1' }, {}, 'attempt was "1" and was read as a number'],
+    ['job_failed', { offer: 'two' }, {}, 'offer was "two" and was left out'],
+    ['job_failed', { offer: '1' }, {}, 'offer was "1" and was read as a number'],
     ['job_failed', { robot_id: 7 }, {}, 'robot_id was 7 and was left out'],
     ['job_failed', { robot_id: null }, {}, null],
     ['job_failed', { error_message: 'a\0b' }, { error_message: 'a\ufffdb' }, null],
@@ -128,7 +128,7 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     ['job_complete', { result: 'done' }, { result: '"done"' }, null],
     ['job_complete', { result: null }, { result: '{}' }, null],
     ['job_complete', { result: { 'a\0': '\0' } }, { result: '{"a\ufffd":"\ufffd"}' }, null],
-    ['job_cancelled', { attempt: {} }, { status: 'cancelled' }, 'attempt was an object and was left out'],
+    ['job_cancelled', { offer: {} }, { status: 'cancelled' }, 'offer was an object and was left out'],
   ]
   test.each(fields)('%s with %j', (type, wrong, kept, words) => {
     const { row, sent, logs } = ends(message(type, { job_id: 'j1', ...wrong }))
@@ -154,7 +154,7 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     const names = fc.constantFrom(
       'result',
       'duration_ms',
-      'attempt',
+      'offer',
       'error_message',
       'error_type',
       'stack_trace',
@@ -165,9 +165,9 @@ describe('[P47] a message about a job counts, whatever else is wrong with it', (
     const members = fc.array(fc.tuple(names, anything), { maxLength: 6 })
     const type = fc.constantFrom('job_complete', 'job_failed', 'job_cancelled')
     fc.assert(fc.property(type, members, fc.nat(6), anything, (named, pairs, place, id) => {
-      // The fences: a message of another robot, or about another attempt, is not about this one.
+      // The fences: a message of another robot, or about another offer, is not about this one.
       const others = pairs.filter(([name, value]) =>
-        !(name === 'robot_id' && value.startsWith('"')) && !(name === 'attempt' && /^\s*"?-?\d/.test(value))
+        !(name === 'robot_id' && value.startsWith('"')) && !(name === 'offer' && /^\s*"?-?\d/.test(value))
       )
       const sent = others.map(([name, value]) => `"${name}":${value}`)
       sent.splice(place, 0, '"job_id":"j1"')

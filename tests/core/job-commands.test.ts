@@ -134,7 +134,7 @@ describe('running again', () => {
       parameters: '{"a":1}',
       pinned_robot_id: 'r9',
       max_attempts: 4,
-      attempt: 0,
+      offer: 0,
     })
     expect(outcome(fleet, again('j1', 'j4'))).toBe('CONFLICT')
     expect(outcome(fleet, again('j3', 'j5', 'requeue'))).toBe('CONFLICT')
@@ -144,15 +144,15 @@ describe('running again', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), beat('r1', []), submit('j1', { max_attempts: 3 }))
     const waits: number[] = []
-    for (let tries = 1; tries < 3; tries++) {
+    for (let attempt = 1; attempt < 3; attempt++) {
       fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), failure('j1', 'ConnectionError'))
-      expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', tries })
+      expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', attempt })
       waits.push((job(fleet, 'j1').ready_at ?? 0) - fleet.now)
       fleet.pass(15_000)
     }
     expect(waits[1]).toBeGreaterThan(waits[0] ?? Infinity)
     fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), failure('j1', 'ConnectionError'))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', tries: 3, dead_lettered: true })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'failed', attempt: 3, dead_lettered: true })
   })
 
   test.each<[string, object, string]>([
@@ -186,7 +186,7 @@ describe('running again', () => {
     expect(job(fleet, 'j1')).toMatchObject({
       status: 'failed',
       error_type: 'ROBOT_LOST',
-      tries: 5,
+      attempt: 5,
       dead_lettered: true,
     })
   })

@@ -11,10 +11,10 @@ describe('an offer that is not answered', () => {
     const fleet = onOffer(retrySafety)
     expect(summaryOf(fleet.pass(15_000))).toEqual(['socket-r1 status_request'])
     expect(messages(fleet.pass(60_000), 'job_assign')).toEqual([])
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', robot_id: 'r1', attempt: 1 })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', robot_id: 'r1', offer: 1 })
     expect(summaryOf(fleet.turn(accepts(), lists('r1', ['j1'])))).toEqual([])
     fleet.turn(complete('r1', 'j1', { total: 3 }))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', attempt: 1, tries: 1, result: '{"total":3}' })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', offer: 1, attempt: 1, result: '{"total":3}' })
   })
 
   test('[P39] it waits for as long as the connection lives, and ends when it might have waited in the queue no longer', () => {
@@ -33,9 +33,9 @@ describe('an offer that is not answered', () => {
     fleet.pass(15_000)
     // Written before the request had been read.
     fleet.turn(beat('r1', []))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', attempt: 1 })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', offer: 1 })
     fleet.turn(lists('r1', []))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', attempt: 1, offered_at: null })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'pending', offer: 1, offered_at: null })
     expect(summaryOf(fleet.pass(5_000))).toEqual(['socket-r2 job_assign j1#2'])
   })
 
@@ -44,7 +44,7 @@ describe('an offer that is not answered', () => {
     fleet.turn(lists('r1', []), lists('r1', []))
     fleet.pass(15_000)
     fleet.turn(beat('r1', []))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', attempt: 1 })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', offer: 1 })
   })
 
   test('[P40] for a job that is never run again, only a refusal is proof: such a list ends it', () => {
@@ -102,7 +102,7 @@ describe('a robot that goes', () => {
     fleet.turn(closed('socket-r1'))
     fleet.pass(20_000)
     fleet.turn(...join('r1', { socket: 's2' }), lists('r1', ['j1'], 's2'))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', robot_id: 'r1', attempt: 1 })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', robot_id: 'r1', offer: 1 })
   })
 
   test.each([1_000, 40_000])('[P39] the orchestrator is killed behind the offer and down for %i ms', (down) => {
@@ -112,7 +112,7 @@ describe('a robot that goes', () => {
     again.turn(...join('r2'), beat('r2', []))
     expect(messages(again.pass(30_000), 'job_assign')).toEqual([])
     again.turn(...join('r1', { socket: 's2' }), say('r1', 'job_complete', { job_id: 'j1', result: {} }, 's2'))
-    expect(job(again, 'j1')).toMatchObject({ status: 'completed', robot_id: 'r1', tries: 1 })
+    expect(job(again, 'j1')).toMatchObject({ status: 'completed', robot_id: 'r1', attempt: 1 })
   })
 
   test('[P39] killed, quickly back, and the robot has finished and dropped the result: it is not run again', () => {
@@ -143,20 +143,27 @@ describe('a robot that remembers', () => {
 
   test('[P41] one that is in its memory was, and a list without it proves nothing', () => {
     const again = restarted(onOffer('unless_started', memory()))
-    const remembers = memory({ job_id: 'j1', attempt: 1 })
+    const remembers = memory({ job_id: 'j1', offer: 1 })
     expect(summaryOf(again.turn(...join('r1', { socket: 's2', memory: remembers }), lists('r1', [], 's2')))).not
       .toContain(
         's2 job_assign j1#2',
       )
-    expect(job(again, 'j1')).toMatchObject({ status: 'queued', attempt: 1 })
+    expect(job(again, 'j1')).toMatchObject({ status: 'queued', offer: 1 })
   })
 
-  test('[P41] word of an earlier attempt does not stand for this one', () => {
+  test('[P41] a memory that names its attempt counts, unless the job has been started since', () => {
+    const again = restarted(onOffer('unless_started', memory()))
+    again.turn(...join('r1', { socket: 's2', memory: memory({ job_id: 'j1', attempt: 1 }) }), lists('r1', [], 's2'))
+    expect(messages(again.pass(0), 'job_assign')).toEqual([])
+    expect(job(again, 'j1')).toMatchObject({ status: 'queued', offer: 1 })
+  })
+
+  test('[P41] word of an earlier offer does not stand for this one', () => {
     const fleet = onOffer('unless_started', memory())
-    fleet.turn(say('r1', 'job_reject', { job_id: 'j1', attempt: 1 }), closed('socket-r2'))
+    fleet.turn(say('r1', 'job_reject', { job_id: 'j1', offer: 1 }), closed('socket-r2'))
     fleet.pass(20_000)
-    expect(job(fleet, 'j1')).toMatchObject({ attempt: 2, robot_id: 'r1' })
-    fleet.turn(...join('r1', { socket: 's2', memory: memory({ job_id: 'j1', attempt: 1 }) }), lists('r1', [], 's2'))
+    expect(job(fleet, 'j1')).toMatchObject({ offer: 2, robot_id: 'r1' })
+    fleet.turn(...join('r1', { socket: 's2', memory: memory({ job_id: 'j1', offer: 1 }) }), lists('r1', [], 's2'))
     expect(summaryOf(fleet.pass(0))).toEqual(['s2 job_assign j1#3'])
   })
 
@@ -168,7 +175,7 @@ describe('a robot that remembers', () => {
     const again = restarted(onOffer('unless_started', memory()))
     again.turn(...join('r1', { socket: 's2', memory: other }), lists('r1', [], 's2'))
     expect(messages(again.pass(0), 'job_assign')).toEqual([])
-    expect(job(again, 'j1')).toMatchObject({ status: 'queued', attempt: 1 })
+    expect(job(again, 'j1')).toMatchObject({ status: 'queued', offer: 1 })
   })
 })
 
@@ -200,7 +207,7 @@ describe('jobs that say that they may run twice', () => {
       fleet.pass(15_000 + wait)
       expect(job(fleet, 'j1')).toMatchObject({ status: wait === 1 ? 'pending' : 'queued', offer_until: null })
       fleet.turn(message('socket-r1'))
-      expect(job(fleet, 'j1')).toMatchObject({ status, attempt: 1, tries: 1, offered_at: null })
+      expect(job(fleet, 'j1')).toMatchObject({ status, offer: 1, attempt: 1, offered_at: null })
     }
   })
 
@@ -210,7 +217,7 @@ describe('jobs that say that they may run twice', () => {
     fleet.pass(30_000)
     const again = restarted(fleet)
     again.turn(...join('r1', { socket: 's2' }), say('r1', 'job_complete', { job_id: 'j1', result: {} }, 's2'))
-    expect(job(again, 'j1')).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(job(again, 'j1')).toMatchObject({ status: 'completed', offer: 1 })
   })
 
   test('[P42] a late refusal settles the offer: nothing more that is said of it counts', () => {

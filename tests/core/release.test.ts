@@ -40,7 +40,7 @@ describe('release', () => {
     fleet.pass(20_000)
     fleet.turn(closed('socket-r2'), release())
     fleet.turn(accepts())
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', robot_id: 'r1', attempt: 1 })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', robot_id: 'r1', offer: 1 })
   })
 
   test.each([

@@ -15,7 +15,7 @@ describe('reporting', () => {
     fleet.turn(complete('r1', 'j1', { n: 1 }, 1))
     const entries = fleet.disk.history.length
     fleet.turn(closed('socket-r1'), ...join('r1', { socket: 's2' }))
-    const again = say('r1', 'job_complete', { job_id: 'j1', result: { n: 1 }, attempt: 1 }, 's2')
+    const again = say('r1', 'job_complete', { job_id: 'j1', result: { n: 1 }, offer: 1 }, 's2')
     expect(summaryOf(fleet.turn(again))).toEqual([])
     expect(fleet.disk.history).toHaveLength(entries)
   })
@@ -27,11 +27,32 @@ describe('reporting', () => {
     fleet.turn(beat('r2'))
     fleet.pass(60_000)
     fleet.turn(...join('r1', { socket: 's2' }))
-    const late = say('r1', 'job_complete', { job_id: 'j1', result: { from: 'r1' }, attempt: 1 }, 's2')
+    const late = say('r1', 'job_complete', { job_id: 'j1', result: { from: 'r1' }, offer: 1 }, 's2')
     fleet.turn(late, late)
     expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', robot_id: 'r2', result: null })
     expect(fleet.disk.history.filter(({ event }) => event === 'late_result')).toHaveLength(1)
   })
+
+  test.each(['job_progress', 'job_complete', 'job_failed', 'job_cancelled'] as const)(
+    '[P21] %s of a robot that echoes attempt is about the last offer, or changes nothing',
+    (type) => {
+      const fleet = bench()
+      fleet.turn(...join('r1'), beat('r1', []), submit('j1', { retry_safety: 'always' }))
+      fleet.turn(say('r1', 'job_reject', { job_id: 'j1', attempt: 1 }))
+      fleet.pass(11_000)
+      expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', offer: 2, attempt: 0 })
+      fleet.turn(say('r1', type, { job_id: 'j1', progress: 1, attempt: 2 }))
+      expect(job(fleet, 'j1')).toMatchObject({ status: 'queued', offer: 2, attempt: 0 })
+      fleet.turn(say('r1', 'job_accept', { job_id: 'j1', attempt: 1 }))
+      fleet.turn(say('r1', type, { job_id: 'j1', progress: 1, attempt: 2 }))
+      expect(job(fleet, 'j1')).toMatchObject({ status: 'running', progress: 0, offer: 2, attempt: 1 })
+      fleet.turn(say('r1', type, { job_id: 'j1', progress: 1, attempt: 1 }))
+      const { status, progress } = job(fleet, 'j1')
+      expect(status === 'running' ? progress : status).toBe(
+        { job_progress: 1, job_complete: 'completed', job_failed: 'failed', job_cancelled: 'cancelled' }[type],
+      )
+    },
+  )
 
   test('a result for a job that never was is refused', () => {
     const fleet = bench()

@@ -179,7 +179,7 @@ describe('staying alive', () => {
     fleet.turn(...join('r1', { socket: 's2' }), beat('r1', ['j1'], 's2'))
     fleet.pass(60_000)
     fleet.turn(say('r1', 'job_complete', { job_id: 'j1', result: { ok: 1 } }, 's2'))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', attempt: 1, result: '{"ok":1}' })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'completed', offer: 1, result: '{"ok":1}' })
   })
 
   test('[P23] a robot that does not come back leaves its job with an unknown outcome, not with a second run', () => {
@@ -209,7 +209,7 @@ describe('staying alive', () => {
     const fleet = bench()
     fleet.turn(...join('r1'), submit('j1'))
     fleet.turn(closed('socket-r1'), ...join('r1', { socket: 's2' }), beat('r1', ['j1'], 's2'))
-    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', attempt: 1 })
+    expect(job(fleet, 'j1')).toMatchObject({ status: 'running', offer: 1 })
   })
 
   test('[P42] a job on offer that its robot has not got, after it came anew, is offered again at once', () => {

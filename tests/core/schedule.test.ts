@@ -217,7 +217,7 @@ describe('while an earlier job has not ended', () => {
       fleet.pass(2 * HOUR)
       fleet.turn(...join('r1', { slots: 5 }))
       const first = scheduledJobId(ids.schedule('s'), START + HOUR)
-      if (how === 'ended') fleet.turn(complete('r1', first, {}, job(fleet, first).attempt))
+      if (how === 'ended') fleet.turn(complete('r1', first, {}, job(fleet, first).offer))
       if (how === 'edited') fleet.turn(save({ overlap: 'allow' }, 'update'))
       if (how === 'deleted') {
         fleet.turn({ type: 'schedule.deleted', reply: ids.reply('d'), schedule: ids.schedule('s') })

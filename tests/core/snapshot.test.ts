@@ -88,7 +88,7 @@ test('an offer that is on its way when memory goes is answered as if nothing had
   fleet.turn(...join('r1'), submit('a'))
   const again = bench({}, fleet.hot(), carried(fleet))
   again.turn(say('r1', 'job_accept', { job_id: 'a' }))
-  expect(job(again, 'a')).toMatchObject({ status: 'running', attempt: 1 })
+  expect(job(again, 'a')).toMatchObject({ status: 'running', offer: 1 })
   expect(messages(again.pass(60_000), 'job_assign')).toHaveLength(0)
 })
 

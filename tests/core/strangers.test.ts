@@ -144,7 +144,7 @@ describe('[P65] what is answered is short, whatever was said', () => {
     )
   }
 
-  const whole = { job_id: 'j', robot_id: 'r1', message: 'm', entries: [], attempt: 1 }
+  const whole = { job_id: 'j', robot_id: 'r1', message: 'm', entries: [], offer: 1 }
   type Case = readonly [string, unknown]
   const cases = types.flatMap(([type, fields]): readonly Case[] => [
     [`${type} with a long id`, { type, id: long, payload: whole }],

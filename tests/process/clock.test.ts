@@ -120,7 +120,7 @@ test.each([2 * HOUR, 30 * 60_000])(
     await followed(server, -ahead)
     again.say('job_complete', job, { result: 1 })
     await again.beat()
-    expect(await server.job(job)).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(await server.job(job)).toMatchObject({ status: 'completed', offer: 1 })
     // It is right now, and the next start finds it so.
     await server.stop()
     await server.restart()

@@ -64,7 +64,7 @@ describe('a robot that is killed', () => {
     const job = await submit()
     await offered(job)
     await restart()
-    expect(await ended(job)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect(await ended(job)).toMatchObject({ status: 'completed', offer: 2 })
     expect(ran()).toEqual([job])
   })
 
@@ -91,7 +91,7 @@ describe('a robot that is killed', () => {
     await robot.exited
     server.program.signal('SIGCONT')
     await start()
-    expect(await ended(job)).toMatchObject({ status: 'completed', result: { of: job }, attempt: 1 })
+    expect(await ended(job)).toMatchObject({ status: 'completed', result: { of: job }, offer: 1 })
     await robot.printed(/job\.confirmed/)
     expect(ran()).toEqual([job])
   })

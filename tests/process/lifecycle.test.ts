@@ -101,7 +101,7 @@ describe('retry', () => {
     const { status, body, headers } = await post(`/jobs/${job}/retry`)
     expect(status).toBe(201)
     expect(headers.get('location')).toBe(`/api/v1/jobs/${body.id}`)
-    expect(await server.job(body.id)).toMatchObject({ ...asked, retry_of: job, status: 'queued', tries: 0 })
+    expect(await server.job(body.id)).toMatchObject({ ...asked, retry_of: job, status: 'queued', attempt: 0 })
     expect(await server.job(job)).toMatchObject({ status: 'failed', retry_of: null })
   })
 
@@ -139,12 +139,12 @@ describe('requeue', () => {
     await robot.take(job)
     robot.say('job_failed', job, fail)
     await robot.beat()
-    expect(await server.job(job)).toMatchObject({ status: 'pending', tries: 1, dead_lettered: false })
+    expect(await server.job(job)).toMatchObject({ status: 'pending', attempt: 1, dead_lettered: false })
     expect((await server.history(job)).at(-1)?.detail).toMatch(/ConnectionError: reset; try 1 of 2$/)
     await robot.take(job)
     robot.say('job_failed', job, fail)
     await robot.beat()
-    expect(await server.job(job)).toMatchObject({ status: 'failed', tries: 2, attempt: 2, dead_lettered: true })
+    expect(await server.job(job)).toMatchObject({ status: 'failed', attempt: 2, offer: 2, dead_lettered: true })
 
     const dead = async (): Promise<readonly string[]> =>
       (await server.api<{ readonly items: readonly JobView[] }>('GET', '/jobs?dead_lettered=true')).items
@@ -165,7 +165,7 @@ describe('requeue', () => {
 
   test('other failures are final, and no dead letters', async () => {
     const job = await ended('job_failed', { max_attempts: 3 })
-    expect(await server.job(job)).toMatchObject({ status: 'failed', tries: 1, dead_lettered: false })
+    expect(await server.job(job)).toMatchObject({ status: 'failed', attempt: 1, dead_lettered: false })
     const { status, body } = await post(`/jobs/${job}/requeue`)
     expect([status, body.payload.error_message]).toEqual([409, `Job ${job} is not in the dead letter list`])
   })

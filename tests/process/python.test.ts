@@ -53,7 +53,7 @@ test('a job from offer to end without a word of attempts', async () => {
   robot.say('job_progress', job, { progress: 50, current_node: 'a', message: 'half' })
   robot.say('job_complete', job, { result: { rows: 3 }, duration_ms: 5 })
   await robot.beat({ active_job_ids: [] })
-  expect(await server.job(job)).toMatchObject({ status: 'completed', result: { rows: 3 }, attempt: 1 })
+  expect(await server.job(job)).toMatchObject({ status: 'completed', result: { rows: 3 }, offer: 1 })
 })
 
 test('it takes a job and ends it in one write', async () => {

@@ -35,7 +35,7 @@ describe.skipIf(!HAS_SQLD).sequential('from the first start on', () => {
   test('a job runs from its submission to its result', async () => {
     done = await server.submit({ workflow_id: 'orders-total', parameters: { region: 'west' } })
     const job = await server.jobIn(done, 'completed', 'failed')
-    expect(job).toMatchObject({ status: 'completed', progress: 100, attempt: 1, result: { count: expect.any(Number) } })
+    expect(job).toMatchObject({ status: 'completed', progress: 100, offer: 1, result: { count: expect.any(Number) } })
     expect(job.logs).toContain('orders')
   })
 

@@ -38,9 +38,7 @@ test('each completes its own jobs, however they come', async () => {
       })),
   )
   const ended = await Promise.all([early, ...jobs].map(({ id }) => client.jobs.wait(id)))
-  const seen = ended.map(({ workflow_id, status, robot_id, attempt }) =>
-    [workflow_id, status, robot_id, attempt].join(' ')
-  )
+  const seen = ended.map(({ workflow_id, status, robot_id, offer }) => [workflow_id, status, robot_id, offer].join(' '))
   const counts = new Map<string, number>()
   for (const each of seen) counts.set(each, (counts.get(each) ?? 0) + 1)
   expect(Object.fromEntries(counts)).toEqual({

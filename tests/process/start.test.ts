@@ -85,7 +85,7 @@ describe.sequential('from the first start on', () => {
       progress: 100,
       robot_id: 'reference-robot',
       trigger_id: 'orders-total',
-      attempt: 1,
+      offer: 1,
       error_message: '',
       parameters: { region },
       result: { ...totalsOf(region), file: 'orders-total-result.json' },
@@ -176,7 +176,7 @@ describe.sequential('from the first start on', () => {
     const id = await server.submit({ workflow_id: 'greeting' })
     const { items } = await server.api<{ readonly items: readonly { readonly status: string }[] }>('GET', '/robots')
     expect(items.map(({ status }) => status)).toEqual(['offline'])
-    expect(await server.job(id) satisfies JobView).toMatchObject({ status: 'queued', attempt: 0 })
+    expect(await server.job(id) satisfies JobView).toMatchObject({ status: 'queued', offer: 0 })
     expect(await server.stop()).toBe(0)
     expect(server.program.out).not.toContain('[robot]')
   })

@@ -249,7 +249,7 @@ class Run {
     const jobs = truth.liveJobs().slice(0, 5).map((job) => {
       const until = job.ready_at ?? job.offer_until
       const since = until === null ? '' : ` until ${clock(until)}`
-      return `${job.id} is ${job.status}${since}, attempt ${job.attempt}, ${job.robot_id}`
+      return `${job.id} is ${job.status}${since}, offer ${job.offer}, ${job.robot_id}`
     })
     return `${truth.live.size} jobs are pending: ${jobs.join('; ')}. Connected: ${sessions}`
   }

@@ -90,7 +90,7 @@ export function fold(hash: number, text: string): number {
 /** A message in a few words, for the trace. */
 export function summaryOf({ type, payload }: Outgoing): string {
   const job = 'job_id' in payload ? ` ${payload.job_id}` : ''
-  const attempt = 'attempt' in payload && payload.attempt !== undefined ? ` attempt ${payload.attempt}` : ''
+  const offer = 'offer' in payload && payload.offer !== undefined ? ` offer ${payload.offer}` : ''
   const jobs = 'active_job_ids' in payload ? ` [${payload.active_job_ids?.join(' ')}]` : ''
-  return `${type}${job}${attempt}${jobs}`
+  return `${type}${job}${offer}${jobs}`
 }

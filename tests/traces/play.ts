@@ -84,10 +84,10 @@ const ACTS: readonly (readonly [RegExp, Act])[] = [
   [/^(\S+) (accepts|rejects|completes|stops) (\S+)(.*)$/, (stage, [robot = '', verb = '', job = '', rest = '']) => {
     const type =
       { accepts: 'job_accept', rejects: 'job_reject', completes: 'job_complete', stops: 'job_cancelled' }[verb]
-    return [messageFrom(stage, robot, type as 'job_accept', { job_id: job, ...attempt(rest) })]
+    return [messageFrom(stage, robot, type as 'job_accept', { job_id: job, ...offerIn(rest) })]
   }],
   [/^(\S+) fails (\S+) with (\S+)(.*)$/, (stage, [robot = '', job = '', error_type = '', rest = '']) => [
-    messageFrom(stage, robot, 'job_failed', { job_id: job, error_message: 'it broke', error_type, ...attempt(rest) }),
+    messageFrom(stage, robot, 'job_failed', { job_id: job, error_message: 'it broke', error_type, ...offerIn(rest) }),
   ]],
   [/^(\S+) is at (\d+) % of (\S+)$/, (stage, [robot = '', progress = '', job = '']) => [
     messageFrom(stage, robot, 'job_progress', { job_id: job, progress: Number(progress), current_node: 'node' }),
@@ -159,7 +159,7 @@ function rejoined(young: Bench, old: Bench): Bench {
 
 function rowLine(job: JobRow): string {
   const words = ['write ', job.id, job.status]
-  if (job.attempt > 0) words.push(`attempt=${job.attempt}`)
+  if (job.offer > 0) words.push(`offer=${job.offer}`)
   if (job.robot_id !== null && (job.offer_until !== null || job.started_at !== null)) words.push(job.robot_id)
   if (job.offer_until !== null) words.push('on offer')
   if (job.status === 'pending') words.push(job.ready_at === null ? 'at the gate' : 'until its time')
@@ -180,7 +180,7 @@ function sendLine(send: Send): string {
     payload['error_code'],
     payload['success'] === false ? payload['message'] : undefined,
   ]
-  const number = payload['attempt'] === undefined ? '' : ` attempt=${String(payload['attempt'])}`
+  const number = payload['offer'] === undefined ? '' : ` offer=${String(payload['offer'])}`
   return `send   ${[robot, send.message.type, ...about.filter((word) => word !== undefined)].join(' ')}${number}`
 }
 
@@ -207,9 +207,9 @@ function options(rest: string): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries([...rest.matchAll(/(\w+)=(\S+)/g)].map((match) => [match[1], match[2]]))
 }
 
-function attempt(rest: string): object {
-  const { attempt: given } = options(rest)
-  return given === undefined ? {} : { attempt: Number(given) }
+function offerIn(rest: string): object {
+  const { offer: given } = options(rest)
+  return given === undefined ? {} : { offer: Number(given) }
 }
 
 function wants(given: Readonly<Record<string, string | undefined>>): object {

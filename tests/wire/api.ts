@@ -34,6 +34,7 @@ export interface JobView {
   readonly status: string
   readonly progress: number
   readonly attempt: number
+  readonly offer: number
   readonly parameters: Readonly<Record<string, unknown>>
   readonly result: unknown
   readonly logs: string
@@ -46,6 +47,7 @@ export interface Entry {
   readonly from_status: string | null
   readonly to_status: string
   readonly attempt: number
+  readonly offer: number
   readonly robot_id: string | null
   readonly actor: string
   readonly detail: string

@@ -64,7 +64,7 @@ chapter('bounds', (server) => {
     const robot = await Raw.register(server)
     const job = await robot.running()
     const other = await Raw.register(server)
-    const id = other.wire.send('job_complete', { job_id: job, result: 'planted', attempt: 1 })
+    const id = other.wire.send('job_complete', { job_id: job, result: 'planted', offer: 1 })
     other.wire.send('job_failed', { job_id: job, error_message: 'planted' })
     await other.beat()
     const answer = other.wire.frames.find(({ correlation_id }) => correlation_id === id)

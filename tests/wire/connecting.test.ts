@@ -190,7 +190,7 @@ chapter('connecting', (server) => {
       const other = await Raw.register(server)
       const types = ['job_accept', 'job_reject', 'job_progress', 'job_complete', 'job_failed', 'job_cancelled']
       for (const type of types) {
-        const result = { progress: 99, result: 1, attempt: 1 }
+        const result = { progress: 99, result: 1, offer: 1 }
         other.say(type, job, result)
         // In its own name, and then in that of the robot whose job it is.
         other.say(type, job, { ...result, robot_id: robot.id })

@@ -40,12 +40,12 @@ chapter('flaws', (server) => {
   test('[P48] a field of a wrong type is read as what it stands for, or left out, and the log says so', async () => {
     const robot = await Raw.register(server)
     const job = await robot.running()
-    const wrong = { robot_id: null, error_message: { code: 5 }, error_type: 500, attempt: 'one' }
+    const wrong = { robot_id: null, error_message: { code: 5 }, error_type: 500, offer: 'one' }
     robot.wire.raw(JSON.stringify({ type: 'job_failed', payload: { job_id: job, ...wrong } }))
     await robot.beat()
     const ended = await server.job(job)
     expect(ended).toMatchObject({ status: 'failed', error_message: '{"code":5}', error_type: '500' })
-    expect(ended['logs']).toContain('error_type was 500 and was read as a text; attempt was "one" and was left out')
+    expect(ended['logs']).toContain('error_type was 500 and was read as a text; offer was "one" and was left out')
   })
 
   test('[P48] a list of jobs that cannot be read says nothing of jobs', async () => {

@@ -46,11 +46,11 @@ chapter('hibernation', (server) => {
 
     await afterSleep(server, async () => {
       // The robot speaks first: it is known by its connection alone.
-      robot.say('job_progress', job, { progress: 50, attempt: 1 })
+      robot.say('job_progress', job, { progress: 50, offer: 1 })
       robot.say('log_entry', job, { level: 'INFO', message: 'after the silence' })
       await robot.beat({ active_job_ids: [job] })
     })
-    expect(await server.job(job)).toMatchObject({ status: 'running', progress: 50, attempt: 1 })
+    expect(await server.job(job)).toMatchObject({ status: 'running', progress: 50, offer: 1 })
     expect((await server.job(job)).logs).toContain('INFO after the silence')
     expect([...robot.offers, ...other.offers]).toEqual([job, called])
     expect(await server.api('GET', `/robots/${robot.id}`)).toMatchObject({ status: 'busy', current_jobs: 1 })
@@ -65,7 +65,7 @@ chapter('hibernation', (server) => {
     other.say('job_cancelled', called)
     await other.take(last)
 
-    robot.say('job_complete', job, { result: 'whole', attempt: 1 })
+    robot.say('job_complete', job, { result: 'whole', offer: 1 })
     await robot.beat()
     expect(await server.job(job)).toMatchObject({ status: 'completed', result: 'whole' })
     expect((await server.events(job)).slice(0, 4)).toEqual(['submit', 'offer', 'accept', 'complete'])

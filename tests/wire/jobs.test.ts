@@ -18,7 +18,7 @@ chapter('jobs', (server) => {
   const cancel = (job: string) => server.api('POST', `/jobs/${job}/cancel`, { reason: 'Enough' })
 
   describe('offers', () => {
-    test('[P25] job_assign is as the reference shows it, with the attempt beside it', async () => {
+    test('[P25] job_assign is as the reference shows it, with the attempt and the number of the offer beside it', async () => {
       const robot = await Raw.register(server)
       const parameters = { name: 'Ada', list: [1, null, { deep: true }], text: 'Zürich 😀 "quoted"' }
       const job = await robot.submit({ parameters, priority: 'high', timeout_seconds: 90 })
@@ -32,6 +32,7 @@ chapter('jobs', (server) => {
         timeout_seconds: 90,
         parameters,
         attempt: 1,
+        offer: 1,
       })
       const { body } = await server.call('GET', '/api/v1/workflows/greeting')
       expect(offer.payload['workflow_json']).toBe(body['json_definition'])
@@ -41,18 +42,18 @@ chapter('jobs', (server) => {
       const robot = await Raw.register(server)
       const job = await robot.submit()
       await robot.offered(job)
-      expect(await server.job(job)).toMatchObject({ status: 'queued', attempt: 1, robot_id: robot.id })
+      expect(await server.job(job)).toMatchObject({ status: 'queued', offer: 1, robot_id: robot.id })
       expect(await server.events(job)).toEqual(['submit', 'offer'])
       robot.say('job_accept', job)
       await robot.beat()
-      expect(await server.job(job)).toMatchObject({ status: 'running', attempt: 1, robot_id: robot.id })
+      expect(await server.job(job)).toMatchObject({ status: 'running', offer: 1, robot_id: robot.id })
     })
 
     test.each([
       ['job_progress', { progress: 1 }, 'running'],
       ['job_complete', {}, 'completed'],
       ['job_failed', {}, 'failed'],
-      ['job_cancelled', { attempt: 1 }, 'cancelled'],
+      ['job_cancelled', { offer: 1 }, 'cancelled'],
     ])('[P25] %s of an offered job says that it was accepted', async (type, more, status) => {
       const robot = await Raw.register(server)
       const job = await robot.submit()
@@ -63,7 +64,7 @@ chapter('jobs', (server) => {
       expect((await server.events(job)).slice(0, 3)).toEqual(['submit', 'offer', 'accept'])
     })
 
-    test('[P25] a job_cancelled without attempt is about an earlier one', async () => {
+    test('[P25] a job_cancelled without the number of its offer is about an earlier one', async () => {
       const robot = await Raw.register(server)
       const job = await robot.submit()
       await robot.offered(job)
@@ -89,7 +90,7 @@ chapter('jobs', (server) => {
       await robot.offered(job)
       robot.say('job_reject', job, { reason: 'At maximum capacity' })
       await robot.beat()
-      expect(await server.job(job)).toMatchObject({ status: 'pending', attempt: 1 })
+      expect(await server.job(job)).toMatchObject({ status: 'pending', offer: 1 })
       const last = (await server.history(job)).at(-1)
       expect(last).toMatchObject({ event: 'back_off', detail: expect.stringMatching(/capacity$/) })
     })

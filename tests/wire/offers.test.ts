@@ -44,7 +44,7 @@ chapter('offers', (server) => {
         const job = await robot.submit()
         await robot.offered(job)
         robot.wire.terminate()
-        expect(await server.jobIn(job, 'failed')).toMatchObject({ error_type: 'OUTCOME_UNKNOWN', attempt: 1 })
+        expect(await server.jobIn(job, 'failed')).toMatchObject({ error_type: 'OUTCOME_UNKNOWN', offer: 1 })
       })
 
       test('[P40] goes to another robot when a later list proves that it was not started', MINUTE, async () => {
@@ -60,7 +60,7 @@ chapter('offers', (server) => {
         expect((await server.job(job)).status).toBe('queued')
         robot.wire.send('status_response', { robot_id: robot.id, active_job_ids: [] })
         await other.take(job)
-        expect(await server.job(job)).toMatchObject({ attempt: 2, robot_id: other.id })
+        expect(await server.job(job)).toMatchObject({ offer: 2, robot_id: other.id })
       })
 
       test('[P43] is released by a person who knows that it was not started', MINUTE, async () => {

@@ -35,7 +35,7 @@ chapter('standing still', (server) => {
         robot.say('job_complete', job, { result: { n: 1 } })
       })
       await robot.beat()
-      expect(await server.job(job)).toMatchObject({ status: 'completed', attempt: 1, result: { n: 1 } })
+      expect(await server.job(job)).toMatchObject({ status: 'completed', offer: 1, result: { n: 1 } })
       expect(await events(job)).toEqual(['submit', 'offer', 'accept', 'complete'])
       expect(robot.offers).toEqual([job])
     },

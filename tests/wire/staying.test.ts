@@ -78,7 +78,7 @@ chapter('staying connected', (server) => {
       await robot.beat()
       await breakOff(robot)
       const again = await robot.again()
-      again.say('job_complete', job, { result: 1, attempt: 1 })
+      again.say('job_complete', job, { result: 1, offer: 1 })
       await again.beat({ active_job_ids: [] })
       expect(await server.events(job)).toEqual(['submit', 'offer', 'accept', 'complete'])
       expect(again.wire.frames.map(({ type }) => type)).toEqual(['register_ack', 'status_request', 'heartbeat_ack'])
@@ -95,28 +95,48 @@ chapter('staying connected', (server) => {
   })
 
   describe('attempts', () => {
-    test('[P21] the first offer is attempt 1, and the next one 2', async () => {
+    test('[P21] the first offer is number 1, and the next one 2', async () => {
       const robot = await Raw.register(server)
       const job = await robot.submit({ retry_safety: 'unless_accepted' })
-      expect((await robot.offered(job)).payload['attempt']).toBe(1)
+      expect((await robot.offered(job)).payload['offer']).toBe(1)
       await breakOff(robot)
       const again = await robot.again()
       await again.beat({ active_job_ids: [] })
-      expect((await again.offered(job)).payload['attempt']).toBe(2)
+      expect((await again.offered(job)).payload).toMatchObject({ offer: 2, attempt: 1 })
     })
 
-    test('[P21] what is said of another attempt changes nothing, and a result leaves one line', async () => {
+    test('[P21] what is said of another offer changes nothing, and a result leaves one line', async () => {
       const robot = await Raw.register(server)
       const job = await robot.running()
-      for (let i = 0; i < 2; i++) robot.say('job_complete', job, { result: 'of attempt 2', attempt: 2 })
-      robot.say('job_progress', job, { progress: 70, attempt: 2 })
-      robot.say('job_cancelled', job, { attempt: 2 })
+      for (let i = 0; i < 2; i++) robot.say('job_complete', job, { result: 'of offer 2', offer: 2 })
+      robot.say('job_progress', job, { progress: 70, offer: 2 })
+      robot.say('job_cancelled', job, { offer: 2 })
       await robot.beat()
-      expect(await server.job(job)).toMatchObject({ status: 'running', progress: 0, attempt: 1 })
+      expect(await server.job(job)).toMatchObject({ status: 'running', progress: 0, offer: 1 })
       expect(await server.events(job)).toEqual(['submit', 'offer', 'accept', 'late_result'])
-      robot.say('job_progress', job, { progress: 70, attempt: 1 })
+      robot.say('job_progress', job, { progress: 70, offer: 1 })
       await robot.beat()
       expect(await server.job(job)).toMatchObject({ progress: 70 })
+    })
+
+    test('[P21] a robot that echoes attempt is understood: what it says of another one changes nothing', async () => {
+      const robot = await Raw.register(server)
+      const job = await robot.submit({ retry_safety: 'unless_accepted' })
+      await robot.offered(job)
+      await breakOff(robot)
+      const again = await robot.again()
+      await again.beat({ active_job_ids: [] })
+      const { payload } = await again.offered(job)
+      for (const attempt of [2, payload['attempt']]) again.say('job_accept', job, { attempt })
+      for (const attempt of [2, payload['attempt']]) {
+        again.say('job_progress', job, { progress: 10 * Number(attempt), attempt })
+      }
+      await again.beat()
+      expect(await server.job(job)).toMatchObject({ status: 'running', progress: 10, attempt: 1, offer: 2 })
+      again.say('job_complete', job, { result: 'of attempt 2', attempt: 2 })
+      again.say('job_complete', job, { result: 'mine', attempt: payload['attempt'] })
+      await again.beat()
+      expect(await server.job(job)).toMatchObject({ status: 'completed', result: 'mine', attempt: 1, offer: 2 })
     })
 
     test('[P21] another end than the recorded one changes nothing, and leaves a line', async () => {
@@ -153,7 +173,7 @@ chapter('staying connected', (server) => {
       await breakOff(robot)
       const again = await robot.again()
       await again.beat({ active_job_ids: [job] })
-      expect(await server.job(job)).toMatchObject({ status: 'running', attempt: 1 })
+      expect(await server.job(job)).toMatchObject({ status: 'running', offer: 1 })
       expect(again.offers).toEqual([])
     })
 
@@ -165,7 +185,7 @@ chapter('staying connected', (server) => {
       const again = await robot.again()
       await again.beat({ active_job_ids: [] })
       await again.take(job)
-      expect(await server.job(job)).toMatchObject({ status: 'running', attempt: 2 })
+      expect(await server.job(job)).toMatchObject({ status: 'running', offer: 2 })
     })
 
     test('[P39] one that was only offered is not run again: no list of the next connection proves anything', async () => {
@@ -175,7 +195,7 @@ chapter('staying connected', (server) => {
       await breakOff(robot)
       const again = await robot.again()
       await again.beat({ active_job_ids: [] })
-      expect(await server.job(job)).toMatchObject({ status: 'queued', attempt: 1 })
+      expect(await server.job(job)).toMatchObject({ status: 'queued', offer: 1 })
       await again.beat({ active_job_ids: [] })
       expect(await server.job(job)).toMatchObject({ status: 'failed', error_type: 'OUTCOME_UNKNOWN' })
       expect(again.offers).toEqual([])
@@ -188,12 +208,12 @@ chapter('staying connected', (server) => {
       const [read, unread] = [await robot.submit(), await robot.submit()]
       await robot.offered(unread)
       await breakOff(robot)
-      const again = await robot.again({ max_concurrent_jobs: 2, memory: memory({ job_id: read, attempt: 1 }) })
+      const again = await robot.again({ max_concurrent_jobs: 2, memory: memory({ job_id: read, offer: 1 }) })
       await again.beat({ active_job_ids: [] })
       await again.take(unread)
-      expect(await server.job(unread)).toMatchObject({ status: 'running', attempt: 2 })
-      expect(await server.job(read)).toMatchObject({ status: 'queued', attempt: 1 })
-      again.say('job_complete', read, { attempt: 1 })
+      expect(await server.job(unread)).toMatchObject({ status: 'running', offer: 2 })
+      expect(await server.job(read)).toMatchObject({ status: 'queued', offer: 1 })
+      again.say('job_complete', read, { offer: 1 })
       await again.beat({ active_job_ids: [unread] })
       expect(await server.events(read)).toEqual(['submit', 'offer', 'accept', 'complete'])
     })
@@ -228,7 +248,7 @@ chapter('staying connected', (server) => {
         await robot.take(job)
         for (let i = 0; i < 2; i++) await robot.beat({ active_job_ids: [] })
       }
-      expect(await server.job(job)).toMatchObject({ status: 'failed', attempt: 5, error_type: 'ROBOT_LOST' })
+      expect(await server.job(job)).toMatchObject({ status: 'failed', offer: 5, error_type: 'ROBOT_LOST' })
       expect(robot.offers).toHaveLength(5)
     })
 

@@ -95,7 +95,7 @@ chapter('waiting', (server) => {
         const other = await alive({ tags: [tag] })
         const ms = await msOf(Promise.all([robot.wire.terminate(), other.take(job)]))
         expect(ms).toBeGreaterThan(GRACE * 1_000)
-        expect(await server.job(job)).toMatchObject({ status: 'running', attempt: 2, robot_id: other.id })
+        expect(await server.job(job)).toMatchObject({ status: 'running', offer: 2, robot_id: other.id })
       })
     })
 
@@ -109,7 +109,7 @@ chapter('waiting', (server) => {
           // Less up to a quarter by chance.
           expect(await msOf(robot.offered(job))).toBeGreaterThan(2 * wait * 750)
         }
-        expect((await server.job(job)).attempt).toBe(3)
+        expect((await server.job(job)).offer).toBe(3)
       })
 
       test('[P26] that is refused goes to another robot before', MINUTE, async () => {
@@ -136,7 +136,7 @@ chapter('waiting', (server) => {
         await robot.beat()
         expect(robot.offers).toEqual([job])
         robot.wire.send('status_response', { robot_id: robot.id, active_job_ids: [] })
-        expect((await robot.offered(job)).payload['attempt']).toBe(2)
+        expect((await robot.offered(job)).payload['offer']).toBe(2)
       })
 
       test(
@@ -157,7 +157,7 @@ chapter('waiting', (server) => {
           for (let answer = 0; answer < 2; answer++) {
             robot.wire.send('status_response', { robot_id: robot.id, active_job_ids: [] })
           }
-          expect((await robot.offered(job)).payload['attempt']).toBe(2)
+          expect((await robot.offered(job)).payload['offer']).toBe(2)
         },
       )
     })

@@ -32,7 +32,7 @@ const GARBAGE = [
   '{"type":"register","payload":{"robot_id":7}}',
   '{"type":"heartbeat","payload":{"robot_id":"mallory","active_job_ids":[{}]}}',
   '{"type":"job_progress","payload":{"job_id":"job-1","robot_id":"mallory","progress":NaN}}',
-  '{"type":"job_accept","payload":{"job_id":"job-1","robot_id":"mallory","attempt":-1}}',
+  '{"type":"job_accept","payload":{"job_id":"job-1","robot_id":"mallory","offer":-1}}',
   '{"type":"job_complete","payload":{"job_id":"\\u0000","robot_id":"mallory"}}',
   `${'['.repeat(500)}${']'.repeat(500)}`,
   `{"type":"log_entry","payload":{"job_id":"job-1","robot_id":"mallory","level":"x","message":"${'y'.repeat(5_000)}"}}`,
@@ -118,8 +118,8 @@ export class Hostile {
       return JSON.stringify({ type: this.#chance.pick(['heartbeat', 'status_response']), payload })
     }
     const job_id = this.#chance.pick(jobs) ?? 'job-1'
-    const attempt = this.#chance.happens(0.5) ? truth.disk.tables.jobs.get(job_id)?.attempt || 1 : undefined
+    const offer = this.#chance.happens(0.5) ? truth.disk.tables.jobs.get(job_id)?.offer || 1 : undefined
     const rest = { progress: this.#chance.pick([-5, 50, 1e9, 99.5]), result: { stolen: true }, error_message: 'broken' }
-    return JSON.stringify({ type: this.#chance.pick(TYPES), payload: { job_id, robot_id, attempt, ...rest } })
+    return JSON.stringify({ type: this.#chance.pick(TYPES), payload: { job_id, robot_id, offer, ...rest } })
   }
 }

@@ -3,7 +3,7 @@ import type { Payload } from '../../../core/protocol/message.ts'
 import { Outbox, type ResultMessage } from '../../../robot/outbox.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Colleague, RobotOptions } from './robot-models.ts'
-import { attemptIsGivenOnce, resultIsSafe, startedOnce } from '../rules/frame-rules.ts'
+import { offerIsMadeOnce, resultIsSafe, startedOnce } from '../rules/frame-rules.ts'
 import type { Execution } from '../truth/execution.ts'
 
 type Assign = Payload<'job_assign'>
@@ -11,7 +11,7 @@ type Assign = Payload<'job_assign'>
 /** One attempt of a job at work. */
 interface Run {
   readonly job: JobId
-  readonly attempt: number
+  readonly offer: number
   readonly execution: Execution
   /** It will not come to an end by itself. */
   stuck: boolean
@@ -29,8 +29,8 @@ export class RobotJobs {
   readonly #durable: boolean
   #memoryId: string
   #start = 1
-  /** Offers that it has read and that are not settled, by job: the attempt, and the heartbeats since it has not had the job. */
-  readonly #read = new Map<JobId, { readonly attempt: number; beats: number }>()
+  /** Offers that it has read and that are not settled, by job: the offer, and the heartbeats since it has not had the job. */
+  readonly #read = new Map<JobId, { readonly offer: number; beats: number }>()
 
   constructor(robot: Colleague, options: RobotOptions, chance: Chance) {
     this.#robot = robot
@@ -43,7 +43,7 @@ export class RobotJobs {
   /** What it says of its memory when it registers. */
   get memory(): Payload<'register'>['memory'] {
     if (this.#robot.model !== 'sdk') return undefined
-    const offers = [...this.#read].map(([job_id, { attempt }]) => ({ job_id, attempt }))
+    const offers = [...this.#read].map(([job_id, { offer }]) => ({ job_id, offer }))
     return { id: this.#memoryId, start: this.#start, offers }
   }
 
@@ -99,20 +99,20 @@ export class RobotJobs {
     }
   }
 
-  assigned({ job_id: job, attempt = 0 }: Assign): void {
+  assigned({ job_id: job, offer = 0 }: Assign): void {
     const { truth, faults } = this.#options
-    attemptIsGivenOnce(truth, this.#robot.id, job, attempt)
-    this.#read.set(job, { attempt, beats: 0 })
+    offerIsMadeOnce(truth, this.#robot.id, job, offer)
+    this.#read.set(job, { offer, beats: 0 })
     if (this.#chance.happens(faults.rates('silence'))) return
-    if (this.#robot.model === 'sdk' && this.#knows(job, attempt)) return
+    if (this.#robot.model === 'sdk' && this.#knows(job, offer)) return
     const full = this.active().length >= this.#robot.shape.slots ? 'Maximum concurrent jobs reached' : null
     const why = this.#robot.refusalReason ?? full ?? (this.#chance.happens(faults.rates('refusal')) ? 'not now' : null)
-    if (why !== null) return this.#refuse(job, attempt, why)
-    const execution = truth.execution(this.#robot.id, job, attempt)
-    this.#accept(job, attempt, execution)
+    if (why !== null) return this.#refuse(job, offer, why)
+    const execution = truth.execution(this.#robot.id, job, offer)
+    this.#accept(job, offer, execution)
     execution.running = true
-    startedOnce(truth, this.#robot.id, job, attempt)
-    const run: Run = { job, attempt, execution, stuck: this.#chance.happens(faults.rates('stuckJob')) }
+    startedOnce(truth, this.#robot.id, job, offer)
+    const run: Run = { job, offer, execution, stuck: this.#chance.happens(faults.rates('stuckJob')) }
     this.#runs.add(run)
     this.#plan(run)
   }
@@ -129,10 +129,10 @@ export class RobotJobs {
       }
       const [run] = stopped
       if (run === undefined) return
-      this.#post('job_cancelled', run.job, run.attempt, {})
+      this.#post('job_cancelled', run.job, run.offer, {})
       // What ran the job may have taken the cancelling for a failure, and the original clients say so, too.
       const also = this.#robot.model !== 'sdk' && this.#chance.happens(0.2)
-      if (also) this.#post('job_failed', run.job, run.attempt, { error_message: 'the task was cancelled' })
+      if (also) this.#post('job_failed', run.job, run.offer, { error_message: 'the task was cancelled' })
       if (this.#runs.size === 0) this.#robot.idle()
     })
   }
@@ -150,48 +150,48 @@ export class RobotJobs {
     for (const run of this.#runs) {
       this.#runs.delete(run)
       run.execution.running = false
-      run.execution.failed = `${this.#robot.id} was shut down in attempt ${run.attempt}`
-      this.#post('job_failed', run.job, run.attempt, { error_message: run.execution.failed })
+      run.execution.failed = `${this.#robot.id} was shut down in offer ${run.offer}`
+      this.#post('job_failed', run.job, run.offer, { error_message: run.execution.failed })
     }
   }
 
   /** What our SDK does about a job that it runs already, or has a result of. */
-  #knows(job: JobId, attempt: number): boolean {
+  #knows(job: JobId, offer: number): boolean {
     const run = [...this.#runs].find((known) => known.job === job)
-    if (run?.attempt === attempt) {
-      this.#accept(job, attempt, run.execution)
+    if (run?.offer === offer) {
+      this.#accept(job, offer, run.execution)
       return true
     }
     if (run !== undefined) {
-      this.#refuse(job, attempt, 'an earlier attempt runs')
+      this.#refuse(job, offer, 'an earlier attempt runs')
       return true
     }
     const held = this.#outbox.of(job)
-    const same = held?.message.payload.attempt === attempt
+    const same = held?.message.payload.offer === offer
     if (held === undefined || (!same && held.message.type !== 'job_complete')) return false
-    const execution = this.#options.truth.execution(this.#robot.id, job, attempt)
-    this.#accept(job, attempt, execution)
+    const execution = this.#options.truth.execution(this.#robot.id, job, offer)
+    this.#accept(job, offer, execution)
     if (same) {
       this.#deliver(held.id, held.message)
       return true
     }
     // The work is done already: its result is this attempt's, too.
-    const former = this.#options.truth.execution(this.#robot.id, job, held.message.payload.attempt ?? 0)
+    const former = this.#options.truth.execution(this.#robot.id, job, held.message.payload.offer ?? 0)
     execution.completed = former.completed
     this.#outbox.drop(held.id)
-    this.#post('job_complete', job, attempt, { result: JSON.parse(former.completed ?? '{}') })
+    this.#post('job_complete', job, offer, { result: JSON.parse(former.completed ?? '{}') })
     return true
   }
 
-  #accept(job: JobId, attempt: number, execution: Execution): void {
+  #accept(job: JobId, offer: number, execution: Execution): void {
     execution.started = true
-    this.#robot.send({ type: 'job_accept', payload: this.#about(job, attempt) })
+    this.#robot.send({ type: 'job_accept', payload: this.#about(job, offer) })
   }
 
-  #refuse(job: JobId, attempt: number, reason: string): void {
-    this.#options.truth.execution(this.#robot.id, job, attempt).refused = true
+  #refuse(job: JobId, offer: number, reason: string): void {
+    this.#options.truth.execution(this.#robot.id, job, offer).refused = true
     this.#read.delete(job)
-    this.#robot.send({ type: 'job_reject', payload: { ...this.#about(job, attempt), reason } })
+    this.#robot.send({ type: 'job_reject', payload: { ...this.#about(job, offer), reason } })
   }
 
   /** Most jobs are short; some take many minutes. */
@@ -213,7 +213,7 @@ export class RobotJobs {
   #progress(run: Run, progress: number): void {
     if (!this.#runs.has(run) || run.stuck) return
     run.execution.progress = Math.max(run.execution.progress, progress)
-    const payload = { ...this.#about(run.job, run.attempt), progress, current_node: `node-${progress}` }
+    const payload = { ...this.#about(run.job, run.offer), progress, current_node: `node-${progress}` }
     this.#robot.send({ type: 'job_progress', payload })
     if (this.#chance.happens(0.3)) this.#log(run.job)
   }
@@ -237,33 +237,33 @@ export class RobotJobs {
   }
 
   #report(run: Run): void {
-    const { job, attempt, execution } = run
+    const { job, offer, execution } = run
     execution.running = false
     // What was out of reach for one attempt often is for the next, too.
     const before = this.#options.truth.histories.get(job)
     const again = before?.some(({ detail }) => detail.startsWith('failed on')) === true && this.#chance.happens(0.7)
     if (!again && this.#chance.happens(0.7)) {
-      const result = { by: this.#robot.id, attempt, at: this.#options.world.now }
+      const result = { by: this.#robot.id, offer, at: this.#options.world.now }
       execution.completed = JSON.stringify(result)
-      return this.#post('job_complete', job, attempt, { result })
+      return this.#post('job_complete', job, offer, { result })
     }
     if (again || this.#chance.happens(0.8)) {
-      execution.failed = `${this.#robot.id} failed in attempt ${attempt} at ${this.#options.world.now}`
+      execution.failed = `${this.#robot.id} failed by offer ${offer} at ${this.#options.world.now}`
       const error_type = execution.errorType = again ? ERRORS[0] : this.#chance.pick(ERRORS)
-      return this.#post('job_failed', job, attempt, { error_message: execution.failed, error_type })
+      return this.#post('job_failed', job, offer, { error_message: execution.failed, error_type })
     }
     execution.stopped = true
-    return this.#post('job_cancelled', job, attempt, {})
+    return this.#post('job_cancelled', job, offer, {})
   }
 
-  #post(type: ResultMessage['type'], job: JobId, attempt: number, more: object): void {
+  #post(type: ResultMessage['type'], job: JobId, offer: number, more: object): void {
     // The type and what goes with it belong together; the compiler cannot see that for three at once.
-    const message = { type, payload: { ...this.#about(job, attempt), ...more } } as ResultMessage
+    const message = { type, payload: { ...this.#about(job, offer), ...more } } as ResultMessage
     const id = this.#robot.nextId()
     if (this.#robot.model === 'sdk') this.#outbox.put({ id, message })
     this.#deliver(id, message)
     if (!this.#chance.happens(this.#options.faults.rates('resultTwice'))) return
-    // Without an attempt, a result that came again much later could be anybody's guess. No client does that.
+    // Without an offer, a result that came again much later could be anybody's guess. No client does that.
     const ms = this.#robot.model === 'sdk' ? this.#chance.between(0, 30_000) : 0
     this.#robot.later(ms, () => this.#robot.send(message, id))
   }
@@ -274,9 +274,9 @@ export class RobotJobs {
     this.#robot.heartbeatSoon()
   }
 
-  #about(job: JobId, attempt?: number): { job_id: JobId; robot_id: RobotId; attempt?: number } {
+  #about(job: JobId, offer?: number): { job_id: JobId; robot_id: RobotId; offer?: number } {
     const about = { job_id: job, robot_id: this.#robot.id }
-    return this.#robot.model === 'sdk' && attempt !== undefined ? { ...about, attempt } : about
+    return this.#robot.model === 'sdk' && offer !== undefined ? { ...about, offer } : about
   }
 }
 

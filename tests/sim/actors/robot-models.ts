@@ -8,8 +8,8 @@ import type { Faults } from '../world/faults.ts'
 import type { World } from '../world/world.ts'
 
 /**
- * The three models of robots in the field. `sdk`: ours; echoes attempts, keeps results until they are known to be safe.
- * `ws` and `rc`: the original clients; no attempts, and results while offline are dropped. `ws` knows no tags, only
+ * The three models of robots in the field. `sdk`: ours; echoes offers, keeps results until they are known to be safe.
+ * `ws` and `rc`: the original clients; no offers, and results while offline are dropped. `ws` knows no tags, only
  * notes a pause, and says nothing about a job that it does not know; `rc` keeps to a pause, and confirms everything.
  */
 export const ROBOT_MODELS = ['sdk', 'sdk', 'sdk', 'ws', 'rc'] as const

@@ -42,7 +42,7 @@ export const MUTANTS: readonly KnownMutant[] = [
   { bug: 'no session fence', within: 25, mutant: core.noSession, certain: ['overlap'] },
   { bug: 'sender taken from the message', within: 5, mutant: core.senderFromMessage, certain: ['hostile'] },
   { bug: 'a key for a new robot lets in as any', within: 5, mutant: core.anyNewKey, certain: ['hostile'] },
-  { bug: 'no attempt fence', within: 200, mutant: core.noAttempt, certain: ['robotPause', 'resultTwice', 'clog'] },
+  { bug: 'no offer fence', within: 200, mutant: core.noOffer, certain: ['robotPause', 'resultTwice', 'clog'] },
   { bug: 'refuse what is written wrong', within: 25, mutant: core.strictDecoding },
   { bug: 'one slot too many', within: 5, mutant: core.oneSlotMore },
   { bug: 'tags ignored', within: 5, mutant: core.everyTag },

@@ -16,12 +16,12 @@ export function lapsesOverRestarts(): Mutant {
   let found: ReadonlySet<string> = new Set()
   const mutant = asIfSafe(
     'unless_accepted',
-    ({ id, attempt, offer_until }) => offer_until !== null && found.has(`${id} ${attempt}`),
+    ({ id, offer, offer_until }) => offer_until !== null && found.has(`${id} ${offer}`),
   )
   const state = (loaded: State): void => {
     found = new Set(
-      [...loaded.jobs.values()].filter(({ offer_until }) => offer_until !== null).map(({ id, attempt }) =>
-        `${id} ${attempt}`
+      [...loaded.jobs.values()].filter(({ offer_until }) => offer_until !== null).map(({ id, offer }) =>
+        `${id} ${offer}`
       ),
     )
     mutant.state(loaded)

@@ -137,13 +137,13 @@ export const senderFromMessage = (): Mutant => ({
   },
 })
 
-export const noAttempt = (): Mutant =>
+export const noOffer = (): Mutant =>
   changingMessages((message, state) => {
     const { payload } = message
-    if (!('job_id' in payload) || !('attempt' in payload) || payload.attempt === undefined) return message
-    const attempt = state.jobs.get(payload.job_id)?.attempt ?? payload.attempt
+    if (!('job_id' in payload) || !('offer' in payload) || payload.offer === undefined) return message
+    const offer = state.jobs.get(payload.job_id)?.offer ?? payload.offer
     // The same message with another number in it.
-    return { ...message, payload: { ...payload, attempt: Math.max(1, attempt) } } as RobotMessage
+    return { ...message, payload: { ...payload, offer: Math.max(1, offer) } } as RobotMessage
   })
 
 /** A message in which anything is wrong is none. */

@@ -105,7 +105,7 @@ const offersBackOff: Rule = ({ truth, state, change }) => {
   const { backoffMs, backoffMsMax } = truth.settings
   for (const entry of change.history) {
     const job = entry.event === 'offer' ? truth.jobs.get(entry.job_id) : undefined
-    if (job === undefined || job.refusals === 0 || job.attempt !== entry.attempt) continue
+    if (job === undefined || job.refusals === 0 || job.offer !== entry.offer) continue
     const unclaimed = unclaimedBefore(truth, job, entry)
     const last = unclaimed.at(-1)
     // An offer that was lost with its connection counts for nothing, and looks the same in the history.

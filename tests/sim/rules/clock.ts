@@ -59,10 +59,8 @@ export function watchDelays(world: World, truth: Truth, server: Watched): void {
 const timeoutsAreEarned: Rule = ({ truth, change }) => {
   for (const entry of change.history) {
     if (entry.event !== 'expire' || entry.from_status !== 'running') continue
-    const { job_id, attempt } = entry
-    const began = truth.histories.get(job_id)?.findLast((other) =>
-      other.event === 'accept' && other.attempt === attempt
-    )
+    const { job_id, offer } = entry
+    const began = truth.histories.get(job_id)?.findLast((other) => other.event === 'accept' && other.offer === offer)
     const job = truth.jobs.get(job_id)
     if (began === undefined || job === undefined) continue
     const ran = truth.time.ofEntry(entry) - truth.time.ofEntry(began)

@@ -104,16 +104,16 @@ export function answerIsConsistent(
   demand(equal, 'I4', () => `${key} is answered with ${JSON.stringify(answer.job)}, not ${JSON.stringify(first.job)}`)
 }
 
-/** How much may be said of a job without anybody having asked: an attempt, and its end. */
+/** How much may be said of a job without anybody having asked: an offer, and its end. */
 const UNASKED_MAX = 6
 
-/** I38: what is said about a job is an offer for each attempt, and answers: to robots, to registrations, to people. */
+/** I38: what is said about a job is a message for each offer, and answers: to robots, to registrations, to people. */
 function messagesAreBounded(truth: Truth, send: Send): void {
   if (send.to !== 'socket' || 'close' in send || !('job_id' in send.message.payload)) return
   const job_id = send.message.payload.job_id as JobId
   const count = truth.messageCountOf(job_id)
   count.sent++
-  const most = UNASKED_MAX + count.reasons + 2 * (truth.jobs.get(job_id)?.attempt ?? 0)
+  const most = UNASKED_MAX + count.reasons + 2 * (truth.jobs.get(job_id)?.offer ?? 0)
   demand(count.sent <= most, 'I38', () => `${count.sent} messages about job ${job_id}, and there is reason for ${most}`)
 }
 
@@ -133,13 +133,13 @@ function sentIsDurable(truth: Truth, send: Send): void {
   const { message } = send
   const robot = truth.owners.get(send.socket)
   if (message.type === 'job_assign') {
-    const { job_id, attempt } = message.payload
+    const { job_id, offer } = message.payload
     const job = truth.disk.tables.jobs.get(job_id)
     // It may have been called off, or proved not to have been read, in the very turn in which it was offered.
     demand(
-      job?.attempt === attempt && job?.robot_id === robot,
+      job?.offer === offer && job?.robot_id === robot,
       'I2',
-      () => `${robot} is sent attempt ${attempt} of job ${job_id}, of which the disk knows nothing`,
+      () => `${robot} is sent offer ${offer} of job ${job_id}, of which the disk knows nothing`,
     )
   }
   if (message.type === 'register_ack' && message.payload.success) {
@@ -161,11 +161,11 @@ function answerIsDurable(truth: Truth, answer: Reply): void {
   }
 }
 
-/** I11: a robot is given an attempt, which nobody else may ever be given. */
-export function attemptIsGivenOnce(truth: Truth, robot: RobotId, job: JobId, attempt: number): void {
-  const key = `${job} ${attempt}`
+/** I11: a robot is given an offer, which nobody else may ever be given. */
+export function offerIsMadeOnce(truth: Truth, robot: RobotId, job: JobId, offer: number): void {
+  const key = `${job} ${offer}`
   const other = truth.assignedTo.get(key)
-  demand(other === undefined, 'I11', () => `attempt ${attempt} of job ${job} was given to ${other} and to ${robot}`)
+  demand(other === undefined, 'I11', () => `offer ${offer} of job ${job} was given to ${other} and to ${robot}`)
   truth.assignedTo.set(key, robot)
 }
 
@@ -176,7 +176,7 @@ export function attemptIsGivenOnce(truth: Truth, robot: RobotId, job: JobId, att
 export function resultIsSafe(truth: Truth, robot: RobotId, { type, payload }: ResultMessage): void {
   const job = truth.jobs.get(payload.job_id as JobId)
   if (job === undefined || type === 'job_cancelled') return
-  const execution = truth.execution(robot, job.id, payload.attempt ?? 0)
+  const execution = truth.execution(robot, job.id, payload.offer ?? 0)
   const recorded = type === 'job_complete' ? job.result === execution.completed : job.error_message === execution.failed
   const late = truth.histories.get(job.id)?.some(({ event, robot_id, detail }) =>
     robot_id === robot && (event === 'late_result' || detail.startsWith('failed on'))
@@ -192,7 +192,7 @@ export function resultIsSafe(truth: Truth, robot: RobotId, { type, payload }: Re
  * I17: what robots really begin, they begin once, unless the job says that it may run twice, or the attempt before has
  * failed and was to be tried again.
  */
-export function startedOnce(truth: Truth, robot: RobotId, id: JobId, attempt: number): void {
+export function startedOnce(truth: Truth, robot: RobotId, id: JobId, offer: number): void {
   const job = truth.jobs.get(id)
   const starts = (truth.starts.get(id) ?? 0) + 1
   truth.starts.set(id, starts)
@@ -200,8 +200,7 @@ export function startedOnce(truth: Truth, robot: RobotId, id: JobId, attempt: nu
   const tries =
     truth.histories.get(id)?.filter(({ event, detail }) => event === 'back_off' && detail.startsWith('failed on'))
       .length ?? 0
-  const sentence = (): string =>
-    `${robot} begins job ${id}, attempt ${attempt}, and robots have begun it ${starts} times`
+  const sentence = (): string => `${robot} begins job ${id}, offer ${offer}, and robots have begun it ${starts} times`
   demand(starts <= 1 + tries, 'I17', sentence)
 }
 

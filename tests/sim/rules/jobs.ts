@@ -161,7 +161,7 @@ const fieldsFitStatus: Rule = ({ change }) => {
     const say = (what: string) => (): string => `job ${job.id} is ${job.status} and ${what}`
     if (waits) demand(job.started_at === null && job.completed_at === null, 'I9', say('has a start or an end'))
     if (job.status === 'running') {
-      demand(job.robot_id !== null && job.attempt >= 1 && job.started_at !== null, 'I9', say('lacks who runs it'))
+      demand(job.robot_id !== null && job.offer >= 1 && job.started_at !== null, 'I9', say('lacks who runs it'))
       demand(job.started_at >= job.created_at, 'I9', say(`started ${job.created_at - job.started_at} ms too early`))
       demand(job.timeout_ms > 0 && job.completed_at === null, 'I9', say('has no limit, or an end'))
     }
@@ -181,7 +181,7 @@ const progressGrows: Rule = ({ change }) => {
   for (const { before, after } of change.jobs) {
     const whole = Number.isInteger(after.progress) && after.progress >= 0 && after.progress <= 100
     demand(whole, 'I10', () => `the progress of job ${after.id} is ${after.progress}`)
-    if (before?.attempt !== after.attempt || before.status !== 'running') continue
+    if (before?.offer !== after.offer || before.status !== 'running') continue
     // A job that went back to the queue begins anew, even when its time in the queue is over in the same turn.
     const back = change.history.some(({ job_id, event }) => job_id === after.id && event === 'requeue')
     const falls = after.progress < before.progress && (after.status === 'running' || ENDS.has(after.status))
@@ -200,7 +200,7 @@ function isReplaced({ job_id, actor }: HistoryRow, change: RuleInput['change']):
     change.scheduleRuns.some((row) => row.schedule_id === id && row.job_id !== null && row.job_id !== job_id)
 }
 
-/** I12: only the holder of the present attempt moves a job, and it really did what is recorded of it. */
+/** I12: only the holder of the last offer moves a job, and it really did what is recorded of it. */
 const onlyTheHolder: Rule = ({ truth, change }) => {
   for (const entry of change.history) {
     if (!['accept', 'complete', 'fail', 'cancel', 'back_off', 'requeue'].includes(entry.event)) continue
@@ -211,13 +211,13 @@ const onlyTheHolder: Rule = ({ truth, change }) => {
     }
     const entries = truth.histories.get(entry.job_id) ?? []
     const offer = entries.slice(0, entries.indexOf(entry)).findLast(({ event }) => event === 'offer')
-    const holds = offer !== undefined && offer.robot_id === entry.robot_id && offer.attempt === entry.attempt
-    const who = `${entry.robot_id} in attempt ${entry.attempt}`
+    const holds = offer !== undefined && offer.robot_id === entry.robot_id && offer.offer === entry.offer
+    const who = `${entry.robot_id} by offer ${entry.offer}`
     demand(holds, 'I12', () => `${entry.event} of job ${entry.job_id} by ${who}, which was not the last offer`)
     const execution = truth.execution(
       offer.robot_id as NonNullable<HistoryRow['robot_id']>,
       entry.job_id,
-      entry.attempt,
+      entry.offer,
     )
     if (entry.event === 'accept') {
       demand(execution.started, 'I12', () => `${who} never started job ${entry.job_id}, which it is said to run`)
@@ -234,12 +234,12 @@ const onlyTheHolder: Rule = ({ truth, change }) => {
 /** Ends that no robot reports. */
 const NOT_REPORTED: ReadonlySet<string> = new Set(['OUTCOME_UNKNOWN', 'ROBOT_LOST'])
 
-/** I13: what is recorded as done was done: by that robot, in that attempt, with that result. */
+/** I13: what is recorded as done was done: by that robot, by that offer, with that result. */
 const resultsAreTrue: Rule = ({ truth, change }) => {
   for (const { before, after: job } of change.jobs) {
     if (job.robot_id === null) continue
-    const execution = truth.execution(job.robot_id, job.id, job.attempt)
-    const who = `${job.robot_id} in attempt ${job.attempt}`
+    const execution = truth.execution(job.robot_id, job.id, job.offer)
+    const who = `${job.robot_id} by offer ${job.offer}`
     if (job.status === 'completed' && before?.status !== 'completed') {
       demand(
         execution.completed === job.result,

@@ -148,7 +148,7 @@ const freeRobotsGetJobs: Rule = ({ truth, state, change, whole }) => {
     if (job.status !== 'queued' || job.offer_until !== null) continue
     const idle = free.find(({ robot, session }) =>
       (robots === null || robots.has(robot.id) || jobs?.has(job.id) === true) && !session.excluded.has(job.id) &&
-      (job.attempt === 0 || session.reported !== null) && mayRun(robot, job)
+      (job.offer === 0 || session.reported !== null) && mayRun(robot, job)
     )
     demand(idle === undefined, 'I21', () => `job ${job.id} waits, and ${idle?.robot.id} has a free slot and may run it`)
   }

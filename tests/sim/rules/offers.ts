@@ -40,11 +40,11 @@ function findOffers({ truth, change }: RuleInput): Offer[] {
   })
 }
 
-/** I11: an attempt is a number that only grows. */
-const attemptsGrow: Rule = (input) => {
+/** I11: the number of the offer only grows. */
+const offersGrow: Rule = (input) => {
   for (const { entry, job, earlier } of offersOf(input)) {
-    const former = earlier.findLast(({ event }) => event === 'offer')?.attempt ?? 0
-    demand(entry.attempt > former, 'I11', () => `job ${job.id} was offered as attempt ${entry.attempt} after ${former}`)
+    const former = earlier.findLast(({ event }) => event === 'offer')?.offer ?? 0
+    demand(entry.offer > former, 'I11', () => `job ${job.id} was made the offer ${entry.offer} after ${former}`)
   }
 }
 
@@ -133,9 +133,9 @@ const noBlindRerun: Rule = (input) => {
 
 /** I17: a job that failed for a while is a dead letter when it has no attempts left, and no other job is. */
 const deadLettersAreListed: Rule = ({ truth, change }) => {
-  for (const { event, detail, robot_id, job_id, attempt } of change.history) {
+  for (const { event, detail, robot_id, job_id, offer } of change.history) {
     if (event !== 'back_off' || robot_id === null || !detail.startsWith('failed on')) continue
-    const { errorType } = truth.execution(robot_id, job_id, attempt)
+    const { errorType } = truth.execution(robot_id, job_id, offer)
     const transient = truth.jobs.get(job_id)?.retry_on.includes(errorType) === true || errorType === 'ConnectionError'
     demand(transient, 'I17', () => `job ${job_id} is tried again after ${errorType}, which is not transient`)
   }
@@ -146,8 +146,8 @@ const deadLettersAreListed: Rule = ({ truth, change }) => {
       : job.error_type === 'ConnectionError'
     const dead = job.error_type === 'ROBOT_LOST' || (listed && job.max_attempts > 1)
     demand(job.dead_lettered === dead, 'I17', () => `${job.id} failed and ${dead ? 'should be' : 'is'} a dead letter`)
-    const spent = !listed || job.tries >= job.max_attempts
-    demand(spent, 'I17', () => `${job.id} failed after ${job.tries} of ${job.max_attempts} attempts`)
+    const spent = !listed || job.attempt >= job.max_attempts
+    demand(spent, 'I17', () => `${job.id} failed after ${job.attempt} of ${job.max_attempts} attempts`)
   }
 }
 
@@ -155,7 +155,7 @@ const deadLettersAreListed: Rule = ({ truth, change }) => {
 const stoppedIsReal: Rule = ({ truth, change }) => {
   for (const { before, after } of change.jobs) {
     const ended = before !== undefined && holdsSlot(before) && before.stop_until === null && after.completed_at !== null
-    if (!ended || after.attempt !== before.attempt) continue
+    if (!ended || after.offer !== before.offer) continue
     const entries = change.history.filter(({ job_id }) => job_id === after.id)
     const called = entries.some(({ event, actor }) => event === 'cancel' && !actor.startsWith('robot:'))
     const freed = entries.some(({ event }) => event === 'stopped' || event === 'back_off' || event === 'requeue')
@@ -163,43 +163,42 @@ const stoppedIsReal: Rule = ({ truth, change }) => {
     demand(kept, 'I14', () => `job ${after.id} was called off while ${after.robot_id} works on it; its slot is free`)
   }
   for (const entry of change.history) {
-    const { event, job_id, robot_id, attempt, detail } = entry
+    const { event, job_id, robot_id, offer, detail } = entry
     if (event !== 'stopped' || robot_id === null) continue
     const end = truth.histories.get(job_id)?.findLast(({ from_status, to_status }) => from_status !== to_status)
     const waited = truth.time.ofEntry(entry) - (end === undefined ? 0 : truth.time.ofEntry(end))
     const patient = detail.includes('did not say in time') && waited >= truth.settings.graceMs
-    const works = truth.runs(robot_id, job_id, attempt)
+    const works = truth.runs(robot_id, job_id, offer)
     demand(patient || !works, 'I14', () => `${robot_id} still works on job ${job_id}, and its slot is free: ${detail}`)
   }
 }
 
 /** I17: a job is given up at the word of its robot only if the robot really is not at it. */
 const lossIsReal: Rule = ({ truth, change }) => {
-  for (const { job_id, robot_id, attempt, detail } of change.history) {
+  for (const { job_id, robot_id, offer, detail } of change.history) {
     if (robot_id === null || !detail.endsWith('says that it is not running it')) continue
-    const runs = truth.runs(robot_id, job_id, attempt)
-    demand(!runs, 'I17', () => `${robot_id} runs attempt ${attempt} of job ${job_id}, which is given up as lost`)
+    const runs = truth.runs(robot_id, job_id, offer)
+    demand(!runs, 'I17', () => `${robot_id} runs offer ${offer} of job ${job_id}, which is given up as lost`)
   }
 }
 
-/** I12b: a robot is not asked for a job of which it runs an earlier attempt, once it could have said so. */
+/** I12b: a robot is not asked for a job of which it runs an earlier offer, once it could have said so. */
 const notTwiceToOneRobot: Rule = (input) => {
   const { truth } = input
   for (const { entry, robot, job, earlier } of offersOf(input)) {
-    const running = earlier.find(({ event, robot_id, attempt }) =>
-      event === 'offer' && robot_id === robot && truth.runs(robot, job.id, attempt)
+    const running = earlier.find(({ event, robot_id, offer }) =>
+      event === 'offer' && robot_id === robot && truth.runs(robot, job.id, offer)
     )
     demand(
       running === undefined,
       'I12b',
-      () =>
-        `job ${job.id} is offered to ${robot} as attempt ${entry.attempt} while it still runs attempt ${running?.attempt}`,
+      () => `job ${job.id} is offered to ${robot} as offer ${entry.offer} while it still runs offer ${running?.offer}`,
     )
   }
 }
 
 export const OFFER_RULES: readonly Rule[] = [
-  attemptsGrow,
+  offersGrow,
   capacityHolds,
   eligible,
   noBlindRerun,

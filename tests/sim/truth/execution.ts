@@ -1,4 +1,4 @@
-/** What a robot really did with one attempt of a job, whatever it managed to say about it. */
+/** What a robot really did with one offer of a job, whatever it managed to say about it. */
 export interface Execution {
   started: boolean
   running: boolean

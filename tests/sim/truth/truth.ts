@@ -107,7 +107,7 @@ export class Truth {
   readonly reports = new ReportTruth()
   /** How often robots have really begun each job. */
   readonly starts = new Map<JobId, number>()
-  /** Who was really given an attempt of a job: by `job attempt`. */
+  /** Who was really given an offer of a job: by `job offer`. */
   readonly assignedTo = new Map<string, RobotId>()
   readonly #executions = new Map<string, Execution>()
 
@@ -128,8 +128,8 @@ export class Truth {
     this.strict = strict
   }
 
-  execution(robot: RobotId, job: JobId, attempt: number): Execution {
-    const key = `${robot} ${job} ${attempt}`
+  execution(robot: RobotId, job: JobId, offer: number): Execution {
+    const key = `${robot} ${job} ${offer}`
     let execution = this.#executions.get(key)
     if (execution === undefined) {
       execution = newExecution()
@@ -139,8 +139,8 @@ export class Truth {
   }
 
   /** Whether the robot is really at work on it just now. */
-  runs(robot: RobotId, job: JobId, attempt: number): boolean {
-    return this.#executions.get(`${robot} ${job} ${attempt}`)?.running === true
+  runs(robot: RobotId, job: JobId, offer: number): boolean {
+    return this.#executions.get(`${robot} ${job} ${offer}`)?.running === true
   }
 
   /** An event reaches the server. */

@@ -131,7 +131,7 @@ export class Commits {
       if (out.clockChange !== null) shiftWithClock(truth, out.clockChange)
       const change = truth.committed(out)
       for (const { before, after } of change.jobs) {
-        const short = () => `  ${after.id} is ${after.status}, attempt ${after.attempt}, ${after.robot_id}`
+        const short = () => `  ${after.id} is ${after.status}, offer ${after.offer}, ${after.robot_id}`
         world.note(short, JSON.stringify(after))
         this.#markJob(before, after)
       }

@@ -9,11 +9,11 @@ const lab = useLab()
 describe('jobs', () => {
   test('are accepted, run and completed, each message with the attempt', async () => {
     const [, connection] = await lab.connected((job) => ({ sum: Number(job.parameters['a']) + job.attempt }))
-    const assignId = connection.assign('j1', { attempt: 7, parameters: { a: 1 } })
+    const assignId = connection.assign('j1', { attempt: 7, offer: 9, parameters: { a: 1 } })
     const accept = await connection.next('job_accept')
-    expect(accept).toMatchObject({ correlation_id: assignId, payload: { job_id: 'j1', robot_id: 'r1', attempt: 7 } })
+    expect(accept).toMatchObject({ correlation_id: assignId, payload: { job_id: 'j1', robot_id: 'r1', offer: 9 } })
     const complete = await connection.next('job_complete')
-    expect(complete.payload).toMatchObject({ job_id: 'j1', attempt: 7, result: { sum: 8 } })
+    expect(complete.payload).toMatchObject({ job_id: 'j1', offer: 9, result: { sum: 8 } })
   })
 
   test('have their parameters as doubles and digit for digit, and give back every digit', async () => {
@@ -38,7 +38,7 @@ describe('jobs', () => {
     const reject = await connection.next('job_reject')
     expect(reject).toMatchObject({
       correlation_id: second,
-      payload: { job_id: 'j2', reason: 'Maximum concurrent jobs reached', attempt: 1 },
+      payload: { job_id: 'j2', reason: 'Maximum concurrent jobs reached', offer: 1 },
     })
     open()
     await connection.next('job_complete')
@@ -81,7 +81,7 @@ describe('jobs', () => {
       error_message: 'no such invoice',
       error_type: 'RangeError',
       failed_node: 'read',
-      attempt: 1,
+      offer: 1,
     })
     expect(failed.payload.stack_trace).toContain('jobs.test.ts')
   })
@@ -112,7 +112,7 @@ describe('jobs', () => {
     await entered
     const cancelId = connection.send({ type: 'job_cancel', payload: { job_id: 'j1', reason: 'x' } })
     const cancelled = await connection.next('job_cancelled')
-    expect(cancelled).toMatchObject({ correlation_id: cancelId, payload: { job_id: 'j1', attempt: 1 } })
+    expect(cancelled).toMatchObject({ correlation_id: cancelId, payload: { job_id: 'j1', offer: 1 } })
   })
 
   test('that do not run are reported as cancelled at once', async () => {
@@ -146,7 +146,7 @@ describe('results that cannot be sent', () => {
     const { id } = await connection.next('job_complete')
     const payload = { error_code: 'INVALID_PAYLOAD', error_message: 'too deep' }
     connection.send({ type: 'error', payload, correlation_id: id })
-    expect((await connection.next('job_failed')).payload).toMatchObject({ error_type: 'ResultRefused', attempt: 1 })
+    expect((await connection.next('job_failed')).payload).toMatchObject({ error_type: 'ResultRefused', offer: 1 })
     expect(robot.unconfirmedResults).toBe(1)
   })
 })

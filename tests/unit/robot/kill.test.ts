@@ -63,7 +63,7 @@ async function killed(connection: Connection): Promise<void> {
 const held = (more: object = {}) => ({ parameters: { until: inFolder('go'), ...more } })
 /** The handler of the first job has been called. */
 const begun = (): Promise<void> => expect.poll(ran, { interval: 5 }).toEqual(['j1'])
-const J1 = [{ job_id: 'j1', attempt: 1 }]
+const J1 = [{ job_id: 'j1', offer: 1 }]
 
 describe('killed', () => {
   test('before it has read an offer, it comes back and knows that it has not', async () => {
@@ -90,7 +90,7 @@ describe('killed', () => {
     expect(memoryOf(second)?.offers).toEqual(J1)
     expect(second.types()).toEqual(['register', 'job_reject', 'heartbeat'])
     expect(second.all[1]?.payload).toMatchObject({ ...J1[0], reason: expect.stringContaining('restarted') })
-    second.assign('j1', { attempt: 2 })
+    second.assign('j1', { offer: 2 })
     await second.next('job_complete')
     expect(ran()).toEqual(['j1'])
     await second.answerHeartbeat()

@@ -28,13 +28,13 @@ describe('the memory', () => {
     const { handler, entered } = gate()
     const [, first] = await lab.connected(handler)
     expect(memoryOf(first)).toEqual({ id: expect.any(String), start: 1, offers: [] })
-    first.assign('j1', { attempt: 3 })
+    first.assign('j1', { offer: 3 })
     await entered
     first.assign('j2')
     await first.next('job_reject')
     first.drop()
     const second = await lab.orchestrator.registered()
-    expect(memoryOf(second)).toEqual({ id: memoryOf(first)?.id, start: 1, offers: [{ job_id: 'j1', attempt: 3 }] })
+    expect(memoryOf(second)).toEqual({ id: memoryOf(first)?.id, start: 1, offers: [{ job_id: 'j1', offer: 3 }] })
     const [, other] = await lab.connected(handler)
     expect(memoryOf(other)?.id).not.toBe(memoryOf(first)?.id)
   })
@@ -45,7 +45,7 @@ describe('the memory', () => {
     await first.next('job_complete')
     first.drop()
     const second = await lab.orchestrator.registered()
-    expect(memoryOf(second)?.offers).toEqual([{ job_id: 'j1', attempt: 1 }])
+    expect(memoryOf(second)?.offers).toEqual([{ job_id: 'j1', offer: 1 }])
     await second.answerHeartbeat()
     await expect.poll(() => robot.unconfirmedResults, { interval: 2 }).toBe(0)
     second.drop()
@@ -69,7 +69,7 @@ describe('the memory', () => {
     const sent = [await first.next('job_complete'), await first.next('job_complete')]
     await robot.stop()
     const [later, second] = await lab.connected(() => 'again', { stateFile })
-    expect(memoryOf(second)?.offers).toEqual([{ job_id: 'j1', attempt: 1 }, { job_id: 'j2', attempt: 1 }])
+    expect(memoryOf(second)?.offers).toEqual([{ job_id: 'j1', offer: 1 }, { job_id: 'j2', offer: 1 }])
     expect(second.types()).toEqual(['register', 'job_complete', 'job_complete', 'heartbeat'])
     expect(second.all.slice(1, 3)).toMatchObject(sent.map(({ id, payload }) => ({ id, payload })))
     await expect.poll(() => later.unconfirmedResults, { interval: 2 }).toBe(0)
@@ -118,7 +118,7 @@ describe('a state file that cannot be used', () => {
     expect(memoryOf(other)?.id).not.toBe(memoryOf(first)?.id)
     await second.stop()
     first.drop()
-    expect(memoryOf(await lab.orchestrator.registered())).toMatchObject({ offers: [{ job_id: 'j1', attempt: 1 }] })
+    expect(memoryOf(await lab.orchestrator.registered())).toMatchObject({ offers: [{ job_id: 'j1', offer: 1 }] })
   })
 
   test.each<[string, (text: string) => string, RegExp]>([
@@ -172,7 +172,7 @@ describe('a state file that cannot be used', () => {
     expect(memoryOf(second)).toEqual({
       id: memoryOf(first)?.id,
       start: 2,
-      offers: [{ job_id: 'j1', attempt: 1 }],
+      offers: [{ job_id: 'j1', offer: 1 }],
     })
     expect(warnings()).toEqual([])
   })
@@ -191,13 +191,13 @@ describe('a journal that fails', () => {
     const failures: unknown[] = []
     const memory = new Memory({ id: 'kept', start: 4, kept: [] }, full, (error) => failures.push(error))
     expect(memory.introduce()).toEqual({ id: 'kept', start: 4, offers: [] })
-    expect(memory.begin({ job_id: 'j1', attempt: 1 })).toBe(false)
+    expect(memory.begin({ job_id: 'j1', offer: 1 })).toBe(false)
     // Not before the orchestrator knows the name: the file would vouch for an offer that it does not have.
-    expect(memory.begin({ job_id: 'j2', attempt: 1 })).toBe(false)
+    expect(memory.begin({ job_id: 'j2', offer: 1 })).toBe(false)
     const { id, start, offers } = memory.introduce()
     expect([id === 'kept', start, offers]).toEqual([false, 1, []])
-    expect(memory.begin({ job_id: 'j3', attempt: 1 })).toBe(true)
-    expect(memory.introduce()).toEqual({ id, start: 1, offers: [{ job_id: 'j3', attempt: 1 }] })
+    expect(memory.begin({ job_id: 'j3', offer: 1 })).toBe(true)
+    expect(memory.introduce()).toEqual({ id, start: 1, offers: [{ job_id: 'j3', offer: 1 }] })
     expect(failures).toHaveLength(1)
   })
 })

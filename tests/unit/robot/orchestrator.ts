@@ -150,6 +150,7 @@ export class Connection {
         priority: 1,
         timeout_seconds: 60,
         attempt: 1,
+        offer: 1,
         ...more,
       },
     })

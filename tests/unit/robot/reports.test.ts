@@ -93,7 +93,7 @@ describe('reports', () => {
     await connection.next('job_complete')
     const reports = connection.all.filter(({ type }) => type === 'job_progress')
     expect(reports).toMatchObject([
-      { payload: { progress: 0, current_node: 'node 0', attempt: 1 } },
+      { payload: { progress: 0, current_node: 'node 0', offer: 1 } },
       { payload: { progress: 100, current_node: 'node 100' } },
     ])
   })
@@ -186,7 +186,7 @@ describe('at the end of a job', () => {
     const waits = { logsMs: 3_600_000, progressMs: 1, pauseMs: 1 }
     const telemetry = new Telemetry({ robotId: 'r', perMinute: 60, ...waits, send, drained: () => {} })
     for (let i = 0; i < 1_100; i++) {
-      const topic = { jobId: `j${i}`, attempt: 1 }
+      const topic = { jobId: `j${i}`, offer: 1 }
       for (const text of ['a', 'b']) telemetry.log(topic, logLine('INFO', text))
       telemetry.finish(topic.jobId)
     }

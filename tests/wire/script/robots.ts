@@ -41,7 +41,7 @@ async function offered(to: Transcript, robot: RobotLine): Promise<void> {
   const job = String((await to.ask('POST', '/api/v1/jobs', { body: ASKED }))['id'])
   const about = { job_id: job, robot_id: 'r' }
   await robot.writeReceived()
-  await robot.say('job_complete', { ...about, attempt: 7 })
+  await robot.say('job_complete', { ...about, offer: 7 })
   await robot.say('job_accept', about)
   await robot.say('job_progress', { ...about, progress: 45.4, current_node: 'n' })
   await robot.say('log_entry', { ...about, level: 'warn', message: 'Zürich 😀 \udc00', extra: { a: [1] } })
