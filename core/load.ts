@@ -72,6 +72,7 @@ function newState(hot: StoredRows, now: Millis, seed: number, settings: Settings
     runs: new Map(),
     earlyRuns: earlyRunsBySchedule(hot.earlyRuns),
     subscribers: new Map(),
+    unsavedSkips: new Map(),
     matching: newMatchingIndex(settings.strategy),
     concurrency: newConcurrencyGroups(),
     timers: new Timers(),

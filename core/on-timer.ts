@@ -1,7 +1,7 @@
 import type { Turn } from './turn.ts'
 import { registrationExpired } from './robots/connection.ts'
 import { requestExpired } from './webhooks/results.ts'
-import type { JobId, Millis, RobotId, ScheduleId, SocketId, WebhookId } from './base/ids.ts'
+import type { JobId, Millis, RobotId, ScheduleId, SocketId, TriggerId, WebhookId } from './base/ids.ts'
 import { closeLateLog } from './robots/logs.ts'
 import { scheduleDue } from './scheduler/runs.ts'
 import { cooldownOver, exclusionExpired, offerExpired } from './robots/offers.ts'
@@ -10,6 +10,7 @@ import { statusExpired } from './robots/commands.ts'
 import type { State } from './state.ts'
 import type { TimerName } from './timers.ts'
 import { becomeReady, jobTimeoutExpired, queueTimeoutExpired, stopExpired } from './jobs/expiry.ts'
+import { saveSkips } from './triggers/save.ts'
 import { leaseExpired } from './robots/heartbeat.ts'
 
 type OnTimer = (state: State, id: string, turn: Turn) => void
@@ -37,6 +38,7 @@ const ON_TIMER: { readonly [T in TimerName]: OnTimer } = {
   'webhook.request': (state, id, turn) => requestExpired(state, id, turn),
   // The event that found it due has added them already.
   'webhook.page': () => {},
+  'trigger.skips': (state, id, turn) => saveSkips(state, id as TriggerId, turn),
 }
 
 /**

@@ -25,6 +25,7 @@ import type { State } from './state.ts'
 import { submitted } from './jobs/submit.ts'
 import { webhookCommand, webhookRotated, webhookSaved } from './webhooks/commands.ts'
 import { triggerDeleted, triggerSaved, triggerSwitched } from './triggers/commands.ts'
+import { saveSkips } from './triggers/save.ts'
 import { warn } from './robots/warn.ts'
 import { workflowPublished, workflowSaved } from './workflows/commands.ts'
 import type { Session, Socket } from './session.ts'
@@ -184,6 +185,7 @@ function warnOfDialect(state: State, socket: Socket, { refusal, id }: On<'robot.
 }
 
 /** The process is stopping: nothing new is accepted or offered, and running jobs may end. */
-function drain(state: State): void {
+function drain(state: State, _event: On<'drain'>, turn: Turn): void {
   state.draining = true
+  for (const id of state.unsavedSkips.keys()) saveSkips(state, id, turn)
 }

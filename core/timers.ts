@@ -25,6 +25,7 @@ export type TimerName =
   | 'webhook.due'
   | 'webhook.request'
   | 'webhook.page'
+  | 'trigger.skips'
 
 export interface Timer {
   readonly at: Millis

@@ -16,7 +16,7 @@ import { cooldownLeft, type TriggerEventRow, type TriggerRow } from '../records/
 import { exceedsBytes } from '../base/text.ts'
 import { recordHistory } from '../jobs/history.ts'
 import { createJob, DEFAULT_JOB_SPEC, NO_SOURCE } from '../jobs/create.ts'
-import { saveTrigger } from './save.ts'
+import { countSkip, saveTrigger } from './save.ts'
 
 /** What becomes of an event that has reached its trigger, wherever it came from: a job, or a reason why there is none. */
 
@@ -87,8 +87,8 @@ export function fire(
     workflow,
   }, turn)
   if (isRefusal(job)) return job
-  const after = { ...trigger, last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
-  saveTrigger(state, after, turn)
+  const fired = { last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
+  const after = saveTrigger(state, { ...trigger, ...fired }, turn)
   recordTriggerEvent(state, after, input, { outcome: 'fired', reason: '', job_id: job.id }, turn)
   if (parent !== null) {
     joinFamily(state, parent)
@@ -125,15 +125,17 @@ export function cooldownRefusal(trigger: TriggerRow, turn: Turn): Refusal | null
   return refuse('RATE_LIMITED', 'Trigger is in cooldown period', { cooldown_remaining })
 }
 
-/** An event that makes no job. So many of them are written down as a person can read; all are counted. */
+/**
+ * Records an event that started no job. Every skip is counted; at most 60 a minute and trigger are stored, and only these cost
+ * a commit of their own.
+ */
 export function skip(state: State, trigger: TriggerRow, input: TriggerInput, reason: string, turn: Turn): FireResult {
-  const after = { ...trigger, skipped_count: trigger.skipped_count + 1 }
-  saveTrigger(state, after, turn)
-  const window = skipWindow(state, trigger.id)
-  if (window.quota(turn.now)?.remaining !== 0) {
-    window.count(turn.now)
-    recordTriggerEvent(state, after, input, { outcome: 'skipped', reason, job_id: null }, turn)
+  if (!skipWindow(state, trigger.id).take(turn.now)) {
+    countSkip(state, trigger.id, turn)
+    return { trigger, job: null, skipped: reason }
   }
+  const after = saveTrigger(state, { ...trigger, skipped_count: trigger.skipped_count + 1 }, turn)
+  recordTriggerEvent(state, after, input, { outcome: 'skipped', reason, job_id: null }, turn)
   return { trigger: after, job: null, skipped: reason }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { nextAlarm } from '../../core/on-timer.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
 import type { TriggerFired } from '../../core/events/triggers.ts'
 import { answers, type Bench, bench, complete, ids, job, join, say } from './bench.ts'
@@ -65,14 +66,48 @@ describe('firing', () => {
     expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'skipped', reason: 'PAYLOAD_TOO_LARGE', job_id: null }])
   })
 
-  test('so many skipped events are written down, and all are counted', () => {
-    const fleet = ready({ filter: '@.payload.never' })
-    for (let i = 0; i < 100; i++) fleet.turn(fire())
-    expect(fleet.disk.triggerEvents).toHaveLength(60)
-    expect(row(fleet).skipped_count).toBe(100)
-    fleet.pass(60 * SECOND)
-    fleet.turn(fire())
-    expect(fleet.disk.triggerEvents).toHaveLength(61)
+  describe('a flood of events that the filter does not let pass', () => {
+    const flood = (): Bench => {
+      const fleet = ready({ filter: '@.payload.go == true' })
+      for (let i = 0; i < 100; i++) expect(outcome(fleet, fire())).toBe('filter')
+      return fleet
+    }
+
+    test('is written down in part, and counted whole', () => {
+      const fleet = flood()
+      expect(fleet.disk.triggerEvents).toHaveLength(60)
+      fleet.pass(SECOND)
+      expect(row(fleet).skipped_count).toBe(100)
+      fleet.pass(60 * SECOND)
+      fleet.turn(fire())
+      expect(fleet.disk.triggerEvents).toHaveLength(61)
+      expect(row(fleet).skipped_count).toBe(101)
+    })
+
+    test('costs no commit for what is only counted, but one within a second', () => {
+      const fleet = flood()
+      expect(row(fleet).skipped_count).toBe(60)
+      expect(nextAlarm(fleet.state)).toMatchObject({ at: fleet.now + SECOND, why: 'trigger.skips' })
+      fleet.pass(SECOND)
+      expect(row(fleet).skipped_count).toBe(100)
+      expect(nextAlarm(fleet.state)?.why).not.toBe('trigger.skips')
+    })
+
+    test('is counted with whatever else changes the trigger, and before the process stops', () => {
+      const fleet = flood()
+      expect(outcome(fleet, fire({ go: true }))).toBe('fired')
+      expect(row(fleet)).toMatchObject({ fire_count: 1, skipped_count: 100 })
+      fleet.turn(fire(), fire())
+      fleet.turn({ type: 'drain' })
+      expect(row(fleet).skipped_count).toBe(102)
+    })
+
+    test('ends with its trigger', () => {
+      const fleet = flood()
+      fleet.turn({ type: 'trigger.deleted', reply: ids.reply('d'), trigger: ids.trigger('t') })
+      fleet.pass(SECOND)
+      expect([fleet.state.triggers.size, fleet.state.unsavedSkips.size]).toEqual([0, 0])
+    })
   })
 
   test('the cooldown holds over a restart', () => {

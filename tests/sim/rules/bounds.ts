@@ -68,6 +68,7 @@ const memoryIsBounded: Rule = ({ truth, state, change, whole }) => {
     timers,
     schedules,
     runs,
+    triggers,
     deliveries,
   } = state
   const queues = deliveries.queues.size + deliveries.requestsInFlight + 1
@@ -84,7 +85,11 @@ const memoryIsBounded: Rule = ({ truth, state, change, whole }) => {
     ['named workflows', matching.namedWorkflows.size, robots.size],
     ['gates', concurrency.byKey.size, 4 * jobs.size],
     ['runs', runs.size, jobs.size],
-    ['timers', timers.size, 2 + jobs.size + schedules.size + 4 * robots.size + sockets.size + bars + queues],
+    [
+      'timers',
+      timers.size,
+      2 + jobs.size + schedules.size + 4 * robots.size + sockets.size + bars + queues + triggers.size,
+    ],
     ['robots with slots held', state.held.size, jobs.size],
     ['meters', state.limiters.robots.size, robots.size],
   ]
