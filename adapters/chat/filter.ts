@@ -1,30 +1,32 @@
-import { isLike } from '../../core/base/glob.ts'
-import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import type { ChatFilter, Screened } from '../../core/triggers/screen.ts'
 import type { IncomingMessage } from './platform.ts'
 
-/** Why a trigger passes a message over, in words for whoever wrote it; null when it does not. */
-export function filterReason({ message, aliases }: IncomingMessage, config: ChatConfig): string | null {
-  const { command, channel_id, sender_id } = message
-  if (config.bot_filter && message.is_bot) return 'what bots say is passed over'
-  if (config.mention_required && !message.is_mention) return 'the bot was not spoken to'
-  // A command with a subcommand is meant by its first word as well.
-  if (!isAmong(config.command_filter, [command, command.split(' ', 1)[0] ?? ''])) {
-    return 'it is not a command for this bot'
+/** What the filters of a trigger look at in a message, and what its author is told of them. */
+
+/** Picks out of a message what the filters look at. */
+export function screenedIn({ message, aliases }: IncomingMessage): Screened['chat'] {
+  const { message_text, command, channel_id, sender_id, is_mention, is_bot } = message
+  return {
+    message_text,
+    command,
+    channels: [channel_id, ...aliases.channel],
+    senders: [sender_id, ...aliases.sender],
+    is_mention,
+    is_bot,
   }
-  if (!isAmong(config.channel_filter, [channel_id, ...aliases.channel])) return 'not from this channel'
-  if (!isAmong(config.user_filter, [sender_id, ...aliases.sender])) return 'you may not start this'
-  if (config.message_pattern !== null && !isLike(message.message_text.trim(), config.message_pattern, true)) {
-    return 'the message has another form'
-  }
-  return null
 }
 
-function isAmong(filter: readonly string[], names: readonly string[]): boolean {
-  if (filter.length === 0) return true
-  const wanted = new Set(filter.map(bare))
-  return wanted.has('*') || names.some((name) => name !== '' && wanted.has(bare(name)))
+const TEXTS: { readonly [F in ChatFilter | 'filter']: string } = {
+  bot_filter: 'what bots say is passed over',
+  mention_required: 'the bot was not spoken to',
+  command_filter: 'it is not a command for this bot',
+  channel_filter: 'not from this channel',
+  user_filter: 'you may not start this',
+  message_pattern: 'the message has another form',
+  filter: 'it is not what is listened for',
 }
 
-function bare(name: string): string {
-  return name.replace(/^[#@/]/, '').toLowerCase()
+/** Says why nothing was started, in words for the person who wrote the message. */
+export function skipText(reason: string): string {
+  return Object.hasOwn(TEXTS, reason) ? TEXTS[reason as ChatFilter] : reason
 }

@@ -6,7 +6,7 @@ import { decodeBody } from '../net/charset.ts'
 import type { IncomingRequest, RequestHead } from '../crypto/signatures.ts'
 
 /** What somebody said, the same for every platform: what a trigger's payload is. */
-export interface ChatMessage {
+interface ChatMessage {
   readonly platform: ChatPlatformName
   /** What was written, less the command before it and the bot's own name. */
   readonly message_text: string

@@ -10,7 +10,7 @@ import { resolveClientAddress, setPeerAddress } from '../net/client-address.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet/path.ts'
 import { createKey, publishSamples } from '../commands/installation.ts'
 import { hashOf } from '../crypto/secrets.ts'
-import { matchesFilters } from '../sources/mail.ts'
+import { screenMail } from '../sources/mail.ts'
 import { fireFromSource, type SourceEvent } from '../sources/sources.ts'
 import { openDurableStore } from '../store/durable.ts'
 import { MIGRATIONS, SAMPLES } from './bundled.ts'
@@ -143,11 +143,13 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
     const fleet = this.#running?.fleet
     let answer: 'done' | 'later' = 'done'
     for (const trigger of this.#mailTriggers(address)) {
-      if (fleet === undefined || !matchesFilters(trigger.config, event.payload)) continue
+      if (fleet === undefined) continue
       const { rowId, log } = this.#platform
       const host = { request: (create: Parameters<Fleet['request']>[0]) => fleet.request(create), rowId, log }
       // A trigger that has fired for this mail does not fire again when it is delivered again for the others.
-      if (await fireFromSource(host, trigger, event) === 'later') answer = 'later'
+      if (await fireFromSource(host, trigger, { ...event, ...screenMail(trigger, event.payload) }) === 'later') {
+        answer = 'later'
+      }
     }
     return answer
   }

@@ -1,6 +1,6 @@
 import type { FileEventType } from '../../core/trigger-types/file-watch.ts'
 import type { JsonObject } from '../../core/base/json.ts'
-import { withForwardSlashes } from './patterns.ts'
+import { withForwardSlashes } from '../../core/base/path-patterns.ts'
 
 /** A change of a file, observed here or reported by a robot. */
 export interface FileChange {

@@ -1,4 +1,4 @@
-import type { FetchMessageObject, ImapFlow, SearchObject } from 'imapflow'
+import type { ImapFlow } from 'imapflow'
 import type { Millis } from '../../core/base/ids.ts'
 import type { JsonObject } from '../../core/base/json.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
@@ -12,21 +12,20 @@ import {
   serverAddresses,
   withTimeout,
 } from './imap-client.ts'
+import { arrivalOf, cameAfter, DAY_MS, type MailHeaders, positionAfter, searchMail } from './imap-mail.ts'
 import { cursorOf, type MailboxPosition, positionOf } from './mail-position.ts'
-import { HEADER_BYTES_MAX, type Mail, MAIL_BYTES_MAX, type MailFilters, matchesFilters, readMail } from './mail.ts'
-import type { SourceContext, StartSource } from './sources.ts'
+import type { TriggerRow } from '../../core/records/trigger.ts'
+import { HEADER_BYTES_MAX, type Mail, MAIL_BYTES_MAX, readMail, screenMail } from './mail.ts'
+import type { SourceContext, SourceEvent, StartSource } from './sources.ts'
 
 /** Fetches mail from a folder on an IMAP server: one connection for each trigger, which waits for new mail. */
 
 /** The trigger's `config`. */
-interface ImapConfig extends MailFilters, MailServerConfig {
+interface ImapConfig extends MailServerConfig {
   readonly folder: string
   readonly poll_seconds: number
   readonly mark_seen: boolean
 }
-
-/** The data of a mail that is fetched before its content. */
-type MailHeaders = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate' | 'headers'>
 
 const AGAIN_MS = 1_000
 const AGAIN_MS_MAX = 300_000
@@ -38,7 +37,6 @@ const LIST_MAX = 100
  * is not blocked.
  */
 const TRIES_MAX = 4
-const DAY_MS = 86_400_000
 
 /**
  * Fires the trigger for each mail that arrives in the folder, in the server's order. After a lost connection or a
@@ -48,10 +46,8 @@ const DAY_MS = 86_400_000
  * created, last changed, or last fired, by the server's clock.
  */
 export const fetchMail = (from: MailReach): StartSource => (trigger, context) => {
-  // Validated when it was saved.
-  const config = trigger.config as unknown as ImapConfig
-  const folder = `${config.username}@${config.server}/${config.folder}`
-  const reader = new ImapReader(config, trigger.signing?.key ?? '', context, folder, from)
+  const reader = new ImapReader(trigger, context, from)
+  const { folder } = reader
   const position = positionOf(trigger.cursor)
   // Servers keep whole seconds: mail from the second in which the trigger was created counts as later.
   const created = Math.floor(trigger.created_at / 1000) * 1000 - 1
@@ -83,10 +79,10 @@ export const checkMailServer = (from: MailReach) => (config: JsonObject): Refusa
 
 class ImapReader {
   position: MailboxPosition | null = null
+  readonly folder: string
+  readonly #trigger: TriggerRow
   readonly #config: ImapConfig
-  readonly #password: string
   readonly #context: SourceContext
-  readonly #folder: string
   readonly #from: MailReach
   readonly #stop = new AbortController()
   #client: ImapFlow | null = null
@@ -103,12 +99,13 @@ class ImapReader {
   /** Mail up to this UID may contain one that makes the server fail. */
   #suspect = 0
 
-  constructor(config: ImapConfig, password: string, context: SourceContext, folder: string, from: MailReach) {
-    this.#config = config
-    this.#password = password
+  constructor(trigger: TriggerRow, context: SourceContext, from: MailReach) {
+    // Validated when it was saved.
+    const config = this.#config = trigger.config as unknown as ImapConfig
+    this.#trigger = trigger
     this.#context = context
-    this.#folder = folder
     this.#from = from
+    this.folder = `${config.username}@${config.server}/${config.folder}`
   }
 
   /** Runs until `end`. Mail from before `since` is old, unless a stored position says otherwise. */
@@ -135,7 +132,7 @@ class ImapReader {
   }
 
   async #session(address: string, since: Millis): Promise<void> {
-    const client = this.#client = await newImapClient(this.#config, this.#password, address)
+    const client = this.#client = await newImapClient(this.#config, this.#trigger.signing?.key ?? '', address)
     const look = (): void => {
       // An event of a connection that we have closed must not shorten the pause before the next one.
       if (this.#client !== client) return
@@ -155,7 +152,7 @@ class ImapReader {
       const validity = String(uidValidity)
       if (this.position?.validity !== validity) {
         const after = this.position?.at ?? since
-        this.position = { validity, uid: 0, at: after, below: uidNext - 1, since: after, folder: this.#folder }
+        this.position = { validity, uid: 0, at: after, below: uidNext - 1, since: after, folder: this.folder }
       }
       while (!this.#ended) {
         this.#news = false
@@ -172,27 +169,34 @@ class ImapReader {
     }
   }
 
-  async #readNew(client: ImapFlow, { uid, below, since }: MailboxPosition): Promise<void> {
+  async #readNew(client: ImapFlow, from: MailboxPosition): Promise<void> {
+    const { uid, below, since } = from
+    let position = from
     // The server compares dates in its own time zone.
     const days = { since: new Date(since - DAY_MS), uid: `${uid + 1}:${below}` }
-    const old = uid < below ? await search(client, days) : []
+    const old = uid < below ? await searchMail(client, days) : []
     const seen = Math.max(uid, below)
     // A range always includes the last mail.
-    const fresh = (await search(client, { uid: `${seen + 1}:*` })).filter((one) => one > seen)
+    const fresh = (await searchMail(client, { uid: `${seen + 1}:*` })).filter((one) => one > seen)
     const uids = [...old, ...fresh]
     for (let i = 0; i < uids.length && !this.#ended;) {
       const page = this.#page(uids.slice(i, i + LIST_MAX))
       i += page.length
+      const skipped: SourceEvent[] = []
       for (const mail of await this.#list(client, page)) {
-        const sketch = await readMail(mail.headers ?? new Uint8Array(), { id: null, at: 0, size: 0 })
-        const wanted = matchesFilters(this.#config, sketch.payload) &&
-          (mail.uid > below || cameAfter(since, mail, Date.parse(String(sketch.payload['sent_at']))))
-        if (wanted && !await this.#fire(client, mail)) return
-        if (!wanted) this.position = this.#positionAt(client, mail)
+        const before = position
+        position = positionAfter(client, before, mail)
+        const sketch = await readMail(mail.headers ?? new Uint8Array(), arrivalOf(mail, position))
+        const isNew = mail.uid > below || cameAfter(since, mail, Date.parse(String(sketch.payload['sent_at'])))
+        const screened = screenMail(this.#trigger, sketch.payload)
+        if (isNew && screened.screening.reason === null) {
+          if (!await this.#skip(skipped.splice(0), before) || !await this.#fire(client, mail, position)) return
+        } else if (isNew) skipped.push({ ...screened, metadata: this.#metadata })
         this.#failures = 0
       }
+      if (!await this.#skip(skipped, position)) return
     }
-    if (this.position !== null && this.position.uid < below) this.position = { ...this.position, uid: below }
+    if (position.uid < below) this.position = { ...position, uid: below }
   }
 
   /** The mails to process next: all, or only the first if an error has occurred among them. */
@@ -226,39 +230,51 @@ class ImapReader {
     if (cursor !== this.#savedCursor && await this.#context.saveCursor(cursor) === 'done') this.#savedCursor = cursor
   }
 
-  /** The position after a mail was processed. */
-  #positionAt({ mailbox }: ImapFlow, mail: MailHeaders): MailboxPosition {
-    if (mailbox === false || this.position === null) throw new Error('The folder was closed')
-    // Mail that was moved here keeps its own date.
-    return { ...this.position, uid: mail.uid, at: Math.min(Math.max(this.position.at, dateOf(mail)), Date.now()) }
+  get #metadata(): SourceEvent['metadata'] {
+    const { server, folder } = this.#config
+    return { source: 'imap', server, folder }
+  }
+
+  /** Emits the mail that filters skip, all at once so that it shares a commit. False if the source ended before that. */
+  async #skip(skipped: readonly SourceEvent[], position: MailboxPosition): Promise<boolean> {
+    if (skipped.length > 0 && !await this.#emit(skipped, cursorOf(position))) return false
+    this.position = position
+    return true
   }
 
   /** Returns true if the mail was processed, and false if the source ended before that. */
-  async #fire(client: ImapFlow, listed: MailHeaders): Promise<boolean> {
-    const { server, folder, mark_seen } = this.#config
-    const position = this.#positionAt(client, listed)
-    const mail = await this.#read(client, listed, `${position.validity}:${position.uid}`)
-    if (mail === null) return true
-    const event = {
-      payload: mail.payload,
-      metadata: { source: 'imap', server, folder },
-      cursor: cursorOf(position),
-      dedupeKey: mail.dedupeKey,
+  async #fire(client: ImapFlow, listed: MailHeaders, position: MailboxPosition): Promise<boolean> {
+    const mail = await this.#read(client, listed, position)
+    if (mail !== null) {
+      const screened = screenMail(this.#trigger, mail.payload)
+      const event = { ...screened, metadata: this.#metadata, dedupeKey: mail.dedupeKey }
+      if (!await this.#emit([event], cursorOf(position))) return false
     }
-    for (let pause = AGAIN_MS; await this.#context.emit(event) === 'later'; pause = Math.min(2 * pause, LATER_MS_MAX)) {
+    this.position = position
+    if (mail !== null && this.#config.mark_seen) {
+      await client.messageFlagsAdd(String(listed.uid), ['\\Seen'], { uid: true })
+    }
+    return true
+  }
+
+  /** Emits events until all of them are taken, the last one with the cursor. */
+  async #emit(events: readonly SourceEvent[], cursor: string): Promise<boolean> {
+    let left = events.map((event, i) => i === events.length - 1 ? { ...event, cursor } : event)
+    for (let pause = AGAIN_MS;; pause = Math.min(2 * pause, LATER_MS_MAX)) {
+      const answers = await Promise.all(left.map((event) => this.#context.emit(event)))
+      left = left.filter((_, i) => answers[i] === 'later')
+      if (left.length === 0) break
       await this.#wait(pause)
       if (this.#ended) return false
     }
-    this.position = position
-    this.#savedCursor = event.cursor
-    if (mark_seen) await client.messageFlagsAdd(String(listed.uid), ['\\Seen'], { uid: true })
+    this.#savedCursor = cursor
     return true
   }
 
   /** The mail; null if it was deleted meanwhile. */
-  async #read(client: ImapFlow, listed: MailHeaders, id: string): Promise<Mail | null> {
+  async #read(client: ImapFlow, listed: MailHeaders, position: MailboxPosition): Promise<Mail | null> {
     const { uid, size = 0, headers = new Uint8Array() } = listed
-    const arrival = { id, at: dateOf(listed), size }
+    const arrival = arrivalOf(listed, position)
     if (this.#next.tries > TRIES_MAX) {
       return readMail(headers, { ...arrival, note: `The server did not give this mail out in ${TRIES_MAX} tries` })
     }
@@ -278,20 +294,4 @@ class ImapReader {
       }
     })
   }
-}
-
-async function search(client: ImapFlow, query: SearchObject): Promise<readonly number[]> {
-  const uids = await client.search(query, { uid: true })
-  if (!Array.isArray(uids)) throw new Error('The server cannot search the folder')
-  return uids.sort((a, b) => a - b)
-}
-
-function cameAfter(since: Millis, mail: MailHeaders, sentAt: number): boolean {
-  // A moved folder may have arrived today as a whole; its mail was sent before.
-  return mail.internalDate !== undefined && dateOf(mail) > since && !(sentAt < since - DAY_MS)
-}
-
-function dateOf({ internalDate }: MailHeaders): Millis {
-  const at = new Date(internalDate ?? NaN).getTime()
-  return Number.isNaN(at) ? Date.now() : at
 }

@@ -1,5 +1,7 @@
 import type { Address, Attachment, Email } from 'postal-mime'
-import { isLike } from '../../core/base/glob.ts'
+import type { Screening } from '../../core/events/triggers.ts'
+import type { TriggerRow } from '../../core/records/trigger.ts'
+import { screen, type Screened } from '../../core/triggers/screen.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { cut } from '../../core/base/text.ts'
 import type { JsonObject } from '../../core/base/json.ts'
@@ -51,12 +53,6 @@ export interface MailArrival {
   readonly note?: string
 }
 
-/** The filters of a trigger: text that must occur, ignoring case; `*` matches anything. */
-export interface MailFilters {
-  readonly from_filter?: string | undefined
-  readonly subject_filter?: string | undefined
-}
-
 /**
  * Parses a mail. Never throws: if the mail is too large or malformed, only its headers are parsed, and if these are
  * malformed, nothing is; `notes` in the payload says what is missing.
@@ -93,11 +89,15 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: MailArri
   return { payload, dedupeKey: messageId === null ? null : `mail:${sha256(same)}` }
 }
 
-/** True if a mail's payload passes the filters of a trigger. */
-export function matchesFilters({ from_filter, subject_filter }: MailFilters, payload: JsonObject): boolean {
-  const { from_name, from_address, subject } = payload as Readonly<Record<string, string>>
-  return isLike(`${from_name} <${from_address}>`, from_filter ?? '', false) &&
-    isLike(subject ?? '', subject_filter ?? '', false)
+/** Asks the filters of a trigger about a mail. Mail that they skip is listed without its text. */
+export function screenMail(
+  trigger: TriggerRow,
+  payload: JsonObject,
+): { readonly screening: Screening; readonly payload: JsonObject } {
+  const screening = screen(trigger, 'email', payload as unknown as Screened['email'])
+  if (screening.reason === null) return { screening, payload }
+  const notes = ['A filter of the trigger skipped this mail: its text is not kept']
+  return { screening, payload: { ...payload, body: '', html: null, attachments: [], notes } }
 }
 
 async function parse(raw: Uint8Array, size: number, notes: string[]): Promise<Email> {

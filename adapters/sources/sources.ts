@@ -1,6 +1,7 @@
 import type { Reply } from '../../core/reply.ts'
 import type { Effects } from '../../core/turn.ts'
 import type { Event } from '../../core/events/index.ts'
+import type { Screening } from '../../core/events/triggers.ts'
 import type { Millis, ReplyId, TriggerId } from '../../core/base/ids.ts'
 import type { JsonObject } from '../../core/base/json.ts'
 import { REFUSALS } from '../../core/base/refusal.ts'
@@ -24,6 +25,8 @@ export interface SourceEvent {
   readonly metadata: JsonObject
   readonly cursor?: string | null
   readonly dedupeKey?: string | null
+  /** Where the type has filters: what they say of it. What they pass over is skipped. */
+  readonly screening?: Screening | null
 }
 
 /** The means of a source to report. */
@@ -173,7 +176,7 @@ export class Sources {
 export async function fireFromSource(
   { request, rowId, log }: Pick<SourceHost, 'request' | 'rowId' | 'log'>,
   { id, trigger_type }: TriggerRow,
-  { payload, metadata, cursor = null, dedupeKey = null }: SourceEvent,
+  { payload, metadata, cursor = null, dedupeKey = null, screening = null }: SourceEvent,
 ): Promise<'done' | 'later'> {
   const answer = await request(fireTrigger({ rowId }, {
     trigger: id,
@@ -182,6 +185,7 @@ export async function fireFromSource(
     metadata: cleanText(metadata),
     idempotency: dedupeKey === null ? null : onceBy(id, 'source', dedupeKey),
     cursor,
+    screening,
   }))
   return handled(answer, log)
 }

@@ -5,7 +5,7 @@ import { sha256 } from '../crypto/secrets.ts'
 /** Something that has come for a trigger. What is left out does not hold for most who bring something. */
 export type Firing =
   & Pick<TriggerFired, 'trigger' | 'as' | 'payload' | 'metadata'>
-  & Partial<Pick<TriggerFired, 'by' | 'idempotency' | 'cursor' | 'fire_and_forget'>>
+  & Partial<Pick<TriggerFired, 'by' | 'idempotency' | 'cursor' | 'fire_and_forget' | 'screening'>>
 
 /** Builds the event with which a trigger fires, whatever has come for it and from wherever. */
 export function fireTrigger(
@@ -21,6 +21,7 @@ export function fireTrigger(
     idempotency: null,
     cursor: null,
     fire_and_forget: false,
+    screening: null,
     ...firing,
   })
 }

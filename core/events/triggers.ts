@@ -63,6 +63,16 @@ export interface TriggerFired {
   readonly cursor: string | null
   /** The caller reads no answer: a refusal is recorded as an event of the trigger. */
   readonly fire_and_forget: boolean
+  /** What the filters of the trigger's type say: see `screen`. null: nobody has asked them. */
+  readonly screening: Screening | null
+}
+
+/** Whether the filters of a trigger's type pass something over. */
+export interface Screening {
+  /** Of the trigger whose filters were asked: it may have others by now. */
+  readonly revision: number
+  /** The field of its config that passes it over; null: none does. */
+  readonly reason: string | null
 }
 
 /** A job, a user or a program calls a workflow by the alias of its trigger. */

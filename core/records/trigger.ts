@@ -82,7 +82,7 @@ export interface TriggerEventRow {
   readonly metadata: JsonText
   readonly priority: Priority
   readonly outcome: 'fired' | 'skipped'
-  /** Why it made no job: `filter`, `cooldown`, or the code of a refusal. Empty for one that did. */
+  /** Why it made no job: `filter`, a filter of its type, `cooldown`, or the code of a refusal. Empty for one that did. */
   readonly reason: string
   readonly job_id: JobId | null
 }

@@ -14,8 +14,8 @@ import { findIdempotent, saveIdempotent } from '../access/idempotency.ts'
 import { saveTrigger } from './save.ts'
 
 /**
- * Somebody or something outside calls a trigger. Checked in this order: the trigger, who calls, whether it is enabled,
- * whether this call came before, its rate, its cooldown, what it brings, and then whether a job can be made. Only a call
+ * Somebody or something outside calls a trigger. Checked in this order: the trigger, who calls, the filters of its type, whether it
+ * is enabled, whether this call came before, its rate, its cooldown, what it brings, and then whether a job can be made. Only a call
  * that makes a job counts for the rate and starts the cooldown.
  */
 
@@ -29,12 +29,31 @@ export function triggerFired(state: State, event: TriggerFired, turn: Turn): voi
   const callerWaits = !event.fire_and_forget && (event.as === null || !triggerTypeOf(event.as).source)
   const fired = event.as !== null && event.as !== trigger.trigger_type
     ? refuse('CONFLICT', `Trigger ${trigger.id} is of type ${trigger.trigger_type}, not ${event.as}`)
-    : admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits, parent: null }, turn)
+    : passOver(state, trigger, { ...event, by: name, parent: null }, turn) ??
+      admitCall(state, trigger, { ...event, by: name, window, limit, callerWaits, parent: null }, turn)
   if (!isRefusal(fired) && event.cursor !== null) {
     const after = state.triggers.get(trigger.id) ?? fired.trigger
     saveTrigger(state, { ...after, cursor: event.cursor }, turn)
   }
   replyFired(turn, event.reply, fired, window?.quota(turn.now) ?? null)
+}
+
+/**
+ * Skips what the filters of the trigger's type pass over, before anything else is asked or used up: a disabled trigger says no
+ * more about it than an enabled one, and counts nothing. UNAVAILABLE where the filters that were asked are no longer there.
+ */
+function passOver(
+  state: State,
+  trigger: TriggerRow,
+  input: TriggerInput & Pick<TriggerFired, 'screening'>,
+  turn: Turn,
+): FireResult | Refusal | null {
+  const { screening } = input
+  if (screening === null) return null
+  if (screening.revision !== trigger.revision) return changedMeanwhile()
+  if (screening.reason === null) return null
+  if (!trigger.enabled) return { trigger, job: null, skipped: screening.reason }
+  return skip(state, trigger, input, screening.reason, turn)
 }
 
 /** Somebody calls a webhook. Whoever does not have its secret is not told what others have used up. */
@@ -65,8 +84,7 @@ export function cursorMoved(
 ): void {
   const trigger = findTrigger(state, event.trigger)
   if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
-  const after = { ...trigger, cursor: event.cursor }
-  saveTrigger(state, after, turn)
+  const after = saveTrigger(state, { ...trigger, cursor: event.cursor }, turn)
   reply(turn, event.reply, { type: 'trigger', trigger: after })
 }
 
@@ -120,7 +138,7 @@ export function authenticate(
 ): Refusal | null {
   if (caller_check.refused !== null) return caller_check.refused
   if (caller_check.key !== (trigger.signing?.key ?? null)) {
-    return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
+    return changedMeanwhile()
   }
   if (trigger.trigger_type !== 'webhook') return refuse('CONFLICT', `Trigger ${trigger.id} is not a webhook trigger`)
   if (trigger.auth === 'none') return null
@@ -129,6 +147,10 @@ export function authenticate(
   if (trigger.secret !== null && trigger.secret === secret) return null
   const message = secret === null ? 'Missing header: X-Webhook-Secret' : 'Wrong webhook secret'
   return refuse('AUTHENTICATION_FAILED', message)
+}
+
+function changedMeanwhile(): Refusal {
+  return refuse('UNAVAILABLE', 'This trigger was changed a moment ago: send it again')
 }
 
 /** A call that came before: the same answer, and nothing happens. */

@@ -153,7 +153,11 @@ test('lets each trigger of an address have what it wants', async () => {
   for (const subject of ['An offer', 'A question']) {
     expect(await worker.receive(address, mail(subject))).toMatchObject({ status: 200 })
   }
-  expect((await worker.eventsOf('offers')).map(({ payload }) => payload['subject'])).toEqual(['An offer'])
+  expect(await worker.eventsOf('offers')).toMatchObject([
+    { outcome: 'fired', payload: { subject: 'An offer', body: 'Please pay.\n' } },
+    { outcome: 'skipped', reason: 'subject_filter', payload: { subject: 'A question', body: '' } },
+  ])
+  expect(await worker.api('GET', '/triggers/offers')).toMatchObject({ trigger_count: 1, skipped_count: 1 })
   expect((await worker.eventsOf('everything')).map(({ payload }) => payload['subject'])).toEqual([
     'An offer',
     'A question',

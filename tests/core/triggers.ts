@@ -11,7 +11,8 @@ import { save, workflow } from './schedules.ts'
 export const text = (json: object): JsonText => JSON.stringify(json) as JsonText
 
 /** A secret that anybody may choose; its hash is not one. */
-export const secret = (name: string): Secret => new Secret(`a ${name} secret of sixteen`, ids.secret(name))
+export const secret = (name: string): Secret =>
+  new Secret(`a ${name} secret of sixteen`.replaceAll(' ', '_'), ids.secret(name))
 
 /** Nothing is said about the credential. */
 export const nothingGiven = (given: Partial<GivenCredential> = {}): GivenCredential => ({
@@ -51,6 +52,7 @@ export const fire = (payload: object = {}, given: Partial<TriggerFired> = {}): E
   idempotency: null,
   cursor: null,
   fire_and_forget: false,
+  screening: null,
   ...given,
 })
 

@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { compilePatterns } from '../../adapters/sources/patterns.ts'
+import { compilePatterns } from '../../core/base/path-patterns.ts'
 import { globChars, isLike } from '../../core/base/glob.ts'
 import { growing, step } from './cost.ts'
 

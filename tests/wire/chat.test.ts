@@ -160,6 +160,39 @@ chapter('chats', (server) => {
     const guild = await make(server, 'discord', { command_filter: ['/destroy'] })
     expect((await discord(guild, interaction())).body)
       .toMatchObject({ type: 4, data: { content: expect.stringMatching(/not a command/), flags: 64 } })
+
+    // Each is counted and listed with the filter that passed it over, whoever was told.
+    const skips = async (id: string) => {
+      const { items } = await server.api<{ items: Made[] }>('GET', `/triggers/${id}/events`)
+      const skipped = items.filter(({ outcome }) => outcome === 'skipped').toReversed()
+      expect((await server.api('GET', `/triggers/${id}`))['skipped_count']).toBe(skipped.length)
+      return skipped.map(({ reason, payload }) => [reason, (payload as Made)['message_text']])
+    }
+    expect(await skips(commands)).toEqual([
+      ['channel_filter', 'shop now'],
+      ['user_filter', 'shop now'],
+      ['command_filter', 'shop now'],
+      ['message_pattern', 'the shop'],
+    ])
+    expect(await skips(events)).toEqual([['mention_required', 'hello'], ['bot_filter', 'hello']])
+    expect(await skips(bots)).toEqual([['mention_required', 'hello']])
+    expect(await skips(team)).toEqual([['user_filter', 'x']])
+    expect(await skips(guild)).toEqual([['command_filter', 'shop']])
+    const { items: [last] } = await server.api<{ items: Made[] }>('GET', `/triggers/${guild}/events`)
+    expect(last).toMatchObject({ payload: { command: '/deploy', sender_id: 'U1', raw_payload: {} } })
+  })
+
+  test('what the filters pass over is counted of nobody but the platform, and not while the trigger is disabled', async () => {
+    const id = await make(server, 'telegram', { mention_required: true }, { enabled: false })
+    const group = { chat: { id: -1, type: 'group', title: 'Ops' } }
+    const body = JSON.stringify(update('hello', group))
+    expect(await call(id, body, { 'X-Telegram-Bot-Api-Secret-Token': `${TOKEN}x` })).toMatchObject({ status: 401 })
+    expect(await telegram(id, body)).toMatchObject({ status: 200, text: '' })
+    expect(await server.api('GET', `/triggers/${id}`)).toMatchObject({ skipped_count: 0 })
+    await server.api('POST', `/triggers/${id}/enable`)
+    expect(await call(id, body, { 'X-Telegram-Bot-Api-Secret-Token': `${TOKEN}x` })).toMatchObject({ status: 401 })
+    expect(await telegram(id, body)).toMatchObject({ status: 200, text: '' })
+    expect(await server.api('GET', `/triggers/${id}`)).toMatchObject({ skipped_count: 1 })
   })
 
   test('the filter and the mapping of the trigger see the message', async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { ErrorBody, Reply } from './api.ts'
+import { type ErrorBody, type Reply, until } from './api.ts'
 import { chapter } from './chapter.ts'
 
 /** Robots' reports of files on their own machines, on every runtime. */
@@ -82,6 +82,32 @@ chapter('file events that a robot reports', (server) => {
       { outcome: 'skipped', reason: 'filter' },
       { outcome: 'fired' },
     ])
+    const { items } = await server.api<Report>('GET', `/triggers/${id}/events`)
+    expect(items.toReversed().map(({ reason, payload }) => [reason, (payload as { file_path: string }).file_path]))
+      .toEqual([
+        ['', 'C:\\x\\a.csv'],
+        ['patterns', '/x/~a.csv'],
+        ['patterns', '/x/a.pdf'],
+        ['events', '/x/b.csv'],
+        ['filter', '/x/c.csv'],
+        ['', '/x/d.csv'],
+      ])
+    expect(await server.api('GET', `/triggers/${id}`)).toMatchObject({ trigger_count: 2, skipped_count: 4 })
+  })
+
+  test('that are all passed over are counted all, and listed in part', async () => {
+    const id = await trigger({ patterns: ['*.csv'] })
+    const { body } = await report(
+      id,
+      Array.from({ length: 100 }, (_, i) => ({ file_path: `/x/${i}`, event_type: 'created' })),
+    )
+    expect(body.items.every(({ reason }) => reason === 'patterns')).toBe(true)
+    const counted = await until('all are counted', async () => {
+      const view = await server.api('GET', `/triggers/${id}`)
+      return view['skipped_count'] === 100 ? view : undefined
+    })
+    expect(counted).toMatchObject({ trigger_count: 0 })
+    expect((await server.api<Report>('GET', `/triggers/${id}/events?limit=100`)).items).toHaveLength(60)
   })
 
   test('are of Windows, or of a system where a backslash is a letter', async () => {

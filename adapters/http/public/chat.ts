@@ -5,7 +5,9 @@ import type { ChatConfig } from '../../../core/trigger-types/chat.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
 import { configIn, type TriggerRow } from '../../../core/records/trigger.ts'
-import { filterReason } from '../../chat/filter.ts'
+import { screen } from '../../../core/triggers/screen.ts'
+import type { Screening } from '../../../core/events/triggers.ts'
+import { screenedIn, skipText } from '../../chat/filter.ts'
 import type { ChatPlatform, ChatReply, IncomingMessage, MessageOutcome } from '../../chat/platform.ts'
 import { CHAT_PLATFORM_BY_NAME } from '../../chat/index.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
@@ -37,10 +39,12 @@ export function chatRoutes(fleet: Fleet): Hono<HonoEnv> {
     const incoming = await readVerified(chat, { ...head, bytes })
     if (isRefusal(incoming)) return refuseWith(incoming)
     if (!('message' in incoming)) return respondChat(c, incoming)
-    const why = filterReason(incoming, chat.config)
-    if (why !== null) return respondChat(c, incoming.answer({ type: 'ignored', why }))
+    const screening = screen(trigger, 'chat', screenedIn(incoming))
     const left = chat.platform.answerMs - (performance.now() - began)
-    return respondChat(c, incoming.answer(await within(left, () => fire(caller, incoming))))
+    const outcome = await within(left, () => fire(caller, incoming, screening))
+    // What a filter passes over starts nothing, even where it is not known whether it was counted.
+    const { reason } = screening
+    return respondChat(c, incoming.answer(reason === null ? outcome : { type: 'ignored', why: skipText(reason) }))
   })
   return app
 }
@@ -68,13 +72,18 @@ async function readVerified(
   return await platform.verify(key, call) ?? platform.read(call, config)
 }
 
-async function fire({ fleet, trigger, address }: Caller, incoming: IncomingMessage): Promise<MessageOutcome> {
+async function fire(
+  { fleet, trigger, address }: Caller,
+  incoming: IncomingMessage,
+  screening: Screening,
+): Promise<MessageOutcome> {
   const { message } = incoming
   const event_type = message.command !== '' ? 'command' : message.is_mention ? 'mention' : 'message'
   const answer = await fleet.request(fireTrigger(fleet.platform, {
     trigger,
     as: 'chat',
-    payload: toText(message),
+    // Of what others say to each other no more is kept than it takes to see why it was passed over.
+    payload: toText(screening.reason === null ? message : { ...message, raw_payload: {} }),
     metadata: toText({
       source: 'chat',
       platform: message.platform,
@@ -84,6 +93,7 @@ async function fire({ fleet, trigger, address }: Caller, incoming: IncomingMessa
     }),
     // The platform says what is the same message, and signs it: another body under the same name is not another message.
     idempotency: onceBy(trigger, 'chat', incoming.dedupeKey),
+    screening,
     fire_and_forget: incoming.fireAndForget,
   }))
   return outcomeOf(answer)
@@ -92,10 +102,7 @@ async function fire({ fleet, trigger, address }: Caller, incoming: IncomingMessa
 function outcomeOf(answer: Reply): MessageOutcome {
   if (answer.type === 'fired') {
     if (answer.job !== null) return { type: 'started', job: answer.job.id }
-    return {
-      type: 'ignored',
-      why: answer.skipped === 'filter' ? 'it is not what is listened for' : answer.skipped ?? '',
-    }
+    return { type: 'ignored', why: skipText(answer.skipped ?? '') }
   }
   if (answer.type !== 'refusal') throw new Error(`expected an answer of type fired, got ${answer.type}`)
   const { refused, message, details } = answer.refusal

@@ -5,16 +5,16 @@ import {
   type FileOutcome,
   FileReport,
   type FileReportView,
-  type FileWatch,
   type ReportedEvent,
 } from '../../../core/trigger-types/file-watch.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../../core/base/refusal.ts'
 import { submissionsLeft } from '../../../core/limiter/rates.ts'
-import type { TriggerFired } from '../../../core/events/triggers.ts'
+import type { Screening, TriggerFired } from '../../../core/events/triggers.ts'
+import { configIn, type TriggerRow } from '../../../core/records/trigger.ts'
+import { screen } from '../../../core/triggers/screen.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { filePayload } from '../../sources/file-payload.ts'
-import { compilePatterns, withForwardSlashes } from '../../sources/patterns.ts'
 import { idempotencyOf } from '../../commands/jobs.ts'
 import { fireTrigger } from '../../triggers/fire.ts'
 import { type HonoEnv, readBody, requireScope } from '../kit/request.ts'
@@ -29,11 +29,11 @@ export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
   const app = new Hono<HonoEnv>()
   app.post('/:id/file-events', requireScope(fleet, 'robots:connect', 'jobs:submit'), async (c) => {
     const id = c.req.param('id') as TriggerId
-    const config = watchConfigOf(fleet, id)
-    if (isRefusal(config)) return refused(c, config)
+    const trigger = reportedTrigger(fleet, id)
+    if (isRefusal(trigger)) return refused(c, trigger)
     const body = await readBody(c, FileReport)
     if (isRefusal(body)) return refused(c, body)
-    const chosen = await chosenOf(body.events, config.patterns)
+    const screenings = await screenAll(trigger, body.events)
     const at = new Date(fleet.platform.now()).toISOString()
     const header = c.req.header('idempotency-key')
 
@@ -43,15 +43,13 @@ export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
     const wrong = once.find((one) => isRefusal(one))
     if (isRefusal(wrong)) return refused(c, wrong)
 
-    const outcomeOf = (event: ReportedEvent, index: number): FileOutcome | Promise<FileOutcome> => {
-      if (!config.events.includes(event.event_type)) return { outcome: 'skipped', reason: 'events' }
-      if (chosen[index] !== true) return { outcome: 'skipped', reason: 'patterns' }
-      return fireReported(fleet, id, event, {
+    const outcomeOf = (event: ReportedEvent, index: number): Promise<FileOutcome> =>
+      fireReported(fleet, id, event, {
         key: c.var.key,
         at,
+        screening: screenings[index] as Screening,
         idempotency: once[index] as ReportContext['idempotency'],
       })
-    }
     // All at once: they are taken in the order in which they are put, and share what it costs to make them durable.
     const items = await Promise.all(body.events.map(outcomeOf))
     setQuotaHeaders(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
@@ -63,31 +61,27 @@ export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
 /** So many letters of paths times letters of patterns, and others have their turn. */
 const WORK_MAX = 4_000_000
 
-/** Which of the events are about files that the patterns choose. */
-async function chosenOf(events: readonly ReportedEvent[], patterns: readonly string[]): Promise<readonly boolean[]> {
-  const chooses = compilePatterns(patterns)
-  const width = globChars(patterns) ?? GLOB_CHARS_MAX
-  const chosen: boolean[] = []
+/** Asks the filters of the trigger about each of the events, and lets others have their turn in between. */
+async function screenAll(trigger: TriggerRow, events: readonly ReportedEvent[]): Promise<readonly Screening[]> {
+  const width = globChars(configIn(trigger, 'file_watch').patterns) ?? GLOB_CHARS_MAX
+  const screenings: Screening[] = []
   let work = 0
-  for (const { file_path } of events) {
-    work += file_path.length * width
+  for (const event of events) {
+    work += event.file_path.length * width
     if (work > WORK_MAX) {
       work = 0
       await new Promise((resolve) => void setTimeout(resolve))
     }
-    chosen.push(chooses(withForwardSlashes(file_path)))
+    screenings.push(screen(trigger, 'file_watch', event))
   }
-  return chosen
+  return screenings
 }
 
-/** What a trigger wants to be told of. CONFLICT for one that has no use for reports. */
-function watchConfigOf(fleet: Fleet, id: TriggerId): FileWatch | Refusal {
+/** The trigger that is reported to. CONFLICT for one that has no use for reports. */
+function reportedTrigger(fleet: Fleet, id: TriggerId): TriggerRow | Refusal {
   const trigger = fleet.state.triggers.get(id)
-  if (trigger === undefined) {
-    return noTrigger(id)
-  }
-  const config = trigger.config as FileWatch
-  if (trigger.trigger_type === 'file_watch' && config.reported) return config
+  if (trigger === undefined) return noTrigger(id)
+  if (trigger.trigger_type === 'file_watch' && configIn(trigger, 'file_watch').reported) return trigger
   return refuse('CONFLICT', `Trigger ${id} takes no reports: make one of type file_watch with config.reported true`)
 }
 
@@ -95,6 +89,7 @@ interface ReportContext {
   readonly key: KeyRow
   /** When the report came, for events that do not say when they were. */
   readonly at: string
+  readonly screening: Screening
   readonly idempotency: TriggerFired['idempotency']
 }
 
@@ -102,7 +97,7 @@ async function fireReported(
   fleet: Fleet,
   trigger: TriggerId,
   event: ReportedEvent,
-  { key, at, idempotency }: ReportContext,
+  { key, at, screening, idempotency }: ReportContext,
 ): Promise<FileOutcome> {
   const { event_type: type, file_path: path, src_path: source, size } = event
   const answer = await fleet.request(fireTrigger(fleet.platform, {
@@ -112,6 +107,7 @@ async function fireReported(
     payload: toText(filePayload({ type, path, at: event.timestamp ?? at, source, size })),
     // Whose files they are is known from the key, and not from what is said.
     metadata: toText({ source: 'robot', robot_id: key.robot_id, event_type: type }),
+    screening,
     idempotency,
   }))
   if (answer.type === 'refusal') {

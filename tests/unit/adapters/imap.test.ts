@@ -61,6 +61,20 @@ describe('a source of mail', () => {
     server.deliver(mail('order 2'))
     const second = start({ created_at, subject_filter: 'order', cursor: first.cursor })
     await second.subjects('order 2')
+    expect([first.skips, second.skips]).toEqual([
+      [['offer 1', 'subject_filter', '']],
+      [['offer 2', 'subject_filter', '']],
+    ])
+  })
+
+  test('gives what the filters pass over again until it is taken, and nothing that was there before', async () => {
+    server.deliver(mail('offer long ago'))
+    await nextSecond()
+    const taken = start({ created_at: Date.now(), subject_filter: 'order' }, ['later', 'later'])
+    await taken.waiting()
+    for (const subject of ['offer 1', 'order 1']) server.deliver(mail(subject))
+    await taken.subjects('order 1')
+    expect(taken.skips.map(([subject]) => subject)).toEqual(['offer 1', 'offer 1', 'offer 1'])
   })
 
   test('gives the same mail again until it is taken, and the next ones after it', async () => {
@@ -195,11 +209,14 @@ function start(given: Given, answers: ('later' | 'done')[] = []) {
     ...over,
   }
   const payloads: JsonObject[] = []
+  const skips: string[][] = []
   const statuses: string[] = []
   const kept = { cursor }
   const tell: SourceContext = {
     emit(fired) {
-      payloads.push(fired.payload)
+      const reason = fired.screening?.reason ?? null
+      if (reason === null) payloads.push(fired.payload)
+      else skips.push([String(fired.payload['subject']), reason, String(fired.payload['body'])])
       const answer = answers.shift() ?? 'done'
       if (answer === 'done') kept.cursor = fired.cursor ?? kept.cursor
       return Promise.resolve(answer)
@@ -221,6 +238,7 @@ function start(given: Given, answers: ('later' | 'done')[] = []) {
     })
   return {
     payloads,
+    skips,
     statuses,
     said: reported,
     get cursor() {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Mail, MAIL_BYTES_MAX, matchesFilters, readMail } from '../../../adapters/sources/mail.ts'
+import { mailTrigger } from '../sources/mail-trigger.ts'
+import { type Mail, MAIL_BYTES_MAX, readMail, screenMail } from '../../../adapters/sources/mail.ts'
 import { cleanText } from '../../../adapters/sources/text.ts'
 import { FRAME_BYTES_MAX } from '../../../core/protocol/decode.ts'
 import { parseJson } from '../../../core/base/json.ts'
@@ -213,7 +214,13 @@ test.each([
   [{ subject_filter: '.*' }, false],
   [{ from_filter: '@example.com', subject_filter: 'offer' }, false],
 ])('filters %j find it: %s', async (filters, found) => {
-  expect(matchesFilters(filters, (await read(INVOICE)).payload)).toBe(found)
+  const trigger = mailTrigger(filters, '')
+  const { payload } = await read(INVOICE)
+  const screened = screenMail(trigger, payload)
+  expect(screened.screening.reason === null).toBe(found)
+  // Of what is passed over the text is not kept.
+  expect(screened.payload['subject']).toBe(payload['subject'])
+  expect(screened.payload['body'] === payload['body']).toBe(found)
 })
 
 function bytes(text: string): Uint8Array {

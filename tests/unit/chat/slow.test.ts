@@ -73,7 +73,7 @@ function newPlatform(): Platform {
   }
 }
 
-async function place(platformName: string, secret: string): Promise<Place> {
+async function place(platformName: string, secret: string, more: object = {}): Promise<Place> {
   const disk = new SlowStore()
   const fleet = await openFleet(disk.open(), newPlatform(), DEFAULTS, () => {})
   open.push(fleet)
@@ -101,7 +101,7 @@ async function place(platformName: string, secret: string): Promise<Place> {
   await api('POST', '/workflows', { id: 'w', name: 'W', json_definition: { nodes: {}, connections: [] } })
   await api('POST', '/workflows/w/publish')
   const trigger = { id: 't', name: 'T', workflow_id: 'w', trigger_type: 'chat', secret }
-  await api('POST', '/triggers', { ...trigger, config: { platform: platformName, user_filter: ['*'] } })
+  await api('POST', '/triggers', { ...trigger, config: { platform: platformName, user_filter: ['*'], ...more } })
   return {
     fleet,
     slow: (ms) => void (disk.wait = ms),
@@ -208,6 +208,16 @@ describe.concurrent.each(WAITS)('%s', (name, waits, retries) => {
     expect(second.status).toBe(200)
     if (name !== 'slack event') expect(second.body).toMatch(/Started: job/)
     expect(await jobs()).toBe(1)
+  })
+
+  test('is answered as ever where a filter passes a message over, though that cannot be counted', async () => {
+    const { fail, call, jobs, fleet } = await place(platform, key, { message_pattern: 'stop' })
+    fail(false)
+    const { body, headers } = send('1')
+    const answer = await call('/chat/t', body, headers)
+    expect(answer).toEqual({ status: 200, body: retries ? '' : expect.stringMatching(/another form/) })
+    while (fleet.phase !== 'running') await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await jobs()).toBe(0)
   })
 
   test.each([true, false])('hears of no job when a commit fails that may have been made: %s', async (made) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { filePayload } from '../../../adapters/sources/file-payload.ts'
-import { compilePatterns, withForwardSlashes } from '../../../adapters/sources/patterns.ts'
+import { compilePatterns, withForwardSlashes } from '../../../core/base/path-patterns.ts'
 
 describe('the payload', () => {
   const at = '2026-01-05T09:00:00.000Z'

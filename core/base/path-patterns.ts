@@ -1,4 +1,4 @@
-import { globOf } from '../../core/base/glob.ts'
+import { globOf } from './glob.ts'
 
 /**
  * Compiles patterns to a test of paths: at least one pattern must match, and none that begins with `!`. A pattern
