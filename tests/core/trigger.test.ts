@@ -238,7 +238,7 @@ describe('bound to a schedule', () => {
 describe('changing a trigger', () => {
   test('by its revision: what somebody else has changed is not overwritten', () => {
     const fleet = ready()
-    expect(outcome(fleet, trigger({ name: 'A' }, 1))).toBe('trigger')
+    expect(outcome(fleet, trigger({ name: 'A' }, 1))).toBe('saved_trigger')
     expect(outcome(fleet, trigger({ name: 'B' }, 1))).toBe('CONFLICT')
     expect(row(fleet)).toMatchObject({ name: 'A', revision: 2 })
   })

@@ -4,7 +4,7 @@ import { httpApp } from '../../../adapters/http/app.ts'
 import { memoryStore } from '../../../adapters/store/memory.ts'
 import { DEFAULTS } from '../../../core/settings.ts'
 import { workflow } from '../../core/schedules.ts'
-import { trigger } from '../../core/triggers.ts'
+import { nothingGiven, secret, trigger } from '../../core/triggers.ts'
 
 /** Guesses whose bodies take their time: an attempt that failed counts when that is known, not when its request began. */
 
@@ -24,14 +24,9 @@ const fleet = await openFleet(memoryStore(), platform, DEFAULTS, () => {})
 afterAll(() => fleet.stop())
 const app = httpApp(fleet, { version: '0', durability: 'full' })
 
-const signing = {
-  key: 'a key of sixteen characters',
-  header: 'x-sig',
-  algorithm: 'sha256',
-  encoding: 'hex',
-  prefix: '',
-}
-const signed = trigger({ trigger_type: 'webhook', auth: 'hmac', signing: signing as never })
+const signature = { header: 'x-sig', algorithm: 'sha256', encoding: 'hex', prefix: '' } as const
+const credential = nothingGiven({ auth: 'hmac', secret: secret('shared'), signature })
+const signed = { ...trigger({ trigger_type: 'webhook' }), credential }
 for (const event of [...workflow(), signed]) await fleet.request((reply) => ({ ...event, reply } as never))
 
 const guess = async (body: string | ReadableStream<Uint8Array>): Promise<number> => {
