@@ -46,10 +46,10 @@ const COMPLETION = 4
 const PONG = 1
 const MESSAGE = 4
 const CHOICES = 8
-/** Only whoever gave the command sees the answer. */
+/** A message that only the author of the command sees. */
 const EPHEMERAL = 64
 
-/** What a command is: of the chat, or of the menu of a user or a message. */
+/** The types of commands: of the chat, or of the menu of a user or a message. */
 const OF_CHAT = 1
 
 /** The first instant of Discord's ids, which say when they were made. */
@@ -80,7 +80,7 @@ function commandIn(json: JsonObject, now: number, config: ChatConfig): IncomingM
       is_bot: user['bot'] === true,
       raw_payload: json,
     },
-    // Whoever adds the application to a server of his own may call its channels what he likes.
+    // The owner of another server can add the application, and choose any names for its channels.
     aliases: { channel: [], sender: [textIn(user, 'username')] },
     dedupeKey: `interaction:${id}`,
     fireAndForget: false,

@@ -8,9 +8,9 @@ import type { IncomingRequest, RequestHead } from '../crypto/signatures.ts'
 /** What somebody said, the same for every platform: what a trigger's payload is. */
 interface ChatMessage {
   readonly platform: ChatPlatformName
-  /** What was written, less the command before it and the bot's own name. */
+  /** The text without the command before it and without the bot's own name. */
   readonly message_text: string
-  /** As `/deploy`; empty where it is no command. */
+  /** The command, such as `/deploy`; empty if there is none. */
   readonly command: string
   /** The values that a Discord command was given, by their names. */
   readonly options: JsonObject
@@ -18,7 +18,7 @@ interface ChatMessage {
   readonly sender_name: string
   readonly channel_id: string
   readonly channel_name: string
-  /** What the platform calls the message. */
+  /** The platform's id of the message. */
   readonly message_id: string
   readonly timestamp: string
   readonly is_mention: boolean
@@ -27,7 +27,7 @@ interface ChatMessage {
   readonly raw_payload: JsonObject
 }
 
-/** What became of a message, to be told in the words and the form of its platform. */
+/** The outcome of a message, to be reported in the form of its platform. */
 export type MessageOutcome =
   | { readonly type: 'started'; readonly job: string }
   /** A filter passed it over. */
@@ -51,24 +51,27 @@ export interface ChatReply {
 /** A message, and what goes with it. */
 export interface IncomingMessage {
   readonly message: ChatMessage
-  /** What else channel and sender are known as, of that which nobody can call himself without leave. */
+  /** Further names of channel and sender, limited to those that nobody can choose freely. */
   readonly aliases: { readonly channel: readonly string[]; readonly sender: readonly string[] }
   /** The same for whatever is the same message, however often it is sent. */
   readonly dedupeKey: string
-  /** Whether its author reads nothing of what becomes of it: then it is to be found in the trigger's events. */
+  /** True if its author gets no answer: then a refusal is recorded in the trigger's events. */
   readonly fireAndForget: boolean
   answer(outcome: MessageOutcome): ChatReply
 }
 
-/** How one platform shows who it is, what it sends, and what it wants to hear. */
+/** The authentication, the messages and the answers of one platform. */
 export interface ChatPlatform {
   /** Within this we answer, whatever we know by then: less than the platform waits. */
   readonly answerMs: number
   /** Why a call cannot be the platform's, as far as its headers tell: AUTHENTICATION_FAILED, before its body is read. */
   verifyHeaders(key: string, head: RequestHead): Refusal | null
-  /** Null when whoever sent the call has the key, judged by its bytes alone; else AUTHENTICATION_FAILED. */
+  /** Null if the sender of the call has the key, judged by its bytes alone; else AUTHENTICATION_FAILED. */
   verify(key: string, call: IncomingRequest): Promise<Refusal | null>
-  /** What a verified call says; a reply where there is nothing in it for a trigger. INVALID_PAYLOAD for what it cannot send. */
+  /**
+   * The message in a verified call; a reply if it contains none. INVALID_PAYLOAD for a call that the platform cannot
+   * have sent.
+   */
   read(call: IncomingRequest, config: ChatConfig): IncomingMessage | ChatReply | Refusal
 }
 

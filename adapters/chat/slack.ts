@@ -43,7 +43,7 @@ export const slack: ChatPlatform = {
     const body = text.trimStart().startsWith('{') ? parseJson(text) : parseForm(text)
     if (isRefusal(body)) return body
     if (!isObject(body.written)) return unexpectedBody('Slack', 'no object')
-    // A static word with which Slack once showed who it was: no affair of whoever sees a job.
+    // An obsolete static token of Slack's, which readers of the job must not get.
     const { token: _, ...json } = body.written
     if (textIn(json, 'command') !== '') return commandIn(json, call, config)
     return textIn(json, 'type') === '' ? replyToOther(json) : eventIn(json, call)
@@ -55,7 +55,7 @@ function parseForm(text: string): Parsed | Refusal {
   return parseJson(JSON.stringify(Object.fromEntries(new URLSearchParams(text))))
 }
 
-/** Slack asks now and then whether the certificate is good. Buttons and dialogues (`payload`) are none of ours. */
+/** Slack checks the certificate now and then. Buttons and dialogues (`payload`) are ignored. */
 function replyToOther(json: JsonObject): ChatReply | Refusal {
   return 'ssl_check' in json || 'payload' in json ? EMPTY_REPLY : unexpectedBody('Slack', 'no command and no event')
 }
@@ -91,7 +91,7 @@ function commandIn(json: JsonObject, call: IncomingRequest, config: ChatConfig):
   }
 }
 
-/** Messages that are nobody's words: edits, deletions, people who come and go. */
+/** Subtypes of messages that a person or a bot wrote; edits, deletions, joins and leaves have others. */
 const MESSAGE_SUBTYPES: ReadonlySet<string> = new Set([
   '',
   'bot_message',

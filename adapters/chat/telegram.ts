@@ -18,13 +18,13 @@ import {
 } from './platform.ts'
 
 /**
- * Telegram: updates of a bot. Whoever knows the secret token can say anything: nothing is signed. What is not answered with
- * 2xx is sent again.
+ * Telegram: updates of a bot. Nothing is signed: anyone who knows the secret token can send any update. Updates that
+ * are not answered with 2xx are sent again.
  */
 export const telegram: ChatPlatform = {
   answerMs: 5_000,
 
-  // Hashes are compared: how far they agree tells nothing of the token.
+  // Hashes are compared, so the time reveals nothing about the token.
   verifyHeaders(key, head) {
     const token = head.header('x-telegram-bot-api-secret-token') ?? ''
     if (token === '') return refuse('AUTHENTICATION_FAILED', 'Missing header: x-telegram-bot-api-secret-token')
@@ -39,7 +39,7 @@ export const telegram: ChatPlatform = {
     if (!isObject(update)) return unexpectedBody('Telegram', 'no object')
     const id = textIn(update, 'update_id')
     if (id === '') return unexpectedBody('Telegram', 'no update_id')
-    // What is edited has been heard already; the other kinds of update are no messages.
+    // Edits were processed before; other types of updates are not messages.
     const message = update['message'] ?? update['channel_post']
     if (!isObject(message)) return EMPTY_REPLY
     return messageIn(message, update, `update:${id}`, call.now, config) ?? EMPTY_REPLY

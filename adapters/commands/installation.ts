@@ -8,9 +8,9 @@ import { hashOf, newKey } from '../crypto/secrets.ts'
 import { isRefusal } from '../../core/base/refusal.ts'
 import { TRIGGER_DEFAULTS } from '../../core/records/trigger.ts'
 
-/** What a new installation begins with: the sample workflows, one webhook, and the first keys. */
+/** Sets up a new installation: the sample workflows, one webhook, and the first keys. */
 
-/** Who makes what the orchestrator makes by itself. */
+/** The actor of these changes. */
 const SYSTEM = 'system'
 
 /** A workflow that is shipped: the id is the name of its file. */

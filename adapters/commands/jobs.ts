@@ -48,8 +48,8 @@ export function submitJob(
 }
 
 /**
- * What an `Idempotency-Key` is remembered by: the key, and whose it is. INVALID_PAYLOAD when it is no such key. The
- * draft writes it as a quoted string; a bare one is taken too.
+ * The stored form of an `Idempotency-Key`: with the caller's key. INVALID_PAYLOAD if it is invalid. The draft quotes
+ * it; an unquoted one is accepted too.
  */
 export function idempotencyOf(
   header: string | undefined,

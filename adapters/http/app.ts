@@ -42,7 +42,7 @@ export interface AppOptions {
   readonly base?: string
   /** Serves the paths of whatever fleet they name: for the empty fleet. */
   readonly anyFleet?: boolean
-  /** Whether the health check and `/` take a key: that there is a fleet is told to nobody else. */
+  /** Require a key for the health check and `/`, so that the existence of the fleet is not revealed. */
   readonly hidden?: boolean
   /** For the default fleet: the others are made and listed by it. */
   readonly fleets?: FleetRegistry
@@ -92,7 +92,10 @@ export function httpApp(
   return app
 }
 
-/** What strangers call: other systems, chats and people, each with what its trigger asks for in place of a key. */
+/**
+ * Mounts the routes for callers from outside: other systems, chats and people, each authenticated as its trigger
+ * requires.
+ */
 function mountPublic(app: Hono<HonoEnv>, fleet: Fleet, base: string): void {
   app.route('/webhook', incomingWebhookRoutes(fleet))
   app.route('/chat', chatRoutes(fleet))

@@ -4,10 +4,10 @@ import type { Queries } from '../store/contract.ts'
 import { escapedLine } from '../../core/base/text.ts'
 import type { LogRow } from '../../core/records/job-history.ts'
 
-/** How much of a job's log is shown with the job. */
+/** The number of log lines shown with a job. */
 const LOG_TAIL = 100
 
-/** How far a robot's clock may be off, for what it says to be put right instead of left. */
+/** The tolerance of a robot's clock within which its times are adjusted. */
 const CLOCK_MS: Millis = 300_000
 
 /** The end of a job's log, as text: a line for each, whatever is in it. What stands before it is counted in the first. */
@@ -24,8 +24,8 @@ export async function logText(queries: Queries, job: JobRow, whole: string): Pro
 }
 
 /**
- * When a line was written: by its robot's clock, where that can be. It lies between the making of the job and the arrival
- * of the line; a little beside it is a clock that is a little off, and anything else is when the line arrived.
+ * The instant at which a line was written, by its robot's clock if plausible: between the creation of the job and the
+ * arrival of the line. A small deviation is adjusted; otherwise the arrival counts.
  */
 export function writtenAt({ at, logged_at }: LogRow, job: Pick<JobRow, 'created_at'>): Millis {
   const robotAt = instantIn(logged_at)

@@ -8,7 +8,7 @@ import type { TriggerEventRow, TriggerRow } from '../../core/records/trigger.ts'
 import type { SourceStatus } from '../sources/sources.ts'
 import { iso } from './records.ts'
 
-/** A trigger. Its secret is not kept, or is nobody's business, so it is not shown. */
+/** A trigger, without its secret, which is not stored or must not be shown. */
 export function triggerView(trigger: TriggerRow, source: SourceStatus | null): TriggerView {
   const { path } = triggerTypeOf(trigger.trigger_type)
   return {
@@ -51,7 +51,7 @@ export function triggerEventView({ at, payload, metadata, ...event }: TriggerEve
   }
 }
 
-/** What has become of a call so far. */
+/** The present state of a call. */
 export function callView(job: JobRow): CallView {
   return {
     job_id: job.id,
@@ -65,7 +65,7 @@ export function callView(job: JobRow): CallView {
   }
 }
 
-/** What a caller is told of a trigger that has fired, or not: the shape that the API reference gives webhooks. */
+/** The answer to a caller of a trigger, in the API reference's format for webhooks. */
 export function firingView({ trigger, job, skipped }: Extract<Reply, { type: 'fired' }>): FiringView {
   return job === null
     ? { status: 'ignored', trigger_id: trigger.id, job_id: null, message: `No job was made: ${skipped ?? ''}` }

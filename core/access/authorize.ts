@@ -4,8 +4,8 @@ import type { KeyRow, Scope } from '../records/key.ts'
 import type { State } from '../state.ts'
 
 /**
- * Whose key this is, if it may do what the scope names. The key itself never gets here, only its hash; comparing
- * hashes tells nothing about keys, however long it takes.
+ * The key of a credential, if it has the scope. The key itself never gets here, only its hash, so the time of the
+ * comparison reveals nothing about keys.
  */
 export function authorize(state: State, credential: SecretHash | null, scope: Scope): KeyRow | Refusal {
   if (credential === null) return refuse('AUTHENTICATION_FAILED', 'Missing API key: send Authorization: Bearer <key>')
@@ -16,20 +16,21 @@ export function authorize(state: State, credential: SecretHash | null, scope: Sc
   return missingScope(key, scope) ?? key
 }
 
-/** Why a key may not do what the scope names; null when it may. */
+/** The reason why a key lacks the scope; null if it has it. */
 export function missingScope(key: KeyRow, scope: Scope): Refusal | null {
   if (key.scopes.includes(scope) || key.scopes.includes('admin')) return null
   return refuse('FORBIDDEN', `This API key lacks the scope ${scope}`, { required_scope: scope })
 }
 
-/** What a robot with a key that is for new ones is told: it fits into the reason of a close, which has 123 bytes. */
+/** The refusal of a robot with a key for new robots. It fits into a close reason, which has at most 123 bytes. */
 const KEY_FOR_NEW_ROBOT =
   'This API key is for a new robot: make one for this robot with POST /api/v1/keys and its robot_id'
 
 /**
- * Why a robot may not register under this id with this key; null when it may. A key that belongs to no robot yet is for a
- * robot that is new. One that has connected before, with any key or without, or for which a key was ever made, has jobs to
- * lose: whoever got a key for some robot must not get them. A revoked key counts, as it was revoked for a reason.
+ * The reason why a robot may not register under this id with this key; null if it may. A key without a robot is for a
+ * new robot only. A robot that has connected before, with any key or without, or for which a key was ever made, has
+ * jobs to lose: someone who got a key for another robot must not get them. A revoked key counts, as it was revoked for
+ * a reason.
  */
 export function registrationRefusal(state: State, key: KeyRow, robot: RobotId): Refusal | null {
   if (key.robot_id === robot) return null
@@ -50,7 +51,7 @@ export function keylessRefusal(state: State, robot: RobotId): Refusal | null {
   return null
 }
 
-/** Whether a key may stay without a robot, and be any of them. */
+/** True for a key that stays without a robot, and can register as any. */
 export function isForAnyRobot(key: KeyRow): boolean {
   return key.robot_id === null && key.scopes.includes('admin')
 }
@@ -61,7 +62,7 @@ function isNewRobot(state: State, robot: RobotId): boolean {
   return true
 }
 
-/** Whether a connection that was let in with this key (null: without one, in an open lab) would still be let in. */
+/** True if a connection made with this key (null: without one, with open authentication) would still be accepted. */
 export function isStillAllowed(state: State, id: KeyId | null, robot: RobotId): boolean {
   if (id === null) return state.settings.robotsAuth === 'open'
   const key = state.keys.get(id)

@@ -6,7 +6,7 @@ import type { JobRow } from '../records/job.ts'
 
 type Idempotency = JobSubmitted['idempotency']
 
-/** What was answered to the same request, if that is not too long ago. */
+/** The answer to an earlier equal request, if it is not too old. */
 export function findIdempotent(state: State, idempotency: Idempotency, turn: Turn): IdempotencyRow | undefined {
   if (idempotency === null) return undefined
   const earlier = turn.out.rows.idempotency.get(idempotency.key) ?? turn.prefetched.idempotency.get(idempotency.key)

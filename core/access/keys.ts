@@ -5,7 +5,7 @@ import type { State } from '../state.ts'
 import type { KeyRow } from '../records/key.ts'
 import type { KeyCreated } from '../events/access.ts'
 
-/** A key is made. Whoever asked shows it once; what is kept is its hash. */
+/** Creates a key. The caller shows it once; only its hash is stored. */
 export function keyCreated(state: State, event: KeyCreated, turn: Turn): void {
   const key: KeyRow = {
     id: event.key,

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { type RefusalCode, REFUSALS } from '../base/refusal.ts'
 
-/** How the API says no, on every route but the webhook's. */
+/** The body of a refusal, on every route except the webhook's. */
 export const ErrorView = v.strictObject({
   type: v.literal('error'),
   payload: v.strictObject({

@@ -7,7 +7,7 @@
 export interface Address {
   /** Method and path. */
   readonly at: `${Method} /${string}`
-  /** Whether it takes a body. */
+  /** Set if it takes a body. */
   readonly bodyIs?: 'required' | 'optional'
   /** It answers a page of a list at a time. */
   readonly paged?: true

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { AnyId } from '../base/ids.ts'
 
-/** What query parameters are made of: each arrives as text. */
+/** Schemas for query parameters, each of which arrives as text. */
 
 const PAGE_MAX = 200
 const PAGE_DEFAULT = 50
@@ -21,7 +21,7 @@ export function wholeNumber(low: number, high: number, otherwise: number) {
   )
 }
 
-/** Which part of a list: `cursor` is the `next_cursor` of the page before. */
+/** The page of a list: `cursor` is the `next_cursor` of the previous page. */
 export const page = { limit: wholeNumber(1, PAGE_MAX, PAGE_DEFAULT), cursor: v.optional(v.string()) }
 
 /** The query of a list that has no other. */

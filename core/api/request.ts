@@ -47,7 +47,7 @@ export const NewTrigger = v.strictObject({
   trigger_type: v.optional(v.picklist(TRIGGER_TYPE_NAMES), 'webhook'),
   workflow_id: workflowIdField,
   scenario_id: v.optional(v.pipe(v.string(), v.maxLength(200)), ''),
-  /** What the type asks for: `config` in `trigger-types/`. */
+  /** The config of the type: see `trigger-types/`. */
   config: v.optional(jsonObject, {}),
   filter: v.nullish(v.string(), null),
   mapping: v.nullish(v.pipe(v.custom<Record<string, string>>(isMapping, 'must have a path for each parameter')), null),
@@ -55,26 +55,26 @@ export const NewTrigger = v.strictObject({
   parameters: v.optional(writtenObject, {}),
   cooldown_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000)), 0),
   enabled: v.optional(v.boolean(), true),
-  /** `secret` where nothing is said, and `none` with a secret that is null; of a chat, its platform. */
+  /** Default `secret`, or `none` if the secret is null; for a chat, its platform. */
   auth: v.optional(v.picklist(SHOWN_AUTHS)),
   /** For `auth: "hmac"`, and needed there. */
   signature: v.optional(Signature),
   /** Addresses and ranges, IPv4 and IPv6, that may call; empty: all. */
   allow_from: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(50))), v.maxLength(100)), []),
   /**
-   * What callers send in `X-Webhook-Secret` or sign with; one is made where none is given, and null asks for none. Or what
-   * the trigger itself logs in with.
+   * The secret that callers send in `X-Webhook-Secret` or sign with, or the password that the trigger logs in with.
+   * Generated if left out; null for none.
    */
   secret: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256))),
 })
 
-/** What somebody fires a trigger with by hand. */
+/** The body of a manual firing. */
 export const ManualFiring = v.strictObject({
   payload: v.optional(writtenObject, {}),
   metadata: v.optional(writtenObject, {}),
 })
 
-/** How long a call may wait for its answer at a time, in seconds: proxies give up on what takes longer. */
+/** The longest wait for a call's answer at a time, in seconds: proxies give up on longer ones. */
 export const CALL_WAIT_SECONDS_MAX = 60
 
 export const NewCall = v.strictObject({

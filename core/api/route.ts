@@ -3,7 +3,7 @@ import type { JsonObject } from '../base/json.ts'
 import type { Scope } from '../records/key.ts'
 import type { Address, Addresses } from './paths.ts'
 
-/** What a route takes and gives, beside its address. */
+/** The properties of a route besides its address. */
 interface Terms {
   /** What the key must be allowed to do: one of these. null: no key is asked for. */
   readonly scope: Scope | readonly Scope[] | null
@@ -13,7 +13,7 @@ interface Terms {
   readonly query?: v.StrictObjectSchema<v.ObjectEntries, undefined>
   readonly body?: v.GenericSchema
   readonly answer: v.GenericSchema
-  /** Of an answer that is no refusal. 200 where it does not say. */
+  /** The status of an answer that is not a refusal. Default 200. */
   readonly status?: 200 | 201 | 202
   /** A handler may answer with this status instead. */
   readonly otherStatus?: 200 | 202
@@ -61,14 +61,14 @@ export function scopesOf({ scope }: Route): readonly Scope[] {
 export type ParamsOf<R extends Address> = NamesIn<R['at']>
 type NamesIn<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | NamesIn<Rest> : never
 
-/** What a handler gets of the body. */
+/** The body as a handler gets it. */
 export type BodyOf<R> = R extends { readonly body: infer S extends v.GenericSchema } ? v.InferOutput<S> : undefined
 /** A body as its senders write it: what has a default may be left out, and no object is too special to be sent. */
 export type InputOf<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
 type Loose<V> = V extends JsonObject ? object : V extends (infer Item)[] ? readonly Item[] : V
-/** What a handler gets of the query. */
+/** The query as a handler gets it. */
 export type QueryOf<R> = R extends { readonly query: infer S extends v.GenericSchema } ? v.InferOutput<S> : undefined
-/** What a route answers, refusals apart. */
+/** The answer of a route, apart from refusals. */
 export type AnswerOf<R> = R extends { readonly answer: infer S extends v.GenericSchema } ? v.InferOutput<S> : never
 
 /** One page of a list. */
@@ -81,5 +81,5 @@ export function pageOf<S extends v.GenericSchema>(
   return v.strictObject({ items: v.array(item), next_cursor: cursorOut })
 }
 
-/** Where the next page starts; null on the last. */
+/** The cursor of the next page; null on the last. */
 const cursorOut = v.nullable(v.string())

@@ -24,17 +24,17 @@ export interface TriggerView extends
     | 'error_count'
     | 'skipped_count'
   > {
-  /** How callers show who they are; of a chat, the platform whose way it is. */
+  /** The authentication of callers; for a chat, its platform. */
   readonly auth: ShownAuth
   readonly config: Anything
   readonly parameters: Anything
   readonly cooldown_seconds: number
   readonly has_secret: boolean
-  /** Where it is called from outside; null where it is not. */
+  /** The path for callers from outside; null if there is none. */
   readonly webhook_path: string | null
   readonly last_triggered: Time | null
   readonly trigger_count: number
-  /** How it stands with what listens for it; null where nothing does: other types, and one that is disabled. */
+  /** The state of the source that listens for it; null for types without a source, and while it is disabled. */
   readonly source: { readonly state: string; readonly detail: string; readonly since: Time } | null
   readonly created_at: Time
   readonly updated_at: Time
@@ -56,21 +56,21 @@ export interface TriggerEventView extends
   readonly metadata: Anything
 }
 
-/** What has become of a call so far. */
+/** The present state of a call. */
 export interface CallView {
   readonly job_id: string | null
   readonly workflow_id: string
   readonly status: JobStatus
-  /** Whether the job has ended. Otherwise ask again. */
+  /** True if the job has ended. Otherwise ask again. */
   readonly ended: boolean
-  /** What the robot returned; `{}` where there is nothing. */
+  /** The robot's result; `{}` if there is none. */
   readonly result: unknown
   readonly error_type: string
   readonly error_message: string
   readonly parent_job_id: string | null
 }
 
-/** What became of a trigger that somebody has fired. */
+/** The outcome of a manual firing. */
 export interface FiringView {
   readonly status: 'accepted' | 'ignored'
   readonly trigger_id: string

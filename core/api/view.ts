@@ -2,10 +2,7 @@ import type { DeliveryId, JobId, KeyId, RobotId, ScheduleId, TriggerId, WebhookI
 import type { Pool } from '../records/pool.ts'
 import type { ViewOf } from '../records/record.ts'
 
-/**
- * What the HTTP API answers with. Derived from the rows, so that a field has one type from the column to the client:
- * the server makes these from rows, the client promises them.
- */
+/** The answers of the HTTP API. Derived from the rows, so that a field has one type from the column to the client. */
 
 /** ISO 8601 in UTC, with milliseconds and `Z`. */
 export type Time = string
@@ -14,7 +11,7 @@ export type Time = string
 export type Anything = Readonly<Record<string, unknown>>
 
 type AnyId = DeliveryId | JobId | KeyId | RobotId | ScheduleId | TriggerId | WebhookId | WorkflowId
-/** Ids that are told apart inside are text to everybody else. */
+/** Branded ids are plain text outside. */
 type Plain<V> = V extends AnyId ? string : V extends readonly AnyId[] ? readonly string[] : V
 /** Fields of a row that are shown as they are. */
 export type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof Pick<Row, K>]: Plain<Row[F]> }
@@ -22,7 +19,7 @@ export type Shown<Row, K extends keyof Row = keyof Row> = { readonly [F in keyof
 /** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[]
-  /** Where the next page starts; null on the last. */
+  /** The cursor of the next page; null on the last. */
   readonly next_cursor: string | null
 }
 

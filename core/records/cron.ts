@@ -77,7 +77,9 @@ const MINUTE: Millis = 60_000
 const HOUR: Millis = 3_600_000
 const SIXTY = Array.from({ length: 60 }, (_, index) => index)
 
-/** Where a pattern that never matches is looked for from: a leap year follows within four, and 2100 is none. */
+/**
+ * The start of the search for a pattern that never matches: a leap year follows within four years, and 2100 is not one.
+ */
 const ANY_TIME: WallClock = 1_767_225_600_000
 
 function parse(fields: readonly string[]): Cron | string {
@@ -88,7 +90,7 @@ function parse(fields: readonly string[]): Cron | string {
   }
 }
 
-/** Which field it is: the one that alone, among fields that match everything, is not understood. */
+/** The name of the invalid field: the one that is rejected among fields that match everything. */
 function wrongField(fields: readonly string[]): string {
   const names = FIELDS.slice(FIELDS.length - fields.length)
   for (const [index, field] of fields.entries()) {

@@ -4,7 +4,7 @@ import { anyObject, count, flag, id, list, number, oneOf, text } from './fields.
 import { JOB_STATUSES } from './job.ts'
 import { time } from './record.ts'
 
-/** Why a job is not running: stable codes, for programs. */
+/** The reasons why a job is not running: stable codes, for programs. */
 const REASON_CODES = [
   'NOT_DUE',
   'RETRY_BACKOFF',
@@ -44,7 +44,7 @@ const verdict = v.strictObject({
   robot_name: text,
   /** Empty: nothing about the robot keeps it from the job. */
   codes: list(oneOf(REASON_CODES)),
-  /** What the codes are about: the tags that are missing, for one. */
+  /** Data of the codes, for instance the missing tags. */
   details: anyObject,
 })
 export interface Verdict extends Readonly<v.InferOutput<typeof verdict>> {}
@@ -58,7 +58,7 @@ const blocker = v.strictObject({
 export interface Blocker extends Readonly<v.InferOutput<typeof blocker>> {}
 
 const suggestion = v.strictObject({
-  /** What to do, as a program would: the fields to change, by what they belong to. */
+  /** The change for a program: fields with their new values, by the record that they belong to. */
   change: anyObject,
   /** The same in words. */
   message: text,
@@ -75,12 +75,12 @@ const queuePosition = v.strictObject({
 const explanation = v.strictObject({
   job_id: id<JobId>(),
   status: oneOf(JOB_STATUSES),
-  /** Whether anything but its turn keeps it waiting: false when no robot could take it as things are. */
+  /** False if no robot could take the job under the present conditions, so that more than its turn keeps it waiting. */
   eligible: flag,
   summary: text,
   blockers: list(blocker),
   robots: list(verdict),
-  /** How many robots are not in `robots`. */
+  /** The number of robots left out of `robots`. */
   robots_omitted: count,
   would_run_if: list(suggestion),
 })
@@ -96,7 +96,7 @@ export const ExplanationView = v.strictObject({
   ...explanation.entries,
   /** Null for a job that does not wait for a robot. */
   queue: v.nullable(v.strictObject({ ...queuePosition.entries, aging_at: v.nullable(time) })),
-  /** When something happens to the job though nobody does anything. */
+  /** The next instant at which something happens to the job without a request or message. */
   next_check_at: v.nullable(time),
   as_of: time,
 })

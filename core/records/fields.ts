@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { AnyId } from '../base/ids.ts'
 
-/** What fields of records hold, for the schema of what the API shows. What a request may say is checked in `api/`. */
+/** Schemas of record fields as the API shows them. Values in requests are checked in `api/`. */
 
 /** An id, of whatever is named. */
 export function id<T extends AnyId>(): v.GenericSchema<T> {

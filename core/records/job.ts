@@ -14,13 +14,13 @@ import { count, flag, id, list, number, oneOf, text } from './fields.ts'
 import { column, computed, hidden, instant, key, record, type RowOf } from './record.ts'
 
 /**
- * The life of a job: what may happen to it in each status, and what it is then. DESIGN.md 5.1.
+ * The life of a job: the transitions of each status, and the status that follows. DESIGN.md 5.1.
  *
- * pending    not yet eligible: a later `scheduled_time`, or a back-off
- * queued     eligible; waits for a robot, or for a robot's answer to an offer
- * running    accepted by a robot
+ *   pending    not yet eligible: a later `scheduled_time`, or a back-off
+ *   queued     eligible; waits for a robot, or for a robot's answer to an offer
+ *   running    accepted by a robot
  *
- * A status in which nothing may happen is final; there is no second list of those.
+ * A status without transitions is final; there is no second list of those.
  */
 export const JOB_TRANSITIONS = {
   pending: { ready: 'queued', accept: 'running', cancel: 'cancelled', expire: 'timeout' },
@@ -46,7 +46,7 @@ export const JOB_TRANSITION_NAMES = [
   ...new Set(Object.values(JOB_TRANSITIONS).flatMap((actions) => Object.keys(actions))),
 ] as readonly JobTransition[]
 
-/** Whether anything may still happen to a job in this status. */
+/** True if a job in this status has not ended. */
 export function isLive(status: JobStatus): boolean {
   return LIVE[status]
 }
@@ -64,17 +64,17 @@ export type Priority = 0 | 1 | 2 | 3
 export const PRIORITIES = [0, 1, 2, 3] as const satisfies readonly Priority[]
 
 /**
- * When a job may be offered again although a robot may have started it. PROTOCOL.md P39.
+ * The conditions under which a job may be offered again although a robot may have started it. PROTOCOL.md P39.
  *
- * never            only after the robot refused the offer, or proved that it has not read it
- * unless_started   also after a list of jobs that the robot wrote when it had read the offer: the default
- * unless_accepted  whenever the robot does not accept in time: the job may run twice
- * always           even after a robot was lost while it ran the job
+ *   never            only after the robot has refused the offer, or proved that it has not read it
+ *   unless_started   also after a list of jobs that the robot wrote after reading the offer: the default
+ *   unless_accepted  whenever the robot does not accept in time: the job may run twice
+ *   always           even after a robot was lost while it ran the job
  */
 export const RETRY_SAFETIES = ['never', 'unless_started', 'unless_accepted', 'always'] as const
 export type RetrySafety = (typeof RETRY_SAFETIES)[number]
 
-/** Whether an offer counts as a start until something proves that the robot has not started the job. */
+/** True if an offer counts as a start until it is proved that the robot has not started the job. */
 export function needsProof({ retry_safety }: Pick<JobRow, 'retry_safety'>): boolean {
   return retry_safety === 'never' || retry_safety === 'unless_started'
 }
@@ -90,7 +90,7 @@ export const Job = record('jobs', {
   /** The robot that holds the offer or the lease, or held the last one; null before the first offer. */
   robot_id: hidden<RobotId, 'text?'>('text?'),
   robot_name: column('text', text),
-  /** What the submitter asked for: this robot and no other. */
+  /** The requested robot: this one and no other. */
   pinned_robot_id: column('text?', id<RobotId>()),
   /** The pool that was asked for: its tags are among `required_tags`. */
   pool: column('text?', text),
@@ -107,7 +107,7 @@ export const Job = record('jobs', {
   /** 0 to 100. */
   progress: column('int', count),
   current_node: column('text', text),
-  /** What the robot says that it is doing. */
+  /** The robot's message about its progress. */
   progress_message: column('text', text),
   error_message: column('text', text),
   error_type: column('text', text),
@@ -135,7 +135,7 @@ export const Job = record('jobs', {
   due_at: instant('int?'),
   /** The job that asked for this one, or whose end it follows. */
   parent_job_id: column('text?', id<JobId>()),
-  /** How many jobs stand above it in such a chain. */
+  /** The number of ancestors in such a chain. */
   depth: column('int', count),
   created_at: instant('int'),
   /** The name of the key that submitted it, or `trigger:` or `schedule:` and the id. */
@@ -153,19 +153,19 @@ export const Job = record('jobs', {
   seq: hidden<number, 'int'>('int'),
   /** Offers in a row that no robot took up: they set the back-off. */
   refusals: hidden<number, 'int'>('int'),
-  /** When it first became eligible: ageing and the queue's time limit count from here. */
+  /** The instant at which it first became eligible, from which aging and the queue timeout count. */
   queued_at: hidden<Millis, 'int?'>('int?'),
   /** pending: when it becomes eligible; null: when a job with the same limit on concurrency makes room. */
   ready_at: hidden<Millis, 'int?'>('int?'),
   /** queued: when `robot_id` must have answered the offer, or, once that has passed, when waiting ends. null: no offer is out. */
   offer_until: hidden<Millis, 'int?'>('int?'),
-  /** When the last offer was made, until it is answered or proved not to have been started. */
+  /** The instant of the last offer, until it is answered or proved not to have been started. */
   offered_at: hidden<Millis, 'int?'>('int?'),
   /** The name of the memory that the robot had when the last offer was made; empty for a robot that has none. */
   offer_memory: hidden<string, 'text'>('text'),
-  /** ended: `robot_id` has been told to stop, and its slot is not free until it says so, or until this. */
+  /** Ended: `robot_id` was asked to stop, and its slot is occupied until it confirms, or until this instant. */
   stop_until: hidden<Millis, 'int?'>('int?'),
-  /** How long the robot says that it took; null where it has not said it, or it cannot be so. */
+  /** The duration by the robot's clock; null if it did not report one, or an impossible one. */
   robot_duration_ms: hidden<Millis, 'int?'>('int?'),
 }, {
   /** The robot that has it or had it last; before the first offer the one that was asked for. */
@@ -183,40 +183,40 @@ interface Holder {
   readonly pinned_robot_id: RobotId | null
 }
 
-/** Whether a robot has been asked and has not answered. */
+/** True if it is offered to a robot that has not answered. */
 export function isOffered(job: JobRow): boolean {
   return job.status === 'queued' && job.offer_until !== null
 }
 
 /**
- * Whether the job is free for other robots although the last offer was never answered: the robot may have started it
- * all the same, and takes the job if it says so before another robot is asked.
+ * True if the job is free for other robots although its last offer was never answered. The robot may have started it
+ * all the same, and gets the job if it reports that before another robot is asked.
  */
 export function hasExpiredOffer(job: JobRow): boolean {
   return job.offered_at !== null && job.offer_until === null
 }
 
-/** Whether the job waits in the queue for a robot to be found. */
+/** True if the job waits in the queue for a robot. */
 export function isWaiting(job: JobRow): boolean {
   return job.status === 'queued' && job.offer_until === null
 }
 
-/** Whether a robot has this job to run: from the offer on, until the job ends or goes back. */
+/** True if a robot has the job: from the offer on, until the job ends or goes back. */
 export function isAssigned(job: JobRow): boolean {
   return job.status === 'running' || isOffered(job)
 }
 
-/** Whether the job has ended for everybody but its robot, which has yet to say that it has stopped. */
+/** True if the job has ended and its robot has yet to confirm that it stopped. */
 export function isStopping(job: JobRow): boolean {
   return job.stop_until !== null
 }
 
-/** Whether a robot's slot belongs to this job. */
+/** True if the job occupies a robot's slot. */
 export function isHeld(job: JobRow): boolean {
   return isAssigned(job) || isStopping(job)
 }
 
-/** Whether the job waits until another makes room under a limit on concurrency. */
+/** True if the job waits for another to leave a concurrency group. */
 export function isBlocked(job: JobRow): boolean {
   return job.status === 'pending' && job.ready_at === null
 }
@@ -243,15 +243,15 @@ export function checkJob(job: JobRow): JobRow {
   return job
 }
 
-/** What a limit has to know of a job that was made a moment ago. */
+/** The fields of a recent job that rate limits need. */
 export type RecentJob = Pick<JobRow, 'created_at' | 'created_by' | 'trigger_id'>
 
-/** What rows say of families. */
+/** The fields of a job that its family is known by. */
 export type FamilyMember = Pick<JobRow, 'id' | 'root_job_id' | 'completed_at'>
 
 /**
- * Whether it is a job of the workflow that is kept under its `workflow_id`. Anybody may write any id beside a definition
- * of their own: what a workflow may do, what follows from its jobs, its limits and its counts are not for those.
+ * True if the job belongs to the stored workflow with its `workflow_id`. A submitter may give any id beside a
+ * definition of their own: the rights, limits, counts and triggers of the workflow do not apply to such jobs.
  */
 export function isOfWorkflow({ workflow_version }: Pick<JobRow, 'workflow_version'>): boolean {
   return workflow_version !== null
@@ -263,15 +263,15 @@ interface Run {
   readonly robot_duration_ms: Millis | null
 }
 
-/** How long a job ran: by its robot's clock, where that is known. 0 where it has not ended, or never started. */
+/** The duration of a job: by its robot's clock, if known. 0 before the end, and if it never started. */
 export function durationOf({ started_at, completed_at, robot_duration_ms }: Run): Millis {
   if (completed_at === null || started_at === null) return 0
   return robot_duration_ms ?? completed_at - started_at
 }
 
 /**
- * How long its robot says that a job took, by its own clock: ours counts a line that was broken too. It cannot have had
- * longer than the job has been there to be offered. A robot that does not measure says 0.
+ * The duration by the robot's own clock, since ours includes a broken connection. It is implausible if longer than the
+ * time since the job could be offered. A robot that does not measure reports 0.
  */
 export function reportedDuration(job: JobRow, duration_ms: number | null | undefined, now: Millis): Millis | null {
   const reported = Math.round(duration_ms ?? 0)

@@ -3,12 +3,12 @@ import { id, list, oneOf, text } from './fields.ts'
 import type { JobStatus } from './job.ts'
 import { column, hidden, instant, key, record, type RowOf } from './record.ts'
 
-/** What a key may do. `admin` includes the others. */
+/** The rights of a key. `admin` includes the others. */
 export const SCOPES = [
   'admin',
   'jobs:read',
   'jobs:submit',
-  /** Jobs that come with a definition of their own: robots do whatever it says. */
+  /** Submit jobs with a definition of their own, which robots run whatever it does. */
   'jobs:submit-definition',
   'jobs:cancel',
   'robots:control',
@@ -16,7 +16,7 @@ export const SCOPES = [
 ] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** What an API key can be made of: a request carries it in a header, behind a space. */
+/** The characters of an API key, which a header carries after a space. */
 const KEY = /^[!-~]+$/
 
 /** Why no request can come with this key; null when one can. */
@@ -24,10 +24,10 @@ export function problemWithKey(secret: string): string | null {
   return KEY.test(secret) ? null : 'must consist of ASCII letters, digits and signs, without white space'
 }
 
-/** What stands for the orchestrator itself in histories, where others have the name of their key. */
+/** Names that stand for the orchestrator itself in histories, where others have the name of their key. */
 const SYSTEM = /^(?:orchestrator|system|engine|(?:robot|trigger|schedule)\s*:.*)$/is
 
-/** Why a key may not be called so; null when it may. What cannot be seen does not make another name of one. */
+/** The reason why a key may not have this name; null if it may. Invisible characters do not make a name different. */
 export function problemWithKeyName(name: string): string | null {
   const seen = name.normalize('NFKC').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim()
   return SYSTEM.test(seen) ? 'must not stand for the orchestrator, a robot, a trigger or a schedule' : null

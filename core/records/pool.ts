@@ -6,7 +6,7 @@ import { column, hidden, instant, key, record, type RowOf } from './record.ts'
 export const Pool = record('pools', {
   name: key(text),
   tags: column('json', list(text)),
-  /** How many jobs that ask for the pool may be queued or running at a time; null: any number. */
+  /** The number of jobs requesting the pool that may be queued or running at a time; null: no limit. */
   max_concurrent: column('int?', count),
   /** The workflows that may ask for it; empty: all. */
   workflows: column('json', list(id<WorkflowId>())),
@@ -14,7 +14,7 @@ export const Pool = record('pools', {
 })
 export interface PoolRow extends RowOf<typeof Pool> {}
 
-/** How often a robot has completed a workflow. Kept where the strategy is `affinity`. */
+/** The number of times that a robot has completed a workflow. Stored if the strategy is `affinity`. */
 export const Affinity = record('affinities', {
   workflow_id: key(id<WorkflowId>()),
   robot_id: key(id<RobotId>()),

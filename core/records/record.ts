@@ -4,16 +4,16 @@ import { instantText } from '../base/instant.ts'
 import { fromText, type Json } from '../base/json.ts'
 
 /**
- * A record is written once. Its fields give the type of a row (`RowOf`), the columns of its table, the schema of what the
- * API shows (`view`) and the function that makes it (`show`). There are no relations and no queries here: SQL stays SQL.
+ * A record is defined once. Its fields give the type of a row (`RowOf`), the columns of its table, the schema of the
+ * API's answer (`view`) and the function that makes it (`show`). There are no relations and no queries here.
  */
 
 type Kind = 'text' | 'int' | 'real' | 'flag' | 'json'
-/** How a column is kept: `json` is an array or an object in the row and text in the database; `?` may be null. */
+/** The type of a column: `json` is an array or an object in the row and text in the database; `?` may be null. */
 export type ColumnKind = Kind | `${Kind}?`
 type Stored<K extends ColumnKind, T> = K extends `${string}?` ? T | null : T
 
-/** Ids that are told apart inside are plain text to everybody else. */
+/** Branded ids are plain text outside. */
 export type Plain<T> = T extends string & Brand<string> ? string
   : T extends readonly (infer Item)[] ? readonly Plain<Item>[]
   : T
@@ -46,12 +46,12 @@ type ShownOf<F, C> =
   & { readonly [N in keyof C]: C[N] extends Computed<never, infer S> ? S : never }
 type EntriesOf<T> = { readonly [N in keyof T]: v.GenericSchema<T[N]> }
 
-/** What `record` makes of the fields `F` and the computed ones `C`. */
+/** The result of `record` for the fields `F` and the computed ones `C`. */
 export interface RecordOf<F, C> {
   readonly table: string
   readonly key: readonly (keyof F & string)[]
   readonly columns: { readonly [N in keyof F]: F[N] extends Field<infer K, infer _R, infer _S> ? K : never }
-  /** What the API shows. Strict: nothing else is shown. */
+  /** The schema of the API's answer. Strict: nothing else is shown. */
   readonly view: v.StrictObjectSchema<EntriesOf<ShownOf<F, C>>, undefined>
   /** Makes what the API shows of a row. */
   show(row: RowOfFields<F>): ShownOf<F, C>
@@ -59,7 +59,7 @@ export interface RecordOf<F, C> {
 
 /** The row of a record, as the core and the store work with it. */
 export type RowOf<T> = T extends RecordOf<infer F, infer _C> ? RowOfFields<F> : never
-/** What the API shows of a record. */
+/** The API's answer for a record. */
 export type ViewOf<T> = T extends RecordOf<infer F, infer C> ? ShownOf<F, C> : never
 
 /**
@@ -104,7 +104,7 @@ export function column<const K extends ColumnKind, T>(
   return { kind, isKey: false, view: view as never, show: null }
 }
 
-/** The same, for what tells the rows of a table apart. */
+/** The same, for a column of the key. */
 export function key<T extends string>(schema: v.GenericSchema<T>): Field<'text', T, Plain<T>> {
   return { ...column('text', schema), isKey: true } as Field<'text', T, Plain<T>>
 }

@@ -5,9 +5,9 @@ import { anyObject, count, id, list, number, oneOf, text } from './fields.ts'
 import { column, computed, hidden, instant, key, record, type RowOf, time } from './record.ts'
 
 /**
- * `paused` ends with a resume. `resuming`: gets jobs again, and is told so until it no longer says that it is paused: a
- * word that is lost with its connection would leave it paused for ever. `draining`: told to shut down once its jobs are done; ends with its goodbye, upon which
- * it may register anew, or with a resume.
+ * `paused` ends with a resume. `resuming`: gets jobs, and gets `resume` again until it no longer reports to be paused,
+ * because a message lost with its connection would leave it paused for ever. `draining`: asked to shut down once its
+ * jobs are done; ends with its `disconnect`, after which it may register anew, or with a resume.
  */
 export const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
 
@@ -58,12 +58,12 @@ export const Robot = record('robots', {
 })
 export interface RobotRow extends RowOf<typeof Robot> {}
 
-/** What a robot last said of itself. */
+/** The last report of a robot. */
 export interface Report extends Metrics {
   readonly at: Millis
   readonly status: string
   readonly current_jobs: number
-  /** null: it has not said which. */
+  /** null: it has not listed them. */
   readonly active_job_ids: readonly JobId[] | null
   readonly uptime_seconds: number | null
   readonly system_info: Readonly<Record<string, unknown>>
@@ -71,7 +71,7 @@ export interface Report extends Metrics {
 
 export const ROBOT_STATUSES = ['offline', 'online', 'busy', 'error', 'maintenance'] as const
 
-/** How a robot is doing just now, and what it said last. */
+/** The present state of a robot, and its last report. */
 export interface Presence {
   readonly status: (typeof ROBOT_STATUSES)[number]
   readonly current_jobs: number

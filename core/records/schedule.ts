@@ -17,14 +17,14 @@ export const FREQUENCIES = ['once', 'hourly', 'daily', 'weekly', 'monthly', 'cro
 export type Frequency = (typeof FREQUENCIES)[number]
 
 /**
- * What becomes of instants that nobody acted on in time. `run_once`: the latest runs late, if its grace is not over, for
- * all of them. `skip`: none runs. `run_all`: each runs late, up to a number.
+ * The policies for missed instants. `run_once`: the latest runs late for all of them, if within its grace. `skip`: none
+ * runs. `run_all`: each runs late, up to a number.
  */
 export const MISFIRES = ['run_once', 'skip', 'run_all'] as const
 
 /**
- * What becomes of an instant while earlier jobs of the schedule have not ended. `queue_one`: one runs and one may wait.
- * `queue_all`: all wait, and run one after another. `cancel_running`: they are called off.
+ * The policies for an instant while earlier jobs of the schedule have not ended. `queue_one`: one runs and one may
+ * wait. `queue_all`: all wait, and run one after another. `cancel_running`: the earlier ones are cancelled.
  */
 export const OVERLAPS = ['queue_one', 'queue_all', 'skip', 'cancel_running', 'allow'] as const
 
@@ -140,8 +140,8 @@ export function dueAfter(schedule: Recurrence, after: Millis): Millis | null {
 }
 
 /**
- * When a due instant is acted upon. Jitter is decided by the schedule and the instant, so that it can be told beforehand,
- * and ends before the next instant, so that they stay in order.
+ * The instant at which a due instant is acted upon. Jitter depends only on the schedule and the instant, so it can be
+ * previewed, and it ends before the next instant, so that runs stay in order.
  */
 export function firesAt(schedule: ScheduleSpec & Pick<ScheduleRow, 'id'>, due: Millis): Millis {
   if (schedule.jitter_ms === 0) return due

@@ -4,7 +4,7 @@ import type { JsonObject } from '../base/json.ts'
 import type { TriggerAuth } from '../trigger-types/auth.ts'
 import { type ConfigOf, type TriggerType, triggerTypeOf } from '../trigger-types/index.ts'
 
-/** What starts a workflow by itself, or when somebody or something calls it. */
+/** A trigger starts a workflow on events, or when it is called. */
 export interface TriggerRow extends Selection {
   readonly id: TriggerId
   readonly name: string
@@ -13,7 +13,7 @@ export interface TriggerRow extends Selection {
   readonly workflow_id: WorkflowId
   /** The user's own: what belongs together. Empty: none. */
   readonly scenario_id: string
-  /** What its type asks for: `config` in `trigger-types/`. */
+  /** The config of the type: see `trigger-types/`. */
   readonly config: JsonObject
   readonly enabled: boolean
   readonly priority: Priority
@@ -28,7 +28,7 @@ export interface TriggerRow extends Selection {
   readonly signing: SigningKey | null
   /** Addresses and ranges that may call; empty: all. */
   readonly allow_from: readonly string[]
-  /** Up to where a source has told of what it has: nothing before this fires again. Its own words; empty at first. */
+  /** The source's cursor: events up to here have been reported and do not fire again. Opaque to us; empty at first. */
   readonly cursor: string
   /** Grows with each change by people. */
   readonly revision: number
@@ -45,7 +45,7 @@ export interface TriggerRow extends Selection {
   readonly skipped_count: number
 }
 
-/** What nothing was said about. */
+/** Defaults of the settings. */
 export const TRIGGER_DEFAULTS = {
   description: '',
   scenario_id: '',
@@ -116,7 +116,7 @@ export interface SigningKey {
 /** Parameters by their names, and where in the event their values are. */
 export type Mapping = Readonly<Record<string, string>>
 
-/** What a trigger has been told about its events. */
+/** The selection that a trigger makes from its events. */
 export interface Selection {
   /** A logical expression of RFC 9535, `@` being the event; null: every event will do. */
   readonly filter: string | null

@@ -77,24 +77,27 @@ export const Delivery = record('deliveries', {
 })
 export interface DeliveryRow extends RowOf<typeof Delivery> {}
 
-/** Of a delivery that is to be sent, and has not been tried since it was said so. */
+/** The initial state of a delivery, also after a replay. */
 export function newDelivery(
   now: Millis,
 ): Pick<DeliveryRow, 'status' | 'attempt' | 'next_at' | 'status_code' | 'error' | 'delivered_at'> {
   return { status: 'pending', attempt: 0, next_at: now, status_code: null, error: '', delivered_at: null }
 }
 
-/** What became of one try. */
+/** The outcome of one try. */
 export interface DeliveryOutcome {
   /** null: there was no answer. */
   readonly status: number | null
-  /** What was wrong, in words for people; empty for an answer of success. */
+  /** The error, for people; empty after a success. */
   readonly error: string
-  /** How long the receiver asks to be left alone. */
+  /** The time after which the receiver wants the next try. */
   readonly retry_after_ms: Millis | null
 }
 
-/** Who is told of what. Made anew when a webhook changes, so that an event for which nobody listens costs one look. */
+/**
+ * The webhooks subscribed to each event. Rebuilt when a webhook changes, so that an event without subscribers costs one
+ * look-up.
+ */
 export function listenersOf(webhooks: Iterable<WebhookRow>): Map<WebhookEvent, readonly WebhookRow[]> {
   const enabled = [...webhooks].filter((webhook) => webhook.enabled)
   return new Map(WEBHOOK_EVENTS.flatMap((name) => {
@@ -110,7 +113,7 @@ export const EVENT_PATTERNS: readonly string[] = [
   ...WEBHOOK_EVENTS,
 ]
 
-/** Whether somebody who asked for these is told of this. */
+/** True if a subscription includes the event. */
 export function matches(patterns: readonly string[], name: WebhookEvent): boolean {
   return patterns.some((pattern) =>
     pattern === '*' || pattern === name || (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -1)))

@@ -25,7 +25,10 @@ const OFFSETS_MAX = 10_000
 
 const clocks = new Map<string, Intl.DateTimeFormat>()
 
-/** Whether the platform knows the zone, which is enough for what has been saved. Only names of zones count: `+01:00` is an offset, and has no summer time. */
+/**
+ * True if the platform knows the zone, which suffices for saved ones. Only names of zones are valid: `+01:00` is an
+ * offset, without summer time.
+ */
 export function isZone(zone: string): boolean {
   if (!/^[A-Za-z][\w+-]*(\/[\w+-]+)*$/.test(zone)) return false
   try {
@@ -40,7 +43,10 @@ export function isZone(zone: string): boolean {
 const AREAS =
   /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)\//i
 
-/** What people mean who write these. They name several places, or are taken for another: to platforms BST is Dhaka. */
+/**
+ * The zones that people mean by these abbreviations, which name several places, or which platforms interpret
+ * differently: to them BST is Dhaka.
+ */
 const MEANT: Readonly<Record<string, string>> = {
   BST: 'Europe/London',
   CET: 'Europe/Berlin',
@@ -71,8 +77,8 @@ const MEANT: Readonly<Record<string, string>> = {
 }
 
 /**
- * What is wrong with a name that somebody gives for a zone; null: nothing. Only `UTC` and names of the form Area/City, `Etc/*` among
- * them, stand for one place everywhere, in whatever case. What is meant by others is said where it is likely.
+ * The problem with a name for a zone; null if there is none. Only `UTC` and names of the form Area/City, `Etc/*` among
+ * them, name one place everywhere, in any case of letters. For other names, a likely zone is suggested.
  */
 export function zoneProblem(zone: string): string | null {
   if (zone.toUpperCase() === 'UTC' || (AREAS.test(zone) && isZone(zone))) return null
@@ -87,7 +93,7 @@ function cityZone(city: string): string | null {
   return Intl.supportedValuesOf('timeZone').find((zone) => zone.toLowerCase().endsWith(end)) ?? null
 }
 
-/** What the clock of the zone shows at an instant. Throws a `RangeError` for a zone that the platform does not know. */
+/** The wall-clock time of the zone at an instant. Throws a `RangeError` for a zone that the platform does not know. */
 export function wallClockAt(zone: string, at: Millis): WallClock {
   return at + offsetAt(zone, at)
 }

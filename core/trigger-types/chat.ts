@@ -14,19 +14,19 @@ const Fields = v.strictObject({
   platform: v.picklist(CHAT_PLATFORM_NAMES, `must be one of ${CHAT_PLATFORM_NAMES.join(', ')}`),
   /** What the whole message has to look like: `*` stands for any text, and case does not matter. Null: anything. */
   message_pattern: v.nullish(v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(500)), null),
-  /** Only these commands; empty: any, and what is no command as well. */
+  /** Only these commands; empty: any message, with a command or not. */
   command_filter: among,
   /** Only from these channels; empty: from all. `*` is any. */
   channel_filter: among,
   /** Only from these people; empty: from all. `*` is anybody. */
   user_filter: among,
-  /** Whether what bots say is passed over. */
+  /** Ignore messages of bots. */
   bot_filter: v.optional(v.boolean(), true),
-  /** Whether the bot has to be spoken to: by its name, with a command, or in private. */
+  /** Only messages to the bot: by its name, with a command, or in private. */
   mention_required: v.optional(v.boolean(), false),
-  /** What the bot is called, on Telegram and in Teams, which do not tell it with the message. */
+  /** The name of the bot, on Telegram and in Teams, which do not send it with the message. */
   bot_name: v.nullish(v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(100)), null),
-  /** Who sees our answer, where the platform leaves it to us. */
+  /** The people who see our answer, if the platform leaves that to us. */
   reply: v.optional(v.picklist(['private', 'channel', 'none'], 'must be private, channel or none'), 'private'),
 })
 

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { isObject } from '../base/json.ts'
 import { triggerType } from './trigger-type.ts'
 
-/** Whoever is on the way to these could read everything anyway. */
+/** An attacker on the way to these could read everything anyway. */
 const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1'])
 const mailFilter = v.optional(v.pipe(v.string(), v.maxLength(200)))
 

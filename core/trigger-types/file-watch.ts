@@ -4,12 +4,12 @@ import { moment } from '../protocol/moment.ts'
 import type { RefusalCode } from '../base/refusal.ts'
 import { triggerType } from './trigger-type.ts'
 
-/** What a `file_watch` trigger is asked to look for, and how a robot reports what happened to its files. */
+/** The config of a `file_watch` trigger, and the format in which a robot reports changes of its files. */
 
 const FILE_EVENTS = ['created', 'modified', 'deleted', 'moved'] as const
 export type FileEventType = (typeof FILE_EVENTS)[number]
 
-/** How many events one request may report. Each may be a job. */
+/** The number of events in one report. Each may be a job. */
 const REPORTED_MAX = 100
 
 const path = v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(4_096))
@@ -40,7 +40,7 @@ const Watched = v.strictObject({
   reported: v.optional(v.literal(false), false),
   watch_path: path,
   recursive: v.optional(v.boolean(), false),
-  /** Several changes of one file that are no further apart than this are one event. */
+  /** Changes of one file that are no further apart than this are one event. */
   debounce_ms: v.optional(milliseconds(600_000), 1_000),
   /** For how long size and modification time must stay as they are before a file counts as written. */
   settle_ms: v.optional(milliseconds(3_600_000), 2_000),
@@ -60,7 +60,7 @@ export const fileWatch = triggerType({
   path: null,
   rateLimited: false,
   source: true,
-  // What robots report comes as a request, like a job that is submitted.
+  // Robots' reports arrive as requests, like submitted jobs.
   listens: ({ reported }) => !reported,
   // Another folder begins anew.
   cursorSurvivesEdit: false,
@@ -75,9 +75,9 @@ export const FileReport = v.strictObject({
       /** As the robot's machine writes it. */
       file_path: path,
       event_type: v.picklist(FILE_EVENTS),
-      /** Where a file that was moved has been. */
+      /** The former path of a moved file. */
       src_path: v.nullish(path, null),
-      /** When it happened; left out, it is when the report came. */
+      /** The instant of the change; by default that of the report. */
       timestamp: v.nullish(moment, null),
       size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), null),
     })),
@@ -91,7 +91,7 @@ export type FileWatch = v.InferOutput<typeof FileWatch>
 export type FileReport = v.InferOutput<typeof FileReport>
 export type ReportedEvent = FileReport['events'][number]
 
-/** What became of one reported event. */
+/** The outcome of one reported event. */
 export type FileOutcome =
   | { readonly outcome: 'fired'; readonly job_id: string }
   | { readonly outcome: 'skipped'; readonly reason: string }
@@ -99,7 +99,7 @@ export type FileOutcome =
     readonly outcome: 'refused'
     readonly error_code: RefusalCode
     readonly message: string
-    /** Whether the same may be reported again, later. */
+    /** True if the same event may be reported again later. */
     readonly retry: boolean
   }
 

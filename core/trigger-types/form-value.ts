@@ -5,7 +5,7 @@ import { type Json, numberAs } from '../base/json.ts'
 import { compareNumbers, fitsDouble, isWhole } from '../base/number.ts'
 import { isRefusal } from '../base/refusal.ts'
 
-/** What somebody wrote into a field of a form, read as what the field is for. */
+/** Parses a person's input for a field of a form, by the type of the field. */
 
 export const FIELD_TYPES = [
   'text',
@@ -45,7 +45,7 @@ export interface FieldShape {
   readonly default?: Json | undefined
 }
 
-/** What a single line and what a text of several lines may hold where the field says nothing. */
+/** The default limits of a single line, and of a text of several lines. */
 const LINE_CHARS_MAX = 1_000
 export const TEXT_CHARS_MAX = 20_000
 

@@ -4,13 +4,13 @@ import { FIELD_TYPES, type FieldShape, TEXT_CHARS_MAX, valueOf, writtenOf } from
 import { isRefusal } from '../base/refusal.ts'
 import { triggerType } from './trigger-type.ts'
 
-/** What a form asks: the `config` of a trigger of type `form`. */
+/** The config of a trigger of type `form`. */
 
-/** How many fields a page can have and still be one that somebody fills in. */
+/** The number of fields on one page. */
 const FIELDS_MAX = 100
 const OPTIONS_MAX = 500
 const OPTION_CHARS_MAX = 500
-/** The options of all fields together, and the whole config as JSON: whoever asks for the page has it drawn. */
+/** The options of all fields together, and the whole config as JSON. They bound the page, which anyone may request. */
 const OPTIONS_ALL_MAX = 2_000
 const CONFIG_CHARS_MAX = 1 << 18
 
@@ -38,10 +38,10 @@ const name = v.pipe(
   v.check((given) => !TAKEN.has(given), (issue) => `${issue.input} has a meaning of its own; choose another name`),
 )
 
-/** What every field may say of itself. */
+/** Properties of every field. */
 const COMMON = {
   name,
-  /** What stands above it; its name where nothing is said. */
+  /** The label; by default derived from the name. */
   label: v.optional(line),
   help: v.optional(text, ''),
   required: v.optional(v.boolean(), false),
@@ -57,7 +57,7 @@ const WORDS = {
   autocomplete,
   min_length: v.optional(count),
   max_length: v.optional(count),
-  /** What the whole text has to be like, and what is told to whoever writes it otherwise. */
+  /** A pattern for the whole text, and the message if it does not match. */
   pattern: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
   pattern_message: v.optional(line),
   default: v.optional(v.pipe(v.string(), v.maxLength(TEXT_CHARS_MAX))),
@@ -106,7 +106,7 @@ const field = v.pipe(
       options,
       default: v.optional(v.array(v.string())),
     }),
-    /** Not shown, and no secret: whoever sends the form can change it. */
+    /** Not shown, but not secret either: the person who sends the form can change it. */
     v.strictObject({
       type: v.literal('hidden'),
       name,
@@ -137,17 +137,20 @@ const fields = v.pipe(
   ),
 )
 
-/** Https, or a path of ours: no name and password, and nothing that a header or a policy would read otherwise. */
+/**
+ * An https URL, or a path on this server: without name and password, and without characters that a header or a policy
+ * would interpret.
+ */
 const REDIRECT = /^(https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?([/?#][\x21-\x7e]*)?|\/(?![/\\])[\x21-\x5b\x5d-\x7e]*)$/
 
 export const FormConfig = v.strictObject({
-  /** The heading; the name of the trigger where nothing is said. */
+  /** The heading; by default the trigger's name. */
   title: v.optional(line),
   description: v.optional(text, ''),
   fields,
   submit_label: v.optional(line, 'Send'),
   success_message: v.optional(text, 'Thank you. Your answers have been received.'),
-  /** Where to go instead of showing the message. */
+  /** A page to go to instead of showing the message. */
   redirect_url: v.nullish(
     v.pipe(v.string(), v.maxLength(2_000), v.regex(REDIRECT, 'must be https://… or a path that begins with one /')),
     null,
@@ -156,7 +159,7 @@ export const FormConfig = v.strictObject({
 
 export type FormConfig = v.InferOutput<typeof FormConfig>
 
-/** A person fills in a page of ours. */
+/** A person fills in a page that the orchestrator serves. */
 export const form = triggerType({
   name: 'form',
   config: FormConfig,
@@ -170,7 +173,7 @@ export const form = triggerType({
   subscribes: () => [],
 })
 
-/** How many values a browser sends of a form at the most: one of each field, and of some each of their options. */
+/** The most values that a browser can send for a form: one for each field, and all options of a multiple choice. */
 export function valuesMax({ fields: all }: FormConfig): number {
   return all.reduce((sum, one) => sum + (one.type === 'multiselect' ? optionsIn(one) : 1), 0)
 }
@@ -179,14 +182,14 @@ function optionsIn(one: object): number {
   return 'options' in one && Array.isArray(one.options) ? one.options.length : 0
 }
 
-/** What a person calls the field. */
+/** The label of the field, by default its name in words. */
 export function labelOf({ name: own, label }: FieldShape): string {
   if (label !== undefined) return label
   const words = own.replace(/_+/g, ' ').trim()
   return words === '' ? own : words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** What does not go together in a field; null when all does. */
+/** The contradiction between a field's properties; null if there is none. */
 function problemWith(given: FieldShape): string | null {
   const [low, high] = [given.min ?? given.min_length, given.max ?? given.max_length]
   for (const bound of ['min', 'max'] as const) {
@@ -203,7 +206,7 @@ function problemWith(given: FieldShape): string | null {
   if (given.default === undefined) return null
   const read = valueOf({ ...given, required: false }, writtenOf(given.default))
   if ('problem' in read) return `the default of ${given.name} would be refused: ${read.problem}`
-  // No text may be a default, and no choice of many; no choice of one is no answer.
+  // An empty text is a valid default, and so is an empty multiple choice; an empty single choice is not.
   const choice = given.type === 'select' || given.type === 'radio'
   return read.value === undefined && choice ? `the default of ${given.name} is empty` : null
 }

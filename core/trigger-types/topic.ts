@@ -1,6 +1,6 @@
 import type { ScheduleId, WorkflowId } from '../base/ids.ts'
 
-/** What happens in a fleet and fires triggers, as keys of `State.subscribers`. */
+/** Topics of internal events that fire triggers: the keys of `State.subscribers`. */
 
 /** Somebody calls a workflow by this name. */
 export function callTopic(alias: string): string {

@@ -2,7 +2,7 @@ import type * as v from 'valibot'
 import type { ScheduleId, WorkflowId } from '../base/ids.ts'
 import type { JsonObject } from '../base/json.ts'
 
-/** Which credential goes with a type. `triggers/credentials.ts` has the rules, one for each name. */
+/** The rule for the credential of a type. `triggers/credentials.ts` has the rules, one for each name. */
 export type CredentialRule = 'none' | 'secret-or-signature' | 'access-code' | 'platform-key' | 'password'
 
 /** A row that must exist because a config names it, or an alias that no other trigger may have; and the field that names it. */
@@ -21,7 +21,7 @@ export interface TriggerTypeDeclaration<Name extends string, Config> {
   /** Reads the field `config`, and fills in what was left out. */
   readonly config: v.GenericSchema<unknown, Config>
   readonly credential: CredentialRule
-  /** Where strangers call a trigger of this type: `/webhook/{id}`. Null where they do not. */
+  /** The path at which a trigger of this type is called from outside: `/webhook/{id}`. Null if it is not. */
   readonly path: `/${string}` | null
   /** Calls of one trigger are limited (`webhook_calls_max`), as strangers make them. */
   readonly rateLimited: boolean
@@ -31,9 +31,11 @@ export interface TriggerTypeDeclaration<Name extends string, Config> {
   listens(config: Config): boolean
   /** The cursor means the same after the config has changed, as it names the place by itself. */
   readonly cursorSurvivesEdit: boolean
-  /** What must exist, or be free, when the trigger is saved, in the order in which it is checked. */
+  /**
+   * The records that must exist, or the alias that must be free, when the trigger is saved, in the order of the checks.
+   */
   references(config: Config): readonly Reference[]
-  /** What happens in this fleet that fires the trigger: topics of `topic.ts`. */
+  /** The internal events that fire the trigger: topics of `topic.ts`. */
   subscribes(config: Config): readonly string[]
 }
 

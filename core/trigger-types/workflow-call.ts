@@ -16,7 +16,7 @@ const WorkflowCallConfig = v.pipe(
     ),
     /** Parameters that a caller must give. */
     required: v.optional(v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(200))), v.maxLength(100)), []),
-    /** The workflows whose jobs may call; empty: any, and callers that are no jobs. */
+    /** The workflows whose jobs may call; empty: all, and callers that are not jobs. */
     allowed_callers: v.optional(workflowIds, []),
     after: v.nullish(
       v.strictObject({

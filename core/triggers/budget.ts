@@ -1,6 +1,6 @@
 /**
- * What looking into one event may still cost. Every value that is looked at is a step, and so are so many characters that are
- * compared; what is picked has characters. It is checked while it is spent, so no payload and no path costs more.
+ * The remaining cost of evaluating one event. Every visited value is a step, and so is a number of compared characters;
+ * selected values cost characters. It is checked while it is spent, so no payload and no path can exceed it.
  */
 export class Budget {
   #steps: number

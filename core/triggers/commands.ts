@@ -12,9 +12,9 @@ import { callTopic } from '../trigger-types/topic.ts'
 import type { Reference } from '../trigger-types/trigger-type.ts'
 import { deleteTrigger, saveTrigger } from './save.ts'
 
-/** What people do with triggers. */
+/** Commands of users about triggers. */
 
-/** A trigger is set up, or changed in all that people say of it. Its workflow must exist; it may be published later. */
+/** Creates a trigger, or replaces its settings. Its workflow must exist; it may be published later. */
 export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): void {
   const before = event.revision === null ? newTrigger(state, event, turn) : triggerToEdit(state, event, event.revision)
   if (isRefusal(before)) return refuseRequest(turn, event.reply, before)
@@ -57,7 +57,7 @@ function triggerToEdit(
   return { ...known, cursor: keepsCursor ? known.cursor : '', revision: revision + 1 }
 }
 
-/** What it names must be there, and what it is told to read must be readable. */
+/** Checks that the records it names exist, and that its filter and mapping are valid. */
 function settingsProblem(state: State, settings: TriggerSaved['settings'], id: TriggerId): Refusal | null {
   if (!state.workflows.has(settings.workflow_id)) {
     return notFound('Workflow', settings.workflow_id, { fields: ['workflow_id'] })
@@ -69,7 +69,7 @@ function settingsProblem(state: State, settings: TriggerSaved['settings'], id: T
   return selectionProblem(settings)
 }
 
-/** Why the config of a trigger cannot name this; null when it can. */
+/** The reason why a config cannot name this record; null if it can. */
 function referenceProblem(state: State, reference: Reference, id: TriggerId): Refusal | null {
   const { record } = reference
   const fields = [reference.field]
@@ -86,7 +86,9 @@ function referenceProblem(state: State, reference: Reference, id: TriggerId): Re
   }
 }
 
-/** A trigger is enabled or disabled. Who called it while it was disabled was told; what a mailbox has got is there still. */
+/**
+ * Enables or disables a trigger. Callers were refused while it was disabled; mail that arrived is still in the mailbox.
+ */
 export function triggerSwitched(
   state: State,
   event: TriggerSwitched,

@@ -2,12 +2,12 @@ import type { Budget } from './budget.ts'
 import { type Json, tokenOf } from '../base/json.ts'
 import { compareNumbers } from '../base/number.ts'
 
-/** How values that were written are to each other, as RFC 9535 has it; numbers by their exact values. */
+/** Comparison of values in their original notation by RFC 9535; numbers by their exact values. */
 
 /** A value, or nothing where there is none. */
 export type Side = Json | undefined
 
-/** Whether it is so: `==`, `!=`, `<`, `<=`, `>` or `>=`. Throws `BudgetExceeded` where looking costs more than there is. */
+/** Evaluates `==`, `!=`, `<`, `<=`, `>` or `>=`. Throws `BudgetExceeded` if that costs more than is left. */
 export function compare(one: Side, operator: string, other: Side, budget: Budget): boolean {
   switch (operator) {
     case '==':
@@ -52,7 +52,7 @@ function less(one: Side, other: Side, budget: Budget): boolean {
   return one < other
 }
 
-/** How two numbers are to each other; null where one of them is none. */
+/** The order of two numbers; null if one of them is not a number. */
 function orderOf(one: Side, other: Side, budget: Budget): number | null {
   if (typeof one === 'number' && typeof other === 'number') return one === other ? 0 : one < other ? -1 : 1
   const [left, right] = [numberText(one), numberText(other)]

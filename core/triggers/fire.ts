@@ -18,7 +18,7 @@ import { recordHistory } from '../jobs/history.ts'
 import { createJob, DEFAULT_JOB_SPEC, NO_SOURCE } from '../jobs/create.ts'
 import { countSkip, saveTrigger } from './save.ts'
 
-/** What becomes of an event that has reached its trigger, wherever it came from: a job, or a reason why there is none. */
+/** The outcome of an event for a trigger, from any origin: a job, or the reason why there is none. */
 
 /** Something that a trigger is there for. */
 export interface TriggerInput {
@@ -30,12 +30,12 @@ export interface TriggerInput {
   readonly parent: JobRow | null
 }
 
-/** A job was made; or none, for a reason that is no mistake. */
+/** A job, or a skip, which is not an error. */
 export type FireResult =
   | { readonly trigger: TriggerRow; readonly job: JobRow; readonly skipped: null }
   | { readonly trigger: TriggerRow; readonly job: null; readonly skipped: string }
 
-/** Makes a job, skips what the filter does not let pass, or says as a submission would be told why it cannot. */
+/** Makes a job, skips an event that the filter rejects, or returns the same refusal as a submission. */
 export function fire(
   state: State,
   trigger: TriggerRow,
@@ -97,7 +97,7 @@ export function fire(
   return { trigger: after, job, skipped: null }
 }
 
-/** Nobody waits for what becomes of it: where there can be no job, it is written down why. */
+/** The same for events without a waiting caller: a refusal is recorded as a skip. */
 export function fireOrSkip(state: State, trigger: TriggerRow, input: TriggerInput, turn: Turn): FireResult {
   const fired = fire(state, trigger, input, turn, true)
   return isRefusal(fired) ? skip(state, trigger, input, skipReason(fired), turn) : fired
@@ -118,7 +118,7 @@ export function countTriggerRun(state: State, { job }: FactOf<'job.ended'>, turn
   saveTrigger(state, { ...trigger, ...counts }, turn)
 }
 
-/** Why a trigger cannot fire just now, though it may later. */
+/** The refusal during a cooldown; null if it is over. */
 export function cooldownRefusal(trigger: TriggerRow, turn: Turn): Refusal | null {
   const cooldown_remaining = cooldownLeft(trigger, turn.now)
   if (cooldown_remaining === 0) return null
@@ -139,7 +139,7 @@ export function skip(state: State, trigger: TriggerRow, input: TriggerInput, rea
   return { trigger: after, job: null, skipped: reason }
 }
 
-/** What is written down of a refusal that nobody is told. */
+/** The stored reason of a refusal that no caller gets. */
 export function skipReason({ refused, details }: Refusal): string {
   return 'cooldown_remaining' in details ? 'cooldown' : refused
 }
@@ -172,7 +172,7 @@ function recordTriggerEvent(
     workflow_id: trigger.workflow_id,
     scenario_id: trigger.scenario_id,
     at: turn.now,
-    // What is too large for anything is too large to be kept.
+    // A payload that is too large for any job is not stored.
     payload: exceedsBytes(payload, EVENT_BYTES_MAX) ? '{}' as JsonText : payload,
     metadata,
     priority: trigger.priority,

@@ -28,8 +28,8 @@ export function startFollowers(state: State, { job }: FactOf<'job.ended'>, turn:
 }
 
 /**
- * What is known of a job that has ended. What robots return is text that has been checked, and goes in as it is. Where both
- * are large, its parameters are left out: an event has as much room as a message.
+ * The payload about a job that has ended. The robot's result is checked text, and is inserted unchanged. If both are
+ * large, the parameters are left out: an event has as much room as a message.
  */
 function endPayload(job: JobRow): JsonText {
   const payload = toText({
@@ -49,7 +49,7 @@ function endPayload(job: JobRow): JsonText {
   return `${payload.slice(0, -1)},"parameters":${parameters},"result":${result}}` as JsonText
 }
 
-/** Where a schedule has made a job, what is bound to it fires, each trigger once for each of its jobs. */
+/** Fires the triggers that are bound to a schedule, each once for each of its jobs. */
 export function startBoundTriggers(state: State, { schedule, job }: FactOf<'schedule.ran'>, turn: Turn): void {
   if (job === null) return
   for (const id of state.subscribers.get(scheduleTopic(schedule.id)) ?? []) {

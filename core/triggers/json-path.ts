@@ -17,7 +17,7 @@ import { isRefusal } from '../base/refusal.ts'
 export interface Path {
   /** It finds one value or none. */
   readonly single: boolean
-  /** What is there. Throws `BudgetExceeded` where it would cost more than there is. */
+  /** The values that it selects. Throws `BudgetExceeded` if that costs more than is left. */
   find(value: Json, budget: Budget): readonly Json[]
 }
 
@@ -56,7 +56,7 @@ for (const name of ['match', 'search']) {
   PATHS.functionRegister.set(name, { argTypes: [ValueType, ValueType], returnType: LogicalType, call: () => false })
 }
 
-/** How deep brackets and negations may stand in each other: reading and following them are calls within calls. */
+/** The nesting of brackets and negations in a path: parsing and evaluating them is recursive. */
 const NESTED_MAX = 40
 
 function read(text: string): JSONPathQuery {
@@ -76,7 +76,7 @@ function read(text: string): JSONPathQuery {
   return query
 }
 
-/** How deep they are; what is in quotes counts nothing. */
+/** The depth of their nesting, ignoring text in quotes. */
 function nesting(text: string): number {
   let [depth, deepest, negations, quote] = [0, 0, 0, '']
   for (let i = 0; i < text.length; i++) {

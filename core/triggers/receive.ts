@@ -94,7 +94,7 @@ export interface TriggerCall extends Omit<TriggerInput, 'payload' | 'parent'> {
   readonly idempotency: WebhookReceived['idempotency']
   readonly window: SlidingWindow | null
   readonly limit: Parameters<typeof rateLimited>[1]
-  /** Whether somebody is told what becomes of it, and may come again. */
+  /** True if a caller waits for the outcome, and may try again. */
   readonly callerWaits: boolean
 }
 
@@ -131,7 +131,7 @@ export function findTrigger(state: State, id: TriggerId): TriggerRow | Refusal {
   return state.triggers.get(id) ?? noTrigger(id)
 }
 
-/** Why the caller is not let in: the shell has checked what it can, and the core that it was checked with what holds. */
+/** The reason to refuse the caller: by the shell's findings, if these were made with the present key. */
 export function authenticate(
   trigger: TriggerRow,
   { caller_check, secret }: Pick<WebhookReceived, 'caller_check' | 'secret'>,
@@ -142,7 +142,7 @@ export function authenticate(
   }
   if (trigger.trigger_type !== 'webhook') return refuse('CONFLICT', `Trigger ${trigger.id} is not a webhook trigger`)
   if (trigger.auth === 'none') return null
-  // What was verified was verified with a key; without one nothing was.
+  // A signature was verified with a key; without a key none was.
   if (trigger.auth !== 'secret') return trigger.signing === null ? refuse('AUTHENTICATION_FAILED', 'No key') : null
   if (trigger.secret !== null && trigger.secret === secret) return null
   const message = secret === null ? 'Missing header: X-Webhook-Secret' : 'Wrong webhook secret'

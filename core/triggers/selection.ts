@@ -6,13 +6,12 @@ import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import type { Mapping, Selection } from '../records/trigger.ts'
 
 /**
- * What triggers read out of their events: whether one is for them at all, and which of its values become parameters.
- * Paths are JSONPath (RFC 9535), or JSON pointers (RFC 6901) where they begin with a slash.
- *
- * Events are as they were written (`Parsed.written`): what is picked keeps its digits, and numbers are compared exactly.
+ * Selection from events: whether one passes the trigger's filter, and which of its values become parameters. Paths are
+ * JSONPath (RFC 9535), or JSON pointers (RFC 6901) if they begin with a slash. Events are in their original notation
+ * (`Parsed.written`): selected values keep their digits, and numbers are compared exactly.
  */
 
-/** What is wrong with a filter or a mapping, naming the field; null when it can be read. */
+/** The problem with a filter or a mapping, naming the field; null if it is valid. */
 export function selectionProblem({ filter, mapping }: Selection): Refusal | null {
   const wrong = filter === null ? null : readFilter(filter)
   if (isRefusal(wrong)) return wrong
@@ -24,8 +23,8 @@ export function selectionProblem({ filter, mapping }: Selection): Refusal | null
 }
 
 /**
- * Whether an event is for a trigger with this filter. One that cannot be read lets nothing pass. PAYLOAD_TOO_LARGE where
- * looking would cost more than an event may.
+ * True if an event passes the filter. An invalid filter passes nothing. PAYLOAD_TOO_LARGE if the evaluation would cost
+ * more than an event may.
  */
 export function passesFilter(filter: string, event: JsonObject, budget = new Budget()): boolean | Refusal {
   const read = cachedRead(filter, readFilter)
@@ -33,9 +32,9 @@ export function passesFilter(filter: string, event: JsonObject, budget = new Bud
 }
 
 /**
- * What a job gets of an event: its whole payload, or what the mapping picks, over the trigger's own. What a path does
- * not find is left as it was; a path that may find many gives a list. PAYLOAD_TOO_LARGE where looking would cost more than an
- * event may, or more is picked than a robot can be sent.
+ * The parameters of a job from an event: its whole payload, or the values that the mapping selects, over the trigger's
+ * own. A path that finds nothing changes nothing; one that can find many gives a list. PAYLOAD_TOO_LARGE if the
+ * evaluation would cost more than an event may, or selects more than fits into a message to a robot.
  */
 export function parametersOf(
   own: JsonText,
@@ -98,7 +97,7 @@ function readFilter(text: string): Read<boolean> | Refusal {
   }
 }
 
-/** What a path finds, as text; undefined where that is nothing. */
+/** The first value that a path selects, as text; undefined if there is none. */
 function readPath(path: string, field: string): Read<string | undefined> | Refusal {
   const wrong = (why: string): Refusal => refuse('INVALID_PAYLOAD', `${field} ${why}`, { fields: [field] })
   if (path.length > CHARS_MAX) return wrong(`must not exceed ${CHARS_MAX} characters`)
@@ -119,7 +118,7 @@ function picked(value: Json, budget: Budget): string {
   return text
 }
 
-/** Where it stopped reading stands in brackets, and counts what we have put before it. */
+/** The parser's message without the position in parentheses, which counts the characters that we have prepended. */
 function reasonText(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/ \('.*$/s, '')
 }

@@ -74,7 +74,7 @@ for (const seed of seeds()) {
   break
 }
 const seconds = (performance.now() - began) / 1000
-// What others do on this machine should not make us look slow.
+// CPU time, so that other load on the machine does not matter.
 const cpu = process.cpuUsage(started)
 const busy = (cpu.user + cpu.system) / 1_000_000
 const rate = (amount: number): string => (amount / busy).toFixed(0)

@@ -29,9 +29,9 @@ import { Violation } from './violation.ts'
 import { CAPABILITIES, ENVIRONMENTS, HOSTILE, TAGS } from './world/givens.ts'
 
 const MINUTE: Millis = 60_000
-/** In one run of so many whoever changes a row in place is found out: what does it does so in any of them. */
+/** One run in so many freezes rows, which reveals code that changes one in place: such code does so in any run. */
 const FROZEN_EVERY = 6
-/** Likewise of whoever leaves a wrong count or row in memory for a moment. */
+/** The same for code that leaves a wrong count or row in memory for a moment. */
 const STRICT_EVERY = 20
 const JOINER = 'joiner' as RobotId
 
@@ -42,7 +42,7 @@ const JOINER = 'joiner' as RobotId
  * `violation` is a rule that did not hold, `trace` is what a run leaves behind, `shrink` makes a failing run smaller, and `main` runs seeds from the command line.
  */
 
-/** What became of one seed. */
+/** The outcome of one seed. */
 export interface Outcome {
   readonly seed: number
   /** Equal when the same things happened. */
@@ -53,19 +53,19 @@ export interface Outcome {
   readonly robotHours: number
   readonly happened: number
   readonly jobs: number
-  /** How much there was of what, so that nobody takes a world in which nothing happens for a fast one. */
+  /** The amounts of events, which show if a fast world is one in which nothing happens. */
   readonly load: Readonly<Record<string, number>>
   readonly failure: Error | null
-  /** What happened, if the run was traced. */
+  /** The recorded events, if the run was traced. */
   readonly trace: readonly string[]
 }
 
 /** A run made smaller, to show what matters of a failure: less of everything that a seed draws. */
 export interface Scale {
   readonly without: readonly Fault[]
-  /** At most so many robots. */
+  /** The maximum number of robots. */
   readonly robots: number
-  /** How much of the time with faults, from its beginning. */
+  /** The share of the time with faults, from its beginning. */
   readonly faultTime: number
 }
 export const WHOLE: Scale = { without: [], robots: Infinity, faultTime: 1 }
@@ -203,8 +203,8 @@ class Run {
     const limit = world.now + 90 * MINUTE + truth.live.size * 2 * MINUTE
     await world.run(limit, () => truth.live.size + truth.webhooks.pending.size === 0)
     if (truth.live.size > 0) throw new Violation('L1', `no convergence: ${this.#pending()}`)
-    // What ended last may still have something to say, a robot that was sent away comes back, and there are nights in
-    // which nothing happens but heartbeats.
+    // The last jobs may still cause messages, a robot that was sent away returns, and some nights have nothing but
+    // heartbeats.
     await world.run(world.now + this.chance.pick([20, 20, 240]) * MINUTE)
     const lost = [...truth.acknowledged].filter((id) => truth.disk.tables.jobs.get(id)?.completed_at == null)
     if (lost.length > 0) throw new Violation('I1', `${lost.join(', ')} were acknowledged and have not ended`)
@@ -281,7 +281,7 @@ function settingsOf(chance: Chance): Settings {
     strategy: chance.pick(['least_loaded', ...STRATEGY_NAMES]),
     lostTriesMax: chance.pick([DEFAULTS.lostTriesMax, 2]),
     horizonMs,
-    // What backs off stays in memory: so do these settings have to be.
+    // A job in back-off stays in memory, and the settings have to allow that.
     backoffMsMax: Math.min(DEFAULTS.backoffMsMax, horizonMs / 2),
     idempotencyMs: chance.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
     deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],

@@ -1,6 +1,6 @@
 import type { Outgoing } from '../../core/protocol/message.ts'
 
-/** What a run leaves behind: the rare branches that it has reached, its hash, and its messages in a few words. */
+/** The results of a run: the rare branches that it has reached, its hash, and short descriptions of its messages. */
 
 /** Rare branches that the seeds together must reach, or the faults are too mild to prove anything. */
 export const MARKS = [

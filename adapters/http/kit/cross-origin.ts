@@ -1,10 +1,10 @@
 import type { MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 
-/** What a page may send beside what every page may. */
+/** The headers that a page of another origin may send besides the standard ones. */
 const SENT = ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-None-Match', 'X-Request-Id']
 
-/** What it may read of an answer beside what every page may. */
+/** The headers that such a page may read besides the standard ones. */
 const SHOWN = [
   'ETag',
   'Idempotency-Replayed',

@@ -16,7 +16,7 @@ const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
 /** Asks for an indented answer, on every address. */
 const PRETTY = 'pretty'
 
-/** Why the query of a request cannot be used, by its names; null when it can. */
+/** The problem with a request's query parameters; null if there is none. */
 export function problemWithQuery(c: Context, allowed: readonly string[]): Refusal | null {
   const { search, searchParams } = new URL(c.req.url)
   if (search === '') return null

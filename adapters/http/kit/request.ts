@@ -25,9 +25,9 @@ const PAGE_DEFAULT = 50
 
 export interface HonoEnv {
   Variables: {
-    /** Whose key the request came with. */
+    /** The key of the request. */
     key: KeyRow
-    /** What stands before `/api` in the paths of this fleet. */
+    /** The prefix of this fleet's paths, before `/api`. */
     base: string
     /** Makes the `ETag` of an answer, where it gets one. */
     tagOf?: (text: string) => string
@@ -57,13 +57,13 @@ export function admit(
   }
 }
 
-/** What is told to an address that shows one wrong key after another; null while it may be a mistake. */
+/** The refusal of an address that has sent too many wrong keys; null within the limit. */
 function tooManyGuesses(
   { state, failedAttempts, platform }: Fleet,
   request: Request,
   credential: SecretHash | null,
 ): Refusal | null {
-  // One that was valid once is no guess.
+  // A key that was valid once is not a guess.
   if (credential === null || state.keysBySecret.has(credential)) return null
   const quota = failedAttempts.count(clientAddress(request, state.settings.trustedProxies), platform.now())
   return quota === null ? null : rateLimited('wrong keys from one address', failedAttempts.limit, quota)
@@ -82,8 +82,8 @@ export function robotCredential(authorization: string | null | undefined, query:
 }
 
 /**
- * The body as JSON, whatever it is. INVALID_JSON, INVALID_PAYLOAD when it is too deep, has too many members, or is no text in
- * its charset, and what `readBytes` refuses.
+ * Parses the body as any JSON. INVALID_JSON; INVALID_PAYLOAD when it is too deep, has too many members, or is invalid
+ * in its charset; and the refusals of `readBytes`.
  */
 async function readJson(c: Context): Promise<Parsed | Refusal> {
   const bytes = await readBytes(c)
@@ -231,7 +231,7 @@ export function ledgerPage<Row extends { readonly seq: number }>(
   return { items, next: last !== undefined && rows.length > limit ? { at: last.seq, id } : null }
 }
 
-/** Where the next page starts, as text that means nothing to anybody else. */
+/** The start of the next page, as opaque text. */
 export function encodeCursor(cursor: Cursor | null): string | null {
   return cursor === null ? null : Buffer.from(`${cursor.at}:${cursor.id}`).toString('base64url')
 }

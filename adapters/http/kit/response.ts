@@ -44,7 +44,7 @@ export function refused(c: Context, refusal: Refusal): Response {
 
 const REQUEST_ID = 'X-Request-Id'
 
-/** What the caller called a request, or a name for it, so that it can be found again. */
+/** The caller's id of a request, or a new one, so that it can be found in the log. */
 export function requestIdIn(given: string | null | undefined): string {
   return given !== null && given !== undefined && /^[\w.:=-]{1,128}$/.test(given) ? given : crypto.randomUUID()
 }
@@ -75,7 +75,7 @@ export function locationOf(c: Context, list: string, id: string): { readonly Loc
   return { Location: `${c.var.base}/api/v1/${list}/${encodeURIComponent(id)}` }
 }
 
-/** Tells what is left of the limit that a route is held to, on whatever is answered after this. */
+/** Sets the limit's state as headers of the answer. */
 export function setQuotaHeaders(c: Context, quota: Quota | null | undefined): void {
   if (quota === null || quota === undefined) return
   c.header('X-RateLimit-Limit', String(quota.limit))

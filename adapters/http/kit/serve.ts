@@ -24,7 +24,7 @@ import { unlessUnchanged } from './unchanged.ts'
 /** An event that somebody waits for, without the address of its answer. */
 type Command<E = RequestEvent> = E extends RequestEvent ? Omit<E, 'reply'> : never
 
-/** What a handler knows of a request: checked, and with the names in its path. */
+/** A request as its handler gets it: validated, and with the parameters of its path. */
 export type RequestTo<R extends Route> =
   & { readonly [N in ParamsOf<R>]: string }
   & {
@@ -33,18 +33,18 @@ export type RequestTo<R extends Route> =
     readonly key: R extends { readonly scope: null } ? undefined : KeyRow
     readonly body: BodyOf<R>
     readonly query: QueryOf<R>
-    /** Where a list is continued, and how much of it is asked for. */
+    /** The position in a list, and the size of the page. */
     readonly page: R extends { readonly ownCursor: true } ? undefined
       : R extends { readonly paged: true } ? PageQuery
       : undefined
-    /** What stands before `/api` in the paths of this fleet. */
+    /** The prefix of this fleet's paths, before `/api`. */
     readonly base: string
     header(name: string): string | undefined
     /** Puts an event to the core. Resolves with its answer once that is durable, or with the refusal. */
     send<const C extends Command>(command: C): Promise<ReplyTo<C['type']> | Refusal>
   }
 
-/** What a handler gives: the answer, a refusal, or an answer with a status or headers of its own. */
+/** The result of a handler: the answer, a refusal, or an answer with a status or headers of its own. */
 export type Handled<A> = A | Refusal | Answered<A>
 
 /** An answer that differs from what its route says. */

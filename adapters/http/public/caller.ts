@@ -14,7 +14,7 @@ import { headersOf, setQuotaHeaders } from '../kit/response.ts'
 /** The answer to a caller that does not know the trigger, or its secret. */
 const GUESSES: ReadonlySet<string> = new Set(['AUTHENTICATION_FAILED', 'TRIGGER_NOT_FOUND'])
 
-/** A request to a trigger from outside, with no key of ours: from a sender of webhooks, a chat platform, or a form. */
+/** A request from outside to a trigger, without an API key: from a sender of webhooks, a chat platform, or a form. */
 export interface Caller {
   readonly fleet: Fleet
   readonly trigger: TriggerId

@@ -64,7 +64,7 @@ function chatOf(trigger: TriggerRow): Chat | Refusal {
     : { platform: CHAT_PLATFORM_BY_NAME[config.platform], config, key: trigger.signing.key }
 }
 
-/** What a call says, once it is known who calls: nothing of it is told to anybody else. */
+/** The content of a call, once the caller is verified. */
 async function readVerified(
   { platform, config, key }: Chat,
   call: IncomingRequest,
@@ -115,8 +115,8 @@ function outcomeOf(answer: Reply): MessageOutcome {
 }
 
 /**
- * What comes of it, if that is known in time. What is not known is not said: the job may be made all the same, and when the
- * platform sends the message again it is answered with that one.
+ * The outcome, if it is known in time. Otherwise the answer does not claim one: the job may be made all the same, and
+ * if the platform sends the message again, the answer is about that job.
  */
 async function within(ms: Millis, ask: () => Promise<MessageOutcome>): Promise<MessageOutcome> {
   if (ms <= 0) return { type: 'later' }

@@ -18,7 +18,7 @@ import { calledTrigger, type Caller, callerOf } from './caller.ts'
 /** Names the browser that a page was drawn for, and nothing else: see `adapters/form/token.ts`. */
 export const COOKIE = 'casare-form'
 
-/** A form that may be filled in, by whoever asks for it now. */
+/** A form that anyone may fill in now. */
 export interface OpenForm {
   readonly trigger: TriggerRow
   readonly form: FormConfig
@@ -28,7 +28,7 @@ export interface OpenForm {
   readonly caller: Caller
 }
 
-/** What a form is drawn with beside its fields. */
+/** The content of a form's page besides its fields. */
 export interface Drawn extends Partial<Pick<FormPage, 'written' | 'sent' | 'problems' | 'notice' | 'codeProblem'>> {
   /** Left out where the one that came with it does not count. */
   readonly token?: string | undefined
@@ -138,7 +138,7 @@ export function show(
   return c.html(page, status)
 }
 
-/** Whether the browser came over TLS, to us or to a proxy. One that lies about it only keeps its own cookie from itself. */
+/** True if the browser used TLS, to us or to a proxy. A client that fakes the header only loses its own cookie. */
 function isSecure(c: Context): boolean {
   return new URL(c.req.url).protocol === 'https:' || c.req.header('x-forwarded-proto') === 'https'
 }

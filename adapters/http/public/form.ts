@@ -30,7 +30,7 @@ import { BODY_BYTES_MAX, type HonoEnv, readBytes } from '../kit/request.ts'
 import { setQuotaHeaders } from '../kit/response.ts'
 import { countFailure } from './caller.ts'
 
-/** What the forms of one fleet are served with. */
+/** The services for the forms of one fleet. */
 interface Forms {
   readonly fleet: Fleet
   readonly pages: FormPages
@@ -92,7 +92,7 @@ async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
   const answer = await fire(fleet, c, opened, { payload, values, dedupeKey: proof.dedupeKey })
   if ('quota' in answer) setQuotaHeaders(c, answer.quota)
   if (answer.type === 'refusal') {
-    // What was refused may be sent again as it is, and is the same once more; only what differs needs another token.
+    // A refused submission may be sent again unchanged, with the same token; only a different one needs a new token.
     const { token, ...anew } = again
     const changed = answer.refusal.refused === 'IDEMPOTENCY_MISMATCH'
     return await pages.drawRefused(c, opened, changed ? anew : { ...anew, token }, answer.refusal)
@@ -104,7 +104,7 @@ async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
   return c.redirect(to, 303)
 }
 
-/** What the body holds; a page that says so where it cannot be read, or not be put on a page again. */
+/** Reads the body. Responds with an error page if it cannot be read, or could not be shown again. */
 async function readForm(pages: FormPages, c: Context<HonoEnv>, opened: OpenForm): Promise<FormSubmission | Response> {
   const bytes = await readBytes(c)
   if (isRefusal(bytes)) return drawUnreadable(c, bytes)
@@ -115,7 +115,10 @@ async function readForm(pages: FormPages, c: Context<HonoEnv>, opened: OpenForm)
     : sent
 }
 
-/** Whether it comes from a page of ours, which `dedupeKey` names, by somebody who has the access code; the form again if not. */
+/**
+ * Verifies that the submission comes from our page, identified by `dedupeKey`, and has the access code if one is
+ * required. Responds with the form again if not.
+ */
 async function authenticate(
   { fleet, pages }: Forms,
   c: Context<HonoEnv>,
@@ -165,7 +168,7 @@ function fire(
   }))
 }
 
-/** What was written, as what the fields are for, and what is wrong with each that cannot be read so. */
+/** Parses the input by the fields' types, and collects the problems with it. */
 function read(
   form: FormConfig,
   written: FormSubmission['written'],
@@ -183,7 +186,7 @@ function read(
 /** As much of what was written is put on a page again, as it stands in HTML. */
 const WRITTEN_CHARS_MAX = 3 << 19
 
-/** What the answers would take on the page, where five characters are written longer. */
+/** The size of the answers on the page, where five characters are escaped. */
 function charsOn(form: FormConfig, written: FormSubmission['written']): number {
   const answers = form.fields.map(({ name }) => written.get(name)?.[0] ?? '')
   return answers.reduce((sum, answer) => sum + answer.length + 5 * (answer.match(/[&<>"']/g)?.length ?? 0), 0)

@@ -39,7 +39,7 @@ const FORM_ADVICE: { readonly [A in TriggerAuth]?: string } = {
   slack: 'commands and buttons of Slack are for a trigger of type chat',
 }
 
-/** Where senders say what has happened, when their bodies are their own: in a header, or in a field of the body. */
+/** The header or the body field in which each sender names the event, when it sends a body of its own. */
 const EVENT_TYPES: { readonly [A in TriggerAuth]: { readonly header?: string; readonly field?: string } | null } = {
   secret: null,
   none: null,
@@ -73,7 +73,7 @@ export function contentOf(body: Parsed, auth: TriggerAuth, call: IncomingRequest
   }
 }
 
-/** Whether the body has the form of the API reference and no other member, which would be lost. */
+/** True if the body has the API reference's form and no other member, which would be lost. */
 function isReference(json: Json): boolean {
   return isObject(json) && 'data' in json && Object.keys(json).every((name) => REFERENCE.has(name)) &&
     v.is(WebhookBody, json)

@@ -88,7 +88,7 @@ const UNREAD = { eventType: null, timestamp: null, delivery: null }
 
 const NOTHING = new Uint8Array()
 
-/** Why the caller is not let in, as far as that is known without the body; null when it has to be read. */
+/** The reason to refuse the caller, as far as it is known without the body; null if the body is needed. */
 function refusalBeforeBody(
   trigger: TriggerRow,
   head: RequestHead,
@@ -101,7 +101,7 @@ function refusalBeforeBody(
   return authenticate(trigger, { caller_check: { key: signing?.key ?? null, refused }, secret })
 }
 
-/** Whether the caller may be let in, as far as that takes computing. A body that was not read cannot have been signed. */
+/** Verifies the caller as far as that needs computation. A body that was not read cannot have been signed. */
 async function verifyCaller(
   trigger: TriggerRow,
   unread: Refusal | null,

@@ -13,7 +13,7 @@ import { namesByPath, problemWithQuery, queryNumber } from '../kit/query.ts'
 import { locationOf, refused, setQuotaHeaders } from '../kit/response.ts'
 import { callView, firingView } from '../../views/triggers.ts'
 
-/** How often it is looked whether the orchestrator is about to stop or the key has been revoked, while somebody waits. */
+/** The interval at which a waiting request checks whether the orchestrator is stopping or the key was revoked. */
 const LOOK_MS = 1_000
 
 /** `/api/v1/calls`: workflows that other workflows call by their alias, and wait for. */
@@ -72,7 +72,7 @@ async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   return await respondWhenEnded(fleet, c, 'jobs:read', job, seconds)
 }
 
-/** The job once it has ended or the time is up; nothing is told with a key that has been revoked meanwhile. */
+/** Responds with the job once it has ended or the time is up, unless the key was revoked meanwhile. */
 async function respondWhenEnded(
   fleet: Fleet,
   c: Context<HonoEnv>,
@@ -87,7 +87,10 @@ async function respondWhenEnded(
   return isRefusal(key) ? refused(c, key) : shown(c, after)
 }
 
-/** Whoever may do it anyway, and robots, whose keys may nothing else: what they may call is looked at with the job. */
+/**
+ * Accepts a key with the scope, or a robot's own key. Which workflows a robot may call is checked against its job
+ * later.
+ */
 function callerKey(fleet: Fleet, c: Context, scope: Scope): KeyRow | Refusal {
   const credential = bearerCredential(c.req.header('authorization'))
   const key = authorize(fleet.state, credential, scope)
@@ -132,7 +135,7 @@ async function waitForEnd(
       })
       let timer: NodeJS.Timeout | undefined
       look()
-      // Only now that changes are told: it may have ended in between.
+      // Only after subscribing: it may have ended in between.
       void fleet.queries.job(id).then((job) => job !== undefined && isLive(job.status) || end(), end)
     })
   }

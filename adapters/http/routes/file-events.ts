@@ -22,8 +22,8 @@ import { refused, setQuotaHeaders } from '../kit/response.ts'
 import type { KeyRow } from '../../../core/records/key.ts'
 
 /**
- * `POST /api/v1/triggers/{id}/file-events`: a robot tells what has happened to files of its own machine. Each event is
- * put to the trigger in order and answered for itself, so that one that is refused does not take the others along.
+ * `POST /api/v1/triggers/{id}/file-events`: a robot reports changes of files on its own machine. Each event is passed
+ * to the trigger in order and answered separately, so that a refused one does not affect the others.
  */
 export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
   const app = new Hono<HonoEnv>()
@@ -58,7 +58,7 @@ export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
   return app
 }
 
-/** So many letters of paths times letters of patterns, and others have their turn. */
+/** The work, in characters of paths times characters of patterns, after which other requests get their turn. */
 const WORK_MAX = 4_000_000
 
 /** Asks the filters of the trigger about each of the events, and lets others have their turn in between. */
@@ -87,7 +87,7 @@ function reportedTrigger(fleet: Fleet, id: TriggerId): TriggerRow | Refusal {
 
 interface ReportContext {
   readonly key: KeyRow
-  /** When the report came, for events that do not say when they were. */
+  /** The instant of the report, for events without a time. */
   readonly at: string
   readonly screening: Screening
   readonly idempotency: TriggerFired['idempotency']
@@ -105,7 +105,7 @@ async function fireReported(
     as: 'file_watch',
     by: { name: key.name, key: key.id },
     payload: toText(filePayload({ type, path, at: event.timestamp ?? at, source, size })),
-    // Whose files they are is known from the key, and not from what is said.
+    // The owner of the files is taken from the key, not from the body.
     metadata: toText({ source: 'robot', robot_id: key.robot_id, event_type: type }),
     screening,
     idempotency,

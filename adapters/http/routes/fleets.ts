@@ -8,7 +8,7 @@ import { refused } from '../kit/response.ts'
 
 /** The fleets of an installation, besides the default one. */
 export interface FleetRegistry {
-  /** Makes a fleet with its first admin key, which is told this once. CONFLICT when it exists. */
+  /** Creates a fleet with its first admin key, which is returned only here. CONFLICT if it exists. */
   create(name: string): Promise<{ readonly adminKey: string } | Refusal>
   /** Every name, in alphabetical order. */
   names(): Promise<readonly string[]>

@@ -23,7 +23,7 @@ export interface ClientOptions {
   readonly robots: readonly RobotId[]
 }
 
-/** How many jobs with a concurrency key may run at a time. */
+/** The number of jobs with a concurrency key that may run at a time. */
 const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-time': 2 }
 
 /** Everybody who wants something done: programs that submit jobs, other systems that call webhooks, and authors. */
@@ -39,7 +39,7 @@ export class Client {
     this.#chance = options.world.chance('client')
   }
 
-  /** Asks for something now and then, until it is told to stop. */
+  /** Sends requests now and then, until it is stopped. */
   start(): void {
     const perHour = this.#chance.spread(10, 200)
     const next = (): void => {
@@ -177,7 +177,7 @@ export class Client {
       if (answer !== 'lost') this.#released(asked, answer)
       const lost = answer === 'lost' || this.#chance.happens(faults.rates('lostAnswer'))
       if (!lost || event.type !== 'job.submitted') return
-      // It may have taken effect, and whoever asked asks again, not knowing.
+      // It may have taken effect, and the caller repeats it without knowing.
       if (answer !== 'lost' && answer.type === 'job') world.mark('answer lost after the commit')
       if (!this.#done) world.after(this.#latency(), () => this.#again(event))
     })

@@ -22,7 +22,7 @@ const TYPES = ['job_accept', 'job_reject', 'job_progress', 'job_complete', 'job_
 /** More than ten times what a robot may say where that is little. */
 const FLOOD = 150
 
-/** Frames that are no messages, or nearly none. */
+/** Frames that are invalid, or nearly so. */
 const GARBAGE = [
   '',
   'null',
@@ -39,14 +39,14 @@ const GARBAGE = [
 ] as const
 
 /**
- * R8: a robot with a key of its own and no slots, which therefore never has a job. It says whatever it likes of the
- * jobs of others. Nothing that it says may change anything, and since it never really does anything, every rule that
- * compares a row with what a robot did would notice.
+ * R8: a robot with a valid key of its own and no slots, which therefore never has a job. It sends arbitrary messages
+ * about the jobs of others. None of them may change anything, and since it never does any work, every rule that
+ * compares a row with what a robot really did would notice.
  */
 export class Hostile {
   readonly #options: HostileOptions
   readonly #chance: Chance
-  /** Of its own, so that it does not stir what it says otherwise. */
+  /** A separate generator, so that its other messages do not depend on it. */
   readonly #disguise: Chance
   #connection: Connection | null = null
 
@@ -56,7 +56,7 @@ export class Hostile {
     this.#disguise = options.world.chance('disguise')
   }
 
-  /** Says something, if the line is open; opens it otherwise. Now and then it says that it is another robot. */
+  /** Sends a message if connected; connects otherwise. Now and then it claims to be another robot. */
   strike(): void {
     const { network, id, credential } = this.#options
     if (this.#disguise.happens(0.05)) this.#pretend()

@@ -25,7 +25,7 @@ export interface OperatorsOptions {
   readonly robots: readonly SimRobot[]
 }
 
-/** Those who run the place: they call jobs off, have them run again, send robots away, and change limits. */
+/** Operators: they cancel and retry jobs, send robots away, and change limits. */
 export class Operators {
   readonly #options: OperatorsOptions
   readonly #chance: Chance
@@ -43,7 +43,7 @@ export class Operators {
     this.#cancel(this.#chance.pick([...which]) ?? 'job-never' as JobId)
   }
 
-  /** What is to run in a year by a clock that was put right since is not waited for. */
+  /** Cancels jobs that are scheduled in a year, because the clock was ahead when they were made. */
   cancelFarOff(): void {
     const { truth, server } = this.#options
     for (const job of truth.liveJobs()) {
@@ -126,7 +126,7 @@ export class Operators {
     )
   }
 
-  /** Tells a robot to pause, to go on, or to shut down. */
+  /** Asks a robot to pause, to resume, or to shut down. */
   control(): void {
     const robot = this.#chance.pick(this.#options.robots)
     if (robot === undefined) return
@@ -240,7 +240,7 @@ export class Operators {
       const { id } = robot
       const { robots, lastControls } = this.#options.truth
       const mode = robots.get(id)?.mode
-      // What was asked for a moment ago may be under way still.
+      // A recent command may still be under way.
       const settled = lastControls.get(id) !== null
       if (settled && robot.refusalReason === null && (mode === 'active' || mode === 'resuming')) continue
       lastControls.set(id, null)

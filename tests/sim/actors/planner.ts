@@ -23,7 +23,7 @@ export interface PlannerOptions {
 const SCHEDULES_MAX = 4
 const MINUTE = 60_000
 
-/** Those who set schedules up, change them while they are due, and take them away again. */
+/** Planners: they create schedules, change them while they are due, and delete them. */
 export class Planner {
   readonly #options: PlannerOptions
   readonly #chance: Chance
@@ -94,7 +94,7 @@ export class Planner {
       enabled,
     } as const
     this.#request((reply) => ({ ...event, reply }), (answer) => {
-      // What is changed and deleted in one turn is acknowledged, and gone.
+      // A schedule that is changed and deleted in one turn is acknowledged, and gone.
       const known = answer.type !== 'schedule' || this.#leaving.has(schedule) || truth.schedules.has(schedule)
       demand(known, 'I2', () => `${schedule} is acknowledged, and the disk knows nothing of it`)
     })

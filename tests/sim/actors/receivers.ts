@@ -14,7 +14,7 @@ import { demand } from '../violation.ts'
 import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 import type { Life } from '../world/life.ts'
 
-/** How long a call may take, as the sink has it. */
+/** The timeout of a call, as in the sender. */
 const CALL_MS: Millis = 15_000
 const MINUTE: Millis = 60_000
 
@@ -30,24 +30,24 @@ export interface ReceiversOptions {
   readonly mutant: Mutant
 }
 
-/** What was answered with 410, in which life, and how many commits had been asked for then. */
+/** A 410 answer: the life that got it, and the number of commits requested until then. */
 interface Gone {
   readonly life: Life
   readonly commits: number
 }
 
 /**
- * Other systems that are told of what happens, and whoever has set that up. They are down, slow, wrong, or gone, and lose
- * answers; their faults are their own, so that the faults of the others are what they were before there were webhooks.
+ * Receivers of webhooks, and the people who set them up. They are down, slow, wrong, or gone, and lose answers. Their
+ * faults have a generator of their own, so that the other faults are as they were before there were webhooks.
  */
 export class Receivers {
   readonly #options: ReceiversOptions
   readonly #chance: Chance
-  /** How often a call fails, of those to a receiver that is not down. */
+  /** The rate of failures of calls to a receiver that is not down. */
   readonly #failureRate: number
   readonly #downUntil = new Map<WebhookId, Millis>()
   readonly #gone = new Map<WebhookId, Gone>()
-  /** Which life of the server called last. */
+  /** The life of the server that called last. */
   #life: Life | null = null
   #requests = 0
   #calm = false
@@ -100,7 +100,7 @@ export class Receivers {
     this.#enableAll()
   }
 
-  /** A request arrives, or does not. What becomes of it is reported to the life that has sent it, if it lives still. */
+  /** A request arrives, or does not. The outcome is reported to the life that has sent it, if it still lives. */
   call(call: WebhookRequest, life: Life): void {
     const { world, truth, mutant } = this.#options
     if (life.over) return
@@ -147,7 +147,10 @@ export class Receivers {
     return { outcome: { status: 200, error: '', retry_after_ms: null }, ms: quick }
   }
 
-  /** A receiver that has said that it is gone is left alone, from the turn on that has heard it, until it is enabled again. */
+  /**
+   * Checks that a receiver which has answered 410 gets no more calls, from the turn on that has processed it until it
+   * is enabled again.
+   */
   #checkNotGone(call: WebhookRequest, life: Life): void {
     const { truth } = this.#options
     const gone = this.#gone.get(call.webhook)
@@ -164,7 +167,7 @@ export class Receivers {
     this.#downUntil.set(id, world.now + ms)
   }
 
-  /** People do something about a webhook, or about something that it was told. */
+  /** Changes a webhook, or replays one of its deliveries. */
   #operate(): void {
     const { truth, world } = this.#options
     const webhook = this.#chance.pick([...truth.webhooks.rows.values()])

@@ -17,7 +17,7 @@ interface Run {
   stuck: boolean
 }
 
-/** What a robot does with jobs. What really happens goes into the truth; what it says of it may get lost. */
+/** The jobs of a robot. What it really does goes into the truth; its messages about that may get lost. */
 export class RobotJobs {
   readonly #robot: Colleague
   readonly #options: RobotOptions
@@ -25,7 +25,7 @@ export class RobotJobs {
   readonly #runs = new Set<Run>()
   #outbox = new Outbox()
   #lines = 0
-  /** Whether what it remembers survives its process. Only our SDK remembers at all. */
+  /** True if its memory survives its process. Only our SDK has one. */
   readonly #durable: boolean
   #memoryId: string
   #start = 1
@@ -40,7 +40,7 @@ export class RobotJobs {
     this.#memoryId = robot.nextId()
   }
 
-  /** What it says of its memory when it registers. */
+  /** Its memory as it registers with it. */
   get memory(): Payload<'register'>['memory'] {
     if (this.#robot.model !== 'sdk') return undefined
     const offers = [...this.#read].map(([job_id, { offer }]) => ({ job_id, offer }))
@@ -64,7 +64,7 @@ export class RobotJobs {
     this.#read.clear()
   }
 
-  /** What was stuck comes to an end. */
+  /** Ends what was stuck. */
   heal(): void {
     for (const run of this.#runs) {
       if (run.stuck) {
@@ -226,7 +226,7 @@ export class RobotJobs {
     })
     const batch = { type: 'log_batch', payload: { ...this.#about(job), entries } } as const
     const id = this.#robot.send(batch)
-    // Not sure that it has been heard, it says the same again, under the same id.
+    // Unsure of the arrival, it sends the same again, under the same id.
     if (id !== null && this.#chance.happens(0.2)) this.#robot.send(batch, id)
   }
 
@@ -239,7 +239,7 @@ export class RobotJobs {
   #report(run: Run): void {
     const { job, offer, execution } = run
     execution.running = false
-    // What was out of reach for one attempt often is for the next, too.
+    // An error of one attempt often recurs in the next.
     const before = this.#options.truth.histories.get(job)
     const again = before?.some(({ detail }) => detail.startsWith('failed on')) === true && this.#chance.happens(0.7)
     if (!again && this.#chance.happens(0.7)) {
@@ -283,7 +283,7 @@ export class RobotJobs {
 /** More than ten times what a robot may say where that is little. */
 const CHATTER = 120
 
-/** P41: so many heartbeats that do not name a job, and it is settled. */
+/** P41: after this many heartbeats without the job, it is settled. */
 const SETTLED_BEATS = 3
 
 /** The longest that a job may take here, so that those who wait for all of them know how long. */

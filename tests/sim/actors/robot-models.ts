@@ -22,7 +22,7 @@ export interface Shape {
   readonly capabilities: Readonly<Record<string, unknown>>
 }
 
-/** What a simulated robot is made of. */
+/** The properties of a simulated robot. */
 export interface RobotOptions {
   readonly world: World
   readonly faults: Faults
@@ -39,7 +39,7 @@ export interface Colleague {
   readonly id: RobotId
   readonly model: RobotModel
   readonly shape: Shape
-  /** Why it takes no jobs; null while it does. */
+  /** The reason why it takes no jobs; null while it does. */
   readonly refusalReason: string | null
   nextId(): string
   /** Says something, if it is registered. Returns the message's id, or null when it did not leave. */
@@ -51,13 +51,13 @@ export interface Colleague {
   idle(): void
 }
 
-/** How long a robot waits before it connects again, after so many failures in a row. */
+/** Milliseconds before a robot reconnects, after so many failures in a row. */
 export function reconnectMs(model: RobotModel, failures: number, chance: Chance): Millis {
   if (model === 'sdk') return backoffMs(failures, 500, 60_000, () => chance.between(0, 1))
   return model === 'rc' ? 5_000 : Math.min(5_000 * 2 ** failures, 60_000)
 }
 
-/** What people told a robot to do, and what its model makes of it. */
+/** The commands that a robot got, and the reaction of its model. */
 export class Controls {
   readonly #model: RobotModel
   #command: 'work' | 'pause' | 'leave' = 'work'
@@ -66,7 +66,7 @@ export class Controls {
     this.#model = model
   }
 
-  /** A new process knows nothing of what the former one was told. */
+  /** A new process does not know the commands that the former one got. */
   forget(): void {
     this.#command = 'work'
   }
@@ -75,7 +75,7 @@ export class Controls {
     return this.#command === 'leave'
   }
 
-  /** Why it takes no jobs; null while it does. The `ws` client never gives a reason but its slots. */
+  /** The reason why it takes no jobs; null while it does. The `ws` client only ever gives full slots as a reason. */
   refusalReason(rests: boolean): string | null {
     if (this.#model === 'ws') return null
     if (this.leaving) return 'Robot is shutting down'
@@ -88,8 +88,8 @@ export class Controls {
   }
 
   /**
-   * Whether it leaves at once. If gracefully, `ws` does, `rc` only pauses, and ours leaves when its jobs are done; if
-   * not, `ws` goes on until its line breaks, `rc` leaves, and ours breaks its jobs off.
+   * Returns true if it leaves at once. Asked gracefully, `ws` does, `rc` only pauses, and ours leaves when its jobs are
+   * done; otherwise `ws` continues until its connection breaks, `rc` leaves, and ours aborts its jobs.
    */
   shutDown(graceful: boolean): boolean {
     if (this.#model === 'rc' && graceful) this.#command = 'pause'
@@ -98,7 +98,7 @@ export class Controls {
   }
 }
 
-/** What a robot says of itself when it registers. */
+/** The registration of a robot. */
 export function registration(
   id: RobotId,
   shape: Shape,
@@ -117,7 +117,7 @@ export function registration(
   }
 }
 
-/** What a robot says of itself in a heartbeat; `count` is a wrong number of jobs, or null. */
+/** The content of a robot's heartbeat; `count` is a wrong number of jobs, or null. */
 export function statusOf(
   { id, model, shape, refusalReason }: Pick<RobotOptions, 'id' | 'model' | 'shape'> & {
     readonly refusalReason: string | null
@@ -130,8 +130,8 @@ export function statusOf(
 }
 
 /**
- * Which heartbeat an acknowledgement is for, read as it stands. Most of what robots hear is this, and always in one form:
- * one in five is left to the decoder that the SDK has, which is null here, as for every other message.
+ * The heartbeat that an acknowledgement answers, read from the text without parsing. Most messages to robots are of
+ * this form: one in five is left to the SDK's decoder, for which this returns null, as for every other message.
  */
 export function acknowledgedIn(text: string): string | null {
   if (!text.startsWith('{"type":"heartbeat_ack"') || text.charCodeAt(text.length - 3) % 8 === 0) return null

@@ -34,21 +34,21 @@ export class SimRobot {
   readonly id: RobotId
   readonly model: RobotModel
   shape: Shape
-  /** Until then it says that it is paused, and takes nothing. */
+  /** Until then it reports to be paused, and takes nothing. */
   pausedUntil: Millis = 0
   readonly jobs: RobotJobs
   readonly #options: RobotOptions
   readonly #chance: Chance
   #connection: Connection | null = null
   #registered = false
-  /** What it shows when it registers. It gets another when this one has been revoked. */
+  /** The key that it registers with. It gets another when this one has been revoked. */
   #key: string
   #usedKey = ''
   readonly #controls: Controls
   readonly #process: Process
-  /** It has given up connecting, for its key is no good. */
+  /** It has stopped connecting, because its key is invalid. */
   #gaveUp = false
-  /** How wrong its clock is. Nothing may depend on it. */
+  /** The error of its clock, on which nothing may depend. */
   readonly #skew: Millis
   #lastFrameAt: Millis = 0
   #failures = 0
@@ -72,7 +72,7 @@ export class SimRobot {
     this.jobs = new RobotJobs(this, options, this.#chance)
   }
 
-  /** Why it takes no jobs, in its own words; null while it does. */
+  /** The reason why it takes no jobs, in its own words; null while it does. */
   get refusalReason(): string | null {
     return this.#controls.refusalReason(this.#options.world.now < this.pausedUntil)
   }
@@ -102,7 +102,7 @@ export class SimRobot {
     this.jobs.forget()
   }
 
-  /** It gets another key, for the one that it had is no good any more. */
+  /** Gives it another key after the old one became invalid. */
   changeKey(key: string): void {
     this.#key = key
     if (!this.#process.up) this.start()
@@ -123,7 +123,7 @@ export class SimRobot {
     else this.start()
   }
 
-  /** Its last job has ended: if it was told to leave once that is so, it does. */
+  /** Its last job has ended: it leaves if it was asked to do so then. */
   idle(): void {
     this.later(0, () => this.#reader.readOn())
     if (this.#controls.leaving && this.model === 'sdk') this.later(1_000, () => this.#leave())
@@ -182,7 +182,7 @@ export class SimRobot {
     this.jobs.disconnected()
     this.#options.world.cancel(this.#nextHeartbeat)
     if (this.#gaveUp) return
-    // Told to shut down, but not at once, the `ws` client goes on until its line breaks.
+    // Asked to shut down, but not at once, the `ws` client continues until its connection breaks.
     if (this.model === 'ws' && this.#controls.leaving) return this.#restart()
     const awaited = this.#connection
     this.later(reconnectMs(this.model, this.#failures++, this.#chance), () => {
@@ -241,11 +241,11 @@ export class SimRobot {
     if (this.jobs.active().length === 0) this.idle()
   }
 
-  /** It says goodbye, and its process ends. */
+  /** It disconnects in order, and its process ends. */
   #leave(): void {
     if (this.#controls.leaving && this.jobs.active().length > 0) return
     this.send({ type: 'disconnect', payload: { robot_id: this.id, reason: 'Shutdown requested' } })
-    // What it has said is still under way.
+    // Its messages are still under way.
     this.#connection?.closeByRobot()
     this.#connection = null
     this.#restart()
@@ -260,7 +260,7 @@ export class SimRobot {
     if (!success) {
       const excused = this.#options.truth.revoked.has(this.id)
       if (!excused) throw new Violation('I33', `${this.id} has a key and was refused: ${why}`)
-      // Only the `ws` client tries again with a key that is no good. It may have been given another since.
+      // Only the `ws` client tries again with an invalid key. It may have got another one since.
       this.#gaveUp = this.model !== 'ws' && this.#usedKey === this.#key
       return this.#drop()
     }

@@ -8,7 +8,7 @@ import type { Rule } from '../rules/rule.ts'
 import type { Fault } from '../world/faults.ts'
 import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 
-/** What the server asks of its clock. */
+/** The methods of its clock that the server uses. */
 export type ServerClock = Pick<FleetClock, 'now' | 'adjust' | 'resumeFrom' | 'committed' | 'setAlarm' | 'isSet'>
 
 /** A small mutation of the program, put around its parts: the program itself knows nothing of it. */
@@ -19,7 +19,7 @@ export interface Mutant {
   clock(clock: ServerClock, dials: ClockSource): ServerClock
   /** Called with each state that is loaded, before anything is stepped. */
   state(state: State): void
-  /** What the pump gets for what arrived. */
+  /** The event that the pump gets in place of the one that arrived. */
   event(event: Event, state: State): Event
   /** Rules to check besides the real ones. */
   readonly rules: readonly Rule[]

@@ -11,8 +11,8 @@ import type { Fault } from '../world/faults.ts'
 import { Violation } from '../violation.ts'
 
 /**
- * Bugs that people really write, put around the original program one at a time. Each must be found within so many seeds:
- * one that is not is an invariant that nobody has written. Kept in the order of the parts of a turn.
+ * Typical bugs, each put around the original program. Each must be found within a number of seeds: one that is not
+ * found is a missing invariant. In the order of the parts of a turn.
  */
 export interface KnownMutant {
   readonly bug: string
@@ -256,7 +256,7 @@ export const MUTANTS: readonly KnownMutant[] = [
   { bug: 'deliveries wait for a report that was lost', within: 20, mutant: webhooks.neverReported },
 ]
 
-/** The first seed that finds the bug, and what it says; null when none does in time. */
+/** The first seed that finds the bug, with the failure; null if none does in time. */
 export async function findMutant({ mutant, certain = [], within }: KnownMutant): Promise<Outcome | null> {
   for (let seed = 1; seed <= within; seed++) {
     const outcome = await simulate(seed, { ...mutant(), certain })

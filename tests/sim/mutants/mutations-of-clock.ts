@@ -97,7 +97,7 @@ export const timeoutsStay = (): Mutant =>
     }
   })
 
-/** A robot was last heard when the clock then said. */
+/** A robot's last frame keeps the instant of the former clock. */
 export const leasesStay = (): Mutant =>
   undoing((state, by) => {
     for (const session of state.sessions.values()) {
@@ -106,7 +106,7 @@ export const leasesStay = (): Mutant =>
     }
   })
 
-/** What a schedule has decided is decided, whatever the clock says now. */
+/** Schedules keep their next instant when the clock is set back. */
 export function schedulesWait(): Mutant {
   let before: ReadonlyMap<ScheduleId, ScheduleRow> = new Map()
   const undo = undoing((state, by, out) => {
@@ -131,7 +131,7 @@ export function schedulesWait(): Mutant {
   }
 }
 
-/** What ran while the clock was ahead is forgotten when it is put right. */
+/** Runs made while the clock was ahead are forgotten when it is corrected. */
 export const runsAgain = (): Mutant => ({
   ...ORIGINAL,
   state: ({ earlyRuns }) => {

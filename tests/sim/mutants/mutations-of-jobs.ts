@@ -11,7 +11,7 @@ import type { FreeRobot, JobClass, WaitingJob } from '../../../core/indexes.ts'
 
 /** Mutations of what came later: cancelling, retries, limits, order, and what must stay small. */
 
-/** Things said are changed, or, where the answer is null, not said. */
+/** Messages are changed, or not sent if the result is null. */
 function changingSends(change: (send: Send) => Send | null): Mutant {
   return {
     ...ORIGINAL,
@@ -55,7 +55,7 @@ const isCancel = (send: Send): boolean =>
 
 export const cancelNotSent = (): Mutant => changingSends((send) => isCancel(send) ? null : send)
 
-/** A robot that registers is not told of what it is to stop. */
+/** A robot that registers does not get the jobs to stop. */
 export function cancelNotResent(): Mutant {
   let registered: SocketId | null = null
   return changingSends((send) => {
@@ -85,7 +85,7 @@ export const socketsNotRead = (): Mutant => ({
   ports: (ports) => ({ ...ports, defer: (run, ms) => ms === undefined ? ports.defer(run) : run() }),
 })
 
-/** When a robot was heard last is what its own clock says, which is an hour ahead of ours. */
+/** The instant of a robot's last frame is taken from its own clock, which is an hour ahead of ours. */
 export const robotsClock = (): Mutant => ({
   ...ORIGINAL,
   state: ({ sessions }) => {
@@ -213,7 +213,7 @@ export const noCooldown = (): Mutant => ({
   },
 })
 
-/** What is repeated is repeated with the usual priority. */
+/** A retried job has the default priority. */
 export const retryForgets = (): Mutant => ({
   ...ORIGINAL,
   ports: (ports, state) => ({
@@ -230,7 +230,7 @@ export const retryForgets = (): Mutant => ({
   }),
 })
 
-/** What a socket carries is changed on the way to it. */
+/** The snapshot of a socket is changed before it is stored. */
 export function changingSnapshots(change: object): Mutant {
   return {
     ...ORIGINAL,

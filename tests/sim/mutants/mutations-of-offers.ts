@@ -29,7 +29,7 @@ export function lapsesOverRestarts(): Mutant {
   return { ...mutant, state }
 }
 
-/** What the offers of each new session are changed to. */
+/** Changes the offers of each new session. */
 function withOffers(change: (session: Session) => void): Mutant {
   return {
     ...ORIGINAL,
@@ -58,7 +58,7 @@ export const anyListProves = (): Mutant =>
     offers.get = (id) => typeof get(id) === 'number' ? 0 : get(id)
   })
 
-/** What a robot says that it has read is not looked at: all that was offered to its memory counts as unread. */
+/** The offers that a robot declares to have read are ignored: all that were made to its memory count as unread. */
 export const memoryIsEmpty = (): Mutant =>
   changingMessages((message) =>
     message.type === 'register' && message.payload.memory !== undefined
@@ -85,7 +85,7 @@ export const lostMeansUnread = (): Mutant => ({
   },
 })
 
-/** That a robot has said what it runs, and has not got the job, gives nothing back. */
+/** A robot's report without the job gives nothing back. */
 export const answersIgnored = (): Mutant =>
   withOffers(({ offers }) => {
     const get = offers.get.bind(offers)

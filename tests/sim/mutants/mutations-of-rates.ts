@@ -40,7 +40,7 @@ export const controlRefused = (): Mutant => ({
   },
 })
 
-/** Whoever says too much is closed, also when it is about its own jobs. */
+/** A robot that sends too much is disconnected, even if the messages are about its own jobs. */
 export const busyLogCloses = (): Mutant => ({
   ...ORIGINAL,
   ports: (ports) => ({
@@ -54,7 +54,7 @@ export const busyLogCloses = (): Mutant => ({
   }),
 })
 
-/** What a robot has used up is not carried by its socket. */
+/** The message rate of a robot is missing from its socket's snapshot. */
 export const messageRateForgotten = (): Mutant => changingSnapshots({ messageRate: null })
 
 /** A webhook that comes again is a call like any other. */

@@ -31,7 +31,7 @@ function changingRows(change: (after: ScheduleRow, before: ScheduleRow) => Sched
   }
 }
 
-/** Whoever decides about a schedule finds it otherwise in one field than people said, and what is kept is what they said. */
+/** A schedule is decided with another value in one field than users have set, while the row keeps the user's. */
 function misreading<F extends 'misfire' | 'overlap'>(field: F, lie: ScheduleSpec[F]): Mutant {
   const asPlanned = new Map<ScheduleId, ScheduleSpec[F]>()
   let stepping = false
@@ -67,7 +67,7 @@ function misreading<F extends 'misfire' | 'overlap'>(field: F, lie: ScheduleSpec
   }
 }
 
-/** What is written of runs of schedules is changed on its way to the disk; null is not written. */
+/** Rows of schedule runs are changed before they are stored; null is not stored. */
 function changingRuns(change: (row: ScheduleRunRow, state: State) => ScheduleRunRow | null): Mutant {
   return {
     ...ORIGINAL,
@@ -120,7 +120,7 @@ export const dueForgotten = (): Mutant => ({
   },
 })
 
-/** What was due is told to have been due when it was acted upon. */
+/** The recorded due instant is that of the action. */
 export const jitterMoves = (): Mutant =>
   changingRuns((row, { schedules }) => {
     const jitter = schedules.get(row.schedule_id)?.jitter_ms ?? 0

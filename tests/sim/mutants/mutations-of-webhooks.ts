@@ -2,9 +2,9 @@ import { Receipt } from '../../../core/base/receipt.ts'
 import { withSettings } from './mutations.ts'
 import { type Mutant, ORIGINAL } from './mutant.ts'
 
-/** Mutations of what webhooks are told. */
+/** Mutations of deliveries to webhooks. */
 
-/** What was pending when the process died is forgotten when it begins again. */
+/** Deliveries that were pending when the process died are forgotten at the next start. */
 export const deliveriesForgotten = (): Mutant => ({
   ...ORIGINAL,
   state: ({ deliveries, timers }) => {
@@ -50,7 +50,7 @@ export const neverGivenUp = (): Mutant =>
   withSettings({ deliveryBackoffMs: Array.from({ length: 1_000 }, () => 300_000), webhookFailingMs: 1e12 })
 export const atOnce = (): Mutant => withSettings({ deliveryBackoffMs: [1, 1, 1, 1] })
 
-/** Nobody is told of the jobs that took too long. */
+/** Timeouts of jobs are not emitted. */
 export const timeoutsNotEmitted = (): Mutant => ({
   ...ORIGINAL,
   state: ({ deliveries }) => {
@@ -63,7 +63,7 @@ export const timeoutsNotEmitted = (): Mutant => ({
   },
 })
 
-/** What is on the disk only stays there. */
+/** Deliveries that are only on disk stay there. */
 export const pagesNeverFetched = (): Mutant => ({
   ...ORIGINAL,
   ports: (ports) => ({
@@ -75,7 +75,7 @@ export const pagesNeverFetched = (): Mutant => ({
   }),
 })
 
-/** What a call came to is lost on the way. */
+/** The outcome of a call is lost. */
 export const neverReported = (): Mutant => ({
   ...ORIGINAL,
   event: (event) => event.type === 'delivery.finished' ? { type: 'tick' } : event,

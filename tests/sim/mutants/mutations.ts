@@ -29,7 +29,7 @@ export function withoutTimers(...names: readonly TimerName[]): Mutant {
     timers.set = (why, id, at) => {
       if (!names.includes(why)) set(why, id, at)
     }
-    // What was set while it was loaded is forgotten, too.
+    // Timers that were set during loading are cancelled, too.
     for (const why of names) for (const id of timerIds) timers.cancel(why, id)
   }
   const timerIds = ['', ...Array.from({ length: 300 }, (_, number) => [`job-${number}`, `robot-${number}`]).flat()]
@@ -113,7 +113,7 @@ export const offerSentTwice = (): Mutant => ({
   }),
 })
 
-/** What an old socket says counts for the robot's present one. */
+/** A message from an old socket counts for the robot's present one. */
 export const noSession = (): Mutant => ({
   ...ORIGINAL,
   event: (event, state) => {
@@ -126,7 +126,7 @@ export const noSession = (): Mutant => ({
   },
 })
 
-/** Who speaks is taken from the message. */
+/** The sender is taken from the message. */
 export const senderFromMessage = (): Mutant => ({
   ...ORIGINAL,
   event: (event, state) => {
@@ -175,7 +175,7 @@ export const pausedIsOnline = (): Mutant =>
       : message
   )
 
-/** Jobs that pass the test are looked at as if they said otherwise when they may be run again; their rows stay as they are. */
+/** Jobs that pass the test are handled as if they had this retry safety; their rows stay as they are. */
 export function asIfSafe(safety: RetrySafety, passes: (job: JobRow) => boolean): Mutant {
   let stepping = false
   const really = new Map<JobId, RetrySafety>()
@@ -217,7 +217,7 @@ export function withSettings(change: Partial<State['settings']>): Mutant {
   return { ...ORIGINAL, state: (state) => void Object.assign(state, { settings: { ...state.settings, ...change } }) }
 }
 
-/** A key for a new robot lets in whoever says that it is one that is there. */
+/** A key for a new robot admits an existing one. */
 export const anyNewKey = (): Mutant => ({
   ...ORIGINAL,
   event: (event, { sockets, keysBySecret }) => {

@@ -9,7 +9,7 @@ import type { Prefetch } from '../../../core/prefetch.ts'
 import { demand } from '../violation.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
-/** What must stay small, and what must stay in order: the rules I16, I18, I36 to I40. */
+/** Bounds and orders: the rules I16, I18, I36 to I40. */
 
 /** I16: a lease is renewed by a frame on the present connection and by nothing else, and by the server's clock. */
 const leasesAreOurs: Rule = ({ truth, state, change }) => {

@@ -11,11 +11,11 @@ import type { ClockChange } from '../../../core/turn.ts'
 import { demand, same } from '../violation.ts'
 
 /**
- * What must hold of a clock that is set: nothing waits for it, nothing is over before its time, and the rows go along. Judged
- * by true time.
+ * Rules about a clock that is set: nothing waits for it, nothing ends early, and the rows move along. Judged by true
+ * time.
  */
 
-/** How late a deadline may be acted upon, once the server runs steadily: a late alarm, a slow commit. */
+/** The tolerated lateness of a deadline while the server runs steadily: a late alarm, a slow commit. */
 export const LATE_MS: Millis = 45_000
 
 /** And one at an instant of the wall, after the clock was set: the process looks for that now and then. */

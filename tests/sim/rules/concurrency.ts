@@ -7,7 +7,7 @@ import type { Rule } from './rule.ts'
 import { demand, same } from '../violation.ts'
 import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 
-/** What must hold of requests that repeat others, and of limits on what runs at a time: the rules I4, I14, I21, I27. */
+/** Rules about repeated requests, and about concurrency limits: I4, I14, I21, I27. */
 
 /** The limits that a job is under, by name, as the rows have them. */
 function limitsOf(job: JobRow, { disk }: Truth): readonly (readonly [string, number])[] {
@@ -23,7 +23,7 @@ function limitsOf(job: JobRow, { disk }: Truth): readonly (readonly [string, num
   return limits
 }
 
-/** What they are called, which stays as it is for as long as the job. */
+/** The names of its limits, which stay the same for the life of the job. */
 function limitNames(job: JobRow, { limitNames: known }: Truth): readonly string[] {
   let names = known.get(job.id)
   if (names === undefined) {
@@ -52,7 +52,7 @@ function countsAsRunning(job: JobRow): boolean {
   return job.status === 'queued' || job.status === 'running' || job.stop_until !== null
 }
 
-/** I14: no more jobs are let in under a limit than it allows. One that was lowered leaves alone whoever is inside. */
+/** I14: a limit admits no more jobs than it allows. Jobs that were admitted before it was lowered may stay. */
 const limitsHold: Rule = ({ truth, change }) => {
   const entered = change.jobs.filter(({ before, after }) =>
     // A robot that takes a job late runs it whatever the limit says (P42), and if it is called off it may run it still.
@@ -171,7 +171,7 @@ const cooldownHolds: Rule = ({ truth, change }) => {
   }
 }
 
-/** I34: what a robot was told last is on record, over restarts, until somebody says otherwise. */
+/** I34: the last command to a robot is on record, over restarts, until the next one. */
 const controlsAreKept: Rule = ({ truth, change }) => {
   for (const { after } of change.robots) {
     if (truth.lastControls.get(after.id) !== 'pause') continue
@@ -182,7 +182,7 @@ const controlsAreKept: Rule = ({ truth, change }) => {
     if (event !== 'offer' || robot === undefined || robot.mode === 'active' || robot.mode === 'resuming') continue
     const before = change.robots.find(({ after }) => after.id === robot.id)?.before
     const was = before?.mode ?? robot.mode
-    // It may have been told so later in the same turn.
+    // The command may have come later in the same turn.
     const closed = was !== 'active' && change.robots.filter(({ after }) => after.id === robot.id).length <= 1
     demand(!closed, 'I34', () => `${robot.id} was told to stop taking jobs and was offered ${job_id}`)
   }

@@ -9,9 +9,12 @@ import { foreignSlots } from '../../../core/queue/matching.ts'
 import { demand } from '../violation.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
-/** Who goes first, and where to: the rules I20, I22 and I23. They judge only what did not change in the same turn. */
+/**
+ * The order of dispatch and the choice of robots: the rules I20, I22 and I23. They judge only what did not change in
+ * the same turn.
+ */
 
-/** What a robot was like after the turn before. */
+/** The state of a robot after the previous turn. */
 interface Before {
   session: Session
   load: number

@@ -4,13 +4,13 @@ import type { Truth } from '../truth/truth.ts'
 import type { SimRobot } from '../actors/robot.ts'
 import { Violation } from '../violation.ts'
 
-/** What must be so in the end, when nothing goes wrong any more. */
+/** The final state, after the faults have stopped. */
 
 const MINUTE: Millis = 60_000
 
 /**
- * L2, L6, I37: everything has ended, everybody knows, every robot is at work again, and memory is as empty as it was at
- * the beginning. L5: nothing is left to be told.
+ * L2, L6, I37: every job has ended, every client knows, every robot is at work again, and memory is as empty as at the
+ * beginning. L5: no delivery is pending.
  */
 export function everythingIsDone(truth: Truth, state: State | null, robots: readonly SimRobot[]): void {
   if (state === null) throw new Violation('L6', 'the server does not run')

@@ -9,7 +9,7 @@ import type { JobRequest } from '../truth/job-request.ts'
 import { demand, same } from '../violation.ts'
 import { HOSTILE } from '../world/givens.ts'
 
-/** What must hold of everything that is said, at the moment at which it is said: the rules I2, I11 and I33. */
+/** Rules about every message, at the moment it is sent: I2, I11 and I33. */
 
 /** Every rule about what the server says, at the moment at which it does. */
 export function checkSend(truth: Truth, send: Send): void {
@@ -22,11 +22,11 @@ export function checkSend(truth: Truth, send: Send): void {
   messagesAreBounded(truth, send)
 }
 
-/** L7: a robot that is closed for its silence was silent, also where nobody had read yet what it said. */
+/** L7: a robot that is disconnected for its silence was silent, even if its messages were not read yet. */
 function silentIsClosed({ arrived, current, owners, settings, time }: Truth, send: Send): void {
   if (send.to !== 'socket' || !('close' in send) || send.close.code !== 4408) return
   const robot = owners.get(send.socket)
-  // Whoever is hostile may have been cut off long before.
+  // The hostile robot may have been disconnected long before.
   if (robot === undefined || robot === HOSTILE || current.get(robot) !== send.socket) return
   const silent = time.now() - (arrived.get(send.socket) ?? 0)
   // The clock is followed little by little where it is off by less.
@@ -37,7 +37,7 @@ function silentIsClosed({ arrived, current, owners, settings, time }: Truth, sen
   )
 }
 
-/** I18: when a robot hears that it is registered, its older connection has been told to close. */
+/** I18: when a robot gets its registration, its older connection has been closed. */
 function olderIsClosed({ owners, current, closedByServer }: Truth, send: Send): void {
   if (send.to !== 'socket') return
   const robot = owners.get(send.socket)
@@ -53,7 +53,7 @@ function olderIsClosed({ owners, current, closedByServer }: Truth, send: Send): 
   }
 }
 
-/** I31: a robot that registers is told at once of every job that it is to stop. */
+/** I31: a robot that registers gets every job that it should stop at once. */
 function cancelsAreResent(truth: Truth, send: Send): void {
   if (send.to !== 'socket' || 'close' in send) return
   const { message, socket } = send

@@ -6,7 +6,7 @@ import { demand, same } from '../violation.ts'
 import { POOL_TAGS } from '../world/givens.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
-/** What must hold of jobs after every commit. `rules.ts` says when. */
+/** Rules about jobs after every commit. `rules.ts` lists when each applies. */
 
 const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'timeout'])
 const STAYS = JOB_STATUSES.map((status) => `${status}>${status}`)
@@ -96,7 +96,7 @@ function matchesRequest(job: JobRow, asked: JobRequest | undefined): void {
   }
 }
 
-/** I1: a job that somebody was told of is there after every restart, and as it was last seen. */
+/** I1: an acknowledged job exists after every restart, as it was last seen. */
 export function acknowledgedJobsExist(truth: Truth): void {
   for (const id of truth.acknowledged) {
     const job = truth.disk.tables.jobs.get(id)
@@ -109,7 +109,7 @@ export function acknowledgedJobsExist(truth: Truth): void {
 const noGhosts: Rule = ({ truth, change }) => {
   for (const { before, after } of change.jobs) {
     if (before !== undefined) continue
-    // What is due makes jobs unasked: that they are due, `schedules.ts` checks.
+    // Schedules make jobs without a request: `schedules.ts` checks that these were due.
     demand(truth.requests.has(after.id) || after.due_at !== null, 'I3', () => `nobody asked for job ${after.id}`)
     demand(!truth.refused.has(after.id), 'I3', () => `job ${after.id} was refused and exists`)
   }

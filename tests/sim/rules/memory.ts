@@ -18,7 +18,7 @@ import { demand, same, Violation } from '../violation.ts'
 /** The modes in which a robot is offered jobs. */
 const WORKING: ReadonlySet<string> = new Set(['active', 'resuming'])
 
-/** What must hold of memory after every commit: the rules I5, I18, I21, I35 and I39, and L1 and L3 of deadlines. */
+/** Rules about memory after every commit: I5, I18, I21, I35 and I39, and L1 and L3 of deadlines. */
 
 /** I5: what a restart would load now is what is in memory. */
 const memoryIsACache: Rule = ({ truth, state, change, all }) => {
@@ -70,7 +70,7 @@ function waitingOf(state: State): string {
   ).toSorted().join('; ')
 }
 
-/** I19, I31: whoever was to be told to stop a job has been told before the next turn. */
+/** I19, I31: a robot that should stop a job gets the message before the next turn. */
 const cancelsAreSent: Rule = ({ truth, state, change }) => {
   for (const key of truth.cancelsDue) {
     const [socket, job] = key.split(' ')
@@ -141,7 +141,7 @@ const freeRobotsGetJobs: Rule = ({ truth, state, change, whole }) => {
     if (open) free.push({ robot, session })
   }
   if (free.length === 0) return
-  // Those who were not touched waited for each other before, too.
+  // Unchanged jobs and robots did not match before either.
   const robots = whole ? null : robotsIn(change)
   const jobs = whole ? null : new Set(change.jobs.map(({ after }) => after.id))
   for (const job of state.jobs.values()) {
@@ -167,7 +167,7 @@ export function mayRun(robot: RobotRow, job: JobRow): boolean {
     job.required_capabilities.every((name) => Boolean(robot.capabilities[name]))
 }
 
-/** I18, I35: whoever is listened to as a robot is that robot. */
+/** I18, I35: a session belongs to the robot that it names. */
 const sessionsAreTheirOwn: Rule = ({ truth, state }) => {
   for (const session of state?.sessions.values() ?? []) {
     const owner = truth.owners.get(session.socket)
@@ -236,7 +236,7 @@ const absenceIsNoTimeout: Rule = ({ state, change }) => {
   }
 }
 
-/** L3: a connection on which nothing is heard is not kept for longer than the lease. */
+/** L3: a connection without frames is not kept for longer than the lease. */
 const silenceIsNoticed: Rule = ({ truth, state, change }) => {
   for (const { robot } of state?.sessions.values() ?? []) {
     const silent = change.elapsed - Math.max(truth.received.get(robot)?.at ?? 0, truth.time.steadySince)
@@ -245,7 +245,10 @@ const silenceIsNoticed: Rule = ({ truth, state, change }) => {
   }
 }
 
-/** When something happens to the job though no message comes. P45: while its robot is away, the robot's own deadline. */
+/**
+ * The next instant at which something happens to the job without a message. P45: while its robot is offline, the
+ * robot's own deadline.
+ */
 function deadlineOf(job: JobRow, queueTtlMs: Millis, state: State): Millis {
   if (job.status === 'running') {
     const at = (job.started_at ?? 0) + job.timeout_ms

@@ -6,7 +6,7 @@ import { demand } from '../violation.ts'
 import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
-/** What must hold of every offer that a commit made: the rules I11, I14, I15 and I17. */
+/** Rules about every offer that a commit has made: I11, I14, I15 and I17. */
 
 type Shape = Message<'register'>['payload']
 
@@ -48,7 +48,7 @@ const offersGrow: Rule = (input) => {
   }
 }
 
-/** I14: a robot is offered no more than it has slots for, and nothing while it says that it takes nothing. */
+/** I14: a robot gets no more offers than it has slots, and none while it reports to take none. */
 const capacityHolds: Rule = (input) => {
   const { truth } = input
   for (const { entry, robot, job, shapes } of offersOf(input)) {
@@ -68,7 +68,10 @@ const capacityHolds: Rule = (input) => {
   }
 }
 
-/** How many jobs the robot took, or has to stop, after that offer in the same turn, though their own offer to it had lapsed (P42). */
+/**
+ * The number of jobs that the robot accepted late or has to stop after that offer in the same turn, though their own
+ * offer to it had expired (P42).
+ */
 function takenLater({ change }: RuleInput, robot: HistoryRow['robot_id'], offer: HistoryRow): number {
   return change.jobs.filter(({ before, after }) =>
     before !== undefined && before.offered_at !== null && before.offer_until === null && after.robot_id === robot &&
@@ -89,7 +92,7 @@ const eligible: Rule = (input) => {
       'I15',
       () => `${robot} lacks what job ${job.id} needs: ${needs(job)}; it has ${JSON.stringify(shapes[0])}`,
     )
-    // Where the clock was set back since, its time has come all the same.
+    // If the clock was set back since, its time has come nevertheless.
     const hasCome = job.scheduled_time === null || job.scheduled_time <= entry.at ||
       input.truth.time.scheduledTimeReached.has(job.id)
     demand(hasCome, 'I15', () => `job ${job.id} was offered before its time`)
@@ -173,7 +176,7 @@ const stoppedIsReal: Rule = ({ truth, change }) => {
   }
 }
 
-/** I17: a job is given up at the word of its robot only if the robot really is not at it. */
+/** I17: a job is given up because of its robot's report only if the robot really is not running it. */
 const lossIsReal: Rule = ({ truth, change }) => {
   for (const { job_id, robot_id, offer, detail } of change.history) {
     if (robot_id === null || !detail.endsWith('says that it is not running it')) continue

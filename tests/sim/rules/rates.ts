@@ -12,9 +12,9 @@ import type { JobRequest } from '../truth/job-request.ts'
 import { demand } from '../violation.ts'
 import { BY, KEY } from '../world/givens.ts'
 
-/** How often anybody may ask and say anything: the rule I28. Windows are counted here from the rows, one by one. */
+/** Rate limits: the rule I28. Windows are counted here from the rows, one by one. */
 
-/** Who is held to a limit, how many jobs it lets through, and in how long. */
+/** A limit: its name, the number of jobs that it admits, and its window. */
 interface RateLimit {
   readonly name: string
   readonly most: number
@@ -54,7 +54,7 @@ const ratesHold: Rule = ({ truth, state, change }) => {
   }
 }
 
-/** I28: who is refused has used the limit up, and is told the instant at which that is no longer so. */
+/** I28: a refused caller has used up the limit, and the answer has the instant at which that ends. */
 export function refusalIsEarned(truth: Truth, trigger: TriggerId | null, answer: Reply): void {
   const details = answer.type === 'refusal' && answer.refusal.refused === 'RATE_LIMITED' ? answer.refusal.details : {}
   const { reset, retry_after_ms } = details as { readonly reset?: number; readonly retry_after_ms?: number }
@@ -78,7 +78,7 @@ export function deliveryIsOnce(truth: Truth, { delivery }: JobRequest, { id }: J
 /** Messages that may be answered with RATE_LIMITED. */
 const REFUSABLE: ReadonlySet<string> = new Set(['heartbeat', 'job_progress', 'log_entry', 'log_batch', 'garbled'])
 
-/** I28, P37: what a robot says of its jobs is never refused for its rate. And what it has used up is remembered. */
+/** I28, P37: messages of a robot about its jobs are never refused for their rate, and its used rate is remembered. */
 export function rateIsFair(truth: Truth, send: Send): void {
   if (send.to !== 'socket') return
   if ('close' in send) return closedForCause(truth, send)
@@ -99,7 +99,7 @@ function closedForCause(truth: Truth, { socket, close }: Extract<Send, { readonl
   demand(jobs.length === 0, 'I28', () => `${robot} has ${jobs[0]?.id} and is closed: ${close.reason}`)
 }
 
-/** Notes that a robot was told of its limit, or closed for it. */
+/** Marks that a robot was warned about its limit, or disconnected for it. */
 export function markRates(world: World, send: Send): void {
   if (send.to !== 'socket') return
   if ('close' in send) {
@@ -109,7 +109,7 @@ export function markRates(world: World, send: Send): void {
   }
 }
 
-/** How long a turn may take from its beginning until its words are said. */
+/** The longest time from the beginning of a turn until its messages are sent. */
 const SLOW_MS: Millis = 5_000
 
 /** I28: what a robot has used up of its limit stays used up while somebody remembers it: over reconnects, and sleep. */
@@ -126,7 +126,7 @@ const messageRatesRemember: Rule = ({ truth, state, change, whole }) => {
   }
 }
 
-/** Whose meters are forgotten when a process begins: everybody's, but for those whose connections it still has. */
+/** Forgets the counters when a process starts, except those of robots whose connections it still has. */
 export function forgetCounted(truth: Truth, kept: ReadonlyMap<RobotId, unknown>): void {
   for (const robot of truth.countedMessages.keys()) if (!kept.has(robot)) truth.countedMessages.delete(robot)
 }

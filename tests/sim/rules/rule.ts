@@ -2,7 +2,7 @@ import type { State } from '../../../core/state.ts'
 import type { Change } from '../truth/change.ts'
 import type { Truth } from '../truth/truth.ts'
 
-/** What a rule looks at. `state` is null when the commit landed after its process had gone. */
+/** The inputs of a rule. `state` is null when the commit landed after its process had gone. */
 export interface RuleInput {
   readonly truth: Truth
   readonly change: Change

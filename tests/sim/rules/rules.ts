@@ -14,13 +14,13 @@ import { SCHEDULE_RULES } from './schedules.ts'
 import { CLOCK_RULES } from './clock.ts'
 
 /**
- * What must hold after every commit, each rule a function of its own that throws a sentence with the rule's number.
- * The rules are written down a second time on purpose: comparing the program's table with itself shows nothing.
- * Those about jobs stand in `jobs.ts`, about memory in `memory.ts`, about offers in `offers.ts`, and about what is
- * sent, which are checked when it is, in `frame-rules.ts`.
+ * The rules after every commit, each a function that throws a sentence with the rule's number. They repeat the
+ * program's rules on purpose: comparing its tables with themselves would show nothing. Those about jobs are in
+ * `jobs.ts`, about memory in `memory.ts`, about offers in `offers.ts`, and about messages, which are checked when sent,
+ * in `frame-rules.ts`.
  */
 
-/** Those that have nothing to say of a commit in which nothing has happened to a job. */
+/** Rules that do not apply to a commit in which no job changed. */
 const ABOUT_JOBS: readonly Rule[] = [...JOB_RULES, ...OFFER_RULES, ...CONCURRENCY_RULES, ...ORDER_RULES, ...CLOCK_RULES]
 
 /** The others. */
@@ -33,9 +33,8 @@ export const COMMIT_RULES: readonly Rule[] = [
 ]
 
 /**
- * In strict runs everything is counted anew after every commit. In the others a commit is judged by what it has touched,
- * and one in so many by a recount, and by comparing all rows: what is wrong then stays wrong. Those that are about robots
- * only are looked at with the recount alone.
+ * Strict runs recount everything after every commit. The others judge a commit by what it has touched, and recount only
+ * one in so many, comparing all rows: an error stays visible until then. Rules about robots only run with the recount.
  */
 const WHOLE_EVERY = 8
 const ALL_EVERY = 5 * WHOLE_EVERY

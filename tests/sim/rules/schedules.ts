@@ -11,8 +11,8 @@ import { demand, same } from '../violation.ts'
 import type { ScheduleTruth } from '../truth/schedule-truth.ts'
 
 /**
- * What must hold of schedules: the rules I24 and I25, and L4. When they are due we know by arithmetic, and what has become
- * of an instant stands in the rows that the program keeps.
+ * Rules about schedules: I24 and I25, and L4. Due instants are known by arithmetic; their outcomes are in the program's
+ * rows.
  */
 
 const ON_TIME_MS: Millis = 60_000
@@ -88,7 +88,7 @@ function instantsOf(truth: Truth, change: Change, id: ScheduleId): void {
   truth.schedules.set(id, now)
 }
 
-/** The next instant that is due is the next that is told of. Returns how far it is told. */
+/** Outcomes are recorded in the order of due instants. Returns the last recorded one. */
 function inOrder(
   id: ScheduleId,
   plan: ScheduleRow | undefined,
@@ -119,7 +119,7 @@ function decisionsAreRight(
   due: readonly ScheduleRunRow[],
 ): void {
   const last = due.at(-1)
-  // The latest may have run already, before the clock was set back: it is not told of again, and stands for the others.
+  // The latest may have run before the clock was set back: it is not recorded again, and stands for the others.
   const later = [...ran].filter((at) => at > (last?.until ?? Infinity) && at <= change.turnAt)
   const isLast = later.length === 0
   // Jitter may put that off still: then this one is the latest.
@@ -143,7 +143,7 @@ function decisionsAreRight(
   }
 }
 
-/** What an instant may come to that is so late. Jitter makes it younger, we do not know by how much. */
+/** The possible outcomes of an instant that is this late. Jitter makes it younger by an unknown amount. */
 function byAge(plan: ScheduleRow, row: ScheduleRunRow): readonly RunOutcome[] {
   const due = row.due_at ?? 0
   const period = (nextDue(plan, due) ?? Infinity) - due
@@ -173,14 +173,14 @@ function overlaps(truth: Truth, change: Change, plan: ScheduleRow, row: Schedule
     demand(others >= most, 'I25', () => `${plan.id} is ${plan.overlap}, and was skipped with ${others} jobs alive`)
   }
   if (row.job_id === null) return
-  // Those that were alive before the turn and are after it were alive within it.
+  // Jobs that were alive before the turn and after it were alive within it.
   const others = live.filter(({ id }) => !before.has(id) || before.get(id) !== undefined)
   demand(others.length < most, 'I25', () => `${plan.id} is ${plan.overlap}, and ran with ${others.length} jobs alive`)
   const replaced = plan.overlap !== 'cancel_running' || others.length === 0
   demand(replaced, 'I25', () => `${plan.id} replaces its jobs, and ${others[0]?.id} lives on`)
 }
 
-/** I24: no job without a row that tells of it, and none that is not what the schedule says. */
+/** I24: every job has a row that records it, and is what the schedule says. */
 function jobIsThere(truth: Truth, plan: ScheduleRow | undefined, row: ScheduleRunRow): void {
   const job = row.job_id === null ? undefined : truth.jobs.get(row.job_id)
   const makes = row.outcome === 'fired' || row.outcome === 'late'

@@ -5,9 +5,9 @@ import type { Rule } from './rule.ts'
 import { demand, same } from '../violation.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
-/** What must hold of webhooks: nothing is lost, nothing is told before it is true, and nothing goes on for ever. */
+/** Rules about webhooks: no event is lost, none is sent before it is durable, and nothing is repeated for ever. */
 
-/** What the end of a job is called, written down a second time. */
+/** The event for each end of a job, written down a second time. */
 const ENDINGS: Readonly<Partial<Record<HistoryRow['event'], string>>> = {
   complete: 'job.completed',
   fail: 'job.failed',
@@ -15,7 +15,7 @@ const ENDINGS: Readonly<Partial<Record<HistoryRow['event'], string>>> = {
   expire: 'job.timeout',
 }
 
-/** I41: the end of a job is on the disk together with what each webhook that asked for it is told of it. */
+/** I41: the end of a job is on disk together with the delivery to each subscribed webhook. */
 const endsAreDelivered: Rule = ({ truth, change }) => {
   for (const entry of change.history) {
     const name = ENDINGS[entry.event]

@@ -9,12 +9,12 @@ import type { HistoryRow, LogRow } from '../../../core/records/job-history.ts'
 
 /** One transaction as it was found on the disk. */
 export interface Change {
-  /** When it was found, as rows have it, and in elapsed time. */
+  /** The instant at which it was found, as in rows, and in elapsed time. */
   readonly at: Millis
   readonly elapsed: Millis
   /** The instant at which the turn was decided. */
   readonly turnAt: Millis
-  /** What the clock was set by in it; nearly always 0. */
+  /** The change of the clock in it; nearly always 0. */
   readonly set: Millis
   readonly jobs: readonly { readonly before: JobRow | undefined; readonly after: JobRow }[]
   readonly history: readonly HistoryRow[]

@@ -1,13 +1,13 @@
 import type { Millis } from '../../../core/base/ids.ts'
 import type { ScheduleSpec } from '../../../core/records/schedule.ts'
 
-/** When schedules are due, by arithmetic alone: it shares nothing with the program, which reads patterns and zones. */
+/** Due instants by arithmetic alone, without any code of the program, which parses patterns and zones. */
 
 const SECOND: Millis = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
-/** What the patterns here mean: every so long, and so long after midnight of the zone. */
+/** The meaning of the patterns used here: a period, and a phase after midnight in the zone. */
 export const PATTERNS: Readonly<Record<string, readonly [period: Millis, phase: Millis]>> = {
   '*/2 * * * * *': [2 * SECOND, 0],
   '* * * * *': [MINUTE, 0],
@@ -17,7 +17,7 @@ export const PATTERNS: Readonly<Record<string, readonly [period: Millis, phase: 
   '15 19 * * *': [24 * HOUR, 19 * HOUR + 15 * MINUTE],
 }
 
-/** How far their clocks are from UTC, all the year round. */
+/** The offset of their clocks from UTC, all year round. */
 export const ZONES: Readonly<Record<string, Millis>> = {
   'UTC': 0,
   'America/Panama': -5 * HOUR,

@@ -5,7 +5,7 @@ export interface Execution {
   refused: boolean
   stopped: boolean
   progress: number
-  /** How it really ended: the result, or the error. */
+  /** The real end: the result, or the error. */
   completed: string | null
   failed: string | null
   errorType: string

@@ -1,13 +1,13 @@
 import type { JobId, TriggerId } from '../../../core/base/ids.ts'
 import type { JobSubmitted } from '../../../core/events/jobs.ts'
 
-/** What a client asked for: all fields of a submission, or those that a webhook settles. */
+/** The request of a client: all fields of a submission, or those that a webhook determines. */
 export interface JobRequest {
   readonly job: JobId
   readonly trigger: TriggerId | null
   readonly submission: Omit<JobSubmitted, 'type' | 'reply'> | null
   /** The job that it is to repeat, and whether that is to be dealt with by it. */
   readonly retryOf: { readonly job: JobId; readonly mode: 'retry' | 'requeue' } | null
-  /** What the sender of a webhook calls this delivery. */
+  /** The sender's id of this delivery. */
   readonly delivery?: string | undefined
 }

@@ -2,18 +2,18 @@ import type { RobotId } from '../../../core/base/ids.ts'
 import type { Message } from '../../../core/protocol/message.ts'
 import { COMMITS_BEHIND } from './commits-behind.ts'
 
-/** What says that a job is done with. */
+/** Messages after which a job is done. */
 const ENDS: ReadonlySet<string> = new Set(['job_complete', 'job_failed', 'job_cancelled'])
 
 type Report = Pick<Message<'heartbeat'>['payload'], 'status' | 'current_jobs' | 'active_job_ids'>
 
-/** What a robot said, null for nothing yet, and when. */
+/** A robot's report, null before the first, with the commit and the time. */
 interface TimedReport {
   readonly report: Report | null
   readonly commit: number
 }
 
-/** What is counted of what robots say. */
+/** The counted messages of robots. */
 export class ReportTruth {
   readonly #confirming = new Set<RobotId>()
   /** The last report of each robot, and those before it that the program may have gone by lately. */

@@ -5,7 +5,7 @@ import type { State, StoredRows } from '../../../core/state.ts'
 /** No limit looks further back than that. */
 const RECENT_MS: Millis = 600_000
 
-/** What a store would load, read from the disk by other code than the store's. */
+/** The rows that a store would load, read from the disk by other code than the store's. */
 export function storedRowsOf({ disk, unfinished }: Truth, { horizonAt }: State): StoredRows {
   const { tables } = disk
   const jobs = [...unfinished.keys()].flatMap((id) => tables.jobs.get(id) ?? [])

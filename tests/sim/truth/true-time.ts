@@ -4,16 +4,16 @@ import type { MachineClock } from '../world/machine-clock.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /**
- * How long things really take: the server's clock as if nobody had ever set it. What is in the program's rows goes along with
- * its clock, so an instant of a row is one of these and what the clock was set by until then.
+ * Elapsed time: the server's clock as if it had never been set. Instants in rows move along with the program's clock,
+ * so each equals one of these plus the changes of the clock until then.
  */
 export class TrueTime {
   readonly machineClock: MachineClock
-  /** What the clock was set by, in all turns that are on the disk. */
+  /** The sum of the clock's changes in all turns on the disk. */
   setBy: Millis = 0
   /** Since when the server has run without standing still. */
   steadySince: Millis = 0
-  /** When each job was made: its own row goes along only as long as a limit looks at it. */
+  /** The creation of each job, since its row moves along only while a limit counts it. */
   readonly made = new Map<JobId, Millis>()
   /** Jobs whose time on the wall has come. */
   readonly scheduledTimeReached = new Set<JobId>()
@@ -33,7 +33,7 @@ export class TrueTime {
     return this.now() + this.setBy
   }
 
-  /** When it was, by an instant in a row that is of the present. */
+  /** The elapsed time of a present instant in a row. */
   of(at: Millis): Millis {
     return at - this.setBy
   }
@@ -54,8 +54,8 @@ export class TrueTime {
   }
 
   /**
-   * A process begins with rows whose last instant is this one. That the clock was set forward since cannot be told from time
-   * that has passed. Where it was set back to before that instant, no time has passed.
+   * A process starts with rows whose last instant is this one. A clock that was set forward cannot be distinguished
+   * from time that has passed. If it was set back before that instant, no time has passed.
    */
   begun(last: Millis): void {
     this.#unseen = Math.max(this.machineClock.wall(), last) - this.setBy - this.machineClock.neverSet()

@@ -18,7 +18,7 @@ import type { ScheduleTruth } from './schedule-truth.ts'
 import type { RequestedLimit } from './requested-limit.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
-/** What reached the server from a robot, and in which turn at the earliest it was acted upon. */
+/** The last frames of a robot, with the earliest turn that can have processed each. */
 export interface Received {
   at: Millis
   /** The robot's word for itself, and how many commits had been asked for when it came. */
@@ -30,14 +30,14 @@ export interface Received {
 }
 
 /**
- * What the simulation knows by itself, without asking the program that it tests: what the disk has held, what clients
- * asked for and were told, what robots were told, and what they really did. Invariants compare the program with this.
+ * Everything that the simulation knows without asking the tested program: the content of the disk, the requests and
+ * answers of clients, the messages to robots, and what robots really did. Rules compare the program with this.
  */
 export class Truth {
   readonly disk: MemoryDisk
   /** The disk as it was found after each commit. */
   readonly jobs = new Map<JobId, JobRow>()
-  /** Those that have not ended, and with them those whose robot has yet to stop. */
+  /** Jobs that have not ended, and with them those whose robot has yet to stop. */
   readonly live = new Set<JobId>()
   readonly unfinished = new Map<JobId, JobRow>()
   /** Of these the ones that hold a slot of each robot. */
@@ -46,44 +46,44 @@ export class Truth {
   readonly histories = new Map<JobId, HistoryRow[]>()
   readonly webhooks = new WebhookTruth()
 
-  /** What people said of each schedule, and what we know of it. */
+  /** The settings of each schedule by its users, and our knowledge of it. */
   readonly plans = new Map<ScheduleId, readonly ScheduleSpec[]>()
   readonly schedules = new Map<ScheduleId, ScheduleTruth>()
 
   readonly requests = new Map<JobId, JobRequest>()
   readonly acknowledged = new Set<JobId>()
   readonly refused = new Set<JobId>()
-  /** What was answered first to each idempotency key. */
+  /** The first answer to each idempotency key. */
   readonly firstAnswers = new Map<string, { readonly fingerprint: string; readonly job: JobRow }>()
   /** Jobs that somebody asked to call off. */
   readonly cancelRequested = new Set<JobId>()
   /** Robots that had a key revoked. */
   readonly revoked = new Set<RobotId>()
-  /** What people told each robot last, once that was answered; null while it is not certain. */
+  /** The last confirmed command to each robot; null while it is uncertain. */
   readonly lastControls = new Map<RobotId, 'pause' | 'resume' | 'shutdown' | null>()
-  /** Who is to be told to stop a job before the next turn: `socket job`. */
+  /** Robots that must get a request to stop a job before the next turn: `socket job`. */
   readonly cancelsDue = new Set<string>()
-  /** Connections that the server has closed: what comes over them later is nobody's. */
+  /** Connections that the server has closed: later frames on them belong to no robot. */
   readonly closedByServer = new Set<SocketId>()
-  /** Connections over which a robot was told that it is registered, and that have not been closed since. */
+  /** Connections on which a robot's registration was confirmed, and that have not been closed since. */
   readonly current = new Map<RobotId, SocketId>()
-  /** How many messages each job was the subject of, and how much reason for them there was. */
+  /** The number of messages about each job, and the number that is accounted for. */
   readonly messageCounts = new Map<JobId, { sent: number; reasons: number }>()
-  /** How many frames came on each connection, and when the last one reached the machine, read or not. */
+  /** The number of frames on each connection, and the arrival of the last one at the machine, read or not. */
   readonly frames = new Map<SocketId, number>()
   readonly arrived = new Map<SocketId, Millis>()
-  /** How many events came, and how many of them when the last commit was judged. */
+  /** The number of events, and the number when the last commit was judged. */
   events = 0
   eventsSeen = 0
   checked = 0
-  /** By connection: when it was last heard, and how often that has changed. */
+  /** By connection: the instant of its last frame, and the number of renewals. */
   readonly leases = new Map<SocketId, { readonly heardAt: Millis; readonly renewals: number }>()
   /** The last line that was kept: by `robot job`. */
   readonly lines = new Map<string, number>()
-  /** When offers were refused, in the last hour. */
+  /** The instants of refused offers, in the last hour. */
   readonly refusals: Millis[] = []
   readonly byIdempotency = new Map<string, Set<JobId>>()
-  /** What the limits are called that each job is under. */
+  /** The names of the limits of each job. */
   readonly limitNames = new Map<JobId, string[]>()
   /** Limits as they were before the last turn, by name. */
   readonly limits = new Map<string, number>()
@@ -92,11 +92,11 @@ export class Truth {
   readonly fired = new Map<TriggerId, Millis>()
   /** The job that each delivery of a webhook made. */
   readonly delivered = new Map<string, JobId>()
-  /** When jobs were made, by what limits how many: a key or a trigger. */
+  /** The instants at which jobs were made, by limit: a key or a trigger. */
   readonly made = new Map<string, Millis[]>()
-  /** When heartbeats of each robot were answered, while the process remembers what it has said. */
+  /** The instants of answered heartbeats of each robot, as long as the process remembers them. */
   readonly countedMessages = new Map<RobotId, Millis[]>()
-  /** Which robot really is at the other end of a socket. */
+  /** The robot that really is at the other end of a socket. */
   readonly owners = new Map<SocketId, RobotId>()
   readonly received = new Map<RobotId, Received>()
   /** On which connection each message came, and of which kind it was. Heartbeats are forgotten when they are answered. */
@@ -105,20 +105,20 @@ export class Truth {
     { readonly socket: SocketId; readonly type: string; readonly counts: boolean }
   >()
   readonly reports = new ReportTruth()
-  /** How often robots have really begun each job. */
+  /** The number of times that robots have really started each job. */
   readonly starts = new Map<JobId, number>()
   /** Who was really given an offer of a job: by `job offer`. */
   readonly assignedTo = new Map<string, RobotId>()
   readonly #executions = new Map<string, Execution>()
 
-  /** How many commits were asked for so far, in all lives of the server. */
+  /** The number of commits requested so far, in all lives of the server. */
   commits = 0
   /** All instants here are of it, but for those in rows. */
   readonly time: TrueTime
 
   /** As they were meant, whatever the program makes of them. */
   readonly settings: Settings
-  /** Whether everything is counted anew after every commit. */
+  /** True if everything is recounted after every commit. */
   readonly strict: boolean
 
   constructor(disk: MemoryDisk, settings: Settings, strict: boolean, time: TrueTime) {
@@ -156,7 +156,7 @@ export class Truth {
     if (event.type !== 'robot.message') return
     const { message } = event
     if ('job_id' in message.payload) this.messageCountOf(message.payload.job_id).reasons++
-    // A robot that comes anew is told again of everything that it is to stop.
+    // A robot that registers anew gets all requests to stop again.
     if (message.type === 'register') { for (const job of this.heldBy(robot)) this.messageCountOf(job.id).reasons++ }
     const counts = this.reports.counts(robot, message.type, this.commits)
     if (message.id !== undefined) this.origins.set(message.id, { socket: event.socket, type: message.type, counts })
@@ -234,7 +234,7 @@ export class Truth {
     }
   }
 
-  /** What the robot may have been registered with in the last turn: one registration, or several in quick order. */
+  /** The registrations that may count for the last turn: one, or several in quick order. */
   shapesOf(robot: RobotId): readonly Message<'register'>['payload'][] {
     const registers = this.received.get(robot)?.registers ?? []
     const recent = registers.filter(({ commit }) => commit >= this.commits - COMMITS_BEHIND)
@@ -242,7 +242,7 @@ export class Truth {
     return [...(former === undefined ? [] : [former]), ...recent].map(({ payload }) => payload)
   }
 
-  /** The robot has said something that counts, and was answered. */
+  /** Records an answered message that counts. */
   messageCounted(robot: RobotId): void {
     const times = this.countedMessages.get(robot)
     if (times === undefined) this.countedMessages.set(robot, [this.time.now()])

@@ -7,20 +7,20 @@ interface OnDisk {
   readonly deliveries: ReadonlyMap<string, DeliveryRow>
 }
 
-/** What the simulation knows by itself of webhooks: what was asked of receivers, and what they really took. */
+/** Everything that the simulation knows of webhooks: the requests to receivers, and what they really accepted. */
 export class WebhookTruth {
   /** The disk as it was found after each commit. */
   rows: ReadonlyMap<WebhookId, WebhookRow> = new Map()
   readonly deliveries = new Map<DeliveryId, DeliveryRow>()
   readonly pending = new Set<DeliveryId>()
-  /** What was sent under each id, whether it arrived or not. */
+  /** The body sent under each id, arrived or not. */
   readonly bodies = new Map<DeliveryId, string>()
-  /** How often. */
+  /** The number of calls. */
   readonly calls = new Map<DeliveryId, number>()
-  /** What receivers took and answered so. */
+  /** Deliveries that receivers accepted and confirmed. */
   readonly accepted = new Set<DeliveryId>()
   readonly replays = new Map<DeliveryId, number>()
-  /** How often the program has begun: after each beginning what was under way is sent again. */
+  /** The number of starts of the program: after each, calls in flight are repeated. */
   serverStarts = 0
 
   /** A transaction is on the disk: what it wrote, and what was there before. */
@@ -44,7 +44,7 @@ export class WebhookTruth {
     return { former, changed: webhooks, deliveries }
   }
 
-  /** What is there when everything begins. */
+  /** Adds the initial webhooks. */
   load({ webhooks }: OnDisk): void {
     this.rows = new Map([...webhooks.values()].map((webhook) => [webhook.id, webhook]))
   }
@@ -55,11 +55,11 @@ export class WebhookTruth {
   }
 }
 
-/** What a transaction has changed of it. */
+/** The changes of a transaction to webhooks. */
 export interface WebhookChange {
   /** The webhooks as they were before. */
   readonly former: ReadonlyMap<WebhookId, WebhookRow>
-  /** Whether any of them was written or deleted. */
+  /** True if any of them was written or deleted. */
   readonly changed: boolean
   readonly deliveries: readonly { readonly before: DeliveryRow | undefined; readonly after: DeliveryRow }[]
 }

@@ -8,8 +8,8 @@ export interface AgendaEntry {
 }
 
 /**
- * What is still to happen, in order of time, then of insertion. What is called off stays where it is until its time has
- * come: nearly all that happens is put here first, so that finding a place by its key would cost more than that.
+ * Future events, by time and then by insertion. A cancelled one stays in place until its time: nearly all events are
+ * added here, so finding one by a key would cost more.
  */
 export class Agenda {
   readonly #heap: AgendaEntry[] = []
@@ -31,7 +31,7 @@ export class Agenda {
     return thing
   }
 
-  /** What happens next. */
+  /** The next event. */
   peek(): AgendaEntry | undefined {
     while (this.#heap[0]?.run === null) this.shift()
     return this.#heap[0]

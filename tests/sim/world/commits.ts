@@ -18,12 +18,12 @@ import { clock, type World } from './world.ts'
 import type { Life } from './life.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
-/** The disk says no. Ours to make, so that it is told from every error that nobody meant. */
+/** An error of the disk, distinguishable from every unintended error. */
 export class DiskError extends Error {
   override readonly name = 'DiskError'
 }
 
-/** What becomes of one commit. */
+/** The faults of a commit. */
 const CRASHES = ['dies before', 'dies after', 'dies between sends'] as const
 const FAILURES = ['fails', 'fails and is durable', 'fails and lands late'] as const
 type CommitFault = 'fine' | (typeof CRASHES)[number] | (typeof FAILURES)[number]
@@ -35,16 +35,16 @@ const BACK_OFFS = [
   ['failed on', 'retried after a transient error'],
 ] as const
 
-/** Why a schedule calls off a job. */
+/** The reason when a schedule cancels a job. */
 const REPLACED = 'Cancelled by the next run of its schedule'
 
-/** What a commit needs of the run that it is part of. */
+/** The parts of the run that a commit needs. */
 export interface CommitOptions {
   readonly world: World
   readonly faults: Faults
   readonly truth: Truth
   readonly settings: Settings
-  /** What is checked after each commit. */
+  /** The rules checked after each commit. */
   readonly rules: readonly Rule[]
 }
 

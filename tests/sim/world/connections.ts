@@ -75,7 +75,7 @@ export class Connections {
     connection.closeByServer(1012)
   }
 
-  /** The connection is no robot's any more, as far as the server can know. */
+  /** Forgets the robot of a connection, as far as the server can know. */
   forget(socket: SocketId): void {
     const { current, owners } = this.#truth
     const robot = owners.get(socket)

@@ -1,9 +1,9 @@
 import type { Chance } from './chance.ts'
 
 /**
- * What may go wrong, by the letters of the fault model: N network, S server, R robots, C clock, U use. The number is
- * how often at its worst: per hour for what strikes, a probability for what may befall each message, commit or job.
- * Not here: S8 (old rows under new code), which is about the schema, and has a test of its own.
+ * The faults, by the letters of the fault model: N network, S server, R robots, C clock, U use. The number is the worst
+ * rate: per hour for strikes, a probability for faults of each message, commit or job. Not included: S8 (old rows under
+ * new code), which concerns the schema, and has a test of its own.
  */
 const FAULTS = {
   cut: { code: 'N1', worst: 60 },
@@ -77,7 +77,7 @@ export class Faults {
     return Object.keys(this.#rates) as Fault[]
   }
 
-  /** How often, in the unit of the table; 0 for what this run is spared. */
+  /** The rate of a fault, in the unit of the table; 0 for one that this run does not have. */
   rates(fault: Fault): number {
     return this.#rates[fault] ?? 0
   }

@@ -2,15 +2,15 @@ import type { DefinitionRow } from '../../../core/records/workflow.ts'
 import { sha256 } from '../../../adapters/crypto/secrets.ts'
 import type { DefinitionHash, KeyId, RobotId } from '../../../core/base/ids.ts'
 
-/** What every run begins with, by name. */
+/** The initial records of every run, by name. */
 
 /** Two workflows, with a webhook each. */
 export const FLOWS = ['flow-a', 'flow-b'] as const
 
-/** What callers of the webhooks show. */
+/** The secret of the webhooks' callers. */
 export const SECRET = 'a secret of sixteen characters'
 
-/** What robots may have, and jobs may ask for. */
+/** The capabilities that robots may have, and jobs may require. */
 export const TAGS = ['excel', 'sap'] as const
 export const CAPABILITIES = ['browser', 'desktop'] as const
 export const ENVIRONMENTS = ['default', 'prod', 'test'] as const

@@ -17,7 +17,7 @@ import type { WorkflowRow } from '../../../core/records/workflow.ts'
 import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 import { BY, definition, FLOWS, FRESH, KEY, POOL, POOL_TAGS, SECRET } from './givens.ts'
 
-/** What is on the disk before anything happens: keys, workflows, triggers and webhooks. */
+/** Writes the initial rows: keys, workflows, triggers and webhooks. */
 export function writeInitialRows(
   disk: MemoryDisk,
   keys: ReadonlyMap<RobotId, string>,

@@ -10,6 +10,6 @@ export interface Life {
   pump: TurnLoop | null
   /** The commit that is under way, which a crash may find done or not. */
   pendingCommit: (() => void) | null
-  /** How many more things it may say before it dies. */
+  /** The number of messages that it can still send before it dies. */
   sendsLeft: number
 }

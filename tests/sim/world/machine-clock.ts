@@ -4,7 +4,7 @@ import type { World } from './world.ts'
 
 /** C1, C2: the clock of the server's machine, which people set, and which goes too fast or too slow. Processes come and go. */
 export class MachineClock implements ClockSource {
-  /** When it was set last, in true time. */
+  /** The true time of the last change. */
   setAt: Millis = 0
   readonly #world: World
   #setBy = 0
@@ -17,7 +17,7 @@ export class MachineClock implements ClockSource {
     this.#since = world.now
   }
 
-  /** What it shows. */
+  /** The time that it shows. */
   wall(): Millis {
     return this.neverSet() + this.#setBy
   }
@@ -27,7 +27,7 @@ export class MachineClock implements ClockSource {
     return this.#world.now
   }
 
-  /** What it would show if nobody had ever set it. */
+  /** The time that it would show if it had never been set. */
   neverSet(): Millis {
     const { now } = this.#world
     return Math.floor(now + this.#drifted + (now - this.#since) * this.#rate)

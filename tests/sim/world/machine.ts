@@ -9,7 +9,7 @@ import type { Mutant, ServerClock } from '../mutants/mutant.ts'
 const STEP_MS_MIN: Millis = 30_000
 const STEP_MS_MAX: Millis = 365 * 86_400_000
 
-/** What the server runs on: a clock, which people set, and an alarm. Both outlive its processes. */
+/** The machine of the server: a clock, which can be set, and an alarm. Both outlive its processes. */
 export class Machine {
   readonly alarm: Alarm
   readonly #options: CommitOptions & { readonly mutant: Mutant }

@@ -1,6 +1,6 @@
 import type { Chance } from './chance.ts'
 
-/** What a robot writes wrong: never which message it is, which job it speaks of, nor what became of that. */
+/** A robot's errors in a message: never in its type, its job, or the outcome. */
 const MISTAKES: readonly Readonly<Record<string, unknown>>[] = [
   { robot_id: null },
   { robot_id: undefined },

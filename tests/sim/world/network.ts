@@ -5,14 +5,14 @@ import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { World } from './world.ts'
 
-/** What the robot at the end of a connection hears of it. `closed` comes once, and nothing comes after it. */
+/** The robot's end of a connection. `closed` is called once, and last. */
 export interface RobotEnd {
   opened(): void
   received(text: string): void
   closed(code: number): void
 }
 
-/** What the server hears of its connections. */
+/** The server's end of its connections. */
 export interface ServerEnd {
   /** False when nobody listens: the connection is refused. */
   opened(connection: Connection): boolean
@@ -20,7 +20,7 @@ export interface ServerEnd {
   closed(socket: SocketId): void
 }
 
-/** How long a closing handshake may take before the server's end is simply gone. */
+/** The time for a closing handshake, after which the server's end is gone. */
 const CLOSE_MS = 30_000
 const ABNORMAL = 1006
 
@@ -52,7 +52,7 @@ class Pipe {
     this.#arm()
   }
 
-  /** What is under way is lost, and whatever is sent from here on. */
+  /** Loses everything that is under way, and everything sent from now on. */
   break(): void {
     this.#broken = true
     this.#queue.length = 0
@@ -78,7 +78,7 @@ class Pipe {
 /** One WebSocket, seen from outside: what each end believes of it, and what is under way between them. */
 export class Connection {
   readonly id: SocketId
-  /** The robot that really is at the other end, whatever it says. */
+  /** The robot that really is at the other end, whatever its messages claim. */
   readonly robot: RobotId
   readonly credential: SecretHash | null
   readonly up: Pipe
@@ -90,7 +90,7 @@ export class Connection {
   /** The robot still takes it for open; the server does. */
   openAtRobot = true
   openAtServer = false
-  /** What the server's end carries, where its memory may go and the connection stay. */
+  /** The snapshot stored with the server's end, for hibernation. */
   attachment: string | null = null
 
   constructor(
@@ -137,7 +137,9 @@ export class Connection {
     })
   }
 
-  /** The server closes: behind all that it said. Its own end is gone once the robot has answered, or in a while. */
+  /**
+   * The server closes, after its earlier messages. Its own end is gone once the robot has answered, or after a while.
+   */
   closeByServer(code: number): void {
     this.down.send(() => {
       this.up.send(() => this.serverNotices())
@@ -146,7 +148,7 @@ export class Connection {
     this.#world.after(CLOSE_MS, () => this.serverNotices())
   }
 
-  /** The robot closes, behind all that it said. */
+  /** The robot closes, after its earlier messages. */
   closeByRobot(): void {
     this.openAtRobot = false
     this.up.send(() => this.serverNotices())
@@ -209,7 +211,7 @@ export class Network {
     this.#robotNotices(connection, 2_000)
   }
 
-  /** N3: nothing gets through for a while. Then what was said does, or it turns out that the line is dead. */
+  /** N3: nothing gets through for a while. Then the messages arrive, or the connection turns out to be dead. */
   blackHole(connection: Connection): void {
     const ms = this.#chance.between(20_000, 200_000)
     if (this.#chance.happens(0.5)) {
@@ -221,7 +223,7 @@ export class Network {
     this.#world.after(ms, () => this.cut(connection))
   }
 
-  /** N5: some of the connections stand still, and then all that was said on them comes out at once. */
+  /** N5: some of the connections stall, and then all their messages arrive at once. */
   clog(): void {
     for (const connection of this.connections) {
       if (!this.#chance.happens(0.5)) continue
@@ -231,7 +233,7 @@ export class Network {
     }
   }
 
-  /** N6: the robot gives the line up and makes another, while what it said on this one still arrives. */
+  /** N6: the robot abandons the connection and opens another, while its messages on this one still arrive. */
   overlap(connection: Connection): void {
     const ms = this.#chance.between(1_000, 20_000)
     connection.up.hold(ms)

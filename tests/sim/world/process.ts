@@ -10,7 +10,7 @@ export class Process {
   #life = 0
   #up = false
   #paused = false
-  /** What came to pass while it was paused. */
+  /** Events that occurred while it was paused. */
   #missed: (() => void)[] = []
 
   constructor(world: World, id: RobotId) {

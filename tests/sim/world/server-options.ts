@@ -7,7 +7,7 @@ import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 export interface ServerOptions extends CommitOptions {
   readonly disk: MemoryDisk
   readonly mutant: Mutant
-  /** Where calls of webhooks go: each comes from one life of the server. */
+  /** The receiver of calls to webhooks: each call comes from one life of the server. */
   readonly receivers: { call(call: WebhookRequest, life: Life): void }
   /** Its connections are gone with it. */
   readonly died: () => void

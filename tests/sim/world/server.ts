@@ -73,17 +73,17 @@ export class Server implements ServerEnd {
     return this.#phase === 'running' && this.stallsFor === 0
   }
 
-  /** How long it will still do nothing. */
+  /** The time for which it will still do nothing. */
   get stallsFor(): Millis {
     return this.#buffers.stallsFor
   }
 
-  /** How many requests have not been answered. */
+  /** The number of unanswered requests. */
   get waiting(): number {
     return this.#replies.size
   }
 
-  /** What the core is shown. */
+  /** The time that the core sees. */
   clock(): Millis {
     return this.#clock.now()
   }
@@ -194,7 +194,7 @@ export class Server implements ServerEnd {
     world.note(`server: runs with ${hot.jobs.length} live jobs and ${state.sessions.size} robots`)
     if (state.sessions.size > 0) world.mark('woken with its connections')
     if ([...state.sessions.keys()].some((robot) => state.held.has(robot))) world.mark('woken with running jobs')
-    // What could not be restored comes anew.
+    // Connections that could not be restored are closed, and reconnect.
     for (const connection of left) if (!state.sockets.has(connection.id)) this.#connections.close(connection)
     for (const event of this.#arrived.splice(0)) life.pump.push(mutant.event(event, state))
   }

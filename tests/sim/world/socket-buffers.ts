@@ -17,7 +17,7 @@ export class SocketBuffers {
     this.#push = push
   }
 
-  /** How long it still stands still. */
+  /** The remaining time of the stall. */
   get stallsFor(): Millis {
     return Math.max(0, this.#until - this.#world.now)
   }

@@ -21,7 +21,7 @@ export interface StrikeTargets {
   readonly planner: Planner
   readonly hostile: Hostile
   readonly robots: readonly SimRobot[]
-  /** What a robot may come back as. */
+  /** The shape with which a robot may return. */
   readonly reshape: () => Shape
 }
 

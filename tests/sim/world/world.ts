@@ -3,7 +3,7 @@ import { Agenda, type AgendaEntry } from './agenda.ts'
 import { Chance } from './chance.ts'
 import { fold, type Mark } from '../trace.ts'
 
-/** When every simulation begins, on the clock that is right: 2026-01-05T00:00Z. */
+/** The beginning of every simulation, on the right clock: 2026-01-05T00:00Z. */
 export const BEGINNING: Millis = 1_767_571_200_000
 
 const DAY_MS: Millis = 86_400_000
@@ -22,9 +22,9 @@ export class World {
   /** True time, which no actor's clock has to agree with. */
   now: Millis = BEGINNING
   readonly marks = new Map<Mark, number>()
-  /** What happened, in words; null unless somebody wants to read it. */
+  /** Descriptions of the events; null unless tracing is on. */
   readonly trace: string[] | null
-  /** How many things have happened. */
+  /** The number of events so far. */
   happened = 0
   readonly #agenda = new Agenda()
   #hash = 0x811c9dc5
@@ -53,8 +53,8 @@ export class World {
   }
 
   /**
-   * Says that promises have been set in motion, which must come to rest before anything else happens. `atRest`, if it is
-   * given, tells when they have; they may be waiting for something that is still to happen, and then it never does.
+   * Declares that promises were started, which must settle before the next event. `atRest`, if given, tells whether
+   * they have; they may wait for a later event, and then it never does.
    */
   settleFirst(atRest = (): boolean => false): void {
     this.#unsettled = atRest
@@ -73,8 +73,8 @@ export class World {
   }
 
   /**
-   * Notes what happened: for the hash that shows two runs to be the same, and for people. `full` is for the hash. Where it
-   * says it all, the words of what happens often are made only for who reads them.
+   * Records an event: for the hash that shows two runs to be equal, and for people. `full` is only hashed. If it is
+   * complete, descriptions of frequent events are only made when tracing is on.
    */
   note(short: string | (() => string), full = ''): void {
     if (typeof short === 'string') this.#hash = fold(this.#hash, short)
