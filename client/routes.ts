@@ -21,20 +21,23 @@ type BodyIn<R> = R extends { readonly bodyIs: infer Is; readonly body: infer S e
 
 type ItemOf<A> = A extends { readonly items: readonly (infer Item)[] } ? Item : never
 
-/** What a method takes beside the names in its path and a body. */
+/** The options of a method, besides the parameters of its path and a body. */
 export type OptionsOf<R> =
   & CallOptions
   & (R extends { readonly query: infer S extends v.GenericSchema } ? QueryIn<v.InferOutput<S>> : object)
   & (R extends { readonly idempotent: true } ? Idempotency : object)
 
-/** What narrows a list. `cursor` is the client's own affair. */
+/** The filters of a list. The client handles `cursor` itself. */
 type QueryIn<Q> = {
   readonly [K in keyof Q as K extends 'cursor' ? never : K]?: OneOrMore<Plain<NonNullable<Q[K]>>> | undefined
 }
 type OneOrMore<T> = T extends readonly (infer Item)[] ? Item | readonly Item[] : T
 
 interface Idempotency {
-  /** What makes this request the same as another. Without one, each call is a request of its own. */
+  /**
+   * Identifies the request: sending it again with the same key has no further effect. Without a key, every call is a
+   * new request.
+   */
   readonly idempotencyKey?: string | undefined
 }
 

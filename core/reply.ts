@@ -41,7 +41,7 @@ export type Reply =
 /** An event whose sender waits for an answer. */
 export type RequestEvent = Extract<Event, { readonly reply: unknown }>
 
-/** What each request is answered with, where it is not refused. `ReplyTo` does not compile without all of them. */
+/** The type of the answer to each request, apart from refusals. `ReplyTo` does not compile without all of them. */
 interface ReplyTypes {
   readonly 'job.submitted': 'job'
   readonly 'cancel.requested': 'job'
@@ -75,5 +75,5 @@ interface ReplyTypes {
   readonly 'delivery.replayed': 'delivery'
 }
 
-/** What an event of this type is answered with, refusals apart. */
+/** The answer to an event of this type, apart from refusals. */
 export type ReplyTo<T extends RequestEvent['type']> = Extract<Reply, { readonly type: ReplyTypes[T] }>

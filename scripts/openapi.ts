@@ -9,7 +9,10 @@ import { REFUSALS } from '../core/base/refusal.ts'
 
 type Mode = 'input' | 'output'
 
-/** What JSON Schema has no word for is left out: our own objects are objects, and the orchestrator judges the rest. */
+/**
+ * Rules that JSON Schema cannot express are left out: custom objects become objects, and only the orchestrator checks
+ * the rest.
+ */
 const CONFIG: ConversionConfig = {
   target: 'draft-2020-12',
   errorMode: 'ignore',

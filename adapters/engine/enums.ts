@@ -53,7 +53,7 @@ export const WorkflowStatus = {
 } as const satisfies Record<string, Published>
 export type WorkflowStatus = Values<typeof WorkflowStatus>
 
-/** What a trigger fires upon. */
+/** The types of triggers. */
 export const TriggerType = Object.fromEntries(TRIGGER_TYPE_NAMES.map((name) => [name.toUpperCase(), name])) as {
   readonly [T in Type as Uppercase<T>]: T
 }

@@ -44,7 +44,7 @@ export class FleetClock extends Clock {
     return by
   }
 
-  /** Replaces the alarm by one after so many milliseconds; null cancels it. */
+  /** Replaces the alarm by one after this number of milliseconds; null cancels it. */
   setAlarmIn(ms: Millis | null, onAlarm: () => void): void {
     const { setAlarm, now } = this.#platform
     setAlarm(ms === null ? null : now() + ms, onAlarm)

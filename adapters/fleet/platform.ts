@@ -25,9 +25,9 @@ export interface Platform {
   setAlarm(at: Millis | null, onAlarm: () => void): void
   /** Sends a request to another system. */
   readonly post: SendPost
-  /** What listens here by itself, by the type of trigger that it does so for. */
+  /** The sources of triggers that this platform can run, by type. */
   readonly sources?: SourceStarters
-  /** What is in the way of a config that is right in itself, as a folder that may not be watched; null: nothing. */
+  /** Platform checks of a valid config, for instance of a folder that may not be watched; null if nothing is wrong. */
   readonly configChecks?: {
     readonly [T in TriggerType]?: (config: JsonObject) => Refusal | null | Promise<Refusal | null>
   }

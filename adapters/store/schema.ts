@@ -31,8 +31,8 @@ export function setVersion(version: string): string {
 }
 
 /**
- * Whether a database has a schema; an empty one has none. `meta` is the text that made its table `meta`.
- * Throws `StoreUnusable` for one that was written before the first release: it counted other steps.
+ * True if a database has a schema; an empty one has none. `meta` is the SQL that created its table `meta`. Throws
+ * `StoreUnusable` for a database from before the first release, which counted other steps.
  */
 export function hasSchema(meta: string | undefined): boolean {
   if (meta !== undefined && !/\bschema_version\b/.test(meta)) {

@@ -9,7 +9,7 @@ import { isLive, Job, type JobRow } from '../../core/records/job.ts'
 import type { State } from '../../core/state.ts'
 import { writtenAt } from './log-text.ts'
 
-/** What the API shows of a job besides its row. */
+/** The parts of a job's answer that are not in its row. */
 
 /** A job that has just been submitted, with what there is to know. */
 export function submittedJob(state: State, job: JobRow): SubmittedJob {
@@ -34,7 +34,7 @@ export function logLineView(line: LogRow, job: JobRow): LogLineView {
   return { ...LogLine.show(line), logged_at: instantText(writtenAt(line, job)) }
 }
 
-/** Why a job is not running. */
+/** Explains why a job is not running. */
 export function explanationView(explanation: Explanation, asOf: Millis): ExplanationView {
   const { queue, next_check_at } = explanation
   return {

@@ -36,5 +36,5 @@ export const priorityField = v.union([
   ),
 ], 'must be 0 to 3, or low, normal, high or critical')
 export const instantField = v.pipe(moment, v.transform((given) => parseInstant(given) ?? NaN))
-/** How many jobs of one kind may run at a time; null: any number. */
+/** The number of jobs of a group that may run at a time; null: no limit. */
 export const limitField = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), null)

@@ -61,7 +61,7 @@ export type JobSummary = ViewOf<typeof Job>
 /** A job that has just been submitted, or submitted again. */
 const SubmittedJobView = v.strictObject({
   ...Job.view.entries,
-  /** Where no robot on record can run it: it waits for one. */
+  /** Present if no robot on record can run it, so that it waits for one. */
   warnings: v.exactOptional(list(WarningView)),
 })
 export type SubmittedJob = Readonly<v.InferOutput<typeof SubmittedJobView>>
@@ -72,7 +72,7 @@ const JobDetailView = v.strictObject({
   /** The definition that it runs, as text. */
   workflow_json: text,
   parameters: anyObject,
-  /** What the robot returned; `{}` where there is nothing. */
+  /** The robot's result; `{}` if there is none. */
   result: v.unknown(),
   stack_trace: text,
   /** The last lines of its log, as text; the first says how many are left out, and where they are. */
@@ -83,12 +83,12 @@ export type JobDetail = Readonly<v.InferOutput<typeof JobDetailView>>
 /** One line of a job's log. */
 const LogLineView = v.strictObject({
   ...LogLine.view.entries,
-  /** When it was written: by the robot's clock, where that can be. */
+  /** The instant at which it was written, by the robot's clock if that is plausible. */
   logged_at: time,
 })
 export type LogLineView = Readonly<v.InferOutput<typeof LogLineView>>
 
-/** Which jobs to list. */
+/** The filters of a list of jobs. */
 export const JobsQuery = v.strictObject({
   status: v.optional(oneOrMoreOf(JOB_STATUSES)),
   workflow_id: idParameter<WorkflowId>(),
@@ -104,7 +104,7 @@ export const JobsQuery = v.strictObject({
 const LOG_PAGE_MAX = 1000
 const SEQUENCE_CURSOR = 'must be a next_cursor of this list'
 
-/** Which lines of a log: its cursor is the number of the last line of the page before. */
+/** The page of a log: its cursor is the number of the last line of the previous page. */
 const LogQuery = v.strictObject({
   limit: wholeNumber(1, LOG_PAGE_MAX, LOG_PAGE_MAX),
   cursor: v.optional(

@@ -4,7 +4,7 @@
  */
 
 declare const brand: unique symbol
-/** Tells one kind of text from another. */
+/** Distinguishes one kind of text from another for the compiler. */
 export interface Brand<K extends string> {
   readonly [brand]: K
 }

@@ -12,7 +12,7 @@ export function newLimiters(): Limiters {
   return { robots: new Map(), triggers: new Map(), skips: new Map(), keys: new Map() }
 }
 
-/** What a robot may say. */
+/** The limit of a robot's messages. */
 export function messageLimit({ robotMessagesMax, robotMessagesMs }: Settings): Limit {
   return { most: robotMessagesMax, windowMs: robotMessagesMs }
 }

@@ -85,7 +85,7 @@ const explanation = v.strictObject({
   would_run_if: list(suggestion),
 })
 
-/** Why a job is not running, and what single change would let it run now. */
+/** Explains why a job is not running, and which single change would let it run now. */
 export interface Explanation extends Readonly<v.InferOutput<typeof explanation>> {
   readonly queue: Readonly<v.InferOutput<typeof queuePosition>> & { readonly aging_at: Millis | null } | null
   readonly next_check_at: Millis | null

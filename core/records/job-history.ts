@@ -6,7 +6,7 @@ import { count, id, oneOf, text } from './fields.ts'
 import { JOB_STATUSES, JOB_TRANSITION_NAMES } from './job.ts'
 import { column, computed, hidden, instant, record, type RowOf, sequence, time } from './record.ts'
 
-/** What happens to a job beside its transitions. */
+/** Events of a job besides its transitions. */
 const OTHER_EVENTS = [
   'submit',
   'offer',
@@ -19,7 +19,7 @@ const OTHER_EVENTS = [
   'reconnected',
 ] as const
 
-/** What happened to a job, append only; never read back into memory. */
+/** A history entry of a job. Append only, and never loaded into memory. */
 export const HistoryEntry = record('job_history', {
   seq: sequence(),
   job_id: column('text', id<JobId>()),
@@ -32,9 +32,9 @@ export const HistoryEntry = record('job_history', {
   /** The last offer at that moment, or the one that a late message was about. */
   offer: column('int', count),
   robot_id: column('text?', id<RobotId>()),
-  /** Who made it happen: a key's name, `robot:`, `trigger:` or `schedule:` and the id, or `orchestrator`. */
+  /** The actor: a key's name, `robot:`, `trigger:` or `schedule:` with the id, or `orchestrator`. */
   actor: column('text', text),
-  /** Why, in words for people. */
+  /** The reason, for people. */
   detail: column('text', text),
 })
 export interface HistoryRow extends RowOf<typeof HistoryEntry> {}
@@ -43,7 +43,7 @@ export interface HistoryRow extends RowOf<typeof HistoryEntry> {}
 export const LogLine = record('job_logs', {
   seq: sequence(),
   job_id: hidden<JobId, 'text'>('text'),
-  /** When it reached us. The robot's own clock stands in `logged_at`. */
+  /** The instant of arrival. `logged_at` has the robot's own clock. */
   at: hidden<Millis, 'int'>('int'),
   logged_at: hidden<string, 'text'>('text'),
   robot_id: column('text', id<RobotId>()),
@@ -53,7 +53,7 @@ export const LogLine = record('job_logs', {
   extra: hidden<JsonText, 'text?'>('text?'),
 }, {
   extra: computed(v.unknown(), ({ extra }: { readonly extra: JsonText | null }) => extra && fromText(extra)),
-  /** When it reached the orchestrator. */
+  /** The instant at which it reached the orchestrator. */
   timestamp: computed(time, ({ at }: { readonly at: Millis }) => instantText(at)),
   /** As the robot's own clock has it, in its own words. */
   robot_timestamp: computed(

@@ -102,7 +102,7 @@ export const Job = record('jobs', {
   required_capabilities: column('json', list(text)),
   scheduled_time: instant('int?'),
   started_at: instant('int?'),
-  /** When it ended, in whichever status; null until then. */
+  /** The instant of the end, in any status; null before it. */
   completed_at: instant('int?'),
   /** 0 to 100. */
   progress: column('int', count),
@@ -170,9 +170,9 @@ export const Job = record('jobs', {
 }, {
   /** The robot that has it or had it last; before the first offer the one that was asked for. */
   robot_id: computed(v.nullable(text), (job: Holder): string | null => job.robot_id ?? job.pinned_robot_id),
-  /** By its robot's clock, where the robot has said it; 0 where it has not ended, or never started. */
+  /** By its robot's clock, if the robot reports it; 0 before the end, and if it never started. */
   duration_ms: computed(count, durationOf),
-  /** It has ended, and its robot has not said yet that it has stopped. */
+  /** True if it has ended and its robot has not confirmed that it stopped. */
   stopping: computed(flag, ({ stop_until }: { readonly stop_until: Millis | null }) => stop_until !== null),
   timeout_seconds: computed(number, ({ timeout_ms }: { readonly timeout_ms: Millis }) => timeout_ms / 1000),
 })

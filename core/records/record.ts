@@ -72,7 +72,7 @@ export function record<
 >(table: string, fields: F, computedFields?: C): RecordOf<F, C> {
   const all = Object.entries<AnyField>(fields)
   const computedOnes: Readonly<Record<string, AnyComputed>> = computedFields ?? {}
-  // What is computed in the place of a field is shown there.
+  // A computed field of the same name replaces a field.
   const shown = Object.entries<AnyField | AnyComputed>({ ...fields, ...computedOnes }).filter(([, { view }]) =>
     view !== null
   )

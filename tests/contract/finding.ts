@@ -149,7 +149,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await rejects(async () => store.commit(turn(2, { jobs: [job('b', due)] })))
     const again = row('schedule_runs', { seq: 2, ...due, job_id: 'a' })
     await rejects(async () => store.commit(turn(3, { schedule_runs: [again] })))
-    // One that made none while the clock was ahead is told of once more.
+    // An instant that made no job while the clock was ahead is recorded again.
     const skipped = [3, 4].map((seq) => row('schedule_runs', { seq, ...due, due_at: 7, job_id: null }))
     await store.commit(turn(3, { schedule_runs: skipped }))
     const [c, d] = [job('c', { ...due, due_at: 6 }), job('d', { ...due, due_at: 6 })]

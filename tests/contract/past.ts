@@ -36,7 +36,7 @@ export function copy(path: string): string {
 /** A definition with letters of every length. */
 export const HARD = '{"name":"Ünïcode 🤖","nodes":{}}'
 
-/** Commits so many turns, each with a row of every kind. */
+/** Commits a number of turns, each with a row of every kind. */
 export async function write(store: Store, from: number, turns: number): Promise<void> {
   for (let i = from; i < from + turns; i++) {
     const definition = { hash: sha256(HARD), json: HARD }

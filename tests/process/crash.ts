@@ -24,9 +24,9 @@ const SUBMITTERS = 3
 const START_MS = 700
 /** The longest time from a start to a kill, or to aiming one. */
 const WORK_MS_MAX = 600
-/** So many jobs at least are acknowledged between two kills, but for those that hit a start. */
+/** The minimum of jobs acknowledged between two kills, except those that hit a start. */
 const BETWEEN_KILLS = 5
-/** How long an aimed kill waits for its target. */
+/** The time that an aimed kill waits for its target. */
 const AIM_MS = 500
 
 export interface CrashReport {
@@ -127,7 +127,7 @@ class Aim {
     this.#seen(moment)
   }
 
-  /** Resolves once something has happened so many times more. */
+  /** Resolves after an event has occurred this many more times. */
   async saw(moment: Moment, times: number): Promise<void> {
     await new Promise<void>((resolve) => {
       let left = times
@@ -136,7 +136,7 @@ class Aim {
     this.#seen = () => {}
   }
 
-  /** Kills it so many milliseconds after something has happened; 0: in that very moment. */
+  /** Kills it this many milliseconds after an event; 0: at the same moment. */
   async strike(at: Moment | null, ms: number): Promise<void> {
     if (at === null) return
     const hit = new Promise<void>((resolve) => {

@@ -20,7 +20,10 @@ function below(folder: string): readonly string[] {
   return [folder, ...inner.map((entry) => join(entry.parentPath, entry.name))]
 }
 
-/** What others than the owner may use, less what only a folder that is closed has, and files that have gone meanwhile. */
+/**
+ * Files that others than the owner may use, except those that only a closed folder protects, and files that have gone
+ * meanwhile.
+ */
 function exposed(folder: string): readonly string[] {
   return below(folder).filter((path) => {
     const found = path.startsWith(join(folder, 'robot-files', '/'))
