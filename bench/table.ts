@@ -5,7 +5,7 @@ export interface Table {
   readonly title: string
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
-  /** How to read it: the measured quantity, the duration, and the meaning of the control rows. */
+  /** The explanation of it: the measured quantity, the duration, and the meaning of the control rows. */
   readonly notes: readonly string[]
 }
 

@@ -48,7 +48,7 @@ interface ListFlags {
 
 /** `casare jobs …`. `end` is called with true when a job that was waited for has failed. */
 export function jobCommands(program: Command, end: (failed: boolean) => void): void {
-  const jobs = program.command('jobs').description('jobs: submit them, see what became of them')
+  const jobs = program.command('jobs').description('submit jobs and follow them')
   submitCommand(jobs, end)
   readCommands(jobs, end)
   changeCommands(jobs)
@@ -90,7 +90,7 @@ function readCommands(jobs: Command, end: (failed: boolean) => void): void {
     .option('--workflow <id>', 'of this workflow')
     .option('--robot <id>', 'on this robot')
     .option('--dead-lettered', 'only dead letters')
-    .option('-n, --limit <count>', 'at most so many', count, 20)
+    .option('-n, --limit <count>', 'the most to list', count, 20)
     .action(async (flags: ListFlags, command: Command) => {
       const listed = await first(connect(command).jobs.list(queryOf(flags)), flags.limit)
       if (wantsJson(command)) printJson(listed)
@@ -108,7 +108,7 @@ function readCommands(jobs: Command, end: (failed: boolean) => void): void {
 
 /** `cancel`, `release`, `retry` and `requeue`. */
 function changeCommands(jobs: Command): void {
-  jobs.command('cancel').argument('<id>').description('call a job off')
+  jobs.command('cancel').argument('<id>').description('cancel a job')
     .option('--reason <text>', 'why, for the record')
     .action(async (id: string, { reason }: { readonly reason?: string }, command: Command) =>
       show(await connect(command).jobs.cancel(id, { reason }), command)

@@ -25,7 +25,7 @@ export function recordCommands(program: Command): void {
 }
 
 function robotCommands(program: Command): void {
-  program.command('robots').description('robots, as they are just now').command('list')
+  program.command('robots').description('robots and their present state').command('list')
     .action((_flags: object, command: Command) =>
       list(connect(command).robots.list(), command, {
         id: ({ id }) => id,
@@ -69,7 +69,7 @@ function workflowCommands(program: Command): void {
 }
 
 function scheduleCommands(program: Command): void {
-  const schedules = program.command('schedules').description('what makes jobs at times')
+  const schedules = program.command('schedules').description('schedules, which make jobs at given times')
   schedules.command('list')
     .action((_flags: object, command: Command) =>
       list(connect(command).schedules.list(), command, {
@@ -83,7 +83,7 @@ function scheduleCommands(program: Command): void {
         completed: ({ success_count }) => success_count,
       })
     )
-  schedules.command('preview <id>').description('when it is due next')
+  schedules.command('preview <id>').description('the next instants at which it is due')
     .option('--count <n>', 'how many times', '10')
     .action((id: string, { count }: { readonly count: string }, command: Command) =>
       list(connect(command).schedules.preview(id, { count: Number(count) }), command, {

@@ -163,7 +163,7 @@ export class Session {
     const connection = this.#connection
     const limitMs = 2 * this.#heartbeatMs + this.#settings.timings.silenceMs
     const leftMs = this.#receivedAt + limitMs - performance.now()
-    if (leftMs <= 0) return connection?.drop(`nothing was heard for ${Math.round(limitMs / 1_000)} s`)
+    if (leftMs <= 0) return connection?.drop(`no message arrived for ${Math.round(limitMs / 1_000)} s`)
     this.#silenceTimer = setTimeout(() => this.#watch(), leftMs)
   }
 

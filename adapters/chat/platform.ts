@@ -64,7 +64,7 @@ export interface IncomingMessage {
 export interface ChatPlatform {
   /** Within this we answer, whatever we know by then: less than the platform waits. */
   readonly answerMs: number
-  /** Why a call cannot be the platform's, as far as its headers tell: AUTHENTICATION_FAILED, before its body is read. */
+  /** The reason why a call cannot be the platform's, as far as its headers show: AUTHENTICATION_FAILED, before its body is read. */
   verifyHeaders(key: string, head: RequestHead): Refusal | null
   /** Null if the sender of the call has the key, judged by its bytes alone; else AUTHENTICATION_FAILED. */
   verify(key: string, call: IncomingRequest): Promise<Refusal | null>

@@ -36,7 +36,7 @@ export function triggerSettings(body: NewTrigger): Pick<TriggerSaved, 'settings'
   }
 }
 
-/** What a body says about the credential, its secret hashed. A field that is left out changes nothing. */
+/** The credential in a body, its secret hashed. A field that is left out changes nothing. */
 export function givenCredential(
   { auth, secret, signature }: Pick<NewTrigger, 'auth' | 'secret' | 'signature'>,
 ): GivenCredential {

@@ -281,7 +281,7 @@ function bannerOf(
   if (keys !== null) {
     lines.push(
       '',
-      '  See what became of it, with the job_id from the answer:',
+      '  See the result, with the job_id from the answer:',
       `  curl -H 'Authorization: Bearer ${keys.admin}' '${at.http}/api/v1/jobs/JOB_ID?pretty'`,
     )
   }

@@ -285,7 +285,7 @@ class FolderWatch {
       const metadata = { source: 'watch', watch_path: folder.path, event_type: type }
       return await this.#context.emit({ payload, metadata, dedupeKey }) === 'done'
     } catch (error) {
-      this.#context.log('error', 'a file event could not be told', { path, error: String(error) })
+      this.#context.log('error', 'a file event could not be reported', { path, error: String(error) })
       return false
     }
   }

@@ -53,7 +53,7 @@ export type NewSchedule = v.InferOutput<typeof NewSchedule>
 const Disabling = v.strictObject({ note: v.optional(v.pipe(v.string(), v.maxLength(1_000)), '') })
 
 export type ScheduleView = ViewOf<typeof Schedule>
-/** What became of an instant, or of a stretch of them. */
+/** The outcome of an instant, or of a range of instants. */
 export type ScheduleRunView = ViewOf<typeof ScheduleRun>
 
 /** An instant to come: when it is due, and when it is acted upon. */

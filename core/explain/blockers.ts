@@ -195,13 +195,13 @@ const PASSING_TEXT: Partial<Record<ReasonCode, readonly [string, string]>> = {
   ROBOT_OFFLINE: ['is not connected', 'are not connected'],
   ROBOT_SAYS_OFFLINE: ['says that it is offline', 'say that they are offline'],
   ROBOT_BUSY_ELSEWHERE: ['is busy with other work, by its own word', 'are busy with other work, by their own word'],
-  ROBOT_PAUSED: ['is paused, or was told to shut down', 'are paused, or were told to shut down'],
+  ROBOT_PAUSED: ['is paused, or was asked to shut down', 'are paused, or were asked to shut down'],
   ROBOT_MAINTENANCE: ['says that it takes no jobs', 'say that they take no jobs'],
   ROBOT_REJECTED_RECENTLY: ['has just refused a job', 'have just refused a job'],
   ROBOT_NOT_ANSWERING: ['has not answered another offer', 'have not answered other offers'],
   ROBOT_AWAITING_REPORT: ['has yet to say whether it is running it', 'have yet to say whether they are running it'],
   ROBOT_AT_CAPACITY: ['has no free slot', 'have no free slot'],
-  ROBOT_SUSPECT: ['has not been heard from for a while', 'have not been heard from for a while'],
+  ROBOT_SUSPECT: ['has not sent anything for a while', 'have not sent anything for a while'],
 }
 
 /** A note that the robot which has the job, or was offered it, may not answer. */

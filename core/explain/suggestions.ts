@@ -87,10 +87,10 @@ function changedRobot(
     case 'ROBOT_PAUSED':
       return { robot, change: { action: 'resume' }, message: 'were resumed' }
     case 'ROBOT_BUSY_ELSEWHERE':
-      return { robot, change: { status: 'online' }, message: 'said that it is free' }
+      return { robot, change: { status: 'online' }, message: 'reported that it is free' }
     case 'ROBOT_SAYS_OFFLINE':
     case 'ROBOT_MAINTENANCE':
-      return { robot, change: { status: 'online' }, message: 'said that it is online' }
+      return { robot, change: { status: 'online' }, message: 'reported that it is online' }
     case 'ROBOT_OFFLINE':
       return { robot, change: { action: 'connect' }, message: 'were connected' }
     default:

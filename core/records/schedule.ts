@@ -46,7 +46,7 @@ export const Schedule = record('schedules', {
   start_at: instant('int?'),
   end_at: instant('int?'),
   enabled: column('flag', flag),
-  /** Why it is not enabled, in somebody's words. */
+  /** The user's reason for disabling it. */
   note: column('text', text),
   priority: column('int', v.picklist(PRIORITIES)),
   parameters: hidden<JsonText, 'text'>('text'),
@@ -60,7 +60,7 @@ export const Schedule = record('schedules', {
   next_run: instant('int?'),
   /** When that is acted upon: the same, and jitter. */
   fires_at: instant('int?'),
-  /** How many jobs it has made, and how many of them have completed. */
+  /** The number of jobs it has made, and how many of them have completed. */
   run_count: column('int', count),
   success_count: column('int', count),
   created_by: column('text', text),
@@ -69,9 +69,9 @@ export const Schedule = record('schedules', {
 
   /** Each instant is acted upon up to so much later, and before the next one. 0: at once. */
   jitter_ms: hidden<Millis, 'int'>('int'),
-  /** How late an instant may run; null: as `graceOf` says. */
+  /** The maximum lateness of a run; null: the default of `graceOf`. */
   misfire_grace_ms: hidden<Millis, 'int?'>('int?'),
-  /** What is due up to this instant has been decided, and is in the ledger if it was due while enabled. */
+  /** Instants up to this one are decided, and have a row if they were due while it was enabled. */
   decided_until: hidden<Millis, 'int'>('int'),
 }, {
   parameters: computed(
@@ -87,13 +87,13 @@ export const Schedule = record('schedules', {
 })
 export interface ScheduleRow extends RowOf<typeof Schedule> {}
 
-/** What a schedule is due by. */
+/** The timing of a schedule. */
 export type Recurrence = Pick<
   ScheduleRow,
   'frequency' | 'cron_expression' | 'run_at' | 'timezone' | 'start_at' | 'end_at'
 >
 
-/** What people say of a schedule. */
+/** The settings of a schedule. */
 export interface ScheduleSpec extends
   Recurrence,
   Pick<
@@ -114,7 +114,7 @@ export interface ScheduleSpec extends
 const RUN_OUTCOMES = ['fired', 'late', 'merged', 'skipped'] as const
 export type RunOutcome = (typeof RUN_OUTCOMES)[number]
 
-/** What became of an instant, or of a stretch of them. Append only; never read back into memory. */
+/** The outcome of an instant, or of a range of instants. Append only, and never loaded into memory. */
 export const ScheduleRun = record('schedule_runs', {
   seq: keyed(hidden<number, 'int'>('int')),
   schedule_id: hidden<ScheduleId, 'text'>('text'),
@@ -125,7 +125,7 @@ export const ScheduleRun = record('schedule_runs', {
   /** When it was decided. */
   at: instant('int'),
   outcome: column('text', oneOf(RUN_OUTCOMES)),
-  /** Why: `misfire`, `overlap`, `by hand`, or the code of a refusal; empty where there is nothing to say. */
+  /** The reason: `misfire`, `overlap`, `by hand`, or the code of a refusal; empty if there is none. */
   reason: column('text', text),
   job_id: column('text?', id<JobId>()),
 })

@@ -1,6 +1,6 @@
 import { CHAT_PLATFORM_NAMES, type ChatPlatformName } from './chat-platforms.ts'
 
-/** How callers of a webhook show who they are. */
+/** The authentication of a webhook's callers. */
 const TRIGGER_AUTHS = [
   'secret',
   'none',

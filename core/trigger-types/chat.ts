@@ -12,7 +12,7 @@ const among = v.optional(
 
 const Fields = v.strictObject({
   platform: v.picklist(CHAT_PLATFORM_NAMES, `must be one of ${CHAT_PLATFORM_NAMES.join(', ')}`),
-  /** What the whole message has to look like: `*` stands for any text, and case does not matter. Null: anything. */
+  /** A pattern for the whole message: `*` matches any text, ignoring case. Null: any message. */
   message_pattern: v.nullish(v.pipe(v.string(), v.trim(), v.nonEmpty('must not be empty'), v.maxLength(500)), null),
   /** Only these commands; empty: any message, with a command or not. */
   command_filter: among,

@@ -27,7 +27,7 @@ export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): voi
   reply(turn, event.reply, { type: 'saved_trigger', trigger, shown })
 }
 
-/** What a new trigger has besides its settings. */
+/** The fields of a new trigger besides its settings. */
 function newTrigger(
   state: State,
   { trigger: id, by }: TriggerSaved,

@@ -35,8 +35,8 @@ describe('a job that waits', () => {
   test.each([
     ['busy', 'r can run it, and has no free slot.'],
     ['away', 'r can run it, and is not connected.'],
-    ['paused', 'r can run it, and is paused, or was told to shut down.'],
-    ['told to shut down', 'r can run it, and is paused, or was told to shut down.'],
+    ['paused', 'r can run it, and is paused, or was asked to shut down.'],
+    ['told to shut down', 'r can run it, and is paused, or was asked to shut down.'],
     ['calling itself paused', 'r can run it, and says that it takes no jobs.'],
     ['silent', 'r can run it, and has no free slot.'],
     ['behind with an answer', 'r can run it, and has not answered another offer.'],
@@ -70,7 +70,7 @@ describe('a job that waits', () => {
     for (const robot of ['r', 's', 't', 'u']) fleet.turn(...join(robot, { tags: robot === 'u' ? [] : ['x'] }))
     ROBOTS['paused']?.(fleet)
     fleet.turn(closed('socket-s'), submit('a', { robot: ids.robot('t') }), submit('j', { required_tags: ['x'] }))
-    const words = '1 is paused, or was told to shut down, 1 is not connected, 1 has no free slot'
+    const words = '1 is paused, or was asked to shut down, 1 is not connected, 1 has no free slot'
     expect(summary(fleet)).toBe(`3 of 4 robots can run it: ${words}.`)
   })
 
@@ -238,7 +238,7 @@ describe('a job that a robot has', () => {
     const fleet = bench()
     fleet.turn(...join('r'), submit('j'), say('r', 'job_accept', { job_id: 'j' }))
     fleet.pass(61_000)
-    expect(summary(fleet)).toBe('It is running on r, which has not been heard from for a while.')
+    expect(summary(fleet)).toBe('It is running on r, which has not sent anything for a while.')
   })
 
   test('that has not answered in time', () => {

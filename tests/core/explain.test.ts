@@ -187,9 +187,9 @@ describe('what would let it run', () => {
   })
 
   test.each<[object, string]>([
-    [{ status: 'offline' }, 'r said that it is online'],
-    [{ status: 'paused' }, 'r said that it is online'],
-    [{ status: 'busy', current_jobs: 1 }, 'r said that it is free'],
+    [{ status: 'offline' }, 'r reported that it is online'],
+    [{ status: 'paused' }, 'r reported that it is online'],
+    [{ status: 'busy', current_jobs: 1 }, 'r reported that it is free'],
   ])('may be a word of the robot that said %j', (said, message) => {
     const fleet = bench()
     fleet.turn(...join('r'), say('r', 'heartbeat', said), submit('j'))
