@@ -18,7 +18,7 @@ export function robotView(robot: RobotRow, now: Presence): RobotView {
   }
 }
 
-/** What a robot has just reported about itself. */
+/** The latest report of a robot. */
 export function reportView(robot: RobotRow, report: Report, now: Presence): ReportView {
   return {
     robot_id: robot.id,

@@ -18,7 +18,7 @@ export const NewPool = v.strictObject({
   workflows: v.optional(v.pipe(v.array(workflowIdField), v.maxLength(1_000)), []),
 })
 
-/** Where a signature of the sender's own making is, and how it is made. */
+/** The header and the scheme of a custom signature. */
 const Signature = v.strictObject({
   header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')),
   algorithm: v.optional(v.picklist(['sha1', 'sha256', 'sha512']), 'sha256'),

@@ -48,7 +48,7 @@ const RobotNowView = v.strictObject({
 })
 export type RobotView = Readonly<v.InferOutput<typeof RobotNowView>>
 
-/** What a robot has just reported about itself. */
+/** The latest report of a robot. */
 const RobotReportView = v.strictObject({
   robot_id: text,
   status: text,

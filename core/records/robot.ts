@@ -13,7 +13,7 @@ export const ROBOT_MODES = ['active', 'paused', 'resuming', 'draining'] as const
 
 export type RobotMode = (typeof ROBOT_MODES)[number]
 
-/** How loaded a robot's machine is, by its own word. */
+/** The load of a robot's machine, as it reports it. */
 export const Metrics = v.strictObject({
   cpu_percent: v.nullable(number),
   memory_percent: v.nullable(number),
@@ -33,11 +33,11 @@ const DisconnectView = v.strictObject({ at: time, code: v.nullable(number), reas
 export const Robot = record('robots', {
   id: key(id<RobotId>()),
   name: column('text', text),
-  /** What it has been told to do. Remembered across connections: a robot that is paused gets nothing when it returns. */
+  /** The mode that a user has set. Stored, so that a paused robot gets no jobs after it reconnects. */
   mode: column('text', oneOf(ROBOT_MODES)),
   environment: column('text', text),
   max_concurrent_jobs: column('int', count),
-  /** How its last connection ended. */
+  /** The end of its last connection. */
   last_disconnect: hidden<Disconnect, 'json?'>('json?'),
   tags: column('json', list(text)),
   capabilities: column('json', anyObject),
@@ -49,7 +49,7 @@ export const Robot = record('robots', {
   last_heartbeat: hidden<Millis, 'int?'>('int?'),
   metrics: hidden<Metrics, 'json?'>('json?'),
 }, {
-  /** How its last connection ended: `code` is ours, and null where the line broke or the robot closed it. */
+  /** The end of its last connection. `code` is the orchestrator's; null if the connection broke or the robot closed it. */
   last_disconnect: computed(
     v.nullable(DisconnectView),
     ({ last_disconnect }: { readonly last_disconnect: Disconnect | null }) =>

@@ -12,10 +12,10 @@ export const Workflow = record('workflows', {
   name: column('text', text),
   description: column('text', text),
   version: column('int', count),
-  /** What jobs run; null before the first publication. */
+  /** The version that jobs run; null before the first publication. */
   published_version: column('int?', count),
   status: column('text', oneOf(WORKFLOW_STATUSES)),
-  /** How many of its jobs may be queued or running at a time; null: any number. */
+  /** The number of its jobs that may be queued or running at a time; null: no limit. */
   max_concurrent: column('int?', count),
   created_by: column('text', text),
   created_at: instant('int'),
@@ -59,7 +59,7 @@ interface Completed {
   readonly total_duration_ms: Millis
 }
 
-/** How long its jobs took that were completed, on average; 0 where there is none. */
+/** The mean duration of its completed jobs; 0 if there are none. */
 export function averageDuration({ success_count, total_duration_ms }: Completed): Millis {
   return success_count === 0 ? 0 : Math.round(total_duration_ms / success_count)
 }
