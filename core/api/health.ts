@@ -4,18 +4,20 @@ import { time } from '../records/record.ts'
 import { PATHS } from './paths.ts'
 import { contract } from './route.ts'
 
-/** How the process is doing. */
+/** The health of the process. */
 const HealthView = v.strictObject({
   status: oneOf(['ok', 'recovering', 'draining', 'stopped']),
   version: text,
   durability: oneOf(['full', 'relaxed', 'server']),
-  /** What a power cut may take of what was answered, where that is anything. */
+  /** The answered changes that a power cut may lose; absent if there are none. */
   may_lose: v.exactOptional(text),
   live_jobs: count,
   robots_connected: count,
-  /** How often a state has been loaded from the store, in whatever process. */
+  /** The number of loads of the state from the store, by any process. */
   loads: count,
-  /** How the clock of the machine was set last since the process began: by `by_ms`, and how often; null: it was not. */
+  /**
+   * The last change of the machine's clock since the process began, by `by_ms`, and the number of changes; null: none.
+   */
   clock_set: v.nullable(v.strictObject({ at: time, by_ms: number, count })),
 })
 export type Health = Readonly<v.InferOutput<typeof HealthView>>

@@ -8,7 +8,7 @@ import { nameField } from './fields.ts'
 import { contract, pageOf } from './route.ts'
 
 export const NewKey = v.strictObject({
-  /** What histories show for what is done with the key. */
+  /** The name that histories show for changes made with the key. */
   name: v.pipe(
     nameField,
     v.rawCheck(({ dataset, addIssue }) => {

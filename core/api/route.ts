@@ -5,7 +5,7 @@ import type { Address, Addresses } from './paths.ts'
 
 /** The properties of a route besides its address. */
 interface Terms {
-  /** What the key must be allowed to do: one of these. null: no key is asked for. */
+  /** The scope that the key needs: one of these. null: no key is needed. */
   readonly scope: Scope | readonly Scope[] | null
   /** For `docs/API.md` and OpenAPI: a sentence or two, in Markdown. */
   readonly summary: string

@@ -19,7 +19,7 @@ export type Scope = (typeof SCOPES)[number]
 /** The characters of an API key, which a header carries after a space. */
 const KEY = /^[!-~]+$/
 
-/** Why no request can come with this key; null when one can. */
+/** The reason why no request could carry this key; null if one can. */
 export function problemWithKey(secret: string): string | null {
   return KEY.test(secret) ? null : 'must consist of ASCII letters, digits and signs, without white space'
 }
@@ -48,7 +48,7 @@ export interface KeyRow extends RowOf<typeof Key> {}
 
 /** The answer to a request with an idempotency key: the same request gets the same answer. */
 export const Idempotency = record('idempotency', {
-  /** Whose request, to which route, with which key: hashed. */
+  /** A hash of the caller, the route, and the idempotency key. */
   key: { ...hidden<string, 'text'>('text'), isKey: true },
   /** SHA-256 of the body. */
   fingerprint: hidden<string, 'text'>('text'),

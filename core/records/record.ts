@@ -139,7 +139,7 @@ export function jsonText<const K extends 'text' | 'text?'>(kind: K): Field<K, St
   return { kind, isKey: false, view: v.unknown() as v.GenericSchema<Json>, show: show as never }
 }
 
-/** What the API shows besides, made of the row. */
+/** A field of the API's answer that is computed from the row. */
 export function computed<Row, Shown>(view: v.GenericSchema<Shown>, of: (row: Row) => Shown): Computed<Row, Shown> {
   return { view, of }
 }

@@ -2,7 +2,7 @@ import type { DeliveryId, Millis, WebhookId, WorkflowId } from '../base/ids.ts'
 import { count, flag, id, list, oneOf, text } from './fields.ts'
 import { column, hidden, instant, jsonText, key, record, type RowOf } from './record.ts'
 
-/** What webhooks may be told of. Another kind of event is one more line here, and one call of `emit`. */
+/** The events that webhooks can subscribe to. A new one is one more line here, and one call of `emit`. */
 const WEBHOOK_EVENTS = [
   'job.created',
   'job.queued',
@@ -23,7 +23,7 @@ const WEBHOOK_EVENTS = [
 
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
 
-/** What a webhook is told when somebody asks for a test, whatever it listens to. */
+/** The event of a test delivery, which every webhook gets on request. */
 export const PING = 'webhook.ping'
 
 /** `pending` until it has been delivered, or has been given up: then it is `failed`, which is the list of dead letters. */
@@ -44,7 +44,7 @@ export const Webhook = record('webhooks', {
   /** The one before. Until `former_secret_until` it signs them too, so that a receiver can change over in its own time. */
   former_secret: hidden<string, 'text?'>('text?'),
   enabled: column('flag', flag),
-  /** Why it is not enabled, in words for people; empty while it is. */
+  /** The reason why it is disabled, for people; empty while it is enabled. */
   disabled_reason: column('text', text),
   /** Since when every try has failed; null: the last one did not. */
   failing_since: instant('int?'),
@@ -62,11 +62,11 @@ export const Delivery = record('deliveries', {
   seq: hidden<number, 'int'>('int'),
   event: column('text', oneOf([...WEBHOOK_EVENTS, PING])),
   status: column('text', oneOf(DELIVERY_STATUSES)),
-  /** How often it has been tried since it was made, or replayed. */
+  /** The number of tries since it was made, or replayed. */
   attempt: column('int', count),
   /** The status of the last answer; null: nothing came back, or nothing has been tried. */
   status_code: column('int?', count),
-  /** What was wrong with the last try; empty when nothing was. */
+  /** The error of the last try; empty if there was none. */
   error: column('text', text),
   /** The body, made when it happened: it shows what was then, and is the same each time. */
   payload: jsonText('text'),
@@ -106,7 +106,7 @@ export function listenersOf(webhooks: Iterable<WebhookRow>): Map<WebhookEvent, r
   }))
 }
 
-/** What a webhook may ask for: everything, a family as `job.*`, or one kind by its name. */
+/** The patterns of a subscription: everything, a group such as `job.*`, or one event by its name. */
 export const EVENT_PATTERNS: readonly string[] = [
   '*',
   ...new Set(WEBHOOK_EVENTS.map((name) => `${name.split('.')[0]}.*`)),

@@ -2,13 +2,13 @@ import { health } from '../../../core/api/health.ts'
 import { instantText } from '../../../core/base/instant.ts'
 import { Answered, type Handlers, handlers } from '../kit/serve.ts'
 
-/** What the health check and `/` tell of the process. */
+/** The properties of the process that the health check and `/` show. */
 export interface About {
   readonly version: string
   readonly durability: 'full' | 'relaxed' | 'server'
 }
 
-/** What a power cut may take of what was answered. */
+/** The answered changes that a power cut may lose. */
 export const MAY_LOSE = {
   relaxed: 'a power cut loses what was answered since the last checkpoint: up to 4 MB of changes, however long ago',
   server: 'whatever the server has not written to its disk when it confirms',
