@@ -1,7 +1,7 @@
 import type { ChatFilter, Screened } from '../../core/triggers/screen.ts'
 import type { IncomingMessage } from './platform.ts'
 
-/** What the filters of a trigger look at in a message, and what its author is told of them. */
+/** The fields of a message that a trigger's filters examine, and the reasons for its author. */
 
 /** Picks out of a message what the filters look at. */
 export function screenedIn({ message, aliases }: IncomingMessage): Screened['chat'] {

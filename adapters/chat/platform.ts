@@ -5,7 +5,7 @@ import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import { decodeBody } from '../net/charset.ts'
 import type { IncomingRequest, RequestHead } from '../crypto/signatures.ts'
 
-/** What somebody said, the same for every platform: what a trigger's payload is. */
+/** A message, in the same form for every platform: the payload of a trigger. */
 interface ChatMessage {
   readonly platform: ChatPlatformName
   /** The text without the command before it and without the bot's own name. */

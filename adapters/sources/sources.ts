@@ -25,7 +25,7 @@ export interface SourceEvent {
   readonly metadata: JsonObject
   readonly cursor?: string | null
   readonly dedupeKey?: string | null
-  /** Where the type has filters: what they say of it. What they pass over is skipped. */
+  /** The verdict of the type's filters, if it has any. A rejected event is skipped. */
   readonly screening?: Screening | null
 }
 

@@ -63,11 +63,11 @@ export interface TriggerFired {
   readonly cursor: string | null
   /** The caller reads no answer: a refusal is recorded as an event of the trigger. */
   readonly fire_and_forget: boolean
-  /** What the filters of the trigger's type say: see `screen`. null: nobody has asked them. */
+  /** The verdict of the filters of the trigger's type: see `screen`. null: they were not evaluated. */
   readonly screening: Screening | null
 }
 
-/** Whether the filters of a trigger's type pass something over. */
+/** True if the filters of a trigger's type reject an event. */
 export interface Screening {
   /** Of the trigger whose filters were asked: it may have others by now. */
   readonly revision: number

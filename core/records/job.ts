@@ -112,11 +112,13 @@ export const Job = record('jobs', {
   error_message: column('text', text),
   error_type: column('text', text),
   failed_node: column('text', text),
-  /** How many times a robot has started it. */
+  /** The number of times that a robot has started it. */
   attempt: column('int', count),
   /** The number of the last offer, which fences all messages of robots about earlier ones. 0 before the first. */
   offer: column('int', count),
-  /** How often it may be started: more than once only after a failure that `retry_on` names, or a lost robot. */
+  /**
+   * The number of times it may be started: more than once only after a failure that `retry_on` names, or a lost robot.
+   */
   max_attempts: column('int', count),
   /** Error types after which it is tried again; empty: those that are taken for transient. */
   retry_on: column('json', list(text)),

@@ -12,8 +12,8 @@ export function attemptOf(job: Pick<JobRow, 'status' | 'attempt'>): number {
 }
 
 /**
- * Whether a message can be about the last offer of a job. `offer` decides it. A robot that echoes `attempt` and no `offer`
- * tells attempts apart, but not two offers that belong to the same attempt.
+ * True if a message can be about the last offer of a job. `offer` decides it. A robot that echoes `attempt` and no
+ * `offer` tells attempts apart, but not two offers that belong to the same attempt.
  */
 export function isCurrent(job: Pick<JobRow, 'status' | 'attempt' | 'offer'>, { offer, attempt }: Echo): boolean {
   return offer === undefined ? attempt === undefined || attempt === attemptOf(job) : offer === job.offer

@@ -82,7 +82,10 @@ export interface TriggerEventRow {
   readonly metadata: JsonText
   readonly priority: Priority
   readonly outcome: 'fired' | 'skipped'
-  /** Why it made no job: `filter`, a filter of its type, `cooldown`, or the code of a refusal. Empty for one that did. */
+  /**
+   * The reason why it made no job: `filter`, a filter of its type, `cooldown`, or the code of a refusal. Empty if it
+   * made one.
+   */
   readonly reason: string
   readonly job_id: JobId | null
 }

@@ -80,7 +80,7 @@ interface ReadOffer extends Echo {
   readonly job_id: JobId
 }
 
-/** Whether an offer that was read can be the last one: without its number, one of the same attempt can. */
+/** True if an offer that was read can be the last one: without its number, one of the same attempt can. */
 function mayBeLast(job: JobRow, { offer, attempt }: Echo): boolean {
   return offer === undefined ? attempt === undefined || attempt >= attemptOf(job) : offer >= job.offer
 }

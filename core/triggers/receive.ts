@@ -56,7 +56,7 @@ function passOver(
   return skip(state, trigger, input, screening.reason, turn)
 }
 
-/** Somebody calls a webhook. Whoever does not have its secret is not told what others have used up. */
+/** A call of a webhook trigger. A caller without the secret does not learn how much of the limit is used up. */
 export function webhookReceived(state: State, event: WebhookReceived, turn: Turn): void {
   const trigger = findTrigger(state, event.trigger)
   if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)

@@ -3,7 +3,10 @@ import { subscriptionsOf, type TriggerRow } from '../records/trigger.ts'
 import type { Millis, TriggerId } from '../base/ids.ts'
 import type { Turn } from '../turn.ts'
 
-/** How long skips may wait to be counted in the row of their trigger: a flood of them costs a commit in this time. */
+/**
+ * The time that skips may wait to be counted in the row of their trigger: a flood of them costs one commit in this
+ * time.
+ */
 const SKIPS_SAVED_MS: Millis = 1_000
 
 /** The only way a trigger changes. Skips that wait to be counted are counted with it; returns the row as it is then. */

@@ -10,7 +10,7 @@ import type { ConfigOf } from '../trigger-types/index.ts'
  * which mail. What they pass over is skipped, with the name of the filter as its reason.
  */
 
-/** What the filters of each type look at. */
+/** The fields that the filters of each type examine. */
 export interface Screened {
   readonly chat: {
     readonly message_text: string

@@ -161,7 +161,7 @@ chapter('chats', (server) => {
     expect((await discord(guild, interaction())).body)
       .toMatchObject({ type: 4, data: { content: expect.stringMatching(/not a command/), flags: 64 } })
 
-    // Each is counted and listed with the filter that passed it over, whoever was told.
+    // Each is counted and listed with the filter that rejected it, whether or not its author got an answer.
     const skips = async (id: string) => {
       const { items } = await server.api<{ items: Made[] }>('GET', `/triggers/${id}/events`)
       const skipped = items.filter(({ outcome }) => outcome === 'skipped').toReversed()

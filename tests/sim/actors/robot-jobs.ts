@@ -155,7 +155,7 @@ export class RobotJobs {
     }
   }
 
-  /** What our SDK does about a job that it runs already, or has a result of. */
+  /** The behaviour of our SDK for a job that it is running already, or has a result of. */
   #knows(job: JobId, offer: number): boolean {
     const run = [...this.#runs].find((known) => known.job === job)
     if (run?.offer === offer) {

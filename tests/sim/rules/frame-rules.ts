@@ -104,7 +104,7 @@ export function answerIsConsistent(
   demand(equal, 'I4', () => `${key} is answered with ${JSON.stringify(answer.job)}, not ${JSON.stringify(first.job)}`)
 }
 
-/** How much may be said of a job without anybody having asked: an offer, and its end. */
+/** The number of messages about a job that no request accounts for: an offer, and its end. */
 const UNASKED_MAX = 6
 
 /** I38: what is said about a job is a message for each offer, and answers: to robots, to registrations, to people. */

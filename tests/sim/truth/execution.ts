@@ -1,4 +1,4 @@
-/** What a robot really did with one offer of a job, whatever it managed to say about it. */
+/** A robot's real work on one offer of a job, reported or not. */
 export interface Execution {
   started: boolean
   running: boolean

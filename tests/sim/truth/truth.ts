@@ -107,7 +107,7 @@ export class Truth {
   readonly reports = new ReportTruth()
   /** The number of times that robots have really started each job. */
   readonly starts = new Map<JobId, number>()
-  /** Who was really given an offer of a job: by `job offer`. */
+  /** The robot that was really given an offer of a job: by `job offer`. */
   readonly assignedTo = new Map<string, RobotId>()
   readonly #executions = new Map<string, Execution>()
 
@@ -138,7 +138,7 @@ export class Truth {
     return execution
   }
 
-  /** Whether the robot is really at work on it just now. */
+  /** True if the robot is really running it now. */
   runs(robot: RobotId, job: JobId, offer: number): boolean {
     return this.#executions.get(`${robot} ${job} ${offer}`)?.running === true
   }
