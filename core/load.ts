@@ -12,7 +12,7 @@ import { loadRecent, newLimiters } from './limiter/rates.ts'
 import { rng } from './base/random.ts'
 import { newMatchingIndex } from './queue/matching.ts'
 import type { State, StoredRows } from './state.ts'
-import { newStrangers } from './robots/strangers.ts'
+import { newUnregistered } from './robots/unregistered.ts'
 import { Timers } from './timers.ts'
 import { indexKey } from './access/keys.ts'
 import { indexAffinity } from './queue/save.ts'
@@ -79,7 +79,7 @@ function newState(hot: StoredRows, now: Millis, seed: number, settings: Settings
     limiters: newLimiters(),
     random: rng(seed),
     sockets: new Map(),
-    strangers: newStrangers(),
+    unregistered: newUnregistered(),
     sessions: new Map(),
     missing: new Map(),
     logs: new Map(),

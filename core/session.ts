@@ -73,7 +73,7 @@ export interface Session {
  * Connections that have neither registered nor sent a valid key, in the order of their arrival. They have low limits,
  * and make room for later ones.
  */
-export interface Strangers {
+export interface UnregisteredSockets {
   readonly all: Set<SocketId>
   /** By network. */
   readonly byNetwork: Map<string, Set<SocketId>>

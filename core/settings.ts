@@ -180,10 +180,10 @@ export const ABUSE_FACTOR = 10
 export const BURST_SECONDS = 16
 
 /** The budget of a connection before it registers: a few messages, and the bytes of a large registration. */
-export const STRANGER_FRAMES_MAX = 20
-export const STRANGER_BYTES_MAX = 1 << 16
+export const UNREGISTERED_FRAMES_MAX = 20
+export const UNREGISTERED_BYTES_MAX = 1 << 16
 /** The unsent bytes of an unregistered connection. All answers to it together are smaller. */
-export const STRANGER_UNSENT_BYTES_MAX = 1 << 16
+export const UNREGISTERED_UNSENT_BYTES_MAX = 1 << 16
 /** The factor by which closing connections may exceed the limit of connections, since they may take their time. */
 export const CLOSING_FACTOR = 2
 

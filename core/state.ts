@@ -24,7 +24,7 @@ import type { RobotRow } from './records/robot.ts'
 import type { DefinitionRow, WorkflowRow } from './records/workflow.ts'
 import type { AffinityRow, PoolRow } from './records/pool.ts'
 import type { ConcurrencyGroups, DeliveryQueues, Family, MatchingIndex } from './indexes.ts'
-import type { MessageRate, Session, Socket, Strangers, Takeovers } from './session.ts'
+import type { MessageRate, Session, Socket, Takeovers, UnregisteredSockets } from './session.ts'
 import type { Bucket } from './base/bucket.ts'
 import type { SlidingWindow } from './base/sliding-window.ts'
 
@@ -98,7 +98,7 @@ export interface State {
 
   readonly sockets: Map<SocketId, Socket>
   /** The unregistered sockets. Derived. */
-  readonly strangers: Strangers
+  readonly unregistered: UnregisteredSockets
   /** The connected robots. */
   readonly sessions: Map<RobotId, Session>
   /** For offline robots: the jobs that were missing from their last list. */

@@ -6,11 +6,11 @@ import { BODY_BYTES_MAX } from '../http/kit/request.ts'
  */
 const DRAIN_BYTES_MAX = 64 * BODY_BYTES_MAX
 /** The same for an unauthenticated client, and the longest time to drain. */
-const STRANGER_BYTES_MAX = BODY_BYTES_MAX
-const STRANGER_MS = 1_000
+const REFUSED_BYTES_MAX = BODY_BYTES_MAX
+const REFUSED_MS = 1_000
 
 /** Statuses of answers to unauthenticated clients. */
-const STRANGER_STATUSES: ReadonlySet<number> = new Set([401, 403, 404, 429, 503])
+const REFUSED_STATUSES: ReadonlySet<number> = new Set([401, 403, 404, 429, 503])
 
 /**
  * Reads and discards the rest of the request's body. A Worker cannot answer and leave a body unread: the platform
@@ -18,11 +18,11 @@ const STRANGER_STATUSES: ReadonlySet<number> = new Set([401, 403, 404, 429, 503]
  */
 export async function drainBody({ body }: Request, { status }: Response): Promise<void> {
   if (body === null || body.locked) return
-  const isStranger = STRANGER_STATUSES.has(status)
-  let left = isStranger ? STRANGER_BYTES_MAX : DRAIN_BYTES_MAX
+  const isRefused = REFUSED_STATUSES.has(status)
+  let left = isRefused ? REFUSED_BYTES_MAX : DRAIN_BYTES_MAX
   try {
     const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
-    const timer = isStranger ? setTimeout(() => reader.cancel().catch(() => {}), STRANGER_MS) : undefined
+    const timer = isRefused ? setTimeout(() => reader.cancel().catch(() => {}), REFUSED_MS) : undefined
     for (let part = await reader.read(); part.value !== undefined && left > 0; part = await reader.read()) {
       left -= part.value.length
     }

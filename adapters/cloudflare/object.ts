@@ -125,8 +125,8 @@ export class FleetObject extends DurableObject<WorkerEnv> implements FleetCalls 
    */
   isToBeCutOff(id: SocketId): Promise<boolean> {
     const [ws] = this.ctx.getWebSockets(id)
-    const isStranger = ws !== undefined && (isClosing(ws) || this.#running?.fleet.bytesReceived(id, 0) === true)
-    return isStranger ? waitForCutOff(id, ws) : Promise.resolve(false)
+    const isFlooding = ws !== undefined && (isClosing(ws) || this.#running?.fleet.bytesReceived(id, 0) === true)
+    return isFlooding ? waitForCutOff(id, ws) : Promise.resolve(false)
   }
 
   /** True if a trigger takes mail to this address. */

@@ -1,9 +1,9 @@
 import type { Event } from '../../core/events/index.ts'
 import type { RobotId, SecretHash, SocketId } from '../../core/base/ids.ts'
-import { STRANGER_UNSENT_BYTES_MAX } from '../../core/settings.ts'
+import { UNREGISTERED_UNSENT_BYTES_MAX } from '../../core/settings.ts'
 import { mayRegister } from '../../core/robots/registration.ts'
 import type { State } from '../../core/state.ts'
-import { type Allowance, newAllowance, spendAllowance } from '../../core/robots/strangers.ts'
+import { type Allowance, newAllowance, spendAllowance } from '../../core/robots/unregistered.ts'
 import { isInRanges, networkOf } from '../net/client-address.ts'
 import { BUFFERED_BYTES_MAX, type Frame, type RobotSocket, sendableCode, sendableReason } from './robot-socket.ts'
 import { utf8Bytes } from '../../core/base/text.ts'
@@ -106,7 +106,7 @@ export class Connections {
     const connection = this.#connections.get(id)
     if (connection === undefined) return
     connection.socket.send(text)
-    const most = connection.allowance === null ? BUFFERED_BYTES_MAX : STRANGER_UNSENT_BYTES_MAX
+    const most = connection.allowance === null ? BUFFERED_BYTES_MAX : UNREGISTERED_UNSENT_BYTES_MAX
     if (connection.socket.buffered() > most) this.close(id, 1013, 'Too slow: messages pile up')
   }
 

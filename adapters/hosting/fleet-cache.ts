@@ -6,7 +6,7 @@ import {
   acquireFleet,
   type FleetHandle,
   IDLE_BEFORE_CLOSE_MS,
-  isUsedByStrangersOnly,
+  isUsedWithoutKeysOnly,
   newOpenFleet,
   type OpenFleet,
 } from './open-fleet.ts'
@@ -58,8 +58,8 @@ export class FleetCache {
   isFullFor(keyed: boolean): boolean {
     if (this.isFull) return true
     if (keyed) return false
-    const strangers = [...this.#open].filter((entry) => isUsedByStrangersOnly(entry, this.#host.monotonic()))
-    return strangers.length >= Math.ceil(this.#host.settings.fleetsOpenMax / 2)
+    const keyless = [...this.#open].filter((entry) => isUsedWithoutKeysOnly(entry, this.#host.monotonic()))
+    return keyless.length >= Math.ceil(this.#host.settings.fleetsOpenMax / 2)
   }
 
   isDamaged(name: string): boolean {
@@ -150,7 +150,7 @@ export class FleetCache {
   async closeIfIdle(entry: OpenFleet, forKey = false): Promise<boolean> {
     const { fleet } = entry
     const isUnused = (): boolean =>
-      !entry.closed && entry.uses === 0 && (forKey || entry.strangers === 0) && fleet.phase === 'running' &&
+      !entry.closed && entry.uses === 0 && (forKey || entry.unauthenticated === 0) && fleet.phase === 'running' &&
       !fleet.isWatched && isIdle(fleet.state)
     if (!isUnused()) return false
     const far = await fleet.queries.jobs({ status: ['pending'], limit: 1 }).catch((error: unknown) => {
@@ -168,7 +168,7 @@ export class FleetCache {
     const { monotonic } = this.#host
     for (const entry of [...this.#open].toSorted((a, b) => a.busyAt - b.busyAt)) {
       if (monotonic() - entry.busyAt < IDLE_BEFORE_CLOSE_MS) return false
-      if (!forKey && monotonic() - entry.strangerAt < IDLE_BEFORE_CLOSE_MS) continue
+      if (!forKey && monotonic() - entry.unauthenticatedAt < IDLE_BEFORE_CLOSE_MS) continue
       if (await this.closeIfIdle(entry, forKey)) return true
     }
     return false
@@ -179,7 +179,7 @@ export class FleetCache {
     const { monotonic, settings } = this.#host
     for (const entry of this.#open) {
       if (entry.uses > 0 || !isIdle(entry.fleet.state)) entry.busyAt = monotonic()
-      else if (monotonic() - Math.max(entry.busyAt, entry.strangerAt) >= settings.fleetIdleMs) {
+      else if (monotonic() - Math.max(entry.busyAt, entry.unauthenticatedAt) >= settings.fleetIdleMs) {
         await this.closeIfIdle(entry)
       }
     }

@@ -16,9 +16,9 @@ export interface OpenFleet {
   readonly fleet: Fleet
   /** Requests and connections that hold it: all, and those without a key, which are given up first. */
   uses: number
-  strangers: number
+  unauthenticated: number
   /** The last instant at which one of the latter took it. */
-  strangerAt: number
+  unauthenticatedAt: number
   /** The last instant at which it was held, or had a job. */
   busyAt: number
   closed: boolean
@@ -32,11 +32,11 @@ export const IDLE_BEFORE_CLOSE_MS = 10_000
 
 /** A fleet that was just opened, without holders. */
 export function newOpenFleet(name: string, fleet: Fleet): OpenFleet {
-  return { name, fleet, uses: 0, strangers: 0, busyAt: -Infinity, strangerAt: -Infinity, closed: false }
+  return { name, fleet, uses: 0, unauthenticated: 0, busyAt: -Infinity, unauthenticatedAt: -Infinity, closed: false }
 }
 
 /** True if only callers without a key have used it lately. */
-export function isUsedByStrangersOnly(entry: OpenFleet, now: Millis): boolean {
+export function isUsedWithoutKeysOnly(entry: OpenFleet, now: Millis): boolean {
   return entry.uses === 0 && now - entry.busyAt >= IDLE_BEFORE_CLOSE_MS && isIdle(entry.fleet.state)
 }
 
@@ -45,8 +45,8 @@ export function isUsedByStrangersOnly(entry: OpenFleet, now: Millis): boolean {
  * key needs the place.
  */
 export function acquireFleet(entry: OpenFleet, by: 'key' | 'address', now: () => Millis): FleetHandle {
-  const count = by === 'key' ? 'uses' : 'strangers'
-  const at = by === 'key' ? 'busyAt' : 'strangerAt'
+  const count = by === 'key' ? 'uses' : 'unauthenticated'
+  const at = by === 'key' ? 'busyAt' : 'unauthenticatedAt'
   entry[count]++
   let held = true
   return {

@@ -5,12 +5,12 @@ import { closeSocket, type Turn } from '../turn.ts'
 import type { FactOf } from '../fact.ts'
 import type { RobotId, SocketId } from '../base/ids.ts'
 import { resetDeadlines } from '../jobs/save.ts'
-import { CLOSING_FACTOR, STRANGER_FRAMES_MAX } from '../settings.ts'
+import { CLOSING_FACTOR, UNREGISTERED_FRAMES_MAX } from '../settings.ts'
 import { type Flood, floodReason } from '../limiter/message-rate.ts'
 import { seenFields } from './seen.ts'
 import type { SocketOpened } from '../events/robots.ts'
 import type { State } from '../state.ts'
-import { forgetStranger, noteStranger, oldestStranger, strangerBytesMax } from './strangers.ts'
+import { addUnregistered, bytesMaxOf, oldestUnregistered, removeUnregistered } from './unregistered.ts'
 import { warn } from './warn.ts'
 import type { Disconnect } from '../records/robot.ts'
 import type { Session, Socket } from '../session.ts'
@@ -43,11 +43,11 @@ export function socketOpened(
   turn.out.snapshots.add(event.socket)
   if (full) return closeSocket(turn, event.socket, CLOSE.overloaded, 'Too many connections')
   state.timers.set('socket.registration', event.socket, turn.now + state.settings.registerMs)
-  noteStranger(state, socket)
+  addUnregistered(state, socket)
   if (
-    network === null || (state.strangers.byNetwork.get(network)?.size ?? 0) <= state.settings.unregisteredSocketsMax
+    network === null || (state.unregistered.byNetwork.get(network)?.size ?? 0) <= state.settings.unregisteredSocketsMax
   ) return
-  displace(state, oldestStranger(state, network), 'Too many connections of this address have not registered', turn)
+  displace(state, oldestUnregistered(state, network), 'Too many connections of this address have not registered', turn)
 }
 
 /**
@@ -56,20 +56,20 @@ export function socketOpened(
  */
 function makeRoom(state: State, turn: Turn): boolean {
   if (state.sockets.size >= CLOSING_FACTOR * state.settings.socketsMax) return false
-  return displace(state, oldestStranger(state), 'Too many connections have not registered', turn)
+  return displace(state, oldestUnregistered(state), 'Too many connections have not registered', turn)
 }
 
 /**
  * Disconnects one. Robots register as soon as they are connected, so the oldest unregistered connection is the least
  * likely to be a robot.
  */
-function displace(state: State, stranger: Socket | undefined, reason: string, turn: Turn): boolean {
-  if (stranger === undefined) return false
-  warn(state, turn, `strangers ${reason}`, 'connections that do not register are closed to make room', {
-    from: stranger.network,
+function displace(state: State, unregistered: Socket | undefined, reason: string, turn: Turn): boolean {
+  if (unregistered === undefined) return false
+  warn(state, turn, `unregistered ${reason}`, 'connections that do not register are closed to make room', {
+    from: unregistered.network,
     reason,
   })
-  disconnect(state, stranger, CLOSE.overloaded, reason, turn)
+  disconnect(state, unregistered, CLOSE.overloaded, reason, turn)
   return true
 }
 
@@ -78,9 +78,9 @@ export function socketFlooded(state: State, event: { readonly socket: SocketId }
   const socket = state.sockets.get(event.socket)
   if (socket === undefined || socket.closing || socket.robot !== null) return
   turn.out.snapshots.add(socket.id)
-  const bytes = strangerBytesMax(state, socket)
-  const reason = `More than ${STRANGER_FRAMES_MAX} messages or ${bytes} bytes before a registration`
-  warn(state, turn, 'strangers flood', 'a connection that has not registered says too much, and is closed', {
+  const bytes = bytesMaxOf(state, socket)
+  const reason = `More than ${UNREGISTERED_FRAMES_MAX} messages or ${bytes} bytes before a registration`
+  warn(state, turn, 'unregistered flood', 'a connection that has not registered says too much, and is closed', {
     from: socket.network,
     reason,
   })
@@ -92,7 +92,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
   const socket = state.sockets.get(event.socket)
   if (socket === undefined) return
   state.sockets.delete(socket.id)
-  forgetStranger(state, socket)
+  removeUnregistered(state, socket)
   state.timers.cancel('socket.registration', socket.id)
   endSession(state, socket, { at: turn.now, code: null, reason: '' }, turn)
 }
@@ -100,7 +100,7 @@ export function socketClosed(state: State, event: { readonly socket: SocketId },
 /** Closes a socket, and ignores its further frames at once. */
 export function disconnect(state: State, socket: Socket, code: number, reason: string, turn: Turn): void {
   socket.closing = true
-  forgetStranger(state, socket)
+  removeUnregistered(state, socket)
   state.timers.cancel('socket.registration', socket.id)
   closeSocket(turn, socket.id, code, reason)
   endSession(state, socket, { at: turn.now, code, reason }, turn)

@@ -17,7 +17,7 @@ import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import { reconcileMemory } from './reconcile.ts'
 import { ignoredText } from '../protocol/repertoire.ts'
 import type { State } from '../state.ts'
-import { forgetStranger } from './strangers.ts'
+import { removeUnregistered } from './unregistered.ts'
 import { warn } from './warn.ts'
 import type { RobotRow } from '../records/robot.ts'
 import type { KeyRow } from '../records/key.ts'
@@ -172,7 +172,7 @@ function startSession(state: State, socket: Socket, { payload }: Message<'regist
     excluded: new Map(),
   }
   socket.robot = robot
-  forgetStranger(state, socket)
+  removeUnregistered(state, socket)
   state.sessions.set(robot, session)
   state.missing.delete(robot)
   state.timers.cancel('socket.registration', socket.id)

@@ -5,7 +5,7 @@ import { resetDeadlines } from '../jobs/save.ts'
 import { type MessageRateSnapshot, messageRateSnapshot, restoreMessageRate } from '../limiter/message-rate.ts'
 import { exclusionTimer } from './offers.ts'
 import { indexRobot } from '../queue/matching.ts'
-import { noteStranger } from './strangers.ts'
+import { addUnregistered } from './unregistered.ts'
 import type { State } from '../state.ts'
 import type { Report } from '../records/robot.ts'
 import type { Session, Socket, Takeovers } from '../session.ts'
@@ -168,7 +168,7 @@ export function restoreSocket(state: State, text: string): boolean {
   }
   state.sockets.set(id, socket)
   if (registerBy !== null) state.timers.set('socket.registration', id, registerBy)
-  if (session === null) noteStranger(state, socket)
+  if (session === null) addUnregistered(state, socket)
   else restoreSession(state, id, session)
   return true
 }

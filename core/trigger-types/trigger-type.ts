@@ -23,7 +23,7 @@ export interface TriggerTypeDeclaration<Name extends string, Config> {
   readonly credential: CredentialRule
   /** The path at which a trigger of this type is called from outside: `/webhook/{id}`. Null if it is not. */
   readonly path: `/${string}` | null
-  /** Calls of one trigger are limited (`webhook_calls_max`), as strangers make them. */
+  /** Calls of one trigger are limited (`webhook_calls_max`), as they come without a key. */
   readonly rateLimited: boolean
   /** Its events are reported once and nobody waits for the reply: one that starts no job is written down as skipped. */
   readonly source: boolean

@@ -38,7 +38,7 @@ describe('a new type', () => {
 
 describe('the types that there are', () => {
   test.each(TRIGGER_TYPE_NAMES)(
-    '%s: only what strangers call has a limit, and only what listens is a source',
+    '%s: only what is called without a key has a limit, and only what listens is a source',
     (name) => {
       const type = triggerTypeOf(name)
       expect(type.name).toBe(name)

@@ -35,7 +35,7 @@ chapter('who asks comes first', (server) => {
     return id
   }
 
-  describe('the body of a stranger is not waited for', () => {
+  describe('the body of an unauthenticated request is not waited for', () => {
     test('without a key, or with a wrong one', async () => {
       const paths = ['jobs', 'workflows', 'triggers', 'keys', 'calls/x', 'fleets', 'triggers/x/file-events']
       await Promise.all(paths.map(async (path) => {

@@ -71,8 +71,12 @@ chapter('bytes that are not text', (server) => {
 
     test('a caller without the right signature gets 401 first', async () => {
       const path = await webhook()
-      const stranger = await server.call('POST', path, { key: null, body: latin('{"\u00e9":1}'), headers: signed('') })
-      expect(stranger).toMatchObject({ status: 401, body: { error_code: 'AUTHENTICATION_FAILED' } })
+      const unauthenticated = await server.call('POST', path, {
+        key: null,
+        body: latin('{"\u00e9":1}'),
+        headers: signed(''),
+      })
+      expect(unauthenticated).toMatchObject({ status: 401, body: { error_code: 'AUTHENTICATION_FAILED' } })
     })
 
     test('a compressed body is refused', async () => {

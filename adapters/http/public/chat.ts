@@ -30,7 +30,7 @@ export function chatRoutes(fleet: Fleet): Hono<HonoEnv> {
     if (isRefusal(trigger)) return refuseWith(trigger)
     const chat = chatOf(trigger)
     if (isRefusal(chat)) return refuseWith(chat)
-    // Of a stranger's body nothing is read.
+    // The body of an unauthenticated request is not read.
     const head: RequestHead = { header: (name) => c.req.header(name), now: caller.now }
     const refusal = chat.platform.verifyHeaders(chat.key, head)
     if (refusal !== null) return refuseWith(refusal)

@@ -28,7 +28,7 @@ export function incomingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {
     const head: RequestHead = { header: (name) => c.req.header(name), now: caller.now }
     const secret = head.header('x-webhook-secret')
     const given = secret === undefined ? null : hashOf(secret)
-    // Of a stranger's body nothing is read.
+    // The body of an unauthenticated request is not read.
     const refusal = refusalBeforeBody(trigger, head, given, fleet.state.settings.allowedOrigins)
     if (refusal !== null) return respondRefused(c, refusal, caller)
     const { auth } = trigger

@@ -88,8 +88,8 @@ describe.sequential('a client of a running orchestrator', () => {
     expect(none).toMatchObject({ retryAfter: null, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
     const wrong = await refusal(client.jobs.submit({ workflow_id: 'orders-total', max_attempts: 0 }))
     expect(wrong).toMatchObject({ code: 'INVALID_PAYLOAD', details: { fields: ['max_attempts'] } })
-    const stranger = new CasareClient({ url: server.http, key: 'crpa_none' })
-    expect(await refusal(stranger.stats.queue())).toMatchObject({ code: 'AUTHENTICATION_FAILED', status: 401 })
+    const wrongKey = new CasareClient({ url: server.http, key: 'crpa_none' })
+    expect(await refusal(wrongKey.stats.queue())).toMatchObject({ code: 'AUTHENTICATION_FAILED', status: 401 })
     expect(await refusal(client.robots.status('nobody'))).toMatchObject({ code: 'NOT_FOUND' })
     expect(() => new CasareClient({ url: 'localhost:8766' })).toThrow('url must start with http:// or https://')
     for (const key of ['', ' crpa_x', 'crpa_x\n', 'crpa x', 'crpa_\u00fc']) {

@@ -1,19 +1,19 @@
 import { authorize } from '../access/authorize.ts'
-import { STRANGER_BYTES_MAX, STRANGER_FRAMES_MAX } from '../settings.ts'
+import { UNREGISTERED_BYTES_MAX, UNREGISTERED_FRAMES_MAX } from '../settings.ts'
 import { FRAME_BYTES_MAX } from '../protocol/decode.ts'
 import { isRefusal } from '../base/refusal.ts'
 import type { State } from '../state.ts'
-import type { Socket, Strangers } from '../session.ts'
+import type { Socket, UnregisteredSockets } from '../session.ts'
 
 /** Without connections. */
-export function newStrangers(): Strangers {
+export function newUnregistered(): UnregisteredSockets {
   return { all: new Set(), byNetwork: new Map() }
 }
 
 /** Counts a new connection, unless its key is valid for robots. */
-export function noteStranger(state: State, socket: Socket): void {
+export function addUnregistered(state: State, socket: Socket): void {
   if (hasKey(state, socket)) return
-  const { all, byNetwork } = state.strangers
+  const { all, byNetwork } = state.unregistered
   all.add(socket.id)
   if (socket.network === null) return
   const neighbours = byNetwork.get(socket.network)
@@ -22,8 +22,8 @@ export function noteStranger(state: State, socket: Socket): void {
 }
 
 /** Removes a connection that has registered, is closing, or is gone. */
-export function forgetStranger(state: State, socket: Socket): void {
-  const { all, byNetwork } = state.strangers
+export function removeUnregistered(state: State, socket: Socket): void {
+  const { all, byNetwork } = state.unregistered
   if (!all.delete(socket.id) || socket.network === null) return
   const neighbours = byNetwork.get(socket.network)
   neighbours?.delete(socket.id)
@@ -31,9 +31,9 @@ export function forgetStranger(state: State, socket: Socket): void {
 }
 
 /** The oldest unregistered connection: of all, or of one network. */
-export function oldestStranger(state: State, network?: string): Socket | undefined {
-  const { strangers, sockets } = state
-  const [oldest] = network === undefined ? strangers.all : strangers.byNetwork.get(network) ?? []
+export function oldestUnregistered(state: State, network?: string): Socket | undefined {
+  const { unregistered, sockets } = state
+  const [oldest] = network === undefined ? unregistered.all : unregistered.byNetwork.get(network) ?? []
   return oldest === undefined ? undefined : sockets.get(oldest)
 }
 
@@ -46,8 +46,8 @@ function hasKey(state: State, { credential }: Pick<Socket, 'credential'>): boole
  * The number of bytes that a connection may send before it registers. A robot with a valid key may register with a
  * large message.
  */
-export function strangerBytesMax(state: State, socket: Pick<Socket, 'credential'>): number {
-  return hasKey(state, socket) ? FRAME_BYTES_MAX : STRANGER_BYTES_MAX
+export function bytesMaxOf(state: State, socket: Pick<Socket, 'credential'>): number {
+  return hasKey(state, socket) ? FRAME_BYTES_MAX : UNREGISTERED_BYTES_MAX
 }
 
 /** The remaining budget of an unregistered connection. Frames are counted before they are read. */
@@ -61,8 +61,8 @@ export interface Allowance {
 
 /** The budget of a new connection. */
 export function newAllowance(state: State, socket: Pick<Socket, 'credential'>): Allowance {
-  const most = strangerBytesMax(state, socket)
-  return { frames: STRANGER_FRAMES_MAX, bytes: most, most, received: 0 }
+  const most = bytesMaxOf(state, socket)
+  return { frames: UNREGISTERED_FRAMES_MAX, bytes: most, most, received: 0 }
 }
 
 /** Takes a frame off the budget. Returns false if it exceeds it: then it must not be read, nor any later one. */

@@ -6,7 +6,7 @@ import { fromRobot, isUndecodable } from '../../core/protocol/decode.ts'
 import { encode } from '../../core/protocol/encode.ts'
 import { MESSAGES } from '../../core/protocol/message.ts'
 import { mayRegister } from '../../core/robots/registration.ts'
-import { newAllowance, spendAllowance } from '../../core/robots/strangers.ts'
+import { newAllowance, spendAllowance } from '../../core/robots/unregistered.ts'
 import { type Bench, bench, closed, ids, join, NO_ROWS, say, summaryOf } from './bench.ts'
 import type { KeyRow } from '../../core/records/key.ts'
 
@@ -77,17 +77,17 @@ describe('places', () => {
     fleet.turn(come('a', '192.0.2.1'), come('b', '192.0.2.1'), come('c', '192.0.2.1'), ...join('r1'))
     fleet.turn(closed('a'))
     fleet.turn({ type: 'socket.flooded', socket: ids.socket('b') })
-    expect([...fleet.state.strangers.all]).toEqual(['c'])
+    expect([...fleet.state.unregistered.all]).toEqual(['c'])
     fleet.pass(10_000)
-    expect(fleet.state.strangers).toEqual({ all: new Set(), byNetwork: new Map() })
+    expect(fleet.state.unregistered).toEqual({ all: new Set(), byNetwork: new Map() })
   })
 
   test('[P66] memory that goes forgets none', () => {
     const fleet = bench()
     fleet.turn(come('a', '192.0.2.1'))
     const text = snapshotOf(fleet.state, ids.socket('a')) ?? ''
-    const { strangers } = load(NO_ROWS, fleet.now, 1, fleet.state.settings, [text])
-    expect(strangers).toEqual(fleet.state.strangers)
+    const { unregistered: strangers } = load(NO_ROWS, fleet.now, 1, fleet.state.settings, [text])
+    expect(strangers).toEqual(fleet.state.unregistered)
   })
 })
 
