@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { parseWritten } from '../core/base/exact.ts'
 import { CasareClient } from '../client/client.ts'
-import { problemWithKey } from '../core/records/key.ts'
+import { problemWithKey } from '../core/base/secret.ts'
 
 interface Globals {
   readonly url: string

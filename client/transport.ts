@@ -1,7 +1,7 @@
 import { stringifyExact } from '../core/base/exact.ts'
 import type { Page } from '../core/api/view.ts'
 import { CasareError, errorOf, parsed } from './errors.ts'
-import { problemWithKey } from '../core/records/key.ts'
+import { problemWithKey } from '../core/base/secret.ts'
 
 export interface ClientOptions {
   /** The address of the orchestrator, for instance `http://127.0.0.1:8766`. */

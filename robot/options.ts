@@ -1,7 +1,7 @@
 import { REPERTOIRE_NAMES } from '../core/protocol/repertoire.ts'
 import { apiOf } from './calls.ts'
 import type { JobHandler } from './job.ts'
-import { problemWithKey } from '../core/records/key.ts'
+import { problemWithKey } from '../core/base/secret.ts'
 
 /** Every duration that a robot waits for, in milliseconds. The defaults suit production; tests shorten them. */
 const TIMINGS = {

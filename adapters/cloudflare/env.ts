@@ -1,9 +1,8 @@
 import { DEFAULTS, type Settings } from '../../core/settings.ts'
 import { cut } from '../../core/base/text.ts'
-import { weaknessOf } from '../../core/base/secret.ts'
+import { problemWithKey, weaknessOf } from '../../core/base/secret.ts'
 import { readSettings } from '../fleet/settings.ts'
 import type { FleetCalls } from './fleet-calls.ts'
-import { problemWithKey } from '../../core/records/key.ts'
 
 /** The bindings of the Worker: by wrangler.toml, and by variables and secrets that the operator sets. */
 export interface WorkerEnv {

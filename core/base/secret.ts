@@ -57,3 +57,8 @@ export function isStandardSecret(text: string): boolean {
   const padded = padding === '' ? digits.length % 4 !== 1 : (digits.length + padding.length) % 4 === 0
   return padded && bytes >= 24 && bytes <= 64
 }
+
+/** The reason why no request could carry this key, in a header after a space; null if one can. */
+export function problemWithKey(secret: string): string | null {
+  return /^[!-~]+$/.test(secret) ? null : 'must consist of ASCII letters, digits and signs, without white space'
+}

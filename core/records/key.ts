@@ -16,14 +16,6 @@ export const SCOPES = [
 ] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** The characters of an API key, which a header carries after a space. */
-const KEY = /^[!-~]+$/
-
-/** The reason why no request could carry this key; null if one can. */
-export function problemWithKey(secret: string): string | null {
-  return KEY.test(secret) ? null : 'must consist of ASCII letters, digits and signs, without white space'
-}
-
 /** Names that stand for the orchestrator itself in histories, where others have the name of their key. */
 const SYSTEM = /^(?:orchestrator|system|engine|(?:robot|trigger|schedule)\s*:.*)$/is
 

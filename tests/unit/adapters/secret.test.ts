@@ -1,8 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { hashOf, newKey, newSecret, newStandardSecret, secretOf } from '../../../adapters/crypto/secrets.ts'
-import { isStandardSecret, problemWithSecret, weaknessOf } from '../../../core/base/secret.ts'
-import { problemWithKey } from '../../../core/records/key.ts'
+import { isStandardSecret, problemWithKey, problemWithSecret, weaknessOf } from '../../../core/base/secret.ts'
 
 /** Secrets that could never match are not kept. */
 
