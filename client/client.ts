@@ -1,3 +1,4 @@
+import type { fleets, NewFleet as NewFleetBody } from '../core/api/fleets.ts'
 import type { keys, NewKey as KeySchema } from '../core/api/keys.ts'
 import { PATHS } from '../core/api/paths.ts'
 import type { pools } from '../core/api/pools.ts'
@@ -13,6 +14,7 @@ import type { health } from '../core/api/health.ts'
 import type { stats } from '../core/api/stats.ts'
 export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
 export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
+export type { FleetView, NewFleetView } from '../core/api/fleets.ts'
 export type { KeyView, NewKeyView } from '../core/api/keys.ts'
 export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhooks.ts'
 import type { CallView } from '../core/api/trigger-view.ts'
@@ -31,6 +33,7 @@ export type NewRobot = InputOf<typeof NewRobotBody>
 export type NewSchedule = InputOf<typeof NewScheduleBody>
 export type NewWorkflow = InputOf<typeof NewWorkflowBody>
 export type NewPool = InputOf<typeof NewPoolSchema>
+export type NewFleet = InputOf<typeof NewFleetBody>
 export type NewKey = InputOf<typeof KeySchema>
 export type NewWebhook = InputOf<typeof WebhookSchema>
 export type { CallOptions, ClientOptions } from './transport.ts'
@@ -57,6 +60,8 @@ export class CasareClient {
   readonly keys: ClientOf<typeof keys>
   readonly pools: ClientOf<typeof pools>
   readonly webhooks: ClientOf<typeof webhooks>
+  /** The other fleets, for a client of the default one. */
+  readonly fleets: ClientOf<typeof fleets>
   /** Current counts. */
   readonly stats: ClientOf<typeof stats>
   /** The health of the process. Needs no key, and resolves also for an orchestrator that takes no jobs at present. */
@@ -78,6 +83,7 @@ export class CasareClient {
     this.keys = clientOf(transport, base, PATHS.keys)
     this.pools = clientOf(transport, base, PATHS.pools)
     this.webhooks = clientOf(transport, base, PATHS.webhooks)
+    this.fleets = clientOf(transport, base, PATHS.fleets)
     this.stats = clientOf(transport, base, PATHS.stats)
     this.health = clientOf<typeof health>(transport, '', PATHS.health).check
     this.#calls = `${api}/calls`

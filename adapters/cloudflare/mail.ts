@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../core/base/json.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
-import { DEFAULT_FLEET, isFleetName } from '../fleet/path.ts'
+import { isFleetName } from '../../core/base/fleet-name.ts'
+import { DEFAULT_FLEET } from '../fleet/path.ts'
 import { HEADER_BYTES_MAX, MAIL_BYTES_MAX, readMail } from '../sources/mail.ts'
 import type { SourceEvent } from '../sources/sources.ts'
 import type { WorkerEnv } from './env.ts'

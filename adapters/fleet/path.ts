@@ -1,3 +1,5 @@
+import { isFleetName } from '../../core/base/fleet-name.ts'
+
 /** The fleet at the root paths. No other can have its name; `/fleets/default/…` leads to it as well. */
 export const DEFAULT_FLEET = 'default'
 
@@ -10,11 +12,6 @@ export interface FleetPath {
 }
 
 const ROOT: FleetPath = { name: DEFAULT_FLEET, base: '' }
-
-/** True if a fleet may have this name. Names are used in paths, file names, and names of Durable Objects. */
-export function isFleetName(text: string): boolean {
-  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(text)
-}
 
 /** Splits `/fleets/{name}/rest`; null if the name is invalid. Every other path belongs to the default fleet. */
 export function fleetPath(path: string): FleetPath | null {

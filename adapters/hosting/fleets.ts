@@ -1,6 +1,7 @@
 import type { Settings } from '../../core/settings.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
-import { DEFAULT_FLEET, isFleetName } from '../fleet/path.ts'
+import { isFleetName } from '../../core/base/fleet-name.ts'
+import { DEFAULT_FLEET } from '../fleet/path.ts'
 import { type Fleet, openFleet, type Platform } from '../fleet/fleet.ts'
 import { FleetCache } from './fleet-cache.ts'
 import type { FleetRegistry } from '../http/routes/fleets.ts'

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/base/refusal.ts'
+import { fleets as fleetsContract } from '../../core/api/fleets.ts'
 import { jobs } from '../../core/api/jobs.ts'
 import { keys } from '../../core/api/keys.ts'
 import { health } from '../../core/api/health.ts'
@@ -18,7 +19,7 @@ import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './routes/calls.ts'
 import { chatRoutes } from './public/chat.ts'
 import { fileEventRoutes } from './routes/file-events.ts'
-import { type FleetRegistry, fleetRoutes } from './routes/fleets.ts'
+import { fleetHandlers, type FleetRegistry } from './routes/fleets.ts'
 import { jobHandlers } from './routes/jobs.ts'
 import { formRoutes } from './public/form.ts'
 import { keyHandlers } from './routes/keys.ts'
@@ -76,7 +77,7 @@ export function httpApp(
   })
   mountPublic(app, fleet, base)
   mountApi(app, fleet)
-  if (fleets !== undefined) app.route('/api/v1/fleets', fleetRoutes(fleet, fleets))
+  if (fleets !== undefined) serve(app, fleet, fleetsContract, fleetHandlers(fleets))
   serve(app, fleet, health, healthHandlers(about))
   app.get('/', (c) =>
     c.json({

@@ -1,3 +1,4 @@
+import { fleets } from './fleets.ts'
 import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
 import { health } from './health.ts'
@@ -9,4 +10,4 @@ import { workflows } from './workflows.ts'
 import { webhooks } from './webhooks.ts'
 
 /** The HTTP API as data: every route under `/api/v1` and the health check, by what it is about. Server, client, docs and OpenAPI are made of it. */
-export const API = { jobs, pools, robots, schedules, workflows, webhooks, keys, stats, health } as const
+export const API = { jobs, pools, robots, schedules, workflows, webhooks, keys, fleets, stats, health } as const

@@ -22,6 +22,11 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export type Addresses = Readonly<Record<string, Address>>
 
 export const PATHS = {
+  fleets: {
+    /** Makes a fleet. Its first admin key is in this answer only. */
+    create: { at: 'POST /api/v1/fleets', bodyIs: 'required' },
+    list: { at: 'GET /api/v1/fleets', paged: true },
+  },
   jobs: {
     /**
      * Resolves with the job once it is durable. Every submission has an idempotency key, so it can be sent again when the

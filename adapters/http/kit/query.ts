@@ -8,7 +8,7 @@ import { type Refusal, refuse } from '../../../core/base/refusal.ts'
 const PAGE = ['limit', 'cursor'] as const
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
 const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^\/(?:triggers|fleets)$/, PAGE],
+  [/^\/triggers$/, PAGE],
   [/^\/\w+\/[^/]+\/events$/, PAGE],
   [/^\/calls\/[^/]+$/, ['wait_seconds']],
 ]

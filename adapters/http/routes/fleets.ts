@@ -1,44 +1,28 @@
-import { Hono } from 'hono'
-import * as v from 'valibot'
 import { isRefusal, type Refusal } from '../../../core/base/refusal.ts'
-import { isFleetName } from '../../fleet/path.ts'
-import type { Fleet } from '../../fleet/fleet.ts'
-import { type HonoEnv, readBody, requireScope } from '../kit/request.ts'
-import { refused } from '../kit/response.ts'
+import { fleets, type FleetView } from '../../../core/api/fleets.ts'
+import { Answered, type Handlers, handlers } from '../kit/serve.ts'
 
 /** The fleets of an installation, besides the default one. */
 export interface FleetRegistry {
-  /** Creates a fleet with its first admin key, which is returned only here. CONFLICT if it exists. */
+  /** Makes a fleet, and returns its first admin key. CONFLICT when it exists. */
   create(name: string): Promise<{ readonly adminKey: string } | Refusal>
-  /** Every name, in alphabetical order. */
+  /** The names, in alphabetical order. */
   names(): Promise<readonly string[]>
 }
 
-const NewFleet = v.strictObject({
-  name: v.pipe(
-    v.string(),
-    v.check(isFleetName, 'must be 1 to 63 lower-case letters, digits or hyphens, and not begin with a hyphen'),
-  ),
-})
-
-/** `/api/v1/fleets`, with the default fleet's keys. What is inside another fleet is seen with its own keys only. */
-export function fleetRoutes(fleet: Fleet, fleets: FleetRegistry): Hono<HonoEnv> {
-  const app = new Hono<HonoEnv>()
-  const admin = requireScope(fleet, 'admin')
-
-  app.post('/', admin, async (c) => {
-    const body = await readBody(c, NewFleet)
-    if (isRefusal(body)) return refused(c, body)
-    const made = await fleets.create(body.name)
-    if (isRefusal(made)) return refused(c, made)
-    const path = `/fleets/${body.name}`
-    return c.json({ name: body.name, path, admin_key: made.adminKey }, 201, { Location: path })
+/** Needs a key of the default fleet. Other fleets' contents are visible to their own keys only. */
+export function fleetHandlers(registry: FleetRegistry): Handlers<typeof fleets> {
+  return handlers(fleets, {
+    create: async ({ body: { name } }) => {
+      const made = await registry.create(name)
+      if (isRefusal(made)) return made
+      const fleet = fleetOf(name)
+      return new Answered({ ...fleet, admin_key: made.adminKey }, { headers: { Location: fleet.path } })
+    },
+    list: async () => ({ items: (await registry.names()).map(fleetOf), next_cursor: null }),
   })
+}
 
-  app.get('/', admin, async (c) => {
-    const items = (await fleets.names()).map((name) => ({ name, path: `/fleets/${name}` }))
-    return c.json({ items, next_cursor: null })
-  })
-
-  return app
+function fleetOf(name: string): FleetView {
+  return { name, path: `/fleets/${name}` }
 }
