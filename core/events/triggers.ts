@@ -105,7 +105,8 @@ export interface WebhookReceived {
   readonly trigger: TriggerId
   readonly secret: SecretHash | null
   readonly caller_check: CallerCheck
-  readonly data: JsonText | Refusal
+  /** null: the sender only checks the address, as some do before they send events. */
+  readonly data: JsonText | Refusal | null
   readonly metadata: JsonText
   /** Makes a repeated delivery get the same answer: a hash of its trigger and of the sender's id for it. */
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null

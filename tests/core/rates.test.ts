@@ -233,6 +233,20 @@ describe('calls of a webhook', () => {
     expect(outcome(fleet, call())).toBe('fired 2 of 3')
   })
 
+  test('a sender that checks the address is answered, whether or not the trigger is enabled, and uses nothing up', () => {
+    const fleet = fleetWith()
+    const check = (given: Partial<WebhookReceived> = {}) => answers(fleet.turn(call({ data: null, ...given })))
+    const answered = { type: 'fired', job: null, skipped: 'check', quota: null }
+    expect(check()).toMatchObject([answered])
+    fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t1'), enabled: false })
+    expect(check()).toMatchObject([answered])
+    expect(check({ secret: ids.secret('wrong') })).toMatchObject([{ refusal: { refused: 'AUTHENTICATION_FAILED' } }])
+    fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t1'), enabled: true })
+    expect(outcome(fleet, call())).toBe('fired 2 of 3')
+    expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'fired' }])
+    expect(fleet.state.triggers.get(ids.trigger('t1'))).toMatchObject({ skipped_count: 0, fire_count: 1 })
+  })
+
   test('nor does a wrong body, or a call in the cooldown', () => {
     const fleet = fleetWith()
     expect(outcome(fleet, call({ data: refuse('INVALID_PAYLOAD', 'no event_type') }))).toBe('INVALID_PAYLOAD 3 of 3')

@@ -89,12 +89,15 @@ function referenceEvent(body: Parsed): WebhookContent | Refusal {
   return { data: toText(data), eventType, timestamp: timestamp as Json, delivery: null }
 }
 
+/** What a sender that checks the address wants to get back. */
+export type Handshake = 'ping' | { readonly challenge: string }
+
 /** The handshake by which a sender checks the address; null for an event. */
 export function handshakeIn(
   json: Json,
   auth: TriggerAuth,
   call: IncomingRequest,
-): 'ping' | { readonly challenge: string } | null {
+): Handshake | null {
   if (auth === 'github') return call.header('x-github-event') === 'ping' ? 'ping' : null
   if (auth !== 'slack' || !isObject(json) || json['type'] !== 'url_verification') return null
   const challenge = textAt(json, 'challenge')

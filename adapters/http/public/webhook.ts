@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { authenticate } from '../../../core/triggers/receive.ts'
-import type { CallerCheck } from '../../../core/events/triggers.ts'
+import type { CallerCheck, WebhookReceived } from '../../../core/events/triggers.ts'
 import type { JobId, SecretHash, TriggerId } from '../../../core/base/ids.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
@@ -14,7 +14,7 @@ import { onceBy } from '../../triggers/fire.ts'
 import { type HonoEnv, readBytes } from '../kit/request.ts'
 import { setQuotaHeaders } from '../kit/response.ts'
 import { firingView } from '../../views/triggers.ts'
-import { bodyOf, contentOf, handshakeIn } from './webhook-body.ts'
+import { bodyOf, contentOf, type Handshake, handshakeIn, type WebhookContent } from './webhook-body.ts'
 import { calledTrigger, callerOf, respondRefused } from './caller.ts'
 
 /** `/webhook/{trigger_id}`, with the flat bodies that the API reference gives this route. */
@@ -36,10 +36,7 @@ export function incomingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {
     const call: IncomingRequest = { ...head, bytes: isRefusal(bytes) ? NOTHING : bytes }
     const { delivery, ...checked } = await verifyCaller(trigger, isRefusal(bytes) ? bytes : null, call)
     const body = isRefusal(bytes) ? bytes : bodyOf(call, auth)
-    if (checked.refused === null && !isRefusal(body)) {
-      const handshake = handshakeIn(body.json, auth, call)
-      if (handshake !== null) return handshake === 'ping' ? reached(c, id) : c.json(handshake)
-    }
+    const handshake = isRefusal(body) ? null : handshakeIn(body.json, auth, call)
     // The core answers with a refusal of the body only to a caller that may call.
     const content = isRefusal(body) ? body : contentOf(body, auth, call)
     const { eventType, timestamp, ...event } = isRefusal(content) ? UNREAD : content
@@ -51,7 +48,7 @@ export function incomingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {
       trigger: id,
       secret: given,
       caller_check: checked,
-      data: isRefusal(content) ? content : content.data,
+      data: dataOf(content, handshake),
       metadata: toText({
         source: 'webhook',
         event_type: eventType,
@@ -64,6 +61,7 @@ export function incomingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {
     if (answer.type === 'refusal') return respondRefused(c, answer.refusal, caller, answer.quota)
     if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
     setQuotaHeaders(c, answer.quota)
+    if (handshake !== null) return handshake === 'ping' ? reached(c, id) : c.json(handshake)
     return c.json(firingView(answer))
   })
 
@@ -82,6 +80,11 @@ export function incomingWebhookRoutes(fleet: Fleet): Hono<HonoEnv> {
 function reached(c: Context, trigger: TriggerId): Response {
   const message = 'This is the webhook; no job was made'
   return c.json({ status: 'ignored', trigger_id: trigger, job_id: null, message } satisfies FiringView)
+}
+
+function dataOf(content: WebhookContent | Refusal, handshake: Handshake | null): WebhookReceived['data'] {
+  if (handshake !== null) return null
+  return isRefusal(content) ? content : content.data
 }
 
 const UNREAD = { eventType: null, timestamp: null, delivery: null }
