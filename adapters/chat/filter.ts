@@ -1,10 +1,10 @@
-import type { ChatFilter, Screened } from '../../core/triggers/screen.ts'
+import type { ChatFilter, ChatSubject } from '../../core/trigger-types/chat.ts'
 import type { IncomingMessage } from './platform.ts'
 
 /** The fields of a message that a trigger's filters examine, and the reasons for its author. */
 
 /** Picks out of a message what the filters look at. */
-export function screenedIn({ message, aliases }: IncomingMessage): Screened['chat'] {
+export function screenedIn({ message, aliases }: IncomingMessage): ChatSubject {
   const { message_text, command, channel_id, sender_id, is_mention, is_bot } = message
   return {
     message_text,

@@ -1,7 +1,8 @@
 import type { Address, Attachment, Email } from 'postal-mime'
 import type { Screening } from '../../core/events/triggers.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
-import { screen, type Screened } from '../../core/triggers/screen.ts'
+import type { MailSubject } from '../../core/trigger-types/email.ts'
+import { screen } from '../../core/triggers/screen.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { cut } from '../../core/base/text.ts'
 import type { JsonObject } from '../../core/base/json.ts'
@@ -94,7 +95,7 @@ export function screenMail(
   trigger: TriggerRow,
   payload: JsonObject,
 ): { readonly screening: Screening; readonly payload: JsonObject } {
-  const screening = screen(trigger, 'email', payload as unknown as Screened['email'])
+  const screening = screen(trigger, 'email', payload as unknown as MailSubject)
   if (screening.reason === null) return { screening, payload }
   const notes = ['A filter of the trigger skipped this mail: its text is not kept']
   return { screening, payload: { ...payload, body: '', html: null, attachments: [], notes } }

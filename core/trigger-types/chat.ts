@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { isLike } from '../base/glob.ts'
 import { CHAT_PLATFORM_NAMES, chatPlatformOf } from './chat-platforms.ts'
 import { triggerType } from './trigger-type.ts'
 
@@ -56,4 +57,47 @@ export const chat = triggerType({
   cursorSurvivesEdit: false,
   references: () => [],
   subscribes: () => [],
+  screen: filterMessage,
 })
+
+/** The parts of a message that the filters look at. */
+export interface ChatSubject {
+  readonly message_text: string
+  readonly command: string
+  /** Everything that channel and sender are known by, of that which nobody else can take: ids first. */
+  readonly channels: readonly string[]
+  readonly senders: readonly string[]
+  readonly is_mention: boolean
+  readonly is_bot: boolean
+}
+
+/** The filters of a chat, in the order in which they are asked. */
+export type ChatFilter =
+  | 'bot_filter'
+  | 'mention_required'
+  | 'command_filter'
+  | 'channel_filter'
+  | 'user_filter'
+  | 'message_pattern'
+
+function filterMessage(config: ChatConfig, subject: ChatSubject): ChatFilter | null {
+  const { command, channels, senders, message_text } = subject
+  if (config.bot_filter && subject.is_bot) return 'bot_filter'
+  if (config.mention_required && !subject.is_mention) return 'mention_required'
+  // A command with a subcommand is meant by its first word as well.
+  if (!isAmong(config.command_filter, [command, command.split(' ', 1)[0] ?? ''])) return 'command_filter'
+  if (!isAmong(config.channel_filter, channels)) return 'channel_filter'
+  if (!isAmong(config.user_filter, senders)) return 'user_filter'
+  const { message_pattern: pattern } = config
+  return pattern === null || isLike(message_text.trim(), pattern, true) ? null : 'message_pattern'
+}
+
+function isAmong(filter: readonly string[], names: readonly string[]): boolean {
+  if (filter.length === 0) return true
+  const wanted = new Set(filter.map(bare))
+  return wanted.has('*') || names.some((name) => name !== '' && wanted.has(bare(name)))
+}
+
+function bare(name: string): string {
+  return name.replace(/^[#@/]/, '').toLowerCase()
+}

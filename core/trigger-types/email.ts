@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { isLike } from '../base/glob.ts'
 import { isObject } from '../base/json.ts'
 import { triggerType } from './trigger-type.ts'
 
@@ -46,4 +47,20 @@ export const email = triggerType({
   cursorSurvivesEdit: true,
   references: () => [],
   subscribes: () => [],
+  screen: filterMail,
 })
+
+/** The parts of a mail that the filters look at. */
+export interface MailSubject {
+  readonly from_name: string
+  readonly from_address: string
+  readonly subject: string
+}
+
+function filterMail(
+  config: v.InferOutput<typeof Mailbox | typeof MailAddress>,
+  { from_name, from_address, subject }: MailSubject,
+): string | null {
+  if (!isLike(`${from_name} <${from_address}>`, config.from_filter ?? '', false)) return 'from_filter'
+  return isLike(subject, config.subject_filter ?? '', false) ? null : 'subject_filter'
+}

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { GLOB_CHARS_MAX, globChars } from '../base/glob.ts'
+import { compilePatterns, withForwardSlashes } from '../base/path-patterns.ts'
 import { moment } from '../protocol/moment.ts'
 import type { RefusalCode } from '../base/refusal.ts'
 import { triggerType } from './trigger-type.ts'
@@ -66,6 +67,7 @@ export const fileWatch = triggerType({
   cursorSurvivesEdit: false,
   references: () => [],
   subscribes: () => [],
+  screen: filterFile,
 })
 
 /** The body of `POST /api/v1/triggers/{id}/file-events`. */
@@ -106,4 +108,23 @@ export type FileOutcome =
 /** The answer to a report: an outcome for each event, in the order in which they were reported. */
 export interface FileReportView {
   readonly items: readonly FileOutcome[]
+}
+
+function filterFile(
+  config: FileWatch,
+  { event_type, file_path }: Pick<ReportedEvent, 'event_type' | 'file_path'>,
+): string | null {
+  if (!config.events.includes(event_type)) return 'events'
+  return patternsOf(config.patterns)(withForwardSlashes(file_path)) ? null : 'patterns'
+}
+
+const compiled = new WeakMap<readonly string[], (path: string) => boolean>()
+
+/** Compiling takes longer than a short path, and the patterns of a trigger stay the same. */
+function patternsOf(patterns: readonly string[]): (path: string) => boolean {
+  const before = compiled.get(patterns)
+  if (before !== undefined) return before
+  const made = compilePatterns(patterns)
+  compiled.set(patterns, made)
+  return made
 }

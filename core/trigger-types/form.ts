@@ -171,6 +171,7 @@ export const form = triggerType({
   cursorSurvivesEdit: false,
   references: () => [],
   subscribes: () => [],
+  screen: () => null,
 })
 
 /** The most values that a browser can send for a form: one for each field, and all options of a multiple choice. */

@@ -15,6 +15,8 @@ import { type Refusal, refuse } from '../base/refusal.ts'
 /** Every type of trigger, by its name. */
 const TRIGGER_TYPES = byName([manual, scheduled, webhook, fileWatch, email, form, chat, workflowCall])
 export type TriggerType = keyof typeof TRIGGER_TYPES
+/** The parts of an event that the filters of a type look at. */
+export type Screened<T extends TriggerType> = Parameters<(typeof TRIGGER_TYPES)[T]['screen']>[1]
 export type ConfigOf<T extends TriggerType> = v.InferOutput<(typeof TRIGGER_TYPES)[T]['config']>
 
 /** Their names, in the order of the API reference. */

@@ -13,4 +13,5 @@ export const manual = triggerType({
   cursorSurvivesEdit: false,
   references: () => [],
   subscribes: () => [],
+  screen: () => null,
 })

@@ -15,7 +15,7 @@ export type Reference =
   )
 
 /** Everything that the rest of the orchestrator asks about a type of trigger. A question that is left open does not compile. */
-export interface TriggerTypeDeclaration<Name extends string, Config> {
+export interface TriggerTypeDeclaration<Name extends string, Config, Subject> {
   /** The field `trigger_type`. */
   readonly name: Name
   /** Reads the field `config`, and fills in what was left out. */
@@ -37,14 +37,19 @@ export interface TriggerTypeDeclaration<Name extends string, Config> {
   references(config: Config): readonly Reference[]
   /** The internal events that fire the trigger: topics of `topic.ts`. */
   subscribes(config: Config): readonly string[]
+  /**
+   * The field of the config whose filter passes something over; null if none does. An event that is passed over is skipped
+   * with this field as its reason.
+   */
+  screen(config: Config, subject: Subject): string | null
 }
 
 /** A type whose config is not known more closely than that it was checked. */
-export type AnyTriggerType = TriggerTypeDeclaration<string, JsonObject>
+export type AnyTriggerType = TriggerTypeDeclaration<string, JsonObject, unknown>
 
 /** Declares a type of trigger. */
-export function triggerType<const Name extends string, Config>(
-  declaration: TriggerTypeDeclaration<Name, Config>,
-): TriggerTypeDeclaration<Name, Config> {
+export function triggerType<const Name extends string, Config, Subject>(
+  declaration: TriggerTypeDeclaration<Name, Config, Subject>,
+): TriggerTypeDeclaration<Name, Config, Subject> {
   return declaration
 }

@@ -13,4 +13,5 @@ export const webhook = triggerType({
   cursorSurvivesEdit: false,
   references: () => [],
   subscribes: () => [],
+  screen: () => null,
 })

@@ -48,6 +48,7 @@ export const workflowCall = triggerType({
     const ends = after?.statuses.flatMap((status) => after.workflows.map((id) => endTopic(status, id))) ?? []
     return call_alias === null ? ends : [callTopic(call_alias), ...ends]
   },
+  screen: () => null,
 })
 
 function references({ call_alias, after, allowed_callers }: WorkflowCallConfig): readonly Reference[] {

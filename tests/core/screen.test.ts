@@ -2,9 +2,9 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TriggerFired } from '../../core/events/triggers.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
-import { configOf, type TriggerType } from '../../core/trigger-types/index.ts'
+import { configOf, type Screened, type TriggerType } from '../../core/trigger-types/index.ts'
 import { isRefusal } from '../../core/base/refusal.ts'
-import { screen, type Screened } from '../../core/triggers/screen.ts'
+import { screen } from '../../core/triggers/screen.ts'
 import { isLike } from '../../core/base/glob.ts'
 import { workOf } from '../work.ts'
 import { type Bench, ids } from './bench.ts'
@@ -21,7 +21,7 @@ function rowOf(type: TriggerType, given: object): TriggerRow {
   return { trigger_type: type, config, revision: 1 } as unknown as TriggerRow
 }
 
-const MESSAGE: Screened['chat'] = {
+const MESSAGE: Screened<'chat'> = {
   message_text: 'deploy shop to production',
   command: '/bot now',
   channels: ['C1', 'ops'],
@@ -30,7 +30,7 @@ const MESSAGE: Screened['chat'] = {
   is_bot: false,
 }
 
-type Message = Partial<Screened['chat']>
+type Message = Partial<Screened<'chat'>>
 const why = (config: object, message: Message = {}) =>
   screen(rowOf('chat', { platform: 'slack', ...config }), 'chat', { ...MESSAGE, ...message }).reason
 
@@ -67,7 +67,7 @@ test('a chat with several: the first that passes it over is the reason', () => {
   expect(why(config)).toBe('channel_filter')
 })
 
-test.each<[string, object, Screened['file_watch'], string | null]>([
+test.each<[string, object, Screened<'file_watch'>, string | null]>([
   ['of a kind that is listened for', {}, { event_type: 'created', file_path: '/in/a' }, null],
   ['of another kind', {}, { event_type: 'deleted', file_path: '/in/a' }, 'events'],
   ['that is chosen', { patterns: ['*.pdf'] }, { event_type: 'created', file_path: 'C:\\in\\a.pdf' }, null],

@@ -15,6 +15,7 @@ const ANSWERS = {
   listens: () => true,
   cursorSurvivesEdit: false,
   references: () => [],
+  screen: () => null,
 } as const
 
 describe('a new type', () => {
