@@ -27,8 +27,8 @@ export async function logText(queries: Queries, job: JobRow, whole: string): Pro
  * The instant at which a line was written, by its robot's clock if plausible: between the creation of the job and the
  * arrival of the line. A small deviation is adjusted; otherwise the arrival counts.
  */
-export function writtenAt({ at, logged_at }: LogRow, job: Pick<JobRow, 'created_at'>): Millis {
-  const robotAt = instantIn(logged_at)
+export function writtenAt({ timestamp: at, robot_timestamp }: LogRow, job: Pick<JobRow, 'created_at'>): Millis {
+  const robotAt = robot_timestamp === null ? NaN : instantIn(robot_timestamp)
   if (!(robotAt >= job.created_at - CLOCK_MS && robotAt <= at + CLOCK_MS)) return at
   return Math.min(at, Math.max(robotAt, job.created_at))
 }

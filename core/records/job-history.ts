@@ -1,10 +1,9 @@
 import * as v from 'valibot'
-import type { JobId, JsonText, Millis, RobotId } from '../base/ids.ts'
-import { instantText } from '../base/instant.ts'
+import type { JobId, JsonText, RobotId } from '../base/ids.ts'
 import { fromText } from '../base/json.ts'
 import { count, id, oneOf, text } from './fields.ts'
 import { JOB_STATUSES, JOB_TRANSITION_NAMES } from './job.ts'
-import { column, computed, hidden, instant, record, type RowOf, sequence, time } from './record.ts'
+import { column, computed, hidden, instant, record, type RowOf, sequence } from './record.ts'
 
 /** Events of a job besides its transitions. */
 const OTHER_EVENTS = [
@@ -43,9 +42,10 @@ export interface HistoryRow extends RowOf<typeof HistoryEntry> {}
 export const LogLine = record('job_logs', {
   seq: sequence(),
   job_id: hidden<JobId, 'text'>('text'),
-  /** The instant of arrival. `logged_at` has the robot's own clock. */
-  at: hidden<Millis, 'int'>('int'),
-  logged_at: hidden<string, 'text'>('text'),
+  /** The instant at which it reached the orchestrator. */
+  timestamp: instant('int'),
+  /** As the robot's own clock has it, in its own words; null where it said none. */
+  robot_timestamp: column('text?', text),
   robot_id: column('text', id<RobotId>()),
   level: column('text', text),
   node_id: column('text', text),
@@ -53,12 +53,5 @@ export const LogLine = record('job_logs', {
   extra: hidden<JsonText, 'text?'>('text?'),
 }, {
   extra: computed(v.unknown(), ({ extra }: { readonly extra: JsonText | null }) => extra && fromText(extra)),
-  /** The instant at which it reached the orchestrator. */
-  timestamp: computed(time, ({ at }: { readonly at: Millis }) => instantText(at)),
-  /** As the robot's own clock has it, in its own words. */
-  robot_timestamp: computed(
-    v.nullable(text),
-    ({ logged_at }: { readonly logged_at: string }) => logged_at === '' ? null : logged_at,
-  ),
 })
 export interface LogRow extends RowOf<typeof LogLine> {}

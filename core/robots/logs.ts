@@ -90,8 +90,8 @@ function addNote(state: State, job_id: JobId, robot_id: RobotId, message: string
     seq: ++state.seq,
     job_id,
     robot_id,
-    at: turn.now,
-    logged_at: '',
+    timestamp: turn.now,
+    robot_timestamp: null,
     level: 'WARNING',
     node_id: '',
     message,
@@ -140,8 +140,8 @@ function recordLine(state: State, session: Session, job: JobRow, entry: LogEntry
     seq: ++state.seq,
     job_id: job.id,
     robot_id: session.robot,
-    at: turn.now,
-    logged_at: robotTime(entry.timestamp),
+    timestamp: turn.now,
+    robot_timestamp: robotTime(entry.timestamp),
     level: entry.level,
     node_id: entry.node_id,
     message: entry.message,
@@ -150,7 +150,7 @@ function recordLine(state: State, session: Session, job: JobRow, entry: LogEntry
 }
 
 /** The timestamp as the robot sent it, clipped. */
-function robotTime(timestamp: unknown): string {
+function robotTime(timestamp: unknown): string | null {
   if (typeof timestamp === 'number') return String(timestamp)
-  return typeof timestamp === 'string' ? clip(timestamp, 64) : ''
+  return typeof timestamp === 'string' && timestamp !== '' ? clip(timestamp, 64) : null
 }

@@ -43,7 +43,7 @@ test('JSON that is shown means the same, and hides nothing', () => {
 describe('the log of a job as text', () => {
   const of = async (...messages: readonly string[]): Promise<readonly string[]> => {
     const fleet = running()
-    const row = { at: fleet.now, logged_at: '', level: 'INFO' }
+    const row = { timestamp: fleet.now, robot_timestamp: null, level: 'INFO' }
     const logTail = async () => messages.map((message) => ({ ...row, message }))
     return (await logText({ logTail } as unknown as Queries, job(fleet, 'j1'), '')).split('\n')
   }

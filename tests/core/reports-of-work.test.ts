@@ -94,8 +94,8 @@ describe('[P50] when a line was written', () => {
     ['half past nine', '10:30:00.000'],
     ['2026-13-45T99:00:00Z', '10:30:00.000'],
     ['', '10:30:00.000'],
-  ])('%s', (logged_at, at) => {
-    const line = { at: ARRIVED, logged_at } as Parameters<typeof writtenAt>[0]
+  ])('%s', (robot_timestamp, at) => {
+    const line = { timestamp: ARRIVED, robot_timestamp } as Parameters<typeof writtenAt>[0]
     expect(new Date(writtenAt(line, { created_at: MADE })).toISOString()).toBe(`2026-03-01T${at}Z`)
   })
 
@@ -107,7 +107,7 @@ describe('[P50] when a line was written', () => {
     for (const [payload, timestamp] of cases) {
       fleet.turn(eventOfFrame(ids.socket('socket-r1'), line(payload, timestamp)))
     }
-    expect(fleet.disk.logs.map(({ logged_at }) => logged_at)).toEqual(['a', 'b', '5', ''])
+    expect(fleet.disk.logs.map(({ robot_timestamp }) => robot_timestamp)).toEqual(['a', 'b', '5', null])
     expect(fromRobot(line({}, undefined))).toMatchObject({ payload: { timestamp: null } })
   })
 })
