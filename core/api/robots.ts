@@ -38,7 +38,7 @@ const RobotNowView = v.strictObject({
   status: oneOf(ROBOT_STATUSES),
   current_jobs: count,
   active_job_ids: list(text),
-  /** When anything was received from it last; null: it has never been here. */
+  /** The instant of its last frame; null if it has never connected. */
   last_seen: v.nullable(time),
   last_heartbeat: v.nullable(time),
   connected_since: v.nullable(time),

@@ -39,7 +39,7 @@ export const Schedule = record('schedules', {
   frequency: column('text', oneOf(FREQUENCIES)),
   /** The pattern, whatever the frequency; empty for `once`. */
   cron_expression: column('text', text),
-  /** When `once` is due; null for all others. */
+  /** The instant of `once`; null for all others. */
   run_at: instant('int?'),
   timezone: column('text', text),
   /** Nothing before the one, and nothing after the other, is due. */
@@ -54,11 +54,11 @@ export const Schedule = record('schedules', {
   pool: column('text?', text),
   misfire: column('text', oneOf(MISFIRES)),
   overlap: column('text', oneOf(OVERLAPS)),
-  /** When it made its last job. */
+  /** The instant of its last job. */
   last_run: instant('int?'),
   /** The first instant that has not been decided; null when none is to come, or it is not enabled. */
   next_run: instant('int?'),
-  /** When that is acted upon: the same, and jitter. */
+  /** The instant at which the next run is acted upon: `next_run` with jitter. */
   fires_at: instant('int?'),
   /** The number of jobs it has made, and how many of them have completed. */
   run_count: column('int', count),
@@ -118,11 +118,11 @@ export type RunOutcome = (typeof RUN_OUTCOMES)[number]
 export const ScheduleRun = record('schedule_runs', {
   seq: keyed(hidden<number, 'int'>('int')),
   schedule_id: hidden<ScheduleId, 'text'>('text'),
-  /** When it was due; null for a job that somebody had made by hand. */
+  /** The due instant; null for a job made by hand. */
   due_at: instant('int?'),
   /** The last instant of a stretch, or the same. */
   until: instant('int?'),
-  /** When it was decided. */
+  /** The instant of the decision. */
   at: instant('int'),
   outcome: column('text', oneOf(RUN_OUTCOMES)),
   /** The reason: `misfire`, `overlap`, `by hand`, or the code of a refusal; empty if there is none. */

@@ -71,7 +71,7 @@ export const Delivery = record('deliveries', {
   /** The body, made when it happened: it shows what was then, and is the same each time. */
   payload: jsonText('text'),
   created_at: instant('int'),
-  /** When it is tried next; null once it has been delivered or given up. */
+  /** The instant of the next try; null once it was delivered or given up. */
   next_at: instant('int?'),
   delivered_at: instant('int?'),
 })
