@@ -89,7 +89,7 @@ function referenceEvent(body: Parsed): WebhookContent | Refusal {
   return { data: toText(data), eventType, timestamp: timestamp as Json, delivery: null }
 }
 
-/** What a sender that checks the address wants to get back. */
+/** The answer to a sender that only checks the address. */
 export type Handshake = 'ping' | { readonly challenge: string }
 
 /** The handshake by which a sender checks the address; null for an event. */
