@@ -227,6 +227,15 @@ test('every rule of the protocol has a test on the wire that bears its number', 
   expect([...testedIn('tests')].filter((rule) => rule === undefined || !rules.includes(rule))).toEqual([])
 })
 
+test('what a schema refuses is said by checkValue alone: no sentence of valibot reaches a user', () => {
+  const asking = sources.filter(({ path, code }) =>
+    !path.startsWith('tests/') && /\bv\.(safeParse|safeParser)\(/.test(code)
+  )
+  // The other two read what robots send, and say nothing.
+  const paths = ['core/protocol/loose.ts', 'core/protocol/message.ts', 'core/protocol/problems.ts']
+  expect(asking.map(({ path }) => path).toSorted()).toEqual(paths)
+})
+
 /** The folder of a file of the core, or the file itself where it stands in none. */
 function roomOf(path: string): string {
   return path.split('/')[1] ?? ''

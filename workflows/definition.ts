@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { isObject, parseJson } from '../core/base/json.ts'
 import { isRefusal } from '../core/base/refusal.ts'
+import { checkValue, type Problem as WrongValue } from '../core/protocol/problems.ts'
 import { nodeKind } from '../core/protocol/repertoire.ts'
 
 /**
@@ -69,11 +70,8 @@ export type WorkflowNode = v.InferOutput<typeof node>
 export type Connection = v.InferOutput<typeof connection>
 export type Definition = v.InferOutput<typeof WorkflowDefinition>
 
-export interface Problem {
-  /** The path, for instance `nodes.read.config`; empty for the whole text. */
-  readonly path: string
-  readonly message: string
-}
+/** What is wrong with a definition, and where: for instance `nodes.read.config`; the path is empty for the whole text. */
+export type Problem = Pick<WrongValue, 'path' | 'message'>
 
 /** The number of problems reported at a time. One is usually the cause of the others. */
 const PROBLEMS_MAX = 20
@@ -93,22 +91,18 @@ export function parseDefinition(
   const parsed = parseJson(text)
   if (isRefusal(parsed)) return { problems: [{ path: '', message: parsed.message }] }
   if (!isObject(parsed.json)) return { problems: [{ path: '', message: 'A workflow must be a JSON object' }] }
-  const checked = v.safeParse(WorkflowDefinition, parsed.json)
-  const problems = checked.success
-    ? [...danglingConnections(checked.output), ...duplicateConnections(checked.output), ...oversized(checked.output)]
-    : checked.issues.map(problemOf)
-  if (!checked.success || problems.length > 0) return { problems: problems.slice(0, PROBLEMS_MAX) }
-  return { definition: withStart(checked.output) }
+  const checked = checkValue(WorkflowDefinition, parsed.json)
+  if ('problems' in checked) {
+    return { problems: checked.problems.slice(0, PROBLEMS_MAX).map(({ path, message }) => ({ path, message })) }
+  }
+  const { output } = checked
+  const problems = [...danglingConnections(output), ...duplicateConnections(output), ...oversized(output)]
+  return problems.length > 0 ? { problems: problems.slice(0, PROBLEMS_MAX) } : { definition: withStart(output) }
 }
 
 /** Joins problems into one sentence, for logs and refusals. */
 export function problemText(problems: readonly Problem[]): string {
   return problems.map(({ path, message }) => path === '' ? message : `${path}: ${message}`).join('; ')
-}
-
-function problemOf(issue: v.BaseIssue<unknown>): Problem {
-  const message = issue.received === 'undefined' ? 'is required' : issue.message
-  return { path: v.getDotPath(issue) ?? '', message }
 }
 
 function danglingConnections({ nodes, connections }: Definition): Problem[] {

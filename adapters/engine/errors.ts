@@ -21,8 +21,12 @@ export function errorOf({ refused, message, details }: Refusal): RefusedError {
   if (!Array.isArray(fields)) return new RefusedError(refused, message, camel(details))
   const named = fields.filter((name) => typeof name === 'string')
   const words = named.reduce((text, name) => text.replaceAll(name, camelName(name)), message)
+    .replace(SUGGESTED, (names) => camelName(names))
   return new RefusedError(refused, words, { ...camel(details), fields: named.map(camelName) })
 }
+
+/** The names that a refusal of an unknown field offers: `unknownName`. */
+const SUGGESTED = /(?:; did you mean |: use )[\w., ]+/g
 
 /** Returns the value. Throws if it is a refusal. */
 export function unwrap<T>(given: T | Refusal): T {

@@ -10,6 +10,7 @@ import { encodeCursor, ledgerPage, pageFrom, parsePageQuery } from '../http/kit/
 import type { PageQuery, RowPage as Rows } from '../store/contract.ts'
 import { type NewRobotRecord, readInput, requireObject } from './options.ts'
 import { snakeName } from './names.ts'
+import { unknownName } from '../../core/base/suggest.ts'
 import { errorOf, RefusedError, unwrap, unwrapReply } from './errors.ts'
 import { type Schedule, scheduleOf } from './schedules.ts'
 import {
@@ -141,7 +142,7 @@ function queryOf(given: object, names: readonly string[]): Record<string, string
   const query: Record<string, string> = {}
   for (const [name, value] of Object.entries(requireObject(given)) as [string, unknown][]) {
     if (!names.includes(name)) {
-      throw new RefusedError('INVALID_PAYLOAD', `Unknown field: ${name}; use ${names.join(', ')}`, { fields: [name] })
+      throw new RefusedError('INVALID_PAYLOAD', unknownName('field', name, names), { fields: [name] })
     }
     if (value !== undefined && value !== null) query[snakeName(name)] = String(value)
   }

@@ -1,15 +1,16 @@
 import * as v from 'valibot'
 import { DEFAULTS, type Settings, STRATEGY_NAMES } from '../../core/settings.ts'
-import { problemsOf } from '../../core/protocol/decode.ts'
+import { checkValue, problemText } from '../../core/protocol/problems.ts'
 import { stringifyExact } from '../../core/base/exact.ts'
 import { isObject, parseJson } from '../../core/base/json.ts'
+import { unknownName } from '../../core/base/suggest.ts'
 import { isRefusal, refuse } from '../../core/base/refusal.ts'
 import type { NewKey } from '../../core/api/keys.ts'
 import type { NewRobot } from '../../core/api/robots.ts'
 import type { Submission } from '../../core/api/jobs.ts'
 import type { Platform } from '../fleet/fleet.ts'
 import { validate } from '../http/kit/request.ts'
-import { type Camel, snakeName } from './names.ts'
+import { type Camel, camelName, snakeName } from './names.ts'
 import { RefusedError, unwrap } from './errors.ts'
 
 /** Options of an engine, all optional. */
@@ -101,12 +102,12 @@ export function ignoredOptions(options: ResolvedOptions): readonly string[] {
 
 /** Fills in the defaults. Throws a `TypeError` that names the invalid option. */
 export function resolveOptions(options: EngineOptions): ResolvedOptions {
-  const parsed = v.safeParse(Options, options)
-  if (!parsed.success) throw new TypeError(problemsOf(parsed.issues))
-  if (parsed.output.data !== undefined && parsed.output.database !== undefined) {
+  const read = checkValue(Options, options)
+  if ('problems' in read) throw new TypeError(problemText(read.problems))
+  if (read.output.data !== undefined && read.output.database !== undefined) {
     throw new TypeError('data and database cannot be given both: the database is in a folder, or on a server')
   }
-  return parsed.output
+  return read.output
 }
 
 /**
@@ -123,7 +124,8 @@ export function readInput<const S extends v.GenericSchema>(
     const field = Object.hasOwn(special, name) ? special[name] ?? name : snakeName(name)
     // The API's own name would otherwise be a second way to give the same field.
     if (name.includes('_') || Object.values(special).includes(name)) {
-      throw new RefusedError('INVALID_PAYLOAD', `Unknown field: ${name}`, { fields: [name] })
+      const known = 'entries' in schema ? Object.keys(schema.entries as object).map(camelName) : []
+      throw new RefusedError('INVALID_PAYLOAD', unknownName('field', name, known), { fields: [name] })
     }
     if (value instanceof Date && Number.isNaN(value.getTime())) {
       throw new RefusedError('INVALID_PAYLOAD', `${name} must be a valid date`, { fields: [name] })

@@ -3,7 +3,8 @@ import { DEFAULTS, type Settings, STRATEGY_NAMES } from '../../core/settings.ts'
 import { isRange } from '../net/client-address.ts'
 import { isReachEntry } from '../../outgoing/reach.ts'
 import { isOrigin } from '../net/origin.ts'
-import { problemsOf } from '../../core/protocol/decode.ts'
+import { isObject } from '../../core/base/json.ts'
+import { checkValue, problemText } from '../../core/protocol/problems.ts'
 
 const YEAR_SECONDS = 31_536_000
 const seconds = v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(YEAR_SECONDS)))
@@ -121,9 +122,10 @@ export function readSettings(text: string): Settings | string {
   } catch (error) {
     return `it is not valid JSON: ${error instanceof Error ? error.message : String(error)}`
   }
-  const parsed = v.safeParse(SettingsFile, json)
-  if (!parsed.success) return problemsOf(parsed.issues)
-  const { $schema: _, ...output } = parsed.output
+  if (!isObject(json)) return 'it must be a JSON object'
+  const read = checkValue(SettingsFile, json)
+  if ('problems' in read) return problemText(read.problems)
+  const { $schema: _, ...output } = read.output
   const given = Object.entries(output).map(([name, value]) => [
     NAMES[name as keyof typeof NAMES],
     name.includes('_seconds') ? Math.round(Number(value) * 1000) : value,

@@ -12,14 +12,16 @@ import { contract, pageOf } from './route.ts'
 /** A whole number between these, or nothing. */
 const between = (low: number, high: number) =>
   v.nullish(v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high)), null)
+const WEEKDAY = 'must be MON to SUN, or 0 to 7'
 const weekday = v.union([
-  v.pipe(v.string(), v.regex(/^(sun|mon|tue|wed|thu|fri|sat)$/i)),
-  v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7)),
-], 'must be MON to SUN, or 0 to 7')
+  v.pipe(v.string(), v.regex(/^(sun|mon|tue|wed|thu|fri|sat)$/i, WEEKDAY)),
+  v.pipe(v.number(), v.integer(WEEKDAY), v.minValue(0, WEEKDAY), v.maxValue(7, WEEKDAY)),
+], WEEKDAY)
+const MONTHDAY = 'must be 1 to 31, or L for the last day'
 const monthday = v.union([
   v.literal('L'),
-  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(31)),
-], 'must be 1 to 31, or L for the last day')
+  v.pipe(v.number(), v.integer(MONTHDAY), v.minValue(1, MONTHDAY), v.maxValue(31, MONTHDAY)),
+], MONTHDAY)
 
 /** A schedule to save. `recurrenceOf` says which of the fields go with which frequency. */
 export const NewSchedule = v.strictObject({

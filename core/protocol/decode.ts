@@ -1,10 +1,10 @@
-import * as v from 'valibot'
 import { cut, exceedsBytes } from '../base/text.ts'
 import { cleanText, roomFor } from './fit.ts'
 import { isObject, type Json, type JsonObject, type Parsed, parseJson, readJson } from '../base/json.ts'
 import { FIELDS, type Frame, readPayload } from './loose.ts'
 import { type MessageId, MESSAGES, type MessageType, type OrchestratorMessage, type RobotMessage } from './message.ts'
 import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
+import { checkValue, type Problem, problemText } from './problems.ts'
 import { skim } from './skim.ts'
 import { grafted } from './written.ts'
 
@@ -35,7 +35,7 @@ export function fromRobot(text: string, refusal: Refusal | null = null): RobotMe
   const head = headOf(frame, 'robot')
   if (isUndecodable(head)) return frame.refusal === null ? head : no(frame.refusal, head.correlation_id)
   const read = readPayload(head.type, withTime(head, frame), frame)
-  if ('issues' in read) return no(frame.refusal ?? unreadable(head.type, read.issues), head.id)
+  if ('problems' in read) return no(frame.refusal ?? unreadable(head.type, read.problems), head.id)
   return { ...head, ...read } as RobotMessage
 }
 
@@ -47,23 +47,9 @@ export function fromOrchestrator(text: string): OrchestratorMessage | Undecodabl
   const head = headOf(parsed, 'orchestrator')
   if (isUndecodable(head)) return head
   const schema = MESSAGES[head.type].payload
-  const payload = v.safeParse(schema, grafted(schema, head.payload))
-  if (payload.success) return { ...head, payload: payload.output } as OrchestratorMessage
-  return no(unreadable(head.type, payload.issues), head.id)
-}
-
-const PROBLEM_CHARS_MAX = 300
-
-/** One sentence per problem, each with the path of the field. At most three, since one is usually the cause. */
-export function problemsOf(issues: readonly v.BaseIssue<unknown>[]): string {
-  return issues.slice(0, 3).map((issue) => {
-    const path = v.getDotPath(issue)
-    // valibot's message quotes the received value.
-    const message = cut(issue.message, PROBLEM_CHARS_MAX)
-    if (path === null) return message
-    const field = cut(path, PROBLEM_CHARS_MAX)
-    return issue.received === 'undefined' ? `Missing required field: ${field}` : `Field ${field}: ${message}`
-  }).join('; ')
+  const read = checkValue(schema, grafted(schema, head.payload))
+  if ('problems' in read) return no(unreadable(head.type, read.problems), head.id)
+  return { ...head, payload: read.output } as OrchestratorMessage
 }
 
 /** Parses a frame as JSON, or reads what it can of one that is too large or invalid. */
@@ -83,8 +69,8 @@ function tooLarge(): Refusal {
   })
 }
 
-function unreadable(type: MessageType, issues: readonly v.BaseIssue<unknown>[]): Refusal {
-  return refuse('INVALID_PAYLOAD', `${type}: ${problemsOf(issues)}`, { received_type: type })
+function unreadable(type: MessageType, problems: readonly Problem[]): Refusal {
+  return refuse('INVALID_PAYLOAD', `${type}: ${problemText(problems)}`, { received_type: type })
 }
 
 /** The envelope of a message. */
@@ -110,7 +96,7 @@ function headOf({ json, written }: Parsed, from: 'robot' | 'orchestrator'): Head
   const id = idOf(json['id'], given)
   const type = json['type']
   if (type === undefined) return no(refuse('INVALID_MESSAGE', 'Missing required field: type'), id)
-  if (typeof type !== 'string') return no(refuse('INVALID_MESSAGE', 'Field type: must be a text'), id)
+  if (typeof type !== 'string') return no(refuse('INVALID_MESSAGE', 'Field type: must be a string'), id)
   if (!Object.hasOwn(MESSAGES, type)) {
     const received_type = cut(cleanText(type), 100)
     return no(refuse('INVALID_MESSAGE', `Unknown message type: ${received_type}`, { received_type }), id)

@@ -3,6 +3,7 @@ import { FIELD_DEPTH, fitJson, type Room } from './fit.ts'
 import { isObject, type Json, JSON_KEYS_MAX, type JsonObject, type Parsed } from '../base/json.ts'
 import { mend } from './mend.ts'
 import { type Flaws, MESSAGES, type MessageType } from './message.ts'
+import { checkValue, type Problem } from './problems.ts'
 import { type Refusal, refuse } from '../base/refusal.ts'
 import { RESULT_PROBLEMS, type ResultProblem } from './unkept.ts'
 import { grafted } from './written.ts'
@@ -34,10 +35,10 @@ interface Read {
 
 /** The reason why there is no payload; empty if the frame's own problem says it. */
 interface Unreadable {
-  readonly issues: readonly v.BaseIssue<unknown>[]
+  readonly problems: readonly Problem[]
 }
 
-const PAYLOAD = v.custom<JsonObject>(isObject, 'payload must be a JSON object')
+const NO_OBJECT: Problem = { path: 'payload', message: 'must be a JSON object', text: 'payload must be a JSON object' }
 
 /**
  * Reads a payload as far as possible.
@@ -49,14 +50,14 @@ const PAYLOAD = v.custom<JsonObject>(isObject, 'payload must be a JSON object')
 export function readPayload(type: MessageType, given: Parsed, frame: Frame): Read | Unreadable {
   const schema: Schema = MESSAGES[type].payload
   const isAboutJob = 'job_id' in schema.entries
-  if (frame.refusal !== null && !isAboutJob) return { issues: [] }
-  if (!isObject(given.json)) return { issues: v.safeParse(PAYLOAD, given.json).issues ?? [] }
+  if (frame.refusal !== null && !isAboutJob) return { problems: [] }
+  if (!isObject(given.json)) return { problems: [NO_OBJECT] }
   const fitted = fitBoth(given.json, given.written as JsonObject, schema, frame)
   const sound = v.safeParse(schema, fitted.given)
   if (sound.success && fitted.problems.length === 0 && frame.refusal === null) return { payload: sound.output }
   const mends: string[] = []
-  const mended = v.safeParse(schema, mend(schema.entries, fitted.given, (flaw) => mends.push(flaw)))
-  if (!mended.success) return { issues: mended.issues }
+  const mended = checkValue(schema, mend(schema.entries, fitted.given, (flaw) => mends.push(flaw)))
+  if ('problems' in mended) return mended
   if (frame.refusal === null && fitted.problems.length + mends.length === 0) return { payload: mended.output }
   const words = [...frame.refusal === null ? [] : [frame.refusal.message], ...fitted.problems, ...mends]
   const isReported = !isAboutJob || fitted.problems.length > 0

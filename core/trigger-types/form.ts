@@ -80,7 +80,7 @@ const option = v.union([
     v.strictObject({ value: optionValue, label: v.optional(line) }),
     v.transform(({ value, label = value }) => ({ value, label })),
   ),
-], 'must be a text, or {"value", "label"}')
+], 'must be a string, or {"value", "label"}')
 const options = v.pipe(
   v.array(option),
   v.minLength(1, 'must have at least one'),

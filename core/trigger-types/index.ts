@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import type * as v from 'valibot'
 import { chat } from './chat.ts'
 import { email } from './email.ts'
 import { fileWatch } from './file-watch.ts'
@@ -8,9 +8,9 @@ import { scheduled } from './scheduled.ts'
 import type { AnyTriggerType } from './trigger-type.ts'
 import { webhook } from './webhook.ts'
 import { workflowCall } from './workflow-call.ts'
-import { problemsOf } from '../protocol/decode.ts'
+import { checkValue, invalidFields } from '../protocol/problems.ts'
 import type { JsonObject } from '../base/json.ts'
-import { type Refusal, refuse } from '../base/refusal.ts'
+import type { Refusal } from '../base/refusal.ts'
 
 /** Every type of trigger, by its name. */
 const TRIGGER_TYPES = byName([manual, scheduled, webhook, fileWatch, email, form, chat, workflowCall])
@@ -29,10 +29,8 @@ export function triggerTypeOf(type: TriggerType): AnyTriggerType {
 
 /** The config of a trigger as its type wants it, with what was left out filled in; the refusal names each field. */
 export function configOf(type: TriggerType, given: JsonObject): JsonObject | Refusal {
-  const parsed = v.safeParse(triggerTypeOf(type).config, given)
-  if (parsed.success) return parsed.output
-  const fields = parsed.issues.flatMap((issue) => `config.${v.getDotPath(issue) ?? ''}`)
-  return refuse('INVALID_PAYLOAD', `config of a trigger of type ${type}: ${problemsOf(parsed.issues)}`, { fields })
+  const read = checkValue(triggerTypeOf(type).config, given, 'config')
+  return 'problems' in read ? invalidFields(read.problems) : read.output
 }
 
 function byName<const T extends { readonly name: string }>(

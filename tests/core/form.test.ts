@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { problemsOf } from '../../core/protocol/decode.ts'
+import { checkValue, problemText } from '../../core/protocol/problems.ts'
 import { FormConfig, labelOf } from '../../core/trigger-types/form.ts'
 import { numberAs } from '../../core/base/json.ts'
 import { type FieldShape, type FieldType, valueOf, writtenOf } from '../../core/trigger-types/form-value.ts'
@@ -10,8 +10,8 @@ import { type FieldShape, type FieldType, valueOf, writtenOf } from '../../core/
 
 describe('the fields of a form', () => {
   function problemsIn(...fields: readonly object[]): string | null {
-    const parsed = v.safeParse(FormConfig, { fields })
-    return parsed.success ? null : problemsOf(parsed.issues)
+    const read = checkValue(FormConfig, { fields })
+    return 'problems' in read ? problemText(read.problems) : null
   }
 
   test('all there is to say', () => {
@@ -51,12 +51,16 @@ describe('the fields of a form', () => {
     ['a prototype', { name: '__proto__', type: 'text' }, 'Field fields.0.name: __proto__ has a meaning of its own'],
     ['a constructor', { name: 'constructor', type: 'text' }, 'Field fields.0.name: constructor has a meaning'],
     ['a member of the payload', { name: 'form_id', type: 'text' }, 'Field fields.0.name: form_id has a meaning'],
-    ['a member misspelt', { name: 'a', type: 'text', lable: 'A' }, 'Field fields.0.lable: '],
-    ['a member of another type', { name: 'a', type: 'text', options: ['x'] }, 'Field fields.0.options: '],
+    [
+      'a member misspelt',
+      { name: 'a', type: 'text', lable: 'A' },
+      'Unknown field fields.0.lable; did you mean fields.0.label?',
+    ],
+    ['a member of another type', { name: 'a', type: 'text', options: ['x'] }, 'Unknown field fields.0.options'],
     ['no options', { name: 'a', type: 'select' }, 'Missing required field: fields.0.options'],
     ['none in them', { name: 'a', type: 'select', options: [] }, 'Field fields.0.options: must have at least one'],
     ['one twice', { name: 'a', type: 'radio', options: ['x', 'x'] }, 'Field fields.0.options: has x twice'],
-    ['a number as one', { name: 'a', type: 'radio', options: [1] }, 'Field fields.0.options.0: must be a text, or'],
+    ['a number as one', { name: 'a', type: 'radio', options: [1] }, 'Field fields.0.options.0: must be a string, or'],
     [
       'a pattern that is none',
       { name: 'a', type: 'text', pattern: '(' },

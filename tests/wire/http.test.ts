@@ -52,7 +52,7 @@ chapter('HTTP that is wrong', (server) => {
     ['nesting without end', 'jobs', nested, 'nested deeper than 64'],
     ['U+0000', 'jobs', greeting({ parameters: { a: '\0' } }), 'U+0000'],
     ['no workflow', 'jobs', {}, 'Missing required field: workflow_id'],
-    ['an unknown field', 'jobs', greeting({ prioritty: 3 }), 'prioritty'],
+    ['an unknown field', 'jobs', greeting({ prioritty: 3 }), 'Unknown field prioritty; did you mean priority?'],
     ['a priority that is none', 'jobs', greeting({ priority: 4 }), '0 to 3, or low'],
     ['a text for parameters', 'jobs', greeting({ parameters: 'a=1' }), 'parameters'],
     ['a number for an id', 'jobs', { workflow_id: 7 }, 'workflow_id'],

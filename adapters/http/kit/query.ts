@@ -1,7 +1,9 @@
 import type { Context } from 'hono'
-import * as v from 'valibot'
+import type * as v from 'valibot'
+import { unknownName } from '../../../core/base/suggest.ts'
 import { cut } from '../../../core/base/text.ts'
-import { type Refusal, refuse } from '../../../core/base/refusal.ts'
+import { checkValue, invalidFields } from '../../../core/protocol/problems.ts'
+import type { Refusal } from '../../../core/base/refusal.ts'
 
 /** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */
 
@@ -16,15 +18,15 @@ const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
 /** Asks for an indented answer, on every address. */
 const PRETTY = 'pretty'
 
-/** The problem with a request's query parameters; null if there is none. */
+/** Refuses a request's query parameters, naming every one that is wrong; null if there is none. */
 export function problemWithQuery(c: Context, allowed: readonly string[]): Refusal | null {
   const { search, searchParams } = new URL(c.req.url)
   if (search === '') return null
-  for (const name of new Set(searchParams.keys())) {
-    const wrong = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), allowed)
-    if (wrong !== null) return refuse('INVALID_PAYLOAD', wrong, { fields: [cut(name, NAME_CHARS_MAX)] })
-  }
-  return null
+  const problems = [...new Set(searchParams.keys())].slice(0, NAMES_MAX).flatMap((name) => {
+    const text = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), allowed)
+    return text === null ? [] : [{ path: cut(name, NAME_CHARS_MAX), message: text, text }]
+  })
+  return problems.length === 0 ? null : invalidFields(problems)
 }
 
 /** The query parameters of an address that is not in a contract. */
@@ -33,23 +35,15 @@ export function namesByPath(c: Context): readonly string[] {
   return c.req.method === 'GET' ? ALLOWED.find(([route]) => route.test(path))?.[1] ?? [] : []
 }
 
+/** No address knows as many: what comes after them need not be looked at. */
+const NAMES_MAX = 100
 /** A longer name is cut in the refusal. */
 const NAME_CHARS_MAX = 50
 
 function problemWith(name: string, values: readonly string[], allowed: readonly string[]): string | null {
-  if (!allowed.includes(name)) return unknown(cut(name, NAME_CHARS_MAX), allowed)
+  if (!allowed.includes(name)) return unknownName('query parameter', name, allowed)
   if (values.length > 1) return `${name} must be given once${name === 'status' ? ', with commas between' : ''}`
   return values[0] === '' ? `${name} must not be empty` : null
-}
-
-function unknown(name: string, allowed: readonly string[]): string {
-  const near = allowed.map((other) => ({ other, apart: editsBetween(name.toLowerCase(), other) }))
-    .filter(({ other, apart }) => apart <= Math.max(2, Math.floor(other.length * 0.4)))
-    .toSorted((a, b) => a.apart - b.apart)[0]
-  if (near !== undefined) return `Unknown query parameter ${name}; did you mean ${near.other}?`
-  return `Unknown query parameter ${name}: ${
-    allowed.length === 0 ? 'there are none here' : `use ${allowed.join(', ')}`
-  }`
 }
 
 /** A query as its schema reads it. INVALID_PAYLOAD names what is wrong with it. */
@@ -57,26 +51,9 @@ export function readQuery<const S extends v.GenericSchema>(
   query: Readonly<Record<string, string>>,
   schema: S,
 ): v.InferOutput<S> | Refusal {
-  const read = v.safeParse(schema, query)
-  if (read.success) return read.output
-  const fields = read.issues.map((issue) => String(issue.path?.[0]?.key ?? ''))
-  return refuse('INVALID_PAYLOAD', read.issues.map(({ message }, i) => `${fields[i]} ${message}`).join('; '), {
-    fields,
-  })
-}
-
-/** The Levenshtein distance: how many letters have to be added, left out or changed to turn one into the other. */
-function editsBetween(a: string, b: string): number {
-  let before = Array.from({ length: b.length + 1 }, (_, at) => at)
-  for (let i = 1; i <= a.length; i++) {
-    const now = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const changed = (before[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      now.push(Math.min(changed, (before[j] ?? 0) + 1, (now[j - 1] ?? 0) + 1))
-    }
-    before = now
-  }
-  return before[b.length] ?? 0
+  const read = checkValue(schema, query)
+  if ('output' in read) return read.output
+  return invalidFields(read.problems.map((problem) => ({ ...problem, text: `${problem.path} ${problem.message}` })))
 }
 
 /** A decimal number in a query, with a point only where `fraction` allows one; NaN for anything else. */

@@ -1,9 +1,9 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import * as v from 'valibot'
+import type * as v from 'valibot'
 import { authorize } from '../../../core/access/authorize.ts'
 import type { SecretHash } from '../../../core/base/ids.ts'
 import { cut } from '../../../core/base/text.ts'
-import { problemsOf } from '../../../core/protocol/decode.ts'
+import { checkValue, invalidFields, type Problem } from '../../../core/protocol/problems.ts'
 import { isObject, type Parsed, parseJson } from '../../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import { grafted, type LostNumber } from '../../../core/protocol/written.ts'
@@ -184,15 +184,15 @@ export function validate<const S extends v.GenericSchema>(
   if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
   const found: LostNumber[] = []
   const input = grafted(schema, body, found)
-  const [lost] = found
-  if (lost !== undefined) {
-    const message = `Field ${lost.path}: ${lost.token.slice(0, 50)} has more digits than can be kept here`
-    return refuse('INVALID_PAYLOAD', message, { fields: [lost.path] })
-  }
-  const parsed = v.safeParse(schema, input)
-  if (parsed.success) return parsed.output
-  const fields = parsed.issues.map((issue) => v.getDotPath(issue)).filter((path) => path !== null)
-  return refuse('INVALID_PAYLOAD', problemsOf(parsed.issues), { fields })
+  const read = checkValue(schema, input)
+  const lost = new Set(found.map(({ path }) => path))
+  const others = 'problems' in read ? read.problems.filter(({ path }) => !lost.has(path)) : []
+  return 'output' in read && lost.size === 0 ? read.output : invalidFields([...found.map(lostNumber), ...others])
+}
+
+function lostNumber({ path, token }: LostNumber): Problem {
+  const message = `${token.slice(0, 50)} has more digits than can be kept here`
+  return { path, message, text: `Field ${path}: ${message}` }
 }
 
 /** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { JsonText } from '../../../core/base/ids.ts'
-import { problemsOf } from '../../../core/protocol/decode.ts'
+import { checkValue, invalidFields } from '../../../core/protocol/problems.ts'
 import { isObject, type Json, type JsonObject, type Parsed, parseJson, toText } from '../../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import { WebhookBody } from '../../../core/api/request.ts'
@@ -83,8 +83,8 @@ const REFERENCE: ReadonlySet<string> = new Set(Object.keys(WebhookBody.entries))
 
 function referenceEvent(body: Parsed): WebhookContent | Refusal {
   if (!isObject(body.json)) return refuse('INVALID_PAYLOAD', 'The body must be a JSON object')
-  const event = v.safeParse(WebhookBody, grafted(WebhookBody, body))
-  if (!event.success) return refuse('INVALID_PAYLOAD', problemsOf(event.issues))
+  const event = checkValue(WebhookBody, grafted(WebhookBody, body))
+  if ('problems' in event) return invalidFields(event.problems)
   const { event_type: eventType, data, timestamp = null } = event.output
   return { data: toText(data), eventType, timestamp: timestamp as Json, delivery: null }
 }

@@ -66,8 +66,19 @@ describe('what is refused', () => {
   test.each<[string, object, string, RegExp]>([
     ['no workflow', { workflowId: undefined, workflowJson: undefined }, 'INVALID_PAYLOAD', /workflowId/],
     ['a workflow that is not there', { workflowJson: undefined }, 'NOT_FOUND', /w not found/],
-    ['an unknown field', { prioritty: 3 }, 'INVALID_PAYLOAD', /prioritty/],
-    ['a name of the HTTP API', { robot_id: 'r' }, 'INVALID_PAYLOAD', /robot_id/],
+    ['an unknown field', { prioritty: 3 }, 'INVALID_PAYLOAD', /^Unknown field prioritty; did you mean priority\?$/],
+    [
+      'one of two words',
+      { workflowIdd: 'w' },
+      'INVALID_PAYLOAD',
+      /^Unknown field workflowIdd; did you mean workflowId\?$/,
+    ],
+    [
+      'a name of the HTTP API',
+      { robot_id: 'r' },
+      'INVALID_PAYLOAD',
+      /^Unknown field robot_id; did you mean robotId\?$/,
+    ],
     ['both names of the parameters', { parameters: {} }, 'INVALID_PAYLOAD', /parameters/],
     ['a priority that is none', { priority: 4 }, 'INVALID_PAYLOAD', /priority: must be 0 to 3/],
     ['a wrong field by our name', { retrySafety: 'unless' }, 'INVALID_PAYLOAD', /retrySafety.*unless_started/],
