@@ -270,12 +270,10 @@ export class OrchestratorEngine {
       await openEngineStore(this.#options),
       log === undefined ? platform : { ...platform, log },
       settings,
-      (
-        error,
-      ) => this.#running?.waiters.stop(error),
+      (error) => this.#running?.waiters.failed(error),
     )
     for (const line of ignoredOptions(this.#options)) fleet.platform.log('warn', line)
-    this.#running = { fleet, waiters: new JobWaiters(fleet, (job) => wholeJob(fleet, job)), listeners: [] }
+    this.#running = { fleet, waiters: new JobWaiters(fleet), listeners: [] }
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -287,9 +285,8 @@ export class OrchestratorEngine {
     fleet.drain()
     await fleet.whenIdle()
     await whenDrained(fleet, graceMs)
-    await waiters.whenShown()
     this.#running = undefined
-    waiters.stop(new Error('The engine was stopped before the job had ended'))
+    await waiters.stop()
     await Promise.all(listeners.map((listener) => listener.finish()))
     await fleet.stop()
     await closeAll(listeners)

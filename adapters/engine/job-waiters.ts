@@ -1,98 +1,46 @@
 import type { JobId } from '../../core/base/ids.ts'
-import { isAssigned, isLive, type JobRow } from '../../core/records/job.ts'
+import { isAssigned } from '../../core/records/job.ts'
 import { notFound } from '../../core/base/refusal.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { errorOf } from './errors.ts'
+import { wholeJob } from './jobs.ts'
 import type { Job } from './view.ts'
 
-interface Waiter {
-  readonly resolve: (job: Job) => void
-  readonly reject: (error: Error) => void
-}
-
-/** Promises for the end of jobs. They are notified by commits, without polling. */
+/** The engine's promises for the end of jobs. */
 export class JobWaiters {
   readonly #fleet: Fleet
-  readonly #show: (job: JobRow) => Promise<Job>
-  readonly #showing = new Set<Promise<unknown>>()
-  readonly #waiters = new Map<JobId, Set<Waiter>>()
-  readonly #unwatch: () => void
-  #over: Error | undefined
+  readonly #open = new Set<Promise<Job>>()
+  #reason = new Error('The engine was stopped before the job had ended')
 
-  /** `show` reads the details of a job that has ended. */
-  constructor(fleet: Fleet, show: (job: JobRow) => Promise<Job>) {
+  constructor(fleet: Fleet) {
     this.#fleet = fleet
-    this.#show = show
-    this.#unwatch = fleet.watch((jobs) => {
-      if (this.#waiters.size === 0) return
-      for (const job of jobs ?? []) this.#changed(job)
-      // After a failed commit, something may have become durable without a notification.
-      if (jobs === null) { for (const id of this.#waiters.keys()) void this.#look(id) }
-    })
   }
 
   /** Resolves with the job once it has ended. Rejects if it does not exist, when aborted, and on `stop`. */
-  async waitForEnd(id: JobId, signal?: AbortSignal): Promise<Job> {
+  waitForEnd(id: JobId, signal?: AbortSignal): Promise<Job> {
+    const waiting = this.#wait(id, signal).finally(() => this.#open.delete(waiting))
+    this.#open.add(waiting)
+    return waiting
+  }
+
+  /** Sets the error with which open waits reject, in place of the one for a stopped engine. */
+  failed(reason: Error): void {
+    this.#reason = reason
+  }
+
+  /** Rejects every open wait. Resolves when no read is in progress, so that the store can be closed. */
+  async stop(): Promise<void> {
+    this.#fleet.watchers.stop()
+    await Promise.allSettled(this.#open)
+  }
+
+  async #wait(id: JobId, signal: AbortSignal | undefined): Promise<Job> {
     signal?.throwIfAborted()
-    if (this.#over !== undefined) throw this.#over
-    const waiters = this.#waiters.get(id) ?? new Set()
-    this.#waiters.set(id, waiters)
-    let drop = (): void => {}
-    try {
-      return await new Promise<Job>((resolve, reject) => {
-        const waiter = { resolve, reject }
-        const abort = (): void => reject(signal?.reason as Error)
-        drop = () => {
-          waiters.delete(waiter)
-          signal?.removeEventListener('abort', abort)
-        }
-        waiters.add(waiter)
-        signal?.addEventListener('abort', abort)
-        // Only after subscribing: a job that ended in between would be awaited for ever.
-        void this.#look(id)
-      })
-    } finally {
-      drop()
-      if (waiters.size === 0) this.#waiters.delete(id)
-    }
-  }
-
-  /** Resolves when no read is in progress, so that the store can be closed. */
-  async whenShown(): Promise<void> {
-    while (this.#showing.size > 0) await Promise.allSettled(this.#showing)
-  }
-
-  /** Rejects every waiting promise, and later ones. */
-  stop(error: Error): void {
-    this.#over ??= error
-    this.#unwatch()
-    for (const waiter of [...this.#waiters.values()].flatMap((waiters) => [...waiters])) waiter.reject(error)
-  }
-
-  #changed(job: JobRow): void {
-    const waiters = [...this.#waiters.get(job.id) ?? []]
-    if (isLive(job.status) || waiters.length === 0) return
-    const showing = this.#end(job, waiters).finally(() => this.#showing.delete(showing))
-    this.#showing.add(showing)
-  }
-
-  async #end(job: JobRow, waiters: readonly Waiter[]): Promise<void> {
-    try {
-      const shown = await this.#show(job)
-      for (const { resolve } of waiters) resolve(shown)
-    } catch (error) {
-      for (const { reject } of waiters) reject(error as Error)
-    }
-  }
-
-  async #look(id: JobId): Promise<void> {
-    try {
-      const job = await this.#fleet.queries.job(id)
-      if (job === undefined) throw errorOf(notFound('Job', id))
-      this.#changed(job)
-    } catch (error) {
-      for (const waiter of this.#waiters.get(id) ?? []) waiter.reject(error as Error)
-    }
+    if (await this.#fleet.queries.job(id) === undefined) throw errorOf(notFound('Job', id))
+    const ended = await this.#fleet.watchers.jobEnded(id, { signal })
+    if (ended !== null) return wholeJob(this.#fleet, ended)
+    signal?.throwIfAborted()
+    throw this.#reason
   }
 }
 
@@ -107,6 +55,6 @@ export async function whenDrained(fleet: Fleet, mostMs: number): Promise<void> {
       resolve()
     }
     const timer = globalThis.setTimeout(end, Math.min(mostMs, 2 ** 31 - 1))
-    const unwatch = fleet.watch(() => void (busy() || end()))
+    const unwatch = fleet.watchers.watch(() => void (busy() || end()))
   })
 }

@@ -11,7 +11,7 @@ import { Connections } from './connections.ts'
 import { FleetClock } from './fleet-clock.ts'
 import { Recovery } from './recovery.ts'
 import { Replies } from './replies.ts'
-import { type JobListener, Watchers } from './watchers.ts'
+import { Watchers } from './watchers.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { loadRows } from './load.ts'
 import type { Platform } from './platform.ts'
@@ -62,6 +62,8 @@ export class Fleet {
   readonly clock: FleetClock
   readonly failedAttempts: FailedAttempts
   readonly queries: Queries
+  /** Notifies listeners for changes of jobs, and promises for their ends. */
+  readonly watchers = new Watchers((id) => this.queries.job(id))
   readonly #settings: Settings
   readonly #onFatal: (error: Error) => void
   readonly #store: Store
@@ -70,7 +72,6 @@ export class Fleet {
   readonly #sender: WebhookSender
   readonly #sources: Sources
   readonly #replies = new Replies()
-  readonly #watchers = new Watchers()
   readonly #recovery = new Recovery()
   /** Set by `begin`. Until then the phase is `stopped`, so nothing is accepted. */
   #current!: Current
@@ -121,10 +122,6 @@ export class Fleet {
     return this.#phase
   }
 
-  get isWatched(): boolean {
-    return this.#watchers.any
-  }
-
   /** Sends an event whose answer is awaited. Resolves once the answer is durable; never rejects. */
   request(make: (reply: ReplyId) => Event): Promise<Reply> {
     if (this.#phase === 'recovering' || this.#phase === 'stopped') return Promise.resolve(UNAVAILABLE)
@@ -159,14 +156,6 @@ export class Fleet {
     if (this.#connections.delete(socket)) this.#push({ type: 'socket.closed', socket })
   }
 
-  /**
-   * Calls `listener` with the jobs that a turn has changed, once that is durable, and with null after a failed commit:
-   * then every awaited job has to be read again. `listener` must not throw. Returns a function that stops it.
-   */
-  watch(listener: JobListener): () => void {
-    return this.#watchers.add(listener)
-  }
-
   /** The status of the source that listens for a trigger; null if there is none. */
   sourceStatus(trigger: TriggerId): SourceStatus | null {
     return this.#sources.status(trigger)
@@ -186,6 +175,7 @@ export class Fleet {
 
   /** Closes every connection and the store. */
   async stop(): Promise<void> {
+    this.watchers.stop()
     await this.#sources.stop()
     await this.whenIdle()
     // Nothing new is sent, and results of calls in flight can still be recorded.
@@ -232,12 +222,14 @@ export class Fleet {
 
   #commit(out: Effects): Receipt | Promise<Receipt> {
     const receipt = this.#store.commit(out)
-    const isWatched = this.#watchers.any && out.rows.jobs.size > 0
+    const concernsJobs = out.rows.jobs.size > 0
     const affectsSources = this.#sources.concerns(out)
+    // A wait that begins during the commit reads the job as it was before it.
+    const isWatched = concernsJobs && (receipt instanceof Promise || this.watchers.any)
     if (!isWatched && !affectsSources && out.clockChange === null) return receipt
     return Promise.resolve(receipt).then((durable) => {
       if (out.clockChange !== null) this.clock.committed()
-      if (isWatched) this.#watchers.notify(out.rows.jobs)
+      if (concernsJobs) this.watchers.notify(out.rows.jobs)
       if (affectsSources) this.#sources.look()
       return durable
     })
@@ -271,6 +263,11 @@ export class Fleet {
     this.#phase = 'stopped'
     this.#current.loop.stop()
     this.#abandon(1011, 'The database is damaged')
+    this.#fatal(error)
+  }
+
+  #fatal(error: Error): void {
+    this.watchers.stop()
     this.#onFatal(error)
   }
 
@@ -280,14 +277,14 @@ export class Fleet {
     this.platform.log('error', 'a turn failed; starting over from the store', { error: String(error) })
     this.#abandon(1012, 'The orchestrator is recovering')
     const pause = this.#recovery.pauseAfter(error, this.clock.monotonic())
-    if (pause === null) return this.#onFatal(error as Error)
+    if (pause === null) return this.#fatal(error as Error)
     await new Promise<void>((resolve) => this.clock.setAlarmIn(pause, resolve))
     try {
       this.#current = await this.#load([])
       this.#phase = this.#draining ? 'draining' : 'running'
       if (this.#draining) this.#push({ type: 'drain' })
       this.#recovery.succeeded()
-      this.#watchers.notify(null)
+      this.watchers.notify(null)
       this.#sources.look()
     } catch (again) {
       await this.#recover(again)

@@ -151,7 +151,7 @@ export class FleetCache {
     const { fleet } = entry
     const isUnused = (): boolean =>
       !entry.closed && entry.uses === 0 && (forKey || entry.unauthenticated === 0) && fleet.phase === 'running' &&
-      !fleet.isWatched && isIdle(fleet.state)
+      !fleet.watchers.any && isIdle(fleet.state)
     if (!isUnused()) return false
     const far = await fleet.queries.jobs({ status: ['pending'], limit: 1 }).catch((error: unknown) => {
       this.#host.log('error', 'a fleet cannot be read', { fleet: entry.name, error: String(error) })

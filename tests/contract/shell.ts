@@ -81,7 +81,7 @@ const PROMISES: Readonly<Record<string, (platform: Platform) => Promise<void>>> 
     const fleet = await openFleet(memoryStore(), platform, DEFAULTS, (error) => void gone.push(error))
     const job = platform.rowId() as JobId
     const queued = new Promise<void>((resolve) => {
-      fleet.watch((jobs) => {
+      fleet.watchers.watch((jobs) => {
         for (const { id, status } of jobs ?? []) if (id === job && status === 'queued') resolve()
       })
     })

@@ -13,9 +13,6 @@ import { namesByPath, problemWithQuery, queryNumber } from '../kit/query.ts'
 import { locationOf, refused, setQuotaHeaders } from '../kit/response.ts'
 import { callView, firingView } from '../../views/triggers.ts'
 
-/** The interval at which a waiting request checks whether the orchestrator is stopping or the key was revoked. */
-const LOOK_MS = 1_000
-
 /** `/api/v1/calls`: workflows that other workflows call by their alias, and wait for. */
 export function callRoutes(fleet: Fleet): Hono<HonoEnv> {
   const app = new Hono<HonoEnv>()
@@ -80,9 +77,9 @@ async function respondWhenEnded(
   job: JobRow,
   seconds: number,
 ): Promise<Response> {
-  const { signal } = c.req.raw
-  const isOver = (): boolean => signal.aborted || isRefusal(callerKey(fleet, c, scope))
-  const after = await waitForEnd(fleet, job.id, seconds, isOver) ?? job
+  const isOver = (): boolean => fleet.phase !== 'running' || isRefusal(callerKey(fleet, c, scope))
+  const until = { signal: c.req.raw.signal, mostMs: seconds * 1_000, isOver }
+  const after = await fleet.watchers.jobEnded(job.id, until) ?? await fleet.queries.job(job.id) ?? job
   const key = callerKey(fleet, c, scope)
   return isRefusal(key) ? refused(c, key) : shown(c, after)
 }
@@ -109,35 +106,4 @@ async function maySee(fleet: Fleet, key: KeyRow, { parent_job_id }: JobRow): Pro
 /** 200 with what has become of it, or 202 while nothing has. */
 function shown(c: Context<HonoEnv>, job: JobRow): Response {
   return c.json(callView(job), isLive(job.status) ? 202 : 200, locationOf(c, 'calls', job.id))
-}
-
-/** The job when it has ended, or as it is when the time is up, nobody waits any more, or the orchestrator is to stop. */
-async function waitForEnd(
-  fleet: Fleet,
-  id: JobId,
-  seconds: number,
-  isOver: () => boolean,
-): Promise<JobRow | undefined> {
-  if (seconds > 0) {
-    const until = performance.now() + seconds * 1_000
-    await new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (isOver() || fleet.phase !== 'running' || performance.now() >= until) return end()
-        timer = setTimeout(look, Math.min(LOOK_MS, until - performance.now()))
-      }
-      const end = (): void => {
-        clearTimeout(timer)
-        unwatch()
-        resolve()
-      }
-      const unwatch = fleet.watch((jobs) => {
-        for (const job of jobs ?? []) if (job.id === id && !isLive(job.status)) end()
-      })
-      let timer: NodeJS.Timeout | undefined
-      look()
-      // Only after subscribing: it may have ended in between.
-      void fleet.queries.job(id).then((job) => job !== undefined && isLive(job.status) || end(), end)
-    })
-  }
-  return fleet.queries.job(id)
 }

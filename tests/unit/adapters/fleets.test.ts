@@ -66,7 +66,7 @@ describe('at most as many as the settings say', () => {
     const socket = { id: 's1' as SocketId, send: () => {}, close: () => {}, buffered: () => 0 }
     robot.fleet.opened(socket, null)
     await robot.fleet.whenIdle()
-    const unwatch = follower.fleet.watch(() => {})
+    const unwatch = follower.fleet.watchers.watch(() => {})
     for (const { release } of [job, robot, follower]) release()
     clock.now += 60_000
     expect(await refusalOf(host, 'x')).toBe('UNAVAILABLE')

@@ -1,5 +1,4 @@
 import { afterEach, expect, test } from 'vitest'
-import { wholeJob } from '../../../adapters/engine/jobs.ts'
 import { JobWaiters } from '../../../adapters/engine/job-waiters.ts'
 import { type Fleet, openFleet } from '../../../adapters/fleet/fleet.ts'
 import { nodePlatform } from '../../../adapters/node/platform.ts'
@@ -33,7 +32,7 @@ async function fleetWith(fails: (out: Effects) => 'before' | 'after' | null): Pr
     },
   }
   fleet = await openFleet(flaky, { ...nodePlatform(), log: () => {} }, DEFAULTS, () => {})
-  return new JobWaiters(fleet, (job) => wholeJob(fleet, job))
+  return new JobWaiters(fleet)
 }
 
 async function submit(): Promise<JobId> {
@@ -83,6 +82,10 @@ test('an end that was not made durable is not told', async () => {
 test('after it was stopped nobody waits', async () => {
   const waiting = await fleetWith(() => null)
   const id = await submit()
-  waiting.stop(new Error('over'))
+  const begun = waiting.waitForEnd(id)
+  waiting.failed(new Error('over'))
+  const rejected = expect(begun).rejects.toThrow('over')
+  await waiting.stop()
+  await rejected
   await expect(waiting.waitForEnd(id)).rejects.toThrow('over')
 })
