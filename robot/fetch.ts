@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { pipeline, type Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
+import { countedText, readCounted } from '../outgoing/body.ts'
 import type { Reach } from '../outgoing/reach.ts'
 import { portOf, requestAt, type Resolve, resolveAddresses, systemResolve, tryEach } from '../outgoing/request.ts'
 import { JobError } from './job-error.ts'
@@ -119,15 +120,11 @@ function joined(headers: IncomingMessage['headers']): Record<string, string> {
 
 /** Reads the body as text. Bytes are counted after unpacking, since a small body may unpack to a huge one. */
 async function readText(response: IncomingMessage, bytesMax: number): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let bytes = 0
-  for await (const chunk of unpacked(response) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length
-    if (bytes > bytesMax) throw new JobError('ResponseTooLarge', `The response has more than ${bytesMax} bytes`)
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return text + decoder.decode()
+  const body = unpacked(response)
+  const read = await readCounted(body as AsyncIterable<Uint8Array>, bytesMax)
+  if (read.isWhole) return countedText(read)
+  body.destroy()
+  throw new JobError('ResponseTooLarge', `The response has more than ${bytesMax} bytes`)
 }
 
 function unpacked(response: IncomingMessage): Readable {

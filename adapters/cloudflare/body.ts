@@ -1,3 +1,4 @@
+import { countBody } from '../../outgoing/body.ts'
 import { BODY_BYTES_MAX } from '../http/kit/request.ts'
 
 /**
@@ -19,15 +20,10 @@ const REFUSED_STATUSES: ReadonlySet<number> = new Set([401, 403, 404, 429, 503])
 export async function drainBody({ body }: Request, { status }: Response): Promise<void> {
   if (body === null || body.locked) return
   const isRefused = REFUSED_STATUSES.has(status)
-  let left = isRefused ? REFUSED_BYTES_MAX : DRAIN_BYTES_MAX
+  const signal = isRefused ? AbortSignal.timeout(REFUSED_MS) : undefined
   try {
-    const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
-    const timer = isRefused ? setTimeout(() => reader.cancel().catch(() => {}), REFUSED_MS) : undefined
-    for (let part = await reader.read(); part.value !== undefined && left > 0; part = await reader.read()) {
-      left -= part.value.length
-    }
-    clearTimeout(timer)
-    if (left <= 0) await reader.cancel()
+    const isWhole = await countBody(body, isRefused ? REFUSED_BYTES_MAX : DRAIN_BYTES_MAX, () => {}, signal)
+    if (!isWhole) await body.cancel()
   } catch {
     // It has been read, or the sender is gone.
   }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../core/base/json.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
+import { readCounted } from '../../outgoing/body.ts'
 import { isFleetName } from '../../core/base/fleet-name.ts'
 import { DEFAULT_FLEET } from '../fleet/path.ts'
 import { HEADER_BYTES_MAX, MAIL_BYTES_MAX, readMail } from '../sources/mail.ts'
@@ -50,14 +51,7 @@ function destinationsOf(to: string): readonly { readonly fleet: string; readonly
 
 /** The whole mail; only the beginning if it is too large. */
 async function bytesOf({ raw, rawSize }: ForwardableEmailMessage): Promise<Uint8Array> {
-  if (rawSize <= MAIL_BYTES_MAX) return new Uint8Array(await new Response(raw).arrayBuffer())
-  const beginning = new Uint8Array(HEADER_BYTES_MAX)
-  let filled = 0
-  for await (const part of raw) {
-    const piece = part.subarray(0, HEADER_BYTES_MAX - filled)
-    beginning.set(piece, filled)
-    filled += piece.length
-    if (filled === HEADER_BYTES_MAX) break
-  }
-  return beginning.subarray(0, filled)
+  const { bytes, isWhole } = await readCounted(raw, rawSize <= MAIL_BYTES_MAX ? MAIL_BYTES_MAX : HEADER_BYTES_MAX)
+  if (!isWhole) await raw.cancel()
+  return bytes
 }

@@ -1,6 +1,6 @@
 import type { Millis } from '../../core/base/ids.ts'
-import { cut } from '../../core/base/text.ts'
 import { retryAfterSeconds } from '../../core/base/retry-after.ts'
+import { countedText, readCounted } from '../../outgoing/body.ts'
 
 /** A request to another system, in the form that every platform can send. */
 export interface PostRequest {
@@ -32,29 +32,13 @@ export const ANSWER_BYTES_MAX = 64 * 1024
  */
 export const fetchPost: SendPost = async ({ url, headers, body, signal }) => {
   const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' })
-  return {
-    status: response.status,
-    retryAfter: response.headers.get('retry-after'),
-    text: await beginning(response.body),
-  }
+  const read = await readCounted(response.body, ANSWER_BYTES_MAX)
+  if (!read.isWhole) await response.body?.cancel()
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), text: countedText(read) }
 }
 
 /** The value of `Retry-After` in milliseconds; null if there is none. */
 export function retryAfterMs(header: string | null, now: Millis): Millis | null {
   const seconds = retryAfterSeconds(header, now, Date.parse)
   return seconds === null ? null : Math.round(seconds * 1_000)
-}
-
-async function beginning(body: ReadableStream<Uint8Array> | null): Promise<string> {
-  const reader = body?.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  for (let bytes = 0; bytes < ANSWER_BYTES_MAX;) {
-    const part = await reader?.read()
-    if (part?.value === undefined) return text + decoder.decode()
-    bytes += part.value.length
-    text += decoder.decode(part.value, { stream: true })
-  }
-  await reader?.cancel()
-  return cut(text, ANSWER_BYTES_MAX)
 }

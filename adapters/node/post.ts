@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { problemWithAddress } from '../../outgoing/address.ts'
+import { countedText, readCounted } from '../../outgoing/body.ts'
 import { requestAt, type Resolve, resolveAddresses, systemResolve, tryEach } from '../../outgoing/request.ts'
 import { ANSWER_BYTES_MAX, type PostResponse, type SendPost } from '../net/post.ts'
 
@@ -17,16 +18,7 @@ export function pinnedPost(resolve: Resolve = systemResolve): SendPost {
 
 async function readResponse(response: IncomingMessage): Promise<PostResponse> {
   const { statusCode = 0, headers } = response
-  return { status: statusCode, retryAfter: headers['retry-after'] ?? null, text: await beginning(response) }
-}
-
-async function beginning(response: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of response as AsyncIterable<Buffer>) {
-    parts.push(part)
-    bytes += part.length
-    if (bytes >= ANSWER_BYTES_MAX) break
-  }
-  return Buffer.concat(parts).subarray(0, ANSWER_BYTES_MAX).toString()
+  const read = await readCounted(response as AsyncIterable<Buffer>, ANSWER_BYTES_MAX)
+  if (!read.isWhole) response.destroy()
+  return { status: statusCode, retryAfter: headers['retry-after'] ?? null, text: countedText(read) }
 }

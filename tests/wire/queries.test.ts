@@ -107,6 +107,16 @@ chapter('queries', (server) => {
     ])
   })
 
+  test('all that is wrong is named at once', async () => {
+    expect(await ask('/jobs?colour=red&limmit=2&status=')).toEqual([
+      400,
+      expect.stringMatching(
+        /^Unknown query parameter colour: use .*; .* limmit; did you mean limit\?; status must not be/,
+      ),
+      ['colour', 'limmit', 'status'],
+    ])
+  })
+
   test('a missing key is refused first', async () => {
     expect((await server.call('GET', '/api/v1/jobs?state=failed', { key: null })).status).toBe(401)
   })

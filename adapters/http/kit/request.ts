@@ -9,6 +9,7 @@ import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import { grafted, type LostNumber } from '../../../core/protocol/written.ts'
 import type { KeyRow, Scope } from '../../../core/records/key.ts'
 import { rateLimited } from '../../../core/limiter/rates.ts'
+import { readCounted } from '../../../outgoing/body.ts'
 import { decodeBody } from '../../net/charset.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { hashOf } from '../../crypto/secrets.ts'
@@ -98,7 +99,11 @@ async function readJson(c: Context): Promise<Parsed | Refusal> {
 export async function readBytes(c: Context): Promise<Uint8Array<ArrayBuffer> | Refusal> {
   const coded = problemWithCoding(c)
   if (coded !== null) return coded
-  if (isChunked(c)) return await readCounted(c.req.raw.body) ?? bodyTooLarge()
+  if (isChunked(c)) {
+    // hono's own `bodyLimit` cannot make its copy of the request on Node.
+    const { bytes, isWhole } = await readCounted(c.req.raw.body, BODY_BYTES_MAX)
+    return isWhole ? bytes : bodyTooLarge()
+  }
   return isTooLong(c) ? bodyTooLarge() : new Uint8Array(await c.req.arrayBuffer())
 }
 
@@ -117,32 +122,6 @@ function isChunked(c: Context): boolean {
 
 function isTooLong(c: Context): boolean {
   return Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX
-}
-
-/** Null for more than may be read. hono's own `bodyLimit` cannot make its copy of the request on Node. */
-async function readCounted(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array<ArrayBuffer> | null> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  // By its reader and not by `for await`, which at an early end cancels the stream: that resets the connection before
-  // the refusal is on its way.
-  const reader = body?.getReader()
-  for (;;) {
-    const part = await reader?.read()
-    if (part?.value === undefined) break
-    bytes += part.value.length
-    if (bytes > BODY_BYTES_MAX) {
-      reader?.releaseLock()
-      return null
-    }
-    parts.push(part.value)
-  }
-  const whole = new Uint8Array(bytes)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }
 
 function bodyTooLarge(): Refusal {
