@@ -1,5 +1,6 @@
 import type { ChatPlatformName } from '../../core/trigger-types/chat-platforms.ts'
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
+import { instantText } from '../../core/base/instant.ts'
 import { isObject, type Json, type JsonObject, type Parsed, parseJson, tokenOf } from '../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
 import { decodeBody } from '../net/charset.ts'
@@ -133,8 +134,10 @@ export function listIn(json: JsonObject, name: string): readonly JsonObject[] {
   return Array.isArray(value) ? (value as readonly Json[]).filter(isObject) : []
 }
 
+/** The first instant that has five digits to its year. */
+const YEAR_10000_MS = 253_402_300_800_000
+
 /** An instant as ISO 8601; `fallback` where what a platform gave is none. Both in milliseconds. */
 export function instantOf(ms: number, fallback: number): string {
-  const date = new Date(ms > 0 ? ms : NaN)
-  return Number.isNaN(date.getTime()) ? new Date(fallback).toISOString() : date.toISOString()
+  return instantText(ms > 0 && ms < YEAR_10000_MS ? Math.floor(ms) : fallback)
 }

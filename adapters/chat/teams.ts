@@ -1,3 +1,4 @@
+import { parseInstant } from '../../core/base/instant.ts'
 import type { ChatConfig } from '../../core/trigger-types/chat.ts'
 import { isObject, type JsonObject } from '../../core/base/json.ts'
 import { isRefusal, refuse } from '../../core/base/refusal.ts'
@@ -39,7 +40,7 @@ export const teams: ChatPlatform = {
     if (!isObject(json)) return unexpectedBody('Teams', 'no object')
     if (textIn(json, 'type') !== 'message') return textReply('Only messages are taken.')
     // The signature has no time of its own, but what is signed has.
-    const at = Date.parse(textIn(json, 'timestamp'))
+    const at = parseInstant(textIn(json, 'timestamp')) ?? NaN
     if (Math.abs(call.now - at) > TOLERANCE_MS) {
       return refuse('AUTHENTICATION_FAILED', `The message is more than ${TOLERANCE_MS / 1_000} s old`)
     }

@@ -1,3 +1,4 @@
+import { instantText } from '../../core/base/instant.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { Clock } from './clock.ts'
 import type { Platform } from './platform.ts'
@@ -53,7 +54,7 @@ export class FleetClock extends Clock {
   /** The present instant as text for messages. Messages of one millisecond share it. */
   text(): string {
     const at = this.now()
-    if (at !== this.#text.at) this.#text = { at, text: new Date(at).toISOString() }
+    if (at !== this.#text.at) this.#text = { at, text: instantText(at) }
     return this.#text.text
   }
 

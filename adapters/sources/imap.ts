@@ -1,4 +1,5 @@
 import type { ImapFlow } from 'imapflow'
+import { parseInstant } from '../../core/base/instant.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import type { JsonObject } from '../../core/base/json.ts'
 import { type Refusal, refuse } from '../../core/base/refusal.ts'
@@ -187,7 +188,7 @@ class ImapReader {
         const before = position
         position = positionAfter(client, before, mail)
         const sketch = await readMail(mail.headers ?? new Uint8Array(), arrivalOf(mail, position))
-        const isNew = mail.uid > below || cameAfter(since, mail, Date.parse(String(sketch.payload['sent_at'])))
+        const isNew = mail.uid > below || cameAfter(since, mail, parseInstant(String(sketch.payload['sent_at'])) ?? NaN)
         const screened = screenMail(this.#trigger, sketch.payload)
         if (isNew && screened.screening.reason === null) {
           if (!await this.#skip(skipped.splice(0), before) || !await this.#fire(client, mail, position)) return

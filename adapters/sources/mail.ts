@@ -1,4 +1,5 @@
 import type { Address, Attachment, Email } from 'postal-mime'
+import { instantText } from '../../core/base/instant.ts'
 import type { Screening } from '../../core/events/triggers.ts'
 import type { TriggerRow } from '../../core/records/trigger.ts'
 import type { MailSubject } from '../../core/trigger-types/email.ts'
@@ -80,7 +81,7 @@ export async function readMail(raw: Uint8Array, { id, at, size, note }: MailArri
     html: mail.html === undefined ? null : shortened('html', mail.html, notes),
     // The parser returns a date that it cannot parse unchanged.
     sent_at: line(mail.date ?? '') || null,
-    received_at: new Date(at).toISOString(),
+    received_at: instantText(at),
     size_bytes: size,
     attachments: attachments.map(listed),
     notes,

@@ -1,3 +1,4 @@
+import { instantText, parseInstant } from '../../core/base/instant.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import type { JobRow } from '../../core/records/job.ts'
 import type { Queries } from '../store/contract.ts'
@@ -13,9 +14,7 @@ const CLOCK_MS: Millis = 300_000
 /** The end of a job's log, as text: a line for each, whatever is in it. What stands before it is counted in the first. */
 export async function logText(queries: Queries, job: JobRow, whole: string): Promise<string> {
   const lines = await queries.logTail(job.id, LOG_TAIL)
-  const shown = lines.map((line) =>
-    `${new Date(writtenAt(line, job)).toISOString()} ${line.level} ${escapedLine(line.message)}`
-  )
+  const shown = lines.map((line) => `${instantText(writtenAt(line, job))} ${line.level} ${escapedLine(line.message)}`)
   const left = lines.length < LOG_TAIL ? 0 : await queries.logCount(job.id) - lines.length
   if (left > 0) {
     shown.unshift(`… ${left} earlier ${left === 1 ? 'line is' : 'lines are'} left out: ${whole} has all of them`)
@@ -40,5 +39,5 @@ function instantIn(text: string): number {
   if (parts === null) return NaN
   const [, day, clock = '', zone = 'Z'] = parts
   const offset = /^[+-]\d{4}$/.test(zone) ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone.toUpperCase()
-  return Date.parse(`${day}T${clock.replace(',', '.')}${offset}`)
+  return parseInstant(`${day}T${clock.replace(',', '.').replace(/(\.\d{9})\d+/, '$1')}${offset}`) ?? NaN
 }

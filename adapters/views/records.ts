@@ -1,3 +1,4 @@
+import { instantText } from '../../core/base/instant.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import type { Time } from '../../core/api/view.ts'
 
@@ -7,5 +8,5 @@ import type { Time } from '../../core/api/view.ts'
 export function iso(at: Millis): Time
 export function iso(at: Millis | null): Time | null
 export function iso(at: Millis | null): Time | null {
-  return at === null ? null : new Date(at).toISOString()
+  return at === null ? null : instantText(at)
 }

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { instantText } from '../../../core/base/instant.ts'
 import { GLOB_CHARS_MAX, globChars } from '../../../core/base/glob.ts'
 import type { TriggerId } from '../../../core/base/ids.ts'
 import {
@@ -34,7 +35,7 @@ export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
     const body = await readBody(c, FileReport)
     if (isRefusal(body)) return refused(c, body)
     const screenings = await screenAll(trigger, body.events)
-    const at = new Date(fleet.platform.now()).toISOString()
+    const at = instantText(fleet.platform.now())
     const header = c.req.header('idempotency-key')
 
     const once = body.events.map((event, index) =>
