@@ -6,21 +6,22 @@ import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
 import type { InputOf } from '../core/api/route.ts'
 import type { NewWebhook as WebhookSchema, webhooks } from '../core/api/webhooks.ts'
 import type { NewRobot as NewRobotBody, robots } from '../core/api/robots.ts'
+import type { ManualFiring, NewTrigger as NewTriggerBody, triggers } from '../core/api/triggers.ts'
+import type { FileReport } from '../core/trigger-types/file-watch.ts'
 import type { NewSchedule as NewScheduleBody, schedules } from '../core/api/schedules.ts'
 import type { NewWorkflow as NewWorkflowBody, workflows } from '../core/api/workflows.ts'
 import type { HistoryEntry as HistoryEntryRecord } from '../core/records/job-history.ts'
 import type { ViewOf } from '../core/records/record.ts'
 import type { health } from '../core/api/health.ts'
 import type { stats } from '../core/api/stats.ts'
-export type { FileOutcome } from '../core/trigger-types/file-watch.ts'
-export type { CallView, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/trigger-view.ts'
+export type { CallView } from '../core/api/trigger-view.ts'
+export type { FileOutcome, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/triggers.ts'
 export type { FleetView, NewFleetView } from '../core/api/fleets.ts'
 export type { KeyView, NewKeyView } from '../core/api/keys.ts'
 export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhooks.ts'
 import type { CallView } from '../core/api/trigger-view.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { type Jobs, jobsOf } from './jobs.ts'
-import { Triggers } from './resources.ts'
 import { type ClientOf, clientOf } from './routes.ts'
 import { type ClientOptions, Transport } from './transport.ts'
 
@@ -28,7 +29,11 @@ export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './errors.ts'
 export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
-export type { FileEvent, Firing, NewTrigger } from './resources.ts'
+export type NewTrigger = InputOf<typeof NewTriggerBody>
+/** The event of a trigger that is fired by hand. */
+export type Firing = InputOf<typeof ManualFiring>
+/** A change of a file of the reporter's own machine. */
+export type FileEvent = InputOf<typeof FileReport>['events'][number]
 export type NewRobot = InputOf<typeof NewRobotBody>
 export type NewSchedule = InputOf<typeof NewScheduleBody>
 export type NewWorkflow = InputOf<typeof NewWorkflowBody>
@@ -55,7 +60,7 @@ export class CasareClient {
   readonly jobs: Jobs
   readonly robots: ClientOf<typeof robots>
   readonly workflows: ClientOf<typeof workflows>
-  readonly triggers: Triggers
+  readonly triggers: ClientOf<typeof triggers>
   readonly schedules: ClientOf<typeof schedules>
   readonly keys: ClientOf<typeof keys>
   readonly pools: ClientOf<typeof pools>
@@ -78,7 +83,7 @@ export class CasareClient {
     this.jobs = jobsOf(transport, base)
     this.robots = clientOf(transport, base, PATHS.robots)
     this.workflows = clientOf(transport, base, PATHS.workflows)
-    this.triggers = new Triggers(transport, `${api}/triggers`)
+    this.triggers = clientOf(transport, base, PATHS.triggers)
     this.schedules = clientOf(transport, base, PATHS.schedules)
     this.keys = clientOf(transport, base, PATHS.keys)
     this.pools = clientOf(transport, base, PATHS.pools)

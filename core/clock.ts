@@ -36,8 +36,8 @@ export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Tu
     saveRobot(state, { ...robot, last_seen: turn.now, last_heartbeat }, turn)
   }
   for (const trigger of state.triggers.values()) {
-    if (trigger.last_fired_at === null || cooldownLeft(trigger, before) === 0) continue
-    saveTrigger(state, { ...trigger, last_fired_at: trigger.last_fired_at + by }, turn)
+    if (trigger.last_triggered === null || cooldownLeft(trigger, before) === 0) continue
+    saveTrigger(state, { ...trigger, last_triggered: trigger.last_triggered + by }, turn)
   }
   for (const webhook of state.webhooks.values()) {
     const { former_secret_until, failing_since } = webhook

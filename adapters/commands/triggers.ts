@@ -1,7 +1,7 @@
 import type { GivenCredential, TriggerSaved } from '../../core/events/triggers.ts'
 import { toText } from '../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/base/refusal.ts'
-import type { NewTrigger } from '../../core/api/request.ts'
+import type { NewTrigger } from '../../core/api/triggers.ts'
 import { configOf } from '../../core/trigger-types/index.ts'
 import { newSecret, newStandardSecret, secretOf } from '../crypto/secrets.ts'
 import { isRange } from '../net/client-address.ts'

@@ -150,7 +150,7 @@ export function triggerEventOf(event: TriggerEventRow) {
     triggerType: event.trigger_type,
     workflowId: event.workflow_id as string,
     scenarioId: event.scenario_id,
-    timestamp: new Date(event.at),
+    timestamp: new Date(event.timestamp),
     payload: JSON.parse(event.payload) as Readonly<Record<string, unknown>>,
     metadata: JSON.parse(event.metadata) as Readonly<Record<string, unknown>>,
     /** Payload and metadata as JSON, digit for digit. */

@@ -7,6 +7,7 @@ import { keys } from '../../core/api/keys.ts'
 import { health } from '../../core/api/health.ts'
 import { pools } from '../../core/api/pools.ts'
 import { stats } from '../../core/api/stats.ts'
+import { triggers } from '../../core/api/triggers.ts'
 import { webhooks } from '../../core/api/webhooks.ts'
 import { schedules } from '../../core/api/schedules.ts'
 import { workflows } from '../../core/api/workflows.ts'
@@ -18,7 +19,6 @@ import type { Fleet } from '../fleet/fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
 import { callRoutes } from './routes/calls.ts'
 import { chatRoutes } from './public/chat.ts'
-import { fileEventRoutes } from './routes/file-events.ts'
 import { fleetHandlers, type FleetRegistry } from './routes/fleets.ts'
 import { jobHandlers } from './routes/jobs.ts'
 import { formRoutes } from './public/form.ts'
@@ -33,7 +33,7 @@ import { namesRequest, refused, writesJson } from './kit/response.ts'
 import { serve } from './kit/serve.ts'
 import { robotHandlers } from './routes/robots.ts'
 import { scheduleHandlers } from './routes/schedules.ts'
-import { triggerRoutes } from './routes/triggers.ts'
+import { triggerHandlers } from './routes/triggers.ts'
 import { incomingWebhookRoutes } from './public/webhook.ts'
 import { webhookHandlers } from './routes/webhooks.ts'
 import { workflowHandlers } from './routes/workflows.ts'
@@ -107,9 +107,8 @@ function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   serve(app, fleet, jobs, jobHandlers)
   serve(app, fleet, workflows, workflowHandlers)
   serve(app, fleet, robots, robotHandlers)
-  app.route('/api/v1/triggers', triggerRoutes(fleet))
+  serve(app, fleet, triggers, triggerHandlers)
   app.route('/api/v1/calls', callRoutes(fleet))
-  app.route('/api/v1/triggers', fileEventRoutes(fleet))
   serve(app, fleet, schedules, scheduleHandlers)
   serve(app, fleet, keys, keyHandlers)
   serve(app, fleet, pools, poolHandlers)

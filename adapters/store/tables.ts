@@ -2,6 +2,7 @@ import { HistoryEntry, LogLine } from '../../core/records/job-history.ts'
 import { Job } from '../../core/records/job.ts'
 import { Idempotency, Key } from '../../core/records/key.ts'
 import { Affinity, Pool } from '../../core/records/pool.ts'
+import { Trigger, TriggerEvent } from '../../core/records/trigger.ts'
 import { Delivery, Webhook } from '../../core/records/webhook.ts'
 import { Robot } from '../../core/records/robot.ts'
 import { Schedule, ScheduleRun } from '../../core/records/schedule.ts'
@@ -21,39 +22,7 @@ export const TABLES = {
   workflows: { key: Workflow.key, conflict: 'replace', columns: Workflow.columns },
   workflow_versions: { key: WorkflowVersion.key, conflict: 'keep', columns: WorkflowVersion.columns },
   definitions: { key: Definition.key, conflict: 'keep', columns: Definition.columns },
-  triggers: {
-    key: ['id'],
-    conflict: 'replace',
-    columns: {
-      id: 'text',
-      name: 'text',
-      description: 'text',
-      trigger_type: 'text',
-      workflow_id: 'text',
-      scenario_id: 'text',
-      config: 'json',
-      filter: 'text?',
-      mapping: 'json?',
-      enabled: 'flag',
-      priority: 'int',
-      parameters: 'text',
-      cooldown_ms: 'int',
-      auth: 'text',
-      secret: 'text?',
-      signing: 'json?',
-      allow_from: 'json',
-      cursor: 'text',
-      revision: 'int',
-      created_by: 'text',
-      created_at: 'int',
-      updated_at: 'int',
-      last_fired_at: 'int?',
-      fire_count: 'int',
-      success_count: 'int',
-      error_count: 'int',
-      skipped_count: 'int',
-    },
-  },
+  triggers: { key: Trigger.key, conflict: 'replace', columns: Trigger.columns },
   schedules: { key: Schedule.key, conflict: 'replace', columns: Schedule.columns },
   keys: { key: Key.key, conflict: 'replace', columns: Key.columns },
   pools: { key: Pool.key, conflict: 'replace', columns: Pool.columns },
@@ -69,24 +38,7 @@ export const TABLES = {
     conflict: 'fail',
     columns: ScheduleRun.columns,
   },
-  trigger_events: {
-    key: ['seq'],
-    conflict: 'fail',
-    columns: {
-      seq: 'int',
-      trigger_id: 'text',
-      trigger_type: 'text',
-      workflow_id: 'text',
-      scenario_id: 'text',
-      at: 'int',
-      payload: 'text',
-      metadata: 'text',
-      priority: 'int',
-      outcome: 'text',
-      reason: 'text',
-      job_id: 'text?',
-    },
-  },
+  trigger_events: { key: TriggerEvent.key, conflict: 'fail', columns: TriggerEvent.columns },
 } as const satisfies { readonly [T in TableName]: TableOf<RowOf[T]> }
 
 /** The rows to delete with a row of a table: those that have its key in this column. */

@@ -8,22 +8,23 @@ export type Firing =
   & Partial<Pick<TriggerFired, 'by' | 'idempotency' | 'cursor' | 'fire_and_forget' | 'screening'>>
 
 /** Builds the event with which a trigger fires, whatever has come for it and from wherever. */
-export function fireTrigger(
-  { rowId }: { readonly rowId: () => string },
-  firing: Firing,
-): (reply: ReplyId) => TriggerFired {
-  const job = rowId() as JobId
-  return (reply) => ({
+export function fireTrigger(from: { readonly rowId: () => string }, firing: Firing): (reply: ReplyId) => TriggerFired {
+  const command = fireCommand(from, firing)
+  return (reply) => ({ ...command, reply })
+}
+
+/** The same, without the address of its answer. */
+export function fireCommand({ rowId }: { readonly rowId: () => string }, firing: Firing): Omit<TriggerFired, 'reply'> {
+  return {
     type: 'trigger.fired',
-    reply,
-    job,
+    job: rowId() as JobId,
     by: null,
     idempotency: null,
     cursor: null,
     fire_and_forget: false,
     screening: null,
     ...firing,
-  })
+  }
 }
 
 /**

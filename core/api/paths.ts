@@ -142,4 +142,28 @@ export const PATHS = {
   health: {
     check: { at: 'GET /healthz', also: 503 },
   },
+  triggers: {
+    /** Creates a trigger. The secret that callers must send is in this answer only. */
+    create: { at: 'POST /api/v1/triggers', bodyIs: 'required' },
+    /**
+     * Replaces the trigger's fields; a field left out gets its default. The type stays, and so does the secret unless one
+     * is given.
+     */
+    update: { at: 'PUT /api/v1/triggers/{id}', bodyIs: 'required' },
+    list: { at: 'GET /api/v1/triggers', paged: true },
+    get: { at: 'GET /api/v1/triggers/{id}' },
+    /** The events that reached a trigger with their outcomes, newest first. */
+    events: { at: 'GET /api/v1/triggers/{id}/events', paged: true },
+    enable: { at: 'POST /api/v1/triggers/{id}/enable', repeatable: true },
+    disable: { at: 'POST /api/v1/triggers/{id}/disable', repeatable: true },
+    /** Deletes the trigger and its events. Its jobs continue. */
+    delete: { at: 'DELETE /api/v1/triggers/{id}' },
+    /** Fires a trigger of any type by hand. As with `jobs.submit`, a repeat after a lost answer makes no second job. */
+    fire: { at: 'POST /api/v1/triggers/{id}/fire', bodyIs: 'optional', idempotent: true },
+    /**
+     * Reports file changes to a `file_watch` trigger with `reported: true`; a robot's key may do this too. The outcomes
+     * are in the order of the events. A repeat after a lost answer makes no second job.
+     */
+    reportFiles: { at: 'POST /api/v1/triggers/{id}/file-events', bodyIs: 'required', idempotent: true },
+  },
 } as const satisfies Readonly<Record<string, Addresses>>

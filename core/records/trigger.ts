@@ -1,49 +1,63 @@
 import type { JobId, JsonText, Millis, SecretHash, TriggerId, WorkflowId } from '../base/ids.ts'
-import type { Priority } from './job.ts'
-import type { JsonObject } from '../base/json.ts'
+import * as v from 'valibot'
+import { anyObject, count, flag, id, list, number, oneOf, text } from './fields.ts'
+import { PRIORITIES } from './job.ts'
+import { column, computed, hidden, instant, jsonText, key, record, type RowOf, sequence } from './record.ts'
+import { fromText, type JsonObject } from '../base/json.ts'
 import type { TriggerAuth } from '../trigger-types/auth.ts'
-import { type ConfigOf, type TriggerType, triggerTypeOf } from '../trigger-types/index.ts'
+import { type ConfigOf, TRIGGER_TYPE_NAMES, type TriggerType, triggerTypeOf } from '../trigger-types/index.ts'
 
-/** A trigger starts a workflow on events, or when it is called. */
-export interface TriggerRow extends Selection {
-  readonly id: TriggerId
-  readonly name: string
-  readonly description: string
-  readonly trigger_type: TriggerType
-  readonly workflow_id: WorkflowId
+/** A trigger: what starts a workflow by itself, or when somebody or something calls it. */
+export const Trigger = record('triggers', {
+  id: key(id<TriggerId>()),
+  name: column('text', text),
+  description: column('text', text),
+  trigger_type: column('text', oneOf(TRIGGER_TYPE_NAMES)),
+  workflow_id: column('text', id<WorkflowId>()),
   /** The user's own: what belongs together. Empty: none. */
-  readonly scenario_id: string
-  /** The config of the type: see `trigger-types/`. */
-  readonly config: JsonObject
-  readonly enabled: boolean
-  readonly priority: Priority
-  /** Parameters that every job of it gets; those in the event win. */
-  readonly parameters: JsonText
+  scenario_id: column('text', text),
+  /** The settings of its type: `config` in `trigger-types/`. */
+  config: column('json', anyObject as v.GenericSchema<JsonObject>),
+  /** A logical expression of RFC 9535, `@` being the event; null: every event passes. */
+  filter: column('text?', text),
+  /** The path in the event at which each parameter has its value; null: the payload is the parameters. */
+  mapping: column('json?', v.record(v.string(), v.string()) as v.GenericSchema<Mapping>),
+  enabled: column('flag', flag),
+  priority: column('int', v.picklist(PRIORITIES)),
+  /** Parameters of every job that it makes; those in the event win. */
+  parameters: hidden<JsonText, 'text'>('text'),
   /** 0: none. */
-  readonly cooldown_ms: Millis
-  readonly auth: TriggerAuth
+  cooldown_ms: hidden<Millis, 'int'>('int'),
+  auth: hidden<TriggerAuth, 'text'>('text'),
   /** With `auth: secret`: what `X-Webhook-Secret` must hash to. */
-  readonly secret: SecretHash | null
-  /** With what callers sign, or it logs in itself, where that is so. Never shown. */
-  readonly signing: SigningKey | null
+  secret: hidden<SecretHash, 'text?'>('text?'),
+  /** The key that callers sign with, or with which the trigger itself logs in. */
+  signing: hidden<SigningKey, 'json?'>('json?'),
   /** Addresses and ranges that may call; empty: all. */
-  readonly allow_from: readonly string[]
-  /** The source's cursor: events up to here have been reported and do not fire again. Opaque to us; empty at first. */
-  readonly cursor: string
-  /** Grows with each change by people. */
-  readonly revision: number
-  readonly created_by: string
-  readonly created_at: Millis
-  readonly updated_at: Millis
-  readonly last_fired_at: Millis | null
+  allow_from: column('json', list(text)),
+  /** The source's cursor: events up to here have been reported and do not fire again. Opaque; empty at first. */
+  cursor: hidden<string, 'text'>('text'),
+  last_triggered: instant('int?'),
   /** Jobs that it has made. */
-  readonly fire_count: number
+  trigger_count: column('int', count),
   /** Of these, those that were completed, and those that failed or took too long. */
-  readonly success_count: number
-  readonly error_count: number
+  success_count: column('int', count),
+  error_count: column('int', count),
   /** Events that made no job. */
-  readonly skipped_count: number
-}
+  skipped_count: column('int', count),
+  /** Grows with each change by people. */
+  revision: column('int', count),
+  created_by: column('text', text),
+  created_at: instant('int'),
+  updated_at: instant('int'),
+}, {
+  parameters: computed(
+    anyObject,
+    ({ parameters }: { readonly parameters: JsonText }) => fromText(parameters) as JsonObject,
+  ),
+  cooldown_seconds: computed(number, ({ cooldown_ms }: { readonly cooldown_ms: Millis }) => cooldown_ms / 1000),
+})
+export interface TriggerRow extends RowOf<typeof Trigger> {}
 
 /** Defaults of the settings. */
 export const TRIGGER_DEFAULTS = {
@@ -63,38 +77,36 @@ export const TRIGGER_DEFAULTS = {
 export const NO_RUNS_YET = {
   cursor: '',
   revision: 1,
-  last_fired_at: null,
-  fire_count: 0,
+  last_triggered: null,
+  trigger_count: 0,
   success_count: 0,
   error_count: 0,
   skipped_count: 0,
 } as const satisfies Partial<TriggerRow>
 
-/** An event that reached a trigger, and what became of it: the TriggerEvent of the API reference. */
-export interface TriggerEventRow {
-  readonly seq: number
-  readonly trigger_id: TriggerId
-  readonly trigger_type: TriggerType
-  readonly workflow_id: WorkflowId
-  readonly scenario_id: string
-  readonly at: Millis
-  readonly payload: JsonText
-  readonly metadata: JsonText
-  readonly priority: Priority
-  readonly outcome: 'fired' | 'skipped'
-  /**
-   * The reason why it made no job: `filter`, a filter of its type, `cooldown`, or the code of a refusal. Empty if it
-   * made one.
-   */
-  readonly reason: string
-  readonly job_id: JobId | null
-}
+/** An event that reached a trigger, with its outcome: the TriggerEvent of the API reference. */
+export const TriggerEvent = record('trigger_events', {
+  seq: sequence(),
+  trigger_id: column('text', id<TriggerId>()),
+  trigger_type: column('text', oneOf(TRIGGER_TYPE_NAMES)),
+  workflow_id: column('text', id<WorkflowId>()),
+  scenario_id: column('text', text),
+  priority: column('int', v.picklist(PRIORITIES)),
+  outcome: column('text', oneOf(['fired', 'skipped'])),
+  /** The reason for which it made no job: `filter`, a filter of its type, `cooldown`, or the code of a refusal. Empty for one that did. */
+  reason: column('text', text),
+  job_id: column('text?', id<JobId>()),
+  timestamp: instant('int'),
+  payload: jsonText('text'),
+  metadata: jsonText('text'),
+})
+export interface TriggerEventRow extends RowOf<typeof TriggerEvent> {}
 
 /** Whole seconds until the trigger may fire again: waiting that long is enough. 0 when it may now. */
 export function cooldownLeft(trigger: TriggerRow, now: Millis): number {
   // One that fired in the future did so by a clock that was wrong.
-  if (trigger.last_fired_at === null || trigger.last_fired_at > now) return 0
-  return Math.max(0, Math.ceil((trigger.last_fired_at + trigger.cooldown_ms - now) / 1000))
+  if (trigger.last_triggered === null || trigger.last_triggered > now) return 0
+  return Math.max(0, Math.ceil((trigger.last_triggered + trigger.cooldown_ms - now) / 1000))
 }
 
 /** By what a trigger fires that happens in the fleet itself, as keys of `State.subscribers`. */
@@ -119,10 +131,5 @@ export interface SigningKey {
 /** Parameters by their names, and where in the event their values are. */
 export type Mapping = Readonly<Record<string, string>>
 
-/** The selection that a trigger makes from its events. */
-export interface Selection {
-  /** A logical expression of RFC 9535, `@` being the event; null: every event will do. */
-  readonly filter: string | null
-  /** null: the payload is the parameters. */
-  readonly mapping: Mapping | null
-}
+/** Which events of a trigger make a job, and with which parameters. */
+export type Selection = Pick<TriggerRow, 'filter' | 'mapping'>

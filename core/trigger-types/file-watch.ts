@@ -2,7 +2,6 @@ import * as v from 'valibot'
 import { GLOB_CHARS_MAX, globChars } from '../base/glob.ts'
 import { compilePatterns, withForwardSlashes } from '../base/path-patterns.ts'
 import { moment } from '../protocol/moment.ts'
-import type { RefusalCode } from '../base/refusal.ts'
 import { triggerType } from './trigger-type.ts'
 
 /** The config of a `file_watch` trigger, and the format in which a robot reports changes of its files. */
@@ -92,23 +91,6 @@ export type WatchedFiles = v.InferOutput<typeof Watched>
 export type FileWatch = v.InferOutput<typeof FileWatch>
 export type FileReport = v.InferOutput<typeof FileReport>
 export type ReportedEvent = FileReport['events'][number]
-
-/** The outcome of one reported event. */
-export type FileOutcome =
-  | { readonly outcome: 'fired'; readonly job_id: string }
-  | { readonly outcome: 'skipped'; readonly reason: string }
-  | {
-    readonly outcome: 'refused'
-    readonly error_code: RefusalCode
-    readonly message: string
-    /** True if the same event may be reported again later. */
-    readonly retry: boolean
-  }
-
-/** The answer to a report: an outcome for each event, in the order in which they were reported. */
-export interface FileReportView {
-  readonly items: readonly FileOutcome[]
-}
 
 function filterFile(
   config: FileWatch,

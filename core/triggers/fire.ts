@@ -87,7 +87,7 @@ export function fire(
     workflow,
   }, turn)
   if (isRefusal(job)) return job
-  const fired = { last_fired_at: turn.now, fire_count: trigger.fire_count + 1 }
+  const fired = { last_triggered: turn.now, trigger_count: trigger.trigger_count + 1 }
   const after = saveTrigger(state, { ...trigger, ...fired }, turn)
   recordTriggerEvent(state, after, input, { outcome: 'fired', reason: '', job_id: job.id }, turn)
   if (parent !== null) {
@@ -171,8 +171,8 @@ function recordTriggerEvent(
     trigger_type: trigger.trigger_type,
     workflow_id: trigger.workflow_id,
     scenario_id: trigger.scenario_id,
-    at: turn.now,
-    // A payload that is too large for any job is not stored.
+    timestamp: turn.now,
+    // What is too large for anything is too large to be kept.
     payload: exceedsBytes(payload, EVENT_BYTES_MAX) ? '{}' as JsonText : payload,
     metadata,
     priority: trigger.priority,

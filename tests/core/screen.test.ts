@@ -104,7 +104,7 @@ describe('what they pass over', () => {
       { outcome: 'skipped', reason: 'user_filter', job_id: null, payload: '{"message_text":"x"}' },
       { outcome: 'fired', reason: '' },
     ])
-    expect(row(fleet)).toMatchObject({ fire_count: 1, skipped_count: 1 })
+    expect(row(fleet)).toMatchObject({ trigger_count: 1, skipped_count: 1 })
   })
 
   test('uses nothing up, and is said before a cooldown or a limit', () => {
@@ -130,7 +130,7 @@ describe('what they pass over', () => {
     const fleet = chat()
     fleet.turn(trigger({ trigger_type: 'chat', config, name: 'New' }, 1))
     for (const reason of ['user_filter', null]) expect(outcome(fleet, message(reason))).toBe('UNAVAILABLE')
-    expect(row(fleet)).toMatchObject({ fire_count: 0, skipped_count: 0 })
+    expect(row(fleet)).toMatchObject({ trigger_count: 0, skipped_count: 0 })
   })
 
   test('moves the place of a source on, in the same turn', () => {

@@ -17,7 +17,7 @@ describe('sources', () => {
   test('their place is kept in the turn that makes the job', () => {
     const fleet = mail()
     fleet.turn(message('1'))
-    expect(row(fleet)).toMatchObject({ cursor: '1', fire_count: 1 })
+    expect(row(fleet)).toMatchObject({ cursor: '1', trigger_count: 1 })
     fleet.turn({ type: 'trigger.read', reply: ids.reply('r'), trigger: ids.trigger('t'), cursor: '5' })
     expect(bench({}, fleet.hot()).state.triggers.get(ids.trigger('t'))?.cursor).toBe('5')
   })
@@ -49,7 +49,7 @@ describe('sources', () => {
       const fleet = ready({ trigger_type, config: { folder: 'in' } })
       fleet.turn(message('9', { as: trigger_type }))
       fleet.turn(trigger({ trigger_type, config: { folder: 'in' }, name: 'New' }, 1))
-      expect(row(fleet)).toMatchObject({ cursor: '9', revision: 2, name: 'New', fire_count: 1 })
+      expect(row(fleet)).toMatchObject({ cursor: '9', revision: 2, name: 'New', trigger_count: 1 })
       fleet.turn(trigger({ trigger_type, config: { folder: 'orders' } }, 2))
       expect(row(fleet)).toMatchObject({ cursor, revision: 3 })
     },

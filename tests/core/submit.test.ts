@@ -148,7 +148,7 @@ describe('webhooks', () => {
   test('a call makes a job, with the parameters of the trigger under those of the call', () => {
     const fleet = ready()
     const [answer] = answers(fleet.turn(call({ job: ids.job('j') })))
-    expect(answer).toMatchObject({ type: 'fired', trigger: { fire_count: 1 }, job: { id: 'j' } })
+    expect(answer).toMatchObject({ type: 'fired', trigger: { trigger_count: 1 }, job: { id: 'j' } })
     expect(job(fleet, 'j')).toMatchObject({
       parameters: '{"region":"north","limit":5}',
       priority: 2,
@@ -235,7 +235,7 @@ describe('webhooks', () => {
         .toBe('IDEMPOTENCY_MISMATCH')
       expect(code(fleet, call(checked(key)))).toBe('RATE_LIMITED')
       expect(fleet.disk.rows.jobs.size).toBe(1)
-      expect(fleet.disk.rows.triggers.get(ids.trigger('t1'))).toMatchObject({ fire_count: 1 })
+      expect(fleet.disk.rows.triggers.get(ids.trigger('t1'))).toMatchObject({ trigger_count: 1 })
     })
 
     test('twice in one turn it is one job', () => {

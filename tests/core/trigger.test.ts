@@ -21,7 +21,7 @@ describe('firing', () => {
       trigger_type: 'manual',
       workflow_id: 'w',
       scenario_id: 'sc',
-      at: fleet.now,
+      timestamp: fleet.now,
       payload: text({ both: 2 }),
       metadata: text({ source: 'manual' }),
       priority: 3,
@@ -42,7 +42,7 @@ describe('firing', () => {
     expect(outcome(fleet, fire({ amount: 5 }))).toBe('filter')
     expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'skipped', reason: 'filter', job_id: null }])
     expect(outcome(fleet, fire({ amount: 500 }))).toBe('fired')
-    expect(row(fleet)).toMatchObject({ fire_count: 1, skipped_count: 1 })
+    expect(row(fleet)).toMatchObject({ trigger_count: 1, skipped_count: 1 })
     expect(fleet.disk.rows.jobs.size).toBe(1)
   })
 
@@ -96,7 +96,7 @@ describe('firing', () => {
     test('is counted with whatever else changes the trigger, and before the process stops', () => {
       const fleet = flood()
       expect(outcome(fleet, fire({ go: true }))).toBe('fired')
-      expect(row(fleet)).toMatchObject({ fire_count: 1, skipped_count: 100 })
+      expect(row(fleet)).toMatchObject({ trigger_count: 1, skipped_count: 100 })
       fleet.turn(fire(), fire())
       fleet.turn({ type: 'drain' })
       expect(row(fleet).skipped_count).toBe(102)
@@ -133,7 +133,7 @@ describe('firing', () => {
         end === 'complete' ? complete('r1', id) : say('r1', 'job_failed', { job_id: id, error_message: 'no' }),
       )
     }
-    expect(row(fleet)).toMatchObject({ fire_count: 3, success_count: 2, error_count: 1 })
+    expect(row(fleet)).toMatchObject({ trigger_count: 3, success_count: 2, error_count: 1 })
   })
 
   test('what has no room in an event is refused, or left out of what is written down', () => {

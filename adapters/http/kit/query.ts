@@ -7,11 +7,8 @@ import type { Refusal } from '../../../core/base/refusal.ts'
 
 /** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */
 
-const PAGE = ['limit', 'cursor'] as const
 /** By the path, for GET. Addresses that are not here take `pretty` only. */
 const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^\/triggers$/, PAGE],
-  [/^\/\w+\/[^/]+\/events$/, PAGE],
   [/^\/calls\/[^/]+$/, ['wait_seconds']],
 ]
 

@@ -70,6 +70,11 @@ export function headersOf(refusal: Refusal): Record<string, string> {
   return REFUSALS[refusal.refused].retry ? { 'Retry-After': '5' } : {}
 }
 
+/** Names the address of something, below the base of its fleet. */
+export function locationIn(base: string, list: string, id: string): { readonly Location: string } {
+  return { Location: `${base}/api/v1/${list}/${encodeURIComponent(id)}` }
+}
+
 /** The header that names the address of something, in the fleet that answers. */
 export function locationOf(c: Context, list: string, id: string): { readonly Location: string } {
   return { Location: `${c.var.base}/api/v1/${list}/${encodeURIComponent(id)}` }

@@ -24,6 +24,9 @@ import { unlessUnchanged } from './unchanged.ts'
 /** An event that somebody waits for, without the address of its answer. */
 type Command<E = RequestEvent> = E extends RequestEvent ? Omit<E, 'reply'> : never
 
+/** Puts an event to the core. Resolves with its answer once that is durable, or with the refusal. */
+export type Send = <const C extends Command>(command: C) => Promise<ReplyTo<C['type']> | Refusal>
+
 /** A request as its handler gets it: validated, and with the parameters of its path. */
 export type RequestTo<R extends Route> =
   & { readonly [N in ParamsOf<R>]: string }
@@ -40,8 +43,7 @@ export type RequestTo<R extends Route> =
     /** The prefix of this fleet's paths, before `/api`. */
     readonly base: string
     header(name: string): string | undefined
-    /** Puts an event to the core. Resolves with its answer once that is durable, or with the refusal. */
-    send<const C extends Command>(command: C): Promise<ReplyTo<C['type']> | Refusal>
+    readonly send: Send
   }
 
 /** The result of a handler: the answer, a refusal, or an answer with a status or headers of its own. */

@@ -4,7 +4,7 @@ import type { CallerCheck, WebhookReceived } from '../../../core/events/triggers
 import type { JobId, SecretHash, TriggerId } from '../../../core/base/ids.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
-import type { FiringView } from '../../../core/api/trigger-view.ts'
+import type { FiringView } from '../../../core/api/triggers.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { pageRefused, requestOrigin } from '../../net/origin.ts'

@@ -1,62 +1,42 @@
-import { Hono } from 'hono'
-import { instantText } from '../../../core/base/instant.ts'
 import { GLOB_CHARS_MAX, globChars } from '../../../core/base/glob.ts'
 import type { TriggerId } from '../../../core/base/ids.ts'
-import {
-  type FileOutcome,
-  FileReport,
-  type FileReportView,
-  type ReportedEvent,
-} from '../../../core/trigger-types/file-watch.ts'
+import type { ReportedEvent } from '../../../core/trigger-types/file-watch.ts'
+import type { FileOutcome, triggers } from '../../../core/api/triggers.ts'
+import { instantText } from '../../../core/base/instant.ts'
+import type { ReplyTo } from '../../../core/reply.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, noTrigger, type Refusal, REFUSALS, refuse } from '../../../core/base/refusal.ts'
-import { submissionsLeft } from '../../../core/limiter/rates.ts'
 import type { Screening, TriggerFired } from '../../../core/events/triggers.ts'
 import { configIn, type TriggerRow } from '../../../core/records/trigger.ts'
 import { screen } from '../../../core/triggers/screen.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { filePayload } from '../../sources/file-payload.ts'
 import { idempotencyOf } from '../../commands/jobs.ts'
-import { fireTrigger } from '../../triggers/fire.ts'
-import { type HonoEnv, readBody, requireScope } from '../kit/request.ts'
-import { refused, setQuotaHeaders } from '../kit/response.ts'
+import { fireCommand } from '../../triggers/fire.ts'
+import type { RequestTo } from '../kit/serve.ts'
 import type { KeyRow } from '../../../core/records/key.ts'
 
 /**
- * `POST /api/v1/triggers/{id}/file-events`: a robot reports changes of files on its own machine. Each event is passed
- * to the trigger in order and answered separately, so that a refused one does not affect the others.
+ * Handles a report of what has happened to files of a robot's machine. Each event is put to the trigger in order and
+ * answered for itself, so that one that is refused does not take the others along.
  */
-export function fileEventRoutes(fleet: Fleet): Hono<HonoEnv> {
-  const app = new Hono<HonoEnv>()
-  app.post('/:id/file-events', requireScope(fleet, 'robots:connect', 'jobs:submit'), async (c) => {
-    const id = c.req.param('id') as TriggerId
-    const trigger = reportedTrigger(fleet, id)
-    if (isRefusal(trigger)) return refused(c, trigger)
-    const body = await readBody(c, FileReport)
-    if (isRefusal(body)) return refused(c, body)
-    const screenings = await screenAll(trigger, body.events)
-    const at = instantText(fleet.platform.now())
-    const header = c.req.header('idempotency-key')
-
-    const once = body.events.map((event, index) =>
-      idempotencyOf(header, c.var.key, event, `file-events ${id} ${index}`)
-    )
-    const wrong = once.find((one) => isRefusal(one))
-    if (isRefusal(wrong)) return refused(c, wrong)
-
-    const outcomeOf = (event: ReportedEvent, index: number): Promise<FileOutcome> =>
-      fireReported(fleet, id, event, {
-        key: c.var.key,
-        at,
-        screening: screenings[index] as Screening,
-        idempotency: once[index] as ReportContext['idempotency'],
-      })
-    // All at once: they are taken in the order in which they are put, and share what it costs to make them durable.
-    const items = await Promise.all(body.events.map(outcomeOf))
-    setQuotaHeaders(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
-    return c.json({ items } satisfies FileReportView)
-  })
-  return app
+export async function reportFiles(
+  { fleet, send, body: { events }, key, id, header }: RequestTo<typeof triggers.reportFiles>,
+): Promise<{ items: FileOutcome[] } | Refusal> {
+  const trigger = reportedTrigger(fleet, id as TriggerId)
+  if (isRefusal(trigger)) return trigger
+  const screenings = await screenAll(trigger, events)
+  const at = instantText(fleet.platform.now())
+  const once = events.map((event, i) => idempotencyOf(header('idempotency-key'), key, event, `file-events ${id} ${i}`))
+  const wrong = once.find((one) => isRefusal(one))
+  if (isRefusal(wrong)) return wrong
+  // All at once: they are taken in the order in which they are put, and share what it costs to make them durable.
+  const items = await Promise.all(events.map(async (event, i) => {
+    const screening = screenings[i] as Screening
+    const idempotency = once[i] as TriggerFired['idempotency']
+    return outcomeOf(await send(firingOf(fleet, trigger.id, event, { key, at, screening, idempotency })))
+  }))
+  return { items }
 }
 
 /** The work, in characters of paths times characters of patterns, after which other requests get their turn. */
@@ -94,28 +74,29 @@ interface ReportContext {
   readonly idempotency: TriggerFired['idempotency']
 }
 
-async function fireReported(
+function firingOf(
   fleet: Fleet,
   trigger: TriggerId,
-  event: ReportedEvent,
+  { event_type: type, file_path: path, src_path: source, size, timestamp }: ReportedEvent,
   { key, at, screening, idempotency }: ReportContext,
-): Promise<FileOutcome> {
-  const { event_type: type, file_path: path, src_path: source, size } = event
-  const answer = await fleet.request(fireTrigger(fleet.platform, {
+) {
+  return fireCommand(fleet.platform, {
     trigger,
     as: 'file_watch',
     by: { name: key.name, key: key.id },
-    payload: toText(filePayload({ type, path, at: event.timestamp ?? at, source, size })),
-    // The owner of the files is taken from the key, not from the body.
+    payload: toText(filePayload({ type, path, at: timestamp ?? at, source, size })),
+    // The robot is known from the key, and not from what the report says.
     metadata: toText({ source: 'robot', robot_id: key.robot_id, event_type: type }),
     screening,
     idempotency,
-  }))
-  if (answer.type === 'refusal') {
-    const { refused: error_code, message } = answer.refusal
+  })
+}
+
+function outcomeOf(answer: ReplyTo<'trigger.fired'> | Refusal): FileOutcome {
+  if (isRefusal(answer)) {
+    const { refused: error_code, message } = answer
     return { outcome: 'refused', error_code, message, retry: REFUSALS[error_code].retry }
   }
-  if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
   return answer.job === null
     ? { outcome: 'skipped', reason: answer.skipped ?? '' }
     : { outcome: 'fired', job_id: answer.job.id }

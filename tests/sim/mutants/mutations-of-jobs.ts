@@ -208,7 +208,7 @@ export const noCooldown = (): Mutant => ({
   event: (event, state) => {
     if (event.type !== 'webhook.received') return event
     const trigger = state.triggers.get(event.trigger)
-    if (trigger !== undefined) state.triggers.set(trigger.id, { ...trigger, last_fired_at: null })
+    if (trigger !== undefined) state.triggers.set(trigger.id, { ...trigger, last_triggered: null })
     return event
   },
 })

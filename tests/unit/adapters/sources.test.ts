@@ -39,7 +39,7 @@ function lab() {
 test('a source begins anew when its trigger is changed, and is there at once', async () => {
   const { look, sources } = lab()
   expect(await look(ROW)).toEqual(['begins 1'])
-  expect(await look({ ...ROW, fire_count: 1 })).toEqual([])
+  expect(await look({ ...ROW, trigger_count: 1 })).toEqual([])
   expect(await look({ ...ROW, revision: 2 })).toEqual(['ends 1', 'begins 2'])
   expect(sources.status(ROW.id)).toMatchObject({ state: 'starting' })
 })

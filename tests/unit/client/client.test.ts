@@ -133,9 +133,8 @@ describe.sequential('a client of a running orchestrator', () => {
       enabled: false,
     })
     const paths = ['C:\\in\\a.pdf', 'C:\\in\\a.txt']
-    expect(
-      await client.triggers.reportFiles(files.id, paths.map((file_path) => ({ file_path, event_type: 'created' }))),
-    )
+    const events = paths.map((file_path) => ({ file_path, event_type: 'created' } as const))
+    expect((await client.triggers.reportFiles(files.id, { events })).items)
       .toMatchObject([{ outcome: 'refused', error_code: 'FORBIDDEN' }, { outcome: 'skipped', reason: 'patterns' }])
 
     const key = await client.keys.create({ name: 'reader', scopes: ['jobs:read'] })
