@@ -70,7 +70,7 @@ export type WorkflowNode = v.InferOutput<typeof node>
 export type Connection = v.InferOutput<typeof connection>
 export type Definition = v.InferOutput<typeof WorkflowDefinition>
 
-/** What is wrong with a definition, and where: for instance `nodes.read.config`; the path is empty for the whole text. */
+/** A problem with a definition, and its path: for instance `nodes.read.config`; the path is empty for the whole text. */
 export type Problem = Pick<WrongValue, 'path' | 'message'>
 
 /** The number of problems reported at a time. One is usually the cause of the others. */

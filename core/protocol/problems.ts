@@ -13,13 +13,13 @@ import { cut } from '../base/text.ts'
 export interface Problem {
   /** As in `config.after.workflows`; empty for the whole value. */
   readonly path: string
-  /** What is wrong with it, to stand after its name: "must be a number". */
+  /** The problem with it, to stand after its name: "must be a number". */
   readonly message: string
   /** The same as a sentence that names the field. */
   readonly text: string
 }
 
-/** How many problems are looked at, and how many of them a text has. */
+/** The number of problems that are looked at, and of those that a text lists. */
 const PROBLEMS_MAX = 100
 const SHOWN_MAX = 10
 const CHARS_MAX = 300
@@ -88,7 +88,7 @@ function pathOf(within: string, keys: readonly string[]): string {
   return cut((within === '' ? keys : [within, ...keys]).join('.'), CHARS_MAX)
 }
 
-/** What schemas are made of, as far as it matters here. */
+/** The parts of a schema that matter here. */
 interface Shape {
   readonly type: string
   readonly entries?: Readonly<Record<string, Shape>>
@@ -159,7 +159,7 @@ const TYPES: Readonly<Record<string, string>> = {
   Object: 'a JSON object',
 }
 
-/** What may stand in a place, as valibot writes it: `string`, or `("a" | "b" | null)`. */
+/** The values that a place may have, as valibot writes them: `string`, or `("a" | "b" | null)`. */
 function typesText(expected: string): string {
   const types = expected.replace(/[()]/g, '').split(' | ').filter((type) => type !== 'undefined')
   if (types.some((type) => UNTOLD.has(type))) return 'is not valid'
@@ -167,5 +167,5 @@ function typesText(expected: string): string {
   return names.length > 2 ? `must be one of ${names.join(', ')}` : `must be ${names.join(' or ')}`
 }
 
-/** What a schema expects that says nothing: one of its own making, which then has a message. */
+/** Expected by a schema that says nothing: one of its own making, which then has a message. */
 const UNTOLD: ReadonlySet<string> = new Set(['', 'unknown', 'never'])

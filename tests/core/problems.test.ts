@@ -14,7 +14,7 @@ import { configOf, TRIGGER_TYPE_NAMES } from '../../core/trigger-types/index.ts'
 import { SettingsFile } from '../../adapters/fleet/settings.ts'
 import { WorkflowDefinition } from '../../workflows/definition.ts'
 
-/** What is said of a value that does not fit its schema. */
+/** The sentences about a value that does not fit its schema. */
 
 function textsFor(schema: v.GenericSchema, value: unknown): readonly string[] {
   const read = checkValue(schema, value)

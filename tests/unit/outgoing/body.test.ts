@@ -6,7 +6,7 @@ import { type Body, countBody, countedText, readCounted } from '../../../outgoin
 
 interface Source {
   readonly body: Exclude<Body, null>
-  /** How many parts have been asked for. */
+  /** The number of parts that have been asked for. */
   asked: number
   cancelled: boolean
 }
