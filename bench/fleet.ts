@@ -61,7 +61,7 @@ export function newFleet(queued: number, robots: number): Fleet {
   return fleet
 }
 
-/** Runs every robot's job to its end and takes in another like the one that comes next: the queue stays as it is. */
+/** Completes every robot's job and submits another like the next one, so that the queue stays the same. */
 export function cycles(fleet: Fleet): Omit<Costs, 'bare'> {
   const times = { submit: [] as number[], complete: [] as number[], accept: [] as number[] }
   for (let turn = 0; turn < TURNS_PER_ROUND; turn++) {

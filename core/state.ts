@@ -88,7 +88,7 @@ export interface State {
   readonly earlyRuns: Map<ScheduleId, Set<Millis>>
   /** Triggers that fire on internal events, by event: see `subscriptionsOf`. Derived. */
   readonly subscribers: Map<string, Set<TriggerId>>
-  /** Events that made no job and are not written down, by their triggers: so many the row of each has yet to count. */
+  /** By trigger, the number of skips that its row has yet to count. */
   readonly unsavedSkips: Map<TriggerId, number>
   readonly matching: MatchingIndex
   readonly concurrency: ConcurrencyGroups

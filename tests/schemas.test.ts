@@ -3,7 +3,7 @@ import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { drawSchemas } from './schemas.ts'
 
-/** The JSON Schemas in the package are current, take what the manuals show, and refuse what is wrong. */
+/** The JSON Schemas in the package are current, accept the examples of the manuals, and refuse invalid values. */
 
 const FOLDER = new URL('../schemas/', import.meta.url)
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')

@@ -36,7 +36,7 @@ function schemaOf(schema: GenericSchema): JsonSchema {
     typeMode: 'output',
     errorMode: 'ignore',
     target: 'draft-07',
-    // The only ones that are judged by a function are objects, of whatever keys.
+    // Every schema with a custom check is an object with arbitrary keys.
     overrideSchema: ({ valibotSchema }) => (valibotSchema.type === 'custom' ? { type: 'object' } : null),
   })
 }

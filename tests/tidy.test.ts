@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   outgoing: [],
   client: ['core', 'workflows'],
   cli: ['core', 'client', 'workflows', 'robot', 'package.json'],
-  // The command hands `start` to the adapters, and has the Node looked at first.
+  // The command passes `start` to the adapters, after checking the version of Node.
   'cli/bin.ts': ['adapters'],
 }
 /** Ordinary clients of the protocol may use only these rooms of the core. */

@@ -111,7 +111,7 @@ function targetOf(data: JsonObject): string {
 }
 
 function textReply(text: string, ephemeral: boolean): ChatReply {
-  // Nobody is called by what we say, whatever names are in it.
+  // Our text mentions nobody, even if it contains names.
   const data: JsonObject = { content: text, allowed_mentions: { parse: [] } }
   return { status: 200, body: { type: MESSAGE, data: ephemeral ? { ...data, flags: EPHEMERAL } : data } }
 }

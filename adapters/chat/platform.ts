@@ -54,7 +54,7 @@ export interface IncomingMessage {
   readonly message: ChatMessage
   /** Further names of channel and sender, limited to those that nobody can choose freely. */
   readonly aliases: { readonly channel: readonly string[]; readonly sender: readonly string[] }
-  /** The same for whatever is the same message, however often it is sent. */
+  /** The same for every repeat of a message. */
   readonly dedupeKey: string
   /** True if its author gets no answer: then a refusal is recorded in the trigger's events. */
   readonly fireAndForget: boolean
@@ -63,7 +63,7 @@ export interface IncomingMessage {
 
 /** The authentication, the messages and the answers of one platform. */
 export interface ChatPlatform {
-  /** Within this we answer, whatever we know by then: less than the platform waits. */
+  /** The time within which we answer, with what is known by then. It is less than the platform waits. */
   readonly answerMs: number
   /** The reason why a call cannot be the platform's, as far as its headers show: AUTHENTICATION_FAILED, before its body is read. */
   verifyHeaders(key: string, head: RequestHead): Refusal | null

@@ -19,7 +19,7 @@ export interface Sample {
   readonly json: string
 }
 
-/** Publishes the samples that this fleet does not have yet. One that it has is left as it is. */
+/** Publishes the samples that this fleet lacks. Existing workflows stay unchanged. */
 export async function publishSamples(fleet: Fleet, samples: readonly Sample[]): Promise<void> {
   for (const { id, json } of samples) {
     const workflow = id as WorkflowId

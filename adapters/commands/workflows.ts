@@ -8,8 +8,8 @@ import { sha256 } from '../crypto/secrets.ts'
 import type { DefinitionRow } from '../../core/records/workflow.ts'
 
 /**
- * A workflow definition as it is stored: by hash, and otherwise untouched. INVALID_PAYLOAD when it is not a JSON object, or
- * neither a graph of nodes nor anything that names its format. Taken out of a wrapper where it is in one.
+ * The stored form of a workflow definition: its text, unchanged, with its hash. A wrapper around it is removed.
+ * INVALID_PAYLOAD when it is not a JSON object, or neither a graph of nodes nor an object that names its format.
  */
 export function definitionOf(given: string | object): DefinitionRow | Refusal {
   const json = typeof given === 'string' ? given : toText(given)

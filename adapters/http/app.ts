@@ -41,7 +41,7 @@ import { workflowHandlers } from './routes/workflows.ts'
 export interface AppOptions {
   /** The beginning of every path, as `/fleets/acme`. */
   readonly base?: string
-  /** Serves the paths of whatever fleet they name: for the empty fleet. */
+  /** Serves the paths of every fleet; for the empty fleet. */
   readonly anyFleet?: boolean
   /** Require a key for the health check and `/`, so that the existence of the fleet is not revealed. */
   readonly hidden?: boolean

@@ -141,7 +141,7 @@ export interface GenerationFile extends TurnCounter {
   close(): void
 }
 
-/** `flush` makes all that is committed durable, whatever the durability. */
+/** `flush` makes everything committed durable, under either durability. */
 export function openGenerationFile(path: string, durability: 'full' | 'relaxed', flush: () => void): GenerationFile {
   let fd: number | null = null
   let identity = ''

@@ -2,12 +2,12 @@ import type { TriggerFired, WebhookReceived } from '../../core/events/triggers.t
 import type { JobId, ReplyId, TriggerId } from '../../core/base/ids.ts'
 import { sha256 } from '../crypto/secrets.ts'
 
-/** Something that has come for a trigger. What is left out does not hold for most who bring something. */
+/** The input of a trigger. Optional fields have defaults that suit most sources. */
 export type Firing =
   & Pick<TriggerFired, 'trigger' | 'as' | 'payload' | 'metadata'>
   & Partial<Pick<TriggerFired, 'by' | 'idempotency' | 'cursor' | 'fire_and_forget' | 'screening'>>
 
-/** Builds the event with which a trigger fires, whatever has come for it and from wherever. */
+/** Builds the event that fires a trigger, for inputs of every origin. */
 export function fireTrigger(from: { readonly rowId: () => string }, firing: Firing): (reply: ReplyId) => TriggerFired {
   const command = fireCommand(from, firing)
   return (reply) => ({ ...command, reply })

@@ -11,7 +11,7 @@ import { writtenAt } from './log-text.ts'
 
 /** The parts of a job's answer that are not in its row. */
 
-/** A job that has just been submitted, with what there is to know. */
+/** A submitted job, with a warning if no robot on record can run it. */
 export function submittedJob(state: State, job: JobRow): SubmittedJob {
   const warning = isLive(job.status) ? noSuitableRobot(state, job) : null
   return { ...Job.show(job), ...(warning === null ? {} : { warnings: [warning] }) }

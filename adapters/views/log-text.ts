@@ -11,7 +11,7 @@ const LOG_TAIL = 100
 /** The tolerance of a robot's clock within which its times are adjusted. */
 const CLOCK_MS: Millis = 300_000
 
-/** The end of a job's log, as text: a line for each, whatever is in it. What stands before it is counted in the first. */
+/** The end of a job's log as text, one line for each entry. The first line says how many are left out. */
 export async function logText(queries: Queries, job: JobRow, whole: string): Promise<string> {
   const lines = await queries.logTail(job.id, LOG_TAIL)
   const shown = lines.map((line) => `${instantText(writtenAt(line, job))} ${line.level} ${escapedLine(line.message)}`)

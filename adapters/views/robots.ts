@@ -3,7 +3,7 @@ import type { Millis } from '../../core/base/ids.ts'
 import { instantText } from '../../core/base/instant.ts'
 import { type Presence, type Report, Robot, type RobotRow } from '../../core/records/robot.ts'
 
-/** A robot as it is on record, and as it is just now. */
+/** A robot's record and its present state. */
 export function robotView(robot: RobotRow, now: Presence): RobotView {
   return {
     ...Robot.show(robot),

@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The orchestrator as it is started in earnest, in a process of its own. */
+/** The orchestrator as a real process, started as in production. */
 export interface Server {
   readonly pid: number
   readonly httpPort: number

@@ -22,7 +22,7 @@ const HealthView = v.strictObject({
 })
 export type Health = Readonly<v.InferOutput<typeof HealthView>>
 
-/** `/healthz`, for whatever restarts or watches the process. */
+/** `/healthz`, for monitors and service managers. */
 export const health = contract(PATHS.health, {
   check: {
     scope: null,

@@ -33,7 +33,7 @@ export function oneOrMoreOf<const T extends string>(words: readonly T[]) {
   return v.pipe(v.string(), v.transform((given) => given.split(',')), v.array(v.picklist(words, message)))
 }
 
-/** An id, of whatever is named. */
+/** An id of any record. */
 export function idParameter<T extends AnyId>() {
   return v.optional(v.pipe(v.string(), v.transform((given) => given as T)))
 }

@@ -32,7 +32,7 @@ export const NewRobot = v.strictObject({
 
 const Shutdown = v.strictObject({ graceful: v.optional(v.boolean(), true) })
 
-/** A robot as it is on record, and as it is just now. */
+/** A robot's record and its present state. */
 const RobotNowView = v.strictObject({
   ...Robot.view.entries,
   status: oneOf(ROBOT_STATUSES),

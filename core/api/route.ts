@@ -23,7 +23,7 @@ interface Terms {
   readonly countsAsSubmission?: true
   /** A paged list whose cursor its own query schema reads. */
   readonly ownCursor?: true
-  /** Answers with an `ETag`, and 304 to a caller that has it as it is. */
+  /** Answers with an `ETag`, and with 304 if the caller's copy is current. */
   readonly tagged?: true
 }
 

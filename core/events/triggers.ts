@@ -36,7 +36,7 @@ export interface TriggerSaved {
 
 /** The credential in a request, and random secrets for what the request leaves open. */
 export interface GivenCredential {
-  /** null: nothing was said. */
+  /** null: not given. */
   readonly auth: ShownAuth | null
   readonly secret: Secret | 'kept' | 'removed'
   /** The form of signatures that no scheme settles. */

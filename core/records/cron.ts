@@ -44,9 +44,9 @@ export function readCron(text: string, zone: string): CronPattern | Refusal {
 }
 
 /**
- * A pattern that says nothing of hours and days matches the same minutes and seconds of every hour. croner is asked once
- * which, and the rest is arithmetic: walking the calendar costs some fifty microseconds for each instant, and these are
- * the patterns that are due most often. `first` is some wall time that matches.
+ * For a pattern without hours and days, which matches the same minutes and seconds of every hour. croner finds these
+ * once, and the rest is arithmetic: walking the calendar costs some fifty microseconds for each instant, and these
+ * patterns are due most often. `first` is any wall time that matches.
  */
 function withinHour(cron: Cron, first: WallClock): (after: WallClock) => WallClock | null {
   const hour = Math.floor(first / HOUR) * HOUR

@@ -3,7 +3,7 @@ import type { AnyId } from '../base/ids.ts'
 
 /** Schemas of record fields as the API shows them. Values in requests are checked in `api/`. */
 
-/** An id, of whatever is named. */
+/** An id of any record. */
 export function id<T extends AnyId>(): v.GenericSchema<T> {
   return v.string() as unknown as v.GenericSchema<T>
 }

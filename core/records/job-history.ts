@@ -44,7 +44,7 @@ export const LogLine = record('job_logs', {
   job_id: hidden<JobId, 'text'>('text'),
   /** The instant at which it reached the orchestrator. */
   timestamp: instant('int'),
-  /** As the robot's own clock has it, in its own words; null where it said none. */
+  /** The robot's own timestamp as it sent it; null if it sent none. */
   robot_timestamp: column('text?', text),
   robot_id: column('text', id<RobotId>()),
   level: column('text', text),

@@ -149,7 +149,7 @@ export const Job = record('jobs', {
   timeout_ms: hidden<Millis, 'int'>('int'),
   /** Equal for jobs that would do the same; null for those that a trigger made. */
   duplicate_key: hidden<string, 'text?'>('text?'),
-  /** The first job above it in its chain, which somebody asked for; null where that is itself. */
+  /** The root of its family, which was submitted; null if it is the root itself. */
   root_job_id: hidden<JobId, 'text?'>('text?'),
   /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */
   seq: hidden<number, 'int'>('int'),

@@ -25,7 +25,7 @@ export function problemWithKeyName(name: string): string | null {
   return SYSTEM.test(seen) ? 'must not stand for the orchestrator, a robot, a trigger or a schedule' : null
 }
 
-/** A key. The key itself is not kept: what is kept is its hash. */
+/** A key. Only the hash of the key itself is stored. */
 export const Key = record('keys', {
   id: key(id<KeyId>()),
   name: column('text', text),

@@ -24,7 +24,7 @@ export interface Field<K extends ColumnKind, Row, Shown> {
   readonly isKey: boolean
   /** null: never shown. */
   readonly view: v.GenericSchema<Shown> | null
-  /** null: shown as it is kept. */
+  /** null: shown as it is stored. */
   readonly show: ((stored: Row) => Shown) | null
 }
 type AnyField = Field<ColumnKind, never, unknown>
@@ -95,7 +95,7 @@ export function record<
   }
 }
 
-/** A field that is shown as it is kept. */
+/** A field that is shown as it is stored. */
 export function column<const K extends ColumnKind, T>(
   kind: K,
   schema: v.GenericSchema<T>,

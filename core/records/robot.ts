@@ -29,7 +29,7 @@ export interface Disconnect {
 }
 const DisconnectView = v.strictObject({ at: time, code: v.nullable(number), reason: text })
 
-/** A robot as it is remembered across connections and restarts. Whether it is connected is its `Session`. */
+/** A robot's record, which lasts over connections and restarts. While it is connected, it has a `Session`. */
 export const Robot = record('robots', {
   id: key(id<RobotId>()),
   name: column('text', text),
@@ -45,7 +45,7 @@ export const Robot = record('robots', {
 
   /** Null before its first registration. Written then and when it leaves, and now and then between: at most `seenMs` behind. */
   last_seen: hidden<Millis, 'int?'>('int?'),
-  /** Its last heartbeat and what that said of its machine, written together with `last_seen`. */
+  /** Its last heartbeat and the load in it, stored together with `last_seen`. */
   last_heartbeat: hidden<Millis, 'int?'>('int?'),
   metrics: hidden<Metrics, 'json?'>('json?'),
 }, {

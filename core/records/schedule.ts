@@ -37,7 +37,7 @@ export const Schedule = record('schedules', {
   workflow_name: column('text', text),
   robot_id: column('text?', id<RobotId>()),
   frequency: column('text', oneOf(FREQUENCIES)),
-  /** The pattern, whatever the frequency; empty for `once`. */
+  /** The cron pattern for every frequency; empty for `once`. */
   cron_expression: column('text', text),
   /** The instant of `once`; null for all others. */
   run_at: instant('int?'),

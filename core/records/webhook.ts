@@ -39,7 +39,7 @@ export const Webhook = record('webhooks', {
   events: column('json', list(text)),
   /** Only what is about this workflow; null: everything. */
   workflow_id: column('text?', id<WorkflowId>()),
-  /** Signs the requests. Kept as it is, since a hash signs nothing. */
+  /** The secret that signs requests. Stored in plain, since a hash cannot sign. */
   secret: hidden<string, 'text'>('text'),
   /** The one before. Until `former_secret_until` it signs them too, so that a receiver can change over in its own time. */
   former_secret: hidden<string, 'text?'>('text?'),

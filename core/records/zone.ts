@@ -13,8 +13,8 @@ const DAY: Millis = 24 * HOUR
 const OFFSET_MAX: Millis = 15 * HOUR
 
 /**
- * Since then every change of every clock has come at a full minute, so that is how far an offset is sure to hold. A quarter
- * of an hour would not do: Antarctica/Casey has changed its clock at one minute past midnight.
+ * Since then every change of every zone's clock was at a full minute, so an offset is certain to hold until the next
+ * one. A quarter of an hour would not do: Antarctica/Casey has changed its clock at one minute past midnight.
  */
 const MINUTES_SINCE: Millis = 946_684_800_000
 const MINUTE: Millis = 60_000

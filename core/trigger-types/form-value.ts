@@ -49,7 +49,7 @@ export interface FieldShape {
 const LINE_CHARS_MAX = 1_000
 export const TEXT_CHARS_MAX = 20_000
 
-/** A value, undefined where nothing was given; or what is wrong, for the person who wrote it. */
+/** A value, undefined if the field is empty; or the problem, for the person who filled it in. */
 export type FieldValue = { readonly value: Json | undefined } | { readonly problem: string }
 
 /** A value of the field as a browser would send it. */

@@ -2,7 +2,7 @@ import type { ScheduleId, WorkflowId } from '../base/ids.ts'
 
 /** Topics of internal events that fire triggers: the keys of `State.subscribers`. */
 
-/** Somebody calls a workflow by this name. */
+/** The topic of calls by this alias. */
 export function callTopic(alias: string): string {
   return `call ${alias}`
 }

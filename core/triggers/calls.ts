@@ -13,7 +13,7 @@ import type { WorkflowCalled } from '../events/triggers.ts'
 
 /** Jobs that start other jobs: by calling a workflow while they run, or by their end. */
 
-/** Somebody calls a workflow: a job that a robot runs, or a person or program. */
+/** A call of a workflow by a running job, a person or a program. */
 export function workflowCalled(state: State, event: WorkflowCalled, turn: Turn): void {
   const [id] = state.subscribers.get(callTopic(event.alias)) ?? []
   const trigger = id === undefined ? undefined : state.triggers.get(id)
@@ -70,7 +70,9 @@ function callWorkflow(
   )
 }
 
-/** A job that came with a definition of its own is of no workflow that may call, whatever id it gives. */
+/**
+ * A job with a definition of its own does not belong to a workflow that may call, even if it gives that workflow's id.
+ */
 function isOneOf(workflows: readonly string[], job: JobRow): boolean {
   return isOfWorkflow(job) && workflows.includes(job.workflow_id)
 }

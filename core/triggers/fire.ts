@@ -48,7 +48,7 @@ export function fire(
     const message = `The payload must not exceed ${EVENT_BYTES_MAX} bytes`
     return refuse('PAYLOAD_TOO_LARGE', message, { max_bytes: EVENT_BYTES_MAX })
   }
-  // Only where somebody looks into it is it read.
+  // Parsed only if a filter or a mapping needs it.
   const event = filter === null && mapping === null ? null : eventOf(trigger, input, turn)
   const budget = new Budget()
   const passed = filter === null || event === null || passesFilter(filter, event, budget)
@@ -109,7 +109,7 @@ function recordStartedJob(state: State, parent: JobRow, child: JobRow, turn: Tur
   recordHistory(state, parent, turn, { event: 'started_job', from_status: parent.status, cause })
 }
 
-/** A trigger counts what became of the jobs that it made; what somebody has run again is not its own. */
+/** Counts the ends of the jobs that a trigger has made; jobs that a user has retried do not count. */
 export function countTriggerRun(state: State, { job }: FactOf<'job.ended'>, turn: Turn): void {
   const trigger = job.trigger_id === null || job.retry_of !== null ? undefined : state.triggers.get(job.trigger_id)
   if (trigger === undefined || job.status === 'cancelled') return

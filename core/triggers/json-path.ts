@@ -7,10 +7,9 @@ import { canonicalNumber, fitsDouble } from '../base/number.ts'
 import { isRefusal } from '../base/refusal.ts'
 
 /**
- * JSONPath (RFC 9535): json-p3 reads the paths, and this follows them, since json-p3 counts nothing of what it does: over and
- * over the same values where a path descends twice, and on the stack as many as there are.
- *
- * Values are as they were written (`Parsed.written`), and numbers are compared by their exact values.
+ * JSONPath (RFC 9535). json-p3 parses the paths, and this evaluates them, because json-p3 does not bound its work: it
+ * visits the same values repeatedly where a path descends twice, and recurses as deep as there are values. Values are
+ * in their original notation (`Parsed.written`), and numbers are compared exactly.
  */
 
 /** A path that has been read. */

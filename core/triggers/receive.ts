@@ -14,12 +14,12 @@ import { findIdempotent, saveIdempotent } from '../access/idempotency.ts'
 import { saveTrigger } from './save.ts'
 
 /**
- * Somebody or something outside calls a trigger. Checked in this order: the trigger, who calls, the filters of its type, whether it
- * is enabled, whether this call came before, its rate, its cooldown, what it brings, and then whether a job can be made. Only a call
- * that makes a job counts for the rate and starts the cooldown.
+ * Calls of triggers from outside. The checks are, in order: the trigger exists, the caller's credential, the filters of
+ * its type, enabled, a repeated call, the rate, the cooldown, the payload, and then whether a job can be made. Only a
+ * call that makes a job counts for the rate and starts the cooldown.
  */
 
-/** A person, a page, a chat, a watched folder or a mailbox has something for a trigger. */
+/** Fires a trigger for a person, a form, a chat, a watched folder or a mailbox. */
 export function triggerFired(state: State, event: TriggerFired, turn: Turn): void {
   const trigger = findTrigger(state, event.trigger)
   if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
@@ -78,7 +78,7 @@ export function webhookReceived(state: State, event: WebhookReceived, turn: Turn
   replyFired(turn, event.reply, fired, window.quota(turn.now))
 }
 
-/** A source has come to this place, and there was nothing for the trigger on the way. */
+/** Saves the cursor of a source that has moved without an event for its trigger. */
 export function cursorMoved(
   state: State,
   event: TriggerRead,

@@ -9,7 +9,10 @@ import type { Turn } from '../turn.ts'
  */
 const SKIPS_SAVED_MS: Millis = 1_000
 
-/** The only way a trigger changes. Skips that wait to be counted are counted with it; returns the row as it is then. */
+/**
+ * Changes a trigger. The only function that does. Adds the skips that its row has yet to count, and returns the saved
+ * row.
+ */
 export function saveTrigger(state: State, trigger: TriggerRow, turn: Turn): TriggerRow {
   const skipped_count = trigger.skipped_count + takeUnsavedSkips(state, trigger.id)
   const row = skipped_count === trigger.skipped_count ? trigger : { ...trigger, skipped_count }

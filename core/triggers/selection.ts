@@ -57,7 +57,10 @@ export function parametersOf(
   return `{${[...texts].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}` as JsonText
 }
 
-/** A refusal where it costs more than there is. Looking changes nothing, so whatever else it comes upon is this event's alone. */
+/**
+ * Returns a refusal if the evaluation exceeds its budget. It changes nothing, so any other error concerns this event
+ * alone.
+ */
 function within<T>(field: string, look: () => T): T | Refusal {
   try {
     return look()

@@ -118,7 +118,7 @@ describe('without scripts', () => {
     expect(await focused().textContent()).toBe('Send')
     await press('Enter')
 
-    // It starts at what is wrong, and each line leads to its field.
+    // The focus is on the list of problems, each of which links to its field.
     await page.getByText('3 answers need another look').waitFor()
     expect(await focused().getAttribute('class')).toBe('summary')
     await press('Tab', 'Enter')

@@ -37,7 +37,10 @@ async function far(): Promise<Far> {
   return { server, network, open: () => openRemoteStore({ url: network.url, timeoutMs: TIMEOUT_MS }) }
 }
 
-/** Does this to the next request whose text has the word in it, and to none after it. Says whether it has come. */
+/**
+ * Applies the fault to the next request whose text contains the word, and to no later one. The returned function tells
+ * if it has arrived.
+ */
 function next(network: Network, word: string, fate: Fate): () => boolean {
   let met = false
   network.fate = (body) => {

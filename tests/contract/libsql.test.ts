@@ -182,7 +182,7 @@ test('every query of jobs, log lines and history goes by an index', async () => 
       ok(steps.some((step) => step.startsWith('SEARCH')), `${text}: ${steps.join()}`)
       ok(!steps.some((step) => /^SCAN (?!json_each)|TEMP B-TREE/.test(step)), `${text}: ${steps.join()}`)
     }
-    // Loading walks the live jobs from one end of their index to the other, and nothing of those that have ended.
+    // Loading scans the index of live jobs, and none of the ended ones.
     for (const { sql: text, args } of loadPlan(SOON, SOON).statements) {
       const steps = plan(text, args.length)
       const ofJobs = steps.filter((step) => step.includes(' jobs '))

@@ -114,7 +114,7 @@ const ARBITRARY: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
     .map((drawn) => fromText(toText(drawn))),
 }
 
-/** Rows of one table with whatever its columns may hold. */
+/** Rows of one table with arbitrary valid values. */
 function rowsOf<T extends TableName>(table: T): fc.Arbitrary<RowOf[T][]> {
   const columns = COLUMNS[table].map(({ name, kind, nullable }) =>
     [name, nullable ? fc.option(ARBITRARY[kind]) : ARBITRARY[kind]] as const

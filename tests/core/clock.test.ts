@@ -195,7 +195,7 @@ describe('a clock that is put right', () => {
   })
 })
 
-/** Random stories, twice: in one of them somebody sets the clock. What a fleet does must not depend on it. */
+/** Random stories, each run twice, once with a change of the clock. The behaviour of a fleet must not depend on it. */
 function nothingDiffers(set: (fleet: Bench, by: number) => void, given: { numRuns: number; seed?: number }): void {
   fc.assert(
     fc.property(stories, fc.nat(), fc.constantFrom(...STEPS), (steps, chance, by) => {

@@ -11,7 +11,7 @@ import { answers, bench, ids } from './bench.ts'
 import { nothingGiven, secret, trigger } from './triggers.ts'
 import { workflow } from './schedules.ts'
 
-/** The rules of credentials, without a shell: what is kept, what is shown, and what is refused. */
+/** The rules of credentials, without a shell: stored, shown and refused values. */
 
 const CONFIGS: { readonly [T in TriggerType]?: JsonObject } = {
   email: { server: 'mail.example.org', username: 'ann' },

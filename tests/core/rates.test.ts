@@ -70,7 +70,7 @@ function fleetWith(settings: object = {}): Bench {
 const ALIAS = configOf('workflow_call', { call_alias: 'convert' } as never) as TriggerRow['config']
 
 let made = 0
-/** The ways in which somebody with the key `k2` may ask for a job that is not submitted. */
+/** The requests with the key `k2` that make a job without submitting one. */
 const asked = (what: 'retry' | 'run' | 'fire' | 'call of a robot' | 'call'): Event => {
   const by = { name: 'people', key: ids.key('k2') }
   const [reply, job] = [ids.reply('asked'), ids.job(`a${++made}`)]

@@ -15,7 +15,7 @@ function fleetWith(plan: Partial<ScheduleSpec> = {}): Bench {
   return fleet
 }
 
-/** Time goes by with nobody looking, as when the process is down. */
+/** Advances time without running timers, as when the process is down. */
 function sleep(fleet: Bench, ms: number): void {
   fleet.now += ms
   fleet.turn({ type: 'tick' })

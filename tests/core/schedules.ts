@@ -74,7 +74,7 @@ export function schedule(fleet: Bench, id = 's'): ScheduleRow {
   return row
 }
 
-/** The ledger, a line each: when it was due, until when, what became of it and why. */
+/** The recorded runs, one line each: due, until, outcome and reason. */
 export function runLog(fleet: Bench): readonly string[] {
   return fleet.disk.scheduleRuns.map(({ due_at, until, outcome, reason }) => {
     const time = due_at === null ? 'now' : new Date(due_at).toISOString().slice(5, 16)

@@ -10,7 +10,7 @@ import { workOf } from '../work.ts'
 import { type Bench, ids } from './bench.ts'
 import { fire, outcome, ready, row, trigger } from './triggers.ts'
 
-/** The filters that triggers have by their type, and what becomes of what they pass over. */
+/** The filters of each type of trigger, and the events that they reject. */
 
 const SECOND = 1_000
 

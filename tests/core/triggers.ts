@@ -14,7 +14,7 @@ export const text = (json: object): JsonText => JSON.stringify(json) as JsonText
 export const secret = (name: string): Secret =>
   new Secret(`a ${name} secret of sixteen`.replaceAll(' ', '_'), ids.secret(name))
 
-/** Nothing is said about the credential. */
+/** A request without a credential. */
 export const nothingGiven = (given: Partial<GivenCredential> = {}): GivenCredential => ({
   auth: null,
   secret: 'kept',

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '../../core/base/json.ts'
 import { isRefusal } from '../../core/base/refusal.ts'
 import { step } from './cost.ts'
 
-/** One event costs a step at the most, whatever is in it and whatever its trigger asks. */
+/** One event costs at most one step, for any payload and any trigger. */
 
 function nested(levels: number, within: Json): Json {
   let value = within

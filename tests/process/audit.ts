@@ -104,8 +104,7 @@ function* wrongWith(
   if (acknowledged !== undefined && acknowledged !== submitted) yield 'is not what was acknowledged under this id'
   const runs = truth.runs.get(job.id) ?? 0
   if (runs !== 1) yield `was run ${runs} times`
-  // The robot keeps what it runs and what has come of it over every connection, so its jobs never end for want of
-  // knowing how they ended.
+  // The robot remembers its jobs and results over every connection, so no job ends with an unknown outcome.
   if (job.status !== 'completed') yield `is ${job.status} (${job.error_type})`
   else if (!isDeepStrictEqual(job.result, resultOf(job.parameters))) {
     yield `has the result ${JSON.stringify(job.result)}`

@@ -71,7 +71,7 @@ test.each([2 * HOUR, 50 * 60_000, -24 * HOUR, 8_760 * HOUR])(
     expect(await health(server)).toBeNull()
     set(0)
     await followed(server, -ahead)
-    // A job that is a second old is a second old, and one for later comes when its time has come.
+    // The age of a job stays, and a scheduled job runs at its time.
     expect(await server.job(job)).toMatchObject({ status: 'running' })
     const soon = new Date(Date.now() + 2_000).toISOString()
     const later = await robot.submit({ scheduled_time: soon })

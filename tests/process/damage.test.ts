@@ -60,7 +60,7 @@ async function lastLine(program: Program): Promise<string> {
 
 const refused = async (data: string, ...args: readonly string[]) => lastLine(start(data, ...args))
 
-/** Everything that is asked, as it is answered; null when the process ends in the middle of it, or does not begin. */
+/** The answers to all requests; null if the process exits meanwhile, or does not start. */
 async function answers(program: Program, admin: string): Promise<string | null> {
   try {
     const { http } = await readBanner(program)

@@ -61,7 +61,7 @@ export class Dovecot {
     this.#program = null
   }
 
-  /** Puts a mail into the inbox, as whatever takes mail in does it. */
+  /** Delivers a mail to the inbox, as a mail server does. */
   deliver(raw: string | Uint8Array): void {
     const inbox = this.#path('mail/robot')
     for (const part of ['', '/tmp', '/new', '/cur']) {

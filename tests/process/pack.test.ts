@@ -43,7 +43,7 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   './cloudflare': ['cloudflare:*', 'node:*'],
 }
 
-/** A program of somebody who uses the types. Each line that must not compile says so. */
+/** A program that uses the published types. Each line that must not compile is marked. */
 const CONSUMER = `
 import { type Job, JobPriority, OrchestratorEngine } from 'casare-orchestrator'
 import { DEFAULTS, load, type Settings, step } from 'casare-orchestrator/core'
@@ -81,7 +81,7 @@ const run = promisify(execFile)
 afterAll(cleanUp)
 
 describe.sequential('the package', () => {
-  /** An empty project, with nothing of the environment of this one. */
+  /** An empty project, without the environment of this one. */
   const project = newFolder()
   let tarball = ''
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_)/.test(name)))

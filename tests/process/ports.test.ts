@@ -69,7 +69,7 @@ test('with --robots-auth open any robot may register, and the API still asks for
   expect((await stranger.next('register_ack')).payload['message']).toMatch('has an API key of its own')
   // Open to those without a key, and not to those with a wrong one.
   await expect(Wire.register(lab.robots, 'crpa_wrong', { robot_id: 'x' })).rejects.toThrow('Unknown API key')
-  // Nor to pages: of others, or of a name that has come to lead here.
+  // Nor for pages of other sites, or of a name that was pointed here.
   const rebound = { Origin: 'http://evil.example:8765', Host: 'evil.example:8765' }
   for (const headers of [{ Origin: 'https://evil.example' }, rebound]) {
     await expect(Wire.connect(lab.robots, headers)).rejects.toThrow('403')

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ROOT, RUNTIME } from './runtime.ts'
 
-/** Real processes, and what they leave behind. Whatever is started or made here is gone after `cleanUp`. */
+/** Real processes and temporary files. `cleanUp` removes everything that was started or made here. */
 
 /** The orchestrator's main on the runtime that is tested. */
 export const MAIN = RUNTIME.main

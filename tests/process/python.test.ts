@@ -3,7 +3,7 @@ import { Raw } from '../wire/raw.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { closeAll } from '../wire/wire.ts'
 
-/** A robot as the Python ones are, which know nothing of `attempt`, and jobs that are called off while it works. */
+/** A robot like those in Python, without `attempt`, and jobs that are cancelled while it is running them. */
 
 let server: Orchestrator
 
@@ -19,7 +19,7 @@ const submit = (robot: Raw, more: object = {}): Promise<string> =>
 const cancel = (job: string) => server.api('POST', `/jobs/${job}/cancel`, { reason: 'Enough' })
 const events = async (job: string) => (await server.history(job)).map(({ event }) => event)
 
-/** A robot that is running a job which has been called off. */
+/** A robot that is running a cancelled job. */
 async function cancelled(): Promise<[Raw, string]> {
   const robot = await Raw.register(server)
   const job = await submit(robot)

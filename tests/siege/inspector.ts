@@ -7,8 +7,8 @@ interface Target {
 }
 
 /**
- * Has the process collect its garbage, so that what it takes in memory is what it holds: until a heap is full V8 lets it
- * grow with whatever passes through. `port`: where its inspector listens. Rejects when that cannot be reached.
+ * Runs the process's garbage collector, so that its memory equals what it holds: V8 lets a heap grow until it is full.
+ * `port` is that of its inspector. Rejects if that cannot be reached.
  */
 export async function collectGarbage(port: number): Promise<void> {
   const answer = await fetch(`http://127.0.0.1:${port}/json`)

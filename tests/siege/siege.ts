@@ -14,7 +14,7 @@ import type { Tallied } from './tally.ts'
 /** Robots that send a heartbeat a second each, which is well within what one may send. */
 const WITNESSES = 10
 const BEAT_MS = 1_000
-/** After this part of a flood it is looked at what the server holds. */
+/** The part of a flood after which the server's memory is measured. */
 const HELD_AT = 0.85
 
 const ATTACK = fileURLToPath(new URL('attack.ts', import.meta.url))

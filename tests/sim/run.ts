@@ -184,7 +184,7 @@ class Run {
     await world.run(BEGINNING + Math.round(chance.spread(10, 60) * scale.faultTime * MINUTE))
   }
 
-  /** Nothing goes wrong any more. Whatever is still to be done must get done. */
+  /** Runs without faults until all pending work is done. */
   async runWithoutFaults(): Promise<void> {
     const { world, client, operators, planner, robots, server, faults, joiner, truth, network } = this
     world.note('faults are over')

@@ -11,7 +11,7 @@ import type { Server } from './server.ts'
 
 const SECRET = 'a secret of 32 characters, or so'
 
-/** Sends the head of a request that announces a body, and nothing of the body. Resolves with the status line. */
+/** Sends the head of a request that announces a body, without the body. Resolves with the status line. */
 function headOnly(server: Server, path: string, headers: readonly string[] = []): Promise<string> {
   const { hostname, port, host } = new URL(server.http)
   return new Promise((resolve, reject) => {

@@ -22,7 +22,7 @@ export function chapter(name: string, tests: (server: Server) => void, settings:
         const limit = Object.entries(target.limits).find(([test]) => task.name.startsWith(test))
         if (limit !== undefined) skip(limit[1])
       })
-      // Registered first, and so run last: whatever else fails, no process is left.
+      // Registered first, and so run last: no process is left even if another hook fails.
       afterAll(cleanUp)
       afterAll(async () => {
         closeAll()

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 /** A peer below the WebSocket: it writes what it likes, reads when it likes, and counts bytes. */
 export class Peer {
   readonly socket: Socket
-  /** Everything that has come, as it came. */
+  /** All received bytes. */
   received = Buffer.alloc(0)
   /** Resolves when the connection is over, on either side. */
   readonly closed: Promise<void>
@@ -30,7 +30,7 @@ export class Peer {
     this.socket.write(data)
   }
 
-  /** Resolves once this has come, or when nothing more can. */
+  /** Resolves once this was received, or the connection has ended. */
   async until(bytes: Buffer | string): Promise<void> {
     while (!this.received.includes(bytes) && !this.socket.destroyed) {
       await new Promise<void>((resolve) => (this.#look = resolve))

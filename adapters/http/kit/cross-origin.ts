@@ -20,8 +20,8 @@ const SHOWN = [
 const SECONDS = 600
 
 /**
- * Lets pages of other origins call what takes a key in a header. Where nothing but the place of a page speaks for it, as with
- * forms and webhooks without a secret, `allowed_origins` decides, and no page may read the answer.
+ * Lets pages of other origins call routes that need a key in a header. For routes that only the page's location
+ * authorises, such as forms and webhooks without a secret, `allowed_origins` decides, and no page may read the answer.
  */
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler {
   return cors({

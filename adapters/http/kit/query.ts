@@ -43,7 +43,7 @@ function problemWith(name: string, values: readonly string[], allowed: readonly 
   return values[0] === '' ? `${name} must not be empty` : null
 }
 
-/** A query as its schema reads it. INVALID_PAYLOAD names what is wrong with it. */
+/** Parses a query by its schema. INVALID_PAYLOAD names the invalid parameters. */
 export function readQuery<const S extends v.GenericSchema>(
   query: Readonly<Record<string, string>>,
   schema: S,

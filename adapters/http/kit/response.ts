@@ -8,7 +8,7 @@ import { toText } from '../../../core/base/json.ts'
 import { type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
 import type { ErrorBody } from '../../../core/api/error.ts'
 
-/** On every answer, whatever it is: a browser is not to take it for something that its type does not say. */
+/** Set on every answer, so that a browser does not interpret it as another type than it declares. */
 export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const
 
 /**

@@ -21,7 +21,7 @@ import { readQuery } from './query.ts'
 import { locationOf, refused, setQuotaHeaders } from './response.ts'
 import { unlessUnchanged } from './unchanged.ts'
 
-/** An event that somebody waits for, without the address of its answer. */
+/** An event with an awaited answer, without the id for that. */
 type Command<E = RequestEvent> = E extends RequestEvent ? Omit<E, 'reply'> : never
 
 /** Puts an event to the core. Resolves with its answer once that is durable, or with the refusal. */

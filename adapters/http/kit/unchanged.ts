@@ -14,9 +14,9 @@ const compare = etag({
 })
 
 /**
- * Gives what is read an `ETag`, and answers 304 without a body where the caller has it as it is. For one thing at a time:
- * of a list a caller wants what is new. The tag is made of the text before there is a response: to read it out of one
- * costs more than everything else about a request.
+ * Adds an `ETag` to answers, and answers 304 without a body if the caller's copy is current. Only for single resources,
+ * since callers of a list want its new items. The tag is computed from the text before the response exists: reading it
+ * back from a response costs more than the rest of the request.
  */
 export const unlessUnchanged: MiddlewareHandler<HonoEnv> = (c, next) => {
   c.set('tagOf', (text) => `"${sha256(text).slice(0, 32)}"`)

@@ -33,8 +33,8 @@ export function callerOf(fleet: Fleet, c: Context<HonoEnv>): Caller {
 }
 
 /**
- * Finds the trigger that is called; `type` null: of whatever type. TRIGGER_NOT_FOUND where there is none; FORBIDDEN where its
- * `allow_from` does not list the caller's address.
+ * Finds the called trigger; `type` null: of any type. TRIGGER_NOT_FOUND if there is none; FORBIDDEN if its `allow_from`
+ * does not list the caller's address.
  */
 export function calledTrigger({ fleet, trigger: id, address }: Caller, type: TriggerType | null): TriggerRow | Refusal {
   const trigger = fleet.state.triggers.get(id)

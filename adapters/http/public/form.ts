@@ -63,7 +63,10 @@ async function page({ pages }: Forms, c: Context<HonoEnv>): Promise<Response> {
   return await pages.draw(c, opened, { written: prefilledFrom(search) }, 200)
 }
 
-/** Fires the trigger with a form that has been filled in, and leads to the thanks. What is wrong with it is drawn into it. */
+/**
+ * Fires the trigger with a submitted form, and redirects to the confirmation. Responds with the form and its problems
+ * if it is invalid.
+ */
 async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
   const { fleet, pages } = forms
   const opened = pages.openForm(c)

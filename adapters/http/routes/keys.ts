@@ -14,7 +14,7 @@ export const keyHandlers = handlers(keys, {
     const secret = newKey()
     const id = fleet.platform.rowId() as KeyId
     const reply = await send({ type: 'key.created', key: id, name, secret: hashOf(secret), scopes, robot: robot_id })
-    // The key is shown this once: what is kept is its hash.
+    // The key is shown only here; its hash is stored.
     return isRefusal(reply) ? reply : { ...Key.show(reply.key), key: secret }
   },
   list: async ({ fleet, page }) => pageOfRows(await fleet.queries.keys(page), Key.show),

@@ -145,7 +145,7 @@ export class Operators {
   }
   readonly #last = new Map<RobotId, number>()
 
-  /** Wants to know how a robot is. The answer comes, whatever it is. */
+  /** Requests the status of a robot. There must be an answer of some kind. */
   requestStatus(): void {
     const robot = this.#chance.pick(this.#options.robots)
     if (robot === undefined) return

@@ -27,7 +27,7 @@ const MINUTE = 60_000
 export class Planner {
   readonly #options: PlannerOptions
   readonly #chance: Chance
-  /** Those of which somebody has asked that they go. */
+  /** Schedules whose deletion was requested. */
   readonly #leaving = new Set<ScheduleId>()
   #requests = 0
 
@@ -59,7 +59,7 @@ export class Planner {
     })
   }
 
-  /** Faults are over: every schedule is disabled, or what there is to do would never end. */
+  /** Disables every schedule after the faults, since the work would never end otherwise. */
   pauseAll(): void {
     for (const { id, enabled } of this.#options.truth.disk.tables.schedules.values()) {
       if (enabled) {

@@ -11,7 +11,7 @@ import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 /** The methods of its clock that the server uses. */
 export type ServerClock = Pick<FleetClock, 'now' | 'adjust' | 'resumeFrom' | 'committed' | 'setAlarm' | 'isSet'>
 
-/** A small mutation of the program, put around its parts: the program itself knows nothing of it. */
+/** A small mutation, put around the parts of the program, whose code is unchanged. */
 export interface Mutant {
   store(store: Store, disk: MemoryDisk): Store
   ports(ports: Ports, state: State): Ports
@@ -27,7 +27,7 @@ export interface Mutant {
   readonly certain: readonly Fault[]
 }
 
-/** The program as it is. */
+/** The unchanged program. */
 export const ORIGINAL: Mutant = {
   store: (store) => store,
   ports: (ports) => ports,

@@ -32,7 +32,7 @@ function changingEvents(change: (event: Event) => Event): Mutant {
 
 export const lostForEver = (): Mutant => withSettings({ lostTriesMax: 1_000 })
 
-/** A job that is called off gives its slot back at once. */
+/** A cancelled job frees its slot at once. */
 export const slotFreed = (): Mutant => ({
   ...ORIGINAL,
   ports: (ports, state) => ({

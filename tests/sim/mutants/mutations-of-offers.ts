@@ -107,7 +107,7 @@ export const absenceTimesOut = (): Mutant => ({
   }),
 })
 
-/** Only the jobs that a robot names are looked at, and not how many it counts (P52). */
+/** Only the jobs in a robot's list count, and its number of jobs is ignored (P52). */
 export const countIgnored = (): Mutant => ({
   ...ORIGINAL,
   event: (event) => {

@@ -209,7 +209,7 @@ export function asIfSafe(safety: RetrySafety, passes: (job: JobRow) => boolean):
   }
 }
 
-/** A running job that is looked at to be given up says that it may always be run again. */
+/** A running job that is about to be given up is handled as always safe to retry. */
 export const blindRerun = (): Mutant => asIfSafe('always', ({ status }) => status === 'running')
 
 /** The program runs with other settings than it was given. */

@@ -47,7 +47,7 @@ interface Watched {
   readonly state: State | null
 }
 
-/** L8 is about what does not happen, so somebody has to look. */
+/** L8 is about events that are missing, so this checks periodically. */
 export function watchDelays(world: World, truth: Truth, server: Watched): void {
   world.after(30_000, () => {
     if (server.isUp) nothingWaits(truth, server.state)
@@ -70,7 +70,7 @@ const timeoutsAreEarned: Rule = ({ truth, change }) => {
 
 const TIMES = ['queued_at', 'started_at', 'completed_at', 'offer_until', 'offered_at', 'stop_until'] as const
 
-/** A row as it is once the clock was set: it was made by so much earlier or later, and so was all that followed. */
+/** A row after a change of the clock: its instants are moved by the difference. */
 function shifted(job: JobRow, by: Millis): JobRow {
   const moved = { ...job, created_at: job.created_at + by }
   for (const name of TIMES) if (job[name] !== null) moved[name] = job[name] + by

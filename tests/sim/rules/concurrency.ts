@@ -55,7 +55,7 @@ function countsAsRunning(job: JobRow): boolean {
 /** I14: a limit admits no more jobs than it allows. Jobs that were admitted before it was lowered may stay. */
 const limitsHold: Rule = ({ truth, change }) => {
   const entered = change.jobs.filter(({ before, after }) =>
-    // A robot that takes a job late runs it whatever the limit says (P42), and if it is called off it may run it still.
+    // A robot that accepts a job late runs it beyond the limit (P42), and may still be running it after a cancellation.
     countsAsRunning(after) && (before === undefined || !countsAsRunning(before)) &&
     !(after.status !== 'queued' && before?.offered_at)
   )

@@ -107,7 +107,7 @@ export function answerIsConsistent(
 /** The number of messages about a job that no request accounts for: an offer, and its end. */
 const UNASKED_MAX = 6
 
-/** I38: what is said about a job is a message for each offer, and answers: to robots, to registrations, to people. */
+/** I38: the messages about a job are one for each offer, and answers: to robots, to registrations, to users. */
 function messagesAreBounded(truth: Truth, send: Send): void {
   if (send.to !== 'socket' || 'close' in send || !('job_id' in send.message.payload)) return
   const job_id = send.message.payload.job_id as JobId
@@ -126,7 +126,7 @@ function answersGoBack(truth: Truth, send: Send): void {
   if (send.message.type === 'heartbeat_ack') truth.origins.delete(id)
 }
 
-/** I2: whatever leaves the server is on the disk at that moment. */
+/** I2: every fact in a sent message is on disk at that moment. */
 function sentIsDurable(truth: Truth, send: Send): void {
   if (send.to === 'reply') return answerIsDurable(truth, send.answer)
   if ('close' in send) return
@@ -135,7 +135,7 @@ function sentIsDurable(truth: Truth, send: Send): void {
   if (message.type === 'job_assign') {
     const { job_id, offer } = message.payload
     const job = truth.disk.tables.jobs.get(job_id)
-    // It may have been called off, or proved not to have been read, in the very turn in which it was offered.
+    // It may have been cancelled, or proved unread, in the very turn of the offer.
     demand(
       job?.offer === offer && job?.robot_id === robot,
       'I2',

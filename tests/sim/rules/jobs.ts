@@ -193,7 +193,7 @@ const progressGrows: Rule = ({ change }) => {
   }
 }
 
-/** A schedule has made a job in this turn, and called off the one before. */
+/** A schedule has made a job in this turn, and cancelled the previous one. */
 function isReplaced({ job_id, actor }: HistoryRow, change: RuleInput['change']): boolean {
   const id = change.jobs.find(({ after }) => after.id === job_id)?.after.schedule_id ?? null
   return id !== null && actor === `schedule:${id}` &&

@@ -185,7 +185,7 @@ const lossIsReal: Rule = ({ truth, change }) => {
   }
 }
 
-/** I12b: a robot is not asked for a job of which it runs an earlier offer, once it could have said so. */
+/** I12b: a robot is not offered a job of which it is running an earlier offer, once it could have reported that. */
 const notTwiceToOneRobot: Rule = (input) => {
   const { truth } = input
   for (const { entry, robot, job, earlier } of offersOf(input)) {

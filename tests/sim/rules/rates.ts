@@ -112,7 +112,7 @@ export function markRates(world: World, send: Send): void {
 /** The longest time from the beginning of a turn until its messages are sent. */
 const SLOW_MS: Millis = 5_000
 
-/** I28: what a robot has used up of its limit stays used up while somebody remembers it: over reconnects, and sleep. */
+/** I28: the used part of a robot's limit stays over reconnections and hibernation. */
 const messageRatesRemember: Rule = ({ truth, state, change, whole }) => {
   const { robotMessagesMax: most, robotMessagesMs } = truth.settings
   if (state === null || most === 0 || !whole) return

@@ -74,7 +74,9 @@ const deliveriesAreCached: Rule = ({ state, change }) => {
   }
 }
 
-/** I5: of each webhook that is enabled, what is due first is in memory, as it is on the disk; I37: and not too much. */
+/**
+ * I5: the first due deliveries of each enabled webhook are in memory, equal to those on disk; I37: and not too many.
+ */
 const queuesAreACache: Rule = ({ truth, state, change, whole }) => {
   if (state === null || (!whole && !change.webhooks.changed)) return
   const { deliveries: queues, webhooks } = state

@@ -15,7 +15,7 @@ export class TrueTime {
   steadySince: Millis = 0
   /** The creation of each job, since its row moves along only while a limit counts it. */
   readonly made = new Map<JobId, Millis>()
-  /** Jobs whose time on the wall has come. */
+  /** Jobs whose scheduled instant was reached on the wall clock. */
   readonly scheduledTimeReached = new Set<JobId>()
   readonly #setBefore = new Map<number, Millis>()
   #unseen = 0

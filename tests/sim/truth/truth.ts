@@ -55,7 +55,7 @@ export class Truth {
   readonly refused = new Set<JobId>()
   /** The first answer to each idempotency key. */
   readonly firstAnswers = new Map<string, { readonly fingerprint: string; readonly job: JobRow }>()
-  /** Jobs that somebody asked to call off. */
+  /** Jobs whose cancellation was requested. */
   readonly cancelRequested = new Set<JobId>()
   /** Robots that had a key revoked. */
   readonly revoked = new Set<RobotId>()
@@ -116,7 +116,7 @@ export class Truth {
   /** All instants here are of it, but for those in rows. */
   readonly time: TrueTime
 
-  /** As they were meant, whatever the program makes of them. */
+  /** The configured settings, before any mutation. */
   readonly settings: Settings
   /** True if everything is recounted after every commit. */
   readonly strict: boolean

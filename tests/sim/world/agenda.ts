@@ -1,6 +1,6 @@
 import type { Millis } from '../../../core/base/ids.ts'
 
-/** Something that is to happen, and null once it is called off. */
+/** A future event; null once it is cancelled. */
 export interface AgendaEntry {
   readonly at: Millis
   readonly order: number

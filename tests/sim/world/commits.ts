@@ -66,7 +66,7 @@ export class Commits {
   commit(life: Life, out: Effects): Receipt | Promise<Receipt> {
     const { truth, faults, world } = this.#options
     truth.commits++
-    // A turn that writes nothing asks nothing of the disk.
+    // An empty turn makes no commit.
     if (writesNothing(out)) return this.#write(life, out)
     const fate = this.#drawFault()
     const slow = faults.rates('slowCommit')
@@ -213,7 +213,7 @@ export class Commits {
     for (const { after } of change.jobs) if ((after.ready_at ?? 0) > horizonAt) this.#far.add(after.id)
   }
 
-  /** A commit that was given up lands all the same, unless somebody has loaded since: that is what the epoch is for. */
+  /** An abandoned commit lands nevertheless, unless a process has loaded since: the epoch prevents that. */
   #writeLate(life: Life, out: Effects): void {
     try {
       this.#write(life, out)

@@ -22,7 +22,7 @@ export class Machine {
     this.alarm = new Alarm(options.world, options.faults, chance, stallsFor)
   }
 
-  /** C1: somebody sets the clock. */
+  /** C1: the clock is set. */
   setClock(): void {
     const ms = this.#chance.spread(STEP_MS_MIN, STEP_MS_MAX) * (this.#chance.happens(0.5) ? 1 : -1)
     this.#options.world.note(`server: the clock is set by ${Math.round(ms / 1000)} s`)
@@ -47,7 +47,10 @@ export class Machine {
     time.begun(last)
   }
 
-  /** The clock of a new process. Its alarm goes by what is steady, as `setTimeout` does, and stays set while the process sleeps. */
+  /**
+   * The clock of a new process. Its alarm follows the monotonic clock, as `setTimeout` does, and stays set while the
+   * process sleeps.
+   */
   newClock(): ServerClock {
     const { truth, mutant, world } = this.#options
     const { machineClock } = truth.time

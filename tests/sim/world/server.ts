@@ -119,8 +119,8 @@ export class Server implements ServerEnd {
   }
 
   /**
-   * S6: memory goes, as that of an object that hibernates does when nothing is under way. Connections stay, with what
-   * they carry, and so does the alarm. Whatever comes next wakes it.
+   * S6: memory is evicted, like that of a hibernating object while nothing is under way. Connections with their
+   * snapshots and the alarm stay. The next event wakes it.
    */
   hibernate(): void {
     const { world } = this.#options
@@ -141,7 +141,7 @@ export class Server implements ServerEnd {
     this.#buffers.stall(ms, () => this.#options.truth.time.resumed())
   }
 
-  /** C1: somebody sets the clock. What hibernates runs where nobody does while it sleeps. */
+  /** C1: the clock is set. A hibernating server runs on machines whose clock nobody sets while it sleeps. */
   setClock(): void {
     if (this.#phase !== 'asleep' && this.#phase !== 'waking') this.machine.setClock()
   }
@@ -199,7 +199,7 @@ export class Server implements ServerEnd {
     for (const event of this.#arrived.splice(0)) life.pump.push(mutant.event(event, state))
   }
 
-  /** Something has come while it slept. */
+  /** Wakes the server for an event. */
   #wakeUp(): void {
     if (this.#phase !== 'asleep') return
     this.#phase = 'waking'

@@ -38,7 +38,7 @@ const anyRobot =
     if (robot !== undefined) strike(robot, cast, chance)
   }
 
-/** The faults that strike now and then, whatever is going on. The others befall single messages, commits and jobs. */
+/** The faults that strike at random times. The others concern single messages, commits and jobs. */
 const STRIKES: { readonly [F in Fault]?: Strike } = {
   cut: anyConnection((network, connection) => network.cut(connection)),
   halfOpen: anyConnection((network, connection) => network.halfOpen(connection)),

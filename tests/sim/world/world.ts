@@ -43,7 +43,7 @@ export class World {
     return new Chance(this.seed, name)
   }
 
-  /** Has something happen later. Returns it, so that it can be called off. */
+  /** Schedules an event. Returns it, so that it can be cancelled. */
   after(ms: Millis, run: () => void): AgendaEntry {
     return this.#agenda.add(this.now + Math.max(0, Math.round(ms)), run)
   }
@@ -87,7 +87,7 @@ export class World {
     return (this.#hash >>> 0).toString(16).padStart(8, '0')
   }
 
-  /** Runs what may break a rule where somebody else would catch the exception. */
+  /** Runs code whose exceptions would be caught elsewhere, and fails the run if it violates a rule. */
   guard(run: () => void): void {
     try {
       run()
@@ -96,12 +96,12 @@ export class World {
     }
   }
 
-  /** Ends the run with this failure: for code whose exceptions somebody else would catch. The first one counts. */
+  /** Ends the run with this failure, for code whose exceptions would be caught elsewhere. The first one counts. */
   fail(error: unknown): void {
     this.#failure ??= error
   }
 
-  /** Lets things happen until the instant has come or `done` says so. Throws what went wrong. */
+  /** Runs events until the instant or until `done` returns true. Throws the failure, if there is one. */
   async run(until: Millis, done: () => boolean = () => false): Promise<void> {
     for (;;) {
       const next = this.#agenda.peek()

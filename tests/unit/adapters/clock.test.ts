@@ -10,7 +10,7 @@ const HOUR = 3_600_000
 function clockOn() {
   const dials = { wall: START, steady: 5 }
   const clock = new Clock({ wall: () => dials.wall, monotonic: () => dials.steady })
-  /** So much passes, while the wall goes by otherwise. */
+  /** Advances elapsed time, and the wall clock by another amount. */
   const pass = (ms: number, wall = ms): number => {
     dials.steady += ms
     dials.wall += wall

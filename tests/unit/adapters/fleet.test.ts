@@ -60,7 +60,7 @@ async function open(disk = new MemoryDisk(), start = START) {
       due?.ring()
       for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
     },
-    /** So much passes, whatever the clock shows. */
+    /** Advances elapsed time, independent of the clock. */
     async pass(ms: number) {
       const end = world.now + ms
       for (let due = alarm; due !== null && due.at <= end; due = alarm) await self.ring()

@@ -114,7 +114,7 @@ test.each(CHAT_PLATFORM_NAMES)('%s', (platform) => {
         for (const text of Object.values(texts)) expect(text).toEqual(expect.any(String))
         expect([typeof is_bot, typeof is_mention, typeof read.dedupeKey]).toEqual(['boolean', 'boolean', 'string'])
         expect(new Date(texts.timestamp).toISOString()).toBe(texts.timestamp)
-        // It can be stored and read back as it is.
+        // It can be stored and read back unchanged.
         const text = JSON.stringify({ ...texts, options })
         expect(parseJson(text)).toMatchObject({ json: JSON.parse(text) })
         const { reason } = screen(trigger, 'chat', screenedIn(read))

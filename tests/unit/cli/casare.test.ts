@@ -5,7 +5,7 @@ import { cleanUp, Orchestrator } from '../../process/orchestrator.ts'
 import { freePort, newFolder, Program } from '../../process/program.ts'
 import { Wire } from '../../wire/wire.ts'
 
-/** The command as somebody types it: what it prints, where, and what it ends with. */
+/** A command line with its output on both streams and its exit status. */
 
 interface Ended {
   readonly status: number | string | null

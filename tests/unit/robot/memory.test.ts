@@ -138,7 +138,7 @@ describe('a state file that cannot be used', () => {
     expect(memoryOf(second)).toMatchObject({ start: 1, offers: [] })
     second.assign('j2')
     await second.next('job_complete')
-    // Somebody may want to look at it.
+    // The file stays for inspection.
     expect(readFileSync(stateFile, 'utf8')).toBe(before)
   })
 

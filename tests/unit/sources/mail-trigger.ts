@@ -2,7 +2,7 @@ import type { TriggerId, WorkflowId } from '../../../core/base/ids.ts'
 import type { JsonObject } from '../../../core/base/json.ts'
 import { NO_RUNS_YET, TRIGGER_DEFAULTS, type TriggerRow } from '../../../core/records/trigger.ts'
 
-/** A trigger that takes mail, as it is kept. */
+/** The stored row of a trigger that takes mail. */
 export function mailTrigger(config: JsonObject, password: string, more: Partial<TriggerRow> = {}): TriggerRow {
   return {
     ...TRIGGER_DEFAULTS,
