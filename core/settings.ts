@@ -89,8 +89,9 @@ export interface Settings {
   /** Jobs that may be submitted with one key per window. */
   readonly submissionsMax: number
   readonly submissionsMs: Millis
-  /** Wrong keys, secrets and signatures that one address may send per minute before it is refused. 0: no limit. */
+  /** Wrong keys, secrets and signatures that one address may send in how long before it is refused. 0: no limit. */
   readonly wrongKeysMax: number
+  readonly wrongKeysMs: Millis
   /** Addresses and ranges of proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: readonly string[]
   /**
@@ -157,6 +158,7 @@ export const DEFAULTS: Settings = {
   submissionsMax: 50,
   submissionsMs: MINUTE,
   wrongKeysMax: 20,
+  wrongKeysMs: MINUTE,
   trustedProxies: [],
   allowedOrigins: [],
   corsOrigins: [],

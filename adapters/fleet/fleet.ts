@@ -12,7 +12,7 @@ import { FleetClock } from './fleet-clock.ts'
 import { Recovery } from './recovery.ts'
 import { Replies } from './replies.ts'
 import { Watchers } from './watchers.ts'
-import { FailedAttempts } from './failed-attempts.ts'
+import { AttemptLimiter } from './failed-attempts.ts'
 import { loadRows } from './load.ts'
 import type { Platform } from './platform.ts'
 import { startTurnLoop, type TurnLoop } from './turn-loop.ts'
@@ -60,7 +60,7 @@ export class Fleet {
   /** Its `now` is the time that the core sees. */
   readonly platform: Platform
   readonly clock: FleetClock
-  readonly failedAttempts: FailedAttempts
+  readonly failedAttempts: AttemptLimiter
   readonly queries: Queries
   /** Notifies listeners for changes of jobs, and promises for their ends. */
   readonly watchers = new Watchers((id) => this.queries.job(id))
@@ -83,7 +83,7 @@ export class Fleet {
     this.#onFatal = onFatal
     this.clock = new FleetClock(runtime)
     const platform = this.platform = { ...runtime, now: () => this.clock.now() }
-    this.failedAttempts = new FailedAttempts(settings.wrongKeysMax, platform.log)
+    this.failedAttempts = new AttemptLimiter(settings, platform.log)
     this.#connections = new Connections(
       () => this.state,
       (socket, frame) => this.failedAttempts.eventOf(socket, frame, this.state, this.clock.now()),

@@ -45,10 +45,8 @@ const ROBOT_HAS_KEY = 'This robot has an API key of its own: connect with it, or
  * anybody could take its place and its jobs. Null when it may register.
  */
 export function keylessRefusal(state: State, robot: RobotId): Refusal | null {
-  for (const key of state.keys.values()) {
-    if (key.robot_id === robot && key.revoked_at === null) return refuse('AUTHENTICATION_FAILED', ROBOT_HAS_KEY)
-  }
-  return null
+  const isTaken = hasKey(state, robot, (key) => key.revoked_at === null)
+  return isTaken ? refuse('AUTHENTICATION_FAILED', ROBOT_HAS_KEY) : null
 }
 
 /** True for a key that stays without a robot, and can register as any. */
@@ -58,8 +56,13 @@ export function isForAnyRobot(key: KeyRow): boolean {
 
 function isNewRobot(state: State, robot: RobotId): boolean {
   if ((state.robots.get(robot)?.last_seen ?? null) !== null) return false
-  for (const key of state.keys.values()) if (key.robot_id === robot) return false
-  return true
+  return !hasKey(state, robot, () => true)
+}
+
+/** True if one of the robot's keys counts. Few registrations need the walk: most come with a key of the robot. */
+function hasKey(state: State, robot: RobotId, counts: (key: KeyRow) => boolean): boolean {
+  for (const key of state.keys.values()) if (key.robot_id === robot && counts(key)) return true
+  return false
 }
 
 /** True if a connection made with this key (null: without one, with open authentication) would still be accepted. */

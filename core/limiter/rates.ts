@@ -27,6 +27,11 @@ export function submissionLimit({ submissionsMax, submissionsMs }: Settings): Li
   return { most: submissionsMax, windowMs: submissionsMs }
 }
 
+/** How many wrong keys, secrets and signatures one network may send. */
+export function failedAttemptLimit({ wrongKeysMax, wrongKeysMs }: Settings): Limit {
+  return { most: wrongKeysMax, windowMs: wrongKeysMs }
+}
+
 /** The instant since when created jobs count for a limit; null if no limit counts jobs. */
 export function recentSince(settings: Settings, now: Millis): Millis | null {
   const windows = [callLimit(settings), submissionLimit(settings)].filter(({ most }) => most > 0)

@@ -93,6 +93,7 @@ describe('[P50] when a line was written', () => {
     ['2019-01-01T00:00:00Z', '10:30:00.000'],
     ['half past nine', '10:30:00.000'],
     ['2026-13-45T99:00:00Z', '10:30:00.000'],
+    ['2026-02-29T10:10:00Z', '10:30:00.000'],
     ['', '10:30:00.000'],
   ])('%s', (robot_timestamp, at) => {
     const line = { timestamp: ARRIVED, robot_timestamp } as Parameters<typeof writtenAt>[0]

@@ -8,6 +8,7 @@ import { isObject, type Parsed, parseJson } from '../../../core/base/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import { grafted, type LostNumber } from '../../../core/protocol/written.ts'
 import type { KeyRow, Scope } from '../../../core/records/key.ts'
+import { isGuessedKey } from '../../../core/limiter/failed-attempts.ts'
 import { rateLimited } from '../../../core/limiter/rates.ts'
 import { readCounted } from '../../../outgoing/body.ts'
 import { decodeBody } from '../../net/charset.ts'
@@ -64,8 +65,7 @@ function tooManyGuesses(
   request: Request,
   credential: SecretHash | null,
 ): Refusal | null {
-  // A key that was valid once is not a guess.
-  if (credential === null || state.keysBySecret.has(credential)) return null
+  if (!isGuessedKey(state, credential)) return null
   const quota = failedAttempts.count(clientAddress(request, state.settings.trustedProxies), platform.now())
   return quota === null ? null : rateLimited('wrong keys from one address', failedAttempts.limit, quota)
 }

@@ -2,6 +2,7 @@ import type { Millis, TriggerId } from '../../../core/base/ids.ts'
 import type { Context } from 'hono'
 import { noTrigger, type Refusal, REFUSALS, refuse } from '../../../core/base/refusal.ts'
 import type { Quota } from '../../../core/base/sliding-window.ts'
+import { isFailedAttempt } from '../../../core/limiter/failed-attempts.ts'
 import { rateLimited } from '../../../core/limiter/rates.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
 import type { TriggerType } from '../../../core/trigger-types/index.ts'
@@ -10,9 +11,6 @@ import { clientAddress, mayCall } from '../../net/client-address.ts'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { HonoEnv } from '../kit/request.ts'
 import { headersOf, setQuotaHeaders } from '../kit/response.ts'
-
-/** The answer to a caller that does not know the trigger, or its secret. */
-const GUESSES: ReadonlySet<string> = new Set(['AUTHENTICATION_FAILED', 'TRIGGER_NOT_FOUND'])
 
 /** A request from outside to a trigger, without an API key: from a sender of webhooks, a chat platform, or a form. */
 export interface Caller {
@@ -53,7 +51,7 @@ export function countFailure({ fleet, address }: Caller): { refusal: Refusal; qu
 
 /** A refusal as the API reference shows it on this route; 429 for a caller that guesses too often. */
 export function respondRefused(c: Context, refusal: Refusal, caller: Caller, quota: Quota | null = null): Response {
-  const tooMany = GUESSES.has(refusal.refused) ? countFailure(caller) : null
+  const tooMany = isFailedAttempt(refusal) ? countFailure(caller) : null
   return tooMany === null
     ? respondFlat(c, refusal, caller.trigger, quota)
     : respondFlat(c, tooMany.refusal, caller.trigger, tooMany.quota)

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
-import { FailedAttempts } from '../../../adapters/fleet/failed-attempts.ts'
+import { AttemptLimiter } from '../../../adapters/fleet/failed-attempts.ts'
+import { DEFAULTS } from '../../../core/settings.ts'
 
 /** The limit on wrong keys per address. */
 
 function lab(most = 20) {
   const lines: string[] = []
-  const failures = new FailedAttempts(
-    most,
+  const failures = new AttemptLimiter(
+    { ...DEFAULTS, wrongKeysMax: most },
     (level, _message, details) => lines.push(JSON.stringify({ level, ...details })),
   )
   /** Makes so many guesses at once, and returns how many were refused. */
