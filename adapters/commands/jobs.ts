@@ -1,8 +1,9 @@
+import { identifyRequest } from '../../core/access/idempotency.ts'
 import type { JobSubmitted, RetryRequested } from '../../core/events/jobs.ts'
 import type { JobId, KeyId, WorkflowId } from '../../core/base/ids.ts'
-import { isObject, type JsonObject, tokenOf, toText } from '../../core/base/json.ts'
-import { canonicalNumber } from '../../core/base/number.ts'
+import { toText } from '../../core/base/json.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/base/refusal.ts'
+import { duplicateKey } from '../../core/jobs/duplicates.ts'
 import type { Submission } from '../../core/api/jobs.ts'
 import { definitionOf } from './workflows.ts'
 import type { Fleet, Platform } from '../fleet/fleet.ts'
@@ -39,32 +40,20 @@ export function submitJob(
     retry_on: body.retry_on,
     concurrency_key: body.concurrency_key,
     concurrency_limit: body.concurrency_limit,
-    duplicate_key: typeof workflow === 'string'
-      ? duplicateKeyOf(workflow, body)
-      : duplicateKeyOf({ definition_of: body.workflow_id ?? workflow.definition.hash }, body),
+    duplicate_key: duplicateKey(body, typeof workflow === 'string' ? null : workflow.definition, sha256),
     check_duplicate: body.check_duplicate,
     idempotency,
   }
 }
 
-/**
- * The stored form of an `Idempotency-Key`: with the caller's key. INVALID_PAYLOAD if it is invalid. The draft quotes
- * it; an unquoted one is accepted too.
- */
+/** Reads an `Idempotency-Key`: null without one. */
 export function idempotencyOf(
   header: string | undefined,
-  key: Pick<KeyRow, 'id'>,
+  { id }: Pick<KeyRow, 'id'>,
   body: unknown,
   route = 'jobs',
 ): JobSubmitted['idempotency'] | Refusal {
-  if (header === undefined) return null
-  const given = /^"(.*)"$/.exec(header)?.[1] ?? header
-  if (!/^[\x21-\x7e]{1,255}$/.test(given)) {
-    return refuse('INVALID_PAYLOAD', 'Idempotency-Key must be 1 to 255 visible ASCII characters', {
-      fields: ['Idempotency-Key'],
-    })
-  }
-  return { key: sha256(JSON.stringify([key.id, route, given])), fingerprint: sha256(canonical(body)) }
+  return header === undefined ? null : identifyRequest(header, { key: id, route, body }, sha256)
 }
 
 /** The event that running a job again is, with what it ran; NOT_FOUND for one that is not on disk. */
@@ -98,24 +87,10 @@ function workflowOf(platform: Platform, body: Submission): JobSubmitted['workflo
   const definition = definitionOf(body.workflow_json)
   if (isRefusal(definition)) return definition
   const id = body.workflow_id ?? (platform.rowId() as WorkflowId)
-  return { id, name: body.workflow_name ?? id, definition, workflow_duplicate_key: duplicateKeyOf(id, body) }
-}
-
-function duplicateKeyOf(what: unknown, { robot_id, parameters }: Submission): string {
-  return sha256(canonical([what, robot_id, parameters]))
-}
-
-/**
- * JSON with the members of each object in order, so that equal values are equal texts. Numbers are equal by their exact
- * value, however they were written: 1, 1.0 and 1e0 are one, 9007199254740992 and 9007199254740993 are two.
- */
-function canonical(json: unknown): string {
-  const token = tokenOf(json)
-  if (token !== null) return canonicalNumber(token)
-  if (Array.isArray(json)) return `[${json.map(canonical).join()}]`
-  if (!isObject(json)) return JSON.stringify(json)
-  const members = Object.keys(json).toSorted().map((key) =>
-    `${JSON.stringify(key)}:${canonical((json as JsonObject)[key])}`
-  )
-  return `{${members.join()}}`
+  return {
+    id,
+    name: body.workflow_name ?? id,
+    definition,
+    workflow_duplicate_key: duplicateKey({ ...body, workflow_id: id }, null, sha256),
+  }
 }

@@ -1,6 +1,6 @@
 import type { Reply } from '../reply.ts'
 import { findJob, refuseRequest, reply, type Turn } from '../turn.ts'
-import { isLive, isOfWorkflow, type JobRow, type JobStatus } from '../records/job.ts'
+import { isOfWorkflow, type JobRow, type JobStatus } from '../records/job.ts'
 import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
 import { publishedWorkflow, submittedWorkflow } from '../workflows/definitions.ts'
 import { submissionWindow, withSubmissionLimit } from '../limiter/rates.ts'
@@ -8,6 +8,7 @@ import type { State } from '../state.ts'
 import type { IdempotencyRow } from '../records/key.ts'
 import type { JobSubmitted } from '../events/jobs.ts'
 import { findIdempotent, saveIdempotent } from '../access/idempotency.ts'
+import { findDuplicate } from './duplicates.ts'
 import { createJob, NEW_JOB, NO_SOURCE } from './create.ts'
 
 /** The definition that a job runs, and the workflow's name. */
@@ -69,16 +70,4 @@ function createSubmitted(state: State, event: JobSubmitted, turn: Turn): JobRow 
     return refuse('DUPLICATE_JOB', message, { job_id: first.id, status: first.status })
   }
   return createJob(state, { ...event, duplicate_key }, { ...NO_SOURCE, workflow: ref }, turn)
-}
-
-/** An equal job that has not ended, or is younger than the window. */
-function findDuplicate(state: State, key: string, turn: Turn): JobRow | undefined {
-  // Rows changed in this turn take precedence over those that were prefetched.
-  const rows = [...turn.out.rows.jobs.values()].filter((job) => job.duplicate_key === key)
-  const found = turn.prefetched.duplicates.get(key)
-  if (found !== undefined && !turn.out.rows.jobs.has(found.id)) rows.push(state.jobs.get(found.id) ?? found)
-  const first = rows.find((job) => isLive(job.status) || turn.now - job.created_at < state.settings.duplicateMs)
-  if (first !== undefined || found === undefined) return first
-  // The prefetched one has ended in this very turn. Look for others in memory, since none was prefetched.
-  return [...state.jobs.values()].find((job) => job.duplicate_key === key && isLive(job.status))
 }

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { snapshotOf } from '../../core/robots/snapshot.ts'
+import { authorizeCall, maySeeCall } from '../../core/access/calls.ts'
+import { isRefusal } from '../../core/base/refusal.ts'
+import type { JobRow } from '../../core/records/job.ts'
 import type { Event } from '../../core/events/index.ts'
 import { load } from '../../core/load.ts'
 import type { Scope } from '../../core/records/key.ts'
@@ -145,4 +148,49 @@ test.each<[string, readonly Event[]]>([
   // The process has ended before the socket was closed, and so the socket carries what it carried before.
   const awake = load(fleet.hot(), fleet.now, 1, fleet.state.settings, [text])
   expect([awake.sockets.size, awake.sessions.size]).toEqual([0, 0])
+})
+
+describe('who may call a workflow, and see what was called', () => {
+  const fleet = bench({ robotsAuth: 'key' })
+  fleet.turn(
+    newKey('caller', ['jobs:submit'], null),
+    newKey('reader', ['jobs:read'], null),
+    newKey('admin', ['admin'], null),
+    newKey('robot', ['robots:connect'], 'r'),
+    newKey('both', ['robots:connect', 'jobs:submit'], 'r'),
+    newKey('unbound', ['robots:connect'], null),
+    newKey('gone', ['robots:connect'], 'r'),
+    revoke('gone'),
+  )
+  const access = (key: string | null, scope: 'jobs:submit' | 'jobs:read') =>
+    authorizeCall(fleet.state, key === null ? null : ids.secret(`hash-${key}`), scope)
+  /** `any` job, those of a robot, or a refusal. */
+  const drawn = (key: string | null, scope: 'jobs:submit' | 'jobs:read'): string => {
+    const one = access(key, scope)
+    return isRefusal(one) ? one.refused : one.robot ?? 'any'
+  }
+
+  test.each<readonly [string | null, string, string]>([
+    ['caller', 'any', 'FORBIDDEN'],
+    ['reader', 'FORBIDDEN', 'any'],
+    ['admin', 'any', 'any'],
+    ['robot', 'r', 'r'],
+    ['both', 'any', 'r'],
+    ['unbound', 'FORBIDDEN', 'FORBIDDEN'],
+    ['gone', 'AUTHENTICATION_FAILED', 'AUTHENTICATION_FAILED'],
+    ['never', 'AUTHENTICATION_FAILED', 'AUTHENTICATION_FAILED'],
+    [null, 'AUTHENTICATION_FAILED', 'AUTHENTICATION_FAILED'],
+  ])('the key %s calls for %s, and sees what was called by %s', (key, calls, sees) => {
+    expect([drawn(key, 'jobs:submit'), drawn(key, 'jobs:read')]).toEqual([calls, sees])
+  })
+
+  test('a robot sees what the jobs that it ran have called', () => {
+    const [own, all] = [access('robot', 'jobs:read'), access('admin', 'jobs:read')]
+    if (isRefusal(own) || isRefusal(all)) throw new Error('refused')
+    const ranOn = (robot: string | null): JobRow => ({ robot_id: robot === null ? null : ids.robot(robot) }) as JobRow
+    expect([maySeeCall(own, ranOn('r')), maySeeCall(own, ranOn('s')), maySeeCall(own, ranOn(null))])
+      .toEqual([true, false, false])
+    expect([maySeeCall(own, undefined), maySeeCall(all, undefined), maySeeCall(all, ranOn('s'))])
+      .toEqual([false, true, true])
+  })
 })

@@ -1,11 +1,10 @@
 import { type Context, Hono } from 'hono'
-import { authorize } from '../../../core/access/authorize.ts'
+import { authorizeCall, type CallAccess, maySeeCall } from '../../../core/access/calls.ts'
 import type { JobId } from '../../../core/base/ids.ts'
 import { isLive, type JobRow } from '../../../core/records/job.ts'
 import { toText } from '../../../core/base/json.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import { CALL_WAIT_SECONDS_MAX, NewCall } from '../../../core/api/request.ts'
-import type { KeyRow, Scope } from '../../../core/records/key.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { idempotencyOf } from '../../commands/jobs.ts'
 import { bearerCredential, type HonoEnv, problemWithCoding, readOptionalBody } from '../kit/request.ts'
@@ -22,8 +21,9 @@ export function callRoutes(fleet: Fleet): Hono<HonoEnv> {
 }
 
 async function call(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
-  const key = callerKey(fleet, c, 'jobs:submit')
-  if (isRefusal(key)) return refused(c, key)
+  const caller = callAccessOf(fleet, c, 'jobs:submit')
+  if (isRefusal(caller)) return refused(c, caller)
+  const { key, robot } = caller
   const problem = problemWithQuery(c, namesByPath(c)) ?? problemWithCoding(c)
   if (problem !== null) return refused(c, problem)
   const body = await readOptionalBody(c, NewCall)
@@ -38,7 +38,7 @@ async function call(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
     job: fleet.platform.rowId() as JobId,
     alias,
     by: { name: key.name, key: key.id },
-    robot: key.scopes.includes('jobs:submit') || key.scopes.includes('admin') ? null : key.robot_id,
+    robot,
     parent: asked.parent_job_id,
     payload: toText(asked.parameters),
     idempotency,
@@ -54,8 +54,8 @@ async function call(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
 }
 
 async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
-  const key = callerKey(fleet, c, 'jobs:read')
-  if (isRefusal(key)) return refused(c, key)
+  const caller = callAccessOf(fleet, c, 'jobs:read')
+  if (isRefusal(caller)) return refused(c, caller)
   const problem = problemWithQuery(c, namesByPath(c)) ?? problemWithCoding(c)
   if (problem !== null) return refused(c, problem)
   const seconds = queryNumber(c.req.query('wait_seconds') ?? '0', true)
@@ -65,7 +65,9 @@ async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
   }
   const id = c.req.param('id') as JobId
   const job = await fleet.queries.job(id)
-  if (job === undefined || !await maySee(fleet, key, job)) return refused(c, notFound('Job', id))
+  const parent = job?.parent_job_id ?? null
+  const calledBy = caller.robot === null || parent === null ? undefined : await fleet.queries.job(parent)
+  if (job === undefined || !maySeeCall(caller, calledBy)) return refused(c, notFound('Job', id))
   return await respondWhenEnded(fleet, c, 'jobs:read', job, seconds)
 }
 
@@ -73,34 +75,21 @@ async function wait(fleet: Fleet, c: Context<HonoEnv>): Promise<Response> {
 async function respondWhenEnded(
   fleet: Fleet,
   c: Context<HonoEnv>,
-  scope: Scope,
+  scope: CallScope,
   job: JobRow,
   seconds: number,
 ): Promise<Response> {
-  const isOver = (): boolean => fleet.phase !== 'running' || isRefusal(callerKey(fleet, c, scope))
+  const isOver = (): boolean => fleet.phase !== 'running' || isRefusal(callAccessOf(fleet, c, scope))
   const until = { signal: c.req.raw.signal, mostMs: seconds * 1_000, isOver }
   const after = await fleet.watchers.jobEnded(job.id, until) ?? await fleet.queries.job(job.id) ?? job
-  const key = callerKey(fleet, c, scope)
-  return isRefusal(key) ? refused(c, key) : shown(c, after)
+  const caller = callAccessOf(fleet, c, scope)
+  return isRefusal(caller) ? refused(c, caller) : shown(c, after)
 }
 
-/**
- * Accepts a key with the scope, or a robot's own key. Which workflows a robot may call is checked against its job
- * later.
- */
-function callerKey(fleet: Fleet, c: Context, scope: Scope): KeyRow | Refusal {
-  const credential = bearerCredential(c.req.header('authorization'))
-  const key = authorize(fleet.state, credential, scope)
-  if (!isRefusal(key) || key.refused !== 'FORBIDDEN') return key
-  const robot = authorize(fleet.state, credential, 'robots:connect')
-  return isRefusal(robot) || robot.robot_id === null ? key : robot
-}
+type CallScope = Parameters<typeof authorizeCall>[2]
 
-/** A robot sees what the jobs that it ran have called. */
-async function maySee(fleet: Fleet, key: KeyRow, { parent_job_id }: JobRow): Promise<boolean> {
-  if (key.scopes.includes('jobs:read') || key.scopes.includes('admin')) return true
-  const parent = parent_job_id === null ? undefined : await fleet.queries.job(parent_job_id)
-  return parent !== undefined && parent.robot_id === key.robot_id
+function callAccessOf(fleet: Fleet, c: Context, scope: CallScope): CallAccess | Refusal {
+  return authorizeCall(fleet.state, bearerCredential(c.req.header('authorization')), scope)
 }
 
 /** 200 with what has become of it, or 202 while nothing has. */
