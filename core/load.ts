@@ -52,25 +52,25 @@ export function load(
 }
 
 /** An empty state. */
-function newState(hot: StoredRows, now: Millis, seed: number, settings: Settings): State {
+function newState(stored: StoredRows, now: Millis, seed: number, settings: Settings): State {
   return {
     settings,
     jobs: new Map(),
-    robots: new Map(hot.robots.map((robot) => [robot.id, robot])),
+    robots: new Map(stored.robots.map((robot) => [robot.id, robot])),
     workflows: new Map(),
     triggers: new Map(),
     schedules: new Map(),
     keys: new Map(),
-    pools: new Map(hot.pools.map((pool) => [pool.name, pool])),
+    pools: new Map(stored.pools.map((pool) => [pool.name, pool])),
     affinities: new Map(),
     definitions: new Map(),
     webhooks: new Map(),
     deliveries: newDeliveryQueues(),
     keysBySecret: new Map(),
     held: new Map(),
-    families: countFamilies(hot.members),
+    families: countFamilies(stored.members),
     runs: new Map(),
-    earlyRuns: earlyRunsBySchedule(hot.earlyRuns),
+    earlyRuns: earlyRunsBySchedule(stored.earlyRuns),
     subscribers: new Map(),
     unsavedSkips: new Map(),
     matching: newMatchingIndex(settings.strategy),
@@ -88,7 +88,7 @@ function newState(hot: StoredRows, now: Millis, seed: number, settings: Settings
     takeovers: new Map(),
     warned: new Map(),
     horizonAt: now + settings.horizonMs,
-    seq: hot.seq,
+    seq: stored.seq,
     offersMade: 0,
     draining: false,
   }

@@ -210,14 +210,14 @@ export class Fleet {
   }
 
   async #load(restored: readonly RestoredSocket[]): Promise<Current> {
-    const { rows: hot, horizonAt } = await loadRows(this.#store, this.clock, this.#settings)
+    const { rows, horizonAt } = await loadRows(this.#store, this.clock, this.#settings)
     const snapshots = restored.flatMap(({ snapshot: text }) => text ?? [])
-    const state = load(hot, this.clock.now(), this.platform.seed(), this.#settings, snapshots)
+    const state = load(rows, this.clock.now(), this.platform.seed(), this.#settings, snapshots)
     state.horizonAt = horizonAt
     for (const { socket } of restored) {
       if (!this.#connections.resume(socket, state)) socket.close(1012, 'The orchestrator has started anew')
     }
-    return { state, loop: startTurnLoop(state, this.#ports), loads: hot.epoch }
+    return { state, loop: startTurnLoop(state, this.#ports), loads: rows.epoch }
   }
 
   #commit(out: Effects): Receipt | Promise<Receipt> {

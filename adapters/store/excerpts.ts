@@ -30,7 +30,7 @@ export function asMember({ id, root_job_id, completed_at }: FamilyMember): Famil
 
 const MEMBER_NAMES = ['id', 'root_job_id', 'completed_at']
 const MEMBER_COLUMNS = COLUMNS.jobs.filter(({ name }) => MEMBER_NAMES.includes(name))
-/** The roots of hot jobs that have not ended. A job that was never offered to a robot cannot have started others. */
+/** The roots of jobs in memory that have not ended. A job that was never offered to a robot cannot have started others. */
 const IN_MEMORY_ROOTS = `(
   select ifnull(root_job_id, id) from jobs ${IN_MEMORY} and ready_at is null
   and completed_at is null and (root_job_id is not null or offer > 0)

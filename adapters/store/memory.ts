@@ -13,7 +13,7 @@ import { asMember, asRecent } from './excerpts.ts'
 import { byKey, interactionsOf, memoryQueries } from './memory-queries.ts'
 import { newestFirst } from './queries.ts'
 import { fieldsOf, frozen, rowKey, type TableChange, uniqueKey, verifyRows } from './memory-strict.ts'
-import { GOES, type RowOf, type TableName, TABLES } from './rows.ts'
+import { CASCADES, type RowOf, type TableName, TABLES } from './rows.ts'
 import { seqMax } from './writes.ts'
 import type { EarlyRun } from '../../core/records/schedule.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
@@ -223,7 +223,7 @@ function remove({ tables, pending }: MemoryDisk, deletions: Deletions): void {
   for (const webhook of deletions.webhooks) pending.delete(webhook)
   for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
     if (ids.size === 0) continue
-    for (const [table, column] of GOES[deleted]) {
+    for (const [table, column] of CASCADES[deleted]) {
       for (const [key, row] of tables[table]) if (ids.has(String(fieldsOf(row)[column]))) tables[table].delete(key)
     }
   }

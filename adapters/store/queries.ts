@@ -132,7 +132,7 @@ function asEarlyRun({ schedule_id, due_at }: ScheduleRunRow): EarlyRun {
   return { schedule_id, due_at: due_at ?? 0 }
 }
 
-/** The definitions of hot jobs, and of every workflow the published one and the newest, which may be published next. */
+/** The definitions of jobs in memory, and of every workflow the published one and the newest, which may be published next. */
 const LOADED_DEFINITIONS = `where hash in (
   select definition from jobs ${IN_MEMORY} and ready_at is null
   union select definition from jobs ${IN_MEMORY} and ready_at <= ?

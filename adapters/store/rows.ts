@@ -8,7 +8,7 @@ import type { ColumnKind, RowOf, SqlValue, TableName } from './row-of.ts'
 import { TABLES } from './tables.ts'
 
 export type { ColumnKind as Kind, RowOf, TableName } from './row-of.ts'
-export { CASCADES as GOES, TABLES } from './tables.ts'
+export { CASCADES, TABLES } from './tables.ts'
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
 

@@ -1,6 +1,6 @@
 import type { ClockChange, Deletions, Effects } from '../../core/turn.ts'
 import { encodeRow, rowValues } from './rows.ts'
-import { COLUMN_NAMES, GOES, type RowOf, type TableName, TABLES } from './rows.ts'
+import { CASCADES, COLUMN_NAMES, type RowOf, type TableName, TABLES } from './rows.ts'
 import type { SqlValue } from './row-of.ts'
 
 /** A statement and its arguments. */
@@ -131,7 +131,7 @@ const FORGET_DELIVERIES = `delete from deliveries where created_at < ?
 function* deletes(deletions: Deletions): Generator<Statement> {
   for (const [deleted, ids] of Object.entries(deletions) as [keyof Deletions, ReadonlySet<string>][]) {
     if (ids.size === 0) continue
-    for (const [table, column] of GOES[deleted]) {
+    for (const [table, column] of CASCADES[deleted]) {
       yield {
         sql: `delete from ${table} where ${column} in (select value from json_each(?))`,
         args: [JSON.stringify([...ids])],

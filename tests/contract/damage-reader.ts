@@ -30,7 +30,7 @@ async function answer(path: string): Promise<string> {
 
 /** All that anybody may ask for. */
 async function all(store: Store): Promise<unknown> {
-  const { epoch: _, ...hot } = await store.load(SOON, 0)
+  const { epoch: _, ...stored } = await store.load(SOON, 0)
   const { queries } = store
   const page = { limit: 1000 }
   const jobs = await queries.jobs(page)
@@ -40,7 +40,7 @@ async function all(store: Store): Promise<unknown> {
   const webhooks = await queries.webhooks(page)
   const each = <T>(rows: readonly T[], ask: (row: T) => Promise<unknown>) => Promise.all(rows.map(ask))
   return [
-    hot,
+    stored,
     jobs,
     await each(jobs.items, async ({ id, definition }) => [
       await queries.job(id),

@@ -114,22 +114,22 @@ export async function sameRows({ prefetch: find, queries }: Store, sample: Sampl
 }
 
 /** Asserts that the rows of a sample that belong in memory are loaded, as they are. Loads the store. */
-export async function sameHot(store: Store, sample: Sample): Promise<void> {
-  const hot = await store.load(SOON)
+export async function sameStored(store: Store, sample: Sample): Promise<void> {
+  const stored = await store.load(SOON)
   const expect = <T>(all: readonly T[], some: readonly T[] | undefined, key: (row: T) => string) => {
     const byKey = new Map(all.map((one) => [key(one), one]))
     for (const one of some ?? []) same(byKey.get(key(one)), one)
   }
-  expect(hot.jobs, sample.jobs?.filter(isHot), (one) => one.id)
-  same(hot.jobs.filter((one) => !isHot(one)), [])
-  expect(hot.robots, sample.robots, (one) => one.id)
-  expect(hot.workflows, sample.workflows, (one) => one.id)
-  expect(hot.triggers, sample.triggers, (one) => one.id)
-  expect(hot.schedules, sample.schedules, (one) => one.id)
-  expect(hot.keys, sample.keys, (one) => one.id)
-  expect(hot.pools, sample.pools, (one) => one.name)
-  expect(hot.webhooks, sample.webhooks, (one) => one.id)
-  expect(hot.affinities, sample.affinities, (one) => `${one.workflow_id} ${one.robot_id}`)
+  expect(stored.jobs, sample.jobs?.filter(isInMemory), (one) => one.id)
+  same(stored.jobs.filter((one) => !isInMemory(one)), [])
+  expect(stored.robots, sample.robots, (one) => one.id)
+  expect(stored.workflows, sample.workflows, (one) => one.id)
+  expect(stored.triggers, sample.triggers, (one) => one.id)
+  expect(stored.schedules, sample.schedules, (one) => one.id)
+  expect(stored.keys, sample.keys, (one) => one.id)
+  expect(stored.pools, sample.pools, (one) => one.name)
+  expect(stored.webhooks, sample.webhooks, (one) => one.id)
+  expect(stored.affinities, sample.affinities, (one) => `${one.workflow_id} ${one.robot_id}`)
 }
 
 /** The result of `load`, by way of the queries, to verify that nothing has changed. For few rows only. */
@@ -139,7 +139,7 @@ export async function listed(
   Pick<StoredRows, 'jobs' | 'robots' | 'workflows' | 'triggers' | 'schedules' | 'keys' | 'pools' | 'webhooks'>
 > {
   const all = { limit: 1_000 }
-  const jobs = (await queries.jobs(all)).items.filter(isHot)
+  const jobs = (await queries.jobs(all)).items.filter(isInMemory)
   return {
     jobs: jobs.toSorted((a, b) => a.seq - b.seq),
     robots: (await queries.robots(all)).items,
@@ -152,6 +152,6 @@ export async function listed(
   }
 }
 
-function isHot(one: JobRow): boolean {
+function isInMemory(one: JobRow): boolean {
   return isLive(one.status) || isStopping(one)
 }

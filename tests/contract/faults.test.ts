@@ -54,7 +54,7 @@ function next(network: Network, word: string, fate: Fate): () => boolean {
 /** Words that only the request for one thing has in it. */
 const COMMIT = 'update meta set seq'
 const RAISE = 'returning epoch'
-const HOT = 'jobs_in_memory'
+const IN_MEMORY = 'jobs_in_memory'
 const STEP = 'begin immediate'
 
 async function fleetOn(store: Store): Promise<{ readonly fleet: Fleet; readonly gone: Error[] }> {
@@ -171,7 +171,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server far away', () => {
   test('a load that somebody else begins in the middle of ends there', async () => {
     const { network, open } = await far()
     const [first, second] = [await open(), await open()]
-    const met = next(network, HOT, 'held')
+    const met = next(network, IN_MEMORY, 'held')
     const load = first.load(SOON)
     await until('the first is reading', () => met() || undefined)
     await second.load(SOON)

@@ -33,9 +33,9 @@ export const OUTBOX: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
       webhooks: [webhook('a'), webhook('b'), webhook('off', false)],
       deliveries: [...many.toReversed(), ...few, ...pending('off', 3, 700), ended],
     }))
-    const hot = await store.load(SOON)
-    same(idsOf(hot.deliveries), idsOf([...many.slice(0, DELIVERY_PAGE + 1), ...few]))
-    same(hot.seq, 900)
+    const rows = await store.load(SOON)
+    same(idsOf(rows.deliveries), idsOf([...many.slice(0, DELIVERY_PAGE + 1), ...few]))
+    same(rows.seq, 900)
     await store.close()
   },
 
@@ -91,9 +91,9 @@ export const OUTBOX: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const out = turn(2, { webhooks: [{ ...a, url: 'anew' }], deliveries: pending('a', 1, 20) })
     out.deletions.webhooks.add(a.id).add('nobody' as WebhookId)
     await store.commit(out)
-    const hot = await store.load(SOON)
-    same(hot.webhooks.map(({ id, url }) => [id, url]), [['a', 'anew'], ['b', '']])
-    same(idsOf(hot.deliveries).toSorted(), ['a-0020', 'b-0010', 'b-0011'])
+    const rows = await store.load(SOON)
+    same(rows.webhooks.map(({ id, url }) => [id, url]), [['a', 'anew'], ['b', '']])
+    same(idsOf(rows.deliveries).toSorted(), ['a-0020', 'b-0010', 'b-0011'])
     const last = turn(3, {})
     last.deletions.webhooks.add(a.id).add(b.id)
     await store.commit(last)

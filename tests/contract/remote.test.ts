@@ -57,8 +57,8 @@ describe.skipIf(!HAS_SQLD)('a libSQL server', () => {
     const definitions = ['a', 'b'].map((hash) => row('definitions', { hash, json: hash.repeat(600_000) }))
     const workflows = [row('workflows', { id: 'w', definition: 'b' })]
     await store.commit(turn(1, { jobs, job_history: history, definitions, workflows }))
-    const hot = await store.load(SOON)
-    same([hot.jobs, hot.definitions], [jobs, definitions])
+    const rows = await store.load(SOON)
+    same([rows.jobs, rows.definitions], [jobs, definitions])
     same(await store.queries.history(jobs[0]!.id), history)
     same((await store.queries.jobs({ limit: 1_000 })).items, jobs.toReversed().slice(0, 1_000))
     same((await store.prefetch(asking({ jobs: jobs.map(({ id }) => id) }))).jobs.size, jobs.length)

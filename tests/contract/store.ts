@@ -4,7 +4,7 @@ import { StaleEpoch } from '../../adapters/store/contract.ts'
 import { Bug } from '../../core/base/assert.ts'
 import { newEffects } from '../../core/turn.ts'
 import { isLive, JOB_STATUSES } from '../../core/records/job.ts'
-import { asking, type Disk, everything, id, ids, listed, loaded, sameHot, sameRows, SOON } from './disk.ts'
+import { asking, type Disk, everything, id, ids, listed, loaded, sameRows, sameStored, SOON } from './disk.ts'
 import { NO_ROWS } from '../core/bench.ts'
 import { FINDING } from './finding.ts'
 import { OUTBOX } from './outbox.ts'
@@ -43,7 +43,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
         await sameRows(store, sample)
         await store.close()
         store = await disk.open()
-        await sameHot(store, sample)
+        await sameStored(store, sample)
         await sameRows(store, sample)
       }),
       { numRuns: disk.samples ?? 25 },
@@ -96,7 +96,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     } as const
     await store.commit(turn(2, { ...changed, ...fixed }))
     await sameRows(store, { ...first, ...changed })
-    await sameHot(store, { ...first, ...changed })
+    await sameStored(store, { ...first, ...changed })
     await store.close()
   },
 
@@ -115,11 +115,13 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
       ],
       definitions: [...used, ...unused].map((hash) => row('definitions', { hash, json: hash })),
     }))
-    const hot = await store.load(SOON)
-    same(hot.jobs, jobs.filter((one) => isLive(one.status)).sort((a, b) => a.seq - b.seq))
-    same(hot.definitions.map((one) => one.json), used.sort())
+    const stored = await store.load(SOON)
+    same(stored.jobs, jobs.filter((one) => isLive(one.status)).sort((a, b) => a.seq - b.seq))
+    same(stored.definitions.map((one) => one.json), used.sort())
 
-    const ended = hot.jobs.map((one) => job(one.id, { seq: one.seq, status: 'cancelled', definition: one.definition }))
+    const ended = stored.jobs.map((one) =>
+      job(one.id, { seq: one.seq, status: 'cancelled', definition: one.definition })
+    )
     await store.commit(turn(2, { jobs: ended }))
     const after = await store.load(SOON)
     same([after.jobs, after.definitions.map((one) => one.json)], [[], ['draft', 'newest', 'published']])

@@ -233,7 +233,7 @@ class Run {
         events: truth.events,
         commits: truth.checked,
         jobs: truth.jobs.size,
-        attempts: truth.assignedTo.size,
+        offers: truth.assignedTo.size,
         faults: this.strikes.count,
         'due instants': truth.disk.tables.schedule_runs.size,
         'webhook calls': [...truth.webhooks.calls.values()].reduce((sum, calls) => sum + calls, 0),
