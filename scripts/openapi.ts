@@ -19,7 +19,26 @@ const CONFIG: ConversionConfig = {
   overrideSchema: ({ valibotSchema }) => (valibotSchema.type === 'custom' ? { type: 'object' } : undefined),
 }
 
-/** The document: `schemas/openapi.json`. The server adds its version and the address of the fleet. */
+/** Names of schemas that the rule of `nameOf` would give a worse name, by route. */
+const NAMES: Readonly<Record<string, string>> = {
+  'calls.call': 'Call',
+  'calls.get': 'Call',
+  'health.check': 'Health',
+  'jobs.explain': 'JobExplanation',
+  'jobs.history': 'JobHistoryEntry',
+  'jobs.logs': 'LogLine',
+  'jobs.submit': 'SubmittedJob',
+  'robots.status': 'RobotReport',
+  'schedules.preview': 'PreviewedRun',
+  'schedules.upcoming': 'UpcomingRun',
+  'stats.dispatcher': 'DispatcherStats',
+  'stats.queue': 'QueueStats',
+  'triggers.fire': 'Firing',
+  'webhooks.deliveries': 'Delivery',
+  'workflows.publish': 'PublishedWorkflow',
+}
+
+/** Draws the document, `schemas/openapi.json`. The server adds its version and the address of the fleet. */
 export function drawOpenApi(): object {
   const paths: Record<string, Record<string, object>> = {}
   for (const [group, routes] of Object.entries(API)) {
@@ -28,6 +47,8 @@ export function drawOpenApi(): object {
       paths[path] = { ...paths[path], [method.toLowerCase()]: operation(group, name, path, route) }
     }
   }
+  const schemas = namedSchemas()
+  const names = new Map([...schemas].map(([name, schema]) => [JSON.stringify(schema), name]))
   return {
     openapi: '3.1.0',
     info: {
@@ -35,13 +56,116 @@ export function drawOpenApi(): object {
       version: '0.0.0',
       description: 'Submit jobs, follow them, and manage robots, workflows, schedules, triggers and webhooks.',
     },
-    tags: Object.keys(API).map((name) => ({ name })),
-    paths,
+    externalDocs: { url: `${DOCS}API.md` },
+    tags: [...Object.keys(API), 'public'].map((name) => ({ name })),
+    paths: withReferences({ ...paths, ...PUBLIC }, names),
     components: {
-      schemas: { Error: schemaOf(ErrorView, 'output') },
+      schemas: Object.fromEntries(
+        [...schemas].map(([name, schema]) => [name, withReferences(schema, names, name)]),
+      ),
+      responses: {
+        Refused: {
+          description: `Refused: ${Object.keys(REFUSALS).join(', ')}`,
+          ...json({ $ref: '#/components/schemas/Error' }),
+        },
+      },
       securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key' } },
     },
   }
+}
+
+const DOCS = 'https://github.com/casare-rpa/orchestrator/blob/main/docs/'
+
+/** The routes that other systems, chats and people call without a key. */
+const PUBLIC = {
+  '/webhook/{trigger}': {
+    post: publicOperation(
+      'webhook',
+      'Starts a job, with whatever the trigger asks for in place of a key',
+      'TRIGGERS.md',
+    ),
+    get: publicOperation('webhookCheck', 'Says that a webhook is at this address', 'TRIGGERS.md'),
+  },
+  '/chat/{trigger}': {
+    post: publicOperation(
+      'chat',
+      'Starts a job from Slack, Telegram, Teams or Discord, which sign what they send',
+      'CHAT.md',
+    ),
+  },
+  '/form/{trigger}': {
+    get: publicOperation('form', 'Shows a form', 'FORMS.md'),
+    post: publicOperation('formSubmit', 'Submits a form', 'FORMS.md'),
+  },
+}
+
+function publicOperation(name: string, summary: string, page: string): object {
+  return {
+    operationId: `public.${name}`,
+    tags: ['public'],
+    summary,
+    externalDocs: { url: DOCS + page },
+    security: [],
+    parameters: pathParameters('{trigger}'),
+    responses: { default: { description: 'Described in the documentation of the trigger type' } },
+  }
+}
+
+/** Gives each body and each answer a name. Views of lists come first: other routes answer with them too. */
+function namedSchemas(): ReadonlyMap<string, object> {
+  const named = new Map<string, object>([['Error', schemaOf(ErrorView, 'output')]])
+  const texts = new Set<string>()
+  const add = (name: string, schema: object): void => {
+    const text = JSON.stringify(schema)
+    if (texts.has(text)) return
+    if (named.has(name)) throw new Error(`two schemas would be named ${name}: add one of them to NAMES`)
+    texts.add(text)
+    named.set(name, schema)
+  }
+  const all = Object.entries(API).flatMap(([group, routes]) =>
+    Object.entries<Route>(routes).map(([name, route]) => ({ group, name, route }))
+  )
+  const rank = ({ name, route }: { name: string; route: Route }): number =>
+    name === 'list' ? 0 : route.paged === true ? 1 : name === 'get' ? 2 : 3
+  for (const { group, name, route } of all.toSorted((a, b) => rank(a) - rank(b))) {
+    add(nameOf(group, name), schemaOf(itemOf(route.answer), 'output'))
+  }
+  for (const { group, name, route } of all) {
+    if (route.body !== undefined) add(bodyNameOf(group, name), schemaOf(route.body, 'input'))
+  }
+  return named
+}
+
+/** What a page of a list has many of; any other schema itself. */
+function itemOf(schema: v.GenericSchema): v.GenericSchema {
+  const { items } = (schema as { readonly entries?: Readonly<Record<string, { readonly item?: v.GenericSchema }>> })
+    .entries ?? {}
+  return items?.item ?? schema
+}
+
+/** `jobs.list` is of `Job`, `jobs.get` of `JobDetail`, `schedules.runs` of `ScheduleRun`. */
+function nameOf(group: string, route: string): string {
+  const one = capital(group.replace(/s$/, ''))
+  const others: Readonly<Record<string, string>> = { list: one, get: `${one}Detail`, create: `Created${one}` }
+  return NAMES[`${group}.${route}`] ?? others[route] ?? one + capital(route.replace(/s$/, ''))
+}
+
+function bodyNameOf(group: string, route: string): string {
+  const one = capital(group.replace(/s$/, ''))
+  return route === 'create' || route === 'submit' ? `New${one}` : `${one}${capital(route)}Body`
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1)
+}
+
+/** Replaces each schema that has a name by a reference to it. `own` is not replaced. */
+function withReferences(drawn: unknown, names: ReadonlyMap<string, string>, own = ''): unknown {
+  if (typeof drawn !== 'object' || drawn === null) return drawn
+  const name = names.get(JSON.stringify(drawn))
+  if (name !== undefined && name !== own) return { $ref: `#/components/schemas/${name}` }
+  if (Array.isArray(drawn)) return drawn.map((item) => withReferences(item, names))
+  return Object.fromEntries(Object.entries(drawn).map(([key, value]) => [key, withReferences(value, names)]))
 }
 
 function operation(group: string, name: string, path: string, route: Route): object {
@@ -50,23 +174,22 @@ function operation(group: string, name: string, path: string, route: Route): obj
   return {
     operationId: `${group}.${name}`,
     tags: [group],
-    summary: route.summary,
-    description: scopes.length === 0
-      ? 'Needs no key.'
-      : `Needs a key with the scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
-    security: scopes.length === 0 ? [] : [{ key: [] }],
+    summary: plain(route.summary),
+    security: scopes.map((scope) => ({ key: [scope] })),
     parameters: [...pathParameters(path), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: route.bodyIs === 'required', ...json(schemaOf(route.body, 'input')) } }),
     responses: {
       ...Object.fromEntries(statusesOf(route).map((status) => [status, answered])),
-      default: {
-        description: `Refused: ${Object.keys(REFUSALS).join(', ')}`,
-        ...json({ $ref: '#/components/schemas/Error' }),
-      },
+      default: { $ref: '#/components/responses/Refused' },
     },
   }
+}
+
+/** A summary is plain text. Here it stands in no page, so nothing is below it. */
+function plain(markdown: string): string {
+  return markdown.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll('`', '').replaceAll(/(?::|, as) below\b/g, '')
 }
 
 function pathParameters(path: string): readonly object[] {

@@ -23,7 +23,7 @@ const FOLDERS = [
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   workflows: ['core'],
-  adapters: ['core', 'workflows', 'outgoing', 'package.json'],
+  adapters: ['core', 'workflows', 'outgoing', 'package.json', 'schemas'],
   robot: ['core', 'workflows', 'outgoing', 'package.json'],
   outgoing: [],
   client: ['core', 'workflows'],

@@ -24,6 +24,7 @@ import { jobHandlers } from './routes/jobs.ts'
 import { formRoutes } from './public/form.ts'
 import { keyHandlers } from './routes/keys.ts'
 import { type About, healthHandlers } from './routes/health.ts'
+import { openApi } from './routes/openapi.ts'
 import { poolHandlers } from './routes/pools.ts'
 import { statsHandlers } from './routes/stats.ts'
 import { crossOrigin } from './kit/cross-origin.ts'
@@ -43,7 +44,7 @@ export interface AppOptions {
   readonly base?: string
   /** Serves the paths of every fleet; for the empty fleet. */
   readonly anyFleet?: boolean
-  /** Require a key for the health check and `/`, so that the existence of the fleet is not revealed. */
+  /** Require a key for the health check, `/openapi.json` and `/`, so that the existence of the fleet is not revealed. */
   readonly hidden?: boolean
   /** For the default fleet: the others are made and listed by it. */
   readonly fleets?: FleetRegistry
@@ -59,11 +60,12 @@ export function httpApp(
   const app = new Hono<HonoEnv>(base === '' && !anyFleet ? {} : { getPath: (request) => rest(getPath(request)) })
   app.use('*', namesRequest)
   const { corsOrigins } = fleet.state.settings
-  for (const path of corsOrigins.length > 0 ? ['/api/*', '/healthz'] : []) app.use(path, crossOrigin(corsOrigins))
+  for (const path of corsOrigins.length > 0 ? ['/api/*', '/healthz', '/openapi.json'] : []) {
+    app.use(path, crossOrigin(corsOrigins))
+  }
   if (hidden) {
     const anyKey = requireScope(fleet, ...SCOPES)
-    app.use('/', writesJson, anyKey)
-    app.use('/healthz', writesJson, anyKey)
+    for (const path of ['/', '/healthz', '/openapi.json']) app.use(path, writesJson, anyKey)
   }
   app.use('*', writesJson)
   app.use('/api/*', async (c, next) => {
@@ -79,12 +81,14 @@ export function httpApp(
   mountApi(app, fleet)
   if (fleets !== undefined) serve(app, fleet, fleetsContract, fleetHandlers(fleets))
   serve(app, fleet, health, healthHandlers(about))
+  app.get('/openapi.json', openApi(about.version, base, fleets !== undefined))
   app.get('/', (c) =>
     c.json({
       name: 'CasareRPA Orchestrator',
       version: about.version,
       api: `${base}/api/v1`,
       health: `${base}/healthz`,
+      openapi: `${base}/openapi.json`,
       robots: `${base}/ws`,
     }))
   const methodsAt = methodsOf(app)
