@@ -1,9 +1,7 @@
-import * as v from 'valibot'
-import type { JobId, JsonText, RobotId } from '../base/ids.ts'
-import { fromText } from '../base/json.ts'
+import type { JobId, RobotId } from '../base/ids.ts'
 import { count, id, oneOf, text } from './fields.ts'
 import { JOB_STATUSES, JOB_TRANSITION_NAMES } from './job.ts'
-import { column, computed, hidden, instant, record, type RowOf, sequence } from './record.ts'
+import { column, hidden, instant, jsonText, record, type RowOf, sequence } from './record.ts'
 
 /** Events of a job besides its transitions. */
 const OTHER_EVENTS = [
@@ -50,8 +48,6 @@ export const LogLine = record('job_logs', {
   level: column('text', text),
   node_id: column('text', text),
   message: column('text', text),
-  extra: hidden<JsonText, 'text?'>('text?'),
-}, {
-  extra: computed(v.unknown(), ({ extra }: { readonly extra: JsonText | null }) => extra && fromText(extra)),
+  extra: jsonText('text?'),
 })
 export interface LogRow extends RowOf<typeof LogLine> {}

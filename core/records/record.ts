@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Brand, JsonText, Millis } from '../base/ids.ts'
 import { instantText } from '../base/instant.ts'
-import { fromText, type Json } from '../base/json.ts'
+import { fromText } from '../base/json.ts'
 
 /**
  * A record is defined once. Its fields give the type of a row (`RowOf`), the columns of its table, the schema of the
@@ -134,9 +134,12 @@ export function instant<const K extends 'int' | 'int?'>(kind: K): Field<K, Store
 }
 
 /** JSON that is kept as the text it was written as, and shown as JSON with every digit. */
-export function jsonText<const K extends 'text' | 'text?'>(kind: K): Field<K, Stored<K, JsonText>, Json> {
-  const show = (text: JsonText | null): Json => text === null ? null : fromText(text)
-  return { kind, isKey: false, view: v.unknown() as v.GenericSchema<Json>, show: show as never }
+export function jsonText<const K extends 'text' | 'text?', T = unknown>(
+  kind: K,
+  schema: v.GenericSchema<T> = v.unknown() as v.GenericSchema<T>,
+): Field<K, Stored<K, JsonText>, Stored<K, T>> {
+  const show = (stored: JsonText | null): unknown => stored === null ? null : fromText(stored)
+  return { kind, isKey: false, view: (isOptional(kind) ? v.nullable(schema) : schema) as never, show: show as never }
 }
 
 /** A field of the API's answer that is computed from the row. */

@@ -1,11 +1,10 @@
 import * as v from 'valibot'
 import { type CronPattern, nextDue, readCron } from './cron.ts'
 import { derivedId, hash128 } from '../base/hash.ts'
-import type { JobId, JsonText, Millis, RobotId, ScheduleId, WorkflowId } from '../base/ids.ts'
-import { fromText, type JsonObject } from '../base/json.ts'
+import type { JobId, Millis, RobotId, ScheduleId, WorkflowId } from '../base/ids.ts'
 import { anyObject, count, flag, id, number, oneOf, text } from './fields.ts'
 import { PRIORITIES } from './job.ts'
-import { column, computed, hidden, instant, key, keyed, record, type RowOf } from './record.ts'
+import { column, computed, hidden, instant, jsonText, key, keyed, record, type RowOf } from './record.ts'
 import { isRefusal } from '../base/refusal.ts'
 import { isZone } from './zone.ts'
 
@@ -49,7 +48,7 @@ export const Schedule = record('schedules', {
   /** The user's reason for disabling it. */
   note: column('text', text),
   priority: column('int', v.picklist(PRIORITIES)),
-  parameters: hidden<JsonText, 'text'>('text'),
+  parameters: jsonText('text', anyObject),
   environment: column('text', text),
   pool: column('text?', text),
   misfire: column('text', oneOf(MISFIRES)),
@@ -74,10 +73,6 @@ export const Schedule = record('schedules', {
   /** Instants up to this one are decided, and have a row if they were due while it was enabled. */
   decided_until: hidden<Millis, 'int'>('int'),
 }, {
-  parameters: computed(
-    anyObject,
-    ({ parameters }: { readonly parameters: JsonText }) => fromText(parameters) as JsonObject,
-  ),
   jitter_seconds: computed(number, ({ jitter_ms }: { readonly jitter_ms: Millis }) => jitter_ms / 1000),
   misfire_grace_seconds: computed(
     v.nullable(number),

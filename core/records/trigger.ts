@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { anyObject, count, flag, id, list, number, oneOf, text } from './fields.ts'
 import { PRIORITIES } from './job.ts'
 import { column, computed, hidden, instant, jsonText, key, record, type RowOf, sequence } from './record.ts'
-import { fromText, type JsonObject } from '../base/json.ts'
+import type { JsonObject } from '../base/json.ts'
 import type { TriggerAuth } from '../trigger-types/auth.ts'
 import { type ConfigOf, TRIGGER_TYPE_NAMES, type TriggerType, triggerTypeOf } from '../trigger-types/index.ts'
 
@@ -25,7 +25,7 @@ export const Trigger = record('triggers', {
   enabled: column('flag', flag),
   priority: column('int', v.picklist(PRIORITIES)),
   /** Parameters of every job that it makes; those in the event win. */
-  parameters: hidden<JsonText, 'text'>('text'),
+  parameters: jsonText('text', anyObject),
   /** 0: none. */
   cooldown_ms: hidden<Millis, 'int'>('int'),
   auth: hidden<TriggerAuth, 'text'>('text'),
@@ -51,10 +51,6 @@ export const Trigger = record('triggers', {
   created_at: instant('int'),
   updated_at: instant('int'),
 }, {
-  parameters: computed(
-    anyObject,
-    ({ parameters }: { readonly parameters: JsonText }) => fromText(parameters) as JsonObject,
-  ),
   cooldown_seconds: computed(number, ({ cooldown_ms }: { readonly cooldown_ms: Millis }) => cooldown_ms / 1000),
 })
 export interface TriggerRow extends RowOf<typeof Trigger> {}
