@@ -195,7 +195,7 @@ chapter('forms', (server) => {
     const body = { name: 'F', trigger_type: 'form', workflow_id: 'greeting', config }
     const { status, body: said } = await server.call('POST', '/api/v1/triggers', { body })
     expect([status, said]).toMatchObject([400, { payload: { error_code: 'INVALID_PAYLOAD' } }])
-    expect(JSON.stringify(said)).toContain('Missing required field: fields.0.options')
+    expect(JSON.stringify(said)).toContain('Missing required field: config.fields.0.options')
     for (const [name, value] of [['auth', 'github'], ['signature', { header: 'X' }]] as const) {
       const other = await server.call('POST', '/api/v1/triggers', {
         body: { ...body, config: { fields: FIELDS }, [name]: value },

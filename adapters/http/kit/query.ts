@@ -50,7 +50,9 @@ export function readQuery<const S extends v.GenericSchema>(
 ): v.InferOutput<S> | Refusal {
   const read = checkValue(schema, query)
   if ('output' in read) return read.output
-  return invalidFields(read.problems.map((problem) => ({ ...problem, text: `${problem.path} ${problem.message}` })))
+  // A parameter is named once, whichever of its words is wrong.
+  const problems = new Map(read.problems.map(({ path, message }) => [path.split('.')[0] ?? '', message]))
+  return invalidFields([...problems].map(([path, message]) => ({ path, message, text: `${path} ${message}` })))
 }
 
 /** A decimal number in a query, with a point only where `fraction` allows one; NaN for anything else. */
