@@ -1,5 +1,6 @@
 import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema'
 import type * as v from 'valibot'
+import pkg from '../package.json' with { type: 'json' }
 import { API } from '../core/api/index.ts'
 import { type Route, scopesOf, statusesOf } from '../core/api/route.ts'
 import { ErrorView } from '../core/api/error.ts'
@@ -74,7 +75,7 @@ export function drawOpenApi(): object {
   }
 }
 
-const DOCS = 'https://github.com/casare-rpa/orchestrator/blob/main/docs/'
+const DOCS = pkg.homepage.replace('#readme', '/blob/main/docs/')
 
 /** The routes that other systems, chats and people call without a key. */
 const PUBLIC = {

@@ -47,11 +47,15 @@ test('the diffs in CONTRIBUTING.md are of what is here', () => {
 describe('package.json', () => {
   const address = pkg.homepage.replace('#readme', '')
 
-  test('names one repository, and RELEASING.md is the only other file that does', () => {
+  test('names one repository, and RELEASING.md and the OpenAPI document are the only other files that do', () => {
     expect(pkg.repository).toEqual({ type: 'git', url: `git+${address}.git` })
     expect(pkg.bugs).toBe(`${address}/issues`)
     const path = address.replace('https://github.com/', '')
-    expect(FILES.filter((file) => textOf(file).includes(path))).toEqual(['RELEASING.md', 'package.json'])
+    expect(FILES.filter((file) => textOf(file).includes(path))).toEqual([
+      'RELEASING.md',
+      'package.json',
+      'schemas/openapi.json',
+    ])
   })
 
   test('pins every dependency to one version', () => {
