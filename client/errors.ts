@@ -1,4 +1,3 @@
-import { cut } from '../core/base/text.ts'
 import type { RefusalCode } from '../core/base/refusal.ts'
 import { retryAfterSeconds } from '../core/base/retry-after.ts'
 import type { ErrorBody } from '../core/api/error.ts'
@@ -52,7 +51,7 @@ export function errorOf(response: Response, text: string): CasareError {
   const retryAfter = after === null ? null : Math.ceil(after)
   const body = parsed(text) as Partial<ErrorBody> | undefined
   if (typeof body?.payload?.error_code !== 'string') {
-    const excerpt = cut(text.replace(/\s+/g, ' '), 100)
+    const excerpt = text.replace(/\s+/g, ' ').slice(0, 100).toWellFormed()
     const message = `${response.url} answered ${status}, and not as an orchestrator does: ${excerpt}`
     return new CasareError(message, { code: 'CONNECTION_ERROR', status, retryAfter, requestId })
   }
