@@ -174,11 +174,6 @@ function lostNumber({ path, token }: LostNumber): Problem {
   return { path, message, text: `Field ${path}: ${message}` }
 }
 
-/** `limit` and `cursor` of a list. INVALID_PAYLOAD when they are not ours. */
-export function pageQuery(c: Context): PageQuery | Refusal {
-  return parsePageQuery(c.req.query())
-}
-
 /** The same of a query that has been read. */
 export function parsePageQuery({ limit, cursor }: Readonly<Record<string, string>>): PageQuery | Refusal {
   const count = limit === undefined ? PAGE_DEFAULT : queryNumber(limit)

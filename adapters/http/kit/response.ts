@@ -1,7 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { requestId } from 'hono/request-id'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Reply } from '../../../core/reply.ts'
 import { epochSeconds, type Quota } from '../../../core/base/sliding-window.ts'
 import { errorPayload } from '../../../core/protocol/encode.ts'
 import { toText } from '../../../core/base/json.ts'
@@ -86,17 +85,4 @@ export function setQuotaHeaders(c: Context, quota: Quota | null | undefined): vo
   c.header('X-RateLimit-Limit', String(quota.limit))
   c.header('X-RateLimit-Remaining', String(quota.remaining))
   c.header('X-RateLimit-Reset', String(epochSeconds(quota.resetAt)))
-}
-
-/** The answer of the core as a response: the refusal, or what `show` makes of the row. */
-export function respond<T extends Reply['type']>(
-  c: Context,
-  answer: Reply,
-  type: T,
-  show: (answer: Extract<Reply, { type: T }>) => Response,
-): Response {
-  if ('quota' in answer) setQuotaHeaders(c, answer.quota)
-  if (answer.type === 'refusal') return refused(c, answer.refusal)
-  if (answer.type !== type) throw new Error(`expected an answer of type ${type}, got ${answer.type}`)
-  return show(answer as Extract<Reply, { type: T }>)
 }

@@ -47,7 +47,7 @@ export type RequestTo<R extends Route> =
   }
 
 /** The result of a handler: the answer, a refusal, or an answer with a status or headers of its own. */
-export type Handled<A> = A | Refusal | Answered<A>
+type Handled<A> = A | Refusal | Answered<A>
 
 /** An answer that differs from what its route says. */
 export class Answered<A> {
