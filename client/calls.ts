@@ -1,5 +1,6 @@
-import type { CallView } from '../core/api/trigger-view.ts'
-import { newIdempotencyKey } from './idempotency.ts'
+import type { calls, CallView, IgnoredCallView } from '../core/api/calls.ts'
+import { PATHS } from '../core/api/paths.ts'
+import { clientOf } from './routes.ts'
 import type { CallOptions, Transport } from './transport.ts'
 
 /** The wait that is requested of the orchestrator at a time. It stays below the timeout of one try. */
@@ -14,24 +15,22 @@ export interface WorkflowCall extends CallOptions {
   readonly idempotencyKey?: string | undefined
 }
 
-/**
- * Calls a workflow by its alias and resolves with the outcome once the job has ended, successfully or not. A call that
- * the trigger's filter rejects resolves at once, with `job_id` null.
- */
+/** Calls a workflow by its alias, as `CasareClient.call` describes. */
 export async function call(
   transport: Transport,
-  root: string,
+  base: string,
   alias: string,
   parameters: object,
-  { parentJobId, idempotencyKey = newIdempotencyKey(), signal }: WorkflowCall,
-): Promise<CallView> {
-  const body = { parameters, parent_job_id: parentJobId ?? null }
-  const headers = { 'Idempotency-Key': idempotencyKey }
-  const asked = { body, headers, repeatable: true, signal }
-  let view = await transport.send<CallView>('POST', `${root}/${encodeURIComponent(alias)}`, asked)
-  while (view.job_id !== null && !view.ended) {
+  { parentJobId, ...options }: WorkflowCall,
+): Promise<CallView | IgnoredCallView> {
+  const { start } = clientOf<typeof calls>(transport, base, PATHS.calls)
+  const started = await start(alias, { parameters, parent_job_id: parentJobId ?? null }, options)
+  if (started.job_id === null) return started
+  let view = started
+  while (!view.ended) {
+    const path = `${base}/api/v1/calls/${encodeURIComponent(view.job_id)}`
     const query = { wait_seconds: WAIT_SECONDS }
-    view = await transport.send('GET', `${root}/${view.job_id}`, { query, signal, patient: true })
+    view = await transport.send<CallView>('GET', path, { query, signal: options.signal, patient: true })
   }
   return view
 }

@@ -14,12 +14,11 @@ import type { HistoryEntry as HistoryEntryRecord } from '../core/records/job-his
 import type { ViewOf } from '../core/records/record.ts'
 import type { health } from '../core/api/health.ts'
 import type { stats } from '../core/api/stats.ts'
-export type { CallView } from '../core/api/trigger-view.ts'
 export type { FileOutcome, FiringView, NewTriggerView, TriggerEventView, TriggerView } from '../core/api/triggers.ts'
 export type { FleetView, NewFleetView } from '../core/api/fleets.ts'
 export type { KeyView, NewKeyView } from '../core/api/keys.ts'
 export type { DeliveryView, NewWebhookView, WebhookView } from '../core/api/webhooks.ts'
-import type { CallView } from '../core/api/trigger-view.ts'
+import type { CallView, IgnoredCallView } from '../core/api/calls.ts'
 import { call, type WorkflowCall } from './calls.ts'
 import { type Jobs, jobsOf } from './jobs.ts'
 import { type ClientOf, clientOf } from './routes.ts'
@@ -49,6 +48,7 @@ export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api
 export type { PublishedWorkflow, VersionView, WorkflowDetail, WorkflowSummary } from '../core/api/workflows.ts'
 export type HistoryEntry = ViewOf<typeof HistoryEntryRecord>
 export type { ExplanationView, SuitabilityWarning as WarningView } from '../core/records/explanation.ts'
+export type { CallView, IgnoredCallView } from '../core/api/calls.ts'
 export type { Health } from '../core/api/health.ts'
 export type { DispatcherStats, QueueStats } from '../core/records/stats.ts'
 
@@ -72,13 +72,12 @@ export class CasareClient {
   /** The health of the process. Needs no key, and resolves also for an orchestrator that takes no jobs at present. */
   readonly health: ClientOf<typeof health>['check']
   readonly #transport: Transport
-  readonly #calls: string
+  readonly #base: string
 
   /** Throws a `TypeError` for an invalid `url`. Sends nothing yet. */
   constructor(options: ClientOptions) {
     const { fleet } = options
-    const base = fleet === undefined ? '' : `/fleets/${encodeURIComponent(fleet)}`
-    const api = `${base}/api/v1`
+    const base = this.#base = fleet === undefined ? '' : `/fleets/${encodeURIComponent(fleet)}`
     const transport = this.#transport = new Transport(options)
     this.jobs = jobsOf(transport, base)
     this.robots = clientOf(transport, base, PATHS.robots)
@@ -91,11 +90,13 @@ export class CasareClient {
     this.fleets = clientOf(transport, base, PATHS.fleets)
     this.stats = clientOf(transport, base, PATHS.stats)
     this.health = clientOf<typeof health>(transport, '', PATHS.health).check
-    this.#calls = `${api}/calls`
   }
 
-  /** Calls a workflow by the alias of its trigger, and resolves with the outcome once the job has ended. */
-  call(alias: string, parameters: object = {}, options: WorkflowCall = {}): Promise<CallView> {
-    return call(this.#transport, this.#calls, alias, parameters, options)
+  /**
+   * Calls a workflow by the alias of its trigger, and resolves with the outcome once the job has ended, successfully or not.
+   * A call that the trigger's filter rejects resolves at once, with `job_id` null.
+   */
+  call(alias: string, parameters: object = {}, options: WorkflowCall = {}): Promise<CallView | IgnoredCallView> {
+    return call(this.#transport, this.#base, alias, parameters, options)
   }
 }

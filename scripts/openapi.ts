@@ -22,7 +22,7 @@ const CONFIG: ConversionConfig = {
 
 /** Names of schemas that the rule of `nameOf` would give a worse name, by route. */
 const NAMES: Readonly<Record<string, string>> = {
-  'calls.call': 'Call',
+  'calls.start': 'StartedCall',
   'calls.get': 'Call',
   'health.check': 'Health',
   'jobs.explain': 'JobExplanation',
@@ -170,7 +170,8 @@ function withReferences(drawn: unknown, names: ReadonlyMap<string, string>, own 
 }
 
 function operation(group: string, name: string, path: string, route: Route): object {
-  const scopes = scopesOf(route)
+  // A robot's own key has no other scope.
+  const scopes = route.orRobot === true ? [...scopesOf(route), 'robots:connect'] : scopesOf(route)
   const answered = { description: 'Done', ...json(schemaOf(route.answer, 'output')) }
   return {
     operationId: `${group}.${name}`,

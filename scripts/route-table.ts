@@ -18,6 +18,8 @@ function table(): string {
 }
 
 function row(route: Route): string {
-  const scopes = scopesOf(route).map((one) => `\`${one}\``).join(' or ')
-  return `| \`${route.at}\` | ${scopes || 'none'} | ${route.summary} |`
+  const scopes = scopesOf(route).map((one) => `\`${one}\``).join(' or ') || 'none'
+  return `| \`${route.at}\` | ${
+    route.orRobot === true ? `${scopes}, or a robot's own key` : scopes
+  } | ${route.summary} |`
 }

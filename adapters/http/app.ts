@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { refuse } from '../../core/base/refusal.ts'
 import { fleets as fleetsContract } from '../../core/api/fleets.ts'
+import { calls } from '../../core/api/calls.ts'
 import { jobs } from '../../core/api/jobs.ts'
 import { keys } from '../../core/api/keys.ts'
 import { health } from '../../core/api/health.ts'
@@ -17,7 +18,7 @@ import { isPercentUtf8 } from '../net/charset.ts'
 import { fleetPath } from '../fleet/path.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { StoreUnusable } from '../store/contract.ts'
-import { callRoutes } from './routes/calls.ts'
+import { callHandlers } from './routes/calls.ts'
 import { chatRoutes } from './public/chat.ts'
 import { fleetHandlers, type FleetRegistry } from './routes/fleets.ts'
 import { jobHandlers } from './routes/jobs.ts'
@@ -112,7 +113,7 @@ function mountApi(app: Hono<HonoEnv>, fleet: Fleet): void {
   serve(app, fleet, workflows, workflowHandlers)
   serve(app, fleet, robots, robotHandlers)
   serve(app, fleet, triggers, triggerHandlers)
-  app.route('/api/v1/calls', callRoutes(fleet))
+  serve(app, fleet, calls, callHandlers)
   serve(app, fleet, schedules, scheduleHandlers)
   serve(app, fleet, keys, keyHandlers)
   serve(app, fleet, pools, poolHandlers)

@@ -1,8 +1,5 @@
 import { shownCredential } from '../../core/triggers/credentials.ts'
 import { triggerTypeOf } from '../../core/trigger-types/index.ts'
-import { fromText } from '../../core/base/json.ts'
-import { isLive, type JobRow } from '../../core/records/job.ts'
-import type { CallView } from '../../core/api/trigger-view.ts'
 import type { FiringView, TriggerView } from '../../core/api/triggers.ts'
 import type { Reply } from '../../core/reply.ts'
 import { Trigger, type TriggerRow } from '../../core/records/trigger.ts'
@@ -18,20 +15,6 @@ export function triggerView(fleet: Pick<Fleet, 'sourceStatus'>, trigger: Trigger
     ...shownCredential(trigger),
     webhook_path: path === null ? null : `${path}/${encodeURIComponent(trigger.id)}`,
     source: source && { ...source, since: instantText(source.since) },
-  }
-}
-
-/** Shows the outcome of a call so far. */
-export function callView(job: JobRow): CallView {
-  return {
-    job_id: job.id,
-    workflow_id: job.workflow_id,
-    status: job.status,
-    ended: !isLive(job.status),
-    result: job.result === null ? {} : fromText(job.result),
-    error_type: job.error_type,
-    error_message: job.error_message,
-    parent_job_id: job.parent_job_id,
   }
 }
 

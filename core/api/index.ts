@@ -1,3 +1,4 @@
+import { calls } from './calls.ts'
 import { fleets } from './fleets.ts'
 import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
@@ -20,6 +21,7 @@ export const API = {
   triggers,
   webhooks,
   keys,
+  calls,
   fleets,
   stats,
   health,

@@ -135,6 +135,10 @@ export const PATHS = {
     /** Sends a delivery once more, under the same id. */
     replay: { at: 'POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay' },
   },
+  calls: {
+    start: { at: 'POST /api/v1/calls/{alias}', bodyIs: 'optional', idempotent: true },
+    get: { at: 'GET /api/v1/calls/{id}' },
+  },
   stats: {
     queue: { at: 'GET /api/v1/stats/queue' },
     dispatcher: { at: 'GET /api/v1/stats/dispatcher' },

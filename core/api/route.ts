@@ -7,6 +7,8 @@ import type { Address, Addresses } from './paths.ts'
 interface Terms {
   /** The scope that the key needs: one of these. null: no key is needed. */
   readonly scope: Scope | readonly Scope[] | null
+  /** The key of a robot will do, too, for the jobs that the robot runs. */
+  readonly orRobot?: true
   /** For `docs/API.md` and OpenAPI: a sentence or two, in Markdown. */
   readonly summary: string
   /** The query parameters, each as text that the schema reads. Others are refused by name. */

@@ -125,8 +125,8 @@ chapter('keys that are guessed', (server) => {
   afterEach(closeAll)
 
   const from = (address: string) => ({ 'X-Forwarded-For': address })
-  const guess = (address: string, key: string | null = `crpa_${crypto.randomUUID()}`) =>
-    server.call<ErrorBody>('GET', '/api/v1/jobs', { key, headers: from(address) })
+  const guess = (address: string, key: string | null = `crpa_${crypto.randomUUID()}`, path = 'jobs') =>
+    server.call<ErrorBody>('GET', `/api/v1/${path}`, { key, headers: from(address) })
   const statuses = async (address: string, times: number): Promise<readonly number[]> => {
     const all: number[] = []
     for (let n = 0; n < times; n++) all.push((await guess(address)).status)
@@ -154,6 +154,11 @@ chapter('keys that are guessed', (server) => {
     expect(lines('192.0.2.1')).toHaveLength(1)
     expect(lines('192.0.2.2')).toEqual([])
     expect(server.warnings.join()).not.toContain('crpa_')
+  })
+
+  test.each([['calls/none', '192.0.2.21'], ['triggers', '192.0.2.22']])('at %s, too', async (path, address) => {
+    await statuses(address, GUESSES)
+    expect((await guess(address, 'crpa_wrong', path)).status).toBe(429)
   })
 
   test('over HTTP: the addresses of one IPv6 network are one', async () => {

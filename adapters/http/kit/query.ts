@@ -5,12 +5,7 @@ import { cut } from '../../../core/base/text.ts'
 import { checkValue, invalidFields } from '../../../core/protocol/problems.ts'
 import type { Refusal } from '../../../core/base/refusal.ts'
 
-/** The query parameters of each address. Others are refused: a misspelt filter must not return everything. */
-
-/** By the path, for GET. Addresses that are not here take `pretty` only. */
-const ALLOWED: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^\/calls\/[^/]+$/, ['wait_seconds']],
-]
+/** Unknown query parameters are refused: a misspelt filter must not return everything. */
 
 /** Asks for an indented answer, on every address. */
 const PRETTY = 'pretty'
@@ -24,12 +19,6 @@ export function problemWithQuery(c: Context, allowed: readonly string[]): Refusa
     return text === null ? [] : [{ path: cut(name, NAME_CHARS_MAX), message: text, text }]
   })
   return problems.length === 0 ? null : invalidFields(problems)
-}
-
-/** The query parameters of an address that is not in a contract. */
-export function namesByPath(c: Context): readonly string[] {
-  const path = c.req.path.replace(/^.*?\/api\/v1/, '')
-  return c.req.method === 'GET' ? ALLOWED.find(([route]) => route.test(path))?.[1] ?? [] : []
 }
 
 /** No address knows as many: what comes after them need not be looked at. */

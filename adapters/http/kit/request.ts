@@ -16,7 +16,7 @@ import type { Fleet } from '../../fleet/fleet.ts'
 import { hashOf } from '../../crypto/secrets.ts'
 import type { Cursor, PageQuery } from '../../store/contract.ts'
 import { clientAddress } from '../../net/client-address.ts'
-import { namesByPath, problemWithQuery, queryNumber } from './query.ts'
+import { problemWithQuery, queryNumber } from './query.ts'
 import { refused } from './response.ts'
 
 /** The largest body that is read. What a robot can be sent is smaller still. */
@@ -36,23 +36,33 @@ export interface HonoEnv {
   }
 }
 
-/** Lets a request pass whose key has one of the scopes, and whose query the address knows. */
+/** Lets a request pass whose key has one of the scopes, and that has no query. */
 export function requireScope(fleet: Fleet, ...scopes: readonly [Scope, ...Scope[]]): MiddlewareHandler<HonoEnv> {
-  return admit(fleet, scopes, namesByPath)
+  return admit(fleet, anyOf(fleet, scopes), [])
 }
 
-/** The same for an address whose query parameters are these. */
+/** Finds the key of a credential, or refuses it. */
+export type Authorizer = (credential: SecretHash | null) => KeyRow | Refusal
+
+/** Admits a key with one of the scopes. */
+export function anyOf(fleet: Fleet, scopes: readonly Scope[]): Authorizer {
+  return (credential) => {
+    const keys = scopes.map((scope) => authorize(fleet.state, credential, scope))
+    return keys.find((one) => !isRefusal(one)) ?? keys[0] as Refusal
+  }
+}
+
+/** The same for an address whose query parameters are these, and for whatever key is admitted. */
 export function admit(
   fleet: Fleet,
-  scopes: readonly [Scope, ...Scope[]],
-  queryNames: (c: Context) => readonly string[],
+  authorizer: Authorizer,
+  queryNames: readonly string[],
 ): MiddlewareHandler<HonoEnv> {
   return async (c, next) => {
     const credential = bearerCredential(c.req.header('authorization'))
-    const keys = scopes.map((scope) => authorize(fleet.state, credential, scope))
-    const key = keys.find((one) => !isRefusal(one)) ?? keys[0] as Refusal
+    const key = authorizer(credential)
     if (isRefusal(key)) return refused(c, tooManyGuesses(fleet, c.req.raw, credential) ?? key)
-    const problem = problemWithQuery(c, queryNames(c)) ?? problemWithCoding(c)
+    const problem = problemWithQuery(c, queryNames) ?? problemWithCoding(c)
     if (problem !== null) return refused(c, problem)
     c.set('key', key)
     return next()
@@ -108,7 +118,7 @@ export async function readBytes(c: Context): Promise<Uint8Array<ArrayBuffer> | R
 }
 
 /** UNSUPPORTED_MEDIA_TYPE for a body that is compressed, whether it would be read or not. */
-export function problemWithCoding(c: Context): Refusal | null {
+function problemWithCoding(c: Context): Refusal | null {
   const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? ''
   if (coding === '' || coding === 'identity') return null
   const message = `Content-Encoding ${cut(coding, 50)} is not read: send the body as it is`

@@ -1,6 +1,7 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { ReplyId } from '../../../core/base/ids.ts'
+import { authorizeCall, type CallAccess } from '../../../core/access/calls.ts'
+import type { ReplyId, SecretHash } from '../../../core/base/ids.ts'
 import { isRefusal, type Refusal } from '../../../core/base/refusal.ts'
 import {
   type AnswerOf,
@@ -16,7 +17,17 @@ import type { KeyRow } from '../../../core/records/key.ts'
 import type { ReplyTo, RequestEvent } from '../../../core/reply.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { Cursor, PageQuery } from '../../store/contract.ts'
-import { admit, encodeCursor, type HonoEnv, pageFrom, readBody, readOptionalBody } from './request.ts'
+import {
+  admit,
+  anyOf,
+  type Authorizer,
+  bearerCredential,
+  encodeCursor,
+  type HonoEnv,
+  pageFrom,
+  readBody,
+  readOptionalBody,
+} from './request.ts'
 import { readQuery } from './query.ts'
 import { locationOf, refused, setQuotaHeaders } from './response.ts'
 import { unlessUnchanged } from './unchanged.ts'
@@ -42,6 +53,10 @@ export type RequestTo<R extends Route> =
       : undefined
     /** The prefix of this fleet's paths, before `/api`. */
     readonly base: string
+    /** Aborts when the caller has gone. */
+    readonly signal: AbortSignal
+    /** Looks the key up anew: it may be revoked while somebody waits. */
+    readonly access: R extends { readonly orRobot: true } ? () => CallAccess | Refusal : undefined
     header(name: string): string | undefined
     readonly send: Send
   }
@@ -99,10 +114,9 @@ export function serve<const C extends Contract>(
     const [method = '', path = ''] = route.at.split(' ')
     const handle = given[name] as unknown as (request: RequestTo<Route>) => Promise<Handled<object>>
     const names = Object.keys(route.query?.entries ?? {})
-    const [scope, ...others] = scopesOf(route)
-    const middleware: MiddlewareHandler<HonoEnv>[] = scope === undefined
+    const middleware: MiddlewareHandler<HonoEnv>[] = route.scope === null
       ? []
-      : [admit(fleet, [scope, ...others], () => names)]
+      : [admit(fleet, authorizerOf(fleet, route), names)]
     if (route.tagged === true) middleware.push(unlessUnchanged)
     app.on([method], [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...middleware, async (c: Context<HonoEnv>) => {
       if (route.countsAsSubmission === true) {
@@ -113,6 +127,18 @@ export function serve<const C extends Contract>(
       return isRefusal(handled) ? refused(c, handled) : answer(c, route, handled)
     })
   }
+}
+
+function authorizerOf(fleet: Fleet, route: Route): Authorizer {
+  if (route.orRobot !== true) return anyOf(fleet, scopesOf(route))
+  return (credential) => {
+    const access = callAccess(fleet, route, credential)
+    return isRefusal(access) ? access : access.key
+  }
+}
+
+function callAccess({ state }: Fleet, { scope }: Route, credential: SecretHash | null): CallAccess | Refusal {
+  return authorizeCall(state, credential, scope as 'jobs:submit' | 'jobs:read')
 }
 
 async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Promise<RequestTo<Route> | Refusal> {
@@ -132,9 +158,11 @@ async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Pro
     body,
     query,
     page,
+    signal: c.req.raw.signal,
+    access: () => callAccess(fleet, route, bearerCredential(c.req.header('authorization'))),
     header: (name: string) => c.req.header(name),
     send: (command: Command) => send(c, fleet, command),
-  } as RequestTo<Route>
+  } as unknown as RequestTo<Route>
 }
 
 function readQueryOf(c: Context, { query: schema }: Route): unknown {
