@@ -229,7 +229,7 @@ describe.sequential('the package', () => {
     expect(stderr).toMatch(/^warning: No known robot has the tag sap[^\n]*\n$/)
     const lines = [/^status +ok$/m, /^result +\{"count":11,/m, /^reference-robot +reference-robot +online +0 of 2/m]
     for (
-      const line of [...lines, /^No known robot has the tag sap\.$/m, /cancelled +0 +admin +Not needed any more$/m]
+      const line of [...lines, /^No known robot has the tag sap\.$/m, /cancelled +0 +0 +admin +Not needed any more$/m]
     ) {
       expect(stdout).toMatch(line)
     }
