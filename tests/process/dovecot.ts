@@ -68,7 +68,9 @@ export class Dovecot {
       mkdirSync(inbox + part, { recursive: true })
       own(inbox + part)
     }
-    const name = `${Math.floor(Date.now() / 1000)}.M${process.pid}P${this.#delivered++}.test`
+    // The server numbers what comes within a second by the names of the files, in the order of their letters.
+    const number = String(this.#delivered++).padStart(6, '0')
+    const name = `${Math.floor(Date.now() / 1000)}.M${process.pid}P${number}.test`
     writeFileSync(`${inbox}/tmp/${name}`, raw)
     own(`${inbox}/tmp/${name}`)
     renameSync(`${inbox}/tmp/${name}`, `${inbox}/new/${name}`)
