@@ -22,8 +22,7 @@ export function triggerSaved(state: State, event: TriggerSaved, turn: Turn): voi
   const credential = settingsProblem(state, event.settings, event.trigger) ?? decideCredential(event, known)
   if (isRefusal(credential)) return refuseRequest(turn, event.reply, credential)
   const { shown, ...kept } = credential
-  const trigger = { ...before, ...event.settings, ...kept, updated_at: turn.now }
-  saveTrigger(state, trigger, turn)
+  const trigger = saveTrigger(state, { ...before, ...event.settings, ...kept, updated_at: turn.now }, turn)
   reply(turn, event.reply, { type: 'saved_trigger', trigger, shown })
 }
 
@@ -96,8 +95,8 @@ export function triggerSwitched(
 ): void {
   const known = findTrigger(state, event.trigger)
   if (isRefusal(known)) return refuseRequest(turn, event.reply, known)
-  const trigger = { ...known, enabled: event.enabled, revision: known.revision + 1, updated_at: turn.now }
-  saveTrigger(state, trigger, turn)
+  const changed = { enabled: event.enabled, revision: known.revision + 1, updated_at: turn.now }
+  const trigger = saveTrigger(state, { ...known, ...changed }, turn)
   reply(turn, event.reply, { type: 'trigger', trigger })
 }
 
