@@ -137,7 +137,7 @@ function namedSchemas(): ReadonlyMap<string, object> {
   return named
 }
 
-/** What a page of a list has many of; any other schema itself. */
+/** The schema of a page's items; any other schema itself. */
 function itemOf(schema: v.GenericSchema): v.GenericSchema {
   const { items } = (schema as { readonly entries?: Readonly<Record<string, { readonly item?: v.GenericSchema }>> })
     .entries ?? {}

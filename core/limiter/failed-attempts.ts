@@ -24,7 +24,7 @@ export function isGuessedKey(state: State, credential: SecretHash | null): boole
 /** A failed attempt beyond the limit. */
 export interface ExcessAttempt {
   readonly quota: Quota
-  /** Whether to log the network; `last`: further networks are not logged for a while. */
+  /** `yes`: log the network. `last`: log it, and no further networks for a while. */
   readonly logged: 'no' | 'yes' | 'last'
 }
 

@@ -27,7 +27,7 @@ export function submissionLimit({ submissionsMax, submissionsMs }: Settings): Li
   return { most: submissionsMax, windowMs: submissionsMs }
 }
 
-/** How many wrong keys, secrets and signatures one network may send. */
+/** The limit of wrong keys, secrets and signatures from one network. */
 export function failedAttemptLimit({ wrongKeysMax, wrongKeysMs }: Settings): Limit {
   return { most: wrongKeysMax, windowMs: wrongKeysMs }
 }

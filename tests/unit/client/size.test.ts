@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 
-/** What a page loads to use the client: of the contracts of the API it needs the addresses alone. */
+/** The code that a page loads to use the client: of the API's contracts, only the addresses. */
 
 const BYTES_MAX = 12 * 1024
 
