@@ -158,7 +158,10 @@ async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Pro
     body,
     query,
     page,
-    signal: c.req.raw.signal,
+    // Made when it is asked for: it costs as much as the rest of a request.
+    get signal() {
+      return c.req.raw.signal
+    },
     access: () => callAccess(fleet, route, bearerCredential(c.req.header('authorization'))),
     header: (name: string) => c.req.header(name),
     send: (command: Command) => send(c, fleet, command),
