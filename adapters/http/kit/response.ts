@@ -74,11 +74,6 @@ export function locationIn(base: string, list: string, id: string): { readonly L
   return { Location: `${base}/api/v1/${list}/${encodeURIComponent(id)}` }
 }
 
-/** The header that names the address of something, in the fleet that answers. */
-export function locationOf(c: Context, list: string, id: string): { readonly Location: string } {
-  return { Location: `${c.var.base}/api/v1/${list}/${encodeURIComponent(id)}` }
-}
-
 /** Sets the limit's state as headers of the answer. */
 export function setQuotaHeaders(c: Context, quota: Quota | null | undefined): void {
   if (quota === null || quota === undefined) return

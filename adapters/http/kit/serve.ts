@@ -29,7 +29,7 @@ import {
   readOptionalBody,
 } from './request.ts'
 import { readQuery } from './query.ts'
-import { locationOf, refused, setQuotaHeaders } from './response.ts'
+import { locationIn, refused, setQuotaHeaders } from './response.ts'
 import { unlessUnchanged } from './unchanged.ts'
 
 /** An event with an awaited answer, without the id for that. */
@@ -194,7 +194,9 @@ function answer(c: Context<HonoEnv>, route: Route, handled: Exclude<Handled<obje
   const body = own === undefined ? handled : own.body
   const status = own?.status ?? route.status ?? 200
   const headers = {
-    ...(route.location === undefined ? {} : locationOf(c, route.location, (body as { readonly id: string }).id)),
+    ...(route.location === undefined
+      ? {}
+      : locationIn(c.var.base, route.location, (body as { readonly id: string }).id)),
     ...own?.headers,
   }
   // Only what is answered without a status gets a tag.
