@@ -35,6 +35,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'stats.dispatcher': 'DispatcherStats',
   'stats.queue': 'QueueStats',
   'triggers.fire': 'Firing',
+  'triggers.reportFiles': 'FileOutcome',
   'webhooks.deliveries': 'Delivery',
   'workflows.publish': 'PublishedWorkflow',
 }

@@ -12,7 +12,7 @@ const TIMEOUT_MS = 60_000
 
 afterAll(cleanUp)
 
-/** The limit for the deployed bundle, compressed: it has 278 KiB minified. */
+/** The limit for the deployed bundle, compressed: it has 281 KiB minified, 10 of them the OpenAPI document. */
 const BUNDLE_MAX = 300 * 1024
 
 test(
