@@ -244,7 +244,7 @@ describe('calls of a webhook', () => {
     fleet.turn({ type: 'trigger.switched', reply: ids.reply('s'), trigger: ids.trigger('t1'), enabled: true })
     expect(outcome(fleet, call())).toBe('fired 2 of 3')
     expect(fleet.disk.triggerEvents).toMatchObject([{ outcome: 'fired' }])
-    expect(fleet.state.triggers.get(ids.trigger('t1'))).toMatchObject({ skipped_count: 0, fire_count: 1 })
+    expect(fleet.state.triggers.get(ids.trigger('t1'))).toMatchObject({ skipped_count: 0, trigger_count: 1 })
   })
 
   test('nor does a wrong body, or a call in the cooldown', () => {
