@@ -54,6 +54,9 @@ describe('paths', () => {
   test.each(QUERIES)('%s finds what json-p3 finds', (text) => {
     const path = pathOf(text)
     fc.assert(fc.property(json, (value) => {
+      // To json-p3 an empty list equals an empty object.
+      const written = JSON.stringify(value)
+      fc.pre(!(written.includes('[]') && written.includes('{}')))
       const twin = jsonpath.query(text, value as never).values()
       expect(path.find(value, new Budget())).toEqual(twin)
     }))
