@@ -11,7 +11,6 @@ import { indexRobot } from './queue/matching.ts'
 import { dueAfter } from './records/schedule.ts'
 import type { State } from './state.ts'
 import type { TimerName } from './timers.ts'
-import { cooldownLeft } from './records/trigger.ts'
 import { saveRobot } from './queue/save.ts'
 import { saveTrigger } from './triggers/save.ts'
 
@@ -36,8 +35,12 @@ export function clockSet(state: State, { by }: { readonly by: Millis }, turn: Tu
     saveRobot(state, { ...robot, last_seen: turn.now, last_heartbeat }, turn)
   }
   for (const trigger of state.triggers.values()) {
-    if (trigger.last_triggered === null || cooldownLeft(trigger, before) === 0) continue
-    saveTrigger(state, { ...trigger, last_triggered: trigger.last_triggered + by }, turn)
+    const { last_triggered: last, cooldown_ms } = trigger
+    if (last === null || last > before || cooldown_ms === 0) continue
+    // A cooldown that is over stays over: set back, the wall may show instants again at which it was not.
+    if (last + cooldown_ms > Math.min(before, turn.now)) {
+      saveTrigger(state, { ...trigger, last_triggered: last + by }, turn)
+    }
   }
   for (const webhook of state.webhooks.values()) {
     const { former_secret_until, failing_since } = webhook

@@ -49,6 +49,11 @@ function callWorkflow(
     const message = `Job ${caller.id} has ended already: it is ${caller.status}`
     return refuse('CONFLICT', message, { fields: ['parent_job_id'], status: caller.status })
   }
+  // Only what is in memory brings its family back after a restart, and a job for next week is not.
+  if (caller?.status === 'pending') {
+    const message = `Job ${caller.id} does not run yet: it is pending`
+    return refuse('CONFLICT', message, { fields: ['parent_job_id'], status: caller.status })
+  }
   const calls = caller !== null && isOneOf(allowed_callers, caller) && speaksFor(state, event, caller)
   if (allowed_callers.length > 0 && !calls) {
     return refuse('FORBIDDEN', `${event.alias} may be called by jobs of ${allowed_callers.join(', ')}`)
@@ -80,5 +85,6 @@ function isOneOf(workflows: readonly string[], job: JobRow): boolean {
 /** Anybody who may submit may name a job that they call for; that it is the job itself is known by its robot's key. */
 function speaksFor(state: State, { by }: WorkflowCalled, job: JobRow): boolean {
   const key = by.key === null ? undefined : state.keys.get(by.key)
-  return key === undefined || key.scopes.includes('admin') || key.robot_id === job.robot_id
+  const ofItsRobot = key !== undefined && key.robot_id !== null && key.robot_id === job.robot_id
+  return key === undefined || key.scopes.includes('admin') || ofItsRobot
 }

@@ -183,6 +183,22 @@ describe('a job calls a workflow', () => {
     expect(outcome(fleet, ask({ by: { name: 'own', key }, robot: null }))).toBe(code)
   })
 
+  test('where only jobs may call, nobody speaks for a job that no robot has', () => {
+    const key = ids.key('own')
+    const created = { type: 'key.created', reply: ids.reply('k'), key, name: 'own', secret: ids.secret('s') } as const
+    const fleet = busy(alias({ allowed_callers: ['first'] }), { ...created, scopes: ['jobs:submit'], robot: null })
+    fleet.turn(submit('waits', { workflow: ids.workflow('first'), required_tags: ['elsewhere'] }))
+    const event = ask({ by: { name: 'own', key }, robot: null, parent: ids.job('waits') })
+    expect(outcome(fleet, event)).toBe('FORBIDDEN')
+  })
+
+  test('a job that has not begun, and may be on disk only, calls nothing', () => {
+    const fleet = busy(alias())
+    const scheduled_time = fleet.now + 86_400_000
+    fleet.turn(submit('tomorrow', { workflow: ids.workflow('first'), scheduled_time }))
+    expect(outcome(fleet, ask({ robot: null, parent: ids.job('tomorrow') }))).toBe('CONFLICT')
+  })
+
   test('a job that has ended calls nothing', () => {
     const fleet = busy(alias())
     fleet.turn(complete('r1', 'j1'))
