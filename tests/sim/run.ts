@@ -1,6 +1,5 @@
 import { hashOf } from '../../adapters/crypto/secrets.ts'
 import type { Millis, RobotId } from '../../core/base/ids.ts'
-import { DEFAULTS, type Settings, STRATEGY_NAMES, UNLIMITED } from '../../core/settings.ts'
 import { writeInitialRows } from './world/initial-rows.ts'
 import { Client } from './actors/client.ts'
 import type { Chance } from './world/chance.ts'
@@ -15,8 +14,11 @@ import { ROBOT_MODELS, type Shape } from './actors/robot-models.ts'
 import { Operators } from './actors/operators.ts'
 import { Receivers } from './actors/receivers.ts'
 import { Planner } from './actors/planner.ts'
+import { Integrator } from './actors/integrator.ts'
+import { Callers } from './actors/callers.ts'
 import { SimRobot } from './actors/robot.ts'
 import { everythingIsDone, schedulesCaughtUp } from './rules/final-rules.ts'
+import { callersHaveTheirOutcome } from './rules/calls.ts'
 import type { Rule } from './rules/rule.ts'
 import { Server } from './world/server.ts'
 import { watchDelays } from './rules/clock.ts'
@@ -26,7 +28,8 @@ import { BEGINNING, clock, timeless, World } from './world/world.ts'
 import type { Mark } from './trace.ts'
 import { MemoryDisk } from '../../adapters/store/memory-disk.ts'
 import { Violation } from './violation.ts'
-import { CAPABILITIES, ENVIRONMENTS, HOSTILE, TAGS } from './world/givens.ts'
+import { HOSTILE } from './world/givens.ts'
+import { EVERYTHING, settingsOf, shapeOf } from './world/drawn.ts'
 
 const MINUTE: Millis = 60_000
 /** One run in so many freezes rows, which reveals code that changes one in place: such code does so in any run. */
@@ -39,7 +42,8 @@ const JOINER = 'joiner' as RobotId
  * One seed from beginning to end. To read the simulator, room by room: `world/` is time, chance, faults, the network, and the
  * program under test with all that happens to its process and its commits; `actors/` act on it; `truth/` is what the
  * simulation knows without asking the program; `rules/` are what must hold; `mutants/` are bugs that the rules must find.
- * `violation` is a rule that did not hold, `trace` is what a run leaves behind, `shrink` makes a failing run smaller, and `main` runs seeds from the command line.
+ * `violation` is a rule that did not hold, `trace` is what a run leaves behind, `shrink` makes a failing run smaller, and `main`
+ * runs seeds from the command line.
  */
 
 /** The outcome of one seed. */
@@ -85,6 +89,9 @@ export function simulate(seed: number, mutant: Mutant = ORIGINAL, tracing = fals
   })
 }
 
+/** By then there are schedules that triggers may be bound to. */
+const FIRST_PLANS_MS: Millis = 70_000
+
 /** Long enough for the server to be up again, and to decide what was missed. */
 const CATCH_UP_MS: Millis = 3 * MINUTE
 
@@ -101,6 +108,8 @@ class Run {
   readonly receivers: Receivers
   readonly operators: Operators
   readonly planner: Planner
+  readonly integrator: Integrator
+  readonly callers: Callers
   readonly robots: readonly SimRobot[]
   readonly joiner: SimRobot
   readonly hostile: Hostile
@@ -114,7 +123,7 @@ class Run {
     this.scale = scale
     const world = this.world = new World(seed, tracing)
     const chance = this.chance = world.chance('run')
-    const faults = this.faults = new Faults(chance, mutant.certain, scale.without)
+    const faults = this.faults = new Faults(chance, world.chance('faults apart'), mutant.certain, scale.without)
     this.faultRates = faults.toString()
     this.faultKinds = faults.active
     const disk = new MemoryDisk(seed % FROZEN_EVERY === 0)
@@ -129,6 +138,7 @@ class Run {
     const receivers = this.receivers = new Receivers({ world, truth, mutant })
     writeInitialRows(disk, keys, receivers.initialRows())
     truth.webhooks.load(disk.tables)
+    truth.chains.load(disk.tables)
     const rules = this.rules = [...COMMIT_RULES, ...mutant.rules]
     const died = (): void => network.serverDied()
     const server = this.server = new Server({
@@ -144,16 +154,18 @@ class Run {
     })
     network.server = server
     receivers.server = server
+    const callers = this.callers = new Callers({ world, faults, truth, server })
     const robot = (id: RobotId, shape: Shape): SimRobot => {
       const key = keys.get(id) ?? ''
       const model = id === JOINER ? 'sdk' : chance.pick(ROBOT_MODELS)
       const fits = model === 'ws' ? { ...shape, tags: [] } : shape
-      return new SimRobot({ world, faults, truth, network, id, model, shape: fits, key })
+      return new SimRobot({ world, faults, truth, network, callers, id, model, shape: fits, key })
     }
     this.robots = ids.map((id) => robot(id, shapeOf(chance)))
     this.joiner = robot(JOINER, EVERYTHING)
     this.operators = new Operators({ world, truth, server, robots: this.robots })
     this.planner = new Planner({ world, truth, server, robots: ids })
+    this.integrator = new Integrator({ world, truth, server })
     this.client = new Client({ world, faults, truth, server, robots: ids })
     const credential = hashOf(keys.get(HOSTILE) ?? '')
     this.hostile = new Hostile({ world, truth, network, id: HOSTILE, credential, others: ids })
@@ -162,6 +174,7 @@ class Run {
   /** Everything may go wrong. What must never be is checked all the time. */
   async runWithFaults(): Promise<void> {
     const { world, truth, client, operators, planner, hostile, network, robots, server, faults, chance, scale } = this
+    const { integrator, callers } = this
     world.note(`faults: ${this.faultRates}`)
     server.start()
     watchDelays(world, truth, server)
@@ -169,6 +182,7 @@ class Run {
     client.start()
     this.receivers.start()
     if (faults.rates('scheduling') > 0) world.after(chance.between(0, 60_000), () => planner.start())
+    if (faults.rates('chaining') > 0) world.after(FIRST_PLANS_MS, () => integrator.start())
     scheduleStrikes(this.strikes, {
       world,
       faults,
@@ -177,6 +191,8 @@ class Run {
       client,
       operators,
       planner,
+      integrator,
+      callers,
       hostile,
       robots,
       reshape: () => shapeOf(chance),
@@ -199,6 +215,7 @@ class Run {
     await world.run(world.now + server.stallsFor + CATCH_UP_MS)
     schedulesCaughtUp(truth)
     planner.pauseAll()
+    this.integrator.disableAll()
     operators.cancelFarOff()
     const limit = world.now + 90 * MINUTE + truth.live.size * 2 * MINUTE
     await world.run(limit, () => truth.live.size + truth.webhooks.pending.size === 0)
@@ -209,6 +226,7 @@ class Run {
     const lost = [...truth.acknowledged].filter((id) => truth.disk.tables.jobs.get(id)?.completed_at == null)
     if (lost.length > 0) throw new Violation('I1', `${lost.join(', ')} were acknowledged and have not ended`)
     if (server.waiting > 0) throw new Violation('L1', `${server.waiting} requests were never answered`)
+    callersHaveTheirOutcome(truth)
     everythingIsDone(truth, server.state, [...robots, joiner])
     checkAtEnd(truth, server.state, this.rules)
     for (const { id } of server.state?.sockets.values() ?? []) {
@@ -236,6 +254,7 @@ class Run {
         offers: truth.assignedTo.size,
         faults: this.strikes.count,
         'due instants': truth.disk.tables.schedule_runs.size,
+        'jobs that came of others': truth.chains.roots.size,
         'webhook calls': [...truth.webhooks.calls.values()].reduce((sum, calls) => sum + calls, 0),
       },
       failure,
@@ -252,43 +271,5 @@ class Run {
       return `${job.id} is ${job.status}${since}, offer ${job.offer}, ${job.robot_id}`
     })
     return `${truth.live.size} jobs are pending: ${jobs.join('; ')}. Connected: ${sessions}`
-  }
-}
-
-const EVERYTHING: Shape = {
-  environment: 'default',
-  slots: 4,
-  tags: TAGS,
-  capabilities: Object.fromEntries(CAPABILITIES.map((name) => [name, true])),
-}
-
-function shapeOf(chance: Chance): Shape {
-  return {
-    environment: chance.pick(['default', ...ENVIRONMENTS]),
-    slots: chance.pick([0, 1, 1, 2, 3, 5]),
-    tags: chance.some(TAGS, 0.5),
-    capabilities: Object.fromEntries(CAPABILITIES.map((name) => [name, chance.happens(0.6)])),
-  }
-}
-
-function settingsOf(chance: Chance): Settings {
-  const horizonMs = chance.pick([DEFAULTS.horizonMs, 5 * MINUTE, MINUTE])
-  return {
-    ...DEFAULTS,
-    ...UNLIMITED,
-    queueTtlMs: chance.happens(0.3) ? chance.whole(2, 30) * MINUTE : DEFAULTS.queueTtlMs,
-    agingMs: chance.pick([DEFAULTS.agingMs, MINUTE]),
-    strategy: chance.pick(['least_loaded', ...STRATEGY_NAMES]),
-    lostTriesMax: chance.pick([DEFAULTS.lostTriesMax, 2]),
-    horizonMs,
-    // A job in back-off stays in memory, and the settings have to allow that.
-    backoffMsMax: Math.min(DEFAULTS.backoffMsMax, horizonMs / 2),
-    idempotencyMs: chance.pick([DEFAULTS.idempotencyMs, 30 * MINUTE]),
-    deliveryBackoffMs: [5_000, 30_000, 2 * MINUTE, 5 * MINUTE],
-    webhookFailingMs: chance.pick([DEFAULTS.webhookFailingMs, 10 * MINUTE]),
-    submissionsMax: chance.pick([0, 0, 5, 50]),
-    webhookCallsMax: chance.pick([0, 2, 10]),
-    webhookCallsMs: chance.pick([1, 10]) * MINUTE,
-    robotMessagesMax: chance.pick([0, 8, 100]),
   }
 }

@@ -73,6 +73,17 @@ export const MARKS = [
   'schedule changed while due',
   'schedule deleted',
   'schedule run by hand',
+  'job started by the end of another',
+  'job called by its alias',
+  'trigger fired by a run of a schedule',
+  'follower stopped by a filter',
+  'follower stopped by a cooldown',
+  'jobs followed each other too often',
+  'job led to too many others',
+  'call sent again',
+  'call refused for its family',
+  'caller has its outcome',
+  'caller gave up',
 ] as const
 
 export type Mark = (typeof MARKS)[number]

@@ -1,8 +1,8 @@
-import type { JobId, Millis, RobotId } from '../../../core/base/ids.ts'
+import type { JobId, RobotId } from '../../../core/base/ids.ts'
 import type { Payload } from '../../../core/protocol/message.ts'
 import { Outbox, type ResultMessage } from '../../../robot/outbox.ts'
 import type { Chance } from '../world/chance.ts'
-import type { Colleague, RobotOptions } from './robot-models.ts'
+import { CHATTER, type Colleague, ERRORS, LONGEST_MS, type RobotOptions } from './robot-models.ts'
 import { offerIsMadeOnce, resultIsSafe, startedOnce } from '../rules/frame-rules.ts'
 import type { Execution } from '../truth/execution.ts'
 
@@ -207,7 +207,16 @@ export class RobotJobs {
     for (let step = 1; step <= steps; step++) {
       this.#robot.later(ms * step / (steps + 1), () => this.#progress(run, Math.floor(100 * step / (steps + 1))))
     }
-    if (!run.stuck) this.#robot.later(ms, () => this.#end(run))
+    if (!run.stuck) this.#robot.later(ms, () => this.#options.callers.wantsTo() ? this.#call(run) : this.#end(run))
+  }
+
+  /** It calls a workflow, and ends once it knows what came of that. */
+  #call(run: Run): void {
+    const lives = (): boolean => this.#runs.has(run)
+    const ends = (): void => void this.#robot.later(0, () => this.#end(run))
+    if (lives()) {
+      this.#options.callers.callFor({ robot: this.#robot.id, job: run.job, offer: run.offer, lives }, ends)
+    }
   }
 
   #progress(run: Run, progress: number): void {
@@ -280,14 +289,5 @@ export class RobotJobs {
   }
 }
 
-/** More than ten times what a robot may say where that is little. */
-const CHATTER = 120
-
 /** P41: after this many heartbeats without the job, it is settled. */
 const SETTLED_BEATS = 3
-
-/** The longest that a job may take here, so that those who wait for all of them know how long. */
-const LONGEST_MS: Millis = 900_000
-
-/** The first is taken for transient. */
-const ERRORS = ['ConnectionError', 'ConnectionError', 'BusinessError', ''] as const

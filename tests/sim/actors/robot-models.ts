@@ -1,6 +1,7 @@
 import type { JobId, Millis, RobotId } from '../../../core/base/ids.ts'
 import type { Outgoing } from '../../../core/protocol/message.ts'
 import { backoffMs } from '../../../robot/backoff.ts'
+import type { Callers } from './callers.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { Network } from '../world/network.ts'
@@ -28,6 +29,7 @@ export interface RobotOptions {
   readonly faults: Faults
   readonly truth: Truth
   readonly network: Network
+  readonly callers: Pick<Callers, 'wantsTo' | 'callFor'>
   readonly id: RobotId
   readonly model: RobotModel
   readonly shape: Shape
@@ -139,3 +141,12 @@ export function acknowledgedIn(text: string): string | null {
 }
 
 const ACKNOWLEDGED = /"correlation_id":"([^"\\]+)"\}$/
+
+/** More than ten times what a robot may say where that is little. */
+export const CHATTER = 120
+
+/** The longest that a job may take here, so that those who wait for all of them know how long. */
+export const LONGEST_MS: Millis = 900_000
+
+/** The first is taken for transient. */
+export const ERRORS = ['ConnectionError', 'ConnectionError', 'BusinessError', ''] as const

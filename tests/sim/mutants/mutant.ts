@@ -27,6 +27,16 @@ export interface Mutant {
   readonly certain: readonly Fault[]
 }
 
+/** A typical bug, put around the original program. It must be found within a number of seeds. */
+export interface KnownMutant {
+  readonly bug: string
+  readonly mutant: () => Mutant
+  /** The faults that it is about. */
+  readonly certain?: readonly Fault[]
+  /** Seeds after which it must have been found. */
+  readonly within: number
+}
+
 /** The unchanged program. */
 export const ORIGINAL: Mutant = {
   store: (store) => store,

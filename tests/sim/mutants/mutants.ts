@@ -1,4 +1,5 @@
-import { type Mutant, ORIGINAL } from './mutant.ts'
+import { type KnownMutant, type Mutant, ORIGINAL } from './mutant.ts'
+import { CHAIN_MUTANTS } from './chain-mutants.ts'
 import * as core from './mutations.ts'
 import * as clocks from './mutations-of-clock.ts'
 import * as webhooks from './mutations-of-webhooks.ts'
@@ -7,21 +8,7 @@ import * as offers from './mutations-of-offers.ts'
 import * as rates from './mutations-of-rates.ts'
 import * as schedules from './mutations-of-schedules.ts'
 import { type Outcome, simulate } from '../run.ts'
-import type { Fault } from '../world/faults.ts'
 import { Violation } from '../violation.ts'
-
-/**
- * Typical bugs, each put around the original program. Each must be found within a number of seeds: one that is not
- * found is a missing invariant. In the order of the parts of a turn.
- */
-export interface KnownMutant {
-  readonly bug: string
-  readonly mutant: () => Mutant
-  /** The faults that it is about. */
-  readonly certain?: readonly Fault[]
-  /** Seeds after which it must have been found. */
-  readonly within: number
-}
 
 /** Not a bug but a rule that cannot hold: shows that the harness fails when it should. */
 export const CANARY: Mutant = {
@@ -31,6 +18,7 @@ export const CANARY: Mutant = {
   }],
 }
 
+/** All of them, in the order of the parts of a turn. One that is not found is a missing invariant. */
 export const MUTANTS: readonly KnownMutant[] = [
   { bug: 'send before the commit', within: 5, mutant: core.sendBeforeCommit, certain: ['slowCommit'] },
   { bug: 'take a failed commit for done', within: 10, mutant: core.ignoreFailure, certain: ['failedCommit'] },
@@ -254,6 +242,7 @@ export const MUTANTS: readonly KnownMutant[] = [
     certain: ['burst'],
   },
   { bug: 'deliveries wait for a report that was lost', within: 20, mutant: webhooks.neverReported },
+  ...CHAIN_MUTANTS,
 ]
 
 /** The first seed that finds the bug, with the failure; null if none does in time. */

@@ -91,6 +91,7 @@ const memoryIsBounded: Rule = ({ truth, state, change, whole }) => {
       2 + jobs.size + schedules.size + 4 * robots.size + sockets.size + bars + queues + triggers.size,
     ],
     ['robots with slots held', state.held.size, jobs.size],
+    ['families', state.families.size, jobs.size],
     ['meters', state.limiters.robots.size, robots.size],
   ]
   for (const [what, count, most] of bounds) {

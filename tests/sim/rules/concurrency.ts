@@ -3,6 +3,7 @@ import type { JobId, Millis } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'
 import type { ScheduleRow } from '../../../core/records/schedule.ts'
 import type { Truth } from '../truth/truth.ts'
+import { wasChanged } from './chain-config.ts'
 import type { Rule } from './rule.ts'
 import { demand, same } from '../violation.ts'
 import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
@@ -161,13 +162,15 @@ const repeatsAreFaithful: Rule = ({ truth, change }) => {
 const cooldownHolds: Rule = ({ truth, change }) => {
   for (const { before, after: job } of change.jobs) {
     if (before !== undefined || job.trigger_id === null || job.retry_of !== null) continue
-    const trigger = truth.disk.tables.triggers.get(job.trigger_id)
+    const trigger = truth.chains.triggers.get(job.trigger_id)
     const former = truth.fired.get(job.trigger_id)
     const made = truth.time.of(job.created_at)
     truth.fired.set(job.trigger_id, made)
     const waited = former === undefined ? Infinity : made - former
     const { cooldown_ms = 0 } = trigger ?? {}
-    demand(waited >= cooldown_ms, 'I27', () => `${job.trigger_id} fired again after ${waited} ms`)
+    // It may have got a longer one in this very turn, and fired before.
+    const earned = waited >= cooldown_ms || wasChanged(change, job.trigger_id, trigger)
+    demand(earned, 'I27', () => `${job.trigger_id} fired again after ${waited} ms`)
   }
 }
 

@@ -22,8 +22,9 @@ export function everythingIsDone(truth: Truth, state: State | null, robots: read
   }
   const pending = [...truth.webhooks.pending]
   if (pending.length > 0) throw new Violation('L5', `nobody was told, in the end: ${pending.slice(0, 3).join()}`)
-  const { jobs, matching, concurrency, runs, deliveries } = state
-  const left = jobs.size + matching.classes.size + concurrency.byKey.size + runs.size + deliveries.requestsInFlight
+  const { jobs, matching, concurrency, runs, deliveries, families } = state
+  const left = jobs.size + matching.classes.size + concurrency.byKey.size + runs.size + families.size +
+    deliveries.requestsInFlight
   if (left > 0) throw new Violation('I37', `everything has ended and ${left} things are in memory still`)
 }
 

@@ -52,6 +52,7 @@ const FIXED = [
   'schedule_id',
   'due_at',
   'parent_job_id',
+  'root_job_id',
   'depth',
   'seq',
 ] as const satisfies readonly (keyof JobRow)[]
@@ -109,8 +110,9 @@ export function acknowledgedJobsExist(truth: Truth): void {
 const noGhosts: Rule = ({ truth, change }) => {
   for (const { before, after } of change.jobs) {
     if (before !== undefined) continue
-    // Schedules make jobs without a request: `schedules.ts` checks that these were due.
-    demand(truth.requests.has(after.id) || after.due_at !== null, 'I3', () => `nobody asked for job ${after.id}`)
+    // Schedules make jobs unasked, and so do ends and runs: `schedules.ts` and `chains.ts` check that.
+    const unasked = after.due_at !== null || (after.trigger_id !== null && truth.chains.plans.has(after.trigger_id))
+    demand(truth.requests.has(after.id) || unasked, 'I3', () => `nobody asked for job ${after.id}`)
     demand(!truth.refused.has(after.id), 'I3', () => `job ${after.id} was refused and exists`)
   }
 }

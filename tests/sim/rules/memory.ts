@@ -38,6 +38,8 @@ const memoryIsACache: Rule = ({ truth, state, change, all }) => {
     sameRows(kind, twin[kind], state[kind])
   }
   sameRows('families', twin.families, state.families)
+  const [waits, wait] = [subscribersOf(twin), subscribersOf(state)]
+  demand(waits === wait, 'I5', () => `after a restart the triggers would wait for ${waits}, and they wait for ${wait}`)
   for (const hash of twin.definitions.keys()) {
     demand(state.definitions.has(hash), 'I5', () => `definition ${hash} is on the disk, in use, and not in memory`)
   }
@@ -62,6 +64,12 @@ function sameRows(kind: string, disk: ReadonlyMap<string, object>, memory: Reado
     if (live === row || same(live, row)) continue
     throw new Violation('I5', `${kind} ${id}: ${JSON.stringify(row)} on the disk, ${JSON.stringify(live)} in memory`)
   }
+}
+
+function subscribersOf({ subscribers }: State): string {
+  return [...subscribers].map(([topic, ids]) => `${topic}: ${[...ids.values()].toSorted().join(' ')}`).toSorted().join(
+    '; ',
+  )
 }
 
 function waitingOf(state: State): string {

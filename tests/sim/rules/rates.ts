@@ -26,8 +26,8 @@ function limitFor(
   settings: Settings,
   job: { readonly trigger_id: TriggerId | null; readonly created_by: string },
 ): RateLimit {
-  const { trigger_id } = job
-  if (trigger_id === null) {
+  const { trigger_id, created_by } = job
+  if (trigger_id === null || created_by === BY) {
     const { submissionsMax: most, submissionsMs: windowMs } = settings
     return { name: KEY, most, windowMs, remaining: (state, at) => submissionsLeft(state, KEY as KeyId, at)?.remaining }
   }
@@ -39,7 +39,10 @@ function limitFor(
 /** I28: in no window are there more jobs than the limit lets through, over restarts; and memory has counted them all. */
 const ratesHold: Rule = ({ truth, state, change }) => {
   for (const { before, after: job } of change.jobs) {
-    if (before !== undefined || job.retry_of !== null || (job.trigger_id === null && job.created_by !== BY)) continue
+    if (before !== undefined || job.retry_of !== null) continue
+    // Jobs that follow from others, and from runs of schedules, have no limit of this kind.
+    const hook = job.trigger_id !== null && !truth.chains.plans.has(job.trigger_id)
+    if (job.created_by !== BY && !hook) continue
     const { name, most, windowMs, remaining } = limitFor(truth.settings, job)
     if (most === 0) continue
     const made = truth.made.get(name) ?? []
@@ -59,7 +62,10 @@ export function refusalIsEarned(truth: Truth, trigger: TriggerId | null, answer:
   const details = answer.type === 'refusal' && answer.refusal.refused === 'RATE_LIMITED' ? answer.refusal.details : {}
   const { reset, retry_after_ms } = details as { readonly reset?: number; readonly retry_after_ms?: number }
   if (reset === undefined || retry_after_ms === undefined) return
-  const { name, most, windowMs } = limitFor(truth.settings, { trigger_id: trigger, created_by: BY })
+  const { name, most, windowMs } = limitFor(truth.settings, {
+    trigger_id: trigger,
+    created_by: trigger === null ? BY : `trigger:${trigger}`,
+  })
   // Seconds are rounded up.
   const refusedAt = truth.time.of(reset * 1_000 - retry_after_ms)
   const used = (truth.made.get(name) ?? []).filter((at) => at > refusedAt - 1_000 - windowMs).length

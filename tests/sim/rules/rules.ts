@@ -10,6 +10,7 @@ import { ORDER_RULES } from './dispatch-order.ts'
 import { WEBHOOK_RULES } from './webhooks.ts'
 import { RATE_RULES } from './rates.ts'
 import type { Rule, RuleInput } from './rule.ts'
+import { CHAIN_RULES } from './chains.ts'
 import { SCHEDULE_RULES } from './schedules.ts'
 import { CLOCK_RULES } from './clock.ts'
 
@@ -26,6 +27,7 @@ const ABOUT_JOBS: readonly Rule[] = [...JOB_RULES, ...OFFER_RULES, ...CONCURRENC
 /** The others. */
 export const COMMIT_RULES: readonly Rule[] = [
   ...SCHEDULE_RULES,
+  ...CHAIN_RULES,
   ...BOUND_RULES,
   ...WEBHOOK_RULES,
   ...RATE_RULES,
@@ -41,9 +43,9 @@ const ALL_EVERY = 5 * WHOLE_EVERY
 
 /** Every rule that is checked after every commit. `state` is null when the commit landed after its process had gone. */
 export function checkCommit(truth: Truth, change: Change, state: State | null, rules: readonly Rule[]): void {
-  const { jobs, history, logs, limits, schedules, scheduleRuns, webhooks } = change
+  const { jobs, history, logs, limits, schedules, scheduleRuns, webhooks, chains } = change
   const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + scheduleRuns.length +
-      webhooks.deliveries.length === 0
+      webhooks.deliveries.length + chains.former.size === 0
   const whole = ++truth.checked % WHOLE_EVERY === 0 || truth.strict
   if (quiet && !whole) return
   const input: RuleInput = { truth, change, state, whole, all: truth.checked % ALL_EVERY === 0 || truth.strict }
@@ -56,6 +58,7 @@ export function checkAtEnd(truth: Truth, state: State | null, rules: readonly Ru
   const none = { jobs: [], history: [], logs: [], robots: [], limits: [], schedules: new Map(), scheduleRuns: [] }
   const webhooks = { former: truth.webhooks.rows, changed: false, deliveries: [] }
   const at = truth.time.inRows()
-  const change: Change = { ...none, webhooks, at, elapsed: truth.time.now(), turnAt: at, set: 0 }
+  const chains = { former: new Map(), events: [] }
+  const change: Change = { ...none, webhooks, chains, at, elapsed: truth.time.now(), turnAt: at, set: 0 }
   for (const rule of [...ABOUT_JOBS, ...rules]) rule({ truth, change, state, whole: true, all: true })
 }

@@ -2,6 +2,7 @@ import type { Millis, ScheduleId } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'
 import type { ScheduleRow, ScheduleRunRow } from '../../../core/records/schedule.ts'
 import type { WebhookChange } from './webhook-truth.ts'
+import type { ChainChange } from './chain-truth.ts'
 import type { RobotRow } from '../../../core/records/robot.ts'
 import type { WorkflowRow } from '../../../core/records/workflow.ts'
 import type { PoolRow } from '../../../core/records/pool.ts'
@@ -29,4 +30,5 @@ export interface Change {
   readonly schedules: ReadonlyMap<ScheduleId, ScheduleRow | undefined>
   readonly scheduleRuns: readonly ScheduleRunRow[]
   readonly webhooks: WebhookChange
+  readonly chains: ChainChange
 }

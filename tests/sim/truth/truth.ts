@@ -9,6 +9,7 @@ import type { Change } from './change.ts'
 import { ReportTruth } from './report-truth.ts'
 import type { TrueTime } from './true-time.ts'
 import { WebhookTruth } from './webhook-truth.ts'
+import { ChainTruth } from './chain-truth.ts'
 import { type Execution, newExecution } from './execution.ts'
 import type { JobRequest } from './job-request.ts'
 import type { RobotRow } from '../../../core/records/robot.ts'
@@ -45,6 +46,7 @@ export class Truth {
   readonly robots = new Map<RobotId, RobotRow>()
   readonly histories = new Map<JobId, HistoryRow[]>()
   readonly webhooks = new WebhookTruth()
+  readonly chains = new ChainTruth()
 
   /** The settings of each schedule by its users, and our knowledge of it. */
   readonly plans = new Map<ScheduleId, readonly ScheduleSpec[]>()
@@ -217,6 +219,7 @@ export class Truth {
     for (const schedule of schedules.values()) if (schedule !== undefined) limits.push({ schedule })
     const scheduleRuns = out.scheduleRuns.flatMap((row) => tables.schedule_runs.get(String(row.seq)) ?? [])
     const webhooks = this.webhooks.committed(out, tables)
+    const chains = this.chains.committed(out, tables, this.commits)
     const at = Math.max(this.time.inRows(), out.at)
     return {
       at,
@@ -231,6 +234,7 @@ export class Truth {
       schedules,
       scheduleRuns,
       webhooks,
+      chains,
     }
   }
 

@@ -5,6 +5,8 @@ import type { JobId } from '../../../core/base/ids.ts'
 import { isWaiting, type JobRow } from '../../../core/records/job.ts'
 import type { Settings } from '../../../core/settings.ts'
 import type { State } from '../../../core/state.ts'
+import type { TriggerEventRow } from '../../../core/records/trigger.ts'
+import type { Mark } from '../trace.ts'
 import type { DeliveryRow } from '../../../core/records/webhook.ts'
 import type { Chance } from './chance.ts'
 import { checkCommit } from '../rules/rules.ts'
@@ -34,6 +36,13 @@ const BACK_OFFS = [
   ['refused by', 'offer refused'],
   ['failed on', 'retried after a transient error'],
 ] as const
+
+/** Reasons for which a trigger did not fire. */
+const SKIPPED: Readonly<Record<string, Mark>> = {
+  filter: 'follower stopped by a filter',
+  cooldown: 'follower stopped by a cooldown',
+  CALL_TOO_DEEP: 'jobs followed each other too often',
+}
 
 /** The reason when a schedule cancels a job. */
 const REPLACED = 'Cancelled by the next run of its schedule'
@@ -139,6 +148,7 @@ export class Commits {
       for (const { after } of change.webhooks.deliveries) this.#markDelivery(after)
       if (change.logs.some(({ message }) => message.endsWith('by the rate limit'))) world.mark('log lines refused')
       this.#markSchedules(change)
+      for (const event of change.chains.events) this.#markTrigger(event)
       if (life.state !== null) this.#markState(life.state, change)
       checkCommit(truth, change, life.over ? null : life.state, rules)
       if (life.state !== null) rememberRobots(life.state)
@@ -187,6 +197,16 @@ export class Commits {
       if (row?.updated_at !== known?.updated_at && due_at !== null) world.mark('schedule changed while due')
     }
     for (const row of schedules.values()) if (row === undefined) world.mark('schedule deleted')
+  }
+
+  #markTrigger({ trigger_id, trigger_type, outcome, reason, job_id, metadata }: TriggerEventRow): void {
+    const { world } = this.#options
+    world.note(`  ${trigger_id} ${outcome} ${reason} ${job_id}`, metadata)
+    if (trigger_type !== 'workflow_call' && trigger_type !== 'scheduled') return
+    const follows = metadata.startsWith('{"source":"job"')
+    if (outcome === 'skipped') world.mark(SKIPPED[reason] ?? 'job led to too many others')
+    else if (trigger_type === 'scheduled') world.mark('trigger fired by a run of a schedule')
+    else world.mark(follows ? 'job started by the end of another' : 'job called by its alias')
   }
 
   #markDelivery({ id, event, status, attempt, status_code, webhook_id }: DeliveryRow): void {

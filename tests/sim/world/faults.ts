@@ -47,9 +47,13 @@ const FAULTS = {
   limitChange: { code: 'U2', worst: 20 },
   keyRevoked: { code: 'U2', worst: 4 },
   scheduling: { code: 'U3', worst: 60 },
+  chaining: { code: 'U4', worst: 60 },
 } as const satisfies Record<string, { readonly code: string; readonly worst: number }>
 
 export type Fault = keyof typeof FAULTS
+
+/** Drawn from a source of their own, so that adding them has changed no other. */
+const DRAWN_APART: ReadonlySet<Fault> = new Set<Fault>(['chaining'])
 
 /**
  * The faults of one run. Each seed draws a few kinds of fault and how bad each is, so that some runs have nearly
@@ -59,12 +63,13 @@ export class Faults {
   #rates: Readonly<Partial<Record<Fault, number>>>
 
   /** `certain` are kinds that are not left to chance, `without` those that are left out, to make a run smaller. */
-  constructor(chance: Chance, certain: readonly Fault[] = [], without: readonly Fault[] = []) {
+  constructor(chance: Chance, apart: Chance, certain: readonly Fault[] = [], without: readonly Fault[] = []) {
     const share = chance.between(0.1, 0.8)
     const rateOf: Partial<Record<Fault, number>> = {}
     for (const fault of Object.keys(FAULTS) as Fault[]) {
-      const drawn = chance.happens(share)
-      const strength = chance.spread(0.05, 1)
+      const source = DRAWN_APART.has(fault) ? apart : chance
+      const drawn = source.happens(share)
+      const strength = source.spread(0.05, 1)
       if ((drawn || certain.includes(fault)) && !without.includes(fault)) {
         rateOf[fault] = FAULTS[fault].worst * (certain.includes(fault) ? Math.max(0.5, strength) : strength)
       }

@@ -22,6 +22,7 @@ import type { ServerClock } from '../mutants/mutant.ts'
 import { noteRequestedLimit } from '../rules/concurrency.ts'
 import { forgetCounted, markRates } from '../rules/rates.ts'
 import { checkSend } from '../rules/frame-rules.ts'
+import { demand } from '../violation.ts'
 import { SocketBuffers } from './socket-buffers.ts'
 import type { ServerOptions } from './server-options.ts'
 import type { Life } from './life.ts'
@@ -265,8 +266,8 @@ export class Server implements ServerEnd {
       markRates(world, send)
       if (send.to !== 'reply') return this.#connections.deliver(send, this.clock())
       const answered = this.#replies.get(send.reply)
-      this.#replies.delete(send.reply)
-      answered?.(send.answer)
+      demand(answered !== undefined && this.#replies.delete(send.reply), 'I33', () => `${send.reply} answered twice`)
+      answered(send.answer)
     })
   }
 

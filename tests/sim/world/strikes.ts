@@ -1,7 +1,9 @@
+import type { Callers } from '../actors/callers.ts'
 import type { Client } from '../actors/client.ts'
 import type { Chance } from './chance.ts'
 import type { Hostile } from '../actors/hostile.ts'
 import type { Connection, Network } from './network.ts'
+import type { Integrator } from '../actors/integrator.ts'
 import type { Operators } from '../actors/operators.ts'
 import type { Planner } from '../actors/planner.ts'
 import type { Shape } from '../actors/robot-models.ts'
@@ -19,6 +21,8 @@ export interface StrikeTargets {
   readonly client: Client
   readonly operators: Operators
   readonly planner: Planner
+  readonly integrator: Integrator
+  readonly callers: Callers
   readonly hostile: Hostile
   readonly robots: readonly SimRobot[]
   /** The shape with which a robot may return. */
@@ -68,6 +72,7 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   limitChange: ({ operators }) => operators.changeLimit(),
   keyRevoked: ({ operators }) => operators.revokeKey(),
   scheduling: ({ planner }) => planner.act(),
+  chaining: ({ integrator, callers }, chance) => chance.happens(0.4) ? callers.callByHand() : integrator.act(),
 }
 
 /** Lets faults strike until they are cleared, and counts them. */
