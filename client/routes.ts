@@ -15,8 +15,8 @@ type Call<R extends Route> = (
 
 type IdsIn<P extends string> = P extends `${string}{${string}}${infer Rest}` ? [id: string, ...IdsIn<Rest>] : []
 
-type BodyIn<R> = R extends { readonly bodyIs: infer Is; readonly body: infer S extends v.GenericSchema }
-  ? Is extends 'optional' ? [body?: InputOf<S>] : [body: InputOf<S>]
+type BodyIn<R> = R extends { readonly takes: infer Takes; readonly body: infer S extends v.GenericSchema }
+  ? Takes extends 'body?' ? [body?: InputOf<S>] : [body: InputOf<S>]
   : []
 
 type ItemOf<A> = A extends { readonly items: readonly (infer Item)[] } ? Item : never
@@ -58,7 +58,7 @@ interface GivenOptions extends CallOptions, Idempotency {
 function caller(
   transport: Transport,
   base: string,
-  { at: address, bodyIs, paged, repeatable, idempotent, also }: Address,
+  { at: address, takes, paged, repeatable, idempotent, also }: Address,
 ) {
   const [method, path = ''] = address.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE', string]
   const names = path.match(/\{\w+\}/g) ?? []
@@ -68,7 +68,7 @@ function caller(
       base + path,
     )
     const rest = given.slice(names.length)
-    const body = bodyIs === undefined ? undefined : rest.shift() as object | undefined
+    const body = takes === undefined ? undefined : rest.shift() as object | undefined
     const { signal, idempotencyKey = newIdempotencyKey(), ...query } = (rest[0] ?? {}) as GivenOptions
     if (paged === true) return transport.list(url, query as Query, { signal })
     const headers = idempotent === true ? { 'Idempotency-Key': idempotencyKey } : {}

@@ -182,7 +182,7 @@ function operation(group: string, name: string, path: string, route: Route): obj
     parameters: [...pathParameters(path), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: route.bodyIs === 'required', ...json(schemaOf(route.body, 'input')) } }),
+      : { requestBody: { required: route.takes === 'body', ...json(schemaOf(route.body, 'input')) } }),
     responses: {
       ...Object.fromEntries(statusesOf(route).map((status) => [status, answered])),
       default: { $ref: '#/components/responses/Refused' },

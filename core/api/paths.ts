@@ -7,8 +7,8 @@
 export interface Address {
   /** Method and path. */
   readonly at: `${Method} /${string}`
-  /** Set if it takes a body. */
-  readonly bodyIs?: 'required' | 'optional'
+  /** `body?`: one that may be left out. */
+  readonly takes?: 'body' | 'body?'
   /** It answers a page of a list at a time. */
   readonly paged?: true
   /** Doing it twice is doing it once. Always so for GET, PUT and DELETE. */
@@ -21,153 +21,156 @@ export interface Address {
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export type Addresses = Readonly<Record<string, Address>>
 
+/** The beginning of every path but that of the health check. */
+const V1 = '/api/v1'
+
 export const PATHS = {
   fleets: {
     /** Makes a fleet. Its first admin key is in this answer only. */
-    create: { at: 'POST /api/v1/fleets', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/fleets', paged: true },
+    create: { at: `POST ${V1}/fleets`, takes: 'body' },
+    list: { at: `GET ${V1}/fleets`, paged: true },
   },
   jobs: {
     /**
      * Resolves with the job once it is durable. Every submission has an idempotency key, so it can be sent again when the
      * answer was lost without making a second job.
      */
-    submit: { at: 'POST /api/v1/jobs', bodyIs: 'required', idempotent: true },
+    submit: { at: `POST ${V1}/jobs`, takes: 'body', idempotent: true },
     /** Jobs, newest first. Pages are fetched as the loop needs them. */
-    list: { at: 'GET /api/v1/jobs', paged: true },
+    list: { at: `GET ${V1}/jobs`, paged: true },
     /** The job with its parameters, result, definition and the end of its log. */
-    get: { at: 'GET /api/v1/jobs/{id}' },
+    get: { at: `GET ${V1}/jobs/{id}` },
     /** Every line of the job's log so far, in order. */
-    logs: { at: 'GET /api/v1/jobs/{id}/logs', paged: true },
+    logs: { at: `GET ${V1}/jobs/{id}/logs`, paged: true },
     /** The history of a job, in order. */
-    history: { at: 'GET /api/v1/jobs/{id}/history', paged: true },
+    history: { at: `GET ${V1}/jobs/{id}/history`, paged: true },
     /** Explains why a job is not running, and under which conditions it would run. */
-    explain: { at: 'GET /api/v1/jobs/{id}/explain' },
+    explain: { at: `GET ${V1}/jobs/{id}/explain` },
     /** Cancels a job. Final at once; the robot is asked to stop. Refused with `CONFLICT` when the job has already ended. */
-    cancel: { at: 'POST /api/v1/jobs/{id}/cancel', bodyIs: 'optional' },
+    cancel: { at: `POST ${V1}/jobs/{id}/cancel`, takes: 'body?' },
     /**
      * Declares that the robot which was offered this job, and has not answered, has not started it; the job is offered
      * anew. Refused with `CONFLICT` when the robot has accepted it or may still answer, and when the job has ended.
      */
-    release: { at: 'POST /api/v1/jobs/{id}/release', bodyIs: 'optional' },
+    release: { at: `POST ${V1}/jobs/{id}/release`, takes: 'body?' },
     /** Submits a new job that repeats one that has ended. */
-    retry: { at: 'POST /api/v1/jobs/{id}/retry' },
+    retry: { at: `POST ${V1}/jobs/{id}/retry` },
     /** Submits a new job that repeats a dead letter, and takes that off the list of dead letters. */
-    requeue: { at: 'POST /api/v1/jobs/{id}/requeue' },
+    requeue: { at: `POST ${V1}/jobs/{id}/requeue` },
   },
   keys: {
     /** Creates a key. The key itself is in this answer only. */
-    create: { at: 'POST /api/v1/keys', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/keys', paged: true },
+    create: { at: `POST ${V1}/keys`, takes: 'body' },
+    list: { at: `GET ${V1}/keys`, paged: true },
     /** Revokes a key, and closes its connections at once. */
-    revoke: { at: 'DELETE /api/v1/keys/{id}' },
+    revoke: { at: `DELETE ${V1}/keys/{id}` },
   },
   pools: {
-    create: { at: 'POST /api/v1/pools', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/pools', paged: true },
+    create: { at: `POST ${V1}/pools`, takes: 'body' },
+    list: { at: `GET ${V1}/pools`, paged: true },
   },
   robots: {
     /** Registers a robot before it has connected. The fields that it registers with later win. */
-    create: { at: 'POST /api/v1/robots', bodyIs: 'required' },
-    update: { at: 'PUT /api/v1/robots/{id}', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/robots', paged: true },
-    get: { at: 'GET /api/v1/robots/{id}' },
+    create: { at: `POST ${V1}/robots`, takes: 'body' },
+    update: { at: `PUT ${V1}/robots/{id}`, takes: 'body' },
+    list: { at: `GET ${V1}/robots`, paged: true },
+    get: { at: `GET ${V1}/robots/{id}` },
     /** Gives the robot no more jobs, even after it has reconnected, until `resume`. */
-    pause: { at: 'POST /api/v1/robots/{id}/pause', repeatable: true },
-    resume: { at: 'POST /api/v1/robots/{id}/resume', repeatable: true },
+    pause: { at: `POST ${V1}/robots/{id}/pause`, repeatable: true },
+    resume: { at: `POST ${V1}/robots/{id}/resume`, repeatable: true },
     /** Asks the robot to shut down; `graceful`, the default, after its jobs have ended. */
-    shutdown: { at: 'POST /api/v1/robots/{id}/shutdown', bodyIs: 'optional' },
+    shutdown: { at: `POST ${V1}/robots/{id}/shutdown`, takes: 'body?' },
     /**
      * Asks the robot itself. Refused with `TIMEOUT` when it does not answer, with `CONNECTION_ERROR` when it is not
      * connected.
      */
-    status: { at: 'POST /api/v1/robots/{id}/status' },
+    status: { at: `POST ${V1}/robots/{id}/status` },
   },
   schedules: {
-    create: { at: 'POST /api/v1/schedules', bodyIs: 'required' },
+    create: { at: `POST ${V1}/schedules`, takes: 'body' },
     /** Replaces every field except `enabled`; a field left out gets its default. */
-    update: { at: 'PUT /api/v1/schedules/{id}', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/schedules', paged: true },
+    update: { at: `PUT ${V1}/schedules/{id}`, takes: 'body' },
+    list: { at: `GET ${V1}/schedules`, paged: true },
     /** The schedules that are due next, nearest first: at most `limit`. */
-    upcoming: { at: 'GET /api/v1/schedules/upcoming', paged: true },
-    get: { at: 'GET /api/v1/schedules/{id}' },
+    upcoming: { at: `GET ${V1}/schedules/upcoming`, paged: true },
+    get: { at: `GET ${V1}/schedules/{id}` },
     /** The next instants at which a schedule is due, with the time at which each would be acted upon: at most `count`. */
-    preview: { at: 'GET /api/v1/schedules/{id}/preview', paged: true },
+    preview: { at: `GET ${V1}/schedules/{id}/preview`, paged: true },
     /** The outcome of every instant at which the schedule was due, the last decided first. */
-    runs: { at: 'GET /api/v1/schedules/{id}/runs', paged: true },
-    enable: { at: 'POST /api/v1/schedules/{id}/enable', repeatable: true },
+    runs: { at: `GET ${V1}/schedules/{id}/runs`, paged: true },
+    enable: { at: `POST ${V1}/schedules/{id}/enable`, repeatable: true },
     /** Disables the schedule. `note` says why, for others who look at it. */
-    disable: { at: 'POST /api/v1/schedules/{id}/disable', bodyIs: 'optional', repeatable: true },
+    disable: { at: `POST ${V1}/schedules/{id}/disable`, takes: 'body?', repeatable: true },
     /** Makes a job now, even if the schedule is disabled. */
-    trigger: { at: 'POST /api/v1/schedules/{id}/trigger' },
+    trigger: { at: `POST ${V1}/schedules/{id}/trigger` },
     /** Deletes the schedule. Its jobs continue. */
-    delete: { at: 'DELETE /api/v1/schedules/{id}' },
+    delete: { at: `DELETE ${V1}/schedules/{id}` },
   },
   workflows: {
     /** Creates a draft. Nothing runs it before `publish`. */
-    create: { at: 'POST /api/v1/workflows', bodyIs: 'required' },
+    create: { at: `POST ${V1}/workflows`, takes: 'body' },
     /** Saves a new version, if the definition differs. */
-    update: { at: 'PUT /api/v1/workflows/{id}', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/workflows', paged: true },
-    get: { at: 'GET /api/v1/workflows/{id}' },
-    versions: { at: 'GET /api/v1/workflows/{id}/versions', paged: true },
+    update: { at: `PUT ${V1}/workflows/{id}`, takes: 'body' },
+    list: { at: `GET ${V1}/workflows`, paged: true },
+    get: { at: `GET ${V1}/workflows/{id}` },
+    versions: { at: `GET ${V1}/workflows/{id}/versions`, paged: true },
     /** Makes the newest version the one that jobs run. */
-    publish: { at: 'POST /api/v1/workflows/{id}/publish', repeatable: true },
+    publish: { at: `POST ${V1}/workflows/{id}/publish`, repeatable: true },
   },
   webhooks: {
     /** Creates a webhook. The secret that signs its requests is in this answer only. */
-    create: { at: 'POST /api/v1/webhooks', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/webhooks', paged: true },
-    get: { at: 'GET /api/v1/webhooks/{id}' },
-    update: { at: 'PUT /api/v1/webhooks/{id}', bodyIs: 'required' },
+    create: { at: `POST ${V1}/webhooks`, takes: 'body' },
+    list: { at: `GET ${V1}/webhooks`, paged: true },
+    get: { at: `GET ${V1}/webhooks/{id}` },
+    update: { at: `PUT ${V1}/webhooks/{id}`, takes: 'body' },
     /** Deletes the webhook with all its deliveries, pending ones too. */
-    delete: { at: 'DELETE /api/v1/webhooks/{id}' },
+    delete: { at: `DELETE ${V1}/webhooks/{id}` },
     /** Enables the webhook. Deliveries that were pending when it was disabled are sent first. */
-    enable: { at: 'POST /api/v1/webhooks/{id}/enable', repeatable: true },
-    disable: { at: 'POST /api/v1/webhooks/{id}/disable', repeatable: true },
+    enable: { at: `POST ${V1}/webhooks/{id}/enable`, repeatable: true },
+    disable: { at: `POST ${V1}/webhooks/{id}/disable`, repeatable: true },
     /** Sends a `webhook.ping`, whichever events the webhook subscribes to. */
-    test: { at: 'POST /api/v1/webhooks/{id}/test' },
+    test: { at: `POST ${V1}/webhooks/{id}/test` },
     /** Makes a new secret, shown in this answer only. For a day, requests are signed with the former one too. */
-    rotate: { at: 'POST /api/v1/webhooks/{id}/rotate' },
+    rotate: { at: `POST ${V1}/webhooks/{id}/rotate` },
     /** The deliveries to a webhook, newest first. */
-    deliveries: { at: 'GET /api/v1/webhooks/{id}/deliveries', paged: true },
-    delivery: { at: 'GET /api/v1/webhooks/{id}/deliveries/{delivery}' },
+    deliveries: { at: `GET ${V1}/webhooks/{id}/deliveries`, paged: true },
+    delivery: { at: `GET ${V1}/webhooks/{id}/deliveries/{delivery}` },
     /** Sends a delivery once more, under the same id. */
-    replay: { at: 'POST /api/v1/webhooks/{id}/deliveries/{delivery}/replay' },
+    replay: { at: `POST ${V1}/webhooks/{id}/deliveries/{delivery}/replay` },
   },
   calls: {
-    start: { at: 'POST /api/v1/calls/{alias}', bodyIs: 'optional', idempotent: true },
-    get: { at: 'GET /api/v1/calls/{id}' },
+    start: { at: `POST ${V1}/calls/{alias}`, takes: 'body?', idempotent: true },
+    get: { at: `GET ${V1}/calls/{id}` },
   },
   stats: {
-    queue: { at: 'GET /api/v1/stats/queue' },
-    dispatcher: { at: 'GET /api/v1/stats/dispatcher' },
+    queue: { at: `GET ${V1}/stats/queue` },
+    dispatcher: { at: `GET ${V1}/stats/dispatcher` },
   },
   health: {
     check: { at: 'GET /healthz', also: 503 },
   },
   triggers: {
     /** Creates a trigger. The secret that callers must send is in this answer only. */
-    create: { at: 'POST /api/v1/triggers', bodyIs: 'required' },
+    create: { at: `POST ${V1}/triggers`, takes: 'body' },
     /**
      * Replaces the trigger's fields; a field left out gets its default. The type stays, and so does the secret unless one
      * is given.
      */
-    update: { at: 'PUT /api/v1/triggers/{id}', bodyIs: 'required' },
-    list: { at: 'GET /api/v1/triggers', paged: true },
-    get: { at: 'GET /api/v1/triggers/{id}' },
+    update: { at: `PUT ${V1}/triggers/{id}`, takes: 'body' },
+    list: { at: `GET ${V1}/triggers`, paged: true },
+    get: { at: `GET ${V1}/triggers/{id}` },
     /** The events that reached a trigger with their outcomes, newest first. */
-    events: { at: 'GET /api/v1/triggers/{id}/events', paged: true },
-    enable: { at: 'POST /api/v1/triggers/{id}/enable', repeatable: true },
-    disable: { at: 'POST /api/v1/triggers/{id}/disable', repeatable: true },
+    events: { at: `GET ${V1}/triggers/{id}/events`, paged: true },
+    enable: { at: `POST ${V1}/triggers/{id}/enable`, repeatable: true },
+    disable: { at: `POST ${V1}/triggers/{id}/disable`, repeatable: true },
     /** Deletes the trigger and its events. Its jobs continue. */
-    delete: { at: 'DELETE /api/v1/triggers/{id}' },
+    delete: { at: `DELETE ${V1}/triggers/{id}` },
     /** Fires a trigger of any type by hand. As with `jobs.submit`, a repeat after a lost answer makes no second job. */
-    fire: { at: 'POST /api/v1/triggers/{id}/fire', bodyIs: 'optional', idempotent: true },
+    fire: { at: `POST ${V1}/triggers/{id}/fire`, takes: 'body?', idempotent: true },
     /**
      * Reports file changes to a `file_watch` trigger with `reported: true`; a robot's key may do this too. The outcomes
      * are in the order of the events. A repeat after a lost answer makes no second job.
      */
-    reportFiles: { at: 'POST /api/v1/triggers/{id}/file-events', bodyIs: 'required', idempotent: true },
+    reportFiles: { at: `POST ${V1}/triggers/{id}/file-events`, takes: 'body', idempotent: true },
   },
 } as const satisfies Readonly<Record<string, Addresses>>

@@ -45,7 +45,7 @@ export function contract<
 }
 
 /** A body has a schema where the address says that there is one. */
-type TermsOf<A extends Address> = A extends { readonly bodyIs: string } ? Terms & { readonly body: v.GenericSchema }
+type TermsOf<A extends Address> = A extends { readonly takes: string } ? Terms & { readonly body: v.GenericSchema }
   : Terms & { readonly body?: never }
 
 /** Every status of an answer that is no refusal. */

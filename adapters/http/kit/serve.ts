@@ -174,9 +174,9 @@ function readQueryOf(c: Context, { query: schema }: Route): unknown {
   return readQuery(query, schema)
 }
 
-function readBodyOf(c: Context, { body: schema, bodyIs }: Route): unknown {
+function readBodyOf(c: Context, { body: schema, takes }: Route): unknown {
   if (schema === undefined) return undefined
-  return bodyIs === 'optional' ? readOptionalBody(c, schema) : readBody(c, schema)
+  return takes === 'body?' ? readOptionalBody(c, schema) : readBody(c, schema)
 }
 
 async function send(

@@ -27,7 +27,7 @@ const STATUSES = ['completed', 'failed', 'cancelled', 'timeout'] as const
 /** A filter that lets only the ends of jobs pass that were completed. */
 export const COMPLETED = '@.payload.status == "completed"'
 const UNUSED = new Secret(SECRET, hashOf(SECRET))
-/** What happens in the fleet itself shows no credential. */
+/** Internal events have no credential. */
 const NO_CREDENTIAL: GivenCredential = {
   auth: null,
   secret: 'kept',
