@@ -1,10 +1,7 @@
 import type { calls, CallView, IgnoredCallView } from '../core/api/calls.ts'
 import { PATHS } from '../core/api/paths.ts'
 import { clientOf } from './routes.ts'
-import type { CallOptions, Transport } from './transport.ts'
-
-/** The wait that is requested of the orchestrator at a time. It stays below the timeout of one try. */
-const WAIT_SECONDS = 20
+import { type CallOptions, type Transport, waitFor } from './transport.ts'
 
 export interface WorkflowCall extends CallOptions {
   /** The calling job, if there is one. */
@@ -26,11 +23,7 @@ export async function call(
   const { start } = clientOf<typeof calls>(transport, base, PATHS.calls)
   const started = await start(alias, { parameters, parent_job_id: parentJobId ?? null }, options)
   if (started.job_id === null) return started
-  let view = started
-  while (!view.ended) {
-    const path = `${base}/api/v1/calls/${encodeURIComponent(view.job_id)}`
-    const query = { wait_seconds: WAIT_SECONDS }
-    view = await transport.send<CallView>('GET', path, { query, signal: options.signal, patient: true })
-  }
-  return view
+  if (started.ended) return started
+  const path = `${base}/api/v1/calls/${encodeURIComponent(started.job_id)}`
+  return await waitFor(transport, path, options.signal, (view: CallView) => view.ended)
 }

@@ -130,8 +130,28 @@ export class Transport {
   }
 }
 
+/** The wait that is requested of the orchestrator at a time. It stays below the timeout of one try. */
+const WAIT_SECONDS = 20
+/** The pause before the next request, for an orchestrator that stops and lets nobody wait. */
+const AGAIN_MS = 250
+
+/** Asks until the answer is the last one. The orchestrator answers as soon as it is, or after `WAIT_SECONDS`. */
+export async function waitFor<T>(
+  transport: Transport,
+  path: string,
+  signal: AbortSignal | undefined,
+  isLast: (answer: T) => boolean,
+): Promise<T> {
+  for (;;) {
+    const patient = transport.hasAnswered
+    const answer = await transport.send<T>('GET', path, { query: { wait_seconds: WAIT_SECONDS }, signal, patient })
+    if (isLast(answer)) return answer
+    await pause(AGAIN_MS, signal)
+  }
+}
+
 /** Waits. Throws the signal's reason if it aborts first. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const end = (): void => {

@@ -4,30 +4,14 @@ import { writtenObject } from '../protocol/written.ts'
 import { flag, oneOf, text } from '../records/fields.ts'
 import { JOB_STATUSES } from '../records/job.ts'
 import { PATHS } from './paths.ts'
+import { WAIT_SECONDS_MAX, WaitQuery } from './query.ts'
 import { contract } from './route.ts'
-
-/** The longest wait for a call's answer at a time, in seconds: proxies give up on longer ones. */
-const WAIT_SECONDS_MAX = 60
-const WAIT_BOUNDS = `must be from 0 to ${WAIT_SECONDS_MAX}`
 
 const NewCall = v.strictObject({
   parameters: v.optional(writtenObject, {}),
   /** The job that calls. */
   parent_job_id: v.nullish(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256), v.transform((id) => id as JobId)), null),
   wait_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(WAIT_SECONDS_MAX)), 0),
-})
-
-/** The wait in seconds, which may be a fraction. */
-const WaitQuery = v.strictObject({
-  wait_seconds: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,15}(?:\.\d{1,15})?$/, WAIT_BOUNDS),
-      v.transform(Number),
-      v.maxValue(WAIT_SECONDS_MAX, WAIT_BOUNDS),
-    ),
-    '0',
-  ),
 })
 
 /** The present state of a call. */

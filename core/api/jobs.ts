@@ -17,7 +17,7 @@ import {
   workflowIdField,
 } from './fields.ts'
 import { PATHS } from './paths.ts'
-import { idParameter, oneOrMoreOf, page, PageQuery, trueOrFalse, wholeNumber } from './query.ts'
+import { idParameter, oneOrMoreOf, page, PageQuery, trueOrFalse, WaitQuery, wholeNumber } from './query.ts'
 import { contract, pageOf } from './route.ts'
 
 /** At most a year: longer is a mistake in the unit. */
@@ -134,7 +134,8 @@ export const jobs = contract(PATHS.jobs, {
   get: {
     scope: 'jobs:read',
     summary:
-      'with parameters, result, definition and the last 100 log lines as text, a line for each: line breaks and other control characters in them are written `\\n`, `\\u001b`; the first line says how many are left out',
+      'with parameters, result, definition and the last 100 log lines as text, a line for each: line breaks and other control characters in them are written `\\n`, `\\u001b`; the first line says how many are left out. `wait_seconds` (to 60) waits for its end',
+    query: WaitQuery,
     answer: JobDetailView,
     tagged: true,
   },

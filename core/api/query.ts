@@ -46,3 +46,20 @@ export const trueOrFalse = v.optional(
 export function oneOfWords<const T extends readonly string[]>(words: T) {
   return v.picklist(words, `must be one of ${words.join(', ')}`)
 }
+
+/** The longest wait for the end of a job at a time, in seconds: proxies give up on longer ones. */
+export const WAIT_SECONDS_MAX = 60
+const WAIT_BOUNDS = `must be from 0 to ${WAIT_SECONDS_MAX}`
+
+/** The wait in seconds, which may be a fraction. */
+export const WaitQuery = v.strictObject({
+  wait_seconds: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,15}(?:\.\d{1,15})?$/, WAIT_BOUNDS),
+      v.transform(Number),
+      v.maxValue(WAIT_SECONDS_MAX, WAIT_BOUNDS),
+    ),
+    '0',
+  ),
+})

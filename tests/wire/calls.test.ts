@@ -76,9 +76,11 @@ chapter('jobs that start jobs', (server) => {
     expect((await server.call('GET', `${path}?wait_seconds=0.2`, { key })).status).toBe(202)
     const child = await take(robot, 'inner')
     const waiting = server.call<Record<string, unknown>>('GET', `${path}?wait_seconds=20`, { key })
+    const whole = server.api('GET', `/jobs/${first.body['job_id']}?wait_seconds=60`)
     robot.send('job_failed', { job_id: child['job_id'], robot_id: 'worker', error_message: 'no rate', error_type: 'X' })
     const { status, body } = await waiting
     expect([status, body]).toMatchObject([200, { status: 'failed', error_message: 'no rate', error_type: 'X' }])
+    expect(await whole).toMatchObject({ status: 'failed', error_type: 'X' })
     robot.send('job_complete', { job_id: id, robot_id: 'worker', result: {}, duration_ms: 1 })
   })
 

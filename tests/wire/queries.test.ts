@@ -95,6 +95,7 @@ chapter('queries', (server) => {
     ['/jobs?limit=1e1', 'limit must be a whole number'],
     ['/schedules/none/preview?count=', 'count must not be empty'],
     ['/calls/none?wait_seconds=1m', 'wait_seconds must be from 0 to 60'],
+    ['/jobs/none?wait_seconds=61', 'wait_seconds must be from 0 to 60'],
   ])('GET %s has no value that can be meant', async (path, words) => {
     expect((await ask(path))[1]).toContain(words)
   })

@@ -58,6 +58,8 @@ export type RequestTo<R extends Route> =
     /** Looks the key up anew: it may be revoked while somebody waits. */
     readonly access: R extends { readonly orRobot: true } ? () => CallAccess | Refusal : undefined
     header(name: string): string | undefined
+    /** Authorizes the caller anew: the key may be revoked during a wait. */
+    authorize(): KeyRow | Refusal
     readonly send: Send
   }
 
@@ -163,6 +165,7 @@ async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Pro
       return c.req.raw.signal
     },
     access: () => callAccess(fleet, route, bearerCredential(c.req.header('authorization'))),
+    authorize: () => authorizerOf(fleet, route)(bearerCredential(c.req.header('authorization'))),
     header: (name: string) => c.req.header(name),
     send: (command: Command) => send(c, fleet, command),
   } as unknown as RequestTo<Route>

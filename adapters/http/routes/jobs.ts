@@ -26,8 +26,13 @@ export const jobHandlers = handlers(jobs, {
     const { items, next } = await fleet.queries.jobs({ ...query, ...page })
     return { items: items.map(Job.show), next_cursor: encodeCursor(next) }
   },
-  get: async ({ fleet, id, base }) => {
-    const job = await fleet.queries.job(id as JobId)
+  get: async ({ fleet, id, base, query, signal, authorize }) => {
+    const isOver = (): boolean => fleet.phase !== 'running' || isRefusal(authorize())
+    const until = { signal, mostMs: query.wait_seconds * 1_000, isOver }
+    const ended = query.wait_seconds > 0 ? await fleet.watchers.jobEnded(id as JobId, until) : null
+    const key = authorize()
+    if (isRefusal(key)) return key
+    const job = ended ?? await fleet.queries.job(id as JobId)
     if (job === undefined) return notFound('Job', id)
     const [definition, log] = await Promise.all([
       fleet.queries.definition(job.definition),
