@@ -1,5 +1,5 @@
 import type { Event } from '../../../core/events/index.ts'
-import type { JobId, JsonText, TriggerId } from '../../../core/base/ids.ts'
+import type { JobId, JsonText, ReplyId, TriggerId } from '../../../core/base/ids.ts'
 import { indexJob } from '../../../core/jobs/save.ts'
 import type { JobRow } from '../../../core/records/job.ts'
 import type { TriggerRow } from '../../../core/records/trigger.ts'
@@ -55,8 +55,8 @@ export const endsAgain = (): Mutant => {
 function fired(trigger: TriggerRow, job: JobId, times: number): Event {
   return {
     type: 'trigger.fired',
-    reply: `again-${times}`,
-    job: `follows-${times}`,
+    reply: `again-${times}` as ReplyId,
+    job: `follows-${times}` as JobId,
     trigger: trigger.id,
     as: null,
     by: { name: `trigger:${trigger.id}`, key: null },
@@ -64,8 +64,9 @@ function fired(trigger: TriggerRow, job: JobId, times: number): Event {
     metadata: `{"source":"job","parent_job_id":"${job}"}` as JsonText,
     idempotency: null,
     cursor: null,
-    parent: job,
-  } as unknown as Event
+    fire_and_forget: false,
+    screening: null,
+  }
 }
 
 /** Jobs that come of others are changed on their way to the disk and in memory, when they are made. */
