@@ -1,8 +1,7 @@
 import type { fleets, NewFleet as NewFleetBody } from '../core/api/fleets.ts'
 import type { keys, NewKey as KeySchema } from '../core/api/keys.ts'
 import { PATHS } from '../core/api/paths.ts'
-import type { pools } from '../core/api/pools.ts'
-import type { NewPool as NewPoolSchema } from '../core/api/request.ts'
+import type { NewPool as NewPoolSchema, pools } from '../core/api/pools.ts'
 import type { InputOf } from '../core/api/route.ts'
 import type { NewWebhook as WebhookSchema, webhooks } from '../core/api/webhooks.ts'
 import type { NewRobot as NewRobotBody, robots } from '../core/api/robots.ts'
@@ -41,7 +40,7 @@ export type NewFleet = InputOf<typeof NewFleetBody>
 export type NewKey = InputOf<typeof KeySchema>
 export type NewWebhook = InputOf<typeof WebhookSchema>
 export type { CallOptions, ClientOptions } from './transport.ts'
-export type { PoolView } from '../core/api/view.ts'
+export type { PoolView } from '../core/api/pools.ts'
 export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
 export type { ReportView, RobotView } from '../core/api/robots.ts'
 export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api/schedules.ts'

@@ -3,10 +3,11 @@ import type { JobStatus } from '../../core/records/job.ts'
 import { presence } from '../../core/robots/presence.ts'
 import { notFound } from '../../core/base/refusal.ts'
 import { JobsQuery } from '../../core/api/jobs.ts'
+import { PageQuery as AnyPage } from '../../core/api/query.ts'
 import { NewRobot } from '../../core/api/robots.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { readQuery } from '../http/kit/query.ts'
-import { encodeCursor, ledgerPage, pageFrom, parsePageQuery } from '../http/kit/request.ts'
+import { encodeCursor, ledgerPage, pageFrom } from '../http/kit/request.ts'
 import type { PageQuery, RowPage as Rows } from '../store/contract.ts'
 import { type NewRobotRecord, readInput, requireObject } from './options.ts'
 import { snakeName } from './names.ts'
@@ -134,7 +135,7 @@ function shown<Row, T>({ items, next }: Rows<Row>, show: (row: Row) => T): Page<
 }
 
 function pageIn(options: PageOptions): PageQuery {
-  return unwrap(parsePageQuery(queryOf(options, PAGE)))
+  return unwrap(pageFrom(unwrap(readQuery(queryOf(options, PAGE), AnyPage))))
 }
 
 /** Turns options into a query of the HTTP API. Refuses unknown names: a misspelt filter must not match everything. */

@@ -14,7 +14,8 @@ import { writtenAt } from './log-text.ts'
 /** A submitted job, with a warning if no robot on record can run it. */
 export function submittedJob(state: State, job: JobRow): SubmittedJob {
   const warning = isLive(job.status) ? noSuitableRobot(state, job) : null
-  return { ...Job.show(job), ...(warning === null ? {} : { warnings: [warning] }) }
+  const shown = Job.show(job)
+  return warning === null ? shown : { ...shown, warnings: [warning] }
 }
 
 /** One job, whole. */

@@ -42,6 +42,7 @@ export function idParameter<T extends AnyId>() {
 export const trueOrFalse = v.optional(
   v.pipe(v.picklist(['true', 'false'], 'must be true or false'), v.transform((given) => given === 'true')),
 )
+
 /** One of these words. */
 export function oneOfWords<const T extends readonly string[]>(words: T) {
   return v.picklist(words, `must be one of ${words.join(', ')}`)

@@ -1,6 +1,3 @@
-import type { Pool } from '../records/pool.ts'
-import type { ViewOf } from '../records/record.ts'
-
 /** Types that several answers of the HTTP API share. */
 
 /** Any JSON object: parameters, results, capabilities. */
@@ -12,6 +9,3 @@ export interface Page<T> {
   /** The cursor of the next page; null on the last. */
   readonly next_cursor: string | null
 }
-
-/** A pool. */
-export type PoolView = ViewOf<typeof Pool>

@@ -5,7 +5,9 @@ import { discord } from '../../adapters/chat/discord.ts'
 import { slack } from '../../adapters/chat/slack.ts'
 import { teams } from '../../adapters/chat/teams.ts'
 import { telegram } from '../../adapters/chat/telegram.ts'
-import { bearerCredential, parsePageQuery } from '../../adapters/http/kit/request.ts'
+import { readQuery } from '../../adapters/http/kit/query.ts'
+import { bearerCredential, pageFrom } from '../../adapters/http/kit/request.ts'
+import { PageQuery } from '../../core/api/query.ts'
 import { requestIdIn } from '../../adapters/http/kit/response.ts'
 import { isInRanges, isRange } from '../../adapters/net/client-address.ts'
 import { verifySignature } from '../../adapters/crypto/signatures.ts'
@@ -87,7 +89,8 @@ const HEADER = { from: 1_024, to: 32_768 }
 describe.each(ALL)('headers and queries of %j', (part) => {
   growing('are read', filled('Bearer ', part, 'x'), (text) => {
     bearerCredential(text)
-    parsePageQuery({ limit: text, cursor: text })
+    readQuery({ limit: text, cursor: text }, PageQuery)
+    pageFrom({ limit: 1, cursor: text })
     requestIdIn(text)
     idempotencyOf(text, { id: 'k' as never }, {})
     idempotencyOf(`"${text}`, { id: 'k' as never }, {})

@@ -43,8 +43,3 @@ export function readQuery<const S extends v.GenericSchema>(
   const problems = new Map(read.problems.map(({ path, message }) => [path.split('.')[0] ?? '', message]))
   return invalidFields([...problems].map(([path, message]) => ({ path, message, text: `${path} ${message}` })))
 }
-
-/** A decimal number in a query, with a point only where `fraction` allows one; NaN for anything else. */
-export function queryNumber(text: string, fraction = false): number {
-  return (fraction ? /^\d{1,15}(?:\.\d{1,15})?$/ : /^\d{1,15}$/).test(text) ? Number(text) : NaN
-}

@@ -16,14 +16,11 @@ import type { Fleet } from '../../fleet/fleet.ts'
 import { hashOf } from '../../crypto/secrets.ts'
 import type { Cursor, PageQuery } from '../../store/contract.ts'
 import { clientAddress } from '../../net/client-address.ts'
-import { problemWithQuery, queryNumber } from './query.ts'
+import { problemWithQuery } from './query.ts'
 import { refused } from './response.ts'
 
 /** The largest body that is read. What a robot can be sent is smaller still. */
 export const BODY_BYTES_MAX = 1 << 20
-
-const PAGE_MAX = 200
-const PAGE_DEFAULT = 50
 
 export interface HonoEnv {
   Variables: {
@@ -184,16 +181,7 @@ function lostNumber({ path, token }: LostNumber): Problem {
   return { path, message, text: `Field ${path}: ${message}` }
 }
 
-/** The same of a query that has been read. */
-export function parsePageQuery({ limit, cursor }: Readonly<Record<string, string>>): PageQuery | Refusal {
-  const count = limit === undefined ? PAGE_DEFAULT : queryNumber(limit)
-  if (!Number.isInteger(count) || count < 1 || count > PAGE_MAX) {
-    return refuse('INVALID_PAYLOAD', `limit must be a whole number from 1 to ${PAGE_MAX}`, { fields: ['limit'] })
-  }
-  return pageFrom({ limit: count, cursor })
-}
-
-/** The same of a query whose schema has read it. */
+/** The page that a query asks for, as its schema has read it. INVALID_PAYLOAD for a cursor that is not of a list. */
 export function pageFrom(
   { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
 ): PageQuery | Refusal {

@@ -5,7 +5,9 @@ import { fromText, toText } from '../../../core/base/json.ts'
 import { isRefusal, notFound, type Refusal } from '../../../core/base/refusal.ts'
 import { isLive, type JobRow } from '../../../core/records/job.ts'
 import { idempotencyOf } from '../../commands/jobs.ts'
+import { locationIn } from '../kit/response.ts'
 import { Answered, handlers, type RequestTo } from '../kit/serve.ts'
+import { waitForEnd } from '../kit/wait.ts'
 
 export const callHandlers = handlers(calls, {
   start: async (request) => {
@@ -45,16 +47,14 @@ export const callHandlers = handlers(calls, {
 
 /** The job once it has ended or the time is up. Nothing is shown with a key that has been revoked meanwhile. */
 async function answerWhenEnded(
-  { fleet, signal, access, base }: Pick<RequestTo<typeof calls.get>, 'fleet' | 'signal' | 'access' | 'base'>,
+  request: Pick<RequestTo<typeof calls.get>, 'fleet' | 'signal' | 'access' | 'base'>,
   job: JobRow,
   seconds: number,
 ): Promise<Answered<CallView> | Refusal> {
-  const isOver = (): boolean => fleet.phase !== 'running' || isRefusal(access())
-  const until = { signal, mostMs: seconds * 1_000, isOver }
-  const after = await fleet.watchers.jobEnded(job.id, until) ?? await fleet.queries.job(job.id) ?? job
-  const refusal = access()
-  if (isRefusal(refusal)) return refusal
-  const headers = { Location: `${base}/api/v1/calls/${encodeURIComponent(after.id)}` }
+  const ended = await waitForEnd(request, job.id, seconds, request.access)
+  if (isRefusal(ended)) return ended
+  const after = ended ?? await request.fleet.queries.job(job.id) ?? job
+  const headers = locationIn(request.base, 'calls', after.id)
   return new Answered(callView(after), { status: isLive(after.status) ? 202 : 200, headers })
 }
 

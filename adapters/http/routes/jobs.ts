@@ -10,8 +10,8 @@ import type { Fleet } from '../../fleet/fleet.ts'
 import { idempotencyOf, retryJob, submitJob } from '../../commands/jobs.ts'
 import { explanationView, jobDetail, logLineView, submittedJob } from '../../views/jobs.ts'
 import { logText } from '../../views/log-text.ts'
-import { encodeCursor } from '../kit/request.ts'
-import { Answered, handlers, type RequestTo } from '../kit/serve.ts'
+import { Answered, handlers, pageOfRows, type RequestTo } from '../kit/serve.ts'
+import { waitForEnd } from '../kit/wait.ts'
 
 export const jobHandlers = handlers(jobs, {
   submit: async ({ fleet, key, body, header, send }) => {
@@ -23,15 +23,12 @@ export const jobHandlers = handlers(jobs, {
     return isRefusal(command) ? command : submitted(fleet, await send(command))
   },
   list: async ({ fleet, query, page }) => {
-    const { items, next } = await fleet.queries.jobs({ ...query, ...page })
-    return { items: items.map(Job.show), next_cursor: encodeCursor(next) }
+    return pageOfRows(await fleet.queries.jobs({ ...query, ...page }), Job.show)
   },
-  get: async ({ fleet, id, base, query, signal, authorize }) => {
-    const isOver = (): boolean => fleet.phase !== 'running' || isRefusal(authorize())
-    const until = { signal, mostMs: query.wait_seconds * 1_000, isOver }
-    const ended = query.wait_seconds > 0 ? await fleet.watchers.jobEnded(id as JobId, until) : null
-    const key = authorize()
-    if (isRefusal(key)) return key
+  get: async (request) => {
+    const { fleet, id, base, authorize, query: { wait_seconds } } = request
+    const ended = wait_seconds > 0 ? await waitForEnd(request, id as JobId, wait_seconds, authorize) : null
+    if (isRefusal(ended)) return ended
     const job = ended ?? await fleet.queries.job(id as JobId)
     if (job === undefined) return notFound('Job', id)
     const [definition, log] = await Promise.all([

@@ -5,8 +5,7 @@ import type { ReplyTo } from '../../../core/reply.ts'
 import { presence } from '../../../core/robots/presence.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { reportView, robotView } from '../../views/robots.ts'
-import { encodeCursor } from '../kit/request.ts'
-import { handlers } from '../kit/serve.ts'
+import { handlers, pageOfRows } from '../kit/serve.ts'
 
 export const robotHandlers = handlers(robots, {
   create: async ({ fleet, body: { id, ...given }, send }) => {
@@ -17,11 +16,8 @@ export const robotHandlers = handlers(robots, {
     const { id: _, ...given } = body
     return shown(fleet, await send({ type: 'robot.saved', robot: id as RobotId, mode: 'update', ...given }))
   },
-  list: async ({ fleet, page }) => {
-    const { items, next } = await fleet.queries.robots(page)
-    const views = items.map((robot) => robotView(robot, presence(fleet.state, robot.id)))
-    return { items: views, next_cursor: encodeCursor(next) }
-  },
+  list: async ({ fleet, page }) =>
+    pageOfRows(await fleet.queries.robots(page), (robot) => robotView(robot, presence(fleet.state, robot.id))),
   get: async ({ fleet, id }) => {
     const robot = await fleet.queries.robot(id as RobotId)
     return robot === undefined ? notFound('Robot', id) : robotView(robot, presence(fleet.state, robot.id))

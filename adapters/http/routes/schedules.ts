@@ -6,8 +6,8 @@ import { Job } from '../../../core/records/job.ts'
 import { preview, Schedule, ScheduleRun, upcoming } from '../../../core/records/schedule.ts'
 import type { ReplyTo } from '../../../core/reply.ts'
 import { newScheduleId, saveSchedule } from '../../commands/schedules.ts'
-import { encodeCursor, ledgerPage } from '../kit/request.ts'
-import { handlers } from '../kit/serve.ts'
+import { ledgerPage } from '../kit/request.ts'
+import { handlers, pageOfRows } from '../kit/serve.ts'
 
 export const scheduleHandlers = handlers(schedules, {
   create: async ({ fleet, key, body, send }) => {
@@ -19,10 +19,7 @@ export const scheduleHandlers = handlers(schedules, {
     const command = saveSchedule(body, { schedule: id as ScheduleId, mode: 'update', by: key.name })
     return isRefusal(command) ? command : shown(await send(command))
   },
-  list: async ({ fleet, page }) => {
-    const { items, next } = await fleet.queries.schedules(page)
-    return { items: items.map(Schedule.show), next_cursor: encodeCursor(next) }
-  },
+  list: async ({ fleet, page }) => pageOfRows(await fleet.queries.schedules(page), Schedule.show),
   upcoming: ({ fleet, page }) => {
     const coming = upcoming(fleet.state.schedules.values(), page.limit)
     return { items: coming.map(Schedule.show), next_cursor: null }
@@ -42,8 +39,7 @@ export const scheduleHandlers = handlers(schedules, {
     const schedule = await fleet.queries.schedule(id as ScheduleId)
     if (schedule === undefined) return notFound('Schedule', id)
     const rows = await fleet.queries.scheduleRuns(schedule.id, { before: page.after?.at, limit: page.limit + 1 })
-    const { items, next } = ledgerPage(rows, page, schedule.id)
-    return { items: items.map(ScheduleRun.show), next_cursor: encodeCursor(next) }
+    return pageOfRows(ledgerPage(rows, page, schedule.id), ScheduleRun.show)
   },
   enable: async ({ id, send }) =>
     shown(await send({ type: 'schedule.switched', schedule: id as ScheduleId, enabled: true, note: '' })),

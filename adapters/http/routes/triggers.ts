@@ -9,7 +9,7 @@ import { triggerSettings } from '../../commands/triggers.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { fireCommand } from '../../triggers/fire.ts'
 import { firingView, triggerView } from '../../views/triggers.ts'
-import { encodeCursor, ledgerPage } from '../kit/request.ts'
+import { ledgerPage } from '../kit/request.ts'
 import { locationIn } from '../kit/response.ts'
 import { Answered, handlers, pageOfRows, type Send } from '../kit/serve.ts'
 import { reportFiles } from './file-events.ts'
@@ -31,8 +31,7 @@ export const triggerHandlers = handlers(triggers, {
     const trigger = await fleet.queries.trigger(id as TriggerId)
     if (trigger === undefined) return noTrigger(id)
     const rows = await fleet.queries.triggerEvents(trigger.id, { before: page.after?.at, limit: page.limit + 1 })
-    const { items, next } = ledgerPage(rows, page, trigger.id)
-    return { items: items.map((row) => TriggerEvent.show(row)), next_cursor: encodeCursor(next) }
+    return pageOfRows(ledgerPage(rows, page, trigger.id), TriggerEvent.show)
   },
   enable: async ({ fleet, send, id }) =>
     shown(fleet, await send({ type: 'trigger.switched', trigger: id as TriggerId, enabled: true })),

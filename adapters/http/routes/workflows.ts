@@ -5,16 +5,12 @@ import { workflowWarnings } from '../../../core/explain/unsuited.ts'
 import { Workflow, WorkflowVersion } from '../../../core/records/workflow.ts'
 import { NODE_TYPES } from '../../../workflows/node-types.ts'
 import { validDefinition } from '../../commands/workflows.ts'
-import { encodeCursor } from '../kit/request.ts'
-import { handlers, type RequestTo } from '../kit/serve.ts'
+import { handlers, pageOfRows, type RequestTo } from '../kit/serve.ts'
 
 export const workflowHandlers = handlers(workflows, {
   create: (request) => save(request, request.body.id ?? request.fleet.platform.rowId(), 'create'),
   update: (request) => save(request, request.id, 'update'),
-  list: async ({ fleet, page }) => {
-    const { items, next } = await fleet.queries.workflows(page)
-    return { items: items.map(Workflow.show), next_cursor: encodeCursor(next) }
-  },
+  list: async ({ fleet, page }) => pageOfRows(await fleet.queries.workflows(page), Workflow.show),
   get: async ({ fleet, id }) => {
     const workflow = await fleet.queries.workflow(id as WorkflowId)
     if (workflow === undefined) return notFound('Workflow', id)
