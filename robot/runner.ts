@@ -209,7 +209,7 @@ class Run {
     this.#goOn(loopId, 'completed')
   }
 
-  /** Drops the stack above a running loop. Returns false, and drops nothing, if there is no such loop. */
+  /** Drops the stack above a running loop. Returns false, and drops nothing, if that loop is not running. */
   #unwindTo(loopId: string): boolean {
     const at = this.#stack.findLastIndex(({ id, loop }) => id === loopId && loop !== undefined)
     if (at !== -1) this.#stack.length = at + 1

@@ -20,7 +20,7 @@ export const DENO_ROBOT: RobotProcess = {
     `--allow-read=${folders.join()}`,
     `--allow-write=${folders.join()}`,
   ],
-  // None of ours: listing them would need permission to read every variable.
+  // Passes no variable on: listing them would need permission to read every one.
   env: {},
 }
 

@@ -62,7 +62,7 @@ export function webhookReceived(state: State, event: WebhookReceived, turn: Turn
   if (isRefusal(trigger)) return replyFired(turn, event.reply, trigger, null)
   const refusal = authenticate(trigger, event)
   if (refusal !== null) return replyFired(turn, event.reply, refusal, null)
-  // A check succeeds on a disabled trigger too. It is no event: it counts for no limit and as no skip.
+  // A check succeeds on a disabled trigger too. It is not an event, so it counts towards neither the limit nor the skips.
   if (event.data === null) return replyFired(turn, event.reply, { trigger, job: null, skipped: 'check' }, null)
   const window = callWindow(state, trigger.id)
   const call = {

@@ -129,7 +129,7 @@ export function sendDue(state: State, turn: Turn): void {
 }
 
 /**
- * Takes a returned call out of those in flight. Returns the row that was sent, or undefined if it is no longer awaited.
+ * Removes a finished call from those in flight. Returns the row that was sent, or undefined if nothing waits for the call any more.
  */
 export function takeInFlight(
   state: State,

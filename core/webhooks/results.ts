@@ -14,7 +14,7 @@ import type { DeliveryFinished } from '../events/webhooks.ts'
 /** The status with which a receiver unsubscribes. */
 const GONE = 410
 
-/** A call has ended. If it is no longer awaited, nothing changes: the delivery is being repeated, or was given up. */
+/** Handles the end of a call. Changes nothing if nothing waits for it any more: the delivery is being repeated, or was given up. */
 export function deliveryFinished(state: State, event: DeliveryFinished, turn: Turn): void {
   const row = takeInFlight(state, event.webhook, event.delivery, event.request)
   if (row !== undefined) recordOutcome(state, row, event.outcome, turn)

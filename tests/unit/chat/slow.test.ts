@@ -7,6 +7,7 @@ import { memoryStore } from '../../../adapters/store/memory.ts'
 import type { KeyId } from '../../../core/base/ids.ts'
 import { DEFAULTS } from '../../../core/settings.ts'
 import { DiscordKeys, type Headers, slackHeaders, teamsHeaders } from './call.ts'
+import { until } from '../../wire/api.ts'
 
 /** The answers to platforms while the database is slow: in time, and never ahead of the facts. */
 
@@ -216,7 +217,7 @@ describe.concurrent.each(WAITS)('%s', (name, waits, retries) => {
     const { body, headers } = send('1')
     const answer = await call('/chat/t', body, headers)
     expect(answer).toEqual({ status: 200, body: retries ? '' : expect.stringMatching(/another form/) })
-    while (fleet.phase !== 'running') await new Promise((resolve) => setTimeout(resolve, 20))
+    await until('the fleet has recovered', () => fleet.phase === 'running' || undefined)
     expect(await jobs()).toBe(0)
   })
 
@@ -227,7 +228,7 @@ describe.concurrent.each(WAITS)('%s', (name, waits, retries) => {
     const answer = await call('/chat/t', first.body, first.headers)
     if (retries) expect(answer).toEqual({ status: 503, body: '' })
     else expect(answer).toEqual({ status: 200, body: expect.stringMatching(/not certain/) })
-    while (fleet.phase !== 'running') await new Promise((resolve) => setTimeout(resolve, 20))
+    await until('the fleet has recovered', () => fleet.phase === 'running' || undefined)
     expect(await jobs()).toBe(made ? 1 : 0)
     const again = send('1')
     await call('/chat/t', again.body, again.headers)
