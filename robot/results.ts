@@ -2,7 +2,7 @@ import { stringifyExact } from '../core/base/exact.ts'
 import { FIELD_DEPTH, fitJson, roomFor } from '../core/protocol/fit.ts'
 import type { JsonText } from '../core/base/ids.ts'
 import { fromText, type Json } from '../core/base/json.ts'
-import { RESULT_PROBLEMS } from '../core/protocol/unkept.ts'
+import { resultProblemOf } from '../core/protocol/unkept.ts'
 import type { Outcome, RunningJob } from './job.ts'
 import type { ResultMessage } from './outbox.ts'
 import { messageOf, truncate } from './text.ts'
@@ -71,13 +71,7 @@ function sendable(given: unknown, bytesMax: number): { readonly written: Json } 
   // The orchestrator checks with the same functions, so a result that passes here is stored there.
   const room = { ...roomFor(text), numbers: true }
   const written = fitJson(fromText(text as JsonText), FIELD_DEPTH, room)
-  const why = room.deep
-    ? RESULT_PROBLEMS.deep
-    : room.many
-    ? RESULT_PROBLEMS.many
-    : room.long
-    ? RESULT_PROBLEMS.long
-    : null
+  const why = resultProblemOf(room)
   return why === null ? { written } : notSerializable(`it ${why.why}`)
 }
 

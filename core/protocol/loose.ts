@@ -5,7 +5,7 @@ import { mend } from './mend.ts'
 import { type Flaws, MESSAGES, type MessageType } from './message.ts'
 import { checkValue, type Problem } from './problems.ts'
 import { type Refusal, refuse } from '../base/refusal.ts'
-import { RESULT_PROBLEMS, type ResultProblem } from './unkept.ts'
+import { RESULT_PROBLEMS, type ResultProblem, resultProblemOf } from './unkept.ts'
 import { grafted } from './written.ts'
 
 /** A robot's frame as it was parsed. */
@@ -114,15 +114,7 @@ function fitEach(payload: JsonObject, entries: Schema['entries'], { cut, refusal
     }
     room.deep = room.many = room.long = false
     const value = fitJson(payload[name] as Json, FIELD_DEPTH, room)
-    const why = cut.has(name)
-      ? notRead
-      : room.deep
-      ? RESULT_PROBLEMS.deep
-      : room.many
-      ? RESULT_PROBLEMS.many
-      : room.long
-      ? RESULT_PROBLEMS.long
-      : null
+    const why = cut.has(name) ? notRead : resultProblemOf(room)
     if (why !== null) problems.push(`${name} ${why.why}`)
     if (why !== null && name === 'result') resultProblem ??= why
     if (why === null || !WHOLE.has(name)) given[name] = value

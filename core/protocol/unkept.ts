@@ -1,3 +1,4 @@
+import type { Room } from './fit.ts'
 import { JSON_DEPTH_MAX, JSON_KEYS_MAX, NUMBER_CHARS_MAX } from '../base/json.ts'
 
 /** The reason why a result cannot be stored. A job completed with such a result fails with this error type. */
@@ -17,3 +18,10 @@ export const RESULT_PROBLEMS = {
   /** The message is not JSON. */
   invalid: { error_type: 'RESULT_INVALID', why: 'is not JSON' },
 } as const satisfies Record<string, ResultProblem>
+
+/** The problem with a value that was fitted into a room; null if nothing was left out. */
+export function resultProblemOf({ deep, many, long }: Pick<Room, 'deep' | 'many' | 'long'>): ResultProblem | null {
+  if (deep) return RESULT_PROBLEMS.deep
+  if (many) return RESULT_PROBLEMS.many
+  return long ? RESULT_PROBLEMS.long : null
+}
