@@ -1,6 +1,4 @@
-import type { Reply } from '../../../core/reply.ts'
-import type { Event } from '../../../core/events/index.ts'
-import type { ReplyId, ScheduleId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
+import type { ScheduleId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
 import { TRIGGER_DEFAULTS } from '../../../core/records/trigger.ts'
 import { Secret } from '../../../core/base/secret.ts'
 import { hashOf } from '../../../adapters/crypto/secrets.ts'
@@ -10,10 +8,9 @@ import { FLOWS, SECRET } from '../world/givens.ts'
 import type { TriggerPlan } from '../truth/chain-truth.ts'
 import type { Truth } from '../truth/truth.ts'
 import { demand } from '../violation.ts'
+import { Requests } from './requests.ts'
 import type { Server } from '../world/server.ts'
 import type { World } from '../world/world.ts'
-
-type Request = Event & { readonly reply: ReplyId }
 
 export interface IntegratorOptions {
   readonly world: World
@@ -45,11 +42,12 @@ export class Integrator {
   readonly #known = new Set<TriggerId>()
   /** Triggers that somebody has asked to delete. */
   readonly #leaving = new Set<TriggerId>()
-  #requests = 0
+  readonly #requests: Requests
 
   constructor(options: IntegratorOptions) {
     this.#options = options
     this.#chance = options.world.chance('integrator')
+    this.#requests = new Requests('integrator', options, this.#chance)
   }
 
   /** Some are there from the beginning. */
@@ -67,7 +65,7 @@ export class Integrator {
     if (what === 'edit') return this.#edit(trigger)
     if (what !== 'delete') return this.#switch(trigger, what === 'enable')
     this.#leaving.add(trigger)
-    this.#request((reply) => ({ type: 'trigger.deleted', reply, trigger }), (answer) => {
+    this.#requests.once((reply) => ({ type: 'trigger.deleted', reply, trigger }), (answer) => {
       const gone = answer.type !== 'trigger' || !this.#options.truth.disk.tables.triggers.has(trigger)
       demand(gone, 'I2', () => `the deletion of ${trigger} was confirmed, and it is on the disk`)
       this.#known.delete(trigger)
@@ -77,14 +75,14 @@ export class Integrator {
   /** Faults are over: what has ended starts nothing any more, or what there is to do would take very long. */
   disableAll(): void {
     for (const trigger of this.#known) {
-      this.#requestUntilAnswered((reply) => ({ type: 'trigger.switched', reply, trigger, enabled: false }))
+      this.#requests.untilAnswered((reply) => ({ type: 'trigger.switched', reply, trigger, enabled: false }))
     }
   }
 
   #create(): void {
     const plan = this.#plan(this.#chance.pick(['end', 'end', 'call', 'call', 'call', 'both', 'schedule', 'schedule']))
     if (plan === null) return
-    const trigger = `chain-${++this.#requests}` as TriggerId
+    const trigger = `chain-${this.#requests.next()}` as TriggerId
     this.#known.add(trigger)
     this.#save(trigger, plan, null)
   }
@@ -107,7 +105,7 @@ export class Integrator {
       name: trigger,
       enabled: revision === null || this.#chance.happens(0.7),
     }
-    this.#request(
+    this.#requests.once(
       (reply) => ({
         type: 'trigger.saved',
         reply,
@@ -127,7 +125,7 @@ export class Integrator {
   }
 
   #switch(trigger: TriggerId, enabled: boolean): void {
-    this.#request((reply) => ({ type: 'trigger.switched', reply, trigger, enabled }), (answer) => {
+    this.#requests.once((reply) => ({ type: 'trigger.switched', reply, trigger, enabled }), (answer) => {
       if (answer.type !== 'trigger') return
       demand(answer.trigger.enabled === enabled, 'I47', () => `${trigger} was asked to be ${enabled} and is not`)
     })
@@ -164,23 +162,5 @@ export class Integrator {
     }
     const filter = by === 'end' && chance.happens(0.3) ? COMPLETED : null
     return { ...shared, trigger_type: 'workflow_call', config, filter }
-  }
-
-  #request(make: (reply: ReplyId) => Request, answered: (answer: Reply) => void): void {
-    this.#options.server.request(make(this.#reply()), (answer) => {
-      if (answer !== 'lost') answered(answer)
-    })
-  }
-
-  /** Asks until there is an answer that is not "later". */
-  #requestUntilAnswered(make: (reply: ReplyId) => Request): void {
-    this.#options.server.request(make(this.#reply()), (answer) => {
-      const unsure = answer === 'lost' || (answer.type === 'refusal' && answer.refusal.refused === 'UNAVAILABLE')
-      if (unsure) this.#options.world.after(this.#chance.spread(500, 5_000), () => this.#requestUntilAnswered(make))
-    })
-  }
-
-  #reply(): ReplyId {
-    return `integrator-${++this.#requests}` as ReplyId
   }
 }

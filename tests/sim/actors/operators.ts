@@ -1,11 +1,10 @@
 import { hashOf } from '../../../adapters/crypto/secrets.ts'
-import type { Reply } from '../../../core/reply.ts'
-import type { Event } from '../../../core/events/index.ts'
-import type { DefinitionHash, JobId, KeyId, ReplyId, RobotId, WorkflowId } from '../../../core/base/ids.ts'
+import type { DefinitionHash, JobId, KeyId, RobotId, WorkflowId } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import type { SimRobot } from './robot.ts'
+import { Requests } from './requests.ts'
 import type { Server } from '../world/server.ts'
 import type { World } from '../world/world.ts'
 import type { ControlRequested } from '../../../core/events/robots.ts'
@@ -15,7 +14,6 @@ import { definition, FLOWS, POOL, POOL_TAGS } from '../world/givens.ts'
 /** Nobody waits for a job that is to run later than that. */
 const FAR_MS = 3_600_000
 
-type Request = Event & { readonly reply: ReplyId }
 type Limit = number | null
 
 export interface OperatorsOptions {
@@ -29,11 +27,12 @@ export interface OperatorsOptions {
 export class Operators {
   readonly #options: OperatorsOptions
   readonly #chance: Chance
-  #requests = 0
+  readonly #requests: Requests
 
   constructor(options: OperatorsOptions) {
     this.#options = options
     this.#chance = options.world.chance('people')
+    this.#requests = new Requests('people', options, this.#chance)
   }
 
   /** Calls off a job: mostly one that lives, sometimes one that has ended, or never was. */
@@ -49,7 +48,7 @@ export class Operators {
     for (const job of truth.liveJobs()) {
       if ((job.ready_at ?? 0) <= server.clock() + FAR_MS) continue
       truth.cancelRequested.add(job.id)
-      this.#requestUntilAnswered((reply) => ({
+      this.#requests.untilAnswered((reply) => ({
         type: 'cancel.requested',
         reply,
         job: job.id,
@@ -68,7 +67,7 @@ export class Operators {
     const before = truth.jobs.get(job)
     truth.cancelRequested.add(job)
     world.note(`operators: cancel ${job}, which is ${before?.status}`)
-    this.#request(
+    this.#requests.once(
       (reply) => ({ type: 'cancel.requested', reply, job, by: 'people', reason: 'not wanted' }),
       (answer) => {
         const row = truth.jobs.get(job)
@@ -100,10 +99,10 @@ export class Operators {
 
   #repeat(job: JobRow, mode: 'retry' | 'requeue', runs: { hash: DefinitionHash; json: string }): void {
     const { truth, world } = this.#options
-    const newJob = `again-${++this.#requests}-${job.id}`.slice(0, 60) as JobId
+    const newJob = `again-${this.#requests.next()}-${job.id}`.slice(0, 60) as JobId
     truth.requests.set(newJob, { job: newJob, trigger: null, submission: null, retryOf: { job: job.id, mode } })
     const by = 'people'
-    this.#request(
+    this.#requests.once(
       (reply) => ({
         type: 'retry.requested',
         reply,
@@ -135,11 +134,11 @@ export class Operators {
 
   #control(robot: RobotId, control: ControlRequested['control'], graceful = true): void {
     const { truth, world } = this.#options
-    const number = ++this.#requests
+    const number = this.#requests.next()
     truth.lastControls.set(robot, null)
     this.#last.set(robot, number)
     world.note(`operators: ${control} ${robot}`)
-    this.#request((reply) => ({ type: 'control.requested', reply, robot, control, graceful }), (answer) => {
+    this.#requests.once((reply) => ({ type: 'control.requested', reply, robot, control, graceful }), (answer) => {
       if (answer.type === 'robot' && this.#last.get(robot) === number) truth.lastControls.set(robot, control)
     })
   }
@@ -151,7 +150,7 @@ export class Operators {
     if (robot === undefined) return
     const { truth, server, world } = this.#options
     const asked = truth.time.now()
-    this.#request((reply) => ({ type: 'status.requested', reply, robot: robot.id }), (answer) => {
+    this.#requests.once((reply) => ({ type: 'status.requested', reply, robot: robot.id }), (answer) => {
       if (answer.type === 'refusal' && answer.refusal.refused === 'TIMEOUT') world.mark('status request timed out')
       const late = truth.time.now() - Math.max(asked, truth.time.steadySince)
       demand(late <= server.settings.statusMs + 60_000, 'L1', () => `a status request was answered after ${late} ms`)
@@ -166,7 +165,7 @@ export class Operators {
   }
 
   #savePool(maxConcurrent: Limit): void {
-    this.#requestUntilAnswered((reply) => ({
+    this.#requests.untilAnswered((reply) => ({
       type: 'pool.saved',
       reply,
       name: POOL,
@@ -178,7 +177,7 @@ export class Operators {
 
   #saveWorkflow(workflow: WorkflowId, maxConcurrent: Limit): void {
     this.#options.world.note(`operators: at most ${maxConcurrent} of ${workflow}`)
-    this.#requestUntilAnswered((reply) => ({
+    this.#requests.untilAnswered((reply) => ({
       type: 'workflow.saved',
       reply,
       workflow,
@@ -201,7 +200,7 @@ export class Operators {
     truth.revoked.add(robot.id)
     this.#keyless.add(robot)
     world.note(`operators: revoke ${key}`)
-    this.#requestUntilAnswered((reply) => ({ type: 'key.revoked', reply, key }), () => {
+    this.#requests.untilAnswered((reply) => ({ type: 'key.revoked', reply, key }), () => {
       world.mark('key revoked')
       world.after(this.#chance.spread(1_000, 600_000), () => this.#giveKey(robot))
     })
@@ -210,9 +209,9 @@ export class Operators {
   readonly #keyless = new Set<SimRobot>()
 
   #giveKey(robot: SimRobot): void {
-    const key = `key-${robot.id}-${++this.#requests}` as KeyId
+    const key = `key-${robot.id}-${this.#requests.next()}` as KeyId
     const secret = `crpa_${key}`
-    this.#requestUntilAnswered((reply) => ({
+    this.#requests.untilAnswered((reply) => ({
       type: 'key.created',
       reply,
       key,
@@ -245,8 +244,8 @@ export class Operators {
       if (settled && robot.refusalReason === null && (mode === 'active' || mode === 'resuming')) continue
       lastControls.set(id, null)
       // Its answer, if it is yet to come, is no longer the last word.
-      this.#last.set(id, ++this.#requests)
-      this.#requestUntilAnswered((reply) => ({
+      this.#last.set(id, this.#requests.next())
+      this.#requests.untilAnswered((reply) => ({
         type: 'control.requested',
         reply,
         robot: id,
@@ -254,24 +253,5 @@ export class Operators {
         graceful: true,
       }))
     }
-  }
-
-  #request(make: (reply: ReplyId) => Request, answered: (answer: Reply) => void = () => {}): void {
-    this.#options.server.request(make(this.#reply()), (answer) => {
-      if (answer !== 'lost') answered(answer)
-    })
-  }
-
-  /** Asks until there is an answer that is not "later". */
-  #requestUntilAnswered(make: (reply: ReplyId) => Request, answered: (answer: Reply) => void = () => {}): void {
-    this.#options.server.request(make(this.#reply()), (answer) => {
-      const unsure = answer === 'lost' || (answer.type === 'refusal' && answer.refusal.refused === 'UNAVAILABLE')
-      if (!unsure) return answered(answer)
-      this.#options.world.after(this.#chance.spread(500, 5_000), () => this.#requestUntilAnswered(make, answered))
-    })
-  }
-
-  #reply(): ReplyId {
-    return `people-${++this.#requests}` as ReplyId
   }
 }

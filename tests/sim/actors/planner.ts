@@ -1,16 +1,13 @@
-import type { Reply } from '../../../core/reply.ts'
-import type { Event } from '../../../core/events/index.ts'
-import type { JobId, JsonText, ReplyId, RobotId, ScheduleId, WorkflowId } from '../../../core/base/ids.ts'
+import type { JobId, JsonText, RobotId, ScheduleId, WorkflowId } from '../../../core/base/ids.ts'
 import { MISFIRES, OVERLAPS, type ScheduleSpec } from '../../../core/records/schedule.ts'
 import type { Chance } from '../world/chance.ts'
 import { PATTERNS, ZONES } from '../truth/due-oracle.ts'
 import type { Truth } from '../truth/truth.ts'
+import { Requests } from './requests.ts'
 import type { Server } from '../world/server.ts'
 import type { World } from '../world/world.ts'
 import { demand } from '../violation.ts'
 import { FLOWS } from '../world/givens.ts'
-
-type Request = Event & { readonly reply: ReplyId }
 
 export interface PlannerOptions {
   readonly world: World
@@ -29,11 +26,12 @@ export class Planner {
   readonly #chance: Chance
   /** Schedules whose deletion was requested. */
   readonly #leaving = new Set<ScheduleId>()
-  #requests = 0
+  readonly #requests: Requests
 
   constructor(options: PlannerOptions) {
     this.#options = options
     this.#chance = options.world.chance('planner')
+    this.#requests = new Requests('planner', options, this.#chance)
   }
 
   /** Some are there from the beginning. */
@@ -53,7 +51,7 @@ export class Planner {
     if (what === 'trigger') return this.#trigger(schedule)
     if (what !== 'delete') return this.#turn(schedule, what === 'enable')
     this.#leaving.add(schedule)
-    this.#request((reply) => ({ type: 'schedule.deleted', reply, schedule }), (answer) => {
+    this.#requests.once((reply) => ({ type: 'schedule.deleted', reply, schedule }), (answer) => {
       const gone = answer.type !== 'schedule' || !truth.disk.tables.schedules.has(schedule)
       demand(gone, 'I2', () => `${schedule} was deleted, they said, and is on the disk`)
     })
@@ -63,7 +61,7 @@ export class Planner {
   pauseAll(): void {
     for (const { id, enabled } of this.#options.truth.disk.tables.schedules.values()) {
       if (enabled) {
-        this.#requestUntilAnswered((reply) => ({
+        this.#requests.untilAnswered((reply) => ({
           type: 'schedule.switched',
           reply,
           schedule: id,
@@ -75,7 +73,7 @@ export class Planner {
   }
 
   #create(): void {
-    this.#save(`plan-${++this.#requests}` as ScheduleId, 'create')
+    this.#save(`plan-${this.#requests.next()}` as ScheduleId, 'create')
   }
 
   #save(schedule: ScheduleId, mode: 'create' | 'update'): void {
@@ -93,7 +91,7 @@ export class Planner {
       workflow_name: null,
       enabled,
     } as const
-    this.#request((reply) => ({ ...event, reply }), (answer) => {
+    this.#requests.once((reply) => ({ ...event, reply }), (answer) => {
       // A schedule that is changed and deleted in one turn is acknowledged, and gone.
       const known = answer.type !== 'schedule' || this.#leaving.has(schedule) || truth.schedules.has(schedule)
       demand(known, 'I2', () => `${schedule} is acknowledged, and the disk knows nothing of it`)
@@ -101,17 +99,20 @@ export class Planner {
   }
 
   #turn(schedule: ScheduleId, enabled: boolean): void {
-    this.#request((reply) => ({ type: 'schedule.switched', reply, schedule, enabled, note: 'a note' }), (answer) => {
-      if (answer.type !== 'schedule') return
-      demand(answer.schedule.enabled === enabled, 'I25', () => `${schedule} was asked to be ${enabled} and is not`)
-    })
+    this.#requests.once(
+      (reply) => ({ type: 'schedule.switched', reply, schedule, enabled, note: 'a note' }),
+      (answer) => {
+        if (answer.type !== 'schedule') return
+        demand(answer.schedule.enabled === enabled, 'I25', () => `${schedule} was asked to be ${enabled} and is not`)
+      },
+    )
   }
 
   #trigger(schedule: ScheduleId): void {
     const { truth } = this.#options
-    const job = `by-hand-${++this.#requests}` as JobId
+    const job = `by-hand-${this.#requests.next()}` as JobId
     truth.requests.set(job, { job, trigger: null, submission: null, retryOf: null })
-    this.#request(
+    this.#requests.once(
       (reply) => ({ type: 'schedule.triggered', reply, schedule, job, by: 'planner', key: null }),
       (answer) => {
         if (answer.type === 'job') truth.acknowledged.add(job)
@@ -146,23 +147,5 @@ export class Planner {
       misfire_grace_ms: chance.happens(0.3) ? chance.whole(0, 30 * MINUTE) : null,
       overlap: chance.pick<ScheduleSpec['overlap']>(overlaps),
     }
-  }
-
-  #request(make: (reply: ReplyId) => Request, answered: (answer: Reply) => void): void {
-    this.#options.server.request(make(this.#reply()), (answer) => {
-      if (answer !== 'lost') answered(answer)
-    })
-  }
-
-  /** Asks until there is an answer that is not "later". */
-  #requestUntilAnswered(make: (reply: ReplyId) => Request): void {
-    this.#options.server.request(make(this.#reply()), (answer) => {
-      const unsure = answer === 'lost' || (answer.type === 'refusal' && answer.refusal.refused === 'UNAVAILABLE')
-      if (unsure) this.#options.world.after(this.#chance.spread(500, 5_000), () => this.#requestUntilAnswered(make))
-    })
-  }
-
-  #reply(): ReplyId {
-    return `planner-${++this.#requests}` as ReplyId
   }
 }
