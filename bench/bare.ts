@@ -6,7 +6,7 @@ import Database from 'libsql'
 import { applyPragmas, connect, openLibsqlStore } from '../adapters/store/libsql.ts'
 import { readMigrations } from '../adapters/store/migrations.ts'
 import { openRemoteStore } from '../adapters/store/remote.ts'
-import { encodeRow } from '../adapters/store/rows.ts'
+import { rowValues } from '../adapters/store/rows.ts'
 import { COLUMNS, type RowOf, type TableName, TABLES } from '../adapters/store/rows.ts'
 import { migrate } from '../adapters/store/sql.ts'
 import type { Effects } from '../core/turn.ts'
@@ -89,7 +89,7 @@ export function plainFile(folder: string): Writer {
   const file = openSync(join(folder, 'plain.log'), 'a')
   return {
     write(out) {
-      writeSync(file, rowsOf(out).map(([table, row]) => encodeRow(table, row)).join('\n'))
+      writeSync(file, rowsOf(out).map(([table, row]) => JSON.stringify(rowValues(table, row))).join('\n'))
       fdatasyncSync(file)
     },
     close: () => closeSync(file),

@@ -97,6 +97,8 @@ export interface Effects {
   clockChange: ClockChange | null
   /** 1. Persist in one transaction. */
   readonly rows: Rows
+  /** 1. The jobs that this turn creates: their rows are inserted. Of all others only the fields that may change are written. */
+  readonly created: Set<JobId>
   /** 1. In the same transaction, append only. */
   readonly history: HistoryRow[]
   /** 1. In the same transaction, append only. */
@@ -134,13 +136,16 @@ export interface Turn {
   readonly facts: Fact[]
 }
 
+type Containers = Pick<Effects, 'rows' | 'created' | 'deletions'>
+
 /** Empty effects for a turn. Most turns write nothing: the tables of such a turn, `spare`, are reused. */
-export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows' | 'deletions'> = noRows()): Effects {
+export function newEffects(turn: number, at: Millis, spare: Containers = noRows()): Effects {
   return {
     turn,
     at,
     clockChange: null,
     rows: spare.rows,
+    created: spare.created,
     history: [],
     logs: [],
     scheduleRuns: [],
@@ -155,7 +160,7 @@ export function newEffects(turn: number, at: Millis, spare: Pick<Effects, 'rows'
   }
 }
 
-function noRows(): Pick<Effects, 'rows' | 'deletions'> {
+function noRows(): Containers {
   return {
     rows: {
       jobs: new Map(),
@@ -172,6 +177,7 @@ function noRows(): Pick<Effects, 'rows' | 'deletions'> {
       webhooks: new Map(),
       deliveries: new Map(),
     },
+    created: new Set(),
     deletions: { schedules: new Set(), triggers: new Set(), webhooks: new Set() },
   }
 }

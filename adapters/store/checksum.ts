@@ -4,11 +4,17 @@ import type { SqlValue } from './row-of.ts'
  * A checksum over the values of a row, stored beside them, that detects a value which is not what was written. It has
  * 32 bits and is fast, because every row that is read or written is summed; it guards against faulty disks, not against
  * attackers. Each column contributes separately, so the order of columns does not matter. The default of a column that
- * is added later (null, or the plain value of its kind) contributes nothing, so existing rows still match.
+ * is added later (null, or the plain value of its kind) contributes nothing, so existing rows still match. With `from`
+ * and `until` only these columns are summed.
  */
-export function checksumOf(columns: readonly Summed[], values: readonly SqlValue[]): number {
+export function checksumOf(
+  columns: readonly Summed[],
+  values: readonly SqlValue[],
+  from = 0,
+  until: number = columns.length,
+): number {
   let sum = 0
-  for (let i = 0; i < columns.length; i++) {
+  for (let i = from; i < until; i++) {
     const { seed, plain } = columns[i] as Summed
     const value = values[i] as SqlValue
     if (value !== plain) sum = (sum + partOf(seed, value)) | 0

@@ -66,8 +66,15 @@ export interface RowPage<T> {
 
 /** The position after a row in the order of the list. Stable while rows are added. */
 export interface Cursor {
+  /** The instant at which the row was created; of a job, its number. */
   readonly at: number
   readonly id: string
+}
+
+/** A page of jobs. */
+export interface JobPage extends RowPage<JobRow> {
+  /** The number of jobs that were searched before this page was cut short; null if it was not. */
+  readonly searched: number | null
 }
 
 export interface PageQuery {
@@ -101,8 +108,8 @@ export interface LedgerQuery {
 /** Reads for people and programs: committed rows, straight from the store, never through the core. */
 export interface Queries {
   job(id: JobId): Promise<JobRow | undefined>
-  /** By creation, newest first. An empty list of statuses matches nothing. */
-  jobs(query: JobQuery): Promise<RowPage<JobRow>>
+  /** In the order of their numbers, newest first. An empty list of statuses matches nothing. */
+  jobs(query: JobQuery): Promise<JobPage>
   /** A job's log in the order in which it arrived, after the line with this number. */
   logs(id: JobId, query: { readonly after: number; readonly limit: number }): Promise<readonly LogRow[]>
   /** The last lines of a job's log, in the order in which they arrived. */

@@ -15,7 +15,7 @@ const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(n
 export const RECENT = {
   table: 'jobs',
   columns: RECENT_COLUMNS,
-  sql: `select ${packColumns(RECENT_COLUMNS)} from jobs where created_at > ? order by created_at, id`,
+  sql: `select ${packColumns(RECENT_COLUMNS)} from jobs where created_at > ? order by created_at, seq`,
 } as const
 
 /** The fields of a job that a rate limit needs. */

@@ -14,17 +14,20 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
     job: async (id) => tables.jobs.get(id),
     jobs: async (query) => {
       const { status, workflow_id, robot_id, trigger_id, schedule_id, parent_job_id, dead_lettered } = query
-      return page(
-        [...tables.jobs.values()].filter((job) =>
-          (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
-          (workflow_id === undefined || job.workflow_id === workflow_id) &&
-          (robot_id === undefined || job.robot_id === robot_id) &&
-          (trigger_id === undefined || job.trigger_id === trigger_id) &&
-          (schedule_id === undefined || job.schedule_id === schedule_id) &&
-          (parent_job_id === undefined || job.parent_job_id === parent_job_id)
-        ),
-        query,
-      )
+      const before = query.after?.at ?? Infinity
+      const found = [...tables.jobs.values()].filter((job) =>
+        job.seq < before &&
+        (dead_lettered === true ? job.dead_lettered : status === undefined || status.includes(job.status)) &&
+        (workflow_id === undefined || job.workflow_id === workflow_id) &&
+        (robot_id === undefined || job.robot_id === robot_id) &&
+        (trigger_id === undefined || job.trigger_id === trigger_id) &&
+        (schedule_id === undefined || job.schedule_id === schedule_id) &&
+        (parent_job_id === undefined || job.parent_job_id === parent_job_id)
+      ).sort((a, b) => b.seq - a.seq)
+      const items = found.slice(0, query.limit)
+      const last = items.at(-1)
+      const next = found.length > items.length && last !== undefined ? { at: last.seq, id: last.id } : null
+      return { items, next, searched: null }
     },
     logs: async (id, { after, limit }) => logOf(id).filter((line) => line.seq > after).slice(0, limit),
     logTail: async (id, lines) => logOf(id).slice(-lines),

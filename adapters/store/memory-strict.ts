@@ -1,4 +1,5 @@
 import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
+import type { Effects } from '../../core/turn.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 
 /** Makes a map of rows as strict as a STRICT table: keys, refusals, and immutable rows. */
@@ -38,6 +39,23 @@ export function verifyRows(disk: MemoryDisk, { table, rows }: TableChange): void
     const owner = taken.get(unique) ?? disk.unique.get(unique) ?? key
     if (owner !== key) throw new Error(`${table} has ${unique} already, in ${owner}`)
     taken.set(unique, key)
+  }
+}
+
+/**
+ * Refuses jobs that a turn changes although they are not there, and changes of fields that never change: a database
+ * writes only the others. Throws an `Error`.
+ */
+export function verifyUpdates(disk: MemoryDisk, { rows, created }: Effects): void {
+  for (const [id, job] of rows.jobs) {
+    if (created.has(id)) continue
+    const stored = disk.tables.jobs.get(id)
+    if (stored === undefined) throw new Error(`jobs has no ${id} to change`)
+    for (const name of TABLES.jobs.fixed) {
+      if (job[name] !== stored[name] && JSON.stringify(job[name]) !== JSON.stringify(stored[name])) {
+        throw new Error(`jobs.${name} cannot be changed`)
+      }
+    }
   }
 }
 

@@ -11,8 +11,7 @@ import type { DeliveryRow } from '../../core/records/webhook.ts'
 import { StaleEpoch, type Store } from './contract.ts'
 import { asMember, asRecent } from './excerpts.ts'
 import { byKey, interactionsOf, memoryQueries } from './memory-queries.ts'
-import { newestFirst } from './queries.ts'
-import { fieldsOf, frozen, rowKey, type TableChange, uniqueKey, verifyRows } from './memory-strict.ts'
+import { fieldsOf, frozen, rowKey, type TableChange, uniqueKey, verifyRows, verifyUpdates } from './memory-strict.ts'
 import { CASCADES, type RowOf, type TableName, TABLES } from './rows.ts'
 import { seqMax } from './writes.ts'
 import type { EarlyRun } from '../../core/records/schedule.ts'
@@ -34,6 +33,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       if (epoch !== disk.epoch) throw new StaleEpoch()
       const changes = changesOf(out)
       for (const tableChange of changes) verifyRows(disk, tableChange)
+      verifyUpdates(disk, out)
       if (out.clockChange !== null) move(disk, out.clockChange)
       forget(disk, out)
       remove(disk, out.deletions)
@@ -77,7 +77,8 @@ function readStored(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | nu
 }
 
 function recentOf(jobs: Iterable<JobRow>, since: Millis): readonly RecentJob[] {
-  return [...jobs].filter((job) => job.created_at > since).sort((a, b) => newestFirst(b, a)).map(asRecent)
+  const recent = [...jobs].filter((job) => job.created_at > since)
+  return recent.sort((a, b) => a.created_at - b.created_at || a.seq - b.seq).map(asRecent)
 }
 
 function membersOf({ tables }: MemoryDisk, jobs: readonly JobRow[]): readonly FamilyMember[] {

@@ -1,10 +1,9 @@
 import { assert } from '../../core/base/assert.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { DELIVERY_PAGE } from '../../core/settings.ts'
-import { isLive } from '../../core/records/job.ts'
 import type { EarlyRun, ScheduleRunRow } from '../../core/records/schedule.ts'
 import type { StoredRows } from '../../core/state.ts'
-import type { Cursor, JobQuery, PageQuery, Queries, RowPage } from './contract.ts'
+import type { Cursor, PageQuery, Queries, RowPage } from './contract.ts'
 import {
   asInteraction,
   asMember,
@@ -15,14 +14,12 @@ import {
   ROOTS,
   wantInteractions,
 } from './excerpts.ts'
-import { type Column, decodeRow, type RowOf, type SqlRow } from './rows.ts'
+import { readJobPage } from './job-list.ts'
+import { type Column, decodeRow, type ReadSql, type RowOf, type SqlRow } from './rows.ts'
 import { ALL_COLUMNS, checkedJob, type TableName } from './rows.ts'
 import type { Statement } from './writes.ts'
 import type { Prefetch, Prefetched } from '../../core/prefetch.ts'
 import type { SqlValue } from './row-of.ts'
-
-/** Runs one reading statement, locally or remotely. */
-export type ReadSql = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
 
 /** Tables that are listed in pages. */
 type Listed = 'jobs' | 'workflows' | 'robots' | 'triggers' | 'schedules' | 'keys' | 'webhooks'
@@ -36,11 +33,7 @@ export function sqlQueries(read: ReadSql): Queries {
 
   return {
     job: async (id) => (await rows('jobs', 'where id = ?', [id]))[0],
-    jobs: async (query) => {
-      const lists = await Promise.all(jobList(query).map(({ sql, args }) => read(sql, args)))
-      const jobs = lists.flat().map((record) => decodeRow('jobs', record))
-      return rowPage(lists.length > 1 ? jobs.sort(newestFirst) : jobs, query)
-    },
+    jobs: (query) => readJobPage(read, query),
     logs: (id, { after, limit }) =>
       rows('job_logs', 'where job_id = ? and seq > ? order by seq limit ?', [id, after, limit]),
     logTail: async (id, lines) =>
@@ -238,35 +231,6 @@ const PAGE = `where ${BEHIND} ${NEWEST_FIRST}`
 
 /** Before every row: the first page starts in the index like any other. */
 const START: Cursor = { at: Number.MAX_VALUE, id: '' }
-
-/**
- * One statement for each status, each in the order of its index, to be merged. For `status in (…)` SQLite would collect
- * and sort every job with one of the statuses to show one page; and a Durable Object limits a union to five terms.
- */
-function jobList(query: JobQuery): readonly Statement[] {
-  const { status, workflow_id, robot_id, trigger_id, schedule_id, parent_job_id, dead_lettered } = query
-  const wanted = Object.entries({ workflow_id, robot_id, trigger_id, schedule_id, parent_job_id }).filter((entry) =>
-    entry[1] !== undefined
-  )
-  const columns = wanted.map(([column]) => column)
-  const args = [...wanted.map(([, value]) => value as string), ...ends(query)]
-  if (dead_lettered === true) return [{ sql: list(columns.map(unindexed), 'dead_lettered = 1'), args }]
-  if (status === undefined) return [{ sql: list(columns), args }]
-  return [...new Set(status)].map((one) => ({
-    sql: list(['status', ...(isLive(one) ? columns.map(unindexed) : columns)]),
-    args: [one, ...args],
-  }))
-}
-
-function list(columns: readonly string[], ...conditions: readonly string[]): string {
-  const where = [...conditions, ...columns.map((column) => `${column} = ?`), BEHIND].join(' and ')
-  return `${select('jobs')} where ${where} ${NEWEST_FIRST}`
-}
-
-/** A plus hides a column from its index: live jobs are few, while a workflow may have any number of jobs. */
-function unindexed(column: string): string {
-  return `+${column}`
-}
 
 /** The arguments for the start of a page and its size. One row more is read to learn whether there is a next page. */
 function ends({ after = START, limit }: PageQuery): readonly [number, string, number] {

@@ -48,6 +48,8 @@ export interface TableOf<Row> {
   /** Columns whose values together are unique, except where one of them is null. */
   readonly unique?: readonly (keyof Row)[]
   readonly conflict: Conflict
+  /** Columns that never change after a row is created, with the key. Absent: every write writes whole rows. */
+  readonly fixed?: readonly (keyof Row)[]
   readonly columns: { readonly [C in keyof Row]-?: ColumnOf<Row[C]> }
 }
 

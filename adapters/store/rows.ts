@@ -16,62 +16,101 @@ export interface Column {
   readonly name: string
   readonly kind: ColumnKind
   readonly nullable: boolean
+  /** The column of the checksum that its value counts in; null in a table without checksums. */
+  readonly checksum: Checksum | null
 }
+
+/**
+ * The names of the columns with checksums, which are null in rows written before they existed. A table whose rows are
+ * updated in part has two: `state_checksum` is that of the columns which an update writes.
+ */
+type Checksum = 'checksum' | 'state_checksum'
 
 /** The columns of each table in the order in which they are written and read. */
 export const COLUMNS = Object.fromEntries<readonly Column[]>(
-  Object.entries(TABLES).map(([table, { columns }]) => [table, Object.entries(columns).map(columnOf)]),
+  Object.entries(TABLES).map(([table, { columns }]) => [table, columnsOf(table as TableName, columns)]),
 ) as Readonly<Record<TableName, readonly Column[]>>
 
-function columnOf([name, kept]: readonly [string, string]): Column {
-  return { name, kind: kept.replace('?', '') as ColumnKind, nullable: kept.endsWith('?') }
+/** Fixed columns come first, so that those which an update writes are next to each other. */
+function columnsOf(table: TableName, columns: Readonly<Record<string, string>>): readonly Column[] {
+  const { fixed } = TABLES[table] as { readonly fixed?: readonly string[] }
+  const all = Object.entries(columns).map(([name, kept]): Column => {
+    const sum = fixed === undefined || fixed.includes(name) ? 'checksum' : 'state_checksum'
+    const kind = kept.replace('?', '') as ColumnKind
+    return { name, kind, nullable: kept.endsWith('?'), checksum: table === 'definitions' ? null : sum }
+  })
+  return [...all.filter(({ checksum }) => checksum !== 'state_checksum'), ...all.filter(isState)]
+}
+
+/** True for a column that an update writes, of a table whose rows are updated in part. */
+function isState({ checksum }: Column): boolean {
+  return checksum === 'state_checksum'
 }
 
 /** The values that a database returns: a blob is the result of `packColumns`. */
 export type SqlRow = Readonly<Record<string, SqlValue | ArrayBuffer>>
 
-/** True for tables whose rows have a checksum: all except the definitions, whose key is their hash. */
-export function isSummed(table: TableName): boolean {
-  return table !== 'definitions'
-}
+/** Runs one reading statement, locally or remotely. */
+export type ReadSql = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
 
-/** The name of the checksum's column. It is null in rows written before it existed. */
-const CHECKSUM = 'checksum'
+/** The checksums of a table: none of the definitions, whose key is their hash. */
+export const CHECKSUMS = ofEachTable((table): readonly Checksum[] => [
+  ...new Set(COLUMNS[table].flatMap(({ checksum }) => checksum ?? [])),
+])
 
-/** The columns of each table in the database: those of its rows, and the checksum. */
-export const COLUMN_NAMES = ofEachTable((table) => {
-  const names = COLUMNS[table].map(({ name }) => name)
-  return isSummed(table) ? [...names, CHECKSUM] : names
-})
+/** The columns of each table in the database: those of its rows, and the checksums. */
+export const COLUMN_NAMES = ofEachTable((table) => [...COLUMNS[table].map(({ name }) => name), ...CHECKSUMS[table]])
 
 /** The default that a column added later must have in existing rows, so that their checksums stay valid. */
 const PLAIN: { readonly [K in ColumnKind]: SqlValue } = { text: '', int: 0, real: 0, flag: 0, json: '[]' }
 
-/** The contribution of each column to the checksum of its rows. */
+/** The contribution of each column to a checksum of its rows. */
 const SUMMED = ofEachTable<readonly Summed[]>((table) =>
   COLUMNS[table].map(({ name, kind, nullable }) => ({ seed: seedOf(name), plain: nullable ? null : PLAIN[kind] }))
 )
 
+const STATE_COLUMNS = COLUMNS.jobs.filter(isState)
+const STATE_SUMMED = SUMMED.jobs.slice(-STATE_COLUMNS.length)
+
+/** The number of fixed columns of each table: the first ones. */
+const FIXED = ofEachTable((table) => COLUMNS[table].filter((column) => !isState(column)).length)
+
 /**
- * A row as a JSON array, its values in the order of `COLUMN_NAMES`. Lists and objects become text within it, so SQLite
- * does not parse them (it gives up on JSON nested 1,000 levels deep) nor write them anew. Texts are well-formed and
- * without U+0000, because decoding of requests guarantees that.
+ * The values to bind for a row, in the order of `COLUMN_NAMES`. Lists and objects become text, so SQLite does not parse
+ * them (it gives up on JSON nested 1,000 levels deep) nor write them anew. Texts are well-formed and without U+0000,
+ * because decoding of requests guarantees that.
  */
-export function encodeRow<T extends TableName>(table: T, row: RowOf[T]): string {
-  return JSON.stringify(rowValues(table, row))
+export function rowValues<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
+  const values = valuesOf(COLUMNS[table], row)
+  return [...values, ...checksumsOf(table, values)]
 }
 
-/** The values to bind for a row, in the order of `COLUMN_NAMES`. */
-export function rowValues<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
+/** The columns that an update of a job writes. */
+export const STATE_NAMES: readonly string[] = [...STATE_COLUMNS.map(({ name }) => name), 'state_checksum']
+
+/** The values to bind for an update of a job: those of `STATE_NAMES`, and its number. */
+export function updateValues(job: JobRow): readonly SqlValue[] {
+  const values = valuesOf(STATE_COLUMNS, job)
+  return [...values, checksumOf(STATE_SUMMED, values), job.seq]
+}
+
+function valuesOf(columns: readonly Column[], row: RowOf[TableName]): SqlValue[] {
   // Only here and in `decodeRow` are rows accessed by column name.
   const fields = row as unknown as Readonly<Record<string, unknown>>
-  const record = COLUMNS[table].map(({ name, kind }) => {
+  return columns.map(({ name, kind }) => {
     const value = fields[name] ?? null
     if (kind === 'json' && value !== null) return toText(value)
     return typeof value === 'boolean' ? Number(value) : value as SqlValue
   })
-  if (isSummed(table)) record.push(checksumOf(SUMMED[table], record))
-  return record
+}
+
+/** The checksums of a row's values. */
+function checksumsOf(table: TableName, values: readonly SqlValue[]): readonly number[] {
+  const summed = SUMMED[table]
+  const count = FIXED[table]
+  const all = CHECKSUMS[table]
+  if (all.length < 2) return all.map(() => checksumOf(summed, values))
+  return [checksumOf(summed, values, 0, count), checksumOf(summed, values, count)]
 }
 
 /**
@@ -92,9 +131,7 @@ function isText(kind: ColumnKind): boolean {
 }
 
 /** The selected expressions that read whole rows of a table. */
-export const ALL_COLUMNS = ofEachTable((table) =>
-  `${packColumns(COLUMNS[table])}${isSummed(table) ? `, ${CHECKSUM}` : ''}`
-)
+export const ALL_COLUMNS = ofEachTable((table) => [packColumns(COLUMNS[table]), ...CHECKSUMS[table]].join(', '))
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -122,7 +159,7 @@ function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): S
 }
 
 /**
- * Decodes a record selected as `ALL_COLUMNS` to the row that `encodeRow` was given; if fewer columns were selected, the
+ * Decodes a record selected as `ALL_COLUMNS` to the row that `rowValues` was given; if fewer columns were selected, the
  * rest is null. Throws `StoreDamaged` when the row is not as it was written.
  */
 export function decodeRow<T extends TableName>(
@@ -131,10 +168,7 @@ export function decodeRow<T extends TableName>(
   columns: readonly Column[] = COLUMNS[table],
 ): RowOf[T] {
   const read = unpack(columns, record['packed'])
-  const checksum = record[CHECKSUM]
-  if (typeof checksum === 'number' && checksum !== checksumOf(SUMMED[table], read)) {
-    throwDamaged(`a row of ${table} does not match its checksum`)
-  }
+  if (columns === COLUMNS[table]) verifyChecksums(table, record, read)
   const row: Record<string, unknown> = { ...BLANK[table] }
   for (let i = 0; i < columns.length; i++) {
     const { name, kind } = columns[i] as Column
@@ -144,6 +178,17 @@ export function decodeRow<T extends TableName>(
     else row[name] = value
   }
   return row as unknown as RowOf[T]
+}
+
+function verifyChecksums(table: TableName, record: SqlRow, values: readonly SqlValue[]): void {
+  const sums = checksumsOf(table, values)
+  const names = CHECKSUMS[table]
+  for (let i = 0; i < names.length; i++) {
+    const stored = record[names[i] as string]
+    if (typeof stored === 'number' && stored !== sums[i]) {
+      throwDamaged(`a row of ${table} does not match its checksum`)
+    }
+  }
 }
 
 function parsed(table: TableName, text: string): unknown {

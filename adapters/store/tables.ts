@@ -16,6 +16,7 @@ export const TABLES = {
     key: Job.key,
     unique: ['schedule_id', 'due_at'],
     conflict: 'replace',
+    fixed: Job.fixed,
     columns: Job.columns,
   },
   robots: { key: Robot.key, conflict: 'replace', columns: Robot.columns },

@@ -3,7 +3,7 @@ import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../base/
 import { newRobotId } from '../protocol/robot-id.ts'
 import { writtenObject } from '../protocol/written.ts'
 import { ExplanationView, WarningView } from '../records/explanation.ts'
-import { anyObject, list, text } from '../records/fields.ts'
+import { anyObject, count, list, text } from '../records/fields.ts'
 import { HistoryEntry, LogLine } from '../records/job-history.ts'
 import { Job, JOB_STATUSES, RETRY_SAFETIES } from '../records/job.ts'
 import { time, type ViewOf } from '../records/record.ts'
@@ -127,9 +127,9 @@ export const jobs = contract(PATHS.jobs, {
   list: {
     scope: 'jobs:read',
     summary:
-      'newest first; `status` (comma = or), `workflow_id`, `robot_id`, `trigger_id`, `schedule_id`, `parent_job_id`; `dead_lettered=true`',
+      'newest first; `status` (comma = or), `workflow_id`, `robot_id`, `trigger_id`, `schedule_id`, `parent_job_id`; `dead_lettered=true`. Where several filters are given, a page may be short and say in `searched` how many jobs it has compared: `next_cursor` goes on there',
     query: JobsQuery,
-    answer: pageOf(Job.view),
+    answer: v.strictObject({ ...pageOf(Job.view).entries, searched: v.nullable(count) }),
   },
   get: {
     scope: 'jobs:read',

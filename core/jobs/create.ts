@@ -117,6 +117,7 @@ export function createJob(state: State, spec: JobSpec, source: JobSource, turn: 
   }
   saveDefinition(state, definition, turn)
   const job = newJob(state, spec, source, pool?.tags ?? [], turn)
+  turn.out.created.add(job.id)
   saveJob(state, job, turn)
   evictUnused(state, definition.hash)
   const cause = { by: spec.by, detail: `submitted by ${spec.by}` }

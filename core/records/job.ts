@@ -11,7 +11,7 @@ import type {
   WorkflowId,
 } from '../base/ids.ts'
 import { count, flag, id, list, number, oneOf, text } from './fields.ts'
-import { column, computed, hidden, instant, key, record, type RowOf } from './record.ts'
+import { column, computed, fixed, hidden, instant, key, record, type RowOf } from './record.ts'
 
 /**
  * The life of a job: the transitions of each status, and the status that follows. DESIGN.md 5.1.
@@ -82,25 +82,25 @@ export function needsProof({ retry_safety }: Pick<JobRow, 'retry_safety'>): bool
 /** One job, as it stands in memory, in the table `jobs`, and (with times as ISO 8601) in the API. */
 export const Job = record('jobs', {
   id: key(id<JobId>()),
-  workflow_id: column('text', id<WorkflowId>()),
-  workflow_name: column('text', text),
+  workflow_id: fixed(column('text', id<WorkflowId>())),
+  workflow_name: fixed(column('text', text)),
   /** null for a definition that was submitted with the job itself. */
-  workflow_version: column('int?', count),
-  definition: hidden<DefinitionHash, 'text'>('text'),
+  workflow_version: fixed(column('int?', count)),
+  definition: fixed(hidden<DefinitionHash, 'text'>('text')),
   /** The robot that holds the offer or the lease, or held the last one; null before the first offer. */
   robot_id: hidden<RobotId, 'text?'>('text?'),
   robot_name: column('text', text),
   /** The requested robot: this one and no other. */
-  pinned_robot_id: column('text?', id<RobotId>()),
+  pinned_robot_id: fixed(column('text?', id<RobotId>())),
   /** The pool that was asked for: its tags are among `required_tags`. */
-  pool: column('text?', text),
+  pool: fixed(column('text?', text)),
   status: column('text', oneOf(JOB_STATUSES)),
-  priority: column('int', v.picklist(PRIORITIES)),
+  priority: fixed(column('int', v.picklist(PRIORITIES))),
   /** Empty where any environment will do. */
-  environment: column('text', text),
-  required_tags: column('json', list(text)),
-  required_capabilities: column('json', list(text)),
-  scheduled_time: instant('int?'),
+  environment: fixed(column('text', text)),
+  required_tags: fixed(column('json', list(text))),
+  required_capabilities: fixed(column('json', list(text))),
+  scheduled_time: fixed(instant('int?')),
   started_at: instant('int?'),
   /** The instant of the end, in any status; null before it. */
   completed_at: instant('int?'),
@@ -119,40 +119,40 @@ export const Job = record('jobs', {
   /**
    * The number of times it may be started: more than once only after a failure that `retry_on` names, or a lost robot.
    */
-  max_attempts: column('int', count),
+  max_attempts: fixed(column('int', count)),
   /** Error types after which it is tried again; empty: those that are taken for transient. */
-  retry_on: column('json', list(text)),
+  retry_on: fixed(column('json', list(text))),
   /** The job that this one repeats. */
-  retry_of: column('text?', id<JobId>()),
+  retry_of: fixed(column('text?', id<JobId>())),
   /** It failed for good after all its attempts, and has not been requeued since. */
   dead_lettered: column('flag', flag),
   /** Jobs with the same key run at most `concurrency_limit` at a time. */
-  concurrency_key: column('text?', text),
-  concurrency_limit: column('int', count),
-  retry_safety: column('text', oneOf(RETRY_SAFETIES)),
-  trigger_id: column('text?', id<TriggerId>()),
+  concurrency_key: fixed(column('text?', text)),
+  concurrency_limit: fixed(column('int', count)),
+  retry_safety: fixed(column('text', oneOf(RETRY_SAFETIES))),
+  trigger_id: fixed(column('text?', id<TriggerId>())),
   /** The schedule that made it. */
-  schedule_id: column('text?', id<ScheduleId>()),
+  schedule_id: fixed(column('text?', id<ScheduleId>())),
   /** The instant for which its schedule made it; null for one that was made by hand. */
-  due_at: instant('int?'),
+  due_at: fixed(instant('int?')),
   /** The job that asked for this one, or whose end it follows. */
-  parent_job_id: column('text?', id<JobId>()),
+  parent_job_id: fixed(column('text?', id<JobId>())),
   /** The number of ancestors in such a chain. */
-  depth: column('int', count),
+  depth: fixed(column('int', count)),
   created_at: instant('int'),
   /** The name of the key that submitted it, or `trigger:` or `schedule:` and the id. */
-  created_by: column('text', text),
+  created_by: fixed(column('text', text)),
 
-  parameters: hidden<JsonText, 'text'>('text'),
+  parameters: fixed(hidden<JsonText, 'text'>('text')),
   result: hidden<JsonText, 'text?'>('text?'),
   stack_trace: hidden<string, 'text'>('text'),
-  timeout_ms: hidden<Millis, 'int'>('int'),
+  timeout_ms: fixed(hidden<Millis, 'int'>('int')),
   /** Equal for jobs that would do the same; null for those that a trigger made. */
-  duplicate_key: hidden<string, 'text?'>('text?'),
+  duplicate_key: fixed(hidden<string, 'text?'>('text?')),
   /** The root of its family, which was submitted; null if it is the root itself. */
-  root_job_id: hidden<JobId, 'text?'>('text?'),
+  root_job_id: fixed(hidden<JobId, 'text?'>('text?')),
   /** The order of arrival; within one priority the smaller goes first. Kept when a job returns to the queue. */
-  seq: hidden<number, 'int'>('int'),
+  seq: fixed(hidden<number, 'int'>('int')),
   /** Offers in a row that no robot took up: they set the back-off. */
   refusals: hidden<number, 'int'>('int'),
   /** The instant at which it first became eligible, from which aging and the queue timeout count. */

@@ -1,7 +1,7 @@
 import type { JobId, KeyId, Millis, RobotId, SecretHash } from '../base/ids.ts'
 import { id, list, oneOf, text } from './fields.ts'
 import type { JobStatus } from './job.ts'
-import { column, hidden, instant, key, record, type RowOf } from './record.ts'
+import { column, hidden, instant, key, keyed, record, type RowOf } from './record.ts'
 
 /** The rights of a key. `admin` includes the others. */
 export const SCOPES = [
@@ -41,7 +41,7 @@ export interface KeyRow extends RowOf<typeof Key> {}
 /** The answer to a request with an idempotency key: the same request gets the same answer. */
 export const Idempotency = record('idempotency', {
   /** A hash of the caller, the route, and the idempotency key. */
-  key: { ...hidden<string, 'text'>('text'), isKey: true },
+  key: keyed(hidden<string, 'text'>('text')),
   /** SHA-256 of the body. */
   fingerprint: hidden<string, 'text'>('text'),
   job_id: hidden<JobId, 'text'>('text'),

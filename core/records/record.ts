@@ -22,6 +22,8 @@ export type Plain<T> = T extends string & Brand<string> ? string
 export interface Field<K extends ColumnKind, Row, Shown> {
   readonly kind: K
   readonly isKey: boolean
+  /** True if the value never changes after the row is created. */
+  readonly isFixed: boolean
   /** null: never shown. */
   readonly view: v.GenericSchema<Shown> | null
   /** null: shown as it is stored. */
@@ -50,6 +52,8 @@ type EntriesOf<T> = { readonly [N in keyof T]: v.GenericSchema<T[N]> }
 export interface RecordOf<F, C> {
   readonly table: string
   readonly key: readonly (keyof F & string)[]
+  /** The fields that never change after the row is created. */
+  readonly fixed: readonly (keyof F & string)[]
   readonly columns: { readonly [N in keyof F]: F[N] extends Field<infer K, infer _R, infer _S> ? K : never }
   /** The schema of the API's answer. Strict: nothing else is shown. */
   readonly view: v.StrictObjectSchema<EntriesOf<ShownOf<F, C>>, undefined>
@@ -89,6 +93,7 @@ export function record<
   return {
     table,
     key: all.filter(([, { isKey }]) => isKey).map(([name]) => name),
+    fixed: all.filter(([, { isFixed }]) => isFixed).map(([name]) => name),
     columns: Object.fromEntries(all.map(([name, { kind }]) => [name, kind])) as never,
     view: v.strictObject(entries as never) as never,
     show: show as never,
@@ -101,27 +106,32 @@ export function column<const K extends ColumnKind, T>(
   schema: v.GenericSchema<T>,
 ): Field<K, Stored<K, T>, Plain<Stored<K, T>>> {
   const view = isOptional(kind) ? v.nullable(schema) : schema
-  return { kind, isKey: false, view: view as never, show: null }
+  return { kind, isKey: false, isFixed: false, view: view as never, show: null }
 }
 
 /** The same, for a column of the key. */
 export function key<T extends string>(schema: v.GenericSchema<T>): Field<'text', T, Plain<T>> {
-  return { ...column('text', schema), isKey: true } as Field<'text', T, Plain<T>>
+  return { ...column('text', schema), isKey: true, isFixed: true } as Field<'text', T, Plain<T>>
 }
 
 /** The key of a table to which rows are only added: their number, in the order in which they came. */
 export function sequence(): Field<'int', number, number> {
-  return { kind: 'int', isKey: true, view: v.pipe(v.number(), v.integer(), v.minValue(0)), show: null }
+  return { kind: 'int', isKey: true, isFixed: true, view: v.pipe(v.number(), v.integer(), v.minValue(0)), show: null }
 }
 
 /** A field that the API does not show. */
 export function hidden<T, const K extends ColumnKind = ColumnKind>(kind: K): Field<K, Stored<K, T>, never> {
-  return { kind, isKey: false, view: null, show: null }
+  return { kind, isKey: false, isFixed: false, view: null, show: null }
+}
+
+/** A field that never changes after the row is created. */
+export function fixed<F extends AnyField>(field: F): F {
+  return { ...field, isFixed: true }
 }
 
 /** A field that tells the rows of a table apart, alone or with others. */
 export function keyed<F extends AnyField>(field: F): F {
-  return { ...field, isKey: true }
+  return { ...field, isKey: true, isFixed: true }
 }
 
 /** ISO 8601 in UTC, with milliseconds and `Z`. */
@@ -130,7 +140,13 @@ export const time = v.pipe(v.string(), v.isoTimestamp())
 /** An instant: kept in milliseconds, shown as ISO 8601. */
 export function instant<const K extends 'int' | 'int?'>(kind: K): Field<K, Stored<K, Millis>, Stored<K, string>> {
   const show = (at: Millis | null): string | null => at === null ? null : instantText(at)
-  return { kind, isKey: false, view: (isOptional(kind) ? v.nullable(time) : time) as never, show: show as never }
+  return {
+    kind,
+    isKey: false,
+    isFixed: false,
+    view: (isOptional(kind) ? v.nullable(time) : time) as never,
+    show: show as never,
+  }
 }
 
 /** JSON that is kept as the text it was written as, and shown as JSON with every digit. */
@@ -139,7 +155,13 @@ export function jsonText<const K extends 'text' | 'text?', T = unknown>(
   schema: v.GenericSchema<T> = v.unknown() as v.GenericSchema<T>,
 ): Field<K, Stored<K, JsonText>, Stored<K, T>> {
   const show = (stored: JsonText | null): unknown => stored === null ? null : fromText(stored)
-  return { kind, isKey: false, view: (isOptional(kind) ? v.nullable(schema) : schema) as never, show: show as never }
+  return {
+    kind,
+    isKey: false,
+    isFixed: false,
+    view: (isOptional(kind) ? v.nullable(schema) : schema) as never,
+    show: show as never,
+  }
 }
 
 /** A field of the API's answer that is computed from the row. */

@@ -183,7 +183,7 @@ describe('what is met while a store is open', () => {
   test.each([
     ["update jobs set priority = 2 where id = 'row-7'", /row of jobs does not match its checksum/],
     ["update jobs set checksum = null, required_tags = '[' where id = 'row-7'", /row of jobs has JSON/],
-    ["update jobs set checksum = null, progress = 200 where id = 'row-7'", /job row-7 cannot be: progress/],
+    ["update jobs set state_checksum = null, progress = 200 where id = 'row-7'", /job row-7 cannot be: progress/],
     ['update meta set seq = seq - 4', /count of turns does not match/],
     ["update keys set scopes = '[\"admin\"]' where id = 'row-7'", /row of keys does not match its checksum/],
   ])('%s', async (change, words) => {

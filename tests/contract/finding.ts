@@ -41,8 +41,8 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     same((await store.load(SOON)).recent, [])
     same((await store.load(SOON, 30)).recent, [])
     same((await store.load(SOON, 10)).recent, [
-      { created_at: 20, created_by: 'by a2', trigger_id: null },
       { created_at: 20, created_by: 'by b', trigger_id: null },
+      { created_at: 20, created_by: 'by a2', trigger_id: null },
       { created_at: 30, created_by: 'by c', trigger_id: 't' },
     ])
     await store.close()

@@ -8,10 +8,13 @@ import { checkJob, isLive, JOB_STATUSES, type JobRow, type JobStatus } from '../
 /** Rows to write, by table. */
 export type Sample = { readonly [T in TableName]?: readonly RowOf[T][] }
 
-/** A turn that writes these rows. */
+/** A turn that writes these rows, of jobs all columns. */
 export function turn(number: number, sample: Sample): Effects {
   const out = newEffects(number, 0)
-  for (const one of sample.jobs ?? []) out.rows.jobs.set(one.id, one)
+  for (const one of sample.jobs ?? []) {
+    out.rows.jobs.set(one.id, one)
+    out.created.add(one.id)
+  }
   for (const one of sample.robots ?? []) out.rows.robots.set(one.id, one)
   for (const one of sample.workflows ?? []) out.rows.workflows.set(one.id, one)
   for (const one of sample.workflow_versions ?? []) out.rows.versions.set(`${one.workflow_id}/${one.version}`, one)
@@ -31,6 +34,13 @@ export function turn(number: number, sample: Sample): Effects {
   return out
 }
 
+/** A turn that changes jobs which are there. */
+export function changing(number: number, jobs: readonly JobRow[]): Effects {
+  const out = newEffects(number, 0)
+  for (const one of jobs) out.rows.jobs.set(one.id, one)
+  return out
+}
+
 const PLAIN: { readonly [K in Kind]: unknown } = { text: '', int: 0, real: 0, flag: false, json: [] }
 
 /** The plainest row of a table, with some columns set. Casts, because tests may make what they like. */
@@ -39,9 +49,11 @@ export function row<T extends TableName>(table: T, over: Record<string, unknown>
   return { ...Object.fromEntries(plain), ...over } as RowOf[T]
 }
 
-/** A job that `check` has nothing against, with some columns set. */
+let lastSeq = 0
+
+/** A job that `check` has nothing against, with some columns set, and the next number unless one is given. */
 export function job(id: string, over: Record<string, unknown> = {}): JobRow {
-  const plain = row('jobs', { id, retry_safety: 'never', status: 'queued', ...over })
+  const plain = row('jobs', { id, seq: ++lastSeq, retry_safety: 'never', status: 'queued', ...over })
   return inStatus(plain, plain.status)
 }
 

@@ -9,7 +9,7 @@ import { NO_ROWS } from '../core/bench.ts'
 import { FINDING } from './finding.ts'
 import { OUTBOX } from './outbox.ts'
 import { READING } from './reading.ts'
-import { distinct, job, row, type Sample, samples, turn } from './rows.ts'
+import { changing, distinct, job, row, type Sample, samples, turn } from './rows.ts'
 
 /** One promise of a store. It throws when it is broken, and needs no test runner: it may run inside workerd. */
 export interface Check {
@@ -97,6 +97,24 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     await store.commit(turn(2, { ...changed, ...fixed }))
     await sameRows(store, { ...first, ...changed })
     await sameStored(store, { ...first, ...changed })
+    await store.close()
+  },
+
+  async 'a job changes in the columns that may change, and one that is not there does not'(disk) {
+    const store = await loaded(disk)
+    const jobs = ['a', 'b', 'c'].map((name) => job(name, { parameters: `{"of":"${name}"}`, priority: 3 }))
+    await store.commit(turn(1, { jobs }))
+    const running = { status: 'running', attempt: 1, offer: 1, robot_id: 'r', started_at: 5, priority: 3 }
+    const changed = jobs.map((one, i) =>
+      job(one.id, { ...one, ...running, current_node: (i === 1 ? 'x' : '').padStart(i === 1 ? 600_000 : 0, 'x') })
+    )
+    await store.commit(changing(2, changed))
+    await sameRows(store, { jobs: changed })
+    await sameStored(store, { jobs: changed })
+    const found = { ...changed[0]!, progress: 9 }
+    await rejects(async () => store.commit(changing(3, [found, job('d')])))
+    await store.load(SOON)
+    await sameRows(store, { jobs: changed })
     await store.close()
   },
 

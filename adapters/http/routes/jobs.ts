@@ -23,7 +23,8 @@ export const jobHandlers = handlers(jobs, {
     return isRefusal(command) ? command : submitted(fleet, await send(command))
   },
   list: async ({ fleet, query, page }) => {
-    return pageOfRows(await fleet.queries.jobs({ ...query, ...page }), Job.show)
+    const found = await fleet.queries.jobs({ ...query, ...page })
+    return { ...pageOfRows(found, Job.show), searched: found.searched }
   },
   get: async (request) => {
     const { fleet, id, base, authorize, query: { wait_seconds } } = request

@@ -1,5 +1,5 @@
 -- Instants and durations are milliseconds, flags are 0 or 1. `tables.ts` says the same in TypeScript; a test compares
--- the two. Lists are paged by (created_at, id), so every list has an index that ends in these two.
+-- the two. Lists but that of jobs are paged by (created_at, id), so each has an index that ends in these two.
 
 -- One row. `schema_version` is the last step that was taken. `epoch` grows with every load, and a commit under an older one
 -- fails. `seq` is the largest number that any row ever had: kept, because the row that had it may be deleted one day, and
@@ -22,11 +22,12 @@ VALUES (1, 0, 0, 0, 0, lower(hex(randomblob(16))), 0);
 
 -- In every other table `checksum` is a sum over the values of the row (checksum.ts). Null: a step of the schema has changed
 -- the row, and it has not been written since. Steps after this one that change rows, rename a column, or add one whose
--- default is not null or the plainest value of its kind ('', 0, '[]') set `checksum` of that table to null.
+-- default is not null or the plainest value of its kind ('', 0, '[]') set the checksum that it counts in to null.
 
--- An ordinary rowid table: rows are large, and in a WITHOUT ROWID table every look at the key would wade through them.
+-- `seq` is the rowid: jobs are appended at the end of the file, every index ends in it, and lists are in its order, the
+-- newest first. `checksum` is a sum over the columns up to `seq`, which never change; `state_checksum` over the others.
 CREATE TABLE jobs (
-  id TEXT NOT NULL PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
   workflow_id TEXT NOT NULL,
   workflow_name TEXT NOT NULL,
   workflow_version INTEGER,
@@ -47,7 +48,6 @@ CREATE TABLE jobs (
   duplicate_key TEXT,
   retry_of TEXT,
   scheduled_time INTEGER,
-  created_at INTEGER NOT NULL,
   created_by TEXT NOT NULL,
   trigger_id TEXT,
   schedule_id TEXT,
@@ -55,7 +55,8 @@ CREATE TABLE jobs (
   parent_job_id TEXT,
   root_job_id TEXT,
   depth INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
+  seq INTEGER PRIMARY KEY,
+  created_at INTEGER NOT NULL,
   status TEXT NOT NULL,
   offer INTEGER NOT NULL,
   refusals INTEGER NOT NULL,
@@ -80,24 +81,25 @@ CREATE TABLE jobs (
   stack_trace TEXT NOT NULL,
   failed_node TEXT NOT NULL,
   dead_lettered INTEGER NOT NULL,
-  checksum INTEGER
+  checksum INTEGER,
+  state_checksum INTEGER
 ) STRICT;
 
 -- What `load` reads, however many jobs have ended: jobs that have not, and those that a robot has yet to stop. Those whose
 -- time is far off come last, and stay where they are.
-CREATE INDEX jobs_in_memory ON jobs (ready_at, seq) WHERE completed_at IS NULL OR stop_until IS NOT NULL;
-CREATE INDEX jobs_created ON jobs (created_at, id);
-CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
-CREATE INDEX jobs_by_workflow ON jobs (workflow_id, created_at, id);
-CREATE INDEX jobs_by_robot ON jobs (robot_id, created_at, id) WHERE robot_id IS NOT NULL;
-CREATE INDEX jobs_by_trigger ON jobs (trigger_id, created_at, id) WHERE trigger_id IS NOT NULL;
-CREATE INDEX jobs_by_schedule ON jobs (schedule_id, created_at, id) WHERE schedule_id IS NOT NULL;
-CREATE INDEX jobs_by_parent ON jobs (parent_job_id, created_at, id) WHERE parent_job_id IS NOT NULL;
+CREATE INDEX jobs_in_memory ON jobs (ready_at) WHERE completed_at IS NULL OR stop_until IS NOT NULL;
+CREATE INDEX jobs_created ON jobs (created_at);
+CREATE INDEX jobs_by_status ON jobs (status);
+CREATE INDEX jobs_by_workflow ON jobs (workflow_id);
+CREATE INDEX jobs_by_robot ON jobs (robot_id) WHERE robot_id IS NOT NULL;
+CREATE INDEX jobs_by_trigger ON jobs (trigger_id) WHERE trigger_id IS NOT NULL;
+CREATE INDEX jobs_by_schedule ON jobs (schedule_id) WHERE schedule_id IS NOT NULL;
+CREATE INDEX jobs_by_parent ON jobs (parent_job_id) WHERE parent_job_id IS NOT NULL;
 CREATE INDEX jobs_by_duplicate ON jobs (duplicate_key, created_at) WHERE duplicate_key IS NOT NULL;
-CREATE INDEX jobs_dead ON jobs (created_at, id) WHERE dead_lettered = 1;
+CREATE INDEX jobs_dead ON jobs (dead_lettered) WHERE dead_lettered = 1;
 CREATE UNIQUE INDEX jobs_due ON jobs (schedule_id, due_at) WHERE due_at IS NOT NULL;
 -- All that has followed from a job: few jobs follow from any.
-CREATE INDEX jobs_root ON jobs (root_job_id, completed_at) WHERE root_job_id IS NOT NULL;
+CREATE INDEX jobs_root ON jobs (root_job_id) WHERE root_job_id IS NOT NULL;
 
 -- `seq` is the rowid, so rows are appended at the end of the file, and an index on `job_id` is one on (job_id, seq).
 CREATE TABLE job_history (
