@@ -2,27 +2,37 @@ import { HAS_SQLD } from '../tests/contract/sqld.ts'
 import { clientBatch, inTemporaryFolder, ourStore, plainFile, preparedRows, remoteStore, type Writer } from './bare.ts'
 import { type Lifelike, lifelike } from './lifelike.ts'
 import { quantile } from './measure.ts'
-import { number, type Table } from './table.ts'
+import { type Bound, number, type Table } from './table.ts'
 
 /** The store alone, on a file, WAL and `synchronous=FULL`: how fast turns of different sizes become durable. */
 
 /** Job rows in a turn, and how many turns one round writes. */
 const SIZES = [{ rows: 1, turns: 400 }, { rows: 16, turns: 150 }, { rows: 128, turns: 40 }, { rows: 512, turns: 12 }]
 const ROUNDS = 3
+/** Our store against prepared statements for the same rows. */
+const RATIO_MAX = 2
+const CONTROL = 'control: libsql, prepared, per row'
 
 const WRITERS: readonly (readonly [name: string, open: (folder: string) => Writer | Promise<Writer>])[] = [
   ['our store', ourStore],
   ...(HAS_SQLD ? [['our store, on a libSQL server', remoteStore] as const] : []),
-  ['control: libsql, prepared, per row', preparedRows],
+  [CONTROL, preparedRows],
   ['control: @libsql/client batch, per row', clientBatch],
   ['control: append and fdatasync', plainFile],
 ]
 
 export async function commitBench(): Promise<readonly Table[]> {
   const rows: string[][] = []
+  const bounds: Bound[] = []
   for (const { rows: size, turns } of SIZES) {
     const times = await measure(size, turns)
     const [ours] = times
+    const control = times[WRITERS.findIndex(([name]) => name === CONTROL)] ?? []
+    bounds.push({
+      of: `${size} job rows, our store / prepared statements`,
+      value: total(ours ?? []) / total(control),
+      most: RATIO_MAX,
+    })
     for (const [i, [name]] of WRITERS.entries()) {
       const ms = times[i] ?? []
       // Each job is written twice: submitted, and completed.
@@ -52,6 +62,7 @@ export async function commitBench(): Promise<readonly Table[]> {
       'at the end of a plain file with one fdatasync, which is the floor that the disk sets.',
       'The libSQL server is a process beside this one, over loopback; it does not wait for the disk.',
     ],
+    bounds,
   }]
 }
 

@@ -1,4 +1,4 @@
-import type { Control, Flood, Ours, Paced, StoreControl } from './e2e/run.ts'
+import type { Control, Flood, Ours, RobotsKind, StoreControl } from './e2e/run.ts'
 import { PLAN, runBareHttp, runBareSocket, runBareStore, runOurs } from './e2e/run.ts'
 import type { Spent } from './e2e/window.ts'
 import { quantile } from './measure.ts'
@@ -10,9 +10,18 @@ export interface BenchOptions {
   readonly profile: string | null
 }
 
+/** Our CPU per job against the bound, and the robots of the SDK against raw ones. */
+const BOUND_RATIO_MAX = 6
+const SDK_RATIO_MAX = 2
+/** The time until the first offer, and until the end, against that until the answer, at 200 jobs/s. */
+const OFFER_RATIO_MAX = 3
+const END_RATIO_MAX = 6
+
 /** From the request that submits a job to the record that it is completed, in separate processes. */
 export async function endToEnd({ profile }: BenchOptions): Promise<readonly Table[]> {
-  const ours = await runOurs(profile)
+  const ours = await runOurs(profile, 'raw')
+  const sdk = await runOurs(null, 'SDK')
+  const both = { raw: ours, SDK: sdk }
   const flood = ours.floods.at(-1)
   if (flood === undefined) throw new Error('there was no load')
   const perCommit = flood.completed / flood.commits
@@ -20,13 +29,19 @@ export async function endToEnd({ profile }: BenchOptions): Promise<readonly Tabl
   const socket = await runBareSocket(ours.sizes, flood.inFlight)
   const store = await runBareStore(perCommit, 0)
   const grown = await runBareStore(perCommit, flood.jobsBefore)
-  return [throughput(ours), latency(ours.paced), bound(ours, flood, { http, socket, store, grown })]
+  return [throughput(both), latency(both), bound(ours, flood, { http, socket, store, grown })]
 }
 
-function throughput({ floods, acknowledged }: Ours): Table {
+/** The same load, with either kind of robots. */
+type Both = Readonly<Record<RobotsKind, Ours>>
+
+function throughput(both: Both): Table {
+  const floods = Object.entries(both).flatMap(([kind, ours]) => ours.floods.map((flood) => ({ kind, ...flood })))
+  const acknowledged = both.raw.acknowledged + both.SDK.acknowledged
   return {
     title: 'e2e: HTTP submit -> robot -> completed, saturated',
     columns: [
+      'robots',
       'in flight',
       'jobs/s',
       'submit p50 ms',
@@ -39,7 +54,8 @@ function throughput({ floods, acknowledged }: Ours): Table {
       'robots',
       'jobs/commit',
     ],
-    rows: floods.map(({ inFlight, window, completed, commits, submitMs }) => [
+    rows: floods.map(({ kind, inFlight, window, completed, commits, submitMs }) => [
+      kind,
       String(inFlight),
       number(1000 * completed / (window.until - window.from)),
       number(quantile(submitMs, 0.5), 1),
@@ -55,7 +71,8 @@ function throughput({ floods, acknowledged }: Ours): Table {
     notes: [
       '3 processes beside this one: the server (adapters/node/main.ts, synchronous=FULL, a temporary folder), the generator',
       `(that many keep-alive connections, each with one POST ${'/api/v1/jobs'} under way), and one with ${PLAN.robots} robots,`,
-      `each on a WebSocket and with ${PLAN.slots} slots, which accept and complete a job the moment it is offered.`,
+      `each on a WebSocket and with ${PLAN.slots} slots, which accept and complete a job the moment it is offered: raw ones`,
+      'by two frames from a bare socket, those of the SDK with their state files, a server of its own for either.',
       `jobs/s: those whose \`completed_at\` lies in a window of ${PLAN.floodSeconds} s, after ${PLAN.warmUpSeconds} s of ` +
       'warming up. CPU: user and system time from /proc;',
       '100 % is one core, "loop" is the thread with the event loop, the rest is the collector and the compiler.',
@@ -65,37 +82,59 @@ function throughput({ floods, acknowledged }: Ours): Table {
       } acknowledged jobs, read back through the API, are completed, each is there`,
       'once, and no other is; of some 200 the history is submit, offer, accept, complete.',
     ],
+    bounds: PLAN.inFlight.map((inFlight, i) => ({
+      of: `CPU per job at ${inFlight} in flight, robots of the SDK / raw ones`,
+      value: cpuPerJob(both.SDK.floods[i]) / cpuPerJob(both.raw.floods[i]),
+      most: SDK_RATIO_MAX,
+    })),
   }
 }
 
-function latency(paced: Paced): Table {
-  const row = (name: string, ms: readonly number[]): string[] => [
-    name,
+function cpuPerJob(flood: Flood | undefined): number {
+  return flood === undefined ? Number.NaN : flood.window.server.cpu.all / flood.completed
+}
+
+function latency(both: Both): Table {
+  const row = (kind: string, name: string, ms: readonly number[]): string[] => [
+    `${kind}: ${name}`,
     number(quantile(ms, 0.5), 2),
     number(quantile(ms, 0.95), 2),
     number(quantile(ms, 0.99), 2),
     number(ms.length),
   ]
+  const { paced } = both.raw
   const { window, commits } = paced
   return {
     title: `e2e: latency at ${PLAN.perSecond} jobs/s, milliseconds since the request was sent`,
-    columns: ['until', 'p50', 'p95', 'p99', 'samples'],
-    rows: [
-      row('the answer to the submission (durable)', paced.submitMs),
-      row('the offer is at the robot', paced.offeredMs),
-      row('`completed_at`, the turn that completes it begins', paced.completedMs),
-      row('a GET shows it completed', paced.seenMs),
-    ],
+    columns: ['robots: until', 'p50', 'p95', 'p99', 'samples'],
+    rows: Object.entries(both).flatMap(([kind, ours]) => [
+      row(kind, 'the answer to the submission (durable)', ours.paced.submitMs),
+      row(kind, 'the offer is at the robot', ours.paced.offeredMs),
+      row(kind, '`completed_at`, the turn that completes it begins', ours.paced.completedMs),
+      row(kind, 'a GET shows it completed', ours.paced.seenMs),
+    ]),
     notes: [
       `${PLAN.pacedSeconds} s at a fixed rate, each request sent when it was due (at most ${
-        number(paced.lateMs, 1)
+        number(Math.max(paced.lateMs, both.SDK.paced.lateMs), 1)
       } ms late), whatever became of`,
       'earlier ones. `completed_at` has whole milliseconds and is before the commit; the last row asks for one job in four',
       'again and again, a millisecond between, and includes the commit.',
-      `Server: loop ${percent(window.server.share.loop)}, ${
+      `Server with raw robots: loop ${percent(window.server.share.loop)}, ${
         number(1000 * window.server.cpu.all / paced.submitMs.length)
       } us of CPU per job (with those GETs), ${number(paced.submitMs.length / commits, 2)} jobs to a commit.`,
     ],
+    bounds: Object.entries(both).flatMap(([kind, { paced: { submitMs, offeredMs, completedMs } }]) => [
+      {
+        of: `${kind}: p50 until the offer is at the robot / until the answer`,
+        value: quantile(offeredMs, 0.5) / quantile(submitMs, 0.5),
+        most: OFFER_RATIO_MAX,
+      },
+      {
+        of: `${kind}: p50 until \`completed_at\` / until the answer`,
+        value: quantile(completedMs, 0.5) / quantile(submitMs, 0.5),
+        most: END_RATIO_MAX,
+      },
+    ]),
   }
 }
 
@@ -164,6 +203,7 @@ function bound({ answer, sizes }: Ours, flood: Flood, { http, socket, store, gro
       'cores. Where the loop is far from busy, the clients or other work on the machine were the limit: then leave wall and',
       'jobs/s out of account, for ours and for the controls, and go by CPU.',
     ],
+    bounds: [{ of: 'ours / the bound, CPU', value: ours.cpu / all.cpu, most: BOUND_RATIO_MAX }],
   }
 }
 

@@ -7,11 +7,14 @@ import { type BenchOptions, endToEnd } from './e2e.ts'
 import { historyBench } from './history.ts'
 import { scheduleBench } from './schedules.ts'
 import { jsonBench } from './json.ts'
-import { machine, render, type Table } from './table.ts'
+import { isKept, machine, render, type Table } from './table.ts'
 import { turnBench } from './turn.ts'
 import { scaleBench } from './scale.ts'
 
-/** The benchmarks: `npm run bench`, or `npm run bench -- turn`; `--save` keeps the numbers in `results/`. */
+/**
+ * The benchmarks: `npm run bench`, or `npm run bench -- turn`; `--save` keeps the numbers in `results/`, and
+ * with `--bounds` it fails where a figure exceeds its bound.
+ */
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Table[]>>> = {
   turn: turnBench,
@@ -34,7 +37,11 @@ interface Result {
 async function main(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { save: { type: 'boolean', default: false }, profile: { type: 'string' } },
+    options: {
+      save: { type: 'boolean', default: false },
+      bounds: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+    },
     allowPositionals: true,
   })
   const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name))
@@ -46,6 +53,10 @@ async function main(args: readonly string[]): Promise<void> {
   const results: Result[] = []
   for (const name of names) results.push(await run(name, { profile: values.profile ?? null }))
   if (values.save) save(results)
+  const exceeded = results.flatMap(({ tables }) => tables.flatMap(({ bounds }) => bounds.filter((one) => !isKept(one))))
+  if (exceeded.length === 0) return
+  process.stderr.write(`bench: ${exceeded.length} figures exceed their bounds\n`)
+  if (values.bounds) process.exitCode = 1
 }
 
 async function run(name: string, options: BenchOptions): Promise<Result> {

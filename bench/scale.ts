@@ -4,7 +4,7 @@ import { Server } from '../tests/wire/server.ts'
 import type { Target } from '../tests/wire/target.ts'
 import { chosen } from '../tests/wire/targets.ts'
 import { Wire } from '../tests/wire/wire.ts'
-import { number, type Table } from './table.ts'
+import { type Bound, number, type Table } from './table.ts'
 
 /** The resources of one fleet on each runtime, with the real program of each, one after the other. */
 
@@ -18,6 +18,11 @@ const PLAN = {
   queued: { node: 100_000, deno: 100_000, cloudflare: 20_000 } as Readonly<Record<string, number>>,
 }
 
+/** Bytes of a connected robot and of a waiting job, and a start with the queue against one without. */
+const ROBOT_KB_MAX = 100
+const JOB_KB_MAX = 20
+const START_RATIO_MAX = 15
+
 /** The process that holds a fleet, among those that a target starts. */
 const HOLDS: Readonly<Record<string, RegExp>> = {
   node: /adapters\/node\/main\.ts/,
@@ -27,8 +32,8 @@ const HOLDS: Readonly<Record<string, RegExp>> = {
 
 /** Measures every runtime. Takes some minutes. */
 export async function scaleBench(): Promise<readonly Table[]> {
-  const rows: string[][] = []
-  for (const target of chosen(process.env['TARGET'])) rows.push(await measure(target))
+  const measured: Measured[] = []
+  for (const target of chosen(process.env['TARGET'])) measured.push(await measure(target))
   return [{
     title: 'scale: one fleet on each runtime',
     columns: [
@@ -43,7 +48,7 @@ export async function scaleBench(): Promise<readonly Table[]> {
       'start ms',
       'of it empty',
     ],
-    rows,
+    rows: measured.map(({ cells }) => cells),
     notes: [
       `Memory is the resident size of the process that holds the fleet (of all workerd processes on Cloudflare), before`,
       `and after ${
@@ -53,10 +58,16 @@ export async function scaleBench(): Promise<readonly Table[]> {
       'this machine: the ratio between rows is what counts. "start": from starting the program to its first answer with the',
       'queue in memory, beside the same with nothing in it. Cloudflare is workerd under `wrangler dev`, which bundles first.',
     ],
+    bounds: measured.flatMap(({ bounds }) => bounds),
   }]
 }
 
-async function measure(target: Target): Promise<string[]> {
+interface Measured {
+  readonly cells: readonly string[]
+  readonly bounds: readonly Bound[]
+}
+
+async function measure(target: Target): Promise<Measured> {
   const server = new Server(target)
   await server.start()
   const empty = memoryOf(target)
@@ -79,18 +90,27 @@ async function measure(target: Target): Promise<string[]> {
   await bare.stop()
   const nothing = await restart(bare)
   await bare.stop()
-  return [
-    target.name,
-    number(empty / 1e6),
-    number((connected - empty) / PLAN.robots / 1e3, 1),
-    number(perSecond),
-    number(submitMs, 1),
-    number(queued),
-    number(loaded / 1e6),
-    number((loaded - empty) / queued / 1e3, 1),
-    number(full),
-    number(nothing),
-  ]
+  const perRobot = (connected - empty) / PLAN.robots / 1e3
+  const perJob = (loaded - empty) / queued / 1e3
+  return {
+    cells: [
+      target.name,
+      number(empty / 1e6),
+      number(perRobot, 1),
+      number(perSecond),
+      number(submitMs, 1),
+      number(queued),
+      number(loaded / 1e6),
+      number(perJob, 1),
+      number(full),
+      number(nothing),
+    ],
+    bounds: [
+      { of: `${target.name}: kB of a robot`, value: perRobot, most: ROBOT_KB_MAX },
+      { of: `${target.name}: kB of a waiting job`, value: perJob, most: JOB_KB_MAX },
+      { of: `${target.name}: start with the queue / without`, value: full / nothing, most: START_RATIO_MAX },
+    ],
+  }
 }
 
 function register(server: Server, payload: Readonly<Record<string, unknown>>): Promise<Wire> {

@@ -20,6 +20,11 @@ const RUNS = 1_000_000
 const EVENTS = 5_000
 const ROUNDS = 9
 const STARTS = 7
+/** A turn with schedules against one without, and a start with a ledger against one with an empty ledger. */
+const IDLE_RATIO_MAX = 1.3
+const LEDGER_RATIO_MAX = 1.5
+/** To decide a schedule, against saving it. */
+const DECIDE_RATIO_MAX = 5
 
 export async function scheduleBench(): Promise<readonly Table[]> {
   return [idle(), due(), await starts()]
@@ -71,6 +76,7 @@ function idle(): Table {
     notes: [
       `Median of ${ROUNDS} rounds of ${number(EVENTS)} turns by turns. No schedule is due, and one alarm is set.`,
     ],
+    bounds: [{ of: 'with / without schedules', value: b / a, most: IDLE_RATIO_MAX }],
   }
 }
 
@@ -106,6 +112,7 @@ function due(): Table {
     notes: [
       'The core alone: each makes a job, a row of its ledger, and the next instant. What the commit takes comes on top.',
     ],
+    bounds: [{ of: 'to decide one / to save one', value: all / saved, most: DECIDE_RATIO_MAX }],
   }
 }
 
@@ -134,6 +141,7 @@ async function starts(): Promise<Table> {
           percent(full / empty - 1)
         } more.`,
       ],
+      bounds: [{ of: 'a start with a ledger / without', value: full / empty, most: LEDGER_RATIO_MAX }],
     }
   } finally {
     rmSync(folder, { recursive: true })

@@ -7,6 +7,28 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
   /** The explanation of it: the measured quantity, the duration, and the meaning of the control rows. */
   readonly notes: readonly string[]
+  /** The most that its figures may be. */
+  readonly bounds: readonly Bound[]
+}
+
+/**
+ * A bound of one row: the ratio to its control row, or to the same without a load. Generous, so that a busy machine keeps
+ * it and a change of the order of magnitude does not.
+ */
+export interface Bound {
+  readonly of: string
+  readonly value: number
+  readonly most: number
+}
+
+/** True if the figure is there and within its bound. */
+export function isKept({ value, most }: Bound): boolean {
+  return value <= most
+}
+
+function verdictOf(bound: Bound): string {
+  const { of, value, most } = bound
+  return `${of}: ${number(value, 2)}, at most ${number(most, 2)}: ${isKept(bound) ? 'kept' : 'EXCEEDED'}`
 }
 
 /** The machine and the date of the numbers, without which they mean nothing. */
@@ -18,7 +40,7 @@ export function machine(): string {
 }
 
 /** The table as text; the first column to the left, the others to the right. */
-export function render({ title, columns, rows, notes }: Table, seconds: number, load: number): string {
+export function render({ title, columns, rows, notes, bounds }: Table, seconds: number, load: number): string {
   const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i]?.length ?? 0)))
   const line = (cells: readonly string[]): string =>
     cells.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join('  ').trimEnd()
@@ -32,6 +54,7 @@ export function render({ title, columns, rows, notes }: Table, seconds: number, 
     ...rows.map(line),
     '',
     ...notes.map((note) => `  ${note}`),
+    ...bounds.map((bound) => `  bound: ${verdictOf(bound)}`),
     '',
   ].join('\n')
 }

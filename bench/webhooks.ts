@@ -9,6 +9,10 @@ const SMALL = { queued: 100, robots: 10 }
 const ROUNDS = 9
 /** Of each job: created, queued, started, completed. */
 const DELIVERIES = 4
+/** A cycle with a webhook that asks for other events, against one without. */
+const OTHER_RATIO_MAX = 1.3
+/** One delivery, against an event. */
+const DELIVERY_RATIO_MAX = 6
 
 /** A fleet whose webhook asks for these; without one if there are none. */
 function listening(events: readonly string[]): Fleet {
@@ -55,6 +59,14 @@ export function webhookBench(): Table {
     notes: [
       `${SMALL.queued} jobs waiting for ${SMALL.robots} robots. Median of ${ROUNDS} rounds, the three by turns in one process.`,
       'A delivery is made, sent, and reported as delivered by an event of its own: all of that is in the figure.',
+    ],
+    bounds: [
+      { of: 'a cycle with one for other events / without', value: other / none, most: OTHER_RATIO_MAX },
+      {
+        of: 'a delivery / an event',
+        value: (delivered - none) / DELIVERIES / (none / 3),
+        most: DELIVERY_RATIO_MAX,
+      },
     ],
   }
 }

@@ -36,7 +36,7 @@ export interface Flood {
 }
 
 /** A time of moderate load; milliseconds since the request was sent. */
-export interface Paced {
+interface Paced {
   readonly window: Window
   readonly commits: number
   readonly submitMs: readonly number[]
@@ -61,12 +61,19 @@ export interface Control {
   readonly jobs: number
 }
 
+/** The robots: bare sockets that answer at once, or those of the SDK. */
+export type RobotsKind = 'raw' | 'SDK'
+const ROBOTS: Readonly<Record<RobotsKind, URL>> = {
+  raw: new URL('./robots.ts', import.meta.url),
+  SDK: new URL('./sdk-robots.ts', import.meta.url),
+}
+
 /** The real server under load, and then every job checked. */
-export function runOurs(profile: string | null): Promise<Ours> {
+export function runOurs(profile: string | null, kind: RobotsKind): Promise<Ours> {
   return inTemporaryFolder(async (data) => {
     const server = await startServer(data, profile)
     const generator = startChild(new URL('./generator.ts', import.meta.url))
-    const robots = startChild(new URL('./robots.ts', import.meta.url))
+    const robots = startChild(ROBOTS[kind])
     try {
       return await load(server, generator, robots)
     } finally {
