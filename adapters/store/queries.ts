@@ -82,11 +82,12 @@ export interface QueryPlan<T> {
 /** The part of `load` that comes from the row `meta`, read while raising the epoch. */
 export type Meta = Pick<StoredRows, 'seq' | 'clock' | 'epoch'>
 
-/** The rest of `load`, once this process alone may write to the database. */
-export function loadPlan(dueUntil: Millis, recentSince: Millis | null): QueryPlan<Omit<StoredRows, keyof Meta>> {
+/** The rest of `load` but for the jobs (`liveJobs`), once this process alone may write to the database. */
+export function loadPlan(
+  dueUntil: Millis,
+  recentSince: Millis | null,
+): QueryPlan<Omit<StoredRows, keyof Meta | 'jobs'>> {
   return plan({
-    blocked: want('jobs', `${IN_MEMORY} and ready_at is null order by seq`),
-    ready: want('jobs', `${IN_MEMORY} and ready_at <= ? order by ready_at, seq`, [dueUntil]),
     robots: want('robots', 'order by id'),
     workflows: want('workflows', 'order by id'),
     triggers: want('triggers', 'order by id'),
@@ -101,11 +102,10 @@ export function loadPlan(dueUntil: Millis, recentSince: Millis | null): QueryPla
     roots: { ...ROOTS, args: [dueUntil] },
     descendants: { ...DESCENDANTS, args: [dueUntil] },
     earlyRuns: want('schedule_runs', `${EARLY_RUNS} (select clock from meta)`),
-  }, ({ blocked, ready, recent, roots, descendants, earlyRuns, ...rest }) => ({
+  }, ({ recent, roots, descendants, earlyRuns, ...rest }) => ({
     recent: recent.map(asRecent),
     members: [...roots, ...descendants].map(asMember),
     earlyRuns: earlyRuns.map(asEarlyRun),
-    jobs: [...blocked, ...ready].map(checkedJob).sort((a, b) => a.seq - b.seq),
     ...rest,
   }))
 }

@@ -4,12 +4,13 @@ import { writesNothing } from '../../core/turn.ts'
 import { Receipt } from '../../core/base/receipt.ts'
 import { StaleEpoch, type Store, StoreUnusable } from './contract.ts'
 import { readMigrations } from './migrations.ts'
+import { liveJobs } from './live-jobs.ts'
 import { loadPlan, META, type Meta, metaOf, prefetchPlan, sqlQueries } from './queries.ts'
 import { mapErrors, withDatabaseName } from './rethrow.ts'
 import { type SqlRow, throwDamaged } from './rows.ts'
 import { FIND_META, hasSchema, pending, READ_VERSION, setVersion } from './schema.ts'
 import { connectServer, databaseName, type Server } from './server.ts'
-import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
+import { counted, isStale, isUnsound, type Statement, turnWrites, UNSOUND } from './writes.ts'
 import type { SqlValue } from './row-of.ts'
 
 export interface RemoteOptions {
@@ -60,10 +61,11 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
         const meta = await raise(connected())
         const { statements, make } = loadPlan(dueUntil, recentSince)
         const results = await connected().read(statements)
+        const jobs = await readAll(connected(), liveJobs(dueUntil))
         // Only a process that loaded in between can have committed: then these rows are from different moments.
         if ((await readEpoch(connected())) !== meta.epoch) throw new StaleEpoch()
         epoch = meta.epoch
-        return { ...make(results), ...meta }
+        return { ...make(results), jobs, ...meta }
       }),
     async prefetch(need) {
       const { statements, make } = prefetchPlan(need)
@@ -146,6 +148,22 @@ const RAISE = `update meta set epoch = case epoch when ? then epoch + 1 end, ${
 async function readEpoch(server: Server): Promise<number> {
   const [meta] = await one(server, 'select epoch from meta')
   return Number(meta?.['epoch'])
+}
+
+/** Runs statements one after another, each with the rows of the one before. */
+async function readAll<T>(server: Server, reads: Generator<Statement, T, readonly SqlRow[]>): Promise<T> {
+  let step = reads.next()
+  while (step.done !== true) {
+    let rows: readonly SqlRow[]
+    try {
+      rows = await one(server, step.value.sql, step.value.args)
+    } catch (error) {
+      step = reads.throw(error)
+      continue
+    }
+    step = reads.next(rows)
+  }
+  return step.value
 }
 
 /** The rows of one reading statement. */

@@ -65,9 +65,12 @@ export const COLUMN_NAMES = ofEachTable((table) => [...COLUMNS[table].map(({ nam
 const PLAIN: { readonly [K in ColumnKind]: SqlValue } = { text: '', int: 0, real: 0, flag: 0, json: '[]' }
 
 /** The contribution of each column to a checksum of its rows. */
-const SUMMED = ofEachTable<readonly Summed[]>((table) =>
-  COLUMNS[table].map(({ name, kind, nullable }) => ({ seed: seedOf(name), plain: nullable ? null : PLAIN[kind] }))
-)
+const SUMMED = ofEachTable((table) => summedOf(COLUMNS[table]))
+
+/** The contributions of columns to a checksum. The checksum of two sets of columns is the sum of theirs. */
+export function summedOf(columns: readonly Column[]): readonly Summed[] {
+  return columns.map(({ name, kind, nullable }) => ({ seed: seedOf(name), plain: nullable ? null : PLAIN[kind] }))
+}
 
 const STATE_COLUMNS = COLUMNS.jobs.filter(isState)
 const STATE_SUMMED = SUMMED.jobs.slice(-STATE_COLUMNS.length)
@@ -119,11 +122,16 @@ function checksumsOf(table: TableName, values: readonly SqlValue[]): readonly nu
  * of fifty. Each value has a sign before it, because `concat_ws` skips null and empty values.
  */
 export function packColumns(columns: readonly Column[]): string {
+  return `cast(${joinColumns(columns)} as blob) as packed`
+}
+
+/** The same as text, to be joined with other rows. No part is empty, so U+0000 never comes twice. */
+export function joinColumns(columns: readonly Column[]): string {
   const parts = columns.map(({ name, kind, nullable }) => {
     if (nullable) return `ifnull('+' || ${name}, '-')`
     return isText(kind) ? `'+' || ${name}` : name
   })
-  return `cast(concat_ws(char(0), ${parts.join()}) as blob) as packed`
+  return `concat_ws(char(0), ${parts.join()})`
 }
 
 function isText(kind: ColumnKind): boolean {
@@ -147,15 +155,16 @@ export function blobText(blob: SqlRow[string] | undefined): string {
 
 /** Splits the values that `packColumns` has joined. Throws `StoreDamaged` if they are not as they were written. */
 function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): SqlValue[] {
-  const parts: SqlValue[] = blobText(blob).split('\0')
+  const parts = blobText(blob).split('\0')
   if (parts.length !== columns.length) return throwDamaged('a row has lost a value')
-  for (let i = 0; i < columns.length; i++) {
-    const { kind, nullable } = columns[i] as Column
-    const part = parts[i] as string
-    if (isText(kind)) parts[i] = nullable && part === '-' ? null : part.slice(1)
-    else parts[i] = nullable ? part === '-' ? null : Number(part.slice(1)) : Number(part)
-  }
-  return parts
+  return parts.map((part, i) => valueOf(columns[i] as Column, part))
+}
+
+/** Reads one of the values that `joinColumns` has joined. */
+export function valueOf({ kind, nullable }: Column, part: string): SqlValue {
+  if (nullable && part === '-') return null
+  if (isText(kind)) return part.slice(1)
+  return Number(nullable ? part.slice(1) : part)
 }
 
 /**
@@ -171,13 +180,16 @@ export function decodeRow<T extends TableName>(
   if (columns === COLUMNS[table]) verifyChecksums(table, record, read)
   const row: Record<string, unknown> = { ...BLANK[table] }
   for (let i = 0; i < columns.length; i++) {
-    const { name, kind } = columns[i] as Column
-    const value = read[i] ?? null
-    if (kind === 'flag' && value !== null) row[name] = value === 1
-    else if (kind === 'json' && value !== null) row[name] = parsed(table, value as string)
-    else row[name] = value
+    const column = columns[i] as Column
+    row[column.name] = fieldOf(table, column, read[i] ?? null)
   }
   return row as unknown as RowOf[T]
+}
+
+/** The field of a row that has this value in its column. Throws `StoreDamaged` when it cannot be read. */
+export function fieldOf(table: TableName, { kind }: Column, value: SqlValue): unknown {
+  if (kind === 'flag' && value !== null) return value === 1
+  return kind === 'json' && value !== null ? parsed(table, value as string) : value
 }
 
 function verifyChecksums(table: TableName, record: SqlRow, values: readonly SqlValue[]): void {
@@ -222,6 +234,6 @@ function ofEachTable<V>(make: (table: TableName) => V): Readonly<Record<TableNam
  * A template that rows are copied from before they are filled in, so that all rows of a table share one hidden class.
  * V8 would turn an object this wide, built field by field, into a slow hash table.
  */
-const BLANK = ofEachTable<Readonly<Record<string, unknown>>>((table) =>
+export const BLANK = ofEachTable<Readonly<Record<string, unknown>>>((table) =>
   Object.fromEntries(COLUMNS[table].map(({ name }) => [name, null]))
 )

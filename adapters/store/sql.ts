@@ -2,11 +2,12 @@ import { assert } from '../../core/base/assert.ts'
 import { writesNothing } from '../../core/turn.ts'
 import { Receipt } from '../../core/base/receipt.ts'
 import { StaleEpoch, type Store } from './contract.ts'
+import { liveJobs } from './live-jobs.ts'
 import { loadPlan, META, metaOf, prefetchPlan, type QueryPlan, sqlQueries } from './queries.ts'
 import { blobText, throwDamaged } from './rows.ts'
 import type { SqlRow } from './rows.ts'
 import { FIND_META, hasSchema, type Migration, pending, READ_VERSION, setVersion } from './schema.ts'
-import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
+import { counted, isStale, isUnsound, type Statement, turnWrites, UNSOUND } from './writes.ts'
 import type { SqlValue } from './row-of.ts'
 
 /** An SQLite database that answers synchronously: a file, or a Durable Object's own. */
@@ -59,6 +60,21 @@ export function sqlStore(sql: Sql, counter: TurnCounter = NO_COUNTER): Store {
   const run = <T>({ statements, make }: QueryPlan<T>): T =>
     make(statements.map(({ sql: text, args }) => sql.all(text, args)))
 
+  function runAll<T>(reads: Generator<Statement, T, readonly SqlRow[]>): T {
+    let step = reads.next()
+    while (step.done !== true) {
+      let rows: readonly SqlRow[]
+      try {
+        rows = sql.all(step.value.sql, step.value.args)
+      } catch (error) {
+        step = reads.throw(error)
+        continue
+      }
+      step = reads.next(rows)
+    }
+    return step.value
+  }
+
   function written<T>(work: () => T): T {
     try {
       return sql.transaction(work)
@@ -71,7 +87,8 @@ export function sqlStore(sql: Sql, counter: TurnCounter = NO_COUNTER): Store {
     async load(dueUntil, recentSince = null) {
       const { rows, record } = written(() => {
         const raised = sql.all(RAISE, [])[0]
-        return { rows: { ...run(loadPlan(dueUntil, recentSince)), ...metaOf(raised) }, record: raised }
+        const jobs = runAll(liveJobs(dueUntil))
+        return { rows: { ...run(loadPlan(dueUntil, recentSince)), jobs, ...metaOf(raised) }, record: raised }
       })
       epoch = rows.epoch
       counter.loaded(blobText(record?.['identity']), Number(record?.['turns']))
