@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Millis } from '../../core/base/ids.ts'
 import type { Platform } from '../fleet/fleet.ts'
+import { rowIds } from '../crypto/ids.ts'
 import { checkMailAddress } from './mail.ts'
 import { fetchPost } from '../net/post.ts'
 import { checkReported, startReported } from '../sources/reported.ts'
@@ -29,7 +29,7 @@ export function objectPlatform(ctx: DurableObjectState): ObjectPlatform {
     hibernates: true,
     now: Date.now,
     uuid: () => crypto.randomUUID(),
-    rowId: uuidv7,
+    rowId: rowIds(),
     seed: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 1) >>> 1,
     // Frames and requests that arrive together are read before this runs, and share one turn.
     defer: (run, ms = 0) => void setTimeout(run, ms),

@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from 'uuid'
 import pkg from '../../package.json' with { type: 'json' }
 import type { SocketId } from '../../core/base/ids.ts'
 import type { Platform } from '../fleet/fleet.ts'
 import { httpApp } from '../http/app.ts'
+import { rowIds } from '../crypto/ids.ts'
 import { setPeerAddress } from '../net/client-address.ts'
 import { openEmptyFleet } from '../hosting/empty-fleet.ts'
 import { drainBody } from './body.ts'
@@ -63,7 +63,7 @@ function platform(): Platform {
     hibernates: false,
     now: Date.now,
     uuid: () => crypto.randomUUID(),
-    rowId: uuidv7,
+    rowId: rowIds(),
     seed: () => 1,
     defer: (run, ms = 0) => void setTimeout(run, ms),
     setAlarm(at, onAlarm) {

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import { v7 as uuidv7 } from 'uuid'
 import type { Platform } from '../fleet/fleet.ts'
+import { rowIds } from '../crypto/ids.ts'
 import { watchFiles } from '../sources/files.ts'
 import { checkWatchPath } from '../sources/folder.ts'
 import { mailReach } from '../sources/imap-client.ts'
@@ -28,8 +28,9 @@ export function nodePlatform(watchRoots: readonly string[] = [], mailboxHosts?: 
     hibernates: false,
     now: Date.now,
     monotonic: () => performance.now(),
+    // Node draws its random bytes for many at a time.
     uuid: randomUUID,
-    rowId: uuidv7,
+    rowId: rowIds(),
     seed: () => randomInt(2 ** 31),
     // After the poll phase: by then every frame and request that had arrived has been read, and shares one turn.
     defer: (run, ms) => void (ms === undefined ? setImmediate(run) : setTimeout(run, ms)),
