@@ -1,5 +1,7 @@
-import type { Command } from 'commander'
+import type { Readable } from 'node:stream'
+import { type Command, Option } from 'commander'
 import type {
+  BatchOutcome,
   CasareClient,
   ExplanationView,
   JobDetail,
@@ -8,9 +10,11 @@ import type {
   JobSummary,
   NewJob,
 } from '../client/client.ts'
+import { newIdempotencyKey } from '../client/idempotency.ts'
+import { type Counts, FileSubmission } from './batch.ts'
 import { connect, wantsJson } from './connect.ts'
-import { type Columns, print, printFields, printJson, printTable, warn } from './print.ts'
-import { collect, count, fileText, jsonObject, parameter } from './read.ts'
+import { type Columns, note, print, printFields, printJson, printJsonLine, printTable, warn } from './print.ts'
+import { collect, count, fileStream, fileText, jsonObject, parameter } from './read.ts'
 
 const JOBS: Columns<JobSummary> = {
   id: ({ id }) => id,
@@ -24,6 +28,7 @@ const JOBS: Columns<JobSummary> = {
 }
 
 interface SubmitFlags {
+  readonly from?: Readable
   readonly param?: Readonly<Record<string, unknown>>
   readonly parameters?: object
   readonly definition?: string
@@ -56,7 +61,9 @@ export function jobCommands(program: Command, end: (failed: boolean) => void): v
 }
 
 function submitCommand(jobs: Command, end: (failed: boolean) => void): void {
-  jobs.command('submit').argument('[workflow]', 'the id of a published workflow').description('submit a job')
+  jobs.command('submit').argument('[workflow]', 'the id of a published workflow').description(
+    'submit a job, or with --from many',
+  )
     .option('-p, --param <name=value>', 'a parameter, JSON or text; may be given several times', parameter)
     .option('--parameters <json>', 'all parameters, as a JSON object', jsonObject)
     .option(
@@ -72,15 +79,58 @@ function submitCommand(jobs: Command, end: (failed: boolean) => void): void {
     .option('--at <time>', 'not before: ISO 8601 with Z or an offset')
     .option('--idempotency-key <key>', 'the same key submits the same job once')
     .option('--wait', 'wait until it has ended; status 0 only if it is completed')
+    .addOption(
+      new Option(
+        '--from <file>',
+        'a job for each line of this file, - for stdin: its fields as JSON, before those of the options',
+      )
+        .argParser(fileStream).conflicts('wait'),
+    )
     .option('-q, --quiet', 'print the id and nothing else')
     .action(async (workflow: string | undefined, flags: SubmitFlags, command: Command) => {
       const client = connect(command)
+      if (flags.from !== undefined) return end(await submitFile(client, workflow, flags, command))
       const job = await client.jobs.submit(jobOf(workflow, flags), { idempotencyKey: flags.idempotencyKey })
       for (const { message } of job.warnings ?? []) warn(message)
       if (flags.quiet === true) print(job.id)
       else if (flags.wait !== true) show(job, command)
       if (flags.wait === true) end(await follow(client, job.id, command, flags.quiet))
     })
+}
+
+/** Submits the lines of a file. Returns true when any was refused. */
+async function submitFile(
+  client: CasareClient,
+  workflow: string | undefined,
+  { from, idempotencyKey: key = newIdempotencyKey(), ...flags }: SubmitFlags,
+  command: Command,
+): Promise<boolean> {
+  const isQuiet = flags.quiet === true
+  const file = new FileSubmission(client, {
+    key,
+    defaults: jobOf(workflow, flags),
+    answered: (line, outcome) => showOutcome(line, outcome, isQuiet, command),
+    progressed: (counts) => isQuiet || note(countsText(counts)),
+  })
+  try {
+    const counts = await file.run(from as Readable)
+    if (!isQuiet && !wantsJson(command)) print(countsText(counts))
+    return counts.refused > 0
+  } catch (error) {
+    note(`The same command with --idempotency-key ${key} goes on where this one has ended`)
+    throw error
+  }
+}
+
+function showOutcome(line: number, outcome: BatchOutcome, isQuiet: boolean, command: Command): void {
+  const { job, error } = outcome
+  if (wantsJson(command)) printJsonLine({ line, ...outcome })
+  else if (isQuiet && job !== undefined) print(job.id)
+  if (error !== undefined) note(`line ${line}: ${error.error_message} (${error.error_code})`)
+}
+
+function countsText({ submitted, before, refused }: Counts): string {
+  return `${submitted} submitted${before === 0 ? '' : ` (${before} of them before)`}, ${refused} refused`
 }
 
 /** `list`, `get` and `wait`. */

@@ -28,9 +28,19 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${shownJson(stringifyExact(value, 2))}\n`)
 }
 
+/** The same on one line, for one item of many. */
+export function printJsonLine(value: unknown): void {
+  process.stdout.write(`${shownJson(stringifyExact(value))}\n`)
+}
+
 /** Prints one line. */
 export function print(text: string): void {
   process.stdout.write(`${oneLine(text)}\n`)
+}
+
+/** Prints one line to stderr: what a person wants to know, and a program that reads stdout does not. */
+export function note(text: string): void {
+  process.stderr.write(`${oneLine(text)}\n`)
 }
 
 /** Prints a warning to stderr, so that programs can read stdout. */

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { createReadStream, openSync, readFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { ExactNumber, parseWritten } from '../core/base/exact.ts'
 import { InvalidArgumentError } from 'commander'
 
@@ -33,6 +34,16 @@ export function fileText(path: string): string {
   } catch (error) {
     const why = error instanceof TypeError ? 'it is not valid UTF-8' : (error as Error).message
     throw new InvalidArgumentError(`It cannot be read: ${why}.`)
+  }
+}
+
+/** The content of a file as it is read, or for `-` of stdin. */
+export function fileStream(path: string): Readable {
+  if (path === '-') return process.stdin
+  try {
+    return createReadStream(path, { fd: openSync(path, 'r') })
+  } catch (error) {
+    throw new InvalidArgumentError(`It cannot be read: ${(error as Error).message}.`)
   }
 }
 

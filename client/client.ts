@@ -26,7 +26,7 @@ import { type ClientOptions, Transport } from './transport.ts'
 export type { WorkflowCall } from './calls.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../core/base/exact.ts'
 export { CasareError } from './errors.ts'
-export type { JobQuery, JobStatus, NewJob, SubmitOptions } from './jobs.ts'
+export type { JobQuery, JobStatus, NewBatchedJob, NewJob, SubmitOptions } from './jobs.ts'
 export type NewTrigger = InputOf<typeof NewTriggerBody>
 /** The event of a trigger that is fired by hand. */
 export type Firing = InputOf<typeof ManualFiring>
@@ -41,7 +41,7 @@ export type NewKey = InputOf<typeof KeySchema>
 export type NewWebhook = InputOf<typeof WebhookSchema>
 export type { CallOptions, ClientOptions } from './transport.ts'
 export type { PoolView } from '../core/api/pools.ts'
-export type { JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
+export type { BatchOutcome, JobDetail, JobSummary, LogLineView as LogLine, SubmittedJob } from '../core/api/jobs.ts'
 export type { ReportView, RobotView } from '../core/api/robots.ts'
 export type { ScheduleRunView, ScheduleView, UpcomingRunView } from '../core/api/schedules.ts'
 export type { PublishedWorkflow, VersionView, WorkflowDetail, WorkflowSummary } from '../core/api/workflows.ts'

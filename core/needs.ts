@@ -1,11 +1,24 @@
 import type { State } from './state.ts'
-import type { Event, On } from './events/index.ts'
+import type { Event } from './events/index.ts'
+import type { JobSubmission } from './events/jobs.ts'
 import type { JobId, Millis } from './base/ids.ts'
 import type { Prefetch } from './prefetch.ts'
 import { neededPages } from './webhooks/queue.ts'
 import { lateInteractions } from './robots/reports.ts'
 import { isHorizonDue } from './jobs/save.ts'
 import type { RobotMessage } from './protocol/message.ts'
+import { TURN_EVENTS_MAX } from './settings.ts'
+
+/** The number of the first events that fill a turn: a batch counts as the events that it stands for. At least one. */
+export function eventsOfTurn(events: readonly Event[]): number {
+  let [count, weight] = [0, 0]
+  for (const event of events) {
+    weight += event.type === 'batch.submitted' ? event.submissions.length : 1
+    if (count > 0 && weight > TURN_EVENTS_MAX) break
+    count++
+  }
+  return count
+}
 
 /** The rows outside memory that the events of a turn may touch; null if there are none, as is usual. */
 export function needs(state: State, events: readonly Event[], now: Millis): Prefetch | null {
@@ -40,8 +53,9 @@ function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): v
       }
       return
     case 'job.submitted':
-      if (event.check_duplicate) prefetch.duplicates.push(...duplicateKeys(event))
-      if (event.idempotency !== null) prefetch.idempotency.push(event.idempotency.key)
+      return needsOfSubmission(event, prefetch)
+    case 'batch.submitted':
+      for (const submission of event.submissions) needsOfSubmission(submission, prefetch)
       return
     case 'delivery.replayed':
       prefetch.deliveries.push(event.delivery)
@@ -64,8 +78,13 @@ function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): v
   }
 }
 
+function needsOfSubmission(submission: JobSubmission, prefetch: Prefetch): void {
+  if (submission.check_duplicate) prefetch.duplicates.push(...duplicateKeys(submission))
+  if (submission.idempotency !== null) prefetch.idempotency.push(submission.idempotency.key)
+}
+
 /** Both keys, because only the step knows which counts: whether the definition equals the stored workflow's. */
-function duplicateKeys({ duplicate_key, workflow }: On<'job.submitted'>): readonly string[] {
+function duplicateKeys({ duplicate_key, workflow }: JobSubmission): readonly string[] {
   return [duplicate_key, typeof workflow === 'string' ? null : workflow.workflow_duplicate_key].filter((key) =>
     key != null
   )

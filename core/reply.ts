@@ -16,7 +16,9 @@ import type { WorkflowRow } from './records/workflow.ts'
  * null if none did.
  */
 export type Reply =
-  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
+  | SubmissionReply
+  /** An answer for each submission of a batch, in order. */
+  | { readonly type: 'batch'; readonly answers: readonly SubmissionReply[]; readonly quota: Quota | null }
   | {
     readonly type: 'fired'
     readonly trigger: TriggerRow
@@ -36,6 +38,10 @@ export type Reply =
   | { readonly type: 'status'; readonly robot: RobotRow; readonly report: Report }
   | { readonly type: 'webhook'; readonly webhook: WebhookRow }
   | { readonly type: 'delivery'; readonly delivery: DeliveryRow }
+
+/** The answer to a submission. `replayed`: to an earlier equal one, which has made the job. */
+export type SubmissionReply =
+  | { readonly type: 'job'; readonly job: JobRow; readonly replayed?: boolean; readonly quota?: Quota | null }
   | { readonly type: 'refusal'; readonly refusal: Refusal; readonly quota?: Quota | null }
 
 /** An event whose sender waits for an answer. */
@@ -44,6 +50,7 @@ export type RequestEvent = Extract<Event, { readonly reply: unknown }>
 /** The type of the answer to each request, apart from refusals. `ReplyTo` does not compile without all of them. */
 interface ReplyTypes {
   readonly 'job.submitted': 'job'
+  readonly 'batch.submitted': 'batch'
   readonly 'cancel.requested': 'job'
   readonly 'release.requested': 'job'
   readonly 'retry.requested': 'job'

@@ -22,7 +22,7 @@ import { sendDue, takePages } from './webhooks/queue.ts'
 import { react } from './reactions.ts'
 import { registered } from './robots/registration.ts'
 import type { State } from './state.ts'
-import { submitted } from './jobs/submit.ts'
+import { batchSubmitted, submitted } from './jobs/submit.ts'
 import { webhookCommand, webhookRotated, webhookSaved } from './webhooks/commands.ts'
 import { triggerDeleted, triggerSaved, triggerSwitched } from './triggers/commands.ts'
 import { saveSkips } from './triggers/save.ts'
@@ -37,6 +37,7 @@ type Handler<T extends Event['type']> = (state: State, event: On<T>, turn: Turn)
 /** Every event with its handler. Start reading here. */
 const HANDLERS: { readonly [T in Event['type']]: Handler<T> } = {
   'job.submitted': submitted,
+  'batch.submitted': batchSubmitted,
   'cancel.requested': cancelRequested,
   'release.requested': releaseRequested,
   'retry.requested': retryRequested,

@@ -29,6 +29,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'jobs.history': 'JobHistoryEntry',
   'jobs.logs': 'LogLine',
   'jobs.submit': 'SubmittedJob',
+  'jobs.submitBatch': 'BatchOutcome',
   'robots.status': 'RobotReport',
   'schedules.preview': 'PreviewedRun',
   'schedules.upcoming': 'UpcomingRun',

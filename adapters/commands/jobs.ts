@@ -1,10 +1,11 @@
 import { identifyRequest } from '../../core/access/idempotency.ts'
-import type { JobSubmitted, RetryRequested } from '../../core/events/jobs.ts'
+import type { BatchSubmitted, JobSubmission, JobSubmitted, RetryRequested } from '../../core/events/jobs.ts'
 import type { JobId, KeyId, WorkflowId } from '../../core/base/ids.ts'
 import { toText } from '../../core/base/json.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../core/base/refusal.ts'
 import { duplicateKey } from '../../core/jobs/duplicates.ts'
 import type { Submission } from '../../core/api/jobs.ts'
+import type { ReplyTo, SubmissionReply } from '../../core/reply.ts'
 import { definitionOf } from './workflows.ts'
 import type { Fleet, Platform } from '../fleet/fleet.ts'
 import { sha256 } from '../crypto/secrets.ts'
@@ -16,12 +17,40 @@ export function submitJob(
   body: Submission,
   by: string,
   key: KeyId | null,
-  idempotency: JobSubmitted['idempotency'],
+  idempotency: JobSubmission['idempotency'],
 ): Omit<JobSubmitted, 'reply'> | Refusal {
+  const submission = submissionOf(platform, body, by, key, idempotency)
+  return isRefusal(submission) ? submission : { type: 'job.submitted', ...submission }
+}
+
+/**
+ * Submits those jobs of a batch that are no refusals already, as one event. Resolves with an answer for each, in order, or
+ * with the refusal of all of them.
+ */
+export async function submitAll(
+  prepared: readonly (JobSubmission | Refusal)[],
+  send: (command: Omit<BatchSubmitted, 'reply'>) => Promise<ReplyTo<'batch.submitted'> | Refusal>,
+): Promise<readonly SubmissionReply[] | Refusal> {
+  const submissions = prepared.filter((one): one is JobSubmission => !isRefusal(one))
+  const answered = submissions.length === 0 ? { answers: [] } : await send({ type: 'batch.submitted', submissions })
+  if (isRefusal(answered)) return answered
+  let next = 0
+  return prepared.map((one) =>
+    isRefusal(one) ? { type: 'refusal', refusal: one } : answered.answers[next++] as SubmissionReply
+  )
+}
+
+/** The part of an event that one job is, submitted alone or in a batch; or the reason why it is none. */
+export function submissionOf(
+  platform: Pick<Platform, 'rowId'>,
+  body: Submission,
+  by: string,
+  key: KeyId | null,
+  idempotency: JobSubmission['idempotency'],
+): JobSubmission | Refusal {
   const workflow = workflowOf(platform, body)
   if (isRefusal(workflow)) return workflow
   return {
-    type: 'job.submitted',
     job: platform.rowId() as JobId,
     by,
     key,
@@ -40,7 +69,7 @@ export function submitJob(
     retry_on: body.retry_on,
     concurrency_key: body.concurrency_key,
     concurrency_limit: body.concurrency_limit,
-    duplicate_key: duplicateKey(body, typeof workflow === 'string' ? null : workflow.definition, sha256),
+    duplicate_key: duplicateKeyOf(body, typeof workflow === 'string' ? null : workflow.definition),
     check_duplicate: body.check_duplicate,
     idempotency,
   }
@@ -52,7 +81,7 @@ export function idempotencyOf(
   { id }: Pick<KeyRow, 'id'>,
   body: unknown,
   route = 'jobs',
-): JobSubmitted['idempotency'] | Refusal {
+): JobSubmission['idempotency'] | Refusal {
   return header === undefined ? null : identifyRequest(header, { key: id, route, body }, sha256)
 }
 
@@ -78,7 +107,12 @@ export async function retryJob(
   }
 }
 
-function workflowOf(platform: Platform, body: Submission): JobSubmitted['workflow'] | Refusal {
+/** The key by which a job is compared with others; null for one that does not ask for that: it costs a hash of all of it. */
+function duplicateKeyOf(body: Submission, definition: { readonly hash: string } | null): string | null {
+  return body.check_duplicate ? duplicateKey(body, definition, sha256) : null
+}
+
+function workflowOf(platform: Pick<Platform, 'rowId'>, body: Submission): JobSubmission['workflow'] | Refusal {
   if (body.workflow_json === undefined) {
     return body.workflow_id ?? refuse('INVALID_PAYLOAD', 'Missing required field: workflow_id', {
       fields: ['workflow_id'],
@@ -91,6 +125,6 @@ function workflowOf(platform: Platform, body: Submission): JobSubmitted['workflo
     id,
     name: body.workflow_name ?? id,
     definition,
-    workflow_duplicate_key: duplicateKey({ ...body, workflow_id: id }, null, sha256),
+    workflow_duplicate_key: duplicateKeyOf({ ...body, workflow_id: id }, null),
   }
 }

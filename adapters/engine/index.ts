@@ -5,6 +5,7 @@ import { NewKey } from '../../core/api/keys.ts'
 import { upcoming } from '../../core/records/schedule.ts'
 import { dispatcherStats, queueStats } from '../../core/explain/stats.ts'
 import {
+  type Address,
   type EngineOptions,
   ignoredOptions,
   type NewApiKey,
@@ -16,12 +17,14 @@ import {
   resolveOptions,
 } from './options.ts'
 import {
+  type BatchedJob,
   cancelJob,
   explainJob,
   type JobExplanation,
   releaseJob,
   retryEndedJob,
   submitNewJob,
+  submitNewJobs,
   wholeJob,
 } from './jobs.ts'
 import {
@@ -59,20 +62,13 @@ import { onlyFleet } from '../node/robots.ts'
 import { durabilityOf } from '../store/open.ts'
 
 export { JobPriority, JobStatus, RobotStatus, ScheduleFrequency, TriggerType, WorkflowStatus } from './enums.ts'
-export type { EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './options.ts'
+export type { Address, EngineOptions, NewApiKey, NewJob, NewRobotRecord } from './options.ts'
+export type { BatchedJob } from './jobs.ts'
 export type { JobFilter, Page, PageOptions } from './lists.ts'
 export { ExactNumber, parseExact, stringifyExact } from '../../core/base/exact.ts'
 export { RefusedError } from './errors.ts'
 export type { NewSchedule, NewWorkflow, Schedule } from './schedules.ts'
 export type { Job, JobSummary, Robot, TriggerEvent, Workflow, WorkflowSummary } from './view.ts'
-
-/** The address to listen at. */
-export interface Address {
-  /** Default `127.0.0.1`; `0.0.0.0` for every interface. */
-  readonly host?: string | undefined
-  /** 0 for any free port. */
-  readonly port?: number | undefined
-}
 
 const NAMES = { host: 'host', http: 'port', robots: 'port' }
 const STOP_GRACE_SECONDS = 30
@@ -125,6 +121,14 @@ export class OrchestratorEngine {
   /** Resolves with the job once it is durable. */
   submitJob(job: NewJob): Promise<Job> {
     return this.#with((fleet, by) => submitNewJob(fleet, job, by))
+  }
+
+  /**
+   * Submits up to 1,000 jobs in one transaction, each of which is accepted or refused by itself. Resolves with an outcome for
+   * each, in order: the job, or the error that `submitJob` would have thrown. Throws if none of them was looked at.
+   */
+  submitBatch(jobs: readonly NewJob[]): Promise<readonly BatchedJob[]> {
+    return this.#with((fleet, by) => submitNewJobs(fleet, jobs, by))
   }
 
   /** Cancels a job. Resolves with false if it does not exist or has already ended. */

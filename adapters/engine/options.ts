@@ -43,6 +43,14 @@ export interface EngineOptions {
   readonly service?: unknown
 }
 
+/** The address to listen at. */
+export interface Address {
+  /** Default `127.0.0.1`; `0.0.0.0` for every interface. */
+  readonly host?: string | undefined
+  /** 0 for any free port. */
+  readonly port?: number | undefined
+}
+
 /** Options of the Python engine without effect here, and the reason for each. */
 const IGNORED = {
   dispatchInterval: 'a job is offered the moment it and a robot are there',

@@ -3,13 +3,12 @@ import { type Effects, newEffects, type Send, type Turn, writesNothing } from '.
 import type { Event } from '../../core/events/index.ts'
 import { nextAlarm } from '../../core/on-timer.ts'
 import type { Millis } from '../../core/base/ids.ts'
-import { TURN_EVENTS_MAX } from '../../core/settings.ts'
 import type { Receipt } from '../../core/base/receipt.ts'
 import type { State } from '../../core/state.ts'
 import { step } from '../../core/step.ts'
 import type { Ports } from './ports.ts'
 import { NOTHING_PREFETCHED, type Prefetched } from '../../core/prefetch.ts'
-import { needs } from '../../core/needs.ts'
+import { eventsOfTurn, needs } from '../../core/needs.ts'
 
 /** An alarm later than this means that the process stood still. */
 const LATE_MS: Millis = 250
@@ -137,7 +136,7 @@ export class TurnLoop {
   /** The events of the next turn. A change of the clock is processed first, in a turn of its own. */
   #take(): readonly Event[] {
     const by = this.#ports.clockSet()
-    if (by === 0) return this.#inbox.splice(0, TURN_EVENTS_MAX).map((event) => this.#withInstant(event))
+    if (by === 0) return this.#inbox.splice(0, eventsOfTurn(this.#inbox)).map((event) => this.#withInstant(event))
     if (this.#until !== null) this.#until += by
     return [{ type: 'clock.set', by }]
   }

@@ -1,11 +1,14 @@
-import type { JobDetail, LogLineView, SubmittedJob } from '../../core/api/jobs.ts'
+import type { BatchOutcome, JobDetail, LogLineView, SubmittedJob } from '../../core/api/jobs.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import { instantText } from '../../core/base/instant.ts'
 import { fromText, type JsonObject } from '../../core/base/json.ts'
+import { REFUSALS, retryAfterOf } from '../../core/base/refusal.ts'
 import { noSuitableRobot } from '../../core/explain/unsuited.ts'
 import type { Explanation, ExplanationView } from '../../core/records/explanation.ts'
 import { LogLine, type LogRow } from '../../core/records/job-history.ts'
 import { isLive, Job, type JobRow } from '../../core/records/job.ts'
+import { errorPayload } from '../../core/protocol/encode.ts'
+import type { SubmissionReply } from '../../core/reply.ts'
 import type { State } from '../../core/state.ts'
 import { writtenAt } from './log-text.ts'
 
@@ -16,6 +19,18 @@ export function submittedJob(state: State, job: JobRow): SubmittedJob {
   const warning = isLive(job.status) ? noSuitableRobot(state, job) : null
   const shown = Job.show(job)
   return warning === null ? shown : { ...shown, warnings: [warning] }
+}
+
+/** The outcome of one job of a batch. */
+export function batchOutcome(answer: SubmissionReply): BatchOutcome {
+  if (answer.type === 'job') {
+    const { id, status, workflow_id, created_at } = answer.job
+    const job = { id, status, workflow_id, created_at: instantText(created_at) }
+    return { status: answer.replayed === true ? 200 : 201, job }
+  }
+  const { refusal } = answer
+  const { status } = REFUSALS[refusal.refused]
+  return { status, error: { ...errorPayload(refusal), retry_after: retryAfterOf(refusal) } }
 }
 
 /** One job, whole. */

@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_KEY } from '../api/fields.ts'
 import { canonicalJson } from '../base/canonical.ts'
 import type { KeyId } from '../base/ids.ts'
 import { type Refusal, refuse } from '../base/refusal.ts'
@@ -20,7 +21,7 @@ export function identifyRequest(
   hash: (text: string) => string,
 ): NonNullable<Idempotency> | Refusal {
   const given = /^"(.*)"$/.exec(header)?.[1] ?? header
-  if (!/^[\x21-\x7e]{1,255}$/.test(given)) {
+  if (!IDEMPOTENCY_KEY.test(given)) {
     const message = 'Idempotency-Key must be 1 to 255 visible ASCII characters'
     return refuse('INVALID_PAYLOAD', message, { fields: ['Idempotency-Key'] })
   }

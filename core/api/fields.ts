@@ -38,3 +38,10 @@ export const priorityField = v.union([
 export const instantField = v.pipe(moment, v.transform((given) => parseInstant(given) ?? NaN))
 /** The number of jobs of a group that may run at a time; null: no limit. */
 export const limitField = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)), null)
+
+/** The form of an idempotency key. */
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
+export const idempotencyKeyField = v.pipe(
+  v.string(),
+  v.regex(IDEMPOTENCY_KEY, 'must be 1 to 255 visible ASCII characters'),
+)

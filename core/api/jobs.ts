@@ -3,20 +3,22 @@ import type { JobId, RobotId, ScheduleId, TriggerId, WorkflowId } from '../base/
 import { newRobotId } from '../protocol/robot-id.ts'
 import { writtenObject } from '../protocol/written.ts'
 import { ExplanationView, WarningView } from '../records/explanation.ts'
-import { anyObject, count, list, text } from '../records/fields.ts'
+import { anyObject, count, list, oneOf, text } from '../records/fields.ts'
 import { HistoryEntry, LogLine } from '../records/job-history.ts'
 import { Job, JOB_STATUSES, RETRY_SAFETIES } from '../records/job.ts'
 import { time, type ViewOf } from '../records/record.ts'
 import {
   definitionField,
   environmentField,
+  idempotencyKeyField,
   instantField,
   nameField,
   namesField,
   priorityField,
   workflowIdField,
 } from './fields.ts'
-import { PATHS } from './paths.ts'
+import { ErrorView } from './error.ts'
+import { BATCH_JOBS_MAX, PATHS } from './paths.ts'
 import { idParameter, oneOrMoreOf, page, PageQuery, trueOrFalse, WaitQuery, wholeNumber } from './query.ts'
 import { contract, pageOf } from './route.ts'
 
@@ -55,6 +57,19 @@ export const Release = v.strictObject({
 
 export type Submission = v.InferOutput<typeof Submission>
 
+/** One job of a batch. */
+export const BatchedSubmission = v.strictObject({
+  ...Submission.entries,
+  /** As the header of a single submission. */
+  idempotency_key: v.optional(idempotencyKeyField),
+})
+export type BatchedSubmission = v.InferOutput<typeof BatchedSubmission>
+
+/** A batch. Its handler checks each job by itself. */
+const Batch = v.strictObject({
+  jobs: v.pipe(v.array(BatchedSubmission), v.minLength(1), v.maxLength(BATCH_JOBS_MAX)),
+})
+
 /** A job in a list: everything but what may be large or secret. */
 export type JobSummary = ViewOf<typeof Job>
 
@@ -65,6 +80,27 @@ const SubmittedJobView = v.strictObject({
   warnings: v.exactOptional(list(WarningView)),
 })
 export type SubmittedJob = Readonly<v.InferOutput<typeof SubmittedJobView>>
+
+/** The outcome of one job of a batch. Small, since there may be a thousand: `GET /api/v1/jobs/{id}` has the rest. */
+const BatchOutcomeView = v.strictObject({
+  /** 201, 200 for a repeat that is answered as before, or the status of the refusal. */
+  status: v.number(),
+  job: v.exactOptional(v.strictObject({
+    id: text,
+    status: oneOf(JOB_STATUSES),
+    workflow_id: text,
+    created_at: time,
+  })),
+  error: v.exactOptional(v.strictObject({
+    ...ErrorView.entries.payload.entries,
+    /** Seconds after which submitting it again makes sense, as in `Retry-After`; null: it does not. */
+    retry_after: v.nullable(v.number()),
+  })),
+})
+export type BatchOutcome = Readonly<v.InferOutput<typeof BatchOutcomeView>>
+
+/** The outcomes of a batch, in the order of its jobs. */
+const BatchView = v.strictObject({ items: v.array(BatchOutcomeView) })
 
 /** One job, whole. */
 const JobDetailView = v.strictObject({
@@ -122,6 +158,14 @@ export const jobs = contract(PATHS.jobs, {
     answer: SubmittedJobView,
     status: 201,
     location: 'jobs',
+    countsAsSubmission: true,
+  },
+  submitBatch: {
+    scope: ['jobs:submit', 'jobs:submit-definition'],
+    summary: '`{jobs}`: submit up to 1,000 jobs, each accepted or refused by itself: [below](#many-jobs-at-once)',
+    body: Batch,
+    checksBody: true,
+    answer: BatchView,
     countsAsSubmission: true,
   },
   list: {

@@ -23,6 +23,11 @@ export type Addresses = Readonly<Record<string, Address>>
 
 /** The beginning of every path but that of the health check. */
 const V1 = '/api/v1'
+/** Each repetition of a text is in what a browser loads. */
+const JOBS = `${V1}/jobs` as const
+
+/** The most jobs in one batch. */
+export const BATCH_JOBS_MAX = 1_000
 
 export const PATHS = {
   fleets: {
@@ -35,28 +40,30 @@ export const PATHS = {
      * Resolves with the job once it is durable. Every submission has an idempotency key, so it can be sent again when the
      * answer was lost without making a second job.
      */
-    submit: { at: `POST ${V1}/jobs`, takes: 'body', idempotent: true },
+    submit: { at: `POST ${JOBS}`, takes: 'body', idempotent: true },
+    /** Up to 1,000 jobs, each of which is accepted or refused by itself. */
+    submitBatch: { at: `POST ${JOBS}/batch`, takes: 'body', idempotent: true },
     /** Jobs, newest first. Pages are fetched as the loop needs them. */
-    list: { at: `GET ${V1}/jobs`, paged: true },
+    list: { at: `GET ${JOBS}`, paged: true },
     /** The job with its parameters, result, definition and the end of its log. */
-    get: { at: `GET ${V1}/jobs/{id}` },
+    get: { at: `GET ${JOBS}/{id}` },
     /** Every line of the job's log so far, in order. */
-    logs: { at: `GET ${V1}/jobs/{id}/logs`, paged: true },
+    logs: { at: `GET ${JOBS}/{id}/logs`, paged: true },
     /** The history of a job, in order. */
-    history: { at: `GET ${V1}/jobs/{id}/history`, paged: true },
+    history: { at: `GET ${JOBS}/{id}/history`, paged: true },
     /** Explains why a job is not running, and under which conditions it would run. */
-    explain: { at: `GET ${V1}/jobs/{id}/explain` },
+    explain: { at: `GET ${JOBS}/{id}/explain` },
     /** Cancels a job. Final at once; the robot is asked to stop. Refused with `CONFLICT` when the job has already ended. */
-    cancel: { at: `POST ${V1}/jobs/{id}/cancel`, takes: 'body?' },
+    cancel: { at: `POST ${JOBS}/{id}/cancel`, takes: 'body?' },
     /**
      * Declares that the robot which was offered this job, and has not answered, has not started it; the job is offered
      * anew. Refused with `CONFLICT` when the robot has accepted it or may still answer, and when the job has ended.
      */
-    release: { at: `POST ${V1}/jobs/{id}/release`, takes: 'body?' },
+    release: { at: `POST ${JOBS}/{id}/release`, takes: 'body?' },
     /** Submits a new job that repeats one that has ended. */
-    retry: { at: `POST ${V1}/jobs/{id}/retry` },
+    retry: { at: `POST ${JOBS}/{id}/retry` },
     /** Submits a new job that repeats a dead letter, and takes that off the list of dead letters. */
-    requeue: { at: `POST ${V1}/jobs/{id}/requeue` },
+    requeue: { at: `POST ${JOBS}/{id}/requeue` },
   },
   keys: {
     /** Creates a key. The key itself is in this answer only. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { JsonObject } from '../base/json.ts'
+import type { JsonObject, Parsed } from '../base/json.ts'
 import type { Scope } from '../records/key.ts'
 import type { Address, Addresses } from './paths.ts'
 
@@ -14,6 +14,8 @@ interface Terms {
   /** The query parameters, each as text that the schema reads. Others are refused by name. */
   readonly query?: v.StrictObjectSchema<v.ObjectEntries, undefined>
   readonly body?: v.GenericSchema
+  /** The handler checks the body itself: parts of it may be wrong without the rest being refused. */
+  readonly checksBody?: true
   readonly answer: v.GenericSchema
   /** The status of an answer that is not a refusal. Default 200. */
   readonly status?: 200 | 201 | 202
@@ -63,8 +65,10 @@ export function scopesOf({ scope }: Route): readonly Scope[] {
 export type ParamsOf<R extends Address> = NamesIn<R['at']>
 type NamesIn<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | NamesIn<Rest> : never
 
-/** The body as a handler gets it. */
-export type BodyOf<R> = R extends { readonly body: infer S extends v.GenericSchema } ? v.InferOutput<S> : undefined
+/** The body as a handler gets it: checked, or only parsed where the handler checks it. */
+export type BodyOf<R> = R extends { readonly checksBody: true } ? Parsed
+  : R extends { readonly body: infer S extends v.GenericSchema } ? v.InferOutput<S>
+  : undefined
 /** A body as its senders write it: what has a default may be left out, and no object is too special to be sent. */
 export type InputOf<S extends v.GenericSchema> = { readonly [K in keyof v.InferInput<S>]: Loose<v.InferInput<S>[K]> }
 type Loose<V> = V extends JsonObject ? object : V extends (infer Item)[] ? readonly Item[] : V

@@ -58,6 +58,17 @@ export function refuse(
   return { refused, message, details }
 }
 
+/** Seconds after which the same request makes sense again; null where it does not, or nobody knows. */
+export function retryAfterOf({ refused, details }: Refusal): number | null {
+  const { cooldown_remaining, retry_after_ms } = details
+  if (typeof cooldown_remaining === 'number') return cooldown_remaining
+  if (typeof retry_after_ms === 'number') return Math.max(1, Math.ceil(retry_after_ms / 1000))
+  return REFUSALS[refused].retry ? RETRY_AFTER_SECONDS : null
+}
+
+/** Advised where a refusal passes, and does not say when. */
+const RETRY_AFTER_SECONDS = 5
+
 /** NOT_FOUND for a record requested by id. A long id is cut. */
 export function notFound(what: string, id: string, details: Refusal['details'] = {}): Refusal {
   return refuse('NOT_FOUND', `${what} with ID ${cut(id, 256)} not found`, details)

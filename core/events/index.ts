@@ -22,7 +22,7 @@ import type {
   WorkflowCalled,
 } from './triggers.ts'
 import type { ControlRequested, PoolSaved, RobotSaved, SocketOpened } from './robots.ts'
-import type { CancelRequested, JobSubmitted, ReleaseRequested, RetryRequested } from './jobs.ts'
+import type { BatchSubmitted, CancelRequested, JobSubmitted, ReleaseRequested, RetryRequested } from './jobs.ts'
 import type { WorkflowSaved } from './workflows.ts'
 import type { ScheduleSaved, ScheduleSwitched, ScheduleTriggered } from './schedules.ts'
 import type { KeyCreated } from './access.ts'
@@ -31,6 +31,7 @@ import type { DeliveryFinished, WebhookCommand, WebhookSaved } from './webhooks.
 /** Everything that can happen. `step.ts` has the table of handlers. */
 export type Event =
   | JobSubmitted
+  | BatchSubmitted
   | CancelRequested
   | ReleaseRequested
   | RetryRequested

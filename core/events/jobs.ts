@@ -14,9 +14,7 @@ export interface InlineDefinition {
 }
 
 /** A valid request for a job. The shell has made ids and hashes. */
-export interface JobSubmitted {
-  readonly type: 'job.submitted'
-  readonly reply: ReplyId
+export interface JobSubmission {
   readonly job: JobId
   readonly by: string
   /** The key whose submission limit it counts for; null from the same process. */
@@ -37,7 +35,10 @@ export interface JobSubmitted {
   readonly retry_on: readonly string[]
   readonly concurrency_key: string | null
   readonly concurrency_limit: number
-  /** Equal for jobs that would do the same: a hash of workflow, robot and parameters. */
+  /**
+   * Equal for jobs that would do the same: a hash of workflow, robot and parameters. null: it is not asked for, and later
+   * ones are no duplicates of this one.
+   */
   readonly duplicate_key: string | null
   /** Refuse this job while an equal one is live, or was submitted recently. */
   readonly check_duplicate: boolean
@@ -45,6 +46,19 @@ export interface JobSubmitted {
    * Makes a repeated request get the same answer: a hash of the caller and its idempotency key, and one of the body.
    */
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
+}
+
+/** A request for one job. */
+export interface JobSubmitted extends JobSubmission {
+  readonly type: 'job.submitted'
+  readonly reply: ReplyId
+}
+
+/** A request for several jobs. Each is accepted or refused by itself, as if they had come one after another. */
+export interface BatchSubmitted {
+  readonly type: 'batch.submitted'
+  readonly reply: ReplyId
+  readonly submissions: readonly JobSubmission[]
 }
 
 export interface CancelRequested {

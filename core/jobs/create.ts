@@ -1,5 +1,5 @@
 import { isOfWorkflow, type JobRow } from '../records/job.ts'
-import type { JobSubmitted } from '../events/jobs.ts'
+import type { JobSubmission } from '../events/jobs.ts'
 import type { JobId, Millis, ScheduleId, TriggerId } from '../base/ids.ts'
 import { evictUnused, saveDefinition, sentBytes, type WorkflowRef } from '../workflows/definitions.ts'
 import type { State } from '../state.ts'
@@ -38,7 +38,7 @@ export const NEW_JOB = {
 } as const satisfies Partial<JobRow>
 
 /** The properties of a job, whatever creates it. */
-export type JobSpec = Omit<JobSubmitted, 'type' | 'reply' | 'workflow' | 'key' | 'idempotency' | 'check_duplicate'>
+export type JobSpec = Omit<JobSubmission, 'workflow' | 'key' | 'idempotency' | 'check_duplicate'>
 
 /** Defaults of the properties. */
 export const DEFAULT_JOB_SPEC = {
@@ -84,12 +84,15 @@ export const NO_SOURCE = {
   while_draining: false,
 } as const
 
+/** The refusal of whatever a client can submit again elsewhere or later. */
+export const DRAINING: Refusal = refuse('UNAVAILABLE', 'The orchestrator is shutting down')
+
 /**
  * Creates a job, or refuses: UNAVAILABLE while draining, QUEUE_FULL at the limit of live jobs, PAYLOAD_TOO_LARGE if it
  * would not fit into one frame to a robot.
  */
 export function createJob(state: State, spec: JobSpec, source: JobSource, turn: Turn): JobRow | Refusal {
-  if (state.draining && !source.while_draining) return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
+  if (state.draining && !source.while_draining) return DRAINING
   if (state.jobs.size >= state.settings.liveJobsMax) {
     return refuse('QUEUE_FULL', `${state.jobs.size} jobs are waiting or running, which is as many as may be`, {
       limit: state.settings.liveJobsMax,

@@ -20,12 +20,13 @@ export function duplicateKey(
 
 /** An equal job that has not ended, or is younger than the window. */
 export function findDuplicate(state: State, key: string, turn: Turn): JobRow | undefined {
+  const counts = (job: JobRow): boolean => isLive(job.status) || turn.now - job.created_at < state.settings.duplicateMs
   // Rows changed in this turn take precedence over those that were prefetched.
-  const rows = [...turn.out.rows.jobs.values()].filter((job) => job.duplicate_key === key)
+  for (const job of turn.out.rows.jobs.values()) if (job.duplicate_key === key && counts(job)) return job
   const found = turn.prefetched.duplicates.get(key)
-  if (found !== undefined && !turn.out.rows.jobs.has(found.id)) rows.push(state.jobs.get(found.id) ?? found)
-  const first = rows.find((job) => isLive(job.status) || turn.now - job.created_at < state.settings.duplicateMs)
-  if (first !== undefined || found === undefined) return first
+  if (found === undefined) return undefined
+  const present = state.jobs.get(found.id) ?? found
+  if (!turn.out.rows.jobs.has(found.id) && counts(present)) return present
   // The prefetched one has ended in this very turn. Look for others in memory, since none was prefetched.
   return [...state.jobs.values()].find((job) => job.duplicate_key === key && isLive(job.status))
 }

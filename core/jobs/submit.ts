@@ -1,4 +1,4 @@
-import type { Reply } from '../reply.ts'
+import type { SubmissionReply } from '../reply.ts'
 import { findJob, refuseRequest, reply, type Turn } from '../turn.ts'
 import { isOfWorkflow, type JobRow, type JobStatus } from '../records/job.ts'
 import { isRefusal, type Refusal, refuse } from '../base/refusal.ts'
@@ -6,28 +6,41 @@ import { publishedWorkflow, submittedWorkflow } from '../workflows/definitions.t
 import { submissionWindow, withSubmissionLimit } from '../limiter/rates.ts'
 import type { State } from '../state.ts'
 import type { IdempotencyRow } from '../records/key.ts'
-import type { JobSubmitted } from '../events/jobs.ts'
+import type { BatchSubmitted, JobSubmission, JobSubmitted } from '../events/jobs.ts'
 import { findIdempotent, saveIdempotent } from '../access/idempotency.ts'
 import { findDuplicate } from './duplicates.ts'
-import { createJob, NEW_JOB, NO_SOURCE } from './create.ts'
+import { createJob, DRAINING, NEW_JOB, NO_SOURCE } from './create.ts'
 
-/** The definition that a job runs, and the workflow's name. */
-/**
- * Submits a job over the API. The answer comes once the job is durable. The same request again, by its idempotency key,
- * gets the same answer, makes no second job, and does not count. Only submissions that make a job count for the limit,
- * so that a restart can count them from the jobs' rows.
- */
+/** Submits a job over the API. The answer comes once the job is durable. */
 export function submitted(state: State, event: JobSubmitted, turn: Turn): void {
-  const { idempotency } = event
+  reply(turn, event.reply, submit(state, event, turn))
+}
+
+/**
+ * Submits several jobs in one turn, in order: an item sees those before it, as if each had come by itself. Refused as a
+ * whole while draining, so that the caller repeats all of it elsewhere or later.
+ */
+export function batchSubmitted(state: State, { reply: to, submissions }: BatchSubmitted, turn: Turn): void {
+  if (state.draining) return refuseRequest(turn, to, DRAINING)
+  const answers = submissions.map((submission) => submit(state, submission, turn))
+  reply(turn, to, { type: 'batch', answers, quota: answers.at(-1)?.quota ?? null })
+}
+
+/**
+ * Submits one job. The same request again, by its idempotency key, gets the same answer, makes no second job, and does not
+ * count. Only submissions that make a job count for the limit, so that a restart can count them from the jobs' rows.
+ */
+function submit(state: State, submission: JobSubmission, turn: Turn): SubmissionReply {
+  const { idempotency, key } = submission
   const earlier = findIdempotent(state, idempotency, turn)
   if (idempotency !== null && earlier !== undefined) {
-    const quota = event.key === null ? null : submissionWindow(state, event.key).quota(turn.now)
-    return reply(turn, event.reply, { ...replayReply(state, idempotency.fingerprint, earlier, turn), quota })
+    const quota = key === null ? null : submissionWindow(state, key).quota(turn.now)
+    return { ...replayReply(state, idempotency.fingerprint, earlier, turn), quota }
   }
-  const { job, quota } = withSubmissionLimit(state, event.key, turn, () => createSubmitted(state, event, turn))
-  if (isRefusal(job)) return refuseRequest(turn, event.reply, job, quota)
+  const { job, quota } = withSubmissionLimit(state, key, turn, () => createSubmitted(state, submission, turn))
+  if (isRefusal(job)) return { type: 'refusal', refusal: job, quota }
   saveIdempotent(idempotency, job, turn)
-  reply(turn, event.reply, { type: 'job', job, quota })
+  return { type: 'job', job, quota }
 }
 
 /** The first answer to a repeated request; IDEMPOTENCY_MISMATCH for a different request with the same key. */
@@ -36,7 +49,7 @@ function replayReply(
   fingerprint: string,
   earlier: IdempotencyRow,
   turn: Turn,
-): Extract<Reply, { type: 'job' | 'refusal' }> {
+): SubmissionReply {
   const job = findJob(state, earlier.job_id, turn)
   if (earlier.fingerprint !== fingerprint) {
     const message = 'This Idempotency-Key was used for a request with another body'
@@ -56,18 +69,18 @@ function asSubmitted(job: JobRow, status: JobStatus): JobRow {
   return { ...job, ...NEW_JOB, status, queued_at, ready_at: waits ? job.scheduled_time : null }
 }
 
-function createSubmitted(state: State, event: JobSubmitted, turn: Turn): JobRow | Refusal {
-  const { workflow, check_duplicate } = event
+function createSubmitted(state: State, submission: JobSubmission, turn: Turn): JobRow | Refusal {
+  const { workflow, check_duplicate } = submission
   const ref = typeof workflow === 'string'
     ? publishedWorkflow(state.workflows.get(workflow), workflow, state)
     : submittedWorkflow(state, workflow)
   if (isRefusal(ref)) return ref
   const isPublished = typeof workflow !== 'string' && isOfWorkflow(ref)
-  const duplicate_key = isPublished ? workflow.workflow_duplicate_key ?? null : event.duplicate_key
+  const duplicate_key = isPublished ? workflow.workflow_duplicate_key ?? null : submission.duplicate_key
   const first = duplicate_key === null || !check_duplicate ? undefined : findDuplicate(state, duplicate_key, turn)
   if (first !== undefined) {
     const message = `The same job was submitted as ${first.id}, which is ${first.status}`
     return refuse('DUPLICATE_JOB', message, { job_id: first.id, status: first.status })
   }
-  return createJob(state, { ...event, duplicate_key }, { ...NO_SOURCE, workflow: ref }, turn)
+  return createJob(state, { ...submission, duplicate_key }, { ...NO_SOURCE, workflow: ref }, turn)
 }

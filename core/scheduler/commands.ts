@@ -3,6 +3,7 @@ import type { Millis, ReplyId, ScheduleId } from '../base/ids.ts'
 import { createRun, recordRun, runDue, scheduleNext } from './runs.ts'
 import { cut } from '../base/text.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../base/refusal.ts'
+import { DRAINING } from '../jobs/create.ts'
 import { withSubmissionLimit } from '../limiter/rates.ts'
 import { dueAfter, type ScheduleRow, type ScheduleSpec } from '../records/schedule.ts'
 import type { State } from '../state.ts'
@@ -22,7 +23,7 @@ export function scheduleSaved(state: State, event: ScheduleSaved, turn: Turn): v
 }
 
 function created(state: State, event: ScheduleSaved, turn: Turn): ScheduleRow | Refusal {
-  if (state.draining) return stopping()
+  if (state.draining) return DRAINING
   if (state.schedules.has(event.schedule)) {
     return refuse('CONFLICT', `Schedule ${event.schedule} exists already`, { fields: ['id'] })
   }
@@ -109,12 +110,8 @@ export function scheduleDeleted(
 
 /** Refuses while draining: nothing is decided then, so nothing may change that decisions depend on. */
 function findSchedule(state: State, id: ScheduleId): ScheduleRow | Refusal {
-  if (state.draining) return stopping()
+  if (state.draining) return DRAINING
   return state.schedules.get(id) ?? notFound('Schedule', id)
-}
-
-function stopping(): Refusal {
-  return refuse('UNAVAILABLE', 'The orchestrator is shutting down')
 }
 
 function nextOf(schedule: ScheduleRow, now: Millis): Millis | null {

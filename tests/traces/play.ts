@@ -57,6 +57,14 @@ const ACTS: readonly (readonly [RegExp, Act])[] = [
     /^(\S+) drops$/,
     ({ sockets }, [robot = '']) => [{ type: 'socket.closed', socket: ids.socket(sockets.get(robot) ?? '') }],
   ],
+  [/^submit together (.+)$/, (_stage, [jobs = '']) => [{
+    type: 'batch.submitted',
+    reply: ids.reply('client'),
+    submissions: jobs.split('; ').map((text) => {
+      const [job = '', ...rest] = text.split(' ')
+      return submit(job, wants(options(rest.join(' '))) as never) as Extract<Event, { type: 'job.submitted' }>
+    }),
+  }]],
   [/^submit (\S+)(.*)$/, (_stage, [job = '', rest = '']) => [submit(job, wants(options(rest)) as never)]],
   [/^cancel (\S+)$/, (_stage, [job = '']) => [
     { type: 'cancel.requested', reply: ids.reply('client'), job: ids.job(job), by: 'ann', reason: 'Cancelled by user' },
@@ -190,6 +198,8 @@ function answerWords(answer: Reply): string {
       return `${answer.refusal.refused}: ${answer.refusal.message}`
     case 'job':
       return `${answer.job.id} ${answer.job.status}${answer.replayed === true ? ' (as before)' : ''}`
+    case 'batch':
+      return answer.answers.map(answerWords).join('; ')
     case 'status':
       return `${answer.robot.id} says ${answer.report.status}`
     case 'robot':

@@ -140,11 +140,16 @@ export async function readBody<const S extends v.GenericSchema>(
   c: Context,
   schema: S,
 ): Promise<v.InferOutput<S> | Refusal> {
+  return validate(await readParsedBody(c), schema)
+}
+
+/** The body as any JSON. 415 for anything else. */
+export async function readParsedBody(c: Context): Promise<Parsed | Refusal> {
   const type = c.req.header('content-type')
   if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
     return refuse('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be application/json, not ${type}`)
   }
-  return validate(await readJson(c), schema)
+  return readJson(c)
 }
 
 /** The same where the body may be left out. */

@@ -4,7 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { epochSeconds, type Quota } from '../../../core/base/sliding-window.ts'
 import { errorPayload } from '../../../core/protocol/encode.ts'
 import { toText } from '../../../core/base/json.ts'
-import { type Refusal, REFUSALS } from '../../../core/base/refusal.ts'
+import { type Refusal, REFUSALS, retryAfterOf } from '../../../core/base/refusal.ts'
 import type { ErrorBody } from '../../../core/api/error.ts'
 
 /** Set on every answer, so that a browser does not interpret it as another type than it declares. */
@@ -58,15 +58,12 @@ export const namesRequest = requestId({ limitLength: 0, generator: (c) => reques
 
 /** Headers that a refusal comes with: whom to ask for, what is read, and when to come back. */
 export function headersOf(refusal: Refusal): Record<string, string> {
-  const { cooldown_remaining, retry_after_ms, accept_encoding, allow } = refusal.details
+  const { accept_encoding, allow } = refusal.details
   if (refusal.refused === 'AUTHENTICATION_FAILED') return { 'WWW-Authenticate': 'Bearer' }
   if (refusal.refused === 'METHOD_NOT_ALLOWED' && Array.isArray(allow)) return { Allow: allow.join(', ') }
   if (typeof accept_encoding === 'string') return { 'Accept-Encoding': accept_encoding }
-  if (typeof cooldown_remaining === 'number') return { 'Retry-After': String(cooldown_remaining) }
-  if (typeof retry_after_ms === 'number') {
-    return { 'Retry-After': String(Math.max(1, Math.ceil(retry_after_ms / 1000))) }
-  }
-  return REFUSALS[refusal.refused].retry ? { 'Retry-After': '5' } : {}
+  const seconds = retryAfterOf(refusal)
+  return seconds === null ? {} : { 'Retry-After': String(seconds) }
 }
 
 /** Names the address of something, below the base of its fleet. */

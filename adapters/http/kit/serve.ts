@@ -2,6 +2,7 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { authorizeCall, type CallAccess } from '../../../core/access/calls.ts'
 import type { ReplyId, SecretHash } from '../../../core/base/ids.ts'
+import type { Parsed } from '../../../core/base/json.ts'
 import { isRefusal, type Refusal } from '../../../core/base/refusal.ts'
 import {
   type AnswerOf,
@@ -27,6 +28,7 @@ import {
   pageFrom,
   readBody,
   readOptionalBody,
+  readParsedBody,
 } from './request.ts'
 import { readQuery } from './query.ts'
 import { locationIn, refused, setQuotaHeaders } from './response.ts'
@@ -177,9 +179,17 @@ function readQueryOf(c: Context, { query: schema }: Route): unknown {
   return readQuery(query, schema)
 }
 
-function readBodyOf(c: Context, { body: schema, takes }: Route): unknown {
+function readBodyOf(c: Context, { body: schema, takes, checksBody }: Route): unknown {
   if (schema === undefined) return undefined
+  if (checksBody === true) return readParts(c)
   return takes === 'body?' ? readOptionalBody(c, schema) : readBody(c, schema)
+}
+
+/** A body whose parts stand for themselves: one that is too large can be sent in several requests. */
+async function readParts(c: Context): Promise<Parsed | Refusal> {
+  const parsed = await readParsedBody(c)
+  const tooLarge = isRefusal(parsed) && parsed.refused === 'PAYLOAD_TOO_LARGE'
+  return tooLarge ? { ...parsed, message: `${parsed.message}: send its parts in several requests` } : parsed
 }
 
 async function send(

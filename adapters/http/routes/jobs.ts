@@ -1,27 +1,30 @@
 import { missingScope } from '../../../core/access/authorize.ts'
-import { jobs, type SubmittedJob } from '../../../core/api/jobs.ts'
+import { type BatchOutcome, jobs, type Submission, type SubmittedJob } from '../../../core/api/jobs.ts'
 import type { JobId } from '../../../core/base/ids.ts'
 import { isRefusal, notFound, type Refusal } from '../../../core/base/refusal.ts'
 import { explain } from '../../../core/explain/explain.ts'
 import { HistoryEntry } from '../../../core/records/job-history.ts'
 import { Job } from '../../../core/records/job.ts'
+import type { KeyRow } from '../../../core/records/key.ts'
 import type { ReplyTo } from '../../../core/reply.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
-import { idempotencyOf, retryJob, submitJob } from '../../commands/jobs.ts'
-import { explanationView, jobDetail, logLineView, submittedJob } from '../../views/jobs.ts'
+import { idempotencyOf, retryJob, submissionOf, submitAll, submitJob } from '../../commands/jobs.ts'
+import { batchOutcome, explanationView, jobDetail, logLineView, submittedJob } from '../../views/jobs.ts'
 import { logText } from '../../views/log-text.ts'
+import { readBatch } from '../kit/batch.ts'
 import { Answered, handlers, pageOfRows, type RequestTo } from '../kit/serve.ts'
 import { waitForEnd } from '../kit/wait.ts'
 
 export const jobHandlers = handlers(jobs, {
   submit: async ({ fleet, key, body, header, send }) => {
-    const lack = missingScope(key, body.workflow_json === undefined ? 'jobs:submit' : 'jobs:submit-definition')
+    const lack = lackOfScope(key, body)
     if (lack !== null) return lack
     const idempotency = idempotencyOf(header('idempotency-key'), key, body)
     if (isRefusal(idempotency)) return idempotency
     const command = submitJob(fleet.platform, body, key.name, key.id, idempotency)
     return isRefusal(command) ? command : submitted(fleet, await send(command))
   },
+  submitBatch,
   list: async ({ fleet, query, page }) => {
     const found = await fleet.queries.jobs({ ...query, ...page })
     return { ...pageOfRows(found, Job.show), searched: found.searched }
@@ -63,6 +66,33 @@ export const jobHandlers = handlers(jobs, {
   retry: (request) => submitAgain(request, 'retry'),
   requeue: (request) => submitAgain(request, 'requeue'),
 })
+
+/** Submits up to a thousand jobs, each of which is accepted or refused by itself. */
+async function submitBatch(
+  { fleet, key, body, header, send }: RequestTo<typeof jobs.submitBatch>,
+): Promise<{ items: BatchOutcome[] } | Refusal> {
+  const read = readBatch(body)
+  if (isRefusal(read)) return read
+  const all = header('idempotency-key')
+  const prepared = read.map((one, i) => {
+    if (isRefusal(one)) return one
+    const { idempotency_key, ...job } = one
+    const lack = lackOfScope(key, job)
+    if (lack !== null) return lack
+    // A key of its own is the same here as with a single submission; that of the request covers each job by its place.
+    const idempotency = idempotency_key === undefined
+      ? idempotencyOf(all, key, job, `jobs/batch ${i}`)
+      : idempotencyOf(idempotency_key, key, job)
+    return isRefusal(idempotency) ? idempotency : submissionOf(fleet.platform, job, key.name, key.id, idempotency)
+  })
+  const answers = await submitAll(prepared, send)
+  return isRefusal(answers) ? answers : { items: answers.map((answer) => batchOutcome(answer)) }
+}
+
+/** The refusal of a key that may not submit this job; null for one that may. */
+function lackOfScope(key: KeyRow, { workflow_json }: Pick<Submission, 'workflow_json'>): Refusal | null {
+  return missingScope(key, workflow_json === undefined ? 'jobs:submit' : 'jobs:submit-definition')
+}
 
 /** Submits a job that has ended as a new one. */
 async function submitAgain(

@@ -23,6 +23,8 @@ test('the program runs against a real orchestrator with a real robot', async () 
   const [ended, ...lines] = program.out.replace(/\{.*?\}/s, '{}').trimEnd().split('\n')
   expect(ended).toBe('completed {}')
   expect(lines).toEqual([
+    '201 queued',
+    '404 NOT_FOUND',
     'true completed',
     expect.stringMatching(/^INFO /),
     expect.stringMatching(/^submit, offer, accept, complete$/),

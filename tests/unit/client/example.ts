@@ -13,6 +13,12 @@ const job = await client.jobs.submit({
 const ended = await client.jobs.wait(job.id, { signal: AbortSignal.timeout(60_000) })
 console.log(ended.status, ended.result)
 
+const outcomes = await client.jobs.submitBatch([
+  { workflow_id: 'orders-total', parameters: { region: 'north' }, required_tags: ['sap'], idempotency_key: 'north-1' },
+  { workflow_id: 'no-such-workflow' },
+])
+for (const { status, job: made, error } of outcomes) console.log(status, made?.status ?? error?.error_code)
+
 for await (const { id, status } of client.jobs.list({ status: ['completed', 'failed'], workflow_id: 'orders-total' })) {
   console.log(id === job.id, status)
 }

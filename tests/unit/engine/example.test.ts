@@ -22,6 +22,8 @@ test('the program runs, with a real robot on a real socket', async () => {
     expect.stringMatching(/^Job ID: [0-9a-f-]{36}$/),
     "completed { customer: 'CUST-001' }",
     'DUPLICATE_JOB true',
+    'completed',
+    'NOT_FOUND',
     'Cancelled: true',
     'failed Element not found: #submit',
     'Retried: true failed',

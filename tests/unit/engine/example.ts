@@ -49,6 +49,15 @@ try {
   console.log(error.code, error.details['jobId'] === job.id)
 }
 
+const outcomes = await engine.submitBatch([
+  { workflowId: 'extract', workflowJson: '{"nodes": {}, "connections": []}', params: { customer_id: 'CUST-002' } },
+  { workflowId: 'no-such-workflow' },
+])
+for (const outcome of outcomes) {
+  if ('job' in outcome) console.log((await engine.waitForJob(outcome.job.id)).status)
+  else console.log(outcome.error.code)
+}
+
 const later = await engine.submitJob({
   workflowId: 'extract',
   workflowJson: '{"nodes": {}, "connections": []}',
