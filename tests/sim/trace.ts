@@ -42,6 +42,8 @@ export const MARKS = [
   'idempotency key replayed',
   'idempotency key used for something else',
   'duplicate refused',
+  'batch accepted in part',
+  'batch answered as before',
   'webhook in its cooldown',
   'waited for room under a limit',
   'offered before its elders by age',

@@ -1,5 +1,5 @@
 import { hashOf } from '../../../adapters/crypto/secrets.ts'
-import type { Reply } from '../../../core/reply.ts'
+import type { Reply, SubmissionReply } from '../../../core/reply.ts'
 import type { JobId, JsonText, Millis, ReplyId, RobotId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
 import { RETRY_SAFETIES } from '../../../core/records/job.ts'
 import type { Chance } from '../world/chance.ts'
@@ -10,7 +10,7 @@ import type { Server } from '../world/server.ts'
 import type { Faults } from '../world/faults.ts'
 import type { World } from '../world/world.ts'
 import type { JobRequest } from '../truth/job-request.ts'
-import type { JobSubmitted } from '../../../core/events/jobs.ts'
+import type { JobSubmission, JobSubmitted } from '../../../core/events/jobs.ts'
 import { demand } from '../violation.ts'
 import { BY, CAPABILITIES, definition, ENVIRONMENTS, FLOWS, KEY, POOL, SECRET, TAGS } from '../world/givens.ts'
 
@@ -25,6 +25,10 @@ export interface ClientOptions {
 
 /** The number of jobs with a concurrency key that may run at a time. */
 const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-time': 2 }
+
+function requestOf(submission: JobSubmission): JobRequest {
+  return { job: submission.job, trigger: null, submission, retryOf: null }
+}
 
 /** Everybody who wants something done: programs that submit jobs, other systems that call webhooks, and authors. */
 export class Client {
@@ -61,6 +65,17 @@ export class Client {
     for (let left = this.#chance.whole(5, 25); left > 0; left--) this.#submit()
   }
 
+  /** U5: many in one request, some of which are said twice in it. */
+  batch(chance: Chance): void {
+    const submissions: JobSubmission[] = []
+    for (let left = chance.whole(2, 8); left > 0; left--) {
+      const twin = chance.happens(0.2) ? chance.pick(submissions) : undefined
+      this.#requests++
+      submissions.push(twin === undefined ? this.#newSubmission(chance) : { ...twin, job: this.#newJob() })
+    }
+    this.#sendBatch(submissions)
+  }
+
   #request(): void {
     if (this.#chance.happens(0.05)) return this.#author()
     if (this.#chance.happens(0.2)) return this.#call()
@@ -68,18 +83,20 @@ export class Client {
   }
 
   #submit(): void {
-    const chance = this.#chance
-    const { robots, server } = this.#options
     const reply = this.#reply()
-    const workflow = this.#workflow()
+    this.#sendSubmission({ type: 'job.submitted', reply, ...this.#newSubmission(this.#chance) })
+  }
+
+  /** Draws a job. Its number is that of the request. */
+  #newSubmission(chance: Chance): JobSubmission {
+    const { robots, server } = this.#options
+    const workflow = this.#workflow(chance)
     const robot = chance.happens(0.15) ? chance.pick(robots) ?? null : null
     const order = chance.happens(0.8) ? this.#requests : chance.whole(-3, -1)
     const parameters = JSON.stringify({ order }) as JsonText
     const key = chance.happens(0.15) ? chance.pick(Object.keys(KEYS)) ?? null : null
-    this.#sendSubmission({
-      type: 'job.submitted',
-      reply,
-      job: `job-${this.#requests}` as JobId,
+    return {
+      job: this.#newJob(),
       by: BY,
       key: KEY,
       workflow,
@@ -100,18 +117,52 @@ export class Client {
       duplicate_key: `${typeof workflow === 'string' ? workflow : workflow.id} ${robot} ${parameters}`,
       check_duplicate: chance.happens(0.3),
       idempotency: chance.happens(0.4) ? { key: `key-${this.#requests}`, fingerprint: parameters } : null,
-    })
+    }
+  }
+
+  #newJob(): JobId {
+    return `job-${this.#requests}` as JobId
   }
 
   #sendSubmission(submission: JobSubmitted): void {
     this.#options.world.note(`client: submits ${submission.job}`, JSON.stringify(submission))
-    this.#send({ job: submission.job, trigger: null, submission, retryOf: null }, submission)
+    this.#send(requestOf(submission), submission)
   }
 
-  #workflow(): JobSubmitted['workflow'] {
-    if (this.#chance.happens(0.02)) return 'no-such-flow' as WorkflowId
-    if (this.#chance.happens(0.6)) return this.#chance.pick(FLOWS) as string as WorkflowId
-    const text = this.#chance.pick(['one', 'two', 'three'])
+  /** Sends a batch. Each answer is that to its job; where they are lost, all of it is sent again. */
+  #sendBatch(submissions: readonly JobSubmission[]): void {
+    const { truth, server, faults, world } = this.#options
+    const requests = submissions.map((submission) => requestOf(submission))
+    for (const asked of requests) truth.requests.set(asked.job, asked)
+    world.note(`client: submits ${requests.map(({ job }) => job).join(' ')}`, JSON.stringify(submissions))
+    server.request({ type: 'batch.submitted', reply: this.#reply(), submissions }, (answer) => {
+      if (answer !== 'lost' && answer.type === 'batch') this.#releasedBatch(requests, answer.answers)
+      const lost = answer === 'lost' || this.#chance.happens(faults.rates('lostAnswer'))
+      if (!lost || this.#done) return
+      world.after(this.#latency(), () => this.#sendBatch(submissions.map((one) => this.#anew(one))))
+    })
+  }
+
+  #releasedBatch(requests: readonly JobRequest[], answers: readonly SubmissionReply[]): void {
+    const { world } = this.#options
+    const isWhole = answers.length === requests.length
+    demand(isWhole, 'I4', () => `${requests.length} jobs of a batch got ${answers.length} answers`)
+    for (const [i, asked] of requests.entries()) this.#released(asked, answers[i] as SubmissionReply)
+    const made = answers.filter(({ type }) => type === 'job').length
+    if (made > 0 && made < answers.length) world.mark('batch accepted in part')
+    if (answers.some((one) => one.type === 'job' && one.replayed === true)) world.mark('batch answered as before')
+  }
+
+  /** The same job, under the id that a new request gets. */
+  #anew(submission: JobSubmission): JobSubmission {
+    this.#requests++
+    return { ...submission, job: this.#newJob() }
+  }
+
+  #workflow(chance: Chance): JobSubmission['workflow'] {
+    if (chance.happens(0.02)) return 'no-such-flow' as WorkflowId
+    if (chance.happens(0.6)) return chance.pick(FLOWS) as string as WorkflowId
+    const text = chance.pick(['one', 'two', 'three'])
     return { id: `own-${text}` as WorkflowId, name: text, definition: definition(text) }
   }
 

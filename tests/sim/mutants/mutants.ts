@@ -80,6 +80,8 @@ export const MUTANTS: readonly KnownMutant[] = [
   { bug: 'the busiest robot first', within: 50, mutant: jobs.busiestFirst },
   { bug: 'idempotency keys ignored', within: 20, mutant: jobs.noIdempotency, certain: ['lostAnswer'] },
   { bug: 'duplicates not looked for', within: 20, mutant: jobs.noDuplicates },
+  { bug: 'a batch forgets its own keys', within: 20, mutant: jobs.batchForgetsItself, certain: ['batches'] },
+  { bug: 'a batch is answered out of order', within: 5, mutant: jobs.batchOutOfOrder, certain: ['batches'] },
   { bug: 'limits on concurrency ignored', within: 20, mutant: jobs.noLimits, certain: ['limitChange', 'burst'] },
   { bug: 'room under a limit is not given on', within: 20, mutant: jobs.noRoom, certain: ['limitChange'] },
   { bug: 'every error is transient', within: 20, mutant: jobs.allTransient },

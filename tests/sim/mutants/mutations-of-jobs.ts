@@ -1,5 +1,6 @@
 import type { Send } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
+import type { JobSubmission } from '../../../core/events/jobs.ts'
 import { Heap } from '../../../core/base/heap.ts'
 import type { JobId, SocketId } from '../../../core/base/ids.ts'
 import { isStopping } from '../../../core/records/job.ts'
@@ -28,6 +29,13 @@ function changingSends(change: (send: Send) => Send | null): Mutant {
 /** Every event is changed before it is stepped. */
 function changingEvents(change: (event: Event) => Event): Mutant {
   return { ...ORIGINAL, event: change }
+}
+
+function changingSubmissions(change: <S extends JobSubmission>(submission: S) => S): Mutant {
+  return changingEvents((event) => {
+    if (event.type === 'batch.submitted') return { ...event, submissions: event.submissions.map(change) }
+    return event.type === 'job.submitted' ? change(event) : event
+  })
 }
 
 export const lostForEver = (): Mutant => withSettings({ lostTriesMax: 1_000 })
@@ -127,11 +135,28 @@ export const busiestFirst = (): Mutant => ({
   },
 })
 
-export const noIdempotency = (): Mutant =>
-  changingEvents((event) => event.type === 'job.submitted' ? { ...event, idempotency: null } : event)
+export const noIdempotency = (): Mutant => changingSubmissions((submission) => ({ ...submission, idempotency: null }))
 
 export const noDuplicates = (): Mutant =>
-  changingEvents((event) => event.type === 'job.submitted' ? { ...event, check_duplicate: false } : event)
+  changingSubmissions((submission) => ({ ...submission, check_duplicate: false }))
+
+/** A job of a batch does not know the idempotency keys of those before it. */
+export const batchForgetsItself = (): Mutant =>
+  changingEvents((event) => {
+    if (event.type !== 'batch.submitted') return event
+    const firsts = new Map(event.submissions.toReversed().map((one) => [one.idempotency?.key, one]))
+    const submissions = event.submissions.map((one) =>
+      firsts.get(one.idempotency?.key) === one ? one : { ...one, idempotency: null }
+    )
+    return { ...event, submissions }
+  })
+
+export const batchOutOfOrder = (): Mutant =>
+  changingSends((send) =>
+    send.to === 'reply' && send.answer.type === 'batch'
+      ? { ...send, answer: { ...send.answer, answers: send.answer.answers.toReversed() } }
+      : send
+  )
 
 /** Everybody counts as inside already. */
 export const noLimits = (): Mutant => ({

@@ -78,6 +78,8 @@ export function answerIsConsistent(
 ): void {
   const refused = answer.type === 'refusal' ? answer.refusal : null
   if (submission === null || refused?.refused === 'UNAVAILABLE') return
+  const own = answer.type !== 'job' || answer.replayed === true || answer.job.id === job
+  demand(own, 'I4', () => `the answer to job ${job} is about another one`)
   if (refused?.refused === 'DUPLICATE_JOB') {
     const { job_id } = (refused.details ?? {}) as { readonly job_id?: JobId }
     const first = job_id === undefined ? undefined : truth.jobs.get(job_id)
@@ -149,6 +151,7 @@ function sentIsDurable(truth: Truth, send: Send): void {
 }
 
 function answerIsDurable(truth: Truth, answer: Reply): void {
+  if (answer.type === 'batch') { for (const one of answer.answers) answerIsDurable(truth, one) }
   if (answer.type === 'job' || answer.type === 'fired') {
     const { job } = answer
     const known = job === null || truth.disk.tables.jobs.has(job.id)

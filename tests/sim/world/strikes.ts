@@ -64,6 +64,7 @@ const STRIKES: { readonly [F in Fault]?: Strike } = {
   }),
   hostile: ({ hostile }) => hostile.strike(),
   burst: ({ client }) => client.burst(),
+  batches: ({ client }, chance) => client.batch(chance),
   cancel: ({ operators }) => operators.cancel(),
   cancelStorm: ({ operators }) => operators.cancelStorm(),
   retry: ({ operators }) => operators.retry(),
