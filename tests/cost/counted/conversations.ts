@@ -92,6 +92,12 @@ export const CONVERSATIONS: Readonly<Record<string, Conversation>> = {
       await Promise.all(Array.from({ length: BATCH }, () => scene.submit()))
     },
   },
+  'a batch of 100 submissions': {
+    async play(scene) {
+      await scene.request('POST', '/jobs/batch', { jobs: Array.from({ length: BATCH }, () => scene.job()) })
+      await scene.settle()
+    },
+  },
   'an offer: refused, and made to another robot': {
     async begin(scene) {
       await joins(scene, ROBOT)

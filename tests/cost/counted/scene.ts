@@ -113,9 +113,14 @@ export class Scene {
     return json
   }
 
-  /** Submits a job as most clients do, and returns its id. */
+  /** The body of a submission as most clients send it. */
+  job(given: object = {}): object {
+    return { workflow_id: WORKFLOW, parameters: PARAMETERS, ...given }
+  }
+
+  /** Submits a job, and returns its id. */
   async submit(given: object = {}): Promise<string> {
-    const job = await this.request('POST', '/jobs', { workflow_id: WORKFLOW, parameters: PARAMETERS, ...given })
+    const job = await this.request('POST', '/jobs', this.job(given))
     await this.settle()
     return String(job['id'])
   }
