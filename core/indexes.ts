@@ -135,6 +135,8 @@ export interface DeliveryQueue {
   readonly inFlight: Map<DeliveryId, { readonly row: DeliveryRow; readonly call: number }>
   /** Deliveries up to here are in memory; null: all of them are. */
   loadedUpTo: DueOrder | null
+  /** The instant at which its lag was last reported; null: it does not lag. */
+  lagReportedAt: Millis | null
 }
 
 /** The order in which deliveries are due. */

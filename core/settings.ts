@@ -64,6 +64,10 @@ export interface Settings {
   /** The time for which deliveries can be listed and replayed. */
   readonly deliveryKeptMs: Millis
   readonly webhooksMax: number
+  /** Calls of webhooks in flight, in total. One of each webhook may be in flight beyond it. */
+  readonly webhookRequestsMax: number
+  /** The same of one webhook. While it fails, it has one. */
+  readonly webhookRequestsMaxEach: number
   /** Webhooks may have private addresses, and need no TLS; for a lab, or a trusted network. */
   readonly webhooksAllowPrivate: boolean
   /**
@@ -143,6 +147,8 @@ export const DEFAULTS: Settings = {
   webhookFailingMs: 24 * 60 * MINUTE,
   deliveryKeptMs: 7 * 24 * 60 * MINUTE,
   webhooksMax: 100,
+  webhookRequestsMax: 64,
+  webhookRequestsMaxEach: 8,
   webhooksAllowPrivate: false,
   mailboxHosts: ['*'],
   robotsMax: 10_000,
@@ -210,11 +216,12 @@ export const JOB_TEXT_BYTES_MAX = 1_800_000
 export const ASSIGN_OVERHEAD_BYTES = 8_192
 /** The most events in one turn; the rest waits for the next. */
 export const TURN_EVENTS_MAX = 4_096
-/** Calls to webhooks in flight, in total and per webhook. */
-export const WEBHOOK_REQUESTS_MAX = 32
-export const WEBHOOK_REQUESTS_MAX_EACH = 4
 /** The time for a receiver to answer. */
 export const WEBHOOK_REQUEST_MS: Millis = 15 * SECOND
+/** A webhook lags if a delivery has been due for longer than this. */
+export const WEBHOOK_LAG_MS: Millis = MINUTE
+/** A webhook that still lags is reported again after this time. */
+export const WEBHOOK_LAG_REPORT_MS: Millis = 60 * MINUTE
 /** Pending deliveries of a webhook that are fetched at a time; at most twice as many are in memory. */
 export const DELIVERY_PAGE = 64
 /** The time after a rotation in which requests are signed with the former secret too. */

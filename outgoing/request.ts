@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
-import { type IncomingMessage, request as requestHttp } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { addressIn } from './address.ts'
 
 /**
@@ -14,6 +14,33 @@ export type Resolve = (name: string) => Promise<readonly string[]>
 /** By the resolver of the system. */
 export const systemResolve: Resolve = async (name) =>
   (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address)
+
+/**
+ * Looks a name up once for all who ask at the same time. The system looks up only a few names at a time, so a name
+ * server that does not answer must not get a lookup from each of the requests that wait for it.
+ */
+export function sharedResolve(resolve: Resolve): Resolve {
+  const underWay = new Map<string, Promise<readonly string[]>>()
+  return (name) => {
+    const known = underWay.get(name)
+    if (known !== undefined) return known
+    const found = resolve(name).finally(() => underWay.delete(name))
+    underWay.set(name, found)
+    return found
+  }
+}
+
+/** Connections that are kept for further requests to the same address and port, with TLS for the same name. */
+export interface KeptConnections {
+  readonly http: HttpAgent
+  readonly https: HttpsAgent
+}
+
+/** Keeps idle connections for so long, and at most so many for each address and port. They keep no process alive. */
+export function keepConnections(idleMs: number, idleMax: number): KeptConnections {
+  const options = { keepAlive: true, timeout: idleMs, maxFreeSockets: idleMax }
+  return { http: new HttpAgent(options), https: new HttpsAgent(options) }
+}
 
 /** Errors that occur before a byte was sent, so that the next address can be tried. */
 const UNREACHED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'])
@@ -51,11 +78,14 @@ export interface PinnedRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | undefined
   readonly signal: AbortSignal
+  /** Absent: the connection is for this request only. */
+  readonly connections?: KeptConnections
 }
 
 /**
- * Sends a request to an address and reads the answer. Certificate and `Host` are those of the URL. Follows no redirect
- * and keeps no connection. Throws the signal's reason when aborted.
+ * Sends a request to an address and reads the answer. Certificate and `Host` are those of the URL. Follows no redirect.
+ * A kept connection is used again only for the address that was passed, and once the answer was read to its end. Throws
+ * the signal's reason when aborted.
  */
 export async function requestAt<T>(
   address: string,
@@ -75,7 +105,8 @@ export async function requestAt<T>(
   }
 }
 
-function answerFrom(address: string, { method, url, headers, body, signal }: PinnedRequest): Promise<IncomingMessage> {
+function answerFrom(address: string, asked: PinnedRequest): Promise<IncomingMessage> {
+  const { method, url, headers, body, signal, connections } = asked
   const secure = url.protocol === 'https:'
   return new Promise((resolve, reject) => {
     const request = (secure ? requestHttps : requestHttp)({
@@ -90,12 +121,20 @@ function answerFrom(address: string, { method, url, headers, body, signal }: Pin
       },
       // Server Name Indication takes names only. For an address the certificate is compared with the address.
       ...(secure && addressIn(url.hostname) === null ? { servername: url.hostname } : {}),
-      agent: false,
+      agent: connections?.[secure ? 'https' : 'http'] ?? false,
       signal,
     }, resolve)
-    request.on('error', reject)
+    request.on('error', (error) => isStale(request, error) ? resolve(answerFrom(address, asked)) : reject(error))
     request.end(body)
   })
+}
+
+/**
+ * True if the other side has closed a kept connection, perhaps while the request was on its way. The request is sent
+ * anew: each try takes such a connection out of those that are kept, or opens one.
+ */
+function isStale(request: ClientRequest, error: NodeJS.ErrnoException): boolean {
+  return request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 }
 
 /** The port of an HTTP URL, with the default of its scheme. */

@@ -11,6 +11,8 @@ const seconds = v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(YEAR_S
 const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000_000)))
 /** A rate limit; 0 for no limit. Bounded, because every counted request is remembered for the window. */
 const rate = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000)))
+/** Calls in flight. Each has a connection. */
+const calls = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)))
 const bytes = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 40)))
 
 const origins = v.optional(
@@ -43,6 +45,8 @@ export const SettingsFile = v.strictObject({
   sockets_max: count,
   unregistered_sockets_max: count,
   webhooks_max: count,
+  webhook_requests_max: calls,
+  webhook_requests_max_each: calls,
   webhook_failing_seconds: seconds,
   delivery_kept_seconds: seconds,
   webhooks_allow_private: v.optional(v.boolean()),
@@ -92,6 +96,8 @@ const NAMES: { readonly [N in Exclude<keyof v.InferOutput<typeof SettingsFile>, 
   sockets_max: 'socketsMax',
   unregistered_sockets_max: 'unregisteredSocketsMax',
   webhooks_max: 'webhooksMax',
+  webhook_requests_max: 'webhookRequestsMax',
+  webhook_requests_max_each: 'webhookRequestsMaxEach',
   webhook_failing_seconds: 'webhookFailingMs',
   delivery_kept_seconds: 'deliveryKeptMs',
   webhooks_allow_private: 'webhooksAllowPrivate',

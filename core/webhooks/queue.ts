@@ -1,7 +1,7 @@
 import type { Turn } from '../turn.ts'
 import { Heap } from '../base/heap.ts'
 import type { DeliveryId, Millis, WebhookId } from '../base/ids.ts'
-import { DELIVERY_PAGE, WEBHOOK_REQUEST_MS, WEBHOOK_REQUESTS_MAX, WEBHOOK_REQUESTS_MAX_EACH } from '../settings.ts'
+import { DELIVERY_PAGE, WEBHOOK_LAG_MS, WEBHOOK_LAG_REPORT_MS, WEBHOOK_REQUEST_MS } from '../settings.ts'
 import type { State } from '../state.ts'
 import { type DeliveryRow, listenersOf, type WebhookRow } from '../records/webhook.ts'
 import type { DeliveryQueue, DeliveryQueues, DueOrder } from '../indexes.ts'
@@ -109,6 +109,7 @@ export function shiftDeliveryQueues({ deliveries }: State, by: Millis): void {
     for (const [id, { row, call: request }] of queue.inFlight) {
       queue.inFlight.set(id, { row: later(row), call: request })
     }
+    if (queue.lagReportedAt !== null) queue.lagReportedAt += by
     if (queue.loadedUpTo !== null && queue.loadedUpTo !== BEFORE_ALL) {
       queue.loadedUpTo = { at: queue.loadedUpTo.at + by, seq: queue.loadedUpTo.seq }
     }
@@ -155,13 +156,16 @@ function requestTimer(webhook: WebhookId, delivery: DeliveryId): string {
   return `${webhook} ${delivery}`
 }
 
-/** Sends as many as may be in flight. A webhook that keeps failing gets one at a time. */
+/**
+ * Sends as many as may be in flight. A webhook that keeps failing gets one at a time. Each may have one in flight
+ * however many others have: receivers that are slow to answer cannot take every place for themselves.
+ */
 function serve(state: State, webhook: WebhookRow, queue: DeliveryQueue, turn: Turn): void {
-  const { deliveries, timers } = state
-  const most = webhook.failing_since === null ? WEBHOOK_REQUESTS_MAX_EACH : 1
+  const { deliveries, timers, settings } = state
+  const most = webhook.failing_since === null ? settings.webhookRequestsMaxEach : 1
   let next = queue.waiting.peek()
   while (next !== undefined && (next.next_at ?? 0) <= turn.now && queue.inFlight.size < most) {
-    if (deliveries.requestsInFlight >= WEBHOOK_REQUESTS_MAX) {
+    if (deliveries.requestsInFlight >= settings.webhookRequestsMax && queue.inFlight.size > 0) {
       deliveries.ready.add(webhook.id)
       break
     }
@@ -172,6 +176,26 @@ function serve(state: State, webhook: WebhookRow, queue: DeliveryQueue, turn: Tu
   if (next?.next_at == null || next.next_at <= turn.now) timers.cancel('webhook.due', webhook.id)
   else timers.set('webhook.due', webhook.id, next.next_at)
   if (queue.loadedUpTo !== null && queue.waiting.size <= DELIVERY_PAGE / 2) requestPage(state, webhook.id, turn.now)
+  reportLag(webhook, queue, next, turn)
+}
+
+/** Writes into the log that a webhook has fallen behind, once in a while, and that it has caught up. */
+function reportLag({ id }: WebhookRow, queue: DeliveryQueue, next: DeliveryRow | undefined, turn: Turn): void {
+  const { lagReportedAt, loadedUpTo } = queue
+  // More is on the disk, and not known yet.
+  if (next === undefined && loadedUpTo !== null) return
+  const late_ms = turn.now - (next?.next_at ?? turn.now)
+  if (late_ms <= WEBHOOK_LAG_MS) {
+    queue.lagReportedAt = null
+    if (lagReportedAt !== null) turn.out.warnings.push({ message: 'a webhook has caught up', details: { webhook: id } })
+    return
+  }
+  if (lagReportedAt !== null && turn.now - lagReportedAt < WEBHOOK_LAG_REPORT_MS) return
+  queue.lagReportedAt = turn.now
+  turn.out.warnings.push({
+    message: 'a webhook lags behind: its receiver takes less than what happens',
+    details: { webhook: id, late_ms, in_flight: queue.inFlight.size },
+  })
 }
 
 function sendRequest(state: State, webhook: WebhookRow, queue: DeliveryQueue, row: DeliveryRow, turn: Turn): void {
@@ -198,6 +222,7 @@ function openQueue(state: State, id: WebhookId, loadedUpTo: DueOrder | null): vo
     waiting: new Heap((a, b) => isBefore(dueOrderOf(a), dueOrderOf(b))),
     inFlight: new Map(),
     loadedUpTo,
+    lagReportedAt: null,
   })
   // The page arrives with the next turn.
   if (loadedUpTo !== null) requestPage(state, id, 0)

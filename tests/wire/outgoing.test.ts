@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type Server as Receiver } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type Server as Receiver, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
@@ -10,6 +10,9 @@ import { chapter } from './chapter.ts'
 
 chapter('outgoing webhooks', (server) => {
   const got: { readonly headers: IncomingHttpHeaders; readonly body: string }[] = []
+  /** Answers that are held back: those to `/held`. */
+  const held: ServerResponse[] = []
+  let connections = 0
   let status = 200
   let receiver: Receiver
   let url = ''
@@ -24,9 +27,11 @@ chapter('outgoing webhooks', (server) => {
     receiver = createServer(async (request, response) => {
       const { headers } = request
       got.push({ headers, body: await text(request) })
+      if (request.url === '/held') return void held.push(response)
       if (status === 307) response.setHeader('Location', '/elsewhere')
       response.writeHead(request.url === '/elsewhere' ? 200 : status).end('so be it')
     })
+    receiver.on('connection', () => connections++)
     await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
     url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`
   })
@@ -88,7 +93,29 @@ chapter('outgoing webhooks', (server) => {
     expect(got.length).toBe(1)
     await server.api('DELETE', `/webhooks/${id}`)
   })
-}, { webhooks_allow_private: true })
+
+  test('receivers that do not answer hold up no other, and a connection is used again', async () => {
+    status = 200
+    const newHook = async (at: string) =>
+      (await server.api<{ id: string }>('POST', '/webhooks', { url: at, events: ['robot.*'] })).id
+    const slow = [await newHook(url.replace('/hook', '/held')), await newHook(url.replace('/hook', '/held'))]
+    for (const id of slow) await server.api('POST', `/webhooks/${id}/test`)
+    // As many as there may be calls in all.
+    await until('both wait for an answer', () => held.length === 2 || undefined)
+    const quick = await newHook(url)
+    const before = connections
+    for (let i = 0; i < 5; i++) {
+      const ping = await server.api<{ id: string }>('POST', `/webhooks/${quick}/test`)
+      await until('it is delivered', async () => {
+        const delivery = await server.api<{ status: string }>('GET', `/webhooks/${quick}/deliveries/${ping.id}`)
+        return delivery.status === 'delivered' || undefined
+      })
+    }
+    expect(connections - before).toBeLessThanOrEqual(1)
+    for (const response of held) response.end()
+    for (const id of [...slow, quick]) await server.api('DELETE', `/webhooks/${id}`)
+  })
+}, { webhooks_allow_private: true, webhook_requests_max: 2 })
 
 chapter('webhooks that may not be', (server) => {
   test('addresses of the machine and of its network are refused', async () => {

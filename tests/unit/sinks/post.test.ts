@@ -142,6 +142,83 @@ test('a resolver that says nothing is given up', async () => {
   await expect(sent).rejects.toMatchObject({ name: 'TimeoutError' })
 })
 
+/** Listens, and counts the connections. */
+async function counting(answer: (request: IncomingMessage, response: ServerResponse) => void, host = '127.0.0.1') {
+  const counts = { connections: 0, requests: 0 }
+  const server = createServer((request, response) => {
+    counts.requests++
+    request.resume().on('end', () => answer(request, response))
+  })
+  server.on('connection', () => counts.connections++)
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
+  return { port: (server.address() as AddressInfo).port, counts }
+}
+
+test.each([
+  ['words', (response: ServerResponse) => void response.end('fine')],
+  ['nothing', (response: ServerResponse) => void response.writeHead(204).end()],
+  ['an error', (response: ServerResponse) => void response.writeHead(500).end('broken')],
+])('a connection is used again after an answer of %s', async (_what, answer) => {
+  const { port, counts } = await counting((_request, response) => answer(response))
+  const post = pinnedPost()
+  for (let i = 0; i < 5; i++) await post(posting(`http://127.0.0.1:${port}/`, { allowPrivate: true }))
+  expect(counts).toEqual({ connections: 1, requests: 5 })
+  await Promise.all(
+    Array.from({ length: 3 }, () => post(posting(`http://127.0.0.1:${port}/`, { allowPrivate: true }))),
+  )
+  expect(counts).toEqual({ connections: 3, requests: 8 })
+})
+
+test('a kept connection serves only an address that was found and checked for this request', async () => {
+  const { port, counts } = await counting((_request, response) => response.end('here'))
+  let addresses = ['127.0.0.1']
+  const post = pinnedPost(async () => addresses)
+  const url = `http://rebind.example.com:${port}/`
+  await post(posting(url, { allowPrivate: true }))
+  // The same name and address, where only addresses on the internet are allowed.
+  await expect(post(posting(url))).rejects.toThrow('not sent: 127.0.0.1 is not on the internet (loopback)')
+  // Nothing listens there, though the connection of before would still answer.
+  addresses = ['127.0.0.2']
+  await expect(post(posting(url, { allowPrivate: true }))).rejects.toThrow(/ECONNREFUSED/)
+  expect(counts).toEqual({ connections: 1, requests: 1 })
+})
+
+test('a request that meets a connection which the receiver has closed is sent on another', async () => {
+  const used = new Set<unknown>()
+  const { port, counts } = await counting((request, response) => {
+    if (used.has(request.socket)) request.socket.destroy()
+    else response.end('fine')
+    used.add(request.socket)
+  })
+  const post = pinnedPost()
+  for (let i = 0; i < 3; i++) {
+    const { text } = await post(posting(`http://127.0.0.1:${port}/`, { allowPrivate: true }))
+    expect(text).toBe('fine')
+  }
+  expect(counts).toEqual({ connections: 3, requests: 5 })
+})
+
+test('a receiver that closes the first connection is not asked again', async () => {
+  const { port, counts } = await counting((request) => request.socket.destroy())
+  await expect(pinnedPost()(posting(`http://127.0.0.1:${port}/`, { allowPrivate: true }))).rejects.toThrow()
+  expect(counts).toEqual({ connections: 1, requests: 1 })
+})
+
+test('requests for one name at one time share its lookup', async () => {
+  const { port } = await counting((_request, response) => response.end('fine'))
+  const waiting: ((addresses: readonly string[]) => void)[] = []
+  const post = pinnedPost(() => new Promise((resolve) => void waiting.push(resolve)))
+  const three = [1, 2, 3].map(() => post(posting(`http://shared.example.com:${port}/`, { allowPrivate: true })))
+  expect(waiting.length).toBe(1)
+  waiting[0]?.(['127.0.0.1'])
+  await Promise.all(three)
+  const fourth = post(posting(`http://shared.example.com:${port}/`, { allowPrivate: true }))
+  expect(waiting.length).toBe(2)
+  waiting[1]?.(['127.0.0.1'])
+  await fourth
+})
+
 test('Retry-After is a number of seconds or a date', () => {
   const now = Date.UTC(2026, 0, 1)
   const read = (header: string | null) => retryAfterMs(header, now)
