@@ -94,6 +94,17 @@ export interface JobQuery extends PageQuery {
   readonly dead_lettered?: boolean | undefined
 }
 
+/** Deliveries of a webhook that are still to be sent. */
+interface Backlog {
+  /** At most `BACKLOG_COUNT_MAX`. */
+  readonly pending: number
+  /** The creation of the oldest; null if there is none. */
+  readonly oldestAt: Millis | null
+}
+
+/** The number up to which a backlog is counted, so that a long one does not take long to count. */
+export const BACKLOG_COUNT_MAX = 10_000
+
 interface DeliveryQuery extends PageQuery {
   readonly webhook_id: WebhookId
   readonly status?: DeliveryStatus | undefined
@@ -140,4 +151,5 @@ export interface Queries {
   delivery(id: DeliveryId): Promise<DeliveryRow | undefined>
   /** Of one webhook, by creation, newest first. */
   deliveries(query: DeliveryQuery): Promise<RowPage<DeliveryRow>>
+  backlog(id: WebhookId): Promise<Backlog>
 }

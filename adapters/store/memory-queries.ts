@@ -1,6 +1,6 @@
 import { assert } from '../../core/base/assert.ts'
 import type { JobId } from '../../core/base/ids.ts'
-import type { LedgerQuery, PageQuery, Queries } from './contract.ts'
+import { BACKLOG_COUNT_MAX, type LedgerQuery, type PageQuery, type Queries } from './contract.ts'
 import { asInteraction } from './excerpts.ts'
 import { newestFirst, rowPage } from './queries.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
@@ -59,6 +59,11 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
         ),
         query,
       ),
+    backlog: async (id) => {
+      const pending = [...tables.deliveries.values()].filter((row) => row.webhook_id === id && row.next_at !== null)
+      const oldestAt = pending.length === 0 ? null : Math.min(...pending.map((row) => row.created_at))
+      return { pending: Math.min(pending.length, BACKLOG_COUNT_MAX), oldestAt }
+    },
   }
 }
 

@@ -3,7 +3,7 @@ import type { Millis } from '../../core/base/ids.ts'
 import { DELIVERY_PAGE } from '../../core/settings.ts'
 import type { EarlyRun, ScheduleRunRow } from '../../core/records/schedule.ts'
 import type { StoredRows } from '../../core/state.ts'
-import type { Cursor, PageQuery, Queries, RowPage } from './contract.ts'
+import { BACKLOG_COUNT_MAX, type Cursor, type PageQuery, type Queries, type RowPage } from './contract.ts'
 import {
   asInteraction,
   asMember,
@@ -66,8 +66,18 @@ export function sqlQueries(read: ReadSql): Queries {
       const where = `where webhook_id = ?${status === undefined ? '' : ' and status = ?'} and ${BEHIND} ${NEWEST_FIRST}`
       return rowPage(await rows('deliveries', where, [webhook_id, ...kind, ...ends(query)]), query)
     },
+    backlog: async (id) => {
+      const [found] = await read(BACKLOG, [id, BACKLOG_COUNT_MAX])
+      const oldest = found?.['oldest'] ?? null
+      return { pending: Number(found?.['pending']), oldestAt: oldest === null ? null : Number(oldest) }
+    },
   }
 }
+
+/** Both by an index of its own: in the order in which deliveries are due, the oldest may be anywhere. */
+const BACKLOG = `select
+  (select count(*) from (select 1 from deliveries where webhook_id = ?1 and next_at is not null limit ?2)) as pending,
+  (select created_at from deliveries where webhook_id = ?1 and status = 'pending' order by created_at limit 1) as oldest`
 
 /**
  * Independent statements, and how to combine their rows. Each store decides how to run them: one after another if

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { Delivery, DELIVERY_STATUSES, EVENT_PATTERNS, Webhook } from '../records/webhook.ts'
-import type { ViewOf } from '../records/record.ts'
+import { count } from '../records/fields.ts'
+import { time, type ViewOf } from '../records/record.ts'
 import { PATHS } from './paths.ts'
 import { oneOfWords, page, PageQuery } from './query.ts'
 import { textField, workflowIdField } from './fields.ts'
@@ -23,6 +24,16 @@ export type NewWebhook = v.InferOutput<typeof NewWebhook>
 /** A webhook, without its secret. */
 export type WebhookView = ViewOf<typeof Webhook>
 
+/** One webhook, with what it has still to be sent. */
+const WebhookDetailView = v.strictObject({
+  ...Webhook.view.entries,
+  /** Deliveries that are still to be sent: up to 10,000 are counted. */
+  pending: count,
+  /** The creation of the oldest of these. */
+  oldest_pending_at: v.nullable(time),
+})
+export type WebhookDetail = Readonly<v.InferOutput<typeof WebhookDetailView>>
+
 /** One event for one webhook. */
 export type DeliveryView = ViewOf<typeof Delivery>
 
@@ -43,7 +54,13 @@ export const webhooks = contract(PATHS.webhooks, {
     location: 'webhooks',
   },
   list: { scope, summary: 'Every webhook, the oldest first', query: PageQuery, answer: pageOf(Webhook.view) },
-  get: { scope, summary: 'One webhook, without its secret', answer: Webhook.view, tagged: true },
+  get: {
+    scope,
+    summary:
+      'One webhook, without its secret; `pending` deliveries are still to be sent (up to 10,000 are counted), the oldest of `oldest_pending_at`',
+    answer: WebhookDetailView,
+    tagged: true,
+  },
   update: { scope, summary: 'Replaces URL, events, workflow and description', body: NewWebhook, answer: Webhook.view },
   delete: { scope, summary: 'Deletes the webhook with all its deliveries, pending ones too', answer: Webhook.view },
   enable: { scope, summary: 'Enables it. Deliveries that were pending before are sent first', answer: Webhook.view },

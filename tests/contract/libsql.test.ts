@@ -167,7 +167,13 @@ test('every query of jobs, log lines and history goes by an index', async () => 
   }
   const ones = ['job', 'robot', 'workflow', 'trigger', 'schedule', 'definition', 'webhook', 'delivery'] as const
   for (const one of ones) await queries[one](any)
-  await Promise.all([queries.history(any), queries.versions(any), queries.logTail(any, 1), queries.logCount(any)])
+  await Promise.all([
+    queries.history(any),
+    queries.versions(any),
+    queries.logTail(any, 1),
+    queries.logCount(any),
+    queries.backlog(any),
+  ])
   await queries.logs(any, { after: 0, limit: 1 })
   for (const status of [undefined, 'failed'] as const) await queries.deliveries({ webhook_id: any, status, limit: 1 })
   await queries.scheduleRuns(any, { limit: 1 })

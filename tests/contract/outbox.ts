@@ -1,4 +1,5 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
+import { BACKLOG_COUNT_MAX } from '../../adapters/store/contract.ts'
 import { newestFirst } from '../../adapters/store/queries.ts'
 import type { DeliveryId, WebhookId } from '../../core/base/ids.ts'
 import { DELIVERY_PAGE } from '../../core/settings.ts'
@@ -81,6 +82,28 @@ export const OUTBOX: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
       same([...first.items, ...rest.items], expected)
     }
     same(await store.queries.delivery('nobody' as DeliveryId), undefined)
+    await store.close()
+  },
+
+  async 'what a webhook has still to be sent is counted, with the oldest of it'(disk) {
+    const store = await loaded(disk)
+    const [first, second, third] = pending('a', 3) as [DeliveryRow, DeliveryRow, DeliveryRow]
+    const deliveries = [
+      // The oldest of those that wait is due last.
+      { ...first, created_at: 30, next_at: 1 },
+      { ...second, created_at: 20, next_at: 900 },
+      { ...third, created_at: 10, next_at: null, status: 'delivered' as const },
+      ...pending('b', 2, 500),
+    ]
+    await store.commit(turn(1, { deliveries }))
+    same(await store.queries.backlog('a' as WebhookId), { pending: 2, oldestAt: 20 })
+    same(await store.queries.backlog('c' as WebhookId), { pending: 0, oldestAt: null })
+    const many = Array.from(
+      { length: BACKLOG_COUNT_MAX + 5 },
+      (_, i) => ({ ...first, id: `m${i}` as DeliveryId, seq: 2_000 + i }),
+    )
+    await store.commit(turn(2, { deliveries: many }))
+    same((await store.queries.backlog('a' as WebhookId)).pending, BACKLOG_COUNT_MAX)
     await store.close()
   },
 

@@ -102,6 +102,8 @@ chapter('outgoing webhooks', (server) => {
     for (const id of slow) await server.api('POST', `/webhooks/${id}/test`)
     // As many as there may be calls in all.
     await until('both wait for an answer', () => held.length === 2 || undefined)
+    const waits = await server.api<{ pending: number; oldest_pending_at: string }>('GET', `/webhooks/${slow[0]}`)
+    expect([waits.pending, Number.isNaN(Date.parse(waits.oldest_pending_at))]).toEqual([1, false])
     const quick = await newHook(url)
     const before = connections
     for (let i = 0; i < 5; i++) {
@@ -111,6 +113,7 @@ chapter('outgoing webhooks', (server) => {
         return delivery.status === 'delivered' || undefined
       })
     }
+    expect(await server.api('GET', `/webhooks/${quick}`)).toMatchObject({ pending: 0, oldest_pending_at: null })
     expect(connections - before).toBeLessThanOrEqual(1)
     for (const response of held) response.end()
     for (const id of [...slow, quick]) await server.api('DELETE', `/webhooks/${id}`)

@@ -1,4 +1,5 @@
 import { type NewWebhook, webhooks } from '../../../core/api/webhooks.ts'
+import { instantText } from '../../../core/base/instant.ts'
 import type { DeliveryId, WebhookId } from '../../../core/base/ids.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../../../core/base/refusal.ts'
 import type { ReplyTo } from '../../../core/reply.ts'
@@ -25,7 +26,9 @@ export const webhookHandlers = handlers(webhooks, {
   list: async ({ fleet, page }) => pageOfRows(await fleet.queries.webhooks(page), Webhook.show),
   get: async ({ fleet, id }) => {
     const webhook = await fleet.queries.webhook(id as WebhookId)
-    return webhook === undefined ? notFound('Webhook', id) : Webhook.show(webhook)
+    if (webhook === undefined) return notFound('Webhook', id)
+    const { pending, oldestAt } = await fleet.queries.backlog(webhook.id)
+    return { ...Webhook.show(webhook), pending, oldest_pending_at: oldestAt === null ? null : instantText(oldestAt) }
   },
   delete: async ({ send, id, key }) =>
     shown(await send({ type: 'webhook.deleted', webhook: id as WebhookId, by: key.name })),
