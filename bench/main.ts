@@ -8,6 +8,7 @@ import { historyBench } from './history.ts'
 import { scheduleBench } from './schedules.ts'
 import { jsonBench } from './json.ts'
 import { isKept, machine, render, type Table } from './table.ts'
+import { postBench } from './post.ts'
 import { turnBench } from './turn.ts'
 import { scaleBench } from './scale.ts'
 
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readon
   history: historyBench,
   scale: scaleBench,
   schedules: scheduleBench,
+  webhooks: postBench,
 }
 
 interface Result {
