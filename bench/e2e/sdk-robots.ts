@@ -10,6 +10,8 @@ import type { RobotsPlan, Seen } from './robots.ts'
 const robots: Robot[] = []
 const folder = mkdtempSync(join(tmpdir(), 'casare-bench-robots-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+// Without a listener the signal ends the process at once, and the folder stays.
+process.once('SIGTERM', () => process.exit(0))
 
 let ids: string[] = []
 let at: number[] = []

@@ -66,7 +66,7 @@ function copyOf(db: DatabaseSync, table: string, key: string, seq: number, chang
   const place = `(select count(*) from ${table} o where o.${key} = t.${key} and o.seq < t.seq)`
   const values = columns.map(({ name }) => {
     if (name === key) return 'copies.id'
-    if (name === 'checksum') return 'null'
+    if (name.endsWith('checksum')) return 'null'
     if (name === 'seq') return `${seq} + ${NUMBERS} * n + ${place}`
     return changes[name] ?? `t.${name}`
   })
