@@ -33,13 +33,14 @@ const BATCHES_IN_FLIGHT = 2
 const WARM_UP = 0.2
 
 const peer = (system: Column): readonly Way[] => [
-  { system, how: '', batch: null, column: system, rows: ['single', 'client'] },
+  { system, how: '', batch: null, column: system, rows: ['single', 'files', 'client'] },
   { system, how: '', batch: BATCH, column: system, rows: ['batch', 'engine'] },
 ]
 
 const WAYS: readonly Way[] = [
   { system: 'ours', how: 'http', batch: null, column: 'ours', rows: ['single'] },
   ...peer('BullMQ'),
+  { system: 'ours', how: 'state files', batch: null, column: 'ours', rows: ['files'] },
   { system: 'ours', how: 'client', batch: null, column: 'ours', rows: ['client'] },
   ...(HAS_BATCH ? [{ system: 'ours', how: 'http', batch: BATCH, column: 'ours', rows: ['batch'] } as const] : []),
   { system: 'engine', how: '', batch: BATCH, column: 'ours', rows: ['engine'] },

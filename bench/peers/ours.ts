@@ -9,7 +9,7 @@ import { type Parameters, parametersOf, RESULT } from './job.ts'
 import { freePort, startProgram } from './program.ts'
 import type { Connection, Producer, Running, System } from './system.ts'
 
-/** The orchestrator: the published program on Node, `synchronous=FULL`, and robots of the SDK with their state files. */
+/** The orchestrator: the published program on Node, `synchronous=FULL`, and robots of the SDK. */
 
 export const WORKFLOW = 'greeting'
 const ROBOTS = 10
@@ -108,8 +108,8 @@ function produceClient({ http = '', key = '' }: Connection): Producer {
   }
 }
 
-/** Ten robots of ten slots each. */
-async function consume({ robots = '', key = '', folder = '' }: Connection, ran: (n: number) => void) {
+/** Ten robots of ten slots each. With `state files` they remember their jobs on the disk, as no peer does. */
+async function consume({ robots = '', key = '', folder = '', how = '' }: Connection, ran: (n: number) => void) {
   const states = join(folder, '..', 'robots')
   mkdirSync(states, { recursive: true })
   const all = Array.from({ length: ROBOTS }, (_, i) => {
@@ -119,7 +119,7 @@ async function consume({ robots = '', key = '', folder = '' }: Connection, ran: 
       id,
       key,
       maxConcurrentJobs: SLOTS,
-      stateFile: join(states, `${id}.jsonl`),
+      stateFile: how === 'state files' ? join(states, `${id}.jsonl`) : false,
       runner(job) {
         ran((job.parameters as unknown as Parameters).n)
         return RESULT

@@ -40,6 +40,7 @@ export class Stage {
   readonly #consumer = new ConsumerProcess()
   readonly #ids: string[] = []
   #connection: Connection
+  #how = ''
   #next = FIRST
 
   private constructor(
@@ -69,6 +70,7 @@ export class Stage {
 
   /** Opens the submitting side, again after a restart. */
   async reopen(how: string): Promise<void> {
+    this.#how = how
     const { connection } = await this.#producer.open(this.#name, how, this.running.connection)
     this.#connection = connection
   }
@@ -80,7 +82,7 @@ export class Stage {
 
   /** From here on jobs are run. */
   work(): Promise<void> {
-    return this.#consumer.open(this.#name, this.#connection)
+    return this.#consumer.open(this.#name, { ...this.#connection, how: this.#how })
   }
 
   /**
