@@ -6,7 +6,7 @@ import Database from 'libsql'
 import { applyPragmas, connect, openLibsqlStore } from '../adapters/store/libsql.ts'
 import { readMigrations } from '../adapters/store/migrations.ts'
 import { openRemoteStore } from '../adapters/store/remote.ts'
-import { rowValues } from '../adapters/store/rows.ts'
+import { historyPages, INSERT_PAGE } from '../adapters/store/history-pages.ts'
 import { COLUMNS, type RowOf, type TableName, TABLES } from '../adapters/store/rows.ts'
 import { migrate } from '../adapters/store/sql.ts'
 import type { Effects } from '../core/turn.ts'
@@ -89,7 +89,7 @@ export function plainFile(folder: string): Writer {
   const file = openSync(join(folder, 'plain.log'), 'a')
   return {
     write(out) {
-      writeSync(file, rowsOf(out).map(([table, row]) => JSON.stringify(rowValues(table, row))).join('\n'))
+      writeSync(file, argumentsOf(out).map(([, values]) => JSON.stringify(values)).join('\n'))
       fdatasyncSync(file)
     },
     close: () => closeSync(file),
@@ -108,6 +108,7 @@ function emptyDatabase(path: string): void {
 }
 
 function rowSql(table: TableName): string {
+  if (table === 'job_history') return INSERT_PAGE
   const { key, conflict } = TABLES[table]
   const names = COLUMNS[table].map((column) => column.name)
   const others = names.filter((name) => !(key as readonly string[]).includes(name))
@@ -121,14 +122,13 @@ function rowSql(table: TableName): string {
 
 type Row = { [T in TableName]: readonly [T, RowOf[T]] }[TableName]
 
-function rowsOf({ rows, history }: Effects): readonly Row[] {
+function rowsOf({ rows }: Effects): readonly Row[] {
   return [
     ...of('definitions', rows.definitions.values()),
     ...of('workflow_versions', rows.versions.values()),
     ...of('workflows', rows.workflows.values()),
     ...of('robots', rows.robots.values()),
     ...of('jobs', rows.jobs.values()),
-    ...of('job_history', history),
   ]
 }
 
@@ -137,13 +137,15 @@ function of<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): readonly R
 }
 
 function argumentsOf(out: Effects): readonly (readonly [TableName, readonly SqlValue[]])[] {
-  return rowsOf(out).map(([table, row]) => {
+  const pages = historyPages(out.history).map((page) => ['job_history', page] as const)
+  const rows = rowsOf(out).map(([table, row]) => {
     const fields = row as unknown as Readonly<Record<string, unknown>>
     const args = COLUMNS[table].map(({ name, kind }) => {
       const value = fields[name] ?? null
       if (kind === 'flag') return Number(value)
       return (kind === 'json' && value !== null ? JSON.stringify(value) : value) as SqlValue
     })
-    return [table, args]
+    return [table, args] as const
   })
+  return [...rows, ...pages]
 }

@@ -1,6 +1,8 @@
+import { PAGE_COLUMNS } from './history-pages.ts'
 import { COLUMNS, packColumns } from './rows.ts'
 import type { FamilyMember, RecentJob } from '../../core/records/job.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
+import type { HistoryRow } from '../../core/records/job-history.ts'
 
 /** Rows of which only a few columns are read. The others may be large. */
 
@@ -50,27 +52,27 @@ export const DESCENDANTS = {
   } from jobs where root_job_id is not null and root_job_id in ${IN_MEMORY_ROOTS}`,
 } as const
 
-const INTERACTION_COLUMNS = COLUMNS.job_history.filter(({ name }) => ['job_id', 'robot_id', 'event'].includes(name))
-
-/** The first entry of each kind for each job and robot, as a history may have thousands. */
+/** The history of jobs of which is asked what happened between them and robots. */
 export function wantInteractions(wanted: Prefetch['interactions']) {
-  const triples = wanted.flatMap(({ job, robot }) => ['offer', 'late_result'].map((event) => [job, robot, event]))
-  return {
-    table: 'job_history',
-    columns: INTERACTION_COLUMNS,
-    sql: INTERACTIONS,
-    args: [JSON.stringify(triples)],
-  } as const
+  return { table: 'job_history', sql: HISTORIES, args: [JSON.stringify(wanted.map(({ job }) => job))] } as const
 }
 
-const INTERACTIONS = `select ${packColumns(INTERACTION_COLUMNS)} from job_history where seq in (
-  select (
-    select seq from job_history where job_id = json_each.value ->> 0 and robot_id = json_each.value ->> 1
-    and event = json_each.value ->> 2 order by seq limit 1
-  ) from json_each(?)
+const HISTORIES = `select ${PAGE_COLUMNS} from job_history where job in (
+  select seq from jobs where id in (select value from json_each(?))
 )`
 
-/** The fields of a history entry that are requested. */
-export function asInteraction({ job_id, robot_id, event }: Interaction): Interaction {
-  return { job_id, robot_id, event }
+/** The interactions between these jobs and robots: the first entry of each kind. */
+export function interactionsOf(
+  history: Iterable<HistoryRow>,
+  wanted: Prefetch['interactions'],
+): readonly Interaction[] {
+  const found = new Map<string, Interaction>()
+  for (const entry of history) {
+    const { job_id, robot_id, event } = entry
+    if (event !== 'offer' && event !== 'late_result') continue
+    if (!wanted.some(({ job, robot }) => job === job_id && robot === robot_id)) continue
+    const key = JSON.stringify([job_id, robot_id, event])
+    if (!found.has(key)) found.set(key, { job_id, robot_id, event })
+  }
+  return [...found.values()]
 }

@@ -1,5 +1,6 @@
 import { sha256 } from '../crypto/secrets.ts'
 import { readGeneration } from './generation.ts'
+import { entriesOf, PAGE_COLUMNS } from './history-pages.ts'
 import { connect, refuseDamaged, stampIn, storeError } from './libsql.ts'
 import { readMigrations } from './migrations.ts'
 import { ALL_COLUMNS, decodeRow, type SqlRow, TABLE_NAMES, type TableName, throwDamaged } from './rows.ts'
@@ -38,6 +39,7 @@ export function inspect(path: string): number | null {
 }
 
 function judge(table: TableName, record: SqlRow): void {
+  if (table === 'job_history') return void entriesOf(record)
   if (table !== 'definitions') return void decodeRow(table, record)
   const { hash, json } = decodeRow(table, record)
   if (sha256(json) !== hash) throwDamaged(`the workflow definition ${hash.slice(0, 12)}… is not the one of this hash`)
@@ -48,7 +50,7 @@ function* rowsOf(sql: Sql, table: TableName): Generator<SqlRow> {
   // These tables are small.
   if (kind?.['wr'] === 1) return yield* sql.all(`select ${ALL_COLUMNS[table]} from ${table}`, [])
   const text = `select rowid as at, ${
-    ALL_COLUMNS[table]
+    table === 'job_history' ? PAGE_COLUMNS : ALL_COLUMNS[table]
   } from ${table} where rowid > ? order by rowid limit ${PAGE_ROWS}`
   for (let at = -1;;) {
     const page = sql.all(text, [at])

@@ -1,11 +1,8 @@
 import { assert } from '../../core/base/assert.ts'
 import type { JobId } from '../../core/base/ids.ts'
 import { BACKLOG_COUNT_MAX, type LedgerQuery, type PageQuery, type Queries } from './contract.ts'
-import { asInteraction } from './excerpts.ts'
 import { newestFirst, rowPage } from './queries.ts'
-import type { Interaction, Prefetch } from '../../core/prefetch.ts'
 import type { MemoryDisk } from './memory-disk.ts'
-import type { HistoryRow } from '../../core/records/job-history.ts'
 
 /** `Queries` over rows in memory. Each query scans its table, which suits small numbers of rows. */
 export function memoryQueries({ tables }: MemoryDisk): Queries {
@@ -94,20 +91,4 @@ function lastFirst<Row extends { readonly seq: number }>(
 /** The rows of a table in the order of their keys. */
 export function byKey<Row>(table: ReadonlyMap<string, Row>): Row[] {
   return [...table.keys()].sort().map((key) => table.get(key) as Row)
-}
-
-/** The interactions between these jobs and robots: the first entry of each kind. */
-export function interactionsOf(
-  history: Iterable<HistoryRow>,
-  wanted: Prefetch['interactions'],
-): readonly Interaction[] {
-  const found = new Map<string, Interaction>()
-  for (const entry of history) {
-    const { job_id, robot_id, event } = entry
-    if (event !== 'offer' && event !== 'late_result') continue
-    if (!wanted.some(({ job, robot }) => job === job_id && robot === robot_id)) continue
-    const key = JSON.stringify([job_id, robot_id, event])
-    if (!found.has(key)) found.set(key, asInteraction(entry))
-  }
-  return [...found.values()]
 }

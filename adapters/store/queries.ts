@@ -5,15 +5,16 @@ import type { EarlyRun, ScheduleRunRow } from '../../core/records/schedule.ts'
 import type { StoredRows } from '../../core/state.ts'
 import { BACKLOG_COUNT_MAX, type Cursor, type PageQuery, type Queries, type RowPage } from './contract.ts'
 import {
-  asInteraction,
   asMember,
   asRecent,
   DESCENDANTS,
   IN_MEMORY,
+  interactionsOf,
   RECENT,
   ROOTS,
   wantInteractions,
 } from './excerpts.ts'
+import { entriesOf, PAGE_COLUMNS } from './history-pages.ts'
 import { readJobPage } from './job-list.ts'
 import { type Column, decodeRow, type ReadSql, type RowOf, type SqlRow } from './rows.ts'
 import { ALL_COLUMNS, checkedJob, type TableName } from './rows.ts'
@@ -40,7 +41,13 @@ export function sqlQueries(read: ReadSql): Queries {
       (await rows('job_logs', 'where job_id = ? order by seq desc limit ?', [id, lines])).toReversed(),
     logCount: async (id) =>
       Number((await read('select count(*) as lines from job_logs where job_id = ?', [id]))[0]?.['lines']),
-    history: (id) => rows('job_history', 'where job_id = ? order by seq', [id]),
+    history: async (id) => {
+      const pages = await read(
+        `select ${PAGE_COLUMNS} from job_history where job = (select seq from jobs where id = ?) order by seq`,
+        [id],
+      )
+      return pages.flatMap(entriesOf).sort((a, b) => a.seq - b.seq)
+    },
     workflow: async (id) => (await rows('workflows', 'where id = ?', [id]))[0],
     workflows: (query) => page('workflows', query),
     versions: (id) => rows('workflow_versions', 'where workflow_id = ? order by version desc', [id]),
@@ -174,7 +181,7 @@ export function prefetchPlan(
     definitions: found.definitions,
     pages: new Map(pages.map(({ webhook }) => [webhook, found.pages.filter((row) => row.webhook_id === webhook)])),
     deliveries: new Map(found.deliveries.map((row) => [row.id, row])),
-    interactions: found.interactions.map(asInteraction),
+    interactions: interactionsOf(found.interactions, interactions),
     earlyRuns: found.earlyRuns.map(asEarlyRun),
   }))
 }
@@ -223,7 +230,9 @@ function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Quer
     make(results) {
       const rows: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, []]))
       for (const [i, { name, table, columns }] of asked.entries()) {
-        rows[name] = results[i]?.map((record) => decodeRow(table, record, columns))
+        rows[name] = table === 'job_history'
+          ? results[i]?.flatMap(entriesOf)
+          : results[i]?.map((record) => decodeRow(table, record, columns))
       }
       // The compiler cannot relate table and rows for a union.
       return make(rows as RowsFor<W>)

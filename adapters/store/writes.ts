@@ -1,5 +1,6 @@
 import type { JobRow } from '../../core/records/job.ts'
 import type { ClockChange, Deletions, Effects } from '../../core/turn.ts'
+import { historyPages, INSERT_PAGE, INSERT_PAGES } from './history-pages.ts'
 import { rowValues, STATE_NAMES, updateValues } from './rows.ts'
 import { CASCADES, COLUMN_NAMES, type RowOf, type TableName, TABLES } from './rows.ts'
 import type { SqlValue } from './row-of.ts'
@@ -102,7 +103,7 @@ export function writes(out: Effects): Statement[] {
     ...write('robots', rows.robots.values()),
     ...write('jobs', jobsThat(out, true)),
     ...update(jobsThat(out, false)),
-    ...write('job_history', history),
+    ...batches(historyPages(history), (page) => page, INSERT_PAGES, INSERT_PAGE),
     ...write('job_logs', logs),
     ...write('schedule_runs', scheduleRuns),
     ...write('trigger_events', triggerEvents),

@@ -127,7 +127,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const history = made.map(([job_id, robot_id, event], i) =>
       row('job_history', { seq: i + 1, job_id, robot_id, event })
     )
-    await store.commit(turn(1, { job_history: history }))
+    await store.commit(turn(1, { jobs: [job('a'), job('b')], job_history: history }))
     const [a, b] = [ids.job('a'), ids.job('b')]
     const [r1, r2, r3] = [ids.robot('r1'), ids.robot('r2'), ids.robot('r3')]
     const of = async (...interactions: Prefetch['interactions']) =>

@@ -71,7 +71,7 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       job_logs: [5, 3, 4].map((i) => row('job_logs', { seq: from + i, job_id: 'a', message: `line ${from + i}` })),
       workflow_versions: [from + 1, from].map((version) => row('workflow_versions', { workflow_id: 'w', version })),
     })
-    await store.commit(turn(1, sample(1)))
+    await store.commit(turn(1, { ...sample(1), jobs: [job('a'), job('b')] }))
     await store.commit(turn(2, sample(101)))
     const { queries } = store
     same((await queries.history(id('a'))).map((entry) => entry.seq), [1, 3, 101, 103])

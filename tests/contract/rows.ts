@@ -171,5 +171,8 @@ export function distinct(sample: Required<Sample>, next: () => number): Required
   const tables = Object.entries(sample).map((
     [table, rows],
   ) => [table, rows.map((fields) => one(table as TableName, fields))])
-  return Object.fromEntries(tables) as Required<Sample>
+  const own = Object.fromEntries(tables) as Required<Sample>
+  // An entry of a history belongs to a job.
+  const job_id = own.jobs[0]?.id
+  return job_id === undefined ? own : { ...own, job_history: own.job_history.map((entry) => ({ ...entry, job_id })) }
 }

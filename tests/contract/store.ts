@@ -59,7 +59,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const shown = await listed(store)
     const spoilt: Sample[] = [
       { job_logs: [row('job_logs', { seq: 3 })] },
-      { job_history: [row('job_history', { seq: 2 })] },
+      { job_history: [row('job_history', { seq: 2, job_id: 'a' })] },
       { job_logs: [row('job_logs', { seq: 99 }), row('job_logs', { seq: 99 })] },
       { jobs: [job('c', { seq: 9 }), row('jobs', { id: 'd', status: 'queued', priority: 0.5 })] },
       { jobs: [row('jobs', { id: 'd', created_by: null })] },
@@ -150,7 +150,7 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const store = await loaded(disk)
     await store.commit(turn(1, { jobs: [job('a', { seq: 7, status: 'cancelled' })] }))
     same((await store.load(SOON)).seq, 7)
-    await store.commit(turn(2, { job_history: [row('job_history', { seq: 8 })] }))
+    await store.commit(turn(2, { job_history: [row('job_history', { seq: 8, job_id: 'a' })] }))
     same((await store.load(SOON)).seq, 8)
     await store.commit(turn(3, { job_logs: [row('job_logs', { seq: 2 ** 40 })] }))
     await store.commit(turn(4, { jobs: [job('a', { seq: 7, status: 'cancelled' })] }))

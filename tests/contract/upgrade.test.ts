@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
 import { StoreDamaged, StoreUnusable } from '../../adapters/store/contract.ts'
+import { historyPages, INSERT_PAGE } from '../../adapters/store/history-pages.ts'
 import { inspect } from '../../adapters/store/inspect.ts'
 import { applyPragmas, connect, openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
@@ -19,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Writes rows of today into the tables of a schema: the columns that there were. */
 function insert(sql: Sql, sample: Sample): void {
-  for (const table of TABLE_NAMES) {
+  for (const table of TABLE_NAMES.filter((name) => name !== 'job_history')) {
     const info = sql.all('select name, "notnull" as needed from pragma_table_info(?)', [table])
     const known = new Map(info.map(({ name, needed }) => [name, needed === 1]))
     const columns = COLUMNS[table].filter(({ name }) => known.has(name))
@@ -40,6 +41,7 @@ function insert(sql: Sql, sample: Sample): void {
       )
     }
   }
+  for (const page of historyPages(sample.job_history ?? [])) sql.all(INSERT_PAGE, page)
 }
 
 /** A database that is open, at a step of the schema. */
@@ -54,13 +56,15 @@ const STEPS = readMigrations()
 const JOBS = JOB_STATUSES.map((status, i) =>
   job(`job-${status}`, { status, seq: 10 + i, definition: 'a', ready_at: status === 'pending' ? 7 : null })
 )
+/** A job with a history. */
+const ENDED = job('a', { status: 'completed', seq: 99, definition: 'a' })
 const LIVE = JOBS.filter(({ status }) => ['pending', 'queued', 'running'].includes(status))
 
 for (const { version } of STEPS) {
   test(`S8: a database of schema ${version} is opened with everything in it, and goes on`, async () => {
     const path = join(folder, `from-${version}.db`)
     const sql = at(path, STEPS.slice(0, version))
-    insert(sql, { ...everything('a', 1), jobs: JOBS })
+    insert(sql, { ...everything('a', 1), jobs: [...JOBS, ENDED] })
     sql.close()
 
     const store = await openLibsqlStore({ path })
@@ -95,7 +99,7 @@ async function written(name: string): Promise<string> {
   const path = join(folder, name)
   const store = await openLibsqlStore({ path })
   await store.load(SOON)
-  await store.commit(turn(1, { ...everything('a', 1), jobs: JOBS }))
+  await store.commit(turn(1, { ...everything('a', 1), jobs: [...JOBS, ENDED] }))
   await store.close()
   return path
 }

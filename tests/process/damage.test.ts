@@ -183,7 +183,7 @@ describe('while it runs', () => {
     }
     const sound = expect.stringMatching(/\.db: sound \(\d+ rows\)$/)
     expect(await check()).toEqual([0, '', sound, sound])
-    change(server.data, `update job_history set detail = 'x' where job_id = '${id}'`)
+    change(server.data, `update job_history set at = at + 1 where job = (select seq from jobs where id = '${id}')`)
     const found = expect.stringMatching(/orchestrator\.db is damaged \(a row of job_history does not match/)
     expect(await check()).toEqual([1, '', found, sound])
   })

@@ -101,23 +101,18 @@ CREATE UNIQUE INDEX jobs_due ON jobs (schedule_id, due_at) WHERE due_at IS NOT N
 -- All that has followed from a job: few jobs follow from any.
 CREATE INDEX jobs_root ON jobs (root_job_id) WHERE root_job_id IS NOT NULL;
 
--- `seq` is the rowid, so rows are appended at the end of the file, and an index on `job_id` is one on (job_id, seq).
+-- A row for each turn in which something happened to a job, with its entries (history-pages.ts). `seq` is the rowid and the
+-- number of the first entry, so rows are appended at the end of the file; `job` is the number of the job, and an index on it
+-- is one on (job, seq).
 CREATE TABLE job_history (
   seq INTEGER PRIMARY KEY,
-  job_id TEXT NOT NULL,
+  job INTEGER NOT NULL,
   at INTEGER NOT NULL,
-  event TEXT NOT NULL,
-  from_status TEXT,
-  to_status TEXT NOT NULL,
-  attempt INTEGER NOT NULL,
-  offer INTEGER NOT NULL,
-  robot_id TEXT,
-  actor TEXT NOT NULL,
-  detail TEXT NOT NULL,
+  entries TEXT NOT NULL,
   checksum INTEGER
 ) STRICT;
 
-CREATE INDEX job_history_by_job ON job_history (job_id);
+CREATE INDEX job_history_by_job ON job_history (job);
 
 CREATE TABLE job_logs (
   seq INTEGER PRIMARY KEY,
