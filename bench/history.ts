@@ -67,7 +67,8 @@ async function fill(path: string, ended: number): Promise<void> {
   fleet.turn(...Array.from({ length: LIVE }, (_, i) => submit(`live-${i}`)))
   const store = await openLibsqlStore({ path })
   await store.load(Number.MAX_SAFE_INTEGER)
-  await store.commit({ ...newEffects(1, fleet.now), rows: fleet.disk.rows, history: fleet.disk.history })
+  const { rows, history } = fleet.disk
+  await store.commit({ ...newEffects(1, fleet.now), rows, history, created: new Set(rows.jobs.keys()) })
   await store.close()
   const sql = connect(path)
   const own: Readonly<Record<string, string>> = {

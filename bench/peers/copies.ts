@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 /** Copies that one transaction makes. */
 const STEP = 50_000
-/** Numbers that one copy may use: a job and its rows. */
+/** Numbers that one copy may use: a job and its rows, some of which have two. */
 const NUMBERS = 64
 
 /** Values that a copy has instead of its original's; `n` is the number of the copy, from 1. */
@@ -24,8 +24,8 @@ export function copyJobs(file: string, copies: number, changes: Changes): void {
     }
     const originals = db.prepare('select count(*) n from jobs').get() as { n: number }
     db.exec(`
-      create temp table originals as select row_number() over (order by rowid) - 1 place, id from jobs;
-      create temp table copies (n integer primary key, source, id)
+      create temp table originals as select row_number() over (order by rowid) - 1 place, id, seq from jobs;
+      create temp table copies (n integer primary key, source, id, source_seq)
     `)
     const tables = belonging(db)
     for (let done = 0; done < copies; done += STEP) {
@@ -34,10 +34,10 @@ export function copyJobs(file: string, copies: number, changes: Changes): void {
         begin;
         delete from copies;
         with recursive numbers(n) as (select ${done + 1} union all select n + 1 from numbers where n < ${until})
-        insert into copies select n, o.id, ${idOf(`${at - copies} + n`)}
+        insert into copies select n, o.id, ${idOf(`${at - copies} + n`)}, o.seq
         from numbers join originals o on o.place = n % ${originals.n};
         ${copyOf(db, 'jobs', 'id', seq, { ...changes, created_at: `${at - copies} + n` })};
-        ${tables.map((table) => `${copyOf(db, table, 'job_id', seq, {})};`).join('\n')}
+        ${tables.map(({ table, key }) => `${copyOf(db, table, key, seq, {})};`).join('\n')}
         commit
       `)
     }
@@ -49,15 +49,25 @@ export function copyJobs(file: string, copies: number, changes: Changes): void {
   }
 }
 
-/** Tables whose rows belong to a job, and have some. */
-function belonging(db: DatabaseSync): readonly string[] {
+/** A table whose rows belong to a job, and the column that says to which: by its id, or as `job` by its number. */
+interface Belonging {
+  readonly table: string
+  readonly key: string
+}
+
+/** Tables that have rows of jobs. */
+function belonging(db: DatabaseSync): readonly Belonging[] {
   const tables = db.prepare(`
-    select m.name from sqlite_schema m join pragma_table_info(m.name) c on c.name = 'job_id'
+    select m.name as "table", c.name as key from sqlite_schema m join pragma_table_info(m.name) c on c.name in ('job', 'job_id')
     where m.type = 'table' and m.name not in ('idempotency', 'trigger_events', 'schedule_runs')
-  `).all() as unknown as readonly { name: string }[]
-  return tables.map(({ name }) => name).filter((name) =>
-    db.prepare(`select 1 from ${name} where job_id in (select id from jobs) limit 1`).get() !== undefined
+  `).all() as unknown as readonly Belonging[]
+  return tables.filter(({ table, key }) =>
+    db.prepare(`select 1 from ${table} where ${key} in (select ${jobKey(key)} from jobs) limit 1`).get() !== undefined
   )
+}
+
+function jobKey(key: string): 'id' | 'seq' {
+  return key === 'job' ? 'seq' : 'id'
 }
 
 /** Inserts the rows of the copies. Rows of a job keep their order, with numbers from the range of its copy. */
@@ -65,14 +75,16 @@ function copyOf(db: DatabaseSync, table: string, key: string, seq: number, chang
   const columns = db.prepare(`select name from pragma_table_info('${table}')`).all() as unknown as { name: string }[]
   const place = `(select count(*) from ${table} o where o.${key} = t.${key} and o.seq < t.seq)`
   const values = columns.map(({ name }) => {
-    if (name === key) return 'copies.id'
+    if (name === key) return jobKey(key) === 'id' ? 'copies.id' : `${seq} + ${NUMBERS} * n`
     if (name.endsWith('checksum')) return 'null'
-    if (name === 'seq') return `${seq} + ${NUMBERS} * n + ${place}`
+    if (name === 'seq') return `${seq} + ${NUMBERS} * n + 2 * ${place}`
     return changes[name] ?? `t.${name}`
   })
   return `
     insert into ${table} (${columns.map(({ name }) => name).join()})
-    select ${values.join()} from copies join ${table} t on t.${key} = copies.source
+    select ${values.join()} from copies join ${table} t on t.${key} = copies.${
+    jobKey(key) === 'id' ? 'source' : 'source_seq'
+  }
   `
 }
 
