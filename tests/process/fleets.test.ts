@@ -81,6 +81,7 @@ describe('making fleets', () => {
     expect((await server.call('GET', '/fleets/acme/api/v1/jobs', { key })).body).toEqual({
       items: [],
       next_cursor: null,
+      searched: null,
     })
     expect((await server.call('GET', '/fleets/acme', { key })).body).toMatchObject({ api: '/fleets/acme/api/v1' })
   })
