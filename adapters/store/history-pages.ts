@@ -31,20 +31,35 @@ export const INSERT_PAGES = `with r as materialized (select jsonb(value) as v fr
 /** The same for one page, with a parameter for each value. */
 export const INSERT_PAGE = `${INTO} values (?, ?, ?, (select seq from jobs where id = ?), ?)`
 
+/** The size from which a page gets no more entries, since a server and a Durable Object limit what one value may have. */
+const PAGE_CHARS = 100_000
+
 /** Collects the entries of a turn into pages. Each page has the values that the statements above insert. */
 export function historyPages(history: readonly HistoryRow[]): readonly (readonly SqlValue[])[] {
-  const pages = new Map<string, HistoryRow[]>()
+  const pages: Page[] = []
+  const open = new Map<string, Page>()
   for (const entry of history) {
     const key = `${entry.at} ${entry.job_id}`
-    const page = pages.get(key)
-    if (page === undefined) pages.set(key, [entry])
-    else page.push(entry)
+    let page = open.get(key)
+    if (page === undefined || page.chars >= PAGE_CHARS) {
+      page = { first: entry, entries: [], chars: 0 }
+      pages.push(page)
+      open.set(key, page)
+    }
+    const text = JSON.stringify(pack(entry, page.first.seq + page.entries.length))
+    page.entries.push(text)
+    page.chars += text.length
   }
-  return [...pages.values()].map((entries) => {
-    const { seq, at, job_id } = entries[0] as HistoryRow
-    const values = [seq, at, JSON.stringify(entries.map((entry, i) => pack(entry, seq + i))), job_id]
+  return pages.map(({ first: { seq, at, job_id }, entries }) => {
+    const values = [seq, at, `[${entries.join()}]`, job_id]
     return [...values, checksumOf(SUMMED, values)]
   })
+}
+
+interface Page {
+  readonly first: HistoryRow
+  readonly entries: string[]
+  chars: number
 }
 
 /** The entries of a page that was selected. Throws `StoreDamaged` when they are not as they were written. */
