@@ -57,7 +57,7 @@ export async function commitBench(): Promise<readonly Table[]> {
       'is submitted and offered, the other accepted and completed. A job is two job rows, so jobs/s is half of rows/s.',
       `${ROUNDS} rounds, each with new files; the writers by turns in each round, all with the same turns: ` +
       SIZES.map(({ rows: perTurn, turns }) => `${turns} of ${perTurn}`).join(', ') + '.',
-      'The controls write the same rows into the same schema (six indexes on jobs): one prepared statement of the',
+      'The controls write whole rows into the same schema: one prepared statement of the',
       '`libsql` addon run for each row; one batch of `@libsql/client` with a statement for each row; and the same bytes',
       'at the end of a plain file with one fdatasync, which is the floor that the disk sets.',
       'The libSQL server is a process beside this one, over loopback; it does not wait for the disk.',
