@@ -11,10 +11,11 @@ import {
   COLUMNS,
   fieldOf,
   joinColumns,
+  type SqlRow,
   summedOf,
   throwDamaged,
+  valueOf,
 } from './rows.ts'
-import { type SqlRow, valueOf } from './rows.ts'
 import type { Statement } from './writes.ts'
 
 /**

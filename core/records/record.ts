@@ -105,8 +105,7 @@ export function column<const K extends ColumnKind, T>(
   kind: K,
   schema: v.GenericSchema<T>,
 ): Field<K, Stored<K, T>, Plain<Stored<K, T>>> {
-  const view = isOptional(kind) ? v.nullable(schema) : schema
-  return { kind, isKey: false, isFixed: false, view: view as never, show: null }
+  return shownField(kind, schema, null) as never
 }
 
 /** The same, for a column of the key. */
@@ -140,13 +139,7 @@ export const time = v.pipe(v.string(), v.isoTimestamp())
 /** An instant: kept in milliseconds, shown as ISO 8601. */
 export function instant<const K extends 'int' | 'int?'>(kind: K): Field<K, Stored<K, Millis>, Stored<K, string>> {
   const show = (at: Millis | null): string | null => at === null ? null : instantText(at)
-  return {
-    kind,
-    isKey: false,
-    isFixed: false,
-    view: (isOptional(kind) ? v.nullable(time) : time) as never,
-    show: show as never,
-  }
+  return shownField(kind, time, show) as never
 }
 
 /** JSON that is kept as the text it was written as, and shown as JSON with every digit. */
@@ -155,18 +148,18 @@ export function jsonText<const K extends 'text' | 'text?', T = unknown>(
   schema: v.GenericSchema<T> = v.unknown() as v.GenericSchema<T>,
 ): Field<K, Stored<K, JsonText>, Stored<K, T>> {
   const show = (stored: JsonText | null): unknown => stored === null ? null : fromText(stored)
-  return {
-    kind,
-    isKey: false,
-    isFixed: false,
-    view: (isOptional(kind) ? v.nullable(schema) : schema) as never,
-    show: show as never,
-  }
+  return shownField(kind, schema, show) as never
 }
 
 /** A field of the API's answer that is computed from the row. */
 export function computed<Row, Shown>(view: v.GenericSchema<Shown>, of: (row: Row) => Shown): Computed<Row, Shown> {
   return { view, of }
+}
+
+/** A field that the API shows, which may be null if its column may. */
+function shownField<T>(kind: ColumnKind, schema: v.GenericSchema<T>, show: unknown): AnyField {
+  const view = isOptional(kind) ? v.nullable(schema) : schema
+  return { kind, isKey: false, isFixed: false, view, show: show as AnyField['show'] }
 }
 
 function isOptional(kind: ColumnKind): boolean {
