@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { Queue, QueueEvents, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { type Parameters, parametersOf, RESULT } from './job.ts'
-import { firstOf, freePort, requireProgram, startProgram } from './program.ts'
+import { firstOf, freePort, requireProgram, runningIn, startProgram } from './program.ts'
 import type { Connection, System } from './system.ts'
 
 /** BullMQ on Redis that writes each command to the disk before it answers. */
@@ -50,17 +50,7 @@ export const bullmq: System = {
     const connection = { port: String(await freePort()) }
     const flags = `--port ${connection.port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save`.split(' ')
     const start = () => startProgram(redisServer(), [...flags, '', '--dir', data], () => answers(connection))
-    let program = await start()
-    return {
-      connection,
-      pids: () => [program.pid],
-      async restart() {
-        await program.stop()
-        program = await start()
-        return program.ms
-      },
-      stop: () => program.stop(),
-    }
+    return runningIn(connection, await start(), start)
   },
 
   async produce(connection) {

@@ -6,7 +6,7 @@ import { PATHS } from '../../core/api/paths.ts'
 import { Robot } from '../../robot/robot.ts'
 import { type Connection as Line, openConnection, requestText } from '../e2e/http.ts'
 import { type Parameters, parametersOf, RESULT } from './job.ts'
-import { freePort, startProgram } from './program.ts'
+import { freePort, runningIn, startProgram } from './program.ts'
 import type { Connection, Producer, Running, System } from './system.ts'
 
 /** The orchestrator: the published program on Node, `synchronous=FULL`, and robots of the SDK. */
@@ -44,19 +44,10 @@ export async function startOurs(data: string, keys: Connection | null = null): P
   const args = [PROGRAM, '--no-robot', '--settings', SETTINGS, '--data', data]
   const ports = ['--http-port', httpPort, '--robot-port', robotPort]
   const start = () => startProgram(process.execPath, [...args, ...ports], answers)
-  let program = await start()
+  const program = await start()
   const admin = keys?.['key'] ?? /Admin key +(\S+)/.exec(await program.printed(/Ready/))?.[1] ?? ''
   const connection: Connection = { http, robots: `ws://127.0.0.1:${robotPort}`, key: admin, folder: data }
-  return {
-    connection,
-    pids: () => [program.pid],
-    async restart() {
-      await program.stop()
-      program = await start()
-      return program.ms
-    },
-    stop: () => program.stop(),
-  }
+  return runningIn(connection, program, start)
 }
 
 /** Submits over HTTP with as many connections as there are requests under way, and no client library. */

@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { userInfo } from 'node:os'
 import { Client } from 'pg'
-import { familyOf, firstOf, freePort, type Program, requireProgram, startProgram } from './program.ts'
+import { familyOf, firstOf, freePort, requireProgram, runningIn, startProgram } from './program.ts'
 import type { Connection, Running } from './system.ts'
 
 /** PostgreSQL as it comes: `fsync` and `synchronous_commit` on. It does not run as root, so root runs it as `postgres`. */
@@ -50,17 +50,7 @@ export async function startPostgres(folder: string, extra: readonly string[] = [
   const connection = { url: `postgres://postgres@127.0.0.1:${port}/postgres` }
   const args = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', data, ...extra]
   const start = () => startProgram(join(bin, 'postgres'), args, () => answers(connection), { ...user, cwd: data })
-  let program: Program & { readonly ms: number } = await start()
-  return {
-    connection,
-    pids: () => familyOf(program.pid),
-    async restart() {
-      await program.stop('SIGINT')
-      program = await start()
-      return program.ms
-    },
-    stop: () => program.stop('SIGINT'),
-  }
+  return runningIn(connection, await start(), start, { stopSignal: 'SIGINT', pidsOf: familyOf })
 }
 
 async function answers(connection: Connection): Promise<boolean> {

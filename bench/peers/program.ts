@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { now } from './job.ts'
+import type { Connection, Running } from './system.ts'
 
 /** A program that was started here and is stopped here. */
 export interface Program {
@@ -50,6 +51,30 @@ export async function startProgram(
       return printed
     },
     stop: (signal) => stop(child, signal),
+  }
+}
+
+/** A system that runs in one program, which `start` starts again on the same data. */
+export function runningIn(
+  connection: Connection,
+  first: Program & { readonly ms: number },
+  start: () => Promise<Program & { readonly ms: number }>,
+  { stopSignal, pidsOf = (pid) => [pid] }: {
+    readonly stopSignal?: NodeJS.Signals
+    /** The processes of a program, by the first of them. */
+    readonly pidsOf?: (pid: number) => readonly number[]
+  } = {},
+): Running {
+  let program = first
+  return {
+    connection,
+    pids: () => pidsOf(program.pid),
+    async restart() {
+      await program.stop(stopSignal)
+      program = await start()
+      return program.ms
+    },
+    stop: () => program.stop(stopSignal),
   }
 }
 
