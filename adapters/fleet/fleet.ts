@@ -17,7 +17,7 @@ import { loadRows } from './load.ts'
 import type { Platform } from './platform.ts'
 import { startTurnLoop, type TurnLoop } from './turn-loop.ts'
 import { Sources, type SourceStatus } from '../sources/sources.ts'
-import { type Ports, type RestoredSocket, UNAVAILABLE } from './ports.ts'
+import { COMMITS_MAX, type Ports, type RestoredSocket, UNAVAILABLE } from './ports.ts'
 import { startSender, type WebhookSender } from '../webhooks/sender.ts'
 import type { Frame, RobotSocket } from './robot-socket.ts'
 import type { Queries, Store } from '../store/contract.ts'
@@ -108,7 +108,7 @@ export class Fleet {
     this.#sources.look()
   }
 
-  /** For reading only. Memory may be one turn ahead of the disk. */
+  /** For reading only. Memory may be some turns ahead of the disk: see `TurnLoop`. */
   get state(): State {
     return this.#current.state
   }
@@ -200,6 +200,7 @@ export class Fleet {
       clockSet: () => clock.adjust(),
       prefetch: (need) => this.#store.prefetch(need),
       commit: (out) => this.#commit(out),
+      commitsMax: this.#store.overlaps === true ? COMMITS_MAX : 1,
       deliver: (send) => this.#deliver(send),
       callWebhook: (made) => this.#callWebhook(made),
       warn: ({ message, details }) => platform.log('warn', message, details),

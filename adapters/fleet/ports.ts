@@ -18,6 +18,14 @@ export const UNAVAILABLE: Reply = {
   refusal: refuse('UNAVAILABLE', 'The store could not take this now; whether it took effect is not certain'),
 }
 
+/**
+ * The most commits under way at a time, with a store whose commits overlap: those that its next transaction can take
+ * together. At a moderate rate a disk is done before this many turns are stepped, so every event is in the next
+ * transaction; at a higher one events collect, so that turns are large and few. Each turn more could be lost with a
+ * failed commit, and is nothing that a client was told.
+ */
+export const COMMITS_MAX = 8
+
 /** Everything that the turn loop needs from outside. The simulator provides a fake, a fleet the real one. */
 export interface Ports {
   /** The present instant. Runs backwards only by the amount that `clockSet` has returned. */
@@ -26,8 +34,13 @@ export interface Ports {
   clockSet(): Millis
   /** Fetches the rows outside memory that the events of a turn may touch. */
   prefetch(need: Prefetch): Prefetched | Promise<Prefetched>
-  /** Makes a turn durable. Throws if that is not certain. */
+  /** Makes a turn durable. Throws if that is not certain; then every later commit throws as well. */
   commit(out: Effects): Receipt | Promise<Receipt>
+  /**
+   * The most commits that may be under way at a time. Absent: one, so that `prefetch` and `saveSnapshot` see nothing
+   * that is not durable.
+   */
+  readonly commitsMax?: number
   /** Sends a message to a robot, or answers a request. Never throws; drops the message if the receiver is gone. */
   deliver(send: Send): void
   /**

@@ -28,21 +28,38 @@ const LOOKS_MAX = 200
 /** The event for an alarm that has fired. */
 const TICK: Event = { type: 'tick' }
 
+/** A turn whose messages wait for its receipt, or for those of earlier turns. */
+interface Unspoken {
+  readonly out: Effects
+  readonly receipt: Receipt | Promise<Receipt>
+  readonly events: number
+}
+
 /**
  * Drives a state: takes the events that have arrived, steps through them at one instant, commits the turn in one
- * transaction, and only then sends messages. One commit is in flight at a time, so memory is never more than one turn
- * ahead of the disk. Events collect meanwhile, so a slow disk makes turns larger, not commits more frequent. Only this
- * loop may step the state.
+ * transaction, and only then sends messages. Only this loop may step the state.
+ *
+ * With a store whose commits overlap (`Ports.commitsMax`), the next turns are stepped while earlier ones are on their
+ * way to the disk. The messages of a turn are sent in order, after its own receipt and those of all turns before it,
+ * because they may repeat what those turns decided. Memory is ahead of the disk by at most that many turns, and no turn
+ * begins while those under way have `TURN_EVENTS_MAX` events. Events collect meanwhile, so a slow disk makes turns
+ * larger, not commits more frequent.
  *
  * An exception in stepping or committing ends the loop: memory may have changed in part, and only the store can restore
- * it. The turn's messages are not sent, and `Ports.failed` is called. Code that evaluates payloads from outside changes
- * nothing, and handles its own exceptions (`core/triggers/selection.ts`).
+ * it. The messages of this turn and of all later ones are not sent, and `Ports.failed` is called. Code that evaluates
+ * payloads from outside changes nothing, and handles its own exceptions (`core/triggers/selection.ts`).
  */
 export class TurnLoop {
   readonly #state: State
   readonly #ports: Ports
   readonly #inbox: Event[] = []
   readonly #waiters: (() => void)[] = []
+  /** The turns whose messages are not sent yet, in order. */
+  readonly #unspoken: Unspoken[] = []
+  /** The number of events in them. */
+  #eventsUnspoken = 0
+  /** Continues with the next turn, which waits for earlier ones. */
+  #goOn: (() => void) | null = null
   #turns = 0
   /** The number of events pushed. */
   #arrived = 0
@@ -53,7 +70,8 @@ export class TurnLoop {
    * were read.
    */
   #until: Millis | null = null
-  #last: Effects | undefined
+  /** The effects of a turn that wrote nothing and has sent its messages: its tables are used again. */
+  #spare: Effects | undefined
   #scheduled = false
   #running = false
   #stopped = false
@@ -89,7 +107,8 @@ export class TurnLoop {
 
   /** True if nothing is waiting or in progress. */
   get isIdle(): boolean {
-    return this.#inbox.length === 0 && !this.#running && !this.#scheduled && this.#until === null
+    return this.#inbox.length === 0 && !this.#running && !this.#scheduled && this.#until === null &&
+      this.#unspoken.length === 0
   }
 
   /** Resolves when it is idle. */
@@ -97,11 +116,13 @@ export class TurnLoop {
     return this.isIdle ? Promise.resolve() : new Promise((resolve) => void this.#waiters.push(resolve))
   }
 
-  /** Accepts no more events. Waiting ones are dropped without an answer. */
+  /** Accepts no more events, and sends no more messages. Waiting events are dropped without an answer. */
   stop(): void {
     this.#stopped = true
     this.#until = null
     this.#inbox.length = 0
+    this.#unspoken.length = 0
+    this.#goOn?.()
   }
 
   async #run(): Promise<void> {
@@ -112,10 +133,20 @@ export class TurnLoop {
       // `stop` empties the inbox, and no event enters it afterwards.
       while (this.#inbox.length > 0) await this.#turn()
     } catch (error) {
-      this.stop()
-      this.#ports.failed(error)
+      this.#fail(error)
     }
     this.#running = false
+    this.#wakeIfIdle()
+  }
+
+  #fail(error: unknown): void {
+    // Turns after one that has failed fail as well.
+    if (this.#stopped) return
+    this.stop()
+    this.#ports.failed(error)
+  }
+
+  #wakeIfIdle(): void {
     if (this.isIdle) { for (const resolve of this.#waiters.splice(0)) resolve() }
   }
 
@@ -127,10 +158,47 @@ export class TurnLoop {
     const found = need === null ? NOTHING_PREFETCHED : await this.#ports.prefetch(need)
     if (this.#stopped) return
     const out = this.#step(events, now, found)
-    const receipt = await this.#ports.commit(out)
+    const receipt = this.#ports.commit(out)
     if (this.#stopped) return
-    this.#speak(out, receipt)
     this.#setAlarm()
+    if (this.#unspoken.length === 0 && !(receipt instanceof Promise)) this.#speak(out, receipt)
+    else this.#speakLater({ out, receipt, events: events.length })
+    // A change of the clock that is lost is repeated after a restart. So that the rows show whether it is lost, no later
+    // turn may be among them.
+    await this.#untilUnspoken(out.clockChange === null ? (this.#ports.commitsMax ?? 1) - 1 : 0)
+  }
+
+  /** Resolves once at most so many turns have yet to send their messages, with fewer events than one turn may have. */
+  async #untilUnspoken(turns: number): Promise<void> {
+    while (this.#unspoken.length > turns || this.#eventsUnspoken >= TURN_EVENTS_MAX) {
+      await new Promise<void>((resolve) => {
+        this.#goOn = resolve
+      })
+      this.#goOn = null
+      if (this.#stopped) return
+    }
+  }
+
+  #speakLater(turn: Unspoken): void {
+    this.#eventsUnspoken += turn.events
+    if (turn.receipt instanceof Promise) turn.receipt.catch(() => {}) // It is awaited in its order.
+    if (this.#unspoken.push(turn) === 1) void this.#speakInOrder()
+  }
+
+  async #speakInOrder(): Promise<void> {
+    try {
+      for (let turn; (turn = this.#unspoken[0]) !== undefined;) {
+        const receipt = await turn.receipt
+        if (this.#stopped) break
+        this.#speak(turn.out, receipt)
+        this.#eventsUnspoken -= turn.events
+        this.#unspoken.shift()
+        this.#goOn?.()
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#wakeIfIdle()
   }
 
   /** The events of the next turn. A change of the clock is processed first, in a turn of its own. */
@@ -149,8 +217,8 @@ export class TurnLoop {
   }
 
   #step(events: readonly Event[], now: Millis, found: Prefetched): Effects {
-    const spare = this.#last !== undefined && writesNothing(this.#last) ? this.#last : undefined
-    const out = this.#last = newEffects(++this.#turns, now, spare)
+    const out = newEffects(++this.#turns, now, this.#spare)
+    this.#spare = undefined
     const turn: Turn = { now, prefetched: found, out, facts: [] }
     for (const event of events) step(this.#state, event, turn)
     return out
@@ -169,6 +237,7 @@ export class TurnLoop {
       // A delivery of a webhook that was deleted in the same turn is not on disk, and must not be sent.
       if (!out.deletions.webhooks.has(call.webhook)) ports.callWebhook(call)
     }
+    if (writesNothing(out)) this.#spare = out
   }
 
   /** A message that cannot be sent does not prevent the others: all of them are durable. */

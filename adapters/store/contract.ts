@@ -26,13 +26,18 @@ export interface Store {
    * database cannot be used.
    */
   load(dueUntil: Millis, recentSince?: Millis | null): Promise<StoredRows>
-  /** The rows outside memory that an event may touch, as of the last committed turn. */
+  /** The rows outside memory that an event may touch, as of the last turn whose commit was called. */
   prefetch(need: Prefetch): Prefetched | Promise<Prefetched>
   /**
    * Makes a turn durable; `load` must have been called. An empty turn takes no transaction and is not fenced. Throws
    * `StaleEpoch` when another process has loaded since, and the driver's error when the disk fails.
    */
   commit(out: Effects): Receipt | Promise<Receipt>
+  /**
+   * True if `commit` may be called before the receipts of earlier turns have come. They are durable in their order: when
+   * one fails, so do all that were called after it, until the next `load`.
+   */
+  readonly overlaps?: boolean
   readonly queries: Queries
   close(): Promise<void>
 }

@@ -20,6 +20,7 @@ export function mapErrors(store: Store, map: (error: unknown) => unknown): Store
     load: guarded(store.load),
     prefetch: guarded(store.prefetch),
     commit: guarded(store.commit),
+    overlaps: store.overlaps === true,
     queries: Object.fromEntries(queries) as Queries,
     close: store.close,
   }

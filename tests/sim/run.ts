@@ -128,7 +128,11 @@ class Run {
     this.faultKinds = faults.active
     const disk = new MemoryDisk(seed % FROZEN_EVERY === 0)
     const time = new TrueTime(new MachineClock(world))
-    const truth = this.truth = new Truth(disk, settingsOf(world.chance('settings')), seed % STRICT_EVERY === 0, time)
+    // A process that hibernates has a store whose commits do not overlap.
+    const overlaps = faults.rates('overlappingCommits') > 0 && faults.rates('hibernate') === 0
+    const commitsMax = overlaps ? world.chance('commits at once').whole(2, 8) : 1
+    const settings = settingsOf(world.chance('settings'))
+    const truth = this.truth = new Truth(disk, settings, seed % STRICT_EVERY === 0, time, commitsMax)
     const network = this.network = new Network(world, faults)
     const ids = Array.from(
       { length: Math.min(chance.whole(1, 5), scale.robots) },

@@ -11,7 +11,6 @@ import type { Server } from '../world/server.ts'
 import { BEGINNING, type World } from '../world/world.ts'
 import type { DeliveryFinished } from '../../../core/events/webhooks.ts'
 import { demand } from '../violation.ts'
-import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 import type { Life } from '../world/life.ts'
 
 /** The timeout of a call, as in the sender. */
@@ -154,7 +153,7 @@ export class Receivers {
   #checkNotGone(call: WebhookRequest, life: Life): void {
     const { truth } = this.#options
     const gone = this.#gone.get(call.webhook)
-    const noticed = gone?.life === life && truth.commits > gone.commits + COMMITS_BEHIND
+    const noticed = gone?.life === life && truth.commits > gone.commits + truth.commitsBehind
     demand(!noticed, 'I44', () => `${call.webhook} has said that it is gone, and is told ${call.delivery}`)
   }
 

@@ -5,7 +5,6 @@ import type { TriggerEventRow, TriggerRow } from '../../../core/records/trigger.
 import type { Refusal } from '../../../core/base/refusal.ts'
 import { demand, Violation } from '../violation.ts'
 import type { CallTruth } from '../truth/chain-truth.ts'
-import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 import type { Truth } from '../truth/truth.ts'
 import { chainConfigOf } from './chain-config.ts'
 import type { RuleInput } from './rule.ts'
@@ -76,7 +75,7 @@ export function callIsAnswered(truth: Truth, call: CallTruth, job: JobId, answer
 function isEarned(truth: Truth, call: CallTruth, { refused, details }: Refusal): boolean {
   const { chains, settings, commits } = truth
   const named = [...chains.triggers.values()].find((row) => chainConfigOf(row).call_alias === call.alias)
-  const recent = [...chains.changedAt.values()].some((at) => at >= commits - COMMITS_BEHIND)
+  const recent = [...chains.changedAt.values()].some((at) => at >= commits - truth.commitsBehind)
   if (recent) return true
   const parent = call.parent === null ? undefined : truth.jobs.get(call.parent)
   const { cooldown_remaining } = details as { readonly cooldown_remaining?: number }

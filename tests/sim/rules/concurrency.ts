@@ -6,7 +6,6 @@ import type { Truth } from '../truth/truth.ts'
 import { wasChanged } from './chain-config.ts'
 import type { Rule } from './rule.ts'
 import { demand, same } from '../violation.ts'
-import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 
 /** Rules about repeated requests, and about concurrency limits: I4, I14, I21, I27. */
 
@@ -41,11 +40,14 @@ function limitOf({ overlap }: ScheduleRow): number {
   return overlap === 'queue_one' || overlap === 'queue_all' ? 1 : Infinity
 }
 
-export function noteRequestedLimit({ commits, requestedLimits: limitsAsked }: Truth, event: Event): void {
+export function noteRequestedLimit(
+  { commits, commitsBehind, requestedLimits: limitsAsked }: Truth,
+  event: Event,
+): void {
   if (event.type !== 'workflow.saved' && event.type !== 'pool.saved') return
   const name = event.type === 'pool.saved' ? `pool ${event.name}` : `workflow ${event.workflow}`
   const former = limitsAsked.get(name)
-  const recent = former !== undefined && former.commit >= commits - COMMITS_BEHIND ? former.limit : 0
+  const recent = former !== undefined && former.commit >= commits - commitsBehind ? former.limit : 0
   limitsAsked.set(name, { limit: Math.max(recent, event.max_concurrent ?? Infinity), commit: commits })
 }
 
@@ -75,7 +77,7 @@ const limitsHold: Rule = ({ truth, change }) => {
     for (const { after } of entered) {
       for (const [name, limit] of limitsOf(after, truth)) {
         const asked = truth.requestedLimits.get(name)
-        const lately = asked !== undefined && asked.commit >= truth.commits - COMMITS_BEHIND ? asked.limit : 0
+        const lately = asked !== undefined && asked.commit >= truth.commits - truth.commitsBehind ? asked.limit : 0
         const most = Math.max(limit, former.get(name) ?? (/^(workflow|pool) /.test(name) ? Infinity : 0), lately)
         const count = inside.get(name) ?? 0
         demand(
@@ -99,8 +101,8 @@ const limitsHold: Rule = ({ truth, change }) => {
 }
 
 /** I4: one job for one idempotency key, and no second one like a job that is under way, where nobody wanted two. */
-const nothingTwice: Rule = ({ truth, state, change }) => {
-  if (state === null) return
+const nothingTwice: Rule = ({ truth, lives, change }) => {
+  if (!lives) return
   for (const { before, after: job } of change.jobs) {
     const submission = truth.requests.get(job.id)?.submission
     if (before !== undefined || submission === undefined || submission === null) continue

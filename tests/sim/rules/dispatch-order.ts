@@ -25,7 +25,9 @@ interface Before {
   open: boolean
   free: boolean
 }
-const remembered = new WeakMap<State, Map<RobotId, Before>>()
+type Robots = Map<RobotId, Before>
+/** After the turn before the last one, and after the last one. */
+const remembered = new WeakMap<State, { former: Robots | undefined; last: Robots }>()
 
 /** DESIGN 5.2: one priority more for each step of age, and at most one above the most urgent. */
 function urgency(job: JobRow, at: number, agingMs: number): number {
@@ -35,7 +37,7 @@ function urgency(job: JobRow, at: number, agingMs: number): number {
 /** I20, I22: nobody who waits and could have gone there is passed over for one less urgent, or later. */
 const theMoreUrgentFirst: Rule = ({ truth, state, change }) => {
   if (state === null) return
-  const before = remembered.get(state)
+  const before = remembered.get(state)?.former
   const changed = new Set<JobId>(change.jobs.map(({ after }) => after.id))
   const offers = change.history.filter(({ event }) => event === 'offer')
   if (before === undefined || offers.length === 0) return
@@ -67,7 +69,7 @@ const theMoreUrgentFirst: Rule = ({ truth, state, change }) => {
 /** I23: a job that comes while several robots are free goes to the one that the strategy names. */
 const theStrategyHolds: Rule = ({ truth, state, change }) => {
   if (state === null) return
-  const before = remembered.get(state)
+  const before = remembered.get(state)?.former
   const offers = change.history.filter(({ event }) => event === 'offer')
   const [offer] = offers
   if (before === undefined || offer === undefined || offers.length > 1) return
@@ -119,8 +121,9 @@ function isTouched(
 
 /** Keeps what the next turn is judged by. To be called after every turn, whether it wrote anything or not. */
 export function rememberRobots(state: State): void {
-  let robots = remembered.get(state)
-  if (robots === undefined) remembered.set(state, robots = new Map())
+  const kept = remembered.get(state)
+  const robots: Robots = kept?.former ?? new Map()
+  remembered.set(state, { former: kept?.last, last: robots })
   for (const id of robots.keys()) if (!state.sessions.has(id)) robots.delete(id)
   for (const [id, session] of state.sessions) {
     let before = robots.get(id)

@@ -136,10 +136,12 @@ function sentIsDurable(truth: Truth, send: Send): void {
   const robot = truth.owners.get(send.socket)
   if (message.type === 'job_assign') {
     const { job_id, offer } = message.payload
-    const job = truth.disk.tables.jobs.get(job_id)
-    // It may have been cancelled, or proved unread, in the very turn of the offer.
+    // It may have been cancelled, or proved unread, in the very turn of the offer, or in one that is durable as well.
+    const made = truth.histories.get(job_id as JobId)?.some((entry) =>
+      entry.event === 'offer' && entry.offer === offer && entry.robot_id === robot
+    )
     demand(
-      job?.offer === offer && job?.robot_id === robot,
+      made === true,
       'I2',
       () => `${robot} is sent offer ${offer} of job ${job_id}, of which the disk knows nothing`,
     )

@@ -78,16 +78,18 @@ function waitingOf(state: State): string {
   ).toSorted().join('; ')
 }
 
-/** I19, I31: a robot that should stop a job gets the message before the next turn. */
-const cancelsAreSent: Rule = ({ truth, state, change }) => {
-  for (const key of truth.cancelsDue) {
-    const [socket, job] = key.split(' ')
-    const there = [...state?.sessions.values() ?? []].some((session) => session.socket === socket)
-    const stopping = truth.jobs.get(job as JobId)?.stop_until !== null
-    const robot = truth.jobs.get(job as JobId)?.robot_id
-    demand(!there || !stopping, 'I19', () => `${robot} has not been told to stop job ${job}`)
+/** I19, I31: a robot that should stop a job gets the message with those of its turn. */
+const cancelsAreSent: Rule = ({ truth, state, change, lives, isSaid }) => {
+  if (isSaid && (state !== null || !lives)) {
+    for (const key of truth.cancelsDue) {
+      const [socket, job] = key.split(' ')
+      const there = [...state?.sessions.values() ?? []].some((session) => session.socket === socket)
+      const stopping = truth.jobs.get(job as JobId)?.stop_until !== null
+      const robot = truth.jobs.get(job as JobId)?.robot_id
+      demand(!there || !stopping, 'I19', () => `${robot} has not been told to stop job ${job}`)
+    }
+    truth.cancelsDue.clear()
   }
-  truth.cancelsDue.clear()
   for (const { before, after } of change.jobs) {
     if (after.stop_until === null || before?.stop_until !== null || after.robot_id === null) continue
     const session = state?.sessions.get(after.robot_id)

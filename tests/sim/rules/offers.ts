@@ -3,7 +3,6 @@ import type { Message } from '../../../core/protocol/message.ts'
 import { holdsSlot } from '../truth/truth.ts'
 import type { Rule, RuleInput } from './rule.ts'
 import { demand } from '../violation.ts'
-import { COMMITS_BEHIND } from '../truth/commits-behind.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
 
 /** Rules about every offer that a commit has made: I11, I14, I15 and I17. */
@@ -63,7 +62,7 @@ const capacityHolds: Rule = (input) => {
     )
     const received = truth.received.get(robot)
     demand(received !== undefined, 'I14', () => `${robot} was never heard of and was offered job ${job.id}`)
-    const closed = CLOSED.has(received.status) && received.statusCommit <= truth.commits - COMMITS_BEHIND
+    const closed = CLOSED.has(received.status) && received.statusCommit <= truth.commits - truth.commitsBehind
     demand(!closed, 'I14', () => `${robot} says that it is ${received.status} and was offered job ${job.id}`)
   }
 }

@@ -9,7 +9,7 @@ import { OFFER_RULES } from './offers.ts'
 import { ORDER_RULES } from './dispatch-order.ts'
 import { WEBHOOK_RULES } from './webhooks.ts'
 import { RATE_RULES } from './rates.ts'
-import type { Rule, RuleInput } from './rule.ts'
+import type { Behind, Rule, RuleInput } from './rule.ts'
 import { CHAIN_RULES } from './chains.ts'
 import { SCHEDULE_RULES } from './schedules.ts'
 import { CLOCK_RULES } from './clock.ts'
@@ -41,14 +41,14 @@ export const COMMIT_RULES: readonly Rule[] = [
 const WHOLE_EVERY = 8
 const ALL_EVERY = 5 * WHOLE_EVERY
 
-/** Every rule that is checked after every commit. `state` is null when the commit landed after its process had gone. */
-export function checkCommit(truth: Truth, change: Change, state: State | null, rules: readonly Rule[]): void {
+/** Every rule that is checked after every commit. */
+export function checkCommit(truth: Truth, change: Change, behind: Behind, rules: readonly Rule[]): void {
   const { jobs, history, logs, limits, schedules, scheduleRuns, webhooks, chains } = change
   const quiet = jobs.length + history.length + logs.length + limits.length + schedules.size + scheduleRuns.length +
       webhooks.deliveries.length + chains.former.size === 0
   const whole = ++truth.checked % WHOLE_EVERY === 0 || truth.strict
   if (quiet && !whole) return
-  const input: RuleInput = { truth, change, state, whole, all: truth.checked % ALL_EVERY === 0 || truth.strict }
+  const input: RuleInput = { truth, change, ...behind, whole, all: truth.checked % ALL_EVERY === 0 || truth.strict }
   if (whole || jobs.length + history.length + limits.length > 0) { for (const rule of ABOUT_JOBS) rule(input) }
   for (const rule of rules) rule(input)
 }
@@ -60,5 +60,6 @@ export function checkAtEnd(truth: Truth, state: State | null, rules: readonly Ru
   const at = truth.time.inRows()
   const chains = { former: new Map(), events: [] }
   const change: Change = { ...none, webhooks, chains, at, elapsed: truth.time.now(), turnAt: at, set: 0 }
-  for (const rule of [...ABOUT_JOBS, ...rules]) rule({ truth, change, state, whole: true, all: true })
+  const behind = { state, lives: true, isSaid: true }
+  for (const rule of [...ABOUT_JOBS, ...rules]) rule({ truth, change, ...behind, whole: true, all: true })
 }

@@ -1,6 +1,5 @@
 import type { RobotId } from '../../../core/base/ids.ts'
 import type { Message } from '../../../core/protocol/message.ts'
-import { COMMITS_BEHIND } from './commits-behind.ts'
 
 /** Messages after which a job is done. */
 const ENDS: ReadonlySet<string> = new Set(['job_complete', 'job_failed', 'job_cancelled'])
@@ -15,9 +14,14 @@ interface TimedReport {
 
 /** The counted messages of robots. */
 export class ReportTruth {
+  readonly #commitsBehind: number
   readonly #confirming = new Set<RobotId>()
   /** The last report of each robot, and those before it that the program may have gone by lately. */
   readonly #reports = new Map<RobotId, readonly TimedReport[]>()
+
+  constructor(commitsBehind: number) {
+    this.#commitsBehind = commitsBehind
+  }
 
   /** P34: whether a message counts that the robot sends now. Of the heartbeats the one after a result does not. */
   counts(robot: RobotId, type: string, commit: number): boolean {
@@ -43,7 +47,7 @@ export class ReportTruth {
 
   #lately(robot: RobotId, commit: number): readonly TimedReport[] {
     const reports = this.#reports.get(robot) ?? []
-    return reports.slice(Math.max(0, reports.findLastIndex((report) => report.commit < commit - COMMITS_BEHIND)))
+    return reports.slice(Math.max(0, reports.findLastIndex((report) => report.commit < commit - this.#commitsBehind)))
   }
 }
 

@@ -14,7 +14,6 @@ import { type Execution, newExecution } from './execution.ts'
 import type { JobRequest } from './job-request.ts'
 import type { RobotRow } from '../../../core/records/robot.ts'
 import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
-import { COMMITS_BEHIND } from './commits-behind.ts'
 import type { ScheduleTruth } from './schedule-truth.ts'
 import type { RequestedLimit } from './requested-limit.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
@@ -106,7 +105,7 @@ export class Truth {
     MessageId,
     { readonly socket: SocketId; readonly type: string; readonly counts: boolean }
   >()
-  readonly reports = new ReportTruth()
+  readonly reports: ReportTruth
   /** The number of times that robots have really started each job. */
   readonly starts = new Map<JobId, number>()
   /** The robot that was really given an offer of a job: by `job offer`. */
@@ -122,8 +121,19 @@ export class Truth {
   readonly settings: Settings
   /** True if everything is recounted after every commit. */
   readonly strict: boolean
+  /** The most commits that the server may have under way. */
+  readonly commitsMax: number
+  /**
+   * The number of commits that may be requested between the arrival of a frame and the end of the last turn that began
+   * without it: those that were under way, one that had taken its events and was fetching rows, and those that were
+   * requested while it was under way itself.
+   */
+  readonly commitsBehind: number
 
-  constructor(disk: MemoryDisk, settings: Settings, strict: boolean, time: TrueTime) {
+  constructor(disk: MemoryDisk, settings: Settings, strict: boolean, time: TrueTime, commitsMax: number) {
+    this.commitsMax = commitsMax
+    this.commitsBehind = commitsMax + 2
+    this.reports = new ReportTruth(this.commitsBehind)
     this.disk = disk
     this.time = time
     this.settings = settings
@@ -164,7 +174,7 @@ export class Truth {
     if (message.id !== undefined) this.origins.set(message.id, { socket: event.socket, type: message.type, counts })
     if (!('robot_id' in message.payload) || message.payload.robot_id !== robot) return
     if (message.type === 'register') {
-      received.registers = [...received.registers.slice(-5), { payload: message.payload, commit: this.commits }]
+      received.registers = [...received.registers.slice(-12), { payload: message.payload, commit: this.commits }]
       received.socket = event.socket
       received.status = 'online'
       received.statusCommit = this.commits
@@ -241,7 +251,7 @@ export class Truth {
   /** The registrations that may count for the last turn: one, or several in quick order. */
   shapesOf(robot: RobotId): readonly Message<'register'>['payload'][] {
     const registers = this.received.get(robot)?.registers ?? []
-    const recent = registers.filter(({ commit }) => commit >= this.commits - COMMITS_BEHIND)
+    const recent = registers.filter(({ commit }) => commit >= this.commits - this.commitsBehind)
     const former = registers.at(-1 - recent.length)
     return [...(former === undefined ? [] : [former]), ...recent].map(({ payload }) => payload)
   }

@@ -8,7 +8,6 @@ import type { State } from '../../../core/state.ts'
 import type { TriggerEventRow } from '../../../core/records/trigger.ts'
 import type { Mark } from '../trace.ts'
 import type { DeliveryRow } from '../../../core/records/webhook.ts'
-import type { Chance } from './chance.ts'
 import { checkCommit } from '../rules/rules.ts'
 import type { Change } from '../truth/change.ts'
 import type { Truth } from '../truth/truth.ts'
@@ -19,16 +18,6 @@ import type { Faults } from './faults.ts'
 import { clock, type World } from './world.ts'
 import type { Life } from './life.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
-
-/** An error of the disk, distinguishable from every unintended error. */
-export class DiskError extends Error {
-  override readonly name = 'DiskError'
-}
-
-/** The faults of a commit. */
-const CRASHES = ['dies before', 'dies after', 'dies between sends'] as const
-const FAILURES = ['fails', 'fails and is durable', 'fails and lands late'] as const
-type CommitFault = 'fine' | (typeof CRASHES)[number] | (typeof FAILURES)[number]
 
 const BACK_OFFS = [
   ['has never read the offer', 'offer proved not to have been read'],
@@ -57,86 +46,30 @@ export interface CommitOptions {
   readonly rules: readonly Rule[]
 }
 
-/** The way from a turn's effects to the disk, with all that may happen on it: the faults S2, S3 and S4. */
+/** What happens when the rows of a turn reach the disk, whichever life of the server they come from. */
 export class Commits {
   readonly #options: CommitOptions
-  readonly #kill: (why: string) => void
-  readonly #chance: Chance
   /** Jobs whose time is so far off that they are not in memory. */
   readonly #far = new Set<JobId>()
 
-  constructor(options: CommitOptions, kill: (why: string) => void) {
+  constructor(options: CommitOptions) {
     this.#options = options
-    this.#kill = kill
-    this.#chance = options.world.chance('commits')
   }
 
-  /** Makes a turn durable, sooner or later or never. */
-  commit(life: Life, out: Effects): Receipt | Promise<Receipt> {
-    const { truth, faults, world } = this.#options
-    truth.commits++
-    // An empty turn makes no commit.
-    if (writesNothing(out)) return this.#write(life, out)
-    const fate = this.#drawFault()
-    const slow = faults.rates('slowCommit')
-    const ms = slow === 0 ? 0 : this.#chance.spread(0.5, 500 * slow)
-    if (fate === 'fine' && ms < 1) return this.#write(life, out)
-    return new Promise((resolve, reject) => {
-      life.pendingCommit = () => void this.#write(life, out)
-      world.after(ms, () => {
-        if (life.over) return
-        life.pendingCommit = null
-        world.settleFirst(() => life.pump?.isIdle === true)
-        this.#applyFault(fate, life, out, resolve, reject)
-      })
-    })
-  }
-
-  /** Decided before the commit is asked for, so that crashes are aimed at it from both sides. */
-  #drawFault(): CommitFault {
-    const { faults } = this.#options
-    if (this.#chance.happens(faults.rates('aimedCrash'))) return this.#chance.pick(CRASHES)
-    if (this.#chance.happens(faults.rates('failedCommit'))) return this.#chance.pick(FAILURES)
-    return 'fine'
-  }
-
-  #applyFault(
-    fate: CommitFault,
-    life: Life,
-    out: Effects,
-    resolve: (receipt: Receipt) => void,
-    reject: (e: Error) => void,
-  ): void {
-    const { world } = this.#options
-    if (fate === 'dies before') return this.#kill('before a commit')
-    if (fate === 'fails') return reject(new DiskError('database is locked'))
-    if (fate === 'fails and lands late') {
-      world.after(this.#chance.between(0, 2_000), () => this.#writeLate(life, out))
-      return reject(new DiskError('the answer to a commit did not come'))
-    }
-    const receipt = this.#write(life, out)
-    if (fate === 'dies after') {
-      if (out.sends.size > 0) world.mark('crash between commit and send')
-      return this.#kill('after a commit, before a word')
-    }
-    if (fate === 'fails and is durable') {
-      world.mark('commit that failed was durable')
-      return reject(new DiskError('I/O error after a commit'))
-    }
-    if (fate === 'dies between sends') life.sendsLeft = this.#chance.whole(0, out.sends.size)
-    resolve(receipt)
+  /** A turn was stepped, and asks for its commit. To be called for every turn, whether it writes anything or not. */
+  stepped(life: Life, { turn }: Effects): void {
+    this.#options.truth.commits++
+    life.stepped = turn
+    if (life.state !== null) rememberRobots(life.state)
   }
 
   /** The rows reach the disk, and everything that must hold of them is checked. */
-  #write(life: Life, out: Effects): Receipt {
+  write(life: Life, out: Effects): Receipt {
     const { truth, rules, world } = this.#options
     try {
       const receipt = life.store.commit(out)
       if (receipt instanceof Promise) throw new Error('the memory store answers at once')
-      if (writesNothing(out)) {
-        if (life.state !== null) rememberRobots(life.state)
-        return receipt
-      }
+      if (writesNothing(out)) return receipt
       if (out.clockChange !== null) shiftWithClock(truth, out.clockChange)
       const change = truth.committed(out)
       for (const { before, after } of change.jobs) {
@@ -150,12 +83,26 @@ export class Commits {
       this.#markSchedules(change)
       for (const event of change.chains.events) this.#markTrigger(event)
       if (life.state !== null) this.#markState(life.state, change)
-      checkCommit(truth, change, life.over ? null : life.state, rules)
-      if (life.state !== null) rememberRobots(life.state)
+      const isAhead = out.turn !== life.stepped
+      checkCommit(truth, change, {
+        state: life.over || isAhead ? null : life.state,
+        lives: !life.over,
+        isSaid: life.writer.isCaughtUp,
+      }, rules)
       return receipt
     } catch (error) {
       if (!(error instanceof StaleEpoch)) world.fail(error)
       throw error
+    }
+  }
+
+  /** An abandoned commit lands nevertheless, unless a process has loaded since: the epoch prevents that. */
+  writeLate(life: Life, out: Effects): void {
+    try {
+      this.write(life, out)
+    } catch (error) {
+      if (!(error instanceof StaleEpoch)) throw error
+      this.#options.world.mark('late commit fenced')
     }
   }
 
@@ -231,15 +178,5 @@ export class Commits {
       if (jobs.has(id) || !truth.live.has(id)) this.#far.delete(id)
     }
     for (const { after } of change.jobs) if ((after.ready_at ?? 0) > horizonAt) this.#far.add(after.id)
-  }
-
-  /** An abandoned commit lands nevertheless, unless a process has loaded since: the epoch prevents that. */
-  #writeLate(life: Life, out: Effects): void {
-    try {
-      this.#write(life, out)
-    } catch (error) {
-      if (!(error instanceof StaleEpoch)) throw error
-      this.#options.world.mark('late commit fenced')
-    }
   }
 }

@@ -49,12 +49,13 @@ const FAULTS = {
   scheduling: { code: 'U3', worst: 60 },
   chaining: { code: 'U4', worst: 60 },
   batches: { code: 'U5', worst: 30 },
+  overlappingCommits: { code: 'S10', worst: 1 },
 } as const satisfies Record<string, { readonly code: string; readonly worst: number }>
 
 export type Fault = keyof typeof FAULTS
 
 /** Drawn from a source of their own, so that adding them has changed no other. */
-const DRAWN_APART: ReadonlySet<Fault> = new Set<Fault>(['chaining', 'batches'])
+const DRAWN_APART: ReadonlySet<Fault> = new Set<Fault>(['chaining', 'batches', 'overlappingCommits'])
 
 /**
  * The faults of one run. Each seed draws a few kinds of fault and how bad each is, so that some runs have nearly

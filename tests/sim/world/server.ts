@@ -11,7 +11,9 @@ import type { Settings } from '../../../core/settings.ts'
 import { load } from '../../../core/load.ts'
 import { refuse } from '../../../core/base/refusal.ts'
 import type { State } from '../../../core/state.ts'
-import { Commits, DiskError } from './commits.ts'
+import type { Prefetched } from '../../../core/prefetch.ts'
+import { Commits } from './commits.ts'
+import { DiskError, Writer } from './writer.ts'
 import type { Chance } from './chance.ts'
 import { readsAreBounded } from '../rules/bounds.ts'
 import { acknowledgedJobsExist } from '../rules/jobs.ts'
@@ -38,6 +40,8 @@ export class Server implements ServerEnd {
   readonly #options: ServerOptions
   readonly #chance: Chance
   readonly #commits: Commits
+  /** Decides what happens to commits. */
+  readonly #writing: Chance
   readonly machine: Machine
   readonly #connections: Connections
   readonly #replies = new Map<ReplyId, (answer: Reply | 'lost') => void>()
@@ -56,7 +60,8 @@ export class Server implements ServerEnd {
     this.#chance = options.world.chance('server')
     this.#connections = new Connections(options.world, options.truth)
     this.#buffers = new SocketBuffers(options.world, (event) => this.#push(event))
-    this.#commits = new Commits(options, (why) => this.kill(why))
+    this.#commits = new Commits(options)
+    this.#writing = options.world.chance('commits')
     this.machine = new Machine(options, this.#chance, () => this.#phase === 'asleep' ? 0 : this.#buffers.stallsFor)
     this.#clock = this.machine.newClock()
   }
@@ -72,6 +77,11 @@ export class Server implements ServerEnd {
   /** It can be expected to act. */
   get isUp(): boolean {
     return this.#phase === 'running' && this.stallsFor === 0
+  }
+
+  /** It has nothing to do, so that its memory is as the disk is. */
+  get isIdle(): boolean {
+    return this.#life?.pump?.isIdle === true
   }
 
   /** The time for which it will still do nothing. */
@@ -152,9 +162,7 @@ export class Server implements ServerEnd {
     if (this.#phase === 'down') return
     const { world, died } = this.#options
     world.note(`server: dies ${why}`)
-    if (this.#life !== null && this.#life.pendingCommit !== null && this.#chance.happens(0.5)) {
-      this.#life.pendingCommit()
-    }
+    if (this.#life?.writer.isWriting === true && this.#chance.happens(0.5)) this.#life.writer.finishAfterDeath()
     this.#end('down')
     this.#arrived.length = 0
     this.#keptConnections = []
@@ -167,11 +175,9 @@ export class Server implements ServerEnd {
   }
 
   async #begin(): Promise<void> {
-    const { disk, truth, mutant, settings, world, faults } = this.#options
-    const store = mutant.store(memoryStore(disk), disk)
-    const life: Life = { over: false, store, state: null, pump: null, pendingCommit: null, sendsLeft: Infinity }
-    this.#life = life
-    const { rows: hot, horizonAt } = await loadRows(store, this.#clock, settings)
+    const { truth, mutant, settings, world, faults } = this.#options
+    const life = this.#life = this.#newLife()
+    const { rows: hot, horizonAt } = await loadRows(life.store, this.#clock, settings)
     if (this.#chance.happens(faults.rates('crashInRecovery'))) {
       world.mark('crash during recovery')
       this.#phase = 'recovering'
@@ -200,6 +206,26 @@ export class Server implements ServerEnd {
     for (const event of this.#arrived.splice(0)) life.pump.push(mutant.event(event, state))
   }
 
+  #newLife(): Life {
+    const { world, faults, truth, mutant, disk } = this.#options
+    const store = mutant.store(memoryStore(disk), disk)
+    const writer = new Writer({
+      world,
+      faults,
+      chance: this.#writing,
+      commitsMax: truth.commitsMax,
+      lives: () => !life.over,
+      settle: () => world.settleFirst(() => life.pump?.isIdle === true),
+      write: (out) => this.#commits.write(life, out),
+      writeLate: (out) => this.#commits.writeLate(life, out),
+      read: (need) => store.prefetch(need) as Prefetched,
+      kill: (why) => this.kill(why),
+      dieAfter: (sends) => void (life.sendsLeft = sends),
+    })
+    const life: Life = { over: false, store, writer, state: null, pump: null, stepped: 0, sendsLeft: Infinity }
+    return life
+  }
+
   /** Wakes the server for an event. */
   #wakeUp(): void {
     if (this.#phase !== 'asleep') return
@@ -208,13 +234,15 @@ export class Server implements ServerEnd {
   }
 
   #ports(life: Life): Ports {
-    const { world, faults, receivers } = this.#options
+    const { world, faults, receivers, truth } = this.#options
     return {
       now: () => this.clock(),
       clockSet: () => this.#clock.adjust(),
-      prefetch: (need) => life.store.prefetch(readsAreBounded(need)),
+      prefetch: (need) => life.writer.prefetch(readsAreBounded(need)),
+      commitsMax: truth.commitsMax,
       commit: (out) => {
-        const receipt = this.#commits.commit(life, out)
+        this.#commits.stepped(life, out)
+        const receipt = life.writer.commit(out)
         if (out.clockChange === null) return receipt
         return Promise.resolve(receipt).then((durable) => {
           this.#clock.committed()
@@ -293,7 +321,6 @@ export class Server implements ServerEnd {
     this.machine.alarm.silence()
     if (this.#life === null) return
     this.#life.over = true
-    this.#life.pendingCommit = null
     this.#life.pump?.stop()
   }
 }
