@@ -2,15 +2,16 @@ import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Store } from '../store/contract.ts'
 import { memoryStore } from '../store/memory.ts'
-import { openFolder, openStore, type StoreLocation } from '../store/open.ts'
+import { openFolder, openStore, type StoreLocation, UNTHREADED } from '../store/open.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** The location of an engine's store, without the folder. */
 export function storeLocation(
-  { database = '', databaseToken, durability }: ResolvedOptions,
+  { database = '', databaseToken, durability, log }: ResolvedOptions,
 ): Omit<StoreLocation, 'path'> {
-  return { database, databaseToken, durability }
+  const unthreaded = (reason: string): void => log?.('warn', UNTHREADED, { reason })
+  return { database, databaseToken, durability, unthreaded }
 }
 
 /** Opens the store of an engine: in memory, in a folder, or on a server. */

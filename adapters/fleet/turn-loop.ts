@@ -9,6 +9,7 @@ import { step } from '../../core/step.ts'
 import type { Ports } from './ports.ts'
 import { NOTHING_PREFETCHED, type Prefetched } from '../../core/prefetch.ts'
 import { eventsOfTurn, needs } from '../../core/needs.ts'
+import { TURN_EVENTS_MAX } from '../../core/settings.ts'
 
 /** An alarm later than this means that the process stood still. */
 const LATE_MS: Millis = 250

@@ -4,6 +4,7 @@ import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path'
 import type { FleetStores } from '../hosting/fleets.ts'
 import { openLibsqlStore } from '../store/libsql.ts'
+import { openFileStore } from '../store/open.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 
 /** The files of a fleet that is being created: a dot, its name, a UUID, and the suffixes of a database. */
@@ -36,7 +37,7 @@ export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): Flee
       return [...new Set(left)].filter((name) => !existsSync(pathOf(name)))
     },
     has: (name) => existsSync(pathOf(name)),
-    open: (name) => openLibsqlStore({ path: pathOf(name), durability }),
+    open: (name) => openFileStore({ path: pathOf(name), durability }),
     async create(name, initialize) {
       const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
       // A fleet's name never begins with a dot, so `tidy` can remove drafts that a crash leaves behind.

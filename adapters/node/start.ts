@@ -24,7 +24,7 @@ import { readSettings } from '../fleet/settings.ts'
 import { bindOnRegistration } from '../hosting/empty-fleet.ts'
 import { UNKNOWN_KEY } from '../hosting/access-list.ts'
 import { folderProblem } from '../sources/folder.ts'
-import { durabilityOf, openFolder } from '../store/open.ts'
+import { durabilityOf, openFolder, UNTHREADED } from '../store/open.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 import { databaseName } from '../store/server.ts'
 
@@ -88,6 +88,7 @@ export async function startOn(
   const store = await openFolder(data, {
     ...options,
     lost: (turns) => platform.log('warn', LOST, { turns }),
+    unthreaded: (reason) => platform.log('warn', UNTHREADED, { reason }),
     exposed: ({ closed, open }) => {
       if (closed.length > 0) platform.log('warn', CLOSED, { paths: closed })
       if (open.length > 0) platform.log('warn', EXPOSED, { paths: open })

@@ -1,7 +1,8 @@
 import type { Store } from './contract.ts'
 import type { SqlRow } from './rows.ts'
 import type { Migration } from './schema.ts'
-import { migrate, type Sql, sqlStore } from './sql.ts'
+import { sqlStore } from './sql.ts'
+import { migrate, type Sql } from './sqlite.ts'
 import type { SqlValue } from './row-of.ts'
 
 /** The part of a Durable Object's storage that the store uses. */

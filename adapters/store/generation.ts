@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { StoreDamaged, StoreUnusable } from './contract.ts'
 import { readIfThere, type Stamp, stampsOf, statOf } from './pages.ts'
 import { PRIVATE_FILE } from './private.ts'
-import type { TurnCounter } from './sql.ts'
+import type { TurnCounter } from './sqlite.ts'
 
 /**
  * A small file beside a database records its identity and the least number of turns that it has had, so that a start
@@ -191,8 +191,8 @@ export function openGenerationFile(path: string, durability: 'full' | 'relaxed',
       flush()
       replace('running')
     },
-    committed() {
-      turns++
+    committed(more = 1) {
+      turns += more
       count()
     },
     stopped() {

@@ -1,11 +1,11 @@
 import { sha256 } from '../crypto/secrets.ts'
 import { readGeneration } from './generation.ts'
+import { connect, refuseDamaged, stampIn, storeError } from './file.ts'
 import { entriesOf, PAGE_COLUMNS } from './history-pages.ts'
-import { connect, refuseDamaged, stampIn, storeError } from './libsql.ts'
 import { readMigrations } from './migrations.ts'
 import { ALL_COLUMNS, decodeRow, type SqlRow, TABLE_NAMES, type TableName, throwDamaged } from './rows.ts'
 import { pending } from './schema.ts'
-import { type Sql, versionIn } from './sql.ts'
+import { type Sql, versionIn } from './sqlite.ts'
 
 /** Rows in memory at a time. */
 const PAGE_ROWS = 1_000

@@ -1,239 +1,29 @@
-import { statSync } from 'node:fs'
-import Database from 'libsql'
-import { assert } from '../../core/base/assert.ts'
-import { type Store, StoreDamaged, StoreUnusable } from './contract.ts'
-import { openGenerationFile, readGeneration } from './generation.ts'
-import { readMigrations } from './migrations.ts'
-import type { Stamp } from './pages.ts'
-import { makePrivate } from './private.ts'
-import { mapErrors, withDatabaseName } from './rethrow.ts'
-import { blobText, type SqlRow, throwDamaged } from './rows.ts'
-import { migrate, type Sql, sqlStore } from './sql.ts'
+import { type Store, StoreDamaged } from './contract.ts'
+import { type DatabaseFile, type FileOptions, openFile, storeError } from './file.ts'
+import { mapErrors } from './rethrow.ts'
+import { sqlStore } from './sql.ts'
 
-export interface LibsqlOptions {
-  /** The database file. It is created if missing; its folder must exist. */
-  readonly path: string
-  /**
-   * `full`, the default: a receipt survives a power cut. `relaxed`: it survives the end of the process; a power cut
-   * loses what was committed since the last checkpoint.
-   */
-  readonly durability?: 'full' | 'relaxed'
-  /** Create the database although an earlier one is missing, which is refused otherwise. */
-  readonly fresh?: boolean
+export interface LibsqlOptions extends FileOptions {
   /** Called with the number of turns that a power cut has lost, which `relaxed` permits. */
   readonly lost?: (turns: number) => void
 }
 
-/** Milliseconds that a commit waits for another process's commit, blocking the event loop. */
-const BUSY_MS = 50
-
-/**
- * Files up to this size are checked completely at each start, indexes too, which takes some 70 ms. A larger file is
- * checked only after an unclean stop, and without comparing indexes with their tables, so that the duration of a start
- * does not grow with the history. Damaged rows are detected when they are read.
- */
-const CHECK_BYTES_MAX = 16 * 1024 * 1024
-
-/** The size to which a WAL that one large turn has grown is truncated after its checkpoint. */
-const WAL_BYTES_KEPT = 64 * 1024 * 1024
-
-/** The values of `synchronous` as the pragma returns them. */
-const SYNCHRONOUS = { full: 2, relaxed: 1 } as const
-
-/**
- * A store in one file. Throws `StoreUnusable` when the file is damaged, from a newer version, another program's, or
- * cannot be as durable as requested. `libsql` is the addon beneath `@libsql/client`. Used directly it keeps statements
- * prepared, has no pool whose connections differ in their settings, and answers synchronously.
- */
-export async function openLibsqlStore(options: LibsqlOptions): Promise<Store> {
-  const { path, durability = 'full', fresh = false, lost = () => {} } = options
-  let sql: Sql | null = null
-  try {
-    const generation = readGeneration(path, fresh)
-    sql = connect(path)
-    // Before the first setting: the journal mode is stored in the file, and another program's file must not be changed.
-    refuseForeign(sql)
-    applyPragmas(sql, durability)
-    const isSmall = statSync(path).size <= CHECK_BYTES_MAX
-    if (isSmall || !generation.isOrderly) refuseDamaged(sql, isSmall ? 'integrity_check' : 'quick_check')
-    const missing = generation.verify(stampIn(sql))
-    migrate(sql, readMigrations())
-    if (missing > 0) lost(missing)
-  } catch (error) {
-    sql?.close()
-    throw storeError(path, error)
-  }
-  return withGeneration(path, sql, durability)
-}
-
-/** The store over a verified database, with the generation file beside it. */
-function withGeneration(path: string, sql: Sql, durability: 'full' | 'relaxed'): Store {
-  const keeper = openGenerationFile(path, durability, () => void sql.all('pragma wal_checkpoint(passive)', []))
+/** A store in one file, on the thread that calls it. Throws `StoreUnusable`: see `openFile`. */
+export async function openLibsqlStore({ lost = () => {}, ...options }: LibsqlOptions): Promise<Store> {
+  const file: DatabaseFile = openFile(options)
+  if (file.lost > 0) lost(file.lost)
   let isSound = true
-  const store = mapErrors(sqlStore(sql, keeper), (error) => {
-    const reason = storeError(path, error)
+  let isOpen = true
+  const store = mapErrors(sqlStore(file.sql, file.generation), (error) => {
+    const reason = storeError(options.path, error)
     isSound &&= !(reason instanceof StoreDamaged)
     return reason
   })
-  let isOpen = true
   return {
     ...store,
     async close() {
-      if (isOpen && isSound) {
-        try {
-          if (keeper.isLast(stampIn(sql)().turns)) keeper.stopped()
-        } catch {
-          // The next start then treats this as a crash, and checks more.
-        }
-      }
+      if (isOpen) file.close(isSound)
       isOpen = false
-      await store.close()
-      keeper.close()
     },
   }
-}
-
-/** The identity and turns that a database records; none if its schema is older than these. */
-export function stampIn(sql: Sql): () => Stamp {
-  return () => {
-    if (values(sql, "select 1 from pragma_table_info('meta') where name = 'turns'").length === 0) {
-      return { identity: '', turns: 0 }
-    }
-    const [row] = sql.all('select turns, cast(identity as blob) as identity from meta', [])
-    return { identity: blobText(row?.['identity']), turns: Number(row?.['turns']) }
-  }
-}
-
-/** Opens a file with the addon, without settings or checks. Throws `StoreUnusable` when it cannot be opened. */
-export function connect(path: string): Sql {
-  const db = openDatabase(path)
-  const prepared = new Map<string, ReturnType<typeof db.prepare>>()
-
-  const all: Sql['all'] = (text, args) => {
-    assert(db.open, 'a closed store is left alone')
-    let statement = prepared.get(text)
-    if (statement === undefined) prepared.set(text, statement = db.prepare(text))
-    // `all` reads to the end, which `get` does not: an unfinished statement would block every checkpoint.
-    return statement.all(args) as SqlRow[] // The addon declares `unknown[]`.
-  }
-
-  return {
-    all,
-    script: (text) => void db.exec(text),
-    transaction(work) {
-      all('begin immediate', [])
-      try {
-        const result = work()
-        all('commit', [])
-        return result
-      } catch (error) {
-        // SQLite itself rolls back when the disk is full or fails.
-        if (db.inTransaction) all('rollback', [])
-        throw error
-      }
-    },
-    close() {
-      prepared.clear()
-      try {
-        if (db.open) db.exec('pragma wal_checkpoint(truncate)')
-      } catch {
-        // Pages that are not in the file yet are safe in the WAL, so nothing is lost.
-      }
-      // The addon cannot finalize a statement: the files stay open, without locks, until the statements are garbage
-      // collected.
-      db.close()
-    },
-  }
-}
-
-/** Opens a file with the addon. `busyMs` is the time that a statement waits for a lock. Throws `StoreUnusable`. */
-export function openDatabase(path: string, busyMs: number = BUSY_MS): InstanceType<typeof Database> {
-  try {
-    makePrivate(path)
-    return new Database(path, { timeout: busyMs })
-  } catch (cause) {
-    // The addon's error has a text and no code, and SQLite has only one reason not to open a file.
-    throw new StoreUnusable(`${path} ${ADVICE[SQLITE_CANTOPEN]}`, { cause })
-  }
-}
-
-/**
- * Applies the settings and reads them back, because a file system may refuse them. They last as long as the connection,
- * or cannot be changed later.
- *
- * Checkpoints are SQLite's own: after the commit that brings the WAL to 1,000 pages. No reader stays open between two
- * statements, so each checkpoint can finish and the WAL starts over; it grows only while another program reads the file
- * without a pause.
- */
-export function applyPragmas(sql: Sql, durability: 'full' | 'relaxed'): void {
-  // Only possible before the first table: later it takes a VACUUM. Without it, deleting rows never shrinks the file.
-  sql.all('pragma auto_vacuum = incremental', [])
-  const [mode] = values(sql, 'pragma journal_mode = wal')
-  sql.all(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`, [])
-  sql.all(`pragma journal_size_limit = ${WAL_BYTES_KEPT}`, [])
-  const [synchronous] = values(sql, 'pragma synchronous')
-  if (mode !== 'wal' || synchronous !== SYNCHRONOUS[durability]) {
-    throw new StoreUnusable(
-      `cannot be made durable (journal_mode ${mode}, synchronous ${synchronous}): put it on a local disk`,
-    )
-  }
-}
-
-function refuseForeign(sql: Sql): void {
-  const [tables] = sql.all(
-    "select count(*) as n, sum(name = 'meta') as ours from sqlite_master where type = 'table'",
-    [],
-  )
-  if (Number(tables?.['n']) > 0 && tables?.['ours'] !== 1) {
-    throw new StoreUnusable('is the database of another program: name another path')
-  }
-}
-
-/** Runs SQLite's check. Throws `StoreDamaged` when the structure of the file is broken. */
-export function refuseDamaged(sql: Sql, check: 'quick_check' | 'integrity_check'): void {
-  // As a blob: the message may repeat names that are no longer valid text.
-  const [row] = sql.all(`select cast(${check} as blob) as found from pragma_${check}(1)`, [])
-  const found = Buffer.from(row?.['found'] as ArrayBuffer).toString()
-  // The first line only names the database.
-  if (found !== 'ok') throwDamaged(String(found.split('\n').at(-1)))
-}
-
-/** The first column of every row. */
-function values(sql: Sql, text: string): readonly unknown[] {
-  return sql.all(text, []).map((row) => Object.values(row)[0])
-}
-
-const SQLITE_BUSY = 5
-const SQLITE_CANTOPEN = 14
-
-/** Advice for operators by SQLite's primary result code. */
-const ADVICE: Readonly<Record<number, string>> = {
-  [SQLITE_BUSY]: 'is in use by another process (SQLITE_BUSY): stop that one, or try again',
-  8: 'may not be written to (SQLITE_READONLY): see to the permissions of the file and of its folder',
-  13: 'has no room to grow (SQLITE_FULL): free some disk space',
-  [SQLITE_CANTOPEN]: 'cannot be opened (SQLITE_CANTOPEN): see that its folder exists and may be written to',
-}
-
-/** Result codes that mean damage. */
-const DAMAGE: Readonly<Record<number, string>> = {
-  11: 'is damaged (SQLITE_CORRUPT): restore it from a backup',
-  26: 'is not a database (SQLITE_NOTADB): restore it from a backup, move it away, or name another path',
-}
-
-/** An error of a database as one sentence with its path. A bug of ours stays a `Bug`. */
-export function storeError(path: string, error: unknown): unknown {
-  if (!(error instanceof Database.SqliteError)) return withDatabaseName(path, error)
-  const damage = DAMAGE[codeOf(error)]
-  if (damage !== undefined) return new StoreDamaged(`${path} ${damage}`, { cause: error })
-  return new StoreUnusable(`${path} ${ADVICE[codeOf(error)] ?? `cannot be used (${error.message})`}`, { cause: error })
-}
-
-/** True if another connection holds the lock that a statement needs. */
-export function isBusy(error: unknown): boolean {
-  return error instanceof Database.SqliteError && codeOf(error) === SQLITE_BUSY
-}
-
-/** The primary result code: the lowest byte of the extended one that the addon gives. */
-function codeOf(error: Error): number {
-  return ((error as { rawCode?: number }).rawCode ?? 0) & 0xff
 }

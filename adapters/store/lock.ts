@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { StoreUnusable } from './contract.ts'
-import { isBusy, openDatabase, storeError } from './libsql.ts'
+import { isBusy, openDatabase, storeError } from './file.ts'
 
 type Database = ReturnType<typeof openDatabase>
 

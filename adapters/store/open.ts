@@ -5,6 +5,8 @@ import { openLibsqlStore } from './libsql.ts'
 import { lockFolder } from './lock.ts'
 import { tighten, type Tightened } from './private.ts'
 import { openRemoteStore } from './remote.ts'
+import { NoThread } from './thread.ts'
+import { openThreadedStore } from './threaded.ts'
 
 /** The options that say where a process keeps its rows. */
 export interface StoreLocation {
@@ -17,13 +19,31 @@ export interface StoreLocation {
   /** The same as in `LibsqlOptions`. */
   readonly fresh?: boolean
   readonly lost?: (turns: number) => void
+  /** Called when there can be no thread for the store, with the reason: everything else waits for the disk then. */
+  readonly unthreaded?: (reason: string) => void
   /** Called when a data folder, or a file in it, was accessible to other users of the machine. */
   readonly exposed?: (found: Tightened) => void
 }
 
 /** Opens the configured store: on a server, or in a file. Throws `StoreUnusable` when it cannot be used. */
 export function openStore({ database, databaseToken, ...file }: StoreLocation): Promise<Store> {
-  return database === '' ? openLibsqlStore(file) : openRemoteStore({ url: database, token: databaseToken })
+  return database === '' ? openFileStore(file) : openRemoteStore({ url: database, token: databaseToken })
+}
+
+/** The line of the log where `unthreaded` is called. */
+export const UNTHREADED = 'the store has no thread of its own here: everything waits for the disk'
+
+type FileLocation = Pick<StoreLocation, 'path' | 'durability' | 'fresh' | 'lost' | 'unthreaded'>
+
+/** Opens a store in a file, on a thread of its own if there can be one. Throws `StoreUnusable` when it cannot be used. */
+export async function openFileStore({ unthreaded = () => {}, ...file }: FileLocation): Promise<Store> {
+  try {
+    return await openThreadedStore(file)
+  } catch (error) {
+    if (!(error instanceof NoThread)) throw error
+    unthreaded(error.message)
+    return openLibsqlStore(file)
+  }
 }
 
 /**

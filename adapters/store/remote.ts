@@ -10,7 +10,8 @@ import { mapErrors, withDatabaseName } from './rethrow.ts'
 import { type SqlRow, throwDamaged } from './rows.ts'
 import { FIND_META, hasSchema, pending, READ_VERSION, setVersion } from './schema.ts'
 import { connectServer, databaseName, type Server } from './server.ts'
-import { counted, isStale, isUnsound, type Statement, turnWrites, UNSOUND } from './writes.ts'
+import { readAll } from './sqlite.ts'
+import { counted, isStale, isUnsound, turnWrites, UNSOUND } from './writes.ts'
 import type { SqlValue } from './row-of.ts'
 
 export interface RemoteOptions {
@@ -61,7 +62,7 @@ export async function openRemoteStore({ url, token = '', timeoutMs = ANSWER_MS }
         const meta = await raise(connected())
         const { statements, make } = loadPlan(dueUntil, recentSince)
         const results = await connected().read(statements)
-        const jobs = await readAll(connected(), liveJobs(dueUntil))
+        const jobs = await readAll(({ sql, args }) => one(connected(), sql, args), liveJobs(dueUntil))
         // Only a process that loaded in between can have committed: then these rows are from different moments.
         if ((await readEpoch(connected())) !== meta.epoch) throw new StaleEpoch()
         epoch = meta.epoch
@@ -148,22 +149,6 @@ const RAISE = `update meta set epoch = case epoch when ? then epoch + 1 end, ${
 async function readEpoch(server: Server): Promise<number> {
   const [meta] = await one(server, 'select epoch from meta')
   return Number(meta?.['epoch'])
-}
-
-/** Runs statements one after another, each with the rows of the one before. */
-async function readAll<T>(server: Server, reads: Generator<Statement, T, readonly SqlRow[]>): Promise<T> {
-  let step = reads.next()
-  while (step.done !== true) {
-    let rows: readonly SqlRow[]
-    try {
-      rows = await one(server, step.value.sql, step.value.args)
-    } catch (error) {
-      step = reads.throw(error)
-      continue
-    }
-    step = reads.next(rows)
-  }
-  return step.value
 }
 
 /** The rows of one reading statement. */

@@ -55,3 +55,6 @@ export interface TableOf<Row> {
 
 /** The values that a database accepts. */
 export type SqlValue = string | number | null
+
+/** The values that a database returns: a blob is the result of `packColumns`. */
+export type SqlRow = Readonly<Record<string, SqlValue | ArrayBuffer>>

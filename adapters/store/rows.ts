@@ -3,11 +3,12 @@ import type { JsonText } from '../../core/base/ids.ts'
 import { checkJob, type JobRow } from '../../core/records/job.ts'
 import { fromText, toText } from '../../core/base/json.ts'
 import { checksumOf, seedOf, type Summed } from './checksum.ts'
-import { StoreDamaged } from './contract.ts'
-import type { ColumnKind, RowOf, SqlValue, TableName } from './row-of.ts'
+import { blobText, throwDamaged } from './damaged.ts'
+import type { ColumnKind, RowOf, SqlRow, SqlValue, TableName } from './row-of.ts'
 import { TABLES } from './tables.ts'
 
-export type { ColumnKind as Kind, RowOf, TableName } from './row-of.ts'
+export type { ColumnKind as Kind, RowOf, SqlRow, TableName } from './row-of.ts'
+export { blobText, throwDamaged } from './damaged.ts'
 export { CASCADES, TABLES } from './tables.ts'
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
@@ -46,9 +47,6 @@ function columnsOf(table: TableName, columns: Readonly<Record<string, string>>):
 function isState({ checksum }: Column): boolean {
   return checksum === 'state_checksum'
 }
-
-/** The values that a database returns: a blob is the result of `packColumns`. */
-export type SqlRow = Readonly<Record<string, SqlValue | ArrayBuffer>>
 
 /** Runs one reading statement, locally or remotely. */
 export type ReadSql = (sql: string, args: readonly SqlValue[]) => readonly SqlRow[] | Promise<readonly SqlRow[]>
@@ -141,18 +139,6 @@ function isText(kind: ColumnKind): boolean {
 /** The selected expressions that read whole rows of a table. */
 export const ALL_COLUMNS = ofEachTable((table) => [packColumns(COLUMNS[table]), ...CHECKSUMS[table]].join(', '))
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** A text that was read as a blob. Throws `StoreDamaged` when it is not UTF-8. */
-export function blobText(blob: SqlRow[string] | undefined): string {
-  if (!(blob instanceof ArrayBuffer)) return throwDamaged('a row has no values')
-  try {
-    return UTF8.decode(blob)
-  } catch {
-    return throwDamaged('a row has text that is not UTF-8')
-  }
-}
-
 /** Splits the values that `packColumns` has joined. Throws `StoreDamaged` if they are not as they were written. */
 function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): SqlValue[] {
   const parts = blobText(blob).split('\0')
@@ -219,11 +205,6 @@ export function checkedJob(job: JobRow): JobRow {
     if (error instanceof Bug) throwDamaged(`the job ${job.id} cannot be: ${error.message}`)
     throw error
   }
-}
-
-/** Throws an error that says that the database is damaged, and what can be done about it. */
-export function throwDamaged(found: string): never {
-  throw new StoreDamaged(`is damaged (${found}): restore it from a backup`)
 }
 
 function ofEachTable<V>(make: (table: TableName) => V): Readonly<Record<TableName, V>> {

@@ -4,12 +4,9 @@ import { historyPages, INSERT_PAGE, INSERT_PAGES } from './history-pages.ts'
 import { rowValues, STATE_NAMES, updateValues } from './rows.ts'
 import { CASCADES, COLUMN_NAMES, type RowOf, type TableName, TABLES } from './rows.ts'
 import type { SqlValue } from './row-of.ts'
+import type { Statement } from './sqlite.ts'
 
-/** A statement and its arguments. */
-export interface Statement {
-  readonly sql: string
-  readonly args: readonly SqlValue[]
-}
+export type { Statement } from './sqlite.ts'
 
 /**
  * The number of characters of rows in one statement. At up to three bytes each, this stays below the two megabytes that

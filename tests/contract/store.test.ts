@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
 import { openLibsqlStore } from '../../adapters/store/libsql.ts'
+import { openThreadedStore } from '../../adapters/store/threaded.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
 import { storeContract } from './store.ts'
 import { MemoryDisk } from '../../adapters/store/memory-disk.ts'
@@ -20,6 +21,10 @@ const checks = [
   ...storeContract('libsql file', async () => {
     const path = join(folder, `${++files}.db`)
     return { open: () => openLibsqlStore({ path }), samples: 10 }
+  }),
+  ...storeContract('libsql file on a thread', async () => {
+    const path = join(folder, `${++files}.db`)
+    return { open: () => openThreadedStore({ path }), samples: 10 }
   }),
 ]
 

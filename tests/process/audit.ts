@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { connect } from '../../adapters/store/libsql.ts'
+import { connect } from '../../adapters/store/file.ts'
 import { type JobView, until } from '../wire/api.ts'
 import type { Orchestrator } from './orchestrator.ts'
 

@@ -1,7 +1,7 @@
 import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { connect } from '../../adapters/store/libsql.ts'
+import { connect } from '../../adapters/store/file.ts'
 import { rng } from '../../core/base/random.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { MAIN, newFolder, Program } from './program.ts'

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { connect } from '../../adapters/store/libsql.ts'
+import { connect } from '../../adapters/store/file.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { MAIN, newFolder, Program } from './program.ts'
 

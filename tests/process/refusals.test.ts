@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connect } from '../../adapters/store/libsql.ts'
+import { connect } from '../../adapters/store/file.ts'
 import { cleanUp, Orchestrator } from './orchestrator.ts'
 import { MAIN, newFolder, Program } from './program.ts'
 

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs'
-import { applyPragmas, connect } from '../../../adapters/store/libsql.ts'
+import { applyPragmas, connect } from '../../../adapters/store/file.ts'
 import { readMigrations } from '../../../adapters/store/migrations.ts'
 import type { Store } from '../../../adapters/store/contract.ts'
-import { migrate, type Sql, sqlStore } from '../../../adapters/store/sql.ts'
+import { sqlStore } from '../../../adapters/store/sql.ts'
+import { migrate, type Sql } from '../../../adapters/store/sqlite.ts'
 
 /** The changes to one table. */
 interface TableWork {

@@ -44,14 +44,14 @@ function nothingWaits(truth: Truth, state: State | null): void {
 /** A server that may be down, or standing still. */
 interface Watched {
   readonly isUp: boolean
-  readonly isIdle: boolean
+  isIdle(): boolean
   readonly state: State | null
 }
 
 /** L8 is about events that are missing, so this checks periodically. */
 export function watchDelays(world: World, truth: Truth, server: Watched): void {
   world.after(30_000, () => {
-    if (server.isUp && server.isIdle) nothingWaits(truth, server.state)
+    if (server.isUp && server.isIdle()) nothingWaits(truth, server.state)
     watchDelays(world, truth, server)
   })
 }

@@ -6,6 +6,7 @@ import type { Settings } from '../../../core/settings.ts'
 import type { Message, MessageId } from '../../../core/protocol/message.ts'
 import type { ScheduleRow, ScheduleSpec } from '../../../core/records/schedule.ts'
 import type { Change } from './change.ts'
+import type { Received } from './received.ts'
 import { ReportTruth } from './report-truth.ts'
 import type { TrueTime } from './true-time.ts'
 import { WebhookTruth } from './webhook-truth.ts'
@@ -17,17 +18,6 @@ import type { MemoryDisk } from '../../../adapters/store/memory-disk.ts'
 import type { ScheduleTruth } from './schedule-truth.ts'
 import type { RequestedLimit } from './requested-limit.ts'
 import type { HistoryRow } from '../../../core/records/job-history.ts'
-
-/** The last frames of a robot, with the earliest turn that can have processed each. */
-export interface Received {
-  at: Millis
-  /** The robot's word for itself, and how many commits had been asked for when it came. */
-  status: string
-  statusCommit: number
-  /** The connection on which it registered last. */
-  socket: SocketId | null
-  registers: { readonly payload: Message<'register'>['payload']; readonly commit: number }[]
-}
 
 /**
  * Everything that the simulation knows without asking the tested program: the content of the disk, the requests and

@@ -46,7 +46,7 @@ export interface CommitOptions {
   readonly rules: readonly Rule[]
 }
 
-/** What happens when the rows of a turn reach the disk, whichever life of the server they come from. */
+/** Brings the rows of turns to the disk, of any life of the server, and has them judged. */
 export class Commits {
   readonly #options: CommitOptions
   /** Jobs whose time is so far off that they are not in memory. */

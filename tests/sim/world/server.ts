@@ -2,7 +2,6 @@ import { loadRows } from '../../../adapters/fleet/load.ts'
 import { startTurnLoop } from '../../../adapters/fleet/turn-loop.ts'
 import type { Ports } from '../../../adapters/fleet/ports.ts'
 import { eventOfFrame } from '../../../adapters/fleet/robot-socket.ts'
-import { memoryStore } from '../../../adapters/store/memory.ts'
 import type { Reply } from '../../../core/reply.ts'
 import type { Send } from '../../../core/turn.ts'
 import type { Event } from '../../../core/events/index.ts'
@@ -11,9 +10,8 @@ import type { Settings } from '../../../core/settings.ts'
 import { load } from '../../../core/load.ts'
 import { refuse } from '../../../core/base/refusal.ts'
 import type { State } from '../../../core/state.ts'
-import type { Prefetched } from '../../../core/prefetch.ts'
 import { Commits } from './commits.ts'
-import { DiskError, Writer } from './writer.ts'
+import { DiskError } from './writer.ts'
 import type { Chance } from './chance.ts'
 import { readsAreBounded } from '../rules/bounds.ts'
 import { acknowledgedJobsExist } from '../rules/jobs.ts'
@@ -28,6 +26,7 @@ import { demand } from '../violation.ts'
 import { SocketBuffers } from './socket-buffers.ts'
 import type { ServerOptions } from './server-options.ts'
 import type { Life } from './life.ts'
+import { newLife } from './new-life.ts'
 
 const UNAVAILABLE: Reply = { type: 'refusal', refusal: refuse('UNAVAILABLE', 'not now; it may have taken effect') }
 
@@ -40,7 +39,6 @@ export class Server implements ServerEnd {
   readonly #options: ServerOptions
   readonly #chance: Chance
   readonly #commits: Commits
-  /** Decides what happens to commits. */
   readonly #writing: Chance
   readonly machine: Machine
   readonly #connections: Connections
@@ -79,11 +77,7 @@ export class Server implements ServerEnd {
     return this.#phase === 'running' && this.stallsFor === 0
   }
 
-  /** It has nothing to do, so that its memory is as the disk is. */
-  get isIdle(): boolean {
-    return this.#life?.pump?.isIdle === true
-  }
-
+  readonly isIdle = (): boolean => this.#life?.pump?.isIdle === true
   /** The time for which it will still do nothing. */
   get stallsFor(): Millis {
     return this.#buffers.stallsFor
@@ -176,7 +170,7 @@ export class Server implements ServerEnd {
 
   async #begin(): Promise<void> {
     const { truth, mutant, settings, world, faults } = this.#options
-    const life = this.#life = this.#newLife()
+    const life = this.#life = newLife(this.#options, this.#commits, this.#writing, (why) => this.kill(why))
     const { rows: hot, horizonAt } = await loadRows(life.store, this.#clock, settings)
     if (this.#chance.happens(faults.rates('crashInRecovery'))) {
       world.mark('crash during recovery')
@@ -204,26 +198,6 @@ export class Server implements ServerEnd {
     // Connections that could not be restored are closed, and reconnect.
     for (const connection of left) if (!state.sockets.has(connection.id)) this.#connections.close(connection)
     for (const event of this.#arrived.splice(0)) life.pump.push(mutant.event(event, state))
-  }
-
-  #newLife(): Life {
-    const { world, faults, truth, mutant, disk } = this.#options
-    const store = mutant.store(memoryStore(disk), disk)
-    const writer = new Writer({
-      world,
-      faults,
-      chance: this.#writing,
-      commitsMax: truth.commitsMax,
-      lives: () => !life.over,
-      settle: () => world.settleFirst(() => life.pump?.isIdle === true),
-      write: (out) => this.#commits.write(life, out),
-      writeLate: (out) => this.#commits.writeLate(life, out),
-      read: (need) => store.prefetch(need) as Prefetched,
-      kill: (why) => this.kill(why),
-      dieAfter: (sends) => void (life.sendsLeft = sends),
-    })
-    const life: Life = { over: false, store, writer, state: null, pump: null, stepped: 0, sendsLeft: Infinity }
-    return life
   }
 
   /** Wakes the server for an event. */

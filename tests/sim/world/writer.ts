@@ -16,6 +16,9 @@ const CRASHES = ['dies before', 'dies after', 'dies between sends'] as const
 const FAILURES = ['fails', 'fails and is durable', 'fails and lands late'] as const
 type WriteFault = 'fine' | (typeof CRASHES)[number] | (typeof FAILURES)[number]
 
+/** The longest transaction of a thread. */
+const SLOW_DISK_MS: Millis = 1_500
+
 /** The longest way of a receipt back to its turn. Messages of a turn are sent within `SLOW_MS` of its beginning. */
 const LATE_RECEIPT_MS: Millis = 300
 
@@ -125,11 +128,14 @@ export class Writer {
   #draw(): { readonly fate: WriteFault; readonly ms: Millis } {
     const { chance, faults } = this.#options
     const slow = faults.rates('slowCommit')
-    const fate = chance.happens(faults.rates('aimedCrash'))
+    // Transactions of several turns are rare, and what they are here for.
+    const weight = this.#waiting.length > 1 ? 5 * this.#waiting.length : 1
+    const fate = chance.happens(weight * faults.rates('aimedCrash'))
       ? chance.pick(CRASHES)
-      : chance.happens(faults.rates('failedCommit'))
+      : chance.happens(weight * faults.rates('failedCommit'))
       ? chance.pick(FAILURES)
       : 'fine'
+    if (this.#options.commitsMax > 1) return { fate, ms: chance.spread(1, SLOW_DISK_MS * Math.max(0.1, slow)) }
     return { fate, ms: slow === 0 ? 0 : chance.spread(0.5, 500 * slow) }
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { startTurnLoop } from '../../../adapters/fleet/turn-loop.ts'
 import type { Ports } from '../../../adapters/fleet/ports.ts'
-import { type Effects, type LogWarning, type Send, writesNothing } from '../../../core/turn.ts'
+import type { Send } from '../../../core/turn.ts'
 import { Receipt } from '../../../core/base/receipt.ts'
 import { DEFAULTS } from '../../../core/settings.ts'
 import { load } from '../../../core/load.ts'
@@ -19,61 +19,8 @@ import {
   submit,
   summaryOf,
 } from '../../core/bench.ts'
-import { NOTHING_PREFETCHED, type Prefetch } from '../../../core/prefetch.ts'
-
-/** A shell whose commits end when the test says so. */
-function heldShell(settings = {}, commitsMax = 1) {
-  const state = load(NO_ROWS, START, 1, { ...DEFAULTS, robotsAuth: 'open', ...settings })
-  const commits: { readonly out: Effects; resolve(): void; reject(error: Error): void }[] = []
-  const sent: Send[] = []
-  const refuses = new Set<string>()
-  const warnings: LogWarning[] = []
-  const called: string[] = []
-  const failures: unknown[] = []
-  const asked: Prefetch[] = []
-  /** The amount by which the clock was set. */
-  const clock = { by: 0 }
-  const shell: Ports = {
-    now: () => START,
-    commitsMax,
-    clockSet: () => {
-      const { by } = clock
-      clock.by = 0
-      return by
-    },
-    prefetch: (wanted) => {
-      asked.push(wanted)
-      return Promise.resolve(NOTHING_PREFETCHED)
-    },
-    commit: (out) =>
-      writesNothing(out) ? new Receipt(out.turn) : new Promise((resolve, reject) => {
-        commits.push({ out, reject, resolve: () => resolve(new Receipt(out.turn)) })
-      }),
-    callWebhook: ({ delivery }) => void called.push(delivery),
-    deliver: (send) => {
-      if (send.to === 'socket' && refuses.has(send.socket)) throw new RangeError('Invalid string length')
-      sent.push(send)
-    },
-    warn: (warning) => void warnings.push(warning),
-    setAlarm: () => {},
-    defer: (run) => void Promise.resolve().then(run),
-    failed: (error) => void failures.push(error),
-  }
-  return {
-    pump: startTurnLoop(state, shell),
-    state,
-    clock,
-    commits,
-    said: sent,
-    refuses,
-    warnings,
-    called,
-    failures,
-    asked,
-  }
-}
-
-const settled = () => new Promise((resolve) => setImmediate(resolve))
+import { NOTHING_PREFETCHED } from '../../../core/prefetch.ts'
+import { heldShell, settled } from './held-loop.ts'
 
 describe('one turn', () => {
   test('[P30] nothing is said before its turn is durable', async () => {
@@ -158,70 +105,6 @@ describe('one turn', () => {
     held.commits[1]?.resolve()
     await held.pump.whenIdle()
     expect(held.said).toHaveLength(4)
-  })
-
-  test('[P30] with commits that overlap, turns are stepped ahead, and speak in their order', async () => {
-    const held = heldShell({}, 3)
-    for (const id of ['j1', 'j2', 'j3', 'j4', 'j5']) {
-      held.pump.push(submit(id))
-      await settled()
-    }
-    expect(held.commits).toHaveLength(3)
-    held.commits[1]?.resolve()
-    await settled()
-    expect(held.said).toEqual([])
-    held.commits[0]?.resolve()
-    await settled()
-    expect(held.said).toHaveLength(2)
-    expect(held.pump.isIdle).toBe(false)
-    expect(held.commits.map(({ out }) => [...out.rows.jobs.keys()])).toEqual([['j1'], ['j2'], ['j3'], ['j4', 'j5']])
-    for (const commit of held.commits) commit.resolve()
-    await held.pump.whenIdle()
-    expect(held.said).toHaveLength(5)
-  })
-
-  test('[P30] a turn that writes nothing speaks after the turns before it', async () => {
-    const held = heldShell({}, 3)
-    for (const event of join('r1')) held.pump.push(event)
-    await settled()
-    held.pump.push(beat('r1', []))
-    await settled()
-    expect(held.commits.length).toBe(1)
-    expect(held.said).toEqual([])
-    held.commits[0]?.resolve()
-    await held.pump.whenIdle()
-    expect(summaryOf(held.said).at(0)).toBe('socket-r1 register_ack true')
-    expect(held.said.length).toBeGreaterThan(2)
-  })
-
-  test('[P30] with commits that overlap, nothing is said from the first that failed on', async () => {
-    const held = heldShell({}, 3)
-    for (const id of ['j1', 'j2', 'j3']) {
-      held.pump.push(submit(id))
-      await settled()
-    }
-    held.commits[2]?.reject(new Error('after the first'))
-    held.commits[1]?.reject(new Error('disk full'))
-    await settled()
-    expect(held.failures).toEqual([])
-    held.commits[0]?.resolve()
-    await settled()
-    expect(held.said).toHaveLength(1)
-    expect(held.failures).toEqual([new Error('disk full')])
-    await held.pump.whenIdle()
-  })
-
-  test('no turn begins before a change of the clock is durable', async () => {
-    const held = heldShell({}, 3)
-    held.clock.by = 60_000
-    for (const id of ['j1', 'j2']) {
-      held.pump.push(submit(id))
-      await settled()
-    }
-    expect(held.commits.map(({ out }) => [out.clockChange?.by, out.rows.jobs.size])).toEqual([[60_000, 0]])
-    held.commits[0]?.resolve()
-    await settled()
-    expect([...held.commits[1]?.out.rows.jobs.keys() ?? []]).toEqual(['j1', 'j2'])
   })
 
   test('a job outside memory is asked for before the step, one inside is not', async () => {
