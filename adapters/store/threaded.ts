@@ -1,4 +1,6 @@
 import { assert } from '../../core/base/assert.ts'
+import type { Millis } from '../../core/base/ids.ts'
+import type { StoredRows } from '../../core/state.ts'
 import { writesNothing } from '../../core/turn.ts'
 import { Receipt } from '../../core/base/receipt.ts'
 import { StaleEpoch, type Store, StoreDamaged } from './contract.ts'
@@ -10,7 +12,7 @@ import { mapErrors } from './rethrow.ts'
 import { RAISE_EPOCH, writeError } from './sql.ts'
 import { Reader } from './reader.ts'
 import { type Connection, connectThread, disconnect } from './thread.ts'
-import { readAll } from './sqlite.ts'
+import { readAll, type Statement } from './sqlite.ts'
 import { turnWrites } from './writes.ts'
 
 /**
@@ -39,19 +41,7 @@ export async function openThreadedStore(
         await reader.disconnect()
         connection = await connect()
       }
-      const { statements, make } = loadPlan(dueUntil, recentSince)
-      const raise = { sql: RAISE_EPOCH, args: [] }
-      const { thread, file } = connection
-      const [raised, ...results] = await written(() => thread.run(file, 'load', [raise, ...statements]))
-      const jobs = await readAll(
-        async (statement) => (await thread.run(file, 'read', [statement]))[0] ?? [],
-        liveJobs(dueUntil),
-      )
-      const meta = metaOf(raised?.[0])
-      // Only a process that loaded in between can have committed: then these rows are from different moments.
-      const [now] = await thread.run(file, 'read', [{ sql: `select ${META} from meta`, args: [] }])
-      if (metaOf(now?.[0]).epoch !== meta.epoch) throw new StaleEpoch()
-      const rows = { ...make(results), jobs, ...meta }
+      const rows = await loadFrom(connection, dueUntil, recentSince)
       epoch = rows.epoch
       reader.prepare()
       return rows
@@ -83,6 +73,23 @@ export async function openThreadedStore(
     isSound &&= !(reason instanceof StoreDamaged)
     return reason
   })
+}
+
+async function loadFrom(
+  { thread, file }: Connection,
+  dueUntil: Millis,
+  recentSince: Millis | null,
+): Promise<StoredRows> {
+  const read = async (statement: Statement) => (await thread.run(file, 'read', [statement]))[0] ?? []
+  const { statements, make } = loadPlan(dueUntil, recentSince)
+  const raise = { sql: RAISE_EPOCH, args: [] }
+  const [raised, ...results] = await written(() => thread.run(file, 'load', [raise, ...statements]))
+  const meta = metaOf(raised?.[0])
+  const jobs = await readAll(read, liveJobs(dueUntil))
+  // Only a process that loaded in between can have committed: then these rows are from different moments.
+  const [now] = await read({ sql: `select ${META} from meta`, args: [] })
+  if (metaOf(now).epoch !== meta.epoch) throw new StaleEpoch()
+  return { ...make(results), jobs, ...meta }
 }
 
 async function written<T>(work: () => Promise<T>): Promise<T> {
