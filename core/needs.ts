@@ -9,11 +9,16 @@ import { isHorizonDue } from './jobs/save.ts'
 import type { RobotMessage } from './protocol/message.ts'
 import { TURN_EVENTS_MAX } from './settings.ts'
 
-/** The number of the first events that fill a turn: a batch counts as the events that it stands for. At least one. */
+/** The number of events that an event counts as: a batch counts as those that it stands for. */
+export function weightOf(event: Event): number {
+  return event.type === 'batch.submitted' ? event.submissions.length : 1
+}
+
+/** The number of the first events that fill a turn by their weights. At least one. */
 export function eventsOfTurn(events: readonly Event[]): number {
   let [count, weight] = [0, 0]
   for (const event of events) {
-    weight += event.type === 'batch.submitted' ? event.submissions.length : 1
+    weight += weightOf(event)
     if (count > 0 && weight > TURN_EVENTS_MAX) break
     count++
   }

@@ -8,7 +8,7 @@ import type { State } from '../../core/state.ts'
 import { step } from '../../core/step.ts'
 import type { Ports } from './ports.ts'
 import { NOTHING_PREFETCHED, type Prefetched } from '../../core/prefetch.ts'
-import { eventsOfTurn, needs } from '../../core/needs.ts'
+import { eventsOfTurn, needs, weightOf } from '../../core/needs.ts'
 import { TURN_EVENTS_MAX } from '../../core/settings.ts'
 
 /** An alarm later than this means that the process stood still. */
@@ -33,7 +33,7 @@ const TICK: Event = { type: 'tick' }
 interface Unspoken {
   readonly out: Effects
   readonly receipt: Receipt | Promise<Receipt>
-  readonly events: number
+  readonly weight: number
 }
 
 /**
@@ -57,8 +57,8 @@ export class TurnLoop {
   readonly #waiters: (() => void)[] = []
   /** The turns whose messages are not sent yet, in order. */
   readonly #unspoken: Unspoken[] = []
-  /** The number of events in them. */
-  #eventsUnspoken = 0
+  /** The weight of their events. */
+  #weightUnspoken = 0
   /** Continues with the next turn, which waits for earlier ones. */
   #goOn: (() => void) | null = null
   #turns = 0
@@ -163,7 +163,7 @@ export class TurnLoop {
     if (this.#stopped) return
     this.#setAlarm()
     if (this.#unspoken.length === 0 && !(receipt instanceof Promise)) this.#speak(out, receipt)
-    else this.#speakLater({ out, receipt, events: events.length })
+    else this.#speakLater({ out, receipt, weight: events.reduce((sum, event) => sum + weightOf(event), 0) })
     // A change of the clock that is lost is repeated after a restart. So that the rows show whether it is lost, no later
     // turn may be among them.
     await this.#untilUnspoken(out.clockChange === null ? (this.#ports.commitsMax ?? 1) - 1 : 0)
@@ -171,7 +171,7 @@ export class TurnLoop {
 
   /** Resolves once at most so many turns have yet to send their messages, with fewer events than one turn may have. */
   async #untilUnspoken(turns: number): Promise<void> {
-    while (this.#unspoken.length > turns || this.#eventsUnspoken >= TURN_EVENTS_MAX) {
+    while (this.#unspoken.length > turns || this.#weightUnspoken >= TURN_EVENTS_MAX) {
       await new Promise<void>((resolve) => {
         this.#goOn = resolve
       })
@@ -181,7 +181,7 @@ export class TurnLoop {
   }
 
   #speakLater(turn: Unspoken): void {
-    this.#eventsUnspoken += turn.events
+    this.#weightUnspoken += turn.weight
     if (turn.receipt instanceof Promise) turn.receipt.catch(() => {}) // It is awaited in its order.
     if (this.#unspoken.push(turn) === 1) void this.#speakInOrder()
   }
@@ -192,7 +192,7 @@ export class TurnLoop {
         const receipt = await turn.receipt
         if (this.#stopped) break
         this.#speak(turn.out, receipt)
-        this.#eventsUnspoken -= turn.events
+        this.#weightUnspoken -= turn.weight
         this.#unspoken.shift()
         this.#goOn?.()
       }

@@ -20,8 +20,6 @@ export const MARKS = [
   'commits overlapped',
   'prefetch behind a commit',
   'receipt came late',
-  'receipts of several turns lost',
-  'turns failed with an earlier one',
   'outcome unknown',
   'requeue of an always job',
   'restart with running jobs',

@@ -170,7 +170,6 @@ export class Writer {
     }
     if (fate === 'fails and is durable') {
       world.mark('commit that failed was durable')
-      if (turns.length > 1) world.mark('receipts of several turns lost')
       return this.#fail(tasks, 'I/O error after a commit')
     }
     if (fate === 'dies between sends') dieAfter(chance.whole(0, sends))
@@ -193,10 +192,8 @@ export class Writer {
 
   /** This transaction has failed, and nothing that was asked for since may succeed. */
   #fail(tasks: readonly Task[], message: string): void {
-    const { world } = this.#options
     const failure = this.#failure = new DiskError(message)
     const lost = [...tasks, ...this.#waiting.splice(0)]
-    if (lost.length > 1) world.mark('turns failed with an earlier one')
     this.#arrive(() => {
       for (const task of lost) task.reject(failure)
     })
