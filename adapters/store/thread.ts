@@ -35,6 +35,23 @@ export class NoThread extends Error {
   override readonly name = 'NoThread'
 }
 
+function startProgram(name: string, port: MessagePort): Worker {
+  const path = fileURLToPath(PROGRAM)
+  try {
+    if (!existsSync(path)) throw new NoThread(`${path} is missing`)
+    return new Worker(isReadable() ? PROGRAM : programForTsx(), {
+      eval: !isReadable(),
+      workerData: port,
+      transferList: [port],
+      name: `store ${name}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    })
+  } catch (error) {
+    // Deno may lack a permission; the message names the flag that grants it.
+    throw error instanceof NoThread ? error : new NoThread((error as Error).message)
+  }
+}
+
 /** A waiting request. */
 interface Waiting {
   readonly rows: (readonly SqlRow[])[]
@@ -55,16 +72,8 @@ class StoreThread {
 
   /** Starts the thread. `ready` tells if it could. */
   constructor(name: string) {
-    const path = fileURLToPath(PROGRAM)
-    if (!existsSync(path)) throw new NoThread(`${path} is missing`)
     const { port1, port2 } = new MessageChannel()
-    const worker = this.#worker = new Worker(isReadable() ? PROGRAM : programForTsx(), {
-      eval: !isReadable(),
-      workerData: port2,
-      transferList: [port2],
-      name: `store ${name}`,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-    })
+    const worker = this.#worker = startProgram(name, port2)
     const port = this.#port = port1
     this.#ready = new Promise((resolve, reject) => {
       worker.once('error', (error) => {
