@@ -40,6 +40,7 @@ export class Server implements ServerEnd {
   readonly #chance: Chance
   readonly #commits: Commits
   readonly #writing: Chance
+  readonly isIdle = (): boolean => this.#life?.pump?.isIdle === true
   readonly machine: Machine
   readonly #connections: Connections
   readonly #replies = new Map<ReplyId, (answer: Reply | 'lost') => void>()
@@ -52,7 +53,6 @@ export class Server implements ServerEnd {
   readonly #buffers: SocketBuffers
   #clock: ServerClock
   #isNew = true
-
   constructor(options: ServerOptions) {
     this.#options = options
     this.#chance = options.world.chance('server')
@@ -77,7 +77,6 @@ export class Server implements ServerEnd {
     return this.#phase === 'running' && this.stallsFor === 0
   }
 
-  readonly isIdle = (): boolean => this.#life?.pump?.isIdle === true
   /** The time for which it will still do nothing. */
   get stallsFor(): Millis {
     return this.#buffers.stallsFor
