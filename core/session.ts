@@ -101,6 +101,8 @@ export interface MessageRate {
   warnedAt: Millis
   /** It has sent a result, and its next heartbeat asks for the confirmation. */
   confirms: boolean
+  /** The messages about jobs that are still expected from it, and do not count: two for each offer. */
+  expected: number
   /** The bytes that it has sent. They drain at `robotBytesPerSecond`. */
   readonly sent: Bucket
   /** It has sent too many bytes, and may not connect until this instant. */

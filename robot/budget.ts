@@ -9,8 +9,8 @@ export interface Rate {
 /** Messages that may leave at once before the budget per minute paces them. */
 const BURST = 30
 /**
- * The share of the orchestrator's limit that reports may use, over time and at once. The rest is for results and
- * heartbeats.
+ * The share of the orchestrator's limit that reports may use, over time and at once. The rest is for heartbeats and
+ * repeated results.
  */
 const STEADY = 0.6
 const AT_ONCE = 0.2
@@ -19,10 +19,12 @@ const AT_ONCE = 0.2
  */
 const FULL = 0.9
 
-const ENDS: readonly MessageType[] = ['job_complete', 'job_failed', 'job_cancelled']
+const ENDS: ReadonlySet<MessageType> = new Set(['job_complete', 'job_failed', 'job_cancelled'])
+/** The answer to an offer, and the end of the job. */
+const REPLIES_PER_OFFER = 2
 
 /**
- * The budget for reports: a bucket that refills evenly, and the orchestrator's own window, in which results and
+ * The budget for reports: a bucket that refills evenly, and the orchestrator's own window, in which repeated results and
  * heartbeats count too. Results and heartbeats never wait; reports do. Instants are of the monotonic clock.
  */
 export class Budget {
@@ -34,6 +36,8 @@ export class Budget {
   #filledAt = 0
   /** True if a result has left: the next heartbeat, which asks for its confirmation, is not counted. */
   #confirms = false
+  /** Replies to offers that are still to leave. They are not counted. */
+  #replies = 0
   /** The instants at which the latest counted messages left. */
   #sentAt: number[] = []
 
@@ -49,15 +53,33 @@ export class Budget {
     this.#refillMs = 60_000 / Math.min(this.#perMinute, (STEADY * limit * 60) / window_seconds)
     this.#burst = Math.max(1, Math.min(BURST, AT_ONCE * limit))
     this.#sentAt = this.#sentAt.slice(-limit)
+    // An orchestrator that was restarted does not know of its earlier offers.
+    this.#replies = 0
+  }
+
+  /** Notes that an offer has come: its replies will not be counted. */
+  offered(): void {
+    this.#replies += REPLIES_PER_OFFER
   }
 
   /** Counts a message of any type that has left, as the orchestrator does (P34). */
   messageSent(type: MessageType, now: number): void {
-    if (ENDS.includes(type)) this.#confirms = true
-    const confirming = type === 'heartbeat' && this.#confirms
-    if (confirming) this.#confirms = false
-    if (confirming || type === 'status_response') return
+    if (this.#isFree(type)) return
     if (this.#sentAt.push(now) > (this.#rate?.limit ?? 0)) this.#sentAt.shift()
+  }
+
+  #isFree(type: MessageType): boolean {
+    if (type === 'status_response') return true
+    if (type === 'heartbeat') {
+      const confirming = this.#confirms
+      this.#confirms = false
+      return confirming
+    }
+    const ends = ENDS.has(type)
+    if (ends) this.#confirms = true
+    if (this.#replies === 0 || !(ends || type === 'job_accept' || type === 'job_reject')) return false
+    this.#replies--
+    return true
   }
 
   /** Counts a report that has left. `messageSent` has counted it in the window already. */

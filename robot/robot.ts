@@ -194,6 +194,7 @@ export class Robot {
   #received(message: OrchestratorMessage): void {
     switch (message.type) {
       case 'job_assign':
+        this.#telemetry.offered()
         return this.#jobs.assigned(message)
       case 'job_cancel':
         return this.#jobs.cancelled(message)

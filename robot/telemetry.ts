@@ -127,6 +127,11 @@ export class Telemetry {
     this.#budget.messageSent(type, performance.now())
   }
 
+  /** Notes that an offer has come, whose replies do not count. */
+  offered(): void {
+    this.#budget.offered()
+  }
+
   /** Sends the lines collected while disconnected, in batches and at the orchestrator's rate. */
   reconnected(batchSize: number, bytesMax: number, config: RateConfig = {}): void {
     this.#budget.setLimit(config.rate_limit)

@@ -8,6 +8,7 @@ import { fromText, type JsonObject } from '../base/json.ts'
 import type { State } from '../state.ts'
 import type { Session } from '../session.ts'
 import { recordHistory } from '../jobs/history.ts'
+import { expectReplies } from '../limiter/message-rate.ts'
 
 /**
  * Offers a job to a robot. The number of the offer, which fences all messages about it, is on disk before it is sent, so
@@ -29,6 +30,7 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
   }
   session.lastOffer = ++state.offersMade
   session.offers.set(id, null)
+  expectReplies(state, robot, turn.now)
   saveJob(state, offered, turn)
   recordHistory(state, offered, turn, {
     event: 'offer',

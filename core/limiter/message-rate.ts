@@ -39,6 +39,17 @@ const CLASSES: { readonly [T in RobotMessage['type'] | 'malformed']: 'control' |
   malformed: 'telemetry',
 }
 
+/** Messages that answer an offer, or end its job. */
+const REPLIES: ReadonlySet<RobotMessage['type']> = new Set([
+  'job_accept',
+  'job_reject',
+  'job_complete',
+  'job_failed',
+  'job_cancelled',
+])
+/** The answer to an offer, and the end of the job. */
+const REPLIES_PER_OFFER = 2
+
 /** The bytes of a registration count this many times. */
 const REGISTRATION_FACTOR = 16
 
@@ -117,6 +128,11 @@ export function countRegistration(state: State, robot: RobotId, bytes: number, t
   return !open && isAbuse(state, robot, rate, turn.now) ? 'messages' : 'act'
 }
 
+/** Lets the replies to one offer come without being counted. */
+export function expectReplies(state: State, robot: RobotId, now: Millis): void {
+  if (state.settings.robotMessagesMax > 0) messageRateOf(state, robot, now).expected += REPLIES_PER_OFFER
+}
+
 /** Removes and returns the deferred progress: the latest of each job. */
 export function takeProgress(state: State, robot: RobotId): readonly Message<'job_progress'>[] {
   const waiting = state.limiters.robots.get(robot)?.progress
@@ -186,6 +202,7 @@ function messageRateOf(state: State, robot: RobotId, now: Millis): MessageRate {
       excessSince: now,
       warnedAt: 0,
       confirms: false,
+      expected: 0,
       sent: newBucket(now),
       blockedUntil: 0,
       disk: newBucket(now),
@@ -207,15 +224,21 @@ function addBytes({ robotBytesPerSecond }: Settings, rate: MessageRate, bytes: n
 }
 
 /**
- * True for a requested message, which does not count: the answer to a status request, and the one heartbeat after a
- * result whose answer confirms it.
+ * True for a requested message, which does not count: the replies to an offer, the answer to a status request, and the
+ * one heartbeat after a result whose answer confirms it.
  */
 function isFree(session: Session, rate: MessageRate, { type }: RobotMessage): boolean {
   if (type === 'status_response') return session.statusResponses < session.statusRequests
-  const confirming = rate.confirms && type === 'heartbeat'
-  if (type === 'heartbeat') rate.confirms = false
-  else if (type === 'job_complete' || type === 'job_failed' || type === 'job_cancelled') rate.confirms = true
-  return confirming
+  if (type === 'heartbeat') {
+    const confirming = rate.confirms
+    rate.confirms = false
+    return confirming
+  }
+  if (!REPLIES.has(type)) return false
+  if (type !== 'job_accept' && type !== 'job_reject') rate.confirms = true
+  if (rate.expected === 0) return false
+  rate.expected--
+  return true
 }
 
 /**

@@ -61,7 +61,7 @@ interface SessionSnapshot extends
 }
 
 /** Increased whenever an older snapshot would be misread. */
-const VERSION = 5
+const VERSION = 6
 
 /** The limit of a snapshot: a platform stores 16 KiB with a socket, and may use two bytes per character. */
 const CHARS_MAX = 8_000

@@ -82,9 +82,9 @@ describe('telemetry of the jobs that a robot has', () => {
     const used = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.window.quota(fleet.now)?.remaining
     const left = used() ?? 0
     fleet.turn(complete('r1', 'j1'), beat('r1', []))
-    expect(used()).toBe(left - 1)
+    expect(used()).toBe(left)
     fleet.turn(beat('r1', []))
-    expect(used()).toBe(left - 2)
+    expect(used()).toBe(left - 1)
   })
 
   test('[P37] an answer to a status request does not count, and one that was not asked for does', () => {

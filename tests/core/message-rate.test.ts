@@ -130,6 +130,36 @@ describe('messages of a robot', () => {
     expect(summaryOf(fleet.turn(say('r1', 'disconnect', {}, 'newer')))).toEqual(['newer close 1000'])
   })
 
+  test('[P34] the replies to offers do not count, however many jobs there are, and repeated ones do', () => {
+    const fleet = bench({ robotMessagesMax: LIMIT })
+    fleet.turn(...join('r1', { slots: 3 }))
+    fleet.turn(say('r1', 'status_response', { status: 'online', active_job_ids: [] }))
+    const left = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.window.quota(fleet.now)?.remaining
+    for (let n = 0; n < 20 * LIMIT; n++) {
+      fleet.turn(submit(`n${n}`))
+      fleet.turn(say('r1', 'job_accept', { job_id: `n${n}` }), complete('r1', `n${n}`), beat('r1', []))
+    }
+    // The registration.
+    expect(left()).toBe(LIMIT - 1)
+    expect(errors(fleet.turn(beat('r1', [])))).toEqual([])
+    for (let n = 1; n <= 3; n++) {
+      fleet.turn(complete('r1', 'n0'))
+      expect(left()).toBe(LIMIT - 2 - n)
+    }
+  })
+
+  test('[P34] a robot that refuses every offer has no more than two replies for each that do not count', () => {
+    const fleet = bench({ robotMessagesMax: LIMIT, backoffMs: 1_000 })
+    fleet.turn(...join('r1'), submit('j1'))
+    const left = () => fleet.state.limiters.robots.get(ids.robot('r1'))?.window.quota(fleet.now)?.remaining
+    const reject = () => fleet.turn(say('r1', 'job_reject', { job_id: 'j1', reason: 'no' }))
+    reject()
+    reject()
+    expect(left()).toBe(LIMIT - 1)
+    reject()
+    expect(left()).toBe(LIMIT - 2)
+  })
+
   test('[P37] control counts: as long as it stands in the window, telemetry has to wait', () => {
     const fleet = atWork()
     exhaust(fleet)
@@ -157,7 +187,7 @@ test('a normal robot with three jobs loses no control message in ten minutes', (
   fleet.turn(...join('r1', { slots: 3 }))
   fleet.turn(say('r1', 'status_response', { status: 'online', active_job_ids: [] }))
   const end = fleet.now + 600 * SECOND
-  const counts = { refused: 0, telemetry: 0, control: 0, finished: 0 }
+  const counts = { refused: 0, telemetry: 0, finished: 0 }
   let made = 0
   let running: { readonly id: string; readonly until: number; percent: number }[] = []
   for (; fleet.now < end; fleet.now += SECOND) {
@@ -166,7 +196,6 @@ test('a normal robot with three jobs loses no control message in ten minutes', (
     for (const { id } of running.filter(({ until }) => until <= fleet.now)) {
       fleet.turn(complete('r1', id, { fine: id }))
       expect(job(fleet, id)).toMatchObject({ status: 'completed', result: JSON.stringify({ fine: id }) })
-      counts.control++
       counts.finished++
     }
     running = running.filter(({ until }) => until > fleet.now)
@@ -175,7 +204,6 @@ test('a normal robot with three jobs loses no control message in ten minutes', (
       fleet.turn(submit(id))
       fleet.turn(say('r1', 'job_accept', { job_id: id }))
       expect(job(fleet, id).status).toBe('running')
-      counts.control++
       running.push({ id, until: fleet.now + (20 + (made * 7) % 40) * SECOND, percent: 1 })
     }
     const talk = running.flatMap((run) => [
@@ -197,8 +225,8 @@ test('a normal robot with three jobs loses no control message in ten minutes', (
   }
   expect(fleet.state.sessions.size, 'never disconnected').toBe(1)
   expect(counts.finished).toBeGreaterThan(30)
-  // 128 messages a minute and some control: what does not fit into a hundred is telemetry, and some of it was refused.
+  // 126 messages a minute: what does not fit into a hundred was refused.
   expect(counts.telemetry).toBeGreaterThan(1_200)
   expect(counts.refused).toBeGreaterThan(200)
-  expect(counts.telemetry - counts.refused + counts.control).toBeLessThanOrEqual(10 * 100 + 100)
+  expect(counts.telemetry - counts.refused).toBeLessThanOrEqual(10 * 100 + 100)
 })

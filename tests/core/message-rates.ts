@@ -8,7 +8,7 @@ import { beat, type Bench, bench, join, messages, say, submit } from './bench.ts
 export const LIMIT = 10
 export const SECOND = 1_000
 
-/** A robot with the job j1, a limit of ten messages a minute, and three counted messages. */
+/** A robot with the job j1, a limit of ten messages a minute, and two counted messages. */
 export function atWork(limit = LIMIT): Bench {
   const fleet = bench({ robotMessagesMax: limit, robotMessagesMs: 60 * SECOND })
   fleet.turn(...join('r1', { slots: 3 }))
@@ -31,5 +31,5 @@ export const errors = (sends: readonly Send[]) => messages(sends, 'error').map((
 
 /** Uses up what is left. */
 export function exhaust(fleet: Bench): void {
-  for (let percent = 3; percent < LIMIT; percent++) expect(errors(fleet.turn(progress(percent)))).toEqual([])
+  for (let percent = 2; percent < LIMIT; percent++) expect(errors(fleet.turn(progress(percent)))).toEqual([])
 }

@@ -68,7 +68,7 @@ test('what cannot be restored is left out, to be closed', () => {
   const [text = ''] = carried(fleet)
   const restored = (...texts: readonly string[]) => load(fleet.hot(), fleet.now, 1, fleet.state.settings, texts).sockets
   expect(restored(text).size).toBe(1)
-  expect(restored(text.replace('"version":5', '"version":4')).size, 'of another version').toBe(0)
+  expect(restored(text.replace('"version":6', '"version":5')).size, 'of another version').toBe(0)
   expect(restored(text, text.replace('socket-r1', 'socket-2')).size, 'a robot has one connection').toBe(1)
   expect(load(NO_ROWS, fleet.now, 1, fleet.state.settings, [text]).sockets.size, 'of a robot that is gone').toBe(0)
 })

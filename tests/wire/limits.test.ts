@@ -153,10 +153,10 @@ chapter('how much a robot may say', (server) => {
       'GET',
       `/jobs/${job}/logs`,
     )
-    // A registration, an acceptance and a heartbeat came before.
+    // A registration and a heartbeat came before.
     expect(items.map(({ message }) => message)).toEqual([
-      ...Array.from({ length: 97 }, (_, index) => `line ${index + 1}`),
-      '1103 lines dropped by the rate limit',
+      ...Array.from({ length: 98 }, (_, index) => `line ${index + 1}`),
+      '1102 lines dropped by the rate limit',
     ])
     expect(await server.events(job)).toEqual(['submit', 'offer', 'accept', 'complete'])
   })

@@ -217,6 +217,18 @@ test('the heartbeat that asks for a result, and what the robot was asked for, le
   expect(budget.waitMs(1)).toBeGreaterThan(0)
 })
 
+test('the replies to an offer leave no less for reports, and repeated ones do', () => {
+  const budget = new Budget(100_000)
+  budget.setLimit({ limit: 2, window_seconds: 1 })
+  for (let job = 0; job < 1_000; job++) {
+    budget.offered()
+    for (const type of ['job_accept', 'job_complete', 'heartbeat'] as const) budget.messageSent(type, 0)
+  }
+  expect(budget.waitMs(1)).toBe(0)
+  budget.messageSent('job_complete', 1)
+  expect(budget.waitMs(2)).toBeGreaterThan(0)
+})
+
 test('the budget leaves its share of every window, whatever else is said', () => {
   const message = fc.record({ afterMs: fc.integer({ min: 0, max: 400 }), report: fc.boolean() })
   fc.assert(fc.property(fc.integer({ min: 1, max: 30 }), fc.array(message, { maxLength: 300 }), (limit, messages) => {
