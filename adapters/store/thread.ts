@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import Database from 'libsql'
 import { Bug } from '../../core/base/assert.ts'
@@ -17,8 +16,9 @@ const PROGRAM = new URL(`./store-thread${import.meta.url.endsWith('.ts') ? '.ts'
  * was started then, are not those of a thread.
  */
 function programForTsx(): string {
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href
-  return `import('${tsx}').then((tsx) => { tsx.register(); return import('${PROGRAM.href}') })`
+  return `import('${
+    import.meta.resolve('tsx/esm/api')
+  }').then((tsx) => { tsx.register(); return import('${PROGRAM.href}') })`
 }
 
 /** True if the runtime can start the program as it is. */

@@ -63,7 +63,7 @@ export const MUTANTS: readonly KnownMutant[] = [
   { bug: 'no ageing', within: 20, mutant: () => core.withSettings({ agingMs: 1e9 }), certain: ['burst'] },
   { bug: 'no back-off', within: 20, mutant: () => core.withSettings({ backoffMs: 1 }), certain: ['refusal'] },
   { bug: 'no grace to stop in', within: 20, mutant: () => core.withSettings({ graceMs: 1 }), certain: ['cancel'] },
-  { bug: 'lost jobs run for ever', within: 200, mutant: jobs.lostForEver, certain: ['robotCrash', 'stuckJob'] },
+  { bug: 'lost jobs run for ever', within: 400, mutant: jobs.lostForEver, certain: ['robotCrash', 'stuckJob'] },
   { bug: 'slot of a cancelled job is free', within: 20, mutant: jobs.slotFreed, certain: ['cancel'] },
   { bug: 'cancels are not sent', within: 20, mutant: jobs.cancelNotSent, certain: ['cancel'] },
   {
@@ -73,7 +73,7 @@ export const MUTANTS: readonly KnownMutant[] = [
     certain: ['cancel', 'cut'],
   },
   { bug: 'cancelling what has ended succeeds', within: 20, mutant: jobs.cancelLie, certain: ['cancel'] },
-  { bug: 'deadlines judged before the sockets are read', within: 60, mutant: jobs.socketsNotRead, certain: ['stall'] },
+  { bug: 'deadlines judged before the sockets are read', within: 150, mutant: jobs.socketsNotRead, certain: ['stall'] },
   { bug: 'lease by the clock of the robot', within: 20, mutant: jobs.robotsClock, certain: ['robotClock'] },
   { bug: 'older connection stays open', within: 20, mutant: jobs.olderStays, certain: ['overlap', 'halfOpen'] },
   { bug: 'last come, first served', within: 20, mutant: jobs.lastFirst, certain: ['burst'] },
@@ -206,7 +206,7 @@ export const MUTANTS: readonly KnownMutant[] = [
   },
   {
     bug: 'a process begins with what is near by a clock that is behind its rows',
-    within: 40,
+    within: 150,
     mutant: clocks.loadsByTheClock,
     certain: ['clockJump', 'crash', 'refusal'],
   },
