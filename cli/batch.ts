@@ -2,11 +2,9 @@ import { setTimeout } from 'node:timers/promises'
 import { type BatchOutcome, type CasareClient, CasareError, type NewBatchedJob } from '../client/client.ts'
 import { isExact, parseWritten } from '../core/base/exact.ts'
 import { isObject } from '../core/base/json.ts'
-import { BATCH_JOBS_MAX } from '../core/api/paths.ts'
+import { BATCH_BYTES_MAX, BATCH_JOBS_MAX } from '../core/api/paths.ts'
 import { note } from './print.ts'
 
-/** Below the largest body that an orchestrator reads, with room for what stands around the jobs. */
-const BATCH_BYTES_MAX = 1_000_000
 /** More than a job may have. What is longer has no line breaks where they should be. */
 const LINE_CHARS_MAX = 1 << 20
 /** The tries in a row that bring nothing, before jobs that an orchestrator puts off are given up. */

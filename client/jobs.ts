@@ -2,6 +2,7 @@ import type { BatchedSubmission, BatchOutcome, JobDetail, jobs, JobSummary, Subm
 import { PATHS } from '../core/api/paths.ts'
 import type { InputOf } from '../core/api/route.ts'
 import { type ClientOf, clientOf, type OptionsOf } from './routes.ts'
+import { Submissions } from './submissions.ts'
 import { type CallOptions, type Transport, waitFor } from './transport.ts'
 
 /** A job to submit. Only `workflow_id` is needed, or `workflow_json` and a `workflow_name`. */
@@ -43,5 +44,8 @@ export function jobsOf(transport: Transport, base: string): Jobs {
   const routes = clientOf<typeof jobs>(transport, base, PATHS.jobs)
   const submitBatch: Jobs['submitBatch'] = async (given, options) =>
     (await routes.submitBatch({ jobs: given as BatchInput['jobs'] }, options)).items
-  return { ...routes, submitBatch, wait }
+  if (!transport.sharesRequests) return { ...routes, submitBatch, wait }
+  const shared = new Submissions(transport, `${base}/api/v1/jobs`)
+  const submit: Jobs['submit'] = (job, options = {}) => shared.submit(job, options)
+  return { ...routes, submit, submitBatch, wait }
 }

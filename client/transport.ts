@@ -18,6 +18,17 @@ export interface ClientOptions {
   readonly timeoutMs?: number | undefined
   /** Retries of a request that is safe to repeat; default 4. */
   readonly retries?: number | undefined
+  /**
+   * Submissions made while others are under way share requests; default true, but false on Cloudflare Workers, where the
+   * end of one request to the Worker would end the submissions of others.
+   */
+  readonly shareRequests?: boolean | undefined
+}
+
+/** The body of an answer, and the id under which the orchestrator logged the request. */
+export interface Answer {
+  readonly body: unknown
+  readonly requestId: string | null
 }
 
 /** Options that every call takes. */
@@ -29,6 +40,8 @@ export interface CallOptions {
 export interface RequestOptions extends CallOptions {
   readonly query?: Query
   readonly body?: object | undefined
+  /** The JSON of the body, where the caller has written it already. */
+  readonly text?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
   /** Sending the request twice has the effect of sending it once. GET, PUT and DELETE always are repeatable. */
   readonly repeatable?: boolean
@@ -60,6 +73,7 @@ export class Transport {
   readonly #parse: (text: string) => unknown
   readonly #timeoutMs: number
   readonly #retries: number
+  readonly sharesRequests: boolean
   #hasAnswered = false
 
   /** Throws a `TypeError` for an invalid `url`, and for a `key` that cannot stand in a header. */
@@ -73,6 +87,7 @@ export class Transport {
     this.#parse = options.parse ?? JSON.parse
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS
     this.#retries = options.retries ?? RETRIES
+    this.sharesRequests = options.shareRequests ?? globalThis.navigator?.userAgent !== 'Cloudflare-Workers'
   }
 
   /** True after the first answer. From then on an address that does not answer is not taken for a wrong one. */
@@ -82,17 +97,25 @@ export class Transport {
 
   /** Resolves with the body of the answer. Throws a `CasareError` for an error status, and for no answer. */
   async send<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
-    const repeatable = method !== 'POST' || options.repeatable === true
-    const retries = repeatable ? this.#retries * (options.patient === true ? PATIENCE : 1) : 0
+    const once = (): Promise<Answer | CasareError> => this.try(method, path, options)
+    return await this.repeat<T>(once, { ...options, repeatable: method !== 'POST' || options.repeatable === true })
+  }
+
+  /** Does it, and again while that is safe and may help. Resolves with the body of the answer. Throws the last error. */
+  async repeat<T>(
+    once: () => Promise<Answer | CasareError>,
+    { repeatable, patient, signal }: Pick<RequestOptions, 'repeatable' | 'patient' | 'signal'>,
+  ): Promise<T> {
+    const retries = repeatable === true ? this.#retries * (patient === true ? PATIENCE : 1) : 0
     for (let tries = 1;; tries++) {
-      const answer = await this.#try(method, path, options)
+      const answer = await once()
       if (!(answer instanceof CasareError)) {
         this.#hasAnswered = true
         return answer.body as T
       }
       const waitMs = tries <= retries ? delayBefore(answer, tries) : null
       if (waitMs === null) throw answer
-      await pause(waitMs, options.signal)
+      await pause(waitMs, signal)
     }
   }
 
@@ -106,18 +129,21 @@ export class Transport {
     } while (cursor !== undefined)
   }
 
-  async #try(method: Method, path: string, options: RequestOptions): Promise<{ readonly body: unknown } | CasareError> {
+  /** Sends a request once. Resolves with the answer, or with the error; throws only the reason of its signal. */
+  async try(method: Method, path: string, options: RequestOptions): Promise<Answer | CasareError> {
     const late = AbortSignal.timeout(this.#timeoutMs)
     const signal = options.signal === undefined ? late : AbortSignal.any([options.signal, late])
     const headers: Record<string, string> = { Accept: 'application/json', ...this.#headers, ...options.headers }
-    if (options.body !== undefined) headers['Content-Type'] = 'application/json'
-    const body = options.body === undefined ? null : stringifyExact(options.body)
+    const body = options.text ?? (options.body === undefined ? null : stringifyExact(options.body))
+    if (body !== null) headers['Content-Type'] = 'application/json'
     options.signal?.throwIfAborted()
     try {
       const response = await this.#fetch(this.#base + path + textOf(options.query), { method, headers, body, signal })
       const text = await response.text()
       const json = response.ok || response.status === options.also ? parsed(text, this.#parse) : undefined
-      return json === undefined ? errorOf(response, text) : { body: json }
+      return json === undefined
+        ? errorOf(response, text)
+        : { body: json, requestId: response.headers.get('x-request-id') }
     } catch (cause) {
       options.signal?.throwIfAborted()
       if (late.aborted) {
@@ -170,9 +196,14 @@ function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
+/** True for an error that may be over after a while. */
+export function isPassing({ status }: CasareError): boolean {
+  return PASSING.has(status)
+}
+
 /** Milliseconds to wait before the next try; null if there should be none. */
 function delayBefore(error: CasareError, tries: number): number | null {
-  if (!PASSING.has(error.status)) return null
+  if (!isPassing(error)) return null
   if (error.retryAfter !== null) return error.retryAfter > RETRY_AFTER_SECONDS_MAX ? null : error.retryAfter * 1_000
   // Jitter: after an outage many clients return at the same time.
   return Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2)

@@ -21,13 +21,17 @@ export function submittedJob(state: State, job: JobRow): SubmittedJob {
   return warning === null ? shown : { ...shown, warnings: [warning] }
 }
 
+/** A job of a batch, in brief. */
+export function batchedJob({ id, status, workflow_id, created_at }: JobRow): NonNullable<BatchOutcome['job']> {
+  return { id, status, workflow_id, created_at: instantText(created_at) }
+}
+
 /** The outcome of one job of a batch. */
-export function batchOutcome(answer: SubmissionReply): BatchOutcome {
-  if (answer.type === 'job') {
-    const { id, status, workflow_id, created_at } = answer.job
-    const job = { id, status, workflow_id, created_at: instantText(created_at) }
-    return { status: answer.replayed === true ? 200 : 201, job }
-  }
+export function batchOutcome(
+  answer: SubmissionReply,
+  show: (job: JobRow) => NonNullable<BatchOutcome['job']>,
+): BatchOutcome {
+  if (answer.type === 'job') return { status: answer.replayed === true ? 200 : 201, job: show(answer.job) }
   const { refusal } = answer
   const { status } = REFUSALS[refusal.refused]
   return { status, error: { ...errorPayload(refusal), retry_after: retryAfterOf(refusal) } }

@@ -70,6 +70,8 @@ const Batch = v.strictObject({
   jobs: v.pipe(v.array(BatchedSubmission), v.minLength(1), v.maxLength(BATCH_JOBS_MAX)),
 })
 
+const BatchQuery = v.strictObject({ whole: trueOrFalse })
+
 /** A job in a list: everything but what may be large or secret. */
 export type JobSummary = ViewOf<typeof Job>
 
@@ -81,16 +83,20 @@ const SubmittedJobView = v.strictObject({
 })
 export type SubmittedJob = Readonly<v.InferOutput<typeof SubmittedJobView>>
 
-/** The outcome of one job of a batch. Small, since there may be a thousand: `GET /api/v1/jobs/{id}` has the rest. */
+/** A job of a batch. Small, since there may be a thousand: `GET /api/v1/jobs/{id}` has the rest. */
+const BatchedJobView = v.strictObject({
+  id: text,
+  status: oneOf(JOB_STATUSES),
+  workflow_id: text,
+  created_at: time,
+})
+
+/** The outcome of one job of a batch. */
 const BatchOutcomeView = v.strictObject({
   /** 201, 200 for a repeat that is answered as before, or the status of the refusal. */
   status: v.number(),
-  job: v.exactOptional(v.strictObject({
-    id: text,
-    status: oneOf(JOB_STATUSES),
-    workflow_id: text,
-    created_at: time,
-  })),
+  /** With `whole=true` as a single submission shows it. */
+  job: v.exactOptional(v.union([BatchedJobView, SubmittedJobView])),
   error: v.exactOptional(v.strictObject({
     ...ErrorView.entries.payload.entries,
     /** Seconds after which submitting it again makes sense, as in `Retry-After`; null: it does not. */
@@ -162,7 +168,9 @@ export const jobs = contract(PATHS.jobs, {
   },
   submitBatch: {
     scope: ['jobs:submit', 'jobs:submit-definition'],
-    summary: '`{jobs}`: submit up to 1,000 jobs, each accepted or refused by itself: [below](#many-jobs-at-once)',
+    summary:
+      '`{jobs}`: submit up to 1,000 jobs, each accepted or refused by itself: [below](#many-jobs-at-once). `whole=true` answers with all fields of each',
+    query: BatchQuery,
     body: Batch,
     checksBody: true,
     answer: BatchView,

@@ -28,6 +28,8 @@ const JOBS = `${V1}/jobs` as const
 
 /** The most jobs in one batch. */
 export const BATCH_JOBS_MAX = 1_000
+/** The largest batch that a client makes: below the largest body that is read, with room for what stands around the jobs. */
+export const BATCH_BYTES_MAX = 1_000_000
 
 export const PATHS = {
   fleets: {

@@ -4,12 +4,12 @@ import type { JobId } from '../../../core/base/ids.ts'
 import { isRefusal, notFound, type Refusal } from '../../../core/base/refusal.ts'
 import { explain } from '../../../core/explain/explain.ts'
 import { HistoryEntry } from '../../../core/records/job-history.ts'
-import { Job } from '../../../core/records/job.ts'
+import { Job, type JobRow } from '../../../core/records/job.ts'
 import type { KeyRow } from '../../../core/records/key.ts'
 import type { ReplyTo } from '../../../core/reply.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { idempotencyOf, retryJob, submissionOf, submitAll, submitJob } from '../../commands/jobs.ts'
-import { batchOutcome, explanationView, jobDetail, logLineView, submittedJob } from '../../views/jobs.ts'
+import { batchedJob, batchOutcome, explanationView, jobDetail, logLineView, submittedJob } from '../../views/jobs.ts'
 import { logText } from '../../views/log-text.ts'
 import { readBatch } from '../kit/batch.ts'
 import { Answered, handlers, pageOfRows, type RequestTo } from '../kit/serve.ts'
@@ -69,7 +69,7 @@ export const jobHandlers = handlers(jobs, {
 
 /** Submits up to a thousand jobs, each of which is accepted or refused by itself. */
 async function submitBatch(
-  { fleet, key, body, header, send }: RequestTo<typeof jobs.submitBatch>,
+  { fleet, key, body, query, header, send }: RequestTo<typeof jobs.submitBatch>,
 ): Promise<{ items: BatchOutcome[] } | Refusal> {
   const read = readBatch(body)
   if (isRefusal(read)) return read
@@ -86,7 +86,9 @@ async function submitBatch(
     return isRefusal(idempotency) ? idempotency : submissionOf(fleet.platform, job, key.name, key.id, idempotency)
   })
   const answers = await submitAll(prepared, send)
-  return isRefusal(answers) ? answers : { items: answers.map((answer) => batchOutcome(answer)) }
+  if (isRefusal(answers)) return answers
+  const show = query.whole === true ? (job: JobRow) => submittedJob(fleet.state, job) : batchedJob
+  return { items: answers.map((answer) => batchOutcome(answer, show)) }
 }
 
 /** The refusal of a key that may not submit this job; null for one that may. */
