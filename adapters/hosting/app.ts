@@ -6,7 +6,8 @@ import type { FleetHost } from './fleets.ts'
 import { requestIdentity, UNKNOWN_KEY } from './access-list.ts'
 import { httpApp } from '../http/app.ts'
 import type { About } from '../http/routes/health.ts'
-import { bearerCredential, type HonoEnv } from '../http/kit/request.ts'
+import type { HonoEnv } from '../http/kit/env.ts'
+import { bearerCredential } from '../http/kit/request.ts'
 import { refused } from '../http/kit/response.ts'
 
 /**

@@ -30,8 +30,10 @@ import { poolHandlers } from './routes/pools.ts'
 import { statsHandlers } from './routes/stats.ts'
 import { crossOrigin } from './kit/cross-origin.ts'
 import { methodsOf } from './kit/methods.ts'
-import { type HonoEnv, requireScope } from './kit/request.ts'
-import { namesRequest, refused, writesJson } from './kit/response.ts'
+import type { HonoEnv } from './kit/env.ts'
+import { requireScope } from './kit/request.ts'
+import { searchOf } from './kit/query.ts'
+import { namesRequest, refused, setHeader, writesJson } from './kit/response.ts'
 import { serve } from './kit/serve.ts'
 import { robotHandlers } from './routes/robots.ts'
 import { scheduleHandlers } from './routes/schedules.ts'
@@ -70,10 +72,9 @@ export function httpApp(
   }
   app.use('*', writesJson)
   app.use('/api/*', async (c, next) => {
-    // Before and not after: a response that exists already would have to be built a second time.
-    c.header('Cache-Control', 'no-store')
+    setHeader(c, 'Cache-Control', 'no-store')
     c.set('base', base)
-    if (!isPercentUtf8(new URL(c.req.url).search)) {
+    if (!isPercentUtf8(searchOf(c))) {
       return refused(c, refuse('INVALID_PAYLOAD', 'The query of the address is not valid UTF-8'))
     }
     return next()

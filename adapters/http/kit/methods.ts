@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import { METHOD_NAME_ALL } from 'hono/router'
 import { TrieRouter } from 'hono/router/trie-router'
-import type { HonoEnv } from './request.ts'
+import type { HonoEnv } from './env.ts'
 
 /** The methods that each address of an app supports. Computed only when an unsupported one is requested. */
 export function methodsOf(app: Hono<HonoEnv>): (path: string) => readonly string[] {

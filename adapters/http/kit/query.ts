@@ -12,13 +12,19 @@ const PRETTY = 'pretty'
 
 /** Refuses a request's query parameters, naming every one that is wrong; null if there is none. */
 export function problemWithQuery(c: Context, allowed: readonly string[]): Refusal | null {
-  const { search, searchParams } = new URL(c.req.url)
-  if (search === '') return null
+  if (searchOf(c) === '') return null
+  const { searchParams } = new URL(c.req.url)
   const problems = [...new Set(searchParams.keys())].slice(0, NAMES_MAX).flatMap((name) => {
     const text = name === PRETTY ? null : problemWith(name, searchParams.getAll(name), allowed)
     return text === null ? [] : [{ path: cut(name, NAME_CHARS_MAX), message: text, text }]
   })
   return problems.length === 0 ? null : invalidFields(problems)
+}
+
+/** The query of a request's address from its question mark on, as it was written. Most requests have none. */
+export function searchOf(c: Context): string {
+  const { url } = c.req
+  return url.includes('?') ? new URL(url).search : ''
 }
 
 /** No address knows as many: what comes after them need not be looked at. */

@@ -16,22 +16,12 @@ import type { Fleet } from '../../fleet/fleet.ts'
 import { hashOf } from '../../crypto/secrets.ts'
 import type { Cursor, PageQuery } from '../../store/contract.ts'
 import { clientAddress } from '../../net/client-address.ts'
+import type { HonoEnv } from './env.ts'
 import { problemWithQuery } from './query.ts'
 import { refused } from './response.ts'
 
 /** The largest body that is read. What a robot can be sent is smaller still. */
 export const BODY_BYTES_MAX = 1 << 20
-
-export interface HonoEnv {
-  Variables: {
-    /** The key of the request. */
-    key: KeyRow
-    /** The prefix of this fleet's paths, before `/api`. */
-    base: string
-    /** Makes the `ETag` of an answer, where it gets one. */
-    tagOf?: (text: string) => string
-  }
-}
 
 /** Lets a request pass whose key has one of the scopes, and that has no query. */
 export function requireScope(fleet: Fleet, ...scopes: readonly [Scope, ...Scope[]]): MiddlewareHandler<HonoEnv> {

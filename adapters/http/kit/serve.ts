@@ -24,12 +24,12 @@ import {
   type Authorizer,
   bearerCredential,
   encodeCursor,
-  type HonoEnv,
   pageFrom,
   readBody,
   readOptionalBody,
   readParsedBody,
 } from './request.ts'
+import type { HonoEnv } from './env.ts'
 import { readQuery } from './query.ts'
 import { locationIn, refused, setQuotaHeaders } from './response.ts'
 import { unlessUnchanged } from './unchanged.ts'
@@ -124,7 +124,7 @@ export function serve<const C extends Contract>(
     if (route.tagged === true) middleware.push(unlessUnchanged)
     app.on([method], [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...middleware, async (c: Context<HonoEnv>) => {
       if (route.countsAsSubmission === true) {
-        setQuotaHeaders(c, submissionsLeft(fleet.state, c.var.key.id, fleet.platform.now()))
+        setQuotaHeaders(c, submissionsLeft(fleet.state, c.get('key').id, fleet.platform.now()))
       }
       const request = await readRequest(c, fleet, route)
       const handled = isRefusal(request) ? request : await handle(request)
@@ -157,8 +157,8 @@ async function readRequest(c: Context<HonoEnv>, fleet: Fleet, route: Route): Pro
   return {
     ...c.req.param(),
     fleet,
-    key: c.var.key,
-    base: c.var.base,
+    key: c.get('key'),
+    base: c.get('base'),
     body,
     query,
     page,
@@ -209,7 +209,7 @@ function answer(c: Context<HonoEnv>, route: Route, handled: Exclude<Handled<obje
   const headers = {
     ...(route.location === undefined
       ? {}
-      : locationIn(c.var.base, route.location, (body as { readonly id: string }).id)),
+      : locationIn(c.get('base'), route.location, (body as { readonly id: string }).id)),
     ...own?.headers,
   }
   // Only what is answered without a status gets a tag.

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import { sha256 } from '../../crypto/secrets.ts'
-import type { HonoEnv } from './request.ts'
+import type { HonoEnv } from './env.ts'
 
 const compare = etag({
   retainedHeaders: [

@@ -9,7 +9,7 @@ import type { TriggerType } from '../../../core/trigger-types/index.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { clientAddress, mayCall } from '../../net/client-address.ts'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { HonoEnv } from '../kit/request.ts'
+import type { HonoEnv } from '../kit/env.ts'
 import { headersOf, setQuotaHeaders } from '../kit/response.ts'
 
 /** A request from outside to a trigger, without an API key: from a sender of webhooks, a chat platform, or a form. */

@@ -13,7 +13,9 @@ import { CHAT_PLATFORM_BY_NAME } from '../../chat/index.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { IncomingRequest, RequestHead } from '../../crypto/signatures.ts'
 import { fireTrigger, onceBy } from '../../triggers/fire.ts'
-import { type HonoEnv, readBytes } from '../kit/request.ts'
+import type { HonoEnv } from '../kit/env.ts'
+import { readBytes } from '../kit/request.ts'
+import { respond } from '../kit/response.ts'
 import { calledTrigger, type Caller, callerOf, respondRefused } from './caller.ts'
 
 /**
@@ -132,5 +134,5 @@ async function within(ms: Millis, ask: () => Promise<MessageOutcome>): Promise<M
 }
 
 function respondChat(c: Context<HonoEnv>, { status, body, headers = {} }: ChatReply): Response {
-  return body === null ? c.body(null, status, headers) : c.json(body, status, headers)
+  return body === null ? respond(c, null, status, headers) : c.json(body, status, headers)
 }

@@ -11,8 +11,8 @@ import { type FormPage, formPage, type Notice, plainPage } from '../../form/page
 import { styleHash } from '../../form/style.ts'
 import { isBrowser, newBrowser, newToken } from '../../form/token.ts'
 import { reboundPage, requestOrigin } from '../../net/origin.ts'
-import type { HonoEnv } from '../kit/request.ts'
-import { headersOf } from '../kit/response.ts'
+import type { HonoEnv } from '../kit/env.ts'
+import { headersOf, passHeaders, setHeader } from '../kit/response.ts'
 import { calledTrigger, type Caller, callerOf } from './caller.ts'
 
 /** Names the browser that a page was drawn for, and nothing else: see `adapters/form/token.ts`. */
@@ -95,7 +95,7 @@ export class FormPages {
   /** The same, where it could not be taken: with what is to be done now, and how long that may take. */
   drawRefused(c: Context<HonoEnv>, opened: OpenForm, as: Drawn, refusal: Refusal): Promise<Response> | Response {
     const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
-    for (const [name, value] of Object.entries(headersOf(refusal))) c.header(name, value)
+    for (const [name, value] of Object.entries(headersOf(refusal))) setHeader(c, name, value)
     if (refusal.refused === 'FORBIDDEN') return plain(c, 403, FORM_CLOSED)
     return this.draw(c, opened, { ...as, notice: noticeOf(refusal) }, status)
   }
@@ -104,7 +104,7 @@ export class FormPages {
 /** A body that could not be read at all: what was written is lost to us, and is in the browser still. */
 export function drawUnreadable(c: Context, refusal: Refusal): Response | Promise<Response> {
   const status = REFUSALS[refusal.refused].status as ContentfulStatusCode
-  for (const [name, value] of Object.entries(headersOf(refusal))) c.header(name, value)
+  for (const [name, value] of Object.entries(headersOf(refusal))) setHeader(c, name, value)
   return plain(c, status, refusal.refused === 'PAYLOAD_TOO_LARGE' ? FORM_TOO_LONG : noticeOf(refusal))
 }
 
@@ -130,11 +130,12 @@ export function show(
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ]
-  c.header('Content-Security-Policy', policy.join('; '))
-  c.header('X-Frame-Options', 'DENY')
-  c.header('Referrer-Policy', 'same-origin')
-  c.header('Cross-Origin-Opener-Policy', 'same-origin')
-  c.header('Cache-Control', 'no-store')
+  setHeader(c, 'Content-Security-Policy', policy.join('; '))
+  setHeader(c, 'X-Frame-Options', 'DENY')
+  setHeader(c, 'Referrer-Policy', 'same-origin')
+  setHeader(c, 'Cross-Origin-Opener-Policy', 'same-origin')
+  setHeader(c, 'Cache-Control', 'no-store')
+  passHeaders(c)
   return c.html(page, status)
 }
 

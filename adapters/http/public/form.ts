@@ -26,8 +26,9 @@ import { foreignPage, requestOrigin } from '../../net/origin.ts'
 import { hashOf } from '../../crypto/secrets.ts'
 import { fireTrigger, onceBy } from '../../triggers/fire.ts'
 import { COOKIE, drawUnreadable, FormPages, type OpenForm, plain, show } from './form-pages.ts'
-import { BODY_BYTES_MAX, type HonoEnv, readBytes } from '../kit/request.ts'
-import { setQuotaHeaders } from '../kit/response.ts'
+import type { HonoEnv } from '../kit/env.ts'
+import { BODY_BYTES_MAX, readBytes } from '../kit/request.ts'
+import { passHeaders, setHeader, setQuotaHeaders } from '../kit/response.ts'
 import { countFailure } from './caller.ts'
 
 /** The services for the forms of one fleet. */
@@ -103,7 +104,8 @@ async function submit(forms: Forms, c: Context<HonoEnv>): Promise<Response> {
   if (answer.type !== 'fired') throw new Error(`expected an answer of type fired, got ${answer.type}`)
   const to = form.redirect_url ?? `${path}?done=${await newReceipt(key, trigger.id, answer.job?.id ?? '')}`
   // Loading the page to which this leads once more sends nothing.
-  c.header('Cache-Control', 'no-store')
+  setHeader(c, 'Cache-Control', 'no-store')
+  passHeaders(c)
   return c.redirect(to, 303)
 }
 

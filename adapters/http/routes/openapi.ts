@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import openapi from '../../../schemas/openapi.json' with { type: 'json' }
 import { PATHS } from '../../../core/api/paths.ts'
+import { respond } from '../kit/response.ts'
 
 /** Serves the OpenAPI document of a fleet. Its text is made on the first request. */
 export function openApi(version: string, base: string, hasFleets: boolean): (c: Context) => Response {
@@ -8,7 +9,7 @@ export function openApi(version: string, base: string, hasFleets: boolean): (c: 
   return (c) => {
     if (c.req.query('pretty') !== undefined) return c.json(documentOf(version, base, hasFleets))
     text ??= JSON.stringify(documentOf(version, base, hasFleets))
-    return c.body(text, 200, { 'Content-Type': 'application/json' })
+    return respond(c, text, 200, { 'Content-Type': 'application/json' })
   }
 }
 
