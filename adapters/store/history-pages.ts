@@ -1,4 +1,4 @@
-import type { JobId, JsonText } from '../../core/base/ids.ts'
+import type { JobId, JsonText, RobotId } from '../../core/base/ids.ts'
 import { fromText } from '../../core/base/json.ts'
 import type { HistoryRow } from '../../core/records/job-history.ts'
 import { checksumOf } from './checksum.ts'
@@ -37,18 +37,18 @@ const PAGE_CHARS = 100_000
 /** Collects the entries of a turn into pages. Each page has the values that the statements above insert. */
 export function historyPages(history: readonly HistoryRow[]): readonly (readonly SqlValue[])[] {
   const pages: Page[] = []
-  const open = new Map<string, Page>()
+  const open = new Map<JobId, Page>()
   for (const entry of history) {
-    const key = `${entry.at} ${entry.job_id}`
-    let page = open.get(key)
-    if (page === undefined || page.chars >= PAGE_CHARS) {
-      page = { first: entry, entries: [], chars: 0 }
+    let page = open.get(entry.job_id)
+    if (page === undefined || page.first.at !== entry.at || page.chars >= PAGE_CHARS) {
+      page = { first: entry, entries: [], chars: 0, robot: null }
       pages.push(page)
-      open.set(key, page)
+      open.set(entry.job_id, page)
     }
-    const text = JSON.stringify(pack(entry, page.first.seq + page.entries.length))
+    const text = JSON.stringify(pack(entry, page.robot, page.first.seq + page.entries.length))
     page.entries.push(text)
     page.chars += text.length
+    page.robot = entry.robot_id
   }
   return pages.map(({ first: { seq, at, job_id }, entries }) => {
     const values = [seq, at, `[${entries.join()}]`, job_id]
@@ -60,6 +60,8 @@ interface Page {
   readonly first: HistoryRow
   readonly entries: string[]
   chars: number
+  /** The robot of the last entry. */
+  robot: RobotId | null
 }
 
 /** The entries of a page that was selected. Throws `StoreDamaged` when they are not as they were written. */
@@ -73,52 +75,77 @@ export function entriesOf(record: SqlRow): readonly HistoryRow[] {
   }
   const [seq, at, entries, job_id] = values as [number, number, JsonText, JobId]
   try {
-    return (fromText(entries) as Packed[]).map((entry, i) => unpack(entry, { seq: seq + i, at, job_id }))
+    let robot_id: RobotId | null = null
+    return (fromText(entries) as unknown as Packed[]).map((packed, i) => {
+      const entry = unpack(packed, { seq: seq + i, at, job_id, robot_id })
+      robot_id = entry.robot_id
+      return entry
+    })
   } catch {
     return throwDamaged('a row of job_history has JSON that cannot be read')
   }
 }
 
 /**
- * event, attempt, offer, from_status, to_status, robot_id, actor, detail, and how far its number is from the expected
- * one. 0 stands for null, and in `actor` and `detail` for the usual text. Zeros at the end are left out.
+ * event, robot_id, actor, detail, attempt, offer, from_status, to_status, and how far its number is from the expected one.
+ * 0 stands for the usual: the robot of the entry before, the text or the status that the event usually has. Of numbers the
+ * difference from the usual one is kept. Zeros at the end are left out.
  */
-type Packed = readonly (string | number)[]
+type Packed = readonly (string | number | null)[]
 
-function pack(entry: HistoryRow, expectedSeq: number): Packed {
-  const { from_status, robot_id } = entry
-  const packed: (string | number)[] = [
-    letterOf(entry.event),
-    entry.attempt,
-    entry.offer,
-    from_status === null ? 0 : letterOf(from_status),
-    letterOf(entry.to_status),
-    robot_id ?? 0,
+function pack(entry: HistoryRow, lastRobot: RobotId | null, expectedSeq: number): Packed {
+  const { event, robot_id, from_status, to_status } = entry
+  const usual = usualOf(event)
+  const packed: (string | number | null)[] = [
+    letterOf(event),
+    robot_id === lastRobot ? 0 : robot_id,
     entry.actor === usualActor(entry) ? 0 : entry.actor,
     entry.detail === usualDetail(entry) ? 0 : entry.detail,
+    entry.attempt - usual.attempt,
+    entry.offer - usual.offer,
+    from_status === usual.from_status ? 0 : from_status === null ? null : letterOf(from_status),
+    to_status === usual.to_status ? 0 : letterOf(to_status),
     entry.seq - expectedSeq,
   ]
   while (packed.at(-1) === 0) packed.pop()
   return packed
 }
 
-function unpack(packed: Packed, known: Pick<HistoryRow, 'seq' | 'at' | 'job_id'>): HistoryRow {
-  const [event = '', attempt = 0, offer = 0, from = 0, to = '', robot = 0, actor = 0, detail = 0, more = 0] = packed
+/** Restores an entry. `known.robot_id` is the robot of the entry before. */
+function unpack(packed: Packed, known: Pick<HistoryRow, 'seq' | 'at' | 'job_id' | 'robot_id'>): HistoryRow {
+  const [letter = '', robot = 0, actor = 0, detail = 0, attempt = 0, offer = 0, from = 0, to = 0, more = 0] = packed
+  const event = wordOf(letter)
+  const usual = usualOf(event)
   const entry = {
     seq: known.seq + Number(more),
     job_id: known.job_id,
     at: known.at,
-    event: wordOf(event),
-    from_status: from === 0 ? null : wordOf(from),
-    to_status: wordOf(to),
-    attempt: Number(attempt),
-    offer: Number(offer),
-    robot_id: robot === 0 ? null : String(robot),
+    event,
+    from_status: from === 0 ? usual.from_status : from === null ? null : wordOf(from),
+    to_status: to === 0 ? usual.to_status : wordOf(to),
+    attempt: usual.attempt + Number(attempt),
+    offer: usual.offer + Number(offer),
+    robot_id: robot === 0 ? known.robot_id : robot,
     actor: '',
     detail: '',
   } as HistoryRow
   const withActor = { ...entry, actor: actor === 0 ? usualActor(entry) : String(actor) }
   return { ...withActor, detail: detail === 0 ? usualDetail(withActor) : String(detail) }
+}
+
+type Usual = Pick<HistoryRow, 'from_status' | 'to_status' | 'attempt' | 'offer'>
+
+/** The usual statuses and numbers of an entry. They are on disk, by their absence: none is ever changed. */
+const USUAL: Readonly<Record<string, Usual>> = {
+  submit: { from_status: null, to_status: 'queued', attempt: 0, offer: 0 },
+  offer: { from_status: 'queued', to_status: 'queued', attempt: 0, offer: 1 },
+  accept: { from_status: 'queued', to_status: 'running', attempt: 1, offer: 1 },
+  complete: { from_status: 'running', to_status: 'completed', attempt: 1, offer: 1 },
+}
+const OTHERS: Usual = { from_status: 'running', to_status: 'failed', attempt: 1, offer: 1 }
+
+function usualOf(event: string): Usual {
+  return Object.hasOwn(USUAL, event) ? USUAL[event] as Usual : OTHERS
 }
 
 function usualActor({ event, robot_id }: Pick<HistoryRow, 'event' | 'robot_id'>): string {
@@ -164,7 +191,7 @@ function letterOf(word: string): string {
   return Object.hasOwn(LETTERS, word) ? LETTERS[word] as string : `=${word}`
 }
 
-function wordOf(letter: string | number): string {
+function wordOf(letter: string | number | null): string {
   const text = String(letter)
   return text.startsWith('=')
     ? text.slice(1)
