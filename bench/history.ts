@@ -76,8 +76,8 @@ async function fill(path: string, ended: number): Promise<void> {
     id: `'ended-' || n`,
     seq: `n + ${LIVE * 10}`,
     status: `'completed'`,
-    completed_at: 'created_at + n',
-    started_at: 'created_at',
+    completed_at: 'n',
+    started_at: '0',
     result: `'{}'`,
     progress: '100',
   }

@@ -1,4 +1,5 @@
 import { PAGE_COLUMNS } from './history-pages.ts'
+import { BYTES_LIST, bytesList } from './bytes.ts'
 import { COLUMNS, packColumns } from './rows.ts'
 import type { FamilyMember, RecentJob } from '../../core/records/job.ts'
 import type { Interaction, Prefetch } from '../../core/prefetch.ts'
@@ -8,7 +9,8 @@ import type { HistoryRow } from '../../core/records/job-history.ts'
 
 // A live job has no end (`check` guarantees that), so the database need not know the statuses. Jobs that are ready, or
 // that wait for no instant, come first in the index; the scan stops before those that wait for a later one.
-export const IN_MEMORY = 'indexed by jobs_in_memory where (completed_at is null or stop_until is not null)'
+export const LIVE = '(completed_at is null or stop_until is not null)'
+export const IN_MEMORY = `indexed by jobs_in_memory where ${LIVE}`
 
 const RECENT_NAMES = ['created_at', 'created_by', 'trigger_id']
 const RECENT_COLUMNS = COLUMNS.jobs.filter(({ name }) => RECENT_NAMES.includes(name))
@@ -54,11 +56,11 @@ export const DESCENDANTS = {
 
 /** The history of jobs of which is asked what happened between them and robots. */
 export function wantInteractions(wanted: Prefetch['interactions']) {
-  return { table: 'job_history', sql: HISTORIES, args: [JSON.stringify(wanted.map(({ job }) => job))] } as const
+  return { table: 'job_history', sql: HISTORIES, args: [bytesList(wanted.map(({ job }) => job))] } as const
 }
 
 const HISTORIES = `select ${PAGE_COLUMNS} from job_history where job in (
-  select seq from jobs where id in (select value from json_each(?))
+  select seq from jobs where id in ${BYTES_LIST}
 )`
 
 /** The interactions between these jobs and robots: the first entry of each kind. */

@@ -3,7 +3,8 @@ import { fromText } from '../../core/base/json.ts'
 import type { HistoryRow } from '../../core/records/job-history.ts'
 import { checksumOf } from './checksum.ts'
 import type { SqlValue } from './row-of.ts'
-import { blobText, packColumns, type SqlRow, summedOf, throwDamaged, valueOf } from './rows.ts'
+import { bytesParameter, bytesSql } from './bytes.ts'
+import { blobText, partSql, plainColumn, type SqlRow, summedOf, throwDamaged, valueOf } from './rows.ts'
 
 /**
  * The history of a job in the database: one row for each turn in which something happened to it, with all entries of
@@ -13,23 +14,25 @@ import { blobText, packColumns, type SqlRow, summedOf, throwDamaged, valueOf } f
 
 /** The columns of a page as it is read: a job is known by its number in the table, and by its id outside. */
 const COLUMNS = [
-  { name: 'seq', kind: 'int', nullable: false, checksum: 'checksum' },
-  { name: 'at', kind: 'int', nullable: false, checksum: 'checksum' },
-  { name: 'entries', kind: 'text', nullable: false, checksum: 'checksum' },
-  { name: 'job_id', kind: 'text', nullable: false, checksum: 'checksum' },
+  plainColumn('seq', 'int'),
+  plainColumn('at', 'int'),
+  plainColumn('entries', 'text'),
+  { ...plainColumn('job_id', 'text'), isBytes: true },
 ] as const
 const SUMMED = summedOf(COLUMNS)
-const JOB_ID = { ...COLUMNS[3], name: '(select id from jobs where jobs.seq = job_history.job)' }
+
+const JOB_ID = `(select ${partSql({ ...COLUMNS[3], name: 'id' })} from jobs where jobs.seq = job_history.job)`
+const PARTS = [...COLUMNS.slice(0, 3).map(partSql), JOB_ID]
 
 /** The selected expressions that read whole pages. */
-export const PAGE_COLUMNS = `${packColumns([COLUMNS[0], COLUMNS[1], COLUMNS[2], JOB_ID])}, checksum`
+export const PAGE_COLUMNS = `cast(concat_ws(char(0), ${PARTS.join()}) as blob) as packed, checksum`
 
 const INTO = 'insert into job_history (seq, at, entries, job, checksum)'
 /** Inserts pages: each has its number, instant, entries, the id of its job, which must be there, and a checksum. */
 export const INSERT_PAGES = `with r as materialized (select jsonb(value) as v from json_each(?)) ${INTO}
-  select v ->> 0, v ->> 1, v ->> 2, (select seq from jobs where id = v ->> 3), v ->> 4 from r`
+  select v ->> 0, v ->> 1, v ->> 2, (select seq from jobs where id = ${bytesSql('v ->> 3')}), v ->> 4 from r`
 /** The same for one page, with a parameter for each value. */
-export const INSERT_PAGE = `${INTO} values (?, ?, ?, (select seq from jobs where id = ?), ?)`
+export const INSERT_PAGE = `${INTO} values (?1, ?2, ?3, (select seq from jobs where id = ${bytesSql('?4')}), ?5)`
 
 /** The size from which a page gets no more entries, since a server and a Durable Object limit what one value may have. */
 const PAGE_CHARS = 100_000
@@ -52,7 +55,7 @@ export function historyPages(history: readonly HistoryRow[]): readonly (readonly
   }
   return pages.map(({ first: { seq, at, job_id }, entries }) => {
     const values = [seq, at, `[${entries.join()}]`, job_id]
-    return [...values, checksumOf(SUMMED, values)]
+    return [seq, at, values[2] as string, bytesParameter(job_id), checksumOf(SUMMED, values)]
   })
 }
 

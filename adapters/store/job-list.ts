@@ -1,7 +1,9 @@
 import { assert } from '../../core/base/assert.ts'
 import type { JobStatus } from '../../core/records/job.ts'
 import type { JobPage, JobQuery } from './contract.ts'
-import { ALL_COLUMNS, decodeRow, type ReadSql } from './rows.ts'
+import { bytesParameter, bytesSql } from './bytes.ts'
+import { ALL_COLUMNS, decodeRow, type ReadSql, TABLES } from './rows.ts'
+import { LIVE } from './excerpts.ts'
 import type { SqlValue } from './row-of.ts'
 
 /**
@@ -56,36 +58,66 @@ function sorted(filters: readonly Filter[]): readonly Filter[] {
 
 /** Jobs with a number below `before`. All that there are from `from` on; one more than fits if there are more. */
 async function search(read: ReadSql, filters: readonly Filter[], before: number, limit: number) {
-  const [first, ...others] = filters
-  const found = first === undefined ? 'seq < ?' : `${conditionOf(first)} and seq < ?`
-  const args = [...first === undefined ? [] : argsOf(first), before]
+  const { condition, args, others } = lookUp(filters)
+  const found = `${condition} seq < ?`
   const order = 'order by seq desc limit ?'
   const names = others.map(([name]) => name)
   const numbers = others.length === 0
     ? `select seq from jobs where ${found} ${order}`
     : `select seq from (select ${['seq', ...names].join()} from jobs where ${found} ${order}) where ${
-      names.map((name) => `${name} = ?`).join(' and ')
+      others.map((filter, i) => conditionOf(filter, args.length + 3 + i)).join(' and ')
     } ${order}`
-  const bounds = others.length === 0 ? [] : [JOBS_SEARCHED_MAX, ...others.map(([, value]) => value)]
+  const bounds = others.length === 0 ? [] : [JOBS_SEARCHED_MAX, ...others.flatMap(argsOf)]
   const sql = `select ${ALL_COLUMNS.jobs} from jobs where seq in (${numbers}) order by seq desc`
-  const records = await read(sql, [...args, ...bounds, limit + 1])
+  const records = await read(sql, [...args, before, ...bounds, limit + 1])
   const jobs = records.map((record) => decodeRow('jobs', record))
   const last = jobs.at(-1)
   if (jobs.length > limit && last !== undefined) return { jobs, from: last.seq, isCut: false }
   if (others.length === 0) return { jobs, from: Number.NEGATIVE_INFINITY, isCut: false }
   const [reach] = await read(
     `select min(seq) as seq, count(*) as jobs from (select seq from jobs where ${found} ${order})`,
-    [...args, JOBS_SEARCHED_MAX],
+    [...args, before, JOBS_SEARCHED_MAX],
   )
   const isCut = Number(reach?.['jobs']) === JOBS_SEARCHED_MAX
   return { jobs, from: isCut ? Number(reach?.['seq']) : Number.NEGATIVE_INFINITY, isCut }
 }
 
-/** Dead letters have an index of their own, which the literal 1 selects. */
-function conditionOf([name]: Filter): string {
-  return name === 'dead_lettered' ? 'dead_lettered = 1' : `${name} = ?`
+interface LookUp {
+  /** The condition of the index, with an `and` after it; empty if jobs are looked through by their numbers. */
+  readonly condition: string
+  readonly args: readonly SqlValue[]
+  /** The filters that the jobs found there are compared with. */
+  readonly others: readonly Filter[]
+}
+
+/** Selects the index for filters. Most jobs are completed, and those that wait are in memory: no index has their status. */
+function lookUp(filters: readonly Filter[]): LookUp {
+  const [first, ...others] = filters
+  if (first === undefined) return { condition: '', args: [], others }
+  const [name, value] = first
+  if (name !== 'status') return { condition: `${conditionOf(first, 1)} and`, args: argsOf(first), others }
+  if (value === ('completed' satisfies JobStatus)) return { condition: '', args: [], others: filters }
+  if (value === ('queued' satisfies JobStatus)) return { condition: `${WAITING} and`, args: [], others: filters }
+  return { condition: `${BY_STATUS} and status = ?1 and`, args: [value], others }
+}
+
+/** The jobs in the index of those in memory that wait for no instant. */
+const WAITING = `${LIVE} and ready_at is null`
+/** The jobs in the index of statuses. */
+const BY_STATUS = "status not in ('completed', 'queued')"
+
+/** The condition, whose parameter is at this place. Dead letters have an index of their own, which the literal 1 selects. */
+function conditionOf([name]: Filter, place: number): string {
+  if (name === 'dead_lettered') return 'dead_lettered = 1'
+  const parameter = `?${place}`
+  return `${name} = ${isBytes(name) ? bytesSql(parameter) : parameter}`
 }
 
 function argsOf([name, value]: Filter): readonly SqlValue[] {
-  return name === 'dead_lettered' ? [] : [value]
+  if (name === 'dead_lettered') return []
+  return isBytes(name) ? [bytesParameter(String(value))] : [value]
+}
+
+function isBytes(column: string): boolean {
+  return (TABLES.jobs.bytes as readonly string[]).includes(column)
 }

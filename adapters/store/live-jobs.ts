@@ -11,6 +11,7 @@ import {
   COLUMNS,
   fieldOf,
   joinColumns,
+  plainColumn,
   type SqlRow,
   summedOf,
   throwDamaged,
@@ -88,7 +89,7 @@ const OWN_NAMES: readonly string[] = [
 const OWN = COLUMNS.jobs.filter(({ name }) => OWN_NAMES.includes(name))
 const COMMON = COLUMNS.jobs.filter(({ name }) => !OWN_NAMES.includes(name))
 
-const SUM: Column = { name: '', kind: 'int', nullable: true, checksum: null }
+const SUM = plainColumn('', 'int', true)
 /** A job's row: its own values, its checksums, and then those that it has in common with others. */
 const ROW = joinColumns([
   ...OWN,

@@ -15,7 +15,9 @@ import {
   wantInteractions,
 } from './excerpts.ts'
 import { entriesOf, PAGE_COLUMNS } from './history-pages.ts'
+import { BYTES, BYTES_LIST, bytesList, bytesParameter } from './bytes.ts'
 import { readJobPage } from './job-list.ts'
+import { DEFINITION } from './tables.ts'
 import { type Column, decodeRow, type ReadSql, type RowOf, type SqlRow } from './rows.ts'
 import { ALL_COLUMNS, checkedJob, type TableName } from './rows.ts'
 import type { Statement } from './writes.ts'
@@ -33,25 +35,26 @@ export function sqlQueries(read: ReadSql): Queries {
     rowPage(await rows(table, PAGE, ends(query)), query)
 
   return {
-    job: async (id) => (await rows('jobs', 'where id = ?', [id]))[0],
+    job: async (id) => (await rows('jobs', `where id = ${BYTES}`, [bytesParameter(id)]))[0],
     jobs: (query) => readJobPage(read, query),
     logs: (id, { after, limit }) =>
-      rows('job_logs', 'where job_id = ? and seq > ? order by seq limit ?', [id, after, limit]),
+      rows('job_logs', `where job_id = ${BYTES} and seq > ? order by seq limit ?`, [bytesParameter(id), after, limit]),
     logTail: async (id, lines) =>
-      (await rows('job_logs', 'where job_id = ? order by seq desc limit ?', [id, lines])).toReversed(),
-    logCount: async (id) =>
-      Number((await read('select count(*) as lines from job_logs where job_id = ?', [id]))[0]?.['lines']),
+      (await rows('job_logs', `where job_id = ${BYTES} order by seq desc limit ?`, [bytesParameter(id), lines]))
+        .toReversed(),
+    logCount: async (id) => Number((await read(LINES, [bytesParameter(id)]))[0]?.['lines']),
     history: async (id) => {
       const pages = await read(
-        `select ${PAGE_COLUMNS} from job_history where job = (select seq from jobs where id = ?) order by seq`,
-        [id],
+        `select ${PAGE_COLUMNS} from job_history where job = (select seq from jobs where id = ${BYTES}) order by seq`,
+        [bytesParameter(id)],
       )
       return pages.flatMap(entriesOf).sort((a, b) => a.seq - b.seq)
     },
     workflow: async (id) => (await rows('workflows', 'where id = ?', [id]))[0],
     workflows: (query) => page('workflows', query),
-    versions: (id) => rows('workflow_versions', 'where workflow_id = ? order by version desc', [id]),
-    definition: async (hash) => (await rows('definitions', 'where hash = ?', [hash]))[0]?.json,
+    versions: (id) =>
+      rows('workflow_versions', `where workflow_id = ${BYTES} order by version desc`, [bytesParameter(id)]),
+    definition: async (hash) => (await rows('definitions', `where hash = ${BYTES}`, [bytesParameter(hash)]))[0]?.json,
     robot: async (id) => (await rows('robots', 'where id = ?', [id]))[0],
     robots: (query) => page('robots', query),
     trigger: async (id) => (await rows('triggers', 'where id = ?', [id]))[0],
@@ -80,6 +83,8 @@ export function sqlQueries(read: ReadSql): Queries {
     },
   }
 }
+
+const LINES = `select count(*) as lines from job_logs where job_id = ${BYTES}`
 
 /** Both by an index of its own: in the order in which deliveries are due, the oldest may be anywhere. */
 const BACKLOG = `select
@@ -144,8 +149,8 @@ function asEarlyRun({ schedule_id, due_at }: ScheduleRunRow): EarlyRun {
 
 /** The definitions of jobs in memory, and of every workflow the published one and the newest, which may be published next. */
 const LOADED_DEFINITIONS = `where hash in (
-  select definition from jobs ${IN_MEMORY} and ready_at is null
-  union select definition from jobs ${IN_MEMORY} and ready_at <= ?
+  select ${DEFINITION} from jobs ${IN_MEMORY} and ready_at is null
+  union select ${DEFINITION} from jobs ${IN_MEMORY} and ready_at <= ?
   union select definition from workflows union select published_definition from workflows
 ) order by hash`
 
@@ -156,14 +161,14 @@ export function prefetchPlan(
   const keys = idempotency.length === 0 ? null : [JSON.stringify(idempotency)]
   const window = due === null ? null : [due.after, due.until]
   return plan({
-    jobs: jobs.length === 0 ? null : want('jobs', `where id in ${LIST}`, [JSON.stringify(jobs)]),
+    jobs: jobs.length === 0 ? null : want('jobs', `where id in ${BYTES_LIST}`, [bytesList(jobs)]),
     idempotency: keys && want('idempotency', `where key in ${LIST}`, keys),
     answered: keys && want('jobs', `where id in (select job_id from idempotency where key in ${LIST})`, keys),
     duplicates: duplicates.length === 0
       ? null
       : want('jobs', DUPLICATES, [duplicatesSince, JSON.stringify(duplicates)]),
     due: window && want('jobs', `${DUE} order by ready_at, seq`, window),
-    definitions: window && want('definitions', `where hash in (select definition from jobs ${DUE})`, window),
+    definitions: window && want('definitions', DUE_DEFINITIONS, window),
     pages: pages.length === 0 ? null : want('deliveries', PAGES, [
       JSON.stringify(pages.map(({ webhook, at, seq }) => [webhook, at, seq])),
       DELIVERY_PAGE + 1,
@@ -206,7 +211,8 @@ const PAGES = `where id in (
     and (next_at, seq) > (wanted.value ->> 1, wanted.value ->> 2) order by next_at, seq limit ?
   )
 ) order by next_at, seq`
-const DUE = `${IN_MEMORY} and ready_at > ? and ready_at <= ?`
+const DUE = `${IN_MEMORY} and ready_at > ?1 and ready_at <= ?2`
+const DUE_DEFINITIONS = `where hash in (select ${DEFINITION} from jobs ${DUE})`
 
 /** The rows of one table that a plan reads. */
 interface Want<T extends TableName> extends Statement {

@@ -50,6 +50,16 @@ export interface TableOf<Row> {
   readonly conflict: Conflict
   /** Columns that never change after a row is created, with the key. Absent: every write writes whole rows. */
   readonly fixed?: readonly (keyof Row)[]
+  /** Values that are stored as null. They are on disk, by their absence: none is ever changed. */
+  readonly usual?: { readonly [C in keyof Row]?: SqlValue }
+  /** Columns that usually equal another one, and are null then. */
+  readonly same?: { readonly [C in keyof Row]?: keyof Row }
+  /** Columns that are null where they equal what this expression selects, which never changes. */
+  readonly derived?: { readonly [C in keyof Row]?: string }
+  /** Instants that are stored as the difference from another one. */
+  readonly since?: { readonly [C in keyof Row]?: keyof Row }
+  /** Columns of UUIDs or hashes, which are stored as bytes (bytes.ts). */
+  readonly bytes?: readonly (keyof Row)[]
   readonly columns: { readonly [C in keyof Row]-?: ColumnOf<Row[C]> }
 }
 

@@ -3,6 +3,7 @@ import type { JsonText } from '../../core/base/ids.ts'
 import { checkJob, type JobRow } from '../../core/records/job.ts'
 import { fromText, toText } from '../../core/base/json.ts'
 import { checksumOf, seedOf, type Summed } from './checksum.ts'
+import { bytesParameter, bytesPartSql, textOfPart } from './bytes.ts'
 import { blobText, throwDamaged } from './damaged.ts'
 import type { ColumnKind, RowOf, SqlRow, SqlValue, TableName } from './row-of.ts'
 import { TABLES } from './tables.ts'
@@ -17,6 +18,16 @@ export interface Column {
   readonly name: string
   readonly kind: ColumnKind
   readonly nullable: boolean
+  /** The value that is stored as null, of a column that is never null in a row; null if there is none. */
+  readonly usual: SqlValue
+  /** The column that it usually equals, and is null then. */
+  readonly sameAs: string | null
+  /** The expression for a value of bytes that is stored as null where it is equal. */
+  readonly derived: string | null
+  /** The column of the instant from which this one is counted. */
+  readonly since: string | null
+  /** True if a UUID, or a hash, is stored as the bytes that its digits stand for, and every other text as it is. */
+  readonly isBytes: boolean
   /** The column of the checksum that its value counts in; null in a table without checksums. */
   readonly checksum: Checksum | null
 }
@@ -32,13 +43,37 @@ export const COLUMNS = Object.fromEntries<readonly Column[]>(
   Object.entries(TABLES).map(([table, { columns }]) => [table, columnsOf(table as TableName, columns)]),
 ) as Readonly<Record<TableName, readonly Column[]>>
 
+/** A column that is stored as it is. */
+export function plainColumn(name: string, kind: ColumnKind, nullable = false): Column {
+  return { name, kind, nullable, usual: null, sameAs: null, derived: null, since: null, isBytes: false, checksum: null }
+}
+
+interface Stored {
+  readonly fixed?: readonly string[]
+  readonly usual?: Readonly<Record<string, SqlValue>>
+  readonly same?: Readonly<Record<string, string>>
+  readonly derived?: Readonly<Record<string, string>>
+  readonly since?: Readonly<Record<string, string>>
+  readonly bytes?: readonly string[]
+}
+
 /** Fixed columns come first, so that those which an update writes are next to each other. */
 function columnsOf(table: TableName, columns: Readonly<Record<string, string>>): readonly Column[] {
-  const { fixed } = TABLES[table] as { readonly fixed?: readonly string[] }
+  const { fixed, usual = {}, same = {}, derived = {}, since = {}, bytes = [] } = TABLES[table] as Stored
   const all = Object.entries(columns).map(([name, kept]): Column => {
     const sum = fixed === undefined || fixed.includes(name) ? 'checksum' : 'state_checksum'
     const kind = kept.replace('?', '') as ColumnKind
-    return { name, kind, nullable: kept.endsWith('?'), checksum: table === 'definitions' ? null : sum }
+    return {
+      name,
+      kind,
+      nullable: kept.endsWith('?'),
+      usual: usual[name] ?? null,
+      sameAs: same[name] ?? null,
+      derived: derived[name] ?? null,
+      since: since[name] ?? null,
+      isBytes: bytes.includes(name),
+      checksum: table === 'definitions' ? null : sum,
+    }
   })
   return [...all.filter(({ checksum }) => checksum !== 'state_checksum'), ...all.filter(isState)]
 }
@@ -82,8 +117,23 @@ const FIXED = ofEachTable((table) => COLUMNS[table].filter((column) => !isState(
  * because decoding of requests guarantees that.
  */
 export function rowValues<T extends TableName>(table: T, row: RowOf[T]): readonly SqlValue[] {
-  const values = valuesOf(COLUMNS[table], row)
-  return [...values, ...checksumsOf(table, values)]
+  const columns = COLUMNS[table]
+  const values = valuesOf(columns, row)
+  const sums = checksumsOf(table, values)
+  store(columns, values, row)
+  return [...values, ...sums]
+}
+
+/** Replaces values by what is bound for them: null for the usual ones, and digits of bytes. */
+function store(columns: readonly Column[], values: SqlValue[], row: RowOf[TableName]): void {
+  const fields = row as unknown as Readonly<Record<string, SqlValue>>
+  for (let i = 0; i < columns.length; i++) {
+    const value = values[i] as SqlValue
+    if (value === null) continue
+    const { usual, sameAs, isBytes } = columns[i] as Column
+    if (value === usual || (sameAs !== null && value === (fields[sameAs] ?? ''))) values[i] = null
+    else if (isBytes) values[i] = bytesParameter(value as string)
+  }
 }
 
 /** The columns that an update of a job writes. */
@@ -92,7 +142,9 @@ export const STATE_NAMES: readonly string[] = [...STATE_COLUMNS.map(({ name }) =
 /** The values to bind for an update of a job: those of `STATE_NAMES`, and its number. */
 export function updateValues(job: JobRow): readonly SqlValue[] {
   const values = valuesOf(STATE_COLUMNS, job)
-  return [...values, checksumOf(STATE_SUMMED, values), job.seq]
+  const sum = checksumOf(STATE_SUMMED, values)
+  store(STATE_COLUMNS, values, job)
+  return [...values, sum, job.seq]
 }
 
 function valuesOf(columns: readonly Column[], row: RowOf[TableName]): SqlValue[] {
@@ -125,11 +177,27 @@ export function packColumns(columns: readonly Column[]): string {
 
 /** The same as text, to be joined with other rows. No part is empty, so U+0000 never comes twice. */
 export function joinColumns(columns: readonly Column[]): string {
-  const parts = columns.map(({ name, kind, nullable }) => {
-    if (nullable) return `ifnull('+' || ${name}, '-')`
-    return isText(kind) ? `'+' || ${name}` : name
-  })
-  return `concat_ws(char(0), ${parts.join()})`
+  return `concat_ws(char(0), ${columns.map(partSql).join()})`
+}
+
+/** The expression for one of these values, with its sign. */
+export function partSql(column: Column): string {
+  const { name, kind, nullable, usual, isBytes, derived } = column
+  if (isBytes) return bytesPartSql(name, derived ?? (usual === null ? "'-'" : `'+${usual}'`))
+  const value = valueSql(column)
+  if (nullable) return `ifnull('+' || ${value}, '-')`
+  return isText(kind) ? `'+' || ${value}` : value
+}
+
+/** The expression for the value of a column as it is in a row. */
+function valueSql({ name, usual, sameAs, since }: Column): string {
+  if (since !== null) return `(${since} + ${name})`
+  if (sameAs !== null) return `ifnull(${name}, ifnull(${sameAs}, ''))`
+  return usual === null ? name : `ifnull(${name}, ${literal(usual)})`
+}
+
+function literal(value: SqlValue): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
 function isText(kind: ColumnKind): boolean {
@@ -147,8 +215,9 @@ function unpack(columns: readonly Column[], blob: SqlRow[string] | undefined): S
 }
 
 /** Reads one of the values that `joinColumns` has joined. */
-export function valueOf({ kind, nullable }: Column, part: string): SqlValue {
+export function valueOf({ kind, nullable, isBytes }: Column, part: string): SqlValue {
   if (nullable && part === '-') return null
+  if (isBytes) return textOfPart(part)
   if (isText(kind)) return part.slice(1)
   return Number(nullable ? part.slice(1) : part)
 }

@@ -2,7 +2,8 @@ import type { JobRow } from '../../core/records/job.ts'
 import type { ClockChange, Deletions, Effects } from '../../core/turn.ts'
 import { historyPages, INSERT_PAGE, INSERT_PAGES } from './history-pages.ts'
 import { rowValues, STATE_NAMES, updateValues } from './rows.ts'
-import { CASCADES, COLUMN_NAMES, type RowOf, type TableName, TABLES } from './rows.ts'
+import { bytesSql } from './bytes.ts'
+import { CASCADES, COLUMN_NAMES, COLUMNS, type RowOf, type TableName, TABLES } from './rows.ts'
 import type { SqlValue } from './row-of.ts'
 import type { Statement } from './sqlite.ts'
 
@@ -110,15 +111,15 @@ export function writes(out: Effects): Statement[] {
 /**
  * The clock was set: instants that measure elapsed time are moved along, and jobs that have ended as a whole, so that
  * their end stays after their start. Of live jobs only the creation is moved here: those in memory come with the turn,
- * and the others wait for an instant of the wall clock. The moved rows have no checksum until they are written again.
+ * and the others wait for an instant of the wall clock. Its other instants are counted from it. The moved rows have no checksum until they are written again.
  */
 function moves({ by, since }: ClockChange): Statement[] {
   return [
     { sql: 'update idempotency set created_at = created_at + ?, checksum = null', args: [by] },
     { sql: 'update deliveries set next_at = next_at + ?, checksum = null where next_at is not null', args: [by] },
     {
-      sql: `update jobs set created_at = created_at + ?1, queued_at = queued_at + ?1, started_at = started_at + ?1,
-        completed_at = completed_at + ?1, state_checksum = null where created_at > ?2 or completed_at is null`,
+      sql: `update jobs set created_at = created_at + ?1, state_checksum = null
+        where created_at > ?2 or completed_at is null`,
       args: [by, since],
     },
   ]
@@ -199,23 +200,40 @@ function* batches<Row>(
  * per row.
  */
 const SQL = forEachTable((table, names) => {
-  const insert = `insert into ${table} (${names.join()}) select ${names.map((_, i) => `v ->> ${i}`).join()} from r`
+  const insert = `insert into ${table} (${names.join()}) select ${
+    names.map((name) => storedSql(table, names, name, (i) => `v ->> ${i}`)).join()
+  } from r`
   // Without `where true` the parser takes `on` for part of a join.
   return `with r as materialized (select jsonb(value) as v from json_each(?)) ${insert} where true`
 })
 
 /** One row with a parameter for each column, so that no value is larger than its largest column. */
 const ALONE = forEachTable((table, names) =>
-  `insert into ${table} (${names.join()}) values (${names.map(() => '?').join()})`
+  `insert into ${table} (${names.join()}) values (${
+    names.map((name) => storedSql(table, names, name, (i) => `?${i + 1}`)).join()
+  })`
 )
+
+/** The expression for the value that a column gets from its parameter. */
+function storedSql(table: TableName, names: readonly string[], name: string, parameter: (i: number) => string): string {
+  const column = COLUMNS[table].find((one) => one.name === name)
+  const of = (other: string): string => parameter(names.indexOf(other))
+  if (column?.since != null) return `(${of(name)}) - (${of(column.since)})`
+  const value = column?.isBytes === true ? bytesSql(of(name)) : of(name)
+  if (table !== 'jobs' || name !== 'definition') return value
+  const version = `workflow_id = ${bytesSql(of('workflow_id'))} and version = ${of('workflow_version')}`
+  return `nullif(${value}, (select definition from workflow_versions where ${version}))`
+}
 
 /** The columns of jobs that may change. The parameter has the values for each job. */
 const UPDATE = `with r as materialized (select jsonb(value) as v from json_each(?)) update jobs set ${
-  STATE_NAMES.map((name, i) => `${name} = v ->> ${i}`).join()
+  STATE_NAMES.map((name) => `${name} = ${storedSql('jobs', STATE_NAMES, name, (i) => `v ->> ${i}`)}`).join()
 } from r where jobs.seq = v ->> ${STATE_NAMES.length}`
 
 /** The same for one job, with a parameter for each value. */
-const UPDATE_ALONE = `update jobs set ${STATE_NAMES.map((name) => `${name} = ?`).join()} where seq = ?`
+const UPDATE_ALONE = `update jobs set ${
+  STATE_NAMES.map((name) => `${name} = ${storedSql('jobs', STATE_NAMES, name, (i) => `?${i + 1}`)}`).join()
+} where seq = ?`
 
 function forEachTable(
   insert: (table: TableName, names: readonly string[]) => string,

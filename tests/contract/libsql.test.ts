@@ -9,7 +9,7 @@ import { openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { readMigrations } from '../../adapters/store/migrations.ts'
 import { META_COLUMNS } from '../../adapters/store/pages.ts'
 import { loadPlan, prefetchPlan, sqlQueries } from '../../adapters/store/queries.ts'
-import { CHECKSUMS, COLUMNS, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
+import { CHECKSUMS, COLUMNS, plainColumn, TABLE_NAMES, TABLES } from '../../adapters/store/rows.ts'
 import { liveJobs } from '../../adapters/store/live-jobs.ts'
 import { migrationsOf } from '../../adapters/store/schema.ts'
 import { migrate, type Sql, type Statement } from '../../adapters/store/sqlite.ts'
@@ -137,14 +137,14 @@ test('the schema has the columns, kinds and keys that rows.ts says', () => {
       const columns = sql.all('select * from pragma_table_info(?) order by name', [table])
       // Jobs are found by their ids, and stored by their numbers.
       const key: readonly string[] = table === 'jobs' ? ['seq'] : TABLES[table].key
-      const sums = CHECKSUMS[table].map((name) => ({ name, kind: 'int', nullable: true } as const))
+      const sums = CHECKSUMS[table].map((name) => plainColumn(name, 'int', true))
       same(
         columns.map(({ name, type, notnull, pk }) => ({ name, type, nullable: notnull === 0 && pk === 0, pk })),
-        [...COLUMNS[table], ...sums].toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, kind, nullable }) => ({
-          name,
-          type: types[kind],
-          nullable,
-          pk: key.indexOf(name) + 1,
+        [...COLUMNS[table], ...sums].toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((column) => ({
+          name: column.name,
+          type: column.isBytes ? 'ANY' : types[column.kind],
+          nullable: column.nullable || (column.usual ?? column.sameAs ?? column.derived) !== null,
+          pk: key.indexOf(column.name) + 1,
         })),
       )
     }
@@ -198,8 +198,8 @@ test('every query of jobs, log lines and history goes by an index', async () => 
       const steps = plan(text, args)
       ok(steps.some((step) => step.startsWith('SEARCH')), `${text}: ${steps.join()}`)
       // Of a list with several filters at most a stated number is searched.
-      const own = steps.filter((step) => !/^SCAN \((subquery-1)\)|^SCAN json_each/.test(step))
-      const isBounded = steps.includes('SCAN (subquery-1)')
+      const own = steps.filter((step) => !/^SCAN \(subquery-\d\)|^SCAN json_each/.test(step))
+      const isBounded = steps.some((step) => /^SCAN \(subquery-\d\)/.test(step))
       ok(!own.some((step) => /^SCAN|TEMP B-TREE/.test(step)) || isBounded, `${text}: ${steps.join()}`)
     }
     // Loading scans the index of live jobs, and none of the ended ones.
@@ -284,5 +284,5 @@ test('a large turn is split into statements that a Durable Object takes', () => 
   const hashes = writes(turn(1, { definitions })).map(({ args }) =>
     args.length > 1 ? args[0] : (JSON.parse(String(args[0])) as [string, string][]).map(([hash]) => hash).join('')
   )
-  same(hashes, ['0', '123', '45'])
+  same(hashes, ['=0', '=1=2=3', '=4=5'])
 })

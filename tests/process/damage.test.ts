@@ -147,10 +147,13 @@ describe('while it runs', () => {
     other.close()
   }
 
+  /** The id of a job as SQL has it. */
+  const stored = (id: string): string => `x'${id.replaceAll('-', '')}'`
+
   test('damage that somebody comes upon ends the process with one line, and not with 500 for ever', async () => {
     const server = await Orchestrator.start()
     const id = await server.submit({ workflow_id: 'greeting' })
-    change(server.data, `update jobs set created_by = cast(x'61ff62' as text) where id = '${id}'`)
+    change(server.data, `update jobs set created_by = cast(x'61ff62' as text) where id = ${stored(id)}`)
     await server.call('GET', `/api/v1/jobs/${id}`).catch(() => null)
     expect(await lastLine(server.program)).toMatch(
       /orchestrator\.db is damaged \(a row has text that is not UTF-8\): restore/,
@@ -183,7 +186,10 @@ describe('while it runs', () => {
     }
     const sound = expect.stringMatching(/\.db: sound \(\d+ rows\)$/)
     expect(await check()).toEqual([0, '', sound, sound])
-    change(server.data, `update job_history set at = at + 1 where job = (select seq from jobs where id = '${id}')`)
+    change(
+      server.data,
+      `update job_history set at = at + 1 where job = (select seq from jobs where id = ${stored(id)})`,
+    )
     const found = expect.stringMatching(/orchestrator\.db is damaged \(a row of job_history does not match/)
     expect(await check()).toEqual([1, '', found, sound])
   })

@@ -24,63 +24,67 @@ VALUES (1, 0, 0, 0, 0, lower(hex(randomblob(16))), 0);
 -- the row, and it has not been written since. Steps after this one that change rows, rename a column, or add one whose
 -- default is not null or the plainest value of its kind ('', 0, '[]') set the checksum that it counts in to null.
 
+-- Of UUIDs and hashes in a column of type ANY the bytes are stored (bytes.ts), and null where most rows have the same
+-- (`usual` and the like in tables.ts). `queued_at`, `started_at` and `completed_at` are counted from `created_at`. The view
+-- `jobs_shown` has jobs as people read them.
+
 -- `seq` is the rowid: jobs are appended at the end of the file, every index ends in it, and lists are in its order, the
 -- newest first. `checksum` is a sum over the columns up to `seq`, which never change; `state_checksum` over the others.
 CREATE TABLE jobs (
-  id TEXT NOT NULL UNIQUE,
-  workflow_id TEXT NOT NULL,
+  id ANY NOT NULL UNIQUE,
+  workflow_id ANY NOT NULL,
   workflow_name TEXT NOT NULL,
   workflow_version INTEGER,
-  definition TEXT NOT NULL,
+  definition ANY,
   pinned_robot_id TEXT,
   pool TEXT,
-  environment TEXT NOT NULL,
-  required_tags TEXT NOT NULL,
-  required_capabilities TEXT NOT NULL,
-  priority INTEGER NOT NULL,
+  environment TEXT,
+  required_tags TEXT,
+  required_capabilities TEXT,
+  priority INTEGER,
   parameters TEXT NOT NULL,
-  timeout_ms INTEGER NOT NULL,
-  retry_safety TEXT NOT NULL,
-  max_attempts INTEGER NOT NULL,
-  retry_on TEXT NOT NULL,
+  timeout_ms INTEGER,
+  retry_safety TEXT,
+  max_attempts INTEGER,
+  retry_on TEXT,
   concurrency_key TEXT,
-  concurrency_limit INTEGER NOT NULL,
+  concurrency_limit INTEGER,
   duplicate_key TEXT,
-  retry_of TEXT,
+  retry_of ANY,
   scheduled_time INTEGER,
   created_by TEXT NOT NULL,
   trigger_id TEXT,
   schedule_id TEXT,
   due_at INTEGER,
-  parent_job_id TEXT,
-  root_job_id TEXT,
-  depth INTEGER NOT NULL,
+  parent_job_id ANY,
+  root_job_id ANY,
+  depth INTEGER,
   seq INTEGER PRIMARY KEY,
   created_at INTEGER NOT NULL,
   status TEXT NOT NULL,
-  offer INTEGER NOT NULL,
-  refusals INTEGER NOT NULL,
-  attempt INTEGER NOT NULL,
+  offer INTEGER,
+  refusals INTEGER,
+  attempt INTEGER,
   robot_id TEXT,
-  robot_name TEXT NOT NULL,
+  robot_name TEXT,
   queued_at INTEGER,
   ready_at INTEGER,
   offer_until INTEGER,
   offered_at INTEGER,
-  offer_memory TEXT NOT NULL,
+  offer_memory ANY,
   stop_until INTEGER,
   started_at INTEGER,
   completed_at INTEGER,
-  progress INTEGER NOT NULL,
-  current_node TEXT NOT NULL,
-  progress_message TEXT NOT NULL,
+  progress INTEGER,
+  current_node TEXT,
+  progress_message TEXT,
   robot_duration_ms INTEGER,
   result TEXT,
-  error_message TEXT NOT NULL,
-  error_type TEXT NOT NULL,
-  stack_trace TEXT NOT NULL,
-  failed_node TEXT NOT NULL,
-  dead_lettered INTEGER NOT NULL,
+  error_message TEXT,
+  error_type TEXT,
+  stack_trace TEXT,
+  failed_node TEXT,
+  dead_lettered INTEGER,
   checksum INTEGER,
   state_checksum INTEGER
 ) STRICT;
@@ -89,7 +93,8 @@ CREATE TABLE jobs (
 -- time is far off come last, and stay where they are.
 CREATE INDEX jobs_in_memory ON jobs (ready_at) WHERE completed_at IS NULL OR stop_until IS NOT NULL;
 CREATE INDEX jobs_created ON jobs (created_at);
-CREATE INDEX jobs_by_status ON jobs (status);
+-- Neither most of the ended jobs, which any list finds by their numbers, nor those that wait, which are in memory.
+CREATE INDEX jobs_by_status ON jobs (status) WHERE status NOT IN ('completed', 'queued');
 CREATE INDEX jobs_by_workflow ON jobs (workflow_id);
 CREATE INDEX jobs_by_robot ON jobs (robot_id) WHERE robot_id IS NOT NULL;
 CREATE INDEX jobs_by_trigger ON jobs (trigger_id) WHERE trigger_id IS NOT NULL;
@@ -100,6 +105,35 @@ CREATE INDEX jobs_dead ON jobs (dead_lettered) WHERE dead_lettered = 1;
 CREATE UNIQUE INDEX jobs_due ON jobs (schedule_id, due_at) WHERE due_at IS NOT NULL;
 -- All that has followed from a job: few jobs follow from any.
 CREATE INDEX jobs_root ON jobs (root_job_id) WHERE root_job_id IS NOT NULL;
+
+-- Jobs as people read them: ids as text, instants in UTC, and the usual values. No program reads it, so it has no test of
+-- speed: `where id = '…'` looks at every job, and `where seq = …` at one.
+CREATE VIEW jobs_shown AS SELECT
+  seq,
+  CASE typeof(id) WHEN 'blob' THEN lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' ||
+    substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)) ELSE id END AS id,
+  status,
+  CASE typeof(workflow_id) WHEN 'blob' THEN lower(substr(hex(workflow_id), 1, 8) || '-' || substr(hex(workflow_id), 9, 4) || '-' ||
+    substr(hex(workflow_id), 13, 4) || '-' || substr(hex(workflow_id), 17, 4) || '-' || substr(hex(workflow_id), 21)) ELSE workflow_id END AS workflow_id,
+  workflow_name,
+  workflow_version,
+  ifnull(priority, 1) AS priority,
+  created_by,
+  strftime('%Y-%m-%dT%H:%M:%fZ', (created_at) / 1000.0, 'unixepoch') AS created_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', (created_at + queued_at) / 1000.0, 'unixepoch') AS queued_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', (created_at + started_at) / 1000.0, 'unixepoch') AS started_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', (created_at + completed_at) / 1000.0, 'unixepoch') AS completed_at,
+  robot_id,
+  ifnull(robot_name, ifnull(robot_id, '')) AS robot_name,
+  ifnull(attempt, 0) AS attempt,
+  ifnull(max_attempts, 1) AS max_attempts,
+  ifnull(retry_safety, 'unless_started') AS retry_safety,
+  ifnull(progress, 0) AS progress,
+  ifnull(error_type, '') AS error_type,
+  ifnull(error_message, '') AS error_message,
+  parameters,
+  result
+FROM jobs;
 
 -- A row for each turn in which something happened to a job, with its entries (history-pages.ts). `seq` is the rowid and the
 -- number of the first entry, so rows are appended at the end of the file; `job` is the number of the job, and an index on it
@@ -116,7 +150,7 @@ CREATE INDEX job_history_by_job ON job_history (job);
 
 CREATE TABLE job_logs (
   seq INTEGER PRIMARY KEY,
-  job_id TEXT NOT NULL,
+  job_id ANY NOT NULL,
   robot_id TEXT NOT NULL,
   timestamp INTEGER NOT NULL,
   robot_timestamp TEXT,
@@ -132,7 +166,7 @@ CREATE INDEX job_logs_by_job ON job_logs (job_id);
 CREATE TABLE idempotency (
   key TEXT NOT NULL PRIMARY KEY,
   fingerprint TEXT NOT NULL,
-  job_id TEXT NOT NULL,
+  job_id ANY NOT NULL,
   status TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   checksum INTEGER
@@ -182,9 +216,9 @@ CREATE TABLE workflows (
   tags TEXT NOT NULL,
   status TEXT NOT NULL,
   version INTEGER NOT NULL,
-  definition TEXT NOT NULL,
+  definition ANY NOT NULL,
   published_version INTEGER,
-  published_definition TEXT,
+  published_definition ANY,
   max_concurrent INTEGER,
   created_by TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -198,9 +232,9 @@ CREATE TABLE workflows (
 CREATE INDEX workflows_created ON workflows (created_at, id);
 
 CREATE TABLE workflow_versions (
-  workflow_id TEXT NOT NULL,
+  workflow_id ANY NOT NULL,
   version INTEGER NOT NULL,
-  definition TEXT NOT NULL,
+  definition ANY NOT NULL,
   created_by TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   checksum INTEGER,
@@ -208,7 +242,7 @@ CREATE TABLE workflow_versions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE definitions (
-  hash TEXT NOT NULL PRIMARY KEY,
+  hash ANY NOT NULL PRIMARY KEY,
   json TEXT NOT NULL
 ) STRICT;
 
@@ -259,7 +293,7 @@ CREATE TABLE trigger_events (
   priority INTEGER NOT NULL,
   outcome TEXT NOT NULL,
   reason TEXT NOT NULL,
-  job_id TEXT,
+  job_id ANY,
   checksum INTEGER
 ) STRICT;
 
@@ -311,7 +345,7 @@ CREATE TABLE schedule_runs (
   at INTEGER NOT NULL,
   outcome TEXT NOT NULL,
   reason TEXT NOT NULL,
-  job_id TEXT,
+  job_id ANY,
   checksum INTEGER
 ) STRICT;
 
