@@ -29,6 +29,7 @@ import { openApi } from './routes/openapi.ts'
 import { poolHandlers } from './routes/pools.ts'
 import { statsHandlers } from './routes/stats.ts'
 import { crossOrigin } from './kit/cross-origin.ts'
+import { FixedPaths } from './kit/fixed-paths.ts'
 import { methodsOf } from './kit/methods.ts'
 import type { HonoEnv } from './kit/env.ts'
 import { requireScope } from './kit/request.ts'
@@ -60,7 +61,10 @@ export function httpApp(
   { base = '', anyFleet = false, hidden = false, fleets }: AppOptions = {},
 ): Hono<HonoEnv> {
   const rest = (path: string): string => path.slice((anyFleet ? fleetPath(path)?.base ?? '' : base).length) || '/'
-  const app = new Hono<HonoEnv>(base === '' && !anyFleet ? {} : { getPath: (request) => rest(getPath(request)) })
+  const app = new Hono<HonoEnv>({
+    router: new FixedPaths(),
+    ...(base === '' && !anyFleet ? {} : { getPath: (request: Request) => rest(getPath(request)) }),
+  })
   app.use('*', namesRequest)
   const { corsOrigins } = fleet.state.settings
   for (const path of corsOrigins.length > 0 ? ['/api/*', '/healthz', '/openapi.json'] : []) {

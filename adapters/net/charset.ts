@@ -9,7 +9,7 @@ import { type Refusal, refuse } from '../../core/base/refusal.ts'
  */
 export function decodeBody(bytes: Uint8Array, contentType: string | undefined): string | Refusal {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType ?? '')?.[1] || 'utf-8'
-  const decoder = decoderOf(charset)
+  const decoder = charset.toLowerCase() === 'utf-8' ? UTF_8 : decoderOf(charset)
   if (decoder === null) {
     return refuse('UNSUPPORTED_MEDIA_TYPE', `The charset ${cut(charset, 50)} is not known: send UTF-8`)
   }

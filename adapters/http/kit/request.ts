@@ -45,12 +45,14 @@ export function admit(
   authorizer: Authorizer,
   queryNames: readonly string[],
 ): MiddlewareHandler<HonoEnv> {
-  return async (c, next) => {
-    const credential = bearerCredential(c.req.header('authorization'))
+  return (c, next) => {
+    const header = c.req.header('authorization')
+    const credential = bearerCredential(header)
     const key = authorizer(credential)
-    if (isRefusal(key)) return refused(c, tooManyGuesses(fleet, c.req.raw, credential) ?? key)
+    if (isRefusal(key)) return Promise.resolve(refused(c, tooManyGuesses(fleet, c.req.raw, credential) ?? key))
+    if (header !== undefined && credential !== null) remember(header, credential)
     const problem = problemWithQuery(c, queryNames) ?? problemWithCoding(c)
-    if (problem !== null) return refused(c, problem)
+    if (problem !== null) return Promise.resolve(refused(c, problem))
     c.set('key', key)
     return next()
   }
@@ -67,8 +69,23 @@ function tooManyGuesses(
   return quota === null ? null : rateLimited('wrong keys from one address', failedAttempts.limit, quota)
 }
 
+/**
+ * The hashes of keys that were admitted, by their headers: hashing costs more than finding them here. What a key may do, and
+ * whether it is revoked, is looked up by its hash for each request.
+ */
+const hashes = new Map<string, SecretHash>()
+const HASHES_MAX = 1_000
+
+function remember(header: string, hash: SecretHash): void {
+  if (hashes.has(header)) return
+  if (hashes.size >= HASHES_MAX) hashes.clear()
+  hashes.set(header, hash)
+}
+
 /** The hash of the key in an `Authorization: Bearer` header, or null. */
 export function bearerCredential(header: string | undefined): SecretHash | null {
+  const known = header === undefined ? undefined : hashes.get(header)
+  if (known !== undefined) return known
   const token = header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1]
   return token === undefined ? null : hashOf(token)
 }

@@ -43,16 +43,34 @@ describe('hashes', () => {
   const batch = (more: object = {}) =>
     app.post('/jobs/batch', { jobs: Array.from({ length: 10 }, () => ({ workflow_id: 'none', ...more })) })
 
-  test('of a submission are that of the API key, and what it asks for', async () => {
+  test('of a submission are that of the API key once, and what it asks for', async () => {
     expect(await hashesOf(() => submit())).toBe(1)
-    expect(await hashesOf(() => submit({ check_duplicate: true }))).toBe(2)
-    expect(await hashesOf(() => submit({}, { 'Idempotency-Key': 'k' }))).toBe(3)
+    expect(await hashesOf(() => submit())).toBe(0)
+    expect(await hashesOf(() => submit({ check_duplicate: true }))).toBe(1)
+    expect(await hashesOf(() => submit({}, { 'Idempotency-Key': 'k' }))).toBe(2)
   })
 
   test('of a batch are likewise', async () => {
-    expect(await hashesOf(() => batch())).toBe(1)
-    expect(await hashesOf(() => batch({ check_duplicate: true }))).toBe(11)
-    expect(await hashesOf(() => batch({ idempotency_key: 'k' }))).toBe(21)
+    expect(await hashesOf(() => batch())).toBe(0)
+    expect(await hashesOf(() => batch({ check_duplicate: true }))).toBe(10)
+    expect(await hashesOf(() => batch({ idempotency_key: 'k' }))).toBe(20)
+  })
+
+  test('of keys that are not admitted are made for each request, and kept by none', async () => {
+    const wrong = () => submit({}, { Authorization: 'Bearer crpa_wrong' })
+    expect(await hashesOf(wrong)).toBe(1)
+    expect(await hashesOf(wrong)).toBe(1)
+  })
+
+  test('that are kept admit no key that is revoked', async () => {
+    const { id, key } = await (await app.post('/keys', { name: 'k', scopes: ['jobs:submit'] })).json() as Record<
+      string,
+      string
+    >
+    const ask = async () => (await submit({}, { Authorization: `Bearer ${key}` })).status
+    expect([await ask(), await ask()]).toEqual([404, 404])
+    await new CasareClient({ url: app.url, key: app.key }).keys.revoke(String(id))
+    expect(await ask()).toBe(401)
   })
 })
 
