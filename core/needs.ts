@@ -6,12 +6,23 @@ import type { Prefetch } from './prefetch.ts'
 import { neededPages } from './webhooks/queue.ts'
 import { lateInteractions } from './robots/reports.ts'
 import { isHorizonDue } from './jobs/save.ts'
+import { parametersNeeded } from './triggers/parameters.ts'
 import type { RobotMessage } from './protocol/message.ts'
 import { TURN_EVENTS_MAX } from './settings.ts'
 
-/** The number of events that an event counts as: a batch counts as those that it stands for. */
+/** The characters of parameters, and the bytes of a robot's message, that count as another event. */
+const CHARS_OF_EVENT = 1 << 14
+
+/** The number of events that an event counts as: a batch as those that it stands for, and what is large as several. */
 export function weightOf(event: Event): number {
-  return event.type === 'batch.submitted' ? event.submissions.length : 1
+  if (event.type === 'job.submitted') return weightOfChars(event.parameters.length)
+  if (event.type === 'robot.message') return weightOfChars(event.bytes)
+  if (event.type !== 'batch.submitted') return 1
+  return event.submissions.reduce((sum, { parameters }) => sum + weightOfChars(parameters.length), 0)
+}
+
+function weightOfChars(chars: number): number {
+  return 1 + Math.floor(chars / CHARS_OF_EVENT)
 }
 
 /** The number of the first events that fill a turn by their weights. At least one. */
@@ -39,6 +50,7 @@ export function needs(state: State, events: readonly Event[], now: Millis): Pref
     earlyRuns: null,
   }
   for (const event of events) needsOf(state, event, prefetch, now)
+  prefetch.jobs.push(...parametersNeeded(state, events, now))
   for (const interaction of lateInteractions(state, events)) prefetch.interactions.push(interaction)
   if (isHorizonDue(state, now)) prefetch.due = { after: state.horizonAt, until: now + state.settings.horizonMs }
   const rows = prefetch.jobs.length + prefetch.duplicates.length + prefetch.idempotency.length +
@@ -75,8 +87,11 @@ function needsOf(state: State, event: Event, prefetch: Prefetch, now: Millis): v
       return
     case 'cancel.requested':
     case 'release.requested':
-    case 'retry.requested':
       job(event.job)
+      return
+    case 'retry.requested':
+      // Its parameters are needed even if it is in memory.
+      prefetch.jobs.push(event.job)
       return
     case 'clock.set':
       if (event.by < 0) prefetch.earlyRuns = now

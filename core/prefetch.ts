@@ -35,6 +35,21 @@ export interface Prefetch {
   earlyRuns: Millis | null
 }
 
+/** The request for these jobs alone. */
+export function onlyJobs(jobs: JobId[]): Prefetch {
+  return {
+    jobs,
+    duplicates: [],
+    duplicatesSince: 0,
+    idempotency: [],
+    due: null,
+    pages: [],
+    deliveries: [],
+    interactions: [],
+    earlyRuns: null,
+  }
+}
+
 /** The fetched rows. A row that is absent does not exist. */
 export interface Prefetched {
   readonly jobs: ReadonlyMap<JobId, JobRow>

@@ -212,6 +212,8 @@ export const LATE_LOG_MS: Millis = 10 * MINUTE
  * the same everywhere.
  */
 export const JOB_TEXT_BYTES_MAX = 1_800_000
+/** The size in bytes up to which the parameters of a job stay in memory with it. Longer ones are in the store alone. */
+export const PARAMETERS_IN_MEMORY_BYTES = 100
 /** The bytes of a `job_assign` besides definition and parameters. */
 export const ASSIGN_OVERHEAD_BYTES = 8_192
 /** The most events in one turn; the rest waits for the next. */

@@ -102,6 +102,11 @@ export class Timers {
     return next
   }
 
+  /** Every deadline that is due, in no particular order. */
+  allDue(now: Millis): readonly Timer[] {
+    return [...this.#groups.values()].flatMap((heap) => heap.upTo(({ at }) => at <= now))
+  }
+
   /** Removes and returns the nearest deadline that is due, or undefined. */
   due(now: Millis): Timer | undefined {
     const timer = this.next()

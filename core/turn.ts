@@ -15,6 +15,7 @@ import type {
   WorkflowId,
 } from './base/ids.ts'
 import type { JobRow } from './records/job.ts'
+import type { StoredParameters } from './records/parameters.ts'
 import type { Quota } from './base/sliding-window.ts'
 import type { MessageId, Outgoing } from './protocol/message.ts'
 import type { Refusal } from './base/refusal.ts'
@@ -62,7 +63,13 @@ export interface Deletions {
 
 /** A message to a socket or an answer to a request. `close` comes after every earlier message to the socket. */
 export type Send =
-  | { readonly to: 'socket'; readonly socket: SocketId; readonly message: Outgoing }
+  | {
+    readonly to: 'socket'
+    readonly socket: SocketId
+    readonly message: Outgoing
+    /** Of an offer: its parameters are still to be read from the store, and put in. */
+    readonly parameters?: StoredParameters
+  }
   | { readonly to: 'socket'; readonly socket: SocketId; readonly close: Close }
   | { readonly to: 'reply'; readonly reply: ReplyId; readonly answer: Reply }
 
@@ -116,6 +123,8 @@ export interface Effects {
   forgetDeliveriesBefore: Millis | null
   /** 1. In the same transaction, before any write. */
   readonly deletions: Deletions
+  /** 2. Read after the commit: what the offers among `sends` lack, in the order of these. */
+  readonly lacks: StoredParameters[]
   /** 2. Sockets whose snapshots have changed, for a platform with hibernation. */
   readonly snapshots: Set<SocketId>
   /** 3. Deliver, only once (1) is durable. */
@@ -153,6 +162,7 @@ export function newEffects(turn: number, at: Millis, spare: Containers = noRows(
     forgetBefore: null,
     forgetDeliveriesBefore: null,
     deletions: spare.deletions,
+    lacks: [],
     snapshots: new Set(),
     sends: new Sealed(turn),
     requests: new Sealed(turn),
@@ -186,6 +196,13 @@ function noRows(): Containers {
 export function send(turn: Turn, socket: SocketId, message: Outgoing): void {
   turn.out.snapshots.add(socket)
   turn.out.sends.push({ to: 'socket', socket, message })
+}
+
+/** Sends a message that lacks the parameters of a job, once the turn is durable and they were read. */
+export function sendLacking(turn: Turn, socket: SocketId, message: Outgoing, parameters: StoredParameters): void {
+  turn.out.snapshots.add(socket)
+  turn.out.lacks.push(parameters)
+  turn.out.sends.push({ to: 'socket', socket, message, parameters })
 }
 
 /** Closes a socket, after every earlier message to it. */
@@ -226,6 +243,14 @@ export interface ClockChange {
 /** Finds a job: in memory, ended earlier in this turn and not yet on disk, or ended before and prefetched. */
 export function findJob(state: State, id: JobId, turn: Turn): JobRow | undefined {
   return state.jobs.get(id) ?? turn.out.rows.jobs.get(id) ?? turn.prefetched.jobs.get(id)
+}
+
+/** The text of a job's parameters: its own, as it was created in this turn, or as it was prefetched. */
+export function findParameters(job: JobRow, { out, prefetched }: Turn): JsonText | null {
+  for (const row of [job, out.rows.jobs.get(job.id), prefetched.jobs.get(job.id)]) {
+    if (typeof row?.parameters === 'string') return row.parameters
+  }
+  return null
 }
 
 /** Answers a message with a refusal, with its id. */

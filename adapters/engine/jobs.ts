@@ -6,6 +6,7 @@ import type { JobSubmission } from '../../core/events/jobs.ts'
 import { Cancellation, Release, Submission } from '../../core/api/jobs.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { problemWithCount } from '../http/kit/batch.ts'
+import { withParameters } from '../views/jobs.ts'
 import { logText } from '../views/log-text.ts'
 import { idempotencyOf, retryJob, submissionOf, submitAll } from '../commands/jobs.ts'
 import { type NewJob, readInput, requireObject } from './options.ts'
@@ -15,11 +16,12 @@ import { type Job, jobOf } from './view.ts'
 
 /** The job of a row, with its definition and log. */
 export async function wholeJob({ queries }: Fleet, row: JobRow): Promise<Job> {
-  const [definition, logs] = await Promise.all([
+  const [job, definition, logs] = await Promise.all([
+    withParameters(queries, row),
     queries.definition(row.definition),
     logText(queries, row, `GET /api/v1/jobs/${row.id}/logs`),
   ])
-  return { ...jobOf(row), workflowJson: definition ?? '{}', logs }
+  return { ...jobOf(job), workflowJson: definition ?? '{}', logs }
 }
 
 /** Resolves with the job once it is durable. */

@@ -1,4 +1,5 @@
 import { durationOf, type JobRow } from '../../core/records/job.ts'
+import { wholeParameters } from '../../core/records/parameters.ts'
 import { parseExact } from '../../core/base/exact.ts'
 import { toText } from '../../core/base/json.ts'
 import type { TriggerEventRow } from '../../core/records/trigger.ts'
@@ -49,7 +50,7 @@ export function jobOf(job: JobRow) {
     environment: job.environment,
     requiredTags: job.required_tags,
     requiredCapabilities: job.required_capabilities,
-    params: JSON.parse(job.parameters) as Readonly<Record<string, unknown>>,
+    params: JSON.parse(wholeParameters(job)) as Readonly<Record<string, unknown>>,
     /** The parameters as JSON, digit for digit: `parseExact` reads them without a loss. */
     paramsText: job.parameters as string,
     scheduledTime: date(job.scheduled_time),

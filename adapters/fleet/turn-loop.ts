@@ -6,6 +6,7 @@ import type { Millis } from '../../core/base/ids.ts'
 import type { Receipt } from '../../core/base/receipt.ts'
 import type { State } from '../../core/state.ts'
 import { step } from '../../core/step.ts'
+import { OfferedParameters, type TurnParameters } from './offered-parameters.ts'
 import type { Ports } from './ports.ts'
 import { NOTHING_PREFETCHED, type Prefetched } from '../../core/prefetch.ts'
 import { eventsOfTurn, needs, weightOf } from '../../core/needs.ts'
@@ -25,7 +26,6 @@ const QUIET_LOOKS = 3
 
 /** The most checks in total, because events may never stop arriving. */
 const LOOKS_MAX = 200
-
 /** The event for an alarm that has fired. */
 const TICK: Event = { type: 'tick' }
 
@@ -33,6 +33,8 @@ const TICK: Event = { type: 'tick' }
 interface Unspoken {
   readonly out: Effects
   readonly receipt: Receipt | Promise<Receipt>
+  /** null: its messages lack nothing. */
+  readonly parameters: TurnParameters | null
   readonly weight: number
 }
 
@@ -53,6 +55,7 @@ interface Unspoken {
 export class TurnLoop {
   readonly #state: State
   readonly #ports: Ports
+  readonly #parameters: OfferedParameters
   readonly #inbox: Event[] = []
   readonly #waiters: (() => void)[] = []
   /** The turns whose messages are not sent yet, in order. */
@@ -66,10 +69,7 @@ export class TurnLoop {
   #arrived = 0
   /** The instant that the alarm is set for. */
   #alarmAt: Millis | null = null
-  /**
-   * Set once the alarm has fired: the instant up to which deadlines are judged, after events that had arrived by then
-   * were read.
-   */
+  /** Set once the alarm has fired: the instant up to which deadlines are judged, after what had arrived was read. */
   #until: Millis | null = null
   /** The effects of a turn that wrote nothing and has sent its messages: its tables are used again. */
   #spare: Effects | undefined
@@ -80,6 +80,7 @@ export class TurnLoop {
   constructor(state: State, ports: Ports) {
     this.#state = state
     this.#ports = ports
+    this.#parameters = new OfferedParameters((need) => ports.prefetch(need))
     this.#setAlarm()
   }
 
@@ -162,8 +163,9 @@ export class TurnLoop {
     const receipt = this.#ports.commit(out)
     if (this.#stopped) return
     this.#setAlarm()
-    if (this.#unspoken.length === 0 && !(receipt instanceof Promise)) this.#speak(out, receipt)
-    else this.#speakLater({ out, receipt, weight: events.reduce((sum, event) => sum + weightOf(event), 0) })
+    const parameters = this.#parameters.ofTurn(out)
+    if (this.#unspoken.length === 0 && !(receipt instanceof Promise) && parameters === null) this.#speak(out, receipt)
+    else this.#speakLater({ out, receipt, parameters, weight: events.reduce((sum, event) => sum + weightOf(event), 0) })
     // A change of the clock that is lost is repeated after a restart. So that the rows show whether it is lost, no later
     // turn may be among them.
     await this.#untilUnspoken(out.clockChange === null ? (this.#ports.commitsMax ?? 1) - 1 : 0)
@@ -191,7 +193,8 @@ export class TurnLoop {
       for (let turn; (turn = this.#unspoken[0]) !== undefined;) {
         const receipt = await turn.receipt
         if (this.#stopped) break
-        this.#speak(turn.out, receipt)
+        if (turn.parameters === null) this.#speak(turn.out, receipt)
+        else await this.#speakWith(turn.parameters, turn.out, receipt)
         this.#weightUnspoken -= turn.weight
         this.#unspoken.shift()
         this.#goOn?.()
@@ -227,12 +230,31 @@ export class TurnLoop {
 
   /** Sends the messages of a turn, which is durable. */
   #speak(out: Effects, receipt: Receipt): void {
+    for (const send of this.#open(out, receipt)) this.#deliver(send)
+    this.#finish(out, receipt)
+  }
+
+  /** The same with messages that lack parameters. Each waits for what it lacks, and those after it wait with it. */
+  async #speakWith(parameters: TurnParameters, out: Effects, receipt: Receipt): Promise<void> {
+    for (const send of this.#open(out, receipt)) {
+      const whole = await parameters.complete(send)
+      if (this.#stopped) return
+      this.#deliver(whole)
+    }
+    this.#finish(out, receipt)
+  }
+
+  /** The messages of a turn. The snapshots of their receivers are stored before they are sent. */
+  #open(out: Effects, receipt: Receipt): readonly Send[] {
     const ports = this.#ports
-    const sends = out.sends.open(receipt)
     if (ports.saveSnapshot !== undefined) {
       for (const socket of out.snapshots) ports.saveSnapshot(socket, snapshotOf(this.#state, socket))
     }
-    for (const send of sends) this.#deliver(send)
+    return out.sends.open(receipt)
+  }
+
+  #finish(out: Effects, receipt: Receipt): void {
+    const ports = this.#ports
     for (const warning of out.warnings) ports.warn?.(warning)
     for (const call of out.requests.open(receipt)) {
       // A delivery of a webhook that was deleted in the same turn is not on disk, and must not be sent.

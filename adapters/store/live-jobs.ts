@@ -1,5 +1,6 @@
 import type { Millis } from '../../core/base/ids.ts'
 import type { JobRow } from '../../core/records/job.ts'
+import { PARAMETERS_IN_MEMORY_BYTES } from '../../core/settings.ts'
 import { checksumOf } from './checksum.ts'
 import { IN_MEMORY } from './excerpts.ts'
 import type { SqlValue } from './row-of.ts'
@@ -20,7 +21,7 @@ import {
 import type { Statement } from './writes.ts'
 
 /**
- * Reads the jobs that belong in memory in portions: each statement answers with one value that has the rows of many
+ * Reads the jobs that belong in memory, without long parameters, in portions: each statement answers with one value that has the rows of many
  * jobs, since 100,000 values take longer to hand over than to read. Yields statements, takes their rows, and returns the
  * jobs in the order of their numbers. If an error of the database is thrown into it, it tries again with a single job,
  * because a Durable Object limits the size of a value.
@@ -70,7 +71,6 @@ function* portion(
 const OWN_NAMES: readonly string[] = [
   'id',
   'seq',
-  'parameters',
   'result',
   'duplicate_key',
   'concurrency_key',
@@ -87,16 +87,35 @@ const OWN_NAMES: readonly string[] = [
   'started_at',
 ] satisfies readonly (keyof JobRow)[]
 const OWN = COLUMNS.jobs.filter(({ name }) => OWN_NAMES.includes(name))
-const COMMON = COLUMNS.jobs.filter(({ name }) => !OWN_NAMES.includes(name))
+const COMMON = COLUMNS.jobs.filter(({ name }) => name !== 'parameters' && !OWN_NAMES.includes(name))
+
+/** The parameters, or the size of long ones, which SQLite knows without reading them. */
+const PARAMETERS = plainColumn(
+  `case when octet_length(parameters) > ${PARAMETERS_IN_MEMORY_BYTES} then octet_length(parameters) else '+' || parameters end`,
+  'int',
+)
+const PARAMETERS_SUMMED = summedOf(COLUMNS.jobs.filter(({ name }) => name === 'parameters'))
 
 const SUM = plainColumn('', 'int', true)
-/** A job's row: its own values, its checksums, and then those that it has in common with others. */
+/** A job's row: its own values, its checksums, its parameters, and then those that it has in common with others. */
 const ROW = joinColumns([
   ...OWN,
   { ...SUM, name: 'checksum' },
   { ...SUM, name: 'state_checksum' },
+  PARAMETERS,
   ...COMMON,
 ])
+
+/** The statement for jobs that belong in memory, without long parameters, one to a row. */
+export function selectLiveJobs(rest: string): string {
+  return `select cast(${ROW} as blob) as packed from jobs ${rest}`
+}
+
+/** The jobs in the rows of such a statement. Throws `StoreDamaged` when one is not as it was written. */
+export function liveJobsIn(records: readonly SqlRow[]): readonly JobRow[] {
+  const decoder = new JobDecoder()
+  return records.map(({ packed }) => decoder.decode(blobText(packed)))
+}
 
 function portionSql(condition: string): string {
   const rows = `select ${ROW} as job from jobs ${IN_MEMORY} and ${condition} limit ?`
@@ -130,19 +149,26 @@ class JobDecoder {
   decode(row: string): JobRow {
     const own: SqlValue[] = []
     let at = 0
-    const next = (column: Column): SqlValue => {
+    const part = (): string => {
       const end = row.indexOf('\0', at)
       if (end < 0) return throwDamaged('a row has lost a value')
-      const value = valueOf(column, row.slice(at, end))
+      const text = row.slice(at, end)
       at = end + 1
-      return value
+      return text
     }
-    for (const column of OWN) own.push(next(column))
-    const [fixed, state] = [next(SUM), next(SUM)]
+    for (const column of OWN) own.push(valueOf(column, part()))
+    const [fixed, state] = [valueOf(SUM, part()), valueOf(SUM, part())]
+    const given = part()
+    const parameters = given.startsWith('+') ? given.slice(1) : Number(given)
     const common = this.#common(row.slice(at))
-    verify(fixed, common.fixed + checksumOf(OWN_SUMMED, own, 0, OWN_FIXED))
+    // Without the parameters the fixed columns cannot be verified. They are when the whole row is read for an offer.
+    if (typeof parameters === 'string') {
+      const ownFixed = checksumOf(OWN_SUMMED, own, 0, OWN_FIXED)
+      verify(fixed, common.fixed + ownFixed + checksumOf(PARAMETERS_SUMMED, [parameters]))
+    }
     verify(state, common.state + checksumOf(OWN_SUMMED, own, OWN_FIXED))
     const job: Record<string, unknown> = { ...common.row }
+    job['parameters'] = typeof parameters === 'string' ? copied(parameters) : parameters
     for (let i = 0; i < OWN.length; i++) {
       const value = own[i]
       job[(OWN[i] as Column).name] = typeof value === 'string' ? copied(value) : value

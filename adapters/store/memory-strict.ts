@@ -1,4 +1,5 @@
 import { COLUMNS, type Kind, type RowOf, type TableName, TABLES } from './rows.ts'
+import { withoutLongParameters } from '../../core/records/parameters.ts'
 import type { Effects } from '../../core/turn.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 
@@ -51,8 +52,9 @@ export function verifyUpdates(disk: MemoryDisk, { rows, created }: Effects): voi
     if (created.has(id)) continue
     const stored = disk.tables.jobs.get(id)
     if (stored === undefined) throw new Error(`jobs has no ${id} to change`)
+    const known = typeof job.parameters === 'string' ? stored : withoutLongParameters(stored)
     for (const name of TABLES.jobs.fixed) {
-      if (job[name] !== stored[name] && JSON.stringify(job[name]) !== JSON.stringify(stored[name])) {
+      if (job[name] !== known[name] && JSON.stringify(job[name]) !== JSON.stringify(known[name])) {
         throw new Error(`jobs.${name} cannot be changed`)
       }
     }

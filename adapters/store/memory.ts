@@ -4,6 +4,7 @@ import { writesNothing } from '../../core/turn.ts'
 import { rootOf } from '../../core/jobs/family.ts'
 import { Receipt } from '../../core/base/receipt.ts'
 import type { JobId, Millis, WebhookId } from '../../core/base/ids.ts'
+import { withoutLongParameters } from '../../core/records/parameters.ts'
 import { checkJob, type FamilyMember, type JobRow, type RecentJob } from '../../core/records/job.ts'
 import { DELIVERY_PAGE } from '../../core/settings.ts'
 import type { StoredRows } from '../../core/state.ts'
@@ -31,7 +32,7 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
       if (writesNothing(out)) return new Receipt(out.turn)
       assert(epoch !== null, 'a store is loaded before it commits')
       if (epoch !== disk.epoch) throw new StaleEpoch()
-      const changes = changesOf(out)
+      const changes = changesOf(out, wholeJobs(disk, out.rows.jobs))
       for (const tableChange of changes) verifyRows(disk, tableChange)
       verifyUpdates(disk, out)
       if (out.clockChange !== null) move(disk, out.clockChange)
@@ -55,7 +56,7 @@ function readStored(disk: MemoryDisk, dueUntil: Millis, recentSince: Millis | nu
     hashes.add(workflow.definition).add(workflow.published_definition)
   }
   return {
-    jobs: jobs.sort((a, b) => a.seq - b.seq).map(checkJob),
+    jobs: jobs.sort((a, b) => a.seq - b.seq).map(checkJob).map(withoutLongParameters),
     robots: byKey(tables.robots),
     workflows: byKey(tables.workflows),
     triggers: byKey(tables.triggers),
@@ -123,7 +124,7 @@ function readPrefetched(disk: MemoryDisk, need: Prefetch): Prefetched {
     ? []
     : interactionsOf(tables.job_history.values(), need.interactions)
   const earlyRuns = need.earlyRuns === null ? [] : earlyRunsOf(disk, need.earlyRuns)
-  const fetched = soon.map(checkJob)
+  const fetched = soon.map(checkJob).map(withoutLongParameters)
   return { jobs, duplicates, idempotency, due: fetched, definitions, pages, deliveries, interactions, earlyRuns }
 }
 
@@ -144,7 +145,18 @@ function byDue(a: DeliveryRow, b: DeliveryRow): number {
   return (a.next_at ?? 0) - (b.next_at ?? 0) || a.seq - b.seq
 }
 
-function changesOf({ rows, history, logs, scheduleRuns, triggerEvents }: Effects): readonly TableChange[] {
+/** The jobs of a turn with their parameters: a changed one may have only the size, and keeps what is stored. */
+function wholeJobs({ tables }: MemoryDisk, jobs: ReadonlyMap<JobId, JobRow>): ReadonlyMap<JobId, JobRow> {
+  return new Map([...jobs].map(([id, job]) => {
+    const stored = typeof job.parameters === 'string' ? undefined : tables.jobs.get(id)
+    return [id, stored === undefined ? job : { ...job, parameters: stored.parameters }]
+  }))
+}
+
+function changesOf(
+  { rows, history, logs, scheduleRuns, triggerEvents }: Effects,
+  jobs: ReadonlyMap<JobId, JobRow>,
+): readonly TableChange[] {
   const changes: TableChange[] = []
   change(changes, 'definitions', rows.definitions)
   change(changes, 'workflow_versions', rows.versions)
@@ -158,7 +170,7 @@ function changesOf({ rows, history, logs, scheduleRuns, triggerEvents }: Effects
   change(changes, 'webhooks', rows.webhooks)
   change(changes, 'deliveries', rows.deliveries)
   change(changes, 'robots', rows.robots)
-  change(changes, 'jobs', rows.jobs)
+  change(changes, 'jobs', jobs)
   change(changes, 'job_history', history)
   change(changes, 'job_logs', logs)
   change(changes, 'schedule_runs', scheduleRuns)

@@ -17,6 +17,7 @@ import {
 import { entriesOf, PAGE_COLUMNS } from './history-pages.ts'
 import { BYTES, BYTES_LIST, bytesList, bytesParameter } from './bytes.ts'
 import { readJobPage } from './job-list.ts'
+import { liveJobsIn, selectLiveJobs } from './live-jobs.ts'
 import { DEFINITION } from './tables.ts'
 import { type Column, decodeRow, type ReadSql, type RowOf, type SqlRow } from './rows.ts'
 import { ALL_COLUMNS, checkedJob, type TableName } from './rows.ts'
@@ -167,7 +168,8 @@ export function prefetchPlan(
     duplicates: duplicates.length === 0
       ? null
       : want('jobs', DUPLICATES, [duplicatesSince, JSON.stringify(duplicates)]),
-    due: window && want('jobs', `${DUE} order by ready_at, seq`, window),
+    due: window &&
+      { table: 'jobs', sql: selectLiveJobs(`${DUE} order by ready_at, seq`), args: window, decode: liveJobsIn },
     definitions: window && want('definitions', DUE_DEFINITIONS, window),
     pages: pages.length === 0 ? null : want('deliveries', PAGES, [
       JSON.stringify(pages.map(({ webhook, at, seq }) => [webhook, at, seq])),
@@ -182,7 +184,7 @@ export function prefetchPlan(
     jobs: new Map([...found.jobs, ...found.answered].map(checkedJob).map((job) => [job.id, job])),
     duplicates: new Map(found.duplicates.map((job) => [job.duplicate_key ?? '', checkedJob(job)])),
     idempotency: new Map(found.idempotency.map((row) => [row.key, row])),
-    due: found.due.map(checkedJob),
+    due: found.due,
     definitions: found.definitions,
     pages: new Map(pages.map(({ webhook }) => [webhook, found.pages.filter((row) => row.webhook_id === webhook)])),
     deliveries: new Map(found.deliveries.map((row) => [row.id, row])),
@@ -219,6 +221,8 @@ interface Want<T extends TableName> extends Statement {
   readonly table: T
   /** The selected columns; all if left out. */
   readonly columns?: readonly Column[]
+  /** Decodes the rows of a statement that selects something else. */
+  readonly decode?: (records: readonly SqlRow[]) => readonly RowOf[T][]
 }
 type Wants = Readonly<Record<string, Want<TableName> | null>>
 type RowsFor<W extends Wants> = { readonly [K in keyof W]: RowOf[NonNullable<W[K]>['table']][] }
@@ -235,10 +239,11 @@ function plan<W extends Wants, T>(wants: W, make: (rows: RowsFor<W>) => T): Quer
     statements: asked,
     make(results) {
       const rows: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, []]))
-      for (const [i, { name, table, columns }] of asked.entries()) {
-        rows[name] = table === 'job_history'
-          ? results[i]?.flatMap(entriesOf)
-          : results[i]?.map((record) => decodeRow(table, record, columns))
+      for (const [i, { name, table, columns, decode }] of asked.entries()) {
+        const records = results[i] ?? []
+        if (decode !== undefined) rows[name] = decode(records)
+        else if (table === 'job_history') rows[name] = records.flatMap(entriesOf)
+        else rows[name] = records.map((record) => decodeRow(table, record, columns))
       }
       // The compiler cannot relate table and rows for a union.
       return make(rows as RowsFor<W>)

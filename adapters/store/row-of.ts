@@ -35,7 +35,7 @@ export type TableName = keyof RowOf
 export type ColumnKind = 'text' | 'int' | 'real' | 'flag' | 'json'
 type KindOf<V> = [V] extends [boolean] ? 'flag'
   : [V] extends [number] ? 'int' | 'real'
-  : [V] extends [string] ? 'text'
+  : [V] extends [string | number] ? 'text'
   : 'json'
 type ColumnOf<V> = null extends V ? `${KindOf<NonNullable<V>>}?` : KindOf<V>
 

@@ -1,3 +1,4 @@
+import { assert } from '../../core/base/assert.ts'
 import type { JobRow } from '../../core/records/job.ts'
 import type { ClockChange, Deletions, Effects } from '../../core/turn.ts'
 import { historyPages, INSERT_PAGE, INSERT_PAGES } from './history-pages.ts'
@@ -143,7 +144,11 @@ function* deletes(deletions: Deletions): Generator<Statement> {
 
 /** The jobs of a turn that it has created, or the others. */
 function* jobsThat({ rows, created }: Effects, areNew: boolean): Generator<JobRow> {
-  for (const job of rows.jobs.values()) if (created.has(job.id) === areNew) yield job
+  for (const job of rows.jobs.values()) {
+    if (created.has(job.id) !== areNew) continue
+    assert(!areNew || typeof job.parameters === 'string', 'a job is created with its parameters')
+    yield job
+  }
 }
 
 function write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Generator<Statement> {

@@ -7,9 +7,11 @@ import { noSuitableRobot } from '../../core/explain/unsuited.ts'
 import type { Explanation, ExplanationView } from '../../core/records/explanation.ts'
 import { LogLine, type LogRow } from '../../core/records/job-history.ts'
 import { isLive, Job, type JobRow } from '../../core/records/job.ts'
+import { wholeParameters } from '../../core/records/parameters.ts'
 import { errorPayload } from '../../core/protocol/encode.ts'
 import type { SubmissionReply } from '../../core/reply.ts'
 import type { State } from '../../core/state.ts'
+import type { Queries } from '../store/contract.ts'
 import { writtenAt } from './log-text.ts'
 
 /** The parts of a job's answer that are not in its row. */
@@ -37,12 +39,18 @@ export function batchOutcome(
   return { status, error: { ...errorPayload(refusal), retry_after: retryAfterOf(refusal) } }
 }
 
+/** The job with the text of its parameters, which a row from memory may lack. */
+export async function withParameters(queries: Pick<Queries, 'job'>, job: JobRow): Promise<JobRow> {
+  const stored = typeof job.parameters === 'string' ? undefined : await queries.job(job.id)
+  return stored === undefined ? job : { ...job, parameters: stored.parameters }
+}
+
 /** One job, whole. */
 export function jobDetail(job: JobRow, definition: string | undefined, logs: string): JobDetail {
   return {
     ...Job.show(job),
     workflow_json: definition ?? '{}',
-    parameters: fromText(job.parameters) as JsonObject,
+    parameters: fromText(wholeParameters(job)) as JsonObject,
     result: job.result === null ? {} : fromText(job.result),
     stack_trace: job.stack_trace,
     logs,

@@ -40,6 +40,22 @@ export class Heap<K, V> {
     return this.#entries.map(({ value }) => value)
   }
 
+  /**
+   * The values that pass, in no particular order. If one passes, so must each before it: only these and the next ones are
+   * visited.
+   */
+  upTo(passes: (value: V) => boolean): readonly V[] {
+    const found: V[] = []
+    const open = [0]
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      const entry = this.#entries[at]
+      if (entry === undefined || !passes(entry.value)) continue
+      found.push(entry.value)
+      open.push(2 * at + 1, 2 * at + 2)
+    }
+    return found
+  }
+
   /** Adds an entry, or changes the value of an existing one. */
   set(key: K, value: V): void {
     let entry = this.#byKey.get(key)

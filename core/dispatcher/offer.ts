@@ -1,8 +1,10 @@
 import { assert } from '../base/assert.ts'
-import { send, type Turn } from '../turn.ts'
+import { findParameters, send, sendLacking, type Turn } from '../turn.ts'
 import type { JobId, RobotId } from '../base/ids.ts'
 import type { JobRow } from '../records/job.ts'
 import { attemptOf } from '../records/offer.ts'
+import { parametersBytes } from '../records/parameters.ts'
+import type { Outgoing } from '../protocol/message.ts'
 import { saveJob } from '../jobs/save.ts'
 import { fromText, type JsonObject } from '../base/json.ts'
 import type { State } from '../state.ts'
@@ -43,7 +45,8 @@ export function offer(state: State, id: JobId, robot: RobotId, turn: Turn): void
 function assign(state: State, session: Session, job: JobRow, turn: Turn): void {
   const definition = state.definitions.get(job.definition)
   assert(definition !== undefined, 'a job is offered with its definition')
-  send(turn, session.socket, {
+  const parameters = findParameters(job, turn)
+  const message: Outgoing = {
     type: 'job_assign',
     payload: {
       job_id: job.id,
@@ -52,9 +55,11 @@ function assign(state: State, session: Session, job: JobRow, turn: Turn): void {
       workflow_json: definition.json,
       priority: job.priority,
       timeout_seconds: job.timeout_ms / 1000,
-      parameters: fromText(job.parameters) as JsonObject,
+      parameters: parameters === null ? {} : fromText(parameters) as JsonObject,
       attempt: attemptOf(job),
       offer: job.offer,
     },
-  })
+  }
+  if (parameters !== null) send(turn, session.socket, message)
+  else sendLacking(turn, session.socket, message, { job: job.id, bytes: parametersBytes(job) })
 }

@@ -1,8 +1,9 @@
-import { findJob, refuseRequest, reply, type Turn } from '../turn.ts'
-import type { JobId, Millis, ReplyId } from '../base/ids.ts'
+import { findJob, findParameters, refuseRequest, reply, type Turn } from '../turn.ts'
+import type { JobId, JsonText, Millis, ReplyId } from '../base/ids.ts'
 import { isLive, isOffered, type JobRow } from '../records/job.ts'
 import { saveJob } from './save.ts'
 import { requestStatus, sessionOf, stopJob, transition } from './transition.ts'
+import { assert } from '../base/assert.ts'
 import { isRefusal, notFound, type Refusal, refuse } from '../base/refusal.ts'
 import { withSubmissionLimit } from '../limiter/rates.ts'
 import type { State } from '../state.ts'
@@ -77,7 +78,9 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
   const parent = job.parent_job_id === null ? null : { id: job.parent_job_id, depth: job.depth - 1 }
   const source = { ...NO_SOURCE, trigger: job.trigger_id, retry_of: job.id, parent, workflow }
   const { job: again, quota } = withSubmissionLimit(state, event.key, turn, () => {
-    return createJob(state, specOf(job, event.new_job, event.by), source, turn)
+    const parameters = findParameters(job, turn)
+    assert(parameters !== null, 'the parameters of a job to retry are fetched')
+    return createJob(state, specOf(job, parameters, event.new_job, event.by), source, turn)
   })
   if (isRefusal(again)) return refuseRequest(turn, event.reply, again, quota)
   if (job.dead_lettered) {
@@ -93,11 +96,11 @@ export function retryRequested(state: State, event: RetryRequested, turn: Turn):
 }
 
 /** The request of a job, to be submitted again. */
-function specOf(job: JobRow, id: JobId, by: string): JobSpec {
+function specOf(job: JobRow, parameters: JsonText, id: JobId, by: string): JobSpec {
   return {
     job: id,
     by,
-    parameters: job.parameters,
+    parameters,
     priority: job.priority,
     robot: job.pinned_robot_id,
     environment: job.environment,

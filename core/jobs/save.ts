@@ -1,7 +1,8 @@
 import type { Turn } from '../turn.ts'
-import type { Millis, RobotId, ScheduleId } from '../base/ids.ts'
+import type { JsonText, Millis, RobotId, ScheduleId } from '../base/ids.ts'
 import { indexConcurrency } from '../queue/concurrency.ts'
 import { checkJob, isHeld, isLive, isOffered, isStopping, type JobRow } from '../records/job.ts'
+import { withoutLongParameters } from '../records/parameters.ts'
 import { indexRobot, indexWaiting } from '../queue/matching.ts'
 import type { TimerName } from '../timers.ts'
 import type { State } from '../state.ts'
@@ -13,11 +14,15 @@ import { indexDefinition, releaseDefinition, retainDefinition } from '../workflo
  */
 export function saveJob(state: State, job: JobRow, turn: Turn): void {
   indexJob(state, checkJob(job))
-  turn.out.rows.jobs.set(job.id, job)
+  const { rows, created } = turn.out
+  // The row of a job that is created is written whole.
+  const lacks = typeof job.parameters === 'number' && created.has(job.id)
+  rows.jobs.set(job.id, lacks ? { ...job, parameters: rows.jobs.get(job.id)?.parameters ?? '' as JsonText } : job)
 }
 
 /** Indexes a job: its definition, its place in the queue, its deadline and its slot. */
-export function indexJob(state: State, job: JobRow): void {
+export function indexJob(state: State, whole: JobRow): void {
+  const job = withoutLongParameters(whole)
   const before = state.jobs.get(job.id)
   const inMemory = isInMemory(state, job)
   if (inMemory) state.jobs.set(job.id, job)

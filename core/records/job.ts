@@ -143,7 +143,8 @@ export const Job = record('jobs', {
   /** The name of the key that submitted it, or `trigger:` or `schedule:` and the id. */
   created_by: fixed(column('text', text)),
 
-  parameters: fixed(hidden<JsonText, 'text'>('text')),
+  /** A number in memory, if they are long: their size in bytes. See `parameters.ts`. */
+  parameters: fixed(hidden<JsonText | number, 'text'>('text')),
   result: hidden<JsonText, 'text?'>('text?'),
   stack_trace: hidden<string, 'text'>('text'),
   timeout_ms: fixed(hidden<Millis, 'int'>('int')),

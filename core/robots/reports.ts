@@ -4,6 +4,7 @@ import type { Event } from '../events/index.ts'
 import type { JobId, RobotId, SocketId } from '../base/ids.ts'
 import { hasExpiredOffer, isAssigned, isOffered, isStopping, type JobRow, reportedDuration } from '../records/job.ts'
 import { isCurrent } from '../records/offer.ts'
+import { parametersBytes } from '../records/parameters.ts'
 import { saveJob } from '../jobs/save.ts'
 import { JOB_TEXT_BYTES_MAX, ROW_BYTES } from '../settings.ts'
 import { logBeginning, unknownJob } from './logs.ts'
@@ -70,7 +71,7 @@ export function progressed(state: State, session: Session, message: Message<'job
   const { progress: former, current_node: node, progress_message: words } = job
   if (progress === former && current_node === node && progress_message === words) return
   // The whole row is written with it.
-  const bytes = ROW_BYTES + utf8Bytes(job.parameters) + utf8Bytes(progress_message)
+  const bytes = ROW_BYTES + parametersBytes(job) + utf8Bytes(progress_message)
   if (!mayWrite(state, session.robot, null, bytes, turn.now)) {
     return postponeProgress(state, session, message, job, turn.now)
   }
@@ -82,7 +83,7 @@ export function completed(state: State, session: Session, message: Message<'job_
   const job = heldJob(state, session, message)
   if (job === undefined) return lateResult(state, session, message, turn)
   const result = toText(message.payload.result)
-  const tooLarge = exceedsBytes(job.parameters + result, JOB_TEXT_BYTES_MAX) ? NO_ROOM : null
+  const tooLarge = exceedsBytes(result, JOB_TEXT_BYTES_MAX - parametersBytes(job)) ? NO_ROOM : null
   const reason = message.flaws?.resultProblem ?? tooLarge
   if (reason !== null) return resultUnusable(state, session, job, message, reason, turn)
   const cause = robotCause(session, `completed by ${job.robot_name}`)

@@ -1,6 +1,6 @@
 import type { State } from '../state.ts'
 import type { FactOf } from '../fact.ts'
-import type { Turn } from '../turn.ts'
+import { findParameters, type Turn } from '../turn.ts'
 import { isOfWorkflow, type JobRow } from '../records/job.ts'
 import { endTopic, scheduleTopic } from '../trigger-types/topic.ts'
 import { fireOrSkip } from './fire.ts'
@@ -20,7 +20,7 @@ export function startFollowers(state: State, { job }: FactOf<'job.ended'>, turn:
     fireOrSkip(state, trigger, {
       job: derivedId(`${id} ${job.id}`, turn.now),
       by: `trigger:${id}`,
-      payload: endPayload(job),
+      payload: endPayload(job, findParameters(job, turn)),
       metadata: toText({ source: 'job', parent_job_id: job.id }),
       parent: job,
     }, turn)
@@ -29,9 +29,9 @@ export function startFollowers(state: State, { job }: FactOf<'job.ended'>, turn:
 
 /**
  * The payload about a job that has ended. The robot's result is checked text, and is inserted unchanged. If both are
- * large, the parameters are left out: an event has as much room as a message.
+ * large, the parameters are left out: an event has as much room as a message. So they are if they were not fetched.
  */
-function endPayload(job: JobRow): JsonText {
+function endPayload(job: JobRow, whole: JsonText | null): JsonText {
   const payload = toText({
     job_id: job.id,
     workflow_id: job.workflow_id,
@@ -45,7 +45,7 @@ function endPayload(job: JobRow): JsonText {
   })
   const result = job.result ?? '{}'
   const room = EVENT_BYTES_MAX - utf8Bytes(payload) - utf8Bytes(result) - 50
-  const parameters = exceedsBytes(job.parameters, room) ? null : job.parameters
+  const parameters = whole === null || exceedsBytes(whole, room) ? null : whole
   return `${payload.slice(0, -1)},"parameters":${parameters},"result":${result}}` as JsonText
 }
 

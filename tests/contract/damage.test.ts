@@ -6,6 +6,7 @@ import { connect } from '../../adapters/store/file.ts'
 import { openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
 import { verifiedStore } from '../../adapters/store/trusted.ts'
+import { onlyJobs } from '../../core/prefetch.ts'
 import { sha256 } from '../../adapters/crypto/secrets.ts'
 import { asking, SOON } from './disk.ts'
 import { begun, copy, FILES, fresh, HARD, removePast, write } from './past.ts'
@@ -196,6 +197,19 @@ describe('what is met while a store is open', () => {
     await store.close()
     await refuses(store.path, words)
   })
+
+  test.each(['priority = 2', `parameters = '{"ä":"${'o'.repeat(400)}"}'`])(
+    'a job with long parameters is verified when it is read for an offer: %s',
+    async (change) => {
+      const store = await begun()
+      const other = connect(store.path)
+      other.all(`update jobs set ${change} where id = 'row-8'`, [])
+      other.close()
+      same((await store.load(SOON)).jobs.length, 40)
+      await rejects(async () => store.prefetch(onlyJobs(['row-8' as never])), /row of jobs does not match its checksum/)
+      await store.close()
+    },
+  )
 
   test('a definition that is not the one of its hash goes no further, whoever asks for it', async () => {
     const hash = sha256(HARD)

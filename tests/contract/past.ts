@@ -43,7 +43,14 @@ export async function write(store: Store, from: number, turns: number): Promise<
     const rows = everything(`row-${i}`, i * 10)
     await store.commit(turn(i, {
       ...rows,
-      jobs: [job(`row-${i}`, { seq: i * 10, definition: sha256(HARD), parameters: `{"ä":"${'ö'.repeat(200)}"}` })],
+      // Those of even rows are too long to stay in memory.
+      jobs: [
+        job(`row-${i}`, {
+          seq: i * 10,
+          definition: sha256(HARD),
+          parameters: `{"ä":"${'ö'.repeat(200 - i % 2 * 160)}"}`,
+        }),
+      ],
       definitions: [row('definitions', definition)],
     }))
   }

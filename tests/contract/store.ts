@@ -8,6 +8,7 @@ import { asking, type Disk, everything, id, ids, listed, loaded, sameRows, sameS
 import { NO_ROWS } from '../core/bench.ts'
 import { FINDING } from './finding.ts'
 import { OUTBOX } from './outbox.ts'
+import { PARAMETERS } from './parameters.ts'
 import { READING } from './reading.ts'
 import { changing, distinct, job, row, type Sample, samples, turn } from './rows.ts'
 
@@ -19,7 +20,7 @@ export interface Check {
 
 /** The contract of every store. `make` gives an empty disk. */
 export function storeContract(name: string, make: () => Promise<Disk>): readonly Check[] {
-  const checks = Object.entries({ ...KEEPING, ...FINDING, ...READING, ...OUTBOX })
+  const checks = Object.entries({ ...KEEPING, ...FINDING, ...PARAMETERS, ...READING, ...OUTBOX })
   return checks.map(([rule, run]) => ({ name: `${name}: ${rule}`, run: async () => run(await make()) }))
 }
 

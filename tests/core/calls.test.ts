@@ -39,7 +39,7 @@ describe('a job that has ended starts another', () => {
     const [child, ...more] = children(fleet, 'j1')
     expect(more).toEqual([])
     expect(child).toMatchObject({ workflow_id: 'next', depth: 1, trigger_id: 'chain', created_by: 'trigger:chain' })
-    expect(JSON.parse(child?.parameters ?? '')).toEqual({ sum: 7, from: 'j1' })
+    expect(JSON.parse(String(child?.parameters))).toEqual({ sum: 7, from: 'j1' })
     const links = fleet.disk.history.filter(({ event }) => event === 'started_job')
     expect(links).toMatchObject([{ job_id: 'j1', to_status: 'completed', detail: `started job ${child?.id} of next` }])
     // A repeated result is not a second end.
@@ -95,7 +95,7 @@ describe('a job that has ended starts another', () => {
     fleet.turn(submit('j1', { workflow: ids.workflow('first'), parameters: JSON.stringify({ much }) as never }))
     fleet.turn(say('r1', 'job_accept', { job_id: 'j1' }), complete('r1', 'j1', { size: 7, much }))
     const [child] = children(fleet, 'j1')
-    expect(JSON.parse(child?.parameters ?? '')).toEqual({ size: 7, own: null })
+    expect(JSON.parse(String(child?.parameters))).toEqual({ size: 7, own: null })
     expect(fleet.disk.triggerEvents[0]?.payload.length).toBeLessThan(1 << 20)
   })
 

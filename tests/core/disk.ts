@@ -1,6 +1,6 @@
 import type { Effects } from '../../core/turn.ts'
 import type { Millis } from '../../core/base/ids.ts'
-import { isLive, isStopping } from '../../core/records/job.ts'
+import { isLive, isStopping, type JobRow } from '../../core/records/job.ts'
 import type { State, StoredRows } from '../../core/state.ts'
 import { NOTHING_PREFETCHED, type Prefetch, type Prefetched } from '../../core/prefetch.ts'
 import { aheadIn, moveRows } from './disk-clock.ts'
@@ -13,13 +13,15 @@ export function foundOn(disk: Effects, need: Prefetch | null): Prefetched {
   if (need === null) return NOTHING_PREFETCHED
   const { due } = need
   const jobs = [...disk.rows.jobs.values()]
+  const replayed = need.idempotency.flatMap((key) => disk.rows.idempotency.get(key)?.job_id ?? [])
+  const asked = new Set([...need.jobs, ...replayed])
   const soon = due === null
     ? []
     : jobs.filter((job) =>
       job.status === 'pending' && job.ready_at !== null && job.ready_at > due.after && job.ready_at <= due.until
     )
   return {
-    jobs: new Map(disk.rows.jobs),
+    jobs: new Map(jobs.filter(({ id }) => asked.has(id)).map((job) => [job.id, job])),
     idempotency: new Map(disk.rows.idempotency),
     duplicates: new Map(
       jobs.filter((job) => job.completed_at === null || job.created_at > need.duplicatesSince)
@@ -36,13 +38,21 @@ export function foundOn(disk: Effects, need: Prefetch | null): Prefetched {
   }
 }
 
+/** A job as a store keeps it: a change of one does not write its parameters. */
+function whole(disk: Effects, job: JobRow): JobRow {
+  const before = typeof job.parameters === 'string' ? undefined : disk.rows.jobs.get(job.id)
+  return before === undefined ? job : { ...job, parameters: before.parameters }
+}
+
 /** Keeps the rows of a turn. */
 export function keepOn(disk: Effects, out: Effects): void {
   moveRows(disk, out.clockChange)
   deleteWebhooks(disk, out.deletions.webhooks)
   for (const [name, rows] of Object.entries(out.rows)) {
     const kept = disk.rows[name as keyof Effects['rows']] as Map<unknown, unknown>
-    for (const [key, row] of rows as Map<unknown, unknown>) kept.set(key, row)
+    for (const [key, row] of rows as Map<unknown, unknown>) {
+      kept.set(key, name === 'jobs' ? whole(disk, row as JobRow) : row)
+    }
   }
   disk.history.push(...out.history)
   disk.logs.push(...out.logs)

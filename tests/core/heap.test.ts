@@ -30,6 +30,9 @@ test('a heap is a sorted list, whatever is set, changed and deleted', () => {
       expect(heap.peek()).toEqual(sorted[0])
       expect(heap.first((entry) => entry.key > bar)).toEqual(sorted.find((entry) => entry.key > bar))
       expect(heap.get(key)).toEqual(twin.get(key))
+      const isLow = (entry: Entry): boolean => entry.rank <= bar
+      const low = [...heap.upTo(isLow)].sort((a, b) => before(a, b) ? -1 : 1)
+      expect(low).toEqual(sorted.filter(isLow))
     }
   }))
 })

@@ -8,7 +8,7 @@ import { fire, outcome, ready, row, text, trigger } from './triggers.ts'
 
 const SECOND = 1_000
 const parameters = (fleet: Bench): unknown =>
-  JSON.parse([...fleet.disk.rows.jobs.values()].at(-1)?.parameters ?? 'null')
+  JSON.parse(String([...fleet.disk.rows.jobs.values()].at(-1)?.parameters ?? null))
 
 describe('firing', () => {
   test('makes a job of the payload, and writes the event down', () => {
@@ -199,7 +199,7 @@ describe('bound to a schedule', () => {
     const jobs = [...fleet.disk.rows.jobs.values()]
     expect(jobs.filter(({ schedule_id }) => schedule_id === 's')).toHaveLength(2)
     const own = jobs.filter(({ trigger_id }) => trigger_id === 't')
-    expect(own.map((made) => JSON.parse(made.parameters))).toEqual([
+    expect(own.map((made) => JSON.parse(String(made.parameters)))).toEqual([
       { at: '2026-01-05T10:00:00.000Z' },
       { at: '2026-01-05T11:00:00.000Z' },
     ])

@@ -9,7 +9,15 @@ import type { KeyRow } from '../../../core/records/key.ts'
 import type { ReplyTo } from '../../../core/reply.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import { idempotencyOf, retryJob, submissionOf, submitAll, submitJob } from '../../commands/jobs.ts'
-import { batchedJob, batchOutcome, explanationView, jobDetail, logLineView, submittedJob } from '../../views/jobs.ts'
+import {
+  batchedJob,
+  batchOutcome,
+  explanationView,
+  jobDetail,
+  logLineView,
+  submittedJob,
+  withParameters,
+} from '../../views/jobs.ts'
 import { logText } from '../../views/log-text.ts'
 import { readBatch } from '../kit/batch.ts'
 import { Answered, handlers, pageOfRows, type RequestTo } from '../kit/serve.ts'
@@ -33,8 +41,9 @@ export const jobHandlers = handlers(jobs, {
     const { fleet, id, base, authorize, query: { wait_seconds } } = request
     const ended = wait_seconds > 0 ? await waitForEnd(request, id as JobId, wait_seconds, authorize) : null
     if (isRefusal(ended)) return ended
-    const job = ended ?? await fleet.queries.job(id as JobId)
-    if (job === undefined) return notFound('Job', id)
+    const row = ended ?? await fleet.queries.job(id as JobId)
+    if (row === undefined) return notFound('Job', id)
+    const job = await withParameters(fleet.queries, row)
     const [definition, log] = await Promise.all([
       fleet.queries.definition(job.definition),
       logText(fleet.queries, job, `GET ${base}/api/v1/jobs/${job.id}/logs`),

@@ -2,6 +2,7 @@ import { hashOf } from '../../../adapters/crypto/secrets.ts'
 import type { Reply, SubmissionReply } from '../../../core/reply.ts'
 import type { JobId, JsonText, Millis, ReplyId, RobotId, TriggerId, WorkflowId } from '../../../core/base/ids.ts'
 import { RETRY_SAFETIES } from '../../../core/records/job.ts'
+import { PARAMETERS_IN_MEMORY_BYTES } from '../../../core/settings.ts'
 import type { Chance } from '../world/chance.ts'
 import type { Truth } from '../truth/truth.ts'
 import { deliveryIsOnce, refusalIsEarned } from '../rules/rates.ts'
@@ -28,6 +29,12 @@ const KEYS: Readonly<Record<string, number>> = { 'one-at-a-time': 1, 'two-at-a-t
 
 function requestOf(submission: JobSubmission): JobRequest {
   return { job: submission.job, trigger: null, submission, retryOf: null }
+}
+
+/** Those of every second order are too long to stay in memory. */
+function parametersOf(order: number): JsonText {
+  const text = order % 2 === 0 ? { text: 'x'.repeat(PARAMETERS_IN_MEMORY_BYTES) } : {}
+  return JSON.stringify({ order, ...text }) as JsonText
 }
 
 /** Everybody who wants something done: programs that submit jobs, other systems that call webhooks, and authors. */
@@ -93,7 +100,7 @@ export class Client {
     const workflow = this.#workflow(chance)
     const robot = chance.happens(0.15) ? chance.pick(robots) ?? null : null
     const order = chance.happens(0.8) ? this.#requests : chance.whole(-3, -1)
-    const parameters = JSON.stringify({ order }) as JsonText
+    const parameters = parametersOf(order)
     const key = chance.happens(0.15) ? chance.pick(Object.keys(KEYS)) ?? null : null
     return {
       job: this.#newJob(),
@@ -240,7 +247,7 @@ export class Client {
     const job = `job-${this.#requests}` as JobId
     const { idempotency } = submission
     if (idempotency === null || this.#chance.happens(0.8)) return this.#sendSubmission({ ...submission, reply, job })
-    const parameters = JSON.stringify({ order: this.#requests }) as JsonText
+    const parameters = parametersOf(this.#requests)
     this.#sendSubmission({
       ...submission,
       reply,

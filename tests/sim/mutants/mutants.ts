@@ -1,6 +1,7 @@
 import { type KnownMutant, type Mutant, ORIGINAL } from './mutant.ts'
 import { CHAIN_MUTANTS } from './chain-mutants.ts'
 import { COMMIT_MUTANTS } from './mutations-of-commits.ts'
+import { PARAMETER_MUTANTS } from './mutations-of-parameters.ts'
 import * as core from './mutations.ts'
 import * as clocks from './mutations-of-clock.ts'
 import * as webhooks from './mutations-of-webhooks.ts'
@@ -247,6 +248,7 @@ export const MUTANTS: readonly KnownMutant[] = [
   { bug: 'deliveries wait for a report that was lost', within: 20, mutant: webhooks.neverReported },
   ...CHAIN_MUTANTS,
   ...COMMIT_MUTANTS,
+  ...PARAMETER_MUTANTS,
 ]
 
 /** The first seed that finds the bug, with the failure; null if none does in time. */

@@ -1,6 +1,7 @@
 import { CLOCK_CHECK_MS } from '../../../adapters/fleet/fleet-clock.ts'
 import type { JobId, Millis, RobotId } from '../../../core/base/ids.ts'
 import type { JobRow } from '../../../core/records/job.ts'
+import { withoutLongParameters } from '../../../core/records/parameters.ts'
 import { nextAlarm } from '../../../core/on-timer.ts'
 import { load } from '../../../core/load.ts'
 import type { State } from '../../../core/state.ts'
@@ -53,7 +54,7 @@ function sameRow(state: State, job: JobRow): void {
   const live = state.jobs.get(job.id)
   const belongs = (job.completed_at === null || job.stop_until !== null) &&
     (job.ready_at === null || job.ready_at <= state.horizonAt)
-  if (belongs ? live === job || same(live, job) : live === undefined) return
+  if (belongs ? live === job || same(live, withoutLongParameters(job)) : live === undefined) return
   throw new Violation('I5', `job ${job.id}: ${JSON.stringify(job)} on the disk, ${JSON.stringify(live)} in memory`)
 }
 

@@ -47,6 +47,7 @@ export function heldShell(settings = {}, commitsMax = 1) {
   }
   return {
     pump: startTurnLoop(state, shell),
+    shell,
     state,
     clock,
     commits,
