@@ -56,26 +56,43 @@ export type Outcome =
   | { readonly type: 'failed'; readonly error: unknown }
   | { readonly type: 'cancelled' }
 
+function abortedBy(why: Abort): JobError {
+  return new JobError('Aborted', `The job was stopped (${why})`)
+}
+
 /** The longest timer, 24 days. A longer one would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/** An accepted job while its handler runs. */
+/** A job from its offer to its end. */
 export class RunningJob {
   readonly assigned: Payload<'job_assign'>
-  readonly startedAt = performance.now()
-  readonly #abort = new AbortController()
+  /** The message as it came. */
+  readonly frame: string
   readonly #graceMs: number
+  #startedAt = performance.now()
+  /** Made when somebody asks for the signal. */
+  #controller: AbortController | undefined
   #why: Abort | undefined
   #cancelId: MessageId | undefined
-  #abandon: () => void = () => {}
+  #end: (outcome: Outcome | 'abandoned') => void = () => {}
 
-  constructor(assigned: Payload<'job_assign'>, graceMs: number) {
+  constructor(assigned: Payload<'job_assign'>, frame: string, graceMs: number) {
     this.assigned = assigned
+    this.frame = frame
     this.#graceMs = graceMs
   }
 
+  /** The instant at which its handler was called, of the monotonic clock. */
+  get startedAt(): number {
+    return this.#startedAt
+  }
+
   get signal(): AbortSignal {
-    return this.#abort.signal
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#why !== undefined) this.#controller.abort(abortedBy(this.#why))
+    }
+    return this.#controller.signal
   }
 
   /** The request to cancel that the end of this job answers. */
@@ -86,31 +103,42 @@ export class RunningJob {
   /** Aborts the handler's signal. The first reason holds, except that a cancellation overrides a shutdown. */
   abort(why: Abort, cancelId?: MessageId): void {
     if (why === 'cancel') this.#cancelId = cancelId
-    if (this.#why === undefined || (this.#why === 'shutdown' && why === 'cancel')) this.#why = why
-    if (this.signal.aborted) return
-    this.#abort.abort(new JobError('Aborted', `The job was stopped (${why})`))
-    setTimeout(() => this.#abandon(), this.#graceMs).unref()
+    const aborted = this.#why !== undefined
+    if (!aborted || (this.#why === 'shutdown' && why === 'cancel')) this.#why = why
+    if (aborted) return
+    this.#controller?.abort(abortedBy(why))
+    setTimeout(() => this.#end('abandoned'), this.#graceMs).unref()
   }
 
   /**
-   * Runs the handler and resolves with the outcome; never rejects. A handler that continues for `graceMs` after its
-   * signal was aborted is abandoned, because a job that cannot be ended would hold its slot for ever.
+   * Runs the handler and calls `ended` with the outcome, once. A handler that continues for `graceMs` after its signal
+   * was aborted is abandoned, because a job that cannot be ended would hold its slot for ever. One whose job was aborted
+   * before is not called.
    */
-  async run(handler: JobHandler, context: JobContext): Promise<Outcome> {
+  run(handler: JobHandler, context: JobContext, ended: (outcome: Outcome) => void): void {
     const { timeout_seconds } = this.assigned
+    this.#startedAt = performance.now()
     const timer = timeout_seconds > 0 && timeout_seconds * 1_000 <= TIMER_MS_MAX
       ? setTimeout(() => this.abort('timeout'), timeout_seconds * 1_000)
       : undefined
-    const abandoned = new Promise<'abandoned'>((resolve) => {
-      this.#abandon = () => resolve('abandoned')
-    })
-    const handled = Promise.resolve().then(() => handler(context)).then(
-      (result): Outcome => ({ type: 'completed', result }),
-      (error: unknown): Outcome => ({ type: 'failed', error }),
-    )
-    const ended = await Promise.race([handled, abandoned])
-    clearTimeout(timer)
-    return this.#outcomeOf(ended)
+    this.#end = (outcome) => {
+      this.#end = () => {}
+      clearTimeout(timer)
+      ended(this.#outcomeOf(outcome))
+    }
+    // What was sent before leaves first: a handler may hold up the loop.
+    process.nextTick(() => void this.#handle(handler, context))
+  }
+
+  async #handle(handler: JobHandler, context: JobContext): Promise<void> {
+    if (this.#why !== undefined) return this.#end('abandoned')
+    let outcome: Outcome
+    try {
+      outcome = { type: 'completed', result: await handler(context) }
+    } catch (error) {
+      outcome = { type: 'failed', error }
+    }
+    this.#end(outcome)
   }
 
   #outcomeOf(ended: Outcome | 'abandoned'): Outcome {

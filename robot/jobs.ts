@@ -1,13 +1,13 @@
+import { randomUUID } from 'node:crypto'
 import type { MessageId, OrchestratorMessage, Outgoing } from '../core/protocol/message.ts'
-import { toText } from '../core/base/json.ts'
-import { type JobContext, type JobHandler, RunningJob } from './job.ts'
+import { Arrivals } from './arrivals.ts'
+import { contextOf } from './context.ts'
+import { type JobHandler, type Outcome, RunningJob } from './job.ts'
 import type { RobotEvent, Settings } from './options.ts'
 import { resultOf } from './results.ts'
 import { Memory } from './memory.ts'
 import { Outbox, type OutboxEntry, type RejectMessage, type ResultMessage } from './outbox.ts'
-import { logLine } from './log-line.ts'
 import type { Telemetry } from './telemetry.ts'
-import { callWorkflow } from './calls.ts'
 import { truncate } from './text.ts'
 
 type Assign = Extract<OrchestratorMessage, { type: 'job_assign' }>
@@ -40,6 +40,7 @@ export interface JobTableOptions {
  */
 export class JobTable {
   bytesMax = 1 << 20
+  readonly arrivals = new Arrivals()
   readonly #options: JobTableOptions
   readonly #jobs = new Map<string, RunningJob>()
   readonly #outbox = new Outbox()
@@ -59,9 +60,9 @@ export class JobTable {
   }
 
   /** Closes the memory, once no job runs whose end belongs into it. */
-  close(): void {
+  async close(): Promise<void> {
     this.#closing = true
-    if (this.#jobs.size === 0) this.#memory.close()
+    if (this.count === 0) await this.#memory.close()
   }
 
   /** Takes over from earlier processes: results to deliver, and jobs that they accepted and never began. */
@@ -72,7 +73,7 @@ export class JobTable {
       else if (kept.state === 'read') {
         const { job_id, offer } = kept.offer
         const payload = { job_id, robot_id: this.#options.settings.id, reason: NOT_BEGUN, offer }
-        this.#rejects.put({ id: crypto.randomUUID(), message: { type: 'job_reject', payload } })
+        this.#rejects.put({ id: randomUUID(), message: { type: 'job_reject', payload } })
       }
     }
   }
@@ -80,6 +81,11 @@ export class JobTable {
   /** The ids of the jobs that are running. */
   get running(): readonly string[] {
     return [...this.#jobs.keys()]
+  }
+
+  /** The number of jobs that are running or about to begin. */
+  get count(): number {
+    return this.#jobs.size + this.arrivals.size
   }
 
   get full(): boolean {
@@ -116,8 +122,8 @@ export class JobTable {
 
   heartbeatAnswered(id: string): void {
     for (const { message } of this.#outbox.answered(id)) {
-      this.#memory.settled(message.payload)
-      this.#options.emit({ type: 'job.confirmed', jobId: message.payload.job_id })
+      const confirmed = { type: 'job.confirmed', jobId: message.payload.job_id } as const
+      this.#memory.settled(message.payload, () => this.#options.emit(confirmed))
     }
     for (const { message } of this.#rejects.answered(id)) this.#memory.settled(message.payload)
     if (++this.#answered === LISTS_ANSWERED) this.#memory.settleEarlier()
@@ -126,14 +132,19 @@ export class JobTable {
 
   abortAll(): void {
     for (const job of this.#jobs.values()) job.abort('shutdown')
+    this.arrivals.abortAll()
   }
 
   /** Accepts or rejects a job. The same offer never runs it twice. */
-  assigned(message: Assign): void {
-    const { job_id, attempt, offer, workflow_id } = message.payload
+  assigned(message: Assign, frame: string): void {
+    const { job_id, attempt, offer, workflow_id, workflow_name } = message.payload
     const running = this.#jobs.get(job_id)
     if (running !== undefined && running.assigned.offer === offer) return this.#accept(message)
-    if (running !== undefined) return this.#reject(message, 'An earlier attempt of the job is still running')
+    const arriving = this.arrivals.get(job_id)
+    if (arriving !== undefined && arriving.offer === offer) return
+    if (running !== undefined || arriving !== undefined) {
+      return this.#reject(message, 'An earlier attempt of the job is still running')
+    }
     if (this.#answeredFromOutbox(message)) return
     const { settings, closedBecause } = this.#options
     const handler = settings.handlers.get(workflow_id) ?? settings.runner
@@ -145,18 +156,18 @@ export class JobTable {
         `job ${job_id} was offered again, which this robot had begun before it was restarted: not answered`
       return this.#options.emit({ type: 'warning', message: warning })
     }
-    if (!this.#begin(message)) return
-    const job = new RunningJob(message.payload, settings.timings.abortGraceMs)
-    this.#jobs.set(job_id, job)
-    const { workflow_name: workflowName } = message.payload
-    this.#options.emit({ type: 'job.accepted', jobId: job_id, workflowName, attempt: attempt ?? 1 })
-    void this.#run(job, handler)
+    const job = new RunningJob(message.payload, frame, settings.timings.abortGraceMs)
+    this.#begin(message, job, () => {
+      this.#jobs.set(job_id, job)
+      this.#options.emit({ type: 'job.accepted', jobId: job_id, workflowName: workflow_name, attempt: attempt ?? 1 })
+      this.#run(job, handler)
+    })
   }
 
   /** Aborts a running job, whose end is the answer. A job that is not running is answered at once. */
   cancelled(message: Cancel): void {
     const { job_id } = message.payload
-    const job = this.#jobs.get(job_id)
+    const job = this.#jobs.get(job_id) ?? this.arrivals.get(job_id)?.job ?? undefined
     if (job !== undefined) return job.abort('cancel', message.id)
     const held = this.#outbox.of(job_id)
     if (held !== undefined) this.#deliver(held.id, held.message)
@@ -175,7 +186,7 @@ export class JobTable {
   }
 
   #fullBecause(): string | null {
-    if (this.full) return 'Maximum concurrent jobs reached'
+    if (this.count >= this.#options.settings.slots) return 'Maximum concurrent jobs reached'
     return this.#outbox.size >= OUTBOX_MAX ? 'Too many results wait for confirmation' : null
   }
 
@@ -193,23 +204,35 @@ export class JobTable {
     if (same) {
       this.#accept(message)
       this.#deliver(held.id, held.message)
-    } else if (this.#begin(message)) {
-      this.#drop(held)
-      this.#post({ ...held.message, payload: { ...held.message.payload, offer } } as ResultMessage)
+    } else {
+      this.#begin(message, null, () => {
+        this.#post({ ...held.message, payload: { ...held.message.payload, offer } } as ResultMessage)
+        this.#drop(held)
+      })
     }
     return true
   }
 
-  /** Records the job in memory and accepts it. Refuses it if it cannot be recorded, since it must not begin then. */
-  #begin(message: Assign): boolean {
-    if (!this.#memory.begin(message.payload)) {
-      this.#reject(message, 'The robot cannot write down that it has the job')
-      return false
-    }
-    const rejected = this.#rejects.of(message.payload.job_id)
-    if (rejected !== undefined) this.#rejects.drop(rejected.id)
-    this.#accept(message)
-    return true
+  /**
+   * Records an offer in memory, accepts it, and calls `begun`. Refuses it if it cannot be recorded, since its job must
+   * not begin then.
+   */
+  #begin(message: Assign, job: RunningJob | null, begun: () => void): void {
+    const { job_id, offer } = message.payload
+    this.arrivals.add(job_id, offer, job)
+    this.#memory.begin(message.payload, (recorded) => {
+      this.arrivals.answer(job_id, () => {
+        if (!recorded) {
+          this.#reject(message, 'The robot cannot write down that it has the job')
+          return this.#options.settled()
+        }
+        const rejected = this.#rejects.of(job_id)
+        if (rejected !== undefined) this.#rejects.drop(rejected.id)
+        this.#accept(message)
+        begun()
+      })
+      this.#closeIfOver()
+    })
   }
 
   #accept(message: Assign): void {
@@ -225,65 +248,40 @@ export class JobTable {
     this.#options.emit({ type: 'job.rejected', jobId: job_id, reason })
   }
 
-  async #run(job: RunningJob, handler: JobHandler): Promise<void> {
+  #run(job: RunningJob, handler: JobHandler): void {
+    const { telemetry, settings } = this.#options
+    const { job_id: jobId } = job.assigned
+    const context = contextOf(job, telemetry, settings, () => this.#jobs.get(jobId) === job)
+    job.run(handler, context, (outcome) => this.#ended(job, outcome))
+  }
+
+  #ended(job: RunningJob, outcome: Outcome): void {
     const { telemetry, settings, emit, settled } = this.#options
-    const outcome = await job.run(handler, this.#contextOf(job))
     const { job_id: jobId } = job.assigned
     const resultMessage = resultOf(job, outcome, settings.id, this.bytesMax)
     // Send the logs before the result, as far as the rate allows; and no heartbeat between the job's end and its
     // result.
     telemetry.finish(jobId)
-    this.#post(resultMessage)
-    this.#jobs.delete(jobId)
-    if (this.#closing) this.close()
     const message = resultMessage.type === 'job_failed' ? resultMessage.payload.error_message ?? '' : ''
-    emit({ type: 'job.ended', jobId, as: ENDS[resultMessage.type], message })
+    this.#jobs.delete(jobId)
+    this.#post(resultMessage, () => emit({ type: 'job.ended', jobId, as: ENDS[resultMessage.type], message }))
+    this.#closeIfOver()
     settled()
   }
 
-  #contextOf(job: RunningJob): JobContext {
-    const { job_id, workflow_id, workflow_name, workflow_json, parameters, timeout_seconds, attempt } = job.assigned
-    const { telemetry } = this.#options
-    const topic = { jobId: job_id, offer: job.assigned.offer }
-    const parametersText = toText(parameters)
-    /** An abandoned handler may still call, but its job has ended. */
-    let calls = 0
-    const live = (): boolean => this.#jobs.get(job_id) === job
-    return {
-      id: job_id,
-      workflowId: workflow_id,
-      workflowName: workflow_name,
-      workflowJson: workflow_json,
-      parameters: JSON.parse(parametersText) as Readonly<Record<string, unknown>>,
-      parametersText,
-      attempt: attempt ?? 1,
-      timeoutSeconds: Math.max(0, timeout_seconds),
-      signal: job.signal,
-      progress: (percent, currentNode = '', message = '') => {
-        const progress = Math.round(Math.min(100, Math.max(0, percent)))
-        if (!live() || Number.isNaN(progress)) return
-        telemetry.progress(topic, {
-          progress,
-          current_node: truncate(currentNode, 256),
-          message: truncate(message, 1_000),
-        })
-      },
-      call: (alias, given = {}, options = {}) => {
-        const caller = { jobId: job_id, offer: topic.offer ?? 1, number: ++calls, signal: job.signal }
-        return callWorkflow(this.#options.settings, caller, alias, given, options)
-      },
-      log: (level, message, { nodeId = '', extra } = {}) => {
-        if (live()) telemetry.log(topic, logLine(level, message, nodeId, extra))
-      },
-    }
+  #closeIfOver(): void {
+    if (this.#closing) void this.close()
   }
 
-  /** Keeps a result until it is confirmed, and sends it if connected. */
-  #post(message: ResultMessage): void {
-    const entry = { id: crypto.randomUUID(), message }
-    this.#memory.ended(entry)
+  /**
+   * Keeps a result until it is confirmed, and sends it if connected. `then` is called when it survives the process. The
+   * orchestrator need not wait for that: what it has cannot be lost here.
+   */
+  #post(message: ResultMessage, then?: () => void): void {
+    const entry = { id: randomUUID(), message }
     this.#outbox.put(entry)
     this.#deliver(entry.id, message)
+    this.#memory.ended(entry, then)
   }
 
   #drop({ id, message }: OutboxEntry): void {

@@ -41,6 +41,8 @@ export class Robot {
   #draining = false
   #heartbeatTimer: NodeJS.Timeout | undefined
   #confirmTimer: NodeJS.Timeout | undefined
+  /** True while a heartbeat waits for the answers to offers. */
+  #beating = false
   /** Called when a job or result has settled, while `stop` waits for those. */
   #look: () => void = () => {}
 
@@ -55,7 +57,7 @@ export class Robot {
     this.#session = new Session(settings, {
       memory: () => this.#jobs.memory.introduce(),
       registered: (config) => this.#guard(() => this.#registered(config)),
-      received: (message) => this.#guard(() => this.#received(message)),
+      received: (message, frame) => this.#guard(() => this.#received(message, frame)),
       lost: (code, reason, retryMs) => this.#lost(code, reason, retryMs),
       over: (error) => this.#refused(error),
       warn: (message) => this.#emit({ type: 'warning', message }),
@@ -82,7 +84,7 @@ export class Robot {
 
   /** The number of running jobs. */
   get runningJobs(): number {
-    return this.#jobs.running.length
+    return this.#jobs.count
   }
 
   /** The number of results that the orchestrator has not confirmed. */
@@ -106,7 +108,7 @@ export class Robot {
     const warn = (message: string): void => this.#emit({ type: 'warning', message })
     const memory = await openMemory(this.#settings, warn, () => this.#session.renew('The memory has changed'))
     this.#jobs.remember(memory)
-    if (this.#over) this.#jobs.close()
+    if (this.#over) void this.#jobs.close()
     else this.#session.open()
   }
 
@@ -135,6 +137,7 @@ export class Robot {
     this.#send({ type: 'disconnect', payload: { robot_id: this.#settings.id, reason: `Robot ${reason}` } })
     await new Promise<void>((closed) => this.#session.close('Robot stopped', closed))
     this.#end(reason, new Error('The robot was stopped before it was registered'))
+    await this.stopped
   }
 
   /**
@@ -159,11 +162,15 @@ export class Robot {
     clearTimeout(this.#heartbeatTimer)
     clearTimeout(this.#confirmTimer)
     this.#telemetry.stop()
-    this.#jobs.close()
     this.#started?.reject(error)
+    void this.#closeMemory(reason)
+    this.#look()
+  }
+
+  async #closeMemory(reason: StopReason): Promise<void> {
+    await this.#jobs.close()
     this.#emit({ type: 'stopped', reason })
     this.#resolveStopped(reason)
-    this.#look()
   }
 
   #refused(error: RobotRefused): void {
@@ -191,17 +198,17 @@ export class Robot {
     this.#emit({ type: 'disconnected', code, reason, retryMs })
   }
 
-  #received(message: OrchestratorMessage): void {
+  #received(message: OrchestratorMessage, frame: string): void {
     switch (message.type) {
       case 'job_assign':
         this.#telemetry.offered()
-        return this.#jobs.assigned(message)
+        return this.#jobs.assigned(message, frame)
       case 'job_cancel':
         return this.#jobs.cancelled(message)
       case 'heartbeat_ack':
         return this.#jobs.heartbeatAnswered(String(message.correlation_id))
       case 'status_request':
-        return this.#answerStatus(message)
+        return this.#jobs.arrivals.whenAnswered(() => this.#answerStatus(message))
       case 'pause':
       case 'resume':
         this.#paused = message.type === 'pause'
@@ -234,6 +241,15 @@ export class Robot {
   /** Sends a heartbeat, and the next one an interval later. Does nothing while the robot is not registered. */
   #heartbeat(): void {
     clearTimeout(this.#heartbeatTimer)
+    if (this.#beating) return
+    this.#beating = true
+    this.#jobs.arrivals.whenAnswered(() => {
+      this.#beating = false
+      this.#beat()
+    })
+  }
+
+  #beat(): void {
     const id = this.#send({ type: 'heartbeat', payload: { ...this.#state(), ...this.#load.read() } })
     if (id === null) return
     this.#jobs.heartbeatSent(id)

@@ -22,7 +22,8 @@ export interface SessionEvents {
   readonly memory: () => Outgoing<'register'>['payload']['memory']
   /** A new connection is registered. Messages on earlier ones may be lost. */
   readonly registered: (config: Payload<'register_ack'>['config']) => void
-  readonly received: (message: OrchestratorMessage) => void
+  /** A message, and the text that it was read from. */
+  readonly received: (message: OrchestratorMessage, frame: string) => void
   readonly lost: (code: number, reason: string, retryMs: number) => void
   /** The session has ended and does not try again. */
   readonly over: (error: RobotRefused) => void
@@ -136,7 +137,7 @@ export class Session {
     this.#receivedAt = performance.now()
     const message = fromOrchestrator(text)
     if (isUndecodable(message)) return this.#events.warn(`ignored a message: ${message.refusal.message}`)
-    if (this.#registered) return this.#events.received(message)
+    if (this.#registered) return this.#events.received(message, text)
     if (message.type === 'register_ack') return this.#answered(message.payload)
     if (message.type === 'error' && ['AUTHENTICATION_FAILED', 'FORBIDDEN'].includes(message.payload.error_code)) {
       return this.#refused(new RobotRefused(message.payload.error_message ?? message.payload.error_code, null))

@@ -115,6 +115,7 @@ describe('killed', () => {
     // Three lists without the job were answered: by now it has been dealt with.
     const id = second.send({ type: 'status_request', payload: { robot_id: 'worker' } })
     expect((await second.next('status_response')).correlation_id).toBe(id)
+    await expect.poll(() => readFileSync(inFolder('state.jsonl'), 'utf8'), { interval: 5 }).toContain('"settled"')
     await killed(second)
     const third = await started()
     expect(memoryOf(third)).toMatchObject({ start: 3, offers: [] })
@@ -126,6 +127,8 @@ describe('killed', () => {
     const first = await started()
     first.assign('j1')
     const { id } = await first.next('job_complete')
+    // The result is in the file by now.
+    await robot.printed(/job\.ended/)
     await killed(first)
     const second = await started()
     expect(memoryOf(second)?.offers).toEqual(J1)
@@ -143,6 +146,8 @@ describe('killed', () => {
     const first = await started(onDeno())
     first.assign('j1')
     const { id } = await first.next('job_complete')
+    // The result is in the file by now.
+    await robot.printed(/job\.ended/)
     await killed(first)
     const second = await started(onDeno())
     expect(second.all[1]).toMatchObject({ type: 'job_complete', id, payload: { ...J1[0], result: { of: 'j1' } } })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Message } from '../../../core/protocol/message.ts'
-import { type Journal, Memory } from '../../../robot/memory.ts'
+import { type Journal, type JournalOwner, Memory } from '../../../robot/memory.ts'
 import { usualStateFile } from '../../../robot/state-file.ts'
 import { gate, PATIENT, useLab } from './lab.ts'
 import type { Connection } from './orchestrator.ts'
@@ -179,24 +179,29 @@ describe('a state file that cannot be used', () => {
 })
 
 describe('a journal that fails', () => {
-  const full: Journal = {
-    write: () => {
-      throw new Error('no space left')
+  const full = (owner: JournalOwner): Journal => ({
+    write(_note, then) {
+      owner.failed(new Error('no space left'))
+      then()
     },
-    shorten: () => {},
-    close: () => {},
-  }
+    close: () => Promise.resolve(),
+  })
 
   test('keeps the job from beginning, and the memory goes on under another name', () => {
     const failures: unknown[] = []
     const memory = new Memory({ id: 'kept', start: 4, kept: [] }, full, (error) => failures.push(error))
+    const begin = (job_id: string): readonly boolean[] => {
+      const answers: boolean[] = []
+      memory.begin({ job_id, offer: 1 }, (recorded) => answers.push(recorded))
+      return answers
+    }
     expect(memory.introduce()).toEqual({ id: 'kept', start: 4, offers: [] })
-    expect(memory.begin({ job_id: 'j1', offer: 1 })).toBe(false)
+    expect(begin('j1')).toEqual([false])
     // Not before the orchestrator knows the name: the file would vouch for an offer that it does not have.
-    expect(memory.begin({ job_id: 'j2', offer: 1 })).toBe(false)
+    expect(begin('j2')).toEqual([false])
     const { id, start, offers } = memory.introduce()
     expect([id === 'kept', start, offers]).toEqual([false, 1, []])
-    expect(memory.begin({ job_id: 'j3', offer: 1 })).toBe(true)
+    expect(begin('j3')).toEqual([true])
     expect(memory.introduce()).toEqual({ id, start: 1, offers: [{ job_id: 'j3', offer: 1 }] })
     expect(failures).toHaveLength(1)
   })
