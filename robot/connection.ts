@@ -23,8 +23,19 @@ const CLOSE_MS = 1_000
 /** The close code of a connection that broke without a closing handshake. */
 const ABNORMAL = 1006
 
+/** The part of a TCP socket that gathers writes. */
+interface Corkable {
+  readonly cork: () => void
+  readonly uncork: () => void
+}
+
 /** The platform's type has two parameters; crossws takes headers as a third on every runtime that can send them. */
-type Constructor = new (url: string, protocols: string[], options: object) => WebSocket & { terminate?: () => void }
+type Constructor = new (url: string, protocols: string[], options: object) => WebSocket & Library
+interface Library {
+  terminate?: () => void
+  /** The socket below, where the library is `ws`: without it each frame is a write of its own. */
+  _socket?: Corkable | null
+}
 const Socket = WebSocket as unknown as Constructor
 
 /** Opens a WebSocket. Never throws: errors arrive as `closed`. The key travels as a bearer token. */
@@ -34,6 +45,18 @@ export function openConnection(url: string, key: string | undefined, events: Con
   let closeTimer: NodeJS.Timeout | undefined
   const socket = new Socket(url, [], { headers: key === undefined ? {} : { authorization: `Bearer ${key}` } })
   socket.binaryType = 'arraybuffer'
+  let corked = false
+  /** Lets all frames that are sent in a row leave in one write, before any handler begins. */
+  const gather = (): void => {
+    const below = socket['_socket']
+    if (corked || below === undefined || below === null) return
+    corked = true
+    below.cork()
+    process.nextTick(() => {
+      corked = false
+      below.uncork()
+    })
+  }
   const end = (code: number, reason: string): void => {
     if (over) return
     over = true
@@ -59,7 +82,9 @@ export function openConnection(url: string, key: string | undefined, events: Con
   socket.addEventListener('close', (event) => end(event.code, event.reason || failure))
   return {
     send: (text) => {
-      if (!over && socket.readyState === 1) socket.send(text)
+      if (over || socket.readyState !== 1) return
+      gather()
+      socket.send(text)
     },
     close: (code, reason) => {
       if (over) return

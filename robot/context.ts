@@ -7,45 +7,73 @@ import { logLine } from './log-line.ts'
 import type { Telemetry } from './telemetry.ts'
 import { truncate } from './text.ts'
 
-/** The argument of a job's handler. `live` is false once the job has ended: an abandoned handler may still call. */
-export function contextOf(job: RunningJob, telemetry: Telemetry, api: ApiAccess, live: () => boolean): JobContext {
-  const { job_id, workflow_id, workflow_name, workflow_json, timeout_seconds, attempt, offer } = job.assigned
-  const topic = { jobId: job_id, offer }
-  let calls = 0
-  let parameters: Readonly<Record<string, unknown>> | undefined
-  return {
-    id: job_id,
-    workflowId: workflow_id,
-    workflowName: workflow_name,
-    workflowJson: workflow_json,
-    // Most handlers use few of these, so each is made when it is asked for.
-    get parameters() {
-      return parameters ??= doublesOf(job.assigned.parameters as Json)
-    },
-    get parametersText() {
-      return parametersTextOf(job.frame)
-    },
-    attempt: attempt ?? 1,
-    timeoutSeconds: Math.max(0, timeout_seconds),
-    get signal() {
-      return job.signal
-    },
-    progress: (percent, currentNode = '', message = '') => {
-      const progress = Math.round(Math.min(100, Math.max(0, percent)))
-      if (!live() || Number.isNaN(progress)) return
-      telemetry.progress(topic, {
-        progress,
-        current_node: truncate(currentNode, 256),
-        message: truncate(message, 1_000),
-      })
-    },
-    call: (alias, given = {}, options = {}) => {
-      const caller = { jobId: job_id, offer: offer ?? 1, number: ++calls, signal: job.signal }
-      return callWorkflow(api, caller, alias, given, options)
-    },
-    log: (level, message, { nodeId = '', extra } = {}) => {
-      if (live()) telemetry.log(topic, logLine(level, message, nodeId, extra))
-    },
+/** The means of a handler besides its job. `live` is false once the job has ended: an abandoned handler may still call. */
+export interface Means {
+  readonly telemetry: Telemetry
+  readonly api: ApiAccess
+  readonly live: (job: RunningJob) => boolean
+}
+
+/** The argument of a job's handler. What takes time to make is made when it is asked for: short jobs use little of it. */
+export class HandlerContext implements JobContext {
+  readonly id: string
+  readonly workflowId: string
+  readonly workflowName: string
+  readonly workflowJson: string
+  readonly attempt: number
+  readonly timeoutSeconds: number
+  readonly #job: RunningJob
+  readonly #means: Means
+  #parameters: Readonly<Record<string, unknown>> | undefined
+  #calls = 0
+
+  constructor(job: RunningJob, means: Means) {
+    const { job_id, workflow_id, workflow_name, workflow_json, timeout_seconds, attempt } = job.assigned
+    this.id = job_id
+    this.workflowId = workflow_id
+    this.workflowName = workflow_name
+    this.workflowJson = workflow_json
+    this.attempt = attempt ?? 1
+    this.timeoutSeconds = Math.max(0, timeout_seconds)
+    this.#job = job
+    this.#means = means
+  }
+
+  get parameters(): Readonly<Record<string, unknown>> {
+    return this.#parameters ??= doublesOf(this.#job.assigned.parameters as Json)
+  }
+
+  get parametersText(): string {
+    return parametersTextOf(this.#job.frame)
+  }
+
+  get signal(): AbortSignal {
+    return this.#job.signal
+  }
+
+  // Handlers take these out of the context, and call them without it.
+  readonly progress: JobContext['progress'] = (percent, currentNode = '', message = '') => {
+    const progress = Math.round(Math.min(100, Math.max(0, percent)))
+    if (!this.#means.live(this.#job) || Number.isNaN(progress)) return
+    this.#means.telemetry.progress(this.#topic, {
+      progress,
+      current_node: truncate(currentNode, 256),
+      message: truncate(message, 1_000),
+    })
+  }
+
+  readonly call: JobContext['call'] = (alias, given = {}, options = {}) => {
+    const { jobId, offer = 1 } = this.#topic
+    const caller = { jobId, offer, number: ++this.#calls, signal: this.signal }
+    return callWorkflow(this.#means.api, caller, alias, given, options)
+  }
+
+  readonly log: JobContext['log'] = (level, message, { nodeId = '', extra } = {}) => {
+    if (this.#means.live(this.#job)) this.#means.telemetry.log(this.#topic, logLine(level, message, nodeId, extra))
+  }
+
+  get #topic() {
+    return { jobId: this.id, offer: this.#job.assigned.offer }
   }
 }
 

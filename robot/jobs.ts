@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { MessageId, OrchestratorMessage, Outgoing } from '../core/protocol/message.ts'
 import { Arrivals } from './arrivals.ts'
-import { contextOf } from './context.ts'
+import { HandlerContext, type Means } from './context.ts'
 import { type JobHandler, type Outcome, RunningJob } from './job.ts'
 import type { RobotEvent, Settings } from './options.ts'
 import { resultOf } from './results.ts'
@@ -42,6 +42,7 @@ export class JobTable {
   bytesMax = 1 << 20
   readonly arrivals = new Arrivals()
   readonly #options: JobTableOptions
+  readonly #means: Means
   readonly #jobs = new Map<string, RunningJob>()
   readonly #outbox = new Outbox()
   /** Refusals of jobs that an earlier process accepted and never began. */
@@ -53,6 +54,8 @@ export class JobTable {
 
   constructor(options: JobTableOptions) {
     this.#options = options
+    const live = (job: RunningJob): boolean => this.#jobs.get(job.assigned.job_id) === job
+    this.#means = { telemetry: options.telemetry, api: options.settings, live }
   }
 
   get memory(): Memory {
@@ -249,10 +252,7 @@ export class JobTable {
   }
 
   #run(job: RunningJob, handler: JobHandler): void {
-    const { telemetry, settings } = this.#options
-    const { job_id: jobId } = job.assigned
-    const context = contextOf(job, telemetry, settings, () => this.#jobs.get(jobId) === job)
-    job.run(handler, context, (outcome) => this.#ended(job, outcome))
+    job.run(handler, new HandlerContext(job, this.#means), (outcome) => this.#ended(job, outcome))
   }
 
   #ended(job: RunningJob, outcome: Outcome): void {

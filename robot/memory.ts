@@ -92,7 +92,7 @@ export class Memory implements JournalOwner {
 
   /** True if an earlier process began the job by this very offer. Its outcome is unknown. */
   begunEarlier(offer: Offer): boolean {
-    return offer.offer !== undefined && this.#earlier.has(keyOf(offer))
+    return this.#earlier.size > 0 && offer.offer !== undefined && this.#earlier.has(keyOf(offer))
   }
 
   /**
@@ -102,6 +102,7 @@ export class Memory implements JournalOwner {
   begin({ job_id, offer: number }: Offer, then: (recorded: boolean) => void): void {
     if (!this.#introduced) return then(false)
     const offer = { job_id, offer: number }
+    if (this.#journal === null) return this.#note({ offer, state: 'begun' }, then)
     const done = (stored: boolean): void => {
       if (!stored) this.#kept.delete(keyOf(offer))
       then(stored)

@@ -26,6 +26,8 @@ interface Held<M extends ResultMessage | RejectMessage> {
  */
 export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
   readonly #held = new Map<string, Held<M>>()
+  /** The id of the latest result of each job. */
+  readonly #latest = new Map<string, string>()
   /** Unanswered heartbeats, each with the number of results sent before it. */
   readonly #heartbeats = new Map<string, number>()
   #sends = 0
@@ -37,6 +39,7 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
   /** Keeps a result, marked as not sent. */
   put(entry: OutboxEntry<M>): void {
     this.#held.set(entry.id, { entry, sentAs: 0 })
+    this.#latest.set(entry.message.payload.job_id, entry.id)
   }
 
   /** Notes that a result left on the present connection. */
@@ -53,7 +56,8 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
   /** True if a result waits that no heartbeat has followed yet. */
   get unasked(): boolean {
     const asked = Math.max(0, ...this.#heartbeats.values())
-    return [...this.#held.values()].some((held) => held.sentAs > asked)
+    for (const { sentAs } of this.#held.values()) if (sentAs > asked) return true
+    return false
   }
 
   /** Takes out and returns the results that the answer to this heartbeat makes safe. */
@@ -62,9 +66,10 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
     if (upTo === undefined) return []
     // Answers come in order, so the heartbeats before this one have had theirs or never will.
     for (const [id, sends] of this.#heartbeats) if (sends <= upTo) this.#heartbeats.delete(id)
-    const safe = [...this.#held.values()].filter((held) => held.sentAs > 0 && held.sentAs <= upTo)
-    for (const { entry } of safe) this.#held.delete(entry.id)
-    return safe.map((held) => held.entry)
+    const safe: OutboxEntry<M>[] = []
+    for (const { entry, sentAs } of this.#held.values()) if (sentAs > 0 && sentAs <= upTo) safe.push(entry)
+    for (const { id } of safe) this.drop(id)
+    return safe
   }
 
   /** Forgets what was sent on the connection that has just ended: none of it is known to have arrived. */
@@ -80,7 +85,7 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
 
   /** The latest result of a job that waits here. */
   of(jobId: string): OutboxEntry<M> | undefined {
-    return this.all().findLast((entry) => entry.message.payload.job_id === jobId)
+    return this.get(this.#latest.get(jobId) ?? '')
   }
 
   /** All waiting results, in the order in which the jobs ended. */
@@ -89,6 +94,8 @@ export class Outbox<M extends ResultMessage | RejectMessage = ResultMessage> {
   }
 
   drop(id: string): void {
+    const jobId = this.get(id)?.message.payload.job_id ?? ''
     this.#held.delete(id)
+    if (this.#latest.get(jobId) === id) this.#latest.delete(jobId)
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { fromOrchestrator, isUndecodable } from '../core/protocol/decode.ts'
 import { encode } from '../core/protocol/encode.ts'
 import type { OrchestratorMessage, Outgoing, Payload } from '../core/protocol/message.ts'
@@ -52,6 +53,7 @@ export class Session {
   #registered = false
   #closed = false
   #failures = 0
+  #stamp = { at: 0, text: '' }
   #receivedAt = 0
   #heartbeatMs: number
   #registerTimer: NodeJS.Timeout | undefined
@@ -95,10 +97,17 @@ export class Session {
   }
 
   /** Sends a message if the robot is registered. Returns its id, or null if it was not sent. */
-  send(message: Outgoing, id: string = crypto.randomUUID()): string | null {
+  send(message: Outgoing, id: string = randomUUID()): string | null {
     if (!this.#registered || this.#connection === undefined) return null
-    this.#connection.send(encode(message, id, new Date().toISOString()))
+    this.#connection.send(encode(message, id, this.#timestamp()))
     return id
+  }
+
+  /** The present time as messages have it. It is written once for all messages of a millisecond. */
+  #timestamp(): string {
+    const at = Date.now()
+    if (at !== this.#stamp.at) this.#stamp = { at, text: new Date(at).toISOString() }
+    return this.#stamp.text
   }
 
   /** Closes the connection after the pending messages, and reconnects as after a loss. */

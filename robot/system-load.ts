@@ -8,14 +8,28 @@ export interface SystemLoad {
   readonly disk_percent: number | null
 }
 
-/** Measures the machine: the processor between two calls of `read`, memory at the call, the disk a moment before. */
+/** The least time between two measurements: one takes as long as many short jobs. */
+const FRESH_MS = 5_000
+
+/** Measures the machine: the processor between two measurements, memory at the last one, the disk a moment before. */
 export class SystemLoadMeter {
+  #read: { readonly at: number; readonly load: SystemLoad } | undefined
   #spent = processorTimes()
   #cpu: number | null = null
   #disk: number | null = null
 
-  /** The present load. Never waits and never throws. */
+  /** The load, at most five seconds old. Never waits and never throws. */
   read(): SystemLoad {
+    const now = performance.now()
+    // The disk is known from the second measurement on.
+    const known = this.#read?.load.disk_percent === null ? undefined : this.#read
+    if (known !== undefined && now - known.at < FRESH_MS) return known.load
+    const load = this.#measure()
+    this.#read = { at: now, load }
+    return load
+  }
+
+  #measure(): SystemLoad {
     void this.#readDisk()
     const spent = processorTimes()
     const total = spent.total - this.#spent.total
