@@ -65,14 +65,13 @@ export function readGeneration(path: string, fresh: boolean): Generation {
   }
   const { file, wal } = stampsOf(path)
   if (wal !== null) {
-    const { first, last } = wal
-    const before = file?.turns ?? 0
-    if (file !== null && file.identity !== first.identity) mixed(path, 'of different databases')
-    if (before < first.turns - 1) {
-      mixed(path, `of different times: the first is at turn ${before}, the second begins at ${first.turns}`)
+    const turns = file?.turns ?? 0
+    if (file !== null && file.identity !== wal.last.identity) mixed(path, 'of different databases')
+    if (turns < wal.before) {
+      mixed(path, `of different times: the first is at turn ${turns}, the second begins at ${wal.before + 1}`)
     }
-    if (before > last.turns) {
-      mixed(path, `of different times: the first is at turn ${before}, the second ends at ${last.turns}`)
+    if (turns > wal.last.turns) {
+      mixed(path, `of different times: the first is at turn ${turns}, the second ends at ${wal.last.turns}`)
     }
   }
   const latest = wal?.last ?? file
@@ -130,6 +129,9 @@ function sumOf(text: string): string {
   for (let i = 0; i < text.length; i++) sum = (Math.imul(sum, 31) + text.charCodeAt(i)) | 0
   return (sum >>> 0).toString(16)
 }
+
+/** Records in a transaction that it has this number of turns. That of one turn has done so itself. */
+export const RECORD_TOGETHER = 'update meta set together = ?1'
 
 /** Maintains the file beside a database while a store is open. */
 export interface GenerationFile extends TurnCounter {

@@ -13,8 +13,8 @@ export interface Stamp {
 }
 
 /**
- * The columns of the row `meta` in their order; `identity` and `turns` are found by it. A test compares it with the
- * schema.
+ * The columns of the row `meta` in their order; `identity`, `turns` and `together` are found by it. A test compares it
+ * with the schema.
  */
 export const META_COLUMNS = [
   'only',
@@ -24,14 +24,15 @@ export const META_COLUMNS = [
   'clock',
   'identity',
   'turns',
+  'together',
   'checksum',
 ] as const
 
 /** The stamps of a file and its WAL; null if there is none to be read. */
 export interface Stamps {
   readonly file: Stamp | null
-  /** The stamps after the first turn in the WAL, and after the last one. */
-  readonly wal: { readonly first: Stamp; readonly last: Stamp } | null
+  /** The stamp after the last transaction in the WAL, and the number of turns before the first one. */
+  readonly wal: { readonly last: Stamp; readonly before: number } | null
 }
 
 const HEADER_BYTES = 100
@@ -87,11 +88,18 @@ function rootOfMeta(page: (number: number) => Buffer | null): number | null {
   return null
 }
 
-function stampOn(page: Buffer): Stamp | null {
+interface StampOfTransaction extends Stamp {
+  /** The number of turns of the transaction. */
+  readonly together: number
+}
+
+function stampOn(page: Buffer): StampOfTransaction | null {
   const record = firstRecord(page, 0)
   const identity = record?.[META_COLUMNS.indexOf('identity')]
   const turns = record?.[META_COLUMNS.indexOf('turns')]
-  return typeof identity === 'string' && identity !== '' && typeof turns === 'number' ? { identity, turns } : null
+  const together = record?.[META_COLUMNS.indexOf('together')]
+  if (typeof identity !== 'string' || identity === '') return null
+  return typeof turns === 'number' && typeof together === 'number' ? { identity, turns, together } : null
 }
 
 /** The values of the first row on a leaf page of a table. */
@@ -134,9 +142,9 @@ function walStamps(path: string, root: number, pageSize: number): Stamps['wal'] 
   const sum = new Sum((wal.readUInt32BE(0) & 1) === 0)
   sum.add(wal, 0, 24)
   if (!sum.matches(wal, 24)) return null
-  let first: Stamp | null = null
-  let last: Stamp | null = null
-  let latest: Stamp | null = null
+  let first: StampOfTransaction | null = null
+  let last: StampOfTransaction | null = null
+  let latest: StampOfTransaction | null = null
   for (
     let at = WAL_HEADER_BYTES;
     at + FRAME_HEADER_BYTES + pageSize <= wal.length;
@@ -157,7 +165,7 @@ function walStamps(path: string, root: number, pageSize: number): Stamps['wal'] 
       last = latest
     }
   }
-  return first === null || last === null ? null : { first, last }
+  return first === null || last === null ? null : { last, before: first.turns - first.together }
 }
 
 /** The bytes of a file, or null if there is none. SQLite reports any other problem better. */

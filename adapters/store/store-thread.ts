@@ -1,6 +1,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { blobText } from './damaged.ts'
 import { connect, type DatabaseFile, openFile, storeError } from './file.ts'
+import { RECORD_TOGETHER } from './generation.ts'
 import { runAll, type Sql, type Statement } from './sqlite.ts'
 import type { Answer, Ask, Asked, NumberedStatement, Results, SentError } from './thread-protocol.ts'
 
@@ -123,6 +124,7 @@ function runTogether(open: OpenFile, jobs: readonly Job[]): void {
       send({ kind: 'done', ids: [id], lost: 0 })
       answered.add(id)
     }
+    if (commits.length > 1) open.sql.all(RECORD_TOGETHER, [commits.length])
   }
   try {
     if (commits.length > 0) open.sql.transaction(run)

@@ -33,7 +33,7 @@ const IS_SOUND = `checksum is null or checksum = ${sumOf('turns', 'seq', 'clock'
  * The assignments of every write to `meta`. If the sum was wrong before, it becomes a text, which its column refuses.
  */
 export function counted(seq: string, clock: string, epoch: string): string {
-  return `turns = turns + 1, checksum = case when ${IS_SOUND} then ${
+  return `turns = turns + 1, together = 1, checksum = case when ${IS_SOUND} then ${
     sumOf('(turns + 1)', seq, clock, epoch)
   } else '' end`
 }

@@ -64,6 +64,28 @@ test('commits that overlap have their receipts in order, and a read sees those b
   sql.close()
 })
 
+test('a process that is killed after turns were committed as one, the first in the WAL, starts again', async () => {
+  const path = fresh()
+  const store = await loaded(path)
+  const other = connect(path)
+  // The next transaction is the first in the WAL.
+  other.all('pragma wal_checkpoint(truncate)', [])
+  other.close()
+  // While the thread is busy with the first turn, the others wait for the next transaction.
+  for (let n = 1; n <= 60; n += 3) {
+    await Promise.all([n, n + 1, n + 2].map((each) => store.commit(numbered(each))))
+    const killed = fresh()
+    for (const file of ['', '-wal', '-generation']) cpSync(path + file, killed + file)
+    const again = await loaded(killed)
+    same((await jobs(again)).length, n + 2)
+    await again.close()
+    const sql = connect(path)
+    sql.all('pragma wal_checkpoint(truncate)', [])
+    sql.close()
+  }
+  await store.close()
+})
+
 test('after a commit that has failed, all later ones fail until the next load', async () => {
   const store = await loaded(fresh())
   const outcomes = await Promise.allSettled([

@@ -5,7 +5,8 @@
 -- fails. `seq` is the largest number that any row ever had: kept, because the row that had it may be deleted one day, and
 -- its number must not come back. `clock` is the instant of the last turn: a clock that is set back does not go back over a
 -- restart. `identity` tells this database from any other, and is never changed. `turns` grows with everything that is
--- committed: files that do not belong together do not agree about it (generation.ts). `checksum` is a sum over the numbers.
+-- committed: files that do not belong together do not agree about it (generation.ts). `together` is the number of turns that
+-- the last transaction had: the store's thread commits those that wait as one. `checksum` is a sum over the other numbers.
 CREATE TABLE meta (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   schema_version INTEGER NOT NULL,
@@ -14,11 +15,12 @@ CREATE TABLE meta (
   clock INTEGER NOT NULL,
   identity TEXT NOT NULL,
   turns INTEGER NOT NULL,
+  together INTEGER NOT NULL,
   checksum INTEGER
 ) STRICT;
 
-INSERT INTO meta (only, schema_version, epoch, seq, clock, identity, turns)
-VALUES (1, 0, 0, 0, 0, lower(hex(randomblob(16))), 0);
+INSERT INTO meta (only, schema_version, epoch, seq, clock, identity, turns, together)
+VALUES (1, 0, 0, 0, 0, lower(hex(randomblob(16))), 0, 1);
 
 -- In every other table `checksum` is a sum over the values of the row (checksum.ts). Null: a step of the schema has changed
 -- the row, and it has not been written since. Steps after this one that change rows, rename a column, or add one whose
