@@ -36,6 +36,10 @@ export class ProducerProcess {
   #closed = false
   readonly #child: Child = startChild(new URL('./producer.ts', import.meta.url))
 
+  get pid(): number {
+    return this.#child.pid
+  }
+
   open(system: string, how: string, connection: Connection): Promise<Opened> {
     return this.#child.ask('open', { system, how, connection })
   }
@@ -74,6 +78,10 @@ export class ProducerProcess {
 /** Runs jobs. */
 export class ConsumerProcess {
   readonly #child: Child = startChild(new URL('./consumer.ts', import.meta.url))
+
+  get pid(): number {
+    return this.#child.pid
+  }
 
   open(system: string, connection: Connection): Promise<void> {
     return this.#child.ask('open', { system, connection })

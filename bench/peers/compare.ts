@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { quantile } from '../measure.ts'
+import { costOfEach, type Costs, costSoFar } from './cost.ts'
 import { HAS_BATCH } from './ours.ts'
 import { residentBytes } from './program.ts'
 import type { Column, Results, RowName } from './results.ts'
@@ -14,11 +15,14 @@ export interface Plan {
   /** Jobs that are submitted one at a time, in a round. */
   readonly singles: number
   readonly pending: number
+  /** Jobs that have ended long ago. */
+  readonly ended: number
   readonly columns: readonly Column[]
 }
 
 /** One way of one system to take jobs. */
 interface Way {
+  readonly title: string
   readonly system: string
   readonly how: string
   readonly batch: number | null
@@ -29,21 +33,27 @@ interface Way {
 
 const BATCH = 1_000
 const BATCHES_IN_FLIGHT = 2
-/** The share of jobs that come before the measured ones: what is compiled while it runs is compiled then. */
-const WARM_UP = 0.2
-
 const peer = (system: Column): readonly Way[] => [
-  { system, how: '', batch: null, column: system, rows: ['single', 'files', 'client'] },
-  { system, how: '', batch: BATCH, column: system, rows: ['batch', 'engine'] },
+  { title: 'single submits', system, how: '', batch: null, column: system, rows: ['single', 'files', 'client'] },
+  { title: 'batches of 1,000', system, how: '', batch: BATCH, column: system, rows: ['batch', 'engine'] },
 ]
 
+const mine = (row: RowName, title: string, how: string, batch: number | null): Way => ({
+  title,
+  system: row === 'engine' ? 'engine' : 'ours',
+  how,
+  batch,
+  column: 'ours',
+  rows: [row],
+})
+
 const WAYS: readonly Way[] = [
-  { system: 'ours', how: 'http', batch: null, column: 'ours', rows: ['single'] },
+  mine('single', 'single submits over HTTP', 'http', null),
   ...peer('BullMQ'),
-  { system: 'ours', how: 'state files', batch: null, column: 'ours', rows: ['files'] },
-  { system: 'ours', how: 'client', batch: null, column: 'ours', rows: ['client'] },
-  ...(HAS_BATCH ? [{ system: 'ours', how: 'http', batch: BATCH, column: 'ours', rows: ['batch'] } as const] : []),
-  { system: 'engine', how: '', batch: BATCH, column: 'ours', rows: ['engine'] },
+  mine('files', 'the same, robots with state files', 'state files', null),
+  mine('client', 'single submits through `CasareClient`', 'client', null),
+  ...(HAS_BATCH ? [mine('batch', 'batches of 1,000 over HTTP', 'http', BATCH)] : []),
+  mine('engine', 'in process, 1,000 calls at a time', '', BATCH),
   ...peer('pg-boss'),
   ...peer('graphile-worker'),
 ]
@@ -52,27 +62,34 @@ function submitting({ batch }: Way, { inFlight }: Plan): Submitting {
   return batch === null ? { inFlight, batch } : { inFlight: BATCHES_IN_FLIGHT, batch }
 }
 
-/** From the first submission to the end of the last job. Each measurement starts its system anew. */
-export async function throughput(plan: Plan, results: Results): Promise<void> {
+/**
+ * From the first submission to the end of the last job. Each measurement starts its system anew, and as many jobs run
+ * before it: what is compiled while it runs is compiled then.
+ */
+export async function throughput(plan: Plan, results: Results, costs: Costs): Promise<void> {
   for (let round = 0; round < plan.rounds; round++) {
     for (const way of WAYS.filter(({ column }) => plan.columns.includes(column))) {
       const perSecond = await onStage(way.system, way.how, async (stage) => {
         await stage.work()
-        await stage.endToEnd(Math.ceil(WARM_UP * plan.jobs), submitting(way, plan))
-        return stage.endToEnd(plan.jobs, submitting(way, plan))
+        await stage.endToEnd(plan.jobs, submitting(way, plan))
+        const before = costSoFar(stage.processes())
+        const figure = await stage.endToEnd(plan.jobs, submitting(way, plan))
+        costs.add(`${way.column}: ${way.title}`, costOfEach(plan.jobs, before, costSoFar(stage.processes())))
+        return figure
       })
       for (const row of way.rows) results.add(row, way.column, perSecond)
     }
   }
 }
 
-/** Jobs that are submitted one at a time. */
+/** Jobs that are submitted one at a time, after as many as `throughput` runs. */
 export async function latency(plan: Plan, results: Results): Promise<void> {
   for (let round = 0; round < plan.rounds; round++) {
     for (const column of plan.columns) {
       const { acknowledged, taken, ended } = await onStage(column, 'http', async (stage) => {
         await stage.work()
-        await stage.latencies(Math.ceil(WARM_UP * plan.singles))
+        await stage.endToEnd(plan.jobs, { inFlight: plan.inFlight, batch: null })
+        await stage.latencies(Math.ceil(plan.singles / 5))
         return stage.latencies(plan.singles)
       })
       results.add('acknowledged50', column, quantile(acknowledged, 0.5))

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { machine } from '../table.ts'
 import { latency, pending, throughput } from './compare.ts'
+import { Costs } from './cost.ts'
 import { disk } from './disk.ts'
 import { lists } from './lists.ts'
 import { readOptions } from './options.ts'
@@ -14,14 +15,15 @@ export async function comparison(args: readonly string[], load: number): Promise
   const { parts, plan } = readOptions(args)
   const begin = performance.now()
   const results = new Results()
+  const costs = new Costs()
   const tables: string[] = []
   for (const part of parts) {
-    if (part === 'throughput') await throughput(plan, results)
+    if (part === 'throughput') await throughput(plan, results, costs)
     if (part === 'latency') await latency(plan, results)
     if (part === 'pending') await pending(plan, results)
     if (part === 'disk') tables.push(await disk(plan, results))
     if (part === 'load') tables.push(await comparePasts(plan, ['pending', 'ended']))
-    if (part === 'lists') tables.push(await lists())
+    if (part === 'lists') tables.push(await lists(plan))
   }
   const rows = results.cells()
   const compared = rows.length === 0 ? [] : [markdown(['', ...COLUMNS, 'ours / BullMQ', 'target'], rows)]
@@ -31,6 +33,7 @@ export async function comparison(args: readonly string[], load: number): Promise
     `${versions()}. Medians of ${plan.rounds} rounds, ${plan.inFlight} single submissions under way, ` +
     `${plan.jobs} jobs; ${minutes.toFixed(0)} minutes.`,
     ...compared,
+    ...costs.tables(),
     ...tables,
     '',
   ].join('\n\n'))

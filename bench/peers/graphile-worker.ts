@@ -66,7 +66,9 @@ export const graphileWorker: System = {
     const seen = new Set(results.map(({ job_id }) => job_id))
     const lost = ids.filter((id) => !seen.has(id))
     if (lost.length > 0 || results.length !== ids.length) {
-      throw new Error(`graphile-worker: of ${ids.length} jobs ${lost.length} are lost, ${results.length} have a result`)
+      throw new Error(
+        `graphile-worker: of ${ids.length} jobs ${lost.length} are lost, ${results.length} have a result`,
+      )
     }
   },
 }

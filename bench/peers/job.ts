@@ -22,7 +22,9 @@ export function parametersOf(n: number): Parameters {
 const TOTAL = { ok: true, total: 129.95, lines: 12, note: '' }
 export const RESULT = { ...TOTAL, note: 'y'.repeat(RESULT_BYTES - JSON.stringify(TOTAL).length) }
 
-if (JSON.stringify(parametersOf(FIRST)).length !== PARAMETERS_BYTES) throw new Error('the parameters have another size')
+if (JSON.stringify(parametersOf(FIRST)).length !== PARAMETERS_BYTES) {
+  throw new Error('the parameters have another size')
+}
 if (JSON.stringify(RESULT).length !== RESULT_BYTES) throw new Error('the result has another size')
 
 /** Milliseconds of the clock that all processes of the machine share. */

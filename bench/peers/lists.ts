@@ -5,7 +5,8 @@ import { median, quantile } from '../measure.ts'
 import { number } from '../table.ts'
 import { now, parametersOf } from './job.ts'
 import { WORKFLOW } from './ours.ts'
-import { ENDED, serverWith } from './past.ts'
+import type { Plan } from './compare.ts'
+import { serverWith } from './past.ts'
 import { markdown } from './results.ts'
 import { temporaryFolder } from './stage.ts'
 import type { Connection } from './system.ts'
@@ -89,9 +90,9 @@ async function beside(connection: Connection, use: () => Promise<void>): Promise
 }
 
 /** Measures every list. */
-export async function lists(): Promise<string> {
+export async function lists({ ended }: Plan): Promise<string> {
   const folder = await temporaryFolder()
-  const server = await serverWith('ended', folder, ENDED)
+  const server = await serverWith('ended', folder, ended)
   try {
     const port = Number(new URL(server.connection['http'] ?? '').port)
     const alone = await beside(server.connection, () => setTimeout(ALONE_MS))

@@ -20,6 +20,7 @@ const QUICK: readonly Part[] = ['throughput', 'latency', 'disk']
 
 export const HELP = [
   'npm run peers -- [part...] [--rounds 5] [--jobs 10000] [--in-flight 64] [--only ours,BullMQ]',
+  '                        [--singles 500] [--pending 100000] [--ended 1000000]',
   '',
   ...Object.entries(PARTS).map(([name, about]) => `  ${name.padEnd(12)}${about}`),
   '',
@@ -35,6 +36,7 @@ export function readOptions(args: readonly string[]): { readonly parts: readonly
       jobs: { type: 'string', default: '10000' },
       'in-flight': { type: 'string', default: '64' },
       pending: { type: 'string', default: '100000' },
+      ended: { type: 'string', default: '1000000' },
       singles: { type: 'string', default: '500' },
       only: { type: 'string', default: COLUMNS.join() },
     },
@@ -55,6 +57,7 @@ export function readOptions(args: readonly string[]): { readonly parts: readonly
     inFlight: wholeNumber('in-flight', values['in-flight']),
     singles: wholeNumber('singles', values.singles),
     pending: wholeNumber('pending', values.pending),
+    ended: wholeNumber('ended', values.ended),
     columns,
   }
   return { parts: parts.length === 0 ? QUICK : parts, plan }

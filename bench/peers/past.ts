@@ -11,8 +11,6 @@ import type { Running } from './system.ts'
 
 /** Throughput and latency of ours with many jobs that wait, and with many that have ended, beside a server without. */
 
-/** The number of ended jobs that a server is given. */
-export const ENDED = 1_000_000
 /** Jobs that are run by robots, and then copied. */
 const RUN = 200
 /** Ended jobs are spread over so many workflows, and one in so many has failed. */
@@ -54,8 +52,6 @@ interface Measured {
   readonly ended: number[]
 }
 
-const NAMES = { nothing: 'without', pending: '100,000 pending', ended: '1,000,000 ended' } as const
-
 /** Measures servers with different pasts by turns. */
 export async function comparePasts(plan: Plan, others: readonly ('pending' | 'ended')[]): Promise<string> {
   const folder = await temporaryFolder()
@@ -64,12 +60,12 @@ export async function comparePasts(plan: Plan, others: readonly ('pending' | 'en
   const stages: Stage[] = []
   const measured = pasts.map((): Measured => ({ perSecond: [], taken: [], ended: [] }))
   try {
-    for (const one of pasts) servers.push(await serverWith(one, folder, one === 'pending' ? plan.pending : ENDED))
+    for (const one of pasts) servers.push(await serverWith(one, folder, one === 'pending' ? plan.pending : plan.ended))
     for (const server of servers) stages.push(await Stage.open('ours', 'http', server))
     for (const [i, stage] of stages.entries()) {
       await stage.work()
       await stage.endToEnd(
-        Math.ceil(plan.jobs / 5),
+        plan.jobs,
         { inFlight: plan.inFlight, batch: null },
         waitingIn(pasts[i], plan),
       )
@@ -88,7 +84,12 @@ export async function comparePasts(plan: Plan, others: readonly ('pending' | 'en
       }
     }
     for (const stage of stages) await stage.close()
-    return table(pasts, measured)
+    const names = {
+      nothing: 'without',
+      pending: `${number(plan.pending)} pending`,
+      ended: `${number(plan.ended)} ended`,
+    }
+    return table(pasts.map((one) => names[one]), measured)
   } finally {
     for (const stage of stages) await stage.discard()
     for (const server of servers) await server.stop()
@@ -103,7 +104,7 @@ function waitingIn(one: Past | undefined, plan: Plan): number {
 /** At most so much more, or less, than without. */
 const CHANGE_MAX = 0.1
 
-function table(pasts: readonly Past[], measured: readonly Measured[]): string {
+function table(names: readonly string[], measured: readonly Measured[]): string {
   const row = (title: string, figure: keyof Measured, digits: number, sign: 1 | -1): readonly string[] => {
     const medians = measured.map((one) => median(one[figure]))
     const [without = Number.NaN] = medians
@@ -113,7 +114,7 @@ function table(pasts: readonly Past[], measured: readonly Measured[]): string {
     })
     return [title, number(without, digits), ...shown]
   }
-  return markdown(['ours', ...pasts.map((one) => NAMES[one])], [
+  return markdown(['ours', ...names], [
     row('end to end, single submits over HTTP, jobs/s', 'perSecond', 0, -1),
     row('submit → a robot has it, p50 ms', 'taken', 2, 1),
     row('submit → the submitter learns that it is done, p50 ms', 'ended', 2, 1),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { ConsumerProcess, ProducerProcess, type Ran, type Submitted } from './children.ts'
 import { FIRST, now } from './job.ts'
+import type { Processes } from './cost.ts'
 import type { Connection, Running, System } from './system.ts'
 import { systemOf } from './systems.ts'
 
@@ -78,6 +79,10 @@ export class Stage {
   /** Closes the submitting side. */
   leave(): Promise<void> {
     return this.#producer.close()
+  }
+
+  processes(): Processes {
+    return { server: this.running.pids(), submits: this.#producer.pid, runs: this.#consumer.pid }
   }
 
   /** From here on jobs are run. */
