@@ -34,7 +34,7 @@ export function copyJobs(file: string, copies: number, changes: Changes): void {
         begin;
         delete from copies;
         with recursive numbers(n) as (select ${done + 1} union all select n + 1 from numbers where n < ${until})
-        insert into copies select n, o.id, ${idOf(`${at - copies} + n`)}, o.seq
+        insert into copies select n, o.id, ${idOf('o', `${at - copies} + n`)}, o.seq
         from numbers join originals o on o.place = n % ${originals.n};
         ${copyOf(db, 'jobs', 'id', seq, { ...changes, created_at: `${at - copies} + n` })};
         ${tables.map(({ table, key }) => `${copyOf(db, table, key, seq, {})};`).join('\n')}
@@ -44,6 +44,34 @@ export function copyJobs(file: string, copies: number, changes: Changes): void {
     db.exec(
       `update meta set seq = ${seq} + ${NUMBERS} * (${copies} + 1), checksum = null; pragma wal_checkpoint(truncate)`,
     )
+  } finally {
+    db.close()
+  }
+}
+
+/** Adds so many copies of the newest row of a table, each with an id and a number of its own. */
+export function copyRows(file: string, table: string, copies: number, changes: Changes): void {
+  const db = new DatabaseSync(file)
+  try {
+    db.exec('pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -200000')
+    const { seq, clock } = db.prepare('select seq, clock from meta').get() as { seq: number; clock: number }
+    const columns = db.prepare(`select name from pragma_table_info('${table}')`).all() as unknown as { name: string }[]
+    const values = columns.map(({ name }) => {
+      if (name === 'seq') return `${seq} + n`
+      if (name === 'id') return idOf('t', `${clock - copies} + n`)
+      if (name === 'checksum') return 'null'
+      return changes[name] ?? `t.${name}`
+    })
+    db.exec(`
+      begin;
+      create temp table template as select * from ${table} order by seq desc limit 1;
+      with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${copies})
+      insert into ${table} (${columns.map(({ name }) => name).join()})
+      select ${values.join()} from numbers cross join template t;
+      update meta set seq = ${seq + copies}, checksum = null;
+      commit;
+      pragma wal_checkpoint(truncate)
+    `)
   } finally {
     db.close()
   }
@@ -89,10 +117,10 @@ function copyOf(db: DatabaseSync, table: string, key: string, seq: number, chang
 }
 
 /** A UUID of version 7 of that instant, of the same kind as the ids that are there: text, or 16 bytes. */
-function idOf(ms: string): string {
+function idOf(row: string, ms: string): string {
   const hex = `printf('%012x7%03x8%015x', ${ms}, n % 4096, n)`
   const text = [[1, 8], [9, 4], [13, 4], [17, 4], [21, 12]]
     .map(([from, length]) => `substr(${hex}, ${from}, ${length})`)
     .join(` || '-' || `)
-  return `case typeof(o.id) when 'blob' then unhex(${hex}) else ${text} end`
+  return `case typeof(${row}.id) when 'blob' then unhex(${hex}) else ${text} end`
 }
