@@ -109,6 +109,8 @@ interface Backlog {
 
 /** The number up to which a backlog is counted, so that a long one does not take long to count. */
 export const BACKLOG_COUNT_MAX = 10_000
+/** The most log lines that are counted: a job may have a million. */
+export const LOG_COUNT_MAX = 10_000
 
 interface DeliveryQuery extends PageQuery {
   readonly webhook_id: WebhookId
@@ -130,6 +132,7 @@ export interface Queries {
   logs(id: JobId, query: { readonly after: number; readonly limit: number }): Promise<readonly LogRow[]>
   /** The last lines of a job's log, in the order in which they arrived. */
   logTail(id: JobId, lines: number): Promise<readonly LogRow[]>
+  /** The number of lines in it, at most `LOG_COUNT_MAX`. */
   logCount(id: JobId): Promise<number>
   /** A job's history in order. */
   history(id: JobId): Promise<readonly HistoryRow[]>

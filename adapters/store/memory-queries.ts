@@ -1,6 +1,6 @@
 import { assert } from '../../core/base/assert.ts'
 import type { JobId } from '../../core/base/ids.ts'
-import { BACKLOG_COUNT_MAX, type LedgerQuery, type PageQuery, type Queries } from './contract.ts'
+import { BACKLOG_COUNT_MAX, type LedgerQuery, LOG_COUNT_MAX, type PageQuery, type Queries } from './contract.ts'
 import { newestFirst, rowPage } from './queries.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 
@@ -28,7 +28,7 @@ export function memoryQueries({ tables }: MemoryDisk): Queries {
     },
     logs: async (id, { after, limit }) => logOf(id).filter((line) => line.seq > after).slice(0, limit),
     logTail: async (id, lines) => logOf(id).slice(-lines),
-    logCount: async (id) => logOf(id).length,
+    logCount: async (id) => Math.min(logOf(id).length, LOG_COUNT_MAX),
     history: async (id) => ofJob(tables.job_history, id),
     workflow: async (id) => tables.workflows.get(id),
     workflows: async (query) => page([...tables.workflows.values()], query),

@@ -3,7 +3,14 @@ import type { Millis } from '../../core/base/ids.ts'
 import { DELIVERY_PAGE } from '../../core/settings.ts'
 import type { EarlyRun, ScheduleRunRow } from '../../core/records/schedule.ts'
 import type { StoredRows } from '../../core/state.ts'
-import { BACKLOG_COUNT_MAX, type Cursor, type PageQuery, type Queries, type RowPage } from './contract.ts'
+import {
+  BACKLOG_COUNT_MAX,
+  type Cursor,
+  LOG_COUNT_MAX,
+  type PageQuery,
+  type Queries,
+  type RowPage,
+} from './contract.ts'
 import {
   asMember,
   asRecent,
@@ -43,7 +50,7 @@ export function sqlQueries(read: ReadSql): Queries {
     logTail: async (id, lines) =>
       (await rows('job_logs', `where job_id = ${BYTES} order by seq desc limit ?`, [bytesParameter(id), lines]))
         .toReversed(),
-    logCount: async (id) => Number((await read(LINES, [bytesParameter(id)]))[0]?.['lines']),
+    logCount: async (id) => Number((await read(LOG_COUNT, [bytesParameter(id), LOG_COUNT_MAX]))[0]?.['lines']),
     history: async (id) => {
       const pages = await read(
         `select ${PAGE_COLUMNS} from job_history where job = (select seq from jobs where id = ${BYTES}) order by seq`,
@@ -85,7 +92,7 @@ export function sqlQueries(read: ReadSql): Queries {
   }
 }
 
-const LINES = `select count(*) as lines from job_logs where job_id = ${BYTES}`
+const LOG_COUNT = `select count(*) as lines from (select 1 from job_logs where job_id = ${BYTES} limit ?)`
 
 /** Both by an index of its own: in the order in which deliveries are due, the oldest may be anywhere. */
 const BACKLOG = `select

@@ -1,7 +1,7 @@
 import { instantText, parseInstant } from '../../core/base/instant.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import type { JobRow } from '../../core/records/job.ts'
-import type { Queries } from '../store/contract.ts'
+import { LOG_COUNT_MAX, type Queries } from '../store/contract.ts'
 import { escapedLine } from '../../core/base/text.ts'
 import type { LogRow } from '../../core/records/job-history.ts'
 
@@ -15,9 +15,13 @@ const CLOCK_MS: Millis = 300_000
 export async function logText(queries: Queries, job: JobRow, whole: string): Promise<string> {
   const lines = await queries.logTail(job.id, LOG_TAIL)
   const shown = lines.map((line) => `${instantText(writtenAt(line, job))} ${line.level} ${escapedLine(line.message)}`)
-  const left = lines.length < LOG_TAIL ? 0 : await queries.logCount(job.id) - lines.length
+  const count = lines.length < LOG_TAIL ? lines.length : await queries.logCount(job.id)
+  const left = count - lines.length
   if (left > 0) {
-    shown.unshift(`… ${left} earlier ${left === 1 ? 'line is' : 'lines are'} left out: ${whole} has all of them`)
+    const least = count === LOG_COUNT_MAX ? 'at least ' : ''
+    shown.unshift(
+      `… ${least}${left} earlier ${left === 1 ? 'line is' : 'lines are'} left out: ${whole} has all of them`,
+    )
   }
   return shown.join('\n')
 }

@@ -1,5 +1,5 @@
 import { deepStrictEqual as same } from 'node:assert/strict'
-import type { Cursor, JobQuery, RowPage } from '../../adapters/store/contract.ts'
+import { type Cursor, type JobQuery, LOG_COUNT_MAX, type RowPage } from '../../adapters/store/contract.ts'
 import { newestFirst } from '../../adapters/store/queries.ts'
 import { JOB_STATUSES, type JobRow } from '../../core/records/job.ts'
 import { type Disk, id, loaded } from './disk.ts'
@@ -84,6 +84,14 @@ export const READING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     same([await queries.logCount(id('a')), await queries.logCount(id('b'))], [6, 0])
     same([await tail(4), await tail(100), await tail(1)], [[6, 104, 105, 106], [4, 5, 6, 104, 105, 106], [106]])
     same([await lines(106, 10), await queries.logs(id('b'), { after: 0, limit: 10 })], [[], []])
+    await store.close()
+  },
+
+  async 'the lines of a log are counted up to a number'(disk) {
+    const store = await loaded(disk)
+    const job_logs = Array.from({ length: LOG_COUNT_MAX + 5 }, (_, i) => row('job_logs', { seq: i + 1, job_id: 'a' }))
+    await store.commit(turn(1, { job_logs }))
+    same(await store.queries.logCount(id('a')), LOG_COUNT_MAX)
     await store.close()
   },
 
