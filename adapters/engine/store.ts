@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Store } from '../store/contract.ts'
+import type { GrownWal, Store } from '../store/contract.ts'
 import { memoryStore } from '../store/memory.ts'
 import { openFolder, openStore, type StoreLocation, UNTHREADED } from '../store/open.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
+import { GROWN } from '../store/wal.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** The location of an engine's store, without the folder. */
@@ -11,7 +12,8 @@ export function storeLocation(
   { database = '', databaseToken, durability, log }: ResolvedOptions,
 ): Omit<StoreLocation, 'path'> {
   const unthreaded = (reason: string): void => log?.('warn', UNTHREADED, { reason })
-  return { database, databaseToken, durability, unthreaded }
+  const grown = (wal: GrownWal): void => log?.('warn', GROWN, { ...wal })
+  return { database, databaseToken, durability, unthreaded, grown }
 }
 
 /** Opens the store of an engine: in memory, in a folder, or on a server. */

@@ -20,7 +20,7 @@ import { Sources, type SourceStatus } from '../sources/sources.ts'
 import { COMMITS_MAX, type Ports, type RestoredSocket, UNAVAILABLE } from './ports.ts'
 import { startSender, type WebhookSender } from '../webhooks/sender.ts'
 import type { Frame, RobotSocket } from './robot-socket.ts'
-import type { Queries, Store } from '../store/contract.ts'
+import type { GrownWal, Queries, Store } from '../store/contract.ts'
 import { verifiedStore } from '../store/trusted.ts'
 export type { Platform } from './platform.ts'
 
@@ -116,6 +116,11 @@ export class Fleet {
   /** The number of times that a state was loaded from this store, by any process. */
   get loads(): number {
     return this.#current.loads
+  }
+
+  /** The WAL of the store while it is larger than it should be. */
+  get grownWal(): GrownWal | null {
+    return this.#store.grownWal?.() ?? null
   }
 
   get phase(): FleetPhase {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { FleetStores } from '../hosting/fleets.ts'
 import { openLibsqlStore } from '../store/libsql.ts'
 import { openFileStore } from '../store/open.ts'
+import type { GrownWal } from '../store/contract.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 
 /** The files of a fleet that is being created: a dot, its name, a UUID, and the suffixes of a database. */
@@ -19,7 +20,11 @@ export interface FleetFiles extends FleetStores {
 }
 
 /** Fleets as database files in a folder: `acme.db` is the fleet `acme`. */
-export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): FleetFiles {
+export function fleetFiles(
+  folder: string,
+  durability: 'full' | 'relaxed',
+  grown: (fleet: string, wal: GrownWal) => void = () => {},
+): FleetFiles {
   const pathOf = (name: string): string => join(folder, `${name}.db`)
   const files = (): Promise<string[]> =>
     readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -37,7 +42,7 @@ export function fleetFiles(folder: string, durability: 'full' | 'relaxed'): Flee
       return [...new Set(left)].filter((name) => !existsSync(pathOf(name)))
     },
     has: (name) => existsSync(pathOf(name)),
-    open: (name) => openFileStore({ path: pathOf(name), durability }),
+    open: (name) => openFileStore({ path: pathOf(name), durability, grown: (wal) => grown(name, wal) }),
     async create(name, initialize) {
       const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
       // A fleet's name never begins with a dot, so `tidy` can remove drafts that a crash leaves behind.

@@ -25,6 +25,8 @@ import { bindOnRegistration } from '../hosting/empty-fleet.ts'
 import { UNKNOWN_KEY } from '../hosting/access-list.ts'
 import { folderProblem } from '../sources/folder.ts'
 import { durabilityOf, openFolder, UNTHREADED } from '../store/open.ts'
+import type { GrownWal } from '../store/contract.ts'
+import { GROWN } from '../store/wal.ts'
 import { PRIVATE_FOLDER } from '../store/private.ts'
 import { databaseName } from '../store/server.ts'
 
@@ -89,6 +91,7 @@ export async function startOn(
     ...options,
     lost: (turns) => platform.log('warn', LOST, { turns }),
     unthreaded: (reason) => platform.log('warn', UNTHREADED, { reason }),
+    grown: (wal) => platform.log('warn', GROWN, { ...wal }),
     exposed: ({ closed, open }) => {
       if (closed.length > 0) platform.log('warn', CLOSED, { paths: closed })
       if (open.length > 0) platform.log('warn', EXPOSED, { paths: open })
@@ -96,7 +99,8 @@ export async function startOn(
   })
   const fleet = await openFleet(store, platform, settings, failed)
   // Each of the other fleets is a file beside that of the default one.
-  const files = options.database === '' ? fleetFiles(join(data, 'fleets'), options.durability) : null
+  const grown = (name: string, wal: GrownWal): void => platform.log('warn', GROWN, { fleet: name, ...wal })
+  const files = options.database === '' ? fleetFiles(join(data, 'fleets'), options.durability, grown) : null
   for (const name of await files?.tidy() ?? []) platform.log('error', MISSING, { fleet: name })
   const host = files === null ? null : new FleetHost(files, platformOf, settings, failed)
   const parts: Parts = { fleet, host, listeners: [] }

@@ -38,8 +38,17 @@ export interface Store {
    * one fails, so do all that were called after it, until the next `load`.
    */
   readonly overlaps?: boolean
+  /** The WAL while it is larger than it should be, of a store that has one. */
+  readonly grownWal?: () => GrownWal | null
   readonly queries: Queries
   close(): Promise<void>
+}
+
+/** A WAL that has grown although it should have started over. */
+export interface GrownWal {
+  readonly bytes: number
+  /** The other processes that read the database at that moment. Empty where none was found, and where it cannot be seen. */
+  readonly readers: readonly string[]
 }
 
 /** Another process has taken over this database. The process that catches this must stop. */

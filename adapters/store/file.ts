@@ -10,6 +10,7 @@ import { makePrivate } from './private.ts'
 import { withDatabaseName } from './rethrow.ts'
 import type { SqlRow } from './row-of.ts'
 import { migrate, type Sql } from './sqlite.ts'
+import { WAL_BYTES_KEPT } from './wal.ts'
 
 /** The options that say which file holds a database, and how safely. */
 export interface FileOptions {
@@ -33,9 +34,6 @@ const BUSY_MS = 50
  * does not grow with the history. Damaged rows are detected when they are read.
  */
 const CHECK_BYTES_MAX = 16 * 1024 * 1024
-
-/** The size to which a WAL that one large turn has grown is truncated after its checkpoint. */
-const WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 /** The values of `synchronous` as the pragma returns them. */
 const SYNCHRONOUS = { full: 2, relaxed: 1 } as const
@@ -160,9 +158,8 @@ export function openDatabase(path: string, busyMs: number = BUSY_MS): InstanceTy
  * Applies the settings and reads them back, because a file system may refuse them. They last as long as the connection,
  * or cannot be changed later.
  *
- * Checkpoints are SQLite's own: after the commit that brings the WAL to 1,000 pages. No reader stays open between two
- * statements, so each checkpoint can finish and the WAL starts over; it grows only while another program reads the file
- * without a pause.
+ * Checkpoints are SQLite's own: after the commit that brings the WAL to 1,000 pages. The WAL starts over where a commit
+ * finds no reader. `WalWatch` sees to it that there is such a commit, and reports readers of other programs.
  */
 export function applyPragmas(sql: Sql, durability: 'full' | 'relaxed'): void {
   // Only possible before the first table: later it takes a VACUUM. Without it, deleting rows never shrinks the file.

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Store, StoreDamaged } from './contract.ts'
+import { type GrownWal, type Store, StoreDamaged } from './contract.ts'
 import { openLibsqlStore } from './libsql.ts'
 import { lockFolder } from './lock.ts'
 import { tighten, type Tightened } from './private.ts'
@@ -21,6 +21,8 @@ export interface StoreLocation {
   readonly lost?: (turns: number) => void
   /** Called when there can be no thread for the store, with the reason: everything else waits for the disk then. */
   readonly unthreaded?: (reason: string) => void
+  /** The same as in `WalOptions`. */
+  readonly grown?: (wal: GrownWal) => void
   /** Called when a data folder, or a file in it, was accessible to other users of the machine. */
   readonly exposed?: (found: Tightened) => void
 }
@@ -33,7 +35,7 @@ export function openStore({ database, databaseToken, ...file }: StoreLocation): 
 /** The line of the log where `unthreaded` is called. */
 export const UNTHREADED = 'the store has no thread of its own here: everything waits for the disk'
 
-type FileLocation = Pick<StoreLocation, 'path' | 'durability' | 'fresh' | 'lost' | 'unthreaded'>
+type FileLocation = Pick<StoreLocation, 'path' | 'durability' | 'fresh' | 'lost' | 'unthreaded' | 'grown'>
 
 /** Opens a store in a file, on a thread of its own if there can be one. Throws `StoreUnusable` when it cannot be used. */
 export async function openFileStore({ unthreaded = () => {}, ...file }: FileLocation): Promise<Store> {

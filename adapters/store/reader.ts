@@ -2,6 +2,7 @@ import { assert } from '../../core/base/assert.ts'
 import type { SqlRow } from './row-of.ts'
 import type { Statement } from './sqlite.ts'
 import { type Connection, connectThread, disconnect } from './thread.ts'
+import type { Results } from './thread-protocol.ts'
 
 /** A statement that waits to be sent. */
 interface Waiting {
@@ -20,6 +21,9 @@ export class Reader {
   #connecting: Promise<Connection> | null = null
   #connection: Connection | null = null
   #isOpen = true
+  readonly #underWay = new Set<Promise<unknown>>()
+  /** Resolves when the pause is over. */
+  #pause: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.#path = path
@@ -32,6 +36,13 @@ export class Reader {
       if (this.#waiting.push({ statement, resolve, reject }) > 1) return
       queueMicrotask(() => void this.#send(this.#waiting.splice(0)))
     })
+  }
+
+  /** Calls `work` while no read is under way. Reads that come meanwhile wait. */
+  duringPause(work: () => Promise<void>): Promise<void> {
+    const done = Promise.all([this.#pause, ...this.#underWay]).then(work)
+    this.#pause = done.catch(() => {})
+    return done
   }
 
   /** Starts the thread, so that the first read need not wait for it. */
@@ -56,11 +67,24 @@ export class Reader {
 
   async #send(waiting: readonly Waiting[]): Promise<void> {
     try {
-      const { thread, file } = await this.#connected()
-      const results = await thread.run(file, 'read', waiting.map(({ statement }) => statement))
+      await this.#pause
+      const results = await this.#run(waiting)
       for (const [i, { resolve }] of waiting.entries()) resolve(results[i] ?? [])
     } catch (error) {
       for (const { reject } of waiting) reject(error)
+    }
+  }
+
+  async #run(waiting: readonly Waiting[]): Promise<Results> {
+    const reading = this.#connected().then(({ thread, file }) =>
+      thread.run(file, 'read', waiting.map(({ statement }) => statement))
+    )
+    const settled = reading.catch(() => {})
+    this.#underWay.add(settled)
+    try {
+      return await reading
+    } finally {
+      this.#underWay.delete(settled)
     }
   }
 

@@ -21,6 +21,7 @@ export function mapErrors(store: Store, map: (error: unknown) => unknown): Store
     prefetch: guarded(store.prefetch),
     commit: guarded(store.commit),
     overlaps: store.overlaps === true,
+    ...(store.grownWal === undefined ? {} : { grownWal: store.grownWal }),
     queries: Object.fromEntries(queries) as Queries,
     close: store.close,
   }

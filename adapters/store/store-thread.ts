@@ -80,6 +80,10 @@ function alone(file: number, id: number, ask: Exclude<Ask, { readonly kind: 'com
     files.set(file, { sql: openReader(ask.path), database: null, failure: null })
     return 0
   }
+  if (ask.kind === 'checkpoint') {
+    opened(file).sql.all('pragma wal_checkpoint(truncate)', [])
+    return 0
+  }
   if (ask.kind === 'close') {
     const { database, sql } = opened(file)
     files.delete(file)

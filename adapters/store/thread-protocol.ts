@@ -19,6 +19,8 @@ export type Ask =
   | { readonly kind: 'commit'; readonly statements: readonly NumberedStatement[] }
   /** Reads, behind the commits before it. */
   | { readonly kind: 'read'; readonly statements: readonly NumberedStatement[] }
+  /** Writes the whole WAL into the database and empties it, unless somebody reads. */
+  | { readonly kind: 'checkpoint' }
   | { readonly kind: 'close'; readonly isSound: boolean }
 
 /** A request with its number, its file, and the texts that it is the first to use. */

@@ -112,6 +112,11 @@ class StoreThread {
     return { file, lost }
   }
 
+  /** Empties the WAL of a file, unless somebody reads it. */
+  async checkpoint(file: number): Promise<void> {
+    await this.#send(file, { kind: 'checkpoint' }, [])
+  }
+
   /** Closes a file. `isSound`: no damage was found in it. */
   async close(file: number, isSound: boolean): Promise<void> {
     if (!this.isDead) await this.#send(file, { kind: 'close', isSound }, [])

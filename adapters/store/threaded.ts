@@ -13,6 +13,7 @@ import { RAISE_EPOCH, writeError } from './sql.ts'
 import { Reader } from './reader.ts'
 import { type Connection, connectThread, disconnect } from './thread.ts'
 import { readAll, type Statement } from './sqlite.ts'
+import { WalWatch } from './wal.ts'
 import { turnWrites } from './writes.ts'
 
 /**
@@ -21,7 +22,7 @@ import { turnWrites } from './writes.ts'
  * `load` starts another. People's reads are on a third one (`Reader`). Throws `StoreUnusable`: see `openFile`; and `NoThread` if there can be no thread.
  */
 export async function openThreadedStore(
-  { path, durability = 'full', fresh = false, lost = () => {} }: LibsqlOptions,
+  { path, durability = 'full', fresh = false, lost = () => {}, limits, grown }: LibsqlOptions,
 ): Promise<Store> {
   const connect = async (): Promise<Connection> => {
     const opened = await connectThread('writer', { kind: 'open', options: { path, durability, fresh } })
@@ -30,6 +31,8 @@ export async function openThreadedStore(
   }
   let connection = await connect()
   const reader = new Reader(path)
+  const checkpoint = async () => isOpen ? connection.thread.checkpoint(connection.file) : undefined
+  const watch = new WalWatch(path, { limits, grown }, () => reader.duringPause(checkpoint))
   let epoch: number | null = null
   let isSound = true
   let isOpen = true
@@ -57,9 +60,13 @@ export async function openThreadedStore(
       assert(epoch !== null, 'a store is loaded before it commits')
       const { thread, file } = connection
       const statements = turnWrites(out, epoch)
-      return written(() => thread.run(file, 'commit', statements)).then(() => new Receipt(out.turn))
+      return written(() => thread.run(file, 'commit', statements)).then(() => {
+        watch.committed()
+        return new Receipt(out.turn)
+      })
     },
     overlaps: true,
+    grownWal: () => watch.found,
     queries: sqlQueries((sql, args) => reader.read({ sql, args })),
     async close() {
       if (!isOpen) return

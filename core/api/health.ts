@@ -15,6 +15,8 @@ const HealthView = v.strictObject({
   robots_connected: count,
   /** The number of loads of the state from the store, by any process. */
   loads: count,
+  /** The WAL while it has more than 256 MB, and the processes that read the database; absent otherwise. */
+  wal: v.exactOptional(v.strictObject({ bytes: count, readers: v.pipe(v.array(v.string()), v.readonly()) })),
   /**
    * The last change of the machine's clock since the process began, by `by_ms`, and the number of changes; null: none.
    */

@@ -17,7 +17,7 @@ export const MAY_LOSE = {
 /** The health check of a process. */
 export function healthHandlers({ version, durability }: About): Handlers<typeof health> {
   return handlers(health, {
-    check: ({ fleet: { state, phase, clock, loads } }) => {
+    check: ({ fleet: { state, phase, clock, loads, grownWal } }) => {
       const { lastSet } = clock
       const body = {
         status: phase === 'running' ? 'ok' as const : phase,
@@ -27,6 +27,7 @@ export function healthHandlers({ version, durability }: About): Handlers<typeof 
         live_jobs: state.jobs.size,
         robots_connected: state.sessions.size,
         loads,
+        ...(grownWal === null ? {} : { wal: grownWal }),
         clock_set: lastSet && { at: instantText(lastSet.at), by_ms: lastSet.by, count: lastSet.count },
       }
       return phase === 'running' ? body : new Answered(body, { status: 503, headers: { 'Retry-After': '5' } })
