@@ -1,6 +1,7 @@
 import { type ChildProcess, fork, type Serializable } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** A process of the benchmark's own that does what it is asked for, one thing after the other. */
@@ -13,11 +14,11 @@ export interface Child {
 
 type Answer = { readonly value: unknown } | { readonly error: string }
 
-/** Starts a file that calls `serveTasks`. */
-export function startChild(url: URL): Child {
+/** Starts a file that calls `serveTasks`. `flags`: those of Node besides. */
+export function startChild(url: URL, flags: readonly string[] = []): Child {
   const file = fileURLToPath(url)
   const child = fork(file, [], {
-    execArgv: ['--import', 'tsx'],
+    execArgv: ['--import', 'tsx', ...flags],
     serialization: 'advanced',
   })
   return {
@@ -78,4 +79,18 @@ function ticks(file: string): number {
   // The name of the program, in brackets, may itself hold blanks and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return Number(fields[11]) + Number(fields[12])
+}
+
+/** Flags of a process whose memory is measured. */
+export const COLLECTS = ['--import', new URL('./e2e/collect.ts', import.meta.url).href]
+/** A collection is done by then. */
+const COLLECT_MS = 1_500
+
+/** Resident bytes of a process that was started with `COLLECTS`, after garbage collections. */
+export async function collected(pid: number): Promise<number> {
+  for (let n = 0; n < 2; n++) {
+    process.kill(pid, 'SIGUSR2')
+    await setTimeout(COLLECT_MS)
+  }
+  return 1_024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
 }

@@ -8,6 +8,8 @@ import { number, percent, type Table } from './table.ts'
 export interface BenchOptions {
   /** The path for a CPU profile of the server in `e2e`; null: none. */
   readonly profile: string | null
+  /** `telemetry` for a whole minute. */
+  readonly minute: boolean
 }
 
 /** Our CPU per job against the bound, and the robots of the SDK against raw ones. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { commitBench } from './commit.ts'
 import { type BenchOptions, endToEnd } from './e2e.ts'
+import { idleBench } from './idle.ts'
 import { historyBench } from './history.ts'
 import { scheduleBench } from './schedules.ts'
 import { jsonBench } from './json.ts'
@@ -11,6 +12,7 @@ import { isKept, machine, render, type Table } from './table.ts'
 import { postBench } from './post.ts'
 import { turnBench } from './turn.ts'
 import { scaleBench } from './scale.ts'
+import { telemetryBench } from './telemetry.ts'
 
 /**
  * The benchmarks: `npm run bench`, or `npm run bench -- turn`; `--save` keeps the numbers in `results/`, and
@@ -23,10 +25,15 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readon
   commit: commitBench,
   e2e: endToEnd,
   history: historyBench,
+  robots: idleBench,
+  telemetry: ({ minute }) => telemetryBench(minute),
   scale: scaleBench,
   schedules: scheduleBench,
   webhooks: postBench,
 }
+
+/** They take minutes, or start every runtime, so they only run when named. */
+const LONG = ['robots', 'telemetry', 'scale']
 
 interface Result {
   readonly bench: string
@@ -43,6 +50,7 @@ async function main(args: readonly string[]): Promise<void> {
       save: { type: 'boolean', default: false },
       bounds: { type: 'boolean', default: false },
       profile: { type: 'string' },
+      minute: { type: 'boolean', default: false },
     },
     allowPositionals: true,
   })
@@ -50,10 +58,9 @@ async function main(args: readonly string[]): Promise<void> {
   if (unknown !== undefined) {
     throw new Error(`there is no benchmark "${unknown}"; there are ${Object.keys(BENCHES).join(', ')}`)
   }
-  // It takes minutes and starts every runtime, so it only runs when named.
-  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES).filter((name) => name !== 'scale')
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES).filter((name) => !LONG.includes(name))
   const results: Result[] = []
-  for (const name of names) results.push(await run(name, { profile: values.profile ?? null }))
+  for (const name of names) results.push(await run(name, { profile: values.profile ?? null, minute: values.minute }))
   if (values.save) save(results)
   const exceeded = results.flatMap(({ tables }) => tables.flatMap(({ bounds }) => bounds.filter((one) => !isKept(one))))
   if (exceeded.length === 0) return

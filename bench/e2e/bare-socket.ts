@@ -11,9 +11,11 @@ interface Plan {
   readonly assign: string
   /** Jobs that each connection has under way. */
   readonly window: number
+  /** One in so many frames is answered; 2, unless given. */
+  readonly every?: number
 }
 
-function echo({ ack, assign, window }: Plan): NodeAdapter {
+function echo({ ack, assign, window, every = 2 }: Plan): NodeAdapter {
   const frames = new Map<string, number>()
   const received = (peer: Peer, text: string): void => {
     const count = frames.get(peer.id)
@@ -21,7 +23,7 @@ function echo({ ack, assign, window }: Plan): NodeAdapter {
     if (count === undefined) {
       peer.send(ack)
       for (let n = 0; n < window; n++) peer.send(assign)
-    } else if (count % 2 === 0 && text.length > 0) peer.send(assign)
+    } else if (count % every === 0 && text.length > 0) peer.send(assign)
   }
   return crossws({
     serverOptions: { perMessageDeflate: false },

@@ -48,10 +48,10 @@ async function flood(target: Target, inFlight: number): Promise<Submissions> {
 }
 
 /** Sends `perSecond` requests for `seconds`, each when it is due, whether or not earlier ones have been answered. */
-async function paced(given: { target: Target; perSecond: number; seconds: number }): Promise<
+async function paced(given: { target: Target; perSecond: number; seconds: number; watched?: boolean }): Promise<
   Submissions & { readonly seenMs: readonly number[] }
 > {
-  const { target, perSecond, seconds } = given
+  const { target, perSecond, seconds, watched = true } = given
   const text = requestText('POST', target.path, target.key, target.body)
   const record: Record = { sentAt: [], ms: [], ids: [], refused: [] }
   const idle: Connection[] = []
@@ -59,11 +59,11 @@ async function paced(given: { target: Target; perSecond: number; seconds: number
   const under: Promise<void>[] = []
   const begin = performance.now()
   let lateMs = 0
-  const one = async (watched: boolean): Promise<void> => {
+  const one = async (isWatched: boolean): Promise<void> => {
     const connection = idle.pop() ?? openConnection(target.port)
     const sent = performance.now()
     const id = await submit(connection, text, record)
-    if (watched && id !== '') {
+    if (isWatched && id !== '') {
       await untilCompleted(connection, target, id)
       seenMs.push(performance.now() - sent)
     }
@@ -74,7 +74,7 @@ async function paced(given: { target: Target; perSecond: number; seconds: number
     const wait = due - performance.now()
     if (wait > 0) await setTimeout(wait)
     lateMs = Math.max(lateMs, performance.now() - due)
-    under.push(one(n % WATCH_EVERY === 0))
+    under.push(one(watched && n % WATCH_EVERY === 0))
   }
   await Promise.all(under)
   for (const connection of idle) connection.close()

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { COLLECTS } from '../child.ts'
 
 /** The orchestrator as a real process, started as in production. */
 export interface Server {
@@ -25,6 +26,7 @@ export async function startServer(data: string, profile: string | null): Promise
     ...(profile === null ? [] : ['--cpu-prof', '--cpu-prof-interval=250', `--cpu-prof-dir=${profile}`]),
     '--import',
     'tsx',
+    ...COLLECTS,
     'adapters/node/main.ts',
     '--no-robot',
     // Measure the capacity, not the limit of one key.

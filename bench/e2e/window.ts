@@ -9,10 +9,13 @@ export interface Spent {
   readonly share: Cpu
 }
 
-export interface Window {
-  /** Epoch, ms. */
+/** Epoch, ms. */
+export interface Instants {
   readonly from: number
   readonly until: number
+}
+
+export interface Window extends Instants {
   readonly server: Spent
   readonly generator: Spent
   readonly robots: Spent
@@ -35,6 +38,6 @@ export async function watch(seconds: number, server: number, generator: Child, r
 }
 
 /** The number of these instants inside the window. */
-export function countIn(window: Window, instants: readonly number[]): number {
+export function countIn(window: Instants, instants: readonly number[]): number {
   return instants.filter((at) => at >= window.from && at < window.until).length
 }
