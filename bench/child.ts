@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { treeOf } from '../tests/process/program.ts'
 
 /** A process of the benchmark's own that does what it is asked for, one thing after the other. */
 export interface Child {
@@ -72,6 +73,11 @@ const TICK_MS = 10
 /** Throws where there is no `/proc`. */
 export function cpuOf(pid: number): Cpu {
   return { all: ticks(`/proc/${pid}/stat`) * TICK_MS, loop: ticks(`/proc/${pid}/task/${pid}/stat`) * TICK_MS }
+}
+
+/** Milliseconds of CPU of a process and all that it has started. */
+export function cpuOfTree(root: number): number {
+  return treeOf(root).reduce((sum, pid) => sum + cpuOf(pid).all, 0)
 }
 
 function ticks(file: string): number {

@@ -11,6 +11,7 @@ import { jsonBench } from './json.ts'
 import { isKept, machine, render, type Table } from './table.ts'
 import { postBench } from './post.ts'
 import { turnBench } from './turn.ts'
+import { runtimesBench } from './runtimes.ts'
 import { scaleBench } from './scale.ts'
 import { telemetryBench } from './telemetry.ts'
 
@@ -27,13 +28,14 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readon
   history: historyBench,
   robots: idleBench,
   telemetry: ({ minute }) => telemetryBench(minute),
+  runtimes: runtimesBench,
   scale: scaleBench,
   schedules: scheduleBench,
   webhooks: postBench,
 }
 
 /** They take minutes, or start every runtime, so they only run when named. */
-const LONG = ['robots', 'telemetry', 'scale']
+const LONG = ['robots', 'telemetry', 'runtimes', 'scale']
 
 interface Result {
   readonly bench: string

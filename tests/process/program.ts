@@ -74,7 +74,7 @@ function processes(): ReadonlyMap<number, { readonly parent: number; readonly ar
 }
 
 /** A process and everything that it and its children have started: a parent before its children. */
-function treeOf(root: number): readonly number[] {
+export function treeOf(root: number): readonly number[] {
   const all = [...processes()]
   const tree = [root]
   for (const pid of tree) tree.push(...all.filter(([, { parent }]) => parent === pid).map(([child]) => child))
