@@ -26,7 +26,10 @@ import type { Statement } from './writes.ts'
  * jobs in the order of their numbers. If an error of the database is thrown into it, it tries again with a single job,
  * because a Durable Object limits the size of a value.
  */
-export function* liveJobs(dueUntil: Millis): Generator<Statement, readonly JobRow[], readonly SqlRow[]> {
+export function* liveJobs(
+  dueUntil: Millis,
+  charsWanted: number = CHARS_WANTED,
+): Generator<Statement, readonly JobRow[], readonly SqlRow[]> {
   const decoder = new JobDecoder()
   const jobs: JobRow[] = []
   for (const isBlocked of [true, false]) {
@@ -43,7 +46,7 @@ export function* liveJobs(dueUntil: Millis): Generator<Statement, readonly JobRo
       for (const job of read) jobs.push(job)
       last = read.at(-1)
       if (read.length < limit) break
-      most = Math.min(JOBS_MAX, Math.max(1, Math.floor(limit * CHARS_WANTED / text.length)))
+      most = Math.min(JOBS_MAX, Math.max(1, Math.floor(limit * charsWanted / text.length)))
     }
   }
   return jobs.sort((a, b) => a.seq - b.seq)
@@ -52,7 +55,7 @@ export function* liveJobs(dueUntil: Millis): Generator<Statement, readonly JobRo
 /** Jobs in the first portion: each may have almost two megabytes. */
 const JOBS_AT_FIRST = 16
 const JOBS_MAX = 2_000
-/** The size of a portion that its number of jobs is chosen for. */
+/** The size of a portion that its number of jobs is chosen for. A server is asked less often for larger ones. */
 const CHARS_WANTED = 1_000_000
 
 function* portion(

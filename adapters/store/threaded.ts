@@ -82,6 +82,9 @@ export async function openThreadedStore(
   })
 }
 
+/** Jobs are read in smaller portions: the memory of both threads holds several of them until it is collected. */
+const CHARS_AT_A_TIME = 250_000
+
 async function loadFrom(
   { thread, file }: Connection,
   dueUntil: Millis,
@@ -92,7 +95,7 @@ async function loadFrom(
   const raise = { sql: RAISE_EPOCH, args: [] }
   const [raised, ...results] = await written(() => thread.run(file, 'load', [raise, ...statements]))
   const meta = metaOf(raised?.[0])
-  const jobs = await readAll(read, liveJobs(dueUntil))
+  const jobs = await readAll(read, liveJobs(dueUntil, CHARS_AT_A_TIME))
   // Only a process that loaded in between can have committed: then these rows are from different moments.
   const [now] = await read({ sql: `select ${META} from meta`, args: [] })
   if (metaOf(now).epoch !== meta.epoch) throw new StaleEpoch()
