@@ -106,6 +106,8 @@ export interface Effects {
   readonly rows: Rows
   /** 1. The jobs that this turn creates: their rows are inserted. Of all others only the fields that may change are written. */
   readonly created: Set<JobId>
+  /** Jobs that were in memory, as they were before the turn: what of `rows` is on disk already. */
+  readonly before: Map<JobId, JobRow>
   /** 1. In the same transaction, append only. */
   readonly history: HistoryRow[]
   /** 1. In the same transaction, append only. */
@@ -145,7 +147,7 @@ export interface Turn {
   readonly facts: Fact[]
 }
 
-type Containers = Pick<Effects, 'rows' | 'created' | 'deletions'>
+type Containers = Pick<Effects, 'rows' | 'created' | 'before' | 'deletions'>
 
 /** Empty effects for a turn. Most turns write nothing: the tables of such a turn, `spare`, are reused. */
 export function newEffects(turn: number, at: Millis, spare: Containers = noRows()): Effects {
@@ -155,6 +157,7 @@ export function newEffects(turn: number, at: Millis, spare: Containers = noRows(
     clockChange: null,
     rows: spare.rows,
     created: spare.created,
+    before: spare.before,
     history: [],
     logs: [],
     scheduleRuns: [],
@@ -188,6 +191,7 @@ function noRows(): Containers {
       deliveries: new Map(),
     },
     created: new Set(),
+    before: new Map(),
     deletions: { schedules: new Set(), triggers: new Set(), webhooks: new Set() },
   }
 }

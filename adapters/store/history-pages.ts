@@ -1,5 +1,6 @@
 import type { JobId, JsonText, RobotId } from '../../core/base/ids.ts'
 import { fromText } from '../../core/base/json.ts'
+import type { JobRow } from '../../core/records/job.ts'
 import type { HistoryRow } from '../../core/records/job-history.ts'
 import { checksumOf } from './checksum.ts'
 import type { SqlValue } from './row-of.ts'
@@ -28,17 +29,28 @@ const PARTS = [...COLUMNS.slice(0, 3).map(partSql), JOB_ID]
 export const PAGE_COLUMNS = `cast(concat_ws(char(0), ${PARTS.join()}) as blob) as packed, checksum`
 
 const INTO = 'insert into job_history (seq, at, entries, job, checksum)'
-/** Inserts pages: each has its number, instant, entries, the id of its job, which must be there, and a checksum. */
+/** Inserts pages: each has its number, instant, entries, the number or the id of its job, which must be there, and a checksum. */
 export const INSERT_PAGES = `with r as materialized (select jsonb(value) as v from json_each(?)) ${INTO}
-  select v ->> 0, v ->> 1, v ->> 2, (select seq from jobs where id = ${bytesSql('v ->> 3')}), v ->> 4 from r`
+  select v ->> 0, v ->> 1, v ->> 2, ${jobSql('v ->> 3')}, v ->> 4 from r`
 /** The same for one page, with a parameter for each value. */
-export const INSERT_PAGE = `${INTO} values (?1, ?2, ?3, (select seq from jobs where id = ${bytesSql('?4')}), ?5)`
+export const INSERT_PAGE = `${INTO} values (?1, ?2, ?3, ${jobSql('?4')}, ?5)`
+
+function jobSql(parameter: string): string {
+  const found = `(select seq from jobs where id = ${bytesSql(parameter)})`
+  return `case typeof(${parameter}) when 'text' then ${found} else ${parameter} end`
+}
 
 /** The size from which a page gets no more entries, since a server and a Durable Object limit what one value may have. */
 const PAGE_CHARS = 100_000
 
-/** Collects the entries of a turn into pages. Each page has the values that the statements above insert. */
-export function historyPages(history: readonly HistoryRow[]): readonly (readonly SqlValue[])[] {
+/**
+ * Collects the entries of a turn into pages. Each page has the values that the statements above insert. Of `jobs`, those
+ * that the turn writes, the numbers are known, so no statement looks for them.
+ */
+export function historyPages(
+  history: readonly HistoryRow[],
+  jobs: ReadonlyMap<JobId, Pick<JobRow, 'seq'>> = new Map(),
+): readonly (readonly SqlValue[])[] {
   const pages: Page[] = []
   const open = new Map<JobId, Page>()
   for (const entry of history) {
@@ -55,7 +67,7 @@ export function historyPages(history: readonly HistoryRow[]): readonly (readonly
   }
   return pages.map(({ first: { seq, at, job_id }, entries }) => {
     const values = [seq, at, `[${entries.join()}]`, job_id]
-    return [seq, at, values[2] as string, bytesParameter(job_id), checksumOf(SUMMED, values)]
+    return [seq, at, values[2] as string, jobs.get(job_id)?.seq ?? bytesParameter(job_id), checksumOf(SUMMED, values)]
   })
 }
 

@@ -43,15 +43,26 @@ export function verifyRows(disk: MemoryDisk, { table, rows }: TableChange): void
   }
 }
 
+const CHANGING = COLUMNS.jobs.map(({ name }) => name as keyof RowOf['jobs']).filter((name) =>
+  !(TABLES.jobs.fixed as readonly string[]).includes(name)
+)
+
 /**
- * Refuses jobs that a turn changes although they are not there, and changes of fields that never change: a database
- * writes only the others. Throws an `Error`.
+ * Refuses jobs that a turn changes although they are not there, or were otherwise than it says, and changes of fields that
+ * never change: a database writes only what has changed of the others. Throws an `Error`.
  */
-export function verifyUpdates(disk: MemoryDisk, { rows, created }: Effects): void {
+export function verifyUpdates(disk: MemoryDisk, { rows, created, before, clockChange }: Effects): void {
   for (const [id, job] of rows.jobs) {
     if (created.has(id)) continue
     const stored = disk.tables.jobs.get(id)
     if (stored === undefined) throw new Error(`jobs has no ${id} to change`)
+    const former = before.get(id)
+    // The clock is set on disk before the rows are written.
+    if (former !== undefined && clockChange === null) {
+      for (const name of CHANGING) {
+        if (former[name] !== stored[name]) throw new Error(`jobs.${name} of ${id} is not as it was before the turn`)
+      }
+    }
     const known = typeof job.parameters === 'string' ? stored : withoutLongParameters(stored)
     for (const name of TABLES.jobs.fixed) {
       if (job[name] !== known[name] && JSON.stringify(job[name]) !== JSON.stringify(known[name])) {

@@ -136,15 +136,15 @@ function store(columns: readonly Column[], values: SqlValue[], row: RowOf[TableN
   }
 }
 
-/** The columns that an update of a job writes. */
+/** The names of the columns of a job that may change, and of their checksum. */
 export const STATE_NAMES: readonly string[] = [...STATE_COLUMNS.map(({ name }) => name), 'state_checksum']
 
-/** The values to bind for an update of a job: those of `STATE_NAMES`, and its number. */
-export function updateValues(job: JobRow): readonly SqlValue[] {
+/** The values to bind for them. */
+export function stateValues(job: JobRow): readonly SqlValue[] {
   const values = valuesOf(STATE_COLUMNS, job)
   const sum = checksumOf(STATE_SUMMED, values)
   store(STATE_COLUMNS, values, job)
-  return [...values, sum, job.seq]
+  return [...values, sum]
 }
 
 function valuesOf(columns: readonly Column[], row: RowOf[TableName]): SqlValue[] {

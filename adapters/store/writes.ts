@@ -1,20 +1,11 @@
-import { assert } from '../../core/base/assert.ts'
-import type { JobRow } from '../../core/records/job.ts'
 import type { ClockChange, Deletions, Effects } from '../../core/turn.ts'
+import { batches, insertAloneSql, insertSql } from './batches.ts'
 import { historyPages, INSERT_PAGE, INSERT_PAGES } from './history-pages.ts'
-import { rowValues, STATE_NAMES, updateValues } from './rows.ts'
-import { bytesSql } from './bytes.ts'
-import { CASCADES, COLUMN_NAMES, COLUMNS, type RowOf, type TableName, TABLES } from './rows.ts'
-import type { SqlValue } from './row-of.ts'
+import { jobWrites } from './job-writes.ts'
+import { CASCADES, COLUMN_NAMES, type RowOf, rowValues, TABLE_NAMES, type TableName } from './rows.ts'
 import type { Statement } from './sqlite.ts'
 
 export type { Statement } from './sqlite.ts'
-
-/**
- * The number of characters of rows in one statement. At up to three bytes each, this stays below the two megabytes that
- * a Durable Object allows a value. A longer row goes alone, one value for each column.
- */
-export const STATEMENT_CHARS_MAX = 500_000
 
 /**
  * A turn as SQL: its fence, and one statement for each table it touches, to be run in one transaction, in this order.
@@ -100,9 +91,8 @@ export function writes(out: Effects): Statement[] {
     ...write('webhooks', rows.webhooks.values()),
     ...write('deliveries', rows.deliveries.values()),
     ...write('robots', rows.robots.values()),
-    ...write('jobs', jobsThat(out, true)),
-    ...update(jobsThat(out, false)),
-    ...batches(historyPages(history), (page) => page, INSERT_PAGES, INSERT_PAGE),
+    ...jobWrites(out),
+    ...batches(historyPages(history, rows.jobs), (page) => page, INSERT_PAGES, INSERT_PAGE),
     ...write('job_logs', logs),
     ...write('schedule_runs', scheduleRuns),
     ...write('trigger_events', triggerEvents),
@@ -142,119 +132,16 @@ function* deletes(deletions: Deletions): Generator<Statement> {
   }
 }
 
-/** The jobs of a turn that it has created, or the others. */
-function* jobsThat({ rows, created }: Effects, areNew: boolean): Generator<JobRow> {
-  for (const job of rows.jobs.values()) {
-    if (created.has(job.id) !== areNew) continue
-    assert(!areNew || typeof job.parameters === 'string', 'a job is created with its parameters')
-    yield job
-  }
-}
-
 function write<T extends TableName>(table: T, rows: Iterable<RowOf[T]>): Generator<Statement> {
   return batches(rows, (row) => rowValues(table, row), SQL[table], ALONE[table])
 }
 
-/** The columns of jobs that may change: writing all of them would take three times as long, and touch every index. */
-function* update(jobs: Iterable<JobRow>): Generator<Statement> {
-  for (const statement of batches(jobs, updateValues, UPDATE, UPDATE_ALONE)) {
-    yield statement
-    yield { sql: ALL_FOUND, args: [statement.rows] }
-  }
-}
-
-/** Fails if the statement before has not changed as many rows: a job that is not on disk cannot be updated. */
-const ALL_FOUND = 'update meta set seq = case changes() when ? then seq end'
-
-interface Batch extends Statement {
-  /** The number of rows that it writes. */
-  readonly rows: number
-}
-
-/** Statements that write rows: as many to each as fit, and those alone that fit into none. */
-function* batches<Row>(
-  rows: Iterable<Row>,
-  valuesOf: (row: Row) => readonly SqlValue[],
-  sql: string,
-  alone: string,
-): Generator<Batch> {
-  let batch: string[] = []
-  let chars = 0
-  for (const row of rows) {
-    const values = valuesOf(row)
-    const text = JSON.stringify(values)
-    if (text.length > STATEMENT_CHARS_MAX) {
-      yield { sql: alone, args: values, rows: 1 }
-      continue
-    }
-    if (batch.length > 0 && chars + text.length > STATEMENT_CHARS_MAX) {
-      yield { sql, args: [`[${batch.join()}]`], rows: batch.length }
-      batch = []
-      chars = 0
-    }
-    batch.push(text)
-    chars += text.length
-  }
-  if (batch.length > 0) yield { sql, args: [`[${batch.join()}]`], rows: batch.length }
-}
-
-/**
- * All rows of a table are passed as one JSON parameter, because a remote server and a Durable Object limit or charge
- * statements. Converted to JSONB once per row, and read by position, this takes a seventh longer than a prepared
- * statement per row; as text, or by name, two to three times as long. `materialized` makes the conversion happen once
- * per row.
- */
-const SQL = forEachTable((table, names) => {
-  const insert = `insert into ${table} (${names.join()}) select ${
-    names.map((name) => storedSql(table, names, name, (i) => `v ->> ${i}`)).join()
-  } from r`
-  // Without `where true` the parser takes `on` for part of a join.
-  return `with r as materialized (select jsonb(value) as v from json_each(?)) ${insert} where true`
-})
-
-/** One row with a parameter for each column, so that no value is larger than its largest column. */
-const ALONE = forEachTable((table, names) =>
-  `insert into ${table} (${names.join()}) values (${
-    names.map((name) => storedSql(table, names, name, (i) => `?${i + 1}`)).join()
-  })`
-)
-
-/** The expression for the value that a column gets from its parameter. */
-function storedSql(table: TableName, names: readonly string[], name: string, parameter: (i: number) => string): string {
-  const column = COLUMNS[table].find((one) => one.name === name)
-  const of = (other: string): string => parameter(names.indexOf(other))
-  if (column?.since != null) return `(${of(name)}) - (${of(column.since)})`
-  const value = column?.isBytes === true ? bytesSql(of(name)) : of(name)
-  if (table !== 'jobs' || name !== 'definition') return value
-  const version = `workflow_id = ${bytesSql(of('workflow_id'))} and version = ${of('workflow_version')}`
-  return `nullif(${value}, (select definition from workflow_versions where ${version}))`
-}
-
-/** The columns of jobs that may change. The parameter has the values for each job. */
-const UPDATE = `with r as materialized (select jsonb(value) as v from json_each(?)) update jobs set ${
-  STATE_NAMES.map((name) => `${name} = ${storedSql('jobs', STATE_NAMES, name, (i) => `v ->> ${i}`)}`).join()
-} from r where jobs.seq = v ->> ${STATE_NAMES.length}`
-
-/** The same for one job, with a parameter for each value. */
-const UPDATE_ALONE = `update jobs set ${
-  STATE_NAMES.map((name) => `${name} = ${storedSql('jobs', STATE_NAMES, name, (i) => `?${i + 1}`)}`).join()
-} where seq = ?`
+const SQL = forEachTable(insertSql)
+const ALONE = forEachTable(insertAloneSql)
 
 function forEachTable(
-  insert: (table: TableName, names: readonly string[]) => string,
+  make: (table: TableName, names: readonly string[]) => string,
 ): Readonly<Record<TableName, string>> {
-  return Object.fromEntries(
-    Object.entries(TABLES).map(([table, { key, conflict }]) => {
-      const names = COLUMN_NAMES[table as TableName]
-      const others = names.filter((name) => !(key as readonly string[]).includes(name))
-      const resolve = {
-        replace: `on conflict (${key.join()}) do update set ${
-          others.map((name) => `${name} = excluded.${name}`).join()
-        }`,
-        keep: `on conflict (${key.join()}) do nothing`,
-        fail: '',
-      }[conflict]
-      return [table, `${insert(table as TableName, names)} ${resolve}`]
-    }),
-  ) as Readonly<Record<TableName, string>>
+  const made = TABLE_NAMES.map((table) => [table, make(table, COLUMN_NAMES[table])])
+  return Object.fromEntries(made) as Readonly<Record<TableName, string>>
 }

@@ -13,8 +13,10 @@ import { indexDefinition, releaseDefinition, retainDefinition } from '../workflo
  * alone, with everything that is derived from the row; `load` uses them too, so that a restart derives the same.
  */
 export function saveJob(state: State, job: JobRow, turn: Turn): void {
+  const { rows, created, before } = turn.out
+  const former = state.jobs.get(job.id)
+  if (former !== undefined && !rows.jobs.has(job.id)) before.set(job.id, former)
   indexJob(state, checkJob(job))
-  const { rows, created } = turn.out
   // The row of a job that is created is written whole.
   const lacks = typeof job.parameters === 'number' && created.has(job.id)
   rows.jobs.set(job.id, lacks ? { ...job, parameters: rows.jobs.get(job.id)?.parameters ?? '' as JsonText } : job)

@@ -1,9 +1,10 @@
 import { deepStrictEqual as same, ok, rejects } from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { StaleEpoch } from '../../adapters/store/contract.ts'
+import { COLUMNS, TABLES } from '../../adapters/store/rows.ts'
 import { Bug } from '../../core/base/assert.ts'
 import { newEffects } from '../../core/turn.ts'
-import { isLive, JOB_STATUSES } from '../../core/records/job.ts'
+import { isLive, JOB_STATUSES, type JobRow } from '../../core/records/job.ts'
 import { asking, type Disk, everything, id, ids, listed, loaded, sameRows, sameStored, SOON } from './disk.ts'
 import { NO_ROWS } from '../core/bench.ts'
 import { FINDING } from './finding.ts'
@@ -116,6 +117,27 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     await rejects(async () => store.commit(changing(3, [found, job('d')])))
     await store.load(SOON)
     await sameRows(store, { jobs: changed })
+    await store.close()
+  },
+
+  async 'of a job that was in memory what has changed is written, and the rest stays'(disk) {
+    const store = await loaded(disk)
+    const whole = { robot_id: 'r', robot_name: 'n', progress: 3, result: '1', completed_at: 9, current_node: 'c' }
+    let was = { ...job('01a22974-32a8-71d1-a008-29136b90ae41', { status: 'running', seq: 1 }), ...whole } as JobRow
+    const other = job('other', { seq: 2 })
+    await store.commit(turn(1, { jobs: [was, other] }))
+    const names = COLUMNS.jobs.filter(({ name }) => !(TABLES.jobs.fixed as readonly string[]).includes(name))
+    for (const [i, { name, kind }] of names.entries()) {
+      const value = kind === 'flag' ? true : kind === 'int' ? 50 + i : `${name} 2`
+      const changed = { ...was, [name]: value }
+      await store.commit({ ...changing(2 + i, [changed]), before: new Map([[was.id, was]]) })
+      same(await store.queries.job(was.id), changed)
+      was = changed
+    }
+    // One of which it is not known how it was is written whole.
+    const both = [{ ...was, attempt: 7 }, { ...other, progress: 9, error_message: 'why', queued_at: 8 }]
+    await store.commit({ ...changing(90, both), before: new Map([[was.id, was]]) })
+    for (const one of both) same(await store.queries.job(one.id), one)
     await store.close()
   },
 
