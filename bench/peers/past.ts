@@ -4,6 +4,7 @@ import { median, quantile } from '../measure.ts'
 import { number, percent } from '../table.ts'
 import type { Plan } from './compare.ts'
 import { copyJobs } from './copies.ts'
+import { costOfEach, costSoFar } from './cost.ts'
 import { ask, startOurs, WORKFLOW } from './ours.ts'
 import { markdown } from './results.ts'
 import { onStage, Stage, temporaryFolder } from './stage.ts'
@@ -16,6 +17,10 @@ const RUN = 200
 /** Ended jobs are spread over so many workflows, and one in so many has failed. */
 const WORKFLOWS = 20
 const FAILED_EVERY = 50
+
+/** The definition of the version that the original has run. */
+const DEFINITION = `(select v.definition from workflow_versions v
+  where v.workflow_id = t.workflow_id and v.version = t.workflow_version)`
 
 export type Past = 'nothing' | 'pending' | 'ended'
 
@@ -40,6 +45,8 @@ export async function serverWith(past: Past, folder: string, count: number): Pro
     count,
     past === 'pending' ? {} : {
       workflow_id: `'workflow-' || (n % ${WORKFLOWS})`,
+      // A job that has that of its version has none of its own.
+      definition: `coalesce(t.definition, ${DEFINITION})`,
       status: `case when n % ${FAILED_EVERY} = 0 then 'failed' else t.status end`,
     },
   )
@@ -48,6 +55,8 @@ export async function serverWith(past: Past, folder: string, count: number): Pro
 
 interface Measured {
   readonly perSecond: number[]
+  /** Microseconds of the server's processor for a job. */
+  readonly cpu: number[]
   readonly taken: number[]
   readonly ended: number[]
 }
@@ -58,7 +67,7 @@ export async function comparePasts(plan: Plan, others: readonly ('pending' | 'en
   const pasts: readonly Past[] = ['nothing', ...others]
   const servers: Running[] = []
   const stages: Stage[] = []
-  const measured = pasts.map((): Measured => ({ perSecond: [], taken: [], ended: [] }))
+  const measured = pasts.map((): Measured => ({ perSecond: [], cpu: [], taken: [], ended: [] }))
   try {
     for (const one of pasts) servers.push(await serverWith(one, folder, one === 'pending' ? plan.pending : plan.ended))
     for (const server of servers) stages.push(await Stage.open('ours', 'http', server))
@@ -73,9 +82,12 @@ export async function comparePasts(plan: Plan, others: readonly ('pending' | 'en
     for (let round = 0; round < plan.rounds; round++) {
       for (const [i, stage] of stages.entries()) {
         const waiting = waitingIn(pasts[i], plan)
+        const before = costSoFar(stage.processes())
         const perSecond = await stage.endToEnd(plan.jobs, { inFlight: plan.inFlight, batch: null }, waiting)
+        const { loop, writer, rest } = costOfEach(plan.jobs, before, costSoFar(stage.processes()))
         const { taken, ended } = await stage.latencies(plan.singles, waiting)
         measured[i]?.perSecond.push(perSecond)
+        measured[i]?.cpu.push(loop + writer + rest)
         measured[i]?.taken.push(quantile(taken, 0.5))
         measured[i]?.ended.push(quantile(ended, 0.5))
         process.stderr.write(
@@ -116,6 +128,7 @@ function table(names: readonly string[], measured: readonly Measured[]): string 
   }
   return markdown(['ours', ...names], [
     row('end to end, single submits over HTTP, jobs/s', 'perSecond', 0, -1),
+    row('CPU of the server, µs a job', 'cpu', 0, 1),
     row('submit → a robot has it, p50 ms', 'taken', 2, 1),
     row('submit → the submitter learns that it is done, p50 ms', 'ended', 2, 1),
   ])
