@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { differences, figuresOf, lowered, readCeilings } from './counted/ceilings.ts'
+import { differences, lowered, readCeilings } from './counted/ceilings.ts'
 import { CONVERSATIONS } from './counted/conversations.ts'
-import { workOfConversation } from './counted/measure.ts'
+import { figuresOfConversation } from './counted/measure.ts'
 
 /**
  * The work of each conversation, counted: what no busy machine changes. A figure above its ceiling is a change for the
@@ -13,7 +13,7 @@ const ceilings = readCeilings()
 describe('counted work', () => {
   for (const name of Object.keys(CONVERSATIONS)) {
     test(name, async () => {
-      expect(differences(figuresOf(await workOfConversation(name)), ceilings[name] ?? {})).toEqual([])
+      expect(differences(await figuresOfConversation(name), ceilings[name] ?? {})).toEqual([])
     })
   }
 
@@ -45,5 +45,12 @@ describe('a figure', () => {
     expect(lowered(now, FIGURES)).toEqual({ fleet: { turns: 2, pages: 33 }, robots: { rows: 0 } })
     expect(lowered(now, undefined)).toEqual(now)
     expect(lowered({ fleet: { parameter_bytes: 1_000 } }, undefined)).toEqual({ fleet: { parameter_bytes: 1_010 } })
+  })
+
+  test('of allocations, which is a sample, has more room', () => {
+    expect(lowered({ fleet: { allocated_bytes: 1_000 } }, undefined)).toEqual({ fleet: { allocated_bytes: 1_050 } })
+    const most = { fleet: { allocated_bytes: 1_000 } }
+    for (const near of [810, 1_000]) expect(differences({ fleet: { allocated_bytes: near } }, most)).toEqual([])
+    for (const far of [790, 1_001]) expect(differences({ fleet: { allocated_bytes: far } }, most)).toHaveLength(1)
   })
 })

@@ -10,6 +10,8 @@ export interface Conversation {
   readonly play: (scene: Scene) => Promise<void>
   /** Runs after both. */
   readonly end?: () => Promise<void>
+  /** Its allocations are counted too: the number of plays for that. None of them passes a limit, or needs `before`. */
+  readonly plays?: number
 }
 
 const ROBOT = 'robot-1'
@@ -61,6 +63,7 @@ const withSdk: Pick<Conversation, 'begin' | 'end'> = {
 /** The main conversations, by name. */
 export const CONVERSATIONS: Readonly<Record<string, Conversation>> = {
   'a job: submitted, offered, accepted, completed': {
+    plays: 200,
     begin,
     async play(scene) {
       await scene.submit()
@@ -88,17 +91,20 @@ export const CONVERSATIONS: Readonly<Record<string, Conversation>> = {
     },
   },
   '100 submissions at once': {
+    plays: 20,
     async play(scene) {
       await Promise.all(Array.from({ length: BATCH }, () => scene.submit()))
     },
   },
   'a batch of 100 submissions': {
+    plays: 20,
     async play(scene) {
       await scene.request('POST', '/jobs/batch', { jobs: Array.from({ length: BATCH }, () => scene.job()) })
       await scene.settle()
     },
   },
   'an offer: refused, and made to another robot': {
+    plays: 100,
     async begin(scene) {
       await joins(scene, ROBOT)
       await joins(scene, OTHER)
@@ -174,6 +180,7 @@ export const CONVERSATIONS: Readonly<Record<string, Conversation>> = {
     },
   },
   'a heartbeat of an idle robot': {
+    plays: 200,
     begin,
     play: (scene) => beats(scene, ROBOT),
   },
@@ -183,6 +190,7 @@ export const CONVERSATIONS: Readonly<Record<string, Conversation>> = {
     play: (scene) => beats(scene, ROBOT),
   },
   'a log_batch of 100 lines': {
+    plays: 50,
     async begin(scene) {
       await joins(scene, ROBOT)
       await scene.submit()
