@@ -101,6 +101,18 @@ export function stampIn(sql: Sql): () => Stamp {
   }
 }
 
+/** A connection that cannot write, to a file that another one has open. Throws `StoreUnusable` when there is none. */
+export function openReader(path: string): Sql {
+  const sql = connect(path)
+  try {
+    sql.all('pragma query_only = 1', [])
+    return sql
+  } catch (error) {
+    sql.close()
+    throw storeError(path, error)
+  }
+}
+
 /** Opens a file with the addon, without settings or checks. Throws `StoreUnusable` when it cannot be opened. */
 export function connect(path: string): Sql {
   const db = openDatabase(path)

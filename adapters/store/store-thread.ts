@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { blobText } from './damaged.ts'
-import { connect, type DatabaseFile, openFile, storeError } from './file.ts'
+import { type DatabaseFile, openFile, openReader } from './file.ts'
 import { RECORD_TOGETHER } from './generation.ts'
 import { runAll, type Sql, type Statement } from './sqlite.ts'
 import type { Answer, Ask, Asked, NumberedStatement, Results, SentError } from './thread-protocol.ts'
@@ -98,17 +98,6 @@ function alone(file: number, id: number, ask: Exclude<Ask, { readonly kind: 'com
   open.database?.generation.loaded(blobText(meta?.['identity']), Number(meta?.['turns']))
   sendResults(id, results)
   return 0
-}
-
-function openReader(path: string): Sql {
-  const sql = connect(path)
-  try {
-    sql.all('pragma query_only = 1', [])
-    return sql
-  } catch (error) {
-    sql.close()
-    throw storeError(path, error)
-  }
 }
 
 /**

@@ -1,10 +1,11 @@
+import { setImmediate } from 'node:timers/promises'
 import { assert } from '../../core/base/assert.ts'
 import type { Millis } from '../../core/base/ids.ts'
 import type { StoredRows } from '../../core/state.ts'
 import { writesNothing } from '../../core/turn.ts'
 import { Receipt } from '../../core/base/receipt.ts'
 import { StaleEpoch, type Store, StoreDamaged } from './contract.ts'
-import { storeError } from './file.ts'
+import { openReader, storeError } from './file.ts'
 import type { LibsqlOptions } from './libsql.ts'
 import { loadPlan, META, metaOf, prefetchPlan, sqlQueries } from './queries.ts'
 import { liveJobs } from './live-jobs.ts'
@@ -44,7 +45,7 @@ export async function openThreadedStore(
         await reader.disconnect()
         connection = await connect()
       }
-      const rows = await loadFrom(connection, dueUntil, recentSince)
+      const rows = await loadFrom(connection, path, dueUntil, recentSince)
       epoch = rows.epoch
       reader.prepare()
       return rows
@@ -82,24 +83,34 @@ export async function openThreadedStore(
   })
 }
 
-/** Jobs are read in smaller portions: the memory of both threads holds several of them until it is collected. */
-const CHARS_AT_A_TIME = 250_000
-
+/**
+ * Loads the rows: all but the jobs on the thread, the jobs by a connection of this one. A hundred thousand of them would
+ * be copied twice on their way from the thread, and its memory would stay as large. Other work is done between portions.
+ */
 async function loadFrom(
   { thread, file }: Connection,
+  path: string,
   dueUntil: Millis,
   recentSince: Millis | null,
 ): Promise<StoredRows> {
-  const read = async (statement: Statement) => (await thread.run(file, 'read', [statement]))[0] ?? []
   const { statements, make } = loadPlan(dueUntil, recentSince)
   const raise = { sql: RAISE_EPOCH, args: [] }
   const [raised, ...results] = await written(() => thread.run(file, 'load', [raise, ...statements]))
   const meta = metaOf(raised?.[0])
-  const jobs = await readAll(read, liveJobs(dueUntil, CHARS_AT_A_TIME))
-  // Only a process that loaded in between can have committed: then these rows are from different moments.
-  const [now] = await read({ sql: `select ${META} from meta`, args: [] })
-  if (metaOf(now).epoch !== meta.epoch) throw new StaleEpoch()
-  return { ...make(results), jobs, ...meta }
+  const sql = openReader(path)
+  try {
+    const read = async (statement: Statement) => {
+      await setImmediate()
+      return sql.all(statement.sql, statement.args)
+    }
+    const jobs = await readAll(read, liveJobs(dueUntil))
+    // Only a process that loaded in between can have committed: then these rows are from different moments.
+    const [now] = sql.all(`select ${META} from meta`, [])
+    if (metaOf(now).epoch !== meta.epoch) throw new StaleEpoch()
+    return { ...make(results), jobs, ...meta }
+  } finally {
+    sql.close()
+  }
 }
 
 async function written<T>(work: () => Promise<T>): Promise<T> {
