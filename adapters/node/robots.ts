@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 // The same as its default export, without a check that refuses Deno, whose node:http works well with it: decision 5.
 import { _nodeAdapter as crossws } from 'crossws/adapters/node'
-import type { Peer } from 'crossws'
+import type { Message, Peer } from 'crossws'
 import type { RobotId, SecretHash, SocketId } from '../../core/base/ids.ts'
 import { isRefusal, type Refusal, REFUSALS, refuse } from '../../core/base/refusal.ts'
 import { DEFAULT_FLEET, fleetPath } from '../fleet/path.ts'
@@ -14,7 +14,7 @@ import { robotCredential } from '../http/kit/request.ts'
 import { headersOf, NOSNIFF, requestIdHeader } from '../http/kit/response.ts'
 import { robotPageRefused } from '../net/origin.ts'
 import { robotPath, robotsUrl, wrongRobotPath } from '../fleet/robot-path.ts'
-import { BUFFERED_BYTES_MAX, HARD_FRAME_BYTES_MAX } from '../fleet/robot-socket.ts'
+import { BUFFERED_BYTES_MAX, type Frame, HARD_FRAME_BYTES_MAX } from '../fleet/robot-socket.ts'
 import { isUpgrade, serveAsRequest, targetOf } from './upgrade.ts'
 
 /** A ping is sent after this time without a frame; a peer that has not answered by the next one is disconnected. */
@@ -66,7 +66,7 @@ export function acceptRobots(server: Server, find: FindFleet, anyPath: boolean):
         const context = contextOf(peer)
         // A frame that is ignored is not even copied.
         const isRead = context.ignored === null &&
-          safely(peer, (fleet) => fleet.received(peer.id as SocketId, message.uint8Array()))
+          safely(peer, (fleet) => fleet.received(peer.id as SocketId, frameOf(message)))
         if (isRead) return
         context.ignored = (context.ignored ?? 0) + Math.max(1, message.uint8Array().byteLength / IGNORED_BYTES)
         if (context.ignored > IGNORED_MAX) peer.terminate()
@@ -117,6 +117,11 @@ export function acceptRobots(server: Server, find: FindFleet, anyPath: boolean):
     socket.on('error', () => {})
     upgrade(request, socket, head).catch(() => socket.destroy())
   })
+}
+
+/** The frame as crossws has it: text frames are decoded by then, and would be encoded again. */
+function frameOf(message: Message): Frame {
+  return typeof message.rawData === 'string' ? message.rawData : message.uint8Array()
 }
 
 function refuseUpgrade(socket: Duplex, asked: IncomingHttpHeaders, refusal: Refusal): void {
