@@ -87,23 +87,28 @@ export class TurnParameters {
     this.#begin()
   }
 
-  /** Puts what a message lacks into it. Messages must be given in their order. */
-  async complete(send: Send): Promise<Send> {
+  /** Puts what a message lacks into it, at once if that has been read. Messages must be given in their order. */
+  complete(send: Send): Send | Promise<Send> {
     if (!('parameters' in send) || send.parameters === undefined) return send
-    const { to, socket, message, parameters } = send
-    const text = await this.#textOf(parameters.job)
-    return { to, socket, message: { ...message, payload: { ...message.payload, parameters: fromText(text) } } } as Send
+    const { job } = send.parameters
+    const text = this.#knownText(job)
+    return text === undefined
+      ? this.#readText(job).then((read) => withParameters(send, read))
+      : withParameters(send, text)
   }
 
-  async #textOf(id: JobId): Promise<JsonText> {
+  #knownText(id: JobId): JsonText | undefined {
+    const job = this.#read.get(id)
+    return job === undefined ? this.#known.get(id) : wholeParameters(job)
+  }
+
+  async #readText(id: JobId): Promise<JsonText> {
     for (;;) {
-      const known = this.#known.get(id)
-      if (known !== undefined) return known
-      const job = this.#read.get(id)
-      if (job !== undefined) return wholeParameters(job)
       assert(this.#reading !== null, 'a job that is offered is stored')
       this.#read = (await this.#reading).jobs
       this.#begin()
+      const text = this.#knownText(id)
+      if (text !== undefined) return text
     }
   }
 
@@ -113,6 +118,12 @@ export class TurnParameters {
     // It is awaited in its order.
     if (this.#reading instanceof Promise) this.#reading.catch(() => {})
   }
+}
+
+function withParameters(send: Send, text: JsonText): Send {
+  if (!('message' in send)) return send
+  const { to, socket, message } = send
+  return { to, socket, message: { ...message, payload: { ...message.payload, parameters: fromText(text) } } } as Send
 }
 
 function portionsOf(missing: readonly StoredParameters[]): readonly JobId[][] {

@@ -237,9 +237,10 @@ export class TurnLoop {
   /** The same with messages that lack parameters. Each waits for what it lacks, and those after it wait with it. */
   async #speakWith(parameters: TurnParameters, out: Effects, receipt: Receipt): Promise<void> {
     for (const send of this.#open(out, receipt)) {
-      const whole = await parameters.complete(send)
+      const whole = parameters.complete(send)
+      const ready = whole instanceof Promise ? await whole : whole
       if (this.#stopped) return
-      this.#deliver(whole)
+      this.#deliver(ready)
     }
     this.#finish(out, receipt)
   }
@@ -274,8 +275,7 @@ export class TurnLoop {
   }
 
   #setAlarm(): void {
-    this.#alarmAt = nextAlarm(this.#state)?.at ?? null
-    this.#ports.setAlarm(this.#alarmAt)
+    this.#ports.setAlarm(this.#alarmAt = nextAlarm(this.#state)?.at ?? null)
   }
 
   /**
