@@ -2,7 +2,7 @@ import type { State } from './state.ts'
 import type { Event } from './events/index.ts'
 import type { JobSubmission } from './events/jobs.ts'
 import type { JobId, Millis } from './base/ids.ts'
-import type { Prefetch } from './prefetch.ts'
+import { type Prefetch, prefetchOf } from './prefetch.ts'
 import { neededPages } from './webhooks/queue.ts'
 import { lateInteractions } from './robots/reports.ts'
 import { isHorizonDue } from './jobs/save.ts'
@@ -38,17 +38,7 @@ export function eventsOfTurn(events: readonly Event[]): number {
 
 /** The rows outside memory that the events of a turn may touch; null if there are none, as is usual. */
 export function needs(state: State, events: readonly Event[], now: Millis): Prefetch | null {
-  const prefetch: Prefetch = {
-    jobs: [],
-    duplicates: [],
-    duplicatesSince: now - state.settings.duplicateMs,
-    idempotency: [],
-    due: null,
-    pages: neededPages(state),
-    deliveries: [],
-    interactions: [],
-    earlyRuns: null,
-  }
+  const prefetch = prefetchOf({ duplicatesSince: now - state.settings.duplicateMs, pages: neededPages(state) })
   for (const event of events) needsOf(state, event, prefetch, now)
   prefetch.jobs.push(...parametersNeeded(state, events, now))
   for (const interaction of lateInteractions(state, events)) prefetch.interactions.push(interaction)

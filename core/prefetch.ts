@@ -35,10 +35,10 @@ export interface Prefetch {
   earlyRuns: Millis | null
 }
 
-/** The request for these jobs alone. */
-export function onlyJobs(jobs: JobId[]): Prefetch {
+/** A request for these rows and no others. */
+export function prefetchOf(need: Partial<Prefetch>): Prefetch {
   return {
-    jobs,
+    jobs: [],
     duplicates: [],
     duplicatesSince: 0,
     idempotency: [],
@@ -47,6 +47,7 @@ export function onlyJobs(jobs: JobId[]): Prefetch {
     deliveries: [],
     interactions: [],
     earlyRuns: null,
+    ...need,
   }
 }
 

@@ -3,7 +3,7 @@ import type { JobId, JsonText } from '../../core/base/ids.ts'
 import { exceedsBytes } from '../../core/base/text.ts'
 import { PARAMETERS_IN_MEMORY_BYTES } from '../../core/settings.ts'
 import { fromText } from '../../core/base/json.ts'
-import { onlyJobs, type Prefetched } from '../../core/prefetch.ts'
+import { type Prefetched, prefetchOf } from '../../core/prefetch.ts'
 import { isLive, isOffered } from '../../core/records/job.ts'
 import { type StoredParameters, wholeParameters } from '../../core/records/parameters.ts'
 import type { Effects, Send } from '../../core/turn.ts'
@@ -114,7 +114,7 @@ export class TurnParameters {
 
   #begin(): void {
     const portion = this.#portions[this.#next++]
-    this.#reading = portion === undefined ? null : this.#prefetch(onlyJobs(portion))
+    this.#reading = portion === undefined ? null : this.#prefetch(prefetchOf({ jobs: portion }))
     // It is awaited in its order.
     if (this.#reading instanceof Promise) this.#reading.catch(() => {})
   }

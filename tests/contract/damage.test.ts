@@ -6,9 +6,9 @@ import { connect } from '../../adapters/store/file.ts'
 import { openLibsqlStore } from '../../adapters/store/libsql.ts'
 import { memoryStore } from '../../adapters/store/memory.ts'
 import { verifiedStore } from '../../adapters/store/trusted.ts'
-import { onlyJobs } from '../../core/prefetch.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
 import { sha256 } from '../../adapters/crypto/secrets.ts'
-import { asking, SOON } from './disk.ts'
+import { SOON } from './disk.ts'
 import { begun, copy, FILES, fresh, HARD, removePast, write } from './past.ts'
 import { job, turn } from './rows.ts'
 
@@ -206,7 +206,10 @@ describe('what is met while a store is open', () => {
       other.all(`update jobs set ${change} where id = 'row-8'`, [])
       other.close()
       same((await store.load(SOON)).jobs.length, 40)
-      await rejects(async () => store.prefetch(onlyJobs(['row-8' as never])), /row of jobs does not match its checksum/)
+      await rejects(
+        async () => store.prefetch(prefetchOf({ jobs: ['row-8' as never] })),
+        /row of jobs does not match its checksum/,
+      )
       await store.close()
     },
   )
@@ -233,7 +236,7 @@ describe('what is met while a store is open', () => {
         queries: { ...given.queries, definition: async () => altered },
       }, () => alarms++)
       await rejects(store.load(SOON), /workflow definition [0-9a-f]{12}… is not the one of this hash/)
-      await rejects(async () => store.prefetch(asking({ due: { after: 1, until: 9 } })), StoreDamaged)
+      await rejects(async () => store.prefetch(prefetchOf({ due: { after: 1, until: 9 } })), StoreDamaged)
       await rejects(store.queries.definition(hash as never), StoreDamaged)
       same(alarms, 3)
       await given.close()

@@ -5,7 +5,7 @@ import { isLive, isStopping, type JobRow } from '../../core/records/job.ts'
 import { withoutLongParameters } from '../../core/records/parameters.ts'
 import type { StoredRows } from '../../core/state.ts'
 import { job, row, type Sample } from './rows.ts'
-import type { Prefetch } from '../../core/prefetch.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
 
 /** Something that outlives stores: each `open` gives another store on the same rows. */
 export interface Disk {
@@ -16,22 +16,6 @@ export interface Disk {
 
 /** Later than the time of every pending job, unless a test makes one that is not. */
 export const SOON = Number.MAX_SAFE_INTEGER
-
-/** An otherwise empty request of a turn for rows. */
-export function asking(need: Partial<Prefetch>): Prefetch {
-  return {
-    jobs: [],
-    duplicates: [],
-    duplicatesSince: 0,
-    idempotency: [],
-    due: null,
-    pages: [],
-    deliveries: [],
-    interactions: [],
-    earlyRuns: null,
-    ...need,
-  }
-}
 
 /** A store that may commit. */
 export async function loaded(disk: Disk): Promise<Store> {
@@ -79,7 +63,7 @@ export async function sameRows({ prefetch: find, queries }: Store, sample: Sampl
   const { schedules = [], schedule_runs = [], trigger_events = [] } = sample
   const { webhooks = [], deliveries = [] } = sample
   const found = await find(
-    asking({
+    prefetchOf({
       jobs: jobs.map((one) => one.id),
       idempotency: idempotency.map((one) => one.key),
       deliveries: deliveries.map((one) => one.id),

@@ -3,10 +3,10 @@ import { deepStrictEqual as same, ok, rejects } from 'node:assert/strict'
 import { countFamilies } from '../../core/jobs/family.ts'
 import type { JobRow } from '../../core/records/job.ts'
 import { ids } from '../core/bench.ts'
-import { asking, type Disk, loaded, SOON } from './disk.ts'
+import { type Disk, loaded, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 import type { EarlyRun } from '../../core/records/schedule.ts'
-import type { Prefetch } from '../../core/prefetch.ts'
+import { type Prefetch, prefetchOf } from '../../core/prefetch.ts'
 
 /** The contract of a store for rows outside memory that a turn asks for. */
 export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
@@ -19,7 +19,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const definitions = [row('definitions', { hash: '', json: '{}' })]
     await store.commit(turn(1, { jobs: [...jobs, blocked], definitions }))
     same((await store.load(10)).jobs.map((one) => one.id), ['at-5', 'at-10', 'blocked'])
-    const found = await store.prefetch(asking({ due: { after: 10, until: 20 } }))
+    const found = await store.prefetch(prefetchOf({ due: { after: 10, until: 20 } }))
     same(found.due.map((one) => one.id).toSorted(), ['at-11', 'at-20'])
     same(found.definitions.map((one) => one.json)[0], '{}')
     await store.close()
@@ -93,7 +93,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
       job('nothing', { created_at: 20, seq: 3 }),
     ]
     await store.commit(turn(1, { jobs }))
-    const found = await store.prefetch(asking({ duplicates: ['a', 'b', 'c', 'd'], duplicatesSince: 10 }))
+    const found = await store.prefetch(prefetchOf({ duplicates: ['a', 'b', 'c', 'd'], duplicatesSince: 10 }))
     same([...found.duplicates].map(([key, one]) => [key, one.id]).toSorted(), [['a', 'live'], ['b', 'lately']])
     await store.close()
   },
@@ -105,7 +105,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     )
     const a = job('a', { status: 'completed' })
     await store.commit(turn(1, { jobs: [a], idempotency: answers }))
-    const need = asking({ idempotency: ['k1', 'k2', 'k3'] })
+    const need = prefetchOf({ idempotency: ['k1', 'k2', 'k3'] })
     const found = await store.prefetch(need)
     same([...found.idempotency.values()].toSorted((x, y) => x.created_at - y.created_at), answers)
     same([...found.jobs.values()], [a])
@@ -132,7 +132,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const [a, b] = [ids.job('a'), ids.job('b')]
     const [r1, r2, r3] = [ids.robot('r1'), ids.robot('r2'), ids.robot('r3')]
     const of = async (...interactions: Prefetch['interactions']) =>
-      (await store.prefetch(asking({ interactions }))).interactions.map((one) => Object.values(one).join(' '))
+      (await store.prefetch(prefetchOf({ interactions }))).interactions.map((one) => Object.values(one).join(' '))
         .toSorted()
     same(await of({ job: a, robot: r1 }), ['a r1 offer'])
     same(await of({ job: a, robot: r2 }, { job: b, robot: r1 }), ['a r2 late_result', 'a r2 offer', 'b r1 late_result'])
@@ -180,8 +180,8 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     await store.commit({ ...turn(1, { schedules, schedule_runs }), at: 100 })
     const dues = (ahead: readonly EarlyRun[]) =>
       ahead.map(({ schedule_id, due_at }) => [schedule_id, due_at]).toSorted()
-    same(dues((await store.prefetch(asking({ earlyRuns: 200 }))).earlyRuns), [['b', 250]])
-    same((await store.prefetch(asking({ jobs: [ids.job('x')] }))).earlyRuns, [])
+    same(dues((await store.prefetch(prefetchOf({ earlyRuns: 200 }))).earlyRuns), [['b', 250]])
+    same((await store.prefetch(prefetchOf({ jobs: [ids.job('x')] }))).earlyRuns, [])
     same(dues((await store.load(SOON)).earlyRuns), [['a', 150], ['b', 250]])
     await store.close()
   },
@@ -203,7 +203,7 @@ export const FINDING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = 
     const live = { ...jobs[2], created_at: 10, queued_at: 11 } as JobRow
     await store.commit({ ...turn(2, { jobs: [live] }), at: 110, clockChange: { by: -90, since: 60 } })
     const found = await store.prefetch(
-      asking({ jobs: jobs.map(({ id }) => id), idempotency: ['k'], deliveries: ['d', 'e'] as never }),
+      prefetchOf({ jobs: jobs.map(({ id }) => id), idempotency: ['k'], deliveries: ['d', 'e'] as never }),
     )
     same(found.jobs.get(ids.job('new')), {
       ...jobs[1],

@@ -16,7 +16,8 @@ import { migrate, type Sql, type Statement } from '../../adapters/store/sqlite.t
 import { STATEMENT_CHARS_MAX } from '../../adapters/store/batches.ts'
 import { writes } from '../../adapters/store/writes.ts'
 import { Bug } from '../../core/base/assert.ts'
-import { asking, SOON } from './disk.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
+import { SOON } from './disk.ts'
 import { filters } from './reading.ts'
 import { job, row, turn } from './rows.ts'
 
@@ -182,7 +183,7 @@ test('every query of jobs, log lines and history goes by an index', async () => 
   for (const status of [undefined, 'failed'] as const) await queries.deliveries({ webhook_id: any, status, limit: 1 })
   await queries.scheduleRuns(any, { limit: 1 })
   await queries.triggerEvents(any, { limit: 1 })
-  const need = asking({
+  const need = prefetchOf({
     jobs: [any],
     duplicates: ['a'],
     idempotency: ['a'],
@@ -263,7 +264,7 @@ test('the WAL starts over while the store is read from, and is empty when it is 
     await store.commit(turn(number, { jobs }))
     await store.queries.jobs({ limit: 3 })
     await store.queries.job(jobs[0]!.id)
-    await store.prefetch(asking({ jobs: [jobs[1]!.id] }))
+    await store.prefetch(prefetchOf({ jobs: [jobs[1]!.id] }))
   }
   ok(statSync(`${path}-wal`).size < 8 * 1024 * 1024, 'the WAL has grown')
   await store.close()

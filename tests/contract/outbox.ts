@@ -4,7 +4,8 @@ import { newestFirst } from '../../adapters/store/queries.ts'
 import type { DeliveryId, WebhookId } from '../../core/base/ids.ts'
 import { DELIVERY_PAGE } from '../../core/settings.ts'
 import { DELIVERY_STATUSES, type DeliveryRow } from '../../core/records/webhook.ts'
-import { asking, type Disk, loaded, SOON } from './disk.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
+import { type Disk, loaded, SOON } from './disk.ts'
 import { row, turn } from './rows.ts'
 
 const webhook = (id: string, enabled = true) => row('webhooks', { id, enabled })
@@ -49,14 +50,14 @@ export const OUTBOX: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
       const { next_at, seq } = after < 0 ? { next_at: -1, seq: -1 } : many[after] as DeliveryRow
       return { webhook: id as WebhookId, at: next_at ?? 0, seq }
     }
-    const { pages } = await store.prefetch(asking({ pages: [page('a', 9), page('b', -1), page('c', -1)] }))
+    const { pages } = await store.prefetch(prefetchOf({ pages: [page('a', 9), page('b', -1), page('c', -1)] }))
     same([...pages].map(([id, rows]) => [id, idsOf(rows)]), [
       ['a', idsOf(many.slice(10, 10 + DELIVERY_PAGE + 1))],
       ['b', idsOf(few)],
       ['c', []],
     ])
     await store.commit(turn(2, { deliveries: [{ ...many[11] as DeliveryRow, next_at: null, status: 'delivered' }] }))
-    const again = await store.prefetch(asking({ pages: [page('a', 10)] }))
+    const again = await store.prefetch(prefetchOf({ pages: [page('a', 10)] }))
     same(again.pages.get('a' as WebhookId)?.[0]?.id, many[12]?.id)
     await store.close()
   },

@@ -1,8 +1,8 @@
 import { deepStrictEqual as same, ok } from 'node:assert/strict'
-import { onlyJobs } from '../../core/prefetch.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
 import { withoutLongParameters } from '../../core/records/parameters.ts'
 import { PARAMETERS_IN_MEMORY_BYTES } from '../../core/settings.ts'
-import { asking, type Disk, ids, loaded, SOON } from './disk.ts'
+import { type Disk, ids, loaded, SOON } from './disk.ts'
 import { job, turn } from './rows.ts'
 
 const text = (bytes: number): string => `{"a":"${'x'.repeat(bytes - 8)}"}`
@@ -22,9 +22,9 @@ export const PARAMETERS: Readonly<Record<string, (disk: Disk) => Promise<void>>>
     const { jobs } = await store.load(10)
     same(jobs.map(({ parameters }) => parameters), [SHORT, 101, 108])
     same(jobs, ready.map(withoutLongParameters))
-    const { due } = await store.prefetch(asking({ due: { after: 10, until: 20 } }))
+    const { due } = await store.prefetch(prefetchOf({ due: { after: 10, until: 20 } }))
     same(due, far.map(withoutLongParameters))
-    const found = await store.prefetch(onlyJobs(ids('ready-1', 'far-2')))
+    const found = await store.prefetch(prefetchOf({ jobs: ids('ready-1', 'far-2') }))
     same(ids('ready-1', 'far-2').map((id) => found.jobs.get(id)), [ready[1], far[2]])
     await store.close()
   },
@@ -36,7 +36,7 @@ export const PARAMETERS: Readonly<Record<string, (disk: Disk) => Promise<void>>>
     await store.commit(turn(1, { jobs: [a, b] }))
     const [changed, other] = [{ ...a, progress: 7 }, { ...b, progress: 8 }]
     await store.commit({ ...turn(2, { jobs: [withoutLongParameters(changed), other] }), created: new Set() })
-    const found = await store.prefetch(onlyJobs([a.id, b.id]))
+    const found = await store.prefetch(prefetchOf({ jobs: [a.id, b.id] }))
     same([found.jobs.get(a.id), found.jobs.get(b.id)], [changed, other])
     same((await store.load(SOON)).jobs, [changed, other].map(withoutLongParameters))
     await store.close()

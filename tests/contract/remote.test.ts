@@ -8,7 +8,8 @@ import { StoreUnusable } from '../../adapters/store/contract.ts'
 import { openRemoteStore, type RemoteOptions } from '../../adapters/store/remote.ts'
 import { freePort } from '../process/program.ts'
 import { withoutLongParameters } from '../../core/records/parameters.ts'
-import { asking, SOON } from './disk.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
+import { SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 import { HAS_SQLD, Sqld } from './sqld.ts'
 import { storeContract } from './store.ts'
@@ -62,7 +63,7 @@ describe.skipIf(!HAS_SQLD)('a libSQL server', () => {
     same([rows.jobs, rows.definitions], [jobs.map(withoutLongParameters), definitions])
     same(await store.queries.history(jobs[0]!.id), history)
     same((await store.queries.jobs({ limit: 1_000 })).items, jobs.toReversed().slice(0, 1_000))
-    same((await store.prefetch(asking({ jobs: jobs.map(({ id }) => id) }))).jobs.size, jobs.length)
+    same((await store.prefetch(prefetchOf({ jobs: jobs.map(({ id }) => id) }))).jobs.size, jobs.length)
     await store.commit(turn(2, { jobs: [job('last', { seq: 9_999 })] }))
   })
 })

@@ -5,7 +5,8 @@ import { COLUMNS, TABLES } from '../../adapters/store/rows.ts'
 import { Bug } from '../../core/base/assert.ts'
 import { newEffects } from '../../core/turn.ts'
 import { isLive, JOB_STATUSES, type JobRow } from '../../core/records/job.ts'
-import { asking, type Disk, everything, id, ids, listed, loaded, sameRows, sameStored, SOON } from './disk.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
+import { type Disk, everything, id, ids, listed, loaded, sameRows, sameStored, SOON } from './disk.ts'
 import { NO_ROWS } from '../core/bench.ts'
 import { FINDING } from './finding.ts'
 import { OUTBOX } from './outbox.ts'
@@ -185,9 +186,9 @@ const KEEPING: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
     const store = await loaded(disk)
     const jobs = [job('live'), job('ended', { seq: 1, status: 'completed' })]
     await store.commit(turn(1, { jobs }))
-    const found = await store.prefetch(asking({ jobs: ids('ended', 'nobody', 'live', 'live', `'"\\`) }))
+    const found = await store.prefetch(prefetchOf({ jobs: ids('ended', 'nobody', 'live', 'live', `'"\\`) }))
     same(new Map([...found.jobs].sort()), new Map(jobs.map((one) => [one.id, one] as const).sort()))
-    same((await store.prefetch(asking({}))).jobs.size, 0)
+    same((await store.prefetch(prefetchOf({}))).jobs.size, 0)
     await store.close()
   },
 

@@ -14,9 +14,10 @@ import { connectThread } from '../../adapters/store/thread.ts'
 import { openThreadedStore } from '../../adapters/store/threaded.ts'
 import type { ReplyId } from '../../core/base/ids.ts'
 import { DEFAULTS } from '../../core/settings.ts'
+import { prefetchOf } from '../../core/prefetch.ts'
 import { submit } from '../core/bench.ts'
 import { until } from '../wire/api.ts'
-import { asking, ids, SOON } from './disk.ts'
+import { ids, SOON } from './disk.ts'
 import { job, row, turn } from './rows.ts'
 
 /** The store on a thread: commits that overlap, and a thread that ends. What a store does besides is in `store.ts`. */
@@ -49,7 +50,7 @@ test('commits that overlap have their receipts in order, and a read sees those b
   ok(store.overlaps)
   const order: (number | string)[] = []
   const commits = [1, 2, 3, 4, 5].map(async (n) => order.push((await store.commit(numbered(n))).turn))
-  const found = Promise.resolve(store.prefetch(asking({ jobs: ids('job-5') })))
+  const found = Promise.resolve(store.prefetch(prefetchOf({ jobs: ids('job-5') })))
     .then((rows) => order.push([...rows.jobs.keys()].join()))
   await Promise.all([...commits, found])
   same(order.filter((one) => typeof one === 'number'), [1, 2, 3, 4, 5])
@@ -92,7 +93,7 @@ test('after a commit that has failed, all later ones fail until the next load', 
     store.commit(numbered(1)),
     store.commit(turn(2, { jobs: [row('jobs', { id: 'd', created_by: null })] })),
     store.commit(numbered(3)),
-    store.prefetch(asking({ jobs: ids('job-1') })),
+    store.prefetch(prefetchOf({ jobs: ids('job-1') })),
   ])
   ok(outcomes.slice(1, 3).every(({ status }) => status === 'rejected'))
   await rejects(async () => store.commit(numbered(4)))
@@ -125,7 +126,7 @@ test('a thread that ends is a failed commit, and the next load starts another', 
   same(await jobs(store), ['job-1'])
   await killWriter()
   await rejects(async () => store.commit(numbered(2)), StoreUnusable)
-  await rejects(async () => store.prefetch(asking({ jobs: ids('job-1') })), StoreUnusable)
+  await rejects(async () => store.prefetch(prefetchOf({ jobs: ids('job-1') })), StoreUnusable)
   await store.load(SOON)
   await store.commit(numbered(3))
   same(await jobs(store), ['job-1', 'job-3'])
