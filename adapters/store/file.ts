@@ -101,9 +101,12 @@ export function stampIn(sql: Sql): () => Stamp {
   }
 }
 
-/** A connection that cannot write, to a file that another one has open. Throws `StoreUnusable` when there is none. */
+/**
+ * A connection that cannot write, to a file that another one has open, which writes the WAL back. Throws `StoreUnusable`
+ * when there is none.
+ */
 export function openReader(path: string): Sql {
-  const sql = connect(path)
+  const sql = connect(path, false)
   try {
     sql.all('pragma query_only = 1', [])
     return sql
@@ -113,8 +116,11 @@ export function openReader(path: string): Sql {
   }
 }
 
-/** Opens a file with the addon, without settings or checks. Throws `StoreUnusable` when it cannot be opened. */
-export function connect(path: string): Sql {
+/**
+ * Opens a file with the addon, without settings or checks. `checkpoints`: closing it writes the WAL back. Throws
+ * `StoreUnusable` when it cannot be opened.
+ */
+export function connect(path: string, checkpoints = true): Sql {
   const db = openDatabase(path)
   const prepared = new Map<string, ReturnType<typeof db.prepare>>()
 
@@ -144,7 +150,7 @@ export function connect(path: string): Sql {
     close() {
       prepared.clear()
       try {
-        if (db.open) db.exec('pragma wal_checkpoint(truncate)')
+        if (checkpoints && db.open) db.exec('pragma wal_checkpoint(truncate)')
       } catch {
         // Pages that are not in the file yet are safe in the WAL, so nothing is lost.
       }
