@@ -26,10 +26,7 @@ import type { Statement } from './writes.ts'
  * jobs in the order of their numbers. If an error of the database is thrown into it, it tries again with a single job,
  * because a Durable Object limits the size of a value.
  */
-export function* liveJobs(
-  dueUntil: Millis,
-  charsWanted: number = CHARS_WANTED,
-): Generator<Statement, readonly JobRow[], readonly SqlRow[]> {
+export function* liveJobs(dueUntil: Millis): Generator<Statement, readonly JobRow[], readonly SqlRow[]> {
   const decoder = new JobDecoder()
   const jobs: JobRow[] = []
   for (const isBlocked of [true, false]) {
@@ -46,7 +43,7 @@ export function* liveJobs(
       for (const job of read) jobs.push(job)
       last = read.at(-1)
       if (read.length < limit) break
-      most = Math.min(JOBS_MAX, Math.max(1, Math.floor(limit * charsWanted / text.length)))
+      most = Math.min(JOBS_MAX, Math.max(1, Math.floor(limit * CHARS_WANTED / text.length)))
     }
   }
   return jobs.sort((a, b) => a.seq - b.seq)
@@ -55,7 +52,7 @@ export function* liveJobs(
 /** Jobs in the first portion: each may have almost two megabytes. */
 const JOBS_AT_FIRST = 16
 const JOBS_MAX = 2_000
-/** The size of a portion that its number of jobs is chosen for. A server is asked less often for larger ones. */
+/** The size of a portion that its number of jobs is chosen for. */
 const CHARS_WANTED = 1_000_000
 
 function* portion(
